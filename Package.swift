@@ -1,0 +1,51 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every Swift target: no implicit imports or existentials, and a warning is an error.
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+/// Targets on the path of a projection are optimised in debug builds too, so that the tests run at a useful speed.
+let fast: [SwiftSetting] = strict + [.unsafeFlags(["-O"])]
+
+/// The projector kernels: one source (KernelsV4), compiled once for each x86-64 level and chosen at run time.
+func kernels(_ level: Int, _ extra: [SwiftSetting] = []) -> Target {
+  .target(
+    name: "KernelsV\(level)", dependencies: ["CLinux"],
+    swiftSettings: strict + extra + [.unsafeFlags(["-Ounchecked", "-Xcc", "-march=x86-64-v\(level)"])])
+}
+
+let package = Package(
+  name: "slipring",
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+  ],
+  targets: [
+    .systemLibrary(name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .target(
+      name: "CLinux", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra", "-Werror"])],
+      linkerSettings: [.linkedLibrary("uring"), .linkedLibrary("numa")]),
+
+    .target(name: "Host", dependencies: ["CLinux"], swiftSettings: strict),
+    kernels(2, [.define("WITHOUT_FMA")]),
+    kernels(3),
+    kernels(4),
+    .target(name: "Tomography", dependencies: ["CLinux", "KernelsV2", "KernelsV3", "KernelsV4"], swiftSettings: fast),
+    .target(name: "Rings", dependencies: ["CLinux", "Host"], swiftSettings: fast),
+    .target(name: "ScanFiles", dependencies: ["CHDF5", "CTIFF", "CPNG"], swiftSettings: strict),
+
+    .executableTarget(name: "RingExerciser", dependencies: ["Host", "Rings"], path: "Tests/RingExerciser", swiftSettings: strict),
+    .testTarget(name: "HostTests", dependencies: ["Host"], swiftSettings: strict),
+    .testTarget(name: "RingsTests", dependencies: ["Rings", "Host", "RingExerciser"], swiftSettings: strict),
+    .testTarget(name: "TomographyTests", dependencies: ["Tomography"], swiftSettings: strict),
+    .testTarget(name: "ScanFilesTests", dependencies: ["ScanFiles"], swiftSettings: strict),
+  ]
+)
