@@ -1,8 +1,74 @@
 // What Swift's Glibc module does not offer of Linux, behind plain C types. <liburing.h> and <numa.h> are never exposed here:
-// liburing's types clash with those of the Glibc module.
+// liburing's types clash with those of the Glibc module. Functions that return int give 0 (or a count, a descriptor) or −errno.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
 /// CRC32C (Castagnoli, reflected, initial value and final xor 0xFFFFFFFF) of `count` bytes, continuing from `seed` (0 at first).
 uint32_t clinux_crc32c(uint32_t seed, const void *bytes, size_t count);
+
+/// The same by table, on every processor: what `clinux_crc32c` falls back to and is tested against.
+uint32_t clinux_crc32c_portable(uint32_t seed, const void *bytes, size_t count);
+
+/// Tells the processor that this is a spin loop.
+static inline void clinux_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+/// Sleeps while `*word == expected`, at most `nanoseconds`; shared between processes. −EAGAIN: it differs; −ETIMEDOUT; −EINTR.
+int clinux_futex_wait(uint32_t *word, uint32_t expected, int64_t nanoseconds);
+
+/// Wakes at most `count` sleepers on `word`; returns how many.
+int clinux_futex_wake(uint32_t *word, int count);
+
+/// A descriptor of process `pid` (close-on-exec).
+int clinux_pidfd_open(int pid);
+
+/// Sends `signal` to the process behind `pidfd`.
+int clinux_pidfd_send_signal(int pidfd, int signal);
+
+/// Reaps the child behind `pidfd` if it ended. 0: still running; 1: exited, `*status` is its code; 2: killed, `*status` is the signal.
+int clinux_pidfd_reap(int pidfd, int *status);
+
+/// Has the kernel send `signal` to this process when the thread that started it ends.
+int clinux_parent_death_signal(int signal);
+
+/// A non-blocking, close-on-exec descriptor that delivers the given signals, which are blocked in the calling thread.
+int clinux_signalfd(const int *signals, int count);
+
+/// Reads one signal number from `descriptor`; 0 if none is pending.
+int clinux_signalfd_next(int descriptor);
+
+/// The highest core number that the functions below handle, plus one.
+enum { clinux_core_capacity = 8192 };
+
+/// Fills `isMember[core]` with 1 for the cores that the calling thread may use.
+int clinux_affinity_get(uint8_t *isMember);
+
+/// Confines the calling thread to `count` cores.
+int clinux_affinity_set(const int *cores, int count);
+
+/// One more than the highest NUMA node, or 0 where the kernel offers no NUMA.
+int clinux_numa_node_limit(void);
+
+/// The bytes of memory of a NUMA node; 0 for a node without memory.
+int64_t clinux_numa_memory(int node);
+
+/// Fills `isMember[core]` with 1 for the cores of a NUMA node.
+int clinux_numa_cores(int node, uint8_t *isMember);
+
+/// Asks that pages of the mapping that are not yet there be taken from `node`, or from elsewhere where it is full.
+int clinux_numa_prefer(void *address, size_t count, int node);
+
+/// An io_uring queue.
+typedef struct clinux_uring clinux_uring;
+
+/// Sets up a queue of `entries` entries and stores it in `*queue`.
+int clinux_uring_open(clinux_uring **queue, unsigned entries);
+
+/// Closes and frees the queue.
+void clinux_uring_close(clinux_uring *queue);

@@ -1,0 +1,115 @@
+internal import CLinux
+internal import Glibc
+
+/// How a process ended.
+public enum ExitStatus: Sendable, Equatable {
+  /// It called exit with this code.
+  case exited(Int32)
+  /// A signal ended it.
+  case killed(signal: Int32)
+}
+
+/// A process that this one started, held by a descriptor: a recycled process id can never be mistaken for it.
+///
+/// It runs in its own process group with no signal blocked and each signal at its default. Use from one thread at a time.
+public final class ChildProcess {
+  /// The process id, for messages.
+  public let pid: Int32
+  /// The descriptor that becomes readable when the process ends; closed with this object.
+  public let pidfd: Int32
+  private var status: ExitStatus?
+
+  /// Starts `executable` (a path, not searched for). `arguments` do not repeat the executable; `environment` of nil is this process's own;
+  /// `standardOutput` and `standardError` become the child's descriptors 1 and 2.
+  public init(
+    executable: String, arguments: [String], environment: [String: String]? = nil,
+    standardOutput: Int32? = nil, standardError: Int32? = nil
+  ) throws(HostError) {
+    var attributes = posix_spawnattr_t()
+    var actions = posix_spawn_file_actions_t()
+    posix_spawnattr_init(&attributes)
+    posix_spawn_file_actions_init(&actions)
+    defer {
+      posix_spawnattr_destroy(&attributes)
+      posix_spawn_file_actions_destroy(&actions)
+    }
+    Self.setSignals(&attributes)
+    if let standardOutput { posix_spawn_file_actions_adddup2(&actions, standardOutput, 1) }
+    if let standardError { posix_spawn_file_actions_adddup2(&actions, standardError, 2) }
+
+    var pid: pid_t = 0
+    let strings = environment.map { $0.map { "\($0.key)=\($0.value)" }.sorted() }
+    let error = withCStrings([executable] + arguments) { argumentVector in
+      guard let strings else { return posix_spawn(&pid, executable, &actions, &attributes, argumentVector, environ) }
+      return withCStrings(strings) { posix_spawn(&pid, executable, &actions, &attributes, argumentVector, $0) }
+    }
+    guard error == 0 else { throw .system(call: "posix_spawn", subject: executable, errno: Errno(rawValue: error)) }
+    let descriptor = clinux_pidfd_open(pid)
+    guard descriptor >= 0 else {
+      // Not reaped yet, so the id is still the child's.
+      kill(pid, SIGKILL)
+      waitpid(pid, nil, 0)
+      throw .system(call: "pidfd_open", subject: executable, errno: Errno(rawValue: -descriptor))
+    }
+    self.pid = pid
+    pidfd = descriptor
+  }
+
+  deinit { close(pidfd) }
+
+  /// Sends a signal. A process that has ended already is no error.
+  public func signal(_ number: Int32) throws(HostError) {
+    let error = clinux_pidfd_send_signal(pidfd, number)
+    guard error == 0 || error == -ESRCH else {
+      throw .system(call: "pidfd_send_signal", subject: "process \(pid)", errno: Errno(rawValue: -error))
+    }
+  }
+
+  /// How the process ended, or nil while it runs. The first answer removes the process from the system's table.
+  public func reap() throws(HostError) -> ExitStatus? {
+    if let status { return status }
+    var code: Int32 = 0
+    let result = clinux_pidfd_reap(pidfd, &code)
+    guard result >= 0 else { throw .system(call: "waitid", subject: "process \(pid)", errno: Errno(rawValue: -result)) }
+    status = result == 0 ? nil : result == 1 ? .exited(code) : .killed(signal: code)
+    return status
+  }
+
+  /// Waits for the end of the process and reaps it; nil if it still runs after `timeout`.
+  public func waitForExit(timeout: Duration) throws(HostError) -> ExitStatus? {
+    if let status { return status }
+    _ = try Poll.wait(readable: [pidfd], timeout: timeout)
+    return try reap()
+  }
+
+  /// Has the kernel kill this process when the thread that started it ends. To be called first thing in a child: throws `.system` with ESRCH
+  /// if the parent is gone already.
+  public static func dieWithParent(expectedParent: Int32) throws(HostError) {
+    let error = clinux_parent_death_signal(SIGKILL)
+    guard error == 0 else { throw .system(call: "prctl", subject: "parent-death signal", errno: Errno(rawValue: -error)) }
+    guard getppid() == expectedParent else {
+      throw .system(call: "getppid", subject: "parent process \(expectedParent)", errno: Errno(rawValue: ESRCH))
+    }
+  }
+
+  private static func setSignals(_ attributes: inout posix_spawnattr_t) {
+    var none = sigset_t()
+    var all = sigset_t()
+    sigemptyset(&none)
+    sigfillset(&all)
+    posix_spawnattr_setsigmask(&attributes, &none)
+    posix_spawnattr_setsigdefault(&attributes, &all)
+    posix_spawnattr_setpgroup(&attributes, 0)
+    posix_spawnattr_setflags(
+      &attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
+  }
+}
+
+/// Calls `body` with a null-terminated array of C strings that lives for the call.
+private func withCStrings(
+  _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Int32
+) -> Int32 {
+  var pointers = strings.map { strdup($0) } + [nil]
+  defer { for pointer in pointers { free(pointer) } }
+  return pointers.withUnsafeMutableBufferPointer { buffer in buffer.baseAddress.map(body) ?? EINVAL }
+}

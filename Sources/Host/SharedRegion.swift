@@ -1,0 +1,136 @@
+internal import CLinux
+internal import Glibc
+
+/// A named piece of memory in /dev/shm, mapped for reading and writing, all of it backed by pages before anybody uses it.
+///
+/// The mapping ends with this object; the name stays until `unlink`. The bytes belong to every process that attached: what is read
+/// from them has to be validated, and words that several processes use at once have to be atomic.
+public final class SharedRegion: @unchecked Sendable {
+  /// The name in /dev/shm, without a slash.
+  public let name: String
+  /// The size of the mapping.
+  public let byteCount: Int
+  /// The first byte; a multiple of the page size.
+  public let base: UnsafeMutableRawPointer
+
+  private init(name: String, byteCount: Int, base: UnsafeMutableRawPointer) {
+    self.name = name
+    self.byteCount = byteCount
+    self.base = base
+  }
+
+  deinit { munmap(base, byteCount) }
+
+  /// Makes a region of zeros that only this user may open. Its pages are taken from NUMA node `node` where the machine has several, and
+  /// are there when the call returns, so that a full /dev/shm is an error here and not a SIGBUS later.
+  ///
+  /// Throws `.regionTaken` if the name exists, `.noSharedMemory` if there is no room; a failed call leaves no name behind.
+  public static func create(
+    name: String, byteCount: Int, node: Int? = nil, hugePages: Bool = false
+  ) throws(HostError) -> SharedRegion {
+    precondition(byteCount > 0, "region \(name): \(byteCount) bytes")
+    let path = try path(of: name)
+    let descriptor = shm_open(path, O_CREAT | O_EXCL | O_RDWR, 0o600)
+    if descriptor < 0 {
+      let error = Errno.current
+      throw error.rawValue == EEXIST ? .regionTaken(name: name) : .system(call: "shm_open", subject: "/dev/shm/\(name)", errno: error)
+    }
+    defer { close(descriptor) }
+    do throws(HostError) {
+      return try fill(descriptor, name: name, byteCount: byteCount, node: node, hugePages: hugePages)
+    } catch {
+      shm_unlink(path)
+      throw error
+    }
+  }
+
+  /// Maps an existing region after checking that it is a regular file of this user, closed to others, with one name and some content.
+  public static func attach(name: String) throws(HostError) -> SharedRegion {
+    // shm_open opens with O_NOFOLLOW, so a symbolic link in the region's place is ELOOP.
+    let descriptor = shm_open(try path(of: name), O_RDWR, 0)
+    if descriptor < 0 {
+      let error = Errno.current
+      throw error.rawValue == ELOOP
+        ? .regionRefused(name: name, reason: "it is a symbolic link")
+        : .system(call: "shm_open", subject: "/dev/shm/\(name)", errno: error)
+    }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw failure("fstat", name) }
+    if let reason = objection(to: status) { throw .regionRefused(name: name, reason: reason) }
+    return SharedRegion(name: name, byteCount: Int(status.st_size), base: try map(descriptor, name: name, byteCount: Int(status.st_size)))
+  }
+
+  /// Removes the name; mappings stay until they end. Throws `.system` with ENOENT if there is none.
+  public static func unlink(name: String) throws(HostError) {
+    guard shm_unlink(try path(of: name)) == 0 else { throw failure("shm_unlink", name) }
+  }
+
+  /// The names in /dev/shm that begin with `prefix`, sorted.
+  public static func names(prefix: String) throws(HostError) -> [String] {
+    guard let directory = opendir("/dev/shm") else { throw .system(call: "opendir", subject: "/dev/shm", errno: .current) }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      // Sound: d_name is a field of the entry, ended by a zero byte.
+      let name = withUnsafePointer(to: &entry.pointee.d_name) { field in
+        String(cString: UnsafeRawPointer(field).assumingMemoryBound(to: CChar.self))
+      }
+      if name.hasPrefix(prefix), name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+
+  private static func fill(
+    _ descriptor: Int32, name: String, byteCount: Int, node: Int?, hugePages: Bool
+  ) throws(HostError) -> SharedRegion {
+    let free = Machine.sharedMemoryFree
+    if let free, byteCount > free { throw .noSharedMemory(name: name, needed: byteCount, free: free) }
+    guard fchmod(descriptor, 0o600) == 0 else { throw failure("fchmod", name) }
+    guard ftruncate(descriptor, byteCount) == 0 else { throw failure("ftruncate", name) }
+    let region = SharedRegion(name: name, byteCount: byteCount, base: try map(descriptor, name: name, byteCount: byteCount))
+    if hugePages {
+      // Advice: a kernel without huge pages in shared memory refuses it, and nothing but speed depends on it.
+      madvise(region.base, byteCount, MADV_HUGEPAGE)
+    }
+    if let node, clinux_numa_node_limit() > 1 {
+      let error = clinux_numa_prefer(region.base, byteCount, Int32(node))
+      guard error == 0 else { throw .system(call: "mbind", subject: "/dev/shm/\(name)", errno: Errno(rawValue: -error)) }
+    }
+    try allocate(descriptor, name: name, byteCount: byteCount)
+    return region
+  }
+
+  private static func allocate(_ descriptor: Int32, name: String, byteCount: Int) throws(HostError) {
+    var error = EINTR
+    for _ in 0..<100 where error == EINTR { error = posix_fallocate(descriptor, 0, byteCount) }
+    if error == ENOSPC { throw .noSharedMemory(name: name, needed: byteCount, free: Machine.sharedMemoryFree ?? 0) }
+    guard error == 0 else { throw .system(call: "posix_fallocate", subject: "/dev/shm/\(name)", errno: Errno(rawValue: error)) }
+  }
+
+  private static func map(_ descriptor: Int32, name: String, byteCount: Int) throws(HostError) -> UnsafeMutableRawPointer {
+    let base = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
+    guard let base, base != MAP_FAILED else { throw failure("mmap", name) }
+    return base
+  }
+
+  private static func objection(to status: stat) -> String? {
+    if status.st_mode & S_IFMT != S_IFREG { return "it is not a regular file" }
+    if status.st_uid != geteuid() { return "it belongs to user \(status.st_uid)" }
+    if status.st_mode & 0o077 != 0 { return "others may open it (mode \(String(status.st_mode & 0o777, radix: 8)))" }
+    if status.st_nlink != 1 { return "it has \(status.st_nlink) names" }
+    if status.st_size <= 0 { return "it is empty" }
+    return nil
+  }
+
+  private static func path(of name: String) throws(HostError) -> String {
+    guard !name.isEmpty, name.utf8.count < 255, !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.contains(0), name.first != "." else {
+      throw .regionRefused(name: name, reason: "a name has 1 to 254 bytes, no slash, and no dot in front")
+    }
+    return "/" + name
+  }
+
+  private static func failure(_ call: String, _ name: String) -> HostError {
+    .system(call: call, subject: "/dev/shm/\(name)", errno: .current)
+  }
+}
