@@ -1,0 +1,47 @@
+internal import CLinux
+
+/// An event, read where it lies. The bytes stay as they are while the reader's lease covers the sequence.
+public struct Event {
+  /// What the event is: this process's own, checked copy.
+  public let header: EventHeader
+  /// The metadata. Checked where the event has no payload; otherwise `RingReader.verifyPayload` checks it together with the payload.
+  public let metadata: UnsafeRawBufferPointer
+  /// The payload, unchecked until `RingReader.verifyPayload`.
+  public let payload: UnsafeRawBufferPointer
+
+  init(header: EventHeader, slot: UnsafeRawPointer) {
+    self.header = header
+    metadata = UnsafeRawBufferPointer(start: slot + EventHeader.byteCount, count: header.metadataByteCount)
+    payload = UnsafeRawBufferPointer(start: slot + EventHeader.pageByteCount, count: header.payloadByteCount)
+  }
+
+  var isIntact: Bool {
+    let crc = clinux_crc32c(0, metadata.baseAddress, metadata.count)
+    return clinux_crc32c(crc, payload.baseAddress, payload.count) == header.payloadCRC32C
+  }
+}
+
+extension Ring {
+  /// Copies and checks the header at the beginning of `slot`, whose stamp was seen committed for `sequence` by `epoch`.
+  func header(in slot: UnsafeRawBufferPointer, sequence: UInt64, epoch: UInt64) throws(RingError) -> EventHeader {
+    let header: EventHeader
+    do throws(EventHeader.Fault) {
+      header = try EventHeader(validating: slot)
+    } catch {
+      throw .damaged(ring: name, sequence: sequence, reason: "its header: \(error)")
+    }
+    guard header.sequence == sequence, header.epoch == epoch, header.identity == specification.identity else {
+      throw .damaged(ring: name, sequence: sequence, reason: "its header is event \(header.sequence)'s of \(header.identity)")
+    }
+    guard header.payloadByteCount <= specification.payloadCapacity else {
+      throw .damaged(ring: name, sequence: sequence, reason: "its header claims \(header.payloadByteCount) bytes of payload")
+    }
+    return header
+  }
+}
+
+/// CRC32C of a slot's metadata followed by its payload.
+func contentChecksum(_ slot: UnsafeRawPointer, metadataByteCount: Int, payloadByteCount: Int) -> UInt32 {
+  let crc = clinux_crc32c(0, slot + EventHeader.byteCount, metadataByteCount)
+  return clinux_crc32c(crc, slot + EventHeader.pageByteCount, payloadByteCount)
+}

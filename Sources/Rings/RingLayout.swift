@@ -1,0 +1,114 @@
+internal import CLinux
+internal import Host
+internal import Synchronization
+
+/// Where things are in a ring's region.
+///
+///      0 ┌───────────────────────────────────────────┐
+///        │ ready u64, geometry: never changes again  │  RingGeometry
+///    128 │ published      u64   sequences below it may be read
+///    256 │ committed      u64   sequences below it are committed
+///    384 │ epochGranted   u64   the writer's epoch
+///    512 │ publishedBell  u32   futex word of readers · 516 readersAsleep u32
+///    640 │ releasedBell   u32   futex word of the writer · 648 leaseWanted u64 (0: the writer does not sleep)
+///    768 │ dropped        u64   events that did not fit (`WhenFull.drop`)
+///        │ zeros                                     │
+///   4096 ├───────────────────────────────────────────┤  reader i at 4096 + 128 i
+///        │ lease          u64   {lease, owner epoch, ReaderState}
+///        │ cursor         u64   {cursor, owner epoch, 0}
+///        │ …                                         │
+///   8192 ├───────────────────────────────────────────┤  slot of sequence s at 8192 + stride · (s mod slotCount)
+///        │ stamp u64, header: 128 B                  │  EventHeader
+///        │ metadata: ≤ 3968 B                        │
+///        │ payload, padded to 4096 B                 │
+///        └───────────────────────────────────────────┘
+enum RingLayout {
+  static let lineByteCount = 128
+  static let readersOffset = 4096
+  static let headerByteCount = 8192
+}
+
+/// The words and the slots of a mapped ring. The geometry is this process's own, checked copy.
+struct RingMemory: Sendable {
+  let region: SharedRegion
+  let slotCount: UInt64
+  let slotStride: Int
+  let requiredReaders: Int
+
+  init(region: SharedRegion, specification: RingSpecification) {
+    self.region = region
+    slotCount = UInt64(specification.slotCount)
+    slotStride = specification.slotStride
+    requiredReaders = specification.requiredReaders
+  }
+
+  // Sound, here and below: the offset is aligned and inside the region, whose size was checked against the geometry, and every process
+  // uses these words as atomics only.
+  private func word(_ offset: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
+    (region.base + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
+  }
+
+  private func halfWord(_ offset: Int) -> UnsafeMutablePointer<Atomic<UInt32>> {
+    (region.base + offset).assumingMemoryBound(to: Atomic<UInt32>.self)
+  }
+
+  var ready: UnsafeMutablePointer<Atomic<UInt64>> { word(0) }
+  var published: UnsafeMutablePointer<Atomic<UInt64>> { word(128) }
+  var committed: UnsafeMutablePointer<Atomic<UInt64>> { word(256) }
+  var epochGranted: UnsafeMutablePointer<Atomic<UInt64>> { word(384) }
+  var publishedBell: Bell { Bell(word: halfWord(512)) }
+  var readersAsleep: UnsafeMutablePointer<Atomic<UInt32>> { halfWord(516) }
+  var releasedBell: Bell { Bell(word: halfWord(640)) }
+  var leaseWanted: UnsafeMutablePointer<Atomic<UInt64>> { word(648) }
+  var dropped: UnsafeMutablePointer<Atomic<UInt64>> { word(768) }
+
+  func lease(_ reader: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
+    word(RingLayout.readersOffset + RingLayout.lineByteCount * reader)
+  }
+
+  func cursor(_ reader: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
+    word(RingLayout.readersOffset + RingLayout.lineByteCount * reader + 8)
+  }
+
+  func slot(_ sequence: UInt64) -> UnsafeMutableRawPointer {
+    region.base + (RingLayout.headerByteCount + slotStride * Int(sequence % slotCount))
+  }
+
+  func stamp(_ slot: UnsafeMutableRawPointer) -> UnsafeMutablePointer<Atomic<UInt64>> {
+    slot.assumingMemoryBound(to: Atomic<UInt64>.self)
+  }
+
+  /// The lowest lease of the required readers that have not finished, and whose it is; `UInt64.max` if all have.
+  func lowestLease() -> (lease: UInt64, reader: Int) {
+    var lowest = (lease: UInt64.max, reader: 0)
+    for reader in 0..<requiredReaders {
+      // SYNC reader's lease → writer's claim: what the reader read from the slot was read before the slot is filled again. Sequentially
+      // consistent for the pair with `leaseWanted`.
+      let stamp = Stamp(rawValue: lease(reader).pointee.load(ordering: .sequentiallyConsistent))
+      if stamp.readerState != .finished, stamp.sequence < lowest.lease { lowest = (stamp.sequence, reader) }
+    }
+    return lowest
+  }
+}
+
+/// A futex word that is rung by counting it up.
+struct Bell {
+  let word: UnsafeMutablePointer<Atomic<UInt32>>
+
+  /// What to pass to `sleep`: read before the condition is checked for the last time.
+  var count: UInt32 { word.pointee.load(ordering: .sequentiallyConsistent) }
+
+  /// Sleeps until the bell has rung since `count` was read. A ring may be missed where memory was overwritten, so a sleep is short and
+  /// the caller checks its condition in a loop.
+  func sleep(since count: UInt32, atMost timeout: Duration) {
+    Futex.wait(on: raw, while: count, timeout: min(timeout, .milliseconds(100)))
+  }
+
+  func ring() {
+    word.pointee.add(1, ordering: .sequentiallyConsistent)
+    Futex.wake(raw)
+  }
+
+  // Sound: an atomic word has the layout of the word; the kernel reads it atomically.
+  private var raw: UnsafeMutablePointer<UInt32> { UnsafeMutableRawPointer(word).assumingMemoryBound(to: UInt32.self) }
+}

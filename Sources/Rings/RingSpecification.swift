@@ -1,0 +1,70 @@
+/// What a writer does when a required reader still holds the slot that it needs.
+public enum WhenFull: UInt16, Sendable, Codable {
+  /// It waits, as long as it says.
+  case wait = 0
+  /// It drops its event, which is counted.
+  case drop
+}
+
+/// What a ring is made for.
+public struct RingSpecification: Sendable, Equatable {
+  /// The most required readers.
+  public static let readerLimit = 32
+  /// The most slots.
+  public static let slotLimit = 1 << 24
+  /// The most bytes of payload, 1 TiB.
+  public static let payloadLimit = 1 << 40
+
+  /// Whose events the ring carries.
+  public var identity: RingIdentity
+  /// How many events it holds.
+  public var slotCount: Int
+  /// The most payload bytes of an event.
+  public var payloadCapacity: Int
+  /// How many readers the writer never overruns, numbered from 0; awaited from the ring's creation.
+  public var requiredReaders: Int
+  /// What the writer does when the ring is full.
+  public var whenFull: WhenFull
+  /// The sequence of the first event: 0, or where an earlier ring of the same topic ended.
+  public var firstSequence: UInt64
+  /// The chain of the first event: 0, or `EventHeader.chainAfter` of the last one of the earlier ring.
+  public var firstChain: UInt64
+  /// The last epoch granted in an earlier ring of the same topic, or 0.
+  public var firstEpoch: UInt64
+
+  /// A specification as given; it is a programmer's error to exceed the limits above.
+  public init(
+    runID: RunID, topic: UInt32, partition: UInt32 = 0, slotCount: Int, payloadCapacity: Int, requiredReaders: Int,
+    whenFull: WhenFull = .wait, firstSequence: UInt64 = 0, firstChain: UInt64 = 0, firstEpoch: UInt64 = 0
+  ) {
+    identity = RingIdentity(runID: runID, topic: topic, partition: partition)
+    self.slotCount = slotCount
+    self.payloadCapacity = payloadCapacity
+    self.requiredReaders = requiredReaders
+    self.whenFull = whenFull
+    self.firstSequence = firstSequence
+    self.firstChain = firstChain
+    self.firstEpoch = firstEpoch
+  }
+
+  /// Whether every figure is within its limit.
+  var isPossible: Bool {
+    (1...Self.slotLimit).contains(slotCount) && (0...Self.payloadLimit).contains(payloadCapacity)
+      && (0...Self.readerLimit).contains(requiredReaders) && firstSequence <= Stamp.sequenceLimit - UInt64(slotCount)
+      && firstEpoch < Stamp.epochLimit
+  }
+
+  /// The bytes from one slot to the next: the header page and the payload, padded to whole pages.
+  public var slotStride: Int {
+    let page = EventHeader.pageByteCount
+    return page + (payloadCapacity + page - 1) / page * page
+  }
+
+  /// The bytes of the region; nil beyond the limits or what an address can express.
+  public var regionByteCount: Int? {
+    guard isPossible else { return nil }
+    let (slots, overflows) = slotStride.multipliedReportingOverflow(by: slotCount)
+    let (sum, sumOverflows) = slots.addingReportingOverflow(RingLayout.headerByteCount)
+    return overflows || sumOverflows ? nil : sum
+  }
+}

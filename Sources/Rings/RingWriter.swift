@@ -1,0 +1,245 @@
+internal import CLinux
+internal import Host
+internal import Synchronization
+
+/// A slot that a writer may fill.
+public struct Claim {
+  /// The sequence that the event will have.
+  public let sequence: UInt64
+  /// Where the payload goes: the slot's whole capacity, in place.
+  public let payload: UnsafeMutableRawBufferPointer
+  /// Where the metadata goes: 3,968 bytes.
+  public let metadata: UnsafeMutableRawBufferPointer
+}
+
+/// What a writer says about an event; the rest of the header is the ring's.
+public struct EventFields: Sendable {
+  /// What the event says.
+  public var kind: EventKind
+  /// Nanoseconds since 1970 when the event's cause was acquired.
+  public var acquiredAt: UInt64
+  /// Bytes of payload that were filled in.
+  public var payloadByteCount: Int
+  /// Bytes of metadata that were filled in.
+  public var metadataByteCount: Int
+  /// The angle in radians.
+  public var theta: Double
+  /// The number of the projection in the scan.
+  public var projection: UInt64
+  /// Rows of the payload's images.
+  public var rows: Int
+  /// Columns of the payload's images.
+  public var columns: Int
+  /// The type of the payload's elements; rows × columns of them are at most the payload.
+  public var elementType: ElementType
+
+  /// Fields as given.
+  public init(
+    kind: EventKind, acquiredAt: UInt64 = 0, payloadByteCount: Int = 0, metadataByteCount: Int = 0, theta: Double = 0,
+    projection: UInt64 = 0, rows: Int = 0, columns: Int = 0, elementType: ElementType = .none
+  ) {
+    self.kind = kind
+    self.acquiredAt = acquiredAt
+    self.payloadByteCount = payloadByteCount
+    self.metadataByteCount = metadataByteCount
+    self.theta = theta
+    self.projection = projection
+    self.rows = rows
+    self.columns = columns
+    self.elementType = elementType
+  }
+}
+
+/// The one writer of a ring, for as long as its epoch lasts. Use from one thread at a time.
+public final class RingWriter {
+  /// The ring.
+  public let ring: Ring
+  /// The incarnation of this writer.
+  public let epoch: UInt64
+  /// The sequence of the next event.
+  public private(set) var nextSequence: UInt64
+  private static let spinLimit = 100
+  private let memory: RingMemory
+  private var chain: UInt64
+  private var slot: UnsafeMutableRawPointer
+  private var isClaimed = false
+  /// The lowest lease when it was last read; the real one is never lower.
+  private var leaseKnown: UInt64 = 0
+
+  /// Takes the ring over for `epoch`, the newest one granted, and goes on at the first sequence that is not committed. Events that the
+  /// last writer committed and did not publish any more are published.
+  ///
+  /// Throws `.fenced` for an epoch that has ended, `.refused` while a claim of an earlier epoch is not void.
+  public init(ring: Ring, epoch: UInt64) throws(RingError) {
+    self.ring = ring
+    self.epoch = epoch
+    memory = ring.memory
+    guard memory.epochGranted.pointee.load(ordering: .sequentiallyConsistent) == epoch, epoch > 0 else {
+      throw .fenced(ring: ring.name, epoch: epoch)
+    }
+    nextSequence = ring.specification.firstSequence
+    chain = ring.specification.firstChain
+    slot = memory.slot(nextSequence)
+    if let last = try lastCommitted() {
+      nextSequence = last.sequence + 1
+      chain = last.chainAfter
+      slot = memory.slot(nextSequence)
+    }
+    guard memory.published.pointee.load(ordering: .relaxed) <= nextSequence else {
+      throw .damaged(ring: ring.name, sequence: nextSequence, reason: "it was published before it was committed")
+    }
+    publish(through: nextSequence)
+  }
+
+  /// The next slot, after every required reader has given it back; waits for that at most `timeout`. A claim that was not committed is
+  /// given out again, so what failed while filling it can be tried anew or left.
+  ///
+  /// Throws `.timedOut` naming the reader that is furthest behind, or `.dropped` at once where the ring was made so; `.fenced` when this
+  /// writer's epoch has ended.
+  public func claim(timeout: Duration) throws(RingError) -> Claim {
+    if !isClaimed {
+      if nextSequence >= memory.slotCount, nextSequence - memory.slotCount >= leaseKnown { try awaitLease(timeout) }
+      try take()
+      isClaimed = true
+    }
+    return Claim(
+      sequence: nextSequence,
+      payload: UnsafeMutableRawBufferPointer(
+        start: slot + EventHeader.pageByteCount, count: ring.specification.payloadCapacity),
+      metadata: UnsafeMutableRawBufferPointer(start: slot + EventHeader.byteCount, count: EventHeader.metadataCapacity))
+  }
+
+  /// Publishes the claimed slot with its checksums. Throws `.fenced` if this writer's epoch ended while it was filling it: nothing was
+  /// published then, and the writer must stop.
+  public func commit(_ claim: Claim, _ fields: EventFields) throws(RingError) {
+    precondition(isClaimed && claim.sequence == nextSequence, "event \(claim.sequence) is not claimed")
+    let header = header(fields)
+    let words = header.words
+    for index in 1..<16 { slot.storeBytes(of: words[index], toByteOffset: 8 * index, as: UInt64.self) }
+    // SYNC commit → next: every store to header, metadata and payload happens before the stamp becomes committed. The failure of this
+    // compare-and-swap is the fence: `voidClaims` changed the stamp first.
+    let (isMine, _) = memory.stamp(slot).pointee.compareExchange(
+      expected: Stamp(nextSequence, epoch, .claimed).rawValue, desired: Stamp(nextSequence, epoch, .committed).rawValue,
+      ordering: .releasing)
+    isClaimed = false
+    guard isMine else { throw .fenced(ring: ring.name, epoch: epoch) }
+    chain = EventHeader.chain(after: chain, headerCRC32C: UInt32(words[15] >> 32), payloadCRC32C: header.payloadCRC32C)
+    nextSequence += 1
+    slot = memory.slot(nextSequence)
+    publish(through: nextSequence)
+  }
+
+  private func header(_ fields: EventFields) -> EventHeader {
+    precondition(
+      (0...ring.specification.payloadCapacity).contains(fields.payloadByteCount),
+      "event \(nextSequence): \(fields.payloadByteCount) B exceed the slot's \(ring.specification.payloadCapacity) B")
+    precondition(
+      (0...EventHeader.metadataCapacity).contains(fields.metadataByteCount),
+      "event \(nextSequence): \(fields.metadataByteCount) B of metadata exceed \(EventHeader.metadataCapacity) B")
+    precondition(
+      fields.rows >= 0 && fields.columns >= 0 && fields.rows * fields.columns * fields.elementType.byteCount <= fields.payloadByteCount,
+      "event \(nextSequence): \(fields.rows) × \(fields.columns) elements exceed \(fields.payloadByteCount) B")
+    return EventHeader(
+      kind: fields.kind, identity: ring.specification.identity, sequence: nextSequence, epoch: epoch, acquiredAt: fields.acquiredAt,
+      durableThrough: 0, chain: chain, payloadByteCount: fields.payloadByteCount, metadataByteCount: fields.metadataByteCount,
+      payloadCRC32C: contentChecksum(
+        slot, metadataByteCount: fields.metadataByteCount, payloadByteCount: fields.payloadByteCount),
+      theta: fields.theta, projection: fields.projection, rows: UInt32(fields.rows), columns: UInt32(fields.columns),
+      elementType: fields.elementType)
+  }
+
+  /// Makes the slot ours: committed → free → claimed, or void → claimed.
+  private func take() throws(RingError) {
+    guard nextSequence < Stamp.sequenceLimit - 1 else { throw .exhausted(ring: ring.name, what: "sequences") }
+    let word = memory.stamp(slot)
+    var seen = Stamp(rawValue: word.pointee.load(ordering: .acquiring))
+    if seen.slotState == .committed, seen.sequence + memory.slotCount == nextSequence {
+      let free = Stamp(nextSequence, epoch, .free)
+      let (isMine, now) = word.pointee.compareExchange(
+        expected: seen.rawValue, desired: free.rawValue, ordering: .sequentiallyConsistent)
+      seen = isMine ? free : Stamp(rawValue: now)
+    }
+    // SYNC claim → grant: the slot was freed before the epoch is read. A writer that is stopped between this line and the next finds its
+    // slot changed by `voidClaims`.
+    guard memory.epochGranted.pointee.load(ordering: .sequentiallyConsistent) == epoch, seen.epoch <= epoch else {
+      throw .fenced(ring: ring.name, epoch: epoch)
+    }
+    guard seen.sequence == nextSequence, seen.slotState == .free || seen.slotState == .void else {
+      throw .damaged(ring: ring.name, sequence: nextSequence, reason: "its slot is stamped \(seen.slotState) for \(seen.sequence)")
+    }
+    let (isMine, _) = word.pointee.compareExchange(
+      expected: seen.rawValue, desired: Stamp(nextSequence, epoch, .claimed).rawValue, ordering: .sequentiallyConsistent)
+    guard isMine else { throw .fenced(ring: ring.name, epoch: epoch) }
+    // SYNC claim → latest: an observer that sees any of the bytes stored from here on also sees that the stamp changed.
+    atomicMemoryFence(ordering: .releasing)
+  }
+
+  /// Waits until the slot of the next sequence is given back by every required reader.
+  private func awaitLease(_ timeout: Duration) throws(RingError) {
+    let needed = nextSequence - memory.slotCount + 1
+    if isReleased(needed) { return }
+    if ring.specification.whenFull == .drop {
+      throw .dropped(ring: ring.name, total: memory.dropped.pointee.add(1, ordering: .relaxed).newValue)
+    }
+    for _ in 0..<Self.spinLimit {
+      spinPause()
+      if isReleased(needed) { return }
+    }
+    let deadline = Deadline(after: timeout)
+    // Being woken for a quarter of the ring at once costs a fraction of being woken for each slot. Readers that hold a window may never
+    // give back so much, so this first sleep is short.
+    try sleep(until: needed + memory.slotCount / 4, deadline: Deadline(after: min(timeout, .microseconds(200))))
+    while !isReleased(needed) {
+      if deadline.hasPassed {
+        let (lease, reader) = memory.lowestLease()
+        throw .timedOut(ring: ring.name, reader: reader, holding: lease, timeout: timeout)
+      }
+      try sleep(until: needed, deadline: deadline)
+    }
+  }
+
+  private func isReleased(_ needed: UInt64) -> Bool {
+    leaseKnown = memory.lowestLease().lease
+    return leaseKnown >= needed
+  }
+
+  /// Sleeps once, until every lease is `wanted` or above, or some other change.
+  private func sleep(until wanted: UInt64, deadline: Deadline) throws(RingError) {
+    guard memory.epochGranted.pointee.load(ordering: .relaxed) == epoch else { throw .fenced(ring: ring.name, epoch: epoch) }
+    let count = memory.releasedBell.count
+    // SYNC sleep → release: sequentially consistent on both sides. Either this thread sees the lease, or the reader sees what is wanted.
+    memory.leaseWanted.pointee.store(wanted, ordering: .sequentiallyConsistent)
+    if !isReleased(wanted) { memory.releasedBell.sleep(since: count, atMost: deadline.remaining) }
+    memory.leaseWanted.pointee.store(0, ordering: .relaxed)
+  }
+
+  /// The header of the newest committed event, nil if there is none. Every stamp is looked at: no counter in shared memory is trusted.
+  private func lastCommitted() throws(RingError) -> EventHeader? {
+    var last: (stamp: Stamp, slot: UnsafeMutableRawPointer)?
+    for index in 0..<memory.slotCount {
+      let slot = memory.slot(index)
+      let stamp = Stamp(rawValue: memory.stamp(slot).pointee.load(ordering: .acquiring))
+      if stamp.slotState == .claimed {
+        throw .refused(ring: ring.name, reason: "event \(stamp.sequence) is still claimed by epoch \(stamp.epoch), which was not fenced")
+      }
+      if stamp.slotState == .committed, stamp.sequence >= last?.stamp.sequence ?? 0 { last = (stamp, slot) }
+    }
+    guard let last else { return nil }
+    guard memory.slot(last.stamp.sequence) == last.slot, last.stamp.sequence >= nextSequence else {
+      throw .damaged(ring: ring.name, sequence: last.stamp.sequence, reason: "its slot belongs to another event")
+    }
+    return try ring.header(
+      in: UnsafeRawBufferPointer(start: last.slot, count: EventHeader.byteCount), sequence: last.stamp.sequence, epoch: last.stamp.epoch)
+  }
+
+  // SYNC publish → next, sleep: sequentially consistent on both sides. Either the reader sees the new count before it sleeps, or this
+  // thread sees that it sleeps. The counts only grow, so a writer that was stopped between commit and here cannot take anything back.
+  private func publish(through count: UInt64) {
+    memory.committed.pointee.max(count, ordering: .relaxed)
+    memory.published.pointee.max(count, ordering: .sequentiallyConsistent)
+    if memory.readersAsleep.pointee.load(ordering: .sequentiallyConsistent) != 0 {
+      memory.readersAsleep.pointee.store(0, ordering: .sequentiallyConsistent)
+      memory.publishedBell.ring()
+    }
+  }
+}
