@@ -15,8 +15,8 @@ let fast: [SwiftSetting] = strict + [.unsafeFlags(["-O"])]
 /// The projector kernels: one source (KernelsV4), compiled once for each x86-64 level and chosen at run time.
 func kernels(_ level: Int, _ extra: [SwiftSetting] = []) -> Target {
   .target(
-    name: "KernelsV\(level)", dependencies: ["CLinux"],
-    swiftSettings: strict + extra + [.unsafeFlags(["-Ounchecked", "-Xcc", "-march=x86-64-v\(level)"])])
+    name: "KernelsV\(level)", dependencies: ["CLinux", "KernelTypes"],
+    swiftSettings: strict + extra + [.unsafeFlags(["-Ounchecked", "-wmo", "-num-threads", "1", "-disable-batch-mode", "-Xcc", "-march=x86-64-v\(level)"])])
 }
 
 let package = Package(
@@ -35,10 +35,11 @@ let package = Package(
       linkerSettings: [.linkedLibrary("uring"), .linkedLibrary("numa")]),
 
     .target(name: "Host", dependencies: ["CLinux"], swiftSettings: strict),
-    kernels(2, [.define("WITHOUT_FMA")]),
-    kernels(3),
+    .target(name: "KernelTypes", swiftSettings: fast),
+    kernels(2, [.define("WITHOUT_FMA"), .define("WITHOUT_AVX512")]),
+    kernels(3, [.define("WITHOUT_AVX512")]),
     kernels(4),
-    .target(name: "Tomography", dependencies: ["CLinux", "KernelsV2", "KernelsV3", "KernelsV4"], swiftSettings: fast),
+    .target(name: "Tomography", dependencies: ["CLinux", "KernelTypes", "KernelsV2", "KernelsV3", "KernelsV4"], swiftSettings: fast),
     .target(name: "Rings", dependencies: ["CLinux", "Host"], swiftSettings: fast),
     .target(name: "ScanFiles", dependencies: ["CHDF5", "CTIFF", "CPNG"], swiftSettings: strict),
 

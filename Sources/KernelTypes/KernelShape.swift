@@ -1,0 +1,51 @@
+/// Sizes that every projector kernel needs. Pitches are in pixels; a pixel is `lanes` floats, one for each slice of a block.
+public struct KernelShape: Sendable {
+  /// Columns of the detector, and both edges of a slice.
+  public let columns: Int
+  /// Slices that are interleaved in a pixel.
+  public let lanes: Int
+  /// Distance between two rows of a volume block.
+  public let volumePitch: Int
+  /// Distance between two rows (angles) of a sinogram block.
+  public let sinogramPitch: Int
+
+  /// Bytes of a pixel or bin with all its lanes.
+  public var pixelByteCount: Int { lanes * MemoryLayout<Float>.size }
+
+  /// Describes a block; the pitches include the zero margins of `VolumeMargin` and `SinogramMargin`.
+  public init(columns: Int, lanes: Int, volumePitch: Int, sinogramPitch: Int) {
+    self.columns = columns
+    self.lanes = lanes
+    self.volumePitch = volumePitch
+    self.sinogramPitch = sinogramPitch
+  }
+}
+
+/// Pixels of zeros on each side of a slice: the forward kernel sends taps that miss the slice there.
+public let volumeMargin = 2
+/// Bins of zeros on each side of a sinogram row: the back kernel sends taps that miss the detector there.
+public let sinogramMargin = 3
+
+/// A part of a slice of at most `Tile.edge` pixels each way, accumulated in its own small buffer `[row][column][lane]`.
+public struct Tile: Sendable {
+  /// Pixels along an edge: a tile of 64 lanes and the bins of a dozen angles fit in the second-level cache.
+  public static let edge = 32
+  /// Pixels between two rows of the buffer: odd, so that rows do not fall on the same cache sets.
+  public static let pitch = edge + 1
+
+  /// Left column and top row in the slice.
+  public let column: Int, row: Int
+  /// Columns and rows inside the slice.
+  public let width: Int, height: Int
+
+  /// The tile with this upper left corner, cut at the slice's edge.
+  public init(column: Int, row: Int, columns: Int) {
+    self.column = column
+    self.row = row
+    width = min(Tile.edge, columns - column)
+    height = min(Tile.edge, columns - row)
+  }
+
+  /// Bytes of a tile's buffer.
+  public static func byteCount(lanes: Int) -> Int { edge * pitch * lanes * MemoryLayout<Float>.size }
+}

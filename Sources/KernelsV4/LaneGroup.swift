@@ -1,0 +1,89 @@
+import KernelTypes
+
+/// As many slices as the kernels hold in registers at once. A pixel has one or more groups.
+protocol LaneGroup {
+  static var byteCount: Int { get }
+  init(_ address: UnsafeRawPointer)
+  func store(_ address: UnsafeMutableRawPointer)
+  /// self += weight · lanes
+  mutating func add(_ weight: Float, _ lanes: Self)
+  /// self = max(0, self)
+  mutating func cutAtZero()
+}
+
+extension SIMD where Scalar == Float {
+  /// One rounding where the processor has FMA instructions; without them it would be a call of libm for each lane.
+  @inline(__always) mutating func add(_ weight: Float, _ lanes: Self) {
+    #if WITHOUT_FMA
+      self += weight * lanes
+    #else
+      addProduct(Self(repeating: weight), lanes)
+    #endif
+  }
+}
+
+/// Addresses are multiples of a vector's size: a pixel starts at a multiple of its own size from a page.
+@inline(__always) func vector<V: SIMD>(_ address: UnsafeRawPointer, _: V.Type = V.self) -> V {
+  address.assumingMemoryBound(to: V.self).pointee
+}
+
+struct Lanes4: LaneGroup {
+  static var byteCount: Int { 16 }
+  var a: SIMD4<Float>
+  @inline(__always) init(_ address: UnsafeRawPointer) { a = vector(address) }
+  @inline(__always) func store(_ address: UnsafeMutableRawPointer) { address.storeBytes(of: a, as: SIMD4<Float>.self) }
+  @inline(__always) mutating func add(_ weight: Float, _ lanes: Self) { a.add(weight, lanes.a) }
+  @inline(__always) mutating func cutAtZero() {
+    let bits = unsafeBitCast(a, to: SIMD4<Int32>.self)
+    a = unsafeBitCast(bits & ~(bits &>> 31), to: SIMD4<Float>.self)
+  }
+}
+
+struct Lanes16: LaneGroup {
+  static var byteCount: Int { 64 }
+  var a: SIMD16<Float>
+  @inline(__always) init(_ address: UnsafeRawPointer) { a = vector(address) }
+  @inline(__always) func store(_ address: UnsafeMutableRawPointer) { address.storeBytes(of: a, as: SIMD16<Float>.self) }
+  @inline(__always) mutating func add(_ weight: Float, _ lanes: Self) { a.add(weight, lanes.a) }
+  @inline(__always) mutating func cutAtZero() { a = positive(a) }
+}
+
+/// Two groups side by side.
+struct Twice<Half: LaneGroup>: LaneGroup {
+  @inline(__always) static var byteCount: Int { 2 * Half.byteCount }
+  var a: Half
+  var b: Half
+  @inline(__always) init(_ address: UnsafeRawPointer) {
+    a = Half(address)
+    b = Half(address + Half.byteCount)
+  }
+  @inline(__always) func store(_ address: UnsafeMutableRawPointer) {
+    a.store(address)
+    b.store(address + Half.byteCount)
+  }
+  @inline(__always) mutating func add(_ weight: Float, _ lanes: Self) {
+    a.add(weight, lanes.a)
+    b.add(weight, lanes.b)
+  }
+  @inline(__always) mutating func cutAtZero() {
+    a.cutAtZero()
+    b.cutAtZero()
+  }
+}
+
+typealias Lanes32 = Twice<Lanes16>
+typealias Lanes64 = Twice<Lanes32>
+
+/// The widest group that divides a pixel and whose accumulators fit in the registers of this instruction set.
+@inline(__always) func groupLanes(_ lanes: Int) -> Int {
+  #if WITHOUT_FMA
+    let widest = 16
+  #elseif WITHOUT_AVX512
+    let widest = 32
+  #else
+    let widest = 64
+  #endif
+  if lanes % 64 == 0 && widest >= 64 { return 64 }
+  if lanes % 32 == 0 && widest >= 32 { return 32 }
+  return lanes % 16 == 0 ? 16 : 4
+}

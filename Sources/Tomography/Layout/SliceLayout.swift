@@ -1,0 +1,67 @@
+internal import KernelTypes
+
+/// How slices lie in memory: a few slices (lanes) are interleaved, so that each weight of the projector is computed once for all of them.
+///
+/// Slice `row` is lane `row % lanes` of block `row / lanes`. A volume is `[block][y][x][lane]` and a sinogram `[block][slot][bin][lane]`,
+/// float32, with margins that hold zeros. Memory for either starts as zero bytes, at a multiple of 64.
+public struct SliceLayout: Sendable, Equatable {
+  /// Columns of the detector, and both edges of a slice, in pixels.
+  public let columns: Int
+  /// Detector rows, which is slices.
+  public let rows: Int
+  /// Interleaved slices of a block: a multiple of 4.
+  public let lanes: Int
+
+  /// Lays out `rows` slices of `columns` × `columns` pixels; without `lanes`, a width that suits the number of rows.
+  public init(columns: Int, rows: Int, lanes: Int? = nil) {
+    precondition((1...SliceLayout.columnsMax).contains(columns), "\(columns) columns: 1…\(SliceLayout.columnsMax) are possible")
+    precondition(rows >= 1, "\(rows) rows")
+    let lanes = lanes ?? (rows <= 4 ? 4 : rows <= 16 ? 16 : rows <= 32 ? 32 : 64)
+    precondition(
+      lanes == 4 || (lanes > 0 && lanes % 16 == 0 && lanes <= 256), "\(lanes) lanes: 4 or a multiple of 16 up to 256 are possible")
+    self.columns = columns
+    self.rows = rows
+    self.lanes = lanes
+  }
+
+  /// The widest detector: offsets in a block stay below 2³¹ units of 16 bytes.
+  public static let columnsMax = 5_000
+
+  /// Number of blocks; the lanes of the last one beyond `rows` hold zeros.
+  public var blockCount: Int { (rows + lanes - 1) / lanes }
+
+  /// Bytes of a volume block, a multiple of 4096.
+  public var volumeBlockByteCount: Int {
+    let rowsWithMargins = columns + 2 * volumeMargin
+    return wholePages((rowsWithMargins * shape.volumePitch + 2 * volumeMargin) * pixelByteCount)
+  }
+
+  /// Bytes of one generation of all rows, a multiple of 4096.
+  public var volumeByteCount: Int { blockCount * volumeBlockByteCount }
+
+  /// Bytes of a sinogram block with `slots` projections, a multiple of 4096.
+  public func sinogramBlockByteCount(slots: Int) -> Int { wholePages(slots * shape.sinogramPitch * pixelByteCount) }
+
+  /// Detector rows of `blocks`.
+  public func rows(of blocks: Range<Int>) -> Range<Int> { blocks.lowerBound * lanes..<min(rows, blocks.upperBound * lanes) }
+
+  var shape: KernelShape {
+    // Odd pitches, so that neighbouring rows do not fall on the same cache sets.
+    KernelShape(
+      columns: columns, lanes: lanes, volumePitch: (columns + 2 * volumeMargin) | 1, sinogramPitch: (columns + 2 * sinogramMargin) | 1)
+  }
+
+  var pixelByteCount: Int { lanes * MemoryLayout<Float>.size }
+
+  /// Bytes from a volume's start to pixel (0, 0) of `block`.
+  func pixelOffset(block: Int) -> Int {
+    block * volumeBlockByteCount + (volumeMargin * shape.volumePitch + volumeMargin) * pixelByteCount
+  }
+
+  /// Bytes from a sinogram's start to bin 0 of `slot` in its block number `index`.
+  func binOffset(index: Int, slot: Int, slots: Int) -> Int {
+    index * sinogramBlockByteCount(slots: slots) + (slot * shape.sinogramPitch + sinogramMargin) * pixelByteCount
+  }
+
+  private func wholePages(_ count: Int) -> Int { (count + 4095) & ~4095 }
+}

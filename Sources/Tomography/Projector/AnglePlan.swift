@@ -1,0 +1,66 @@
+import Glibc
+internal import KernelTypes
+
+/// The angles of a window as the kernels want them, in memory that is allocated once.
+final class AnglePlan {
+  /// Rising angles first, each kind in the window's order.
+  private let backAngles: UnsafeMutablePointer<BackAngle>
+  /// Angles near 0 and π first, each kind sorted by drift, so that neighbours in the list read nearly the same pixels.
+  private let rayStorage: UnsafeMutablePointer<Ray>
+  let capacity: Int
+  private(set) var count = 0
+
+  init(capacity: Int) {
+    precondition(capacity >= 1, "room for \(capacity) angles")
+    self.capacity = capacity
+    backAngles = .allocate(capacity: capacity)
+    rayStorage = .allocate(capacity: capacity)
+  }
+
+  deinit {
+    backAngles.deallocate()
+    rayStorage.deallocate()
+  }
+
+  var back: UnsafeBufferPointer<BackAngle> { UnsafeBufferPointer(start: backAngles, count: count) }
+
+  /// Part `index` of `parts` of the rays.
+  func rays(part index: Int, of parts: Int) -> UnsafeBufferPointer<Ray> {
+    let first = count * index / parts, end = count * (index + 1) / parts
+    return UnsafeBufferPointer(start: rayStorage + first, count: end - first)
+  }
+
+  static func byteCount(capacity: Int) -> Int {
+    capacity * (MemoryLayout<BackAngle>.stride + MemoryLayout<Ray>.stride)
+  }
+
+  /// Takes over a window. Angle i is read from and written to row `slot(i)` of a sinogram block.
+  func prepare(_ angles: [WindowAngle], beam: ParallelBeam, slot: (Int) -> Int) {
+    precondition(angles.count <= capacity, "\(angles.count) angles, room for \(capacity)")
+    count = 0
+    for wantsRising in [true, false] {
+      for (index, angle) in angles.enumerated() {
+        let cosine = cos(angle.theta), sine = sin(angle.theta), origin = beam.origin(cosine: cosine, sine: sine)
+        let back = BackAngle(cosine: cosine, sine: sine, origin: origin, slot: slot(index))
+        guard back.isRising == wantsRising else { continue }
+        (backAngles + count).initialize(to: back)
+        insert(Ray(cosine: cosine, sine: sine, origin: origin, slot: slot(index)), after: count)
+        count += 1
+      }
+    }
+  }
+
+  /// Insertion into the sorted list: windows come nearly sorted, and nothing is allocated.
+  private func insert(_ ray: Ray, after count: Int) {
+    var index = count
+    while index > 0 && precedes(ray, rayStorage[index - 1]) {
+      (rayStorage + index).initialize(to: rayStorage[index - 1])
+      index -= 1
+    }
+    (rayStorage + index).initialize(to: ray)
+  }
+
+  private func precedes(_ a: Ray, _ b: Ray) -> Bool {
+    a.isSwapped == b.isSwapped ? a.drift < b.drift : b.isSwapped
+  }
+}

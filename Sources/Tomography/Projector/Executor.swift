@@ -1,0 +1,37 @@
+import Synchronization
+
+/// Runs pieces of work, perhaps on several threads.
+public protocol Executor {
+  /// How many bodies can run at the same time.
+  var width: Int { get }
+  /// Calls `body` exactly once with each number in `0..<count`, in any order and concurrently, and returns after the last has returned.
+  /// Results never depend on the distribution.
+  func forEach(count: Int, _ body: (Int) -> Void)
+}
+
+/// Runs everything on the calling thread.
+public struct SerialExecutor: Executor {
+  /// One.
+  public var width: Int { 1 }
+  /// Makes a serial executor.
+  public init() {}
+  /// Calls `body` with 0, 1, …
+  public func forEach(count: Int, _ body: (Int) -> Void) {
+    for index in 0..<count { body(index) }
+  }
+}
+
+extension Executor {
+  /// Shares `count` items among `workers` bodies, each of which has its own number and so its own scratch memory.
+  func share(count: Int, workers: Int, _ body: (_ worker: Int, _ item: Int) -> Void) {
+    let next = Atomic(0)
+    forEach(count: min(workers, count)) { worker in
+      // SYNC none: an item's data is published by forEach's own start and end.
+      var item = next.wrappingAdd(1, ordering: .relaxed).oldValue
+      while item < count {
+        body(worker, item)
+        item = next.wrappingAdd(1, ordering: .relaxed).oldValue
+      }
+    }
+  }
+}

@@ -1,0 +1,37 @@
+/// Geometry of a parallel-beam scan.
+public struct ParallelBeam: Sendable, Equatable {
+  /// Columns of the detector.
+  public let columns: Int
+  /// Rotation axis in pixels from the detector's left edge: `columns / 2` is the middle. It may lie outside the detector.
+  public let rotationAxis: Double
+
+  /// Describes a scan; the axis must be finite and at most 2²⁰ pixels away.
+  public init(columns: Int, rotationAxis: Double) {
+    precondition(columns >= 1, "\(columns) columns")
+    precondition(abs(rotationAxis) <= 1_048_576, "rotation axis at \(rotationAxis)")
+    self.columns = columns
+    self.rotationAxis = rotationAxis
+  }
+
+  /// Bin of the centre of pixel (0, 0): t + axis − 0.5 with t = X cos θ + Y sin θ.
+  func origin(cosine: Double, sine: Double) -> Double {
+    let half = 0.5 * Double(columns - 1)
+    return half * (sine - cosine) + rotationAxis - 0.5
+  }
+}
+
+/// One projection of a window.
+public struct WindowAngle: Sendable, Equatable {
+  /// Angle in radians.
+  public let theta: Double
+  /// Where the projection lies in the sinogram.
+  public let slot: Int
+
+  /// A projection at `theta` (radians, finite) in row `slot` of a sinogram block.
+  public init(theta: Double, slot: Int) {
+    precondition(theta.isFinite, "theta is \(theta)")
+    precondition(slot >= 0, "slot \(slot)")
+    self.theta = theta
+    self.slot = slot
+  }
+}

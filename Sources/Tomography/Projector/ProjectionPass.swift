@@ -1,0 +1,49 @@
+internal import KernelTypes
+
+/// Runs the kernels over blocks: the loops that Projector and SIRTSolver have in common.
+struct ProjectionPass {
+  let layout: SliceLayout
+  let kernels: KernelTable
+  let plan: AnglePlan
+
+  /// A for `blocks`; `sinogram` holds exactly those. Work is split by block and, as far as that keeps all threads busy, by angle.
+  func forward(
+    volume: UnsafeRawPointer, sinogram: UnsafeMutableRawPointer, slots: Int, blocks: Range<Int>, executor: some Executor
+  ) {
+    let width = max(1, executor.width)
+    let parts = min(plan.count, width / greatestCommonDivisor(blocks.count, width))
+    executor.share(count: blocks.count * parts, workers: width) { _, item in
+      let index = item / parts
+      kernels.forward(
+        volume + layout.pixelOffset(block: blocks.lowerBound + index),
+        sinogram + layout.binOffset(index: index, slot: 0, slots: slots),
+        plan.rays(part: item % parts, of: parts), layout.shape)
+    }
+  }
+
+  /// Aᵀ for `blocks`, tile by tile: `finish` receives each tile's block and sums. `upcoming` is a volume that `finish` reads or writes.
+  func back(
+    sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>, upcoming: UnsafeRawPointer, scratch: TileScratch,
+    executor: some Executor, finish: (_ block: Int, _ tile: Tile, _ sums: UnsafeRawPointer) -> Void
+  ) {
+    let bands = (layout.columns + Tile.edge - 1) / Tile.edge
+    executor.share(count: blocks.count * bands, workers: min(executor.width, scratch.workers)) { worker, item in
+      let index = item / bands, block = blocks.lowerBound + index, row = item % bands * Tile.edge
+      let bins = sinogram + layout.binOffset(index: index, slot: 0, slots: slots)
+      for column in stride(from: 0, to: layout.columns, by: Tile.edge) {
+        let tile = Tile(column: column, row: row, columns: layout.columns)
+        let memory = scratch.take(worker: worker)
+        let pixel = (row * layout.shape.volumePitch + column) * layout.pixelByteCount
+        kernels.backTile(
+          tile, memory.buffer, bins, plan.back, layout.shape, memory.taps, upcoming + layout.pixelOffset(block: block) + pixel)
+        finish(block, tile, memory.buffer)
+      }
+    }
+  }
+}
+
+func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
+  var (a, b) = (a, b)
+  while b != 0 { (a, b) = (b, a % b) }
+  return a
+}

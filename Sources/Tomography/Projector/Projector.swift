@@ -1,0 +1,58 @@
+internal import KernelTypes
+
+/// Joseph's projector A (P. M. Joseph, IEEE Trans. Med. Imaging 1, 1982) and its exact transpose.
+///
+/// A ray takes one step for each pixel of its major axis, interpolates linearly between the two nearest pixels and multiplies by the
+/// step's length 1 / max(|cos θ|, |sin θ|). It ends at the slice's edge; bins outside the detector do not exist.
+public final class Projector {
+  private let layout: SliceLayout
+  private let beam: ParallelBeam
+  private let kernels: KernelTable
+
+  /// A projector for one layout and geometry, which must have the same number of columns.
+  public convenience init(layout: SliceLayout, beam: ParallelBeam) {
+    self.init(layout: layout, beam: beam, level: nil)
+  }
+
+  /// `level` forces an x86-64 level.
+  init(layout: SliceLayout, beam: ParallelBeam, level: Int?) {
+    precondition(layout.columns == beam.columns, "a layout of \(layout.columns) columns for a detector of \(beam.columns)")
+    self.layout = layout
+    self.beam = beam
+    kernels = KernelTable(level: level)
+  }
+
+  /// sinogram = A volume, at the slots of `angles`. The volume holds all blocks, the sinogram exactly `blocks`, each with `slots` slots.
+  public func forward(
+    volume: UnsafeRawPointer, sinogram: UnsafeMutableRawPointer, slots: Int, blocks: Range<Int>, angles: [WindowAngle],
+    executor: some Executor
+  ) {
+    guard !angles.isEmpty else { return }
+    pass(angles, slots: slots)
+      .forward(volume: volume, sinogram: sinogram, slots: slots, blocks: layout.checked(blocks), executor: executor)
+  }
+
+  /// volume = Aᵀ sinogram over `angles`, for the slices of `blocks`; the rest of the volume stays.
+  public func back(
+    volume: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>, angles: [WindowAngle],
+    executor: some Executor
+  ) {
+    let scratch = TileScratch(layout: layout, workers: max(1, executor.width))
+    let pixel = layout.pixelByteCount, pitch = layout.shape.volumePitch
+    pass(angles, slots: slots).back(
+      sinogram: sinogram, slots: slots, blocks: layout.checked(blocks), upcoming: volume, scratch: scratch, executor: executor
+    ) { block, tile, sums in
+      let corner = volume + layout.pixelOffset(block: block) + (tile.row * pitch + tile.column) * pixel
+      for row in 0..<tile.height {
+        (corner + row * pitch * pixel).copyMemory(from: sums + row * Tile.pitch * pixel, byteCount: tile.width * pixel)
+      }
+    }
+  }
+
+  private func pass(_ angles: [WindowAngle], slots: Int) -> ProjectionPass {
+    precondition(angles.allSatisfy { $0.slot < slots }, "an angle lies beyond the \(slots) slots")
+    let plan = AnglePlan(capacity: max(1, angles.count))
+    plan.prepare(angles, beam: beam) { angles[$0].slot }
+    return ProjectionPass(layout: layout, kernels: kernels, plan: plan)
+  }
+}

@@ -1,0 +1,36 @@
+/// What can be chosen about SIRT.
+public struct SIRTOptions: Sendable, Equatable {
+  /// λ: 1 is the plain method, it converges below 2.
+  public var relaxation: Float
+  /// Cut the volume at zero after each iteration.
+  public var nonNegative: Bool
+  /// Update only voxels whose centres lie within columns / 2 of the rotation axis. A volume that starts as zeros stays zero outside.
+  public var diskMask: Bool
+
+  /// Plain SIRT unless told otherwise.
+  public init(relaxation: Float = 1, nonNegative: Bool = false, diskMask: Bool = false) {
+    precondition(relaxation > 0 && relaxation.isFinite, "relaxation \(relaxation)")
+    self.relaxation = relaxation
+    self.nonNegative = nonNegative
+    self.diskMask = diskMask
+  }
+}
+
+/// How far the volume was from the data, summed over all bins, angles and rows of an update.
+public struct Residual: Sendable, Equatable {
+  /// ‖b − A x‖², before the volume was updated.
+  public let residualSquared: Double
+  /// ‖b‖²
+  public let dataSquared: Double
+
+  /// Keeps both sums.
+  public init(residualSquared: Double, dataSquared: Double) {
+    self.residualSquared = residualSquared
+    self.dataSquared = dataSquared
+  }
+
+  /// ‖b − A x‖ / ‖b‖; 0 where both are zero. Not finite if the data or the volume are not.
+  public var relative: Double {
+    residualSquared == 0 && dataSquared == 0 ? 0 : (residualSquared / dataSquared).squareRoot()
+  }
+}
