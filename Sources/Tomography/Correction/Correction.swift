@@ -1,0 +1,126 @@
+/// How many pixels of one projection had to be replaced. Dead pixels are counted once, in `Correction.deadPixelCount`, and not here.
+public struct CorrectionCounts: Sendable, Equatable {
+  /// Pixels that were NaN or infinite, replaced by their neighbours.
+  public var nonFinite: Int
+  /// Pixels whose transmission was below `Correction.transmissionFloor`, raised to it.
+  public var clamped: Int
+
+  /// A pair of counts.
+  public init(nonFinite: Int = 0, clamped: Int = 0) {
+    self.nonFinite = nonFinite
+    self.clamped = clamped
+  }
+
+  /// Adds the counts of another projection or range of rows.
+  public static func += (total: inout CorrectionCounts, counts: CorrectionCounts) {
+    total.nonFinite += counts.nonFinite
+    total.clamped += counts.clamped
+  }
+}
+
+/// Turns counts into line integrals: −log((counts − dark) / (flat − dark)), for the rows that one worker owns.
+///
+/// The result of a pixel depends on its detector row alone, and the logarithm is our own (`minusLog`), so the bits are the same for every
+/// division of rows among workers and on every machine.
+public struct Correction: Sendable {
+  /// The smallest transmission: 2⁻¹⁷, half of one count in the full scale of a 16-bit detector, that is a line integral of 11.8.
+  ///
+  /// Nothing below it was measured: half a count is what a pixel reads as zero. Noise around a nearly opaque path does give zero and
+  /// negative differences, whose logarithm does not exist, so they are taken to be this.
+  public static let transmissionFloor: Float = 0x1p-17
+
+  /// Detector rows in a projection given to `apply`.
+  public let rows: Int
+  /// Detector columns.
+  public let columns: Int
+  /// Pixels whose flat − dark is not positive, or that had no finite flat or dark: they are interpolated in every projection.
+  public let deadPixelCount: Int
+  private let minusLog: Bool
+  private let darks: [Float]
+  private let divisors: [Float]  // flat − dark; NaN where the pixel is dead
+  private let deadPixelCounts: [Int]  // a row
+
+  /// A correction for `rows` × `columns` pixels.
+  ///
+  /// - Parameters:
+  ///   - flats: the averaged flat and dark fields of exactly these pixels. Without flat fields nothing is divided, and the difference
+  ///     counts − dark is taken as it is; without dark fields the dark is 0.
+  ///   - minusLog: whether the negative logarithm is taken. Without it values may have any sign and are not clamped.
+  public init(rows: Int, columns: Int, flats: FlatDarkAccumulator, minusLog: Bool) {
+    precondition(rows == flats.rows && columns == flats.columns, "fields of \(flats.rows) × \(flats.columns) for \(rows) × \(columns)")
+    self.rows = rows
+    self.columns = columns
+    self.minusLog = minusLog
+    let pixels = 0..<rows * columns
+    darks = pixels.map { Float(flats.darkMean(at: $0)) }
+    divisors = pixels.map { pixel in
+      let dark = flats.darkMean(at: pixel)
+      let divisor = Float(flats.flatCount == 0 ? (dark.isNaN ? .nan : 1) : flats.flatMean(at: pixel) - dark)
+      return divisor > 0 ? divisor : .nan
+    }
+    let divisors = divisors
+    deadPixelCounts = (0..<rows).map { row in divisors[row * columns..<(row + 1) * columns].count { $0.isNaN } }
+    deadPixelCount = deadPixelCounts.reduce(0, +)
+  }
+
+  /// Corrects one projection's rows.
+  ///
+  /// A pixel that is dead, NaN or infinite becomes the mean of the nearest valid pixels left and right of it in its detector row, the only
+  /// one there is at the edges, or 0 in a row without any.
+  ///
+  /// - Parameters:
+  ///   - counts: `rows` × `columns` pixels, row by row, at any alignment.
+  ///   - output: `rows` × `columns` floats, row by row; must not overlap `counts`.
+  /// - Returns: how many pixels were replaced.
+  public func apply(_ counts: UnsafeRawPointer, type: PixelType, into output: UnsafeMutablePointer<Float>) -> CorrectionCounts {
+    var total = CorrectionCounts()
+    darks.withUnsafeBufferPointer { darks in
+      divisors.withUnsafeBufferPointer { divisors in
+        for row in 0..<rows {
+          // `rows` × `columns` elements lie behind all four pointers; a row stays in the first-level cache from pass to pass.
+          let first = row * columns
+          let line = output + first
+          type.widen(counts + first * type.byteCount, count: columns, into: line)
+          let invalidCount = normalise(line, darks: darks.baseAddress! + first, divisors: divisors.baseAddress! + first, count: columns)
+          if minusLog { total.clamped += Tomography.minusLog(line, count: columns, floor: Self.transmissionFloor) }
+          if invalidCount > 0 { fillGaps(line, count: columns) }
+          total.nonFinite += invalidCount - deadPixelCounts[row]
+        }
+      }
+    }
+    return total
+  }
+}
+
+/// value ← (value − dark) / divisor, where a result that is not finite becomes NaN. Returns how many did.
+private func normalise(
+  _ values: UnsafeMutablePointer<Float>, darks: UnsafePointer<Float>, divisors: UnsafePointer<Float>, count: Int
+) -> Int {
+  var invalidCount: Int32 = 0
+  var index = 0
+  while index < count {
+    let value = (values[index] - darks[index]) / divisors[index]
+    values[index] = value.isFinite ? value : .nan
+    invalidCount &+= value.isFinite ? 0 : 1
+    index &+= 1
+  }
+  return Int(invalidCount)
+}
+
+/// Replaces each run of NaN by the mean of the values at its two ends, by the one there is, or by 0.
+private func fillGaps(_ values: UnsafeMutablePointer<Float>, count: Int) {
+  var index = 0
+  while index < count {
+    guard values[index].isNaN else {
+      index += 1
+      continue
+    }
+    var end = index
+    while end < count, values[end].isNaN { end += 1 }
+    let left = index > 0 ? values[index - 1] : nil
+    let right = end < count ? values[end] : nil
+    let fill = ((left ?? right ?? 0) + (right ?? left ?? 0)) / 2
+    (values + index).update(repeating: fill, count: end - index)
+    index = end
+  }
+}
