@@ -1,0 +1,121 @@
+import Glibc
+import Synchronization
+
+/// A file that appears under its name complete or not at all.
+///
+/// ```
+/// .slipring-<pid>-<number>.tmp   O_EXCL, mode 0600   write … write
+///      │ commit: fsync(file) → fchmod(usual mode) → rename → fsync(folder)
+///      ▼
+/// <name>                         replaced in one step if it was there
+/// ```
+/// A value that is neither committed nor abandoned is abandoned when it goes away.
+public struct AtomicFile: ~Copyable {
+  /// The name that the file will have.
+  public let path: String
+  /// The name that it has until it is committed, in the same folder.
+  public let temporaryPath: String
+  /// Open for reading and writing; stays this value's own.
+  public let descriptor: Int32
+
+  private let usualMode: mode_t
+
+  private static let serial = Atomic<UInt32>(0)
+  private static let attemptsMax = 100
+
+  /// Creates the temporary file.
+  /// - Throws: `.cannotCreate` when the folder is missing or not writable, or when something other than a file has this name.
+  public init(path: String) throws(ScanFileError) {
+    var status = stat()
+    if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+      throw .cannotCreate(path: path, reason: "the name is taken by something that is not a file; choose another name")
+    }
+    let folder = folderName(of: path)
+    var (temporaryPath, descriptor) = ("", Int32(-1))
+    for _ in 0..<Self.attemptsMax {
+      let serial = Self.serial.wrappingAdd(1, ordering: .relaxed).newValue
+      temporaryPath = "\(folder)/.slipring-\(getpid())-\(serial).tmp"
+      // 0666 makes the kernel work out the usual mode from the umask or the folder's default ACL, without touching the process's umask.
+      descriptor = open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
+      if descriptor >= 0 || (errno != EEXIST && errno != EINTR) { break }
+    }
+    guard descriptor >= 0 else { throw .cannotCreate(path: path, reason: Self.creationFailure(errno, folder: folder)) }
+    guard fstat(descriptor, &status) == 0, fchmod(descriptor, 0o600) == 0 else {
+      let code = errno
+      close(descriptor)
+      unlink(temporaryPath)
+      throw .cannotCreate(path: path, reason: errnoText(code))
+    }
+    self.path = path
+    self.temporaryPath = temporaryPath
+    self.descriptor = descriptor
+    usualMode = status.st_mode & 0o777
+  }
+
+  /// Appends bytes.
+  /// - Throws: `.io`.
+  public func write(_ bytes: UnsafeRawBufferPointer) throws(ScanFileError) {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { throw failure(count == 0 ? EIO : errno) }
+      rest = rest.dropFirst(count)
+    }
+  }
+
+  /// Makes the bytes durable and gives the file its name. On failure nothing of it is left.
+  /// - Throws: `.io`, or `.cannotCreate` when the name cannot be given.
+  public consuming func commit() throws(ScanFileError) {
+    // A failed fsync is never tried again: the retry would report success for pages that the kernel has dropped.
+    guard fsync(descriptor) == 0, fchmod(descriptor, usualMode) == 0 else { throw failure(errno) }
+    guard rename(temporaryPath, path) == 0 else { throw .cannotCreate(path: path, reason: errnoText(errno)) }
+    let folder = open(folderName(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard folder >= 0 else { throw failure(errno) }
+    defer { close(folder) }
+    guard fsync(folder) == 0 || errno == EINVAL else { throw failure(errno) }  // EINVAL: a file system that has no such thing.
+  }
+
+  /// Removes the temporary file.
+  public consuming func abandon() {}
+
+  deinit {
+    close(descriptor)
+    unlink(temporaryPath)  // After a commit the name is gone already.
+  }
+
+  private func failure(_ code: Int32) -> ScanFileError { .io(path: path, reason: errnoText(code)) }
+
+  private static func creationFailure(_ code: Int32, folder: String) -> String {
+    switch code {
+    case ENOENT: "there is no folder \(folder); create it first"
+    case ENOTDIR: "\(folder) is not a folder"
+    case EACCES, EPERM, EROFS: "the folder \(folder) is not writable (\(errnoText(code)))"
+    default: errnoText(code)
+    }
+  }
+}
+
+/// Everything before the last slash; "." without one.
+func folderName(of path: String) -> String {
+  guard let slash = path.lastIndex(of: "/") else { return "." }
+  return slash == path.startIndex ? "/" : String(path[..<slash])
+}
+
+/// Writes a whole file under a temporary name, makes it durable and gives it its name.
+/// - Throws: `.cannotCreate` or `.io`; then nothing of it is left, and a file that had the name before is untouched.
+public func writeFileAtomically(path: String, bytes: [UInt8]) throws(ScanFileError) {
+  let file = try AtomicFile(path: path)
+  var failure: ScanFileError?
+  bytes.withUnsafeBytes { buffer in
+    do throws(ScanFileError) { try file.write(buffer) } catch { failure = error }
+  }
+  if let failure { throw failure }
+  try file.commit()
+}
+
+/// Writes a text file in UTF-8 as `writeFileAtomically(path:bytes:)` does.
+/// - Throws: `.cannotCreate` or `.io`.
+public func writeFileAtomically(path: String, text: String) throws(ScanFileError) {
+  try writeFileAtomically(path: path, bytes: Array(text.utf8))
+}

@@ -1,0 +1,149 @@
+import CTIFF
+import Glibc
+
+/// How values become TIFF pixels.
+public enum TIFFPixels: Sendable, Equatable {
+  /// As they are.
+  case float32
+  /// The range onto 0 … 65535; what is outside goes to its ends, NaN to 0.
+  case uint16(range: ClosedRange<Float>)
+  /// The range onto 0 … 255; what is outside goes to its ends, NaN to 0.
+  case uint8(range: ClosedRange<Float>)
+
+  fileprivate var byteCount: Int {
+    switch self {
+    case .float32: 4
+    case .uint16: 2
+    case .uint8: 1
+    }
+  }
+
+  fileprivate var range: ClosedRange<Float>? {
+    switch self {
+    case .float32: nil
+    case .uint16(let range), .uint8(let range): range
+    }
+  }
+
+  fileprivate func convert(_ values: Slice<UnsafeBufferPointer<Float>>, into bytes: UnsafeMutableRawPointer) {
+    switch self {
+    case .float32:
+      UnsafeMutableRawBufferPointer(start: bytes, count: values.count * byteCount)
+        .copyMemory(from: UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: values)))
+    case .uint16(let range):
+      let codes = bytes.assumingMemoryBound(to: UInt16.self)
+      for (index, value) in values.enumerated() { codes[index] = Self.code(value, in: range) }
+    case .uint8(let range):
+      let codes = bytes.assumingMemoryBound(to: UInt8.self)
+      for (index, value) in values.enumerated() { codes[index] = Self.code(value, in: range) }
+    }
+  }
+
+  private static func code<Code: FixedWidthInteger>(_ value: Float, in range: ClosedRange<Float>) -> Code {
+    guard value > range.lowerBound else { return 0 }  // NaN too.
+    guard value < range.upperBound else { return Code.max }
+    let (low, high) = (Double(range.lowerBound), Double(range.upperBound))
+    return Code(((Double(value) - low) / (high - low) * Double(Code.max)).rounded())
+  }
+}
+
+/// Writes a grey image as an uncompressed TIFF (BigTIFF above 4 GB), durable and complete or not at all.
+///
+/// The tags say how pixels are to be read: bits per sample, sample format, and that black is zero.
+/// - Parameters:
+///   - values: rows × columns, row 0 on top.
+///   - description: for the ImageDescription tag. For integers, the range is added to it.
+/// - Throws: `.cannotCreate` or `.io`; then nothing of the file is left.
+public func writeTIFF(
+  path: String, columns: Int, rows: Int, values: UnsafeBufferPointer<Float>, pixels: TIFFPixels = .float32, description: String
+) throws(ScanFileError) {
+  precondition(columns > 0 && rows > 0 && values.count == columns * rows, "\(values.count) values for \(rows) × \(columns)")
+  let file = try AtomicFile(path: path)
+  let image = TIFFImage(columns: columns, rows: rows, pixels: pixels, description: description)
+  do throws(TIFFImage.Failure) { try image.write(values, to: file.descriptor, path: path) } catch {
+    throw .io(path: path, reason: error.reason)
+  }
+  try file.commit()
+}
+
+/// A TIFF with one grey image.
+struct TIFFImage {
+  struct Failure: Error {
+    let reason: String
+  }
+
+  let columns: Int
+  let rows: Int
+  let pixels: TIFFPixels
+  let description: String
+
+  private static let stripBytes = 1 << 20
+  /// Header, tags and strip offsets of one image stay far below this.
+  private static let margin = 1 << 24
+
+  /// Whether a classic TIFF's 32-bit offsets are too short.
+  var isBig: Bool { columns * rows * pixels.byteCount > Int(UInt32.max) - Self.margin - description.utf8.count }
+
+  private var rowBytes: Int { columns * pixels.byteCount }
+  private var stripRows: Int { min(rows, max(1, Self.stripBytes / rowBytes)) }
+
+  /// Writes the image and leaves `descriptor` open.
+  func write(_ values: UnsafeBufferPointer<Float>, to descriptor: Int32, path: String) throws(Failure) {
+    let own = dup(descriptor)
+    guard own >= 0 else { throw Failure(reason: errnoText(errno)) }
+    let message = UnsafeMutablePointer<ctiff_message>.allocate(capacity: 1)
+    message.initialize(to: ctiff_message())
+    defer { message.deallocate() }
+    errno = 0
+    guard let tiff = ctiff_open(own, path, isBig ? "w8" : "w", message) else {
+      let failure = Self.failure(message)
+      close(own)
+      throw failure
+    }
+    // Nothing is left for TIFFClose to write: it could not say that it failed.
+    defer { TIFFClose(tiff) }
+    guard setTags(tiff), writeStrips(values, tiff), TIFFWriteDirectory(tiff) == 1, TIFFFlush(tiff) == 1 else {
+      throw Self.failure(message)
+    }
+  }
+
+  private func setTags(_ tiff: OpaquePointer) -> Bool {
+    let format = pixels == .float32 ? SAMPLEFORMAT_IEEEFP : SAMPLEFORMAT_UINT
+    let shape = [
+      ctiff_set_u32(tiff, UInt32(TIFFTAG_IMAGEWIDTH), UInt32(columns)),
+      ctiff_set_u32(tiff, UInt32(TIFFTAG_IMAGELENGTH), UInt32(rows)),
+      ctiff_set_u32(tiff, UInt32(TIFFTAG_ROWSPERSTRIP), UInt32(stripRows)),
+      ctiff_set_u16(tiff, UInt32(TIFFTAG_SAMPLESPERPIXEL), 1),
+      ctiff_set_u16(tiff, UInt32(TIFFTAG_BITSPERSAMPLE), UInt16(pixels.byteCount * 8)),
+      ctiff_set_u16(tiff, UInt32(TIFFTAG_SAMPLEFORMAT), UInt16(format)),
+      ctiff_set_u16(tiff, UInt32(TIFFTAG_PHOTOMETRIC), UInt16(PHOTOMETRIC_MINISBLACK)),
+      ctiff_set_u16(tiff, UInt32(TIFFTAG_COMPRESSION), UInt16(COMPRESSION_NONE)),
+      ctiff_set_u16(tiff, UInt32(TIFFTAG_PLANARCONFIG), UInt16(PLANARCONFIG_CONTIG)),
+    ]
+    let range = pixels.range.map { "; range: \($0.lowerBound) to \($0.upperBound)" } ?? ""
+    let texts = [
+      ctiff_set_text(tiff, UInt32(TIFFTAG_IMAGEDESCRIPTION), description + range),
+      ctiff_set_text(tiff, UInt32(TIFFTAG_SOFTWARE), "Slipring"),
+    ]
+    return (shape + texts).allSatisfy { $0 == 1 }
+  }
+
+  private func writeStrips(_ values: UnsafeBufferPointer<Float>, _ tiff: OpaquePointer) -> Bool {
+    let strip = UnsafeMutableRawPointer.allocate(byteCount: stripRows * rowBytes, alignment: 64)
+    defer { strip.deallocate() }
+    for (index, top) in stride(from: 0, to: rows, by: stripRows).enumerated() {
+      let bottom = min(top + stripRows, rows)
+      pixels.convert(values[top * columns..<bottom * columns], into: strip)
+      let byteCount = (bottom - top) * rowBytes
+      guard TIFFWriteEncodedStrip(tiff, UInt32(index), strip, tmsize_t(byteCount)) == byteCount else { return false }
+    }
+    return true
+  }
+
+  private static func failure(_ message: UnsafeMutablePointer<ctiff_message>) -> Failure {
+    // libtiff's messages do not give the system's reason, but nothing of it runs between the failed write and here that sets another.
+    if errno == ENOSPC || errno == EDQUOT || errno == EFBIG || errno == EIO { return Failure(reason: errnoText(errno)) }
+    let text = withUnsafeBytes(of: &message.pointee) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    return Failure(reason: "libtiff: \(text.isEmpty ? "no reason given" : text)")
+  }
+}
