@@ -1,0 +1,74 @@
+/// Frames of one kind (projections, flats or darks) of an open scan.
+struct FrameStack {
+  enum Source {
+    /// Frames `frames[i]` along the first axis of a dataset of rank 3.
+    case frames(HDF5Dataset, [Int])
+    /// The only frame of a dataset of rank 2.
+    case single(HDF5Dataset)
+    /// One frame that has the same value everywhere.
+    case constant(Float)
+    case none
+  }
+
+  let source: Source
+  let rows: Int
+  let columns: Int
+
+  var count: Int {
+    switch source {
+    case .frames(_, let frames): frames.count
+    case .single, .constant: 1
+    case .none: 0
+    }
+  }
+
+  var pixel: ScanPixel {
+    switch source {
+    case .frames(let dataset, _), .single(let dataset): dataset.pixel
+    case .constant, .none: .float32
+    }
+  }
+
+  func read(_ index: Int, rows range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(ScanFileError) {
+    precondition(0..<count ~= index, "frame \(index) of \(count)")
+    precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
+    switch source {
+    case .frames(let dataset, let frames):
+      try dataset.read(start: [frames[index], range.lowerBound, 0], count: [1, range.count, columns], into: buffer)
+    case .single(let dataset):
+      try dataset.read(start: [range.lowerBound, 0], count: [range.count, columns], into: buffer)
+    case .constant(let value):
+      precondition(buffer.count == range.count * columns * pixel.byteCount, "a buffer of \(buffer.count) B for rows \(range)")
+      buffer.withMemoryRebound(to: Float.self) { $0.update(repeating: value) }
+    case .none:
+      preconditionFailure("a frame of none")
+    }
+  }
+}
+
+/// A scan in an HDF5 file, of whichever layout.
+final class HDF5ScanReader: ScanReader {
+  let info: ScanInfo
+  private let projections: FrameStack
+  private let flats: FrameStack
+  private let darks: FrameStack
+
+  init(info: ScanInfo, projections: FrameStack, flats: FrameStack, darks: FrameStack) {
+    self.info = info
+    self.projections = projections
+    self.flats = flats
+    self.darks = darks
+  }
+
+  func readProjection(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(ScanFileError) {
+    try projections.read(index, rows: rows, into: buffer)
+  }
+
+  func readFlat(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(ScanFileError) {
+    try flats.read(index, rows: rows, into: buffer)
+  }
+
+  func readDark(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(ScanFileError) {
+    try darks.read(index, rows: rows, into: buffer)
+  }
+}

@@ -1,0 +1,98 @@
+import CHDF5
+
+/// A numeric dataset, read by hyperslabs.
+final class HDF5Dataset {
+  let file: HDF5File
+  let name: String
+  /// The extents, slowest first; empty for a scalar.
+  let shape: [Int]
+  /// The type in which it is read.
+  let pixel: ScanPixel
+  /// A sentence for the user when reading will be slow.
+  let notice: String?
+
+  private let handle: HDF5Handle
+  private let space: HDF5Handle
+
+  static let rankMax = 32
+  private static let cacheBytesMax = 256 << 20
+  private static let cacheBytesUsual = 1 << 20
+
+  /// Opens the dataset and checks that it can be read: its type is a number, its filters are installed, the sources of a virtual dataset exist.
+  init(_ file: HDF5File, _ name: String, depth: Int = 0) throws(ScanFileError) {
+    self.file = file
+    self.name = name
+    let layerBytes: Int
+    do {
+      let inspected = try file.openObject(name)
+      let storage = try HDF5Storage(file: file, name: name, dataset: inspected)
+      shape = try storage.shape()
+      pixel = try storage.pixel()
+      try storage.checkFilters()
+      try storage.checkVirtualSources(depth: depth)
+      layerBytes = try storage.layerBytes(shape: shape)
+    }
+    // Opened again, because a dataset takes its chunk cache from the property list that it was first opened with.
+    let access = try file.handle(name) { H5Pcreate(chdf5_dataset_access()) }
+    if layerBytes > Self.cacheBytesUsual, layerBytes <= Self.cacheBytesMax {
+      let slotCount = 12_421  // A prime well above the number of chunks.
+      _ = try file.check(name) { H5Pset_chunk_cache(access.id, slotCount, layerBytes, -1) }
+    }
+    handle = try file.openObject(name, access: access.id)
+    let id = handle.id
+    space = try file.handle(name) { H5Dget_space(id) }
+    notice =
+      layerBytes > Self.cacheBytesMax
+      ? "\(name) is stored in chunks across many projections that do not fit into memory together: reading is slow; h5repack can mend it"
+      : nil
+  }
+
+  /// The extents as in "181 × 2 × 640".
+  var shapeText: String { shape.isEmpty ? "scalar" : shape.map(String.init).joined(separator: " × ") }
+
+  /// Reads the box of `count` elements from `start` on, converted to `pixel`, tightly packed, slowest extent first.
+  func read(start: [Int], count: [Int], into buffer: UnsafeMutableRawBufferPointer) throws(ScanFileError) {
+    let elements = count.reduce(1, *)
+    precondition(buffer.count == elements * pixel.byteCount, "\(name): a buffer of \(buffer.count) B for \(elements) elements")
+    try read(start: start, count: count, into: buffer, as: pixel)
+  }
+
+  /// Reads the box converted to floats.
+  func read(start: [Int], count: [Int], into buffer: UnsafeMutableBufferPointer<Float>) throws(ScanFileError) {
+    precondition(buffer.count == count.reduce(1, *), "\(name): a buffer of \(buffer.count) floats for a box of \(count)")
+    try read(start: start, count: count, into: UnsafeMutableRawBufferPointer(buffer), as: .float32)
+  }
+
+  /// Reads every element as a double, in storage order.
+  func readAll() throws(ScanFileError) -> [Double] {
+    var numbers = [Double](repeating: 0, count: shape.reduce(1, *))
+    if !numbers.isEmpty { _ = try file.check(name) { H5Dread(handle.id, chdf5_native_double(), 0, 0, 0, &numbers) } }
+    return numbers
+  }
+
+  private func read(
+    start: [Int], count: [Int], into buffer: UnsafeMutableRawBufferPointer, as pixel: ScanPixel
+  ) throws(ScanFileError) {
+    precondition(start.count == shape.count && count.count == shape.count, "\(name): a box of rank \(start.count) in rank \(shape.count)")
+    for axis in shape.indices {
+      precondition(start[axis] >= 0 && count[axis] >= 0 && start[axis] + count[axis] <= shape[axis], "\(name): a box outside \(shapeText)")
+    }
+    guard !buffer.isEmpty else { return }
+    let (offsets, extents) = (start.map(hsize_t.init), count.map(hsize_t.init))
+    _ = try file.check(name) { H5Sselect_hyperslab(space.id, H5S_SELECT_SET, offsets, nil, extents, nil) }
+    let memory = try file.handle(name) { H5Screate_simple(1, [extents.reduce(1, *)], nil) }
+    _ = try file.check(name) { H5Dread(handle.id, pixel.memoryType, memory.id, space.id, 0, buffer.baseAddress) }
+  }
+}
+
+extension ScanPixel {
+  /// The type's identifier in this machine's byte order. Only inside `HDF5.call`.
+  fileprivate var memoryType: hid_t {
+    switch self {
+    case .uint8: chdf5_native_uint8()
+    case .uint16: chdf5_native_uint16()
+    case .uint32: chdf5_native_uint32()
+    case .float32: chdf5_native_float()
+    }
+  }
+}

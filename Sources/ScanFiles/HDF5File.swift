@@ -1,0 +1,144 @@
+import CHDF5
+import Glibc
+
+/// An HDF5 file open for reading. Failures name the file, the object and the library's reason.
+final class HDF5File {
+  enum Kind { case group, dataset, other }
+
+  let path: String
+  private let handle: HDF5Handle
+
+  /// Lists of numbers (thetas, keys) longer than this are not read: nothing that long is a scan.
+  private static let numbersMax = 1 << 26
+  private static let linksMax = 10_000
+
+  init(path: String) throws(ScanFileError) {
+    try Self.checkIsReadableFile(path)
+    self.path = path
+    do throws(HDF5.Failure) {
+      let signature = try HDF5.call { H5Fis_hdf5(path) }
+      guard signature > 0 else { throw HDF5.Failure(message: "it is not an HDF5 file") }
+      let access = try HDF5Handle { H5Pcreate(chdf5_file_access()) }
+      // Locks keep us from a file that is being written; file systems that have no locks are no reason to refuse.
+      _ = try HDF5.call { H5Pset_file_locking(access.id, true, true) }
+      handle = try HDF5Handle { H5Fopen(path, chdf5_read_only(), access.id) }
+    } catch {
+      throw .badData(path: path, reason: error.message)
+    }
+  }
+
+  private static func checkIsReadableFile(_ path: String) throws(ScanFileError) {
+    // Non-blocking, so that a FIFO is refused rather than waited for.
+    let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .cannotOpen(path: path, reason: errnoText(errno)) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw .cannotOpen(path: path, reason: errnoText(errno)) }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: return
+    case S_IFDIR: throw .cannotOpen(path: path, reason: "it is a folder; name the scan file in it")
+    default: throw .cannotOpen(path: path, reason: "it is not a file")
+    }
+  }
+
+  /// Makes a call on this file; a failure names `what`.
+  func check<Result: SignedInteger & Sendable>(_ what: String, _ body: () -> Result) throws(ScanFileError) -> Result {
+    do { return try HDF5.call(body) } catch { throw bad("\(what): \(error.message)") }
+  }
+
+  /// Takes a handle of this file; a failure names `what`.
+  func handle(_ what: String, _ body: () -> hid_t) throws(ScanFileError) -> HDF5Handle {
+    do { return try HDF5Handle(body) } catch { throw bad("\(what): \(error.message)") }
+  }
+
+  /// An error about what is in this file.
+  func bad(_ reason: String) -> ScanFileError { .badData(path: path, reason: reason) }
+
+  // MARK: Objects
+
+  /// What is at the absolute path `name`, or nil when nothing is.
+  ///
+  /// A link that is there and leads nowhere (a missing external file, say) is an error that names it.
+  func kind(of name: String) throws(ScanFileError) -> Kind? {
+    var prefix = ""
+    var kind = Kind.group
+    for component in name.split(separator: "/") {
+      guard kind == .group else { return nil }
+      prefix += "/\(component)"
+      let link = prefix
+      guard try check(link, { H5Lexists(handle.id, link, 0) }) > 0 else { return nil }
+      let object = try handle("\(link) is a link that leads nowhere") { H5Oopen(handle.id, link, 0) }
+      kind =
+        switch try check(link, { H5Iget_type(object.id).rawValue }) {
+        case H5I_GROUP.rawValue: .group
+        case H5I_DATASET.rawValue: .dataset
+        default: .other
+        }
+    }
+    return kind
+  }
+
+  /// Whether there is a dataset at the absolute path `name`.
+  func hasDataset(_ name: String) throws(ScanFileError) -> Bool { try kind(of: name) == .dataset }
+
+  /// The first of `names` that is a dataset.
+  func firstDataset(of names: [String]) throws(ScanFileError) -> String? {
+    for name in names where try hasDataset(name) { return name }
+    return nil
+  }
+
+  /// Opens the dataset at `name`.
+  func openObject(_ name: String, access: hid_t = 0) throws(ScanFileError) -> HDF5Handle {
+    try handle(name) { H5Dopen2(handle.id, name, access) }
+  }
+
+  /// The rank of the dataset at `name`, whatever it holds.
+  func rank(of name: String) throws(ScanFileError) -> Int {
+    let dataset = try openObject(name)
+    let space = try handle(name) { H5Dget_space(dataset.id) }
+    return Int(try check(name) { H5Sget_simple_extent_ndims(space.id) })
+  }
+
+  /// The names of the links in a group, in the order of their names; at most the first 10,000.
+  func links(in group: String) throws(ScanFileError) -> [String] {
+    let object = try handle(group) { H5Gopen2(handle.id, group, 0) }
+    var info = H5G_info_t()
+    _ = try check(group) { H5Gget_info(object.id, &info) }
+    var names: [String] = []
+    for index in 0..<min(info.nlinks, hsize_t(Self.linksMax)) {
+      let length = try check(group) { H5Lget_name_by_idx(object.id, ".", H5_INDEX_NAME, H5_ITER_INC, index, nil, 0, 0) }
+      var name = [CChar](repeating: 0, count: length + 1)
+      _ = try check(group) { H5Lget_name_by_idx(object.id, ".", H5_INDEX_NAME, H5_ITER_INC, index, &name, name.count, 0) }
+      names.append(String(upToNUL: name))
+    }
+    return names
+  }
+
+  // MARK: Small datasets
+
+  /// All numbers of a dataset, in storage order.
+  func numbers(_ name: String) throws(ScanFileError) -> [Double] {
+    let dataset = try HDF5Dataset(self, name)
+    let count = dataset.shape.reduce(1.0) { $0 * Double($1) }
+    guard count <= Double(Self.numbersMax) else { throw bad("\(name) is too long a list (\(dataset.shapeText))") }
+    return try dataset.readAll()
+  }
+
+  /// The text in a string dataset, or nil when it holds something else.
+  func text(ofDataset name: String) throws(ScanFileError) -> String? {
+    let dataset = try openObject(name)
+    let type = try handle(name) { H5Dget_type(dataset.id) }
+    let space = try handle(name) { H5Dget_space(dataset.id) }
+    return try HDF5Text(file: self, name: name).read(type: type, space: space) { H5Dread(dataset.id, $0, 0, 0, 0, $1) }
+  }
+
+  /// The text in an attribute, or nil when there is no such attribute or it holds something else.
+  func text(ofAttribute attribute: String, of name: String) throws(ScanFileError) -> String? {
+    let label = "attribute \(attribute) of \(name)"
+    guard try check(label, { H5Aexists_by_name(handle.id, name, attribute, 0) }) > 0 else { return nil }
+    let object = try handle(label) { H5Aopen_by_name(handle.id, name, attribute, 0, 0) }
+    let type = try handle(label) { H5Aget_type(object.id) }
+    let space = try handle(label) { H5Aget_space(object.id) }
+    return try HDF5Text(file: self, name: label).read(type: type, space: space) { H5Aread(object.id, $0, $1) }
+  }
+}

@@ -1,0 +1,73 @@
+/// Turns a file's angles into radians.
+struct Thetas {
+  /// One a projection, in radians; all finite.
+  let radians: [Double]
+  /// Where they come from and their unit in the file.
+  let source: String
+  let notices: [String]
+
+  /// - Parameters:
+  ///   - values: as they are in the dataset `name`.
+  ///   - attribute: its `units`, if any.
+  ///   - unitByDefinition: what the file format says of angles without a unit; nil when it says nothing.
+  init(
+    _ values: [Double], of name: String, attribute: String?, unitByDefinition: ThetaUnit?, wanted: ThetaUnit, file: HDF5File
+  ) throws(ScanFileError) {
+    if let bad = values.firstIndex(where: { !$0.isFinite }) {
+      throw file.bad("\(name)[\(bad)] is \(values[bad]): every projection needs a finite theta")
+    }
+    var notices: [String] = []
+    let stated = try Self.unit(attribute, of: name, isNeeded: wanted == .automatic, file: file)
+    let unit: ThetaUnit
+    if wanted != .automatic {
+      unit = wanted
+      if let stated, stated != wanted { notices.append("\(name) says \(stated), and is taken as \(wanted) as asked for") }
+    } else if let stated {
+      unit = stated
+    } else if let unitByDefinition {
+      unit = unitByDefinition
+    } else {
+      unit = Self.looksLikeRadians(values) ? .radians : .degrees
+      notices.append("\(name) has no unit and is taken as \(unit); --theta-unit decides otherwise")
+    }
+    radians = unit == .degrees ? values.map { $0 * .pi / 180 } : values
+    source = "\(name) in \(unit)"
+    self.notices = notices
+  }
+
+  /// Radians never exceed a full turn, up to rounding in single precision; degrees of a scan practically always do.
+  private static func looksLikeRadians(_ values: [Double]) -> Bool { values.allSatisfy { abs($0) <= 2 * .pi + 1e-5 } }
+
+  private static func unit(_ attribute: String?, of name: String, isNeeded: Bool, file: HDF5File) throws(ScanFileError) -> ThetaUnit? {
+    switch attribute?.lowercased() {
+    case nil, "": return nil
+    case "degrees", "degree", "deg", "deg.", "°": return .degrees
+    case "radians", "radian", "rad", "rad.": return .radians
+    case .some(let other):
+      guard !isNeeded else { throw file.bad("\(name) has the unknown unit '\(other)'; say --theta-unit degrees or radians") }
+      return nil
+    }
+  }
+}
+
+/// The factor from a unit of length to millimetres, or nil when it is none that is known.
+func millimetres(perUnit unit: String) -> Double? {
+  switch unit.lowercased() {
+  case "m", "meter", "meters", "metre", "metres": 1e3
+  case "cm", "centimeter", "centimeters": 10
+  case "mm", "millimeter", "millimeters", "millimetre", "millimetres": 1
+  case "um", "µm", "μm", "micron", "microns", "micrometer", "micrometers", "micrometre", "micrometres": 1e-3
+  case "nm", "nanometer", "nanometers", "nanometre", "nanometres": 1e-6
+  default: nil
+  }
+}
+
+/// The first length of `names` that is one finite, positive number with a unit.
+func pixelSizeMillimetres(_ file: HDF5File, of names: [String]) throws(ScanFileError) -> Double? {
+  for name in names where try file.hasDataset(name) {
+    guard let unit = try file.text(ofAttribute: "units", of: name), let factor = millimetres(perUnit: unit) else { continue }
+    let values = try file.numbers(name)
+    if let size = values.first, values.count == 1, size.isFinite, size > 0 { return size * factor }
+  }
+  return nil
+}
