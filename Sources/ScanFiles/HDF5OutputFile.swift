@@ -1,0 +1,190 @@
+import CHDF5
+import Glibc
+
+/// An HDF5 file that is being written under a temporary name.
+///
+/// A full disk is met before the pixels are written (`reserve`), or else in a write. libhdf5 is then left with data that it still wants to
+/// write when the file is closed, fails, keeps a broken file in its tables and crashes over it at exit. So an abandoned file's descriptor is
+/// first turned to memory, where the closing writes succeed and vanish.
+final class HDF5OutputFile {
+  let path: String
+  private let id: hid_t
+  private var temporary: AtomicFile?
+  private var datasets: [hid_t] = []
+
+  /// Room for what is added after `reserve`: attributes and the library's own bookkeeping.
+  private static let reserveMargin = 1 << 20
+
+  init(path: String) throws(ScanFileError) {
+    let temporary = try AtomicFile(path: path)
+    self.path = path
+    do throws(HDF5.Failure) {
+      let name = temporary.temporaryPath
+      let access = try HDF5Handle { H5Pcreate(chdf5_file_access()) }
+      _ = try HDF5.call { H5Pset_file_locking(access.id, true, true) }
+      _ = try HDF5.call { H5Pset_fclose_degree(access.id, H5F_CLOSE_STRONG) }
+      id = try HDF5.call { H5Fcreate(name, chdf5_truncate(), 0, access.id) }
+    } catch {
+      throw Self.failure(path, "create", error)
+    }
+    self.temporary = consume temporary
+  }
+
+  deinit { abandon() }
+
+  // MARK: Contents
+
+  /// Creates a dataset, and the groups it is in; its room in the file is allocated at once.
+  func createDataset(_ name: String, type: () -> hid_t, shape: [Int], chunk: [Int]? = nil) throws(ScanFileError) -> HDF5OutputDataset {
+    try doing("create \(name)") { () throws(HDF5.Failure) in
+      let extents = shape.map(hsize_t.init)
+      let space = try HDF5Handle { H5Screate_simple(Int32(extents.count), extents, nil) }
+      let creation = try HDF5Handle { H5Pcreate(chdf5_dataset_create()) }
+      let links = try HDF5Handle { H5Pcreate(chdf5_link_create()) }
+      let access = try HDF5Handle { H5Pcreate(chdf5_dataset_access()) }
+      _ = try HDF5.call { H5Pset_create_intermediate_group(links.id, 1) }
+      _ = try HDF5.call { H5Pset_alloc_time(creation.id, H5D_ALLOC_TIME_EARLY) }
+      _ = try HDF5.call { H5Pset_fill_time(creation.id, H5D_FILL_TIME_NEVER) }
+      if let chunk {
+        _ = try HDF5.call { H5Pset_chunk(creation.id, Int32(chunk.count), chunk.map(hsize_t.init)) }
+        // No cache: chunks are written whole, and a full disk shows in the write and not in the close.
+        _ = try HDF5.call { H5Pset_chunk_cache(access.id, 1, 0, 0) }
+      }
+      let dataset = try HDF5.call { H5Dcreate2(id, name, type(), space.id, links.id, creation.id, access.id) }
+      datasets.append(dataset)
+      return HDF5OutputDataset(file: self, id: dataset, name: name, shape: shape)
+    }
+  }
+
+  /// Creates a dataset that holds one text.
+  func createText(_ name: String, _ text: String) throws(ScanFileError) {
+    try doing("create \(name)") { () throws(HDF5.Failure) in
+      let space = try HDF5Handle { H5Screate(H5S_SCALAR) }
+      let type = try HDF5Handle { chdf5_string_type() }
+      let dataset = try HDF5Handle { H5Dcreate2(id, name, type.id, space.id, 0, 0, 0) }
+      _ = try withPointer(to: text) { pointer throws(HDF5.Failure) in try HDF5.call { H5Dwrite(dataset.id, type.id, 0, 0, 0, pointer) } }
+    }
+  }
+
+  /// Takes the disk space of everything created so far, so that a full disk is found now. File systems that cannot reserve are tried anyway.
+  func reserve() throws(ScanFileError) {
+    var byteCount: hsize_t = 0
+    try doing("write") { () throws(HDF5.Failure) in
+      _ = try HDF5.call { H5Fflush(id, H5F_SCOPE_GLOBAL) }
+      _ = try HDF5.call { H5Fget_filesize(id, &byteCount) }
+    }
+    guard let descriptor = temporary?.descriptor, chdf5_reserve(descriptor, off_t(byteCount) + off_t(Self.reserveMargin)) != 0 else {
+      return
+    }
+    let code = errno
+    guard code != EOPNOTSUPP, code != ENOSYS, code != EINTR else { return }
+    throw .io(path: path, reason: "\(byteCount >> 20) MiB are needed: \(errnoText(code))")
+  }
+
+  // MARK: The end
+
+  /// Closes the file, makes it durable and gives it its name.
+  func finish() throws(ScanFileError) {
+    precondition(temporary != nil, "\(path) is finished already")
+    do throws(ScanFileError) {
+      try doing("close") { () throws(HDF5.Failure) in
+        for dataset in datasets { _ = try HDF5.call { H5Dclose(dataset) } }
+        datasets = []
+        _ = try HDF5.call { H5Fflush(id, H5F_SCOPE_GLOBAL) }
+        _ = try HDF5.call { H5Fclose(id) }
+      }
+    } catch {
+      abandon()
+      throw error
+    }
+    guard let temporary = temporary.take() else { return }
+    // Cutting the file at its end gives back what was reserved beyond it.
+    var status = stat()
+    guard fstat(temporary.descriptor, &status) == 0, ftruncate(temporary.descriptor, status.st_size) == 0 else {
+      throw .io(path: path, reason: errnoText(errno))
+    }
+    try temporary.commit()
+  }
+
+  /// Closes and removes the file. Afterwards, and after `finish`, it does nothing.
+  func abandon() {
+    guard let temporary = temporary.take() else { return }
+    // Nothing of this file is wanted any more, so a failure has no consequence: the library has no exit handler to stumble over it.
+    do throws(HDF5.Failure) {
+      var descriptor: UnsafeMutableRawPointer?
+      _ = try HDF5.call { H5Fget_vfd_handle(id, 0, &descriptor) }
+      if let descriptor { _ = try HDF5.call { chdf5_divert(descriptor.load(as: Int32.self)) } }
+      for dataset in datasets { _ = try HDF5.call { H5Dclose(dataset) } }
+      _ = try HDF5.call { H5Fclose(id) }
+    } catch {}
+    temporary.abandon()
+  }
+
+  fileprivate func doing<Result>(_ what: String, _ body: () throws(HDF5.Failure) -> Result) throws(ScanFileError) -> Result {
+    precondition(temporary != nil, "\(path) is finished already")
+    do { return try body() } catch { throw Self.failure(path, what, error) }
+  }
+
+  /// The library hides the system's error in a long line.
+  private static func failure(_ path: String, _ what: String, _ failure: HDF5.Failure) -> ScanFileError {
+    if let found = failure.message.firstMatch(of: #/errno = (\d+)/#), let code = Int32(found.1) {
+      return .io(path: path, reason: errnoText(code))
+    }
+    return .io(path: path, reason: "libhdf5 cannot \(what): \(failure.message)")
+  }
+}
+
+/// A dataset of a file that is being written; of use until that file is finished.
+struct HDF5OutputDataset {
+  fileprivate let file: HDF5OutputFile
+  fileprivate let id: hid_t
+  let name: String
+  let shape: [Int]
+
+  /// Writes element `index` of the first axis with everything below it.
+  func write(_ memoryType: () -> hid_t, at index: Int, _ bytes: UnsafeRawBufferPointer) throws(ScanFileError) {
+    var (start, count) = (shape.map { _ in hsize_t(0) }, shape.map(hsize_t.init))
+    (start[0], count[0]) = (hsize_t(index), 1)
+    try file.doing("write \(name)") { () throws(HDF5.Failure) in
+      let space = try HDF5Handle { H5Dget_space(id) }
+      let memory = try HDF5Handle { H5Screate_simple(1, [count.reduce(1, *)], nil) }
+      _ = try HDF5.call { H5Sselect_hyperslab(space.id, H5S_SELECT_SET, start, nil, count, nil) }
+      _ = try HDF5.call { H5Dwrite(id, memoryType(), memory.id, space.id, 0, bytes.baseAddress) }
+    }
+  }
+
+  /// Writes all of a dataset of doubles.
+  func write(_ numbers: [Double]) throws(ScanFileError) {
+    precondition(numbers.count == shape.reduce(1, *), "\(name): \(numbers.count) numbers for \(shape)")
+    try file.doing("write \(name)") { () throws(HDF5.Failure) in
+      _ = try HDF5.call { H5Dwrite(id, chdf5_native_double(), 0, 0, 0, numbers) }
+    }
+  }
+
+  /// Adds a text attribute.
+  func setAttribute(_ attribute: String, _ text: String) throws(ScanFileError) {
+    try file.doing("write attribute \(attribute) of \(name)") { () throws(HDF5.Failure) in
+      let space = try HDF5Handle { H5Screate(H5S_SCALAR) }
+      // Of variable length: a fixed one is limited to 64 KB.
+      let type = try HDF5Handle { chdf5_string_type() }
+      let object = try HDF5Handle { H5Acreate2(id, attribute, type.id, space.id, 0, 0) }
+      _ = try withPointer(to: text) { pointer throws(HDF5.Failure) in try HDF5.call { H5Awrite(object.id, type.id, pointer) } }
+    }
+  }
+
+  /// Adds text attributes in the order of their names.
+  func setAttributes(_ attributes: [String: String]) throws(ScanFileError) {
+    for (name, text) in attributes.sorted(by: { $0.key < $1.key }) { try setAttribute(name, text) }
+  }
+}
+
+/// libhdf5 takes a string of variable length as the address of its address.
+private func withPointer<Result>(
+  to text: String, _ body: (UnsafeRawPointer) throws(HDF5.Failure) -> Result
+) throws(HDF5.Failure) -> Result {
+  var bytes = text.utf8CString
+  return try bytes.withUnsafeMutableBufferPointer { buffer throws(HDF5.Failure) in
+    var address = buffer.baseAddress
+    return try withUnsafePointer(to: &address) { pointer throws(HDF5.Failure) in try body(UnsafeRawPointer(pointer)) }
+  }
+}
