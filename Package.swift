@@ -16,20 +16,20 @@ let fast: [SwiftSetting] = strict + [.unsafeFlags(["-O"])]
 func kernels(_ level: Int, _ extra: [SwiftSetting] = []) -> Target {
   .target(
     name: "KernelsV\(level)", dependencies: ["CLinux", "KernelTypes"],
-    swiftSettings: strict + extra + [.unsafeFlags(["-Ounchecked", "-wmo", "-num-threads", "1", "-disable-batch-mode", "-Xcc", "-march=x86-64-v\(level)"])])
+    swiftSettings: strict + extra + [
+      .unsafeFlags(["-Ounchecked", "-wmo", "-num-threads", "1", "-disable-batch-mode", "-Xcc", "-march=x86-64-v\(level)"])
+    ])
 }
 
 let package = Package(
   name: "slipring",
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
-    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: [
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(
       name: "CLinux", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra", "-Werror"])],
       linkerSettings: [.linkedLibrary("uring"), .linkedLibrary("numa")]),
@@ -41,7 +41,7 @@ let package = Package(
     kernels(4),
     .target(name: "Tomography", dependencies: ["CLinux", "KernelTypes", "KernelsV2", "KernelsV3", "KernelsV4"], swiftSettings: fast),
     .target(name: "Rings", dependencies: ["CLinux", "Host"], swiftSettings: fast),
-    .target(name: "ScanFiles", dependencies: ["CHDF5", "CTIFF", "CPNG"], swiftSettings: strict),
+    .target(name: "ScanFiles", dependencies: ["CHDF5", "CTIFF", "CPNG", "CCrypto"], swiftSettings: strict),
 
     .executableTarget(name: "RingExerciser", dependencies: ["Host", "Rings"], path: "Tests/RingExerciser", swiftSettings: strict),
     .testTarget(name: "HostTests", dependencies: ["Host"], swiftSettings: strict),

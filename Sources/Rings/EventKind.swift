@@ -30,6 +30,8 @@ public enum ElementType: UInt16, Sendable, Codable, CaseIterable {
   case u16
   /// Single-precision numbers (IEEE 754), little-endian.
   case f32
+  /// Unsigned 32-bit integers, little-endian.
+  case u32
 
   /// The size of an element in bytes; 0 for `none`.
   public var byteCount: Int {
@@ -37,7 +39,7 @@ public enum ElementType: UInt16, Sendable, Codable, CaseIterable {
     case .none: 0
     case .u8: 1
     case .u16: 2
-    case .f32: 4
+    case .f32, .u32: 4
     }
   }
 }

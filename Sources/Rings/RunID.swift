@@ -1,9 +1,9 @@
 /// The 128 random bits that tell one run from every other.
 public struct RunID: Hashable, Sendable, Codable, CustomStringConvertible {
   /// Bytes 0 to 7, little-endian.
-  let low: UInt64
+  public let low: UInt64
   /// Bytes 8 to 15, little-endian.
-  let high: UInt64
+  public let high: UInt64
 
   init(low: UInt64, high: UInt64) {
     self.low = low
