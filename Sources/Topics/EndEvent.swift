@@ -1,0 +1,57 @@
+/// The last event of a topic: nothing follows, and why.
+///
+/// ```
+/// metadata (24 B, little-endian)
+///    0  reason u32, reserved u32     8  projections u64     16  duplicates u64
+/// ```
+public struct EndEvent: Equatable, Sendable {
+  /// Why the scan ended.
+  public enum Reason: UInt32, Sendable, CaseIterable {
+    /// The source had no more projections.
+    case sourceEnded = 1
+    /// A person or the system asked for it by a signal.
+    case signal
+
+    /// The word in reports and outputs.
+    public var word: String {
+      switch self {
+      case .sourceEnded: "end of scan"
+      case .signal: "signal"
+      }
+    }
+  }
+
+  /// Why the scan ended.
+  public var reason: Reason
+  /// Projections that the writer of the topic published or applied.
+  public var projections: Int
+  /// Events that came twice and were dropped by the writer of the topic.
+  public var duplicates: Int
+
+  /// The end of a topic.
+  public init(reason: Reason, projections: Int, duplicates: Int = 0) {
+    self.reason = reason
+    self.projections = projections
+    self.duplicates = duplicates
+  }
+
+  /// Bytes of metadata.
+  public static let byteCount = 24
+
+  /// Writes the event into a slot's metadata; returns the bytes used.
+  public func encode(into metadata: UnsafeMutableRawBufferPointer) -> Int {
+    metadata.store(reason.rawValue, at: 0)
+    metadata.store(UInt32(0), at: 4)
+    metadata.store(UInt64(projections), at: 8)
+    metadata.store(UInt64(duplicates), at: 16)
+    return Self.byteCount
+  }
+
+  /// Reads an event back; throws where a field has no meaning.
+  public init(decoding metadata: UnsafeRawBufferPointer) throws(EventError) {
+    let fields = try MetadataFields(metadata, byteCount: Self.byteCount, of: "end")
+    guard let reason = Reason(rawValue: fields.u32(at: 0)) else { throw .malformed("end reason \(fields.u32(at: 0))") }
+    self.init(
+      reason: reason, projections: try fields.count(at: 8, "projections"), duplicates: try fields.count(at: 16, "duplicates"))
+  }
+}

@@ -1,0 +1,60 @@
+public import Rings
+
+/// A named stream of events. A topic with partitions is one ring for each of them: a ring has exactly one writer.
+public enum Topic: Hashable, Sendable {
+  /// Written by `acquire`: every projection, flat and dark as it came from the source.
+  case projections
+  /// Written by `distribute` for one worker: which rows of which projection to take, and when to update.
+  case chunks(partition: Int)
+  /// Written by one worker: an event for each update of its rows' volume.
+  case updates(partition: Int)
+
+  /// The number in an event's header.
+  public var id: UInt32 {
+    switch self {
+    case .projections: 1
+    case .chunks: 2
+    case .updates: 3
+    }
+  }
+
+  /// The partition number in an event's header; 0 for a topic without partitions.
+  public var partition: Int {
+    switch self {
+    case .projections: 0
+    case .chunks(let partition), .updates(let partition): partition
+    }
+  }
+
+  /// The topic's word in names and messages, as in `chunks.2`.
+  public var name: String {
+    switch self {
+    case .projections: "projections"
+    case .chunks(let partition): "chunks.\(partition)"
+    case .updates(let partition): "updates.\(partition)"
+    }
+  }
+}
+
+/// Names of a run's shared-memory objects. The run's 128 random bits keep runs of one machine apart.
+public struct RegionNames: Sendable {
+  /// What the name of every region of every run begins with.
+  public static let common = "slipring-"
+
+  /// What every name of this run begins with.
+  public let prefix: String
+
+  /// The names of the run `runID`.
+  public init(runID: RunID) {
+    prefix = RegionNames.common + "\(runID)-"
+  }
+
+  /// The ring behind `topic`.
+  public func ring(_ topic: Topic) -> String { prefix + topic.name }
+
+  /// The lock that the run's supervisor holds as long as it lives.
+  public var lock: String { prefix + "lock" }
+
+  /// The volume of worker `partition`.
+  public func volume(_ partition: Int) -> String { prefix + "volume.\(partition)" }
+}

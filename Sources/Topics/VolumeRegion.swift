@@ -1,0 +1,128 @@
+import CLinux
+import Glibc
+public import Host
+public import Rings
+import Synchronization
+public import Tomography
+
+/// A worker's volume in shared memory, in three generations of the solver's own layout: the newest complete one, the one
+/// that is being written, and one that a reader may be saving.
+///
+/// ```
+/// header page
+///    0  magic u32 "SLPV", layout u32      8  runID 16 B       24  partition u32, rows u32
+///   32  columns u32, lanes u32           40  generation bytes u64                 48  CRC32C of bytes 0–47
+///  128  newest u64 atomic: cursor << 2 | slot
+///  256, 384, 512  generation number u64 of slots 0, 1, 2
+/// 4096  slot 0, then 1 and 2: generation bytes each, a multiple of 4096
+/// ```
+///
+/// An update reads the newest generation, writes another slot, and flips `newest` with one atomic store, which also carries
+/// the cursor: volume and cursor can never disagree.
+public final class VolumeRegion: @unchecked Sendable {
+  /// A complete generation.
+  public struct Generation: Sendable {
+    /// Counts the published generations of the run; the zero volume is number 0.
+    public let number: UInt64
+    /// The next chunk event to apply to it.
+    public let cursor: UInt64
+    /// Its first byte; `layout.volumeByteCount` bytes, valid as long as the region object lives.
+    public nonisolated(unsafe) let base: UnsafeRawPointer
+    fileprivate let slot: Int
+  }
+
+  /// How slices lie in a generation.
+  public let layout: SliceLayout
+  private let region: SharedRegion
+
+  private static let magic: UInt32 = 0x5650_4C53
+  private static let layoutVersion: UInt32 = 1
+  private static let slotCount = 3
+  private static let headerByteCount = 4096
+  private static let checkedByteCount = 48
+  private static let newestOffset = 128
+
+  private init(region: SharedRegion, layout: SliceLayout) {
+    self.region = region
+    self.layout = layout
+  }
+
+  /// Bytes of the region for a volume of this layout.
+  public static func byteCount(_ layout: SliceLayout) -> Int { headerByteCount + slotCount * layout.volumeByteCount }
+
+  /// Creates the region with a volume of zeros as generation 0. Its memory comes from NUMA node `node` where one is given.
+  public static func create(
+    name: String, runID: RunID, partition: Int, layout: SliceLayout, node: Int?
+  ) throws(HostError) -> VolumeRegion {
+    let region = try SharedRegion.create(name: name, byteCount: byteCount(layout), node: node, hugePages: true)
+    withUnsafeBytes(of: header(runID: runID, partition: partition, layout: layout)) { header in
+      region.base.copyMemory(from: header.baseAddress!, byteCount: header.count)
+    }
+    return VolumeRegion(region: region, layout: layout)
+  }
+
+  /// Attaches to the region of worker `partition`; refuses one that belongs to another run or has another shape.
+  public static func attach(name: String, runID: RunID, partition: Int, layout: SliceLayout) throws(HostError) -> VolumeRegion {
+    let region = try SharedRegion.attach(name: name)
+    guard region.byteCount == byteCount(layout) else {
+      throw .regionRefused(name: name, reason: "it has \(region.byteCount) B, a volume of this scan \(byteCount(layout)) B")
+    }
+    let expected = header(runID: runID, partition: partition, layout: layout)
+    let matches = withUnsafeBytes(of: expected) { memcmp($0.baseAddress!, region.base, $0.count) == 0 }
+    guard matches else { throw .regionRefused(name: name, reason: "its header is not that of volume.\(partition) of this run") }
+    return VolumeRegion(region: region, layout: layout)
+  }
+
+  /// The immutable part of the header: 48 bytes of fields and their checksum.
+  private static func header(runID: RunID, partition: Int, layout: SliceLayout) -> InlineArray<13, UInt32> {
+    var words = InlineArray<13, UInt32>(repeating: 0)
+    withUnsafeMutableBytes(of: &words) { bytes in
+      bytes.store(magic, at: 0)
+      bytes.store(layoutVersion, at: 4)
+      bytes.store(runID.low, at: 8)
+      bytes.store(runID.high, at: 16)
+      bytes.store(UInt32(partition), at: 24)
+      bytes.store(UInt32(layout.rows), at: 28)
+      bytes.store(UInt32(layout.columns), at: 32)
+      bytes.store(UInt32(layout.lanes), at: 36)
+      bytes.store(UInt64(layout.volumeByteCount), at: 40)
+      bytes.store(clinux_crc32c(0, bytes.baseAddress, checkedByteCount), at: checkedByteCount)
+    }
+    return words
+  }
+
+  /// The newest complete generation.
+  public var newest: Generation {
+    // SYNC newest ← publish: everything of the generation was stored before the word that names it.
+    let word = newestWord.pointee.load(ordering: .acquiring)
+    // A torn or hostile word can only name one of the three slots.
+    let slot = Int(word & 3) % Self.slotCount
+    return Generation(number: number(ofSlot: slot).pointee, cursor: word >> 2, base: UnsafeRawPointer(base(ofSlot: slot)), slot: slot)
+  }
+
+  /// Where the next generation is to be written: a slot that is not the newest.
+  public var nextBase: UnsafeMutableRawPointer { base(ofSlot: nextSlot) }
+
+  /// Makes what was written at `nextBase` the newest generation, with `cursor` the next chunk event to apply to it.
+  public func publish(cursor: UInt64) -> Generation {
+    precondition(cursor < 1 << 62, "cursor \(cursor) exceeds 62 bits")
+    let slot = nextSlot
+    number(ofSlot: slot).pointee = newest.number + 1
+    // SYNC publish → newest
+    newestWord.pointee.store(cursor << 2 | UInt64(slot), ordering: .releasing)
+    return newest
+  }
+
+  private var nextSlot: Int { (newest.slot + 1) % Self.slotCount }
+
+  private func base(ofSlot slot: Int) -> UnsafeMutableRawPointer { region.base + Self.headerByteCount + slot * layout.volumeByteCount }
+
+  private func number(ofSlot slot: Int) -> UnsafeMutablePointer<UInt64> {
+    (region.base + 256 + 128 * slot).assumingMemoryBound(to: UInt64.self)
+  }
+
+  // Sound: the word is 8-aligned inside the mapped header page and only ever accessed atomically.
+  private var newestWord: UnsafeMutablePointer<Atomic<UInt64>> {
+    (region.base + Self.newestOffset).assumingMemoryBound(to: Atomic<UInt64>.self)
+  }
+}
