@@ -43,6 +43,7 @@ let package = Package(
     .target(name: "Rings", dependencies: ["CLinux", "Host"], swiftSettings: fast),
     .target(name: "ScanFiles", dependencies: ["CHDF5", "CTIFF", "CPNG", "CCrypto"], swiftSettings: strict),
     .target(name: "Topics", dependencies: ["CLinux", "Host", "Rings", "Tomography"], swiftSettings: strict),
+    .target(name: "Stages", dependencies: ["Host", "Tomography", "Rings", "ScanFiles", "Topics"], swiftSettings: strict),
 
     .executableTarget(name: "RingExerciser", dependencies: ["Host", "Rings"], path: "Tests/RingExerciser", swiftSettings: strict),
     .testTarget(name: "HostTests", dependencies: ["Host"], swiftSettings: strict),

@@ -1,0 +1,81 @@
+import Glibc
+import Host
+public import Rings
+import Topics
+
+/// Puts every image of a source into the topic `projections`, as it comes and where it lies.
+public struct AcquireStage {
+  private let source: any ProjectionSource
+  private let writer: RingWriter
+  private let patience: Patience
+  private let period: Duration
+  private let stopRequested: () -> Bool
+  private var projections = 0
+
+  /// `rate` limits projections a second; `stopRequested` is asked between frames and while waiting.
+  public init(
+    source: any ProjectionSource, writer: RingWriter, rate: Double?, patience: Patience, stopRequested: @escaping () -> Bool
+  ) {
+    self.source = source
+    self.writer = writer
+    self.patience = patience
+    period = rate.map { .seconds(1 / $0) } ?? .zero
+    self.stopRequested = stopRequested
+  }
+
+  /// Runs until the source ends or a stop is requested; then closes the topic with an `end` event.
+  public mutating func run() throws {
+    var reason = EndEvent.Reason.sourceEnded
+    var due = ContinuousClock.now
+    while let frame = try source.next() {
+      guard pause(until: due), let claim = try claim() else {
+        reason = .signal
+        break
+      }
+      try deliver(frame, in: claim)
+      if frame.kind == .projection {
+        projections += 1
+        due = max(due + period, .now - period)
+      }
+    }
+    try finish(reason)
+  }
+
+  /// Sleeps until `deadline`; false where a stop was requested.
+  private func pause(until deadline: ContinuousClock.Instant) -> Bool {
+    while !stopRequested() {
+      let left = deadline - .now
+      if left <= .zero { return true }
+      usleep(UInt32(min(left, Patience.glance) / .microseconds(1)))
+    }
+    return false
+  }
+
+  /// A slot, or nil where a stop was requested while none was free.
+  private func claim() throws -> Claim? {
+    let start = ContinuousClock.now
+    while ContinuousClock.now - start < patience.room {
+      do {
+        return try writer.claim(timeout: Patience.glance)
+      } catch RingError.timedOut {
+        if stopRequested() { return nil }
+      }
+    }
+    throw StageError.stalled("no room in projections for \(patience.room): a worker does not keep up or hangs")
+  }
+
+  private func deliver(_ frame: Frame, in claim: Claim) throws {
+    let (rows, columns) = source.shape
+    let byteCount = rows * columns * frame.elementType.byteCount
+    try source.read(into: UnsafeMutableRawBufferPointer(rebasing: claim.payload[..<byteCount]))
+    try writer.commit(
+      claim,
+      EventFields(
+        kind: frame.kind, acquiredAt: Machine.realtimeNanoseconds, payloadByteCount: byteCount, metadataByteCount: 0, theta: frame.theta,
+        projection: UInt64(frame.index), rows: rows, columns: columns, elementType: frame.elementType))
+  }
+
+  private func finish(_ reason: EndEvent.Reason) throws {
+    try writer.append(kind: .end, timeout: patience.room, EndEvent(reason: reason, projections: projections).encode)
+  }
+}

@@ -1,0 +1,79 @@
+import Rings
+public import ScanFiles
+import Tomography
+
+/// Delivers a scan file: its darks, its flats, then its projections in the order of the file, cropped to a range of rows and
+/// binned if asked.
+public final class FileSource: ProjectionSource {
+  private let reader: any ScanReader
+  private let rows: Range<Int>
+  private let binning: Int
+  private var position = 0
+  private var current: Frame?
+  private let unbinned: UnsafeMutableRawBufferPointer?
+
+  /// `rows` are detector rows of the file; `binning` is the edge of the squares of pixels whose mean becomes one pixel.
+  public init(reader: any ScanReader, rows: Range<Int>, binning: Int) {
+    precondition(!rows.isEmpty && rows.upperBound <= reader.info.rows && binning >= 1, "rows \(rows), binning \(binning)")
+    self.reader = reader
+    self.rows = rows
+    self.binning = binning
+    let info = reader.info
+    let widest = [info.pixel, info.flatPixel, info.darkPixel].map(\.byteCount).max()!
+    unbinned = binning == 1 ? nil : .allocate(byteCount: rows.count * info.columns * widest, alignment: 64)
+  }
+
+  deinit { unbinned?.deallocate() }
+
+  /// Rows and columns after cropping and binning.
+  public var shape: (rows: Int, columns: Int) { (rows.count / binning, reader.info.columns / binning) }
+
+  /// Darks first, then flats, then projections.
+  public func next() throws -> Frame? {
+    let info = reader.info
+    let elements = position
+    position += 1
+    if elements < info.darkCount {
+      current = frame(.dark, elements, 0, info.darkPixel)
+    } else if elements < info.darkCount + info.flatCount {
+      current = frame(.flat, elements - info.darkCount, 0, info.flatPixel)
+    } else {
+      let index = elements - info.darkCount - info.flatCount
+      current = index < info.projectionCount ? frame(.projection, index, info.thetas[index], info.pixel) : nil
+    }
+    return current
+  }
+
+  private func frame(_ kind: EventKind, _ index: Int, _ theta: Double, _ pixel: ScanPixel) -> Frame {
+    Frame(kind: kind, index: index, theta: theta, elementType: binning == 1 ? pixel.elementType : .f32)
+  }
+
+  /// Reads from the file straight into `payload`, or through one image's buffer where pixels are binned.
+  public func read(into payload: UnsafeMutableRawBufferPointer) throws {
+    guard let current else { preconditionFailure("read before next") }
+    guard let unbinned else { return try readPixels(of: current, into: payload) }
+    try readPixels(of: current, into: unbinned)
+    let pixel = pixel(of: current.kind).pixelType
+    bin(
+      UnsafeRawPointer(unbinned.baseAddress!), type: pixel, rows: rows.count, columns: reader.info.columns, by: binning,
+      into: payload.baseAddress!.assumingMemoryBound(to: Float.self))
+  }
+
+  private func pixel(of kind: EventKind) -> ScanPixel {
+    switch kind {
+    case .dark: reader.info.darkPixel
+    case .flat: reader.info.flatPixel
+    default: reader.info.pixel
+    }
+  }
+
+  private func readPixels(of frame: Frame, into buffer: UnsafeMutableRawBufferPointer) throws {
+    let byteCount = rows.count * reader.info.columns * pixel(of: frame.kind).byteCount
+    let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<byteCount])
+    switch frame.kind {
+    case .dark: try reader.readDark(frame.index, rows: rows, into: target)
+    case .flat: try reader.readFlat(frame.index, rows: rows, into: target)
+    default: try reader.readProjection(frame.index, rows: rows, into: target)
+    }
+  }
+}

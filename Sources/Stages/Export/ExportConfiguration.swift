@@ -1,0 +1,47 @@
+/// What the export writes, and where.
+public struct ExportConfiguration: Sendable {
+  /// What a TIFF sample is.
+  public enum Sample: Sendable {
+    /// The values.
+    case float32
+    /// 0…65,535 over the volume's range.
+    case uint16
+    /// 0…255 over the volume's range.
+    case uint8
+  }
+
+  /// An existing folder.
+  public var folder: String
+  /// Name of the HDF5 file without folder; nil for none.
+  public var hdf5Name: String?
+  /// What a TIFF holds; nil for no TIFF files.
+  public var tiff: Sample?
+  /// The number in the first slice's file name.
+  public var firstSlice: Int
+  /// The unit of a voxel, as in `1/pixel`, and the factor from 1/pixel to it.
+  public var unit: String
+  /// See `unit`.
+  public var scale: Float
+  /// Facts about the run that go into the HDF5 file: name and value.
+  public var attributes: [String: String]
+  /// Windowed updates of a complete scan.
+  public var windowUpdates: Int
+  /// Iterations after it.
+  public var finalIterations: Int
+
+  /// A configuration; the names were checked by whoever made it.
+  public init(
+    folder: String, hdf5Name: String?, tiff: Sample?, firstSlice: Int, unit: String, scale: Float, attributes: [String: String],
+    windowUpdates: Int, finalIterations: Int
+  ) {
+    self.folder = folder
+    self.hdf5Name = hdf5Name
+    self.tiff = tiff
+    self.firstSlice = firstSlice
+    self.unit = unit
+    self.scale = scale
+    self.attributes = attributes
+    self.windowUpdates = windowUpdates
+    self.finalIterations = finalIterations
+  }
+}

@@ -1,0 +1,75 @@
+public import Rings
+public import Topics
+
+/// Follows the updates of all workers to their end; then writes the volume.
+public struct ExportStage {
+  private let configuration: ExportConfiguration
+  private let updates: [RingReader]
+  private let volumes: [VolumeRegion]
+  private let patience: Patience
+  private let stopRequested: () -> Bool
+  private var convergence: Convergence
+  private var ends: [EndEvent?]
+
+  /// One reader and one volume for each worker, in the order of their rows.
+  public init(
+    configuration: ExportConfiguration, updates: [RingReader], volumes: [VolumeRegion], patience: Patience,
+    stopRequested: @escaping () -> Bool
+  ) {
+    precondition(updates.count == volumes.count && !updates.isEmpty, "\(updates.count) update topics, \(volumes.count) volumes")
+    self.configuration = configuration
+    self.updates = updates
+    self.volumes = volumes
+    self.patience = patience
+    self.stopRequested = stopRequested
+    convergence = Convergence(
+      workers: updates.count, windowUpdates: configuration.windowUpdates, finalIterations: configuration.finalIterations)
+    ends = updates.map { _ in nil }
+  }
+
+  /// What was written; nil where a stop was requested, or the scan ended before its first projection: then there is no volume.
+  public mutating func run() throws -> ExportReport? {
+    guard let ends = try follow(), let first = ends.first else { return nil }
+    let projections = ends.map(\.projections)
+    guard let used = projections.min(), used > 0 else { return nil }
+    let source = VolumeSource(volumes: volumes)
+    let writer = VolumeExport(configuration: configuration, source: source, stopRequested: stopRequested)
+    let loss = (lost: projections.max()! - used, duplicates: ends.reduce(0) { $0 + $1.duplicates })
+    guard let (outputs, digest) = try writer.write(stoppedBy: first.reason.word, lost: loss.lost, duplicates: loss.duplicates) else {
+      return nil
+    }
+    let (window, final, pixels) = (convergence.windowResiduals, convergence.finalResiduals, convergence.pixelCounts)
+    return ExportReport(
+      outputs: outputs, volumeSHA256: digest, stoppedBy: first.reason.word, projections: used, lost: loss.lost,
+      duplicates: loss.duplicates, updates: window.count + final.count, windowResiduals: window, finalResiduals: final,
+      nonFinitePixels: pixels.nonFinite, clampedPixels: pixels.clamped, deadPixels: pixels.dead)
+  }
+
+  /// Reads every worker's updates until all have ended; nil where a stop was requested.
+  private mutating func follow() throws -> [EndEvent]? {
+    var lastEvent = ContinuousClock.now
+    while ends.contains(nil) {
+      if stopRequested() { return nil }
+      var sawEvent = false
+      for worker in updates.indices where ends[worker] == nil {
+        while let event = try updates[worker].next(timeout: sawEvent ? .zero : Patience.glance / updates.count) {
+          try apply(event, worker: worker)
+          try updates[worker].release(upTo: event.header.sequence + 1)
+          sawEvent = true
+          if ends[worker] != nil { break }
+        }
+      }
+      if sawEvent { lastEvent = .now }
+      guard ContinuousClock.now - lastEvent < patience.idle else { throw StageError.stalled("no update for \(patience.idle)") }
+    }
+    return ends.compactMap { $0 }
+  }
+
+  private mutating func apply(_ event: Event, worker: Int) throws {
+    switch event.header.kind {
+    case .update: try convergence.add(UpdateEvent(decoding: event.metadata), worker: worker)
+    case .end: ends[worker] = try EndEvent(decoding: event.metadata)
+    default: throw StageError.disorder("\(event.header.kind) in updates.\(worker) at \(event.header.sequence)")
+    }
+  }
+}

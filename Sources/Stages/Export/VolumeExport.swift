@@ -1,0 +1,88 @@
+import ScanFiles
+
+/// Writes the files of a finished volume. Every file is complete under its name or not there.
+struct VolumeExport {
+  let configuration: ExportConfiguration
+  let source: VolumeSource
+  let stopRequested: () -> Bool
+
+  /// Writes everything; returns the paths and the volume's checksum, nil where a stop was requested in between.
+  func write(stoppedBy: String, lost: Int, duplicates: Int) throws -> (outputs: [String], digest: String)? {
+    let slice = UnsafeMutableBufferPointer<Float>.allocate(capacity: source.columns * source.columns)
+    defer { slice.deallocate() }
+    var digest = SHA256()
+    var low = Float.infinity
+    var high = -Float.infinity
+    for index in 0..<source.count {
+      source.copy(index, into: slice)
+      digest.update(UnsafeRawBufferPointer(slice))
+      (low, high) = slice.reduce((low, high)) { (min($0.0, $1), max($0.1, $1)) }
+    }
+    var outputs: [String] = []
+    if let sample = configuration.tiff {
+      guard let paths = try writeTIFFs(sample, range: low * configuration.scale...high * configuration.scale, slice) else { return nil }
+      outputs += paths
+    }
+    if let name = configuration.hdf5Name {
+      let facts = ["stop_reason": stoppedBy, "lost_projections": "\(lost)", "duplicate_events": "\(duplicates)"]
+      guard let path = try writeHDF5(name, facts, slice) else { return nil }
+      outputs.append(path)
+    }
+    return (outputs, digest.hexDigest())
+  }
+
+  private func writeTIFFs(
+    _ sample: ExportConfiguration.Sample, range: ClosedRange<Float>, _ slice: UnsafeMutableBufferPointer<Float>
+  ) throws -> [String]? {
+    var paths: [String] = []
+    for index in 0..<source.count {
+      if stopRequested() { return nil }
+      load(index, into: slice)
+      let path = "\(configuration.folder)/recon_\(fiveDigits(configuration.firstSlice + index)).tiff"
+      try writeTIFF(
+        path: path, columns: source.columns, rows: source.columns, values: UnsafeBufferPointer(slice), pixels: sample.pixels(range),
+        description: "slice \(configuration.firstSlice + index), attenuation in \(configuration.unit)")
+      paths.append(path)
+    }
+    return paths
+  }
+
+  private func writeHDF5(_ name: String, _ facts: [String: String], _ slice: UnsafeMutableBufferPointer<Float>) throws -> String? {
+    let path = "\(configuration.folder)/\(name)"
+    let attributes = configuration.attributes.merging(facts) { $1 }.merging(["units": configuration.unit]) { $1 }
+    let writer = try VolumeHDF5Writer(path: path, slices: source.count, columns: source.columns, attributes: attributes)
+    for index in 0..<source.count {
+      if stopRequested() {
+        writer.abandon()
+        return nil
+      }
+      load(index, into: slice)
+      try writer.write(slice: UnsafeBufferPointer(slice), at: index)
+    }
+    try writer.finish()
+    return path
+  }
+
+  /// One slice in the unit of the output.
+  private func load(_ index: Int, into slice: UnsafeMutableBufferPointer<Float>) {
+    source.copy(index, into: slice)
+    if configuration.scale != 1 { for voxel in slice.indices { slice[voxel] *= configuration.scale } }
+  }
+}
+
+extension ExportConfiguration.Sample {
+  /// How ScanFiles calls it; integers cover `range`.
+  fileprivate func pixels(_ range: ClosedRange<Float>) -> TIFFPixels {
+    switch self {
+    case .float32: .float32
+    case .uint16: .uint16(range: range)
+    case .uint8: .uint8(range: range)
+    }
+  }
+}
+
+/// The number with leading zeros to five digits.
+private func fiveDigits(_ number: Int) -> String {
+  let digits = "\(number)"
+  return String(repeating: "0", count: max(0, 5 - digits.count)) + digits
+}

@@ -1,0 +1,27 @@
+import Rings
+
+/// How long a stage waits for its neighbours before it gives up.
+public struct Patience: Sendable {
+  /// For the next event from upstream.
+  public var idle: Duration
+  /// For room in a ring, which means for the slowest reader downstream.
+  public var room: Duration
+
+  /// How often a waiting stage looks up to see whether it was asked to stop.
+  static let glance: Duration = .milliseconds(200)
+
+  /// Limits for a run whose source delivers on its own (a file, a simulator).
+  public init(idle: Duration = .seconds(6 * 3600), room: Duration = .seconds(3600)) {
+    self.idle = idle
+    self.room = room
+  }
+
+  /// The next event of `reader`, waiting up to the idle limit.
+  func next(_ reader: RingReader, of topic: String) throws -> Event {
+    let start = ContinuousClock.now
+    while ContinuousClock.now - start < idle {
+      if let event = try reader.next(timeout: .seconds(1)) { return event }
+    }
+    throw StageError.stalled("no event on \(topic) for \(idle)")
+  }
+}

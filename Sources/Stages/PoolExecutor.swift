@@ -1,0 +1,16 @@
+public import Host
+public import Tomography
+
+/// Runs the parallel loops of projector and solver on a pool of pinned threads.
+public struct PoolExecutor: Executor {
+  private let pool: ThreadPool
+
+  /// The pool must have no other user while a loop runs.
+  public init(pool: ThreadPool) { self.pool = pool }
+
+  /// The pool's threads.
+  public var width: Int { pool.threadCount }
+
+  /// Calls `body` once for each of 0..<count, on all threads.
+  public func forEach(count: Int, _ body: (Int) -> Void) { pool.forEach(count: count, body) }
+}

@@ -1,0 +1,96 @@
+import Tomography
+import Topics
+
+/// Turns a worker's counts into line integrals, one block of slices at a time, so that the blocks are corrected in parallel.
+final class BlockCorrections {
+  private let layout: SliceLayout
+  private let minusLog: Bool
+  private var accumulators: [FlatDarkAccumulator]
+  private var corrections: [Correction]?
+  private var counts: [CorrectionCounts]
+  /// Line integrals of the worker's rows, rows × columns.
+  private let scratch: UnsafeMutableBufferPointer<Float>
+
+  init(layout: SliceLayout, minusLog: Bool) {
+    self.layout = layout
+    self.minusLog = minusLog
+    accumulators = (0..<layout.blockCount).map { block in
+      FlatDarkAccumulator(rows: layout.rows(of: block..<block + 1).count, columns: layout.columns)
+    }
+    counts = Array(repeating: CorrectionCounts(), count: layout.blockCount)
+    scratch = .allocate(capacity: layout.rows * layout.columns)
+  }
+
+  deinit { scratch.deallocate() }
+
+  /// Bytes of the sums of flats and darks, the corrections made of them, and one projection's line integrals.
+  static func byteCount(layout: SliceLayout) -> Int { layout.rows * layout.columns * (2 * 16 + 3 * 4) }
+
+  /// Adds one flat or dark. What was corrected before keeps the fields that were known then.
+  func add(_ role: ChunkEvent.Role, _ pixels: ChunkPixels) {
+    for block in accumulators.indices {
+      let rows = layout.rows(of: block..<block + 1)
+      let bytes = UnsafeRawBufferPointer(
+        start: pixels.row(rows.lowerBound, columns: layout.columns), count: rows.count * layout.columns * pixels.type.byteCount)
+      switch role {
+      case .flat: accumulators[block].add(flat: bytes, type: pixels.type)
+      case .dark: accumulators[block].add(dark: bytes, type: pixels.type)
+      case .projection: preconditionFailure("a projection is no flat or dark field")
+      }
+    }
+    corrections = nil
+  }
+
+  /// Corrects the rows of `blocks` of one projection, block by block in parallel, and puts them into a slot of a sinogram that
+  /// holds exactly these blocks.
+  func store(_ pixels: ChunkPixels, blocks: Range<Int>, slot: Int, in sinogram: SinogramBuffer, _ executor: some Executor) {
+    let corrections = current()
+    let columns = layout.columns
+    // Sound: each item reads its own correction and writes its own block's rows of scratch and its own count.
+    nonisolated(unsafe) let scratch = self.scratch.baseAddress!
+    counts.withUnsafeMutableBufferPointer { counts in
+      nonisolated(unsafe) let counts = counts
+      executor.forEach(count: blocks.count) { item in
+        let block = blocks.lowerBound + item
+        let row = layout.rows(of: block..<block + 1).lowerBound
+        counts[block] += corrections[block].apply(pixels.row(row, columns: columns), type: pixels.type, into: scratch + row * columns)
+      }
+    }
+    layout.storeProjection(scratch, blocks: blocks, slot: slot, slots: sinogram.slots, into: sinogram.storage)
+  }
+
+  /// Corrects one block's rows of all projections of the scan, in parallel, and puts them into the slots of a sinogram that holds
+  /// just this block. What is replaced takes the place of what was counted for the block while the projections came.
+  func store(_ pixels: [ChunkPixels], block: Int, in sinogram: SinogramBuffer, _ executor: some Executor) {
+    let correction = current()[block]
+    let (columns, rows) = (layout.columns, layout.rows(of: block..<block + 1))
+    let part = SliceLayout(columns: columns, rows: rows.count, lanes: layout.lanes)
+    var replaced = Array(repeating: CorrectionCounts(), count: pixels.count)
+    replaced.withUnsafeMutableBufferPointer { replaced in
+      // Sound: each item writes its own count and its own slot.
+      nonisolated(unsafe) let replaced = replaced
+      executor.forEach(count: pixels.count) { slot in
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: rows.count * columns) { line in
+          let first = pixels[slot].row(rows.lowerBound, columns: columns)
+          replaced[slot] = correction.apply(first, type: pixels[slot].type, into: line.baseAddress!)
+          part.storeProjection(line.baseAddress!, blocks: 0..<1, slot: slot, slots: sinogram.slots, into: sinogram.storage)
+        }
+      }
+    }
+    counts[block] = replaced.reduce(into: CorrectionCounts()) { $0 += $1 }
+  }
+
+  private func current() -> [Correction] {
+    if let corrections { return corrections }
+    let made = accumulators.map { Correction(rows: $0.rows, columns: $0.columns, flats: $0, minusLog: minusLog) }
+    corrections = made
+    return made
+  }
+
+  /// What was replaced since the start.
+  var pixelCounts: UpdateEvent.PixelCounts {
+    let dead = corrections?.reduce(0) { $0 + $1.deadPixelCount } ?? 0
+    return UpdateEvent.PixelCounts(
+      nonFinite: counts.reduce(0) { $0 + $1.nonFinite }, clamped: counts.reduce(0) { $0 + $1.clamped }, dead: dead)
+  }
+}

@@ -1,0 +1,26 @@
+import Rings
+import Tomography
+
+/// A worker's rows of one image, where they lie in the ring. Valid as long as the event is leased.
+struct ChunkPixels {
+  let base: UnsafeRawPointer
+  let type: PixelType
+
+  /// Checks what the event's header says against the payload and against the detector that the run was planned for.
+  init(_ event: Event, rows: Range<Int>, columns: Int) throws {
+    let header = event.header
+    guard let type = PixelType(header.elementType) else {
+      throw StageError.disorder("a chunk refers to event \(header.sequence) of projections, which has no pixels")
+    }
+    let needed = Int(header.rows) * columns * type.byteCount
+    guard Int(header.columns) == columns, rows.upperBound <= Int(header.rows), event.payload.count == needed else {
+      throw StageError.disorder(
+        "event \(header.sequence) of projections is \(header.rows) × \(header.columns), rows \(rows) of \(columns) columns were expected")
+    }
+    base = event.payload.baseAddress! + rows.lowerBound * columns * type.byteCount
+    self.type = type
+  }
+
+  /// The first of the worker's rows from `row` on.
+  func row(_ row: Int, columns: Int) -> UnsafeRawPointer { base + row * columns * type.byteCount }
+}

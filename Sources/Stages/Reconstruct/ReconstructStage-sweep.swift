@@ -1,0 +1,52 @@
+import Host
+import Rings
+import Tomography
+import Topics
+
+extension ReconstructStage {
+  /// Iterates over all projections of the scan, one block of slices after the other: the sinogram of a block is read back from
+  /// the topic, so that a worker needs memory for one block's sinogram and not for the whole scan's.
+  func sweep(iterations: Int, subsets: Int, cursor: UInt64) throws {
+    let layout = configuration.layout
+    let groups = orderedSubsets(angleCount: applied.count, subsets: subsets).map { group in
+      group.map { WindowAngle(theta: applied[$0].theta, slot: $0) }
+    }
+    let sinogram = SinogramBuffer(layout: layout, blocks: 1, slots: applied.count)
+    let solver = SIRTSolver(
+      layout: layout, beam: configuration.beam, options: configuration.options, anglesMax: groups.map(\.count).max() ?? 0, blocksMax: 1,
+      threads: executor.width)
+    let current = volume.newest
+    for block in 0..<layout.blockCount {
+      try gather(block, into: sinogram)
+      var source = current.base
+      for iteration in 0..<iterations {
+        let start = Machine.monotonicNanoseconds
+        var (residualSquared, dataSquared) = (0.0, 0.0)
+        for group in groups {
+          let residual = solver.update(
+            volume: source, next: volume.nextBase, sinogram: sinogram.base, slots: sinogram.slots, blocks: block..<block + 1,
+            angles: group, iterations: 1, executor: executor)
+          residualSquared += residual.residualSquared
+          dataSquared += residual.dataSquared
+          source = UnsafeRawPointer(volume.nextBase)
+        }
+        let rows = layout.rows(of: block..<block + 1)
+        let first = configuration.rows.lowerBound
+        try report(
+          UpdateEvent(
+            phase: .final, index: iteration, iterations: 1, cursor: cursor, generation: current.number + 1, projections: 0..<applied.count,
+            rows: first + rows.lowerBound..<first + rows.upperBound, residualSquared: residualSquared, dataSquared: dataSquared,
+            duration: Machine.monotonicNanoseconds - start, pixels: corrections.pixelCounts))
+      }
+    }
+    _ = volume.publish(cursor: cursor)
+  }
+
+  /// Reads one block's rows of every projection again, corrected with all flats and darks of the scan.
+  private func gather(_ block: Int, into sinogram: SinogramBuffer) throws {
+    let pixels = try applied.map { projection in
+      try ChunkPixels(projections.event(at: projection.sequence), rows: configuration.rows, columns: configuration.layout.columns)
+    }
+    corrections.store(pixels, block: block, in: sinogram, executor)
+  }
+}

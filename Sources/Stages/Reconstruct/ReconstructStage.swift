@@ -1,0 +1,166 @@
+public import Host
+public import Rings
+public import Tomography
+public import Topics
+
+/// Reconstructs one worker's rows: applies its chunk events in order, and nothing else.
+public final class ReconstructStage {
+  /// What is fixed for the whole run.
+  public struct Configuration: Sendable {
+    /// How the worker's slices lie in memory.
+    public var layout: SliceLayout
+    /// The detector behind them.
+    public var beam: ParallelBeam
+    /// The worker's rows in the payload of a projection.
+    public var rows: Range<Int>
+    /// Step length, constraints.
+    public var options: SIRTOptions
+    /// Whether the data are counts that become line integrals by −log.
+    public var minusLog: Bool
+    /// Projections of a window; 0 where the scan has no windowed updates.
+    public var windowLength: Int
+    /// Whether the final sweeps will read every projection again.
+    public var keepsProjections: Bool
+    /// The most projections that the scan can have.
+    public var projectionsMax: Int
+
+    /// A configuration; the values were validated with the scan description.
+    public init(
+      layout: SliceLayout, beam: ParallelBeam, rows: Range<Int>, options: SIRTOptions, minusLog: Bool, windowLength: Int,
+      keepsProjections: Bool, projectionsMax: Int
+    ) {
+      self.layout = layout
+      self.beam = beam
+      self.rows = rows
+      self.options = options
+      self.minusLog = minusLog
+      self.windowLength = windowLength
+      self.keepsProjections = keepsProjections
+      self.projectionsMax = projectionsMax
+    }
+  }
+
+  /// A projection that was applied: where to find it again.
+  struct Applied {
+    let sequence: UInt64
+    let theta: Double
+  }
+
+  let configuration: Configuration
+  let projections: RingReader
+  let volume: VolumeRegion
+  let executor: PoolExecutor
+  let corrections: BlockCorrections
+  private let chunks: RingReader
+  private let updates: RingWriter
+  private let patience: Patience
+  private let window: (sinogram: SinogramBuffer, solver: SIRTSolver)?
+  private(set) var applied: [Applied] = []
+
+  /// The stage owns its readers and its writer; `pool` must have no other user.
+  public init(
+    configuration: Configuration, chunks: RingReader, projections: RingReader, updates: RingWriter, volume: VolumeRegion, pool: ThreadPool,
+    patience: Patience
+  ) {
+    let layout = configuration.layout
+    self.configuration = configuration
+    self.chunks = chunks
+    self.projections = projections
+    self.updates = updates
+    self.volume = volume
+    self.patience = patience
+    executor = PoolExecutor(pool: pool)
+    corrections = BlockCorrections(layout: layout, minusLog: configuration.minusLog)
+    window =
+      configuration.windowLength > 0
+      ? (
+        SinogramBuffer(layout: layout, blocks: layout.blockCount, slots: configuration.windowLength),
+        SIRTSolver(
+          layout: layout, beam: configuration.beam, options: configuration.options, anglesMax: configuration.windowLength,
+          threads: executor.width)
+      ) : nil
+    applied.reserveCapacity(configuration.projectionsMax)
+  }
+
+  /// Runs until the chunks end; then closes `updates`.
+  public func run() throws {
+    while true {
+      let event = try patience.next(chunks, of: "chunks")
+      let cursor = event.header.sequence + 1
+      switch event.header.kind {
+      case .chunk: try apply(ChunkEvent(decoding: event.metadata), cursor: cursor)
+      case .end: return try finish(EndEvent(decoding: event.metadata))
+      default: throw StageError.disorder("\(event.header.kind) in chunks at \(event.header.sequence)")
+      }
+      try chunks.release(upTo: cursor)
+    }
+  }
+
+  private func apply(_ chunk: ChunkEvent, cursor: UInt64) throws {
+    switch chunk {
+    case .rows(let role, let sequence, let rows, let ordinal):
+      guard rows == configuration.rows else {
+        throw StageError.disorder("a chunk of rows \(rows) came to the worker of rows \(configuration.rows)")
+      }
+      try take(role, sequence: sequence, ordinal: ordinal)
+    case .update(let index, let projections, let iterations):
+      try update(index: index, over: projections, iterations: iterations, cursor: cursor)
+    case .final(let iterations, let subsets, let count):
+      guard configuration.keepsProjections, count == applied.count else {
+        throw StageError.disorder("a final sweep over \(count) projections, \(applied.count) were kept")
+      }
+      try sweep(iterations: iterations, subsets: subsets, cursor: cursor)
+    }
+  }
+
+  /// Takes the worker's rows of one image. Afterwards the ring may reuse the slot, unless the final sweeps need it again.
+  private func take(_ role: ChunkEvent.Role, sequence: UInt64, ordinal: Int) throws {
+    let event = try projections.event(at: sequence)
+    let pixels = try ChunkPixels(event, rows: configuration.rows, columns: configuration.layout.columns)
+    if role == .projection {
+      guard ordinal == applied.count, ordinal < configuration.projectionsMax else {
+        throw StageError.disorder(
+          "projection \(ordinal) came after \(applied.count) projections of at most \(configuration.projectionsMax)")
+      }
+      if applied.isEmpty, configuration.keepsProjections { try projections.hold(from: sequence) }
+      applied.append(Applied(sequence: sequence, theta: event.header.theta))
+      if let sinogram = window?.sinogram {
+        corrections.store(pixels, blocks: 0..<configuration.layout.blockCount, slot: ordinal % sinogram.slots, in: sinogram, executor)
+      }
+    } else {
+      corrections.add(role, pixels)
+    }
+    try projections.release(upTo: sequence + 1)
+  }
+
+  private func update(index: Int, over ordinals: Range<Int>, iterations: Int, cursor: UInt64) throws {
+    guard let window, ordinals.upperBound <= applied.count, ordinals.lowerBound + window.sinogram.slots >= applied.count
+    else { throw StageError.disorder("update \(index) over \(ordinals) after \(applied.count) projections") }
+    let angles = ordinals.map { WindowAngle(theta: applied[$0].theta, slot: $0 % window.sinogram.slots) }
+    let start = Machine.monotonicNanoseconds
+    let residual = window.solver.update(
+      volume: volume.newest.base, next: volume.nextBase, sinogram: window.sinogram.base, slots: window.sinogram.slots,
+      blocks: 0..<configuration.layout.blockCount, angles: angles, iterations: iterations, executor: executor)
+    let generation = volume.publish(cursor: cursor)
+    try report(
+      UpdateEvent(
+        phase: .window, index: index, iterations: iterations, cursor: cursor, generation: generation.number, projections: ordinals,
+        rows: configuration.rows, residualSquared: residual.residualSquared, dataSquared: residual.dataSquared,
+        duration: Machine.monotonicNanoseconds - start, pixels: corrections.pixelCounts))
+  }
+
+  /// Publishes an update; a residual that is no longer finite stops the run, because no later update can mend the volume.
+  func report(_ update: UpdateEvent) throws {
+    try updates.append(kind: .update, timeout: patience.room, update.encode)
+    guard update.residualSquared.isFinite else {
+      throw StageError.diverged("the residual of \(update.phase) update \(update.index) is not finite; use a smaller --relaxation")
+    }
+  }
+
+  private func finish(_ end: EndEvent) throws {
+    try projections.finish()
+    let own = EndEvent(reason: end.reason, projections: applied.count, duplicates: Int(chunks.duplicates))
+    try updates.append(kind: .end, timeout: patience.room, own.encode)
+    try chunks.finish()
+  }
+}

@@ -1,0 +1,26 @@
+/// What ends a stage's work, beside the errors of the files, rings and machine that it uses.
+public enum StageError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// Nothing came, or nobody made room, within the limit.
+  case stalled(String)
+  /// Another stage broke the agreement on what events follow each other.
+  case disorder(String)
+  /// The volume is no longer a number.
+  case diverged(String)
+
+  /// One line: what happened, and what to do where a person can do something.
+  public var description: String {
+    switch self {
+    case .stalled(let what): "stalled: \(what)"
+    case .disorder(let what): "events out of order: \(what)"
+    case .diverged(let what): "the reconstruction diverged: \(what)"
+    }
+  }
+
+  /// The sysexits code: bad data for a reconstruction that diverges, otherwise an internal error.
+  public var exitCode: Int32 {
+    switch self {
+    case .diverged: 65
+    case .stalled, .disorder: 70
+    }
+  }
+}
