@@ -24,6 +24,8 @@ func kernels(_ level: Int, _ extra: [SwiftSetting] = []) -> Target {
 let package = Package(
   name: "slipring",
   dependencies: [
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: [
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
@@ -44,6 +46,12 @@ let package = Package(
     .target(name: "ScanFiles", dependencies: ["CHDF5", "CTIFF", "CPNG", "CCrypto"], swiftSettings: strict),
     .target(name: "Topics", dependencies: ["CLinux", "Host", "Rings", "Tomography"], swiftSettings: strict),
     .target(name: "Stages", dependencies: ["Host", "Tomography", "Rings", "ScanFiles", "Topics"], swiftSettings: strict),
+    .target(
+      name: "Scan",
+      dependencies: [
+        "Host", "Tomography", "Rings", "ScanFiles", "Topics", "Stages", .product(name: "Logging", package: "swift-log"),
+        .product(name: "Yams", package: "Yams"),
+      ], swiftSettings: strict),
 
     .executableTarget(name: "RingExerciser", dependencies: ["Host", "Rings"], path: "Tests/RingExerciser", swiftSettings: strict),
     .testTarget(name: "HostTests", dependencies: ["Host"], swiftSettings: strict),

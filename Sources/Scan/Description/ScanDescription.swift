@@ -1,0 +1,175 @@
+/// Everything a person can decide about a run; spelled in `scan.yaml` as on the command line.
+public struct ScanDescription: Codable, Equatable, Sendable {
+  /// Path of the scan file.
+  public var input: String
+  /// Folder of the reconstructed slices.
+  public var outputFolder: String
+  /// Folder of everything else that belongs to the run; nil for a new one in the output folder.
+  public var runFolder: String?
+  /// Where the rotation axis is.
+  public var rotationAxis: RotationAxis = .automatic
+  /// First detector row; nil for the top row.
+  public var startRow: Int?
+  /// The row after the last; nil for all rows to the bottom.
+  public var endRow: Int?
+  /// A single row, as its relative height (0 top, 1 bottom), instead of a range of rows.
+  public var nsino: Double?
+  /// Binning by squares of 2^binning pixels.
+  public var binning = 0
+  /// The reconstruction method.
+  public var algorithm: Algorithm = .sirt
+  /// Projections of a window.
+  public var windowLength = 24
+  /// Projections between updates; 0 for none while the scan runs.
+  public var windowStep = 1
+  /// Iterations of an update.
+  public var windowIter = 1
+  /// Iterations over all projections after the scan.
+  public var finalIterations = 20
+  /// Ordered subsets of each of those.
+  public var finalSubsets = 1
+  /// λ, the length of a step.
+  public var relaxation: Double = 1
+  /// Whether negative voxels become zero after every update.
+  public var nonNegative = false
+  /// Whether voxels outside the inscribed disk stay zero.
+  public var diskMask = false
+  /// Reconstruction processes; nil for one a NUMA node.
+  public var workers: Int?
+  /// Threads of each; nil for one a core.
+  public var threads: Int?
+  /// Projections a second at most; nil for as fast as the source delivers.
+  public var rate: Double?
+  /// What is written.
+  public var format: OutputFormat = .both
+  /// Bits of a TIFF sample.
+  public var bits: SampleBits = .thirtyTwo
+  /// Whether counts become line integrals by −log.
+  public var minusLog: MinusLog = .auto
+  /// The unit of the angles in the file.
+  public var thetaUnit: AngleUnit = .auto
+  /// Whether the run folder stays after success.
+  public var retain: Retention = .keep
+
+  /// A description with every option at its default.
+  public init(input: String, outputFolder: String) {
+    self.input = input
+    self.outputFolder = outputFolder
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case input
+    case outputFolder = "output-folder"
+    case runFolder = "run-folder"
+    case rotationAxis = "rotation-axis"
+    case startRow = "start-row"
+    case endRow = "end-row"
+    case nsino, binning, algorithm
+    case windowLength = "window-length"
+    case windowStep = "window-step"
+    case windowIter = "window-iter"
+    case finalIterations = "final-iterations"
+    case finalSubsets = "final-subsets"
+    case relaxation
+    case nonNegative = "non-negative"
+    case diskMask = "disk-mask"
+    case workers, threads, rate, format, bits
+    case minusLog = "minus-log"
+    case thetaUnit = "theta-unit"
+    case retain
+  }
+}
+
+/// Where the rotation axis is, in pixels from the detector's left edge.
+public enum RotationAxis: Codable, Equatable, Sendable {
+  /// Found from the projections.
+  case automatic
+  /// Given.
+  case pixels(Double)
+
+  /// Reads `auto` or a number.
+  public init?(_ text: String) {
+    if text == "auto" {
+      self = .automatic
+    } else if let pixels = Double(text), pixels.isFinite {
+      self = .pixels(pixels)
+    } else {
+      return nil
+    }
+  }
+
+  /// From a number or `auto`.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    if let pixels = try? container.decode(Double.self) {
+      self = .pixels(pixels)
+    } else if let axis = RotationAxis(try container.decode(String.self)) {
+      self = axis
+    } else {
+      throw DecodingError.dataCorruptedError(in: container, debugDescription: "rotation-axis is a number of pixels or auto")
+    }
+  }
+
+  /// As a number or `auto`.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    switch self {
+    case .automatic: try container.encode("auto")
+    case .pixels(let pixels): try container.encode(pixels)
+    }
+  }
+}
+
+/// Reconstruction methods.
+public enum Algorithm: String, Codable, CaseIterable, Sendable {
+  /// Simultaneous iterative reconstruction technique.
+  case sirt
+}
+
+/// What is written of the volume.
+public enum OutputFormat: String, Codable, CaseIterable, Sendable {
+  /// One file a slice.
+  case tiff
+  /// One file.
+  case hdf5
+  /// Both.
+  case both
+}
+
+/// Bits of a TIFF sample; the integers cover the volume's range, which the file states.
+public enum SampleBits: Int, Codable, CaseIterable, Sendable {
+  /// UInt8.
+  case eight = 8
+  /// UInt16.
+  case sixteen = 16
+  /// Float.
+  case thirtyTwo = 32
+}
+
+/// Whether the data are counts.
+public enum MinusLog: String, Codable, CaseIterable, Sendable {
+  /// Counts: −log makes line integrals of them.
+  case yes
+  /// Line integrals already.
+  case no
+  /// Counts where there are flat fields.
+  case auto
+}
+
+/// The unit of the angles in a file.
+public enum AngleUnit: String, Codable, CaseIterable, Sendable {
+  /// 180 is half a turn.
+  case degrees
+  /// π is half a turn.
+  case radians
+  /// By the file's attribute, its format, or its values.
+  case auto
+}
+
+/// How long the run folder stays after success.
+public enum Retention: String, Codable, CaseIterable, Sendable {
+  /// Until somebody deletes it.
+  case keep
+  /// Not at all, once the output is verified.
+  case none
+}

@@ -1,0 +1,73 @@
+public import Host
+
+/// Which worker computes which rows, on which cores, with its memory on which NUMA node.
+public struct Placement: Codable, Equatable, Sendable {
+  /// One reconstruction process.
+  public struct Worker: Codable, Equatable, Sendable {
+    /// Its rows of every projection.
+    public var rows: Range<Int>
+    /// Its NUMA node; its volume and its rings lie there.
+    public var node: Int
+    /// The cores its threads are pinned to.
+    public var cores: [Int]
+    /// Threads, at least one.
+    public var threads: Int
+  }
+
+  /// One for each partition.
+  public var workers: [Worker]
+  /// Cores for acquire, distribute and export; the node of the first one holds the projections.
+  public var serviceCores: [Int]
+  /// The NUMA node of the projections.
+  public var serviceNode: Int
+
+  /// From this many cores on, `reservedCores` of the first node are kept free of workers, so that acquisition never waits for
+  /// a core.
+  static let reservationMinimum = 8
+  static let reservedCores = 2
+
+  /// Places `workers` (default: one a node) of `threads` (default: one a core) for a detector of `rows`.
+  ///
+  /// Workers fill the nodes in order and share a node's cores evenly; rows are split evenly too. A pure function: the same
+  /// arguments give the same placement.
+  public static func plan(topology: Topology, rows: Int, workers requested: Int? = nil, threads: Int? = nil) -> Placement {
+    let nodes = topology.nodes.filter { !$0.cores.isEmpty }
+    precondition(!nodes.isEmpty && rows > 0, "no cores or no rows")
+    precondition((requested ?? 1) > 0 && (threads ?? 1) > 0, "no workers or no threads")
+    var free = nodes.map { $0.cores.sorted() }
+    let first = nodes[0].cores.sorted()
+    var service = first
+    if free.reduce(0, { $0 + $1.count }) >= reservationMinimum, first.count > reservedCores {
+      service = Array(first.prefix(reservedCores))
+      free[0].removeFirst(reservedCores)
+    }
+    let count = min(requested ?? nodes.count, rows)
+    let places = (0..<count).map { worker in
+      let node = worker * nodes.count / count
+      return cores(of: worker, amongst: (0..<count).filter { $0 * nodes.count / count == node }, node: node, free: free[node])
+    }
+    let split = balancedRanges(rows, parts: count)
+    return Placement(
+      workers: places.enumerated().map { worker, place in
+        Worker(rows: split[worker], node: nodes[place.node].id, cores: place.cores, threads: threads ?? place.cores.count)
+      }, serviceCores: service, serviceNode: nodes[0].id)
+  }
+
+  /// The share of `free` that belongs to `worker` among the workers of its node; with more workers than cores they take turns.
+  private static func cores(of worker: Int, amongst peers: [Int], node: Int, free: [Int]) -> (node: Int, cores: [Int]) {
+    let position = worker - peers[0]
+    let share = balancedRanges(free.count, parts: peers.count)[position]
+    return (node, share.isEmpty ? [free[position % free.count]] : Array(free[share]))
+  }
+}
+
+/// Splits `0..<count` into `parts` ranges that differ by at most one in length, the longer ones first.
+func balancedRanges(_ count: Int, parts: Int) -> [Range<Int>] {
+  precondition(count >= 0 && parts > 0, "\(count) into \(parts) parts")
+  var start = 0
+  return (0..<parts).map { part in
+    let length = count / parts + (part < count % parts ? 1 : 0)
+    defer { start += length }
+    return start..<start + length
+  }
+}

@@ -1,0 +1,112 @@
+public import Host
+public import Rings
+public import ScanFiles
+import Stages
+import Tomography
+
+/// Answers every open question of a scan description from the scan file and the machine, or says in one line what is wrong.
+public struct Planner {
+  private let scan: ScanDescription
+  private let reader: any ScanReader
+  private let topology: Topology
+
+  /// Memory that the projections' ring takes where nothing needs a whole scan in it.
+  private static let ringByteCount = 256 << 20
+  private static let ringSlots = 4...256
+  /// The largest slice that an index of 32 bits reaches in every layout.
+  private static let columnsMax = 1 << 15
+
+  /// Opens the scan file; `topology` is the machine's unless a test makes one up.
+  public init(_ scan: ScanDescription, topology: Topology) throws {
+    try scan.validate()
+    self.scan = scan
+    self.topology = topology
+    reader = try openScan(path: scan.input, thetaUnit: scan.thetaUnit.fileUnit)
+  }
+
+  /// What the scan file says of itself.
+  public var info: ScanInfo { reader.info }
+
+  /// The plan of a new run.
+  public func plan(runID: RunID, command: [String]) throws -> RunPlan {
+    let rows = try detectorRows()
+    let factor = 1 << scan.binning
+    guard rows.count >= factor, info.columns >= factor else {
+      throw ScanFailure(.data, "--binning \(scan.binning) needs \(factor) rows and columns; the scan has \(rows.count) × \(info.columns)")
+    }
+    let (binnedRows, columns) = (rows.count / factor, info.columns / factor)
+    guard columns <= Self.columnsMax else {
+      throw ScanFailure(.data, "\(columns) columns exceed the \(Self.columnsMax) that Slipring reconstructs; use --binning")
+    }
+    let minusLog = scan.minusLog == .yes || (scan.minusLog == .auto && info.hasFlats)
+    let axis = try rotationAxis(rows: rows, minusLog: minusLog) / Double(factor)
+    let pixelBytes = factor > 1 ? 4 : [info.pixel, info.flatPixel, info.darkPixel].map(\.byteCount).max()!
+    let shape = RunPlan.Shape(
+      projections: info.projectionCount, flatsAndDarks: info.flatCount + info.darkCount, rows: binnedRows, columns: columns,
+      detectorRows: rows, firstSlice: rows.lowerBound / factor, payloadCapacity: binnedRows * columns * pixelBytes)
+    return RunPlan(
+      runID: runID, command: command, scan: scan, shape: shape, rotationAxis: axis, minusLog: minusLog,
+      pixelSizeMillimetres: info.pixelSizeMillimetres.map { $0 * Double(factor) },
+      placement: .plan(topology: topology, rows: binnedRows, workers: scan.workers, threads: scan.threads), slots: slots(shape))
+  }
+
+  /// Sentences for the person: what was assumed.
+  public func notices(_ plan: RunPlan) -> [String] {
+    var notices = info.notices
+    if scan.minusLog == .auto, !info.hasFlats {
+      notices.append("no flat fields: the data are taken as line integrals; --minus-log yes takes them as counts")
+    }
+    if scan.rotationAxis == .automatic {
+      let axis = (plan.rotationAxis * Double(1 << scan.binning) * 100).rounded() / 100
+      notices.append("rotation axis found at \(axis) px from the detector's left edge")
+    }
+    return notices
+  }
+
+  private func detectorRows() throws(ScanFailure) -> Range<Int> {
+    if let nsino = scan.nsino {
+      let factor = 1 << scan.binning
+      let first = min(Int(nsino * Double(info.rows)), info.rows - factor)
+      return max(0, first)..<min(info.rows, max(0, first) + factor)
+    }
+    let rows = (scan.startRow ?? 0, scan.endRow ?? info.rows)
+    guard rows.1 <= info.rows, rows.0 < rows.1 else {
+      throw ScanFailure(
+        .data, "rows \(rows.0)..<\(rows.1) are not within the detector's \(info.rows) rows; change --start-row or --end-row")
+    }
+    return rows.0..<rows.1
+  }
+
+  private func rotationAxis(rows: Range<Int>, minusLog: Bool) throws -> Double {
+    switch scan.rotationAxis {
+    case .pixels(let axis):
+      guard axis > 0, axis < Double(info.columns) else {
+        throw ScanFailure(.data, "--rotation-axis \(axis) is outside the detector, which has \(info.columns) columns")
+      }
+      return axis
+    case .automatic:
+      let row = (rows.lowerBound + rows.upperBound) / 2
+      let sinogram = try SinogramReader(reader: reader, row: row, minusLog: minusLog).read()
+      return try sinogram.withUnsafeBufferPointer {
+        try estimateRotationAxis(sinogram: $0, angles: info.thetas, columns: info.columns).axis
+      }
+    }
+  }
+
+  /// The final sweeps read every projection again, so the ring must hold the whole scan; otherwise a few are enough.
+  private func slots(_ shape: RunPlan.Shape) -> RunPlan.Slots {
+    let frames = shape.projections + shape.flatsAndDarks + 1
+    let recent = min(max(Self.ringByteCount / max(shape.payloadCapacity, 1), Self.ringSlots.lowerBound), Self.ringSlots.upperBound)
+    return RunPlan.Slots(projections: scan.finalIterations > 0 ? frames : min(frames, recent), chunks: 1024, updates: 256)
+  }
+}
+
+extension AngleUnit {
+  var fileUnit: ThetaUnit {
+    switch self {
+    case .degrees: .degrees
+    case .radians: .radians
+    case .auto: .automatic
+    }
+  }
+}

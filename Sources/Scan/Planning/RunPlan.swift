@@ -1,0 +1,113 @@
+public import Rings
+import ScanFiles
+public import Stages
+public import Tomography
+public import Topics
+
+/// A run with every question answered: what the supervisor prepares and each stage works from. Written once, before any
+/// process starts, and never changed.
+public struct RunPlan: Codable, Sendable {
+  /// The shapes behind the run, after cropping and binning.
+  public struct Shape: Codable, Equatable, Sendable {
+    /// Projections of the scan.
+    public var projections: Int
+    /// Flat and dark fields.
+    public var flatsAndDarks: Int
+    /// Rows of a projection's payload.
+    public var rows: Int
+    /// Columns of it.
+    public var columns: Int
+    /// Detector rows that are read from the file.
+    public var detectorRows: Range<Int>
+    /// The number of the first reconstructed slice in file names.
+    public var firstSlice: Int
+    /// Bytes of the largest payload.
+    public var payloadCapacity: Int
+  }
+
+  /// Slots of the rings.
+  public struct Slots: Codable, Equatable, Sendable {
+    /// Of `projections`.
+    public var projections: Int
+    /// Of each `chunks`.
+    public var chunks: Int
+    /// Of each `updates`.
+    public var updates: Int
+  }
+
+  /// Identifies the run; names its regions.
+  public var runID: RunID
+  /// The command line.
+  public var command: [String]
+  /// What was asked for, with defaults filled in.
+  public var scan: ScanDescription
+  /// The shapes.
+  public var shape: Shape
+  /// The rotation axis in columns of the payload.
+  public var rotationAxis: Double
+  /// Whether the data are counts.
+  public var minusLog: Bool
+  /// Size of a voxel, where the file knows it.
+  public var pixelSizeMillimetres: Double?
+  /// Who computes what.
+  public var placement: Placement
+  /// Slots of the rings.
+  public var slots: Slots
+
+  /// Projections read in place by this reader's number.
+  static let distributeReader = 0
+  static func reader(ofWorker worker: Int) -> Int { 1 + worker }
+
+  /// How worker `partition`'s slices lie in memory.
+  public func layout(ofWorker partition: Int) -> SliceLayout {
+    SliceLayout(columns: shape.columns, rows: placement.workers[partition].rows.count)
+  }
+
+  /// The ring behind a topic.
+  public func ring(_ topic: Topic) -> RingSpecification {
+    let (slotCount, payload, readers) =
+      switch topic {
+      case .projections: (slots.projections, shape.payloadCapacity, 1 + placement.workers.count)
+      case .chunks: (slots.chunks, 0, 1)
+      case .updates: (slots.updates, 0, 1)
+      }
+    return RingSpecification(
+      runID: runID, topic: topic.id, partition: UInt32(topic.partition), slotCount: slotCount, payloadCapacity: payload,
+      requiredReaders: readers, whenFull: .wait)
+  }
+
+  /// How the events of a topic are marked.
+  func identity(of topic: Topic) -> RingIdentity {
+    RingIdentity(runID: runID, topic: topic.id, partition: UInt32(topic.partition))
+  }
+
+  /// Every topic of the run.
+  public var topics: [Topic] {
+    let partitions = placement.workers.indices
+    return [.projections] + partitions.map { .chunks(partition: $0) } + partitions.map { .updates(partition: $0) }
+  }
+
+  /// Whether the final sweeps read every projection again.
+  public var keepsProjections: Bool { scan.finalIterations > 0 }
+
+  /// Updates that a complete scan makes: windowed ones, then one for each final iteration.
+  public var updateCount: Int {
+    WindowSchedule.updateCount(projections: shape.projections, length: scan.windowLength, step: scan.windowStep) + scan.finalIterations
+  }
+
+  /// What `distribute` decides with.
+  public var distribution: DistributeStage.Configuration {
+    DistributeStage.Configuration(
+      rows: placement.workers.map(\.rows), windowLength: scan.windowLength, windowStep: scan.windowStep, windowIterations: scan.windowIter,
+      finalIterations: scan.finalIterations, finalSubsets: scan.finalSubsets)
+  }
+
+  /// What worker `partition` computes with.
+  public func reconstruction(ofWorker partition: Int) -> ReconstructStage.Configuration {
+    ReconstructStage.Configuration(
+      layout: layout(ofWorker: partition), beam: ParallelBeam(columns: shape.columns, rotationAxis: rotationAxis),
+      rows: placement.workers[partition].rows,
+      options: SIRTOptions(relaxation: Float(scan.relaxation), nonNegative: scan.nonNegative, diskMask: scan.diskMask), minusLog: minusLog,
+      windowLength: scan.windowStep > 0 ? scan.windowLength : 0, keepsProjections: keepsProjections, projectionsMax: shape.projections)
+  }
+}

@@ -1,0 +1,56 @@
+import Foundation
+import Glibc
+import Logging
+
+/// Logs of a run as JSON lines: `{"time", "level", "stage", "message", …metadata}`.
+enum Log {
+  /// The log of one stage, appended to `log/<stage>.jsonl`.
+  static func stage(_ stage: StageName, folder: RunFolder) throws -> Logger {
+    try open("\(stage)", folder: folder)
+  }
+
+  /// The supervisor's log.
+  static func supervisor(folder: RunFolder) throws -> Logger {
+    try open("supervisor", folder: folder)
+  }
+
+  private static func open(_ name: String, folder: RunFolder) throws -> Logger {
+    let path = "\(folder.logFolder)/\(name).jsonl"
+    let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard descriptor >= 0 else {
+      throw ScanFailure(.cannotCreate, "cannot open the log \(path): \(String(cString: strerror(errno)))")
+    }
+    let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    return Logger(label: name) { JSONLinesHandler(stage: $0, file: file) }
+  }
+}
+
+/// Writes each record as one line with one write, so that lines of a killed process are whole.
+private struct JSONLinesHandler: LogHandler {
+  let stage: String
+  let file: FileHandle
+  var metadata: Logger.Metadata = [:]
+  var logLevel: Logger.Level = .info
+
+  init(stage: String, file: FileHandle) {
+    self.stage = stage
+    self.file = file
+  }
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    var record = ["time": Date.now.ISO8601Format(.iso8601(timeZone: .gmt, includingFractionalSeconds: true))]
+    record["level"] = event.level.rawValue
+    record["stage"] = stage
+    record["message"] = "\(event.message)"
+    for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }) { record[key] = "\(value)" }
+    // A log that cannot be written must not stop a scan.
+    guard var line = try? JSONEncoder().encode(record) else { return }
+    line.append(UInt8(ascii: "\n"))
+    try? file.write(contentsOf: line)
+  }
+}

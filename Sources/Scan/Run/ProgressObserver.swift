@@ -1,0 +1,76 @@
+import Rings
+import Topics
+
+/// Looks at a run's rings from outside: it never holds a writer and may miss events, but not the newest one.
+struct ProgressObserver {
+  private let plan: RunPlan
+  private let projections: RingObserver
+  private let updates: [RingObserver]
+  private var latest: [UpdateEvent?]
+  private var ended: [Bool]
+
+  init(plan: RunPlan, rings: [Topic: Ring]) {
+    self.plan = plan
+    let partitions = plan.placement.workers.indices
+    func observer(_ topic: Topic) -> RingObserver {
+      guard let ring = rings[topic] else { preconditionFailure("the run has no ring for \(topic.name)") }
+      return RingObserver(ring: ring)
+    }
+    projections = observer(.projections)
+    updates = partitions.map { observer(.updates(partition: $0)) }
+    latest = partitions.map { _ in nil }
+    ended = partitions.map { _ in false }
+  }
+
+  /// Fills in what the rings tell.
+  mutating func update(_ status: inout RunStatus) throws {
+    if let (header, metadata) = try projections.latest() {
+      switch header.kind {
+      case .projection: status.acquired = Int(clamping: header.projection) + 1
+      case .end: status.acquired = try metadata.withUnsafeBytes { try EndEvent(decoding: $0).projections }
+      default: break
+      }
+    }
+    for worker in updates.indices { try look(at: worker) }
+    status.reconstructed = latest.map { $0?.projections.upperBound ?? 0 }.min() ?? 0
+    status.updates = latest.map(updateCount).min() ?? 0
+    status.sweptFraction = latest.indices.map(sweptFraction).min() ?? 0
+    let squares = latest.compactMap { $0 }
+    let data = squares.reduce(0) { $0 + $1.dataSquared }
+    if data > 0 { status.residual = (squares.reduce(0) { $0 + $1.residualSquared } / data).squareRoot() }
+    status.phase = phase
+  }
+
+  private mutating func look(at worker: Int) throws {
+    guard let (header, metadata) = try updates[worker].latest() else { return }
+    switch header.kind {
+    case .update: latest[worker] = try metadata.withUnsafeBytes { try UpdateEvent(decoding: $0) }
+    case .end: ended[worker] = true
+    default: break
+    }
+  }
+
+  private var phase: RunStatus.Phase {
+    if ended.allSatisfy({ $0 }) { return .exporting }
+    return latest.contains { $0?.phase == .final } ? .finalSweep : .scanning
+  }
+
+  /// Windowed updates, and iterations of the final sweep that are complete in every block.
+  private func updateCount(_ update: UpdateEvent?) -> Int {
+    guard let update else { return 0 }
+    switch update.phase {
+    case .window: return update.index + 1
+    case .final: return plan.updateCount - plan.scan.finalIterations + update.index + 1
+    }
+  }
+
+  /// A worker sweeps one block of rows after the other.
+  private func sweptFraction(_ worker: Int) -> Double {
+    if ended[worker] { return 1 }
+    guard let update = latest[worker], update.phase == .final else { return 0 }
+    let rows = plan.placement.workers[worker].rows
+    let before = Double(update.rows.lowerBound - rows.lowerBound)
+    let within = Double(update.rows.count) * Double(update.index + 1) / Double(plan.scan.finalIterations)
+    return (before + within) / Double(rows.count)
+  }
+}

@@ -1,0 +1,133 @@
+import Foundation
+import Glibc
+public import Host
+import Rings
+import ScanFiles
+public import Stages
+
+/// One command from a scan file to a volume: plan, refuse or run, report.
+public struct Reconstruction {
+  private let scan: ScanDescription
+  private let command: [String]
+  private let signals: SignalDescriptor
+
+  /// What a person sees of it.
+  public struct Outcome: Sendable {
+    /// For programs.
+    public let result: RunResult
+    /// What the export says; nil where nothing was reconstructed.
+    public let report: ExportReport?
+    /// Worth a person's attention: replaced pixels, an early stop.
+    public let notices: [String]
+  }
+
+  /// `command` is kept beside the output. `signals` holds SIGINT and SIGTERM and was made before any thread.
+  public init(_ scan: ScanDescription, command: [String], signals: SignalDescriptor) {
+    self.scan = scan
+    self.command = command
+    self.signals = signals
+  }
+
+  /// Runs the whole pipeline with the stages of `executable`. `notice` receives what is worth knowing before it starts.
+  public func run(executable: String, monitor: any RunMonitor, notice: (String) -> Void) throws -> Outcome {
+    let removed = try RunRegions.sweep()
+    if removed > 0 { notice("removed \(removed) shared-memory regions that dead runs had left") }
+    let planner = try Planner(scan, topology: .current())
+    var plan = try planner.plan(runID: .random(), command: command)
+    for line in planner.notices(plan) { notice(line) }
+    try checkRoom(for: plan)
+    let folder = RunFolder(path: scan.runFolder ?? "\(scan.outputFolder)/run-\(plan.runID.description.prefix(8))")
+    plan.scan.input = URL(fileURLWithPath: scan.input).path
+    plan.scan.outputFolder = URL(fileURLWithPath: scan.outputFolder).path
+    plan.scan.runFolder = folder.path
+    try folder.create(outputFolder: plan.scan.outputFolder)
+    try write(plan, to: folder)
+    let supervisor = try Supervisor(plan: plan, folder: folder, executable: executable, signals: signals, monitor: monitor)
+    let (report, seconds) = try supervisor.run()
+    if scan.retain == .none { try folder.remove() }
+    return outcome(plan, report, seconds: seconds)
+  }
+
+  /// The plan for the stages; the effective configuration for people, also beside the output.
+  private func write(_ plan: RunPlan, to folder: RunFolder) throws {
+    try folder.write(plan, to: folder.plan)
+    let yaml = try RunFolder.yaml(plan.scan, command: command)
+    try writeFileAtomically(path: folder.description, text: yaml)
+    try writeFileAtomically(path: plan.scan.outputFolder + "/scan.yaml", text: yaml)
+  }
+
+  private func checkRoom(for plan: RunPlan) throws {
+    try MemoryEstimate(plan).check(
+      sharedFree: Machine.sharedMemoryFree ?? .max, memoryAvailable: Machine.memoryAvailable ?? .max)
+    let needed = plan.outputByteCount
+    let free = try Machine.diskFree(Self.existingFolder(above: scan.outputFolder))
+    guard needed <= free else {
+      throw ScanFailure(
+        .cannotCreate, "the output needs \(bytes(needed)) and \(scan.outputFolder) has \(bytes(free)) free; choose another --output-folder")
+    }
+  }
+
+  /// The folder itself or the nearest one above it that is there.
+  private static func existingFolder(above path: String) -> String {
+    var url = URL(fileURLWithPath: path)
+    while access(url.path, F_OK) != 0, url.path != "/" { url.deleteLastPathComponent() }
+    return url.path
+  }
+
+  private func outcome(_ plan: RunPlan, _ report: ExportReport?, seconds: Double) -> Outcome {
+    let projections = report?.projections ?? 0
+    let stages = Dictionary(uniqueKeysWithValues: StageName.all(plan).map { ("\($0)", 0) })
+    let result = RunResult(
+      run: plan.runID.description, projections: projections, updates: report?.updates ?? 0, seconds: seconds,
+      projectionsPerSecond: seconds > 0 ? Double(projections) / seconds : 0, lost: report?.lost ?? 0, duplicates: report?.duplicates ?? 0,
+      restarts: stages, stoppedBy: report?.stoppedBy ?? "signal", outputs: report?.outputs ?? [], volumeSHA256: report?.volumeSHA256)
+    return Outcome(result: result, report: report, notices: Self.notices(plan, report))
+  }
+
+  private static func notices(_ plan: RunPlan, _ report: ExportReport?) -> [String] {
+    guard let report else { return ["stopped before the first projection: there is nothing to export"] }
+    var notices: [String] = []
+    if report.projections < plan.shape.projections {
+      notices.append("stopped after \(report.projections) of \(plan.shape.projections) projections")
+    }
+    if report.deadPixels > 0 {
+      notices.append("\(report.deadPixels) dead pixels (dark field not below flat field) were interpolated from their neighbours")
+    }
+    if report.nonFinitePixels > 0 { notices.append("\(report.nonFinitePixels) NaN or infinite pixels were replaced by their neighbours") }
+    return notices
+  }
+}
+
+extension RunPlan {
+  /// Bytes of all files that the export will write, headers aside.
+  var outputByteCount: Int {
+    let voxels = shape.rows * shape.columns * shape.columns
+    let tiff = scan.format == .hdf5 ? 0 : scan.bits.rawValue / 8
+    return voxels * (tiff + (scan.format == .tiff ? 0 : 4))
+  }
+
+  /// What the export writes, and where.
+  func export(to folder: RunFolder) -> ExportConfiguration {
+    let name = URL(fileURLWithPath: scan.input).deletingPathExtension().lastPathComponent
+    return ExportConfiguration(
+      folder: scan.outputFolder, hdf5Name: scan.format == .tiff ? nil : "\(name)_rec.h5",
+      tiff: scan.format == .hdf5 ? nil : scan.bits.sample, firstSlice: shape.firstSlice,
+      unit: pixelSizeMillimetres == nil ? "1/pixel" : "1/mm", scale: Float(1 / (pixelSizeMillimetres ?? 1)),
+      attributes: [
+        "description": "attenuation coefficient, reconstructed by Slipring with \(scan.algorithm.rawValue.uppercased())",
+        "command": command.joined(separator: " "),
+        "run": runID.description,
+        "rotation_axis": "\(rotationAxis)",
+      ], windowUpdates: updateCount - scan.finalIterations, finalIterations: scan.finalIterations)
+  }
+}
+
+extension SampleBits {
+  fileprivate var sample: ExportConfiguration.Sample {
+    switch self {
+    case .eight: .uint8
+    case .sixteen: .uint16
+    case .thirtyTwo: .float32
+    }
+  }
+}

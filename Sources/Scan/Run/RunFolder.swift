@@ -1,0 +1,104 @@
+import Foundation
+import Glibc
+import ScanFiles
+import Yams
+
+/// The folder that holds a run: what it was asked to do, how it is laid out, how far it is, and what it wrote.
+///
+/// ```
+/// scan.yaml     effective configuration, with the command line in its first line
+/// plan.json     what the stages work from: shapes, placement, names in shared memory
+/// status.json   state, stages, progress; replaced about once a second
+/// export.json   what the export wrote, with the volume's checksum; there when the export is complete
+/// log/          JSON lines, one file a stage
+/// output/       the slices, or a link to the output folder
+/// ```
+public struct RunFolder: Sendable {
+  /// Absolute path of the folder.
+  public let path: String
+
+  /// The folder at `path`; nothing is created.
+  public init(path: String) {
+    self.path = URL(fileURLWithPath: path).path
+  }
+
+  var plan: String { path + "/plan.json" }
+  var description: String { path + "/scan.yaml" }
+  var status: String { path + "/status.json" }
+  var export: String { path + "/export.json" }
+  var logFolder: String { path + "/log" }
+  var output: String { path + "/output" }
+
+  /// Creates the folder and what belongs into it. An existing folder that holds another run is refused, so that no run is
+  /// ever mixed with another.
+  func create(outputFolder: String) throws(ScanFailure) {
+    guard !FileManager.default.fileExists(atPath: plan) else {
+      throw ScanFailure(.cannotCreate, "the run folder \(path) holds another run; name a new one with --run-folder")
+    }
+    try Self.makeFolder(path)
+    try Self.makeFolder(logFolder)
+    try Self.makeFolder(outputFolder)
+    guard URL(fileURLWithPath: outputFolder).standardizedFileURL.path != output else { return }
+    guard symlink(URL(fileURLWithPath: outputFolder).path, output) == 0 else {
+      throw ScanFailure(.cannotCreate, "cannot link \(output) to the output folder: \(String(cString: strerror(errno)))")
+    }
+  }
+
+  /// Creates a folder and those above it.
+  static func makeFolder(_ path: String) throws(ScanFailure) {
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw ScanFailure(.cannotCreate, "cannot create the folder \(path): \(error.reasonText); choose another one")
+    }
+    guard access(path, W_OK | X_OK) == 0 else {
+      throw ScanFailure(.cannotCreate, "the folder \(path) is not writable; choose another one")
+    }
+  }
+
+  /// Removes the folder, but never the output folder that it links to.
+  func remove() throws(ScanFailure) {
+    do {
+      try FileManager.default.removeItem(atPath: path)
+    } catch {
+      throw ScanFailure(.inputOutput, "cannot remove the run folder \(path): \(error.reasonText)")
+    }
+  }
+
+  /// Writes a value as JSON, complete or not at all.
+  func write(_ value: some Encodable, to path: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try writeFileAtomically(path: path, bytes: Array(encoder.encode(value)))
+  }
+
+  /// Reads a value that a process of this run wrote.
+  func read<Value: Decodable>(_ type: Value.Type, from path: String) throws(ScanFailure) -> Value {
+    let data: Data
+    do {
+      data = try Data(contentsOf: URL(fileURLWithPath: path))
+    } catch {
+      throw ScanFailure(.noInput, "cannot read \(path): \(error.reasonText)")
+    }
+    do {
+      return try JSONDecoder().decode(type, from: data)
+    } catch {
+      throw ScanFailure(.data, "\(path) does not hold what a run writes there: \(error)")
+    }
+  }
+
+  /// The effective configuration as YAML, with the command line above it.
+  static func yaml(_ description: ScanDescription, command: [String]) throws -> String {
+    "# \(command.joined(separator: " "))\n" + (try YAMLEncoder().encode(description))
+  }
+}
+
+extension Error {
+  /// The system's words where there are any, otherwise Foundation's.
+  fileprivate var reasonText: String {
+    let error = self as NSError
+    let underlying = error.userInfo[NSUnderlyingErrorKey] as? NSError ?? error
+    guard underlying.domain == NSPOSIXErrorDomain else { return error.localizedDescription }
+    return String(cString: strerror(Int32(underlying.code)))
+  }
+}

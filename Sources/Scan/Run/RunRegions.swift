@@ -1,0 +1,75 @@
+import Glibc
+import Host
+import Rings
+import Topics
+
+/// Everything that a run has in /dev/shm. Made by the supervisor before any stage starts; its names go when this object does.
+final class RunRegions {
+  /// The run's rings, in the order of `RunPlan.topics`.
+  let rings: [Topic: Ring]
+  private let names: RegionNames
+  private let lock: RegionLock
+
+  /// Creates all regions of `plan`. On failure nothing of them stays.
+  init(_ plan: RunPlan) throws {
+    let names = RegionNames(runID: plan.runID)
+    let lock = try RegionLock(name: names.lock)
+    do {
+      var rings: [Topic: Ring] = [:]
+      for topic in plan.topics {
+        rings[topic] = try Ring.create(name: names.ring(topic), specification: plan.ring(topic), node: Self.node(of: topic, plan))
+      }
+      for (partition, worker) in plan.placement.workers.enumerated() {
+        _ = try VolumeRegion.create(
+          name: names.volume(partition), runID: plan.runID, partition: partition, layout: plan.layout(ofWorker: partition),
+          node: worker.node)
+      }
+      self.rings = rings
+      self.names = names
+      self.lock = lock
+    } catch {
+      Self.unlink(names)
+      throw error
+    }
+  }
+
+  deinit { Self.unlink(names) }
+
+  private static func node(of topic: Topic, _ plan: RunPlan) -> Int {
+    switch topic {
+    case .projections: plan.placement.serviceNode
+    case .chunks(let partition), .updates(let partition): plan.placement.workers[partition].node
+    }
+  }
+
+  /// Removes every name of a run. Only names of this user's own can be removed, and they hold 128 random bits.
+  private static func unlink(_ names: RegionNames) {
+    guard let found = try? SharedRegion.names(prefix: names.prefix) else { return }
+    for name in found { try? SharedRegion.unlink(name: name) }
+  }
+
+  /// Names that dead runs of this user left behind: those whose lock nobody holds. A run's lock comes last, so that a removal in
+  /// this order can be interrupted and repeated.
+  static func dead() throws(HostError) -> [String] {
+    let all = try SharedRegion.names(prefix: RegionNames.common)
+    var dead: [String] = []
+    for lock in all where lock.hasSuffix("-lock") && isOwn(lock) {
+      guard try !RegionLock.isHeld(name: lock) else { continue }
+      let prefix = lock.dropLast("lock".count)
+      dead += all.filter { $0.hasPrefix(prefix) && $0 != lock } + [lock]
+    }
+    return dead
+  }
+
+  /// Removes what dead runs left behind. Returns how many regions that were.
+  static func sweep() throws(HostError) -> Int {
+    let dead = try dead()
+    for name in dead { try SharedRegion.unlink(name: name) }
+    return dead.count
+  }
+
+  private static func isOwn(_ name: String) -> Bool {
+    var status = stat()
+    return lstat("/dev/shm/" + name, &status) == 0 && status.st_uid == geteuid() && status.st_mode & S_IFMT == S_IFREG
+  }
+}

@@ -1,0 +1,54 @@
+/// How far a run is; what `status.json` holds and a progress bar shows.
+public struct RunStatus: Codable, Equatable, Sendable {
+  /// One process.
+  public struct Stage: Codable, Equatable, Sendable {
+    /// As in `reconstruct.3`.
+    public var name: String
+    /// Its process id.
+    public var pid: Int32
+    /// Whether it still runs.
+    public var isRunning: Bool
+  }
+
+  /// What the run is doing.
+  public enum Phase: String, Codable, Sendable {
+    /// Projections come in; windows are updated.
+    case scanning
+    /// All projections are there; iterations over all of them.
+    case finalSweep = "final sweep"
+    /// Files are written.
+    case exporting
+    /// The result is complete.
+    case finished
+    /// The run ended without one.
+    case failed
+  }
+
+  /// The run's identifier.
+  public var run: String
+  /// What it is doing.
+  public var phase: Phase
+  /// Its processes.
+  public var stages: [Stage]
+  /// Projections acquired so far.
+  public var acquired: Int
+  /// Projections that the slowest worker has used so far.
+  public var reconstructed: Int
+  /// Projections of the scan.
+  public var projections: Int
+  /// Updates of the slowest worker so far.
+  public var updates: Int
+  /// Updates that a complete scan makes.
+  public var updatesExpected: Int
+  /// Done of the final sweep, 0…1, for the slowest worker.
+  public var sweptFraction: Double
+  /// ‖b − A x‖ / ‖b‖ of the latest update, over all rows; nil before the first.
+  public var residual: Double?
+  /// Seconds since the stages were started.
+  public var seconds: Double
+
+  /// Projections that were acquired and not yet used.
+  public var lag: Int { max(0, acquired - reconstructed) }
+  /// Acquired projections a second, since the start.
+  public var rate: Double { seconds > 0 ? Double(acquired) / seconds : 0 }
+}

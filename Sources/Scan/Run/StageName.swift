@@ -1,0 +1,45 @@
+/// A stage's process, as the command line and messages name it.
+public enum StageName: Hashable, Sendable, CustomStringConvertible {
+  /// Reads the source.
+  case acquire
+  /// Hands out rows and decides windows.
+  case distribute
+  /// Computes one partition.
+  case reconstruct(Int)
+  /// Writes the files.
+  case export
+
+  /// From the command line's words.
+  public init?(name: String, partition: Int?) {
+    switch (name, partition) {
+    case ("acquire", nil): self = .acquire
+    case ("distribute", nil): self = .distribute
+    case ("reconstruct", let partition?) where partition >= 0: self = .reconstruct(partition)
+    case ("export", nil): self = .export
+    default: return nil
+    }
+  }
+
+  /// As in messages: `reconstruct.3`.
+  public var description: String {
+    switch self {
+    case .acquire: "acquire"
+    case .distribute: "distribute"
+    case .reconstruct(let partition): "reconstruct.\(partition)"
+    case .export: "export"
+    }
+  }
+
+  /// The words of the command line that start it.
+  var arguments: [String] {
+    switch self {
+    case .reconstruct(let partition): ["reconstruct", "--partition", "\(partition)"]
+    case .acquire, .distribute, .export: [description]
+    }
+  }
+
+  /// Every stage of a plan, upstream first.
+  static func all(_ plan: RunPlan) -> [StageName] {
+    [.acquire, .distribute] + plan.placement.workers.indices.map { .reconstruct($0) } + [.export]
+  }
+}

@@ -1,0 +1,110 @@
+import Glibc
+import Host
+import Logging
+import Rings
+import ScanFiles
+import Stages
+import Tomography
+import Topics
+
+/// The life of a stage's process: attach to the run, do the stage's work, end.
+public struct StageRunner {
+  private let stage: StageName
+  private let folder: RunFolder
+  private let plan: RunPlan
+  private let names: RegionNames
+  private let signals: SignalDescriptor
+  private let patience = Patience()
+
+  /// Reads the run's plan. `parent` is the supervisor: the process ends with it. To be made before any thread is started.
+  public init(stage: StageName, folder: RunFolder, parent: Int32) throws {
+    try ChildProcess.dieWithParent(expectedParent: parent)
+    signals = try SignalDescriptor(signals: [SIGTERM])
+    self.stage = stage
+    self.folder = folder
+    plan = try folder.read(RunPlan.self, from: folder.plan)
+    names = RegionNames(runID: plan.runID)
+    if case .reconstruct(let partition) = stage, !plan.placement.workers.indices.contains(partition) {
+      throw ScanFailure(.usage, "the run has no partition \(partition)")
+    }
+  }
+
+  /// Runs the stage to its end.
+  public func run() throws {
+    let log = try Log.stage(stage, folder: folder)
+    log.info("started", metadata: ["pid": "\(getpid())"])
+    do {
+      switch stage {
+      case .acquire: try acquire()
+      case .distribute: try distribute()
+      case .reconstruct(let partition): try reconstruct(partition)
+      case .export: try export()
+      }
+    } catch {
+      log.error("\(ScanFailure(error))")
+      throw error
+    }
+    log.info("finished")
+  }
+
+  private func acquire() throws {
+    try Affinity.pin(cores: plan.placement.serviceCores)
+    let reader = try openScan(path: plan.scan.input, thetaUnit: plan.scan.thetaUnit.fileUnit)
+    let source = FileSource(reader: reader, rows: plan.shape.detectorRows, binning: 1 << plan.scan.binning)
+    guard reader.info.projectionCount == plan.shape.projections, source.shape == (plan.shape.rows, plan.shape.columns) else {
+      throw ScanFailure(.data, "\(plan.scan.input) changed since the run was planned")
+    }
+    var stage = AcquireStage(
+      source: source, writer: try writer(.projections), rate: plan.scan.rate, patience: patience, stopRequested: stopRequested)
+    try stage.run()
+  }
+
+  private func distribute() throws {
+    try Affinity.pin(cores: plan.placement.serviceCores)
+    var stage = DistributeStage(
+      configuration: plan.distribution, projections: try reader(.projections, RunPlan.distributeReader),
+      chunks: try plan.placement.workers.indices.map { try writer(.chunks(partition: $0)) }, patience: patience)
+    try stage.run()
+  }
+
+  private func reconstruct(_ partition: Int) throws {
+    let worker = plan.placement.workers[partition]
+    try Affinity.pin(cores: worker.cores)
+    let stage = ReconstructStage(
+      configuration: plan.reconstruction(ofWorker: partition), chunks: try reader(.chunks(partition: partition), 0),
+      projections: try reader(.projections, RunPlan.reader(ofWorker: partition)), updates: try writer(.updates(partition: partition)),
+      volume: try volume(partition), pool: try ThreadPool(threads: worker.threads, cores: worker.cores), patience: patience)
+    try stage.run()
+  }
+
+  private func export() throws {
+    try Affinity.pin(cores: plan.placement.serviceCores)
+    let workers = plan.placement.workers.indices
+    var stage = ExportStage(
+      configuration: plan.export(to: folder), updates: try workers.map { try reader(.updates(partition: $0), 0) },
+      volumes: try workers.map(volume), patience: patience, stopRequested: stopRequested)
+    guard let report = try stage.run() else { return }
+    try folder.write(report, to: folder.export)
+  }
+
+  /// Whether the supervisor asked this stage to stop. Asked from the stage's own thread only.
+  private func stopRequested() -> Bool { ((try? signals.next()) ?? nil) != nil }
+
+  private func ring(_ topic: Topic) throws -> Ring {
+    try Ring.attach(name: names.ring(topic), expecting: plan.identity(of: topic))
+  }
+
+  private func writer(_ topic: Topic) throws -> RingWriter {
+    let ring = try ring(topic)
+    return try RingWriter(ring: ring, epoch: ring.grantEpoch())
+  }
+
+  private func reader(_ topic: Topic, _ number: Int) throws -> RingReader {
+    try RingReader(ring: ring(topic), reader: number)
+  }
+
+  private func volume(_ partition: Int) throws -> VolumeRegion {
+    try VolumeRegion.attach(
+      name: names.volume(partition), runID: plan.runID, partition: partition, layout: plan.layout(ofWorker: partition))
+  }
+}
