@@ -24,6 +24,7 @@ func kernels(_ level: Int, _ extra: [SwiftSetting] = []) -> Target {
 let package = Package(
   name: "slipring",
   dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
@@ -52,6 +53,10 @@ let package = Package(
         "Host", "Tomography", "Rings", "ScanFiles", "Topics", "Stages", .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
+    .executableTarget(
+      name: "slipring",
+      dependencies: ["Host", "Tomography", "ScanFiles", "Scan", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: strict),
 
     .executableTarget(name: "RingExerciser", dependencies: ["Host", "Rings"], path: "Tests/RingExerciser", swiftSettings: strict),
     .testTarget(name: "HostTests", dependencies: ["Host"], swiftSettings: strict),

@@ -1,0 +1,10 @@
+import ArgumentParser
+
+/// The command line.
+struct Slipring: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "slipring",
+    abstract: "Reconstructs a tomography scan while it is measured, and loses none of it.",
+    version: "0.1.0",
+    subcommands: [Recon.self, Simulate.self, Demo.self, DoctorCommand.self, StageCommand.self])
+}

@@ -1,0 +1,20 @@
+import ArgumentParser
+import Scan
+
+/// One stage of a run; started by the supervisor, not by people.
+struct StageCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "stage", abstract: "Runs one stage of a run. The supervisor starts it.", shouldDisplay: false)
+
+  @Argument(help: "acquire, distribute, reconstruct or export.") var name: String
+  @Option(help: "The worker's number, for reconstruct.") var partition: Int?
+  @Option(help: "The run's folder.") var runFolder: String
+  @Option(help: "The supervisor's process id: the stage ends with it.") var parent: Int32
+
+  func run() throws {
+    guard let stage = StageName(name: name, partition: partition) else {
+      throw ScanFailure(.usage, "there is no stage \(name)\(partition.map { " with partition \($0)" } ?? "")")
+    }
+    try StageRunner(stage: stage, folder: RunFolder(path: runFolder), parent: parent).run()
+  }
+}

@@ -1,0 +1,27 @@
+import ArgumentParser
+import Glibc
+import Scan
+
+// A closed pipe is an error of that write, not the end of a scan.
+signal(SIGPIPE, SIG_IGN)
+
+// Ends with one line on standard error and a sysexits code. A stage that failed has printed its line itself.
+do {
+  var command = try Slipring.parseAsRoot()
+  try command.run()
+} catch let failure as StageFailure {
+  exit(failure.exitCode)
+} catch let error where Slipring.isUsage(error) {
+  Slipring.exit(withError: error)
+} catch {
+  let failure = ScanFailure(error)
+  Console.error(failure.description)
+  exit(failure.exitCode)
+}
+
+extension Slipring {
+  /// Errors that the argument parser made and formats best itself: help, version, wrong arguments.
+  static func isUsage(_ error: any Error) -> Bool {
+    error is ValidationError || error is CleanExit || error is ExitCode || "\(type(of: error))".contains("CommandError")
+  }
+}
