@@ -62,6 +62,6 @@ let package = Package(
     .testTarget(name: "HostTests", dependencies: ["Host"], swiftSettings: strict),
     .testTarget(name: "RingsTests", dependencies: ["Rings", "Host", "RingExerciser"], swiftSettings: strict),
     .testTarget(name: "TomographyTests", dependencies: ["Tomography"], swiftSettings: strict),
-    .testTarget(name: "ScanFilesTests", dependencies: ["ScanFiles"], swiftSettings: strict),
+    .testTarget(name: "ScanFilesTests", dependencies: ["ScanFiles", "CHDF5", "CTIFF", "CPNG"], swiftSettings: strict),
   ]
 )

@@ -36,7 +36,11 @@ static inline unsigned chdf5_read_only(void) { return H5F_ACC_RDONLY; }
 static inline unsigned chdf5_truncate(void) { return H5F_ACC_TRUNC; }
 
 /// Opens the library without its handler at exit(): that one closes what a full disk left open, and crashes.
-static inline herr_t chdf5_open(void) { return H5dont_atexit() < 0 ? -1 : H5open(); }
+/// (Where something else in the process opened it first, the handler is there already, and nothing is lost by going on.)
+static inline herr_t chdf5_open(void) {
+  H5dont_atexit();
+  return H5open();
+}
 
 /// Switches printing off. Thread-safe builds keep one error stack for each thread, so this is said before each call.
 static inline herr_t chdf5_silence(void) { return H5Eset_auto2(H5E_DEFAULT, NULL, NULL); }
@@ -63,12 +67,22 @@ static inline int chdf5_reserve(int descriptor, off_t byteCount) {
   return (int)syscall(SYS_fallocate, descriptor, keep_size, (off_t)0, byteCount);
 }
 
-/// Puts an anonymous file in memory behind `descriptor`, so that what is written to it from now on goes nowhere and cannot find a full disk.
-static inline int chdf5_divert(int descriptor) {
+/// The descriptor under a file of libhdf5's usual driver, or -1.
+static inline int chdf5_descriptor(hid_t file) {
+  void *descriptor = NULL;
+  return H5Fget_vfd_handle(file, H5P_DEFAULT, &descriptor) < 0 || !descriptor ? -1 : *(int *)descriptor;
+}
+
+/// Keeps programs that this process starts from inheriting the file, and with it the library's lock on it; negative on failure.
+static inline int chdf5_close_on_exec(hid_t file) { return fcntl(chdf5_descriptor(file), F_SETFD, FD_CLOEXEC); }
+
+/// Puts an anonymous file in memory behind the file's descriptor, so that what is still written goes nowhere and finds no full disk;
+/// negative on failure.
+static inline int chdf5_divert(hid_t file) {
   enum { close_on_exec = 1 };  // MFD_CLOEXEC
   int memory = (int)syscall(SYS_memfd_create, "slipring-abandoned", close_on_exec);
   if (memory < 0) { return -1; }
-  int result = (int)syscall(SYS_dup3, memory, descriptor, O_CLOEXEC) < 0 ? -1 : 0;
+  int result = (int)syscall(SYS_dup3, memory, chdf5_descriptor(file), O_CLOEXEC);
   close(memory);
   return result;
 }

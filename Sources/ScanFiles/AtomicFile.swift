@@ -64,7 +64,8 @@ public struct AtomicFile: ~Copyable {
     }
   }
 
-  /// Makes the bytes durable and gives the file its name. On failure nothing of it is left.
+  /// Makes the bytes durable and gives the file its name. On failure nothing of it is left; only when the very last step, the folder's
+  /// fsync, fails, the file is there and complete, and may be gone after a power cut.
   /// - Throws: `.io`, or `.cannotCreate` when the name cannot be given.
   public consuming func commit() throws(ScanFileError) {
     // A failed fsync is never tried again: the retry would report success for pages that the kernel has dropped.

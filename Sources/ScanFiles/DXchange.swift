@@ -22,9 +22,13 @@ func openDXchange(_ file: HDF5File, thetaUnit: ThetaUnit) throws(ScanFileError) 
   try checkIsStack(data, axes: "theta, y, x")
   let (count, rows, columns) = (data.shape[0], data.shape[1], data.shape[2])
   let thetas = try readThetas(file, count: count, unit: thetaUnit)
-  let flats = try openField(file, [DXchange.flats, DXchange.flatFallback], rows: rows, columns: columns)
+  var flats = try openField(file, [DXchange.flats, DXchange.flatFallback], rows: rows, columns: columns)
   let darks = try openField(file, [DXchange.darks, DXchange.darkFallback], rows: rows, columns: columns)
   var notices = thetas.notices + [data.notice].compactMap { $0 }
+  if case .constant(let value) = flats.source, value <= 0 {
+    notices.append("the flat field is \(value) everywhere and is not used")
+    flats = FrameStack(source: .none, rows: rows, columns: columns)
+  }
   if flats.count == 0, darks.count > 0 { notices.append("there are darks and no flats: the data is taken as it is") }
   let projections = FrameStack(source: .frames(data, Array(0..<count)), rows: rows, columns: columns)
   let info = ScanInfo(

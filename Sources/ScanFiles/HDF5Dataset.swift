@@ -18,11 +18,11 @@ final class HDF5Dataset {
   private static let cacheBytesMax = 256 << 20
   private static let cacheBytesUsual = 1 << 20
 
-  /// Opens the dataset and checks that it can be read: its type is a number, its filters are installed, the sources of a virtual dataset exist.
+  /// Opens the dataset and checks that it can be read: its type is a number, its filters are installed, its virtual sources exist.
   init(_ file: HDF5File, _ name: String, depth: Int = 0) throws(ScanFileError) {
     self.file = file
     self.name = name
-    let layerBytes: Int
+    let layer: (depth: Int, chunkCount: Int, byteCount: Int)
     do {
       let inspected = try file.openObject(name)
       let storage = try HDF5Storage(file: file, name: name, dataset: inspected)
@@ -30,19 +30,19 @@ final class HDF5Dataset {
       pixel = try storage.pixel()
       try storage.checkFilters()
       try storage.checkVirtualSources(depth: depth)
-      layerBytes = try storage.layerBytes(shape: shape)
+      layer = try storage.layer(shape: shape)
     }
     // Opened again, because a dataset takes its chunk cache from the property list that it was first opened with.
     let access = try file.handle(name) { H5Pcreate(chdf5_dataset_access()) }
-    if layerBytes > Self.cacheBytesUsual, layerBytes <= Self.cacheBytesMax {
-      let slotCount = 12_421  // A prime well above the number of chunks.
-      _ = try file.check(name) { H5Pset_chunk_cache(access.id, slotCount, layerBytes, -1) }
+    if layer.byteCount > Self.cacheBytesUsual, layer.byteCount <= Self.cacheBytesMax {
+      // An odd number of slots, two for each chunk, keeps chunks from pushing one another out.
+      _ = try file.check(name) { H5Pset_chunk_cache(access.id, 2 * layer.chunkCount + 521, layer.byteCount, -1) }
     }
     handle = try file.openObject(name, access: access.id)
     let id = handle.id
     space = try file.handle(name) { H5Dget_space(id) }
     notice =
-      layerBytes > Self.cacheBytesMax
+      layer.byteCount > Self.cacheBytesMax && layer.depth > 1
       ? "\(name) is stored in chunks across many projections that do not fit into memory together: reading is slow; h5repack can mend it"
       : nil
   }
@@ -80,7 +80,8 @@ final class HDF5Dataset {
     guard !buffer.isEmpty else { return }
     let (offsets, extents) = (start.map(hsize_t.init), count.map(hsize_t.init))
     _ = try file.check(name) { H5Sselect_hyperslab(space.id, H5S_SELECT_SET, offsets, nil, extents, nil) }
-    let memory = try file.handle(name) { H5Screate_simple(1, [extents.reduce(1, *)], nil) }
+    // Of the same rank as the file's: of another one, chunks are matched element by element, which is far slower.
+    let memory = try file.handle(name) { H5Screate_simple(Int32(extents.count), extents, nil) }
     _ = try file.check(name) { H5Dread(handle.id, pixel.memoryType, memory.id, space.id, 0, buffer.baseAddress) }
   }
 }

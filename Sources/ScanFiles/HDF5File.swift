@@ -21,7 +21,9 @@ final class HDF5File {
       let access = try HDF5Handle { H5Pcreate(chdf5_file_access()) }
       // Locks keep us from a file that is being written; file systems that have no locks are no reason to refuse.
       _ = try HDF5.call { H5Pset_file_locking(access.id, true, true) }
-      handle = try HDF5Handle { H5Fopen(path, chdf5_read_only(), access.id) }
+      let handle = try HDF5Handle { H5Fopen(path, chdf5_read_only(), access.id) }
+      _ = try HDF5.call { chdf5_close_on_exec(handle.id) }
+      self.handle = handle
     } catch {
       throw .badData(path: path, reason: error.message)
     }

@@ -1,20 +1,22 @@
-import CHDF5
+package import CHDF5
 import Synchronization
 
 /// Every call into libhdf5 goes through here: one at a time, silent, and with the library's own message when it fails.
-enum HDF5 {
+///
+/// (Open to the package for its tests, which write files that no writer of this module would.)
+package enum HDF5 {
   /// What the library said about a call that failed.
-  struct Failure: Error {
-    let message: String
+  package struct Failure: Error {
+    package let message: String
   }
 
-  /// Held during a call and while its message is read. Debian's library is thread-safe, others are not; taking the lock anyway costs nothing.
+  /// Held during a call and while its message is read. Debian's library is thread-safe, others are not.
   private static let lock = Mutex(())
 
   private static let isOpen = chdf5_open() >= 0
 
   /// Makes one call. A negative result is a failure. The body calls the library only, never this function.
-  static func call<Result: SignedInteger & Sendable>(_ body: () -> Result) throws(Failure) -> Result {
+  package static func call<Result: SignedInteger & Sendable>(_ body: () -> Result) throws(Failure) -> Result {
     // The closure only borrows what it captures, for as long as the lock is held.
     nonisolated(unsafe) let body = body
     let (result, message) = lock.withLock { _ -> (Result, String?) in
@@ -45,11 +47,11 @@ enum HDF5 {
 }
 
 /// An identifier of libhdf5 (file, dataset, type, space, property list …) that is given back when it goes out of scope.
-struct HDF5Handle: ~Copyable {
-  let id: hid_t
+package struct HDF5Handle: ~Copyable {
+  package let id: hid_t
 
   /// Takes the identifier that the call returns.
-  init(_ body: () -> hid_t) throws(HDF5.Failure) { id = try HDF5.call(body) }
+  package init(_ body: () -> hid_t) throws(HDF5.Failure) { id = try HDF5.call(body) }
 
   deinit { HDF5.release(id) }
 }

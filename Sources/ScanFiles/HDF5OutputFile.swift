@@ -3,9 +3,9 @@ import Glibc
 
 /// An HDF5 file that is being written under a temporary name.
 ///
-/// A full disk is met before the pixels are written (`reserve`), or else in a write. libhdf5 is then left with data that it still wants to
-/// write when the file is closed, fails, keeps a broken file in its tables and crashes over it at exit. So an abandoned file's descriptor is
-/// first turned to memory, where the closing writes succeed and vanish.
+/// A full disk is met before the pixels are written (`reserve`), or else in a write. libhdf5 then still has data to write when the file is
+/// closed; it fails, keeps a broken file in its tables and crashes over it at exit. So an abandoned file's descriptor is first turned to
+/// memory, where the closing writes succeed and vanish.
 final class HDF5OutputFile {
   let path: String
   private let id: hid_t
@@ -24,6 +24,7 @@ final class HDF5OutputFile {
       _ = try HDF5.call { H5Pset_file_locking(access.id, true, true) }
       _ = try HDF5.call { H5Pset_fclose_degree(access.id, H5F_CLOSE_STRONG) }
       id = try HDF5.call { H5Fcreate(name, chdf5_truncate(), 0, access.id) }
+      _ = try HDF5.call { chdf5_close_on_exec(id) }
     } catch {
       throw Self.failure(path, "create", error)
     }
@@ -66,7 +67,7 @@ final class HDF5OutputFile {
     }
   }
 
-  /// Takes the disk space of everything created so far, so that a full disk is found now. File systems that cannot reserve are tried anyway.
+  /// Takes the disk space of everything created so far, so that a full disk is found now, where the file system can reserve.
   func reserve() throws(ScanFileError) {
     var byteCount: hsize_t = 0
     try doing("write") { () throws(HDF5.Failure) in
@@ -111,9 +112,7 @@ final class HDF5OutputFile {
     guard let temporary = temporary.take() else { return }
     // Nothing of this file is wanted any more, so a failure has no consequence: the library has no exit handler to stumble over it.
     do throws(HDF5.Failure) {
-      var descriptor: UnsafeMutableRawPointer?
-      _ = try HDF5.call { H5Fget_vfd_handle(id, 0, &descriptor) }
-      if let descriptor { _ = try HDF5.call { chdf5_divert(descriptor.load(as: Int32.self)) } }
+      _ = try HDF5.call { chdf5_divert(id) }
       for dataset in datasets { _ = try HDF5.call { H5Dclose(dataset) } }
       _ = try HDF5.call { H5Fclose(id) }
     } catch {}
@@ -147,7 +146,8 @@ struct HDF5OutputDataset {
     (start[0], count[0]) = (hsize_t(index), 1)
     try file.doing("write \(name)") { () throws(HDF5.Failure) in
       let space = try HDF5Handle { H5Dget_space(id) }
-      let memory = try HDF5Handle { H5Screate_simple(1, [count.reduce(1, *)], nil) }
+      // Of the same rank as the file's: of another one, chunks are matched element by element, which is far slower.
+      let memory = try HDF5Handle { H5Screate_simple(Int32(count.count), count, nil) }
       _ = try HDF5.call { H5Sselect_hyperslab(space.id, H5S_SELECT_SET, start, nil, count, nil) }
       _ = try HDF5.call { H5Dwrite(id, memoryType(), memory.id, space.id, 0, bytes.baseAddress) }
     }

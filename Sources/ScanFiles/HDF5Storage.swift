@@ -124,14 +124,15 @@ struct HDF5Storage: ~Copyable {
     return try HDF5File(path: found)
   }
 
-  /// The bytes of all chunks that one step along the first axis touches; 0 when the dataset is not chunked.
-  func layerBytes(shape: [Int]) throws(ScanFileError) -> Int {
-    guard !shape.isEmpty, try file.check(name, { H5Pget_layout(creation.id).rawValue }) == H5D_CHUNKED.rawValue else { return 0 }
+  /// The chunks that one step along the first axis touches, and how many steps share them; none when the dataset is not chunked.
+  func layer(shape: [Int]) throws(ScanFileError) -> (depth: Int, chunkCount: Int, byteCount: Int) {
+    guard !shape.isEmpty, try file.check(name, { H5Pget_layout(creation.id).rawValue }) == H5D_CHUNKED.rawValue else { return (0, 0, 0) }
     var chunk = [hsize_t](repeating: 1, count: HDF5Dataset.rankMax)
     _ = try file.check(name) { H5Pget_chunk(creation.id, Int32(HDF5Dataset.rankMax), &chunk) }
     let type = try file.handle(name) { H5Dget_type(dataset.id) }
-    var bytes = Double(chunk[0]) * Double(try file.check(name) { Int(H5Tget_size(type.id)) })
-    for axis in shape.indices.dropFirst() { bytes *= (Double(shape[axis]) / Double(chunk[axis])).rounded(.up) * Double(chunk[axis]) }
-    return Int(min(bytes, Double(Int32.max)))
+    let elementBytes = try file.check(name) { Int(H5Tget_size(type.id)) }
+    let chunkBytes = chunk.reduce(Double(elementBytes)) { $0 * Double($1) }
+    let chunkCount = shape.indices.dropFirst().reduce(1.0) { $0 * (Double(shape[$1]) / Double(chunk[$1])).rounded(.up) }
+    return (Int(clamping: chunk[0]), Int(min(chunkCount, 1e15)), Int(min(chunkCount * chunkBytes, 1e15)))
   }
 }

@@ -67,29 +67,36 @@ public func writeTIFF(
 }
 
 /// A TIFF with one grey image.
-struct TIFFImage {
-  struct Failure: Error {
-    let reason: String
+package struct TIFFImage {
+  package struct Failure: Error {
+    package let reason: String
   }
 
-  let columns: Int
-  let rows: Int
-  let pixels: TIFFPixels
-  let description: String
+  private let columns: Int
+  private let rows: Int
+  private let pixels: TIFFPixels
+  private let description: String
 
   private static let stripBytes = 1 << 20
   /// Header, tags and strip offsets of one image stay far below this.
   private static let margin = 1 << 24
 
+  package init(columns: Int, rows: Int, pixels: TIFFPixels, description: String) {
+    self.columns = columns
+    self.rows = rows
+    self.pixels = pixels
+    self.description = description
+  }
+
   /// Whether a classic TIFF's 32-bit offsets are too short.
-  var isBig: Bool { columns * rows * pixels.byteCount > Int(UInt32.max) - Self.margin - description.utf8.count }
+  package var isBig: Bool { columns * rows * pixels.byteCount > Int(UInt32.max) - Self.margin - description.utf8.count }
 
   private var rowBytes: Int { columns * pixels.byteCount }
   private var stripRows: Int { min(rows, max(1, Self.stripBytes / rowBytes)) }
 
   /// Writes the image and leaves `descriptor` open.
   func write(_ values: UnsafeBufferPointer<Float>, to descriptor: Int32, path: String) throws(Failure) {
-    let own = dup(descriptor)
+    let own = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
     guard own >= 0 else { throw Failure(reason: errnoText(errno)) }
     let message = UnsafeMutablePointer<ctiff_message>.allocate(capacity: 1)
     message.initialize(to: ctiff_message())

@@ -1,0 +1,113 @@
+import Foundation
+import ScanFiles
+import Testing
+
+/// A folder that exists as long as the value that owns it.
+final class TestFolder {
+  let path: String
+
+  init() throws {
+    var template = Array("\(NSTemporaryDirectory())/slipring-files-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
+    path = String(decoding: template.dropLast().map(UInt8.init), as: UTF8.self)
+  }
+
+  deinit {
+    do { try FileManager.default.removeItem(atPath: path) } catch { Issue.record("\(path) cannot be removed: \(error)") }
+  }
+
+  /// The path of a file in the folder.
+  func file(_ name: String) -> String { "\(path)/\(name)" }
+
+  /// The names in the folder, hidden ones too.
+  func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
+}
+
+/// The real measurements: `../shared/data` beside the package, or the folder that SLIPRING_DATA names. Nil where there are none.
+let dataFolder: String? = {
+  var package = URL(filePath: #filePath).deletingLastPathComponent()
+  while package.path != "/", !FileManager.default.fileExists(atPath: package.appending(path: "Package.swift").path) {
+    package.deleteLastPathComponent()
+  }
+  let beside = package.deletingLastPathComponent().appending(path: "shared/data").path
+  let folder = ProcessInfo.processInfo.environment["SLIPRING_DATA"] ?? beside
+  return FileManager.default.fileExists(atPath: "\(folder)/tooth.h5") ? folder : nil
+}()
+
+/// A small seeded generator (Steele, Lea and Flood, 2014).
+struct SplitMix64: RandomNumberGenerator {
+  var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}
+
+/// Expects an error with this exit code, in one line that contains all the fragments.
+func expectFailure(
+  _ exitCode: Int32, _ fragments: String..., at location: SourceLocation = #_sourceLocation, _ body: () throws -> Void
+) {
+  guard let error = #expect(throws: ScanFileError.self, sourceLocation: location, performing: body) else { return }
+  #expect(error.exitCode == exitCode, "\(error)", sourceLocation: location)
+  #expect(!error.description.contains("\n"), "\(error)", sourceLocation: location)
+  for fragment in fragments {
+    #expect(error.description.contains(fragment), "'\(fragment)' is missing: \(error)", sourceLocation: location)
+  }
+}
+
+/// Degrees in radians.
+func radians(_ degrees: [Double]) -> [Double] { degrees.map { $0 * .pi / 180 } }
+
+extension ScanInfo {
+  /// Projections, rows, columns.
+  var shape: [Int] { [projectionCount, rows, columns] }
+  /// Projections, flats, darks, invalid frames.
+  var counts: [Int] { [projectionCount, flatCount, darkCount, invalidCount] }
+  /// The pixels of projections, flats and darks.
+  var pixels: [ScanPixel] { [pixel, flatPixel, darkPixel] }
+}
+
+/// Which frames of a scan are meant.
+enum FrameKind { case projection, flat, dark }
+
+extension ScanReader {
+  /// Rows of a frame as numbers; all rows without a range.
+  func values(_ kind: FrameKind = .projection, _ index: Int, rows: Range<Int>? = nil) throws -> [Double] {
+    let rows = rows ?? 0..<info.rows
+    let pixel =
+      switch kind {
+      case .projection: info.pixel
+      case .flat: info.flatPixel
+      case .dark: info.darkPixel
+      }
+    var bytes = [UInt8](repeating: 0xEE, count: rows.count * info.columns * pixel.byteCount)
+    try bytes.withUnsafeMutableBytes { buffer in
+      switch kind {
+      case .projection: try readProjection(index, rows: rows, into: buffer)
+      case .flat: try readFlat(index, rows: rows, into: buffer)
+      case .dark: try readDark(index, rows: rows, into: buffer)
+      }
+    }
+    return bytes.withUnsafeBytes { buffer in
+      switch pixel {
+      case .uint8: buffer.map(Double.init)
+      case .uint16: buffer.bindMemory(to: UInt16.self).map(Double.init)
+      case .uint32: buffer.bindMemory(to: UInt32.self).map(Double.init)
+      case .float32: buffer.bindMemory(to: Float.self).map(Double.init)
+      }
+    }
+  }
+
+  /// Reads every frame, for the failures on the way.
+  func readEverything() throws {
+    for index in 0..<info.projectionCount { _ = try values(.projection, index) }
+    for index in 0..<info.flatCount { _ = try values(.flat, index) }
+    for index in 0..<info.darkCount { _ = try values(.dark, index) }
+  }
+}

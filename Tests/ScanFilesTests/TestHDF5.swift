@@ -1,0 +1,131 @@
+import CHDF5
+import Foundation
+import ScanFiles
+
+/// Writes HDF5 files of any shape and fault. Closed when it goes away.
+final class TestHDF5 {
+  private var handle: HDF5Handle?
+  private var file: hid_t { handle?.id ?? -1 }
+
+  /// H5F_ACC_RDWR, a macro that Swift cannot import.
+  private static let readWrite: UInt32 = 1
+
+  init(_ path: String) throws { handle = try HDF5Handle { H5Fcreate(path, chdf5_truncate(), 0, 0) } }
+
+  /// Opens a file to add to it.
+  init(adding path: String) throws { handle = try HDF5Handle { H5Fopen(path, Self.readWrite, 0) } }
+
+  /// Closes the file, so that it can be read.
+  func close() { handle = nil }
+
+  /// Adds a dataset of numbers, stored as `type`; groups on the way are made.
+  func add(
+    _ name: String, _ shape: [Int], _ values: [Double]? = nil, type: hid_t? = nil, units: String? = nil, chunk: [Int]? = nil,
+    deflate: Bool = false
+  ) throws {
+    let extents = shape.map(hsize_t.init)
+    let space = try HDF5Handle { shape.isEmpty ? H5Screate(H5S_SCALAR) : H5Screate_simple(Int32(shape.count), extents, nil) }
+    let creation = try HDF5Handle { H5Pcreate(chdf5_dataset_create()) }
+    if let chunk { _ = try HDF5.call { H5Pset_chunk(creation.id, Int32(chunk.count), chunk.map(hsize_t.init)) } }
+    if deflate { _ = try HDF5.call { H5Pset_deflate(creation.id, 1) } }
+    let dataset = try create(name, type ?? chdf5_float_le(), space.id, creation: creation.id)
+    let count = shape.reduce(1, *)
+    let values = values ?? (0..<count).map(Double.init)
+    precondition(values.count == count)
+    if count > 0 { _ = try HDF5.call { H5Dwrite(dataset.id, chdf5_native_double(), 0, 0, 0, values) } }
+    if let units { try setUnits(units, of: name) }
+  }
+
+  /// Adds a dataset of a type that numbers cannot be written to; it stays empty.
+  func addUnwritten(_ name: String, _ shape: [Int], type: hid_t) throws {
+    let space = try HDF5Handle { H5Screate_simple(Int32(shape.count), shape.map(hsize_t.init), nil) }
+    _ = try create(name, type, space.id)
+  }
+
+  /// Adds a chunked dataset that stays empty.
+  func addChunked(_ name: String, _ shape: [Int], chunk: [Int]) throws {
+    let space = try HDF5Handle { H5Screate_simple(Int32(shape.count), shape.map(hsize_t.init), nil) }
+    let creation = try HDF5Handle { H5Pcreate(chdf5_dataset_create()) }
+    _ = try HDF5.call { H5Pset_chunk(creation.id, Int32(chunk.count), chunk.map(hsize_t.init)) }
+    _ = try create(name, chdf5_float_le(), space.id, creation: creation.id)
+  }
+
+  /// Adds a dataset whose chunks would go through a filter that nobody has.
+  func addWithUnknownFilter(_ name: String, _ shape: [Int]) throws {
+    let space = try HDF5Handle { H5Screate_simple(Int32(shape.count), shape.map(hsize_t.init), nil) }
+    let creation = try HDF5Handle { H5Pcreate(chdf5_dataset_create()) }
+    _ = try HDF5.call { H5Pset_chunk(creation.id, Int32(shape.count), shape.map(hsize_t.init)) }
+    _ = try HDF5.call { H5Pset_filter(creation.id, 31_999, UInt32(H5Z_FLAG_OPTIONAL), 0, nil) }
+    _ = try create(name, chdf5_float_le(), space.id, creation: creation.id)
+  }
+
+  /// Adds a text of fixed length, padded with NULs.
+  func addText(_ name: String, _ text: String) throws {
+    let space = try HDF5Handle { H5Screate(H5S_SCALAR) }
+    let type = try HDF5Handle { H5Tcreate(H5T_STRING, text.utf8.count + 3) }
+    let dataset = try create(name, type.id, space.id)
+    _ = try HDF5.call { H5Dwrite(dataset.id, type.id, 0, 0, 0, Array(text.utf8) + [0, 0, 0]) }
+  }
+
+  func setUnits(_ units: String, of name: String) throws {
+    let space = try HDF5Handle { H5Screate(H5S_SCALAR) }
+    let type = try HDF5Handle { H5Tcreate(H5T_STRING, units.utf8.count) }
+    let attribute = try HDF5Handle { H5Acreate_by_name(file, name, "units", type.id, space.id, 0, 0, 0) }
+    _ = try HDF5.call { H5Awrite(attribute.id, type.id, Array(units.utf8)) }
+  }
+
+  func addExternalLink(_ name: String, to target: String, in path: String) throws {
+    let links = try intermediateGroups()
+    _ = try HDF5.call { H5Lcreate_external(path, target, file, name, links.id, 0) }
+  }
+
+  /// Adds a virtual dataset whose frames come from `source`, a dataset of the same shape in each of the files, one after the other.
+  func addVirtual(_ name: String, frames shape: [Int], from paths: [String], dataset source: String, type: hid_t) throws {
+    let whole = [shape[0] * paths.count] + shape.dropFirst()
+    let space = try HDF5Handle { H5Screate_simple(Int32(shape.count), whole.map(hsize_t.init), nil) }
+    let creation = try HDF5Handle { H5Pcreate(chdf5_dataset_create()) }
+    for (index, path) in paths.enumerated() {
+      let part = try HDF5Handle { H5Screate_simple(Int32(shape.count), shape.map(hsize_t.init), nil) }
+      let start = [hsize_t(index * shape[0])] + shape.dropFirst().map { _ in 0 }
+      _ = try HDF5.call { H5Sselect_hyperslab(space.id, H5S_SELECT_SET, start, nil, shape.map(hsize_t.init), nil) }
+      _ = try HDF5.call { H5Pset_virtual(creation.id, space.id, path, source, part.id) }
+    }
+    _ = try create(name, type, space.id, creation: creation.id)
+  }
+
+  private func create(_ name: String, _ type: hid_t, _ space: hid_t, creation: hid_t = 0) throws -> HDF5Handle {
+    let links = try intermediateGroups()
+    return try HDF5Handle { H5Dcreate2(file, name, type, space, links.id, creation, 0) }
+  }
+
+  private func intermediateGroups() throws -> HDF5Handle {
+    let links = try HDF5Handle { H5Pcreate(chdf5_link_create()) }
+    _ = try HDF5.call { H5Pset_create_intermediate_group(links.id, 1) }
+    return links
+  }
+}
+
+/// A type of integers in either byte order.
+func integerType(byteCount: Int, isSigned: Bool, isBigEndian: Bool = false) throws -> HDF5Handle {
+  let type = try HDF5Handle { H5Tcopy(isSigned ? chdf5_native_int64() : chdf5_native_uint32()) }
+  _ = try HDF5.call { H5Tset_size(type.id, byteCount) }
+  _ = try HDF5.call { H5Tset_order(type.id, isBigEndian ? H5T_ORDER_BE : H5T_ORDER_LE) }
+  return type
+}
+
+/// A compound type with members of the given names, all doubles.
+func compoundType(_ members: [String]) throws -> HDF5Handle {
+  let type = try HDF5Handle { H5Tcreate(H5T_COMPOUND, members.count * 8) }
+  for (index, member) in members.enumerated() { _ = try HDF5.call { H5Tinsert(type.id, member, index * 8, chdf5_native_double()) } }
+  return type
+}
+
+/// A DXchange file of 4 projections of 3 × 5, its parts to be replaced by what a test is about.
+func makeDXchange(
+  _ path: String, thetas: [Double]? = [0, 45, 90, 135], units: String? = nil, _ more: (TestHDF5) throws -> Void = { _ in }
+) throws {
+  let file = try TestHDF5(path)
+  try file.add("/exchange/data", [4, 3, 5])
+  if let thetas { try file.add("/exchange/theta", [thetas.count], thetas, type: chdf5_double_le(), units: units) }
+  try more(file)
+}
