@@ -57,6 +57,29 @@ public struct EventHeader: Hashable, Sendable {
   /// The type of the payload's elements.
   public var elementType: ElementType
 
+  /// A header as given.
+  public init(
+    kind: EventKind, identity: RingIdentity, sequence: UInt64, epoch: UInt64 = 0, acquiredAt: UInt64 = 0, durableThrough: UInt64 = 0,
+    chain: UInt64 = 0, payloadByteCount: Int = 0, metadataByteCount: Int = 0, payloadCRC32C: UInt32 = 0, theta: Double = 0,
+    projection: UInt64 = 0, rows: UInt32 = 0, columns: UInt32 = 0, elementType: ElementType = .none
+  ) {
+    self.kind = kind
+    self.identity = identity
+    self.sequence = sequence
+    self.epoch = epoch
+    self.acquiredAt = acquiredAt
+    self.durableThrough = durableThrough
+    self.chain = chain
+    self.payloadByteCount = payloadByteCount
+    self.metadataByteCount = metadataByteCount
+    self.payloadCRC32C = payloadCRC32C
+    self.theta = theta
+    self.projection = projection
+    self.rows = rows
+    self.columns = columns
+    self.elementType = elementType
+  }
+
   /// Why bytes are not an event's header.
   public enum Fault: String, Error, Sendable, CustomStringConvertible {
     /// The magic number differs.
@@ -92,7 +115,7 @@ extension EventHeader {
     precondition(bytes.count >= Self.byteCount, "\(bytes.count) bytes for a header of \(Self.byteCount)")
     var words = Words(repeating: 0)
     for index in 0..<16 { words[index] = bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self) }
-    try self.init(validating: words)
+    try self.init(validating: &words)
   }
 
   /// The chain of the next event: SplitMix64's finaliser (Steele, Lea and Flood, 2014) over this event's chain and both checksums.
@@ -105,6 +128,7 @@ extension EventHeader {
     return hash ^ hash >> 31
   }
 
+  @inline(__always)
   var words: Words {
     var words = Words(repeating: 0)
     words[1] = UInt64(Self.magic) | UInt64(Self.layout) << 32 | UInt64(kind.rawValue) << 48
@@ -122,13 +146,13 @@ extension EventHeader {
     words[13] = projection
     words[14] = UInt64(rows) | UInt64(columns) << 32
     words[15] = UInt64(elementType.rawValue)
-    words[15] |= UInt64(checksum(words)) << 32
+    words[15] |= UInt64(checksum(&words)) << 32
     return words
   }
 
-  init(validating words: Words) throws(Fault) {
+  init(validating words: inout Words) throws(Fault) {
     guard UInt32(truncatingIfNeeded: words[1]) == Self.magic else { throw .magic }
-    guard UInt32(words[15] >> 32) == checksum(words) else { throw .checksum }
+    guard UInt32(words[15] >> 32) == checksum(&words) else { throw .checksum }
     guard UInt16(truncatingIfNeeded: words[1] >> 32) == Self.layout else { throw .layout }
     guard let kind = EventKind(rawValue: UInt16(words[1] >> 48)),
       let elementType = ElementType(rawValue: UInt16(truncatingIfNeeded: words[15])),
@@ -159,8 +183,9 @@ extension EventHeader {
 }
 
 /// CRC32C of bytes 8 … 123 of sixteen words: where the header of an event and that of a region keep what their checksum covers.
-func checksum(_ words: EventHeader.Words) -> UInt32 {
-  withUnsafeBytes(of: words) { clinux_crc32c(0, $0.baseAddress.map { $0 + 8 }, 116) }
+/// (Passed in place, because a copy costs as much as the checksum.)
+func checksum(_ words: inout EventHeader.Words) -> UInt32 {
+  withUnsafeBytes(of: &words) { clinux_crc32c(0, $0.baseAddress.map { $0 + 8 }, 116) }
 }
 
 #if !_endian(little)

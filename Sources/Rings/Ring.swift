@@ -10,8 +10,10 @@ public final class Ring: Sendable {
   /// What the ring was made for: this process's own, checked copy.
   public let specification: RingSpecification
   let memory: RingMemory
+  private let region: SharedRegion
 
   private init(region: SharedRegion, specification: RingSpecification) {
+    self.region = region
     name = region.name
     self.specification = specification
     memory = RingMemory(region: region, specification: specification)
@@ -44,7 +46,7 @@ public final class Ring: Sendable {
     var words = EventHeader.Words(repeating: 0)
     words[0] = ready
     for index in 1..<16 { words[index] = region.base.load(fromByteOffset: 8 * index, as: UInt64.self) }
-    switch RingGeometry.read(words, regionByteCount: region.byteCount) {
+    switch RingGeometry.read(&words, regionByteCount: region.byteCount) {
     case .failure(let refusal): throw .refused(ring: name, reason: refusal.reason)
     case .success(let specification):
       guard specification.identity == identity else {
@@ -103,8 +105,8 @@ public final class Ring: Sendable {
 
   private func initialize() {
     let specification = specification
-    let words = RingGeometry.words(specification, regionByteCount: memory.region.byteCount)
-    for index in 1..<16 { memory.region.base.storeBytes(of: words[index], toByteOffset: 8 * index, as: UInt64.self) }
+    let words = RingGeometry.words(specification, regionByteCount: region.byteCount)
+    for index in 1..<16 { region.base.storeBytes(of: words[index], toByteOffset: 8 * index, as: UInt64.self) }
     let first = specification.firstSequence
     memory.published.pointee.store(first, ordering: .relaxed)
     memory.committed.pointee.store(first, ordering: .relaxed)

@@ -32,15 +32,15 @@ enum RingGeometry {
     words[10] = specification.firstSequence
     words[11] = specification.firstChain
     words[12] = specification.firstEpoch
-    words[15] |= UInt64(checksum(words)) << 32
+    words[15] |= UInt64(checksum(&words)) << 32
     return words
   }
 
   /// What a private copy of the header's words says, or why it is refused.
-  static func read(_ words: EventHeader.Words, regionByteCount: Int) -> Result<RingSpecification, Refusal> {
+  static func read(_ words: inout EventHeader.Words, regionByteCount: Int) -> Result<RingSpecification, Refusal> {
     guard words[0] == ready else { return .failure("it is not ready") }
     guard UInt32(truncatingIfNeeded: words[1]) == magic else { return .failure("it is no ring") }
-    guard UInt32(words[15] >> 32) == checksum(words) else { return .failure("the checksum of its header is wrong") }
+    guard UInt32(words[15] >> 32) == checksum(&words) else { return .failure("the checksum of its header is wrong") }
     guard UInt16(truncatingIfNeeded: words[1] >> 32) == layout else { return .failure("its layout is of another version") }
     guard words[9] >> 32 == 0 else { return .failure("it is backed by a journal") }
     guard let whenFull = WhenFull(rawValue: UInt16(words[1] >> 48)),

@@ -28,15 +28,16 @@ enum RingLayout {
   static let headerByteCount = 8192
 }
 
-/// The words and the slots of a mapped ring. The geometry is this process's own, checked copy.
-struct RingMemory: Sendable {
-  let region: SharedRegion
+/// The words and the slots of a mapped ring, for as long as its `Ring` lives. The geometry is this process's own, checked copy. There are
+/// only plain values in it, so that using it counts no references.
+struct RingMemory: @unchecked Sendable {
+  private let base: UnsafeMutableRawPointer
   let slotCount: UInt64
   let slotStride: Int
   let requiredReaders: Int
 
   init(region: SharedRegion, specification: RingSpecification) {
-    self.region = region
+    base = region.base
     slotCount = UInt64(specification.slotCount)
     slotStride = specification.slotStride
     requiredReaders = specification.requiredReaders
@@ -45,11 +46,11 @@ struct RingMemory: Sendable {
   // Sound, here and below: the offset is aligned and inside the region, whose size was checked against the geometry, and every process
   // uses these words as atomics only.
   private func word(_ offset: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
-    (region.base + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
+    (base + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
   }
 
   private func halfWord(_ offset: Int) -> UnsafeMutablePointer<Atomic<UInt32>> {
-    (region.base + offset).assumingMemoryBound(to: Atomic<UInt32>.self)
+    (base + offset).assumingMemoryBound(to: Atomic<UInt32>.self)
   }
 
   var ready: UnsafeMutablePointer<Atomic<UInt64>> { word(0) }
@@ -71,7 +72,7 @@ struct RingMemory: Sendable {
   }
 
   func slot(_ sequence: UInt64) -> UnsafeMutableRawPointer {
-    region.base + (RingLayout.headerByteCount + slotStride * Int(sequence % slotCount))
+    base + (RingLayout.headerByteCount + slotStride * Int(sequence % slotCount))
   }
 
   func stamp(_ slot: UnsafeMutableRawPointer) -> UnsafeMutablePointer<Atomic<UInt64>> {

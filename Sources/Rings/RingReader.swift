@@ -18,17 +18,18 @@ public final class RingReader {
   /// The incarnation of the reader.
   public let epoch: UInt64
   /// The sequence that `next` looks for.
-  public private(set) var position: UInt64
+  @exclusivity(unchecked) public private(set) var position: UInt64
   /// The next sequence to be applied: events below it were released.
-  public private(set) var cursor: UInt64
+  @exclusivity(unchecked) public private(set) var cursor: UInt64
   /// The oldest sequence that this reader may still read.
-  public private(set) var lease: UInt64
+  @exclusivity(unchecked) public private(set) var lease: UInt64
   /// Calls of `release` for events that had been released already, as after going back to an older position: dropped.
-  public private(set) var duplicates: UInt64 = 0
+  @exclusivity(unchecked) public private(set) var duplicates: UInt64 = 0
   private static let spinLimit = 100
   private let memory: RingMemory
-  private var held: UInt64?
-  private var publishedKnown: UInt64 = 0
+  // Sound, here and above: no access to these lasts longer than a load or a store.
+  @exclusivity(unchecked) private var held: UInt64?
+  @exclusivity(unchecked) private var publishedKnown: UInt64 = 0
 
   /// Takes the line of required reader number `reader`, from its last owner if there was one, whose calls throw `.fenced` from then on.
   ///

@@ -57,14 +57,15 @@ public final class RingWriter {
   /// The incarnation of this writer.
   public let epoch: UInt64
   /// The sequence of the next event.
-  public private(set) var nextSequence: UInt64
+  @exclusivity(unchecked) public private(set) var nextSequence: UInt64
   private static let spinLimit = 100
   private let memory: RingMemory
-  private var chain: UInt64
-  private var slot: UnsafeMutableRawPointer
-  private var isClaimed = false
+  // Sound, here and above: no access to these lasts longer than a load or a store. Checking each costs a third of a claim.
+  @exclusivity(unchecked) private var chain: UInt64
+  @exclusivity(unchecked) private var slot: UnsafeMutableRawPointer
+  @exclusivity(unchecked) private var isClaimed = false
   /// The lowest lease when it was last read; the real one is never lower.
-  private var leaseKnown: UInt64 = 0
+  @exclusivity(unchecked) private var leaseKnown: UInt64 = 0
 
   /// Takes the ring over for `epoch`, the newest one granted, and goes on at the first sequence that is not committed. Events that the
   /// last writer committed and did not publish any more are published.
@@ -97,7 +98,9 @@ public final class RingWriter {
   /// Throws `.timedOut` naming the reader that is furthest behind, or `.dropped` at once where the ring was made so; `.fenced` when this
   /// writer's epoch has ended.
   public func claim(timeout: Duration) throws(RingError) -> Claim {
-    if !isClaimed {
+    if isClaimed {
+      guard memory.epochGranted.pointee.load(ordering: .relaxed) == epoch else { throw .fenced(ring: ring.name, epoch: epoch) }
+    } else {
       if nextSequence >= memory.slotCount, nextSequence - memory.slotCount >= leaseKnown { try awaitLease(timeout) }
       try take()
       isClaimed = true
@@ -113,15 +116,18 @@ public final class RingWriter {
   /// published then, and the writer must stop.
   public func commit(_ claim: Claim, _ fields: EventFields) throws(RingError) {
     precondition(isClaimed && claim.sequence == nextSequence, "event \(claim.sequence) is not claimed")
+    isClaimed = false
+    let claimed = Stamp(nextSequence, epoch, .claimed).rawValue
+    // A writer that was fenced long ago must not write over its successor's header. One that is stopped right here still can: readers find
+    // that by epoch and checksum, and it cannot happen where the writer is killed before it is fenced.
+    guard memory.stamp(slot).pointee.load(ordering: .relaxed) == claimed else { throw .fenced(ring: ring.name, epoch: epoch) }
     let header = header(fields)
     let words = header.words
     for index in 1..<16 { slot.storeBytes(of: words[index], toByteOffset: 8 * index, as: UInt64.self) }
     // SYNC commit → next: every store to header, metadata and payload happens before the stamp becomes committed. The failure of this
     // compare-and-swap is the fence: `voidClaims` changed the stamp first.
     let (isMine, _) = memory.stamp(slot).pointee.compareExchange(
-      expected: Stamp(nextSequence, epoch, .claimed).rawValue, desired: Stamp(nextSequence, epoch, .committed).rawValue,
-      ordering: .releasing)
-    isClaimed = false
+      expected: claimed, desired: Stamp(nextSequence, epoch, .committed).rawValue, ordering: .releasing)
     guard isMine else { throw .fenced(ring: ring.name, epoch: epoch) }
     chain = EventHeader.chain(after: chain, headerCRC32C: UInt32(words[15] >> 32), payloadCRC32C: header.payloadCRC32C)
     nextSequence += 1
@@ -129,6 +135,7 @@ public final class RingWriter {
     publish(through: nextSequence)
   }
 
+  @inline(__always)
   private func header(_ fields: EventFields) -> EventHeader {
     precondition(
       (0...ring.specification.payloadCapacity).contains(fields.payloadByteCount),
@@ -233,9 +240,9 @@ public final class RingWriter {
   }
 
   // SYNC publish → next, sleep: sequentially consistent on both sides. Either the reader sees the new count before it sleeps, or this
-  // thread sees that it sleeps. The counts only grow, so a writer that was stopped between commit and here cannot take anything back.
+  // thread sees that it sleeps. The count only grows, so a writer that was stopped between commit and here cannot take anything back.
   private func publish(through count: UInt64) {
-    memory.committed.pointee.max(count, ordering: .relaxed)
+    memory.committed.pointee.store(count, ordering: .relaxed)
     memory.published.pointee.max(count, ordering: .sequentiallyConsistent)
     if memory.readersAsleep.pointee.load(ordering: .sequentiallyConsistent) != 0 {
       memory.readersAsleep.pointee.store(0, ordering: .sequentiallyConsistent)
