@@ -12,7 +12,8 @@ let strict: [SwiftSetting] = [
 /// Targets on the path of a projection are optimised in debug builds too, so that the tests run at a useful speed.
 let fast: [SwiftSetting] = strict + [.unsafeFlags(["-O"])]
 
-/// The projector kernels: one source (KernelsV4), compiled once for each x86-64 level and chosen at run time.
+/// The projector kernels: one source (KernelsV4), compiled once for each x86-64 level and chosen at run time. Whole modules in debug builds
+/// too, so that their generic code is specialised.
 func kernels(_ level: Int, _ extra: [SwiftSetting] = []) -> Target {
   .target(
     name: "KernelsV\(level)", dependencies: ["CLinux", "KernelTypes"],

@@ -87,28 +87,3 @@ public func updateTile(
     lane += Group.byteCount
   }
 }
-
-/// Column sums of one row of a slice over `angles`: what a sinogram of ones would backproject to.
-///
-/// `sums` has room for `columns` values rounded up to a multiple of 16.
-public func columnSums(
-  row: Int, angles: UnsafeBufferPointer<BackAngle>, columns: Int, sums: UnsafeMutablePointer<Float>
-) {
-  let steps = Vector(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
-  let count = Int32(truncatingIfNeeded: columns)
-  var column = 0
-  while column < columns {
-    var sum = Vector()
-    for angle in angles {
-      let start = Double(column) * angle.cosine - Double(row) * angle.sine + angle.origin
-      let base = start.rounded(.down)
-      let (floor, fraction) = split(steps * Float(angle.cosine) + Float(start - base))
-      let bin = floor &+ Int32(truncatingIfNeeded: Int(base))
-      let first = positive(angle.weight - fraction * angle.slope)
-      let second = positive((angle.weight - angle.slope) + fraction * angle.slope)
-      sum += keep(first, where: bin, isBelow: count) + keep(second, where: bin &+ 1, isBelow: count)
-    }
-    UnsafeMutableRawPointer(sums + column).storeBytes(of: sum, as: Vector.self)
-    column += 16
-  }
-}

@@ -39,8 +39,12 @@ public struct SliceLayout: Sendable, Equatable {
   /// Bytes of one generation of all rows, a multiple of 4096.
   public var volumeByteCount: Int { blockCount * volumeBlockByteCount }
 
-  /// Bytes of a sinogram block with `slots` projections, a multiple of 4096.
-  public func sinogramBlockByteCount(slots: Int) -> Int { wholePages(slots * shape.sinogramPitch * pixelByteCount) }
+  /// Bytes of a sinogram block with `slots` projections, a multiple of 4096. A block is at most 32 GiB.
+  public func sinogramBlockByteCount(slots: Int) -> Int {
+    let byteCount = wholePages(slots * shape.sinogramPitch * pixelByteCount)
+    precondition(slots >= 1 && byteCount / 16 <= Int(Int32.max), "\(slots) slots of \(columns) bins and \(lanes) lanes")
+    return byteCount
+  }
 
   /// Detector rows of `blocks`.
   public func rows(of blocks: Range<Int>) -> Range<Int> { blocks.lowerBound * lanes..<min(rows, blocks.upperBound * lanes) }

@@ -42,6 +42,7 @@ struct RowSums {
     } else {
       // −margin ≤ entry + step · drift ≤ count − 1 + margin
       let low = -margin - entry, high = count - 1 + margin - entry
+      guard low <= high else { return 0..<0 }
       if abs(ray.drift) < 1e-9 {
         guard low <= 0 && high >= 0 else { return 0..<0 }
       } else {

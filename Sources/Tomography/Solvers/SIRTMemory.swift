@@ -12,6 +12,7 @@ struct SIRTMemory {
   let scalesPitch: Int
   let residuals: UnsafeMutableRawPointer
   private let memory: ScratchMemory
+  private let columns: Int
   private let lanes: Int
   private let sumsStart: UnsafeMutablePointer<Double>
   private let rowWeightsStart: UnsafeMutablePointer<Float>
@@ -21,6 +22,7 @@ struct SIRTMemory {
     precondition(anglesMax >= 1 && (1...layout.blockCount).contains(blocks), "\(anglesMax) angles, \(blocks) blocks")
     self.anglesMax = anglesMax
     self.blocks = blocks
+    columns = layout.columns
     lanes = layout.lanes
     scalesPitch = SIRTMemory.roundedUp(layout.columns)
     let sizes = SIRTMemory.sizes(layout: layout, anglesMax: anglesMax, blocks: blocks)
@@ -30,10 +32,7 @@ struct SIRTMemory {
     scalesStart = scales.assumingMemoryBound(to: Float.self)
     sumsStart = sums.assumingMemoryBound(to: Double.self)
     rowWeightsStart = rowWeights.assumingMemoryBound(to: Float.self)
-    columns = layout.columns
   }
-
-  private let columns: Int
 
   static func byteCount(layout: SliceLayout, anglesMax: Int, blocks: Int) -> Int {
     let sizes = sizes(layout: layout, anglesMax: anglesMax, blocks: blocks)
