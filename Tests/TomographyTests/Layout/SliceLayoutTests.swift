@@ -1,0 +1,59 @@
+import KernelTypes
+import Testing
+
+@testable import Tomography
+
+@Suite struct SliceLayoutTests {
+  @Test(arguments: [(1, 4), (4, 4), (5, 16), (16, 16), (17, 32), (32, 32), (33, 64), (100, 64)])
+  func `the default lanes suit the number of rows`(rows: Int, lanes: Int) {
+    #expect(SliceLayout(columns: 10, rows: rows).lanes == lanes)
+  }
+
+  @Test(arguments: [1, 2, 3, 31, 32, 33, 640])
+  func `blocks are whole pages`(columns: Int) {
+    for lanes in [4, 16, 32, 48, 64] {
+      let layout = SliceLayout(columns: columns, rows: 100, lanes: lanes)
+      #expect(layout.blockCount * lanes >= 100 && (layout.blockCount - 1) * lanes < 100)
+      #expect(layout.volumeBlockByteCount % 4096 == 0 && layout.sinogramBlockByteCount(slots: 7) % 4096 == 0)
+      #expect(layout.volumeByteCount == layout.blockCount * layout.volumeBlockByteCount)
+      #expect(layout.volumeBlockByteCount >= columns * columns * lanes * 4)
+    }
+  }
+
+  @Test(arguments: [4, 16, 32, 64])
+  func `slices come back as they were set`(lanes: Int) {
+    let scan = Scan(columns: 13, rows: 21, lanes: lanes, thetas: [0])
+    let slices = (0..<21).map { row in (0..<169).map { Float(row * 1000 + $0) } }
+    for row in 0..<21 { scan.set(slice: slices[row], row: row) }
+    for row in 0..<21 { #expect(scan.slice(row) == slices[row]) }
+  }
+
+  @Test func `a projection fills its slot and the rows of its blocks only`() {
+    let scan = Scan(columns: 35, rows: 37, lanes: 16, thetas: [0, 1, 2])
+    let layout = scan.layout, part = 1..<3
+    let rows = (0..<37 * 35).map { Float($0 + 1) }
+    let sinogram = Memory(byteCount: part.count * layout.sinogramBlockByteCount(slots: 3))
+    layout.storeProjection(rows, blocks: part, slot: 1, slots: 3, into: sinogram.start)
+    for slot in 0..<3 {
+      var copy = [Float](repeating: -1, count: rows.count)
+      layout.copyProjection(slot: slot, slots: 3, from: sinogram.start, blocks: part, into: &copy)
+      let seen = slot == 1 ? Array(rows[(16 * 35)...]) : [Float](repeating: 0, count: 21 * 35)
+      #expect(copy[..<(16 * 35)].allSatisfy { $0 == -1 })
+      #expect(Array(copy[(16 * 35)...]) == seen)
+    }
+  }
+
+  @Test func `storing over old memory clears margins and unused lanes`() {
+    let layout = SliceLayout(columns: 5, rows: 3)
+    let byteCount = layout.sinogramBlockByteCount(slots: 1)
+    let clean = Memory(byteCount: byteCount), dirty = Memory(byteCount: byteCount)
+    let used = layout.shape.sinogramPitch * layout.pixelByteCount
+    dirty.start.initializeMemory(as: UInt8.self, repeating: 0x55, count: used)
+    let rows = (0..<15).map(Float.init)
+    for memory in [clean, dirty] { layout.storeProjection(rows, blocks: 0..<1, slot: 0, slots: 1, into: memory.start) }
+    let difference = (0..<used).first {
+      clean.start.load(fromByteOffset: $0, as: UInt8.self) != dirty.start.load(fromByteOffset: $0, as: UInt8.self)
+    }
+    #expect(difference == nil)
+  }
+}

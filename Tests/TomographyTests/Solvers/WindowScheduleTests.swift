@@ -1,0 +1,49 @@
+import Testing
+import Tomography
+
+@Suite struct WindowScheduleTests {
+  static func windows(count: Int, length: Int, step: Int) -> [Range<Int>] {
+    var schedule = WindowSchedule(length: length, step: step)
+    let running = (0..<count).compactMap { _ in schedule.append() }
+    return running + schedule.drain()
+  }
+
+  @Test(arguments: [(10, 4, 2), (11, 4, 2), (3, 4, 1), (7, 24, 8), (1, 1, 1), (180, 24, 1), (181, 24, 4), (5, 6, 3)])
+  func `each projection is used length over step times`(count: Int, length: Int, step: Int) {
+    var uses = [Int](repeating: 0, count: count)
+    for window in Self.windows(count: count, length: length, step: step) {
+      for projection in window { uses[projection] += 1 }
+    }
+    #expect(uses.allSatisfy { $0 == length / step })
+  }
+
+  @Test func `windows fill, slide and drain`() {
+    #expect(Self.windows(count: 5, length: 3, step: 1) == [0..<1, 0..<2, 0..<3, 1..<4, 2..<5, 3..<5, 4..<5])
+    #expect(Self.windows(count: 5, length: 4, step: 2) == [0..<2, 0..<4, 2..<5, 4..<5])
+    #expect(Self.windows(count: 2, length: 5, step: 5) == [0..<2])
+  }
+
+  @Test func `an update is due after each step`() {
+    var schedule = WindowSchedule(length: 6, step: 3)
+    #expect((0..<7).map { _ in schedule.append() } == [nil, nil, 0..<3, nil, nil, 0..<6, nil])
+    #expect(schedule.drain() == [3..<7, 6..<7])
+  }
+
+  @Test func `updates are counted without running them`() {
+    for count in 0..<30 {
+      for length in 1...8 {
+        for step in 0...length {
+          let windows = Self.windows(count: count, length: length, step: step)
+          #expect(WindowSchedule.updateCount(projections: count, length: length, step: step) == windows.count)
+          #expect(windows.allSatisfy { !$0.isEmpty && $0.count <= length })
+        }
+      }
+    }
+  }
+
+  @Test func `subsets are interleaved and hold each angle once`() {
+    #expect(orderedSubsets(angleCount: 7, subsets: 3) == [[0, 3, 6], [1, 4], [2, 5]])
+    #expect(orderedSubsets(angleCount: 4, subsets: 1) == [[0, 1, 2, 3]])
+    #expect(orderedSubsets(angleCount: 4, subsets: 4) == [[0], [1], [2], [3]])
+  }
+}
