@@ -60,9 +60,16 @@ let package = Package(
       swiftSettings: strict),
 
     .executableTarget(name: "RingExerciser", dependencies: ["Host", "Rings"], path: "Tests/RingExerciser", swiftSettings: fast),
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "HostTests", dependencies: ["Host", "CLinux"], swiftSettings: strict),
     .testTarget(name: "RingsTests", dependencies: ["Rings", "Host", "RingExerciser"], swiftSettings: strict),
     .testTarget(name: "TomographyTests", dependencies: ["Tomography"], swiftSettings: strict),
     .testTarget(name: "ScanFilesTests", dependencies: ["ScanFiles", "CHDF5", "CTIFF", "CPNG"], swiftSettings: strict),
+    .testTarget(name: "TopicsTests", dependencies: ["Host", "Rings", "Tomography", "Topics", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "StagesTests", dependencies: ["Host", "Rings", "Topics", "Stages"], swiftSettings: strict),
+    .testTarget(
+      name: "ScanTests", dependencies: ["Host", "Scan", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
+    .testTarget(
+      name: "PipelineTests", dependencies: ["Host", "Tomography", "ScanFiles", "Scan", "TestSupport", "slipring"], swiftSettings: strict),
   ]
 )

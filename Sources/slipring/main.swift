@@ -2,8 +2,9 @@ import ArgumentParser
 import Glibc
 import Scan
 
-// A closed pipe is an error of that write, not the end of a scan.
+// A closed pipe and a file-size limit are errors of that write, not the end of the process.
 signal(SIGPIPE, SIG_IGN)
+signal(SIGXFSZ, SIG_IGN)
 
 // Ends with one line on standard error and a sysexits code. A stage that failed has printed its line itself.
 do {

@@ -42,6 +42,7 @@ public struct Demonstration {
     try Simulator(simulation).write(to: scanPath) { simulated($0, Self.projections) }
     var scan = ScanDescription(input: scanPath, outputFolder: folder)
     scan.rotationAxis = .pixels(Self.rotationAxis)
+    scan.diskMask = true
     let outcome = try Reconstruction(scan, command: command, signals: signals)
       .run(executable: executable, monitor: monitor, notice: notice)
     guard let report = outcome.report else { return nil }

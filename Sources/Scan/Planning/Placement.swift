@@ -12,6 +12,14 @@ public struct Placement: Codable, Equatable, Sendable {
     public var cores: [Int]
     /// Threads, at least one.
     public var threads: Int
+
+    /// A worker as given.
+    public init(rows: Range<Int>, node: Int, cores: [Int], threads: Int) {
+      self.rows = rows
+      self.node = node
+      self.cores = cores
+      self.threads = threads
+    }
   }
 
   /// One for each partition.

@@ -1,0 +1,85 @@
+import Foundation
+import Glibc
+import Host
+import Scan
+import Testing
+
+/// A `slipring` process as a person would start it.
+final class Command {
+  let process: ChildProcess
+  private let output: Capture
+  private let errors: Capture
+
+  /// How a command ended and what it printed.
+  struct Outcome {
+    let status: ProcessEnd
+    let output: String
+    let errors: String
+    /// The JSON object that `--json` prints.
+    func result() throws -> RunResult { try JSONDecoder().decode(RunResult.self, from: Data(output.utf8)) }
+  }
+
+  /// The program lies beside the test bundle.
+  static let executable: String = {
+    let bundle = Bundle.allBundles.map(\.bundlePath).first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
+    return URL(filePath: bundle).deletingLastPathComponent().appending(path: "slipring").path
+  }()
+
+  init(_ arguments: [String], executable: String = Command.executable) throws {
+    (output, errors) = (try Capture(), try Capture())
+    process = try ChildProcess(
+      executable: executable, arguments: arguments, standardOutput: output.descriptor, standardError: errors.descriptor)
+  }
+
+  /// Waits for the end; a command that takes longer than `limit` is killed and fails the test.
+  func end(within limit: Duration = .seconds(120)) throws -> Outcome {
+    var status = try process.waitForExit(timeout: limit)
+    if status == nil {
+      try process.signal(SIGKILL)
+      status = try process.waitForExit(timeout: .seconds(10))
+      Issue.record("slipring took longer than \(limit)")
+    }
+    return Outcome(status: try #require(status), output: try output.text(), errors: try errors.text())
+  }
+
+  static func run(_ arguments: String...) throws -> Outcome { try Command(arguments).end() }
+
+  /// What a process prints, in a file without a name.
+  private final class Capture {
+    let descriptor: Int32
+
+    init() throws {
+      descriptor = open(NSTemporaryDirectory(), 0o20000000 | O_DIRECTORY | O_RDWR | O_CLOEXEC, 0o600)
+      guard descriptor >= 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
+    }
+
+    deinit { close(descriptor) }
+
+    func text() throws -> String {
+      try #require(lseek(descriptor, 0, SEEK_SET) == 0)
+      return String(decoding: FileHandle(fileDescriptor: descriptor, closeOnDealloc: false).readDataToEndOfFile(), as: UTF8.self)
+    }
+  }
+}
+
+/// Expects that a command failed with this code and one line that contains the fragments.
+func expectFailure(_ code: Int32, _ outcome: Command.Outcome, _ fragments: String..., at location: SourceLocation = #_sourceLocation) {
+  #expect(outcome.status == .exited(code), "\(outcome.errors)", sourceLocation: location)
+  let errors = outcome.errors.split(separator: "\n").filter { $0.contains("error:") }
+  #expect(errors.count == 1, "\(outcome.errors)", sourceLocation: location)
+  for fragment in fragments {
+    #expect(errors.first?.contains(fragment) == true, "'\(fragment)' is missing: \(outcome.errors)", sourceLocation: location)
+  }
+}
+
+/// Waits up to 30 seconds for something to become true.
+func wait(_ what: String, at location: SourceLocation = #_sourceLocation, until isTrue: () throws -> Bool) throws {
+  for _ in 0..<3000 {
+    if try isTrue() { return }
+    usleep(10_000)
+  }
+  Issue.record("waited in vain: \(what)", sourceLocation: location)
+}
+
+/// Regions of runs in /dev/shm.
+func regions(of run: String) throws -> [String] { try SharedRegion.names(prefix: "slipring-\(run)") }

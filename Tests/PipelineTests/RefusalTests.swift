@@ -1,0 +1,125 @@
+import Foundation
+import Glibc
+import Host
+import ScanFiles
+import TestSupport
+import Testing
+
+extension Pipeline {
+  /// Bad input and machines without room: one line, the right code, nothing created.
+  @Suite struct RefusalTests {
+    private let folder: TestFolder
+    private let scan: String
+
+    init() throws {
+      folder = try TestFolder()
+      scan = folder.file("foam.h5")
+      let outcome = try Command.run("simulate", scan, "--rows", "2", "--columns", "32", "--projections", "12", "--quiet")
+      try #require(outcome.status == .exited(0), "\(outcome.errors)")
+    }
+
+    private func recon(_ input: String, _ options: String...) throws -> Command.Outcome {
+      try Command(["recon", input, "--output-folder", folder.file("out")] + options).end()
+    }
+
+    private func expectNoOutput(at location: SourceLocation = #_sourceLocation) {
+      #expect(!FileManager.default.fileExists(atPath: folder.file("out")), sourceLocation: location)
+    }
+
+    @Test func `A missing file is no input`() throws {
+      expectFailure(66, try recon(folder.file("none.h5")), "none.h5")
+      expectNoOutput()
+    }
+
+    @Test func `A file that is not HDF5 and one that is cut short are bad data`() throws {
+      try Data("not a scan".utf8).write(to: URL(filePath: folder.file("text.h5")))
+      expectFailure(65, try recon(folder.file("text.h5")), "text.h5")
+      let whole = try Data(contentsOf: URL(filePath: scan))
+      try whole.prefix(whole.count / 2).write(to: URL(filePath: folder.file("cut.h5")))
+      expectFailure(65, try recon(folder.file("cut.h5")), "cut.h5")
+      expectNoOutput()
+    }
+
+    @Test func `Options that contradict each other or the scan are refused`() throws {
+      expectFailure(64, try recon(scan, "--window-length", "4", "--window-step", "5"), "--window-step 5 exceeds --window-length 4")
+      expectFailure(64, try recon(scan, "--workers", "0"), "--workers 0")
+      expectFailure(64, try recon(scan, "--window-step", "0", "--final-iterations", "0"), "reconstructs nothing")
+      expectFailure(64, try recon(scan, "--relaxation", "2.5"), "--relaxation 2.5")
+      expectFailure(65, try recon(scan, "--rotation-axis", "40"), "--rotation-axis 40", "32 columns")
+      expectFailure(65, try recon(scan, "--rotation-axis", "16", "--end-row", "3"), "2 rows")
+      expectFailure(65, try recon(scan, "--rotation-axis", "16", "--binning", "6"), "--binning 6")
+      expectNoOutput()
+    }
+
+    @Test func `An output folder that cannot be made is refused`() throws {
+      let outcome = try Command.run("recon", scan, "--rotation-axis", "16", "--output-folder", scan + "/out")
+      expectFailure(73, outcome, "/out")
+    }
+
+    @Test func `A run that does not fit into memory is refused with the figures`() throws {
+      let path = folder.file("huge.h5")
+      // Two sparse gigabyte frames of 16,384 × 16,384: the file is small, the volume is 16 TiB.
+      let writer = try DXchangeWriter(
+        path: path, projectionCount: 1, rows: 4000, columns: 4000, pixel: .uint16, flatCount: 0, darkCount: 0, thetasDegrees: [0])
+      let frame = [UInt16](repeating: 1, count: 4000 * 4000)
+      try frame.withUnsafeBytes { try writer.writeProjection(0, $0) }
+      try writer.finish()
+      let outcome = try recon(path, "--rotation-axis", "2000", "--minus-log", "no")
+      expectFailure(73, outcome, "of shared memory", "GiB", "volumes")
+      expectNoOutput()
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "mounting a small /dev/shm needs root"))
+    func `A small /dev/shm is an error and never a SIGBUS`() throws {
+      let script = "mount -t tmpfs -o size=300k tmpfs /dev/shm && exec \"$0\" \"$@\""
+      let command = try Command(
+        [
+          "--mount", "sh", "-c", script, Command.executable, "recon", scan, "--output-folder", folder.file("out"), "--rotation-axis", "16",
+        ], executable: "/usr/bin/unshare")
+      expectFailure(73, try command.end(), "/dev/shm has")
+      expectNoOutput()
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "mounting a small disk needs root"))
+    func `A disk that fills up before the export is an error, and no half-written file stays`() throws {
+      let disk = folder.file("disk")
+      try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: false)
+      try #require(mount("tmpfs", disk, "tmpfs", 0, "size=400k") == 0)
+      defer { umount2(disk, Int32(MNT_DETACH)) }
+      let command = try Command([
+        "recon", scan, "--output-folder", disk + "/out", "--run-folder", folder.file("run"), "--rotation-axis", "16", "--rate", "6",
+        "--final-iterations", "1", "--quiet",
+      ])
+      try wait("the run starts") { FileManager.default.fileExists(atPath: folder.file("run/status.json")) }
+      _ = FileManager.default.createFile(atPath: disk + "/filler", contents: Data(count: 1 << 20))
+      let filler = open(disk + "/filler", O_WRONLY | O_CREAT | O_APPEND, 0o600)
+      while write(filler, [UInt8](repeating: 0, count: 1024), 1024) == 1024 {}
+      close(filler)
+      expectFailure(74, try command.end(), "No space left")
+      #expect(try FileManager.default.contentsOfDirectory(atPath: disk + "/out") == ["scan.yaml"])
+    }
+
+    @Test func `Dead, infinite and missing counts are corrected, counted and reported`() throws {
+      let path = folder.file("bad.h5")
+      let (rows, columns, count) = (1, 16, 8)
+      let writer = try DXchangeWriter(
+        path: path, projectionCount: count, rows: rows, columns: columns, pixel: .float32, flatCount: 1, darkCount: 1,
+        thetasDegrees: (0..<count).map { Double($0) * 22.5 })
+      var flat = [Float](repeating: 100, count: columns)
+      flat[3] = 5
+      try flat.withUnsafeBytes { try writer.writeFlat(0, $0) }
+      try [Float](repeating: 10, count: columns).withUnsafeBytes { try writer.writeDark(0, $0) }
+      for index in 0..<count {
+        var projection = [Float](repeating: 60, count: columns)
+        if index == 2 { projection[7] = .nan }
+        if index == 5 { projection[9] = .infinity }
+        try projection.withUnsafeBytes { try writer.writeProjection(index, $0) }
+      }
+      try writer.finish()
+      let outcome = try recon(path, "--rotation-axis", "8", "--window-length", "4")
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      #expect(outcome.errors.contains("1 dead pixels"), "\(outcome.errors)")
+      #expect(outcome.errors.contains("2 NaN or infinite pixels"), "\(outcome.errors)")
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import Scan
+import Testing
+import Yams
+
+@Suite struct ScanDescriptionTests {
+  @Test func `A description comes back from YAML, spelled as on the command line`() throws {
+    var scan = ScanDescription(input: "a.h5", outputFolder: "out")
+    scan.rotationAxis = .pixels(296.25)
+    (scan.windowLength, scan.finalSubsets, scan.bits, scan.minusLog) = (12, 4, .sixteen, .no)
+    let text = try YAMLEncoder().encode(scan)
+    for key in ["rotation-axis: 2.9625e+2", "window-length: 12", "final-subsets: 4", "bits: 16", "output-folder: out"] {
+      #expect(text.contains(key), "\(text)")
+    }
+    #expect(try YAMLDecoder().decode(ScanDescription.self, from: text) == scan)
+    scan.rotationAxis = .automatic
+    #expect(try YAMLDecoder().decode(ScanDescription.self, from: YAMLEncoder().encode(scan)) == scan)
+  }
+
+  @Test func `The defaults are valid`() throws {
+    try ScanDescription(input: "a.h5", outputFolder: "out").validate()
+  }
+
+  private static let mistakes: [(String, @Sendable (inout ScanDescription) -> Void)] = [
+    ("--window-length 0", { $0.windowLength = 0 }), ("--window-step 25", { $0.windowStep = 25 }),
+    ("--window-step -1", { $0.windowStep = -1 }), ("--window-iter 0", { $0.windowIter = 0 }),
+    ("--final-iterations -1", { $0.finalIterations = -1 }), ("--final-subsets 0", { $0.finalSubsets = 0 }),
+    ("--workers 0", { $0.workers = 0 }), ("--workers 32", { $0.workers = 32 }), ("--threads 0", { $0.threads = 0 }),
+    ("--binning 7", { $0.binning = 7 }), ("--relaxation 0", { $0.relaxation = 0 }), ("--relaxation nan", { $0.relaxation = .nan }),
+    ("--rate 0", { $0.rate = 0 }), ("--rate inf", { $0.rate = .infinity }), ("--nsino 1.5", { $0.nsino = 1.5 }),
+    ("--start-row -1", { $0.startRow = -1 }), ("--end-row 3", { ($0.startRow, $0.endRow) = (3, 3) }),
+    ("exclude each other", { ($0.nsino, $0.startRow) = (0.5, 1) }),
+    ("reconstructs nothing", { ($0.windowStep, $0.finalIterations) = (0, 0) }),
+  ]
+
+  @Test func `Every mistake is named with its option and value`() {
+    for (fragment, make) in Self.mistakes {
+      var scan = ScanDescription(input: "a.h5", outputFolder: "out")
+      make(&scan)
+      let failure = #expect(throws: ScanFailure.self, "\(fragment)") { try scan.validate() }
+      #expect(failure?.exitCode == 64 && failure?.description.contains(fragment) == true, "\(failure?.description ?? "")")
+    }
+  }
+
+  @Test(arguments: ["296", "auto", "-1", "1e2"]) func `A rotation axis is a number or auto`(text: String) {
+    #expect(RotationAxis(text) != nil)
+  }
+
+  @Test(arguments: ["", "nan", "inf", "middle", "12px"]) func `Anything else is no rotation axis`(text: String) {
+    #expect(RotationAxis(text) == nil)
+  }
+}

@@ -1,0 +1,22 @@
+import Foundation
+
+/// A folder that exists as long as the value that owns it.
+public final class TestFolder {
+  /// Its absolute path.
+  public let path: String
+
+  /// Makes a new folder.
+  public init() throws {
+    var template = Array("\(NSTemporaryDirectory())/slipring-test-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
+    path = String(decoding: template.dropLast().map(UInt8.init), as: UTF8.self)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+
+  /// The path of a file in the folder.
+  public func file(_ name: String) -> String { "\(path)/\(name)" }
+
+  /// The names in the folder, hidden ones too.
+  public func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
+}

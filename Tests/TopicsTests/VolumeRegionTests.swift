@@ -1,0 +1,78 @@
+import Host
+import Rings
+import Testing
+import Tomography
+import Topics
+
+@Suite struct VolumeRegionTests {
+  private let layout = SliceLayout(columns: 12, rows: 5)
+  private let runID = RunID.random()
+  private var name: String { RegionNames(runID: runID).volume(2) }
+
+  private func create() throws -> VolumeRegion {
+    try VolumeRegion.create(name: name, runID: runID, partition: 2, layout: layout, node: nil)
+  }
+
+  private func attach() throws -> VolumeRegion {
+    try VolumeRegion.attach(name: name, runID: runID, partition: 2, layout: layout)
+  }
+
+  @Test func `A new volume is generation 0, all zero, with cursor 0`() throws {
+    let volume = try create()
+    defer { try? SharedRegion.unlink(name: name) }
+    #expect(volume.newest.number == 0 && volume.newest.cursor == 0)
+    #expect(UnsafeRawBufferPointer(start: volume.newest.base, count: layout.volumeByteCount).allSatisfy { $0 == 0 })
+  }
+
+  @Test func `Publishing flips to what was written, for every process that is attached`() throws {
+    let volume = try create()
+    defer { try? SharedRegion.unlink(name: name) }
+    let other = try attach()
+    for step in 1...7 {
+      let before = volume.newest.base
+      volume.nextBase.storeBytes(of: UInt64(step), as: UInt64.self)
+      #expect(volume.newest.base == before)
+      let generation = volume.publish(cursor: UInt64(step * 10))
+      #expect(generation.number == UInt64(step) && generation.cursor == UInt64(step * 10) && generation.base != before)
+      #expect(other.newest.number == UInt64(step) && other.newest.cursor == UInt64(step * 10))
+      #expect(other.newest.base.load(as: UInt64.self) == UInt64(step))
+    }
+  }
+
+  @Test func `A volume of another run, partition or shape is refused`() throws {
+    _ = try create()
+    defer { try? SharedRegion.unlink(name: name) }
+    #expect(throws: HostError.self) { try VolumeRegion.attach(name: name, runID: .random(), partition: 2, layout: layout) }
+    #expect(throws: HostError.self) { try VolumeRegion.attach(name: name, runID: runID, partition: 1, layout: layout) }
+    #expect(throws: HostError.self) {
+      try VolumeRegion.attach(name: name, runID: runID, partition: 2, layout: SliceLayout(columns: 13, rows: 5))
+    }
+    #expect(throws: HostError.self) {
+      try VolumeRegion.attach(name: name, runID: runID, partition: 2, layout: SliceLayout(columns: 12, rows: 6))
+    }
+  }
+
+  @Test func `Every bit of the header matters`() throws {
+    _ = try create()
+    defer { try? SharedRegion.unlink(name: name) }
+    let region = try SharedRegion.attach(name: name)
+    for bit in 0..<52 * 8 {
+      let byte = region.base + bit / 8
+      byte.storeBytes(of: byte.load(as: UInt8.self) ^ 1 << UInt8(bit % 8), as: UInt8.self)
+      #expect(throws: HostError.self, "bit \(bit)") { try attach() }
+      byte.storeBytes(of: byte.load(as: UInt8.self) ^ 1 << UInt8(bit % 8), as: UInt8.self)
+    }
+    #expect(try attach().newest.number == 0)
+  }
+
+  @Test func `A damaged newest word still names memory of the region`() throws {
+    let volume = try create()
+    defer { try? SharedRegion.unlink(name: name) }
+    let region = try SharedRegion.attach(name: name)
+    for word in [3, 7, UInt64.max, 1 << 63] {
+      (region.base + 128).storeBytes(of: word, as: UInt64.self)
+      // Reading its last byte would crash outside the region.
+      #expect(volume.newest.base.load(fromByteOffset: layout.volumeByteCount - 1, as: UInt8.self) == 0)
+    }
+  }
+}
