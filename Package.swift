@@ -62,9 +62,9 @@ let package = Package(
     .executableTarget(name: "RingExerciser", dependencies: ["Host", "Rings"], path: "Tests/RingExerciser", swiftSettings: fast),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "HostTests", dependencies: ["Host", "CLinux"], swiftSettings: strict),
-    .testTarget(name: "RingsTests", dependencies: ["Rings", "Host", "RingExerciser"], swiftSettings: strict),
+    .testTarget(name: "RingsTests", dependencies: ["Rings", "Host", "RingExerciser", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "TomographyTests", dependencies: ["Tomography"], swiftSettings: strict),
-    .testTarget(name: "ScanFilesTests", dependencies: ["ScanFiles", "CHDF5", "CTIFF", "CPNG"], swiftSettings: strict),
+    .testTarget(name: "ScanFilesTests", dependencies: ["ScanFiles", "CHDF5", "CTIFF", "CPNG", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "TopicsTests", dependencies: ["Host", "Rings", "Tomography", "Topics", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "StagesTests", dependencies: ["Host", "Rings", "Topics", "Stages"], swiftSettings: strict),
     .testTarget(

@@ -1,5 +1,6 @@
 import Foundation
 import Rings
+import TestSupport
 import Testing
 
 @Suite struct EventHeaderTests {

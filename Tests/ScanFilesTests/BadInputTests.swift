@@ -1,6 +1,7 @@
 import CHDF5
 import Foundation
 import ScanFiles
+import TestSupport
 import Testing
 
 @Suite struct BadInputTests {

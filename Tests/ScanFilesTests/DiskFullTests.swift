@@ -1,5 +1,6 @@
 import Foundation
 import ScanFiles
+import TestSupport
 import Testing
 
 /// Writers of 1 MiB and more, by name.

@@ -1,5 +1,6 @@
 import CHDF5
 import ScanFiles
+import TestSupport
 import Testing
 
 @Suite struct NXtomoTests {

@@ -2,6 +2,7 @@ import CPNG
 import CTIFF
 import Foundation
 import ScanFiles
+import TestSupport
 import Testing
 
 @Suite struct PictureTests {

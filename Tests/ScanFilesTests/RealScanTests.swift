@@ -1,5 +1,6 @@
 import Foundation
 import ScanFiles
+import TestSupport
 import Testing
 
 @Suite(.enabled(if: dataFolder != nil, "the real measurements are not there; set SLIPRING_DATA"))

@@ -1,5 +1,6 @@
 import Foundation
 import ScanFiles
+import TestSupport
 import Testing
 
 @Suite struct RoundTripTests {

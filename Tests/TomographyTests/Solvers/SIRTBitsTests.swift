@@ -7,7 +7,7 @@ import Testing
   static let columns = 45, rows = 70
   static let thetas = (0..<14).map { Double($0) * .pi / 14 + 0.05 }
   static let data: [[Float]] = {
-    var random = SeededRandom(seed: 77)
+    var random = SplitMix64(seed: 77)
     return thetas.map { _ in (0..<rows * columns).map { _ in Float.random(in: 0...9, using: &random) } }
   }()
 

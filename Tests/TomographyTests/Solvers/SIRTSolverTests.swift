@@ -6,7 +6,7 @@ import Testing
 @Suite struct SIRTSolverTests {
   @Test(arguments: 1...30)
   func `windowed updates equal the formula written out`(seed: UInt64) {
-    var random = SeededRandom(seed: seed)
+    var random = SplitMix64(seed: seed)
     let columns = Int.random(in: 1...14, using: &random), axis = Double(columns) * Double.random(in: 0.3...0.7, using: &random)
     let count = Int.random(in: 3...9, using: &random), level = KernelTable.levels.randomElement(using: &random)!
     let thetas = (0..<count).map { Double($0) * .pi / Double(count) + Double.random(in: 0...0.1, using: &random) }
@@ -34,7 +34,7 @@ import Testing
 
   @Test(arguments: [(1, false), (2, true), (3, false), (4, true)])
   func `row and column weights are those of a volume and a sinogram of ones`(seed: UInt64, isDisk: Bool) {
-    var random = SeededRandom(seed: seed)
+    var random = SplitMix64(seed: seed)
     let columns = [1, 2, 33, 50][Int(seed) - 1], axis = Double(columns) * Double.random(in: 0.3...0.7, using: &random)
     let mask = DiskMask(columns: columns, isDisk: isDisk), beam = ParallelBeam(columns: columns, rotationAxis: axis)
     let reference = JosephReference(columns: columns, axis: axis)

@@ -1,53 +1,6 @@
-import Foundation
 import ScanFiles
+import TestSupport
 import Testing
-
-/// A folder that exists as long as the value that owns it.
-final class TestFolder {
-  let path: String
-
-  init() throws {
-    var template = Array("\(NSTemporaryDirectory())/slipring-files-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
-    path = String(decoding: template.dropLast().map(UInt8.init), as: UTF8.self)
-  }
-
-  deinit {
-    do { try FileManager.default.removeItem(atPath: path) } catch { Issue.record("\(path) cannot be removed: \(error)") }
-  }
-
-  /// The path of a file in the folder.
-  func file(_ name: String) -> String { "\(path)/\(name)" }
-
-  /// The names in the folder, hidden ones too.
-  func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
-}
-
-/// The real measurements: `../shared/data` beside the package, or the folder that SLIPRING_DATA names. Nil where there are none.
-let dataFolder: String? = {
-  var package = URL(filePath: #filePath).deletingLastPathComponent()
-  while package.path != "/", !FileManager.default.fileExists(atPath: package.appending(path: "Package.swift").path) {
-    package.deleteLastPathComponent()
-  }
-  let beside = package.deletingLastPathComponent().appending(path: "shared/data").path
-  let folder = ProcessInfo.processInfo.environment["SLIPRING_DATA"] ?? beside
-  return FileManager.default.fileExists(atPath: "\(folder)/tooth.h5") ? folder : nil
-}()
-
-/// A small seeded generator (Steele, Lea and Flood, 2014).
-struct SplitMix64: RandomNumberGenerator {
-  var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
-}
 
 /// Expects an error with this exit code, in one line that contains all the fragments.
 func expectFailure(
