@@ -1,12 +1,16 @@
 import Glibc
 
-/// A cylinder of value 1 full of spherical voids of value 0 that touch neither each other nor the wall, large ones first and small ones
-/// between them, as in D. M. Pelt, A. A. Hendriksen and K. J. Batenburg, Foam-like phantoms for comparing tomography algorithms,
+/// A cylinder of value 1 full of spherical voids that touch neither each other nor the wall, large ones first and small ones between
+/// them, as in D. M. Pelt, A. A. Hendriksen and K. J. Batenburg, Foam-like phantoms for comparing tomography algorithms,
 /// J. Synchrotron Rad. 29 (2022) 254–265.
 ///
 /// Each of many random points in the cylinder gets the largest void that its neighbours and a slowly shrinking limit allow; a point that
 /// allows less than the smallest void gets none. Lengths are those of `Ellipse`. Voids do not depend on the resolution, only on the ratio of
 /// rows to columns: they go on above the first and below the last row as inside.
+///
+/// Voids have the value 0.75 unless stated: foam whose bubbles hold a lighter material. A sharp edge of full contrast costs an iterative method
+/// far more than it has recovered after 50 iterations of SIRT (at 256 columns and 180 angles the bare cylinder has a PSNR of 25.5 dB, empty
+/// voids in it 16 dB); at this contrast many small edges weigh as much as the one wall, about 24.8 dB together.
 public struct Foam: Phantom {
   /// A spherical hole.
   public struct Void: Sendable, Equatable {
@@ -21,20 +25,22 @@ public struct Foam: Phantom {
   /// Radius of the cylinder.
   public static let cylinderRadius = 0.9
   static let radiusMax = 0.2
-  static let radiusMin = 0.02
-  static let gap = 0.008
-  static let pointsPerVolume = 6000.0
+  static let radiusMin = 0.04
+  static let gap = 0.016
+  static let pointsPerVolume = 1000.0
 
   /// All voids, in the order in which they were placed.
   public let voids: [Void]
+  private let voidValue: Double
   private let rows: Int
   private let halfWidth: Double
   private let voidsInRow: [[Int32]]
 
-  /// The foam of a seed, seen by a detector of `rows` × `columns` square pixels.
-  public init(rows: Int, columns: Int, seed: UInt64) {
+  /// The foam of a seed, seen by a detector of `rows` × `columns` square pixels. A `voidValue` of 0 makes the voids empty.
+  public init(rows: Int, columns: Int, seed: UInt64, voidValue: Double = 0.75) {
     precondition(rows > 0 && columns > 0, "a foam for \(rows) × \(columns) pixels")
     self.rows = rows
+    self.voidValue = voidValue
     let halfWidth = Double(columns) / 2
     self.halfWidth = halfWidth
     let voids = FoamPacking.voids(halfHeight: Double(rows) / Double(columns) + Self.radiusMax, seed: seed)
@@ -58,7 +64,7 @@ public struct Foam: Phantom {
     for index in voidsInRow[row] {
       let void = voids[Int(index)]
       let squared = void.radius * void.radius - (z - void.z) * (z - void.z)
-      if squared > 0 { ellipses.append(Ellipse(x: void.x, y: void.y, a: squared.squareRoot(), value: -1)) }
+      if squared > 0 { ellipses.append(Ellipse(x: void.x, y: void.y, a: squared.squareRoot(), value: voidValue - 1)) }
     }
     return ellipses
   }
