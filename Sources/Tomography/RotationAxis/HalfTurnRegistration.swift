@@ -1,3 +1,5 @@
+import Glibc
+
 /// Finds the axis from projections half a turn apart.
 ///
 /// The projection at θ + π is the one at θ, mirrored: p(θ + π, s) = p(θ, 2·axis − 1 − s), that is the projection mirrored in the detector's
@@ -12,6 +14,8 @@ struct HalfTurnRegistration {
   private let seams: [Seam]
   private let varianceMin: Double
   private static let seamsMax = 8
+  /// What the standard error cannot know: interpolation, an imperfect prediction. In pixels.
+  private static let systematicError = 0.05
 
   init(_ sinogram: SortedSinogram) {
     columns = sinogram.columns
@@ -41,7 +45,7 @@ struct HalfTurnRegistration {
     // independent value in about four bins.
     let independentCount = Double(columns * seams.count) / 4
     let error = step * (2 * fine.mismatch / curvature / independentCount).squareRoot()
-    return AxisPosition(axis: (Double(columns) + shift) / 2, error: error / 2)
+    return AxisPosition(axis: (Double(columns) + shift) / 2, error: hypot(error / 2, Self.systematicError))
   }
 
   private func best(_ shifts: [Double]) -> (shift: Double, mismatch: Double)? {

@@ -55,13 +55,10 @@ public func estimateRotationAxis(
 struct AxisPosition {
   let axis: Double
   let error: Double
-  /// What neither method's standard error knows about, such as a sample that leaves the detector.
-  private static let systematicError = 0.05
 
   /// The mean of two positions, weighted by the inverse squares of their errors.
   func combined(with other: AxisPosition) -> AxisPosition {
-    let weight = 1 / (error * error + Self.systematicError * Self.systematicError)
-    let otherWeight = 1 / (other.error * other.error + Self.systematicError * Self.systematicError)
+    let (weight, otherWeight) = (1 / (error * error), 1 / (other.error * other.error))
     return AxisPosition(
       axis: (weight * axis + otherWeight * other.axis) / (weight + otherWeight), error: (1 / (weight + otherWeight)).squareRoot())
   }

@@ -18,6 +18,9 @@ struct SliceEntropy {
   /// Above this standard error, in bins, the minimum is not trusted.
   private static let errorMax = 0.2
 
+  /// What the standard error cannot know, in bins: the rim that a sample leaving the detector makes is sharpest at an axis of its own.
+  private static let systematicError = 0.15
+
   private let factor: Int
   private let sinogram: SortedSinogram
   private let filtered: [Float]
@@ -46,7 +49,8 @@ struct SliceEntropy {
       let near = offsets.indices.filter { abs(offsets[$0] - offsets[lowest]) <= 2 }
       let fit = Parabola(x: near.map { offsets[$0] - offsets[lowest] }, y: near.map { entropies[$0] })
       guard let fit, fit.vertexError <= Self.errorMax, abs(fit.vertex) <= 2 * Self.candidateStep else { return nil }
-      return AxisPosition(axis: (axis + offsets[lowest] + fit.vertex) * Double(factor), error: fit.vertexError * Double(factor))
+      return AxisPosition(
+        axis: (axis + offsets[lowest] + fit.vertex) * Double(factor), error: hypot(fit.vertexError, Self.systematicError) * Double(factor))
     }
     return nil
   }
@@ -83,7 +87,7 @@ struct SliceEntropy {
     let sorted = values.sorted()
     let (low, high) = (sorted[sorted.count / 200], sorted[sorted.count - 1 - sorted.count / 200])
     let margin = (high - low) / 5
-    return high > low ? low - margin...high + margin : nil
+    return high > low && (high - low + 2 * margin).isFinite ? low - margin...high + margin : nil
   }
 
   private func entropy(_ values: [Float], range: ClosedRange<Float>) -> Double {
