@@ -76,7 +76,7 @@ struct Simulate: ParsableCommand {
     try check("--rows", rows, in: 1...65_536)
     try check("--columns", columns, in: 8...32_768)
     switch phantom {
-    case .foam: return (.phantom(Foam(rows: rows, columns: columns, seed: seed)), rows, columns)
+    case .foam: return (.phantom(Foam(rows: rows, columns: columns, seed: seed, voidValue: 0)), rows, columns)
     case .sheppLogan: return (.phantom(SheppLogan()), rows, columns)
     }
   }

@@ -47,7 +47,7 @@ extension Pipeline {
         let outcome = try Command(["recon", scan, "--output-folder", output, "--rotation-axis", "64", "--quiet"] + windows).end()
         #expect(outcome.status == .exited(0), "\(outcome.errors)")
         let volume = try VolumeReader(path: output + "/foam_rec.h5")
-        let foam = Foam(rows: rows, columns: columns, seed: 1)
+        let foam = Foam(rows: rows, columns: columns, seed: 1, voidValue: 0)
         for row in 0..<rows {
           var (slice, truth) = ([Float](repeating: 0, count: columns * columns), [Float](repeating: 0, count: columns * columns))
           try slice.withUnsafeMutableBufferPointer { try volume.readSlice(row, into: $0) }

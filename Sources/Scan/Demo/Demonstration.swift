@@ -35,7 +35,7 @@ public struct Demonstration {
   ) throws -> Outcome? {
     try RunFolder.makeFolder(folder)
     let scanPath = folder + "/foam.h5"
-    let foam = Foam(rows: Self.rows, columns: Self.columns, seed: Self.seed)
+    let foam = Foam(rows: Self.rows, columns: Self.columns, seed: Self.seed, voidValue: 0)
     let simulation = Simulation(
       sample: .phantom(foam), rows: Self.rows, columns: Self.columns, thetas: Simulation.evenThetas(count: Self.projections, range: 180),
       rotationAxis: Self.rotationAxis, signal: .counts(photons: 20_000, darkLevel: 100, flats: 10, darks: 10, seed: Self.seed))
