@@ -58,6 +58,9 @@ let package = Package(
       name: "slipring",
       dependencies: ["Host", "Tomography", "ScanFiles", "Scan", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: strict),
+    .executableTarget(
+      name: "chaos", dependencies: ["Host", "Scan", "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: strict),
 
     .executableTarget(name: "RingExerciser", dependencies: ["Host", "Rings"], path: "Tests/RingExerciser", swiftSettings: fast),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
@@ -70,6 +73,7 @@ let package = Package(
     .testTarget(
       name: "ScanTests", dependencies: ["Host", "Scan", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
     .testTarget(
-      name: "PipelineTests", dependencies: ["Host", "Tomography", "ScanFiles", "Scan", "TestSupport", "slipring"], swiftSettings: strict),
+      name: "PipelineTests", dependencies: ["Host", "Tomography", "ScanFiles", "Scan", "TestSupport", "slipring", "chaos"],
+      swiftSettings: strict),
   ]
 )

@@ -11,7 +11,7 @@ public enum ExitStatus: Sendable, Equatable {
 
 /// A process that this one started, held by a descriptor: a recycled process id can never be mistaken for it.
 ///
-/// It runs in its own process group with no signal blocked and each signal at its default. Use from one thread at a time.
+/// It runs in its own process group with each signal at its default. Use from one thread at a time.
 public final class ChildProcess {
   /// The process id, for messages.
   public let pid: Int32
@@ -20,10 +20,11 @@ public final class ChildProcess {
   private var status: ExitStatus?
 
   /// Starts `executable` (a path, not searched for). `arguments` do not repeat the executable; `environment` of nil is this process's own;
-  /// `standardOutput` and `standardError` become the child's descriptors 1 and 2.
+  /// `standardOutput` and `standardError` become the child's descriptors 1 and 2. `blockedSignals` stay blocked in the child until it has
+  /// a descriptor for them, so that none that comes earlier ends it.
   public init(
     executable: String, arguments: [String], environment: [String: String]? = nil,
-    standardOutput: Int32? = nil, standardError: Int32? = nil
+    standardOutput: Int32? = nil, standardError: Int32? = nil, blockedSignals: [Int32] = []
   ) throws(HostError) {
     var attributes = posix_spawnattr_t()
     var actions = posix_spawn_file_actions_t()
@@ -33,7 +34,7 @@ public final class ChildProcess {
       posix_spawnattr_destroy(&attributes)
       posix_spawn_file_actions_destroy(&actions)
     }
-    Self.setSignals(&attributes)
+    Self.setSignals(&attributes, blocked: blockedSignals)
     if let standardOutput { posix_spawn_file_actions_adddup2(&actions, standardOutput, 1) }
     if let standardError { posix_spawn_file_actions_adddup2(&actions, standardError, 2) }
 
@@ -92,12 +93,13 @@ public final class ChildProcess {
     }
   }
 
-  private static func setSignals(_ attributes: inout posix_spawnattr_t) {
-    var none = sigset_t()
+  private static func setSignals(_ attributes: inout posix_spawnattr_t, blocked signals: [Int32]) {
+    var blocked = sigset_t()
     var all = sigset_t()
-    sigemptyset(&none)
+    sigemptyset(&blocked)
+    for signal in signals { sigaddset(&blocked, signal) }
     sigfillset(&all)
-    posix_spawnattr_setsigmask(&attributes, &none)
+    posix_spawnattr_setsigmask(&attributes, &blocked)
     posix_spawnattr_setsigdefault(&attributes, &all)
     posix_spawnattr_setpgroup(&attributes, 0)
     posix_spawnattr_setflags(

@@ -34,7 +34,7 @@ public struct AtomicFile: ~Copyable {
     var (temporaryPath, descriptor) = ("", Int32(-1))
     for _ in 0..<Self.attemptsMax {
       let serial = Self.serial.wrappingAdd(1, ordering: .relaxed).newValue
-      temporaryPath = "\(folder)/.slipring-\(getpid())-\(serial).tmp"
+      temporaryPath = "\(folder)/\(temporaryPrefix(ofProcess: getpid()))\(serial).tmp"
       // 0666 makes the kernel work out the usual mode from the umask or the folder's default ACL, without touching the process's umask.
       descriptor = open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
       if descriptor >= 0 || (errno != EEXIST && errno != EINTR) { break }
@@ -94,6 +94,24 @@ public struct AtomicFile: ~Copyable {
     case EACCES, EPERM, EROFS: "the folder \(folder) is not writable (\(errnoText(code)))"
     default: errnoText(code)
     }
+  }
+}
+
+/// What the temporary names of a process begin with.
+private func temporaryPrefix(ofProcess pid: Int32) -> String { ".slipring-\(pid)-" }
+
+/// Removes the temporary files that the dead process `pid` left in a folder.
+/// - Throws: `.io` where the folder cannot be read or a file not be removed.
+public func removeTemporaryFiles(in folder: String, ofProcess pid: Int32) throws(ScanFileError) {
+  guard let entries = opendir(folder) else { throw .io(path: folder, reason: errnoText(errno)) }
+  defer { closedir(entries) }
+  var names: [String] = []
+  while let entry = readdir(entries) {
+    // Sound: d_name is a field of the entry, ended by a zero byte.
+    names.append(withUnsafePointer(to: &entry.pointee.d_name) { String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self)) })
+  }
+  for name in names where name.hasPrefix(temporaryPrefix(ofProcess: pid)) && name.hasSuffix(".tmp") {
+    guard unlink("\(folder)/\(name)") == 0 || errno == ENOENT else { throw .io(path: "\(folder)/\(name)", reason: errnoText(errno)) }
   }
 }
 

@@ -2,7 +2,7 @@
 /// them repeats the same volume.
 ///
 /// ```
-/// metadata (40 B, little-endian)
+/// metadata (64 B, little-endian)
 ///    0  action u32            1 rows   2 update   3 final
 ///    4  count u32             rows: rows      update, final: iterations
 ///    8  first u64             rows: sequence in projections    update: first projection     final: projections
@@ -10,6 +10,7 @@
 ///   24  index u64             rows: ordinal of the projection  update: number of the update
 ///   32  role u32              rows: 1 projection 2 flat 3 dark
 ///   36  reserved u32
+///   40  progress, see DecisionProgress
 /// ```
 public enum ChunkEvent: Equatable, Sendable {
   /// What the rows of a chunk are.
@@ -22,7 +23,7 @@ public enum ChunkEvent: Equatable, Sendable {
     case dark
   }
 
-  /// Take `rows` of the event `sequence` of `projections`; it is number `ordinal` of its role, from 0.
+  /// Take `rows` of the event `sequence` of `projections`; a projection is number `ordinal` of the scan, from 0.
   case rows(role: Role, sequence: UInt64, rows: Range<Int>, ordinal: Int)
   /// Run `iterations` over the projections with these ordinals. `index` counts the updates from 0.
   case update(index: Int, projections: Range<Int>, iterations: Int)
@@ -30,10 +31,10 @@ public enum ChunkEvent: Equatable, Sendable {
   case final(iterations: Int, subsets: Int, projections: Int)
 
   /// Bytes of metadata.
-  public static let byteCount = 40
+  public static let byteCount = DecisionProgress.offset + DecisionProgress.byteCount
 
-  /// Writes the event into a slot's metadata; returns the bytes used.
-  public func encode(into metadata: UnsafeMutableRawBufferPointer) -> Int {
+  /// Writes the event and the progress after it into a slot's metadata; returns the bytes used.
+  public func encode(into metadata: UnsafeMutableRawBufferPointer, progress: DecisionProgress) -> Int {
     let (action, count, first, end, index, role): (UInt32, Int, UInt64, Int, Int, UInt32) =
       switch self {
       case .rows(let role, let sequence, let rows, let ordinal): (1, rows.count, sequence, rows.lowerBound, ordinal, role.rawValue)
@@ -48,6 +49,7 @@ public enum ChunkEvent: Equatable, Sendable {
     metadata.store(UInt64(index), at: 24)
     metadata.store(role, at: 32)
     metadata.store(UInt32(0), at: 36)
+    progress.encode(into: metadata)
     return Self.byteCount
   }
 

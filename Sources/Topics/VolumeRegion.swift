@@ -13,12 +13,13 @@ public import Tomography
 ///    0  magic u32 "SLPV", layout u32      8  runID 16 B       24  partition u32, rows u32
 ///   32  columns u32, lanes u32           40  generation bytes u64                 48  CRC32C of bytes 0–47
 ///  128  newest u64 atomic: cursor << 2 | slot
-///  256, 384, 512  generation number u64 of slots 0, 1, 2
+///  256, 384, 512  for slots 0, 1, 2: generation number u64, the update that made it (104 B, see UpdateEvent)
 /// 4096  slot 0, then 1 and 2: generation bytes each, a multiple of 4096
 /// ```
 ///
 /// An update reads the newest generation, writes another slot, and flips `newest` with one atomic store, which also carries
-/// the cursor: volume and cursor can never disagree.
+/// the cursor: volume and cursor can never disagree. The update is kept beside its generation, so that a worker that died
+/// before it could report it leaves the report to its successor.
 public final class VolumeRegion: @unchecked Sendable {
   /// A complete generation.
   public struct Generation: Sendable {
@@ -103,19 +104,30 @@ public final class VolumeRegion: @unchecked Sendable {
   /// Where the next generation is to be written: a slot that is not the newest.
   public var nextBase: UnsafeMutableRawPointer { base(ofSlot: nextSlot) }
 
-  /// Makes what was written at `nextBase` the newest generation, with `cursor` the next chunk event to apply to it.
-  public func publish(cursor: UInt64) -> Generation {
-    precondition(cursor < 1 << 62, "cursor \(cursor) exceeds 62 bits")
+  /// Makes what was written at `nextBase` the newest generation: `update` made it, and `update.cursor` is the next chunk event to
+  /// apply to it. The update's generation must be the next one.
+  public func publish(_ update: UpdateEvent) {
+    precondition(update.cursor < 1 << 62 && update.generation == newest.number + 1, "\(update) cannot follow generation \(newest.number)")
     let slot = nextSlot
-    number(ofSlot: slot).pointee = newest.number + 1
+    number(ofSlot: slot).pointee = update.generation
+    _ = update.encode(into: record(ofSlot: slot))
     // SYNC publish → newest
-    newestWord.pointee.store(cursor << 2 | UInt64(slot), ordering: .releasing)
-    return newest
+    newestWord.pointee.store(update.cursor << 2 | UInt64(slot), ordering: .releasing)
+  }
+
+  /// The update that made the newest generation; nil for generation 0.
+  public func newestUpdate() throws(EventError) -> UpdateEvent? {
+    let newest = newest
+    return newest.number == 0 ? nil : try UpdateEvent(decoding: UnsafeRawBufferPointer(record(ofSlot: newest.slot)))
   }
 
   private var nextSlot: Int { (newest.slot + 1) % Self.slotCount }
 
   private func base(ofSlot slot: Int) -> UnsafeMutableRawPointer { region.base + Self.headerByteCount + slot * layout.volumeByteCount }
+
+  private func record(ofSlot slot: Int) -> UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(start: region.base + 256 + 128 * slot + 8, count: UpdateEvent.byteCount)
+  }
 
   private func number(ofSlot slot: Int) -> UnsafeMutablePointer<UInt64> {
     (region.base + 256 + 128 * slot).assumingMemoryBound(to: UInt64.self)

@@ -25,10 +25,13 @@ final class Command {
     return URL(filePath: bundle).deletingLastPathComponent().appending(path: "slipring").path
   }()
 
-  init(_ arguments: [String], executable: String = Command.executable) throws {
+  init(_ arguments: [String], executable: String = Command.executable, faults: String? = nil) throws {
     (output, errors) = (try Capture(), try Capture())
+    var environment = ProcessInfo.processInfo.environment
+    environment["SLIPRING_FAULTS"] = faults
     process = try ChildProcess(
-      executable: executable, arguments: arguments, standardOutput: output.descriptor, standardError: errors.descriptor)
+      executable: executable, arguments: arguments, environment: environment, standardOutput: output.descriptor,
+      standardError: errors.descriptor)
   }
 
   /// Waits for the end; a command that takes longer than `limit` is killed and fails the test.

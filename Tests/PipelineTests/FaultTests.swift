@@ -61,14 +61,67 @@ extension Pipeline {
       try expectNothingLeft(of: status)
     }
 
+    private func reconstruct(_ name: String, faults: String?) throws -> Command.Outcome {
+      try Command(
+        [
+          "recon", scan, "--output-folder", folder.file(name), "--rotation-axis", "24", "--workers", "2", "--window-length", "6",
+          "--final-iterations", "2", "--quiet", "--json",
+        ], faults: faults
+      ).end()
+    }
+
     @Test(arguments: ["acquire", "distribute", "reconstruct.1", "export"])
-    func `A killed stage is named and nothing half-written stays`(stage: String) throws {
-      let (command, status) = try start()
+    func `A stage that somebody kills is started again, and the volume has the same bits`(stage: String) throws {
+      let reference = try reconstruct("reference", faults: nil).result()
+      let (command, status) = try start("50")
       let pid = try #require(status.stages.first { $0.name == stage }?.pid)
       try #require(kill(pid, SIGKILL) == 0)
       let outcome = try command.end()
-      expectFailure(70, outcome, "stage \(stage)", "killed by signal 9")
-      try expectNothingLeft(of: status)
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      let result = try outcome.result()
+      #expect(result.restarts[stage] == 1 && result.restarts.values.reduce(0, +) == 1)
+      #expect(result.volumeSHA256 == reference.volumeSHA256)
+      #expect(result.projections == 100 && result.lost == 0 && result.duplicates == 0 && result.updates == reference.updates)
+    }
+
+    @Test func `At every named point a stage can die, repeatedly, and the volume has the same bits`() throws {
+      let reference = try reconstruct("reference", faults: nil).result()
+      #expect(reference.restarts.values.allSatisfy { $0 == 0 })
+      let orders = [
+        "acquire=claimed:1,claimed:30", "acquire=payload-written:50", "acquire=committed:100,committed:1",
+        "distribute=chunks-half:1,chunks-half:101", "distribute=unreleased:17,unreleased:60", "reconstruct.0=flip-before:1,flip-before:30",
+        "reconstruct.1=flip-after:50,flip-after:2", "reconstruct.0=unreleased:90", "reconstruct.1=block-swept:1", "export=export-before:1",
+        "export=export-half:2,export-half:4", "export=export-after:1",
+        "acquire=committed:9;distribute=unreleased:9;reconstruct.0=flip-after:3;reconstruct.1=flip-before:3;export=export-half:1",
+      ]
+      for (number, order) in orders.enumerated() {
+        let outcome = try reconstruct("run\(number)", faults: order)
+        #expect(outcome.status == .exited(0), "\(order): \(outcome.errors)")
+        let result = try outcome.result()
+        #expect(result.volumeSHA256 == reference.volumeSHA256, "\(order)")
+        #expect(result.projections == 100 && result.lost == 0 && result.duplicates == 0 && result.updates == reference.updates, "\(order)")
+        let kills = order.split(separator: ";").map { $0.split(separator: ",").count }.reduce(0, +)
+        #expect(result.restarts.values.reduce(0, +) == kills, "\(order): \(result.restarts)")
+      }
+    }
+
+    @Test func `A stage that dies too often fails the run and is named`() throws {
+      let lives = Array(repeating: "claimed:1", count: 11).joined(separator: ",")
+      let outcome = try reconstruct("out", faults: "acquire=\(lives)")
+      expectFailure(70, outcome, "stage acquire", "killed by signal 9")
+      let files = try FileManager.default.contentsOfDirectory(atPath: folder.file("out")).filter { !$0.hasPrefix("run-") }
+      #expect(files == ["scan.yaml"])
+    }
+
+    @Test func `An order to kill that nobody understands is refused`() throws {
+      expectFailure(64, try reconstruct("out", faults: "acquire=nowhere:1"), "nowhere:1", "flip-before")
+    }
+
+    @Test func `A short campaign of random kills changes no bit`() throws {
+      let seed = 20_261_121
+      let chaos = URL(filePath: Command.executable).deletingLastPathComponent().appending(path: "chaos").path
+      let outcome = try Command(["--kills", "25", "--seed", "\(seed)"], executable: chaos).end()
+      #expect(outcome.status == .exited(0), "seed \(seed): \(outcome.output)")
     }
 
     @Test func `A killed supervisor takes its stages along, and the next run removes its regions`() throws {

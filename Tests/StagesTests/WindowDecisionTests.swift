@@ -30,9 +30,9 @@ import Topics
     let end = try source.claim(timeout: .zero)
     try source.commit(
       end, EventFields(kind: .end, metadataByteCount: EndEvent(reason: .signal, projections: count).encode(into: end.metadata)))
-    var stage = DistributeStage(
+    let stage = DistributeStage(
       configuration: configuration, projections: try RingReader(ring: input, reader: 0),
-      chunks: try outputs.map { try RingWriter(ring: $0, epoch: $0.grantEpoch()) }, patience: Patience())
+      chunks: try outputs.map { try RingWriter(ring: $0, epoch: $0.grantEpoch()) }, patience: Patience(), didWork: {})
     try stage.run()
     return try outputs.map { output in
       let reader = try RingReader(ring: output, reader: 0)
@@ -59,7 +59,7 @@ import Topics
       #expect(
         chunks[worker].prefix(4) == [
           .rows(role: .dark, sequence: 0, rows: rows, ordinal: 0), .rows(role: .flat, sequence: 1, rows: rows, ordinal: 0),
-          .rows(role: .flat, sequence: 2, rows: rows, ordinal: 1), .rows(role: .projection, sequence: 3, rows: rows, ordinal: 0),
+          .rows(role: .flat, sequence: 2, rows: rows, ordinal: 0), .rows(role: .projection, sequence: 3, rows: rows, ordinal: 0),
         ])
       #expect(chunks[worker].last == .final(iterations: 7, subsets: 3, projections: 5))
     }

@@ -17,9 +17,27 @@ import Topics
   ]
 
   @Test(arguments: chunks) func `A chunk event comes back as it was written`(chunk: ChunkEvent) throws {
-    let written = bytes(chunk.encode)
+    let written = bytes { chunk.encode(into: $0, progress: Self.progress) }
     #expect(written.count == ChunkEvent.byteCount)
     #expect(try written.withUnsafeBytes { try ChunkEvent(decoding: $0) } == chunk)
+    #expect(try written.withUnsafeBytes { try DecisionProgress(decoding: $0) } == Self.progress)
+  }
+
+  private static let progress = {
+    var progress = DecisionProgress()
+    (progress.input, progress.projections, progress.updates, progress.end, progress.isSwept) = (1 << 40, 181, 204, .signal, true)
+    return progress
+  }()
+
+  @Test func `Progress comes back in every state`() throws {
+    for end in [nil] + EndEvent.Reason.allCases.map(Optional.some) {
+      for isSwept in [false, true] {
+        var progress = DecisionProgress()
+        (progress.end, progress.isSwept) = (end, isSwept)
+        let written = bytes { Self.chunks[0].encode(into: $0, progress: progress) }
+        #expect(try written.withUnsafeBytes { try DecisionProgress(decoding: $0) } == progress)
+      }
+    }
   }
 
   private let update = UpdateEvent(
@@ -38,7 +56,7 @@ import Topics
   }
 
   @Test func `Metadata of another length is malformed`() {
-    for count in [0, 1, 39, 41, 103, 105] {
+    for count in [0, 1, 63, 65, 103, 105] {
       let bytes = [UInt8](repeating: 0, count: count)
       #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try ChunkEvent(decoding: $0) } }
       #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try UpdateEvent(decoding: $0) } }
@@ -51,11 +69,13 @@ import Topics
     var random = SplitMix64(seed: seed)
     for round in 0..<20_000 {
       // A known event with a few bits flipped reaches further into the decoder than noise does.
-      var written = bytes(round % 2 == 0 ? Self.chunks[round / 2 % Self.chunks.count].encode : update.encode)
+      let chunk = Self.chunks[round / 2 % Self.chunks.count]
+      var written = round % 2 == 0 ? bytes { chunk.encode(into: $0, progress: Self.progress) } : bytes(update.encode)
       for _ in 0..<Int.random(in: 1...8, using: &random) {
         written[Int.random(in: 0..<written.count, using: &random)] ^= 1 << UInt8.random(in: 0..<8, using: &random)
       }
       written.withUnsafeBytes { bytes in
+        _ = try? DecisionProgress(decoding: bytes)
         if bytes.count == ChunkEvent.byteCount, let chunk = try? ChunkEvent(decoding: bytes) {
           #expect(isSound(chunk), "seed \(seed), round \(round): \(chunk)")
         }

@@ -17,10 +17,18 @@ import Topics
     try VolumeRegion.attach(name: name, runID: runID, partition: 2, layout: layout)
   }
 
+  private func update(_ step: Int) -> UpdateEvent {
+    UpdateEvent(
+      phase: .window, index: step - 1, iterations: 1, cursor: UInt64(step * 10), generation: UInt64(step), projections: 0..<step,
+      rows: 0..<5,
+      residualSquared: Double(step), dataSquared: 2, duration: 3, pixels: .init())
+  }
+
   @Test func `A new volume is generation 0, all zero, with cursor 0`() throws {
     let volume = try create()
     defer { try? SharedRegion.unlink(name: name) }
     #expect(volume.newest.number == 0 && volume.newest.cursor == 0)
+    #expect(try volume.newestUpdate() == nil)
     #expect(UnsafeRawBufferPointer(start: volume.newest.base, count: layout.volumeByteCount).allSatisfy { $0 == 0 })
   }
 
@@ -32,8 +40,10 @@ import Topics
       let before = volume.newest.base
       volume.nextBase.storeBytes(of: UInt64(step), as: UInt64.self)
       #expect(volume.newest.base == before)
-      let generation = volume.publish(cursor: UInt64(step * 10))
-      #expect(generation.number == UInt64(step) && generation.cursor == UInt64(step * 10) && generation.base != before)
+      let update = update(step)
+      volume.publish(update)
+      #expect(volume.newest.number == UInt64(step) && volume.newest.cursor == UInt64(step * 10) && volume.newest.base != before)
+      #expect(try other.newestUpdate() == update)
       #expect(other.newest.number == UInt64(step) && other.newest.cursor == UInt64(step * 10))
       #expect(other.newest.base.load(as: UInt64.self) == UInt64(step))
     }

@@ -10,9 +10,6 @@ public struct Planner {
   private let reader: any ScanReader
   private let topology: Topology
 
-  /// Memory that the projections' ring takes where nothing needs a whole scan in it.
-  private static let ringByteCount = 256 << 20
-  private static let ringSlots = 4...256
   /// The largest slice that an index of 32 bits reaches in every layout.
   private static let columnsMax = 1 << 15
 
@@ -44,10 +41,11 @@ public struct Planner {
     let shape = RunPlan.Shape(
       projections: info.projectionCount, flatsAndDarks: info.flatCount + info.darkCount, rows: binnedRows, columns: columns,
       detectorRows: rows, firstSlice: rows.lowerBound / factor, payloadCapacity: binnedRows * columns * pixelBytes)
+    let placement = Placement.plan(topology: topology, rows: binnedRows, workers: scan.workers, threads: scan.threads)
     return RunPlan(
       runID: runID, command: command, scan: scan, shape: shape, rotationAxis: axis, minusLog: minusLog,
       pixelSizeMillimetres: info.pixelSizeMillimetres.map { $0 * Double(factor) },
-      placement: .plan(topology: topology, rows: binnedRows, workers: scan.workers, threads: scan.threads), slots: slots(shape))
+      placement: placement, slots: slots(shape, placement))
   }
 
   /// Sentences for the person: what was assumed.
@@ -93,11 +91,15 @@ public struct Planner {
     }
   }
 
-  /// The final sweeps read every projection again, so the ring must hold the whole scan; otherwise a few are enough.
-  private func slots(_ shape: RunPlan.Shape) -> RunPlan.Slots {
-    let frames = shape.projections + shape.flatsAndDarks + 1
-    let recent = min(max(Self.ringByteCount / max(shape.payloadCapacity, 1), Self.ringSlots.lowerBound), Self.ringSlots.upperBound)
-    return RunPlan.Slots(projections: scan.finalIterations > 0 ? frames : min(frames, recent), chunks: 1024, updates: 256)
+  /// A topic has nothing behind it but its ring, so each ring holds all of its events: the final sweeps read every projection again,
+  /// and a stage that is started again reads its whole past.
+  private func slots(_ shape: RunPlan.Shape, _ placement: Placement) -> RunPlan.Slots {
+    let frames = shape.projections + shape.flatsAndDarks
+    let windows = WindowSchedule(length: scan.windowLength, step: scan.windowStep)
+      .updateCount(projections: shape.projections, isComplete: true)
+    let blocks = placement.workers.map { SliceLayout(columns: shape.columns, rows: $0.rows.count).blockCount }.max() ?? 1
+    // Beyond those: the end of each, and the order to sweep.
+    return RunPlan.Slots(projections: frames + 1, chunks: frames + windows + 2, updates: windows + scan.finalIterations * blocks + 1)
   }
 }
 

@@ -92,7 +92,8 @@ public struct RunPlan: Codable, Sendable {
 
   /// Updates that a complete scan makes: windowed ones, then one for each final iteration.
   public var updateCount: Int {
-    WindowSchedule.updateCount(projections: shape.projections, length: scan.windowLength, step: scan.windowStep) + scan.finalIterations
+    WindowSchedule(length: scan.windowLength, step: scan.windowStep).updateCount(projections: shape.projections, isComplete: true)
+      + scan.finalIterations
   }
 
   /// What `distribute` decides with.

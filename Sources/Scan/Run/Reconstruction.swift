@@ -43,9 +43,9 @@ public struct Reconstruction {
     try folder.create(outputFolder: plan.scan.outputFolder)
     try write(plan, to: folder)
     let supervisor = try Supervisor(plan: plan, folder: folder, executable: executable, signals: signals, monitor: monitor)
-    let (report, seconds) = try supervisor.run()
+    let ending = try supervisor.run()
     if scan.retain == .none { try folder.remove() }
-    return outcome(plan, report, seconds: seconds)
+    return outcome(plan, ending)
   }
 
   /// The plan for the stages; the effective configuration for people, also beside the output.
@@ -74,13 +74,14 @@ public struct Reconstruction {
     return url.path
   }
 
-  private func outcome(_ plan: RunPlan, _ report: ExportReport?, seconds: Double) -> Outcome {
+  private func outcome(_ plan: RunPlan, _ ending: Supervisor.Ending) -> Outcome {
+    let (report, seconds) = (ending.report, ending.seconds)
     let projections = report?.projections ?? 0
-    let stages = Dictionary(uniqueKeysWithValues: StageName.all(plan).map { ("\($0)", 0) })
     let result = RunResult(
       run: plan.runID.description, projections: projections, updates: report?.updates ?? 0, seconds: seconds,
       projectionsPerSecond: seconds > 0 ? Double(projections) / seconds : 0, lost: report?.lost ?? 0, duplicates: report?.duplicates ?? 0,
-      restarts: stages, stoppedBy: report?.stoppedBy ?? "signal", outputs: report?.outputs ?? [], volumeSHA256: report?.volumeSHA256)
+      restarts: ending.restarts, stoppedBy: report?.stoppedBy ?? "signal", outputs: report?.outputs ?? [],
+      volumeSHA256: report?.volumeSHA256)
     return Outcome(result: result, report: report, notices: Self.notices(plan, report))
   }
 

@@ -7,6 +7,8 @@ import Topics
 final class RunRegions {
   /// The run's rings, in the order of `RunPlan.topics`.
   let rings: [Topic: Ring]
+  /// Workers of the run.
+  let workerCount: Int
   private let names: RegionNames
   private let lock: RegionLock
 
@@ -25,6 +27,7 @@ final class RunRegions {
           node: worker.node)
       }
       self.rings = rings
+      workerCount = plan.placement.workers.count
       self.names = names
       self.lock = lock
     } catch {

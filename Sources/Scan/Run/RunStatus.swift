@@ -8,6 +8,8 @@ public struct RunStatus: Codable, Equatable, Sendable {
     public var pid: Int32
     /// Whether it still runs.
     public var isRunning: Bool
+    /// How often it was started again.
+    public var restarts: Int
   }
 
   /// What the run is doing.

@@ -31,14 +31,20 @@ public struct StageRunner {
 
   /// Runs the stage to its end.
   public func run() throws {
+    FaultPoint.arm()
     let log = try Log.stage(stage, folder: folder)
     log.info("started", metadata: ["pid": "\(getpid())"])
+    var hasWorked = false
+    let didWork = {
+      if !hasWorked { log.info("first work", metadata: ["nanoseconds": "\(Machine.monotonicNanoseconds)"]) }
+      hasWorked = true
+    }
     do {
       switch stage {
-      case .acquire: try acquire()
-      case .distribute: try distribute()
-      case .reconstruct(let partition): try reconstruct(partition)
-      case .export: try export()
+      case .acquire: try acquire(didWork)
+      case .distribute: try distribute(didWork)
+      case .reconstruct(let partition): try reconstruct(partition, didWork)
+      case .export: try export(didWork)
       }
     } catch {
       log.error("\(ScanFailure(error))")
@@ -47,7 +53,7 @@ public struct StageRunner {
     log.info("finished")
   }
 
-  private func acquire() throws {
+  private func acquire(_ didWork: @escaping () -> Void) throws {
     try Affinity.pin(cores: plan.placement.serviceCores)
     let reader = try openScan(path: plan.scan.input, thetaUnit: plan.scan.thetaUnit.fileUnit)
     let source = FileSource(reader: reader, rows: plan.shape.detectorRows, binning: 1 << plan.scan.binning)
@@ -55,35 +61,39 @@ public struct StageRunner {
       throw ScanFailure(.data, "\(plan.scan.input) changed since the run was planned")
     }
     var stage = AcquireStage(
-      source: source, writer: try writer(.projections), rate: plan.scan.rate, patience: patience, stopRequested: stopRequested)
+      source: source, writer: try writer(.projections), rate: plan.scan.rate, patience: patience, stopRequested: stopRequested,
+      didWork: didWork)
     try stage.run()
   }
 
-  private func distribute() throws {
+  private func distribute(_ didWork: @escaping () -> Void) throws {
     try Affinity.pin(cores: plan.placement.serviceCores)
-    var stage = DistributeStage(
+    let stage = DistributeStage(
       configuration: plan.distribution, projections: try reader(.projections, RunPlan.distributeReader),
-      chunks: try plan.placement.workers.indices.map { try writer(.chunks(partition: $0)) }, patience: patience)
+      chunks: try plan.placement.workers.indices.map { try writer(.chunks(partition: $0)) }, patience: patience, didWork: didWork)
     try stage.run()
   }
 
-  private func reconstruct(_ partition: Int) throws {
+  private func reconstruct(_ partition: Int, _ didWork: @escaping () -> Void) throws {
     let worker = plan.placement.workers[partition]
     try Affinity.pin(cores: worker.cores)
     let stage = ReconstructStage(
-      configuration: plan.reconstruction(ofWorker: partition), chunks: try reader(.chunks(partition: partition), 0),
-      projections: try reader(.projections, RunPlan.reader(ofWorker: partition)), updates: try writer(.updates(partition: partition)),
-      volume: try volume(partition), pool: try ThreadPool(threads: worker.threads, cores: worker.cores), patience: patience)
+      configuration: plan.reconstruction(ofWorker: partition), chunks: try replayingReader(.chunks(partition: partition), 0),
+      projections: try replayingReader(.projections, RunPlan.reader(ofWorker: partition)),
+      updates: try writer(.updates(partition: partition)),
+      volume: try volume(partition), pool: try ThreadPool(threads: worker.threads, cores: worker.cores), patience: patience,
+      didWork: didWork)
     try stage.run()
   }
 
-  private func export() throws {
+  private func export(_ didWork: @escaping () -> Void) throws {
     try Affinity.pin(cores: plan.placement.serviceCores)
     let workers = plan.placement.workers.indices
     var stage = ExportStage(
-      configuration: plan.export(to: folder), updates: try workers.map { try reader(.updates(partition: $0), 0) },
-      volumes: try workers.map(volume), patience: patience, stopRequested: stopRequested)
+      configuration: plan.export(to: folder), updates: try workers.map { try replayingReader(.updates(partition: $0), 0) },
+      volumes: try workers.map(volume), patience: patience, stopRequested: stopRequested, didWork: didWork)
     guard let report = try stage.run() else { return }
+    FaultPoint.exportAfter.reach()
     try folder.write(report, to: folder.export)
   }
 
@@ -99,8 +109,16 @@ public struct StageRunner {
     return try RingWriter(ring: ring, epoch: ring.grantEpoch())
   }
 
+  /// The reader that goes on where its predecessor's cursor is.
   private func reader(_ topic: Topic, _ number: Int) throws -> RingReader {
     try RingReader(ring: ring(topic), reader: number)
+  }
+
+  /// A reader of the whole topic: everything stays readable, for a successor that has to read it again.
+  private func replayingReader(_ topic: Topic, _ number: Int) throws -> RingReader {
+    let reader = try RingReader(ring: ring(topic), reader: number, from: 0)
+    try reader.hold(from: 0)
+    return reader
   }
 
   private func volume(_ partition: Int) throws -> VolumeRegion {

@@ -2,7 +2,8 @@ import Glibc
 public import Host
 import Logging
 import Rings
-public import Stages
+import ScanFiles
+import Stages
 
 /// What a run tells the person who started it.
 public protocol RunMonitor {
@@ -12,22 +13,34 @@ public protocol RunMonitor {
 
 /// Starts a run's stages, each as its own process, and sees the run to its end.
 ///
-/// A stage that ends before its work is done fails the run: the others are stopped, nothing half-written stays, and the failure names
-/// the stage. A first SIGINT or SIGTERM ends the acquisition, and everything that was acquired is reconstructed and exported; a second
-/// one aborts.
+/// A stage that is killed is started again and goes on where it was: what it had done is in the rings and the volume, which belong to the
+/// supervisor. A stage that exits with an error, or dies too often, fails the run: the others are stopped, nothing half-written stays, and
+/// the failure names the stage. A first SIGINT or SIGTERM ends the acquisition, and everything that was acquired is reconstructed and
+/// exported; a second one aborts.
 public final class Supervisor {
   private let plan: RunPlan
   private let folder: RunFolder
   private let executable: String
   private let signals: SignalDescriptor
   private let monitor: any RunMonitor
+  private let faults: FaultOrders
   private let log: Logger
-  private var children: [(stage: StageName, process: ChildProcess, status: ExitStatus?)] = []
+  private var stages: [StageProcess] = []
   private var signalCount = 0
+
+  /// How a run ended.
+  struct Ending {
+    /// What was exported; nil where the scan was ended before its first projection.
+    let report: ExportReport?
+    /// From the start of the stages to the end of the last one.
+    let seconds: Double
+    /// How often each stage was started again.
+    let restarts: [String: Int]
+  }
 
   private static let tick: Duration = .milliseconds(100)
   private static let statusPeriod: Duration = .seconds(1)
-  /// A stage that was told to stop has this long before it is killed.
+  /// The export has this long to remove its unfinished file before it is killed.
   private static let graceLimit: Duration = .seconds(5)
 
   /// `signals` was made before any thread; `executable` is the program that knows the `stage` command.
@@ -39,17 +52,18 @@ public final class Supervisor {
     self.executable = executable
     self.signals = signals
     self.monitor = monitor
+    faults = try FaultOrders()
     log = try Log.supervisor(folder: folder)
   }
 
-  /// Runs to the end; returns what was exported, nil where the scan was ended before its first projection.
-  public func run() throws -> (report: ExportReport?, seconds: Double) {
+  /// Runs to the end.
+  func run() throws -> Ending {
     let regions = try RunRegions(plan)
     let start = ContinuousClock.now
     var observer = ProgressObserver(plan: plan, rings: regions.rings)
     do {
-      for stage in StageName.all(plan) { try launch(stage) }
-      try watch(from: start, &observer)
+      for stage in StageName.all(plan) { stages.append(try StageProcess(stage, launch: launch)) }
+      try watch(regions, from: start, &observer)
     } catch {
       stopAll()
       log.error("\(ScanFailure(error))")
@@ -62,25 +76,26 @@ public final class Supervisor {
     finished.phase = .finished
     try writeStatus(finished)
     let report = access(folder.export, F_OK) == 0 ? try folder.read(ExportReport.self, from: folder.export) : nil
-    return (report, seconds)
+    return Ending(report: report, seconds: seconds, restarts: Dictionary(uniqueKeysWithValues: stages.map { ("\($0.stage)", $0.restarts) }))
   }
 
-  private func launch(_ stage: StageName) throws {
+  private func launch(_ stage: StageName, life: Int) throws -> ChildProcess {
     let process = try ChildProcess(
-      executable: executable, arguments: ["stage"] + stage.arguments + ["--run-folder", folder.path, "--parent", "\(getpid())"])
-    children.append((stage, process, nil))
-    log.info("started \(stage)", metadata: ["pid": "\(process.pid)"])
+      executable: executable, arguments: ["stage"] + stage.arguments + ["--run-folder", folder.path, "--parent", "\(getpid())"],
+      environment: faults.environment(of: stage, life: life), blockedSignals: [SIGTERM])
+    log.info("started \(stage)", metadata: ["pid": "\(process.pid)", "life": "\(life)"])
+    return process
   }
 
   /// Waits until every stage has ended well.
-  private func watch(from start: ContinuousClock.Instant, _ observer: inout ProgressObserver) throws {
+  private func watch(_ regions: RunRegions, from start: ContinuousClock.Instant, _ observer: inout ProgressObserver) throws {
     var statusDue = start
     while true {
-      let running = children.filter { $0.status == nil }
+      let running = stages.filter(\.isRunning)
       if running.isEmpty { return }
       _ = try Poll.wait(readable: running.map(\.process.pidfd) + [signals.descriptor], timeout: Self.tick)
-      try reap()
       try handleSignals()
+      for index in stages.indices { try look(at: index, regions) }
       var status = status(at: start, .scanning)
       try observer.update(&status)
       monitor.progress(status)
@@ -91,23 +106,22 @@ public final class Supervisor {
     }
   }
 
-  private func reap() throws {
-    for index in children.indices where children[index].status == nil {
-      guard let status = try children[index].process.reap() else { continue }
-      children[index].status = status
-      log.info("ended \(children[index].stage)", metadata: ["status": "\(status)"])
-      try Self.judge(status, children[index].stage, pid: children[index].process.pid)
-    }
-  }
-
-  /// A stage that ended badly fails the run; one that exited has said why itself.
-  private static func judge(_ status: ExitStatus, _ stage: StageName, pid: Int32) throws {
-    switch status {
+  /// Starts a stage again if it was killed; fails the run if it ended badly or dies too often. A stage that exited has said why itself.
+  private func look(at index: Int, _ regions: RunRegions) throws {
+    guard let ended = try stages[index].reap() else { return }
+    let (stage, pid) = (stages[index].stage, stages[index].process.pid)
+    log.info("ended \(stage)", metadata: ["pid": "\(pid)", "status": "\(ended)", "nanoseconds": "\(Machine.monotonicNanoseconds)"])
+    switch ended {
     case .exited(0): return
     case .exited(let code): throw StageFailure(exitCode: code)
     case .killed(let signal):
-      throw ScanFailure(
-        .software, "stage \(stage) (process \(pid)) was killed by signal \(signal); nothing was exported, run the same command again")
+      guard stages[index].mayRestart() else {
+        throw ScanFailure(
+          .software,
+          "stage \(stage) was killed by signal \(signal) for the \(StageProcess.budget + 1)th time in a minute; see \(folder.logFolder)")
+      }
+      try stages[index].restart(regions, outputFolder: plan.scan.outputFolder)
+      if stage == .acquire, signalCount > 0 { try stages[index].process.signal(SIGTERM) }
     }
   }
 
@@ -117,26 +131,27 @@ public final class Supervisor {
       log.notice("received signal \(signal)")
       guard signalCount == 1 else { throw StageFailure(exitCode: 128 + signal) }
       // The acquisition ends; everything behind it finishes with what was acquired.
-      for child in children where child.stage == .acquire && child.status == nil { try child.process.signal(SIGTERM) }
+      for stage in stages where stage.stage == .acquire && stage.isRunning { try stage.process.signal(SIGTERM) }
     }
   }
 
-  /// Ends every process of the run, first by asking, then by force.
+  /// Ends every process of the run; the export may remove its unfinished file first.
   private func stopAll() {
-    for signal in [SIGTERM, SIGKILL] {
-      for child in children where child.status == nil { try? child.process.signal(signal) }
-      let deadline = ContinuousClock.now + Self.graceLimit
-      for index in children.indices where children[index].status == nil {
-        children[index].status = (try? children[index].process.waitForExit(timeout: max(.zero, deadline - .now))) ?? nil
-      }
+    for stage in stages where stage.isRunning { try? stage.process.signal(stage.stage == .export ? SIGTERM : SIGKILL) }
+    let deadline = ContinuousClock.now + Self.graceLimit
+    for stage in stages where stage.isRunning {
+      if (try? stage.process.waitForExit(timeout: max(.zero, deadline - .now))) ?? nil != nil { continue }
+      try? stage.process.signal(SIGKILL)
+      _ = try? stage.process.waitForExit(timeout: Self.graceLimit)
     }
+    for stage in stages where stage.stage == .export { try? removeTemporaryFiles(in: plan.scan.outputFolder, ofProcess: stage.process.pid) }
   }
 
   private func status(at start: ContinuousClock.Instant, _ phase: RunStatus.Phase) -> RunStatus {
     RunStatus(
       run: plan.runID.description, phase: phase,
-      stages: children.map { .init(name: "\($0.stage)", pid: $0.process.pid, isRunning: $0.status == nil) }, acquired: 0, reconstructed: 0,
-      projections: plan.shape.projections, updates: 0, updatesExpected: plan.updateCount, sweptFraction: 0, residual: nil,
+      stages: stages.map { .init(name: "\($0.stage)", pid: $0.process.pid, isRunning: $0.isRunning, restarts: $0.restarts) }, acquired: 0,
+      reconstructed: 0, projections: plan.shape.projections, updates: 0, updatesExpected: plan.updateCount, sweptFraction: 0, residual: nil,
       seconds: (ContinuousClock.now - start) / .seconds(1))
   }
 

@@ -10,21 +10,30 @@ public struct AcquireStage {
   private let patience: Patience
   private let period: Duration
   private let stopRequested: () -> Bool
+  private let didWork: () -> Void
   private var projections = 0
 
-  /// `rate` limits projections a second; `stopRequested` is asked between frames and while waiting.
+  /// `rate` limits projections a second; `stopRequested` is asked between frames and while waiting; `didWork` hears of every image.
   public init(
-    source: any ProjectionSource, writer: RingWriter, rate: Double?, patience: Patience, stopRequested: @escaping () -> Bool
+    source: any ProjectionSource, writer: RingWriter, rate: Double?, patience: Patience, stopRequested: @escaping () -> Bool,
+    didWork: @escaping () -> Void
   ) {
     self.source = source
     self.writer = writer
     self.patience = patience
     period = rate.map { .seconds(1 / $0) } ?? .zero
     self.stopRequested = stopRequested
+    self.didWork = didWork
   }
 
-  /// Runs until the source ends or a stop is requested; then closes the topic with an `end` event.
+  /// Runs until the source ends or a stop is requested; then closes the topic with an `end` event. A successor of a stage that died
+  /// leaves out what its predecessor published: every image is exactly one event.
   public mutating func run() throws {
+    if try RingObserver(ring: writer.ring).latest()?.header.kind == .end { return }
+    for _ in 0..<writer.nextSequence {
+      guard let frame = try source.next() else { throw StageError.disorder("the source has fewer images than were published") }
+      if frame.kind == .projection { projections += 1 }
+    }
     var reason = EndEvent.Reason.sourceEnded
     var due = ContinuousClock.now
     while let frame = try source.next() {
@@ -67,12 +76,16 @@ public struct AcquireStage {
   private func deliver(_ frame: Frame, in claim: Claim) throws {
     let (rows, columns) = source.shape
     let byteCount = rows * columns * frame.elementType.byteCount
+    FaultPoint.claimed.reach()
     try source.read(into: UnsafeMutableRawBufferPointer(rebasing: claim.payload[..<byteCount]))
+    FaultPoint.payloadWritten.reach()
     try writer.commit(
       claim,
       EventFields(
         kind: frame.kind, acquiredAt: Machine.realtimeNanoseconds, payloadByteCount: byteCount, metadataByteCount: 0, theta: frame.theta,
         projection: UInt64(frame.index), rows: rows, columns: columns, elementType: frame.elementType))
+    didWork()
+    FaultPoint.committed.reach()
   }
 
   private func finish(_ reason: EndEvent.Reason) throws {

@@ -1,5 +1,5 @@
+import Host
 public import Rings
-import Tomography
 import Topics
 
 /// Decides what is computed: which rows of which projection go to which worker, and when each window is complete.
@@ -39,69 +39,83 @@ public struct DistributeStage {
   private let projections: RingReader
   private let chunks: [RingWriter]
   private let patience: Patience
-  private var schedule: WindowSchedule
-  private var counts: [ChunkEvent.Role: Int] = [.projection: 0, .flat: 0, .dark: 0]
-  private var updates = 0
+  private let didWork: () -> Void
 
-  /// One writer in `chunks` for each worker.
-  public init(configuration: Configuration, projections: RingReader, chunks: [RingWriter], patience: Patience) {
+  /// One writer in `chunks` for each worker; `didWork` hears of every decision.
+  public init(
+    configuration: Configuration, projections: RingReader, chunks: [RingWriter], patience: Patience, didWork: @escaping () -> Void
+  ) {
     precondition(configuration.rows.count == chunks.count, "\(chunks.count) chunk topics for \(configuration.rows.count) workers")
     self.configuration = configuration
     self.projections = projections
     self.chunks = chunks
     self.patience = patience
-    schedule = WindowSchedule(length: configuration.windowLength, step: configuration.windowStep)
+    self.didWork = didWork
   }
 
-  /// Runs until `projections` ends; then drains the window, asks for the final sweeps and closes the chunks.
-  public mutating func run() throws {
+  /// Runs until `projections` ends; then drains the window, asks for the final sweeps and closes the chunks. A successor of a
+  /// stage that died goes on after the last decision that every worker has.
+  public func run() throws {
+    guard var decisions = try resume() else { return }
+    // Every worker gets one event a decision, so the number of a decision is its sequence in all chunk topics.
+    var number = chunks.map(\.nextSequence).min() ?? 0
+    while true {
+      let (decision, handled) = try decisions.next(input)
+      try announce(decision, number: number, progress: decisions.progress)
+      number += 1
+      if let handled {
+        FaultPoint.unreleased.reach()
+        if handled >= projections.cursor { try projections.release(upTo: handled + 1) }
+      }
+      if case .end = decision { return }
+    }
+  }
+
+  /// The decisions that the predecessor left to be made; nil where it had finished.
+  private func resume() throws -> Decisions? {
+    guard let behind = chunks.min(by: { $0.nextSequence < $1.nextSequence }) else { return nil }
+    var decisions = Decisions(configuration)
+    guard let (header, metadata) = try RingObserver(ring: behind.ring).latest() else { return decisions }
+    if header.kind == .end { return nil }
+    decisions.progress = try metadata.withUnsafeBytes { try DecisionProgress(decoding: $0) }
+    return decisions
+  }
+
+  /// The event `sequence` of `projections`.
+  private func input(_ sequence: UInt64) throws -> Event {
     while true {
       let event = try patience.next(projections, of: Topic.projections.name)
-      let header = event.header
-      switch header.kind {
-      case .projection:
-        try hand(out: header, as: .projection)
-        if let window = schedule.append() { try order(window) }
-      case .flat: try hand(out: header, as: .flat)
-      case .dark: try hand(out: header, as: .dark)
-      case .end:
-        return try finish(EndEvent(decoding: event.metadata))
-      default: throw StageError.disorder("\(header.kind) in projections at \(header.sequence)")
+      if event.header.sequence == sequence { return event }
+      // The predecessor had decided about it and died before it could give it back.
+      guard event.header.sequence < sequence else {
+        throw StageError.disorder("event \(event.header.sequence) of projections came where \(sequence) was expected")
       }
-      try projections.release(upTo: header.sequence + 1)
+      try projections.release(upTo: event.header.sequence + 1)
     }
   }
 
-  private mutating func hand(out header: EventHeader, as role: ChunkEvent.Role) throws {
-    let ordinal = counts[role, default: 0]
-    counts[role] = ordinal + 1
-    for (rows, writer) in zip(configuration.rows, chunks) {
-      try append(.rows(role: role, sequence: header.sequence, rows: rows, ordinal: ordinal), to: writer)
-    }
-  }
-
-  private mutating func order(_ window: Range<Int>) throws {
-    for writer in chunks {
-      try append(.update(index: updates, projections: window, iterations: configuration.windowIterations), to: writer)
-    }
-    updates += 1
-  }
-
-  private mutating func finish(_ end: EndEvent) throws {
-    for window in schedule.drain() { try order(window) }
-    let projections = counts[.projection, default: 0]
-    for writer in chunks {
-      if configuration.finalIterations > 0, projections > 0 {
-        try append(
-          .final(
-            iterations: configuration.finalIterations, subsets: min(configuration.finalSubsets, projections), projections: projections),
-          to: writer)
+  /// Sends a decision to every worker that does not have it yet.
+  private func announce(_ decision: Decision, number: UInt64, progress: DecisionProgress) throws {
+    for (worker, writer) in chunks.enumerated() where writer.nextSequence == number {
+      switch decision {
+      case .end(let reason):
+        try writer.append(kind: .end, timeout: patience.room, EndEvent(reason: reason, projections: progress.projections).encode)
+      case .rows(let role, let sequence, let ordinal):
+        let chunk = ChunkEvent.rows(role: role, sequence: sequence, rows: configuration.rows[worker], ordinal: ordinal)
+        try append(chunk, progress, to: writer)
+      case .update(let index, let window):
+        try append(.update(index: index, projections: window, iterations: configuration.windowIterations), progress, to: writer)
+      case .final:
+        let subsets = min(configuration.finalSubsets, progress.projections)
+        let iterations = configuration.finalIterations
+        try append(.final(iterations: iterations, subsets: subsets, projections: progress.projections), progress, to: writer)
       }
-      try writer.append(kind: .end, timeout: patience.room, EndEvent(reason: end.reason, projections: projections).encode)
+      FaultPoint.chunksHalf.reach()
     }
+    didWork()
   }
 
-  private func append(_ chunk: ChunkEvent, to writer: RingWriter) throws {
-    try writer.append(kind: .chunk, timeout: patience.room, chunk.encode)
+  private func append(_ chunk: ChunkEvent, _ progress: DecisionProgress, to writer: RingWriter) throws {
+    try writer.append(kind: .chunk, timeout: patience.room) { chunk.encode(into: $0, progress: progress) }
   }
 }

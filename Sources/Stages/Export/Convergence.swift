@@ -1,45 +1,48 @@
 import Topics
 
-/// Sums the residuals that the workers report for the same update.
+/// Sums the residuals that the workers report for the same update. An update that is reported again, by a worker's successor, replaces
+/// the earlier report.
 struct Convergence {
-  private var window: [Sum]
-  private var final: [Sum]
+  /// For each update, its parts by their first row.
+  private var window: [[Int: Part]]
+  private var final: [[Int: Part]]
   private var pixels: [UpdateEvent.PixelCounts]
 
-  private struct Sum {
-    var residualSquared = 0.0
-    var dataSquared = 0.0
-    var relative: Double { dataSquared > 0 ? (residualSquared / dataSquared).squareRoot() : 0 }
-    var wasSeen = false
+  private struct Part {
+    let residualSquared: Double
+    let dataSquared: Double
   }
 
   /// Room for every update that the run can make.
   init(workers: Int, windowUpdates: Int, finalIterations: Int) {
-    window = Array(repeating: Sum(), count: windowUpdates)
-    final = Array(repeating: Sum(), count: finalIterations)
+    window = Array(repeating: [:], count: windowUpdates)
+    final = Array(repeating: [:], count: finalIterations)
     pixels = Array(repeating: .init(), count: workers)
   }
 
   mutating func add(_ update: UpdateEvent, worker: Int) throws {
     let limit = update.phase == .window ? window.count : final.count
     guard update.index < limit else { throw StageError.disorder("update \(update.index) of \(limit)") }
+    let part = Part(residualSquared: update.residualSquared, dataSquared: update.dataSquared)
     switch update.phase {
-    case .window: Self.add(update, to: &window[update.index])
-    case .final: Self.add(update, to: &final[update.index])
+    case .window: window[update.index][update.rows.lowerBound] = part
+    case .final: final[update.index][update.rows.lowerBound] = part
     }
     pixels[worker] = update.pixels
   }
 
-  private static func add(_ update: UpdateEvent, to sum: inout Sum) {
-    sum.residualSquared += update.residualSquared
-    sum.dataSquared += update.dataSquared
-    sum.wasSeen = true
+  /// ‖b − A x‖ / ‖b‖ of every windowed update that was made.
+  var windowResiduals: [Double] { window.filter { !$0.isEmpty }.map(Self.relative) }
+  /// The same of every final iteration.
+  var finalResiduals: [Double] { final.filter { !$0.isEmpty }.map(Self.relative) }
+
+  private static func relative(_ parts: [Int: Part]) -> Double {
+    // In the order of the rows, so that the same parts give the same bits.
+    let parts = parts.sorted { $0.key < $1.key }.map(\.value)
+    let data = parts.reduce(0) { $0 + $1.dataSquared }
+    return data > 0 ? (parts.reduce(0) { $0 + $1.residualSquared } / data).squareRoot() : 0
   }
 
-  /// ‖b − A x‖ / ‖b‖ of every windowed update that was made.
-  var windowResiduals: [Double] { window.filter(\.wasSeen).map(\.relative) }
-  /// The same of every final iteration.
-  var finalResiduals: [Double] { final.filter(\.wasSeen).map(\.relative) }
   /// Replaced pixels over all workers.
   var pixelCounts: UpdateEvent.PixelCounts {
     pixels.reduce(into: .init()) { sum, counts in

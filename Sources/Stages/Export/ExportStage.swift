@@ -1,3 +1,4 @@
+import Host
 public import Rings
 public import Topics
 
@@ -8,13 +9,14 @@ public struct ExportStage {
   private let volumes: [VolumeRegion]
   private let patience: Patience
   private let stopRequested: () -> Bool
+  private let didWork: () -> Void
   private var convergence: Convergence
   private var ends: [EndEvent?]
 
-  /// One reader and one volume for each worker, in the order of their rows.
+  /// One reader and one volume for each worker, in the order of their rows; `didWork` hears of every update.
   public init(
     configuration: ExportConfiguration, updates: [RingReader], volumes: [VolumeRegion], patience: Patience,
-    stopRequested: @escaping () -> Bool
+    stopRequested: @escaping () -> Bool, didWork: @escaping () -> Void
   ) {
     precondition(updates.count == volumes.count && !updates.isEmpty, "\(updates.count) update topics, \(volumes.count) volumes")
     self.configuration = configuration
@@ -22,6 +24,7 @@ public struct ExportStage {
     self.volumes = volumes
     self.patience = patience
     self.stopRequested = stopRequested
+    self.didWork = didWork
     convergence = Convergence(
       workers: updates.count, windowUpdates: configuration.windowUpdates, finalIterations: configuration.finalIterations)
     ends = updates.map { _ in nil }
@@ -32,6 +35,7 @@ public struct ExportStage {
     guard let ends = try follow(), let first = ends.first else { return nil }
     let projections = ends.map(\.projections)
     guard let used = projections.min(), used > 0 else { return nil }
+    FaultPoint.exportBefore.reach()
     let source = VolumeSource(volumes: volumes)
     let writer = VolumeExport(configuration: configuration, source: source, stopRequested: stopRequested)
     let loss = (lost: projections.max()! - used, duplicates: ends.reduce(0) { $0 + $1.duplicates })
@@ -54,8 +58,9 @@ public struct ExportStage {
       for worker in updates.indices where ends[worker] == nil {
         while let event = try updates[worker].next(timeout: sawEvent ? .zero : Patience.glance / updates.count) {
           try apply(event, worker: worker)
-          try updates[worker].release(upTo: event.header.sequence + 1)
+          if event.header.sequence >= updates[worker].cursor { try updates[worker].release(upTo: event.header.sequence + 1) }
           sawEvent = true
+          didWork()
           if ends[worker] != nil { break }
         }
       }

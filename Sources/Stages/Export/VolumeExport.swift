@@ -1,3 +1,4 @@
+import Host
 import ScanFiles
 
 /// Writes the files of a finished volume. Every file is complete under its name or not there.
@@ -43,6 +44,7 @@ struct VolumeExport {
         path: path, columns: source.columns, rows: source.columns, values: UnsafeBufferPointer(slice), pixels: sample.pixels(range),
         description: "slice \(configuration.firstSlice + index), attenuation in \(configuration.unit)")
       paths.append(path)
+      FaultPoint.exportHalf.reach()
     }
     return paths
   }

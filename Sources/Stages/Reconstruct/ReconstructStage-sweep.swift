@@ -16,6 +16,8 @@ extension ReconstructStage {
       layout: layout, beam: configuration.beam, options: configuration.options, anglesMax: groups.map(\.count).max() ?? 0, blocksMax: 1,
       threads: executor.width)
     let current = volume.newest
+    let reported = try lastReportedSweep(generation: current.number + 1)
+    var last: UpdateEvent?
     for block in 0..<layout.blockCount {
       try gather(block, into: sinogram)
       var source = current.base
@@ -32,14 +34,17 @@ extension ReconstructStage {
         }
         let rows = layout.rows(of: block..<block + 1)
         let first = configuration.rows.lowerBound
-        try report(
-          UpdateEvent(
-            phase: .final, index: iteration, iterations: 1, cursor: cursor, generation: current.number + 1, projections: 0..<applied.count,
-            rows: first + rows.lowerBound..<first + rows.upperBound, residualSquared: residualSquared, dataSquared: dataSquared,
-            duration: Machine.monotonicNanoseconds - start, pixels: corrections.pixelCounts))
+        let update = UpdateEvent(
+          phase: .final, index: iteration, iterations: 1, cursor: cursor, generation: current.number + 1, projections: 0..<applied.count,
+          rows: first + rows.lowerBound..<first + rows.upperBound, residualSquared: residualSquared, dataSquared: dataSquared,
+          duration: Machine.monotonicNanoseconds - start, pixels: corrections.pixelCounts)
+        // What a predecessor computed and reported is computed again, to the same bits, and not reported again.
+        if reported.map({ ($0.rows.lowerBound, $0.index) < (update.rows.lowerBound, update.index) }) ?? true { try report(update) }
+        last = update
       }
+      FaultPoint.blockSwept.reach()
     }
-    _ = volume.publish(cursor: cursor)
+    if let last { volume.publish(last) }
   }
 
   /// Reads one block's rows of every projection again, corrected with all flats and darks of the scan.

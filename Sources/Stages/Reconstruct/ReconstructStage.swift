@@ -51,16 +51,18 @@ public final class ReconstructStage {
   let volume: VolumeRegion
   let executor: PoolExecutor
   let corrections: BlockCorrections
-  private let chunks: RingReader
-  private let updates: RingWriter
+  let chunks: RingReader
+  let updates: RingWriter
   private let patience: Patience
-  private let window: (sinogram: SinogramBuffer, solver: SIRTSolver)?
+  private let didWork: () -> Void
+  let window: (sinogram: SinogramBuffer, solver: SIRTSolver)?
   private(set) var applied: [Applied] = []
 
-  /// The stage owns its readers and its writer; `pool` must have no other user.
+  /// The stage owns its readers and its writer; `pool` must have no other user. `didWork` hears of every chunk event that was applied and of
+  /// every update.
   public init(
     configuration: Configuration, chunks: RingReader, projections: RingReader, updates: RingWriter, volume: VolumeRegion, pool: ThreadPool,
-    patience: Patience
+    patience: Patience, didWork: @escaping () -> Void
   ) {
     let layout = configuration.layout
     self.configuration = configuration
@@ -69,6 +71,7 @@ public final class ReconstructStage {
     self.updates = updates
     self.volume = volume
     self.patience = patience
+    self.didWork = didWork
     executor = PoolExecutor(pool: pool)
     corrections = BlockCorrections(layout: layout, minusLog: configuration.minusLog)
     window =
@@ -82,17 +85,29 @@ public final class ReconstructStage {
     applied.reserveCapacity(configuration.projectionsMax)
   }
 
-  /// Runs until the chunks end; then closes `updates`.
+  /// Runs until the chunks end; then closes `updates`. A successor of a worker that died goes on with the newest generation of the
+  /// volume and the chunk event after it.
   public func run() throws {
+    if try isFinished() { return }
+    try reportUnreported()
+    let start = volume.newest.cursor
     while true {
       let event = try patience.next(chunks, of: "chunks")
       let cursor = event.header.sequence + 1
-      switch event.header.kind {
-      case .chunk: try apply(ChunkEvent(decoding: event.metadata), cursor: cursor)
-      case .end: return try finish(EndEvent(decoding: event.metadata))
-      default: throw StageError.disorder("\(event.header.kind) in chunks at \(event.header.sequence)")
+      if cursor <= start {
+        try replay(event)
+        if cursor == start { try refillWindow() }
+      } else {
+        switch event.header.kind {
+        case .chunk:
+          try apply(ChunkEvent(decoding: event.metadata), cursor: cursor)
+          didWork()
+        case .end: return try finish(EndEvent(decoding: event.metadata))
+        default: throw StageError.disorder("\(event.header.kind) in chunks at \(event.header.sequence)")
+        }
       }
-      try chunks.release(upTo: cursor)
+      FaultPoint.unreleased.reach()
+      if cursor > chunks.cursor { try chunks.release(upTo: cursor) }
     }
   }
 
@@ -113,24 +128,33 @@ public final class ReconstructStage {
     }
   }
 
-  /// Takes the worker's rows of one image. Afterwards the ring may reuse the slot, unless the final sweeps need it again.
+  /// Takes the worker's rows of one image.
   private func take(_ role: ChunkEvent.Role, sequence: UInt64, ordinal: Int) throws {
+    let event = try remember(role, sequence: sequence, ordinal: ordinal)
+    if role == .projection { try store(event, ordinal: ordinal) }
+    if sequence >= projections.cursor { try projections.release(upTo: sequence + 1) }
+  }
+
+  /// Adds a flat or dark to its mean, and a projection to the list of those that were applied.
+  func remember(_ role: ChunkEvent.Role, sequence: UInt64, ordinal: Int) throws -> Event {
     let event = try projections.event(at: sequence)
-    let pixels = try ChunkPixels(event, rows: configuration.rows, columns: configuration.layout.columns)
     if role == .projection {
       guard ordinal == applied.count, ordinal < configuration.projectionsMax else {
         throw StageError.disorder(
           "projection \(ordinal) came after \(applied.count) projections of at most \(configuration.projectionsMax)")
       }
-      if applied.isEmpty, configuration.keepsProjections { try projections.hold(from: sequence) }
       applied.append(Applied(sequence: sequence, theta: event.header.theta))
-      if let sinogram = window?.sinogram {
-        corrections.store(pixels, blocks: 0..<configuration.layout.blockCount, slot: ordinal % sinogram.slots, in: sinogram, executor)
-      }
     } else {
-      corrections.add(role, pixels)
+      corrections.add(role, try ChunkPixels(event, rows: configuration.rows, columns: configuration.layout.columns))
     }
-    try projections.release(upTo: sequence + 1)
+    return event
+  }
+
+  /// Puts a projection's line integrals into the window.
+  func store(_ event: Event, ordinal: Int) throws {
+    guard let sinogram = window?.sinogram else { return }
+    let pixels = try ChunkPixels(event, rows: configuration.rows, columns: configuration.layout.columns)
+    corrections.store(pixels, blocks: 0..<configuration.layout.blockCount, slot: ordinal % sinogram.slots, in: sinogram, executor)
   }
 
   private func update(index: Int, over ordinals: Range<Int>, iterations: Int, cursor: UInt64) throws {
@@ -138,29 +162,31 @@ public final class ReconstructStage {
     else { throw StageError.disorder("update \(index) over \(ordinals) after \(applied.count) projections") }
     let angles = ordinals.map { WindowAngle(theta: applied[$0].theta, slot: $0 % window.sinogram.slots) }
     let start = Machine.monotonicNanoseconds
+    let newest = volume.newest
     let residual = window.solver.update(
-      volume: volume.newest.base, next: volume.nextBase, sinogram: window.sinogram.base, slots: window.sinogram.slots,
+      volume: newest.base, next: volume.nextBase, sinogram: window.sinogram.base, slots: window.sinogram.slots,
       blocks: 0..<configuration.layout.blockCount, angles: angles, iterations: iterations, executor: executor)
-    let generation = volume.publish(cursor: cursor)
-    try report(
-      UpdateEvent(
-        phase: .window, index: index, iterations: iterations, cursor: cursor, generation: generation.number, projections: ordinals,
-        rows: configuration.rows, residualSquared: residual.residualSquared, dataSquared: residual.dataSquared,
-        duration: Machine.monotonicNanoseconds - start, pixels: corrections.pixelCounts))
+    FaultPoint.flipBefore.reach()
+    let update = UpdateEvent(
+      phase: .window, index: index, iterations: iterations, cursor: cursor, generation: newest.number + 1, projections: ordinals,
+      rows: configuration.rows, residualSquared: residual.residualSquared, dataSquared: residual.dataSquared,
+      duration: Machine.monotonicNanoseconds - start, pixels: corrections.pixelCounts)
+    volume.publish(update)
+    FaultPoint.flipAfter.reach()
+    try report(update)
   }
 
   /// Publishes an update; a residual that is no longer finite stops the run, because no later update can mend the volume.
   func report(_ update: UpdateEvent) throws {
     try updates.append(kind: .update, timeout: patience.room, update.encode)
+    didWork()
     guard update.residualSquared.isFinite else {
       throw StageError.diverged("the residual of \(update.phase) update \(update.index) is not finite; use a smaller --relaxation")
     }
   }
 
   private func finish(_ end: EndEvent) throws {
-    try projections.finish()
     let own = EndEvent(reason: end.reason, projections: applied.count, duplicates: Int(chunks.duplicates))
     try updates.append(kind: .end, timeout: patience.room, own.encode)
-    try chunks.finish()
   }
 }

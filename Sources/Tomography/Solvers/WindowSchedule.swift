@@ -1,4 +1,4 @@
-/// Which projections each windowed update works on; pure arithmetic.
+/// Which projections each windowed update works on; pure arithmetic, so that a stage that starts again finds the same windows.
 ///
 /// Update j covers projections max(0, (j + 1) · step − length) ..< min(count, (j + 1) · step). Windows fill after the first projections and
 /// drain after the last, so that with a length that is a multiple of the step, each projection is used length / step times.
@@ -7,9 +7,6 @@ public struct WindowSchedule: Sendable, Equatable {
   public let length: Int
   /// New projections between two updates; 0 for no updates at all.
   public let step: Int
-  private var count = 0
-  private var updates = 0
-  private var isDrained = false
 
   /// `length` ≥ 1, 0 ≤ `step` ≤ `length`.
   public init(length: Int, step: Int) {
@@ -18,29 +15,16 @@ public struct WindowSchedule: Sendable, Equatable {
     self.step = step
   }
 
-  /// Takes note of one more projection; the window of the update that is now due, if any.
-  public mutating func append() -> Range<Int>? {
-    precondition(!isDrained, "a projection after the last one")
-    count += 1
-    guard step > 0, count % step == 0 else { return nil }
-    return next()
+  /// Updates that are due once `projections` are there; with `isComplete`, all that a scan of just these projections makes, from its first
+  /// window to the last drained one.
+  public func updateCount(projections: Int, isComplete: Bool) -> Int {
+    if projections == 0 || step == 0 { return 0 }
+    return isComplete ? (projections + length - 1) / step : projections / step
   }
 
-  /// Takes note that there are no more projections; the windows of the updates that remain, a last partial step among them.
-  public mutating func drain() -> [Range<Int>] {
-    precondition(!isDrained, "drained twice")
-    isDrained = true
-    let total = WindowSchedule.updateCount(projections: count, length: length, step: step)
-    return (updates..<total).map { _ in next() }
-  }
-
-  /// Updates that a scan of `projections` makes from its first window to the last drained one.
-  public static func updateCount(projections: Int, length: Int, step: Int) -> Int {
-    projections == 0 || step == 0 ? 0 : (projections + length - 1) / step
-  }
-
-  private mutating func next() -> Range<Int> {
-    updates += 1
-    return max(0, updates * step - length)..<min(count, updates * step)
+  /// The projections of update `index` when `projections` are there.
+  public func window(_ index: Int, projections: Int) -> Range<Int> {
+    let end = (index + 1) * step
+    return max(0, end - length)..<min(projections, end)
   }
 }

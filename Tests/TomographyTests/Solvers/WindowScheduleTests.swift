@@ -3,9 +3,8 @@ import Tomography
 
 @Suite struct WindowScheduleTests {
   static func windows(count: Int, length: Int, step: Int) -> [Range<Int>] {
-    var schedule = WindowSchedule(length: length, step: step)
-    let running = (0..<count).compactMap { _ in schedule.append() }
-    return running + schedule.drain()
+    let schedule = WindowSchedule(length: length, step: step)
+    return (0..<schedule.updateCount(projections: count, isComplete: true)).map { schedule.window($0, projections: count) }
   }
 
   @Test(arguments: [(10, 4, 2), (11, 4, 2), (3, 4, 1), (7, 24, 8), (1, 1, 1), (180, 24, 1), (181, 24, 4), (5, 6, 3)])
@@ -24,17 +23,19 @@ import Tomography
   }
 
   @Test func `an update is due after each step`() {
-    var schedule = WindowSchedule(length: 6, step: 3)
-    #expect((0..<7).map { _ in schedule.append() } == [nil, nil, 0..<3, nil, nil, 0..<6, nil])
-    #expect(schedule.drain() == [3..<7, 6..<7])
+    let schedule = WindowSchedule(length: 6, step: 3)
+    #expect((0...7).map { schedule.updateCount(projections: $0, isComplete: false) } == [0, 0, 0, 1, 1, 1, 2, 2])
+    #expect(schedule.window(1, projections: 6) == 0..<6)
+    #expect(schedule.updateCount(projections: 7, isComplete: true) == 4)
+    #expect((2..<4).map { schedule.window($0, projections: 7) } == [3..<7, 6..<7])
   }
 
-  @Test func `updates are counted without running them`() {
+  @Test func `a window is never empty and never longer than its length`() {
     for count in 0..<30 {
       for length in 1...8 {
         for step in 0...length {
           let windows = Self.windows(count: count, length: length, step: step)
-          #expect(WindowSchedule.updateCount(projections: count, length: length, step: step) == windows.count)
+          #expect(windows.isEmpty == (count == 0 || step == 0))
           #expect(windows.allSatisfy { !$0.isEmpty && $0.count <= length })
         }
       }

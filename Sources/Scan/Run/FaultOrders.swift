@@ -1,0 +1,32 @@
+import Foundation
+import Host
+
+/// Orders to kill stages at named points, for tests: `SLIPRING_FAULTS="acquire=committed:3,claimed:1;export=export-half:2"` kills the
+/// first process of acquire when it has committed three events, its second one at its first claim, and so on. A run without the variable has none.
+struct FaultOrders {
+  static let environmentName = "SLIPRING_FAULTS"
+  private var orders: [String: [String]] = [:]
+
+  /// Reads the environment; refuses an order without meaning.
+  init() throws(ScanFailure) {
+    let text = ProcessInfo.processInfo.environment[Self.environmentName] ?? ""
+    for part in text.split(separator: ";") {
+      let words = part.split(separator: "=")
+      guard words.count == 2 else { throw ScanFailure(.usage, "\(Self.environmentName): \(part) is not STAGE=POINT:N,…") }
+      let lives = words[1].split(separator: ",").map(String.init)
+      for life in lives where !FaultPoint.isOrder(life) {
+        let known = FaultPoint.allCases.map(\.rawValue).joined(separator: ", ")
+        throw ScanFailure(.usage, "\(Self.environmentName): \(life) is not POINT:N; the points are time (N in ms), \(known)")
+      }
+      orders[String(words[0])] = lives
+    }
+  }
+
+  /// The environment of a stage's process; nil for the supervisor's own.
+  func environment(of stage: StageName, life: Int) -> [String: String]? {
+    guard let lives = orders["\(stage)"] else { return nil }
+    var environment = ProcessInfo.processInfo.environment
+    environment[FaultPoint.environmentName] = life < lives.count ? lives[life] : nil
+    return environment
+  }
+}

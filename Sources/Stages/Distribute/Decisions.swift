@@ -1,0 +1,64 @@
+import Rings
+import Tomography
+import Topics
+
+/// One thing that all workers are told, in the same order.
+enum Decision: Equatable {
+  /// Take your rows of this event of `projections`, the `ordinal`-th projection.
+  case rows(role: ChunkEvent.Role, sequence: UInt64, ordinal: Int)
+  /// Update over a window.
+  case update(index: Int, window: Range<Int>)
+  /// Iterate over all projections.
+  case final
+  /// Nothing follows.
+  case end(EndEvent.Reason)
+}
+
+/// Makes the decisions of a scan, one after the other: a function of the configuration and of what came in so far.
+struct Decisions {
+  var progress = DecisionProgress()
+  private let schedule: WindowSchedule
+  private let finalIterations: Int
+
+  init(_ configuration: DistributeStage.Configuration) {
+    schedule = WindowSchedule(length: configuration.windowLength, step: configuration.windowStep)
+    finalIterations = configuration.finalIterations
+  }
+
+  /// The next decision, and the event of `projections` that it handled, if it needed one. Updates that are due come before the next input.
+  mutating func next(_ input: (UInt64) throws -> Event) throws -> (decision: Decision, handled: UInt64?) {
+    while true {
+      if progress.updates < schedule.updateCount(projections: progress.projections, isComplete: progress.end != nil) {
+        let window = schedule.window(progress.updates, projections: progress.projections)
+        progress.updates += 1
+        return (.update(index: progress.updates - 1, window: window), nil)
+      }
+      if let reason = progress.end {
+        if progress.isSwept || finalIterations == 0 || progress.projections == 0 { return (.end(reason), nil) }
+        progress.isSwept = true
+        return (.final, nil)
+      }
+      if let decision = try take(input(progress.input)) { return (decision, progress.input - 1) }
+    }
+  }
+
+  /// The decision about one event; nil for the end of the projections, after which others follow.
+  private mutating func take(_ event: Event) throws -> Decision? {
+    let header = event.header
+    let role: ChunkEvent.Role
+    switch header.kind {
+    case .projection: role = .projection
+    case .flat: role = .flat
+    case .dark: role = .dark
+    case .end:
+      progress.end = try EndEvent(decoding: event.metadata).reason
+      progress.input += 1
+      return nil
+    default: throw StageError.disorder("\(header.kind) in projections at \(header.sequence)")
+    }
+    let ordinal = role == .projection ? progress.projections : 0
+    if role == .projection { progress.projections += 1 }
+    progress.input += 1
+    return .rows(role: role, sequence: header.sequence, ordinal: ordinal)
+  }
+}

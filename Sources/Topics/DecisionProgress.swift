@@ -1,0 +1,46 @@
+/// How far `distribute` is. Every chunk event carries the progress after it, so that a successor goes on exactly there.
+///
+/// ```
+/// metadata of a chunk event, behind its 40 bytes (24 B, little-endian)
+///   40  input u64 (next event of projections)     48  projections u64     56  updates u32     60  state u32
+///       state: 0 while projections come; 1 + reason of the end afterwards, plus 256 once the final sweep was ordered
+/// ```
+public struct DecisionProgress: Equatable, Sendable {
+  /// The next event of `projections` to be looked at.
+  public var input: UInt64 = 0
+  /// Projections handed out.
+  public var projections = 0
+  /// Updates ordered.
+  public var updates = 0
+  /// Why the projections ended; nil while they come.
+  public var end: EndEvent.Reason?
+  /// Whether the final sweep was ordered.
+  public var isSwept = false
+
+  /// The beginning.
+  public init() {}
+
+  static let offset = 40
+  static let byteCount = 24
+
+  func encode(into metadata: UnsafeMutableRawBufferPointer) {
+    metadata.store(input, at: Self.offset)
+    metadata.store(UInt64(projections), at: Self.offset + 8)
+    metadata.store(UInt32(updates), at: Self.offset + 16)
+    metadata.store((end.map { 1 + $0.rawValue } ?? 0) + (isSwept ? 256 : 0), at: Self.offset + 20)
+  }
+
+  /// Reads the progress from a chunk event's metadata; throws where a field has no meaning.
+  public init(decoding metadata: UnsafeRawBufferPointer) throws(EventError) {
+    let fields = try MetadataFields(metadata, byteCount: ChunkEvent.byteCount, of: "chunk")
+    input = UInt64(try fields.count(at: Self.offset, "input"))
+    projections = try fields.count(at: Self.offset + 8, "projections")
+    updates = Int(fields.u32(at: Self.offset + 16))
+    let state = fields.u32(at: Self.offset + 20)
+    isSwept = state >= 256
+    if state % 256 > 0 {
+      guard state < 512, let reason = EndEvent.Reason(rawValue: state % 256 - 1) else { throw .malformed("chunk state \(state)") }
+      end = reason
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import Foundation
+
+/// What a campaign found.
+struct Report: Codable {
+  /// Kills that happened, by stage and point.
+  var killsByPoint: [String: [String: Int]] = [:]
+  var runs = 0
+  /// Runs that did not end with success, by what they said.
+  var failed: [String] = []
+  var lost = 0
+  var duplicated = 0
+  /// Runs whose volume had other bits than the run without faults.
+  var differing = 0
+  /// Milliseconds from a stage's death to the first useful work of its next process, by stage.
+  var latencies: [String: [Double]] = [:]
+
+  var kills: Int { killsByPoint.values.reduce(0) { $0 + $1.values.reduce(0, +) } }
+
+  /// Whether every promise was kept.
+  var isClean: Bool { failed.isEmpty && lost == 0 && duplicated == 0 && differing == 0 }
+
+  func json() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    return String(decoding: try encoder.encode(self), as: UTF8.self)
+  }
+
+  /// A table for people.
+  func table(seed: UInt64) -> String {
+    var lines = ["stage             point             kills"]
+    for (stage, points) in killsByPoint.sorted(by: { $0.key < $1.key }) {
+      for (point, count) in points.sorted(by: { $0.key < $1.key }) { lines.append("\(padded(stage)) \(padded(point)) \(count)") }
+    }
+    lines.append("")
+    lines.append("restart to first useful work, ms    p50     p99     (of)")
+    let all = latencies.values.flatMap { $0 }
+    for (stage, values) in latencies.sorted(by: { $0.key < $1.key }) + [("all", all)] where !values.isEmpty {
+      lines.append("\(padded(stage))                 \(rank(values, 0.5))    \(rank(values, 0.99))    \(values.count)")
+    }
+    lines.append("")
+    lines.append(
+      "seed \(seed): \(runs) runs, \(kills) kills, \(lost) lost, \(duplicated) duplicated, \(differing) differing volumes, \(failed.count) failed runs"
+    )
+    return (lines + failed.prefix(20)).joined(separator: "\n")
+  }
+
+  private func padded(_ text: String) -> String { text + String(repeating: " ", count: max(0, 17 - text.count)) }
+
+  /// The value that `share` of the values do not exceed, in tenths.
+  private func rank(_ values: [Double], _ share: Double) -> String {
+    let sorted = values.sorted()
+    let value = sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
+    return "\((value * 10).rounded() / 10)"
+  }
+}
