@@ -129,6 +129,8 @@ public struct RingProgress: Sendable, Equatable {
   public var published: UInt64
   /// Sequences below this are committed.
   public var committed: UInt64
+  /// The newest epoch that was granted to a writer; 0 before the first.
+  public var epoch: UInt64
   /// Events that did not fit (`WhenFull.drop`).
   public var dropped: UInt64
   /// The cursor of each required reader, the next sequence that it will apply; nil for one that has finished.
@@ -141,6 +143,7 @@ extension Ring {
     RingProgress(
       published: memory.published.pointee.load(ordering: .relaxed),
       committed: memory.committed.pointee.load(ordering: .relaxed),
+      epoch: memory.epochGranted.pointee.load(ordering: .relaxed),
       dropped: memory.dropped.pointee.load(ordering: .relaxed),
       cursors: (0..<specification.requiredReaders).map { reader in
         let lease = Stamp(rawValue: memory.lease(reader).pointee.load(ordering: .relaxed))

@@ -122,6 +122,10 @@ extension Pipeline {
       #expect(yaml.contains("--rotation-axis 35.25") && yaml.contains("final-iterations: 1"))
       let status = try JSONDecoder().decode(RunStatus.self, from: Data(contentsOf: URL(filePath: folder.file("run/status.json"))))
       #expect(status.phase == .finished && status.acquired == 40 && !status.stages.contains(where: \.isRunning))
+      #expect(status.updates == status.updatesExpected && status.reconstructed == 40 && status.stages.allSatisfy { $0.lag == 0 })
+      let shown = try Command.run("status", folder.file("run"))
+      #expect(shown.status == .exited(0) && shown.output.contains("projections 40/40") && shown.output.contains("reconstruct.0"))
+      expectFailure(66, try Command.run("status", folder.path), "not the folder of a run")
       let again = try Command.run(
         "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"), "--rotation-axis", "35.25")
       expectFailure(73, again, "holds another run")

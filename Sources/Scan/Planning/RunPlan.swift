@@ -90,10 +90,13 @@ public struct RunPlan: Codable, Sendable {
   /// Whether the final sweeps read every projection again.
   public var keepsProjections: Bool { scan.finalIterations > 0 }
 
-  /// Updates that a complete scan makes: windowed ones, then one for each final iteration.
-  public var updateCount: Int {
-    WindowSchedule(length: scan.windowLength, step: scan.windowStep).updateCount(projections: shape.projections, isComplete: true)
-      + scan.finalIterations
+  /// Updates that a complete scan makes.
+  public var updateCount: Int { updateCount(projections: shape.projections) }
+
+  /// Updates that a scan of so many projections makes: windowed ones, then one for each final iteration.
+  func updateCount(projections: Int) -> Int {
+    WindowSchedule(length: scan.windowLength, step: scan.windowStep).updateCount(projections: projections, isComplete: true)
+      + (projections > 0 ? scan.finalIterations : 0)
   }
 
   /// What `distribute` decides with.

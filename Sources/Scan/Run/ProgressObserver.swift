@@ -4,10 +4,11 @@ import Topics
 /// Looks at a run's rings from outside: it never holds a writer and may miss events, but not the newest one.
 struct ProgressObserver {
   private let plan: RunPlan
+  private let rings: [Topic: Ring]
   private let projections: RingObserver
   private let updates: [RingObserver]
   private var latest: [UpdateEvent?]
-  private var ended: [Bool]
+  private var ends: [EndEvent?]
 
   init(plan: RunPlan, rings: [Topic: Ring]) {
     self.plan = plan
@@ -16,10 +17,11 @@ struct ProgressObserver {
       guard let ring = rings[topic] else { preconditionFailure("the run has no ring for \(topic.name)") }
       return RingObserver(ring: ring)
     }
+    self.rings = rings
     projections = observer(.projections)
     updates = partitions.map { observer(.updates(partition: $0)) }
     latest = partitions.map { _ in nil }
-    ended = partitions.map { _ in false }
+    ends = partitions.map { _ in nil }
   }
 
   /// Fills in what the rings tell.
@@ -32,8 +34,9 @@ struct ProgressObserver {
       }
     }
     for worker in updates.indices { try look(at: worker) }
-    status.reconstructed = latest.map { $0?.projections.upperBound ?? 0 }.min() ?? 0
-    status.updates = latest.map(updateCount).min() ?? 0
+    for index in status.stages.indices { fill(&status.stages[index]) }
+    status.reconstructed = min(status.acquired, updates.indices.map(taken).min() ?? 0)
+    status.updates = latest.indices.map(updateCount).min() ?? 0
     status.sweptFraction = latest.indices.map(sweptFraction).min() ?? 0
     let squares = latest.compactMap { $0 }
     let data = squares.reduce(0) { $0 + $1.dataSquared }
@@ -41,23 +44,46 @@ struct ProgressObserver {
     status.phase = phase
   }
 
+  /// Projections that a worker has taken: its cursor, less the flats and darks before them.
+  private func taken(_ worker: Int) -> Int {
+    let cursor = rings[.projections]?.progress.cursors[RunPlan.reader(ofWorker: worker)] ?? nil
+    return max(0, Int(cursor ?? 0) - plan.shape.flatsAndDarks)
+  }
+
+  /// Fills in where a stage is.
+  private func fill(_ stage: inout RunStatus.Stage) {
+    guard let name = StageName(stage.name) else { return }
+    stage.epoch = name.written(workers: updates.count).first.flatMap { rings[$0]?.progress.epoch }
+    let (input, reader): (Topic, Int?) =
+      switch name {
+      case .acquire: (.projections, nil)
+      case .distribute: (.projections, RunPlan.distributeReader)
+      case .reconstruct(let partition): (.chunks(partition: partition), 0)
+      case .export: (.updates(partition: 0), 0)
+      }
+    guard let progress = rings[input]?.progress else { return }
+    stage.cursor = reader.flatMap { progress.cursors[$0] } ?? progress.published
+    stage.lag = progress.published - min(stage.cursor, progress.published)
+  }
+
   private mutating func look(at worker: Int) throws {
     guard let (header, metadata) = try updates[worker].latest() else { return }
     switch header.kind {
     case .update: latest[worker] = try metadata.withUnsafeBytes { try UpdateEvent(decoding: $0) }
-    case .end: ended[worker] = true
+    case .end: ends[worker] = try metadata.withUnsafeBytes { try EndEvent(decoding: $0) }
     default: break
     }
   }
 
   private var phase: RunStatus.Phase {
-    if ended.allSatisfy({ $0 }) { return .exporting }
+    if !ends.contains(nil) { return .exporting }
     return latest.contains { $0?.phase == .final } ? .finalSweep : .scanning
   }
 
   /// Windowed updates, and iterations of the final sweep that are complete in every block.
-  private func updateCount(_ update: UpdateEvent?) -> Int {
-    guard let update else { return 0 }
+  private func updateCount(_ worker: Int) -> Int {
+    if let end = ends[worker] { return plan.updateCount(projections: end.projections) }
+    guard let update = latest[worker] else { return 0 }
     switch update.phase {
     case .window: return update.index + 1
     case .final: return plan.updateCount - plan.scan.finalIterations + update.index + 1
@@ -66,7 +92,7 @@ struct ProgressObserver {
 
   /// A worker sweeps one block of rows after the other.
   private func sweptFraction(_ worker: Int) -> Double {
-    if ended[worker] { return 1 }
+    if ends[worker] != nil { return 1 }
     guard let update = latest[worker], update.phase == .final else { return 0 }
     let rows = plan.placement.workers[worker].rows
     let before = Double(update.rows.lowerBound - rows.lowerBound)

@@ -1,6 +1,8 @@
 import Foundation
 import Glibc
+import Host
 import ScanFiles
+import Topics
 import Yams
 
 /// The folder that holds a run: what it was asked to do, how it is laid out, how far it is, and what it wrote.
@@ -70,6 +72,14 @@ public struct RunFolder: Sendable {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     try writeFileAtomically(path: path, bytes: Array(encoder.encode(value)))
+  }
+
+  /// How far the run is, and whether its supervisor lives. Throws where this is no run's folder.
+  public func readStatus() throws -> (status: RunStatus, isSupervised: Bool) {
+    guard access(plan, F_OK) == 0 else { throw ScanFailure(.noInput, "\(path) is not the folder of a run: it has no plan.json") }
+    let plan = try read(RunPlan.self, from: plan)
+    let status = try read(RunStatus.self, from: self.status)
+    return (status, try RegionLock.isHeld(name: RegionNames(runID: plan.runID).lock))
   }
 
   /// Reads a value that a process of this run wrote.

@@ -10,6 +10,12 @@ public struct RunStatus: Codable, Equatable, Sendable {
     public var isRunning: Bool
     /// How often it was started again.
     public var restarts: Int
+    /// Epoch of what it writes; nil for a stage that writes no topic.
+    public var epoch: UInt64?
+    /// The next event that it will handle: of its input, for acquire of its output.
+    public var cursor: UInt64 = 0
+    /// Events that are there for it and not yet handled.
+    public var lag: UInt64 = 0
   }
 
   /// What the run is doing.
@@ -34,7 +40,7 @@ public struct RunStatus: Codable, Equatable, Sendable {
   public var stages: [Stage]
   /// Projections acquired so far.
   public var acquired: Int
-  /// Projections that the slowest worker has used so far.
+  /// Projections that the slowest worker has taken so far.
   public var reconstructed: Int
   /// Projections of the scan.
   public var projections: Int

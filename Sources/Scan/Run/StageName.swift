@@ -1,3 +1,5 @@
+import Topics
+
 /// A stage's process, as the command line and messages name it.
 public enum StageName: Hashable, Sendable, CustomStringConvertible {
   /// Reads the source.
@@ -35,6 +37,22 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
     switch self {
     case .reconstruct(let partition): ["reconstruct", "--partition", "\(partition)"]
     case .acquire, .distribute, .export: [description]
+    }
+  }
+
+  /// From a word in messages: `reconstruct.3`.
+  init?(_ text: String) {
+    let words = text.split(separator: ".", omittingEmptySubsequences: false)
+    self.init(name: String(words[0]), partition: words.count == 2 ? Int(words[1]) : nil)
+  }
+
+  /// The topics that the stage writes.
+  func written(workers: Int) -> [Topic] {
+    switch self {
+    case .acquire: [.projections]
+    case .distribute: (0..<workers).map { .chunks(partition: $0) }
+    case .reconstruct(let partition): [.updates(partition: partition)]
+    case .export: []
     }
   }
 

@@ -61,15 +61,3 @@ struct StageProcess {
     status = nil
   }
 }
-
-extension StageName {
-  /// The topics that the stage writes.
-  fileprivate func written(workers: Int) -> [Topic] {
-    switch self {
-    case .acquire: [.projections]
-    case .distribute: (0..<workers).map { .chunks(partition: $0) }
-    case .reconstruct(let partition): [.updates(partition: partition)]
-    case .export: []
-    }
-  }
-}

@@ -67,7 +67,7 @@ public struct DistributeStage {
         FaultPoint.unreleased.reach()
         if handled >= projections.cursor { try projections.release(upTo: handled + 1) }
       }
-      if case .end = decision { return }
+      if case .end = decision { return try projections.release(upTo: decisions.progress.input) }
     }
   }
 

@@ -102,7 +102,9 @@ public final class ReconstructStage {
         case .chunk:
           try apply(ChunkEvent(decoding: event.metadata), cursor: cursor)
           didWork()
-        case .end: return try finish(EndEvent(decoding: event.metadata))
+        case .end:
+          try finish(EndEvent(decoding: event.metadata))
+          return try chunks.release(upTo: cursor)
         default: throw StageError.disorder("\(event.header.kind) in chunks at \(event.header.sequence)")
         }
       }
