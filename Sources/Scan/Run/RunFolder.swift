@@ -48,10 +48,14 @@ public struct RunFolder: Sendable {
 
   /// Creates a folder and those above it.
   static func makeFolder(_ path: String) throws(ScanFailure) {
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      throw ScanFailure(.cannotCreate, "cannot create the folder \(path): \(error.reasonText); choose another one")
+    var folder = ""
+    for component in URL(fileURLWithPath: path).path.split(separator: "/") {
+      folder += "/\(component)"
+      guard mkdir(folder, 0o777) != 0 else { continue }
+      let reason = String(cString: strerror(errno))
+      var status = stat()
+      if stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { continue }
+      throw ScanFailure(.cannotCreate, "cannot create the folder \(path) (\(folder): \(reason)); choose another one")
     }
     guard access(path, W_OK | X_OK) == 0 else {
       throw ScanFailure(.cannotCreate, "the folder \(path) is not writable; choose another one")
