@@ -1,4 +1,6 @@
 import ArgumentParser
+import Glibc
+import Host
 import Scan
 import ScanFiles
 import Tomography
@@ -38,9 +40,15 @@ struct Simulate: ParsableCommand {
   @Flag(help: "Print errors only.") var quiet = false
 
   func run() throws {
+    // Before any thread, so that every thread leaves the signals to the descriptor.
+    let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
     let simulation = try plan()
     var counter = Counter(isQuiet: quiet)
-    try Simulator(simulation).write(to: output) { counter.show($0, of: simulation.thetas.count) }
+    defer { counter.end() }
+    try Simulator(simulation).write(to: output) { count in
+      try signals.stopOnSignal()
+      counter.show(count, of: simulation.thetas.count)
+    }
     counter.end()
     if !quiet { Console.result("\(output): \(simulation.thetas.count) projections of \(simulation.rows) × \(simulation.columns)") }
   }

@@ -124,6 +124,15 @@ extension Pipeline {
       #expect(outcome.status == .exited(0), "seed \(seed): \(outcome.output)")
     }
 
+    @Test func `An interrupted simulation leaves nothing behind`() throws {
+      let other = try TestFolder()
+      let command = try Command(["simulate", other.file("scan.h5"), "--projections", "5000"])
+      try wait("the file is begun") { try !other.names().isEmpty }
+      try command.process.signal(SIGINT)
+      #expect(try command.end().status == .exited(130))
+      #expect(try other.names().isEmpty)
+    }
+
     @Test func `A killed supervisor takes its stages along, and the next run removes its regions`() throws {
       let (command, status) = try start()
       try command.process.signal(SIGKILL)

@@ -39,7 +39,10 @@ public struct Demonstration {
     let simulation = Simulation(
       sample: .phantom(foam), rows: Self.rows, columns: Self.columns, thetas: Simulation.evenThetas(count: Self.projections, range: 180),
       rotationAxis: Self.rotationAxis, signal: .counts(photons: 20_000, darkLevel: 100, flats: 10, darks: 10, seed: Self.seed))
-    try Simulator(simulation).write(to: scanPath) { simulated($0, Self.projections) }
+    try Simulator(simulation).write(to: scanPath) { count in
+      try signals.stopOnSignal()
+      simulated(count, Self.projections)
+    }
     var scan = ScanDescription(input: scanPath, outputFolder: folder)
     scan.rotationAxis = .pixels(Self.rotationAxis)
     scan.diskMask = true

@@ -129,7 +129,7 @@ public final class Supervisor {
     while let signal = try signals.next() {
       signalCount += 1
       log.notice("received signal \(signal)")
-      guard signalCount == 1 else { throw StageFailure(exitCode: 128 + signal) }
+      guard signalCount == 1 else { throw StageFailure(signal: signal) }
       // The acquisition ends; everything behind it finishes with what was acquired.
       for stage in stages where stage.stage == .acquire && stage.isRunning { try stage.process.signal(SIGTERM) }
     }
@@ -162,4 +162,16 @@ public final class Supervisor {
 public struct StageFailure: Error, Equatable, Sendable {
   /// The process's exit status.
   public let exitCode: Int32
+
+  init(exitCode: Int32) { self.exitCode = exitCode }
+
+  /// The code of a process that a signal ends.
+  init(signal: Int32) { exitCode = 128 + signal }
+}
+
+extension SignalDescriptor {
+  /// For work that has nothing to save: throws `StageFailure` where a signal came.
+  public func stopOnSignal() throws {
+    if let signal = try next() { throw StageFailure(signal: signal) }
+  }
 }

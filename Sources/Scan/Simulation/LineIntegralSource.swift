@@ -30,7 +30,7 @@ struct PhantomSource: LineIntegralSource {
 }
 
 /// Line integrals of a volume by the projector that the reconstruction uses, some angles at a time.
-struct VolumeProjections: LineIntegralSource {
+final class VolumeProjections: LineIntegralSource {
   private let simulation: Simulation
   private let pool: ThreadPool
   private let layout: SliceLayout
@@ -41,7 +41,7 @@ struct VolumeProjections: LineIntegralSource {
 
   private static let batch = 32
 
-  /// Reads the whole volume; `free` must be called once.
+  /// Reads the whole volume. Throws `ScanFailure` where it holds what no detector could measure.
   init(path: String, simulation: Simulation, pool: ThreadPool) throws {
     let reader = try VolumeReader(path: path)
     guard reader.columns == simulation.columns, reader.slices == simulation.rows else {
@@ -64,12 +64,12 @@ struct VolumeProjections: LineIntegralSource {
     }
   }
 
-  func free() {
+  deinit {
     volume.deallocate()
     sinogram.deallocate()
   }
 
-  mutating func read(_ index: Int, into projection: UnsafeMutableBufferPointer<Float>) {
+  func read(_ index: Int, into projection: UnsafeMutableBufferPointer<Float>) {
     if !ready.contains(index) {
       ready = index..<min(index + Self.batch, simulation.thetas.count)
       let angles = ready.enumerated().map { WindowAngle(theta: simulation.thetas[$1] * .pi / 180, slot: $0) }

@@ -13,20 +13,19 @@ public struct Simulator {
     pool = try ThreadPool(threads: max(1, Affinity.current().count))
   }
 
-  /// Writes the scan to `path`: complete, or not there. `progress` hears of every projection.
-  public func write(to path: String, progress: (Int) -> Void) throws {
+  /// Writes the scan to `path`: complete, or not there. `progress` hears of every projection, and ends the simulation by throwing.
+  public func write(to path: String, progress: (Int) throws -> Void) throws {
     switch simulation.sample {
     case .phantom(let phantom):
       var source = PhantomSource(phantom: phantom, simulation: simulation, pool: pool)
       try write(to: path, &source, progress)
     case .volume(let volume):
       var source = try VolumeProjections(path: volume, simulation: simulation, pool: pool)
-      defer { source.free() }
       try write(to: path, &source, progress)
     }
   }
 
-  private func write(to path: String, _ source: inout some LineIntegralSource, _ progress: (Int) -> Void) throws {
+  private func write(to path: String, _ source: inout some LineIntegralSource, _ progress: (Int) throws -> Void) throws {
     let pixels = simulation.rows * simulation.columns
     let projection = UnsafeMutableBufferPointer<Float>.allocate(capacity: pixels)
     let counts = UnsafeMutableBufferPointer<UInt16>.allocate(capacity: pixels)
@@ -49,7 +48,7 @@ public struct Simulator {
         } else {
           try writer.writeProjection(index, UnsafeRawBufferPointer(projection))
         }
-        progress(index + 1)
+        try progress(index + 1)
       }
       try writer.finish()
     } catch {
