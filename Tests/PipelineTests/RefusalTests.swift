@@ -99,6 +99,17 @@ extension Pipeline {
       #expect(try FileManager.default.contentsOfDirectory(atPath: disk + "/out") == ["scan.yaml"])
     }
 
+    @Test func `A volume with NaN cannot be measured, and one that amplifies saturates the detector`() throws {
+      for (value, code) in [(Float.nan, 65), (-5, 0)] {
+        let path = folder.file("volume.h5")
+        let writer = try VolumeHDF5Writer(path: path, slices: 1, columns: 16)
+        try [Float](repeating: value, count: 256).withUnsafeBufferPointer { try writer.write(slice: $0, at: 0) }
+        try writer.finish()
+        let outcome = try Command.run("simulate", folder.file("measured.h5"), "--volume", path, "--projections", "3")
+        #expect(outcome.status == .exited(Int32(code)), "\(value): \(outcome.errors)")
+      }
+    }
+
     @Test func `Dead, infinite and missing counts are corrected, counted and reported`() throws {
       let path = folder.file("bad.h5")
       let (rows, columns, count) = (1, 16, 8)

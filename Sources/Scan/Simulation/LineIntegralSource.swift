@@ -60,6 +60,9 @@ final class VolumeProjections: LineIntegralSource {
     defer { slice.deallocate() }
     for row in 0..<simulation.rows {
       try reader.readSlice(row, into: slice)
+      guard slice.allSatisfy(\.isFinite) else {
+        throw ScanFailure(.data, "\(path): slice \(row) of \(reader.datasetName) has NaN or infinite voxels, which cannot be measured")
+      }
       layout.setSlice(row: row, in: volume, from: UnsafeBufferPointer(slice))
     }
   }

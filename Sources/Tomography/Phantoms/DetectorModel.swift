@@ -66,7 +66,8 @@ public struct DetectorModel: Sendable {
     precondition(counts.count == columns && row >= 0 && row < rows, "\(counts.count) counts for row \(row) of \(rows) × \(columns)")
     var random = SplitMix64(seed: seed, kind.rawValue, index, row)
     for column in 0..<columns {
-      counts[column] = UInt16(min(65_535, random.poisson(mean: darkLevel + photons(column))))
+      // A volume may amplify. A mean of a million is so far above full scale that no more photons make a difference.
+      counts[column] = UInt16(min(65_535, random.poisson(mean: min(1e6, darkLevel + photons(column)))))
     }
   }
 
