@@ -29,7 +29,7 @@ func openDXchange(_ file: HDF5File, thetaUnit: ThetaUnit) throws(ScanFileError) 
     notices.append("the flat field is \(value) everywhere and is not used")
     flats = FrameStack(source: .none, rows: rows, columns: columns)
   }
-  if flats.count == 0, darks.count > 0 { notices.append("there are darks and no flats: the data is taken as it is") }
+  if flats.count == 0, darks.count > 0 { notices.append("there are darks and no flats: the darks are subtracted and nothing is divided") }
   let projections = FrameStack(source: .frames(data, Array(0..<count)), rows: rows, columns: columns)
   let info = ScanInfo(
     path: file.path, format: .dxchange, projectionCount: count, rows: rows, columns: columns,

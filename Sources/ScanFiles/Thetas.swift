@@ -6,6 +6,9 @@ struct Thetas {
   let source: String
   let notices: [String]
 
+  /// No stage turns a sample that often; beyond it, a double begins to lose the fraction of the turn.
+  private static let radiansMax = 2e6 * Double.pi
+
   /// - Parameters:
   ///   - values: as they are in the dataset `name`.
   ///   - attribute: its `units`, if any.
@@ -31,6 +34,9 @@ struct Thetas {
       notices.append("\(name) has no unit and is taken as \(unit); --theta-unit decides otherwise")
     }
     radians = unit == .degrees ? values.map { $0 * .pi / 180 } : values
+    if let bad = radians.firstIndex(where: { !(abs($0) <= Self.radiansMax) }) {
+      throw file.bad("\(name)[\(bad)] is \(values[bad]) \(unit), more than a million turns: that is no theta")
+    }
     source = "\(name) in \(unit)"
     self.notices = notices
   }
@@ -62,12 +68,15 @@ func millimetres(perUnit unit: String) -> Double? {
   }
 }
 
-/// The first length of `names` that is one finite, positive number with a unit.
+/// Pixel sizes in millimetres, from an atom's to a metre. Anything else is a placeholder and would not survive as a scale of single precision.
+private let sizesPossible = 1e-7...1e3
+
+/// The first length of `names` that is one number with a unit, and the size of some pixel.
 func pixelSizeMillimetres(_ file: HDF5File, of names: [String]) throws(ScanFileError) -> Double? {
   for name in names where try file.hasDataset(name) {
     guard let unit = try file.text(ofAttribute: "units", of: name), let factor = millimetres(perUnit: unit) else { continue }
     let values = try file.numbers(name)
-    if let size = values.first, values.count == 1, size.isFinite, size > 0 { return size * factor }
+    if let size = values.first, values.count == 1, sizesPossible.contains(size * factor) { return size * factor }
   }
   return nil
 }

@@ -73,6 +73,11 @@ import Testing
     expectFailure(65, "/exchange/theta", "\(count) values", "4 projections") { try open() }
   }
 
+  @Test(arguments: [1e308, -1e10]) func `a theta of more than a million turns is refused with its place`(theta: Double) throws {
+    try makeDXchange(path, thetas: [0, 45, theta, 135])
+    expectFailure(65, "/exchange/theta[2]", "a million turns") { try open() }
+  }
+
   @Test(arguments: [Double.nan, .infinity]) func `a theta that is no number is refused with its place`(theta: Double) throws {
     try makeDXchange(path, thetas: [0, 45, theta, 135])
     expectFailure(65, "/exchange/theta[2]", "\(theta)") { try open() }

@@ -117,6 +117,13 @@ import Testing
     #expect(try scan.values(.dark, 0, rows: 0..<1) == [12.5, 12.5, 12.5, 12.5, 12.5])
   }
 
+  @Test(arguments: [0.5, 0, 1e-30, 1e30]) func `a pixel size that no pixel has is none`(microns: Double) throws {
+    try makeDXchange(path) {
+      try $0.add("/measurement/instrument/detection_system/objective/resolution", [1], [microns], units: "um")
+    }
+    #expect(try openScan(path: path).info.pixelSizeMillimetres == (microns == 0.5 ? 0.0005 : nil))
+  }
+
   @Test func `a flat field of zero is no flat field`() throws {
     try makeDXchange(path) { try $0.add("/process/acquisition/flat_fields/flat_field_value", [], [0]) }
     let info = try openScan(path: path).info
