@@ -1,6 +1,8 @@
 extension ScanDescription {
   /// Limits that keep arithmetic on sizes far from overflow; no real scan comes near them.
   private static let countMax = 1_000_000
+  /// One projection a day … faster than any detector.
+  private static let rates = 1e-5...1e9
 
   /// Checks what can be checked without the scan file.
   public func validate() throws(ScanFailure) {
@@ -22,8 +24,11 @@ extension ScanDescription {
     guard relaxation > 0, relaxation < 2 else {
       throw ScanFailure(.usage, "--relaxation \(relaxation) is outside 0…2, where SIRT converges")
     }
-    if let rate, !(rate > 0 && rate.isFinite) {
-      throw ScanFailure(.usage, "--rate \(rate) is not a positive number of projections a second")
+    if let rate, !Self.rates.contains(rate) {
+      throw ScanFailure(.usage, "--rate \(rate) is outside \(Self.rates.lowerBound)…\(Self.rates.upperBound) projections a second")
+    }
+    for (option, path) in [("--output-folder", outputFolder), ("--run-folder", runFolder ?? ".")] where path.isEmpty {
+      throw ScanFailure(.usage, "\(option) is empty; name a folder, . for the present one")
     }
     try validateRows()
   }
