@@ -82,7 +82,8 @@ struct SortedSinogram {
       throw .unusable(reason: "\(order.count) different angles of \(columns) columns are too few")
     }
     let degrees = (thetas[last] - thetas[first]) * 180 / .pi
-    guard degrees >= 175 else { throw .spanTooSmall(degrees: degrees) }
+    // 36 projections 5° apart span 175°, whatever the rounding of their radians says.
+    guard degrees >= 175 - 1e-3 else { throw .spanTooSmall(degrees: degrees) }
     self.thetas = order.map { thetas[$0] }
     self.columns = columns
     values = order.flatMap { Self.smoothed(sinogram[$0 * columns..<($0 + 1) * columns]) }

@@ -108,6 +108,12 @@ struct RotationAxisTests {
     #expect(error?.description.contains("174.5 degrees") == true)
   }
 
+  @Test func `a scan of 36 projections 5° apart is long enough`() throws {
+    let thetas = (0..<36).map { Double($0) * 5 * .pi / 180 }
+    let sinogram = SheppLogan().sinogram(thetas: thetas, columns: 64, rotationAxis: 33)
+    #expect(abs(try estimate(sinogram, thetas, columns: 64).axis - 33) < 0.5)
+  }
+
   @Test func `a sinogram that says nothing is refused`() {
     let thetas = halfTurn(20)
     let unusable: [[Float]] = [
