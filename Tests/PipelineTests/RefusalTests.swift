@@ -110,6 +110,18 @@ extension Pipeline {
       }
     }
 
+    @Test func `A scan whose flats and darks are swapped is said to be empty`() throws {
+      let path = folder.file("swapped.h5")
+      let writer = try DXchangeWriter(
+        path: path, projectionCount: 1, rows: 1, columns: 8, pixel: .uint16, flatCount: 1, darkCount: 1, thetasDegrees: [0])
+      try [UInt16](repeating: 10, count: 8).withUnsafeBytes { try writer.writeFlat(0, $0) }
+      try [UInt16](repeating: 100, count: 8).withUnsafeBytes { try writer.writeDark(0, $0) }
+      try [UInt16](repeating: 60, count: 8).withUnsafeBytes { try writer.writeProjection(0, $0) }
+      try writer.finish()
+      let outcome = try recon(path, "--rotation-axis", "4", "--final-iterations", "1")
+      #expect(outcome.status == .exited(0) && outcome.errors.contains("every pixel is dead"), "\(outcome.errors)")
+    }
+
     @Test func `Dead, infinite and missing counts are corrected, counted and reported`() throws {
       let path = folder.file("bad.h5")
       let (rows, columns, count) = (1, 16, 8)

@@ -91,10 +91,17 @@ public struct Reconstruction {
     if report.projections < plan.shape.projections {
       notices.append("stopped after \(report.projections) of \(plan.shape.projections) projections")
     }
-    if report.deadPixels > 0 {
+    let pixels = plan.shape.rows * plan.shape.columns
+    if report.deadPixels == pixels {
+      notices.append("every pixel is dead (dark field not below flat field): the volume is empty; look whether flats and darks are swapped")
+    } else if report.deadPixels > 0 {
       notices.append("\(report.deadPixels) dead pixels (dark field not below flat field) were interpolated from their neighbours")
     }
-    if report.nonFinitePixels > 0 { notices.append("\(report.nonFinitePixels) NaN or infinite pixels were replaced by their neighbours") }
+    if report.nonFinitePixels > 0, report.nonFinitePixels == (pixels - report.deadPixels) * report.projections {
+      notices.append("every pixel is NaN or infinite: the volume is empty")
+    } else if report.nonFinitePixels > 0 {
+      notices.append("\(report.nonFinitePixels) NaN or infinite pixels were replaced by their neighbours")
+    }
     return notices
   }
 }
