@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Scan
 
 /// What goes to a person: results on standard output, everything else on standard error.
 enum Console {
@@ -12,11 +13,14 @@ enum Console {
   /// One line of a result.
   static func result(_ text: String) { put(text + "\n", 1) }
 
-  /// A value as JSON on standard output.
+  /// A value as JSON on standard output; an error where a program that waits for it would not get it.
   static func json(_ value: some Encodable) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    result(String(decoding: try encoder.encode(value), as: UTF8.self))
+    let text = String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+    guard put(text, 1) || errno == EPIPE else {
+      throw ScanFailure(.inputOutput, "cannot write the result to standard output: \(String(cString: strerror(errno)))")
+    }
   }
 
   /// Whether standard error is a terminal.
@@ -25,16 +29,18 @@ enum Console {
   /// Writes text to standard error without a line end, at once.
   static func write(_ text: String) { put(text, 2) }
 
-  /// A reader that has gone (a closed pipe) is no reason to stop a scan, so what cannot be printed is dropped.
-  private static func put(_ text: String, _ descriptor: Int32) {
+  /// A reader that has gone (a closed pipe) is no reason to stop a scan, so what cannot be printed is dropped. False, with errno, then.
+  @discardableResult
+  private static func put(_ text: String, _ descriptor: Int32) -> Bool {
     let bytes = Array(text.utf8)
     var start = 0
     while start < bytes.count {
       let count = bytes[start...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }
-      guard count > 0 else { return }
+      guard count > 0 else { return false }
       start += count
     }
+    return true
   }
 
   /// The path of this program.

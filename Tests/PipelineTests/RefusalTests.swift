@@ -122,6 +122,16 @@ extension Pipeline {
       #expect(outcome.status == .exited(0) && outcome.errors.contains("every pixel is dead"), "\(outcome.errors)")
     }
 
+    @Test func `A result that cannot be printed is an error`() throws {
+      let command = try Command(
+        [
+          "-c", "exec \"$0\" \"$@\" >/dev/full", Command.executable, "recon", scan, "--output-folder", folder.file("out"),
+          "--rotation-axis", "16",
+        ]
+          + ["--final-iterations", "1", "--json"], executable: "/bin/sh")
+      expectFailure(74, try command.end(), "standard output")
+    }
+
     @Test func `Dead, infinite and missing counts are corrected, counted and reported`() throws {
       let path = folder.file("bad.h5")
       let (rows, columns, count) = (1, 16, 8)
