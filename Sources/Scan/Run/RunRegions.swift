@@ -67,8 +67,17 @@ final class RunRegions {
   /// Removes what dead runs left behind. Returns how many regions that were.
   static func sweep() throws(HostError) -> Int {
     let dead = try dead()
-    for name in dead { try SharedRegion.unlink(name: name) }
+    for name in dead { try remove(name) }
     return dead.count
+  }
+
+  /// Another run that starts at the same moment may remove the same names.
+  private static func remove(_ name: String) throws(HostError) {
+    do throws(HostError) {
+      try SharedRegion.unlink(name: name)
+    } catch .system(_, _, Errno(rawValue: ENOENT)) {
+      return
+    }
   }
 
   private static func isOwn(_ name: String) -> Bool {
