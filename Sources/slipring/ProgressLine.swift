@@ -5,6 +5,8 @@ final class ProgressLine: RunMonitor {
   private let isQuiet: Bool
   private var nextLine = ContinuousClock.now
   private var hasBar = false
+  /// Seconds of the run when the final sweep began: what came before says nothing about how long it takes.
+  private var sweepStart: Double?
 
   private static let barWidth = 24
   private static let linePeriod: Duration = .seconds(5)
@@ -13,11 +15,12 @@ final class ProgressLine: RunMonitor {
 
   func progress(_ status: RunStatus) {
     guard !isQuiet else { return }
+    if status.phase == .finalSweep, sweepStart == nil { sweepStart = status.seconds }
     if Console.isTerminal {
-      Console.write("\r\u{1B}[K" + Self.bar(status) + " " + Self.text(status))
+      Console.write("\r\u{1B}[K" + Self.bar(status) + " " + text(status))
       hasBar = true
     } else if ContinuousClock.now >= nextLine {
-      Console.notice(Self.text(status))
+      Console.notice(text(status))
       nextLine = .now + Self.linePeriod
     }
   }
@@ -42,16 +45,17 @@ final class ProgressLine: RunMonitor {
     }
   }
 
-  private static func text(_ status: RunStatus) -> String {
-    let residual = status.residual.map { " · residual \(percent($0))" } ?? ""
+  private func text(_ status: RunStatus) -> String {
+    let residual = status.residual.map { " · residual \(Self.percent($0))" } ?? ""
     switch status.phase {
     case .scanning:
       let left = status.rate > 0 ? Double(status.projections - status.acquired) / status.rate : 0
-      return "projection \(status.acquired)/\(status.projections) · \(oneDecimal(status.rate))/s · lag \(status.lag)"
+      return "projection \(status.acquired)/\(status.projections) · \(Self.oneDecimal(status.rate))/s · lag \(status.lag)"
         + " · update \(status.updates)/\(status.updatesExpected) · ETA \(Int(left.rounded(.up))) s\(residual)"
     case .finalSweep:
-      let left = status.sweptFraction > 0 ? status.seconds * (1 - status.sweptFraction) / status.sweptFraction : 0
-      return "final sweep \(percent(status.sweptFraction)) · ETA \(Int(left.rounded(.up))) s\(residual)"
+      let spent = status.seconds - (sweepStart ?? status.seconds)
+      let left = status.sweptFraction > 0 ? spent * (1 - status.sweptFraction) / status.sweptFraction : 0
+      return "final sweep \(Self.percent(status.sweptFraction)) · ETA \(Int(left.rounded(.up))) s\(residual)"
     case .exporting, .finished, .failed: return status.phase.rawValue
     }
   }

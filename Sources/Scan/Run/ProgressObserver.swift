@@ -80,17 +80,19 @@ struct ProgressObserver {
     return latest.contains { $0?.phase == .final } ? .finalSweep : .scanning
   }
 
-  /// Windowed updates, and iterations of the final sweep that are complete in every block.
+  /// Windowed updates, and iterations of the final sweep: a worker sweeps one block of rows after the other, so these are complete in its
+  /// last block.
   private func updateCount(_ worker: Int) -> Int {
     if let end = ends[worker] { return plan.updateCount(projections: end.projections) }
     guard let update = latest[worker] else { return 0 }
     switch update.phase {
     case .window: return update.index + 1
-    case .final: return plan.updateCount - plan.scan.finalIterations + update.index + 1
+    case .final:
+      let isLastBlock = update.rows.upperBound == plan.placement.workers[worker].rows.upperBound
+      return plan.updateCount - plan.scan.finalIterations + (isLastBlock ? update.index + 1 : 0)
     }
   }
 
-  /// A worker sweeps one block of rows after the other.
   private func sweptFraction(_ worker: Int) -> Double {
     if ends[worker] != nil { return 1 }
     guard let update = latest[worker], update.phase == .final else { return 0 }
