@@ -111,6 +111,22 @@ extension Pipeline {
       #expect(volume.slices == 10 && volume.columns == 37)
     }
 
+    @Test func `A run folder that is not kept takes nothing along that the run did not write`() throws {
+      let folder = try TestFolder()
+      let scan = try scan(in: folder)
+      let kept = folder.file("kept")
+      try FileManager.default.createDirectory(atPath: kept + "/log", withIntermediateDirectories: true)
+      for name in ["/notes.txt", "/log/beam.log"] { try Data("notes".utf8).write(to: URL(filePath: kept + name)) }
+      let outcome = try Command.run(
+        "recon", scan, "--output-folder", kept, "--run-folder", kept, "--rotation-axis", "35.25", "--end-row", "1", "--final-iterations",
+        "1",
+        "--retain", "none", "--quiet")
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      let names = try FileManager.default.contentsOfDirectory(atPath: kept).sorted()
+      #expect(names == ["foam_rec.h5", "log", "notes.txt", "recon_00000.tiff", "scan.yaml"])
+      #expect(try FileManager.default.contentsOfDirectory(atPath: kept + "/log") == ["beam.log"])
+    }
+
     @Test func `The configuration and the command line lie beside the output`() throws {
       let folder = try TestFolder()
       let scan = try scan(in: folder)

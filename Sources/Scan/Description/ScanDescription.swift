@@ -170,6 +170,6 @@ public enum AngleUnit: String, Codable, CaseIterable, Sendable {
 public enum Retention: String, Codable, CaseIterable, Sendable {
   /// Until somebody deletes it.
   case keep
-  /// Not at all, once the output is verified.
+  /// Not at all, once the output is written.
   case none
 }

@@ -15,7 +15,7 @@ enum Log {
   }
 
   private static func open(_ name: String, folder: RunFolder) throws -> Logger {
-    let path = "\(folder.logFolder)/\(name).jsonl"
+    let path = folder.log(name)
     let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else {
       throw ScanFailure(.cannotCreate, "cannot open the log \(path): \(String(cString: strerror(errno)))")

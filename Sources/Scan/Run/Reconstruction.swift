@@ -44,7 +44,7 @@ public struct Reconstruction {
     try write(plan, to: folder)
     let supervisor = try Supervisor(plan: plan, folder: folder, executable: executable, signals: signals, monitor: monitor)
     let ending = try supervisor.run()
-    if scan.retain == .none { try folder.remove() }
+    if scan.retain == .none { try folder.remove(plan) }
     return outcome(plan, ending)
   }
 

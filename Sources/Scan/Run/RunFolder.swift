@@ -30,6 +30,8 @@ public struct RunFolder: Sendable {
   var export: String { path + "/export.json" }
   var logFolder: String { path + "/log" }
   var output: String { path + "/output" }
+  /// The log of a stage, or of the supervisor.
+  func log(_ name: String) -> String { "\(logFolder)/\(name).jsonl" }
 
   /// Creates the folder and what belongs into it. An existing folder that holds another run is refused, so that no run is
   /// ever mixed with another.
@@ -62,13 +64,24 @@ public struct RunFolder: Sendable {
     }
   }
 
-  /// Removes the folder, but never the output folder that it links to.
-  func remove() throws(ScanFailure) {
-    do {
-      try FileManager.default.removeItem(atPath: path)
-    } catch {
-      throw ScanFailure(.inputOutput, "cannot remove the run folder \(path): \(error.reasonText)")
+  /// Removes what the run of `plan` wrote here, and the folders that this leaves empty. What lay here before, and the output, stay.
+  func remove(_ plan: RunPlan) throws(ScanFailure) {
+    let isOutput =
+      URL(fileURLWithPath: plan.scan.outputFolder).standardizedFileURL.path == URL(fileURLWithPath: path).standardizedFileURL.path
+    let logs = (["supervisor"] + StageName.all(plan).map(\.description)).map(log)
+    // The description beside the output is the output's.
+    for file in logs + [self.plan, status, export] + (isOutput ? [] : [description]) {
+      try Self.remove(file, unlink(file), accepting: [ENOENT])
     }
+    try Self.remove(logFolder, rmdir(logFolder), accepting: [ENOTEMPTY, EEXIST])
+    // The link to the output; where the output itself lies there it is a folder.
+    try Self.remove(output, unlink(output), accepting: [EISDIR, ENOENT])
+    try Self.remove(path, rmdir(path), accepting: [ENOTEMPTY, EEXIST])
+  }
+
+  private static func remove(_ path: String, _ result: Int32, accepting accepted: Set<Int32> = []) throws(ScanFailure) {
+    guard result != 0, !accepted.contains(errno) else { return }
+    throw ScanFailure(.inputOutput, "cannot remove \(path): \(String(cString: strerror(errno)))")
   }
 
   /// Writes a value as JSON, complete or not at all.
