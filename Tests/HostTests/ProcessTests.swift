@@ -31,6 +31,12 @@ import Testing
     #expect(try child.waitForExit(timeout: .seconds(10)) == .exited(0))
   }
 
+  @Test func `a signal that a child was started with blocked waits for it`() throws {
+    let child = try ChildProcess(executable: "/bin/sleep", arguments: ["0.2"], blockedSignals: [SIGTERM])
+    try child.signal(SIGTERM)
+    #expect(try child.waitForExit(timeout: .seconds(10)) == .exited(0))
+  }
+
   @Test func `an executable that is missing is an error that names it`() {
     #expect(throws: HostError.system(call: "posix_spawn", subject: "/nowhere/stage", errno: Errno(rawValue: ENOENT))) {
       try ChildProcess(executable: "/nowhere/stage", arguments: [])

@@ -61,6 +61,20 @@ extension Pipeline {
       try expectNothingLeft(of: status)
     }
 
+    @Test func `An interrupt that comes before a stage is ready is not lost on it`() throws {
+      let command = try Command([
+        "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"), "--rotation-axis", "24", "--rate", "10",
+        "--final-iterations", "2", "--quiet",
+      ])
+      let log = folder.file("run/log/supervisor.jsonl")
+      try wait("acquire is started") {
+        FileManager.default.contents(atPath: log).map { String(decoding: $0, as: UTF8.self).contains("acquire") } ?? false
+      }
+      try command.process.signal(SIGINT)
+      let outcome = try command.end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+    }
+
     private func reconstruct(_ name: String, faults: String?) throws -> Command.Outcome {
       try Command(
         [

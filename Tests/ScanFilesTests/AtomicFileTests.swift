@@ -56,6 +56,13 @@ import Testing
     #expect(try content() == "a file")
   }
 
+  @Test func `what a killed process left is removed, and nothing of others`() throws {
+    let names = [".slipring-12-3.tmp", ".slipring-12-notes", ".slipring-123-4.tmp", "out.json"]
+    for name in names { try writeFileAtomically(path: folder.file(name), text: "") }
+    try removeTemporaryFiles(in: folder.path, ofProcess: 12)
+    #expect(try folder.names() == Array(names[1...]))
+  }
+
   @Test func `a name as long as names may be is written`() throws {
     let name = String(repeating: "n", count: 255)
     try writeFileAtomically(path: folder.file(name), text: "x")
