@@ -67,7 +67,8 @@ public final class Supervisor {
     } catch {
       stopAll()
       log.error("\(ScanFailure(error))")
-      try writeStatus(status(at: start, .failed))
+      // The disk may be what failed, and the first error is the one to tell.
+      do { try writeStatus(status(at: start, .failed)) } catch { log.error("\(ScanFailure(error))") }
       throw error
     }
     let seconds = (ContinuousClock.now - start) / .seconds(1)
