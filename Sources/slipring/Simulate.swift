@@ -78,6 +78,9 @@ struct Simulate: ParsableCommand {
       guard rows ?? reader.slices == reader.slices, columns ?? reader.columns == reader.columns else {
         throw ScanFailure(.usage, "\(volume) has \(reader.slices) slices of \(reader.columns)²; leave out --rows and --columns")
       }
+      guard reader.columns <= SliceLayout.columnsMax else {
+        throw ScanFailure(.data, "\(volume) has \(reader.columns) columns, more than the \(SliceLayout.columnsMax) that are projected")
+      }
       return (.volume(path: volume), reader.slices, reader.columns)
     }
     let (rows, columns) = (rows ?? 64, columns ?? 256)

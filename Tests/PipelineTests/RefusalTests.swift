@@ -69,15 +69,48 @@ extension Pipeline {
       expectNoOutput()
     }
 
+    /// Reconstructs where /dev/shm has 300 KB.
+    private func reconWithoutRoom(_ input: String, _ options: String...) throws -> Command.Outcome {
+      let script = "mount -t tmpfs -o size=300k tmpfs /dev/shm && exec \"$0\" \"$@\""
+      return try Command(
+        ["--mount", "sh", "-c", script, Command.executable, "recon", input, "--output-folder", folder.file("out")] + options,
+        executable: "/usr/bin/unshare"
+      ).end()
+    }
+
     @Test(.enabled(if: geteuid() == 0, "mounting a small /dev/shm needs root"))
     func `A small /dev/shm is an error and never a SIGBUS`() throws {
-      let script = "mount -t tmpfs -o size=300k tmpfs /dev/shm && exec \"$0\" \"$@\""
-      let command = try Command(
-        [
-          "--mount", "sh", "-c", script, Command.executable, "recon", scan, "--output-folder", folder.file("out"), "--rotation-axis", "16",
-        ], executable: "/usr/bin/unshare")
-      expectFailure(73, try command.end(), "/dev/shm has")
+      expectFailure(73, try reconWithoutRoom(scan, "--rotation-axis", "16"), "/dev/shm has")
       expectNoOutput()
+    }
+
+    /// A scan of two projections.
+    private func makeScan(rows: Int = 1, columns: Int) throws -> String {
+      let path = folder.file("wide.h5")
+      let writer = try DXchangeWriter(
+        path: path, projectionCount: 2, rows: rows, columns: columns, pixel: .uint16, flatCount: 0, darkCount: 0, thetasDegrees: [0, 90])
+      for index in 0..<2 { try [UInt16](repeating: 1, count: rows * columns).withUnsafeBytes { try writer.writeProjection(index, $0) } }
+      try writer.finish()
+      return path
+    }
+
+    @Test func `A detector that is too wide is refused with the limit`() throws {
+      expectFailure(65, try recon(makeScan(columns: 5001), "--rotation-axis", "2500"), "5001 columns", "5000", "--binning")
+      expectNoOutput()
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "mounting a small /dev/shm needs root"))
+    func `A window of any length takes the memory of the scan's projections`() throws {
+      let outcome = try reconWithoutRoom(
+        makeScan(columns: 5000), "--rotation-axis", "2500", "--window-length", "1000000", "--window-step", "1000000",
+        "--final-iterations", "1")
+      expectFailure(73, outcome, "/dev/shm has", "reconstruction buffers")
+    }
+
+    @Test func `More updates than any ring holds are refused with the figures`() throws {
+      let outcome = try recon(
+        makeScan(rows: 1100, columns: 8), "--rotation-axis", "4", "--window-step", "0", "--final-iterations", "1000000", "--workers", "1")
+      expectFailure(73, outcome, "event rings")
     }
 
     @Test(.enabled(if: geteuid() == 0, "mounting a small disk needs root"))

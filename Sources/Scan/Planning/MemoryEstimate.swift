@@ -21,10 +21,11 @@ public struct MemoryEstimate: Equatable, Sendable {
   /// Adds up the regions and the buffers of `plan`.
   public init(_ plan: RunPlan) {
     let workers = plan.placement.workers.indices
-    let rings = plan.topics.map(plan.ring)
+    // A ring beyond every limit needs more than any machine has.
+    let rings = plan.topics.map { plan.ring($0).regionByteCount ?? 1 << 56 }
     shared = [
-      Item(name: "projections ring", byteCount: rings[0].regionByteCount ?? .max / 8),
-      Item(name: "event rings", byteCount: rings.dropFirst().reduce(0) { $0 + ($1.regionByteCount ?? 0) }),
+      Item(name: "projections ring", byteCount: rings[0]),
+      Item(name: "event rings", byteCount: rings.dropFirst().reduce(0, +)),
       Item(name: "volumes", byteCount: workers.reduce(0) { $0 + VolumeRegion.byteCount(plan.layout(ofWorker: $1)) }),
     ]
     resident = [

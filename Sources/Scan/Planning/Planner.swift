@@ -10,9 +10,6 @@ public struct Planner {
   private let reader: any ScanReader
   private let topology: Topology
 
-  /// The largest slice that an index of 32 bits reaches in every layout.
-  private static let columnsMax = 1 << 15
-
   /// Opens the scan file; `topology` is the machine's unless a test makes one up.
   public init(_ scan: ScanDescription, topology: Topology) throws {
     try scan.validate()
@@ -32,8 +29,8 @@ public struct Planner {
       throw ScanFailure(.data, "--binning \(scan.binning) needs \(factor) rows and columns; the scan has \(rows.count) × \(info.columns)")
     }
     let (binnedRows, columns) = (rows.count / factor, info.columns / factor)
-    guard columns <= Self.columnsMax else {
-      throw ScanFailure(.data, "\(columns) columns exceed the \(Self.columnsMax) that Slipring reconstructs; use --binning")
+    guard columns <= SliceLayout.columnsMax else {
+      throw ScanFailure(.data, "\(columns) columns exceed the \(SliceLayout.columnsMax) that Slipring reconstructs; use --binning")
     }
     let minusLog = scan.minusLog == .yes || (scan.minusLog == .auto && info.hasFlats)
     let axis = try rotationAxis(rows: rows, minusLog: minusLog) / Double(factor)
@@ -42,10 +39,20 @@ public struct Planner {
       projections: info.projectionCount, flatsAndDarks: info.flatCount + info.darkCount, rows: binnedRows, columns: columns,
       detectorRows: rows, firstSlice: rows.lowerBound / factor, payloadCapacity: binnedRows * columns * pixelBytes)
     let placement = Placement.plan(topology: topology, rows: binnedRows, workers: scan.workers, threads: scan.threads)
+    try checkSinogram(shape, placement)
     return RunPlan(
       runID: runID, command: command, scan: scan, shape: shape, rotationAxis: axis, minusLog: minusLog,
       pixelSizeMillimetres: info.pixelSizeMillimetres.map { $0 * Double(factor) },
       placement: placement, slots: slots(shape, placement))
+  }
+
+  /// A worker holds a block's sinogram of all projections at most: for the final sweeps, or for a window that is longer than the scan.
+  private func checkSinogram(_ shape: RunPlan.Shape, _ placement: Placement) throws(ScanFailure) {
+    let limit = placement.workers.map { SliceLayout(columns: shape.columns, rows: $0.rows.count).slotsMax }.min() ?? 0
+    guard shape.projections > limit, scan.finalIterations > 0 || scan.windowLength > limit else { return }
+    throw ScanFailure(
+      .data,
+      "\(shape.projections) projections of \(shape.columns) columns exceed the \(limit) that are iterated over together; use --binning")
   }
 
   /// Sentences for the person: what was assumed.

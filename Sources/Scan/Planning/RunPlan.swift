@@ -112,6 +112,7 @@ public struct RunPlan: Codable, Sendable {
       layout: layout(ofWorker: partition), beam: ParallelBeam(columns: shape.columns, rotationAxis: rotationAxis),
       rows: placement.workers[partition].rows,
       options: SIRTOptions(relaxation: Float(scan.relaxation), nonNegative: scan.nonNegative, diskMask: scan.diskMask), minusLog: minusLog,
-      windowLength: scan.windowStep > 0 ? scan.windowLength : 0, keepsProjections: keepsProjections, projectionsMax: shape.projections)
+      windowLength: scan.windowStep > 0 ? min(scan.windowLength, shape.projections) : 0, keepsProjections: keepsProjections,
+      projectionsMax: shape.projections)
   }
 }

@@ -39,11 +39,13 @@ public struct SliceLayout: Sendable, Equatable {
   /// Bytes of one generation of all rows, a multiple of 4096.
   public var volumeByteCount: Int { blockCount * volumeBlockByteCount }
 
-  /// Bytes of a sinogram block with `slots` projections, a multiple of 4096. A block is at most 32 GiB.
+  /// The most projections of a sinogram block, which is below 32 GiB: 2³¹ units of 16 bytes.
+  public var slotsMax: Int { ((16 << 31) - 4096) / (shape.sinogramPitch * pixelByteCount) }
+
+  /// Bytes of a sinogram block with 1 … `slotsMax` projections, a multiple of 4096.
   public func sinogramBlockByteCount(slots: Int) -> Int {
-    let byteCount = wholePages(slots * shape.sinogramPitch * pixelByteCount)
-    precondition(slots >= 1 && byteCount / 16 <= Int(Int32.max), "\(slots) slots of \(columns) bins and \(lanes) lanes")
-    return byteCount
+    precondition((1...slotsMax).contains(slots), "\(slots) slots of \(columns) bins and \(lanes) lanes")
+    return wholePages(slots * shape.sinogramPitch * pixelByteCount)
   }
 
   /// Detector rows of `blocks`.

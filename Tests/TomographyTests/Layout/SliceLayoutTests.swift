@@ -20,6 +20,15 @@ import Testing
     }
   }
 
+  @Test(arguments: [1, 640, 5000])
+  func `the longest sinogram block is just within 32-bit offsets`(columns: Int) {
+    for lanes in [4, 16, 64] {
+      let layout = SliceLayout(columns: columns, rows: 100, lanes: lanes)
+      let units = layout.sinogramBlockByteCount(slots: layout.slotsMax) / 16
+      #expect(units <= Int(Int32.max) && units + layout.shape.sinogramPitch * lanes / 4 + 512 > Int(Int32.max))
+    }
+  }
+
   @Test(arguments: [4, 16, 32, 64])
   func `slices come back as they were set`(lanes: Int) {
     let scan = Scan(columns: 13, rows: 21, lanes: lanes, thetas: [0])
