@@ -58,7 +58,7 @@ extension Pipeline {
 
     @Test func `A run that does not fit into memory is refused with the figures`() throws {
       let path = folder.file("huge.h5")
-      // Two sparse gigabyte frames of 16,384 × 16,384: the file is small, the volume is 16 TiB.
+      // One projection of 4,000 × 4,000: the file has 32 MB, the volume in three generations some 720 GiB.
       let writer = try DXchangeWriter(
         path: path, projectionCount: 1, rows: 4000, columns: 4000, pixel: .uint16, flatCount: 0, darkCount: 0, thetasDegrees: [0])
       let frame = [UInt16](repeating: 1, count: 4000 * 4000)
