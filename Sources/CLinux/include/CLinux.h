@@ -65,7 +65,10 @@ int clinux_numa_cores(int node, uint8_t *isMember);
 /// Asks that pages of the mapping that are not yet there be taken from `node`, or from elsewhere where it is full.
 int clinux_numa_prefer(void *address, size_t count, int node);
 
-/// An io_uring queue.
+/// O_DIRECT, which differs between processors.
+int clinux_direct_flag(void);
+
+/// An io_uring queue. Not for use from several threads at once.
 typedef struct clinux_uring clinux_uring;
 
 /// Sets up a queue of `entries` entries and stores it in `*queue`.
@@ -76,3 +79,38 @@ void clinux_uring_close(clinux_uring *queue);
 
 /// Has the kernel send this process SIGKILL after `nanoseconds`, wherever it is then. 0 or a negative errno.
 int clinux_kill_self_after(uint64_t nanoseconds);
+
+/// How an entry is tied to the one after it in the same submission.
+enum {
+  /// Not at all.
+  clinux_uring_unlinked = 0,
+  /// The next one starts after this one succeeded whole, and is cancelled otherwise.
+  clinux_uring_link = 1,
+  /// The next one starts after this one ended, however it ended.
+  clinux_uring_hardlink = 2,
+};
+
+/// Registers `count` pieces of memory, which stay pinned until the queue is closed. Once for a queue.
+int clinux_uring_register(clinux_uring *queue, void *const *addresses, const size_t *sizes, unsigned count);
+
+/// How many entries may be prepared before the next submission.
+unsigned clinux_uring_space(clinux_uring *queue);
+
+/// Prepares a write of `count` bytes; `buffer` is the number of the registered memory that holds them all, or −1. There must be space.
+void clinux_uring_write(
+    clinux_uring *queue, int descriptor, const void *bytes, uint32_t count, uint64_t offset, int buffer, int link, uint64_t tag);
+
+/// Prepares an fdatasync. There must be space.
+void clinux_uring_datasync(clinux_uring *queue, int descriptor, uint64_t tag);
+
+/// Submits what was prepared, in one call; the number of entries that the kernel took.
+int clinux_uring_submit(clinux_uring *queue);
+
+/// What an entry ended with: a count or −errno.
+typedef struct {
+  uint64_t tag;
+  int32_t result;
+} clinux_uring_completion;
+
+/// Takes up to `capacity` completions; waits up to `nanoseconds` for the first. The number taken, 0 when none came.
+int clinux_uring_reap(clinux_uring *queue, clinux_uring_completion *completions, unsigned capacity, int64_t nanoseconds);
