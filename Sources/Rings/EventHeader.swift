@@ -101,7 +101,7 @@ public struct EventHeader: Hashable, Sendable {
 // The chain and the header as 16 words.
 extension EventHeader {
   /// Sixteen little-endian words, the first of them the stamp's place.
-  typealias Words = InlineArray<16, UInt64>
+  package typealias Words = InlineArray<16, UInt64>
 
   /// Writes the header with its checksum into the first 128 bytes of `bytes`, the stamp's eight as zeros.
   public func encode(into bytes: UnsafeMutableRawBufferPointer) {
@@ -184,7 +184,7 @@ extension EventHeader {
 
 /// CRC32C of bytes 8 … 123 of sixteen words: where the header of an event and that of a region keep what their checksum covers.
 /// (Passed in place, because a copy costs as much as the checksum.)
-func checksum(_ words: inout EventHeader.Words) -> UInt32 {
+package func checksum(_ words: inout EventHeader.Words) -> UInt32 {
   withUnsafeBytes(of: &words) { clinux_crc32c(0, $0.baseAddress.map { $0 + 8 }, 116) }
 }
 

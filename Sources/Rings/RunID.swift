@@ -5,7 +5,7 @@ public struct RunID: Hashable, Sendable, Codable, CustomStringConvertible {
   /// Bytes 8 to 15, little-endian.
   public let high: UInt64
 
-  init(low: UInt64, high: UInt64) {
+  package init(low: UInt64, high: UInt64) {
     self.low = low
     self.high = high
   }

@@ -6,11 +6,11 @@
 ///     └─────────────────────────────────────────────┴────────────────────┴─────┘
 ///
 /// A slot's stamp and the lease and the cursor of a reader have this form.
-struct Stamp: Equatable {
+package struct Stamp: Equatable {
   /// Sequences are below this.
-  static let sequenceLimit: UInt64 = 1 << 44
+  package static let sequenceLimit: UInt64 = 1 << 44
   /// Epochs are below this.
-  static let epochLimit: UInt64 = 1 << 18
+  package static let epochLimit: UInt64 = 1 << 18
 
   let rawValue: UInt64
 
