@@ -45,6 +45,7 @@ let package = Package(
     kernels(4),
     .target(name: "Tomography", dependencies: ["CLinux", "KernelTypes", "KernelsV2", "KernelsV3", "KernelsV4"], swiftSettings: fast),
     .target(name: "Rings", dependencies: ["CLinux", "Host"], swiftSettings: fast),
+    .target(name: "Journal", dependencies: ["CLinux", "Host", "Rings"], swiftSettings: fast),
     .target(name: "ScanFiles", dependencies: ["CHDF5", "CTIFF", "CPNG", "CCrypto"], swiftSettings: strict),
     .target(name: "Topics", dependencies: ["CLinux", "Host", "Rings", "Tomography"], swiftSettings: strict),
     .target(name: "Stages", dependencies: ["Host", "Tomography", "Rings", "ScanFiles", "Topics"], swiftSettings: strict),
@@ -63,9 +64,12 @@ let package = Package(
       swiftSettings: strict),
 
     .executableTarget(name: "RingExerciser", dependencies: ["Host", "Rings"], path: "Tests/RingExerciser", swiftSettings: fast),
+    .executableTarget(
+      name: "JournalExerciser", dependencies: ["Host", "Rings", "Journal"], path: "Tests/JournalExerciser", swiftSettings: fast),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "HostTests", dependencies: ["Host", "CLinux"], swiftSettings: strict),
     .testTarget(name: "RingsTests", dependencies: ["Rings", "Host", "RingExerciser", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "JournalTests", dependencies: ["CLinux", "Host", "Rings", "Journal", "JournalExerciser"], swiftSettings: fast),
     .testTarget(name: "TomographyTests", dependencies: ["Tomography"], swiftSettings: strict),
     .testTarget(name: "ScanFilesTests", dependencies: ["ScanFiles", "CHDF5", "CTIFF", "CPNG", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "TopicsTests", dependencies: ["Host", "Rings", "Tomography", "Topics", "TestSupport"], swiftSettings: strict),

@@ -1,0 +1,171 @@
+internal import CLinux
+internal import Glibc
+public import Host
+
+/// What the devices on real files share: everything but the batches.
+public class FileDevice {
+  /// The folder's path.
+  public let folder: String
+  private let folderDescriptor: Int32
+  private var openFiles: Set<JournalFile> = []
+
+  /// Opens the folder, after making it and making its name durable where it is not there. Its parent must exist.
+  init(opening folder: String) throws(HostError) {
+    self.folder = folder
+    if mkdir(folder, 0o700) == 0 {
+      try Self.syncParent(of: folder)
+    } else if errno != EEXIST {
+      throw .system(call: "mkdir", subject: folder, errno: .current)
+    }
+    folderDescriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+    guard folderDescriptor >= 0 else { throw .system(call: "open", subject: folder, errno: .current) }
+  }
+
+  deinit {
+    for file in openFiles { Glibc.close(file.id) }
+    Glibc.close(folderDescriptor)
+  }
+
+  /// The names in the folder, sorted.
+  public func names() throws(HostError) -> [String] {
+    guard let stream = opendir(folder) else { throw failure("opendir", folder) }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while true {
+      errno = 0
+      guard let entry = readdir(stream) else { break }
+      // Sound: d_name is a field of the entry, ended by a zero byte.
+      let name = withUnsafePointer(to: &entry.pointee.d_name) { String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self)) }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    guard errno == 0 else { throw failure("readdir", folder) }
+    return names.sorted()
+  }
+
+  /// Takes the folder's lock, on the folder's own descriptor.
+  public func lockFolder(wait: Duration) throws(HostError) -> Bool { try lock(folderDescriptor, folder, wait: wait) }
+
+  /// Makes a file: O_EXCL, 0600, posix_fallocate, flock.
+  public func create(_ name: String, byteCount: Int) throws(HostError) -> JournalFile {
+    let descriptor = openat(folderDescriptor, name, O_RDWR | O_CREAT | O_EXCL | Self.directFlags, 0o600)
+    guard descriptor >= 0 else { throw failure("openat", path(name)) }
+    do throws(HostError) {
+      guard fchmod(descriptor, 0o600) == 0 else { throw failure("fchmod", path(name)) }
+      guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw failure("flock", path(name)) }
+      var error = EINTR
+      for _ in 0..<Self.retryLimit where error == EINTR { error = posix_fallocate(descriptor, 0, byteCount) }
+      guard error == 0 else { throw .system(call: "posix_fallocate", subject: path(name), errno: Errno(rawValue: error)) }
+    } catch {
+      Glibc.close(descriptor)
+      unlinkat(folderDescriptor, name, 0)
+      throw error
+    }
+    return remember(descriptor)
+  }
+
+  /// Opens a regular file with O_DIRECT; never through a symbolic link.
+  public func open(_ name: String, forWriting: Bool) throws(HostError) -> JournalFile {
+    let descriptor = openat(folderDescriptor, name, (forWriting ? O_RDWR : O_RDONLY) | O_NONBLOCK | Self.directFlags)
+    guard descriptor >= 0 else { throw failure("openat", path(name)) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      Glibc.close(descriptor)
+      throw .system(call: "fstat", subject: path(name), errno: Errno(rawValue: EINVAL))
+    }
+    return remember(descriptor)
+  }
+
+  /// Takes the lock of the file's own descriptor.
+  public func lock(_ file: JournalFile, wait: Duration) throws(HostError) -> Bool { try lock(file.id, folder, wait: wait) }
+
+  /// Closes the file.
+  public func close(_ file: JournalFile) {
+    precondition(openFiles.remove(file) != nil, "file \(file.id) is not open")
+    Glibc.close(file.id)
+  }
+
+  /// The file's size.
+  public func byteCount(of file: JournalFile) throws(HostError) -> Int {
+    var status = stat()
+    guard fstat(file.id, &status) == 0 else { throw failure("fstat", folder) }
+    return Int(status.st_size)
+  }
+
+  /// Reads with O_DIRECT.
+  public func read(_ file: JournalFile, into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(HostError) -> Int {
+    var done = 0
+    // Each turn reads something, ends, or is an interruption.
+    for _ in 0..<Self.retryLimit where done < bytes.count {
+      let count = pread(file.id, bytes.baseAddress.map { $0 + done }, bytes.count - done, off_t(offset + done))
+      if count < 0, errno != EINTR { throw failure("pread", folder) }
+      if count > 0 { done += count }
+      // Near the end of a file whose size is no multiple of a block a read is short; the next one would not be aligned.
+      if count == 0 || count > 0 && count % 4096 != 0 { break }
+    }
+    return done
+  }
+
+  /// Writes with O_DIRECT.
+  public func write(_ file: JournalFile, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(HostError) {
+    var done = 0
+    for _ in 0..<Self.retryLimit where done < bytes.count {
+      let count = pwrite(file.id, bytes.baseAddress.map { $0 + done }, bytes.count - done, off_t(offset + done))
+      if count < 0, errno != EINTR { throw failure("pwrite", folder) }
+      if count > 0 { done += count }
+    }
+    guard done == bytes.count else { throw .system(call: "pwrite", subject: folder, errno: Errno(rawValue: EIO)) }
+  }
+
+  /// fsync(2).
+  public func sync(_ file: JournalFile) throws(HostError) {
+    guard fsync(file.id) == 0 else { throw failure("fsync", folder) }
+  }
+
+  /// renameat(2).
+  public func rename(_ name: String, to newName: String) throws(HostError) {
+    guard renameat(folderDescriptor, name, folderDescriptor, newName) == 0 else { throw failure("renameat", path(name)) }
+  }
+
+  /// unlinkat(2).
+  public func unlink(_ name: String) throws(HostError) {
+    guard unlinkat(folderDescriptor, name, 0) == 0 else { throw failure("unlinkat", path(name)) }
+  }
+
+  /// fsync(2) of the folder.
+  public func syncFolder() throws(HostError) {
+    guard fsync(folderDescriptor) == 0 else { throw failure("fsync", folder) }
+  }
+}
+
+extension FileDevice {
+  private static var directFlags: Int32 { clinux_direct_flag() | O_CLOEXEC | O_NOFOLLOW }
+  /// A read or a write moves on by at least a block, or is interrupted, at most this often.
+  private static var retryLimit: Int { 1 << 16 }
+
+  private func path(_ name: String) -> String { "\(folder)/\(name)" }
+
+  private func remember(_ descriptor: Int32) -> JournalFile {
+    let file = JournalFile(id: descriptor)
+    openFiles.insert(file)
+    return file
+  }
+
+  private func lock(_ descriptor: Int32, _ subject: String, wait: Duration) throws(HostError) -> Bool {
+    let deadline = Deadline(after: wait)
+    while true {
+      if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+      guard errno == EWOULDBLOCK || errno == EINTR else { throw failure("flock", subject) }
+      if deadline.hasPassed { return false }
+      usleep(500)
+    }
+  }
+
+  private static func syncParent(of folder: String) throws(HostError) {
+    let descriptor = Glibc.open(folder + "/..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .system(call: "open", subject: folder + "/..", errno: .current) }
+    defer { Glibc.close(descriptor) }
+    guard fsync(descriptor) == 0 else { throw .system(call: "fsync", subject: folder + "/..", errno: .current) }
+  }
+
+  private func failure(_ call: String, _ subject: String) -> HostError { .system(call: call, subject: subject, errno: .current) }
+}

@@ -1,0 +1,72 @@
+public import Host
+
+/// Why a journal cannot go on: one line that says what, where, and what can be done.
+public enum JournalError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The machine refused something.
+  case host(HostError)
+  /// Another process has the journal, or its writes are still under way.
+  case locked(folder: String, waited: Duration)
+  /// Acknowledged records, or what identifies them, are damaged; nothing was changed.
+  case corrupted(folder: String, damages: [JournalDamage])
+  /// What was handed over is not what the journal needs: another topic's record, a wrong size, a sequence out of turn.
+  case refused(folder: String, reason: String)
+  /// A writer with this or a later epoch has been here.
+  case fenced(folder: String, epoch: UInt64, found: UInt64)
+  /// The disk is full. Nothing is lost; the call may be repeated when there is room.
+  case full(folder: String)
+  /// Nothing was completed for so long. Nothing is lost; the call may be repeated.
+  case stalled(folder: String, waited: Duration)
+  /// The device failed twice: records that were not acknowledged are not on disk, and nothing more is accepted.
+  case failed(folder: String, reason: String)
+  /// The record is not in the journal: not yet, or removed by retention.
+  case absent(folder: String, sequence: UInt64)
+  /// The record was lost, and salvage gave it up.
+  case lost(folder: String, range: Range<UInt64>)
+  /// The record is damaged.
+  case damaged(folder: String, sequence: UInt64, finding: RecordFinding)
+
+  /// The exit code of sysexits.h that fits.
+  public var exitCode: Int32 {
+    switch self {
+    case .host, .failed, .full: 74  // EX_IOERR
+    case .corrupted, .lost, .damaged: 65  // EX_DATAERR
+    case .locked, .stalled: 75  // EX_TEMPFAIL
+    case .refused, .fenced, .absent: 70  // EX_SOFTWARE
+    }
+  }
+
+  /// What happened, to which journal, and what can be done.
+  public var description: String {
+    switch self {
+    case .host(let error): error.description
+    case .locked(let folder, let waited): "journal \(folder) is still in use after \(waited); look which process writes it"
+    case .corrupted(let folder, let damages):
+      "journal \(folder) is damaged: \(damages.map(\.description).joined(separator: "; ")); nothing was changed. "
+        + "'slipring journal salvage' goes on without those records"
+    case .refused(let folder, let reason): "journal \(folder): \(reason)"
+    case .fenced(let folder, let epoch, let found): "journal \(folder): epoch \(epoch) has ended, epoch \(found) took over"
+    case .full(let folder): "journal \(folder): the disk is full; nothing is lost, free some space and it goes on"
+    case .stalled(let folder, let waited): "journal \(folder): the disk completed nothing for \(waited); look at the device"
+    case .failed(let folder, let reason): "journal \(folder) stopped: \(reason); look at the device, then resume the run"
+    case .absent(let folder, let sequence): "journal \(folder) does not hold record \(sequence)"
+    case .lost(let folder, let range): "journal \(folder): records \(range.lowerBound)..<\(range.upperBound) were lost and given up"
+    case .damaged(let folder, let sequence, let finding): "journal \(folder), record \(sequence): \(finding)"
+    }
+  }
+}
+
+/// A range of records that are not what was acknowledged.
+public struct JournalDamage: Sendable, Equatable, Codable, CustomStringConvertible {
+  /// The sequences of the records.
+  public var lowerBound: UInt64
+  /// One past the last of them. Equal to `lowerBound` where bytes are wrong beyond everything that was acknowledged.
+  public var upperBound: UInt64
+  /// What the first of them is.
+  public var finding: RecordFinding
+
+  /// For messages.
+  public var description: String {
+    lowerBound == upperBound
+      ? "at record \(lowerBound), beyond what was acknowledged: \(finding)" : "records \(lowerBound)..<\(upperBound): \(finding)"
+  }
+}

@@ -1,0 +1,120 @@
+internal import Host
+public import Rings
+
+/// Reads records of a journal by their sequence, also while a writer adds to it. Use from one thread at a time.
+///
+/// A journal does not say what of it was acknowledged: read what a ring has published, a checkpoint names, or recovery has found.
+public final class JournalReader {
+  /// A record in the caller's memory: checked.
+  public struct Record {
+    /// What the event is.
+    public let header: EventHeader
+    /// The metadata.
+    public let metadata: UnsafeRawBufferPointer
+    /// The payload.
+    public let payload: UnsafeRawBufferPointer
+  }
+
+  /// Whose records these are.
+  public let identity: RingIdentity
+  /// Bytes from record to record.
+  public let stride: Int
+  private let device: any JournalDevice
+  private let source: RecordSource
+  private var catalog: SegmentCatalog?
+  /// Sequences below it are where the catalog says, for good: something that was read says that they were durable by then.
+  private var settledThrough: UInt64 = 0
+  /// The chain of the record after the last one that was read.
+  private var expected: (sequence: UInt64, chain: UInt64)?
+
+  /// A reader of the journal in the device's folder, which need not hold a segment yet.
+  public init(device: any JournalDevice, identity: RingIdentity, stride: Int) {
+    self.device = device
+    self.identity = identity
+    self.stride = stride
+    source = RecordSource(device: device, identity: identity, stride: stride, rules: JournalRules())
+  }
+
+  deinit { catalog?.close(device) }
+
+  /// Looks at the folder anew, and returns the ranges of sequences that it has records for, in their order: between them are losses. The end
+  /// of the last range is where records stop being whole, found by their headers; it may be beyond what is durable.
+  public func sequences() throws(JournalError) -> [Range<UInt64>] {
+    let catalog = try refresh()
+    var scan = JournalScan(source, catalog, depth: .tail, floor: 0)
+    try scan.run()
+    var ranges: [Range<UInt64>] = []
+    var start = scan.first
+    let gaps = catalog.losses.filter { $0.first < $0.end }.map { $0.first..<$0.end } + scan.damages.map { $0.lowerBound..<$0.upperBound }
+    for gap in gaps.sorted(by: { $0.lowerBound < $1.lowerBound }) where gap.lowerBound >= start {
+      if gap.lowerBound > start { ranges.append(start..<gap.lowerBound) }
+      start = gap.upperBound
+    }
+    if start < scan.position { ranges.append(start..<scan.position) }
+    return ranges
+  }
+
+  /// Reads record `sequence` into `buffer` (at least `stride` bytes, at a multiple of 4096) and checks header, payload and, after its
+  /// predecessor, the chain. What is returned points into `buffer`.
+  ///
+  /// Throws `.absent` for a record that is not there, `.lost` for one that salvage gave up, `.damaged` for one that is not as written.
+  public func read(sequence: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(JournalError) -> Record {
+    precondition(buffer.count >= stride, "a buffer of \(buffer.count) B for records of \(stride) B")
+    let segment = try segment(of: sequence)
+    let slot = UnsafeMutableRawBufferPointer(rebasing: buffer[..<stride])
+    var finding = RecordFinding.unreadable
+    for _ in 0..<2 {
+      let count: Int
+      do throws(HostError) {
+        count = try device.read(segment.file, into: slot, at: segment.offset(of: sequence))
+      } catch {
+        continue
+      }
+      UnsafeMutableRawBufferPointer(rebasing: slot[count...]).initializeMemory(as: UInt8.self, repeating: 0)
+      let chain = expected.flatMap { $0.sequence == sequence ? $0.chain : nil } ?? (segment.first == sequence ? segment.page.chain : nil)
+      switch source.verdict(
+        UnsafeRawBufferPointer(slot), sequence, after: RecordSource.Predecessor(chain: chain, epoch: segment.page.epoch))
+      {
+      case .bad(let bad): finding = bad
+      case .intact(let header):
+        settledThrough = max(settledThrough, header.durableThrough)
+        expected = (sequence + 1, header.chainAfter)
+        return record(header, UnsafeRawBufferPointer(slot))
+      }
+    }
+    if finding == .zeros { throw .absent(folder: device.folder, sequence: sequence) }
+    throw .damaged(folder: device.folder, sequence: sequence, finding: finding)
+  }
+
+  private func record(_ header: EventHeader, _ slot: UnsafeRawBufferPointer) -> Record {
+    let metadata = slot[EventHeader.byteCount..<EventHeader.byteCount + header.metadataByteCount]
+    let payload = slot[EventHeader.pageByteCount..<EventHeader.pageByteCount + header.payloadByteCount]
+    return Record(
+      header: header, metadata: UnsafeRawBufferPointer(rebasing: metadata), payload: UnsafeRawBufferPointer(rebasing: payload))
+  }
+
+  /// The segment that holds a record. A segment that was begun since may hold it instead, so the folder is looked at anew unless the record
+  /// is known to be settled.
+  private func segment(of sequence: UInt64) throws(JournalError) -> Segment {
+    let isSettled = sequence < settledThrough && catalog?.extents.contains { $0.range.contains(sequence) } ?? false
+    let catalog: SegmentCatalog
+    if isSettled, let current = self.catalog { catalog = current } else { catalog = try refresh() }
+    if let loss = catalog.losses.first(where: { ($0.first..<$0.end).contains(sequence) }) {
+      throw .lost(folder: device.folder, range: loss.first..<loss.end)
+    }
+    guard let extent = catalog.extents.first(where: { $0.range.contains(sequence) }) else {
+      throw .absent(folder: device.folder, sequence: sequence)
+    }
+    return catalog.segments[extent.index]
+  }
+
+  private func refresh() throws(JournalError) -> SegmentCatalog {
+    catalog?.close(device)
+    catalog = nil
+    source.forget()
+    let new = try SegmentCatalog(source, lockWait: nil)
+    catalog = new
+    settledThrough = max(settledThrough, new.segments.map(\.page.durableThrough).max() ?? 0)
+    return new
+  }
+}

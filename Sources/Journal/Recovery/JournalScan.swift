@@ -1,0 +1,187 @@
+internal import Rings
+
+/// Walks through a journal's records in their order and decides, by `RecoveryRule.table`, what each is that is not as expected.
+struct JournalScan {
+  let source: RecordSource
+  let catalog: SegmentCatalog
+  let depth: RecoveryDepth
+  private let extents: [SegmentCatalog.Extent]
+  /// All sequences below it were durable: the most that any valid record, page or the caller says.
+  private(set) var durableThrough: UInt64
+  /// What lies in each slot, in the scope of this scan.
+  private var glances: [Int: [LaterFinding]] = [:]
+  private(set) var damages: [JournalDamage] = []
+  private(set) var losses: [Range<UInt64>] = []
+  private(set) var recordCount = 0
+  private(set) var epochHighest: UInt64 = 0
+
+  /// Where the next record's place is, and what it follows.
+  private(set) var position: UInt64 = 0
+  private(set) var predecessor = RecordSource.Predecessor(chain: 0, epoch: 0)
+  private(set) var endRule: RecoveryRule?
+
+  init(_ source: RecordSource, _ catalog: SegmentCatalog, depth: RecoveryDepth, floor: UInt64) {
+    self.source = source
+    self.catalog = catalog
+    self.depth = depth
+    extents = catalog.extents
+    durableThrough = max(floor, catalog.retired?.first ?? 0, catalog.segments.map(\.page.durableThrough).max() ?? 0)
+    epochHighest = catalog.segments.map(\.page.epoch).max() ?? 0
+  }
+
+  /// Whether nothing was ever written here.
+  var isBrandNew: Bool { catalog.segments.isEmpty && catalog.decisions.isEmpty && catalog.retired == nil && durableThrough == 0 }
+
+  /// The lowest sequence that is kept.
+  var first: UInt64 { extents.first.map(\.range.lowerBound) ?? catalog.retired?.first ?? 0 }
+
+  /// The end of what may be appended to: the last segment, if the journal ends cleanly in it and its file is whole.
+  var openSegment: Segment? {
+    guard endRule?.decision == .cleanEnd, let last = catalog.segments.last, position >= last.first, position < last.capacityEnd,
+      UInt64(last.fileByteCount) == last.page.end, !catalog.decisions.contains(where: { $0.decision == .setAside })
+    else { return nil }
+    return last
+  }
+
+  /// Scans to the end, past damage.
+  mutating func run() throws(JournalError) {
+    let start = scopeStart()
+    try glanceThrough(from: start)
+    begin(at: start)
+    // Each turn moves on by a record, a loss or an extent, or ends.
+    while endRule == nil {
+      if let loss = lossHere {
+        pass(loss)
+      } else if let extent = extents.first(where: { $0.range.contains(position) }) {
+        try step(in: extent)
+      } else if let next = extents.first(where: { $0.range.lowerBound > position }) {
+        decide(.missing, later: .record, extent: nil, resume: next.range.lowerBound)
+      } else {
+        decide(.missing, later: .nothing, extent: nil, resume: nil)
+      }
+    }
+  }
+
+  /// The extent to begin with: all of them, or the newest that begins with what is durable.
+  private func scopeStart() -> Int {
+    guard depth == .tail else { return 0 }
+    return extents.lastIndex { $0.range.lowerBound <= durableThrough } ?? 0
+  }
+
+  /// Looks at the header in every slot of the scope: what says how much was durable may lie beyond what is damaged.
+  private mutating func glanceThrough(from start: Int) throws(JournalError) {
+    for extent in extents.dropFirst(start) {
+      let segment = catalog.segments[extent.index]
+      var found: [LaterFinding] = []
+      found.reserveCapacity(extent.range.count)
+      for sequence in extent.range {
+        let (later, header) = try source.glance(segment, sequence)
+        found.append(later)
+        if let header {
+          durableThrough = max(durableThrough, header.durableThrough)
+          epochHighest = max(epochHighest, header.epoch)
+        }
+      }
+      glances[extent.index] = found
+    }
+  }
+
+  /// Goes to the first record of the scope; before it only the segments' own words are compared.
+  private mutating func begin(at start: Int) {
+    position = catalog.retired?.first ?? 0
+    if let lowest = extents.first, lowest.range.lowerBound < position { position = lowest.range.lowerBound }
+    for extent in extents.prefix(start) {
+      passLosses()
+      if extent.range.lowerBound > position { addDamage(position..<extent.range.lowerBound, .missing) }
+      position = extent.range.upperBound
+    }
+    if start < extents.count {
+      passLosses()
+      if start > 0, extents[start].range.lowerBound > position { addDamage(position..<extents[start].range.lowerBound, .missing) }
+      if start > 0 { position = extents[start].range.lowerBound }
+    }
+    let page = extents.first { $0.range.contains(position) }.map { catalog.segments[$0.index].page }
+    predecessor = RecordSource.Predecessor(chain: page?.first == position ? page?.chain : nil, epoch: page?.epoch ?? 0)
+    if position == 0 { predecessor.chain = 0 }
+  }
+
+  private mutating func step(in extent: SegmentCatalog.Extent) throws(JournalError) {
+    let segment = catalog.segments[extent.index]
+    if position == segment.first {
+      if source.rules.checksEpoch, segment.page.epoch < predecessor.epoch { return reject(.epochBack, extent) }
+      if source.rules.checksChain, let chain = predecessor.chain, chain != segment.page.chain { return reject(.chainBroken, extent) }
+      predecessor = RecordSource.Predecessor(chain: segment.page.chain, epoch: segment.page.epoch)
+    }
+    let withPayload = depth == .everything || position >= durableThrough
+    switch try source.verdict(segment, position, after: predecessor, withPayload: withPayload) {
+    case .intact(let header):
+      predecessor = RecordSource.Predecessor(chain: header.chainAfter, epoch: header.epoch)
+      position += 1
+      recordCount += 1
+    case .bad(let finding): reject(finding, extent)
+    }
+  }
+
+  private mutating func reject(_ finding: RecordFinding, _ extent: SegmentCatalog.Extent) {
+    let later = later(extent)
+    decide(finding, later: later.kind, extent: extent, resume: later.record)
+  }
+
+  /// What lies after `position`, and the first sequence there with a whole header in its place.
+  private func later(_ start: SegmentCatalog.Extent) -> (kind: LaterFinding, record: UInt64?) {
+    var kind = LaterFinding.nothing
+    for extent in extents where extent.index >= start.index {
+      for (sequence, glance) in zip(extent.range, glances[extent.index] ?? []) where sequence > position {
+        if glance == .record { return (.record, sequence) }
+        if glance == .garbage { kind = .garbage }
+      }
+    }
+    return (kind, nil)
+  }
+
+  /// Applies the table: ends here, or notes the damage and goes on behind it.
+  private mutating func decide(_ finding: RecordFinding, later: LaterFinding, extent: SegmentCatalog.Extent?, resume: UInt64?) {
+    let isAcknowledged = position < durableThrough && source.rules.protectsAcknowledged
+    let rule = RecoveryRule.rule(record: finding, isAcknowledged: isAcknowledged, later: later)
+    guard rule.decision == .corruption else {
+      endRule = rule
+      return
+    }
+    if let resume, resume <= durableThrough || extent == nil {
+      addDamage(position..<resume, finding)
+      position = resume
+      predecessor.chain = nil
+    } else {
+      // Nothing behind it was acknowledged but what is missing: the damage reaches to there, and the journal ends.
+      addDamage(position..<max(position, durableThrough), finding)
+      position = max(position, durableThrough)
+      endRule = rule
+    }
+  }
+
+  private mutating func addDamage(_ range: Range<UInt64>, _ finding: RecordFinding) {
+    damages.append(JournalDamage(lowerBound: range.lowerBound, upperBound: range.upperBound, finding: finding))
+  }
+
+  /// What salvage gave up at this place, unless a segment was begun here since.
+  private var lossHere: ControlPage? {
+    guard let loss = catalog.losses.last(where: { $0.first == position }) else { return nil }
+    let extent = extents.first { $0.range.contains(position) }
+    return extent.map { catalog.segments[$0.index].number > loss.number } ?? false ? nil : loss
+  }
+
+  /// Goes past records that were given up; a cut without records ends what the segments of that time hold.
+  private mutating func pass(_ loss: ControlPage) {
+    if loss.first == loss.end {
+      endRule = RecoveryRule.rule(record: .torn, isAcknowledged: false, later: .garbage)
+    } else {
+      losses.append(loss.first..<loss.end)
+      position = loss.end
+      predecessor.chain = loss.chain
+    }
+  }
+
+  private mutating func passLosses() {
+    while let loss = lossHere, loss.first < loss.end { pass(loss) }
+  }
+}

@@ -1,0 +1,192 @@
+internal import CLinux
+internal import Host
+internal import Rings
+
+/// Reads pages and records of one journal, and says what they are. What was read is checked before it is used, and read once more before
+/// it is called bad.
+final class RecordSource {
+  let device: any JournalDevice
+  let identity: RingIdentity
+  let stride: Int
+  let rules: JournalRules
+  private let memory: AlignedMemory
+  /// What `memory` holds.
+  private var cached: (file: JournalFile, range: Range<Int>)?
+
+  init(device: any JournalDevice, identity: RingIdentity, stride: Int, rules: JournalRules) {
+    precondition(stride >= EventHeader.pageByteCount && stride % EventHeader.pageByteCount == 0, "a stride of \(stride)")
+    self.device = device
+    self.identity = identity
+    self.stride = stride
+    self.rules = rules
+    memory = AlignedMemory(byteCount: stride <= Self.readAheadStride ? 1 << 20 : 4 << 20)
+  }
+
+  /// Records up to this stride are read many at a time, even for their headers alone.
+  private static let readAheadStride = 64 << 10
+
+  /// What a record has to follow.
+  struct Predecessor {
+    /// Nil where damage cut the chain.
+    var chain: UInt64?
+    var epoch: UInt64
+  }
+
+  enum Verdict {
+    case intact(EventHeader)
+    case bad(RecordFinding)
+  }
+
+  /// Forgets what was read, where files may have changed.
+  func forget() { cached = nil }
+
+  /// The control page at the beginning of a file; nil if it is damaged.
+  func controlPage(_ file: JournalFile) throws(JournalError) -> ControlPage? {
+    for _ in 0..<2 {
+      if let bytes = try bytes(file, 0, ControlPage.byteCount), let page = ControlPage(bytes) { return page }
+      forget()
+    }
+    return nil
+  }
+
+  /// The header at an offset; nil if it is damaged.
+  func header(in file: JournalFile, at offset: Int) throws(JournalError) -> EventHeader? {
+    for _ in 0..<2 {
+      if let bytes = try bytes(file, offset, EventHeader.pageByteCount), case .success(let header) = parsed(bytes) { return header }
+      forget()
+    }
+    return nil
+  }
+
+  /// What the header page at `sequence`'s place is, regardless of what it follows.
+  func glance(_ segment: Segment, _ sequence: UInt64) throws(JournalError) -> (later: LaterFinding, header: EventHeader?) {
+    for attempt in 0..<2 {
+      guard let bytes = try bytes(segment.file, segment.offset(of: sequence), EventHeader.pageByteCount) else {
+        if attempt == 0 { continue }
+        return (.garbage, nil)
+      }
+      if case .success(let header) = parsed(bytes), isOwn(header), header.sequence == sequence { return (.record, header) }
+      if isZero(bytes) { return (.nothing, nil) }
+      forget()
+    }
+    return (.garbage, nil)
+  }
+
+  /// What the record at `sequence`'s place is, as the follower of `predecessor`.
+  func verdict(
+    _ segment: Segment, _ sequence: UInt64, after predecessor: Predecessor, withPayload: Bool
+  ) throws(JournalError) -> Verdict {
+    var verdict = Verdict.bad(.unreadable)
+    for _ in 0..<2 {
+      verdict = try judge(segment, sequence, predecessor, withPayload)
+      guard case .bad(let finding) = verdict, finding != .zeros else { return verdict }
+      forget()
+    }
+    return verdict
+  }
+
+  private func judge(
+    _ segment: Segment, _ sequence: UInt64, _ predecessor: Predecessor, _ withPayload: Bool
+  ) throws(JournalError) -> Verdict {
+    let offset = segment.offset(of: sequence)
+    guard let bytes = try bytes(segment.file, offset, EventHeader.pageByteCount) else { return .bad(.unreadable) }
+    let header: EventHeader
+    switch headerVerdict(bytes, sequence, after: predecessor) {
+    case .intact(let intact): header = intact
+    case .bad(.torn): return .bad(try isZero(segment.file, offset..<offset + stride) ? .zeros : .torn)
+    case .bad(let finding): return .bad(finding)
+    }
+    guard withPayload, rules.checksPayload else { return .intact(header) }
+    guard let checksum = try contentChecksum(segment.file, offset, header) else { return .bad(.unreadable) }
+    return checksum == header.payloadCRC32C ? .intact(header) : .bad(.payload)
+  }
+
+  /// What a whole record in memory is, as the follower of `predecessor`.
+  func verdict(_ slot: UnsafeRawBufferPointer, _ sequence: UInt64, after predecessor: Predecessor) -> Verdict {
+    precondition(slot.count == stride, "a record of \(slot.count) bytes")
+    switch headerVerdict(slot, sequence, after: predecessor) {
+    case .bad(.torn): return .bad(isZero(slot) ? .zeros : .torn)
+    case .bad(let finding): return .bad(finding)
+    case .intact(let header):
+      let crc = clinux_crc32c(0, slot.baseAddress.map { $0 + EventHeader.byteCount }, header.metadataByteCount)
+      let checksum = clinux_crc32c(crc, slot.baseAddress.map { $0 + EventHeader.pageByteCount }, header.payloadByteCount)
+      return checksum == header.payloadCRC32C ? .intact(header) : .bad(.payload)
+    }
+  }
+
+  private func headerVerdict(_ bytes: UnsafeRawBufferPointer, _ sequence: UInt64, after predecessor: Predecessor) -> Verdict {
+    let header: EventHeader
+    switch parsed(bytes) {
+    case .success(let parsed): header = parsed
+    case .failure(.magic), .failure(.checksum): return .bad(.torn)
+    case .failure: return .bad(.foreign)
+    }
+    guard isOwn(header) else { return .bad(.foreign) }
+    guard header.sequence == sequence else { return .bad(.misplaced) }
+    if rules.checksEpoch, header.epoch < predecessor.epoch { return .bad(.epochBack) }
+    if rules.checksChain, let chain = predecessor.chain, header.chain != chain { return .bad(.chainBroken) }
+    return .intact(header)
+  }
+
+  /// The CRC32C of metadata and payload; nil if they cannot be read.
+  private func contentChecksum(_ file: JournalFile, _ offset: Int, _ header: EventHeader) throws(JournalError) -> UInt32? {
+    guard let page = try bytes(file, offset, EventHeader.pageByteCount), let start = page.baseAddress else { return nil }
+    var crc = clinux_crc32c(0, start + EventHeader.byteCount, header.metadataByteCount)
+    var done = 0
+    while done < header.payloadByteCount {
+      let count = min(memory.bytes.count, (header.payloadByteCount - done + 4095) / 4096 * 4096)
+      guard let part = try bytes(file, offset + EventHeader.pageByteCount + done, count) else { return nil }
+      crc = clinux_crc32c(crc, part.baseAddress, min(count, header.payloadByteCount - done))
+      done += count
+    }
+    return crc
+  }
+
+  private func parsed(_ bytes: UnsafeRawBufferPointer) -> Result<EventHeader, EventHeader.Fault> {
+    Result { () throws(EventHeader.Fault) in try EventHeader(validating: bytes) }
+  }
+
+  private func isOwn(_ header: EventHeader) -> Bool {
+    header.identity == identity && header.payloadByteCount <= stride - EventHeader.pageByteCount
+      && header.durableThrough <= header.sequence && header.sequence < Stamp.sequenceLimit && header.epoch < Stamp.epochLimit
+  }
+
+  private func isZero(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    bytes.withMemoryRebound(to: UInt64.self) { words in words.allSatisfy { $0 == 0 } }
+  }
+
+  private func isZero(_ file: JournalFile, _ range: Range<Int>) throws(JournalError) -> Bool {
+    var offset = range.lowerBound
+    while offset < range.upperBound {
+      let count = min(memory.bytes.count, range.upperBound - offset)
+      guard let part = try bytes(file, offset, count), isZero(part) else { return false }
+      offset += count
+    }
+    return true
+  }
+
+  /// `count` bytes of a file, valid until the next call; what lies beyond the file's end reads as zeros. Nil if the device cannot read them
+  /// (EIO).
+  private func bytes(_ file: JournalFile, _ offset: Int, _ count: Int) throws(JournalError) -> UnsafeRawBufferPointer? {
+    precondition(count <= memory.bytes.count && offset >= 0, "\(count) bytes at \(offset)")
+    if cached?.file != file || cached.map({ !$0.range.contains(offset) || offset + count > $0.range.upperBound }) ?? true {
+      let wanted = stride <= Self.readAheadStride && offset > 0 ? memory.bytes.count : count
+      cached = nil
+      do throws(HostError) {
+        let target = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[..<wanted])
+        let got = try device.read(file, into: target, at: offset)
+        UnsafeMutableRawBufferPointer(rebasing: target[got...]).initializeMemory(as: UInt8.self, repeating: 0)
+        cached = (file, offset..<offset + wanted)
+      } catch .system(_, _, let errno) where errno.rawValue == Self.inputOutputError {
+        return nil
+      } catch {
+        throw .host(error)
+      }
+    }
+    guard let cached else { return nil }
+    let start = offset - cached.range.lowerBound
+    return UnsafeRawBufferPointer(rebasing: memory.bytes[start..<start + count])
+  }
+
+  private static let inputOutputError: Int32 = 5  // EIO
+}
