@@ -47,12 +47,12 @@ let package = Package(
     .target(name: "Rings", dependencies: ["CLinux", "Host"], swiftSettings: fast),
     .target(name: "Journal", dependencies: ["CLinux", "Host", "Rings"], swiftSettings: fast),
     .target(name: "ScanFiles", dependencies: ["CHDF5", "CTIFF", "CPNG", "CCrypto"], swiftSettings: strict),
-    .target(name: "Topics", dependencies: ["CLinux", "Host", "Rings", "Tomography"], swiftSettings: strict),
+    .target(name: "Topics", dependencies: ["CLinux", "Host", "Rings", "Journal", "ScanFiles", "Tomography"], swiftSettings: strict),
     .target(name: "Stages", dependencies: ["Host", "Tomography", "Rings", "ScanFiles", "Topics"], swiftSettings: strict),
     .target(
       name: "Scan",
       dependencies: [
-        "Host", "Tomography", "Rings", "ScanFiles", "Topics", "Stages", .product(name: "Logging", package: "swift-log"),
+        "Host", "Tomography", "Rings", "Journal", "ScanFiles", "Topics", "Stages", .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
     .executableTarget(

@@ -17,6 +17,9 @@ public struct JournalOptions: Sendable {
   public var durableFloor: UInt64 = 0
   /// How much recovery reads.
   public var depth = RecoveryDepth.tail
+  /// Whether a new writer appends a `recovered` event, and takes records of its own epoch only. Without it, sequences are those of a ring
+  /// whose writer goes on after events that its predecessor committed and could not journal any more: epochs may rise from record to record.
+  public var announcesRecovery = true
   package var rules = JournalRules()
 
   /// The defaults.

@@ -15,6 +15,13 @@ public struct Event {
     payload = UnsafeRawBufferPointer(start: slot + EventHeader.pageByteCount, count: header.payloadByteCount)
   }
 
+  /// An event that was read from elsewhere and checked there.
+  package init(header: EventHeader, metadata: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer) {
+    self.header = header
+    self.metadata = metadata
+    self.payload = payload
+  }
+
   var isIntact: Bool {
     let crc = clinux_crc32c(0, metadata.baseAddress, metadata.count)
     return clinux_crc32c(crc, payload.baseAddress, payload.count) == header.payloadCRC32C

@@ -52,6 +52,14 @@ public struct EventFields: Sendable {
 
 /// The one writer of a ring, for as long as its epoch lasts. Use from one thread at a time.
 public final class RingWriter {
+  /// When readers see an event.
+  public enum Publishing: Sendable {
+    /// With its commit: a topic in memory.
+    case atCommit
+    /// When `publish(through:)` says so: a topic that is made durable first.
+    case whenDurable
+  }
+
   /// The ring.
   public let ring: Ring
   /// The incarnation of this writer.
@@ -59,6 +67,7 @@ public final class RingWriter {
   /// The sequence of the next event.
   @exclusivity(unchecked) public private(set) var nextSequence: UInt64
   private static let spinLimit = 100
+  private let publishesAtCommit: Bool
   private let memory: RingMemory
   // Sound, here and above: no access to these lasts longer than a load or a store. Checking each costs a third of a claim.
   @exclusivity(unchecked) private var chain: UInt64
@@ -68,11 +77,12 @@ public final class RingWriter {
   @exclusivity(unchecked) private var leaseKnown: UInt64 = 0
 
   /// Takes the ring over for `epoch`, the newest one granted, and goes on at the first sequence that is not committed. Events that the
-  /// last writer committed and did not publish any more are published.
+  /// last writer committed and did not publish any more are published, or left to `publish(through:)`.
   ///
   /// Throws `.fenced` for an epoch that has ended, `.refused` while a claim of an earlier epoch is not void.
-  public init(ring: Ring, epoch: UInt64) throws(RingError) {
+  public init(ring: Ring, epoch: UInt64, publishing: Publishing = .atCommit) throws(RingError) {
     self.ring = ring
+    publishesAtCommit = publishing == .atCommit
     self.epoch = epoch
     memory = ring.memory
     guard memory.epochGranted.pointee.load(ordering: .sequentiallyConsistent) == epoch, epoch > 0 else {
@@ -89,8 +99,24 @@ public final class RingWriter {
     guard memory.published.pointee.load(ordering: .relaxed) <= nextSequence else {
       throw .damaged(ring: ring.name, sequence: nextSequence, reason: "it was published before it was committed")
     }
-    publish(through: nextSequence)
+    announce(nextSequence)
   }
+
+  /// Lets readers see all events below `sequence`: they are durable. May be called by another thread than the one that commits.
+  public func publish(through sequence: UInt64) {
+    precondition(!publishesAtCommit, "ring \(ring.name) publishes at commit")
+    memory.publish(through: sequence)
+  }
+
+  /// The bytes of a committed event that is not published yet, as they are written to disk. The slot stays as it is until the event is
+  /// published. May be called by another thread than the one that commits.
+  public func slotBytes(_ sequence: UInt64) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: memory.slot(sequence), count: memory.slotStride)
+  }
+
+  /// Sequences below it are committed. May be called by another thread than the one that commits.
+  // SYNC committed → journal: everything of an event is stored before the count passes it.
+  public var committedThrough: UInt64 { memory.committed.pointee.load(ordering: .acquiring) }
 
   /// The next slot, after every required reader has given it back; waits for that at most `timeout`. A claim that was not committed is
   /// given out again, so what failed while filling it can be tried anew or left.
@@ -132,7 +158,7 @@ public final class RingWriter {
     chain = EventHeader.chain(after: chain, headerCRC32C: UInt32(words[15] >> 32), payloadCRC32C: header.payloadCRC32C)
     nextSequence += 1
     slot = memory.slot(nextSequence)
-    publish(through: nextSequence)
+    announce(nextSequence)
   }
 
   @inline(__always)
@@ -148,7 +174,8 @@ public final class RingWriter {
       "event \(nextSequence): \(fields.rows) × \(fields.columns) elements exceed \(fields.payloadByteCount) B")
     return EventHeader(
       kind: fields.kind, identity: ring.specification.identity, sequence: nextSequence, epoch: epoch, acquiredAt: fields.acquiredAt,
-      durableThrough: 0, chain: chain, payloadByteCount: fields.payloadByteCount, metadataByteCount: fields.metadataByteCount,
+      durableThrough: publishesAtCommit ? 0 : memory.published.pointee.load(ordering: .relaxed), chain: chain,
+      payloadByteCount: fields.payloadByteCount, metadataByteCount: fields.metadataByteCount,
       payloadCRC32C: contentChecksum(
         slot, metadataByteCount: fields.metadataByteCount, payloadByteCount: fields.payloadByteCount),
       theta: fields.theta, projection: fields.projection, rows: UInt32(fields.rows), columns: UInt32(fields.columns),
@@ -239,14 +266,23 @@ public final class RingWriter {
       in: UnsafeRawBufferPointer(start: last.slot, count: EventHeader.byteCount), sequence: last.stamp.sequence, epoch: last.stamp.epoch)
   }
 
+  @inline(__always)
+  private func announce(_ count: UInt64) {
+    // SYNC journal → committed: see `committedThrough`.
+    memory.committed.pointee.store(count, ordering: .releasing)
+    if publishesAtCommit { memory.publish(through: count) }
+  }
+}
+
+extension RingMemory {
   // SYNC publish → next, sleep: sequentially consistent on both sides. Either the reader sees the new count before it sleeps, or this
   // thread sees that it sleeps. The count only grows, so a writer that was stopped between commit and here cannot take anything back.
-  private func publish(through count: UInt64) {
-    memory.committed.pointee.store(count, ordering: .relaxed)
-    memory.published.pointee.max(count, ordering: .sequentiallyConsistent)
-    if memory.readersAsleep.pointee.load(ordering: .sequentiallyConsistent) != 0 {
-      memory.readersAsleep.pointee.store(0, ordering: .sequentiallyConsistent)
-      memory.publishedBell.ring()
+  @inline(__always)
+  fileprivate func publish(through count: UInt64) {
+    published.pointee.max(count, ordering: .sequentiallyConsistent)
+    if readersAsleep.pointee.load(ordering: .sequentiallyConsistent) != 0 {
+      readersAsleep.pointee.store(0, ordering: .sequentiallyConsistent)
+      publishedBell.ring()
     }
   }
 }

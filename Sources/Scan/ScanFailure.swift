@@ -1,4 +1,5 @@
 import Host
+import Journal
 import Rings
 import ScanFiles
 import Stages
@@ -48,6 +49,7 @@ public struct ScanFailure: Error, Equatable, Sendable, CustomStringConvertible {
       case let error as StageError: (error.exitCode, error.description)
       case let error as RotationAxisError: (Code.data.rawValue, error.description)
       case let error as RingError: (error.exitCode, error.description)
+      case let error as JournalError: (error.exitCode, error.description)
       case let error as EventError: (Code.software.rawValue, error.description)
       default: (Code.software.rawValue, "\(error)")
       }

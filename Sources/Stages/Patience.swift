@@ -1,4 +1,5 @@
 import Rings
+import Topics
 
 /// How long a stage waits for its neighbours before it gives up.
 public struct Patience: Sendable {
@@ -17,7 +18,7 @@ public struct Patience: Sendable {
   }
 
   /// The next event of `reader`, waiting up to the idle limit.
-  func next(_ reader: RingReader, of topic: String) throws -> Event {
+  func next(_ reader: TopicReader, of topic: String) throws -> Event {
     let start = ContinuousClock.now
     while ContinuousClock.now - start < idle {
       if let event = try reader.next(timeout: .seconds(1)) { return event }

@@ -26,6 +26,14 @@ public enum Topic: Hashable, Sendable {
     }
   }
 
+  /// The name of its journal's folder, as in `projections.0`.
+  public var folderName: String {
+    switch self {
+    case .projections: "projections.0"
+    case .chunks, .updates: name
+    }
+  }
+
   /// The topic's word in names and messages, as in `chunks.2`.
   public var name: String {
     switch self {

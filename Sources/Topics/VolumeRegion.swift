@@ -35,6 +35,8 @@ public final class VolumeRegion: @unchecked Sendable {
   /// How slices lie in a generation.
   public let layout: SliceLayout
   private let region: SharedRegion
+  /// The slot that is being saved; of this process only.
+  private var pinned: Int?
 
   private static let magic: UInt32 = 0x5650_4C53
   private static let layoutVersion: UInt32 = 1
@@ -101,7 +103,26 @@ public final class VolumeRegion: @unchecked Sendable {
     return Generation(number: number(ofSlot: slot).pointee, cursor: word >> 2, base: UnsafeRawPointer(base(ofSlot: slot)), slot: slot)
   }
 
-  /// Where the next generation is to be written: a slot that is not the newest.
+  /// Keeps the newest generation as it is until `unpin`, however many follow.
+  public func pinNewest() -> Generation {
+    pinned = newest.slot
+    return newest
+  }
+
+  /// Gives back what `pinNewest` kept.
+  public func unpin() { pinned = nil }
+
+  /// Fills generation 0 of a region that nobody uses yet with what `read` writes there, and makes it the generation of the update that
+  /// `read` gives; nothing changes where it gives nil.
+  public func restore(_ read: (UnsafeMutableRawPointer) throws -> UpdateEvent?) rethrows {
+    let slot = newest.slot
+    guard let update = try read(base(ofSlot: slot)) else { return }
+    number(ofSlot: slot).pointee = update.generation
+    _ = update.encode(into: record(ofSlot: slot))
+    newestWord.pointee.store(update.cursor << 2 | UInt64(slot), ordering: .releasing)
+  }
+
+  /// Where the next generation is to be written: a slot that is neither the newest nor being saved.
   public var nextBase: UnsafeMutableRawPointer { base(ofSlot: nextSlot) }
 
   /// Makes what was written at `nextBase` the newest generation: `update` made it, and `update.cursor` is the next chunk event to
@@ -121,7 +142,10 @@ public final class VolumeRegion: @unchecked Sendable {
     return newest.number == 0 ? nil : try UpdateEvent(decoding: UnsafeRawBufferPointer(record(ofSlot: newest.slot)))
   }
 
-  private var nextSlot: Int { (newest.slot + 1) % Self.slotCount }
+  private var nextSlot: Int {
+    let next = (newest.slot + 1) % Self.slotCount
+    return next == pinned ? (next + 1) % Self.slotCount : next
+  }
 
   private func base(ofSlot slot: Int) -> UnsafeMutableRawPointer { region.base + Self.headerByteCount + slot * layout.volumeByteCount }
 

@@ -43,6 +43,10 @@ struct Recon: ParsableCommand {
   @Option(help: "Bits of a TIFF sample; 8 and 16 cover the volume's range.") var bits: SampleBits = .thirtyTwo
   @Option(help: "Whether the data are counts; auto: where there are flat fields.") var minusLog: MinusLog = .auto
   @Option(help: "Unit of the angles in the file.") var thetaUnit: AngleUnit = .auto
+  @Option(help: "durable: every event is on disk before it is used, and resume survives the machine; memory: only stages may die.")
+  var durability: Durability = .durable
+  @Option(help: ArgumentHelp("Save the volume after so many updates, or seconds as in 30s; 0 for never.", valueName: "n|seconds"))
+  var checkpointEvery: CheckpointEvery = .standard
   @Option(help: "keep or none: whether the run folder stays after success.") var retain: Retention = .keep
 
   @Flag(help: "Print the result as one JSON object.") var json = false
@@ -56,11 +60,16 @@ struct Recon: ParsableCommand {
     defer { progress.end() }
     let outcome = try reconstruction.run(executable: Console.executable, monitor: progress) { if !quiet { Console.notice($0) } }
     progress.end()
+    try Self.report(outcome, json: json, quiet: quiet)
+  }
+
+  /// Prints what a run or its resumption came to.
+  static func report(_ outcome: Reconstruction.Outcome, json: Bool, quiet: Bool) throws {
     if !quiet { for line in outcome.notices { Console.notice(line) } }
     if json {
       try Console.json(outcome.result)
     } else if !quiet {
-      Console.result(Self.summary(outcome.result))
+      Console.result(summary(outcome.result))
     }
   }
 
@@ -81,6 +90,7 @@ struct Recon: ParsableCommand {
     (scan.finalIterations, scan.finalSubsets) = (finalIterations, finalSubsets)
     (scan.relaxation, scan.nonNegative, scan.diskMask) = (relaxation, nonNegative, diskMask)
     (scan.workers, scan.threads, scan.rate) = (workers, threads, rate)
+    (scan.durability, scan.checkpointEvery) = (durability, checkpointEvery)
     (scan.format, scan.bits, scan.minusLog, scan.thetaUnit, scan.retain) = (format, bits, minusLog, thetaUnit, retain)
     return scan
   }
@@ -93,7 +103,15 @@ extension RotationAxis: ExpressibleByArgument {
   public var defaultValueDescription: String { "auto" }
 }
 
+extension CheckpointEvery: ExpressibleByArgument {
+  /// From a number of updates or seconds.
+  public init?(argument: String) { self.init(argument) }
+  /// For the help.
+  public var defaultValueDescription: String { text }
+}
+
 extension Algorithm: ExpressibleByArgument {}
+extension Durability: ExpressibleByArgument {}
 extension OutputFormat: ExpressibleByArgument {}
 extension SampleBits: ExpressibleByArgument {}
 extension MinusLog: ExpressibleByArgument {}

@@ -31,8 +31,8 @@ import Topics
     try source.commit(
       end, EventFields(kind: .end, metadataByteCount: EndEvent(reason: .signal, projections: count).encode(into: end.metadata)))
     let stage = DistributeStage(
-      configuration: configuration, projections: try RingReader(ring: input, reader: 0),
-      chunks: try outputs.map { try RingWriter(ring: $0, epoch: $0.grantEpoch()) }, patience: Patience(), didWork: {})
+      configuration: configuration, projections: try TopicReader(RingReader(ring: input, reader: 0), history: nil, replaying: false),
+      chunks: try outputs.map { try TopicWriter(ring: $0) }, patience: Patience(), didWork: {})
     try stage.run()
     return try outputs.map { output in
       let reader = try RingReader(ring: output, reader: 0)

@@ -111,7 +111,7 @@ public final class JournalWriter {
       throw .fenced(folder: device.folder, epoch: epoch, found: recovery.epoch)
     }
     if segment == nil { segment = try makeSegment(first: next, chain: recovered.chain, probes: false) }
-    if next > 0 { try appendRecovered() }
+    if next > 0, options.announcesRecovery { try appendRecovered() }
   }
 
   /// Hands over the committed slot of the next sequence: `stride` bytes at an address that is a multiple of 4096. They stay unchanged until
@@ -178,7 +178,8 @@ public final class JournalWriter {
       throw .refused(
         folder: device.folder, reason: "record \(state.nextSequence) of \(identity) is next, not \(header.sequence) of \(header.identity)")
     }
-    guard header.epoch == state.epoch || !options.rules.checksEpoch else {
+    let isOwn = options.announcesRecovery ? header.epoch == state.epoch : (recovery.epoch...state.epoch).contains(header.epoch)
+    guard isOwn || !options.rules.checksEpoch else {
       throw .fenced(folder: device.folder, epoch: header.epoch, found: state.epoch)
     }
   }

@@ -1,3 +1,5 @@
+public import Stages
+
 /// Everything a person can decide about a run; spelled in `scan.yaml` as on the command line.
 public struct ScanDescription: Codable, Equatable, Sendable {
   /// Path of the scan file.
@@ -48,6 +50,10 @@ public struct ScanDescription: Codable, Equatable, Sendable {
   public var minusLog: MinusLog = .auto
   /// The unit of the angles in the file.
   public var thetaUnit: AngleUnit = .auto
+  /// Whether events go to a journal on disk.
+  public var durability: Durability = .durable
+  /// How often volumes are saved.
+  public var checkpointEvery: CheckpointEvery = .standard
   /// Whether the run folder stays after success.
   public var retain: Retention = .keep
 
@@ -76,6 +82,8 @@ public struct ScanDescription: Codable, Equatable, Sendable {
     case workers, threads, rate, format, bits
     case minusLog = "minus-log"
     case thetaUnit = "theta-unit"
+    case durability
+    case checkpointEvery = "checkpoint-every"
     case retain
   }
 }
@@ -164,6 +172,63 @@ public enum AngleUnit: String, Codable, CaseIterable, Sendable {
   case radians
   /// By the file's attribute, its format, or its values.
   case auto
+}
+
+/// What survives.
+public enum Durability: String, Codable, CaseIterable, Sendable {
+  /// Every event is on disk before anybody uses it: a run survives the machine.
+  case durable
+  /// Events live in shared memory: a run survives its stages.
+  case memory
+}
+
+/// How often volumes are saved: so many updates, or so many seconds as in `30s`; 0 for never.
+public struct CheckpointEvery: Codable, Equatable, Sendable {
+  /// The interval.
+  public let interval: CheckpointInterval
+
+  /// Half a minute: what a restart of the machine computes again at most.
+  public static let standard = CheckpointEvery(.seconds(30))
+
+  /// An interval as given.
+  public init(_ interval: CheckpointInterval) { self.interval = interval }
+
+  /// Reads `30s`, `100` or `0`.
+  public init?(_ text: String) {
+    if text.hasSuffix("s"), let seconds = Double(text.dropLast()), seconds > 0, seconds.isFinite {
+      interval = .seconds(seconds)
+    } else if let updates = Int(text), updates >= 0 {
+      interval = updates == 0 ? .never : .updates(updates)
+    } else {
+      return nil
+    }
+  }
+
+  /// As it is written on the command line.
+  public var text: String {
+    switch interval {
+    case .never: "0"
+    case .updates(let count): "\(count)"
+    case .seconds(let seconds): "\(seconds)s"
+    }
+  }
+
+  /// From the command line's words.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    let text = try (try? container.decode(Int.self)).map { "\($0)" } ?? container.decode(String.self)
+    guard let every = CheckpointEvery(text) else {
+      throw DecodingError.dataCorruptedError(
+        in: container, debugDescription: "checkpoint-every is a number of updates, or of seconds as in 30s")
+    }
+    self = every
+  }
+
+  /// In the command line's words.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(text)
+  }
 }
 
 /// How long the run folder stays after success.

@@ -10,6 +10,10 @@ public struct Planner {
   private let reader: any ScanReader
   private let topology: Topology
 
+  /// Memory for the newest projections of a durable topic.
+  private static let ringByteCount = 256 << 20
+  private static let ringSlots = 4...256
+
   /// Opens the scan file; `topology` is the machine's unless a test makes one up.
   public init(_ scan: ScanDescription, topology: Topology) throws {
     try scan.validate()
@@ -98,14 +102,18 @@ public struct Planner {
     }
   }
 
-  /// A topic has nothing behind it but its ring, so each ring holds all of its events: the final sweeps read every projection again,
-  /// and a stage that is started again reads its whole past.
+  /// A topic in memory has nothing behind it but its ring, so each ring holds all of its events: the final sweeps read every projection
+  /// again, and a stage that is started again reads its whole past. A durable topic has its journal for that.
   private func slots(_ shape: RunPlan.Shape, _ placement: Placement) -> RunPlan.Slots {
     let frames = shape.projections + shape.flatsAndDarks
     let windows = WindowSchedule(length: scan.windowLength, step: scan.windowStep)
       .updateCount(projections: shape.projections, isComplete: true)
     let blocks = placement.workers.map { SliceLayout(columns: shape.columns, rows: $0.rows.count).blockCount }.max() ?? 1
     // Beyond those: the end of each, and the order to sweep.
+    if scan.durability == .durable {
+      let recent = min(max(Self.ringByteCount / max(shape.payloadCapacity, 1), Self.ringSlots.lowerBound), Self.ringSlots.upperBound)
+      return RunPlan.Slots(projections: min(frames + 1, recent), chunks: 1024, updates: 256)
+    }
     return RunPlan.Slots(projections: frames + 1, chunks: frames + windows + 2, updates: windows + scan.finalIterations * blocks + 1)
   }
 }

@@ -1,3 +1,4 @@
+public import Journal
 public import Rings
 import ScanFiles
 public import Stages
@@ -63,8 +64,8 @@ public struct RunPlan: Codable, Sendable {
     SliceLayout(columns: shape.columns, rows: placement.workers[partition].rows.count)
   }
 
-  /// The ring behind a topic.
-  public func ring(_ topic: Topic) -> RingSpecification {
+  /// The ring behind a topic, which begins after what the topic's journal holds already.
+  public func ring(_ topic: Topic, after history: JournalWriter.State? = nil) -> RingSpecification {
     let (slotCount, payload, readers) =
       switch topic {
       case .projections: (slots.projections, shape.payloadCapacity, 1 + placement.workers.count)
@@ -73,12 +74,18 @@ public struct RunPlan: Codable, Sendable {
       }
     return RingSpecification(
       runID: runID, topic: topic.id, partition: UInt32(topic.partition), slotCount: slotCount, payloadCapacity: payload,
-      requiredReaders: readers, whenFull: .wait)
+      requiredReaders: readers, whenFull: .wait, firstSequence: history?.nextSequence ?? 0, firstChain: history?.chain ?? 0,
+      firstEpoch: history?.epoch ?? 0)
   }
 
   /// How the events of a topic are marked.
   func identity(of topic: Topic) -> RingIdentity {
     RingIdentity(runID: runID, topic: topic.id, partition: UInt32(topic.partition))
+  }
+
+  /// The saved generations of worker `partition`'s volume.
+  func checkpoint(ofWorker partition: Int, in folder: RunFolder) -> VolumeCheckpoint {
+    VolumeCheckpoint(folder: folder.checkpoints, runID: runID, partition: partition, layout: layout(ofWorker: partition))
   }
 
   /// Every topic of the run.
@@ -113,6 +120,6 @@ public struct RunPlan: Codable, Sendable {
       rows: placement.workers[partition].rows,
       options: SIRTOptions(relaxation: Float(scan.relaxation), nonNegative: scan.nonNegative, diskMask: scan.diskMask), minusLog: minusLog,
       windowLength: scan.windowStep > 0 ? min(scan.windowLength, shape.projections) : 0, keepsProjections: keepsProjections,
-      projectionsMax: shape.projections)
+      projectionsMax: shape.projections, checkpointInterval: scan.durability == .durable ? scan.checkpointEvery.interval : .never)
   }
 }

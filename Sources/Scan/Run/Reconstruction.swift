@@ -4,6 +4,8 @@ public import Host
 import Rings
 import ScanFiles
 public import Stages
+import Tomography
+import Topics
 
 /// One command from a scan file to a volume: plan, refuse or run, report.
 public struct Reconstruction {
@@ -40,11 +42,36 @@ public struct Reconstruction {
     plan.scan.input = URL(fileURLWithPath: scan.input).path
     plan.scan.outputFolder = URL(fileURLWithPath: scan.outputFolder).path
     plan.scan.runFolder = folder.path
-    try folder.create(outputFolder: plan.scan.outputFolder)
+    try folder.create(outputFolder: plan.scan.outputFolder, topics: scan.durability == .durable ? plan.topics : [])
     try write(plan, to: folder)
+    return try Self.supervise(plan, folder, executable: executable, signals: signals, monitor: monitor)
+  }
+
+  /// Takes a run over whose supervisor is dead, or the whole machine was: goes on after its journals and checkpoints.
+  public static func resume(
+    _ folder: RunFolder, executable: String, signals: SignalDescriptor, monitor: any RunMonitor, notice: (String) -> Void
+  ) throws -> Outcome {
+    let plan = try folder.readPlan()
+    let names = RegionNames(runID: plan.runID)
+    guard try !RegionLock.isHeld(name: names.lock) else {
+      throw ScanFailure(.cannotCreate, "the run in \(folder.path) has a living supervisor (run \(plan.runID)); see it with slipring status")
+    }
+    guard plan.scan.durability == .durable else {
+      throw ScanFailure(
+        .usage, "the run in \(folder.path) kept its events in memory (--durability memory): there is nothing to resume from")
+    }
+    let removed = try RunRegions.sweep()
+    if removed > 0 { notice("removed \(removed) shared-memory regions that dead runs had left") }
+    try RunFolder.makeFolder(plan.scan.outputFolder)
+    return try supervise(plan, folder, executable: executable, signals: signals, monitor: monitor)
+  }
+
+  private static func supervise(
+    _ plan: RunPlan, _ folder: RunFolder, executable: String, signals: SignalDescriptor, monitor: any RunMonitor
+  ) throws -> Outcome {
     let supervisor = try Supervisor(plan: plan, folder: folder, executable: executable, signals: signals, monitor: monitor)
     let ending = try supervisor.run()
-    if scan.retain == .none { try folder.remove(plan) }
+    if plan.scan.retain == .none { try folder.remove(plan) }
     return outcome(plan, ending)
   }
 
@@ -65,6 +92,16 @@ public struct Reconstruction {
       throw ScanFailure(
         .cannotCreate, "the output needs \(bytes(needed)) and \(scan.outputFolder) has \(bytes(free)) free; choose another --output-folder")
     }
+    guard scan.durability == .durable else { return }
+    let runFolder = scan.runFolder ?? scan.outputFolder
+    let journal = plan.journalByteCount + (scan.runFolder == nil ? needed : 0)
+    let runFree = try Machine.diskFree(Self.existingFolder(above: runFolder))
+    guard journal <= runFree else {
+      throw ScanFailure(
+        .cannotCreate,
+        "journal and checkpoints need \(bytes(journal)) and \(runFolder) has \(bytes(runFree)) free; choose another --run-folder, or --durability memory"
+      )
+    }
   }
 
   /// The folder itself or the nearest one above it that is there.
@@ -74,7 +111,7 @@ public struct Reconstruction {
     return url.path
   }
 
-  private func outcome(_ plan: RunPlan, _ ending: Supervisor.Ending) -> Outcome {
+  private static func outcome(_ plan: RunPlan, _ ending: Supervisor.Ending) -> Outcome {
     let (report, seconds) = (ending.report, ending.seconds)
     let projections = report?.projections ?? 0
     let result = RunResult(
@@ -82,7 +119,7 @@ public struct Reconstruction {
       projectionsPerSecond: seconds > 0 ? Double(projections) / seconds : 0, lost: report?.lost ?? 0, duplicates: report?.duplicates ?? 0,
       restarts: ending.restarts, stoppedBy: report?.stoppedBy ?? "signal", outputs: report?.outputs ?? [],
       volumeSHA256: report?.volumeSHA256)
-    return Outcome(result: result, report: report, notices: Self.notices(plan, report))
+    return Outcome(result: result, report: report, notices: notices(plan, report))
   }
 
   private static func notices(_ plan: RunPlan, _ report: ExportReport?) -> [String] {
@@ -112,6 +149,14 @@ extension RunPlan {
     let voxels = shape.rows * shape.columns * shape.columns
     let tiff = scan.format == .hdf5 ? 0 : scan.bits.rawValue / 8
     return voxels * (tiff + (scan.format == .tiff ? 0 : 4))
+  }
+
+  /// Bytes of the journals of a complete scan and of two checkpoints of each volume, and one that is being written.
+  var journalByteCount: Int {
+    let pages = updateCount + (shape.projections + shape.flatsAndDarks + updateCount) * placement.workers.count
+    let checkpoints = scan.checkpointEvery.interval == .never ? 0 : 3
+    return (shape.projections + shape.flatsAndDarks) * ring(.projections).slotStride + pages * EventHeader.pageByteCount
+      + checkpoints * placement.workers.indices.reduce(0) { $0 + layout(ofWorker: $1).volumeByteCount }
   }
 
   /// What the export writes, and where.

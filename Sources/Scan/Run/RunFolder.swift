@@ -13,6 +13,8 @@ import Yams
 /// status.json   state, stages, progress; replaced about once a second
 /// export.json   what the export wrote, with the volume's checksum; there when the export is complete
 /// log/          JSON lines, one file a stage
+/// journal/      the durable topics, one folder each
+/// checkpoints/  the newest saved generations of each worker's volume
 /// output/       the slices, or a link to the output folder
 /// ```
 public struct RunFolder: Sendable {
@@ -32,16 +34,22 @@ public struct RunFolder: Sendable {
   var output: String { path + "/output" }
   /// The log of a stage, or of the supervisor.
   func log(_ name: String) -> String { "\(logFolder)/\(name).jsonl" }
+  var checkpoints: String { path + "/checkpoints" }
+
+  /// The journal of a topic.
+  func journal(_ topic: Topic) -> String { "\(path)/journal/\(topic.folderName)" }
 
   /// Creates the folder and what belongs into it. An existing folder that holds another run is refused, so that no run is
   /// ever mixed with another.
-  func create(outputFolder: String) throws(ScanFailure) {
+  func create(outputFolder: String, topics: [Topic]) throws(ScanFailure) {
     guard !FileManager.default.fileExists(atPath: plan) else {
       throw ScanFailure(.cannotCreate, "the run folder \(path) holds another run; name a new one with --run-folder")
     }
     try Self.makeFolder(path)
     try Self.makeFolder(logFolder)
     try Self.makeFolder(outputFolder)
+    try Self.makeFolder(checkpoints)
+    for topic in topics { try Self.makeFolder(journal(topic)) }
     guard URL(fileURLWithPath: outputFolder).standardizedFileURL.path != output else { return }
     guard symlink(URL(fileURLWithPath: outputFolder).path, output) == 0 else {
       throw ScanFailure(.cannotCreate, "cannot link \(output) to the output folder: \(String(cString: strerror(errno)))")
@@ -91,10 +99,15 @@ public struct RunFolder: Sendable {
     try writeFileAtomically(path: path, bytes: Array(encoder.encode(value)))
   }
 
+  /// What the run works from. Throws where this is no run's folder.
+  func readPlan() throws(ScanFailure) -> RunPlan {
+    guard access(plan, F_OK) == 0 else { throw ScanFailure(.noInput, "\(path) is not the folder of a run: it has no plan.json") }
+    return try read(RunPlan.self, from: plan)
+  }
+
   /// How far the run is, and whether its supervisor lives. Throws where this is no run's folder.
   public func readStatus() throws -> (status: RunStatus, isSupervised: Bool) {
-    guard access(plan, F_OK) == 0 else { throw ScanFailure(.noInput, "\(path) is not the folder of a run: it has no plan.json") }
-    let plan = try read(RunPlan.self, from: plan)
+    let plan = try readPlan()
     let status = try read(RunStatus.self, from: self.status)
     return (status, try RegionLock.isHeld(name: RegionNames(runID: plan.runID).lock))
   }

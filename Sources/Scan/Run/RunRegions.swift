@@ -1,5 +1,6 @@
 import Glibc
 import Host
+import Journal
 import Rings
 import Topics
 
@@ -12,19 +13,25 @@ final class RunRegions {
   private let names: RegionNames
   private let lock: RegionLock
 
-  /// Creates all regions of `plan`. On failure nothing of them stays.
-  init(_ plan: RunPlan) throws {
+  /// Creates all regions of `plan`, for a run that goes on after what its journals and checkpoints hold: nothing, for a new one. On failure
+  /// nothing of them stays.
+  init(_ plan: RunPlan, folder: RunFolder) throws {
     let names = RegionNames(runID: plan.runID)
     let lock = try RegionLock(name: names.lock)
     do {
       var rings: [Topic: Ring] = [:]
       for topic in plan.topics {
-        rings[topic] = try Ring.create(name: names.ring(topic), specification: plan.ring(topic), node: Self.node(of: topic, plan))
+        let history = plan.scan.durability == .durable ? try Self.history(of: topic, plan, folder) : nil
+        rings[topic] = try Ring.create(
+          name: names.ring(topic), specification: plan.ring(topic, after: history), node: Self.node(of: topic, plan))
       }
       for (partition, worker) in plan.placement.workers.enumerated() {
-        _ = try VolumeRegion.create(
+        let volume = try VolumeRegion.create(
           name: names.volume(partition), runID: plan.runID, partition: partition, layout: plan.layout(ofWorker: partition),
           node: worker.node)
+        if plan.scan.durability == .durable {
+          try volume.restore { try plan.checkpoint(ofWorker: partition, in: folder).readNewest(into: $0) }
+        }
       }
       self.rings = rings
       workerCount = plan.placement.workers.count
@@ -37,6 +44,22 @@ final class RunRegions {
   }
 
   deinit { Self.unlink(names) }
+
+  /// Where a topic's journal ends. Its lock is taken meanwhile, so writes of a writer that died have landed.
+  private static func history(of topic: Topic, _ plan: RunPlan, _ folder: RunFolder) throws -> JournalWriter.State? {
+    let specification = plan.ring(topic)
+    let device = try openJournalDevice(folder: folder.journal(topic))
+    let report = try verifyJournal(
+      device: device, identity: specification.identity, stride: specification.slotStride, depth: .tail)
+    // A journal without records has had a writer all the same, whose epoch has ended.
+    guard !report.segments.isEmpty || report.epoch > 0 else { return nil }
+    let journal = try JournalWriter(
+      device: device, identity: specification.identity, stride: specification.slotStride, epoch: report.epoch + 1,
+      options: TopicWriter.options(specification))
+    let state = journal.state
+    try journal.close()
+    return state
+  }
 
   private static func node(of topic: Topic, _ plan: RunPlan) -> Int {
     switch topic {

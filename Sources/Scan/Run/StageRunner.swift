@@ -69,7 +69,7 @@ public struct StageRunner {
   private func distribute(_ didWork: @escaping () -> Void) throws {
     try Affinity.pin(cores: plan.placement.serviceCores)
     let stage = DistributeStage(
-      configuration: plan.distribution, projections: try reader(.projections, RunPlan.distributeReader),
+      configuration: plan.distribution, projections: try reader(.projections, RunPlan.distributeReader, replaying: false),
       chunks: try plan.placement.workers.indices.map { try writer(.chunks(partition: $0)) }, patience: patience, didWork: didWork)
     try stage.run()
   }
@@ -78,10 +78,11 @@ public struct StageRunner {
     let worker = plan.placement.workers[partition]
     try Affinity.pin(cores: worker.cores)
     let stage = ReconstructStage(
-      configuration: plan.reconstruction(ofWorker: partition), chunks: try replayingReader(.chunks(partition: partition), 0),
-      projections: try replayingReader(.projections, RunPlan.reader(ofWorker: partition)),
+      configuration: plan.reconstruction(ofWorker: partition), chunks: try reader(.chunks(partition: partition), 0, replaying: true),
+      projections: try reader(.projections, RunPlan.reader(ofWorker: partition), replaying: true),
       updates: try writer(.updates(partition: partition)),
-      volume: try volume(partition), pool: try ThreadPool(threads: worker.threads, cores: worker.cores), patience: patience,
+      volume: try volume(partition), checkpoint: isDurable ? plan.checkpoint(ofWorker: partition, in: folder) : nil,
+      pool: try ThreadPool(threads: worker.threads, cores: worker.cores), patience: patience,
       didWork: didWork)
     try stage.run()
   }
@@ -90,7 +91,7 @@ public struct StageRunner {
     try Affinity.pin(cores: plan.placement.serviceCores)
     let workers = plan.placement.workers.indices
     var stage = ExportStage(
-      configuration: plan.export(to: folder), updates: try workers.map { try replayingReader(.updates(partition: $0), 0) },
+      configuration: plan.export(to: folder), updates: try workers.map { try reader(.updates(partition: $0), 0, replaying: true) },
       volumes: try workers.map(volume), patience: patience, stopRequested: stopRequested, didWork: didWork)
     guard let report = try stage.run() else { return }
     FaultPoint.exportAfter.reach()
@@ -104,21 +105,18 @@ public struct StageRunner {
     try Ring.attach(name: names.ring(topic), expecting: plan.identity(of: topic))
   }
 
-  private func writer(_ topic: Topic) throws -> RingWriter {
+  private var isDurable: Bool { plan.scan.durability == .durable }
+
+  private func writer(_ topic: Topic) throws -> TopicWriter {
+    try isDurable ? TopicWriter(ring: ring(topic), folder: folder.journal(topic)) : TopicWriter(ring: ring(topic))
+  }
+
+  /// The reader that goes on where its predecessor's cursor is, or with `replaying` reads the topic from its first event.
+  private func reader(_ topic: Topic, _ number: Int, replaying: Bool) throws -> TopicReader {
     let ring = try ring(topic)
-    return try RingWriter(ring: ring, epoch: ring.grantEpoch())
-  }
-
-  /// The reader that goes on where its predecessor's cursor is.
-  private func reader(_ topic: Topic, _ number: Int) throws -> RingReader {
-    try RingReader(ring: ring(topic), reader: number)
-  }
-
-  /// A reader of the whole topic: everything stays readable, for a successor that has to read it again.
-  private func replayingReader(_ topic: Topic, _ number: Int) throws -> RingReader {
-    let reader = try RingReader(ring: ring(topic), reader: number, from: 0)
-    try reader.hold(from: 0)
-    return reader
+    let history = isDurable ? try TopicHistory(folder: folder.journal(topic), specification: ring.specification) : nil
+    let reader = try RingReader(ring: ring, reader: number, from: replaying && !isDurable ? 0 : nil)
+    return try TopicReader(reader, history: history, replaying: replaying)
   }
 
   private func volume(_ partition: Int) throws -> VolumeRegion {

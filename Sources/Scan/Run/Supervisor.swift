@@ -58,7 +58,7 @@ public final class Supervisor {
 
   /// Runs to the end.
   func run() throws -> Ending {
-    let regions = try RunRegions(plan)
+    let regions = try RunRegions(plan, folder: folder)
     let start = ContinuousClock.now
     var observer = ProgressObserver(plan: plan, rings: regions.rings)
     do {

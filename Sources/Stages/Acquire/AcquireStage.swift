@@ -1,12 +1,12 @@
 import Glibc
 import Host
-public import Rings
-import Topics
+import Rings
+public import Topics
 
 /// Puts every image of a source into the topic `projections`, as it comes and where it lies.
 public struct AcquireStage {
   private let source: any ProjectionSource
-  private let writer: RingWriter
+  private let writer: TopicWriter
   private let patience: Patience
   private let period: Duration
   private let stopRequested: () -> Bool
@@ -15,7 +15,7 @@ public struct AcquireStage {
 
   /// `rate` limits projections a second; `stopRequested` is asked between frames and while waiting; `didWork` hears of every image.
   public init(
-    source: any ProjectionSource, writer: RingWriter, rate: Double?, patience: Patience, stopRequested: @escaping () -> Bool,
+    source: any ProjectionSource, writer: TopicWriter, rate: Double?, patience: Patience, stopRequested: @escaping () -> Bool,
     didWork: @escaping () -> Void
   ) {
     self.source = source
@@ -29,7 +29,7 @@ public struct AcquireStage {
   /// Runs until the source ends or a stop is requested; then closes the topic with an `end` event. A successor of a stage that died
   /// leaves out what its predecessor published: every image is exactly one event.
   public mutating func run() throws {
-    if try RingObserver(ring: writer.ring).latest()?.header.kind == .end { return }
+    if try writer.lastEvent()?.header.kind == .end { return }
     for _ in 0..<writer.nextSequence {
       guard let frame = try source.next() else { throw StageError.disorder("the source has fewer images than were published") }
       if frame.kind == .projection { projections += 1 }
@@ -90,5 +90,6 @@ public struct AcquireStage {
 
   private func finish(_ reason: EndEvent.Reason) throws {
     try writer.append(kind: .end, timeout: patience.room, EndEvent(reason: reason, projections: projections).encode)
+    try writer.flush()
   }
 }

@@ -1,6 +1,6 @@
 import Host
-public import Rings
-import Topics
+import Rings
+public import Topics
 
 /// Decides what is computed: which rows of which projection go to which worker, and when each window is complete.
 ///
@@ -36,14 +36,14 @@ public struct DistributeStage {
   }
 
   private let configuration: Configuration
-  private let projections: RingReader
-  private let chunks: [RingWriter]
+  private let projections: TopicReader
+  private let chunks: [TopicWriter]
   private let patience: Patience
   private let didWork: () -> Void
 
   /// One writer in `chunks` for each worker; `didWork` hears of every decision.
   public init(
-    configuration: Configuration, projections: RingReader, chunks: [RingWriter], patience: Patience, didWork: @escaping () -> Void
+    configuration: Configuration, projections: TopicReader, chunks: [TopicWriter], patience: Patience, didWork: @escaping () -> Void
   ) {
     precondition(configuration.rows.count == chunks.count, "\(chunks.count) chunk topics for \(configuration.rows.count) workers")
     self.configuration = configuration
@@ -65,9 +65,12 @@ public struct DistributeStage {
       number += 1
       if let handled {
         FaultPoint.unreleased.reach()
-        if handled >= projections.cursor { try projections.release(upTo: handled + 1) }
+        try projections.release(upTo: handled + 1)
       }
-      if case .end = decision { return try projections.release(upTo: decisions.progress.input) }
+      if case .end = decision {
+        for writer in chunks { try writer.flush() }
+        return try projections.release(upTo: decisions.progress.input)
+      }
     }
   }
 
@@ -75,7 +78,7 @@ public struct DistributeStage {
   private func resume() throws -> Decisions? {
     guard let behind = chunks.min(by: { $0.nextSequence < $1.nextSequence }) else { return nil }
     var decisions = Decisions(configuration)
-    guard let (header, metadata) = try RingObserver(ring: behind.ring).latest() else { return decisions }
+    guard let (header, metadata) = try behind.lastEvent() else { return decisions }
     if header.kind == .end { return nil }
     decisions.progress = try metadata.withUnsafeBytes { try DecisionProgress(decoding: $0) }
     return decisions
@@ -115,7 +118,7 @@ public struct DistributeStage {
     didWork()
   }
 
-  private func append(_ chunk: ChunkEvent, _ progress: DecisionProgress, to writer: RingWriter) throws {
+  private func append(_ chunk: ChunkEvent, _ progress: DecisionProgress, to writer: TopicWriter) throws {
     try writer.append(kind: .chunk, timeout: patience.room) { chunk.encode(into: $0, progress: progress) }
   }
 }

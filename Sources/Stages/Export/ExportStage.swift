@@ -1,11 +1,12 @@
+import Glibc
 import Host
-public import Rings
+import Rings
 public import Topics
 
 /// Follows the updates of all workers to their end; then writes the volume.
 public struct ExportStage {
   private let configuration: ExportConfiguration
-  private let updates: [RingReader]
+  private let updates: [TopicReader]
   private let volumes: [VolumeRegion]
   private let patience: Patience
   private let stopRequested: () -> Bool
@@ -15,7 +16,7 @@ public struct ExportStage {
 
   /// One reader and one volume for each worker, in the order of their rows; `didWork` hears of every update.
   public init(
-    configuration: ExportConfiguration, updates: [RingReader], volumes: [VolumeRegion], patience: Patience,
+    configuration: ExportConfiguration, updates: [TopicReader], volumes: [VolumeRegion], patience: Patience,
     stopRequested: @escaping () -> Bool, didWork: @escaping () -> Void
   ) {
     precondition(updates.count == volumes.count && !updates.isEmpty, "\(updates.count) update topics, \(volumes.count) volumes")
@@ -33,6 +34,7 @@ public struct ExportStage {
   /// What was written; nil where a stop was requested, or the scan ended before its first projection: then there is no volume.
   public mutating func run() throws -> ExportReport? {
     guard let ends = try follow(), let first = ends.first else { return nil }
+    guard try awaitVolumes(ends) else { return nil }
     let projections = ends.map(\.projections)
     guard let used = projections.min(), used > 0 else { return nil }
     FaultPoint.exportBefore.reach()
@@ -58,7 +60,7 @@ public struct ExportStage {
       for worker in updates.indices where ends[worker] == nil {
         while let event = try updates[worker].next(timeout: sawEvent ? .zero : Patience.glance / updates.count) {
           try apply(event, worker: worker)
-          if event.header.sequence >= updates[worker].cursor { try updates[worker].release(upTo: event.header.sequence + 1) }
+          try updates[worker].release(upTo: event.header.sequence + 1)
           sawEvent = true
           didWork()
           if ends[worker] != nil { break }
@@ -68,6 +70,18 @@ public struct ExportStage {
       guard ContinuousClock.now - lastEvent < patience.idle else { throw StageError.stalled("no update for \(patience.idle)") }
     }
     return ends.compactMap { $0 }
+  }
+
+  /// Waits until every volume is the one that its worker ended with: after a restart of the machine a worker computes it again, though all of
+  /// its updates were reported before. False where a stop was requested.
+  private func awaitVolumes(_ ends: [EndEvent]) throws -> Bool {
+    let start = ContinuousClock.now
+    while zip(volumes, ends).contains(where: { $0.newest.number < $1.generation }) {
+      if stopRequested() { return false }
+      guard ContinuousClock.now - start < patience.idle else { throw StageError.stalled("no finished volume for \(patience.idle)") }
+      usleep(10_000)
+    }
+    return true
   }
 
   private mutating func apply(_ event: Event, worker: Int) throws {

@@ -59,25 +59,27 @@ final class BlockCorrections {
     layout.storeProjection(scratch, blocks: blocks, slot: slot, slots: sinogram.slots, into: sinogram.storage)
   }
 
-  /// Corrects one block's rows of all projections of the scan, in parallel, and puts them into the slots of a sinogram that holds
-  /// just this block. What is replaced takes the place of what was counted for the block while the projections came.
-  func store(_ pixels: [ChunkPixels], block: Int, in sinogram: SinogramBuffer, _ executor: some Executor) {
+  /// Forgets what was counted for a block while the projections came: they are corrected again, with all fields of the scan.
+  func startOver(block: Int) { counts[block] = CorrectionCounts() }
+
+  /// Corrects one block's rows of some projections, in parallel, and puts them into their slots of a sinogram that holds just this block.
+  func store(_ batch: RowBatch, block: Int, in sinogram: SinogramBuffer, _ executor: some Executor) {
     let correction = current()[block]
     let (columns, rows) = (layout.columns, layout.rows(of: block..<block + 1))
     let part = SliceLayout(columns: columns, rows: rows.count, lanes: layout.lanes)
-    var replaced = Array(repeating: CorrectionCounts(), count: pixels.count)
+    var replaced = Array(repeating: CorrectionCounts(), count: batch.parts.count)
     replaced.withUnsafeMutableBufferPointer { replaced in
       // Sound: each item writes its own count and its own slot.
       nonisolated(unsafe) let replaced = replaced
-      executor.forEach(count: pixels.count) { slot in
+      executor.forEach(count: batch.parts.count) { item in
+        let raw = batch.parts[item]
         withUnsafeTemporaryAllocation(of: Float.self, capacity: rows.count * columns) { line in
-          let first = pixels[slot].row(rows.lowerBound, columns: columns)
-          replaced[slot] = correction.apply(first, type: pixels[slot].type, into: line.baseAddress!)
-          part.storeProjection(line.baseAddress!, blocks: 0..<1, slot: slot, slots: sinogram.slots, into: sinogram.storage)
+          replaced[item] = correction.apply(raw.base, type: raw.type, into: line.baseAddress!)
+          part.storeProjection(line.baseAddress!, blocks: 0..<1, slot: raw.slot, slots: sinogram.slots, into: sinogram.storage)
         }
       }
     }
-    counts[block] = replaced.reduce(into: CorrectionCounts()) { $0 += $1 }
+    for count in replaced { counts[block] += count }
   }
 
   private func current() -> [Correction] {

@@ -1,29 +1,39 @@
 import Rings
 import Topics
 
+/// What of a worker's updates is in its topic already.
+enum Reports {
+  /// Nothing.
+  case none
+  /// All up to this one. Generations rise; within the final sweep, which makes one generation, blocks and then iterations.
+  case through(UpdateEvent)
+  /// All, and the end.
+  case ended(EndEvent)
+
+  func contain(_ update: UpdateEvent) -> Bool {
+    switch self {
+    case .none: false
+    case .through(let last):
+      (update.generation, update.rows.lowerBound, update.index) <= (last.generation, last.rows.lowerBound, last.index)
+    case .ended: true
+    }
+  }
+}
+
 // What a worker's successor does before it goes on: a first worker finds nothing to do here.
 extension ReconstructStage {
-  /// Whether the predecessor had closed `updates`.
-  func isFinished() throws -> Bool { try lastReport()?.header.kind == .end }
-
-  /// Reports the newest generation's update where the predecessor died between the flip and the report.
-  func reportUnreported() throws {
-    guard let update = try volume.newestUpdate(), update.phase == .window else { return }
-    if let (_, metadata) = try lastReport() {
-      let reported = try metadata.withUnsafeBytes { try UpdateEvent(decoding: $0) }
-      guard reported.generation < update.generation else { return }
+  /// Looks for what the predecessor reported.
+  func findReports() throws {
+    guard let (header, metadata) = try updates.lastEvent() else { return }
+    reports = try metadata.withUnsafeBytes { bytes in
+      header.kind == .end ? .ended(try EndEvent(decoding: bytes)) : .through(try UpdateEvent(decoding: bytes))
     }
-    try report(update)
   }
 
-  /// The update of the final sweep that was reported last, if the predecessor died in the sweep that makes `generation`.
-  func lastReportedSweep(generation: UInt64) throws -> UpdateEvent? {
-    guard let (header, metadata) = try lastReport(), header.kind == .update else { return nil }
-    let update = try metadata.withUnsafeBytes { try UpdateEvent(decoding: $0) }
-    return update.phase == .final && update.generation == generation ? update : nil
+  /// Whether the predecessor had closed `updates`, and the volume is the one that it closed them with.
+  var isFinished: Bool {
+    if case .ended(let end) = reports { end.generation == volume.newest.number } else { false }
   }
-
-  private func lastReport() throws -> (header: EventHeader, metadata: [UInt8])? { try RingObserver(ring: updates.ring).latest() }
 
   /// Takes from an event that the newest generation contains already what later updates need: fields and angles, no computation.
   func replay(_ event: Event) throws {

@@ -16,7 +16,6 @@ extension ReconstructStage {
       layout: layout, beam: configuration.beam, options: configuration.options, anglesMax: groups.map(\.count).max() ?? 0, blocksMax: 1,
       threads: executor.width)
     let current = volume.newest
-    let reported = try lastReportedSweep(generation: current.number + 1)
     var last: UpdateEvent?
     for block in 0..<layout.blockCount {
       try gather(block, into: sinogram)
@@ -38,8 +37,7 @@ extension ReconstructStage {
           phase: .final, index: iteration, iterations: 1, cursor: cursor, generation: current.number + 1, projections: 0..<applied.count,
           rows: first + rows.lowerBound..<first + rows.upperBound, residualSquared: residualSquared, dataSquared: dataSquared,
           duration: Machine.monotonicNanoseconds - start, pixels: corrections.pixelCounts)
-        // What a predecessor computed and reported is computed again, to the same bits, and not reported again.
-        if reported.map({ ($0.rows.lowerBound, $0.index) < (update.rows.lowerBound, update.index) }) ?? true { try report(update) }
+        try report(update)
         last = update
       }
       FaultPoint.blockSwept.reach()
@@ -49,9 +47,18 @@ extension ReconstructStage {
 
   /// Reads one block's rows of every projection again, corrected with all flats and darks of the scan.
   private func gather(_ block: Int, into sinogram: SinogramBuffer) throws {
-    let pixels = try applied.map { projection in
-      try ChunkPixels(projections.event(at: projection.sequence), rows: configuration.rows, columns: configuration.layout.columns)
+    let columns = configuration.layout.columns
+    let rows = configuration.layout.rows(of: block..<block + 1)
+    corrections.startOver(block: block)
+    // A projection that comes from the journal lies in the reader's only buffer, so some are copied and then corrected in parallel.
+    let batch = RowBatch(capacity: executor.width, rowCount: rows.count, columns: columns)
+    for (ordinal, projection) in applied.enumerated() {
+      let pixels = try ChunkPixels(projections.event(at: projection.sequence), rows: configuration.rows, columns: columns)
+      batch.add(pixels, rows: rows, slot: ordinal)
+      if batch.isFull || ordinal == applied.count - 1 {
+        corrections.store(batch, block: block, in: sinogram, executor)
+        batch.removeAll()
+      }
     }
-    corrections.store(pixels, block: block, in: sinogram, executor)
   }
 }

@@ -1,5 +1,5 @@
 public import Host
-public import Rings
+import Rings
 public import Tomography
 public import Topics
 
@@ -23,11 +23,13 @@ public final class ReconstructStage {
     public var keepsProjections: Bool
     /// The most projections that the scan can have.
     public var projectionsMax: Int
+    /// How often the volume is saved.
+    public var checkpointInterval: CheckpointInterval
 
     /// A configuration; the values were validated with the scan description.
     public init(
       layout: SliceLayout, beam: ParallelBeam, rows: Range<Int>, options: SIRTOptions, minusLog: Bool, windowLength: Int,
-      keepsProjections: Bool, projectionsMax: Int
+      keepsProjections: Bool, projectionsMax: Int, checkpointInterval: CheckpointInterval
     ) {
       self.layout = layout
       self.beam = beam
@@ -37,6 +39,7 @@ public final class ReconstructStage {
       self.windowLength = windowLength
       self.keepsProjections = keepsProjections
       self.projectionsMax = projectionsMax
+      self.checkpointInterval = checkpointInterval
     }
   }
 
@@ -47,22 +50,26 @@ public final class ReconstructStage {
   }
 
   let configuration: Configuration
-  let projections: RingReader
+  let projections: TopicReader
   let volume: VolumeRegion
   let executor: PoolExecutor
   let corrections: BlockCorrections
-  let chunks: RingReader
-  let updates: RingWriter
+  let chunks: TopicReader
+  let updates: TopicWriter
   private let patience: Patience
   private let didWork: () -> Void
+  private let checkpoints: CheckpointThread?
   let window: (sinogram: SinogramBuffer, solver: SIRTSolver)?
   private(set) var applied: [Applied] = []
+  /// What a predecessor has reported; a first worker finds nothing.
+  var reports = Reports.none
 
   /// The stage owns its readers and its writer; `pool` must have no other user. `didWork` hears of every chunk event that was applied and of
   /// every update.
   public init(
-    configuration: Configuration, chunks: RingReader, projections: RingReader, updates: RingWriter, volume: VolumeRegion, pool: ThreadPool,
-    patience: Patience, didWork: @escaping () -> Void
+    configuration: Configuration, chunks: TopicReader, projections: TopicReader, updates: TopicWriter, volume: VolumeRegion,
+    checkpoint: VolumeCheckpoint?,
+    pool: ThreadPool, patience: Patience, didWork: @escaping () -> Void
   ) {
     let layout = configuration.layout
     self.configuration = configuration
@@ -72,6 +79,7 @@ public final class ReconstructStage {
     self.volume = volume
     self.patience = patience
     self.didWork = didWork
+    checkpoints = checkpoint.map { CheckpointThread($0, volume: volume, interval: configuration.checkpointInterval) }
     executor = PoolExecutor(pool: pool)
     corrections = BlockCorrections(layout: layout, minusLog: configuration.minusLog)
     window =
@@ -88,8 +96,9 @@ public final class ReconstructStage {
   /// Runs until the chunks end; then closes `updates`. A successor of a worker that died goes on with the newest generation of the
   /// volume and the chunk event after it.
   public func run() throws {
-    if try isFinished() { return }
-    try reportUnreported()
+    try findReports()
+    if isFinished { return }
+    if let update = try volume.newestUpdate(), update.phase == .window { try report(update) }
     let start = volume.newest.cursor
     while true {
       let event = try patience.next(chunks, of: "chunks")
@@ -109,7 +118,7 @@ public final class ReconstructStage {
         }
       }
       FaultPoint.unreleased.reach()
-      if cursor > chunks.cursor { try chunks.release(upTo: cursor) }
+      try chunks.release(upTo: cursor)
     }
   }
 
@@ -134,7 +143,7 @@ public final class ReconstructStage {
   private func take(_ role: ChunkEvent.Role, sequence: UInt64, ordinal: Int) throws {
     let event = try remember(role, sequence: sequence, ordinal: ordinal)
     if role == .projection { try store(event, ordinal: ordinal) }
-    if sequence >= projections.cursor { try projections.release(upTo: sequence + 1) }
+    try projections.release(upTo: sequence + 1)
   }
 
   /// Adds a flat or dark to its mean, and a projection to the list of those that were applied.
@@ -176,11 +185,13 @@ public final class ReconstructStage {
     volume.publish(update)
     FaultPoint.flipAfter.reach()
     try report(update)
+    try checkpoints?.updated(update)
   }
 
-  /// Publishes an update; a residual that is no longer finite stops the run, because no later update can mend the volume.
+  /// Publishes an update, unless a predecessor did; a residual that is no longer finite stops the run, because no later update can mend
+  /// the volume.
   func report(_ update: UpdateEvent) throws {
-    try updates.append(kind: .update, timeout: patience.room, update.encode)
+    if !reports.contain(update) { try updates.append(kind: .update, timeout: patience.room, update.encode) }
     didWork()
     guard update.residualSquared.isFinite else {
       throw StageError.diverged("the residual of \(update.phase) update \(update.index) is not finite; use a smaller --relaxation")
@@ -188,7 +199,10 @@ public final class ReconstructStage {
   }
 
   private func finish(_ end: EndEvent) throws {
-    let own = EndEvent(reason: end.reason, projections: applied.count, duplicates: Int(chunks.duplicates))
+    if case .ended = reports { return }
+    let own = EndEvent(
+      reason: end.reason, projections: applied.count, duplicates: Int(chunks.duplicates), generation: volume.newest.number)
     try updates.append(kind: .end, timeout: patience.room, own.encode)
+    try updates.flush()
   }
 }

@@ -1,0 +1,79 @@
+import Glibc
+import Host
+import ScanFiles
+import Synchronization
+import Topics
+
+/// How often a worker's volume is saved.
+public enum CheckpointInterval: Equatable, Sendable {
+  /// Never: a topic in memory does not survive the machine either.
+  case never
+  /// After so many updates.
+  case updates(Int)
+  /// After so many seconds, with the next update.
+  case seconds(Double)
+}
+
+/// Saves generations of a volume beside the computation: the worker only says which one, and does not write its slot until it is saved.
+final class CheckpointThread: @unchecked Sendable {
+  private let checkpoint: VolumeCheckpoint
+  private let volume: VolumeRegion
+  private let interval: CheckpointInterval
+  private let isDone = Atomic<Bool>(true)
+  private let failure = Mutex<ScanFileError?>(nil)
+  private var thread: pthread_t?
+  private var job: (base: UnsafeRawPointer, update: UpdateEvent)?
+  private var updates = 0
+  private var last = ContinuousClock.now
+
+  init(_ checkpoint: VolumeCheckpoint, volume: VolumeRegion, interval: CheckpointInterval) {
+    self.checkpoint = checkpoint
+    self.volume = volume
+    self.interval = interval
+  }
+
+  deinit { join() }
+
+  /// Called after every update: begins to save the newest generation where that is due and the last one is saved. Throws what saving it met:
+  /// a run whose checkpoints fail is not as safe as it was promised to be.
+  func updated(_ update: UpdateEvent) throws {
+    updates += 1
+    guard isDone.load(ordering: .acquiring) else { return }
+    join()
+    volume.unpin()
+    if let error = failure.withLock({ $0 }) { throw error }
+    guard isDue else { return }
+    job = (volume.pinNewest().base, update)
+    (updates, last) = (0, .now)
+    isDone.store(false, ordering: .sequentiallyConsistent)
+    var id = pthread_t()
+    // Sound: the thread is joined before this object goes, so the unretained reference is valid as long as it runs.
+    let error = pthread_create(
+      &id, nil,
+      { argument in
+        Unmanaged<CheckpointThread>.fromOpaque(argument!).takeUnretainedValue().save()
+        return nil
+      }, Unmanaged.passUnretained(self).toOpaque())
+    guard error == 0 else { throw HostError.system(call: "pthread_create", subject: "checkpoint", errno: Errno(rawValue: error)) }
+    thread = id
+  }
+
+  private var isDue: Bool {
+    switch interval {
+    case .never: false
+    case .updates(let count): updates >= count
+    case .seconds(let seconds): ContinuousClock.now - last >= .seconds(seconds)
+    }
+  }
+
+  private func save() {
+    guard let job else { preconditionFailure("nothing to save") }
+    do { try checkpoint.write(job.base, update: job.update) } catch { failure.withLock { $0 = error } }
+    isDone.store(true, ordering: .releasing)
+  }
+
+  private func join() {
+    if let thread { pthread_join(thread, nil) }
+    thread = nil
+  }
+}

@@ -1,0 +1,130 @@
+import Glibc
+import Host
+import Journal
+import Rings
+import Synchronization
+
+/// A thread that writes what a ring's writer commits to the journal, and publishes what is durable. It owns the journal; the ring's writer
+/// stays with the thread that fills slots, so that neither waits for the other.
+///
+/// ```
+/// stage's thread   claim ─ fill ─ commit ──────────── claim …
+///                                   │ committed            ▲ lease (readers gave the slot back)
+/// this thread            append ─ submit ─ complete ─ publish
+/// ```
+final class JournalPump: @unchecked Sendable {
+  private let ring: RingWriter
+  private let journal: JournalWriter
+  private let failure = Mutex<JournalError?>(nil)
+  /// Counts commits and the request to stop; the thread sleeps on it.
+  private let bell: UnsafeMutablePointer<UInt32>
+  private let isAsleep = Atomic<Bool>(false)
+  private let isStopping = Atomic<Bool>(false)
+  private let published: Atomic<UInt64>
+  private var thread = pthread_t()
+
+  private static let closeLimit: Duration = .seconds(30)
+  /// What waits for the disk without a completion gives up after this long; the journal has its own, shorter limits.
+  private static let flushLimit: Duration = .seconds(120)
+
+  init(ring: RingWriter, journal: JournalWriter) throws(HostError) {
+    self.ring = ring
+    self.journal = journal
+    bell = .allocate(capacity: 1)
+    bell.initialize(to: 0)
+    published = Atomic(journal.state.durableThrough)
+    ring.publish(through: journal.state.durableThrough)
+    // Sound: deinit joins the thread before the object goes, so the unretained reference is valid as long as the thread runs.
+    let error = pthread_create(
+      &thread, nil,
+      { argument in
+        Unmanaged<JournalPump>.fromOpaque(argument!).takeUnretainedValue().run()
+        return nil
+      }, Unmanaged.passUnretained(self).toOpaque())
+    guard error == 0 else { throw .system(call: "pthread_create", subject: "journal", errno: Errno(rawValue: error)) }
+  }
+
+  deinit {
+    isStopping.store(true, ordering: .sequentiallyConsistent)
+    ringBell()
+    pthread_join(thread, nil)
+    bell.deallocate()
+  }
+
+  /// Throws what stopped the thread.
+  func check() throws(JournalError) {
+    if let error = failure.withLock({ $0 }) { throw error }
+  }
+
+  /// Says that something was committed.
+  func wake() {
+    // SYNC commit → sleep: the commit's count is stored before this is read; the thread reads the count after it said that it sleeps.
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    if isAsleep.load(ordering: .sequentiallyConsistent) { ringBell() }
+  }
+
+  /// Waits until everything below `sequence` is published.
+  func flush(through sequence: UInt64) throws(JournalError) {
+    wake()
+    let deadline = Deadline(after: Self.flushLimit)
+    while published.load(ordering: .acquiring) < sequence {
+      try check()
+      guard !deadline.hasPassed else { throw .stalled(folder: "of \(ring.ring.name)", waited: Self.flushLimit) }
+      usleep(100)
+    }
+  }
+
+  private func run() {
+    do {
+      while !isStopping.load(ordering: .acquiring) { if try !step() { sleep() } }
+      _ = try step()
+      try journal.close(timeout: Self.closeLimit)
+      ring.publish(through: journal.state.durableThrough)
+    } catch {
+      failure.withLock { $0 = error }
+    }
+  }
+
+  /// Moves on what can be moved; false where nothing is left to do.
+  private func step() throws(JournalError) -> Bool {
+    let committed = ring.committedThrough
+    do throws(JournalError) {
+      while journal.state.nextSequence < committed { try journal.append(ring.slotBytes(journal.state.nextSequence)) }
+    } catch {
+      // A full disk or a slow one is back-pressure: the record was not taken and is handed over again, as long as it takes.
+      switch error {
+      case .full, .stalled: usleep(10_000)
+      default: throw error
+      }
+    }
+    let durable = try journal.poll(wait: .milliseconds(1))
+    ring.publish(through: durable)
+    published.store(durable, ordering: .releasing)
+    return durable < ring.committedThrough
+  }
+
+  private func sleep() {
+    let count = Atomic<UInt32>.load(bell)
+    isAsleep.store(true, ordering: .sequentiallyConsistent)
+    if ring.committedThrough == journal.state.nextSequence, !isStopping.load(ordering: .sequentiallyConsistent) {
+      Futex.wait(on: bell, while: count, timeout: .milliseconds(100))
+    }
+    isAsleep.store(false, ordering: .sequentiallyConsistent)
+  }
+
+  private func ringBell() {
+    Atomic<UInt32>.increment(bell)
+    Futex.wake(bell)
+  }
+}
+
+extension Atomic where Value == UInt32 {
+  // Sound: an atomic word has the layout of the word, and the bell is only ever accessed atomically.
+  fileprivate static func load(_ word: UnsafeMutablePointer<UInt32>) -> UInt32 {
+    UnsafeMutableRawPointer(word).assumingMemoryBound(to: Self.self).pointee.load(ordering: .sequentiallyConsistent)
+  }
+
+  fileprivate static func increment(_ word: UnsafeMutablePointer<UInt32>) {
+    UnsafeMutableRawPointer(word).assumingMemoryBound(to: Self.self).pointee.add(1, ordering: .sequentiallyConsistent)
+  }
+}

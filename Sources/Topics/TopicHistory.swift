@@ -1,0 +1,23 @@
+import Journal
+public import Rings
+
+/// The events of a durable topic that its ring does not hold any more, or not yet, read from its journal. Use from one thread at a time.
+public final class TopicHistory {
+  private let reader: JournalReader
+  private let buffer: UnsafeMutableRawBufferPointer
+
+  /// The journal in `folder`, which has a writer or none.
+  public init(folder: String, specification: RingSpecification) throws {
+    reader = JournalReader(
+      device: try PwriteDevice(folder: folder), identity: specification.identity, stride: specification.slotStride)
+    buffer = .allocate(byteCount: specification.slotStride, alignment: EventHeader.pageByteCount)
+  }
+
+  deinit { buffer.deallocate() }
+
+  /// One event, checked with its payload; valid until the next call.
+  func event(at sequence: UInt64) throws(JournalError) -> Event {
+    let record = try reader.read(sequence: sequence, into: buffer)
+    return Event(header: record.header, metadata: record.metadata, payload: record.payload)
+  }
+}

@@ -1,0 +1,83 @@
+import Host
+public import Journal
+public import Rings
+
+/// The writer of a topic: claim → fill → commit → durable → published. A topic in memory is published at its commit.
+public final class TopicWriter {
+  private let writer: RingWriter
+  private let pump: JournalPump?
+  private let specification: RingSpecification
+  private let folder: String?
+
+  /// A topic in memory.
+  public init(ring: Ring) throws {
+    writer = try RingWriter(ring: ring, epoch: ring.grantEpoch())
+    specification = ring.specification
+    (pump, folder) = (nil, nil)
+  }
+
+  /// A durable topic with its journal in `folder`. Recovers the journal; events that a predecessor committed and could not make durable any
+  /// more are made durable and published before this returns.
+  public init(ring: Ring, folder: String) throws {
+    let epoch = try ring.grantEpoch()
+    writer = try RingWriter(ring: ring, epoch: epoch, publishing: .whenDurable)
+    specification = ring.specification
+    self.folder = folder
+    let journal = try JournalWriter(
+      device: openJournalDevice(folder: folder), identity: specification.identity, stride: specification.slotStride, epoch: epoch,
+      options: Self.options(specification))
+    guard (ring.progress.published...writer.nextSequence).contains(journal.state.nextSequence) else {
+      throw JournalError.refused(
+        folder: folder,
+        reason:
+          "it ends at record \(journal.state.nextSequence), and the ring has published \(ring.progress.published) of \(writer.nextSequence)"
+      )
+    }
+    pump = try JournalPump(ring: writer, journal: journal)
+    try flush()
+  }
+
+  /// How a topic's journal is written: its segments are as large as the ring's events, within limits, so that a small topic takes little disk.
+  public static func options(_ specification: RingSpecification) -> JournalOptions {
+    var options = JournalOptions()
+    let whole = specification.slotStride * specification.slotCount + EventHeader.pageByteCount
+    options.segmentByteCount = min(max(whole, 2 * specification.slotStride + EventHeader.pageByteCount, 1 << 20), 256 << 20)
+    options.segmentByteCount = max(options.segmentByteCount, 2 * specification.slotStride + EventHeader.pageByteCount)
+    options.announcesRecovery = false
+    return options
+  }
+
+  /// The sequence of the next event.
+  public var nextSequence: UInt64 { writer.nextSequence }
+
+  /// The event before `nextSequence`, nil for a new topic. To be asked before the first claim.
+  public func lastEvent() throws -> (header: EventHeader, metadata: [UInt8])? {
+    guard nextSequence > 0 else { return nil }
+    if nextSequence > specification.firstSequence { return try RingObserver(ring: writer.ring).latest() }
+    guard let folder else { return nil }
+    let event = try TopicHistory(folder: folder, specification: specification).event(at: nextSequence - 1)
+    return (event.header, Array(event.metadata))
+  }
+
+  /// The next slot, filled in place; see `RingWriter.claim`.
+  public func claim(timeout: Duration) throws -> Claim {
+    try pump?.check()
+    return try writer.claim(timeout: timeout)
+  }
+
+  /// Commits the claimed slot. It is published now, or as soon as it is durable.
+  public func commit(_ claim: Claim, _ fields: EventFields) throws {
+    try writer.commit(claim, fields)
+    pump?.wake()
+  }
+
+  /// Publishes an event without pixels: `encode` fills the metadata and returns its length. Waits for room up to `timeout`.
+  public func append(kind: EventKind, timeout: Duration, _ encode: (UnsafeMutableRawBufferPointer) -> Int) throws {
+    let claim = try claim(timeout: timeout)
+    let used = encode(claim.metadata)
+    try commit(claim, EventFields(kind: kind, acquiredAt: Machine.realtimeNanoseconds, metadataByteCount: used))
+  }
+
+  /// Waits until everything that was committed is published.
+  public func flush() throws { try pump?.flush(through: nextSequence) }
+}
