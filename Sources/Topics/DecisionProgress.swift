@@ -1,8 +1,9 @@
 /// How far `distribute` is. Every chunk event carries the progress after it, so that a successor goes on exactly there.
 ///
 /// ```
-/// metadata of a chunk event, behind its 40 bytes (24 B, little-endian)
+/// metadata of a chunk event, behind its 40 bytes (32 B, little-endian)
 ///   40  input u64 (next event of projections)     48  projections u64     56  updates u32     60  state u32
+///   64  acquired u64 (known with the end)
 ///       state: 0 while projections come; 1 + reason of the end afterwards, plus 256 once the final sweep was ordered
 /// ```
 public struct DecisionProgress: Equatable, Sendable {
@@ -10,6 +11,8 @@ public struct DecisionProgress: Equatable, Sendable {
   public var input: UInt64 = 0
   /// Projections handed out.
   public var projections = 0
+  /// Projections that were acquired; 0 until they end.
+  public var acquired = 0
   /// Updates ordered.
   public var updates = 0
   /// Why the projections ended; nil while they come.
@@ -21,12 +24,13 @@ public struct DecisionProgress: Equatable, Sendable {
   public init() {}
 
   static let offset = 40
-  static let byteCount = 24
+  static let byteCount = 32
 
   func encode(into metadata: UnsafeMutableRawBufferPointer) {
     metadata.store(input, at: Self.offset)
     metadata.store(UInt64(projections), at: Self.offset + 8)
     metadata.store(UInt32(updates), at: Self.offset + 16)
+    metadata.store(UInt64(acquired), at: Self.offset + 24)
     metadata.store((end.map { 1 + $0.rawValue } ?? 0) + (isSwept ? 256 : 0), at: Self.offset + 20)
   }
 
@@ -36,6 +40,7 @@ public struct DecisionProgress: Equatable, Sendable {
     input = UInt64(try fields.count(at: Self.offset, "input"))
     projections = try fields.count(at: Self.offset + 8, "projections")
     updates = Int(fields.u32(at: Self.offset + 16))
+    acquired = try fields.count(at: Self.offset + 24, "acquired")
     let state = fields.u32(at: Self.offset + 20)
     isSwept = state >= 256
     if state % 256 > 0 {

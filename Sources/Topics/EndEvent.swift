@@ -1,8 +1,8 @@
 /// The last event of a topic: nothing follows, and why.
 ///
 /// ```
-/// metadata (32 B, little-endian)
-///    0  reason u32, reserved u32     8  projections u64     16  duplicates u64     24  generation u64
+/// metadata (40 B, little-endian)
+///    0  reason u32, reserved u32     8  projections u64     16  duplicates u64     24  generation u64     32  acquired u64
 /// ```
 public struct EndEvent: Equatable, Sendable {
   /// Why the scan ended.
@@ -25,21 +25,24 @@ public struct EndEvent: Equatable, Sendable {
   public var reason: Reason
   /// Projections that the writer of the topic published or applied.
   public var projections: Int
+  /// Projections that were acquired: what was lost on the way is the difference.
+  public var acquired: Int
   /// Events that came twice and were dropped by the writer of the topic.
   public var duplicates: Int
   /// In `updates`: the generation of the finished volume. A volume that is restored from an older state is finished when it is there again.
   public var generation: UInt64
 
   /// The end of a topic.
-  public init(reason: Reason, projections: Int, duplicates: Int = 0, generation: UInt64 = 0) {
+  public init(reason: Reason, projections: Int, acquired: Int? = nil, duplicates: Int = 0, generation: UInt64 = 0) {
     self.reason = reason
     self.projections = projections
+    self.acquired = acquired ?? projections
     self.duplicates = duplicates
     self.generation = generation
   }
 
   /// Bytes of metadata.
-  public static let byteCount = 32
+  public static let byteCount = 40
 
   /// Writes the event into a slot's metadata; returns the bytes used.
   public func encode(into metadata: UnsafeMutableRawBufferPointer) -> Int {
@@ -48,6 +51,7 @@ public struct EndEvent: Equatable, Sendable {
     metadata.store(UInt64(projections), at: 8)
     metadata.store(UInt64(duplicates), at: 16)
     metadata.store(generation, at: 24)
+    metadata.store(UInt64(acquired), at: 32)
     return Self.byteCount
   }
 
@@ -56,7 +60,8 @@ public struct EndEvent: Equatable, Sendable {
     let fields = try MetadataFields(metadata, byteCount: Self.byteCount, of: "end")
     guard let reason = Reason(rawValue: fields.u32(at: 0)) else { throw .malformed("end reason \(fields.u32(at: 0))") }
     self.init(
-      reason: reason, projections: try fields.count(at: 8, "projections"), duplicates: try fields.count(at: 16, "duplicates"),
+      reason: reason, projections: try fields.count(at: 8, "projections"), acquired: try fields.count(at: 32, "acquired"),
+      duplicates: try fields.count(at: 16, "duplicates"),
       generation: fields.u64(at: 24))
   }
 }

@@ -25,6 +25,11 @@ final class ProgressLine: RunMonitor {
     }
   }
 
+  func notice(_ text: String) {
+    end()
+    if !isQuiet { Console.notice(text) }
+  }
+
   /// Leaves the bar's line, so that what follows begins on its own.
   func end() {
     if hasBar { Console.write("\r\u{1B}[K") }

@@ -109,7 +109,8 @@ extension Pipeline {
 
     @Test func `More updates than any ring holds are refused with the figures`() throws {
       let outcome = try recon(
-        makeScan(rows: 1100, columns: 8), "--rotation-axis", "4", "--window-step", "0", "--final-iterations", "1000000", "--workers", "1")
+        makeScan(rows: 1100, columns: 8), "--rotation-axis", "4", "--window-step", "0", "--final-iterations", "1000000", "--workers", "1",
+        "--durability", "memory")
       expectFailure(73, outcome, "event rings")
     }
 

@@ -22,9 +22,9 @@ struct FaultOrders {
     }
   }
 
-  /// The environment of a stage's process; nil for the supervisor's own.
-  func environment(of stage: StageName, life: Int) -> [String: String]? {
-    guard let lives = orders["\(stage)"] else { return nil }
+  /// The environment of a stage's process: the supervisor's own, with the order for this life and no other.
+  func environment(of stage: StageName, life: Int) -> [String: String] {
+    let lives = orders["\(stage)"] ?? []
     var environment = ProcessInfo.processInfo.environment
     environment[FaultPoint.environmentName] = life < lives.count ? lives[life] : nil
     return environment

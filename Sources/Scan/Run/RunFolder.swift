@@ -81,6 +81,11 @@ public struct RunFolder: Sendable {
     for file in logs + [self.plan, status, export] + (isOutput ? [] : [description]) {
       try Self.remove(file, unlink(file), accepting: [ENOENT])
     }
+    for folder in [checkpoints, path + "/journal"] where access(folder, F_OK) == 0 {
+      do { try FileManager.default.removeItem(atPath: folder) } catch {
+        throw ScanFailure(.inputOutput, "cannot remove \(folder): \(error.reasonText)")
+      }
+    }
     try Self.remove(logFolder, rmdir(logFolder), accepting: [ENOTEMPTY, EEXIST])
     // The link to the output; where the output itself lies there it is a folder.
     try Self.remove(output, unlink(output), accepting: [EISDIR, ENOENT])

@@ -9,6 +9,8 @@ import Stages
 public protocol RunMonitor {
   /// How far the run is; called several times a second.
   func progress(_ status: RunStatus)
+  /// Something that the person should know now.
+  func notice(_ text: String)
 }
 
 /// Starts a run's stages, each as its own process, and sees the run to its end.
@@ -131,6 +133,7 @@ public final class Supervisor {
       signalCount += 1
       log.notice("received signal \(signal)")
       guard signalCount == 1 else { throw StageFailure(signal: signal) }
+      monitor.notice("finishing with what was acquired; interrupt again to abort")
       // The acquisition ends; everything behind it finishes with what was acquired.
       for stage in stages where stage.stage == .acquire && stage.isRunning { try stage.process.signal(SIGTERM) }
     }

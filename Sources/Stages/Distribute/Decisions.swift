@@ -51,7 +51,8 @@ struct Decisions {
     case .flat: role = .flat
     case .dark: role = .dark
     case .end:
-      progress.end = try EndEvent(decoding: event.metadata).reason
+      let end = try EndEvent(decoding: event.metadata)
+      (progress.end, progress.acquired) = (end.reason, end.projections)
       progress.input += 1
       return nil
     default: throw StageError.disorder("\(header.kind) in projections at \(header.sequence)")

@@ -102,7 +102,9 @@ public struct DistributeStage {
     for (worker, writer) in chunks.enumerated() where writer.nextSequence == number {
       switch decision {
       case .end(let reason):
-        try writer.append(kind: .end, timeout: patience.room, EndEvent(reason: reason, projections: progress.projections).encode)
+        try writer.append(
+          kind: .end, timeout: patience.room,
+          EndEvent(reason: reason, projections: progress.projections, acquired: progress.acquired).encode)
       case .rows(let role, let sequence, let ordinal):
         let chunk = ChunkEvent.rows(role: role, sequence: sequence, rows: configuration.rows[worker], ordinal: ordinal)
         try append(chunk, progress, to: writer)

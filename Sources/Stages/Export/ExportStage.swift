@@ -40,7 +40,7 @@ public struct ExportStage {
     FaultPoint.exportBefore.reach()
     let source = VolumeSource(volumes: volumes)
     let writer = VolumeExport(configuration: configuration, source: source, stopRequested: stopRequested)
-    let loss = (lost: projections.max()! - used, duplicates: ends.reduce(0) { $0 + $1.duplicates })
+    let loss = (lost: ends.reduce(0) { max($0, $1.acquired) } - used, duplicates: ends.reduce(0) { $0 + $1.duplicates })
     guard let (outputs, digest) = try writer.write(stoppedBy: first.reason.word, lost: loss.lost, duplicates: loss.duplicates) else {
       return nil
     }

@@ -8,6 +8,8 @@ final class BlockCorrections {
   private var accumulators: [FlatDarkAccumulator]
   private var corrections: [Correction]?
   private var counts: [CorrectionCounts]
+  /// What a predecessor counted.
+  private var before = UpdateEvent.PixelCounts()
   /// Line integrals of the worker's rows, rows × columns.
   private let scratch: UnsafeMutableBufferPointer<Float>
 
@@ -43,7 +45,9 @@ final class BlockCorrections {
 
   /// Corrects the rows of `blocks` of one projection, block by block in parallel, and puts them into a slot of a sinogram that
   /// holds exactly these blocks.
-  func store(_ pixels: ChunkPixels, blocks: Range<Int>, slot: Int, in sinogram: SinogramBuffer, _ executor: some Executor) {
+  func store(
+    _ pixels: ChunkPixels, blocks: Range<Int>, slot: Int, in sinogram: SinogramBuffer, _ executor: some Executor, counting: Bool
+  ) {
     let corrections = current()
     let columns = layout.columns
     // Sound: each item reads its own correction and writes its own block's rows of scratch and its own count.
@@ -53,14 +57,21 @@ final class BlockCorrections {
       executor.forEach(count: blocks.count) { item in
         let block = blocks.lowerBound + item
         let row = layout.rows(of: block..<block + 1).lowerBound
-        counts[block] += corrections[block].apply(pixels.row(row, columns: columns), type: pixels.type, into: scratch + row * columns)
+        let replaced = corrections[block].apply(pixels.row(row, columns: columns), type: pixels.type, into: scratch + row * columns)
+        if counting { counts[block] += replaced }
       }
     }
     layout.storeProjection(scratch, blocks: blocks, slot: slot, slots: sinogram.slots, into: sinogram.storage)
   }
 
-  /// Forgets what was counted for a block while the projections came: they are corrected again, with all fields of the scan.
-  func startOver(block: Int) { counts[block] = CorrectionCounts() }
+  /// Forgets what was counted while the projections came: they are corrected again, with all fields of the scan.
+  func startOver() {
+    before = .init()
+    for block in counts.indices { counts[block] = CorrectionCounts() }
+  }
+
+  /// Goes on after what a predecessor counted.
+  func resumeCounting(from pixels: UpdateEvent.PixelCounts) { before = pixels }
 
   /// Corrects one block's rows of some projections, in parallel, and puts them into their slots of a sinogram that holds just this block.
   func store(_ batch: RowBatch, block: Int, in sinogram: SinogramBuffer, _ executor: some Executor) {
@@ -93,6 +104,7 @@ final class BlockCorrections {
   var pixelCounts: UpdateEvent.PixelCounts {
     let dead = corrections?.reduce(0) { $0 + $1.deadPixelCount } ?? 0
     return UpdateEvent.PixelCounts(
-      nonFinite: counts.reduce(0) { $0 + $1.nonFinite }, clamped: counts.reduce(0) { $0 + $1.clamped }, dead: dead)
+      nonFinite: counts.reduce(before.nonFinite) { $0 + $1.nonFinite },
+      clamped: counts.reduce(before.clamped) { $0 + $1.clamped }, dead: dead)
   }
 }

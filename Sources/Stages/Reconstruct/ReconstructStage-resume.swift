@@ -49,7 +49,7 @@ extension ReconstructStage {
   func refillWindow() throws {
     guard let slots = window?.sinogram.slots else { return }
     for ordinal in max(0, applied.count - slots)..<applied.count {
-      try store(projections.event(at: applied[ordinal].sequence), ordinal: ordinal)
+      try store(projections.event(at: applied[ordinal].sequence), ordinal: ordinal, counting: false)
     }
   }
 }

@@ -15,6 +15,7 @@ extension ReconstructStage {
     let solver = SIRTSolver(
       layout: layout, beam: configuration.beam, options: configuration.options, anglesMax: groups.map(\.count).max() ?? 0, blocksMax: 1,
       threads: executor.width)
+    corrections.startOver()
     let current = volume.newest
     var last: UpdateEvent?
     for block in 0..<layout.blockCount {
@@ -49,7 +50,6 @@ extension ReconstructStage {
   private func gather(_ block: Int, into sinogram: SinogramBuffer) throws {
     let columns = configuration.layout.columns
     let rows = configuration.layout.rows(of: block..<block + 1)
-    corrections.startOver(block: block)
     // A projection that comes from the journal lies in the reader's only buffer, so some are copied and then corrected in parallel.
     let batch = RowBatch(capacity: executor.width, rowCount: rows.count, columns: columns)
     for (ordinal, projection) in applied.enumerated() {

@@ -61,6 +61,8 @@ public final class ReconstructStage {
   private let checkpoints: CheckpointThread?
   let window: (sinogram: SinogramBuffer, solver: SIRTSolver)?
   private(set) var applied: [Applied] = []
+  /// Projections that came twice and were dropped.
+  private var duplicates = 0
   /// What a predecessor has reported; a first worker finds nothing.
   var reports = Reports.none
 
@@ -98,6 +100,7 @@ public final class ReconstructStage {
   public func run() throws {
     try findReports()
     if isFinished { return }
+    if let update = try volume.newestUpdate() { corrections.resumeCounting(from: update.pixels) }
     if let update = try volume.newestUpdate(), update.phase == .window { try report(update) }
     let start = volume.newest.cursor
     while true {
@@ -141,8 +144,12 @@ public final class ReconstructStage {
 
   /// Takes the worker's rows of one image.
   private func take(_ role: ChunkEvent.Role, sequence: UInt64, ordinal: Int) throws {
-    let event = try remember(role, sequence: sequence, ordinal: ordinal)
-    if role == .projection { try store(event, ordinal: ordinal) }
+    if role == .projection, ordinal < applied.count {
+      duplicates += 1
+    } else {
+      let event = try remember(role, sequence: sequence, ordinal: ordinal)
+      if role == .projection { try store(event, ordinal: ordinal) }
+    }
     try projections.release(upTo: sequence + 1)
   }
 
@@ -162,10 +169,11 @@ public final class ReconstructStage {
   }
 
   /// Puts a projection's line integrals into the window.
-  func store(_ event: Event, ordinal: Int) throws {
+  func store(_ event: Event, ordinal: Int, counting: Bool = true) throws {
     guard let sinogram = window?.sinogram else { return }
     let pixels = try ChunkPixels(event, rows: configuration.rows, columns: configuration.layout.columns)
-    corrections.store(pixels, blocks: 0..<configuration.layout.blockCount, slot: ordinal % sinogram.slots, in: sinogram, executor)
+    corrections.store(
+      pixels, blocks: 0..<configuration.layout.blockCount, slot: ordinal % sinogram.slots, in: sinogram, executor, counting: counting)
   }
 
   private func update(index: Int, over ordinals: Range<Int>, iterations: Int, cursor: UInt64) throws {
@@ -201,7 +209,7 @@ public final class ReconstructStage {
   private func finish(_ end: EndEvent) throws {
     if case .ended = reports { return }
     let own = EndEvent(
-      reason: end.reason, projections: applied.count, duplicates: Int(chunks.duplicates), generation: volume.newest.number)
+      reason: end.reason, projections: applied.count, acquired: end.acquired, duplicates: duplicates, generation: volume.newest.number)
     try updates.append(kind: .end, timeout: patience.room, own.encode)
     try updates.flush()
   }

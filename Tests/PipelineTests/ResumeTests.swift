@@ -1,0 +1,110 @@
+import Foundation
+import Glibc
+import Host
+import Scan
+import TestSupport
+import Testing
+
+extension Pipeline {
+  /// Runs whose supervisor died, or the whole machine.
+  @Suite struct ResumeTests {
+    private let folder: TestFolder
+    private let scan: String
+
+    init() throws {
+      folder = try TestFolder()
+      scan = folder.file("foam.h5")
+      let outcome = try Command.run("simulate", scan, "--rows", "6", "--columns", "48", "--projections", "100", "--quiet")
+      try #require(outcome.status == .exited(0), "\(outcome.errors)")
+    }
+
+    private func recon(_ name: String, _ options: String...) throws -> Command {
+      try Command(
+        [
+          "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"), "--rotation-axis", "24",
+          "--workers",
+          "2", "--window-length", "6", "--final-iterations", "3", "--checkpoint-every", "7", "--quiet", "--json",
+        ] + options)
+    }
+
+    private func resume(_ name: String) throws -> Command { try Command(["resume", folder.file(name + "-run"), "--quiet", "--json"]) }
+
+    /// Kills the supervisor once the run has made some updates, and deletes all of its shared memory: what a power cut leaves is on disk.
+    private func cutPower(_ command: Command, _ name: String, after updates: Int) throws {
+      var status: RunStatus?
+      try wait("\(updates) updates") {
+        let data = FileManager.default.contents(atPath: folder.file(name + "-run/status.json"))
+        status = try data.map { try JSONDecoder().decode(RunStatus.self, from: $0) }
+        return (status?.updates ?? 0) >= updates
+      }
+      try command.process.signal(SIGKILL)
+      #expect(try command.end().status == .killed(signal: SIGKILL))
+      let dead = try #require(status)
+      try wait("the stages end") { dead.stages.allSatisfy { kill($0.pid, 0) != 0 } }
+      for name in try regions(of: dead.run) { try SharedRegion.unlink(name: name) }
+    }
+
+    private func expect(_ outcome: Command.Outcome, like reference: RunResult, at location: SourceLocation = #_sourceLocation) throws {
+      #expect(outcome.status == .exited(0), "\(outcome.errors)", sourceLocation: location)
+      let result = try outcome.result()
+      #expect(result.volumeSHA256 == reference.volumeSHA256, sourceLocation: location)
+      #expect(result.projections == 100 && result.lost == 0 && result.duplicates == 0, sourceLocation: location)
+      #expect(result.updates == reference.updates && result.outputs.count == reference.outputs.count, sourceLocation: location)
+    }
+
+    @Test func `A run goes on after the machine died, and the volume has the same bits`() throws {
+      let reference = try recon("reference").end().result()
+      let command = try recon("out", "--rate", "60")
+      try cutPower(command, "out", after: 20)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("out-run/checkpoints")).count > 0)
+      let again = try resume("out")
+      try cutPower(again, "out", after: 60)
+      try expect(resume("out").end(), like: reference)
+      // A finished run is exported once more, and nothing changes.
+      try expect(resume("out").end(), like: reference)
+    }
+
+    @Test func `A damaged checkpoint costs time and no bits`() throws {
+      let reference = try recon("reference").end().result()
+      let command = try recon("out", "--rate", "60")
+      try cutPower(command, "out", after: 40)
+      let checkpoints = folder.file("out-run/checkpoints")
+      for name in try FileManager.default.contentsOfDirectory(atPath: checkpoints) {
+        let file = try FileHandle(forUpdating: URL(filePath: "\(checkpoints)/\(name)"))
+        try file.seek(toOffset: 5000)
+        try file.write(contentsOf: Data([0xAA, 0x55, 0xAA]))
+        try file.close()
+      }
+      try expect(resume("out").end(), like: reference)
+    }
+
+    @Test func `A living run is not taken over, and its supervisor is named`() throws {
+      let command = try recon("out", "--rate", "60")
+      try wait("the run starts") { FileManager.default.fileExists(atPath: folder.file("out-run/status.json")) }
+      expectFailure(73, try resume("out").end(), "living supervisor")
+      #expect(try command.end().status == .exited(0))
+    }
+
+    @Test func `A run in memory has nothing to resume from`() throws {
+      #expect(try recon("out", "--durability", "memory").end().status == .exited(0))
+      expectFailure(64, try resume("out").end(), "--durability memory")
+      expectFailure(66, try Command.run("resume", folder.path), "not the folder of a run")
+    }
+
+    @Test func `Damage of what was acknowledged is reported and never passed over`() throws {
+      let command = try recon("out", "--rate", "60")
+      try cutPower(command, "out", after: 40)
+      let journal = folder.file("out-run/journal/projections.0")
+      let segment = try #require(try FileManager.default.contentsOfDirectory(atPath: journal).first { $0.hasSuffix(".segment") })
+      let file = try FileHandle(forUpdating: URL(filePath: "\(journal)/\(segment)"))
+      // The header of the third record: the page of the segment, then two records of a page and 6 × 48 × 2 B of pixels.
+      try file.seek(toOffset: UInt64(4096 + 2 * 8192 + 64))
+      try file.write(contentsOf: Data([0xAA, 0x55, 0xAA]))
+      try file.close()
+      let outcome = try resume("out").end()
+      #expect(outcome.status == .exited(65), "\(outcome.errors)")
+      #expect(outcome.errors.contains("projections.0"), "\(outcome.errors)")
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("out")).allSatisfy { !$0.hasPrefix("recon_") })
+    }
+  }
+}
