@@ -64,6 +64,13 @@ public struct JournalDamage: Sendable, Equatable, Codable, CustomStringConvertib
   /// What the first of them is.
   public var finding: RecordFinding
 
+  /// A damage as given.
+  public init(lowerBound: UInt64, upperBound: UInt64, finding: RecordFinding) {
+    self.lowerBound = lowerBound
+    self.upperBound = upperBound
+    self.finding = finding
+  }
+
   /// For messages.
   public var description: String {
     lowerBound == upperBound

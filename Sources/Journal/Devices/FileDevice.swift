@@ -45,6 +45,9 @@ public class FileDevice {
   /// Takes the folder's lock, on the folder's own descriptor.
   public func lockFolder(wait: Duration) throws(HostError) -> Bool { try lock(folderDescriptor, folder, wait: wait) }
 
+  /// Gives the folder's lock back.
+  public func unlockFolder() { flock(folderDescriptor, LOCK_UN) }
+
   /// Makes a file: O_EXCL, 0600, posix_fallocate, flock.
   public func create(_ name: String, byteCount: Int) throws(HostError) -> JournalFile {
     let descriptor = openat(folderDescriptor, name, O_RDWR | O_CREAT | O_EXCL | Self.directFlags, 0o600)

@@ -19,6 +19,8 @@ public protocol JournalDevice: AnyObject {
   func names() throws(HostError) -> [String]
   /// Takes the folder's lock, which says that one process recovers and writes this journal; false if another had it for all of `wait`.
   func lockFolder(wait: Duration) throws(HostError) -> Bool
+  /// Gives the folder's lock back, if this device has it.
+  func unlockFolder()
 
   /// Makes a file of `byteCount` zeros whose blocks are all allocated, locks it and opens it for writing. A failed call leaves no file.
   func create(_ name: String, byteCount: Int) throws(HostError) -> JournalFile

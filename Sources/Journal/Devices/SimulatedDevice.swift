@@ -49,6 +49,11 @@ public final class SimulatedDevice: JournalDevice {
     return true
   }
 
+  /// Gives the folder's lock back.
+  public func unlockFolder() {
+    if disk.folderOwner == id { disk.folderOwner = nil }
+  }
+
   /// Makes a file.
   public func create(_ name: String, byteCount: Int) throws(HostError) -> JournalFile {
     try require(disk.nodes[name] == nil, "openat", name, EEXIST)

@@ -37,7 +37,8 @@ struct JournalScan {
 
   /// The end of what may be appended to: the last segment, if the journal ends cleanly in it and its file is whole.
   var openSegment: Segment? {
-    guard endRule?.decision == .cleanEnd, let last = catalog.segments.last, position >= last.first, position < last.capacityEnd,
+    guard endRule?.decision == .cleanEnd || !source.rules.keepsTornBytes, let last = catalog.segments.last, position >= last.first,
+      position < last.capacityEnd,
       UInt64(last.fileByteCount) == last.page.end, !catalog.decisions.contains(where: { $0.decision == .setAside })
     else { return nil }
     return last

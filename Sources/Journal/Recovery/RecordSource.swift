@@ -23,7 +23,7 @@ final class RecordSource {
   }
 
   /// Records up to this stride are read many at a time, even for their headers alone.
-  private static let readAheadStride = 64 << 10
+  private static let readAheadStride = 16 << 10
 
   /// What a record has to follow.
   struct Predecessor {
@@ -175,8 +175,8 @@ final class RecordSource {
       do throws(HostError) {
         let target = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[..<wanted])
         let got = try device.read(file, into: target, at: offset)
-        UnsafeMutableRawBufferPointer(rebasing: target[got...]).initializeMemory(as: UInt8.self, repeating: 0)
-        cached = (file, offset..<offset + wanted)
+        if got < count { UnsafeMutableRawBufferPointer(rebasing: target[got..<count]).initializeMemory(as: UInt8.self, repeating: 0) }
+        cached = (file, offset..<offset + max(got, count))
       } catch .system(_, _, let errno) where errno.rawValue == Self.inputOutputError {
         return nil
       } catch {

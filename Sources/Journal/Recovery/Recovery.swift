@@ -31,9 +31,21 @@ struct RecoveredJournal {
 /// Takes the locks, makes durable what will be read, and scans. Everything is read again by whoever recovers next, so it may end at any point.
 func recover(_ source: RecordSource, _ options: JournalOptions) throws(JournalError) -> RecoveredJournal {
   let device = source.device
+  try takeFolder(device, options)
+  do throws(JournalError) { return try recoverLocked(source, options) } catch {
+    device.unlockFolder()
+    throw error
+  }
+}
+
+private func takeFolder(_ device: any JournalDevice, _ options: JournalOptions) throws(JournalError) {
   guard try hosted({ () throws(HostError) in try device.lockFolder(wait: options.lockWait) }) else {
     throw .locked(folder: device.folder, waited: options.lockWait)
   }
+}
+
+private func recoverLocked(_ source: RecordSource, _ options: JournalOptions) throws(JournalError) -> RecoveredJournal {
+  let device = source.device
   let catalog = try SegmentCatalog(source, lockWait: options.lockWait)
   var kept: JournalFile?
   defer { catalog.close(device, except: kept) }
@@ -63,9 +75,8 @@ public func salvageJournal(
   device: any JournalDevice, identity: RingIdentity, stride: Int, options: JournalOptions = JournalOptions()
 ) throws(JournalError) -> [JournalDamage] {
   let source = RecordSource(device: device, identity: identity, stride: stride, rules: options.rules)
-  guard try hosted({ () throws(HostError) in try device.lockFolder(wait: options.lockWait) }) else {
-    throw .locked(folder: device.folder, waited: options.lockWait)
-  }
+  try takeFolder(device, options)
+  defer { device.unlockFolder() }
   let catalog = try SegmentCatalog(source, lockWait: options.lockWait)
   defer { catalog.close(device) }
   var scan = JournalScan(source, catalog, depth: .everything, floor: options.durableFloor)

@@ -89,7 +89,8 @@ extension JournalWriter {
   private func outcome(_ batch: WriteBatch) -> Outcome {
     for write in batch.writes where Int(write.result) != write.bytes.count {
       if write.result < 0 { return Self.isPassing(-write.result) ? .cancelled : .failed(Errno(rawValue: -write.result)) }
-      if !options.rules.continuesShortWrites || !options.rules.linksSyncToWrites { break }
+      if !options.rules.continuesShortWrites { return .durable }
+      if !options.rules.linksSyncToWrites { break }
       return write.result > 0 && write.result % 4096 == 0 ? .short : .cancelled
     }
     if batch.syncResult == 0 || !options.rules.syncsBatches { return .durable }

@@ -108,6 +108,7 @@ public final class JournalWriter {
     nextToSubmit = next
     if options.rules.checksEpoch, !recovered.isBrandNew, epoch <= recovery.epoch {
       if let segment { device.close(segment.file) }
+      device.unlockFolder()
       throw .fenced(folder: device.folder, epoch: epoch, found: recovery.epoch)
     }
     if segment == nil { segment = try makeSegment(first: next, chain: recovered.chain, probes: false) }
@@ -163,11 +164,12 @@ public final class JournalWriter {
     }
   }
 
-  /// Flushes and closes the files; the writer takes nothing afterwards.
+  /// Flushes, closes the files and gives up the lock; the writer takes nothing afterwards.
   public func close(timeout: Duration = .seconds(30)) throws(JournalError) {
     try flush(timeout: timeout)
     if let segment { device.close(segment.file) }
     segment = nil
+    device.unlockFolder()
     failure = .refused(folder: device.folder, reason: "it is closed")
   }
 
@@ -200,6 +202,7 @@ public final class JournalWriter {
   /// The first event of a new epoch. Metadata: previous epoch u64, first sequence of the new one u64.
   private func appendRecovered() throws(JournalError) {
     let page = recoveredSlot.bytes
+    page.initializeMemory(as: UInt8.self, repeating: 0)
     page.storeBytes(of: recovery.epoch, toByteOffset: EventHeader.byteCount, as: UInt64.self)
     page.storeBytes(of: state.nextSequence, toByteOffset: EventHeader.byteCount + 8, as: UInt64.self)
     let header = EventHeader(
