@@ -65,7 +65,7 @@ let package = Package(
 
     .executableTarget(name: "RingExerciser", dependencies: ["Host", "Rings"], path: "Tests/RingExerciser", swiftSettings: fast),
     .executableTarget(
-      name: "JournalExerciser", dependencies: ["Host", "Rings", "Journal"], path: "Tests/JournalExerciser", swiftSettings: fast),
+      name: "JournalExerciser", dependencies: ["CLinux", "Host", "Rings", "Journal"], path: "Tests/JournalExerciser", swiftSettings: fast),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "HostTests", dependencies: ["Host", "CLinux"], swiftSettings: strict),
     .testTarget(name: "RingsTests", dependencies: ["Rings", "Host", "RingExerciser", "TestSupport"], swiftSettings: strict),
