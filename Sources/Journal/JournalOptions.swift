@@ -2,6 +2,8 @@
 public struct JournalOptions: Sendable {
   /// The bytes of a segment, its header included; at least two records.
   public var segmentByteCount = 256 << 20
+  /// The most records of a segment, at least two: what a restart looks at one by one.
+  public var segmentRecordLimit = 4096
   /// A batch is submitted when it has so many bytes …
   public var batchByteCount = 4 << 20
   /// … or its first record has waited so long, or nothing is in flight.

@@ -10,6 +10,8 @@ struct JournalScan {
   private(set) var durableThrough: UInt64
   /// What lies in each slot, in the scope of this scan.
   private var glances: [Int: [LaterFinding]] = [:]
+  /// The headers that were whole, so that they are not read twice.
+  private var headers: [UInt64: EventHeader] = [:]
   private(set) var damages: [JournalDamage] = []
   private(set) var losses: [Range<UInt64>] = []
   private(set) var recordCount = 0
@@ -79,6 +81,7 @@ struct JournalScan {
         let (later, header) = try source.glance(segment, sequence)
         found.append(later)
         if let header {
+          if depth == .tail { headers[sequence] = header }
           durableThrough = max(durableThrough, header.durableThrough)
           epochHighest = max(epochHighest, header.epoch)
         }
@@ -114,13 +117,19 @@ struct JournalScan {
       predecessor = RecordSource.Predecessor(chain: segment.page.chain, epoch: segment.page.epoch)
     }
     let withPayload = depth == .everything || position >= durableThrough
+    if !withPayload, let header = headers[position], case .intact = source.verdict(header, position, after: predecessor) {
+      return pass(header)
+    }
     switch try source.verdict(segment, position, after: predecessor, withPayload: withPayload) {
-    case .intact(let header):
-      predecessor = RecordSource.Predecessor(chain: header.chainAfter, epoch: header.epoch)
-      position += 1
-      recordCount += 1
+    case .intact(let header): pass(header)
     case .bad(let finding): reject(finding, extent)
     }
+  }
+
+  private mutating func pass(_ header: EventHeader) {
+    predecessor = RecordSource.Predecessor(chain: header.chainAfter, epoch: header.epoch)
+    position += 1
+    recordCount += 1
   }
 
   private mutating func reject(_ finding: RecordFinding, _ extent: SegmentCatalog.Extent) {

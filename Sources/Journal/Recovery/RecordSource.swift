@@ -23,7 +23,7 @@ final class RecordSource {
   }
 
   /// Records up to this stride are read many at a time, even for their headers alone.
-  private static let readAheadStride = 16 << 10
+  private static let readAheadStride = 64 << 10
 
   /// What a record has to follow.
   struct Predecessor {
@@ -121,6 +121,11 @@ final class RecordSource {
     case .failure(.magic), .failure(.checksum): return .bad(.torn)
     case .failure: return .bad(.foreign)
     }
+    return verdict(header, sequence, after: predecessor)
+  }
+
+  /// What a whole header in `sequence`'s place is, as the follower of `predecessor`.
+  func verdict(_ header: EventHeader, _ sequence: UInt64, after predecessor: Predecessor) -> Verdict {
     guard isOwn(header) else { return .bad(.foreign) }
     guard header.sequence == sequence else { return .bad(.misplaced) }
     if rules.checksEpoch, header.epoch < predecessor.epoch { return .bad(.epochBack) }

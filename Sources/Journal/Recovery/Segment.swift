@@ -25,8 +25,9 @@ struct Segment {
   }
 
   /// The bytes of a segment that holds at least two records and is no longer than asked otherwise.
-  static func byteCount(asked: Int, stride: Int) -> Int {
-    ControlPage.byteCount + max(2, (asked - ControlPage.byteCount) / stride) * stride
+  static func byteCount(_ options: JournalOptions, stride: Int) -> Int {
+    let records = min((options.segmentByteCount - ControlPage.byteCount) / stride, options.segmentRecordLimit)
+    return ControlPage.byteCount + max(2, records) * stride
   }
 
   /// Whether a page that was read is a possible header of a segment of this journal.

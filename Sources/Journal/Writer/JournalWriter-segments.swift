@@ -32,7 +32,7 @@ extension JournalWriter {
     let copy = copies[first] ?? 0
     let page = ControlPage(
       kind: .segment, identity: identity, stride: stride, first: first,
-      end: UInt64(Segment.byteCount(asked: options.segmentByteCount, stride: stride)), chain: chain, epoch: state.epoch,
+      end: UInt64(Segment.byteCount(options, stride: stride)), chain: chain, epoch: state.epoch,
       number: segmentNumber, durableThrough: min(state.durableThrough, first))
     let name = FileName.segmentName(first: first, copy: copy)
     let temporary = name + FileName.unfinishedSuffix
