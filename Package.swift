@@ -57,10 +57,12 @@ let package = Package(
       ], swiftSettings: strict),
     .executableTarget(
       name: "slipring",
-      dependencies: ["Host", "Tomography", "ScanFiles", "Scan", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-      swiftSettings: strict),
+      dependencies: [
+        "Host", "Tomography", "Journal", "ScanFiles", "Stages", "Scan", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: strict),
     .executableTarget(
-      name: "chaos", dependencies: ["Host", "Scan", "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      name: "chaos",
+      dependencies: ["Host", "Journal", "Scan", "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: strict),
 
     .executableTarget(name: "RingExerciser", dependencies: ["Host", "Rings"], path: "Tests/RingExerciser", swiftSettings: fast),

@@ -42,7 +42,7 @@ public enum JournalError: Error, Sendable, Equatable, CustomStringConvertible {
     case .locked(let folder, let waited): "journal \(folder) is still in use after \(waited); look which process writes it"
     case .corrupted(let folder, let damages):
       "journal \(folder) is damaged: \(damages.map(\.description).joined(separator: "; ")); nothing was changed. "
-        + "'slipring journal salvage' goes on without those records"
+        + "'slipring journal salvage' gives those records up, on the record"
     case .refused(let folder, let reason): "journal \(folder): \(reason)"
     case .fenced(let folder, let epoch, let found): "journal \(folder): epoch \(epoch) has ended, epoch \(found) took over"
     case .full(let folder): "journal \(folder): the disk is full; nothing is lost, free some space and it goes on"

@@ -61,6 +61,9 @@ public final class Ring: Sendable {
     do throws(HostError) { try SharedRegion.unlink(name: name) } catch { throw .host(error) }
   }
 
+  /// All memory of the ring, for pinning. Its bytes belong to every process that attached.
+  public var mapping: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: region.base, count: region.byteCount) }
+
   /// Ends the present writer's epoch and returns the next one, for the next writer.
   public func grantEpoch() throws(RingError) -> UInt64 {
     let last = memory.epochGranted.pointee.load(ordering: .relaxed)

@@ -115,8 +115,10 @@ public final class RingWriter {
   }
 
   /// Sequences below it are committed. May be called by another thread than the one that commits.
-  // SYNC committed → journal: everything of an event is stored before the count passes it.
-  public var committedThrough: UInt64 { memory.committed.pointee.load(ordering: .acquiring) }
+  public var committedThrough: UInt64 {
+    // SYNC committed → journal: everything of an event is stored before the count passes it.
+    memory.committed.pointee.load(ordering: .acquiring)
+  }
 
   /// The next slot, after every required reader has given it back; waits for that at most `timeout`. A claim that was not committed is
   /// given out again, so what failed while filling it can be tried anew or left.

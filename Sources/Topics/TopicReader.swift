@@ -33,6 +33,12 @@ public final class TopicReader {
     return event
   }
 
+  /// Goes back to `sequence`: what a restart of the machine left undecided is in the journal, below where the new ring begins. Going forward
+  /// is `release`.
+  public func seek(backTo sequence: UInt64) {
+    if history != nil { position = min(position, sequence) }
+  }
+
   /// The event of any sequence that was published. One of the journal is valid until the next call.
   public func event(at sequence: UInt64) throws -> Event {
     if let history, sequence < ring.lease { return try history.event(at: sequence) }

@@ -23,9 +23,13 @@ public final class TopicWriter {
     writer = try RingWriter(ring: ring, epoch: epoch, publishing: .whenDurable)
     specification = ring.specification
     self.folder = folder
+    let device = try openJournalDevice(folder: folder)
+    // Where the limit of locked memory forbids it, records are written from ordinary memory.
+    _ = device.register(ring.mapping)
+    var options = Self.options(specification)
+    options.durableFloor = ring.progress.published
     let journal = try JournalWriter(
-      device: openJournalDevice(folder: folder), identity: specification.identity, stride: specification.slotStride, epoch: epoch,
-      options: Self.options(specification))
+      device: device, identity: specification.identity, stride: specification.slotStride, epoch: epoch, options: options)
     guard (ring.progress.published...writer.nextSequence).contains(journal.state.nextSequence) else {
       throw JournalError.refused(
         folder: folder,

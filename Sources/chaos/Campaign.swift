@@ -5,12 +5,12 @@ import TestSupport
 
 /// Runs of one small scan with orders to kill, drawn from a seed.
 struct Campaign {
-  private(set) var report = Report()
-  private let program: String
-  private let folder: String
+  var report = Report()
+  let program: String
+  let folder: String
   private let stages: [String]
-  private let reference: RunResult
-  private var random: SplitMix64
+  let reference: RunResult
+  var random: SplitMix64
 
   private static let workers = 2
   /// The named points of each kind of stage, and how often a run of the small scan passes them.
@@ -20,7 +20,7 @@ struct Campaign {
     "reconstruct": [(.flipBefore, 50), (.flipAfter, 50), (.blockSwept, 1), (.unreleased, 110)],
     "export": [(.exportBefore, 1), (.exportHalf, 20), (.exportAfter, 1)],
   ]
-  private static let timeLimit: Duration = .seconds(120)
+  static let timeLimit: Duration = .seconds(120)
 
   /// Simulates the scan and reconstructs it without faults.
   init(program: String, folder: String, seed: UInt64, stage: String?) throws {
@@ -55,17 +55,12 @@ struct Campaign {
       for (stage, orders) in orders { for order in orders { count(stage, order) } }
       return
     }
-    report.lost += result.lost + (reference.projections - result.projections)
-    report.duplicated += result.duplicates
-    if result.volumeSHA256 != reference.volumeSHA256 {
-      report.differing += 1
-      report.failed.append("SLIPRING_FAULTS='\(faults)': other bits")
-    }
+    compare(result, "SLIPRING_FAULTS='\(faults)'")
     for (stage, restarts) in result.restarts { for order in (orders[stage] ?? []).prefix(restarts) { count(stage, order) } }
     for (stage, latency) in try Self.latencies(log) { report.latencies[stage, default: []].append(latency) }
   }
 
-  private mutating func count(_ stage: String, _ order: String) {
+  mutating func count(_ stage: String, _ order: String) {
     report.killsByPoint[stage, default: [:]][String(order.prefix { $0 != ":" }), default: 0] += 1
   }
 
@@ -96,10 +91,7 @@ struct Campaign {
     defer { try? FileManager.default.removeItem(atPath: log) }
     let process = try start(
       program,
-      [
-        "recon", folder + "/scan.h5", "--output-folder", output, "--run-folder", run, "--rotation-axis", "32", "--workers", "\(workers)",
-        "--window-length", "8", "--final-iterations", "3", "--quiet", "--json",
-      ], faults: faults, output: log)
+      arguments(folder, output: output, run: run), faults: faults, output: log)
     guard let status = try process.waitForExit(timeout: timeLimit) else {
       try process.signal(SIGKILL)
       _ = try process.waitForExit(timeout: timeLimit)
@@ -109,7 +101,25 @@ struct Campaign {
     return (try JSONDecoder().decode(RunResult.self, from: Data(text(log).utf8)), run + "/log")
   }
 
-  private static func start(_ program: String, _ arguments: [String], faults: String?, output: String) throws -> ChildProcess {
+  /// The run that every campaign repeats.
+  static func arguments(_ folder: String, output: String, run: String) -> [String] {
+    [
+      "recon", folder + "/scan.h5", "--output-folder", output, "--run-folder", run, "--rotation-axis", "32", "--workers", "\(workers)",
+      "--window-length", "8", "--final-iterations", "3", "--checkpoint-every", "9", "--quiet", "--json",
+    ]
+  }
+
+  /// Compares what a run came to with the run without faults.
+  mutating func compare(_ result: RunResult, _ story: String) {
+    report.lost += result.lost + (reference.projections - result.projections)
+    report.duplicated += result.duplicates
+    if result.volumeSHA256 != reference.volumeSHA256 {
+      report.differing += 1
+      report.failed.append("\(story): other bits")
+    }
+  }
+
+  static func start(_ program: String, _ arguments: [String], faults: String?, output: String) throws -> ChildProcess {
     var environment = ProcessInfo.processInfo.environment
     environment["SLIPRING_FAULTS"] = faults
     try Data().write(to: URL(filePath: output))
@@ -120,7 +130,7 @@ struct Campaign {
       standardError: file.fileDescriptor)
   }
 
-  private static func text(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
+  static func text(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
 
   /// From the death of each process to the first work of its successor, read from the logs.
   private static func latencies(_ folder: String) throws -> [(stage: String, milliseconds: Double)] {

@@ -14,6 +14,8 @@ struct ChaosCommand: ParsableCommand {
   @Option(help: "Equal seeds kill at the same points of the same runs.") var seed: UInt64 = 1
   @Option(help: "Only this stage, as acquire or reconstruct.0.") var stage: String?
   @Option(help: "The slipring program. (default: beside this one)") var slipring: String?
+  @Flag(help: "Kill the supervisor with all stages, delete all shared memory, scramble what was not yet synced, and resume.")
+  var wholeMachine = false
   @Flag(help: "Print the table as JSON.") var json = false
 
   func run() throws {
@@ -24,7 +26,11 @@ struct ChaosCommand: ParsableCommand {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     var campaign = try Campaign(program: program, folder: folder, seed: seed, stage: stage)
     while campaign.report.kills < kills {
-      try campaign.runOnce(killsMax: kills - campaign.report.kills)
+      if wholeMachine {
+        try campaign.cutPowerOnce(cutsMax: kills - campaign.report.kills)
+      } else {
+        try campaign.runOnce(killsMax: kills - campaign.report.kills)
+      }
       if !json { FileHandle.standardError.write(Data("\r\(campaign.report.kills)/\(kills) kills, \(campaign.report.runs) runs ".utf8)) }
     }
     if !json { FileHandle.standardError.write(Data("\n".utf8)) }

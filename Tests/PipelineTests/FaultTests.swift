@@ -131,10 +131,11 @@ extension Pipeline {
       expectFailure(64, try reconstruct("out", faults: "acquire=nowhere:1"), "nowhere:1", "flip-before")
     }
 
-    @Test func `A short campaign of random kills changes no bit`() throws {
+    @Test(arguments: [["--kills", "25"], ["--kills", "12", "--whole-machine"]])
+    func `A short campaign of random kills changes no bit`(campaign: [String]) throws {
       let seed = 20_261_121
       let chaos = URL(filePath: Command.executable).deletingLastPathComponent().appending(path: "chaos").path
-      let outcome = try Command(["--kills", "25", "--seed", "\(seed)"], executable: chaos).end()
+      let outcome = try Command(campaign + ["--seed", "\(seed)"], executable: chaos).end()
       #expect(outcome.status == .exited(0), "seed \(seed): \(outcome.output)")
     }
 

@@ -101,10 +101,17 @@ extension Pipeline {
       try file.seek(toOffset: UInt64(4096 + 2 * 8192 + 64))
       try file.write(contentsOf: Data([0xAA, 0x55, 0xAA]))
       try file.close()
+      let verified = try Command.run("journal", "verify", folder.file("out-run"))
+      expectFailure(65, verified, "projections: records 2..<3")
+      #expect(verified.output.contains("updates.1: records 0..<"))
       let outcome = try resume("out").end()
       #expect(outcome.status == .exited(65), "\(outcome.errors)")
       #expect(outcome.errors.contains("projections.0"), "\(outcome.errors)")
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("out")).allSatisfy { !$0.hasPrefix("recon_") })
+      let salvaged = try Command.run("journal", "salvage", folder.file("out-run"))
+      #expect(salvaged.status == .exited(0) && salvaged.output.contains("projections: gave up records 2..<3"), "\(salvaged.output)")
+      let listed = try Command.run("journal", "list", folder.file("out-run"))
+      #expect(listed.status == .exited(0) && listed.output.contains("given up 2..<3"), "\(listed.output)")
     }
   }
 }

@@ -85,7 +85,8 @@ public struct Doctor {
     case .refused(let errno):
       return Finding(
         subject: "io_uring", verdict: .limited, seen: "refused: \(errno)",
-        remedy: "nothing needs it yet; allow it: sysctl kernel.io_uring_disabled=0, or the container's seccomp profile")
+        remedy:
+          "the journal is written with pwrite instead; allow it: sysctl kernel.io_uring_disabled=0, or the container's seccomp profile")
     }
   }
 
@@ -94,7 +95,10 @@ public struct Doctor {
     let isEnough = limit >= 256 << 20
     return Finding(
       subject: "locked memory", verdict: isEnough ? .good : .limited, seen: limit == .max ? "unlimited" : bytes(limit),
-      remedy: isEnough ? nil : "nothing needs more yet; raise it: ulimit -l unlimited, or LimitMEMLOCK=infinity in a systemd unit")
+      remedy: isEnough
+        ? nil
+        : "the journal is written from memory that is not pinned; raise it: ulimit -l unlimited, or LimitMEMLOCK=infinity in a systemd unit"
+    )
   }
 
   private func disk() -> Finding {

@@ -51,9 +51,16 @@ public struct RunFolder: Sendable {
     try Self.makeFolder(checkpoints)
     for topic in topics { try Self.makeFolder(journal(topic)) }
     guard URL(fileURLWithPath: outputFolder).standardizedFileURL.path != output else { return }
-    guard symlink(URL(fileURLWithPath: outputFolder).path, output) == 0 else {
+    let target = URL(fileURLWithPath: outputFolder).path
+    // A run that died before it was planned has left its link.
+    guard symlink(target, output) == 0 || Self.isLink(output, to: target) else {
       throw ScanFailure(.cannotCreate, "cannot link \(output) to the output folder: \(String(cString: strerror(errno)))")
     }
+  }
+
+  private static func isLink(_ path: String, to target: String) -> Bool {
+    errno == EEXIST
+      && URL(fileURLWithPath: path).resolvingSymlinksInPath().path == URL(fileURLWithPath: target).resolvingSymlinksInPath().path
   }
 
   /// Creates a folder and those above it.
@@ -108,6 +115,23 @@ public struct RunFolder: Sendable {
   func readPlan() throws(ScanFailure) -> RunPlan {
     guard access(plan, F_OK) == 0 else { throw ScanFailure(.noInput, "\(path) is not the folder of a run: it has no plan.json") }
     return try read(RunPlan.self, from: plan)
+  }
+
+  /// Deletes all shared memory of a run whose supervisor was killed, once its stages are gone: what a restart of the machine does. For tests.
+  public func removeRegions(timeout: Duration) throws {
+    let names = RegionNames(runID: try readPlan().runID)
+    let deadline = Deadline(after: timeout)
+    if access(status, F_OK) == 0 {
+      for stage in try read(RunStatus.self, from: status).stages {
+        while kill(stage.pid, 0) == 0, !deadline.hasPassed { usleep(1000) }
+      }
+    }
+    // A stage that was just being started holds the supervisor's descriptors until it runs its own program.
+    while try RegionLock.isHeld(name: names.lock) {
+      guard !deadline.hasPassed else { throw ScanFailure(.software, "the run in \(path) is alive") }
+      usleep(1000)
+    }
+    for name in try SharedRegion.names(prefix: names.prefix) { try SharedRegion.unlink(name: name) }
   }
 
   /// How far the run is, and whether its supervisor lives. Throws where this is no run's folder.

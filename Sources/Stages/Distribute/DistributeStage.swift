@@ -78,9 +78,13 @@ public struct DistributeStage {
   private func resume() throws -> Decisions? {
     guard let behind = chunks.min(by: { $0.nextSequence < $1.nextSequence }) else { return nil }
     var decisions = Decisions(configuration)
-    guard let (header, metadata) = try behind.lastEvent() else { return decisions }
+    guard let (header, metadata) = try behind.lastEvent() else {
+      projections.seek(backTo: 0)
+      return decisions
+    }
     if header.kind == .end { return nil }
     decisions.progress = try metadata.withUnsafeBytes { try DecisionProgress(decoding: $0) }
+    projections.seek(backTo: decisions.progress.input)
     return decisions
   }
 

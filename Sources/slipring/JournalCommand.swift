@@ -1,0 +1,70 @@
+import ArgumentParser
+import Journal
+import Scan
+
+/// The journals of a run.
+struct JournalCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "journal", abstract: "Lists, verifies or salvages the journals of a run.",
+    subcommands: [List.self, Verify.self, Salvage.self])
+
+  /// Where each journal begins and ends.
+  struct List: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Lists each journal's records and segments.")
+
+    @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var runFolder: String
+    @Flag(help: "Print as JSON.") var json = false
+
+    func run() throws {
+      let entries = try RunJournals(RunFolder(path: runFolder)).examine(depth: .tail)
+      if json { return try Console.json(entries) }
+      for entry in entries { Console.result(JournalCommand.line(entry)) }
+    }
+  }
+
+  /// Every record of every journal.
+  struct Verify: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Reads every record: header, chain and payload. Changes nothing.")
+
+    @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var runFolder: String
+    @Flag(help: "Print as JSON.") var json = false
+
+    func run() throws {
+      let entries = try RunJournals(RunFolder(path: runFolder)).examine(depth: .everything)
+      if json {
+        try Console.json(entries)
+      } else {
+        for entry in entries { Console.result(JournalCommand.line(entry) + (entry.report.isIntact ? ", intact" : "")) }
+      }
+      let damaged = entries.filter { !$0.report.isIntact }
+      guard damaged.isEmpty else {
+        let what = damaged.map { "\($0.topic): \($0.report.damages.map(\.description).joined(separator: "; "))" }.joined(separator: "; ")
+        throw ScanFailure(.data, "damage of acknowledged records: \(what); 'slipring journal salvage' gives them up, on the record")
+      }
+    }
+  }
+
+  /// Gives up what is damaged, explicitly.
+  struct Salvage: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Gives up damaged records with an explicit record of the loss. Changes no byte of a segment.")
+
+    @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var runFolder: String
+
+    func run() throws {
+      for (topic, damages) in try RunJournals(RunFolder(path: runFolder)).salvage() {
+        Console.result(
+          damages.isEmpty ? "\(topic): nothing was damaged" : "\(topic): gave up \(damages.map(\.description).joined(separator: "; "))")
+      }
+    }
+  }
+
+  private static func line(_ entry: RunJournals.Entry) -> String {
+    let report = entry.report
+    let losses =
+      report.losses.isEmpty ? "" : ", given up \(report.losses.map { "\($0.lowerBound)..<\($0.upperBound)" }.joined(separator: ", "))"
+    let damages = report.isIntact ? "" : ", damaged: \(report.damages.map(\.description).joined(separator: "; "))"
+    return
+      "\(entry.topic): records \(report.firstSequence)..<\(report.nextSequence) in \(report.segments.count) segments, \(report.decision)\(losses)\(damages)"
+  }
+}
