@@ -57,9 +57,15 @@ extension Pipeline {
       let command = try recon("out", "--rate", "60")
       try cutPower(command, "out", after: 20)
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("out-run/checkpoints")).count > 0)
+      // What an export that died has left of a file.
+      let data = try Data(contentsOf: URL(filePath: folder.file("out-run/status.json")))
+      let export = try #require(try JSONDecoder().decode(RunStatus.self, from: data).stages.first { $0.name == "export" })
+      let leftover = folder.file("out/.slipring-\(export.pid)-1.tmp")
+      try Data(count: 10).write(to: URL(filePath: leftover))
       let again = try resume("out")
       try cutPower(again, "out", after: 60)
       try expect(resume("out").end(), like: reference)
+      #expect(!FileManager.default.fileExists(atPath: leftover))
       // A finished run is exported once more, and nothing changes.
       try expect(resume("out").end(), like: reference)
     }

@@ -63,6 +63,7 @@ public struct Reconstruction {
     let removed = try RunRegions.sweep()
     if removed > 0 { notice("removed \(removed) shared-memory regions that dead runs had left") }
     try RunFolder.makeFolder(plan.scan.outputFolder)
+    for stage in try folder.lastStages() { try removeTemporaryFiles(in: plan.scan.outputFolder, ofProcess: stage.pid) }
     return try supervise(plan, folder, executable: executable, signals: signals, monitor: monitor)
   }
 

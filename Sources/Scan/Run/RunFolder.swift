@@ -117,15 +117,16 @@ public struct RunFolder: Sendable {
     return try read(RunPlan.self, from: plan)
   }
 
+  /// The stages of the run's latest status; none where it died before the first.
+  func lastStages() throws(ScanFailure) -> [RunStatus.Stage] {
+    access(status, F_OK) == 0 ? try read(RunStatus.self, from: status).stages : []
+  }
+
   /// Deletes all shared memory of a run whose supervisor was killed, once its stages are gone: what a restart of the machine does. For tests.
   public func removeRegions(timeout: Duration) throws {
     let names = RegionNames(runID: try readPlan().runID)
     let deadline = Deadline(after: timeout)
-    if access(status, F_OK) == 0 {
-      for stage in try read(RunStatus.self, from: status).stages {
-        while kill(stage.pid, 0) == 0, !deadline.hasPassed { usleep(1000) }
-      }
-    }
+    for stage in try lastStages() { while kill(stage.pid, 0) == 0, !deadline.hasPassed { usleep(1000) } }
     // A stage that was just being started holds the supervisor's descriptors until it runs its own program.
     while try RegionLock.isHeld(name: names.lock) {
       guard !deadline.hasPassed else { throw ScanFailure(.software, "the run in \(path) is alive") }
