@@ -144,17 +144,18 @@ public final class ReconstructStage {
 
   /// Takes the worker's rows of one image.
   private func take(_ role: ChunkEvent.Role, sequence: UInt64, ordinal: Int) throws {
-    if role == .projection, ordinal < applied.count {
-      duplicates += 1
-    } else {
-      let event = try remember(role, sequence: sequence, ordinal: ordinal)
-      if role == .projection { try store(event, ordinal: ordinal) }
-    }
+    let event = try remember(role, sequence: sequence, ordinal: ordinal)
+    if let event, role == .projection { try store(event, ordinal: ordinal) }
     try projections.release(upTo: sequence + 1)
   }
 
-  /// Adds a flat or dark to its mean, and a projection to the list of those that were applied.
-  func remember(_ role: ChunkEvent.Role, sequence: UInt64, ordinal: Int) throws -> Event {
+  /// Adds a flat or dark to its mean, and a projection to the list of those that were applied; nil for a projection that came before, which
+  /// is dropped and counted.
+  func remember(_ role: ChunkEvent.Role, sequence: UInt64, ordinal: Int) throws -> Event? {
+    if role == .projection, ordinal < applied.count {
+      duplicates += 1
+      return nil
+    }
     let event = try projections.event(at: sequence)
     if role == .projection {
       guard ordinal == applied.count, ordinal < configuration.projectionsMax else {
