@@ -86,7 +86,7 @@ public final class Ring: Sendable {
       throw .refused(ring: name, reason: "epoch \(dead) has not ended")
     }
     var count = 0
-    for index in 0..<memory.slotCount where fence(memory.stamp(memory.slot(index)), epoch: granted) { count += 1 }
+    for number in memory.slotNumbers where fence(memory.stamp(memory.slot(number: number)), epoch: granted) { count += 1 }
     return count
   }
 
@@ -121,6 +121,9 @@ public final class Ring: Sendable {
     for sequence in first..<first + memory.slotCount {
       memory.stamp(memory.slot(sequence)).pointee.store(Stamp(sequence, 0, .free).rawValue, ordering: .relaxed)
     }
+    for number in memory.spillSlotNumbers {
+      memory.stamp(memory.slot(number: number)).pointee.store(Stamp(first, 0, .free).rawValue, ordering: .relaxed)
+    }
     // SYNC create → attach: everything above is written before `ready`.
     memory.ready.pointee.store(RingGeometry.ready, ordering: .releasing)
   }
@@ -136,6 +139,8 @@ public struct RingProgress: Sendable, Equatable {
   public var epoch: UInt64
   /// Events that did not fit (`WhenFull.drop`).
   public var dropped: UInt64
+  /// Events that the ring had no room for and that are on disk only (`WhenFull.spill`).
+  public var spilled: UInt64
   /// The cursor of each required reader, the next sequence that it will apply; nil for one that has finished.
   public var cursors: [UInt64?]
 }
@@ -148,6 +153,7 @@ extension Ring {
       committed: memory.committed.pointee.load(ordering: .relaxed),
       epoch: memory.epochGranted.pointee.load(ordering: .relaxed),
       dropped: memory.dropped.pointee.load(ordering: .relaxed),
+      spilled: memory.spilled.pointee.load(ordering: .relaxed),
       cursors: (0..<specification.requiredReaders).map { reader in
         let lease = Stamp(rawValue: memory.lease(reader).pointee.load(ordering: .relaxed))
         let cursor = Stamp(rawValue: memory.cursor(reader).pointee.load(ordering: .relaxed))

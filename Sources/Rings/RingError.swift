@@ -10,10 +10,14 @@ public enum RingError: Error, Sendable, Equatable, CustomStringConvertible {
   case fenced(ring: String, epoch: UInt64)
   /// No slot became free in time, for the reader that is furthest behind.
   case timedOut(ring: String, reader: Int, holding: UInt64, timeout: Duration)
+  /// The ring is full and none of its spill slots became durable in time: the disk does not keep up.
+  case diskBehind(ring: String, durable: UInt64, timeout: Duration)
   /// The ring is full and its events may be dropped; `total` were since the ring was made.
   case dropped(ring: String, total: UInt64)
   /// An event is no longer in the ring, or no longer protected by this reader's lease; `found` is the oldest that is.
   case gap(ring: String, expected: UInt64, found: UInt64)
+  /// An event was published and is not in the ring, which had no room for it: it is on disk.
+  case spilled(ring: String, sequence: UInt64)
   /// An event is not published yet.
   case notPublished(ring: String, sequence: UInt64)
   /// Bytes in the ring are not what a writer left there.
@@ -27,8 +31,16 @@ public enum RingError: Error, Sendable, Equatable, CustomStringConvertible {
     case .host(let error): error.exitCode
     case .refused: 77  // EX_NOPERM
     case .damaged: 74  // EX_IOERR
-    case .timedOut, .dropped: 75  // EX_TEMPFAIL
-    case .fenced, .gap, .notPublished, .exhausted: 70  // EX_SOFTWARE
+    case .timedOut, .diskBehind, .dropped: 75  // EX_TEMPFAIL
+    case .fenced, .gap, .spilled, .notPublished, .exhausted: 70  // EX_SOFTWARE
+    }
+  }
+
+  /// Whether a claim failed only because nothing became free in time: it may be repeated.
+  public var isTimeout: Bool {
+    switch self {
+    case .timedOut, .diskBehind: true
+    default: false
     }
   }
 
@@ -40,8 +52,11 @@ public enum RingError: Error, Sendable, Equatable, CustomStringConvertible {
     case .fenced(let ring, let epoch): "ring \(ring): epoch \(epoch) has ended, another process took over"
     case .timedOut(let ring, let reader, let holding, let timeout):
       "ring \(ring) stayed full for \(timeout): reader \(reader) still holds event \(holding); look whether it runs, or give the ring more slots"
+    case .diskBehind(let ring, let durable, let timeout):
+      "ring \(ring) stayed full for \(timeout), and its disk is still writing event \(durable); look at the disk, or for a reader that hangs"
     case .dropped(let ring, let total): "ring \(ring) is full: event dropped, \(total) in all"
     case .gap(let ring, let expected, let found): "ring \(ring): event \(expected) is gone, the oldest one held is \(found)"
+    case .spilled(let ring, let sequence): "ring \(ring): event \(sequence) is on disk only"
     case .notPublished(let ring, let sequence): "ring \(ring): event \(sequence) is not published yet"
     case .damaged(let ring, let sequence, let reason): "ring \(ring), event \(sequence): \(reason); its memory was overwritten"
     case .exhausted(let ring, let what): "ring \(ring) has no \(what) left; start a new run"

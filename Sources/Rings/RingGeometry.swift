@@ -8,12 +8,12 @@
 ///      56  slotStride       u64    64  regionByteCount u64
 ///      72  requiredReaders  u32    76  durability (0 memory, 1 journaled) u32
 ///      80  firstSequence    u64    88  firstChain    u64
-///      96  firstEpoch       u64   104  zeros
+///      96  firstEpoch       u64   104  spillSlotCount  u64   112  zeros
 ///     124  headerCRC32C     u32 (bytes 8 … 123)
 enum RingGeometry {
   /// "SLRG" as bytes.
   private static let magic: UInt32 = 0x4752_4C53
-  private static let layout: UInt16 = 1
+  private static let layout: UInt16 = 2
   /// "is ready" as bytes.
   static let ready: UInt64 = 0x7964_6165_7220_7369
 
@@ -32,6 +32,7 @@ enum RingGeometry {
     words[10] = specification.firstSequence
     words[11] = specification.firstChain
     words[12] = specification.firstEpoch
+    words[13] = UInt64(specification.spillSlotCount)
     words[15] |= UInt64(checksum(&words)) << 32
     return words
   }
@@ -44,12 +45,12 @@ enum RingGeometry {
     guard UInt16(truncatingIfNeeded: words[1] >> 32) == layout else { return .failure("its layout is of another version") }
     guard words[9] >> 32 == 0 else { return .failure("it is backed by a journal") }
     guard let whenFull = WhenFull(rawValue: UInt16(words[1] >> 48)),
-      let slotCount = Int(exactly: words[5]), let payloadCapacity = Int(exactly: words[6])
+      let slotCount = Int(exactly: words[5]), let payloadCapacity = Int(exactly: words[6]), let spillSlotCount = Int(exactly: words[13])
     else { return .failure("its header holds an impossible value") }
     let specification = RingSpecification(
       runID: RunID(low: words[2], high: words[3]), topic: UInt32(truncatingIfNeeded: words[4]), partition: UInt32(words[4] >> 32),
       slotCount: slotCount, payloadCapacity: payloadCapacity, requiredReaders: Int(words[9]), whenFull: whenFull,
-      firstSequence: words[10], firstChain: words[11], firstEpoch: words[12])
+      spillSlotCount: spillSlotCount, firstSequence: words[10], firstChain: words[11], firstEpoch: words[12])
     guard let needed = specification.regionByteCount, words[7] == UInt64(specification.slotStride) else {
       return .failure("its header holds an impossible value")
     }

@@ -12,6 +12,7 @@ internal import Synchronization
 ///    512 │ publishedBell  u32   futex word of readers · 516 readersAsleep u32
 ///    640 │ releasedBell   u32   futex word of the writer · 648 leaseWanted u64 (0: the writer does not sleep)
 ///    768 │ dropped        u64   events that did not fit (`WhenFull.drop`)
+///    896 │ spilled        u64   events that took a spill slot (`WhenFull.spill`)
 ///        │ zeros                                     │
 ///   4096 ├───────────────────────────────────────────┤  reader i at 4096 + 128 i
 ///        │ lease          u64   {lease, owner epoch, ReaderState}
@@ -21,6 +22,8 @@ internal import Synchronization
 ///        │ stamp u64, header: 128 B                  │  EventHeader
 ///        │ metadata: ≤ 3968 B                        │
 ///        │ payload, padded to 4096 B                 │
+///        ├───────────────────────────────────────────┤  spill slot i is slot number slotCount + i
+///        │ …                                         │
 ///        └───────────────────────────────────────────┘
 enum RingLayout {
   static let lineByteCount = 128
@@ -33,12 +36,14 @@ enum RingLayout {
 struct RingMemory: @unchecked Sendable {
   private let base: UnsafeMutableRawPointer
   let slotCount: UInt64
+  let spillSlotCount: UInt64
   let slotStride: Int
   let requiredReaders: Int
 
   init(region: SharedRegion, specification: RingSpecification) {
     base = region.base
     slotCount = UInt64(specification.slotCount)
+    spillSlotCount = UInt64(specification.spillSlotCount)
     slotStride = specification.slotStride
     requiredReaders = specification.requiredReaders
   }
@@ -62,6 +67,7 @@ struct RingMemory: @unchecked Sendable {
   var releasedBell: Bell { Bell(word: halfWord(640)) }
   var leaseWanted: UnsafeMutablePointer<Atomic<UInt64>> { word(648) }
   var dropped: UnsafeMutablePointer<Atomic<UInt64>> { word(768) }
+  var spilled: UnsafeMutablePointer<Atomic<UInt64>> { word(896) }
 
   func lease(_ reader: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
     word(RingLayout.readersOffset + RingLayout.lineByteCount * reader)
@@ -71,8 +77,28 @@ struct RingMemory: @unchecked Sendable {
     word(RingLayout.readersOffset + RingLayout.lineByteCount * reader + 8)
   }
 
-  func slot(_ sequence: UInt64) -> UnsafeMutableRawPointer {
-    base + (RingLayout.headerByteCount + slotStride * Int(sequence % slotCount))
+  /// The slot of a sequence in the ring proper.
+  func slot(_ sequence: UInt64) -> UnsafeMutableRawPointer { slot(number: sequence % slotCount) }
+
+  /// A slot by its place: the ring's own, then the spill slots.
+  func slot(number: UInt64) -> UnsafeMutableRawPointer { base + (RingLayout.headerByteCount + slotStride * Int(number)) }
+
+  /// The numbers of all slots.
+  var slotNumbers: Range<UInt64> { 0..<slotCount + spillSlotCount }
+
+  /// The numbers of the spill slots.
+  var spillSlotNumbers: Range<UInt64> { slotCount..<slotCount + spillSlotCount }
+
+  /// The slot that holds the committed event `sequence`: its own or a spill slot; nil if none does.
+  func committedSlot(_ sequence: UInt64) -> UnsafeMutableRawPointer? {
+    if isCommitted(sequence, in: slot(sequence)) { return slot(sequence) }
+    return spillSlotNumbers.lazy.map(slot(number:)).first { isCommitted(sequence, in: $0) }
+  }
+
+  private func isCommitted(_ sequence: UInt64, in slot: UnsafeMutableRawPointer) -> Bool {
+    // SYNC find → commit: the stamp is read before what it vouches for.
+    let stamp = Stamp(rawValue: stamp(slot).pointee.load(ordering: .acquiring))
+    return stamp.slotState == .committed && stamp.sequence == sequence
   }
 
   func stamp(_ slot: UnsafeMutableRawPointer) -> UnsafeMutablePointer<Atomic<UInt64>> {

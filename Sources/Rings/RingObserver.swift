@@ -16,7 +16,7 @@ public final class RingObserver {
     for _ in 0..<Self.attemptLimit {
       let published = memory.published.pointee.load(ordering: .acquiring)
       guard published > ring.specification.firstSequence else { return nil }
-      let slot = memory.slot(published - 1)
+      guard let slot = memory.committedSlot(published - 1) else { continue }
       let word = memory.stamp(slot)
       // SYNC latest → commit: the stamp is read before what it vouches for.
       let stamp = Stamp(rawValue: word.pointee.load(ordering: .acquiring))

@@ -56,7 +56,8 @@ public final class RingReader {
 
   /// The event at `position`, which then moves on; nil if it is not published before `timeout`.
   ///
-  /// Throws `.damaged` for anything in the slot that its writer did not leave there, and `.gap` if it holds a later event.
+  /// Throws `.spilled` where the ring had no room for the event, `.damaged` for anything in the slot that its writer did not leave there, and
+  /// `.gap` if it holds a later event.
   public func next(timeout: Duration) throws(RingError) -> Event? {
     guard try awaitPublished(position, timeout) else { return nil }
     let event = try read(position)
@@ -64,7 +65,19 @@ public final class RingReader {
     return event
   }
 
-  /// The event of any sequence from the lease to the last one published. Throws `.gap` below, `.notPublished` above.
+  /// Moves on past the event at `position`, which is read elsewhere.
+  public func pass() {
+    precondition(isPublished(position), "event \(position) was never seen published")
+    position += 1
+  }
+
+  /// Sequences below it are published.
+  public var publishedThrough: UInt64 {
+    publishedKnown = max(publishedKnown, memory.published.pointee.load(ordering: .acquiring))
+    return publishedKnown
+  }
+
+  /// The event of any sequence from the lease to the last one published. Throws `.gap` below, `.notPublished` above, otherwise as `next`.
   public func event(at sequence: UInt64) throws(RingError) -> Event {
     if sequence < lease { throw .gap(ring: ring.name, expected: sequence, found: lease) }
     guard isPublished(sequence) else { throw .notPublished(ring: ring.name, sequence: sequence) }
@@ -168,6 +181,8 @@ public final class RingReader {
     // SYNC next → commit: the stamp is read before what it vouches for.
     let stamp = Stamp(rawValue: memory.stamp(slot).pointee.load(ordering: .acquiring))
     guard stamp.slotState == .committed, stamp.sequence == sequence else {
+      // Whatever the slot holds instead: what was published is on disk.
+      if ring.specification.whenFull == .spill { throw .spilled(ring: ring.name, sequence: sequence) }
       if stamp.slotState == .committed, stamp.sequence > sequence {
         throw .gap(ring: ring.name, expected: sequence, found: stamp.sequence)
       }

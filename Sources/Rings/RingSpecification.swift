@@ -4,6 +4,9 @@ public enum WhenFull: UInt16, Sendable, Codable {
   case wait = 0
   /// It drops its event, which is counted.
   case drop
+  /// It takes one of the ring's spill slots, from which the event is written to disk. Readers find that the ring does not have it, and read
+  /// it from there. Only for a ring whose events are made durable before they are published.
+  case spill
 }
 
 /// What a ring is made for.
@@ -17,7 +20,7 @@ public struct RingSpecification: Sendable, Equatable {
 
   /// Whose events the ring carries.
   public var identity: RingIdentity
-  /// How many events it holds.
+  /// How many events it holds, at least 2.
   public var slotCount: Int
   /// The most payload bytes of an event.
   public var payloadCapacity: Int
@@ -25,6 +28,8 @@ public struct RingSpecification: Sendable, Equatable {
   public var requiredReaders: Int
   /// What the writer does when the ring is full.
   public var whenFull: WhenFull
+  /// With `.spill`, how many events may be on their way to disk beside the ring, at least 2. Otherwise 0.
+  public var spillSlotCount: Int
   /// The sequence of the first event: 0, or where an earlier ring of the same topic ended.
   public var firstSequence: UInt64
   /// The chain of the first event: 0, or `EventHeader.chainAfter` of the last one of the earlier ring.
@@ -35,13 +40,14 @@ public struct RingSpecification: Sendable, Equatable {
   /// A specification as given; it is a programmer's error to exceed the limits above.
   public init(
     runID: RunID, topic: UInt32, partition: UInt32 = 0, slotCount: Int, payloadCapacity: Int, requiredReaders: Int,
-    whenFull: WhenFull = .wait, firstSequence: UInt64 = 0, firstChain: UInt64 = 0, firstEpoch: UInt64 = 0
+    whenFull: WhenFull = .wait, spillSlotCount: Int = 0, firstSequence: UInt64 = 0, firstChain: UInt64 = 0, firstEpoch: UInt64 = 0
   ) {
     identity = RingIdentity(runID: runID, topic: topic, partition: partition)
     self.slotCount = slotCount
     self.payloadCapacity = payloadCapacity
     self.requiredReaders = requiredReaders
     self.whenFull = whenFull
+    self.spillSlotCount = spillSlotCount
     self.firstSequence = firstSequence
     self.firstChain = firstChain
     self.firstEpoch = firstEpoch
@@ -49,8 +55,11 @@ public struct RingSpecification: Sendable, Equatable {
 
   /// Whether every figure is within its limit.
   var isPossible: Bool {
-    (1...Self.slotLimit).contains(slotCount) && (0...Self.payloadLimit).contains(payloadCapacity)
-      && (0...Self.readerLimit).contains(requiredReaders) && firstSequence <= Stamp.sequenceLimit - UInt64(slotCount)
+    // Two at least: the newest event stays while the next one is claimed, so that a successor finds it.
+    (2...Self.slotLimit).contains(slotCount) && (0...Self.payloadLimit).contains(payloadCapacity)
+      && (0...Self.readerLimit).contains(requiredReaders)
+      && (whenFull == .spill ? 2...Self.slotLimit : 0...0).contains(spillSlotCount)
+      && firstSequence <= Stamp.sequenceLimit - UInt64(slotCount)
       && firstEpoch < Stamp.epochLimit
   }
 
@@ -63,7 +72,7 @@ public struct RingSpecification: Sendable, Equatable {
   /// The bytes of the region; nil beyond the limits or what an address can express.
   public var regionByteCount: Int? {
     guard isPossible else { return nil }
-    let (slots, overflows) = slotStride.multipliedReportingOverflow(by: slotCount)
+    let (slots, overflows) = slotStride.multipliedReportingOverflow(by: slotCount + spillSlotCount)
     let (sum, sumOverflows) = slots.addingReportingOverflow(RingLayout.headerByteCount)
     return overflows || sumOverflows ? nil : sum
   }

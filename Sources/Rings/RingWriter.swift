@@ -81,6 +81,7 @@ public final class RingWriter {
   ///
   /// Throws `.fenced` for an epoch that has ended, `.refused` while a claim of an earlier epoch is not void.
   public init(ring: Ring, epoch: UInt64, publishing: Publishing = .atCommit) throws(RingError) {
+    precondition(ring.specification.whenFull != .spill || publishing == .whenDurable, "ring \(ring.name) spills and has no disk")
     self.ring = ring
     publishesAtCommit = publishing == .atCommit
     self.epoch = epoch
@@ -111,7 +112,7 @@ public final class RingWriter {
   /// The bytes of a committed event that is not published yet, as they are written to disk. The slot stays as it is until the event is
   /// published. May be called by another thread than the one that commits.
   public func slotBytes(_ sequence: UInt64) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(start: memory.slot(sequence), count: memory.slotStride)
+    UnsafeRawBufferPointer(start: memory.committedSlot(sequence) ?? memory.slot(sequence), count: memory.slotStride)
   }
 
   /// Sequences below it are committed. May be called by another thread than the one that commits.
@@ -123,13 +124,13 @@ public final class RingWriter {
   /// The next slot, after every required reader has given it back; waits for that at most `timeout`. A claim that was not committed is
   /// given out again, so what failed while filling it can be tried anew or left.
   ///
-  /// Throws `.timedOut` naming the reader that is furthest behind, or `.dropped` at once where the ring was made so; `.fenced` when this
-  /// writer's epoch has ended.
+  /// Throws `.timedOut` naming the reader that is furthest behind, or `.dropped` at once where the ring was made so; a ring that spills gives a
+  /// spill slot instead, and throws `.diskBehind` if those stayed on their way to disk; `.fenced` when this writer's epoch has ended.
   public func claim(timeout: Duration) throws(RingError) -> Claim {
     if isClaimed {
       guard memory.epochGranted.pointee.load(ordering: .relaxed) == epoch else { throw .fenced(ring: ring.name, epoch: epoch) }
     } else {
-      if nextSequence >= memory.slotCount, nextSequence - memory.slotCount >= leaseKnown { try awaitLease(timeout) }
+      if nextSequence >= memory.slotCount, nextSequence - memory.slotCount >= leaseKnown { try makeRoom(timeout) }
       try take()
       isClaimed = true
     }
@@ -184,12 +185,20 @@ public final class RingWriter {
       elementType: fields.elementType)
   }
 
+  /// Whether a committed slot may be the next one's: its own, one or more laps ago, or a spill slot.
+  private func precedes(_ seen: Stamp) -> Bool {
+    if ring.specification.whenFull != .spill { return seen.sequence + memory.slotCount == nextSequence }
+    return seen.sequence < nextSequence && (isSpilling || (nextSequence - seen.sequence) % memory.slotCount == 0)
+  }
+
+  private var isSpilling: Bool { slot != memory.slot(nextSequence) }
+
   /// Makes the slot ours: committed → free → claimed, or void → claimed.
   private func take() throws(RingError) {
     guard nextSequence < Stamp.sequenceLimit - 1 else { throw .exhausted(ring: ring.name, what: "sequences") }
     let word = memory.stamp(slot)
     var seen = Stamp(rawValue: word.pointee.load(ordering: .acquiring))
-    if seen.slotState == .committed, seen.sequence + memory.slotCount == nextSequence {
+    if seen.slotState == .committed, precedes(seen) {
       let free = Stamp(nextSequence, epoch, .free)
       let (isMine, now) = word.pointee.compareExchange(
         expected: seen.rawValue, desired: free.rawValue, ordering: .sequentiallyConsistent)
@@ -200,7 +209,8 @@ public final class RingWriter {
     guard memory.epochGranted.pointee.load(ordering: .sequentiallyConsistent) == epoch, seen.epoch <= epoch else {
       throw .fenced(ring: ring.name, epoch: epoch)
     }
-    guard seen.sequence == nextSequence, seen.slotState == .free || seen.slotState == .void else {
+    // A spill slot that nobody has is anybody's: it may be free or void since an earlier sequence.
+    guard seen.sequence == nextSequence || isSpilling, seen.slotState == .free || seen.slotState == .void else {
       throw .damaged(ring: ring.name, sequence: nextSequence, reason: "its slot is stamped \(seen.slotState) for \(seen.sequence)")
     }
     let (isMine, _) = word.pointee.compareExchange(
@@ -208,6 +218,47 @@ public final class RingWriter {
     guard isMine else { throw .fenced(ring: ring.name, epoch: epoch) }
     // SYNC claim → latest: an observer that sees any of the bytes stored from here on also sees that the stamp changed.
     atomicMemoryFence(ordering: .releasing)
+  }
+
+  /// Finds a slot for the next sequence where the ring's own may still be held.
+  private func makeRoom(_ timeout: Duration) throws(RingError) {
+    guard ring.specification.whenFull == .spill else { return try awaitLease(timeout) }
+    slot = memory.slot(nextSequence)
+    var deadline: Deadline?
+    while true {
+      let count = memory.releasedBell.count
+      if isOwnSlotReleased { return }
+      if let spill = durableSpillSlot {
+        slot = spill
+        memory.spilled.pointee.add(1, ordering: .relaxed)
+        return
+      }
+      let limit = deadline ?? Deadline(after: timeout)
+      deadline = limit
+      guard memory.epochGranted.pointee.load(ordering: .relaxed) == epoch else { throw .fenced(ring: ring.name, epoch: epoch) }
+      if limit.hasPassed {
+        throw .diskBehind(ring: ring.name, durable: memory.published.pointee.load(ordering: .relaxed), timeout: timeout)
+      }
+      // Two things may come, a lease and the disk, which rings no bell here.
+      memory.releasedBell.sleep(since: count, atMost: min(limit.remaining, .microseconds(100)))
+    }
+  }
+
+  /// Whether the next sequence's own slot is one that no required reader holds. After events that were spilled it may be several laps old.
+  private var isOwnSlotReleased: Bool {
+    leaseKnown = memory.lowestLease().lease
+    let seen = Stamp(rawValue: memory.stamp(slot).pointee.load(ordering: .acquiring))
+    return seen.slotState != .committed || seen.sequence < leaseKnown
+  }
+
+  /// A spill slot without an event that is still on its way to disk. The newest event stays: a successor goes on after it.
+  private var durableSpillSlot: UnsafeMutableRawPointer? {
+    let durable = memory.published.pointee.load(ordering: .acquiring)
+    return memory.spillSlotNumbers.lazy.map(memory.slot(number:)).first { slot in
+      let seen = Stamp(rawValue: memory.stamp(slot).pointee.load(ordering: .acquiring))
+      return seen.slotState == .free || seen.slotState == .void
+        || (seen.slotState == .committed && seen.sequence < durable && seen.sequence + 1 < nextSequence)
+    }
   }
 
   /// Waits until the slot of the next sequence is given back by every required reader.
@@ -252,8 +303,8 @@ public final class RingWriter {
   /// The header of the newest committed event, nil if there is none. Every stamp is looked at: no counter in shared memory is trusted.
   private func lastCommitted() throws(RingError) -> EventHeader? {
     var last: (stamp: Stamp, slot: UnsafeMutableRawPointer)?
-    for index in 0..<memory.slotCount {
-      let slot = memory.slot(index)
+    for number in memory.slotNumbers {
+      let slot = memory.slot(number: number)
       let stamp = Stamp(rawValue: memory.stamp(slot).pointee.load(ordering: .acquiring))
       if stamp.slotState == .claimed {
         throw .refused(ring: ring.name, reason: "event \(stamp.sequence) is still claimed by epoch \(stamp.epoch), which was not fenced")
@@ -261,7 +312,7 @@ public final class RingWriter {
       if stamp.slotState == .committed, stamp.sequence >= last?.stamp.sequence ?? 0 { last = (stamp, slot) }
     }
     guard let last else { return nil }
-    guard memory.slot(last.stamp.sequence) == last.slot, last.stamp.sequence >= nextSequence else {
+    guard memory.committedSlot(last.stamp.sequence) == last.slot, last.stamp.sequence >= nextSequence else {
       throw .damaged(ring: ring.name, sequence: last.stamp.sequence, reason: "its slot belongs to another event")
     }
     return try ring.header(

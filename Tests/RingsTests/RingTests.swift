@@ -168,7 +168,7 @@ import Testing
   }
 
   @Test func `sleepers are woken, not polled`() throws {
-    let ring = try TemporaryRing(slotCount: 1)
+    let ring = try TemporaryRing(slotCount: 2)
     let writer = try ring.writer()
     let count: UInt64 = 2000
     let name = ring.name

@@ -11,14 +11,15 @@ final class TemporaryRing {
   var identity: RingIdentity { ring.specification.identity }
 
   init(
-    slotCount: Int = 8, payloadCapacity: Int = 4096, readers: Int = 1, whenFull: WhenFull = .wait, firstSequence: UInt64 = 0
+    slotCount: Int = 8, payloadCapacity: Int = 4096, readers: Int = 1, whenFull: WhenFull = .wait, spillSlots: Int = 0,
+    firstSequence: UInt64 = 0
   ) throws(RingError) {
     let runID = RunID.random()
     ring = try Ring.create(
       name: "slipring-test-\(runID)",
       specification: RingSpecification(
         runID: runID, topic: 1, slotCount: slotCount, payloadCapacity: payloadCapacity, requiredReaders: readers, whenFull: whenFull,
-        firstSequence: firstSequence))
+        spillSlotCount: spillSlots, firstSequence: firstSequence))
   }
 
   deinit { shm_unlink("/" + name) }
@@ -26,7 +27,9 @@ final class TemporaryRing {
   /// A second mapping of the same region, as another process has it.
   func attach() throws(RingError) -> Ring { try Ring.attach(name: name, expecting: identity) }
 
-  func writer() throws(RingError) -> RingWriter { try RingWriter(ring: ring, epoch: try ring.grantEpoch()) }
+  func writer(_ publishing: RingWriter.Publishing = .atCommit) throws(RingError) -> RingWriter {
+    try RingWriter(ring: ring, epoch: try ring.grantEpoch(), publishing: publishing)
+  }
 }
 
 extension RingWriter {
