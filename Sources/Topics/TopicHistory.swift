@@ -15,9 +15,9 @@ public final class TopicHistory {
 
   deinit { buffer.deallocate() }
 
-  /// One event, checked with its payload; valid until the next call.
-  func event(at sequence: UInt64) throws(JournalError) -> Event {
-    let record = try reader.read(sequence: sequence, into: buffer)
+  /// One event, checked with its payload; valid until the next call. All below `published` is known to be durable.
+  func event(at sequence: UInt64, published: UInt64 = 0) throws(JournalError) -> Event {
+    let record = try reader.read(sequence: sequence, into: buffer, durableThrough: published)
     return Event(header: record.header, metadata: record.metadata, payload: record.payload)
   }
 }

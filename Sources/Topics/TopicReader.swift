@@ -2,16 +2,29 @@ public import Rings
 
 /// A reader of a topic: what was, from its journal, then what is, from its ring, without a seam. Use from one thread at a time.
 ///
-/// A topic in memory has no journal; its ring holds all of its events, and a reader that replays keeps them readable.
+/// What the ring does not have any more, never had because it was full, or has with damage, comes from the journal. A topic in memory has no
+/// journal; its ring holds all of its events, and a reader that replays keeps them readable.
 public final class TopicReader {
+  /// How much of an event is checked before it is handed out.
+  public enum Checks: Sendable {
+    /// The header, and the metadata of an event without payload.
+    case header
+    /// The payload too: for the first reader that sees an event.
+    case payload
+  }
+
+  /// Published events that the ring did not have, or had with damage, and that were read from the journal.
+  public private(set) var gapsFilled = 0
   private let ring: RingReader
   private let history: TopicHistory?
+  private let checks: Checks
   private var position: UInt64
 
   /// Reads from the ring's cursor, or with `replaying` from the topic's first event.
-  public init(_ ring: RingReader, history: TopicHistory?, replaying: Bool) throws(RingError) {
+  public init(_ ring: RingReader, history: TopicHistory?, replaying: Bool, checks: Checks = .header) throws(RingError) {
     self.ring = ring
     self.history = history
+    self.checks = checks
     position = replaying ? 0 : ring.cursor
     if replaying, history == nil { try ring.hold(from: 0) }
   }
@@ -24,13 +37,22 @@ public final class TopicReader {
   /// The next event, or nil where none comes before `timeout`. An event of the journal is valid until the next call.
   public func next(timeout: Duration) throws -> Event? {
     if let history, position < ring.lease {
-      let event = try history.event(at: position)
+      let event = try history.event(at: position, published: ring.publishedThrough)
       position += 1
       return event
     }
-    guard let event = try ring.next(timeout: timeout) else { return nil }
-    position = event.header.sequence + 1
-    return event
+    let place = ring.position
+    do throws(RingError) {
+      guard let event = try ring.next(timeout: timeout) else { return nil }
+      if checks == .payload { try ring.verifyPayload(event) }
+      position = event.header.sequence + 1
+      return event
+    } catch {
+      let event = try fill(error, at: place)
+      if ring.position == place { ring.pass() }
+      position = place + 1
+      return event
+    }
   }
 
   /// Goes back to `sequence`: what a restart of the machine left undecided is in the journal, below where the new ring begins. Going forward
@@ -41,12 +63,24 @@ public final class TopicReader {
 
   /// The event of any sequence that was published. One of the journal is valid until the next call.
   public func event(at sequence: UInt64) throws -> Event {
-    if let history, sequence < ring.lease { return try history.event(at: sequence) }
-    return try ring.event(at: sequence)
+    if let history, sequence < ring.lease { return try history.event(at: sequence, published: ring.publishedThrough) }
+    do throws(RingError) { return try ring.event(at: sequence) } catch { return try fill(error, at: sequence) }
   }
 
   /// Says that every event below `sequence` was applied. Events that a replay applies again are released already: nothing happens.
   public func release(upTo sequence: UInt64) throws(RingError) {
     if sequence > ring.cursor { try ring.release(upTo: sequence) }
+  }
+
+  /// The journal's copy of an event that the ring cannot give; throws `error` where that is no reason to look there.
+  private func fill(_ error: RingError, at sequence: UInt64) throws -> Event {
+    switch error {
+    case .spilled, .damaged:
+      guard let history else { throw error }
+      let event = try history.event(at: sequence, published: ring.publishedThrough)
+      gapsFilled += 1
+      return event
+    default: throw error
+    }
   }
 }

@@ -4,6 +4,9 @@ public import Rings
 
 /// The writer of a topic: claim → fill → commit → durable → published. A topic in memory is published at its commit.
 public final class TopicWriter {
+  /// How often a writer that waits for room looks whether its journal still works.
+  private static let glance: Duration = .milliseconds(200)
+
   private let writer: RingWriter
   private let pump: JournalPump?
   private let specification: RingSpecification
@@ -57,16 +60,22 @@ public final class TopicWriter {
   /// The event before `nextSequence`, nil for a new topic. To be asked before the first claim.
   public func lastEvent() throws -> (header: EventHeader, metadata: [UInt8])? {
     guard nextSequence > 0 else { return nil }
-    if nextSequence > specification.firstSequence { return try RingObserver(ring: writer.ring).latest() }
-    guard let folder else { return nil }
+    guard let folder else { return try RingObserver(ring: writer.ring).latest() }
     let event = try TopicHistory(folder: folder, specification: specification).event(at: nextSequence - 1)
     return (event.header, Array(event.metadata))
   }
 
-  /// The next slot, filled in place; see `RingWriter.claim`.
+  /// The next slot, filled in place; see `RingWriter.claim`. Throws what stopped the journal, also while it waits.
   public func claim(timeout: Duration) throws -> Claim {
-    try pump?.check()
-    return try writer.claim(timeout: timeout)
+    let deadline = Deadline(after: timeout)
+    while true {
+      try pump?.check()
+      do throws(RingError) {
+        return try writer.claim(timeout: min(deadline.remaining, Self.glance))
+      } catch {
+        guard error.isTimeout, !deadline.hasPassed else { throw error }
+      }
+    }
   }
 
   /// Commits the claimed slot. It is published now, or as soon as it is durable.

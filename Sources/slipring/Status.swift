@@ -38,7 +38,7 @@ struct Status: ParsableCommand {
     let residual = status.residual.map { ", residual \(ProgressLine.oneDecimal($0 * 100)) %" } ?? ""
     return [
       "run \(status.run): \(phase)",
-      "projections \(status.acquired)/\(status.projections) (\(ProgressLine.oneDecimal(status.rate))/s, lag \(status.lag)), "
+      "projections \(status.acquired)/\(status.projections) (\(ProgressLine.oneDecimal(status.rate))/s, lag \(status.lag)\(status.spilled > 0 ? ", \(status.spilled) by way of the disk" : "")), "
         + "updates \(status.updates)/\(status.updatesExpected)\(residual), \(ProgressLine.oneDecimal(status.seconds)) s",
       row("stage", "pid", "state", "epoch", "cursor", "lag", "restarts"),
     ]

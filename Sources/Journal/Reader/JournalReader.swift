@@ -55,12 +55,15 @@ public final class JournalReader {
   }
 
   /// Reads record `sequence` into `buffer` (at least `stride` bytes, at a multiple of 4096) and checks header, payload and, after its
-  /// predecessor, the chain. What is returned points into `buffer`.
+  /// predecessor, the chain. What is returned points into `buffer`. Who knows that all below `durableThrough` is durable by now spares looking
+  /// into the folder for each of those records.
   ///
   /// Throws `.absent` for a record that is not there, `.lost` for one that salvage gave up, `.damaged` for one that is not as written.
-  public func read(sequence: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(JournalError) -> Record {
+  public func read(
+    sequence: UInt64, into buffer: UnsafeMutableRawBufferPointer, durableThrough: UInt64 = 0
+  ) throws(JournalError) -> Record {
     precondition(buffer.count >= stride, "a buffer of \(buffer.count) B for records of \(stride) B")
-    let segment = try segment(of: sequence)
+    let segment = try segment(of: sequence, durableThrough)
     let slot = UnsafeMutableRawBufferPointer(rebasing: buffer[..<stride])
     var finding = RecordFinding.unreadable
     for _ in 0..<2 {
@@ -95,10 +98,15 @@ public final class JournalReader {
 
   /// The segment that holds a record. A segment that was begun since may hold it instead, so the folder is looked at anew unless the record
   /// is known to be settled.
-  private func segment(of sequence: UInt64) throws(JournalError) -> Segment {
+  private func segment(of sequence: UInt64, _ durableThrough: UInt64) throws(JournalError) -> Segment {
     let isSettled = sequence < settledThrough && catalog?.extents.contains { $0.range.contains(sequence) } ?? false
     let catalog: SegmentCatalog
-    if isSettled, let current = self.catalog { catalog = current } else { catalog = try refresh() }
+    if isSettled, let current = self.catalog {
+      catalog = current
+    } else {
+      catalog = try refresh()
+      settledThrough = max(settledThrough, durableThrough)
+    }
     if let loss = catalog.losses.first(where: { ($0.first..<$0.end).contains(sequence) }) {
       throw .lost(folder: device.folder, range: loss.first..<loss.end)
     }

@@ -72,11 +72,20 @@ public struct RunPlan: Codable, Sendable {
       case .chunks: (slots.chunks, 0, 1)
       case .updates: (slots.updates, 0, 1)
       }
+    let spills = scan.durability == .durable && (topic != .projections || !sourceWaits)
     return RingSpecification(
       runID: runID, topic: topic.id, partition: UInt32(topic.partition), slotCount: slotCount, payloadCapacity: payload,
-      requiredReaders: readers, whenFull: .wait, firstSequence: history?.nextSequence ?? 0, firstChain: history?.chain ?? 0,
+      requiredReaders: readers, whenFull: spills ? .spill : .wait, spillSlotCount: spills ? Self.spillSlots(payload) : 0,
+      firstSequence: history?.nextSequence ?? 0, firstChain: history?.chain ?? 0,
       firstEpoch: history?.epoch ?? 0)
   }
+
+  /// Whether the source can be made to wait: a file can, a detector and what stands for one cannot. What it delivers faster than the workers
+  /// take it then goes to disk, and they read it from there.
+  var sourceWaits: Bool { scan.rate == nil }
+
+  /// Events on their way to disk beside a full ring: some batches of the journal.
+  private static func spillSlots(_ payload: Int) -> Int { min(max((32 << 20) / (payload + 4096), 4), 64) }
 
   /// How the events of a topic are marked.
   func identity(of topic: Topic) -> RingIdentity {

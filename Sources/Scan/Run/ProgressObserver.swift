@@ -33,6 +33,7 @@ struct ProgressObserver {
       default: break
       }
     }
+    status.spilled = rings[.projections]?.progress.spilled ?? 0
     for worker in updates.indices { try look(at: worker) }
     for index in status.stages.indices { fill(&status.stages[index]) }
     status.reconstructed = min(status.acquired, updates.indices.map(taken).min() ?? 0)

@@ -69,7 +69,7 @@ public struct StageRunner {
   private func distribute(_ didWork: @escaping () -> Void) throws {
     try Affinity.pin(cores: plan.placement.serviceCores)
     let stage = DistributeStage(
-      configuration: plan.distribution, projections: try reader(.projections, RunPlan.distributeReader, replaying: false),
+      configuration: plan.distribution, projections: try reader(.projections, RunPlan.distributeReader, replaying: false, checks: .payload),
       chunks: try plan.placement.workers.indices.map { try writer(.chunks(partition: $0)) }, patience: patience, didWork: didWork)
     try stage.run()
   }
@@ -112,11 +112,11 @@ public struct StageRunner {
   }
 
   /// The reader that goes on where its predecessor's cursor is, or with `replaying` reads the topic from its first event.
-  private func reader(_ topic: Topic, _ number: Int, replaying: Bool) throws -> TopicReader {
+  private func reader(_ topic: Topic, _ number: Int, replaying: Bool, checks: TopicReader.Checks = .header) throws -> TopicReader {
     let ring = try ring(topic)
     let history = isDurable ? try TopicHistory(folder: folder.journal(topic), specification: ring.specification) : nil
     let reader = try RingReader(ring: ring, reader: number, from: replaying && !isDurable ? 0 : nil)
-    return try TopicReader(reader, history: history, replaying: replaying)
+    return try TopicReader(reader, history: history, replaying: replaying, checks: checks)
   }
 
   private func volume(_ partition: Int) throws -> VolumeRegion {

@@ -29,6 +29,7 @@ public final class Supervisor {
   private let log: Logger
   private var stages: [StageProcess] = []
   private var signalCount = 0
+  private var hasSpilled = false
 
   /// How a run ended.
   struct Ending {
@@ -101,6 +102,7 @@ public final class Supervisor {
       for index in stages.indices { try look(at: index, regions) }
       var status = status(at: start, .scanning)
       try observer.update(&status)
+      noticeSpilling(status)
       monitor.progress(status)
       if ContinuousClock.now >= statusDue {
         try writeStatus(status)
@@ -126,6 +128,15 @@ public final class Supervisor {
       try stages[index].restart(regions, outputFolder: plan.scan.outputFolder)
       if stage == .acquire, signalCount > 0 { try stages[index].process.signal(SIGTERM) }
     }
+  }
+
+  /// Says once that a worker cannot keep up, and what becomes of it.
+  private func noticeSpilling(_ status: RunStatus) {
+    guard status.spilled > 0, !hasSpilled else { return }
+    hasSpilled = true
+    let slowest = status.stages.filter { $0.name != "acquire" }.max { $0.lag < $1.lag }?.name ?? "a stage"
+    log.warning("the ring of projections is full", metadata: ["slowest": "\(slowest)"])
+    monitor.notice("\(slowest) does not keep up: projections wait for it on disk, and none is lost")
   }
 
   private func handleSignals() throws {

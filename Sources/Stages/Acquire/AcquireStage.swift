@@ -63,14 +63,16 @@ public struct AcquireStage {
   /// A slot, or nil where a stop was requested while none was free.
   private func claim() throws -> Claim? {
     let start = ContinuousClock.now
+    var last: RingError?
     while ContinuousClock.now - start < patience.room {
       do {
         return try writer.claim(timeout: Patience.glance)
-      } catch RingError.timedOut {
+      } catch let error as RingError where error.isTimeout {
         if stopRequested() { return nil }
+        last = error
       }
     }
-    throw StageError.stalled("no room in projections for \(patience.room): a worker does not keep up or hangs")
+    throw StageError.stalled("no room in projections for \(patience.room): \(last.map { "\($0)" } ?? "")")
   }
 
   private func deliver(_ frame: Frame, in claim: Claim) throws {

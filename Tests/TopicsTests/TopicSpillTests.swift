@@ -1,0 +1,113 @@
+import Host
+import Rings
+import TestSupport
+import Testing
+import Topics
+
+/// A durable topic: its ring and its journal are one stream.
+@Suite struct TopicSpillTests {
+  private static let wordCount = 1000
+
+  /// A ring of four slots with its journal.
+  private final class DurableTopic {
+    let folder: TestFolder
+    let ring: Ring
+
+    init(readers: Int = 1) throws {
+      folder = try TestFolder()
+      let runID = RunID.random()
+      ring = try Ring.create(
+        name: RegionNames(runID: runID).ring(.projections),
+        specification: RingSpecification(
+          runID: runID, topic: 1, slotCount: 4, payloadCapacity: 8 * wordCount, requiredReaders: readers, whenFull: .spill,
+          spillSlotCount: 4))
+    }
+
+    deinit { try? Ring.unlink(name: ring.name) }
+
+    func reader(_ number: Int = 0, replaying: Bool = false, checks: TopicReader.Checks = .header) throws -> TopicReader {
+      try TopicReader(
+        RingReader(ring: ring, reader: number), history: TopicHistory(folder: folder.path, specification: ring.specification),
+        replaying: replaying, checks: checks)
+    }
+  }
+
+  private func append(_ value: UInt64, to writer: TopicWriter) throws {
+    let claim = try writer.claim(timeout: .seconds(30))
+    for word in 0..<Self.wordCount { claim.payload.storeBytes(of: value &* 31 &+ UInt64(word), toByteOffset: 8 * word, as: UInt64.self) }
+    try writer.commit(claim, EventFields(kind: .projection, payloadByteCount: 8 * Self.wordCount, projection: value))
+  }
+
+  private func isWhole(_ event: Event, _ value: UInt64) -> Bool {
+    event.header.sequence == value && event.header.projection == value
+      && (0..<Self.wordCount).allSatisfy {
+        event.payload.loadUnaligned(fromByteOffset: 8 * $0, as: UInt64.self) == value &* 31 &+ UInt64($0)
+      }
+  }
+
+  @Test func `a reader that stood still reads everything in order: the ring's events there, the others in the journal`() throws {
+    let topic = try DurableTopic(readers: 2)
+    let writer = try TopicWriter(ring: topic.ring, folder: topic.folder.path)
+    let (quick, slow) = (try topic.reader(0), try topic.reader(1))
+    for value in 0..<100 as Range<UInt64> {
+      try append(value, to: writer)
+      let event = try #require(try quick.next(timeout: .seconds(30)))
+      #expect(isWhole(event, value))
+      try quick.release(upTo: value + 1)
+    }
+    #expect(topic.ring.progress.spilled == 96 && quick.gapsFilled == 96)
+    for value in 0..<100 as Range<UInt64> {
+      #expect(isWhole(try #require(try slow.next(timeout: .zero)), value))
+      try slow.release(upTo: value + 1)
+    }
+    #expect(try slow.next(timeout: .zero) == nil)
+    #expect(slow.gapsFilled == 96)
+    // The ring is in use again.
+    try append(100, to: writer)
+    #expect(isWhole(try #require(try slow.next(timeout: .seconds(30))), 100))
+    #expect(slow.gapsFilled == 96)
+  }
+
+  @Test func `a writer's successor makes durable what was spilled, and goes on densely`() throws {
+    let topic = try DurableTopic()
+    var first: TopicWriter? = try TopicWriter(ring: topic.ring, folder: topic.folder.path)
+    for value in 0..<7 as Range<UInt64> { try append(value, to: #require(first)) }
+    first = nil
+    let second = try TopicWriter(ring: topic.ring, folder: topic.folder.path)
+    #expect(second.nextSequence == 7)
+    #expect(try second.lastEvent()?.header.projection == 6)
+    try append(7, to: second)
+    let reader = try topic.reader()
+    for value in 0..<8 as Range<UInt64> { #expect(isWhole(try #require(try reader.next(timeout: .seconds(30))), value)) }
+  }
+
+  @Test func `an event whose payload was overwritten in the ring is read from the journal by the reader that checks it`() throws {
+    let topic = try DurableTopic()
+    let writer = try TopicWriter(ring: topic.ring, folder: topic.folder.path)
+    for value in 0..<3 as Range<UInt64> { try append(value, to: writer) }
+    try writer.flush()
+    let region = try SharedRegion.attach(name: topic.ring.name)
+    let slot = 8192 + topic.ring.specification.slotStride
+    region.base.storeBytes(of: 0xBAD, toByteOffset: slot + 4096 + 800, as: UInt64.self)
+    let reader = try topic.reader(checks: .payload)
+    for value in 0..<3 as Range<UInt64> { #expect(isWhole(try #require(try reader.next(timeout: .zero)), value)) }
+    #expect(reader.gapsFilled == 1)
+  }
+
+  @Test func `an event whose header was overwritten in the ring is read from the journal, bit by bit`() throws {
+    let topic = try DurableTopic()
+    let writer = try TopicWriter(ring: topic.ring, folder: topic.folder.path)
+    for value in 0..<3 as Range<UInt64> { try append(value, to: writer) }
+    try writer.flush()
+    let region = try SharedRegion.attach(name: topic.ring.name)
+    let header = region.base + 8192 + topic.ring.specification.slotStride
+    let reader = try topic.reader()
+    for bit in 0..<8 * 128 {
+      header.storeBytes(of: header.load(fromByteOffset: bit / 8, as: UInt8.self) ^ (1 << (bit % 8)), toByteOffset: bit / 8, as: UInt8.self)
+      #expect(isWhole(try reader.event(at: 1), 1), "bit \(bit)")
+      header.storeBytes(of: header.load(fromByteOffset: bit / 8, as: UInt8.self) ^ (1 << (bit % 8)), toByteOffset: bit / 8, as: UInt8.self)
+    }
+    #expect(reader.gapsFilled > 8 * 120)
+    #expect(isWhole(try reader.event(at: 1), 1))
+  }
+}
