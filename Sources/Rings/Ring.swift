@@ -146,6 +146,14 @@ public struct RingProgress: Sendable, Equatable {
 }
 
 extension Ring {
+  /// The next event that required reader `reader` will apply; nil for one that has finished.
+  public func cursor(ofReader reader: Int) -> UInt64? {
+    precondition((0..<specification.requiredReaders).contains(reader), "reader \(reader) of \(specification.requiredReaders)")
+    let lease = Stamp(rawValue: memory.lease(reader).pointee.load(ordering: .relaxed))
+    let cursor = Stamp(rawValue: memory.cursor(reader).pointee.load(ordering: .relaxed))
+    return lease.readerState == .finished ? nil : cursor.sequence
+  }
+
   /// How far the writer and the readers are. The figures are read one after the other while they go on.
   public var progress: RingProgress {
     RingProgress(
@@ -154,10 +162,6 @@ extension Ring {
       epoch: memory.epochGranted.pointee.load(ordering: .relaxed),
       dropped: memory.dropped.pointee.load(ordering: .relaxed),
       spilled: memory.spilled.pointee.load(ordering: .relaxed),
-      cursors: (0..<specification.requiredReaders).map { reader in
-        let lease = Stamp(rawValue: memory.lease(reader).pointee.load(ordering: .relaxed))
-        let cursor = Stamp(rawValue: memory.cursor(reader).pointee.load(ordering: .relaxed))
-        return lease.readerState == .finished ? nil : cursor.sequence
-      })
+      cursors: (0..<specification.requiredReaders).map(cursor(ofReader:)))
   }
 }

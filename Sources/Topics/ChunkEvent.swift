@@ -2,7 +2,7 @@
 /// them repeats the same volume.
 ///
 /// ```
-/// metadata (72 B, little-endian)
+/// metadata (88 B, little-endian)
 ///    0  action u32            1 rows   2 update   3 final
 ///    4  count u32             rows: rows      update, final: iterations
 ///    8  first u64             rows: sequence in projections    update: first projection     final: projections

@@ -1,9 +1,9 @@
 /// How far `distribute` is. Every chunk event carries the progress after it, so that a successor goes on exactly there.
 ///
 /// ```
-/// metadata of a chunk event, behind its 40 bytes (32 B, little-endian)
+/// metadata of a chunk event, behind its 40 bytes (48 B, little-endian)
 ///   40  input u64 (next event of projections)     48  projections u64     56  updates u32     60  state u32
-///   64  acquired u64 (known with the end)
+///   64  acquired u64 (known with the end)        72  windowEnd u64         80  widening u32, reserved u32
 ///       state: 0 while projections come; 1 + reason of the end afterwards, plus 256 once the final sweep was ordered
 /// ```
 public struct DecisionProgress: Equatable, Sendable {
@@ -15,6 +15,10 @@ public struct DecisionProgress: Equatable, Sendable {
   public var acquired = 0
   /// Updates ordered.
   public var updates = 0
+  /// Where the window of the last update ended, in projections; beyond the last one while windows drain.
+  public var windowEnd = 0
+  /// Steps from a window's end to the next: 1, or more while the workers do not keep up.
+  public var widening = 1
   /// Why the projections ended; nil while they come.
   public var end: EndEvent.Reason?
   /// Whether the final sweep was ordered.
@@ -24,13 +28,16 @@ public struct DecisionProgress: Equatable, Sendable {
   public init() {}
 
   static let offset = 40
-  static let byteCount = 32
+  static let byteCount = 48
 
   func encode(into metadata: UnsafeMutableRawBufferPointer) {
     metadata.store(input, at: Self.offset)
     metadata.store(UInt64(projections), at: Self.offset + 8)
     metadata.store(UInt32(updates), at: Self.offset + 16)
     metadata.store(UInt64(acquired), at: Self.offset + 24)
+    metadata.store(UInt64(windowEnd), at: Self.offset + 32)
+    metadata.store(UInt32(widening), at: Self.offset + 40)
+    metadata.store(UInt32(0), at: Self.offset + 44)
     metadata.store((end.map { 1 + $0.rawValue } ?? 0) + (isSwept ? 256 : 0), at: Self.offset + 20)
   }
 
@@ -41,6 +48,9 @@ public struct DecisionProgress: Equatable, Sendable {
     projections = try fields.count(at: Self.offset + 8, "projections")
     updates = Int(fields.u32(at: Self.offset + 16))
     acquired = try fields.count(at: Self.offset + 24, "acquired")
+    windowEnd = try fields.count(at: Self.offset + 32, "window end")
+    widening = Int(fields.u32(at: Self.offset + 40))
+    guard widening >= 1 else { throw .malformed("windows 0 steps apart") }
     let state = fields.u32(at: Self.offset + 20)
     isSwept = state >= 256
     if state % 256 > 0 {

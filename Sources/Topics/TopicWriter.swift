@@ -57,6 +57,11 @@ public final class TopicWriter {
   /// The sequence of the next event.
   public var nextSequence: UInt64 { writer.nextSequence }
 
+  /// Events that reader `reader` has not applied yet.
+  public func backlog(ofReader reader: Int) -> Int {
+    Int(clamping: nextSequence - min(writer.ring.cursor(ofReader: reader) ?? nextSequence, nextSequence))
+  }
+
   /// The event before `nextSequence`, nil for a new topic. To be asked before the first claim.
   public func lastEvent() throws -> (header: EventHeader, metadata: [UInt8])? {
     guard nextSequence > 0 else { return nil }

@@ -38,6 +38,11 @@ struct Recon: ParsableCommand {
   @Option(help: "Reconstruction processes. (default: one a NUMA node)") var workers: Int?
   @Option(help: "Threads of each. (default: one a core)") var threads: Int?
   @Option(help: ArgumentHelp("Projections a second at most.", valueName: "p/s")) var rate: Double?
+  @Option(
+    help: """
+      Make updates less often while a worker is this many projections behind; 0: never. \
+      (default: twice the window with --rate, otherwise 0)
+      """) var lagMax: Int?
 
   @Option(help: "What is written.") var format: OutputFormat = .both
   @Option(help: "Bits of a TIFF sample; 8 and 16 cover the volume's range.") var bits: SampleBits = .thirtyTwo
@@ -89,7 +94,7 @@ struct Recon: ParsableCommand {
     (scan.windowLength, scan.windowStep, scan.windowIter) = (windowLength, windowStep, windowIter)
     (scan.finalIterations, scan.finalSubsets) = (finalIterations, finalSubsets)
     (scan.relaxation, scan.nonNegative, scan.diskMask) = (relaxation, nonNegative, diskMask)
-    (scan.workers, scan.threads, scan.rate) = (workers, threads, rate)
+    (scan.workers, scan.threads, scan.rate, scan.lagMax) = (workers, threads, rate, lagMax)
     (scan.durability, scan.checkpointEvery) = (durability, checkpointEvery)
     (scan.format, scan.bits, scan.minusLog, scan.thetaUnit, scan.retain) = (format, bits, minusLog, thetaUnit, retain)
     return scan

@@ -39,7 +39,7 @@ struct Status: ParsableCommand {
     return [
       "run \(status.run): \(phase)",
       "projections \(status.acquired)/\(status.projections) (\(ProgressLine.oneDecimal(status.rate))/s, lag \(status.lag)\(status.spilled > 0 ? ", \(status.spilled) by way of the disk" : "")), "
-        + "updates \(status.updates)/\(status.updatesExpected)\(residual), \(ProgressLine.oneDecimal(status.seconds)) s",
+        + "updates \(status.updates)/\(status.updatesExpected), step \(status.step)\(residual), \(ProgressLine.oneDecimal(status.seconds)) s",
       row("stage", "pid", "state", "epoch", "cursor", "lag", "restarts"),
     ]
       + status.stages.map { stage in

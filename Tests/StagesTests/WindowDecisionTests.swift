@@ -20,7 +20,9 @@ import Topics
   }
 
   /// Sends flats, darks and `count` projections through the stage; gives what each of two workers was told.
-  private func decisions(projections count: Int, _ configuration: DistributeStage.Configuration) throws -> [[ChunkEvent]] {
+  private func decisions(
+    projections count: Int, _ configuration: DistributeStage.Configuration, didWork: @escaping ([Ring]) -> Void = { _ in }
+  ) throws -> [[ChunkEvent]] {
     let input = try ring(.projections)
     let outputs = try [ring(.chunks(partition: 0)), ring(.chunks(partition: 1))]
     defer { #expect(throws: Never.self) { try removeAll() } }
@@ -32,10 +34,10 @@ import Topics
       end, EventFields(kind: .end, metadataByteCount: EndEvent(reason: .signal, projections: count).encode(into: end.metadata)))
     let stage = DistributeStage(
       configuration: configuration, projections: try TopicReader(RingReader(ring: input, reader: 0), history: nil, replaying: false),
-      chunks: try outputs.map { try TopicWriter(ring: $0) }, patience: Patience(), didWork: {})
+      chunks: try outputs.map { try TopicWriter(ring: $0) }, patience: Patience(), didWork: { didWork(outputs) })
     try stage.run()
     return try outputs.map { output in
-      let reader = try RingReader(ring: output, reader: 0)
+      let reader = try RingReader(ring: output, reader: 0, from: 0)
       var chunks: [ChunkEvent] = []
       while let event = try reader.next(timeout: .zero) {
         if event.header.kind == .end {
@@ -48,9 +50,10 @@ import Topics
     }
   }
 
-  private func configuration(length: Int, step: Int, final: Int = 0) -> DistributeStage.Configuration {
+  private func configuration(length: Int, step: Int, final: Int = 0, lagMax: Int = 0) -> DistributeStage.Configuration {
     .init(
-      rows: [0..<3, 3..<5], windowLength: length, windowStep: step, windowIterations: 2, finalIterations: final, finalSubsets: 3)
+      rows: [0..<3, 3..<5], windowLength: length, windowStep: step, windowIterations: 2, finalIterations: final, finalSubsets: 3,
+      lagMax: lagMax)
   }
 
   @Test func `Every worker gets its own rows and the same decisions`() throws {
@@ -76,6 +79,57 @@ import Topics
     }
     #expect(uses.allSatisfy { $0 == length / step }, "\(uses)")
   }
+
+  private func windows(_ chunks: [ChunkEvent]) -> [Range<Int>] {
+    chunks.compactMap { if case .update(_, let projections, _) = $0 { projections } else { nil } }
+  }
+
+  /// Whether each window lies in the newest projections at its time, which are all that a worker keeps.
+  private func areInReach(_ chunks: [ChunkEvent], length: Int) -> Bool {
+    var projections = 0
+    return chunks.allSatisfy { chunk in
+      if case .rows(.projection, _, _, _) = chunk { projections += 1 }
+      guard case .update(_, let window, _) = chunk else { return true }
+      return window.lowerBound + length >= projections && window.upperBound <= projections
+    }
+  }
+
+  @Test func `Updates are made less often while a worker stands still, and leave no projection out`() throws {
+    let chunks = try decisions(projections: 120, configuration(length: 8, step: 1, lagMax: 4))[0]
+    let windows = windows(chunks)
+    let steps = zip(windows, windows.dropFirst()).map { $1.upperBound - $0.upperBound }
+    #expect(steps.max() == 8)
+    #expect(areInReach(chunks, length: 8))
+    #expect(Set(windows.joined()) == Set(0..<120))
+    #expect(windows.count < 60)
+    #expect(windows.last?.upperBound == 120)
+  }
+
+  @Test func `The pace of updates comes back with the worker`() throws {
+    // The worker stands still for 40 decisions and applies everything at once from then on; what was applied stays readable.
+    let done = Counter()
+    var readers: [RingReader] = []
+    let chunks = try decisions(projections: 150, configuration(length: 8, step: 1, lagMax: 4)) { outputs in
+      done.count += 1
+      do {
+        if readers.isEmpty {
+          readers = try outputs.map { try RingReader(ring: $0, reader: 0) }
+          for reader in readers { try reader.hold(from: 0) }
+        }
+        if done.count > 40 { for reader in readers { try reader.release(upTo: reader.publishedThrough) } }
+      } catch {
+        Issue.record(error)
+      }
+    }
+    let windows = windows(chunks[0])
+    let steps = zip(windows, windows.dropFirst()).map { $1.upperBound - $0.upperBound }.filter { $0 > 0 }
+    #expect(steps.contains(8))
+    #expect(areInReach(chunks[0], length: 8))
+    #expect(steps.suffix(20).allSatisfy { $0 == 1 }, "\(steps)")
+    #expect(Set(windows.joined()) == Set(0..<150))
+  }
+
+  private final class Counter { var count = 0 }
 
   @Test func `A scan that ends before its first projection has no updates and no final sweep`() throws {
     let chunks = try decisions(projections: 0, configuration(length: 4, step: 1, final: 5))[0]

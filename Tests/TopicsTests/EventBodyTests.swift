@@ -26,6 +26,7 @@ import Topics
   private static let progress = {
     var progress = DecisionProgress()
     (progress.input, progress.projections, progress.updates, progress.end, progress.isSwept) = (1 << 40, 181, 204, .signal, true)
+    (progress.windowEnd, progress.widening, progress.acquired) = (204, 8, 182)
     return progress
   }()
 

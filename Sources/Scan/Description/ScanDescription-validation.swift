@@ -27,6 +27,7 @@ extension ScanDescription {
     if let rate, !Self.rates.contains(rate) {
       throw ScanFailure(.usage, "--rate \(rate) is outside \(Self.rates.lowerBound)…\(Self.rates.upperBound) projections a second")
     }
+    if let lagMax { try check("--lag-max", lagMax, in: 0...Self.countMax) }
     for (option, path) in [("--output-folder", outputFolder), ("--run-folder", runFolder ?? ".")] where path.isEmpty {
       throw ScanFailure(.usage, "\(option) is empty; name a folder, . for the present one")
     }

@@ -42,6 +42,9 @@ public struct ScanDescription: Codable, Equatable, Sendable {
   public var threads: Int?
   /// Projections a second at most; nil for as fast as the source delivers.
   public var rate: Double?
+  /// Projections that a worker may be behind before updates are made less often, 0 for no limit; nil for twice the window where the source
+  /// cannot wait, and no limit otherwise.
+  public var lagMax: Int?
   /// What is written.
   public var format: OutputFormat = .both
   /// Bits of a TIFF sample.
@@ -79,7 +82,9 @@ public struct ScanDescription: Codable, Equatable, Sendable {
     case relaxation
     case nonNegative = "non-negative"
     case diskMask = "disk-mask"
-    case workers, threads, rate, format, bits
+    case workers, threads, rate
+    case lagMax = "lag-max"
+    case format, bits
     case minusLog = "minus-log"
     case thetaUnit = "theta-unit"
     case durability

@@ -119,7 +119,8 @@ public struct RunPlan: Codable, Sendable {
   public var distribution: DistributeStage.Configuration {
     DistributeStage.Configuration(
       rows: placement.workers.map(\.rows), windowLength: scan.windowLength, windowStep: scan.windowStep, windowIterations: scan.windowIter,
-      finalIterations: scan.finalIterations, finalSubsets: scan.finalSubsets)
+      finalIterations: scan.finalIterations, finalSubsets: scan.finalSubsets,
+      lagMax: scan.lagMax ?? (sourceWaits ? 0 : 2 * scan.windowLength))
   }
 
   /// What worker `partition` computes with.

@@ -6,6 +6,7 @@ struct ProgressObserver {
   private let plan: RunPlan
   private let rings: [Topic: Ring]
   private let projections: RingObserver
+  private let chunks: RingObserver
   private let updates: [RingObserver]
   private var latest: [UpdateEvent?]
   private var ends: [EndEvent?]
@@ -19,6 +20,7 @@ struct ProgressObserver {
     }
     self.rings = rings
     projections = observer(.projections)
+    chunks = observer(.chunks(partition: 0))
     updates = partitions.map { observer(.updates(partition: $0)) }
     latest = partitions.map { _ in nil }
     ends = partitions.map { _ in nil }
@@ -33,6 +35,7 @@ struct ProgressObserver {
       default: break
       }
     }
+    status.step = try step()
     status.spilled = rings[.projections]?.progress.spilled ?? 0
     for worker in updates.indices { try look(at: worker) }
     for index in status.stages.indices { fill(&status.stages[index]) }
@@ -49,6 +52,12 @@ struct ProgressObserver {
   private func taken(_ worker: Int) -> Int {
     let cursor = rings[.projections]?.progress.cursors[RunPlan.reader(ofWorker: worker)] ?? nil
     return max(0, Int(cursor ?? 0) - plan.shape.flatsAndDarks)
+  }
+
+  /// Projections between two updates, as distribute decided last.
+  private func step() throws -> Int {
+    guard let (header, metadata) = try chunks.latest(), header.kind == .chunk else { return plan.scan.windowStep }
+    return try plan.scan.windowStep * metadata.withUnsafeBytes { try DecisionProgress(decoding: $0) }.widening
   }
 
   /// Fills in where a stage is.
@@ -82,15 +91,18 @@ struct ProgressObserver {
   }
 
   /// Windowed updates, and iterations of the final sweep: a worker sweeps one block of rows after the other, so these are complete in its
-  /// last block.
+  /// last block. Every windowed update made a generation, and the sweep makes one.
   private func updateCount(_ worker: Int) -> Int {
-    if let end = ends[worker] { return plan.updateCount(projections: end.projections) }
+    if let end = ends[worker] {
+      let iterations = end.projections > 0 ? plan.scan.finalIterations : 0
+      return Int(clamping: end.generation) + max(0, iterations - 1)
+    }
     guard let update = latest[worker] else { return 0 }
     switch update.phase {
     case .window: return update.index + 1
     case .final:
       let isLastBlock = update.rows.upperBound == plan.placement.workers[worker].rows.upperBound
-      return plan.updateCount - plan.scan.finalIterations + (isLastBlock ? update.index + 1 : 0)
+      return Int(clamping: update.generation) - 1 + (isLastBlock ? update.index + 1 : 0)
     }
   }
 

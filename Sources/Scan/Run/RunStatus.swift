@@ -46,6 +46,8 @@ public struct RunStatus: Codable, Equatable, Sendable {
   public var projections: Int
   /// Projections, flats and darks that came while a worker was so far behind that the ring was full: kept on disk and read from there.
   public var spilled: UInt64 = 0
+  /// Projections from one update to the next: `window-step`, or more while a worker does not keep up.
+  public var step = 0
   /// Updates of the slowest worker so far.
   public var updates: Int
   /// Updates that a complete scan makes.

@@ -17,7 +17,7 @@ enum Decision: Equatable {
 /// Makes the decisions of a scan, one after the other: a function of the configuration and of what came in so far.
 struct Decisions {
   var progress = DecisionProgress()
-  private let schedule: WindowSchedule
+  let schedule: WindowSchedule
   private let finalIterations: Int
 
   init(_ configuration: DistributeStage.Configuration) {
@@ -28,8 +28,12 @@ struct Decisions {
   /// The next decision, and the event of `projections` that it handled, if it needed one. Updates that are due come before the next input.
   mutating func next(_ input: (UInt64) throws -> Event) throws -> (decision: Decision, handled: UInt64?) {
     while true {
-      if progress.updates < schedule.updateCount(projections: progress.projections, isComplete: progress.end != nil) {
-        let window = schedule.window(progress.updates, projections: progress.projections)
+      let due = progress.windowEnd + schedule.step * progress.widening
+      if schedule.isDue(end: due, projections: progress.projections, isComplete: progress.end != nil) {
+        // After the windows came nearer to each other again one may be overdue: workers keep the newest projections only.
+        let end = max(due, progress.projections)
+        let window = schedule.window(end: end, projections: progress.projections)
+        progress.windowEnd = end
         progress.updates += 1
         return (.update(index: progress.updates - 1, window: window), nil)
       }
@@ -52,7 +56,7 @@ struct Decisions {
     case .dark: role = .dark
     case .end:
       let end = try EndEvent(decoding: event.metadata)
-      (progress.end, progress.acquired) = (end.reason, end.projections)
+      (progress.end, progress.acquired, progress.widening) = (end.reason, end.projections, 1)
       progress.input += 1
       return nil
     default: throw StageError.disorder("\(header.kind) in projections at \(header.sequence)")

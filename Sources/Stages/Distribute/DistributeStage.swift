@@ -21,10 +21,13 @@ public struct DistributeStage {
     public var finalIterations: Int
     /// Ordered subsets of each of those.
     public var finalSubsets: Int
+    /// Projections that a worker may be behind before updates are made less often; 0 for no limit.
+    public var lagMax: Int
 
     /// A configuration; the values were validated with the scan description.
     public init(
-      rows: [Range<Int>], windowLength: Int, windowStep: Int, windowIterations: Int, finalIterations: Int, finalSubsets: Int
+      rows: [Range<Int>], windowLength: Int, windowStep: Int, windowIterations: Int, finalIterations: Int, finalSubsets: Int,
+      lagMax: Int = 0
     ) {
       self.rows = rows
       self.windowLength = windowLength
@@ -32,6 +35,7 @@ public struct DistributeStage {
       self.windowIterations = windowIterations
       self.finalIterations = finalIterations
       self.finalSubsets = finalSubsets
+      self.lagMax = lagMax
     }
   }
 
@@ -59,7 +63,10 @@ public struct DistributeStage {
     guard var decisions = try resume() else { return }
     // Every worker gets one event a decision, so the number of a decision is its sequence in all chunk topics.
     var number = chunks.map(\.nextSequence).min() ?? 0
+    var pace = Pace(lagMax: configuration.lagMax, schedule: decisions.schedule, projections: decisions.progress.projections)
     while true {
+      decisions.progress.widening = pace.widening(
+        decisions.progress.widening, lag: lag(decisions.progress), projections: decisions.progress.projections)
       let (decision, handled) = try decisions.next(input)
       try announce(decision, number: number, progress: decisions.progress)
       number += 1
@@ -72,6 +79,14 @@ public struct DistributeStage {
         return try projections.release(upTo: decisions.progress.input)
       }
     }
+  }
+
+  /// How many projections the slowest worker is behind. Its backlog is counted in chunk events, of which each update is one.
+  private func lag(_ progress: DecisionProgress) -> Int {
+    guard configuration.lagMax > 0, configuration.windowStep > 0 else { return 0 }
+    let events = chunks.reduce(0) { max($0, $1.backlog(ofReader: 0)) }
+    let step = configuration.windowStep * progress.widening
+    return events * step / (step + 1)
   }
 
   /// The decisions that the predecessor left to be made; nil where it had finished.

@@ -2,6 +2,8 @@
 ///
 /// Update j covers projections max(0, (j + 1) · step − length) ..< min(count, (j + 1) · step). Windows fill after the first projections and
 /// drain after the last, so that with a length that is a multiple of the step, each projection is used length / step times.
+///
+/// Where updates cannot keep up, windows may end further apart than a step; up to `wideningMax` steps no projection is left out.
 public struct WindowSchedule: Sendable, Equatable {
   /// Projections of a full window.
   public let length: Int
@@ -23,8 +25,17 @@ public struct WindowSchedule: Sendable, Equatable {
   }
 
   /// The projections of update `index` when `projections` are there.
-  public func window(_ index: Int, projections: Int) -> Range<Int> {
-    let end = (index + 1) * step
-    return max(0, end - length)..<min(projections, end)
+  public func window(_ index: Int, projections: Int) -> Range<Int> { window(end: (index + 1) * step, projections: projections) }
+
+  /// The most steps from one window's end to the next that leave no projection out.
+  public var wideningMax: Int { step == 0 ? 1 : length / step }
+
+  /// Whether the update whose window ends at `end` is due; with `isComplete` no more projections follow, and windows reach beyond the last.
+  public func isDue(end: Int, projections: Int, isComplete: Bool) -> Bool {
+    guard projections > 0, step > 0 else { return false }
+    return end <= (isComplete ? projections + length - 1 : projections)
   }
+
+  /// The projections of the window that ends at `end` when `projections` are there.
+  public func window(end: Int, projections: Int) -> Range<Int> { max(0, end - length)..<min(projections, end) }
 }
