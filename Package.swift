@@ -46,7 +46,7 @@ let package = Package(
     .target(name: "Tomography", dependencies: ["CLinux", "KernelTypes", "KernelsV2", "KernelsV3", "KernelsV4"], swiftSettings: fast),
     .target(name: "Rings", dependencies: ["CLinux", "Host"], swiftSettings: fast),
     .target(name: "Journal", dependencies: ["CLinux", "Host", "Rings"], swiftSettings: fast),
-    .target(name: "ScanFiles", dependencies: ["CHDF5", "CTIFF", "CPNG", "CCrypto"], swiftSettings: strict),
+    .target(name: "ScanFiles", dependencies: ["Host", "CHDF5", "CTIFF", "CPNG", "CCrypto"], swiftSettings: strict),
     .target(name: "Topics", dependencies: ["CLinux", "Host", "Rings", "Journal", "ScanFiles", "Tomography"], swiftSettings: strict),
     .target(name: "Stages", dependencies: ["Host", "Tomography", "Rings", "ScanFiles", "Topics"], swiftSettings: strict),
     .target(

@@ -51,8 +51,8 @@ int clinux_signalfd_next(int descriptor) {
   return count == sizeof info ? (int)info.ssi_signo : -EIO;
 }
 
-int clinux_kill_self_after(uint64_t nanoseconds) {
-  struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+int clinux_signal_self_after(uint64_t nanoseconds, int signal) {
+  struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = signal};
   struct itimerspec delay = {.it_value = {.tv_sec = (time_t)(nanoseconds / 1000000000), .tv_nsec = (long)(nanoseconds % 1000000000)}};
   timer_t timer;
   if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return -errno;

@@ -2,15 +2,25 @@ internal import CLinux
 internal import Glibc
 internal import Synchronization
 
-/// Places where a test can have a process killed, to see that nothing is lost there. Without an order in the environment,
+/// Places where a test can have a process killed or stopped, to see that nothing is lost there. Without an order in the environment,
 /// `reach` does nothing.
 public enum FaultPoint: String, Sendable, CaseIterable {
   /// A slot is claimed and still empty.
   case claimed
+  /// Half of a payload is written; the other half is noise.
+  case payloadHalf = "payload-half"
   /// A payload is written and has no header yet.
   case payloadWritten = "payload-written"
   /// An event is committed.
   case committed
+  /// Records were handed to the journal, which has submitted them if its device was idle. Counts every hand-over of the process.
+  case submit
+  /// Records are durable and the ring has not published them. Counts every such step of the process.
+  case completion
+  /// A file is whole and durable under its temporary name. Counts every file of the process.
+  case renameBefore = "rename-before"
+  /// A file has its name, which is not yet durable.
+  case renameAfter = "rename-after"
   /// A chunk event was sent to one worker and not yet to the next.
   case chunksHalf = "chunks-half"
   /// An event was handled and its slot is not given back yet.
@@ -29,7 +39,8 @@ public enum FaultPoint: String, Sendable, CaseIterable {
   case exportAfter = "export-after"
 
   /// The environment variable with the order: `point:n` kills this process when it reaches the point for the n-th time, from 1;
-  /// `time:ms` kills it so many milliseconds after `arm`, wherever it is then.
+  /// `time:ms` kills it so many milliseconds after `arm`, wherever it is then. With `:stop` behind it the process is stopped (SIGSTOP)
+  /// instead, and looks as one that hangs.
   public static let environmentName = "SLIPRING_FAULT"
 
   /// Whether `order` is one that this type understands.
@@ -37,23 +48,34 @@ public enum FaultPoint: String, Sendable, CaseIterable {
 
   /// Starts the timer of a `time` order. To be called when a stage begins.
   public static func arm() {
-    if let (point, milliseconds) = order, point == nil { clinux_kill_self_after(UInt64(milliseconds) * 1_000_000) }
+    if let order, order.point == nil { clinux_signal_self_after(UInt64(order.count) * 1_000_000, order.signal) }
   }
 
-  /// Says that the process is at this point.
-  public func reach() {
-    guard let (point, count) = Self.order, point == self else { return }
-    if Self.reached.wrappingAdd(1, ordering: .relaxed).newValue == count { kill(getpid(), SIGKILL) }
+  /// Says that the process is at this point. Where it is ordered to end here, `spoil` is called first: it leaves behind what a death in the
+  /// middle of the work would leave.
+  public func reach(spoil: () -> Void = {}) {
+    guard let order = Self.order, order.point == self else { return }
+    guard Self.reached.wrappingAdd(1, ordering: .relaxed).newValue == order.count else { return }
+    spoil()
+    // To this thread, not to the process, so that it does not run a step further while another thread takes the signal.
+    raise(order.signal)
   }
 
-  /// A nil point is the timer.
-  private static let order: (point: FaultPoint?, count: Int)? = getenv(environmentName).flatMap { parse(String(cString: $0)) }
+  private struct Order {
+    /// Nil for the timer.
+    var point: FaultPoint?
+    var count: Int
+    var signal: Int32
+  }
+
+  private static let order = getenv(environmentName).flatMap { parse(String(cString: $0)) }
   private static let reached = Atomic<Int>(0)
 
-  private static func parse(_ text: String) -> (point: FaultPoint?, count: Int)? {
-    let words = text.split(separator: ":")
-    guard words.count == 2, let count = Int(words[1]), (1...1_000_000).contains(count) else { return nil }
-    if words[0] == "time" { return (nil, count) }
-    return FaultPoint(rawValue: String(words[0])).map { ($0, count) }
+  private static func parse(_ text: String) -> Order? {
+    let words = text.split(separator: ":", omittingEmptySubsequences: false)
+    guard (2...3).contains(words.count), words.count == 2 || words[2] == "stop", let count = Int(words[1]), (1...1_000_000).contains(count)
+    else { return nil }
+    let order = Order(point: FaultPoint(rawValue: String(words[0])), count: count, signal: words.count == 3 ? SIGSTOP : SIGKILL)
+    return order.point != nil || words[0] == "time" ? order : nil
   }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import Synchronization
 
 /// A file that appears under its name complete or not at all.
@@ -70,7 +71,9 @@ public struct AtomicFile: ~Copyable {
   public consuming func commit() throws(ScanFileError) {
     // A failed fsync is never tried again: the retry would report success for pages that the kernel has dropped.
     guard fsync(descriptor) == 0, fchmod(descriptor, usualMode) == 0 else { throw failure(errno) }
+    FaultPoint.renameBefore.reach()
     guard rename(temporaryPath, path) == 0 else { throw .cannotCreate(path: path, reason: errnoText(errno)) }
+    FaultPoint.renameAfter.reach()
     let folder = open(folderName(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard folder >= 0 else { throw failure(errno) }
     defer { close(folder) }
@@ -97,12 +100,12 @@ public struct AtomicFile: ~Copyable {
   }
 }
 
-/// What the temporary names of a process begin with.
-private func temporaryPrefix(ofProcess pid: Int32) -> String { ".slipring-\(pid)-" }
+/// What the temporary names of a process begin with; of any process for nil.
+private func temporaryPrefix(ofProcess pid: Int32?) -> String { pid.map { ".slipring-\($0)-" } ?? ".slipring-" }
 
-/// Removes the temporary files that the dead process `pid` left in a folder.
+/// Removes the temporary files that the dead process `pid`, or for nil any process, left in a folder.
 /// - Throws: `.io` where the folder cannot be read or a file not be removed.
-public func removeTemporaryFiles(in folder: String, ofProcess pid: Int32) throws(ScanFileError) {
+public func removeTemporaryFiles(in folder: String, ofProcess pid: Int32?) throws(ScanFileError) {
   guard let entries = opendir(folder) else { throw .io(path: folder, reason: errnoText(errno)) }
   defer { closedir(entries) }
   var names: [String] = []

@@ -88,6 +88,7 @@ final class JournalPump: @unchecked Sendable {
   /// Moves on what can be moved; false where nothing is left to do.
   private func step() throws(JournalError) -> Bool {
     let committed = ring.committedThrough
+    let before = journal.state
     do throws(JournalError) {
       while journal.state.nextSequence < committed { try journal.append(ring.slotBytes(journal.state.nextSequence)) }
     } catch {
@@ -97,7 +98,10 @@ final class JournalPump: @unchecked Sendable {
       default: throw error
       }
     }
-    let durable = try journal.poll(wait: .milliseconds(1))
+    var durable = try journal.poll()
+    if journal.state.nextSequence > before.nextSequence { FaultPoint.submit.reach() }
+    if durable == before.durableThrough { durable = try journal.poll(wait: .milliseconds(1)) }
+    if durable > before.durableThrough { FaultPoint.completion.reach() }
     ring.publish(through: durable)
     published.store(durable, ordering: .releasing)
     return durable < ring.committedThrough

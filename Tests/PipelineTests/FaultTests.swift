@@ -79,7 +79,7 @@ extension Pipeline {
       try Command(
         [
           "recon", scan, "--output-folder", folder.file(name), "--rotation-axis", "24", "--workers", "2", "--window-length", "6",
-          "--final-iterations", "2", "--quiet", "--json",
+          "--final-iterations", "2", "--checkpoint-every", "5", "--quiet", "--json",
         ], faults: faults
       ).end()
     }
@@ -102,10 +102,15 @@ extension Pipeline {
       let reference = try reconstruct("reference", faults: nil).result()
       #expect(reference.restarts.values.allSatisfy { $0 == 0 })
       let orders = [
-        "acquire=claimed:1,claimed:30", "acquire=payload-written:50", "acquire=committed:100,committed:1",
-        "distribute=chunks-half:1,chunks-half:101", "distribute=unreleased:17,unreleased:60", "reconstruct.0=flip-before:1,flip-before:30",
-        "reconstruct.1=flip-after:50,flip-after:2", "reconstruct.0=unreleased:90", "reconstruct.1=block-swept:1", "export=export-before:1",
-        "export=export-half:2,export-half:4", "export=export-after:1",
+        "acquire=claimed:1,claimed:30", "acquire=payload-half:40,payload-half:1", "acquire=payload-written:50",
+        "acquire=committed:100,committed:1", "distribute=chunks-half:1,chunks-half:101", "distribute=unreleased:17,unreleased:60",
+        "reconstruct.0=flip-before:1,flip-before:30", "reconstruct.1=flip-after:50,flip-after:2", "reconstruct.0=unreleased:90",
+        "reconstruct.1=block-swept:1", "reconstruct.0=rename-before:1;reconstruct.1=rename-after:1",
+        "export=export-before:1", "export=export-half:2,export-half:4", "export=export-after:1",
+        "export=rename-before:1,rename-after:3,rename-before:6,rename-after:6",
+        // How many hand-overs to the journal follow the first is not fixed.
+        "acquire=submit:1;distribute=completion:1;reconstruct.0=submit:1;reconstruct.1=completion:1",
+        "acquire=completion:1;distribute=submit:1",
         "acquire=committed:9;distribute=unreleased:9;reconstruct.0=flip-after:3;reconstruct.1=flip-before:3;export=export-half:1",
       ]
       for (number, order) in orders.enumerated() {

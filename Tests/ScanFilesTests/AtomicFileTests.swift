@@ -61,6 +61,8 @@ import Testing
     for name in names { try writeFileAtomically(path: folder.file(name), text: "") }
     try removeTemporaryFiles(in: folder.path, ofProcess: 12)
     #expect(try folder.names() == Array(names[1...]))
+    try removeTemporaryFiles(in: folder.path, ofProcess: nil)
+    #expect(try folder.names() == [names[1], names[3]])
   }
 
   @Test func `a name as long as names may be is written`() throws {

@@ -77,8 +77,8 @@ int clinux_uring_open(clinux_uring **queue, unsigned entries);
 /// Closes and frees the queue.
 void clinux_uring_close(clinux_uring *queue);
 
-/// Has the kernel send this process SIGKILL after `nanoseconds`, wherever it is then. 0 or a negative errno.
-int clinux_kill_self_after(uint64_t nanoseconds);
+/// Has the kernel send this process a signal after `nanoseconds`, wherever it is then. 0 or a negative errno.
+int clinux_signal_self_after(uint64_t nanoseconds, int signal);
 
 /// How an entry is tied to the one after it in the same submission.
 enum {

@@ -1,8 +1,9 @@
 import Foundation
 import Host
 
-/// Orders to kill stages at named points, for tests: `SLIPRING_FAULTS="acquire=committed:3,claimed:1;export=export-half:2"` kills the
-/// first process of acquire when it has committed three events, its second one at its first claim, and so on. A run without the variable has none.
+/// Orders to kill stages at named points, for tests: `SLIPRING_FAULTS="acquire=committed:3,claimed:1:stop;export=export-half:2"` kills the
+/// first process of acquire when it has committed three events, stops its second one at its first claim, and so on. A run without the variable
+/// has none.
 struct FaultOrders {
   static let environmentName = "SLIPRING_FAULTS"
   private var orders: [String: [String]] = [:]
@@ -12,11 +13,11 @@ struct FaultOrders {
     let text = ProcessInfo.processInfo.environment[Self.environmentName] ?? ""
     for part in text.split(separator: ";") {
       let words = part.split(separator: "=")
-      guard words.count == 2 else { throw ScanFailure(.usage, "\(Self.environmentName): \(part) is not STAGE=POINT:N,…") }
+      guard words.count == 2 else { throw ScanFailure(.usage, "\(Self.environmentName): \(part) is not STAGE=POINT:N[:stop],…") }
       let lives = words[1].split(separator: ",").map(String.init)
       for life in lives where !FaultPoint.isOrder(life) {
         let known = FaultPoint.allCases.map(\.rawValue).joined(separator: ", ")
-        throw ScanFailure(.usage, "\(Self.environmentName): \(life) is not POINT:N; the points are time (N in ms), \(known)")
+        throw ScanFailure(.usage, "\(Self.environmentName): \(life) is not POINT:N[:stop]; the points are time (N in ms), \(known)")
       }
       orders[String(words[0])] = lives
     }

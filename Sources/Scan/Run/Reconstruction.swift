@@ -64,6 +64,8 @@ public struct Reconstruction {
     if removed > 0 { notice("removed \(removed) shared-memory regions that dead runs had left") }
     try RunFolder.makeFolder(plan.scan.outputFolder)
     for stage in try folder.lastStages() { try removeTemporaryFiles(in: plan.scan.outputFolder, ofProcess: stage.pid) }
+    // These are the run's own, so whoever wrote there is dead.
+    for path in [folder.path, folder.checkpoints] { try removeTemporaryFiles(in: path, ofProcess: nil) }
     return try supervise(plan, folder, executable: executable, signals: signals, monitor: monitor)
   }
 

@@ -56,6 +56,15 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// The folders that the stage writes files to.
+  func fileFolders(_ plan: RunPlan, _ folder: RunFolder) -> [String] {
+    switch self {
+    case .acquire, .distribute: []
+    case .reconstruct: [folder.checkpoints]
+    case .export: [plan.scan.outputFolder, folder.path]
+    }
+  }
+
   /// Every stage of a plan, upstream first.
   static func all(_ plan: RunPlan) -> [StageName] {
     [.acquire, .distribute] + plan.placement.workers.indices.map { .reconstruct($0) } + [.export]

@@ -125,7 +125,7 @@ public final class Supervisor {
           .software,
           "stage \(stage) was killed by signal \(signal) for the \(StageProcess.budget + 1)th time in a minute; see \(folder.logFolder)")
       }
-      try stages[index].restart(regions, outputFolder: plan.scan.outputFolder)
+      try stages[index].restart(regions, fileFolders: stages[index].stage.fileFolders(plan, folder))
       if stage == .acquire, signalCount > 0 { try stages[index].process.signal(SIGTERM) }
     }
   }
@@ -159,7 +159,9 @@ public final class Supervisor {
       try? stage.process.signal(SIGKILL)
       _ = try? stage.process.waitForExit(timeout: Self.graceLimit)
     }
-    for stage in stages where stage.stage == .export { try? removeTemporaryFiles(in: plan.scan.outputFolder, ofProcess: stage.process.pid) }
+    for stage in stages {
+      for path in stage.stage.fileFolders(plan, folder) { try? removeTemporaryFiles(in: path, ofProcess: stage.process.pid) }
+    }
   }
 
   private func status(at start: ContinuousClock.Instant, _ phase: RunStatus.Phase) -> RunStatus {

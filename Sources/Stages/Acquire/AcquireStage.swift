@@ -80,6 +80,7 @@ public struct AcquireStage {
     let byteCount = rows * columns * frame.elementType.byteCount
     FaultPoint.claimed.reach()
     try source.read(into: UnsafeMutableRawBufferPointer(rebasing: claim.payload[..<byteCount]))
+    FaultPoint.payloadHalf.reach { memset(claim.payload.baseAddress! + byteCount / 2, 0x5A, byteCount - byteCount / 2) }
     FaultPoint.payloadWritten.reach()
     try writer.commit(
       claim,
