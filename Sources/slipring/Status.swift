@@ -36,17 +36,18 @@ struct Status: ParsableCommand {
     let isOver = status.phase == .finished || status.phase == .failed
     let phase = isOver || isSupervised ? status.phase.rawValue : "\(status.phase.rawValue), but its supervisor is dead"
     let residual = status.residual.map { ", residual \(ProgressLine.oneDecimal($0 * 100)) %" } ?? ""
+    let spilled = status.spilled > 0 ? ", \(status.spilled) by way of the disk" : ""
     return [
       "run \(status.run): \(phase)",
-      "projections \(status.acquired)/\(status.projections) (\(ProgressLine.oneDecimal(status.rate))/s, lag \(status.lag)\(status.spilled > 0 ? ", \(status.spilled) by way of the disk" : "")), "
+      "projections \(status.acquired)/\(status.projections) (\(ProgressLine.oneDecimal(status.rate))/s, lag \(status.lag)\(spilled)), "
         + "updates \(status.updates)/\(status.updatesExpected), step \(status.step)\(residual), \(ProgressLine.oneDecimal(status.seconds)) s",
-      row("stage", "pid", "state", "epoch", "cursor", "lag", "restarts"),
+      row("stage", "pid", "state", "epoch", "cursor", "lag", "restarts", "hung"),
     ]
       + status.stages.map { stage in
         row(
           stage.name, "\(stage.pid)", stage.isRunning && isSupervised ? "runs" : "ended", stage.epoch.map { "\($0)" } ?? "-",
           "\(stage.cursor)",
-          "\(stage.lag)", "\(stage.restarts)")
+          "\(stage.lag)", "\(stage.restarts)", "\(stage.hangs)")
       }
   }
 

@@ -8,6 +8,8 @@ import Topics
 final class RunRegions {
   /// The run's rings, in the order of `RunPlan.topics`.
   let rings: [Topic: Ring]
+  /// Signs of life, a line for each of `StageName.all`.
+  let beats: Heartbeats
   /// Workers of the run.
   let workerCount: Int
   private let names: RegionNames
@@ -33,6 +35,7 @@ final class RunRegions {
           try volume.restore { try plan.checkpoint(ofWorker: partition, in: folder).readNewest(into: $0) }
         }
       }
+      beats = try Heartbeats.create(plan.runID, stageCount: StageName.all(plan).count)
       self.rings = rings
       workerCount = plan.placement.workers.count
       self.names = names

@@ -10,6 +10,8 @@ public struct RunStatus: Codable, Equatable, Sendable {
     public var isRunning: Bool
     /// How often it was started again.
     public var restarts: Int
+    /// How often it was killed because it hung; these are among the restarts.
+    public var hangs: Int
     /// Epoch of what it writes; nil for a stage that writes no topic.
     public var epoch: UInt64?
     /// The next event that it will handle: of its input, for acquire of its output.

@@ -7,11 +7,18 @@ import Topics
 /// One stage of a run through all its lives: the process that is alive, how often it was started again, and whether it may be.
 struct StageProcess {
   let stage: StageName
+  /// Its place in `StageName.all`.
+  let number: Int
   private(set) var process: ChildProcess
   /// How the last process ended; nil while it runs.
   private(set) var status: ExitStatus?
   /// Times that the stage was started again.
   private(set) var restarts = 0
+  /// Times that it was killed because it hung.
+  private(set) var hangs = 0
+  /// Whether the process hangs in the kernel and cannot be killed.
+  private(set) var isUnkillable = false
+  private var watch = HeartbeatWatch(start: .now)
   /// When the processes died, as far as the budget looks back.
   private var deaths: [ContinuousClock.Instant] = []
   private let launch: (StageName, Int) throws -> ChildProcess
@@ -19,10 +26,13 @@ struct StageProcess {
   /// A stage may die this often within the period; a stage that dies more often would only die again.
   static let budget = 10
   static let budgetPeriod: Duration = .seconds(60)
+  /// A killed process ends within this time, unless it waits for a device that does not answer.
+  static let killLimit: Duration = .seconds(5)
 
   /// `launch` starts the process of a stage's n-th life, from 0.
-  init(_ stage: StageName, launch: @escaping (StageName, Int) throws -> ChildProcess) throws {
+  init(_ stage: StageName, number: Int, launch: @escaping (StageName, Int) throws -> ChildProcess) throws {
     self.stage = stage
+    self.number = number
     self.launch = launch
     process = try launch(stage, 0)
   }
@@ -34,6 +44,22 @@ struct StageProcess {
     guard status == nil, let ended = try process.reap() else { return nil }
     status = ended
     return ended
+  }
+
+  /// Takes note of the process's sign of life, and kills it where it hangs; then tells for how long it was silent. The end is reaped as any
+  /// other. A process that waits inside the kernel can survive this: its memory must never be used again, so the run ends here.
+  mutating func killIfHung(_ sign: HeartbeatWatch.Sign) throws -> Duration? {
+    guard isRunning, let silence = watch.look(sign, at: .now) else { return nil }
+    hangs += 1
+    try process.signal(SIGKILL)
+    if try process.waitForExit(timeout: Self.killLimit) == nil {
+      isUnkillable = true
+      throw ScanFailure(
+        .software,
+        "stage \(stage) (process \(process.pid)) hangs in the kernel and cannot be killed, as on a disk that does not answer; everything is "
+          + "kept: end what blocks it, or restart the machine, and then use slipring resume")
+    }
+    return silence
   }
 
   /// Whether the stage may be started again: a signal killed it (a trap is a signal too), and not too often lately. A stage that exits with
@@ -57,7 +83,9 @@ struct StageProcess {
     let patience = max(0, deaths.count - 3)
     if patience > 0 { usleep(UInt32(20_000 << min(patience, 5))) }
     restarts += 1
+    regions.beats.reset(number)
     process = try launch(stage, restarts)
+    watch = HeartbeatWatch(start: .now)
     status = nil
   }
 }

@@ -32,6 +32,11 @@ public struct StageRunner {
   /// Runs the stage to its end.
   public func run() throws {
     FaultPoint.arm()
+    let all = StageName.all(plan)
+    guard let number = all.firstIndex(of: stage) else { preconditionFailure("\(stage) is not among \(all)") }
+    let beats = try Heartbeats.attach(plan.runID, stageCount: all.count)
+    try beats.begin(number)
+    defer { beats.finish(number) }
     let log = try Log.stage(stage, folder: folder)
     log.info("started", metadata: ["pid": "\(getpid())"])
     var hasWorked = false

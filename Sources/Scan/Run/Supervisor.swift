@@ -65,7 +65,7 @@ public final class Supervisor {
     let start = ContinuousClock.now
     var observer = ProgressObserver(plan: plan, rings: regions.rings)
     do {
-      for stage in StageName.all(plan) { stages.append(try StageProcess(stage, launch: launch)) }
+      for (number, stage) in StageName.all(plan).enumerated() { stages.append(try StageProcess(stage, number: number, launch: launch)) }
       try watch(regions, from: start, &observer)
     } catch {
       stopAll()
@@ -111,8 +111,18 @@ public final class Supervisor {
     }
   }
 
+  /// Kills a stage that gives no sign of life.
+  private func killIfHung(_ index: Int, _ regions: RunRegions) throws {
+    guard let silence = try stages[index].killIfHung(regions.beats.sign(of: index)) else { return }
+    let (stage, pid) = (stages[index].stage, stages[index].process.pid)
+    let seconds = (silence / .milliseconds(100)).rounded() / 10
+    log.warning("killed \(stage), which hung", metadata: ["pid": "\(pid)", "silent": "\(seconds) s"])
+    monitor.notice("stage \(stage) gave no sign of life for \(seconds) s: killed")
+  }
+
   /// Starts a stage again if it was killed; fails the run if it ended badly or dies too often. A stage that exited has said why itself.
   private func look(at index: Int, _ regions: RunRegions) throws {
+    try killIfHung(index, regions)
     guard let ended = try stages[index].reap() else { return }
     let (stage, pid) = (stages[index].stage, stages[index].process.pid)
     log.info("ended \(stage)", metadata: ["pid": "\(pid)", "status": "\(ended)", "nanoseconds": "\(Machine.monotonicNanoseconds)"])
@@ -154,12 +164,13 @@ public final class Supervisor {
   private func stopAll() {
     for stage in stages where stage.isRunning { try? stage.process.signal(stage.stage == .export ? SIGTERM : SIGKILL) }
     let deadline = ContinuousClock.now + Self.graceLimit
-    for stage in stages where stage.isRunning {
+    // One that cannot be killed is not waited for, and may hold the disk that its files are on.
+    for stage in stages where stage.isRunning && !stage.isUnkillable {
       if (try? stage.process.waitForExit(timeout: max(.zero, deadline - .now))) ?? nil != nil { continue }
       try? stage.process.signal(SIGKILL)
       _ = try? stage.process.waitForExit(timeout: Self.graceLimit)
     }
-    for stage in stages {
+    for stage in stages where !stage.isUnkillable {
       for path in stage.stage.fileFolders(plan, folder) { try? removeTemporaryFiles(in: path, ofProcess: stage.process.pid) }
     }
   }
@@ -167,8 +178,11 @@ public final class Supervisor {
   private func status(at start: ContinuousClock.Instant, _ phase: RunStatus.Phase) -> RunStatus {
     RunStatus(
       run: plan.runID.description, phase: phase,
-      stages: stages.map { .init(name: "\($0.stage)", pid: $0.process.pid, isRunning: $0.isRunning, restarts: $0.restarts) }, acquired: 0,
-      reconstructed: 0, projections: plan.shape.projections, updates: 0, updatesExpected: plan.updateCount, sweptFraction: 0, residual: nil,
+      stages: stages.map {
+        .init(name: "\($0.stage)", pid: $0.process.pid, isRunning: $0.isRunning, restarts: $0.restarts, hangs: $0.hangs)
+      },
+      acquired: 0, reconstructed: 0, projections: plan.shape.projections, updates: 0, updatesExpected: plan.updateCount, sweptFraction: 0,
+      residual: nil,
       seconds: (ContinuousClock.now - start) / .seconds(1))
   }
 
