@@ -79,7 +79,7 @@ let package = Package(
     .testTarget(
       name: "ScanTests", dependencies: ["Host", "Scan", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
     .testTarget(
-      name: "PipelineTests", dependencies: ["Host", "Tomography", "ScanFiles", "Scan", "TestSupport", "slipring", "chaos"],
+      name: "PipelineTests", dependencies: ["Host", "Journal", "Tomography", "ScanFiles", "Scan", "TestSupport", "slipring", "chaos"],
       swiftSettings: strict),
   ]
 )
