@@ -6,13 +6,16 @@ import TestSupport
 
 // The whole machine dies: every process of the run, all of its shared memory, and what of its journals was not yet durable.
 extension Campaign {
-  /// One run, whose power is cut up to four times, and at most `cutsMax` times, before it is let to its end.
+  /// One run, whose power is cut up to six times, and at most `cutsMax` times, before it is let to its end.
   mutating func cutPowerOnce(cutsMax: Int) throws {
     let name = "run\(report.runs)"
     report.runs += 1
     let (output, run) = ("\(folder)/\(name)", "\(folder)/\(name)/run")
     defer { try? FileManager.default.removeItem(atPath: output) }
-    let cuts = (0..<min(cutsMax, Int.random(in: 1...4, using: &random))).map { _ in Int.random(in: 10...300, using: &random) }
+    // Half of the cuts come while the run is still being recovered from the one before.
+    let cuts = (0..<min(cutsMax, Int.random(in: 1...6, using: &random))).map { cut in
+      Int.random(in: 1...(cut > 0 && Bool.random(using: &random) ? 40 : 300), using: &random)
+    }
     let story = "power cut after \(cuts) ms"
     for milliseconds in cuts + [nil] {
       let arguments = hasPlan(run) ? ["resume", run, "--quiet", "--json"] : Self.arguments(folder, output: output, run: run)

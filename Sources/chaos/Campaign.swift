@@ -3,7 +3,7 @@ import Host
 import Scan
 import TestSupport
 
-/// Runs of one small scan with orders to kill, drawn from a seed.
+/// Runs of one small scan with orders to kill and to stop, drawn from a seed.
 struct Campaign {
   var report = Report()
   let program: String
@@ -15,11 +15,16 @@ struct Campaign {
   private static let workers = 2
   /// The named points of each kind of stage, and how often a run of the small scan passes them.
   private static let points: [String: [(FaultPoint, passes: Int)]] = [
-    "acquire": [(.claimed, 60), (.payloadWritten, 60), (.committed, 60)],
-    "distribute": [(.chunksHalf, 250), (.unreleased, 60)],
-    "reconstruct": [(.flipBefore, 50), (.flipAfter, 50), (.blockSwept, 1), (.unreleased, 110)],
-    "export": [(.exportBefore, 1), (.exportHalf, 20), (.exportAfter, 1)],
+    "acquire": [(.claimed, 60), (.payloadHalf, 60), (.payloadWritten, 60), (.committed, 60), (.submit, 4), (.completion, 4)],
+    "distribute": [(.chunksHalf, 250), (.unreleased, 60), (.submit, 8), (.completion, 8)],
+    "reconstruct": [
+      (.flipBefore, 50), (.flipAfter, 50), (.blockSwept, 1), (.unreleased, 110), (.submit, 30), (.completion, 30), (.renameBefore, 2),
+      (.renameAfter, 2),
+    ],
+    "export": [(.exportBefore, 1), (.exportHalf, 20), (.exportAfter, 1), (.renameBefore, 22), (.renameAfter, 22)],
   ]
+  /// One in so many orders stops the stage instead of killing it: each costs the seconds until it is taken for hung.
+  private static let stopPeriod = 10
   static let timeLimit: Duration = .seconds(120)
 
   /// Simulates the scan and reconstructs it without faults.
@@ -57,14 +62,16 @@ struct Campaign {
     }
     compare(result, "SLIPRING_FAULTS='\(faults)'")
     for (stage, restarts) in result.restarts { for order in (orders[stage] ?? []).prefix(restarts) { count(stage, order) } }
-    for (stage, latency) in try Self.latencies(log) { report.latencies[stage, default: []].append(latency) }
+    for (stage, latency) in try Self.latencies(log) {
+      if let latency { report.latencies[stage, default: []].append(latency) } else { report.waits += 1 }
+    }
   }
 
   mutating func count(_ stage: String, _ order: String) {
-    report.killsByPoint[stage, default: [:]][String(order.prefix { $0 != ":" }), default: 0] += 1
+    report.killsByPoint[stage, default: [:]][String(order.prefix { $0 != ":" }), default: .init()].add(isStop: order.hasSuffix(":stop"))
   }
 
-  /// Up to three stages die, each up to three times in a row.
+  /// Up to three stages die, each up to three times in a row; now and then they die at the same moment first.
   private mutating func drawOrders(killsMax: Int) -> [String: [String]] {
     var orders: [String: [String]] = [:]
     var left = min(killsMax, Int.random(in: 1...6, using: &random))
@@ -73,13 +80,24 @@ struct Campaign {
       left -= lives
       orders[stage] = (0..<lives).map { _ in drawOrder(stage) }
     }
+    if orders.count > 1, Int.random(in: 0..<4, using: &random) == 0 {
+      let moment = drawMoment()
+      for stage in orders.keys { orders[stage]?[0] = moment }
+    }
     return orders
   }
 
+  private mutating func drawMoment() -> String { "time:\(Int.random(in: 1...150, using: &random))" }
+
   private mutating func drawOrder(_ stage: String) -> String {
+    let isStop = Int.random(in: 0..<Self.stopPeriod, using: &random) == 0
+    return drawPlace(stage) + (isStop ? ":stop" : "")
+  }
+
+  private mutating func drawPlace(_ stage: String) -> String {
     let points = Self.points[String(stage.prefix { $0 != "." })] ?? []
     guard Int.random(in: 0..<3, using: &random) > 0, let (point, passes) = points.randomElement(using: &random) else {
-      return "time:\(Int.random(in: 1...150, using: &random))"
+      return drawMoment()
     }
     return "\(point.rawValue):\(Int.random(in: 1...passes, using: &random))"
   }
@@ -132,22 +150,25 @@ struct Campaign {
 
   static func text(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
 
-  /// From the death of each process to the first work of its successor, read from the logs.
-  private static func latencies(_ folder: String) throws -> [(stage: String, milliseconds: Double)] {
-    func records(_ name: String) throws -> [[String: String]] {
-      try text("\(folder)/\(name).jsonl").split(separator: "\n").map {
-        try JSONDecoder().decode([String: String].self, from: Data($0.utf8))
-      }
-    }
-    let deaths = try records("supervisor").filter { $0["message"]?.hasPrefix("ended ") == true && $0["status"]?.contains("killed") == true }
+  /// From the death of each process to the first work of its successor, read from the logs; nil where another stage hung in between, which
+  /// the successor had to wait for.
+  private static func latencies(_ folder: String) throws -> [(stage: String, milliseconds: Double?)] {
+    let supervisor = try records(folder, "supervisor")
+    let hung = Set(supervisor.filter { $0["message"]?.hasSuffix("which hung") == true }.compactMap { $0["pid"] })
+    let deaths = supervisor.filter { $0["message"]?.hasPrefix("ended ") == true && $0["status"]?.contains("killed") == true }
+    let ends = deaths.filter { $0["pid"].map(hung.contains) == true }.compactMap { $0["nanoseconds"].flatMap(UInt64.init) }
     return try deaths.compactMap { death in
       guard let stage = death["message"]?.dropFirst("ended ".count), let time = death["nanoseconds"].flatMap(UInt64.init) else {
         return nil
       }
       // A successor that has nothing left to do does no work; its end says that it looked.
-      let works = try records(String(stage)).compactMap { $0["nanoseconds"].flatMap(UInt64.init) }
+      let works = try records(folder, String(stage)).compactMap { $0["nanoseconds"].flatMap(UInt64.init) }
       guard let first = works.filter({ $0 > time }).min() else { return nil }
-      return (String(stage), Double(first - time) / 1e6)
+      return (String(stage), ends.contains { $0 > time && $0 < first } ? nil : Double(first - time) / 1e6)
     }
+  }
+
+  private static func records(_ folder: String, _ name: String) throws -> [[String: String]] {
+    try text("\(folder)/\(name).jsonl").split(separator: "\n").map { try JSONDecoder().decode([String: String].self, from: Data($0.utf8)) }
   }
 }

@@ -8,7 +8,8 @@ import Scan
 struct ChaosCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "chaos",
-    abstract: "Kills stages of real runs at random times and at named points; every volume must have the bits of a run without faults.")
+    abstract:
+      "Kills and stops stages of real runs at random times and at named points; every volume must have the bits of a run without faults.")
 
   @Option(help: "Kills to make.") var kills = 100
   @Option(help: "Equal seeds kill at the same points of the same runs.") var seed: UInt64 = 1

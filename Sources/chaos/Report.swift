@@ -2,8 +2,16 @@ import Foundation
 
 /// What a campaign found.
 struct Report: Codable {
+  /// How often a stage was killed at a point, and how often it was stopped there and killed when it was taken for hung.
+  struct Kills: Codable {
+    var killed = 0
+    var stopped = 0
+
+    mutating func add(isStop: Bool) { if isStop { stopped += 1 } else { killed += 1 } }
+  }
+
   /// Kills that happened, by stage and point.
-  var killsByPoint: [String: [String: Int]] = [:]
+  var killsByPoint: [String: [String: Kills]] = [:]
   var runs = 0
   /// Runs that did not end with success, by what they said.
   var failed: [String] = []
@@ -13,8 +21,10 @@ struct Report: Codable {
   var differing = 0
   /// Milliseconds from a stage's death to the first useful work of its next process, by stage.
   var latencies: [String: [Double]] = [:]
+  /// Deaths whose latency is not counted, because the next process waited for another stage that hung.
+  var waits = 0
 
-  var kills: Int { killsByPoint.values.reduce(0) { $0 + $1.values.reduce(0, +) } }
+  var kills: Int { killsByPoint.values.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.killed + $1.stopped } } }
 
   /// Whether every promise was kept.
   var isClean: Bool { failed.isEmpty && lost == 0 && duplicated == 0 && differing == 0 }
@@ -27,9 +37,11 @@ struct Report: Codable {
 
   /// A table for people.
   func table(seed: UInt64) -> String {
-    var lines = ["stage             point             kills"]
+    var lines = ["stage             point             SIGKILL  SIGSTOP"]
     for (stage, points) in killsByPoint.sorted(by: { $0.key < $1.key }) {
-      for (point, count) in points.sorted(by: { $0.key < $1.key }) { lines.append("\(padded(stage)) \(padded(point)) \(count)") }
+      for (point, count) in points.sorted(by: { $0.key < $1.key }) {
+        lines.append("\(padded(stage)) \(padded(point)) \(padded("\(count.killed)", to: 8)) \(count.stopped)")
+      }
     }
     lines.append("")
     lines.append("restart to first useful work, ms    p50     p99     (of)")
@@ -37,6 +49,7 @@ struct Report: Codable {
     for (stage, values) in latencies.sorted(by: { $0.key < $1.key }) + [("all", all)] where !values.isEmpty {
       lines.append("\(padded(stage))                 \(rank(values, 0.5))    \(rank(values, 0.99))    \(values.count)")
     }
+    if waits > 0 { lines.append("\(waits) waited for another stage that hung, and are not counted") }
     lines.append("")
     lines.append(
       "seed \(seed): \(runs) runs, \(kills) kills, \(lost) lost, \(duplicated) duplicated, \(differing) differing volumes, \(failed.count) failed runs"
@@ -44,7 +57,7 @@ struct Report: Codable {
     return (lines + failed.prefix(20)).joined(separator: "\n")
   }
 
-  private func padded(_ text: String) -> String { text + String(repeating: " ", count: max(0, 17 - text.count)) }
+  private func padded(_ text: String, to width: Int = 17) -> String { text + String(repeating: " ", count: max(0, width - text.count)) }
 
   /// The value that `share` of the values do not exceed, in tenths.
   private func rank(_ values: [Double], _ share: Double) -> String {
