@@ -11,10 +11,17 @@ struct StageCommand: ParsableCommand {
   @Option(help: "The run's folder.") var runFolder: String
   @Option(help: "The supervisor's process id: the stage ends with it.") var parent: Int32
 
+  @Option(help: "Cores in place of the planned ones, as in 0,2.") var movedTo: String?
+
   func run() throws {
     guard let stage = StageName(name: name, partition: partition) else {
       throw ScanFailure(.usage, "there is no stage \(name)\(partition.map { " with partition \($0)" } ?? "")")
     }
-    try StageRunner(stage: stage, folder: RunFolder(path: runFolder), parent: parent).run()
+    let cores = try movedTo.map { text in
+      let cores = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+      guard !cores.contains(nil) else { throw ScanFailure(.usage, "--moved-to \(text): cores are numbers with commas between them") }
+      return cores.compactMap { $0 }
+    }
+    try StageRunner(stage: stage, folder: RunFolder(path: runFolder), parent: parent, movedTo: cores).run()
   }
 }

@@ -45,7 +45,8 @@ struct Status: ParsableCommand {
     ]
       + status.stages.map { stage in
         row(
-          stage.name, "\(stage.pid)", stage.isRunning && isSupervised ? "runs" : "ended", stage.epoch.map { "\($0)" } ?? "-",
+          stage.name, "\(stage.pid)", stage.isRunning && isSupervised ? (stage.movedTo == nil ? "runs" : "moved") : "ended",
+          stage.epoch.map { "\($0)" } ?? "-",
           "\(stage.cursor)",
           "\(stage.lag)", "\(stage.restarts)", "\(stage.hangs)")
       }

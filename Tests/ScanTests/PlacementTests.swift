@@ -1,6 +1,7 @@
 import Host
-import Scan
 import Testing
+
+@testable import Scan
 
 @Suite struct PlacementTests {
   /// Nodes of equal size, cores numbered one node after the other.
@@ -71,5 +72,13 @@ import Testing
     let placement = Placement.plan(topology: topology, rows: 10, threads: 5)
     #expect(placement.workers == [.init(rows: 0..<10, node: 3, cores: [4, 7, 9], threads: 5)])
     #expect(placement.serviceNode == 3)
+  }
+
+  @Test func `A worker can go where the others are, and nowhere where all share their cores`() {
+    #expect(Placement.refuge(of: 1, amongst: [[4, 5], [6, 7], [2, 3]]) == [2, 3, 4, 5])
+    #expect(Placement.refuge(of: 0, amongst: [[0], [1], [0], [1]]) == [1])
+    // Worker 1 lives with worker 0 already.
+    #expect(Placement.refuge(of: 0, amongst: [[0], [0]]) == [])
+    #expect(Placement.refuge(of: 0, amongst: [[0, 1]]) == [])
   }
 }

@@ -61,6 +61,12 @@ public struct Placement: Codable, Equatable, Sendable {
       }, serviceCores: service, serviceNode: nodes[0].id)
   }
 
+  /// Where worker `worker` can go when it cannot live on its own cores: those of all other workers that it does not share, ascending. `cores`
+  /// are those of each worker.
+  static func refuge(of worker: Int, amongst cores: [[Int]]) -> [Int] {
+    Set(cores.joined()).subtracting(cores[worker]).sorted()
+  }
+
   /// The share of `free` that belongs to `worker` among the workers of its node; with more workers than cores they take turns.
   private static func cores(of worker: Int, amongst peers: [Int], node: Int, free: [Int]) -> (node: Int, cores: [Int]) {
     let position = worker - peers[0]

@@ -103,6 +103,11 @@ public struct RunPlan: Codable, Sendable {
     return [.projections] + partitions.map { .chunks(partition: $0) } + partitions.map { .updates(partition: $0) }
   }
 
+  /// The end of a message about a run that failed: what a person can do then.
+  var whatIsKept: String {
+    scan.durability == .durable ? "what was acquired is kept: go on with slipring resume" : "events in memory are lost: start the run again"
+  }
+
   /// Whether the final sweeps read every projection again.
   public var keepsProjections: Bool { scan.finalIterations > 0 }
 

@@ -12,6 +12,8 @@ public struct RunStatus: Codable, Equatable, Sendable {
     public var restarts: Int
     /// How often it was killed because it hung; these are among the restarts.
     public var hangs: Int
+    /// The cores of other workers that it was moved to because it could not live on its own; nil where it was not.
+    public var movedTo: [Int]?
     /// Epoch of what it writes; nil for a stage that writes no topic.
     public var epoch: UInt64?
     /// The next event that it will handle: of its input, for acquire of its output.

@@ -18,10 +18,12 @@ struct StageProcess {
   private(set) var hangs = 0
   /// Whether the process hangs in the kernel and cannot be killed.
   private(set) var isUnkillable = false
+  /// The cores that the stage was moved to, because it could not live on the planned ones.
+  private(set) var movedTo: [Int]?
   private var watch = HeartbeatWatch(start: .now)
   /// When the processes died, as far as the budget looks back.
   private var deaths: [ContinuousClock.Instant] = []
-  private let launch: (StageName, Int) throws -> ChildProcess
+  private let launch: Launch
 
   /// A stage may die this often within the period; a stage that dies more often would only die again.
   static let budget = 10
@@ -29,12 +31,15 @@ struct StageProcess {
   /// A killed process ends within this time, unless it waits for a device that does not answer.
   static let killLimit: Duration = .seconds(5)
 
-  /// `launch` starts the process of a stage's n-th life, from 0.
-  init(_ stage: StageName, number: Int, launch: @escaping (StageName, Int) throws -> ChildProcess) throws {
+  /// Starts the process of a stage's n-th life, from 0, on the cores that it was moved to.
+  typealias Launch = (StageName, _ life: Int, _ movedTo: [Int]?) throws -> ChildProcess
+
+  /// `launch` starts each of the stage's processes.
+  init(_ stage: StageName, number: Int, launch: @escaping Launch) throws {
     self.stage = stage
     self.number = number
     self.launch = launch
-    process = try launch(stage, 0)
+    process = try launch(stage, 0, nil)
   }
 
   var isRunning: Bool { status == nil }
@@ -47,18 +52,12 @@ struct StageProcess {
   }
 
   /// Takes note of the process's sign of life, and kills it where it hangs; then tells for how long it was silent. The end is reaped as any
-  /// other. A process that waits inside the kernel can survive this: its memory must never be used again, so the run ends here.
-  mutating func killIfHung(_ sign: HeartbeatWatch.Sign) throws -> Duration? {
+  /// other. A process that waits inside the kernel can survive this (`isUnkillable`): its memory must never be used again.
+  mutating func killIfHung(_ sign: HeartbeatWatch.Sign) throws(HostError) -> Duration? {
     guard isRunning, let silence = watch.look(sign, at: .now) else { return nil }
     hangs += 1
     try process.signal(SIGKILL)
-    if try process.waitForExit(timeout: Self.killLimit) == nil {
-      isUnkillable = true
-      throw ScanFailure(
-        .software,
-        "stage \(stage) (process \(process.pid)) hangs in the kernel and cannot be killed, as on a disk that does not answer; everything is "
-          + "kept: end what blocks it, or restart the machine, and then use slipring resume")
-    }
+    isUnkillable = try process.waitForExit(timeout: Self.killLimit) == nil
     return silence
   }
 
@@ -69,6 +68,12 @@ struct StageProcess {
     let now = ContinuousClock.now
     deaths = deaths.filter { now - $0 < Self.budgetPeriod } + [now]
     return deaths.count <= Self.budget
+  }
+
+  /// Has the next processes run elsewhere, with a fresh budget.
+  mutating func move(to cores: [Int]) {
+    movedTo = cores
+    deaths = []
   }
 
   /// Starts the next process. The dead one was reaped, so no store of its can follow: its claims can be voided and its epoch ended. Every
@@ -84,7 +89,7 @@ struct StageProcess {
     if patience > 0 { usleep(UInt32(20_000 << min(patience, 5))) }
     restarts += 1
     regions.beats.reset(number)
-    process = try launch(stage, restarts)
+    process = try launch(stage, restarts, movedTo)
     watch = HeartbeatWatch(start: .now)
     status = nil
   }

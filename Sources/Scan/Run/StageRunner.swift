@@ -15,13 +15,20 @@ public struct StageRunner {
   private let names: RegionNames
   private let signals: SignalDescriptor
   private let patience = Patience()
+  private let movedTo: [Int]?
 
-  /// Reads the run's plan. `parent` is the supervisor: the process ends with it. To be made before any thread is started.
-  public init(stage: StageName, folder: RunFolder, parent: Int32) throws {
+  /// A stage that was moved to the cores of others lets them go first: as nice(1) counts.
+  private static let movedNiceness: Int32 = 5
+
+  /// Reads the run's plan. `parent` is the supervisor: the process ends with it. `movedTo` are cores to use in place of the planned ones. To be
+  /// made before any thread is started.
+  public init(stage: StageName, folder: RunFolder, parent: Int32, movedTo: [Int]?) throws {
+    precondition(movedTo?.isEmpty != true, "a stage needs a core")
     try ChildProcess.dieWithParent(expectedParent: parent)
     signals = try SignalDescriptor(signals: [SIGTERM])
     self.stage = stage
     self.folder = folder
+    self.movedTo = movedTo
     plan = try folder.read(RunPlan.self, from: folder.plan)
     names = RegionNames(runID: plan.runID)
     if case .reconstruct(let partition) = stage, !plan.placement.workers.indices.contains(partition) {
@@ -80,7 +87,12 @@ public struct StageRunner {
   }
 
   private func reconstruct(_ partition: Int, _ didWork: @escaping () -> Void) throws {
-    let worker = plan.placement.workers[partition]
+    var worker = plan.placement.workers[partition]
+    if let movedTo {
+      // The bits do not depend on the number of threads.
+      (worker.cores, worker.threads) = (movedTo, min(worker.threads, movedTo.count))
+      Priority.lower(by: Self.movedNiceness)
+    }
     try Affinity.pin(cores: worker.cores)
     let stage = ReconstructStage(
       configuration: plan.reconstruction(ofWorker: partition), chunks: try reader(.chunks(partition: partition), 0, replaying: true),

@@ -16,19 +16,20 @@ public protocol RunMonitor {
 /// Starts a run's stages, each as its own process, and sees the run to its end.
 ///
 /// A stage that is killed is started again and goes on where it was: what it had done is in the rings and the volume, which belong to the
-/// supervisor. A stage that exits with an error, or dies too often, fails the run: the others are stopped, nothing half-written stays, and
+/// supervisor. A stage that gives no sign of life is killed. A worker that dies too often is moved to the cores of the others, once. A stage that
+/// exits with an error, or dies too often, fails the run: the others are stopped, nothing half-written stays, and
 /// the failure names the stage. A first SIGINT or SIGTERM ends the acquisition, and everything that was acquired is reconstructed and
 /// exported; a second one aborts.
 public final class Supervisor {
-  private let plan: RunPlan
-  private let folder: RunFolder
+  let plan: RunPlan
+  let folder: RunFolder
   private let executable: String
   private let signals: SignalDescriptor
-  private let monitor: any RunMonitor
+  let monitor: any RunMonitor
   private let faults: FaultOrders
-  private let log: Logger
-  private var stages: [StageProcess] = []
-  private var signalCount = 0
+  let log: Logger
+  var stages: [StageProcess] = []
+  private(set) var signalCount = 0
   private var hasSpilled = false
 
   /// How a run ended.
@@ -43,8 +44,6 @@ public final class Supervisor {
 
   private static let tick: Duration = .milliseconds(100)
   private static let statusPeriod: Duration = .seconds(1)
-  /// The export has this long to remove its unfinished file before it is killed.
-  private static let graceLimit: Duration = .seconds(5)
 
   /// `signals` was made before any thread; `executable` is the program that knows the `stage` command.
   public init(
@@ -83,9 +82,10 @@ public final class Supervisor {
     return Ending(report: report, seconds: seconds, restarts: Dictionary(uniqueKeysWithValues: stages.map { ("\($0.stage)", $0.restarts) }))
   }
 
-  private func launch(_ stage: StageName, life: Int) throws -> ChildProcess {
+  private func launch(_ stage: StageName, life: Int, movedTo cores: [Int]?) throws -> ChildProcess {
+    let place = cores.map { ["--moved-to", $0.map(String.init).joined(separator: ",")] } ?? []
     let process = try ChildProcess(
-      executable: executable, arguments: ["stage"] + stage.arguments + ["--run-folder", folder.path, "--parent", "\(getpid())"],
+      executable: executable, arguments: ["stage"] + stage.arguments + ["--run-folder", folder.path, "--parent", "\(getpid())"] + place,
       environment: faults.environment(of: stage, life: life), blockedSignals: [SIGTERM])
     log.info("started \(stage)", metadata: ["pid": "\(process.pid)", "life": "\(life)"])
     return process
@@ -111,35 +111,6 @@ public final class Supervisor {
     }
   }
 
-  /// Kills a stage that gives no sign of life.
-  private func killIfHung(_ index: Int, _ regions: RunRegions) throws {
-    guard let silence = try stages[index].killIfHung(regions.beats.sign(of: index)) else { return }
-    let (stage, pid) = (stages[index].stage, stages[index].process.pid)
-    let seconds = (silence / .milliseconds(100)).rounded() / 10
-    log.warning("killed \(stage), which hung", metadata: ["pid": "\(pid)", "silent": "\(seconds) s"])
-    monitor.notice("stage \(stage) gave no sign of life for \(seconds) s: killed")
-  }
-
-  /// Starts a stage again if it was killed; fails the run if it ended badly or dies too often. A stage that exited has said why itself.
-  private func look(at index: Int, _ regions: RunRegions) throws {
-    try killIfHung(index, regions)
-    guard let ended = try stages[index].reap() else { return }
-    let (stage, pid) = (stages[index].stage, stages[index].process.pid)
-    log.info("ended \(stage)", metadata: ["pid": "\(pid)", "status": "\(ended)", "nanoseconds": "\(Machine.monotonicNanoseconds)"])
-    switch ended {
-    case .exited(0): return
-    case .exited(let code): throw StageFailure(exitCode: code)
-    case .killed(let signal):
-      guard stages[index].mayRestart() else {
-        throw ScanFailure(
-          .software,
-          "stage \(stage) was killed by signal \(signal) for the \(StageProcess.budget + 1)th time in a minute; see \(folder.logFolder)")
-      }
-      try stages[index].restart(regions, fileFolders: stages[index].stage.fileFolders(plan, folder))
-      if stage == .acquire, signalCount > 0 { try stages[index].process.signal(SIGTERM) }
-    }
-  }
-
   /// Says once that a worker cannot keep up, and what becomes of it.
   private func noticeSpilling(_ status: RunStatus) {
     guard status.spilled > 0, !hasSpilled else { return }
@@ -160,26 +131,12 @@ public final class Supervisor {
     }
   }
 
-  /// Ends every process of the run; the export may remove its unfinished file first.
-  private func stopAll() {
-    for stage in stages where stage.isRunning { try? stage.process.signal(stage.stage == .export ? SIGTERM : SIGKILL) }
-    let deadline = ContinuousClock.now + Self.graceLimit
-    // One that cannot be killed is not waited for, and may hold the disk that its files are on.
-    for stage in stages where stage.isRunning && !stage.isUnkillable {
-      if (try? stage.process.waitForExit(timeout: max(.zero, deadline - .now))) ?? nil != nil { continue }
-      try? stage.process.signal(SIGKILL)
-      _ = try? stage.process.waitForExit(timeout: Self.graceLimit)
-    }
-    for stage in stages where !stage.isUnkillable {
-      for path in stage.stage.fileFolders(plan, folder) { try? removeTemporaryFiles(in: path, ofProcess: stage.process.pid) }
-    }
-  }
-
   private func status(at start: ContinuousClock.Instant, _ phase: RunStatus.Phase) -> RunStatus {
     RunStatus(
       run: plan.runID.description, phase: phase,
       stages: stages.map {
-        .init(name: "\($0.stage)", pid: $0.process.pid, isRunning: $0.isRunning, restarts: $0.restarts, hangs: $0.hangs)
+        .init(
+          name: "\($0.stage)", pid: $0.process.pid, isRunning: $0.isRunning, restarts: $0.restarts, hangs: $0.hangs, movedTo: $0.movedTo)
       },
       acquired: 0, reconstructed: 0, projections: plan.shape.projections, updates: 0, updatesExpected: plan.updateCount, sweptFraction: 0,
       residual: nil,
