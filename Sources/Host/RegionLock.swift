@@ -7,35 +7,75 @@ public final class RegionLock {
   public let name: String
   private let descriptor: Int32
 
+  private init(name: String, descriptor: Int32) {
+    self.name = name
+    self.descriptor = descriptor
+  }
+
   /// Creates the name, locked from its first moment: the file gets its name only after it was locked, so that nobody can find it unlocked.
   ///
   /// Throws `.regionTaken` if the name exists.
-  public init(name: String) throws(HostError) {
+  public convenience init(name: String) throws(HostError) {
     // O_TMPFILE is a macro that Swift does not import: its own bit and O_DIRECTORY.
-    let descriptor = open("/dev/shm", 0o20000000 | O_DIRECTORY | O_RDWR | O_CLOEXEC, 0o600)
+    let descriptor = Glibc.open("/dev/shm", 0o20000000 | O_DIRECTORY | O_RDWR | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw .system(call: "open", subject: "/dev/shm", errno: .current) }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0,
-      linkat(AT_FDCWD, "/proc/self/fd/\(descriptor)", AT_FDCWD, "/dev/shm/\(name)", AT_SYMLINK_FOLLOW) == 0
-    else {
+    var call = "flock"
+    var isMade = flock(descriptor, LOCK_EX | LOCK_NB) == 0
+    if isMade { (call, isMade) = ("write", Self.sign(descriptor)) }
+    if isMade {
+      (call, isMade) = (
+        "linkat", linkat(AT_FDCWD, "/proc/self/fd/\(descriptor)", AT_FDCWD, "/dev/shm/\(name)", AT_SYMLINK_FOLLOW) == 0
+      )
+    }
+    guard isMade else {
       let error = Errno.current
       close(descriptor)
-      throw error.rawValue == EEXIST ? .regionTaken(name: name) : .system(call: "linkat", subject: "/dev/shm/\(name)", errno: error)
+      throw error.rawValue == EEXIST ? .regionTaken(name: name) : .system(call: call, subject: "/dev/shm/\(name)", errno: error)
     }
-    self.name = name
-    self.descriptor = descriptor
+    self.init(name: name, descriptor: descriptor)
+  }
+
+  /// Takes the lock `name` of a process that died, so that what it stands for is removed by one process alone; nil where the name is not
+  /// there or somebody holds it.
+  public static func takeOver(name: String) throws(HostError) -> RegionLock? {
+    guard let descriptor = try open(name) else { return nil }
+    var status = stat()
+    // A name that was removed in between is another process's work, and may be a new lock by now.
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0, fstat(descriptor, &status) == 0, status.st_nlink > 0,
+      sign(descriptor)
+    else {
+      close(descriptor)
+      return nil
+    }
+    return RegionLock(name: name, descriptor: descriptor)
   }
 
   /// The lock ends; its name stays until `SharedRegion.unlink`.
   deinit { close(descriptor) }
 
   /// Whether some process holds the lock `name`. A name that is not there is not held.
-  public static func isHeld(name: String) throws(HostError) -> Bool {
-    let descriptor = open("/dev/shm/\(name)", O_RDWR | O_CLOEXEC | O_NOFOLLOW)
-    guard descriptor >= 0 else {
-      if errno == ENOENT { return false }
-      throw .system(call: "open", subject: "/dev/shm/\(name)", errno: .current)
-    }
+  public static func isHeld(name: String) throws(HostError) -> Bool { try holder(name: name) != nil }
+
+  /// Who holds the lock `name`, as a person would look for it: "process 1234". Nil for a lock that nobody holds.
+  public static func holder(name: String) throws(HostError) -> String? {
+    guard let descriptor = try open(name) else { return nil }
     defer { close(descriptor) }
-    return flock(descriptor, LOCK_SH | LOCK_NB) != 0
+    guard flock(descriptor, LOCK_SH | LOCK_NB) != 0 else { return nil }
+    var digits = [UInt8](repeating: 0, count: 16)
+    let count = pread(descriptor, &digits, digits.count, 0)
+    return Int32(String(decoding: digits.prefix(max(0, count)), as: UTF8.self)).map { "process \($0)" } ?? "a process that it does not name"
+  }
+
+  /// Writes whose lock it is.
+  private static func sign(_ descriptor: Int32) -> Bool {
+    let text = "\(getpid())"
+    return ftruncate(descriptor, 0) == 0 && pwrite(descriptor, text, text.utf8.count, 0) == text.utf8.count
+  }
+
+  private static func open(_ name: String) throws(HostError) -> Int32? {
+    let descriptor = Glibc.open("/dev/shm/\(name)", O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+    guard descriptor < 0 else { return descriptor }
+    if errno == ENOENT { return nil }
+    throw .system(call: "open", subject: "/dev/shm/\(name)", errno: .current)
   }
 }

@@ -87,8 +87,20 @@ extension Pipeline {
     @Test func `A living run is not taken over, and its supervisor is named`() throws {
       let command = try recon("out", "--rate", "60")
       try wait("the run starts") { FileManager.default.fileExists(atPath: folder.file("out-run/status.json")) }
-      expectFailure(73, try resume("out").end(), "living supervisor")
+      expectFailure(73, try resume("out").end(), "living supervisor, process \(command.process.pid);")
       #expect(try command.end().status == .exited(0))
+    }
+
+    @Test func `Of several who take a run over at the same time one does, and is named to the others`() throws {
+      let reference = try recon("reference").end().result()
+      let command = try recon("out", "--rate", "60")
+      try cutPower(command, "out", after: 10)
+      let rivals = try (0..<3).map { _ in try resume("out") }
+      let outcomes = try rivals.map { try $0.end() }
+      let winners = outcomes.indices.filter { outcomes[$0].status == .exited(0) }
+      try #require(winners.count == 1, "\(outcomes)")
+      for (index, outcome) in outcomes.enumerated() where index != winners[0] { expectFailure(73, outcome, "living supervisor, process ") }
+      try expect(outcomes[winners[0]], like: reference)
     }
 
     @Test func `A run in memory has nothing to resume from`() throws {

@@ -52,10 +52,7 @@ public struct Reconstruction {
     _ folder: RunFolder, executable: String, signals: SignalDescriptor, monitor: any RunMonitor, notice: (String) -> Void
   ) throws -> Outcome {
     let plan = try folder.readPlan()
-    let names = RegionNames(runID: plan.runID)
-    guard try !RegionLock.isHeld(name: names.lock) else {
-      throw ScanFailure(.cannotCreate, "the run in \(folder.path) has a living supervisor (run \(plan.runID)); see it with slipring status")
-    }
+    try folder.refuseIfSupervised(RegionNames(runID: plan.runID))
     guard plan.scan.durability == .durable else {
       throw ScanFailure(
         .usage, "the run in \(folder.path) kept its events in memory (--durability memory): there is nothing to resume from")
@@ -63,9 +60,6 @@ public struct Reconstruction {
     let removed = try RunRegions.sweep()
     if removed > 0 { notice("removed \(removed) shared-memory regions that dead runs had left") }
     try RunFolder.makeFolder(plan.scan.outputFolder)
-    for stage in try folder.lastStages() { try removeTemporaryFiles(in: plan.scan.outputFolder, ofProcess: stage.pid) }
-    // These are the run's own, so whoever wrote there is dead.
-    for path in [folder.path, folder.checkpoints] { try removeTemporaryFiles(in: path, ofProcess: nil) }
     return try supervise(plan, folder, executable: executable, signals: signals, monitor: monitor)
   }
 

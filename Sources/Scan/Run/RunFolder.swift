@@ -117,6 +117,20 @@ public struct RunFolder: Sendable {
     return try read(RunPlan.self, from: plan)
   }
 
+  /// Throws, and names the process, where a supervisor of the run lives.
+  func refuseIfSupervised(_ names: RegionNames) throws {
+    guard let holder = try RegionLock.holder(name: names.lock) else { return }
+    throw ScanFailure(
+      .cannotCreate, "the run in \(path) has a living supervisor, \(holder); see the run with slipring status, or end that process first")
+  }
+
+  /// Removes what processes of the run that died left of files. To be called by the run's only supervisor, before it starts any stage.
+  func removeLeftovers(_ plan: RunPlan) throws {
+    for stage in try lastStages() { try removeTemporaryFiles(in: plan.scan.outputFolder, ofProcess: stage.pid) }
+    // These are the run's own, so whoever wrote there is dead. Other runs may write to the output.
+    for path in [path, checkpoints] where path != plan.scan.outputFolder { try removeTemporaryFiles(in: path, ofProcess: nil) }
+  }
+
   /// The stages of the run's latest status; none where it died before the first.
   func lastStages() throws(ScanFailure) -> [RunStatus.Stage] {
     access(status, F_OK) == 0 ? try read(RunStatus.self, from: status).stages : []

@@ -19,7 +19,7 @@ final class RunRegions {
   /// nothing of them stays.
   init(_ plan: RunPlan, folder: RunFolder) throws {
     let names = RegionNames(runID: plan.runID)
-    let lock = try RegionLock(name: names.lock)
+    let lock = try Self.lock(names, folder)
     do {
       var rings: [Topic: Ring] = [:]
       for topic in plan.topics {
@@ -47,6 +47,17 @@ final class RunRegions {
   }
 
   deinit { Self.unlink(names) }
+
+  /// The lock that makes this process the run's only supervisor.
+  private static func lock(_ names: RegionNames, _ folder: RunFolder) throws -> RegionLock {
+    do {
+      return try RegionLock(name: names.lock)
+    } catch HostError.regionTaken {
+      // Another one was faster.
+      try folder.refuseIfSupervised(names)
+      throw HostError.regionTaken(name: names.lock)
+    }
+  }
 
   /// Where a topic's journal ends. Its lock is taken meanwhile, so writes of a writer that died have landed.
   private static func history(of topic: Topic, _ plan: RunPlan, _ folder: RunFolder) throws -> JournalWriter.State? {
@@ -92,9 +103,16 @@ final class RunRegions {
 
   /// Removes what dead runs left behind. Returns how many regions that were.
   static func sweep() throws(HostError) -> Int {
-    let dead = try dead()
-    for name in dead { try remove(name) }
-    return dead.count
+    var count = 0
+    for lock in try SharedRegion.names(prefix: RegionNames.common) where lock.hasSuffix("-lock") && isOwn(lock) {
+      // Two that sweep at the same time must not remove what a third made in between, so only who has the lock removes.
+      guard let taken = try RegionLock.takeOver(name: lock) else { continue }
+      let names = try SharedRegion.names(prefix: String(lock.dropLast("lock".count))).filter { $0 != lock } + [lock]
+      for name in names { try remove(name) }
+      count += names.count
+      withExtendedLifetime(taken) {}
+    }
+    return count
   }
 
   /// Another run that starts at the same moment may remove the same names.

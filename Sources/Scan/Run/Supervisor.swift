@@ -61,6 +61,8 @@ public final class Supervisor {
   /// Runs to the end.
   func run() throws -> Ending {
     let regions = try RunRegions(plan, folder: folder)
+    // Now that this is the only supervisor.
+    try folder.removeLeftovers(plan)
     let start = ContinuousClock.now
     var observer = ProgressObserver(plan: plan, rings: regions.rings)
     do {
