@@ -103,6 +103,23 @@ extension Pipeline {
       try expect(outcomes[winners[0]], like: reference)
     }
 
+    @Test(arguments: ["projections", "volume.1"])
+    func `Shared memory that somebody cuts off fails the run and is named, and the run goes on with new one`(region: String) throws {
+      let reference = try recon("reference").end().result()
+      let command = try recon("out", "--rate", "60")
+      var status: RunStatus?
+      try wait("some updates") {
+        let data = FileManager.default.contents(atPath: folder.file("out-run/status.json"))
+        status = try data.map { try JSONDecoder().decode(RunStatus.self, from: $0) }
+        return (status?.updates ?? 0) > 10
+      }
+      let run = try #require(status?.run)
+      try #require(truncate("/dev/shm/slipring-\(run)-\(region)", 0) == 0)
+      expectFailure(71, try command.end(), "/dev/shm/slipring-\(run)-\(region) was cut from", "to 0 bytes", "slipring resume")
+      #expect(try regions(of: run).isEmpty)
+      try expect(resume("out").end(), like: reference)
+    }
+
     @Test func `A run in memory has nothing to resume from`() throws {
       #expect(try recon("out", "--durability", "memory").end().status == .exited(0))
       expectFailure(64, try resume("out").end(), "--durability memory")

@@ -14,6 +14,8 @@ final class RunRegions {
   let workerCount: Int
   private let names: RegionNames
   private let lock: RegionLock
+  private let sizes: [(name: String, byteCount: Int)]
+  private let whatIsKept: String
 
   /// Creates all regions of `plan`, for a run that goes on after what its journals and checkpoints hold: nothing, for a new one. On failure
   /// nothing of them stays.
@@ -38,6 +40,8 @@ final class RunRegions {
       beats = try Heartbeats.create(plan.runID, stageCount: StageName.all(plan).count)
       self.rings = rings
       workerCount = plan.placement.workers.count
+      sizes = try Self.sizes(names)
+      whatIsKept = plan.whatIsKept
       self.names = names
       self.lock = lock
     } catch {
@@ -56,6 +60,24 @@ final class RunRegions {
       // Another one was faster.
       try folder.refuseIfSupervised(names)
       throw HostError.regionTaken(name: names.lock)
+    }
+  }
+
+  private static func sizes(_ names: RegionNames) throws -> [(name: String, byteCount: Int)] {
+    try SharedRegion.names(prefix: names.prefix).compactMap { name in byteCount(name).map { (name, $0) } }
+  }
+
+  private static func byteCount(_ name: String) -> Int? {
+    var status = stat()
+    return lstat("/dev/shm/" + name, &status) == 0 ? Int(status.st_size) : nil
+  }
+
+  /// Throws where somebody made a region shorter: whoever touches what is missing is ended by SIGBUS. A name that is gone harms nobody who
+  /// has the region mapped.
+  func checkSizes() throws(ScanFailure) {
+    for (name, expected) in sizes {
+      guard let found = Self.byteCount(name), found < expected else { continue }
+      throw ScanFailure(.system, "shared memory /dev/shm/\(name) was cut from \(expected) to \(found) bytes while in use; \(whatIsKept)")
     }
   }
 

@@ -101,6 +101,8 @@ public final class Supervisor {
       if running.isEmpty { return }
       _ = try Poll.wait(readable: running.map(\.process.pidfd) + [signals.descriptor], timeout: Self.tick)
       try handleSignals()
+      // Before anything touches them: what somebody cut off would end this process as well.
+      try regions.checkSizes()
       for index in stages.indices { try look(at: index, regions) }
       var status = status(at: start, .scanning)
       try observer.update(&status)
