@@ -96,6 +96,7 @@ struct SegmentCatalog {
       else {
         decisions.append((name, .setAside))
         source.device.close(file)
+        source.forget()
         continue
       }
       let page = ControlPage(
@@ -130,7 +131,11 @@ struct SegmentCatalog {
   private func page(_ name: String, _ kind: ControlPage.Kind, _ source: RecordSource) throws(JournalError) -> ControlPage {
     let device = source.device
     let file = try hosted { () throws(HostError) in try device.open(name, forWriting: false) }
-    defer { device.close(file) }
+    defer {
+      device.close(file)
+      // The next file that is opened may get its number.
+      source.forget()
+    }
     guard let page = try source.controlPage(file), page.kind == kind, page.identity == source.identity, page.stride == source.stride else {
       throw .refused(folder: device.folder, reason: "\(name) is damaged or another journal's")
     }
