@@ -50,7 +50,8 @@ public enum JournalError: Error, Sendable, Equatable, CustomStringConvertible {
     case .failed(let folder, let reason): "journal \(folder) stopped: \(reason); look at the device, then resume the run"
     case .absent(let folder, let sequence): "journal \(folder) does not hold record \(sequence)"
     case .lost(let folder, let range): "journal \(folder): records \(range.lowerBound)..<\(range.upperBound) were lost and given up"
-    case .damaged(let folder, let sequence, let finding): "journal \(folder), record \(sequence): \(finding)"
+    case .damaged(let folder, let sequence, let finding):
+      "journal \(folder), record \(sequence): \(finding); 'slipring journal salvage' gives it up, on the record"
     }
   }
 }

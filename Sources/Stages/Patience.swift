@@ -18,10 +18,15 @@ public struct Patience: Sendable {
   }
 
   /// The next event of `reader`, waiting up to the idle limit.
-  func next(_ reader: TopicReader, of topic: String) throws -> Event {
+  func next(_ reader: TopicReader, of topic: String) throws -> Event { try wait(for: topic) { try reader.next(timeout: $0) } }
+
+  /// The same, where events may be lost.
+  func arrival(_ reader: TopicReader, of topic: String) throws -> Arrival { try wait(for: topic) { try reader.arrival(timeout: $0) } }
+
+  private func wait<Value>(for topic: String, _ next: (Duration) throws -> Value?) throws -> Value {
     let start = ContinuousClock.now
     while ContinuousClock.now - start < idle {
-      if let event = try reader.next(timeout: .seconds(1)) { return event }
+      if let value = try next(.seconds(1)) { return value }
     }
     throw StageError.stalled("no event on \(topic) for \(idle)")
   }

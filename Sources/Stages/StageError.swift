@@ -6,6 +6,8 @@ public enum StageError: Error, Equatable, Sendable, CustomStringConvertible {
   case disorder(String)
   /// The volume is no longer a number.
   case diverged(String)
+  /// What was lost cannot be done without.
+  case lost(String)
 
   /// One line: what happened, and what to do where a person can do something.
   public var description: String {
@@ -13,13 +15,14 @@ public enum StageError: Error, Equatable, Sendable, CustomStringConvertible {
     case .stalled(let what): "stalled: \(what)"
     case .disorder(let what): "events out of order: \(what)"
     case .diverged(let what): "the reconstruction diverged: \(what)"
+    case .lost(let what): "too much was lost: \(what)"
     }
   }
 
-  /// The sysexits code: bad data for a reconstruction that diverges, otherwise an internal error.
+  /// The sysexits code: bad data for a reconstruction that diverges or lacks what it needs, otherwise an internal error.
   public var exitCode: Int32 {
     switch self {
-    case .diverged: 65
+    case .diverged, .lost: 65
     case .stalled, .disorder: 70
     }
   }

@@ -2,7 +2,7 @@
 ///
 /// ```
 /// metadata (40 B, little-endian)
-///    0  reason u32, reserved u32     8  projections u64     16  duplicates u64     24  generation u64     32  acquired u64
+///    0  reason u32, fields u32       8  projections u64     16  duplicates u64     24  generation u64     32  acquired u64
 /// ```
 public struct EndEvent: Equatable, Sendable {
   /// Why the scan ended.
@@ -11,12 +11,15 @@ public struct EndEvent: Equatable, Sendable {
     case sourceEnded = 1
     /// A person or the system asked for it by a signal.
     case signal
+    /// The end of the scan is lost: it ends where its records do.
+    case salvaged
 
     /// The word in reports and outputs.
     public var word: String {
       switch self {
       case .sourceEnded: "end of scan"
       case .signal: "signal"
+      case .salvaged: "end of what was salvaged"
       }
     }
   }
@@ -31,14 +34,19 @@ public struct EndEvent: Equatable, Sendable {
   public var duplicates: Int
   /// In `updates`: the generation of the finished volume. A volume that is restored from an older state is finished when it is there again.
   public var generation: UInt64
+  /// In `updates`: flat and dark fields that the worker used.
+  public var fields: Int
 
   /// The end of a topic.
-  public init(reason: Reason, projections: Int, acquired: Int? = nil, duplicates: Int = 0, generation: UInt64 = 0) {
+  public init(
+    reason: Reason, projections: Int, acquired: Int? = nil, duplicates: Int = 0, generation: UInt64 = 0, fields: Int = 0
+  ) {
     self.reason = reason
     self.projections = projections
     self.acquired = acquired ?? projections
     self.duplicates = duplicates
     self.generation = generation
+    self.fields = fields
   }
 
   /// Bytes of metadata.
@@ -47,7 +55,7 @@ public struct EndEvent: Equatable, Sendable {
   /// Writes the event into a slot's metadata; returns the bytes used.
   public func encode(into metadata: UnsafeMutableRawBufferPointer) -> Int {
     metadata.store(reason.rawValue, at: 0)
-    metadata.store(UInt32(0), at: 4)
+    metadata.store(UInt32(fields), at: 4)
     metadata.store(UInt64(projections), at: 8)
     metadata.store(UInt64(duplicates), at: 16)
     metadata.store(generation, at: 24)
@@ -62,6 +70,6 @@ public struct EndEvent: Equatable, Sendable {
     self.init(
       reason: reason, projections: try fields.count(at: 8, "projections"), acquired: try fields.count(at: 32, "acquired"),
       duplicates: try fields.count(at: 16, "duplicates"),
-      generation: fields.u64(at: 24))
+      generation: fields.u64(at: 24), fields: Int(fields.u32(at: 4)))
   }
 }

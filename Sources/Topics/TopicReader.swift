@@ -61,6 +61,9 @@ public final class TopicReader {
     if history != nil { position = min(position, sequence) }
   }
 
+  /// Passes over events that are lost.
+  func pass(to sequence: UInt64) { position = max(position, sequence) }
+
   /// The event of any sequence that was published. One of the journal is valid until the next call.
   public func event(at sequence: UInt64) throws -> Event {
     if let history, sequence < ring.lease { return try history.event(at: sequence, published: ring.publishedThrough) }

@@ -47,14 +47,18 @@ struct JournalCommand: ParsableCommand {
   /// Gives up what is damaged, explicitly.
   struct Salvage: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Gives up damaged records with an explicit record of the loss. Changes no byte of a segment.")
+      abstract: "Gives up damaged projections with an explicit record of the loss, and sets aside what can be made again.",
+      discussion: "Changes no byte of a journal. Afterwards the run can be resumed; what was lost is counted in its result.")
 
     @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var runFolder: String
 
     func run() throws {
-      for (topic, damages) in try RunJournals(RunFolder(path: runFolder)).salvage() {
-        Console.result(
-          damages.isEmpty ? "\(topic): nothing was damaged" : "\(topic): gave up \(damages.map(\.description).joined(separator: "; "))")
+      for (topic, done) in try RunJournals(RunFolder(path: runFolder)).salvage() {
+        switch done {
+        case .none: Console.result("\(topic): nothing was damaged")
+        case .gaveUp(let damages): Console.result("\(topic): gave up \(damages.map(\.description).joined(separator: "; "))")
+        case .setAside(let folder, let reason): Console.result("\(topic): set aside in \(folder), to be made again: \(reason)")
+        }
       }
     }
   }

@@ -40,7 +40,8 @@ public struct Planner {
     let axis = try rotationAxis(rows: rows, minusLog: minusLog) / Double(factor)
     let pixelBytes = factor > 1 ? 4 : [info.pixel, info.flatPixel, info.darkPixel].map(\.byteCount).max()!
     let shape = RunPlan.Shape(
-      projections: info.projectionCount, flatsAndDarks: info.flatCount + info.darkCount, rows: binnedRows, columns: columns,
+      projections: info.projectionCount, flatsAndDarks: info.flatCount + info.darkCount, flats: info.flatCount, rows: binnedRows,
+      columns: columns,
       detectorRows: rows, firstSlice: rows.lowerBound / factor, payloadCapacity: binnedRows * columns * pixelBytes)
     let placement = Placement.plan(topology: topology, rows: binnedRows, workers: scan.workers, threads: scan.threads)
     try checkSinogram(shape, placement)

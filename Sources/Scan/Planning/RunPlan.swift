@@ -14,6 +14,8 @@ public struct RunPlan: Codable, Sendable {
     public var projections: Int
     /// Flat and dark fields.
     public var flatsAndDarks: Int
+    /// Flat fields among them.
+    public var flats: Int
     /// Rows of a projection's payload.
     public var rows: Int
     /// Columns of it.
@@ -135,6 +137,7 @@ public struct RunPlan: Codable, Sendable {
       rows: placement.workers[partition].rows,
       options: SIRTOptions(relaxation: Float(scan.relaxation), nonNegative: scan.nonNegative, diskMask: scan.diskMask), minusLog: minusLog,
       windowLength: scan.windowStep > 0 ? min(scan.windowLength, shape.projections) : 0, keepsProjections: keepsProjections,
-      projectionsMax: shape.projections, checkpointInterval: scan.durability == .durable ? scan.checkpointEvery.interval : .never)
+      projectionsMax: shape.projections, checkpointInterval: scan.durability == .durable ? scan.checkpointEvery.interval : .never,
+      needs: (flats: shape.flats > 0, darks: shape.flatsAndDarks > shape.flats))
   }
 }

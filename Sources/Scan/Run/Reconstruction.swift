@@ -113,7 +113,8 @@ public struct Reconstruction {
     let projections = report?.projections ?? 0
     let result = RunResult(
       run: plan.runID.description, projections: projections, updates: report?.updates ?? 0, seconds: seconds,
-      projectionsPerSecond: seconds > 0 ? Double(projections) / seconds : 0, lost: report?.lost ?? 0, duplicates: report?.duplicates ?? 0,
+      projectionsPerSecond: seconds > 0 ? Double(projections) / seconds : 0, lost: report?.lost ?? 0, lostFields: report?.lostFields ?? 0,
+      duplicates: report?.duplicates ?? 0,
       restarts: ending.restarts, stoppedBy: report?.stoppedBy ?? "signal", outputs: report?.outputs ?? [],
       volumeSHA256: report?.volumeSHA256)
     return Outcome(result: result, report: report, notices: notices(plan, report))
@@ -122,7 +123,10 @@ public struct Reconstruction {
   private static func notices(_ plan: RunPlan, _ report: ExportReport?) -> [String] {
     guard let report else { return ["stopped before the first projection: there is nothing to export"] }
     var notices: [String] = []
-    if report.projections < plan.shape.projections {
+    if report.lost + report.lostFields > 0 {
+      notices.append("\(report.lost) projections and \(report.lostFields) flat or dark fields were lost; the volume is made of the others")
+    }
+    if report.projections + report.lost < plan.shape.projections {
       notices.append("stopped after \(report.projections) of \(plan.shape.projections) projections")
     }
     let pixels = plan.shape.rows * plan.shape.columns
@@ -168,7 +172,7 @@ extension RunPlan {
         "command": command.joined(separator: " "),
         "run": runID.description,
         "rotation_axis": "\(rotationAxis)",
-      ], windowUpdates: updateCount - scan.finalIterations, finalIterations: scan.finalIterations)
+      ], fields: shape.flatsAndDarks, windowUpdates: updateCount - scan.finalIterations, finalIterations: scan.finalIterations)
   }
 }
 

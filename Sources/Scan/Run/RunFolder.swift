@@ -15,6 +15,7 @@ import Yams
 /// log/          JSON lines, one file a stage
 /// journal/      the durable topics, one folder each
 /// checkpoints/  the newest saved generations of each worker's volume
+/// salvaged/     what salvage set aside, one folder a salvage
 /// output/       the slices, or a link to the output folder
 /// ```
 public struct RunFolder: Sendable {
@@ -35,6 +36,7 @@ public struct RunFolder: Sendable {
   /// The log of a stage, or of the supervisor.
   func log(_ name: String) -> String { "\(logFolder)/\(name).jsonl" }
   var checkpoints: String { path + "/checkpoints" }
+  var salvaged: String { path + "/salvaged" }
 
   /// The journal of a topic.
   func journal(_ topic: Topic) -> String { "\(path)/journal/\(topic.folderName)" }
@@ -88,7 +90,7 @@ public struct RunFolder: Sendable {
     for file in logs + [self.plan, status, export] + (isOutput ? [] : [description]) {
       try Self.remove(file, unlink(file), accepting: [ENOENT])
     }
-    for folder in [checkpoints, path + "/journal"] where access(folder, F_OK) == 0 {
+    for folder in [checkpoints, salvaged, path + "/journal"] where access(folder, F_OK) == 0 {
       do { try FileManager.default.removeItem(atPath: folder) } catch {
         throw ScanFailure(.inputOutput, "cannot remove \(folder): \(error.reasonText)")
       }

@@ -1,5 +1,4 @@
 import Foundation
-import Host
 public import Journal
 import Rings
 import Topics
@@ -24,8 +23,8 @@ public struct RunJournals {
     }
   }
 
-  private let folder: RunFolder
-  private let plan: RunPlan
+  let folder: RunFolder
+  let plan: RunPlan
 
   /// The journals of the run in `folder`.
   public init(_ folder: RunFolder) throws {
@@ -36,28 +35,54 @@ public struct RunJournals {
     }
   }
 
+  init(_ folder: RunFolder, _ plan: RunPlan) { (self.folder, self.plan) = (folder, plan) }
+
   /// Reads every journal, changing nothing: with `depth` `.tail` where it ends, with `.everything` each record.
   public func examine(depth: RecoveryDepth) throws -> [Entry] {
     try plan.topics.map { topic in
-      let specification = plan.ring(topic)
-      let path = folder.journal(topic)
-      let report = try verifyJournal(
-        device: PwriteDevice(folder: path), identity: specification.identity, stride: specification.slotStride, depth: depth)
-      return Entry(topic: topic.name, folder: path, stride: specification.slotStride, report: report)
+      Entry(
+        topic: topic.name, folder: folder.journal(topic), stride: plan.ring(topic).slotStride, report: try report(on: topic, depth: depth))
     }
   }
 
-  /// Gives up what is damaged, on the record, so that the run can be resumed without it. Refused while the run is alive.
-  public func salvage() throws -> [(topic: String, damages: [JournalDamage])] {
-    guard try !RegionLock.isHeld(name: RegionNames(runID: plan.runID).lock) else {
-      throw ScanFailure(.cannotCreate, "the run in \(folder.path) has a living supervisor; salvage is for runs that ended")
+  /// Reads one topic's journal, changing nothing.
+  func report(on topic: Topic, depth: RecoveryDepth) throws -> RecoveryReport {
+    let specification = plan.ring(topic)
+    return try verifyJournal(
+      device: PwriteDevice(folder: folder.journal(topic)), identity: specification.identity, stride: specification.slotStride,
+      durableFloor: durableFloor(of: topic), depth: depth)
+  }
+
+  func reader(of topic: Topic) throws -> JournalReader {
+    let specification = plan.ring(topic)
+    return JournalReader(
+      device: try PwriteDevice(folder: folder.journal(topic)), identity: specification.identity, stride: specification.slotStride)
+  }
+
+  /// Sequences below it were durable, because a decision about them is: a record says only what was durable before it was written, and that may
+  /// be little. Decisions and reports themselves need no such witness; what is missing of them is made again.
+  func durableFloor(of topic: Topic) throws -> UInt64 {
+    guard topic == .projections else { return 0 }
+    return try plan.placement.workers.indices.map { try decided(in: .chunks(partition: $0)) }.max() ?? 0
+  }
+
+  /// The sequences of `projections` that the last decision of a worker's chunks was made after; 0 where they do not tell.
+  private func decided(in chunks: Topic) throws -> UInt64 {
+    let reader = try reader(of: chunks)
+    let page = UnsafeMutableRawBufferPointer.allocate(byteCount: reader.stride, alignment: EventHeader.pageByteCount)
+    defer { page.deallocate() }
+    do {
+      // The end itself does not say what it was decided after.
+      for sequence in (0..<(try reader.sequences().last?.upperBound ?? 0)).suffix(2).reversed() {
+        let record = try reader.read(sequence: sequence, into: page)
+        if record.header.kind == .chunk { return try DecisionProgress(decoding: record.metadata).input }
+      }
+    } catch is EventError {
+      return 0
+    } catch let error as JournalError {
+      guard case .host = error else { return 0 }
+      throw error
     }
-    return try plan.topics.map { topic in
-      let specification = plan.ring(topic)
-      let device = try openJournalDevice(folder: folder.journal(topic))
-      let damages = try salvageJournal(
-        device: device, identity: specification.identity, stride: specification.slotStride, options: TopicWriter.options(specification))
-      return (topic.name, damages)
-    }
+    return 0
   }
 }

@@ -84,14 +84,15 @@ final class RunRegions {
   /// Where a topic's journal ends. Its lock is taken meanwhile, so writes of a writer that died have landed.
   private static func history(of topic: Topic, _ plan: RunPlan, _ folder: RunFolder) throws -> JournalWriter.State? {
     let specification = plan.ring(topic)
-    let device = try openJournalDevice(folder: folder.journal(topic))
-    let report = try verifyJournal(
-      device: device, identity: specification.identity, stride: specification.slotStride, depth: .tail)
+    let journals = RunJournals(folder, plan)
+    let report = try journals.report(on: topic, depth: .tail)
     // A journal without records has had a writer all the same, whose epoch has ended.
-    guard !report.segments.isEmpty || report.epoch > 0 else { return nil }
+    guard !report.segments.isEmpty || report.epoch > 0 || !report.isIntact else { return nil }
+    var options = TopicWriter.options(specification)
+    options.durableFloor = try journals.durableFloor(of: topic)
     let journal = try JournalWriter(
-      device: device, identity: specification.identity, stride: specification.slotStride, epoch: report.epoch + 1,
-      options: TopicWriter.options(specification))
+      device: try openJournalDevice(folder: folder.journal(topic)), identity: specification.identity, stride: specification.slotStride,
+      epoch: report.epoch + 1, options: options)
     let state = journal.state
     try journal.close()
     return state

@@ -12,6 +12,8 @@ public struct RunResult: Codable, Equatable, Sendable {
   public var projectionsPerSecond: Double
   /// Projections that were acquired and not used.
   public var lost: Int
+  /// Flat and dark fields that were acquired and not used.
+  public var lostFields: Int
   /// Events that came twice and were dropped.
   public var duplicates: Int
   /// How often each stage was restarted.

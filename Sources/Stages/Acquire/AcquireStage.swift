@@ -29,9 +29,13 @@ public struct AcquireStage {
   /// Runs until the source ends or a stop is requested; then closes the topic with an `end` event. A successor of a stage that died
   /// leaves out what its predecessor published: every image is exactly one event.
   public mutating func run() throws {
-    if try writer.lastEvent()?.header.kind == .end { return }
+    let ending = try writer.ending()
+    if ending == .closed { return }
     for _ in 0..<writer.nextSequence {
-      guard let frame = try source.next() else { throw StageError.disorder("the source has fewer images than were published") }
+      guard let frame = try source.next() else {
+        guard ending == .lost else { throw StageError.disorder("the source has fewer images than were published") }
+        return try finish(.salvaged)
+      }
       if frame.kind == .projection { projections += 1 }
     }
     var reason = EndEvent.Reason.sourceEnded

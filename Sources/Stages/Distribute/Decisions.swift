@@ -26,7 +26,8 @@ struct Decisions {
   }
 
   /// The next decision, and the event of `projections` that it handled, if it needed one. Updates that are due come before the next input.
-  mutating func next(_ input: (UInt64) throws -> Event) throws -> (decision: Decision, handled: UInt64?) {
+  /// What is lost is passed over, as if it had never been there.
+  mutating func next(_ input: (UInt64) throws -> Arrival) throws -> (decision: Decision, handled: UInt64?) {
     while true {
       let due = progress.windowEnd + schedule.step * progress.widening
       if schedule.isDue(end: due, projections: progress.projections, isComplete: progress.end != nil) {
@@ -42,7 +43,10 @@ struct Decisions {
         progress.isSwept = true
         return (.final, nil)
       }
-      if let decision = try take(input(progress.input)) { return (decision, progress.input - 1) }
+      switch try input(progress.input) {
+      case .event(let event): if let decision = try take(event) { return (decision, progress.input - 1) }
+      case .lost(let range): progress.input = max(progress.input, range.upperBound)
+      }
     }
   }
 

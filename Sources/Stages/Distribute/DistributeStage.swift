@@ -103,11 +103,11 @@ public struct DistributeStage {
     return decisions
   }
 
-  /// The event `sequence` of `projections`.
-  private func input(_ sequence: UInt64) throws -> Event {
+  /// The event `sequence` of `projections`, or what is lost from there on.
+  private func input(_ sequence: UInt64) throws -> Arrival {
     while true {
-      let event = try patience.next(projections, of: Topic.projections.name)
-      if event.header.sequence == sequence { return event }
+      let arrival = try patience.arrival(projections, of: Topic.projections.name)
+      guard case .event(let event) = arrival, event.header.sequence != sequence else { return arrival }
       // The predecessor had decided about it and died before it could give it back.
       guard event.header.sequence < sequence else {
         throw StageError.disorder("event \(event.header.sequence) of projections came where \(sequence) was expected")

@@ -24,6 +24,8 @@ public struct ExportConfiguration: Sendable {
   public var scale: Float
   /// Facts about the run that go into the HDF5 file: name and value.
   public var attributes: [String: String]
+  /// Flat and dark fields of the scan.
+  public var fields: Int
   /// Windowed updates of a complete scan.
   public var windowUpdates: Int
   /// Iterations after it.
@@ -32,7 +34,7 @@ public struct ExportConfiguration: Sendable {
   /// A configuration; the names were checked by whoever made it.
   public init(
     folder: String, hdf5Name: String?, tiff: Sample?, firstSlice: Int, unit: String, scale: Float, attributes: [String: String],
-    windowUpdates: Int, finalIterations: Int
+    fields: Int, windowUpdates: Int, finalIterations: Int
   ) {
     self.folder = folder
     self.hdf5Name = hdf5Name
@@ -41,6 +43,7 @@ public struct ExportConfiguration: Sendable {
     self.unit = unit
     self.scale = scale
     self.attributes = attributes
+    self.fields = fields
     self.windowUpdates = windowUpdates
     self.finalIterations = finalIterations
   }

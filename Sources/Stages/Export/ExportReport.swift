@@ -11,6 +11,8 @@ public struct ExportReport: Codable, Equatable, Sendable {
   public var projections: Int
   /// Projections that were acquired and not used by every worker.
   public var lost: Int
+  /// Flat and dark fields that were acquired and not used by every worker.
+  public var lostFields: Int
   /// Events that came twice and were dropped.
   public var duplicates: Int
   /// Windowed updates and final iterations.

@@ -40,14 +40,17 @@ public struct ExportStage {
     FaultPoint.exportBefore.reach()
     let source = VolumeSource(volumes: volumes)
     let writer = VolumeExport(configuration: configuration, source: source, stopRequested: stopRequested)
-    let loss = (lost: ends.reduce(0) { max($0, $1.acquired) } - used, duplicates: ends.reduce(0) { $0 + $1.duplicates })
-    guard let (outputs, digest) = try writer.write(stoppedBy: first.reason.word, lost: loss.lost, duplicates: loss.duplicates) else {
-      return nil
-    }
+    let lost = ends.reduce(0) { max($0, $1.acquired) } - used
+    let lostFields = configuration.fields - (ends.map(\.fields).min() ?? 0)
+    let duplicates = ends.reduce(0) { $0 + $1.duplicates }
+    let facts = [
+      "stop_reason": first.reason.word, "lost_projections": "\(lost)", "lost_fields": "\(lostFields)", "duplicate_events": "\(duplicates)",
+    ]
+    guard let (outputs, digest) = try writer.write(facts) else { return nil }
     let (window, final, pixels) = (convergence.windowResiduals, convergence.finalResiduals, convergence.pixelCounts)
     return ExportReport(
-      outputs: outputs, volumeSHA256: digest, stoppedBy: first.reason.word, projections: used, lost: loss.lost,
-      duplicates: loss.duplicates, updates: window.count + final.count, windowResiduals: window, finalResiduals: final,
+      outputs: outputs, volumeSHA256: digest, stoppedBy: first.reason.word, projections: used, lost: lost,
+      lostFields: lostFields, duplicates: duplicates, updates: window.count + final.count, windowResiduals: window, finalResiduals: final,
       nonFinitePixels: pixels.nonFinite, clampedPixels: pixels.clamped, deadPixels: pixels.dead)
   }
 

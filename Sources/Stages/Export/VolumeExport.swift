@@ -7,8 +7,8 @@ struct VolumeExport {
   let source: VolumeSource
   let stopRequested: () -> Bool
 
-  /// Writes everything; returns the paths and the volume's checksum, nil where a stop was requested in between.
-  func write(stoppedBy: String, lost: Int, duplicates: Int) throws -> (outputs: [String], digest: String)? {
+  /// Writes everything, `facts` about the run with it; returns the paths and the volume's checksum, nil where a stop was requested in between.
+  func write(_ facts: [String: String]) throws -> (outputs: [String], digest: String)? {
     let slice = UnsafeMutableBufferPointer<Float>.allocate(capacity: source.columns * source.columns)
     defer { slice.deallocate() }
     var digest = SHA256()
@@ -25,7 +25,6 @@ struct VolumeExport {
       outputs += paths
     }
     if let name = configuration.hdf5Name {
-      let facts = ["stop_reason": stoppedBy, "lost_projections": "\(lost)", "duplicate_events": "\(duplicates)"]
       guard let path = try writeHDF5(name, facts, slice) else { return nil }
       outputs.append(path)
     }

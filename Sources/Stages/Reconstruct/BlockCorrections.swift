@@ -43,6 +43,9 @@ final class BlockCorrections {
     corrections = nil
   }
 
+  /// Flats and darks that were added.
+  var fieldCounts: (flats: Int, darks: Int) { (accumulators[0].flatCount, accumulators[0].darkCount) }
+
   /// Corrects the rows of `blocks` of one projection, block by block in parallel, and puts them into a slot of a sinogram that
   /// holds exactly these blocks.
   func store(

@@ -35,6 +35,15 @@ extension ReconstructStage {
     if case .ended(let end) = reports { end.generation == volume.newest.number } else { false }
   }
 
+  /// Gives back every chunk event that the finished volume contains: they come again where their journal was damaged, and a writer waits for
+  /// its readers.
+  func passChunks() throws {
+    while chunks.cursor <= volume.newest.cursor {
+      let event = try patience.next(chunks, of: "chunks")
+      try chunks.release(upTo: event.header.sequence + 1)
+    }
+  }
+
   /// Takes from an event that the newest generation contains already what later updates need: fields and angles, no computation.
   func replay(_ event: Event) throws {
     guard event.header.kind == .chunk else {

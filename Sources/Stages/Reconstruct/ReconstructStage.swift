@@ -25,11 +25,14 @@ public final class ReconstructStage {
     public var projectionsMax: Int
     /// How often the volume is saved.
     public var checkpointInterval: CheckpointInterval
+    /// Whether the scan has flat fields, and dark ones: projections are not corrected without what they were taken with.
+    public var needs: (flats: Bool, darks: Bool)
 
     /// A configuration; the values were validated with the scan description.
     public init(
       layout: SliceLayout, beam: ParallelBeam, rows: Range<Int>, options: SIRTOptions, minusLog: Bool, windowLength: Int,
-      keepsProjections: Bool, projectionsMax: Int, checkpointInterval: CheckpointInterval
+      keepsProjections: Bool, projectionsMax: Int, checkpointInterval: CheckpointInterval,
+      needs: (flats: Bool, darks: Bool) = (false, false)
     ) {
       self.layout = layout
       self.beam = beam
@@ -40,6 +43,7 @@ public final class ReconstructStage {
       self.keepsProjections = keepsProjections
       self.projectionsMax = projectionsMax
       self.checkpointInterval = checkpointInterval
+      self.needs = needs
     }
   }
 
@@ -56,7 +60,7 @@ public final class ReconstructStage {
   let corrections: BlockCorrections
   let chunks: TopicReader
   let updates: TopicWriter
-  private let patience: Patience
+  let patience: Patience
   private let didWork: () -> Void
   private let checkpoints: CheckpointThread?
   let window: (sinogram: SinogramBuffer, solver: SIRTSolver)?
@@ -99,7 +103,7 @@ public final class ReconstructStage {
   /// volume and the chunk event after it.
   public func run() throws {
     try findReports()
-    if isFinished { return }
+    if isFinished { return try passChunks() }
     if let update = try volume.newestUpdate() { corrections.resumeCounting(from: update.pixels) }
     if let update = try volume.newestUpdate(), update.phase == .window { try report(update) }
     let start = volume.newest.cursor
@@ -162,11 +166,20 @@ public final class ReconstructStage {
         throw StageError.disorder(
           "projection \(ordinal) came after \(applied.count) projections of at most \(configuration.projectionsMax)")
       }
+      if applied.isEmpty { try checkFields() }
       applied.append(Applied(sequence: sequence, theta: event.header.theta))
     } else {
       corrections.add(role, try ChunkPixels(event, rows: configuration.rows, columns: configuration.layout.columns))
     }
     return event
+  }
+
+  /// Throws where every flat or every dark field of the scan was lost.
+  private func checkFields() throws {
+    let (needs, counts) = (configuration.needs, corrections.fieldCounts)
+    for (kind, isNeeded, count) in [("flat", needs.flats, counts.flats), ("dark", needs.darks, counts.darks)] where isNeeded && count == 0 {
+      throw StageError.lost("no \(kind) field of the scan is left, and projections cannot be corrected without; reconstruct the scan anew")
+    }
   }
 
   /// Puts a projection's line integrals into the window.
@@ -209,8 +222,10 @@ public final class ReconstructStage {
 
   private func finish(_ end: EndEvent) throws {
     if case .ended = reports { return }
+    let fields = corrections.fieldCounts
     let own = EndEvent(
-      reason: end.reason, projections: applied.count, acquired: end.acquired, duplicates: duplicates, generation: volume.newest.number)
+      reason: end.reason, projections: applied.count, acquired: end.acquired, duplicates: duplicates, generation: volume.newest.number,
+      fields: fields.flats + fields.darks)
     try updates.append(kind: .end, timeout: patience.room, own.encode)
     try updates.flush()
   }

@@ -1,0 +1,97 @@
+import Host
+public import Journal
+import Rings
+import Topics
+
+// What can be measured only once is given up on the record; what was made of it is made again.
+extension RunJournals {
+  /// What salvage did about one topic.
+  public enum Salvage: Equatable, Sendable {
+    /// Nothing: every record is whole.
+    case none
+    /// These records of `projections` are lost, and on record as lost.
+    case gaveUp([JournalDamage])
+    /// The journal, and what depends on it, was moved into this folder: the run makes it again.
+    case setAside(folder: String, reason: String)
+  }
+
+  /// Makes the run one that can be resumed. Damaged records of `projections` are given up, and what was made of them is set aside, so that the
+  /// volume becomes that of a scan without them, however far the run was. Damaged `chunks` and `updates` are set aside too: they are a function
+  /// of the projections, and come again as they were.
+  ///
+  /// Refused while the run is alive. Where it is interrupted it can be repeated; a worker does not go on with decisions about what is lost.
+  public func salvage() throws -> [(topic: String, done: Salvage)] {
+    guard try !RegionLock.isHeld(name: RegionNames(runID: plan.runID).lock) else {
+      throw ScanFailure(.cannotCreate, "the run in \(folder.path) has a living supervisor; salvage is for runs that ended")
+    }
+    let aside = try SalvageFolder(folder)
+    let damages = try report(on: .projections, depth: .everything).damages
+    if !damages.isEmpty { try giveUp(.projections) }
+    let lost = try report(on: .projections, depth: .everything).losses
+    let workers = try plan.placement.workers.indices.map { try salvage(ofWorker: $0, without: lost, into: aside) }
+    return [(Topic.projections.name, damages.isEmpty ? .none : .gaveUp(damages))]
+      + workers.enumerated().map { (Topic.chunks(partition: $0).name, $1.chunks) }
+      + workers.enumerated().map { (Topic.updates(partition: $0).name, $1.updates) }
+  }
+
+  private func giveUp(_ topic: Topic) throws {
+    let specification = plan.ring(topic)
+    var options = TopicWriter.options(specification)
+    options.durableFloor = try durableFloor(of: topic)
+    _ = try salvageJournal(
+      device: try openJournalDevice(folder: folder.journal(topic)), identity: specification.identity, stride: specification.slotStride,
+      options: options)
+  }
+
+  /// Sets aside what one worker's stream lost, or made of what is lost. A volume that is saved has been reported, so whoever reports
+  /// everything again computes everything again. The evidence goes last, so that a salvage that was interrupted finds it.
+  private func salvage(
+    ofWorker worker: Int, without lost: [Range<UInt64>], into aside: SalvageFolder
+  ) throws -> (chunks: Salvage, updates: Salvage) {
+    let (chunks, updates) = (Topic.chunks(partition: worker), Topic.updates(partition: worker))
+    let chunksDamage = try damage(of: chunks)
+    let isStale = try !lost.isEmpty && (chunksDamage != nil || names(lost, in: chunks))
+    let stale = isStale ? "it was made of what is lost" : nil
+    let reasons = (chunks: chunksDamage ?? stale, updates: try damage(of: updates) ?? stale)
+    if reasons.updates != nil {
+      try aside.setAsideCheckpoints(ofWorker: worker)
+      try aside.setAside(journal: folder.journal(updates))
+    }
+    if reasons.chunks != nil { try aside.setAside(journal: folder.journal(chunks)) }
+    func done(_ reason: String?) -> Salvage { reason.map { .setAside(folder: aside.path, reason: $0) } ?? .none }
+    return (done(reasons.chunks), done(reasons.updates))
+  }
+
+  /// What is wrong with a journal that can be made again; nil where nothing is.
+  private func damage(of topic: Topic) throws -> String? {
+    do {
+      let damages = try report(on: topic, depth: .everything).damages
+      return damages.isEmpty ? nil : damages.map(\.description).joined(separator: "; ")
+    } catch let error as JournalError {
+      switch error {
+      case .corrupted, .refused: return "\(error)"
+      default: throw error
+      }
+    }
+  }
+
+  /// Whether a worker was told to take one of the lost events.
+  private func names(_ lost: [Range<UInt64>], in chunks: Topic) throws -> Bool {
+    try anyRecord(of: chunks) { record in
+      guard record.header.kind == .chunk else { return false }
+      guard case .rows(_, let sequence, _, _) = try ChunkEvent(decoding: record.metadata) else { return false }
+      return lost.contains { $0.contains(sequence) }
+    }
+  }
+
+  /// Whether `isSought` holds for any record of a topic.
+  private func anyRecord(of topic: Topic, _ isSought: (JournalReader.Record) throws -> Bool) throws -> Bool {
+    let reader = try reader(of: topic)
+    let page = UnsafeMutableRawBufferPointer.allocate(byteCount: reader.stride, alignment: EventHeader.pageByteCount)
+    defer { page.deallocate() }
+    for range in try reader.sequences() {
+      for sequence in range where try isSought(reader.read(sequence: sequence, into: page)) { return true }
+    }
+    return false
+  }
+}

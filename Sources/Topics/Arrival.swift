@@ -1,0 +1,43 @@
+import Journal
+public import Rings
+
+/// What a reader meets where the next event should be.
+public enum Arrival {
+  /// The event.
+  case event(Event)
+  /// Events that are lost: salvage gave them up.
+  case lost(Range<UInt64>)
+}
+
+/// How a topic ends at present.
+public enum TopicEnding: Equatable, Sendable {
+  /// With an event that others may follow, or with none.
+  case open
+  /// With an `end`.
+  case closed
+  /// With an event that salvage gave up, which may have been the `end`.
+  case lost
+}
+
+extension TopicReader {
+  /// The next event, or the range that was given up in its place, behind which the reader then is; nil where none comes before `timeout`.
+  public func arrival(timeout: Duration) throws -> Arrival? {
+    do {
+      return try next(timeout: timeout).map(Arrival.event)
+    } catch JournalError.lost(_, let range) {
+      pass(to: range.upperBound)
+      return .lost(range)
+    }
+  }
+}
+
+extension TopicWriter {
+  /// How the topic ends. To be asked before the first claim.
+  public func ending() throws -> TopicEnding {
+    do {
+      return try lastEvent()?.header.kind == .end ? .closed : .open
+    } catch JournalError.lost {
+      return .lost
+    }
+  }
+}
