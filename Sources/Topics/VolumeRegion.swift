@@ -12,8 +12,9 @@ public import Tomography
 /// header page
 ///    0  magic u32 "SLPV", layout u32      8  runID 16 B       24  partition u32, rows u32
 ///   32  columns u32, lanes u32           40  generation bytes u64                 48  CRC32C of bytes 0–47
-///  128  newest u64 atomic: cursor << 2 | slot
+///  128  newest u64 atomic: cursor << 2 | slot       136  swept u64 atomic: generation << 18 | blocks << 2 | slot, see VolumeRegion-sweep
 ///  256, 384, 512  for slots 0, 1, 2: generation number u64, the update that made it (104 B, see UpdateEvent)
+///  640, 768       the update that completed the last swept block, of an even and of an odd number of blocks
 /// 4096  slot 0, then 1 and 2: generation bytes each, a multiple of 4096
 /// ```
 ///
@@ -29,18 +30,18 @@ public final class VolumeRegion: @unchecked Sendable {
     public let cursor: UInt64
     /// Its first byte; `layout.volumeByteCount` bytes, valid as long as the region object lives.
     public nonisolated(unsafe) let base: UnsafeRawPointer
-    fileprivate let slot: Int
+    let slot: Int
   }
 
   /// How slices lie in a generation.
   public let layout: SliceLayout
-  private let region: SharedRegion
+  let region: SharedRegion
   /// The slot that is being saved; of this process only.
   private var pinned: Int?
 
   private static let magic: UInt32 = 0x5650_4C53
   private static let layoutVersion: UInt32 = 1
-  private static let slotCount = 3
+  static let slotCount = 3
   private static let headerByteCount = 4096
   private static let checkedByteCount = 48
   private static let newestOffset = 128
@@ -142,7 +143,9 @@ public final class VolumeRegion: @unchecked Sendable {
     return newest.number == 0 ? nil : try UpdateEvent(decoding: UnsafeRawBufferPointer(record(ofSlot: newest.slot)))
   }
 
-  private var nextSlot: Int {
+  /// The slot of the next generation: neither the newest nor being saved, or the one where a sweep has begun it.
+  var nextSlot: Int {
+    if let mark = sweepMark { return mark.slot }
     let next = (newest.slot + 1) % Self.slotCount
     return next == pinned ? (next + 1) % Self.slotCount : next
   }

@@ -5,7 +5,8 @@ import Topics
 
 extension ReconstructStage {
   /// Iterates over all projections of the scan, one block of slices after the other: the sinogram of a block is read back from
-  /// the topic, so that a worker needs memory for one block's sinogram and not for the whole scan's.
+  /// the topic, so that a worker needs memory for one block's sinogram and not for the whole scan's. A successor goes on behind the blocks
+  /// that its predecessor completed.
   func sweep(iterations: Int, subsets: Int, cursor: UInt64) throws {
     let layout = configuration.layout
     let groups = orderedSubsets(angleCount: applied.count, subsets: subsets).map { group in
@@ -17,8 +18,10 @@ extension ReconstructStage {
       threads: executor.width)
     corrections.startOver()
     let current = volume.newest
-    var last: UpdateEvent?
-    for block in 0..<layout.blockCount {
+    let swept = try volume.swept()
+    if let swept { corrections.resumeCounting(from: swept.update.pixels) }
+    var last = swept?.update
+    for block in (swept?.blocks ?? 0)..<layout.blockCount {
       try gather(block, into: sinogram)
       var source = current.base
       for iteration in 0..<iterations {
@@ -41,6 +44,7 @@ extension ReconstructStage {
         try report(update)
         last = update
       }
+      if let last { volume.markSwept(blocks: block + 1, by: last) }
       FaultPoint.blockSwept.reach()
     }
     if let last { volume.publish(last) }
