@@ -25,7 +25,7 @@ public enum TIFFPixels: Sendable, Equatable {
     }
   }
 
-  fileprivate func convert(_ values: Slice<UnsafeBufferPointer<Float>>, into bytes: UnsafeMutableRawPointer) {
+  func convert(_ values: Slice<UnsafeBufferPointer<Float>>, into bytes: UnsafeMutableRawPointer) {
     switch self {
     case .float32:
       UnsafeMutableRawBufferPointer(start: bytes, count: values.count * byteCount)
@@ -72,9 +72,9 @@ package struct TIFFImage {
     package let reason: String
   }
 
-  private let columns: Int
-  private let rows: Int
-  private let pixels: TIFFPixels
+  let columns: Int
+  let rows: Int
+  let pixels: TIFFPixels
   private let description: String
 
   private static let stripBytes = 1 << 20
@@ -91,8 +91,8 @@ package struct TIFFImage {
   /// Whether a classic TIFF's 32-bit offsets are too short.
   package var isBig: Bool { columns * rows * pixels.byteCount > Int(UInt32.max) - Self.margin - description.utf8.count }
 
-  private var rowBytes: Int { columns * pixels.byteCount }
-  private var stripRows: Int { min(rows, max(1, Self.stripBytes / rowBytes)) }
+  var rowBytes: Int { columns * pixels.byteCount }
+  var stripRows: Int { min(rows, max(1, Self.stripBytes / rowBytes)) }
 
   /// Writes the image and leaves `descriptor` open.
   func write(_ values: UnsafeBufferPointer<Float>, to descriptor: Int32, path: String) throws(Failure) {

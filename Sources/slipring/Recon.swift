@@ -52,7 +52,11 @@ struct Recon: ParsableCommand {
   var durability: Durability = .durable
   @Option(help: ArgumentHelp("Save the volume after so many updates, or seconds as in 30s; 0 for never.", valueName: "n|seconds"))
   var checkpointEvery: CheckpointEvery = .standard
-  @Option(help: "keep or none: whether the run folder stays after success.") var retain: Retention = .keep
+  @Option(
+    help: ArgumentHelp(
+      "How long the run folder stays after success: keep; none, once the output was read back; or days, after which a later run beside it removes it.",
+      valueName: "keep|none|days"))
+  var retain: Retention = .keep
 
   @Flag(help: "Print the result as one JSON object.") var json = false
   @Flag(help: "Print errors only.") var quiet = false
@@ -121,4 +125,10 @@ extension OutputFormat: ExpressibleByArgument {}
 extension SampleBits: ExpressibleByArgument {}
 extension MinusLog: ExpressibleByArgument {}
 extension AngleUnit: ExpressibleByArgument {}
-extension Retention: ExpressibleByArgument {}
+
+extension Retention: ExpressibleByArgument {
+  /// From keep, none or a number of days.
+  public init?(argument: String) { self.init(argument) }
+  /// For the help.
+  public var defaultValueDescription: String { text }
+}

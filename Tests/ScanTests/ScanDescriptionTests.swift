@@ -50,4 +50,16 @@ import Yams
   @Test(arguments: ["", "nan", "inf", "middle", "12px"]) func `Anything else is no rotation axis`(text: String) {
     #expect(RotationAxis(text) == nil)
   }
+
+  @Test(arguments: ["keep", "none", "1", "365"]) func `A run folder is kept, not kept, or kept for days`(text: String) throws {
+    var scan = ScanDescription(input: "a.h5", outputFolder: "out")
+    scan.retain = try #require(Retention(text))
+    #expect(scan.retain.text == text)
+    #expect(try YAMLDecoder().decode(ScanDescription.self, from: YAMLEncoder().encode(scan)) == scan)
+  }
+
+  @Test(arguments: ["", "0", "-1", "1.5", "nan", "forever", "36501", "9999999999999999999"])
+  func `Anything else says nothing of how long`(text: String) {
+    #expect(Retention(text) == nil)
+  }
 }

@@ -235,11 +235,3 @@ public struct CheckpointEvery: Codable, Equatable, Sendable {
     try container.encode(text)
   }
 }
-
-/// How long the run folder stays after success.
-public enum Retention: String, Codable, CaseIterable, Sendable {
-  /// Until somebody deletes it.
-  case keep
-  /// Not at all, once the output is written.
-  case none
-}

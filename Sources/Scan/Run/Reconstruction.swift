@@ -44,6 +44,9 @@ public struct Reconstruction {
     plan.scan.runFolder = folder.path
     try folder.create(outputFolder: plan.scan.outputFolder, topics: scan.durability == .durable ? plan.topics : [])
     try write(plan, to: folder)
+    for expired in try folder.removeExpiredSiblings() {
+      notice(expired.failure.map { "\(expired.path), whose days are over, stays: \($0)" } ?? "removed \(expired.path), whose days are over")
+    }
     return try Self.supervise(plan, folder, executable: executable, signals: signals, monitor: monitor)
   }
 
@@ -68,7 +71,8 @@ public struct Reconstruction {
   ) throws -> Outcome {
     let supervisor = try Supervisor(plan: plan, folder: folder, executable: executable, signals: signals, monitor: monitor)
     let ending = try supervisor.run()
-    if plan.scan.retain == .none { try folder.remove(plan) }
+    // Nothing is deleted before what replaces it was read back.
+    if plan.scan.retain == .none, ending.report?.isChecked == true { try folder.remove(plan) }
     return outcome(plan, ending)
   }
 
@@ -172,7 +176,8 @@ extension RunPlan {
         "command": command.joined(separator: " "),
         "run": runID.description,
         "rotation_axis": "\(rotationAxis)",
-      ], fields: shape.flatsAndDarks, windowUpdates: updateCount - scan.finalIterations, finalIterations: scan.finalIterations)
+      ], checks: scan.retain != .keep, fields: shape.flatsAndDarks, windowUpdates: updateCount - scan.finalIterations,
+      finalIterations: scan.finalIterations)
   }
 }
 

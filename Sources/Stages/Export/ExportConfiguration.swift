@@ -24,6 +24,8 @@ public struct ExportConfiguration: Sendable {
   public var scale: Float
   /// Facts about the run that go into the HDF5 file: name and value.
   public var attributes: [String: String]
+  /// Whether everything is read back and compared once it is written.
+  public var checks: Bool
   /// Flat and dark fields of the scan.
   public var fields: Int
   /// Windowed updates of a complete scan.
@@ -34,7 +36,7 @@ public struct ExportConfiguration: Sendable {
   /// A configuration; the names were checked by whoever made it.
   public init(
     folder: String, hdf5Name: String?, tiff: Sample?, firstSlice: Int, unit: String, scale: Float, attributes: [String: String],
-    fields: Int, windowUpdates: Int, finalIterations: Int
+    checks: Bool, fields: Int, windowUpdates: Int, finalIterations: Int
   ) {
     self.folder = folder
     self.hdf5Name = hdf5Name
@@ -43,6 +45,7 @@ public struct ExportConfiguration: Sendable {
     self.unit = unit
     self.scale = scale
     self.attributes = attributes
+    self.checks = checks
     self.fields = fields
     self.windowUpdates = windowUpdates
     self.finalIterations = finalIterations

@@ -3,6 +3,8 @@
 public struct ExportReport: Codable, Equatable, Sendable {
   /// Paths of the files, slices first.
   public var outputs: [String]
+  /// Whether they were read back from the disk and are what was written.
+  public var isChecked: Bool
   /// SHA-256 over every slice from top to bottom, as little-endian Float, row by row.
   public var volumeSHA256: String
   /// Why the scan ended.

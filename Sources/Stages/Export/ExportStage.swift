@@ -47,9 +47,10 @@ public struct ExportStage {
       "stop_reason": first.reason.word, "lost_projections": "\(lost)", "lost_fields": "\(lostFields)", "duplicate_events": "\(duplicates)",
     ]
     guard let (outputs, digest) = try writer.write(facts) else { return nil }
+    if configuration.checks { guard try writer.check() else { return nil } }
     let (window, final, pixels) = (convergence.windowResiduals, convergence.finalResiduals, convergence.pixelCounts)
     return ExportReport(
-      outputs: outputs, volumeSHA256: digest, stoppedBy: first.reason.word, projections: used, lost: lost,
+      outputs: outputs, isChecked: configuration.checks, volumeSHA256: digest, stoppedBy: first.reason.word, projections: used, lost: lost,
       lostFields: lostFields, duplicates: duplicates, updates: window.count + final.count, windowResiduals: window, finalResiduals: final,
       nonFinitePixels: pixels.nonFinite, clampedPixels: pixels.clamped, deadPixels: pixels.dead)
   }

@@ -12,16 +12,13 @@ struct VolumeExport {
     let slice = UnsafeMutableBufferPointer<Float>.allocate(capacity: source.columns * source.columns)
     defer { slice.deallocate() }
     var digest = SHA256()
-    var low = Float.infinity
-    var high = -Float.infinity
     for index in 0..<source.count {
       source.copy(index, into: slice)
       digest.update(UnsafeRawBufferPointer(slice))
-      (low, high) = slice.reduce((low, high)) { (min($0.0, $1), max($0.1, $1)) }
     }
     var outputs: [String] = []
     if let sample = configuration.tiff {
-      guard let paths = try writeTIFFs(sample, range: low * configuration.scale...high * configuration.scale, slice) else { return nil }
+      guard let paths = try writeTIFFs(sample.pixels(range()), slice) else { return nil }
       outputs += paths
     }
     if let name = configuration.hdf5Name {
@@ -31,16 +28,29 @@ struct VolumeExport {
     return (outputs, digest.hexDigest())
   }
 
-  private func writeTIFFs(
-    _ sample: ExportConfiguration.Sample, range: ClosedRange<Float>, _ slice: UnsafeMutableBufferPointer<Float>
-  ) throws -> [String]? {
+  /// The least and the greatest voxel, in the unit of the output.
+  func range() -> ClosedRange<Float> {
+    let slice = UnsafeMutableBufferPointer<Float>.allocate(capacity: source.columns * source.columns)
+    defer { slice.deallocate() }
+    var (low, high) = (Float.infinity, -Float.infinity)
+    for index in 0..<source.count {
+      source.copy(index, into: slice)
+      (low, high) = slice.reduce((low, high)) { (min($0.0, $1), max($0.1, $1)) }
+    }
+    return low * configuration.scale...high * configuration.scale
+  }
+
+  /// The file of slice `index`.
+  func path(ofSlice index: Int) -> String { "\(configuration.folder)/recon_\(fiveDigits(configuration.firstSlice + index)).tiff" }
+
+  private func writeTIFFs(_ pixels: TIFFPixels, _ slice: UnsafeMutableBufferPointer<Float>) throws -> [String]? {
     var paths: [String] = []
     for index in 0..<source.count {
       if stopRequested() { return nil }
       load(index, into: slice)
-      let path = "\(configuration.folder)/recon_\(fiveDigits(configuration.firstSlice + index)).tiff"
+      let path = path(ofSlice: index)
       try writeTIFF(
-        path: path, columns: source.columns, rows: source.columns, values: UnsafeBufferPointer(slice), pixels: sample.pixels(range),
+        path: path, columns: source.columns, rows: source.columns, values: UnsafeBufferPointer(slice), pixels: pixels,
         description: "slice \(configuration.firstSlice + index), attenuation in \(configuration.unit)")
       paths.append(path)
       FaultPoint.exportHalf.reach()
@@ -65,7 +75,7 @@ struct VolumeExport {
   }
 
   /// One slice in the unit of the output.
-  private func load(_ index: Int, into slice: UnsafeMutableBufferPointer<Float>) {
+  func load(_ index: Int, into slice: UnsafeMutableBufferPointer<Float>) {
     source.copy(index, into: slice)
     if configuration.scale != 1 { for voxel in slice.indices { slice[voxel] *= configuration.scale } }
   }
@@ -73,7 +83,7 @@ struct VolumeExport {
 
 extension ExportConfiguration.Sample {
   /// How ScanFiles calls it; integers cover `range`.
-  fileprivate func pixels(_ range: ClosedRange<Float>) -> TIFFPixels {
+  func pixels(_ range: ClosedRange<Float>) -> TIFFPixels {
     switch self {
     case .float32: .float32
     case .uint16: .uint16(range: range)

@@ -1,0 +1,49 @@
+/// How long the run folder stays after success: `keep`, `none`, or a number of days.
+public enum Retention: Codable, Equatable, Sendable {
+  /// Until somebody deletes it.
+  case keep
+  /// Not at all, once the output is written, read back and found to be what was written.
+  case none
+  /// So many days after the run finished; a later run that lies beside it removes it then.
+  case days(Int)
+
+  /// A century: no arithmetic on it overflows.
+  private static let daysRange = 1...36_500
+
+  /// Reads `keep`, `none` or `30`.
+  public init?(_ text: String) {
+    switch text {
+    case "keep": self = .keep
+    case "none": self = .none
+    default:
+      guard let days = Int(text), Self.daysRange.contains(days) else { return nil }
+      self = .days(days)
+    }
+  }
+
+  /// As it is written on the command line.
+  public var text: String {
+    switch self {
+    case .keep: "keep"
+    case .none: "none"
+    case .days(let days): "\(days)"
+    }
+  }
+
+  /// From the command line's words, or a number.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    let text = try (try? container.decode(Int.self)).map { "\($0)" } ?? container.decode(String.self)
+    guard let retention = Retention(text) else {
+      throw DecodingError.dataCorruptedError(
+        in: container, debugDescription: "retain is keep, none, or a number of days from \(Self.daysRange.lowerBound) on")
+    }
+    self = retention
+  }
+
+  /// In the command line's words.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(text)
+  }
+}
