@@ -46,10 +46,12 @@ public struct StageRunner {
     defer { beats.finish(number) }
     let log = try Log.stage(stage, folder: folder)
     log.info("started", metadata: ["pid": "\(getpid())"])
-    var hasWorked = false
+    var (firstWork, lastWork): (UInt64?, UInt64?)
     let didWork = {
-      if !hasWorked { log.info("first work", metadata: ["nanoseconds": "\(Machine.monotonicNanoseconds)"]) }
-      hasWorked = true
+      lastWork = Machine.monotonicNanoseconds
+      guard firstWork == nil else { return }
+      firstWork = lastWork
+      log.info("first work", metadata: ["nanoseconds": "\(lastWork ?? 0)"])
     }
     do {
       switch stage {
@@ -62,7 +64,8 @@ public struct StageRunner {
       log.error("\(ScanFailure(error))")
       throw error
     }
-    log.info("finished")
+    let usage = StageUsage(stage: stage, firstWork: firstWork, lastWork: lastWork)
+    log.info("\(StageUsage.message)", metadata: usage.metadata.mapValues { "\($0)" })
   }
 
   private func acquire(_ didWork: @escaping () -> Void) throws {

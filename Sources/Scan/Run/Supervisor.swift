@@ -158,7 +158,7 @@ public struct StageFailure: Error, Equatable, Sendable {
   init(exitCode: Int32) { self.exitCode = exitCode }
 
   /// The code of a process that a signal ends.
-  init(signal: Int32) { exitCode = 128 + signal }
+  public init(signal: Int32) { exitCode = 128 + signal }
 }
 
 extension SignalDescriptor {

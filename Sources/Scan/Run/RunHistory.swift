@@ -1,0 +1,57 @@
+import Glibc
+import Host
+import Journal
+import Rings
+public import Topics
+
+/// When what happened in a durable run, from its journals. All times are nanoseconds since 1970.
+public struct RunHistory: Sendable {
+  /// One update of one worker.
+  public struct Update: Sendable {
+    /// What it covered.
+    public let event: UpdateEvent
+    /// When the volume was updated.
+    public let updatedAt: UInt64
+  }
+
+  /// When each projection was acquired.
+  public private(set) var acquiredAt: [UInt64] = []
+  /// The updates of each worker, in their order.
+  public private(set) var updates: [[Update]] = []
+  /// Bytes of all records, padding included.
+  public private(set) var journalByteCount = 0
+
+  /// Reads the journals of the run in `folder`, which has ended. Throws `.usage` for a run in memory.
+  public init(_ folder: RunFolder) throws {
+    let plan = try folder.readPlan()
+    guard plan.scan.durability == .durable else {
+      throw ScanFailure(.usage, "the run in \(folder.path) kept its events in memory (--durability memory): it has no journal")
+    }
+    updates = plan.placement.workers.map { _ in [] }
+    for topic in plan.topics {
+      try Self.forEachRecord(of: topic, plan, folder) { record, stride in
+        journalByteCount += stride
+        switch (topic, record.header.kind) {
+        case (.projections, .projection) where Int(record.header.projection) == acquiredAt.count:
+          acquiredAt.append(record.header.acquiredAt)
+        case (.updates(let partition), .update):
+          updates[partition].append(Update(event: try UpdateEvent(decoding: record.metadata), updatedAt: record.header.acquiredAt))
+        default: break
+        }
+      }
+    }
+  }
+
+  private static func forEachRecord(
+    of topic: Topic, _ plan: RunPlan, _ folder: RunFolder, _ body: (JournalReader.Record, Int) throws -> Void
+  ) throws {
+    let specification = plan.ring(topic)
+    let reader = JournalReader(
+      device: try PwriteDevice(folder: folder.journal(topic)), identity: specification.identity, stride: specification.slotStride)
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: specification.slotStride, alignment: EventHeader.pageByteCount)
+    defer { buffer.deallocate() }
+    for range in try reader.sequences() {
+      for sequence in range { try body(reader.read(sequence: sequence, into: buffer), specification.slotStride) }
+    }
+  }
+}
