@@ -28,6 +28,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
@@ -55,10 +56,16 @@ let package = Package(
         "Host", "Tomography", "Rings", "Journal", "ScanFiles", "Topics", "Stages", .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
+    .target(
+      name: "Benchmarks",
+      dependencies: [
+        "CLinux", "Host", "Rings", "Topics", "Tomography", "Scan", .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ], swiftSettings: fast),
     .executableTarget(
       name: "slipring",
       dependencies: [
-        "Host", "Tomography", "Journal", "ScanFiles", "Stages", "Scan", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Host", "Tomography", "Journal", "ScanFiles", "Stages", "Scan", "Benchmarks",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     .executableTarget(
       name: "chaos",
@@ -78,8 +85,10 @@ let package = Package(
     .testTarget(name: "StagesTests", dependencies: ["Host", "Rings", "Tomography", "Topics", "Stages"], swiftSettings: strict),
     .testTarget(
       name: "ScanTests", dependencies: ["Host", "Scan", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
+    .testTarget(name: "BenchmarksTests", dependencies: ["Host", "Benchmarks", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "PipelineTests", dependencies: ["Host", "Journal", "Tomography", "ScanFiles", "Scan", "TestSupport", "slipring", "chaos"],
+      name: "PipelineTests",
+      dependencies: ["Host", "Journal", "Tomography", "ScanFiles", "Scan", "Benchmarks", "TestSupport", "slipring", "chaos"],
       swiftSettings: strict),
   ]
 )

@@ -1,0 +1,7 @@
+import ArgumentParser
+
+/// What this machine reaches.
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench", abstract: "Measures what Slipring reaches on this machine.", subcommands: [BenchEvent.self])
+}
