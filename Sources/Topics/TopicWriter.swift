@@ -11,6 +11,7 @@ public final class TopicWriter {
   private let pump: JournalPump?
   private let specification: RingSpecification
   private let folder: String?
+  private var history: TopicHistory?
 
   /// A topic in memory.
   public init(ring: Ring) throws {
@@ -64,9 +65,16 @@ public final class TopicWriter {
 
   /// The event before `nextSequence`, nil for a new topic. To be asked before the first claim.
   public func lastEvent() throws -> (header: EventHeader, metadata: [UInt8])? {
-    guard nextSequence > 0 else { return nil }
-    guard let folder else { return try RingObserver(ring: writer.ring).latest() }
-    let event = try TopicHistory(folder: folder, specification: specification).event(at: nextSequence - 1)
+    nextSequence > 0 ? try event(at: nextSequence - 1) : nil
+  }
+
+  /// An event that a predecessor wrote; nil where a topic in memory does not hold it.
+  public func event(at sequence: UInt64) throws -> (header: EventHeader, metadata: [UInt8])? {
+    precondition(sequence < nextSequence, "event \(sequence) is not written yet")
+    guard let folder else { return try RingObserver(ring: writer.ring).event(at: sequence) }
+    let history = try history ?? TopicHistory(folder: folder, specification: specification)
+    self.history = history
+    let event = try history.event(at: sequence, published: sequence + 1)
     return (event.header, Array(event.metadata))
   }
 

@@ -22,6 +22,7 @@ extension Pipeline {
     private func start(_ rate: String = "10") throws -> (Command, RunStatus) {
       let command = try Command([
         "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"), "--rotation-axis", "24", "--rate", rate,
+        "--lag-max", "0",
         "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--quiet", "--json",
       ])
       var status: RunStatus?
@@ -64,6 +65,7 @@ extension Pipeline {
     @Test func `An interrupt that comes before a stage is ready is not lost on it`() throws {
       let command = try Command([
         "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"), "--rotation-axis", "24", "--rate", "10",
+        "--lag-max", "0",
         "--final-iterations", "2", "--quiet",
       ])
       let log = folder.file("run/log/supervisor.jsonl")

@@ -67,7 +67,7 @@ extension Pipeline {
       defer { #expect(umount2(disk, Int32(MNT_DETACH)) == 0) }
       let command = try Command([
         "recon", scan, "--output-folder", disk, "--run-folder", folder.file("out-run"), "--rotation-axis", "24", "--workers", "2",
-        "--window-length", "6", "--final-iterations", "2", "--rate", "50", "--json",
+        "--window-length", "6", "--final-iterations", "2", "--rate", "50", "--lag-max", "0", "--json",
       ])
       var status: RunStatus?
       try wait("the run is on its way") {

@@ -42,7 +42,9 @@ struct KilledRuns {
   func resume(_ name: String) throws -> Command.Outcome { try Command(["resume", run(name), "--quiet", "--json"]).end() }
 
   /// A new run whose power is cut.
-  func cutPower(_ name: String, after updates: Int) throws { try cutPower(recon(name, "--rate", "30"), name, after: updates) }
+  func cutPower(_ name: String, after updates: Int) throws {
+    try cutPower(recon(name, "--rate", "30", "--lag-max", "0"), name, after: updates)
+  }
 
   /// Kills the supervisor once the run has made some updates, and deletes all of its shared memory: what a power cut leaves is on disk.
   func cutPower(_ command: Command, _ name: String, after updates: Int) throws {

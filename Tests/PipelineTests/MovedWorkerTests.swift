@@ -28,7 +28,7 @@ extension Pipeline {
       return try Command(
         [
           "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"), "--rotation-axis", "24",
-          "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--rate", rate, "--json",
+          "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--rate", rate, "--lag-max", "0", "--json",
         ], faults: deaths > 0 ? "reconstruct.1=\(lives)" : nil)
     }
 

@@ -54,7 +54,7 @@ extension Pipeline {
 
     @Test func `A run goes on after the machine died, and the volume has the same bits`() throws {
       let reference = try recon("reference").end().result()
-      let command = try recon("out", "--rate", "60")
+      let command = try recon("out", "--rate", "60", "--lag-max", "0")
       try cutPower(command, "out", after: 20)
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("out-run/checkpoints")).count > 0)
       // What an export that died has left of a file.
@@ -72,7 +72,7 @@ extension Pipeline {
 
     @Test func `A damaged checkpoint costs time and no bits`() throws {
       let reference = try recon("reference").end().result()
-      let command = try recon("out", "--rate", "60")
+      let command = try recon("out", "--rate", "60", "--lag-max", "0")
       try cutPower(command, "out", after: 40)
       let checkpoints = folder.file("out-run/checkpoints")
       for name in try FileManager.default.contentsOfDirectory(atPath: checkpoints) {
@@ -85,7 +85,7 @@ extension Pipeline {
     }
 
     @Test func `A living run is not taken over, and its supervisor is named`() throws {
-      let command = try recon("out", "--rate", "60")
+      let command = try recon("out", "--rate", "60", "--lag-max", "0")
       try wait("the run starts") { FileManager.default.fileExists(atPath: folder.file("out-run/status.json")) }
       expectFailure(73, try resume("out").end(), "living supervisor, process \(command.process.pid);")
       #expect(try command.end().status == .exited(0))
@@ -93,7 +93,7 @@ extension Pipeline {
 
     @Test func `Of several who take a run over at the same time one does, and is named to the others`() throws {
       let reference = try recon("reference").end().result()
-      let command = try recon("out", "--rate", "60")
+      let command = try recon("out", "--rate", "60", "--lag-max", "0")
       try cutPower(command, "out", after: 10)
       let rivals = try (0..<3).map { _ in try resume("out") }
       let outcomes = try rivals.map { try $0.end() }
@@ -106,7 +106,7 @@ extension Pipeline {
     @Test(arguments: ["projections", "volume.1"])
     func `Shared memory that somebody cuts off fails the run and is named, and the run goes on with new one`(region: String) throws {
       let reference = try recon("reference").end().result()
-      let command = try recon("out", "--rate", "60")
+      let command = try recon("out", "--rate", "60", "--lag-max", "0")
       var status: RunStatus?
       try wait("some updates") {
         let data = FileManager.default.contents(atPath: folder.file("out-run/status.json"))
@@ -127,7 +127,7 @@ extension Pipeline {
     }
 
     @Test func `Damage of what was acknowledged is reported and never passed over`() throws {
-      let command = try recon("out", "--rate", "60")
+      let command = try recon("out", "--rate", "60", "--lag-max", "0")
       try cutPower(command, "out", after: 40)
       let journal = folder.file("out-run/journal/projections.0")
       let segment = try #require(try FileManager.default.contentsOfDirectory(atPath: journal).first { $0.hasSuffix(".segment") })

@@ -62,7 +62,7 @@ extension Pipeline {
 
     @Test func `A finished run whose decisions are damaged is finished again`() throws {
       // Slowly, so that records say of earlier ones that they are durable.
-      let reference = try runs.recon("out", "--rate", "100").end().result()
+      let reference = try runs.recon("out", "--rate", "100", "--lag-max", "0").end().result()
       try runs.damage("out", "chunks.1", record: 50)
       try expectRefusal("out", "chunks.1", "records 50..<51", hasOutput: true)
       _ = try salvage("out")
@@ -70,7 +70,7 @@ extension Pipeline {
     }
 
     @Test func `Where the end of the scan is lost it ends with its records`() throws {
-      let reference = try runs.recon("out", "--rate", "100").end().result()
+      let reference = try runs.recon("out", "--rate", "100", "--lag-max", "0").end().result()
       // That the end was durable is said by the decisions of the other worker.
       try runs.damage("out", "chunks.0", record: 3)
       let end = KilledRuns.firstProjection + KilledRuns.projections

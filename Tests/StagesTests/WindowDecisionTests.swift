@@ -129,6 +129,40 @@ import Topics
     #expect(Set(windows.joined()) == Set(0..<150))
   }
 
+  @Test func `A successor gives a worker that is behind the pace that the others were given`() throws {
+    let input = try ring(.projections)
+    let (ahead, behind) = (try ring(.chunks(partition: 0)), try ring(.chunks(partition: 1)))
+    defer { #expect(throws: Never.self) { try removeAll() } }
+    let source = try RingWriter(ring: input, epoch: input.grantEpoch())
+    for _ in 0..<100 { try source.commit(source.claim(timeout: .zero), EventFields(kind: .projection)) }
+    try source.commit(
+      source.claim(timeout: .zero),
+      EventFields(
+        kind: .end, metadataByteCount: EndEvent(reason: .signal, projections: 100).encode(into: source.claim(timeout: .zero).metadata)))
+    var configuration = configuration(length: 8, step: 1, lagMax: 4)
+    configuration.rows = [0..<3]
+    for (outputs, rows) in [([ahead], [0..<3]), ([ahead, behind], [0..<3, 3..<5])] {
+      configuration.rows = rows
+      try DistributeStage(
+        configuration: configuration,
+        projections: try TopicReader(RingReader(ring: input, reader: 0, from: 0), history: nil, replaying: true),
+        chunks: try outputs.map { try TopicWriter(ring: $0) }, patience: Patience(), didWork: {}
+      ).run()
+    }
+    let told = try [ahead, behind].map { windows(try chunks(in: $0)) }
+    #expect(told[0] == told[1])
+    #expect(zip(told[0], told[0].dropFirst()).contains { $1.upperBound - $0.upperBound > 1 })
+  }
+
+  private func chunks(in ring: Ring) throws -> [ChunkEvent] {
+    let reader = try RingReader(ring: ring, reader: 0, from: 0)
+    var chunks: [ChunkEvent] = []
+    while let event = try reader.next(timeout: .zero), event.header.kind == .chunk {
+      chunks.append(try ChunkEvent(decoding: event.metadata))
+    }
+    return chunks
+  }
+
   private final class Counter { var count = 0 }
 
   @Test func `A scan that ends before its first projection has no updates and no final sweep`() throws {

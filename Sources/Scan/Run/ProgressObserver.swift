@@ -57,7 +57,8 @@ struct ProgressObserver {
   /// Projections between two updates, as distribute decided last.
   private func step() throws -> Int {
     guard let (header, metadata) = try chunks.latest(), header.kind == .chunk else { return plan.scan.windowStep }
-    return try plan.scan.windowStep * metadata.withUnsafeBytes { try DecisionProgress(decoding: $0) }.widening
+    let progress = try metadata.withUnsafeBytes { try DecisionProgress(decoding: $0) }
+    return plan.scan.windowStep * (progress.end == nil ? progress.widening : 1)
   }
 
   /// Fills in where a stage is.

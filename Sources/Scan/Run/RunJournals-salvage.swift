@@ -1,6 +1,7 @@
 import Host
 public import Journal
 import Rings
+import Stages
 import Topics
 
 // What can be measured only once is given up on the record; what was made of it is made again.
@@ -17,7 +18,8 @@ extension RunJournals {
 
   /// Makes the run one that can be resumed. Damaged records of `projections` are given up, and what was made of them is set aside, so that the
   /// volume becomes that of a scan without them, however far the run was. Damaged `chunks` and `updates` are set aside too: they are a function
-  /// of the projections, and come again as they were.
+  /// of the projections, and come again as they were. Only where the pace of updates was decided by how fast the workers were (`--lag-max`), they
+  /// come otherwise: then what all workers made of them goes too.
   ///
   /// Refused while the run is alive. Where it is interrupted it can be repeated; a worker does not go on with decisions about what is lost.
   public func salvage() throws -> [(topic: String, done: Salvage)] {
@@ -28,7 +30,15 @@ extension RunJournals {
     let damages = try report(on: .projections, depth: .everything).damages
     if !damages.isEmpty { try giveUp(.projections) }
     let lost = try report(on: .projections, depth: .everything).losses
-    let workers = try plan.placement.workers.indices.map { try salvage(ofWorker: $0, without: lost, into: aside) }
+    var reasons = try plan.placement.workers.indices.map {
+      try Self.reasons(
+        chunks: damage(of: .chunks(partition: $0)), updates: damage(of: .updates(partition: $0)), isStale: names(lost, worker: $0))
+    }
+    if plan.distribution.lagMax > 0, reasons.contains(where: { $0.chunks != nil }) {
+      let together = "its pace was decided together with what is damaged"
+      reasons = reasons.map { (chunks: $0.chunks ?? together, updates: $0.updates ?? together) }
+    }
+    let workers = try reasons.enumerated().map { try setAside(ofWorker: $0, $1, into: aside) }
     return [(Topic.projections.name, damages.isEmpty ? .none : .gaveUp(damages))]
       + workers.enumerated().map { (Topic.chunks(partition: $0).name, $1.chunks) }
       + workers.enumerated().map { (Topic.updates(partition: $0).name, $1.updates) }
@@ -43,16 +53,20 @@ extension RunJournals {
       options: options)
   }
 
+  /// Why a worker's topics are set aside; nil for a topic that stays.
+  private typealias Reasons = (chunks: String?, updates: String?)
+
+  private static func reasons(chunks: String?, updates: String?, isStale: Bool) -> Reasons {
+    let stale = isStale ? "it was made of what is lost" : nil
+    return (chunks ?? stale, updates ?? stale)
+  }
+
   /// Sets aside what one worker's stream lost, or made of what is lost. A volume that is saved has been reported, so whoever reports
   /// everything again computes everything again. The evidence goes last, so that a salvage that was interrupted finds it.
-  private func salvage(
-    ofWorker worker: Int, without lost: [Range<UInt64>], into aside: SalvageFolder
+  private func setAside(
+    ofWorker worker: Int, _ reasons: Reasons, into aside: SalvageFolder
   ) throws -> (chunks: Salvage, updates: Salvage) {
     let (chunks, updates) = (Topic.chunks(partition: worker), Topic.updates(partition: worker))
-    let chunksDamage = try damage(of: chunks)
-    let isStale = try !lost.isEmpty && (chunksDamage != nil || names(lost, in: chunks))
-    let stale = isStale ? "it was made of what is lost" : nil
-    let reasons = (chunks: chunksDamage ?? stale, updates: try damage(of: updates) ?? stale)
     if reasons.updates != nil {
       try aside.setAsideCheckpoints(ofWorker: worker)
       try aside.setAside(journal: folder.journal(updates))
@@ -75,9 +89,12 @@ extension RunJournals {
     }
   }
 
-  /// Whether a worker was told to take one of the lost events.
-  private func names(_ lost: [Range<UInt64>], in chunks: Topic) throws -> Bool {
-    try anyRecord(of: chunks) { record in
+  /// Whether a worker was told to take one of the lost events, or may have been.
+  private func names(_ lost: [Range<UInt64>], worker: Int) throws -> Bool {
+    let chunks = Topic.chunks(partition: worker)
+    if lost.isEmpty { return false }
+    if try damage(of: chunks) != nil { return true }
+    return try anyRecord(of: chunks) { record in
       guard record.header.kind == .chunk else { return false }
       guard case .rows(_, let sequence, _, _) = try ChunkEvent(decoding: record.metadata) else { return false }
       return lost.contains { $0.contains(sequence) }

@@ -29,7 +29,8 @@ struct Decisions {
   /// What is lost is passed over, as if it had never been there.
   mutating func next(_ input: (UInt64) throws -> Arrival) throws -> (decision: Decision, handled: UInt64?) {
     while true {
-      let due = progress.windowEnd + schedule.step * progress.widening
+      // Nothing has to be kept up with after the end.
+      let due = progress.windowEnd + schedule.step * (progress.end == nil ? progress.widening : 1)
       if schedule.isDue(end: due, projections: progress.projections, isComplete: progress.end != nil) {
         // After the windows came nearer to each other again one may be overdue: workers keep the newest projections only.
         let end = max(due, progress.projections)
@@ -60,7 +61,7 @@ struct Decisions {
     case .dark: role = .dark
     case .end:
       let end = try EndEvent(decoding: event.metadata)
-      (progress.end, progress.acquired, progress.widening) = (end.reason, end.projections, 1)
+      (progress.end, progress.acquired) = (end.reason, end.projections)
       progress.input += 1
       return nil
     default: throw StageError.disorder("\(header.kind) in projections at \(header.sequence)")

@@ -65,8 +65,9 @@ public struct DistributeStage {
     var number = chunks.map(\.nextSequence).min() ?? 0
     var pace = Pace(lagMax: configuration.lagMax, schedule: decisions.schedule, projections: decisions.progress.projections)
     while true {
-      decisions.progress.widening = pace.widening(
-        decisions.progress.widening, lag: lag(decisions.progress), projections: decisions.progress.projections)
+      let progress = decisions.progress
+      decisions.progress.widening =
+        try recordedWidening(number) ?? pace.widening(progress.widening, lag: lag(progress), projections: progress.projections)
       let (decision, handled) = try decisions.next(input)
       try announce(decision, number: number, progress: decisions.progress)
       number += 1
@@ -79,6 +80,13 @@ public struct DistributeStage {
         return try projections.release(upTo: decisions.progress.input)
       }
     }
+  }
+
+  /// The pace with which a predecessor made decision `number`, where a worker has it already: the others must get the same one.
+  private func recordedWidening(_ number: UInt64) throws -> Int? {
+    guard configuration.lagMax > 0, let ahead = chunks.first(where: { $0.nextSequence > number }) else { return nil }
+    guard let (header, metadata) = try ahead.event(at: number), header.kind == .chunk else { return nil }
+    return try metadata.withUnsafeBytes { try DecisionProgress(decoding: $0) }.widening
   }
 
   /// How many projections the slowest worker is behind. Its backlog is counted in chunk events, of which each update is one.
