@@ -81,7 +81,9 @@ let package = Package(
     .testTarget(name: "JournalTests", dependencies: ["CLinux", "Host", "Rings", "Journal", "JournalExerciser"], swiftSettings: fast),
     .testTarget(name: "TomographyTests", dependencies: ["Tomography"], swiftSettings: strict),
     .testTarget(name: "ScanFilesTests", dependencies: ["ScanFiles", "CHDF5", "CTIFF", "CPNG", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "TopicsTests", dependencies: ["Host", "Rings", "Tomography", "Topics", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "TopicsTests", dependencies: ["CLinux", "Host", "Rings", "ScanFiles", "Tomography", "Topics", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(name: "StagesTests", dependencies: ["Host", "Rings", "Tomography", "Topics", "Stages"], swiftSettings: strict),
     .testTarget(
       name: "ScanTests", dependencies: ["Host", "Scan", .product(name: "Yams", package: "Yams")], swiftSettings: strict),

@@ -63,23 +63,28 @@ public struct VolumeCheckpoint: Sendable {
   }
 
   /// Reads the newest checkpoint that is whole into `target`; nil where there is none. A damaged one is passed over, which costs time and no
-  /// bits: the journal repeats what it held.
+  /// bits: the journal repeats what it held. Throws `.badData` for one of another version, which is not damaged.
   public func readNewest(into target: UnsafeMutableRawPointer) throws(ScanFileError) -> UpdateEvent? {
     for generation in try generations().reversed() {
-      if let update = read(generation, into: target) { return update }
+      if let update = try read(generation, into: target) { return update }
     }
     // What a damaged one left there is not a volume.
     memset(target, 0, layout.volumeByteCount)
     return nil
   }
 
-  private func read(_ generation: UInt64, into target: UnsafeMutableRawPointer) -> UpdateEvent? {
-    let descriptor = open("\(folder)/\(name(generation))", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+  private func read(_ generation: UInt64, into target: UnsafeMutableRawPointer) throws(ScanFileError) -> UpdateEvent? {
+    let path = "\(folder)/\(name(generation))"
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
     let page = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.headerByteCount, alignment: 4096)
     defer { page.deallocate() }
-    guard fill(page, from: descriptor), let update = decodeHeader(UnsafeRawBufferPointer(page)), update.generation == generation,
+    guard fill(page, from: descriptor) else { return nil }
+    if let version = otherVersion(UnsafeRawBufferPointer(page)) {
+      throw .badData(path: path, reason: "it was written by another version (layout \(version)); this one reads \(Self.layoutVersion)")
+    }
+    guard let update = decodeHeader(UnsafeRawBufferPointer(page)), update.generation == generation,
       fill(UnsafeMutableRawBufferPointer(start: target, count: layout.volumeByteCount), from: descriptor),
       fill(UnsafeMutableRawBufferPointer(rebasing: page[..<Self.trailerByteCount]), from: descriptor),
       page.load(as: UInt32.self) == clinux_crc32c(0, target, layout.volumeByteCount),
@@ -115,6 +120,15 @@ public struct VolumeCheckpoint: Sendable {
     page.store(UInt64(layout.volumeByteCount), at: 40)
     _ = update.encode(into: UnsafeMutableRawBufferPointer(rebasing: page[Self.updateOffset..<Self.checkedByteCount]))
     page.store(clinux_crc32c(0, page.baseAddress, Self.checkedByteCount), at: Self.checkedByteCount)
+  }
+
+  /// The layout of a whole header of another version.
+  private func otherVersion(_ page: UnsafeRawBufferPointer) -> UInt32? {
+    let version = page.load(fromByteOffset: 4, as: UInt32.self)
+    let isWhole =
+      page.load(as: UInt32.self) == Self.magic
+      && page.load(fromByteOffset: Self.checkedByteCount, as: UInt32.self) == clinux_crc32c(0, page.baseAddress, Self.checkedByteCount)
+    return isWhole && version != Self.layoutVersion ? version : nil
   }
 
   /// The update in a header that is this run's, partition's and layout's, byte for byte; nil otherwise.

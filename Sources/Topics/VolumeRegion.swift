@@ -68,6 +68,9 @@ public final class VolumeRegion: @unchecked Sendable {
   /// Attaches to the region of worker `partition`; refuses one that belongs to another run or has another shape.
   public static func attach(name: String, runID: RunID, partition: Int, layout: SliceLayout) throws(HostError) -> VolumeRegion {
     let region = try SharedRegion.attach(name: name)
+    if let version = otherVersion(region) {
+      throw .regionRefused(name: name, reason: "it was made by another version (layout \(version)); this one reads \(layoutVersion)")
+    }
     guard region.byteCount == byteCount(layout) else {
       throw .regionRefused(name: name, reason: "it has \(region.byteCount) B, a volume of this scan \(byteCount(layout)) B")
     }
@@ -75,6 +78,15 @@ public final class VolumeRegion: @unchecked Sendable {
     let matches = withUnsafeBytes(of: expected) { memcmp($0.baseAddress!, region.base, $0.count) == 0 }
     guard matches else { throw .regionRefused(name: name, reason: "its header is not that of volume.\(partition) of this run") }
     return VolumeRegion(region: region, layout: layout)
+  }
+
+  /// The layout of a whole header of another version.
+  private static func otherVersion(_ region: SharedRegion) -> UInt32? {
+    guard region.byteCount >= headerByteCount, region.base.load(as: UInt32.self) == magic,
+      region.base.load(fromByteOffset: checkedByteCount, as: UInt32.self) == clinux_crc32c(0, region.base, checkedByteCount)
+    else { return nil }
+    let version = region.base.load(fromByteOffset: 4, as: UInt32.self)
+    return version == layoutVersion ? nil : version
   }
 
   /// The immutable part of the header: 48 bytes of fields and their checksum.

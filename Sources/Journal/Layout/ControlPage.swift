@@ -83,6 +83,22 @@ struct ControlPage: Equatable {
       stride: stride, first: words[6], end: words[7], chain: words[8], epoch: words[9], number: words[10], durableThrough: words[11])
   }
 
+  /// The layout of a whole page that another version wrote: magic, layout and checksum are where they are in every version. Nil for all else.
+  static func otherLayout(_ bytes: UnsafeRawBufferPointer) -> UInt16? {
+    var words = EventHeader.Words(repeating: 0)
+    for index in 0..<16 { words[index] = bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self) }
+    let layout = UInt16(truncatingIfNeeded: words[1] >> 32)
+    guard UInt32(truncatingIfNeeded: words[1]) == Self.magic, layout != Self.layout, UInt32(words[15] >> 32) == checksum(&words) else {
+      return nil
+    }
+    return layout
+  }
+
+  /// For messages: whose page it is that has another layout.
+  static func refusal(ofLayout layout: UInt16) -> String {
+    "was written by \(layout > Self.layout ? "a newer" : "another") version (layout \(layout)); this one reads \(Self.layout)"
+  }
+
   init(
     kind: Kind, identity: RingIdentity, stride: Int, first: UInt64, end: UInt64 = 0, chain: UInt64, epoch: UInt64, number: UInt64 = 0,
     durableThrough: UInt64

@@ -40,10 +40,16 @@ final class RecordSource {
   /// Forgets what was read, where files may have changed.
   func forget() { cached = nil }
 
-  /// The control page at the beginning of a file; nil if it is damaged.
-  func controlPage(_ file: JournalFile) throws(JournalError) -> ControlPage? {
+  /// The control page at the beginning of the file `name`; nil if it is damaged. Throws `.refused` for one of another version: it is not damaged,
+  /// and nothing may be derived in its place.
+  func controlPage(_ file: JournalFile, _ name: String) throws(JournalError) -> ControlPage? {
     for _ in 0..<2 {
-      if let bytes = try bytes(file, 0, ControlPage.byteCount), let page = ControlPage(bytes) { return page }
+      if let bytes = try bytes(file, 0, ControlPage.byteCount) {
+        if let page = ControlPage(bytes) { return page }
+        if let layout = ControlPage.otherLayout(bytes) {
+          throw .refused(folder: device.folder, reason: "\(name) \(ControlPage.refusal(ofLayout: layout))")
+        }
+      }
       forget()
     }
     return nil

@@ -67,7 +67,7 @@ struct SegmentCatalog {
         throw .locked(folder: device.folder, waited: lockWait)
       }
     }
-    guard let page = try source.controlPage(file) else {
+    guard let page = try source.controlPage(file, name) else {
       damaged.append((name, file, first))
       return
     }
@@ -136,7 +136,8 @@ struct SegmentCatalog {
       // The next file that is opened may get its number.
       source.forget()
     }
-    guard let page = try source.controlPage(file), page.kind == kind, page.identity == source.identity, page.stride == source.stride else {
+    guard let page = try source.controlPage(file, name), page.kind == kind, page.identity == source.identity, page.stride == source.stride
+    else {
       throw .refused(folder: device.folder, reason: "\(name) is damaged or another journal's")
     }
     return page
