@@ -75,12 +75,16 @@ let package = Package(
     .executableTarget(name: "RingExerciser", dependencies: ["Host", "Rings"], path: "Tests/RingExerciser", swiftSettings: fast),
     .executableTarget(
       name: "JournalExerciser", dependencies: ["CLinux", "Host", "Rings", "Journal"], path: "Tests/JournalExerciser", swiftSettings: fast),
+    .executableTarget(name: "Confined", path: "Tests/Confined", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra", "-Werror"])]),
+    .executableTarget(name: "ExportExerciser", dependencies: ["ScanFiles"], path: "Tests/ExportExerciser", swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "HostTests", dependencies: ["Host", "CLinux"], swiftSettings: strict),
     .testTarget(name: "RingsTests", dependencies: ["Rings", "Host", "RingExerciser", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "JournalTests", dependencies: ["CLinux", "Host", "Rings", "Journal", "JournalExerciser"], swiftSettings: fast),
     .testTarget(name: "TomographyTests", dependencies: ["Tomography"], swiftSettings: strict),
-    .testTarget(name: "ScanFilesTests", dependencies: ["ScanFiles", "CHDF5", "CTIFF", "CPNG", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "ScanFilesTests",
+      dependencies: ["Host", "ScanFiles", "CHDF5", "CTIFF", "CPNG", "TestSupport", "Confined", "ExportExerciser"], swiftSettings: strict),
     .testTarget(
       name: "TopicsTests", dependencies: ["CLinux", "Host", "Rings", "ScanFiles", "Tomography", "Topics", "TestSupport"],
       swiftSettings: strict),
@@ -90,7 +94,7 @@ let package = Package(
     .testTarget(name: "BenchmarksTests", dependencies: ["Host", "Benchmarks", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "PipelineTests",
-      dependencies: ["Host", "Journal", "Tomography", "ScanFiles", "Scan", "Benchmarks", "TestSupport", "slipring", "chaos"],
+      dependencies: ["Host", "Journal", "Tomography", "ScanFiles", "Scan", "Benchmarks", "TestSupport", "slipring", "chaos", "Confined"],
       swiftSettings: strict),
   ]
 )

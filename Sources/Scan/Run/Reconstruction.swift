@@ -62,7 +62,7 @@ public struct Reconstruction {
     }
     let removed = try RunRegions.sweep()
     if removed > 0 { notice("removed \(removed) shared-memory regions that dead runs had left") }
-    try RunFolder.makeFolder(plan.scan.outputFolder)
+    for path in [plan.scan.outputFolder, folder.checkpoints] { try RunFolder.makeFolder(path) }
     return try supervise(plan, folder, executable: executable, signals: signals, monitor: monitor)
   }
 

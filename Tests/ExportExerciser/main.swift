@@ -1,0 +1,22 @@
+import Glibc
+import ScanFiles
+
+// Writes what an export writes, small: ExportExerciser FOLDER NUMBER. Both files hold values that depend on the number.
+// It ends with 0, or with a line on standard error and the error's exit code.
+
+guard CommandLine.arguments.count == 3, let number = Int(CommandLine.arguments[2]) else { exit(64) }
+let folder = CommandLine.arguments[1]
+let columns = 24
+let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: columns * columns)
+for index in values.indices { values[index] = Float(index + number * 100_000) }
+do throws(ScanFileError) {
+  let volume = try VolumeHDF5Writer(path: "\(folder)/volume.h5", slices: 1, columns: columns)
+  try writeTIFF(
+    path: "\(folder)/slice.tiff", columns: columns, rows: columns, values: UnsafeBufferPointer(values), description: "a slice")
+  try volume.write(slice: UnsafeBufferPointer(values), at: 0)
+  try volume.finish()
+} catch {
+  let line = "\(error)\n"
+  write(2, line, line.utf8.count)
+  exit(error.exitCode)
+}
