@@ -41,6 +41,12 @@ struct KilledRuns {
 
   func resume(_ name: String) throws -> Command.Outcome { try Command(["resume", run(name), "--quiet", "--json"]).end() }
 
+  /// What every update of the run left of the data, as its export says.
+  func residuals(_ name: String) throws -> [Double] {
+    let report = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: run(name) + "/export.json"))) as? [String: Any]
+    return try ["windowResiduals", "finalResiduals"].flatMap { try #require(report?[$0] as? [Double]) }
+  }
+
   /// A new run whose power is cut.
   func cutPower(_ name: String, after updates: Int) throws {
     try cutPower(recon(name, "--rate", "30", "--lag-max", "0"), name, after: updates)

@@ -57,6 +57,7 @@ extension Pipeline {
       let result = try finish("out")
       #expect(result.volumeSHA256 == reference.volumeSHA256 && result.updates == reference.updates)
       #expect(result.projections == KilledRuns.projections && result.lost == 0 && result.lostFields == 0 && result.duplicates == 0)
+      #expect(try runs.residuals("out") == runs.residuals("reference"))
       #expect(try salvage("out").split(separator: "\n").allSatisfy { $0.hasSuffix("nothing was damaged") })
     }
 
