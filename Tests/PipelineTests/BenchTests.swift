@@ -73,11 +73,28 @@ extension Pipeline {
       #expect(try folder.names().isEmpty)
     }
 
+    /// Whether the first run has acquired everything; its worker has not updated everything by then.
+    private func hasAcquired() throws -> Bool {
+      guard let name = try folder.names().first else { return false }
+      let runs = "\(folder.path)/\(name)/run-"
+      // Seen too late: the second run does as well.
+      if FileManager.default.fileExists(atPath: runs + "2") { return true }
+      let log = runs + "1/log/acquire.jsonl"
+      guard FileManager.default.fileExists(atPath: log) else { return false }
+      return try String(contentsOfFile: log, encoding: .utf8).contains("finished")
+    }
+
     @Test func `Ctrl-C ends a benchmark and leaves nothing`() throws {
       let command = try Command(["bench", "event", "--folder", folder.path])
       try wait("it measures") { try !folder.names().isEmpty }
       try command.process.signal(SIGINT)
       #expect(try command.end().status == .exited(128 + SIGINT))
+      #expect(try folder.names().isEmpty)
+      // A pipeline finishes with what it acquired: the benchmark ends after that run, also where nothing was left to acquire.
+      let stream = try Command(["bench", "stream", "--shape", "60,32,256", "--rate", "30", "--folder", folder.path])
+      try wait("a run has acquired") { try hasAcquired() }
+      try stream.process.signal(SIGINT)
+      #expect(try stream.end().status == .exited(128 + SIGINT))
       #expect(try folder.names().isEmpty)
     }
   }

@@ -111,7 +111,7 @@ public final class StreamBenchmark {
     let outcome = try Reconstruction(scan, command: CommandLine.arguments, signals: signals)
       .run(executable: executable, monitor: monitor, notice: monitor.notice)
     let supervisor = processUsage().cpuSeconds - before
-    guard outcome.result.stoppedBy != "signal" else { throw StageFailure(signal: SIGINT) }
+    guard !outcome.isInterrupted else { throw StageFailure(signal: SIGINT) }
     let figures = try StreamFigures(runFolder, durability: durability).run(outcome.result, rate: rate, supervisor: supervisor)
     try folder.remove(name)
     return figures

@@ -21,6 +21,8 @@ public struct Reconstruction {
     public let report: ExportReport?
     /// Worth a person's attention: replaced pixels, an early stop.
     public let notices: [String]
+    /// Whether a signal came, also one that came too late to end the acquisition.
+    public let isInterrupted: Bool
   }
 
   /// `command` is kept beside the output. `signals` holds SIGINT and SIGTERM and was made before any thread.
@@ -121,7 +123,7 @@ public struct Reconstruction {
       duplicates: report?.duplicates ?? 0,
       restarts: ending.restarts, stoppedBy: report?.stoppedBy ?? "signal", outputs: report?.outputs ?? [],
       volumeSHA256: report?.volumeSHA256)
-    return Outcome(result: result, report: report, notices: notices(plan, report))
+    return Outcome(result: result, report: report, notices: notices(plan, report), isInterrupted: ending.isInterrupted)
   }
 
   private static func notices(_ plan: RunPlan, _ report: ExportReport?) -> [String] {

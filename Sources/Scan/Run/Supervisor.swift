@@ -40,6 +40,8 @@ public final class Supervisor {
     let seconds: Double
     /// How often each stage was started again.
     let restarts: [String: Int]
+    /// Whether a signal asked for the end, in time or not.
+    let isInterrupted: Bool
   }
 
   private static let tick: Duration = .milliseconds(100)
@@ -81,7 +83,9 @@ public final class Supervisor {
     finished.phase = .finished
     try writeStatus(finished)
     let report = access(folder.export, F_OK) == 0 ? try folder.read(ExportReport.self, from: folder.export) : nil
-    return Ending(report: report, seconds: seconds, restarts: Dictionary(uniqueKeysWithValues: stages.map { ("\($0.stage)", $0.restarts) }))
+    return Ending(
+      report: report, seconds: seconds, restarts: Dictionary(uniqueKeysWithValues: stages.map { ("\($0.stage)", $0.restarts) }),
+      isInterrupted: signalCount > 0)
   }
 
   private func launch(_ stage: StageName, life: Int, movedTo cores: [Int]?) throws -> ChildProcess {
