@@ -108,7 +108,8 @@ final class RunRegions {
   /// Removes every name of a run. Only names of this user's own can be removed, and they hold 128 random bits.
   private static func unlink(_ names: RegionNames) {
     guard let found = try? SharedRegion.names(prefix: names.prefix) else { return }
-    for name in found { try? SharedRegion.unlink(name: name) }
+    // The lock comes last: what has none is never looked for.
+    for name in found.filter({ $0 != names.lock }) + [names.lock] { try? SharedRegion.unlink(name: name) }
   }
 
   /// Names that dead runs of this user left behind: those whose lock nobody holds. A run's lock comes last, so that a removal in
