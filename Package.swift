@@ -22,6 +22,15 @@ func kernels(_ level: Int, _ extra: [SwiftSetting] = []) -> Target {
     ])
 }
 
+/// What solvers do to each bin or voxel: one source (PointwiseV4), compiled and chosen like the kernels.
+func pointwise(_ level: Int) -> Target {
+  .target(
+    name: "PointwiseV\(level)", dependencies: ["CVector", "KernelTypes", "PointwiseTypes"],
+    swiftSettings: strict + [
+      .unsafeFlags(["-Ounchecked", "-wmo", "-num-threads", "1", "-disable-batch-mode", "-Xcc", "-march=x86-64-v\(level)"])
+    ])
+}
+
 let package = Package(
   name: "slipring",
   dependencies: [
@@ -34,6 +43,7 @@ let package = Package(
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(name: "CVector"),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(
       name: "CLinux", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra", "-Werror"])],
@@ -44,7 +54,16 @@ let package = Package(
     kernels(2, [.define("WITHOUT_FMA"), .define("WITHOUT_AVX512")]),
     kernels(3, [.define("WITHOUT_AVX512")]),
     kernels(4),
-    .target(name: "Tomography", dependencies: ["CLinux", "KernelTypes", "KernelsV2", "KernelsV3", "KernelsV4"], swiftSettings: fast),
+    .target(name: "PointwiseTypes", dependencies: ["KernelTypes"], swiftSettings: fast),
+    pointwise(2),
+    pointwise(3),
+    pointwise(4),
+    .target(
+      name: "Tomography",
+      dependencies: [
+        "CLinux", "KernelTypes", "KernelsV2", "KernelsV3", "KernelsV4", "PointwiseTypes", "PointwiseV2", "PointwiseV3",
+        "PointwiseV4",
+      ], swiftSettings: fast),
     .target(name: "Rings", dependencies: ["CLinux", "Host"], swiftSettings: fast),
     .target(name: "Journal", dependencies: ["CLinux", "Host", "Rings"], swiftSettings: fast),
     .target(name: "ScanFiles", dependencies: ["Host", "CHDF5", "CTIFF", "CPNG", "CCrypto"], swiftSettings: strict),

@@ -7,7 +7,7 @@ internal import KernelTypes
 /// A row or column whose sum is nearly zero gets weight 0, so voxels that no ray of the window meets stay as they are.
 /// All memory is allocated by `init`. One update at a time.
 public final class SIRTSolver {
-  private let layout: SliceLayout
+  let layout: SliceLayout
   private let beam: ParallelBeam
   private let options: SIRTOptions
   private let pass: ProjectionPass

@@ -1,0 +1,1 @@
+../PointwiseV4/ScaleTile.swift

@@ -1,0 +1,40 @@
+public import KernelTypes
+
+/// Writes `next = x · max(scale · buffer, factorMin)` for a tile; a pixel with scale 0 is copied.
+///
+/// `x`, `next` and `scales` (one value a pixel, rows `scalesPitch` apart) point at pixel (0, 0) of the block.
+public func scaleTile(
+  _ tile: Tile, buffer: UnsafeRawPointer, x: UnsafeRawPointer, next: UnsafeMutableRawPointer, scales: UnsafePointer<Float>,
+  scalesPitch: Int, factorMin: Float, shape: KernelShape
+) {
+  let pixel = shape.pixelByteCount
+  for row in 0..<tile.height {
+    let start = ((tile.row + row) * shape.volumePitch + tile.column) * pixel
+    let sums = buffer + row * Tile.pitch * pixel
+    let rowScales = scales + ((tile.row + row) * scalesPitch + tile.column)
+    for column in 0..<tile.width {
+      let offset = column * pixel
+      if shape.lanes % 16 == 0 {
+        scalePixel(sums + offset, x + start + offset, next + start + offset, rowScales[column], factorMin, pixel, SIMD16<Float>.self)
+      } else {
+        scalePixel(sums + offset, x + start + offset, next + start + offset, rowScales[column], factorMin, pixel, SIMD4<Float>.self)
+      }
+    }
+  }
+}
+
+@inline(__always) private func scalePixel<V: LaneVector>(
+  _ sums: UnsafeRawPointer, _ x: UnsafeRawPointer, _ next: UnsafeMutableRawPointer, _ scale: Float, _ factorMin: Float, _ pixel: Int,
+  _: V.Type
+) {
+  var lane = 0
+  while lane < pixel {
+    var value = vector(x + lane, V.self)
+    if scale != 0 {
+      let factor = vector(sums + lane, V.self) * scale
+      value = (value * factor.raised(to: V(repeating: factorMin))).flushed
+    }
+    next.storeBytes(of: value, toByteOffset: lane, as: V.self)
+    lane += MemoryLayout<V>.size
+  }
+}
