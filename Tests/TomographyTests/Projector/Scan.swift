@@ -72,4 +72,26 @@ struct Scan {
       volume: volume.start, next: volume.start, sinogram: sinogram.start, slots: thetas.count, blocks: blocks, angles: angles,
       iterations: iterations, executor: executor)
   }
+
+  /// Starts as the method does and updates over all angles, in place or into `next`.
+  @discardableResult
+  func solve(
+    _ method: Method, iterations: Int, next: Memory? = nil, level: Int? = nil, executor: some Executor = SerialExecutor()
+  ) -> Residual {
+    let solver: any WindowSolver =
+      switch method {
+      case .sirt(let options):
+        SIRTSolver(layout: layout, beam: beam, options: options, anglesMax: thetas.count, threads: executor.width, level: level)
+      case .expectationMaximisation(let options):
+        EMSolver(layout: layout, beam: beam, options: options, anglesMax: thetas.count, threads: executor.width, level: level)
+      case .filteredBackprojection(let options):
+        FBPSolver(layout: layout, beam: beam, options: options, anglesMax: thetas.count, threads: executor.width, level: level)
+      }
+    solver.start(
+      volume: volume.start, keeping: false, sinogram: sinogram.start, slots: thetas.count, blocks: blocks, angles: angles,
+      executor: executor)
+    return solver.update(
+      volume: volume.start, next: (next ?? volume).start, sinogram: sinogram.start, slots: thetas.count, blocks: blocks, angles: angles,
+      iterations: iterations, executor: executor)
+  }
 }

@@ -1,0 +1,126 @@
+import Glibc
+internal import KernelTypes
+
+/// Filtered backprojection: x = Σ Δθ Aᵀ(h ∗ b) over the angles of a window, h a windowed ramp (`FBPOptions.Filter`) and Δθ the part of half
+/// a turn that a projection stands for (`angularWeights`). The sum over all projections of a scan is its reconstruction, that over the last
+/// half turn a quick look.
+///
+/// The interpolation is that of Joseph's transpose. An update does not look at the volume that was there, so its residual is that of a zero
+/// volume: ‖b‖.
+public final class FBPSolver: WindowSolver {
+  private let layout: SliceLayout
+  private let beam: ParallelBeam
+  private let mask: DiskMask
+  private let pass: ProjectionPass
+  private let steps: PointwiseTable
+  private let filter: RowFilter
+  private let tiles: TileScratch
+  private let memory: SIRTMemory
+  private var weights: [Float] = []
+  /// The thetas that the plan and the weights were made for.
+  private var prepared: [Double] = []
+
+  /// Allocates what updates of up to `blocksMax` blocks (default all of the layout), `anglesMax` angles and `threads` threads (default
+  /// one for each processor) need.
+  public convenience init(
+    layout: SliceLayout, beam: ParallelBeam, options: FBPOptions, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil
+  ) {
+    self.init(layout: layout, beam: beam, options: options, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads, level: nil)
+  }
+
+  /// `level` forces an x86-64 level.
+  init(
+    layout: SliceLayout, beam: ParallelBeam, options: FBPOptions, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil, level: Int?
+  ) {
+    precondition(layout.columns == beam.columns, "a layout of \(layout.columns) columns for a detector of \(beam.columns)")
+    self.layout = layout
+    self.beam = beam
+    mask = DiskMask(columns: layout.columns, isDisk: options.diskMask)
+    pass = ProjectionPass(layout: layout, kernels: KernelTable(level: level), plan: AnglePlan(capacity: anglesMax))
+    steps = PointwiseTable(level: level)
+    tiles = TileScratch(layout: layout, workers: threads ?? FBPSolver.processorCount)
+    filter = RowFilter(columns: layout.columns, filter: options.filter, workers: tiles.workers)
+    memory = SIRTMemory(layout: layout, anglesMax: anglesMax, blocks: blocksMax ?? layout.blockCount)
+  }
+
+  /// Bytes that `init` allocated beside the volume and the data.
+  public var scratchByteCount: Int {
+    FBPSolver.scratchByteCount(layout: layout, anglesMax: pass.plan.capacity, blocksMax: memory.blocks, threads: tiles.workers)
+  }
+
+  /// Bytes that `init` with the same arguments would allocate.
+  public static func scratchByteCount(layout: SliceLayout, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil) -> Int {
+    let workers = threads ?? processorCount
+    return SIRTMemory.byteCount(layout: layout, anglesMax: anglesMax, blocks: blocksMax ?? layout.blockCount)
+      + TileScratch.byteCount(layout: layout, workers: workers) + RowFilter.byteCount(columns: layout.columns, workers: workers)
+      + AnglePlan.byteCount(capacity: anglesMax) + anglesMax * (MemoryLayout<Double>.stride + MemoryLayout<Float>.stride)
+  }
+
+  private static var processorCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
+  /// Zeroes the slices, unless they are to be kept: an update replaces them anyway.
+  public func start(
+    volume: UnsafeMutableRawPointer, keeping: Bool, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>, angles: [WindowAngle],
+    executor: some Executor
+  ) {
+    if !keeping { layout.clear(blocks, of: volume, executor) }
+  }
+
+  /// Writes the reconstruction of `blocks` into `next`; `volume` is not read, and further iterations would change nothing. See `WindowSolver`.
+  public func update(
+    volume: UnsafeRawPointer, next: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
+    angles: [WindowAngle], iterations: Int, executor: some Executor
+  ) -> Residual {
+    precondition(!angles.isEmpty && iterations >= 1, "\(iterations) iterations over \(angles.count) angles")
+    precondition(angles.allSatisfy { $0.slot < slots }, "an angle lies beyond the \(slots) slots")
+    precondition(layout.checked(blocks).count <= memory.blocks, "\(blocks.count) blocks, room for \(memory.blocks)")
+    prepare(angles)
+    let pairs = (angles.count + 1) / 2
+    executor.share(count: blocks.count * pairs, workers: min(executor.width, tiles.workers)) { worker, item in
+      filter(item % pairs, index: item / pairs, sinogram, slots: slots, angles: angles, worker: worker)
+    }
+    let pixel = layout.pixelByteCount, pitch = layout.shape.volumePitch
+    pass.back(
+      sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, upcoming: next, scratch: tiles, executor: executor
+    ) { block, tile, sums in
+      for row in 0..<tile.height {
+        let columns = tile.column..<tile.column + tile.width, inside = mask.columns(row: tile.row + row).clamped(to: columns)
+        let line = next + layout.pixelOffset(block: block) + ((tile.row + row) * pitch + tile.column) * pixel
+        if inside.count < tile.width { line.initializeMemory(as: UInt8.self, repeating: 0, count: tile.width * pixel) }
+        let first = (inside.lowerBound - tile.column) * pixel
+        (line + first).copyMemory(from: sums + row * Tile.pitch * pixel + first, byteCount: inside.count * pixel)
+      }
+    }
+    let residual = memory.residual(layout: layout, blocks: blocks, angles: angles.count)
+    return Residual(residualSquared: residual.dataSquared, dataSquared: residual.dataSquared)
+  }
+
+  private func prepare(_ angles: [WindowAngle]) {
+    let thetas = angles.map(\.theta)
+    guard prepared != thetas else { return }
+    pass.plan.prepare(angles, beam: beam) { $0 }
+    weights = angularWeights(thetas).map(Float.init)
+    prepared = thetas
+  }
+
+  /// memory.residuals = Δθ (h ∗ b) for two angles of a block.
+  private func filter(_ pair: Int, index: Int, _ sinogram: UnsafeRawPointer, slots: Int, angles: [WindowAngle], worker: Int) {
+    let (first, second) = (2 * pair, 2 * pair + 1 < angles.count ? 2 * pair + 1 : nil)
+    func source(_ angle: Int) -> UnsafeRawPointer {
+      sinogram + layout.binOffset(index: index, slot: angles[angle].slot, slots: slots)
+    }
+    func target(_ angle: Int) -> UnsafeMutableRawPointer {
+      memory.residuals + layout.binOffset(index: index, slot: angle, slots: memory.anglesMax)
+    }
+    for angle in [first, second].compactMap({ $0 }) {
+      steps.dataSums(source(angle), layout.shape, memory.sums(block: index, angle: angle))
+    }
+    for lane in stride(from: 0, to: layout.lanes, by: RowFilter.lanes) {
+      let offset = lane * MemoryLayout<Float>.stride
+      filter.apply(
+        source(first) + offset, second.map { source($0) + offset }, pitch: layout.pixelByteCount,
+        into: (target(first) + offset, second.map { target($0) + offset }), weights: (weights[first], second.map { weights[$0] } ?? 0),
+        worker: worker)
+    }
+  }
+}
