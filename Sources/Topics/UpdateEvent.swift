@@ -1,12 +1,13 @@
 /// One update of a worker's volume: what it covered, how well the volume fits, and where the volume is.
 ///
 /// ```
-/// metadata (104 B, little-endian)
+/// metadata (112 B, little-endian)
 ///    0  phase u32 (1 window, 2 final)        4  iterations u32
 ///    8  index u64                           16  cursor u64 (next chunk event)      24  generation u64
 ///   32  first projection u64                40  end projection u64
 ///   48  residual² f64                       56  data² f64                          64  duration u64 ns
 ///   72  first row u32, rows u32             80  non-finite u64                     88  clamped u64         96  dead u64
+///  104  negative u64
 /// ```
 public struct UpdateEvent: Equatable, Sendable {
   /// The part of the scan that an update belongs to.
@@ -25,12 +26,15 @@ public struct UpdateEvent: Equatable, Sendable {
     public var clamped: Int
     /// Pixels of the detector whose dark field is not below their flat field.
     public var dead: Int
+    /// Line integrals below zero that became zero, for methods that need it.
+    public var negative: Int
 
     /// Counts of pixels.
-    public init(nonFinite: Int = 0, clamped: Int = 0, dead: Int = 0) {
+    public init(nonFinite: Int = 0, clamped: Int = 0, dead: Int = 0, negative: Int = 0) {
       self.nonFinite = nonFinite
       self.clamped = clamped
       self.dead = dead
+      self.negative = negative
     }
   }
 
@@ -76,7 +80,7 @@ public struct UpdateEvent: Equatable, Sendable {
   }
 
   /// Bytes of metadata.
-  public static let byteCount = 104
+  public static let byteCount = 112
 
   /// Writes the event into a slot's metadata; returns the bytes used.
   public func encode(into metadata: UnsafeMutableRawBufferPointer) -> Int {
@@ -95,6 +99,7 @@ public struct UpdateEvent: Equatable, Sendable {
     metadata.store(UInt64(pixels.nonFinite), at: 80)
     metadata.store(UInt64(pixels.clamped), at: 88)
     metadata.store(UInt64(pixels.dead), at: 96)
+    metadata.store(UInt64(pixels.negative), at: 104)
     return Self.byteCount
   }
 
@@ -108,7 +113,7 @@ public struct UpdateEvent: Equatable, Sendable {
     let row = Int(fields.u32(at: 72))
     let pixels = PixelCounts(
       nonFinite: try fields.count(at: 80, "non-finite"), clamped: try fields.count(at: 88, "clamped"),
-      dead: try fields.count(at: 96, "dead"))
+      dead: try fields.count(at: 96, "dead"), negative: try fields.count(at: 104, "negative"))
     self.init(
       phase: phase, index: try fields.count(at: 8, "index"), iterations: Int(fields.u32(at: 4)), cursor: fields.u64(at: 16),
       generation: fields.u64(at: 24), projections: first..<end, rows: row..<row + Int(fields.u32(at: 76)),

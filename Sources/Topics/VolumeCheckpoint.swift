@@ -9,8 +9,8 @@ public import Tomography
 /// ```
 /// header page
 ///    0  magic u32 "SLPK", layout u32      8  runID 16 B       24  partition u32, rows u32      32  columns u32, lanes u32
-///   40  volume bytes u64                 48  update that made the generation (104 B, see UpdateEvent: generation, cursor)
-///  152  CRC32C of bytes 0–151
+///   40  volume bytes u64                 48  update that made the generation (112 B, see UpdateEvent: generation, cursor)
+///  160  CRC32C of bytes 0–159
 /// 4096  the volume, in the solver's layout
 ///  end  CRC32C of the volume u32, magic u32
 /// ```
@@ -23,7 +23,7 @@ public struct VolumeCheckpoint: Sendable {
   private let layout: SliceLayout
 
   private static let magic: UInt32 = 0x4B50_4C53
-  private static let layoutVersion: UInt32 = 1
+  private static let layoutVersion: UInt32 = 2
   private static let headerByteCount = 4096
   private static let trailerByteCount = 8
   private static let pieceByteCount = 4 << 20

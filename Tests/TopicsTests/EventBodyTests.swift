@@ -43,7 +43,7 @@ import Topics
 
   private let update = UpdateEvent(
     phase: .final, index: 7, iterations: 1, cursor: 900, generation: 12, projections: 0..<181, rows: 4..<8, residualSquared: 0.25,
-    dataSquared: 16, duration: 1_000_000, pixels: .init(nonFinite: 1, clamped: 2, dead: 3))
+    dataSquared: 16, duration: 1_000_000, pixels: .init(nonFinite: 1, clamped: 2, dead: 3, negative: 4))
 
   @Test func `An update event comes back as it was written`() throws {
     let written = bytes(update.encode)
@@ -57,7 +57,7 @@ import Topics
   }
 
   @Test func `Metadata of another length is malformed`() {
-    for count in [0, 1, 63, 65, 103, 105] {
+    for count in [0, 1, 63, 65, 104, 111, 113] {
       let bytes = [UInt8](repeating: 0, count: count)
       #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try ChunkEvent(decoding: $0) } }
       #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try UpdateEvent(decoding: $0) } }

@@ -49,6 +49,7 @@ struct Convergence {
       sum.nonFinite += counts.nonFinite
       sum.clamped += counts.clamped
       sum.dead += counts.dead
+      sum.negative += counts.negative
     }
   }
 }

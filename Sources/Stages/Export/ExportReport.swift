@@ -29,4 +29,6 @@ public struct ExportReport: Codable, Equatable, Sendable {
   public var clampedPixels: Int
   /// Pixels of the detector whose dark field is not below their flat field.
   public var deadPixels: Int
+  /// Line integrals below zero that became zero, for methods that need it.
+  public var negativePixels: Int
 }

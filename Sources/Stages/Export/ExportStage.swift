@@ -52,7 +52,7 @@ public struct ExportStage {
     return ExportReport(
       outputs: outputs, isChecked: configuration.checks, volumeSHA256: digest, stoppedBy: first.reason.word, projections: used, lost: lost,
       lostFields: lostFields, duplicates: duplicates, updates: window.count + final.count, windowResiduals: window, finalResiduals: final,
-      nonFinitePixels: pixels.nonFinite, clampedPixels: pixels.clamped, deadPixels: pixels.dead)
+      nonFinitePixels: pixels.nonFinite, clampedPixels: pixels.clamped, deadPixels: pixels.dead, negativePixels: pixels.negative)
   }
 
   /// Reads every worker's updates until all have ended; nil where a stop was requested.

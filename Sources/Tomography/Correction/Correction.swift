@@ -4,17 +4,21 @@ public struct CorrectionCounts: Sendable, Equatable {
   public var nonFinite: Int
   /// Pixels whose transmission was below `Correction.transmissionFloor`, raised to it.
   public var clamped: Int
+  /// Line integrals below zero, raised to it where that was asked for.
+  public var negative: Int
 
-  /// A pair of counts.
-  public init(nonFinite: Int = 0, clamped: Int = 0) {
+  /// Counts as given.
+  public init(nonFinite: Int = 0, clamped: Int = 0, negative: Int = 0) {
     self.nonFinite = nonFinite
     self.clamped = clamped
+    self.negative = negative
   }
 
   /// Adds the counts of another projection or range of rows.
   public static func += (total: inout CorrectionCounts, counts: CorrectionCounts) {
     total.nonFinite += counts.nonFinite
     total.clamped += counts.clamped
+    total.negative += counts.negative
   }
 }
 
@@ -36,6 +40,7 @@ public struct Correction: Sendable {
   /// Pixels whose flat − dark is not positive, or that had no finite flat or dark: they are interpolated in every projection.
   public let deadPixelCount: Int
   private let minusLog: Bool
+  private let nonNegative: Bool
   private let darks: [Float]
   private let divisors: [Float]  // flat − dark; NaN where the pixel is dead
   private let deadPixelCounts: [Int]  // a row
@@ -46,11 +51,13 @@ public struct Correction: Sendable {
   ///   - flats: the averaged flat and dark fields of exactly these pixels. Without flat fields nothing is divided, and the difference
   ///     counts − dark is taken as it is; without dark fields the dark is 0.
   ///   - minusLog: whether the negative logarithm is taken. Without it values may have any sign and are not clamped.
-  public init(rows: Int, columns: Int, flats: FlatDarkAccumulator, minusLog: Bool) {
+  ///   - nonNegative: whether results below zero, which noise makes where there is no sample, become zero.
+  public init(rows: Int, columns: Int, flats: FlatDarkAccumulator, minusLog: Bool, nonNegative: Bool = false) {
     precondition(rows == flats.rows && columns == flats.columns, "fields of \(flats.rows) × \(flats.columns) for \(rows) × \(columns)")
     self.rows = rows
     self.columns = columns
     self.minusLog = minusLog
+    self.nonNegative = nonNegative
     let pixels = 0..<rows * columns
     darks = pixels.map { Float(flats.darkMean(at: $0)) }
     divisors = pixels.map { pixel in
@@ -84,6 +91,7 @@ public struct Correction: Sendable {
           let invalidCount = normalise(line, darks: darks.baseAddress! + first, divisors: divisors.baseAddress! + first, count: columns)
           if minusLog { total.clamped += Tomography.minusLog(line, count: columns, floor: Self.transmissionFloor) }
           if invalidCount > 0 { fillGaps(line, count: columns) }
+          if nonNegative { total.negative += raiseToZero(line, count: columns) }
           total.nonFinite += invalidCount - deadPixelCounts[row]
         }
       }
@@ -123,4 +131,17 @@ private func fillGaps(_ values: UnsafeMutablePointer<Float>, count: Int) {
     (values + index).update(repeating: fill, count: end - index)
     index = end
   }
+}
+
+/// Values ← max(0, value). Returns how many were below zero.
+private func raiseToZero(_ values: UnsafeMutablePointer<Float>, count: Int) -> Int {
+  var negativeCount: Int32 = 0
+  var index = 0
+  while index < count {
+    let value = values[index]
+    negativeCount &+= value < 0 ? 1 : 0
+    values[index] = value < 0 ? 0 : value
+    index &+= 1
+  }
+  return Int(negativeCount)
 }

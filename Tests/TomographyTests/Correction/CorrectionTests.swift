@@ -55,6 +55,13 @@ struct CorrectionTests {
     #expect(correct(counts, with: Correction(rows: 2, columns: 2, flats: flats, minusLog: false)).0 == [0.5, -1, 0.75, 0.875])
   }
 
+  @Test func `results below zero become zero and are counted where that is asked for`() {
+    let empty = FlatDarkAccumulator(rows: 2, columns: 3)
+    let correction = Correction(rows: 2, columns: 3, flats: empty, minusLog: false, nonNegative: true)
+    let (output, replaced) = correct([0.5, -2, -0.0, 7, .nan, -3], with: correction)
+    #expect(output == [0.5, 0, 0, 7, 2, 0] && replaced == CorrectionCounts(nonFinite: 1, negative: 2))
+  }
+
   @Test func `dead pixels take the mean of their valid neighbours and are counted once`() {
     // Column 0: dark above white; columns 3 and 4: dark equal to white, beside each other.
     let flat = [10.0, 10, 10, 5, 5, 10]
