@@ -110,7 +110,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(name: "StagesTests", dependencies: ["Host", "Rings", "Tomography", "Topics", "Stages"], swiftSettings: strict),
     .testTarget(
-      name: "ScanTests", dependencies: ["Host", "Scan", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
+      name: "ScanTests", dependencies: ["Host", "Tomography", "Scan", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
     .testTarget(name: "BenchmarksTests", dependencies: ["Host", "Benchmarks", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "PipelineTests",

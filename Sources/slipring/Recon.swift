@@ -2,6 +2,7 @@ public import ArgumentParser
 import Glibc
 import Host
 public import Scan
+public import Tomography
 
 /// From a scan file to a volume.
 struct Recon: ParsableCommand {
@@ -30,9 +31,14 @@ struct Recon: ParsableCommand {
   @Option(help: "Projections between updates; 0 makes none while the scan runs.") var windowStep = 1
   @Option(help: "Iterations of an update.") var windowIter = 1
   @Option(help: "Iterations over all projections after the scan.") var finalIterations = 20
-  @Option(help: "Ordered subsets of each final iteration.") var finalSubsets = 1
-  @Option(help: "Relaxation, between 0 and 2.") var relaxation = 1.0
-  @Flag(help: "Set negative voxels to zero after every update.") var nonNegative = false
+  @Option(help: "Ordered subsets of each final iteration. (default: 8 with osem, else 1)") var finalSubsets: Int?
+  @Option(help: "Ordered subsets of each iteration of an update. (default: 4 with osem, else 1)") var windowSubsets: Int?
+  @Option(help: "What the final iterations start from; zero: what the windows made.") var initial: InitialVolume = .zero
+  @Option(help: ArgumentHelp("Strength of a pml penalty, and for pml-hybrid the difference that is an edge.", valueName: "β|β,δ"))
+  var reg: Regularisation?
+  @Option(help: "Window on the ramp filter of fbp. (default: ramp, which is none)") var filter: FBPOptions.Filter?
+  @Option(help: "Relaxation of sirt, between 0 and 2.") var relaxation = 1.0
+  @Flag(help: "Set negative voxels to zero after every update (sirt).") var nonNegative = false
   @Flag(help: "Keep voxels outside the inscribed disk at zero.") var diskMask = false
 
   @Option(help: "Reconstruction processes. (default: one a NUMA node)") var workers: Int?
@@ -96,7 +102,8 @@ struct Recon: ParsableCommand {
     (scan.startRow, scan.endRow, scan.nsino, scan.binning) = (startRow, endRow, nsino, binning)
     scan.algorithm = algorithm
     (scan.windowLength, scan.windowStep, scan.windowIter) = (windowLength, windowStep, windowIter)
-    (scan.finalIterations, scan.finalSubsets) = (finalIterations, finalSubsets)
+    (scan.finalIterations, scan.finalSubsets, scan.windowSubsets) = (finalIterations, finalSubsets, windowSubsets)
+    (scan.initial, scan.regularisation, scan.filter) = (initial, reg, filter)
     (scan.relaxation, scan.nonNegative, scan.diskMask) = (relaxation, nonNegative, diskMask)
     (scan.workers, scan.threads, scan.rate, scan.lagMax) = (workers, threads, rate, lagMax)
     (scan.durability, scan.checkpointEvery) = (durability, checkpointEvery)
@@ -119,7 +126,16 @@ extension CheckpointEvery: ExpressibleByArgument {
   public var defaultValueDescription: String { text }
 }
 
+extension Regularisation: ExpressibleByArgument {
+  /// From β or β,δ.
+  public init?(argument: String) { self.init(argument) }
+  /// For the help.
+  public var defaultValueDescription: String { text }
+}
+
 extension Algorithm: ExpressibleByArgument {}
+extension InitialVolume: ExpressibleByArgument {}
+extension FBPOptions.Filter: ExpressibleByArgument {}
 extension Durability: ExpressibleByArgument {}
 extension OutputFormat: ExpressibleByArgument {}
 extension SampleBits: ExpressibleByArgument {}

@@ -1,5 +1,6 @@
 import Scan
 import Testing
+import Tomography
 import Yams
 
 @Suite struct ScanDescriptionTests {
@@ -13,6 +14,12 @@ import Yams
     }
     #expect(try YAMLDecoder().decode(ScanDescription.self, from: text) == scan)
     scan.rotationAxis = .automatic
+    (scan.algorithm, scan.initial, scan.filter, scan.windowSubsets) = (.pmlHybrid, .fbp, .sheppLogan, 2)
+    for regularisation in [Regularisation(strength: 12.5), Regularisation(strength: 3, delta: 0.25)] {
+      scan.regularisation = regularisation
+      #expect(try YAMLDecoder().decode(ScanDescription.self, from: YAMLEncoder().encode(scan)) == scan)
+    }
+    #expect(try YAMLDecoder().decode(Regularisation.self, from: "7") == Regularisation(strength: 7))
     #expect(try YAMLDecoder().decode(ScanDescription.self, from: YAMLEncoder().encode(scan)) == scan)
   }
 
@@ -31,6 +38,20 @@ import Yams
     ("--run-folder is empty", { $0.runFolder = "" }), ("--nsino 1.5", { $0.nsino = 1.5 }),
     ("--start-row -1", { $0.startRow = -1 }), ("--end-row 3", { ($0.startRow, $0.endRow) = (3, 3) }),
     ("exclude each other", { ($0.nsino, $0.startRow) = (0.5, 1) }),
+    ("--window-subsets 0", { $0.windowSubsets = 0 }),
+    ("--final-subsets 2 goes with", { ($0.algorithm, $0.finalSubsets) = (.mlem, 2) }),
+    ("--window-subsets 3 goes with", { ($0.algorithm, $0.windowSubsets) = (.fbp, 3) }),
+    ("--relaxation 0.5 goes with", { ($0.algorithm, $0.relaxation) = (.osem, 0.5) }),
+    ("--final-iterations 0 with --algorithm fbp", { ($0.algorithm, $0.finalIterations) = (.fbp, 0) }),
+    ("--initial fbp is a start for iterations", { ($0.algorithm, $0.initial) = (.fbp, .fbp) }),
+    ("--initial fbp is a start for final", { ($0.initial, $0.finalIterations) = (.fbp, 0) }),
+    ("--non-negative goes with", { ($0.algorithm, $0.nonNegative) = (.fbp, true) }),
+    ("--filter hann goes with", { ($0.algorithm, $0.filter) = (.mlem, .hann) }),
+    ("--reg 1.0 goes with", { $0.regularisation = Regularisation(strength: 1) }),
+    ("--reg 1.0,2.0: a second number", { ($0.algorithm, $0.regularisation) = (.pmlQuadratic, Regularisation(strength: 1, delta: 2)) }),
+    ("--reg 0.0: the strength", { ($0.algorithm, $0.regularisation) = (.pmlQuadratic, Regularisation(strength: 0)) }),
+    ("--reg nan: the strength", { ($0.algorithm, $0.regularisation) = (.pmlHybrid, Regularisation(strength: .nan)) }),
+    ("--reg 1.0,-1.0: the difference", { ($0.algorithm, $0.regularisation) = (.pmlHybrid, Regularisation(strength: 1, delta: -1)) }),
     ("reconstructs nothing", { ($0.windowStep, $0.finalIterations) = (0, 0) }),
   ]
 
@@ -41,6 +62,16 @@ import Yams
       let failure = #expect(throws: ScanFailure.self, "\(fragment)") { try scan.validate() }
       #expect(failure?.exitCode == 64 && failure?.description.contains(fragment) == true, "\(failure?.description ?? "")")
     }
+  }
+
+  @Test(arguments: Algorithm.allCases) func `The defaults are valid with every method`(algorithm: Algorithm) throws {
+    var scan = ScanDescription(input: "a.h5", outputFolder: "out")
+    scan.algorithm = algorithm
+    try scan.validate()
+  }
+
+  @Test(arguments: ["", ",", "1,", ",1", "1,2,3", "strong", "1;2"]) func `Anything but one or two numbers is no penalty`(text: String) {
+    #expect(Regularisation(text) == nil)
   }
 
   @Test(arguments: ["296", "auto", "-1", "1e2"]) func `A rotation axis is a number or auto`(text: String) {

@@ -51,7 +51,8 @@ import Topics
       name: RegionNames(runID: runID).volume(0), runID: runID, partition: 0, layout: layout, node: nil)
     try ReconstructStage(
       configuration: ReconstructStage.Configuration(
-        layout: layout, beam: ParallelBeam(columns: self.columns, rotationAxis: 4), rows: 0..<self.rows, options: SIRTOptions(),
+        layout: layout, beam: ParallelBeam(columns: self.columns, rotationAxis: 4), rows: 0..<self.rows,
+        recipe: Recipe(window: .sirt(SIRTOptions()), remedy: "none"),
         minusLog: false, windowLength: 4, keepsProjections: false, projectionsMax: 4, checkpointInterval: .never),
       chunks: TopicReader(RingReader(ring: chunks, reader: 0, from: 0), history: nil, replaying: true),
       projections: TopicReader(RingReader(ring: projections, reader: 0, from: 0), history: nil, replaying: true),

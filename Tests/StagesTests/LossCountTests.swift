@@ -49,7 +49,8 @@ import Topics
   private func reconstruct(_ chunks: Ring, _ projections: Ring, _ updates: Ring, _ volume: VolumeRegion) throws -> EndEvent {
     let configuration = ReconstructStage.Configuration(
       layout: SliceLayout(columns: columns, rows: rows), beam: ParallelBeam(columns: columns, rotationAxis: 4), rows: 0..<rows,
-      options: SIRTOptions(), minusLog: false, windowLength: 4, keepsProjections: false, projectionsMax: 5, checkpointInterval: .never)
+      recipe: Recipe(window: .sirt(SIRTOptions()), remedy: "none"), minusLog: false, windowLength: 4, keepsProjections: false,
+      projectionsMax: 5, checkpointInterval: .never)
     let stage = ReconstructStage(
       configuration: configuration, chunks: try TopicReader(RingReader(ring: chunks, reader: 0, from: 0), history: nil, replaying: true),
       projections: try TopicReader(RingReader(ring: projections, reader: 0, from: 0), history: nil, replaying: true),

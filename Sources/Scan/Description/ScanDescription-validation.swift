@@ -14,7 +14,8 @@ extension ScanDescription {
     }
     try check("--window-iter", windowIter, in: 1...Self.countMax)
     try check("--final-iterations", finalIterations, in: 0...Self.countMax)
-    try check("--final-subsets", finalSubsets, in: 1...Self.countMax)
+    if let finalSubsets { try check("--final-subsets", finalSubsets, in: 1...Self.countMax) }
+    if let windowSubsets { try check("--window-subsets", windowSubsets, in: 1...Self.countMax) }
     try check("--binning", binning, in: 0...6)
     if let workers { try check("--workers", workers, in: 1...31) }
     if let threads { try check("--threads", threads, in: 1...1024) }
@@ -31,6 +32,7 @@ extension ScanDescription {
     for (option, path) in [("--output-folder", outputFolder), ("--run-folder", runFolder ?? ".")] where path.isEmpty {
       throw ScanFailure(.usage, "\(option) is empty; name a folder, . for the present one")
     }
+    try validateMethod()
     try validateRows()
   }
 

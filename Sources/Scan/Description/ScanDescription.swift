@@ -1,4 +1,5 @@
 public import Stages
+public import Tomography
 
 /// Everything a person can decide about a run; spelled in `scan.yaml` as on the command line.
 public struct ScanDescription: Codable, Equatable, Sendable {
@@ -28,8 +29,16 @@ public struct ScanDescription: Codable, Equatable, Sendable {
   public var windowIter = 1
   /// Iterations over all projections after the scan.
   public var finalIterations = 20
-  /// Ordered subsets of each of those.
-  public var finalSubsets = 1
+  /// Ordered subsets of each of those; nil for what suits the method.
+  public var finalSubsets: Int?
+  /// Ordered subsets of each iteration of an update; nil for what suits the method.
+  public var windowSubsets: Int?
+  /// What the final iterations start from.
+  public var initial: InitialVolume = .zero
+  /// Strength and edges of a penalty; nil for what suits the method.
+  public var regularisation: Regularisation?
+  /// Window on the ramp filter; nil for none.
+  public var filter: FBPOptions.Filter?
   /// λ, the length of a step.
   public var relaxation: Double = 1
   /// Whether negative voxels become zero after every update.
@@ -79,6 +88,10 @@ public struct ScanDescription: Codable, Equatable, Sendable {
     case windowIter = "window-iter"
     case finalIterations = "final-iterations"
     case finalSubsets = "final-subsets"
+    case windowSubsets = "window-subsets"
+    case initial
+    case regularisation = "reg"
+    case filter
     case relaxation
     case nonNegative = "non-negative"
     case diskMask = "disk-mask"
@@ -131,12 +144,6 @@ public enum RotationAxis: Codable, Equatable, Sendable {
     case .pixels(let pixels): try container.encode(pixels)
     }
   }
-}
-
-/// Reconstruction methods.
-public enum Algorithm: String, Codable, CaseIterable, Sendable {
-  /// Simultaneous iterative reconstruction technique.
-  case sirt
 }
 
 /// What is written of the volume.

@@ -54,7 +54,7 @@ public struct Planner {
   /// A worker holds a block's sinogram of all projections at most: for the final sweeps, or for a window that is longer than the scan.
   private func checkSinogram(_ shape: RunPlan.Shape, _ placement: Placement) throws(ScanFailure) {
     let limit = placement.workers.map { SliceLayout(columns: shape.columns, rows: $0.rows.count).slotsMax }.min() ?? 0
-    guard shape.projections > limit, scan.finalIterations > 0 || scan.windowLength > limit else { return }
+    guard shape.projections > limit, scan.sweepCount > 0 || scan.windowLength > limit else { return }
     throw ScanFailure(
       .data,
       "\(shape.projections) projections of \(shape.columns) columns exceed the \(limit) that are iterated over together; use --binning")
@@ -115,7 +115,7 @@ public struct Planner {
       let recent = min(max(Self.ringByteCount / max(shape.payloadCapacity, 1), Self.ringSlots.lowerBound), Self.ringSlots.upperBound)
       return RunPlan.Slots(projections: min(frames + 1, recent), chunks: 1024, updates: 256)
     }
-    return RunPlan.Slots(projections: frames + 1, chunks: frames + windows + 2, updates: windows + scan.finalIterations * blocks + 1)
+    return RunPlan.Slots(projections: frames + 1, chunks: frames + windows + 2, updates: windows + scan.sweepCount * blocks + 1)
   }
 }
 

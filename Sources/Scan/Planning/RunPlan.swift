@@ -111,7 +111,7 @@ public struct RunPlan: Codable, Sendable {
   }
 
   /// Whether the final sweeps read every projection again.
-  public var keepsProjections: Bool { scan.finalIterations > 0 }
+  public var keepsProjections: Bool { scan.sweepCount > 0 }
 
   /// Updates that a complete scan makes.
   public var updateCount: Int { updateCount(projections: shape.projections) }
@@ -119,14 +119,14 @@ public struct RunPlan: Codable, Sendable {
   /// Updates that a scan of so many projections makes: windowed ones, then one for each final iteration.
   func updateCount(projections: Int) -> Int {
     WindowSchedule(length: scan.windowLength, step: scan.windowStep).updateCount(projections: projections, isComplete: true)
-      + (projections > 0 ? scan.finalIterations : 0)
+      + (projections > 0 ? scan.sweepCount : 0)
   }
 
   /// What `distribute` decides with.
   public var distribution: DistributeStage.Configuration {
     DistributeStage.Configuration(
       rows: placement.workers.map(\.rows), windowLength: scan.windowLength, windowStep: scan.windowStep, windowIterations: scan.windowIter,
-      finalIterations: scan.finalIterations, finalSubsets: scan.finalSubsets,
+      finalIterations: scan.sweepCount, finalSubsets: scan.sweepSubsets,
       lagMax: scan.lagMax ?? (sourceWaits ? 0 : 2 * scan.windowLength))
   }
 
@@ -135,7 +135,7 @@ public struct RunPlan: Codable, Sendable {
     ReconstructStage.Configuration(
       layout: layout(ofWorker: partition), beam: ParallelBeam(columns: shape.columns, rotationAxis: rotationAxis),
       rows: placement.workers[partition].rows,
-      options: SIRTOptions(relaxation: Float(scan.relaxation), nonNegative: scan.nonNegative, diskMask: scan.diskMask), minusLog: minusLog,
+      recipe: scan.recipe, minusLog: minusLog,
       windowLength: scan.windowStep > 0 ? min(scan.windowLength, shape.projections) : 0, keepsProjections: keepsProjections,
       projectionsMax: shape.projections, checkpointInterval: scan.durability == .durable ? scan.checkpointEvery.interval : .never,
       needs: (flats: shape.flats > 0, darks: shape.flatsAndDarks > shape.flats))

@@ -95,7 +95,7 @@ struct ProgressObserver {
   /// last block. Every windowed update made a generation, and the sweep makes one.
   private func updateCount(_ worker: Int) -> Int {
     if let end = ends[worker] {
-      let iterations = end.projections > 0 ? plan.scan.finalIterations : 0
+      let iterations = end.projections > 0 ? plan.scan.sweepCount : 0
       return Int(clamping: end.generation) + max(0, iterations - 1)
     }
     guard let update = latest[worker] else { return 0 }
@@ -112,7 +112,7 @@ struct ProgressObserver {
     guard let update = latest[worker], update.phase == .final else { return 0 }
     let rows = plan.placement.workers[worker].rows
     let before = Double(update.rows.lowerBound - rows.lowerBound)
-    let within = Double(update.rows.count) * Double(update.index + 1) / Double(plan.scan.finalIterations)
+    let within = Double(update.rows.count) * Double(update.index + 1) / Double(plan.scan.sweepCount)
     return (before + within) / Double(rows.count)
   }
 }

@@ -146,6 +146,9 @@ public struct Reconstruction {
     } else if report.nonFinitePixels > 0 {
       notices.append("\(report.nonFinitePixels) NaN or infinite pixels were replaced by their neighbours")
     }
+    if report.negativePixels > 0 {
+      notices.append("\(report.negativePixels) line integrals below zero were taken for zero, which \(plan.scan.algorithm.rawValue) needs")
+    }
     return notices
   }
 }
@@ -178,8 +181,8 @@ extension RunPlan {
         "command": command.joined(separator: " "),
         "run": runID.description,
         "rotation_axis": "\(rotationAxis)",
-      ], checks: scan.retain != .keep, fields: shape.flatsAndDarks, windowUpdates: updateCount - scan.finalIterations,
-      finalIterations: scan.finalIterations)
+      ], checks: scan.retain != .keep, fields: shape.flatsAndDarks, windowUpdates: updateCount - scan.sweepCount,
+      finalIterations: scan.sweepCount)
   }
 }
 

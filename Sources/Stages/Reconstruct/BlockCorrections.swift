@@ -5,6 +5,7 @@ import Topics
 final class BlockCorrections {
   private let layout: SliceLayout
   private let minusLog: Bool
+  private let nonNegative: Bool
   private var accumulators: [FlatDarkAccumulator]
   private var corrections: [Correction]?
   private var counts: [CorrectionCounts]
@@ -13,9 +14,10 @@ final class BlockCorrections {
   /// Line integrals of the worker's rows, rows × columns.
   private let scratch: UnsafeMutableBufferPointer<Float>
 
-  init(layout: SliceLayout, minusLog: Bool) {
+  init(layout: SliceLayout, minusLog: Bool, nonNegative: Bool) {
     self.layout = layout
     self.minusLog = minusLog
+    self.nonNegative = nonNegative
     accumulators = (0..<layout.blockCount).map { block in
       FlatDarkAccumulator(rows: layout.rows(of: block..<block + 1).count, columns: layout.columns)
     }
@@ -98,7 +100,9 @@ final class BlockCorrections {
 
   private func current() -> [Correction] {
     if let corrections { return corrections }
-    let made = accumulators.map { Correction(rows: $0.rows, columns: $0.columns, flats: $0, minusLog: minusLog) }
+    let made = accumulators.map {
+      Correction(rows: $0.rows, columns: $0.columns, flats: $0, minusLog: minusLog, nonNegative: nonNegative)
+    }
     corrections = made
     return made
   }
@@ -108,6 +112,7 @@ final class BlockCorrections {
     let dead = corrections?.reduce(0) { $0 + $1.deadPixelCount } ?? 0
     return UpdateEvent.PixelCounts(
       nonFinite: counts.reduce(before.nonFinite) { $0 + $1.nonFinite },
-      clamped: counts.reduce(before.clamped) { $0 + $1.clamped }, dead: dead)
+      clamped: counts.reduce(before.clamped) { $0 + $1.clamped }, dead: dead,
+      negative: counts.reduce(before.negative) { $0 + $1.negative })
   }
 }

@@ -4,13 +4,14 @@ extension ReconstructStage {
   /// Bytes of a worker's own memory at its peak: the window's line integrals and solver, or one block's in the final sweeps.
   public static func byteCount(_ configuration: Configuration, threads: Int) -> Int {
     let layout = configuration.layout
-    func buffers(blocks: Int, slots: Int) -> Int {
+    func buffers(_ methods: [Method], blocks: Int, slots: Int) -> Int {
       guard slots > 0 else { return 0 }
       return SinogramBuffer.byteCount(layout: layout, blocks: blocks, slots: slots)
-        + SIRTSolver.scratchByteCount(layout: layout, anglesMax: slots, blocksMax: blocks, threads: threads)
+        + methods.reduce(0) { $0 + $1.scratchByteCount(layout: layout, anglesMax: slots, blocksMax: blocks, threads: threads) }
     }
-    return buffers(blocks: layout.blockCount, slots: configuration.windowLength)
-      + (configuration.keepsProjections ? buffers(blocks: 1, slots: configuration.projectionsMax) : 0)
+    let recipe = configuration.recipe
+    return buffers([recipe.window], blocks: layout.blockCount, slots: configuration.windowLength)
+      + (configuration.keepsProjections ? buffers([recipe.final] + recipe.initial, blocks: 1, slots: configuration.projectionsMax) : 0)
       + BlockCorrections.byteCount(layout: layout)
   }
 }

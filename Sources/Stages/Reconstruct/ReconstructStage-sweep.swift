@@ -9,13 +9,12 @@ extension ReconstructStage {
   /// that its predecessor completed.
   func sweep(iterations: Int, subsets: Int, cursor: UInt64) throws {
     let layout = configuration.layout
-    let groups = orderedSubsets(angleCount: applied.count, subsets: subsets).map { group in
-      group.map { WindowAngle(theta: applied[$0].theta, slot: $0) }
-    }
+    let angles = applied.indices.map { WindowAngle(theta: applied[$0].theta, slot: $0) }
+    let groups = self.subsets(of: angles, count: subsets), recipe = configuration.recipe
     let sinogram = SinogramBuffer(layout: layout, blocks: 1, slots: applied.count)
-    let solver = SIRTSolver(
-      layout: layout, beam: configuration.beam, options: configuration.options, anglesMax: groups.map(\.count).max() ?? 0, blocksMax: 1,
-      threads: executor.width)
+    let (solver, initial) = (
+      sweepSolver(recipe.final, anglesMax: angles.count), recipe.initial.map { sweepSolver($0, anglesMax: angles.count) }
+    )
     corrections.startOver()
     let current = volume.newest
     let swept = try volume.swept()
@@ -23,23 +22,18 @@ extension ReconstructStage {
     var last = swept?.update
     for block in (swept?.blocks ?? 0)..<layout.blockCount {
       try gather(block, into: sinogram)
-      var source = current.base
+      let blocks = block..<block + 1
+      var source = begin(solver, recipe.final, sinogram, blocks: blocks, angles: angles, with: initial.first)
       for iteration in 0..<iterations {
         let start = Machine.monotonicNanoseconds
-        var (residualSquared, dataSquared) = (0.0, 0.0)
-        for group in groups {
-          let residual = solver.update(
-            volume: source, next: volume.nextBase, sinogram: sinogram.base, slots: sinogram.slots, blocks: block..<block + 1,
-            angles: group, iterations: 1, executor: executor)
-          residualSquared += residual.residualSquared
-          dataSquared += residual.dataSquared
-          source = UnsafeRawPointer(volume.nextBase)
-        }
+        let residual = iterate(solver, from: source, sinogram, blocks: blocks, groups: groups, iterations: 1)
+        source = UnsafeRawPointer(volume.nextBase)
         let rows = layout.rows(of: block..<block + 1)
         let first = configuration.rows.lowerBound
         let update = UpdateEvent(
           phase: .final, index: iteration, iterations: 1, cursor: cursor, generation: current.number + 1, projections: 0..<applied.count,
-          rows: first + rows.lowerBound..<first + rows.upperBound, residualSquared: residualSquared, dataSquared: dataSquared,
+          rows: first + rows.lowerBound..<first + rows.upperBound, residualSquared: residual.residualSquared,
+          dataSquared: residual.dataSquared,
           duration: Machine.monotonicNanoseconds - start, pixels: corrections.pixelCounts)
         try report(update)
         last = update
@@ -48,6 +42,10 @@ extension ReconstructStage {
       FaultPoint.blockSwept.reach()
     }
     if let last { volume.publish(last) }
+  }
+
+  private func sweepSolver(_ method: Method, anglesMax: Int) -> any WindowSolver {
+    method.solver(layout: configuration.layout, beam: configuration.beam, anglesMax: anglesMax, blocksMax: 1, threads: executor.width)
   }
 
   /// Reads one block's rows of every projection again, corrected with all flats and darks of the scan.

@@ -13,8 +13,8 @@ public final class ReconstructStage {
     public var beam: ParallelBeam
     /// The worker's rows in the payload of a projection.
     public var rows: Range<Int>
-    /// Step length, constraints.
-    public var options: SIRTOptions
+    /// How windows and final sweeps are computed.
+    public var recipe: Recipe
     /// Whether the data are counts that become line integrals by −log.
     public var minusLog: Bool
     /// Projections of a window; 0 where the scan has no windowed updates.
@@ -30,14 +30,14 @@ public final class ReconstructStage {
 
     /// A configuration; the values were validated with the scan description.
     public init(
-      layout: SliceLayout, beam: ParallelBeam, rows: Range<Int>, options: SIRTOptions, minusLog: Bool, windowLength: Int,
+      layout: SliceLayout, beam: ParallelBeam, rows: Range<Int>, recipe: Recipe, minusLog: Bool, windowLength: Int,
       keepsProjections: Bool, projectionsMax: Int, checkpointInterval: CheckpointInterval,
       needs: (flats: Bool, darks: Bool) = (false, false)
     ) {
       self.layout = layout
       self.beam = beam
       self.rows = rows
-      self.options = options
+      self.recipe = recipe
       self.minusLog = minusLog
       self.windowLength = windowLength
       self.keepsProjections = keepsProjections
@@ -63,7 +63,7 @@ public final class ReconstructStage {
   let patience: Patience
   private let didWork: () -> Void
   private let checkpoints: CheckpointThread?
-  let window: (sinogram: SinogramBuffer, solver: SIRTSolver)?
+  let window: (sinogram: SinogramBuffer, solver: any WindowSolver)?
   private(set) var applied: [Applied] = []
   /// Projections that came twice and were dropped.
   private var duplicates = 0
@@ -87,14 +87,13 @@ public final class ReconstructStage {
     self.didWork = didWork
     checkpoints = checkpoint.map { CheckpointThread($0, volume: volume, interval: configuration.checkpointInterval) }
     executor = PoolExecutor(pool: pool)
-    corrections = BlockCorrections(layout: layout, minusLog: configuration.minusLog)
+    corrections = BlockCorrections(layout: layout, minusLog: configuration.minusLog, nonNegative: configuration.recipe.needsNonNegative)
     window =
       configuration.windowLength > 0
       ? (
         SinogramBuffer(layout: layout, blocks: layout.blockCount, slots: configuration.windowLength),
-        SIRTSolver(
-          layout: layout, beam: configuration.beam, options: configuration.options, anglesMax: configuration.windowLength,
-          threads: executor.width)
+        configuration.recipe.window.solver(
+          layout: layout, beam: configuration.beam, anglesMax: configuration.windowLength, threads: executor.width)
       ) : nil
     applied.reserveCapacity(configuration.projectionsMax)
   }
@@ -196,9 +195,10 @@ public final class ReconstructStage {
     let angles = ordinals.map { WindowAngle(theta: applied[$0].theta, slot: $0 % window.sinogram.slots) }
     let start = Machine.monotonicNanoseconds
     let newest = volume.newest
-    let residual = window.solver.update(
-      volume: newest.base, next: volume.nextBase, sinogram: window.sinogram.base, slots: window.sinogram.slots,
-      blocks: 0..<configuration.layout.blockCount, angles: angles, iterations: iterations, executor: executor)
+    let blocks = 0..<configuration.layout.blockCount
+    let source = begin(window.solver, configuration.recipe.window, window.sinogram, blocks: blocks, angles: angles)
+    let groups = subsets(of: angles, count: configuration.recipe.windowSubsets)
+    let residual = iterate(window.solver, from: source, window.sinogram, blocks: blocks, groups: groups, iterations: iterations)
     FaultPoint.flipBefore.reach()
     let update = UpdateEvent(
       phase: .window, index: index, iterations: iterations, cursor: cursor, generation: newest.number + 1, projections: ordinals,
@@ -216,7 +216,7 @@ public final class ReconstructStage {
     if !reports.contain(update) { try updates.append(kind: .update, timeout: patience.room, update.encode) }
     didWork()
     guard update.residualSquared.isFinite else {
-      throw StageError.diverged("the residual of \(update.phase) update \(update.index) is not finite; use a smaller --relaxation")
+      throw StageError.diverged("the residual of \(update.phase) update \(update.index) is not finite; \(configuration.recipe.remedy)")
     }
   }
 

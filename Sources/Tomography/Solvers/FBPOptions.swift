@@ -3,7 +3,7 @@ import Glibc
 /// What can be chosen about filtered backprojection.
 public struct FBPOptions: Sendable, Equatable {
   /// Windows on the ramp filter, over u = 0 … 1 from zero to the highest frequency of the detector.
-  public enum Filter: String, Sendable, CaseIterable {
+  public enum Filter: String, Codable, Sendable, CaseIterable {
     /// None: sharpest, and all of the noise.
     case ramp
     /// sin(πu / 2) / (πu / 2) (L. A. Shepp and B. F. Logan, IEEE Trans. Nucl. Sci. 21, 1974).

@@ -1,0 +1,65 @@
+/// Reconstruction methods.
+public enum Algorithm: String, Codable, CaseIterable, Sendable {
+  /// Simultaneous iterative reconstruction technique.
+  case sirt
+  /// Maximum likelihood by expectation maximisation.
+  case mlem
+  /// The same over ordered subsets of the angles.
+  case osem
+  /// Penalised maximum likelihood, quadratic penalty.
+  case pmlQuadratic = "pml-quad"
+  /// Penalised maximum likelihood, a penalty that is quadratic for small differences and linear for large ones.
+  case pmlHybrid = "pml-hybrid"
+  /// Filtered backprojection.
+  case fbp
+}
+
+/// What the final iterations start from.
+public enum InitialVolume: String, Codable, CaseIterable, Sendable {
+  /// What the windows made, or without windows the method's own start: zero, a constant for mlem, osem and pml.
+  case zero
+  /// The filtered backprojection of all projections.
+  case fbp
+}
+
+/// How strongly a penalty asks for smooth slices, and for the hybrid one the difference from which on it takes edges for edges: `β` or `β,δ`.
+public struct Regularisation: Codable, Equatable, Sendable {
+  /// β, against the number of angles that are iterated over together.
+  public let strength: Double
+  /// δ, in units of the volume (1/pixel).
+  public let delta: Double?
+
+  /// A penalty as given.
+  public init(strength: Double, delta: Double? = nil) {
+    self.strength = strength
+    self.delta = delta
+  }
+
+  /// Reads `β` or `β,δ`.
+  public init?(_ text: String) {
+    let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+    guard (1...2).contains(numbers.count), let strength = numbers[0] else { return nil }
+    if numbers.count == 2, numbers[1] == nil { return nil }
+    self.init(strength: strength, delta: numbers.count == 2 ? numbers[1] : nil)
+  }
+
+  /// As it is written on the command line.
+  public var text: String { delta.map { "\(strength),\($0)" } ?? "\(strength)" }
+
+  /// From the command line's words.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    let text = try (try? container.decode(Double.self)).map { "\($0)" } ?? container.decode(String.self)
+    guard let regularisation = Regularisation(text) else {
+      throw DecodingError.dataCorruptedError(
+        in: container, debugDescription: "reg is a strength, or a strength and a difference as in 10,0.01")
+    }
+    self = regularisation
+  }
+
+  /// In the command line's words.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(text)
+  }
+}
