@@ -44,11 +44,12 @@ extension LaneVector {
   /// max(0, self); NaN stays NaN.
   @inline(__always) var positive: Self { whereNegative(self, Self()) + (self - self) }
 
-  /// The larger of two non-negative numbers; NaN where self is.
-  @inline(__always) func raised(to least: Self) -> Self { whereNegative(self - least, least) + (self - self) }
-
-  /// Zero where it is below `smallest`, so that a voxel that dwindles never becomes a denormal number, which is slow; NaN stays NaN.
-  @inline(__always) var flushed: Self { whereNegative(self - smallest, Self()) + (self - self) }
+  /// The larger of two non-negative numbers, but zero where that is below `smallest`: a voxel that dwindles never becomes a denormal number,
+  /// which is slow. NaN where self is.
+  @inline(__always) func raised(to least: Self) -> Self {
+    let larger = whereNegative(self - least, least)
+    return larger.whereNegative(larger - smallest, Self()) + (self - self)
+  }
 }
 
 /// Below it a voxel or a projected value is taken for zero.

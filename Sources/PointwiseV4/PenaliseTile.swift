@@ -58,8 +58,13 @@ private struct PenaltyJob {
           (target + offset).copyMemory(from: old + offset, byteCount: pixel)
           continue
         }
-        let weights = x >= innerFirst && x < innerEnd ? inner : edgeWeights(x, above, here, below)
-        update(old + offset, buffer + (row * Tile.pitch + column) * pixel, target + offset, sum, weights, pitch * pixel, V.self, P.self)
+        let back = buffer + (row * Tile.pitch + column) * pixel
+        if x >= innerFirst && x < innerEnd {
+          update(old + offset, back, target + offset, sum, inner, isEven: true, pitch * pixel, V.self, P.self)
+        } else {
+          let weights = edgeWeights(x, above, here, below)
+          update(old + offset, back, target + offset, sum, weights, isEven: false, pitch * pixel, V.self, P.self)
+        }
       }
     }
   }
@@ -73,8 +78,8 @@ private struct PenaltyJob {
   }
 
   @inline(__always) func update<V: LaneVector, P: Potential>(
-    _ old: UnsafeRawPointer, _ back: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, _ sum: Float, _ weights: Weights, _ line: Int,
-    _: V.Type, _: P.Type
+    _ old: UnsafeRawPointer, _ back: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, _ sum: Float, _ weights: Weights,
+    isEven: Bool, _ line: Int, _: V.Type, _: P.Type
   ) {
     let pixel = shape.pixelByteCount
     var lane = 0
@@ -83,11 +88,11 @@ private struct PenaltyJob {
       let x = vector(centre, V.self)
       var f = V(), g = V()
       P.add(
-        x, vector(centre - pixel), vector(centre + pixel), vector(centre - line), vector(centre + line), weights.lowHalf,
+        x, vector(centre - pixel), vector(centre + pixel), vector(centre - line), vector(centre + line), weights.lowHalf, isEven,
         penalty.inverseDelta, &f, &g)
       P.add(
         x, vector(centre - line - pixel), vector(centre + line + pixel), vector(centre - line + pixel), vector(centre + line - pixel),
-        weights.highHalf, penalty.inverseDelta, &f, &g)
+        weights.highHalf, isEven, penalty.inverseDelta, &f, &g)
       f *= penalty.doubledStrength
       let e = x * vector(back + lane, V.self)
       let linear = sum - f * x - penalty.doubledStrength * g
@@ -95,42 +100,42 @@ private struct PenaltyJob {
       // Of the two forms of the root the one without cancellation. The last term keeps 0 / 0 away.
       let numerator = (e + e).whereNegative(linear, root - linear)
       let denominator = (linear + root).whereNegative(linear, 4 * f) + smallest
-      let value = (numerator / denominator).raised(to: factorMin * x).flushed
+      let value = (numerator / denominator).raised(to: factorMin * x)
       target.storeBytes(of: value, toByteOffset: lane, as: V.self)
       lane += MemoryLayout<V>.size
     }
   }
 }
 
-/// Adds w γ to f and w γ · neighbour to g, for four neighbours.
+/// Adds w γ to f and w γ · neighbour to g, for four neighbours; `isEven` where all four weigh the same.
 private protocol Potential {
   static func add<V: LaneVector>(
-    _ x: V, _ a: V, _ b: V, _ c: V, _ d: V, _ weights: SIMD4<Float>, _ inverseDelta: Float, _ f: inout V, _ g: inout V)
+    _ x: V, _ a: V, _ b: V, _ c: V, _ d: V, _ weights: SIMD4<Float>, _ isEven: Bool, _ inverseDelta: Float, _ f: inout V, _ g: inout V)
 }
 
 /// γ = 1
 private enum Quadratic: Potential {
   @inline(__always) static func add<V: LaneVector>(
-    _ x: V, _ a: V, _ b: V, _ c: V, _ d: V, _ weights: SIMD4<Float>, _ inverseDelta: Float, _ f: inout V, _ g: inout V
+    _ x: V, _ a: V, _ b: V, _ c: V, _ d: V, _ weights: SIMD4<Float>, _ isEven: Bool, _ inverseDelta: Float, _ f: inout V, _ g: inout V
   ) {
     f += V(repeating: (weights[0] + weights[1]) + (weights[2] + weights[3]))
-    g += (weights[0] * a + weights[1] * b) + (weights[2] * c + weights[3] * d)
+    g += isEven ? weights[0] * ((a + b) + (c + d)) : (weights[0] * a + weights[1] * b) + (weights[2] * c + weights[3] * d)
   }
 }
 
-/// γ = 1 / (1 + |x − neighbour| / δ), four of them by one division.
+/// γ = 1 / (1 + |x − neighbour| / δ). Sums of fractions over their common denominator, so that four take one division.
 private enum Hybrid: Potential {
   @inline(__always) static func add<V: LaneVector>(
-    _ x: V, _ a: V, _ b: V, _ c: V, _ d: V, _ weights: SIMD4<Float>, _ inverseDelta: Float, _ f: inout V, _ g: inout V
+    _ x: V, _ a: V, _ b: V, _ c: V, _ d: V, _ weights: SIMD4<Float>, _ isEven: Bool, _ inverseDelta: Float, _ f: inout V, _ g: inout V
   ) {
     let da = 1 + (x - a).magnitude * inverseDelta, db = 1 + (x - b).magnitude * inverseDelta
     let dc = 1 + (x - c).magnitude * inverseDelta, dd = 1 + (x - d).magnitude * inverseDelta
     let ab = da * db, cd = dc * dd
-    let inverse = V(repeating: 1) / (ab * cd)
-    let inverseAB = cd * inverse, inverseCD = ab * inverse
-    let wa = weights[0] * (db * inverseAB), wb = weights[1] * (da * inverseAB)
-    let wc = weights[2] * (dd * inverseCD), wd = weights[3] * (dc * inverseCD)
-    f += (wa + wb) + (wc + wd)
-    g += (wa * a + wb * b) + (wc * c + wd * d)
+    // Of each pair of opposite neighbours: 1 / γ of the other one, weighed.
+    let (wa, wb) = isEven ? (db, da) : (weights[0] * db, weights[1] * da)
+    let (wc, wd) = isEven ? (dd, dc) : (weights[2] * dd, weights[3] * dc)
+    let inverse = V(repeating: isEven ? weights[0] : 1) / (ab * cd)
+    f += ((wa + wb) * cd + (wc + wd) * ab) * inverse
+    g += ((wa * a + wb * b) * cd + (wc * c + wd * d) * ab) * inverse
   }
 }

@@ -1,6 +1,6 @@
 public import KernelTypes
 
-/// Writes `next = x · max(scale · buffer, factorMin)` for a tile; a pixel with scale 0 is copied.
+/// Writes `next = max(x · scale · buffer, factorMin · x)` for a tile; a pixel with scale 0 is copied.
 ///
 /// `x`, `next` and `scales` (one value a pixel, rows `scalesPitch` apart) point at pixel (0, 0) of the block.
 public func scaleTile(
@@ -31,8 +31,7 @@ public func scaleTile(
   while lane < pixel {
     var value = vector(x + lane, V.self)
     if scale != 0 {
-      let factor = vector(sums + lane, V.self) * scale
-      value = (value * factor.raised(to: V(repeating: factorMin))).flushed
+      value = (value * (vector(sums + lane, V.self) * scale)).raised(to: factorMin * value)
     }
     next.storeBytes(of: value, toByteOffset: lane, as: V.self)
     lane += MemoryLayout<V>.size
