@@ -34,7 +34,9 @@ struct Recon: ParsableCommand {
   @Option(help: "Ordered subsets of each final iteration. (default: 8 with osem, else 1)") var finalSubsets: Int?
   @Option(help: "Ordered subsets of each iteration of an update. (default: 4 with osem, else 1)") var windowSubsets: Int?
   @Option(help: "What the final iterations start from; zero: what the windows made.") var initial: InitialVolume = .zero
-  @Option(help: ArgumentHelp("Strength of a pml penalty, and for pml-hybrid the difference that is an edge.", valueName: "β|β,δ"))
+  @Option(
+    help: ArgumentHelp(
+      "Strength of a pml penalty, and for pml-hybrid the difference that is an edge. (default: 100,0.001)", valueName: "β|β,δ"))
   var reg: Regularisation?
   @Option(help: "Window on the ramp filter of fbp. (default: ramp, which is none)") var filter: FBPOptions.Filter?
   @Option(help: "Relaxation of sirt, between 0 and 2.") var relaxation = 1.0
