@@ -6,7 +6,9 @@ public struct JournalOptions: Sendable {
   public var segmentRecordLimit = 4096
   /// A batch is submitted when it has so many bytes …
   public var batchByteCount = 4 << 20
-  /// … or its first record has waited so long, or nothing is in flight.
+  /// … and takes what has come meanwhile, up to so many: a device that is behind is asked for fewer syncs.
+  public var batchByteCountMax = 16 << 20
+  /// It is submitted too when its first record has waited so long, or nothing is in flight.
   public var batchDelay = Duration.milliseconds(1)
   /// How long to wait for the locks of a writer that died.
   public var lockWait = Duration.seconds(30)

@@ -6,7 +6,7 @@ extension JournalWriter {
   /// Waits until another record may be taken.
   func makeRoom() throws(JournalError) {
     // Each turn one batch completes, or the call ends.
-    while flights.count == WriteBatch.inFlightLimit && waitingByteCount >= options.batchByteCount {
+    while flights.count == WriteBatch.inFlightLimit && waitingByteCount >= max(options.batchByteCount, options.batchByteCountMax) {
       let before = state.durableThrough
       try reap(wait: options.stallLimit)
       try submitDue()
@@ -38,7 +38,9 @@ extension JournalWriter {
     let first = nextToSubmit
     let limit = min(state.nextSequence, segment.capacityEnd, first + UInt64(Self.batchRecordLimit))
     var byteCount = 0
-    while nextToSubmit < limit, byteCount < options.batchByteCount, batch.writes.count < WriteBatch.writeLimit {
+    while nextToSubmit < limit, byteCount < max(options.batchByteCount, options.batchByteCountMax),
+      batch.writes.count < WriteBatch.writeLimit
+    {
       let entry = entries[Int(nextToSubmit) & (Self.entryLimit - 1)]
       batch.add(entry.bytes, at: segment.offset(of: nextToSubmit))
       byteCount += entry.bytes.count
