@@ -189,6 +189,7 @@ struct Simulation {
   private func options() -> JournalOptions {
     var options = smallOptions(stride: Self.stride, records: 4 + Int(seed % 5))
     options.batchByteCount = Self.stride * (1 + Int(seed / 5 % 4))
+    options.batchByteCountMax = options.batchByteCount * (1 + Int(seed / 20 % 3))
     options.stallLimit = .seconds(2)
     options.rules = rules
     // A lying disk is found out by what readers know to have been durable, and by reading everything.

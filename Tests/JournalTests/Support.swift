@@ -119,6 +119,7 @@ func smallOptions(stride: Int = 8192, records: Int = 4) -> JournalOptions {
   var options = JournalOptions()
   options.segmentByteCount = 4096 + records * stride
   options.batchByteCount = 3 * stride
+  options.batchByteCountMax = options.batchByteCount
   options.batchDelay = .zero
   options.fullRetryDelay = .zero
   options.lockWait = .zero
