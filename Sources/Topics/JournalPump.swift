@@ -34,21 +34,27 @@ final class JournalPump: @unchecked Sendable {
     bell.initialize(to: 0)
     published = Atomic(journal.state.durableThrough)
     ring.publish(through: journal.state.durableThrough)
-    // Sound: deinit joins the thread before the object goes, so the unretained reference is valid as long as the thread runs.
+    let retained = Unmanaged.passRetained(self)
     let error = pthread_create(
       &thread, nil,
       { argument in
-        Unmanaged<JournalPump>.fromOpaque(argument!).takeUnretainedValue().run()
+        // Sound: the argument is the retained object that was passed below, or nothing is done.
+        if let argument { Unmanaged<JournalPump>.fromOpaque(argument).takeRetainedValue().run() }
         return nil
-      }, Unmanaged.passUnretained(self).toOpaque())
-    guard error == 0 else { throw .system(call: "pthread_create", subject: "journal", errno: Errno(rawValue: error)) }
+      }, retained.toOpaque())
+    guard error == 0 else {
+      retained.release()
+      throw .system(call: "pthread_create", subject: "journal", errno: Errno(rawValue: error))
+    }
   }
 
-  deinit {
+  deinit { bell.deallocate() }
+
+  /// Writes what was committed, closes the journal and ends the thread, which keeps this object until then. To be called once.
+  func stop() {
     isStopping.store(true, ordering: .sequentiallyConsistent)
     ringBell()
     pthread_join(thread, nil)
-    bell.deallocate()
   }
 
   /// Throws what stopped the thread.

@@ -45,6 +45,8 @@ public final class TopicWriter {
     try flush()
   }
 
+  deinit { pump?.stop() }
+
   /// How a topic's journal is written: its segments are as large as the ring's events, within limits, so that a small topic takes little disk.
   public static func options(_ specification: RingSpecification) -> JournalOptions {
     var options = JournalOptions()
