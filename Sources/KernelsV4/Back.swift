@@ -1,27 +1,28 @@
 import CLinux
 public import KernelTypes
 
-/// Angles that are accumulated in registers before a pixel is stored again.
+/// Angles that are accumulated in registers before a pixel is stored again: their bins for a patch stay in the first-level cache.
 private let anglesPerPass = 12
-/// Pixels along an edge of a patch, whose taps are built together: two halves of 4 rows × 4 pairs.
-private let patchEdge = 8
-/// Taps of 16 pairs and one angle: five weights and the offset of the first bin, in units of 16 bytes, each 16 × 4 bytes.
-private let tapByteCount = 6 * 64
+/// Pixels of a patch along its pairs and across them: 16 pairs, whose taps are built together.
+private let patchLength = 8, patchWidth = 4
+/// Taps of 16 pairs and one angle: four weights and the offset of the first bin, in units of 16 bytes, each 16 × 4 bytes.
+private let tapByteCount = 5 * 64
 /// Bytes that `backTile` needs for taps.
-public let backTapsByteCount = 2 * anglesPerPass * tapByteCount
+public let backTapsByteCount = anglesPerPass * tapByteCount
 
-/// Adds the backprojection of `angles` to a tile's buffer.
+/// Backprojects `angles` (at least one) to a tile and writes it to `target`.
 ///
-/// `sinogram` is bin 0 of slot 0 of a block, `taps` are `backTapsByteCount` bytes at a multiple of 64, `upcoming` is where the caller
-/// will read pixels of this tile next (fetched into the cache meanwhile). Angles that rise come first. A pixel's sum runs over the
-/// angles in their order, whatever the lanes and the tile.
+/// `sinogram` is bin 0 of slot 0 of a block, `buffer` holds the tile's sums between passes, `taps` are `backTapsByteCount` bytes at a
+/// multiple of 64. Angles of one kind (swapped or not, rising or not) stand together. A pixel's sum runs over the angles in their order,
+/// whatever the lanes and the tile.
 public func backTile(
   _ tile: Tile, buffer: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, angles: UnsafeBufferPointer<BackAngle>,
-  shape: KernelShape, taps: UnsafeMutableRawPointer, upcoming: UnsafeRawPointer
+  shape: KernelShape, taps: UnsafeMutableRawPointer, target: TileTarget
 ) {
-  let job = BackJob(tile: tile, buffer: buffer, sinogram: sinogram, angles: angles, shape: shape, taps: taps, upcoming: upcoming)
+  let job = BackJob(tile: tile, buffer: buffer, sinogram: sinogram, angles: angles, shape: shape, taps: taps, target: target)
   switch groupLanes(shape.lanes) {
   case 64: job.run(Lanes64.self)
+  case 48: job.run(Lanes48.self)
   case 32: job.run(Lanes32.self)
   case 16: job.run(Lanes16.self)
   default: job.run(Lanes4.self)
@@ -35,101 +36,137 @@ private struct BackJob {
   let angles: UnsafeBufferPointer<BackAngle>
   let shape: KernelShape
   let taps: UnsafeMutableRawPointer
-  let upcoming: UnsafeRawPointer
+  let target: TileTarget
 
   @inline(__always) func run<Group: LaneGroup>(_: Group.Type) {
     var first = 0
     while first < angles.count {
+      let isSwapped = angles[first].isSwapped, isRising = angles[first].isRising
       var end = first + 1
-      while end < angles.count && end - first < anglesPerPass && angles[end].isRising == angles[first].isRising { end += 1 }
-      var row = 0
-      while row < tile.height {
-        var column = 0
-        while column < tile.width {
-          buildTaps(first, end, column: column, row: row)
-          accumulate(end - first, isRising: angles[first].isRising, column: column, row: row, fetch: end == angles.count, Group.self)
-          column += patchEdge
-        }
-        row += patchEdge
+      while end < angles.count && end - first < anglesPerPass && angles[end].isSwapped == isSwapped && angles[end].isRising == isRising {
+        end += 1
       }
+      pass(first, end, Group.self)
       first = end
     }
   }
 
-  /// Two neighbours share three bins: the lower pixel touches the first two, the upper one any of the three.
+  /// All patches of the tile, those across the pairs first: that way they move little on the detector.
+  @inline(__always) func pass<Group: LaneGroup>(_ first: Int, _ end: Int, _: Group.Type) {
+    let isSwapped = angles[first].isSwapped
+    let length = isSwapped ? tile.height : tile.width, width = isSwapped ? tile.width : tile.height
+    var along = 0
+    while along < length {
+      var across = 0
+      while across < width {
+        let column = isSwapped ? across : along, row = isSwapped ? along : across
+        buildTaps(first, end, column: column, row: row)
+        accumulate(first, end, column: column, row: row, Group.self)
+        across += patchWidth
+      }
+      along += patchLength
+    }
+  }
+
+  /// The lower pixel of a pair touches the first and second bin, the upper one the second and third.
   @inline(__always) func buildTaps(_ first: Int, _ end: Int, column: Int, row: Int) {
     let unitsPerPixel = Int32(truncatingIfNeeded: shape.lanes / 4)
     let last = Int32(truncatingIfNeeded: shape.columns + sinogramMargin)
     let x = Double(tile.column + column), y = Double(tile.row + row)
-    var number = first
-    while number < end {
+    var tap = taps
+    for number in first..<end {
       let angle = angles.baseAddress! + number
       let weight = angle.pointee.weight, slope = angle.pointee.slope
       let slotBin = Int32(truncatingIfNeeded: angle.pointee.slot * shape.sinogramPitch - sinogramMargin)
-      var corner = x * angle.pointee.cosine - y * angle.pointee.sine + angle.pointee.origin
-      for half in 0..<2 {
-        let base = corner.rounded(.down)
-        let (floor, lower) = split(angle.pointee.offsets + Float(corner - base))
-        let bin = clamp(floor &+ Int32(truncatingIfNeeded: Int(base) + sinogramMargin), last)
-        let upper = lower + angle.pointee.step
-        let tap = taps + (half * anglesPerPass + number - first) * tapByteCount
-        tap.storeBytes(of: positive(weight - lower * slope), as: Vector.self)
-        tap.storeBytes(of: positive((weight - slope) + lower * slope), toByteOffset: 64, as: Vector.self)
-        tap.storeBytes(of: positive(weight - upper * slope), toByteOffset: 128, as: Vector.self)
-        tap.storeBytes(of: positive(weight - magnitude(upper - 1) * slope), toByteOffset: 192, as: Vector.self)
-        tap.storeBytes(of: positive((weight - (slope + slope)) + upper * slope), toByteOffset: 256, as: Vector.self)
-        tap.storeBytes(of: (bin &+ slotBin) &* unitsPerPixel, toByteOffset: 320, as: Indices.self)
-        corner -= 4 * angle.pointee.sine
-      }
-      number += 1
+      let corner = x * angle.pointee.cosine - y * angle.pointee.sine + angle.pointee.origin
+      let base = corner.rounded(.down)
+      let (floor, lower) = split(angle.pointee.offsets + Float(corner - base))
+      let bin = clinux_clamp(floor &+ Int32(truncatingIfNeeded: Int(base) + sinogramMargin), last)
+      let upper = lower + angle.pointee.step
+      tap.storeBytes(of: clinux_positive(weight - lower * slope), as: Vector.self)
+      tap.storeBytes(of: clinux_positive((weight - slope) + lower * slope), toByteOffset: 64, as: Vector.self)
+      tap.storeBytes(of: clinux_positive(weight - magnitude(upper - 1) * slope), toByteOffset: 128, as: Vector.self)
+      tap.storeBytes(of: clinux_positive((weight - (slope + slope)) + upper * slope), toByteOffset: 192, as: Vector.self)
+      tap.storeBytes(of: (bin &+ slotBin) &* unitsPerPixel, toByteOffset: 256, as: Indices.self)
+      tap += tapByteCount
     }
   }
 
-  @inline(__always) func accumulate<Group: LaneGroup>(
-    _ count: Int, isRising: Bool, column: Int, row: Int, fetch: Bool, _: Group.Type
-  ) {
+  /// Adds some angles to a patch. The first start from nothing, the last hand their sums to the target.
+  @inline(__always) func accumulate<Group: LaneGroup>(_ first: Int, _ end: Int, column: Int, row: Int, _: Group.Type) {
     let pixel = shape.pixelByteCount
-    for pair in 0..<32 {
-      let y = row + (pair >> 2), x = column + 2 * (pair & 3)
-      if fetch {
-        let line = upcoming + (y * shape.volumePitch + x) * pixel
-        var offset = 0
-        while offset < 2 * pixel {
-          clinux_prefetch(line + offset)
-          offset += 64
-        }
-      }
-      let left = buffer + (y * Tile.pitch + x) * pixel
-      let lower = isRising ? left : left + pixel, upper = isRising ? left + pixel : left
-      let half = pair >> 4, slot = pair & 15
-      let pairTaps = taps + (half * anglesPerPass * tapByteCount + slot * 4)
+    let isSwapped = angles[first].isSwapped, isRising = angles[first].isRising
+    let isFirst = first == 0, isLast = end == angles.count && !target.keepsSums
+    let right = isSwapped ? 0 : 1, below = 1 - right
+    for pair in 0..<16 {
+      let x = column + (isSwapped ? pair >> 2 : (pair & 3) * 2), y = row + (isSwapped ? (pair & 3) * 2 : pair >> 2)
+      let near = buffer + (y * Tile.pitch + x) * pixel, far = near + (below * Tile.pitch + right) * pixel
+      let lower = isRising ? near : far, upper = isRising ? far : near
+      if isFirst { fetchTarget(x, y, bytes: (1 + right) * pixel, rows: 1 + below) }
       var lane = 0
       while lane < pixel {
-        accumulate(pairTaps, count, sinogram + lane, pixel, lower + lane, upper + lane, Group.self)
+        var a = Group(), b = Group()
+        if !isFirst {
+          a = Group(lower + lane)
+          b = Group(upper + lane)
+        }
+        add(pair, end - first, lane, &a, &b)
+        if isLast {
+          finish(isRising ? a : b, x, y, lane)
+          finish(isRising ? b : a, x + right, y + below, lane)
+        } else {
+          a.store(lower + lane)
+          b.store(upper + lane)
+        }
         lane += Group.byteCount
       }
     }
   }
 
-  @inline(__always) func accumulate<Group: LaneGroup>(
-    _ pairTaps: UnsafeMutableRawPointer, _ count: Int, _ bins: UnsafeRawPointer, _ pixel: Int,
-    _ lower: UnsafeMutableRawPointer, _ upper: UnsafeMutableRawPointer, _: Group.Type
-  ) {
-    var a = Group(lower), b = Group(upper)
-    var tap = UnsafeRawPointer(pairTaps)
+  /// One pair and the angles of a pass.
+  @inline(__always) func add<Group: LaneGroup>(_ pair: Int, _ count: Int, _ lane: Int, _ a: inout Group, _ b: inout Group) {
+    let pixel = shape.pixelByteCount, bins = sinogram + lane
+    var tap = UnsafeRawPointer(taps + pair * 4)
     let end = tap + count * tapByteCount
     while tap < end {
-      let first = bins + 16 * Int(tap.load(fromByteOffset: 320, as: Int32.self))
-      let bin0 = Group(first)
-      a.add(tap.load(as: Float.self), bin0)
-      b.add(tap.load(fromByteOffset: 128, as: Float.self), bin0)
-      let bin1 = Group(first + pixel)
-      a.add(tap.load(fromByteOffset: 64, as: Float.self), bin1)
-      b.add(tap.load(fromByteOffset: 192, as: Float.self), bin1)
-      b.add(tap.load(fromByteOffset: 256, as: Float.self), Group(first + 2 * pixel))
+      let first = clinux_address(bins + 16 * Int(tap.load(fromByteOffset: 256, as: Int32.self)))!
+      let second = clinux_address(first + pixel)!, third = clinux_address(second + pixel)!
+      a.add(tap.load(as: Float.self), Group(first))
+      let shared = Group(second)
+      a.add(tap.load(fromByteOffset: 64, as: Float.self), shared)
+      b.add(tap.load(fromByteOffset: 128, as: Float.self), shared)
+      b.add(tap.load(fromByteOffset: 192, as: Float.self), Group(third))
       tap += tapByteCount
     }
-    a.store(lower)
-    b.store(upper)
+  }
+
+  /// Asks for the pixels that the last pass will read and write.
+  @inline(__always) func fetchTarget(_ x: Int, _ y: Int, bytes: Int, rows: Int) {
+    let pixel = shape.pixelByteCount
+    for row in y..<y + rows {
+      let start = ((tile.row + row) * shape.volumePitch + tile.column + x) * pixel
+      for offset in stride(from: start, to: start + bytes, by: 64) {
+        clinux_prefetch_write(target.next + offset)
+        if let update = target.update { clinux_prefetch(update.x + offset) }
+      }
+    }
+  }
+
+  /// Patches may reach beyond the slice; what lies there is dropped.
+  @inline(__always) func finish<Group: LaneGroup>(_ sum: Group, _ x: Int, _ y: Int, _ lane: Int) {
+    guard x < tile.width && y < tile.height else { return }
+    let column = tile.column + x, row = tile.row + y
+    let offset = (row * shape.volumePitch + column) * shape.pixelByteCount + lane
+    guard let update = target.update else {
+      sum.store(target.next + offset)
+      return
+    }
+    var value = Group(update.x + offset)
+    let scale = update.scales[row * update.scalesPitch + column]
+    if scale != 0 {
+      value.add(scale, sum)
+      if update.isNonNegative { value.cutAtZero() }
+    }
+    value.store(target.next + offset)
   }
 }

@@ -6,9 +6,11 @@ private let bandSteps = 8
 /// Angles that read a tile one after the other while it is in the cache.
 private let raysPerGroup = 12
 /// Pixels along the minor axis that all angles of a group finish before the next ones.
-private let stripe = 8
-/// A pair of rays through a band: 16 upper weights and 16 offsets in units of 16 bytes, `[step][ray]`; then where to add, where from, weight.
-private let entryByteCount = 3 * 64
+private let stripe = 16
+/// A pair of rays through a band: 16 upper weights and 16 offsets in units of 16 bytes, `[step][ray]`.
+private let entryByteCount = 2 * 64
+/// Pairs of rays that meet a stripe of a band: |across| ≤ 1, and one more where the stripe begins within a pair.
+private let pairsMax = stripe / 2 + 2
 
 /// Projects a block: each bin of each ray's slot becomes the sum over the slice, bin `columns` becomes zero.
 ///
@@ -17,10 +19,11 @@ private let entryByteCount = 3 * 64
 public func forward(
   volume: UnsafeRawPointer, sinogram: UnsafeMutableRawPointer, rays: UnsafeBufferPointer<Ray>, shape: KernelShape
 ) {
-  withUnsafeTemporaryAllocation(byteCount: 2 * entryByteCount + raysPerGroup * 8, alignment: 64) { memory in
+  withUnsafeTemporaryAllocation(byteCount: pairsMax * entryByteCount + raysPerGroup * 8, alignment: 64) { memory in
     var job = ForwardJob(volume: volume, sinogram: sinogram, rays: rays, shape: shape, memory: memory.baseAddress!)
     switch groupLanes(shape.lanes) {
     case 64: job.run(Lanes64.self)
+    case 48: job.run(Lanes48.self)
     case 32: job.run(Lanes32.self)
     case 16: job.run(Lanes16.self)
     default: job.run(Lanes4.self)
@@ -33,16 +36,18 @@ private struct ForwardJob {
   let sinogram: UnsafeMutableRawPointer
   let rays: UnsafeBufferPointer<Ray>
   let shape: KernelShape
-  /// Two entries: one is built while the sums of the other are still under way.
-  var free: UnsafeMutableRawPointer
-  var ready: UnsafeMutableRawPointer
+  /// Of one ray's pairs in a stripe.
+  let entries: UnsafeMutableRawPointer
   /// Next pair of bins of each ray of the group.
   let cursors: UnsafeMutablePointer<Int>
-  var isReady = false
   /// The next tile, brought into the cache line by line as rays are built.
   var upcoming: UnsafeRawPointer
   var upcomingRows = 0
   var upcomingBytes = 0
+  /// Where the next tile begins.
+  var nextTile = (column: 0, row: 0)
+  /// The sinogram is too large to stay in the second-level cache from one tile to the next.
+  let fetchesSums: Bool
 
   init(
     volume: UnsafeRawPointer, sinogram: UnsafeMutableRawPointer, rays: UnsafeBufferPointer<Ray>, shape: KernelShape,
@@ -52,10 +57,10 @@ private struct ForwardJob {
     self.sinogram = sinogram
     self.rays = rays
     self.shape = shape
-    free = memory
-    ready = memory + entryByteCount
-    cursors = (memory + 2 * entryByteCount).assumingMemoryBound(to: Int.self)
+    entries = memory
+    cursors = (memory + pairsMax * entryByteCount).assumingMemoryBound(to: Int.self)
     upcoming = volume
+    fetchesSums = rays.count * shape.sinogramPitch * shape.pixelByteCount > 1 << 20
   }
 
   @inline(__always) mutating func run<Group: LaneGroup>(_: Group.Type) {
@@ -68,6 +73,7 @@ private struct ForwardJob {
     while row < shape.columns {
       var column = 0
       while column < shape.columns {
+        nextTile = column + Tile.edge < shape.columns ? (column + Tile.edge, row) : (0, row + Tile.edge)
         upcoming = volume + (row * shape.volumePitch + column + Tile.edge) * pixel
         upcomingRows = Tile.edge
         upcomingBytes = 0
@@ -96,72 +102,89 @@ private struct ForwardJob {
     // Rays may enter a band from outside the slice, but never from farther than the band is high.
     let from = minor == 0 ? -bandSteps : minor
     let to = minor + Tile.edge >= shape.columns ? shape.columns + bandSteps : minor + Tile.edge
+    var part = 0
     var band = major
     while band < min(major + Tile.edge, shape.columns) {
       let middle = Double(band) + 0.5 * Double(bandSteps - 1)
-      for number in first..<end { cursors[number - first] = pairIndex(rays[number], minor: from, middle) }
+      for number in first..<end { cursors[number - first] = pairIndex(rays.baseAddress! + number, minor: from, middle) }
       var position = from
       while position < to {
         position = min(position + stripe, to)
         for number in first..<end {
-          let stop = pairIndex(rays[number], minor: position, middle)
-          pairs(rays.baseAddress! + number, cursors[number - first], stop, band: band, Group.self)
+          let ray = rays.baseAddress! + number
+          let start = cursors[number - first], stop = pairIndex(ray, minor: position, middle)
           cursors[number - first] = stop
+          let lower = max(0, min(start, stop)), upper = min((shape.columns + 1) >> 1, max(start, stop))
+          if fetchesSums { fetchSums(number, end - first, part: part, column: column, row: row) }
+          if lower < upper {
+            build(ray, lower, upper, band: band)
+            accumulate(ray, lower, upper, band: band, Group.self)
+          }
         }
+        part += 1
       }
       band += bandSteps
     }
-    if isReady {
-      accumulate(isSwapped, Group.self)
-      isReady = false
-    }
   }
 
-  /// The first pair of bins, in the direction of the minor axis, at or after `minor`: neighbouring tiles compute the same limit.
-  @inline(__always) func pairIndex(_ ray: Ray, minor: Int, _ middle: Double) -> Int {
-    let pair = (Double(minor) * ray.across + middle * ray.along + ray.origin) * 0.5
-    return Int(pair.rounded(ray.across > 0 ? .up : .down))
+  /// Pairs of bins below this one lie before `minor`, or behind it where bins fall along the minor axis. Neighbouring tiles compute the
+  /// same limit.
+  @inline(__always) func pairIndex(_ ray: UnsafePointer<Ray>, minor: Int, _ middle: Double) -> Int {
+    let pair = (Double(minor) * ray.pointee.across + middle * ray.pointee.along + ray.pointee.origin) * 0.5
+    return Int(pair.rounded(.up))
   }
 
-  @inline(__always) mutating func pairs<Group: LaneGroup>(
-    _ ray: UnsafePointer<Ray>, _ start: Int, _ stop: Int, band: Int, _: Group.Type
-  ) {
-    let direction = ray.pointee.across > 0 ? 1 : -1
-    var pair = start
-    while pair != stop {
-      if pair >= 0 && pair * 2 < shape.columns {
-        build(ray, pair * 2, band: band)
-        prefetch()
-        if isReady { accumulate(ray.pointee.isSwapped, Group.self) }
-        swap(&free, &ready)
-        isReady = true
-      }
-      pair += direction
-    }
-  }
-
-  /// Weights and offsets of rays `bin` and `bin + 1` through the band.
-  @inline(__always) func build(_ ray: UnsafePointer<Ray>, _ bin: Int, band: Int) {
+  /// Weights and offsets of pairs of rays through the band.
+  @inline(__always) mutating func build(_ ray: UnsafePointer<Ray>, _ lower: Int, _ upper: Int, band: Int) {
     let unitsPerPixel = shape.lanes / 4, unitsPerRow = shape.volumePitch * unitsPerPixel
     let isSwapped = ray.pointee.isSwapped
     let major = Int32(truncatingIfNeeded: isSwapped ? unitsPerPixel : unitsPerRow)
     let minor = Int32(truncatingIfNeeded: isSwapped ? unitsPerRow : unitsPerPixel)
-    let entry = Double(bin) * ray.pointee.inverse + Double(band) * ray.pointee.drift + ray.pointee.start
-    let base = entry.rounded(.down)
-    let (floor, fraction) = split(ray.pointee.offsets + Float(entry - base))
     let margin = Int32(truncatingIfNeeded: volumeMargin)
-    let pixel = clamp(
-      floor &+ Int32(truncatingIfNeeded: Int(base) + volumeMargin), Int32(truncatingIfNeeded: shape.columns + volumeMargin))
-    let steps = Indices(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7)
-    free.storeBytes(of: fraction * ray.pointee.weight, as: Vector.self)
-    free.storeBytes(of: (pixel &- margin) &* minor &+ steps &* major, toByteOffset: 64, as: Indices.self)
-    let sums = sinogram + (ray.pointee.slot * shape.sinogramPitch + bin) * shape.pixelByteCount
-    free.storeBytes(of: sums, toByteOffset: 128, as: UnsafeMutableRawPointer.self)
-    free.storeBytes(of: volume + 16 * band * Int(major), toByteOffset: 136, as: UnsafeRawPointer.self)
-    free.storeBytes(of: ray.pointee.weight, toByteOffset: 144, as: Float.self)
-    free.storeBytes(of: Int32(truncatingIfNeeded: min(bandSteps, shape.columns - band)), toByteOffset: 148, as: Int32.self)
+    let steps = Indices(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7) &* major &- margin &* minor
+    let last = Int32(truncatingIfNeeded: shape.columns + volumeMargin)
+    let start = Double(band) * ray.pointee.drift + ray.pointee.start
+    let inverse = ray.pointee.inverse, weight = ray.pointee.weight, offsets = ray.pointee.offsets
+    var entry = entries
+    var pair = lower
+    while pair < upper {
+      let position = Double(2 * pair) * inverse + start
+      let base = position.rounded(.down)
+      let (floor, fraction) = split(offsets + Float(position - base))
+      let pixel = clinux_clamp(floor &+ Int32(truncatingIfNeeded: Int(base) + volumeMargin), last)
+      entry.storeBytes(of: fraction * weight, as: Vector.self)
+      entry.storeBytes(of: pixel &* minor &+ steps, toByteOffset: 64, as: Indices.self)
+      entry += entryByteCount
+      pair += 1
+      prefetch()
+    }
   }
 
+  /// Asks for a share of the bins that the ray `ahead` places behind `number` in the list will meet in its tile: a tile's stripes each
+  /// ask for one. They come from the third-level cache or farther.
+  @inline(__always) func fetchSums(_ number: Int, _ ahead: Int, part: Int, column: Int, row: Int) {
+    let parts = Tile.edge / bandSteps * (Tile.edge / stripe)
+    var index = number + ahead, column = column, row = row
+    if index >= rays.count {
+      index -= rays.count
+      (column, row) = nextTile
+    }
+    guard part < parts && index < rays.count else { return }
+    let ray = rays.baseAddress! + index, pixel = shape.pixelByteCount
+    let minor = ray.pointee.isSwapped ? row : column, major = ray.pointee.isSwapped ? column : row
+    let across = ray.pointee.across, along = ray.pointee.along, edge = Double(Tile.edge)
+    let corner = Double(minor) * across + Double(major) * along + ray.pointee.origin + edge * (min(0, across) + min(0, along)) - 1
+    let first = max(0, Int(corner)), end = min(shape.columns, Int(corner + edge * (abs(across) + abs(along))) + 4)
+    let share = max(0, end - first) * pixel / parts + 64
+    let start = sinogram + (ray.pointee.slot * shape.sinogramPitch + first) * pixel + part * share
+    var offset = 0
+    while offset < share {
+      clinux_prefetch_write(start + offset)
+      offset += 64
+    }
+  }
+
+  /// Asks for eight cache lines of the next tile.
   @inline(__always) mutating func prefetch() {
     guard upcomingRows > 0 else { return }
     for line in 0..<8 { clinux_prefetch(upcoming + upcomingBytes + line * 64) }
@@ -173,32 +196,41 @@ private struct ForwardJob {
     }
   }
 
-  /// Adds the ready pair of rays through its band to two bins.
-  @inline(__always) func accumulate<Group: LaneGroup>(_ isSwapped: Bool, _: Group.Type) {
-    let pixel = shape.pixelByteCount
-    let neighbour = isSwapped ? shape.volumePitch * pixel : pixel
-    let sums = ready.load(fromByteOffset: 128, as: UnsafeMutableRawPointer.self)
-    let source = ready.load(fromByteOffset: 136, as: UnsafeRawPointer.self)
-    let weight = ready.load(fromByteOffset: 144, as: Float.self)
-    let end = UnsafeRawPointer(ready) + Int(ready.load(fromByteOffset: 148, as: Int32.self)) * 8
-    var lane = 0
-    while lane < pixel {
-      var a = Group(sums + lane), b = Group(sums + pixel + lane)
-      let lanes = source + lane
-      var tap = UnsafeRawPointer(ready)
-      while tap < end {
-        let upperA = tap.load(as: Float.self), upperB = tap.load(fromByteOffset: 4, as: Float.self)
-        let pixelA = lanes + 16 * Int(tap.load(fromByteOffset: 64, as: Int32.self))
-        let pixelB = lanes + 16 * Int(tap.load(fromByteOffset: 68, as: Int32.self))
-        a.add(weight - upperA, Group(pixelA))
-        b.add(weight - upperB, Group(pixelB))
-        a.add(upperA, Group(pixelA + neighbour))
-        b.add(upperB, Group(pixelB + neighbour))
-        tap += 8
+  /// Adds what the pairs of rays meet in the band to their bins.
+  @inline(__always) func accumulate<Group: LaneGroup>(_ ray: UnsafePointer<Ray>, _ lower: Int, _ upper: Int, band: Int, _: Group.Type) {
+    let pixel = shape.pixelByteCount, row = shape.volumePitch * pixel
+    let isSwapped = ray.pointee.isSwapped
+    let neighbour = isSwapped ? row : pixel
+    let weight = ray.pointee.weight
+    let source = volume + band * (isSwapped ? pixel : row)
+    var sums = sinogram + (ray.pointee.slot * shape.sinogramPitch + 2 * lower) * pixel
+    let length = min(bandSteps, shape.columns - band) * 8
+    var entry = UnsafeRawPointer(entries)
+    let stop = entry + (upper - lower) * entryByteCount
+    while entry < stop {
+      var lane = 0
+      while lane < pixel {
+        var a = Group(sums + lane), b = Group(sums + pixel + lane)
+        let lanes = source + lane
+        var tap = entry
+        let end = tap + length
+        while tap < end {
+          let upperA = tap.load(as: Float.self), upperB = tap.load(fromByteOffset: 4, as: Float.self)
+          let pixelA = clinux_address(lanes + 16 * Int(tap.load(fromByteOffset: 64, as: Int32.self)))!
+          let pixelB = clinux_address(lanes + 16 * Int(tap.load(fromByteOffset: 68, as: Int32.self)))!
+          let nextA = clinux_address(pixelA + neighbour)!, nextB = clinux_address(pixelB + neighbour)!
+          a.add(weight - upperA, Group(pixelA))
+          b.add(weight - upperB, Group(pixelB))
+          a.add(upperA, Group(nextA))
+          b.add(upperB, Group(nextB))
+          tap += 8
+        }
+        a.store(sums + lane)
+        b.store(sums + pixel + lane)
+        lane += Group.byteCount
       }
-      a.store(sums + lane)
-      b.store(sums + pixel + lane)
-      lane += Group.byteCount
+      entry += entryByteCount
+      sums += 2 * pixel
     }
   }
 }

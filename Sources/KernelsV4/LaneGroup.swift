@@ -3,6 +3,8 @@ import KernelTypes
 /// As many slices as the kernels hold in registers at once. A pixel has one or more groups.
 protocol LaneGroup {
   static var byteCount: Int { get }
+  /// Zeros.
+  init()
   init(_ address: UnsafeRawPointer)
   func store(_ address: UnsafeMutableRawPointer)
   /// self += weight · lanes
@@ -30,6 +32,7 @@ extension SIMD where Scalar == Float {
 struct Lanes4: LaneGroup {
   static var byteCount: Int { 16 }
   var a: SIMD4<Float>
+  @inline(__always) init() { a = .zero }
   @inline(__always) init(_ address: UnsafeRawPointer) { a = vector(address) }
   @inline(__always) func store(_ address: UnsafeMutableRawPointer) { address.storeBytes(of: a, as: SIMD4<Float>.self) }
   @inline(__always) mutating func add(_ weight: Float, _ lanes: Self) { a.add(weight, lanes.a) }
@@ -42,6 +45,7 @@ struct Lanes4: LaneGroup {
 struct Lanes16: LaneGroup {
   static var byteCount: Int { 64 }
   var a: SIMD16<Float>
+  @inline(__always) init() { a = .zero }
   @inline(__always) init(_ address: UnsafeRawPointer) { a = vector(address) }
   @inline(__always) func store(_ address: UnsafeMutableRawPointer) { address.storeBytes(of: a, as: SIMD16<Float>.self) }
   @inline(__always) mutating func add(_ weight: Float, _ lanes: Self) { a.add(weight, lanes.a) }
@@ -49,17 +53,21 @@ struct Lanes16: LaneGroup {
 }
 
 /// Two groups side by side.
-struct Twice<Half: LaneGroup>: LaneGroup {
-  @inline(__always) static var byteCount: Int { 2 * Half.byteCount }
-  var a: Half
-  var b: Half
+struct Both<First: LaneGroup, Second: LaneGroup>: LaneGroup {
+  @inline(__always) static var byteCount: Int { First.byteCount + Second.byteCount }
+  var a: First
+  var b: Second
+  @inline(__always) init() {
+    a = First()
+    b = Second()
+  }
   @inline(__always) init(_ address: UnsafeRawPointer) {
-    a = Half(address)
-    b = Half(address + Half.byteCount)
+    a = First(address)
+    b = Second(address + First.byteCount)
   }
   @inline(__always) func store(_ address: UnsafeMutableRawPointer) {
     a.store(address)
-    b.store(address + Half.byteCount)
+    b.store(address + First.byteCount)
   }
   @inline(__always) mutating func add(_ weight: Float, _ lanes: Self) {
     a.add(weight, lanes.a)
@@ -71,19 +79,19 @@ struct Twice<Half: LaneGroup>: LaneGroup {
   }
 }
 
-typealias Lanes32 = Twice<Lanes16>
-typealias Lanes64 = Twice<Lanes32>
+typealias Lanes32 = Both<Lanes16, Lanes16>
+typealias Lanes48 = Both<Lanes32, Lanes16>
+typealias Lanes64 = Both<Lanes32, Lanes32>
 
 /// The widest group that divides a pixel and whose accumulators fit in the registers of this instruction set.
 @inline(__always) func groupLanes(_ lanes: Int) -> Int {
   #if WITHOUT_FMA
-    let widest = 16
+    let widths = [16]
   #elseif WITHOUT_AVX512
-    let widest = 32
+    let widths = [32, 16]
   #else
-    let widest = 64
+    let widths = [64, 48, 32, 16]
   #endif
-  if lanes % 64 == 0 && widest >= 64 { return 64 }
-  if lanes % 32 == 0 && widest >= 32 { return 32 }
-  return lanes % 16 == 0 ? 16 : 4
+  for width in widths where lanes % width == 0 { return width }
+  return 4
 }

@@ -50,6 +50,12 @@ extension SliceLayout {
     }
   }
 
+  /// Sets the slices of `blocks`, and their margins, to zero.
+  func clear(_ blocks: Range<Int>, of volume: UnsafeMutableRawPointer) {
+    let start = volume + checked(blocks).lowerBound * volumeBlockByteCount
+    start.initializeMemory(as: UInt8.self, repeating: 0, count: blocks.count * volumeBlockByteCount)
+  }
+
   func checked(_ blocks: Range<Int>) -> Range<Int> {
     precondition(blocks.lowerBound >= 0 && blocks.upperBound <= blockCount, "blocks \(blocks) of \(blockCount)")
     return blocks

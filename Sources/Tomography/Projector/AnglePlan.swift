@@ -3,7 +3,7 @@ internal import KernelTypes
 
 /// The angles of a window as the kernels want them, in memory that is allocated once.
 final class AnglePlan {
-  /// Rising angles first, each kind in the window's order.
+  /// Angles near 0 and π first, of each kind those that rise, then by drift: neighbours in the list read nearly the same bins.
   private let backAngles: UnsafeMutablePointer<BackAngle>
   /// Angles near 0 and π first, each kind sorted by drift, so that neighbours in the list read nearly the same pixels.
   private let rayStorage: UnsafeMutablePointer<Ray>
@@ -38,29 +38,31 @@ final class AnglePlan {
   func prepare(_ angles: [WindowAngle], beam: ParallelBeam, slot: (Int) -> Int) {
     precondition(angles.count <= capacity, "\(angles.count) angles, room for \(capacity)")
     count = 0
-    for wantsRising in [true, false] {
-      for (index, angle) in angles.enumerated() {
-        let cosine = cos(angle.theta), sine = sin(angle.theta), origin = beam.origin(cosine: cosine, sine: sine)
-        let back = BackAngle(cosine: cosine, sine: sine, origin: origin, slot: slot(index))
-        guard back.isRising == wantsRising else { continue }
-        (backAngles + count).initialize(to: back)
-        insert(Ray(cosine: cosine, sine: sine, origin: origin, slot: slot(index)), after: count)
-        count += 1
-      }
+    for (index, angle) in angles.enumerated() {
+      let cosine = cos(angle.theta), sine = sin(angle.theta), origin = beam.origin(cosine: cosine, sine: sine)
+      let back = BackAngle(cosine: cosine, sine: sine, origin: origin, slot: slot(index))
+      insert(back, into: backAngles, after: count, precedes)
+      insert(Ray(cosine: cosine, sine: sine, origin: origin, slot: slot(index)), into: rayStorage, after: count, precedes)
+      count += 1
     }
   }
 
-  /// Insertion into the sorted list: windows come nearly sorted, and nothing is allocated.
-  private func insert(_ ray: Ray, after count: Int) {
+  /// Insertion into a sorted list: windows come nearly sorted, and nothing is allocated.
+  private func insert<Item>(_ item: Item, into list: UnsafeMutablePointer<Item>, after count: Int, _ precedes: (Item, Item) -> Bool) {
     var index = count
-    while index > 0 && precedes(ray, rayStorage[index - 1]) {
-      (rayStorage + index).initialize(to: rayStorage[index - 1])
+    while index > 0 && precedes(item, list[index - 1]) {
+      (list + index).initialize(to: list[index - 1])
       index -= 1
     }
-    (rayStorage + index).initialize(to: ray)
+    (list + index).initialize(to: item)
   }
 
   private func precedes(_ a: Ray, _ b: Ray) -> Bool {
     a.isSwapped == b.isSwapped ? a.drift < b.drift : b.isSwapped
+  }
+
+  private func precedes(_ a: BackAngle, _ b: BackAngle) -> Bool {
+    if a.isSwapped != b.isSwapped { return b.isSwapped }
+    return a.isRising == b.isRising ? a.drift < b.drift : a.isRising
   }
 }

@@ -10,21 +10,15 @@ struct KernelTable: Sendable {
     @Sendable (UnsafeRawPointer, UnsafeMutableRawPointer, UnsafeBufferPointer<Ray>, KernelShape) -> Void
   typealias Back =
     @Sendable (
-      Tile, UnsafeMutableRawPointer, UnsafeRawPointer, UnsafeBufferPointer<BackAngle>, KernelShape, UnsafeMutableRawPointer,
-      UnsafeRawPointer
+      Tile, UnsafeMutableRawPointer, UnsafeRawPointer, UnsafeBufferPointer<BackAngle>, KernelShape, UnsafeMutableRawPointer, TileTarget
     ) -> Void
   typealias ResidualRow =
     @Sendable (UnsafeMutableRawPointer, UnsafeRawPointer, UnsafePointer<Float>, KernelShape, UnsafeMutablePointer<Double>) -> Void
-  typealias UpdateTile =
-    @Sendable (
-      Tile, UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, UnsafePointer<Float>, Int, Bool, KernelShape
-    ) -> Void
   typealias ColumnSums = @Sendable (Int, UnsafeBufferPointer<BackAngle>, Int, UnsafeMutablePointer<Float>) -> Void
 
   let forward: Forward
   let backTile: Back
   let residualRow: ResidualRow
-  let updateTile: UpdateTile
   let columnSums: ColumnSums
 
   /// Bytes of scratch memory that `backTile` needs beside the tile: the same at every level.
@@ -41,26 +35,25 @@ struct KernelTable: Sendable {
     case 4:
       self.init(
         forward: KernelsV4.forward, backTile: KernelsV4.backTile, residualRow: KernelsV4.residualRow,
-        updateTile: KernelsV4.updateTile, columnSums: KernelsV4.columnSums)
+        columnSums: KernelsV4.columnSums)
     case 3:
       self.init(
         forward: KernelsV3.forward, backTile: KernelsV3.backTile, residualRow: KernelsV3.residualRow,
-        updateTile: KernelsV3.updateTile, columnSums: KernelsV3.columnSums)
+        columnSums: KernelsV3.columnSums)
     default:
       self.init(
         forward: KernelsV2.forward, backTile: KernelsV2.backTile, residualRow: KernelsV2.residualRow,
-        updateTile: KernelsV2.updateTile, columnSums: KernelsV2.columnSums)
+        columnSums: KernelsV2.columnSums)
     }
   }
 
   private init(
-    forward: @escaping Forward, backTile: @escaping Back, residualRow: @escaping ResidualRow, updateTile: @escaping UpdateTile,
+    forward: @escaping Forward, backTile: @escaping Back, residualRow: @escaping ResidualRow,
     columnSums: @escaping ColumnSums
   ) {
     self.forward = forward
     self.backTile = backTile
     self.residualRow = residualRow
-    self.updateTile = updateTile
     self.columnSums = columnSums
   }
 }

@@ -21,21 +21,32 @@ struct ProjectionPass {
     }
   }
 
-  /// Aᵀ for `blocks`, tile by tile: `finish` receives each tile's block and sums. `upcoming` is a volume that `finish` reads or writes.
+  /// Aᵀ for `blocks`, tile by tile, from left to right in a band: `finish` receives each tile's block and sums. `upcoming` is a volume that
+  /// `finish` reads or writes.
   func back(
     sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>, upcoming: UnsafeRawPointer, scratch: TileScratch,
     executor: some Executor, finish: (_ block: Int, _ tile: Tile, _ sums: UnsafeRawPointer) -> Void
+  ) {
+    // Sound: where sums are kept, the target is only fetched.
+    let upcoming = UnsafeMutableRawPointer(mutating: upcoming)
+    back(
+      sinogram: sinogram, slots: slots, blocks: blocks, scratch: scratch, executor: executor,
+      target: { TileTarget(next: upcoming + layout.pixelOffset(block: $0), keepsSums: true) }, finish: finish)
+  }
+
+  /// Aᵀ for `blocks`, tile by tile. `target` says where a block's pixels go; `sinogram` holds exactly those blocks.
+  func back(
+    sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>, scratch: TileScratch, executor: some Executor,
+    target: (_ block: Int) -> TileTarget, finish: (_ block: Int, _ tile: Tile, _ sums: UnsafeRawPointer) -> Void = { _, _, _ in }
   ) {
     let bands = (layout.columns + Tile.edge - 1) / Tile.edge
     executor.share(count: blocks.count * bands, workers: min(executor.width, scratch.workers)) { worker, item in
       let index = item / bands, block = blocks.lowerBound + index, row = item % bands * Tile.edge
       let bins = sinogram + layout.binOffset(index: index, slot: 0, slots: slots)
+      let memory = scratch.take(worker: worker), target = target(block)
       for column in stride(from: 0, to: layout.columns, by: Tile.edge) {
         let tile = Tile(column: column, row: row, columns: layout.columns)
-        let memory = scratch.take(worker: worker)
-        let pixel = (row * layout.shape.volumePitch + column) * layout.pixelByteCount
-        kernels.backTile(
-          tile, memory.buffer, bins, plan.back, layout.shape, memory.taps, upcoming + layout.pixelOffset(block: block) + pixel)
+        kernels.backTile(tile, memory.buffer, bins, plan.back, layout.shape, memory.taps, target)
         finish(block, tile, memory.buffer)
       }
     }

@@ -41,16 +41,11 @@ public final class Projector {
     volume: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>, angles: [WindowAngle],
     executor: some Executor
   ) {
+    guard !angles.isEmpty else { return layout.clear(blocks, of: volume) }
     let scratch = TileScratch(layout: layout, workers: max(1, executor.width))
-    let pixel = layout.pixelByteCount, pitch = layout.shape.volumePitch
     pass(angles, slots: slots).back(
-      sinogram: sinogram, slots: slots, blocks: layout.checked(blocks), upcoming: volume, scratch: scratch, executor: executor
-    ) { block, tile, sums in
-      let corner = volume + layout.pixelOffset(block: block) + (tile.row * pitch + tile.column) * pixel
-      for row in 0..<tile.height {
-        (corner + row * pitch * pixel).copyMemory(from: sums + row * Tile.pitch * pixel, byteCount: tile.width * pixel)
-      }
-    }
+      sinogram: sinogram, slots: slots, blocks: layout.checked(blocks), scratch: scratch, executor: executor
+    ) { TileTarget(next: volume + layout.pixelOffset(block: $0)) }
   }
 
   private func pass(_ angles: [WindowAngle], slots: Int) -> ProjectionPass {

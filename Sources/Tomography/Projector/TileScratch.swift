@@ -17,10 +17,9 @@ struct TileScratch {
     workers * (Tile.byteCount(lanes: layout.lanes) + KernelTable.tapsByteCount)
   }
 
-  /// The tile's buffer, cleared, and the memory for taps. Both start at a multiple of 64.
+  /// The tile's buffer and the memory for taps. Both start at a multiple of 64.
   func take(worker: Int) -> (buffer: UnsafeMutableRawPointer, taps: UnsafeMutableRawPointer) {
     let buffer = memory.start + worker * (tileByteCount + KernelTable.tapsByteCount)
-    buffer.initializeMemory(as: UInt8.self, repeating: 0, count: tileByteCount)
     return (buffer, buffer + tileByteCount)
   }
 }

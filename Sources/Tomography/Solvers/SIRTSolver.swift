@@ -113,11 +113,13 @@ public final class SIRTSolver {
   /// next = x + λ C Aᵀ residuals
   private func correct(_ volume: UnsafeRawPointer, _ next: UnsafeMutableRawPointer, blocks: Range<Int>, _ executor: some Executor) {
     pass.back(
-      sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, upcoming: volume, scratch: tiles, executor: executor
-    ) { block, tile, sums in
+      sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, scratch: tiles, executor: executor
+    ) { block in
       let offset = layout.pixelOffset(block: block)
-      pass.kernels.updateTile(
-        tile, sums, volume + offset, next + offset, memory.scales(row: 0), memory.scalesPitch, options.nonNegative, layout.shape)
+      return TileTarget(
+        next: next + offset,
+        update: TileTarget.Update(
+          x: volume + offset, scales: memory.scales(row: 0), scalesPitch: memory.scalesPitch, isNonNegative: options.nonNegative))
     }
   }
 }
