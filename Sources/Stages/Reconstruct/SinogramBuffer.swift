@@ -5,17 +5,14 @@ final class SinogramBuffer {
   let slots: Int
   /// For the solver, which only reads.
   var base: UnsafeRawPointer { UnsafeRawPointer(storage) }
-  let storage: UnsafeMutableRawPointer
+  var storage: UnsafeMutableRawPointer { memory.start }
+  private let memory: ScratchMemory
 
-  /// Zeroed, because the solver relies on zeros in the margins and in lanes without a row.
+  /// Starts as zeros, because the solver relies on them in the margins and in lanes without a row.
   init(layout: SliceLayout, blocks: Int, slots: Int) {
-    let byteCount = Self.byteCount(layout: layout, blocks: blocks, slots: slots)
     self.slots = slots
-    storage = .allocate(byteCount: byteCount, alignment: 4096)
-    storage.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+    memory = ScratchMemory(byteCount: Self.byteCount(layout: layout, blocks: blocks, slots: slots))
   }
-
-  deinit { storage.deallocate() }
 
   static func byteCount(layout: SliceLayout, blocks: Int, slots: Int) -> Int { blocks * layout.sinogramBlockByteCount(slots: slots) }
 }
