@@ -79,7 +79,7 @@ let package = Package(
     .target(
       name: "Benchmarks",
       dependencies: [
-        "CLinux", "Host", "Rings", "Topics", "Tomography", "Scan", .product(name: "Histogram", package: "hdrhistogram-swift"),
+        "CLinux", "Host", "Rings", "Topics", "Tomography", "Stages", "Scan", .product(name: "Histogram", package: "hdrhistogram-swift"),
       ], swiftSettings: fast),
     .executableTarget(
       name: "slipring",
@@ -111,7 +111,7 @@ let package = Package(
     .testTarget(name: "StagesTests", dependencies: ["Host", "Rings", "Tomography", "Topics", "Stages"], swiftSettings: strict),
     .testTarget(
       name: "ScanTests", dependencies: ["Host", "Tomography", "Scan", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
-    .testTarget(name: "BenchmarksTests", dependencies: ["Host", "Benchmarks", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "BenchmarksTests", dependencies: ["Host", "Scan", "Benchmarks", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "PipelineTests",
       dependencies: ["Host", "Journal", "Tomography", "ScanFiles", "Scan", "Benchmarks", "TestSupport", "slipring", "chaos", "Confined"],

@@ -3,5 +3,6 @@ import ArgumentParser
 /// What this machine reaches.
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "bench", abstract: "Measures what Slipring reaches on this machine.", subcommands: [BenchEvent.self, BenchStream.self])
+    commandName: "bench", abstract: "Measures what Slipring reaches on this machine.",
+    subcommands: [BenchKernel.self, BenchEvent.self, BenchStream.self])
 }

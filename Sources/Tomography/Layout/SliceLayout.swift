@@ -17,12 +17,14 @@ public struct SliceLayout: Sendable, Equatable {
     precondition((1...SliceLayout.columnsMax).contains(columns), "\(columns) columns: 1…\(SliceLayout.columnsMax) are possible")
     precondition(rows >= 1, "\(rows) rows")
     let lanes = lanes ?? (rows <= 4 ? 4 : rows <= 16 ? 16 : rows <= 32 ? 32 : 64)
-    precondition(
-      lanes == 4 || (lanes > 0 && lanes % 16 == 0 && lanes <= 256), "\(lanes) lanes: 4 or a multiple of 16 up to 256 are possible")
+    precondition(SliceLayout.isPossible(lanes: lanes), "\(lanes) lanes: 4 or a multiple of 16 up to 256 are possible")
     self.columns = columns
     self.rows = rows
     self.lanes = lanes
   }
+
+  /// Whether so many slices can be interleaved: 4 or a multiple of 16 up to 256.
+  public static func isPossible(lanes: Int) -> Bool { lanes == 4 || ((16...256).contains(lanes) && lanes % 16 == 0) }
 
   /// The widest detector: offsets in a block stay below 2³¹ units of 16 bytes.
   public static let columnsMax = 5_000

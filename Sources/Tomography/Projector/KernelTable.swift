@@ -15,11 +15,15 @@ struct KernelTable: Sendable {
   typealias ResidualRow =
     @Sendable (UnsafeMutableRawPointer, UnsafeRawPointer, UnsafePointer<Float>, KernelShape, UnsafeMutablePointer<Double>) -> Void
   typealias ColumnSums = @Sendable (Int, UnsafeBufferPointer<BackAngle>, Int, UnsafeMutablePointer<Float>) -> Void
+  typealias MultiplyAdds = @Sendable (Int, UnsafeMutablePointer<Float>) -> Int
+  typealias Loads = @Sendable (UnsafeRawPointer, Int, Int, UnsafeMutablePointer<Float>) -> Int
 
   let forward: Forward
   let backTile: Back
   let residualRow: ResidualRow
   let columnSums: ColumnSums
+  let multiplyAdds: MultiplyAdds
+  let loads: Loads
 
   /// Bytes of scratch memory that `backTile` needs beside the tile: the same at every level.
   static let tapsByteCount = KernelsV4.backTapsByteCount
@@ -35,25 +39,27 @@ struct KernelTable: Sendable {
     case 4:
       self.init(
         forward: KernelsV4.forward, backTile: KernelsV4.backTile, residualRow: KernelsV4.residualRow,
-        columnSums: KernelsV4.columnSums)
+        columnSums: KernelsV4.columnSums, multiplyAdds: KernelsV4.multiplyAdds, loads: KernelsV4.loads)
     case 3:
       self.init(
         forward: KernelsV3.forward, backTile: KernelsV3.backTile, residualRow: KernelsV3.residualRow,
-        columnSums: KernelsV3.columnSums)
+        columnSums: KernelsV3.columnSums, multiplyAdds: KernelsV3.multiplyAdds, loads: KernelsV3.loads)
     default:
       self.init(
         forward: KernelsV2.forward, backTile: KernelsV2.backTile, residualRow: KernelsV2.residualRow,
-        columnSums: KernelsV2.columnSums)
+        columnSums: KernelsV2.columnSums, multiplyAdds: KernelsV2.multiplyAdds, loads: KernelsV2.loads)
     }
   }
 
   private init(
     forward: @escaping Forward, backTile: @escaping Back, residualRow: @escaping ResidualRow,
-    columnSums: @escaping ColumnSums
+    columnSums: @escaping ColumnSums, multiplyAdds: @escaping MultiplyAdds, loads: @escaping Loads
   ) {
     self.forward = forward
     self.backTile = backTile
     self.residualRow = residualRow
     self.columnSums = columnSums
+    self.multiplyAdds = multiplyAdds
+    self.loads = loads
   }
 }

@@ -11,12 +11,9 @@ public final class Projector {
   private let kernels: KernelTable
 
   /// A projector for one layout and geometry, which must have the same number of columns.
-  public convenience init(layout: SliceLayout, beam: ParallelBeam) {
-    self.init(layout: layout, beam: beam, level: nil)
-  }
-
-  /// `level` forces an x86-64 level.
-  init(layout: SliceLayout, beam: ParallelBeam, level: Int?) {
+  ///
+  /// `level` is the x86-64 level of the instructions, 2 … `processorLevel`; the latter if nil.
+  public init(layout: SliceLayout, beam: ParallelBeam, level: Int? = nil) {
     precondition(layout.columns == beam.columns, "a layout of \(layout.columns) columns for a detector of \(beam.columns)")
     self.layout = layout
     self.beam = beam

@@ -17,16 +17,10 @@ public final class SIRTSolver {
   private var prepared: [Double]
 
   /// Allocates what updates of up to `blocksMax` blocks (default all of the layout), `anglesMax` angles and `threads` threads (default
-  /// one for each processor) need.
-  public convenience init(
-    layout: SliceLayout, beam: ParallelBeam, options: SIRTOptions, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil
-  ) {
-    self.init(layout: layout, beam: beam, options: options, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads, level: nil)
-  }
-
-  /// `level` forces an x86-64 level.
-  init(
-    layout: SliceLayout, beam: ParallelBeam, options: SIRTOptions, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil, level: Int?
+  /// one for each processor) need. `level` is the x86-64 level of the instructions, the processor's own if nil.
+  public init(
+    layout: SliceLayout, beam: ParallelBeam, options: SIRTOptions, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil,
+    level: Int? = nil
   ) {
     precondition(layout.columns == beam.columns, "a layout of \(layout.columns) columns for a detector of \(beam.columns)")
     self.layout = layout

@@ -1,0 +1,102 @@
+internal import Host
+internal import Scan
+internal import Stages
+internal import Synchronization
+internal import Tomography
+
+/// Rates of one round: GUPS, memory in GB/s.
+struct KernelRound {
+  var multiplyAdds: Double, loads: Double, memory: Double
+  var forward: Double, back: Double, update: Double
+  /// Both directions one after the other.
+  var pair: Double { 2 / (1 / forward + 1 / back) }
+}
+
+/// Volume, data and workers of a kernel benchmark.
+final class KernelBed {
+  let layout: SliceLayout
+  private let options: KernelBenchmark.Options
+  private let executor: PoolExecutor
+  private let projector: Projector
+  private let solver: SIRTSolver
+  private let ceilings: [ProcessorCeilings]
+  private let volume: ScratchMemory
+  /// What is backprojected and reconstructed, and what is projected.
+  private let data: ScratchMemory, projected: ScratchMemory
+  private let angles: [WindowAngle]
+
+  /// Memory that is read for the bandwidth, of all threads together: more than third-level caches hold.
+  private static let memoryByteCount = 512 << 20
+
+  init(_ options: KernelBenchmark.Options) throws {
+    let (count, rows, columns) = options.shape
+    self.options = options
+    layout = SliceLayout(columns: columns, rows: rows, lanes: options.lanes)
+    guard count <= layout.slotsMax else { throw ScanFailure(.usage, "\(count) angles: at most \(layout.slotsMax) of this shape") }
+    executor = PoolExecutor(pool: try ThreadPool(threads: options.threads, cores: Affinity.current()))
+    let beam = ParallelBeam(columns: columns, rotationAxis: 0.5 * Double(columns))
+    projector = Projector(layout: layout, beam: beam, level: options.level)
+    solver = SIRTSolver(
+      layout: layout, beam: beam, options: SIRTOptions(), anglesMax: count, threads: options.threads, level: options.level)
+    ceilings = (0..<options.threads).map { _ in
+      ProcessorCeilings(memoryByteCount: max(1 << 20, Self.memoryByteCount / options.threads & ~511), level: options.level)
+    }
+    volume = ScratchMemory(byteCount: layout.volumeByteCount)
+    let sinogramByteCount = layout.blockCount * layout.sinogramBlockByteCount(slots: count)
+    data = ScratchMemory(byteCount: sinogramByteCount)
+    projected = ScratchMemory(byteCount: sinogramByteCount)
+    // Away from 0 and π/4, where many weights are equal.
+    angles = (0..<count).map { WindowAngle(theta: 0.01 + .pi * Double($0) / Double(count), slot: $0) }
+    fill()
+  }
+
+  /// Measures everything once, in turn.
+  func round() -> KernelRound {
+    let slots = angles.count, blocks = 0..<layout.blockCount
+    let updates = Double(slots) * Double(layout.rows) * Double(layout.columns * layout.columns)
+    let peak = together { $0.multiplyAdds() }, loads = together { $0.loadFromCache() }, memory = together { $0.readMemory() }
+    let forward = seconds {
+      projector.forward(
+        volume: volume.start, sinogram: projected.start, slots: slots, blocks: blocks, angles: angles, executor: executor)
+    }
+    let update = seconds {
+      _ = solver.update(
+        volume: volume.start, next: volume.start, sinogram: data.start, slots: slots, blocks: blocks, angles: angles, iterations: 1,
+        executor: executor)
+    }
+    let back = seconds {
+      projector.back(
+        volume: volume.start, sinogram: data.start, slots: slots, blocks: blocks, angles: angles, executor: executor)
+    }
+    return KernelRound(
+      multiplyAdds: peak / 2e9, loads: loads / 2e9, memory: memory / 1e9, forward: updates / forward / 1e9, back: updates / back / 1e9,
+      update: 2 * updates / update / 1e9)
+  }
+
+  /// Work a second of all threads at the same time.
+  private func together(_ work: (ProcessorCeilings) -> Int) -> Double {
+    let total = Atomic(0)
+    let seconds = seconds {
+      executor.forEach(count: ceilings.count) { total.wrappingAdd(work(ceilings[$0]), ordering: .relaxed) }
+    }
+    return Double(total.load(ordering: .relaxed)) / seconds
+  }
+
+  private func seconds(_ body: () -> Void) -> Double {
+    let start = Machine.monotonicNanoseconds
+    body()
+    return Double(max(1, Machine.monotonicNanoseconds - start)) / 1e9
+  }
+
+  /// Data without a zero; their backprojection is what the other measurements start from.
+  private func fill() {
+    var rows = [Float](repeating: 0, count: layout.rows * layout.columns)
+    let slots = angles.count, blocks = 0..<layout.blockCount
+    for slot in 0..<slots {
+      let offset = Float(slot) * 1e-3
+      for index in rows.indices { rows[index] = Float((index &* 7919) % 1013) * 1e-3 + offset }
+      layout.storeProjection(rows, blocks: blocks, slot: slot, slots: slots, into: data.start)
+    }
+    projector.back(volume: volume.start, sinogram: data.start, slots: slots, blocks: blocks, angles: angles, executor: executor)
+  }
+}

@@ -1,0 +1,83 @@
+internal import Host
+internal import Scan
+internal import Stages
+internal import Tomography
+
+/// Measures the projector and a solver's update on random slices, in turn with what the processor can do at most.
+public struct KernelBenchmark {
+  /// What to measure.
+  public struct Options: Sendable {
+    /// Projections, detector rows and columns.
+    public var shape = (angles: 180, rows: 64, columns: 1024)
+    /// Threads that work, pinned to as many cores; 1 … 1024.
+    public var threads = 1
+    /// Slices interleaved in a block; what suits the rows if nil.
+    public var lanes: Int?
+    /// x86-64 level of the instructions; the processor's own if nil.
+    public var level: Int?
+    /// Rounds are begun for so long; at least three are measured.
+    public var seconds = 10.0
+
+    /// The shape of design and README on one thread.
+    public init() {}
+  }
+
+  private let options: Options
+  private let interrupt: () throws -> Void
+
+  /// `interrupt` is called between measurements and may throw to end them. Throws `ScanFailure` (usage) for a shape, level or number of
+  /// lanes or threads that there is not, or that memory does not hold.
+  public init(_ options: Options, interrupt: @escaping () throws -> Void = {}) throws {
+    try Self.check(options)
+    self.options = options
+    self.interrupt = interrupt
+  }
+
+  /// Measures; takes about `seconds`, longer where three rounds do.
+  public func run() throws -> KernelReport {
+    let bed = try KernelBed(options)
+    try interrupt()
+    var rounds: [KernelRound] = []
+    let deadline = Deadline(after: .milliseconds(Int(options.seconds * 1000)))
+    _ = bed.round()
+    while rounds.count < Self.roundsMin || (!deadline.hasPassed && rounds.count < Self.roundsMax) {
+      try interrupt()
+      rounds.append(bed.round())
+    }
+    return report(rounds, bed)
+  }
+
+  private static let roundsMin = 3, roundsMax = 1000
+
+  private func report(_ rounds: [KernelRound], _ bed: KernelBed) -> KernelReport {
+    func rate(_ value: (KernelRound) -> Double) -> KernelReport.Rate {
+      let values = rounds.map(value).sorted()
+      return KernelReport.Rate(best: values.last!, median: values[values.count / 2])
+    }
+    let pair = rate(\.pair), multiplyAdds = rate(\.multiplyAdds), loads = rate(\.loads)
+    return KernelReport(
+      processor: Machine.processorName, build: buildName, level: options.level ?? Projector.processorLevel, threads: options.threads,
+      angles: options.shape.angles, rows: options.shape.rows, columns: options.shape.columns, lanes: bed.layout.lanes, rounds: rounds.count,
+      forward: rate(\.forward), back: rate(\.back), pair: pair, update: rate(\.update), algorithm: "sirt",
+      multiplyAddCeiling: multiplyAdds, loadCeiling: loads, memoryBandwidth: rate(\.memory),
+      fractionOfMultiplyAdds: pair.best / multiplyAdds.best, fractionOfLoads: pair.best / loads.best,
+      updateToPair: rate { $0.update / $0.pair }.median)
+  }
+
+  private static func check(_ options: Options) throws {
+    let (angles, rows, columns) = options.shape
+    guard (1...100_000).contains(angles), (1...10_000).contains(rows), (1...SliceLayout.columnsMax).contains(columns) else {
+      throw ScanFailure(
+        .usage,
+        "a shape of \(angles),\(rows),\(columns): 1…100000 angles, 1…10000 rows, 1…\(SliceLayout.columnsMax) columns")
+    }
+    guard (1...1024).contains(options.threads) else { throw ScanFailure(.usage, "\(options.threads) threads: 1…1024") }
+    if let lanes = options.lanes, !SliceLayout.isPossible(lanes: lanes) {
+      throw ScanFailure(.usage, "\(lanes) lanes: 4 or a multiple of 16 up to 256")
+    }
+    if let level = options.level, !(2...Projector.processorLevel).contains(level) {
+      throw ScanFailure(.usage, "level \(level): this processor has 2…\(Projector.processorLevel)")
+    }
+    guard options.seconds >= 0, options.seconds <= 3600 else { throw ScanFailure(.usage, "\(options.seconds) seconds: 0…3600") }
+  }
+}
