@@ -22,6 +22,15 @@ extension SIMD where Scalar == Float {
       addProduct(Self(repeating: weight), lanes)
     #endif
   }
+
+  /// The same with a weight for each lane.
+  @inline(__always) mutating func add(_ weights: Self, _ lanes: Self) {
+    #if WITHOUT_FMA
+      self += weights * lanes
+    #else
+      addProduct(weights, lanes)
+    #endif
+  }
 }
 
 /// Addresses are multiples of a vector's size: a pixel starts at a multiple of its own size from a page.

@@ -14,9 +14,6 @@ private let magic: Float = 12_582_912
   return (floor, position - (rounded - magic))
 }
 
-/// max(0, x)
-@inline(__always) func positive(_ x: Indices) -> Indices { x & ~(x &>> 31) }
-
 /// max(0, x), and a NaN without a sign stays.
 @inline(__always) func positive(_ x: Vector) -> Vector {
   let bits = unsafeBitCast(x, to: Indices.self)
@@ -27,9 +24,6 @@ private let magic: Float = 12_582_912
 @inline(__always) func magnitude(_ x: Vector) -> Vector {
   unsafeBitCast(unsafeBitCast(x, to: Indices.self) & 0x7fff_ffff, to: Vector.self)
 }
-
-/// x limited to 0…last
-@inline(__always) func clamp(_ x: Indices, _ last: Int32) -> Indices { last &- positive(last &- positive(x)) }
 
 /// x where 0 ≤ index < count, else 0
 @inline(__always) func keep(_ x: Vector, where index: Indices, isBelow count: Int32) -> Vector {

@@ -17,6 +17,7 @@ static inline const void *clinux_address(const void *address) {
   return address;
 }
 
+typedef float clinux_float4 __attribute__((ext_vector_type(4)));
 typedef float clinux_float16 __attribute__((ext_vector_type(16)));
 typedef int clinux_int16 __attribute__((ext_vector_type(16)));
 
@@ -26,4 +27,9 @@ static inline clinux_float16 clinux_positive(clinux_float16 x) { return __builti
 /// Each lane limited to 0…last.
 static inline clinux_int16 clinux_clamp(clinux_int16 x, int last) {
   return __builtin_elementwise_min(__builtin_elementwise_max(x, (clinux_int16)0), (clinux_int16)last);
+}
+
+/// Each of four weights for four lanes.
+static inline clinux_float16 clinux_spread(clinux_float4 x) {
+  return __builtin_shufflevector(x, x, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
 }
