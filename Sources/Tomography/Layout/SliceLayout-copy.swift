@@ -5,14 +5,14 @@ extension SliceLayout {
   public func copySlice(row: Int, from volume: UnsafeRawPointer, into slice: UnsafeMutableBufferPointer<Float>) {
     precondition(slice.count == columns * columns, "a slice has \(columns * columns) pixels, not \(slice.count)")
     let source = lane(row: row, in: volume)
-    forEachPixel { pixel, offset in slice[pixel] = source[offset] }
+    forEachPixel(row: row) { pixel, offset in slice[pixel] = source[offset] }
   }
 
   /// Puts slice `row` (columns × columns pixels, row 0 on top) into a volume.
   public func setSlice(row: Int, in volume: UnsafeMutableRawPointer, from slice: UnsafeBufferPointer<Float>) {
     precondition(slice.count == columns * columns, "a slice has \(columns * columns) pixels, not \(slice.count)")
     let target = UnsafeMutablePointer(mutating: lane(row: row, in: volume))
-    forEachPixel { pixel, offset in target[offset] = slice[pixel] }
+    forEachPixel(row: row) { pixel, offset in target[offset] = slice[pixel] }
   }
 
   /// Puts one projection (all rows × columns) into `slot` of a sinogram that holds exactly `blocks`. Rows of other blocks are not read.
@@ -21,7 +21,8 @@ extension SliceLayout {
   ) {
     precondition((0..<slots).contains(slot), "slot \(slot) of \(slots)")
     for block in checked(blocks) {
-      let bins = (sinogram + binOffset(index: block - blocks.lowerBound, slot: slot, slots: slots)).assumingMemoryBound(to: Float.self)
+      let lanes = lanes(block: block)
+      let bins = (sinogram + binOffset(block: block, of: blocks, slot: slot, slots: slots)).assumingMemoryBound(to: Float.self)
       (bins - sinogramMargin * lanes).update(repeating: 0, count: sinogramMargin * lanes)
       (bins + columns * lanes).update(repeating: 0, count: (shape.sinogramPitch - columns - sinogramMargin) * lanes)
       let used = self.rows(of: block..<block + 1)
@@ -41,19 +42,14 @@ extension SliceLayout {
   ) {
     precondition((0..<slots).contains(slot), "slot \(slot) of \(slots)")
     for block in checked(blocks) {
-      let bins = (sinogram + binOffset(index: block - blocks.lowerBound, slot: slot, slots: slots)).assumingMemoryBound(to: Float.self)
+      let lanes = lanes(block: block)
+      let bins = (sinogram + binOffset(block: block, of: blocks, slot: slot, slots: slots)).assumingMemoryBound(to: Float.self)
       let used = self.rows(of: block..<block + 1)
       forEachTile(lanes: used.count) { lane, columns in
         let target = rows + (used.lowerBound + lane) * self.columns
         for column in columns { target[column] = bins[column * lanes + lane] }
       }
     }
-  }
-
-  /// Sets the slices of `blocks`, and their margins, to zero.
-  func clear(_ blocks: Range<Int>, of volume: UnsafeMutableRawPointer) {
-    let start = volume + checked(blocks).lowerBound * volumeBlockByteCount
-    start.initializeMemory(as: UInt8.self, repeating: 0, count: blocks.count * volumeBlockByteCount)
   }
 
   func checked(_ blocks: Range<Int>) -> Range<Int> {
@@ -66,8 +62,8 @@ extension SliceLayout {
     return (volume + pixelOffset(block: row / lanes)).assumingMemoryBound(to: Float.self) + row % lanes
   }
 
-  @inline(__always) private func forEachPixel(_ body: (_ pixel: Int, _ offset: Int) -> Void) {
-    let pitch = shape.volumePitch
+  @inline(__always) private func forEachPixel(row: Int, _ body: (_ pixel: Int, _ offset: Int) -> Void) {
+    let pitch = shape.volumePitch, lanes = lanes(block: row / lanes)
     for y in 0..<columns {
       for x in 0..<columns { body(y * columns + x, (y * pitch + x) * lanes) }
     }

@@ -9,14 +9,14 @@ public struct SliceLayout: Sendable, Equatable {
   public let columns: Int
   /// Detector rows, which is slices.
   public let rows: Int
-  /// Interleaved slices of a block: a multiple of 4.
+  /// Interleaved slices of a block, 4 or a multiple of 16; the last block may have fewer.
   public let lanes: Int
 
   /// Lays out `rows` slices of `columns` × `columns` pixels; without `lanes`, a width that suits the number of rows.
   public init(columns: Int, rows: Int, lanes: Int? = nil) {
     precondition((1...SliceLayout.columnsMax).contains(columns), "\(columns) columns: 1…\(SliceLayout.columnsMax) are possible")
     precondition(rows >= 1, "\(rows) rows")
-    let lanes = lanes ?? (rows <= 4 ? 4 : rows <= 16 ? 16 : rows <= 32 ? 32 : 64)
+    let lanes = lanes ?? SliceLayout.lanesNeeded(rows: rows, at: 64)
     precondition(SliceLayout.isPossible(lanes: lanes), "\(lanes) lanes: 4 or a multiple of 16 up to 256 are possible")
     self.columns = columns
     self.rows = rows
@@ -35,40 +35,54 @@ public struct SliceLayout: Sendable, Equatable {
   /// Bytes of a volume block, a multiple of 4096.
   public var volumeBlockByteCount: Int {
     let rowsWithMargins = columns + 2 * volumeMargin
-    return wholePages((rowsWithMargins * shape.volumePitch + 2 * volumeMargin) * pixelByteCount)
+    return wholePages((rowsWithMargins * shape.volumePitch + 2 * volumeMargin) * shape.pixelByteCount)
   }
 
   /// Bytes of one generation of all rows, a multiple of 4096.
   public var volumeByteCount: Int { blockCount * volumeBlockByteCount }
 
   /// The most projections of a sinogram block, which is below 32 GiB: 2³¹ units of 16 bytes.
-  public var slotsMax: Int { ((16 << 31) - 4096) / (shape.sinogramPitch * pixelByteCount) }
+  public var slotsMax: Int { ((16 << 31) - 4096) / (shape.sinogramPitch * shape.pixelByteCount) }
 
   /// Bytes of a sinogram block with 1 … `slotsMax` projections, a multiple of 4096.
   public func sinogramBlockByteCount(slots: Int) -> Int {
     precondition((1...slotsMax).contains(slots), "\(slots) slots of \(columns) bins and \(lanes) lanes")
-    return wholePages(slots * shape.sinogramPitch * pixelByteCount)
+    return wholePages(slots * shape.sinogramPitch * shape.pixelByteCount)
   }
+
+  /// Interleaved slices of `block`. The last one has no more than its rows need, so that no vector is computed for nothing; its memory is as
+  /// large as the others'.
+  func lanes(block: Int) -> Int {
+    block == blockCount - 1 ? SliceLayout.lanesNeeded(rows: rows - block * lanes, at: lanes) : lanes
+  }
+
+  private static func lanesNeeded(rows: Int, at most: Int) -> Int { min(most, rows <= 4 ? 4 : (rows + 15) & ~15) }
 
   /// Detector rows of `blocks`.
   public func rows(of blocks: Range<Int>) -> Range<Int> { blocks.lowerBound * lanes..<min(rows, blocks.upperBound * lanes) }
 
-  var shape: KernelShape {
+  /// What the kernels know of `block`.
+  func shape(block: Int) -> KernelShape { shape(lanes: lanes(block: block)) }
+
+  /// The widest blocks' shape, which sizes are computed from.
+  var shape: KernelShape { shape(lanes: lanes) }
+
+  private func shape(lanes: Int) -> KernelShape {
     // Odd pitches, so that neighbouring rows do not fall on the same cache sets.
     KernelShape(
       columns: columns, lanes: lanes, volumePitch: (columns + 2 * volumeMargin) | 1, sinogramPitch: (columns + 2 * sinogramMargin) | 1)
   }
 
-  var pixelByteCount: Int { lanes * MemoryLayout<Float>.size }
-
   /// Bytes from a volume's start to pixel (0, 0) of `block`.
   func pixelOffset(block: Int) -> Int {
-    block * volumeBlockByteCount + (volumeMargin * shape.volumePitch + volumeMargin) * pixelByteCount
+    let shape = shape(block: block)
+    return block * volumeBlockByteCount + (volumeMargin * shape.volumePitch + volumeMargin) * shape.pixelByteCount
   }
 
-  /// Bytes from a sinogram's start to bin 0 of `slot` in its block number `index`.
-  func binOffset(index: Int, slot: Int, slots: Int) -> Int {
-    index * sinogramBlockByteCount(slots: slots) + (slot * shape.sinogramPitch + sinogramMargin) * pixelByteCount
+  /// Bytes from the start of a sinogram that holds `blocks` to bin 0 of `slot` of one of them.
+  func binOffset(block: Int, of blocks: Range<Int>, slot: Int, slots: Int) -> Int {
+    let shape = shape(block: block), index = block - blocks.lowerBound
+    return index * sinogramBlockByteCount(slots: slots) + (slot * shape.sinogramPitch + sinogramMargin) * shape.pixelByteCount
   }
 
   private func wholePages(_ count: Int) -> Int { (count + 4095) & ~4095 }

@@ -13,11 +13,11 @@ struct ProjectionPass {
     let width = max(1, executor.width)
     let parts = min(plan.count, width / greatestCommonDivisor(blocks.count, width))
     executor.share(count: blocks.count * parts, workers: width) { _, item in
-      let index = item / parts
+      let block = blocks.lowerBound + item / parts
       kernels.forward(
-        volume + layout.pixelOffset(block: blocks.lowerBound + index),
-        sinogram + layout.binOffset(index: index, slot: 0, slots: slots),
-        plan.rays(part: item % parts, of: parts), layout.shape)
+        volume + layout.pixelOffset(block: block),
+        sinogram + layout.binOffset(block: block, of: blocks, slot: 0, slots: slots),
+        plan.rays(part: item % parts, of: parts), layout.shape(block: block))
     }
   }
 
@@ -41,12 +41,12 @@ struct ProjectionPass {
   ) {
     let bands = (layout.columns + Tile.edge - 1) / Tile.edge
     executor.share(count: blocks.count * bands, workers: min(executor.width, scratch.workers)) { worker, item in
-      let index = item / bands, block = blocks.lowerBound + index, row = item % bands * Tile.edge
-      let bins = sinogram + layout.binOffset(index: index, slot: 0, slots: slots)
+      let block = blocks.lowerBound + item / bands, row = item % bands * Tile.edge
+      let bins = sinogram + layout.binOffset(block: block, of: blocks, slot: 0, slots: slots), shape = layout.shape(block: block)
       let memory = scratch.take(worker: worker), target = target(block)
       for column in stride(from: 0, to: layout.columns, by: Tile.edge) {
         let tile = Tile(column: column, row: row, columns: layout.columns)
-        kernels.backTile(tile, memory.buffer, bins, plan.back, layout.shape, memory.taps, target)
+        kernels.backTile(tile, memory.buffer, bins, plan.back, shape, memory.taps, target)
         finish(block, tile, memory.buffer)
       }
     }

@@ -38,7 +38,7 @@ public final class Projector {
     volume: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>, angles: [WindowAngle],
     executor: some Executor
   ) {
-    guard !angles.isEmpty else { return layout.clear(blocks, of: volume) }
+    guard !angles.isEmpty else { return layout.clear(blocks, of: volume, executor) }
     let scratch = TileScratch(layout: layout, workers: max(1, executor.width))
     pass(angles, slots: slots).back(
       sinogram: sinogram, slots: slots, blocks: layout.checked(blocks), scratch: scratch, executor: executor

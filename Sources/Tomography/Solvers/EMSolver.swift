@@ -90,10 +90,10 @@ public final class EMSolver: WindowSolver {
     for _ in 0..<iterations {
       pass.forward(volume: source, sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, executor: executor)
       executor.forEach(count: blocks.count * angles.count) { item in
-        let index = item / angles.count, angle = item % angles.count
+        let index = item / angles.count, block = blocks.lowerBound + index, angle = item % angles.count
         steps.ratioRow(
-          memory.residuals + layout.binOffset(index: index, slot: angle, slots: memory.anglesMax),
-          sinogram + layout.binOffset(index: index, slot: angles[angle].slot, slots: slots), layout.shape,
+          memory.residuals + layout.binOffset(block: block, of: blocks, slot: angle, slots: memory.anglesMax),
+          sinogram + layout.binOffset(block: block, of: blocks, slot: angles[angle].slot, slots: slots), layout.shape(block: block),
           memory.sums(block: index, angle: angle))
       }
       if penalty == nil { scale(source, next, blocks: blocks, executor) } else { penalise(source, next, blocks: blocks, executor) }
@@ -127,7 +127,8 @@ public final class EMSolver: WindowSolver {
     ) { block, tile, sums in
       let offset = layout.pixelOffset(block: block)
       steps.scaleTile(
-        tile, sums, volume + offset, next + offset, memory.scales(row: 0), memory.scalesPitch, options.factorMin, layout.shape)
+        tile, sums, volume + offset, next + offset, memory.scales(row: 0), memory.scalesPitch, options.factorMin,
+        layout.shape(block: block))
     }
   }
 
@@ -140,7 +141,7 @@ public final class EMSolver: WindowSolver {
       let patch = penalty.memory.patch(tile, volume: volume, block: block, index: block - blocks.lowerBound)
       steps.penaliseTile(
         tile, sums, patch, next + layout.pixelOffset(block: block), memory.scales(row: 0), memory.scalesPitch, penalty.memory.ranges,
-        penalty.tile, options.factorMin, layout.shape)
+        penalty.tile, options.factorMin, layout.shape(block: block))
     }
   }
 
@@ -153,23 +154,24 @@ public final class EMSolver: WindowSolver {
     precondition(layout.checked(blocks).count <= memory.blocks, "\(blocks.count) blocks, room for \(memory.blocks)")
     prepare(angles, executor)
     executor.forEach(count: blocks.count * angles.count) { item in
-      let index = item / angles.count, angle = item % angles.count
+      let index = item / angles.count, block = blocks.lowerBound + index, angle = item % angles.count
       steps.dataSums(
-        sinogram + layout.binOffset(index: index, slot: angles[angle].slot, slots: slots), layout.shape,
+        sinogram + layout.binOffset(block: block, of: blocks, slot: angles[angle].slot, slots: slots), layout.shape(block: block),
         memory.sums(block: index, angle: angle))
     }
     let total = columnSumTotal
     if !keeping { layout.clear(blocks, of: volume, executor) }
     executor.forEach(count: blocks.count * layout.columns) { item in
       let index = item / layout.columns, row = item % layout.columns
-      let pixels = volume + layout.pixelOffset(block: blocks.lowerBound + index)
-      let line = (pixels + row * layout.shape.volumePitch * layout.pixelByteCount).assumingMemoryBound(to: Float.self)
+      let block = blocks.lowerBound + index, shape = layout.shape(block: block)
+      let pixels = volume + layout.pixelOffset(block: block)
+      let line = (pixels + row * shape.volumePitch * shape.pixelByteCount).assumingMemoryBound(to: Float.self)
       let inside = mask.columns(row: row)
-      for lane in 0..<layout.rows(of: blocks.lowerBound + index..<blocks.lowerBound + index + 1).count {
+      for lane in 0..<layout.rows(of: block..<block + 1).count {
         let mean = meanVoxel(index: index, lane: lane, angles: angles.count, total: total)
         for column in 0..<layout.columns {
-          let old = line[column * layout.lanes + lane], least = keeping ? 0.01 * mean : mean
-          line[column * layout.lanes + lane] = !inside.contains(column) ? 0 : old >= least ? old : least
+          let old = line[column * shape.lanes + lane], least = keeping ? 0.01 * mean : mean
+          line[column * shape.lanes + lane] = !inside.contains(column) ? 0 : old >= least ? old : least
         }
       }
     }

@@ -77,12 +77,12 @@ public final class FBPSolver: WindowSolver {
     prepare(angles)
     let pairs = (angles.count + 1) / 2
     executor.share(count: blocks.count * pairs, workers: min(executor.width, tiles.workers)) { worker, item in
-      filter(item % pairs, index: item / pairs, sinogram, slots: slots, angles: angles, worker: worker)
+      filter(item % pairs, index: item / pairs, of: blocks, sinogram, slots: slots, angles: angles, worker: worker)
     }
-    let pixel = layout.pixelByteCount, pitch = layout.shape.volumePitch
     pass.back(
       sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, upcoming: next, scratch: tiles, executor: executor
     ) { block, tile, sums in
+      let shape = layout.shape(block: block), pixel = shape.pixelByteCount, pitch = shape.volumePitch
       for row in 0..<tile.height {
         let columns = tile.column..<tile.column + tile.width, inside = mask.columns(row: tile.row + row).clamped(to: columns)
         let line = next + layout.pixelOffset(block: block) + ((tile.row + row) * pitch + tile.column) * pixel
@@ -104,21 +104,24 @@ public final class FBPSolver: WindowSolver {
   }
 
   /// memory.residuals = Δθ (h ∗ b) for two angles of a block.
-  private func filter(_ pair: Int, index: Int, _ sinogram: UnsafeRawPointer, slots: Int, angles: [WindowAngle], worker: Int) {
+  private func filter(
+    _ pair: Int, index: Int, of blocks: Range<Int>, _ sinogram: UnsafeRawPointer, slots: Int, angles: [WindowAngle], worker: Int
+  ) {
+    let block = blocks.lowerBound + index, shape = layout.shape(block: block)
     let (first, second) = (2 * pair, 2 * pair + 1 < angles.count ? 2 * pair + 1 : nil)
     func source(_ angle: Int) -> UnsafeRawPointer {
-      sinogram + layout.binOffset(index: index, slot: angles[angle].slot, slots: slots)
+      sinogram + layout.binOffset(block: block, of: blocks, slot: angles[angle].slot, slots: slots)
     }
     func target(_ angle: Int) -> UnsafeMutableRawPointer {
-      memory.residuals + layout.binOffset(index: index, slot: angle, slots: memory.anglesMax)
+      memory.residuals + layout.binOffset(block: block, of: blocks, slot: angle, slots: memory.anglesMax)
     }
     for angle in [first, second].compactMap({ $0 }) {
-      steps.dataSums(source(angle), layout.shape, memory.sums(block: index, angle: angle))
+      steps.dataSums(source(angle), shape, memory.sums(block: index, angle: angle))
     }
-    for lane in stride(from: 0, to: layout.lanes, by: RowFilter.lanes) {
+    for lane in stride(from: 0, to: shape.lanes, by: RowFilter.lanes) {
       let offset = lane * MemoryLayout<Float>.stride
       filter.apply(
-        source(first) + offset, second.map { source($0) + offset }, pitch: layout.pixelByteCount,
+        source(first) + offset, second.map { source($0) + offset }, pitch: shape.pixelByteCount,
         into: (target(first) + offset, second.map { target($0) + offset }), weights: (weights[first], second.map { weights[$0] } ?? 0),
         worker: worker)
     }

@@ -46,23 +46,25 @@ struct PenaltyMemory {
   private static func sizes(_ layout: SliceLayout, _ blocks: Int) -> (edges: Int, patches: Int, reached: Int, ranges: Int) {
     let count = blocks * bands(layout)
     return (
-      count * 2 * (layout.columns + 2) * layout.pixelByteCount, count * Patch.byteCount(lanes: layout.lanes),
+      count * 2 * (layout.columns + 2) * layout.shape.pixelByteCount, count * Patch.byteCount(lanes: layout.lanes),
       count * MemoryLayout<Int>.stride, (layout.columns + 2) * MemoryLayout<ColumnRange>.stride
     )
   }
 
-  private var edgeByteCount: Int { (layout.columns + 2) * layout.pixelByteCount }
+  /// Room for a row; a narrow block needs less of it.
+  private var edgeByteCount: Int { (layout.columns + 2) * layout.shape.pixelByteCount }
 
   /// Keeps the rows around each band of tiles.
   func save(_ volume: UnsafeRawPointer, blocks: Range<Int>, _ executor: some Executor) {
-    let pixel = layout.pixelByteCount, line = layout.shape.volumePitch * pixel
     executor.forEach(count: blocks.count * bands) { item in
+      let block = blocks.lowerBound + item / bands, shape = layout.shape(block: block)
+      let pixel = shape.pixelByteCount, line = shape.volumePitch * pixel, rowByteCount = (layout.columns + 2) * pixel
       let first = item % bands * Tile.edge, end = min(first + Tile.edge, layout.columns)
       // Column −1 of a row, in the margin.
-      let start = volume + layout.pixelOffset(block: blocks.lowerBound + item / bands) - pixel
+      let start = volume + layout.pixelOffset(block: block) - pixel
       let target = edges + item * 2 * edgeByteCount
-      target.copyMemory(from: start + (first - 1) * line, byteCount: edgeByteCount)
-      (target + edgeByteCount).copyMemory(from: start + end * line, byteCount: edgeByteCount)
+      target.copyMemory(from: start + (first - 1) * line, byteCount: rowByteCount)
+      (target + edgeByteCount).copyMemory(from: start + end * line, byteCount: rowByteCount)
       reached[item] = 0
     }
   }
@@ -72,7 +74,7 @@ struct PenaltyMemory {
     let item = index * bands + tile.row / Tile.edge
     precondition(reached[item] == tile.column, "tile at column \(tile.column) came after \(reached[item]) columns")
     reached[item] += tile.width
-    let pixel = layout.pixelByteCount, line = layout.shape.volumePitch * pixel
+    let shape = layout.shape(block: block), pixel = shape.pixelByteCount, line = shape.volumePitch * pixel
     let patch = patches + item * Patch.byteCount(lanes: layout.lanes)
     let start = volume + layout.pixelOffset(block: block) - pixel + tile.row * line
     let above = UnsafeRawPointer(edges + item * 2 * edgeByteCount)

@@ -50,7 +50,7 @@ struct SIRTMemory {
       for angle in 0..<angles {
         let sums = sums(block: row / lanes - blocks.lowerBound, angle: angle) + row % lanes
         residualSquared += sums[0]
-        dataSquared += sums[lanes]
+        dataSquared += sums[layout.lanes(block: row / lanes)]
       }
     }
     return Residual(residualSquared: residualSquared, dataSquared: dataSquared)

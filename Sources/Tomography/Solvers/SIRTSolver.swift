@@ -96,11 +96,11 @@ public final class SIRTSolver {
     _ sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>, angles: [WindowAngle], _ executor: some Executor
   ) {
     executor.forEach(count: blocks.count * angles.count) { item in
-      let index = item / angles.count, angle = item % angles.count
+      let index = item / angles.count, block = blocks.lowerBound + index, angle = item % angles.count
       pass.kernels.residualRow(
-        memory.residuals + layout.binOffset(index: index, slot: angle, slots: memory.anglesMax),
-        sinogram + layout.binOffset(index: index, slot: angles[angle].slot, slots: slots),
-        memory.rowWeights(angle: angle), layout.shape, memory.sums(block: index, angle: angle))
+        memory.residuals + layout.binOffset(block: block, of: blocks, slot: angle, slots: memory.anglesMax),
+        sinogram + layout.binOffset(block: block, of: blocks, slot: angles[angle].slot, slots: slots),
+        memory.rowWeights(angle: angle), layout.shape(block: block), memory.sums(block: index, angle: angle))
     }
   }
 

@@ -4,9 +4,16 @@ import Testing
 @testable import Tomography
 
 @Suite struct SliceLayoutTests {
-  @Test(arguments: [(1, 4), (4, 4), (5, 16), (16, 16), (17, 32), (32, 32), (33, 64), (100, 64)])
+  @Test(arguments: [(1, 4), (4, 4), (5, 16), (16, 16), (17, 32), (32, 32), (33, 48), (49, 64), (100, 64)])
   func `the default lanes suit the number of rows`(rows: Int, lanes: Int) {
     #expect(SliceLayout(columns: 10, rows: rows).lanes == lanes)
+  }
+
+  @Test(arguments: [(100, 64, 48), (68, 64, 4), (69, 64, 16), (128, 64, 64), (3, 64, 4), (20, 16, 4), (9, 4, 4)])
+  func `the last block has no more lanes than its rows need`(rows: Int, lanes: Int, last: Int) {
+    let layout = SliceLayout(columns: 10, rows: rows, lanes: lanes)
+    #expect(layout.lanes(block: layout.blockCount - 1) == last)
+    #expect((0..<layout.blockCount - 1).allSatisfy { layout.lanes(block: $0) == lanes })
   }
 
   @Test(arguments: [1, 2, 3, 31, 32, 33, 640])
@@ -56,7 +63,7 @@ import Testing
     let layout = SliceLayout(columns: 5, rows: 3)
     let byteCount = layout.sinogramBlockByteCount(slots: 1)
     let clean = Memory(byteCount: byteCount), dirty = Memory(byteCount: byteCount)
-    let used = layout.shape.sinogramPitch * layout.pixelByteCount
+    let used = layout.shape.sinogramPitch * layout.shape.pixelByteCount
     dirty.start.initializeMemory(as: UInt8.self, repeating: 0x55, count: used)
     let rows = (0..<15).map(Float.init)
     for memory in [clean, dirty] { layout.storeProjection(rows, blocks: 0..<1, slot: 0, slots: 1, into: memory.start) }
