@@ -1,3 +1,5 @@
+// Constants are inlinable, because the kernels' modules would otherwise call a function for each.
+
 /// Sizes that every projector kernel needs. Pitches are in pixels; a pixel is `lanes` floats, one for each slice of a block.
 public struct KernelShape: Sendable {
   /// Columns of the detector, and both edges of a slice.
@@ -10,7 +12,7 @@ public struct KernelShape: Sendable {
   public let sinogramPitch: Int
 
   /// Bytes of a pixel or bin with all its lanes.
-  public var pixelByteCount: Int { lanes * MemoryLayout<Float>.size }
+  @inlinable public var pixelByteCount: Int { lanes * MemoryLayout<Float>.size }
 
   /// Describes a block; the pitches include the zero margins of `VolumeMargin` and `SinogramMargin`.
   public init(columns: Int, lanes: Int, volumePitch: Int, sinogramPitch: Int) {
@@ -22,16 +24,16 @@ public struct KernelShape: Sendable {
 }
 
 /// Pixels of zeros on each side of a slice: the forward kernel sends taps that miss the slice there.
-public let volumeMargin = 2
+@inlinable public var volumeMargin: Int { 2 }
 /// Bins of zeros on each side of a sinogram row: the back kernel sends taps that miss the detector there.
-public let sinogramMargin = 3
+@inlinable public var sinogramMargin: Int { 3 }
 
 /// A part of a slice of at most `Tile.edge` pixels each way, accumulated in its own small buffer `[row][column][lane]`.
 public struct Tile: Sendable {
   /// Pixels along an edge: a tile of 64 lanes and the bins of a dozen angles fit in the second-level cache.
-  public static let edge = 32
+  @inlinable public static var edge: Int { 32 }
   /// Pixels between two rows of the buffer: odd, so that rows do not fall on the same cache sets.
-  public static let pitch = edge + 1
+  @inlinable public static var pitch: Int { edge + 1 }
 
   /// Left column and top row in the slice.
   public let column: Int, row: Int
