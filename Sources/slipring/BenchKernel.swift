@@ -13,9 +13,6 @@ struct BenchKernel: ParsableCommand {
       measured in turn with the kernels; best and median of all rounds are told.
       """)
 
-  /// What is updated.
-  enum Algorithm: String, ExpressibleByArgument, CaseIterable { case sirt }
-
   @Option(help: ArgumentHelp("Projections, detector rows and columns.", valueName: "a,r,n")) var shape = "180,64,1024"
   @Option(help: "Whose complete update is measured.") var algorithm: Algorithm = .sirt
   @Option(help: "Threads, pinned to as many cores.") var threads = 1
@@ -39,7 +36,7 @@ struct BenchKernel: ParsableCommand {
     }
     var options = KernelBenchmark.Options()
     options.shape = (angles, rows, columns)
-    (options.threads, options.lanes, options.level, options.seconds) = (threads, lanes, level, seconds)
+    (options.algorithm, options.threads, options.lanes, options.level, options.seconds) = (algorithm, threads, lanes, level, seconds)
     return options
   }
 
@@ -56,16 +53,21 @@ struct BenchKernel: ParsableCommand {
     ] {
       lines.append(row(name, ProgressLine.oneDecimal(rate.best), ProgressLine.oneDecimal(rate.median)) + " " + unit)
     }
+    let seconds = report.updateSeconds.best, projections = report.algorithm == Algorithm.fbp.rawValue ? "the backprojection" : "the pair"
     lines.append(
       "the pair reaches \(percent(report.fractionOfMultiplyAdds)) of the multiply-add ceiling and \(percent(report.fractionOfLoads)) of "
-        + "the load ceiling; a complete update runs at \(percent(report.updateToPair)) of the pair")
+        + "the load ceiling; a complete update runs at \(percent(report.updateToProjections)) of \(projections)")
+    lines.append(
+      "a complete update takes \(milliseconds(seconds)) ms, \(milliseconds(seconds / Double(report.rows))) ms a slice")
     return lines
   }
 
   private static func percent(_ fraction: Double) -> String { "\(Int((fraction * 100).rounded())) %" }
 
+  private static func milliseconds(_ seconds: Double) -> String { ProgressLine.oneDecimal(seconds * 1000) }
+
   private static func row(_ name: String, _ best: String, _ median: String) -> String {
-    name + String(repeating: " ", count: max(1, 16 - name.count))
+    name + String(repeating: " ", count: max(1, 18 - name.count))
       + [best, median].map { String(repeating: " ", count: max(1, 9 - $0.count)) + $0 }.joined()
   }
 }

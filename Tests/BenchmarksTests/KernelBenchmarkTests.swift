@@ -31,6 +31,14 @@ import Testing
     #expect(report.fractionOfMultiplyAdds == report.pair.best / report.multiplyAddCeiling.best)
   }
 
+  @Test(arguments: Algorithm.allCases)
+  func `each method's complete update is measured`(algorithm: Algorithm) throws {
+    let report = try KernelBenchmark(options { $0.algorithm = algorithm }).run()
+    let updates = Double(12 * 20 * 40 * 40) * (algorithm == .fbp ? 1 : 2) / 1e9
+    #expect(report.algorithm == algorithm.rawValue && report.updateToProjections > 0)
+    #expect(abs(report.update.best * report.updateSeconds.best / updates - 1) < 1e-9)
+  }
+
   @Test func `what there is not is refused before anything is measured`() {
     let wrong: [(inout KernelBenchmark.Options) -> Void] = [
       { $0.shape.angles = 0 }, { $0.shape.rows = -1 }, { $0.shape.columns = 5001 }, { $0.lanes = 20 }, { $0.level = 1 }, { $0.level = 9 },

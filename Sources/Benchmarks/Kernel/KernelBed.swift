@@ -7,7 +7,7 @@ internal import Tomography
 /// Rates of one round: GUPS, memory in GB/s.
 struct KernelRound {
   var multiplyAdds: Double, loads: Double, memory: Double
-  var forward: Double, back: Double, update: Double
+  var forward: Double, back: Double, update: Double, updateSeconds: Double
   /// Both directions one after the other.
   var pair: Double { 2 / (1 / forward + 1 / back) }
 }
@@ -18,7 +18,9 @@ final class KernelBed {
   private let options: KernelBenchmark.Options
   private let executor: PoolExecutor
   private let projector: Projector
-  private let solver: SIRTSolver
+  private let solver: any WindowSolver
+  /// The angles of an update's steps: several for ordered subsets.
+  private let steps: [[WindowAngle]]
   private let ceilings: [ProcessorCeilings]
   private let volume: ScratchMemory
   /// What is backprojected and reconstructed, and what is projected.
@@ -27,6 +29,8 @@ final class KernelBed {
 
   /// Memory that is read for the bandwidth, of all threads together: more than third-level caches hold.
   private static let memoryByteCount = 512 << 20
+  /// Of OS-EM, as in final iterations.
+  private static let subsets = 8
 
   init(_ options: KernelBenchmark.Options) throws {
     let (count, rows, columns) = options.shape
@@ -36,8 +40,13 @@ final class KernelBed {
     executor = PoolExecutor(pool: try ThreadPool(threads: options.threads, cores: Affinity.current()))
     let beam = ParallelBeam(columns: columns, rotationAxis: 0.5 * Double(columns))
     projector = Projector(layout: layout, beam: beam, level: options.level)
-    solver = SIRTSolver(
-      layout: layout, beam: beam, options: SIRTOptions(), anglesMax: count, threads: options.threads, level: options.level)
+    // Away from 0 and π/4, where many weights are equal.
+    let angles = (0..<count).map { WindowAngle(theta: 0.01 + .pi * Double($0) / Double(count), slot: $0) }
+    self.angles = angles
+    let subsets = options.algorithm == .osem ? min(Self.subsets, count) : 1
+    steps = orderedSubsets(angleCount: count, subsets: subsets).map { group in group.map { angles[$0] } }
+    solver = options.algorithm.method.solver(
+      layout: layout, beam: beam, anglesMax: steps[0].count, threads: options.threads, level: options.level)
     ceilings = (0..<options.threads).map { _ in
       ProcessorCeilings(memoryByteCount: max(1 << 20, Self.memoryByteCount / options.threads & ~511), level: options.level)
     }
@@ -45,8 +54,6 @@ final class KernelBed {
     let sinogramByteCount = layout.blockCount * layout.sinogramBlockByteCount(slots: count)
     data = ScratchMemory(byteCount: sinogramByteCount)
     projected = ScratchMemory(byteCount: sinogramByteCount)
-    // Away from 0 and π/4, where many weights are equal.
-    angles = (0..<count).map { WindowAngle(theta: 0.01 + .pi * Double($0) / Double(count), slot: $0) }
     fill()
   }
 
@@ -60,9 +67,11 @@ final class KernelBed {
         volume: volume.start, sinogram: projected.start, slots: slots, blocks: blocks, angles: angles, executor: executor)
     }
     let update = seconds {
-      _ = solver.update(
-        volume: volume.start, next: volume.start, sinogram: data.start, slots: slots, blocks: blocks, angles: angles, iterations: 1,
-        executor: executor)
+      for angles in steps {
+        _ = solver.update(
+          volume: volume.start, next: volume.start, sinogram: data.start, slots: slots, blocks: blocks, angles: angles, iterations: 1,
+          executor: executor)
+      }
     }
     let back = seconds {
       projector.back(
@@ -70,7 +79,7 @@ final class KernelBed {
     }
     return KernelRound(
       multiplyAdds: peak / 2e9, loads: loads / 2e9, memory: memory / 1e9, forward: updates / forward / 1e9, back: updates / back / 1e9,
-      update: 2 * updates / update / 1e9)
+      update: options.algorithm.directions * updates / update / 1e9, updateSeconds: update)
   }
 
   /// Work a second of all threads at the same time.
@@ -99,4 +108,20 @@ final class KernelBed {
     }
     projector.back(volume: volume.start, sinogram: data.start, slots: slots, blocks: blocks, angles: angles, executor: executor)
   }
+}
+
+extension Algorithm {
+  /// As in final iterations; the time does not depend on a penalty's numbers.
+  fileprivate var method: Method {
+    switch self {
+    case .sirt: .sirt(SIRTOptions())
+    case .mlem, .osem: .expectationMaximisation(EMOptions())
+    case .pmlQuadratic: .expectationMaximisation(EMOptions(penalty: .quadratic(strength: 1)))
+    case .pmlHybrid: .expectationMaximisation(EMOptions(penalty: .hybrid(strength: 1, delta: 1)))
+    case .fbp: .filteredBackprojection(FBPOptions())
+    }
+  }
+
+  /// Projections that a complete update is made of: FBP needs no A x.
+  var directions: Double { self == .fbp ? 1 : 2 }
 }

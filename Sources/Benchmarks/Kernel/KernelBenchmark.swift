@@ -1,5 +1,5 @@
 internal import Host
-internal import Scan
+public import Scan
 internal import Stages
 internal import Tomography
 
@@ -9,6 +9,8 @@ public struct KernelBenchmark {
   public struct Options: Sendable {
     /// Projections, detector rows and columns.
     public var shape = (angles: 180, rows: 64, columns: 1024)
+    /// Whose complete update is measured.
+    public var algorithm = Algorithm.sirt
     /// Threads that work, pinned to as many cores; 1 … 1024.
     public var threads = 1
     /// Slices interleaved in a block; what suits the rows if nil.
@@ -54,14 +56,16 @@ public struct KernelBenchmark {
       let values = rounds.map(value).sorted()
       return KernelReport.Rate(best: values.last!, median: values[values.count / 2])
     }
+    let seconds = rounds.map(\.updateSeconds).sorted(), isPair = options.algorithm.directions == 2
     let pair = rate(\.pair), multiplyAdds = rate(\.multiplyAdds), loads = rate(\.loads)
     return KernelReport(
       processor: Machine.processorName, build: buildName, level: options.level ?? Projector.processorLevel, threads: options.threads,
       angles: options.shape.angles, rows: options.shape.rows, columns: options.shape.columns, lanes: bed.layout.lanes, rounds: rounds.count,
-      forward: rate(\.forward), back: rate(\.back), pair: pair, update: rate(\.update), algorithm: "sirt",
+      forward: rate(\.forward), back: rate(\.back), pair: pair, update: rate(\.update),
+      updateSeconds: KernelReport.Rate(best: seconds[0], median: seconds[seconds.count / 2]), algorithm: options.algorithm.rawValue,
       multiplyAddCeiling: multiplyAdds, loadCeiling: loads, memoryBandwidth: rate(\.memory),
       fractionOfMultiplyAdds: pair.best / multiplyAdds.best, fractionOfLoads: pair.best / loads.best,
-      updateToPair: rate { $0.update / $0.pair }.median)
+      updateToProjections: rate { $0.update / (isPair ? $0.pair : $0.back) }.median)
   }
 
   private static func check(_ options: Options) throws {

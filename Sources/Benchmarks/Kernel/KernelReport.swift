@@ -33,9 +33,11 @@ public struct KernelReport: Codable, Sendable {
   public var back: Rate
   /// Both, GUPS.
   public var pair: Rate
-  /// A complete update of the algorithm, GUPS of a pair.
+  /// A complete update of the algorithm, GUPS of a pair; of one direction for fbp.
   public var update: Rate
-  /// The algorithm.
+  /// Seconds of that update, the fastest and the one in the middle: a whole reconstruction for fbp.
+  public var updateSeconds: Rate
+  /// The algorithm, as on the command line.
   public var algorithm: String
 
   /// Two multiply–adds an update, all in registers: GUPS of all threads.
@@ -48,6 +50,6 @@ public struct KernelReport: Codable, Sendable {
   public var fractionOfMultiplyAdds: Double
   /// The pair's best over the load ceiling's best.
   public var fractionOfLoads: Double
-  /// Median over the rounds of update / pair, each measured in the same round.
-  public var updateToPair: Double
+  /// Median over the rounds of update / pair (for fbp: / back), each measured in the same round.
+  public var updateToProjections: Double
 }

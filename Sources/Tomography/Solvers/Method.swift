@@ -7,17 +7,18 @@ public enum Method: Sendable, Equatable {
   /// Filtered backprojection.
   case filteredBackprojection(FBPOptions)
 
-  /// A solver for updates of up to `blocksMax` blocks (default all of the layout), `anglesMax` angles and `threads` threads.
+  /// A solver for updates of up to `blocksMax` blocks (default all of the layout), `anglesMax` angles and `threads` threads. `level` is the
+  /// x86-64 level of the instructions, the processor's own if nil.
   public func solver(
-    layout: SliceLayout, beam: ParallelBeam, anglesMax: Int, blocksMax: Int? = nil, threads: Int
+    layout: SliceLayout, beam: ParallelBeam, anglesMax: Int, blocksMax: Int? = nil, threads: Int, level: Int? = nil
   ) -> any WindowSolver {
     switch self {
     case .sirt(let options):
-      SIRTSolver(layout: layout, beam: beam, options: options, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads)
+      SIRTSolver(layout: layout, beam: beam, options: options, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads, level: level)
     case .expectationMaximisation(let options):
-      EMSolver(layout: layout, beam: beam, options: options, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads)
+      EMSolver(layout: layout, beam: beam, options: options, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads, level: level)
     case .filteredBackprojection(let options):
-      FBPSolver(layout: layout, beam: beam, options: options, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads)
+      FBPSolver(layout: layout, beam: beam, options: options, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads, level: level)
     }
   }
 

@@ -78,15 +78,7 @@ struct Scan {
   func solve(
     _ method: Method, iterations: Int, next: Memory? = nil, level: Int? = nil, executor: some Executor = SerialExecutor()
   ) -> Residual {
-    let solver: any WindowSolver =
-      switch method {
-      case .sirt(let options):
-        SIRTSolver(layout: layout, beam: beam, options: options, anglesMax: thetas.count, threads: executor.width, level: level)
-      case .expectationMaximisation(let options):
-        EMSolver(layout: layout, beam: beam, options: options, anglesMax: thetas.count, threads: executor.width, level: level)
-      case .filteredBackprojection(let options):
-        FBPSolver(layout: layout, beam: beam, options: options, anglesMax: thetas.count, threads: executor.width, level: level)
-      }
+    let solver = method.solver(layout: layout, beam: beam, anglesMax: thetas.count, threads: executor.width, level: level)
     solver.start(
       volume: volume.start, keeping: false, sinogram: sinogram.start, slots: thetas.count, blocks: blocks, angles: angles,
       executor: executor)
