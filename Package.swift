@@ -43,7 +43,8 @@ let package = Package(
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
-    .systemLibrary(name: "CFFTW", pkgConfig: "fftw3f", providers: [.apt(["libfftw3-dev"])]),
+    // Without pkg-config, whose definitions the package manager refuses; the header's own are the same.
+    .systemLibrary(name: "CKissFFT", providers: [.apt(["libkissfft-dev"])]),
     .systemLibrary(name: "CVector"),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(
@@ -62,7 +63,7 @@ let package = Package(
     .target(
       name: "Tomography",
       dependencies: [
-        "CFFTW", "CLinux", "KernelTypes", "KernelsV2", "KernelsV3", "KernelsV4", "PointwiseTypes", "PointwiseV2", "PointwiseV3",
+        "CKissFFT", "CLinux", "KernelTypes", "KernelsV2", "KernelsV3", "KernelsV4", "PointwiseTypes", "PointwiseV2", "PointwiseV3",
         "PointwiseV4",
       ], swiftSettings: fast),
     .target(name: "Rings", dependencies: ["CLinux", "Host"], swiftSettings: fast),

@@ -80,19 +80,23 @@ public final class FBPSolver: WindowSolver {
       filter(item % pairs, index: item / pairs, of: blocks, sinogram, slots: slots, angles: angles, worker: worker)
     }
     pass.back(
-      sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, upcoming: next, scratch: tiles, executor: executor
-    ) { block, tile, sums in
-      let shape = layout.shape(block: block), pixel = shape.pixelByteCount, pitch = shape.volumePitch
-      for row in 0..<tile.height {
-        let columns = tile.column..<tile.column + tile.width, inside = mask.columns(row: tile.row + row).clamped(to: columns)
-        let line = next + layout.pixelOffset(block: block) + ((tile.row + row) * pitch + tile.column) * pixel
-        if inside.count < tile.width { line.initializeMemory(as: UInt8.self, repeating: 0, count: tile.width * pixel) }
-        let first = (inside.lowerBound - tile.column) * pixel
-        (line + first).copyMemory(from: sums + row * Tile.pitch * pixel + first, byteCount: inside.count * pixel)
-      }
-    }
+      sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, scratch: tiles, executor: executor,
+      target: { TileTarget(next: next + layout.pixelOffset(block: $0)) })
+    clearOutside(next, blocks, executor)
     let residual = memory.residual(layout: layout, blocks: blocks, angles: angles.count)
     return Residual(residualSquared: residual.dataSquared, dataSquared: residual.dataSquared)
+  }
+
+  /// Zeroes what the mask leaves out.
+  private func clearOutside(_ next: UnsafeMutableRawPointer, _ blocks: Range<Int>, _ executor: some Executor) {
+    executor.forEach(count: blocks.count * layout.columns) { item in
+      let block = blocks.lowerBound + item / layout.columns, row = item % layout.columns
+      let shape = layout.shape(block: block), pixel = shape.pixelByteCount, inside = mask.columns(row: row)
+      let line = next + layout.pixelOffset(block: block) + row * shape.volumePitch * pixel
+      for columns in [0..<inside.lowerBound, inside.upperBound..<layout.columns] {
+        (line + columns.lowerBound * pixel).initializeMemory(as: UInt8.self, repeating: 0, count: columns.count * pixel)
+      }
+    }
   }
 
   private func prepare(_ angles: [WindowAngle]) {

@@ -1,12 +1,11 @@
-internal import CFFTW
+internal import CKissFFT
 import Glibc
-import Synchronization
 
 /// Ramp-filters detector rows by FFT, two angles of a slice at a time as real and imaginary part.
 ///
 /// The ramp is made in space, h(0) = 1/4, h(k) = −1 / (πk)² for odd k and 0 for even k, so that its mean is right (A. C. Kak and M. Slaney,
-/// Principles of Computerized Tomographic Imaging, 1988, section 3.3). Rows are padded with zeros to at least twice their length. One plan,
-/// made without measurements, transforms each row by itself, so the bits depend on neither lanes nor neighbours.
+/// Principles of Computerized Tomographic Imaging, 1988, section 3.3). Rows are padded with zeros to at least twice their length. Each
+/// row is transformed by itself, so the bits depend on neither lanes nor neighbours.
 final class RowFilter: @unchecked Sendable {
   /// Lanes that are filtered together.
   static let lanes = 4
@@ -17,53 +16,44 @@ final class RowFilter: @unchecked Sendable {
   private let backward: OpaquePointer
   private let memory: ScratchMemory
 
-  /// FFTW's planner is not re-entrant; executing a plan is.
-  private static let planner = Mutex(())
-
   /// Has buffers for `workers` threads.
   init(columns: Int, filter: FBPOptions.Filter, workers: Int) {
     self.columns = columns
     length = RowFilter.length(columns: columns)
     response = RowFilter.response(length: length, filter: filter)
     memory = ScratchMemory(byteCount: RowFilter.byteCount(columns: columns, workers: workers))
-    // Sound: the planner is called under its lock, and nothing else uses the buffer or the plans yet.
-    nonisolated(unsafe) let buffer = memory.start.assumingMemoryBound(to: fftwf_complex.self)
-    nonisolated(unsafe) var plans: (OpaquePointer?, OpaquePointer?)
     let count = Int32(length)
-    RowFilter.planner.withLock { _ in
-      plans.0 = fftwf_plan_dft_1d(count, buffer, buffer, FFTW_FORWARD, UInt32(FFTW_ESTIMATE))
-      plans.1 = fftwf_plan_dft_1d(count, buffer, buffer, FFTW_BACKWARD, UInt32(FFTW_ESTIMATE))
+    guard let forward = kiss_fft_alloc(count, 0, nil, nil), let backward = kiss_fft_alloc(count, 1, nil, nil) else {
+      fatalError("no memory for a transform of \(length) points")
     }
-    guard let forward = plans.0, let backward = plans.1 else { fatalError("FFTW makes no plan for \(length) points") }
     (self.forward, self.backward) = (forward, backward)
   }
 
   deinit {
-    nonisolated(unsafe) let (forward, backward) = (self.forward, self.backward)
-    RowFilter.planner.withLock { _ in
-      fftwf_destroy_plan(forward)
-      fftwf_destroy_plan(backward)
-    }
+    free(UnsafeMutableRawPointer(forward))
+    free(UnsafeMutableRawPointer(backward))
   }
 
-  /// Bytes of the buffers.
-  static func byteCount(columns: Int, workers: Int) -> Int { workers * lanes * 2 * length(columns: columns) * MemoryLayout<Float>.stride }
+  /// Bytes of the buffers: for each worker the lanes' rows and a spectrum.
+  static func byteCount(columns: Int, workers: Int) -> Int {
+    workers * (lanes + 1) * 2 * length(columns: columns) * MemoryLayout<Float>.stride
+  }
 
-  /// The smallest even length of factors 2, 3, 5 and 7 that has room for the row and its response.
+  /// The smallest length of factors 2, 3 and 5 that has room for the row and its response; a multiple of 4, so that the ramp's value at half
+  /// the length is one of those that are zero.
   static func length(columns: Int) -> Int {
-    var length = 2 * columns
-    while !isFast(length) { length += 2 }
+    var length = (2 * columns + 3) & ~3
+    while !isFast(length) { length += 4 }
     return length
   }
 
   private static func isFast(_ length: Int) -> Bool {
     var rest = length
-    for factor in [2, 3, 5, 7] { while rest % factor == 0 { rest /= factor } }
-    // A multiple of 8 complex numbers, so that every buffer starts at a multiple of 64 bytes.
-    return rest == 1 && length % 8 == 0
+    for factor in [2, 3, 5] { while rest % factor == 0 { rest /= factor } }
+    return rest == 1
   }
 
-  /// The window times the ramp's transform, divided by the length because FFTW does not.
+  /// The window times the ramp's transform, divided by the length because KissFFT does not.
   private static func response(length: Int, filter: FBPOptions.Filter) -> [Float] {
     let cosines = (0..<length).map { cos(2 * .pi * Double($0) / Double(length)) }
     return (0..<length).map { index in
@@ -81,7 +71,8 @@ final class RowFilter: @unchecked Sendable {
     _ first: UnsafeRawPointer, _ second: UnsafeRawPointer?, pitch: Int, into targets: (UnsafeMutableRawPointer, UnsafeMutableRawPointer?),
     weights: (Float, Float), worker: Int
   ) {
-    let rowFloats = 2 * length, rows = memory.start.assumingMemoryBound(to: Float.self) + worker * RowFilter.lanes * rowFloats
+    let rowFloats = 2 * length
+    let rows = memory.start.assumingMemoryBound(to: Float.self) + worker * (RowFilter.lanes + 1) * rowFloats
     for bin in 0..<columns {
       let a = (first + bin * pitch).loadUnaligned(as: SIMD4<Float>.self)
       let b = second.map { ($0 + bin * pitch).loadUnaligned(as: SIMD4<Float>.self) } ?? SIMD4()
@@ -90,7 +81,7 @@ final class RowFilter: @unchecked Sendable {
         rows[lane * rowFloats + 2 * bin + 1] = b[lane]
       }
     }
-    for lane in 0..<RowFilter.lanes { convolve(rows + lane * rowFloats) }
+    for lane in 0..<RowFilter.lanes { convolve(rows + lane * rowFloats, spectrum: rows + RowFilter.lanes * rowFloats) }
     for bin in 0..<columns {
       var a = SIMD4<Float>(), b = SIMD4<Float>()
       for lane in 0..<RowFilter.lanes {
@@ -102,18 +93,19 @@ final class RowFilter: @unchecked Sendable {
     }
   }
 
-  private func convolve(_ row: UnsafeMutablePointer<Float>) {
+  private func convolve(_ row: UnsafeMutablePointer<Float>, spectrum: UnsafeMutablePointer<Float>) {
     (row + 2 * columns).update(repeating: 0, count: 2 * (length - columns))
-    // Sound: a buffer holds `length` complex numbers at the alignment of the planned one.
-    let complex = UnsafeMutableRawPointer(row).assumingMemoryBound(to: fftwf_complex.self)
-    fftwf_execute_dft(forward, complex, complex)
+    // Sound: both buffers hold `length` complex numbers, which are pairs of floats.
+    let points = UnsafeMutableRawPointer(row).assumingMemoryBound(to: kiss_fft_cpx.self)
+    let frequencies = UnsafeMutableRawPointer(spectrum).assumingMemoryBound(to: kiss_fft_cpx.self)
+    kiss_fft(forward, points, frequencies)
     response.withUnsafeBufferPointer { response in
       let factors = response.baseAddress!
       for index in 0..<length {
-        row[2 * index] *= factors[index]
-        row[2 * index + 1] *= factors[index]
+        spectrum[2 * index] *= factors[index]
+        spectrum[2 * index + 1] *= factors[index]
       }
     }
-    fftwf_execute_dft(backward, complex, complex)
+    kiss_fft(backward, frequencies, points)
   }
 }
