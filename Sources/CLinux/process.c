@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -58,3 +59,5 @@ int clinux_signal_self_after(uint64_t nanoseconds, int signal) {
   if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return -errno;
   return timer_settime(timer, 0, &delay, NULL) != 0 ? -errno : 0;
 }
+
+int clinux_spawn_close_from(void *actions, int first) { return posix_spawn_file_actions_addclosefrom_np(actions, first); }

@@ -37,6 +37,8 @@ public final class ChildProcess {
     Self.setSignals(&attributes, blocked: blockedSignals)
     if let standardOutput { posix_spawn_file_actions_adddup2(&actions, standardOutput, 1) }
     if let standardError { posix_spawn_file_actions_adddup2(&actions, standardError, 2) }
+    // Libraries open files without O_CLOEXEC: a child that had such a descriptor would hold the file's lock as long as it lives.
+    clinux_spawn_close_from(&actions, 3)
 
     var pid: pid_t = 0
     let strings = environment.map { $0.map { "\($0.key)=\($0.value)" }.sorted() }

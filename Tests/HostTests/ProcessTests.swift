@@ -37,6 +37,15 @@ import Testing
     #expect(try child.waitForExit(timeout: .seconds(10)) == .exited(0))
   }
 
+  @Test func `a child has none of this process's descriptors but the first three`() throws {
+    // As libraries open them: without O_CLOEXEC.
+    let descriptor = open("/etc/hostname", O_RDONLY)
+    try #require(descriptor > 2)
+    defer { close(descriptor) }
+    let child = try shell("test -e /proc/$$/fd/1 && ! test -e /proc/$$/fd/\(descriptor)")
+    #expect(try child.waitForExit(timeout: .seconds(10)) == .exited(0))
+  }
+
   @Test func `an executable that is missing is an error that names it`() {
     #expect(throws: HostError.system(call: "posix_spawn", subject: "/nowhere/stage", errno: Errno(rawValue: ENOENT))) {
       try ChildProcess(executable: "/nowhere/stage", arguments: [])

@@ -26,6 +26,9 @@ int clinux_futex_wait(uint32_t *word, uint32_t expected, int64_t nanoseconds);
 /// Wakes at most `count` sleepers on `word`; returns how many.
 int clinux_futex_wake(uint32_t *word, int count);
 
+// Has a child of posix_spawn close all descriptors from `first` on; `actions` is a posix_spawn_file_actions_t.
+int clinux_spawn_close_from(void *actions, int first);
+
 /// A descriptor of process `pid` (close-on-exec).
 int clinux_pidfd_open(int pid);
 
