@@ -44,7 +44,9 @@ struct ProgressObserver {
     status.sweptFraction = latest.indices.map(sweptFraction).min() ?? 0
     let squares = latest.compactMap { $0 }
     let data = squares.reduce(0) { $0 + $1.dataSquared }
-    if data > 0 { status.residual = (squares.reduce(0) { $0 + $1.residualSquared } / data).squareRoot() }
+    let residual = (squares.reduce(0) { $0 + $1.residualSquared } / data).squareRoot()
+    // A worker whose residual is no number ends the run, and has said why.
+    if residual.isFinite { status.residual = residual }
     status.phase = phase
   }
 
