@@ -16,6 +16,8 @@ final class JournalPump: @unchecked Sendable {
   private let ring: RingWriter
   private let journal: JournalWriter
   private let failure = Mutex<JournalError?>(nil)
+  /// Set with `failure`, and cheaper to look at for each event.
+  private let hasFailed = Atomic<Bool>(false)
   /// Counts commits and the request to stop; the thread sleeps on it.
   private let bell: UnsafeMutablePointer<UInt32>
   private let isAsleep = Atomic<Bool>(false)
@@ -59,6 +61,7 @@ final class JournalPump: @unchecked Sendable {
 
   /// Throws what stopped the thread.
   func check() throws(JournalError) {
+    guard hasFailed.load(ordering: .acquiring) else { return }
     if let error = failure.withLock({ $0 }) { throw error }
   }
 
@@ -88,6 +91,7 @@ final class JournalPump: @unchecked Sendable {
       ring.publish(through: journal.state.durableThrough)
     } catch {
       failure.withLock { $0 = error }
+      hasFailed.store(true, ordering: .releasing)
     }
   }
 

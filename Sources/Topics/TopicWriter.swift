@@ -82,7 +82,13 @@ public final class TopicWriter {
 
   /// The next slot, filled in place; see `RingWriter.claim`. Throws what stopped the journal, also while it waits.
   public func claim(timeout: Duration) throws -> Claim {
-    let deadline = Deadline(after: timeout)
+    try pump?.check()
+    let first = min(timeout, Self.glance)
+    do throws(RingError) { return try writer.claim(timeout: first) } catch {
+      guard error.isTimeout, timeout > first else { throw error }
+    }
+    // Only a writer that waits looks at the clock.
+    let deadline = Deadline(after: timeout - first)
     while true {
       try pump?.check()
       do throws(RingError) {
