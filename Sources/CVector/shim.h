@@ -1,15 +1,18 @@
-// What Swift's SIMD types do lane by lane.
+// Arithmetic that Swift's SIMD types do lane by lane: its optimiser puts it together again only where the code around it is simple.
 #pragma once
 
-typedef float cvector_float4 __attribute__((vector_size(16)));
-typedef float cvector_float16 __attribute__((vector_size(64)));
+typedef float cvector_float4 __attribute__((ext_vector_type(4)));
+typedef float cvector_float16 __attribute__((ext_vector_type(16)));
 
-/// Replaces 4 floats at a multiple of 16 bytes by their square roots.
-static inline __attribute__((always_inline)) void cvector_sqrt4(float *values) {
-  *(cvector_float4 *)values = __builtin_elementwise_sqrt(*(cvector_float4 *)values);
-}
+#define CVECTOR_INLINE static inline __attribute__((always_inline))
 
-/// Replaces 16 floats at a multiple of 64 bytes by their square roots.
-static inline __attribute__((always_inline)) void cvector_sqrt16(float *values) {
-  *(cvector_float16 *)values = __builtin_elementwise_sqrt(*(cvector_float16 *)values);
-}
+#define CVECTOR_OPERATIONS(width, vector)                                                           \
+  CVECTOR_INLINE vector cvector_add##width(vector a, vector b) { return a + b; }                    \
+  CVECTOR_INLINE vector cvector_subtract##width(vector a, vector b) { return a - b; }               \
+  CVECTOR_INLINE vector cvector_multiply##width(vector a, vector b) { return a * b; }               \
+  CVECTOR_INLINE vector cvector_divide##width(vector a, vector b) { return a / b; }                 \
+  CVECTOR_INLINE vector cvector_magnitude##width(vector a) { return __builtin_elementwise_abs(a); } \
+  CVECTOR_INLINE vector cvector_sqrt##width(vector a) { return __builtin_elementwise_sqrt(a); }
+
+CVECTOR_OPERATIONS(4, cvector_float4)
+CVECTOR_OPERATIONS(16, cvector_float16)

@@ -1,13 +1,26 @@
 import KernelTypes
 
-/// Old pixels of a tile and one more on each side: `[row][column][lane]`.
-public enum Patch {
-  /// Pixels along an edge.
-  public static let edge = Tile.edge + 2
-  /// Pixels between two rows: odd, so that rows do not fall on the same cache sets.
-  public static let pitch = edge + 1
-  /// Bytes of a patch.
-  public static func byteCount(lanes: Int) -> Int { edge * pitch * lanes * MemoryLayout<Float>.size }
+/// What a penalised update of a tile has beside the volume. Pixels have all their lanes.
+public struct TileBorder: @unchecked Sendable {
+  /// Old pixels of the row above the tile and of the one below it, from the column left of the tile to the one right of it.
+  public let above: UnsafeRawPointer, below: UnsafeRawPointer
+  /// Old pixels left of the tile, one a row; an update replaces them by those of the tile's last column.
+  public let left: UnsafeMutableRawPointer
+  /// Room for `sumsCount` pixels.
+  public let sums: UnsafeMutableRawPointer
+
+  /// What a row of a tile hands to the next one: two values a pixel.
+  public static let sumsCount = 2 * Tile.edge
+
+  /// The pointers must outlive the update.
+  public init(
+    above: UnsafeRawPointer, below: UnsafeRawPointer, left: UnsafeMutableRawPointer, sums: UnsafeMutableRawPointer
+  ) {
+    self.above = above
+    self.below = below
+    self.left = left
+    self.sums = sums
+  }
 }
 
 /// Smoothness that is asked of a slice.

@@ -2,8 +2,13 @@ import CVector
 
 /// Slices that a step handles at once. Nothing here is fused or approximate, so the bits are the same at every x86-64 level.
 ///
-/// SIMD comparisons, min and max compile lane by lane in Swift, so these use nothing but arithmetic and masks made of sign bits.
+/// SIMD comparisons, min and max compile lane by lane in Swift, so these use nothing but arithmetic and masks made of sign bits. Arithmetic
+/// does too, and is put together again as long as the code around it is simple: so the operators are C's.
 protocol LaneVector: SIMD where Scalar == Float {
+  static func + (a: Self, b: Self) -> Self
+  static func - (a: Self, b: Self) -> Self
+  static func * (a: Self, b: Self) -> Self
+  static func / (a: Self, b: Self) -> Self
   /// Its lanes where `sign` is positive, `other`'s where it is negative.
   func whereNegative(_ sign: Self, _ other: Self) -> Self
   /// |self|
@@ -12,31 +17,43 @@ protocol LaneVector: SIMD where Scalar == Float {
   var squareRoots: Self { get }
 }
 
+extension LaneVector {
+  @inline(__always) static func + (a: Scalar, b: Self) -> Self { Self(repeating: a) + b }
+  @inline(__always) static func + (a: Self, b: Scalar) -> Self { a + Self(repeating: b) }
+  @inline(__always) static func - (a: Scalar, b: Self) -> Self { Self(repeating: a) - b }
+  @inline(__always) static func - (a: Self, b: Scalar) -> Self { a - Self(repeating: b) }
+  @inline(__always) static func * (a: Scalar, b: Self) -> Self { Self(repeating: a) * b }
+  @inline(__always) static func * (a: Self, b: Scalar) -> Self { a * Self(repeating: b) }
+  @inline(__always) static func += (a: inout Self, b: Self) { a = a + b }
+  @inline(__always) static func *= (a: inout Self, b: Self) { a = a * b }
+  @inline(__always) static func *= (a: inout Self, b: Scalar) { a = a * b }
+}
+
 extension SIMD4: LaneVector where Scalar == Float {
+  @inline(__always) static func + (a: Self, b: Self) -> Self { cvector_add4(a, b) }
+  @inline(__always) static func - (a: Self, b: Self) -> Self { cvector_subtract4(a, b) }
+  @inline(__always) static func * (a: Self, b: Self) -> Self { cvector_multiply4(a, b) }
+  @inline(__always) static func / (a: Self, b: Self) -> Self { cvector_divide4(a, b) }
+  @inline(__always) var magnitude: Self { cvector_magnitude4(self) }
+  @inline(__always) var squareRoots: Self { cvector_sqrt4(self) }
   @inline(__always) func whereNegative(_ sign: Self, _ other: Self) -> Self {
     let mask = unsafeBitCast(sign, to: SIMD4<Int32>.self) &>> 31
     let bits = (unsafeBitCast(self, to: SIMD4<Int32>.self) & ~mask) | (unsafeBitCast(other, to: SIMD4<Int32>.self) & mask)
     return unsafeBitCast(bits, to: Self.self)
   }
-  @inline(__always) var magnitude: Self { unsafeBitCast(unsafeBitCast(self, to: SIMD4<Int32>.self) & 0x7fff_ffff, to: Self.self) }
-  @inline(__always) var squareRoots: Self {
-    var values = self
-    withUnsafeMutableBytes(of: &values) { cvector_sqrt4($0.baseAddress!.assumingMemoryBound(to: Float.self)) }
-    return values
-  }
 }
 
 extension SIMD16: LaneVector where Scalar == Float {
+  @inline(__always) static func + (a: Self, b: Self) -> Self { cvector_add16(a, b) }
+  @inline(__always) static func - (a: Self, b: Self) -> Self { cvector_subtract16(a, b) }
+  @inline(__always) static func * (a: Self, b: Self) -> Self { cvector_multiply16(a, b) }
+  @inline(__always) static func / (a: Self, b: Self) -> Self { cvector_divide16(a, b) }
+  @inline(__always) var magnitude: Self { cvector_magnitude16(self) }
+  @inline(__always) var squareRoots: Self { cvector_sqrt16(self) }
   @inline(__always) func whereNegative(_ sign: Self, _ other: Self) -> Self {
     let mask = unsafeBitCast(sign, to: SIMD16<Int32>.self) &>> 31
     let bits = (unsafeBitCast(self, to: SIMD16<Int32>.self) & ~mask) | (unsafeBitCast(other, to: SIMD16<Int32>.self) & mask)
     return unsafeBitCast(bits, to: Self.self)
-  }
-  @inline(__always) var magnitude: Self { unsafeBitCast(unsafeBitCast(self, to: SIMD16<Int32>.self) & 0x7fff_ffff, to: Self.self) }
-  @inline(__always) var squareRoots: Self {
-    var values = self
-    withUnsafeMutableBytes(of: &values) { cvector_sqrt16($0.baseAddress!.assumingMemoryBound(to: Float.self)) }
-    return values
   }
 }
 

@@ -138,9 +138,9 @@ public final class EMSolver: WindowSolver {
     pass.back(
       sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, upcoming: volume, scratch: tiles, executor: executor
     ) { block, tile, sums in
-      let patch = penalty.memory.patch(tile, volume: volume, block: block, index: block - blocks.lowerBound)
+      let border = penalty.memory.border(tile, block: block, index: block - blocks.lowerBound), offset = layout.pixelOffset(block: block)
       steps.penaliseTile(
-        tile, sums, patch, next + layout.pixelOffset(block: block), memory.scales(row: 0), memory.scalesPitch, penalty.memory.ranges,
+        tile, sums, volume + offset, border, next + offset, memory.scales(row: 0), memory.scalesPitch, penalty.memory.ranges,
         penalty.tile, options.factorMin, layout.shape(block: block))
     }
   }

@@ -6,16 +6,18 @@ internal import PointwiseTypes
 ///
 /// ```
 /// edges    [block][band][2][columns + 2][lane]   the rows above and below a band of tiles, saved before the update
-/// patches  [block][band] Patch                   a tile of the band with its neighbours, loaded just before the tile is written
+/// left     [block][band][Tile.edge][lane]        the column left of the tile that comes next
+/// sums     [block][band][sumsCount][lane]        what a row of a tile hands to the next one
 /// ranges   [columns + 2] ColumnRange             what takes part in rows −1 … columns
-/// reached  [block][band] Int                     columns of the band that were loaded
+/// reached  [block][band] Int                     columns of the band that were updated
 /// ```
 struct PenaltyMemory {
   private let layout: SliceLayout
   private let bands: Int
   private let memory: ScratchMemory
   private let edges: UnsafeMutableRawPointer
-  private let patches: UnsafeMutableRawPointer
+  /// left and sums
+  private let columns: UnsafeMutableRawPointer
   private let reached: UnsafeMutablePointer<Int>
   /// Row 0; rows −1 and `columns` exist and are empty.
   let ranges: UnsafeMutablePointer<ColumnRange>
@@ -24,11 +26,11 @@ struct PenaltyMemory {
     self.layout = layout
     bands = PenaltyMemory.bands(layout)
     let sizes = PenaltyMemory.sizes(layout, blocks)
-    memory = ScratchMemory(byteCount: sizes.edges + sizes.patches + sizes.reached + sizes.ranges)
+    memory = ScratchMemory(byteCount: sizes.edges + sizes.columns + sizes.reached + sizes.ranges)
     edges = memory.start
-    patches = edges + sizes.edges
-    reached = (patches + sizes.patches).bindMemory(to: Int.self, capacity: blocks * bands)
-    let rows = (patches + sizes.patches + sizes.reached).bindMemory(to: ColumnRange.self, capacity: layout.columns + 2)
+    columns = edges + sizes.edges
+    reached = (columns + sizes.columns).bindMemory(to: Int.self, capacity: blocks * bands)
+    let rows = (columns + sizes.columns + sizes.reached).bindMemory(to: ColumnRange.self, capacity: layout.columns + 2)
     for row in 0..<layout.columns + 2 {
       let isInside = (1...layout.columns).contains(row)
       (rows + row).initialize(to: ColumnRange(isInside ? mask.columns(row: row - 1) : 0..<0))
@@ -38,15 +40,15 @@ struct PenaltyMemory {
 
   static func byteCount(layout: SliceLayout, blocks: Int) -> Int {
     let sizes = sizes(layout, blocks)
-    return sizes.edges + sizes.patches + sizes.reached + sizes.ranges
+    return sizes.edges + sizes.columns + sizes.reached + sizes.ranges
   }
 
   private static func bands(_ layout: SliceLayout) -> Int { (layout.columns + Tile.edge - 1) / Tile.edge }
 
-  private static func sizes(_ layout: SliceLayout, _ blocks: Int) -> (edges: Int, patches: Int, reached: Int, ranges: Int) {
+  private static func sizes(_ layout: SliceLayout, _ blocks: Int) -> (edges: Int, columns: Int, reached: Int, ranges: Int) {
     let count = blocks * bands(layout)
     return (
-      count * 2 * (layout.columns + 2) * layout.shape.pixelByteCount, count * Patch.byteCount(lanes: layout.lanes),
+      count * 2 * (layout.columns + 2) * layout.shape.pixelByteCount, count * columnsByteCount(layout),
       count * MemoryLayout<Int>.stride, (layout.columns + 2) * MemoryLayout<ColumnRange>.stride
     )
   }
@@ -69,28 +71,20 @@ struct PenaltyMemory {
     }
   }
 
-  /// The tile's pixels and their neighbours as they were before the update. Tiles of a band come from left to right.
-  func patch(_ tile: Tile, volume: UnsafeRawPointer, block: Int, index: Int) -> UnsafeRawPointer {
-    let item = index * bands + tile.row / Tile.edge
+  /// Bytes of a band's left column and sums.
+  private static func columnsByteCount(_ layout: SliceLayout) -> Int {
+    (Tile.edge + TileBorder.sumsCount) * layout.shape.pixelByteCount
+  }
+
+  /// Old pixels around the tile. Tiles of a band come from left to right, and each leaves its last column to the next.
+  func border(_ tile: Tile, block: Int, index: Int) -> TileBorder {
+    let item = index * bands + tile.row / Tile.edge, pixel = layout.shape(block: block).pixelByteCount
     precondition(reached[item] == tile.column, "tile at column \(tile.column) came after \(reached[item]) columns")
     reached[item] += tile.width
-    let shape = layout.shape(block: block), pixel = shape.pixelByteCount, line = shape.volumePitch * pixel
-    let patch = patches + item * Patch.byteCount(lanes: layout.lanes)
-    let start = volume + layout.pixelOffset(block: block) - pixel + tile.row * line
-    let above = UnsafeRawPointer(edges + item * 2 * edgeByteCount)
-    for row in 0..<tile.height + 2 {
-      let target = patch + row * Patch.pitch * pixel
-      let source: UnsafeRawPointer =
-        switch row {
-        case 0: above
-        case tile.height + 1: above + edgeByteCount
-        default: start + (row - 1) * line
-        }
-      // The column left of the tile was overwritten with the tile before, whose patch has it.
-      let kept = tile.column == 0 ? 0 : 1
-      if kept == 1 { target.copyMemory(from: target + Tile.edge * pixel, byteCount: pixel) }
-      (target + kept * pixel).copyMemory(from: source + (tile.column + kept) * pixel, byteCount: (tile.width + 2 - kept) * pixel)
-    }
-    return UnsafeRawPointer(patch)
+    let above = edges + (item * 2 * edgeByteCount + tile.column * pixel)
+    let left = columns + item * PenaltyMemory.columnsByteCount(layout)
+    // Left of the slice are zeros.
+    if tile.column == 0 { left.initializeMemory(as: UInt8.self, repeating: 0, count: Tile.edge * pixel) }
+    return TileBorder(above: above, below: above + edgeByteCount, left: left, sums: left + Tile.edge * pixel)
   }
 }

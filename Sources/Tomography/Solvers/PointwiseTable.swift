@@ -12,8 +12,8 @@ struct PointwiseTable: Sendable {
     @Sendable (Tile, UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, UnsafePointer<Float>, Int, Float, KernelShape) -> Void
   let penaliseTile:
     @Sendable (
-      Tile, UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, UnsafePointer<Float>, Int, UnsafePointer<ColumnRange>,
-      TilePenalty, Float, KernelShape
+      Tile, UnsafeRawPointer, UnsafeRawPointer, TileBorder, UnsafeMutableRawPointer, UnsafePointer<Float>, Int,
+      UnsafePointer<ColumnRange>, TilePenalty, Float, KernelShape
     ) -> Void
 
   /// The steps for one of `KernelTable.levels`; the highest if nil.
