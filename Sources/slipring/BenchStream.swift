@@ -14,6 +14,7 @@ struct BenchStream: ParsableCommand {
       """)
 
   @Option(help: ArgumentHelp("Projections, detector rows and columns.", valueName: "a,r,n")) var shape = "180,100,1024"
+  @Option(help: "What an update is.") var algorithm: Algorithm = .sirt
   @Option(help: "Projections of a window.") var windowLength = 24
   @Option(help: "Projections between updates.") var windowStep = 1
   @Option(help: "Iterations of an update.") var windowIter = 1
@@ -50,6 +51,7 @@ struct BenchStream: ParsableCommand {
     }
     if compare, pairs < 1 { throw ScanFailure(.usage, "--pairs \(pairs) is outside 1…100") }
     options.shape = (projections, rows, columns)
+    options.algorithm = algorithm
     (options.windowLength, options.windowStep, options.windowIterations) = (windowLength, windowStep, windowIter)
     (options.durability, options.checkpointEvery) = (durability, checkpointEvery)
     (options.workers, options.threads, options.rate) = (workers, threads, rate)
@@ -60,7 +62,7 @@ struct BenchStream: ParsableCommand {
   private static func lines(_ report: StreamReport) -> [String] {
     let (shape, window) = (report.shape, "window \(report.windowLength), step \(report.windowStep), \(report.windowIterations) iterations")
     var lines = [
-      "\(report.processor), \(report.cores) cores, \(report.build) build; \(shape[0]) × \(shape[1]) × \(shape[2]), \(window)"
+      "\(report.processor), \(report.cores) cores, \(report.build) build; \(report.algorithm) of \(shape[0]) × \(shape[1]) × \(shape[2]), \(window)"
     ]
     if let run = report.saturated { lines += ["as fast as it goes:"] + figures(run) }
     if let run = report.paced, let rate = run.rateLimit { lines += ["at \(ProgressLine.oneDecimal(rate)) projections/s:"] + figures(run) }

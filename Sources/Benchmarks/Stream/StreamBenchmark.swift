@@ -9,6 +9,8 @@ public final class StreamBenchmark {
   public struct Options: Sendable {
     /// Projections, detector rows, columns.
     public var shape = (projections: 180, rows: 100, columns: 1024)
+    /// What an update is.
+    public var algorithm = Algorithm.sirt
     /// Projections of a window.
     public var windowLength = 24
     /// Projections between updates.
@@ -62,7 +64,8 @@ public final class StreamBenchmark {
     try simulate()
     var report = try StreamReport(
       build: buildName, processor: Machine.processorName, cores: Affinity.current().count,
-      shape: [options.shape.projections, options.shape.rows, options.shape.columns], windowLength: options.windowLength,
+      shape: [options.shape.projections, options.shape.rows, options.shape.columns], algorithm: options.algorithm.rawValue,
+      windowLength: options.windowLength,
       windowStep: options.windowStep, windowIterations: options.windowIterations, checkpointEvery: options.checkpointEvery.text)
     if options.comparedPairs > 0 {
       report.comparison = try compare()
@@ -102,6 +105,7 @@ public final class StreamBenchmark {
     let runFolder = RunFolder(path: "\(folder.path)/\(name)")
     var scan = ScanDescription(input: scanPath, outputFolder: runFolder.path + "/output")
     scan.runFolder = runFolder.path
+    scan.algorithm = options.algorithm
     scan.rotationAxis = .pixels(Double(options.shape.columns) / 2)
     (scan.windowLength, scan.windowStep, scan.windowIter) = (options.windowLength, options.windowStep, options.windowIterations)
     // Every update is made: what is measured is not how well a run avoids them.

@@ -67,6 +67,8 @@ public struct StreamReport: Codable, Sendable {
   public var cores: Int
   /// Projections, rows, columns.
   public var shape: [Int]
+  /// What an update was.
+  public var algorithm: String
   /// Projections of a window.
   public var windowLength: Int
   /// Projections between updates.

@@ -2,6 +2,8 @@ internal import KernelTypes
 
 /// Runs the kernels over blocks: the loops that Projector and SIRTSolver have in common.
 struct ProjectionPass {
+  /// Angles that the forward kernel takes through a band of the volume together.
+  private static let raysPerGroup = 12
   let layout: SliceLayout
   let kernels: KernelTable
   let plan: AnglePlan
@@ -11,7 +13,10 @@ struct ProjectionPass {
     volume: UnsafeRawPointer, sinogram: UnsafeMutableRawPointer, slots: Int, blocks: Range<Int>, executor: some Executor
   ) {
     let width = max(1, executor.width)
-    let parts = min(plan.count, width / greatestCommonDivisor(blocks.count, width))
+    // Blocks may differ in lanes, and threads in speed: several pieces for each thread even that out. Pieces of whole groups of rays read no
+    // more of the volume than one piece would.
+    let even = width == 1 ? 1 : min(plan.count / Self.raysPerGroup, (4 * width + blocks.count - 1) / blocks.count)
+    let parts = max(even, min(plan.count, width / greatestCommonDivisor(blocks.count, width)))
     executor.share(count: blocks.count * parts, workers: width) { _, item in
       let block = blocks.lowerBound + item / parts
       kernels.forward(
