@@ -23,8 +23,7 @@ extension SliceLayout {
     for block in checked(blocks) {
       let lanes = lanes(block: block)
       let bins = (sinogram + binOffset(block: block, of: blocks, slot: slot, slots: slots)).assumingMemoryBound(to: Float.self)
-      (bins - sinogramMargin * lanes).update(repeating: 0, count: sinogramMargin * lanes)
-      (bins + columns * lanes).update(repeating: 0, count: (shape.sinogramPitch - columns - sinogramMargin) * lanes)
+      clearMargins(of: bins, block: block)
       let used = self.rows(of: block..<block + 1)
       forEachTile(lanes: used.count) { lane, columns in
         let source = rows + (used.lowerBound + lane) * self.columns
@@ -50,6 +49,13 @@ extension SliceLayout {
         for column in columns { target[column] = bins[column * lanes + lane] }
       }
     }
+  }
+
+  /// Zeroes the margins of a sinogram row of `block`, whose bin 0 is `bins`: the memory may have held a row of a wider block.
+  func clearMargins(of bins: UnsafeMutableRawPointer, block: Int) {
+    let shape = shape(block: block), pixel = shape.pixelByteCount, after = shape.sinogramPitch - columns - sinogramMargin
+    (bins - sinogramMargin * pixel).initializeMemory(as: UInt8.self, repeating: 0, count: sinogramMargin * pixel)
+    (bins + columns * pixel).initializeMemory(as: UInt8.self, repeating: 0, count: after * pixel)
   }
 
   func checked(_ blocks: Range<Int>) -> Range<Int> {

@@ -91,8 +91,10 @@ public final class EMSolver: WindowSolver {
       pass.forward(volume: source, sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, executor: executor)
       executor.forEach(count: blocks.count * angles.count) { item in
         let index = item / angles.count, block = blocks.lowerBound + index, angle = item % angles.count
+        let ratios = memory.residuals + layout.binOffset(block: block, of: blocks, slot: angle, slots: memory.anglesMax)
+        layout.clearMargins(of: ratios, block: block)
         steps.ratioRow(
-          memory.residuals + layout.binOffset(block: block, of: blocks, slot: angle, slots: memory.anglesMax),
+          ratios,
           sinogram + layout.binOffset(block: block, of: blocks, slot: angles[angle].slot, slots: slots), layout.shape(block: block),
           memory.sums(block: index, angle: angle))
       }

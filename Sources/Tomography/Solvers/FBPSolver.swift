@@ -120,6 +120,7 @@ public final class FBPSolver: WindowSolver {
       memory.residuals + layout.binOffset(block: block, of: blocks, slot: angle, slots: memory.anglesMax)
     }
     for angle in [first, second].compactMap({ $0 }) {
+      layout.clearMargins(of: target(angle), block: block)
       steps.dataSums(source(angle), shape, memory.sums(block: index, angle: angle))
     }
     for lane in stride(from: 0, to: shape.lanes, by: RowFilter.lanes) {

@@ -97,8 +97,10 @@ public final class SIRTSolver {
   ) {
     executor.forEach(count: blocks.count * angles.count) { item in
       let index = item / angles.count, block = blocks.lowerBound + index, angle = item % angles.count
+      let residuals = memory.residuals + layout.binOffset(block: block, of: blocks, slot: angle, slots: memory.anglesMax)
+      layout.clearMargins(of: residuals, block: block)
       pass.kernels.residualRow(
-        memory.residuals + layout.binOffset(block: block, of: blocks, slot: angle, slots: memory.anglesMax),
+        residuals,
         sinogram + layout.binOffset(block: block, of: blocks, slot: angles[angle].slot, slots: slots),
         memory.rowWeights(angle: angle), layout.shape(block: block), memory.sums(block: index, angle: angle))
     }

@@ -48,6 +48,31 @@ import Testing
     #expect(slices == Self.whole[method].slices)
   }
 
+  @Test(arguments: [Method.sirt(SIRTOptions())] + methods)
+  func `a solver that takes one block after the other leaves nothing of a wide one in a narrow one`(method: Method) {
+    // Blocks of 16, 16 and 4 lanes.
+    let rows = 0..<36
+    func scan() -> Scan {
+      let scan = Scan(columns: Self.columns, rows: rows.count, lanes: 16, axis: 36.4, thetas: Self.thetas)
+      for (slot, data) in Self.data.enumerated() { scan.set(projection: Array(data[..<(rows.count * Self.columns)]), slot: slot) }
+      return scan
+    }
+    let whole = scan(), swept = scan(), layout = swept.layout, slots = Self.thetas.count
+    whole.solve(method, iterations: 3)
+    let solver = method.solver(layout: layout, beam: swept.beam, anglesMax: slots, blocksMax: 1, threads: 1)
+    for block in 0..<layout.blockCount {
+      let blocks = block..<block + 1
+      let sinogram = swept.sinogram.start + block * layout.sinogramBlockByteCount(slots: slots)
+      solver.start(
+        volume: swept.volume.start, keeping: false, sinogram: sinogram, slots: slots, blocks: blocks, angles: swept.angles,
+        executor: SerialExecutor())
+      _ = solver.update(
+        volume: swept.volume.start, next: swept.volume.start, sinogram: sinogram, slots: slots, blocks: blocks, angles: swept.angles,
+        iterations: 3, executor: SerialExecutor())
+    }
+    for row in rows { #expect(swept.slice(row) == whole.slice(row), "row \(row)") }
+  }
+
   @Test(arguments: methods.indices, [2, 3])
   func `threads do not change a bit, in place or not`(method: Int, width: Int) {
     for lanes in [4, 64] {
