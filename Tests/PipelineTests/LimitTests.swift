@@ -41,7 +41,7 @@ extension Pipeline {
       #expect(result.volumeSHA256 == reference.volumeSHA256 && result.lost == 0 && result.duplicates == 0, sourceLocation: location)
     }
 
-    @Test(arguments: [10, 14])
+    @Test(arguments: [7, 10])
     func `A run that may open too few files says so and leaves nothing half-done`(limit: Int) throws {
       let reference = try Command(arguments("reference")).end().result()
       let script = "ulimit -n \(limit) && exec \"$0\" \"$@\""

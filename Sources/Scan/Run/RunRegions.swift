@@ -12,7 +12,7 @@ final class RunRegions {
   let beats: Heartbeats
   /// Workers of the run.
   let workerCount: Int
-  private let names: RegionNames
+  private let regionNames: [String]
   private let lock: RegionLock
   private let sizes: [(name: String, byteCount: Int)]
   private let whatIsKept: String
@@ -42,15 +42,15 @@ final class RunRegions {
       workerCount = plan.placement.workers.count
       sizes = try Self.sizes(names)
       whatIsKept = plan.whatIsKept
-      self.names = names
       self.lock = lock
+      regionNames = Self.regionNames(plan)
     } catch {
-      Self.unlink(names)
+      Self.unlink(Self.regionNames(plan))
       throw error
     }
   }
 
-  deinit { Self.unlink(names) }
+  deinit { Self.unlink(regionNames) }
 
   /// The lock that makes this process the run's only supervisor.
   private static func lock(_ names: RegionNames, _ folder: RunFolder) throws -> RegionLock {
@@ -105,11 +105,15 @@ final class RunRegions {
     }
   }
 
-  /// Removes every name of a run. Only names of this user's own can be removed, and they hold 128 random bits.
-  private static func unlink(_ names: RegionNames) {
-    guard let found = try? SharedRegion.names(prefix: names.prefix) else { return }
-    // The lock comes last: what has none is never looked for.
-    for name in found.filter({ $0 != names.lock }) + [names.lock] { try? SharedRegion.unlink(name: name) }
+  /// Every name that a run may have. The lock comes last: what has none is never looked for.
+  private static func regionNames(_ plan: RunPlan) -> [String] {
+    let names = RegionNames(runID: plan.runID)
+    return plan.topics.map(names.ring) + plan.placement.workers.indices.map(names.volume) + [names.beats, names.lock]
+  }
+
+  /// Removes names, those that are there. Not by looking which there are: for that a process needs a descriptor, which may be what it ran out of.
+  private static func unlink(_ names: [String]) {
+    for name in names { try? SharedRegion.unlink(name: name) }
   }
 
   /// Names that dead runs of this user left behind: those whose lock nobody holds. A run's lock comes last, so that a removal in
