@@ -27,16 +27,10 @@ public final class EMSolver: WindowSolver {
   private var prepared: [Double]
 
   /// Allocates what updates of up to `blocksMax` blocks (default all of the layout), `anglesMax` angles and `threads` threads (default
-  /// one for each processor) need.
-  public convenience init(
-    layout: SliceLayout, beam: ParallelBeam, options: EMOptions, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil
-  ) {
-    self.init(layout: layout, beam: beam, options: options, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads, level: nil)
-  }
-
-  /// `level` forces an x86-64 level.
-  init(
-    layout: SliceLayout, beam: ParallelBeam, options: EMOptions, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil, level: Int?
+  /// one for each processor) need. `level` is the x86-64 level of the instructions, the processor's own if nil.
+  public init(
+    layout: SliceLayout, beam: ParallelBeam, options: EMOptions, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil,
+    level: Int? = nil
   ) {
     precondition(layout.columns == beam.columns, "a layout of \(layout.columns) columns for a detector of \(beam.columns)")
     self.layout = layout
@@ -75,16 +69,12 @@ public final class EMSolver: WindowSolver {
       + (options.penalty == nil ? 0 : PenaltyMemory.byteCount(layout: layout, blocks: blocks))
   }
 
-  private static var processorCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
-
   /// See `WindowSolver`.
   public func update(
     volume: UnsafeRawPointer, next: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
     angles: [WindowAngle], iterations: Int, executor: some Executor
   ) -> Residual {
-    precondition(!angles.isEmpty && iterations >= 1, "\(iterations) iterations over \(angles.count) angles")
-    precondition(angles.allSatisfy { $0.slot < slots }, "an angle lies beyond the \(slots) slots")
-    precondition(layout.checked(blocks).count <= memory.blocks, "\(blocks.count) blocks, room for \(memory.blocks)")
+    memory.requireRoom(for: blocks, of: layout, angles: angles, slots: slots, iterations: iterations)
     prepare(angles, executor)
     var source = volume
     for _ in 0..<iterations {

@@ -39,6 +39,13 @@ struct SIRTMemory {
     return sizes.residuals + sizes.scales + sizes.sums + sizes.rowWeights
   }
 
+  /// Traps on an update that this memory, or a sinogram of `slots` slots, has no room for.
+  func requireRoom(for blocks: Range<Int>, of layout: SliceLayout, angles: [WindowAngle], slots: Int, iterations: Int) {
+    precondition(!angles.isEmpty && iterations >= 1, "\(iterations) iterations over \(angles.count) angles")
+    precondition(angles.allSatisfy { $0.slot < slots }, "an angle lies beyond the \(slots) slots")
+    precondition(layout.checked(blocks).count <= self.blocks, "\(blocks.count) blocks, room for \(self.blocks)")
+  }
+
   func sums(block: Int, angle: Int) -> UnsafeMutablePointer<Double> { sumsStart + (block * anglesMax + angle) * 2 * lanes }
   func rowWeights(angle: Int) -> UnsafeMutablePointer<Float> { rowWeightsStart + angle * columns }
   func scales(row: Int) -> UnsafeMutablePointer<Float> { scalesStart + row * scalesPitch }

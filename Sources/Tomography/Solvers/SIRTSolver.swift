@@ -45,8 +45,6 @@ public final class SIRTSolver {
       + AnglePlan.byteCount(capacity: anglesMax) + anglesMax * MemoryLayout<Double>.stride
   }
 
-  private static var processorCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
-
   /// Updates the slices of `blocks`: the first iteration reads `volume` and writes `next` (which may be the same memory), later ones go on
   /// in `next`. Both hold all blocks, `sinogram` exactly `blocks`, with `slots` slots each. At most as many threads work as `init` was told.
   ///
@@ -56,9 +54,7 @@ public final class SIRTSolver {
     volume: UnsafeRawPointer, next: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
     angles: [WindowAngle], iterations: Int, executor: some Executor
   ) -> Residual {
-    precondition(!angles.isEmpty && iterations >= 1, "\(iterations) iterations over \(angles.count) angles")
-    precondition(angles.allSatisfy { $0.slot < slots }, "an angle lies beyond the \(slots) slots")
-    precondition(layout.checked(blocks).count <= memory.blocks, "\(blocks.count) blocks, room for \(memory.blocks)")
+    memory.requireRoom(for: blocks, of: layout, angles: angles, slots: slots, iterations: iterations)
     prepare(angles, executor)
     var source = volume
     for _ in 0..<iterations {

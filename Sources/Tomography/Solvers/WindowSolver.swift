@@ -1,3 +1,5 @@
+import Glibc
+
 /// Brings a volume nearer to the projections of a window.
 ///
 /// One update at a time. All memory is allocated when a solver is made. The same bits for any executor, any cut of the volume into blocks
@@ -21,6 +23,11 @@ public protocol WindowSolver {
     volume: UnsafeRawPointer, next: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
     angles: [WindowAngle], iterations: Int, executor: some Executor
   ) -> Residual
+}
+
+extension WindowSolver {
+  /// Threads of a solver that is not told how many.
+  static var processorCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 }
 
 extension SIRTSolver: WindowSolver {
