@@ -54,6 +54,9 @@ public final class EventBenchmark {
     try checkRoom()
   }
 
+  /// What the name of everything that it has in /dev/shm begins with.
+  public var regionPrefix: String { names.prefix }
+
   /// Every name in /dev/shm goes, whatever happened; what a killed benchmark leaves, the next run sweeps away.
   deinit {
     guard let found = try? SharedRegion.names(prefix: names.prefix) else { return }
