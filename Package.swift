@@ -111,7 +111,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(name: "StagesTests", dependencies: ["Host", "Rings", "Tomography", "Topics", "Stages"], swiftSettings: strict),
     .testTarget(
-      name: "ScanTests", dependencies: ["Host", "Tomography", "Scan", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
+      name: "ScanTests", dependencies: ["Host", "Tomography", "Scan"], swiftSettings: strict),
     .testTarget(name: "BenchmarksTests", dependencies: ["Host", "Scan", "Benchmarks", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "PipelineTests",

@@ -26,6 +26,8 @@ public struct ScanFailure: Error, Equatable, Sendable, CustomStringConvertible {
     case inputOutput = 74
     /// Not allowed.
     case noPermission = 77
+    /// The scan file is wrong.
+    case configuration = 78
   }
 
   /// The process's exit status.

@@ -25,7 +25,7 @@ struct Demo: ParsableCommand {
     progress.end()
     guard let outcome else { return Console.notice("stopped before the first projection: there is nothing to show") }
     guard !quiet else { return }
-    Console.result(Recon.summary(outcome.result))
+    Console.result(RunOptions.summary(outcome.result))
     Console.result("the middle slice has a PSNR of \(ProgressLine.oneDecimal(outcome.psnr)) dB against the true foam")
     Console.result("look at \(outcome.picture)")
   }

@@ -1,5 +1,5 @@
 /// Reconstruction methods.
-public enum Algorithm: String, Codable, CaseIterable, Sendable {
+public enum Algorithm: String, CaseIterable, Sendable {
   /// Simultaneous iterative reconstruction technique.
   case sirt
   /// Maximum likelihood by expectation maximisation.
@@ -15,7 +15,7 @@ public enum Algorithm: String, Codable, CaseIterable, Sendable {
 }
 
 /// What the final iterations start from.
-public enum InitialVolume: String, Codable, CaseIterable, Sendable {
+public enum InitialVolume: String, CaseIterable, Sendable {
   /// What the windows made, or without windows the method's own start: zero, a constant for mlem, osem and pml.
   case zero
   /// The filtered backprojection of all projections.
@@ -23,7 +23,7 @@ public enum InitialVolume: String, Codable, CaseIterable, Sendable {
 }
 
 /// How strongly a penalty asks for smooth slices, and for the hybrid one the difference from which on it takes edges for edges: `β` or `β,δ`.
-public struct Regularisation: Codable, Equatable, Sendable {
+public struct Regularisation: Equatable, Sendable {
   /// β, against the number of angles that are iterated over together.
   public let strength: Double
   /// δ, in units of the volume (1/pixel).
@@ -45,21 +45,4 @@ public struct Regularisation: Codable, Equatable, Sendable {
 
   /// As it is written on the command line.
   public var text: String { delta.map { "\(strength),\($0)" } ?? "\(strength)" }
-
-  /// From the command line's words.
-  public init(from decoder: any Decoder) throws {
-    let container = try decoder.singleValueContainer()
-    let text = try (try? container.decode(Double.self)).map { "\($0)" } ?? container.decode(String.self)
-    guard let regularisation = Regularisation(text) else {
-      throw DecodingError.dataCorruptedError(
-        in: container, debugDescription: "reg is a strength, or a strength and a difference as in 10,0.01")
-    }
-    self = regularisation
-  }
-
-  /// In the command line's words.
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    try container.encode(text)
-  }
 }

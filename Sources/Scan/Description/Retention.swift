@@ -1,5 +1,5 @@
 /// How long the run folder stays after success: `keep`, `none`, or a number of days.
-public enum Retention: Codable, Equatable, Sendable {
+public enum Retention: Equatable, Sendable {
   /// Until somebody deletes it.
   case keep
   /// Not at all, once the output is written, read back and found to be what was written.
@@ -28,22 +28,5 @@ public enum Retention: Codable, Equatable, Sendable {
     case .none: "none"
     case .days(let days): "\(days)"
     }
-  }
-
-  /// From the command line's words, or a number.
-  public init(from decoder: any Decoder) throws {
-    let container = try decoder.singleValueContainer()
-    let text = try (try? container.decode(Int.self)).map { "\($0)" } ?? container.decode(String.self)
-    guard let retention = Retention(text) else {
-      throw DecodingError.dataCorruptedError(
-        in: container, debugDescription: "retain is keep, none, or a number of days from \(Self.daysRange.lowerBound) on")
-    }
-    self = retention
-  }
-
-  /// In the command line's words.
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    try container.encode(text)
   }
 }

@@ -4,47 +4,50 @@ extension ScanDescription {
   private static let strengths = 1e-9...1e12
   private static let deltas = 1e-9...1e9
 
-  /// Refuses options that the method does not have: they would be ignored in silence.
-  func validateMethod() throws(ScanFailure) {
-    try validateSubsets()
-    guard relaxation == 1 || algorithm == .sirt else { throw refused("--relaxation \(relaxation)", "sirt") }
-    if algorithm == .fbp {
-      guard finalIterations > 0 else {
-        throw ScanFailure(.usage, "--final-iterations 0 with --algorithm fbp leaves nothing of the whole scan: fbp makes one pass after it")
-      }
-      guard initial == .zero else { throw ScanFailure(.usage, "--initial fbp is a start for iterations, and --algorithm fbp makes none") }
-      guard !nonNegative else { throw refused("--non-negative", "sirt") }
-    }
-    if initial == .fbp, finalIterations == 0 {
-      throw ScanFailure(.usage, "--initial fbp is a start for final iterations: give --final-iterations a value above 0")
-    }
-    if let filter, algorithm != .fbp, initial != .fbp {
-      throw ScanFailure(.usage, "--filter \(filter.rawValue) goes with --algorithm fbp or --initial fbp")
-    }
-    if let regularisation { try validate(regularisation) }
+  /// Refuse options that the method does not have: they would be ignored in silence.
+  static let methodRules: [@Sendable (ScanDescription) -> String?] = [
+    { $0.subsetsProblem("--final-subsets", $0.finalSubsets) }, { $0.subsetsProblem("--window-subsets", $0.windowSubsets) },
+    { $0.relaxation != 1 && $0.algorithm != .sirt ? $0.refused("--relaxation \($0.relaxation)", "sirt") : nil },
+    { $0.backprojectionProblem }, { $0.initialProblem }, { $0.filterProblem }, { $0.regularisationProblem },
+  ]
+
+  private func subsetsProblem(_ option: String, _ value: Int?) -> String? {
+    guard let value, value > 1, algorithm != .sirt, algorithm != .osem else { return nil }
+    return refused("\(option) \(value)", "sirt or osem")
   }
 
-  private func validateSubsets() throws(ScanFailure) {
-    for (option, value) in [("--final-subsets", finalSubsets), ("--window-subsets", windowSubsets)] {
-      guard let value, value > 1, algorithm != .sirt, algorithm != .osem else { continue }
-      throw refused("\(option) \(value)", "sirt or osem")
+  private var backprojectionProblem: String? {
+    guard algorithm == .fbp else { return nil }
+    if finalIterations == 0 {
+      return "--final-iterations 0 with --algorithm fbp leaves nothing of the whole scan: fbp makes one pass after it"
     }
+    if initial != .zero { return "--initial fbp is a start for iterations, and --algorithm fbp makes none" }
+    return nonNegative ? refused("--non-negative", "sirt") : nil
   }
 
-  private func validate(_ regularisation: Regularisation) throws(ScanFailure) {
+  private var initialProblem: String? {
+    guard initial == .fbp, finalIterations == 0 else { return nil }
+    return "--initial fbp is a start for final iterations: give --final-iterations a value above 0"
+  }
+
+  private var filterProblem: String? {
+    guard let filter, algorithm != .fbp, initial != .fbp else { return nil }
+    return "--filter \(filter.rawValue) goes with --algorithm fbp or --initial fbp"
+  }
+
+  private var regularisationProblem: String? {
+    guard let regularisation else { return nil }
     let given = "--reg \(regularisation.text)"
-    guard algorithm == .pmlQuadratic || algorithm == .pmlHybrid else { throw refused(given, "pml-quad or pml-hybrid") }
+    guard algorithm == .pmlQuadratic || algorithm == .pmlHybrid else { return refused(given, "pml-quad or pml-hybrid") }
     guard Self.strengths.contains(regularisation.strength) else {
-      throw ScanFailure(.usage, "\(given): the strength is outside \(Self.strengths.lowerBound)…\(Self.strengths.upperBound)")
+      return "\(given): the strength is outside \(Self.strengths.lowerBound)…\(Self.strengths.upperBound)"
     }
-    guard let delta = regularisation.delta else { return }
-    guard algorithm == .pmlHybrid else { throw refused("\(given): a second number", "pml-hybrid") }
-    guard Self.deltas.contains(delta) else {
-      throw ScanFailure(.usage, "\(given): the difference is outside \(Self.deltas.lowerBound)…\(Self.deltas.upperBound)")
-    }
+    guard let delta = regularisation.delta else { return nil }
+    guard algorithm == .pmlHybrid else { return refused("\(given): a second number", "pml-hybrid") }
+    return Self.deltas.contains(delta) ? nil : "\(given): the difference is outside \(Self.deltas.lowerBound)…\(Self.deltas.upperBound)"
   }
 
-  private func refused(_ what: String, _ algorithms: String) -> ScanFailure {
-    ScanFailure(.usage, "\(what) goes with --algorithm \(algorithms), not with \(algorithm.rawValue)")
+  private func refused(_ what: String, _ algorithms: String) -> String {
+    "\(what) goes with --algorithm \(algorithms), not with \(algorithm.rawValue)"
   }
 }

@@ -1,8 +1,9 @@
 public import Stages
 public import Tomography
 
-/// Everything a person can decide about a run; spelled in `scan.yaml` as on the command line.
-public struct ScanDescription: Codable, Equatable, Sendable {
+/// Everything a person can decide about a run. How each property is spelled, in `scan.yaml` as on the command line, what it means and what it may
+/// be is a row of `ScanKey.all`.
+public struct ScanDescription: Equatable, Sendable {
   /// Path of the scan file.
   public var input: String
   /// Folder of the reconstructed slices.
@@ -75,39 +76,12 @@ public struct ScanDescription: Codable, Equatable, Sendable {
     self.outputFolder = outputFolder
   }
 
-  enum CodingKeys: String, CodingKey {
-    case input
-    case outputFolder = "output-folder"
-    case runFolder = "run-folder"
-    case rotationAxis = "rotation-axis"
-    case startRow = "start-row"
-    case endRow = "end-row"
-    case nsino, binning, algorithm
-    case windowLength = "window-length"
-    case windowStep = "window-step"
-    case windowIter = "window-iter"
-    case finalIterations = "final-iterations"
-    case finalSubsets = "final-subsets"
-    case windowSubsets = "window-subsets"
-    case initial
-    case regularisation = "reg"
-    case filter
-    case relaxation
-    case nonNegative = "non-negative"
-    case diskMask = "disk-mask"
-    case workers, threads, rate
-    case lagMax = "lag-max"
-    case format, bits
-    case minusLog = "minus-log"
-    case thetaUnit = "theta-unit"
-    case durability
-    case checkpointEvery = "checkpoint-every"
-    case retain
-  }
+  /// Every option at its default, with input and output yet to be named.
+  public static let standard = ScanDescription(input: "", outputFolder: "")
 }
 
 /// Where the rotation axis is, in pixels from the detector's left edge.
-public enum RotationAxis: Codable, Equatable, Sendable {
+public enum RotationAxis: Equatable, Sendable {
   /// Found from the projections.
   case automatic
   /// Given.
@@ -123,31 +97,10 @@ public enum RotationAxis: Codable, Equatable, Sendable {
       return nil
     }
   }
-
-  /// From a number or `auto`.
-  public init(from decoder: any Decoder) throws {
-    let container = try decoder.singleValueContainer()
-    if let pixels = try? container.decode(Double.self) {
-      self = .pixels(pixels)
-    } else if let axis = RotationAxis(try container.decode(String.self)) {
-      self = axis
-    } else {
-      throw DecodingError.dataCorruptedError(in: container, debugDescription: "rotation-axis is a number of pixels or auto")
-    }
-  }
-
-  /// As a number or `auto`.
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    switch self {
-    case .automatic: try container.encode("auto")
-    case .pixels(let pixels): try container.encode(pixels)
-    }
-  }
 }
 
 /// What is written of the volume.
-public enum OutputFormat: String, Codable, CaseIterable, Sendable {
+public enum OutputFormat: String, CaseIterable, Sendable {
   /// One file a slice.
   case tiff
   /// One file.
@@ -157,7 +110,7 @@ public enum OutputFormat: String, Codable, CaseIterable, Sendable {
 }
 
 /// Bits of a TIFF sample; the integers cover the volume's range, which the file states.
-public enum SampleBits: Int, Codable, CaseIterable, Sendable {
+public enum SampleBits: Int, CaseIterable, Sendable {
   /// UInt8.
   case eight = 8
   /// UInt16.
@@ -167,7 +120,7 @@ public enum SampleBits: Int, Codable, CaseIterable, Sendable {
 }
 
 /// Whether the data are counts.
-public enum MinusLog: String, Codable, CaseIterable, Sendable {
+public enum MinusLog: String, CaseIterable, Sendable {
   /// Counts: −log makes line integrals of them.
   case yes
   /// Line integrals already.
@@ -177,7 +130,7 @@ public enum MinusLog: String, Codable, CaseIterable, Sendable {
 }
 
 /// The unit of the angles in a file.
-public enum AngleUnit: String, Codable, CaseIterable, Sendable {
+public enum AngleUnit: String, CaseIterable, Sendable {
   /// 180 is half a turn.
   case degrees
   /// π is half a turn.
@@ -187,7 +140,7 @@ public enum AngleUnit: String, Codable, CaseIterable, Sendable {
 }
 
 /// What survives.
-public enum Durability: String, Codable, CaseIterable, Sendable {
+public enum Durability: String, CaseIterable, Sendable {
   /// Every event is on disk before anybody uses it: a run survives the machine.
   case durable
   /// Events live in shared memory: a run survives its stages.
@@ -195,7 +148,7 @@ public enum Durability: String, Codable, CaseIterable, Sendable {
 }
 
 /// How often volumes are saved: so many updates, or so many seconds as in `30s`; 0 for never.
-public struct CheckpointEvery: Codable, Equatable, Sendable {
+public struct CheckpointEvery: Equatable, Sendable {
   /// The interval.
   public let interval: CheckpointInterval
 
@@ -223,22 +176,5 @@ public struct CheckpointEvery: Codable, Equatable, Sendable {
     case .updates(let count): "\(count)"
     case .seconds(let seconds): "\(seconds)s"
     }
-  }
-
-  /// From the command line's words.
-  public init(from decoder: any Decoder) throws {
-    let container = try decoder.singleValueContainer()
-    let text = try (try? container.decode(Int.self)).map { "\($0)" } ?? container.decode(String.self)
-    guard let every = CheckpointEvery(text) else {
-      throw DecodingError.dataCorruptedError(
-        in: container, debugDescription: "checkpoint-every is a number of updates, or of seconds as in 30s")
-    }
-    self = every
-  }
-
-  /// In the command line's words.
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    try container.encode(text)
   }
 }

@@ -81,7 +81,7 @@ public struct Reconstruction {
   /// The plan for the stages; the effective configuration for people, also beside the output.
   private func write(_ plan: RunPlan, to folder: RunFolder) throws {
     try folder.write(plan, to: folder.plan)
-    let yaml = try RunFolder.yaml(plan.scan, command: command)
+    let yaml = ScanFile.effective(plan.scan, command: command)
     try writeFileAtomically(path: folder.description, text: yaml)
     try writeFileAtomically(path: plan.scan.outputFolder + "/scan.yaml", text: yaml)
   }
@@ -178,7 +178,7 @@ extension RunPlan {
       unit: pixelSizeMillimetres == nil ? "1/pixel" : "1/mm", scale: Float(1 / (pixelSizeMillimetres ?? 1)),
       attributes: [
         "description": "attenuation coefficient, reconstructed by Slipring with \(scan.algorithm.rawValue.uppercased())",
-        "command": command.joined(separator: " "),
+        "command": shellQuoted(command),
         "run": runID.description,
         "rotation_axis": "\(rotationAxis)",
       ], checks: scan.retain != .keep, fields: shape.flatsAndDarks, windowUpdates: updateCount - scan.sweepCount,

@@ -3,7 +3,6 @@ import Glibc
 import Host
 import ScanFiles
 import Topics
-import Yams
 
 /// The folder that holds a run: what it was asked to do, how it is laid out, how far it is, and what it wrote.
 ///
@@ -171,11 +170,6 @@ public struct RunFolder: Sendable {
     } catch {
       throw ScanFailure(.data, "\(path) does not hold what a run writes there: \(error)")
     }
-  }
-
-  /// The effective configuration as YAML, with the command line above it.
-  static func yaml(_ description: ScanDescription, command: [String]) throws -> String {
-    "# \(command.joined(separator: " "))\n" + (try YAMLEncoder().encode(description))
   }
 }
 

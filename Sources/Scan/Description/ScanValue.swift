@@ -1,0 +1,119 @@
+public import Tomography
+
+/// A value of a scan description: one word, spelled alike in scan.yaml, in plan.json and on the command line.
+public protocol ScanValue: Equatable, Sendable {
+  /// What can be written, for people: `a whole number`.
+  static var form: String { get }
+  /// Reads the word; nil for one without meaning.
+  init?(scanText: String)
+  /// The word; reading it gives the same value.
+  var scanText: String { get }
+}
+
+extension Int: ScanValue {
+  /// For people.
+  public static var form: String { "a whole number" }
+  /// Decimal digits with or without a sign.
+  public init?(scanText: String) { self.init(scanText) }
+  /// In decimal digits.
+  public var scanText: String { "\(self)" }
+}
+
+extension Double: ScanValue {
+  /// For people.
+  public static var form: String { "a number" }
+  /// As in 12, -0.5 or 1e-3.
+  public init?(scanText: String) { self.init(scanText) }
+  /// With as many digits as the value needs.
+  public var scanText: String { self == rounded() && abs(self) < 1e15 ? "\(Int(self))" : "\(self)" }
+}
+
+extension Bool: ScanValue {
+  /// For people.
+  public static var form: String { "true or false" }
+  /// In YAML's words of either version.
+  public init?(scanText: String) {
+    switch scanText.lowercased() {
+    case "true", "yes", "on": self = true
+    case "false", "no", "off": self = false
+    default: return nil
+    }
+  }
+  /// `true` or `false`.
+  public var scanText: String { self ? "true" : "false" }
+}
+
+extension String: ScanValue {
+  /// For people.
+  public static var form: String { "text" }
+  /// Any text.
+  public init?(scanText: String) { self = scanText }
+  /// The text.
+  public var scanText: String { self }
+}
+
+// Choices among words.
+extension ScanValue where Self: RawRepresentable & CaseIterable, RawValue: ScanValue {
+  /// The words.
+  public static var form: String {
+    let words = allCases.map(\.rawValue.scanText)
+    return words.dropLast().joined(separator: ", ") + " or " + (words.last ?? "")
+  }
+  /// One of the words.
+  public init?(scanText: String) {
+    guard let raw = RawValue(scanText: scanText), let value = Self(rawValue: raw) else { return nil }
+    self = value
+  }
+  /// Its word.
+  public var scanText: String { rawValue.scanText }
+}
+
+extension Algorithm: ScanValue {}
+extension InitialVolume: ScanValue {}
+extension FBPOptions.Filter: ScanValue {}
+extension OutputFormat: ScanValue {}
+extension SampleBits: ScanValue {}
+extension MinusLog: ScanValue {}
+extension AngleUnit: ScanValue {}
+extension Durability: ScanValue {}
+
+extension RotationAxis: ScanValue {
+  /// For people.
+  public static var form: String { "a number of pixels or auto" }
+  /// `auto` or a number.
+  public init?(scanText: String) { self.init(scanText) }
+  /// As it is written on the command line.
+  public var scanText: String {
+    switch self {
+    case .automatic: "auto"
+    case .pixels(let pixels): pixels.scanText
+    }
+  }
+}
+
+extension Regularisation: ScanValue {
+  /// For people.
+  public static var form: String { "a strength, or a strength and a difference as in 10,0.01" }
+  /// `β` or `β,δ`.
+  public init?(scanText: String) { self.init(scanText) }
+  /// As it is written on the command line.
+  public var scanText: String { text }
+}
+
+extension CheckpointEvery: ScanValue {
+  /// For people.
+  public static var form: String { "a number of updates, of seconds as in 30s, or 0 for never" }
+  /// `30s`, `100` or `0`.
+  public init?(scanText: String) { self.init(scanText) }
+  /// As it is written on the command line.
+  public var scanText: String { text }
+}
+
+extension Retention: ScanValue {
+  /// For people.
+  public static var form: String { "keep, none, or a number of days from 1 to 36500" }
+  /// `keep`, `none` or `30`.
+  public init?(scanText: String) { self.init(scanText) }
+  /// As it is written on the command line.
+  public var scanText: String { text }
+}

@@ -1,0 +1,85 @@
+import Foundation
+import Host
+import Scan
+import TestSupport
+import Testing
+
+extension Pipeline {
+  /// A run from its scan file: init, check, run.
+  @Suite struct ScanFileCommandTests {
+    private let folder: TestFolder
+    private let scan: String
+
+    init() throws {
+      folder = try TestFolder()
+      scan = folder.file("foam.h5")
+      let outcome = try Command.run("simulate", scan, "--rows", "2", "--columns", "32", "--projections", "40", "--quiet")
+      try #require(outcome.status == .exited(0), "\(outcome.errors)")
+    }
+
+    @Test func `A scan file that init wrote passes check and runs to the same volume as recon`() throws {
+      let file = folder.file("scan.yaml")
+      let made = try Command.run("init", file, "--input", scan, "--output-folder", folder.file("out"))
+      #expect(made.status == .exited(0) && made.output.contains("slipring check"), "\(made.errors)")
+      let text = try String(contentsOfFile: file, encoding: .utf8)
+      let checked = try Command.run("check", file)
+      #expect(checked.status == .exited(0) && checked.errors.isEmpty, "\(checked.errors)")
+      let ran = try Command.run("run", file, "--json", "--quiet")
+      #expect(ran.status == .exited(0), "\(ran.errors)")
+      let reconstructed = try Command.run("recon", scan, "--output-folder", folder.file("other"), "--json", "--quiet")
+      #expect(try ran.result().volumeSHA256 == reconstructed.result().volumeSHA256)
+      // What was in effect is a scan file as well.
+      #expect(try Command.run("check", folder.file("out/scan.yaml")).status == .exited(0))
+      expectFailure(73, try Command.run("init", file), "is there already")
+      #expect(try String(contentsOfFile: file, encoding: .utf8) == text)
+    }
+
+    @Test func `Mistakes in a scan file are all told with their lines, and nothing is run`() throws {
+      let file = folder.file("scan.yaml")
+      try "input: \(scan)\noutput-folder: \(folder.file("out"))\nwidow-length: 12\nthreads: 0\n".write(
+        toFile: file, atomically: true, encoding: .utf8)
+      let checked = try Command.run("check", file)
+      expectFailure(78, checked, "2 mistakes")
+      for line in [
+        "scan.yaml:3: there is no key \"widow-length\"; did you mean window-length?", "scan.yaml:4: threads 0 is outside 1…1024",
+      ] {
+        #expect(checked.errors.contains(line), "\(checked.errors)")
+      }
+      expectFailure(78, try Command.run("run", file), "scan.yaml:3: there is no key", "1 more: see slipring check")
+      #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
+    }
+
+    @Test func `A scan file that cannot be read is one clear line`() throws {
+      expectFailure(66, try Command.run("run", folder.file("none.yaml")), "none.yaml", "No such file")
+      expectFailure(66, try Command.run("check", folder.path), "is not a file")
+      expectFailure(66, try Command.run("check", "/dev/zero"), "is not a file")
+      try Data(count: 65 << 10).write(to: URL(filePath: folder.file("long.yaml")))
+      expectFailure(78, try Command.run("check", folder.file("long.yaml")), "64 KiB")
+    }
+
+    @Test func `The options of recon are the keys of a scan file, in the same words`() throws {
+      let help = try Command.run("recon", "--experimental-dump-help")
+      let arguments = try JSONDecoder().decode(Help.self, from: Data(help.output.utf8)).command.arguments
+      // How a command tells of its run is no part of what it runs.
+      let own: Set = ["json", "quiet", "version", "help"]
+      let names = arguments.map { $0.preferredName?.name ?? $0.valueName }.filter { !own.contains($0) }
+      #expect(Set(names) == Set(ScanKey.all.map(\.name)))
+      for argument in arguments {
+        guard let key = ScanKey.named(argument.preferredName?.name ?? argument.valueName) else { continue }
+        #expect(argument.abstract == ScanKey.help(key.name))
+      }
+    }
+
+    /// As much of the argument parser's description of itself as is needed.
+    private struct Help: Decodable {
+      struct Command: Decodable { let arguments: [Argument] }
+      struct Name: Decodable { let name: String }
+      struct Argument: Decodable {
+        let abstract: String?
+        let valueName: String
+        let preferredName: Name?
+      }
+      let command: Command
+    }
+  }
+}
