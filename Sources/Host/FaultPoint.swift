@@ -31,6 +31,10 @@ public enum FaultPoint: String, Sendable, CaseIterable {
   case flipAfter = "flip-after"
   /// A block of the final sweep is complete and the volume not yet flipped.
   case blockSwept = "block-swept"
+  /// A run is to be finalized, and nobody was told yet.
+  case commandBefore = "command-before"
+  /// The command to finalize is durable.
+  case commandAfter = "command-after"
   /// Everything was followed, and nothing is written yet.
   case exportBefore = "export-before"
   /// Some files are written and others not.

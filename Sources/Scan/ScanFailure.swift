@@ -16,6 +16,8 @@ public struct ScanFailure: Error, Equatable, Sendable, CustomStringConvertible {
     case data = 65
     /// An input file is missing or unreadable.
     case noInput = 66
+    /// What is asked for is not running.
+    case unavailable = 69
     /// A bug, or a stage that died.
     case software = 70
     /// The operating system refused something.
@@ -24,6 +26,8 @@ public struct ScanFailure: Error, Equatable, Sendable, CustomStringConvertible {
     case cannotCreate = 73
     /// Reading or writing failed.
     case inputOutput = 74
+    /// Somebody stopped it; it can go on.
+    case aborted = 75
     /// Not allowed.
     case noPermission = 77
     /// The scan file is wrong.

@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// ```
 /// .slipring-<pid>-<number>.tmp   O_EXCL, mode 0600   write … write
-///      │ commit: fsync(file) → fchmod(usual mode) → rename → fsync(folder)
+///      │ commit: fsync(file) → fchmod(usual mode, unless it is private) → rename → fsync(folder)
 ///      ▼
 /// <name>                         replaced in one step if it was there
 /// ```
@@ -24,9 +24,9 @@ public struct AtomicFile: ~Copyable {
   private static let serial = Atomic<UInt32>(0)
   private static let attemptsMax = 100
 
-  /// Creates the temporary file.
+  /// Creates the temporary file; `isPrivate` keeps its mode 0600 for good.
   /// - Throws: `.cannotCreate` when the folder is missing or not writable, or when something other than a file has this name.
-  public init(path: String) throws(ScanFileError) {
+  public init(path: String, isPrivate: Bool = false) throws(ScanFileError) {
     var status = stat()
     if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
       throw .cannotCreate(path: path, reason: "the name is taken by something that is not a file; choose another name")
@@ -50,7 +50,7 @@ public struct AtomicFile: ~Copyable {
     self.path = path
     self.temporaryPath = temporaryPath
     self.descriptor = descriptor
-    usualMode = status.st_mode & 0o777
+    usualMode = isPrivate ? 0o600 : status.st_mode & 0o777
   }
 
   /// Appends bytes.
@@ -124,10 +124,10 @@ func folderName(of path: String) -> String {
   return slash == path.startIndex ? "/" : String(path[..<slash])
 }
 
-/// Writes a whole file under a temporary name, makes it durable and gives it its name.
+/// Writes a whole file under a temporary name, makes it durable and gives it its name; `isPrivate` keeps its mode 0600.
 /// - Throws: `.cannotCreate` or `.io`; then nothing of it is left, and a file that had the name before is untouched.
-public func writeFileAtomically(path: String, bytes: [UInt8]) throws(ScanFileError) {
-  let file = try AtomicFile(path: path)
+public func writeFileAtomically(path: String, bytes: [UInt8], isPrivate: Bool = false) throws(ScanFileError) {
+  let file = try AtomicFile(path: path, isPrivate: isPrivate)
   var failure: ScanFileError?
   bytes.withUnsafeBytes { buffer in
     do throws(ScanFileError) { try file.write(buffer) } catch { failure = error }

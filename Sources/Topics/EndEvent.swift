@@ -13,6 +13,8 @@ public struct EndEvent: Equatable, Sendable {
     case signal
     /// The end of the scan is lost: it ends where its records do.
     case salvaged
+    /// `control` ordered it; its command says why.
+    case finalized
 
     /// The word in reports and outputs.
     public var word: String {
@@ -20,6 +22,7 @@ public struct EndEvent: Equatable, Sendable {
       case .sourceEnded: "end of scan"
       case .signal: "signal"
       case .salvaged: "end of what was salvaged"
+      case .finalized: "finalized"
       }
     }
   }

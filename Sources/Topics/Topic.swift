@@ -8,6 +8,8 @@ public enum Topic: Hashable, Sendable {
   case chunks(partition: Int)
   /// Written by one worker: an event for each update of its rows' volume.
   case updates(partition: Int)
+  /// Written by `control`: the order to end the scan.
+  case commands
 
   /// The number in an event's header.
   public var id: UInt32 {
@@ -15,13 +17,14 @@ public enum Topic: Hashable, Sendable {
     case .projections: 1
     case .chunks: 2
     case .updates: 3
+    case .commands: 4
     }
   }
 
   /// The partition number in an event's header; 0 for a topic without partitions.
   public var partition: Int {
     switch self {
-    case .projections: 0
+    case .projections, .commands: 0
     case .chunks(let partition), .updates(let partition): partition
     }
   }
@@ -29,7 +32,7 @@ public enum Topic: Hashable, Sendable {
   /// The name of its journal's folder, as in `projections.0`.
   public var folderName: String {
     switch self {
-    case .projections: "projections.0"
+    case .projections, .commands: name + ".0"
     case .chunks, .updates: name
     }
   }
@@ -40,6 +43,7 @@ public enum Topic: Hashable, Sendable {
     case .projections: "projections"
     case .chunks(let partition): "chunks.\(partition)"
     case .updates(let partition): "updates.\(partition)"
+    case .commands: "commands"
     }
   }
 }

@@ -21,6 +21,8 @@ struct Campaign {
       (.flipBefore, 50), (.flipAfter, 50), (.blockSwept, 1), (.unreleased, 110), (.submit, 30), (.completion, 30), (.renameBefore, 2),
       (.renameAfter, 2),
     ],
+    // It has nothing to decide here; its points are tried by the tests that give it something.
+    "control": [],
     "export": [(.exportBefore, 1), (.exportHalf, 20), (.exportAfter, 1), (.renameBefore, 22), (.renameAfter, 22)],
   ]
   /// One in so many orders stops the stage instead of killing it: each costs the seconds until it is taken for hung.
@@ -31,7 +33,7 @@ struct Campaign {
   init(program: String, folder: String, seed: UInt64, stage: String?) throws {
     (self.program, self.folder) = (program, folder)
     random = SplitMix64(seed: seed)
-    let all = ["acquire", "distribute", "export"] + (0..<Self.workers).map { "reconstruct.\($0)" }
+    let all = ["acquire", "distribute", "control", "export"] + (0..<Self.workers).map { "reconstruct.\($0)" }
     if let stage, !all.contains(stage) { throw ScanFailure(.usage, "--stage \(stage): there are \(all.joined(separator: ", "))") }
     stages = stage.map { [$0] } ?? all
     let simulated = try Self.start(

@@ -41,7 +41,7 @@ extension Pipeline {
         #expect(update.count == 2 * 25 && latency.count == 20)
         #expect(update.p50 <= update.p99 && latency.p50 <= latency.p99 && latency.p99 <= latency.max && latency.p50 > 0)
         #expect(try #require(run.updateShare) > 0 && run.seconds > 0 && run.journalBytes > 40 * 4096)
-        #expect(Set(run.cpuSeconds.keys) == ["acquire", "distribute", "reconstruct.0", "reconstruct.1", "export", "supervisor"])
+        #expect(Set(run.cpuSeconds.keys) == ["acquire", "distribute", "reconstruct.0", "reconstruct.1", "control", "export", "supervisor"])
         #expect(run.restarts.values.allSatisfy { $0 == 0 } && run.exportSeconds >= 0)
       }
       // Twenty projections at 200 a second, the first one after the flats and darks.

@@ -86,7 +86,7 @@ extension Pipeline {
       ).end()
     }
 
-    @Test(arguments: ["acquire", "distribute", "reconstruct.1", "export"])
+    @Test(arguments: ["acquire", "distribute", "reconstruct.1", "control", "export"])
     func `A stage that somebody kills is started again, and the volume has the same bits`(stage: String) throws {
       let reference = try reconstruct("reference", faults: nil).result()
       let (command, status) = try start("50")

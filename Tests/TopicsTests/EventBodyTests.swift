@@ -56,6 +56,21 @@ import Topics
     #expect(try bytes(end.encode).withUnsafeBytes { try EndEvent(decoding: $0) } == end)
   }
 
+  private static let commands = [
+    CommandEvent(cause: .person, words: "anna"), CommandEvent(cause: .similarity, projections: 96, words: "control: MS-SSIM 0,96 ≥ 0,95"),
+    CommandEvent(cause: .divergence, projections: 1 << 43, words: String(repeating: "ä", count: 300)),
+  ]
+
+  @Test(arguments: commands) func `A command comes back as it was written`(command: CommandEvent) throws {
+    var metadata = [UInt8](repeating: 0xAA, count: 1024)
+    let used = metadata.withUnsafeMutableBytes(command.encode)
+    #expect(try metadata[..<used].withUnsafeBytes { try CommandEvent(decoding: $0) } == command)
+    #expect(command.words.utf8.count <= CommandEvent.wordsMax)
+    for count in Array(0..<used) + [used + 1] {
+      #expect(throws: EventError.self) { try metadata[..<count].withUnsafeBytes { try CommandEvent(decoding: $0) } }
+    }
+  }
+
   @Test func `Metadata of another length is malformed`() {
     for count in [0, 1, 63, 65, 104, 111, 113] {
       let bytes = [UInt8](repeating: 0, count: count)
@@ -71,12 +86,18 @@ import Topics
     for round in 0..<20_000 {
       // A known event with a few bits flipped reaches further into the decoder than noise does.
       let chunk = Self.chunks[round / 2 % Self.chunks.count]
-      var written = round % 2 == 0 ? bytes { chunk.encode(into: $0, progress: Self.progress) } : bytes(update.encode)
+      var written =
+        switch round % 3 {
+        case 0: bytes { chunk.encode(into: $0, progress: Self.progress) }
+        case 1: bytes(update.encode)
+        default: bytes(Self.commands[1].encode)
+        }
       for _ in 0..<Int.random(in: 1...8, using: &random) {
         written[Int.random(in: 0..<written.count, using: &random)] ^= 1 << UInt8.random(in: 0..<8, using: &random)
       }
       written.withUnsafeBytes { bytes in
         _ = try? DecisionProgress(decoding: bytes)
+        _ = try? CommandEvent(decoding: bytes)
         if bytes.count == ChunkEvent.byteCount, let chunk = try? ChunkEvent(decoding: bytes) {
           #expect(isSound(chunk), "seed \(seed), round \(round): \(chunk)")
         }

@@ -34,7 +34,7 @@ public struct MemoryEstimate: Equatable, Sendable {
         byteCount: workers.reduce(0) {
           $0 + ReconstructStage.byteCount(plan.reconstruction(ofWorker: $1), threads: plan.placement.workers[$1].threads)
         }),
-      Item(name: "processes", byteCount: (3 + workers.count) * (64 << 20)),
+      Item(name: "processes", byteCount: (4 + workers.count) * (64 << 20)),
     ]
   }
 

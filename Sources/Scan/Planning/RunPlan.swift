@@ -60,6 +60,10 @@ public struct RunPlan: Codable, Sendable {
   /// Projections read in place by this reader's number.
   static let distributeReader = 0
   static func reader(ofWorker worker: Int) -> Int { 1 + worker }
+  /// Readers of `updates`, and of `commands`.
+  static let (exportReader, controlReader, acquireReader) = (0, 1, 1)
+  /// There is one command at most.
+  private static let commandSlots = 4
 
   /// How worker `partition`'s slices lie in memory.
   public func layout(ofWorker partition: Int) -> SliceLayout {
@@ -72,9 +76,10 @@ public struct RunPlan: Codable, Sendable {
       switch topic {
       case .projections: (slots.projections, shape.payloadCapacity, 1 + placement.workers.count)
       case .chunks: (slots.chunks, 0, 1)
-      case .updates: (slots.updates, 0, 1)
+      case .updates: (slots.updates, 0, 2)
+      case .commands: (Self.commandSlots, 0, 2)
       }
-    let spills = scan.durability == .durable && (topic != .projections || !sourceWaits)
+    let spills = scan.durability == .durable && (topic != .projections || !sourceWaits) && topic != .commands
     return RingSpecification(
       runID: runID, topic: topic.id, partition: UInt32(topic.partition), slotCount: slotCount, payloadCapacity: payload,
       requiredReaders: readers, whenFull: spills ? .spill : .wait, spillSlotCount: spills ? Self.spillSlots(payload) : 0,
@@ -102,7 +107,7 @@ public struct RunPlan: Codable, Sendable {
   /// Every topic of the run.
   public var topics: [Topic] {
     let partitions = placement.workers.indices
-    return [.projections] + partitions.map { .chunks(partition: $0) } + partitions.map { .updates(partition: $0) }
+    return [.projections] + partitions.map { .chunks(partition: $0) } + partitions.map { .updates(partition: $0) } + [.commands]
   }
 
   /// The end of a message about a run that failed: what a person can do then.

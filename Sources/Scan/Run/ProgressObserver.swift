@@ -8,6 +8,7 @@ struct ProgressObserver {
   private let projections: RingObserver
   private let chunks: RingObserver
   private let updates: [RingObserver]
+  private let commands: RingObserver
   private var latest: [UpdateEvent?]
   private var ends: [EndEvent?]
 
@@ -22,6 +23,7 @@ struct ProgressObserver {
     projections = observer(.projections)
     chunks = observer(.chunks(partition: 0))
     updates = partitions.map { observer(.updates(partition: $0)) }
+    commands = observer(.commands)
     latest = partitions.map { _ in nil }
     ends = partitions.map { _ in nil }
   }
@@ -48,6 +50,9 @@ struct ProgressObserver {
     // A worker whose residual is no number ends the run, and has said why.
     if residual.isFinite { status.residual = residual }
     status.phase = phase
+    if let (header, metadata) = try commands.latest(), header.kind == .command {
+      status.finalized = try metadata.withUnsafeBytes { try CommandEvent(decoding: $0) }.reason
+    }
   }
 
   /// Projections that a worker has taken: its cursor, less the flats and darks before them.
@@ -72,7 +77,8 @@ struct ProgressObserver {
       case .acquire: (.projections, nil)
       case .distribute: (.projections, RunPlan.distributeReader)
       case .reconstruct(let partition): (.chunks(partition: partition), 0)
-      case .export: (.updates(partition: 0), 0)
+      case .control: (.updates(partition: 0), RunPlan.controlReader)
+      case .export: (.updates(partition: 0), RunPlan.exportReader)
       }
     guard let progress = rings[input]?.progress else { return }
     stage.cursor = reader.flatMap { progress.cursors[$0] } ?? progress.published

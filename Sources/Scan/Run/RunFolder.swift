@@ -14,6 +14,7 @@ import Topics
 /// log/          JSON lines, one file a stage
 /// journal/      the durable topics, one folder each
 /// checkpoints/  the newest saved generations of each worker's volume
+/// requests/     what people asked of the run while it ran
 /// salvaged/     what salvage set aside, one folder a salvage
 /// output/       the slices, or a link to the output folder
 /// ```
@@ -36,6 +37,7 @@ public struct RunFolder: Sendable {
   func log(_ name: String) -> String { "\(logFolder)/\(name).jsonl" }
   var checkpoints: String { path + "/checkpoints" }
   var salvaged: String { path + "/salvaged" }
+  var requests: String { path + "/requests" }
 
   /// The journal of a topic.
   func journal(_ topic: Topic) -> String { "\(path)/journal/\(topic.folderName)" }
@@ -89,7 +91,7 @@ public struct RunFolder: Sendable {
     for file in logs + [self.plan, status, export] + (isOutput ? [] : [description]) {
       try Self.remove(file, unlink(file), accepting: [ENOENT])
     }
-    for folder in [checkpoints, salvaged, path + "/journal"] where access(folder, F_OK) == 0 {
+    for folder in [checkpoints, salvaged, requests, path + "/journal"] where access(folder, F_OK) == 0 {
       do { try FileManager.default.removeItem(atPath: folder) } catch {
         throw ScanFailure(.inputOutput, "cannot remove \(folder): \(error.reasonText)")
       }
@@ -129,7 +131,9 @@ public struct RunFolder: Sendable {
   func removeLeftovers(_ plan: RunPlan) throws {
     for stage in try lastStages() { try removeTemporaryFiles(in: plan.scan.outputFolder, ofProcess: stage.pid) }
     // These are the run's own, so whoever wrote there is dead. Other runs may write to the output.
-    for path in [path, checkpoints] where path != plan.scan.outputFolder { try removeTemporaryFiles(in: path, ofProcess: nil) }
+    for path in [path, checkpoints, requests] where path != plan.scan.outputFolder && access(path, F_OK) == 0 {
+      try removeTemporaryFiles(in: path, ofProcess: nil)
+    }
   }
 
   /// The stages of the run's latest status; none where it died before the first.

@@ -42,6 +42,14 @@ extension RunJournals {
     return [(Topic.projections.name, damages.isEmpty ? .none : .gaveUp(damages))]
       + workers.enumerated().map { (Topic.chunks(partition: $0).name, $1.chunks) }
       + workers.enumerated().map { (Topic.updates(partition: $0).name, $1.updates) }
+      + [(Topic.commands.name, try setAsideIfDamaged(.commands, into: aside))]
+  }
+
+  /// What `control` wrote comes again, or not, as it decides then: the volume is what was acquired either way.
+  private func setAsideIfDamaged(_ topic: Topic, into aside: SalvageFolder) throws -> Salvage {
+    guard let reason = try damage(of: topic) else { return .none }
+    try aside.setAside(journal: folder.journal(topic))
+    return .setAside(folder: aside.path, reason: reason)
   }
 
   private func giveUp(_ topic: Topic) throws {

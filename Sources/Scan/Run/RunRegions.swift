@@ -100,7 +100,7 @@ final class RunRegions {
 
   private static func node(of topic: Topic, _ plan: RunPlan) -> Int {
     switch topic {
-    case .projections: plan.placement.serviceNode
+    case .projections, .commands: plan.placement.serviceNode
     case .chunks(let partition), .updates(let partition): plan.placement.workers[partition].node
     }
   }

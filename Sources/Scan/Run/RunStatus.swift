@@ -60,6 +60,8 @@ public struct RunStatus: Codable, Equatable, Sendable {
   public var sweptFraction: Double
   /// ‖b − A x‖ / ‖b‖ of the latest update, over all rows; nil before the first.
   public var residual: Double?
+  /// Who or what ended the scan before its source did, as in `finalized by anna`; nil where nobody has.
+  public var finalized: String?
   /// Seconds since the stages were started.
   public var seconds: Double
 

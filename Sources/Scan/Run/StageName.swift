@@ -8,6 +8,8 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
   case distribute
   /// Computes one partition.
   case reconstruct(Int)
+  /// Watches the volume and the operators' requests, and decides when to finalize.
+  case control
   /// Writes the files.
   case export
 
@@ -17,6 +19,7 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
     case ("acquire", nil): self = .acquire
     case ("distribute", nil): self = .distribute
     case ("reconstruct", let partition?) where partition >= 0: self = .reconstruct(partition)
+    case ("control", nil): self = .control
     case ("export", nil): self = .export
     default: return nil
     }
@@ -28,6 +31,7 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
     case .acquire: "acquire"
     case .distribute: "distribute"
     case .reconstruct(let partition): "reconstruct.\(partition)"
+    case .control: "control"
     case .export: "export"
     }
   }
@@ -36,7 +40,7 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
   var arguments: [String] {
     switch self {
     case .reconstruct(let partition): ["reconstruct", "--partition", "\(partition)"]
-    case .acquire, .distribute, .export: [description]
+    case .acquire, .distribute, .control, .export: [description]
     }
   }
 
@@ -52,6 +56,7 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
     case .acquire: [.projections]
     case .distribute: (0..<workers).map { .chunks(partition: $0) }
     case .reconstruct(let partition): [.updates(partition: partition)]
+    case .control: [.commands]
     case .export: []
     }
   }
@@ -59,7 +64,7 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
   /// The folders that the stage writes files to.
   func fileFolders(_ plan: RunPlan, _ folder: RunFolder) -> [String] {
     switch self {
-    case .acquire, .distribute: []
+    case .acquire, .distribute, .control: []
     case .reconstruct: [folder.checkpoints]
     case .export: [plan.scan.outputFolder, folder.path]
     }
@@ -67,6 +72,6 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
 
   /// Every stage of a plan, upstream first.
   static func all(_ plan: RunPlan) -> [StageName] {
-    [.acquire, .distribute] + plan.placement.workers.indices.map { .reconstruct($0) } + [.export]
+    [.acquire, .distribute] + plan.placement.workers.indices.map { .reconstruct($0) } + [.control, .export]
   }
 }

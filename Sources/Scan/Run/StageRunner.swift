@@ -58,6 +58,7 @@ public struct StageRunner {
       case .acquire: try acquire(didWork)
       case .distribute: try distribute(didWork)
       case .reconstruct(let partition): try reconstruct(partition, didWork)
+      case .control: try control(didWork, log)
       case .export: try export(didWork)
       }
     } catch {
@@ -75,8 +76,10 @@ public struct StageRunner {
     guard reader.info.projectionCount == plan.shape.projections, source.shape == (plan.shape.rows, plan.shape.columns) else {
       throw ScanFailure(.data, "\(plan.scan.input) changed since the run was planned")
     }
+    let orders = StopOrders(
+      commands: try self.reader(.commands, RunPlan.acquireReader, replaying: true), signalReceived: stopRequested)
     var stage = AcquireStage(
-      source: source, writer: try writer(.projections), rate: plan.scan.rate, patience: patience, stopRequested: stopRequested,
+      source: source, writer: try writer(.projections), rate: plan.scan.rate, patience: patience, stopRequested: orders.reason,
       didWork: didWork)
     try stage.run()
   }
@@ -107,11 +110,22 @@ public struct StageRunner {
     try stage.run()
   }
 
+  private func control(_ didWork: @escaping () -> Void, _ log: Logger) throws {
+    try Affinity.pin(cores: plan.placement.serviceCores)
+    let requests = RunRequests(runFolder: folder)
+    var stage = ControlStage(
+      updates: try plan.placement.workers.indices.map { try reader(.updates(partition: $0), RunPlan.controlReader, replaying: true) },
+      commands: try writer(.commands), patience: patience, requested: { try requests.requester(.finalize) }, didWork: didWork)
+    try stage.run()
+  }
+
   private func export(_ didWork: @escaping () -> Void) throws {
     try Affinity.pin(cores: plan.placement.serviceCores)
     let workers = plan.placement.workers.indices
     var stage = ExportStage(
-      configuration: plan.export(to: folder), updates: try workers.map { try reader(.updates(partition: $0), 0, replaying: true) },
+      configuration: plan.export(to: folder),
+      updates: try workers.map { try reader(.updates(partition: $0), RunPlan.exportReader, replaying: true) },
+      commands: try reader(.commands, RunPlan.exportReader, replaying: true),
       volumes: try workers.map(volume), patience: patience, stopRequested: stopRequested, didWork: didWork)
     guard let report = try stage.run() else { return }
     FaultPoint.exportAfter.reach()

@@ -31,6 +31,8 @@ public final class Supervisor {
   var stages: [StageProcess] = []
   private(set) var signalCount = 0
   private var hasSpilled = false
+  private var isFinalized = false
+  private let requests: RunRequests
 
   /// How a run ended.
   struct Ending {
@@ -56,6 +58,7 @@ public final class Supervisor {
     self.executable = executable
     self.signals = signals
     self.monitor = monitor
+    requests = RunRequests(runFolder: folder)
     faults = try FaultOrders()
     log = try Log.supervisor(folder: folder)
   }
@@ -65,6 +68,7 @@ public final class Supervisor {
     let regions = try RunRegions(plan, folder: folder)
     // Now that this is the only supervisor.
     try folder.removeLeftovers(plan)
+    try requests.withdraw(.abort)
     let start = ContinuousClock.now
     var observer = ProgressObserver(plan: plan, rings: regions.rings)
     do {
@@ -105,12 +109,14 @@ public final class Supervisor {
       if running.isEmpty { return }
       _ = try Poll.wait(readable: running.map(\.process.pidfd) + [signals.descriptor], timeout: Self.tick)
       try handleSignals()
+      try obeyAbort()
       // Before anything touches them: what somebody cut off would end this process as well.
       try regions.checkSizes()
       for index in stages.indices { try look(at: index, regions) }
       var status = status(at: start, .scanning)
       try observer.update(&status)
       noticeSpilling(status)
+      noticeEnd(status)
       monitor.progress(status)
       if ContinuousClock.now >= statusDue {
         try writeStatus(status)
@@ -126,6 +132,20 @@ public final class Supervisor {
     let slowest = status.stages.filter { $0.name != "acquire" }.max { $0.lag < $1.lag }?.name ?? "a stage"
     log.warning("the ring of projections is full", metadata: ["slowest": "\(slowest)"])
     monitor.notice("\(slowest) does not keep up: projections wait for it on disk, and none is lost")
+  }
+
+  /// Says once that the scan was ended before its source, and by whom.
+  private func noticeEnd(_ status: RunStatus) {
+    guard let reason = status.finalized, !isFinalized else { return }
+    isFinalized = true
+    log.notice("\(reason)")
+    monitor.notice("\(reason): finishing with what was acquired")
+  }
+
+  /// Throws where somebody asked for the end of everything.
+  private func obeyAbort() throws {
+    guard let person = try requests.requester(.abort) else { return }
+    throw ScanFailure(.aborted, "aborted by \(person); \(plan.whatIsKept)")
   }
 
   private func handleSignals() throws {

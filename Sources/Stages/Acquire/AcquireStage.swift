@@ -9,13 +9,16 @@ public struct AcquireStage {
   private let writer: TopicWriter
   private let patience: Patience
   private let period: Duration
-  private let stopRequested: () -> Bool
+  private let stopRequested: () throws -> EndEvent.Reason?
   private let didWork: () -> Void
   private var projections = 0
+  /// Why the scan is to end before its source does.
+  private var stop: EndEvent.Reason?
 
-  /// `rate` limits projections a second; `stopRequested` is asked between frames and while waiting; `didWork` hears of every image.
+  /// `rate` limits projections a second; `stopRequested` is asked between frames and while waiting, and gives the reason; `didWork` hears of every image.
   public init(
-    source: any ProjectionSource, writer: TopicWriter, rate: Double?, patience: Patience, stopRequested: @escaping () -> Bool,
+    source: any ProjectionSource, writer: TopicWriter, rate: Double?, patience: Patience,
+    stopRequested: @escaping () throws -> EndEvent.Reason?,
     didWork: @escaping () -> Void
   ) {
     self.source = source
@@ -38,25 +41,27 @@ public struct AcquireStage {
       }
       if frame.kind == .projection { projections += 1 }
     }
-    var reason = EndEvent.Reason.sourceEnded
     var due = ContinuousClock.now
     while let frame = try source.next() {
-      guard pause(until: due), let claim = try claim() else {
-        reason = .signal
-        break
-      }
+      guard try pause(until: due), let claim = try claim() else { break }
       try deliver(frame, in: claim)
       if frame.kind == .projection {
         projections += 1
         due = max(due + period, .now - period)
       }
     }
-    try finish(reason)
+    try finish(stop ?? .sourceEnded)
+  }
+
+  /// Whether a stop was requested.
+  private mutating func isStopped() throws -> Bool {
+    if stop == nil { stop = try stopRequested() }
+    return stop != nil
   }
 
   /// Sleeps until `deadline`; false where a stop was requested.
-  private func pause(until deadline: ContinuousClock.Instant) -> Bool {
-    while !stopRequested() {
+  private mutating func pause(until deadline: ContinuousClock.Instant) throws -> Bool {
+    while try !isStopped() {
       let left = deadline - .now
       if left <= .zero { return true }
       usleep(UInt32(min(left, Patience.glance) / .microseconds(1)))
@@ -65,14 +70,14 @@ public struct AcquireStage {
   }
 
   /// A slot, or nil where a stop was requested while none was free.
-  private func claim() throws -> Claim? {
+  private mutating func claim() throws -> Claim? {
     let start = ContinuousClock.now
     var last: RingError?
     while ContinuousClock.now - start < patience.room {
       do {
         return try writer.claim(timeout: Patience.glance)
       } catch let error as RingError where error.isTimeout {
-        if stopRequested() { return nil }
+        if try isStopped() { return nil }
         last = error
       }
     }

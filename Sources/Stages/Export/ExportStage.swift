@@ -7,6 +7,7 @@ public import Topics
 public struct ExportStage {
   private let configuration: ExportConfiguration
   private let updates: [TopicReader]
+  private let commands: TopicReader
   private let volumes: [VolumeRegion]
   private let patience: Patience
   private let stopRequested: () -> Bool
@@ -14,14 +15,15 @@ public struct ExportStage {
   private var convergence: Convergence
   private var ends: [EndEvent?]
 
-  /// One reader and one volume for each worker, in the order of their rows; `didWork` hears of every update.
+  /// One reader and one volume for each worker, in the order of their rows; `commands` says who finalized the scan; `didWork` hears of every update.
   public init(
-    configuration: ExportConfiguration, updates: [TopicReader], volumes: [VolumeRegion], patience: Patience,
+    configuration: ExportConfiguration, updates: [TopicReader], commands: TopicReader, volumes: [VolumeRegion], patience: Patience,
     stopRequested: @escaping () -> Bool, didWork: @escaping () -> Void
   ) {
     precondition(updates.count == volumes.count && !updates.isEmpty, "\(updates.count) update topics, \(volumes.count) volumes")
     self.configuration = configuration
     self.updates = updates
+    self.commands = commands
     self.volumes = volumes
     self.patience = patience
     self.stopRequested = stopRequested
@@ -43,14 +45,15 @@ public struct ExportStage {
     let lost = ends.reduce(0) { max($0, $1.acquired) } - used
     let lostFields = configuration.fields - (ends.map(\.fields).min() ?? 0)
     let duplicates = ends.reduce(0) { $0 + $1.duplicates }
+    let stopReason = try stopReason(first)
     let facts = [
-      "stop_reason": first.reason.word, "lost_projections": "\(lost)", "lost_fields": "\(lostFields)", "duplicate_events": "\(duplicates)",
+      "stop_reason": stopReason, "lost_projections": "\(lost)", "lost_fields": "\(lostFields)", "duplicate_events": "\(duplicates)",
     ]
     guard let (outputs, digest) = try writer.write(facts) else { return nil }
     if configuration.checks { guard try writer.check() else { return nil } }
     let (window, final, pixels) = (convergence.windowResiduals, convergence.finalResiduals, convergence.pixelCounts)
     return ExportReport(
-      outputs: outputs, isChecked: configuration.checks, volumeSHA256: digest, stoppedBy: first.reason.word, projections: used, lost: lost,
+      outputs: outputs, isChecked: configuration.checks, volumeSHA256: digest, stoppedBy: stopReason, projections: used, lost: lost,
       lostFields: lostFields, duplicates: duplicates, updates: window.count + final.count, windowResiduals: window, finalResiduals: final,
       nonFinitePixels: pixels.nonFinite, clampedPixels: pixels.clamped, deadPixels: pixels.dead, negativePixels: pixels.negative)
   }
@@ -74,6 +77,12 @@ public struct ExportStage {
       guard ContinuousClock.now - lastEvent < patience.idle else { throw StageError.stalled("no update for \(patience.idle)") }
     }
     return ends.compactMap { $0 }
+  }
+
+  /// Why the scan ended, in words. Of a scan that was finalized and whose command is lost nobody knows who did it.
+  private func stopReason(_ end: EndEvent) throws -> String {
+    guard end.reason == .finalized, case .event(let event) = try commands.arrival(timeout: .zero) else { return end.reason.word }
+    return try CommandEvent(decoding: event.metadata).reason
   }
 
   /// Waits until every volume is the one that its worker ended with: after a restart of the machine a worker computes it again, though all of

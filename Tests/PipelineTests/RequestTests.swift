@@ -1,0 +1,151 @@
+import Foundation
+import Glibc
+import Host
+import Journal
+import Scan
+import ScanFiles
+import TestSupport
+import Testing
+
+extension Pipeline {
+  /// What people ask of a running run.
+  @Suite struct RequestTests {
+    private let folder: TestFolder
+    private let scan: String
+    private static let projections = 180
+
+    init() throws {
+      folder = try TestFolder()
+      scan = folder.file("foam.h5")
+      let outcome = try Command.run(
+        "simulate", scan, "--rows", "4", "--columns", "48", "--projections", "\(Self.projections)", "--quiet")
+      try #require(outcome.status == .exited(0), "\(outcome.errors)")
+    }
+
+    private var run: String { folder.file("run") }
+
+    /// A run that acquires for ten seconds and more, as soon as it makes updates.
+    private func start(faults: String? = nil, _ options: String...) throws -> (Command, RunStatus) {
+      let command = try Command(
+        [
+          "recon", scan, "--output-folder", folder.file("out"), "--run-folder", run, "--rotation-axis", "24", "--rate", "15", "--lag-max",
+          "0",
+          "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--json",
+        ] + options, faults: faults)
+      var status: RunStatus?
+      try wait("the run makes updates") {
+        status = try FileManager.default.contents(atPath: run + "/status.json").map { try JSONDecoder().decode(RunStatus.self, from: $0) }
+        return (status?.updates ?? 0) > 0
+      }
+      return (command, try #require(status))
+    }
+
+    private func request(_ kind: String, by person: String? = "anna") throws -> Command.Outcome {
+      try Command([kind, run] + (person.map { ["--by", $0] } ?? [])).end()
+    }
+
+    @Test(arguments: ["durable", "memory"]) func `A run that is finalized exports what was acquired and says who asked`(
+      durability: String
+    ) throws {
+      let (command, _) = try start("--durability", durability)
+      #expect(try request("finalize").status == .exited(0))
+      #expect(try request("finalize", by: "somebody else").status == .exited(0))
+      let outcome = try command.end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      let result = try outcome.result()
+      #expect(result.stoppedBy == "finalized by anna" && outcome.errors.contains("finalized by anna: finishing"), "\(outcome.errors)")
+      #expect((1..<Self.projections).contains(result.projections) && result.lost == 0 && result.outputs.count == 5)
+      #expect(result.restarts.values.allSatisfy { $0 == 0 })
+      let late = try request("finalize")
+      expectFailure(69, late, "not running", "slipring status")
+    }
+
+    @Test func `A run that is aborted leaves no output, and resume goes on with it`() throws {
+      let (command, status) = try start()
+      #expect(try request("abort", by: nil).status == .exited(0))
+      let outcome = try command.end()
+      expectFailure(75, outcome, "aborted by", "slipring resume")
+      #expect(try regions(of: status.run).isEmpty)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("out")) == ["scan.yaml"])
+      let resumed = try Command(["resume", run, "--quiet", "--json"]).end()
+      #expect(resumed.status == .exited(0), "\(resumed.errors)")
+      let result = try resumed.result()
+      #expect(result.projections == Self.projections && result.stoppedBy == "end of scan")
+    }
+
+    @Test(arguments: [
+      "control=command-before:1", "control=command-after:1", "control=command-before:1,command-after:1", "control=submit:1",
+      "control=completion:1", "control=command-after:1;acquire=time:1500", "control=time:1,time:1,command-before:1",
+    ])
+    func `Whatever dies between a request and its answer, the run is finalized once`(faults: String) throws {
+      let (command, _) = try start(faults: faults)
+      #expect(try request("finalize").status == .exited(0))
+      let outcome = try command.end()
+      #expect(outcome.status == .exited(0), "\(faults): \(outcome.errors)")
+      let result = try outcome.result()
+      #expect(result.stoppedBy == "finalized by anna" && result.projections < Self.projections && result.lost == 0, "\(faults): \(result)")
+      let journals = try RunJournals(RunFolder(path: run)).examine(depth: .everything)
+      #expect(journals.first { $0.topic == "commands" }?.report.nextSequence == 1, "\(faults)")
+    }
+
+    @Test func `A request outlives the machine`() throws {
+      let (command, _) = try start(faults: "control=command-before:1:stop")
+      #expect(try request("finalize").status == .exited(0))
+      try command.process.signal(SIGKILL)
+      #expect(try command.end().status == .killed(signal: SIGKILL))
+      try RunFolder(path: run).removeRegions(timeout: .seconds(10))
+      let resumed = try Command(["resume", run, "--quiet", "--json"]).end()
+      #expect(resumed.status == .exited(0), "\(resumed.errors)")
+      let result = try resumed.result()
+      #expect(result.stoppedBy == "finalized by anna" && result.projections < Self.projections)
+    }
+
+    @Test func `A volume that was finalized has the bits of a scan that ended there`() throws {
+      let (command, _) = try start(faults: "control=command-after:1;reconstruct.1=flip-before:3")
+      #expect(try request("finalize").status == .exited(0))
+      let finalized = try command.end().result()
+      try #require((1..<Self.projections).contains(finalized.projections))
+      let short = folder.file("short.h5")
+      try copyScan(to: short, projections: finalized.projections)
+      let whole = try Command.run(
+        "recon", short, "--output-folder", folder.file("short"), "--rotation-axis", "24", "--workers", "1", "--window-length", "6",
+        "--final-iterations", "2", "--quiet", "--json"
+      ).result()
+      #expect(whole.volumeSHA256 == finalized.volumeSHA256 && whole.stoppedBy == "end of scan")
+    }
+
+    /// Writes the first projections of the scan, which are one degree apart, as a scan of their own.
+    private func copyScan(to path: String, projections: Int) throws {
+      let reader = try openScan(path: scan)
+      let info = reader.info
+      let writer = try DXchangeWriter(
+        path: path, projectionCount: projections, rows: info.rows, columns: info.columns, pixel: info.pixel, flatCount: info.flatCount,
+        darkCount: info.darkCount, thetasDegrees: (0..<projections).map(Double.init))
+      #expect(zip(info.thetas, 0..<projections).allSatisfy { abs($0 - Double($1) * .pi / 180) < 1e-9 })
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: info.rows * info.columns * info.pixel.byteCount, alignment: 64)
+      defer { buffer.deallocate() }
+      for index in 0..<projections {
+        try reader.readProjection(index, rows: 0..<info.rows, into: buffer)
+        try writer.writeProjection(index, UnsafeRawBufferPointer(buffer))
+      }
+      for index in 0..<info.flatCount {
+        try reader.readFlat(index, rows: 0..<info.rows, into: buffer)
+        try writer.writeFlat(index, UnsafeRawBufferPointer(buffer))
+      }
+      for index in 0..<info.darkCount {
+        try reader.readDark(index, rows: 0..<info.rows, into: buffer)
+        try writer.writeDark(index, UnsafeRawBufferPointer(buffer))
+      }
+      try writer.finish()
+    }
+
+    @Test func `A request to no run, or without a name, is refused`() throws {
+      expectFailure(66, try Command.run("finalize", folder.file("nowhere")), "not the folder of a run")
+      let (command, _) = try start()
+      expectFailure(64, try request("abort", by: ""), "name")
+      expectFailure(64, try request("abort", by: "two\nlines"), "name")
+      #expect(try request("abort").status == .exited(0))
+      #expect(try command.end().status == .exited(75))
+    }
+  }
+}
