@@ -22,6 +22,12 @@ public enum Machine {
     field("MemAvailable:", of: "/proc/meminfo").flatMap { Int($0.prefix { $0.isNumber }) }.map { $0 * 1024 }
   }
 
+  /// The most memory that this process had resident since it began its program, shared memory that it touched included (VmHWM); nil where
+  /// /proc does not tell. Unlike getrusage's, without the peak of the process that started it.
+  public static var residentPeak: Int? {
+    field("VmHWM:", of: "/proc/self/status").flatMap { Int($0.prefix { $0.isNumber }) }.map { $0 * 1024 }
+  }
+
   /// Free bytes of /dev/shm, nil where it is missing or has no limit.
   public static var sharedMemoryFree: Int? { fileSystem("/dev/shm").flatMap { $0.total > 0 ? $0.free : nil } }
 

@@ -45,6 +45,11 @@ public struct ScanFailure: Error, Equatable, Sendable, CustomStringConvertible {
     self.description = description
   }
 
+  /// The same exit status in other words.
+  public func with(_ description: String) -> ScanFailure { ScanFailure(exitCode, description) }
+
+  private init(_ exitCode: Int32, _ description: String) { (self.exitCode, self.description) = (exitCode, description) }
+
   /// The failure that an error from below amounts to.
   public init(_ error: any Error) {
     (exitCode, description) =

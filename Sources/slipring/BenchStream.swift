@@ -90,6 +90,7 @@ struct BenchStream: ParsableCommand {
     }
     let stages = run.cpuSeconds.sorted { $0.key < $1.key }.map { "\($0.key) \(number($0.value)) s" }
     lines.append("  processor time: " + stages.joined(separator: ", "))
+    lines.append("  " + RunOptions.memory(run.memory))
     return lines
   }
 

@@ -42,7 +42,16 @@ struct RunOptions: ParsableArguments {
       try Console.json(outcome.result)
     } else if !quiet {
       Console.result(Self.summary(outcome.result))
+      Console.result(Self.memory(outcome.result.memory))
     }
+  }
+
+  /// One line about what the workers took.
+  static func memory(_ memory: [String: WorkerMemory]) -> String {
+    let workers = memory.sorted { $0.key < $1.key }.map { name, memory in
+      "\(name) \(memory.peakBytes.map(bytes) ?? "unknown") of \(bytes(memory.estimateBytes)) expected"
+    }
+    return "memory at its peak: " + workers.joined(separator: ", ")
   }
 
   /// One line about what was done.

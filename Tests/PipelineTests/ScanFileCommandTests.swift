@@ -24,6 +24,9 @@ extension Pipeline {
       let text = try String(contentsOfFile: file, encoding: .utf8)
       let checked = try Command.run("check", file)
       #expect(checked.status == .exited(0) && checked.errors.isEmpty, "\(checked.errors)")
+      for words in ["40 projections of 2 × 32", "of it in /dev/shm", "worker 0: ", "updates a second"] {
+        #expect(checked.output.contains(words), "\(checked.output)")
+      }
       let ran = try Command.run("run", file, "--json", "--quiet")
       #expect(ran.status == .exited(0), "\(ran.errors)")
       let reconstructed = try Command.run("recon", scan, "--output-folder", folder.file("other"), "--json", "--quiet")
@@ -47,6 +50,34 @@ extension Pipeline {
       }
       expectFailure(78, try Command.run("run", file), "scan.yaml:3: there is no key", "1 more: see slipring check")
       #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
+    }
+
+    @Test func `What the input has against a scan file is told with the line of the key`() throws {
+      let file = folder.file("scan.yaml")
+      func check(_ keys: String, _ input: String) throws -> Command.Outcome {
+        try "input: none.h5\noutput-folder: \(folder.file("out"))\n\(keys)\n".write(toFile: file, atomically: true, encoding: .utf8)
+        return try Command.run("check", file, input)
+      }
+      let axis = try check("rotation-axis: 40", scan)
+      expectFailure(65, axis, "does not fit its input")
+      #expect(axis.errors.contains("scan.yaml:3: rotation-axis 40") && axis.errors.contains("32 columns"), "\(axis.errors)")
+      expectFailure(66, try check("", folder.file("none.h5")), "none.h5")
+      #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
+    }
+
+    @Test func `A worker takes no more memory than was estimated, at a size where its volume is most of it`() throws {
+      let large = folder.file("large.h5")
+      let made = try Command.run("simulate", large, "--rows", "32", "--columns", "512", "--projections", "48", "--quiet")
+      try #require(made.status == .exited(0), "\(made.errors)")
+      let outcome = try Command.run(
+        "recon", large, "--output-folder", folder.file("out"), "--rotation-axis", "256", "--window-step", "12", "--final-iterations", "1",
+        "--format", "hdf5", "--json", "--quiet")
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      for (worker, memory) in try outcome.result().memory {
+        let peak = try #require(memory.peakBytes)
+        // An estimate that is far off would refuse runs for which there is room.
+        #expect(peak <= memory.estimateBytes && peak > memory.estimateBytes / 2, "\(worker): \(memory)")
+      }
     }
 
     @Test func `A scan file that cannot be read is one clear line`() throws {

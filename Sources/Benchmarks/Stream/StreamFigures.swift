@@ -27,7 +27,8 @@ struct StreamFigures {
       seconds: seconds, projectionsPerSecond: Double(result.projections) / seconds, updatesPerSecond: Double(result.updates) / seconds,
       updateShare: durations.map { Double($0.reduce(0, +)) / 1e9 / Double(workers.count) / seconds }, update: durations.map { Latency($0) },
       latency: history.map { Latency(Self.latencies($0)) }, cpuSeconds: cpuSeconds,
-      peakBytes: Dictionary(uniqueKeysWithValues: usages.map { ($0.stage, $0.peakBytes) }), journalBytes: history?.journalByteCount ?? 0,
+      peakBytes: Dictionary(uniqueKeysWithValues: usages.map { ($0.stage, $0.peakBytes) }), memory: result.memory,
+      journalBytes: history?.journalByteCount ?? 0,
       journalMegabytesPerSecond: Double(history?.journalByteCount ?? 0) / 1e6 / seconds,
       exportSeconds: Double(ended - min(ended, last)) / 1e9, restarts: result.restarts)
   }

@@ -1,3 +1,5 @@
+public import Scan
+
 /// What `bench stream` measured.
 public struct StreamReport: Codable, Sendable {
   /// One run of the whole pipeline.
@@ -26,6 +28,8 @@ public struct StreamReport: Codable, Sendable {
     public var cpuSeconds: [String: Double]
     /// The most resident memory by stage, shared memory included.
     public var peakBytes: [String: Int]
+    /// Estimate and peak of the memory of each worker.
+    public var memory: [String: WorkerMemory]
     /// Records, padding included; 0 without a journal.
     public var journalBytes: Int
     /// Megabytes (10⁶) of them a second.

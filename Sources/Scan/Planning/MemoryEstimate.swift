@@ -34,7 +34,7 @@ public struct MemoryEstimate: Equatable, Sendable {
         byteCount: workers.reduce(0) {
           $0 + ReconstructStage.byteCount(plan.reconstruction(ofWorker: $1), threads: plan.placement.workers[$1].threads)
         }),
-      Item(name: "processes", byteCount: (4 + workers.count) * (64 << 20)),
+      Item(name: "processes", byteCount: (4 + workers.count) * Self.processByteCount),
     ]
   }
 
@@ -43,25 +43,50 @@ public struct MemoryEstimate: Equatable, Sendable {
   /// Bytes of memory altogether; /dev/shm is memory too.
   public var byteCount: Int { sharedByteCount + resident.reduce(0) { $0 + $1.byteCount } }
 
-  /// Refuses a run that this machine has no room for, naming the figures.
-  func check(sharedFree: Int, memoryAvailable: Int) throws(ScanFailure) {
+  /// What one worker has resident at most, shared memory that it touches included: three generations of its rows' volume, its buffers, its
+  /// rows of every slot of the projections' ring, its event rings, and the program; and a tenth for pages that are not used up.
+  static func worker(_ partition: Int, of plan: RunPlan) -> Int {
+    let placement = plan.placement.workers[partition]
+    let ring = plan.ring(.projections)
+    let page = EventHeader.pageByteCount
+    // The pages of its rows, and the header's.
+    let rows = page + (ring.payloadCapacity * placement.rows.count / max(plan.shape.rows, 1) / page + 2) * page
+    // What the ring has no more is read from the journal, one event at a time.
+    let slots = (ring.slotCount + ring.spillSlotCount) * rows + 2 * ring.slotStride
+    let events = [Topic.chunks(partition: partition), .updates(partition: partition)].reduce(0) {
+      $0 + (plan.ring($1).regionByteCount ?? 0)
+    }
+    let buffers = ReconstructStage.byteCount(plan.reconstruction(ofWorker: partition), threads: placement.threads)
+    let sum = VolumeRegion.byteCount(plan.layout(ofWorker: partition)) + buffers + slots + events + processByteCount
+    return sum + sum / 10
+  }
+
+  /// A process without its buffers: the program, its libraries, stacks.
+  private static let processByteCount = 64 << 20
+
+  /// What this machine has no room for, with the figures.
+  func shortfalls(sharedFree: Int, memoryAvailable: Int) -> [ScanFailure] {
     let advice = "reconstruct fewer rows (--start-row, --end-row) or bin (--binning 1)"
     let parts = (shared + resident).map { "\($0.name) \(bytes($0.byteCount))" }.joined(separator: ", ")
-    guard sharedByteCount <= sharedFree else {
-      throw ScanFailure(
-        .cannotCreate,
-        "this run needs \(bytes(sharedByteCount)) of shared memory and /dev/shm has \(bytes(sharedFree)) free (\(parts)); \(advice)")
+    var failures: [ScanFailure] = []
+    if sharedByteCount > sharedFree {
+      failures.append(
+        ScanFailure(
+          .cannotCreate,
+          "this run needs \(bytes(sharedByteCount)) of shared memory and /dev/shm has \(bytes(sharedFree)) free (\(parts)); \(advice)"))
     }
-    guard byteCount <= memoryAvailable else {
-      throw ScanFailure(
-        .cannotCreate,
-        "this run needs \(bytes(byteCount)) of memory and the machine has \(bytes(memoryAvailable)) available (\(parts)); \(advice)")
+    if byteCount > memoryAvailable {
+      failures.append(
+        ScanFailure(
+          .cannotCreate,
+          "this run needs \(bytes(byteCount)) of memory and the machine has \(bytes(memoryAvailable)) available (\(parts)); \(advice)"))
     }
+    return failures
   }
 }
 
 /// A number of bytes for people, in binary units.
-func bytes(_ count: Int) -> String {
+public func bytes(_ count: Int) -> String {
   let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
   var (value, unit) = (Double(count), 0)
   while value >= 1024, unit < units.count - 1 { (value, unit) = (value / 1024, unit + 1) }

@@ -39,7 +39,7 @@ public struct Reconstruction {
     let planner = try Planner(scan, topology: .current())
     var plan = try planner.plan(runID: .random(), command: command)
     for line in planner.notices(plan) { notice(line) }
-    try checkRoom(for: plan)
+    if let shortfall = try RunRoom(plan).shortfalls().first { throw shortfall }
     let folder = RunFolder(path: scan.runFolder ?? "\(scan.outputFolder)/run-\(plan.runID.description.prefix(8))")
     plan.scan.input = URL(fileURLWithPath: scan.input).path
     plan.scan.outputFolder = URL(fileURLWithPath: scan.outputFolder).path
@@ -73,9 +73,10 @@ public struct Reconstruction {
   ) throws -> Outcome {
     let supervisor = try Supervisor(plan: plan, folder: folder, executable: executable, signals: signals, monitor: monitor)
     let ending = try supervisor.run()
+    let memory = try WorkerMemory.all(plan, folder)
     // Nothing is deleted before what replaces it was read back.
     if plan.scan.retain == .none, ending.report?.isChecked == true { try folder.remove(plan) }
-    return outcome(plan, ending)
+    return outcome(plan, ending, memory)
   }
 
   /// The plan for the stages; the effective configuration for people, also beside the output.
@@ -86,42 +87,14 @@ public struct Reconstruction {
     try writeFileAtomically(path: plan.scan.outputFolder + "/scan.yaml", text: yaml)
   }
 
-  private func checkRoom(for plan: RunPlan) throws {
-    try MemoryEstimate(plan).check(
-      sharedFree: Machine.sharedMemoryFree ?? .max, memoryAvailable: Machine.memoryAvailable ?? .max)
-    let needed = plan.outputByteCount
-    let free = try Machine.diskFree(Self.existingFolder(above: scan.outputFolder))
-    guard needed <= free else {
-      throw ScanFailure(
-        .cannotCreate, "the output needs \(bytes(needed)) and \(scan.outputFolder) has \(bytes(free)) free; choose another --output-folder")
-    }
-    guard scan.durability == .durable else { return }
-    let runFolder = scan.runFolder ?? scan.outputFolder
-    let journal = plan.journalByteCount + (scan.runFolder == nil ? needed : 0)
-    let runFree = try Machine.diskFree(Self.existingFolder(above: runFolder))
-    guard journal <= runFree else {
-      throw ScanFailure(
-        .cannotCreate,
-        "journal and checkpoints need \(bytes(journal)) and \(runFolder) has \(bytes(runFree)) free; choose another --run-folder, or --durability memory"
-      )
-    }
-  }
-
-  /// The folder itself or the nearest one above it that is there.
-  private static func existingFolder(above path: String) -> String {
-    var url = URL(fileURLWithPath: path)
-    while access(url.path, F_OK) != 0, url.path != "/" { url.deleteLastPathComponent() }
-    return url.path
-  }
-
-  private static func outcome(_ plan: RunPlan, _ ending: Supervisor.Ending) -> Outcome {
+  private static func outcome(_ plan: RunPlan, _ ending: Supervisor.Ending, _ memory: [String: WorkerMemory]) -> Outcome {
     let (report, seconds) = (ending.report, ending.seconds)
     let projections = report?.projections ?? 0
     let result = RunResult(
       run: plan.runID.description, projections: projections, updates: report?.updates ?? 0, seconds: seconds,
       projectionsPerSecond: seconds > 0 ? Double(projections) / seconds : 0, lost: report?.lost ?? 0, lostFields: report?.lostFields ?? 0,
       duplicates: report?.duplicates ?? 0,
-      restarts: ending.restarts, stoppedBy: report?.stoppedBy ?? "signal", outputs: report?.outputs ?? [],
+      restarts: ending.restarts, memory: memory, stoppedBy: report?.stoppedBy ?? "signal", outputs: report?.outputs ?? [],
       volumeSHA256: report?.volumeSHA256)
     return Outcome(result: result, report: report, notices: notices(plan, report), isInterrupted: ending.isInterrupted)
   }
@@ -154,21 +127,6 @@ public struct Reconstruction {
 }
 
 extension RunPlan {
-  /// Bytes of all files that the export will write, headers aside.
-  var outputByteCount: Int {
-    let voxels = shape.rows * shape.columns * shape.columns
-    let tiff = scan.format == .hdf5 ? 0 : scan.bits.rawValue / 8
-    return voxels * (tiff + (scan.format == .tiff ? 0 : 4))
-  }
-
-  /// Bytes of the journals of a complete scan and of two checkpoints of each volume, and one that is being written.
-  var journalByteCount: Int {
-    let pages = updateCount + (shape.projections + shape.flatsAndDarks + updateCount) * placement.workers.count
-    let checkpoints = scan.checkpointEvery.interval == .never ? 0 : 3
-    return (shape.projections + shape.flatsAndDarks) * ring(.projections).slotStride + pages * EventHeader.pageByteCount
-      + checkpoints * placement.workers.indices.reduce(0) { $0 + layout(ofWorker: $1).volumeByteCount }
-  }
-
   /// What the export writes, and where.
   func export(to folder: RunFolder) -> ExportConfiguration {
     let name = URL(fileURLWithPath: scan.input).deletingPathExtension().lastPathComponent

@@ -18,6 +18,8 @@ public struct RunResult: Codable, Equatable, Sendable {
   public var duplicates: Int
   /// How often each stage was restarted.
   public var restarts: [String: Int]
+  /// Estimate and peak of the memory of each worker.
+  public var memory: [String: WorkerMemory]
   /// Why the scan ended.
   public var stoppedBy: String
   /// Paths of the files.

@@ -49,27 +49,32 @@ public struct StageUsage: Equatable, Sendable {
   }
 }
 
-/// Processor time of this process in seconds, and the most memory that it had resident in bytes (getrusage).
+/// Processor time of this process in seconds, and the most memory that it had resident in bytes, shared memory that it touched included.
 public func processUsage() -> (cpuSeconds: Double, peakBytes: Int) {
   var usage = rusage()
   let result = getrusage(RUSAGE_SELF.rawValue, &usage)
   precondition(result == 0, "getrusage: \(Errno.current)")
   func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
-  return (seconds(usage.ru_utime) + seconds(usage.ru_stime), usage.ru_maxrss * 1024)
+  return (seconds(usage.ru_utime) + seconds(usage.ru_stime), Machine.residentPeak ?? usage.ru_maxrss * 1024)
 }
 
 extension RunFolder {
   /// What each stage of a run that finished took, upstream first. Throws `.data` where a stage has not said so.
   public func stageUsages() throws -> [StageUsage] {
     try StageName.all(readPlan()).map { stage in
-      let path = log(stage.description)
-      let text = try String(contentsOfFile: path, encoding: .utf8)
-      let lines = text.split(separator: "\n").reversed().lazy
-        .compactMap { try? JSONDecoder().decode([String: String].self, from: Data($0.utf8)) }
-      guard let usage = lines.compactMap({ StageUsage($0) }).first else {
-        throw ScanFailure(.data, "\(path) does not say what the stage took: it has not finished")
+      guard let usage = try usage(of: stage) else {
+        throw ScanFailure(.data, "\(log(stage.description)) does not say what the stage took: it has not finished")
       }
       return usage
     }
+  }
+
+  /// What a stage took; nil where it has not finished.
+  func usage(of stage: StageName) throws -> StageUsage? {
+    let text = try String(contentsOfFile: log(stage.description), encoding: .utf8)
+    // The line of a process that was killed while it wrote is no JSON.
+    return text.split(separator: "\n").reversed().lazy
+      .compactMap { try? JSONDecoder().decode([String: String].self, from: Data($0.utf8)) }
+      .compactMap { StageUsage($0) }.first
   }
 }

@@ -1,0 +1,84 @@
+import Foundation
+import Glibc
+import Host
+import Rings
+import Stages
+import Tomography
+import Topics
+
+/// What a run needs of memory, shared memory and disks, beside what this machine has free.
+struct RunRoom {
+  /// Memory of all kinds.
+  let memory: MemoryEstimate
+  /// Free bytes of /dev/shm; nil where it has no limit.
+  let sharedFree = Machine.sharedMemoryFree
+  /// Bytes that a program may take; nil where the system does not tell.
+  let memoryAvailable = Machine.memoryAvailable
+  /// Bytes of the output's files.
+  let output: Int
+  /// Free bytes where they go.
+  let outputFree: Int
+  /// Bytes of journals and checkpoints; 0 for a run in memory.
+  let journal: Int
+  /// Free bytes where they go.
+  let journalFree: Int
+  private let outputFolder: String
+  private let runFolder: String
+  private let shareDisk: Bool
+
+  /// Looks at the machine, and at the disks that hold the plan's folders.
+  init(_ plan: RunPlan) throws(HostError) {
+    memory = MemoryEstimate(plan)
+    output = plan.outputByteCount
+    journal = plan.scan.durability == .durable ? plan.journalByteCount : 0
+    outputFolder = plan.scan.outputFolder
+    runFolder = plan.scan.runFolder ?? plan.scan.outputFolder
+    shareDisk = plan.scan.runFolder == nil
+    outputFree = try Machine.diskFree(Self.existingFolder(above: outputFolder))
+    journalFree = try Machine.diskFree(Self.existingFolder(above: runFolder))
+  }
+
+  /// Everything that there is no room for, in one line each.
+  func shortfalls() -> [ScanFailure] {
+    var failures = memory.shortfalls(sharedFree: sharedFree ?? .max, memoryAvailable: memoryAvailable ?? .max)
+    if output > outputFree {
+      failures.append(
+        ScanFailure(
+          .cannotCreate,
+          "the output needs \(bytes(output)) and \(outputFolder) has \(bytes(outputFree)) free; choose another --output-folder"))
+    }
+    let needed = journal + (shareDisk ? output : 0)
+    if journal > 0, needed > journalFree {
+      failures.append(
+        ScanFailure(
+          .cannotCreate,
+          "journal and checkpoints need \(bytes(needed)) and \(runFolder) has \(bytes(journalFree)) free; choose another --run-folder, "
+            + "or --durability memory"))
+    }
+    return failures
+  }
+
+  /// The folder itself or the nearest one above it that is there.
+  private static func existingFolder(above path: String) -> String {
+    var url = URL(fileURLWithPath: path)
+    while access(url.path, F_OK) != 0, url.path != "/" { url.deleteLastPathComponent() }
+    return url.path
+  }
+}
+
+extension RunPlan {
+  /// Bytes of all files that the export will write, headers aside.
+  var outputByteCount: Int {
+    let voxels = shape.rows * shape.columns * shape.columns
+    let tiff = scan.format == .hdf5 ? 0 : scan.bits.rawValue / 8
+    return voxels * (tiff + (scan.format == .tiff ? 0 : 4))
+  }
+
+  /// Bytes of the journals of a complete scan and of two checkpoints of each volume, and one that is being written.
+  var journalByteCount: Int {
+    let pages = updateCount + (shape.projections + shape.flatsAndDarks + updateCount) * placement.workers.count
+    let checkpoints = scan.checkpointEvery.interval == .never ? 0 : 3
+    return (shape.projections + shape.flatsAndDarks) * ring(.projections).slotStride + pages * EventHeader.pageByteCount
+      + checkpoints * placement.workers.indices.reduce(0) { $0 + layout(ofWorker: $1).volumeByteCount }
+  }
+}
