@@ -64,6 +64,8 @@ private struct PenaltyJob {
     var x: V = vector(hereStart), straight: V = vector(belowStart), left = straight
     // What pairs with pixels left of this one give it, and what the row below has so far, at the column to the left and at this one.
     var fromLeft = V(), fromLeftPull = V(), toLeft = V(), toLeftPull = V(), toHere = V(), toHerePull = V()
+    // The root of a pixel is taken beside the pairs of the next one: each alone is a long chain of dependent steps.
+    var old = V(), f = V(), pull = V()
     for column in -1...tile.width {
       let isLast = column == tile.width
       let next: V = isLast ? x : vector(here + (column + 1) * pixel)
@@ -82,10 +84,12 @@ private struct PenaltyJob {
       b *= wb
       c *= wc
       d *= wd
-      if column >= 0 && !isLast && row >= 0 {
+      if column > 0 && row >= 0 { finish(old, f, pull, row, column - 1, lane) }
+      if column >= 0 && !isLast {
         let above: V = vector(handed + column * pixel), abovePull: V = vector(handed + (Tile.edge + column) * pixel)
-        finish(
-          x, (above + fromLeft) + ((wa + wb) + (wc + wd)), ((a + b) + (c + d)) - (abovePull + fromLeftPull), row, column, lane)
+        f = (above + fromLeft) + ((wa + wb) + (wc + wd))
+        pull = ((a + b) + (c + d)) - (abovePull + fromLeftPull)
+        old = x
       }
       if column > 0 {
         handed.storeBytes(of: toLeft + wd, toByteOffset: (column - 1) * pixel, as: V.self)
