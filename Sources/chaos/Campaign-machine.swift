@@ -31,7 +31,7 @@ extension Campaign {
         let status = try process.waitForExit(timeout: Self.timeLimit)
         guard status == .exited(0) else {
           if status == nil { try process.signal(SIGKILL) }
-          report.failed.append("\(story): \(status.map { "\($0)" } ?? "hung"): \(Self.text(log))")
+          report.failed.append("\(story): \(status.map { "\($0)" } ?? "hung"): \(Self.complaints(log))")
           return
         }
         compare(try JSONDecoder().decode(RunResult.self, from: Data(Self.text(log).utf8)), story)

@@ -40,7 +40,7 @@ struct Campaign {
       program, ["simulate", folder + "/scan.h5", "--rows", "20", "--columns", "64", "--projections", "50", "--quiet"], faults: nil,
       output: folder + "/simulate.log")
     guard try simulated.waitForExit(timeout: Self.timeLimit) == .exited(0) else {
-      throw ScanFailure(.software, "the scan could not be simulated: \(Self.text(folder + "/simulate.log"))")
+      throw ScanFailure(.software, "the scan could not be simulated: \(Self.complaints(folder + "/simulate.log"))")
     }
     (reference, _) = try Self.reconstruct(program, folder, name: "reference", faults: nil)
   }
@@ -108,7 +108,7 @@ struct Campaign {
   private static func reconstruct(_ program: String, _ folder: String, name: String, faults: String?) throws -> (RunResult, String) {
     let (output, run) = ("\(folder)/\(name)", "\(folder)/\(name)/run")
     let log = "\(folder)/\(name).log"
-    defer { try? FileManager.default.removeItem(atPath: log) }
+    defer { for path in [log, log + complaintsSuffix] { try? FileManager.default.removeItem(atPath: path) } }
     let process = try start(
       program,
       arguments(folder, output: output, run: run), faults: faults, output: log)
@@ -117,7 +117,8 @@ struct Campaign {
       _ = try process.waitForExit(timeout: timeLimit)
       throw ScanFailure(.software, "the run hung")
     }
-    guard status == .exited(0) else { throw ScanFailure(.software, "the run ended with \(status): \(text(log))") }
+    guard status == .exited(0) else { throw ScanFailure(.software, "the run ended with \(status): \(complaints(log))") }
+    guard complaints(log).isEmpty else { throw ScanFailure(.software, "the run ended well but said: \(complaints(log))") }
     return (try JSONDecoder().decode(RunResult.self, from: Data(text(log).utf8)), run + "/log")
   }
 
@@ -142,13 +143,25 @@ struct Campaign {
   static func start(_ program: String, _ arguments: [String], faults: String?, output: String) throws -> ChildProcess {
     var environment = ProcessInfo.processInfo.environment
     environment["SLIPRING_FAULTS"] = faults
-    try Data().write(to: URL(filePath: output))
-    let file = try FileHandle(forWritingTo: URL(filePath: output))
-    defer { try? file.close() }
+    let (results, complaints) = (try empty(output), try empty(output + complaintsSuffix))
+    defer {
+      try? results.close()
+      try? complaints.close()
+    }
     return try ChildProcess(
-      executable: program, arguments: arguments, environment: environment, standardOutput: file.fileDescriptor,
-      standardError: file.fileDescriptor)
+      executable: program, arguments: arguments, environment: environment, standardOutput: results.fileDescriptor,
+      standardError: complaints.fileDescriptor)
   }
+
+  private static func empty(_ path: String) throws -> FileHandle {
+    try Data().write(to: URL(filePath: path))
+    return try FileHandle(forWritingTo: URL(filePath: path))
+  }
+
+  /// What a process says beside its result lies in a file of its own.
+  private static let complaintsSuffix = ".complaints"
+
+  static func complaints(_ output: String) -> String { text(output + complaintsSuffix) }
 
   static func text(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
 
