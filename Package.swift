@@ -16,7 +16,7 @@ let fast: [SwiftSetting] = strict + [.unsafeFlags(["-O"])]
 /// too, so that their generic code is specialised.
 func kernels(_ level: Int, _ extra: [SwiftSetting] = []) -> Target {
   .target(
-    name: "KernelsV\(level)", dependencies: ["CLinux", "KernelTypes"],
+    name: "KernelsV\(level)", dependencies: ["CLinux", "CVector", "KernelTypes"],
     swiftSettings: strict + extra + [
       .unsafeFlags(["-Ounchecked", "-wmo", "-num-threads", "1", "-disable-batch-mode", "-Xcc", "-march=x86-64-v\(level)"])
     ])

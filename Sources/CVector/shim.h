@@ -16,3 +16,15 @@ typedef float cvector_float16 __attribute__((ext_vector_type(16)));
 
 CVECTOR_OPERATIONS(4, cvector_float4)
 CVECTOR_OPERATIONS(16, cvector_float16)
+
+/// Stores past the caches: the lines are neither read first nor kept. `address` is a multiple of the vector's size.
+CVECTOR_INLINE void cvector_stream16(void *address, cvector_float16 x) { __builtin_nontemporal_store(x, (cvector_float16 *)address); }
+
+/// Makes what was streamed visible to other processors before anything that is stored later.
+CVECTOR_INLINE void cvector_stream_end(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_sfence();
+#else
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}

@@ -10,13 +10,16 @@ public struct TileTarget: Sendable {
     public let scalesPitch: Int
     /// Cut pixels that are updated at zero.
     public let isNonNegative: Bool
+    /// Write past the caches; `x` must be other memory, and pixels whole cache lines.
+    public let streams: Bool
 
     /// Describes an update; the pointers must outlive the kernel's call.
-    public init(x: UnsafeRawPointer, scales: UnsafePointer<Float>, scalesPitch: Int, isNonNegative: Bool) {
+    public init(x: UnsafeRawPointer, scales: UnsafePointer<Float>, scalesPitch: Int, isNonNegative: Bool, streams: Bool) {
       self.x = x
       self.scales = scales
       self.scalesPitch = scalesPitch
       self.isNonNegative = isNonNegative
+      self.streams = streams
     }
   }
 

@@ -1,4 +1,5 @@
 import CLinux
+import CVector
 public import KernelTypes
 
 /// Angles that are accumulated in registers before a pixel is stored again: their bins for a patch stay in the first-level cache.
@@ -27,6 +28,7 @@ public func backTile(
   case 16: job.run(Lanes16.self)
   default: job.run(Lanes4.self)
   }
+  if let update = target.update, update.streams { cvector_stream_end() }
 }
 
 private struct BackJob {
@@ -190,12 +192,12 @@ private struct BackJob {
 
   /// Asks for the pixels that the last pass will read and write.
   @inline(__always) func fetchTarget(_ x: Int, _ y: Int, bytes: Int, rows: Int) {
-    let pixel = shape.pixelByteCount
+    let pixel = shape.pixelByteCount, streams = target.update?.streams ?? false
     for row in y..<y + rows {
       let start = ((tile.row + row) * shape.volumePitch + tile.column + x) * pixel
       for offset in stride(from: start, to: start + bytes, by: 64) {
-        clinux_prefetch_write(target.next + offset)
         if let update = target.update { clinux_prefetch(update.x + offset) }
+        if !streams { clinux_prefetch_write(target.next + offset) }
       }
     }
   }
@@ -215,6 +217,6 @@ private struct BackJob {
       value.add(scale, sum)
       if update.isNonNegative { value.cutAtZero() }
     }
-    value.store(target.next + offset)
+    if update.streams { value.stream(target.next + offset) } else { value.store(target.next + offset) }
   }
 }

@@ -1,3 +1,4 @@
+import CVector
 import KernelTypes
 
 /// As many slices as the kernels hold in registers at once. A pixel has one or more groups.
@@ -7,6 +8,8 @@ protocol LaneGroup {
   init()
   init(_ address: UnsafeRawPointer)
   func store(_ address: UnsafeMutableRawPointer)
+  /// Stores past the caches, if the group consists of whole cache lines.
+  func stream(_ address: UnsafeMutableRawPointer)
   /// self += weight · lanes
   mutating func add(_ weight: Float, _ lanes: Self)
   /// self = max(0, self)
@@ -44,6 +47,7 @@ struct Lanes4: LaneGroup {
   @inline(__always) init() { a = .zero }
   @inline(__always) init(_ address: UnsafeRawPointer) { a = vector(address) }
   @inline(__always) func store(_ address: UnsafeMutableRawPointer) { address.storeBytes(of: a, as: SIMD4<Float>.self) }
+  @inline(__always) func stream(_ address: UnsafeMutableRawPointer) { store(address) }
   @inline(__always) mutating func add(_ weight: Float, _ lanes: Self) { a.add(weight, lanes.a) }
   @inline(__always) mutating func cutAtZero() {
     let bits = unsafeBitCast(a, to: SIMD4<Int32>.self)
@@ -57,6 +61,7 @@ struct Lanes16: LaneGroup {
   @inline(__always) init() { a = .zero }
   @inline(__always) init(_ address: UnsafeRawPointer) { a = vector(address) }
   @inline(__always) func store(_ address: UnsafeMutableRawPointer) { address.storeBytes(of: a, as: SIMD16<Float>.self) }
+  @inline(__always) func stream(_ address: UnsafeMutableRawPointer) { cvector_stream16(address, a) }
   @inline(__always) mutating func add(_ weight: Float, _ lanes: Self) { a.add(weight, lanes.a) }
   @inline(__always) mutating func cutAtZero() { a = positive(a) }
 }
@@ -77,6 +82,10 @@ struct Both<First: LaneGroup, Second: LaneGroup>: LaneGroup {
   @inline(__always) func store(_ address: UnsafeMutableRawPointer) {
     a.store(address)
     b.store(address + First.byteCount)
+  }
+  @inline(__always) func stream(_ address: UnsafeMutableRawPointer) {
+    a.stream(address)
+    b.stream(address + First.byteCount)
   }
   @inline(__always) mutating func add(_ weight: Float, _ lanes: Self) {
     a.add(weight, lanes.a)

@@ -15,6 +15,8 @@ protocol LaneVector: SIMD where Scalar == Float {
   var magnitude: Self { get }
   /// √self in one instruction.
   var squareRoots: Self { get }
+  /// Stores past the caches, if a vector is a whole cache line.
+  func stream(_ address: UnsafeMutableRawPointer)
 }
 
 extension LaneVector {
@@ -36,6 +38,7 @@ extension SIMD4: LaneVector where Scalar == Float {
   @inline(__always) static func / (a: Self, b: Self) -> Self { cvector_divide4(a, b) }
   @inline(__always) var magnitude: Self { cvector_magnitude4(self) }
   @inline(__always) var squareRoots: Self { cvector_sqrt4(self) }
+  @inline(__always) func stream(_ address: UnsafeMutableRawPointer) { store(address, streams: false) }
   @inline(__always) func whereNegative(_ sign: Self, _ other: Self) -> Self {
     let mask = unsafeBitCast(sign, to: SIMD4<Int32>.self) &>> 31
     let bits = (unsafeBitCast(self, to: SIMD4<Int32>.self) & ~mask) | (unsafeBitCast(other, to: SIMD4<Int32>.self) & mask)
@@ -50,6 +53,7 @@ extension SIMD16: LaneVector where Scalar == Float {
   @inline(__always) static func / (a: Self, b: Self) -> Self { cvector_divide16(a, b) }
   @inline(__always) var magnitude: Self { cvector_magnitude16(self) }
   @inline(__always) var squareRoots: Self { cvector_sqrt16(self) }
+  @inline(__always) func stream(_ address: UnsafeMutableRawPointer) { cvector_stream16(address, self) }
   @inline(__always) func whereNegative(_ sign: Self, _ other: Self) -> Self {
     let mask = unsafeBitCast(sign, to: SIMD16<Int32>.self) &>> 31
     let bits = (unsafeBitCast(self, to: SIMD16<Int32>.self) & ~mask) | (unsafeBitCast(other, to: SIMD16<Int32>.self) & mask)
@@ -66,6 +70,12 @@ extension LaneVector {
   @inline(__always) func raised(to least: Self) -> Self {
     let larger = whereNegative(self - least, least)
     return larger.whereNegative(larger - smallest, Self()) + (self - self)
+  }
+}
+
+extension LaneVector {
+  @inline(__always) func store(_ address: UnsafeMutableRawPointer, streams: Bool) {
+    if streams { stream(address) } else { address.storeBytes(of: self, as: Self.self) }
   }
 }
 

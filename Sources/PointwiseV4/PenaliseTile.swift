@@ -1,26 +1,29 @@
+import CVector
 public import KernelTypes
 public import PointwiseTypes
 
 /// Writes the penalised update of a tile: the root x ≥ 0 of 2 f x² + g x − e = 0 with e = old · buffer, f = 2 β Σ w γ and
 /// g = s − 2 β Σ w γ (old + neighbour), but at least factorMin · old. A pixel with s = 0 is copied.
 ///
-/// `old`, `next` and `sums` (s, one value a pixel, rows `sumsPitch` apart) point at pixel (0, 0) of the block; `old` may be `next`.
+/// `old`, `next` and `sums` (s, one value a pixel, rows `sumsPitch` apart) point at pixel (0, 0) of the block; `old` may be `next`,
+/// but with `streams`, which writes past the caches, it must not.
 /// `ranges[row]` is defined for every row of the slice and one more on each side.
 public func penaliseTile(
   _ tile: Tile, buffer: UnsafeRawPointer, old: UnsafeRawPointer, border: TileBorder, next: UnsafeMutableRawPointer,
   sums: UnsafePointer<Float>, sumsPitch: Int, ranges: UnsafePointer<ColumnRange>, penalty: TilePenalty, factorMin: Float,
-  shape: KernelShape
+  streams: Bool, shape: KernelShape
 ) {
   let job = PenaltyJob(
     tile: tile, buffer: buffer, old: old, border: border, next: next, sums: sums, sumsPitch: sumsPitch, ranges: ranges,
     side: penalty.doubledStrength * sideWeight, corner: penalty.doubledStrength * cornerWeight, inverseDelta: penalty.inverseDelta,
-    factorMin: factorMin, shape: shape)
+    factorMin: factorMin, streams: streams, shape: shape)
   switch (shape.lanes % 16 == 0, penalty.inverseDelta == 0) {
   case (true, true): job.run(SIMD16<Float>.self, Quadratic.self)
   case (true, false): job.run(SIMD16<Float>.self, Hybrid.self)
   case (false, true): job.run(SIMD4<Float>.self, Quadratic.self)
   case (false, false): job.run(SIMD4<Float>.self, Hybrid.self)
   }
+  if streams { cvector_stream_end() }
 }
 
 /// 1 for a side and 1/√2 for a corner, divided by the sum of all eight.
@@ -39,6 +42,7 @@ private struct PenaltyJob {
   let side: Float, corner: Float
   let inverseDelta: Float
   let factorMin: Float
+  let streams: Bool
   let shape: KernelShape
 
   /// The row above the tile only makes its pairs with the first one.
@@ -123,14 +127,14 @@ private struct PenaltyJob {
     let pixel = shape.pixelByteCount, y = tile.row + row
     let target = next + ((y * shape.volumePitch + tile.column + column) * pixel + lane)
     let sum = sums[y * sumsPitch + tile.column + column]
-    if sum == 0 { return target.storeBytes(of: x, as: V.self) }
+    if sum == 0 { return x.store(target, streams: streams) }
     let e = x * vector(buffer + ((row * Tile.pitch + column) * pixel + lane), V.self)
     let linear = (sum - (f + f) * x) + pull
     let root = (linear * linear + 8 * (e * f)).squareRoots
     // Of the two forms of the root the one without cancellation. The last term keeps 0 / 0 away.
     let numerator = (e + e).whereNegative(linear, root - linear)
     let denominator = (linear + root).whereNegative(linear, 4 * f) + smallest
-    target.storeBytes(of: (numerator / denominator).raised(to: factorMin * x), as: V.self)
+    (numerator / denominator).raised(to: factorMin * x).store(target, streams: streams)
   }
 }
 

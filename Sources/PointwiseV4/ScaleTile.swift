@@ -1,11 +1,13 @@
+import CVector
 public import KernelTypes
 
 /// Writes `next = max(x · scale · buffer, factorMin · x)` for a tile; a pixel with scale 0 is copied.
 ///
 /// `x`, `next` and `scales` (one value a pixel, rows `scalesPitch` apart) point at pixel (0, 0) of the block.
+/// With `streams`, which needs a `next` that is not `x`, it is written past the caches.
 public func scaleTile(
   _ tile: Tile, buffer: UnsafeRawPointer, x: UnsafeRawPointer, next: UnsafeMutableRawPointer, scales: UnsafePointer<Float>,
-  scalesPitch: Int, factorMin: Float, shape: KernelShape
+  scalesPitch: Int, factorMin: Float, streams: Bool, shape: KernelShape
 ) {
   let pixel = shape.pixelByteCount
   for row in 0..<tile.height {
@@ -15,17 +17,22 @@ public func scaleTile(
     for column in 0..<tile.width {
       let offset = column * pixel
       if shape.lanes % 16 == 0 {
-        scalePixel(sums + offset, x + start + offset, next + start + offset, rowScales[column], factorMin, pixel, SIMD16<Float>.self)
+        scalePixel(
+          sums + offset, x + start + offset, next + start + offset, rowScales[column], factorMin, streams, pixel,
+          SIMD16<Float>.self)
       } else {
-        scalePixel(sums + offset, x + start + offset, next + start + offset, rowScales[column], factorMin, pixel, SIMD4<Float>.self)
+        scalePixel(
+          sums + offset, x + start + offset, next + start + offset, rowScales[column], factorMin, streams, pixel,
+          SIMD4<Float>.self)
       }
     }
   }
+  if streams { cvector_stream_end() }
 }
 
 @inline(__always) private func scalePixel<V: LaneVector>(
-  _ sums: UnsafeRawPointer, _ x: UnsafeRawPointer, _ next: UnsafeMutableRawPointer, _ scale: Float, _ factorMin: Float, _ pixel: Int,
-  _: V.Type
+  _ sums: UnsafeRawPointer, _ x: UnsafeRawPointer, _ next: UnsafeMutableRawPointer, _ scale: Float, _ factorMin: Float, _ streams: Bool,
+  _ pixel: Int, _: V.Type
 ) {
   var lane = 0
   while lane < pixel {
@@ -33,7 +40,7 @@ public func scaleTile(
     if scale != 0 {
       value = (value * (vector(sums + lane, V.self) * scale)).raised(to: factorMin * value)
     }
-    next.storeBytes(of: value, toByteOffset: lane, as: V.self)
+    value.store(next + lane, streams: streams)
     lane += MemoryLayout<V>.size
   }
 }

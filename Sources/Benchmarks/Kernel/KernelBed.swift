@@ -23,6 +23,8 @@ final class KernelBed {
   private let steps: [[WindowAngle]]
   private let ceilings: [ProcessorCeilings]
   private let volume: ScratchMemory
+  /// What updates write: as in a run, never the volume that they read.
+  private let next: ScratchMemory
   /// What is backprojected and reconstructed, and what is projected.
   private let data: ScratchMemory, projected: ScratchMemory
   private let angles: [WindowAngle]
@@ -51,6 +53,7 @@ final class KernelBed {
       ProcessorCeilings(memoryByteCount: max(1 << 20, Self.memoryByteCount / options.threads & ~511), level: options.level)
     }
     volume = ScratchMemory(byteCount: layout.volumeByteCount)
+    next = ScratchMemory(byteCount: layout.volumeByteCount)
     let sinogramByteCount = layout.blockCount * layout.sinogramBlockByteCount(slots: count)
     data = ScratchMemory(byteCount: sinogramByteCount)
     projected = ScratchMemory(byteCount: sinogramByteCount)
@@ -69,7 +72,7 @@ final class KernelBed {
     let update = seconds {
       for angles in steps {
         _ = solver.update(
-          volume: volume.start, next: volume.start, sinogram: data.start, slots: slots, blocks: blocks, angles: angles, iterations: 1,
+          volume: volume.start, next: next.start, sinogram: data.start, slots: slots, blocks: blocks, angles: angles, iterations: 1,
           executor: executor)
       }
     }

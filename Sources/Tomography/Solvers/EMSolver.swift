@@ -120,7 +120,7 @@ public final class EMSolver: WindowSolver {
       let offset = layout.pixelOffset(block: block)
       steps.scaleTile(
         tile, sums, volume + offset, next + offset, memory.scales(row: 0), memory.scalesPitch, options.factorMin,
-        layout.shape(block: block))
+        next != volume, layout.shape(block: block))
     }
   }
 
@@ -133,7 +133,7 @@ public final class EMSolver: WindowSolver {
       let border = penalty.memory.border(tile, block: block, index: block - blocks.lowerBound), offset = layout.pixelOffset(block: block)
       steps.penaliseTile(
         tile, sums, volume + offset, border, next + offset, memory.scales(row: 0), memory.scalesPitch, penalty.memory.ranges,
-        penalty.tile, options.factorMin, layout.shape(block: block))
+        penalty.tile, options.factorMin, next != volume, layout.shape(block: block))
     }
   }
 

@@ -9,11 +9,12 @@ struct PointwiseTable: Sendable {
   let ratioRow: @Sendable (UnsafeMutableRawPointer, UnsafeRawPointer, KernelShape, UnsafeMutablePointer<Double>) -> Void
   let dataSums: @Sendable (UnsafeRawPointer, KernelShape, UnsafeMutablePointer<Double>) -> Void
   let scaleTile:
-    @Sendable (Tile, UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, UnsafePointer<Float>, Int, Float, KernelShape) -> Void
+    @Sendable (Tile, UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, UnsafePointer<Float>, Int, Float, Bool, KernelShape) ->
+      Void
   let penaliseTile:
     @Sendable (
       Tile, UnsafeRawPointer, UnsafeRawPointer, TileBorder, UnsafeMutableRawPointer, UnsafePointer<Float>, Int,
-      UnsafePointer<ColumnRange>, TilePenalty, Float, KernelShape
+      UnsafePointer<ColumnRange>, TilePenalty, Float, Bool, KernelShape
     ) -> Void
 
   /// The steps for one of `KernelTable.levels`; the highest if nil.

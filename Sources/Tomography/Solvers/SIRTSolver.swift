@@ -111,7 +111,8 @@ public final class SIRTSolver {
       return TileTarget(
         next: next + offset,
         update: TileTarget.Update(
-          x: volume + offset, scales: memory.scales(row: 0), scalesPitch: memory.scalesPitch, isNonNegative: options.nonNegative))
+          x: volume + offset, scales: memory.scales(row: 0), scalesPitch: memory.scalesPitch, isNonNegative: options.nonNegative,
+          streams: volume != next))
     }
   }
 }
