@@ -46,6 +46,9 @@ let package = Package(
     // Without pkg-config, whose definitions the package manager refuses; the header's own are the same.
     .systemLibrary(name: "CKissFFT", providers: [.apt(["libkissfft-dev"])]),
     .systemLibrary(name: "CVector"),
+    // Without pkg-config, whose flags name folders of other libraries.
+    .systemLibrary(name: "CZMQ", providers: [.apt(["libzmq3-dev"])]),
+    .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(
       name: "CLinux", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra", "-Werror"])],
@@ -69,12 +72,15 @@ let package = Package(
     .target(name: "Rings", dependencies: ["CLinux", "Host"], swiftSettings: fast),
     .target(name: "Journal", dependencies: ["CLinux", "Host", "Rings"], swiftSettings: fast),
     .target(name: "ScanFiles", dependencies: ["Host", "CHDF5", "CTIFF", "CPNG", "CCrypto"], swiftSettings: strict),
-    .target(name: "Topics", dependencies: ["CLinux", "Host", "Rings", "Journal", "ScanFiles", "Tomography"], swiftSettings: strict),
-    .target(name: "Stages", dependencies: ["Host", "Tomography", "Rings", "ScanFiles", "Topics"], swiftSettings: strict),
+    .target(name: "Streams", dependencies: ["CLZ4", "CZMQ", "Host", "ScanFiles"], swiftSettings: fast),
+    .target(
+      name: "Topics", dependencies: ["CLinux", "Host", "Rings", "Journal", "ScanFiles", "Streams", "Tomography"], swiftSettings: strict),
+    .target(name: "Stages", dependencies: ["Host", "Tomography", "Rings", "ScanFiles", "Streams", "Topics"], swiftSettings: strict),
     .target(
       name: "Scan",
       dependencies: [
-        "Host", "Tomography", "Rings", "Journal", "ScanFiles", "Topics", "Stages", .product(name: "Logging", package: "swift-log"),
+        "Host", "Tomography", "Rings", "Journal", "ScanFiles", "Streams", "Topics", "Stages",
+        .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
     .target(
@@ -85,7 +91,7 @@ let package = Package(
     .executableTarget(
       name: "slipring",
       dependencies: [
-        "Host", "Tomography", "Journal", "ScanFiles", "Stages", "Scan", "Benchmarks",
+        "Host", "Tomography", "Journal", "ScanFiles", "Streams", "Stages", "Scan", "Benchmarks",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     .executableTarget(
@@ -106,6 +112,7 @@ let package = Package(
     .testTarget(
       name: "ScanFilesTests",
       dependencies: ["Host", "ScanFiles", "CHDF5", "CTIFF", "CPNG", "TestSupport", "Confined", "ExportExerciser"], swiftSettings: strict),
+    .testTarget(name: "StreamsTests", dependencies: ["ScanFiles", "Streams", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "TopicsTests", dependencies: ["CLinux", "Host", "Rings", "ScanFiles", "Tomography", "Topics", "TestSupport"],
       swiftSettings: strict),

@@ -3,6 +3,7 @@ import Journal
 import Rings
 import ScanFiles
 import Stages
+import Streams
 import Tomography
 import Topics
 
@@ -16,7 +17,7 @@ public struct ScanFailure: Error, Equatable, Sendable, CustomStringConvertible {
     case data = 65
     /// An input file is missing or unreadable.
     case noInput = 66
-    /// What is asked for is not running.
+    /// What is asked for is not running, or nobody is at the other end.
     case unavailable = 69
     /// A bug, or a stage that died.
     case software = 70
@@ -58,6 +59,7 @@ public struct ScanFailure: Error, Equatable, Sendable, CustomStringConvertible {
       case let error as ScanFileError: (error.exitCode, error.description)
       case let error as HostError: (error.exitCode, error.description)
       case let error as StageError: (error.exitCode, error.description)
+      case let error as StreamError: (error.exitCode, error.description)
       case let error as RotationAxisError: (Code.data.rawValue, error.description)
       case let error as RingError: (error.exitCode, error.description)
       case let error as JournalError: (error.exitCode, error.description)

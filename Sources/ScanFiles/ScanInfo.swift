@@ -1,7 +1,7 @@
 /// The type of the pixels that a reader delivers, in the byte order of this machine.
 ///
 /// Unsigned integers keep their width; every other number type (signed and 64-bit integers, other floats) is delivered as `float32`.
-public enum ScanPixel: String, Sendable, Codable {
+public enum ScanPixel: String, Sendable, Codable, CaseIterable {
   /// Unsigned 8-bit counts.
   case uint8
   /// Unsigned 16-bit counts.
@@ -37,6 +37,8 @@ public enum ScanFormat: String, Sendable, Codable, CustomStringConvertible {
   case dxchange = "DXchange"
   /// The NeXus application definition of tomography.
   case nxtomo = "NXtomo"
+  /// No file: what a person says of a live source.
+  case live
 
   /// The format's name.
   public var description: String { rawValue }
@@ -74,6 +76,29 @@ public struct ScanInfo: Sendable {
   public let pixelSizeMillimetres: Double?
   /// Sentences for the user: what was assumed, and what is unusual.
   public let notices: [String]
+
+  /// What is known of a scan that is no file.
+  package init(
+    path: String, format: ScanFormat, projectionCount: Int, rows: Int, columns: Int, pixel: ScanPixel, flatPixel: ScanPixel,
+    darkPixel: ScanPixel, thetas: [Double], thetaSource: String, flatCount: Int, darkCount: Int, invalidCount: Int,
+    pixelSizeMillimetres: Double?, notices: [String]
+  ) {
+    self.path = path
+    self.format = format
+    self.projectionCount = projectionCount
+    self.rows = rows
+    self.columns = columns
+    self.pixel = pixel
+    self.flatPixel = flatPixel
+    self.darkPixel = darkPixel
+    self.thetas = thetas
+    self.thetaSource = thetaSource
+    self.flatCount = flatCount
+    self.darkCount = darkCount
+    self.invalidCount = invalidCount
+    self.pixelSizeMillimetres = pixelSizeMillimetres
+    self.notices = notices
+  }
 
   /// Whether transmission can be computed from the file.
   public var hasFlats: Bool { flatCount > 0 }

@@ -43,6 +43,9 @@ enum Console {
     return true
   }
 
+  /// Where files go that nobody needs afterwards.
+  static var temporaryFolder: String { getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" }
+
   /// The path of this program.
   static var executable: String {
     let link = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer -> String? in

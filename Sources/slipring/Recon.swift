@@ -5,10 +5,11 @@ public import Tomography
 /// From a scan file to a volume.
 struct Recon: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Reconstructs a scan file (DXchange or NXtomo) through the whole pipeline.",
+    abstract: "Reconstructs a scan file (DXchange or NXtomo), or what a detector sends, through the whole pipeline.",
     discussion: """
       Windowed updates run while projections come in; the final iterations over all projections follow. \
-      --window-step 0 --final-iterations 100 is plain SIRT with 100 iterations.
+      --window-step 0 --final-iterations 100 is plain SIRT with 100 iterations. \
+      An input of zmq+pull://HOST:PORT or zmq+sub://HOST:PORT is a detector that sends there (array-1.0 or DECTRIS stream 1).
       """)
 
   @Argument(help: .key("input")) var input: String
@@ -21,6 +22,8 @@ struct Recon: ParsableCommand {
   @Option(help: .key("end-row")) var endRow: Int?
   @Option(help: .key("nsino")) var nsino: Double?
   @Option(help: .key("binning")) var binning = standard.binning
+
+  @OptionGroup(title: "Live source") var source: SourceOptions
 
   @Option(help: .key("algorithm")) var algorithm = standard.algorithm
   @Option(help: .key("window-length")) var windowLength = standard.windowLength
@@ -68,6 +71,7 @@ struct Recon: ParsableCommand {
     (scan.workers, scan.threads, scan.rate, scan.lagMax) = (workers, threads, rate, lagMax)
     (scan.durability, scan.checkpointEvery) = (durability, checkpointEvery)
     (scan.format, scan.bits, scan.minusLog, scan.thetaUnit, scan.retain) = (format, bits, minusLog, thetaUnit, retain)
+    source.apply(to: &scan)
     return scan
   }
 }

@@ -8,10 +8,11 @@ import Tomography
 /// A virtual detector.
 struct Simulate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measures a phantom or a volume with a virtual detector, into a DXchange file.",
+    abstract: "Measures a phantom or a volume with a virtual detector, into a DXchange file or a live stream.",
     discussion: """
       Phantoms have exact line integrals. --volume FILE.h5 forward-projects the slices of a volume (attenuation per pixel), \
-      so that anyone can test the projector from outside.
+      so that anyone can test the projector from outside. With --stream the scan is sent by ZeroMQ (array-1.0) to whoever connects, as in \
+      slipring recon zmq+pull://127.0.0.1:9999.
       """)
 
   /// Phantoms by name.
@@ -20,7 +21,7 @@ struct Simulate: ParsableCommand {
     case sheppLogan = "shepp-logan"
   }
 
-  @Argument(help: "The scan file to write.") var output: String
+  @Argument(help: "The scan file to write; none with --stream.") var output: String?
   @Option(help: "What is measured.") var phantom: PhantomName = .foam
   @Option(help: ArgumentHelp("Measure this volume (z, y, x) instead of a phantom.", valueName: "file.h5")) var volume: String?
   @Option(help: "Detector rows. (default: 64, or those of the volume)") var rows: Int?
@@ -36,12 +37,27 @@ struct Simulate: ParsableCommand {
   @Option(help: "Mean count without a beam.") var darkLevel = 100.0
   @Option(help: "Flat fields.") var flats = 10
   @Option(help: "Dark fields.") var darks = 10
-  @Option(help: "Seed of phantom and noise.") var seed: UInt64 = 1
+  @Option(help: "Seed of phantom, noise and faults.") var seed: UInt64 = 1
+  @OptionGroup(title: "Stream") var sending: SendOptions
   @Flag(help: "Print errors only.") var quiet = false
 
   func run() throws {
     // Before any thread, so that every thread leaves the signals to the descriptor.
     let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
+    guard let address = try sending.address() else {
+      guard let output else { throw ScanFailure(.usage, "name the scan file to write, or where to send with --stream") }
+      return try measure(into: output, signals)
+    }
+    guard output == nil else { throw ScanFailure(.usage, "--stream sends the scan and writes no file: leave out \(output ?? "")") }
+    if let scan = sending.scan { return try sending.send(scan, to: address, seed: seed, quiet: quiet, signals: signals) }
+    let path = "\(Console.temporaryFolder)/slipring-simulated-\(getpid()).h5"
+    defer { unlink(path) }
+    try measure(into: path, signals)
+    try sending.send(path, to: address, seed: seed, quiet: quiet, signals: signals)
+  }
+
+  /// Measures the whole scan into a file.
+  private func measure(into output: String, _ signals: SignalDescriptor) throws {
     let simulation = try plan()
     var counter = Counter(isQuiet: quiet)
     defer { counter.end() }
@@ -50,7 +66,9 @@ struct Simulate: ParsableCommand {
       counter.show(count, of: simulation.thetas.count)
     }
     counter.end()
-    if !quiet { Console.result("\(output): \(simulation.thetas.count) projections of \(simulation.rows) × \(simulation.columns)") }
+    if !quiet, self.output != nil {
+      Console.result("\(output): \(simulation.thetas.count) projections of \(simulation.rows) × \(simulation.columns)")
+    }
   }
 
   private func plan() throws -> Simulation {

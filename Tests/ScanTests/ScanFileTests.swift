@@ -47,6 +47,8 @@ import Testing
     "final-iterations": "7", "final-subsets": "2", "window-subsets": "3", "initial": "fbp", "reg": "12.5,0.25", "filter": "hann",
     "relaxation": "0.5", "non-negative": "true", "disk-mask": "yes", "workers": "2", "threads": "3", "lag-max": "9", "output-folder": "out",
     "run-folder": "run", "format": "tiff", "bits": "16", "durability": "memory", "checkpoint-every": "30", "retain": "none",
+    "shape": "4,48", "pixel": "uint8", "projections": "60", "flats": "3", "darks": "2", "fields": "fields.h5", "theta-start": "-90",
+    "theta-step": "0.5", "first-frame": "1", "on-gap": "interpolate", "source-timeout": "5",
   ]
 
   @Test(arguments: ScanKey.all.map(\.name)) func `A wrong value of any key is told with its line and what it may be`(name: String) throws {

@@ -1,10 +1,11 @@
+public import ScanFiles
 public import Stages
 public import Tomography
 
 /// Everything a person can decide about a run. How each property is spelled, in `scan.yaml` as on the command line, what it means and what it may
 /// be is a row of `ScanKey.all`.
 public struct ScanDescription: Equatable, Sendable {
-  /// Path of the scan file.
+  /// Path of the scan file, or the address of a live source.
   public var input: String
   /// Folder of the reconstructed slices.
   public var outputFolder: String
@@ -63,6 +64,28 @@ public struct ScanDescription: Equatable, Sendable {
   public var minusLog: MinusLog = .auto
   /// The unit of the angles in the file.
   public var thetaUnit: AngleUnit = .auto
+  /// Rows and columns of a live source's images.
+  public var detectorShape: DetectorShape?
+  /// Pixels of a live source; nil for uint16.
+  public var pixel: ScanPixel?
+  /// Projections of a live source.
+  public var projections: Int?
+  /// Flat fields that a live source sends; nil for none.
+  public var flats: Int?
+  /// Dark fields that a live source sends; nil for none.
+  public var darks: Int?
+  /// Path of a scan file with the flat and dark fields of a live source's projections.
+  public var fields: String?
+  /// Degrees of a live source's first projection; nil for 0.
+  public var thetaStart: Double?
+  /// Degrees from one projection of a live source to the next; nil for half a turn over all of them.
+  public var thetaStep: Double?
+  /// The number of a live source's first frame; nil for 0.
+  public var firstFrame: Int?
+  /// What becomes of projections that a live source has lost; nil for skip.
+  public var onGap: GapPolicy?
+  /// Seconds without a frame after which a live source is taken to have ended; nil for none.
+  public var sourceTimeout: Double?
   /// Whether events go to a journal on disk.
   public var durability: Durability = .durable
   /// How often volumes are saved.

@@ -3,13 +3,13 @@
 // find a row without a property, an option or a limit that its default keeps.
 extension ScanKey {
   /// Every key, in the order of the file that `init` writes.
-  public static let all: [ScanKey] = input + region + method + machine + output + safety
+  public static let all: [ScanKey] = input + source + region + method + machine + output + safety
 
   /// Limits that keep arithmetic on sizes far from overflow; no real scan comes near them.
   static let countMax = 1_000_000
 
   private static let input = [
-    ScanKey(.input, "input", \.input, "The scan file, DXchange or NXtomo.", .needed("the scan file")),
+    ScanKey(.input, "input", \.input, "The scan file, DXchange or NXtomo, or the address of a live source.", .needed("the scan file")),
     ScanKey(
       .input, "rate", \.rate, "Projections a second at most.", unset: "as fast as the file is read",
       // One projection a day … faster than any detector.

@@ -7,6 +7,8 @@ public struct ScanKey: Sendable {
   public enum Group: String, CaseIterable, Sendable {
     /// Where projections come from, and what they are.
     case input = "Input"
+    /// What a source that is no file will deliver.
+    case source = "Live source"
     /// What part of them is reconstructed.
     case region = "Region"
     /// How.

@@ -7,23 +7,31 @@ import Tomography
 /// Answers every open question of a scan description from the scan file and the machine, or says in one line what is wrong.
 public struct Planner {
   private let scan: ScanDescription
-  private let reader: any ScanReader
+  private let reader: (any ScanReader)?
+  private let live: LivePlan?
   private let topology: Topology
 
   /// Memory for the newest projections of a durable topic.
   private static let ringByteCount = 256 << 20
   private static let ringSlots = 4...256
 
-  /// Opens the scan file; `topology` is the machine's unless a test makes one up.
+  /// Opens the scan file, or where the source is live, the file of its fields; `topology` is the machine's unless a test makes one up.
   public init(_ scan: ScanDescription, topology: Topology) throws {
     try scan.validate()
     self.scan = scan
     self.topology = topology
-    reader = try openScan(path: scan.input, thetaUnit: scan.thetaUnit.fileUnit)
+    if try ScanSource(scan.input).isLive {
+      let fields = try scan.fields.map { try openScan(path: $0) }
+      let live = try LivePlan(scan, fields: fields)
+      (reader, self.live, info) = (nil, live, live.info(scan, fields: fields))
+    } else {
+      let reader = try openScan(path: scan.input, thetaUnit: scan.thetaUnit.fileUnit)
+      (self.reader, live, info) = (reader, nil, reader.info)
+    }
   }
 
-  /// What the scan file says of itself.
-  public var info: ScanInfo { reader.info }
+  /// What the scan file says of itself, or a person of a live source.
+  public let info: ScanInfo
 
   /// The plan of a new run.
   public func plan(runID: RunID, command: [String]) throws -> RunPlan {
@@ -46,7 +54,7 @@ public struct Planner {
     let placement = Placement.plan(topology: topology, rows: binnedRows, workers: scan.workers, threads: scan.threads)
     try checkSinogram(shape, placement)
     return RunPlan(
-      runID: runID, command: command, scan: scan, shape: shape, rotationAxis: axis, minusLog: minusLog,
+      runID: runID, command: command, scan: scan, live: live, shape: shape, rotationAxis: axis, minusLog: minusLog,
       pixelSizeMillimetres: info.pixelSizeMillimetres.map { $0 * Double(factor) },
       placement: placement, slots: slots(shape, placement))
   }
@@ -95,6 +103,7 @@ public struct Planner {
       }
       return axis
     case .automatic:
+      guard let reader else { preconditionFailure("a live source without an axis was validated") }
       let row = (rows.lowerBound + rows.upperBound) / 2
       let sinogram = try SinogramReader(reader: reader, row: row, minusLog: minusLog).read()
       return try sinogram.withUnsafeBufferPointer {

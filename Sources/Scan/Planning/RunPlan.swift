@@ -44,6 +44,8 @@ public struct RunPlan: Codable, Sendable {
   public var command: [String]
   /// What was asked for, with defaults filled in.
   public var scan: ScanDescription
+  /// What a live source was said to deliver; nil for a scan file.
+  public var live: LivePlan?
   /// The shapes.
   public var shape: Shape
   /// The rotation axis in columns of the payload.
@@ -87,9 +89,9 @@ public struct RunPlan: Codable, Sendable {
       firstEpoch: history?.epoch ?? 0)
   }
 
-  /// Whether the source can be made to wait: a file can, a detector and what stands for one cannot. What it delivers faster than the workers
+  /// Whether the source can be made to wait: a file can, a detector and what stands for one (a file with a rate) cannot. What it delivers faster than the workers
   /// take it then goes to disk, and they read it from there.
-  var sourceWaits: Bool { scan.rate == nil }
+  var sourceWaits: Bool { scan.rate == nil && live == nil }
 
   /// Events on their way to disk beside a full ring: some batches of the journal.
   private static func spillSlots(_ payload: Int) -> Int { min(max((32 << 20) / (payload + 4096), 4), 64) }

@@ -41,7 +41,8 @@ public struct Reconstruction {
     for line in planner.notices(plan) { notice(line) }
     if let shortfall = try RunRoom(plan).shortfalls().first { throw shortfall }
     let folder = RunFolder(path: scan.runFolder ?? "\(scan.outputFolder)/run-\(plan.runID.description.prefix(8))")
-    plan.scan.input = URL(fileURLWithPath: scan.input).path
+    if plan.live == nil { plan.scan.input = URL(fileURLWithPath: scan.input).path }
+    plan.scan.fields = scan.fields.map { URL(fileURLWithPath: $0).path }
     plan.scan.outputFolder = URL(fileURLWithPath: scan.outputFolder).path
     plan.scan.runFolder = folder.path
     try folder.create(outputFolder: plan.scan.outputFolder, topics: scan.durability == .durable ? plan.topics : [])
@@ -73,10 +74,11 @@ public struct Reconstruction {
   ) throws -> Outcome {
     let supervisor = try Supervisor(plan: plan, folder: folder, executable: executable, signals: signals, monitor: monitor)
     let ending = try supervisor.run()
+    let losses = try folder.readLosses()
     let memory = try WorkerMemory.all(plan, folder)
     // Nothing is deleted before what replaces it was read back.
     if plan.scan.retain == .none, ending.report?.isChecked == true { try folder.remove(plan) }
-    return outcome(plan, ending, memory)
+    return outcome(plan, ending, memory, losses)
   }
 
   /// The plan for the stages; the effective configuration for people, also beside the output.
@@ -87,16 +89,30 @@ public struct Reconstruction {
     try writeFileAtomically(path: plan.scan.outputFolder + "/scan.yaml", text: yaml)
   }
 
-  private static func outcome(_ plan: RunPlan, _ ending: Supervisor.Ending, _ memory: [String: WorkerMemory]) -> Outcome {
+  private static func outcome(
+    _ plan: RunPlan, _ ending: Supervisor.Ending, _ memory: [String: WorkerMemory], _ losses: LossReport?
+  ) -> Outcome {
     let (report, seconds) = (ending.report, ending.seconds)
     let projections = report?.projections ?? 0
     let result = RunResult(
       run: plan.runID.description, projections: projections, updates: report?.updates ?? 0, seconds: seconds,
-      projectionsPerSecond: seconds > 0 ? Double(projections) / seconds : 0, lost: report?.lost ?? 0, lostFields: report?.lostFields ?? 0,
-      duplicates: report?.duplicates ?? 0,
+      projectionsPerSecond: seconds > 0 ? Double(projections) / seconds : 0, lost: (report?.lost ?? 0) + (losses?.lost ?? 0),
+      lostFields: report?.lostFields ?? 0, duplicates: (report?.duplicates ?? 0) + (losses?.duplicates ?? 0),
       restarts: ending.restarts, memory: memory, stoppedBy: report?.stoppedBy ?? "signal", outputs: report?.outputs ?? [],
       volumeSHA256: report?.volumeSHA256)
-    return Outcome(result: result, report: report, notices: notices(plan, report), isInterrupted: ending.isInterrupted)
+    return Outcome(result: result, report: report, notices: notices(plan, report) + notices(losses), isInterrupted: ending.isInterrupted)
+  }
+
+  /// What a live source has lost, in words.
+  private static func notices(_ losses: LossReport?) -> [String] {
+    guard let losses else { return [] }
+    let counts = [
+      (losses.lost, "frames never came"), (losses.interpolated, "of them were interpolated"), (losses.duplicates, "came twice"),
+      (losses.late, "came late"), (losses.invalid, "were marked as invalid"), (losses.malformedCount, "messages were dropped"),
+    ].filter { $0.0 > 0 }
+    guard !counts.isEmpty else { return [] }
+    let kinds = losses.malformed.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+    return ["the source: " + counts.map { "\($0.0) \($0.1)" }.joined(separator: ", ") + (kinds.isEmpty ? "" : " (\(kinds))")]
   }
 
   private static func notices(_ plan: RunPlan, _ report: ExportReport?) -> [String] {
@@ -129,7 +145,7 @@ public struct Reconstruction {
 extension RunPlan {
   /// What the export writes, and where.
   func export(to folder: RunFolder) -> ExportConfiguration {
-    let name = URL(fileURLWithPath: scan.input).deletingPathExtension().lastPathComponent
+    let name = live == nil ? URL(fileURLWithPath: scan.input).deletingPathExtension().lastPathComponent : "stream"
     return ExportConfiguration(
       folder: scan.outputFolder, hdf5Name: scan.format == .tiff ? nil : "\(name)_rec.h5",
       tiff: scan.format == .hdf5 ? nil : scan.bits.sample, firstSlice: shape.firstSlice,

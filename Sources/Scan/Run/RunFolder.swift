@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import Host
 import ScanFiles
+import Stages
 import Topics
 
 /// The folder that holds a run: what it was asked to do, how it is laid out, how far it is, and what it wrote.
@@ -10,6 +11,7 @@ import Topics
 /// scan.yaml     effective configuration, with the command line in its first line
 /// plan.json     what the stages work from: shapes, placement, names in shared memory
 /// status.json   state, stages, progress; replaced about once a second
+/// losses.json   of a live source, what it has lost; there when the acquisition has ended
 /// export.json   what the export wrote, with the volume's checksum; there when the export is complete
 /// log/          JSON lines, one file a stage
 /// journal/      the durable topics, one folder each
@@ -31,6 +33,7 @@ public struct RunFolder: Sendable {
   var description: String { path + "/scan.yaml" }
   var status: String { path + "/status.json" }
   var export: String { path + "/export.json" }
+  var losses: String { path + "/losses.json" }
   var logFolder: String { path + "/log" }
   var output: String { path + "/output" }
   /// The log of a stage, or of the supervisor.
@@ -88,7 +91,7 @@ public struct RunFolder: Sendable {
       URL(fileURLWithPath: plan.scan.outputFolder).standardizedFileURL.path == URL(fileURLWithPath: path).standardizedFileURL.path
     let logs = (["supervisor"] + StageName.all(plan).map(\.description)).map(log)
     // The description beside the output is the output's.
-    for file in logs + [self.plan, status, export] + (isOutput ? [] : [description]) {
+    for file in logs + [self.plan, status, export, losses] + (isOutput ? [] : [description]) {
       try Self.remove(file, unlink(file), accepting: [ENOENT])
     }
     for folder in [checkpoints, salvaged, requests, path + "/journal"] where access(folder, F_OK) == 0 {
@@ -160,6 +163,9 @@ public struct RunFolder: Sendable {
     let status = try read(RunStatus.self, from: self.status)
     return (status, try RegionLock.isHeld(name: RegionNames(runID: plan.runID).lock))
   }
+
+  /// What the run's live source has lost; nil for another source, and until the acquisition has ended.
+  func readLosses() throws -> LossReport? { access(losses, F_OK) == 0 ? try read(LossReport.self, from: losses) : nil }
 
   /// Reads a value that a process of this run wrote.
   func read<Value: Decodable>(_ type: Value.Type, from path: String) throws(ScanFailure) -> Value {

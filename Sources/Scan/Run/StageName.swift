@@ -64,7 +64,8 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
   /// The folders that the stage writes files to.
   func fileFolders(_ plan: RunPlan, _ folder: RunFolder) -> [String] {
     switch self {
-    case .acquire, .distribute, .control: []
+    case .acquire: [folder.path]
+    case .distribute, .control: []
     case .reconstruct: [folder.checkpoints]
     case .export: [plan.scan.outputFolder, folder.path]
     }

@@ -4,6 +4,7 @@ import Logging
 import Rings
 import ScanFiles
 import Stages
+import Streams
 import Tomography
 import Topics
 
@@ -55,7 +56,7 @@ public struct StageRunner {
     }
     do {
       switch stage {
-      case .acquire: try acquire(didWork)
+      case .acquire: try acquire(didWork, log)
       case .distribute: try distribute(didWork)
       case .reconstruct(let partition): try reconstruct(partition, didWork)
       case .control: try control(didWork, log)
@@ -69,18 +70,20 @@ public struct StageRunner {
     log.info("\(StageUsage.message)", metadata: usage.metadata.mapValues { "\($0)" })
   }
 
-  private func acquire(_ didWork: @escaping () -> Void) throws {
+  private func acquire(_ didWork: @escaping () -> Void, _ log: Logger) throws {
     try Affinity.pin(cores: plan.placement.serviceCores)
-    let reader = try openScan(path: plan.scan.input, thetaUnit: plan.scan.thetaUnit.fileUnit)
-    let source = FileSource(reader: reader, rows: plan.shape.detectorRows, binning: 1 << plan.scan.binning)
-    guard reader.info.projectionCount == plan.shape.projections, source.shape == (plan.shape.rows, plan.shape.columns) else {
-      throw ScanFailure(.data, "\(plan.scan.input) changed since the run was planned")
+    let source = try plan.makeSource { fault, count in
+      // The first of each kind tells what is wrong; the ledger counts the others.
+      if count == 1 { log.warning("dropped a message: \(fault.name)") }
     }
     let orders = StopOrders(
       commands: try self.reader(.commands, RunPlan.acquireReader, replaying: true), signalReceived: stopRequested)
+    let firstFrame = UInt64(plan.scan.firstFrame ?? 0)
+    // A detector that does not wait sets the rate itself.
     var stage = AcquireStage(
-      source: source, writer: try writer(.projections), rate: plan.scan.rate, patience: patience, stopRequested: orders.reason,
-      didWork: didWork)
+      source: source, writer: try writer(.projections), rate: plan.live == nil ? plan.scan.rate : nil, patience: patience,
+      stopRequested: orders.reason, didWork: didWork,
+      didEnd: { try folder.write(LossReport($0, firstFrame: firstFrame), to: folder.losses) })
     try stage.run()
   }
 
@@ -126,7 +129,7 @@ public struct StageRunner {
       configuration: plan.export(to: folder),
       updates: try workers.map { try reader(.updates(partition: $0), RunPlan.exportReader, replaying: true) },
       commands: try reader(.commands, RunPlan.exportReader, replaying: true),
-      volumes: try workers.map(volume), patience: patience, stopRequested: stopRequested, didWork: didWork)
+      volumes: try workers.map(volume), patience: patience, stopRequested: stopRequested, didWork: didWork, losses: folder.readLosses)
     guard let report = try stage.run() else { return }
     FaultPoint.exportAfter.reach()
     try folder.write(report, to: folder.export)

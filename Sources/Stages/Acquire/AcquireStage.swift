@@ -11,15 +11,17 @@ public struct AcquireStage {
   private let period: Duration
   private let stopRequested: () throws -> EndEvent.Reason?
   private let didWork: () -> Void
+  private let didEnd: (LossLedger) throws -> Void
   private var projections = 0
   /// Why the scan is to end before its source does.
   private var stop: EndEvent.Reason?
 
-  /// `rate` limits projections a second; `stopRequested` is asked between frames and while waiting, and gives the reason; `didWork` hears of every image.
+  /// `rate` limits projections a second; `stopRequested` is asked between frames and while waiting, and gives the reason; `didWork` hears of every
+  /// image, `didEnd` of what a live source has lost before the topic is closed.
   public init(
     source: any ProjectionSource, writer: TopicWriter, rate: Double?, patience: Patience,
-    stopRequested: @escaping () throws -> EndEvent.Reason?,
-    didWork: @escaping () -> Void
+    stopRequested: @escaping () throws -> EndEvent.Reason?, didWork: @escaping () -> Void,
+    didEnd: @escaping (LossLedger) throws -> Void = { _ in }
   ) {
     self.source = source
     self.writer = writer
@@ -27,6 +29,7 @@ public struct AcquireStage {
     period = rate.map { .seconds(1 / $0) } ?? .zero
     self.stopRequested = stopRequested
     self.didWork = didWork
+    self.didEnd = didEnd
   }
 
   /// Runs until the source ends or a stop is requested; then closes the topic with an `end` event. A successor of a stage that died
@@ -34,21 +37,26 @@ public struct AcquireStage {
   public mutating func run() throws {
     let ending = try writer.ending()
     if ending == .closed { return }
-    for _ in 0..<writer.nextSequence {
-      guard let frame = try source.next() else {
-        guard ending == .lost else { throw StageError.disorder("the source has fewer images than were published") }
-        return try finish(.salvaged)
-      }
-      if frame.kind == .projection { projections += 1 }
-    }
+    guard try resume(ending) else { return try finish(.salvaged) }
     var due = ContinuousClock.now
-    while let frame = try source.next() {
-      guard try pause(until: due), let claim = try claim() else { break }
-      try deliver(frame, in: claim)
-      if frame.kind == .projection {
-        projections += 1
-        due = max(due + period, .now - period)
+    var arrived = ContinuousClock.now
+    acquisition: while true {
+      switch try source.next(timeout: Patience.glance) {
+      case .end: break acquisition
+      case .nothing:
+        guard ContinuousClock.now - arrived < patience.idle else {
+          throw StageError.stalled("the source sent nothing for \(patience.idle)")
+        }
+        if try isStopped() { break acquisition }
+        continue
+      case .frame(let frame):
+        guard try pause(until: due), let claim = try claim() else { break acquisition }
+        if try deliver(frame, in: claim), frame.kind == .projection {
+          projections += 1
+          due = max(due + period, .now - period)
+        }
       }
+      arrived = .now
     }
     try finish(stop ?? .sourceEnded)
   }
@@ -57,6 +65,17 @@ public struct AcquireStage {
   private mutating func isStopped() throws -> Bool {
     if stop == nil { stop = try stopRequested() }
     return stop != nil
+  }
+
+  /// Goes on behind what a predecessor published; false where a lost end may have been there.
+  private mutating func resume(_ ending: TopicEnding) throws -> Bool {
+    let metadata = ending == .lost ? nil : try writer.lastEvent()?.metadata
+    guard let projections = try source.resume(after: writer.nextSequence, metadata: metadata ?? []) else {
+      guard ending == .lost else { throw StageError.disorder("the source has fewer images than were published") }
+      return false
+    }
+    self.projections = projections
+    return true
   }
 
   /// Sleeps until `deadline`; false where a stop was requested.
@@ -84,23 +103,27 @@ public struct AcquireStage {
     throw StageError.stalled("no room in projections for \(patience.room): \(last.map { "\($0)" } ?? "")")
   }
 
-  private func deliver(_ frame: Frame, in claim: Claim) throws {
+  /// False where the image turned out to be damaged; its slot is the next one's.
+  private func deliver(_ frame: Frame, in claim: Claim) throws -> Bool {
     let (rows, columns) = source.shape
     let byteCount = rows * columns * frame.elementType.byteCount
     FaultPoint.claimed.reach()
-    try source.read(into: UnsafeMutableRawBufferPointer(rebasing: claim.payload[..<byteCount]))
+    guard try source.read(into: UnsafeMutableRawBufferPointer(rebasing: claim.payload[..<byteCount])) else { return false }
     FaultPoint.payloadHalf.reach { memset(claim.payload.baseAddress! + byteCount / 2, 0x5A, byteCount - byteCount / 2) }
     FaultPoint.payloadWritten.reach()
     try writer.commit(
       claim,
       EventFields(
-        kind: frame.kind, acquiredAt: Machine.realtimeNanoseconds, payloadByteCount: byteCount, metadataByteCount: 0, theta: frame.theta,
-        projection: UInt64(frame.index), rows: rows, columns: columns, elementType: frame.elementType))
+        kind: frame.kind, acquiredAt: Machine.realtimeNanoseconds, payloadByteCount: byteCount,
+        metadataByteCount: source.describe(into: claim.metadata), theta: frame.theta, projection: UInt64(frame.index), rows: rows,
+        columns: columns, elementType: frame.elementType))
     didWork()
     FaultPoint.committed.reach()
+    return true
   }
 
   private func finish(_ reason: EndEvent.Reason) throws {
+    if let losses = source.losses { try didEnd(losses) }
     try writer.append(kind: .end, timeout: patience.room, EndEvent(reason: reason, projections: projections).encode)
     try writer.flush()
   }

@@ -8,17 +8,20 @@ public final class FileSource: ProjectionSource {
   private let reader: any ScanReader
   private let rows: Range<Int>
   private let binning: Int
+  private let projectionCount: Int
   private var position = 0
   private var current: Frame?
   private let unbinned: UnsafeMutableRawBufferPointer?
 
-  /// `rows` are detector rows of the file; `binning` is the edge of the squares of pixels whose mean becomes one pixel.
-  public init(reader: any ScanReader, rows: Range<Int>, binning: Int) {
+  /// `rows` are detector rows of the file; `binning` is the edge of the squares of pixels whose mean becomes one pixel. With `fieldsOnly` the
+  /// projections are left out.
+  public init(reader: any ScanReader, rows: Range<Int>, binning: Int, fieldsOnly: Bool = false) {
     precondition(!rows.isEmpty && rows.upperBound <= reader.info.rows && binning >= 1, "rows \(rows), binning \(binning)")
     self.reader = reader
     self.rows = rows
     self.binning = binning
     let info = reader.info
+    projectionCount = fieldsOnly ? 0 : info.projectionCount
     let widest = [info.pixel, info.flatPixel, info.darkPixel].map(\.byteCount).max()!
     unbinned = binning == 1 ? nil : .allocate(byteCount: rows.count * info.columns * widest, alignment: 64)
   }
@@ -28,8 +31,16 @@ public final class FileSource: ProjectionSource {
   /// Rows and columns after cropping and binning.
   public var shape: (rows: Int, columns: Int) { (rows.count / binning, reader.info.columns / binning) }
 
+  /// Passes over what was published.
+  public func resume(after count: UInt64, metadata: [UInt8]) -> Int? {
+    let fields = reader.info.darkCount + reader.info.flatCount
+    guard count <= UInt64(fields + projectionCount) else { return nil }
+    position = Int(count)
+    return max(0, position - fields)
+  }
+
   /// Darks first, then flats, then projections.
-  public func next() throws -> Frame? {
+  public func next(timeout: Duration) -> SourceStep {
     let info = reader.info
     let elements = position
     position += 1
@@ -39,9 +50,9 @@ public final class FileSource: ProjectionSource {
       current = frame(.flat, elements - info.darkCount, 0, info.flatPixel)
     } else {
       let index = elements - info.darkCount - info.flatCount
-      current = index < info.projectionCount ? frame(.projection, index, info.thetas[index], info.pixel) : nil
+      current = index < projectionCount ? frame(.projection, index, info.thetas[index], info.pixel) : nil
     }
-    return current
+    return current.map(SourceStep.frame) ?? .end
   }
 
   private func frame(_ kind: EventKind, _ index: Int, _ theta: Double, _ pixel: ScanPixel) -> Frame {
@@ -49,14 +60,18 @@ public final class FileSource: ProjectionSource {
   }
 
   /// Reads from the file straight into `payload`, or through one image's buffer where pixels are binned.
-  public func read(into payload: UnsafeMutableRawBufferPointer) throws {
+  public func read(into payload: UnsafeMutableRawBufferPointer) throws -> Bool {
     guard let current else { preconditionFailure("read before next") }
-    guard let unbinned else { return try readPixels(of: current, into: payload) }
+    guard let unbinned else {
+      try readPixels(of: current, into: payload)
+      return true
+    }
     try readPixels(of: current, into: unbinned)
     let pixel = pixel(of: current.kind).pixelType
     bin(
       UnsafeRawPointer(unbinned.baseAddress!), type: pixel, rows: rows.count, columns: reader.info.columns, by: binning,
       into: payload.baseAddress!.assumingMemoryBound(to: Float.self))
+    return true
   }
 
   private func pixel(of kind: EventKind) -> ScanPixel {

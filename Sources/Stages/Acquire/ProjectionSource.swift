@@ -1,4 +1,5 @@
 public import Rings
+public import Topics
 
 /// One image that a source is about to deliver.
 public struct Frame: Equatable, Sendable {
@@ -12,14 +13,43 @@ public struct Frame: Equatable, Sendable {
   public var elementType: ElementType
 }
 
-/// Where projections come from: a file now, a detector stream later. A source is used by one thread.
+/// What a source has next.
+public enum SourceStep: Equatable, Sendable {
+  /// An image.
+  case frame(Frame)
+  /// Nothing yet.
+  case nothing
+  /// Nothing any more: the scan is complete.
+  case end
+}
+
+/// Where projections come from: a file, a folder, a detector's stream. A source is used by one thread.
 public protocol ProjectionSource: AnyObject {
   /// Detector rows and columns of every frame.
   var shape: (rows: Int, columns: Int) { get }
 
-  /// Describes the next frame, or nil at the end of the scan.
-  func next() throws -> Frame?
+  /// Goes on behind what a predecessor published: `count` images, the last of which carries `metadata`. Returns how many of them are
+  /// projections; nil where the source has fewer images, or cannot tell.
+  func resume(after count: UInt64, metadata: [UInt8]) throws -> Int?
 
-  /// Writes the pixels of the frame that `next` described last, row by row, straight into a ring slot.
-  func read(into payload: UnsafeMutableRawBufferPointer) throws
+  /// Describes the next image, for which it waits up to `timeout`.
+  func next(timeout: Duration) throws -> SourceStep
+
+  /// Writes the pixels of the frame that `next` described last, row by row, straight into a ring slot. False where they turn out to be
+  /// damaged: then the image is as if it had never come.
+  func read(into payload: UnsafeMutableRawBufferPointer) throws -> Bool
+
+  /// Writes what is known of the frame's origin into a slot's metadata; returns the bytes used.
+  func describe(into metadata: UnsafeMutableRawBufferPointer) -> Int
+
+  /// What a source that nobody can ask again has lost; nil for others.
+  var losses: LossLedger? { get }
+}
+
+extension ProjectionSource {
+  /// A file knows nothing of a frame that is not in the file.
+  public func describe(into metadata: UnsafeMutableRawBufferPointer) -> Int { 0 }
+
+  /// A file can be read again.
+  public var losses: LossLedger? { nil }
 }

@@ -12,13 +12,15 @@ public struct ExportStage {
   private let patience: Patience
   private let stopRequested: () -> Bool
   private let didWork: () -> Void
+  private let losses: () throws -> LossReport?
   private var convergence: Convergence
   private var ends: [EndEvent?]
 
   /// One reader and one volume for each worker, in the order of their rows; `commands` says who finalized the scan; `didWork` hears of every update.
+  /// `losses` are asked for once the updates have ended: what a live source has lost.
   public init(
     configuration: ExportConfiguration, updates: [TopicReader], commands: TopicReader, volumes: [VolumeRegion], patience: Patience,
-    stopRequested: @escaping () -> Bool, didWork: @escaping () -> Void
+    stopRequested: @escaping () -> Bool, didWork: @escaping () -> Void, losses: @escaping () throws -> LossReport? = { nil }
   ) {
     precondition(updates.count == volumes.count && !updates.isEmpty, "\(updates.count) update topics, \(volumes.count) volumes")
     self.configuration = configuration
@@ -28,6 +30,7 @@ public struct ExportStage {
     self.patience = patience
     self.stopRequested = stopRequested
     self.didWork = didWork
+    self.losses = losses
     convergence = Convergence(
       workers: updates.count, windowUpdates: configuration.windowUpdates, finalIterations: configuration.finalIterations)
     ends = updates.map { _ in nil }
@@ -49,7 +52,7 @@ public struct ExportStage {
     let facts = [
       "stop_reason": stopReason, "lost_projections": "\(lost)", "lost_fields": "\(lostFields)", "duplicate_events": "\(duplicates)",
     ]
-    guard let (outputs, digest) = try writer.write(facts) else { return nil }
+    guard let (outputs, digest) = try writer.write(facts.merging(losses()?.facts ?? [:]) { $1 }) else { return nil }
     if configuration.checks { guard try writer.check() else { return nil } }
     let (window, final, pixels) = (convergence.windowResiduals, convergence.finalResiduals, convergence.pixelCounts)
     return ExportReport(

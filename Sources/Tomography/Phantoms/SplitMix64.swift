@@ -1,8 +1,9 @@
 /// Steele, Lea and Flood's generator (Fast splittable pseudorandom number generators, OOPSLA 2014): small, fast, the same everywhere.
-struct SplitMix64: RandomNumberGenerator {
+package struct SplitMix64: RandomNumberGenerator {
   private var state: UInt64
 
-  init(seed: UInt64) { state = seed }
+  /// Equal seeds give equal numbers.
+  package init(seed: UInt64) { state = seed }
 
   /// A stream of its own for each combination of seed and keys, whatever else was drawn before.
   init(seed: UInt64, _ keys: Int...) {
@@ -11,13 +12,14 @@ struct SplitMix64: RandomNumberGenerator {
     state = Self.mix(state)
   }
 
-  mutating func next() -> UInt64 {
+  /// The next 64 random bits.
+  package mutating func next() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15
     return Self.mix(state)
   }
 
   /// Uniform in [0, 1), a multiple of 2⁻⁵³.
-  mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
+  package mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
 
   private static func mix(_ value: UInt64) -> UInt64 {
     var z = value

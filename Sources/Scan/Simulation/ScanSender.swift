@@ -1,0 +1,137 @@
+import Glibc
+import Host
+public import ScanFiles
+public import Streams
+
+/// Sends a scan as a detector does: darks, flats, then projections, as `array-1.0` over ZeroMQ, at a rate, and with faults where they are asked for.
+public final class ScanSender {
+  /// What was sent.
+  public struct Report: Codable, Equatable, Sendable {
+    /// Where receivers connect.
+    public var address: String
+    /// Messages with an image.
+    public var sent: Int
+    /// Numbers of the frames that were not sent.
+    public var dropped: [Int]
+    /// Frames that were sent twice.
+    public var duplicates: Int
+    /// From the first to the last image.
+    public var seconds: Double
+  }
+
+  /// Where receivers connect, with the port that was found.
+  public var address: StreamAddress { sender.address }
+
+  private let reader: any ScanReader
+  private let rounds: Int
+  private let sender: ZeroMQSender
+  private let rate: Double?
+  private let faults: StreamFaults
+  private let image: UnsafeMutableRawBufferPointer
+  /// The scan's projections, one after the other, where they are sent several times.
+  private let images: UnsafeMutableRawBufferPointer?
+
+  /// A receiver that takes nothing for so long is taken to be gone.
+  private static let patience: Duration = .seconds(600)
+  private static let queueLength = 64
+  private static let imagesByteCountMax = 2 << 30
+
+  /// Listens at `address`. The projections are sent `rounds` times, numbered on: a long scan from a short one.
+  public init(_ reader: any ScanReader, address: StreamAddress, rate: Double?, rounds: Int, faults: StreamFaults) throws {
+    let info = reader.info
+    guard [info.flatPixel, info.darkPixel].allSatisfy({ $0 == info.pixel }) || info.flatCount + info.darkCount == 0 else {
+      throw ScanFailure(.data, "\(info.path): flats and darks are not \(info.pixel.rawValue) as the projections are, which a stream needs")
+    }
+    (self.reader, self.rounds, self.rate, self.faults) = (reader, rounds, rate, faults)
+    let byteCount = info.rows * info.columns * info.pixel.byteCount
+    image = .allocate(byteCount: byteCount, alignment: 4096)
+    images = rounds > 1 ? try Self.load(reader, byteCount) : nil
+    sender = try ZeroMQSender(address, queueLength: Self.queueLength, linger: Self.patience)
+  }
+
+  deinit {
+    image.deallocate()
+    images?.deallocate()
+  }
+
+  private static func load(_ reader: any ScanReader, _ byteCount: Int) throws -> UnsafeMutableRawBufferPointer {
+    let (size, overflows) = byteCount.multipliedReportingOverflow(by: reader.info.projectionCount)
+    guard !overflows, size <= imagesByteCountMax else {
+      throw ScanFailure(
+        .data, "\(reader.info.path) is too large to be sent more than once: its projections have to fit into \(bytes(imagesByteCountMax))")
+    }
+    let images = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 4096)
+    for index in 0..<reader.info.projectionCount {
+      let image = UnsafeMutableRawBufferPointer(rebasing: images[index * byteCount..<(index + 1) * byteCount])
+      try reader.readProjection(index, rows: 0..<reader.info.rows, into: image)
+    }
+    return images
+  }
+
+  /// Sends everything and its end. `check` is called before every image, and while a receiver is awaited; it ends the scan by throwing.
+  public func send(check: (Int) throws -> Void) throws -> Report {
+    let info = reader.info
+    let (sent, dropped) = faults.schedule(count: info.projectionCount * rounds)
+    let fields = info.darkCount + info.flatCount
+    try sender.awaitReceiver(timeout: Self.patience) { try check(0) }
+    for index in 0..<info.darkCount { try send(.dark, index, number: index, check) }
+    for index in 0..<info.flatCount { try send(.flat, index, number: info.darkCount + index, check) }
+    let start = ContinuousClock.now
+    var due = start
+    for (position, index) in sent.enumerated() {
+      if position == sent.count / 2, faults.stall > 0 { try pause(until: .now + .seconds(faults.stall), position, check) }
+      try pause(until: due, position, check)
+      try send(.projection, index, number: fields + index, check)
+      if let rate { due = max(due + .seconds(1 / rate), .now - .milliseconds(100)) }
+    }
+    let seconds = (ContinuousClock.now - start) / .seconds(1)
+    try send(#"{"htype":"array_end-1.0","frames":\#(fields + info.projectionCount * rounds)}"#, nil, position: sent.count, check)
+    return Report(
+      address: "\(address)", sent: fields + sent.count, dropped: dropped.map { fields + $0 },
+      duplicates: sent.count + dropped.count - info.projectionCount * rounds, seconds: seconds)
+  }
+
+  private func pause(until due: ContinuousClock.Instant, _ position: Int, _ check: (Int) throws -> Void) throws {
+    while true {
+      try check(position)
+      let left = due - .now
+      if left <= .zero { return }
+      usleep(UInt32(min(left, .milliseconds(200)) / .microseconds(1)))
+    }
+  }
+
+  private func send(_ key: ImageKey, _ index: Int, number: Int, _ check: (Int) throws -> Void) throws {
+    let info = reader.info
+    var target = image
+    switch key {
+    case .dark: try reader.readDark(index, rows: 0..<info.rows, into: image)
+    case .flat: try reader.readFlat(index, rows: 0..<info.rows, into: image)
+    default:
+      let projection = index % info.projectionCount
+      if let images {
+        target = UnsafeMutableRawBufferPointer(rebasing: images[projection * image.count..<(projection + 1) * image.count])
+      } else {
+        try reader.readProjection(projection, rows: 0..<info.rows, into: image)
+      }
+    }
+    let theta = key == .projection ? #","theta":\#(Self.degrees(info.thetas[index % info.projectionCount]))"# : ""
+    let header =
+      #"{"htype":"array-1.0","shape":[\#(info.rows),\#(info.columns)],"type":"\#(info.pixel.rawValue)","frame":\#(number)"#
+      + #","image_key":\#(key.rawValue)\#(theta),"timestamp":\#(Double(Machine.realtimeNanoseconds) / 1e9)}"#
+    try send(header, UnsafeRawBufferPointer(target), position: number, check)
+  }
+
+  private func send(_ header: String, _ image: UnsafeRawBufferPointer?, position: Int, _ check: (Int) throws -> Void) throws {
+    var header = header
+    try header.withUTF8 { text in
+      try sender.send([UnsafeRawBufferPointer(text)] + (image.map { [$0] } ?? []), timeout: Self.patience) { try check(position) }
+    }
+  }
+
+  /// The degrees that become exactly these radians again, where there are any.
+  private static func degrees(_ radians: Double) -> Double {
+    let near = radians * 180 / .pi
+    let candidates = [near, near.nextUp, near.nextDown, near.nextUp.nextUp, near.nextDown.nextDown]
+    return candidates.first { $0 * .pi / 180 == radians } ?? near
+  }
+}

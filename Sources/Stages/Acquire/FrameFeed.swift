@@ -1,0 +1,65 @@
+import Streams
+
+/// What a feed has next.
+enum FeedStep {
+  /// An image; its pixels can be unpacked until the next step.
+  case frame(FrameHeader)
+  /// Something that is dropped.
+  case fault(MessageFault)
+  /// Nothing that matters.
+  case other
+  /// Nothing yet.
+  case nothing
+  /// The series is complete; its number of images, where that is known.
+  case end(UInt64?)
+}
+
+/// Where the images of a live source come from.
+protocol FrameFeed: AnyObject {
+  /// The next step, for which it waits up to `timeout`.
+  func next(timeout: Duration) throws -> FeedStep
+
+  /// Writes the wanted rows of the last image, as pixels of this machine.
+  func unpack(into target: UnsafeMutableRawBufferPointer) throws(MessageFault)
+}
+
+/// Images of a ZeroMQ stream.
+final class ZeroMQFeed: FrameFeed {
+  private let receiver: ZeroMQReceiver
+  private let unpacker: FrameUnpacker
+  private var decoder: StreamDecoder
+  private var current: (header: FrameHeader, image: UnsafeRawBufferPointer)?
+
+  /// Memory for messages that wait to be taken.
+  private static let queueByteCount = 64 << 20
+  private static let queueLengths = 8...1000
+
+  init(_ address: StreamAddress, format: FrameFormat, rows: Range<Int>) throws(StreamError) {
+    decoder = StreamDecoder(format: format)
+    unpacker = FrameUnpacker(format: format, rows: rows)
+    let length = min(max(Self.queueByteCount / format.byteCount, Self.queueLengths.lowerBound), Self.queueLengths.upperBound)
+    // A DECTRIS header holds a flat field of 32-bit floats.
+    receiver = try ZeroMQReceiver(address, partByteCountMax: 4 * format.byteCount + 1 << 20, queueLength: length)
+  }
+
+  func next(timeout: Duration) throws -> FeedStep {
+    current = nil
+    guard let parts = try receiver.receive(timeout: timeout) else { return .nothing }
+    do throws(MessageFault) {
+      switch try decoder.decode(parts) {
+      case .frame(let header, let image):
+        current = (header, image)
+        return .frame(header)
+      case .other: return .other
+      case .end(let count): return .end(count)
+      }
+    } catch {
+      return .fault(error)
+    }
+  }
+
+  func unpack(into target: UnsafeMutableRawBufferPointer) throws(MessageFault) {
+    guard let current else { preconditionFailure("unpack before an image came") }
+    try unpacker.unpack(current.image, current.header, into: target)
+  }
+}

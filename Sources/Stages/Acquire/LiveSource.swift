@@ -1,0 +1,289 @@
+import Rings
+public import Streams
+import Tomography
+public import Topics
+
+/// What becomes of projections that never came.
+public enum GapPolicy: String, CaseIterable, Codable, Sendable {
+  /// The volume is made without them.
+  case skip
+  /// Short gaps are filled with the neighbours' weighted mean.
+  case interpolate
+}
+
+/// Delivers what a detector sends: says what each frame is, keeps the loss ledger, and finds the end of the scan. Frames are taken in the order in
+/// which they come; each carries its own theta, so a late one is as good as any.
+public final class LiveSource: ProjectionSource {
+  /// What is known of the scan before its first frame.
+  public struct Configuration: Sendable {
+    /// What images look like.
+    public var format: FrameFormat
+    /// Detector rows that are taken of them.
+    public var rows: Range<Int>
+    /// Edge of the squares of pixels whose mean becomes one pixel.
+    public var binning: Int
+    /// Dark fields of the stream; frames that do not say what they are begin with them.
+    public var darks: Int
+    /// Flat fields of the stream, which follow.
+    public var flats: Int
+    /// Radians, one for each projection, for frames that do not say theirs.
+    public var thetas: [Double]
+    /// Whether frames say their theta in radians, not in degrees.
+    public var usesRadians: Bool
+    /// The number of the first frame.
+    public var firstFrame: UInt64
+    /// What becomes of lost projections.
+    public var onGap: GapPolicy
+    /// The scan ends where no frame came for so long after the first; nil for no such limit.
+    public var silenceMax: Duration?
+
+    /// A configuration; the values were validated with the scan description.
+    public init(
+      format: FrameFormat, rows: Range<Int>, binning: Int, darks: Int, flats: Int, thetas: [Double], usesRadians: Bool = false,
+      firstFrame: UInt64 = 0, onGap: GapPolicy = .skip, silenceMax: Duration? = nil
+    ) {
+      self.format = format
+      self.rows = rows
+      self.binning = binning
+      self.darks = darks
+      self.flats = flats
+      self.thetas = thetas
+      self.usesRadians = usesRadians
+      self.firstFrame = firstFrame
+      self.onGap = onGap
+      self.silenceMax = silenceMax
+    }
+
+    /// Frames of the stream.
+    var total: Int { darks + flats + thetas.count }
+  }
+
+  /// An image that is to be delivered.
+  private struct Pending {
+    let number: UInt64
+    let kind: EventKind
+    let theta: Double
+    let timestamp: Double?
+    /// The share of the image that came, the rest being its predecessor's; 1 but for a projection that is interpolated.
+    var weight: Float = 1
+  }
+
+  /// A gap that is being filled: the projection before it, the one behind it, and the number in between that is next.
+  private struct Gap {
+    let before: (number: UInt64, theta: Double)
+    let next: Pending
+    var number: UInt64
+  }
+
+  private let configuration: Configuration
+  private let feed: any FrameFeed
+  private var ledger = LossLedger()
+  private let noticed: (MessageFault, Int) -> Void
+  private var current: Pending?
+  /// A gap while it is filled.
+  private var gap: Gap?
+  private var lastProjection: (number: UInt64, theta: Double)?
+  private let pixels: FramePixels
+  private var arrived = ContinuousClock.now
+
+  /// Frames with higher numbers have come, and none for so long: what is missing will not come.
+  private static let lateMax: Duration = .seconds(1)
+  /// Gaps that are longer are not filled: it would be invention.
+  private static let gapFilledMax = 8
+  /// Messages that are passed over before the stage may look whether it shall stop.
+  private static let passedMax = 256
+  /// Numbers that may follow the last expected frame where frames say what they are.
+  private static let numberSlack: UInt64 = 1 << 20
+
+  /// Listens to `address`. `noticed` hears of every message that is dropped, with the number of those of its kind.
+  public convenience init(
+    _ configuration: Configuration, address: StreamAddress, noticed: @escaping (MessageFault, Int) -> Void
+  ) throws {
+    let feed = try ZeroMQFeed(address, format: configuration.format, rows: configuration.rows)
+    self.init(configuration, feed: feed, noticed: noticed)
+  }
+
+  init(_ configuration: Configuration, feed: any FrameFeed, noticed: @escaping (MessageFault, Int) -> Void) {
+    self.configuration = configuration
+    self.feed = feed
+    self.noticed = noticed
+    pixels = FramePixels(configuration)
+  }
+
+  /// Rows and columns after cropping and binning.
+  public var shape: (rows: Int, columns: Int) {
+    (configuration.rows.count / configuration.binning, configuration.format.columns / configuration.binning)
+  }
+
+  /// What was lost.
+  public var losses: LossLedger? { ledger }
+
+  /// Goes on with the ledger of the last image; nil where that is lost.
+  public func resume(after count: UInt64, metadata: [UInt8]) throws -> Int? {
+    guard count > 0 else { return 0 }
+    guard !metadata.isEmpty else { return nil }
+    ledger = try metadata.withUnsafeBytes { try LossLedger(decoding: $0) }
+    return ledger.projections
+  }
+
+  /// The next image, or one in place of a lost one.
+  public func next(timeout: Duration) throws -> SourceStep {
+    if let pending = nextOfGap() { return deliver(pending) }
+    for _ in 0..<Self.passedMax {
+      if isComplete { return .end }
+      switch try feed.next(timeout: timeout) {
+      case .nothing: return isSilent ? .end : .nothing
+      case .other: break
+      case .end(let count):
+        // One that comes before every frame belongs to the series before.
+        guard ledger.next > 0 else { break }
+        if let count { ledger.pass(to: min(count, UInt64(configuration.total))) }
+        return .end
+      case .fault(let fault): drop(fault)
+      case .frame(let header):
+        if let pending = take(header) { return deliver(pending) }
+      }
+      arrived = .now
+    }
+    return .nothing
+  }
+
+  /// Unpacks the image into the slot.
+  public func read(into payload: UnsafeMutableRawBufferPointer) throws -> Bool {
+    guard let current else { preconditionFailure("read before next") }
+    do throws(MessageFault) {
+      try pixels.read(feed, weight: current.weight, into: payload)
+    } catch {
+      drop(error)
+      // With it goes what was to be made of it.
+      ledger.lose(gap?.next.number ?? current.number)
+      gap = nil
+      return false
+    }
+    count(current)
+    return true
+  }
+
+  /// The ledger, beside every image.
+  public func describe(into metadata: UnsafeMutableRawBufferPointer) -> Int {
+    guard let current else { preconditionFailure("describe before next") }
+    return ledger.encode(frame: configuration.firstFrame + current.number, timestamp: current.timestamp, into: metadata)
+  }
+
+  private func deliver(_ pending: Pending) -> SourceStep {
+    current = pending
+    let index =
+      switch pending.kind {
+      case .dark: ledger.darks
+      case .flat: ledger.flats
+      default: ledger.projections
+      }
+    let pixel = configuration.binning == 1 ? configuration.format.pixel.elementType : .f32
+    return .frame(Frame(kind: pending.kind, index: index, theta: pending.theta, elementType: pixel))
+  }
+
+  private func drop(_ fault: MessageFault) {
+    ledger.noteMalformed(fault.rawValue)
+    noticed(fault, Int(ledger.malformed[fault.rawValue]))
+  }
+
+  private func count(_ pending: Pending) {
+    switch pending.kind {
+    case .dark: ledger.darks += 1
+    case .flat: ledger.flats += 1
+    default:
+      ledger.projections += 1
+      if pending.weight < 1 { ledger.interpolated += 1 }
+    }
+  }
+
+  /// Whether every image is there, or what is missing will not come.
+  private var isComplete: Bool {
+    let missing = configuration.thetas.count - ledger.projections
+    if missing <= 0, ledger.flats >= configuration.flats, ledger.darks >= configuration.darks { return true }
+    return ledger.next >= configuration.total && ledger.lost >= missing && .now - arrived > Self.lateMax
+  }
+
+  private var isSilent: Bool {
+    guard let limit = configuration.silenceMax, ledger.next > 0 else { return false }
+    return .now - arrived > limit
+  }
+
+  /// What a frame is; nil for one that is dropped.
+  private func take(_ header: FrameHeader) -> Pending? {
+    let last = configuration.firstFrame + UInt64(configuration.total) + (header.key == nil ? 0 : Self.numberSlack)
+    guard (configuration.firstFrame..<last).contains(header.number) else {
+      drop(.number)
+      return nil
+    }
+    let number = header.number - configuration.firstFrame
+    if configuration.onGap == .interpolate, number < ledger.next {
+      ledger.noteDuplicate()
+      return nil
+    }
+    let arrival = ledger.note(frame: number)
+    guard arrival != .duplicate else { return nil }
+    guard let kind = kind(of: number, header.key) else {
+      ledger.invalid += 1
+      return nil
+    }
+    let index = kind == .projection ? projectionIndex(number, isKeyed: header.key != nil) : 0
+    guard hasRoom(for: kind), index < configuration.thetas.count else {
+      drop(.surplus)
+      return nil
+    }
+    let given = header.theta.map { configuration.usesRadians ? $0 : $0 * .pi / 180 }
+    let theta = kind == .projection ? given ?? configuration.thetas[index] : 0
+    let pending = Pending(number: number, kind: kind, theta: theta, timestamp: header.timestamp)
+    return beginGap(arrival, pending) ?? pending
+  }
+
+  /// What a frame is of; nil for one that is invalid.
+  private func kind(of number: UInt64, _ key: ImageKey?) -> EventKind? {
+    switch key {
+    case .projection: .projection
+    case .flat: .flat
+    case .dark: .dark
+    case .invalid: nil
+    case nil: number < configuration.darks ? .dark : number < configuration.darks + configuration.flats ? .flat : .projection
+    }
+  }
+
+  private func hasRoom(for kind: EventKind) -> Bool {
+    switch kind {
+    case .dark: ledger.darks < configuration.darks
+    case .flat: ledger.flats < configuration.flats
+    default: ledger.projections < configuration.thetas.count
+    }
+  }
+
+  /// The number of a projection among the projections of the scan, lost ones included.
+  private func projectionIndex(_ number: UInt64, isKeyed: Bool) -> Int {
+    let others = isKeyed ? ledger.darks + ledger.flats + ledger.invalid : configuration.darks + configuration.flats
+    return max(0, Int(number) - others)
+  }
+
+  /// The first projection in place of a lost one, where the gap before `pending` is to be filled.
+  private func beginGap(_ arrival: LossLedger.Arrival, _ pending: Pending) -> Pending? {
+    let before = lastProjection
+    lastProjection = pending.kind == .projection ? (pending.number, pending.theta) : nil
+    guard configuration.onGap == .interpolate, pending.kind == .projection, case .new(let lost) = arrival, !lost.isEmpty,
+      lost.count <= Self.gapFilledMax, let before, before.number + 1 == lost.lowerBound
+    else { return nil }
+    gap = Gap(before: before, next: pending, number: lost.lowerBound)
+    return nextOfGap()
+  }
+
+  /// The next projection of the gap that is being filled; behind the gap, the frame that came.
+  private func nextOfGap() -> Pending? {
+    guard let gap else { return nil }
+    guard gap.number < gap.next.number, ledger.projections < configuration.thetas.count - 1 else {
+      self.gap = nil
+      return gap.next
+    }
+    self.gap?.number += 1
+    let share = Double(gap.number - gap.before.number) / Double(gap.next.number - gap.before.number)
+    let theta = gap.before.theta + (gap.next.theta - gap.before.theta) * share
+    return Pending(number: gap.number, kind: .projection, theta: theta, timestamp: nil, weight: Float(share))
+  }
+}

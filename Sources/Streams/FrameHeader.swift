@@ -1,0 +1,71 @@
+public import ScanFiles
+
+/// What the images of a scan look like.
+public struct FrameFormat: Equatable, Sendable {
+  /// Detector rows.
+  public var rows: Int
+  /// Detector columns.
+  public var columns: Int
+  /// What a pixel is.
+  public var pixel: ScanPixel
+
+  /// A format as given.
+  public init(rows: Int, columns: Int, pixel: ScanPixel) {
+    precondition(rows > 0 && columns > 0, "\(rows) × \(columns) pixels")
+    (self.rows, self.columns, self.pixel) = (rows, columns, pixel)
+  }
+
+  /// Bytes of an image.
+  public var byteCount: Int { rows * columns * pixel.byteCount }
+}
+
+/// What an image is of, as NXtomo counts it.
+public enum ImageKey: Int, Sendable, CaseIterable {
+  /// The sample.
+  case projection = 0
+  /// The beam without a sample.
+  case flat
+  /// The detector without a beam.
+  case dark
+  /// Something that went wrong.
+  case invalid
+}
+
+/// How the bytes of an image are packed.
+public enum FrameEncoding: Equatable, Sendable {
+  /// Not at all.
+  case none
+  /// One LZ4 block.
+  case lz4
+  /// LZ4 blocks of shuffled bits, as the bitshuffle filter of HDF5 writes them.
+  case bitshuffleLZ4
+}
+
+/// What a stream says of an image, checked.
+public struct FrameHeader: Equatable, Sendable {
+  /// Its number at the detector.
+  public var number: UInt64
+  /// How its bytes are packed.
+  public var encoding: FrameEncoding = .none
+  /// Whether the most significant byte of a pixel comes first.
+  public var isBigEndian = false
+  /// The angle, in the unit of the stream.
+  public var theta: Double?
+  /// What it is of, where the stream says so.
+  public var key: ImageKey?
+  /// When it was taken, by the detector's clock.
+  public var timestamp: Double?
+
+  /// A plain image, by its number alone.
+  public init(number: UInt64) { self.number = number }
+}
+
+/// A message of a stream.
+public enum StreamMessage {
+  /// An image; its bytes are valid as long as the message is.
+  case frame(FrameHeader, UnsafeRawBufferPointer)
+  /// Nothing that a reconstruction needs.
+  case other
+  /// The series is complete; its number of images, where the stream says so.
+  case end(UInt64?)
+}

@@ -1,0 +1,85 @@
+/// Where a stream comes from or goes to, as in `zmq+pull://192.168.1.7:9999`.
+public struct StreamAddress: Equatable, Sendable, CustomStringConvertible {
+  /// What the socket at this end does.
+  public enum Pattern: String, CaseIterable, Sendable {
+    /// Takes every message once; a sender that finds the queue full waits.
+    case pull
+    /// Takes what is sent while it listens; a publisher never waits.
+    case sub
+    /// Sends each message to one receiver, and waits for it.
+    case push
+    /// Sends to everybody who listens.
+    case pub
+
+    var isSender: Bool { self == .push || self == .pub }
+  }
+
+  /// What the socket at this end does.
+  public let pattern: Pattern
+  /// A name or number; IPv6 numbers in brackets.
+  public let host: String
+  /// The port; 0 lets a sender have any free one.
+  public let port: Int
+
+  /// What every address of a stream begins with.
+  public static let scheme = "zmq+"
+
+  /// Reads an address. Throws `.address` where it is none.
+  public init(_ text: String) throws(StreamError) {
+    let parts = text.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2, parts[0].hasPrefix(Self.scheme), let pattern = Pattern(rawValue: String(parts[0].dropFirst(Self.scheme.count)))
+    else { throw .address(text, "it begins with zmq+pull://, zmq+sub://, zmq+push:// or zmq+pub://") }
+    guard let colon = parts[1].lastIndex(of: ":"), let port = Int(parts[1][parts[1].index(after: colon)...]),
+      (pattern.isSender ? 0...65_535 : 1...65_535).contains(port)
+    else { throw .address(text, "it ends with a port, as in \(parts[0])://127.0.0.1:9999") }
+    let host = String(parts[1][..<colon])
+    guard !host.isEmpty, host.utf8.count <= 255, host.utf8.allSatisfy(Self.isPartOfHost) else {
+      throw .address(text, "'\(host)' is neither a host's name nor its number")
+    }
+    (self.pattern, self.host, self.port) = (pattern, host, port)
+  }
+
+  private static func isPartOfHost(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+    default: ".-_:[]".utf8.contains(byte)
+    }
+  }
+
+  /// As it was read.
+  public var description: String { "\(Self.scheme)\(pattern.rawValue)://\(host):\(port)" }
+
+  /// As libzmq names it.
+  var endpoint: String { "tcp://\(host == "localhost" ? "127.0.0.1" : host):\(port)" }
+
+  /// Whether nobody beyond this machine can reach it.
+  public var isLoopback: Bool { host == "localhost" || host.hasPrefix("127.") || host == "[::1]" }
+}
+
+/// What goes wrong with a stream as a whole; what is wrong with one message is a `MessageFault`.
+public enum StreamError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The address is none.
+  case address(String, String)
+  /// A call of libzmq failed.
+  case system(call: String, address: String, reason: String)
+  /// Nobody took a message within the limit.
+  case notTaken(address: String, after: Duration)
+
+  /// What happened, where, and what to do.
+  public var description: String {
+    switch self {
+    case .address(let text, let reason): "\(text) is no address of a stream: \(reason)"
+    case .system(let call, let address, let reason): "\(address): \(call): \(reason)"
+    case .notTaken(let address, let limit): "\(address): nobody took a message for \(limit); start the receiver, as in slipring recon"
+    }
+  }
+
+  /// The sysexits code.
+  public var exitCode: Int32 {
+    switch self {
+    case .address: 64
+    case .system: 71
+    case .notTaken: 69
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import ArgumentParser
+import Glibc
+import Host
+import Scan
+import ScanFiles
+import Streams
+
+/// How a virtual detector sends, and what it does wrong.
+struct SendOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("Send the scan to receivers that connect here, instead of writing a file.", valueName: "zmq+push://127.0.0.1:port"))
+  var stream: String?
+  @Option(help: ArgumentHelp("Send this scan file instead of a phantom.", valueName: "file.h5")) var scan: String?
+  @Option(help: ArgumentHelp("Projections a second at most.", valueName: "p/s")) var rate: Double?
+  @Option(help: "Send the projections so many times, numbered on.") var rounds = 1
+  @Option(help: "Share of projections that are never sent.") var dropFraction = 0.0
+  @Option(help: "Share of projections that are sent twice.") var duplicateFraction = 0.0
+  @Option(help: "Send so many projections at a time in any order.") var reorder = 0
+  @Option(help: ArgumentHelp("Send nothing for so long in the middle of the scan.", valueName: "seconds")) var stall = 0.0
+  @Flag(help: "Let other machines connect: allow an address that is not this machine's own.") var anyInterface = false
+  @Flag(help: "Print what was sent as one JSON object.") var json = false
+
+  /// The address, checked with all that goes with it; nil where a file is written.
+  func address() throws -> StreamAddress? {
+    guard let stream else {
+      guard scan == nil else { throw ScanFailure(.usage, "--scan goes with --stream: a scan file is there already") }
+      return nil
+    }
+    let address = try StreamAddress(stream)
+    guard address.pattern == .push || address.pattern == .pub else {
+      throw ScanFailure(.usage, "\(stream) receives; a detector sends to zmq+push:// or zmq+pub://")
+    }
+    guard address.isLoopback || anyInterface else {
+      throw ScanFailure(.usage, "\(stream) is open to other machines; use 127.0.0.1, or say --any-interface")
+    }
+    for (name, share) in [("--drop-fraction", dropFraction), ("--duplicate-fraction", duplicateFraction)] where !(0...1).contains(share) {
+      throw ScanFailure(.usage, "\(name) \(share) is outside 0…1")
+    }
+    for (name, value) in [("--reorder", reorder), ("--rounds", rounds)] where !(0...1_000_000).contains(value) {
+      throw ScanFailure(.usage, "\(name) \(value) is outside 0…1000000")
+    }
+    guard rounds > 0 else { throw ScanFailure(.usage, "--rounds 0 sends nothing") }
+    guard (0...3600).contains(stall) else { throw ScanFailure(.usage, "--stall \(stall) is outside 0…3600 seconds") }
+    if let rate, !(1e-3...1e6).contains(rate) { throw ScanFailure(.usage, "--rate \(rate) is outside 0.001…1000000 projections a second") }
+    return address
+  }
+
+  /// Sends the scan in the file `path`.
+  func send(_ path: String, to address: StreamAddress, seed: UInt64, quiet: Bool, signals: SignalDescriptor) throws {
+    var faults = StreamFaults()
+    (faults.dropFraction, faults.duplicateFraction, faults.reorder) = (dropFraction, duplicateFraction, reorder)
+    (faults.stall, faults.seed) = (stall, seed)
+    let reader = try openScan(path: path)
+    let sender = try ScanSender(reader, address: address, rate: rate, rounds: rounds, faults: faults)
+    let info = reader.info
+    if !quiet {
+      Console.notice(
+        "sending \(info.projectionCount * rounds) projections of \(info.rows) × \(info.columns) \(info.pixel.rawValue), \(info.flatCount) flats and "
+          + "\(info.darkCount) darks at \(sender.address)")
+    }
+    var counter = Counter(isQuiet: quiet)
+    defer { counter.end() }
+    let report = try sender.send { position in
+      try signals.stopOnSignal()
+      if position % 100 == 0 { counter.show(position, of: info.projectionCount * rounds) }
+    }
+    counter.end()
+    if json { return try Console.json(report) }
+    if !quiet { Console.result("sent \(report.sent) images, \(report.dropped.count) were left out, \(report.duplicates) were sent twice") }
+  }
+}

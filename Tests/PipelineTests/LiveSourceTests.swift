@@ -1,0 +1,162 @@
+import Foundation
+import Glibc
+import Host
+import Scan
+import Stages
+import TestSupport
+import Testing
+
+extension Pipeline {
+  /// Detectors that send: the same scan from a stream and from its file.
+  @Suite struct LiveSourceTests {
+    private let folder: TestFolder
+    private let scan: String
+    private static let (rows, columns, projections, darks, flats) = (5, 48, 60, 2, 3)
+
+    init() throws {
+      folder = try TestFolder()
+      scan = folder.file("foam.h5")
+      let outcome = try Command.run(
+        "simulate", scan, "--rows", "\(Self.rows)", "--columns", "\(Self.columns)", "--projections", "\(Self.projections)", "--darks",
+        "\(Self.darks)", "--flats", "\(Self.flats)", "--quiet")
+      try #require(outcome.status == .exited(0), "\(outcome.errors)")
+    }
+
+    private func recon(_ input: String, _ name: String, _ options: [String] = []) throws -> Command {
+      try Command(
+        [
+          "recon", input, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"), "--rotation-axis", "24",
+          "--window-length", "6", "--final-iterations", "2", "--workers", "2", "--lag-max", "0", "--quiet", "--json",
+        ] + options)
+    }
+
+    /// What is said of the detector.
+    private var shape: [String] { ["--shape", "\(Self.rows),\(Self.columns)", "--projections", "\(Self.projections)"] }
+    private var fields: [String] { ["--darks", "\(Self.darks)", "--flats", "\(Self.flats)"] }
+
+    /// A virtual detector at a free port.
+    private func simulate(_ options: [String]) throws -> (command: Command, address: String) {
+      let port = try freePort()
+      let command = try Command(["simulate", "--stream", "zmq+push://127.0.0.1:\(port)", "--scan", scan, "--json"] + options)
+      return (command, "zmq+pull://127.0.0.1:\(port)")
+    }
+
+    private func losses(_ name: String) throws -> LossReport {
+      try JSONDecoder().decode(LossReport.self, from: Data(contentsOf: URL(filePath: folder.file(name + "-run/losses.json"))))
+    }
+
+    @Test(.enabled(if: Senders.python != nil, "Python with pyzmq and lz4 cannot be installed"), arguments: ["uint16", ">u2"])
+    func `What pyzmq sends as array-1.0 gives the volume that the file gives, bit for bit`(type: String) throws {
+      let reference = try recon(scan, "reference").end().result()
+      try Senders.writeRaw(scan, to: folder.file("raw"), fields: true)
+      let counts = [Self.rows, Self.columns, Self.darks, Self.flats, Self.projections].map(String.init)
+      let (sender, port) = try Senders.start("send_array.py", in: folder, [folder.file("raw")] + counts + [type])
+      let outcome = try recon("zmq+pull://127.0.0.1:\(port)", "live", shape + fields).end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      let result = try outcome.result()
+      #expect(result.volumeSHA256 == reference.volumeSHA256)
+      #expect(result.projections == Self.projections && result.lost == 0 && result.lostFields == 0 && result.duplicates == 0)
+      #expect(try sender.end().status == .exited(0))
+    }
+
+    @Test(.enabled(if: Senders.python != nil, "Python with pyzmq and lz4 cannot be installed"), arguments: ["<", "lz4<", "bs16-lz4<"])
+    func `What is sent as DECTRIS stream 1 gives the volume that the file gives, bit for bit`(encoding: String) throws {
+      let reference = try recon(scan, "reference").end().result()
+      try Senders.writeRaw(scan, to: folder.file("raw"), fields: false)
+      let counts = [Self.rows, Self.columns, Self.projections].map(String.init)
+      let (sender, port) = try Senders.start("send_dectris.py", in: folder, [folder.file("raw")] + counts + [encoding])
+      let outcome = try recon("zmq+pull://127.0.0.1:\(port)", "live", shape + ["--fields", scan]).end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      #expect(try outcome.result().volumeSHA256 == reference.volumeSHA256)
+      #expect(try sender.end().status == .exited(0))
+    }
+
+    @Test func `The virtual detector's stream gives the volume that its file gives, from a few rows too`() throws {
+      let rows = ["--start-row", "1", "--end-row", "4"]
+      let reference = try recon(scan, "reference", rows).end().result()
+      let (detector, address) = try simulate(["--rate", "500"])
+      let outcome = try recon(address, "live", shape + fields + rows).end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      #expect(try outcome.result().volumeSHA256 == reference.volumeSHA256)
+      #expect(try detector.end().status == .exited(0))
+    }
+
+    @Test func `What a faulty detector loses, repeats and mixes up is in the ledger, exactly`() throws {
+      let (detector, address) = try simulate([
+        "--drop-fraction", "0.15", "--duplicate-fraction", "0.1", "--reorder", "5", "--stall", "0.5", "--seed", "3",
+      ])
+      let outcome = try recon(address, "live", shape + fields).end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      let sent = try JSONDecoder().decode(ScanSender.Report.self, from: Data(detector.end().output.utf8))
+      let (result, losses) = (try outcome.result(), try losses("live"))
+      #expect(!sent.dropped.isEmpty && sent.duplicates > 0)
+      #expect(losses.gaps.flatMap { Array($0[0]...$0[1]) }.map(Int.init) == sent.dropped)
+      #expect(losses.lost == sent.dropped.count && losses.duplicates == sent.duplicates && losses.late > 0)
+      #expect(result.lost == losses.lost && result.duplicates == losses.duplicates)
+      #expect(result.projections == Self.projections - sent.dropped.count)
+    }
+
+    @Test func `Lost projections are interpolated where that is asked for`() throws {
+      let (detector, address) = try simulate(["--drop-fraction", "0.1", "--seed", "2"])
+      let outcome = try recon(address, "live", shape + fields + ["--on-gap", "interpolate"]).end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      let sent = try JSONDecoder().decode(ScanSender.Report.self, from: Data(detector.end().output.utf8))
+      let losses = try losses("live")
+      #expect(losses.lost == sent.dropped.count && losses.interpolated > 0)
+      #expect(try outcome.result().projections == Self.projections - losses.lost + losses.interpolated)
+    }
+
+    @Test func `What acquire misses while it is dead is in the ledger, and nothing else`() throws {
+      let (detector, address) = try simulate(["--rate", "40"])
+      let command = try recon(address, "live", shape + fields)
+      let status = folder.file("live-run/status.json")
+      var acquire: Int32 = 0
+      try wait("some projections") {
+        guard let data = FileManager.default.contents(atPath: status) else { return false }
+        let now = try JSONDecoder().decode(RunStatus.self, from: data)
+        acquire = now.stages.first { $0.name == "acquire" }?.pid ?? 0
+        return now.acquired >= 10
+      }
+      try #require(acquire > 0 && kill(acquire, SIGKILL) == 0)
+      let outcome = try command.end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      let (result, losses) = (try outcome.result(), try losses("live"))
+      #expect(result.restarts["acquire"] == 1)
+      // One gap: what was sent between the last image of the one life and the first of the next.
+      #expect(losses.gaps.count <= 1 && losses.duplicates == 0 && losses.late == 0, "\(losses)")
+      #expect(result.projections + losses.lost == Self.projections && result.lost == losses.lost, "\(losses)")
+      #expect(try detector.end().status == .exited(0))
+    }
+
+    @Test func `A live source that is not described, or wrongly, is refused in one line`() throws {
+      let address = "zmq+pull://127.0.0.1:9"
+      expectFailure(64, try recon(address, "out").end(), "--shape", address)
+      expectFailure(64, try recon(address, "out", ["--shape", "4,48"]).end(), "--projections")
+      expectFailure(64, try recon("zmq+pull://127.0.0.1", "out").end(), "port")
+      expectFailure(64, try recon("zmq+push://127.0.0.1:9", "out").end(), "zmq+pull")
+      expectFailure(64, try recon(address, "out", shape + ["--rotation-axis", "auto"]).end(), "--rotation-axis")
+      expectFailure(64, try recon(scan, "out", shape).end(), "--shape")
+      expectFailure(65, try recon(address, "out", ["--shape", "4,48", "--projections", "3", "--fields", scan]).end(), "--fields", "5 × 48")
+      expectFailure(64, try Command.run("simulate", "--stream", "zmq+push://0.0.0.0:0"), "--any-interface")
+      #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
+    }
+  }
+}
+
+/// A port that nobody listens at. Another process may take it before it is used, which is improbable: the system gives out others first.
+func freePort() throws -> Int {
+  let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+  try #require(descriptor >= 0)
+  defer { close(descriptor) }
+  var address = sockaddr_in()
+  address.sin_family = sa_family_t(AF_INET)
+  address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+  var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+  let result = withUnsafeMutablePointer(to: &address) { pointer in
+    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+      bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
+    }
+  }
+  try #require(result)
+  return Int(UInt16(bigEndian: address.sin_port))
+}

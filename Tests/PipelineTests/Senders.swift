@@ -1,0 +1,63 @@
+import Foundation
+import Glibc
+import Host
+import ScanFiles
+import TestSupport
+import Testing
+
+/// Third-party senders: Python scripts with pyzmq and lz4 from PyPI, in an environment that is made once beside the build.
+enum Senders {
+  /// The environment's Python; nil where it cannot be had.
+  static let python: String? = {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    let folder = root.appending(path: ".build/senders").path
+    let python = folder + "/bin/python"
+    if run(python, ["-c", "import zmq, lz4.block"]) { return python }
+    // Another test process may make it at the same time: the last one that is complete stays.
+    let new = "\(folder)-\(getpid())"
+    defer { _ = run("/bin/rm", ["-rf", new]) }
+    guard run("/usr/bin/python3", ["-m", "venv", new]), run(new + "/bin/python", ["-m", "pip", "install", "--quiet", "pyzmq", "lz4"]) else {
+      return nil
+    }
+    _ = run("/bin/rm", ["-rf", folder])
+    return rename(new, folder) == 0 && run(python, ["-c", "import zmq, lz4.block"]) ? python : nil
+  }()
+
+  /// Whether a program ends well within some minutes.
+  private static func run(_ executable: String, _ arguments: [String]) -> Bool {
+    guard access(executable, X_OK) == 0 else { return false }
+    return (try? Command(arguments, executable: executable).end(within: .seconds(240)).status) == .exited(0)
+  }
+
+  /// Starts a script of Tests/Senders, whose first argument is a file for its port; gives the port.
+  static func start(_ script: String, in folder: TestFolder, _ arguments: [String]) throws -> (command: Command, port: String) {
+    let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Senders/\(script)").path
+    let port = folder.file("port")
+    unlink(port)
+    let command = try Command([path, port] + arguments, executable: #require(python))
+    try wait("the sender's port") { access(port, F_OK) == 0 }
+    return (command, try String(contentsOfFile: port, encoding: .utf8))
+  }
+
+  /// Writes the images of a scan one after the other: darks and flats if wanted, then projections.
+  static func writeRaw(_ scan: String, to path: String, fields: Bool) throws {
+    let reader = try openScan(path: scan)
+    let info = reader.info
+    let image = UnsafeMutableRawBufferPointer.allocate(byteCount: info.rows * info.columns * info.pixel.byteCount, alignment: 64)
+    defer { image.deallocate() }
+    var bytes = Data()
+    for index in 0..<(fields ? info.darkCount : 0) {
+      try reader.readDark(index, rows: 0..<info.rows, into: image)
+      bytes.append(contentsOf: image)
+    }
+    for index in 0..<(fields ? info.flatCount : 0) {
+      try reader.readFlat(index, rows: 0..<info.rows, into: image)
+      bytes.append(contentsOf: image)
+    }
+    for index in 0..<info.projectionCount {
+      try reader.readProjection(index, rows: 0..<info.rows, into: image)
+      bytes.append(contentsOf: image)
+    }
+    try bytes.write(to: URL(filePath: path))
+  }
+}
