@@ -37,11 +37,14 @@ struct Status: ParsableCommand {
     let phase = isOver || isSupervised ? status.phase.rawValue : "\(status.phase.rawValue), but its supervisor is dead"
     let residual = status.residual.map { ", residual \(ProgressLine.oneDecimal($0 * 100)) %" } ?? ""
     let spilled = status.spilled > 0 ? ", \(status.spilled) by way of the disk" : ""
+    let losses =
+      status.losses.map { ["source: \($0.lost) lost, \($0.duplicates) twice, \($0.late) late, \($0.dropped) messages dropped"] } ?? []
     return [
       "run \(status.run): \(phase)",
       "projections \(status.acquired)/\(status.projections) (\(ProgressLine.oneDecimal(status.rate))/s, lag \(status.lag)\(spilled)), "
         + "updates \(status.updates)/\(status.updatesExpected), step \(status.step)\(residual), \(ProgressLine.oneDecimal(status.seconds)) s",
-      row("stage", "pid", "state", "epoch", "cursor", "lag", "restarts", "hung"),
+    ] + losses + [
+      row("stage", "pid", "state", "epoch", "cursor", "lag", "restarts", "hung")
     ]
       + status.stages.map { stage in
         row(

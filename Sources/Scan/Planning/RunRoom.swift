@@ -22,6 +22,9 @@ struct RunRoom {
   let journal: Int
   /// Free bytes where they go.
   let journalFree: Int
+  /// Bytes a second that the journal must take and that its disk takes; nil where no rate was given.
+  private let speed: (needed: Double, measured: Double)?
+  private let rate: Double?
   private let outputFolder: String
   private let runFolder: String
   private let shareDisk: Bool
@@ -35,7 +38,16 @@ struct RunRoom {
     runFolder = plan.scan.runFolder ?? plan.scan.outputFolder
     shareDisk = plan.scan.runFolder == nil
     outputFree = try Machine.diskFree(Self.existingFolder(above: outputFolder))
-    journalFree = try Machine.diskFree(Self.existingFolder(above: runFolder))
+    let journalFolder = Self.existingFolder(above: runFolder)
+    journalFree = try Machine.diskFree(journalFolder)
+    rate = plan.scan.rate
+    let stride = Double(plan.ring(.projections).slotStride)
+    speed =
+      if let rate, plan.scan.durability == .durable, journalFree > DiskProbe.byteCountMax {
+        (rate * stride, try DiskProbe.bytesPerSecond(in: journalFolder))
+      } else {
+        nil
+      }
   }
 
   /// Everything that there is no room for, in one line each.
@@ -54,6 +66,13 @@ struct RunRoom {
           .cannotCreate,
           "journal and checkpoints need \(bytes(needed)) and \(runFolder) has \(bytes(journalFree)) free; choose another --run-folder, "
             + "or --durability memory"))
+    }
+    if let rate, let speed, speed.needed > speed.measured {
+      failures.append(
+        ScanFailure(
+          .cannotCreate,
+          "--rate \(rate) needs \(bytes(Int(speed.needed))) a second on disk and \(runFolder) takes \(bytes(Int(speed.measured))); choose a faster disk "
+            + "with --run-folder, fewer rows, or --durability memory"))
     }
     return failures
   }

@@ -11,6 +11,7 @@ struct ProgressObserver {
   private let commands: RingObserver
   private var latest: [UpdateEvent?]
   private var ends: [EndEvent?]
+  private var losses: RunStatus.Losses?
 
   init(plan: RunPlan, rings: [Topic: Ring]) {
     self.plan = plan
@@ -36,7 +37,13 @@ struct ProgressObserver {
       case .end: status.acquired = try metadata.withUnsafeBytes { try EndEvent(decoding: $0).projections }
       default: break
       }
+      if plan.live != nil, header.kind != .end, !metadata.isEmpty {
+        let ledger = try metadata.withUnsafeBytes { try LossLedger(decoding: $0) }
+        losses = RunStatus.Losses(
+          lost: ledger.lost, duplicates: ledger.duplicates, late: ledger.late, dropped: ledger.malformedCount)
+      }
     }
+    status.losses = losses
     status.step = try step()
     status.spilled = rings[.projections]?.progress.spilled ?? 0
     for worker in updates.indices { try look(at: worker) }

@@ -22,6 +22,18 @@ public struct RunStatus: Codable, Equatable, Sendable {
     public var lag: UInt64 = 0
   }
 
+  /// What a live source has lost.
+  public struct Losses: Codable, Equatable, Sendable {
+    /// Frames that never came, below the highest one that did.
+    public var lost: Int
+    /// Frames that came twice and were dropped.
+    public var duplicates: Int
+    /// Frames that came after one with a higher number.
+    public var late: Int
+    /// Messages that were dropped because something was wrong with them.
+    public var dropped: Int
+  }
+
   /// What the run is doing.
   public enum Phase: String, Codable, Sendable {
     /// Projections come in; windows are updated.
@@ -50,6 +62,8 @@ public struct RunStatus: Codable, Equatable, Sendable {
   public var projections: Int
   /// Projections, flats and darks that came while a worker was so far behind that the ring was full: kept on disk and read from there.
   public var spilled: UInt64 = 0
+  /// What a live source has lost so far; nil for a scan file.
+  public var losses: Losses?
   /// Projections from one update to the next: `window-step`, or more while a worker does not keep up.
   public var step = 0
   /// Updates of the slowest worker so far.

@@ -85,6 +85,10 @@ public final class Supervisor {
     var finished = status(at: start, .finished)
     try observer.update(&finished)
     finished.phase = .finished
+    if let losses = try folder.readLosses() {
+      finished.losses = RunStatus.Losses(
+        lost: losses.lost, duplicates: losses.duplicates, late: losses.late, dropped: losses.malformedCount)
+    }
     try writeStatus(finished)
     let report = access(folder.export, F_OK) == 0 ? try folder.read(ExportReport.self, from: folder.export) : nil
     return Ending(
