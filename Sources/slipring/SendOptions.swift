@@ -13,6 +13,7 @@ struct SendOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Send this scan file instead of a phantom.", valueName: "file.h5")) var scan: String?
   @Option(help: ArgumentHelp("Projections a second at most.", valueName: "p/s")) var rate: Double?
   @Option(help: "Send the projections so many times, numbered on.") var rounds = 1
+  @Flag(help: "Send flats and darks behind the projections.") var fieldsLast = false
   @Option(help: "Share of projections that are never sent.") var dropFraction = 0.0
   @Option(help: "Share of projections that are sent twice.") var duplicateFraction = 0.0
   @Option(help: "Send so many projections at a time in any order.") var reorder = 0
@@ -51,7 +52,7 @@ struct SendOptions: ParsableArguments {
     (faults.dropFraction, faults.duplicateFraction, faults.reorder) = (dropFraction, duplicateFraction, reorder)
     (faults.stall, faults.seed) = (stall, seed)
     let reader = try openScan(path: path)
-    let sender = try ScanSender(reader, address: address, rate: rate, rounds: rounds, faults: faults)
+    let sender = try ScanSender(reader, address: address, rate: rate, rounds: rounds, faults: faults, fieldsLast: fieldsLast)
     let info = reader.info
     if !quiet {
       Console.notice(

@@ -22,12 +22,12 @@ extension Pipeline {
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
     }
 
-    private func recon(_ input: String, _ name: String, _ options: [String] = []) throws -> Command {
+    private func recon(_ input: String, _ name: String, _ options: [String] = [], faults: String? = nil) throws -> Command {
       try Command(
         [
           "recon", input, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"), "--rotation-axis", "24",
           "--window-length", "6", "--final-iterations", "2", "--workers", "2", "--lag-max", "0", "--quiet", "--json",
-        ] + options)
+        ] + options, faults: faults)
     }
 
     /// What is said of the detector.
@@ -93,6 +93,8 @@ extension Pipeline {
       #expect(losses.gaps.flatMap { Array($0[0]...$0[1]) }.map(Int.init) == sent.dropped)
       #expect(losses.lost == sent.dropped.count && losses.duplicates == sent.duplicates && losses.late > 0)
       #expect(result.lost == losses.lost && result.duplicates == losses.duplicates)
+      let status = try JSONDecoder().decode(RunStatus.self, from: Data(contentsOf: URL(filePath: folder.file("live-run/status.json"))))
+      #expect(status.losses?.lost == losses.lost && status.losses?.late == losses.late)
       #expect(result.projections == Self.projections - sent.dropped.count)
     }
 
@@ -126,6 +128,38 @@ extension Pipeline {
       #expect(losses.gaps.count <= 1 && losses.duplicates == 0 && losses.late == 0, "\(losses)")
       #expect(result.projections + losses.lost == Self.projections && result.lost == losses.lost, "\(losses)")
       #expect(try detector.end().status == .exited(0))
+    }
+
+    @Test func `Flats and darks that come last are used by the final iterations as if they had come first`() throws {
+      let once = ["--window-step", "0", "--final-iterations", "4"]
+      let reference = try recon(scan, "reference", once).end().result()
+      let (detector, address) = try simulate(["--fields-last"])
+      let outcome = try recon(address, "live", shape + fields + once).end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      #expect(try outcome.result().volumeSHA256 == reference.volumeSHA256 && outcome.result().lostFields == 0)
+      #expect(try detector.end().status == .exited(0))
+    }
+
+    @Test func `With fields that come last windows wait for them, and a worker that dies changes no bit`() throws {
+      var checksums: Set<String?> = []
+      for (name, faults) in [("whole", nil), ("killed", "reconstruct.0=unreleased:40,flip-before:1;reconstruct.1=unreleased:64")] {
+        let (detector, address) = try simulate(["--fields-last"])
+        let command = try recon(address, name, shape + fields + ["--window-length", "12", "--checkpoint-every", "1"], faults: faults)
+        let outcome = try command.end()
+        #expect(outcome.status == .exited(0), "\(outcome.errors)")
+        let result = try outcome.result()
+        #expect(result.restarts["reconstruct.0"] == (faults == nil ? 0 : 2), "\(result.restarts)")
+        #expect(result.projections == Self.projections && result.updates < Self.projections)
+        checksums.insert(result.volumeSHA256)
+        #expect(try detector.end().status == .exited(0))
+      }
+      #expect(checksums.count == 1 && !checksums.contains(nil))
+    }
+
+    @Test func `More images a second than the disk takes are refused before the first`() throws {
+      let address = "zmq+pull://127.0.0.1:9"
+      expectFailure(73, try recon(address, "out", shape + ["--rate", "1e9"]).end(), "--rate 1000000000.0", "a second on disk")
+      #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
     }
 
     @Test func `A live source that is not described, or wrongly, is refused in one line`() throws {

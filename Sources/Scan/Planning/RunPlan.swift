@@ -145,6 +145,6 @@ public struct RunPlan: Codable, Sendable {
       recipe: scan.recipe, minusLog: minusLog,
       windowLength: scan.windowStep > 0 ? min(scan.windowLength, shape.projections) : 0, keepsProjections: keepsProjections,
       projectionsMax: shape.projections, checkpointInterval: scan.durability == .durable ? scan.checkpointEvery.interval : .never,
-      needs: (flats: shape.flats > 0, darks: shape.flatsAndDarks > shape.flats))
+      needs: (flats: shape.flats > 0, darks: shape.flatsAndDarks > shape.flats), fieldsMayComeLate: live != nil)
   }
 }

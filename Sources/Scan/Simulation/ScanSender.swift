@@ -27,6 +27,7 @@ public final class ScanSender {
   private let sender: ZeroMQSender
   private let rate: Double?
   private let faults: StreamFaults
+  private let fieldsLast: Bool
   private let image: UnsafeMutableRawBufferPointer
   /// The scan's projections, one after the other, where they are sent several times.
   private let images: UnsafeMutableRawBufferPointer?
@@ -36,13 +37,16 @@ public final class ScanSender {
   private static let queueLength = 64
   private static let imagesByteCountMax = 2 << 30
 
-  /// Listens at `address`. The projections are sent `rounds` times, numbered on: a long scan from a short one.
-  public init(_ reader: any ScanReader, address: StreamAddress, rate: Double?, rounds: Int, faults: StreamFaults) throws {
+  /// Listens at `address`. The projections are sent `rounds` times, numbered on: a long scan from a short one. With `fieldsLast` darks and flats
+  /// follow them.
+  public init(
+    _ reader: any ScanReader, address: StreamAddress, rate: Double?, rounds: Int, faults: StreamFaults, fieldsLast: Bool = false
+  ) throws {
     let info = reader.info
     guard [info.flatPixel, info.darkPixel].allSatisfy({ $0 == info.pixel }) || info.flatCount + info.darkCount == 0 else {
       throw ScanFailure(.data, "\(info.path): flats and darks are not \(info.pixel.rawValue) as the projections are, which a stream needs")
     }
-    (self.reader, self.rounds, self.rate, self.faults) = (reader, rounds, rate, faults)
+    (self.reader, self.rounds, self.rate, self.faults, self.fieldsLast) = (reader, rounds, rate, faults, fieldsLast)
     let byteCount = info.rows * info.columns * info.pixel.byteCount
     image = .allocate(byteCount: byteCount, alignment: 4096)
     images = rounds > 1 ? try Self.load(reader, byteCount) : nil
@@ -72,23 +76,30 @@ public final class ScanSender {
   public func send(check: (Int) throws -> Void) throws -> Report {
     let info = reader.info
     let (sent, dropped) = faults.schedule(count: info.projectionCount * rounds)
-    let fields = info.darkCount + info.flatCount
+    let (count, fields) = (info.projectionCount * rounds, info.darkCount + info.flatCount)
+    let (firstField, firstProjection) = fieldsLast ? (count, 0) : (0, fields)
     try sender.awaitReceiver(timeout: Self.patience) { try check(0) }
-    for index in 0..<info.darkCount { try send(.dark, index, number: index, check) }
-    for index in 0..<info.flatCount { try send(.flat, index, number: info.darkCount + index, check) }
+    if !fieldsLast { try sendFields(from: firstField, check) }
     let start = ContinuousClock.now
     var due = start
     for (position, index) in sent.enumerated() {
       if position == sent.count / 2, faults.stall > 0 { try pause(until: .now + .seconds(faults.stall), position, check) }
       try pause(until: due, position, check)
-      try send(.projection, index, number: fields + index, check)
+      try send(.projection, index, number: firstProjection + index, check)
       if let rate { due = max(due + .seconds(1 / rate), .now - .milliseconds(100)) }
     }
     let seconds = (ContinuousClock.now - start) / .seconds(1)
-    try send(#"{"htype":"array_end-1.0","frames":\#(fields + info.projectionCount * rounds)}"#, nil, position: sent.count, check)
+    if fieldsLast { try sendFields(from: firstField, check) }
+    try send(#"{"htype":"array_end-1.0","frames":\#(fields + count)}"#, nil, position: sent.count, check)
     return Report(
-      address: "\(address)", sent: fields + sent.count, dropped: dropped.map { fields + $0 },
-      duplicates: sent.count + dropped.count - info.projectionCount * rounds, seconds: seconds)
+      address: "\(address)", sent: fields + sent.count, dropped: dropped.map { firstProjection + $0 },
+      duplicates: sent.count + dropped.count - count, seconds: seconds)
+  }
+
+  private func sendFields(from first: Int, _ check: (Int) throws -> Void) throws {
+    let info = reader.info
+    for index in 0..<info.darkCount { try send(.dark, index, number: first + index, check) }
+    for index in 0..<info.flatCount { try send(.flat, index, number: first + info.darkCount + index, check) }
   }
 
   private func pause(until due: ContinuousClock.Instant, _ position: Int, _ check: (Int) throws -> Void) throws {

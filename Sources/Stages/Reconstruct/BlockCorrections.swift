@@ -30,7 +30,7 @@ final class BlockCorrections {
   /// Bytes of the sums of flats and darks, the corrections made of them, and one projection's line integrals.
   static func byteCount(layout: SliceLayout) -> Int { layout.rows * layout.columns * (2 * 16 + 3 * 4) }
 
-  /// Adds one flat or dark. What was corrected before keeps the fields that were known then.
+  /// Adds one flat or dark. What was corrected before keeps the fields that were known then, until it is stored anew.
   func add(_ role: ChunkEvent.Role, _ pixels: ChunkPixels) {
     for block in accumulators.indices {
       let rows = layout.rows(of: block..<block + 1)

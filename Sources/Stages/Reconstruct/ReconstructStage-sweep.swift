@@ -8,6 +8,7 @@ extension ReconstructStage {
   /// the topic, so that a worker needs memory for one block's sinogram and not for the whole scan's. A successor goes on behind the blocks
   /// that its predecessor completed.
   func sweep(iterations: Int, subsets: Int, cursor: UInt64) throws {
+    try checkFields()
     let layout = configuration.layout
     let angles = applied.indices.map { WindowAngle(theta: applied[$0].theta, slot: $0) }
     let groups = self.subsets(of: angles, count: subsets), recipe = configuration.recipe

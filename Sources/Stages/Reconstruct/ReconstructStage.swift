@@ -27,12 +27,14 @@ public final class ReconstructStage {
     public var checkpointInterval: CheckpointInterval
     /// Whether the scan has flat fields, and dark ones: projections are not corrected without what they were taken with.
     public var needs: (flats: Bool, darks: Bool)
+    /// Whether flat and dark fields may come among or behind the projections.
+    public var fieldsMayComeLate: Bool
 
     /// A configuration; the values were validated with the scan description.
     public init(
       layout: SliceLayout, beam: ParallelBeam, rows: Range<Int>, recipe: Recipe, minusLog: Bool, windowLength: Int,
       keepsProjections: Bool, projectionsMax: Int, checkpointInterval: CheckpointInterval,
-      needs: (flats: Bool, darks: Bool) = (false, false)
+      needs: (flats: Bool, darks: Bool) = (false, false), fieldsMayComeLate: Bool = false
     ) {
       self.layout = layout
       self.beam = beam
@@ -44,6 +46,7 @@ public final class ReconstructStage {
       self.projectionsMax = projectionsMax
       self.checkpointInterval = checkpointInterval
       self.needs = needs
+      self.fieldsMayComeLate = fieldsMayComeLate
     }
   }
 
@@ -67,6 +70,8 @@ public final class ReconstructStage {
   private(set) var applied: [Applied] = []
   /// Projections that came twice and were dropped.
   private var duplicates = 0
+  /// Whether a flat or dark came after projections that are in the window.
+  private var isWindowStale = false
   /// What a predecessor has reported; a first worker finds nothing.
   var reports = Reports.none
 
@@ -165,17 +170,23 @@ public final class ReconstructStage {
         throw StageError.disorder(
           "projection \(ordinal) came after \(applied.count) projections of at most \(configuration.projectionsMax)")
       }
-      if applied.isEmpty { try checkFields() }
+      if applied.isEmpty, !configuration.fieldsMayComeLate { try checkFields() }
       applied.append(Applied(sequence: sequence, theta: event.header.theta))
     } else {
       corrections.add(role, try ChunkPixels(event, rows: configuration.rows, columns: configuration.layout.columns))
+      isWindowStale = !applied.isEmpty
     }
     return event
   }
 
-  /// Throws where every flat or every dark field of the scan was lost.
-  private func checkFields() throws {
-    let (needs, counts) = (configuration.needs, corrections.fieldCounts)
+  /// Whether the scan's flat fields are still to come: without any, counts cannot become line integrals.
+  private var awaitsFlats: Bool { configuration.needs.flats && corrections.fieldCounts.flats == 0 }
+
+  /// Throws where every flat or every dark field of the scan was lost. Darks that never came are done without where they may come late: that
+  /// they would not come was not known when updates were made.
+  func checkFields() throws {
+    let counts = corrections.fieldCounts
+    let needs = (flats: configuration.needs.flats, darks: configuration.needs.darks && !configuration.fieldsMayComeLate)
     for (kind, isNeeded, count) in [("flat", needs.flats, counts.flats), ("dark", needs.darks, counts.darks)] where isNeeded && count == 0 {
       throw StageError.lost("no \(kind) field of the scan is left, and projections cannot be corrected without; reconstruct the scan anew")
     }
@@ -192,6 +203,13 @@ public final class ReconstructStage {
   private func update(index: Int, over ordinals: Range<Int>, iterations: Int, cursor: UInt64) throws {
     guard let window, ordinals.upperBound <= applied.count, ordinals.lowerBound + window.sinogram.slots >= applied.count
     else { throw StageError.disorder("update \(index) over \(ordinals) after \(applied.count) projections") }
+    // The volume stays as it is, and nothing is reported; a replay comes to the same.
+    if awaitsFlats { return }
+    if isWindowStale {
+      // With the fields that are there now, as a successor would correct them.
+      try refillWindow()
+      isWindowStale = false
+    }
     let angles = ordinals.map { WindowAngle(theta: applied[$0].theta, slot: $0 % window.sinogram.slots) }
     let start = Machine.monotonicNanoseconds
     let newest = volume.newest
@@ -222,6 +240,7 @@ public final class ReconstructStage {
 
   private func finish(_ end: EndEvent) throws {
     if case .ended = reports { return }
+    if !applied.isEmpty { try checkFields() }
     let fields = corrections.fieldCounts
     let own = EndEvent(
       reason: end.reason, projections: applied.count, acquired: end.acquired, duplicates: duplicates, generation: volume.newest.number,
