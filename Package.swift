@@ -84,6 +84,9 @@ let package = Package(
         .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
     .target(
+      name: "Dashboard", dependencies: ["Host", "Tomography", "ScanFiles", "Topics", "Scan"],
+      resources: ["page.html", "page.css", "page.js"].map { .embedInCode("Web/\($0)") }, swiftSettings: strict),
+    .target(
       name: "Benchmarks",
       dependencies: [
         "CLinux", "Host", "Rings", "Topics", "Tomography", "Stages", "Scan", .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -91,7 +94,7 @@ let package = Package(
     .executableTarget(
       name: "slipring",
       dependencies: [
-        "Host", "Tomography", "Journal", "ScanFiles", "Streams", "Stages", "Scan", "Benchmarks",
+        "Host", "Tomography", "Journal", "ScanFiles", "Streams", "Stages", "Scan", "Dashboard", "Benchmarks",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     .executableTarget(
@@ -119,10 +122,13 @@ let package = Package(
     .testTarget(name: "StagesTests", dependencies: ["Host", "Rings", "Tomography", "Topics", "Stages"], swiftSettings: strict),
     .testTarget(
       name: "ScanTests", dependencies: ["Host", "Tomography", "Scan"], swiftSettings: strict),
+    .testTarget(
+      name: "DashboardTests",
+      dependencies: ["Host", "Rings", "ScanFiles", "Scan", "Tomography", "Topics", "Dashboard", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "BenchmarksTests", dependencies: ["Host", "Scan", "Benchmarks", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "PipelineTests",
       dependencies: ["Host", "Journal", "Tomography", "ScanFiles", "Scan", "Benchmarks", "TestSupport", "slipring", "chaos", "Confined"],
-      swiftSettings: strict),
+      exclude: ["Browser"], swiftSettings: strict),
   ]
 )

@@ -44,10 +44,11 @@ public final class SharedRegion: @unchecked Sendable {
     }
   }
 
-  /// Maps an existing region after checking that it is a regular file of this user, closed to others, with one name and some content.
-  public static func attach(name: String) throws(HostError) -> SharedRegion {
+  /// Maps an existing region after checking that it is a regular file of this user, closed to others, with one name and some content. With
+  /// `isReadOnly` the kernel keeps this process from storing there: it would end it.
+  public static func attach(name: String, isReadOnly: Bool = false) throws(HostError) -> SharedRegion {
     // shm_open opens with O_NOFOLLOW, so a symbolic link in the region's place is ELOOP.
-    let descriptor = shm_open(try path(of: name), O_RDWR, 0)
+    let descriptor = shm_open(try path(of: name), isReadOnly ? O_RDONLY : O_RDWR, 0)
     if descriptor < 0 {
       let error = Errno.current
       throw error.rawValue == ELOOP
@@ -58,7 +59,9 @@ public final class SharedRegion: @unchecked Sendable {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw failure("fstat", name) }
     if let reason = objection(to: status) { throw .regionRefused(name: name, reason: reason) }
-    return SharedRegion(name: name, byteCount: Int(status.st_size), base: try map(descriptor, name: name, byteCount: Int(status.st_size)))
+    let byteCount = Int(status.st_size)
+    let base = try map(descriptor, name: name, byteCount: byteCount, isReadOnly: isReadOnly)
+    return SharedRegion(name: name, byteCount: byteCount, base: base)
   }
 
   /// Removes the name; mappings stay until they end. Throws `.system` with ENOENT if there is none.
@@ -108,8 +111,10 @@ public final class SharedRegion: @unchecked Sendable {
     guard error == 0 else { throw .system(call: "posix_fallocate", subject: "/dev/shm/\(name)", errno: Errno(rawValue: error)) }
   }
 
-  private static func map(_ descriptor: Int32, name: String, byteCount: Int) throws(HostError) -> UnsafeMutableRawPointer {
-    let base = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
+  private static func map(
+    _ descriptor: Int32, name: String, byteCount: Int, isReadOnly: Bool = false
+  ) throws(HostError) -> UnsafeMutableRawPointer {
+    let base = mmap(nil, byteCount, isReadOnly ? PROT_READ : PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
     guard let base, base != MAP_FAILED else { throw failure("mmap", name) }
     return base
   }

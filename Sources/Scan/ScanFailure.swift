@@ -17,7 +17,7 @@ public struct ScanFailure: Error, Equatable, Sendable, CustomStringConvertible {
     case data = 65
     /// An input file is missing or unreadable.
     case noInput = 66
-    /// What is asked for is not running, or nobody is at the other end.
+    /// What is asked for is not running, nobody is at the other end, or a service cannot be had.
     case unavailable = 69
     /// A bug, or a stage that died.
     case software = 70

@@ -1,4 +1,4 @@
-import Journal
+public import Journal
 public import Rings
 
 /// The events of a durable topic that its ring does not hold any more, or not yet, read from its journal. Use from one thread at a time.
@@ -16,7 +16,7 @@ public final class TopicHistory {
   deinit { buffer.deallocate() }
 
   /// One event, checked with its payload; valid until the next call. All below `published` is known to be durable.
-  func event(at sequence: UInt64, published: UInt64 = 0) throws(JournalError) -> Event {
+  public func event(at sequence: UInt64, published: UInt64 = 0) throws(JournalError) -> Event {
     let record = try reader.read(sequence: sequence, into: buffer, durableThrough: published)
     return Event(header: record.header, metadata: record.metadata, payload: record.payload)
   }

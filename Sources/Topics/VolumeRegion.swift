@@ -45,6 +45,7 @@ public final class VolumeRegion: @unchecked Sendable {
   private static let headerByteCount = 4096
   private static let checkedByteCount = 48
   private static let newestOffset = 128
+  private static let attemptLimit = 4
 
   private init(region: SharedRegion, layout: SliceLayout) {
     self.region = region
@@ -65,9 +66,12 @@ public final class VolumeRegion: @unchecked Sendable {
     return VolumeRegion(region: region, layout: layout)
   }
 
-  /// Attaches to the region of worker `partition`; refuses one that belongs to another run or has another shape.
-  public static func attach(name: String, runID: RunID, partition: Int, layout: SliceLayout) throws(HostError) -> VolumeRegion {
-    let region = try SharedRegion.attach(name: name)
+  /// Attaches to the region of worker `partition`; refuses one that belongs to another run or has another shape. With `isReadOnly` only
+  /// what reads may be called.
+  public static func attach(
+    name: String, runID: RunID, partition: Int, layout: SliceLayout, isReadOnly: Bool = false
+  ) throws(HostError) -> VolumeRegion {
+    let region = try SharedRegion.attach(name: name, isReadOnly: isReadOnly)
     if let version = otherVersion(region) {
       throw .regionRefused(name: name, reason: "it was made by another version (layout \(version)); this one reads \(layoutVersion)")
     }
@@ -114,6 +118,20 @@ public final class VolumeRegion: @unchecked Sendable {
     // A torn or hostile word can only name one of the three slots.
     let slot = Int(word & 3) % Self.slotCount
     return Generation(number: number(ofSlot: slot).pointee, cursor: word >> 2, base: UnsafeRawPointer(base(ofSlot: slot)), slot: slot)
+  }
+
+  /// Gives `body` the newest complete generation while the worker goes on. Nil if the worker published another one meanwhile, each of
+  /// a few times: then its slot may have been written again, and what `body` made of it is dropped.
+  public func withNewest<Result>(_ body: (Generation) -> Result) -> (generation: UInt64, result: Result)? {
+    for _ in 0..<Self.attemptLimit {
+      let word = newestWord.pointee.load(ordering: .acquiring)
+      let generation = newest
+      let result = body(generation)
+      // SYNC withNewest ← publish: the word is read once more after the voxels. While it names this slot, no writer chooses it.
+      atomicMemoryFence(ordering: .acquiring)
+      if newestWord.pointee.load(ordering: .relaxed) == word { return (generation.number, result) }
+    }
+    return nil
   }
 
   /// Keeps the newest generation as it is until `unpin`, however many follow.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Dashboard
 import Glibc
 import Host
 import Scan
@@ -7,6 +8,7 @@ import Scan
 struct RunOptions: ParsableArguments {
   @Flag(help: "Print the result as one JSON object.") var json = false
   @Flag(help: "Print errors only.") var quiet = false
+  @OptionGroup var dashboardOptions: DashboardOptions
 
   /// Runs the pipeline from beginning to end.
   func reconstruct(_ scan: ScanDescription) throws {
@@ -23,14 +25,21 @@ struct RunOptions: ParsableArguments {
     }
   }
 
-  private func supervise(_ body: (SignalDescriptor, ProgressLine) throws -> Reconstruction.Outcome) throws {
+  private func supervise(_ body: (SignalDescriptor, any RunMonitor) throws -> Reconstruction.Outcome) throws {
     // Before any thread, so that every thread leaves the signals to the descriptor.
     let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
+    let dashboard = try dashboardOptions.open(notice: notice)
     let progress = ProgressLine(isQuiet: quiet)
     defer { progress.end() }
-    let outcome = try body(signals, progress)
-    progress.end()
-    try report(outcome)
+    do {
+      let outcome = try body(signals, RunMonitors([progress] + (dashboard.map { [$0] } ?? [])))
+      progress.end()
+      try report(outcome)
+      dashboard?.finish(outcome.result)
+    } catch {
+      dashboard?.fail((error as? StageFailure).map { _ in "a stage failed; its log says why" } ?? ScanFailure(error).description)
+      throw error
+    }
   }
 
   private func notice(_ text: String) { if !quiet { Console.notice(text) } }

@@ -45,6 +45,9 @@ final class Command {
     return Outcome(status: try #require(status), output: try output.text(), errors: try errors.text())
   }
 
+  /// What it has printed on standard error so far.
+  func errorsSoFar() throws -> String { try errors.text() }
+
   static func run(_ arguments: String...) throws -> Outcome { try Command(arguments).end() }
 
   /// What a process prints, in a file without a name.
@@ -58,9 +61,14 @@ final class Command {
 
     deinit { close(descriptor) }
 
+    /// Leaves the place where the process writes alone: it may still run.
     func text() throws -> String {
-      try #require(lseek(descriptor, 0, SEEK_SET) == 0)
-      return String(decoding: FileHandle(fileDescriptor: descriptor, closeOnDealloc: false).readDataToEndOfFile(), as: UTF8.self)
+      var status = stat()
+      try #require(fstat(descriptor, &status) == 0)
+      var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
+      let count = pread(descriptor, &bytes, bytes.count, 0)
+      try #require(count == bytes.count)
+      return String(decoding: bytes, as: UTF8.self)
     }
   }
 }

@@ -49,6 +49,26 @@ import Topics
     }
   }
 
+  @Test func `A look at the newest generation is repeated when another one came meanwhile, a few times, and writes nothing`() throws {
+    let volume = try create()
+    defer { try? SharedRegion.unlink(name: name) }
+    let other = try VolumeRegion.attach(name: name, runID: runID, partition: 2, layout: layout, isReadOnly: true)
+    var step = 0
+    let once = other.withNewest { generation in
+      if step == 0 {
+        step += 1
+        volume.publish(update(step))
+      }
+      return generation.number
+    }
+    #expect(once?.generation == 1 && once?.result == 1)
+    let never: (generation: UInt64, result: Void)? = other.withNewest { _ in
+      step += 1
+      volume.publish(update(step))
+    }
+    #expect(never == nil && (3...10).contains(step))
+  }
+
   @Test func `A volume of another run, partition or shape is refused`() throws {
     _ = try create()
     defer { try? SharedRegion.unlink(name: name) }

@@ -67,7 +67,8 @@ final class RunRegions {
     try SharedRegion.names(prefix: names.prefix).compactMap { name in byteCount(name).map { (name, $0) } }
   }
 
-  private static func byteCount(_ name: String) -> Int? {
+  /// Bytes of a region now; nil where its name is gone.
+  static func byteCount(_ name: String) -> Int? {
     var status = stat()
     return lstat("/dev/shm/" + name, &status) == 0 ? Int(status.st_size) : nil
   }

@@ -7,10 +7,32 @@ import Stages
 
 /// What a run tells the person who started it.
 public protocol RunMonitor {
+  /// The run's shared memory is there; its stages start now.
+  func began(_ view: RunView)
   /// How far the run is; called several times a second.
   func progress(_ status: RunStatus)
   /// Something that the person should know now.
   func notice(_ text: String)
+}
+
+extension RunMonitor {
+  /// Nothing: for a monitor that shows figures only.
+  public func began(_ view: RunView) {}
+}
+
+/// Several monitors as one.
+public struct RunMonitors: RunMonitor {
+  private let all: [any RunMonitor]
+
+  /// Each hears everything, in this order.
+  public init(_ all: [any RunMonitor]) { self.all = all }
+
+  /// The run's shared memory is there.
+  public func began(_ view: RunView) { for monitor in all { monitor.began(view) } }
+  /// How far the run is.
+  public func progress(_ status: RunStatus) { for monitor in all { monitor.progress(status) } }
+  /// Something that the person should know now.
+  public func notice(_ text: String) { for monitor in all { monitor.notice(text) } }
 }
 
 /// Starts a run's stages, each as its own process, and sees the run to its end.
@@ -71,6 +93,7 @@ public final class Supervisor {
     try requests.withdraw(.abort)
     let start = ContinuousClock.now
     var observer = ProgressObserver(plan: plan, rings: regions.rings)
+    beginView(regions)
     do {
       for (number, stage) in StageName.all(plan).enumerated() { stages.append(try StageProcess(stage, number: number, launch: launch)) }
       try watch(regions, from: start, &observer)
@@ -89,11 +112,21 @@ public final class Supervisor {
       finished.losses = RunStatus.Losses(
         lost: losses.lost, duplicates: losses.duplicates, late: losses.late, dropped: losses.malformedCount)
     }
+    monitor.progress(finished)
     try writeStatus(finished)
     let report = access(folder.export, F_OK) == 0 ? try folder.read(ExportReport.self, from: folder.export) : nil
     return Ending(
       report: report, seconds: seconds, restarts: Dictionary(uniqueKeysWithValues: stages.map { ("\($0.stage)", $0.restarts) }),
       isInterrupted: signalCount > 0)
+  }
+
+  /// Hands the monitor what it may look at. A run does not fail because it cannot be looked at.
+  private func beginView(_ regions: RunRegions) {
+    do {
+      monitor.began(try RunView(plan: plan, folder: folder, rings: regions.rings))
+    } catch {
+      log.warning("cannot show the volume: \(ScanFailure(error))")
+    }
   }
 
   private func launch(_ stage: StageName, life: Int, movedTo cores: [Int]?) throws -> ChildProcess {

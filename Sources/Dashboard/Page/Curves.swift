@@ -1,0 +1,66 @@
+import Topics
+
+/// ‖b − A x‖ / ‖b‖ over the updates of a run, from what its workers report, each about its rows.
+struct Curves {
+  /// By number of the update, then by the first row of the part.
+  private var window: [Int: [Int: Part]] = [:]
+  private var final: [Int: [Int: Part]] = [:]
+  /// Of each worker by its first row: the latest counts.
+  private(set) var pixels = UpdateEvent.PixelCounts()
+  private var pixelsByRow: [Int: UpdateEvent.PixelCounts] = [:]
+  /// Rises with every update.
+  private(set) var version = 0
+
+  private struct Part {
+    let residualSquared: Double
+    let dataSquared: Double
+  }
+
+  /// The run's own figures bound what is kept.
+  private let (updatesMax, rows): (Int, [Range<Int>])
+
+  /// `updatesMax`: what a complete scan makes; `rows`: of each worker.
+  init(updatesMax: Int, rows: [Range<Int>]) { (self.updatesMax, self.rows) = (updatesMax, rows) }
+
+  /// Takes a report; one that makes no sense is left out.
+  mutating func add(_ update: UpdateEvent) {
+    guard update.index < updatesMax, update.residualSquared.isFinite, update.dataSquared.isFinite,
+      let worker = rows.first(where: { $0.contains(update.rows.lowerBound) })
+    else { return }
+    let part = Part(residualSquared: update.residualSquared, dataSquared: update.dataSquared)
+    switch update.phase {
+    case .window: window[update.index, default: [:]][update.rows.lowerBound] = part
+    case .final: final[update.index, default: [:]][update.rows.lowerBound] = part
+    }
+    pixelsByRow[worker.lowerBound] = update.pixels
+    pixels = pixelsByRow.values.reduce(into: .init()) { sum, counts in
+      sum.nonFinite += counts.nonFinite
+      sum.clamped += counts.clamped
+      sum.dead += counts.dead
+      sum.negative += counts.negative
+    }
+    version += 1
+  }
+
+  /// Points of a curve: numbers of updates and their residuals.
+  struct Line: Codable, Equatable {
+    var indices: [Int]
+    var residuals: [Double]
+  }
+
+  /// Both curves, each of at most about `pointsMax` points.
+  func lines(pointsMax: Int) -> (window: Line, final: Line) { (Self.line(window, pointsMax), Self.line(final, pointsMax)) }
+
+  private static func line(_ parts: [Int: [Int: Part]], _ pointsMax: Int) -> Line {
+    let indices = parts.keys.sorted()
+    let step = max(1, indices.count / pointsMax)
+    // The last one is always there.
+    let chosen = indices.enumerated().filter { ($0.offset + 1) % step == 0 || $0.offset == indices.count - 1 }.map(\.element)
+    return Line(indices: chosen, residuals: chosen.map { relative(parts[$0] ?? [:]) })
+  }
+
+  private static func relative(_ parts: [Int: Part]) -> Double {
+    let data = parts.values.reduce(0) { $0 + $1.dataSquared }
+    return data > 0 ? (parts.values.reduce(0) { $0 + $1.residualSquared } / data).squareRoot() : 0
+  }
+}

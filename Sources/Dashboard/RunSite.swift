@@ -1,0 +1,181 @@
+import Host
+import Scan
+import Tomography
+import Topics
+
+import struct Foundation.Data
+import class Foundation.JSONEncoder
+
+/// The addresses of the page and what is behind them. Lives on the server's thread.
+final class RunSite: Site {
+  private let access: Access
+  private let hearsay: Hearsay
+  private let cores: Int
+  private var view: RunView?
+  private var gallery: Gallery?
+  private var curves: Curves?
+  private var positions: [UInt64] = []
+  private var rates = Rates()
+  private var lastEvent: Report?
+  private var eventDue = ContinuousClock.now
+  private var curvesText: (version: Int, bytes: [UInt8])?
+  private let started = ContinuousClock.now
+
+  /// A run whose supervisor has not reported for so long is not well.
+  private static let silenceMax: Duration = .seconds(10)
+  private static let revalidates = [("Cache-Control", "no-cache")]
+  private static let niceness: Int32 = 5
+  /// Who asked, for the run's reports.
+  private static let requester = "the dashboard"
+  private static let curvePoints = 400
+  private static let earlierUpdatesMax = 20_000
+  /// So many viewers cost what one costs; more of them share it.
+  private static let viewersAtFullPace = 10
+
+  init(access: Access, hearsay: Hearsay) {
+    (self.access, self.hearsay) = (access, hearsay)
+    // The stages go first.
+    Priority.lower(by: Self.niceness)
+    cores = (try? Affinity.current().count) ?? 1
+  }
+
+  /// Longer while many watch, so that the cost does not grow with their number.
+  private static func pace(viewers: Int) -> Report.Pace {
+    let crowd = max(1, (viewers + viewersAtFullPace - 1) / viewersAtFullPace)
+    return Report.Pace(events: 250 * crowd, pictures: 500 * crowd)
+  }
+
+  func tick(viewers: Int) -> [UInt8]? {
+    let now = ContinuousClock.now
+    let news = hearsay.latest
+    follow(news, now)
+    let pace = Self.pace(viewers: viewers)
+    guard viewers > 0, now >= eventDue || (news.ending != nil && lastEvent?.ending == nil) else { return nil }
+    let report = report(news, pace)
+    guard report != lastEvent else { return nil }
+    lastEvent = report
+    eventDue = now + .milliseconds(pace.events)
+    return Array("data: ".utf8) + Self.json(report) + Array("\n\n".utf8)
+  }
+
+  /// Takes what is new into the curves and rates.
+  private func follow(_ news: News, _ now: ContinuousClock.Instant) {
+    if view == nil, let view = news.view { begin(view) }
+    if let view, var curves {
+      // A damaged ring fails the run, and the supervisor says so.
+      for update in (try? view.updates(from: &positions)) ?? [] { curves.add(update) }
+      self.curves = curves
+    }
+    guard let status = news.status else { return }
+    var counters = ["acquired": Double(status.acquired), "updates": Double(status.updates), "swept": status.sweptFraction]
+    for stage in status.stages { counters["stage " + stage.name] = Double(stage.cursor) }
+    rates.sample(counters, now: now)
+  }
+
+  private func begin(_ view: RunView) {
+    self.view = view
+    gallery = Gallery(view, cores: cores)
+    positions = view.plan.placement.workers.map { _ in 0 }
+    var curves = Curves(updatesMax: view.plan.updateCount, rows: view.plan.placement.workers.map(\.rows))
+    // Curves that begin later than the run are better than none.
+    for update in (try? view.earlierUpdates(limit: Self.earlierUpdatesMax)) ?? [] { curves.add(update) }
+    self.curves = curves
+  }
+
+  private func report(_ news: News, _ pace: Report.Pace) -> Report {
+    Report(news, curves: curves, rates: rates, window: gallery?.automaticWindow(isOver: news.ending != nil), pace: pace)
+  }
+
+  func respond(to request: Request, viewers: Int) -> Response {
+    if let refusal = access.refusal(of: request) { return refusal }
+    let news = hearsay.latest
+    if request.method == .post { return command(request) }
+    switch request.path {
+    case "/": return page(request, report(news, Self.pace(viewers: viewers)))
+    case "/page.css": return .init(type: "text/css; charset=utf-8", Page.style, headers: Self.revalidates)
+    case "/page.js": return .init(type: "text/javascript; charset=utf-8", Page.script, headers: Self.revalidates)
+    case "/api/status": return .init(type: "application/json", Self.json(report(news, Self.pace(viewers: viewers))))
+    case "/api/curves": return curvesResponse()
+    case "/api/events": return .events
+    case "/healthz": return health(news)
+    case "/metrics":
+      let text = MetricsText.text(report(news, Self.pace(viewers: viewers)), pixels: curves?.pixels ?? .init(), viewers: viewers)
+      return .init(type: MetricsText.contentType, Array(text.utf8))
+    case "/finalize", "/abort": return .init(status: 405, "this needs POST", headers: [("Allow", "POST")])
+    default:
+      return request.path.hasPrefix("/slices/")
+        ? slice(request, isOver: news.ending != nil) : .init(status: 404, "there is nothing at \(request.path)")
+    }
+  }
+
+  /// A wish to end the run, from somebody who may.
+  private func command(_ request: Request) -> Response {
+    guard let kind = RunRequests.Kind(rawValue: String(request.path.dropFirst())) else {
+      return .init(status: 404, "there is nothing at \(request.path)")
+    }
+    guard let view else { return .init(status: 409, "the run has not begun") }
+    let requests = RunRequests(runFolder: view.folder)
+    do {
+      switch kind {
+      case .finalize: try requests.finalize(by: Self.requester)
+      case .abort: try requests.abort(by: Self.requester)
+      }
+    } catch {
+      return .init(status: 409, ScanFailure(error).description)
+    }
+    // A form without the page's script wants the page again.
+    if request.form["token"] != nil { return .redirect(to: "/") }
+    return .init(status: 202, kind == .finalize ? "the run ends with what was acquired" : "the run stops")
+  }
+
+  private func page(_ request: Request, _ report: Report) -> Response {
+    guard let token = request.query["token"] else {
+      let html = Page.html(report, token: access.isTrusted(request) ? access.token : nil)
+      return .init(type: "text/html; charset=utf-8", Array(html.utf8))
+    }
+    // The token moves from the address, which histories keep, to a cookie.
+    guard access.token.matches(token) else { return .init(status: 403, "the token is wrong: this address belongs to an earlier run") }
+    return .redirect(to: "/", headers: [access.cookie])
+  }
+
+  private func slice(_ request: Request, isOver: Bool) -> Response {
+    guard let wanted = PictureRequest(request) else {
+      return .init(status: 400, "a picture is /slices/z|y|x/NUMBER.png?edge=16…2048&low=BLACK&high=WHITE")
+    }
+    guard let gallery else { return .init(status: 503, "there is no volume yet", headers: [("Retry-After", "1")]) }
+    do throws(Gallery.Missing) {
+      let picture = try gallery.picture(wanted, isOver: isOver, now: .now)
+      if request.headers["if-none-match"] == picture.tag { return .unchanged(tag: picture.tag) }
+      let headers = [("Cache-Control", "no-cache"), ("ETag", picture.tag), ("X-Slipring-Generation", "\(picture.generation)")]
+      return .init(type: "image/png", picture.png, headers: headers)
+    } catch {
+      switch error {
+      case .noSuchCut: return .init(status: 404, "the volume has no such cut")
+      case .busy: return .init(status: 503, "no time for pictures now", headers: [("Retry-After", "1")])
+      }
+    }
+  }
+
+  /// Whether the supervisor reports: before the first report, for as long as planning may take.
+  private func health(_ news: News) -> Response {
+    let silence = ContinuousClock.now - (news.heardAt ?? started)
+    guard news.heardAt != nil, news.ending == nil, silence > Self.silenceMax else { return .init(status: 200, "ok") }
+    return .init(status: 503, "the supervisor has said nothing for \(Int(silence / .seconds(1))) s")
+  }
+
+  private func curvesResponse() -> Response {
+    guard let curves else { return .init(type: "application/json", Array("{}".utf8)) }
+    if curvesText?.version != curves.version {
+      let lines = curves.lines(pointsMax: Self.curvePoints)
+      curvesText = (curves.version, Self.json(["window": lines.window, "final": lines.final]))
+    }
+    return .init(type: "application/json", curvesText?.bytes ?? [])
+  }
+
+  private static func json(_ value: some Encodable) -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    do { return Array(try encoder.encode(value)) } catch { preconditionFailure("a report cannot be encoded: \(error)") }
+  }
+}

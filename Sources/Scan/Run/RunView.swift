@@ -1,0 +1,158 @@
+import Rings
+public import Tomography
+public import Topics
+
+/// What a run's supervisor lets others look at while the run goes on: how full the rings are, which updates were made, and the volume. Nothing
+/// of it holds a stage, and the volumes are mapped for reading only. Valid after the run has ended, too.
+public final class RunView: Sendable {
+  /// What the run works from.
+  public let plan: RunPlan
+  /// Where it lies.
+  public let folder: RunFolder
+  private let rings: [(topic: Topic, ring: Ring)]
+  private let volumes: [VolumeRegion]
+
+  /// How far one ring is.
+  public struct Level: Codable, Equatable, Sendable {
+    /// As in `chunks.0`.
+    public var topic: String
+    /// Events that it can hold.
+    public var slots: Int
+    /// Events that were published, since the beginning of the run.
+    public var published: UInt64
+    /// Events that its slowest reader has not yet applied; those beyond `slots` wait on disk.
+    public var waiting: UInt64
+    /// Events that it had no room for and that are on disk only.
+    public var spilled: UInt64
+    /// Events that did not fit and are lost.
+    public var dropped: UInt64
+  }
+
+  /// A cut through the newest volume.
+  public struct Cut: Sendable {
+    /// Pixels of a line.
+    public let columns: Int
+    /// Lines.
+    public let rows: Int
+    /// 1/pixel, line by line.
+    public let values: [Float]
+    /// The generation that each worker's part is of.
+    public let generations: [UInt64]
+  }
+
+  /// Attaches to the volumes of a run whose regions are there.
+  init(plan: RunPlan, folder: RunFolder, rings: [Topic: Ring]) throws {
+    self.plan = plan
+    self.folder = folder
+    self.rings = plan.topics.compactMap { topic in rings[topic].map { (topic, $0) } }
+    let names = RegionNames(runID: plan.runID)
+    volumes = try plan.placement.workers.indices.map {
+      try VolumeRegion.attach(
+        name: names.volume($0), runID: plan.runID, partition: $0, layout: plan.layout(ofWorker: $0), isReadOnly: true)
+    }
+  }
+
+  /// The run's identifier, in words.
+  public var run: String { plan.runID.description }
+  /// Slices of the whole volume.
+  public var slices: Int { plan.shape.rows }
+  /// Edge of a slice in pixels.
+  public var columns: Int { plan.shape.columns }
+
+  /// How far the rings are, in the order of `RunPlan.topics`.
+  public var levels: [Level] {
+    rings.map { topic, ring in
+      let progress = ring.progress
+      let slowest = progress.cursors.compactMap { $0 }.min() ?? progress.published
+      return Level(
+        topic: topic.name, slots: ring.specification.slotCount, published: progress.published,
+        waiting: progress.published - min(slowest, progress.published), spilled: progress.spilled, dropped: progress.dropped)
+    }
+  }
+
+  /// The newest complete generation of each worker's volume.
+  public var generations: [UInt64] { volumes.map(\.newest.number) }
+
+  /// The number of cuts along an axis.
+  public func count(along axis: CutAxis) -> Int { axis == .z ? slices : columns }
+
+  /// A cut through the newest volume, every so-manieth pixel of it where it would have more than `edgeMax` pixels along a side. Each worker's part
+  /// is of one generation; nil where a worker published new ones faster than they can be read.
+  public func cut(_ axis: CutAxis, at index: Int, edgeMax: Int) -> Cut? {
+    precondition((0..<count(along: axis)).contains(index) && edgeMax > 0, "cut \(axis) at \(index) of \(count(along: axis))")
+    let step = (columns + edgeMax - 1) / edgeMax
+    let edge = Array(stride(from: step / 2, to: columns, by: step)).count
+    let rowStep = (slices + edgeMax - 1) / edgeMax
+    let rows = Array(stride(from: rowStep / 2, to: slices, by: rowStep))
+    let (width, height) =
+      switch axis {
+      case .z: (edge, edge)
+      case .y: (edge, rows.count)
+      case .x: (rows.count, edge)
+      }
+    var values = [Float](repeating: 0, count: width * height)
+    var generations: [UInt64] = []
+    guard areWhole else { return nil }
+    for (worker, volume) in volumes.enumerated() {
+      let own = plan.placement.workers[worker].rows
+      let taken = rows.enumerated().filter { own.contains($0.element) }
+      guard axis == .z ? own.contains(index) : !taken.isEmpty else { continue }
+      let origin = axis == .z ? 0 : taken[0].offset * (axis == .y ? width : 1)
+      let read = volume.withNewest { generation in
+        values.withUnsafeMutableBufferPointer { picture in
+          volume.layout.copyCut(
+            axis, at: axis == .z ? index - own.lowerBound : index, rows: taken.map { $0.element - own.lowerBound }, step: step,
+            from: generation.base, into: picture, origin: origin, pitch: width)
+        }
+      }
+      guard let read else { return nil }
+      generations.append(read.generation)
+    }
+    return Cut(columns: width, rows: height, values: values, generations: generations)
+  }
+
+  /// Whether nobody cut a volume's region short: touching what is missing would end this process. See `RunRegions.checkSizes`.
+  private var areWhole: Bool {
+    let names = RegionNames(runID: plan.runID)
+    return volumes.indices.allSatisfy { worker in
+      let expected = VolumeRegion.byteCount(volumes[worker].layout)
+      return RunRegions.byteCount(names.volume(worker)) ?? expected >= expected
+    }
+  }
+
+  /// The updates that the rings hold from `positions` on (one a worker, 0 for all), which move behind them. What a ring does not hold any more is
+  /// left out: this is for curves, not for decisions.
+  public func updates(from positions: inout [UInt64]) throws -> [UpdateEvent] {
+    precondition(positions.count == volumes.count, "\(positions.count) positions for \(volumes.count) workers")
+    var updates: [UpdateEvent] = []
+    for (topic, ring) in rings {
+      guard case .updates(let worker) = topic else { continue }
+      let published = ring.progress.published
+      let slots = UInt64(ring.specification.slotCount)
+      let first = max(positions[worker], ring.specification.firstSequence, published - min(slots, published))
+      let observer = RingObserver(ring: ring)
+      for sequence in first..<max(first, published) {
+        guard let (header, metadata) = try observer.event(at: sequence), header.kind == .update else { continue }
+        updates.append(try metadata.withUnsafeBytes { try UpdateEvent(decoding: $0) })
+      }
+      positions[worker] = max(first, published)
+    }
+    return updates
+  }
+
+  /// The updates that an earlier supervisor of the run saw, from the journals: the last `limit` of each worker.
+  public func earlierUpdates(limit: Int) throws -> [UpdateEvent] {
+    var updates: [UpdateEvent] = []
+    guard plan.scan.durability == .durable else { return [] }
+    for (topic, ring) in rings {
+      guard case .updates = topic, ring.specification.firstSequence > 0 else { continue }
+      let end = ring.specification.firstSequence
+      let history = try TopicHistory(folder: folder.journal(topic), specification: plan.ring(topic))
+      for sequence in end - min(end, UInt64(limit))..<end {
+        let event = try history.event(at: sequence, published: end)
+        if event.header.kind == .update { updates.append(try UpdateEvent(decoding: event.metadata)) }
+      }
+    }
+    return updates
+  }
+}

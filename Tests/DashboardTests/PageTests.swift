@@ -1,0 +1,89 @@
+import Scan
+import Testing
+import Topics
+
+import struct Foundation.Data
+import class Foundation.JSONDecoder
+
+@testable import Dashboard
+
+@Suite struct PageTests {
+  private func update(_ phase: UpdateEvent.Phase, _ index: Int, rows: Range<Int>, residual: Double, data: Double = 1) -> UpdateEvent {
+    UpdateEvent(
+      phase: phase, index: index, iterations: 1, cursor: 0, generation: 1, projections: 0..<1, rows: rows, residualSquared: residual,
+      dataSquared: data, duration: 1, pixels: .init(nonFinite: rows.lowerBound, clamped: 1, dead: 0, negative: 0))
+  }
+
+  @Test("The residual is over the rows of all workers, and a report that comes again replaces the first")
+  func curves() {
+    var curves = Curves(updatesMax: 10, rows: [0..<2, 2..<4])
+    curves.add(update(.window, 0, rows: 0..<2, residual: 5))
+    curves.add(update(.window, 0, rows: 0..<2, residual: 1))
+    curves.add(update(.window, 0, rows: 2..<4, residual: 3, data: 3))
+    curves.add(update(.final, 0, rows: 0..<1, residual: 0.25))
+    let lines = curves.lines(pointsMax: 5)
+    #expect(lines.window == .init(indices: [0], residuals: [1]) && lines.final == .init(indices: [0], residuals: [0.5]))
+    #expect(curves.pixels == .init(nonFinite: 2, clamped: 2, dead: 0, negative: 0))
+  }
+
+  @Test("A long curve becomes one of few points that ends with the last; what no run can make is left out")
+  func longCurve() {
+    var curves = Curves(updatesMax: 1000, rows: [0..<1])
+    for index in 0..<1000 { curves.add(update(.window, index, rows: 0..<1, residual: 1)) }
+    let version = curves.version
+    curves.add(update(.window, 1000, rows: 0..<1, residual: 1))
+    curves.add(update(.window, 1, rows: 7..<9, residual: 1))
+    curves.add(update(.window, 1, rows: 0..<1, residual: .nan))
+    #expect(curves.version == version)
+    let line = curves.lines(pointsMax: 100).window
+    #expect(line.indices.count <= 101 && line.indices.last == 999)
+  }
+
+  @Test("A rate is over the last seconds")
+  func rates() {
+    var rates = Rates()
+    let start = ContinuousClock.now
+    for tenths in 0..<100 {
+      rates.sample(["a": tenths < 50 ? 0 : Double(tenths - 50)], now: start + .milliseconds(100 * tenths))
+    }
+    #expect(abs(rates.rate("a") - 10) < 1, "\(rates.rate("a"))")
+    #expect(rates.rate("b") == 0)
+  }
+
+  @Test("Numbers are written for people")
+  func text() {
+    #expect(
+      Text.decimal(12.345) == "12.3" && Text.decimal(-0.04) == "0.0" && Text.decimal(-1.25, 2) == "−1.25" && Text.decimal(.nan) == "–")
+    #expect(Text.decimal(0.05, 3) == "0.050" && Text.decimal(7.6, 0) == "8" && Text.percent(0.123) == "12.3 %")
+    #expect(Text.duration(59.9) == "0:59" && Text.duration(3661) == "1:01:01")
+  }
+
+  @Test("The page without its script says all that is known, and what others wrote does no harm in it")
+  func html() throws {
+    var news = News()
+    news.notices = ["<script>alert('1')</script> {{run}}"]
+    let status = """
+      {"run": "0123456789abcdef", "phase": "scanning", "acquired": 12, "reconstructed": 10, "projections": 180, "spilled": 0, "step": 1,
+       "updates": 9, "updatesExpected": 203, "sweptFraction": 0, "residual": 0.5, "seconds": 61, "stages": [
+        {"name": "acquire", "pid": 77, "isRunning": true, "restarts": 3, "hangs": 0, "epoch": 1, "cursor": 17, "lag": 0}]}
+      """
+    news.status = try JSONDecoder().decode(RunStatus.self, from: Data(status.utf8))
+    let report = Report(news, curves: nil, rates: Rates(), window: nil, pace: .init(events: 250, pictures: 500))
+    let html = Page.html(report, token: nil)
+    for part in ["12 of 180", "50.0 %", "<th scope=\"row\">acquire</th><td>runs</td>", "1:01", "scanning"] {
+      #expect(html.contains(part), "\(part) is missing")
+    }
+    #expect(html.contains("&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt; {{run}}") && !html.contains("<script>alert"))
+    #expect(!html.contains("name=\"token\""))
+    let token = Token()
+    #expect(Page.html(report, token: token).contains("name=\"token\" value=\"\(token.text)\""))
+  }
+
+  @Test("Each figure that a report may have has a place in the page, and the page asks for no other")
+  func figures() {
+    let report = Report(News(), curves: nil, rates: Rates(), window: nil, pace: .init(events: 250, pictures: 500))
+    let html = Page.html(report, token: nil)
+    for id in (Report.progressLabels + Report.ledgerLabels).map(\.0) { #expect(html.contains("id=\"figure-\(id)\"")) }
+    #expect(report.state == "planning")
+  }
+}

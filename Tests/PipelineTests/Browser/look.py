@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""Looks at the live page of a run as a person does, in a headless Chromium driven through its DevTools protocol (one JSON object a message over a
+pair of pipes, ended by a zero byte: no library is needed). Ends with 0 when everything that a person may do works; with one line otherwise.
+
+    look.py CHROMIUM URL FOLDER PROFILE      FOLDER gets the screenshots, PROFILE what the browser keeps
+"""
+
+import base64
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+
+LIMIT = 120  # seconds for anything to become true, on a machine that has other things to do
+
+
+class Browser:
+    def __init__(self, program, profile):
+        to_read, self.write_end = os.pipe()
+        self.read_end, to_write = os.pipe()
+        source, sink = os.dup(to_read), os.dup(to_write)
+        self.buffer, self.number, self.complaints = b"", 0, []
+
+        def wire():
+            # The browser reads its descriptor 3 and writes its descriptor 4; copies first, so that neither overwrites the other.
+            a, b = os.dup2(source, 20), os.dup2(sink, 21)
+            os.dup2(a, 3), os.dup2(b, 4)
+
+        self.process = subprocess.Popen(
+            [program, "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+             "--disable-background-networking", "--disable-component-update", f"--user-data-dir={profile}", "about:blank"],
+            preexec_fn=wire, close_fds=False, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for end in (to_read, to_write, source, sink):
+            os.close(end)
+
+    def receive(self, deadline):
+        while b"\0" not in self.buffer:
+            if not select.select([self.read_end], [], [], max(0, deadline - time.monotonic()))[0]:
+                raise TimeoutError("the browser does not answer")
+            piece = os.read(self.read_end, 1 << 20)
+            if not piece:
+                raise EOFError("the browser has ended")
+            self.buffer += piece
+        message, self.buffer = self.buffer.split(b"\0", 1)
+        return json.loads(message)
+
+    def call(self, method, session=None, **parameters):
+        self.number += 1
+        message = {"id": self.number, "method": method, "params": parameters}
+        if session:
+            message["sessionId"] = session
+        os.write(self.write_end, json.dumps(message).encode() + b"\0")
+        deadline = time.monotonic() + LIMIT
+        while True:
+            answer = self.receive(deadline)
+            if answer.get("id") == self.number:
+                if "error" in answer:
+                    raise RuntimeError(f"{method}: {answer['error']}")
+                return answer["result"]
+            self.note(answer)
+
+    def note(self, event):
+        if event.get("method") == "Runtime.exceptionThrown":
+            details = event["params"]["exceptionDetails"]
+            self.complaints.append(details.get("exception", {}).get("description", details["text"]))
+        elif event.get("method") == "Log.entryAdded" and event["params"]["entry"]["level"] == "error":
+            self.complaints.append(event["params"]["entry"]["text"] + " " + event["params"]["entry"].get("url", ""))
+
+    def end(self):
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self.process.pid, number)
+                self.process.wait(10)
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                continue
+
+
+class Tab:
+    def __init__(self, browser, url):
+        self.browser = browser
+        self.target = browser.call("Target.createTarget", url="about:blank")["targetId"]
+        self.session = browser.call("Target.attachToTarget", targetId=self.target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log"):
+            self.call(domain + ".enable")
+        if url != "about:blank":
+            self.call("Page.navigate", url=url)
+
+    def call(self, method, **parameters):
+        return self.browser.call(method, session=self.session, **parameters)
+
+    def evaluate(self, script):
+        result = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        if "exceptionDetails" in result:
+            raise RuntimeError(f"{script}: {result['exceptionDetails']}")
+        return result["result"].get("value")
+
+    def wait(self, what, script, differs_from=None):
+        deadline = time.monotonic() + LIMIT
+        while time.monotonic() < deadline:
+            value = self.evaluate(script)
+            if value and value != differs_from:
+                return value
+            time.sleep(0.1)
+        raise TimeoutError(f"waited in vain: {what}")
+
+    def press(self, key, code):
+        for kind in ("rawKeyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+
+    def screenshot(self, path, width, height, dark=False, mobile=False):
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
+        time.sleep(0.5)
+        data = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)["data"]
+        with open(path, "wb") as file:
+            file.write(base64.b64decode(data))
+
+
+# A number that depends on every pixel of a picture.
+PICTURE = """(() => { const image = document.getElementById("picture-%s");
+  if (!image.complete || !image.naturalWidth) return 0;
+  const canvas = document.createElement("canvas"); canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
+  const context = canvas.getContext("2d"); context.drawImage(image, 0, 0);
+  return context.getImageData(0, 0, canvas.width, canvas.height).data.reduce((sum, value, place) => (sum * 31 + value) %% 1000003, 7); })()"""
+POINTS = 'Math.max(0, ...[...document.querySelectorAll("#curve polyline")].map((line) => line.getAttribute("points").split(" ").length))'
+NAMELESS = """[...document.querySelectorAll("input, button, img, svg[role]")].filter((item) => item.checkVisibility()
+  && !(item.labels && item.labels.length) && !item.textContent.trim() && !item.alt && !item.getAttribute("aria-labelledby")).map((item) => item.id)"""
+
+
+def look(browser, url, folder):
+    tab = Tab(browser, url)
+    tab.wait("the volume", 'document.getElementById("controls") && !document.getElementById("controls").hidden')
+    if "token" in tab.evaluate("location.href"):
+        raise AssertionError("the token is still in the address")
+
+    # Slices appear and change, curves move.
+    for axis in "zyx":
+        first = tab.wait(f"a picture across {axis}", PICTURE % axis)
+        tab.wait(f"another picture across {axis}", PICTURE % axis, differs_from=first)
+    points = tab.wait("a curve", POINTS)
+    tab.wait("a longer curve", POINTS, differs_from=points)
+    tab.screenshot(f"{folder}/light.png", 1440, 1000)
+    tab.screenshot(f"{folder}/dark.png", 1440, 1000, dark=True)
+    tab.screenshot(f"{folder}/narrow.png", 390, 844, mobile=True)
+    tab.screenshot(f"{folder}/narrow-dark.png", 390, 844, dark=True, mobile=True)
+    tab.call("Emulation.setDeviceMetricsOverride", width=1440, height=1000, deviceScaleFactor=1, mobile=False)
+
+    # The sliders follow the keyboard, and the pictures follow the sliders.
+    for axis in "zyx":
+        before = int(tab.evaluate(f'document.getElementById("slider-{axis}").value'))
+        tab.evaluate(f'document.getElementById("slider-{axis}").focus()')
+        tab.press("ArrowRight", 39)
+        tab.wait(f"the next cut across {axis}", f'document.getElementById("caption-{axis}").textContent === "{before + 1}"')
+        tab.wait(f"its picture", f'cuts.{axis}.shown.startsWith("/slices/{axis}/{before + 1}.png")')
+    tab.evaluate('document.getElementById("slider-high").focus()')
+    tab.press("ArrowLeft", 37)
+    tab.wait("a grey window of one's own", 'cuts.z.shown.includes("&high=") && !document.getElementById("auto").checked')
+    tab.evaluate('document.getElementById("auto").click()')
+    tab.wait("the grey window of the slice", '!cuts.z.shown.includes("&high=")')
+    nameless = tab.evaluate(NAMELESS)
+    if nameless:
+        raise AssertionError(f"without a name for a screen reader: {nameless}")
+    if browser.complaints:
+        raise AssertionError(f"the browser complains: {browser.complaints}")
+
+    # A foreign page that even knows the token is refused, and the run goes on.
+    token = tab.evaluate('document.querySelector("[name=token]").value')
+    foreign = Tab(browser, "about:blank")
+    foreign.evaluate(f'fetch("{url.split("?")[0]}finalize", {{ method: "POST", mode: "no-cors", body: new URLSearchParams({{ token: "{token}" }}) }}).catch(() => 0)')
+    browser.call("Target.closeTarget", targetId=foreign.target)
+    tab.call("Page.bringToFront")
+    acquired = tab.evaluate("report.status.acquired")
+    tab.wait("the run to go on", f"report.status.acquired > {acquired} + 2")
+
+    # Finalize, with the question before it.
+    tab.evaluate('document.getElementById("finalize").click()')
+    tab.wait("the question", 'document.getElementById("confirm").open')
+    tab.screenshot(f"{folder}/question.png", 1440, 1000)
+    tab.evaluate('document.getElementById("confirm-yes").click()')
+    tab.wait("the end", 'report.ending && report.ending.isSuccess && document.getElementById("state").textContent === "finished"')
+    tab.wait("the last pictures", 'isOver && axes.every((axis) => cuts[axis].shown.endsWith("_end"))')
+    for axis in "zyx":
+        tab.wait(f"the last picture across {axis}", PICTURE % axis)
+    tab.screenshot(f"{folder}/finished.png", 1440, 1000)
+    return tab.evaluate('document.getElementById("ending-text").textContent')
+
+
+def main():
+    program, url, folder, profile = sys.argv[1:]
+    os.makedirs(folder, exist_ok=True)
+    browser = Browser(program, profile)
+    try:
+        print(look(browser, url, folder))
+    except Exception as error:
+        print(f"look.py: {type(error).__name__}: {error}; complaints: {browser.complaints}", file=sys.stderr)
+        return 1
+    finally:
+        browser.end()
+    return 0
+
+
+sys.exit(main())

@@ -1,0 +1,155 @@
+import Foundation
+import Glibc
+import Host
+import Scan
+import TestSupport
+import Testing
+
+extension Pipeline {
+  @Suite struct LivePageTests {
+    private let folder: TestFolder
+    private let scan: String
+
+    init() throws {
+      folder = try TestFolder()
+      scan = folder.file("foam.h5")
+      let outcome = try Command.run(
+        "simulate", scan, "--rows", "8", "--columns", "64", "--projections", "90", "--flats", "3", "--darks", "2", "--quiet")
+      try #require(outcome.status == .exited(0), "\(outcome.errors)")
+    }
+
+    /// A run that takes some seconds, with its page.
+    private func live(_ name: String = "out", rate: Int = 15) throws -> LivePage {
+      try LivePage(
+        Command(
+          [
+            "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"), "--rotation-axis", "32",
+            "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--dashboard", "127.0.0.1:0", "--json", "--rate",
+            "\(rate)",
+          ]))
+    }
+
+    @Test("A run shows its figures, curves and slices while it goes on, and ends as it would without")
+    func figuresAndSlices() throws {
+      let page = try live()
+      #expect(try page.get("/healthz").text == "ok\n")
+      try page.wait("the sixth update") { try page.status().updates >= 6 }
+      let first = try page.get("/slices/z/3.png?edge=64&low=0&high=0.02")
+      #expect(first.status == 200 && first.headers["Content-Type"] == "image/png" && first.body.starts(with: [0x89, 0x50, 0x4E, 0x47]))
+      let tag = try #require(first.headers["Etag"] ?? first.headers["ETag"])
+      try page.wait("another picture") { try page.get("/slices/z/3.png?edge=64&low=0&high=0.02").headers["Etag"] != tag }
+      for cut in ["z/0", "z/7", "y/0", "y/63", "x/0", "x/63"] { #expect(try page.get("/slices/\(cut).png").status == 200, "\(cut)") }
+      for cut in ["z/8", "y/64", "x/64"] { #expect(try page.get("/slices/\(cut).png").status == 404, "\(cut)") }
+      for cut in ["w/1", "z/-1", "z/1.png?edge=8&x=", "z/1.png?low=1&high=1&x=", "z/1.png?low=nan&high=1&x="] {
+        #expect(try page.get("/slices/\(cut).png").status == 400, "\(cut)")
+      }
+      let curves = try JSONSerialization.jsonObject(with: page.get("/api/curves").body) as? [String: [String: [Double]]]
+      #expect(curves?["window"]?["residuals"]?.isEmpty == false)
+      #expect(try page.get("/").text.contains("of 90</dd>"))
+      let outcome = try page.end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      #expect(try outcome.result().projections == 90)
+    }
+
+    @Test("Finalize from the page ends the acquisition; what was acquired becomes a volume")
+    func finalize() throws {
+      let page = try live("finalized", rate: 5)
+      try page.wait("the tenth projection") { try page.status().acquired >= 10 }
+      #expect(try page.post("/finalize", token: page.token).status == 202)
+      let outcome = try page.end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      #expect(try (10..<90).contains(outcome.result().projections))
+      #expect(try outcome.result().stoppedBy.contains("dashboard"), "\(outcome.output)")
+    }
+
+    @Test("Abort from the page stops the run without a volume")
+    func abort() throws {
+      let page = try live("aborted", rate: 5)
+      try page.wait("the first projection") { try page.status().acquired >= 1 }
+      #expect(try page.post("/abort", token: page.token).status == 202)
+      expectFailure(75, try page.end(), "the dashboard")
+      #expect(!FileManager.default.fileExists(atPath: folder.file("aborted/foam_rec.h5")))
+    }
+
+    @Test("Without the token, with a wrong one, or from another site, nothing happens to the run")
+    func refusals() throws {
+      let page = try live("refused")
+      try page.wait("the first projection") { try page.status().acquired >= 1 }
+      for path in ["/finalize", "/abort"] {
+        #expect(try page.post(path, token: nil).status == 403)
+        #expect(try page.post(path, token: String(repeating: "0", count: 32)).status == 403)
+        #expect(try page.post(path, token: page.token, headers: ["Origin": "http://evil.example"]).status == 403)
+        #expect(try page.get(path).status == 405)
+      }
+      #expect(try page.get("/", headers: ["Host": "evil.example"]).status == 421)
+      #expect(try page.end().result().projections == 90)
+    }
+
+    @Test("A page that was asked for and cannot be had is an error before anything starts")
+    func takenPort() throws {
+      let page = try live("first")
+      let second = try Command.run(
+        "recon", scan, "--output-folder", folder.file("second"), "--dashboard", "127.0.0.1:\(page.port)")
+      expectFailure(69, second, "no dashboard at 127.0.0.1:\(page.port)", "another program has the port")
+      #expect(!FileManager.default.fileExists(atPath: folder.file("second")))
+      #expect(try page.end().status == .exited(0))
+    }
+
+    @Test(
+      "In a browser slices and curves move, sliders work from the keyboard, a foreign page is refused, and finalize stops the scan",
+      .enabled(if: program("chromium") != nil && program("python3") != nil, "needs chromium and python3"))
+    func browser() throws {
+      let page = try live("browser", rate: 1)
+      let pictures = FileManager.default.currentDirectoryPath + "/.build/live-page"
+      let look = Process()
+      look.executableURL = URL(filePath: try #require(program("python3")))
+      look.arguments = [
+        URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Browser/look.py").path, try #require(program("chromium")),
+        "http://127.0.0.1:\(page.port)/?token=\(page.token)", pictures, folder.file("profile"),
+      ]
+      let output = Pipe()
+      look.standardError = output
+      try look.run()
+      look.waitUntilExit()
+      #expect(look.terminationStatus == 0, "\(String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self))")
+      let outcome = try page.end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      #expect(try outcome.result().stoppedBy.contains("dashboard"), "\(outcome.output)")
+    }
+
+    @Test(
+      "What Prometheus reads is as its own tool wants it",
+      .enabled(if: program("promtool") != nil, "needs promtool, of Debian's package prometheus"))
+    func metrics() throws {
+      let page = try live("metrics")
+      try page.wait("the third update") { try page.status().updates >= 3 }
+      let answer = try page.get("/metrics")
+      #expect(answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8")
+      for name in [
+        "slipring_projections_acquired_total", "slipring_ring_waiting{topic=\"projections\"}", "slipring_stage_up{stage=\"acquire\"} 1.0",
+      ] {
+        #expect(answer.text.contains(name), "\(name) is missing")
+      }
+      let file = folder.file("metrics.txt")
+      try answer.body.write(to: URL(filePath: file))
+      let descriptor = open(file, O_RDONLY)
+      defer { close(descriptor) }
+      let tool = Process()
+      tool.executableURL = URL(filePath: try #require(program("promtool")))
+      tool.arguments = ["check", "metrics"]
+      tool.standardInput = FileHandle(fileDescriptor: descriptor, closeOnDealloc: false)
+      let output = Pipe()
+      tool.standardError = output
+      try tool.run()
+      tool.waitUntilExit()
+      #expect(tool.terminationStatus == 0, "\(String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self))")
+      #expect(try page.end().status == .exited(0))
+    }
+  }
+}
+
+/// Where a program is, if anywhere on the path.
+private func program(_ name: String) -> String? {
+  (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { folder -> String in "\(folder)/\(name)" }
+    .first { access($0, X_OK) == 0 }
+}
