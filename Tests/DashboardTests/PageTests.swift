@@ -23,6 +23,7 @@ import class Foundation.JSONDecoder
     curves.add(update(.final, 0, rows: 0..<1, residual: 0.25))
     let lines = curves.lines(pointsMax: 5)
     #expect(lines.window == .init(indices: [0], residuals: [1]) && lines.final == .init(indices: [0], residuals: [0.5]))
+    #expect(curves.latest == 0.5)
     #expect(curves.pixels == .init(nonFinite: 2, clamped: 2, dead: 0, negative: 0))
   }
 

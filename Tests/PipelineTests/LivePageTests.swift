@@ -51,6 +51,22 @@ extension Pipeline {
       #expect(try outcome.result().projections == 90)
     }
 
+    @Test("A resumed run's curve begins where the run began, and its page goes on")
+    func resumed() throws {
+      let runs = try KilledRuns()
+      try runs.cutPower(runs.recon("cut", "--rate", "10", "--lag-max", "0"), "cut", after: 8)
+      let page = try LivePage(Command(["resume", runs.run("cut"), "--dashboard", "127.0.0.1:0", "--json"]))
+      var indices: [Double] = []
+      try page.wait("an update after the earlier ones") {
+        let curves = try JSONSerialization.jsonObject(with: page.get("/api/curves").body) as? [String: [String: [Double]]]
+        indices = curves?["window"]?["indices"] ?? []
+        return indices.count > 10
+      }
+      #expect(indices == (0..<indices.count).map(Double.init))
+      #expect(try page.get("/slices/z/0.png").status == 200)
+      #expect(try page.end().result().projections == KilledRuns.projections)
+    }
+
     @Test("Finalize from the page ends the acquisition; what was acquired becomes a volume")
     func finalize() throws {
       let page = try live("finalized", rate: 5)

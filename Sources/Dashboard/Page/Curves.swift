@@ -51,6 +51,9 @@ struct Curves {
   /// Both curves, each of at most about `pointsMax` points.
   func lines(pointsMax: Int) -> (window: Line, final: Line) { (Self.line(window, pointsMax), Self.line(final, pointsMax)) }
 
+  /// The residual of the newest update, over the rows that were reported; nil before the first.
+  var latest: Double? { (final.keys.max().flatMap { final[$0] } ?? window.keys.max().flatMap { window[$0] }).map(Self.relative) }
+
   private static func line(_ parts: [Int: [Int: Part]], _ pointsMax: Int) -> Line {
     let indices = parts.keys.sorted()
     let step = max(1, indices.count / pointsMax)

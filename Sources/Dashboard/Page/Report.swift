@@ -83,7 +83,7 @@ extension Report {
     state = Self.state(news)
     fraction = status.map(Self.fraction) ?? 0
     headline = status.map { Self.headline($0, rates) } ?? ""
-    progress = status.map { Self.progress($0, rates) } ?? []
+    progress = status.map { Self.progress($0, rates, residual: curves?.latest ?? $0.residual) } ?? []
     ledger = status.map { Self.ledger($0, news, curves?.pixels ?? .init(), dropped: view?.levels.reduce(0) { $0 + $1.dropped } ?? 0) } ?? []
   }
 
@@ -113,14 +113,14 @@ extension Report {
     ("step", "Step"), ("sweep", "Final sweep"), ("left", "Left, about"), ("residual", "Residual"), ("seconds", "Running for"),
   ]
 
-  private static func progress(_ status: RunStatus, _ rates: Rates) -> [Figure] {
+  private static func progress(_ status: RunStatus, _ rates: Rates, residual: Double?) -> [Figure] {
     figures(
       progressLabels,
       [
         "acquired": "\(status.acquired) of \(status.projections)", "rate": Text.decimal(rates.rate("acquired")),
         "updates": "\(status.updates) of \(status.updatesExpected)", "update-rate": Text.decimal(rates.rate("updates")),
         "lag": "\(status.lag)", "step": "\(status.step)", "sweep": Text.percent(status.sweptFraction),
-        "left": left(status, rates).map(Text.duration) ?? "–", "residual": status.residual.map(Text.percent) ?? "–",
+        "left": left(status, rates).map(Text.duration) ?? "–", "residual": residual.map(Text.percent) ?? "–",
         "seconds": Text.duration(status.seconds),
       ])
   }
