@@ -35,6 +35,8 @@ public enum FaultPoint: String, Sendable, CaseIterable {
   case commandBefore = "command-before"
   /// The command to finalize is durable.
   case commandAfter = "command-after"
+  /// Some slices are denoised and others not.
+  case slicesDenoised = "slices-denoised"
   /// Everything was followed, and nothing is written yet.
   case exportBefore = "export-before"
   /// Some files are written and others not.

@@ -10,6 +10,8 @@ public enum Topic: Hashable, Sendable {
   case updates(partition: Int)
   /// Written by `control`: the order to end the scan.
   case commands
+  /// Written by `denoise`: an event when the denoised volume is complete.
+  case denoised
 
   /// The number in an event's header.
   public var id: UInt32 {
@@ -18,13 +20,14 @@ public enum Topic: Hashable, Sendable {
     case .chunks: 2
     case .updates: 3
     case .commands: 4
+    case .denoised: 5
     }
   }
 
   /// The partition number in an event's header; 0 for a topic without partitions.
   public var partition: Int {
     switch self {
-    case .projections, .commands: 0
+    case .projections, .commands, .denoised: 0
     case .chunks(let partition), .updates(let partition): partition
     }
   }
@@ -32,7 +35,7 @@ public enum Topic: Hashable, Sendable {
   /// The name of its journal's folder, as in `projections.0`.
   public var folderName: String {
     switch self {
-    case .projections, .commands: name + ".0"
+    case .projections, .commands, .denoised: name + ".0"
     case .chunks, .updates: name
     }
   }
@@ -44,6 +47,7 @@ public enum Topic: Hashable, Sendable {
     case .chunks(let partition): "chunks.\(partition)"
     case .updates(let partition): "updates.\(partition)"
     case .commands: "commands"
+    case .denoised: "denoised"
     }
   }
 }
@@ -69,4 +73,7 @@ public struct RegionNames: Sendable {
 
   /// The volume of worker `partition`.
   public func volume(_ partition: Int) -> String { prefix + "volume.\(partition)" }
+
+  /// The denoised volume of all workers.
+  public var denoisedVolume: String { prefix + "denoised-volume" }
 }

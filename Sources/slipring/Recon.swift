@@ -39,6 +39,8 @@ struct Recon: ParsableCommand {
   @Flag(help: .key("non-negative")) var nonNegative = false
   @Flag(help: .key("disk-mask")) var diskMask = false
 
+  @OptionGroup var filters: FilterOptions
+
   @Option(help: .key("workers")) var workers: Int?
   @Option(help: .key("threads")) var threads: Int?
   @Option(help: .key("rate", "p/s")) var rate: Double?
@@ -72,6 +74,7 @@ struct Recon: ParsableCommand {
     (scan.durability, scan.checkpointEvery) = (durability, checkpointEvery)
     (scan.format, scan.bits, scan.minusLog, scan.thetaUnit, scan.retain) = (format, bits, minusLog, thetaUnit, retain)
     source.apply(to: &scan)
+    filters.apply(to: &scan)
     return scan
   }
 }

@@ -13,6 +13,8 @@ public struct ScanKey: Sendable {
     case region = "Region"
     /// How.
     case method = "Method"
+    /// What is done to data and volume beside.
+    case filters = "Filters"
     /// On what.
     case machine = "Machine"
     /// What is written.

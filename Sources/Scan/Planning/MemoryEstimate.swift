@@ -27,15 +27,23 @@ public struct MemoryEstimate: Equatable, Sendable {
       Item(name: "projections ring", byteCount: rings[0]),
       Item(name: "event rings", byteCount: rings.dropFirst().reduce(0, +)),
       Item(name: "volumes", byteCount: workers.reduce(0) { $0 + VolumeRegion.byteCount(plan.layout(ofWorker: $1)) }),
-    ]
+      Item(
+        name: "denoised volume",
+        byteCount: plan.denoising == nil ? 0 : DenoisedVolume.byteCount(slices: plan.shape.rows, columns: plan.shape.columns)),
+    ].filter { $0.byteCount > 0 }
     resident = [
       Item(
         name: "reconstruction buffers",
         byteCount: workers.reduce(0) {
           $0 + ReconstructStage.byteCount(plan.reconstruction(ofWorker: $1), threads: plan.placement.workers[$1].threads)
         }),
-      Item(name: "processes", byteCount: (4 + workers.count) * Self.processByteCount),
-    ]
+      Item(
+        name: "denoising buffers",
+        byteCount: plan.denoising.map {
+          DenoiseStage.byteCount($0, columns: plan.shape.columns, threads: plan.denoisingPlace.threads)
+        } ?? 0),
+      Item(name: "processes", byteCount: StageName.all(plan).count * Self.processByteCount),
+    ].filter { $0.byteCount > 0 }
   }
 
   /// Bytes in /dev/shm.

@@ -63,8 +63,8 @@ public struct RunPlan: Codable, Sendable {
   static let distributeReader = 0
   static func reader(ofWorker worker: Int) -> Int { 1 + worker }
   /// Readers of `updates`, and of `commands`.
-  static let (exportReader, controlReader, acquireReader) = (0, 1, 1)
-  /// There is one command at most.
+  static let (exportReader, controlReader, acquireReader, denoiseReader) = (0, 1, 1, 2)
+  /// There is one command at most, and one event that tells of the denoised volume.
   private static let commandSlots = 4
 
   /// How worker `partition`'s slices lie in memory.
@@ -78,10 +78,11 @@ public struct RunPlan: Codable, Sendable {
       switch topic {
       case .projections: (slots.projections, shape.payloadCapacity, 1 + placement.workers.count)
       case .chunks: (slots.chunks, 0, 1)
-      case .updates: (slots.updates, 0, 2)
+      case .updates: (slots.updates, 0, denoising == nil ? 2 : 3)
       case .commands: (Self.commandSlots, 0, 2)
+      case .denoised: (Self.commandSlots, 0, 1)
       }
-    let spills = scan.durability == .durable && (topic != .projections || !sourceWaits) && topic != .commands
+    let spills = scan.durability == .durable && (topic != .projections || !sourceWaits) && topic != .commands && topic != .denoised
     return RingSpecification(
       runID: runID, topic: topic.id, partition: UInt32(topic.partition), slotCount: slotCount, payloadCapacity: payload,
       requiredReaders: readers, whenFull: spills ? .spill : .wait, spillSlotCount: spills ? Self.spillSlots(payload) : 0,
@@ -109,7 +110,17 @@ public struct RunPlan: Codable, Sendable {
   /// Every topic of the run.
   public var topics: [Topic] {
     let partitions = placement.workers.indices
-    return [.projections] + partitions.map { .chunks(partition: $0) } + partitions.map { .updates(partition: $0) } + [.commands]
+    return [.projections] + partitions.map { .chunks(partition: $0) } + partitions.map { .updates(partition: $0) }
+      + [.commands] + (denoising == nil ? [] : [.denoised])
+  }
+
+  /// What is done to the finished volume; nil for nothing.
+  var denoising: Denoising? { scan.denoise.method }
+
+  /// Cores and threads of the stage that does it: those of all workers, which are done by then.
+  var denoisingPlace: (cores: [Int], threads: Int) {
+    let cores = Set(placement.workers.flatMap(\.cores)).sorted()
+    return (cores, min(cores.count, placement.workers.reduce(0) { $0 + $1.threads }))
   }
 
   /// The end of a message about a run that failed: what a person can do then.

@@ -85,6 +85,7 @@ struct ProgressObserver {
       case .distribute: (.projections, RunPlan.distributeReader)
       case .reconstruct(let partition): (.chunks(partition: partition), 0)
       case .control: (.updates(partition: 0), RunPlan.controlReader)
+      case .denoise: (.updates(partition: 0), RunPlan.denoiseReader)
       case .export: (.updates(partition: 0), RunPlan.exportReader)
       }
     guard let progress = rings[input]?.progress else { return }

@@ -99,7 +99,7 @@ public struct Reconstruction {
       projectionsPerSecond: seconds > 0 ? Double(projections) / seconds : 0, lost: (report?.lost ?? 0) + (losses?.lost ?? 0),
       lostFields: report?.lostFields ?? 0, duplicates: (report?.duplicates ?? 0) + (losses?.duplicates ?? 0),
       restarts: ending.restarts, memory: memory, stoppedBy: report?.stoppedBy ?? "signal", outputs: report?.outputs ?? [],
-      volumeSHA256: report?.volumeSHA256)
+      volumeSHA256: report?.volumeSHA256, denoisedSHA256: report?.denoisedSHA256)
     return Outcome(result: result, report: report, notices: notices(plan, report) + notices(losses), isInterrupted: ending.isInterrupted)
   }
 
@@ -156,7 +156,8 @@ extension RunPlan {
         "run": runID.description,
         "rotation_axis": "\(rotationAxis)",
       ], checks: scan.retain != .keep, fields: shape.flatsAndDarks, windowUpdates: updateCount - scan.sweepCount,
-      finalIterations: scan.sweepCount)
+      finalIterations: scan.sweepCount,
+      denoised: scan.denoise.words.map { .init(hdf5Name: scan.format == .tiff ? nil : "\(name)_denoised.h5", words: $0) })
   }
 }
 

@@ -42,10 +42,10 @@ extension RunJournals {
     return [(Topic.projections.name, damages.isEmpty ? .none : .gaveUp(damages))]
       + workers.enumerated().map { (Topic.chunks(partition: $0).name, $1.chunks) }
       + workers.enumerated().map { (Topic.updates(partition: $0).name, $1.updates) }
-      + [(Topic.commands.name, try setAsideIfDamaged(.commands, into: aside))]
+      + (try plan.topics.filter { $0 == .commands || $0 == .denoised }.map { ($0.name, try setAsideIfDamaged($0, into: aside)) })
   }
 
-  /// What `control` wrote comes again, or not, as it decides then: the volume is what was acquired either way.
+  /// What `control` wrote comes again, or not, as it decides then: the volume is what was acquired either way. So does what `denoise` wrote.
   private func setAsideIfDamaged(_ topic: Topic, into aside: SalvageFolder) throws -> Salvage {
     guard let reason = try damage(of: topic) else { return .none }
     try aside.setAside(journal: folder.journal(topic))

@@ -37,6 +37,11 @@ final class RunRegions {
           try volume.restore { try plan.checkpoint(ofWorker: partition, in: folder).readNewest(into: $0) }
         }
       }
+      if plan.denoising != nil {
+        _ = try DenoisedVolume.create(
+          name: names.denoisedVolume, runID: plan.runID, slices: plan.shape.rows, columns: plan.shape.columns,
+          node: plan.placement.serviceNode)
+      }
       beats = try Heartbeats.create(plan.runID, stageCount: StageName.all(plan).count)
       self.rings = rings
       workerCount = plan.placement.workers.count
@@ -101,7 +106,7 @@ final class RunRegions {
 
   private static func node(of topic: Topic, _ plan: RunPlan) -> Int {
     switch topic {
-    case .projections, .commands: plan.placement.serviceNode
+    case .projections, .commands, .denoised: plan.placement.serviceNode
     case .chunks(let partition), .updates(let partition): plan.placement.workers[partition].node
     }
   }
@@ -109,7 +114,7 @@ final class RunRegions {
   /// Every name that a run may have. The lock comes last: what has none is never looked for.
   private static func regionNames(_ plan: RunPlan) -> [String] {
     let names = RegionNames(runID: plan.runID)
-    return plan.topics.map(names.ring) + plan.placement.workers.indices.map(names.volume) + [names.beats, names.lock]
+    return plan.topics.map(names.ring) + plan.placement.workers.indices.map(names.volume) + [names.denoisedVolume, names.beats, names.lock]
   }
 
   /// Removes names, those that are there. Not by looking which there are: for that a process needs a descriptor, which may be what it ran out of.

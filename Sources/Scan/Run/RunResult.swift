@@ -26,4 +26,6 @@ public struct RunResult: Codable, Equatable, Sendable {
   public var outputs: [String]
   /// Checksum of the volume; nil where nothing was reconstructed.
   public var volumeSHA256: String?
+  /// Checksum of the denoised volume; nil where there is none.
+  public var denoisedSHA256: String?
 }

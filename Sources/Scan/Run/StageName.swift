@@ -10,6 +10,8 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
   case reconstruct(Int)
   /// Watches the volume and the operators' requests, and decides when to finalize.
   case control
+  /// Filters the finished volume.
+  case denoise
   /// Writes the files.
   case export
 
@@ -20,6 +22,7 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
     case ("distribute", nil): self = .distribute
     case ("reconstruct", let partition?) where partition >= 0: self = .reconstruct(partition)
     case ("control", nil): self = .control
+    case ("denoise", nil): self = .denoise
     case ("export", nil): self = .export
     default: return nil
     }
@@ -32,6 +35,7 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
     case .distribute: "distribute"
     case .reconstruct(let partition): "reconstruct.\(partition)"
     case .control: "control"
+    case .denoise: "denoise"
     case .export: "export"
     }
   }
@@ -40,7 +44,7 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
   var arguments: [String] {
     switch self {
     case .reconstruct(let partition): ["reconstruct", "--partition", "\(partition)"]
-    case .acquire, .distribute, .control, .export: [description]
+    case .acquire, .distribute, .control, .denoise, .export: [description]
     }
   }
 
@@ -57,6 +61,7 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
     case .distribute: (0..<workers).map { .chunks(partition: $0) }
     case .reconstruct(let partition): [.updates(partition: partition)]
     case .control: [.commands]
+    case .denoise: [.denoised]
     case .export: []
     }
   }
@@ -65,7 +70,7 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
   func fileFolders(_ plan: RunPlan, _ folder: RunFolder) -> [String] {
     switch self {
     case .acquire: [folder.path]
-    case .distribute, .control: []
+    case .distribute, .control, .denoise: []
     case .reconstruct: [folder.checkpoints]
     case .export: [plan.scan.outputFolder, folder.path]
     }
@@ -73,6 +78,7 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
 
   /// Every stage of a plan, upstream first.
   static func all(_ plan: RunPlan) -> [StageName] {
-    [.acquire, .distribute] + plan.placement.workers.indices.map { .reconstruct($0) } + [.control, .export]
+    [.acquire, .distribute] + plan.placement.workers.indices.map { .reconstruct($0) } + [.control]
+      + (plan.denoising == nil ? [] : [.denoise]) + [.export]
   }
 }

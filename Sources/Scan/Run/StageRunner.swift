@@ -60,6 +60,7 @@ public struct StageRunner {
       case .distribute: try distribute(didWork)
       case .reconstruct(let partition): try reconstruct(partition, didWork)
       case .control: try control(didWork, log)
+      case .denoise: try denoise(didWork)
       case .export: try export(didWork)
       }
     } catch {
@@ -122,14 +123,28 @@ public struct StageRunner {
     try stage.run()
   }
 
+  /// When it has work the workers have none, so it runs on their cores.
+  private func denoise(_ didWork: @escaping () -> Void) throws {
+    guard let method = plan.denoising else { throw ScanFailure(.usage, "the run denoises nothing") }
+    let (cores, threads) = plan.denoisingPlace
+    try Affinity.pin(cores: cores)
+    let workers = plan.placement.workers.indices
+    let stage = DenoiseStage(
+      method: method, updates: try workers.map { try reader(.updates(partition: $0), RunPlan.denoiseReader, replaying: true) },
+      volumes: try workers.map(volume), output: try denoisedVolume(), writer: try writer(.denoised),
+      pool: try ThreadPool(threads: threads, cores: cores), patience: patience, didWork: didWork)
+    try stage.run()
+  }
+
   private func export(_ didWork: @escaping () -> Void) throws {
     try Affinity.pin(cores: plan.placement.serviceCores)
     let workers = plan.placement.workers.indices
-    var stage = ExportStage(
+    let stage = ExportStage(
       configuration: plan.export(to: folder),
       updates: try workers.map { try reader(.updates(partition: $0), RunPlan.exportReader, replaying: true) },
-      commands: try reader(.commands, RunPlan.exportReader, replaying: true),
-      volumes: try workers.map(volume), patience: patience, stopRequested: stopRequested, didWork: didWork, losses: folder.readLosses)
+      commands: try reader(.commands, RunPlan.exportReader, replaying: true), volumes: try workers.map(volume),
+      denoised: plan.denoising == nil ? nil : (try reader(.denoised, 0, replaying: true), try denoisedVolume()), patience: patience,
+      stopRequested: stopRequested, didWork: didWork, losses: folder.readLosses)
     guard let report = try stage.run() else { return }
     FaultPoint.exportAfter.reach()
     try folder.write(report, to: folder.export)
@@ -154,6 +169,11 @@ public struct StageRunner {
     let history = isDurable ? try TopicHistory(folder: folder.journal(topic), specification: ring.specification) : nil
     let reader = try RingReader(ring: ring, reader: number, from: replaying && !isDurable ? 0 : nil)
     return try TopicReader(reader, history: history, replaying: replaying, checks: checks)
+  }
+
+  private func denoisedVolume() throws -> DenoisedVolume {
+    try DenoisedVolume.attach(
+      name: names.denoisedVolume, runID: plan.runID, slices: plan.shape.rows, columns: plan.shape.columns)
   }
 
   private func volume(_ partition: Int) throws -> VolumeRegion {

@@ -10,10 +10,24 @@ public struct ExportConfiguration: Sendable {
     case uint8
   }
 
+  /// What is written of the denoised volume, beside the other one.
+  public struct Denoised: Sendable {
+    /// Name of the HDF5 file without folder; nil for none.
+    public var hdf5Name: String?
+    /// How it was denoised, for people.
+    public var words: String
+
+    /// As given.
+    public init(hdf5Name: String?, words: String) { (self.hdf5Name, self.words) = (hdf5Name, words) }
+  }
+
   /// An existing folder.
   public var folder: String
   /// Name of the HDF5 file without folder; nil for none.
   public var hdf5Name: String?
+  /// What the names of slices begin with, and what is in them.
+  private(set) var tiffPrefix = "recon"
+  private(set) var quantity = "attenuation"
   /// What a TIFF holds; nil for no TIFF files.
   public var tiff: Sample?
   /// The number in the first slice's file name.
@@ -32,11 +46,13 @@ public struct ExportConfiguration: Sendable {
   public var windowUpdates: Int
   /// Iterations after it.
   public var finalIterations: Int
+  /// What is written of the denoised volume; nil where there is none.
+  public var denoised: Denoised?
 
   /// A configuration; the names were checked by whoever made it.
   public init(
     folder: String, hdf5Name: String?, tiff: Sample?, firstSlice: Int, unit: String, scale: Float, attributes: [String: String],
-    checks: Bool, fields: Int, windowUpdates: Int, finalIterations: Int
+    checks: Bool, fields: Int, windowUpdates: Int, finalIterations: Int, denoised: Denoised?
   ) {
     self.folder = folder
     self.hdf5Name = hdf5Name
@@ -49,5 +65,16 @@ public struct ExportConfiguration: Sendable {
     self.fields = fields
     self.windowUpdates = windowUpdates
     self.finalIterations = finalIterations
+    self.denoised = denoised
+  }
+
+  /// How the denoised volume is written, which had so much noise.
+  func denoised(_ denoised: Denoised, noise: Float) -> ExportConfiguration {
+    var other = self
+    (other.tiffPrefix, other.quantity, other.hdf5Name) = ("denoised", "denoised attenuation", denoised.hdf5Name)
+    other.attributes["description", default: ""] += ", denoised by \(denoised.words)"
+    other.attributes["denoising"] = denoised.words
+    other.attributes["noise"] = "\(noise * scale)"
+    return other
   }
 }

@@ -7,6 +7,8 @@ public struct ExportReport: Codable, Equatable, Sendable {
   public var isChecked: Bool
   /// SHA-256 over every slice from top to bottom, as little-endian Float, row by row.
   public var volumeSHA256: String
+  /// The same of the denoised volume; nil where there is none.
+  public var denoisedSHA256: String?
   /// Why the scan ended.
   public var stoppedBy: String
   /// Projections that every worker used.

@@ -4,7 +4,7 @@ import ScanFiles
 /// Writes the files of a finished volume. Every file is complete under its name or not there.
 struct VolumeExport {
   let configuration: ExportConfiguration
-  let source: VolumeSource
+  let source: any SliceSource
   let stopRequested: () -> Bool
 
   /// Writes everything, `facts` about the run with it; returns the paths and the volume's checksum, nil where a stop was requested in between.
@@ -41,7 +41,9 @@ struct VolumeExport {
   }
 
   /// The file of slice `index`.
-  func path(ofSlice index: Int) -> String { "\(configuration.folder)/recon_\(fiveDigits(configuration.firstSlice + index)).tiff" }
+  func path(ofSlice index: Int) -> String {
+    "\(configuration.folder)/\(configuration.tiffPrefix)_\(fiveDigits(configuration.firstSlice + index)).tiff"
+  }
 
   private func writeTIFFs(_ pixels: TIFFPixels, _ slice: UnsafeMutableBufferPointer<Float>) throws -> [String]? {
     var paths: [String] = []
@@ -51,7 +53,7 @@ struct VolumeExport {
       let path = path(ofSlice: index)
       try writeTIFF(
         path: path, columns: source.columns, rows: source.columns, values: UnsafeBufferPointer(slice), pixels: pixels,
-        description: "slice \(configuration.firstSlice + index), attenuation in \(configuration.unit)")
+        description: "slice \(configuration.firstSlice + index), \(configuration.quantity) in \(configuration.unit)")
       paths.append(path)
       FaultPoint.exportHalf.reach()
     }

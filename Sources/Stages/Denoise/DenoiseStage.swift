@@ -1,0 +1,94 @@
+import Glibc
+public import Host
+import Rings
+public import Tomography
+public import Topics
+
+/// Denoises the finished volume: follows the updates of all workers to their end, then fills the region `denoised` from the top.
+///
+/// It needs no memory of its own between two processes: the region says which slices are complete, and each depends on the volume alone.
+public struct DenoiseStage {
+  private let method: Denoising
+  private let follower: UpdateFollower
+  private let output: DenoisedVolume
+  private let writer: TopicWriter
+  private let pool: ThreadPool
+
+  /// Slice pairs that the noise is estimated from.
+  private static let pairsMax = 8
+
+  /// One reader and one volume for each worker, in the order of their rows; `pool` must have no other user. `didWork` hears of every update and of
+  /// every few slices.
+  public init(
+    method: Denoising, updates: [TopicReader], volumes: [VolumeRegion], output: DenoisedVolume, writer: TopicWriter, pool: ThreadPool,
+    patience: Patience, didWork: @escaping () -> Void
+  ) {
+    self.method = method
+    self.output = output
+    self.writer = writer
+    self.pool = pool
+    follower = UpdateFollower(updates: updates, volumes: volumes, patience: patience, stopRequested: { false }, didWork: didWork)
+  }
+
+  /// Runs until the volume is denoised; then closes `denoised`. After a restart of the machine the volume is denoised again, and what was reported
+  /// is not reported twice.
+  public func run() throws {
+    let isReported = try writer.lastEvent()?.header.kind == .end
+    let ends = try follower.follow { _, _ in }
+    guard let ends, var end = ends.first, try follower.waitForVolumes(ends) else { preconditionFailure("nobody asks this stage to stop") }
+    end.projections = ends.map(\.projections).min() ?? 0
+    if end.projections > 0 { denoise(VolumeSource(volumes: follower.volumes)) }
+    guard !isReported else { return }
+    try writer.append(kind: .end, timeout: follower.patience.room, end.encode)
+    try writer.flush()
+  }
+
+  private func denoise(_ source: VolumeSource) {
+    precondition(source.count == output.slices && source.columns == output.columns, "a volume of another shape")
+    if output.complete == 0 { output.noise = noise(source) }
+    let executor = PoolExecutor(pool: pool), size = source.columns * source.columns
+    let denoiser = Denoiser(method, columns: source.columns, noise: output.noise)
+    let stack = UnsafeMutableBufferPointer<Float>.allocate(capacity: (Self.batch(pool.threadCount) + 2 * method.halo) * size)
+    defer { stack.deallocate() }
+    while output.complete < output.slices {
+      let first = output.complete, end = min(first + Self.batch(pool.threadCount), output.slices)
+      let slices = max(0, first - method.halo)..<min(end + method.halo, output.slices)
+      for slice in slices {
+        source.copy(
+          slice,
+          into: UnsafeMutableBufferPointer(rebasing: stack[(slice - slices.lowerBound) * size..<(slice - slices.lowerBound + 1) * size]))
+      }
+      denoiser.apply(
+        UnsafeBufferPointer(rebasing: stack[..<(slices.count * size)]), range: first - slices.lowerBound..<end - slices.lowerBound,
+        into: output.slice(first), executor: executor)
+      output.markComplete(end)
+      follower.didWork()
+      FaultPoint.slicesDenoised.reach()
+    }
+  }
+
+  /// Slices between two marks; the bits do not depend on it.
+  private static func batch(_ threads: Int) -> Int { max(4, threads) }
+
+  /// The median of what pairs of neighbouring slices all over the volume say.
+  private func noise(_ source: VolumeSource) -> Float {
+    let size = source.columns * source.columns, pairs = min(Self.pairsMax, max(1, source.count / 2))
+    let stack = UnsafeMutableBufferPointer<Float>.allocate(capacity: 2 * size)
+    defer { stack.deallocate() }
+    let levels = (0..<pairs).map { pair in
+      let first = pairs == 1 ? max(0, source.count / 2 - 1) : pair * (source.count - 2) / (pairs - 1)
+      let count = min(2, source.count)
+      for index in 0..<count {
+        source.copy(first + index, into: UnsafeMutableBufferPointer(rebasing: stack[index * size..<(index + 1) * size]))
+      }
+      return noiseLevel(of: UnsafePointer(stack.baseAddress!), count: count, columns: source.columns)
+    }
+    return levels.sorted()[pairs / 2]
+  }
+
+  /// Bytes of the stage's own memory at its peak.
+  public static func byteCount(_ method: Denoising, columns: Int, threads: Int) -> Int {
+    (batch(threads) + 2 * method.halo) * columns * columns * MemoryLayout<Float>.stride
+      + Denoiser.scratchByteCount(method, columns: columns, threads: threads)
+  }
+}
