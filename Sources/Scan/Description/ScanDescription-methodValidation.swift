@@ -8,7 +8,7 @@ extension ScanDescription {
   static let methodRules: [@Sendable (ScanDescription) -> String?] = [
     { $0.subsetsProblem("--final-subsets", $0.finalSubsets) }, { $0.subsetsProblem("--window-subsets", $0.windowSubsets) },
     { $0.relaxation != 1 && $0.algorithm != .sirt ? $0.refused("--relaxation \($0.relaxation)", "sirt") : nil },
-    { $0.backprojectionProblem }, { $0.initialProblem }, { $0.filterProblem }, { $0.regularisationProblem },
+    { $0.backprojectionProblem }, { $0.initialProblem }, { $0.filterProblem }, { $0.regularisationProblem }, { $0.stripeProblem },
   ]
 
   private func subsetsProblem(_ option: String, _ value: Int?) -> String? {
@@ -45,6 +45,11 @@ extension ScanDescription {
     guard let delta = regularisation.delta else { return nil }
     guard algorithm == .pmlHybrid else { return refused("\(given): a second number", "pml-hybrid") }
     return Self.deltas.contains(delta) ? nil : "\(given): the difference is outside \(Self.deltas.lowerBound)…\(Self.deltas.upperBound)"
+  }
+
+  private var stripeProblem: String? {
+    guard stripeRemoval != .none, sweepCount == 0 else { return nil }
+    return "--stripe-removal \(stripeRemoval.rawValue) works on all angles together: give --final-iterations a value above 0"
   }
 
   private func refused(_ what: String, _ algorithms: String) -> String {

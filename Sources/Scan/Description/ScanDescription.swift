@@ -47,6 +47,8 @@ public struct ScanDescription: Equatable, Sendable {
   public var nonNegative = false
   /// Whether voxels outside the inscribed disk stay zero.
   public var diskMask = false
+  /// What is done to the sinograms of the final iterations.
+  public var stripeRemoval: StripeRemoval = .none
   /// What is done to the finished volume.
   public var denoise: Denoise = .none
   /// Reconstruction processes; nil for one a NUMA node.

@@ -76,6 +76,7 @@ extension SampleBits: ScanValue {}
 extension MinusLog: ScanValue {}
 extension AngleUnit: ScanValue {}
 extension Durability: ScanValue {}
+extension StripeRemoval: ScanValue {}
 
 extension RotationAxis: ScanValue {
   /// For people.

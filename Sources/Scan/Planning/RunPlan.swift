@@ -153,7 +153,7 @@ public struct RunPlan: Codable, Sendable {
     ReconstructStage.Configuration(
       layout: layout(ofWorker: partition), beam: ParallelBeam(columns: shape.columns, rotationAxis: rotationAxis),
       rows: placement.workers[partition].rows,
-      recipe: scan.recipe, minusLog: minusLog,
+      recipe: scan.recipe, removesStripes: scan.stripeRemoval == .vo, minusLog: minusLog,
       windowLength: scan.windowStep > 0 ? min(scan.windowLength, shape.projections) : 0, keepsProjections: keepsProjections,
       projectionsMax: shape.projections, checkpointInterval: scan.durability == .durable ? scan.checkpointEvery.interval : .never,
       needs: (flats: shape.flats > 0, darks: shape.flatsAndDarks > shape.flats), fieldsMayComeLate: live != nil)

@@ -10,8 +10,9 @@ extension ReconstructStage {
         + methods.reduce(0) { $0 + $1.scratchByteCount(layout: layout, anglesMax: slots, blocksMax: blocks, threads: threads) }
     }
     let recipe = configuration.recipe
+    let stripes = StripeFilter(angles: configuration.projectionsMax, columns: layout.columns)
     return buffers([recipe.window], blocks: layout.blockCount, slots: configuration.windowLength)
       + (configuration.keepsProjections ? buffers([recipe.final] + recipe.initial, blocks: 1, slots: configuration.projectionsMax) : 0)
-      + BlockCorrections.byteCount(layout: layout)
+      + (configuration.removesStripes ? threads * stripeByteCount(stripes) : 0) + BlockCorrections.byteCount(layout: layout)
   }
 }

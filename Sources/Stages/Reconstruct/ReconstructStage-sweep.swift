@@ -23,6 +23,7 @@ extension ReconstructStage {
     var last = swept?.update
     for block in (swept?.blocks ?? 0)..<layout.blockCount {
       try gather(block, into: sinogram)
+      if configuration.removesStripes { removeStripes(block, from: sinogram) }
       let blocks = block..<block + 1
       var source = begin(solver, recipe.final, sinogram, blocks: blocks, angles: angles, with: initial.first)
       for iteration in 0..<iterations {

@@ -15,6 +15,8 @@ public final class ReconstructStage {
     public var rows: Range<Int>
     /// How windows and final sweeps are computed.
     public var recipe: Recipe
+    /// Whether stripes are removed from the sinograms of the final sweeps.
+    public var removesStripes: Bool
     /// Whether the data are counts that become line integrals by −log.
     public var minusLog: Bool
     /// Projections of a window; 0 where the scan has no windowed updates.
@@ -32,7 +34,8 @@ public final class ReconstructStage {
 
     /// A configuration; the values were validated with the scan description.
     public init(
-      layout: SliceLayout, beam: ParallelBeam, rows: Range<Int>, recipe: Recipe, minusLog: Bool, windowLength: Int,
+      layout: SliceLayout, beam: ParallelBeam, rows: Range<Int>, recipe: Recipe, removesStripes: Bool = false, minusLog: Bool,
+      windowLength: Int,
       keepsProjections: Bool, projectionsMax: Int, checkpointInterval: CheckpointInterval,
       needs: (flats: Bool, darks: Bool) = (false, false), fieldsMayComeLate: Bool = false
     ) {
@@ -40,6 +43,7 @@ public final class ReconstructStage {
       self.beam = beam
       self.rows = rows
       self.recipe = recipe
+      self.removesStripes = removesStripes
       self.minusLog = minusLog
       self.windowLength = windowLength
       self.keepsProjections = keepsProjections

@@ -1,0 +1,30 @@
+import Tomography
+
+// Stripes can only be told from the sample when all angles are there, so windows are left as they are.
+extension ReconstructStage {
+  /// Removes the stripes of a block's sinogram that holds just this block, each row for itself.
+  func removeStripes(_ block: Int, from sinogram: SinogramBuffer) {
+    let filter = StripeFilter(angles: applied.count, columns: configuration.layout.columns)
+    let rows = configuration.layout.rows(of: block..<block + 1).count, angles = applied.count
+    let part = SliceLayout(columns: configuration.layout.columns, rows: rows, lanes: configuration.layout.lanes)
+    let byteCount = Self.stripeByteCount(filter)
+    let memory = ScratchMemory(byteCount: byteCount * executor.width)
+    // Sound: each worker has its own piece of memory, each item its own row of the sinogram.
+    nonisolated(unsafe) let (pieces, storage) = (memory.start, sinogram.storage)
+    let (slots, workers) = (sinogram.slots, min(executor.width, rows))
+    executor.forEach(count: workers) { worker in
+      let row = (pieces + worker * byteCount).assumingMemoryBound(to: Float.self)
+      for lane in stride(from: worker, to: rows, by: workers) {
+        part.copySinogram(row: lane, slots: slots, angles: angles, from: storage, blocks: 0..<1, into: row)
+        filter.apply(row, scratch: row + angles * filter.columns)
+        part.setSinogram(row: lane, slots: slots, angles: angles, in: storage, blocks: 0..<1, from: row)
+      }
+    }
+    withExtendedLifetime(memory) {}
+  }
+
+  /// Bytes of one row's sinogram and of the filter's scratch memory.
+  static func stripeByteCount(_ filter: StripeFilter) -> Int {
+    filter.angles * filter.columns * MemoryLayout<Float>.stride + filter.scratchByteCount
+  }
+}
