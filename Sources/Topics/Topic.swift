@@ -4,6 +4,8 @@ public import Rings
 public enum Topic: Hashable, Sendable {
   /// Written by `acquire`: every projection, flat and dark as it came from the source.
   case projections
+  /// Written by `correct`: every projection once more, as transmissions; flats are ones and darks zeros.
+  case corrected
   /// Written by `distribute` for one worker: which rows of which projection to take, and when to update.
   case chunks(partition: Int)
   /// Written by one worker: an event for each update of its rows' volume.
@@ -21,13 +23,14 @@ public enum Topic: Hashable, Sendable {
     case .updates: 3
     case .commands: 4
     case .denoised: 5
+    case .corrected: 6
     }
   }
 
   /// The partition number in an event's header; 0 for a topic without partitions.
   public var partition: Int {
     switch self {
-    case .projections, .commands, .denoised: 0
+    case .projections, .corrected, .commands, .denoised: 0
     case .chunks(let partition), .updates(let partition): partition
     }
   }
@@ -35,7 +38,7 @@ public enum Topic: Hashable, Sendable {
   /// The name of its journal's folder, as in `projections.0`.
   public var folderName: String {
     switch self {
-    case .projections, .commands, .denoised: name + ".0"
+    case .projections, .corrected, .commands, .denoised: name + ".0"
     case .chunks, .updates: name
     }
   }
@@ -44,6 +47,7 @@ public enum Topic: Hashable, Sendable {
   public var name: String {
     switch self {
     case .projections: "projections"
+    case .corrected: "corrected"
     case .chunks(let partition): "chunks.\(partition)"
     case .updates(let partition): "updates.\(partition)"
     case .commands: "commands"

@@ -6,7 +6,7 @@ struct StageCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "stage", abstract: "Runs one stage of a run. The supervisor starts it.", shouldDisplay: false)
 
-  @Argument(help: "acquire, distribute, reconstruct, control, denoise or export.") var name: String
+  @Argument(help: "acquire, correct, distribute, reconstruct, control, denoise or export.") var name: String
   @Option(help: "The worker's number, for reconstruct.") var partition: Int?
   @Option(help: "The run's folder.") var runFolder: String
   @Option(help: "The supervisor's process id: the stage ends with it.") var parent: Int32

@@ -102,10 +102,11 @@ extension Pipeline {
           "recon", scan, "--output-folder", folder.file("killed"), "--run-folder", run, "--rotation-axis", "64", "--window-step", "0",
           "--quiet",
         ]
-          + options, faults: "denoise=slices-denoised:1:stop")
-      try wait("the denoising is under way") {
-        let log = FileManager.default.contents(atPath: run + "/log/denoise.jsonl") ?? Data()
-        return String(decoding: log, as: UTF8.self).contains("first work")
+          + options, faults: "denoise=slices-denoised:1:stop,slices-denoised:1:stop")
+      try wait("the stage stopped behind its first slices, and was started again") {
+        let data = FileManager.default.contents(atPath: run + "/status.json")
+        let status = try data.map { try JSONDecoder().decode(RunStatus.self, from: $0) }
+        return status?.stages.contains { $0.name == "denoise" && $0.hangs > 0 } ?? false
       }
       try command.process.signal(SIGKILL)
       #expect(try command.end().status == .killed(signal: SIGKILL))

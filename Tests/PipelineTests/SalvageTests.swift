@@ -61,6 +61,20 @@ extension Pipeline {
       #expect(try salvage("out").split(separator: "\n").allSatisfy { $0.hasSuffix("nothing was damaged") })
     }
 
+    @Test(arguments: ["corrected.0", "projections"])
+    func `What was filtered is filtered again where it, or what it was made of, is damaged`(journal: String) throws {
+      let reference = try runs.recon("reference", "--zingers", "2").end().result()
+      try runs.cutPower(runs.recon("out", "--rate", "30", "--lag-max", "0", "--zingers", "2"), "out", after: 20)
+      // Of `corrected`, whose records are twice as long as is taken for granted here, that is the header of the record before.
+      try runs.damage("out", journal, record: journal == "projections" ? 10 : 2)
+      #expect(try runs.resume("out").status == .exited(65))
+      #expect(try salvage("out").contains("corrected: set aside in \(runs.run("out"))/salvaged/1"))
+      let result = try finish("out")
+      let lost = journal == "projections" ? 1 : 0
+      #expect(result.lost == lost && result.projections == KilledRuns.projections - lost && result.duplicates == 0)
+      #expect((result.volumeSHA256 == reference.volumeSHA256) == (lost == 0))
+    }
+
     @Test func `A finished run whose decisions are damaged is finished again`() throws {
       // Slowly, so that records say of earlier ones that they are durable.
       let reference = try runs.recon("out", "--rate", "100", "--lag-max", "0").end().result()

@@ -9,6 +9,7 @@ extension ScanDescription {
     { $0.subsetsProblem("--final-subsets", $0.finalSubsets) }, { $0.subsetsProblem("--window-subsets", $0.windowSubsets) },
     { $0.relaxation != 1 && $0.algorithm != .sirt ? $0.refused("--relaxation \($0.relaxation)", "sirt") : nil },
     { $0.backprojectionProblem }, { $0.initialProblem }, { $0.filterProblem }, { $0.regularisationProblem }, { $0.stripeProblem },
+    { $0.countsProblem },
   ]
 
   private func subsetsProblem(_ option: String, _ value: Int?) -> String? {
@@ -45,6 +46,11 @@ extension ScanDescription {
     guard let delta = regularisation.delta else { return nil }
     guard algorithm == .pmlHybrid else { return refused("\(given): a second number", "pml-hybrid") }
     return Self.deltas.contains(delta) ? nil : "\(given): the difference is outside \(Self.deltas.lowerBound)…\(Self.deltas.upperBound)"
+  }
+
+  private var countsProblem: String? {
+    guard minusLog == .no, zingers != nil || paganin != nil else { return nil }
+    return "\(zingers != nil ? "--zingers" : "--paganin") works on counts, and --minus-log no says that the data are line integrals"
   }
 
   private var stripeProblem: String? {

@@ -47,6 +47,10 @@ public struct ScanDescription: Equatable, Sendable {
   public var nonNegative = false
   /// Whether voxels outside the inscribed disk stay zero.
   public var diskMask = false
+  /// How far above their surroundings pixels are that are removed from projections; nil to leave them.
+  public var zingers: Double?
+  /// The measurement behind phase retrieval; nil for none.
+  public var paganin: PhaseRetrieval?
   /// What is done to the sinograms of the final iterations.
   public var stripeRemoval: StripeRemoval = .none
   /// What is done to the finished volume.

@@ -78,6 +78,34 @@ extension AngleUnit: ScanValue {}
 extension Durability: ScanValue {}
 extension StripeRemoval: ScanValue {}
 
+extension PhaseRetrieval: ScanValue {
+  private static let names = ["energy", "distance", "pixel", "delta-beta"]
+  /// Wide enough for every beamline, and far from overflow.
+  private static let limits = 1e-6...1e9
+
+  /// For people.
+  public static var form: String { "energy=20,distance=100,pixel=0.65,delta-beta=500, all above 0" }
+  /// All four values, in any order.
+  public init?(scanText: String) {
+    var values: [String: Double] = [:]
+    for part in scanText.split(separator: ",", omittingEmptySubsequences: false) {
+      let words = part.split(separator: "=", omittingEmptySubsequences: false).map(String.init)
+      guard words.count == 2, Self.names.contains(words[0]), values[words[0]] == nil, let value = Double(words[1]),
+        Self.limits.contains(value)
+      else { return nil }
+      values[words[0]] = value
+    }
+    guard let energy = values["energy"], let distance = values["distance"], let pixel = values["pixel"],
+      let deltaBeta = values["delta-beta"]
+    else { return nil }
+    self.init(energy: energy, distance: distance, pixel: pixel, deltaBeta: deltaBeta)
+  }
+  /// As it is written on the command line.
+  public var scanText: String {
+    zip(Self.names, [energy, distance, pixel, deltaBeta]).map { "\($0)=\($1.scanText)" }.joined(separator: ",")
+  }
+}
+
 extension RotationAxis: ScanValue {
   /// For people.
   public static var form: String { "a number of pixels or auto" }

@@ -23,9 +23,10 @@ public struct MemoryEstimate: Equatable, Sendable {
     let workers = plan.placement.workers.indices
     // A ring beyond every limit needs more than any machine has.
     let rings = plan.topics.map { plan.ring($0).regionByteCount ?? 1 << 56 }
+    let imageRings = plan.correction == nil ? 1 : 2
     shared = [
-      Item(name: "projections ring", byteCount: rings[0]),
-      Item(name: "event rings", byteCount: rings.dropFirst().reduce(0, +)),
+      Item(name: plan.correction == nil ? "projections ring" : "projections rings", byteCount: rings[..<imageRings].reduce(0, +)),
+      Item(name: "event rings", byteCount: rings[imageRings...].reduce(0, +)),
       Item(name: "volumes", byteCount: workers.reduce(0) { $0 + VolumeRegion.byteCount(plan.layout(ofWorker: $1)) }),
       Item(
         name: "denoised volume",
@@ -37,6 +38,9 @@ public struct MemoryEstimate: Equatable, Sendable {
         byteCount: workers.reduce(0) {
           $0 + ReconstructStage.byteCount(plan.reconstruction(ofWorker: $1), threads: plan.placement.workers[$1].threads)
         }),
+      Item(
+        name: "correction buffers",
+        byteCount: plan.correction.map { CorrectStage.byteCount($0, threads: plan.placement.serviceCores.count) } ?? 0),
       Item(
         name: "denoising buffers",
         byteCount: plan.denoising.map {
@@ -55,7 +59,7 @@ public struct MemoryEstimate: Equatable, Sendable {
   /// rows of every slot of the projections' ring, its event rings, and the program; and a tenth for pages that are not used up.
   static func worker(_ partition: Int, of plan: RunPlan) -> Int {
     let placement = plan.placement.workers[partition]
-    let ring = plan.ring(.projections)
+    let ring = plan.ring(plan.images)
     let page = EventHeader.pageByteCount
     // The pages of its rows, and the header's.
     let rows = page + (ring.payloadCapacity * placement.rows.count / max(plan.shape.rows, 1) / page + 2) * page

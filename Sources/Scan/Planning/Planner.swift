@@ -45,6 +45,11 @@ public struct Planner {
       throw ScanFailure(.data, "\(columns) columns exceed the \(SliceLayout.columnsMax) that Slipring reconstructs; use --binning")
     }
     let minusLog = scan.minusLog == .yes || (scan.minusLog == .auto && info.hasFlats)
+    guard minusLog || (scan.zingers == nil && scan.paganin == nil) else {
+      throw ScanFailure(
+        .data, "\(scan.input) has no flat fields, and --zingers and --paganin work on counts; --minus-log yes says that the data are counts"
+      )
+    }
     let axis = try rotationAxis(rows: rows, minusLog: minusLog) / Double(factor)
     let pixelBytes = factor > 1 ? 4 : [info.pixel, info.flatPixel, info.darkPixel].map(\.byteCount).max()!
     let shape = RunPlan.Shape(

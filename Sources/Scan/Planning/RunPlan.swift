@@ -60,7 +60,7 @@ public struct RunPlan: Codable, Sendable {
   public var slots: Slots
 
   /// Projections read in place by this reader's number.
-  static let distributeReader = 0
+  static let distributeReader = 0, correctReader = 0
   static func reader(ofWorker worker: Int) -> Int { 1 + worker }
   /// Readers of `updates`, and of `commands`.
   static let (exportReader, controlReader, acquireReader, denoiseReader) = (0, 1, 1, 2)
@@ -76,13 +76,20 @@ public struct RunPlan: Codable, Sendable {
   public func ring(_ topic: Topic, after history: JournalWriter.State? = nil) -> RingSpecification {
     let (slotCount, payload, readers) =
       switch topic {
-      case .projections: (slots.projections, shape.payloadCapacity, 1 + placement.workers.count)
+      case .projections: (slots.projections, shape.payloadCapacity, topic == images ? 1 + placement.workers.count : 1)
+      case .corrected: (slots.projections, shape.rows * shape.columns * MemoryLayout<Float>.stride, 1 + placement.workers.count)
       case .chunks: (slots.chunks, 0, 1)
       case .updates: (slots.updates, 0, denoising == nil ? 2 : 3)
       case .commands: (Self.commandSlots, 0, 2)
       case .denoised: (Self.commandSlots, 0, 1)
       }
-    let spills = scan.durability == .durable && (topic != .projections || !sourceWaits) && topic != .commands && topic != .denoised
+    let waits =
+      switch topic {
+      case .projections, .corrected: sourceWaits
+      case .commands, .denoised: true
+      case .chunks, .updates: false
+      }
+    let spills = scan.durability == .durable && !waits
     return RingSpecification(
       runID: runID, topic: topic.id, partition: UInt32(topic.partition), slotCount: slotCount, payloadCapacity: payload,
       requiredReaders: readers, whenFull: spills ? .spill : .wait, spillSlotCount: spills ? Self.spillSlots(payload) : 0,
@@ -110,9 +117,25 @@ public struct RunPlan: Codable, Sendable {
   /// Every topic of the run.
   public var topics: [Topic] {
     let partitions = placement.workers.indices
-    return [.projections] + partitions.map { .chunks(partition: $0) } + partitions.map { .updates(partition: $0) }
+    return [.projections] + (correction == nil ? [] : [.corrected]) + partitions.map { .chunks(partition: $0) }
+      + partitions.map { .updates(partition: $0) }
       + [.commands] + (denoising == nil ? [] : [.denoised])
   }
+
+  /// What is done to whole projections before they are distributed; nil for nothing.
+  var correction: CorrectStage.Configuration? {
+    guard scan.zingers != nil || scan.paganin != nil else { return nil }
+    let edge = Double(1 << scan.binning)
+    return CorrectStage.Configuration(
+      rows: shape.rows, columns: shape.columns, zingers: scan.zingers, phaseArea: scan.paganin.map { $0.area / (edge * edge) }, needs: needs
+    )
+  }
+
+  /// Whether the scan has flat fields, and dark ones.
+  private var needs: (flats: Bool, darks: Bool) { (shape.flats > 0, shape.flatsAndDarks > shape.flats) }
+
+  /// The topic of the images that are distributed and reconstructed.
+  var images: Topic { correction == nil ? .projections : .corrected }
 
   /// What is done to the finished volume; nil for nothing.
   var denoising: Denoising? { scan.denoise.method }
@@ -156,6 +179,6 @@ public struct RunPlan: Codable, Sendable {
       recipe: scan.recipe, removesStripes: scan.stripeRemoval == .vo, minusLog: minusLog,
       windowLength: scan.windowStep > 0 ? min(scan.windowLength, shape.projections) : 0, keepsProjections: keepsProjections,
       projectionsMax: shape.projections, checkpointInterval: scan.durability == .durable ? scan.checkpointEvery.interval : .never,
-      needs: (flats: shape.flats > 0, darks: shape.flatsAndDarks > shape.flats), fieldsMayComeLate: live != nil)
+      needs: needs, fieldsMayComeLate: live != nil)
   }
 }

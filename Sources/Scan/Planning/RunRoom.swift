@@ -97,7 +97,8 @@ extension RunPlan {
   var journalByteCount: Int {
     let pages = updateCount + (shape.projections + shape.flatsAndDarks + updateCount) * placement.workers.count
     let checkpoints = scan.checkpointEvery.interval == .never ? 0 : 3
-    return (shape.projections + shape.flatsAndDarks) * ring(.projections).slotStride + pages * EventHeader.pageByteCount
+    let strides = ring(.projections).slotStride + (correction == nil ? 0 : ring(.corrected).slotStride)
+    return (shape.projections + shape.flatsAndDarks) * strides + pages * EventHeader.pageByteCount
       + checkpoints * placement.workers.indices.reduce(0) { $0 + layout(ofWorker: $1).volumeByteCount }
   }
 }

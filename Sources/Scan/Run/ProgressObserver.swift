@@ -45,7 +45,7 @@ struct ProgressObserver {
     }
     status.losses = losses
     status.step = try step()
-    status.spilled = rings[.projections]?.progress.spilled ?? 0
+    status.spilled = [.projections, .corrected].reduce(0) { $0 + (rings[$1]?.progress.spilled ?? 0) }
     for worker in updates.indices { try look(at: worker) }
     for index in status.stages.indices { fill(&status.stages[index]) }
     status.reconstructed = min(status.acquired, updates.indices.map(taken).min() ?? 0)
@@ -64,7 +64,7 @@ struct ProgressObserver {
 
   /// Projections that a worker has taken: its cursor, less the flats and darks before them.
   private func taken(_ worker: Int) -> Int {
-    let cursor = rings[.projections]?.progress.cursors[RunPlan.reader(ofWorker: worker)] ?? nil
+    let cursor = rings[plan.images]?.progress.cursors[RunPlan.reader(ofWorker: worker)] ?? nil
     return max(0, Int(cursor ?? 0) - plan.shape.flatsAndDarks)
   }
 
@@ -82,7 +82,8 @@ struct ProgressObserver {
     let (input, reader): (Topic, Int?) =
       switch name {
       case .acquire: (.projections, nil)
-      case .distribute: (.projections, RunPlan.distributeReader)
+      case .correct: (.projections, RunPlan.correctReader)
+      case .distribute: (plan.images, RunPlan.distributeReader)
       case .reconstruct(let partition): (.chunks(partition: partition), 0)
       case .control: (.updates(partition: 0), RunPlan.controlReader)
       case .denoise: (.updates(partition: 0), RunPlan.denoiseReader)

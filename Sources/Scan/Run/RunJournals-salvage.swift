@@ -38,11 +38,21 @@ extension RunJournals {
       let together = "its pace was decided together with what is damaged"
       reasons = reasons.map { (chunks: $0.chunks ?? together, updates: $0.updates ?? together) }
     }
+    let corrected = try correctedReason(isLost: !lost.isEmpty)
+    if let corrected { reasons = reasons.map { (chunks: $0.chunks ?? corrected, updates: $0.updates ?? corrected) } }
     let workers = try reasons.enumerated().map { try setAside(ofWorker: $0, $1, into: aside) }
+    if corrected != nil { try aside.setAside(journal: folder.journal(.corrected)) }
     return [(Topic.projections.name, damages.isEmpty ? .none : .gaveUp(damages))]
+      + (plan.correction == nil ? [] : [(Topic.corrected.name, corrected.map { .setAside(folder: aside.path, reason: $0) } ?? .none)])
       + workers.enumerated().map { (Topic.chunks(partition: $0).name, $1.chunks) }
       + workers.enumerated().map { (Topic.updates(partition: $0).name, $1.updates) }
       + (try plan.topics.filter { $0 == .commands || $0 == .denoised }.map { ($0.name, try setAsideIfDamaged($0, into: aside)) })
+  }
+
+  /// Why `corrected` is set aside, and with it all that was made of it; nil where it stays. Its sequences count what was not lost.
+  private func correctedReason(isLost: Bool) throws -> String? {
+    guard plan.correction != nil else { return nil }
+    return isLost ? "it was made of what is lost" : try damage(of: .corrected)
   }
 
   /// What `control` wrote comes again, or not, as it decides then: the volume is what was acquired either way. So does what `denoise` wrote.

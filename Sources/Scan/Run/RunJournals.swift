@@ -62,7 +62,7 @@ public struct RunJournals {
   /// Sequences below it were durable, because a decision about them is: a record says only what was durable before it was written, and that may
   /// be little. Decisions and reports themselves need no such witness; what is missing of them is made again.
   func durableFloor(of topic: Topic) throws -> UInt64 {
-    guard topic == .projections else { return 0 }
+    guard topic == .projections || topic == .corrected else { return 0 }
     return try plan.placement.workers.indices.map { try decided(in: .chunks(partition: $0)) }.max() ?? 0
   }
 

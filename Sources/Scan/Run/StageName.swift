@@ -4,6 +4,8 @@ import Topics
 public enum StageName: Hashable, Sendable, CustomStringConvertible {
   /// Reads the source.
   case acquire
+  /// Filters whole projections.
+  case correct
   /// Hands out rows and decides windows.
   case distribute
   /// Computes one partition.
@@ -19,6 +21,7 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
   public init?(name: String, partition: Int?) {
     switch (name, partition) {
     case ("acquire", nil): self = .acquire
+    case ("correct", nil): self = .correct
     case ("distribute", nil): self = .distribute
     case ("reconstruct", let partition?) where partition >= 0: self = .reconstruct(partition)
     case ("control", nil): self = .control
@@ -32,6 +35,7 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .acquire: "acquire"
+    case .correct: "correct"
     case .distribute: "distribute"
     case .reconstruct(let partition): "reconstruct.\(partition)"
     case .control: "control"
@@ -44,7 +48,7 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
   var arguments: [String] {
     switch self {
     case .reconstruct(let partition): ["reconstruct", "--partition", "\(partition)"]
-    case .acquire, .distribute, .control, .denoise, .export: [description]
+    case .acquire, .correct, .distribute, .control, .denoise, .export: [description]
     }
   }
 
@@ -58,6 +62,7 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
   func written(workers: Int) -> [Topic] {
     switch self {
     case .acquire: [.projections]
+    case .correct: [.corrected]
     case .distribute: (0..<workers).map { .chunks(partition: $0) }
     case .reconstruct(let partition): [.updates(partition: partition)]
     case .control: [.commands]
@@ -70,7 +75,7 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
   func fileFolders(_ plan: RunPlan, _ folder: RunFolder) -> [String] {
     switch self {
     case .acquire: [folder.path]
-    case .distribute, .control, .denoise: []
+    case .correct, .distribute, .control, .denoise: []
     case .reconstruct: [folder.checkpoints]
     case .export: [plan.scan.outputFolder, folder.path]
     }
@@ -78,7 +83,9 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
 
   /// Every stage of a plan, upstream first.
   static func all(_ plan: RunPlan) -> [StageName] {
-    [.acquire, .distribute] + plan.placement.workers.indices.map { .reconstruct($0) } + [.control]
+    [.acquire] + (plan.correction == nil ? [] : [.correct]) + [.distribute] + plan.placement.workers.indices.map { .reconstruct($0) } + [
+      .control
+    ]
       + (plan.denoising == nil ? [] : [.denoise]) + [.export]
   }
 }

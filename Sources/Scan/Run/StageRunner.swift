@@ -57,6 +57,7 @@ public struct StageRunner {
     do {
       switch stage {
       case .acquire: try acquire(didWork, log)
+      case .correct: try correct(didWork, log)
       case .distribute: try distribute(didWork)
       case .reconstruct(let partition): try reconstruct(partition, didWork)
       case .control: try control(didWork, log)
@@ -88,10 +89,22 @@ public struct StageRunner {
     try stage.run()
   }
 
+  private func correct(_ didWork: @escaping () -> Void, _ log: Logger) throws {
+    guard let configuration = plan.correction else { throw ScanFailure(.usage, "the run filters no projections") }
+    let cores = plan.placement.serviceCores
+    try Affinity.pin(cores: cores)
+    var stage = CorrectStage(
+      configuration: configuration, projections: try reader(.projections, RunPlan.correctReader, replaying: true, checks: .payload),
+      corrected: try writer(.corrected), pool: try ThreadPool(threads: cores.count, cores: cores), patience: patience, didWork: didWork)
+    let findings = try stage.run()
+    log.info(
+      "corrected", metadata: ["zingers": "\(findings.zingers)", "nonFinite": "\(findings.nonFinite)", "dead": "\(findings.dead)"])
+  }
+
   private func distribute(_ didWork: @escaping () -> Void) throws {
     try Affinity.pin(cores: plan.placement.serviceCores)
     let stage = DistributeStage(
-      configuration: plan.distribution, projections: try reader(.projections, RunPlan.distributeReader, replaying: false, checks: .payload),
+      configuration: plan.distribution, projections: try reader(plan.images, RunPlan.distributeReader, replaying: false, checks: .payload),
       chunks: try plan.placement.workers.indices.map { try writer(.chunks(partition: $0)) }, patience: patience, didWork: didWork)
     try stage.run()
   }
@@ -106,7 +119,7 @@ public struct StageRunner {
     try Affinity.pin(cores: worker.cores)
     let stage = ReconstructStage(
       configuration: plan.reconstruction(ofWorker: partition), chunks: try reader(.chunks(partition: partition), 0, replaying: true),
-      projections: try reader(.projections, RunPlan.reader(ofWorker: partition), replaying: true),
+      projections: try reader(plan.images, RunPlan.reader(ofWorker: partition), replaying: true),
       updates: try writer(.updates(partition: partition)),
       volume: try volume(partition), checkpoint: isDurable ? plan.checkpoint(ofWorker: partition, in: folder) : nil,
       pool: try ThreadPool(threads: worker.threads, cores: worker.cores), patience: patience,

@@ -1,0 +1,54 @@
+import Tomography
+
+/// Flats and darks of whole images, and the correction made of them, in bands of rows that are corrected in parallel.
+struct FieldBands {
+  private let rows: Int
+  private let columns: Int
+  private var accumulators: [FlatDarkAccumulator]
+  private var corrections: [Correction]?
+
+  private static let bandRows = 64
+
+  init(rows: Int, columns: Int) {
+    (self.rows, self.columns) = (rows, columns)
+    accumulators = stride(from: 0, to: rows, by: Self.bandRows).map {
+      FlatDarkAccumulator(rows: min(Self.bandRows, rows - $0), columns: columns)
+    }
+  }
+
+  /// Bytes of the sums of flats and darks, and of the corrections made of them.
+  static func byteCount(rows: Int, columns: Int) -> Int { rows * columns * (2 * 16 + 2 * 4) }
+
+  /// Pixels that no projection has a value for.
+  var deadPixelCount: Int { corrections?.reduce(0) { $0 + $1.deadPixelCount } ?? 0 }
+
+  /// Flats and darks that were added.
+  var counts: (flats: Int, darks: Int) { (accumulators[0].flatCount, accumulators[0].darkCount) }
+
+  /// Adds a flat or dark field. What was corrected before keeps the fields that were known then.
+  mutating func add(_ pixels: ChunkPixels, isFlat: Bool) {
+    for band in accumulators.indices {
+      let bytes = UnsafeRawBufferPointer(
+        start: pixels.row(band * Self.bandRows, columns: columns), count: accumulators[band].rows * columns * pixels.type.byteCount)
+      if isFlat { accumulators[band].add(flat: bytes, type: pixels.type) } else { accumulators[band].add(dark: bytes, type: pixels.type) }
+    }
+    corrections = nil
+  }
+
+  /// The transmissions of an image: finite, whatever the counts.
+  mutating func correct(_ pixels: ChunkPixels, into image: UnsafeMutablePointer<Float>, _ executor: some Executor) -> CorrectionCounts {
+    let corrections = corrections ?? accumulators.map { Correction(rows: $0.rows, columns: columns, flats: $0, minusLog: false) }
+    self.corrections = corrections
+    var counts = Array(repeating: CorrectionCounts(), count: corrections.count)
+    counts.withUnsafeMutableBufferPointer { counts in
+      // Sound: each item writes its own band's rows and its own count.
+      nonisolated(unsafe) let (counts, image) = (counts, image)
+      let columns = columns
+      executor.forEach(count: corrections.count) { band in
+        let row = band * Self.bandRows
+        counts[band] = corrections[band].apply(pixels.row(row, columns: columns), type: pixels.type, into: image + row * columns)
+      }
+    }
+    return counts.reduce(into: CorrectionCounts()) { $0 += $1 }
+  }
+}
