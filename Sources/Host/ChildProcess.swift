@@ -7,6 +7,14 @@ public enum ExitStatus: Sendable, Equatable {
   case exited(Int32)
   /// A signal ended it.
   case killed(signal: Int32)
+
+  /// What happened to the process, to follow its name in a sentence.
+  public var words: String {
+    switch self {
+    case .exited(let code): "exited with \(code)"
+    case .killed(let signal): "was killed by signal \(signal)"
+    }
+  }
 }
 
 /// A process that this one started, held by a descriptor: a recycled process id can never be mistaken for it.
@@ -93,6 +101,14 @@ public final class ChildProcess {
     guard getppid() == expectedParent else {
       throw .system(call: "getppid", subject: "parent process \(expectedParent)", errno: Errno(rawValue: ESRCH))
     }
+  }
+
+  /// Replaces this process's program by `executable`, without arguments, with each signal at its default (execv). What `dieWithParent` asked for
+  /// holds on. Throws where that cannot be.
+  public static func become(_ executable: String) throws(HostError) -> Never {
+    for number in [SIGPIPE, SIGXFSZ] { Glibc.signal(number, SIG_DFL) }
+    _ = withCStrings([executable]) { execv(executable, $0) }
+    throw .system(call: "execv", subject: executable, errno: .current)
   }
 
   private static func setSignals(_ attributes: inout posix_spawnattr_t, blocked signals: [Int32]) {

@@ -6,6 +6,8 @@ public enum StageError: Error, Equatable, Sendable, CustomStringConvertible {
   case disorder(String)
   /// The volume is no longer a number.
   case diverged(String)
+  /// The program that denoises did not do it.
+  case program(String)
   /// What was lost cannot be done without.
   case lost(String)
 
@@ -15,6 +17,7 @@ public enum StageError: Error, Equatable, Sendable, CustomStringConvertible {
     case .stalled(let what): "stalled: \(what)"
     case .disorder(let what): "events out of order: \(what)"
     case .diverged(let what): "the reconstruction diverged: \(what)"
+    case .program(let what): "the denoising program failed: \(what)"
     case .lost(let what): "too much was lost: \(what)"
     }
   }
@@ -23,6 +26,7 @@ public enum StageError: Error, Equatable, Sendable, CustomStringConvertible {
   public var exitCode: Int32 {
     switch self {
     case .diverged, .lost: 65
+    case .program: 69
     case .stalled, .disorder: 70
     }
   }

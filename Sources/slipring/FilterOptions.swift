@@ -7,7 +7,7 @@ struct FilterOptions: ParsableArguments {
   @Option(help: .key("zingers", "threshold")) var zingers: Double?
   @Option(help: .key("paganin", "energy=…")) var paganin: PhaseRetrieval?
   @Option(help: .key("stripe-removal")) var stripeRemoval = ScanDescription.standard.stripeRemoval
-  @Option(help: .key("denoise", "none|tv|nlm|median")) var denoise = ScanDescription.standard.denoise
+  @Option(help: .key("denoise", "none|tv|nlm|median|program:path")) var denoise = ScanDescription.standard.denoise
 
   /// Puts the options where they belong.
   func apply(to scan: inout ScanDescription) {

@@ -9,6 +9,6 @@ struct Slipring: ParsableCommand {
     subcommands: [
       Recon.self, Run.self, Check.self, Init.self, Status.self, Finalize.self, Abort.self, Resume.self, JournalCommand.self, Simulate.self,
       Demo.self, BenchCommand.self, DoctorCommand.self,
-      StageCommand.self,
+      StageCommand.self, ProgramCommand.self,
     ])
 }

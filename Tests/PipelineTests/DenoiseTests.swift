@@ -116,8 +116,102 @@ extension Pipeline {
       #expect(try resumed.result().denoisedSHA256 == reference.denoisedSHA256)
     }
 
+    /// The folder of the interfaces for other languages.
+    private static let interfaces = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Interfaces").standardized
+      .path
+
+    /// Whether a command ends well: what a test needs may not be there.
+    private static func works(_ path: String, _ arguments: String...) -> Bool {
+      guard access(path, X_OK) == 0, let process = try? ChildProcess(executable: path, arguments: arguments) else { return false }
+      return (try? process.waitForExit(timeout: .seconds(60))) == .exited(0)
+    }
+
+    private func expectEqual(_ found: [Float], _ expected: [Float], at location: SourceLocation = #_sourceLocation) {
+      let distance = zip(found, expected).reduce(0) { max($0, abs($1.0 - $1.1)) }
+      #expect(distance <= 1e-6 * expected.reduce(0) { max($0, abs($1)) }, sourceLocation: location)
+    }
+
+    @Test(.enabled(if: works("/usr/bin/env", "python3", "-c", "import numpy"), "needs python3 with numpy"))
+    func `A program in Python denoises through views of the shared memory, also when its stage is killed`() throws {
+      let program = "program:" + Self.interfaces + "/denoise_box.py"
+      let options = ["--final-iterations", "2", "--workers", "2", "--denoise", program]
+      let reference = try reconstruct("python", options)
+      let (before, after) = (try slices(folder.file("python/foam_rec.h5")), try slices(folder.file("python/foam_denoised.h5")))
+      let size = Self.columns
+      for row in [0, Self.rows - 1] {
+        let mean = (0..<size * size).map { index in
+          let near = [-1, 0, 1].flatMap { y in
+            [-1, 0, 1].map { x in
+              before[row][min(max(index / size + y, 0), size - 1) * size + min(max(index % size + x, 0), size - 1)]
+            }
+          }
+          return near.reduce(0, +) / 9
+        }
+        expectEqual(after[row], mean)
+      }
+      let killed = try reconstruct("killed", options, faults: "reconstruct.0=block-swept:1;denoise=time:300,time:500")
+      #expect(killed.denoisedSHA256 == reference.denoisedSHA256 && killed.volumeSHA256 == reference.volumeSHA256)
+    }
+
+    @Test(.enabled(if: access("/usr/bin/cc", X_OK) == 0, "needs a C compiler"))
+    func `A program in C denoises through the header`() throws {
+      let source = folder.file("double.c")
+      try """
+      #include <stdio.h>
+      #include <stdlib.h>
+      #include "slipring.h"
+
+      int main(void) {
+        char name[256];
+        snprintf(name, sizeof name, "%sdenoised-volume", getenv("SLIPRING_RUN"));
+        struct slipring_denoised *denoised = slipring_attach_denoised(name);
+        if (!denoised || !(denoised->noise > 0)) return 1;
+        uint32_t z = 0;
+        for (int worker = 0; z < denoised->slices; worker++) {
+          snprintf(name, sizeof name, "%svolume.%d", getenv("SLIPRING_RUN"), worker);
+          const struct slipring_volume *volume = slipring_attach_volume(name);
+          if (!volume) return 2;
+          unsigned slot;
+          if (slipring_newest(volume, &slot) == 0) return 3;
+          for (uint32_t row = 0; row < volume->rows; row++, z++) {
+            size_t down, right;
+            const float *voxel = slipring_slice(volume, row, slot, &down, &right);
+            float *target = slipring_denoised_slice(denoised, z);
+            for (size_t y = 0; y < volume->columns; y++)
+              for (size_t x = 0; x < volume->columns; x++) *target++ = 2 * voxel[y * down + x * right];
+          }
+        }
+        slipring_mark_complete(denoised, z);
+        return 0;
+      }
+      """.write(toFile: source, atomically: true, encoding: .utf8)
+      let program = folder.file("double")
+      try #require(
+        Self.works(
+          "/usr/bin/cc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-I", Self.interfaces, "-o", program, source),
+        "the header compiles without warnings")
+      _ = try reconstruct("c", ["--final-iterations", "2", "--workers", "2", "--denoise", "program:" + program])
+      let (before, after) = (try slices(folder.file("c/foam_rec.h5")), try slices(folder.file("c/foam_denoised.h5")))
+      for row in 0..<Self.rows { #expect(after[row] == before[row].map { 2 * $0 }, "row \(row)") }
+    }
+
+    @Test func `A program that fails, or does not do its work, ends the run with its name`() throws {
+      for (program, words) in [("/bin/false", "exited with 1"), ("/bin/true", "0 of 7 slices")] {
+        let outcome = try Command(
+          [
+            "recon", scan, "--output-folder", folder.file("failed" + words), "--rotation-axis", "64", "--window-step", "0",
+            "--final-iterations", "1", "--denoise", "program:" + program,
+          ]
+        ).end()
+        #expect(outcome.status == .exited(69) && outcome.errors.contains(words), "\(outcome.errors)")
+      }
+      expectFailure(
+        66, try Command.run("recon", scan, "--output-folder", folder.file("none"), "--denoise", "program:/none/there"),
+        "program:/none/there")
+    }
+
     @Test func `A method that there is not, or a strength out of range, is refused`() throws {
-      for value in ["bm3d", "tv:0", "median:3", "nlm:x"] {
+      for value in ["bm3d", "tv:0", "median:3", "nlm:x", "program:"] {
         let outcome = try Command.run("recon", scan, "--output-folder", folder.file("out"), "--denoise", value)
         #expect(outcome.status == .exited(64) && outcome.errors.contains(value), "\(outcome.errors)")
       }

@@ -43,7 +43,7 @@ public struct MemoryEstimate: Equatable, Sendable {
         byteCount: plan.correction.map { CorrectStage.byteCount($0, threads: plan.placement.serviceCores.count) } ?? 0),
       Item(
         name: "denoising buffers",
-        byteCount: plan.denoising.map {
+        byteCount: plan.scan.denoise.method.map {
           DenoiseStage.byteCount($0, columns: plan.shape.columns, threads: plan.denoisingPlace.threads)
         } ?? 0),
       Item(name: "processes", byteCount: StageName.all(plan).count * Self.processByteCount),

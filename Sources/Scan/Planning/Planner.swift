@@ -1,3 +1,4 @@
+import Glibc
 public import Host
 public import Rings
 public import ScanFiles
@@ -49,6 +50,9 @@ public struct Planner {
       throw ScanFailure(
         .data, "\(scan.input) has no flat fields, and --zingers and --paganin work on counts; --minus-log yes says that the data are counts"
       )
+    }
+    if case .program(let path) = scan.denoise, access(path, X_OK) != 0 {
+      throw ScanFailure(.noInput, "--denoise program:\(path): \(Errno.current); name a program that can be executed")
     }
     let axis = try rotationAxis(rows: rows, minusLog: minusLog) / Double(factor)
     let pixelBytes = factor > 1 ? 4 : [info.pixel, info.flatPixel, info.darkPixel].map(\.byteCount).max()!

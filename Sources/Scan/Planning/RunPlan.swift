@@ -138,7 +138,7 @@ public struct RunPlan: Codable, Sendable {
   var images: Topic { correction == nil ? .projections : .corrected }
 
   /// What is done to the finished volume; nil for nothing.
-  var denoising: Denoising? { scan.denoise.method }
+  var denoising: Denoise? { scan.denoise == .none ? nil : scan.denoise }
 
   /// Cores and threads of the stage that does it: those of all workers, which are done by then.
   var denoisingPlace: (cores: [Int], threads: Int) {

@@ -45,6 +45,7 @@ public struct Reconstruction {
     plan.scan.fields = scan.fields.map { URL(fileURLWithPath: $0).path }
     plan.scan.outputFolder = URL(fileURLWithPath: scan.outputFolder).path
     plan.scan.runFolder = folder.path
+    if case .program(let path) = scan.denoise { plan.scan.denoise = .program(URL(fileURLWithPath: path).path) }
     try folder.create(outputFolder: plan.scan.outputFolder, topics: scan.durability == .durable ? plan.topics : [])
     try write(plan, to: folder)
     for expired in try folder.removeExpiredSiblings() {

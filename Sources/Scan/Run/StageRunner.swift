@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Host
 import Logging
@@ -138,15 +139,35 @@ public struct StageRunner {
 
   /// When it has work the workers have none, so it runs on their cores.
   private func denoise(_ didWork: @escaping () -> Void) throws {
-    guard let method = plan.denoising else { throw ScanFailure(.usage, "the run denoises nothing") }
+    let work: DenoiseStage.Work
+    switch plan.scan.denoise {
+    case .none: throw ScanFailure(.usage, "the run denoises nothing")
+    case .method(let method): work = .method(method)
+    case .program(let path): work = .program { try runProgram(path) }
+    }
     let (cores, threads) = plan.denoisingPlace
     try Affinity.pin(cores: cores)
     let workers = plan.placement.workers.indices
     let stage = DenoiseStage(
-      method: method, updates: try workers.map { try reader(.updates(partition: $0), RunPlan.denoiseReader, replaying: true) },
+      work: work, updates: try workers.map { try reader(.updates(partition: $0), RunPlan.denoiseReader, replaying: true) },
       volumes: try workers.map(volume), output: try denoisedVolume(), writer: try writer(.denoised),
       pool: try ThreadPool(threads: threads, cores: cores), patience: patience, didWork: didWork)
     try stage.run()
+  }
+
+  /// Runs a denoising program to its end. It dies with this process, and writes into the stage's own output.
+  private func runProgram(_ path: String) throws {
+    var environment = ProcessInfo.processInfo.environment
+    environment["SLIPRING_RUN"] = names.prefix
+    environment["SLIPRING_FAULT"] = nil
+    let process = try ChildProcess(
+      executable: "/proc/self/exe", arguments: ["program", "--parent", "\(getpid())", path], environment: environment)
+    guard let end = try process.waitForExit(timeout: patience.idle) else {
+      try process.signal(SIGKILL)
+      _ = try process.waitForExit(timeout: .seconds(5))
+      throw StageError.stalled("\(path) did not end within \(patience.idle)")
+    }
+    guard end == .exited(0) else { throw StageError.program("\(path) \(end.words)") }
   }
 
   private func export(_ didWork: @escaping () -> Void) throws {

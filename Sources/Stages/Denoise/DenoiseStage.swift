@@ -8,7 +8,15 @@ public import Topics
 ///
 /// It needs no memory of its own between two processes: the region says which slices are complete, and each depends on the volume alone.
 public struct DenoiseStage {
-  private let method: Denoising
+  /// How it is done.
+  public enum Work {
+    /// By one of our methods.
+    case method(Denoising)
+    /// By a program that this runs to its end; it fills the region and counts its slices.
+    case program(() throws -> Void)
+  }
+
+  private let work: Work
   private let follower: UpdateFollower
   private let output: DenoisedVolume
   private let writer: TopicWriter
@@ -20,10 +28,10 @@ public struct DenoiseStage {
   /// One reader and one volume for each worker, in the order of their rows; `pool` must have no other user. `didWork` hears of every update and of
   /// every few slices.
   public init(
-    method: Denoising, updates: [TopicReader], volumes: [VolumeRegion], output: DenoisedVolume, writer: TopicWriter, pool: ThreadPool,
+    work: Work, updates: [TopicReader], volumes: [VolumeRegion], output: DenoisedVolume, writer: TopicWriter, pool: ThreadPool,
     patience: Patience, didWork: @escaping () -> Void
   ) {
-    self.method = method
+    self.work = work
     self.output = output
     self.writer = writer
     self.pool = pool
@@ -37,15 +45,27 @@ public struct DenoiseStage {
     let ends = try follower.follow { _, _ in }
     guard let ends, var end = ends.first, try follower.waitForVolumes(ends) else { preconditionFailure("nobody asks this stage to stop") }
     end.projections = ends.map(\.projections).min() ?? 0
-    if end.projections > 0 { denoise(VolumeSource(volumes: follower.volumes)) }
+    if end.projections > 0 { try denoise(VolumeSource(volumes: follower.volumes)) }
     guard !isReported else { return }
     try writer.append(kind: .end, timeout: follower.patience.room, end.encode)
     try writer.flush()
   }
 
-  private func denoise(_ source: VolumeSource) {
+  private func denoise(_ source: VolumeSource) throws {
     precondition(source.count == output.slices && source.columns == output.columns, "a volume of another shape")
     if output.complete == 0 { output.noise = noise(source) }
+    guard output.complete < output.slices else { return }
+    switch work {
+    case .method(let method): apply(method, source)
+    case .program(let run):
+      try run()
+      guard output.complete == output.slices else {
+        throw StageError.program("it ended well, but counts \(output.complete) of \(output.slices) slices as complete")
+      }
+    }
+  }
+
+  private func apply(_ method: Denoising, _ source: VolumeSource) {
     let executor = PoolExecutor(pool: pool), size = source.columns * source.columns
     let denoiser = Denoiser(method, columns: source.columns, noise: output.noise)
     let stack = UnsafeMutableBufferPointer<Float>.allocate(capacity: (Self.batch(pool.threadCount) + 2 * method.halo) * size)
