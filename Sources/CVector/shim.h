@@ -1,6 +1,7 @@
 // Arithmetic that Swift's SIMD types do lane by lane: its optimiser puts it together again only where the code around it is simple.
 #pragma once
 
+typedef float cvector_float2 __attribute__((ext_vector_type(2)));
 typedef float cvector_float4 __attribute__((ext_vector_type(4)));
 typedef float cvector_float16 __attribute__((ext_vector_type(16)));
 
@@ -14,6 +15,7 @@ typedef float cvector_float16 __attribute__((ext_vector_type(16)));
   CVECTOR_INLINE vector cvector_magnitude##width(vector a) { return __builtin_elementwise_abs(a); } \
   CVECTOR_INLINE vector cvector_sqrt##width(vector a) { return __builtin_elementwise_sqrt(a); }
 
+CVECTOR_OPERATIONS(2, cvector_float2)
 CVECTOR_OPERATIONS(4, cvector_float4)
 CVECTOR_OPERATIONS(16, cvector_float16)
 

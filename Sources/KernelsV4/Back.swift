@@ -5,11 +5,11 @@ public import KernelTypes
 /// Angles that are accumulated in registers before a pixel is stored again: their bins for a patch stay in the first-level cache.
 private let anglesPerPass = 12
 /// Pixels of a patch along its pairs and across them: 16 pairs, whose taps are built together.
-private let patchLength = 8, patchWidth = 4
+let patchLength = 8, patchWidth = 4
 /// Taps of 16 pairs and one angle: four weights and the offset of the first bin, in units of 16 bytes, each 16 × 4 bytes.
 private let tapByteCount = 5 * 64
 /// Bytes that `backTile` needs for taps.
-public let backTapsByteCount = anglesPerPass * tapByteCount
+public let backTapsByteCount = max(anglesPerPass * tapByteCount, backTwinsByteCount)
 
 /// Backprojects `angles` (at least one) to a tile and writes it to `target`.
 ///
@@ -20,6 +20,9 @@ public func backTile(
   _ tile: Tile, buffer: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, angles: UnsafeBufferPointer<BackAngle>,
   shape: KernelShape, taps: UnsafeMutableRawPointer, target: TileTarget
 ) {
+  guard shape.lanes != 2 else {
+    return backTwins(tile, buffer: buffer, sinogram: sinogram, angles: angles, shape: shape, memory: taps, target: target)
+  }
   let job = BackJob(tile: tile, buffer: buffer, sinogram: sinogram, angles: angles, shape: shape, taps: taps, target: target)
   switch groupLanes(shape.lanes) {
   case 64: job.run(Lanes64.self)

@@ -2,7 +2,7 @@ import CLinux
 public import KernelTypes
 
 /// Steps a pair of rays takes before its sums are stored.
-private let bandSteps = 8
+let bandSteps = 8
 /// Angles that read a tile one after the other while it is in the cache.
 private let raysPerGroup = 12
 /// Pixels along the minor axis that all angles of a group finish before the next ones.
@@ -19,6 +19,7 @@ private let pairsMax = stripe / 2 + 2
 public func forward(
   volume: UnsafeRawPointer, sinogram: UnsafeMutableRawPointer, rays: UnsafeBufferPointer<Ray>, shape: KernelShape
 ) {
+  guard shape.lanes != 2 else { return forwardTwins(volume: volume, sinogram: sinogram, rays: rays, shape: shape) }
   withUnsafeTemporaryAllocation(byteCount: pairsMax * entryByteCount + raysPerGroup * 8, alignment: 64) { memory in
     var job = ForwardJob(volume: volume, sinogram: sinogram, rays: rays, shape: shape, memory: memory.baseAddress!)
     switch groupLanes(shape.lanes) {
@@ -29,6 +30,13 @@ public func forward(
     default: job.run(Lanes4.self)
     }
   }
+}
+
+/// Pairs of bins below this one lie before `minor`, or behind it where bins fall along the minor axis. Neighbouring tiles compute the
+/// same limit.
+@inline(__always) func pairIndex(_ ray: UnsafePointer<Ray>, minor: Int, _ middle: Double) -> Int {
+  let pair = (Double(minor) * ray.pointee.across + middle * ray.pointee.along + ray.pointee.origin) * 0.5
+  return Int(pair.rounded(.up))
 }
 
 private struct ForwardJob {
@@ -129,13 +137,6 @@ private struct ForwardJob {
       }
       band += bandSteps
     }
-  }
-
-  /// Pairs of bins below this one lie before `minor`, or behind it where bins fall along the minor axis. Neighbouring tiles compute the
-  /// same limit.
-  @inline(__always) func pairIndex(_ ray: UnsafePointer<Ray>, minor: Int, _ middle: Double) -> Int {
-    let pair = (Double(minor) * ray.pointee.across + middle * ray.pointee.along + ray.pointee.origin) * 0.5
-    return Int(pair.rounded(.up))
   }
 
   /// Weights and offsets of pairs of rays through the band.

@@ -5,7 +5,7 @@ typealias Vector = SIMD16<Float>
 typealias Indices = SIMD16<Int32>
 
 /// 1.5 · 2²³: adding it rounds a small float to an integer and leaves that integer in the low bits.
-private let magic: Float = 12_582_912
+let magic: Float = 12_582_912
 
 /// `position = floor + fraction` with a fraction in 0…1 (1 only where rounding ties up). |position| must stay below 2²².
 @inline(__always) func split(_ position: Vector) -> (floor: Indices, fraction: Vector) {

@@ -8,10 +8,10 @@ public func residualRow(
   sums: UnsafeMutablePointer<Double>
 ) {
   for lane in 0..<2 * shape.lanes { sums[lane] = 0 }
-  if shape.lanes % 16 == 0 {
-    residualRow(projected, data, weights, shape, sums, SIMD16<Float>.self)
-  } else {
-    residualRow(projected, data, weights, shape, sums, SIMD4<Float>.self)
+  switch shape.lanes {
+  case 2: residualRow(projected, data, weights, shape, sums, SIMD2<Float>.self)
+  case 4: residualRow(projected, data, weights, shape, sums, SIMD4<Float>.self)
+  default: residualRow(projected, data, weights, shape, sums, SIMD16<Float>.self)
   }
 }
 

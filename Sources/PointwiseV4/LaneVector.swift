@@ -31,6 +31,21 @@ extension LaneVector {
   @inline(__always) static func *= (a: inout Self, b: Scalar) { a = a * b }
 }
 
+extension SIMD2: LaneVector where Scalar == Float {
+  @inline(__always) static func + (a: Self, b: Self) -> Self { cvector_add2(a, b) }
+  @inline(__always) static func - (a: Self, b: Self) -> Self { cvector_subtract2(a, b) }
+  @inline(__always) static func * (a: Self, b: Self) -> Self { cvector_multiply2(a, b) }
+  @inline(__always) static func / (a: Self, b: Self) -> Self { cvector_divide2(a, b) }
+  @inline(__always) var magnitude: Self { cvector_magnitude2(self) }
+  @inline(__always) var squareRoots: Self { cvector_sqrt2(self) }
+  @inline(__always) func stream(_ address: UnsafeMutableRawPointer) { store(address, streams: false) }
+  @inline(__always) func whereNegative(_ sign: Self, _ other: Self) -> Self {
+    let mask = unsafeBitCast(sign, to: SIMD2<Int32>.self) &>> 31
+    let bits = (unsafeBitCast(self, to: SIMD2<Int32>.self) & ~mask) | (unsafeBitCast(other, to: SIMD2<Int32>.self) & mask)
+    return unsafeBitCast(bits, to: Self.self)
+  }
+}
+
 extension SIMD4: LaneVector where Scalar == Float {
   @inline(__always) static func + (a: Self, b: Self) -> Self { cvector_add4(a, b) }
   @inline(__always) static func - (a: Self, b: Self) -> Self { cvector_subtract4(a, b) }

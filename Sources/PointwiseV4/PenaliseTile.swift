@@ -17,11 +17,13 @@ public func penaliseTile(
     tile: tile, buffer: buffer, old: old, border: border, next: next, sums: sums, sumsPitch: sumsPitch, ranges: ranges,
     side: penalty.doubledStrength * sideWeight, corner: penalty.doubledStrength * cornerWeight, inverseDelta: penalty.inverseDelta,
     factorMin: factorMin, streams: streams, shape: shape)
-  switch (shape.lanes % 16 == 0, penalty.inverseDelta == 0) {
-  case (true, true): job.run(SIMD16<Float>.self, Quadratic.self)
-  case (true, false): job.run(SIMD16<Float>.self, Hybrid.self)
-  case (false, true): job.run(SIMD4<Float>.self, Quadratic.self)
-  case (false, false): job.run(SIMD4<Float>.self, Hybrid.self)
+  switch (shape.lanes, penalty.inverseDelta == 0) {
+  case (2, true): job.run(SIMD2<Float>.self, Quadratic.self)
+  case (2, false): job.run(SIMD2<Float>.self, Hybrid.self)
+  case (4, true): job.run(SIMD4<Float>.self, Quadratic.self)
+  case (4, false): job.run(SIMD4<Float>.self, Hybrid.self)
+  case (_, true): job.run(SIMD16<Float>.self, Quadratic.self)
+  case (_, false): job.run(SIMD16<Float>.self, Hybrid.self)
   }
   if streams { cvector_stream_end() }
 }

@@ -7,19 +7,19 @@ public import KernelTypes
 public func ratioRow(
   _ projected: UnsafeMutableRawPointer, data: UnsafeRawPointer, shape: KernelShape, sums: UnsafeMutablePointer<Double>
 ) {
-  if shape.lanes % 16 == 0 {
-    ratioRow(projected, data, shape, sums, SIMD16<Float>.self)
-  } else {
-    ratioRow(projected, data, shape, sums, SIMD4<Float>.self)
+  switch shape.lanes {
+  case 2: ratioRow(projected, data, shape, sums, SIMD2<Float>.self)
+  case 4: ratioRow(projected, data, shape, sums, SIMD4<Float>.self)
+  default: ratioRow(projected, data, shape, sums, SIMD16<Float>.self)
   }
 }
 
 /// Gives Σ max(0, data) and Σ data² of a row for each lane in `sums[0..<lanes]` and `sums[lanes..<2 · lanes]`.
 public func dataSums(_ data: UnsafeRawPointer, shape: KernelShape, sums: UnsafeMutablePointer<Double>) {
-  if shape.lanes % 16 == 0 {
-    dataSums(data, shape, sums, SIMD16<Float>.self)
-  } else {
-    dataSums(data, shape, sums, SIMD4<Float>.self)
+  switch shape.lanes {
+  case 2: dataSums(data, shape, sums, SIMD2<Float>.self)
+  case 4: dataSums(data, shape, sums, SIMD4<Float>.self)
+  default: dataSums(data, shape, sums, SIMD16<Float>.self)
   }
 }
 

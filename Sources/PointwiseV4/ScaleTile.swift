@@ -16,14 +16,19 @@ public func scaleTile(
     let rowScales = scales + ((tile.row + row) * scalesPitch + tile.column)
     for column in 0..<tile.width {
       let offset = column * pixel
-      if shape.lanes % 16 == 0 {
+      switch shape.lanes {
+      case 2:
         scalePixel(
           sums + offset, x + start + offset, next + start + offset, rowScales[column], factorMin, streams, pixel,
-          SIMD16<Float>.self)
-      } else {
+          SIMD2<Float>.self)
+      case 4:
         scalePixel(
           sums + offset, x + start + offset, next + start + offset, rowScales[column], factorMin, streams, pixel,
           SIMD4<Float>.self)
+      default:
+        scalePixel(
+          sums + offset, x + start + offset, next + start + offset, rowScales[column], factorMin, streams, pixel,
+          SIMD16<Float>.self)
       }
     }
   }

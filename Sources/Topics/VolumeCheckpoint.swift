@@ -23,7 +23,7 @@ public struct VolumeCheckpoint: Sendable {
   private let layout: SliceLayout
 
   private static let magic: UInt32 = 0x4B50_4C53
-  private static let layoutVersion: UInt32 = 2
+  private static let layoutVersion: UInt32 = 3
   private static let headerByteCount = 4096
   private static let trailerByteCount = 8
   private static let pieceByteCount = 4 << 20

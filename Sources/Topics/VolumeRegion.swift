@@ -40,7 +40,7 @@ public final class VolumeRegion: @unchecked Sendable {
   private var pinned: Int?
 
   private static let magic: UInt32 = 0x5650_4C53
-  private static let layoutVersion: UInt32 = 2
+  private static let layoutVersion: UInt32 = 3
   static let slotCount = 3
   private static let headerByteCount = 4096
   private static let checkedByteCount = 48

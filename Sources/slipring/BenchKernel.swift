@@ -16,7 +16,7 @@ struct BenchKernel: ParsableCommand {
   @Option(help: ArgumentHelp("Projections, detector rows and columns.", valueName: "a,r,n")) var shape = "180,64,1024"
   @Option(help: "Whose complete update is measured.") var algorithm: Algorithm = .sirt
   @Option(help: "Threads, pinned to as many cores.") var threads = 1
-  @Option(help: "Slices interleaved in a block: 4 or a multiple of 16. (default: what suits the rows)") var lanes: Int?
+  @Option(help: "Slices interleaved in a block: 2, 4 or a multiple of 16. (default: what suits the rows)") var lanes: Int?
   @Option(help: "x86-64 level of the instructions, 2 to 4. (default: the processor's)") var level: Int?
   @Option(help: "Seconds in which rounds are begun; at least three are measured.") var seconds = 10.0
   @Flag(help: "Print the report as one JSON object.") var json = false

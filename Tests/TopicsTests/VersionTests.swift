@@ -39,9 +39,9 @@ import Topics
     }
     let path = folder.file("volume.0.2.checkpoint")
     var bytes = try Array(#require(FileManager.default.contents(atPath: path)))
-    bytes.withUnsafeMutableBytes { change($0.baseAddress!, layout: 3, end: 160) }
+    bytes.withUnsafeMutableBytes { change($0.baseAddress!, layout: 4, end: 160) }
     try Data(bytes).write(to: URL(filePath: path))
-    #expect(throws: ScanFileError.badData(path: path, reason: "it was written by another version (layout 3); this one reads 2")) {
+    #expect(throws: ScanFileError.badData(path: path, reason: "it was written by another version (layout 4); this one reads 3")) {
       try checkpoint(in: folder).readNewest(into: volume)
     }
     // The same with a bit more turned: that is damage, and the one before serves.
@@ -56,9 +56,9 @@ import Topics
     _ = try VolumeRegion.create(name: name, runID: runID, partition: 0, layout: layout, node: nil)
     defer { #expect(throws: Never.self) { try SharedRegion.unlink(name: name) } }
     let region = try SharedRegion.attach(name: name)
-    change(region.base, layout: 3, end: 48)
+    change(region.base, layout: 4, end: 48)
     withExtendedLifetime(region) {}
-    let refusal = HostError.regionRefused(name: name, reason: "it was made by another version (layout 3); this one reads 2")
+    let refusal = HostError.regionRefused(name: name, reason: "it was made by another version (layout 4); this one reads 3")
     #expect(throws: refusal) { try VolumeRegion.attach(name: name, runID: runID, partition: 0, layout: layout) }
   }
 }

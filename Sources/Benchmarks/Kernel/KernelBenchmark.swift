@@ -77,7 +77,7 @@ public struct KernelBenchmark {
     }
     guard (1...1024).contains(options.threads) else { throw ScanFailure(.usage, "\(options.threads) threads: 1…1024") }
     if let lanes = options.lanes, !SliceLayout.isPossible(lanes: lanes) {
-      throw ScanFailure(.usage, "\(lanes) lanes: 4 or a multiple of 16 up to 256")
+      throw ScanFailure(.usage, "\(lanes) lanes: 2, 4 or a multiple of 16 up to 256")
     }
     if let level = options.level, !(2...Projector.processorLevel).contains(level) {
       throw ScanFailure(.usage, "level \(level): this processor has 2…\(Projector.processorLevel)")

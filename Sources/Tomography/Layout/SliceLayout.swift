@@ -9,7 +9,7 @@ public struct SliceLayout: Sendable, Equatable {
   public let columns: Int
   /// Detector rows, which is slices.
   public let rows: Int
-  /// Interleaved slices of a block, 4 or a multiple of 16; the last block may have fewer.
+  /// Interleaved slices of a block, 2, 4 or a multiple of 16; the last block may have fewer.
   public let lanes: Int
 
   /// Lays out `rows` slices of `columns` × `columns` pixels; without `lanes`, a width that suits the number of rows.
@@ -17,14 +17,14 @@ public struct SliceLayout: Sendable, Equatable {
     precondition((1...SliceLayout.columnsMax).contains(columns), "\(columns) columns: 1…\(SliceLayout.columnsMax) are possible")
     precondition(rows >= 1, "\(rows) rows")
     let lanes = lanes ?? SliceLayout.lanesNeeded(rows: rows, at: 64)
-    precondition(SliceLayout.isPossible(lanes: lanes), "\(lanes) lanes: 4 or a multiple of 16 up to 256 are possible")
+    precondition(SliceLayout.isPossible(lanes: lanes), "\(lanes) lanes: 2, 4 or a multiple of 16 up to 256 are possible")
     self.columns = columns
     self.rows = rows
     self.lanes = lanes
   }
 
-  /// Whether so many slices can be interleaved: 4 or a multiple of 16 up to 256.
-  public static func isPossible(lanes: Int) -> Bool { lanes == 4 || ((16...256).contains(lanes) && lanes % 16 == 0) }
+  /// Whether so many slices can be interleaved: 2, 4 or a multiple of 16 up to 256.
+  public static func isPossible(lanes: Int) -> Bool { lanes == 2 || lanes == 4 || ((16...256).contains(lanes) && lanes % 16 == 0) }
 
   /// The widest detector: offsets in a block stay below 2³¹ units of 16 bytes.
   public static let columnsMax = 5_000
@@ -56,7 +56,7 @@ public struct SliceLayout: Sendable, Equatable {
     block == blockCount - 1 ? SliceLayout.lanesNeeded(rows: rows - block * lanes, at: lanes) : lanes
   }
 
-  private static func lanesNeeded(rows: Int, at most: Int) -> Int { min(most, rows <= 4 ? 4 : (rows + 15) & ~15) }
+  private static func lanesNeeded(rows: Int, at most: Int) -> Int { min(most, rows <= 2 ? 2 : rows <= 4 ? 4 : (rows + 15) & ~15) }
 
   /// Detector rows of `blocks`.
   public func rows(of blocks: Range<Int>) -> Range<Int> { blocks.lowerBound * lanes..<min(rows, blocks.upperBound * lanes) }

@@ -7,8 +7,8 @@ import Glibc
 /// Principles of Computerized Tomographic Imaging, 1988, section 3.3). Rows are padded with zeros to at least twice their length. Each
 /// row is transformed by itself, so the bits depend on neither lanes nor neighbours.
 final class RowFilter: @unchecked Sendable {
-  /// Lanes that are filtered together.
-  static let lanes = 4
+  /// Lanes that are filtered together: as many as the narrowest pixels have.
+  static let lanes = 2
   let length: Int
   private let columns: Int
   private let response: [Float]
@@ -74,8 +74,8 @@ final class RowFilter: @unchecked Sendable {
     let rowFloats = 2 * length
     let rows = memory.start.assumingMemoryBound(to: Float.self) + worker * (RowFilter.lanes + 1) * rowFloats
     for bin in 0..<columns {
-      let a = (first + bin * pitch).loadUnaligned(as: SIMD4<Float>.self)
-      let b = second.map { ($0 + bin * pitch).loadUnaligned(as: SIMD4<Float>.self) } ?? SIMD4()
+      let a = (first + bin * pitch).loadUnaligned(as: SIMD2<Float>.self)
+      let b = second.map { ($0 + bin * pitch).loadUnaligned(as: SIMD2<Float>.self) } ?? SIMD2()
       for lane in 0..<RowFilter.lanes {
         rows[lane * rowFloats + 2 * bin] = a[lane]
         rows[lane * rowFloats + 2 * bin + 1] = b[lane]
@@ -83,13 +83,13 @@ final class RowFilter: @unchecked Sendable {
     }
     for lane in 0..<RowFilter.lanes { convolve(rows + lane * rowFloats, spectrum: rows + RowFilter.lanes * rowFloats) }
     for bin in 0..<columns {
-      var a = SIMD4<Float>(), b = SIMD4<Float>()
+      var a = SIMD2<Float>(), b = SIMD2<Float>()
       for lane in 0..<RowFilter.lanes {
         a[lane] = rows[lane * rowFloats + 2 * bin]
         b[lane] = rows[lane * rowFloats + 2 * bin + 1]
       }
-      (targets.0 + bin * pitch).storeBytes(of: a * weights.0, as: SIMD4<Float>.self)
-      if let target = targets.1 { (target + bin * pitch).storeBytes(of: b * weights.1, as: SIMD4<Float>.self) }
+      (targets.0 + bin * pitch).storeBytes(of: a * weights.0, as: SIMD2<Float>.self)
+      if let target = targets.1 { (target + bin * pitch).storeBytes(of: b * weights.1, as: SIMD2<Float>.self) }
     }
   }
 

@@ -26,7 +26,7 @@ import Testing
     var random = SplitMix64(seed: seed)
     let columns = Int.random(in: 1...200, using: &random), rows = Int.random(in: 1...5, using: &random)
     let axis = Double(columns) * Double.random(in: 0.2...0.8, using: &random)
-    let lanes = [4, 16, 32, 48, 64].randomElement(using: &random)!, level = KernelTable.levels.randomElement(using: &random)!
+    let lanes = [2, 4, 16, 32, 48, 64].randomElement(using: &random)!, level = KernelTable.levels.randomElement(using: &random)!
     var thetas = (0..<Int.random(in: 1...30, using: &random)).map { _ in Double.random(in: -4...7, using: &random) }
     thetas.append(Self.awkwardThetas.randomElement(using: &random)!)
     let image = Scan(columns: columns, rows: rows, lanes: lanes, axis: axis, thetas: thetas)
@@ -56,7 +56,7 @@ import Testing
     var random = SplitMix64(seed: seed)
     let columns = Int.random(in: 1...70, using: &random), axis = Double(columns) * Double.random(in: -0.2...1.2, using: &random)
     let level = KernelTable.levels.randomElement(using: &random)!
-    let scan = Scan(columns: columns, lanes: [4, 16, 32, 64].randomElement(using: &random)!, axis: axis, thetas: Self.awkwardThetas)
+    let scan = Scan(columns: columns, lanes: [2, 4, 16, 32, 64].randomElement(using: &random)!, axis: axis, thetas: Self.awkwardThetas)
     let slice = (0..<columns * columns).map { _ in Float.random(in: 0...1, using: &random) }
     scan.set(slice: slice)
     scan.forward(level: level)
@@ -66,6 +66,29 @@ import Testing
       // Positions within a patch are floats below 16: weights are good to about 1e-6 of a pixel.
       let error = zip(scan.projection(slot: slot), expected).map { abs(Double($0) - $1) }.max()!
       #expect(error < 3e-6 * Double(columns) + 1e-6, "seed \(seed): \(columns) columns, axis \(axis), theta \(theta), level \(level)")
+    }
+  }
+
+  @Test(arguments: 1...30)
+  func `any lanes give the same bits at every level`(seed: UInt64) {
+    var random = SplitMix64(seed: seed)
+    let columns = Int.random(in: 1...150, using: &random), rows = Int.random(in: 1...3, using: &random)
+    let axis = Double(columns) * Double.random(in: -0.2...1.2, using: &random)
+    let thetas = Self.awkwardThetas + (0..<Int.random(in: 1...70, using: &random)).map { _ in Double.random(in: -4...7, using: &random) }
+    let slices = (0..<rows).map { _ in (0..<columns * columns).map { _ in Float.random(in: -1...1, using: &random) } }
+    let projections = thetas.map { _ in (0..<rows * columns).map { _ in Float.random(in: -1...1, using: &random) } }
+    for level in KernelTable.levels {
+      let results = [2, 4, 16].map { lanes in
+        let scan = Scan(columns: columns, rows: rows, lanes: lanes, axis: axis, thetas: thetas)
+        for row in 0..<rows { scan.set(slice: slices[row], row: row) }
+        scan.forward(level: level)
+        let projected = thetas.indices.map { scan.projection(slot: $0) }
+        for slot in thetas.indices { scan.set(projection: projections[slot], slot: slot) }
+        scan.back(level: level)
+        return (projected, (0..<rows).map { scan.slice($0) })
+      }
+      let isSame = results.allSatisfy { $0 == results[0] }
+      #expect(isSame, "seed \(seed): \(columns) columns, \(rows) rows, axis \(axis), \(thetas.count) angles, level \(level)")
     }
   }
 
