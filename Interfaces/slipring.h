@@ -64,9 +64,9 @@ static inline size_t slipring_block_bytes(const struct slipring_volume *volume) 
 static inline const struct slipring_volume *slipring_attach_volume(const char *name) {
   size_t bytes = 0;
   const struct slipring_volume *volume = (const struct slipring_volume *)slipring_map(name, 0, &bytes);
-  if (!volume || volume->magic != SLIPRING_VOLUME_MAGIC || volume->layout != 2) return NULL;
+  if (!volume || volume->magic != SLIPRING_VOLUME_MAGIC || volume->layout != 3) return NULL;
   if (volume->rows == 0 || volume->rows > 1 << 20 || volume->columns == 0 || volume->columns > 5000) return NULL;
-  if (volume->lanes != 4 && (volume->lanes % 16 != 0 || volume->lanes == 0 || volume->lanes > 256)) return NULL;
+  if (volume->lanes != 2 && volume->lanes != 4 && (volume->lanes % 16 != 0 || volume->lanes == 0 || volume->lanes > 256)) return NULL;
   size_t blocks = (volume->rows + volume->lanes - 1) / volume->lanes;
   if (blocks * slipring_block_bytes(volume) != volume->generation_bytes) return NULL;
   return bytes == SLIPRING_PAGE + 3 * volume->generation_bytes ? volume : NULL;
@@ -92,7 +92,7 @@ static inline const float *slipring_slice(
   if (row >= volume->rows || slot > 2) return NULL;
   size_t block = row / volume->lanes, left = volume->rows - block * volume->lanes;
   // The last block has no more lanes than its rows need.
-  size_t lanes = left <= 4 ? 4 : (left + 15) / 16 * 16;
+  size_t lanes = left <= 2 ? 2 : left <= 4 ? 4 : (left + 15) / 16 * 16;
   if (lanes > volume->lanes) lanes = volume->lanes;
   *column_stride = lanes;
   *row_stride = slipring_pitch(volume) * lanes;
