@@ -130,6 +130,29 @@ extension Pipeline {
       #expect(try detector.end().status == .exited(0))
     }
 
+    @Test func `A subscriber gets what a publisher sends, or has it in the ledger`() throws {
+      let port = try freePort()
+      let detector = try Command(["simulate", "--stream", "zmq+pub://127.0.0.1:\(port)", "--scan", scan, "--rate", "200", "--quiet"])
+      let outcome = try recon("zmq+sub://127.0.0.1:\(port)", "live", shape + fields).end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      let result = try outcome.result()
+      #expect(result.projections > 0 && result.projections + result.lost + result.lostFields >= Self.projections)
+      #expect(try detector.end().status == .exited(0))
+    }
+
+    @Test func `A fast detector is taken without a loss while the reconstruction goes at its own pace`() throws {
+      let rounds = 30
+      let (detector, address) = try simulate(["--rate", "2000", "--rounds", "\(rounds)", "--duplicate-fraction", "0.01", "--seed", "5"])
+      let outcome = try recon(
+        address, "live",
+        ["--shape", "\(Self.rows),\(Self.columns)", "--projections", "\(Self.projections * rounds)"] + fields
+          + ["--window-step", "6", "--final-iterations", "0", "--lag-max", "12"]
+      ).end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      let (result, sent) = (try outcome.result(), try JSONDecoder().decode(ScanSender.Report.self, from: Data(detector.end().output.utf8)))
+      #expect(result.projections == Self.projections * rounds && result.lost == 0 && result.duplicates == sent.duplicates)
+    }
+
     @Test func `Flats and darks that come last are used by the final iterations as if they had come first`() throws {
       let once = ["--window-step", "0", "--final-iterations", "4"]
       let reference = try recon(scan, "reference", once).end().result()

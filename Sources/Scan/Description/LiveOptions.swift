@@ -2,15 +2,28 @@ public import ScanFiles
 public import Stages
 public import Streams
 
+import struct Foundation.URL
+
 /// Where the images of a scan come from, as `input` names it.
 public enum ScanSource: Equatable, Sendable {
   /// A DXchange or NXtomo file.
   case file(String)
   /// A detector that sends by ZeroMQ.
   case stream(StreamAddress)
+  /// A folder in which TIFF files appear.
+  case folder(String)
+
+  /// What a watched folder's path follows.
+  static let folderPrefix = "watch:"
 
   /// Reads what `input` says; throws where it names a stream that is none.
   init(_ input: String) throws(ScanFailure) {
+    if input.hasPrefix(Self.folderPrefix) {
+      let path = String(input.dropFirst(Self.folderPrefix.count))
+      guard !path.isEmpty else { throw ScanFailure(.usage, "\(input) names no folder, as in watch:/data/scan-17") }
+      self = .folder(path)
+      return
+    }
     guard input.hasPrefix(StreamAddress.scheme) else {
       self = .file(input)
       return
@@ -28,7 +41,24 @@ public enum ScanSource: Equatable, Sendable {
   var isLive: Bool {
     switch self {
     case .file: false
-    case .stream: true
+    case .stream, .folder: true
+    }
+  }
+
+  /// The same with an absolute path.
+  var absolute: String {
+    switch self {
+    case .file(let path): URL(fileURLWithPath: path).path
+    case .stream(let address): address.description
+    case .folder(let path): Self.folderPrefix + URL(fileURLWithPath: path).path
+    }
+  }
+
+  /// What an output is named after.
+  var name: String {
+    switch self {
+    case .file(let path), .folder(let path): URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+    case .stream: "stream"
     }
   }
 }
@@ -110,7 +140,7 @@ extension ScanDescription {
   }
 
   private var fileProblem: String? {
-    guard !isLive, !input.hasPrefix(StreamAddress.scheme), let key = ScanKey.source.first(where: { $0.text(self) != nil }) else {
+    guard let source = try? ScanSource(input), !source.isLive, let key = ScanKey.source.first(where: { $0.text(self) != nil }) else {
       return nil
     }
     return "--\(key.name) describes a live source, and a scan file says it itself: \(input)"

@@ -1,3 +1,4 @@
+import Glibc
 import Host
 public import ScanFiles
 import Stages
@@ -17,6 +18,8 @@ public struct LivePlan: Codable, Equatable, Sendable {
   public var flats: Int
   /// Flat and dark fields that a file has in their place.
   public var fieldsOfFile: Int
+  /// Whether images wait to be taken: files in a folder do.
+  public var waits: Bool
 
   /// What `scan` says of its source; `fields` is the file of its flat and dark fields.
   init(_ scan: ScanDescription, fields: (any ScanReader)?) throws(ScanFailure) {
@@ -25,6 +28,14 @@ public struct LivePlan: Codable, Equatable, Sendable {
     pixel = scan.pixel ?? .uint16
     (darks, flats) = (scan.darks ?? 0, scan.flats ?? 0)
     fieldsOfFile = fields.map { $0.info.darkCount + $0.info.flatCount } ?? 0
+    waits = false
+    if case .folder(let path) = try ScanSource(scan.input) {
+      waits = true
+      var status = stat()
+      guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, access(path, R_OK | X_OK) == 0 else {
+        throw ScanFailure(.noInput, "\(path) is no folder that can be watched; create it before the scan")
+      }
+    }
     guard let info = fields?.info else { return }
     guard (info.rows, info.columns) == (rows, columns) else {
       throw ScanFailure(.data, "--fields \(info.path) has \(info.rows) × \(info.columns) pixels, and --shape says \(shape.text)")
@@ -57,6 +68,8 @@ extension RunPlan {
       return source
     case .stream(let address):
       return try withFields(LiveSource(liveConfiguration, address: address, noticed: noticed))
+    case .folder(let path):
+      return try withFields(LiveSource(liveConfiguration, folder: path, usesNumbers: scan.firstFrame != nil, noticed: noticed))
     }
   }
 

@@ -99,7 +99,7 @@ public struct RunPlan: Codable, Sendable {
 
   /// Whether the source can be made to wait: a file can, a detector and what stands for one (a file with a rate) cannot. What it delivers faster than the workers
   /// take it then goes to disk, and they read it from there.
-  var sourceWaits: Bool { scan.rate == nil && live == nil }
+  var sourceWaits: Bool { scan.rate == nil && live?.waits ?? true }
 
   /// Events on their way to disk beside a full ring: some batches of the journal.
   private static func spillSlots(_ payload: Int) -> Int { min(max((32 << 20) / (payload + 4096), 4), 64) }

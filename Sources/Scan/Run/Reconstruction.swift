@@ -41,7 +41,7 @@ public struct Reconstruction {
     for line in planner.notices(plan) { notice(line) }
     if let shortfall = try RunRoom(plan).shortfalls().first { throw shortfall }
     let folder = RunFolder(path: scan.runFolder ?? "\(scan.outputFolder)/run-\(plan.runID.description.prefix(8))")
-    if plan.live == nil { plan.scan.input = URL(fileURLWithPath: scan.input).path }
+    plan.scan.input = try ScanSource(scan.input).absolute
     plan.scan.fields = scan.fields.map { URL(fileURLWithPath: $0).path }
     plan.scan.outputFolder = URL(fileURLWithPath: scan.outputFolder).path
     plan.scan.runFolder = folder.path
@@ -146,7 +146,7 @@ public struct Reconstruction {
 extension RunPlan {
   /// What the export writes, and where.
   func export(to folder: RunFolder) -> ExportConfiguration {
-    let name = live == nil ? URL(fileURLWithPath: scan.input).deletingPathExtension().lastPathComponent : "stream"
+    let name = (try? ScanSource(scan.input))?.name ?? "scan"
     return ExportConfiguration(
       folder: scan.outputFolder, hdf5Name: scan.format == .tiff ? nil : "\(name)_rec.h5",
       tiff: scan.format == .hdf5 ? nil : scan.bits.sample, firstSlice: shape.firstSlice,

@@ -16,6 +16,9 @@ enum FeedStep {
 
 /// Where the images of a live source come from.
 protocol FrameFeed: AnyObject {
+  /// Passes over frames with numbers below `number`, which a predecessor has taken or missed.
+  func resume(after number: UInt64) throws
+
   /// The next step, for which it waits up to `timeout`.
   func next(timeout: Duration) throws -> FeedStep
 
@@ -41,6 +44,9 @@ final class ZeroMQFeed: FrameFeed {
     // A DECTRIS header holds a flat field of 32-bit floats.
     receiver = try ZeroMQReceiver(address, partByteCountMax: 4 * format.byteCount + 1 << 20, queueLength: length)
   }
+
+  /// What was sent while nobody listened is gone, or waits at the sender.
+  func resume(after number: UInt64) {}
 
   func next(timeout: Duration) throws -> FeedStep {
     current = nil

@@ -103,6 +103,14 @@ public final class LiveSource: ProjectionSource {
     self.init(configuration, feed: feed, noticed: noticed)
   }
 
+  /// Watches `folder` for TIFF files. With `usesNumbers` the numbers in their names count frames; otherwise files are counted in their order.
+  public convenience init(
+    _ configuration: Configuration, folder: String, usesNumbers: Bool, noticed: @escaping (MessageFault, Int) -> Void
+  ) {
+    let feed = FolderFeed(path: folder, format: configuration.format, rows: configuration.rows, usesNumbers: usesNumbers)
+    self.init(configuration, feed: feed, noticed: noticed)
+  }
+
   init(_ configuration: Configuration, feed: any FrameFeed, noticed: @escaping (MessageFault, Int) -> Void) {
     self.configuration = configuration
     self.feed = feed
@@ -123,6 +131,7 @@ public final class LiveSource: ProjectionSource {
     guard count > 0 else { return 0 }
     guard !metadata.isEmpty else { return nil }
     ledger = try metadata.withUnsafeBytes { try LossLedger(decoding: $0) }
+    try feed.resume(after: configuration.firstFrame + ledger.next)
     return ledger.projections
   }
 
