@@ -108,7 +108,7 @@ let package = Package(
     .executableTarget(name: "Confined", path: "Tests/Confined", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra", "-Werror"])]),
     .executableTarget(name: "ExportExerciser", dependencies: ["ScanFiles"], path: "Tests/ExportExerciser", swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
-    .testTarget(name: "HostTests", dependencies: ["Host", "CLinux"], swiftSettings: strict),
+    .testTarget(name: "HostTests", dependencies: ["Host", "CLinux", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "RingsTests", dependencies: ["Rings", "Host", "RingExerciser", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "JournalTests", dependencies: ["CLinux", "Host", "Rings", "Journal", "JournalExerciser"], swiftSettings: fast),
     .testTarget(name: "TomographyTests", dependencies: ["Tomography"], swiftSettings: strict),

@@ -11,24 +11,32 @@ protocol SliceSource {
   func copy(_ index: Int, into slice: UnsafeMutableBufferPointer<Float>)
 }
 
-/// The finished volume: the newest generations of all workers, one below the other.
+/// The finished volume: what each worker has, one below the other.
 struct VolumeSource: SliceSource {
-  private let volumes: [VolumeRegion]
-  private let generations: [VolumeRegion.Generation]
-  private let owners: [(volume: Int, row: Int)]
+  private let parts: [(layout: SliceLayout, base: UnsafeRawPointer)]
+  private let owners: [(part: Int, row: Int)]
+  /// What the pointers point into.
+  private let regions: [VolumeRegion]
+  /// Edge of a slice.
   let columns: Int
   var count: Int { owners.count }
 
+  /// The newest generations of all workers.
   init(volumes: [VolumeRegion]) {
-    self.volumes = volumes
-    generations = volumes.map(\.newest)
-    owners = volumes.indices.flatMap { volume in (0..<volumes[volume].layout.rows).map { (volume, $0) } }
-    columns = volumes[0].layout.columns
+    self.init(parts: volumes.map { ($0.layout, $0.newest.base) }, regions: volumes)
+  }
+
+  /// Volumes that are valid as long as this value is used.
+  init(parts: [(SliceLayout, UnsafeRawPointer)], regions: [VolumeRegion] = []) {
+    self.parts = parts.map { (layout: $0.0, base: $0.1) }
+    self.regions = regions
+    owners = parts.indices.flatMap { part in (0..<parts[part].0.rows).map { (part, $0) } }
+    columns = parts[0].0.columns
   }
 
   func copy(_ index: Int, into slice: UnsafeMutableBufferPointer<Float>) {
-    let (volume, row) = owners[index]
-    volumes[volume].layout.copySlice(row: row, from: generations[volume].base, into: slice)
+    let (part, row) = owners[index]
+    parts[part].layout.copySlice(row: row, from: parts[part].base, into: slice)
   }
 }
 

@@ -52,6 +52,7 @@ struct Recon: ParsableCommand {
   @Option(help: .key("theta-unit")) var thetaUnit = standard.thetaUnit
   @Option(help: .key("durability")) var durability = standard.durability
   @Option(help: .key("checkpoint-every", "n|seconds")) var checkpointEvery = standard.checkpointEvery
+  @Option(help: .key("log-level")) var logLevel = standard.logLevel
   @Option(help: .key("retain", "keep|none|days")) var retain = standard.retain
 
   @OptionGroup var options: RunOptions
@@ -75,6 +76,7 @@ struct Recon: ParsableCommand {
     (scan.format, scan.bits, scan.minusLog, scan.thetaUnit, scan.retain) = (format, bits, minusLog, thetaUnit, retain)
     source.apply(to: &scan)
     filters.apply(to: &scan)
+    scan.logLevel = logLevel
     return scan
   }
 }
@@ -108,6 +110,7 @@ extension OutputFormat: ExpressibleByArgument {}
 extension SampleBits: ExpressibleByArgument {}
 extension MinusLog: ExpressibleByArgument {}
 extension AngleUnit: ExpressibleByArgument {}
+extension LogLevel: ExpressibleByArgument {}
 
 extension Retention: ExpressibleByArgument {
   /// From keep, none or a number of days.

@@ -25,10 +25,11 @@ final class Command {
     return URL(filePath: bundle).deletingLastPathComponent().appending(path: "slipring").path
   }()
 
-  init(_ arguments: [String], executable: String = Command.executable, faults: String? = nil) throws {
+  init(_ arguments: [String], executable: String = Command.executable, faults: String? = nil, variables: [String: String] = [:]) throws {
     (output, errors) = (try Capture(), try Capture())
     var environment = ProcessInfo.processInfo.environment
     environment["SLIPRING_FAULTS"] = faults
+    environment.merge(variables) { $1 }
     process = try ChildProcess(
       executable: executable, arguments: arguments, environment: environment, standardOutput: output.descriptor,
       standardError: errors.descriptor)

@@ -51,6 +51,7 @@ import Testing
     "theta-step": "0.5", "first-frame": "1", "on-gap": "interpolate", "source-timeout": "5",
     "denoise": "nlm:0.5", "stripe-removal": "vo", "zingers": "0.75",
     "paganin": "'energy=20,distance=100,pixel=0.65,delta-beta=500'",
+    "log-level": "warning",
   ]
 
   @Test(arguments: ScanKey.all.map(\.name)) func `A wrong value of any key is told with its line and what it may be`(name: String) throws {

@@ -49,7 +49,7 @@ import Topics
     let layout = SliceLayout(columns: self.columns, rows: self.rows)
     let volume = try VolumeRegion.create(
       name: RegionNames(runID: runID).volume(0), runID: runID, partition: 0, layout: layout, node: nil)
-    try ReconstructStage(
+    _ = try ReconstructStage(
       configuration: ReconstructStage.Configuration(
         layout: layout, beam: ParallelBeam(columns: self.columns, rotationAxis: 4), rows: 0..<self.rows,
         recipe: Recipe(window: .sirt(SIRTOptions()), remedy: "none"),

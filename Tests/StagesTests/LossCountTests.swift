@@ -56,7 +56,7 @@ import Topics
       projections: try TopicReader(RingReader(ring: projections, reader: 0, from: 0), history: nil, replaying: true),
       updates: try TopicWriter(ring: updates), volume: volume, checkpoint: nil, pool: try ThreadPool(threads: 1), patience: Patience(),
       didWork: {})
-    try stage.run()
+    _ = try stage.run()
     let (header, metadata) = try #require(try RingObserver(ring: updates).latest())
     #expect(header.kind == .end)
     return try metadata.withUnsafeBytes { try EndEvent(decoding: $0) }

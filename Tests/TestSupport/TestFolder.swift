@@ -17,6 +17,9 @@ public final class TestFolder {
   /// The path of a file in the folder.
   public func file(_ name: String) -> String { "\(path)/\(name)" }
 
+  /// The names in a folder of the folder, hidden ones too.
+  public func names(in name: String) throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: file(name)).sorted() }
+
   /// The names in the folder, hidden ones too.
   public func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
 }

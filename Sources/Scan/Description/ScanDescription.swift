@@ -98,6 +98,8 @@ public struct ScanDescription: Equatable, Sendable {
   public var durability: Durability = .durable
   /// How often volumes are saved.
   public var checkpointEvery: CheckpointEvery = .standard
+  /// The least serious messages of the logs.
+  public var logLevel: LogLevel = .info
   /// Whether the run folder stays after success.
   public var retain: Retention = .keep
 

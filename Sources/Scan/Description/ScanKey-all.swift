@@ -65,6 +65,7 @@ extension ScanKey {
       .output, "run-folder", \.runFolder, "Folder of everything else that belongs to the run.", unset: "run-<id> in the output folder",
       .folder),
     ScanKey(.output, "format", \.format, "What is written."),
+    ScanKey(.output, "log-level", \.logLevel, "The least serious messages of the run's logs."),
     ScanKey(.output, "bits", \.bits, "Bits of a TIFF sample; 8 and 16 cover the volume's range."),
   ]
 

@@ -20,6 +20,8 @@ enum ScanYAML {
 
   /// An anchor can be used more than once in the value of the next, and so on: what so many can make is still small. A scan file needs none.
   private static let anchorCountMax = 16
+  /// Several times the keys that there are: for each one that is unknown, the nearest is looked for.
+  private static let entryCountMax = 256
 
   /// The entries in their order. Throws where that is no mapping.
   static func entries(_ bytes: [UInt8]) throws(ScanFile.Problem) -> [Entry] {
@@ -37,7 +39,11 @@ enum ScanYAML {
     switch root {
     case nil: return []
     case .scalar(let scalar)? where scalar.string.isEmpty && scalar.style != .singleQuoted && scalar.style != .doubleQuoted: return []
-    case .mapping(let mapping)?: return mapping.map(entry)
+    case .mapping(let mapping)?:
+      guard mapping.count <= entryCountMax else {
+        throw .init(line: 1, text: "there are \(mapping.count) keys; a scan file has \(entryCountMax) at most, slipring init lists all")
+      }
+      return mapping.map(entry)
     case let root?:
       throw .init(line: root.mark?.line ?? 1, text: "this is not a list of keys; write one key: value a line, as slipring init does")
     }

@@ -27,6 +27,8 @@ struct FaultOrders {
   func environment(of stage: StageName, life: Int) -> [String: String] {
     let lives = orders["\(stage)"] ?? []
     var environment = ProcessInfo.processInfo.environment
+    // The service manager hears from the supervisor only.
+    for name in ServiceManager.environmentNames { environment[name] = nil }
     environment[FaultPoint.environmentName] = life < lives.count ? lives[life] : nil
     return environment
   }

@@ -2,26 +2,40 @@ import Foundation
 import Glibc
 import Logging
 
-/// Logs of a run as JSON lines: `{"time", "level", "stage", "message", …metadata}`.
+/// Logs of a run as JSON lines: `{"time", "level", "stage", "message", …metadata}`; all values are text. Scan.md lists the messages.
 enum Log {
   /// The log of one stage, appended to `log/<stage>.jsonl`.
-  static func stage(_ stage: StageName, folder: RunFolder) throws -> Logger {
-    try open("\(stage)", folder: folder)
+  static func stage(_ stage: StageName, _ plan: RunPlan, folder: RunFolder) throws -> Logger {
+    try open("\(stage)", plan.scan.logLevel, folder: folder)
   }
 
   /// The supervisor's log.
-  static func supervisor(folder: RunFolder) throws -> Logger {
-    try open("supervisor", folder: folder)
+  static func supervisor(_ plan: RunPlan, folder: RunFolder) throws -> Logger {
+    try open("supervisor", plan.scan.logLevel, folder: folder)
   }
 
-  private static func open(_ name: String, folder: RunFolder) throws -> Logger {
+  private static func open(_ name: String, _ level: LogLevel, folder: RunFolder) throws -> Logger {
     let path = folder.log(name)
     let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else {
       throw ScanFailure(.cannotCreate, "cannot open the log \(path): \(String(cString: strerror(errno)))")
     }
     let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-    return Logger(label: name) { JSONLinesHandler(stage: $0, file: file) }
+    var logger = Logger(label: name) { JSONLinesHandler(stage: $0, file: file) }
+    logger.logLevel = level.loggerLevel
+    return logger
+  }
+}
+
+extension LogLevel {
+  fileprivate var loggerLevel: Logger.Level {
+    switch self {
+    case .debug: .debug
+    case .info: .info
+    case .notice: .notice
+    case .warning: .warning
+    case .error: .error
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 public import Host
+import Logging
 import Rings
 import ScanFiles
 public import Stages
@@ -38,7 +39,8 @@ public struct Reconstruction {
     if removed > 0 { notice("removed \(removed) shared-memory regions that dead runs had left") }
     let planner = try Planner(scan, topology: .current())
     var plan = try planner.plan(runID: .random(), command: command)
-    for line in planner.notices(plan) { notice(line) }
+    let decisions = planner.notices(plan)
+    for line in decisions { notice(line) }
     if let shortfall = try RunRoom(plan).shortfalls().first { throw shortfall }
     let folder = RunFolder(path: scan.runFolder ?? "\(scan.outputFolder)/run-\(plan.runID.description.prefix(8))")
     plan.scan.input = try ScanSource(scan.input).absolute
@@ -51,7 +53,7 @@ public struct Reconstruction {
     for expired in try folder.removeExpiredSiblings() {
       notice(expired.failure.map { "\(expired.path), whose days are over, stays: \($0)" } ?? "removed \(expired.path), whose days are over")
     }
-    return try Self.supervise(plan, folder, executable: executable, signals: signals, monitor: monitor)
+    return try Self.supervise(plan, folder, decisions: decisions, executable: executable, signals: signals, monitor: monitor)
   }
 
   /// Takes a run over whose supervisor is dead, or the whole machine was: goes on after its journals and checkpoints.
@@ -71,15 +73,18 @@ public struct Reconstruction {
   }
 
   private static func supervise(
-    _ plan: RunPlan, _ folder: RunFolder, executable: String, signals: SignalDescriptor, monitor: any RunMonitor
+    _ plan: RunPlan, _ folder: RunFolder, decisions: [String] = [], executable: String, signals: SignalDescriptor, monitor: any RunMonitor
   ) throws -> Outcome {
     let supervisor = try Supervisor(plan: plan, folder: folder, executable: executable, signals: signals, monitor: monitor)
+    for line in decisions { supervisor.log.notice("\(line)") }
     let ending = try supervisor.run()
-    let losses = try folder.readLosses()
-    let memory = try WorkerMemory.all(plan, folder)
+    let outcome = outcome(plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses())
+    for line in outcome.notices { supervisor.log.warning("\(line)") }
+    supervisor.log.notice(
+      "finished", metadata: ["seconds": "\(ending.seconds)", "volumeSHA256": "\(outcome.result.volumeSHA256 ?? "none")"])
     // Nothing is deleted before what replaces it was read back.
     if plan.scan.retain == .none, ending.report?.isChecked == true { try folder.remove(plan) }
-    return outcome(plan, ending, memory, losses)
+    return outcome
   }
 
   /// The plan for the stages; the effective configuration for people, also beside the output.

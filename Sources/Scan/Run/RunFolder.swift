@@ -157,6 +157,15 @@ public struct RunFolder: Sendable {
     for name in try SharedRegion.names(prefix: names.prefix) { try SharedRegion.unlink(name: name) }
   }
 
+  /// Whether a run was begun here and has not come to its result.
+  public var isUnfinished: Bool {
+    get throws(ScanFailure) {
+      guard access(plan, F_OK) == 0 else { return false }
+      guard access(status, F_OK) == 0 else { return true }
+      return try read(RunStatus.self, from: status).phase != .finished
+    }
+  }
+
   /// How far the run is, and whether its supervisor lives. Throws where this is no run's folder.
   public func readStatus() throws -> (status: RunStatus, isSupervised: Bool) {
     let plan = try readPlan()

@@ -46,7 +46,7 @@ public struct StageRunner {
     let beats = try Heartbeats.attach(plan.runID, stageCount: all.count)
     try beats.begin(number)
     defer { beats.finish(number) }
-    let log = try Log.stage(stage, folder: folder)
+    let log = try Log.stage(stage, plan, folder: folder)
     log.info("started", metadata: ["pid": "\(getpid())"])
     var (firstWork, lastWork): (UInt64?, UInt64?)
     let didWork = {
@@ -60,7 +60,7 @@ public struct StageRunner {
       case .acquire: try acquire(didWork, log)
       case .correct: try correct(didWork, log)
       case .distribute: try distribute(didWork)
-      case .reconstruct(let partition): try reconstruct(partition, didWork)
+      case .reconstruct(let partition): try reconstruct(partition, log, didWork)
       case .control: try control(didWork, log)
       case .denoise: try denoise(didWork)
       case .export: try export(didWork)
@@ -70,7 +70,7 @@ public struct StageRunner {
       throw error
     }
     let usage = StageUsage(stage: stage, firstWork: firstWork, lastWork: lastWork)
-    log.info("\(StageUsage.message)", metadata: usage.metadata.mapValues { "\($0)" })
+    log.notice("\(StageUsage.message)", metadata: usage.metadata.mapValues { "\($0)" })
   }
 
   private func acquire(_ didWork: @escaping () -> Void, _ log: Logger) throws {
@@ -110,7 +110,7 @@ public struct StageRunner {
     try stage.run()
   }
 
-  private func reconstruct(_ partition: Int, _ didWork: @escaping () -> Void) throws {
+  private func reconstruct(_ partition: Int, _ log: Logger, _ didWork: @escaping () -> Void) throws {
     var worker = plan.placement.workers[partition]
     if let movedTo {
       // The bits do not depend on the number of threads.
@@ -125,7 +125,8 @@ public struct StageRunner {
       volume: try volume(partition), checkpoint: isDurable ? plan.checkpoint(ofWorker: partition, in: folder) : nil,
       pool: try ThreadPool(threads: worker.threads, cores: worker.cores), patience: patience,
       didWork: didWork)
-    try stage.run()
+    guard let failure = try stage.run() else { return }
+    log.warning("the finished volume is not saved in the run's folder", metadata: ["reason": "\(failure)"])
   }
 
   private func control(_ didWork: @escaping () -> Void, _ log: Logger) throws {

@@ -19,6 +19,8 @@ extension Supervisor {
     case .exited(let code): throw StageFailure(exitCode: code)
     case .killed(let signal):
       if !stages[index].mayRestart() { try move(index, killedBy: signal) }
+      log.warning("starting \(stage) again", metadata: ["signal": "\(signal)", "restarts": "\(stages[index].restarts + 1)"])
+      monitor.notice("stage \(stage) was killed by signal \(signal) and is started again")
       try stages[index].restart(regions, fileFolders: stages[index].stage.fileFolders(plan, folder))
       if stage == .acquire, signalCount > 0 { try stages[index].process.signal(SIGTERM) }
     }

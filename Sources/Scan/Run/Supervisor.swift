@@ -53,6 +53,8 @@ public final class Supervisor {
   var stages: [StageProcess] = []
   private(set) var signalCount = 0
   private var hasSpilled = false
+  private var service: ServiceReports
+  private var lastStep = 0
   private var isFinalized = false
   private let requests: RunRequests
 
@@ -82,7 +84,8 @@ public final class Supervisor {
     self.monitor = monitor
     requests = RunRequests(runFolder: folder)
     faults = try FaultOrders()
-    log = try Log.supervisor(folder: folder)
+    log = try Log.supervisor(plan, folder: folder)
+    service = ServiceReports(log: log)
   }
 
   /// Runs to the end.
@@ -98,6 +101,7 @@ public final class Supervisor {
       for (number, stage) in StageName.all(plan).enumerated() { stages.append(try StageProcess(stage, number: number, launch: launch)) }
       try watch(regions, from: start, &observer)
     } catch {
+      service.stopping("\(ScanFailure(error))")
       stopAll()
       log.error("\(ScanFailure(error))")
       // The disk may be what failed, and the first error is the one to tell.
@@ -114,6 +118,7 @@ public final class Supervisor {
     }
     monitor.progress(finished)
     try writeStatus(finished)
+    service.stopping("finished")
     let report = access(folder.export, F_OK) == 0 ? try folder.read(ExportReport.self, from: folder.export) : nil
     return Ending(
       report: report, seconds: seconds, restarts: Dictionary(uniqueKeysWithValues: stages.map { ("\($0.stage)", $0.restarts) }),
@@ -153,8 +158,10 @@ public final class Supervisor {
       var status = status(at: start, .scanning)
       try observer.update(&status)
       noticeSpilling(status)
+      noticeStep(status)
       noticeEnd(status)
       monitor.progress(status)
+      service.turn(status)
       if ContinuousClock.now >= statusDue {
         try writeStatus(status)
         statusDue = .now + Self.statusPeriod
@@ -169,6 +176,13 @@ public final class Supervisor {
     let slowest = status.stages.filter { $0.name != "acquire" }.max { $0.lag < $1.lag }?.name ?? "a stage"
     log.warning("the ring of projections is full", metadata: ["slowest": "\(slowest)"])
     monitor.notice("\(slowest) does not keep up: projections wait for it on disk, and none is lost")
+  }
+
+  /// Logs each decision to make updates more or less often.
+  private func noticeStep(_ status: RunStatus) {
+    guard status.step != lastStep else { return }
+    if lastStep != 0, status.step != 0 { log.notice("an update every \(status.step) projections", metadata: ["lag": "\(status.lag)"]) }
+    lastStep = status.step
   }
 
   /// Says once that the scan was ended before its source, and by whom.

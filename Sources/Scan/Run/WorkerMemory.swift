@@ -7,13 +7,16 @@ public struct WorkerMemory: Codable, Equatable, Sendable {
   public let peakBytes: Int?
 
   /// Of every worker of a run that is over, by its name.
-  static func all(_ plan: RunPlan, _ folder: RunFolder) throws -> [String: WorkerMemory] {
-    var all: [String: WorkerMemory] = [:]
-    for partition in plan.placement.workers.indices {
-      let stage = StageName.reconstruct(partition)
-      all["\(stage)"] = WorkerMemory(
-        estimateBytes: MemoryEstimate.worker(partition, of: plan), peakBytes: try folder.usage(of: stage)?.peakBytes)
-    }
-    return all
+  static func all(_ plan: RunPlan, _ folder: RunFolder) -> [String: WorkerMemory] {
+    let stages = plan.placement.workers.indices.map { ($0, StageName.reconstruct($0)) }
+    return Dictionary(
+      uniqueKeysWithValues: stages.map { partition, stage in
+        ("\(stage)", WorkerMemory(estimateBytes: MemoryEstimate.worker(partition, of: plan), peakBytes: peak(of: stage, folder)))
+      })
+  }
+
+  /// A log that cannot be read is no reason to do without a result.
+  private static func peak(of stage: StageName, _ folder: RunFolder) -> Int? {
+    do { return try folder.usage(of: stage)?.peakBytes } catch { return nil }
   }
 }

@@ -58,6 +58,17 @@ final class CheckpointThread: @unchecked Sendable {
     thread = id
   }
 
+  /// Saves the newest generation, unless it is saved already, and waits for it: then the finished volume survives the machine. Returns what
+  /// that met: the volume itself is there.
+  func finish() throws -> ScanFileError? {
+    join()
+    volume.unpin()
+    if let error = failure.withLock({ $0 }) { return error }
+    guard interval != .never, let update = try volume.newestUpdate(), update.generation != job?.update.generation else { return nil }
+    do { try checkpoint.write(volume.newest.base, update: update) } catch { return error }
+    return nil
+  }
+
   private var isDue: Bool {
     switch interval {
     case .never: false

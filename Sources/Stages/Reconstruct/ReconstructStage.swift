@@ -1,5 +1,6 @@
 public import Host
 import Rings
+public import ScanFiles
 public import Tomography
 public import Topics
 
@@ -108,10 +109,16 @@ public final class ReconstructStage {
   }
 
   /// Runs until the chunks end; then closes `updates`. A successor of a worker that died goes on with the newest generation of the
-  /// volume and the chunk event after it.
-  public func run() throws {
+  /// volume and the chunk event after it. Returns why the finished volume could not be saved, if it could not: that is no reason to do without
+  /// it.
+  public func run() throws -> ScanFileError? {
     try findReports()
-    if isFinished { return try passChunks() }
+    if isFinished { try passChunks() } else { try work() }
+    // Beside the export, which does not wait for it.
+    return try checkpoints?.finish()
+  }
+
+  private func work() throws {
     if let update = try volume.newestUpdate() { corrections.resumeCounting(from: update.pixels) }
     if let update = try volume.newestUpdate(), update.phase == .window { try report(update) }
     let start = volume.newest.cursor

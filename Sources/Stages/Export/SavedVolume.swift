@@ -1,0 +1,35 @@
+public import Tomography
+
+/// A volume in memory of one's own, as it was read from the disk: what each worker saved, one below the other.
+public struct SavedVolume {
+  /// The rows of one worker.
+  public struct Part {
+    /// How its slices lie in memory.
+    public let layout: SliceLayout
+    /// `layout.volumeByteCount` bytes.
+    public let memory: ScratchMemory
+
+    /// A part as given.
+    public init(layout: SliceLayout, memory: ScratchMemory) { (self.layout, self.memory) = (layout, memory) }
+  }
+
+  private let parts: [Part]
+
+  /// At least one part, from top to bottom.
+  public init(_ parts: [Part]) {
+    precondition(!parts.isEmpty, "a volume without rows")
+    self.parts = parts
+  }
+
+  /// Writes the files and, with `configuration.checks`, reads them back; `facts` go into the HDF5 file. Every file is complete or not there. Gives
+  /// their paths and the volume's SHA-256, nil where `stopRequested` said so in between.
+  public func export(
+    _ configuration: ExportConfiguration, facts: [String: String], stopRequested: @escaping () -> Bool
+  ) throws -> (outputs: [String], volumeSHA256: String)? {
+    let source = VolumeSource(parts: parts.map { ($0.layout, UnsafeRawPointer($0.memory.start)) })
+    let writer = VolumeExport(configuration: configuration, source: source, stopRequested: stopRequested)
+    guard let (outputs, digest) = try writer.write(facts) else { return nil }
+    if configuration.checks { guard try writer.check() else { return nil } }
+    return (outputs, digest)
+  }
+}
