@@ -62,9 +62,10 @@ private struct JSONLinesHandler: LogHandler {
     record["stage"] = stage
     record["message"] = "\(event.message)"
     for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }) { record[key] = "\(value)" }
-    // A log that cannot be written must not stop a scan.
-    guard var line = try? JSONEncoder().encode(record) else { return }
-    line.append(UInt8(ascii: "\n"))
-    try? file.write(contentsOf: line)
+    do {
+      try file.write(contentsOf: JSONEncoder().encode(record) + [UInt8(ascii: "\n")])
+    } catch {
+      // A log that cannot be written must not stop a scan, and there is nowhere else to say so: stages print why they fail themselves.
+    }
   }
 }

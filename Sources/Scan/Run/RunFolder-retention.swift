@@ -42,10 +42,15 @@ extension RunFolder {
     guard lstat(path, &entry) == 0, entry.st_mode & S_IFMT == S_IFDIR, entry.st_uid == geteuid(), lstat(self.plan, &entry) == 0 else {
       return nil
     }
-    // What cannot be read is no finished run, and is left alone.
-    guard let plan = try? readPlan(), plan.scan.runFolder == path, case .days(let days) = plan.scan.retain,
-      let (status, isSupervised) = try? readStatus(), status.phase == .finished, !isSupervised, lstat(self.status, &entry) == 0
-    else { return nil }
-    return now.timeIntervalSince1970 - Double(entry.st_mtim.tv_sec) > Double(days) * Self.secondsOfDay ? plan : nil
+    do {
+      let plan = try readPlan()
+      guard plan.scan.runFolder == path, case .days(let days) = plan.scan.retain else { return nil }
+      let (status, isSupervised) = try readStatus()
+      guard status.phase == .finished, !isSupervised, lstat(self.status, &entry) == 0 else { return nil }
+      return now.timeIntervalSince1970 - Double(entry.st_mtim.tv_sec) > Double(days) * Self.secondsOfDay ? plan : nil
+    } catch {
+      // What cannot be read is no finished run, and is left alone.
+      return nil
+    }
   }
 }

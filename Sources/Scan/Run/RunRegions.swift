@@ -118,8 +118,9 @@ final class RunRegions {
   }
 
   /// Removes names, those that are there. Not by looking which there are: for that a process needs a descriptor, which may be what it ran out of.
+  /// What cannot be removed now, a later run removes.
   private static func unlink(_ names: [String]) {
-    for name in names { try? SharedRegion.unlink(name: name) }
+    for name in names { do { try SharedRegion.unlink(name: name) } catch { continue } }
   }
 
   /// Names that dead runs of this user left behind: those whose lock nobody holds. A run's lock comes last, so that a removal in

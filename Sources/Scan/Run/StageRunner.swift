@@ -186,7 +186,9 @@ public struct StageRunner {
   }
 
   /// Whether the supervisor asked this stage to stop. Asked from the stage's own thread only.
-  private func stopRequested() -> Bool { ((try? signals.next()) ?? nil) != nil }
+  private func stopRequested() -> Bool {
+    do { return try signals.next() != nil } catch { preconditionFailure("the stage's own descriptor of signals: \(error)") }
+  }
 
   private func ring(_ topic: Topic) throws -> Ring {
     try Ring.attach(name: names.ring(topic), expecting: plan.identity(of: topic))

@@ -70,18 +70,29 @@ extension Supervisor {
     "core\(cores.count == 1 ? "" : "s") \(cores.map(String.init).joined(separator: ", "))"
   }
 
-  /// Ends every process of the run; the export may remove its unfinished file first.
+  /// Ends every process of the run; the export may remove its unfinished file first. Goes on whatever it meets: another failure has brought it
+  /// here, and is the one to tell.
   func stopAll() {
-    for stage in stages where stage.isRunning { try? stage.process.signal(stage.stage == .export ? SIGTERM : SIGKILL) }
+    for stage in stages where stage.isRunning {
+      attempt("end \(stage.stage)") { try stage.process.signal(stage.stage == .export ? SIGTERM : SIGKILL) }
+    }
     let deadline = ContinuousClock.now + Self.graceLimit
     // One that cannot be killed is not waited for, and may hold the disk that its files are on.
     for stage in stages where stage.isRunning && !stage.isUnkillable {
-      if (try? stage.process.waitForExit(timeout: max(.zero, deadline - .now))) ?? nil != nil { continue }
-      try? stage.process.signal(SIGKILL)
-      _ = try? stage.process.waitForExit(timeout: Self.graceLimit)
+      attempt("end \(stage.stage)") {
+        guard try stage.process.waitForExit(timeout: max(.zero, deadline - .now)) == nil else { return }
+        try stage.process.signal(SIGKILL)
+        _ = try stage.process.waitForExit(timeout: Self.graceLimit)
+      }
     }
     for stage in stages where !stage.isUnkillable {
-      for path in stage.stage.fileFolders(plan, folder) { try? removeTemporaryFiles(in: path, ofProcess: stage.process.pid) }
+      for path in stage.stage.fileFolders(plan, folder) {
+        attempt("remove unfinished files in \(path)") { try removeTemporaryFiles(in: path, ofProcess: stage.process.pid) }
+      }
     }
+  }
+
+  private func attempt(_ what: String, _ body: () throws -> Void) {
+    do { try body() } catch { log.warning("cannot \(what)", metadata: ["reason": "\(ScanFailure(error))"]) }
   }
 }
