@@ -119,7 +119,8 @@ let package = Package(
     .testTarget(
       name: "TopicsTests", dependencies: ["CLinux", "Host", "Rings", "ScanFiles", "Tomography", "Topics", "TestSupport"],
       swiftSettings: strict),
-    .testTarget(name: "StagesTests", dependencies: ["Host", "Rings", "Tomography", "Topics", "Stages"], swiftSettings: strict),
+    .testTarget(
+      name: "StagesTests", dependencies: ["Host", "Rings", "Tomography", "Topics", "Stages", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "ScanTests", dependencies: ["Host", "Tomography", "Scan"], swiftSettings: strict),
     .testTarget(
@@ -128,7 +129,9 @@ let package = Package(
     .testTarget(name: "BenchmarksTests", dependencies: ["Host", "Scan", "Benchmarks", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "PipelineTests",
-      dependencies: ["Host", "Journal", "Tomography", "ScanFiles", "Scan", "Benchmarks", "TestSupport", "slipring", "chaos", "Confined"],
+      dependencies: [
+        "Host", "Journal", "Topics", "Tomography", "ScanFiles", "Scan", "Benchmarks", "TestSupport", "slipring", "chaos", "Confined",
+      ],
       exclude: ["Browser"], swiftSettings: strict),
   ]
 )

@@ -31,6 +31,8 @@ public enum FaultPoint: String, Sendable, CaseIterable {
   case flipAfter = "flip-after"
   /// A block of the final sweep is complete and the volume not yet flipped.
   case blockSwept = "block-swept"
+  /// A score was committed.
+  case scored
   /// A run is to be finalized, and nobody was told yet.
   case commandBefore = "command-before"
   /// The command to finalize is durable.

@@ -18,6 +18,8 @@ public enum EventKind: UInt16, Sendable, Codable, CaseIterable {
   case recovered
   /// The last event of a topic.
   case end
+  /// How much a volume changed.
+  case score
 }
 
 /// The type of a payload's elements.

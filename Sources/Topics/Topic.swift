@@ -14,6 +14,8 @@ public enum Topic: Hashable, Sendable {
   case commands
   /// Written by `denoise`: an event when the denoised volume is complete.
   case denoised
+  /// Written by `control`: how much the volume changed, and how near it is to a reference.
+  case scores
 
   /// The number in an event's header.
   public var id: UInt32 {
@@ -24,13 +26,14 @@ public enum Topic: Hashable, Sendable {
     case .commands: 4
     case .denoised: 5
     case .corrected: 6
+    case .scores: 7
     }
   }
 
   /// The partition number in an event's header; 0 for a topic without partitions.
   public var partition: Int {
     switch self {
-    case .projections, .corrected, .commands, .denoised: 0
+    case .projections, .corrected, .commands, .denoised, .scores: 0
     case .chunks(let partition), .updates(let partition): partition
     }
   }
@@ -38,7 +41,7 @@ public enum Topic: Hashable, Sendable {
   /// The name of its journal's folder, as in `projections.0`.
   public var folderName: String {
     switch self {
-    case .projections, .corrected, .commands, .denoised: name + ".0"
+    case .projections, .corrected, .commands, .denoised, .scores: name + ".0"
     case .chunks, .updates: name
     }
   }
@@ -52,6 +55,7 @@ public enum Topic: Hashable, Sendable {
     case .updates(let partition): "updates.\(partition)"
     case .commands: "commands"
     case .denoised: "denoised"
+    case .scores: "scores"
     }
   }
 }

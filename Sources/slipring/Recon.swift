@@ -55,6 +55,7 @@ struct Recon: ParsableCommand {
   @Option(help: .key("log-level")) var logLevel = standard.logLevel
   @Option(help: .key("retain", "keep|none|days")) var retain = standard.retain
 
+  @OptionGroup(title: "Control options") var control: ControlOptions
   @OptionGroup var options: RunOptions
 
   private static let standard = ScanDescription.standard
@@ -77,6 +78,7 @@ struct Recon: ParsableCommand {
     source.apply(to: &scan)
     filters.apply(to: &scan)
     scan.logLevel = logLevel
+    control.apply(to: &scan)
     return scan
   }
 }

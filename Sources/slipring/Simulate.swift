@@ -28,6 +28,8 @@ struct Simulate: ParsableCommand {
   @Option(help: "Detector columns. (default: 256, or those of the volume)") var columns: Int?
   @Option(help: "Projections.") var projections = 180
   @Option(help: "Degrees that the projections cover, the last one a step before the end.") var range = 180.0
+  @Option(help: ArgumentHelp("In which order they are measured.", valueName: "sequential|interleaved:K|bit-reversal|golden"))
+  var order: AngleOrder = .sequential
   @Option(
     name: [.customLong("rotation-axis"), .customLong("center")],
     help: ArgumentHelp("Rotation axis in pixels from the left edge. (default: the middle)", valueName: "px"))
@@ -85,7 +87,8 @@ struct Simulate: ParsableCommand {
       throw ScanFailure(.data, "--rotation-axis \(axis) is outside the detector of \(columns) columns")
     }
     return Simulation(
-      sample: sample, rows: rows, columns: columns, thetas: Simulation.evenThetas(count: projections, range: range), rotationAxis: axis,
+      sample: sample, rows: rows, columns: columns, thetas: Simulation.evenThetas(count: projections, range: range, order: order),
+      rotationAxis: axis,
       signal: lineIntegrals
         ? .lineIntegrals : .counts(photons: photons, darkLevel: darkLevel, flats: flats, darks: darks, seed: seed))
   }

@@ -4,7 +4,7 @@ import Rings
 import Testing
 
 private let stride = 8192
-private let recordCount = 9
+private let recordCount = EventKind.allCases.count
 private let segmentName = "00000000000000000000.segment"
 
 /// A disk with one segment of nine records, one of each kind, and what its file holds.
@@ -117,7 +117,8 @@ private struct Recorded {
     for bit in 0..<128 * 8 {
       recorded.disk.overwrite(segmentName) { $0[bit / 8] ^= 1 << (bit % 8) }
       let report = try recorded.verify()
-      #expect(report.rebuiltSegments == [segmentName] && report.isIntact && report.nextSequence == 9, "bit \(bit): \(report)")
+      #expect(
+        report.rebuiltSegments == [segmentName] && report.isIntact && report.nextSequence == UInt64(recordCount), "bit \(bit): \(report)")
       recorded.disk.overwrite(segmentName) { $0[bit / 8] ^= 1 << (bit % 8) }
     }
   }
@@ -127,7 +128,7 @@ private struct Recorded {
     for bit in 0..<64 {
       recorded.disk.overwrite(segmentName) { $0[4096 + bit / 8] ^= 1 << (bit % 8) }
       let report = try recorded.verify()
-      #expect(report.isIntact && report.nextSequence == 9 && report.decision == .cleanEnd)
+      #expect(report.isIntact && report.nextSequence == UInt64(recordCount) && report.decision == .cleanEnd)
     }
   }
 }

@@ -46,6 +46,7 @@ import Testing
     "nsino": "0.5", "binning": "1", "algorithm": "pml-hybrid", "window-length": "12", "window-step": "4", "window-iter": "2",
     "final-iterations": "7", "final-subsets": "2", "window-subsets": "3", "initial": "fbp", "reg": "12.5,0.25", "filter": "hann",
     "relaxation": "0.5", "non-negative": "true", "disk-mask": "yes", "workers": "2", "threads": "3", "lag-max": "9", "output-folder": "out",
+    "order": "interleaved:4", "stop-ssim": "0.95", "stop-patience": "3", "stop-after": "90", "stop-rises": "8", "reference": "b.h5",
     "run-folder": "run", "format": "tiff", "bits": "16", "durability": "memory", "checkpoint-every": "30", "retain": "none",
     "shape": "4,48", "pixel": "uint8", "projections": "60", "flats": "3", "darks": "2", "fields": "fields.h5", "theta-start": "-90",
     "theta-step": "0.5", "first-frame": "1", "on-gap": "interpolate", "source-timeout": "5",

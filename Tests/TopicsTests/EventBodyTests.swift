@@ -71,12 +71,29 @@ import Topics
     }
   }
 
+  private static let score = ScoreEvent(
+    worker: 3, streak: 2, update: 117, projections: 118, against: 94, similarity: 0.9625, truth: nil, range: -0.25...1.5)
+
+  @Test func `A score comes back as it was written, and one without meaning does not`() throws {
+    var other = Self.score
+    (other.against, other.similarity, other.truth) = (nil, nil, 0)
+    for score in [Self.score, other] {
+      #expect(try bytes(score.encode).withUnsafeBytes { try ScoreEvent(decoding: $0) } == score)
+    }
+    for (offset, value) in [(32, 1.5), (32, -0.5), (40, Double.infinity), (48, 1.5), (48, Double.nan), (56, Double.infinity)] {
+      var written = bytes(Self.score.encode)
+      written.withUnsafeMutableBytes { $0.storeBytes(of: value.bitPattern, toByteOffset: offset, as: UInt64.self) }
+      #expect(throws: EventError.self) { try written.withUnsafeBytes { try ScoreEvent(decoding: $0) } }
+    }
+  }
+
   @Test func `Metadata of another length is malformed`() {
     for count in [0, 1, 63, 65, 104, 111, 113] {
       let bytes = [UInt8](repeating: 0, count: count)
       #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try ChunkEvent(decoding: $0) } }
       #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try UpdateEvent(decoding: $0) } }
       #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try EndEvent(decoding: $0) } }
+      #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try ScoreEvent(decoding: $0) } }
     }
   }
 
@@ -87,9 +104,10 @@ import Topics
       // A known event with a few bits flipped reaches further into the decoder than noise does.
       let chunk = Self.chunks[round / 2 % Self.chunks.count]
       var written =
-        switch round % 3 {
+        switch round % 4 {
         case 0: bytes { chunk.encode(into: $0, progress: Self.progress) }
         case 1: bytes(update.encode)
+        case 2: bytes(Self.score.encode)
         default: bytes(Self.commands[1].encode)
         }
       for _ in 0..<Int.random(in: 1...8, using: &random) {
@@ -98,6 +116,7 @@ import Topics
       written.withUnsafeBytes { bytes in
         _ = try? DecisionProgress(decoding: bytes)
         _ = try? CommandEvent(decoding: bytes)
+        _ = try? ScoreEvent(decoding: bytes)
         if bytes.count == ChunkEvent.byteCount, let chunk = try? ChunkEvent(decoding: bytes) {
           #expect(isSound(chunk), "seed \(seed), round \(round): \(chunk)")
         }

@@ -1,5 +1,7 @@
+import Dispatch
 import Host
 import Rings
+import Synchronization
 import Testing
 import Tomography
 import Topics
@@ -30,6 +32,44 @@ import Topics
     #expect(volume.newest.number == 0 && volume.newest.cursor == 0)
     #expect(try volume.newestUpdate() == nil)
     #expect(UnsafeRawBufferPointer(start: volume.newest.base, count: layout.volumeByteCount).allSatisfy { $0 == 0 })
+  }
+
+  @Test func `A snapshot is of one generation, however fast others follow`() throws {
+    let volume = try create()
+    defer { try? SharedRegion.unlink(name: name) }
+    let observer = try attach()
+    let layout = self.layout, pixels = layout.columns * layout.columns, generations = 20_000
+    #expect(try snapshot(observer) == nil)
+    let isDone = Atomic<Bool>(false), taken = Atomic<Int>(0), torn = Atomic<Int>(0), failures = Atomic<Int>(0)
+    DispatchQueue.concurrentPerform(iterations: 2) { side in
+      if side == 0 {
+        for step in 1...generations {
+          let voxels = volume.nextBase.assumingMemoryBound(to: Float.self)
+          voxels.update(repeating: Float(step), count: layout.volumeByteCount / 4)
+          volume.publish(update(step))
+        }
+        isDone.store(true, ordering: .releasing)
+        return
+      }
+      while !isDone.load(ordering: .acquiring) {
+        do {
+          guard let (seen, slice) = try snapshot(observer) else { continue }
+          taken.wrappingAdd(1, ordering: .relaxed)
+          let isWhole = slice.count == pixels && slice.allSatisfy { $0 == Float(seen.generation) } && seen == update(Int(seen.generation))
+          if !isWhole { torn.wrappingAdd(1, ordering: .relaxed) }
+        } catch {
+          failures.wrappingAdd(1, ordering: .relaxed)
+        }
+      }
+    }
+    #expect(torn.load(ordering: .relaxed) == 0 && failures.load(ordering: .relaxed) == 0)
+    let (last, slice) = try #require(try snapshot(observer))
+    #expect(last == update(generations) && slice.allSatisfy { $0 == Float(generations) }, "\(taken.load(ordering: .relaxed)) before it")
+  }
+
+  private func snapshot(_ volume: VolumeRegion) throws -> (UpdateEvent, [Float])? {
+    var slice = [Float](repeating: -1, count: layout.columns * layout.columns)
+    return try slice.withUnsafeMutableBufferPointer { try volume.snapshot(row: 2, into: $0) }.map { ($0, slice) }
   }
 
   @Test func `Publishing flips to what was written, for every process that is attached`() throws {

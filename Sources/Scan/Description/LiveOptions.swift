@@ -130,7 +130,7 @@ extension ScanDescription {
   ]
 
   /// Whether images come when they come; false where the address is none.
-  private var isLive: Bool { (try? ScanSource(input))?.isLive ?? false }
+  var isLive: Bool { (try? ScanSource(input))?.isLive ?? false }
 
   private var addressProblem: String? {
     do throws(ScanFailure) {

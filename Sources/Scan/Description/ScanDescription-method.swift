@@ -7,6 +7,9 @@ extension ScanDescription {
   /// each would end the voxels that it sees for ever.
   private static let windowFactorMin: Float = 0.1
 
+  /// Whether slices are compared while the scan runs.
+  var comparesSlices: Bool { stopSimilarity != nil || reference != nil }
+
   /// Sweeps over all projections after the scan: filtered backprojection needs one.
   var sweepCount: Int { algorithm == .fbp ? 1 : finalIterations }
 

@@ -4,7 +4,7 @@ extension ScanDescription {
   private static let rules: [@Sendable (ScanDescription) -> String?] =
     [
       { $0.stepProblem }, { $0.nothingProblem }, { $0.nsinoProblem }, { $0.rowsProblem },
-    ] + methodRules + sourceRules
+    ] + methodRules + sourceRules + controlRules
 
   /// What can be found wrong without the scan file, all of it: first single values, then what contradicts what. A rule about a value that is
   /// wrong itself says nothing new.

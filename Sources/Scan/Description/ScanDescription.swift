@@ -55,6 +55,18 @@ public struct ScanDescription: Equatable, Sendable {
   public var stripeRemoval: StripeRemoval = .none
   /// What is done to the finished volume.
   public var denoise: Denoise = .none
+  /// In which order the projections of a file are taken.
+  public var order: AngleOrder = .sequential
+  /// MS-SSIM of volumes a window apart at which the scan ends; nil for never.
+  public var stopSimilarity: Double?
+  /// Scores in a row that must reach it.
+  public var stopPatience = 2
+  /// Projections before which it does not end the scan; nil for those that see all directions.
+  public var stopAfter: Int?
+  /// Rises of the residual in a row that end the scan; nil for never.
+  public var stopRises: Int?
+  /// A volume in an HDF5 file that the updates are compared with; nil for none.
+  public var reference: String?
   /// Reconstruction processes; nil for one a NUMA node.
   public var workers: Int?
   /// Threads of each; nil for one a core.

@@ -3,7 +3,7 @@
 // find a row without a property, an option or a limit that its default keeps.
 extension ScanKey {
   /// Every key, in the order of the file that `init` writes.
-  public static let all: [ScanKey] = input + source + region + method + filters + machine + output + safety
+  public static let all: [ScanKey] = input + source + region + method + filters + control + machine + output + safety
 
   /// Limits that keep arithmetic on sizes far from overflow; no real scan comes near them.
   static let countMax = 1_000_000

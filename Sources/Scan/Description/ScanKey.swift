@@ -15,6 +15,8 @@ public struct ScanKey: Sendable {
     case method = "Method"
     /// What is done to data and volume beside.
     case filters = "Filters"
+    /// In which order, and when it ends.
+    case control = "Control"
     /// On what.
     case machine = "Machine"
     /// What is written.

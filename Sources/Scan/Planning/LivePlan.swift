@@ -3,6 +3,7 @@ import Host
 public import ScanFiles
 import Stages
 import Streams
+import Tomography
 
 /// What a live source was said to deliver.
 public struct LivePlan: Codable, Equatable, Sendable {
@@ -61,7 +62,7 @@ extension RunPlan {
     switch try ScanSource(scan.input) {
     case .file(let path):
       let reader = try openScan(path: path, thetaUnit: scan.thetaUnit.fileUnit)
-      let source = FileSource(reader: reader, rows: rows, binning: binning)
+      let source = FileSource(reader: reader, rows: rows, binning: binning, visits: scan.order.visits(thetas: reader.info.thetas))
       guard reader.info.projectionCount == shape.projections, source.shape == (shape.rows, shape.columns) else {
         throw ScanFailure(.data, "\(path) changed since the run was planned")
       }
@@ -88,7 +89,7 @@ extension RunPlan {
     guard reader.info.darkCount + reader.info.flatCount == live.fieldsOfFile,
       (reader.info.rows, reader.info.columns) == (live.rows, live.columns)
     else { throw ScanFailure(.data, "\(path) changed since the run was planned") }
-    let file = FileSource(reader: reader, rows: shape.detectorRows, binning: 1 << scan.binning, fieldsOnly: true)
+    let file = FileSource(reader: reader, rows: shape.detectorRows, binning: 1 << scan.binning, visits: [])
     return FieldsFirst(file, fieldCount: live.fieldsOfFile, then: source)
   }
 }

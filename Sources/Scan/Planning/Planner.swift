@@ -62,10 +62,11 @@ public struct Planner {
       detectorRows: rows, firstSlice: rows.lowerBound / factor, payloadCapacity: binnedRows * columns * pixelBytes)
     let placement = Placement.plan(topology: topology, rows: binnedRows, workers: scan.workers, threads: scan.threads)
     try checkSinogram(shape, placement)
+    try checkControl(shape)
     return RunPlan(
       runID: runID, command: command, scan: scan, live: live, shape: shape, rotationAxis: axis, minusLog: minusLog,
       pixelSizeMillimetres: info.pixelSizeMillimetres.map { $0 * Double(factor) },
-      placement: placement, slots: slots(shape, placement))
+      placement: placement, slots: slots(shape, placement), projectionsCovering: projectionsCovering)
   }
 
   /// A worker holds a block's sinogram of all projections at most: for the final sweeps, or for a window that is longer than the scan.
@@ -75,6 +76,32 @@ public struct Planner {
     throw ScanFailure(
       .data,
       "\(shape.projections) projections of \(shape.columns) columns exceed the \(limit) that are iterated over together; use --binning")
+  }
+
+  /// Where not even all projections see the object from everywhere, all of them.
+  private var projectionsCovering: Int {
+    let thetas = info.thetas, visits = scan.order.visits(thetas: thetas)
+    // A window's projections, spread over the half turn, lie half of this apart.
+    let gap = 2 * Double.pi / Double(max(2, scan.windowLength))
+    return directionsCovered(thetas: visits.map { thetas[$0] }, gap: gap) ?? thetas.count
+  }
+
+  /// What slices are compared with has their shape, and they are large enough.
+  private func checkControl(_ shape: RunPlan.Shape) throws {
+    guard scan.comparesSlices else { return }
+    guard shape.columns >= MultiScaleSimilarity.columnsMin else {
+      throw ScanFailure(
+        .data,
+        "--stop-ssim and --reference compare slices of at least \(MultiScaleSimilarity.columnsMin) columns; these have \(shape.columns)")
+    }
+    guard let path = scan.reference else { return }
+    let reference = try VolumeReader(path: path)
+    guard reference.slices == shape.rows, reference.columns == shape.columns else {
+      throw ScanFailure(
+        .data,
+        "--reference \(path) has \(reference.slices) slices of \(reference.columns)², the volume will have \(shape.rows) of \(shape.columns)²"
+      )
+    }
   }
 
   /// Sentences for the person: what was assumed.
@@ -131,7 +158,9 @@ public struct Planner {
     // Beyond those: the end of each, and the order to sweep.
     if scan.durability == .durable {
       let recent = min(max(Self.ringByteCount / max(shape.payloadCapacity, 1), Self.ringSlots.lowerBound), Self.ringSlots.upperBound)
-      return RunPlan.Slots(projections: min(frames + 1, recent), chunks: 1024, updates: 256)
+      // Where a file could be read far ahead of the volume, a decision to end the scan would come too late.
+      let ahead = scan.stopSimilarity != nil && live == nil && scan.rate == nil ? max(Self.ringSlots.lowerBound, scan.windowLength) : recent
+      return RunPlan.Slots(projections: min(frames + 1, recent, ahead), chunks: 1024, updates: 256)
     }
     return RunPlan.Slots(projections: frames + 1, chunks: frames + windows + 2, updates: windows + scan.sweepCount * blocks + 1)
   }

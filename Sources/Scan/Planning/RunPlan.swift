@@ -58,14 +58,16 @@ public struct RunPlan: Codable, Sendable {
   public var placement: Placement
   /// Slots of the rings.
   public var slots: Slots
+  /// Projections that see the object from all directions, in the order in which they come; before that no similarity ends the scan.
+  public var projectionsCovering: Int
 
   /// Projections read in place by this reader's number.
   static let distributeReader = 0, correctReader = 0
   static func reader(ofWorker worker: Int) -> Int { 1 + worker }
   /// Readers of `updates`, and of `commands`.
   static let (exportReader, controlReader, acquireReader, denoiseReader) = (0, 1, 1, 2)
-  /// There is one command at most, and one event that tells of the denoised volume.
-  private static let commandSlots = 4
+  /// There is one command at most, and one event that tells of the denoised volume; of the scores the newest are kept at hand.
+  private static let (commandSlots, scoreSlots) = (4, 256)
 
   /// How worker `partition`'s slices lie in memory.
   public func layout(ofWorker partition: Int) -> SliceLayout {
@@ -82,11 +84,12 @@ public struct RunPlan: Codable, Sendable {
       case .updates: (slots.updates, 0, denoising == nil ? 2 : 3)
       case .commands: (Self.commandSlots, 0, 2)
       case .denoised: (Self.commandSlots, 0, 1)
+      case .scores: (Self.scoreSlots, 0, 0)
       }
     let waits =
       switch topic {
       case .projections, .corrected: sourceWaits
-      case .commands, .denoised: true
+      case .commands, .denoised, .scores: true
       case .chunks, .updates: false
       }
     let spills = scan.durability == .durable && !waits
@@ -119,7 +122,7 @@ public struct RunPlan: Codable, Sendable {
     let partitions = placement.workers.indices
     return [.projections] + (correction == nil ? [] : [.corrected]) + partitions.map { .chunks(partition: $0) }
       + partitions.map { .updates(partition: $0) }
-      + [.commands] + (denoising == nil ? [] : [.denoised])
+      + [.commands, .scores] + (denoising == nil ? [] : [.denoised])
   }
 
   /// What is done to whole projections before they are distributed; nil for nothing.
@@ -169,6 +172,13 @@ public struct RunPlan: Codable, Sendable {
       rows: placement.workers.map(\.rows), windowLength: scan.windowLength, windowStep: scan.windowStep, windowIterations: scan.windowIter,
       finalIterations: scan.sweepCount, finalSubsets: scan.sweepSubsets,
       lagMax: scan.lagMax ?? (sourceWaits ? 0 : 2 * scan.windowLength))
+  }
+
+  /// What `control` decides with.
+  var control: ControlConfiguration {
+    ControlConfiguration(
+      similarityMin: scan.stopSimilarity, patience: scan.stopPatience, projectionsMin: scan.stopAfter ?? projectionsCovering,
+      windowLength: scan.windowLength, risesMax: scan.stopRises)
   }
 
   /// What worker `partition` computes with.

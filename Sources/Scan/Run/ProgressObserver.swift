@@ -9,6 +9,7 @@ struct ProgressObserver {
   private let chunks: RingObserver
   private let updates: [RingObserver]
   private let commands: RingObserver
+  private let scores: RingObserver
   private var latest: [UpdateEvent?]
   private var ends: [EndEvent?]
   private var losses: RunStatus.Losses?
@@ -25,6 +26,7 @@ struct ProgressObserver {
     chunks = observer(.chunks(partition: 0))
     updates = partitions.map { observer(.updates(partition: $0)) }
     commands = observer(.commands)
+    scores = observer(.scores)
     latest = partitions.map { _ in nil }
     ends = partitions.map { _ in nil }
   }
@@ -34,7 +36,10 @@ struct ProgressObserver {
     if let (header, metadata) = try projections.latest() {
       switch header.kind {
       case .projection: status.acquired = Int(clamping: header.projection) + 1
-      case .end: status.acquired = try metadata.withUnsafeBytes { try EndEvent(decoding: $0).projections }
+      case .end:
+        let end = try metadata.withUnsafeBytes { try EndEvent(decoding: $0) }
+        status.acquired = end.projections
+        if end.reason == .finalized { status.finalized = try finalized() }
       default: break
       }
       if plan.live != nil, header.kind != .end, !metadata.isEmpty {
@@ -57,9 +62,15 @@ struct ProgressObserver {
     // A worker whose residual is no number ends the run, and has said why.
     if residual.isFinite { status.residual = residual }
     status.phase = phase
-    if let (header, metadata) = try commands.latest(), header.kind == .command {
-      status.finalized = try metadata.withUnsafeBytes { try CommandEvent(decoding: $0) }.reason
+    if let (header, metadata) = try scores.latest(), header.kind == .score {
+      status.similarity = try metadata.withUnsafeBytes { try ScoreEvent(decoding: $0) }.similarity
     }
+  }
+
+  /// Who or what ended the scan, which a command of this or an earlier supervision says.
+  private func finalized() throws -> String {
+    guard let (_, metadata) = try commands.latest() else { return EndEvent.Reason.finalized.word }
+    return try metadata.withUnsafeBytes { try CommandEvent(decoding: $0) }.reason
   }
 
   /// Projections that a worker has taken: its cursor, less the flats and darks before them.

@@ -45,6 +45,7 @@ public struct Reconstruction {
     let folder = RunFolder(path: scan.runFolder ?? "\(scan.outputFolder)/run-\(plan.runID.description.prefix(8))")
     plan.scan.input = try ScanSource(scan.input).absolute
     plan.scan.fields = scan.fields.map { URL(fileURLWithPath: $0).path }
+    plan.scan.reference = scan.reference.map { URL(fileURLWithPath: $0).path }
     plan.scan.outputFolder = URL(fileURLWithPath: scan.outputFolder).path
     plan.scan.runFolder = folder.path
     if case .program(let path) = scan.denoise { plan.scan.denoise = .program(URL(fileURLWithPath: path).path) }

@@ -18,6 +18,8 @@ public struct RunHistory: Sendable {
   public private(set) var acquiredAt: [UInt64] = []
   /// The updates of each worker, in their order.
   public private(set) var updates: [[Update]] = []
+  /// What control scored, in its order.
+  public private(set) var scores: [ScoreEvent] = []
   /// Bytes of all records, padding included.
   public private(set) var journalByteCount = 0
 
@@ -36,6 +38,7 @@ public struct RunHistory: Sendable {
           acquiredAt.append(record.header.acquiredAt)
         case (.updates(let partition), .update):
           updates[partition].append(Update(event: try UpdateEvent(decoding: record.metadata), updatedAt: record.header.acquiredAt))
+        case (.scores, .score): scores.append(try ScoreEvent(decoding: record.metadata))
         default: break
         }
       }

@@ -46,7 +46,7 @@ extension RunJournals {
       + (plan.correction == nil ? [] : [(Topic.corrected.name, corrected.map { .setAside(folder: aside.path, reason: $0) } ?? .none)])
       + workers.enumerated().map { (Topic.chunks(partition: $0).name, $1.chunks) }
       + workers.enumerated().map { (Topic.updates(partition: $0).name, $1.updates) }
-      + (try plan.topics.filter { $0 == .commands || $0 == .denoised }.map { ($0.name, try setAsideIfDamaged($0, into: aside)) })
+      + (try plan.topics.filter { [.commands, .scores, .denoised].contains($0) }.map { ($0.name, try setAsideIfDamaged($0, into: aside)) })
   }
 
   /// Why `corrected` is set aside, and with it all that was made of it; nil where it stays. Its sequences count what was not lost.

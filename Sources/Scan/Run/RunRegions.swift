@@ -106,7 +106,7 @@ final class RunRegions {
 
   private static func node(of topic: Topic, _ plan: RunPlan) -> Int {
     switch topic {
-    case .projections, .corrected, .commands, .denoised: plan.placement.serviceNode
+    case .projections, .corrected, .commands, .denoised, .scores: plan.placement.serviceNode
     case .chunks(let partition), .updates(let partition): plan.placement.workers[partition].node
     }
   }

@@ -76,6 +76,8 @@ public struct RunStatus: Codable, Equatable, Sendable {
   public var residual: Double?
   /// Who or what ended the scan before its source did, as in `finalized by anna`; nil where nobody has.
   public var finalized: String?
+  /// How similar the volume is to the one of the window before (MS-SSIM): the latest score; nil where there is none.
+  public var similarity: Double?
   /// Seconds since the stages were started.
   public var seconds: Double
 

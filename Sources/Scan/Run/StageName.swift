@@ -65,7 +65,7 @@ public enum StageName: Hashable, Sendable, CustomStringConvertible {
     case .correct: [.corrected]
     case .distribute: (0..<workers).map { .chunks(partition: $0) }
     case .reconstruct(let partition): [.updates(partition: partition)]
-    case .control: [.commands]
+    case .control: [.commands, .scores]
     case .denoise: [.denoised]
     case .export: []
     }

@@ -132,9 +132,11 @@ public struct StageRunner {
   private func control(_ didWork: @escaping () -> Void, _ log: Logger) throws {
     try Affinity.pin(cores: plan.placement.serviceCores)
     let requests = RunRequests(runFolder: folder)
-    var stage = ControlStage(
+    var stage = try ControlStage(
+      configuration: plan.control,
       updates: try plan.placement.workers.indices.map { try reader(.updates(partition: $0), RunPlan.controlReader, replaying: true) },
-      commands: try writer(.commands), patience: patience, requested: { try requests.requester(.finalize) }, didWork: didWork)
+      slices: monitoredSlices(), commands: try writer(.commands), scores: try writer(.scores), patience: patience,
+      requested: { try requests.requester(.finalize) }, didWork: didWork)
     try stage.run()
   }
 
@@ -169,6 +171,17 @@ public struct StageRunner {
       throw StageError.stalled("\(path) did not end within \(patience.idle)")
     }
     guard end == .exited(0) else { throw StageError.program("\(path) \(end.words)") }
+  }
+
+  /// What control compares, where it compares anything.
+  private func monitoredSlices() throws -> [MonitoredSlice] {
+    guard plan.scan.comparesSlices else { return [] }
+    let reference = try plan.scan.reference.map { try VolumeReader(path: $0) }
+    return try plan.placement.workers.enumerated().map { partition, worker in
+      let truth = try reference.map { try $0.slice(worker.rows.lowerBound + MonitoredSlice.row(of: worker.rows.count)) }
+      let scale = Float(plan.pixelSizeMillimetres ?? 1)
+      return MonitoredSlice(volume: try volume(partition), truth: truth.map { $0.map { $0 * scale } })
+    }
   }
 
   private func export(_ didWork: @escaping () -> Void) throws {
@@ -216,5 +229,15 @@ public struct StageRunner {
   private func volume(_ partition: Int) throws -> VolumeRegion {
     try VolumeRegion.attach(
       name: names.volume(partition), runID: plan.runID, partition: partition, layout: plan.layout(ofWorker: partition))
+  }
+}
+
+extension VolumeReader {
+  /// Slice `z` in the unit of the file.
+  fileprivate func slice(_ z: Int) throws -> [Float] {
+    try [Float](unsafeUninitializedCapacity: columns * columns) { buffer, count in
+      try readSlice(z, into: UnsafeMutableBufferPointer(rebasing: buffer[..<(columns * columns)]))
+      count = columns * columns
+    }
   }
 }

@@ -42,6 +42,9 @@ public struct Simulation: Sendable {
     self.signal = signal
   }
 
-  /// Evenly spaced angles from 0°, the last one a step before `range`.
-  public static func evenThetas(count: Int, range: Double) -> [Double] { (0..<count).map { Double($0) * range / Double(count) } }
+  /// Evenly spaced angles from 0°, the last one a step before `range`, in the order in which they are measured.
+  public static func evenThetas(count: Int, range: Double, order: AngleOrder = .sequential) -> [Double] {
+    let thetas = (0..<count).map { Double($0) * range / Double(count) }
+    return order.visits(thetas: thetas.map { $0 * .pi / 180 }).map { thetas[$0] }
+  }
 }

@@ -2,26 +2,28 @@ import Rings
 public import ScanFiles
 import Tomography
 
-/// Delivers a scan file: its darks, its flats, then its projections in the order of the file, cropped to a range of rows and
-/// binned if asked.
+/// Delivers a scan file: its darks, its flats, then its projections in the order of the file or another, cropped to a range of rows and binned if
+/// asked. Projections are numbered in the order in which they are delivered.
 public final class FileSource: ProjectionSource {
   private let reader: any ScanReader
   private let rows: Range<Int>
   private let binning: Int
-  private let projectionCount: Int
+  /// The numbers of projections in the file, in the order in which they are delivered.
+  private let visits: [Int]
   private var position = 0
   private var current: Frame?
   private let unbinned: UnsafeMutableRawBufferPointer?
 
-  /// `rows` are detector rows of the file; `binning` is the edge of the squares of pixels whose mean becomes one pixel. With `fieldsOnly` the
-  /// projections are left out.
-  public init(reader: any ScanReader, rows: Range<Int>, binning: Int, fieldsOnly: Bool = false) {
+  /// `rows` are detector rows of the file; `binning` is the edge of the squares of pixels whose mean becomes one pixel. `visits` are the numbers of
+  /// the file's projections in the order in which they are delivered, nil for that of the file; with none only fields are.
+  public init(reader: any ScanReader, rows: Range<Int>, binning: Int, visits: [Int]? = nil) {
     precondition(!rows.isEmpty && rows.upperBound <= reader.info.rows && binning >= 1, "rows \(rows), binning \(binning)")
     self.reader = reader
     self.rows = rows
     self.binning = binning
+    self.visits = visits ?? Array(0..<reader.info.projectionCount)
+    precondition(self.visits.allSatisfy { (0..<reader.info.projectionCount).contains($0) }, "an order of other projections")
     let info = reader.info
-    projectionCount = fieldsOnly ? 0 : info.projectionCount
     let widest = [info.pixel, info.flatPixel, info.darkPixel].map(\.byteCount).max()!
     unbinned = binning == 1 ? nil : .allocate(byteCount: rows.count * info.columns * widest, alignment: 64)
   }
@@ -34,7 +36,7 @@ public final class FileSource: ProjectionSource {
   /// Passes over what was published.
   public func resume(after count: UInt64, metadata: [UInt8]) -> Int? {
     let fields = reader.info.darkCount + reader.info.flatCount
-    guard count <= UInt64(fields + projectionCount) else { return nil }
+    guard count <= UInt64(fields + visits.count) else { return nil }
     position = Int(count)
     return max(0, position - fields)
   }
@@ -50,7 +52,7 @@ public final class FileSource: ProjectionSource {
       current = frame(.flat, elements - info.darkCount, 0, info.flatPixel)
     } else {
       let index = elements - info.darkCount - info.flatCount
-      current = index < projectionCount ? frame(.projection, index, info.thetas[index], info.pixel) : nil
+      current = index < visits.count ? frame(.projection, index, info.thetas[visits[index]], info.pixel) : nil
     }
     return current.map(SourceStep.frame) ?? .end
   }
@@ -88,7 +90,7 @@ public final class FileSource: ProjectionSource {
     switch frame.kind {
     case .dark: try reader.readDark(frame.index, rows: rows, into: target)
     case .flat: try reader.readFlat(frame.index, rows: rows, into: target)
-    default: try reader.readProjection(frame.index, rows: rows, into: target)
+    default: try reader.readProjection(visits[frame.index], rows: rows, into: target)
     }
   }
 }

@@ -5,7 +5,7 @@ public import Topics
 public struct Frame: Equatable, Sendable {
   /// `.projection`, `.flat` or `.dark`.
   public var kind: EventKind
-  /// Number of the image among those of its kind, from 0.
+  /// Number of the image among those of its kind, from 0, in the order of delivery.
   public var index: Int
   /// Radians; 0 for flats and darks.
   public var theta: Double

@@ -2,45 +2,62 @@ import Host
 import Rings
 public import Topics
 
-/// Decides when a scan ends before its source does, and says so once, in `commands`.
+/// Decides when a scan ends before its source does, and says so once, in `commands`: when an operator asks for it, when the volume changes no more,
+/// or when it gets worse. What it saw is in `scores`.
 ///
-/// It only ever looks: at the updates of all workers, and at what operators ask for. Whoever takes its place finds the command if there is one,
-/// and a request that was not answered yet.
+/// It only ever looks, at the updates of all workers, their volumes, and what operators ask for, so nothing that happens to it changes a volume but
+/// for the moment at which the scan ends. Whoever takes its place finds the command if there is one, and a request that was not answered yet; it
+/// counts the residual's rises over again, and begins to compare slices anew, between the same grey values.
 public struct ControlStage {
+  private let configuration: ControlConfiguration
   private let updates: [TopicReader]
   private let commands: TopicWriter
+  private let scores: TopicWriter
   private let patience: Patience
   private let requested: () throws -> String?
   private let didWork: () -> Void
+  private var sliceScores: SliceScores?
+  private var rises: ResidualRises
   private var isAcquiring = true
   private var hasEnded: [Bool]
 
-  /// One reader for each worker. `requested` gives who asked for the end of the scan, nil where nobody has; `didWork` hears of every update.
+  /// One reader for each worker, and one monitored slice, or none where slices are not compared. `requested` gives who asked for the end of the
+  /// scan, nil where nobody has; `didWork` hears of every update.
   public init(
-    updates: [TopicReader], commands: TopicWriter, patience: Patience, requested: @escaping () throws -> String?,
-    didWork: @escaping () -> Void
-  ) {
-    precondition(!updates.isEmpty, "no worker")
+    configuration: ControlConfiguration, updates: [TopicReader], slices: [MonitoredSlice], commands: TopicWriter, scores: TopicWriter,
+    patience: Patience, requested: @escaping () throws -> String?, didWork: @escaping () -> Void
+  ) throws {
+    precondition(!updates.isEmpty && (slices.isEmpty || slices.count == updates.count), "\(updates.count) workers, \(slices.count) slices")
+    self.configuration = configuration
     self.updates = updates
     self.commands = commands
+    self.scores = scores
     self.patience = patience
     self.requested = requested
     self.didWork = didWork
     hasEnded = updates.map { _ in false }
+    rises = ResidualRises(workers: updates.count)
+    if !slices.isEmpty { sliceScores = SliceScores(configuration, slices: slices, range: try Self.lastRange(scores)) }
+  }
+
+  /// The grey range of a predecessor; nil where none has scored, or its last score is lost.
+  private static func lastRange(_ scores: TopicWriter) throws -> ClosedRange<Double>? {
+    guard let (_, metadata) = try scores.lastEvent() else { return nil }
+    return try metadata.withUnsafeBytes { try ScoreEvent(decoding: $0) }.range
   }
 
   /// Runs until all updates have ended.
   public mutating func run() throws {
     var lastEvent = ContinuousClock.now
     while hasEnded.contains(false) {
-      if isAcquiring, !isFinalized, let person = try requested() { try finalize(CommandEvent(cause: .person, words: person)) }
+      if let person = try requested(), isDeciding { try finalize(CommandEvent(cause: .person, words: person)) }
       if try follow() { lastEvent = .now }
       guard ContinuousClock.now - lastEvent < patience.idle else { throw StageError.stalled("no update for \(patience.idle)") }
     }
   }
 
-  /// Whether this stage or a predecessor has given the order: a run has one.
-  private var isFinalized: Bool { commands.nextSequence > 0 }
+  /// Whether there is something left to decide: neither this stage nor a predecessor has given the order, of which a run has one.
+  private var isDeciding: Bool { isAcquiring && commands.nextSequence == 0 }
 
   private func finalize(_ command: CommandEvent) throws {
     FaultPoint.commandBefore.reach()
@@ -54,22 +71,52 @@ public struct ControlStage {
   private mutating func follow() throws -> Bool {
     var sawEvent = false
     for worker in updates.indices where !hasEnded[worker] {
+      var newest: UpdateEvent?
       while let event = try updates[worker].next(timeout: sawEvent ? .zero : Patience.glance / updates.count) {
-        try apply(event, worker: worker)
+        if let update = try apply(event, worker: worker) { newest = update }
         try updates[worker].release(upTo: event.header.sequence + 1)
         sawEvent = true
         didWork()
         if hasEnded[worker] { break }
       }
+      if let newest { try look(at: worker, after: newest) }
     }
     return sawEvent
   }
 
-  private mutating func apply(_ event: Event, worker: Int) throws {
+  /// Takes note of an event; gives the update if it is one of a window.
+  private mutating func apply(_ event: Event, worker: Int) throws -> UpdateEvent? {
     switch event.header.kind {
-    case .update: if try UpdateEvent(decoding: event.metadata).phase == .final { isAcquiring = false }
-    case .end: (hasEnded[worker], isAcquiring) = (true, false)
+    case .update:
+      let update = try UpdateEvent(decoding: event.metadata)
+      if update.phase == .final { isAcquiring = false }
+      try watchResidual(update, worker: worker)
+      return update.phase == .window ? update : nil
+    case .end:
+      (hasEnded[worker], isAcquiring) = (true, false)
+      return nil
     default: throw StageError.disorder("\(event.header.kind) in updates.\(worker) at \(event.header.sequence)")
     }
   }
+
+  private mutating func watchResidual(_ update: UpdateEvent, worker: Int) throws {
+    let count = rises.count(update, worker: worker)
+    guard let limit = configuration.risesMax, count >= limit, isDeciding else { return }
+    let words = "control: divergence, the residual of worker \(worker) rose \(count) times in a row"
+    try finalize(CommandEvent(cause: .divergence, projections: update.projections.upperBound, words: words))
+  }
+
+  private mutating func look(at worker: Int, after update: UpdateEvent) throws {
+    guard isAcquiring, let score = try sliceScores?.look(at: worker, after: update) else { return }
+    try scores.append(kind: .score, timeout: patience.room, score.encode)
+    FaultPoint.scored.reach()
+    guard isDeciding, sliceScores?.areSimilar == true, let limit = configuration.similarityMin, let similarity = score.similarity else {
+      return
+    }
+    let words = "control: MS-SSIM \(rounded(similarity)) reached \(limit) after \(score.projections) projections"
+    try finalize(CommandEvent(cause: .similarity, projections: score.projections, words: words))
+  }
+
+  /// To four decimals, down, so that what reached a limit does not look lower, nor higher than it is.
+  private func rounded(_ score: Double) -> Double { (score * 1e4).rounded(.down) / 1e4 }
 }

@@ -1,0 +1,47 @@
+import Tomography
+public import Topics
+
+/// What `control` decides with.
+public struct ControlConfiguration: Sendable {
+  /// The similarity at which a scan is finalized; nil for never.
+  public var similarityMin: Double?
+  /// Scores in a row that must reach it, of every worker.
+  public var patience: Int
+  /// Projections before which no score counts.
+  public var projectionsMin: Int
+  /// Projections of a window.
+  public var windowLength: Int
+  /// Updates in a row after which a rising residual finalizes the scan; nil for never.
+  public var risesMax: Int?
+
+  /// Slices are compared inside this radius, in columns: what lies outside is not seen by all projections.
+  static let radiusFraction = 0.42
+  /// Volumes that are compared in each window's length.
+  static let scoresPerWindow = 4
+
+  /// A configuration; the values were validated with the scan description.
+  public init(similarityMin: Double?, patience: Int, projectionsMin: Int, windowLength: Int, risesMax: Int?) {
+    self.similarityMin = similarityMin
+    self.patience = patience
+    self.projectionsMin = projectionsMin
+    self.windowLength = windowLength
+    self.risesMax = risesMax
+  }
+}
+
+/// What `control` looks at of one worker: a slice of its volume, in the middle of its rows.
+public struct MonitoredSlice {
+  let volume: VolumeRegion
+  /// The slice as it should be, columns × columns pixels in 1/pixel, where that is known.
+  let truth: [Float]?
+
+  /// The middle slice of `volume`.
+  public init(volume: VolumeRegion, truth: [Float]?) {
+    precondition(truth.map { $0.count == volume.layout.columns * volume.layout.columns } ?? true, "a reference of another shape")
+    self.volume = volume
+    self.truth = truth
+  }
+
+  /// The middle row of so many.
+  public static func row(of rows: Int) -> Int { rows / 2 }
+}
