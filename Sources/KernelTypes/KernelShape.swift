@@ -10,6 +10,8 @@ public struct KernelShape: Sendable {
   public let volumePitch: Int
   /// Distance between two rows (angles) of a sinogram block.
   public let sinogramPitch: Int
+  /// Tiles that lie wholly outside the inscribed disk hold zeros and stay as they are.
+  public var isDisk = false
 
   /// Bytes of a pixel or bin with all its lanes.
   @inlinable public var pixelByteCount: Int { lanes * MemoryLayout<Float>.size }
@@ -46,6 +48,17 @@ public struct Tile: Sendable {
     self.row = row
     width = min(Tile.edge, columns - column)
     height = min(Tile.edge, columns - row)
+  }
+
+  /// Whether the centres of all pixels of the tile, and of `margin` pixels around it, lie farther than columns / 2 from the slice's middle.
+  public static func isOutsideDisk(column: Int, row: Int, columns: Int, margin: Int = 0) -> Bool {
+    // In half pixels, from the middle to the nearest centre.
+    func distance(_ first: Int) -> Int {
+      let start = 2 * (first - margin) + 1 - columns, end = 2 * (min(first + edge, columns) + margin) - 1 - columns
+      return start > 0 ? start : end < 0 ? -end : 0
+    }
+    let x = distance(column), y = distance(row)
+    return x * x + y * y > columns * columns
   }
 
   /// Bytes of a tile's buffer.

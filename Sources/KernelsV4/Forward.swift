@@ -9,6 +9,8 @@ private let raysPerGroup = 12
 private let stripe = 16
 /// A pair of rays through a band: 16 upper weights and 16 offsets in units of 16 bytes, `[step][ray]`.
 private let entryByteCount = 2 * 64
+/// Pixels beside a tile that its rays can meet: a pair belongs to the tile of its middle in a band, and drifts a pixel a step at most.
+let tileReach = bandSteps / 2 + 4
 /// Pairs of rays that meet a stripe of a band: |across| ≤ 1, and one more where the stripe begins within a pair.
 private let pairsMax = stripe / 2 + 2
 
@@ -37,6 +39,11 @@ public func forward(
 @inline(__always) func pairIndex(_ ray: UnsafePointer<Ray>, minor: Int, _ middle: Double) -> Int {
   let pair = (Double(minor) * ray.pointee.across + middle * ray.pointee.along + ray.pointee.origin) * 0.5
   return Int(pair.rounded(.up))
+}
+
+/// Whether a tile, with all that its rays meet, holds zeros because it lies outside the disk.
+func isLeftOut(column: Int, row: Int, _ shape: KernelShape) -> Bool {
+  shape.isDisk && Tile.isOutsideDisk(column: column, row: row, columns: shape.columns, margin: tileReach)
 }
 
 private struct ForwardJob {
@@ -81,6 +88,10 @@ private struct ForwardJob {
     while row < shape.columns {
       var column = 0
       while column < shape.columns {
+        if isLeftOut(column: column, row: row, shape) {
+          column += Tile.edge
+          continue
+        }
         nextTile = column + Tile.edge < shape.columns ? (column + Tile.edge, row) : (0, row + Tile.edge)
         upcoming = volume + (row * shape.volumePitch + column + Tile.edge) * pixel
         upcomingRows = Tile.edge

@@ -7,8 +7,6 @@ import KernelTypes
 /// A tile's pixels with what its rays meet beside it, as rays run: a step of the major axis is a row, and zeros stand outside the slice.
 private let stripMargin = 16, stripPitch = Tile.edge + 3 * stripMargin
 private let stripByteCount = Tile.edge * stripPitch * twinByteCount
-/// Pixels beside a tile that its rays can meet.
-private let reach = 8
 /// Angles that go through a tile together, band by band.
 private let raysPerGroup = 12
 
@@ -31,7 +29,9 @@ private struct TwinForwardJob {
     let binsByteCount = (shape.columns + 1) * twinByteCount
     for ray in rays { row(ray).initializeMemory(as: UInt8.self, repeating: 0, count: binsByteCount) }
     for row in stride(from: 0, to: shape.columns, by: Tile.edge) {
-      for column in stride(from: 0, to: shape.columns, by: Tile.edge) { tile(column: column, row: row) }
+      for column in stride(from: 0, to: shape.columns, by: Tile.edge) where !isLeftOut(column: column, row: row, shape) {
+        tile(column: column, row: row)
+      }
     }
     // An odd last bin shares its pair with the first bin of the margin.
     for ray in rays {
@@ -55,13 +55,13 @@ private struct TwinForwardJob {
 
   private func row(_ ray: Ray) -> UnsafeMutableRawPointer { sinogram + ray.slot * shape.sinogramPitch * twinByteCount }
 
-  /// Copies the tile and `reach` pixels on each side along the minor axis into the strip.
+  /// Copies the tile and `tileReach` pixels on each side along the minor axis into the strip.
   private func fill(column: Int, row: Int, isSwapped: Bool) {
     let columns = shape.columns
     let minor = isSwapped ? row : column, major = isSwapped ? column : row
-    let first = max(0, minor - reach), end = min(columns, minor + Tile.edge + reach)
+    let first = max(0, minor - tileReach), end = min(columns, minor + Tile.edge + tileReach)
     let length = min(Tile.edge, columns - major)
-    if first > minor - reach || end < minor + Tile.edge + reach || length < Tile.edge {
+    if first > minor - tileReach || end < minor + Tile.edge + tileReach || length < Tile.edge {
       strip.initializeMemory(as: UInt8.self, repeating: 0, count: stripByteCount)
     }
     let target = strip + (first - minor + stripMargin) * twinByteCount

@@ -15,6 +15,7 @@ struct BenchKernel: ParsableCommand {
 
   @Option(help: ArgumentHelp("Projections, detector rows and columns.", valueName: "a,r,n")) var shape = "180,64,1024"
   @Option(help: "Whose complete update is measured.") var algorithm: Algorithm = .sirt
+  @Flag(help: "Leave out voxels outside the inscribed disk, in the update.") var diskMask = false
   @Option(help: "Threads, pinned to as many cores.") var threads = 1
   @Option(help: "Slices interleaved in a block: 2, 4 or a multiple of 16. (default: what suits the rows)") var lanes: Int?
   @Option(help: "x86-64 level of the instructions, 2 to 4. (default: the processor's)") var level: Int?
@@ -35,7 +36,7 @@ struct BenchKernel: ParsableCommand {
       throw ScanFailure(.usage, "--shape \(shape) is not projections,rows,columns, as in 180,64,1024")
     }
     var options = KernelBenchmark.Options()
-    options.shape = (angles, rows, columns)
+    (options.shape, options.diskMask) = ((angles, rows, columns), diskMask)
     (options.algorithm, options.threads, options.lanes, options.level, options.seconds) = (algorithm, threads, lanes, level, seconds)
     return options
   }

@@ -15,6 +15,7 @@ struct BenchStream: ParsableCommand {
 
   @Option(help: ArgumentHelp("Projections, detector rows and columns.", valueName: "a,r,n")) var shape = "180,100,1024"
   @Option(help: "What an update is.") var algorithm: Algorithm = .sirt
+  @Flag(help: "Leave out voxels outside the inscribed disk.") var diskMask = false
   @Option(help: "Projections of a window.") var windowLength = 24
   @Option(help: "Projections between updates.") var windowStep = 1
   @Option(help: "Iterations of an update.") var windowIter = 1
@@ -51,7 +52,7 @@ struct BenchStream: ParsableCommand {
     }
     if compare, pairs < 1 { throw ScanFailure(.usage, "--pairs \(pairs) is outside 1…100") }
     options.shape = (projections, rows, columns)
-    options.algorithm = algorithm
+    (options.algorithm, options.diskMask) = (algorithm, diskMask)
     (options.windowLength, options.windowStep, options.windowIterations) = (windowLength, windowStep, windowIter)
     (options.durability, options.checkpointEvery) = (durability, checkpointEvery)
     (options.workers, options.threads, options.rate) = (workers, threads, rate)

@@ -47,7 +47,7 @@ final class KernelBed {
     self.angles = angles
     let subsets = options.algorithm == .osem ? min(Self.subsets, count) : 1
     steps = orderedSubsets(angleCount: count, subsets: subsets).map { group in group.map { angles[$0] } }
-    solver = options.algorithm.method.solver(
+    solver = options.algorithm.method(diskMask: options.diskMask).solver(
       layout: layout, beam: beam, anglesMax: steps[0].count, threads: options.threads, level: options.level)
     ceilings = (0..<options.threads).map { _ in
       ProcessorCeilings(memoryByteCount: max(1 << 20, Self.memoryByteCount / options.threads & ~511), level: options.level)
@@ -115,13 +115,13 @@ final class KernelBed {
 
 extension Algorithm {
   /// As in final iterations; the time does not depend on a penalty's numbers.
-  fileprivate var method: Method {
+  fileprivate func method(diskMask: Bool) -> Method {
     switch self {
-    case .sirt: .sirt(SIRTOptions())
-    case .mlem, .osem: .expectationMaximisation(EMOptions())
-    case .pmlQuadratic: .expectationMaximisation(EMOptions(penalty: .quadratic(strength: 1)))
-    case .pmlHybrid: .expectationMaximisation(EMOptions(penalty: .hybrid(strength: 1, delta: 1)))
-    case .fbp: .filteredBackprojection(FBPOptions())
+    case .sirt: .sirt(SIRTOptions(diskMask: diskMask))
+    case .mlem, .osem: .expectationMaximisation(EMOptions(diskMask: diskMask))
+    case .pmlQuadratic: .expectationMaximisation(EMOptions(penalty: .quadratic(strength: 1), diskMask: diskMask))
+    case .pmlHybrid: .expectationMaximisation(EMOptions(penalty: .hybrid(strength: 1, delta: 1), diskMask: diskMask))
+    case .fbp: .filteredBackprojection(FBPOptions(diskMask: diskMask))
     }
   }
 

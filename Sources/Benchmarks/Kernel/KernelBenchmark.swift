@@ -11,6 +11,8 @@ public struct KernelBenchmark {
     public var shape = (angles: 180, rows: 64, columns: 1024)
     /// Whose complete update is measured.
     public var algorithm = Algorithm.sirt
+    /// Whether voxels outside the inscribed disk take part.
+    public var diskMask = false
     /// Threads that work, pinned to as many cores; 1 … 1024.
     public var threads = 1
     /// Slices interleaved in a block; what suits the rows if nil.
@@ -63,6 +65,7 @@ public struct KernelBenchmark {
       angles: options.shape.angles, rows: options.shape.rows, columns: options.shape.columns, lanes: bed.layout.lanes, rounds: rounds.count,
       forward: rate(\.forward), back: rate(\.back), pair: pair, update: rate(\.update),
       updateSeconds: KernelReport.Rate(best: seconds[0], median: seconds[seconds.count / 2]), algorithm: options.algorithm.rawValue,
+      diskMask: options.diskMask,
       multiplyAddCeiling: multiplyAdds, loadCeiling: loads, memoryBandwidth: rate(\.memory),
       fractionOfMultiplyAdds: pair.best / multiplyAdds.best, fractionOfLoads: pair.best / loads.best,
       updateToProjections: rate { $0.update / (isPair ? $0.pair : $0.back) }.median)

@@ -39,6 +39,8 @@ public struct KernelReport: Codable, Sendable {
   public var updateSeconds: Rate
   /// The algorithm, as on the command line.
   public var algorithm: String
+  /// Whether the update left out voxels outside the inscribed disk; its GUPS count them all the same.
+  public var diskMask: Bool
 
   /// Two multiply–adds an update, all in registers: GUPS of all threads.
   public var multiplyAddCeiling: Rate

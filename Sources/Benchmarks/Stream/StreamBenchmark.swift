@@ -11,6 +11,8 @@ public final class StreamBenchmark {
     public var shape = (projections: 180, rows: 100, columns: 1024)
     /// What an update is.
     public var algorithm = Algorithm.sirt
+    /// Whether voxels outside the inscribed disk take part.
+    public var diskMask = false
     /// Projections of a window.
     public var windowLength = 24
     /// Projections between updates.
@@ -65,6 +67,7 @@ public final class StreamBenchmark {
     var report = try StreamReport(
       build: buildName, processor: Machine.processorName, cores: Affinity.current().count,
       shape: [options.shape.projections, options.shape.rows, options.shape.columns], algorithm: options.algorithm.rawValue,
+      diskMask: options.diskMask,
       windowLength: options.windowLength,
       windowStep: options.windowStep, windowIterations: options.windowIterations, checkpointEvery: options.checkpointEvery.text)
     if options.comparedPairs > 0 {
@@ -105,7 +108,7 @@ public final class StreamBenchmark {
     let runFolder = RunFolder(path: "\(folder.path)/\(name)")
     var scan = ScanDescription(input: scanPath, outputFolder: runFolder.path + "/output")
     scan.runFolder = runFolder.path
-    scan.algorithm = options.algorithm
+    (scan.algorithm, scan.diskMask) = (options.algorithm, options.diskMask)
     scan.rotationAxis = .pixels(Double(options.shape.columns) / 2)
     (scan.windowLength, scan.windowStep, scan.windowIter) = (options.windowLength, options.windowStep, options.windowIterations)
     // Every update is made: what is measured is not how well a run avoids them.

@@ -73,6 +73,8 @@ public struct StreamReport: Codable, Sendable {
   public var shape: [Int]
   /// What an update was.
   public var algorithm: String
+  /// Whether voxels outside the inscribed disk were left out.
+  public var diskMask: Bool
   /// Projections of a window.
   public var windowLength: Int
   /// Projections between updates.

@@ -7,6 +7,8 @@ struct ProjectionPass {
   let layout: SliceLayout
   let kernels: KernelTable
   let plan: AnglePlan
+  /// Whether voxels outside the inscribed disk hold zeros: then tiles there need no work.
+  var isDisk = false
 
   /// A for `blocks`; `sinogram` holds exactly those. Work is split by block and, as far as that keeps all threads busy, by angle.
   func forward(
@@ -22,8 +24,14 @@ struct ProjectionPass {
       kernels.forward(
         volume + layout.pixelOffset(block: block),
         sinogram + layout.binOffset(block: block, of: blocks, slot: 0, slots: slots),
-        plan.rays(part: item % parts, of: parts), layout.shape(block: block))
+        plan.rays(part: item % parts, of: parts), shape(block: block))
     }
+  }
+
+  private func shape(block: Int) -> KernelShape {
+    var shape = layout.shape(block: block)
+    shape.isDisk = isDisk
+    return shape
   }
 
   /// Aᵀ for `blocks`, tile by tile, from left to right in a band: `finish` receives each tile's block and sums. `upcoming` is a volume that
@@ -51,9 +59,24 @@ struct ProjectionPass {
       let memory = scratch.take(worker: worker), target = target(block)
       for column in stride(from: 0, to: layout.columns, by: Tile.edge) {
         let tile = Tile(column: column, row: row, columns: layout.columns)
-        kernels.backTile(tile, memory.buffer, bins, plan.back, shape, memory.taps, target)
+        if isDisk && Tile.isOutsideDisk(column: column, row: row, columns: layout.columns) {
+          copy(tile, target, shape)
+        } else {
+          kernels.backTile(tile, memory.buffer, bins, plan.back, shape, memory.taps, target)
+        }
         finish(block, tile, memory.buffer)
       }
+    }
+  }
+}
+
+extension ProjectionPass {
+  /// What an update leaves of a tile without weights.
+  private func copy(_ tile: Tile, _ target: TileTarget, _ shape: KernelShape) {
+    guard let update = target.update, update.x != UnsafeRawPointer(target.next) else { return }
+    for row in tile.row..<tile.row + tile.height {
+      let offset = (row * shape.volumePitch + tile.column) * shape.pixelByteCount
+      (target.next + offset).copyMemory(from: update.x + offset, byteCount: tile.width * shape.pixelByteCount)
     }
   }
 }

@@ -37,7 +37,8 @@ public final class EMSolver: WindowSolver {
     self.beam = beam
     self.options = options
     mask = DiskMask(columns: layout.columns, isDisk: options.diskMask)
-    pass = ProjectionPass(layout: layout, kernels: KernelTable(level: level), plan: AnglePlan(capacity: anglesMax))
+    pass = ProjectionPass(
+      layout: layout, kernels: KernelTable(level: level), plan: AnglePlan(capacity: anglesMax), isDisk: options.diskMask)
     steps = PointwiseTable(level: level)
     tiles = TileScratch(layout: layout, workers: threads ?? EMSolver.processorCount)
     memory = SIRTMemory(layout: layout, anglesMax: anglesMax, blocks: blocksMax ?? layout.blockCount)

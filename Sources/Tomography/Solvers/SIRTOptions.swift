@@ -4,7 +4,7 @@ public struct SIRTOptions: Sendable, Equatable {
   public var relaxation: Float
   /// Cut the volume at zero after each iteration.
   public var nonNegative: Bool
-  /// Update only voxels whose centres lie within columns / 2 of the rotation axis. A volume that starts as zeros stays zero outside.
+  /// Only voxels whose centres lie within columns / 2 of the rotation axis take part; the others must be zero, and stay so.
   public var diskMask: Bool
 
   /// Plain SIRT unless told otherwise.

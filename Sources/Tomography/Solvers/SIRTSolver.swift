@@ -26,7 +26,8 @@ public final class SIRTSolver {
     self.layout = layout
     self.beam = beam
     self.options = options
-    pass = ProjectionPass(layout: layout, kernels: KernelTable(level: level), plan: AnglePlan(capacity: anglesMax))
+    pass = ProjectionPass(
+      layout: layout, kernels: KernelTable(level: level), plan: AnglePlan(capacity: anglesMax), isDisk: options.diskMask)
     tiles = TileScratch(layout: layout, workers: threads ?? SIRTSolver.processorCount)
     memory = SIRTMemory(layout: layout, anglesMax: anglesMax, blocks: blocksMax ?? layout.blockCount)
     prepared = []
