@@ -117,7 +117,8 @@ extension Pipeline {
     }
 
     /// The folder of the interfaces for other languages.
-    private static let interfaces = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Interfaces").standardized
+    private static let interfaces = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Tools/interfaces")
+      .standardized
       .path
 
     /// Whether a command ends well: what a test needs may not be there.

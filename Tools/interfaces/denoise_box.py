@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """An example of a denoising program: the mean of the 3 x 3 voxels around each, within a slice.
 
-    slipring recon scan.h5 --output-folder out --denoise program:Interfaces/denoise_box.py
+    slipring recon scan.h5 --output-folder out --denoise program:Tools/interfaces/denoise_box.py
 """
 
 import numpy as np
