@@ -138,7 +138,7 @@ final class Server: Sendable {
       return connection.receive(now: now, respond: respond)
     }
     guard now >= connection.deadline else { return .goesOn }
-    if connection.isIdle || connection.hasOutput { return .ends }
+    if connection.isIdle || connection.hasOutput || connection.getsEvents { return .ends }
     connection.refuse(408)
     return connection.send(now: now)
   }

@@ -216,34 +216,82 @@ function element(name, attributes, text) {
 
 const oneDecimal = (value) => value.toFixed(value >= 100 ? 0 : 1);
 
-// Columns: who acquires, who distributes, the workers, and who reads their updates.
-function columnOf(stage) {
-  const known = { acquire: 0, distribute: 1, reconstruct: 2 }[stage.name.split(".")[0]];
-  return known === undefined ? 3 : known;
-}
+// From left to right; who reads the updates stands in the last column, and what sends something back at its end, so that its way is free.
+const order = [["acquire"], ["correct"], ["distribute"], ["reconstruct"], ["export", "denoise", "control"]];
 
-// Where a topic comes from and where it is read, by the first words of the stages' names.
-const flows = { projections: ["acquire", "distribute"], chunks: ["distribute", "reconstruct"], updates: ["reconstruct", "export"], commands: ["control", "acquire"] };
+// Where a topic comes from, and where it is read: by those of these stages that there are.
+const flows = {
+  projections: ["acquire", ["correct", "distribute"]], corrected: ["correct", ["distribute"]], chunks: ["distribute", ["reconstruct"]],
+  updates: ["reconstruct", ["export", "denoise", "control"]], denoised: ["denoise", ["export"]], commands: ["control", ["acquire"]],
+};
+
+const kindOf = (name) => name.split(".")[0];
 
 function drawPipeline() {
   const [width, height, columnStep, rowStep, top] = [138, 54, 226, 74, 8];
-  const columns = [[], [], [], []];
-  for (const stage of report.stages) columns[columnOf(stage)].push(stage);
-  // What sends something back stands below, so that its way is free.
-  columns[3].sort((a, b) => (a.name === "control") - (b.name === "control"));
+  const columns = order
+    .map((kinds) => report.stages.filter((stage) => kinds.includes(kindOf(stage.name)))
+      .sort((a, b) => kinds.indexOf(kindOf(a.name)) - kinds.indexOf(kindOf(b.name))))
+    .filter((stages) => stages.length > 0);
   const rows = Math.max(1, ...columns.map((stages) => stages.length));
   const places = {};
   const svg = byId("pipeline");
   const parts = [];
   const total = rows * rowStep + top;
   columns.forEach((stages, column) => stages.forEach((stage, row) => {
-    places[stage.name] = { x: column * columnStep + 2, y: top + ((rows - stages.length) / 2 + row) * rowStep };
+    places[stage.name] = { x: column * columnStep + 2, y: top + ((rows - stages.length) / 2 + row) * rowStep, width, height };
   }));
-  for (const ring of report.rings) drawRing(parts, ring, places, width, height, total);
-  for (const stage of report.stages) drawStage(parts, stage, places[stage.name], width, height);
+  for (const ring of report.rings) drawRing(parts, ring, places, total);
+  for (const stage of columns.flat()) drawStage(parts, stage, places[stage.name], width, height);
   const hasCommands = report.rings.some((ring) => ring.topic === "commands");
-  svg.setAttribute("viewBox", `0 0 ${3 * columnStep + width + 4} ${total + (hasCommands ? 30 : 0)}`);
+  svg.setAttribute("viewBox", `0 0 ${(columns.length - 1) * columnStep + width + 4} ${total + (hasCommands ? 30 : 0)}`);
   svg.replaceChildren(...parts);
+}
+
+function drawRing(parts, ring, places, total) {
+  const [kind, partition] = ring.topic.split(".");
+  if (!flows[kind]) return;
+  const placeOf = (name) => places[name] || places[`${name}.${partition}`];
+  const from = placeOf(flows[kind][0]);
+  let readers = flows[kind][1].map(placeOf).filter((place) => place);
+  if (!from || readers.length === 0) return;
+  if (kind !== "updates") readers = readers.slice(0, 1);
+  const arrow = (path, x, y) => {
+    parts.push(element("path", { class: "flow", d: path }));
+    parts.push(element("path", { class: "tip", d: `M${x - 7} ${y - 4} v8 l7 -4 z` }));
+  };
+  const to = readers[0];
+  let label;
+  if (to.x < from.x) {
+    // Back to the beginning, below everything.
+    const bottom = total + 12;
+    const [x1, x2] = [from.x + from.width / 2, to.x + to.width / 2];
+    parts.push(element("path", { class: "flow", d: `M${x1} ${from.y + from.height} V${bottom} H${x2} V${to.y + to.height + 6}` }));
+    parts.push(element("path", { class: "tip", d: `M${x2 - 4} ${to.y + to.height + 7} h8 l-4 -7 z` }));
+    label = { x: (x1 + x2) / 2, y: bottom };
+  } else if (to.x === from.x) {
+    // Up to the stage above; there is no room for figures, which the table has.
+    const x = from.x + from.width / 2;
+    parts.push(element("path", { class: "flow", d: `M${x} ${from.y} V${to.y + to.height + 6}` }));
+    parts.push(element("path", { class: "tip", d: `M${x - 4} ${to.y + to.height + 7} h8 l-4 -7 z` }));
+    return;
+  } else {
+    // Fan-out turns beside its beginning and fan-in beside its end, so that each ring has a straight piece of its own for its figures.
+    const isFanOut = kind === "chunks";
+    const [x1, y1] = [from.x + from.width, from.y + from.height / 2];
+    for (const reader of readers) {
+      const [x2, y2] = [reader.x, reader.y + reader.height / 2];
+      const turn = isFanOut ? x1 + 10 : x2 - 15;
+      arrow(y1 === y2 ? `M${x1} ${y1} H${x2 - 6}` : `M${x1} ${y1} H${turn} V${y2} H${x2 - 6}`, x2, y2);
+    }
+    label = { x: (x1 + to.x) / 2 + (isFanOut ? 3 : kind === "updates" ? -9 : 0), y: isFanOut ? to.y + to.height / 2 : y1 };
+  }
+  const fill = Math.min(1, ring.waiting / Math.max(1, ring.slots));
+  const bar = { x: label.x - 25, y: label.y - 4, width: 50, height: 8, rx: 2 };
+  parts.push(element("rect", { ...bar, class: "track" }));
+  if (fill > 0) parts.push(element("rect", { ...bar, width: Math.max(2, 50 * fill), class: fill >= 1 || ring.spilled > 0 ? "fill alarm" : "fill" }));
+  parts.push(element("text", { x: label.x, y: label.y - 9, "text-anchor": "middle" }, ring.topic));
+  parts.push(element("text", { x: label.x, y: label.y + 16, "text-anchor": "middle", class: "faint" }, `${ring.waiting} of ${ring.slots}`));
 }
 
 function drawStage(parts, stage, at, width, height) {
@@ -254,43 +302,6 @@ function drawStage(parts, stage, at, width, height) {
   parts.push(element("text", { x: at.x + 10, y: at.y + 34, class: "faint" }, stage.state === "ended" ? "ended" : `${oneDecimal(stage.rate)} events/s`));
   const restarts = stage.restarts > 0 ? `, started again ${stage.restarts}×` : "";
   parts.push(element("text", { x: at.x + 10, y: at.y + 47, class: "faint" }, `lag ${stage.lag}${restarts}`));
-}
-
-function drawRing(parts, ring, places, width, height, total) {
-  const [kind, partition] = ring.topic.split(".");
-  if (!flows[kind]) return;
-  const [from, to] = flows[kind].map((name) => places[name] || places[`${name}.${partition}`]);
-  if (!from || !to) return;
-  let label;
-  if (to.x < from.x) {
-    // Back to the beginning, below everything.
-    const bottom = total + 12;
-    const [x1, x2] = [from.x + width / 2, to.x + width / 2];
-    parts.push(element("path", { class: "flow", d: `M${x1} ${from.y + height} V${bottom} H${x2} V${to.y + height + 6}` }));
-    parts.push(element("path", { class: "tip", d: `M${x2 - 4} ${to.y + height + 7} h8 l-4 -7 z` }));
-    label = { x: (x1 + x2) / 2, y: bottom };
-  } else {
-    // Fan-out turns beside its beginning and fan-in beside its end, so that each ring has a straight piece of its own for its figures.
-    const [x1, y1, x2, y2] = [from.x + width, from.y + height / 2, to.x, to.y + height / 2];
-    const isFanOut = kind === "chunks";
-    const turn = isFanOut ? x1 + 10 : x2 - 15;
-    const path = y1 === y2 ? `M${x1} ${y1} H${x2 - 6}` : `M${x1} ${y1} H${turn} V${y2} H${x2 - 6}`;
-    parts.push(element("path", { class: "flow", d: path }));
-    parts.push(element("path", { class: "tip", d: `M${x2 - 7} ${y2 - 4} v8 l7 -4 z` }));
-    // Control reads the updates, too.
-    if (kind === "updates" && places.control) {
-      const y3 = places.control.y + height / 2;
-      parts.push(element("path", { class: "flow", d: `M${turn} ${y1} V${y3} H${x2 - 6}` }));
-      parts.push(element("path", { class: "tip", d: `M${x2 - 7} ${y3 - 4} v8 l7 -4 z` }));
-    }
-    label = { x: (x1 + x2) / 2 + (isFanOut ? 3 : kind === "updates" ? -9 : 0), y: isFanOut ? y2 : y1 };
-  }
-  const fill = Math.min(1, ring.waiting / Math.max(1, ring.slots));
-  const bar = { x: label.x - 25, y: label.y - 4, width: 50, height: 8, rx: 2 };
-  parts.push(element("rect", { ...bar, class: "track" }));
-  if (fill > 0) parts.push(element("rect", { ...bar, width: Math.max(2, 50 * fill), class: fill >= 1 || ring.spilled > 0 ? "fill alarm" : "fill" }));
-  parts.push(element("text", { x: label.x, y: label.y - 9, "text-anchor": "middle" }, ring.topic));
-  parts.push(element("text", { x: label.x, y: label.y + 16, "text-anchor": "middle", class: "faint" }, `${ring.waiting} of ${ring.slots}`));
 }
 
 async function showCurves() {
