@@ -37,17 +37,8 @@ final class ProgressLine: RunMonitor {
   }
 
   private static func bar(_ status: RunStatus) -> String {
-    let done = Int(fraction(status) * Double(barWidth))
+    let done = Int(status.phaseFraction * Double(barWidth))
     return "[" + String(repeating: "█", count: done) + String(repeating: "·", count: barWidth - done) + "]"
-  }
-
-  private static func fraction(_ status: RunStatus) -> Double {
-    switch status.phase {
-    case .scanning: Double(min(status.acquired, status.projections)) / Double(max(status.projections, 1))
-    case .finalSweep: min(1, status.sweptFraction)
-    case .exporting, .finished: 1
-    case .failed: 0
-    }
   }
 
   private func text(_ status: RunStatus) -> String {

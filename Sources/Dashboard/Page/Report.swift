@@ -81,7 +81,7 @@ extension Report {
     self.curves = curves?.version ?? 0
     ending = news.ending.map(Ending.init)
     state = Self.state(news)
-    fraction = status.map(Self.fraction) ?? 0
+    fraction = status?.phaseFraction ?? 0
     headline = status.map { Self.headline($0, rates) } ?? ""
     progress = status.map { Self.progress($0, rates, residual: curves?.latest ?? $0.residual) } ?? []
     ledger = status.map { Self.ledger($0, news, curves?.pixels ?? .init(), dropped: view?.levels.reduce(0) { $0 + $1.dropped } ?? 0) } ?? []
@@ -95,15 +95,6 @@ extension Report {
     }
     guard let status = news.status else { return news.view == nil ? "planning" : "starting" }
     return status.phase.rawValue
-  }
-
-  private static func fraction(_ status: RunStatus) -> Double {
-    switch status.phase {
-    case .scanning: Double(min(status.acquired, status.projections)) / Double(max(status.projections, 1))
-    case .finalSweep: min(1, status.sweptFraction)
-    case .exporting, .finished: 1
-    case .failed: 0
-    }
   }
 
   /// What `progress` tells, also before there is anything to tell.

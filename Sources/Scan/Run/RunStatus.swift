@@ -83,6 +83,16 @@ public struct RunStatus: Codable, Equatable, Sendable {
 
   /// Projections that were acquired and not yet used.
   public var lag: Int { max(0, acquired - reconstructed) }
+
+  /// Done of the present phase, 0…1.
+  public var phaseFraction: Double {
+    switch phase {
+    case .scanning: Double(min(acquired, projections)) / Double(max(projections, 1))
+    case .finalSweep: min(1, sweptFraction)
+    case .exporting, .finished: 1
+    case .failed: 0
+    }
+  }
   /// Acquired projections a second, since the start.
   public var rate: Double { seconds > 0 ? Double(acquired) / seconds : 0 }
 }
