@@ -14,7 +14,8 @@ final class RunSite: Site {
   private var view: RunView?
   private var gallery: Gallery?
   private var curves: Curves?
-  private var positions: [UInt64] = []
+  private var similarity: SimilarityCurves?
+  private var positions: (updates: [UInt64], scores: UInt64) = ([], 0)
   private var rates = Rates()
   private var lastEvent: Report?
   private var eventDue = ContinuousClock.now
@@ -28,7 +29,7 @@ final class RunSite: Site {
   /// Who asked, for the run's reports.
   private static let requester = "the dashboard"
   private static let curvePoints = 400
-  private static let earlierUpdatesMax = 20_000
+  private static let earlierEventsMax = 20_000
   /// So many viewers cost what one costs; more of them share it.
   private static let viewersAtFullPace = 10
 
@@ -63,8 +64,9 @@ final class RunSite: Site {
     if view == nil, let view = news.view { begin(view) }
     if let view, var curves {
       // A damaged ring fails the run, and the supervisor says so.
-      for update in (try? view.updates(from: &positions)) ?? [] { curves.add(update) }
+      for update in (try? view.updates(from: &positions.updates)) ?? [] { curves.add(update) }
       self.curves = curves
+      for score in (try? view.scores(from: &positions.scores)) ?? [] { similarity?.add(score) }
     }
     guard let status = news.status else { return }
     var counters = ["acquired": Double(status.acquired), "updates": Double(status.updates), "swept": status.sweptFraction]
@@ -75,15 +77,19 @@ final class RunSite: Site {
   private func begin(_ view: RunView) {
     self.view = view
     gallery = Gallery(view, cores: cores)
-    positions = view.plan.placement.workers.map { _ in 0 }
-    var curves = Curves(updatesMax: view.plan.updateCount, rows: view.plan.placement.workers.map(\.rows))
+    let workers = view.plan.placement.workers
+    positions.updates = workers.map { _ in 0 }
+    var curves = Curves(updatesMax: view.plan.updateCount, rows: workers.map(\.rows))
+    var similarity = SimilarityCurves(projectionsMax: view.plan.shape.projections, workers: workers.count)
     // Curves that begin later than the run are better than none.
-    for update in (try? view.earlierUpdates(limit: Self.earlierUpdatesMax)) ?? [] { curves.add(update) }
-    self.curves = curves
+    for update in (try? view.earlierUpdates(limit: Self.earlierEventsMax)) ?? [] { curves.add(update) }
+    for score in (try? view.earlierScores(limit: Self.earlierEventsMax)) ?? [] { similarity.add(score) }
+    (self.curves, self.similarity) = (curves, similarity)
   }
 
   private func report(_ news: News, _ pace: Report.Pace) -> Report {
-    Report(news, curves: curves, rates: rates, window: gallery?.automaticWindow(isOver: news.ending != nil), pace: pace)
+    Report(
+      news, curves: curves, similarity: similarity, rates: rates, window: gallery?.automaticWindow(isOver: news.ending != nil), pace: pace)
   }
 
   func respond(to request: Request, viewers: Int) -> Response {
@@ -165,9 +171,10 @@ final class RunSite: Site {
 
   private func curvesResponse() -> Response {
     guard let curves else { return .init(type: "application/json", Array("{}".utf8)) }
-    if curvesText?.version != curves.version {
-      let lines = curves.lines(pointsMax: Self.curvePoints)
-      curvesText = (curves.version, Self.json(["window": lines.window, "final": lines.final]))
+    let version = curves.version + (similarity?.version ?? 0)
+    if curvesText?.version != version {
+      let drawn = DrawnCurves(curves, similarity, goal: view?.similarityGoal, pointsMax: Self.curvePoints)
+      curvesText = (version, Self.json(drawn))
     }
     return .init(type: "application/json", curvesText?.bytes ?? [])
   }

@@ -40,6 +40,27 @@ import class Foundation.JSONDecoder
     #expect(line.indices.count <= 101 && line.indices.last == 999)
   }
 
+  private func score(_ worker: Int, _ projections: Int, _ similarity: Double?, truth: Double? = nil) -> ScoreEvent {
+    ScoreEvent(
+      worker: worker, streak: 0, update: 0, projections: projections, against: nil, similarity: similarity, truth: truth, range: 0...1)
+  }
+
+  @Test("The similarity is that of the worker that is least similar, over projections; what no run can have is left out")
+  func similarity() {
+    var curves = SimilarityCurves(projectionsMax: 40, workers: 2)
+    #expect(curves.latest == nil && curves.lines(pointsMax: 9).similarity == .init())
+    for each in [score(0, 10, nil, truth: 0.5), score(0, 20, 0.25), score(0, 20, 0.75), score(1, 20, 0.875), score(0, 30, 0.9375)] {
+      curves.add(each)
+    }
+    let version = curves.version
+    for each in [score(2, 30, 0.1), score(0, 41, 0.1)] { curves.add(each) }
+    #expect(curves.version == version && curves.latest == 0.875)
+    let lines = curves.lines(pointsMax: 9)
+    #expect(lines.similarity == .init(projections: [20, 30], scores: [0.75, 0.875]))
+    #expect(lines.truth == .init(projections: [10], scores: [0.5]))
+    #expect(curves.lines(pointsMax: 1).similarity == .init(projections: [30], scores: [0.875]))
+  }
+
   @Test("A rate is over the last seconds")
   func rates() {
     var rates = Rates()
@@ -69,7 +90,7 @@ import class Foundation.JSONDecoder
         {"name": "acquire", "pid": 77, "isRunning": true, "restarts": 3, "hangs": 0, "epoch": 1, "cursor": 17, "lag": 0}]}
       """
     news.status = try JSONDecoder().decode(RunStatus.self, from: Data(status.utf8))
-    let report = Report(news, curves: nil, rates: Rates(), window: nil, pace: .init(events: 250, pictures: 500))
+    let report = Report(news, curves: nil, similarity: nil, rates: Rates(), window: nil, pace: .init(events: 250, pictures: 500))
     let html = Page.html(report, token: nil)
     for part in ["12 of 180", "50.0 %", "<th scope=\"row\">acquire</th><td>runs</td>", "1:01", "scanning"] {
       #expect(html.contains(part), "\(part) is missing")
@@ -82,7 +103,7 @@ import class Foundation.JSONDecoder
 
   @Test("Each figure that a report may have has a place in the page, and the page asks for no other")
   func figures() {
-    let report = Report(News(), curves: nil, rates: Rates(), window: nil, pace: .init(events: 250, pictures: 500))
+    let report = Report(News(), curves: nil, similarity: nil, rates: Rates(), window: nil, pace: .init(events: 250, pictures: 500))
     let html = Page.html(report, token: nil)
     for id in (Report.progressLabels + Report.ledgerLabels).map(\.0) { #expect(html.contains("id=\"figure-\(id)\"")) }
     #expect(report.state == "planning")

@@ -41,6 +41,11 @@ struct KilledRuns {
 
   func resume(_ name: String) throws -> Command.Outcome { try Command(["resume", run(name), "--quiet", "--json"]).end() }
 
+  /// How far the run is or was.
+  func status(_ name: String) throws -> RunStatus {
+    try JSONDecoder().decode(RunStatus.self, from: Data(contentsOf: URL(filePath: run(name) + "/status.json")))
+  }
+
   /// What every update of the run left of the data, as its export says.
   func residuals(_ name: String) throws -> [Double] {
     let report = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: run(name) + "/export.json"))) as? [String: Any]

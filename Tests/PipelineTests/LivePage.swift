@@ -53,6 +53,12 @@ final class LivePage {
     return try #require(status)
   }
 
+  /// The columns of one of the page's curves, which is empty before its first point.
+  func curve(_ name: String) throws -> [String: [Double]] {
+    let curves = try JSONSerialization.jsonObject(with: get("/api/curves").body) as? [String: Any]
+    return curves?[name] as? [String: [Double]] ?? [:]
+  }
+
   private func send(_ method: String, _ path: String, _ headers: [String: String]) throws -> Answer {
     var request = URLRequest(url: try #require(URL(string: "http://127.0.0.1:\(port)\(path)")), timeoutInterval: 60)
     request.httpMethod = method

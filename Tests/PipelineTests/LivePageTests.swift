@@ -19,14 +19,14 @@ extension Pipeline {
     }
 
     /// A run that takes some seconds, with its page.
-    private func live(_ name: String = "out", rate: Int = 15) throws -> LivePage {
+    private func live(_ name: String = "out", rate: Int = 15, _ options: String...) throws -> LivePage {
       try LivePage(
         Command(
           [
             "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"), "--rotation-axis", "32",
             "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--dashboard", "127.0.0.1:0", "--json", "--rate",
             "\(rate)",
-          ]))
+          ] + options))
     }
 
     @Test("A run shows its figures, curves and slices while it goes on, and ends as it would without")
@@ -43,8 +43,7 @@ extension Pipeline {
       for cut in ["w/1", "z/-1", "z/1.png?edge=8&x=", "z/1.png?low=1&high=1&x=", "z/1.png?low=nan&high=1&x="] {
         #expect(try page.get("/slices/\(cut).png").status == 400, "\(cut)")
       }
-      let curves = try JSONSerialization.jsonObject(with: page.get("/api/curves").body) as? [String: [String: [Double]]]
-      #expect(curves?["window"]?["residuals"]?.isEmpty == false)
+      #expect(try page.curve("window")["residuals"]?.isEmpty == false)
       #expect(try page.get("/").text.contains("of 90</dd>"))
       let outcome = try page.end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
@@ -58,12 +57,30 @@ extension Pipeline {
       let page = try LivePage(Command(["resume", runs.run("cut"), "--dashboard", "127.0.0.1:0", "--json"]))
       var indices: [Double] = []
       try page.wait("an update after the earlier ones") {
-        let curves = try JSONSerialization.jsonObject(with: page.get("/api/curves").body) as? [String: [String: [Double]]]
-        indices = curves?["window"]?["indices"] ?? []
+        indices = try page.curve("window")["indices"] ?? []
         return indices.count > 10
       }
       #expect(indices == (0..<indices.count).map(Double.init))
       #expect(try page.get("/slices/z/0.png").status == 200)
+      #expect(try page.end().result().projections == KilledRuns.projections)
+    }
+
+    @Test("A run that compares its slices shows how similar they are, and a resumed one from its beginning")
+    func similarity() throws {
+      let runs = try KilledRuns()
+      try runs.cutPower(
+        runs.recon("cut", "--rate", "10", "--lag-max", "0", "--stop-ssim", "0.9", "--stop-after", "10", "--stop-patience", "50"), "cut",
+        after: 20)
+      let before = try #require(runs.status("cut").similarity)
+      let page = try LivePage(Command(["resume", runs.run("cut"), "--dashboard", "127.0.0.1:0", "--json"]))
+      var projections: [Double] = []
+      try page.wait("a score after the earlier ones") {
+        projections = try page.curve("similarity")["projections"] ?? []
+        return try projections.contains { $0 < 20 } && page.status().similarity.map { $0 != before } ?? false
+      }
+      #expect(zip(projections, projections.dropFirst()).allSatisfy { $0 < $1 })
+      #expect(try page.get("/").text.contains("<dd id=\"figure-goal\">0.9000</dd>"))
+      #expect(try page.get("/metrics").text.contains("\nslipring_similarity_ratio "))
       #expect(try page.end().result().projections == KilledRuns.projections)
     }
 
@@ -115,7 +132,7 @@ extension Pipeline {
       "In a browser slices and curves move, sliders work from the keyboard, a foreign page is refused, and finalize stops the scan",
       .enabled(if: program("chromium") != nil && program("python3") != nil, "needs chromium and python3"))
     func browser() throws {
-      let page = try live("browser", rate: 1)
+      let page = try live("browser", rate: 1, "--stop-ssim", "0.9", "--stop-after", "8", "--stop-patience", "80")
       let pictures = FileManager.default.currentDirectoryPath + "/.build/live-page"
       let look = Process()
       look.executableURL = URL(filePath: try #require(program("python3")))

@@ -55,10 +55,7 @@ struct Curves {
   var latest: Double? { (final.keys.max().flatMap { final[$0] } ?? window.keys.max().flatMap { window[$0] }).map(Self.relative) }
 
   private static func line(_ parts: [Int: [Int: Part]], _ pointsMax: Int) -> Line {
-    let indices = parts.keys.sorted()
-    let step = max(1, indices.count / pointsMax)
-    // The last one is always there.
-    let chosen = indices.enumerated().filter { ($0.offset + 1) % step == 0 || $0.offset == indices.count - 1 }.map(\.element)
+    let chosen = parts.keys.sorted().thinned(to: pointsMax)
     return Line(indices: chosen, residuals: chosen.map { relative(parts[$0] ?? [:]) })
   }
 

@@ -22,6 +22,9 @@ enum MetricsText {
     if let residual = status.residual {
       page.add("slipring_residual_ratio", "gauge", "Norm of b - A x over norm of b, of the latest update.", [([], residual)])
     }
+    if let similarity = status.similarity {
+      page.add("slipring_similarity_ratio", "gauge", "MS-SSIM to the volume of the window before, latest score.", [([], similarity)])
+    }
     page.add(
       "slipring_pixels_corrected_total", "counter", "Pixels that were not as they should be.",
       [("non-finite", pixels.nonFinite), ("clamped", pixels.clamped), ("dead", pixels.dead), ("negative", pixels.negative)].map {

@@ -71,19 +71,24 @@ struct Report: Codable, Equatable {
 
 extension Report {
   /// The report of what is known now. `rates` are those of the status's counters.
-  init(_ news: News, curves: Curves?, rates: Rates, window: GreyWindow?, pace: Pace) {
+  init(_ news: News, curves: Curves?, similarity: SimilarityCurves?, rates: Rates, window: GreyWindow?, pace: Pace) {
     let (status, view) = (news.status, news.view)
     run = status?.run ?? view?.run ?? ""
     (self.status, self.pace, notices) = (status, pace, news.notices)
     stages = status?.stages.map { Stage($0, rate: rates.rate("stage " + $0.name)) } ?? []
     rings = view?.levels ?? []
     volume = view.map { Volume(columns: $0.columns, slices: $0.slices, generations: $0.generations, window: window) }
-    self.curves = curves?.version ?? 0
+    self.curves = (curves?.version ?? 0) + (similarity?.version ?? 0)
     ending = news.ending.map(Ending.init)
     state = Self.state(news)
     fraction = status?.phaseFraction ?? 0
     headline = status.map { Self.headline($0, rates) } ?? ""
-    progress = status.map { Self.progress($0, rates, residual: curves?.latest ?? $0.residual) } ?? []
+    progress =
+      status.map {
+        Self.progress(
+          $0, rates, residual: curves?.latest ?? $0.residual, similarity: similarity?.latest ?? $0.similarity,
+          goal: view?.similarityGoal?.min)
+      } ?? []
     ledger = status.map { Self.ledger($0, news, curves?.pixels ?? .init(), dropped: view?.levels.reduce(0) { $0 + $1.dropped } ?? 0) } ?? []
   }
 
@@ -102,9 +107,12 @@ extension Report {
     ("acquired", "Projections"), ("rate", "per second"), ("updates", "Updates"), ("update-rate", "per second"),
     ("lag", "Behind the source"),
     ("step", "Step"), ("sweep", "Final sweep"), ("left", "Left, about"), ("residual", "Residual"), ("seconds", "Running for"),
+    ("similarity", "Similarity"), ("goal", "ends it at"),
   ]
 
-  private static func progress(_ status: RunStatus, _ rates: Rates, residual: Double?) -> [Figure] {
+  private static func progress(
+    _ status: RunStatus, _ rates: Rates, residual: Double?, similarity: Double?, goal: Double?
+  ) -> [Figure] {
     figures(
       progressLabels,
       [
@@ -112,7 +120,8 @@ extension Report {
         "updates": "\(status.updates) of \(status.updatesExpected)", "update-rate": Text.decimal(rates.rate("updates")),
         "lag": "\(status.lag)", "step": "\(status.step)", "sweep": Text.percent(status.sweptFraction),
         "left": left(status, rates).map(Text.duration) ?? "–", "residual": residual.map(Text.percent) ?? "–",
-        "seconds": Text.duration(status.seconds),
+        "seconds": Text.duration(status.seconds), "similarity": similarity.map { Text.decimal($0, 4) } ?? "–",
+        "goal": goal.map { Text.decimal($0, 4) } ?? "–",
       ])
   }
 

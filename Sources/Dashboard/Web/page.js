@@ -310,7 +310,10 @@ async function showCurves() {
   curveVersion = version;
   try {
     const answer = await fetch("/api/curves");
-    if (answer.ok) drawCurves(await answer.json());
+    if (!answer.ok) return;
+    const curves = await answer.json();
+    drawCurves(curves);
+    drawSimilarity(curves);
   } catch { curveVersion = -1; }
 }
 
@@ -343,10 +346,7 @@ function drawCurves(curves) {
   });
   let offset = 0;
   lines.forEach((line, number) => {
-    const points = line.indices.map((index, n) => [x(offset + index), y(line.residuals[n])]);
-    parts.push(element("polyline", { class: line.name, points: points.map((point) => point.map((value) => value.toFixed(1)).join(",")).join(" ") }));
-    const end = points[points.length - 1];
-    parts.push(element("circle", { class: `mark ${line.name}`, cx: end[0], cy: end[1], r: 3 }));
+    drawLine(parts, line.name, line.indices.map((index, n) => [x(offset + index), y(line.residuals[n])]));
     const title = line.name === "window" ? "windows" : "final iterations";
     const middle = x(offset + counts[number] / 2);
     parts.push(element("text", { x: Math.min(right - 40, Math.max(left + 28, middle)), y: bottom + 20, "text-anchor": "middle", class: "faint" }, `${title}, ${counts[number]}`));
@@ -357,6 +357,51 @@ function drawCurves(curves) {
   const latest = lines[lines.length - 1].residuals;
   byId("curve-text").textContent = `‖b − A x‖ / ‖b‖, now ${(latest[latest.length - 1] * 100).toFixed(2)} %`;
   byId("curve-section").hidden = false;
+}
+
+// A curve with a mark at its newest point.
+function drawLine(parts, name, points) {
+  parts.push(element("polyline", { class: name, points: points.map((point) => point.map((value) => value.toFixed(1)).join(",")).join(" ") }));
+  const [x, y] = points[points.length - 1];
+  parts.push(element("circle", { class: `mark ${name}`, cx: x, cy: y, r: 3 }));
+}
+
+// MS-SSIM over projections, up to 1 for equal slices, and the value that ends the scan from where on it does.
+function drawSimilarity(curves) {
+  const kinds = [["similarity", "window", "to one window before"], ["truth", "final", "to the reference"]];
+  const lines = kinds.map(([key, name, words]) => ({ name, words, ...(curves[key] || {}) })).filter((line) => line.scores && line.scores.length > 0);
+  if (lines.length === 0) return;
+  const goal = curves.similarityMin;
+  const [left, right, top, bottom] = [40, 330, 10, 122];
+  const lowest = Math.min(...lines.flatMap((line) => line.scores), goal ?? 1);
+  const step = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5].find((step) => (1 - lowest) / step <= 5) || 0.5;
+  const low = Math.max(0, 1 - step * Math.max(1, Math.ceil((1 - lowest) / step - 1e-9)));
+  const all = Math.max(report.status.projections, ...lines.map((line) => line.projections[line.projections.length - 1]));
+  const x = (projections) => left + (projections / all) * (right - left);
+  const y = (score) => bottom - ((Math.min(score, 1) - low) / (1 - low)) * (bottom - top);
+  const parts = [];
+  for (let tick = 1; tick > low - step / 2; tick -= step) {
+    parts.push(element("line", { x1: left, x2: right, y1: y(tick), y2: y(tick), class: "grid" }));
+    parts.push(element("text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end", class: "faint" }, String(Number(tick.toFixed(3)))));
+  }
+  if (goal !== null && goal !== undefined) {
+    const from = Math.min(curves.projectionsMin, all);
+    parts.push(element("line", { id: "goal", x1: x(from), x2: right, y1: y(goal), y2: y(goal), class: "goal" }));
+  }
+  for (const line of lines) drawLine(parts, line.name, line.projections.map((projections, n) => [x(projections), y(line.scores[n])]));
+  parts.push(element("text", { x: left, y: bottom + 18, "text-anchor": "middle", class: "faint" }, "0"));
+  parts.push(element("text", { x: right, y: bottom + 18, "text-anchor": "end", class: "faint" }, `${all} projections`));
+  // What each line is, where there is more than one.
+  if (lines.length > 1) lines.forEach((line, number) => {
+    const at = left + number * 150;
+    parts.push(element("circle", { class: `mark ${line.name}`, cx: at + 4, cy: bottom + 36, r: 3 }));
+    parts.push(element("text", { x: at + 12, y: bottom + 40, class: "faint" }, line.words));
+  });
+  byId("similarity").setAttribute("viewBox", `0 0 340 ${lines.length > 1 ? 166 : 146}`);
+  byId("similarity").replaceChildren(...parts);
+  const latest = lines.map((line) => `${line.words} ${line.scores[line.scores.length - 1].toFixed(4)}`);
+  byId("similarity-text").textContent = `MS-SSIM ${latest.join(", ")}${goal ? `; ends the scan at ${goal}` : ""}`;
+  byId("similarity-section").hidden = false;
 }
 
 // ---- The whole ----

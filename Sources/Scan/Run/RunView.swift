@@ -1,4 +1,5 @@
 import Rings
+import Stages
 public import Tomography
 public import Topics
 
@@ -127,32 +128,67 @@ public final class RunView: Sendable {
     var updates: [UpdateEvent] = []
     for (topic, ring) in rings {
       guard case .updates(let worker) = topic else { continue }
-      let published = ring.progress.published
-      let slots = UInt64(ring.specification.slotCount)
-      let first = max(positions[worker], ring.specification.firstSequence, published - min(slots, published))
-      let observer = RingObserver(ring: ring)
-      for sequence in first..<max(first, published) {
-        guard let (header, metadata) = try observer.event(at: sequence), header.kind == .update else { continue }
-        updates.append(try metadata.withUnsafeBytes { try UpdateEvent(decoding: $0) })
-      }
-      positions[worker] = max(first, published)
+      try Self.forEachEvent(of: ring, from: &positions[worker], .update) { updates.append(try UpdateEvent(decoding: $0)) }
     }
     return updates
+  }
+
+  /// The scores that the ring holds from `position` on, as `updates(from:)`.
+  public func scores(from position: inout UInt64) throws -> [ScoreEvent] {
+    var scores: [ScoreEvent] = []
+    for (topic, ring) in rings where topic == .scores {
+      try Self.forEachEvent(of: ring, from: &position, .score) { scores.append(try ScoreEvent(decoding: $0)) }
+    }
+    return scores
   }
 
   /// The updates that an earlier supervisor of the run saw, from the journals: the last `limit` of each worker.
   public func earlierUpdates(limit: Int) throws -> [UpdateEvent] {
     var updates: [UpdateEvent] = []
-    guard plan.scan.durability == .durable else { return [] }
     for (topic, ring) in rings {
-      guard case .updates = topic, ring.specification.firstSequence > 0 else { continue }
-      let end = ring.specification.firstSequence
-      let history = try TopicHistory(folder: folder.journal(topic), specification: plan.ring(topic))
-      for sequence in end - min(end, UInt64(limit))..<end {
-        let event = try history.event(at: sequence, published: end)
-        if event.header.kind == .update { updates.append(try UpdateEvent(decoding: event.metadata)) }
-      }
+      guard case .updates = topic else { continue }
+      try forEachEarlierEvent(of: topic, ring, limit: limit, .update) { updates.append(try UpdateEvent(decoding: $0)) }
     }
     return updates
+  }
+
+  /// The last `limit` scores that an earlier supervisor of the run saw, from the journal.
+  public func earlierScores(limit: Int) throws -> [ScoreEvent] {
+    var scores: [ScoreEvent] = []
+    for (topic, ring) in rings where topic == .scores {
+      try forEachEarlierEvent(of: topic, ring, limit: limit, .score) { scores.append(try ScoreEvent(decoding: $0)) }
+    }
+    return scores
+  }
+
+  /// The similarity at which the scan ends, and the projections before which no score counts; nil where it does not end by itself.
+  public var similarityGoal: (min: Double, projections: Int)? {
+    plan.control.similarityMin.map { ($0, plan.control.projectionsMin) }
+  }
+
+  private static func forEachEvent(
+    of ring: Ring, from position: inout UInt64, _ kind: EventKind, _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    let published = ring.progress.published
+    let slots = UInt64(ring.specification.slotCount)
+    let first = max(position, ring.specification.firstSequence, published - min(slots, published))
+    let observer = RingObserver(ring: ring)
+    for sequence in first..<max(first, published) {
+      guard let (header, metadata) = try observer.event(at: sequence), header.kind == kind else { continue }
+      try metadata.withUnsafeBytes { try body($0) }
+    }
+    position = max(first, published)
+  }
+
+  private func forEachEarlierEvent(
+    of topic: Topic, _ ring: Ring, limit: Int, _ kind: EventKind, _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    let end = ring.specification.firstSequence
+    guard plan.scan.durability == .durable, end > 0 else { return }
+    let history = try TopicHistory(folder: folder.journal(topic), specification: plan.ring(topic))
+    for sequence in end - min(end, UInt64(limit))..<end {
+      let event = try history.event(at: sequence, published: end)
+      if event.header.kind == kind { try body(event.metadata) }
+    }
   }
 }

@@ -126,6 +126,7 @@ PICTURE = """(() => { const image = document.getElementById("picture-%s");
   const context = canvas.getContext("2d"); context.drawImage(image, 0, 0);
   return context.getImageData(0, 0, canvas.width, canvas.height).data.reduce((sum, value, place) => (sum * 31 + value) %% 1000003, 7); })()"""
 POINTS = 'Math.max(0, ...[...document.querySelectorAll("#curve polyline")].map((line) => line.getAttribute("points").split(" ").length))'
+SCORES = '(document.querySelector("#similarity polyline.window") || { getAttribute: () => "" }).getAttribute("points").split(" ").filter((point) => point).length'
 NAMELESS = """[...document.querySelectorAll("input, button, img, svg[role]")].filter((item) => item.checkVisibility()
   && !(item.labels && item.labels.length) && !item.textContent.trim() && !item.alt && !item.getAttribute("aria-labelledby")).map((item) => item.id)"""
 
@@ -142,6 +143,9 @@ def look(browser, url, folder):
         tab.wait(f"another picture across {axis}", PICTURE % axis, differs_from=first)
     points = tab.wait("a curve", POINTS)
     tab.wait("a longer curve", POINTS, differs_from=points)
+    scores = tab.wait("a curve of similarities", SCORES)
+    tab.wait("a longer curve of similarities", SCORES, differs_from=scores)
+    tab.wait("the similarity that ends the scan", 'document.getElementById("goal") && document.getElementById("similarity-text").textContent.includes("ends the scan at 0.9")')
     tab.screenshot(f"{folder}/light.png", 1440, 1000)
     tab.screenshot(f"{folder}/dark.png", 1440, 1000, dark=True)
     tab.screenshot(f"{folder}/narrow.png", 390, 844, mobile=True)
