@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Host
 import Rings
 import Testing
@@ -113,6 +114,25 @@ import Testing
     #expect(try writer.append(5) == 5)
     try successor.hold(from: nil)
     #expect(successor.lease == 4)
+  }
+
+  @Test func `a successor may give back what only its predecessor has read, and nothing that is not published`() async throws {
+    let ring = try TemporaryRing()
+    let writer = try ring.writer()
+    for value in 0..<3 as Range<UInt64> { try writer.append(value) }
+    let first = try RingReader(ring: ring.ring, reader: 0)
+    for _ in 0..<3 { _ = try first.next(timeout: .zero) }
+    try first.release(upTo: 2)
+    let second = try RingReader(ring: ring.ring, reader: 0)
+    try second.release(upTo: 3)
+    #expect(second.cursor == 3)
+    await #expect(processExitsWith: .signal(SIGILL)) {
+      let ring = try TemporaryRing()
+      // The name must go before the process does.
+      let reader = try RingReader(ring: try ring.attach(), reader: 0)
+      shm_unlink("/" + ring.name)
+      try reader.release(upTo: 1)
+    }
   }
 
   @Test func `a reader that knows it applied less reads again, and its duplicates are dropped`() throws {
