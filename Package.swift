@@ -99,7 +99,9 @@ let package = Package(
       ], swiftSettings: strict),
     .executableTarget(
       name: "chaos",
-      dependencies: ["Host", "Journal", "Scan", "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "Host", "Journal", "Scan", "ScanFiles", "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: strict),
 
     .executableTarget(name: "RingExerciser", dependencies: ["Host", "Rings"], path: "Tests/RingExerciser", swiftSettings: fast),

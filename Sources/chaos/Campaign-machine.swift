@@ -8,18 +8,18 @@ import TestSupport
 extension Campaign {
   /// One run, whose power is cut up to six times, and at most `cutsMax` times, before it is let to its end.
   mutating func cutPowerOnce(cutsMax: Int) throws {
-    let name = "run\(report.runs)"
+    let recipe = drawRecipe()
+    let output = "\(folder)/run\(report.runs)", run = Self.run(output)
     report.runs += 1
-    let (output, run) = ("\(folder)/\(name)", "\(folder)/\(name)/run")
     defer { try? FileManager.default.removeItem(atPath: output) }
     // Half of the cuts come while the run is still being recovered from the one before.
     let cuts = (0..<min(cutsMax, Int.random(in: 1...6, using: &random))).map { cut in
       Int.random(in: 1...(cut > 0 && Bool.random(using: &random) ? 40 : 300), using: &random)
     }
-    let story = "power cut after \(cuts) ms"
+    let story = "\(recipe.name), power cut after \(cuts) ms"
     for milliseconds in cuts + [nil] {
-      let arguments = hasPlan(run) ? ["resume", run, "--quiet", "--json"] : Self.arguments(folder, output: output, run: run)
-      let log = "\(folder)/\(name).log"
+      let arguments = hasPlan(run) ? ["resume", run, "--quiet", "--json"] : arguments(recipe, output: output)
+      let log = output + ".log"
       let process = try Self.start(program, arguments, faults: nil, output: log)
       if let milliseconds {
         let status = try process.waitForExit(timeout: .milliseconds(milliseconds))
@@ -34,7 +34,7 @@ extension Campaign {
           report.failed.append("\(story): \(status.map { "\($0)" } ?? "hung"): \(Self.complaints(log))")
           return
         }
-        compare(try JSONDecoder().decode(RunResult.self, from: Data(Self.text(log).utf8)), story)
+        try compare(try JSONDecoder().decode(RunResult.self, from: Data(Self.text(log).utf8)), recipe, story)
       }
     }
   }

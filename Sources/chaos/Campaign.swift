@@ -6,63 +6,49 @@ import TestSupport
 /// Runs of one small scan with orders to kill and to stop, drawn from a seed.
 struct Campaign {
   var report = Report()
+  /// Of runs without faults, by what they were asked for.
+  var references: [String: RunResult] = [:]
   let program: String
   let folder: String
-  private let stages: [String]
-  let reference: RunResult
+  /// What is run, and which stages of it are killed; all where there is none.
+  private let recipes: [Recipe]
+  private let stage: String?
   var random: SplitMix64
 
-  private static let workers = 2
-  /// The named points of each kind of stage, and how often a run of the small scan passes them.
-  private static let points: [String: [(FaultPoint, passes: Int)]] = [
-    "acquire": [(.claimed, 60), (.payloadHalf, 60), (.payloadWritten, 60), (.committed, 60), (.submit, 4), (.completion, 4)],
-    "distribute": [(.chunksHalf, 250), (.unreleased, 60), (.submit, 8), (.completion, 8)],
-    "reconstruct": [
-      (.flipBefore, 50), (.flipAfter, 50), (.blockSwept, 1), (.unreleased, 110), (.submit, 30), (.completion, 30), (.renameBefore, 2),
-      (.renameAfter, 2),
-    ],
-    // It has nothing to decide here; its points are tried by the tests that give it something.
-    "control": [],
-    "export": [(.exportBefore, 1), (.exportHalf, 20), (.exportAfter, 1), (.renameBefore, 22), (.renameAfter, 22)],
-  ]
   /// One in so many orders stops the stage instead of killing it: each costs the seconds until it is taken for hung.
   private static let stopPeriod = 10
   static let timeLimit: Duration = .seconds(120)
 
-  /// Simulates the scan and reconstructs it without faults.
+  /// Simulates the scan.
   init(program: String, folder: String, seed: UInt64, stage: String?) throws {
-    (self.program, self.folder) = (program, folder)
+    (self.program, self.folder, self.stage) = (program, folder, stage)
     random = SplitMix64(seed: seed)
-    let all = ["acquire", "distribute", "control", "export"] + (0..<Self.workers).map { "reconstruct.\($0)" }
-    if let stage, !all.contains(stage) { throw ScanFailure(.usage, "--stage \(stage): there are \(all.joined(separator: ", "))") }
-    stages = stage.map { [$0] } ?? all
-    let simulated = try Self.start(
-      program, ["simulate", folder + "/scan.h5", "--rows", "20", "--columns", "64", "--projections", "50", "--quiet"], faults: nil,
-      output: folder + "/simulate.log")
-    guard try simulated.waitForExit(timeout: Self.timeLimit) == .exited(0) else {
-      throw ScanFailure(.software, "the scan could not be simulated: \(Self.complaints(folder + "/simulate.log"))")
-    }
-    (reference, _) = try Self.reconstruct(program, folder, name: "reference", faults: nil)
+    recipes = try Recipe.with(stage: stage)
+    try Self.simulate(program, folder)
   }
+
+  mutating func drawRecipe() -> Recipe { recipes[Int.random(in: recipes.indices, using: &random)] }
 
   /// One run with at most `killsMax` kills.
   mutating func runOnce(killsMax: Int) throws {
-    let orders = drawOrders(killsMax: killsMax)
+    let recipe = drawRecipe()
+    let orders = drawOrders(recipe, killsMax: killsMax)
     let faults = orders.map { "\($0.key)=\($0.value.joined(separator: ","))" }.sorted().joined(separator: ";")
-    let name = "run\(report.runs)"
+    let story = "\(recipe.name), SLIPRING_FAULTS='\(faults)'"
+    let output = "\(folder)/run\(report.runs)"
     report.runs += 1
-    defer { try? FileManager.default.removeItem(atPath: "\(folder)/\(name)") }
+    defer { try? FileManager.default.removeItem(atPath: output) }
     let result: RunResult
     let log: String
     do {
-      (result, log) = try Self.reconstruct(program, folder, name: name, faults: faults)
+      (result, log) = try Self.reconstruct(program, arguments(recipe, output: output), output: output, faults: faults)
     } catch {
-      report.failed.append("SLIPRING_FAULTS='\(faults)': \(error)")
+      report.failed.append("\(story): \(error)")
       // What was ordered counts: otherwise a campaign of failures would never end.
       for (stage, orders) in orders { for order in orders { count(stage, order) } }
       return
     }
-    compare(result, "SLIPRING_FAULTS='\(faults)'")
+    try compare(result, recipe, story)
     for (stage, restarts) in result.restarts { for order in (orders[stage] ?? []).prefix(restarts) { count(stage, order) } }
     for (stage, latency) in try Self.latencies(log) {
       if let latency { report.latencies[stage, default: []].append(latency) } else { report.waits += 1 }
@@ -74,13 +60,13 @@ struct Campaign {
   }
 
   /// Up to three stages die, each up to three times in a row; now and then they die at the same moment first.
-  private mutating func drawOrders(killsMax: Int) -> [String: [String]] {
+  private mutating func drawOrders(_ recipe: Recipe, killsMax: Int) -> [String: [String]] {
     var orders: [String: [String]] = [:]
     var left = min(killsMax, Int.random(in: 1...6, using: &random))
-    for stage in stages.shuffled(using: &random).prefix(3) where left > 0 {
+    for stage in (stage.map { [$0] } ?? recipe.stages).shuffled(using: &random).prefix(3) where left > 0 {
       let lives = Int.random(in: 1...min(3, left), using: &random)
       left -= lives
-      orders[stage] = (0..<lives).map { _ in drawOrder(stage) }
+      orders[stage] = (0..<lives).map { _ in drawOrder(recipe, stage) }
     }
     if orders.count > 1, Int.random(in: 0..<4, using: &random) == 0 {
       let moment = drawMoment()
@@ -91,27 +77,23 @@ struct Campaign {
 
   private mutating func drawMoment() -> String { "time:\(Int.random(in: 1...150, using: &random))" }
 
-  private mutating func drawOrder(_ stage: String) -> String {
+  private mutating func drawOrder(_ recipe: Recipe, _ stage: String) -> String {
     let isStop = Int.random(in: 0..<Self.stopPeriod, using: &random) == 0
-    return drawPlace(stage) + (isStop ? ":stop" : "")
+    return drawPlace(recipe, stage) + (isStop ? ":stop" : "")
   }
 
-  private mutating func drawPlace(_ stage: String) -> String {
-    let points = Self.points[String(stage.prefix { $0 != "." })] ?? []
-    guard Int.random(in: 0..<3, using: &random) > 0, let (point, passes) = points.randomElement(using: &random) else {
+  private mutating func drawPlace(_ recipe: Recipe, _ stage: String) -> String {
+    guard Int.random(in: 0..<3, using: &random) > 0, let (point, passes) = recipe.points(of: stage).randomElement(using: &random) else {
       return drawMoment()
     }
     return "\(point.rawValue):\(Int.random(in: 1...passes, using: &random))"
   }
 
-  /// Reconstructs the scan; gives the result and the folder of the logs.
-  private static func reconstruct(_ program: String, _ folder: String, name: String, faults: String?) throws -> (RunResult, String) {
-    let (output, run) = ("\(folder)/\(name)", "\(folder)/\(name)/run")
-    let log = "\(folder)/\(name).log"
+  /// Runs the program to its end; gives the result and the folder of the logs.
+  static func reconstruct(_ program: String, _ arguments: [String], output: String, faults: String?) throws -> (RunResult, String) {
+    let log = output + ".log"
     defer { for path in [log, log + complaintsSuffix] { try? FileManager.default.removeItem(atPath: path) } }
-    let process = try start(
-      program,
-      arguments(folder, output: output, run: run), faults: faults, output: log)
+    let process = try start(program, arguments, faults: faults, output: log)
     guard let status = try process.waitForExit(timeout: timeLimit) else {
       try process.signal(SIGKILL)
       _ = try process.waitForExit(timeout: timeLimit)
@@ -119,26 +101,23 @@ struct Campaign {
     }
     guard status == .exited(0) else { throw ScanFailure(.software, "the run ended with \(status): \(complaints(log))") }
     guard complaints(log).isEmpty else { throw ScanFailure(.software, "the run ended well but said: \(complaints(log))") }
-    return (try JSONDecoder().decode(RunResult.self, from: Data(text(log).utf8)), run + "/log")
+    return (try JSONDecoder().decode(RunResult.self, from: Data(text(log).utf8)), run(output) + "/log")
   }
 
-  /// The run that every campaign repeats.
-  static func arguments(_ folder: String, output: String, run: String) -> [String] {
+  /// A run of a recipe over the whole scan.
+  func arguments(_ recipe: Recipe, output: String) -> [String] {
+    Self.arguments(Self.scan(folder, Self.projections), recipe.options + recipe.endings, output: output)
+  }
+
+  static func arguments(_ scan: String, _ options: [String], output: String) -> [String] {
     [
-      "recon", folder + "/scan.h5", "--output-folder", output, "--run-folder", run, "--rotation-axis", "32", "--workers", "\(workers)",
+      "recon", scan, "--output-folder", output, "--run-folder", run(output), "--rotation-axis", "32", "--workers", "\(Recipe.workers)",
       "--window-length", "8", "--final-iterations", "3", "--checkpoint-every", "9", "--quiet", "--json",
-    ]
+    ] + options
   }
 
-  /// Compares what a run came to with the run without faults.
-  mutating func compare(_ result: RunResult, _ story: String) {
-    report.lost += result.lost + (reference.projections - result.projections)
-    report.duplicated += result.duplicates
-    if result.volumeSHA256 != reference.volumeSHA256 {
-      report.differing += 1
-      report.failed.append("\(story): other bits")
-    }
-  }
+  /// The folder of the run that writes to `output`.
+  static func run(_ output: String) -> String { output + "/run" }
 
   static func start(_ program: String, _ arguments: [String], faults: String?, output: String) throws -> ChildProcess {
     var environment = ProcessInfo.processInfo.environment

@@ -19,6 +19,8 @@ struct Report: Codable {
   var duplicated = 0
   /// Runs whose volume had other bits than the run without faults.
   var differing = 0
+  /// Runs that control ended before their source did.
+  var finalized = 0
   /// Milliseconds from a stage's death to the first useful work of its next process, by stage.
   var latencies: [String: [Double]] = [:]
   /// Deaths whose latency is not counted, because the next process waited for another stage that hung.
@@ -52,7 +54,7 @@ struct Report: Codable {
     if waits > 0 { lines.append("\(waits) waited for another stage that hung, and are not counted") }
     lines.append("")
     lines.append(
-      "seed \(seed): \(runs) runs, \(kills) kills, \(lost) lost, \(duplicated) duplicated, \(differing) differing volumes, \(failed.count) failed runs"
+      "seed \(seed): \(runs) runs (\(finalized) ended early by control), \(kills) kills, \(lost) lost, \(duplicated) duplicated, \(differing) differing volumes, \(failed.count) failed runs"
     )
     return (lines + failed.prefix(20)).joined(separator: "\n")
   }

@@ -1,0 +1,88 @@
+import Foundation
+import Host
+import Scan
+import ScanFiles
+
+// What a run has to come to: the result of one without faults.
+extension Campaign {
+  /// Projections of the scan.
+  static let projections = 50
+  private static let (rows, columns, range) = (20, 64, 180.0)
+
+  /// Writes the scan that all runs reconstruct.
+  static func simulate(_ program: String, _ folder: String) throws {
+    let simulated = try start(
+      program,
+      [
+        "simulate", scan(folder, projections), "--rows", "\(rows)", "--columns", "\(columns)", "--projections", "\(projections)", "--range",
+        "\(range)", "--quiet",
+      ], faults: nil, output: folder + "/simulate.log")
+    guard try simulated.waitForExit(timeout: timeLimit) == .exited(0) else {
+      throw ScanFailure(.software, "the scan could not be simulated: \(complaints(folder + "/simulate.log"))")
+    }
+  }
+
+  /// The file with the first projections of the scan.
+  static func scan(_ folder: String, _ count: Int) -> String { "\(folder)/scan\(count).h5" }
+
+  /// Compares what a run came to with the run without faults that has as many projections.
+  mutating func compare(_ result: RunResult, _ recipe: Recipe, _ story: String) throws {
+    let hasEnded = !recipe.endings.isEmpty && result.projections < Self.projections
+    if hasEnded, !result.stoppedBy.hasPrefix("finalized by control") || result.projections < Recipe.projectionsMin {
+      report.failed.append("\(story): \(result.projections) projections, ended by \(result.stoppedBy)")
+      return
+    }
+    report.finalized += hasEnded ? 1 : 0
+    let expected = try reference(recipe, projections: hasEnded ? result.projections : Self.projections)
+    report.lost += result.lost + (expected.projections - result.projections)
+    report.duplicated += result.duplicates
+    if result.volumeSHA256 != expected.volumeSHA256 || result.denoisedSHA256 != expected.denoisedSHA256 {
+      report.differing += 1
+      report.failed.append("\(story): other bits")
+    }
+  }
+
+  /// The run without faults and without an early end, of the scan's first projections; made once.
+  private mutating func reference(_ recipe: Recipe, projections: Int) throws -> RunResult {
+    let name = "reference-\(recipe.name)-\(projections)"
+    if let known = references[name] { return known }
+    if projections < Self.projections { try shorten(to: projections) }
+    let (result, _) = try Self.reconstruct(
+      program, Self.arguments(Self.scan(folder, projections), recipe.options, output: "\(folder)/\(name)"), output: "\(folder)/\(name)",
+      faults: nil)
+    try FileManager.default.removeItem(atPath: "\(folder)/\(name)")
+    guard result.projections == projections, result.volumeSHA256 != nil else {
+      throw ScanFailure(.software, "a run without faults of \(projections) projections used \(result.projections)")
+    }
+    references[name] = result
+    return result
+  }
+
+  /// Writes the scan's first projections as a scan of their own.
+  private func shorten(to count: Int) throws {
+    let reader = try openScan(path: Self.scan(folder, Self.projections))
+    let info = reader.info, rows = 0..<info.rows
+    let writer = try DXchangeWriter(
+      path: Self.scan(folder, count), projectionCount: count, rows: info.rows, columns: info.columns, pixel: info.pixel,
+      flatCount: info.flatCount, darkCount: info.darkCount,
+      thetasDegrees: (0..<count).map { Double($0) * Self.range / Double(Self.projections) })
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: info.rows * info.columns * info.pixel.byteCount, alignment: 64)
+    defer { buffer.deallocate() }
+    for index in 0..<count {
+      try reader.readProjection(index, rows: rows, into: buffer)
+      try writer.writeProjection(index, UnsafeRawBufferPointer(buffer))
+    }
+    for index in 0..<info.flatCount {
+      try reader.readFlat(index, rows: rows, into: buffer)
+      try writer.writeFlat(index, UnsafeRawBufferPointer(buffer))
+    }
+    for index in 0..<info.darkCount {
+      try reader.readDark(index, rows: rows, into: buffer)
+      try writer.writeDark(index, UnsafeRawBufferPointer(buffer))
+    }
+    try writer.finish()
+    guard try openScan(path: Self.scan(folder, count)).info.thetas == Array(info.thetas.prefix(count)) else {
+      throw ScanFailure(.software, "the angles of a shorter scan are not those of the whole one")
+    }
+  }
+}
