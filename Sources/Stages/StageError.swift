@@ -8,7 +8,7 @@ public enum StageError: Error, Equatable, Sendable, CustomStringConvertible {
   case diverged(String)
   /// The program that denoises did not do it.
   case program(String)
-  /// What was lost cannot be done without.
+  /// What never came, or was lost, cannot be done without.
   case lost(String)
 
   /// One line: what happened, and what to do where a person can do something.
@@ -18,7 +18,7 @@ public enum StageError: Error, Equatable, Sendable, CustomStringConvertible {
     case .disorder(let what): "events out of order: \(what)"
     case .diverged(let what): "the reconstruction diverged: \(what)"
     case .program(let what): "the denoising program failed: \(what)"
-    case .lost(let what): "too much was lost: \(what)"
+    case .lost(let what): "the scan lacks what it needs: \(what)"
     }
   }
 

@@ -41,6 +41,10 @@ extension Pipeline {
       return (command, "zmq+pull://127.0.0.1:\(port)")
     }
 
+    private func status(_ name: String) throws -> RunStatus {
+      try JSONDecoder().decode(RunStatus.self, from: Data(contentsOf: URL(filePath: folder.file(name + "-run/status.json"))))
+    }
+
     private func losses(_ name: String) throws -> LossReport {
       try JSONDecoder().decode(LossReport.self, from: Data(contentsOf: URL(filePath: folder.file(name + "-run/losses.json"))))
     }
@@ -177,6 +181,15 @@ extension Pipeline {
         #expect(try detector.end().status == .exited(0))
       }
       #expect(checksums.count == 1 && !checksums.contains(nil))
+    }
+
+    @Test func `Filters of whole projections refuse a scan whose fields come last`() throws {
+      let (detector, address) = try simulate(["--fields-last"])
+      let outcome = try recon(address, "live", shape + fields + ["--zingers", "0.5"]).end()
+      expectFailure(65, outcome, "no flat field came before the first projection", "--zingers")
+      #expect(try regions(of: status("live").run).isEmpty)
+      try detector.process.signal(SIGINT)
+      _ = try detector.end()
     }
 
     @Test func `More images a second than the disk takes are refused before the first`() throws {

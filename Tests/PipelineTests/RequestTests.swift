@@ -106,37 +106,12 @@ extension Pipeline {
       let finalized = try command.end().result()
       try #require((1..<Self.projections).contains(finalized.projections))
       let short = folder.file("short.h5")
-      try copyScan(to: short, projections: finalized.projections)
+      try copyScan(scan, to: short, projections: Array(0..<finalized.projections), degrees: 1)
       let whole = try Command.run(
         "recon", short, "--output-folder", folder.file("short"), "--rotation-axis", "24", "--workers", "1", "--window-length", "6",
         "--final-iterations", "2", "--quiet", "--json"
       ).result()
       #expect(whole.volumeSHA256 == finalized.volumeSHA256 && whole.stoppedBy == "end of scan")
-    }
-
-    /// Writes the first projections of the scan, which are one degree apart, as a scan of their own.
-    private func copyScan(to path: String, projections: Int) throws {
-      let reader = try openScan(path: scan)
-      let info = reader.info
-      let writer = try DXchangeWriter(
-        path: path, projectionCount: projections, rows: info.rows, columns: info.columns, pixel: info.pixel, flatCount: info.flatCount,
-        darkCount: info.darkCount, thetasDegrees: (0..<projections).map(Double.init))
-      #expect(zip(info.thetas, 0..<projections).allSatisfy { abs($0 - Double($1) * .pi / 180) < 1e-9 })
-      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: info.rows * info.columns * info.pixel.byteCount, alignment: 64)
-      defer { buffer.deallocate() }
-      for index in 0..<projections {
-        try reader.readProjection(index, rows: 0..<info.rows, into: buffer)
-        try writer.writeProjection(index, UnsafeRawBufferPointer(buffer))
-      }
-      for index in 0..<info.flatCount {
-        try reader.readFlat(index, rows: 0..<info.rows, into: buffer)
-        try writer.writeFlat(index, UnsafeRawBufferPointer(buffer))
-      }
-      for index in 0..<info.darkCount {
-        try reader.readDark(index, rows: 0..<info.rows, into: buffer)
-        try writer.writeDark(index, UnsafeRawBufferPointer(buffer))
-      }
-      try writer.finish()
     }
 
     @Test func `A request to no run, or without a name, is refused`() throws {
