@@ -46,6 +46,8 @@ let package = Package(
     // Without pkg-config, whose definitions the package manager refuses; the header's own are the same.
     .systemLibrary(name: "CKissFFT", providers: [.apt(["libkissfft-dev"])]),
     .systemLibrary(name: "CVector"),
+    // The header alone; Tools/pvaccess compiles what it describes, for those who have EPICS.
+    .systemLibrary(name: "CPVAccess"),
     // Without pkg-config, whose flags name folders of other libraries.
     .systemLibrary(name: "CZMQ", providers: [.apt(["libzmq3-dev"])]),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
@@ -72,7 +74,7 @@ let package = Package(
     .target(name: "Rings", dependencies: ["CLinux", "Host"], swiftSettings: fast),
     .target(name: "Journal", dependencies: ["CLinux", "Host", "Rings"], swiftSettings: fast),
     .target(name: "ScanFiles", dependencies: ["Host", "CHDF5", "CTIFF", "CPNG", "CCrypto"], swiftSettings: strict),
-    .target(name: "Streams", dependencies: ["CLZ4", "CZMQ", "Host", "ScanFiles"], swiftSettings: fast),
+    .target(name: "Streams", dependencies: ["CLZ4", "CPVAccess", "CZMQ", "Host", "ScanFiles"], swiftSettings: fast),
     .target(
       name: "Topics", dependencies: ["CLinux", "Host", "Rings", "Journal", "ScanFiles", "Streams", "Tomography"], swiftSettings: strict),
     .target(name: "Stages", dependencies: ["Host", "Tomography", "Rings", "ScanFiles", "Streams", "Topics"], swiftSettings: strict),
@@ -132,7 +134,8 @@ let package = Package(
     .testTarget(
       name: "PipelineTests",
       dependencies: [
-        "Host", "Journal", "Topics", "Tomography", "ScanFiles", "Scan", "Benchmarks", "TestSupport", "slipring", "chaos", "Confined",
+        "Host", "Journal", "Topics", "Tomography", "ScanFiles", "Streams", "Scan", "Benchmarks", "TestSupport", "slipring", "chaos",
+        "Confined",
       ],
       exclude: ["Browser"], swiftSettings: strict),
   ]

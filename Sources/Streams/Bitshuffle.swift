@@ -7,16 +7,13 @@ internal import Glibc
 // A block holds a multiple of 8 elements, bit by bit: first bit 0 of all of them, eight to a byte, then bit 1, and so on. The last block
 // is shorter; the fewer than 8 elements behind it lie unpacked at the end.
 
-/// Unpacks an image, which must fill `target` exactly.
+/// Unpacks an image, which must fill `target` exactly. Without `hasSizes` it begins with its first block, and its blocks have 8 KiB.
 func unshuffleImage(
-  _ image: UnsafeRawBufferPointer, elementByteCount: Int, into target: UnsafeMutableRawBufferPointer
+  _ image: UnsafeRawBufferPointer, hasSizes: Bool, elementByteCount: Int, into target: UnsafeMutableRawBufferPointer
 ) throws(MessageFault) {
-  guard image.count >= 12, bigEndian(image, at: 0, as: UInt64.self) == UInt64(target.count) else { throw .compression }
-  let blockByteCount = Int(bigEndian(image, at: 8, as: UInt32.self))
-  guard (8 * elementByteCount...blockByteCountMax).contains(blockByteCount), blockByteCount % (8 * elementByteCount) == 0 else {
-    throw .compression
-  }
-  var (read, written) = (12, 0)
+  let blockByteCount =
+    hasSizes ? try blockByteCount(image, elementByteCount: elementByteCount, imageByteCount: target.count) : blockByteCountUsual
+  var (read, written) = (hasSizes ? 12 : 0, 0)
   let shuffledByteCount = target.count / (8 * elementByteCount) * (8 * elementByteCount)
   // A typed throw does not pass through the allocation's closure.
   let result = withUnsafeTemporaryAllocation(byteCount: blockByteCount, alignment: 64) { scratch -> Result<Void, MessageFault> in
@@ -42,8 +39,18 @@ func unshuffleImage(
   if target.count > written { memcpy(target.baseAddress! + written, image.baseAddress! + read, target.count - written) }
 }
 
-/// Bitshuffle's blocks have 8 KiB; more than this is damage.
+/// Bitshuffle's own choice.
+private let blockByteCountUsual = 8 << 10
+/// More than this is damage.
 private let blockByteCountMax = 1 << 20
+
+/// What the sizes before the first block say.
+private func blockByteCount(_ image: UnsafeRawBufferPointer, elementByteCount: Int, imageByteCount: Int) throws(MessageFault) -> Int {
+  guard image.count >= 12, bigEndian(image, at: 0, as: UInt64.self) == UInt64(imageByteCount) else { throw .compression }
+  let count = Int(bigEndian(image, at: 8, as: UInt32.self))
+  guard (8 * elementByteCount...blockByteCountMax).contains(count), count % (8 * elementByteCount) == 0 else { throw .compression }
+  return count
+}
 
 private func bigEndian<Number: FixedWidthInteger>(_ bytes: UnsafeRawBufferPointer, at offset: Int, as type: Number.Type) -> Number {
   Number(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: type))

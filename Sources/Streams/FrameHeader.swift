@@ -39,6 +39,8 @@ public enum FrameEncoding: Equatable, Sendable {
   case lz4
   /// LZ4 blocks of shuffled bits, as the bitshuffle filter of HDF5 writes them.
   case bitshuffleLZ4
+  /// The same without the sizes before the first block, in blocks of 8 KiB, as EPICS detectors send them.
+  case bitshuffleBlocks
 }
 
 /// What a stream says of an image, checked.

@@ -33,7 +33,7 @@ public final class FrameUnpacker {
     case .none:
       precondition(image.count == format.byteCount, "an image of \(image.count) B, \(format.byteCount) were checked")
       memcpy(target.baseAddress!, image.baseAddress! + rows.lowerBound * rowByteCount, byteCount)
-    case .lz4, .bitshuffleLZ4:
+    case .lz4, .bitshuffleLZ4, .bitshuffleBlocks:
       // Where all rows are wanted they go straight to their place.
       if rows.count == format.rows {
         try decompress(image, header.encoding, into: target)
@@ -50,8 +50,8 @@ public final class FrameUnpacker {
   private func decompress(
     _ image: UnsafeRawBufferPointer, _ encoding: FrameEncoding, into target: UnsafeMutableRawBufferPointer
   ) throws(MessageFault) {
-    guard encoding == .lz4 else { return try unshuffleImage(image, elementByteCount: format.pixel.byteCount, into: target) }
-    try decompressBlock(image, into: target)
+    if encoding == .lz4 { return try decompressBlock(image, into: target) }
+    try unshuffleImage(image, hasSizes: encoding == .bitshuffleLZ4, elementByteCount: format.pixel.byteCount, into: target)
   }
 
   private func swapBytes(_ target: UnsafeMutableRawBufferPointer) {

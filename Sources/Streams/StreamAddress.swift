@@ -64,6 +64,10 @@ public enum StreamError: Error, Equatable, Sendable, CustomStringConvertible {
   case system(call: String, address: String, reason: String)
   /// Nobody took a message within the limit.
   case notTaken(address: String, after: Duration)
+  /// What takes images from EPICS is not there, or does not load.
+  case withoutPVAccess(reason: String)
+  /// A process variable cannot be subscribed to.
+  case refused(address: String, reason: String)
 
   /// What happened, where, and what to do.
   public var description: String {
@@ -71,6 +75,8 @@ public enum StreamError: Error, Equatable, Sendable, CustomStringConvertible {
     case .address(let text, let reason): "\(text) is no address of a stream: \(reason)"
     case .system(let call, let address, let reason): "\(address): \(call): \(reason)"
     case .notTaken(let address, let limit): "\(address): nobody took a message for \(limit); start the receiver, as in slipring recon"
+    case .withoutPVAccess(let reason): "pva:// sources cannot be had: \(reason); \(PVAccessLibrary.remedy)"
+    case .refused(let address, let reason): "\(address): \(reason)"
     }
   }
 
@@ -79,7 +85,7 @@ public enum StreamError: Error, Equatable, Sendable, CustomStringConvertible {
     switch self {
     case .address: 64
     case .system: 71
-    case .notTaken: 69
+    case .notTaken, .withoutPVAccess, .refused: 69
     }
   }
 }

@@ -84,9 +84,11 @@ func expectFailure(_ code: Int32, _ outcome: Command.Outcome, _ fragments: Strin
   }
 }
 
-/// Waits up to 30 seconds for something to become true.
-func wait(_ what: String, at location: SourceLocation = #_sourceLocation, until isTrue: () throws -> Bool) throws {
-  for _ in 0..<3000 {
+/// Waits for something to become true.
+func wait(
+  _ what: String, within seconds: Int = 30, at location: SourceLocation = #_sourceLocation, until isTrue: () throws -> Bool
+) throws {
+  for _ in 0..<100 * seconds {
     if try isTrue() { return }
     usleep(10_000)
   }

@@ -5,23 +5,29 @@ import ScanFiles
 import TestSupport
 import Testing
 
-/// Third-party senders: Python scripts with pyzmq and lz4 from PyPI, in an environment that is made once beside the build.
+/// Third-party senders: Python scripts with packages from PyPI, in environments that are made once beside the build.
 enum Senders {
-  /// The environment's Python; nil where it cannot be had.
-  static let python: String? = {
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    let folder = root.appending(path: ".build/senders").path
+  /// A Python with pyzmq and lz4; nil where it cannot be had.
+  static let python = environment("senders", packages: ["pyzmq", "lz4"], probe: "import zmq, lz4.block")
+  /// A Python with pvaPy and lz4.
+  static let pvaPython = environment("pva-senders", packages: ["pvapy", "lz4"], probe: "import pvaccess, lz4.block")
+
+  /// The package's folder.
+  static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+  private static func environment(_ name: String, packages: [String], probe: String) -> String? {
+    let folder = root.appending(path: ".build/\(name)").path
     let python = folder + "/bin/python"
-    if run(python, ["-c", "import zmq, lz4.block"]) { return python }
+    if run(python, ["-c", probe]) { return python }
     // Another test process may make it at the same time: the last one that is complete stays.
     let new = "\(folder)-\(getpid())"
     defer { _ = run("/bin/rm", ["-rf", new]) }
-    guard run("/usr/bin/python3", ["-m", "venv", new]), run(new + "/bin/python", ["-m", "pip", "install", "--quiet", "pyzmq", "lz4"]) else {
+    guard run("/usr/bin/python3", ["-m", "venv", new]), run(new + "/bin/python", ["-m", "pip", "install", "--quiet"] + packages) else {
       return nil
     }
     _ = run("/bin/rm", ["-rf", folder])
-    return rename(new, folder) == 0 && run(python, ["-c", "import zmq, lz4.block"]) ? python : nil
-  }()
+    return rename(new, folder) == 0 && run(python, ["-c", probe]) ? python : nil
+  }
 
   /// Whether a program ends well within some minutes.
   private static func run(_ executable: String, _ arguments: [String]) -> Bool {
@@ -31,7 +37,7 @@ enum Senders {
 
   /// Starts a script of Tests/Senders, whose first argument is a file for its port; gives the port.
   static func start(_ script: String, in folder: TestFolder, _ arguments: [String]) throws -> (command: Command, port: String) {
-    let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Senders/\(script)").path
+    let path = root.appending(path: "Tests/Senders/\(script)").path
     let port = folder.file("port")
     unlink(port)
     let command = try Command([path, port] + arguments, executable: #require(python))

@@ -13,22 +13,11 @@ import sys
 import lz4.block
 import zmq
 
+from bit_planes import shuffle
+
 port_file, raw = sys.argv[1:3]
 rows, columns, projections = map(int, sys.argv[3:6])
 encoding = sys.argv[6]
-
-
-def shuffle(block, size=2):
-    """Bit plane after bit plane of the elements of a block."""
-    count = len(block) // size
-    out = bytearray(len(block))
-    for element in range(count):
-        for byte in range(size):
-            value = block[element * size + byte]
-            for bit in range(8):
-                if value >> bit & 1:
-                    out[(byte * 8 + bit) * (count // 8) + element // 8] |= 1 << element % 8
-    return bytes(out)
 
 
 def pack(image):

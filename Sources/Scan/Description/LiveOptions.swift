@@ -10,6 +10,8 @@ public enum ScanSource: Equatable, Sendable {
   case file(String)
   /// A detector that sends by ZeroMQ.
   case stream(StreamAddress)
+  /// A process variable of EPICS that holds images.
+  case variable(PVAccessAddress)
   /// A folder in which TIFF files appear.
   case folder(String)
 
@@ -24,11 +26,15 @@ public enum ScanSource: Equatable, Sendable {
       self = .folder(path)
       return
     }
-    guard input.hasPrefix(StreamAddress.scheme) else {
-      self = .file(input)
-      return
-    }
     do throws(StreamError) {
+      if input.hasPrefix(PVAccessAddress.scheme) {
+        self = .variable(try PVAccessAddress(input))
+        return
+      }
+      guard input.hasPrefix(StreamAddress.scheme) else {
+        self = .file(input)
+        return
+      }
       let address = try StreamAddress(input)
       guard address.pattern == .pull || address.pattern == .sub else {
         throw .address(input, "it sends, and input is where projections come from: zmq+pull:// or zmq+sub://")
@@ -41,7 +47,7 @@ public enum ScanSource: Equatable, Sendable {
   var isLive: Bool {
     switch self {
     case .file: false
-    case .stream, .folder: true
+    case .stream, .variable, .folder: true
     }
   }
 
@@ -50,6 +56,7 @@ public enum ScanSource: Equatable, Sendable {
     switch self {
     case .file(let path): URL(fileURLWithPath: path).path
     case .stream(let address): address.description
+    case .variable(let address): address.description
     case .folder(let path): Self.folderPrefix + URL(fileURLWithPath: path).path
     }
   }
@@ -58,7 +65,7 @@ public enum ScanSource: Equatable, Sendable {
   var name: String {
     switch self {
     case .file(let path), .folder(let path): URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
-    case .stream: "stream"
+    case .stream, .variable: "stream"
     }
   }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import Host
+import Streams
 import Tomography
 
 /// Looks at a machine as a run would, and says what is missing and how to mend it.
@@ -33,7 +34,7 @@ public struct Doctor {
 
   /// Looks at everything.
   public func examine() throws -> [Finding] {
-    [kernel(), processor(), try nodes(), memory(), sharedMemory(), ioUring(), lockedMemory(), disk(), try leftovers()]
+    [kernel(), processor(), try nodes(), memory(), sharedMemory(), ioUring(), lockedMemory(), disk(), pvAccess(), try leftovers()]
   }
 
   private func kernel() -> Finding {
@@ -110,6 +111,16 @@ public struct Doctor {
         remedy: isEnough ? nil : "choose an --output-folder with more room")
     } catch {
       return Finding(subject: "disk", verdict: .missing, seen: error.description, remedy: "name an existing folder")
+    }
+  }
+
+  private func pvAccess() -> Finding {
+    do throws(StreamError) {
+      return Finding(subject: "EPICS", verdict: .good, seen: "\(try PVAccessLibrary.load().version), for pva:// sources", remedy: nil)
+    } catch {
+      let reason = if case .withoutPVAccess(let reason) = error { reason } else { error.description }
+      return Finding(
+        subject: "EPICS", verdict: .limited, seen: reason, remedy: "only pva:// sources need it; for them, \(PVAccessLibrary.remedy)")
     }
   }
 

@@ -30,7 +30,11 @@ public struct LivePlan: Codable, Equatable, Sendable {
     (darks, flats) = (scan.darks ?? 0, scan.flats ?? 0)
     fieldsOfFile = fields.map { $0.info.darkCount + $0.info.flatCount } ?? 0
     waits = false
-    if case .folder(let path) = try ScanSource(scan.input) {
+    let source = try ScanSource(scan.input)
+    if case .variable = source {
+      do throws(StreamError) { _ = try PVAccessLibrary.load() } catch { throw ScanFailure(error) }
+    }
+    if case .folder(let path) = source {
       waits = true
       var status = stat()
       guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, access(path, R_OK | X_OK) == 0 else {
@@ -56,8 +60,8 @@ public struct LivePlan: Codable, Equatable, Sendable {
 }
 
 extension RunPlan {
-  /// The source of `acquire`'s images. `noticed` hears of messages that are dropped, with the number of those of their kind.
-  func makeSource(noticed: @escaping (MessageFault, Int) -> Void) throws -> any ProjectionSource {
+  /// The source of `acquire`'s images. `noticed` hears of messages that are dropped, and of senders that come and go.
+  func makeSource(noticed: @escaping (SourceNotice) -> Void) throws -> any ProjectionSource {
     let (rows, binning) = (shape.detectorRows, 1 << scan.binning)
     switch try ScanSource(scan.input) {
     case .file(let path):
@@ -69,6 +73,8 @@ extension RunPlan {
       return source
     case .stream(let address):
       return try withFields(LiveSource(liveConfiguration, address: address, noticed: noticed))
+    case .variable(let address):
+      return try withFields(LiveSource(liveConfiguration, variable: address, noticed: noticed))
     case .folder(let path):
       return try withFields(LiveSource(liveConfiguration, folder: path, usesNumbers: scan.firstFrame != nil, noticed: noticed))
     }

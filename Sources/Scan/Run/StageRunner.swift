@@ -75,9 +75,13 @@ public struct StageRunner {
 
   private func acquire(_ didWork: @escaping () -> Void, _ log: Logger) throws {
     try Affinity.pin(cores: plan.placement.serviceCores)
-    let source = try plan.makeSource { fault, count in
+    let source = try plan.makeSource { notice in
+      switch notice {
+      case .listening: log.notice("\(notice.words)")
+      case .disconnected: log.warning("\(notice.words)")
       // The first of each kind tells what is wrong; the ledger counts the others.
-      if count == 1 { log.warning("dropped a message: \(fault.name)") }
+      case .dropped(_, _, let count): if count == 1 { log.warning("\(notice.words)") }
+      }
     }
     let orders = StopOrders(
       commands: try self.reader(.commands, RunPlan.acquireReader, replaying: true), signalReceived: stopRequested)

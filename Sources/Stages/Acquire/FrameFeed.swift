@@ -4,8 +4,10 @@ import Streams
 enum FeedStep {
   /// An image; its pixels can be unpacked until the next step.
   case frame(FrameHeader)
-  /// Something that is dropped.
-  case fault(MessageFault)
+  /// Something that is dropped, with what is known of it beyond the fault.
+  case fault(MessageFault, String? = nil)
+  /// Something to tell people.
+  case notice(SourceNotice)
   /// Nothing that matters.
   case other
   /// Nothing yet.
@@ -40,9 +42,14 @@ final class ZeroMQFeed: FrameFeed {
   init(_ address: StreamAddress, format: FrameFormat, rows: Range<Int>) throws(StreamError) {
     decoder = StreamDecoder(format: format)
     unpacker = FrameUnpacker(format: format, rows: rows)
-    let length = min(max(Self.queueByteCount / format.byteCount, Self.queueLengths.lowerBound), Self.queueLengths.upperBound)
     // A DECTRIS header holds a flat field of 32-bit floats.
-    receiver = try ZeroMQReceiver(address, partByteCountMax: 4 * format.byteCount + 1 << 20, queueLength: length)
+    receiver = try ZeroMQReceiver(
+      address, partByteCountMax: 4 * format.byteCount + 1 << 20, queueLength: Self.queueLength(imageByteCount: format.byteCount))
+  }
+
+  /// Images that may wait, where each has so many bytes.
+  static func queueLength(imageByteCount: Int) -> Int {
+    min(max(queueByteCount / imageByteCount, queueLengths.lowerBound), queueLengths.upperBound)
   }
 
   /// What was sent while nobody listened is gone, or waits at the sender.

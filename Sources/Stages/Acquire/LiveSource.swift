@@ -78,7 +78,7 @@ public final class LiveSource: ProjectionSource {
   private let configuration: Configuration
   private let feed: any FrameFeed
   private var ledger = LossLedger()
-  private let noticed: (MessageFault, Int) -> Void
+  private let noticed: (SourceNotice) -> Void
   private var current: Pending?
   /// A gap while it is filled.
   private var gap: Gap?
@@ -95,23 +95,31 @@ public final class LiveSource: ProjectionSource {
   /// Numbers that may follow the last expected frame where frames say what they are.
   private static let numberSlack: UInt64 = 1 << 20
 
-  /// Listens to `address`. `noticed` hears of every message that is dropped, with the number of those of its kind.
+  /// Listens to `address`. `noticed` hears of every message that is dropped, and of senders that come and go.
   public convenience init(
-    _ configuration: Configuration, address: StreamAddress, noticed: @escaping (MessageFault, Int) -> Void
+    _ configuration: Configuration, address: StreamAddress, noticed: @escaping (SourceNotice) -> Void
   ) throws {
     let feed = try ZeroMQFeed(address, format: configuration.format, rows: configuration.rows)
     self.init(configuration, feed: feed, noticed: noticed)
   }
 
+  /// Subscribes to a process variable of EPICS.
+  public convenience init(
+    _ configuration: Configuration, variable: PVAccessAddress, noticed: @escaping (SourceNotice) -> Void
+  ) throws {
+    let feed = try PVAccessFeed(variable, format: configuration.format, rows: configuration.rows)
+    self.init(configuration, feed: feed, noticed: noticed)
+  }
+
   /// Watches `folder` for TIFF files. With `usesNumbers` the numbers in their names count frames; otherwise files are counted in their order.
   public convenience init(
-    _ configuration: Configuration, folder: String, usesNumbers: Bool, noticed: @escaping (MessageFault, Int) -> Void
+    _ configuration: Configuration, folder: String, usesNumbers: Bool, noticed: @escaping (SourceNotice) -> Void
   ) {
     let feed = FolderFeed(path: folder, format: configuration.format, rows: configuration.rows, usesNumbers: usesNumbers)
     self.init(configuration, feed: feed, noticed: noticed)
   }
 
-  init(_ configuration: Configuration, feed: any FrameFeed, noticed: @escaping (MessageFault, Int) -> Void) {
+  init(_ configuration: Configuration, feed: any FrameFeed, noticed: @escaping (SourceNotice) -> Void) {
     self.configuration = configuration
     self.feed = feed
     self.noticed = noticed
@@ -148,7 +156,10 @@ public final class LiveSource: ProjectionSource {
         guard ledger.next > 0 else { break }
         if let count { ledger.pass(to: min(count, UInt64(configuration.total))) }
         return .end
-      case .fault(let fault): drop(fault)
+      case .fault(let fault, let detail): drop(fault, detail)
+      case .notice(let notice):
+        noticed(notice)
+        continue
       case .frame(let header):
         if let pending = take(header) { return deliver(pending) }
       }
@@ -191,9 +202,9 @@ public final class LiveSource: ProjectionSource {
     return .frame(Frame(kind: pending.kind, index: index, theta: pending.theta, elementType: pixel))
   }
 
-  private func drop(_ fault: MessageFault) {
+  private func drop(_ fault: MessageFault, _ detail: String? = nil) {
     ledger.noteMalformed(fault.rawValue)
-    noticed(fault, Int(ledger.malformed[fault.rawValue]))
+    noticed(.dropped(fault, detail: detail, count: Int(ledger.malformed[fault.rawValue])))
   }
 
   private func count(_ pending: Pending) {
