@@ -41,16 +41,47 @@ public final class ZeroMQSender {
     }
   }
 
-  /// Sends a message of some parts, each of which is copied. Waits for room up to `timeout`.
-  public func send(_ parts: [UnsafeRawBufferPointer], timeout: Duration, whileWaiting: () throws -> Void) throws {
+  /// Sends a message: `head`, which is copied, and `body`, if there is one. A body with an `owner` is sent from where it lies: it stays there,
+  /// unchanged, until the owner is released. Waits for room up to `timeout`.
+  public func send(
+    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer? = nil, of owner: AnyObject? = nil, timeout: Duration,
+    whileWaiting: () throws -> Void
+  ) throws {
     let deadline = Deadline(after: timeout)
-    for (index, part) in parts.enumerated() {
-      let more = index + 1 < parts.count ? ZMQ_SNDMORE : 0
-      while zmq_send(socket.handle, part.baseAddress, part.count, more) < 0 {
-        guard ZeroMQSocket.mustWait else { return try socket.check(-1, "zmq_send") }
-        try whileWaiting()
-        if deadline.hasPassed { throw StreamError.notTaken(address: "\(address)", after: timeout) }
-      }
+    try send(head, of: nil, flags: body == nil ? 0 : ZMQ_SNDMORE, deadline, timeout, whileWaiting)
+    if let body { try send(body, of: owner, flags: 0, deadline, timeout, whileWaiting) }
+  }
+
+  private func send(
+    _ part: UnsafeRawBufferPointer, of owner: AnyObject?, flags: Int32, _ deadline: Deadline, _ timeout: Duration,
+    _ whileWaiting: () throws -> Void
+  ) throws {
+    var message = zmq_msg_t()
+    try initialize(&message, part, owner)
+    // After it was sent this does nothing.
+    defer { zmq_msg_close(&message) }
+    while zmq_msg_send(&message, socket.handle, flags) < 0 {
+      guard ZeroMQSocket.mustWait else { return try socket.check(-1, "zmq_msg_send") }
+      try whileWaiting()
+      if deadline.hasPassed { throw StreamError.notTaken(address: "\(address)", after: timeout) }
     }
+  }
+
+  private func initialize(_ message: inout zmq_msg_t, _ part: UnsafeRawBufferPointer, _ owner: AnyObject?) throws(StreamError) {
+    guard let owner, !part.isEmpty else {
+      try socket.check(zmq_msg_init_size(&message, part.count), "zmq_msg_init_size")
+      if let start = part.baseAddress { memcpy(zmq_msg_data(&message), start, part.count) }
+      return
+    }
+    // libzmq only reads, and calls the function once, from its own thread, when it needs the bytes no more.
+    let retained = Unmanaged.passRetained(owner)
+    let result = zmq_msg_init_data(
+      &message, UnsafeMutableRawPointer(mutating: part.baseAddress), part.count,
+      { _, owner in
+        // Sound: the hint is the retained object that was passed.
+        if let owner { Unmanaged<AnyObject>.fromOpaque(owner).release() }
+      }, retained.toOpaque())
+    if result < 0 { retained.release() }
+    try socket.check(result, "zmq_msg_init_data")
   }
 }

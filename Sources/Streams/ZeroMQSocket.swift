@@ -11,6 +11,7 @@ final class ZeroMQSocket {
   static let glanceMilliseconds: Int32 = 100
 
   init(_ address: StreamAddress, type: Int32) throws(StreamError) {
+    keepMessageMemory()
     guard let context = zmq_ctx_new() else { throw .system(call: "zmq_ctx_new", address: "\(address)", reason: Self.reason) }
     guard let handle = zmq_socket(context, type) else {
       let error = StreamError.system(call: "zmq_socket", address: "\(address)", reason: Self.reason)
@@ -46,4 +47,12 @@ final class ZeroMQSocket {
 
   /// Whether the last call only found that nothing can be done yet.
   static var mustWait: Bool { zmq_errno() == EAGAIN || zmq_errno() == EINTR }
+}
+
+/// libzmq allocates each message and frees it in another thread. By default malloc(3) gives memory of that size back to the system every time, and the
+/// system clears it page by page for the next message: that costs as much as the transfer. This process keeps it.
+private func keepMessageMemory() {
+  // The most that glibc takes; larger messages are mapped one by one as before.
+  mallopt(M_MMAP_THRESHOLD, 32 << 20)
+  mallopt(M_TRIM_THRESHOLD, 1 << 30)
 }

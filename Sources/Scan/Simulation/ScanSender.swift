@@ -30,7 +30,7 @@ public final class ScanSender {
   private let fieldsLast: Bool
   private let image: UnsafeMutableRawBufferPointer
   /// The scan's projections, one after the other, where they are sent several times.
-  private let images: UnsafeMutableRawBufferPointer?
+  private let images: KeptImages?
 
   /// A receiver that takes nothing for so long is taken to be gone.
   private static let patience: Duration = .seconds(600)
@@ -53,22 +53,16 @@ public final class ScanSender {
     sender = try ZeroMQSender(address, queueLength: Self.queueLength, linger: Self.patience)
   }
 
-  deinit {
-    image.deallocate()
-    images?.deallocate()
-  }
+  deinit { image.deallocate() }
 
-  private static func load(_ reader: any ScanReader, _ byteCount: Int) throws -> UnsafeMutableRawBufferPointer {
+  private static func load(_ reader: any ScanReader, _ byteCount: Int) throws -> KeptImages {
     let (size, overflows) = byteCount.multipliedReportingOverflow(by: reader.info.projectionCount)
     guard !overflows, size <= imagesByteCountMax else {
       throw ScanFailure(
         .data, "\(reader.info.path) is too large to be sent more than once: its projections have to fit into \(bytes(imagesByteCountMax))")
     }
-    let images = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 4096)
-    for index in 0..<reader.info.projectionCount {
-      let image = UnsafeMutableRawBufferPointer(rebasing: images[index * byteCount..<(index + 1) * byteCount])
-      try reader.readProjection(index, rows: 0..<reader.info.rows, into: image)
-    }
+    let images = KeptImages(count: reader.info.projectionCount, byteCount: byteCount)
+    for index in 0..<reader.info.projectionCount { try reader.readProjection(index, rows: 0..<reader.info.rows, into: images[index]) }
     return images
   }
 
@@ -120,7 +114,7 @@ public final class ScanSender {
     default:
       let projection = index % info.projectionCount
       if let images {
-        target = UnsafeMutableRawBufferPointer(rebasing: images[projection * image.count..<(projection + 1) * image.count])
+        target = images[projection]
       } else {
         try reader.readProjection(projection, rows: 0..<info.rows, into: image)
       }
@@ -129,13 +123,16 @@ public final class ScanSender {
     let header =
       #"{"htype":"array-1.0","shape":[\#(info.rows),\#(info.columns)],"type":"\#(info.pixel.rawValue)","frame":\#(number)"#
       + #","image_key":\#(key.rawValue)\#(theta),"timestamp":\#(Double(Machine.realtimeNanoseconds) / 1e9)}"#
-    try send(header, UnsafeRawBufferPointer(target), position: number, check)
+    let owner = target.baseAddress == image.baseAddress ? nil : images
+    try send(header, UnsafeRawBufferPointer(target), of: owner, position: number, check)
   }
 
-  private func send(_ header: String, _ image: UnsafeRawBufferPointer?, position: Int, _ check: (Int) throws -> Void) throws {
+  private func send(
+    _ header: String, _ image: UnsafeRawBufferPointer?, of owner: KeptImages? = nil, position: Int, _ check: (Int) throws -> Void
+  ) throws {
     var header = header
     try header.withUTF8 { text in
-      try sender.send([UnsafeRawBufferPointer(text)] + (image.map { [$0] } ?? []), timeout: Self.patience) { try check(position) }
+      try sender.send(UnsafeRawBufferPointer(text), image, of: owner, timeout: Self.patience) { try check(position) }
     }
   }
 
@@ -144,5 +141,22 @@ public final class ScanSender {
     let near = radians * 180 / .pi
     let candidates = [near, near.nextUp, near.nextDown, near.nextUp.nextUp, near.nextDown.nextDown]
     return candidates.first { $0 * .pi / 180 == radians } ?? near
+  }
+}
+
+/// Images that are sent again and again from where they lie. The sender keeps them until the last one is gone.
+private final class KeptImages {
+  private let memory: UnsafeMutableRawBufferPointer
+  private let byteCount: Int
+
+  init(count: Int, byteCount: Int) {
+    memory = .allocate(byteCount: count * byteCount, alignment: 4096)
+    self.byteCount = byteCount
+  }
+
+  deinit { memory.deallocate() }
+
+  subscript(_ index: Int) -> UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(rebasing: memory[index * byteCount..<(index + 1) * byteCount])
   }
 }
