@@ -121,7 +121,7 @@ let package = Package(
       dependencies: ["Host", "ScanFiles", "CHDF5", "CTIFF", "CPNG", "TestSupport", "Confined", "ExportExerciser"], swiftSettings: strict),
     .testTarget(name: "StreamsTests", dependencies: ["ScanFiles", "Streams", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "TopicsTests", dependencies: ["CLinux", "Host", "Rings", "ScanFiles", "Tomography", "Topics", "TestSupport"],
+      name: "TopicsTests", dependencies: ["CLinux", "Host", "Journal", "Rings", "ScanFiles", "Tomography", "Topics", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "StagesTests", dependencies: ["Host", "Rings", "Tomography", "Topics", "Stages", "TestSupport"], swiftSettings: strict),

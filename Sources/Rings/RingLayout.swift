@@ -89,10 +89,16 @@ struct RingMemory: @unchecked Sendable {
   /// The numbers of the spill slots.
   var spillSlotNumbers: Range<UInt64> { slotCount..<slotCount + spillSlotCount }
 
+  /// The spill slots in the order in which a sequence takes one, if it needs any: those of sequences in a row are different ones in turn, so the
+  /// first is most often the right one to look at.
+  func spillSlots(for sequence: UInt64) -> some Sequence<UnsafeMutableRawPointer> {
+    (0..<spillSlotCount).lazy.map { slot(number: slotCount + (sequence + $0) % spillSlotCount) }
+  }
+
   /// The slot that holds the committed event `sequence`: its own or a spill slot; nil if none does.
   func committedSlot(_ sequence: UInt64) -> UnsafeMutableRawPointer? {
     if isCommitted(sequence, in: slot(sequence)) { return slot(sequence) }
-    return spillSlotNumbers.lazy.map(slot(number:)).first { isCommitted(sequence, in: $0) }
+    return spillSlots(for: sequence).first { isCommitted(sequence, in: $0) }
   }
 
   private func isCommitted(_ sequence: UInt64, in slot: UnsafeMutableRawPointer) -> Bool {

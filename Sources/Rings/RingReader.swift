@@ -85,6 +85,21 @@ public final class RingReader {
     return try read(sequence)
   }
 
+  /// The header of an event that was spilled, while its spill slot is not used again; nil afterwards. For who needs no more than that: the spill
+  /// slot may be filled anew at any time.
+  public func spilledHeader(at sequence: UInt64) -> EventHeader? {
+    guard isPublished(sequence), let slot = memory.committedSlot(sequence) else { return nil }
+    let word = memory.stamp(slot)
+    // SYNC spilledHeader → commit: the stamp is read before what it vouches for.
+    let stamp = Stamp(rawValue: word.pointee.load(ordering: .acquiring))
+    guard stamp.slotState == .committed, stamp.sequence == sequence else { return nil }
+    let header = try? ring.header(
+      in: UnsafeRawBufferPointer(start: slot, count: EventHeader.byteCount), sequence: sequence, epoch: stamp.epoch)
+    // SYNC spilledHeader → claim: as an observer does, see `RingObserver.event`.
+    atomicMemoryFence(ordering: .acquiring)
+    return word.pointee.load(ordering: .relaxed) == stamp.rawValue ? header : nil
+  }
+
   /// Reads all bytes of the event and throws `.damaged` if they differ from what the writer checksummed.
   public func verifyPayload(_ event: Event) throws(RingError) {
     guard event.isIntact else {

@@ -254,7 +254,7 @@ public final class RingWriter {
   /// A spill slot without an event that is still on its way to disk. The newest event stays: a successor goes on after it.
   private var durableSpillSlot: UnsafeMutableRawPointer? {
     let durable = memory.published.pointee.load(ordering: .acquiring)
-    return memory.spillSlotNumbers.lazy.map(memory.slot(number:)).first { slot in
+    return memory.spillSlots(for: nextSequence).first { slot in
       let seen = Stamp(rawValue: memory.stamp(slot).pointee.load(ordering: .acquiring))
       return seen.slotState == .free || seen.slotState == .void
         || (seen.slotState == .committed && seen.sequence < durable && seen.sequence + 1 < nextSequence)

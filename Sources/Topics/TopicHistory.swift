@@ -20,4 +20,9 @@ public final class TopicHistory {
     let record = try reader.read(sequence: sequence, into: buffer, durableThrough: published)
     return Event(header: record.header, metadata: record.metadata, payload: record.payload)
   }
+
+  /// The header of one event, checked; its payload is not read.
+  func header(at sequence: UInt64, published: UInt64) throws(JournalError) -> EventHeader {
+    try reader.readHeader(sequence: sequence, into: buffer, durableThrough: published)
+  }
 }

@@ -11,6 +11,9 @@ public final class TopicReader {
     case header
     /// The payload too: for the first reader that sees an event.
     case payload
+    /// The payload of what lies in the ring, for a first reader that itself needs headers only. Of an event that is on disk by now only the header
+    /// is read, and its payload is empty: who uses it checks it. What such an event has as metadata is not read either.
+    case payloadInRing
   }
 
   /// Published events that the ring did not have, or had with damage, and that were read from the journal.
@@ -44,7 +47,7 @@ public final class TopicReader {
     let place = ring.position
     do throws(RingError) {
       guard let event = try ring.next(timeout: timeout) else { return nil }
-      if checks == .payload { try ring.verifyPayload(event) }
+      if checks != .header { try ring.verifyPayload(event) }
       position = event.header.sequence + 1
       return event
     } catch {
@@ -75,11 +78,19 @@ public final class TopicReader {
     if sequence > ring.cursor { try ring.release(upTo: sequence) }
   }
 
+  /// An event with a payload, without it; nil for one without, which is whole in its header's page.
+  private func headerOnly(at sequence: UInt64, _ history: TopicHistory) throws -> Event? {
+    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+    let header = try ring.spilledHeader(at: sequence) ?? history.header(at: sequence, published: ring.publishedThrough)
+    return header.payloadByteCount > 0 ? Event(header: header, metadata: nothing, payload: nothing) : nil
+  }
+
   /// The journal's copy of an event that the ring cannot give; throws `error` where that is no reason to look there.
   private func fill(_ error: RingError, at sequence: UInt64) throws -> Event {
     switch error {
     case .spilled, .damaged:
       guard let history else { throw error }
+      if checks == .payloadInRing, case .spilled = error, let event = try headerOnly(at: sequence, history) { return event }
       let event = try history.event(at: sequence, published: ring.publishedThrough)
       gapsFilled += 1
       return event

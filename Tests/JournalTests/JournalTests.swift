@@ -36,11 +36,16 @@ import Testing
     #expect(try reader.sequences() == [0..<UInt64(expected.count)])
     let buffer = ReadBuffer(8192)
     for (sequence, checksum) in expected.enumerated() {
+      let header = try reader.readHeader(sequence: UInt64(sequence), into: buffer.bytes)
       let record = try reader.read(sequence: UInt64(sequence), into: buffer.bytes)
+      #expect(record.header == header)
       #expect(record.header.kind == .recovered || record.header.payloadCRC32C == checksum)
     }
     #expect(throws: JournalError.absent(folder: try place.device().folder, sequence: UInt64(expected.count))) {
       _ = try reader.read(sequence: UInt64(expected.count), into: buffer.bytes)
+    }
+    #expect(throws: JournalError.absent(folder: try place.device().folder, sequence: UInt64(expected.count))) {
+      _ = try reader.readHeader(sequence: UInt64(expected.count), into: buffer.bytes)
     }
     let report = try verifyJournal(device: try place.device(), identity: testIdentity, stride: 8192)
     #expect(report.isIntact && report.decision == .cleanEnd && report.recordCount == expected.count && report.losses == [])

@@ -1,4 +1,6 @@
+import Foundation
 import Host
+import Journal
 import Rings
 import TestSupport
 import Testing
@@ -66,6 +68,35 @@ import Topics
     try append(100, to: writer)
     #expect(isWhole(try #require(try slow.next(timeout: .seconds(30))), 100))
     #expect(slow.gapsFilled == 96)
+  }
+
+  /// Overwrites the header of an event on disk, in a journal of one segment.
+  private func spoil(_ sequence: UInt64, of topic: DurableTopic) throws {
+    let segment = try #require(try topic.folder.names().first { $0.hasSuffix(".segment") })
+    let file = try FileHandle(forUpdating: URL(filePath: topic.folder.file(segment)))
+    try file.seek(toOffset: 4096 + sequence * UInt64(topic.ring.specification.slotStride) + 104)
+    try file.write(contentsOf: [0xBA, 0xD0])
+    try file.close()
+  }
+
+  @Test func `a reader of headers gets those of spilled events from memory while they are there, then from the disk, and no payload`()
+    throws
+  {
+    let topic = try DurableTopic()
+    let writer = try TopicWriter(ring: topic.ring, folder: topic.folder.path)
+    for value in 0..<20 as Range<UInt64> { try append(value, to: writer) }
+    try writer.flush()
+    let brief = try topic.reader(checks: .payloadInRing)
+    for value in 0..<4 as Range<UInt64> { #expect(isWhole(try #require(try brief.next(timeout: .zero)), value)) }
+    for value in 4..<20 as Range<UInt64> {
+      let event = try #require(try brief.next(timeout: .zero))
+      #expect(event.header.sequence == value && event.header.projection == value && event.payload.isEmpty && event.metadata.isEmpty)
+    }
+    #expect(topic.ring.progress.spilled == 16 && brief.gapsFilled == 0)
+    try spoil(19, of: topic)
+    try spoil(5, of: topic)
+    #expect(try brief.event(at: 19).header.projection == 19)
+    #expect(throws: JournalError.damaged(folder: topic.folder.path, sequence: 5, finding: .torn)) { try brief.event(at: 5) }
   }
 
   @Test func `a writer's successor makes durable what was spilled, and goes on densely`() throws {

@@ -56,7 +56,10 @@ public class FileDevice {
       guard fchmod(descriptor, 0o600) == 0 else { throw failure("fchmod", path(name)) }
       guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw failure("flock", path(name)) }
       var error = EINTR
-      for _ in 0..<Self.retryLimit where error == EINTR { error = posix_fallocate(descriptor, 0, byteCount) }
+      for _ in 0..<Self.retryLimit {
+        error = posix_fallocate(descriptor, 0, byteCount)
+        if error != EINTR { break }
+      }
       guard error == 0 else { throw .system(call: "posix_fallocate", subject: path(name), errno: Errno(rawValue: error)) }
     } catch {
       Glibc.close(descriptor)
@@ -98,7 +101,8 @@ public class FileDevice {
   public func read(_ file: JournalFile, into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(HostError) -> Int {
     var done = 0
     // Each turn reads something, ends, or is an interruption.
-    for _ in 0..<Self.retryLimit where done < bytes.count {
+    for _ in 0..<Self.retryLimit {
+      if done == bytes.count { break }
       let count = pread(file.id, bytes.baseAddress.map { $0 + done }, bytes.count - done, off_t(offset + done))
       if count < 0, errno != EINTR { throw failure("pread", folder) }
       if count > 0 { done += count }
@@ -111,7 +115,8 @@ public class FileDevice {
   /// Writes with O_DIRECT.
   public func write(_ file: JournalFile, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(HostError) {
     var done = 0
-    for _ in 0..<Self.retryLimit where done < bytes.count {
+    for _ in 0..<Self.retryLimit {
+      if done == bytes.count { break }
       let count = pwrite(file.id, bytes.baseAddress.map { $0 + done }, bytes.count - done, off_t(offset + done))
       if count < 0, errno != EINTR { throw failure("pwrite", folder) }
       if count > 0 { done += count }

@@ -63,8 +63,25 @@ public final class JournalReader {
     sequence: UInt64, into buffer: UnsafeMutableRawBufferPointer, durableThrough: UInt64 = 0
   ) throws(JournalError) -> Record {
     precondition(buffer.count >= stride, "a buffer of \(buffer.count) B for records of \(stride) B")
-    let segment = try segment(of: sequence, durableThrough)
     let slot = UnsafeMutableRawBufferPointer(rebasing: buffer[..<stride])
+    let header = try read(sequence, into: slot, durableThrough) { source.verdict($0, sequence, after: $1) }
+    return record(header, UnsafeRawBufferPointer(slot))
+  }
+
+  /// The header of record `sequence` alone, checked as in `read`; its page is read into `buffer` (4096 bytes at a multiple of 4096).
+  public func readHeader(
+    sequence: UInt64, into buffer: UnsafeMutableRawBufferPointer, durableThrough: UInt64 = 0
+  ) throws(JournalError) -> EventHeader {
+    precondition(buffer.count >= EventHeader.pageByteCount, "a buffer of \(buffer.count) B for a header page")
+    let page = UnsafeMutableRawBufferPointer(rebasing: buffer[..<EventHeader.pageByteCount])
+    return try read(sequence, into: page, durableThrough) { source.verdict(page: $0, sequence, after: $1) }
+  }
+
+  private func read(
+    _ sequence: UInt64, into slot: UnsafeMutableRawBufferPointer, _ durableThrough: UInt64,
+    _ judge: (UnsafeRawBufferPointer, RecordSource.Predecessor) -> RecordSource.Verdict
+  ) throws(JournalError) -> EventHeader {
+    let segment = try segment(of: sequence, durableThrough)
     var finding = RecordFinding.unreadable
     for _ in 0..<2 {
       let count: Int
@@ -75,14 +92,12 @@ public final class JournalReader {
       }
       UnsafeMutableRawBufferPointer(rebasing: slot[count...]).initializeMemory(as: UInt8.self, repeating: 0)
       let chain = expected.flatMap { $0.sequence == sequence ? $0.chain : nil } ?? (segment.first == sequence ? segment.page.chain : nil)
-      switch source.verdict(
-        UnsafeRawBufferPointer(slot), sequence, after: RecordSource.Predecessor(chain: chain, epoch: segment.page.epoch))
-      {
+      switch judge(UnsafeRawBufferPointer(slot), RecordSource.Predecessor(chain: chain, epoch: segment.page.epoch)) {
       case .bad(let bad): finding = bad
       case .intact(let header):
         settledThrough = max(settledThrough, header.durableThrough)
         expected = (sequence + 1, header.chainAfter)
-        return record(header, UnsafeRawBufferPointer(slot))
+        return header
       }
     }
     if finding == .zeros { throw .absent(folder: device.folder, sequence: sequence) }

@@ -120,6 +120,13 @@ final class RecordSource {
     }
   }
 
+  /// What a header page in memory is, as the follower of `predecessor`; says nothing of the payload.
+  func verdict(page: UnsafeRawBufferPointer, _ sequence: UInt64, after predecessor: Predecessor) -> Verdict {
+    let verdict = headerVerdict(page, sequence, after: predecessor)
+    if case .bad(.torn) = verdict, isZero(page) { return .bad(.zeros) }
+    return verdict
+  }
+
   private func headerVerdict(_ bytes: UnsafeRawBufferPointer, _ sequence: UInt64, after predecessor: Predecessor) -> Verdict {
     let header: EventHeader
     switch parsed(bytes) {

@@ -104,8 +104,8 @@ public struct RunPlan: Codable, Sendable {
   /// take it then goes to disk, and they read it from there.
   var sourceWaits: Bool { scan.rate == nil && live?.waits ?? true }
 
-  /// Events on their way to disk beside a full ring: some batches of the journal.
-  private static func spillSlots(_ payload: Int) -> Int { min(max((32 << 20) / (payload + 4096), 4), 64) }
+  /// Events on their way to disk beside a full ring: some batches of the journal, and what `distribute` may be behind.
+  private static func spillSlots(_ payload: Int) -> Int { min(max((64 << 20) / (payload + 4096), 4), 128) }
 
   /// How the events of a topic are marked.
   func identity(of topic: Topic) -> RingIdentity {

@@ -109,7 +109,8 @@ public struct StageRunner {
   private func distribute(_ didWork: @escaping () -> Void) throws {
     try Affinity.pin(cores: plan.placement.serviceCores)
     let stage = DistributeStage(
-      configuration: plan.distribution, projections: try reader(plan.images, RunPlan.distributeReader, replaying: false, checks: .payload),
+      configuration: plan.distribution,
+      projections: try reader(plan.images, RunPlan.distributeReader, replaying: false, checks: .payloadInRing),
       chunks: try plan.placement.workers.indices.map { try writer(.chunks(partition: $0)) }, patience: patience, didWork: didWork)
     try stage.run()
   }
