@@ -8,8 +8,10 @@ public struct JournalOptions: Sendable {
   public var batchByteCount = 4 << 20
   /// … and takes what has come meanwhile, up to so many: a device that is behind is asked for fewer syncs.
   public var batchByteCountMax = 16 << 20
-  /// It is submitted too when its first record has waited so long, or nothing is in flight.
+  /// It is submitted too when its first record has waited so long, or nothing is in flight …
   public var batchDelay = Duration.milliseconds(1)
+  /// … but not so soon after the last one: a record that comes alone is written at once, many in a row share a sync.
+  public var batchSpacing = Duration.zero
   /// How long to wait for the locks of a writer that died.
   public var lockWait = Duration.seconds(30)
   /// How long a batch may take before the device counts as stalled.

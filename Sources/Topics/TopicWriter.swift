@@ -53,6 +53,7 @@ public final class TopicWriter {
     let whole = specification.slotStride * specification.slotCount + EventHeader.pageByteCount
     options.segmentByteCount = min(max(whole, 2 * specification.slotStride + EventHeader.pageByteCount, 1 << 20), 256 << 20)
     options.segmentByteCount = max(options.segmentByteCount, 2 * specification.slotStride + EventHeader.pageByteCount)
+    options.batchSpacing = .milliseconds(2)
     options.announcesRecovery = false
     return options
   }

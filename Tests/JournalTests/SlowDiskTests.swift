@@ -7,6 +7,8 @@ private final class SlowDevice: JournalDevice {
   private let device: SimulatedDevice
   private let latency: Duration
   private var due = Deadline(after: .zero)
+  /// Batches that were submitted.
+  private(set) var batchCount = 0
 
   init(_ disk: SimulatedDisk, latency: Duration) {
     device = SimulatedDevice(disk: disk)
@@ -36,6 +38,7 @@ private final class SlowDevice: JournalDevice {
   func register(_ memory: UnsafeRawBufferPointer) -> Bool { device.register(memory) }
 
   func submit(_ batch: WriteBatch) throws(HostError) {
+    batchCount += 1
     if due.hasPassed { due = Deadline(after: latency) }
     try device.submit(batch)
   }
@@ -66,6 +69,28 @@ private final class SlowDevice: JournalDevice {
     let report = try verifyJournal(device: SimulatedDevice(disk: disk), identity: testIdentity, stride: stride)
     #expect(report.isIntact && report.nextSequence == 40 && report.recordCount == 40 && report.segments.count == 10)
     withExtendedLifetime(producer) {}
+  }
+
+  @Test func `a record that comes alone is written at once, and those that follow it soon share a sync`() throws {
+    let device = SlowDevice(SimulatedDisk(), latency: .zero)
+    var options = smallOptions(stride: stride)
+    (options.batchSpacing, options.batchByteCount, options.segmentByteCount) = (.seconds(3600), 16 * stride, 1 << 20)
+    let writer = try JournalWriter(device: device, identity: testIdentity, stride: stride, epoch: 1, options: options)
+    let producer = Producer(after: writer)
+    func append(_ count: Int) throws {
+      for _ in 0..<count { try writer.append(producer.next(payload: stride - 4096)) }
+      for _ in 0..<10 { try writer.poll(wait: .milliseconds(1)) }
+    }
+    try append(1)
+    #expect(device.batchCount == 1 && writer.state.durableThrough == 1)
+    try append(15)
+    #expect(device.batchCount == 1 && writer.state.durableThrough == 1)
+    try append(1)
+    // That many do not wait for anything.
+    #expect(device.batchCount == 2 && writer.state.durableThrough == 17)
+    try append(3)
+    try writer.flush()
+    #expect(device.batchCount == 3 && writer.state.durableThrough == 20)
   }
 
   @Test func `a writer that is told that the disk stalls asks again, and loses nothing`() throws {

@@ -25,7 +25,8 @@ extension JournalWriter {
   /// Submits batches while there is one that is full or old enough, or the device is idle.
   func submitDue() throws(JournalError) {
     while nextToSubmit < state.nextSequence, flights.count < WriteBatch.inFlightLimit,
-      flights.isEmpty || waitingByteCount >= options.batchByteCount || waitingDeadline.hasPassed
+      waitingByteCount >= options.batchByteCount
+        || ((flights.isEmpty || waitingDeadline.hasPassed) && (options.batchSpacing == .zero || spacingDeadline.hasPassed))
     {
       guard try ensureSegment(), let segment else { return }
       try submitBatch(to: segment)
@@ -48,6 +49,7 @@ extension JournalWriter {
     }
     waitingByteCount -= byteCount
     flights.append(Flight(batch: batch, range: first..<nextToSubmit, deadline: Deadline(after: options.stallLimit)))
+    if options.batchSpacing > .zero { spacingDeadline = Deadline(after: options.batchSpacing) }
     try submit(batch)
   }
 

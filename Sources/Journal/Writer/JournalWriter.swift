@@ -54,6 +54,8 @@ public final class JournalWriter {
   var nextToSubmit: UInt64
   var waitingByteCount = 0
   var waitingDeadline = Deadline(after: .zero)
+  /// When a batch that is not full may follow the last one.
+  var spacingDeadline = Deadline(after: .zero)
   /// Batches in flight, the oldest first.
   var flights: [Flight] = []
   var idleBatches: [WriteBatch]
@@ -134,7 +136,7 @@ public final class JournalWriter {
   }
 
   /// Moves things on: takes completions, submits what is due, looks for room on a disk that was full. Waits up to `wait` for a batch in
-  /// flight to complete. Returns `state.durableThrough`.
+  /// flight to complete, or for the next one to be due. Returns `state.durableThrough`.
   ///
   /// Throws `.failed` when the device failed twice; a full disk is not an error here, see `alarm`.
   @discardableResult
@@ -143,8 +145,12 @@ public final class JournalWriter {
     let before = state.durableThrough
     try reap(wait: .zero)
     try submitDue()
-    if state.durableThrough == before, wait > .zero, !flights.isEmpty {
-      try reap(wait: wait)
+    if state.durableThrough == before, wait > .zero {
+      if !flights.isEmpty {
+        try reap(wait: wait)
+      } else if nextToSubmit < state.nextSequence {
+        (alarm == .journalFull ? retryDeadline : spacingDeadline).sleep(atMost: wait)
+      }
       try submitDue()
     }
     return state.durableThrough
@@ -154,7 +160,7 @@ public final class JournalWriter {
   public func flush(timeout: Duration = .seconds(30)) throws(JournalError) {
     let deadline = Deadline(after: timeout)
     while state.durableThrough < state.nextSequence {
-      waitingDeadline = Deadline(after: .zero)
+      (waitingDeadline, spacingDeadline) = (Deadline(after: .zero), Deadline(after: .zero))
       let before = state.durableThrough
       try poll(wait: min(deadline.remaining, .milliseconds(100)))
       if state.durableThrough == before, deadline.hasPassed {
