@@ -21,6 +21,8 @@ public struct StageRunner {
 
   /// A stage that was moved to the cores of others lets them go first: as nice(1) counts.
   private static let movedNiceness: Int32 = 5
+  /// And so does a worker on the cores of the acquisition, where that cannot wait: the volume can.
+  private static let patientNiceness: Int32 = 10
 
   /// Reads the run's plan. `parent` is the supervisor: the process ends with it. `movedTo` are cores to use in place of the planned ones. To be
   /// made before any thread is started.
@@ -122,6 +124,7 @@ public struct StageRunner {
       (worker.cores, worker.threads) = (movedTo, min(worker.threads, movedTo.count))
       Priority.lower(by: Self.movedNiceness)
     }
+    if !plan.sourceWaits, !Set(worker.cores).isDisjoint(with: plan.placement.serviceCores) { Priority.lower(by: Self.patientNiceness) }
     try Affinity.pin(cores: worker.cores)
     let stage = ReconstructStage(
       configuration: plan.reconstruction(ofWorker: partition), chunks: try reader(.chunks(partition: partition), 0, replaying: true),
