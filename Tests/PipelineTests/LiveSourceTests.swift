@@ -75,6 +75,23 @@ extension Pipeline {
       #expect(try sender.end().status == .exited(0))
     }
 
+    @Test(.enabled(if: Senders.python != nil, "Python with pyzmq and lz4 cannot be installed"))
+    func `A detector that sends no angles takes them in the order that was said`() throws {
+      let spread = folder.file("spread.h5")
+      let counts = [Self.rows, Self.columns, Self.darks, Self.flats, Self.projections].map(String.init)
+      let simulated = try Command.run(
+        "simulate", spread, "--rows", counts[0], "--columns", counts[1], "--darks", counts[2], "--flats", counts[3], "--projections",
+        counts[4], "--order", "golden", "--quiet")
+      try #require(simulated.status == .exited(0), "\(simulated.errors)")
+      let reference = try recon(spread, "reference").end().result()
+      try Senders.writeRaw(spread, to: folder.file("raw"), fields: true)
+      let (sender, port) = try Senders.start("send_array.py", in: folder, [folder.file("raw")] + counts + ["uint16", "silent"])
+      let outcome = try recon("zmq+pull://127.0.0.1:\(port)", "live", shape + fields + ["--order", "golden"]).end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      #expect(try outcome.result().volumeSHA256 == reference.volumeSHA256)
+      #expect(try sender.end().status == .exited(0))
+    }
+
     @Test func `The virtual detector's stream gives the volume that its file gives, from a few rows too`() throws {
       let rows = ["--start-row", "1", "--end-row", "4"]
       let reference = try recon(scan, "reference", rows).end().result()

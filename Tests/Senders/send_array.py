@@ -1,8 +1,9 @@
 """Sends a scan as array-1.0 with pyzmq: what a beamline's own script would do.
 
-send_array.py PORT_FILE RAW ROWS COLUMNS DARKS FLATS PROJECTIONS [DTYPE]
+send_array.py PORT_FILE RAW ROWS COLUMNS DARKS FLATS PROJECTIONS [DTYPE] [silent]
 
-RAW holds all images one after the other: darks, flats, projections, unsigned 16-bit little-endian. With DTYPE ">u2" they are sent big-endian.
+RAW holds all images one after the other: darks, flats, projections, unsigned 16-bit little-endian. With DTYPE ">u2" they are sent big-endian. With
+"silent" no frame says its angle.
 """
 
 import json
@@ -28,7 +29,7 @@ with open(raw, "rb") as images:
     for number in range(darks + flats + projections):
         key = 2 if number < darks else 1 if number < darks + flats else 0
         header = {"htype": ["array-1.0"], "shape": [rows, columns], "type": dtype, "frame": number, "image_key": key}
-        if key == 0:
+        if key == 0 and sys.argv[9:] != ["silent"]:
             header["theta"] = (number - darks - flats) * 180.0 / projections
         image = bytearray(images.read(size))
         if dtype.startswith(">"):

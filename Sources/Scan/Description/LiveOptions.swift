@@ -1,6 +1,7 @@
 public import ScanFiles
 public import Stages
 public import Streams
+import Tomography
 
 import struct Foundation.URL
 
@@ -169,10 +170,12 @@ extension ScanDescription {
     return "--fields and --flats or --darks exclude each other: flats and darks come from the file or from the stream"
   }
 
-  /// Radians of each projection of a live source, for frames that do not say theirs; half a turn unless a step is given.
+  /// Radians of each projection of a live source as it comes, for frames that do not say theirs: evenly spaced, over half a turn unless a step is
+  /// given, and visited in the order that was said.
   var liveThetas: [Double] {
     let count = projections ?? 0
     let (start, step) = (thetaStart ?? 0, thetaStep ?? 180 / Double(max(1, count)))
-    return (0..<count).map { (start + Double($0) * step) * .pi / 180 }
+    let thetas = (0..<count).map { (start + Double($0) * step) * .pi / 180 }
+    return order.visits(thetas: thetas).map { thetas[$0] }
   }
 }

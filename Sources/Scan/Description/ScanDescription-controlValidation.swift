@@ -3,7 +3,7 @@ import Tomography
 extension ScanDescription {
   /// Refuses options that would be ignored in silence.
   static let controlRules: [@Sendable (ScanDescription) -> String?] = [
-    { $0.unwatchedProblem }, { $0.aloneProblem }, { $0.orderProblem },
+    { $0.unwatchedProblem }, { $0.aloneProblem },
   ]
 
   private var unwatchedProblem: String? {
@@ -19,10 +19,5 @@ extension ScanDescription {
     guard stopSimilarity == nil else { return nil }
     if let stopAfter { return "--stop-after \(stopAfter) goes with --stop-ssim" }
     return stopPatience == Self.standard.stopPatience ? nil : "--stop-patience \(stopPatience) goes with --stop-ssim"
-  }
-
-  private var orderProblem: String? {
-    guard order != .sequential, isLive else { return nil }
-    return "--order \(order.scanText) goes with a file: a detector has an order of its own"
   }
 }

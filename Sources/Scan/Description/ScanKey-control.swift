@@ -5,7 +5,8 @@ extension ScanKey {
   static let control = [
     ScanKey(
       .control, "order", \.order,
-      "In which order the projections of a file are taken; bit-reversal and golden spread early ones over the half turn."),
+      "In which order a file's projections are taken, or a detector's come that sends no angles; bit-reversal and golden spread early ones."
+    ),
     ScanKey(
       .control, "stop-ssim", \.stopSimilarity, "Ends the scan when its volume and the one of the window before are this similar (MS-SSIM).",
       unset: "never", .within(0...1)),

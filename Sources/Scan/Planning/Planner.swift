@@ -80,7 +80,8 @@ public struct Planner {
 
   /// Where not even all projections see the object from everywhere, all of them.
   private var projectionsCovering: Int {
-    let thetas = info.thetas, visits = scan.order.visits(thetas: thetas)
+    // A live source's are in their order already.
+    let thetas = info.thetas, visits = live == nil ? scan.order.visits(thetas: thetas) : Array(thetas.indices)
     // A window's projections, spread over the half turn, lie half of this apart.
     let gap = 2 * Double.pi / Double(max(2, scan.windowLength))
     return directionsCovered(thetas: visits.map { thetas[$0] }, gap: gap) ?? thetas.count
