@@ -134,7 +134,8 @@ let package = Package(
     .testTarget(
       name: "PipelineTests",
       dependencies: [
-        "Host", "Journal", "Topics", "Tomography", "ScanFiles", "Streams", "Scan", "Benchmarks", "TestSupport", "slipring", "chaos",
+        "Host", "Rings", "Journal", "Topics", "Tomography", "ScanFiles", "Streams", "Scan", "Benchmarks", "TestSupport", "slipring",
+        "chaos",
         "Confined",
       ],
       exclude: ["Browser"], swiftSettings: strict),

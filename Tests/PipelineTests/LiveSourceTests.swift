@@ -1,10 +1,13 @@
 import Foundation
 import Glibc
 import Host
+import Journal
+import Rings
 import Scan
 import Stages
 import TestSupport
 import Testing
+import Topics
 
 extension Pipeline {
   /// Detectors that send: the same scan from a stream and from its file.
@@ -149,6 +152,63 @@ extension Pipeline {
       #expect(losses.gaps.count <= 1 && losses.duplicates == 0 && losses.late == 0, "\(losses)")
       #expect(result.projections + losses.lost == Self.projections && result.lost == losses.lost, "\(losses)")
       #expect(try detector.end().status == .exited(0))
+    }
+
+    /// The numbers of the frames in the journal of `projections`, in their order.
+    private func framesKept(_ name: String) throws -> [UInt64] {
+      let plan = try Data(contentsOf: URL(filePath: folder.file(name + "-run/plan.json")))
+      let ring = try JSONDecoder().decode(RunPlan.self, from: plan).ring(.projections)
+      let device = try PwriteDevice(folder: folder.file(name + "-run/journal/projections.0"))
+      let journal = JournalReader(device: device, identity: ring.identity, stride: ring.slotStride)
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: ring.slotStride, alignment: 4096)
+      defer { buffer.deallocate() }
+      return try journal.sequences().joined().compactMap { sequence in
+        let record = try journal.read(sequence: sequence, into: buffer)
+        return record.header.kind == .projection ? record.metadata.loadUnaligned(as: UInt64.self) : nil
+      }
+    }
+
+    /// Nanoseconds since 1970 at which a stage's process said something for the `life`-th time.
+    private func time(_ message: String, life: Int, of stage: String, in name: String) throws -> Double? {
+      let log = try String(contentsOfFile: folder.file("\(name)-run/log/\(stage).jsonl"), encoding: .utf8)
+      let format = Date.ISO8601FormatStyle.iso8601(timeZone: .gmt, includingFractionalSeconds: true)
+      let times = try log.split(separator: "\n").map { try JSONDecoder().decode([String: String].self, from: Data($0.utf8)) }
+        .filter { $0["message"] == message }.compactMap { try $0["time"].map { try format.parse($0) } }
+      return life <= times.count ? times[life - 1].timeIntervalSince1970 * 1e9 : nil
+    }
+
+    @Test(.enabled(if: Senders.python != nil, "Python with pyzmq and lz4 cannot be installed"))
+    func `What acquire loses by its death is what the detector sent meanwhile, frame by frame`() throws {
+      let (count, log) = (600, folder.file("sent.txt"))
+      let (detector, port) = try Senders.start("send_log.py", in: folder, [log, "4", "48", "\(count)", "200"])
+      let command = try recon("zmq+sub://127.0.0.1:\(port)", "live", ["--shape", "4,48", "--projections", "\(count)"])
+      let status = folder.file("live-run/status.json")
+      var acquire: Int32 = 0
+      try wait("some projections") {
+        guard let data = FileManager.default.contents(atPath: status) else { return false }
+        let now = try JSONDecoder().decode(RunStatus.self, from: data)
+        acquire = now.stages.first { $0.name == "acquire" }?.pid ?? 0
+        return now.acquired >= 50
+      }
+      try #require(acquire > 0 && kill(acquire, SIGKILL) == 0)
+      let killed = Double(Machine.realtimeNanoseconds)
+      let outcome = try command.end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      #expect(try detector.end().status == .exited(0))
+      let sent = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n")
+        .map { line in try line.split(separator: " ").map { try #require(Double($0)) } }
+      let (kept, losses) = (try framesKept("live"), try losses("live"))
+      let missing = Set(sent.map { UInt64($0[0]) }).subtracting(kept).sorted()
+      #expect(sent.count == count && losses.gaps.flatMap { Array($0[0]...$0[1]) } == missing, "\(losses.gaps)")
+      #expect(try outcome.result().lost == missing.count && kept.count + missing.count == count)
+      // One gap, and in it at least all that was sent between the one life and the next.
+      let reborn = try #require(try time("started", life: 2, of: "acquire", in: "live"))
+      let down = sent.filter { (killed..<reborn).contains($0[1]) }.map { UInt64($0[0]) }
+      #expect(!down.isEmpty && Set(down).isSubset(of: missing), "\(down) \(missing)")
+      #expect(losses.gaps.count == 1 && losses.duplicates == 0 && losses.late == 0, "\(losses)")
+      // What was sent before the kill and is missing had not reached the disk by then: it comes right behind what had.
+      let before = kept.prefix { $0 < missing.first ?? 0 }
+      #expect(before.count == missing.first.map(Int.init) && before.elementsEqual(0..<UInt64(before.count)))
     }
 
     @Test func `A subscriber gets what a publisher sends, or has it in the ledger`() throws {
