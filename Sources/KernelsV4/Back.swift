@@ -14,8 +14,8 @@ public let backTapsByteCount = max(anglesPerPass * tapByteCount, backTwinsByteCo
 /// Backprojects `angles` (at least one) to a tile and writes it to `target`.
 ///
 /// `sinogram` is bin 0 of slot 0 of a block, `buffer` holds the tile's sums between passes, `taps` are `backTapsByteCount` bytes at a
-/// multiple of 64. Angles of one kind (swapped or not, rising or not) stand together. A pixel's sum runs over the angles in their order,
-/// whatever the lanes and the tile.
+/// multiple of 64. Swapped angles stand together, as do the others, and of either the rising ones come first. A pixel's sum runs over the
+/// angles in their order, whatever the lanes and the tile.
 public func backTile(
   _ tile: Tile, buffer: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, angles: UnsafeBufferPointer<BackAngle>,
   shape: KernelShape, taps: UnsafeMutableRawPointer, target: TileTarget
@@ -23,7 +23,7 @@ public func backTile(
   guard shape.lanes != 2 else {
     return backTwins(tile, buffer: buffer, sinogram: sinogram, angles: angles, shape: shape, memory: taps, target: target)
   }
-  let job = BackJob(tile: tile, buffer: buffer, sinogram: sinogram, angles: angles, shape: shape, taps: taps, target: target)
+  var job = BackJob(tile: tile, buffer: buffer, sinogram: sinogram, angles: angles, shape: shape, taps: taps, target: target)
   switch groupLanes(shape.lanes) {
   case 64: job.run(Lanes64.self)
   case 48: job.run(Lanes48.self)
@@ -34,6 +34,23 @@ public func backTile(
   if let update = target.update, update.streams { cvector_stream_end() }
 }
 
+/// Where the pass that begins with angle `first` ends: angles of one kind are shared evenly among as few passes as they need.
+private func passEnd(_ angles: UnsafeBufferPointer<BackAngle>, from first: Int) -> Int {
+  var end = first + 1
+  while end < angles.count && angles[end].isSwapped == angles[first].isSwapped { end += 1 }
+  let passes = (end - first + anglesPerPass - 1) / anglesPerPass
+  return first + (end - first + passes - 1) / passes
+}
+
+private func passCount(_ angles: UnsafeBufferPointer<BackAngle>) -> Int {
+  var count = 0, first = 0
+  while first < angles.count {
+    first = passEnd(angles, from: first)
+    count += 1
+  }
+  return count
+}
+
 private struct BackJob {
   let tile: Tile
   let buffer: UnsafeMutableRawPointer
@@ -42,23 +59,36 @@ private struct BackJob {
   let shape: KernelShape
   let taps: UnsafeMutableRawPointer
   let target: TileTarget
+  var upcoming: UpcomingTile
 
-  @inline(__always) func run<Group: LaneGroup>(_: Group.Type) {
+  init(
+    tile: Tile, buffer: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, angles: UnsafeBufferPointer<BackAngle>,
+    shape: KernelShape, taps: UnsafeMutableRawPointer, target: TileTarget
+  ) {
+    self.tile = tile
+    self.buffer = buffer
+    self.sinogram = sinogram
+    self.angles = angles
+    self.shape = shape
+    self.taps = taps
+    self.target = target
+    upcoming = UpcomingTile(after: tile, target: target, passes: passCount(angles), shape: shape)
+  }
+
+  @inline(__always) mutating func run<Group: LaneGroup>(_: Group.Type) {
     var first = 0
     while first < angles.count {
-      let isSwapped = angles[first].isSwapped, isRising = angles[first].isRising
-      var end = first + 1
-      while end < angles.count && end - first < anglesPerPass && angles[end].isSwapped == isSwapped && angles[end].isRising == isRising {
-        end += 1
-      }
+      let end = passEnd(angles, from: first)
       pass(first, end, Group.self)
       first = end
     }
   }
 
   /// All patches of the tile, those across the pairs first: that way they move little on the detector.
-  @inline(__always) func pass<Group: LaneGroup>(_ first: Int, _ end: Int, _: Group.Type) {
+  @inline(__always) mutating func pass<Group: LaneGroup>(_ first: Int, _ end: Int, _: Group.Type) {
     let isSwapped = angles[first].isSwapped
+    var falling = first
+    while falling < end && angles[falling].isRising { falling += 1 }
     let length = isSwapped ? tile.height : tile.width, width = isSwapped ? tile.width : tile.height
     var along = 0
     while along < length {
@@ -67,9 +97,9 @@ private struct BackJob {
         let column = isSwapped ? across : along, row = isSwapped ? along : across
         buildTaps(first, end, column: column, row: row)
         if Group.self == Lanes4.self {
-          accumulateQuads(first, end, column: column, row: row)
+          accumulateQuads(first, falling, end, column: column, row: row)
         } else {
-          accumulate(first, end, column: column, row: row, Group.self)
+          accumulate(first, falling, end, column: column, row: row, Group.self)
         }
         across += patchWidth
       }
@@ -101,42 +131,45 @@ private struct BackJob {
     }
   }
 
-  /// Adds some angles to a patch. The first start from nothing, the last hand their sums to the target.
-  @inline(__always) func accumulate<Group: LaneGroup>(_ first: Int, _ end: Int, column: Int, row: Int, _: Group.Type) {
+  /// Adds some angles to a patch, those before `falling` rising. The first start from nothing, the last hand their sums to the target.
+  @inline(__always) mutating func accumulate<Group: LaneGroup>(
+    _ first: Int, _ falling: Int, _ end: Int, column: Int, row: Int, _: Group.Type
+  ) {
     let pixel = shape.pixelByteCount
-    let isSwapped = angles[first].isSwapped, isRising = angles[first].isRising
+    let isSwapped = angles[first].isSwapped
     let isFirst = first == 0, isLast = end == angles.count && !target.keepsSums
     let right = isSwapped ? 0 : 1, below = 1 - right
     for pair in 0..<16 {
       let x = column + (isSwapped ? pair >> 2 : (pair & 3) * 2), y = row + (isSwapped ? (pair & 3) * 2 : pair >> 2)
       let near = buffer + (y * Tile.pitch + x) * pixel, far = near + (below * Tile.pitch + right) * pixel
-      let lower = isRising ? near : far, upper = isRising ? far : near
-      if isFirst { fetchTarget(x, y, bytes: (1 + right) * pixel, rows: 1 + below) }
+      upcoming.fetch()
       var lane = 0
       while lane < pixel {
         var a = Group(), b = Group()
         if !isFirst {
-          a = Group(lower + lane)
-          b = Group(upper + lane)
+          a = Group(near + lane)
+          b = Group(far + lane)
         }
-        add(pair, end - first, lane, &a, &b)
+        add(pair, 0..<falling - first, lane, lower: &a, upper: &b)
+        add(pair, falling - first..<end - first, lane, lower: &b, upper: &a)
         if isLast {
-          finish(isRising ? a : b, x, y, lane)
-          finish(isRising ? b : a, x + right, y + below, lane)
+          finish(a, x, y, lane)
+          finish(b, x + right, y + below, lane)
         } else {
-          a.store(lower + lane)
-          b.store(upper + lane)
+          a.store(near + lane)
+          b.store(far + lane)
         }
         lane += Group.byteCount
       }
     }
   }
 
-  /// One pair and the angles of a pass.
-  @inline(__always) func add<Group: LaneGroup>(_ pair: Int, _ count: Int, _ lane: Int, _ a: inout Group, _ b: inout Group) {
+  /// One pair and some angles of a pass.
+  @inline(__always) func add<Group: LaneGroup>(_ pair: Int, _ numbers: Range<Int>, _ lane: Int, lower a: inout Group, upper b: inout Group)
+  {
     let pixel = shape.pixelByteCount, bins = sinogram + lane
-    var tap = UnsafeRawPointer(taps + pair * 4)
-    let end = tap + count * tapByteCount
+    var tap = UnsafeRawPointer(taps + pair * 4 + numbers.lowerBound * tapByteCount)
+    let end = UnsafeRawPointer(taps + pair * 4 + numbers.upperBound * tapByteCount)
     while tap < end {
       let first = clinux_address(bins + 16 * Int(tap.load(fromByteOffset: 256, as: Int32.self)))!
       let second = clinux_address(first + pixel)!, third = clinux_address(second + pixel)!
@@ -150,24 +183,25 @@ private struct BackJob {
   }
 
   /// The same with four lanes: four pairs, neighbours along their axis, at once.
-  @inline(__always) func accumulateQuads(_ first: Int, _ end: Int, column: Int, row: Int) {
+  @inline(__always) mutating func accumulateQuads(_ first: Int, _ falling: Int, _ end: Int, column: Int, row: Int) {
     let pixel = shape.pixelByteCount
-    let isSwapped = angles[first].isSwapped, isRising = angles[first].isRising
+    let isSwapped = angles[first].isSwapped
     let isFirst = first == 0, isLast = end == angles.count && !target.keepsSums
     let right = isSwapped ? 0 : 1, below = 1 - right
     let step = (below * Tile.pitch + right) * pixel
     for quad in 0..<4 {
       let x = column + (isSwapped ? quad : 0), y = row + (isSwapped ? 0 : quad)
-      let near = buffer + (y * Tile.pitch + x) * pixel
-      let lower = isRising ? near : near + step, upper = isRising ? near + step : near
+      let near = buffer + (y * Tile.pitch + x) * pixel, far = near + step
+      for _ in 0..<4 { upcoming.fetch() }
       var a = Vector.zero, b = Vector.zero
       if !isFirst {
-        a = gather(lower, lower + 2 * step, lower + 4 * step, lower + 6 * step)
-        b = gather(upper, upper + 2 * step, upper + 4 * step, upper + 6 * step)
+        a = gather(near, near + 2 * step, near + 4 * step, near + 6 * step)
+        b = gather(far, far + 2 * step, far + 4 * step, far + 6 * step)
       }
-      addQuad(quad, end - first, &a, &b)
-      scatter(a, lower, lower + 2 * step, lower + 4 * step, lower + 6 * step)
-      scatter(b, upper, upper + 2 * step, upper + 4 * step, upper + 6 * step)
+      addQuad(quad, 0..<falling - first, lower: &a, upper: &b)
+      addQuad(quad, falling - first..<end - first, lower: &b, upper: &a)
+      scatter(a, near, near + 2 * step, near + 4 * step, near + 6 * step)
+      scatter(b, far, far + 2 * step, far + 4 * step, far + 6 * step)
       if isLast {
         for pixelNumber in 0..<8 {
           finish(Lanes4(near + pixelNumber * step), x + right * pixelNumber, y + below * pixelNumber, 0)
@@ -176,10 +210,10 @@ private struct BackJob {
     }
   }
 
-  @inline(__always) func addQuad(_ quad: Int, _ count: Int, _ a: inout Vector, _ b: inout Vector) {
+  @inline(__always) func addQuad(_ quad: Int, _ numbers: Range<Int>, lower a: inout Vector, upper b: inout Vector) {
     let pixel = shape.pixelByteCount
-    var tap = UnsafeRawPointer(taps + quad * 16)
-    let end = tap + count * tapByteCount
+    var tap = UnsafeRawPointer(taps + quad * 16 + numbers.lowerBound * tapByteCount)
+    let end = UnsafeRawPointer(taps + quad * 16 + numbers.upperBound * tapByteCount)
     while tap < end {
       let offsets = tap.load(fromByteOffset: 256, as: SIMD4<Int32>.self)
       let p = sinogram + 16 * Int(offsets[0]), q = sinogram + 16 * Int(offsets[1])
@@ -190,18 +224,6 @@ private struct BackJob {
       b.add(spread(tap + 128), shared)
       b.add(spread(tap + 192), gather(p + 2 * pixel, q + 2 * pixel, r + 2 * pixel, s + 2 * pixel))
       tap += tapByteCount
-    }
-  }
-
-  /// Asks for the pixels that the last pass will read and write.
-  @inline(__always) func fetchTarget(_ x: Int, _ y: Int, bytes: Int, rows: Int) {
-    let pixel = shape.pixelByteCount, streams = target.update?.streams ?? false
-    for row in y..<y + rows {
-      let start = ((tile.row + row) * shape.volumePitch + tile.column + x) * pixel
-      for offset in stride(from: start, to: start + bytes, by: 64) {
-        if let update = target.update { clinux_prefetch(update.x + offset) }
-        if !streams { clinux_prefetch_write(target.next + offset) }
-      }
     }
   }
 
