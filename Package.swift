@@ -119,7 +119,7 @@ let package = Package(
     .testTarget(
       name: "ScanFilesTests",
       dependencies: ["Host", "ScanFiles", "CHDF5", "CTIFF", "CPNG", "TestSupport", "Confined", "ExportExerciser"], swiftSettings: strict),
-    .testTarget(name: "StreamsTests", dependencies: ["ScanFiles", "Streams", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "StreamsTests", dependencies: ["CPVAccess", "ScanFiles", "Streams", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "TopicsTests", dependencies: ["CLinux", "Host", "Journal", "Rings", "ScanFiles", "Tomography", "Topics", "TestSupport"],
       swiftSettings: strict),

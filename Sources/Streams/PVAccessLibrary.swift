@@ -28,7 +28,12 @@ public struct PVAccessLibrary {
     guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL) else { throw .withoutPVAccess(reason: Self.loaderReason(path)) }
     guard let symbol = dlsym(library, SLIPRING_PVA_SYMBOL) else { throw .withoutPVAccess(reason: "\(path) is another library") }
     let entry = unsafeBitCast(symbol, to: (@convention(c) () -> UnsafePointer<slipring_pva_functions>?).self)
-    guard let functions = entry(), functions.pointee.version == UInt32(SLIPRING_PVA_VERSION) else {
+    try self.init(entry(), of: path)
+  }
+
+  /// What `functions` are, which the library in `path` has.
+  init(_ functions: UnsafePointer<slipring_pva_functions>?, of path: String) throws(StreamError) {
+    guard let functions, functions.pointee.version == UInt32(SLIPRING_PVA_VERSION) else {
       throw .withoutPVAccess(reason: "\(path) was made for another version of Slipring")
     }
     guard let version = functions.pointee.library() else { throw .withoutPVAccess(reason: "\(path) was compiled for another pvxs") }

@@ -233,7 +233,7 @@ public final class LiveSource: ProjectionSource {
   private func take(_ header: FrameHeader) -> Pending? {
     let last = configuration.firstFrame + UInt64(configuration.total) + (header.key == nil ? 0 : Self.numberSlack)
     guard (configuration.firstFrame..<last).contains(header.number) else {
-      drop(.number)
+      drop(.number, "\(header.number) of \(configuration.firstFrame) to \(last - 1); --first-frame says where the detector begins")
       return nil
     }
     let number = header.number - configuration.firstFrame
