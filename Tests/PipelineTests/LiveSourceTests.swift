@@ -234,6 +234,29 @@ extension Pipeline {
       #expect(result.projections == Self.projections * rounds && result.lost == 0 && result.duplicates == sent.duplicates)
     }
 
+    /// What Tools/live-rate says.
+    private struct Rate: Decodable {
+      let frames: Int
+      let rate: Double
+      let lost: Int
+      let cpuMillisecondsAFrame: [String: Double]
+    }
+
+    @Test(.enabled(if: access("/usr/bin/python3", X_OK) == 0, "python3 is not installed"))
+    func `One command measures how fast a stream is taken, and leaves nothing behind`() throws {
+      let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+      let place = folder.file("rate")
+      try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: false)
+      let options = ["--rate", "400", "--seconds", "1", "--shape", "8,64", "--threads", "1", "--folder", place]
+      let script = root.appending(path: "Tools/live-rate.py").path
+      let outcome = try Command([script, Command.executable] + options, executable: "/usr/bin/python3").end(within: .seconds(240))
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      let report = try JSONDecoder().decode(Rate.self, from: Data(outcome.output.utf8))
+      #expect(report.frames == 400 && report.lost == 0 && report.rate > 0 && report.rate < 500)
+      #expect(report.cpuMillisecondsAFrame["acquire"] ?? 0 > 0 && report.cpuMillisecondsAFrame["sender"] ?? 0 > 0)
+      #expect(try folder.names(in: "rate").isEmpty)
+    }
+
     @Test func `Flats and darks that come last are used by the final iterations as if they had come first`() throws {
       let once = ["--window-step", "0", "--final-iterations", "4"]
       let reference = try recon(scan, "reference", once).end().result()
