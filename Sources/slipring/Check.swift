@@ -62,8 +62,8 @@ struct Check: ParsableCommand {
     }
     if let updates = estimate.updatesPerSecond, let projections = estimate.projectionsPerSecond {
       let rates = [updates, projections].map(ProgressLine.oneDecimal)
-      lines.append("about \(rates[0]) updates a second, which keep up with \(rates[1]) projections a second")
+      lines.append("at most \(rates[0]) updates a second, which keep up with \(rates[1]) projections a second")
     }
-    return lines + ["about \(ProgressLine.oneDecimal(estimate.finalSeconds)) s of final iterations; both if nothing else needs the cores"]
+    return lines + ["at least \(ProgressLine.oneDecimal(estimate.finalSeconds)) s of final iterations; both if nothing else needs cores, caches and memory"]
   }
 }

@@ -38,11 +38,11 @@ public struct RunEstimate: Codable, Sendable {
   public let journal: Need
   /// Each reconstruction process.
   public let workers: [Worker]
-  /// Windowed updates a second, if nothing else needs the cores; nil where none are made.
+  /// Windowed updates a second at most: if nothing else needs the cores, and threads did not share memory; nil where none are made.
   public let updatesPerSecond: Double?
   /// Projections a second that these keep up with: updates times the step.
   public let projectionsPerSecond: Double?
-  /// Seconds of the final iterations.
+  /// Seconds of the final iterations at least.
   public let finalSeconds: Double
   /// Notices: what was assumed, what will happen.
   public let notices: [String]

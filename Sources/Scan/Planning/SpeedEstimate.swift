@@ -4,7 +4,7 @@ import Tomography
 
 /// How fast this machine's cores reconstruct, measured on one of them for a moment.
 struct SpeedEstimate {
-  /// Processor time for one projection of one row of one column squared, once forward and back, in one update.
+  /// Processor time for one projection of one lane of one column squared, once forward and back, in one update.
   private let secondsPerVoxel: Double
 
   private static let columnsMax = 512
@@ -33,12 +33,16 @@ struct SpeedEstimate {
         executor: SerialExecutor())
       if attempt > 0 { best = min(best, Self.processorSeconds - start) }
     }
-    secondsPerVoxel = best / (Double(count) * Double(rows) * Double(columns * columns))
+    secondsPerVoxel = best / (Double(count) * Double(layout.laneCount) * Double(columns * columns))
   }
 
-  /// Seconds that the slowest worker takes for an update of so many projections.
+  /// Seconds that the slowest worker takes at least for an update of so many projections: its threads share caches and memory, which are not
+  /// measured.
   func seconds(_ plan: RunPlan, projections: Int, iterations: Int) -> Double {
-    let perThread = plan.placement.workers.map { Double($0.rows.count) / Double($0.threads) }.max() ?? 0
+    let perThread =
+      plan.placement.workers.enumerated().map {
+        Double(plan.reconstruction(ofWorker: $0).layout.laneCount) / Double($1.threads)
+      }.max() ?? 0
     return secondsPerVoxel * Double(projections) * perThread * Double(plan.shape.columns * plan.shape.columns) * Double(iterations)
   }
 

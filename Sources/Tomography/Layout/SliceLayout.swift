@@ -32,6 +32,9 @@ public struct SliceLayout: Sendable, Equatable {
   /// Number of blocks; the lanes of the last one beyond `rows` hold zeros.
   public var blockCount: Int { (rows + lanes - 1) / lanes }
 
+  /// Lanes of all blocks: what the kernels compute, slices and empty lanes.
+  public var laneCount: Int { (blockCount - 1) * lanes + lanes(block: blockCount - 1) }
+
   /// Bytes of a volume block, a multiple of 4096.
   public var volumeBlockByteCount: Int {
     let rowsWithMargins = columns + 2 * volumeMargin

@@ -14,6 +14,7 @@ import Testing
     let layout = SliceLayout(columns: 10, rows: rows, lanes: lanes)
     #expect(layout.lanes(block: layout.blockCount - 1) == last)
     #expect((0..<layout.blockCount - 1).allSatisfy { layout.lanes(block: $0) == lanes })
+    #expect(layout.laneCount == (0..<layout.blockCount).reduce(0) { $0 + layout.lanes(block: $1) })
   }
 
   @Test(arguments: [1, 2, 3, 31, 32, 33, 640])
