@@ -64,6 +64,7 @@ struct Check: ParsableCommand {
       let rates = [updates, projections].map(ProgressLine.oneDecimal)
       lines.append("at most \(rates[0]) updates a second, which keep up with \(rates[1]) projections a second")
     }
-    return lines + ["at least \(ProgressLine.oneDecimal(estimate.finalSeconds)) s of final iterations; both if nothing else needs cores, caches and memory"]
+    let seconds = ProgressLine.oneDecimal(estimate.finalSeconds)
+    return lines + ["at least \(seconds) s of final iterations; both if nothing else needs cores, caches and memory"]
   }
 }
