@@ -5,7 +5,7 @@ import Synchronization
 /// A file that appears under its name complete or not at all.
 ///
 /// ```
-/// .slipring-<pid>-<number>.tmp   O_EXCL, mode 0600   write … write
+/// .slipring-<pid>-<number>.<machine>.tmp   O_EXCL, mode 0600   write … write
 ///      │ commit: fsync(file) → fchmod(usual mode, unless it is private) → rename → fsync(folder)
 ///      ▼
 /// <name>                         replaced in one step if it was there
@@ -35,7 +35,7 @@ public struct AtomicFile: ~Copyable {
     var (temporaryPath, descriptor) = ("", Int32(-1))
     for _ in 0..<Self.attemptsMax {
       let serial = Self.serial.wrappingAdd(1, ordering: .relaxed).newValue
-      temporaryPath = "\(folder)/\(temporaryPrefix(ofProcess: getpid()))\(serial).tmp"
+      temporaryPath = "\(folder)/\(temporaryPrefix(ofProcess: getpid()))\(serial)\(temporarySuffix)"
       // 0666 makes the kernel work out the usual mode from the umask or the folder's default ACL, without touching the process's umask.
       descriptor = open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
       if descriptor >= 0 || (errno != EEXIST && errno != EINTR) { break }
@@ -103,9 +103,33 @@ public struct AtomicFile: ~Copyable {
 /// What the temporary names of a process begin with; of any process for nil.
 private func temporaryPrefix(ofProcess pid: Int32?) -> String { pid.map { ".slipring-\($0)-" } ?? ".slipring-" }
 
+/// What the temporary names of this machine end with: a folder may be shared with machines that have other processes.
+private let temporarySuffix: String = {
+  var name = [CChar](repeating: 0, count: 256)
+  // A machine without a name has the hash of none.
+  gethostname(&name, name.count - 1)
+  let hash = name.prefix { $0 != 0 }.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32(UInt8(bitPattern: $1))) &* 16_777_619 }
+  return ".\(String(hash, radix: 16)).tmp"
+}()
+
 /// Removes the temporary files that the dead process `pid`, or for nil any process, left in a folder.
 /// - Throws: `.io` where the folder cannot be read or a file not be removed.
 public func removeTemporaryFiles(in folder: String, ofProcess pid: Int32?) throws(ScanFileError) {
+  try removeFiles(in: folder) { $0.hasPrefix(temporaryPrefix(ofProcess: pid)) && $0.hasSuffix(".tmp") }
+}
+
+/// Removes the temporary files that processes of this machine left in a folder and that run no more.
+/// - Throws: as `removeTemporaryFiles`.
+public func removeTemporaryFilesOfDeadProcesses(in folder: String) throws(ScanFileError) {
+  try removeFiles(in: folder) { name in
+    guard name.hasPrefix(temporaryPrefix(ofProcess: nil)), name.hasSuffix(temporarySuffix),
+      let pid = name.dropFirst(temporaryPrefix(ofProcess: nil).count).split(separator: "-").first.flatMap({ Int32($0) }), pid > 0
+    else { return false }
+    return kill(pid, 0) != 0 && errno == ESRCH
+  }
+}
+
+private func removeFiles(in folder: String, where isMeant: (String) -> Bool) throws(ScanFileError) {
   guard let entries = opendir(folder) else { throw .io(path: folder, reason: errnoText(errno)) }
   defer { closedir(entries) }
   var names: [String] = []
@@ -113,7 +137,7 @@ public func removeTemporaryFiles(in folder: String, ofProcess pid: Int32?) throw
     // Sound: d_name is a field of the entry, ended by a zero byte.
     names.append(withUnsafePointer(to: &entry.pointee.d_name) { String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self)) })
   }
-  for name in names where name.hasPrefix(temporaryPrefix(ofProcess: pid)) && name.hasSuffix(".tmp") {
+  for name in names where isMeant(name) {
     guard unlink("\(folder)/\(name)") == 0 || errno == ENOENT else { throw .io(path: "\(folder)/\(name)", reason: errnoText(errno)) }
   }
 }

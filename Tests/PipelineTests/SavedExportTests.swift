@@ -50,6 +50,18 @@ extension Pipeline {
       #expect(bytes.outputs.count == 5 && bytes.outputs[0] == folder.file("run/exported/recon_00000.tiff"))
     }
 
+    @Test func `What a killed export left is gone after the next one`() throws {
+      _ = try recon().end().result()
+      let killed = try Command(
+        ["export", folder.file("run"), "--format", "both", "--output-folder", folder.file("again"), "--json"],
+        variables: ["SLIPRING_FAULT": "rename-before:2"]
+      ).end()
+      try #require(killed.status == .killed(signal: SIGKILL))
+      #expect(try folder.names(in: "again").contains { $0.hasSuffix(".tmp") })
+      _ = try decode(export("--format", "both", "--output-folder", folder.file("again")))
+      #expect(try !folder.names(in: "again").contains { $0.hasSuffix(".tmp") })
+    }
+
     @Test func `A stopped run's newest whole volume is written, and a damaged one is passed over`() throws {
       let command = try recon("--rate", "4", "--checkpoint-every", "2")
       expectFailure(66, try export("--format", "hdf5"), "not the folder of a run")

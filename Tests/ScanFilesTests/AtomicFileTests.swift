@@ -1,4 +1,5 @@
 import Foundation
+import Host
 import ScanFiles
 import TestSupport
 import Testing
@@ -63,6 +64,18 @@ import Testing
     #expect(try folder.names() == Array(names[1...]))
     try removeTemporaryFiles(in: folder.path, ofProcess: nil)
     #expect(try folder.names() == [names[1], names[3]])
+  }
+
+  @Test func `what dead processes left is removed, not what others are writing, here or on another machine`() throws {
+    let mine = try AtomicFile(path: path)
+    let ending = try #require(mine.temporaryPath.split(separator: ".").dropLast().last)
+    let dead = try ChildProcess(executable: "/bin/true", arguments: [])
+    _ = try dead.waitForExit(timeout: .seconds(30))
+    let names = [".slipring-\(dead.pid)-1.\(ending).tmp", ".slipring-\(dead.pid)-1.other.tmp", ".slipring-x-1.\(ending).tmp"]
+    for name in names { try writeFileAtomically(path: folder.file(name), text: "") }
+    try removeTemporaryFilesOfDeadProcesses(in: folder.path)
+    #expect(try Set(folder.names()) == Set(names[1...] + [URL(filePath: mine.temporaryPath).lastPathComponent]))
+    try mine.commit()
   }
 
   @Test func `a name as long as names may be is written`() throws {

@@ -48,6 +48,8 @@ public struct SavedExport {
     let (parts, updates) = try read()
     let output = output ?? folder.path + "/exported"
     try RunFolder.makeFolder(output)
+    // Of an export that was killed.
+    try removeTemporaryFilesOfDeadProcesses(in: output)
     let finished = access(folder.export, F_OK) == 0 ? try folder.read(ExportReport.self, from: folder.export) : nil
     let projections = updates.map { $0.projections.upperBound }.min() ?? 0
     let reason = finished?.stoppedBy ?? "not finished: the newest saved volume"
