@@ -4,6 +4,7 @@ import Host
 import Scan
 import TestSupport
 import Testing
+import Topics
 
 extension Pipeline {
   /// Runs whose supervisor died, or the whole machine.
@@ -50,6 +51,16 @@ extension Pipeline {
       #expect(result.volumeSHA256 == reference.volumeSHA256, sourceLocation: location)
       #expect(result.projections == 100 && result.lost == 0 && result.duplicates == 0, sourceLocation: location)
       #expect(result.updates == reference.updates && result.outputs.count == reference.outputs.count, sourceLocation: location)
+    }
+
+    @Test func `The last residual of a run's status is that of its last updates`() throws {
+      let runs = try KilledRuns()
+      for name in ["first", "second", "third"] {
+        _ = try runs.recon(name).end().result()
+        let last = try RunHistory(RunFolder(path: runs.run(name))).updates.map { try #require($0.last).event }
+        let squares = last.reduce((0.0, 0.0)) { ($0.0 + $1.residualSquared, $0.1 + $1.dataSquared) }
+        #expect(try runs.status(name).residual == (squares.0 / squares.1).squareRoot(), "\(name)")
+      }
     }
 
     @Test func `A run goes on after the machine died, and the volume has the same bits`() throws {

@@ -109,7 +109,11 @@ struct ProgressObserver {
     guard let (header, metadata) = try updates[worker].latest() else { return }
     switch header.kind {
     case .update: latest[worker] = try metadata.withUnsafeBytes { try UpdateEvent(decoding: $0) }
-    case .end: ends[worker] = try metadata.withUnsafeBytes { try EndEvent(decoding: $0) }
+    case .end:
+      ends[worker] = try metadata.withUnsafeBytes { try EndEvent(decoding: $0) }
+      // What came between the look before and the end, of which only the newest is looked for.
+      guard header.sequence > 0, let (last, body) = try updates[worker].event(at: header.sequence - 1), last.kind == .update else { return }
+      latest[worker] = try body.withUnsafeBytes { try UpdateEvent(decoding: $0) }
     default: break
     }
   }
