@@ -110,7 +110,8 @@ final class RunSite: Site {
     case "/finalize", "/abort": return .init(status: 405, "this needs POST", headers: [("Allow", "POST")])
     default:
       return request.path.hasPrefix("/slices/")
-        ? slice(request, isOver: news.ending != nil) : .init(status: 404, "there is nothing at \(request.path)")
+        ? slice(request, isOver: news.ending != nil, Self.pace(viewers: viewers))
+        : .init(status: 404, "there is nothing at \(request.path)")
     }
   }
 
@@ -144,13 +145,13 @@ final class RunSite: Site {
     return .redirect(to: "/", headers: [access.cookie])
   }
 
-  private func slice(_ request: Request, isOver: Bool) -> Response {
+  private func slice(_ request: Request, isOver: Bool, _ pace: Report.Pace) -> Response {
     guard let wanted = PictureRequest(request) else {
       return .init(status: 400, "a picture is /slices/z|y|x/NUMBER.png?edge=16…2048&low=BLACK&high=WHITE")
     }
     guard let gallery else { return .init(status: 503, "there is no volume yet", headers: [("Retry-After", "1")]) }
     do throws(Gallery.Missing) {
-      let picture = try gallery.picture(wanted, isOver: isOver, now: .now)
+      let picture = try gallery.picture(wanted, isOver: isOver, freshFor: .milliseconds(pace.pictures / 2), now: .now)
       if request.headers["if-none-match"] == picture.tag { return .unchanged(tag: picture.tag) }
       let headers = [("Cache-Control", "no-cache"), ("ETag", picture.tag), ("X-Slipring-Generation", "\(picture.generation)")]
       return .init(type: "image/png", picture.png, headers: headers)

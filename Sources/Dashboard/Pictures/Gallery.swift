@@ -15,6 +15,7 @@ final class Gallery {
     let generations: [UInt64]
     /// What it was made with.
     let window: GreyWindow
+    let madeAt: ContinuousClock.Instant
     var lastUse: Int
   }
 
@@ -38,13 +39,17 @@ final class Gallery {
   }
 
   /// The newest picture, or an older one while there is no processor time for a new one.
-  /// With `isOver` there is no run any more that it could slow.
-  func picture(_ request: PictureRequest, isOver: Bool, now: ContinuousClock.Instant) throws(Missing) -> Picture {
+  /// One that is younger than `freshFor` is new enough, whatever came since: where many watch a volume that changes often, each of them would
+  /// have its own otherwise. With `isOver` there is no run any more that it could slow.
+  func picture(
+    _ request: PictureRequest, isOver: Bool, freshFor: Duration, now: ContinuousClock.Instant
+  ) throws(Missing) -> Picture {
     guard request.index < view.count(along: request.axis) else { throw .noSuchCut }
     uses += 1
     let generations = view.generations
     let known = pictures[request]
-    if let known, known.generations == generations, request.window != nil || known.window == range?.window {
+    let isNewest = known.map { $0.generations == generations && (request.window != nil || $0.window == range?.window) } ?? false
+    if let known, isNewest || (!isOver && now - known.madeAt < freshFor) {
       pictures[request]?.lastUse = uses
       return known.picture
     }
@@ -87,6 +92,6 @@ final class Gallery {
     guard let png = try? encodePNG(name: name, columns: cut.columns, rows: cut.rows, grey: grey) else { return nil }
     let tag = "\"\(cut.generations.map(String.init).joined(separator: "."))_\(window.low)_\(window.high)\""
     let picture = Picture(png: png, generation: cut.generations.max() ?? 0, tag: tag)
-    return Entry(picture: picture, generations: generations, window: window, lastUse: uses)
+    return Entry(picture: picture, generations: generations, window: window, madeAt: .now, lastUse: uses)
   }
 }
