@@ -147,7 +147,7 @@ final class RunSite: Site {
 
   private func slice(_ request: Request, isOver: Bool, _ pace: Report.Pace) -> Response {
     guard let wanted = PictureRequest(request) else {
-      return .init(status: 400, "a picture is /slices/z|y|x/NUMBER.png?edge=16…2048&low=BLACK&high=WHITE")
+      return .init(status: 400, "a picture is /slices/z|y|x/NUMBER.png?edge=16…2048&of=reconstructed|denoised&low=BLACK&high=WHITE")
     }
     guard let gallery else { return .init(status: 503, "there is no volume yet", headers: [("Retry-After", "1")]) }
     do throws(Gallery.Missing) {
@@ -157,7 +157,8 @@ final class RunSite: Site {
       return .init(type: "image/png", picture.png, headers: headers)
     } catch {
       switch error {
-      case .noSuchCut: return .init(status: 404, "the volume has no such cut")
+      case .noSuchCut: return .init(status: 404, "there is no such cut, or no such volume")
+      case .notDenoised: return .init(status: 503, "this is not denoised yet", headers: [("Retry-After", "1")])
       case .busy: return .init(status: 503, "no time for pictures now", headers: [("Retry-After", "1")])
       }
     }

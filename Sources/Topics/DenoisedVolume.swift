@@ -45,8 +45,11 @@ public final class DenoisedVolume: @unchecked Sendable {
   }
 
   /// Attaches to the region; refuses one that belongs to another run or has another shape.
-  public static func attach(name: String, runID: RunID, slices: Int, columns: Int) throws(HostError) -> DenoisedVolume {
-    let region = try SharedRegion.attach(name: name)
+  /// With `isReadOnly` nothing of it may be written.
+  public static func attach(
+    name: String, runID: RunID, slices: Int, columns: Int, isReadOnly: Bool = false
+  ) throws(HostError) -> DenoisedVolume {
+    let region = try SharedRegion.attach(name: name, isReadOnly: isReadOnly)
     let expected = byteCount(slices: slices, columns: columns)
     guard region.byteCount == expected else {
       throw .regionRefused(name: name, reason: "it has \(region.byteCount) B, the denoised volume of this scan \(expected) B")

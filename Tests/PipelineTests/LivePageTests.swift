@@ -19,14 +19,14 @@ extension Pipeline {
     }
 
     /// A run that takes some seconds, with its page.
-    private func live(_ name: String = "out", rate: Int = 15, _ options: String...) throws -> LivePage {
+    private func live(_ name: String = "out", rate: Int = 15, faults: String? = nil, _ options: String...) throws -> LivePage {
       try LivePage(
         Command(
           [
             "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"), "--rotation-axis", "32",
             "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--dashboard", "127.0.0.1:0", "--json", "--rate",
             "\(rate)",
-          ] + options))
+          ] + options, faults: faults))
     }
 
     @Test("A run shows its figures, curves and slices while it goes on, and ends as it would without")
@@ -84,6 +84,26 @@ extension Pipeline {
       #expect(try page.end().result().projections == KilledRuns.projections)
     }
 
+    @Test("The denoised volume is shown slice by slice as it is made, and not where it is not")
+    func denoised() throws {
+      // The stage stops after its first slices until it is taken for hung.
+      let page = try live("denoised", rate: 60, faults: "denoise=slices-denoised:1:stop", "--denoise", "median")
+      try page.wait("a volume") { try page.get("/slices/z/0.png").status == 200 }
+      #expect(try page.get("/slices/z/0.png?of=denoised").text == "this is not denoised yet\n")
+      try page.wait("the first denoised slice") { try page.get("/slices/z/0.png?of=denoised").status == 200 }
+      let (plain, denoised) = (try page.get("/slices/z/0.png"), try page.get("/slices/z/0.png?of=denoised"))
+      #expect(plain.status == 200 && denoised.status == 200 && plain.body != denoised.body)
+      #expect(try page.get("/slices/z/7.png?of=denoised").status == 503 && page.get("/slices/y/9.png?of=denoised").status == 200)
+      #expect(try page.get("/slices/z/0.png?of=nothing").status == 400)
+      #expect(try page.get("/api/status").text.contains("\"denoised\":4"))
+      let outcome = try page.end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      let other = try live("plain")
+      try other.wait("a volume") { try other.get("/slices/z/0.png").status == 200 }
+      #expect(try other.get("/slices/z/0.png?of=denoised").status == 404 && !other.get("/api/status").text.contains("\"denoised\""))
+      #expect(try other.end().status == .exited(0))
+    }
+
     @Test("Finalize from the page ends the acquisition; what was acquired becomes a volume")
     func finalize() throws {
       let page = try live("finalized", rate: 5)
@@ -132,7 +152,7 @@ extension Pipeline {
       "In a browser slices and curves move, sliders work from the keyboard, a foreign page is refused, and finalize stops the scan",
       .enabled(if: program("chromium") != nil && program("python3") != nil, "needs chromium and python3"))
     func browser() throws {
-      let page = try live("browser", rate: 1, "--stop-ssim", "0.9", "--stop-after", "8", "--stop-patience", "80")
+      let page = try live("browser", rate: 1, "--stop-ssim", "0.9", "--stop-after", "8", "--stop-patience", "80", "--denoise", "median")
       let pictures = FileManager.default.currentDirectoryPath + "/.build/live-page"
       let look = Process()
       look.executableURL = URL(filePath: try #require(program("python3")))

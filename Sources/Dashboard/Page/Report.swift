@@ -32,6 +32,8 @@ struct Report: Codable, Equatable {
     var slices: Int
     /// Of each worker.
     var generations: [UInt64]
+    /// Slices that are denoised, from the top; nil where none will be.
+    var denoised: Int?
     /// What is black and white unless the page asks for something else.
     var window: GreyWindow?
   }
@@ -77,7 +79,9 @@ extension Report {
     (self.status, self.pace, notices) = (status, pace, news.notices)
     stages = status?.stages.map { Stage($0, rate: rates.rate("stage " + $0.name)) } ?? []
     rings = view?.levels ?? []
-    volume = view.map { Volume(columns: $0.columns, slices: $0.slices, generations: $0.generations, window: window) }
+    volume = view.map {
+      Volume(columns: $0.columns, slices: $0.slices, generations: $0.generations, denoised: $0.denoisedSlices, window: window)
+    }
     self.curves = (curves?.version ?? 0) + (similarity?.version ?? 0)
     ending = news.ending.map(Ending.init)
     state = Self.state(news)

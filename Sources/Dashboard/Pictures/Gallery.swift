@@ -32,8 +32,10 @@ final class Gallery {
 
   /// Why there is no picture.
   enum Missing: Error {
-    /// The volume has no such cut.
+    /// The volume has no such cut, or the run no such volume.
     case noSuchCut
+    /// It is not denoised yet.
+    case notDenoised
     /// It changes faster than it can be read, or pictures have taken their share of the machine: another time.
     case busy
   }
@@ -45,8 +47,8 @@ final class Gallery {
     _ request: PictureRequest, isOver: Bool, freshFor: Duration, now: ContinuousClock.Instant
   ) throws(Missing) -> Picture {
     guard request.index < view.count(along: request.axis) else { throw .noSuchCut }
+    let generations = try generations(of: request)
     uses += 1
-    let generations = view.generations
     let known = pictures[request]
     let isNewest = known.map { $0.generations == generations && (request.window != nil || $0.window == range?.window) } ?? false
     if let known, isNewest || (!isOver && now - known.madeAt < freshFor) {
@@ -68,6 +70,14 @@ final class Gallery {
     return made.picture
   }
 
+  /// What a picture changes with.
+  private func generations(of request: PictureRequest) throws(Missing) -> [UInt64] {
+    guard request.content == .denoised else { return view.generations }
+    guard let complete = view.denoisedSlices else { throw .noSuchCut }
+    guard request.axis == .z ? request.index < complete : complete > 0 else { throw .notDenoised }
+    return request.axis == .z ? [] : [UInt64(complete)]
+  }
+
   /// From the 0.5 to the 99.5 percentile of the newest middle slice; nil before there is one.
   func automaticWindow(isOver: Bool) -> GreyWindow? {
     let generations = view.generations
@@ -85,12 +95,18 @@ final class Gallery {
 
   /// `generations` were read before: what is newer in the picture is made once more then, and nothing newer is missed.
   private func make(_ request: PictureRequest, _ generations: [UInt64], _ window: GreyWindow) -> Entry? {
-    guard let cut = view.cut(request.axis, at: request.index, edgeMax: request.edge) else { return nil }
+    let cut =
+      switch request.content {
+      case .reconstructed: view.cut(request.axis, at: request.index, edgeMax: request.edge)
+      case .denoised: view.denoisedCut(request.axis, at: request.index, edgeMax: request.edge)
+      }
+    guard let cut else { return nil }
     let grey = cut.values.withUnsafeBufferPointer { greyLevels($0, low: window.low, high: window.high) }
     let name = "\(request.axis.rawValue)/\(request.index)"
     // libpng fails only where there is no memory: then there is no picture either.
     guard let png = try? encodePNG(name: name, columns: cut.columns, rows: cut.rows, grey: grey) else { return nil }
-    let tag = "\"\(cut.generations.map(String.init).joined(separator: "."))_\(window.low)_\(window.high)\""
+    let tag =
+      "\"\(request.content.rawValue.prefix(1))\(cut.generations.map(String.init).joined(separator: "."))_\(window.low)_\(window.high)\""
     let picture = Picture(png: png, generation: cut.generations.max() ?? 0, tag: tag)
     return Entry(picture: picture, generations: generations, window: window, madeAt: .now, lastUse: uses)
   }

@@ -1,3 +1,4 @@
+import Scan
 import Tomography
 
 /// Which picture a page asks for.
@@ -6,16 +7,19 @@ struct PictureRequest: Hashable {
   let index: Int
   /// The most pixels along a side.
   let edge: Int
+  /// Which volume is cut.
+  let content: RunView.Content
   /// Black and white, in 1/pixel; nil for the range of the middle slice.
   let window: GreyWindow?
 
   static let edges = 16...2048
 
-  /// From `/slices/{axis}/{n}.png` and the query's `edge`, `low` and `high`; nil where that is no picture.
+  /// From `/slices/{axis}/{n}.png` and the query's `edge`, `of`, `low` and `high`; nil where that is no picture.
   init?(_ request: Request) {
     let parts = request.path.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count == 4, parts[1] == "slices", let axis = CutAxis(rawValue: String(parts[2])), parts[3].hasSuffix(".png"),
-      let index = Int(parts[3].dropLast(4)), index >= 0, let edge = Int(request.query["edge"] ?? "512"), Self.edges.contains(edge)
+      let index = Int(parts[3].dropLast(4)), index >= 0, let edge = Int(request.query["edge"] ?? "512"), Self.edges.contains(edge),
+      let content = RunView.Content(rawValue: request.query["of"] ?? RunView.Content.reconstructed.rawValue)
     else { return nil }
     switch (request.query["low"], request.query["high"]) {
     case (nil, nil): window = nil
@@ -24,7 +28,7 @@ struct PictureRequest: Hashable {
       self.window = window
     default: return nil
     }
-    (self.axis, self.index, self.edge) = (axis, index, edge)
+    (self.axis, self.index, self.edge, self.content) = (axis, index, edge, content)
   }
 }
 

@@ -29,14 +29,21 @@ class Cut {
 
   get index() { return Number(this.slider.value); }
 
+  // Whether the denoised volume has this cut, and a person wants it.
+  get isDenoised() {
+    const { denoised } = report.volume;
+    return byId("denoised").checked && (this.axis === "z" ? this.index < denoised : denoised > 0);
+  }
+
   // The address of the picture that should be there now.
   get wanted() {
     const pixels = Math.max(this.frame.clientWidth, this.frame.clientHeight) * (window.devicePixelRatio || 1);
     const edge = Math.min(1024, Math.max(256, Math.ceil(pixels / 256) * 256));
     const levels = windowing.automatic ? "" : `&low=${windowing.low}&high=${windowing.high}`;
     const auto = report.volume.window;
-    const version = report.volume.generations.join(".") + (windowing.automatic && auto ? `_${auto.low}_${auto.high}` : "");
-    return `/slices/${this.axis}/${this.index}.png?edge=${edge}${levels}&version=${version}${report.ending ? "_end" : ""}`;
+    const content = this.isDenoised ? "&of=denoised" : "";
+    const version = (content ? (this.axis === "z" ? "d" : `d${report.volume.denoised}`) : report.volume.generations.join(".")) + (windowing.automatic && auto ? `_${auto.low}_${auto.high}` : "");
+    return `/slices/${this.axis}/${this.index}.png?edge=${edge}${content}${levels}&version=${version}${report.ending ? "_end" : ""}`;
   }
 
   // isUrgent: a person moved something and waits for it.
@@ -63,6 +70,7 @@ class Cut {
       this.image.replaceWith(next);
       this.image = next;
       this.shown = address;
+      byId("content-" + this.axis).textContent = address.includes("&of=denoised") ? ", denoised" : "";
       this.isLoading = false;
       if (this.axis === "z") byId("cuts").classList.toggle("enlarged", next.naturalWidth < this.frame.clientWidth);
       this.ask(true);
@@ -139,6 +147,8 @@ function showVolume(volume) {
     showWindow();
   }
   byId("generation").textContent = generationText(volume);
+  byId("denoised-control").hidden = typeof volume.denoised !== "number";
+  byId("denoised-text").textContent = `${volume.denoised} of ${volume.slices} slices`;
   askAll(false);
 }
 
@@ -492,6 +502,7 @@ byId("auto").addEventListener("change", (event) => {
   windowing.automatic = event.target.checked;
   if (report && report.volume) { showVolume(report.volume); askAll(true); }
 });
+byId("denoised").addEventListener("change", () => askAll(true));
 for (const form of document.querySelectorAll("#actions form")) form.addEventListener("submit", (event) => { event.preventDefault(); request(form); });
 window.addEventListener("resize", () => askAll(false));
 follow();

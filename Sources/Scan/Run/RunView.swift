@@ -12,6 +12,7 @@ public final class RunView: Sendable {
   public let folder: RunFolder
   private let rings: [(topic: Topic, ring: Ring)]
   private let volumes: [VolumeRegion]
+  private let denoised: DenoisedVolume?
 
   /// How far one ring is.
   public struct Level: Codable, Equatable, Sendable {
@@ -29,7 +30,15 @@ public final class RunView: Sendable {
     public var dropped: UInt64
   }
 
-  /// A cut through the newest volume.
+  /// The volumes of a run.
+  public enum Content: String, Sendable {
+    /// The newest generation of what the workers make.
+    case reconstructed
+    /// What denoise makes of it in the end: slice by slice from the top, each as it will stay.
+    case denoised
+  }
+
+  /// A cut through a volume.
   public struct Cut: Sendable {
     /// Pixels of a line.
     public let columns: Int
@@ -37,7 +46,7 @@ public final class RunView: Sendable {
     public let rows: Int
     /// 1/pixel, line by line.
     public let values: [Float]
-    /// The generation that each worker's part is of.
+    /// The generation that each worker's part is of; of the denoised volume the slices that are complete.
     public let generations: [UInt64]
   }
 
@@ -51,6 +60,11 @@ public final class RunView: Sendable {
       try VolumeRegion.attach(
         name: names.volume($0), runID: plan.runID, partition: $0, layout: plan.layout(ofWorker: $0), isReadOnly: true)
     }
+    denoised =
+      plan.denoising == nil
+      ? nil
+      : try DenoisedVolume.attach(
+        name: names.denoisedVolume, runID: plan.runID, slices: plan.shape.rows, columns: plan.shape.columns, isReadOnly: true)
   }
 
   /// The run's identifier, in words.
@@ -74,16 +88,45 @@ public final class RunView: Sendable {
   /// The newest complete generation of each worker's volume.
   public var generations: [UInt64] { volumes.map(\.newest.number) }
 
+  /// Slices of the denoised volume that are complete, from the top; nil where the run denoises nothing.
+  public var denoisedSlices: Int? { denoised?.complete }
+
   /// The number of cuts along an axis.
   public func count(along axis: CutAxis) -> Int { axis == .z ? slices : columns }
+
+  /// A cut through the denoised volume as `cut`, black where it is not complete; nil where nothing of it is.
+  public func denoisedCut(_ axis: CutAxis, at index: Int, edgeMax: Int) -> Cut? {
+    precondition((0..<count(along: axis)).contains(index) && edgeMax > 0, "cut \(axis) at \(index) of \(count(along: axis))")
+    guard let denoised, areWhole else { return nil }
+    let complete = denoised.complete
+    guard axis == .z ? index < complete : complete > 0 else { return nil }
+    let edge = Array(stride(from: picked(columns, edgeMax) / 2, to: columns, by: picked(columns, edgeMax)))
+    let rows = Array(stride(from: picked(slices, edgeMax) / 2, to: slices, by: picked(slices, edgeMax)))
+    let lines = axis == .y ? rows : edge, pixels = axis == .x ? rows : edge
+    let values = lines.flatMap { line in
+      pixels.map { pixel -> Float in
+        let (z, row, column) =
+          switch axis {
+          case .z: (index, line, pixel)
+          case .y: (line, index, pixel)
+          case .x: (pixel, line, index)
+          }
+        return z < complete ? denoised.slice(z)[row * columns + column] : 0
+      }
+    }
+    return Cut(columns: pixels.count, rows: lines.count, values: values, generations: [UInt64(complete)])
+  }
+
+  /// One pixel in so many is taken of a side.
+  private func picked(_ count: Int, _ edgeMax: Int) -> Int { (count + edgeMax - 1) / edgeMax }
 
   /// A cut through the newest volume, every so-manieth pixel of it where it would have more than `edgeMax` pixels along a side. Each worker's part
   /// is of one generation; nil where a worker published new ones faster than they can be read.
   public func cut(_ axis: CutAxis, at index: Int, edgeMax: Int) -> Cut? {
     precondition((0..<count(along: axis)).contains(index) && edgeMax > 0, "cut \(axis) at \(index) of \(count(along: axis))")
-    let step = (columns + edgeMax - 1) / edgeMax
+    let step = picked(columns, edgeMax)
     let edge = Array(stride(from: step / 2, to: columns, by: step)).count
-    let rowStep = (slices + edgeMax - 1) / edgeMax
+    let rowStep = picked(slices, edgeMax)
     let rows = Array(stride(from: rowStep / 2, to: slices, by: rowStep))
     let (width, height) =
       switch axis {
@@ -115,6 +158,8 @@ public final class RunView: Sendable {
   /// Whether nobody cut a volume's region short: touching what is missing would end this process. See `RunRegions.checkSizes`.
   private var areWhole: Bool {
     let names = RegionNames(runID: plan.runID)
+    let denoisedSize = denoised == nil ? 0 : DenoisedVolume.byteCount(slices: slices, columns: columns)
+    guard denoised == nil || RunRegions.byteCount(names.denoisedVolume) ?? denoisedSize >= denoisedSize else { return false }
     return volumes.indices.allSatisfy { worker in
       let expected = VolumeRegion.byteCount(volumes[worker].layout)
       return RunRegions.byteCount(names.volume(worker)) ?? expected >= expected

@@ -164,6 +164,8 @@ def look(browser, url, folder):
     tab.wait("a grey window of one's own", 'cuts.z.shown.includes("&high=") && !document.getElementById("auto").checked')
     tab.evaluate('document.getElementById("auto").click()')
     tab.wait("the grey window of the slice", '!cuts.z.shown.includes("&high=")')
+    tab.evaluate('document.getElementById("denoised").click()')
+    tab.wait("that nothing is denoised yet", 'document.getElementById("denoised-text").textContent === "0 of 8 slices" && !cuts.z.shown.includes("of=denoised")')
     nameless = tab.evaluate(NAMELESS)
     if nameless:
         raise AssertionError(f"without a name for a screen reader: {nameless}")
@@ -188,6 +190,7 @@ def look(browser, url, folder):
     tab.wait("the last pictures", 'isOver && axes.every((axis) => cuts[axis].shown.endsWith("_end"))')
     for axis in "zyx":
         tab.wait(f"the last picture across {axis}", PICTURE % axis)
+    tab.wait("the denoised slice", 'cuts.z.shown.includes("of=denoised") && document.getElementById("content-z").textContent === ", denoised"')
     tab.screenshot(f"{folder}/finished.png", 1440, 1000)
     return tab.evaluate('document.getElementById("ending-text").textContent')
 
