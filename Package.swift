@@ -124,7 +124,8 @@ let package = Package(
       name: "TopicsTests", dependencies: ["CLinux", "Host", "Journal", "Rings", "ScanFiles", "Tomography", "Topics", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
-      name: "StagesTests", dependencies: ["Host", "Rings", "Tomography", "Topics", "Stages", "TestSupport"], swiftSettings: strict),
+      name: "StagesTests", dependencies: ["Host", "Rings", "ScanFiles", "Streams", "Tomography", "Topics", "Stages", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(
       name: "ScanTests", dependencies: ["Host", "Tomography", "Scan"], swiftSettings: strict),
     .testTarget(

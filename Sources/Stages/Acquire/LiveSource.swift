@@ -84,10 +84,15 @@ public final class LiveSource: ProjectionSource {
   private var gap: Gap?
   private var lastProjection: (number: UInt64, theta: Double)?
   private let pixels: FramePixels
-  private var arrived = ContinuousClock.now
+  /// When the last message came, and the last frame of this scan.
+  private var (arrived, framed) = (ContinuousClock.now, ContinuousClock.now)
+  /// Frames behind the scan's that came one after the other.
+  private var beyond = 0
 
   /// Frames with higher numbers have come, and none for so long: what is missing will not come.
   private static let lateMax: Duration = .seconds(1)
+  /// After so many frames behind the scan's it is over.
+  private static let beyondMin = 8
   /// Gaps that are longer are not filled: it would be invention.
   private static let gapFilledMax = 8
   /// Messages that are passed over before the stage may look whether it shall stop.
@@ -161,6 +166,7 @@ public final class LiveSource: ProjectionSource {
         noticed(notice)
         continue
       case .frame(let header):
+        arrived = .now
         if let pending = take(header) { return deliver(pending) }
       }
       arrived = .now
@@ -221,7 +227,7 @@ public final class LiveSource: ProjectionSource {
   private var isComplete: Bool {
     let missing = configuration.thetas.count - ledger.projections
     if missing <= 0, ledger.flats >= configuration.flats, ledger.darks >= configuration.darks { return true }
-    return ledger.next >= configuration.total && ledger.lost >= missing && .now - arrived > Self.lateMax
+    return ledger.next >= configuration.total && ledger.lost >= missing && .now - framed > Self.lateMax
   }
 
   private var isSilent: Bool {
@@ -234,8 +240,10 @@ public final class LiveSource: ProjectionSource {
     let last = configuration.firstFrame + UInt64(configuration.total) + (header.key == nil ? 0 : Self.numberSlack)
     guard (configuration.firstFrame..<last).contains(header.number) else {
       drop(.number, "\(header.number) of \(configuration.firstFrame) to \(last - 1); --first-frame says where the detector begins")
+      if header.number >= last { noteBeyond() }
       return nil
     }
+    (framed, beyond) = (.now, 0)
     let number = header.number - configuration.firstFrame
     if configuration.onGap == .interpolate, number < ledger.next {
       ledger.noteDuplicate()
@@ -256,6 +264,12 @@ public final class LiveSource: ProjectionSource {
     let theta = kind == .projection ? given ?? configuration.thetas[index] : 0
     let pending = Pending(number: number, kind: kind, theta: theta, timestamp: header.timestamp)
     return beginGap(arrival, pending) ?? pending
+  }
+
+  /// A detector that goes on behind the scan has sent all of it: what did not come will hardly come any more. One such frame may be an error.
+  private func noteBeyond() {
+    beyond += 1
+    if beyond == Self.beyondMin, ledger.next > 0 { ledger.pass(to: UInt64(configuration.total)) }
   }
 
   /// What a frame is of; nil for one that is invalid.

@@ -1,0 +1,80 @@
+import Glibc
+import ScanFiles
+import Streams
+import Testing
+import Topics
+
+@testable import Stages
+
+/// When a live source ends, and what it then says of what did not come.
+@Suite struct LiveSourceEndTests {
+  /// Frames that come by the clock.
+  private final class Script: FrameFeed {
+    private var steps: ArraySlice<(after: Duration, number: UInt64)>
+    private var last = ContinuousClock.now
+
+    init(_ steps: [(after: Duration, number: UInt64)]) { self.steps = steps[...] }
+
+    func resume(after number: UInt64) {}
+
+    func next(timeout: Duration) throws -> FeedStep {
+      let due = steps.first.map { last + $0.after } ?? .now + timeout
+      let deadline = ContinuousClock.now + timeout
+      while ContinuousClock.now < min(due, deadline) { usleep(1000) }
+      guard due <= .now, let step = steps.popFirst() else { return .nothing }
+      last = .now
+      return .frame(FrameHeader(number: step.number))
+    }
+
+    func unpack(into target: UnsafeMutableRawBufferPointer) { target.initializeMemory(as: UInt8.self, repeating: 1) }
+  }
+
+  /// Runs a source of four projections to its end; gives its ledger and how long the end took after the last frame.
+  private func run(_ steps: [(after: Duration, number: UInt64)], silenceMax: Duration? = nil) throws -> (LossLedger, Duration) {
+    let configuration = LiveSource.Configuration(
+      format: FrameFormat(rows: 1, columns: 4, pixel: .uint8), rows: 0..<1, binning: 1, darks: 0, flats: 0, thetas: [0, 1, 2, 3],
+      silenceMax: silenceMax)
+    let source = LiveSource(configuration, feed: Script(steps)) { _ in }
+    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 4, alignment: 8)
+    defer { room.deallocate() }
+    var last = ContinuousClock.now
+    for _ in 0..<1000 {
+      switch try source.next(timeout: .milliseconds(20)) {
+      case .frame:
+        _ = try source.read(into: room)
+        last = .now
+      case .nothing: break
+      case .end: return (try #require(source.losses), .now - last)
+      }
+    }
+    Issue.record("the source did not end")
+    return (LossLedger(), .zero)
+  }
+
+  private func frames(_ numbers: UInt64..., after: Duration = .zero) -> [(after: Duration, number: UInt64)] { numbers.map { (after, $0) } }
+
+  @Test func `A frame that comes late, even behind the last one, is waited for`() throws {
+    let (ledger, _) = try run(frames(0, 1, 3, after: .milliseconds(400)) + frames(2, after: .milliseconds(300)))
+    #expect(ledger.lost == 0 && ledger.late == 1 && ledger.projections == 4)
+  }
+
+  @Test func `What does not come within a second after the last frame is lost`() throws {
+    let (ledger, wait) = try run(frames(0, 2, 3))
+    #expect(ledger.lost == 1 && ledger.gaps == [1..<2] && ledger.projections == 3 && wait >= .milliseconds(900))
+  }
+
+  @Test func `Silence is counted from the last frame, not from the first`() throws {
+    let (whole, _) = try run(frames(0, 1, 2, 3, after: .milliseconds(500)), silenceMax: .milliseconds(1500))
+    #expect(whole.projections == 4)
+    let (short, silence) = try run(frames(0, 1, after: .milliseconds(500)), silenceMax: .milliseconds(1500))
+    #expect(short.projections == 2 && silence >= .milliseconds(1400))
+  }
+
+  @Test func `A detector that goes on behind the scan has ended it, and what did not come is lost`() throws {
+    let (ledger, _) = try run(frames(0, 1) + (4..<400).map { (.milliseconds(5), $0) })
+    #expect(ledger.projections == 2 && ledger.lost == 2 && ledger.gaps == [2..<4])
+    // One frame of another scan is none of this one's end.
+    let (whole, _) = try run(frames(0, 1, 99) + frames(2, 3, after: .milliseconds(1200)))
+    #expect(whole.projections == 4 && whole.lost == 0 && whole.malformedCount == 1)
+  }
+}
