@@ -29,7 +29,12 @@ public final class TopicReader {
     self.history = history
     self.checks = checks
     position = replaying ? 0 : ring.cursor
-    if replaying, history == nil { try ring.hold(from: 0) }
+    if history != nil {
+      // What a predecessor kept back of what it had released, be it that it died while it moved on, is in the journal.
+      try ring.hold(from: nil)
+    } else if replaying {
+      try ring.hold(from: 0)
+    }
   }
 
   /// The next sequence to be applied; what is below was released.

@@ -70,6 +70,28 @@ import Topics
     #expect(slow.gapsFilled == 96)
   }
 
+  @Test(arguments: [true, false])
+  func `a successor of a reader that died while it gave events back misses none of them, and gives them back`(replaying: Bool) throws {
+    let topic = try DurableTopic()
+    let writer = try TopicWriter(ring: topic.ring, folder: topic.folder.path)
+    let predecessor = try RingReader(ring: topic.ring, reader: 0)
+    for value in 0..<3 as Range<UInt64> {
+      try append(value, to: writer)
+      _ = try #require(try predecessor.next(timeout: .seconds(30)))
+    }
+    // As if it had died between the two: the cursor moves before the lease does.
+    try predecessor.hold(from: 1)
+    try predecessor.release(upTo: 3)
+    let successor = try topic.reader(replaying: replaying)
+    for value in (replaying ? 0 : 3)..<20 as Range<UInt64> {
+      if value >= 3 { try append(value, to: writer) }
+      #expect(isWhole(try #require(try successor.next(timeout: .seconds(30))), value))
+      try successor.release(upTo: value + 1)
+    }
+    // The writer had its four slots again.
+    #expect(topic.ring.progress.spilled == 0)
+  }
+
   /// Overwrites the header of an event on disk, in a journal of one segment.
   private func spoil(_ sequence: UInt64, of topic: DurableTopic) throws {
     let segment = try #require(try topic.folder.names().first { $0.hasSuffix(".segment") })
