@@ -132,18 +132,23 @@ extension Pipeline {
       #expect(try outcome.result().projections == Self.projections - losses.lost + losses.interpolated)
     }
 
-    @Test func `What acquire misses while it is dead is in the ledger, and nothing else`() throws {
-      let (detector, address) = try simulate(["--rate", "40"])
-      let command = try recon(address, "live", shape + fields)
-      let status = folder.file("live-run/status.json")
+    /// Kills `acquire` of a run once that has so many projections.
+    private func killAcquire(of name: String, after count: Int) throws {
+      let status = folder.file(name + "-run/status.json")
       var acquire: Int32 = 0
       try wait("some projections") {
         guard let data = FileManager.default.contents(atPath: status) else { return false }
         let now = try JSONDecoder().decode(RunStatus.self, from: data)
         acquire = now.stages.first { $0.name == "acquire" }?.pid ?? 0
-        return now.acquired >= 10
+        return now.acquired >= count
       }
       try #require(acquire > 0 && kill(acquire, SIGKILL) == 0)
+    }
+
+    @Test func `What acquire misses while it is dead is in the ledger, and nothing else`() throws {
+      let (detector, address) = try simulate(["--rate", "40"])
+      let command = try recon(address, "live", shape + fields)
+      try killAcquire(of: "live", after: 10)
       let outcome = try command.end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let (result, losses) = (try outcome.result(), try losses("live"))
@@ -182,15 +187,7 @@ extension Pipeline {
       let (count, log) = (600, folder.file("sent.txt"))
       let (detector, port) = try Senders.start("send_log.py", in: folder, [log, "4", "48", "\(count)", "200"])
       let command = try recon("zmq+sub://127.0.0.1:\(port)", "live", ["--shape", "4,48", "--projections", "\(count)"])
-      let status = folder.file("live-run/status.json")
-      var acquire: Int32 = 0
-      try wait("some projections") {
-        guard let data = FileManager.default.contents(atPath: status) else { return false }
-        let now = try JSONDecoder().decode(RunStatus.self, from: data)
-        acquire = now.stages.first { $0.name == "acquire" }?.pid ?? 0
-        return now.acquired >= 50
-      }
-      try #require(acquire > 0 && kill(acquire, SIGKILL) == 0)
+      try killAcquire(of: "live", after: 50)
       let killed = Double(Machine.realtimeNanoseconds)
       let outcome = try command.end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
