@@ -50,6 +50,7 @@ let package = Package(
     .systemLibrary(name: "CPVAccess"),
     // Without pkg-config, whose flags name folders of other libraries.
     .systemLibrary(name: "CZMQ", providers: [.apt(["libzmq3-dev"])]),
+    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(
@@ -74,7 +75,7 @@ let package = Package(
     .target(name: "Rings", dependencies: ["CLinux", "Host"], swiftSettings: fast),
     .target(name: "Journal", dependencies: ["CLinux", "Host", "Rings"], swiftSettings: fast),
     .target(name: "ScanFiles", dependencies: ["Host", "CHDF5", "CTIFF", "CPNG", "CCrypto"], swiftSettings: strict),
-    .target(name: "Streams", dependencies: ["CLZ4", "CPVAccess", "CZMQ", "Host", "ScanFiles"], swiftSettings: fast),
+    .target(name: "Streams", dependencies: ["CCurl", "CLZ4", "CPVAccess", "CZMQ", "Host", "ScanFiles"], swiftSettings: fast),
     .target(
       name: "Topics", dependencies: ["CLinux", "Host", "Rings", "Journal", "ScanFiles", "Streams", "Tomography"], swiftSettings: strict),
     .target(name: "Stages", dependencies: ["Host", "Tomography", "Rings", "ScanFiles", "Streams", "Topics"], swiftSettings: strict),

@@ -37,6 +37,8 @@ public enum FaultPoint: String, Sendable, CaseIterable {
   case commandBefore = "command-before"
   /// The command to finalize is durable.
   case commandAfter = "command-after"
+  /// The acquisition is to end, its detector was told, and the end is not written yet.
+  case stopTold = "stop-told"
   /// Some slices are denoised and others not.
   case slicesDenoised = "slices-denoised"
   /// Everything was followed, and nothing is written yet.

@@ -1,4 +1,4 @@
-/// Where a stream comes from or goes to, as in `zmq+pull://192.168.1.7:9999`.
+/// Where messages come from or go to, as in `zmq+pull://192.168.1.7:9999`.
 public struct StreamAddress: Equatable, Sendable, CustomStringConvertible {
   /// What the socket at this end does.
   public enum Pattern: String, CaseIterable, Sendable {
@@ -10,8 +10,13 @@ public struct StreamAddress: Equatable, Sendable, CustomStringConvertible {
     case push
     /// Sends to everybody who listens.
     case pub
+    /// Sends one message at a time, and waits for its reply.
+    case req
+    /// Takes messages, and answers each.
+    case rep
 
     var isSender: Bool { self == .push || self == .pub }
+
   }
 
   /// What the socket at this end does.
@@ -28,7 +33,7 @@ public struct StreamAddress: Equatable, Sendable, CustomStringConvertible {
   public init(_ text: String) throws(StreamError) {
     let parts = text.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2, parts[0].hasPrefix(Self.scheme), let pattern = Pattern(rawValue: String(parts[0].dropFirst(Self.scheme.count)))
-    else { throw .address(text, "it begins with zmq+pull://, zmq+sub://, zmq+push:// or zmq+pub://") }
+    else { throw .address(text, "it begins with zmq+pull://, zmq+sub://, zmq+push://, zmq+pub://, zmq+req:// or zmq+rep://") }
     guard let colon = parts[1].lastIndex(of: ":"), let port = Int(parts[1][parts[1].index(after: colon)...]),
       (pattern.isSender ? 0...65_535 : 1...65_535).contains(port)
     else { throw .address(text, "it ends with a port, as in \(parts[0])://127.0.0.1:9999") }

@@ -29,6 +29,9 @@ public final class ZeroMQSender {
     return try StreamAddress("\(StreamAddress.scheme)\(socket.address.pattern.rawValue)://\(endpoint.dropFirst("tcp://".count))")
   }
 
+  /// Gives up what waits to be sent, once this sender goes.
+  public func abandon() throws(StreamError) { try socket.set(ZMQ_LINGER, Int32(0)) }
+
   /// Waits until somebody listens, where what is sent before would be gone: a publisher has to, a pusher's messages wait.
   public func awaitReceiver(timeout: Duration, whileWaiting: () throws -> Void) throws {
     guard address.pattern == .pub else { return }

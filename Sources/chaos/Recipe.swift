@@ -33,7 +33,10 @@ struct Recipe {
     endings: [
       "--rate", "100", "--lag-max", "0", "--stop-ssim", "0.6", "--stop-after", "\(projectionsMin)", "--stop-patience", "3",
     ],
-    points: ["control": [(.scored, 8), (.commandBefore, 1), (.commandAfter, 1), (.submit, 8), (.completion, 8)]])
+    points: [
+      "acquire": [(.stopTold, 1)],
+      "control": [(.scored, 8), (.commandBefore, 1), (.commandAfter, 1), (.submit, 8), (.completion, 8)],
+    ])
 
   private static let all = [plain, filtered, stopping]
 

@@ -18,6 +18,8 @@ struct SendOptions: ParsableArguments {
   @Option(help: "Share of projections that are sent twice.") var duplicateFraction = 0.0
   @Option(help: "Send so many projections at a time in any order.") var reorder = 0
   @Option(help: ArgumentHelp("Send nothing for so long in the middle of the scan.", valueName: "seconds")) var stall = 0.0
+  @Option(help: ArgumentHelp("Stop sending when something is sent here, as by --stop-hook.", valueName: "zmq+rep://127.0.0.1:port"))
+  var stopAt: String?
   @Flag(help: "Let other machines connect: allow an address that is not this machine's own.") var anyInterface = false
   @Flag(help: "Print what was sent as one JSON object.") var json = false
 
@@ -25,15 +27,11 @@ struct SendOptions: ParsableArguments {
   func address() throws -> StreamAddress? {
     guard let stream else {
       guard scan == nil else { throw ScanFailure(.usage, "--scan goes with --stream: a scan file is there already") }
+      guard stopAt == nil else { throw ScanFailure(.usage, "--stop-at goes with --stream: a file is written to its end") }
       return nil
     }
-    let address = try StreamAddress(stream)
-    guard address.pattern == .push || address.pattern == .pub else {
-      throw ScanFailure(.usage, "\(stream) receives; a detector sends to zmq+push:// or zmq+pub://")
-    }
-    guard address.isLoopback || anyInterface else {
-      throw ScanFailure(.usage, "\(stream) is open to other machines; use 127.0.0.1, or say --any-interface")
-    }
+    let address = try listener(stream, [.push, .pub], "a detector sends to")
+    _ = try stopAddress()
     for (name, share) in [("--drop-fraction", dropFraction), ("--duplicate-fraction", duplicateFraction)] where !(0...1).contains(share) {
       throw ScanFailure(.usage, "\(name) \(share) is outside 0…1")
     }
@@ -46,13 +44,29 @@ struct SendOptions: ParsableArguments {
     return address
   }
 
+  private func stopAddress() throws -> StreamAddress? { try stopAt.map { try listener($0, [.rep], "a detector takes orders at") } }
+
+  /// An address that this process listens at, of one of these patterns.
+  private func listener(_ text: String, _ patterns: [StreamAddress.Pattern], _ purpose: String) throws -> StreamAddress {
+    let address = try StreamAddress(text)
+    guard patterns.contains(address.pattern) else {
+      let forms = patterns.map { "\(StreamAddress.scheme)\($0.rawValue)://" }.joined(separator: " or ")
+      throw ScanFailure(.usage, "\(text) is of another pattern; \(purpose) \(forms)")
+    }
+    guard address.isLoopback || anyInterface else {
+      throw ScanFailure(.usage, "\(text) is open to other machines; use 127.0.0.1, or say --any-interface")
+    }
+    return address
+  }
+
   /// Sends the scan in the file `path`.
   func send(_ path: String, to address: StreamAddress, seed: UInt64, quiet: Bool, signals: SignalDescriptor) throws {
     var faults = StreamFaults()
     (faults.dropFraction, faults.duplicateFraction, faults.reorder) = (dropFraction, duplicateFraction, reorder)
     (faults.stall, faults.seed) = (stall, seed)
     let reader = try openScan(path: path)
-    let sender = try ScanSender(reader, address: address, rate: rate, rounds: rounds, faults: faults, fieldsLast: fieldsLast)
+    let sender = try ScanSender(
+      reader, address: address, rate: rate, rounds: rounds, faults: faults, fieldsLast: fieldsLast, stopAddress: stopAddress())
     let info = reader.info
     if !quiet {
       Console.notice(
@@ -67,6 +81,7 @@ struct SendOptions: ParsableArguments {
     }
     counter.end()
     if json { return try Console.json(report) }
+    if let order = report.stoppedBy, !quiet { Console.notice("was told to stop: \(order)") }
     if !quiet { Console.result("sent \(report.sent) images, \(report.dropped.count) were left out, \(report.duplicates) were sent twice") }
   }
 }

@@ -2,6 +2,7 @@ public import ArgumentParser
 public import Scan
 public import ScanFiles
 public import Stages
+public import Streams
 
 /// What a live source will deliver; a scan file says it itself.
 struct SourceOptions: ParsableArguments {
@@ -16,13 +17,14 @@ struct SourceOptions: ParsableArguments {
   @Option(help: .key("first-frame")) var firstFrame: Int?
   @Option(help: .key("on-gap")) var onGap: GapPolicy?
   @Option(help: .key("source-timeout", "seconds")) var sourceTimeout: Double?
+  @Option(help: .key("stop-hook", "url")) var stopHook: StopHook?
 
   /// Puts the options into a description.
   func apply(to scan: inout ScanDescription) {
     (scan.detectorShape, scan.pixel, scan.projections) = (shape, pixel, projections)
     (scan.flats, scan.darks, scan.fields) = (flats, darks, fields)
     (scan.thetaStart, scan.thetaStep, scan.firstFrame) = (thetaStart, thetaStep, firstFrame)
-    (scan.onGap, scan.sourceTimeout) = (onGap, sourceTimeout)
+    (scan.onGap, scan.sourceTimeout, scan.stopHook) = (onGap, sourceTimeout, stopHook)
   }
 }
 
@@ -31,6 +33,13 @@ extension DetectorShape: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }
   /// For the help.
   public var defaultValueDescription: String { text }
+}
+
+extension StopHook: ExpressibleByArgument {
+  /// From an address.
+  public init?(argument: String) { self.init(scanText: argument) }
+  /// For the help.
+  public var defaultValueDescription: String { description }
 }
 
 extension ScanPixel: ExpressibleByArgument {}

@@ -35,8 +35,11 @@ enum Senders {
     return (try? Command(arguments, executable: executable).end(within: .seconds(240)).status) == .exited(0)
   }
 
-  /// Starts a script of Tests/Senders, whose first argument is a file for its port; gives the port.
-  static func start(_ script: String, in folder: TestFolder, _ arguments: [String]) throws -> (command: Command, port: String) {
+  /// Starts a script of Tests/Senders, whose first argument is a file for its port; gives the port. `python` is one without packages where the
+  /// script needs none.
+  static func start(
+    _ script: String, in folder: TestFolder, _ arguments: [String], python: String? = Senders.python
+  ) throws -> (command: Command, port: String) {
     let path = root.appending(path: "Tests/Senders/\(script)").path
     let port = folder.file("port")
     unlink(port)

@@ -102,6 +102,15 @@ extension DetectorShape: ScanValue {
   public var scanText: String { text }
 }
 
+extension StopHook: ScanValue {
+  /// For people.
+  public static var form: String { "an address as in http://host/path, http+put://host/path, zmq+req://host:port or zmq+push://host:port" }
+  /// From an address; nil for one that nothing can be told.
+  public init?(scanText: String) { try? self.init(scanText) }
+  /// As it was read.
+  public var scanText: String { description }
+}
+
 extension ScanPixel: ScanValue {}
 extension GapPolicy: ScanValue {}
 
@@ -128,6 +137,7 @@ extension ScanKey {
     ScanKey(
       .source, "source-timeout", \.sourceTimeout, "End the scan where no frame came for so many seconds after the first.", unset: "never",
       .within(0.1...1e6, "seconds")),
+    ScanKey(.source, "stop-hook", \.stopHook, "Tell the detector here to stop when the scan is ended early.", unset: "it is not told"),
   ]
 }
 

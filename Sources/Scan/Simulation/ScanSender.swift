@@ -17,7 +17,12 @@ public final class ScanSender {
     public var duplicates: Int
     /// From the first to the last image.
     public var seconds: Double
+    /// The order that ended the scan early; nil where all of it was sent.
+    public var stoppedBy: String?
   }
+
+  /// Ends the scan early.
+  private struct Stopped: Error { let order: String }
 
   /// Where receivers connect, with the port that was found.
   public var address: StreamAddress { sender.address }
@@ -28,6 +33,9 @@ public final class ScanSender {
   private let rate: Double?
   private let faults: StreamFaults
   private let fieldsLast: Bool
+  private let orders: ZeroMQResponder?
+  /// Images that have been sent.
+  private var sent = 0
   private let image: UnsafeMutableRawBufferPointer
   /// The scan's projections, one after the other, where they are sent several times.
   private let images: KeptImages?
@@ -38,9 +46,10 @@ public final class ScanSender {
   private static let imagesByteCountMax = 2 << 30
 
   /// Listens at `address`. The projections are sent `rounds` times, numbered on: a long scan from a short one. With `fieldsLast` darks and flats
-  /// follow them.
+  /// follow them. At `stopAddress` any message ends the scan: then what was not taken is not sent, as from a detector that is disarmed.
   public init(
-    _ reader: any ScanReader, address: StreamAddress, rate: Double?, rounds: Int, faults: StreamFaults, fieldsLast: Bool = false
+    _ reader: any ScanReader, address: StreamAddress, rate: Double?, rounds: Int, faults: StreamFaults, fieldsLast: Bool = false,
+    stopAddress: StreamAddress? = nil
   ) throws {
     let info = reader.info
     guard [info.flatPixel, info.darkPixel].allSatisfy({ $0 == info.pixel }) || info.flatCount + info.darkCount == 0 else {
@@ -49,6 +58,7 @@ public final class ScanSender {
     (self.reader, self.rounds, self.rate, self.faults, self.fieldsLast) = (reader, rounds, rate, faults, fieldsLast)
     let byteCount = info.rows * info.columns * info.pixel.byteCount
     image = .allocate(byteCount: byteCount, alignment: 4096)
+    orders = try stopAddress.map { address throws(StreamError) in try ZeroMQResponder(address) }
     images = rounds > 1 ? try Self.load(reader, byteCount) : nil
     sender = try ZeroMQSender(address, queueLength: Self.queueLength, linger: Self.patience)
   }
@@ -68,26 +78,44 @@ public final class ScanSender {
 
   /// Sends everything and its end. `check` is called before every image, and while a receiver is awaited; it ends the scan by throwing.
   public func send(check: (Int) throws -> Void) throws -> Report {
-    let info = reader.info
-    let (sent, dropped) = faults.schedule(count: info.projectionCount * rounds)
-    let (count, fields) = (info.projectionCount * rounds, info.darkCount + info.flatCount)
-    let (firstField, firstProjection) = fieldsLast ? (count, 0) : (0, fields)
+    let scheduled = reader.info.projectionCount * rounds
+    let (schedule, dropped) = faults.schedule(count: scheduled)
+    var report = Report(
+      address: "\(address)", sent: 0, dropped: dropped.map { (fieldsLast ? 0 : fieldCount) + $0 },
+      duplicates: schedule.count + dropped.count - scheduled, seconds: 0)
+    sent = 0
+    do {
+      report.seconds = try send(schedule, of: scheduled) { position in
+        try check(position)
+        if let order = try orders?.order(reply: #"{"stopped":true}"#) { throw Stopped(order: order) }
+      }
+    } catch let stopped as Stopped {
+      report.stoppedBy = stopped.order
+      try sender.abandon()
+    }
+    report.sent = sent
+    return report
+  }
+
+  private var fieldCount: Int { reader.info.darkCount + reader.info.flatCount }
+
+  /// Gives the seconds from the first projection to the last.
+  private func send(_ schedule: [Int], of scheduled: Int, _ check: (Int) throws -> Void) throws -> Double {
+    let (firstField, firstProjection) = fieldsLast ? (scheduled, 0) : (0, fieldCount)
     try sender.awaitReceiver(timeout: Self.patience) { try check(0) }
     if !fieldsLast { try sendFields(from: firstField, check) }
     let start = ContinuousClock.now
     var due = start
-    for (position, index) in sent.enumerated() {
-      if position == sent.count / 2, faults.stall > 0 { try pause(until: .now + .seconds(faults.stall), position, check) }
+    for (position, index) in schedule.enumerated() {
+      if position == schedule.count / 2, faults.stall > 0 { try pause(until: .now + .seconds(faults.stall), position, check) }
       try pause(until: due, position, check)
       try send(.projection, index, number: firstProjection + index, check)
       if let rate { due = max(due + .seconds(1 / rate), .now - .milliseconds(100)) }
     }
     let seconds = (ContinuousClock.now - start) / .seconds(1)
     if fieldsLast { try sendFields(from: firstField, check) }
-    try send(#"{"htype":"array_end-1.0","frames":\#(fields + count)}"#, nil, position: sent.count, check)
-    return Report(
-      address: "\(address)", sent: fields + sent.count, dropped: dropped.map { firstProjection + $0 },
-      duplicates: sent.count + dropped.count - count, seconds: seconds)
+    try send(#"{"htype":"array_end-1.0","frames":\#(fieldCount + scheduled)}"#, nil, position: schedule.count, check)
+    return seconds
   }
 
   private func sendFields(from first: Int, _ check: (Int) throws -> Void) throws {
@@ -125,6 +153,7 @@ public final class ScanSender {
       + #","image_key":\#(key.rawValue)\#(theta),"timestamp":\#(Double(Machine.realtimeNanoseconds) / 1e9)}"#
     let owner = target.baseAddress == image.baseAddress ? nil : images
     try send(header, UnsafeRawBufferPointer(target), of: owner, position: number, check)
+    sent += 1
   }
 
   private func send(

@@ -1,3 +1,4 @@
+import Host
 import Rings
 public import Topics
 
@@ -5,18 +6,27 @@ public import Topics
 public struct StopOrders {
   private let commands: TopicReader
   private let signalReceived: () -> Bool
+  private let willStop: (String) -> Void
 
-  /// `commands` is read from its first event and never given back: a successor finds the command again.
-  public init(commands: TopicReader, signalReceived: @escaping () -> Bool) {
+  /// `commands` is read from its first event and never given back: a successor finds the command again. `willStop` hears why the acquisition ends,
+  /// in words, before it does: from a successor again, where its predecessor died before the end was written.
+  public init(commands: TopicReader, signalReceived: @escaping () -> Bool, willStop: @escaping (String) -> Void = { _ in }) {
     self.commands = commands
     self.signalReceived = signalReceived
+    self.willStop = willStop
   }
 
-  /// Why the scan is to end; nil while it is not. Never waits. To be kept once it is not nil: it is told once.
+  /// Why the scan is to end; nil while it is not. Never waits for an order. To be kept once it is not nil: it is told once.
   public func reason() throws -> EndEvent.Reason? {
-    if signalReceived() { return .signal }
+    guard let (reason, words) = try order() else { return nil }
+    willStop(words)
+    FaultPoint.stopTold.reach()
+    return reason
+  }
+
+  private func order() throws -> (EndEvent.Reason, words: String)? {
+    if signalReceived() { return (.signal, EndEvent.Reason.signal.word) }
     guard let event = try commands.next(timeout: .zero) else { return nil }
-    _ = try CommandEvent(decoding: event.metadata)
-    return .finalized
+    return (.finalized, try CommandEvent(decoding: event.metadata).reason)
   }
 }

@@ -1,0 +1,85 @@
+internal import CCurl
+
+/// Where a detector is told that its scan is over: an address that its control system listens at, by HTTP or ZeroMQ.
+///
+/// ```
+/// http://host[:port]/path, https://…    POST, with the order as JSON
+/// http+put://…, https+put://…           PUT without a body, as DECTRIS' SIMPLON takes its commands
+/// zmq+req://host:port                   the order as JSON, and a reply
+/// zmq+push://host:port                  the order as JSON, to somebody who is there
+/// ```
+public struct StopHook: Equatable, Sendable, CustomStringConvertible {
+  private enum Way: Equatable {
+    case http(method: String, url: String)
+    case zeroMQ(StreamAddress)
+  }
+
+  /// As it was read.
+  public let description: String
+  private let way: Way
+
+  private static let byteCountMax = 1024
+  private static let putSuffix = "+put"
+
+  /// Reads an address. Throws `.address` where it is none that can be told something.
+  public init(_ text: String) throws(StreamError) {
+    guard text.utf8.count <= Self.byteCountMax, text.utf8.allSatisfy({ 0x21...0x7E ~= $0 }) else {
+      throw .address(text, "it has up to \(Self.byteCountMax) characters of ASCII and no blanks")
+    }
+    description = text
+    way = text.hasPrefix(StreamAddress.scheme) ? .zeroMQ(try Self.listener(text)) : try Self.request(text)
+  }
+
+  private static func listener(_ text: String) throws(StreamError) -> StreamAddress {
+    let address = try StreamAddress(text)
+    guard address.pattern == .req || address.pattern == .push, address.port > 0 else {
+      throw .address(text, "an order goes to zmq+req://host:port or zmq+push://host:port")
+    }
+    return address
+  }
+
+  private static func request(_ text: String) throws(StreamError) -> Way {
+    let parts = text.split(separator: "://", maxSplits: 1)
+    guard parts.count == 2, ["http", "https", "http\(putSuffix)", "https\(putSuffix)"].contains(parts[0]) else {
+      throw .address(text, "it begins with http://, https://, http+put://, https+put://, zmq+req:// or zmq+push://")
+    }
+    let isPut = parts[0].hasSuffix(putSuffix)
+    let url = isPut ? "\(parts[0].dropLast(putSuffix.count))://\(parts[1])" : text
+    let handle = curl_url()
+    defer { curl_url_cleanup(handle) }
+    let result = curl_url_set(handle, CURLUPART_URL, url, 0)
+    guard result == CURLUE_OK else { throw .address(text, String(cString: curl_url_strerror(result))) }
+    for (part, name) in [(CURLUPART_USER, "a user's name"), (CURLUPART_PASSWORD, "a password")] where isThere(part, in: handle) {
+      throw .address(text, "it has \(name), which everybody could read in the run's plan")
+    }
+    return .http(method: isPut ? "PUT" : "POST", url: url)
+  }
+
+  private static func isThere(_ part: CURLUPart, in handle: OpaquePointer?) -> Bool {
+    var text: UnsafeMutablePointer<CChar>?
+    defer { curl_free(text) }
+    return curl_url_get(handle, part, &text, 0) == CURLUE_OK
+  }
+
+  /// Tells the detector, and waits up to `timeout` for its answer, which is returned in words. `order` is a JSON object. Throws `.refused` where
+  /// nobody answers, or somebody says no.
+  public func tell(_ order: String, timeout: Duration) throws(StreamError) -> String {
+    switch way {
+    case .http(let method, let url): try Self.send(order, method, to: url, timeout)
+    case .zeroMQ(let address): try ZeroMQCaller(address).send(order, timeout: timeout)
+    }
+  }
+
+  private static func send(_ order: String, _ method: String, to url: String, _ timeout: Duration) throws(StreamError) -> String {
+    var status = 0
+    var message = [CChar](repeating: 0, count: Int(CURL_ERROR_SIZE))
+    let milliseconds = max(1, Int(timeout / .milliseconds(1)))
+    let result = ccurl_send(url, method, method == "PUT" ? "" : order, milliseconds, &status, &message)
+    guard result == CURLE_OK else {
+      let detail = String(decoding: message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+      throw .refused(address: url, reason: detail.isEmpty ? String(cString: curl_easy_strerror(result)) : detail)
+    }
+    guard (200..<300).contains(status) else { throw .refused(address: url, reason: "it answered with HTTP status \(status)") }
+    return "HTTP status \(status)"
+  }
+}
