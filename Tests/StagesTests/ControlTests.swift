@@ -26,8 +26,11 @@ import Topics
       pixels: .init())
   }
 
-  private func configuration(similarityMin: Double? = nil, patience: Int = 2, risesMax: Int? = nil) -> ControlConfiguration {
-    ControlConfiguration(similarityMin: similarityMin, patience: patience, projectionsMin: 20, windowLength: 8, risesMax: risesMax)
+  private func configuration(
+    similarityMin: Double? = nil, patience: Int = 2, endedFrom: Int = 20, risesMax: Int? = nil
+  ) -> ControlConfiguration {
+    ControlConfiguration(
+      similarityMin: similarityMin, patience: patience, scoredFrom: 20, endedFrom: endedFrom, windowLength: 8, risesMax: risesMax)
   }
 
   /// A run of one worker, whose volume after update i is `slice(i)`. The stage asks for requests before each look at the updates, and then the next
@@ -106,6 +109,17 @@ import Topics
       #expect(try score.projections - #require(score.against) >= 8 && score.projections >= 20 && score.update == score.projections - 1)
     }
     #expect(zip(scores, scores.dropFirst()).allSatisfy { $1.projections == $0.projections + 2 })
+  }
+
+  @Test func `A volume that settled early is ended where that is allowed, with the scores that it had by then`() throws {
+    let (commands, scores) = try decide(configuration(similarityMin: 0.9, endedFrom: 41)) { _ in image(1, noise: 0.1) }
+    // Looked at every two projections.
+    #expect(scores.first?.projections == 20 && commands.map(\.projections) == [42])
+    #expect(scores.first { $0.projections == 42 }?.streak == 12)
+  }
+
+  @Test func `Nine tenths of a scan suffice`() {
+    #expect([1, 9, 10, 180, 1001].map(ControlConfiguration.projectionsSufficing) == [1, 9, 9, 162, 901])
   }
 
   @Test func `A volume that never settles, or one without a threshold, does not end the scan`() throws {

@@ -58,7 +58,7 @@ public struct RunPlan: Codable, Sendable {
   public var placement: Placement
   /// Slots of the rings.
   public var slots: Slots
-  /// Projections that see the object from all directions, in the order in which they come; before that no similarity ends the scan.
+  /// Projections that see the object from all directions, in the order in which they come; before that no similarity counts.
   public var projectionsCovering: Int
 
   /// Projections read in place by this reader's number.
@@ -176,9 +176,10 @@ public struct RunPlan: Codable, Sendable {
 
   /// What `control` decides with.
   var control: ControlConfiguration {
-    ControlConfiguration(
-      similarityMin: scan.stopSimilarity, patience: scan.stopPatience, projectionsMin: scan.stopAfter ?? projectionsCovering,
-      windowLength: scan.windowLength, risesMax: scan.stopRises)
+    let endedFrom = scan.stopAfter ?? max(projectionsCovering, ControlConfiguration.projectionsSufficing(of: shape.projections))
+    return ControlConfiguration(
+      similarityMin: scan.stopSimilarity, patience: scan.stopPatience, scoredFrom: min(projectionsCovering, endedFrom),
+      endedFrom: endedFrom, windowLength: scan.windowLength, risesMax: scan.stopRises)
   }
 
   /// What worker `partition` computes with.

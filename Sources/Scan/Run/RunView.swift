@@ -206,9 +206,9 @@ public final class RunView: Sendable {
     return scores
   }
 
-  /// The similarity at which the scan ends, and the projections before which no score counts; nil where it does not end by itself.
+  /// The similarity at which the scan ends, and the projections before which no score ends it; nil where it does not end by itself.
   public var similarityGoal: (min: Double, projections: Int)? {
-    plan.control.similarityMin.map { ($0, plan.control.projectionsMin) }
+    plan.control.similarityMin.map { ($0, plan.control.endedFrom) }
   }
 
   private static func forEachEvent(

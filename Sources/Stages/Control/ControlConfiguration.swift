@@ -8,7 +8,9 @@ public struct ControlConfiguration: Sendable {
   /// Scores in a row that must reach it, of every worker.
   public var patience: Int
   /// Projections before which no score counts.
-  public var projectionsMin: Int
+  public var scoredFrom: Int
+  /// Projections before which no score ends the scan.
+  public var endedFrom: Int
   /// Projections of a window.
   public var windowLength: Int
   /// Updates in a row after which a rising residual finalizes the scan; nil for never.
@@ -19,11 +21,16 @@ public struct ControlConfiguration: Sendable {
   /// Volumes that are compared in each window's length.
   static let scoresPerWindow = 4
 
+  /// Projections, of `total`, whose volume is worse than that of all by a decibel (PSNR) at most: nine tenths of them. The power of its error falls
+  /// like 1/n where noise is what is wrong, 0.5 dB, and like 1/n² where directions are missing, 0.9 dB.
+  public static func projectionsSufficing(of total: Int) -> Int { (total * 9 + 9) / 10 }
+
   /// A configuration; the values were validated with the scan description.
-  public init(similarityMin: Double?, patience: Int, projectionsMin: Int, windowLength: Int, risesMax: Int?) {
+  public init(similarityMin: Double?, patience: Int, scoredFrom: Int, endedFrom: Int, windowLength: Int, risesMax: Int?) {
     self.similarityMin = similarityMin
     self.patience = patience
-    self.projectionsMin = projectionsMin
+    self.scoredFrom = scoredFrom
+    self.endedFrom = endedFrom
     self.windowLength = windowLength
     self.risesMax = risesMax
   }

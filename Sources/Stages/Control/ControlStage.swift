@@ -110,9 +110,9 @@ public struct ControlStage {
     guard isAcquiring, let score = try sliceScores?.look(at: worker, after: update) else { return }
     try scores.append(kind: .score, timeout: patience.room, score.encode)
     FaultPoint.scored.reach()
-    guard isDeciding, sliceScores?.areSimilar == true, let limit = configuration.similarityMin, let similarity = score.similarity else {
-      return
-    }
+    guard isDeciding, score.projections >= configuration.endedFrom, sliceScores?.areSimilar == true,
+      let limit = configuration.similarityMin, let similarity = score.similarity
+    else { return }
     let words = "control: MS-SSIM \(rounded(similarity)) reached \(limit) after \(score.projections) projections"
     try finalize(CommandEvent(cause: .similarity, projections: score.projections, words: words))
   }

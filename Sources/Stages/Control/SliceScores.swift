@@ -34,7 +34,7 @@ struct SliceScores {
   init(_ configuration: ControlConfiguration, slices: [MonitoredSlice], range: ClosedRange<Double>?) {
     self.configuration = configuration
     // Windows that are still filling up say nothing about later ones.
-    let first = max(configuration.windowLength, configuration.projectionsMin - configuration.windowLength)
+    let first = max(configuration.windowLength, configuration.scoredFrom - configuration.windowLength)
     workers = slices.map { Watched(slice: $0, due: first) }
     self.range = range.map { Float($0.lowerBound)...Float($0.upperBound) }
   }
@@ -70,7 +70,7 @@ struct SliceScores {
     let truth = workers[worker].slice.truth.map { comparison.score($0, slice) }
     // Those before the one that was compared are of no use any more.
     workers[worker].looks = looks.filter { $0.projections >= earlier?.projections ?? 0 } + [Look(projections: end, slice: slice)]
-    if let similarity, end >= configuration.projectionsMin {
+    if let similarity, end >= configuration.scoredFrom {
       // A score that is no number reaches nothing.
       let isHigh = configuration.similarityMin.map { similarity >= $0 } ?? false
       workers[worker].streak = isHigh ? workers[worker].streak + 1 : 0
