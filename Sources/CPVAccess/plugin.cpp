@@ -1,4 +1,4 @@
-// Subscribes to an NTNDArray (EPICS normative types) with pvxs and says what each update holds. See plugin.h.
+// Subscribes to an NTNDArray (EPICS normative types) with pvxs and says what each update holds; sets variables. See plugin.h.
 #include "plugin.h"
 
 #include <chrono>
@@ -209,7 +209,28 @@ void close_channel(slipring_pva_channel *channel) {
   }
 }
 
-const slipring_pva_functions functions = {SLIPRING_PVA_VERSION, library, open_channel, next_step, close_channel};
+int32_t put_number(const char *name, const char *number, uint32_t milliseconds, char *text, uint64_t text_size) {
+  try {
+    const std::string wanted = number;
+    pvxs::client::Context context(pvxs::client::Config::fromEnv().build());
+    context.put(name)
+        .build([&wanted](Value &&present) {
+          Value changed = present.cloneEmpty();
+          Value field = changed["value"];
+          if (field.type() == TypeCode::Struct) field = field["index"];
+          field.from(wanted);
+          return changed;
+        })
+        .exec()
+        ->wait(milliseconds * 1e-3);
+    return 0;
+  } catch (std::exception &error) {
+    copy_text(error.what(), text, text_size);
+    return -1;
+  }
+}
+
+const slipring_pva_functions functions = {SLIPRING_PVA_VERSION, library, open_channel, next_step, close_channel, put_number};
 
 }  // namespace
 

@@ -1,17 +1,19 @@
 internal import CCurl
 
-/// Where a detector is told that its scan is over: an address that its control system listens at, by HTTP or ZeroMQ.
+/// Where a detector is told that its scan is over: an address of its control system, by HTTP, ZeroMQ or EPICS.
 ///
 /// ```
 /// http://host[:port]/path, https://…    POST, with the order as JSON
 /// http+put://…, https+put://…           PUT without a body, as DECTRIS' SIMPLON takes its commands
 /// zmq+req://host:port                   the order as JSON, and a reply
 /// zmq+push://host:port                  the order as JSON, to somebody who is there
+/// pva://NAME=NUMBER                     a process variable is set, as in pva://13SIM1:cam1:Acquire=0
 /// ```
 public struct StopHook: Equatable, Sendable, CustomStringConvertible {
   private enum Way: Equatable {
     case http(method: String, url: String)
     case zeroMQ(StreamAddress)
+    case variable(PVAccessAddress, number: String)
   }
 
   /// As it was read.
@@ -27,7 +29,24 @@ public struct StopHook: Equatable, Sendable, CustomStringConvertible {
       throw .address(text, "it has up to \(Self.byteCountMax) characters of ASCII and no blanks")
     }
     description = text
-    way = text.hasPrefix(StreamAddress.scheme) ? .zeroMQ(try Self.listener(text)) : try Self.request(text)
+    way =
+      if text.hasPrefix(StreamAddress.scheme) {
+        .zeroMQ(try Self.listener(text))
+      } else if text.hasPrefix(PVAccessAddress.scheme) {
+        try Self.assignment(text)
+      } else {
+        try Self.request(text)
+      }
+  }
+
+  /// Whether it can only be told with the library for EPICS.
+  public var needsPVAccess: Bool { if case .variable = way { true } else { false } }
+
+  private static func assignment(_ text: String) throws(StreamError) -> Way {
+    guard let sign = text.lastIndex(of: "="), Double(text[text.index(after: sign)...])?.isFinite == true else {
+      throw .address(text, "it sets a process variable to a number, as in pva://13SIM1:cam1:Acquire=0")
+    }
+    return .variable(try PVAccessAddress(String(text[..<sign])), number: String(text[text.index(after: sign)...]))
   }
 
   private static func listener(_ text: String) throws(StreamError) -> StreamAddress {
@@ -41,7 +60,7 @@ public struct StopHook: Equatable, Sendable, CustomStringConvertible {
   private static func request(_ text: String) throws(StreamError) -> Way {
     let parts = text.split(separator: "://", maxSplits: 1)
     guard parts.count == 2, ["http", "https", "http\(putSuffix)", "https\(putSuffix)"].contains(parts[0]) else {
-      throw .address(text, "it begins with http://, https://, http+put://, https+put://, zmq+req:// or zmq+push://")
+      throw .address(text, "it begins with http://, https://, http+put://, https+put://, zmq+req://, zmq+push:// or pva://")
     }
     let isPut = parts[0].hasSuffix(putSuffix)
     let url = isPut ? "\(parts[0].dropLast(putSuffix.count))://\(parts[1])" : text
@@ -65,8 +84,11 @@ public struct StopHook: Equatable, Sendable, CustomStringConvertible {
   /// nobody answers, or somebody says no.
   public func tell(_ order: String, timeout: Duration) throws(StreamError) -> String {
     switch way {
-    case .http(let method, let url): try Self.send(order, method, to: url, timeout)
-    case .zeroMQ(let address): try ZeroMQCaller(address).send(order, timeout: timeout)
+    case .http(let method, let url): return try Self.send(order, method, to: url, timeout)
+    case .zeroMQ(let address): return try ZeroMQCaller(address).send(order, timeout: timeout)
+    case .variable(let address, let number):
+      try PVAccessLibrary.load().put(number, into: address, timeout: timeout)
+      return "set to \(number)"
     }
   }
 

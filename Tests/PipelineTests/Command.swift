@@ -95,5 +95,17 @@ func wait(
   Issue.record("waited in vain: \(what)", sourceLocation: location)
 }
 
+/// Waits until a run has acquired so many projections; gives its status.
+@discardableResult
+func waitForImages(_ count: Int, of runFolder: String, at location: SourceLocation = #_sourceLocation) throws -> RunStatus {
+  var status: RunStatus?
+  try wait("\(count) projections", at: location) {
+    guard let data = FileManager.default.contents(atPath: runFolder + "/status.json") else { return false }
+    status = try JSONDecoder().decode(RunStatus.self, from: data)
+    return status.map { $0.acquired >= count } ?? false
+  }
+  return try #require(status, sourceLocation: location)
+}
+
 /// Regions of runs in /dev/shm.
 func regions(of run: String) throws -> [String] { try SharedRegion.names(prefix: "slipring-\(run)") }

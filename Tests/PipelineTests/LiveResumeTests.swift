@@ -39,12 +39,7 @@ extension Pipeline {
 
     /// Kills the supervisor and its stages once the run has some projections, and deletes its shared memory; gives what it had then at least.
     private func cutPower(_ command: Command, _ name: String, after projections: Int) throws -> Int {
-      var acquired = 0
-      try wait("\(projections) projections") {
-        guard let data = FileManager.default.contents(atPath: folder.file(name + "-run/status.json")) else { return false }
-        acquired = try JSONDecoder().decode(RunStatus.self, from: data).acquired
-        return acquired >= projections
-      }
+      let acquired = try waitForImages(projections, of: folder.file(name + "-run")).acquired
       try command.process.signal(SIGKILL)
       #expect(try command.end().status == .killed(signal: SIGKILL))
       try RunFolder(path: folder.file(name + "-run")).removeRegions(timeout: .seconds(10))

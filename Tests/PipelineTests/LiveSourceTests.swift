@@ -134,14 +134,8 @@ extension Pipeline {
 
     /// Kills `acquire` of a run once that has so many projections.
     private func killAcquire(of name: String, after count: Int) throws {
-      let status = folder.file(name + "-run/status.json")
-      var acquire: Int32 = 0
-      try wait("some projections") {
-        guard let data = FileManager.default.contents(atPath: status) else { return false }
-        let now = try JSONDecoder().decode(RunStatus.self, from: data)
-        acquire = now.stages.first { $0.name == "acquire" }?.pid ?? 0
-        return now.acquired >= count
-      }
+      let status = try waitForImages(count, of: folder.file(name + "-run"))
+      let acquire = status.stages.first { $0.name == "acquire" }?.pid ?? 0
       try #require(acquire > 0 && kill(acquire, SIGKILL) == 0)
     }
 

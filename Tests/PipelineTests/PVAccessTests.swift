@@ -72,6 +72,21 @@ extension Pipeline {
       try variable.end(sender)
     }
 
+    @Test(arguments: ["number", "choice"]) func `A detector whose scan is finalized is told by its own variable`(kind: String) throws {
+      let sender = try sender(["--rate", "10", "--acquire", kind])
+      let command = try live(["--stop-hook", "\(variable.address):Acquire=0"])
+      try variable.send()
+      let run = folder.file("live-run")
+      try waitForImages(1, of: run)
+      #expect(try Command(["finalize", run, "--by", "anna"]).end().status == .exited(0))
+      let outcome = try command.end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      #expect(
+        try outcome.result().stoppedBy == "finalized by anna" && log.contains(#""answer":"set to 0""#), "\(log)")
+      try wait("the sender to stop") { variable.wasStopped }
+      try variable.end(sender)
+    }
+
     @Test func `Numbers that the variable skips are lost, those that come twice are counted`() throws {
       let sender = try sender(["--skip", "9,20,21,22", "--twice", "30,40"])
       let command = try live()

@@ -39,10 +39,7 @@ extension Pipeline {
           "2",
           "--workers", "1", "--json", "--stop-hook", hook,
         ], faults: faults)
-      try wait("images come") {
-        guard let data = FileManager.default.contents(atPath: run + "/status.json") else { return false }
-        return try JSONDecoder().decode(RunStatus.self, from: data).acquired > 3
-      }
+      try waitForImages(4, of: run)
       try end(command)
       return try command.end()
     }

@@ -35,7 +35,7 @@ struct Variable {
 
   /// Starts a sender of the images that `arguments` name, and waits until the variable is there.
   func hold(_ arguments: [String]) throws -> Command {
-    for mark in ["", ".go", ".sent", ".end"] { unlink(ready + mark) }
+    for mark in ["", ".go", ".sent", ".end", ".stopped"] { unlink(ready + mark) }
     let script = Senders.root.appending(path: "Tests/Senders/send_pva.py").path
     let command = try Command([script, ready, name] + arguments, executable: #require(Senders.pvaPython), variables: environment)
     try wait("the variable") { access(ready, F_OK) == 0 }
@@ -44,6 +44,9 @@ struct Variable {
 
   /// Has the sender begin.
   func send() throws { try mark(".go") }
+
+  /// Whether the sender was told to stop, and did.
+  var wasStopped: Bool { access(ready + ".stopped", F_OK) == 0 }
 
   /// Has a sender end that has sent everything.
   func end(_ sender: Command) throws {

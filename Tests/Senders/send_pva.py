@@ -33,6 +33,7 @@ parser.add_argument("--first", type=int, default=0, help="begin with this number
 parser.add_argument("--until", type=int, default=1 << 31, help="end before this number")
 parser.add_argument("--rate", type=float, default=200)
 parser.add_argument("--damaged", type=int, default=0, help="send so many damaged updates among the others")
+parser.add_argument("--acquire", choices=["number", "choice"], help="have a variable NAME:Acquire, which stops the images when it is set to 0")
 parser.add_argument("--seed", type=int, default=1)
 options = parser.parse_args()
 skipped = {int(number) for number in options.skip.split(",") if number}
@@ -124,6 +125,16 @@ with open(options.raw, "rb") as file:
 server = pvaccess.PvaServer()
 # An image of the past, of the right shape: nobody may take it.
 server.addRecord(options.name, update(max(3, options.first - 1), bytes([255]) * size), None)
+stopped = []
+if options.acquire:
+
+    def written(variable):
+        value = variable["value"]
+        if (value["index"] if isinstance(value, dict) else value) == 0:
+            stopped.append(True)
+
+    acquire = pvaccess.NtEnum(["Done", "Acquire"], 1) if options.acquire == "choice" else pvaccess.PvObject({"value": pvaccess.INT}, {"value": 1})
+    server.addRecord(options.name + ":Acquire", acquire, written)
 server.start()
 announce(options.ready)
 wait(options.ready + ".go", 60)
@@ -131,6 +142,9 @@ wait(options.ready + ".go", 60)
 numbers = [number for number in range(options.first, min(len(images), options.until)) if number not in skipped]
 period, due = 1 / options.rate, time.monotonic()
 for index, number in enumerate(numbers):
+    if stopped:
+        announce(options.ready + ".stopped")
+        break
     for _ in range(2 if number in doubled else 1):
         server.update(options.name, update(number, images[number]))
     for _ in range(options.damaged * index // len(numbers), options.damaged * (index + 1) // len(numbers)):

@@ -107,7 +107,11 @@ private enum Script {
         next: { _, _, image, text, size in
           strncpy(text!, "peer", Int(size))
           return Script.next(&image!.pointee)
-        }, close: { _ in }))
+        }, close: { _ in },
+        put: { _, _, _, text, size in
+          strncpy(text!, "no\nsuch variable", Int(size))
+          return -1
+        }))
     return UnsafePointer(functions)
   }()
 

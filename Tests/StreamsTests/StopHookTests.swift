@@ -7,7 +7,7 @@ import Testing
   @Test(arguments: [
     "http://127.0.0.1:8080/stop", "https://detector/stop?now=1", "http+put://eiger/detector/api/1.8.0/command/disarm",
     "https+put://[::1]:1/",
-    "zmq+req://detector:9998", "zmq+push://192.168.1.7:1",
+    "zmq+req://detector:9998", "zmq+push://192.168.1.7:1", "pva://13SIM1:cam1:Acquire=0",
   ])
   func `An address is kept as it was read`(text: String) throws {
     #expect(try StopHook(text).description == text)
@@ -19,7 +19,8 @@ import Testing
     ("http://:secret@detector/", "everybody could read"),
     ("http://detector/a b", "no blanks"), ("http://detector/\u{1B}[2J", "no blanks"), ("http://dëtector/", "ASCII"),
     ("http://" + String(repeating: "d", count: 1100), "1024"), ("zmq+sub://detector:1", "zmq+req"), ("zmq+rep://detector:1", "zmq+req"),
-    ("zmq+push://detector:0", "zmq+req"), ("zmq+req://detector", "port"),
+    ("zmq+push://detector:0", "zmq+req"), ("pva://13SIM1:cam1:Acquire", "a number"), ("pva://13SIM1:cam1:Acquire=off", "a number"),
+    ("pva://=0", "names no process variable"), ("zmq+req://detector", "port"),
   ])
   func `What cannot be told anything is refused with a reason`(text: String, fragment: String) {
     let error = #expect(throws: StreamError.self) { try StopHook(text) }

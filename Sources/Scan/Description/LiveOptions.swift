@@ -52,6 +52,9 @@ public enum ScanSource: Equatable, Sendable {
     }
   }
 
+  /// Whether the library for EPICS is needed.
+  var isVariable: Bool { if case .variable = self { true } else { false } }
+
   /// The same with an absolute path.
   var absolute: String {
     switch self {
@@ -104,7 +107,7 @@ extension DetectorShape: ScanValue {
 
 extension StopHook: ScanValue {
   /// For people.
-  public static var form: String { "an address as in http://host/path, http+put://host/path, zmq+req://host:port or zmq+push://host:port" }
+  public static var form: String { "an address as in http://host/path, http+put://host/path, zmq+req://host:port or pva://NAME=0" }
   /// From an address; nil for one that nothing can be told.
   public init?(scanText: String) { try? self.init(scanText) }
   /// As it was read.

@@ -31,7 +31,7 @@ public struct LivePlan: Codable, Equatable, Sendable {
     fieldsOfFile = fields.map { $0.info.darkCount + $0.info.flatCount } ?? 0
     waits = false
     let source = try ScanSource(scan.input)
-    if case .variable = source {
+    if source.isVariable || scan.stopHook?.needsPVAccess == true {
       do throws(StreamError) { _ = try PVAccessLibrary.load() } catch { throw ScanFailure(error) }
     }
     if case .folder(let path) = source {
