@@ -71,11 +71,12 @@ extension Pipeline {
       let reference = try recon(scan, "reference").end().result()
       try Senders.writeRaw(scan, to: folder.file("raw"), fields: false)
       let counts = [Self.rows, Self.columns, Self.projections].map(String.init)
-      let (sender, port) = try Senders.start("send_dectris.py", in: folder, [folder.file("raw")] + counts + [encoding])
+      // The end comes when all images are there already: a sender that pushes waits until somebody takes it.
+      let (sender, port) = try Senders.start("send_dectris.py", in: folder, [folder.file("raw")] + counts + [encoding, "0.3"])
       let outcome = try recon("zmq+pull://127.0.0.1:\(port)", "live", shape + ["--fields", scan]).end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       #expect(try outcome.result().volumeSHA256 == reference.volumeSHA256)
-      #expect(try sender.end().status == .exited(0))
+      #expect(try sender.end(within: .seconds(30)).status == .exited(0))
     }
 
     @Test(.enabled(if: Senders.python != nil, "Python with pyzmq and lz4 cannot be installed"))

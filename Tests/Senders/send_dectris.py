@@ -1,14 +1,16 @@
 """Sends projections as DECTRIS stream version 1 with pyzmq and lz4.
 
-send_dectris.py PORT_FILE RAW ROWS COLUMNS PROJECTIONS ENCODING
+send_dectris.py PORT_FILE RAW ROWS COLUMNS PROJECTIONS ENCODING [PAUSE]
 
-RAW holds the projections one after the other, unsigned 16-bit little-endian. ENCODING is "<", "lz4<" or "bs16-lz4<".
+RAW holds the projections one after the other, unsigned 16-bit little-endian. ENCODING is "<", "lz4<" or "bs16-lz4<". PAUSE seconds lie between
+the last image and the message of the end, which somebody has to take.
 """
 
 import json
 import os
 import struct
 import sys
+import time
 
 import lz4.block
 import zmq
@@ -56,4 +58,5 @@ with open(raw, "rb") as images:
             data,
             part(htype="dconfig-1.0", start_time=number, stop_time=number + 1, real_time=1),
         ])
+time.sleep(float(sys.argv[7]) if len(sys.argv) > 7 else 0)
 socket.send_multipart([part(htype="dseries_end-1.0", series=4)])

@@ -126,5 +126,6 @@ public struct AcquireStage {
     if let losses = source.losses { try didEnd(losses) }
     try writer.append(kind: .end, timeout: patience.room, EndEvent(reason: reason, projections: projections).encode)
     try writer.flush()
+    if reason == .sourceEnded { source.takeLeave() }
   }
 }

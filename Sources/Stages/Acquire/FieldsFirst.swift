@@ -20,6 +20,9 @@ public final class FieldsFirst: ProjectionSource {
   /// What the other source has lost.
   public var losses: LossLedger? { source.losses }
 
+  /// From the other source.
+  public func takeLeave() { source.takeLeave() }
+
   /// Passes over what was published of each.
   public func resume(after count: UInt64, metadata: [UInt8]) throws -> Int? {
     _ = fields.resume(after: min(count, fieldCount), metadata: [])

@@ -26,6 +26,14 @@ protocol FrameFeed: AnyObject {
 
   /// Writes the wanted rows of the last image, as pixels of this machine.
   func unpack(into target: UnsafeMutableRawBufferPointer) throws(MessageFault)
+
+  /// Whether a sender may wait until its message of the end is taken.
+  var endIsAwaited: Bool { get }
+}
+
+extension FrameFeed {
+  /// Files and process variables wait for nobody.
+  var endIsAwaited: Bool { false }
 }
 
 /// Images of a ZeroMQ stream.
@@ -35,6 +43,8 @@ final class ZeroMQFeed: FrameFeed {
   private var decoder: StreamDecoder
   private var current: (header: FrameHeader, image: UnsafeRawBufferPointer)?
 
+  /// A `push` sender without a receiver does not go on.
+  let endIsAwaited = true
   /// Memory for messages that wait to be taken.
   private static let queueByteCount = 64 << 20
   private static let queueLengths = 8...1000

@@ -1,3 +1,4 @@
+import Host
 import Rings
 public import Streams
 import Tomography
@@ -88,9 +89,13 @@ public final class LiveSource: ProjectionSource {
   private var (arrived, framed) = (ContinuousClock.now, ContinuousClock.now)
   /// Frames behind the scan's that came one after the other.
   private var beyond = 0
+  /// Whether the sender's message of the end was taken.
+  private var endWasTaken = false
 
   /// Frames with higher numbers have come, and none for so long: what is missing will not come.
   private static let lateMax: Duration = .seconds(1)
+  /// How long the message of the end is waited for that nobody needs any more.
+  private static let leaveMax: Duration = .seconds(1)
   /// After so many frames behind the scan's it is over.
   private static let beyondMin = 8
   /// Gaps that are longer are not filled: it would be invention.
@@ -160,6 +165,7 @@ public final class LiveSource: ProjectionSource {
         // One that comes before every frame belongs to the series before.
         guard ledger.next > 0 else { break }
         if let count { ledger.pass(to: min(count, UInt64(configuration.total))) }
+        endWasTaken = true
         return .end
       case .fault(let fault, let detail): drop(fault, detail)
       case .notice(let notice):
@@ -172,6 +178,18 @@ public final class LiveSource: ProjectionSource {
       arrived = .now
     }
     return .nothing
+  }
+
+  /// Takes the message of the end, which comes behind the last image, where the end was found without it. A frame belongs to another scan.
+  public func takeLeave() {
+    let deadline = Deadline(after: Self.leaveMax)
+    while feed.endIsAwaited, !endWasTaken, !deadline.hasPassed {
+      // What goes wrong now changes nothing any more.
+      switch try? feed.next(timeout: deadline.remaining) {
+      case .end, .frame, nil: return
+      case .fault, .notice, .other, .nothing: break
+      }
+    }
   }
 
   /// Unpacks the image into the slot.

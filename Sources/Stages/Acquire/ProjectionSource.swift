@@ -44,6 +44,9 @@ public protocol ProjectionSource: AnyObject {
 
   /// What a source that nobody can ask again has lost; nil for others.
   var losses: LossLedger? { get }
+
+  /// Hears, after the end was published, what the sender may still have to say, for a moment: it may wait until somebody takes it.
+  func takeLeave()
 }
 
 extension ProjectionSource {
@@ -52,4 +55,7 @@ extension ProjectionSource {
 
   /// A file can be read again.
   public var losses: LossLedger? { nil }
+
+  /// A file does not care.
+  public func takeLeave() {}
 }
