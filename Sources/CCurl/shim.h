@@ -7,8 +7,9 @@ static inline size_t ccurl_discard(char *bytes, size_t size, size_t count, void 
   return size * count;
 }
 
-/// Sends `body` with `method` to `url` and waits up to `milliseconds` for the answer's status, which it gives. No proxy is asked, no redirection
-/// followed, no signal used; of what comes back only the status is kept. What went wrong is in `message`.
+/// Sends `body` with `method` to `url` and waits up to `milliseconds` for the answer, of which only the status is kept: 0 where there is none. No
+/// proxy is asked, no redirection followed, no signal used, no name server waited for beyond the limit. Without a method it only connects. What
+/// went wrong is in `message`.
 static inline CURLcode ccurl_send(
     const char *url, const char *method, const char *body, long milliseconds, long *status, char message[CURL_ERROR_SIZE]) {
   message[0] = 0;
@@ -24,11 +25,13 @@ static inline CURLcode ccurl_send(
   curl_easy_setopt(handle, CURLOPT_USERAGENT, "slipring");
   curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
   curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body);
-  curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, method);
+  if (method) { curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, method); }
+  curl_easy_setopt(handle, CURLOPT_CONNECT_ONLY, method ? 0L : 1L);
+  curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, ccurl_discard);
   CURLcode result = curl_easy_setopt(handle, CURLOPT_URL, url);
   if (result == CURLE_OK) { result = curl_easy_perform(handle); }
-  if (result == CURLE_OK) { result = curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, status); }
+  if (method) { curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, status); }
   curl_easy_cleanup(handle);
   curl_slist_free_all(headers);
   return result;

@@ -211,8 +211,12 @@ void close_channel(slipring_pva_channel *channel) {
 
 int32_t put_number(const char *name, const char *number, uint32_t milliseconds, char *text, uint64_t text_size) {
   try {
-    const std::string wanted = number;
+    const std::string wanted = number ? number : "";
     pvxs::client::Context context(pvxs::client::Config::fromEnv().build());
+    if (!number) {
+      context.info(name).exec()->wait(milliseconds * 1e-3);
+      return 0;
+    }
     context.put(name)
         .build([&wanted](Value &&present) {
           Value changed = present.cloneEmpty();

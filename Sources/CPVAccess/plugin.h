@@ -79,7 +79,8 @@ typedef struct slipring_pva_functions {
   // Waits up to `milliseconds` for the next update, whose bytes stay until the next call.
   slipring_pva_step (*next)(slipring_pva_channel *, uint32_t milliseconds, slipring_pva_image *, char *text, uint64_t text_size);
   void (*close)(slipring_pva_channel *);
-  // Sets a variable to a number, of an enumeration to the choice of that number, and waits until that is done. 0, or -1 with a line in `text`.
+  // Sets a variable to a number, of an enumeration to the choice of that number, and waits until that is done; without a number, until the
+  // variable was found. 0, or -1 with a line in `text`.
   int32_t (*put)(const char *name, const char *number, uint32_t milliseconds, char *text, uint64_t text_size);
 } slipring_pva_functions;
 

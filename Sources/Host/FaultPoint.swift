@@ -37,7 +37,7 @@ public enum FaultPoint: String, Sendable, CaseIterable {
   case commandBefore = "command-before"
   /// The command to finalize is durable.
   case commandAfter = "command-after"
-  /// The acquisition is to end, its detector was told, and the end is not written yet.
+  /// The acquisition is to end early, a detector that can be told was, and the end is not written yet.
   case stopTold = "stop-told"
   /// Some slices are denoised and others not.
   case slicesDenoised = "slices-denoised"

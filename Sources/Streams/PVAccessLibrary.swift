@@ -40,14 +40,13 @@ public struct PVAccessLibrary {
     (self.version, self.functions) = (String(cString: version), functions)
   }
 
-  /// Sets a variable to a number, of an enumeration to the choice of that number, and waits up to `timeout` until that is done. Throws `.refused`
-  /// where it is not.
-  func put(_ number: String, into address: PVAccessAddress, timeout: Duration) throws(StreamError) {
+  /// Sets a variable to a number, of an enumeration to the choice of that number, and waits up to `timeout` until that is done; without a number,
+  /// until the variable was found. Throws `.refused` where that does not happen.
+  func put(_ number: String?, into address: PVAccessAddress, timeout: Duration) throws(StreamError) {
     var text = [CChar](repeating: 0, count: 256)
     let milliseconds = UInt32(clamping: Int(timeout / .milliseconds(1)))
     guard functions.pointee.put(address.name, number, milliseconds, &text, UInt64(text.count)) == 0 else {
-      let words = text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:))
-      throw .refused(address: "\(address)", reason: ZeroMQSocket.line(words[...]))
+      throw .refused(address: "\(address)", reason: plainLine(text))
     }
   }
 

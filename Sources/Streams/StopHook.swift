@@ -43,8 +43,8 @@ public struct StopHook: Equatable, Sendable, CustomStringConvertible {
   public var needsPVAccess: Bool { if case .variable = way { true } else { false } }
 
   private static func assignment(_ text: String) throws(StreamError) -> Way {
-    guard let sign = text.lastIndex(of: "="), Double(text[text.index(after: sign)...])?.isFinite == true else {
-      throw .address(text, "it sets a process variable to a number, as in pva://13SIM1:cam1:Acquire=0")
+    guard let sign = text.lastIndex(of: "="), Int32(text[text.index(after: sign)...]) != nil else {
+      throw .address(text, "it sets a process variable to a whole number, as in pva://13SIM1:cam1:Acquire=0")
     }
     return .variable(try PVAccessAddress(String(text[..<sign])), number: String(text[text.index(after: sign)...]))
   }
@@ -92,16 +92,31 @@ public struct StopHook: Equatable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// Sees whether there is somebody to tell, for which it waits up to `timeout`. Throws `.refused` where there is not.
+  public func reach(timeout: Duration) throws(StreamError) {
+    switch way {
+    case .http(_, let url): _ = try Self.request(nil, url, nil, timeout)
+    case .zeroMQ(let address): _ = try Self.request(nil, "http\(address.endpoint.dropFirst("tcp".count))", nil, timeout)
+    case .variable(let address, _): try PVAccessLibrary.load().put(nil, into: address, timeout: timeout)
+    }
+  }
+
   private static func send(_ order: String, _ method: String, to url: String, _ timeout: Duration) throws(StreamError) -> String {
+    let status = try request(method, url, method == "PUT" ? nil : order, timeout)
+    guard (200..<300).contains(status) else { throw .refused(address: url, reason: "it answered with HTTP status \(status)") }
+    return "HTTP status \(status)"
+  }
+
+  /// The status of the answer; that of one without its rest is as good.
+  private static func request(_ method: String?, _ url: String, _ body: String?, _ timeout: Duration) throws(StreamError) -> Int {
     var status = 0
     var message = [CChar](repeating: 0, count: Int(CURL_ERROR_SIZE))
     let milliseconds = max(1, Int(timeout / .milliseconds(1)))
-    let result = ccurl_send(url, method, method == "PUT" ? "" : order, milliseconds, &status, &message)
-    guard result == CURLE_OK else {
-      let detail = String(decoding: message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    let result = ccurl_send(url, method, body ?? "", milliseconds, &status, &message)
+    guard result == CURLE_OK || status > 0 else {
+      let detail = plainLine(message)
       throw .refused(address: url, reason: detail.isEmpty ? String(cString: curl_easy_strerror(result)) : detail)
     }
-    guard (200..<300).contains(status) else { throw .refused(address: url, reason: "it answered with HTTP status \(status)") }
-    return "HTTP status \(status)"
+    return status
   }
 }

@@ -71,16 +71,16 @@ public enum StreamError: Error, Equatable, Sendable, CustomStringConvertible {
   case notTaken(address: String, after: Duration)
   /// What takes images from EPICS is not there, or does not load.
   case withoutPVAccess(reason: String)
-  /// A process variable cannot be subscribed to.
+  /// Somebody does not do what is asked of them, or is not there.
   case refused(address: String, reason: String)
 
   /// What happened, where, and what to do.
   public var description: String {
     switch self {
-    case .address(let text, let reason): "\(text) is no address of a stream: \(reason)"
+    case .address(let text, let reason): "\(text) is no address: \(reason)"
     case .system(let call, let address, let reason): "\(address): \(call): \(reason)"
     case .notTaken(let address, let limit): "\(address): nobody took a message for \(limit); start the receiver, as in slipring recon"
-    case .withoutPVAccess(let reason): "pva:// sources cannot be had: \(reason); \(PVAccessLibrary.remedy)"
+    case .withoutPVAccess(let reason): "pva:// cannot be had: \(reason); \(PVAccessLibrary.remedy)"
     case .refused(let address, let reason): "\(address): \(reason)"
     }
   }

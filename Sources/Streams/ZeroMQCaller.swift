@@ -36,7 +36,7 @@ final class ZeroMQCaller {
     var reply = [UInt8](repeating: 0, count: Self.replyByteCountMax)
     let count = zmq_recv(socket.handle, &reply, reply.count, 0)
     guard count >= 0 else { return try refuse("zmq_recv", "no reply for \(timeout)") }
-    return "answered: \(ZeroMQSocket.line(reply.prefix(min(Int(count), Self.replyShownMax))))"
+    return "answered: \(plainLine(reply.prefix(min(Int(count), Self.replyShownMax))))"
   }
 
   private func limit(_ option: Int32, _ deadline: Deadline) throws(StreamError) {

@@ -25,8 +25,18 @@ public final class ZeroMQResponder {
       if !ZeroMQSocket.mustWait { try socket.check(-1, "zmq_recv") }
       return nil
     }
+    try skipRest()
     let sent = Array(reply.utf8).withUnsafeBytes { zmq_send(socket.handle, $0.baseAddress, $0.count, ZMQ_DONTWAIT) }
     if sent < 0, !ZeroMQSocket.mustWait { try socket.check(-1, "zmq_send") }
-    return ZeroMQSocket.line(bytes.prefix(Int(count)))
+    return plainLine(bytes.prefix(Int(count)))
+  }
+
+  /// The first part says what there is to say; the parts of a message come together.
+  private func skipRest() throws(StreamError) {
+    var (more, size) = (Int32(0), MemoryLayout<Int32>.size)
+    var byte: UInt8 = 0
+    repeat {
+      try socket.check(zmq_getsockopt(socket.handle, ZMQ_RCVMORE, &more, &size), "zmq_getsockopt")
+    } while more != 0 && zmq_recv(socket.handle, &byte, 1, ZMQ_DONTWAIT) >= 0
   }
 }

@@ -45,11 +45,6 @@ final class ZeroMQSocket {
 
   private static var reason: String { String(cString: zmq_strerror(zmq_errno())) }
 
-  /// What somebody sent, as one line of plain text whatever it is.
-  static func line(_ bytes: ArraySlice<UInt8>) -> String {
-    String(decoding: bytes.map { 0x20...0x7E ~= $0 ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
-  }
-
   /// Whether the last call only found that nothing can be done yet.
   static var mustWait: Bool { zmq_errno() == EAGAIN || zmq_errno() == EINTR }
 }

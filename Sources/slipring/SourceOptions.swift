@@ -2,7 +2,6 @@ public import ArgumentParser
 public import Scan
 public import ScanFiles
 public import Stages
-public import Streams
 
 /// What a live source will deliver; a scan file says it itself.
 struct SourceOptions: ParsableArguments {
@@ -17,7 +16,7 @@ struct SourceOptions: ParsableArguments {
   @Option(help: .key("first-frame")) var firstFrame: Int?
   @Option(help: .key("on-gap")) var onGap: GapPolicy?
   @Option(help: .key("source-timeout", "seconds")) var sourceTimeout: Double?
-  @Option(help: .key("stop-hook", "url")) var stopHook: StopHook?
+  @Option(help: .key("stop-hook", "url")) var stopHook: String?
 
   /// Puts the options into a description.
   func apply(to scan: inout ScanDescription) {
@@ -33,13 +32,6 @@ extension DetectorShape: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }
   /// For the help.
   public var defaultValueDescription: String { text }
-}
-
-extension StopHook: ExpressibleByArgument {
-  /// From an address.
-  public init?(argument: String) { self.init(scanText: argument) }
-  /// For the help.
-  public var defaultValueDescription: String { description }
 }
 
 extension ScanPixel: ExpressibleByArgument {}

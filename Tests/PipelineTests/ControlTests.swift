@@ -49,7 +49,7 @@ extension Pipeline {
       }
     }
 
-    private static let stopping = ["--order", "bit-reversal", "--rate", "40", "--lag-max", "0", "--stop-ssim", "0.95"]
+    private static let stopping = ["--order", "bit-reversal", "--rate", "15", "--lag-max", "0", "--stop-ssim", "0.95"]
 
     @Test func `A scan of spread angles ends when its volume is similar to the one before, and loses less than a decibel`() throws {
       let stopped = try recon("stopped", Self.stopping).result()

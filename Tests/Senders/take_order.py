@@ -10,7 +10,6 @@ import http.server
 import json
 import os
 import sys
-import time
 
 port_file, log, kind = sys.argv[1:4]
 statuses = [int(status) for status in sys.argv[4:]]
@@ -33,7 +32,6 @@ class Control(http.server.BaseHTTPRequestHandler):
         note(method=self.command, path=self.path, type=self.headers.get("Content-Type"), body=body)
         status = statuses.pop(0)
         if not status:
-            time.sleep(2)
             return
         self.send_response(status)
         self.send_header("Content-Length", "0")

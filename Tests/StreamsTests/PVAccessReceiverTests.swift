@@ -39,6 +39,12 @@ import Testing
     #expect(try words(receiver([.connected, .empty, .image(0), .empty])) == ["to peer", "0:0"])
   }
 
+  @Test func `A variable that cannot be set is refused in one line`() throws {
+    let library = try PVAccessLibrary(Script.functions, of: "the script")
+    let error = #expect(throws: StreamError.self) { try library.put("0", into: PVAccessAddress("pva://sim:Acquire"), timeout: .seconds(1)) }
+    #expect(error.map { "\($0)" } == "pva://sim:Acquire: no?such variable")
+  }
+
   @Test func `Behind a broken connection the first one is taken if it is new`() throws {
     let before: [Script.Step] = [.connected, .empty, .image(4), .disconnected, .connected]
     #expect(try words(receiver(before + [.image(7), .image(8)])) == ["to peer", "4:4", "gone", "to peer", "7:7", "8:8"])

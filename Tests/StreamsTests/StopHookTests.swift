@@ -19,7 +19,8 @@ import Testing
     ("http://:secret@detector/", "everybody could read"),
     ("http://detector/a b", "no blanks"), ("http://detector/\u{1B}[2J", "no blanks"), ("http://dëtector/", "ASCII"),
     ("http://" + String(repeating: "d", count: 1100), "1024"), ("zmq+sub://detector:1", "zmq+req"), ("zmq+rep://detector:1", "zmq+req"),
-    ("zmq+push://detector:0", "zmq+req"), ("pva://13SIM1:cam1:Acquire", "a number"), ("pva://13SIM1:cam1:Acquire=off", "a number"),
+    ("zmq+push://detector:0", "zmq+req"), ("pva://13SIM1:cam1:Acquire", "a whole number"),
+    ("pva://13SIM1:cam1:Acquire=0.5", "a whole number"),
     ("pva://=0", "names no process variable"), ("zmq+req://detector", "port"),
   ])
   func `What cannot be told anything is refused with a reason`(text: String, fragment: String) {

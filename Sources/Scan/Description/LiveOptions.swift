@@ -105,15 +105,6 @@ extension DetectorShape: ScanValue {
   public var scanText: String { text }
 }
 
-extension StopHook: ScanValue {
-  /// For people.
-  public static var form: String { "an address as in http://host/path, http+put://host/path, zmq+req://host:port or pva://NAME=0" }
-  /// From an address; nil for one that nothing can be told.
-  public init?(scanText: String) { try? self.init(scanText) }
-  /// As it was read.
-  public var scanText: String { description }
-}
-
 extension ScanPixel: ScanValue {}
 extension GapPolicy: ScanValue {}
 
@@ -140,7 +131,10 @@ extension ScanKey {
     ScanKey(
       .source, "source-timeout", \.sourceTimeout, "End the scan where no frame came for so many seconds after the first.", unset: "never",
       .within(0.1...1e6, "seconds")),
-    ScanKey(.source, "stop-hook", \.stopHook, "Tell the detector here to stop when the scan is ended early.", unset: "it is not told"),
+    ScanKey(
+      .source, "stop-hook", \.stopHook,
+      "Tell the detector here to stop when the scan is ended early: http://host/path, http+put://host/path, zmq+req://host:port, pva://NAME=0.",
+      unset: "it is not told"),
   ]
 }
 
@@ -148,6 +142,7 @@ extension ScanDescription {
   /// What is known of a live source before its first image must be said, and of a scan file nothing of it.
   static let sourceRules: [@Sendable (ScanDescription) -> String?] = [
     { $0.addressProblem }, { $0.fileProblem }, { $0.liveProblem }, { $0.axisProblem }, { $0.fieldsProblem },
+    { $0.hookProblem },
   ]
 
   /// Whether images come when they come; false where the address is none.
@@ -182,6 +177,16 @@ extension ScanDescription {
     guard fields != nil, (flats ?? 0) + (darks ?? 0) > 0 else { return nil }
     return "--fields and --flats or --darks exclude each other: flats and darks come from the file or from the stream"
   }
+
+  private var hookProblem: String? {
+    do throws(StreamError) {
+      _ = try hook
+      return nil
+    } catch { return "--stop-hook \(error)" }
+  }
+
+  /// Where the detector is told to stop.
+  var hook: StopHook? { get throws(StreamError) { if let stopHook { try StopHook(stopHook) } else { nil } } }
 
   /// Radians of each projection of a live source as it comes, for frames that do not say theirs: evenly spaced, over half a turn unless a step is
   /// given, and visited in the order that was said.

@@ -1,6 +1,5 @@
 public import ScanFiles
 public import Stages
-public import Streams
 public import Tomography
 
 /// Everything a person can decide about a run. How each property is spelled, in `scan.yaml` as on the command line, what it means and what it may
@@ -107,8 +106,8 @@ public struct ScanDescription: Equatable, Sendable {
   public var onGap: GapPolicy?
   /// Seconds without a frame after which a live source is taken to have ended; nil for none.
   public var sourceTimeout: Double?
-  /// Where a live source is told that the scan was ended early; nil for nowhere.
-  public var stopHook: StopHook?
+  /// The address at which a live source is told that the scan was ended early; nil for none.
+  public var stopHook: String?
   /// Whether events go to a journal on disk.
   public var durability: Durability = .durable
   /// How often volumes are saved.

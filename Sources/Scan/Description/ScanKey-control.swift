@@ -13,7 +13,7 @@ extension ScanKey {
     ScanKey(.control, "stop-patience", \.stopPatience, "Scores in a row that must reach stop-ssim.", .within(1...1000)),
     ScanKey(
       .control, "stop-after", \.stopAfter, "Projections before which stop-ssim does not end the scan.",
-      unset: "nine tenths of the scan, which cost a decibel at most, and those that see all directions", .within(1...countMax)),
+      unset: "nine tenths of the scan, which cost about a decibel, and those that see all directions", .within(1...countMax)),
     ScanKey(
       .control, "stop-rises", \.stopRises, "Ends the scan when the residual of the updates rises so often in a row.", unset: "never",
       .within(2...countMax)),

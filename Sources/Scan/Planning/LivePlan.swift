@@ -31,9 +31,10 @@ public struct LivePlan: Codable, Equatable, Sendable {
     fieldsOfFile = fields.map { $0.info.darkCount + $0.info.flatCount } ?? 0
     waits = false
     let source = try ScanSource(scan.input)
-    if source.isVariable || scan.stopHook?.needsPVAccess == true {
-      do throws(StreamError) { _ = try PVAccessLibrary.load() } catch { throw ScanFailure(error) }
-    }
+    do throws(StreamError) {
+      let hook = try scan.hook
+      if source.isVariable || hook?.needsPVAccess == true { _ = try PVAccessLibrary.load() }
+    } catch { throw ScanFailure(error) }
     if case .folder(let path) = source {
       waits = true
       var status = stat()

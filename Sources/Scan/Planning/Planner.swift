@@ -3,6 +3,7 @@ public import Host
 public import Rings
 public import ScanFiles
 import Stages
+import Streams
 import Tomography
 
 /// Answers every open question of a scan description from the scan file and the machine, or says in one line what is wrong.
@@ -105,7 +106,10 @@ public struct Planner {
     }
   }
 
-  /// Sentences for the person: what was assumed.
+  /// How long a detector that will be told to stop is looked for.
+  private static let hookTimeout: Duration = .seconds(2)
+
+  /// Sentences for the person: what was assumed, and who is not there.
   public func notices(_ plan: RunPlan) -> [String] {
     var notices = info.notices
     if scan.minusLog == .auto, !info.hasFlats {
@@ -114,6 +118,9 @@ public struct Planner {
     if scan.rotationAxis == .automatic {
       let axis = (plan.rotationAxis * Double(1 << scan.binning) * 100).rounded() / 100
       notices.append("rotation axis found at \(axis) px from the detector's left edge")
+    }
+    do throws(StreamError) { try scan.hook?.reach(timeout: Self.hookTimeout) } catch {
+      notices.append("the detector could not be told to stop now: --stop-hook \(error)")
     }
     return notices
   }

@@ -79,7 +79,7 @@ public struct Reconstruction {
     let supervisor = try Supervisor(plan: plan, folder: folder, executable: executable, signals: signals, monitor: monitor)
     for line in decisions { supervisor.log.notice("\(line)") }
     let ending = try supervisor.run()
-    let outcome = outcome(plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses())
+    let outcome = outcome(plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses(), try folder.readStop())
     for line in outcome.notices { supervisor.log.warning("\(line)") }
     supervisor.log.notice(
       "finished", metadata: ["seconds": "\(ending.seconds)", "volumeSHA256": "\(outcome.result.volumeSHA256 ?? "none")"])
@@ -97,7 +97,7 @@ public struct Reconstruction {
   }
 
   private static func outcome(
-    _ plan: RunPlan, _ ending: Supervisor.Ending, _ memory: [String: WorkerMemory], _ losses: LossReport?
+    _ plan: RunPlan, _ ending: Supervisor.Ending, _ memory: [String: WorkerMemory], _ losses: LossReport?, _ stop: StopReport?
   ) -> Outcome {
     let (report, seconds) = (ending.report, ending.seconds)
     let projections = report?.projections ?? 0
@@ -105,9 +105,10 @@ public struct Reconstruction {
       run: plan.runID.description, projections: projections, updates: report?.updates ?? 0, seconds: seconds,
       projectionsPerSecond: seconds > 0 ? Double(projections) / seconds : 0, lost: (report?.lost ?? 0) + (losses?.lost ?? 0),
       lostFields: report?.lostFields ?? 0, duplicates: (report?.duplicates ?? 0) + (losses?.duplicates ?? 0),
-      restarts: ending.restarts, memory: memory, stoppedBy: report?.stoppedBy ?? "signal", outputs: report?.outputs ?? [],
+      restarts: ending.restarts, memory: memory, stoppedBy: report?.stoppedBy ?? "signal", stop: stop, outputs: report?.outputs ?? [],
       volumeSHA256: report?.volumeSHA256, denoisedSHA256: report?.denoisedSHA256)
-    return Outcome(result: result, report: report, notices: notices(plan, report) + notices(losses), isInterrupted: ending.isInterrupted)
+    return Outcome(
+      result: result, report: report, notices: notices(plan, report) + notices(losses) + notices(stop), isInterrupted: ending.isInterrupted)
   }
 
   /// What a live source has lost, in words.
@@ -121,6 +122,9 @@ public struct Reconstruction {
     let kinds = losses.malformed.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
     return ["the source: " + counts.map { "\($0.0) \($0.1)" }.joined(separator: ", ") + (kinds.isEmpty ? "" : " (\(kinds))")]
   }
+
+  /// Said again at the end: somebody has to go and stop it.
+  private static func notices(_ stop: StopReport?) -> [String] { stop.map { $0.wasTold ? [] : [$0.words] } ?? [] }
 
   private static func notices(_ plan: RunPlan, _ report: ExportReport?) -> [String] {
     guard let report else { return ["stopped before the first projection: there is nothing to export"] }

@@ -12,6 +12,7 @@ import Topics
 /// plan.json     what the stages work from: shapes, placement, names in shared memory
 /// status.json   state, stages, progress; replaced about once a second
 /// losses.json   of a live source, what it has lost; there when the acquisition has ended
+/// stop.json     what came of telling its detector to stop; there where that was tried
 /// export.json   what the export wrote, with the volume's checksum; there when the export is complete
 /// log/          JSON lines, one file a stage
 /// journal/      the durable topics, one folder each
@@ -34,6 +35,7 @@ public struct RunFolder: Sendable {
   var status: String { path + "/status.json" }
   var export: String { path + "/export.json" }
   var losses: String { path + "/losses.json" }
+  var stop: String { path + "/stop.json" }
   var logFolder: String { path + "/log" }
   var output: String { path + "/output" }
   /// The log of a stage, or of the supervisor.
@@ -91,7 +93,7 @@ public struct RunFolder: Sendable {
       URL(fileURLWithPath: plan.scan.outputFolder).standardizedFileURL.path == URL(fileURLWithPath: path).standardizedFileURL.path
     let logs = (["supervisor"] + StageName.all(plan).map(\.description)).map(log)
     // The description beside the output is the output's.
-    for file in logs + [self.plan, status, export, losses] + (isOutput ? [] : [description]) {
+    for file in logs + [self.plan, status, export, losses, stop] + (isOutput ? [] : [description]) {
       try Self.remove(file, unlink(file), accepting: [ENOENT])
     }
     for folder in [checkpoints, salvaged, requests, path + "/journal"] where access(folder, F_OK) == 0 {
@@ -172,6 +174,9 @@ public struct RunFolder: Sendable {
     let status = try read(RunStatus.self, from: self.status)
     return (status, try RegionLock.isHeld(name: RegionNames(runID: plan.runID).lock))
   }
+
+  /// What came of telling the detector to stop; nil where that was not tried.
+  func readStop() throws -> StopReport? { access(stop, F_OK) == 0 ? try read(StopReport.self, from: stop) : nil }
 
   /// What the run's live source has lost; nil for another source, and until the acquisition has ended.
   func readLosses() throws -> LossReport? { access(losses, F_OK) == 0 ? try read(LossReport.self, from: losses) : nil }

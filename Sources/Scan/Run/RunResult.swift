@@ -22,6 +22,8 @@ public struct RunResult: Codable, Equatable, Sendable {
   public var memory: [String: WorkerMemory]
   /// Why the scan ended.
   public var stoppedBy: String
+  /// What came of telling the detector that the scan was ended early; nil where nobody was told.
+  public var stop: StopReport?
   /// Paths of the files.
   public var outputs: [String]
   /// Checksum of the volume; nil where nothing was reconstructed.

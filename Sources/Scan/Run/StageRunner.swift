@@ -85,10 +85,10 @@ public struct StageRunner {
       case .dropped(_, _, let count): if count == 1 { log.warning("\(notice.words)") }
       }
     }
-    let notice = plan.scan.stopHook.map { StopNotice(hook: $0, runID: plan.runID, log: log) }
+    let notice = try plan.scan.hook.map { StopNotice(hook: $0, runID: plan.runID, log: log) }
     let orders = StopOrders(
       commands: try self.reader(.commands, RunPlan.acquireReader, replaying: true), signalReceived: stopRequested,
-      willStop: { notice?.send(reason: $0) })
+      willStop: { if let report = notice?.send(reason: $0) { try folder.write(report, to: folder.stop) } })
     let firstFrame = UInt64(plan.scan.firstFrame ?? 0)
     // A detector that does not wait sets the rate itself.
     var stage = AcquireStage(

@@ -5,6 +5,19 @@ import Logging
 import Rings
 import Streams
 
+/// What came of telling the detector that its scan was ended: the content of a run's `stop.json`.
+public struct StopReport: Codable, Equatable, Sendable {
+  /// Where it was told.
+  public var hook: String
+  /// Whether it took the order.
+  public var wasTold: Bool
+  /// What it answered, or why it was not told.
+  public var answer: String
+
+  /// For people.
+  var words: String { wasTold ? "told the detector to stop: \(answer)" : "the detector was not told to stop, see to it: \(answer)" }
+}
+
 /// Tells a detector that its scan was ended, so that it does not go on for nobody.
 struct StopNotice {
   /// What it is told.
@@ -19,22 +32,25 @@ struct StopNotice {
   let log: Logger
 
   /// Orders that are given to a detector that does not answer, how long each waits, and the pause behind it.
-  private static let (attempts, timeout, pause) = (3, Duration.milliseconds(1500), Duration.milliseconds(300))
+  private static let (attempts, timeout, pause) = (3, Duration.seconds(5), Duration.milliseconds(300))
 
   /// Tells it, and the log what came of it. A detector that cannot be told does not keep the volume from being finished.
-  func send(reason: String) {
+  func send(reason: String) -> StopReport {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     guard let bytes = try? encoder.encode(Order(run: "\(runID)", reason: reason)) else { preconditionFailure("text is JSON") }
     let order = String(decoding: bytes, as: UTF8.self)
-    for attempt in 1...Self.attempts {
+    var report = StopReport(hook: "\(hook)", wasTold: false, answer: "")
+    for attempt in 1...Self.attempts where !report.wasTold {
+      if attempt > 1 { usleep(UInt32(Self.pause / .microseconds(1))) }
       do throws(StreamError) {
-        let answer = try hook.tell(order, timeout: Self.timeout)
-        return log.notice("told the detector to stop", metadata: ["hook": "\(hook)", "answer": "\(answer)"])
+        report = StopReport(hook: "\(hook)", wasTold: true, answer: try hook.tell(order, timeout: Self.timeout))
+        log.notice("told the detector to stop", metadata: ["hook": "\(hook)", "answer": "\(report.answer)"])
       } catch {
+        report.answer = "\(error)"
         log.warning("the detector was not told to stop", metadata: ["reason": "\(error)", "attempt": "\(attempt)"])
       }
-      if attempt < Self.attempts { usleep(UInt32(Self.pause / .microseconds(1))) }
     }
+    return report
   }
 }

@@ -56,6 +56,7 @@ public final class Supervisor {
   private var service: ServiceReports
   private var lastStep = 0
   private var isFinalized = false
+  private var isStopNoticed = false
   private let requests: RunRequests
 
   /// How a run ended.
@@ -160,6 +161,7 @@ public final class Supervisor {
       noticeSpilling(status)
       noticeStep(status)
       noticeEnd(status)
+      try noticeStop()
       monitor.progress(status)
       service.turn(status)
       if ContinuousClock.now >= statusDue {
@@ -191,6 +193,13 @@ public final class Supervisor {
     isFinalized = true
     log.notice("\(reason)")
     monitor.notice("\(reason): finishing with what was acquired")
+  }
+
+  /// Says once what came of telling the detector.
+  private func noticeStop() throws {
+    guard plan.scan.stopHook != nil, !isStopNoticed, isFinalized || signalCount > 0, let report = try folder.readStop() else { return }
+    isStopNoticed = true
+    monitor.notice(report.words)
   }
 
   /// Throws where somebody asked for the end of everything.

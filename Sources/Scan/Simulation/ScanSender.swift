@@ -9,13 +9,13 @@ public final class ScanSender {
   public struct Report: Codable, Equatable, Sendable {
     /// Where receivers connect.
     public var address: String
-    /// Messages with an image.
+    /// Messages with an image that were handed to the connection, or wait for one.
     public var sent: Int
-    /// Numbers of the frames that were not sent.
+    /// Numbers of the frames that were left out.
     public var dropped: [Int]
     /// Frames that were sent twice.
     public var duplicates: Int
-    /// From the first to the last image.
+    /// From the first to the last projection.
     public var seconds: Double
     /// The order that ended the scan early; nil where all of it was sent.
     public var stoppedBy: String?
@@ -34,8 +34,10 @@ public final class ScanSender {
   private let faults: StreamFaults
   private let fieldsLast: Bool
   private let orders: ZeroMQResponder?
-  /// Images that have been sent.
-  private var sent = 0
+  /// Images that have been sent, and projections among them, repetitions included.
+  private var (sent, projectionsSent) = (0, 0)
+  /// When the first projection was due, and when the last one was sent.
+  private var (begun, ended): (ContinuousClock.Instant?, ContinuousClock.Instant?)
   private let image: UnsafeMutableRawBufferPointer
   /// The scan's projections, one after the other, where they are sent several times.
   private let images: KeptImages?
@@ -80,42 +82,45 @@ public final class ScanSender {
   public func send(check: (Int) throws -> Void) throws -> Report {
     let scheduled = reader.info.projectionCount * rounds
     let (schedule, dropped) = faults.schedule(count: scheduled)
-    var report = Report(
-      address: "\(address)", sent: 0, dropped: dropped.map { (fieldsLast ? 0 : fieldCount) + $0 },
-      duplicates: schedule.count + dropped.count - scheduled, seconds: 0)
-    sent = 0
+    var report = Report(address: "\(address)", sent: 0, dropped: dropped, duplicates: 0, seconds: 0)
+    (sent, begun, ended) = (0, nil, nil)
     do {
-      report.seconds = try send(schedule, of: scheduled) { position in
+      try send(schedule, of: scheduled) { position in
         try check(position)
         if let order = try orders?.order(reply: #"{"stopped":true}"#) { throw Stopped(order: order) }
       }
     } catch let stopped as Stopped {
       report.stoppedBy = stopped.order
       try sender.abandon()
+      let past = schedule.prefix(projectionsSent).max() ?? -1
+      report.dropped = dropped.filter { $0 < past }
     }
+    report.dropped = report.dropped.map { (fieldsLast ? 0 : fieldCount) + $0 }
+    report.duplicates = projectionsSent - Set(schedule.prefix(projectionsSent)).count
     report.sent = sent
+    if let begun { report.seconds = ((ended ?? .now) - begun) / .seconds(1) }
     return report
   }
 
   private var fieldCount: Int { reader.info.darkCount + reader.info.flatCount }
 
-  /// Gives the seconds from the first projection to the last.
-  private func send(_ schedule: [Int], of scheduled: Int, _ check: (Int) throws -> Void) throws -> Double {
+  private func send(_ schedule: [Int], of scheduled: Int, _ check: (Int) throws -> Void) throws {
     let (firstField, firstProjection) = fieldsLast ? (scheduled, 0) : (0, fieldCount)
+    projectionsSent = 0
     try sender.awaitReceiver(timeout: Self.patience) { try check(0) }
     if !fieldsLast { try sendFields(from: firstField, check) }
-    let start = ContinuousClock.now
-    var due = start
+    begun = .now
+    var due = ContinuousClock.now
     for (position, index) in schedule.enumerated() {
       if position == schedule.count / 2, faults.stall > 0 { try pause(until: .now + .seconds(faults.stall), position, check) }
       try pause(until: due, position, check)
       try send(.projection, index, number: firstProjection + index, check)
+      projectionsSent += 1
       if let rate { due = max(due + .seconds(1 / rate), .now - .milliseconds(100)) }
     }
-    let seconds = (ContinuousClock.now - start) / .seconds(1)
+    ended = .now
     if fieldsLast { try sendFields(from: firstField, check) }
     try send(#"{"htype":"array_end-1.0","frames":\#(fieldCount + scheduled)}"#, nil, position: schedule.count, check)
-    return seconds
   }
 
   private func sendFields(from first: Int, _ check: (Int) throws -> Void) throws {

@@ -6,11 +6,11 @@ public import Topics
 public struct StopOrders {
   private let commands: TopicReader
   private let signalReceived: () -> Bool
-  private let willStop: (String) -> Void
+  private let willStop: (String) throws -> Void
 
   /// `commands` is read from its first event and never given back: a successor finds the command again. `willStop` hears why the acquisition ends,
   /// in words, before it does: from a successor again, where its predecessor died before the end was written.
-  public init(commands: TopicReader, signalReceived: @escaping () -> Bool, willStop: @escaping (String) -> Void = { _ in }) {
+  public init(commands: TopicReader, signalReceived: @escaping () -> Bool, willStop: @escaping (String) throws -> Void = { _ in }) {
     self.commands = commands
     self.signalReceived = signalReceived
     self.willStop = willStop
@@ -19,7 +19,7 @@ public struct StopOrders {
   /// Why the scan is to end; nil while it is not. Never waits for an order. To be kept once it is not nil: it is told once.
   public func reason() throws -> EndEvent.Reason? {
     guard let (reason, words) = try order() else { return nil }
-    willStop(words)
+    try willStop(words)
     FaultPoint.stopTold.reach()
     return reason
   }

@@ -21,8 +21,8 @@ public struct ControlConfiguration: Sendable {
   /// Volumes that are compared in each window's length.
   static let scoresPerWindow = 4
 
-  /// Projections, of `total`, whose volume is worse than that of all by a decibel (PSNR) at most: nine tenths of them. The power of its error falls
-  /// like 1/n where noise is what is wrong, 0.5 dB, and like 1/n² where directions are missing, 0.9 dB.
+  /// Projections, of `total`, whose volume is worse than that of all by about a decibel (PSNR) at most: nine tenths of them. The power of its
+  /// error falls about like 1/n where noise is what is wrong, which makes 0.5 dB, and like 1/n² where directions are missing, 0.9 dB.
   public static func projectionsSufficing(of total: Int) -> Int { (total * 9 + 9) / 10 }
 
   /// A configuration; the values were validated with the scan description.
