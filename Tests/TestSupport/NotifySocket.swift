@@ -30,7 +30,10 @@ public final class NotifySocket {
   /// The next datagram; nil where none comes for so many seconds.
   public func next(within seconds: Int32 = 30) -> String? {
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    guard poll(&entry, 1, seconds * 1000) > 0 else { return nil }
+    var ready: Int32 = -1
+    // What a test before this one had under way in io_uring interrupts its thread.
+    repeat { ready = poll(&entry, 1, seconds * 1000) } while ready < 0 && errno == EINTR
+    guard ready > 0 else { return nil }
     var bytes = [UInt8](repeating: 0, count: 4096)
     let count = recv(descriptor, &bytes, bytes.count, 0)
     return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
