@@ -89,16 +89,27 @@ struct RingMemory: @unchecked Sendable {
   /// The numbers of the spill slots.
   var spillSlotNumbers: Range<UInt64> { slotCount..<slotCount + spillSlotCount }
 
-  /// The spill slots in the order in which a sequence takes one, if it needs any: those of sequences in a row are different ones in turn, so the
-  /// first is most often the right one to look at.
-  func spillSlots(for sequence: UInt64) -> some Sequence<UnsafeMutableRawPointer> {
-    (0..<spillSlotCount).lazy.map { slot(number: slotCount + (sequence + $0) % spillSlotCount) }
+  /// The first spill slots: enough for what is on its way to a disk that keeps up, so that the same memory is used again and again. The others are for
+  /// one that is behind.
+  private var nearCount: UInt64 { min(spillSlotCount, max(4, min(128, (64 << 20) / UInt64(slotStride)))) }
+
+  /// The first spill slot to look at for a sequence; nil in a ring that has none.
+  func nearSpillSlot(_ sequence: UInt64) -> UnsafeMutableRawPointer? {
+    spillSlotCount > 0 ? slot(number: slotCount + sequence % nearCount) : nil
+  }
+
+  /// The one other spill slot that a sequence may take; nil where all are near.
+  func farSpillSlot(_ sequence: UInt64) -> UnsafeMutableRawPointer? {
+    let near = nearCount
+    return spillSlotCount > near ? slot(number: slotCount + near + sequence % (spillSlotCount - near)) : nil
   }
 
   /// The slot that holds the committed event `sequence`: its own or a spill slot; nil if none does.
   func committedSlot(_ sequence: UInt64) -> UnsafeMutableRawPointer? {
     if isCommitted(sequence, in: slot(sequence)) { return slot(sequence) }
-    return spillSlots(for: sequence).first { isCommitted(sequence, in: $0) }
+    if let near = nearSpillSlot(sequence), isCommitted(sequence, in: near) { return near }
+    if let far = farSpillSlot(sequence), isCommitted(sequence, in: far) { return far }
+    return nil
   }
 
   private func isCommitted(_ sequence: UInt64, in slot: UnsafeMutableRawPointer) -> Bool {

@@ -251,14 +251,18 @@ public final class RingWriter {
     return seen.slotState != .committed || seen.sequence < leaseKnown
   }
 
-  /// A spill slot without an event that is still on its way to disk. The newest event stays: a successor goes on after it.
+  /// A spill slot of the next sequence without an event that is still on its way to disk.
   private var durableSpillSlot: UnsafeMutableRawPointer? {
-    let durable = memory.published.pointee.load(ordering: .acquiring)
-    return memory.spillSlots(for: nextSequence).first { slot in
-      let seen = Stamp(rawValue: memory.stamp(slot).pointee.load(ordering: .acquiring))
-      return seen.slotState == .free || seen.slotState == .void
-        || (seen.slotState == .committed && seen.sequence < durable && seen.sequence + 1 < nextSequence)
-    }
+    if let near = memory.nearSpillSlot(nextSequence), isDurable(near) { return near }
+    if let far = memory.farSpillSlot(nextSequence), isDurable(far) { return far }
+    return nil
+  }
+
+  /// The newest event stays: a successor goes on after it.
+  private func isDurable(_ slot: UnsafeMutableRawPointer) -> Bool {
+    let seen = Stamp(rawValue: memory.stamp(slot).pointee.load(ordering: .acquiring))
+    guard seen.slotState == .committed else { return seen.slotState != .claimed }
+    return seen.sequence < memory.published.pointee.load(ordering: .acquiring) && seen.sequence + 1 < nextSequence
   }
 
   /// Waits until the slot of the next sequence is given back by every required reader.

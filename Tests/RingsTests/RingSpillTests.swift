@@ -51,6 +51,27 @@ import Testing
     #expect(value(writer.slotBytes(3)) == 3 && value(writer.slotBytes(4)) == 4)
   }
 
+  @Test func `while the disk stands still the writer goes on for as many events as there are slots of both kinds`() throws {
+    // Of 300 spill slots 128 are taken first.
+    let (spills, count) = (300, 303 as UInt64)
+    let ring = try TemporaryRing(slotCount: 3, whenFull: .spill, spillSlots: spills)
+    let writer = try ring.writer(.whenDurable)
+    for event in 0..<count as Range<UInt64> { #expect(try writer.append(event, timeout: .zero) == event) }
+    let error = #expect(throws: RingError.self) { try writer.claim(timeout: .milliseconds(5)) }
+    #expect(error?.isTimeout == true && ring.ring.progress.spilled == 300)
+    // All of them are there for who writes them to disk, and for a successor.
+    for event in 0..<count as Range<UInt64> { #expect(value(writer.slotBytes(event)) == event) }
+    let successor = try ring.writer(.whenDurable)
+    #expect(successor.nextSequence == count)
+    for event in 0..<count as Range<UInt64> { #expect(value(successor.slotBytes(event)) == event) }
+    // Each spilled event that becomes durable makes room for one.
+    successor.publish(through: 4)
+    #expect(throws: RingError.self) { try successor.claim(timeout: .milliseconds(5)) }
+    successor.publish(through: 48)
+    #expect(try successor.append(count, timeout: .zero) == count && value(successor.slotBytes(count)) == count)
+    #expect(throws: RingError.self) { try successor.claim(timeout: .milliseconds(5)) }
+  }
+
   @Test func `a claim of a spill slot becomes void with its epoch, and what was spilled is there for the successor`() throws {
     let ring = try TemporaryRing(slotCount: 2, whenFull: .spill, spillSlots: 3)
     let stale = try ring.writer(.whenDurable)
