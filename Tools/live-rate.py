@@ -56,7 +56,7 @@ def start_run(options, folder, port, frames):
     command = [
         options.slipring, "recon", f"zmq+pull://127.0.0.1:{port}", "--output-folder", f"{folder}/out", "--run-folder", f"{folder}/run",
         "--shape", options.shape, "--projections", str(frames), "--darks", "4", "--flats", "4", "--rotation-axis", str(int(columns) / 2),
-        "--window-step", "24", "--lag-max", "48", "--final-iterations", "0", "--quiet", "--no-dashboard",
+        "--rate", str(options.rate), "--window-step", "24", "--lag-max", "48", "--final-iterations", "0", "--quiet", "--no-dashboard",
     ]  # fmt: skip
     if options.threads:
         command += ["--threads", str(options.threads)]

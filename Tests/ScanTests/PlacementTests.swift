@@ -57,6 +57,20 @@ import Testing
     #expect(placement.serviceCores == [0, 1])
   }
 
+  @Test func `A fast detector has cores that no worker uses, as many as taking its images needs`() {
+    // 0.34 ms of a core for each of 2,000 images of 256 × 1024 × 2 B.
+    let fast = 2000.0 * 256 * 1024 * 2
+    let two = Placement.plan(topology: topology(1, cores: 2), rows: 7, bytesPerSecond: fast)
+    #expect(two.workers == [.init(rows: 0..<7, node: 0, cores: [1], threads: 1)] && two.serviceCores == [0, 1])
+    // Half as many leave the cores to the workers, and a single core is everybody's.
+    #expect(Placement.plan(topology: topology(1, cores: 2), rows: 7, bytesPerSecond: fast / 2).workers[0].cores == [0, 1])
+    #expect(Placement.plan(topology: topology(1, cores: 1), rows: 7, bytesPerSecond: fast).workers[0].cores == [0])
+    #expect(Placement.plan(topology: topology(1, cores: 4), rows: 7, bytesPerSecond: 1e12).workers[0].cores == [3])
+    let many = Placement.plan(topology: topology(2, cores: 16), rows: 100, bytesPerSecond: 5 * fast)
+    #expect(many.serviceCores == [0, 1, 2, 3] && many.workers.map(\.cores.count) == [12, 16])
+    #expect(Placement.plan(topology: topology(2, cores: 16), rows: 100, bytesPerSecond: fast).serviceCores == [0, 1])
+  }
+
   @Test func `More workers than cores take turns, and there are never more workers than rows`() {
     let topology = topology(1, cores: 2)
     let placement = Placement.plan(topology: topology, rows: 3, workers: 5)

@@ -61,7 +61,9 @@ public struct Planner {
       projections: info.projectionCount, flatsAndDarks: info.flatCount + info.darkCount, flats: info.flatCount, rows: binnedRows,
       columns: columns,
       detectorRows: rows, firstSlice: rows.lowerBound / factor, payloadCapacity: binnedRows * columns * pixelBytes)
-    let placement = Placement.plan(topology: topology, rows: binnedRows, workers: scan.workers, threads: scan.threads)
+    let placement = Placement.plan(
+      topology: topology, rows: binnedRows, workers: scan.workers, threads: scan.threads,
+      bytesPerSecond: (scan.rate ?? 0) * Double(shape.payloadCapacity))
     try checkSinogram(shape, placement)
     try checkControl(shape)
     return RunPlan(
