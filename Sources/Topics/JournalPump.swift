@@ -72,12 +72,14 @@ final class JournalPump: @unchecked Sendable {
     if isAsleep.load(ordering: .sequentiallyConsistent) { ringBell() }
   }
 
-  /// Waits until everything below `sequence` is published.
+  /// Waits until everything below `sequence` is published, as long as the disk takes something.
   func flush(through sequence: UInt64) throws(JournalError) {
     wake()
-    let deadline = Deadline(after: Self.flushLimit)
-    while published.load(ordering: .acquiring) < sequence {
+    var (reached, deadline) = (published.load(ordering: .acquiring), Deadline(after: Self.flushLimit))
+    while reached < sequence {
       try check()
+      let now = published.load(ordering: .acquiring)
+      if now > reached { (reached, deadline) = (now, Deadline(after: Self.flushLimit)) }
       guard !deadline.hasPassed else { throw .stalled(folder: "of \(ring.ring.name)", waited: Self.flushLimit) }
       usleep(100)
     }

@@ -6,6 +6,8 @@ public import Rings
 public final class TopicWriter {
   /// How often a writer that waits for room looks whether its journal still works.
   private static let glance: Duration = .milliseconds(200)
+  /// The most of a ring that is pinned for the kernel: a writer that is started again spends 25 ms and more on each GiB before its first event.
+  private static let registeredByteCountMax = 512 << 20
 
   private let writer: RingWriter
   private let pump: JournalPump?
@@ -28,8 +30,8 @@ public final class TopicWriter {
     specification = ring.specification
     self.folder = folder
     let device = try openJournalDevice(folder: folder)
-    // Where the limit of locked memory forbids it, records are written from ordinary memory.
-    _ = device.register(ring.mapping)
+    // Where the limit of locked memory forbids it, and beyond ours, records are written from ordinary memory.
+    _ = device.register(UnsafeRawBufferPointer(rebasing: ring.mapping.prefix(Self.registeredByteCountMax)))
     var options = Self.options(specification)
     options.durableFloor = ring.progress.published
     let journal = try JournalWriter(

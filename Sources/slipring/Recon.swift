@@ -46,6 +46,7 @@ struct Recon: ParsableCommand {
   @Option(help: .key("threads")) var threads: Int?
   @Option(help: .key("rate", "p/s")) var rate: Double?
   @Option(help: .key("lag-max")) var lagMax: Int?
+  @Option(help: .key("disk-buffer", "gib")) var diskBuffer: Double?
 
   @Option(help: .key("format")) var format = standard.format
   @Option(help: .key("bits")) var bits = standard.bits
@@ -73,7 +74,7 @@ struct Recon: ParsableCommand {
     (scan.finalIterations, scan.finalSubsets, scan.windowSubsets) = (finalIterations, finalSubsets, windowSubsets)
     (scan.initial, scan.regularisation, scan.filter) = (initial, reg, filter)
     (scan.relaxation, scan.nonNegative, scan.diskMask) = (relaxation, nonNegative, diskMask)
-    (scan.workers, scan.threads, scan.rate, scan.lagMax) = (workers, threads, rate, lagMax)
+    (scan.workers, scan.threads, scan.rate, scan.lagMax, scan.diskBuffer) = (workers, threads, rate, lagMax, diskBuffer)
     (scan.durability, scan.checkpointEvery) = (durability, checkpointEvery)
     (scan.format, scan.bits, scan.minusLog, scan.thetaUnit, scan.retain) = (format, bits, minusLog, thetaUnit, retain)
     source.apply(to: &scan)

@@ -2,10 +2,12 @@ import Foundation
 import Glibc
 import Host
 import Journal
+import Rings
 import Scan
 import ScanFiles
 import TestSupport
 import Testing
+import Topics
 
 extension Pipeline {
   /// What people ask of a running run.
@@ -71,6 +73,21 @@ extension Pipeline {
       #expect(resumed.status == .exited(0), "\(resumed.errors)")
       let result = try resumed.result()
       #expect(result.projections == Self.projections && result.stoppedBy == "end of scan")
+    }
+
+    @Test func `What acquire had taken when the run was aborted is on disk, also what was on its way there`() throws {
+      // Stopped right behind a commit, before its journal has seen it.
+      let (command, _) = try start(faults: "acquire=committed:60:stop")
+      let plan = try JSONDecoder().decode(RunPlan.self, from: Data(contentsOf: URL(filePath: run + "/plan.json")))
+      let ring = try Ring.attach(name: RegionNames(runID: plan.runID).ring(.projections), expecting: plan.ring(.projections).identity)
+      try wait("acquire stops") { ring.progress.committed >= 60 }
+      let committed = ring.progress.committed
+      #expect(try request("abort").status == .exited(0))
+      #expect(try command.end().status == .exited(75))
+      let journals = try RunJournals(RunFolder(path: run)).examine(depth: .everything)
+      #expect(try #require(journals.first { $0.topic == "projections" }).report.nextSequence >= committed)
+      let resumed = try Command(["resume", run, "--quiet", "--json"]).end().result()
+      #expect(resumed.projections == Self.projections && resumed.duplicates == 0)
     }
 
     @Test(arguments: [

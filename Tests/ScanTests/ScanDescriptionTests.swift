@@ -50,6 +50,8 @@ import Tomography
     ("--reg 0.0: the strength", { ($0.algorithm, $0.regularisation) = (.pmlQuadratic, Regularisation(strength: 0)) }),
     ("--reg nan: the strength", { ($0.algorithm, $0.regularisation) = (.pmlHybrid, Regularisation(strength: .nan)) }),
     ("--reg 1.0,-1.0: the difference", { ($0.algorithm, $0.regularisation) = (.pmlHybrid, Regularisation(strength: 1, delta: -1)) }),
+    ("--disk-buffer 2000", { $0.diskBuffer = 2000 }), ("--disk-buffer nan", { $0.diskBuffer = .nan }),
+    ("--disk-buffer 2 goes with", { ($0.diskBuffer, $0.durability) = (2, .memory) }),
     ("reconstructs nothing", { ($0.windowStep, $0.finalIterations) = (0, 0) }),
   ]
 

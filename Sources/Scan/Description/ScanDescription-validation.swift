@@ -3,7 +3,7 @@ extension ScanDescription {
   /// first the one that a person would change; `check` finds their lines by these names.
   private static let rules: [@Sendable (ScanDescription) -> String?] =
     [
-      { $0.stepProblem }, { $0.nothingProblem }, { $0.nsinoProblem }, { $0.rowsProblem },
+      { $0.stepProblem }, { $0.nothingProblem }, { $0.nsinoProblem }, { $0.rowsProblem }, { $0.bufferProblem },
     ] + methodRules + sourceRules + controlRules
 
   /// What can be found wrong without the scan file, all of it: first single values, then what contradicts what. A rule about a value that is
@@ -36,6 +36,11 @@ extension ScanDescription {
 
   private var nsinoProblem: String? {
     nsino != nil && (startRow != nil || endRow != nil) ? "--nsino and --start-row/--end-row exclude each other" : nil
+  }
+
+  private var bufferProblem: String? {
+    guard let diskBuffer, durability == .memory else { return nil }
+    return "--disk-buffer \(diskBuffer.scanText) goes with --durability durable: nothing waits for a disk"
   }
 
   private var rowsProblem: String? {

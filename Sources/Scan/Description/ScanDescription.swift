@@ -76,6 +76,8 @@ public struct ScanDescription: Equatable, Sendable {
   /// Projections that a worker may be behind before updates are made less often, 0 for no limit; nil for twice the window where the source
   /// cannot wait, and no limit otherwise.
   public var lagMax: Int?
+  /// GiB of memory for images that wait for the disk, where the source cannot wait; nil for what the machine and the rate suggest.
+  public var diskBuffer: Double?
   /// What is written.
   public var format: OutputFormat = .both
   /// Bits of a TIFF sample.

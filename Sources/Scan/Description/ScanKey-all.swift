@@ -57,6 +57,9 @@ extension ScanKey {
     ScanKey(
       .machine, "lag-max", \.lagMax, "Make updates less often while a worker is this many projections behind; 0: never.",
       unset: "twice the window with rate, otherwise 0", .within(0...countMax)),
+    ScanKey(
+      .machine, "disk-buffer", \.diskBuffer, "GiB of memory for images that wait for a slow disk, where the source cannot wait.",
+      unset: "4, less where that is more than an eighth of free memory or 8 seconds' images", .within(0...1024, "GiB")),
   ]
 
   private static let output = [

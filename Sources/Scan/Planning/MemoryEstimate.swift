@@ -24,8 +24,11 @@ public struct MemoryEstimate: Equatable, Sendable {
     // A ring beyond every limit needs more than any machine has.
     let rings = plan.topics.map { plan.ring($0).regionByteCount ?? 1 << 56 }
     let imageRings = plan.correction == nil ? 1 : 2
+    let projections = plan.ring(.projections)
+    let buffer = projections.spillSlotCount * projections.slotStride
     shared = [
-      Item(name: plan.correction == nil ? "projections ring" : "projections rings", byteCount: rings[..<imageRings].reduce(0, +)),
+      Item(name: plan.correction == nil ? "projections ring" : "projections rings", byteCount: rings[..<imageRings].reduce(0, +) - buffer),
+      Item(name: "disk buffer", byteCount: buffer),
       Item(name: "event rings", byteCount: rings[imageRings...].reduce(0, +)),
       Item(name: "volumes", byteCount: workers.reduce(0) { $0 + VolumeRegion.byteCount(plan.layout(ofWorker: $1)) }),
       Item(
@@ -63,8 +66,8 @@ public struct MemoryEstimate: Equatable, Sendable {
     let page = EventHeader.pageByteCount
     // The pages of its rows, and the header's.
     let rows = page + (ring.payloadCapacity * placement.rows.count / max(plan.shape.rows, 1) / page + 2) * page
-    // What the ring has no more is read from the journal, one event at a time.
-    let slots = (ring.slotCount + ring.spillSlotCount) * rows + 2 * ring.slotStride
+    // What the ring has no more is read from the journal, one event at a time, and never from a spill slot.
+    let slots = ring.slotCount * rows + 2 * ring.slotStride
     let events = [Topic.chunks(partition: partition), .updates(partition: partition)].reduce(0) {
       $0 + (plan.ring($1).regionByteCount ?? 0)
     }

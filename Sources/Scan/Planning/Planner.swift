@@ -170,9 +170,13 @@ public struct Planner {
       let recent = min(max(Self.ringByteCount / max(shape.payloadCapacity, 1), Self.ringSlots.lowerBound), Self.ringSlots.upperBound)
       // Where a file could be read far ahead of the volume, a decision to end the scan would come too late.
       let ahead = scan.stopSimilarity != nil && live == nil && scan.rate == nil ? max(Self.ringSlots.lowerBound, scan.windowLength) : recent
-      return RunPlan.Slots(projections: min(frames + 1, recent, ahead), chunks: 1024, updates: 256)
+      let onTheWay = DiskBuffer.slots(
+        stride: shape.payloadCapacity + EventHeader.pageByteCount, images: frames, gibibytes: scan.diskBuffer, rate: scan.rate,
+        memoryFree: min(Machine.memoryAvailable ?? 0, Machine.sharedMemoryFree ?? .max))
+      return RunPlan.Slots(projections: min(frames + 1, recent, ahead), onTheWay: onTheWay, chunks: 1024, updates: 256)
     }
-    return RunPlan.Slots(projections: frames + 1, chunks: frames + windows + 2, updates: windows + scan.sweepCount * blocks + 1)
+    return RunPlan.Slots(
+      projections: frames + 1, onTheWay: 0, chunks: frames + windows + 2, updates: windows + scan.sweepCount * blocks + 1)
   }
 }
 

@@ -32,6 +32,8 @@ public struct RunPlan: Codable, Sendable {
   public struct Slots: Codable, Equatable, Sendable {
     /// Of `projections`.
     public var projections: Int
+    /// Of `projections` beside the ring, for images on their way to disk (`DiskBuffer`); 0 in memory.
+    public var onTheWay: Int
     /// Of each `chunks`.
     public var chunks: Int
     /// Of each `updates`.
@@ -95,7 +97,8 @@ public struct RunPlan: Codable, Sendable {
     let spills = scan.durability == .durable && !waits
     return RingSpecification(
       runID: runID, topic: topic.id, partition: UInt32(topic.partition), slotCount: slotCount, payloadCapacity: payload,
-      requiredReaders: readers, whenFull: spills ? .spill : .wait, spillSlotCount: spills ? Self.spillSlots(payload) : 0,
+      requiredReaders: readers, whenFull: spills ? .spill : .wait,
+      spillSlotCount: spills ? topic == .projections ? slots.onTheWay : Self.spillSlots(payload) : 0,
       firstSequence: history?.nextSequence ?? 0, firstChain: history?.chain ?? 0,
       firstEpoch: history?.epoch ?? 0)
   }
@@ -104,7 +107,7 @@ public struct RunPlan: Codable, Sendable {
   /// take it then goes to disk, and they read it from there.
   var sourceWaits: Bool { scan.rate == nil && live?.waits ?? true }
 
-  /// Events on their way to disk beside a full ring: some batches of the journal, and what `distribute` may be behind.
+  /// Events on their way to disk beside a full ring whose writer may wait for the disk: some batches of the journal.
   private static func spillSlots(_ payload: Int) -> Int { min(max((64 << 20) / (payload + 4096), 4), 128) }
 
   /// How the events of a topic are marked.

@@ -1,7 +1,9 @@
 import Glibc
 import Host
 import Logging
+import Rings
 import ScanFiles
+import Topics
 
 // What the supervisor does with stages that die, hang, or cannot live where they are, and with all of them when the run fails.
 extension Supervisor {
@@ -89,6 +91,23 @@ extension Supervisor {
       for path in stage.stage.fileFolders(plan, folder) {
         attempt("remove unfinished files in \(path)") { try removeTemporaryFiles(in: path, ofProcess: stage.process.pid) }
       }
+    }
+  }
+
+  /// Makes durable what acquire had taken and was still on its way to disk: seconds of images where the disk was slow. To be called when all stages
+  /// have ended.
+  func keepAcquired(_ regions: RunRegions) {
+    guard plan.scan.durability == .durable, let ring = regions.rings[.projections],
+      let acquire = stages.first(where: { $0.stage == .acquire }), !acquire.isUnkillable
+    else { return }
+    attempt("keep what was on its way to disk") {
+      // Memory that somebody cut off must not be touched.
+      try regions.checkSizes()
+      let (committed, published) = (ring.progress.committed, ring.progress.published)
+      guard committed > published else { return }
+      try acquire.fence(regions)
+      _ = try TopicWriter(ring: ring, folder: folder.journal(.projections))
+      log.notice("kept what was on its way to disk", metadata: ["events": "\(committed - published)"])
     }
   }
 

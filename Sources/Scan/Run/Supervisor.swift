@@ -104,6 +104,7 @@ public final class Supervisor {
     } catch {
       service.stopping("\(ScanFailure(error))")
       stopAll()
+      keepAcquired(regions)
       log.error("\(ScanFailure(error))")
       // The disk may be what failed, and the first error is the one to tell.
       do { try writeStatus(status(at: start, .failed)) } catch { log.error("\(ScanFailure(error))") }
