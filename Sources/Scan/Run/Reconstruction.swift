@@ -67,6 +67,12 @@ public struct Reconstruction {
       throw ScanFailure(
         .usage, "the run in \(folder.path) kept its events in memory (--durability memory): there is nothing to resume from")
     }
+    do {
+      let kept = try RunRegions.keepAcquired(plan, folder)
+      if kept > 0 { notice("kept \(kept) images that were on their way to disk when the run was killed") }
+    } catch {
+      notice("what was on its way to disk when the run was killed is lost: \(ScanFailure(error))")
+    }
     let removed = try RunRegions.sweep()
     if removed > 0 { notice("removed \(removed) shared-memory regions that dead runs had left") }
     for path in [plan.scan.outputFolder, folder.checkpoints] { try RunFolder.makeFolder(path) }

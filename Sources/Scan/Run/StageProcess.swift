@@ -76,19 +76,14 @@ struct StageProcess {
     deaths = []
   }
 
-  /// Ends the epochs of the dead process and voids what it had claimed.
-  func fence(_ regions: RunRegions) throws {
+  /// Starts the next process. The dead one was reaped, so no store of its can follow: its claims can be voided and its epoch ended. Every
+  /// death within the period after the first few waits longer, so that a stage that cannot live does not keep the machine busy.
+  mutating func restart(_ regions: RunRegions, fileFolders: [String]) throws {
     for topic in stage.written(workers: regions.workerCount) {
       guard let ring = regions.rings[topic] else { continue }
       let epoch = try ring.grantEpoch()
       try ring.voidClaims(ofEpoch: epoch - 1)
     }
-  }
-
-  /// Starts the next process. The dead one was reaped, so no store of its can follow: its claims can be voided and its epoch ended. Every
-  /// death within the period after the first few waits longer, so that a stage that cannot live does not keep the machine busy.
-  mutating func restart(_ regions: RunRegions, fileFolders: [String]) throws {
-    try fence(regions)
     for folder in fileFolders { try removeTemporaryFiles(in: folder, ofProcess: process.pid) }
     let patience = max(0, deaths.count - 3)
     if patience > 0 { usleep(UInt32(20_000 << min(patience, 5))) }

@@ -1,7 +1,6 @@
 import Glibc
 import Host
 import Logging
-import Rings
 import ScanFiles
 import Topics
 
@@ -94,20 +93,14 @@ extension Supervisor {
     }
   }
 
-  /// Makes durable what acquire had taken and was still on its way to disk: seconds of images where the disk was slow. To be called when all stages
-  /// have ended.
+  /// Makes durable what acquire had taken and was still on its way to disk. To be called when all stages have ended.
   func keepAcquired(_ regions: RunRegions) {
-    guard plan.scan.durability == .durable, let ring = regions.rings[.projections],
-      let acquire = stages.first(where: { $0.stage == .acquire }), !acquire.isUnkillable
-    else { return }
+    guard plan.scan.durability == .durable, let ring = regions.rings[.projections], !stages.contains(where: \.isUnkillable) else { return }
     attempt("keep what was on its way to disk") {
       // Memory that somebody cut off must not be touched.
       try regions.checkSizes()
-      let (committed, published) = (ring.progress.committed, ring.progress.published)
-      guard committed > published else { return }
-      try acquire.fence(regions)
-      _ = try TopicWriter(ring: ring, folder: folder.journal(.projections))
-      log.notice("kept what was on its way to disk", metadata: ["events": "\(committed - published)"])
+      let count = try RunRegions.keepAcquired(in: ring, folder)
+      if count > 0 { log.notice("kept what was on its way to disk", metadata: ["events": "\(count)"]) }
     }
   }
 

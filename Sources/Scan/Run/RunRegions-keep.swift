@@ -1,0 +1,34 @@
+import Host
+import Journal
+import Rings
+import Topics
+
+// What acquire had taken and was still on its way to disk when it ended: seconds of images where the disk was slow. They are in shared memory, whole.
+extension RunRegions {
+  /// A writer that died gives up the journal with its last write.
+  private static let lockLimit: Duration = .seconds(30)
+
+  /// Makes it durable, before that memory goes; returns how many events it was. For a ring whose writer is dead.
+  static func keepAcquired(in ring: Ring, _ folder: RunFolder) throws -> Int {
+    let journal = folder.journal(.projections)
+    let device = try openJournalDevice(folder: journal)
+    guard try device.lockFolder(wait: lockLimit) else { throw JournalError.locked(folder: journal, waited: lockLimit) }
+    device.unlockFolder()
+    let (committed, published) = (ring.progress.committed, ring.progress.published)
+    guard committed > published else { return 0 }
+    let epoch = try ring.grantEpoch()
+    try ring.voidClaims(ofEpoch: epoch - 1)
+    _ = try TopicWriter(ring: ring, folder: journal)
+    return Int(committed - published)
+  }
+
+  /// The same for a run whose supervisor was killed, while its memory is there; 0 where it is not, as after the machine's end.
+  static func keepAcquired(_ plan: RunPlan, _ folder: RunFolder) throws -> Int {
+    let names = RegionNames(runID: plan.runID)
+    // Who has the lock, sees to it.
+    guard let lock = try RegionLock.takeOver(name: names.lock) else { return 0 }
+    defer { withExtendedLifetime(lock) {} }
+    guard byteCount(names.ring(.projections)) != nil else { return 0 }
+    return try keepAcquired(in: Ring.attach(name: names.ring(.projections), expecting: plan.ring(.projections).identity), folder)
+  }
+}
