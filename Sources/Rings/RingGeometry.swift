@@ -13,7 +13,7 @@
 enum RingGeometry {
   /// "SLRG" as bytes.
   private static let magic: UInt32 = 0x4752_4C53
-  private static let layout: UInt16 = 2
+  private static let layout: UInt16 = 3
   /// "is ready" as bytes.
   static let ready: UInt64 = 0x7964_6165_7220_7369
 

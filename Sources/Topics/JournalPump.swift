@@ -102,7 +102,11 @@ final class JournalPump: @unchecked Sendable {
     let committed = ring.committedThrough
     let before = journal.state
     do throws(JournalError) {
-      while journal.state.nextSequence < committed { try journal.append(ring.slotBytes(journal.state.nextSequence)) }
+      while journal.state.nextSequence < committed {
+        try journal.append(ring.slotBytes(journal.state.nextSequence))
+        // Where much has waited this goes on for seconds: readers and the writer need what is durable meanwhile.
+        announce(journal.state.durableThrough)
+      }
     } catch {
       // A full disk or a slow one is back-pressure: the record was not taken and is handed over again, as long as it takes.
       switch error {
@@ -114,9 +118,15 @@ final class JournalPump: @unchecked Sendable {
     if journal.state.nextSequence > before.nextSequence { FaultPoint.submit.reach() }
     if durable == before.durableThrough { durable = try journal.poll(wait: .milliseconds(1)) }
     if durable > before.durableThrough { FaultPoint.completion.reach() }
+    announce(durable)
+    return durable < ring.committedThrough
+  }
+
+  /// Publishes what is durable by now; only the pump's thread stores the count.
+  private func announce(_ durable: UInt64) {
+    guard durable > published.load(ordering: .relaxed) else { return }
     ring.publish(through: durable)
     published.store(durable, ordering: .releasing)
-    return durable < ring.committedThrough
   }
 
   private func sleep() {

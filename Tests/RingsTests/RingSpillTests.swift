@@ -64,7 +64,7 @@ import Testing
     let successor = try ring.writer(.whenDurable)
     #expect(successor.nextSequence == count)
     for event in 0..<count as Range<UInt64> { #expect(value(successor.slotBytes(event)) == event) }
-    // Each spilled event that becomes durable makes room for one.
+    // A sequence has two slots: room is where the event in one of them is durable.
     successor.publish(through: 4)
     #expect(throws: RingError.self) { try successor.claim(timeout: .milliseconds(5)) }
     successor.publish(through: 48)
