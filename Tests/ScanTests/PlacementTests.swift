@@ -65,9 +65,12 @@ import Testing
     // Half as many leave the cores to the workers, and a single core is everybody's.
     #expect(Placement.plan(topology: topology(1, cores: 2), rows: 7, bytesPerSecond: fast / 2).workers[0].cores == [0, 1])
     #expect(Placement.plan(topology: topology(1, cores: 1), rows: 7, bytesPerSecond: fast).workers[0].cores == [0])
-    #expect(Placement.plan(topology: topology(1, cores: 4), rows: 7, bytesPerSecond: 1e12).workers[0].cores == [3])
-    let many = Placement.plan(topology: topology(2, cores: 16), rows: 100, bytesPerSecond: 5 * fast)
-    #expect(many.serviceCores == [0, 1, 2, 3] && many.workers.map(\.cores.count) == [12, 16])
+    #expect(Placement.plan(topology: topology(1, cores: 4), rows: 7, bytesPerSecond: 1e12).workers[0].cores == [2, 3])
+    // More cores than acquisition has use for are never taken from the workers.
+    for rate in [4 * fast, 1e15] {
+      let many = Placement.plan(topology: topology(2, cores: 16), rows: 100, bytesPerSecond: rate)
+      #expect(many.serviceCores == [0, 1, 2] && many.workers.map(\.cores.count) == [13, 16])
+    }
     #expect(Placement.plan(topology: topology(2, cores: 16), rows: 100, bytesPerSecond: fast).serviceCores == [0, 1])
   }
 

@@ -11,7 +11,8 @@ extension ScanKey {
   private static let input = [
     ScanKey(.input, "input", \.input, "The scan file, DXchange or NXtomo, or the address of a live source.", .needed("the scan file")),
     ScanKey(
-      .input, "rate", \.rate, "Projections a second at most.", unset: "as fast as the file is read",
+      .input, "rate", \.rate, "Projections a second at most; of a live source, those to be ready for.",
+      unset: "as fast as the file is read",
       // One projection a day … faster than any detector.
       .within(1e-5...1e9, "projections a second")),
     ScanKey(.input, "minus-log", \.minusLog, "Whether the data are counts; auto: where there are flat fields."),

@@ -5,12 +5,12 @@ enum DiskBuffer {
   static let byteCountMin = 64 << 20
   /// What is taken at most where nobody says more. It is cleared before the scan, which takes about a second a GiB.
   static let byteCountMax = 4 << 30
-  /// This part of free memory at most.
+  /// This part at most of the memory that the run leaves free.
   static let memoryPart = 8
   /// Pauses of a disk last seconds, so what comes in so many is enough where the rate is known.
   static let seconds = 8.0
   /// A writer needs two, and more so that it need not wait for each.
-  private static let slotsMin = 4
+  static let slotsMin = 4
 
   /// Slots of `stride` bytes for a scan of so many images: for `gibibytes` where those were asked for, otherwise for what the rate in
   /// images a second and `memoryFree` bytes suggest.

@@ -81,7 +81,7 @@ public struct MemoryEstimate: Equatable, Sendable {
 
   /// What this machine has no room for, with the figures.
   func shortfalls(sharedFree: Int, memoryAvailable: Int) -> [ScanFailure] {
-    let advice = "reconstruct fewer rows (--start-row, --end-row) or bin (--binning 1)"
+    let advice = "reconstruct fewer rows (--start-row, --end-row), bin (--binning 1), or lower --disk-buffer where it was given"
     let parts = (shared + resident).map { "\($0.name) \(bytes($0.byteCount))" }.joined(separator: ", ")
     var failures: [ScanFailure] = []
     if sharedByteCount > sharedFree {

@@ -37,6 +37,8 @@ public struct Placement: Codable, Equatable, Sendable {
   static let acquisitionSecondsPerByte = 0.65e-9
   /// From this many cores' worth of acquisition on, workers leave it cores on a small machine too.
   static let acquisitionMinimum = 0.5
+  /// Cores that acquisition can use: it has few threads, whatever the rate.
+  static let acquisitionMaximum = 3.0
 
   /// Places `workers` (default: one a node) of `threads` (default: one a core) for a detector of `rows` that delivers so many bytes a second, as
   /// far as that is known.
@@ -55,12 +57,12 @@ public struct Placement: Codable, Equatable, Sendable {
     // A worker thread of each core, and the machine's disk and network wait for a core as well as acquire does: a fast detector needs one that is
     // free at once. Of few cores acquire and the others may use all.
     let acquisition = bytesPerSecond * acquisitionSecondsPerByte
-    let needed = acquisition < acquisitionMinimum ? 0 : Int(min(acquisition, Double(first.count)).rounded(.up))
+    let needed = acquisition < acquisitionMinimum ? 0 : min(Int(min(acquisition, acquisitionMaximum).rounded(.up)), first.count / 2)
     if free.reduce(0, { $0 + $1.count }) >= reservationMinimum, first.count > max(reservedCores, needed) {
       service = Array(first.prefix(max(reservedCores, needed)))
       free[0].removeFirst(service.count)
-    } else if first.count > 1 {
-      free[0].removeFirst(min(needed, first.count - 1))
+    } else {
+      free[0].removeFirst(needed)
     }
     let count = min(requested ?? nodes.count, rows)
     let places = (0..<count).map { worker in

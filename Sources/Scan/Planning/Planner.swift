@@ -5,6 +5,7 @@ public import ScanFiles
 import Stages
 import Streams
 import Tomography
+import Topics
 
 /// Answers every open question of a scan description from the scan file and the machine, or says in one line what is wrong.
 public struct Planner {
@@ -66,10 +67,25 @@ public struct Planner {
       bytesPerSecond: (scan.rate ?? 0) * Double(shape.payloadCapacity))
     try checkSinogram(shape, placement)
     try checkControl(shape)
-    return RunPlan(
+    var plan = RunPlan(
       runID: runID, command: command, scan: scan, live: live, shape: shape, rotationAxis: axis, minusLog: minusLog,
       pixelSizeMillimetres: info.pixelSizeMillimetres.map { $0 * Double(factor) },
       placement: placement, slots: slots(shape, placement), projectionsCovering: projectionsCovering)
+    plan.slots.onTheWay = onTheWay(plan)
+    return plan
+  }
+
+  /// Images that may wait for the disk: where nobody said how many, no more than leaves the run the memory that it needs.
+  private func onTheWay(_ plan: RunPlan) -> Int {
+    guard scan.durability == .durable, !plan.sourceWaits else { return 0 }
+    let (shared, available) = (Machine.sharedMemoryFree ?? .max, Machine.memoryAvailable ?? 0)
+    var least = plan
+    least.slots.onTheWay = DiskBuffer.slotsMin
+    let estimate = MemoryEstimate(least)
+    let free = min(shared - min(shared, estimate.sharedByteCount), available - min(available, estimate.byteCount))
+    return DiskBuffer.slots(
+      stride: plan.ring(.projections).slotStride, images: plan.shape.projections + plan.shape.flatsAndDarks, gibibytes: scan.diskBuffer,
+      rate: scan.rate, memoryFree: free)
   }
 
   /// A worker holds a block's sinogram of all projections at most: for the final sweeps, or for a window that is longer than the scan.
@@ -170,13 +186,9 @@ public struct Planner {
       let recent = min(max(Self.ringByteCount / max(shape.payloadCapacity, 1), Self.ringSlots.lowerBound), Self.ringSlots.upperBound)
       // Where a file could be read far ahead of the volume, a decision to end the scan would come too late.
       let ahead = scan.stopSimilarity != nil && live == nil && scan.rate == nil ? max(Self.ringSlots.lowerBound, scan.windowLength) : recent
-      let onTheWay = DiskBuffer.slots(
-        stride: shape.payloadCapacity + EventHeader.pageByteCount, images: frames, gibibytes: scan.diskBuffer, rate: scan.rate,
-        memoryFree: min(Machine.memoryAvailable ?? 0, Machine.sharedMemoryFree ?? .max))
-      return RunPlan.Slots(projections: min(frames + 1, recent, ahead), onTheWay: onTheWay, chunks: 1024, updates: 256)
+      return RunPlan.Slots(projections: min(frames + 1, recent, ahead), chunks: 1024, updates: 256)
     }
-    return RunPlan.Slots(
-      projections: frames + 1, onTheWay: 0, chunks: frames + windows + 2, updates: windows + scan.sweepCount * blocks + 1)
+    return RunPlan.Slots(projections: frames + 1, chunks: frames + windows + 2, updates: windows + scan.sweepCount * blocks + 1)
   }
 }
 

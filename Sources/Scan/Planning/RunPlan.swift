@@ -32,8 +32,8 @@ public struct RunPlan: Codable, Sendable {
   public struct Slots: Codable, Equatable, Sendable {
     /// Of `projections`.
     public var projections: Int
-    /// Of `projections` beside the ring, for images on their way to disk (`DiskBuffer`); 0 in memory.
-    public var onTheWay: Int
+    /// Of `projections` beside the ring, for images on their way to disk (`DiskBuffer`); 0 where the source waits, or nothing goes to disk.
+    public var onTheWay = 0
     /// Of each `chunks`.
     public var chunks: Int
     /// Of each `updates`.
