@@ -58,7 +58,9 @@ struct Check: ParsableCommand {
         line("  of it in /dev/shm", estimate.shared), line("output", estimate.output), line("journal and checkpoints", estimate.journal),
       ]
     for (number, worker) in estimate.workers.enumerated() {
-      lines.append("worker \(number): \(worker.rows) rows on \(worker.threads) thread\(worker.threads == 1 ? "" : "s"), \(bytes(worker.bytes)) at most")
+      lines.append(
+        "worker \(number): \(worker.rows) rows on \(worker.threads) thread\(worker.threads == 1 ? "" : "s"), \(bytes(worker.bytes)) at most"
+      )
     }
     if let updates = estimate.updatesPerSecond, let projections = estimate.projectionsPerSecond {
       let rates = [updates, projections].map(ProgressLine.oneDecimal)

@@ -70,8 +70,9 @@ public struct Reconstruction {
     do {
       let kept = try RunRegions.keepAcquired(plan, folder)
       if kept > 0 { notice("kept \(kept) images that were on their way to disk when the run was killed") }
-    } catch {
-      notice("what was on its way to disk when the run was killed is lost: \(ScanFailure(error))")
+    } catch let error as RingError {
+      // Nothing of a ring that somebody has written over can be had. Whatever else it is may be mended, and the images stay until then.
+      notice("images that were on their way to disk when the run was killed are lost: \(error)")
     }
     let removed = try RunRegions.sweep()
     if removed > 0 { notice("removed \(removed) shared-memory regions that dead runs had left") }

@@ -1,3 +1,4 @@
+import Glibc
 import Host
 import Journal
 import Rings
@@ -18,17 +19,24 @@ extension RunRegions {
     guard committed > published else { return 0 }
     let epoch = try ring.grantEpoch()
     try ring.voidClaims(ofEpoch: epoch - 1)
-    _ = try TopicWriter(ring: ring, folder: journal)
-    return Int(committed - published)
+    let writer = try TopicWriter(ring: ring, folder: journal)
+    return Int(clamping: writer.nextSequence - min(published, writer.nextSequence))
   }
 
-  /// The same for a run whose supervisor was killed, while its memory is there; 0 where it is not, as after the machine's end.
+  /// The same for a run whose supervisor was killed, while its memory is there; 0 where it is not, as after the machine's end. Throws where the images
+  /// are there and cannot be kept now: they stay where they are.
   static func keepAcquired(_ plan: RunPlan, _ folder: RunFolder) throws -> Int {
     let names = RegionNames(runID: plan.runID)
-    // Who has the lock, sees to it.
-    guard let lock = try RegionLock.takeOver(name: names.lock) else { return 0 }
-    defer { withExtendedLifetime(lock) {} }
-    guard byteCount(names.ring(.projections)) != nil else { return 0 }
-    return try keepAcquired(in: Ring.attach(name: names.ring(.projections), expecting: plan.ring(.projections).identity), folder)
+    let deadline = Deadline(after: lockLimit)
+    while byteCount(names.ring(.projections)) != nil {
+      // Who looks at the lock, or is a stage that has not begun yet, has it for a moment.
+      if let lock = try RegionLock.takeOver(name: names.lock) {
+        defer { withExtendedLifetime(lock) {} }
+        return try keepAcquired(in: Ring.attach(name: names.ring(.projections), expecting: plan.ring(.projections).identity), folder)
+      }
+      guard !deadline.hasPassed else { throw HostError.regionTaken(name: names.lock) }
+      usleep(10_000)
+    }
+    return 0
   }
 }

@@ -78,10 +78,10 @@ final class RunRegions {
     return lstat("/dev/shm/" + name, &status) == 0 ? Int(status.st_size) : nil
   }
 
-  /// Throws where somebody made a region shorter: whoever touches what is missing is ended by SIGBUS. A name that is gone harms nobody who
-  /// has the region mapped.
-  func checkSizes() throws(ScanFailure) {
-    for (name, expected) in sizes {
+  /// Throws where somebody made a region shorter, or the one that is named: whoever touches what is missing is ended by SIGBUS. A name that is gone
+  /// harms nobody who has the region mapped.
+  func checkSizes(of only: String? = nil) throws(ScanFailure) {
+    for (name, expected) in sizes where only == nil || name == only {
       guard let found = Self.byteCount(name), found < expected else { continue }
       throw ScanFailure(.system, "shared memory /dev/shm/\(name) was cut from \(expected) to \(found) bytes while in use; \(whatIsKept)")
     }

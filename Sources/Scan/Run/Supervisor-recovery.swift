@@ -1,6 +1,7 @@
 import Glibc
 import Host
 import Logging
+import Rings
 import ScanFiles
 import Topics
 
@@ -95,12 +96,17 @@ extension Supervisor {
 
   /// Makes durable what acquire had taken and was still on its way to disk. To be called when all stages have ended.
   func keepAcquired(_ regions: RunRegions) {
-    guard plan.scan.durability == .durable, let ring = regions.rings[.projections], !stages.contains(where: \.isUnkillable) else { return }
-    attempt("keep what was on its way to disk") {
+    guard plan.scan.durability == .durable, let ring = regions.rings[.projections],
+      !stages.contains(where: { $0.stage == .acquire && $0.isUnkillable })
+    else { return }
+    do {
       // Memory that somebody cut off must not be touched.
-      try regions.checkSizes()
+      try regions.checkSizes(of: ring.name)
       let count = try RunRegions.keepAcquired(in: ring, folder)
       if count > 0 { log.notice("kept what was on its way to disk", metadata: ["events": "\(count)"]) }
+    } catch {
+      log.error("what was on its way to disk is lost", metadata: ["reason": "\(ScanFailure(error))"])
+      monitor.notice("images that were on their way to disk are lost: \(ScanFailure(error))")
     }
   }
 
