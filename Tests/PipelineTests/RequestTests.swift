@@ -49,7 +49,8 @@ extension Pipeline {
     @Test(arguments: ["durable", "memory"]) func `A run that is finalized exports what was acquired and says who asked`(
       durability: String
     ) throws {
-      let (command, _) = try start("--durability", durability)
+      // Enough to do at the end for somebody to ask again before it.
+      let (command, _) = try start("--durability", durability, "--final-iterations", "5000")
       #expect(try request("finalize").status == .exited(0))
       #expect(try request("finalize", by: "somebody else").status == .exited(0))
       let outcome = try command.end()
