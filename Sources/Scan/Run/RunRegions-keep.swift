@@ -29,11 +29,12 @@ extension RunRegions {
     let names = RegionNames(runID: plan.runID)
     let deadline = Deadline(after: lockLimit)
     while byteCount(names.ring(.projections)) != nil {
-      // Who looks at the lock, or is a stage that has not begun yet, has it for a moment.
+      // Who asks whether it is held shares it for a moment; who was faster and goes on with the run has it for good.
       if let lock = try RegionLock.takeOver(name: names.lock) {
         defer { withExtendedLifetime(lock) {} }
         return try keepAcquired(in: Ring.attach(name: names.ring(.projections), expecting: plan.ring(.projections).identity), folder)
       }
+      try folder.refuseIfSupervised(names)
       guard !deadline.hasPassed else { throw HostError.regionTaken(name: names.lock) }
       usleep(10_000)
     }
