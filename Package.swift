@@ -12,13 +12,15 @@ let strict: [SwiftSetting] = [
 /// Targets on the path of a projection are optimised in debug builds too, so that the tests run at a useful speed.
 let fast: [SwiftSetting] = strict + [.unsafeFlags(["-O"])]
 
-/// The projector kernels: one source (KernelsV4), compiled once for each x86-64 level and chosen at run time. Whole modules in debug builds
-/// too, so that their generic code is specialised.
+/// The projector kernels: one source (KernelsV4), compiled once for each x86-64 level and chosen at run time. Whole
+/// modules in debug builds too, so that their generic code is specialised.
 func kernels(_ level: Int, _ extra: [SwiftSetting] = []) -> Target {
   .target(
     name: "KernelsV\(level)", dependencies: ["CLinux", "CVector", "KernelTypes"],
     swiftSettings: strict + extra + [
-      .unsafeFlags(["-Ounchecked", "-wmo", "-num-threads", "1", "-disable-batch-mode", "-Xcc", "-march=x86-64-v\(level)"])
+      .unsafeFlags([
+        "-Ounchecked", "-wmo", "-num-threads", "1", "-disable-batch-mode", "-Xcc", "-march=x86-64-v\(level)",
+      ])
     ])
 }
 
@@ -27,7 +29,9 @@ func pointwise(_ level: Int) -> Target {
   .target(
     name: "PointwiseV\(level)", dependencies: ["CVector", "KernelTypes", "PointwiseTypes"],
     swiftSettings: strict + [
-      .unsafeFlags(["-Ounchecked", "-wmo", "-num-threads", "1", "-disable-batch-mode", "-Xcc", "-march=x86-64-v\(level)"])
+      .unsafeFlags([
+        "-Ounchecked", "-wmo", "-num-threads", "1", "-disable-batch-mode", "-Xcc", "-march=x86-64-v\(level)",
+      ])
     ])
 }
 
@@ -40,24 +44,28 @@ let package = Package(
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
-    .systemLibrary(name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
-    .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
-    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    // C: one folder a system library, and what Slipring calls of Linux.
+    .systemLibrary(
+      name: "CHDF5", path: "Sources/C/CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(name: "CTIFF", path: "Sources/C/CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
+    .systemLibrary(name: "CPNG", path: "Sources/C/CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     // Without pkg-config, whose definitions the package manager refuses; the header's own are the same.
-    .systemLibrary(name: "CKissFFT", providers: [.apt(["libkissfft-dev"])]),
-    .systemLibrary(name: "CVector"),
+    .systemLibrary(name: "CKissFFT", path: "Sources/C/CKissFFT", providers: [.apt(["libkissfft-dev"])]),
+    .systemLibrary(name: "CVector", path: "Sources/C/CVector"),
     // The header alone; Tools/pvaccess compiles what it describes, for those who have EPICS.
-    .systemLibrary(name: "CPVAccess"),
+    .systemLibrary(name: "CPVAccess", path: "Sources/C/CPVAccess"),
     // Without pkg-config, whose flags name folders of other libraries.
-    .systemLibrary(name: "CZMQ", providers: [.apt(["libzmq3-dev"])]),
-    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
-    .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
-    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CZMQ", path: "Sources/C/CZMQ", providers: [.apt(["libzmq3-dev"])]),
+    .systemLibrary(
+      name: "CCurl", path: "Sources/C/CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .systemLibrary(name: "CLZ4", path: "Sources/C/CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+    .systemLibrary(
+      name: "CCrypto", path: "Sources/C/CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(
-      name: "CLinux", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra", "-Werror"])],
+      name: "CLinux", path: "Sources/C/CLinux", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra", "-Werror"])],
       linkerSettings: [.linkedLibrary("uring"), .linkedLibrary("numa")]),
 
-    .target(name: "Host", dependencies: ["CLinux"], swiftSettings: strict),
+    .target(name: "Host", dependencies: ["CCrypto", "CLinux"], swiftSettings: strict),
     .target(name: "KernelTypes", swiftSettings: fast),
     kernels(2, [.define("WITHOUT_FMA"), .define("WITHOUT_AVX512")]),
     kernels(3, [.define("WITHOUT_AVX512")]),
@@ -69,76 +77,124 @@ let package = Package(
     .target(
       name: "Tomography",
       dependencies: [
-        "CKissFFT", "CLinux", "KernelTypes", "KernelsV2", "KernelsV3", "KernelsV4", "PointwiseTypes", "PointwiseV2", "PointwiseV3",
-        "PointwiseV4",
+        "CKissFFT", "CLinux", "Host", "KernelTypes", "KernelsV2", "KernelsV3", "KernelsV4", "PointwiseTypes",
+        "PointwiseV2", "PointwiseV3", "PointwiseV4",
       ], swiftSettings: fast),
     .target(name: "Rings", dependencies: ["CLinux", "Host"], swiftSettings: fast),
     .target(name: "Journal", dependencies: ["CLinux", "Host", "Rings"], swiftSettings: fast),
-    .target(name: "ScanFiles", dependencies: ["Host", "CHDF5", "CTIFF", "CPNG", "CCrypto"], swiftSettings: strict),
-    .target(name: "Streams", dependencies: ["CCurl", "CLZ4", "CPVAccess", "CZMQ", "Host", "ScanFiles"], swiftSettings: fast),
+    .target(name: "Topics", dependencies: ["Host", "Journal", "Rings"], swiftSettings: strict),
+    .target(name: "RunModel", dependencies: ["CLinux", "Host", "KernelTypes", "Rings"], swiftSettings: strict),
+    .target(name: "ScanFiles", dependencies: ["CHDF5", "CPNG", "CTIFF", "Host"], swiftSettings: strict),
     .target(
-      name: "Topics", dependencies: ["CLinux", "Host", "Rings", "Journal", "ScanFiles", "Streams", "Tomography"], swiftSettings: strict),
-    .target(name: "Stages", dependencies: ["Host", "Tomography", "Rings", "ScanFiles", "Streams", "Topics"], swiftSettings: strict),
+      name: "Detectors",
+      dependencies: ["CCurl", "CLZ4", "CPVAccess", "CZMQ", "Host", "Rings", "RunModel", "ScanFiles", "Tomography"],
+      swiftSettings: fast),
     .target(
-      name: "Scan",
+      name: "Stages",
+      dependencies: ["Detectors", "Host", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Tomography", "Topics"],
+      swiftSettings: strict),
+    .target(
+      name: "ScanPlan",
       dependencies: [
-        "Host", "Tomography", "Rings", "Journal", "ScanFiles", "Streams", "Topics", "Stages",
-        .product(name: "Logging", package: "swift-log"),
+        "Detectors", "Host", "Journal", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Stages", "Tomography",
         .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
     .target(
-      name: "Dashboard", dependencies: ["Host", "Tomography", "ScanFiles", "Topics", "Scan"],
+      name: "Run",
+      dependencies: [
+        "Detectors", "Host", "Journal", "KernelTypes", "Rings", "RunModel", "ScanFiles", "ScanPlan", "Stages",
+        "Tomography", "Topics", .product(name: "Logging", package: "swift-log"),
+      ], swiftSettings: strict),
+    .target(
+      name: "Simulation",
+      dependencies: ["Detectors", "Host", "ScanFiles", "ScanPlan", "Tomography"], swiftSettings: strict),
+    .target(
+      name: "Dashboard",
+      dependencies: ["Host", "KernelTypes", "Run", "RunModel", "ScanFiles", "ScanPlan", "Tomography"],
       resources: ["page.html", "page.css", "page.js"].map { .embedInCode("Web/\($0)") }, swiftSettings: strict),
     .target(
       name: "Benchmarks",
       dependencies: [
-        "CLinux", "Host", "Rings", "Topics", "Tomography", "Stages", "Scan", .product(name: "Histogram", package: "hdrhistogram-swift"),
+        "CLinux", "Host", "KernelTypes", "Rings", "Run", "RunModel", "ScanPlan", "Simulation", "Stages", "Tomography",
+        "Topics", .product(name: "Histogram", package: "hdrhistogram-swift"),
       ], swiftSettings: fast),
     .executableTarget(
       name: "slipring",
       dependencies: [
-        "Host", "Tomography", "Journal", "ScanFiles", "Streams", "Stages", "Scan", "Dashboard", "Benchmarks",
+        "Benchmarks", "Dashboard", "Detectors", "Host", "Journal", "KernelTypes", "Run", "RunModel", "ScanFiles",
+        "ScanPlan", "Simulation", "Stages", "Tomography",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     .executableTarget(
       name: "chaos",
       dependencies: [
-        "Host", "Journal", "Scan", "ScanFiles", "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Host", "Journal", "Run", "ScanFiles", "ScanPlan", "Simulation", "TestSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
 
-    .executableTarget(name: "RingExerciser", dependencies: ["Host", "Rings"], path: "Tests/RingExerciser", swiftSettings: fast),
     .executableTarget(
-      name: "JournalExerciser", dependencies: ["CLinux", "Host", "Rings", "Journal"], path: "Tests/JournalExerciser", swiftSettings: fast),
-    .executableTarget(name: "Confined", path: "Tests/Confined", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra", "-Werror"])]),
-    .executableTarget(name: "ExportExerciser", dependencies: ["ScanFiles"], path: "Tests/ExportExerciser", swiftSettings: strict),
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
-    .testTarget(name: "HostTests", dependencies: ["Host", "CLinux", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "RingsTests", dependencies: ["Rings", "Host", "RingExerciser", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "JournalTests", dependencies: ["CLinux", "Host", "Rings", "Journal", "JournalExerciser"], swiftSettings: fast),
-    .testTarget(name: "TomographyTests", dependencies: ["Tomography"], swiftSettings: strict),
+      name: "RingExerciser", dependencies: ["Host", "Rings"], path: "Tests/RingExerciser", swiftSettings: fast),
+    .executableTarget(
+      name: "JournalExerciser", dependencies: ["CLinux", "Host", "Rings", "Journal"], path: "Tests/JournalExerciser",
+      swiftSettings: fast),
+    .executableTarget(
+      name: "Confined", path: "Tests/Confined", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra", "-Werror"])]),
+    .executableTarget(
+      name: "ExportExerciser", dependencies: ["ScanFiles"], path: "Tests/ExportExerciser", swiftSettings: strict),
+    .target(name: "TestSupport", dependencies: ["Host"], path: "Tests/TestSupport", swiftSettings: strict),
+    .target(
+      name: "PhantomSupport", dependencies: ["Simulation"], path: "Tests/PhantomSupport", swiftSettings: strict),
+    .testTarget(name: "HostTests", dependencies: ["CLinux", "Host", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "RingsTests", dependencies: ["Host", "RingExerciser", "Rings", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "JournalTests", dependencies: ["CLinux", "Host", "Journal", "JournalExerciser", "Rings"],
+      swiftSettings: fast),
+    .testTarget(
+      name: "TopicsTests", dependencies: ["Host", "Journal", "Rings", "RunModel", "TestSupport", "Topics"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "RunModelTests", dependencies: ["CLinux", "Host", "KernelTypes", "Rings", "RunModel", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TomographyTests", dependencies: ["Host", "KernelTypes", "PhantomSupport", "Simulation", "Tomography"],
+      swiftSettings: strict),
     .testTarget(
       name: "ScanFilesTests",
-      dependencies: ["Host", "ScanFiles", "CHDF5", "CTIFF", "CPNG", "TestSupport", "Confined", "ExportExerciser"], swiftSettings: strict),
-    .testTarget(name: "StreamsTests", dependencies: ["CPVAccess", "ScanFiles", "Streams", "TestSupport"], swiftSettings: strict),
-    .testTarget(
-      name: "TopicsTests", dependencies: ["CLinux", "Host", "Journal", "Rings", "ScanFiles", "Tomography", "Topics", "TestSupport"],
+      dependencies: ["CHDF5", "CPNG", "CTIFF", "Confined", "ExportExerciser", "Host", "ScanFiles", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
-      name: "StagesTests", dependencies: ["Host", "Rings", "ScanFiles", "Streams", "Tomography", "Topics", "Stages", "TestSupport"],
+      name: "DetectorsTests",
+      dependencies: ["CPVAccess", "Detectors", "Host", "Rings", "RunModel", "ScanFiles", "TestSupport", "Tomography"],
       swiftSettings: strict),
     .testTarget(
-      name: "ScanTests", dependencies: ["Host", "Tomography", "Scan"], swiftSettings: strict),
+      name: "StagesTests",
+      dependencies: [
+        "Detectors", "Host", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Stages", "TestSupport", "Tomography",
+        "Topics",
+      ], swiftSettings: strict),
+    .testTarget(
+      name: "ScanPlanTests", dependencies: ["Host", "RunModel", "ScanPlan", "Tomography"], swiftSettings: strict),
+    .testTarget(name: "RunTests", dependencies: ["Host", "Run", "RunModel"], swiftSettings: strict),
+    .testTarget(
+      name: "SimulationTests", dependencies: ["Host", "PhantomSupport", "Simulation", "Tomography"],
+      swiftSettings: strict),
     .testTarget(
       name: "DashboardTests",
-      dependencies: ["Host", "Rings", "ScanFiles", "Scan", "Tomography", "Topics", "Dashboard", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "BenchmarksTests", dependencies: ["Host", "Scan", "Benchmarks", "TestSupport"], swiftSettings: strict),
+      dependencies: [
+        "Dashboard", "Host", "KernelTypes", "Rings", "Run", "RunModel", "ScanFiles", "ScanPlan", "TestSupport",
+        "Tomography",
+      ], swiftSettings: strict),
+    .testTarget(
+      name: "BenchmarksTests", dependencies: ["Benchmarks", "Host", "Run", "ScanPlan", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(
       name: "PipelineTests",
       dependencies: [
-        "Host", "Rings", "Journal", "Topics", "Tomography", "ScanFiles", "Streams", "Scan", "Benchmarks", "TestSupport", "slipring",
-        "chaos",
-        "Confined",
+        "Benchmarks", "Confined", "Detectors", "Host", "Journal", "KernelTypes", "Rings", "Run", "RunModel",
+        "ScanFiles",
+        "ScanPlan", "Simulation", "TestSupport", "Tomography", "Topics", "chaos", "slipring",
       ],
       exclude: ["Browser"], swiftSettings: strict),
   ]

@@ -1,17 +1,21 @@
+import ScanPlan
+
 /// Bytes as a person writes them: `512`, `64K`, `1M`, `2G` (powers of 1024).
-public enum ByteSize {
+package enum ByteSize {
   /// The bytes that `text` names; nil for anything else, and for what an Int does not hold.
-  public static func parse(_ text: String) -> Int? {
+  package static func parse(_ text: String) -> Int? {
     let shifts: [Character: Int] = ["K": 10, "M": 20, "G": 30]
     let shift = text.last.flatMap { shifts[Character($0.uppercased())] }
     let digits = shift == nil ? text[...] : text.dropLast()
-    guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isNumber }), let number = Int(digits) else { return nil }
+    guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isNumber }), let number = Int(digits) else {
+      return nil
+    }
     let (bytes, overflows) = number.multipliedReportingOverflow(by: 1 << (shift ?? 0))
     return overflows ? nil : bytes
   }
 
   /// As short as it is exact.
-  public static func text(_ bytes: Int) -> String {
+  package static func text(_ bytes: Int) -> String {
     for (unit, shift) in [("G", 30), ("M", 20), ("K", 10)] where bytes > 0 && bytes % (1 << shift) == 0 {
       return "\(bytes >> shift)\(unit)"
     }

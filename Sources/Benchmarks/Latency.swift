@@ -1,20 +1,20 @@
 internal import Histogram
 
 /// A distribution of durations in nanoseconds, by HdrHistogram with three significant digits.
-public struct Latency: Codable, Equatable, Sendable {
+package struct Latency: Codable, Equatable, Sendable {
   /// How many durations.
-  public var count: Int
+  package var count: Int
   /// Half of them are at most this.
-  public var p50: UInt64
+  package var p50: UInt64
   /// 99 of 100.
-  public var p99: UInt64
+  package var p99: UInt64
   /// 999 of 1000; the largest one where there are fewer.
-  public var p999: UInt64
+  package var p999: UInt64
   /// All of them.
-  public var max: UInt64
+  package var max: UInt64
 
   /// The distribution of `durations`; zeros for none.
-  public init(_ durations: some Sequence<UInt64>) {
+  package init(_ durations: some Sequence<UInt64>) {
     var histogram = Histogram<UInt64>(highestTrackableValue: 3_600_000_000_000)
     histogram.autoResize = true
     var largest: UInt64 = 0

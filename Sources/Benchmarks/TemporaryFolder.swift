@@ -1,6 +1,7 @@
 internal import Foundation
 internal import Glibc
-internal import Scan
+import Host
+import ScanPlan
 
 /// A new folder for what a benchmark writes; it goes with this object.
 final class TemporaryFolder {
@@ -10,7 +11,9 @@ final class TemporaryFolder {
   init(in parent: String) throws(ScanFailure) {
     var template = Array("\(parent)/slipring-bench-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
-      throw ScanFailure(.cannotCreate, "cannot create a folder in \(parent): \(String(cString: strerror(errno))); choose another --folder")
+      throw ScanFailure(
+        .cannotCreate,
+        "cannot create a folder in \(parent): \(String(cString: strerror(errno))); choose another --folder")
     }
     path = URL(fileURLWithPath: String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)).path
   }

@@ -23,9 +23,9 @@ struct Token: Sendable {
 
 /// Who may see the run, and who may end it.
 ///
-/// A browser sends requests wherever a foreign page wants, so on loopback the name in `Host` must be one of this machine's own (a foreign name
-/// that was made to point here is refused), and what changes the run needs the token as well and an `Origin` that is ours. Elsewhere
-/// everything but `/healthz` needs the token.
+/// A browser sends requests wherever a foreign page wants, so on loopback the name in `Host` must be one of this
+/// machine's own (a foreign name that was made to point here is refused), and what changes the run needs the token as
+/// well and an `Origin` that is ours. Elsewhere everything but `/healthz` needs the token.
 struct Access: Sendable {
   let isLoopback: Bool
   let port: UInt16
@@ -41,7 +41,9 @@ struct Access: Sendable {
 
   /// Whether the client has shown the token in a way that browsers do not do by themselves for foreign pages.
   func isTrusted(_ request: Request) -> Bool {
-    let bearer = request.headers["authorization"].flatMap { $0.hasPrefix("Bearer ") ? String($0.dropFirst("Bearer ".count)) : nil }
+    let bearer = request.headers["authorization"].flatMap {
+      $0.hasPrefix("Bearer ") ? String($0.dropFirst("Bearer ".count)) : nil
+    }
     return token.matches(request.cookie(cookieName)) || token.matches(bearer)
   }
 

@@ -1,12 +1,15 @@
-public import Scan
+package import Run
+package import ScanPlan
 import Synchronization
 
-/// The live page of a run: a web server in the supervisor's process that shows how far the run is and what the volume looks like, and takes
-/// the wish to end it. It listens from `init` on and knows of a run once it hears of one as its monitor.
+/// The live page of a run: a web server in the supervisor's process that shows how far the run is and what the volume
+/// looks like, and takes the wish to end it. It listens from `init` on and knows of a run once it hears of one as its
+/// monitor.
 ///
-/// What the supervisor does here costs it a lock and a copy; everything else happens on the server's thread. See the target's page.
-public final class Dashboard: RunMonitor, Sendable {
-  private let hearsay = Hearsay()
+/// What the supervisor does here costs it a lock and a copy; everything else happens on the server's thread. See the
+/// target's page.
+package final class Dashboard: RunMonitor, Sendable {
+  private let mailbox = Mailbox()
   private let server: Server
   private let token: Token
 
@@ -14,42 +17,42 @@ public final class Dashboard: RunMonitor, Sendable {
   private static let grace: Duration = .seconds(2)
 
   /// Begins to serve. Throws `.unavailable` where it cannot listen there.
-  public init(_ address: DashboardAddress) throws(ScanFailure) {
+  package init(_ address: DashboardAddress) throws(ScanFailure) {
     let listener = try Listener(address)
-    let (hearsay, token) = (hearsay, Token())
+    let (mailbox, token) = (mailbox, Token())
     let access = Access(isLoopback: listener.address.isLoopback, port: listener.address.port, token: token)
     self.token = token
-    server = try Server(listener) { RunSite(access: access, hearsay: hearsay) }
+    server = try Server(listener) { RunSite(access: access, mailbox: mailbox) }
   }
 
   /// Where it listens.
-  public var address: DashboardAddress { server.address }
+  package var address: DashboardAddress { server.address }
 
   /// What a person opens to see the run and to be allowed to end it.
-  public var url: String { "http://\(server.address)/?token=\(token.text)" }
+  package var url: String { "http://\(server.address)/?token=\(token.text)" }
 
   /// The run's memory is there.
-  public func began(_ view: RunView) { hearsay.update { $0.view = view } }
+  package func began(_ view: RunView) { mailbox.update { $0.view = view } }
 
   /// How far the run is.
-  public func progress(_ status: RunStatus) {
-    hearsay.update {
+  package func progress(_ status: RunStatus) {
+    mailbox.update {
       $0.status = status
       $0.heardAt = .now
     }
   }
 
   /// Something that a person should know.
-  public func notice(_ text: String) {
-    hearsay.update {
+  package func notice(_ text: String) {
+    mailbox.update {
       $0.notices.append(text)
-      $0.notices = $0.notices.suffix(News.noticesMax)
+      $0.notices = $0.notices.suffix(SupervisorState.noticesMax)
     }
   }
 
   /// The run has a result: tells those who watch, gives them the time to fetch the last pictures, and ends the server.
-  public func finish(_ result: RunResult) {
-    hearsay.update {
+  package func finish(_ result: RunResult) {
+    mailbox.update {
       $0.status?.phase = .finished
       $0.ending = .result(result)
     }
@@ -57,8 +60,8 @@ public final class Dashboard: RunMonitor, Sendable {
   }
 
   /// The run has failed.
-  public func fail(_ reason: String) {
-    hearsay.update {
+  package func fail(_ reason: String) {
+    mailbox.update {
       $0.status?.phase = .failed
       $0.ending = .failure(reason)
     }
@@ -67,8 +70,8 @@ public final class Dashboard: RunMonitor, Sendable {
 }
 
 /// What the supervisor told last.
-struct News: Sendable {
-  enum Ending {
+struct SupervisorState: Sendable {
+  enum KnownEnding {
     case result(RunResult)
     case failure(String)
   }
@@ -78,16 +81,16 @@ struct News: Sendable {
   /// When `status` came.
   var heardAt: ContinuousClock.Instant?
   var notices: [String] = []
-  var ending: Ending?
+  var ending: KnownEnding?
 
   static let noticesMax = 20
 }
 
 /// Where the supervisor's thread leaves its news for the server's.
-final class Hearsay: Sendable {
-  private let news = Mutex(News())
+final class Mailbox: Sendable {
+  private let content = Mutex(SupervisorState())
 
-  func update(_ change: (inout News) -> Void) { news.withLock { change(&$0) } }
+  func update(_ change: (inout SupervisorState) -> Void) { content.withLock { change(&$0) } }
 
-  var latest: News { news.withLock { $0 } }
+  var latest: SupervisorState { content.withLock { $0 } }
 }

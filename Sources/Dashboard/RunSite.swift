@@ -1,7 +1,8 @@
 import Host
-import Scan
+import Run
+import RunModel
+import ScanPlan
 import Tomography
-import Topics
 
 import struct Foundation.Data
 import class Foundation.JSONEncoder
@@ -9,7 +10,7 @@ import class Foundation.JSONEncoder
 /// The addresses of the page and what is behind them. Lives on the server's thread.
 final class RunSite: Site {
   private let access: Access
-  private let hearsay: Hearsay
+  private let mailbox: Mailbox
   private let cores: Int
   private var view: RunView?
   private var gallery: Gallery?
@@ -17,7 +18,7 @@ final class RunSite: Site {
   private var similarity: SimilarityCurves?
   private var positions: (updates: [UInt64], scores: UInt64) = ([], 0)
   private var rates = Rates()
-  private var lastEvent: Report?
+  private var lastEvent: RunReport?
   private var eventDue = ContinuousClock.now
   private var curvesText: (version: Int, bytes: [UInt8])?
   private let started = ContinuousClock.now
@@ -33,26 +34,26 @@ final class RunSite: Site {
   /// So many viewers cost what one costs; more of them share it.
   private static let viewersAtFullPace = 10
 
-  init(access: Access, hearsay: Hearsay) {
-    (self.access, self.hearsay) = (access, hearsay)
+  init(access: Access, mailbox: Mailbox) {
+    (self.access, self.mailbox) = (access, mailbox)
     // The stages go first.
     Priority.lower(by: Self.niceness)
     cores = (try? Affinity.current().count) ?? 1
   }
 
   /// Longer while many watch, so that the cost does not grow with their number.
-  private static func pace(viewers: Int) -> Report.Pace {
+  private static func pace(viewers: Int) -> RunReport.RefreshPeriods {
     let crowd = max(1, (viewers + viewersAtFullPace - 1) / viewersAtFullPace)
-    return Report.Pace(events: 250 * crowd, pictures: 500 * crowd)
+    return RunReport.RefreshPeriods(events: 250 * crowd, pictures: 500 * crowd)
   }
 
   func tick(viewers: Int) -> [UInt8]? {
     let now = ContinuousClock.now
-    let news = hearsay.latest
-    follow(news, now)
+    let latest = mailbox.latest
+    follow(latest, now)
     let pace = Self.pace(viewers: viewers)
-    guard viewers > 0, now >= eventDue || (news.ending != nil && lastEvent?.ending == nil) else { return nil }
-    let report = report(news, pace)
+    guard viewers > 0, now >= eventDue || (latest.ending != nil && lastEvent?.ending == nil) else { return nil }
+    let report = report(latest, pace)
     guard report != lastEvent else { return nil }
     lastEvent = report
     eventDue = now + .milliseconds(pace.events)
@@ -60,16 +61,18 @@ final class RunSite: Site {
   }
 
   /// Takes what is new into the curves and rates.
-  private func follow(_ news: News, _ now: ContinuousClock.Instant) {
-    if view == nil, let view = news.view { begin(view) }
+  private func follow(_ latest: SupervisorState, _ now: ContinuousClock.Instant) {
+    if view == nil, let view = latest.view { begin(view) }
     if let view, var curves {
       // A damaged ring fails the run, and the supervisor says so.
       for update in (try? view.updates(from: &positions.updates)) ?? [] { curves.add(update) }
       self.curves = curves
       for score in (try? view.scores(from: &positions.scores)) ?? [] { similarity?.add(score) }
     }
-    guard let status = news.status else { return }
-    var counters = ["acquired": Double(status.acquired), "updates": Double(status.updates), "swept": status.sweptFraction]
+    guard let status = latest.status else { return }
+    var counters = [
+      "acquired": Double(status.acquired), "updates": Double(status.updates), "swept": status.sweptFraction,
+    ]
     for stage in status.stages { counters["stage " + stage.name] = Double(stage.cursor) }
     rates.sample(counters, now: now)
   }
@@ -87,37 +90,39 @@ final class RunSite: Site {
     (self.curves, self.similarity) = (curves, similarity)
   }
 
-  private func report(_ news: News, _ pace: Report.Pace) -> Report {
-    Report(
-      news, curves: curves, similarity: similarity, rates: rates, window: gallery?.automaticWindow(isOver: news.ending != nil), pace: pace)
+  private func report(_ latest: SupervisorState, _ pace: RunReport.RefreshPeriods) -> RunReport {
+    RunReport(
+      latest, curves: curves, similarity: similarity, rates: rates,
+      window: gallery?.automaticWindow(isOver: latest.ending != nil), pace: pace)
   }
 
   func respond(to request: Request, viewers: Int) -> Response {
     if let refusal = access.refusal(of: request) { return refusal }
-    let news = hearsay.latest
+    let latest = mailbox.latest
     if request.method == .post { return command(request) }
     switch request.path {
-    case "/": return page(request, report(news, Self.pace(viewers: viewers)))
+    case "/": return page(request, report(latest, Self.pace(viewers: viewers)))
     case "/page.css": return .init(type: "text/css; charset=utf-8", Page.style, headers: Self.revalidates)
     case "/page.js": return .init(type: "text/javascript; charset=utf-8", Page.script, headers: Self.revalidates)
-    case "/api/status": return .init(type: "application/json", Self.json(report(news, Self.pace(viewers: viewers))))
+    case "/api/status": return .init(type: "application/json", Self.json(report(latest, Self.pace(viewers: viewers))))
     case "/api/curves": return curvesResponse()
     case "/api/events": return .events
-    case "/healthz": return health(news)
+    case "/healthz": return health(latest)
     case "/metrics":
-      let text = MetricsText.text(report(news, Self.pace(viewers: viewers)), pixels: curves?.pixels ?? .init(), viewers: viewers)
+      let text = MetricsText.text(
+        report(latest, Self.pace(viewers: viewers)), pixels: curves?.pixels ?? .init(), viewers: viewers)
       return .init(type: MetricsText.contentType, Array(text.utf8))
     case "/finalize", "/abort": return .init(status: 405, "this needs POST", headers: [("Allow", "POST")])
     default:
       return request.path.hasPrefix("/slices/")
-        ? slice(request, isOver: news.ending != nil, Self.pace(viewers: viewers))
+        ? slice(request, isOver: latest.ending != nil, Self.pace(viewers: viewers))
         : .init(status: 404, "there is nothing at \(request.path)")
     }
   }
 
   /// A wish to end the run, from somebody who may.
   private func command(_ request: Request) -> Response {
-    guard let kind = RunRequests.Kind(rawValue: String(request.path.dropFirst())) else {
+    guard let kind = RunRequests.RequestKind(rawValue: String(request.path.dropFirst())) else {
       return .init(status: 404, "there is nothing at \(request.path)")
     }
     guard let view else { return .init(status: 409, "the run has not begun") }
@@ -135,25 +140,31 @@ final class RunSite: Site {
     return .init(status: 202, kind == .finalize ? "the run ends with what was acquired" : "the run stops")
   }
 
-  private func page(_ request: Request, _ report: Report) -> Response {
+  private func page(_ request: Request, _ report: RunReport) -> Response {
     guard let token = request.query["token"] else {
       let html = Page.html(report, token: access.isTrusted(request) ? access.token : nil)
       return .init(type: "text/html; charset=utf-8", Array(html.utf8))
     }
     // The token moves from the address, which histories keep, to a cookie.
-    guard access.token.matches(token) else { return .init(status: 403, "the token is wrong: this address belongs to an earlier run") }
+    guard access.token.matches(token) else {
+      return .init(status: 403, "the token is wrong: this address belongs to an earlier run")
+    }
     return .redirect(to: "/", headers: [access.cookie])
   }
 
-  private func slice(_ request: Request, isOver: Bool, _ pace: Report.Pace) -> Response {
+  private func slice(_ request: Request, isOver: Bool, _ pace: RunReport.RefreshPeriods) -> Response {
     guard let wanted = PictureRequest(request) else {
-      return .init(status: 400, "a picture is /slices/z|y|x/NUMBER.png?edge=16…2048&of=reconstructed|denoised&low=BLACK&high=WHITE")
+      return .init(
+        status: 400, "a picture is /slices/z|y|x/NUMBER.png?edge=16…2048&of=reconstructed|denoised&low=BLACK&high=WHITE"
+      )
     }
     guard let gallery else { return .init(status: 503, "there is no volume yet", headers: [("Retry-After", "1")]) }
     do throws(Gallery.Missing) {
       let picture = try gallery.picture(wanted, isOver: isOver, freshFor: .milliseconds(pace.pictures / 2), now: .now)
       if request.headers["if-none-match"] == picture.tag { return .unchanged(tag: picture.tag) }
-      let headers = [("Cache-Control", "no-cache"), ("ETag", picture.tag), ("X-Slipring-Generation", "\(picture.generation)")]
+      let headers = [
+        ("Cache-Control", "no-cache"), ("ETag", picture.tag), ("X-Slipring-Generation", "\(picture.generation)"),
+      ]
       return .init(type: "image/png", picture.png, headers: headers)
     } catch {
       switch error {
@@ -165,9 +176,11 @@ final class RunSite: Site {
   }
 
   /// Whether the supervisor reports: before the first report, for as long as planning may take.
-  private func health(_ news: News) -> Response {
-    let silence = ContinuousClock.now - (news.heardAt ?? started)
-    guard news.heardAt != nil, news.ending == nil, silence > Self.silenceMax else { return .init(status: 200, "ok") }
+  private func health(_ latest: SupervisorState) -> Response {
+    let silence = ContinuousClock.now - (latest.heardAt ?? started)
+    guard latest.heardAt != nil, latest.ending == nil, silence > Self.silenceMax else {
+      return .init(status: 200, "ok")
+    }
     return .init(status: 503, "the supervisor has said nothing for \(Int(silence / .seconds(1))) s")
   }
 
@@ -184,7 +197,8 @@ final class RunSite: Site {
   private static func json(_ value: some Encodable) -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    encoder.nonConformingFloatEncodingStrategy = .convertToString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     do { return Array(try encoder.encode(value)) } catch { preconditionFailure("a report cannot be encoded: \(error)") }
   }
 }

@@ -2,14 +2,14 @@ internal import CLinux
 internal import Glibc
 
 /// How a process ended.
-public enum ExitStatus: Sendable, Equatable {
+package enum ExitStatus: Sendable, Equatable {
   /// It called exit with this code.
   case exited(Int32)
   /// A signal ended it.
   case killed(signal: Int32)
 
   /// What happened to the process, to follow its name in a sentence.
-  public var words: String {
+  package var words: String {
     switch self {
     case .exited(let code): "exited with \(code)"
     case .killed(let signal): "was killed by signal \(signal)"
@@ -20,17 +20,17 @@ public enum ExitStatus: Sendable, Equatable {
 /// A process that this one started, held by a descriptor: a recycled process id can never be mistaken for it.
 ///
 /// It runs in its own process group with each signal at its default. Use from one thread at a time.
-public final class ChildProcess {
+package final class ChildProcess {
   /// The process id, for messages.
-  public let pid: Int32
+  package let pid: Int32
   /// The descriptor that becomes readable when the process ends; closed with this object.
-  public let pidfd: Int32
+  package let pidfd: Int32
   private var status: ExitStatus?
 
-  /// Starts `executable` (a path, not searched for). `arguments` do not repeat the executable; `environment` of nil is this process's own;
-  /// `standardOutput` and `standardError` become the child's descriptors 1 and 2. `blockedSignals` stay blocked in the child until it has
-  /// a descriptor for them, so that none that comes earlier ends it.
-  public init(
+  /// Starts `executable` (a path, not searched for). `arguments` do not repeat the executable; `environment` of nil is
+  /// this process's own; `standardOutput` and `standardError` become the child's descriptors 1 and 2. `blockedSignals`
+  /// stay blocked in the child until it has a descriptor for them, so that none that comes earlier ends it.
+  package init(
     executable: String, arguments: [String], environment: [String: String]? = nil,
     standardOutput: Int32? = nil, standardError: Int32? = nil, blockedSignals: [Int32] = []
   ) throws(HostError) {
@@ -45,7 +45,8 @@ public final class ChildProcess {
     Self.setSignals(&attributes, blocked: blockedSignals)
     if let standardOutput { posix_spawn_file_actions_adddup2(&actions, standardOutput, 1) }
     if let standardError { posix_spawn_file_actions_adddup2(&actions, standardError, 2) }
-    // Libraries open files without O_CLOEXEC: a child that had such a descriptor would hold the file's lock as long as it lives.
+    // Libraries open files without O_CLOEXEC: a child that had such a descriptor would hold the file's lock as long as
+    // it lives.
     clinux_spawn_close_from(&actions, 3)
 
     var pid: pid_t = 0
@@ -69,7 +70,7 @@ public final class ChildProcess {
   deinit { close(pidfd) }
 
   /// Sends a signal. A process that has ended already is no error.
-  public func signal(_ number: Int32) throws(HostError) {
+  package func signal(_ number: Int32) throws(HostError) {
     let error = clinux_pidfd_send_signal(pidfd, number)
     guard error == 0 || error == -ESRCH else {
       throw .system(call: "pidfd_send_signal", subject: "process \(pid)", errno: Errno(rawValue: -error))
@@ -77,7 +78,7 @@ public final class ChildProcess {
   }
 
   /// How the process ended, or nil while it runs. The first answer removes the process from the system's table.
-  public func reap() throws(HostError) -> ExitStatus? {
+  package func reap() throws(HostError) -> ExitStatus? {
     if let status { return status }
     var code: Int32 = 0
     let result = clinux_pidfd_reap(pidfd, &code)
@@ -87,25 +88,27 @@ public final class ChildProcess {
   }
 
   /// Waits for the end of the process and reaps it; nil if it still runs after `timeout`.
-  public func waitForExit(timeout: Duration) throws(HostError) -> ExitStatus? {
+  package func waitForExit(timeout: Duration) throws(HostError) -> ExitStatus? {
     if let status { return status }
     _ = try Poll.wait(readable: [pidfd], timeout: timeout)
     return try reap()
   }
 
-  /// Has the kernel kill this process when the thread that started it ends. To be called first thing in a child: throws `.system` with ESRCH
-  /// if the parent is gone already.
-  public static func dieWithParent(expectedParent: Int32) throws(HostError) {
+  /// Has the kernel kill this process when the thread that started it ends. To be called first thing in a child: throws
+  /// `.system` with ESRCH if the parent is gone already.
+  package static func dieWithParent(expectedParent: Int32) throws(HostError) {
     let error = clinux_parent_death_signal(SIGKILL)
-    guard error == 0 else { throw .system(call: "prctl", subject: "parent-death signal", errno: Errno(rawValue: -error)) }
+    guard error == 0 else {
+      throw .system(call: "prctl", subject: "parent-death signal", errno: Errno(rawValue: -error))
+    }
     guard getppid() == expectedParent else {
       throw .system(call: "getppid", subject: "parent process \(expectedParent)", errno: Errno(rawValue: ESRCH))
     }
   }
 
-  /// Replaces this process's program by `executable`, without arguments, with each signal at its default (execv). What `dieWithParent` asked for
-  /// holds on. Throws where that cannot be.
-  public static func become(_ executable: String) throws(HostError) -> Never {
+  /// Replaces this process's program by `executable`, without arguments, with each signal at its default (execv). What
+  /// `dieWithParent` asked for holds on. Throws where that cannot be.
+  package static func become(_ executable: String) throws(HostError) -> Never {
     for number in [SIGPIPE, SIGXFSZ] { Glibc.signal(number, SIG_DFL) }
     _ = withCStrings([executable]) { execv(executable, $0) }
     throw .system(call: "execv", subject: executable, errno: .current)

@@ -1,22 +1,22 @@
 internal import Glibc
 
 /// A point in monotonic time until which something is waited for.
-public struct Deadline: Sendable {
+package struct Deadline: Sendable {
   private let nanoseconds: UInt64
 
   /// The moment that lies `timeout` ahead; a negative timeout is now, a very long one is in 292 years.
-  public init(after timeout: Duration) {
+  package init(after timeout: Duration) {
     nanoseconds = Machine.monotonicNanoseconds &+ UInt64(Self.nanoseconds(of: timeout))
   }
 
   /// The time that is left, zero when it has passed.
-  public var remaining: Duration {
+  package var remaining: Duration {
     let now = Machine.monotonicNanoseconds
     return now < nanoseconds ? .nanoseconds(Int64(clamping: nanoseconds - now)) : .zero
   }
 
   /// Whether no time is left.
-  public var hasPassed: Bool { Machine.monotonicNanoseconds >= nanoseconds }
+  package var hasPassed: Bool { Machine.monotonicNanoseconds >= nanoseconds }
 
   /// A duration in whole nanoseconds, clamped to 0 … Int64.max.
   static func nanoseconds(of duration: Duration) -> Int64 {

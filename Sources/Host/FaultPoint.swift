@@ -2,9 +2,9 @@ internal import CLinux
 internal import Glibc
 internal import Synchronization
 
-/// Places where a test can have a process killed or stopped, to see that nothing is lost there. Without an order in the environment,
-/// `reach` does nothing.
-public enum FaultPoint: String, Sendable, CaseIterable {
+/// Places where a test can have a process killed or stopped, to see that nothing is lost there. Without an order in the
+/// environment, `reach` does nothing.
+package enum FaultPoint: String, Sendable, CaseIterable {
   /// A slot is claimed and still empty.
   case claimed
   /// Half of a payload is written; the other half is noise.
@@ -13,7 +13,8 @@ public enum FaultPoint: String, Sendable, CaseIterable {
   case payloadWritten = "payload-written"
   /// An event is committed.
   case committed
-  /// Records were handed to the journal, which has submitted them if its device was idle. Counts every hand-over of the process.
+  /// Records were handed to the journal, which has submitted them if its device was idle. Counts every hand-over of the
+  /// process.
   case submit
   /// Records are durable and the ring has not published them. Counts every such step of the process.
   case completion
@@ -29,7 +30,7 @@ public enum FaultPoint: String, Sendable, CaseIterable {
   case flipBefore = "flip-before"
   /// The volume is flipped and the update not yet reported.
   case flipAfter = "flip-after"
-  /// A block of the final sweep is complete and the volume not yet flipped.
+  /// A block of the final iterations is complete and the volume not yet flipped.
   case blockSwept = "block-swept"
   /// A score was committed.
   case scored
@@ -48,22 +49,22 @@ public enum FaultPoint: String, Sendable, CaseIterable {
   /// All files are written and the report is not.
   case exportAfter = "export-after"
 
-  /// The environment variable with the order: `point:n` kills this process when it reaches the point for the n-th time, from 1;
-  /// `time:ms` kills it so many milliseconds after `arm`, wherever it is then. With `:stop` behind it the process is stopped (SIGSTOP)
-  /// instead, and looks as one that hangs.
-  public static let environmentName = "SLIPRING_FAULT"
+  /// The environment variable with the order: `point:n` kills this process when it reaches the point for the n-th time,
+  /// from 1; `time:ms` kills it so many milliseconds after `arm`, wherever it is then. With `:stop` behind it the
+  /// process is stopped (SIGSTOP) instead, and looks as one that hangs.
+  package static let environmentName = "SLIPRING_FAULT"
 
   /// Whether `order` is one that this type understands.
-  public static func isOrder(_ order: String) -> Bool { parse(order) != nil }
+  package static func isOrder(_ order: String) -> Bool { parse(order) != nil }
 
   /// Starts the timer of a `time` order. To be called when a stage begins.
-  public static func arm() {
+  package static func arm() {
     if let order, order.point == nil { clinux_signal_self_after(UInt64(order.count) * 1_000_000, order.signal) }
   }
 
-  /// Says that the process is at this point. Where it is ordered to end here, `spoil` is called first: it leaves behind what a death in the
-  /// middle of the work would leave.
-  public func reach(spoil: () -> Void = {}) {
+  /// Says that the process is at this point. Where it is ordered to end here, `spoil` is called first: it leaves behind
+  /// what a death in the middle of the work would leave.
+  package func reach(spoil: () -> Void = {}) {
     guard let order = Self.order, order.point == self else { return }
     guard Self.reached.wrappingAdd(1, ordering: .relaxed).newValue == order.count else { return }
     spoil()
@@ -83,9 +84,11 @@ public enum FaultPoint: String, Sendable, CaseIterable {
 
   private static func parse(_ text: String) -> Order? {
     let words = text.split(separator: ":", omittingEmptySubsequences: false)
-    guard (2...3).contains(words.count), words.count == 2 || words[2] == "stop", let count = Int(words[1]), (1...1_000_000).contains(count)
+    guard (2...3).contains(words.count), words.count == 2 || words[2] == "stop", let count = Int(words[1]),
+      (1...1_000_000).contains(count)
     else { return nil }
-    let order = Order(point: FaultPoint(rawValue: String(words[0])), count: count, signal: words.count == 3 ? SIGSTOP : SIGKILL)
+    let order = Order(
+      point: FaultPoint(rawValue: String(words[0])), count: count, signal: words.count == 3 ? SIGSTOP : SIGKILL)
     return order.point != nil || words[0] == "time" ? order : nil
   }
 }

@@ -1,5 +1,5 @@
 /// What this machine refused: one line that says what, where, and what can be done.
-public enum HostError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum HostError: SysExitError, Sendable, Equatable {
   /// A system call failed.
   case system(call: String, subject: String, errno: Errno)
   /// A shared region exists but may not be used: its owner, mode, type or size is not what Slipring makes.
@@ -10,16 +10,16 @@ public enum HostError: Error, Sendable, Equatable, CustomStringConvertible {
   case noSharedMemory(name: String, needed: Int, free: Int)
 
   /// The exit code of sysexits.h that fits.
-  public var exitCode: Int32 {
+  package var sysExit: SysExit {
     switch self {
-    case .system: 71  // EX_OSERR
-    case .regionTaken, .noSharedMemory: 73  // EX_CANTCREAT
-    case .regionRefused: 77  // EX_NOPERM
+    case .system: .system
+    case .regionTaken, .noSharedMemory: .cannotCreate
+    case .regionRefused: .noPermission
     }
   }
 
   /// What happened, to what, and what can be done.
-  public var description: String {
+  package var description: String {
     switch self {
     case .system(let call, let subject, let errno):
       "\(subject): \(call): \(errno)"

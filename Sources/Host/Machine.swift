@@ -2,9 +2,9 @@ internal import CLinux
 internal import Glibc
 
 /// Facts about this machine, asked anew on each use.
-public enum Machine {
+package enum Machine {
   /// Whether the kernel lets this process use a facility.
-  public enum Availability: Sendable, Equatable {
+  package enum Availability: Sendable, Equatable {
     /// It was tried and works.
     case available
     /// It was tried and refused.
@@ -12,54 +12,56 @@ public enum Machine {
   }
 
   /// Nanoseconds of CLOCK_MONOTONIC.
-  public static var monotonicNanoseconds: UInt64 { clock(CLOCK_MONOTONIC) }
+  package static var monotonicNanoseconds: UInt64 { clock(CLOCK_MONOTONIC) }
 
   /// Nanoseconds since 1970 of CLOCK_REALTIME.
-  public static var realtimeNanoseconds: UInt64 { clock(CLOCK_REALTIME) }
+  package static var realtimeNanoseconds: UInt64 { clock(CLOCK_REALTIME) }
 
   /// Bytes of memory that a new program may take without swapping (MemAvailable), nil where /proc does not tell.
-  public static var memoryAvailable: Int? {
+  package static var memoryAvailable: Int? {
     field("MemAvailable:", of: "/proc/meminfo").flatMap { Int($0.prefix { $0.isNumber }) }.map { $0 * 1024 }
   }
 
-  /// The most memory that this process had resident since it began its program, shared memory that it touched included (VmHWM); nil where
-  /// /proc does not tell. Unlike getrusage's, without the peak of the process that started it.
-  public static var residentPeak: Int? {
+  /// The most memory that this process had resident since it began its program, shared memory that it touched included
+  /// (VmHWM); nil where /proc does not tell. Unlike getrusage's, without the peak of the process that started it.
+  package static var residentPeak: Int? {
     field("VmHWM:", of: "/proc/self/status").flatMap { Int($0.prefix { $0.isNumber }) }.map { $0 * 1024 }
   }
 
   /// Free bytes of /dev/shm, nil where it is missing or has no limit.
-  public static var sharedMemoryFree: Int? { fileSystem("/dev/shm").flatMap { $0.total > 0 ? $0.free : nil } }
+  package static var sharedMemoryFree: Int? { fileSystem("/dev/shm").flatMap { $0.total > 0 ? $0.free : nil } }
 
   /// The size of /dev/shm in bytes, nil where it is missing or has no limit.
-  public static var sharedMemoryTotal: Int? { fileSystem("/dev/shm").flatMap { $0.total > 0 ? $0.total : nil } }
+  package static var sharedMemoryTotal: Int? { fileSystem("/dev/shm").flatMap { $0.total > 0 ? $0.total : nil } }
 
   /// Bytes that this process may lock in memory (RLIMIT_MEMLOCK, soft); `Int.max` if unlimited.
-  public static var lockedMemoryLimit: Int {
+  package static var lockedMemoryLimit: Int {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue), &limit) == 0 else { return 0 }
     return Int(clamping: limit.rlim_cur)
   }
 
   /// The kernel's release, such as "6.1.0-18-amd64".
-  public static var kernelRelease: String {
+  package static var kernelRelease: String {
     var name = utsname()
     guard uname(&name) == 0 else { return "unknown" }
     // Sound: the field is an array of characters inside `name`, ended by a zero byte.
-    return withUnsafePointer(to: &name.release) { String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self)) }
+    return withUnsafePointer(to: &name.release) {
+      String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
+    }
   }
 
   /// The processor's name, such as "AMD EPYC 9575F".
-  public static var processorName: String { field("model name", of: "/proc/cpuinfo") ?? "unknown" }
+  package static var processorName: String { field("model name", of: "/proc/cpuinfo") ?? "unknown" }
 
   /// Bytes that this user may still write to the file system that holds `path`.
-  public static func diskFree(_ path: String) throws(HostError) -> Int {
+  package static func diskFree(_ path: String) throws(HostError) -> Int {
     guard let system = fileSystem(path) else { throw .system(call: "statvfs", subject: path, errno: .current) }
     return system.free
   }
 
   /// Whether io_uring works here: a small queue is set up and closed.
-  public static var ioUring: Availability {
+  package static var ioUring: Availability {
     var queue: OpaquePointer?
     let error = clinux_uring_open(&queue, 4)
     guard error == 0, let queue else { return .refused(Errno(rawValue: -error)) }

@@ -1,10 +1,10 @@
 internal import Glibc
 
 /// Waiting for descriptors.
-public enum Poll {
-  /// The descriptors that are readable (or closed at their other end), empty if none is before `timeout`. Interruptions by signals are
-  /// waited through.
-  public static func wait(readable descriptors: [Int32], timeout: Duration) throws(HostError) -> [Int32] {
+package enum Poll {
+  /// The descriptors that are readable (or closed at their other end), empty if none is before `timeout`. Interruptions
+  /// by signals are waited through.
+  package static func wait(readable descriptors: [Int32], timeout: Duration) throws(HostError) -> [Int32] {
     var entries = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
     let deadline = Deadline(after: timeout)
     while true {
@@ -12,7 +12,9 @@ public enum Poll {
       let milliseconds = (Deadline.nanoseconds(of: deadline.remaining) + 999_999) / 1_000_000
       let count = poll(&entries, nfds_t(entries.count), Int32(clamping: milliseconds))
       if count > 0 { return entries.filter { $0.revents != 0 }.map(\.fd) }
-      if count < 0, errno != EINTR { throw .system(call: "poll", subject: "descriptors \(descriptors)", errno: .current) }
+      if count < 0, errno != EINTR {
+        throw .system(call: "poll", subject: "descriptors \(descriptors)", errno: .current)
+      }
       if deadline.hasPassed { return [] }
     }
   }

@@ -1,10 +1,10 @@
 internal import Glibc
 
-/// A lock with a name in /dev/shm that tells whether its owner lives: the kernel drops it when the owner's process ends, however that
-/// happens.
-public final class RegionLock {
+/// A lock with a name in /dev/shm that tells whether its owner lives: the kernel drops it when the owner's process
+/// ends, however that happens.
+package final class RegionLock {
   /// The name in /dev/shm.
-  public let name: String
+  package let name: String
   private let descriptor: Int32
 
   private init(name: String, descriptor: Int32) {
@@ -12,10 +12,11 @@ public final class RegionLock {
     self.descriptor = descriptor
   }
 
-  /// Creates the name, locked from its first moment: the file gets its name only after it was locked, so that nobody can find it unlocked.
+  /// Creates the name, locked from its first moment: the file gets its name only after it was locked, so that nobody
+  /// can find it unlocked.
   ///
   /// Throws `.regionTaken` if the name exists.
-  public convenience init(name: String) throws(HostError) {
+  package convenience init(name: String) throws(HostError) {
     // O_TMPFILE is a macro that Swift does not import: its own bit and O_DIRECTORY.
     let descriptor = Glibc.open("/dev/shm", 0o20000000 | O_DIRECTORY | O_RDWR | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw .system(call: "open", subject: "/dev/shm", errno: .current) }
@@ -30,14 +31,15 @@ public final class RegionLock {
     guard isMade else {
       let error = Errno.current
       close(descriptor)
-      throw error.rawValue == EEXIST ? .regionTaken(name: name) : .system(call: call, subject: "/dev/shm/\(name)", errno: error)
+      throw error.rawValue == EEXIST
+        ? .regionTaken(name: name) : .system(call: call, subject: "/dev/shm/\(name)", errno: error)
     }
     self.init(name: name, descriptor: descriptor)
   }
 
-  /// Takes the lock `name` of a process that died, so that what it stands for is removed by one process alone; nil where the name is not
-  /// there or somebody holds it.
-  public static func takeOver(name: String) throws(HostError) -> RegionLock? {
+  /// Takes the lock `name` of a process that died, so that what it stands for is removed by one process alone; nil
+  /// where the name is not there or somebody holds it.
+  package static func takeOver(name: String) throws(HostError) -> RegionLock? {
     guard let descriptor = try open(name) else { return nil }
     var status = stat()
     // A name that was removed in between is another process's work, and may be a new lock by now.
@@ -54,16 +56,17 @@ public final class RegionLock {
   deinit { close(descriptor) }
 
   /// Whether some process holds the lock `name`. A name that is not there is not held.
-  public static func isHeld(name: String) throws(HostError) -> Bool { try holder(name: name) != nil }
+  package static func isHeld(name: String) throws(HostError) -> Bool { try holder(name: name) != nil }
 
   /// Who holds the lock `name`, as a person would look for it: "process 1234". Nil for a lock that nobody holds.
-  public static func holder(name: String) throws(HostError) -> String? {
+  package static func holder(name: String) throws(HostError) -> String? {
     guard let descriptor = try open(name) else { return nil }
     defer { close(descriptor) }
     guard flock(descriptor, LOCK_SH | LOCK_NB) != 0 else { return nil }
     var digits = [UInt8](repeating: 0, count: 16)
     let count = pread(descriptor, &digits, digits.count, 0)
-    return Int32(String(decoding: digits.prefix(max(0, count)), as: UTF8.self)).map { "process \($0)" } ?? "a process that it does not name"
+    return Int32(String(decoding: digits.prefix(max(0, count)), as: UTF8.self)).map { "process \($0)" }
+      ?? "a process that it does not name"
   }
 
   /// Writes whose lock it is.

@@ -1,15 +1,16 @@
 internal import Glibc
 
-/// The service manager that started this process, as systemd does: it is told how the process is, in the datagrams of sd_notify(3).
+/// The service manager that started this process, as systemd does: it is told how the process is, in the datagrams of
+/// sd_notify(3).
 ///
 /// ```
 /// READY=1              the start is over          STATUS=projection 12/180    one line for people
 /// WATCHDOG=1           the process is alive       STOPPING=1                  it ends
 /// ```
 /// They go to the Unix socket that NOTIFY_SOCKET names: a path, or after `@` a name in the abstract namespace.
-public struct ServiceManager: Sendable {
+package struct ServiceManager: Sendable {
   /// One thing to tell.
-  public enum Message: Sendable, Equatable {
+  package enum Message: Sendable, Equatable {
     /// The process does what it was started for.
     case ready
     /// What it does, for people.
@@ -30,14 +31,14 @@ public struct ServiceManager: Sendable {
   }
 
   /// The variables of the environment that are meant for this process and none that it starts.
-  public static let environmentNames = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]
+  package static let environmentNames = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]
 
   /// After this long without a sign of life the manager takes the process for hung; nil where it does not watch.
-  public let watchdogPeriod: Duration?
+  package let watchdogPeriod: Duration?
   private let address: String
 
   /// Who the environment names; nil where that is nobody. `processID` is this process's.
-  public init?(environment: [String: String], processID: Int32) {
+  package init?(environment: [String: String], processID: Int32) {
     guard let address = environment["NOTIFY_SOCKET"], !address.isEmpty else { return nil }
     self.address = address
     // The variables may have been meant for the process that started this one.
@@ -48,7 +49,7 @@ public struct ServiceManager: Sendable {
 
   /// Sends the messages in one datagram, without waiting.
   /// - Throws: `.system` where the manager cannot be told: it is gone, its queue is full, or the name is none.
-  public func tell(_ messages: Message...) throws(HostError) {
+  package func tell(_ messages: Message...) throws(HostError) {
     let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw .system(call: "socket", subject: address, errno: .current) }
     defer { close(descriptor) }

@@ -1,17 +1,18 @@
 internal import CLinux
 internal import Glibc
 
-/// A named piece of memory in /dev/shm, mapped for reading and writing, all of it backed by pages before anybody uses it.
+/// A named piece of memory in /dev/shm, mapped for reading and writing, all of it backed by pages before anybody uses
+/// it.
 ///
-/// The mapping ends with this object; the name stays until `unlink`. The bytes belong to every process that attached: what is read
-/// from them has to be validated, and words that several processes use at once have to be atomic.
-public final class SharedRegion: @unchecked Sendable {
+/// The mapping ends with this object; the name stays until `unlink`. The bytes belong to every process that attached:
+/// what is read from them has to be validated, and words that several processes use at once have to be atomic.
+package final class SharedRegion: @unchecked Sendable {
   /// The name in /dev/shm, without a slash.
-  public let name: String
+  package let name: String
   /// The size of the mapping.
-  public let byteCount: Int
+  package let byteCount: Int
   /// The first byte; a multiple of the page size.
-  public let base: UnsafeMutableRawPointer
+  package let base: UnsafeMutableRawPointer
 
   private init(name: String, byteCount: Int, base: UnsafeMutableRawPointer) {
     self.name = name
@@ -21,11 +22,12 @@ public final class SharedRegion: @unchecked Sendable {
 
   deinit { munmap(base, byteCount) }
 
-  /// Makes a region of zeros that only this user may open. Its pages are taken from NUMA node `node` where the machine has several, and
-  /// are there when the call returns, so that a full /dev/shm is an error here and not a SIGBUS later.
+  /// Makes a region of zeros that only this user may open. Its pages are taken from NUMA node `node` where the machine
+  /// has several, and are there when the call returns, so that a full /dev/shm is an error here and not a SIGBUS later.
   ///
-  /// Throws `.regionTaken` if the name exists, `.noSharedMemory` if there is no room; a failed call leaves no name behind.
-  public static func create(
+  /// Throws `.regionTaken` if the name exists, `.noSharedMemory` if there is no room; a failed call leaves no name
+  /// behind.
+  package static func create(
     name: String, byteCount: Int, node: Int? = nil, hugePages: Bool = false
   ) throws(HostError) -> SharedRegion {
     precondition(byteCount > 0, "region \(name): \(byteCount) bytes")
@@ -33,7 +35,8 @@ public final class SharedRegion: @unchecked Sendable {
     let descriptor = shm_open(path, O_CREAT | O_EXCL | O_RDWR, 0o600)
     if descriptor < 0 {
       let error = Errno.current
-      throw error.rawValue == EEXIST ? .regionTaken(name: name) : .system(call: "shm_open", subject: "/dev/shm/\(name)", errno: error)
+      throw error.rawValue == EEXIST
+        ? .regionTaken(name: name) : .system(call: "shm_open", subject: "/dev/shm/\(name)", errno: error)
     }
     defer { close(descriptor) }
     do throws(HostError) {
@@ -44,9 +47,9 @@ public final class SharedRegion: @unchecked Sendable {
     }
   }
 
-  /// Maps an existing region after checking that it is a regular file of this user, closed to others, with one name and some content. With
-  /// `isReadOnly` the kernel keeps this process from storing there: it would end it.
-  public static func attach(name: String, isReadOnly: Bool = false) throws(HostError) -> SharedRegion {
+  /// Maps an existing region after checking that it is a regular file of this user, closed to others, with one name and
+  /// some content. With `isReadOnly` the kernel keeps this process from storing there: it would end it.
+  package static func attach(name: String, isReadOnly: Bool = false) throws(HostError) -> SharedRegion {
     // shm_open opens with O_NOFOLLOW, so a symbolic link in the region's place is ELOOP.
     let descriptor = shm_open(try path(of: name), isReadOnly ? O_RDONLY : O_RDWR, 0)
     if descriptor < 0 {
@@ -65,13 +68,15 @@ public final class SharedRegion: @unchecked Sendable {
   }
 
   /// Removes the name; mappings stay until they end. Throws `.system` with ENOENT if there is none.
-  public static func unlink(name: String) throws(HostError) {
+  package static func unlink(name: String) throws(HostError) {
     guard shm_unlink(try path(of: name)) == 0 else { throw failure("shm_unlink", name) }
   }
 
   /// The names in /dev/shm that begin with `prefix`, sorted.
-  public static func names(prefix: String) throws(HostError) -> [String] {
-    guard let directory = opendir("/dev/shm") else { throw .system(call: "opendir", subject: "/dev/shm", errno: .current) }
+  package static func names(prefix: String) throws(HostError) -> [String] {
+    guard let directory = opendir("/dev/shm") else {
+      throw .system(call: "opendir", subject: "/dev/shm", errno: .current)
+    }
     defer { closedir(directory) }
     var names: [String] = []
     while let entry = readdir(directory) {
@@ -91,14 +96,17 @@ public final class SharedRegion: @unchecked Sendable {
     if let free, byteCount > free { throw .noSharedMemory(name: name, needed: byteCount, free: free) }
     guard fchmod(descriptor, 0o600) == 0 else { throw failure("fchmod", name) }
     guard ftruncate(descriptor, byteCount) == 0 else { throw failure("ftruncate", name) }
-    let region = SharedRegion(name: name, byteCount: byteCount, base: try map(descriptor, name: name, byteCount: byteCount))
+    let region = SharedRegion(
+      name: name, byteCount: byteCount, base: try map(descriptor, name: name, byteCount: byteCount))
     if hugePages {
       // Advice: a kernel without huge pages in shared memory refuses it, and nothing but speed depends on it.
       madvise(region.base, byteCount, MADV_HUGEPAGE)
     }
     if let node, clinux_numa_node_limit() > 1 {
       let error = clinux_numa_prefer(region.base, byteCount, Int32(node))
-      guard error == 0 else { throw .system(call: "mbind", subject: "/dev/shm/\(name)", errno: Errno(rawValue: -error)) }
+      guard error == 0 else {
+        throw .system(call: "mbind", subject: "/dev/shm/\(name)", errno: Errno(rawValue: -error))
+      }
     }
     try allocate(descriptor, name: name, byteCount: byteCount)
     return region
@@ -108,7 +116,9 @@ public final class SharedRegion: @unchecked Sendable {
     var error = EINTR
     for _ in 0..<100 where error == EINTR { error = posix_fallocate(descriptor, 0, byteCount) }
     if error == ENOSPC { throw .noSharedMemory(name: name, needed: byteCount, free: Machine.sharedMemoryFree ?? 0) }
-    guard error == 0 else { throw .system(call: "posix_fallocate", subject: "/dev/shm/\(name)", errno: Errno(rawValue: error)) }
+    guard error == 0 else {
+      throw .system(call: "posix_fallocate", subject: "/dev/shm/\(name)", errno: Errno(rawValue: error))
+    }
   }
 
   private static func map(
@@ -129,7 +139,9 @@ public final class SharedRegion: @unchecked Sendable {
   }
 
   private static func path(of name: String) throws(HostError) -> String {
-    guard !name.isEmpty, name.utf8.count < 255, !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.contains(0), name.first != "." else {
+    guard !name.isEmpty, name.utf8.count < 255, !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.contains(0),
+      name.first != "."
+    else {
       throw .regionRefused(name: name, reason: "a name has 1 to 254 bytes, no slash, and no dot in front")
     }
     return "/" + name

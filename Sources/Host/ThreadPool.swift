@@ -4,16 +4,17 @@ internal import Synchronization
 
 /// Threads that run the iterations of a loop together.
 ///
-/// An iteration goes to whoever asks first, so unequal ones balance; their order is not defined. The threads sleep between loops.
-public final class ThreadPool: @unchecked Sendable {
+/// An iteration goes to whoever asks first, so unequal ones balance; their order is not defined. The threads sleep
+/// between loops.
+package final class ThreadPool: @unchecked Sendable {
   /// How many threads work on a loop, the calling one among them.
-  public let threadCount: Int
+  package let threadCount: Int
   private let loop: SharedLoop
   private var threads: [pthread_t] = []
 
-  /// Starts `threads` − 1 threads: the thread that calls `forEach` is number 0. Thread i > 0 is pinned to `cores[i % cores.count]`, or
-  /// stays unpinned where `cores` is empty; thread 0 belongs to the caller, who may pin it.
-  public init(threads count: Int, cores: [Int] = []) throws(HostError) {
+  /// Starts `threads` − 1 threads: the thread that calls `forEach` is number 0. Thread i > 0 is pinned to `cores[i %
+  /// cores.count]`, or stays unpinned where `cores` is empty; thread 0 belongs to the caller, who may pin it.
+  package init(threads count: Int, cores: [Int] = []) throws(HostError) {
     precondition(count >= 1, "a pool of \(count) threads")
     threadCount = count
     loop = SharedLoop(helperCount: count - 1)
@@ -33,9 +34,9 @@ public final class ThreadPool: @unchecked Sendable {
 
   deinit { stop() }
 
-  /// Calls `body` once with each of 0 ..< `count`, on the pool's threads and the calling one, and returns when all calls have returned.
-  /// One loop at a time, and none within `body`.
-  public func forEach(count: Int, _ body: (Int) -> Void) {
+  /// Calls `body` once with each of 0 ..< `count`, on the pool's threads and the calling one, and returns when all
+  /// calls have returned. One loop at a time, and none within `body`.
+  package func forEach(count: Int, _ body: (Int) -> Void) {
     precondition(count >= 0, "\(count) iterations")
     // Sound: every helper has left the body before `run` returns.
     withoutActuallyEscaping(body) { loop.run(count: count, $0) }
@@ -140,8 +141,9 @@ private final class SharedLoop: @unchecked Sendable {
     }
   }
 
-  /// SYNC announce → help: body, count and isStopping are written before the generation grows. The sequentially consistent pair with
-  /// `waitFor` ensures that either the helper sees the new generation or this thread sees a sleeper.
+  /// SYNC announce → help: body, count and isStopping are written before the generation grows. The sequentially
+  /// consistent pair with `waitFor` ensures that either the helper sees the new generation or this thread sees a
+  /// sleeper.
   private func announce() {
     generation.pointee.add(1, ordering: .sequentiallyConsistent)
     if sleepers.pointee.load(ordering: .sequentiallyConsistent) != 0 { Futex.wake(raw(generation)) }
@@ -157,7 +159,8 @@ private final class SharedLoop: @unchecked Sendable {
   }
 
   private func waitFor(
-    _ word: UnsafeMutablePointer<Atomic<UInt32>>, sleepers: UnsafeMutablePointer<Atomic<UInt32>>? = nil, until isReached: (UInt32) -> Bool
+    _ word: UnsafeMutablePointer<Atomic<UInt32>>, sleepers: UnsafeMutablePointer<Atomic<UInt32>>? = nil,
+    until isReached: (UInt32) -> Bool
   ) {
     for _ in 0..<Self.spinLimit {
       if isReached(word.pointee.load(ordering: .acquiring)) { return }

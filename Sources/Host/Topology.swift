@@ -2,16 +2,16 @@ internal import CLinux
 internal import Glibc
 
 /// A NUMA node: cores and the memory that is near them.
-public struct NUMANode: Sendable, Codable, Equatable {
+package struct NUMANode: Sendable, Codable, Equatable {
   /// The kernel's number of the node.
-  public var id: Int
+  package var id: Int
   /// The cores of the node that this process may use, ascending; may be empty.
-  public var cores: [Int]
+  package var cores: [Int]
   /// The node's memory in bytes.
-  public var memoryByteCount: Int
+  package var memoryByteCount: Int
 
   /// A node as given.
-  public init(id: Int, cores: [Int], memoryByteCount: Int) {
+  package init(id: Int, cores: [Int], memoryByteCount: Int) {
     self.id = id
     self.cores = cores
     self.memoryByteCount = memoryByteCount
@@ -19,19 +19,21 @@ public struct NUMANode: Sendable, Codable, Equatable {
 }
 
 /// Where the cores and the memory of a machine are.
-public struct Topology: Sendable, Codable, Equatable {
+package struct Topology: Sendable, Codable, Equatable {
   /// The nodes, by ascending id; at least one.
-  public var nodes: [NUMANode]
+  package var nodes: [NUMANode]
 
   /// A machine as given.
-  public init(nodes: [NUMANode]) { self.nodes = nodes }
+  package init(nodes: [NUMANode]) { self.nodes = nodes }
 
   /// This machine, as far as this process may use it (sched_getaffinity). One without NUMA is one node.
-  public static func current() throws(HostError) -> Topology {
+  package static func current() throws(HostError) -> Topology {
     let allowed = try Affinity.current()
     var nodes: [NUMANode] = []
     for id in 0..<Int(clinux_numa_node_limit()) {
-      let cores = try coreList(call: "numa_node_to_cpus", subject: "NUMA node \(id)") { clinux_numa_cores(Int32(id), $0) }
+      let cores = try coreList(call: "numa_node_to_cpus", subject: "NUMA node \(id)") {
+        clinux_numa_cores(Int32(id), $0)
+      }
       let usable = cores.filter(Set(allowed).contains)
       let memory = Int(clinux_numa_memory(Int32(id)))
       if memory > 0 || !usable.isEmpty { nodes.append(NUMANode(id: id, cores: usable, memoryByteCount: memory)) }
@@ -45,17 +47,20 @@ public struct Topology: Sendable, Codable, Equatable {
 }
 
 /// The cores that a thread runs on.
-public enum Affinity {
+package enum Affinity {
   /// The cores that the calling thread may use, ascending.
-  public static func current() throws(HostError) -> [Int] {
+  package static func current() throws(HostError) -> [Int] {
     try coreList(call: "sched_getaffinity", subject: "this thread") { clinux_affinity_get($0) }
   }
 
-  /// Confines the calling thread, and the threads that it starts afterwards, to `cores`, of which there is at least one.
-  public static func pin(cores: [Int]) throws(HostError) {
+  /// Confines the calling thread, and the threads that it starts afterwards, to `cores`, of which there is at least
+  /// one.
+  package static func pin(cores: [Int]) throws(HostError) {
     precondition(!cores.isEmpty, "a thread needs a core")
     let error = clinux_affinity_set(cores.map { Int32(clamping: $0) }, Int32(cores.count))
-    guard error == 0 else { throw .system(call: "sched_setaffinity", subject: "cores \(cores)", errno: Errno(rawValue: -error)) }
+    guard error == 0 else {
+      throw .system(call: "sched_setaffinity", subject: "cores \(cores)", errno: Errno(rawValue: -error))
+    }
   }
 }
 

@@ -1,7 +1,7 @@
-public import Host
+package import Host
 
 /// Why a journal cannot go on: one line that says what, where, and what can be done.
-public enum JournalError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum JournalError: SysExitError, Sendable, Equatable {
   /// The machine refused something.
   case host(HostError)
   /// Another process has the journal, or its writes are still under way.
@@ -26,30 +26,35 @@ public enum JournalError: Error, Sendable, Equatable, CustomStringConvertible {
   case damaged(folder: String, sequence: UInt64, finding: RecordFinding)
 
   /// The exit code of sysexits.h that fits.
-  public var exitCode: Int32 {
+  package var sysExit: SysExit {
     switch self {
-    case .host, .failed, .full: 74  // EX_IOERR
-    case .corrupted, .lost, .damaged: 65  // EX_DATAERR
-    case .locked, .stalled: 75  // EX_TEMPFAIL
-    case .refused, .fenced, .absent: 70  // EX_SOFTWARE
+    case .host, .failed, .full: .inputOutput
+    case .corrupted, .lost, .damaged: .data
+    case .locked, .stalled: .temporary
+    case .refused, .fenced, .absent: .software
     }
   }
 
   /// What happened, to which journal, and what can be done.
-  public var description: String {
+  package var description: String {
     switch self {
     case .host(let error): error.description
-    case .locked(let folder, let waited): "journal \(folder) is still in use after \(waited); look which process writes it"
+    case .locked(let folder, let waited):
+      "journal \(folder) is still in use after \(waited); look which process writes it"
     case .corrupted(let folder, let damages):
       "journal \(folder) is damaged: \(damages.map(\.description).joined(separator: "; ")); nothing was changed. "
         + "'slipring journal salvage' gives those records up, on the record"
     case .refused(let folder, let reason): "journal \(folder): \(reason)"
-    case .fenced(let folder, let epoch, let found): "journal \(folder): epoch \(epoch) has ended, epoch \(found) took over"
+    case .fenced(let folder, let epoch, let found):
+      "journal \(folder): epoch \(epoch) has ended, epoch \(found) took over"
     case .full(let folder): "journal \(folder): the disk is full; nothing is lost, free some space and it goes on"
-    case .stalled(let folder, let waited): "journal \(folder): the disk completed nothing for \(waited); look at the device"
-    case .failed(let folder, let reason): "journal \(folder) stopped: \(reason); look at the device, then resume the run"
+    case .stalled(let folder, let waited):
+      "journal \(folder): the disk completed nothing for \(waited); look at the device"
+    case .failed(let folder, let reason):
+      "journal \(folder) stopped: \(reason); look at the device, then resume the run"
     case .absent(let folder, let sequence): "journal \(folder) does not hold record \(sequence)"
-    case .lost(let folder, let range): "journal \(folder): records \(range.lowerBound)..<\(range.upperBound) were lost and given up"
+    case .lost(let folder, let range):
+      "journal \(folder): records \(range.lowerBound)..<\(range.upperBound) were lost and given up"
     case .damaged(let folder, let sequence, let finding):
       "journal \(folder), record \(sequence): \(finding); 'slipring journal salvage' gives it up, on the record"
     }
@@ -57,24 +62,25 @@ public enum JournalError: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 /// A range of records that are not what was acknowledged.
-public struct JournalDamage: Sendable, Equatable, Codable, CustomStringConvertible {
+package struct JournalDamage: Sendable, Equatable, Codable, CustomStringConvertible {
   /// The sequences of the records.
-  public var lowerBound: UInt64
+  package var lowerBound: UInt64
   /// One past the last of them. Equal to `lowerBound` where bytes are wrong beyond everything that was acknowledged.
-  public var upperBound: UInt64
+  package var upperBound: UInt64
   /// What the first of them is.
-  public var finding: RecordFinding
+  package var finding: RecordFinding
 
   /// A damage as given.
-  public init(lowerBound: UInt64, upperBound: UInt64, finding: RecordFinding) {
+  package init(lowerBound: UInt64, upperBound: UInt64, finding: RecordFinding) {
     self.lowerBound = lowerBound
     self.upperBound = upperBound
     self.finding = finding
   }
 
   /// For messages.
-  public var description: String {
+  package var description: String {
     lowerBound == upperBound
-      ? "at record \(lowerBound), beyond what was acknowledged: \(finding)" : "records \(lowerBound)..<\(upperBound): \(finding)"
+      ? "at record \(lowerBound), beyond what was acknowledged: \(finding)"
+      : "records \(lowerBound)..<\(upperBound): \(finding)"
   }
 }

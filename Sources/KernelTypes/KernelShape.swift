@@ -1,6 +1,7 @@
 // Constants are inlinable, because the kernels' modules would otherwise call a function for each.
 
-/// Sizes that every projector kernel needs. Pitches are in pixels; a pixel is `lanes` floats, one for each slice of a block.
+/// Sizes that every projector kernel needs. Pitches are in pixels; a pixel is `lanes` floats, one for each slice of a
+/// block.
 public struct KernelShape: Sendable {
   /// Columns of the detector, and both edges of a slice.
   public let columns: Int
@@ -50,7 +51,8 @@ public struct Tile: Sendable {
     height = min(Tile.edge, columns - row)
   }
 
-  /// Whether the centres of all pixels of the tile, and of `margin` pixels around it, lie farther than columns / 2 from the slice's middle.
+  /// Whether the centres of all pixels of the tile, and of `margin` pixels around it, lie farther than columns / 2 from
+  /// the slice's middle.
   public static func isOutsideDisk(column: Int, row: Int, columns: Int, margin: Int = 0) -> Bool {
     // In half pixels, from the middle to the nearest centre.
     func distance(_ first: Int) -> Int {

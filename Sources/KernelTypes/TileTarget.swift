@@ -14,7 +14,8 @@ public struct TileTarget: Sendable {
     public let streams: Bool
 
     /// Describes an update; the pointers must outlive the kernel's call.
-    public init(x: UnsafeRawPointer, scales: UnsafePointer<Float>, scalesPitch: Int, isNonNegative: Bool, streams: Bool) {
+    public init(x: UnsafeRawPointer, scales: UnsafePointer<Float>, scalesPitch: Int, isNonNegative: Bool, streams: Bool)
+    {
       self.x = x
       self.scales = scales
       self.scalesPitch = scalesPitch

@@ -1,13 +1,14 @@
 internal import CLinux
 
 /// An event, read where it lies. The bytes stay as they are while the reader's lease covers the sequence.
-public struct Event {
+package struct Event {
   /// What the event is: this process's own, checked copy.
-  public let header: EventHeader
-  /// The metadata. Checked where the event has no payload; otherwise `RingReader.verifyPayload` checks it together with the payload.
-  public let metadata: UnsafeRawBufferPointer
+  package let header: EventHeader
+  /// The metadata. Checked where the event has no payload; otherwise `RingReader.verifyPayload` checks it together with
+  /// the payload.
+  package let metadata: UnsafeRawBufferPointer
   /// The payload, unchecked until `RingReader.verifyPayload`.
-  public let payload: UnsafeRawBufferPointer
+  package let payload: UnsafeRawBufferPointer
 
   init(header: EventHeader, slot: UnsafeRawPointer) {
     self.header = header
@@ -38,10 +39,12 @@ extension Ring {
       throw .damaged(ring: name, sequence: sequence, reason: "its header: \(error)")
     }
     guard header.sequence == sequence, header.epoch == epoch, header.identity == specification.identity else {
-      throw .damaged(ring: name, sequence: sequence, reason: "its header is event \(header.sequence)'s of \(header.identity)")
+      throw .damaged(
+        ring: name, sequence: sequence, reason: "its header is event \(header.sequence)'s of \(header.identity)")
     }
     guard header.payloadByteCount <= specification.payloadCapacity else {
-      throw .damaged(ring: name, sequence: sequence, reason: "its header claims \(header.payloadByteCount) bytes of payload")
+      throw .damaged(
+        ring: name, sequence: sequence, reason: "its header claims \(header.payloadByteCount) bytes of payload")
     }
     return header
   }

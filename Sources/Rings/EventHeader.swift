@@ -1,4 +1,5 @@
 internal import CLinux
+package import Host
 
 /// The first 128 bytes of a slot or a record: what an event is, apart from its bytes.
 ///
@@ -14,54 +15,56 @@ internal import CLinux
 ///      88  payloadCRC32C        u32    92  metadataByteCount u32
 ///      96  theta                f64   104  projection        u64
 ///     112  rows                 u32   116  columns           u32
-///     120  elementType          u16   122  reserved (0)      u16   124  headerCRC32C u32 (bytes 8 … 123)
-public struct EventHeader: Hashable, Sendable {
+///     120  pixel type           u16   122  reserved (0)      u16   124  headerCRC32C u32 (bytes 8 … 123)
+package struct EventHeader: Hashable, Sendable {
   /// The bytes of a header with its stamp.
-  public static let byteCount = 128
+  package static let byteCount = 128
   /// The bytes of the page that the header and the metadata share.
-  public static let pageByteCount = 4096
+  package static let pageByteCount = 4096
   /// The most bytes of metadata.
-  public static let metadataCapacity = pageByteCount - byteCount
+  package static let metadataCapacity = pageByteCount - byteCount
   /// "SLEV" as bytes.
   static let magic: UInt32 = 0x5645_4C53
   static let layout: UInt16 = 1
 
   /// What the event says.
-  public var kind: EventKind
+  package var kind: EventKind
   /// Whose event it is.
-  public var identity: RingIdentity
+  package var identity: RingIdentity
   /// Its number in (topic, partition): dense, and going on across epochs.
-  public var sequence: UInt64
+  package var sequence: UInt64
   /// The incarnation of the writer.
-  public var epoch: UInt64
+  package var epoch: UInt64
   /// Nanoseconds since 1970 when the event's cause was acquired.
-  public var acquiredAt: UInt64
+  package var acquiredAt: UInt64
   /// In a journaled topic, what the writer knew to be durable when it wrote this; 0 in a memory topic.
-  public var durableThrough: UInt64
+  package var durableThrough: UInt64
   /// A hash of all headers and payloads before this one (`chainAfter`); 0 in a topic's first event.
-  public var chain: UInt64
+  package var chain: UInt64
   /// Bytes of payload.
-  public var payloadByteCount: Int
+  package var payloadByteCount: Int
   /// Bytes of metadata, at most `metadataCapacity`.
-  public var metadataByteCount: Int
+  package var metadataByteCount: Int
   /// CRC32C of the metadata followed by the payload.
-  public var payloadCRC32C: UInt32
+  package var payloadCRC32C: UInt32
   /// The angle in radians.
-  public var theta: Double
+  package var theta: Double
   /// The number of the projection in the scan.
-  public var projection: UInt64
+  package var projection: UInt64
   /// Rows of the payload's images.
-  public var rows: UInt32
+  package var rows: UInt32
   /// Columns of the payload's images.
-  public var columns: UInt32
-  /// The type of the payload's elements.
-  public var elementType: ElementType
+  package var columns: UInt32
+  /// The type of the payload's pixels; nil for an event without.
+  package var pixel: PixelType?
 
   /// A header as given.
-  public init(
-    kind: EventKind, identity: RingIdentity, sequence: UInt64, epoch: UInt64 = 0, acquiredAt: UInt64 = 0, durableThrough: UInt64 = 0,
-    chain: UInt64 = 0, payloadByteCount: Int = 0, metadataByteCount: Int = 0, payloadCRC32C: UInt32 = 0, theta: Double = 0,
-    projection: UInt64 = 0, rows: UInt32 = 0, columns: UInt32 = 0, elementType: ElementType = .none
+  package init(
+    kind: EventKind, identity: RingIdentity, sequence: UInt64, epoch: UInt64 = 0, acquiredAt: UInt64 = 0,
+    durableThrough: UInt64 = 0,
+    chain: UInt64 = 0, payloadByteCount: Int = 0, metadataByteCount: Int = 0, payloadCRC32C: UInt32 = 0,
+    theta: Double = 0,
+    projection: UInt64 = 0, rows: UInt32 = 0, columns: UInt32 = 0, pixel: PixelType? = nil
   ) {
     self.kind = kind
     self.identity = identity
@@ -77,24 +80,24 @@ public struct EventHeader: Hashable, Sendable {
     self.projection = projection
     self.rows = rows
     self.columns = columns
-    self.elementType = elementType
+    self.pixel = pixel
   }
 
   /// Why bytes are not an event's header.
-  public enum Fault: String, Error, Sendable, CustomStringConvertible {
+  package enum Fault: String, Error, Sendable, CustomStringConvertible {
     /// The magic number differs.
     case magic = "it is no event header"
     /// The layout is of another version of Slipring.
     case layout = "its layout is of another version"
     /// The checksum differs.
     case checksum = "its checksum is wrong"
-    /// A kind, an element type or a reserved bit is unknown.
+    /// A kind, a pixel type or a reserved bit is unknown.
     case value = "it holds a value without a meaning"
     /// A size exceeds its limit, or rows × columns exceed the payload.
     case size = "it holds an impossible size"
 
     /// What is wrong.
-    public var description: String { rawValue }
+    package var description: String { rawValue }
   }
 }
 
@@ -104,22 +107,26 @@ extension EventHeader {
   package typealias Words = InlineArray<16, UInt64>
 
   /// Writes the header with its checksum into the first 128 bytes of `bytes`, the stamp's eight as zeros.
-  public func encode(into bytes: UnsafeMutableRawBufferPointer) {
+  package func encode(into bytes: UnsafeMutableRawBufferPointer) {
     precondition(bytes.count >= Self.byteCount, "\(bytes.count) bytes for a header of \(Self.byteCount)")
     let words = self.words
     for index in 0..<16 { bytes.storeBytes(of: words[index], toByteOffset: 8 * index, as: UInt64.self) }
   }
 
-  /// Reads a header from the first 128 bytes of `bytes`, which nobody else may be changing. The stamp's bytes are ignored.
-  public init(validating bytes: UnsafeRawBufferPointer) throws(Fault) {
+  /// Reads a header from the first 128 bytes of `bytes`, which nobody else may be changing. The stamp's bytes are
+  /// ignored.
+  package init(validating bytes: UnsafeRawBufferPointer) throws(Fault) {
     precondition(bytes.count >= Self.byteCount, "\(bytes.count) bytes for a header of \(Self.byteCount)")
     var words = Words(repeating: 0)
     for index in 0..<16 { words[index] = bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self) }
     try self.init(validating: &words)
   }
 
-  /// The chain of the next event: SplitMix64's finaliser (Steele, Lea and Flood, 2014) over this event's chain and both checksums.
-  public var chainAfter: UInt64 { Self.chain(after: chain, headerCRC32C: UInt32(words[15] >> 32), payloadCRC32C: payloadCRC32C) }
+  /// The chain of the next event: SplitMix64's finaliser (Steele, Lea and Flood, 2014) over this event's chain and both
+  /// checksums.
+  package var chainAfter: UInt64 {
+    Self.chain(after: chain, headerCRC32C: UInt32(words[15] >> 32), payloadCRC32C: payloadCRC32C)
+  }
 
   static func chain(after chain: UInt64, headerCRC32C: UInt32, payloadCRC32C: UInt32) -> UInt64 {
     var hash = (chain ^ (UInt64(headerCRC32C) << 32 | UInt64(payloadCRC32C))) &+ 0x9E37_79B9_7F4A_7C15
@@ -145,7 +152,7 @@ extension EventHeader {
     words[12] = theta.bitPattern
     words[13] = projection
     words[14] = UInt64(rows) | UInt64(columns) << 32
-    words[15] = UInt64(elementType.rawValue)
+    words[15] = UInt64(pixel?.code ?? 0)
     words[15] |= UInt64(checksum(&words)) << 32
     return words
   }
@@ -155,12 +162,16 @@ extension EventHeader {
     guard UInt32(words[15] >> 32) == checksum(&words) else { throw .checksum }
     guard UInt16(truncatingIfNeeded: words[1] >> 32) == Self.layout else { throw .layout }
     guard let kind = EventKind(rawValue: UInt16(words[1] >> 48)),
-      let elementType = ElementType(rawValue: UInt16(truncatingIfNeeded: words[15])),
       words[15] >> 16 & 0xFFFF == 0
     else { throw .value }
-    guard let payloadByteCount = Int(exactly: words[10]), words[11] >> 32 <= UInt64(Self.metadataCapacity) else { throw .size }
+    let code = UInt16(truncatingIfNeeded: words[15])
+    let pixel = PixelType(code: code)
+    guard code == 0 || pixel != nil else { throw .value }
+    guard let payloadByteCount = Int(exactly: words[10]), words[11] >> 32 <= UInt64(Self.metadataCapacity) else {
+      throw .size
+    }
     let pixelCount = UInt64(UInt32(truncatingIfNeeded: words[14])).multipliedFullWidth(by: words[14] >> 32)
-    let needed = pixelCount.low.multipliedReportingOverflow(by: UInt64(elementType.byteCount))
+    let needed = pixelCount.low.multipliedReportingOverflow(by: UInt64(pixel?.byteCount ?? 0))
     guard !needed.overflow, needed.partialValue <= words[10] else { throw .size }
     self.kind = kind
     sequence = words[2]
@@ -178,12 +189,12 @@ extension EventHeader {
     projection = words[13]
     rows = UInt32(truncatingIfNeeded: words[14])
     columns = UInt32(words[14] >> 32)
-    self.elementType = elementType
+    self.pixel = pixel
   }
 }
 
-/// CRC32C of bytes 8 … 123 of sixteen words: where the header of an event and that of a region keep what their checksum covers.
-/// (Passed in place, because a copy costs as much as the checksum.)
+/// CRC32C of bytes 8 … 123 of sixteen words: where the header of an event and that of a region keep what their checksum
+/// covers. (Passed in place, because a copy costs as much as the checksum.)
 package func checksum(_ words: inout EventHeader.Words) -> UInt32 {
   withUnsafeBytes(of: &words) { clinux_crc32c(0, $0.baseAddress.map { $0 + 8 }, 116) }
 }

@@ -3,12 +3,13 @@ internal import Synchronization
 
 /// A ring of events in shared memory: one writer, up to 32 required readers, any number of observers.
 ///
-/// This is the mapping, and the creator's side of it: epochs and fencing. `RingWriter`, `RingReader` and `RingObserver` work on it.
-public final class Ring: Sendable {
+/// This is the mapping, and the creator's side of it: epochs and fencing. `RingWriter`, `RingReader` and `RingObserver`
+/// work on it.
+package final class Ring: Sendable {
   /// The region's name in /dev/shm.
-  public let name: String
+  package let name: String
   /// What the ring was made for: this process's own, checked copy.
-  public let specification: RingSpecification
+  package let specification: RingSpecification
   let memory: RingMemory
   private let region: SharedRegion
 
@@ -19,16 +20,21 @@ public final class Ring: Sendable {
     memory = RingMemory(region: region, specification: specification)
   }
 
-  /// Makes a ring; its region is taken from NUMA node `node` where the machine has several. Every required reader is awaited from now on.
+  /// Makes a ring; its region is taken from NUMA node `node` where the machine has several. Every required reader is
+  /// awaited from now on.
   ///
   /// Throws `.refused` for a specification beyond the limits, and `.host` where the region cannot be made.
-  public static func create(name: String, specification: RingSpecification, node: Int? = nil) throws(RingError) -> Ring {
+  package static func create(name: String, specification: RingSpecification, node: Int? = nil) throws(RingError) -> Ring
+  {
     guard let byteCount = specification.regionByteCount else {
-      throw .refused(ring: name, reason: "\(specification.slotCount) slots of \(specification.payloadCapacity) bytes are beyond the limits")
+      throw .refused(
+        ring: name,
+        reason: "\(specification.slotCount) slots of \(specification.payloadCapacity) bytes are beyond the limits")
     }
     let ring: Ring
     do throws(HostError) {
-      ring = Ring(region: try SharedRegion.create(name: name, byteCount: byteCount, node: node), specification: specification)
+      ring = Ring(
+        region: try SharedRegion.create(name: name, byteCount: byteCount, node: node), specification: specification)
     } catch {
       throw .host(error)
     }
@@ -36,12 +42,16 @@ public final class Ring: Sendable {
     return ring
   }
 
-  /// Maps a ring that another process made, after checking that it is what `identity` names and that its header fits its size.
-  public static func attach(name: String, expecting identity: RingIdentity) throws(RingError) -> Ring {
+  /// Maps a ring that another process made, after checking that it is what `identity` names and that its header fits
+  /// its size.
+  package static func attach(name: String, expecting identity: RingIdentity) throws(RingError) -> Ring {
     let region: SharedRegion
     do throws(HostError) { region = try SharedRegion.attach(name: name) } catch { throw .host(error) }
-    guard region.byteCount >= RingLayout.headerByteCount else { throw .refused(ring: name, reason: "it is too short for a ring") }
-    // SYNC attach → create: `ready` is read before what it vouches for. The words are copied once and only the copy is used.
+    guard region.byteCount >= RingLayout.headerByteCount else {
+      throw .refused(ring: name, reason: "it is too short for a ring")
+    }
+    // SYNC attach → create: `ready` is read before what it vouches for. The words are copied once and only the copy is
+    // used.
     let ready = region.base.assumingMemoryBound(to: Atomic<UInt64>.self).pointee.load(ordering: .acquiring)
     var words = EventHeader.Words(repeating: 0)
     words[0] = ready
@@ -57,51 +67,53 @@ public final class Ring: Sendable {
   }
 
   /// Removes the name of a ring; whoever has it mapped keeps it.
-  public static func unlink(name: String) throws(RingError) {
+  package static func unlink(name: String) throws(RingError) {
     do throws(HostError) { try SharedRegion.unlink(name: name) } catch { throw .host(error) }
   }
 
   /// All memory of the ring, for pinning. Its bytes belong to every process that attached.
-  public var mapping: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: region.base, count: region.byteCount) }
+  package var mapping: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: region.base, count: region.byteCount) }
 
   /// Ends the present writer's epoch and returns the next one, for the next writer.
-  public func grantEpoch() throws(RingError) -> UInt64 {
+  package func grantEpoch() throws(RingError) -> UInt64 {
     let last = memory.epochGranted.pointee.load(ordering: .relaxed)
-    guard last < Stamp.epochLimit - 1 else { throw .exhausted(ring: name, what: "epochs") }
-    // SYNC grant → claim: sequentially consistent on both sides. Either a stale writer sees this epoch before it claims, or the slot that
-    // it freed for its claim is seen by `voidClaims`, which takes it away.
+    guard last < TaggedWord.epochLimit - 1 else { throw .exhausted(ring: name, what: "epochs") }
+    // SYNC grant → claim: sequentially consistent on both sides. Either a stale writer sees this epoch before it
+    // claims, or the slot that it freed for its claim is seen by `voidClaims`, which takes it away.
     let (isMine, _) = memory.epochGranted.pointee.compareExchange(
       expected: last, desired: last + 1, ordering: .sequentiallyConsistent)
     guard isMine else { throw .refused(ring: name, reason: "two supervisors grant epochs at the same time") }
     return last + 1
   }
 
-  /// The third step of fencing, after the dead writer was reaped (or was stopped for good) and the next epoch was granted: takes every
-  /// slot that epoch `dead` or an earlier one claimed or might still claim. Its commit fails from now on. Returns how many claims became
-  /// void.
+  /// The third step of fencing, after the dead writer was reaped (or was stopped for good) and the next epoch was
+  /// granted: takes every slot that epoch `dead` or an earlier one claimed or might still claim. Its commit fails from
+  /// now on. Returns how many claims became void.
   @discardableResult
-  public func voidClaims(ofEpoch dead: UInt64) throws(RingError) -> Int {
+  package func voidClaims(ofEpoch dead: UInt64) throws(RingError) -> Int {
     let granted = memory.epochGranted.pointee.load(ordering: .sequentiallyConsistent)
-    guard granted > dead, granted < Stamp.epochLimit else {
+    guard granted > dead, granted < TaggedWord.epochLimit else {
       throw .refused(ring: name, reason: "epoch \(dead) has not ended")
     }
     var count = 0
-    for number in memory.slotNumbers where fence(memory.stamp(memory.slot(number: number)), epoch: granted) { count += 1 }
+    for number in memory.slotNumbers where fence(memory.stamp(memory.slot(number: number)), epoch: granted) {
+      count += 1
+    }
     return count
   }
 
   /// Moves a slot that is not committed to `epoch`; returns whether it was claimed by an earlier one.
   private func fence(_ word: UnsafeMutablePointer<Atomic<UInt64>>, epoch: UInt64) -> Bool {
-    var seen = Stamp(rawValue: word.pointee.load(ordering: .sequentiallyConsistent))
+    var seen = TaggedWord(rawValue: word.pointee.load(ordering: .sequentiallyConsistent))
     // A writer that still runs moves a slot at most from committed to free to claimed to committed.
     for _ in 0..<4 {
       guard seen.slotState != .committed, seen.epoch < epoch else { return false }
-      let fenced = Stamp(seen.sequence, epoch, seen.slotState == .free ? .free : .void)
+      let fenced = TaggedWord(seen.sequence, epoch, seen.slotState == .free ? .free : .void)
       // SYNC fence → commit: one of the two compare-and-swaps on this word wins, and the other sees it.
       let (isMine, now) = word.pointee.compareExchange(
         expected: seen.rawValue, desired: fenced.rawValue, ordering: .sequentiallyConsistent)
       if isMine { return seen.slotState == .claimed }
-      seen = Stamp(rawValue: now)
+      seen = TaggedWord(rawValue: now)
     }
     return false
   }
@@ -115,14 +127,14 @@ public final class Ring: Sendable {
     memory.committed.pointee.store(first, ordering: .relaxed)
     memory.epochGranted.pointee.store(specification.firstEpoch, ordering: .relaxed)
     for reader in 0..<specification.requiredReaders {
-      memory.lease(reader).pointee.store(Stamp(first, 0, .awaited).rawValue, ordering: .relaxed)
-      memory.cursor(reader).pointee.store(Stamp(first, 0, state: 0).rawValue, ordering: .relaxed)
+      memory.lease(reader).pointee.store(TaggedWord(first, 0, .awaited).rawValue, ordering: .relaxed)
+      memory.cursor(reader).pointee.store(TaggedWord(first, 0, state: 0).rawValue, ordering: .relaxed)
     }
     for sequence in first..<first + memory.slotCount {
-      memory.stamp(memory.slot(sequence)).pointee.store(Stamp(sequence, 0, .free).rawValue, ordering: .relaxed)
+      memory.stamp(memory.slot(sequence)).pointee.store(TaggedWord(sequence, 0, .free).rawValue, ordering: .relaxed)
     }
     for number in memory.spillSlotNumbers {
-      memory.stamp(memory.slot(number: number)).pointee.store(Stamp(first, 0, .free).rawValue, ordering: .relaxed)
+      memory.stamp(memory.slot(number: number)).pointee.store(TaggedWord(first, 0, .free).rawValue, ordering: .relaxed)
     }
     // SYNC create → attach: everything above is written before `ready`.
     memory.ready.pointee.store(RingGeometry.ready, ordering: .releasing)
@@ -130,32 +142,33 @@ public final class Ring: Sendable {
 }
 
 /// How far a ring is, for displays and messages.
-public struct RingProgress: Sendable, Equatable {
+package struct RingProgress: Sendable, Equatable {
   /// Sequences below this may be read.
-  public var published: UInt64
+  package var published: UInt64
   /// Sequences below this are committed.
-  public var committed: UInt64
+  package var committed: UInt64
   /// The newest epoch that was granted to a writer; 0 before the first.
-  public var epoch: UInt64
+  package var epoch: UInt64
   /// Events that did not fit (`WhenFull.drop`).
-  public var dropped: UInt64
+  package var dropped: UInt64
   /// Events that the ring had no room for and that are on disk only (`WhenFull.spill`).
-  public var spilled: UInt64
+  package var spilled: UInt64
   /// The cursor of each required reader, the next sequence that it will apply; nil for one that has finished.
-  public var cursors: [UInt64?]
+  package var cursors: [UInt64?]
 }
 
 extension Ring {
   /// The next event that required reader `reader` will apply; nil for one that has finished.
-  public func cursor(ofReader reader: Int) -> UInt64? {
-    precondition((0..<specification.requiredReaders).contains(reader), "reader \(reader) of \(specification.requiredReaders)")
-    let lease = Stamp(rawValue: memory.lease(reader).pointee.load(ordering: .relaxed))
-    let cursor = Stamp(rawValue: memory.cursor(reader).pointee.load(ordering: .relaxed))
+  package func cursor(ofReader reader: Int) -> UInt64? {
+    precondition(
+      (0..<specification.requiredReaders).contains(reader), "reader \(reader) of \(specification.requiredReaders)")
+    let lease = TaggedWord(rawValue: memory.lease(reader).pointee.load(ordering: .relaxed))
+    let cursor = TaggedWord(rawValue: memory.cursor(reader).pointee.load(ordering: .relaxed))
     return lease.readerState == .finished ? nil : cursor.sequence
   }
 
   /// How far the writer and the readers are. The figures are read one after the other while they go on.
-  public var progress: RingProgress {
+  package var progress: RingProgress {
     RingProgress(
       published: memory.published.pointee.load(ordering: .relaxed),
       committed: memory.committed.pointee.load(ordering: .relaxed),

@@ -1,7 +1,7 @@
-public import Host
+package import Host
 
 /// Why a ring cannot go on: one line that says what, where, and what can be done.
-public enum RingError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum RingError: SysExitError, Sendable, Equatable {
   /// The machine refused something.
   case host(HostError)
   /// A region or a place in it may not be used.
@@ -26,18 +26,18 @@ public enum RingError: Error, Sendable, Equatable, CustomStringConvertible {
   case exhausted(ring: String, what: String)
 
   /// The exit code of sysexits.h that fits.
-  public var exitCode: Int32 {
+  package var sysExit: SysExit {
     switch self {
-    case .host(let error): error.exitCode
-    case .refused: 77  // EX_NOPERM
-    case .damaged: 74  // EX_IOERR
-    case .timedOut, .diskBehind, .dropped: 75  // EX_TEMPFAIL
-    case .fenced, .gap, .spilled, .notPublished, .exhausted: 70  // EX_SOFTWARE
+    case .host(let error): error.sysExit
+    case .refused: .noPermission
+    case .damaged: .inputOutput
+    case .timedOut, .diskBehind, .dropped: .temporary
+    case .fenced, .gap, .spilled, .notPublished, .exhausted: .software
     }
   }
 
   /// Whether a claim failed only because nothing became free in time: it may be repeated.
-  public var isTimeout: Bool {
+  package var isTimeout: Bool {
     switch self {
     case .timedOut, .diskBehind: true
     default: false
@@ -45,7 +45,7 @@ public enum RingError: Error, Sendable, Equatable, CustomStringConvertible {
   }
 
   /// What happened, to which ring, and what can be done.
-  public var description: String {
+  package var description: String {
     switch self {
     case .host(let error): error.description
     case .refused(let ring, let reason): "ring \(ring) is refused: \(reason)"
@@ -55,10 +55,12 @@ public enum RingError: Error, Sendable, Equatable, CustomStringConvertible {
     case .diskBehind(let ring, let durable, let timeout):
       "ring \(ring) stayed full for \(timeout), and its disk is still writing event \(durable); look at the disk, or for a reader that hangs"
     case .dropped(let ring, let total): "ring \(ring) is full: event dropped, \(total) in all"
-    case .gap(let ring, let expected, let found): "ring \(ring): event \(expected) is gone, the oldest one held is \(found)"
+    case .gap(let ring, let expected, let found):
+      "ring \(ring): event \(expected) is gone, the oldest one held is \(found)"
     case .spilled(let ring, let sequence): "ring \(ring): event \(sequence) is on disk only"
     case .notPublished(let ring, let sequence): "ring \(ring): event \(sequence) is not published yet"
-    case .damaged(let ring, let sequence, let reason): "ring \(ring), event \(sequence): \(reason); its memory was overwritten"
+    case .damaged(let ring, let sequence, let reason):
+      "ring \(ring), event \(sequence): \(reason); its memory was overwritten"
     case .exhausted(let ring, let what): "ring \(ring) has no \(what) left; start a new run"
     }
   }

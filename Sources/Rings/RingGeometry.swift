@@ -42,13 +42,17 @@ enum RingGeometry {
     guard words[0] == ready else { return .failure("it is not ready") }
     guard UInt32(truncatingIfNeeded: words[1]) == magic else { return .failure("it is no ring") }
     guard UInt32(words[15] >> 32) == checksum(&words) else { return .failure("the checksum of its header is wrong") }
-    guard UInt16(truncatingIfNeeded: words[1] >> 32) == layout else { return .failure("its layout is of another version") }
+    guard UInt16(truncatingIfNeeded: words[1] >> 32) == layout else {
+      return .failure("its layout is of another version")
+    }
     guard words[9] >> 32 == 0 else { return .failure("it is backed by a journal") }
     guard let whenFull = WhenFull(rawValue: UInt16(words[1] >> 48)),
-      let slotCount = Int(exactly: words[5]), let payloadCapacity = Int(exactly: words[6]), let spillSlotCount = Int(exactly: words[13])
+      let slotCount = Int(exactly: words[5]), let payloadCapacity = Int(exactly: words[6]),
+      let spillSlotCount = Int(exactly: words[13])
     else { return .failure("its header holds an impossible value") }
     let specification = RingSpecification(
-      runID: RunID(low: words[2], high: words[3]), topic: UInt32(truncatingIfNeeded: words[4]), partition: UInt32(words[4] >> 32),
+      runID: RunID(low: words[2], high: words[3]), topic: UInt32(truncatingIfNeeded: words[4]),
+      partition: UInt32(words[4] >> 32),
       slotCount: slotCount, payloadCapacity: payloadCapacity, requiredReaders: Int(words[9]), whenFull: whenFull,
       spillSlotCount: spillSlotCount, firstSequence: words[10], firstChain: words[11], firstEpoch: words[12])
     guard let needed = specification.regionByteCount, words[7] == UInt64(specification.slotStride) else {

@@ -31,8 +31,8 @@ enum RingLayout {
   static let headerByteCount = 8192
 }
 
-/// The words and the slots of a mapped ring, for as long as its `Ring` lives. The geometry is this process's own, checked copy. There are
-/// only plain values in it, so that using it counts no references.
+/// The words and the slots of a mapped ring, for as long as its `Ring` lives. The geometry is this process's own,
+/// checked copy. There are only plain values in it, so that using it counts no references.
 struct RingMemory: @unchecked Sendable {
   private let base: UnsafeMutableRawPointer
   let slotCount: UInt64
@@ -48,8 +48,8 @@ struct RingMemory: @unchecked Sendable {
     requiredReaders = specification.requiredReaders
   }
 
-  // Sound, here and below: the offset is aligned and inside the region, whose size was checked against the geometry, and every process
-  // uses these words as atomics only.
+  // Sound, here and below: the offset is aligned and inside the region, whose size was checked against the geometry,
+  // and every process uses these words as atomics only.
   private func word(_ offset: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
     (base + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
   }
@@ -81,7 +81,9 @@ struct RingMemory: @unchecked Sendable {
   func slot(_ sequence: UInt64) -> UnsafeMutableRawPointer { slot(number: sequence % slotCount) }
 
   /// A slot by its place: the ring's own, then the spill slots.
-  func slot(number: UInt64) -> UnsafeMutableRawPointer { base + (RingLayout.headerByteCount + slotStride * Int(number)) }
+  func slot(number: UInt64) -> UnsafeMutableRawPointer {
+    base + (RingLayout.headerByteCount + slotStride * Int(number))
+  }
 
   /// The numbers of all slots.
   var slotNumbers: Range<UInt64> { 0..<slotCount + spillSlotCount }
@@ -89,8 +91,8 @@ struct RingMemory: @unchecked Sendable {
   /// The numbers of the spill slots.
   var spillSlotNumbers: Range<UInt64> { slotCount..<slotCount + spillSlotCount }
 
-  /// The first spill slots: enough for what is on its way to a disk that keeps up, so that the same memory is used again and again. The others are for
-  /// one that is behind.
+  /// The first spill slots: enough for what is on its way to a disk that keeps up, so that the same memory is used
+  /// again and again. The others are for one that is behind.
   private var nearCount: UInt64 { min(spillSlotCount, max(4, min(128, (64 << 20) / UInt64(slotStride)))) }
 
   /// The first spill slot to look at for a sequence; nil in a ring that has none.
@@ -114,7 +116,7 @@ struct RingMemory: @unchecked Sendable {
 
   private func isCommitted(_ sequence: UInt64, in slot: UnsafeMutableRawPointer) -> Bool {
     // SYNC find → commit: the stamp is read before what it vouches for.
-    let stamp = Stamp(rawValue: stamp(slot).pointee.load(ordering: .acquiring))
+    let stamp = TaggedWord(rawValue: stamp(slot).pointee.load(ordering: .acquiring))
     return stamp.slotState == .committed && stamp.sequence == sequence
   }
 
@@ -126,9 +128,9 @@ struct RingMemory: @unchecked Sendable {
   func lowestLease() -> (lease: UInt64, reader: Int) {
     var lowest = (lease: UInt64.max, reader: 0)
     for reader in 0..<requiredReaders {
-      // SYNC reader's lease → writer's claim: what the reader read from the slot was read before the slot is filled again. Sequentially
-      // consistent for the pair with `leaseWanted`.
-      let stamp = Stamp(rawValue: lease(reader).pointee.load(ordering: .sequentiallyConsistent))
+      // SYNC reader's lease → writer's claim: what the reader read from the slot was read before the slot is filled
+      // again. Sequentially consistent for the pair with `leaseWanted`.
+      let stamp = TaggedWord(rawValue: lease(reader).pointee.load(ordering: .sequentiallyConsistent))
       if stamp.readerState != .finished, stamp.sequence < lowest.lease { lowest = (stamp.sequence, reader) }
     }
     return lowest
@@ -142,8 +144,8 @@ struct Bell {
   /// What to pass to `sleep`: read before the condition is checked for the last time.
   var count: UInt32 { word.pointee.load(ordering: .sequentiallyConsistent) }
 
-  /// Sleeps until the bell has rung since `count` was read. A ring may be missed where memory was overwritten, so a sleep is short and
-  /// the caller checks its condition in a loop.
+  /// Sleeps until the bell has rung since `count` was read. A ring may be missed where memory was overwritten, so a
+  /// sleep is short and the caller checks its condition in a loop.
   func sleep(since count: UInt32, atMost timeout: Duration) {
     Futex.wait(on: raw, while: count, timeout: min(timeout, .milliseconds(100)))
   }

@@ -3,45 +3,48 @@ internal import Synchronization
 
 /// One of the required readers of a ring, for as long as nobody else takes its line. Use from one thread at a time.
 ///
-/// The **cursor** is the next sequence that the reader will apply; the **lease** is the oldest one that it may still read. The writer reuses
-/// no slot at or above the lease. Both are in shared memory and survive the reader: its successor goes on there.
+/// The **cursor** is the next sequence that the reader will apply; the **lease** is the oldest one that it may still
+/// read. The writer reuses no slot at or above the lease. Both are in shared memory and survive the reader: its
+/// successor goes on there.
 ///
 ///     … published events …
 ///     ───────┬────────────────────────┬──────────┬────────────────►  sequence
 ///          lease                   cursor     position   published
 ///            └── readable by event(at:) ──────────────────┘
-public final class RingReader {
+package final class RingReader {
   /// The ring.
-  public let ring: Ring
+  package let ring: Ring
   /// Which of the required readers this is.
-  public let reader: Int
+  package let reader: Int
   /// The incarnation of the reader.
-  public let epoch: UInt64
+  package let epoch: UInt64
   /// The sequence that `next` looks for.
-  @exclusivity(unchecked) public private(set) var position: UInt64
+  @exclusivity(unchecked) package private(set) var position: UInt64
   /// The next sequence to be applied: events below it were released.
-  @exclusivity(unchecked) public private(set) var cursor: UInt64
+  @exclusivity(unchecked) package private(set) var cursor: UInt64
   /// The oldest sequence that this reader may still read.
-  @exclusivity(unchecked) public private(set) var lease: UInt64
+  @exclusivity(unchecked) package private(set) var lease: UInt64
   /// Calls of `release` for events that had been released already, as after going back to an older position: dropped.
-  @exclusivity(unchecked) public private(set) var duplicates: UInt64 = 0
+  @exclusivity(unchecked) package private(set) var duplicates: UInt64 = 0
   private static let spinLimit = 100
   private let memory: RingMemory
   // Sound, here and above: no access to these lasts longer than a load or a store.
   @exclusivity(unchecked) private var held: UInt64?
   @exclusivity(unchecked) private var publishedKnown: UInt64 = 0
 
-  /// Takes the line of required reader number `reader`, from its last owner if there was one, whose calls throw `.fenced` from then on.
+  /// Takes the line of required reader number `reader`, from its last owner if there was one, whose calls throw
+  /// `.fenced` from then on.
   ///
-  /// Reading starts at the cursor, or at `position` where the reader knows from its own durable state that it applied less. What the last
-  /// owner held stays held. Throws `.gap` if `position` is below the lease, `.refused` for a line that the ring does not have or whose reader
-  /// has finished.
-  public init(ring: Ring, reader: Int, from position: UInt64? = nil) throws(RingError) {
+  /// Reading starts at the cursor, or at `position` where the reader knows from its own durable state that it applied
+  /// less. What the last owner held stays held. Throws `.gap` if `position` is below the lease, `.refused` for a line
+  /// that the ring does not have or whose reader has finished.
+  package init(ring: Ring, reader: Int, from position: UInt64? = nil) throws(RingError) {
     self.ring = ring
     self.reader = reader
     memory = ring.memory
     guard (0..<ring.specification.requiredReaders).contains(reader) else {
-      throw .refused(ring: ring.name, reason: "it has \(ring.specification.requiredReaders) readers and no reader \(reader)")
+      throw .refused(
+        ring: ring.name, reason: "it has \(ring.specification.requiredReaders) readers and no reader \(reader)")
     }
     (epoch, lease) = try Self.takeLease(ring, reader)
     cursor = try Self.takeCursor(ring, reader, epoch: epoch)
@@ -56,9 +59,9 @@ public final class RingReader {
 
   /// The event at `position`, which then moves on; nil if it is not published before `timeout`.
   ///
-  /// Throws `.spilled` where the ring had no room for the event, `.damaged` for anything in the slot that its writer did not leave there, and
-  /// `.gap` if it holds a later event.
-  public func next(timeout: Duration) throws(RingError) -> Event? {
+  /// Throws `.spilled` where the ring had no room for the event, `.damaged` for anything in the slot that its writer
+  /// did not leave there, and `.gap` if it holds a later event.
+  package func next(timeout: Duration) throws(RingError) -> Event? {
     guard try awaitPublished(position, timeout) else { return nil }
     let event = try read(position)
     position += 1
@@ -66,32 +69,33 @@ public final class RingReader {
   }
 
   /// Moves on past the event at `position`, which is read elsewhere.
-  public func pass() {
+  package func pass() {
     precondition(isPublished(position), "event \(position) was never seen published")
     position += 1
   }
 
   /// Sequences below it are published.
-  public var publishedThrough: UInt64 {
+  package var publishedThrough: UInt64 {
     publishedKnown = max(publishedKnown, memory.published.pointee.load(ordering: .acquiring))
     return publishedKnown
   }
 
-  /// The event of any sequence from the lease to the last one published. Throws `.gap` below, `.notPublished` above, otherwise as `next`.
-  public func event(at sequence: UInt64) throws(RingError) -> Event {
+  /// The event of any sequence from the lease to the last one published. Throws `.gap` below, `.notPublished` above,
+  /// otherwise as `next`.
+  package func event(at sequence: UInt64) throws(RingError) -> Event {
     if sequence < lease { throw .gap(ring: ring.name, expected: sequence, found: lease) }
     guard isPublished(sequence) else { throw .notPublished(ring: ring.name, sequence: sequence) }
     try requireOwnership()
     return try read(sequence)
   }
 
-  /// The header of an event that was spilled, while its spill slot is not used again; nil afterwards. For who needs no more than that: the spill
-  /// slot may be filled anew at any time.
-  public func spilledHeader(at sequence: UInt64) -> EventHeader? {
+  /// The header of an event that was spilled, while its spill slot is not used again; nil afterwards. For who needs no
+  /// more than that: the spill slot may be filled anew at any time.
+  package func spilledHeader(at sequence: UInt64) -> EventHeader? {
     guard isPublished(sequence), let slot = memory.committedSlot(sequence) else { return nil }
     let word = memory.stamp(slot)
     // SYNC spilledHeader → commit: the stamp is read before what it vouches for.
-    let stamp = Stamp(rawValue: word.pointee.load(ordering: .acquiring))
+    let stamp = TaggedWord(rawValue: word.pointee.load(ordering: .acquiring))
     guard stamp.slotState == .committed, stamp.sequence == sequence else { return nil }
     let header = try? ring.header(
       in: UnsafeRawBufferPointer(start: slot, count: EventHeader.byteCount), sequence: sequence, epoch: stamp.epoch)
@@ -101,16 +105,16 @@ public final class RingReader {
   }
 
   /// Reads all bytes of the event and throws `.damaged` if they differ from what the writer checksummed.
-  public func verifyPayload(_ event: Event) throws(RingError) {
+  package func verifyPayload(_ event: Event) throws(RingError) {
     guard event.isIntact else {
       throw .damaged(ring: ring.name, sequence: event.header.sequence, reason: "the checksum of its payload is wrong")
     }
   }
 
-  /// Says that every event below `sequence` was applied: moves the cursor there, and the lease unless `hold` keeps it back. The events
-  /// below the lease must not be used any more. Where the cursor is there
-  /// or further already, this is a duplicate: counted, and nothing changes.
-  public func release(upTo sequence: UInt64) throws(RingError) {
+  /// Says that every event below `sequence` was applied: moves the cursor there, and the lease unless `hold` keeps it
+  /// back. The events below the lease must not be used any more. Where the cursor is there or further already, this is
+  /// a duplicate: counted, and nothing changes.
+  package func release(upTo sequence: UInt64) throws(RingError) {
     // A predecessor may have read what this reader has not asked for.
     precondition(sequence <= position || isPublished(sequence - 1), "event \(sequence - 1) was never published")
     position = max(position, sequence)
@@ -119,41 +123,48 @@ public final class RingReader {
       return
     }
     // The cursor moves first: a reader that dies in between leaves a lease that is too low, never one above the cursor.
-    try swap(memory.cursor(reader), Stamp(cursor, epoch, state: 0), Stamp(sequence, epoch, state: 0))
+    try swap(memory.cursor(reader), TaggedWord(cursor, epoch, state: 0), TaggedWord(sequence, epoch, state: 0))
     cursor = sequence
     try moveLease(to: min(held ?? cursor, cursor))
   }
 
-  /// Keeps events from `sequence` on readable though the cursor passes them, until `hold` is called with a later one; nil gives back all that
-  /// was released. What was given back already cannot be held again: throws `.gap` below the lease.
-  public func hold(from sequence: UInt64?) throws(RingError) {
+  /// Keeps events from `sequence` on readable though the cursor passes them, until `hold` is called with a later one;
+  /// nil gives back all that was released. What was given back already cannot be held again: throws `.gap` below the
+  /// lease.
+  package func hold(from sequence: UInt64?) throws(RingError) {
     if let sequence, sequence < lease { throw .gap(ring: ring.name, expected: sequence, found: lease) }
     held = sequence
     try moveLease(to: min(sequence ?? cursor, cursor))
   }
 
-  /// Leaves for good: the writer waits for this reader no more, and nobody can take its line again. The reader must not be used afterwards.
-  public func finish() throws(RingError) {
-    try swap(memory.lease(reader), Stamp(lease, epoch, .attached), Stamp(cursor, epoch, .finished))
+  /// Leaves for good: the writer waits for this reader no more, and nobody can take its line again. The reader must not
+  /// be used afterwards.
+  package func finish() throws(RingError) {
+    try swap(memory.lease(reader), TaggedWord(lease, epoch, .attached), TaggedWord(cursor, epoch, .finished))
     wakeWriter()
   }
 
   private func moveLease(to sequence: UInt64) throws(RingError) {
     guard sequence > lease else { return }
-    try swap(memory.lease(reader), Stamp(lease, epoch, .attached), Stamp(sequence, epoch, .attached))
+    try swap(memory.lease(reader), TaggedWord(lease, epoch, .attached), TaggedWord(sequence, epoch, .attached))
     lease = sequence
     wakeWriter()
   }
 
-  /// Changes a word of this reader's line. The owner's epoch is in the word, so a successor's words are never overwritten.
-  private func swap(_ word: UnsafeMutablePointer<Atomic<UInt64>>, _ old: Stamp, _ new: Stamp) throws(RingError) {
+  /// Changes a word of this reader's line. The owner's epoch is in the word, so a successor's words are never
+  /// overwritten.
+  private func swap(_ word: UnsafeMutablePointer<Atomic<UInt64>>, _ old: TaggedWord, _ new: TaggedWord)
+    throws(RingError)
+  {
     // SYNC release → claim: what was read from the slots was read before the writer sees the lease pass them.
-    let (isMine, _) = word.pointee.compareExchange(expected: old.rawValue, desired: new.rawValue, ordering: .sequentiallyConsistent)
+    let (isMine, _) = word.pointee.compareExchange(
+      expected: old.rawValue, desired: new.rawValue, ordering: .sequentiallyConsistent)
     guard isMine else { throw .fenced(ring: ring.name, epoch: epoch) }
   }
 
   private func wakeWriter() {
-    // SYNC release → sleep: the lease was moved before this is read. Of several readers, the last one sees that all are far enough.
+    // SYNC release → sleep: the lease was moved before this is read. Of several readers, the last one sees that all are
+    // far enough.
     let wanted = memory.leaseWanted.pointee.load(ordering: .sequentiallyConsistent)
     if wanted != 0, memory.lowestLease().lease >= wanted {
       memory.leaseWanted.pointee.store(0, ordering: .sequentiallyConsistent)
@@ -189,20 +200,21 @@ public final class RingReader {
 
   private func requireOwnership() throws(RingError) {
     let word = memory.lease(reader).pointee.load(ordering: .relaxed)
-    guard word == Stamp(lease, epoch, .attached).rawValue else { throw .fenced(ring: ring.name, epoch: epoch) }
+    guard word == TaggedWord(lease, epoch, .attached).rawValue else { throw .fenced(ring: ring.name, epoch: epoch) }
   }
 
   private func read(_ sequence: UInt64) throws(RingError) -> Event {
     let slot = memory.slot(sequence)
     // SYNC next → commit: the stamp is read before what it vouches for.
-    let stamp = Stamp(rawValue: memory.stamp(slot).pointee.load(ordering: .acquiring))
+    let stamp = TaggedWord(rawValue: memory.stamp(slot).pointee.load(ordering: .acquiring))
     guard stamp.slotState == .committed, stamp.sequence == sequence else {
       // Whatever the slot holds instead: what was published is on disk.
       if ring.specification.whenFull == .spill { throw .spilled(ring: ring.name, sequence: sequence) }
       if stamp.slotState == .committed, stamp.sequence > sequence {
         throw .gap(ring: ring.name, expected: sequence, found: stamp.sequence)
       }
-      throw .damaged(ring: ring.name, sequence: sequence, reason: "its slot is stamped \(stamp.slotState) for \(stamp.sequence)")
+      throw .damaged(
+        ring: ring.name, sequence: sequence, reason: "its slot is stamped \(stamp.slotState) for \(stamp.sequence)")
     }
     let header = try ring.header(
       in: UnsafeRawBufferPointer(start: slot, count: EventHeader.byteCount), sequence: sequence, epoch: stamp.epoch)
@@ -219,16 +231,21 @@ extension RingReader {
   private static func takeLease(_ ring: Ring, _ reader: Int) throws(RingError) -> (epoch: UInt64, lease: UInt64) {
     let word = ring.memory.lease(reader)
     for _ in 0..<attemptLimit {
-      let seen = Stamp(rawValue: word.pointee.load(ordering: .acquiring))
+      let seen = TaggedWord(rawValue: word.pointee.load(ordering: .acquiring))
       switch seen.readerState {
-      case .unused: throw .damaged(ring: ring.name, sequence: seen.sequence, reason: "the line of reader \(reader) is not in use")
+      case .unused:
+        throw .damaged(ring: ring.name, sequence: seen.sequence, reason: "the line of reader \(reader) is not in use")
       case .finished: throw .refused(ring: ring.name, reason: "reader \(reader) has finished")
       case .awaited, .attached: break
       }
-      guard seen.epoch < Stamp.epochLimit - 1 else { throw .exhausted(ring: ring.name, what: "epochs for reader \(reader)") }
-      let taken = Stamp(seen.sequence, seen.epoch + 1, .attached)
+      guard seen.epoch < TaggedWord.epochLimit - 1 else {
+        throw .exhausted(ring: ring.name, what: "epochs for reader \(reader)")
+      }
+      let taken = TaggedWord(seen.sequence, seen.epoch + 1, .attached)
       // SYNC take → release: the last owner's next compare-and-swap on this word fails.
-      if word.pointee.compareExchange(expected: seen.rawValue, desired: taken.rawValue, ordering: .sequentiallyConsistent).exchanged {
+      if word.pointee.compareExchange(
+        expected: seen.rawValue, desired: taken.rawValue, ordering: .sequentiallyConsistent
+      ).exchanged {
         return (taken.epoch, taken.sequence)
       }
     }
@@ -238,10 +255,12 @@ extension RingReader {
   private static func takeCursor(_ ring: Ring, _ reader: Int, epoch: UInt64) throws(RingError) -> UInt64 {
     let word = ring.memory.cursor(reader)
     for _ in 0..<attemptLimit {
-      let seen = Stamp(rawValue: word.pointee.load(ordering: .acquiring))
+      let seen = TaggedWord(rawValue: word.pointee.load(ordering: .acquiring))
       guard seen.epoch < epoch else { throw .fenced(ring: ring.name, epoch: epoch) }
-      let taken = Stamp(seen.sequence, epoch, state: 0)
-      if word.pointee.compareExchange(expected: seen.rawValue, desired: taken.rawValue, ordering: .sequentiallyConsistent).exchanged {
+      let taken = TaggedWord(seen.sequence, epoch, state: 0)
+      if word.pointee.compareExchange(
+        expected: seen.rawValue, desired: taken.rawValue, ordering: .sequentiallyConsistent
+      ).exchanged {
         return seen.sequence
       }
     }

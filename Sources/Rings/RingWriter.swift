@@ -1,42 +1,42 @@
 internal import CLinux
-internal import Host
+package import Host
 internal import Synchronization
 
 /// A slot that a writer may fill.
-public struct Claim {
+package struct Claim {
   /// The sequence that the event will have.
-  public let sequence: UInt64
+  package let sequence: UInt64
   /// Where the payload goes: the slot's whole capacity, in place.
-  public let payload: UnsafeMutableRawBufferPointer
+  package let payload: UnsafeMutableRawBufferPointer
   /// Where the metadata goes: 3,968 bytes.
-  public let metadata: UnsafeMutableRawBufferPointer
+  package let metadata: UnsafeMutableRawBufferPointer
 }
 
 /// What a writer says about an event; the rest of the header is the ring's.
-public struct EventFields: Sendable {
+package struct EventFields: Sendable {
   /// What the event says.
-  public var kind: EventKind
+  package var kind: EventKind
   /// Nanoseconds since 1970 when the event's cause was acquired.
-  public var acquiredAt: UInt64
+  package var acquiredAt: UInt64
   /// Bytes of payload that were filled in.
-  public var payloadByteCount: Int
+  package var payloadByteCount: Int
   /// Bytes of metadata that were filled in.
-  public var metadataByteCount: Int
+  package var metadataByteCount: Int
   /// The angle in radians.
-  public var theta: Double
+  package var theta: Double
   /// The number of the projection in the scan.
-  public var projection: UInt64
+  package var projection: UInt64
   /// Rows of the payload's images.
-  public var rows: Int
+  package var rows: Int
   /// Columns of the payload's images.
-  public var columns: Int
+  package var columns: Int
   /// The type of the payload's elements; rows × columns of them are at most the payload.
-  public var elementType: ElementType
+  package var pixel: PixelType?
 
   /// Fields as given.
-  public init(
+  package init(
     kind: EventKind, acquiredAt: UInt64 = 0, payloadByteCount: Int = 0, metadataByteCount: Int = 0, theta: Double = 0,
-    projection: UInt64 = 0, rows: Int = 0, columns: Int = 0, elementType: ElementType = .none
+    projection: UInt64 = 0, rows: Int = 0, columns: Int = 0, pixel: PixelType? = nil
   ) {
     self.kind = kind
     self.acquiredAt = acquiredAt
@@ -46,14 +46,14 @@ public struct EventFields: Sendable {
     self.projection = projection
     self.rows = rows
     self.columns = columns
-    self.elementType = elementType
+    self.pixel = pixel
   }
 }
 
 /// The one writer of a ring, for as long as its epoch lasts. Use from one thread at a time.
-public final class RingWriter {
+package final class RingWriter {
   /// When readers see an event.
-  public enum Publishing: Sendable {
+  package enum Publishing: Sendable {
     /// With its commit: a topic in memory.
     case atCommit
     /// When `publish(through:)` says so: a topic that is made durable first.
@@ -61,27 +61,29 @@ public final class RingWriter {
   }
 
   /// The ring.
-  public let ring: Ring
+  package let ring: Ring
   /// The incarnation of this writer.
-  public let epoch: UInt64
+  package let epoch: UInt64
   /// The sequence of the next event.
-  @exclusivity(unchecked) public private(set) var nextSequence: UInt64
+  @exclusivity(unchecked) package private(set) var nextSequence: UInt64
   private static let spinLimit = 100
   private let publishesAtCommit: Bool
   private let memory: RingMemory
-  // Sound, here and above: no access to these lasts longer than a load or a store. Checking each costs a third of a claim.
+  // Sound, here and above: no access to these lasts longer than a load or a store. Checking each costs a third of a
+  // claim.
   @exclusivity(unchecked) private var chain: UInt64
   @exclusivity(unchecked) private var slot: UnsafeMutableRawPointer
   @exclusivity(unchecked) private var isClaimed = false
   /// The lowest lease when it was last read; the real one is never lower.
   @exclusivity(unchecked) private var leaseKnown: UInt64 = 0
 
-  /// Takes the ring over for `epoch`, the newest one granted, and goes on at the first sequence that is not committed. Events that the
-  /// last writer committed and did not publish any more are published, or left to `publish(through:)`.
+  /// Takes the ring over for `epoch`, the newest one granted, and goes on at the first sequence that is not committed.
+  /// Events that the last writer committed and did not publish any more are published, or left to `publish(through:)`.
   ///
   /// Throws `.fenced` for an epoch that has ended, `.refused` while a claim of an earlier epoch is not void.
-  public init(ring: Ring, epoch: UInt64, publishing: Publishing = .atCommit) throws(RingError) {
-    precondition(ring.specification.whenFull != .spill || publishing == .whenDurable, "ring \(ring.name) spills and has no disk")
+  package init(ring: Ring, epoch: UInt64, publishing: Publishing = .atCommit) throws(RingError) {
+    precondition(
+      ring.specification.whenFull != .spill || publishing == .whenDurable, "ring \(ring.name) spills and has no disk")
     self.ring = ring
     publishesAtCommit = publishing == .atCommit
     self.epoch = epoch
@@ -103,32 +105,36 @@ public final class RingWriter {
     announce(nextSequence)
   }
 
-  /// Lets readers see all events below `sequence`: they are durable. May be called by another thread than the one that commits.
-  public func publish(through sequence: UInt64) {
+  /// Lets readers see all events below `sequence`: they are durable. May be called by another thread than the one that
+  /// commits.
+  package func publish(through sequence: UInt64) {
     precondition(!publishesAtCommit, "ring \(ring.name) publishes at commit")
     memory.publish(through: sequence)
   }
 
-  /// The bytes of a committed event that is not published yet, as they are written to disk. The slot stays as it is until the event is
-  /// published. May be called by another thread than the one that commits.
-  public func slotBytes(_ sequence: UInt64) -> UnsafeRawBufferPointer {
+  /// The bytes of a committed event that is not published yet, as they are written to disk. The slot stays as it is
+  /// until the event is published. May be called by another thread than the one that commits.
+  package func slotBytes(_ sequence: UInt64) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(start: memory.committedSlot(sequence) ?? memory.slot(sequence), count: memory.slotStride)
   }
 
   /// Sequences below it are committed. May be called by another thread than the one that commits.
-  public var committedThrough: UInt64 {
+  package var committedThrough: UInt64 {
     // SYNC committed → journal: everything of an event is stored before the count passes it.
     memory.committed.pointee.load(ordering: .acquiring)
   }
 
-  /// The next slot, after every required reader has given it back; waits for that at most `timeout`. A claim that was not committed is
-  /// given out again, so what failed while filling it can be tried anew or left.
+  /// The next slot, after every required reader has given it back; waits for that at most `timeout`. A claim that was
+  /// not committed is given out again, so what failed while filling it can be tried anew or left.
   ///
-  /// Throws `.timedOut` naming the reader that is furthest behind, or `.dropped` at once where the ring was made so; a ring that spills gives a
-  /// spill slot instead, and throws `.diskBehind` if those stayed on their way to disk; `.fenced` when this writer's epoch has ended.
-  public func claim(timeout: Duration) throws(RingError) -> Claim {
+  /// Throws `.timedOut` naming the reader that is furthest behind, or `.dropped` at once where the ring was made so; a
+  /// ring that spills gives a spill slot instead, and throws `.diskBehind` if those stayed on their way to disk;
+  /// `.fenced` when this writer's epoch has ended.
+  package func claim(timeout: Duration) throws(RingError) -> Claim {
     if isClaimed {
-      guard memory.epochGranted.pointee.load(ordering: .relaxed) == epoch else { throw .fenced(ring: ring.name, epoch: epoch) }
+      guard memory.epochGranted.pointee.load(ordering: .relaxed) == epoch else {
+        throw .fenced(ring: ring.name, epoch: epoch)
+      }
     } else {
       if nextSequence >= memory.slotCount, nextSequence - memory.slotCount >= leaseKnown { try makeRoom(timeout) }
       try take()
@@ -141,22 +147,25 @@ public final class RingWriter {
       metadata: UnsafeMutableRawBufferPointer(start: slot + EventHeader.byteCount, count: EventHeader.metadataCapacity))
   }
 
-  /// Publishes the claimed slot with its checksums. Throws `.fenced` if this writer's epoch ended while it was filling it: nothing was
-  /// published then, and the writer must stop.
-  public func commit(_ claim: Claim, _ fields: EventFields) throws(RingError) {
+  /// Publishes the claimed slot with its checksums. Throws `.fenced` if this writer's epoch ended while it was filling
+  /// it: nothing was published then, and the writer must stop.
+  package func commit(_ claim: Claim, _ fields: EventFields) throws(RingError) {
     precondition(isClaimed && claim.sequence == nextSequence, "event \(claim.sequence) is not claimed")
     isClaimed = false
-    let claimed = Stamp(nextSequence, epoch, .claimed).rawValue
-    // A writer that was fenced long ago must not write over its successor's header. One that is stopped right here still can: readers find
-    // that by epoch and checksum, and it cannot happen where the writer is killed before it is fenced.
-    guard memory.stamp(slot).pointee.load(ordering: .relaxed) == claimed else { throw .fenced(ring: ring.name, epoch: epoch) }
+    let claimed = TaggedWord(nextSequence, epoch, .claimed).rawValue
+    // A writer that was fenced long ago must not write over its successor's header. One that is stopped right here
+    // still can: readers find that by epoch and checksum, and it cannot happen where the writer is killed before it is
+    // fenced.
+    guard memory.stamp(slot).pointee.load(ordering: .relaxed) == claimed else {
+      throw .fenced(ring: ring.name, epoch: epoch)
+    }
     let header = header(fields)
     let words = header.words
     for index in 1..<16 { slot.storeBytes(of: words[index], toByteOffset: 8 * index, as: UInt64.self) }
-    // SYNC commit → next: every store to header, metadata and payload happens before the stamp becomes committed. The failure of this
-    // compare-and-swap is the fence: `voidClaims` changed the stamp first.
+    // SYNC commit → next: every store to header, metadata and payload happens before the stamp becomes committed. The
+    // failure of this compare-and-swap is the fence: `voidClaims` changed the stamp first.
     let (isMine, _) = memory.stamp(slot).pointee.compareExchange(
-      expected: claimed, desired: Stamp(nextSequence, epoch, .committed).rawValue, ordering: .releasing)
+      expected: claimed, desired: TaggedWord(nextSequence, epoch, .committed).rawValue, ordering: .releasing)
     guard isMine else { throw .fenced(ring: ring.name, epoch: epoch) }
     chain = EventHeader.chain(after: chain, headerCRC32C: UInt32(words[15] >> 32), payloadCRC32C: header.payloadCRC32C)
     nextSequence += 1
@@ -173,20 +182,22 @@ public final class RingWriter {
       (0...EventHeader.metadataCapacity).contains(fields.metadataByteCount),
       "event \(nextSequence): \(fields.metadataByteCount) B of metadata exceed \(EventHeader.metadataCapacity) B")
     precondition(
-      fields.rows >= 0 && fields.columns >= 0 && fields.rows * fields.columns * fields.elementType.byteCount <= fields.payloadByteCount,
+      fields.rows >= 0 && fields.columns >= 0
+        && fields.rows * fields.columns * (fields.pixel?.byteCount ?? 0) <= fields.payloadByteCount,
       "event \(nextSequence): \(fields.rows) × \(fields.columns) elements exceed \(fields.payloadByteCount) B")
     return EventHeader(
-      kind: fields.kind, identity: ring.specification.identity, sequence: nextSequence, epoch: epoch, acquiredAt: fields.acquiredAt,
+      kind: fields.kind, identity: ring.specification.identity, sequence: nextSequence, epoch: epoch,
+      acquiredAt: fields.acquiredAt,
       durableThrough: publishesAtCommit ? 0 : memory.published.pointee.load(ordering: .relaxed), chain: chain,
       payloadByteCount: fields.payloadByteCount, metadataByteCount: fields.metadataByteCount,
       payloadCRC32C: contentChecksum(
         slot, metadataByteCount: fields.metadataByteCount, payloadByteCount: fields.payloadByteCount),
       theta: fields.theta, projection: fields.projection, rows: UInt32(fields.rows), columns: UInt32(fields.columns),
-      elementType: fields.elementType)
+      pixel: fields.pixel)
   }
 
   /// Whether a committed slot may be the next one's: its own, one or more laps ago, or a spill slot.
-  private func precedes(_ seen: Stamp) -> Bool {
+  private func precedes(_ seen: TaggedWord) -> Bool {
     if ring.specification.whenFull != .spill { return seen.sequence + memory.slotCount == nextSequence }
     return seen.sequence < nextSequence && (isSpilling || (nextSequence - seen.sequence) % memory.slotCount == 0)
   }
@@ -195,26 +206,28 @@ public final class RingWriter {
 
   /// Makes the slot ours: committed → free → claimed, or void → claimed.
   private func take() throws(RingError) {
-    guard nextSequence < Stamp.sequenceLimit - 1 else { throw .exhausted(ring: ring.name, what: "sequences") }
+    guard nextSequence < TaggedWord.sequenceLimit - 1 else { throw .exhausted(ring: ring.name, what: "sequences") }
     let word = memory.stamp(slot)
-    var seen = Stamp(rawValue: word.pointee.load(ordering: .acquiring))
+    var seen = TaggedWord(rawValue: word.pointee.load(ordering: .acquiring))
     if seen.slotState == .committed, precedes(seen) {
-      let free = Stamp(nextSequence, epoch, .free)
+      let free = TaggedWord(nextSequence, epoch, .free)
       let (isMine, now) = word.pointee.compareExchange(
         expected: seen.rawValue, desired: free.rawValue, ordering: .sequentiallyConsistent)
-      seen = isMine ? free : Stamp(rawValue: now)
+      seen = isMine ? free : TaggedWord(rawValue: now)
     }
-    // SYNC claim → grant: the slot was freed before the epoch is read. A writer that is stopped between this line and the next finds its
-    // slot changed by `voidClaims`.
+    // SYNC claim → grant: the slot was freed before the epoch is read. A writer that is stopped between this line and
+    // the next finds its slot changed by `voidClaims`.
     guard memory.epochGranted.pointee.load(ordering: .sequentiallyConsistent) == epoch, seen.epoch <= epoch else {
       throw .fenced(ring: ring.name, epoch: epoch)
     }
     // A spill slot that nobody has is anybody's: it may be free or void since an earlier sequence.
     guard seen.sequence == nextSequence || isSpilling, seen.slotState == .free || seen.slotState == .void else {
-      throw .damaged(ring: ring.name, sequence: nextSequence, reason: "its slot is stamped \(seen.slotState) for \(seen.sequence)")
+      throw .damaged(
+        ring: ring.name, sequence: nextSequence, reason: "its slot is stamped \(seen.slotState) for \(seen.sequence)")
     }
     let (isMine, _) = word.pointee.compareExchange(
-      expected: seen.rawValue, desired: Stamp(nextSequence, epoch, .claimed).rawValue, ordering: .sequentiallyConsistent)
+      expected: seen.rawValue, desired: TaggedWord(nextSequence, epoch, .claimed).rawValue,
+      ordering: .sequentiallyConsistent)
     guard isMine else { throw .fenced(ring: ring.name, epoch: epoch) }
     // SYNC claim → latest: an observer that sees any of the bytes stored from here on also sees that the stamp changed.
     atomicMemoryFence(ordering: .releasing)
@@ -235,7 +248,9 @@ public final class RingWriter {
       }
       let limit = deadline ?? Deadline(after: timeout)
       deadline = limit
-      guard memory.epochGranted.pointee.load(ordering: .relaxed) == epoch else { throw .fenced(ring: ring.name, epoch: epoch) }
+      guard memory.epochGranted.pointee.load(ordering: .relaxed) == epoch else {
+        throw .fenced(ring: ring.name, epoch: epoch)
+      }
       if limit.hasPassed {
         throw .diskBehind(ring: ring.name, durable: memory.published.pointee.load(ordering: .relaxed), timeout: timeout)
       }
@@ -244,10 +259,11 @@ public final class RingWriter {
     }
   }
 
-  /// Whether the next sequence's own slot is one that no required reader holds. After events that were spilled it may be several laps old.
+  /// Whether the next sequence's own slot is one that no required reader holds. After events that were spilled it may
+  /// be several laps old.
   private var isOwnSlotReleased: Bool {
     leaseKnown = memory.lowestLease().lease
-    let seen = Stamp(rawValue: memory.stamp(slot).pointee.load(ordering: .acquiring))
+    let seen = TaggedWord(rawValue: memory.stamp(slot).pointee.load(ordering: .acquiring))
     return seen.slotState != .committed || seen.sequence < leaseKnown
   }
 
@@ -260,7 +276,7 @@ public final class RingWriter {
 
   /// The newest event stays: a successor goes on after it.
   private func isDurable(_ slot: UnsafeMutableRawPointer) -> Bool {
-    let seen = Stamp(rawValue: memory.stamp(slot).pointee.load(ordering: .acquiring))
+    let seen = TaggedWord(rawValue: memory.stamp(slot).pointee.load(ordering: .acquiring))
     guard seen.slotState == .committed else { return seen.slotState != .claimed }
     return seen.sequence < memory.published.pointee.load(ordering: .acquiring) && seen.sequence + 1 < nextSequence
   }
@@ -277,8 +293,8 @@ public final class RingWriter {
       if isReleased(needed) { return }
     }
     let deadline = Deadline(after: timeout)
-    // Being woken for a quarter of the ring at once costs a fraction of being woken for each slot. Readers that hold a window may never
-    // give back so much, so this first sleep is short.
+    // Being woken for a quarter of the ring at once costs a fraction of being woken for each slot. Readers that hold a
+    // window may never give back so much, so this first sleep is short.
     try sleep(until: needed + memory.slotCount / 4, deadline: Deadline(after: min(timeout, .microseconds(200))))
     while !isReleased(needed) {
       if deadline.hasPassed {
@@ -296,22 +312,28 @@ public final class RingWriter {
 
   /// Sleeps once, until every lease is `wanted` or above, or some other change.
   private func sleep(until wanted: UInt64, deadline: Deadline) throws(RingError) {
-    guard memory.epochGranted.pointee.load(ordering: .relaxed) == epoch else { throw .fenced(ring: ring.name, epoch: epoch) }
+    guard memory.epochGranted.pointee.load(ordering: .relaxed) == epoch else {
+      throw .fenced(ring: ring.name, epoch: epoch)
+    }
     let count = memory.releasedBell.count
-    // SYNC sleep → release: sequentially consistent on both sides. Either this thread sees the lease, or the reader sees what is wanted.
+    // SYNC sleep → release: sequentially consistent on both sides. Either this thread sees the lease, or the reader
+    // sees what is wanted.
     memory.leaseWanted.pointee.store(wanted, ordering: .sequentiallyConsistent)
     if !isReleased(wanted) { memory.releasedBell.sleep(since: count, atMost: deadline.remaining) }
     memory.leaseWanted.pointee.store(0, ordering: .relaxed)
   }
 
-  /// The header of the newest committed event, nil if there is none. Every stamp is looked at: no counter in shared memory is trusted.
+  /// The header of the newest committed event, nil if there is none. Every stamp is looked at: no counter in shared
+  /// memory is trusted.
   private func lastCommitted() throws(RingError) -> EventHeader? {
-    var last: (stamp: Stamp, slot: UnsafeMutableRawPointer)?
+    var last: (stamp: TaggedWord, slot: UnsafeMutableRawPointer)?
     for number in memory.slotNumbers {
       let slot = memory.slot(number: number)
-      let stamp = Stamp(rawValue: memory.stamp(slot).pointee.load(ordering: .acquiring))
+      let stamp = TaggedWord(rawValue: memory.stamp(slot).pointee.load(ordering: .acquiring))
       if stamp.slotState == .claimed {
-        throw .refused(ring: ring.name, reason: "event \(stamp.sequence) is still claimed by epoch \(stamp.epoch), which was not fenced")
+        throw .refused(
+          ring: ring.name,
+          reason: "event \(stamp.sequence) is still claimed by epoch \(stamp.epoch), which was not fenced")
       }
       if stamp.slotState == .committed, stamp.sequence >= last?.stamp.sequence ?? 0 { last = (stamp, slot) }
     }
@@ -320,7 +342,8 @@ public final class RingWriter {
       throw .damaged(ring: ring.name, sequence: last.stamp.sequence, reason: "its slot belongs to another event")
     }
     return try ring.header(
-      in: UnsafeRawBufferPointer(start: last.slot, count: EventHeader.byteCount), sequence: last.stamp.sequence, epoch: last.stamp.epoch)
+      in: UnsafeRawBufferPointer(start: last.slot, count: EventHeader.byteCount), sequence: last.stamp.sequence,
+      epoch: last.stamp.epoch)
   }
 
   @inline(__always)
@@ -332,8 +355,9 @@ public final class RingWriter {
 }
 
 extension RingMemory {
-  // SYNC publish → next, sleep: sequentially consistent on both sides. Either the reader sees the new count before it sleeps, or this
-  // thread sees that it sleeps. The count only grows, so a writer that was stopped between commit and here cannot take anything back.
+  // SYNC publish → next, sleep: sequentially consistent on both sides. Either the reader sees the new count before it
+  // sleeps, or this thread sees that it sleeps. The count only grows, so a writer that was stopped between commit and
+  // here cannot take anything back.
   @inline(__always)
   fileprivate func publish(through count: UInt64) {
     published.pointee.max(count, ordering: .sequentiallyConsistent)

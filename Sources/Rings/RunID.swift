@@ -1,9 +1,9 @@
 /// The 128 random bits that tell one run from every other.
-public struct RunID: Hashable, Sendable, Codable, CustomStringConvertible {
+package struct RunID: Hashable, Sendable, Codable, CustomStringConvertible {
   /// Bytes 0 to 7, little-endian.
-  public let low: UInt64
+  package let low: UInt64
   /// Bytes 8 to 15, little-endian.
-  public let high: UInt64
+  package let high: UInt64
 
   package init(low: UInt64, high: UInt64) {
     self.low = low
@@ -11,13 +11,13 @@ public struct RunID: Hashable, Sendable, Codable, CustomStringConvertible {
   }
 
   /// A new identity.
-  public static func random() -> RunID {
+  package static func random() -> RunID {
     var generator = SystemRandomNumberGenerator()
     return RunID(low: generator.next(), high: generator.next())
   }
 
   /// The identity written as 32 hexadecimal digits, byte 0 first; nil if `text` is anything else.
-  public init?(_ text: String) {
+  package init?(_ text: String) {
     let digits = Array(text.utf8)
     guard digits.count == 32 else { return nil }
     var words: [UInt64] = [0, 0]
@@ -30,7 +30,7 @@ public struct RunID: Hashable, Sendable, Codable, CustomStringConvertible {
   }
 
   /// 32 hexadecimal digits, byte 0 first.
-  public var description: String {
+  package var description: String {
     [low, high].map { word in
       let digits = String(word.byteSwapped, radix: 16)
       return String(repeating: "0", count: 16 - digits.count) + digits
@@ -38,37 +38,38 @@ public struct RunID: Hashable, Sendable, Codable, CustomStringConvertible {
   }
 
   /// Reads the 32 digits.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
     guard let id = RunID(try container.decode(String.self)) else {
-      throw DecodingError.dataCorruptedError(in: container, debugDescription: "a run's identity has 32 hexadecimal digits")
+      throw DecodingError.dataCorruptedError(
+        in: container, debugDescription: "a run's identity has 32 hexadecimal digits")
     }
     self = id
   }
 
   /// Writes the 32 digits.
-  public func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     try container.encode(description)
   }
 }
 
 /// Whose events a ring carries.
-public struct RingIdentity: Hashable, Sendable, Codable, CustomStringConvertible {
+package struct RingIdentity: Hashable, Sendable, Codable, CustomStringConvertible {
   /// The run.
-  public var runID: RunID
+  package var runID: RunID
   /// The topic's number within the run.
-  public var topic: UInt32
+  package var topic: UInt32
   /// The partition's number within the topic.
-  public var partition: UInt32
+  package var partition: UInt32
 
   /// An identity as given.
-  public init(runID: RunID, topic: UInt32, partition: UInt32) {
+  package init(runID: RunID, topic: UInt32, partition: UInt32) {
     self.runID = runID
     self.topic = topic
     self.partition = partition
   }
 
   /// For messages.
-  public var description: String { "topic \(topic), partition \(partition) of run \(runID)" }
+  package var description: String { "topic \(topic), partition \(partition) of run \(runID)" }
 }

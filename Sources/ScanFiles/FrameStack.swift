@@ -1,3 +1,5 @@
+import Host
+
 /// Frames of one kind (projections, flats or darks) of an open scan.
 struct FrameStack {
   enum Source {
@@ -22,14 +24,14 @@ struct FrameStack {
     }
   }
 
-  var pixel: ScanPixel {
+  var pixel: PixelType {
     switch source {
     case .frames(let dataset, _), .single(let dataset): dataset.pixel
     case .constant, .none: .float32
     }
   }
 
-  func read(_ index: Int, rows range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(ScanFileError) {
+  func read(_ index: Int, rows range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) {
     precondition(0..<count ~= index, "frame \(index) of \(count)")
     precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
     switch source {
@@ -38,7 +40,8 @@ struct FrameStack {
     case .single(let dataset):
       try dataset.read(start: [range.lowerBound, 0], count: [range.count, columns], into: buffer)
     case .constant(let value):
-      precondition(buffer.count == range.count * columns * pixel.byteCount, "a buffer of \(buffer.count) B for rows \(range)")
+      precondition(
+        buffer.count == range.count * columns * pixel.byteCount, "a buffer of \(buffer.count) B for rows \(range)")
       buffer.withMemoryRebound(to: Float.self) { $0.update(repeating: value) }
     case .none:
       preconditionFailure("a frame of none")
@@ -60,15 +63,15 @@ final class HDF5ScanReader: ScanReader {
     self.darks = darks
   }
 
-  func readProjection(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(ScanFileError) {
+  func readProjection(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) {
     try projections.read(index, rows: rows, into: buffer)
   }
 
-  func readFlat(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(ScanFileError) {
+  func readFlat(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) {
     try flats.read(index, rows: rows, into: buffer)
   }
 
-  func readDark(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(ScanFileError) {
+  func readDark(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) {
     try darks.read(index, rows: rows, into: buffer)
   }
 }

@@ -1,4 +1,5 @@
 import CHDF5
+import Host
 
 /// A numeric dataset, read by hyperslabs.
 final class HDF5Dataset {
@@ -7,7 +8,7 @@ final class HDF5Dataset {
   /// The extents, slowest first; empty for a scalar.
   let shape: [Int]
   /// The type in which it is read.
-  let pixel: ScanPixel
+  let pixel: PixelType
   /// A sentence for the user when reading will be slow.
   let notice: String?
 
@@ -18,8 +19,9 @@ final class HDF5Dataset {
   private static let cacheBytesMax = 256 << 20
   private static let cacheBytesUsual = 1 << 20
 
-  /// Opens the dataset and checks that it can be read: its type is a number, its filters are installed, its virtual sources exist.
-  init(_ file: HDF5File, _ name: String, depth: Int = 0) throws(ScanFileError) {
+  /// Opens the dataset and checks that it can be read: its type is a number, its filters are installed, its virtual
+  /// sources exist.
+  init(_ file: HDF5File, _ name: String, depth: Int = 0) throws(FileError) {
     self.file = file
     self.name = name
     let layer: (depth: Int, chunkCount: Int, byteCount: Int)
@@ -51,31 +53,37 @@ final class HDF5Dataset {
   var shapeText: String { shape.isEmpty ? "scalar" : shape.map(String.init).joined(separator: " × ") }
 
   /// Reads the box of `count` elements from `start` on, converted to `pixel`, tightly packed, slowest extent first.
-  func read(start: [Int], count: [Int], into buffer: UnsafeMutableRawBufferPointer) throws(ScanFileError) {
+  func read(start: [Int], count: [Int], into buffer: UnsafeMutableRawBufferPointer) throws(FileError) {
     let elements = count.reduce(1, *)
-    precondition(buffer.count == elements * pixel.byteCount, "\(name): a buffer of \(buffer.count) B for \(elements) elements")
+    precondition(
+      buffer.count == elements * pixel.byteCount, "\(name): a buffer of \(buffer.count) B for \(elements) elements")
     try read(start: start, count: count, into: buffer, as: pixel)
   }
 
   /// Reads the box converted to floats.
-  func read(start: [Int], count: [Int], into buffer: UnsafeMutableBufferPointer<Float>) throws(ScanFileError) {
-    precondition(buffer.count == count.reduce(1, *), "\(name): a buffer of \(buffer.count) floats for a box of \(count)")
+  func read(start: [Int], count: [Int], into buffer: UnsafeMutableBufferPointer<Float>) throws(FileError) {
+    precondition(
+      buffer.count == count.reduce(1, *), "\(name): a buffer of \(buffer.count) floats for a box of \(count)")
     try read(start: start, count: count, into: UnsafeMutableRawBufferPointer(buffer), as: .float32)
   }
 
   /// Reads every element as a double, in storage order.
-  func readAll() throws(ScanFileError) -> [Double] {
+  func readAll() throws(FileError) -> [Double] {
     var numbers = [Double](repeating: 0, count: shape.reduce(1, *))
     if !numbers.isEmpty { _ = try file.check(name) { H5Dread(handle.id, chdf5_native_double(), 0, 0, 0, &numbers) } }
     return numbers
   }
 
   private func read(
-    start: [Int], count: [Int], into buffer: UnsafeMutableRawBufferPointer, as pixel: ScanPixel
-  ) throws(ScanFileError) {
-    precondition(start.count == shape.count && count.count == shape.count, "\(name): a box of rank \(start.count) in rank \(shape.count)")
+    start: [Int], count: [Int], into buffer: UnsafeMutableRawBufferPointer, as pixel: PixelType
+  ) throws(FileError) {
+    precondition(
+      start.count == shape.count && count.count == shape.count,
+      "\(name): a box of rank \(start.count) in rank \(shape.count)")
     for axis in shape.indices {
-      precondition(start[axis] >= 0 && count[axis] >= 0 && start[axis] + count[axis] <= shape[axis], "\(name): a box outside \(shapeText)")
+      precondition(
+        start[axis] >= 0 && count[axis] >= 0 && start[axis] + count[axis] <= shape[axis],
+        "\(name): a box outside \(shapeText)")
     }
     guard !buffer.isEmpty else { return }
     let (offsets, extents) = (start.map(hsize_t.init), count.map(hsize_t.init))
@@ -86,7 +94,7 @@ final class HDF5Dataset {
   }
 }
 
-extension ScanPixel {
+extension PixelType {
   /// The type's identifier in this machine's byte order. Only inside `HDF5.call`.
   fileprivate var memoryType: hid_t {
     switch self {

@@ -1,9 +1,10 @@
 import CHDF5
 import Glibc
+import Host
 
 /// An HDF5 file open for reading. Failures name the file, the object and the library's reason.
 final class HDF5File {
-  enum Kind { case group, dataset, other }
+  enum HDF5Kind { case group, dataset, other }
 
   let path: String
   private let handle: HDF5Handle
@@ -12,7 +13,7 @@ final class HDF5File {
   private static let numbersMax = 1 << 26
   private static let linksMax = 10_000
 
-  init(path: String) throws(ScanFileError) {
+  init(path: String) throws(FileError) {
     try Self.checkIsReadableFile(path)
     self.path = path
     do throws(HDF5.Failure) {
@@ -29,7 +30,7 @@ final class HDF5File {
     }
   }
 
-  private static func checkIsReadableFile(_ path: String) throws(ScanFileError) {
+  private static func checkIsReadableFile(_ path: String) throws(FileError) {
     // Non-blocking, so that a FIFO is refused rather than waited for.
     let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
     guard descriptor >= 0 else { throw .cannotOpen(path: path, reason: errnoText(errno)) }
@@ -44,26 +45,26 @@ final class HDF5File {
   }
 
   /// Makes a call on this file; a failure names `what`.
-  func check<Result: SignedInteger & Sendable>(_ what: String, _ body: () -> Result) throws(ScanFileError) -> Result {
+  func check<Result: SignedInteger & Sendable>(_ what: String, _ body: () -> Result) throws(FileError) -> Result {
     do { return try HDF5.call(body) } catch { throw bad("\(what): \(error.message)") }
   }
 
   /// Takes a handle of this file; a failure names `what`.
-  func handle(_ what: String, _ body: () -> hid_t) throws(ScanFileError) -> HDF5Handle {
+  func handle(_ what: String, _ body: () -> hid_t) throws(FileError) -> HDF5Handle {
     do { return try HDF5Handle(body) } catch { throw bad("\(what): \(error.message)") }
   }
 
   /// An error about what is in this file.
-  func bad(_ reason: String) -> ScanFileError { .badData(path: path, reason: reason) }
+  func bad(_ reason: String) -> FileError { .badData(path: path, reason: reason) }
 
   // MARK: Objects
 
   /// What is at the absolute path `name`, or nil when nothing is.
   ///
   /// A link that is there and leads nowhere (a missing external file, say) is an error that names it.
-  func kind(of name: String) throws(ScanFileError) -> Kind? {
+  func kind(of name: String) throws(FileError) -> HDF5Kind? {
     var prefix = ""
-    var kind = Kind.group
+    var kind = HDF5Kind.group
     for component in name.split(separator: "/") {
       guard kind == .group else { return nil }
       prefix += "/\(component)"
@@ -81,28 +82,28 @@ final class HDF5File {
   }
 
   /// Whether there is a dataset at the absolute path `name`.
-  func hasDataset(_ name: String) throws(ScanFileError) -> Bool { try kind(of: name) == .dataset }
+  func hasDataset(_ name: String) throws(FileError) -> Bool { try kind(of: name) == .dataset }
 
   /// The first of `names` that is a dataset.
-  func firstDataset(of names: [String]) throws(ScanFileError) -> String? {
+  func firstDataset(of names: [String]) throws(FileError) -> String? {
     for name in names where try hasDataset(name) { return name }
     return nil
   }
 
   /// Opens the dataset at `name`.
-  func openObject(_ name: String, access: hid_t = 0) throws(ScanFileError) -> HDF5Handle {
+  func openObject(_ name: String, access: hid_t = 0) throws(FileError) -> HDF5Handle {
     try handle(name) { H5Dopen2(handle.id, name, access) }
   }
 
   /// The rank of the dataset at `name`, whatever it holds.
-  func rank(of name: String) throws(ScanFileError) -> Int {
+  func rank(of name: String) throws(FileError) -> Int {
     let dataset = try openObject(name)
     let space = try handle(name) { H5Dget_space(dataset.id) }
     return Int(try check(name) { H5Sget_simple_extent_ndims(space.id) })
   }
 
   /// The names of the links in a group, in the order of their names; at most the first 10,000.
-  func links(in group: String) throws(ScanFileError) -> [String] {
+  func links(in group: String) throws(FileError) -> [String] {
     let object = try handle(group) { H5Gopen2(handle.id, group, 0) }
     var info = H5G_info_t()
     _ = try check(group) { H5Gget_info(object.id, &info) }
@@ -110,7 +111,9 @@ final class HDF5File {
     for index in 0..<min(info.nlinks, hsize_t(Self.linksMax)) {
       let length = try check(group) { H5Lget_name_by_idx(object.id, ".", H5_INDEX_NAME, H5_ITER_INC, index, nil, 0, 0) }
       var name = [CChar](repeating: 0, count: length + 1)
-      _ = try check(group) { H5Lget_name_by_idx(object.id, ".", H5_INDEX_NAME, H5_ITER_INC, index, &name, name.count, 0) }
+      _ = try check(group) {
+        H5Lget_name_by_idx(object.id, ".", H5_INDEX_NAME, H5_ITER_INC, index, &name, name.count, 0)
+      }
       names.append(String(upToNUL: name))
     }
     return names
@@ -119,7 +122,7 @@ final class HDF5File {
   // MARK: Small datasets
 
   /// All numbers of a dataset, in storage order.
-  func numbers(_ name: String) throws(ScanFileError) -> [Double] {
+  func numbers(_ name: String) throws(FileError) -> [Double] {
     let dataset = try HDF5Dataset(self, name)
     let count = dataset.shape.reduce(1.0) { $0 * Double($1) }
     guard count <= Double(Self.numbersMax) else { throw bad("\(name) is too long a list (\(dataset.shapeText))") }
@@ -127,7 +130,7 @@ final class HDF5File {
   }
 
   /// The text in a string dataset, or nil when it holds something else.
-  func text(ofDataset name: String) throws(ScanFileError) -> String? {
+  func text(ofDataset name: String) throws(FileError) -> String? {
     let dataset = try openObject(name)
     let type = try handle(name) { H5Dget_type(dataset.id) }
     let space = try handle(name) { H5Dget_space(dataset.id) }
@@ -135,7 +138,7 @@ final class HDF5File {
   }
 
   /// The text in an attribute, or nil when there is no such attribute or it holds something else.
-  func text(ofAttribute attribute: String, of name: String) throws(ScanFileError) -> String? {
+  func text(ofAttribute attribute: String, of name: String) throws(FileError) -> String? {
     let label = "attribute \(attribute) of \(name)"
     guard try check(label, { H5Aexists_by_name(handle.id, name, attribute, 0) }) > 0 else { return nil }
     let object = try handle(label) { H5Aopen_by_name(handle.id, name, attribute, 0, 0) }

@@ -28,7 +28,8 @@ package enum HDF5 {
     return result
   }
 
-  /// Gives a handle back. Nothing is left to be said when that fails: a file that was written is flushed and checked before it is closed.
+  /// Gives a handle back. Nothing is left to be said when that fails: a file that was written is flushed and checked
+  /// before it is closed.
   static func release(_ id: hid_t) {
     lock.withLock { _ in
       _ = chdf5_silence()

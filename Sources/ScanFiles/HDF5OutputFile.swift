@@ -1,11 +1,12 @@
 import CHDF5
 import Glibc
+import Host
 
 /// An HDF5 file that is being written under a temporary name.
 ///
-/// A full disk is met before the pixels are written (`reserve`), or else in a write. libhdf5 then still has data to write when the file is
-/// closed; it fails, keeps a broken file in its tables and crashes over it at exit. So an abandoned file's descriptor is first turned to
-/// memory, where the closing writes succeed and vanish.
+/// A full disk is met before the pixels are written (`reserve`), or else in a write. libhdf5 then still has data to
+/// write when the file is closed; it fails, keeps a broken file in its tables and crashes over it at exit. So an
+/// abandoned file's descriptor is first turned to memory, where the closing writes succeed and vanish.
 final class HDF5OutputFile {
   let path: String
   private let id: hid_t
@@ -15,7 +16,7 @@ final class HDF5OutputFile {
   /// Room for what is added after `reserve`: attributes and the library's own bookkeeping.
   private static let reserveMargin = 1 << 20
 
-  init(path: String) throws(ScanFileError) {
+  init(path: String) throws(FileError) {
     let temporary = try AtomicFile(path: path)
     self.path = path
     do throws(HDF5.Failure) {
@@ -36,7 +37,9 @@ final class HDF5OutputFile {
   // MARK: Contents
 
   /// Creates a dataset, and the groups it is in; its room in the file is allocated at once.
-  func createDataset(_ name: String, type: () -> hid_t, shape: [Int], chunk: [Int]? = nil) throws(ScanFileError) -> HDF5OutputDataset {
+  func createDataset(_ name: String, type: () -> hid_t, shape: [Int], chunk: [Int]? = nil) throws(FileError)
+    -> HDF5OutputDataset
+  {
     try doing("create \(name)") { () throws(HDF5.Failure) in
       let extents = shape.map(hsize_t.init)
       let space = try HDF5Handle { H5Screate_simple(Int32(extents.count), extents, nil) }
@@ -58,23 +61,28 @@ final class HDF5OutputFile {
   }
 
   /// Creates a dataset that holds one text.
-  func createText(_ name: String, _ text: String) throws(ScanFileError) {
+  func createText(_ name: String, _ text: String) throws(FileError) {
     try doing("create \(name)") { () throws(HDF5.Failure) in
       let space = try HDF5Handle { H5Screate(H5S_SCALAR) }
       let type = try HDF5Handle { chdf5_string_type() }
       let dataset = try HDF5Handle { H5Dcreate2(id, name, type.id, space.id, 0, 0, 0) }
-      _ = try withPointer(to: text) { pointer throws(HDF5.Failure) in try HDF5.call { H5Dwrite(dataset.id, type.id, 0, 0, 0, pointer) } }
+      _ = try withPointer(to: text) { pointer throws(HDF5.Failure) in
+        try HDF5.call { H5Dwrite(dataset.id, type.id, 0, 0, 0, pointer) }
+      }
     }
   }
 
-  /// Takes the disk space of everything created so far, so that a full disk is found now, where the file system can reserve.
-  func reserve() throws(ScanFileError) {
+  /// Takes the disk space of everything created so far, so that a full disk is found now, where the file system can
+  /// reserve.
+  func reserve() throws(FileError) {
     var byteCount: hsize_t = 0
     try doing("write") { () throws(HDF5.Failure) in
       _ = try HDF5.call { H5Fflush(id, H5F_SCOPE_GLOBAL) }
       _ = try HDF5.call { H5Fget_filesize(id, &byteCount) }
     }
-    guard let descriptor = temporary?.descriptor, chdf5_reserve(descriptor, off_t(byteCount) + off_t(Self.reserveMargin)) != 0 else {
+    guard let descriptor = temporary?.descriptor,
+      chdf5_reserve(descriptor, off_t(byteCount) + off_t(Self.reserveMargin)) != 0
+    else {
       return
     }
     let code = errno
@@ -85,9 +93,9 @@ final class HDF5OutputFile {
   // MARK: The end
 
   /// Closes the file, makes it durable and gives it its name.
-  func finish() throws(ScanFileError) {
+  func finish() throws(FileError) {
     precondition(temporary != nil, "\(path) is finished already")
-    do throws(ScanFileError) {
+    do throws(FileError) {
       try doing("close") { () throws(HDF5.Failure) in
         for dataset in datasets { _ = try HDF5.call { H5Dclose(dataset) } }
         datasets = []
@@ -110,7 +118,8 @@ final class HDF5OutputFile {
   /// Closes and removes the file. Afterwards, and after `finish`, it does nothing.
   func abandon() {
     guard let temporary = temporary.take() else { return }
-    // Nothing of this file is wanted any more, so a failure has no consequence: the library has no exit handler to stumble over it.
+    // Nothing of this file is wanted any more, so a failure has no consequence: the library has no exit handler to
+    // stumble over it.
     do throws(HDF5.Failure) {
       _ = try HDF5.call { chdf5_divert(id) }
       for dataset in datasets { _ = try HDF5.call { H5Dclose(dataset) } }
@@ -119,13 +128,14 @@ final class HDF5OutputFile {
     temporary.abandon()
   }
 
-  fileprivate func doing<Result>(_ what: String, _ body: () throws(HDF5.Failure) -> Result) throws(ScanFileError) -> Result {
+  fileprivate func doing<Result>(_ what: String, _ body: () throws(HDF5.Failure) -> Result) throws(FileError) -> Result
+  {
     precondition(temporary != nil, "\(path) is finished already")
     do { return try body() } catch { throw Self.failure(path, what, error) }
   }
 
   /// The library hides the system's error in a long line.
-  private static func failure(_ path: String, _ what: String, _ failure: HDF5.Failure) -> ScanFileError {
+  private static func failure(_ path: String, _ what: String, _ failure: HDF5.Failure) -> FileError {
     if let found = failure.message.firstMatch(of: #/errno = (\d+)/#), let code = Int32(found.1) {
       return .io(path: path, reason: errnoText(code))
     }
@@ -141,7 +151,7 @@ struct HDF5OutputDataset {
   let shape: [Int]
 
   /// Writes element `index` of the first axis with everything below it.
-  func write(_ memoryType: () -> hid_t, at index: Int, _ bytes: UnsafeRawBufferPointer) throws(ScanFileError) {
+  func write(_ memoryType: () -> hid_t, at index: Int, _ bytes: UnsafeRawBufferPointer) throws(FileError) {
     var (start, count) = (shape.map { _ in hsize_t(0) }, shape.map(hsize_t.init))
     (start[0], count[0]) = (hsize_t(index), 1)
     try file.doing("write \(name)") { () throws(HDF5.Failure) in
@@ -154,7 +164,7 @@ struct HDF5OutputDataset {
   }
 
   /// Writes all of a dataset of doubles.
-  func write(_ numbers: [Double]) throws(ScanFileError) {
+  func write(_ numbers: [Double]) throws(FileError) {
     precondition(numbers.count == shape.reduce(1, *), "\(name): \(numbers.count) numbers for \(shape)")
     try file.doing("write \(name)") { () throws(HDF5.Failure) in
       _ = try HDF5.call { H5Dwrite(id, chdf5_native_double(), 0, 0, 0, numbers) }
@@ -162,18 +172,20 @@ struct HDF5OutputDataset {
   }
 
   /// Adds a text attribute.
-  func setAttribute(_ attribute: String, _ text: String) throws(ScanFileError) {
+  func setAttribute(_ attribute: String, _ text: String) throws(FileError) {
     try file.doing("write attribute \(attribute) of \(name)") { () throws(HDF5.Failure) in
       let space = try HDF5Handle { H5Screate(H5S_SCALAR) }
       // Of variable length: a fixed one is limited to 64 KB.
       let type = try HDF5Handle { chdf5_string_type() }
       let object = try HDF5Handle { H5Acreate2(id, attribute, type.id, space.id, 0, 0) }
-      _ = try withPointer(to: text) { pointer throws(HDF5.Failure) in try HDF5.call { H5Awrite(object.id, type.id, pointer) } }
+      _ = try withPointer(to: text) { pointer throws(HDF5.Failure) in
+        try HDF5.call { H5Awrite(object.id, type.id, pointer) }
+      }
     }
   }
 
   /// Adds text attributes in the order of their names.
-  func setAttributes(_ attributes: [String: String]) throws(ScanFileError) {
+  func setAttributes(_ attributes: [String: String]) throws(FileError) {
     for (name, text) in attributes.sorted(by: { $0.key < $1.key }) { try setAttribute(name, text) }
   }
 }

@@ -1,5 +1,6 @@
 import CHDF5
 import Glibc
+import Host
 
 /// How a dataset is stored: its shape, type, filters, sources and chunks. Used while it is opened.
 struct HDF5Storage: ~Copyable {
@@ -10,12 +11,13 @@ struct HDF5Storage: ~Copyable {
 
   /// Virtual datasets of virtual datasets: deeper than this is a circle.
   private static let depthMax = 8
-  /// No axis of a scan is longer. With this a frame's bytes cannot overflow, nor can a list with an entry for each frame exhaust memory.
+  /// No axis of a scan is longer. With this a frame's bytes cannot overflow, nor can a list with an entry for each
+  /// frame exhaust memory.
   private static let extentMax: hsize_t = 1 << 26
   private static let filtersMax = 32
   private static let nameBytesMax = 4096
 
-  init(file: HDF5File, name: String, dataset: consuming HDF5Handle) throws(ScanFileError) {
+  init(file: HDF5File, name: String, dataset: consuming HDF5Handle) throws(FileError) {
     self.file = file
     self.name = name
     let id = dataset.id
@@ -23,7 +25,7 @@ struct HDF5Storage: ~Copyable {
     self.dataset = dataset
   }
 
-  func shape() throws(ScanFileError) -> [Int] {
+  func shape() throws(FileError) -> [Int] {
     let space = try file.handle(name) { H5Dget_space(dataset.id) }
     let rank = try file.check(name) { H5Sget_simple_extent_ndims(space.id) }
     var extents = [hsize_t](repeating: 0, count: HDF5Dataset.rankMax)
@@ -35,7 +37,7 @@ struct HDF5Storage: ~Copyable {
   }
 
   /// The type in which the dataset is to be read; anything but an integer or a float is an error that names it.
-  func pixel() throws(ScanFileError) -> ScanPixel {
+  func pixel() throws(FileError) -> PixelType {
     let type = try file.handle(name) { H5Dget_type(dataset.id) }
     let typeClass = try file.check(name) { H5Tget_class(type.id).rawValue }
     let byteCount = try file.check(name) { Int(H5Tget_size(type.id)) }
@@ -49,7 +51,7 @@ struct HDF5Storage: ~Copyable {
     }
   }
 
-  private func typeName(_ type: borrowing HDF5Handle) throws(ScanFileError) -> String {
+  private func typeName(_ type: borrowing HDF5Handle) throws(FileError) -> String {
     let id = type.id
     switch try file.check(name, { H5Tget_class(id).rawValue }) {
     case H5T_COMPOUND.rawValue:
@@ -71,7 +73,7 @@ struct HDF5Storage: ~Copyable {
   }
 
   /// Refuses a dataset compressed by a filter that is not installed.
-  func checkFilters() throws(ScanFileError) {
+  func checkFilters() throws(FileError) {
     let count = min(try file.check(name) { H5Pget_nfilters(creation.id) }, Int32(Self.filtersMax))
     for index in 0..<UInt32(count) {
       var label = [CChar](repeating: 0, count: 256)
@@ -80,12 +82,14 @@ struct HDF5Storage: ~Copyable {
         H5Pget_filter2(creation.id, index, &flags, &valueCount, nil, label.count, &label, &configuration)
       }
       guard try file.check(name, { H5Zfilter_avail(filter) }) == 0 else { continue }
-      throw file.bad("\(name) is compressed by filter \(filter) (\(String(upToNUL: label))), which is not installed; set HDF5_PLUGIN_PATH")
+      throw file.bad(
+        "\(name) is compressed by filter \(filter) (\(String(upToNUL: label))), which is not installed; set HDF5_PLUGIN_PATH"
+      )
     }
   }
 
   /// Refuses a virtual dataset with a missing source: libhdf5 would read zeros in its place.
-  func checkVirtualSources(depth: Int) throws(ScanFileError) {
+  func checkVirtualSources(depth: Int) throws(FileError) {
     guard try file.check(name, { H5Pget_layout(creation.id).rawValue }) == H5D_VIRTUAL.rawValue else { return }
     guard depth < Self.depthMax else { throw file.bad("\(name) is a virtual dataset that refers to itself") }
     var sourceCount = 0
@@ -95,38 +99,50 @@ struct HDF5Storage: ~Copyable {
       let source = try virtualName(index, H5Pget_virtual_filename)
       let sourceDataset = try virtualName(index, H5Pget_virtual_dsetname)
       // A name with % stands for a series of files or datasets, of which only those that exist count.
-      guard !source.contains("%"), !sourceDataset.contains("%"), checked.insert("\(source)\n\(sourceDataset)").inserted else { continue }
+      guard !source.contains("%"), !sourceDataset.contains("%"), checked.insert("\(source)\n\(sourceDataset)").inserted
+      else { continue }
       let sourceFile = try openVirtualSource(source)
       let path = sourceDataset.hasPrefix("/") ? sourceDataset : "/\(sourceDataset)"
-      guard try sourceFile.hasDataset(path) else { throw file.bad("\(name) takes frames from \(sourceFile.path), which has no \(path)") }
+      guard try sourceFile.hasDataset(path) else {
+        throw file.bad("\(name) takes frames from \(sourceFile.path), which has no \(path)")
+      }
       _ = try HDF5Dataset(sourceFile, path, depth: depth + 1)
     }
   }
 
-  private func virtualName(_ index: Int, _ call: (hid_t, Int, UnsafeMutablePointer<CChar>?, Int) -> Int) throws(ScanFileError) -> String {
+  private func virtualName(_ index: Int, _ call: (hid_t, Int, UnsafeMutablePointer<CChar>?, Int) -> Int)
+    throws(FileError) -> String
+  {
     var buffer = [CChar](repeating: 0, count: Self.nameBytesMax)
     _ = try file.check(name) { call(creation.id, index, &buffer, buffer.count) }
     return String(upToNUL: buffer)
   }
 
-  /// Looks where libhdf5 looks: the folders of HDF5_VDS_PREFIX, the folder of the file that holds the dataset, the name as it is.
-  private func openVirtualSource(_ source: String) throws(ScanFileError) -> HDF5File {
+  /// Looks where libhdf5 looks: the folders of HDF5_VDS_PREFIX, the folder of the file that holds the dataset, the name
+  /// as it is.
+  private func openVirtualSource(_ source: String) throws(FileError) -> HDF5File {
     if source == "." { return file }
     var holder = [CChar](repeating: 0, count: Self.nameBytesMax)
     _ = try file.check(name) { H5Fget_name(dataset.id, &holder, holder.count) }
     let folder = folderName(of: String(upToNUL: holder))
     let prefixes = getenv("HDF5_VDS_PREFIX").map { String(cString: $0).split(separator: ":").map(String.init) } ?? []
     let base = source.split(separator: "/").last.map(String.init) ?? source
-    let candidates = source.hasPrefix("/") ? [source, "\(folder)/\(base)"] : (prefixes + [folder]).map { "\($0)/\(source)" } + [source]
+    let candidates =
+      source.hasPrefix("/")
+      ? [source, "\(folder)/\(base)"] : (prefixes + [folder]).map { "\($0)/\(source)" } + [source]
     guard let found = candidates.first(where: { access($0, R_OK) == 0 }) else {
-      throw file.bad("\(name) takes frames from \(source), which is missing or unreadable; put it where the scan file is")
+      throw file.bad(
+        "\(name) takes frames from \(source), which is missing or unreadable; put it where the scan file is")
     }
     return try HDF5File(path: found)
   }
 
-  /// The chunks that one step along the first axis touches, and how many steps share them; none when the dataset is not chunked.
-  func layer(shape: [Int]) throws(ScanFileError) -> (depth: Int, chunkCount: Int, byteCount: Int) {
-    guard !shape.isEmpty, try file.check(name, { H5Pget_layout(creation.id).rawValue }) == H5D_CHUNKED.rawValue else { return (0, 0, 0) }
+  /// The chunks that one step along the first axis touches, and how many steps share them; none when the dataset is not
+  /// chunked.
+  func layer(shape: [Int]) throws(FileError) -> (depth: Int, chunkCount: Int, byteCount: Int) {
+    guard !shape.isEmpty, try file.check(name, { H5Pget_layout(creation.id).rawValue }) == H5D_CHUNKED.rawValue else {
+      return (0, 0, 0)
+    }
     var chunk = [hsize_t](repeating: 1, count: HDF5Dataset.rankMax)
     _ = try file.check(name) { H5Pget_chunk(creation.id, Int32(HDF5Dataset.rankMax), &chunk) }
     let type = try file.handle(name) { H5Dget_type(dataset.id) }

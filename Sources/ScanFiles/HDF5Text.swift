@@ -1,5 +1,6 @@
 import CHDF5
 import Glibc
+import Host
 
 /// Reads the first string of a dataset or attribute, of fixed or variable length.
 struct HDF5Text {
@@ -12,21 +13,26 @@ struct HDF5Text {
   /// `transfer` reads everything into memory of the given type. Returns nil when that is no text, or empty.
   func read(
     type: borrowing HDF5Handle, space: borrowing HDF5Handle, transfer: (hid_t, UnsafeMutableRawPointer) -> herr_t
-  ) throws(ScanFileError) -> String? {
+  ) throws(FileError) -> String? {
     let (typeID, spaceID) = (type.id, space.id)
     let isString = try file.check(name) { H5Tget_class(typeID).rawValue } == H5T_STRING.rawValue
     let count = try file.check(name) { H5Sget_simple_extent_npoints(spaceID) }
     guard isString, count > 0 else { return nil }
     let isVariable = try file.check(name) { H5Tis_variable_str(typeID) } > 0
-    let elementBytes = isVariable ? MemoryLayout<UnsafeMutablePointer<CChar>?>.size : try file.check(name) { Int(H5Tget_size(typeID)) }
+    let elementBytes =
+      isVariable ? MemoryLayout<UnsafeMutablePointer<CChar>?>.size : try file.check(name) { Int(H5Tget_size(typeID)) }
     let (byteCount, overflow) = Int(count).multipliedReportingOverflow(by: elementBytes)
-    guard !overflow, elementBytes > 0, byteCount <= Self.byteCountMax else { throw file.bad("\(name) is too long for a text") }
+    guard !overflow, elementBytes > 0, byteCount <= Self.byteCountMax else {
+      throw file.bad("\(name) is too long for a text")
+    }
     let memory = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 8)
     defer { memory.deallocate() }
     memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
     _ = try file.check(name) { transfer(typeID, memory) }
     guard isVariable else {
-      return String(decoding: UnsafeRawBufferPointer(start: memory, count: elementBytes).prefix { $0 != 0 }, as: UTF8.self).trimmed
+      return String(
+        decoding: UnsafeRawBufferPointer(start: memory, count: elementBytes).prefix { $0 != 0 }, as: UTF8.self
+      ).trimmed
     }
     let first = memory.load(as: UnsafeMutablePointer<CChar>?.self).map { String(cString: $0).trimmed }
     _ = try file.check(name) { H5Dvlen_reclaim(typeID, spaceID, 0, memory) }

@@ -1,19 +1,21 @@
-// The layout of NXtomo, the NeXus application definition of tomography (manual.nexusformat.org/classes/applications/NXtomo.html):
+import Host
+
+// The layout of NXtomo, the NeXus application definition of tomography
+// (manual.nexusformat.org/classes/applications/NXtomo.html):
 //
-//   ENTRY/definition                        "NXtomo"
-//   ENTRY/instrument/detector/data          (frames, y, x): projections, flats, darks and invalid frames in the order of acquisition
-//   ENTRY/instrument/detector/image_key     (frames): 0 projection, 1 flat, 2 dark, 3 invalid
-//   ENTRY/sample/rotation_angle             (frames), degrees unless its `units` say otherwise
+//   ENTRY/definition "NXtomo" ENTRY/instrument/detector/data (frames, y, x): projections, flats, darks and invalid
+//   frames in the order of acquisition ENTRY/instrument/detector/image_key (frames): 0 projection, 1 flat, 2 dark, 3
+//   invalid ENTRY/sample/rotation_angle (frames), degrees unless its `units` say otherwise
 //
 // ENTRY is a group of the root, or a group of such a group ("/entry1/tomo_entry").
 
 /// The absolute path of the first entry whose definition is NXtomo, or nil.
 ///
 /// A link that leads nowhere on the way is reported only when no entry is found: the entry may be behind it.
-func findNXtomoEntry(_ file: HDF5File) throws(ScanFileError) -> String? {
-  var failure: ScanFileError?
+func findNXtomoEntry(_ file: HDF5File) throws(FileError) -> String? {
+  var failure: FileError?
   func isNXtomo(_ group: String) -> Bool {
-    do throws(ScanFileError) {
+    do throws(FileError) {
       // Old files of this one path have no definition.
       guard try file.hasDataset("\(group)/definition") else { return group == "/entry1/tomo_entry" }
       return try file.text(ofDataset: "\(group)/definition") == "NXtomo"
@@ -25,7 +27,7 @@ func findNXtomoEntry(_ file: HDF5File) throws(ScanFileError) -> String? {
   for name in try file.links(in: "/") {
     let group = "/\(name)"
     if isNXtomo(group) { return group }
-    do throws(ScanFileError) {
+    do throws(FileError) {
       guard try file.kind(of: group) == .group else { continue }
       for inner in try file.links(in: group) where isNXtomo("\(group)/\(inner)") { return "\(group)/\(inner)" }
     } catch {
@@ -37,7 +39,7 @@ func findNXtomoEntry(_ file: HDF5File) throws(ScanFileError) -> String? {
 }
 
 /// Opens the NXtomo entry of a file.
-func openNXtomo(_ file: HDF5File, entry: String, thetaUnit: ThetaUnit) throws(ScanFileError) -> any ScanReader {
+func openNXtomo(_ file: HDF5File, entry: String, thetaUnit: ThetaUnit) throws(FileError) -> any ScanReader {
   let detector = "\(entry)/instrument/detector"
   let data = try HDF5Dataset(file, try required(file, ["\(detector)/data", "\(entry)/data/data"]))
   try checkIsStack(data, axes: "frame, y, x")
@@ -59,20 +61,22 @@ func openNXtomo(_ file: HDF5File, entry: String, thetaUnit: ThetaUnit) throws(Sc
     pixel: projections.pixel, flatPixel: flats.pixel, darkPixel: darks.pixel,
     thetas: thetas.radians, thetaSource: thetas.source, flatCount: flats.count, darkCount: darks.count,
     invalidCount: frameCount - projections.count - flats.count - darks.count,
-    pixelSizeMillimetres: try pixelSizeMillimetres(file, of: ["\(entry)/sample/x_pixel_size", "\(detector)/x_pixel_size"]),
+    pixelSizeMillimetres: try pixelSizeMillimetres(
+      file, of: ["\(entry)/sample/x_pixel_size", "\(detector)/x_pixel_size"]),
     notices: thetas.notices + notices)
   return HDF5ScanReader(info: info, projections: projections, flats: flats, darks: darks)
 }
 
-private func required(_ file: HDF5File, _ names: [String]) throws(ScanFileError) -> String {
+private func required(_ file: HDF5File, _ names: [String]) throws(FileError) -> String {
   guard let name = try file.firstDataset(of: names) else { throw file.bad("it has no dataset \(names[0])") }
   return name
 }
 
-/// One key a frame. `image_key_control` also marks alignment frames, with −1; like every key but 0, 1 and 2 they are left out.
+/// One key a frame. `image_key_control` also marks alignment frames, with −1; like every key but 0, 1 and 2 they are
+/// left out.
 private func readImageKeys(
   _ file: HDF5File, detector: String, entry: String, frameCount: Int, notices: inout [String]
-) throws(ScanFileError) -> [Double] {
+) throws(FileError) -> [Double] {
   let names = ["\(detector)/image_key", "\(detector)/image_key_control", "\(entry)/data/image_key"]
   guard let name = try file.firstDataset(of: names) else {
     notices.append("there is no \(names[0]): every frame is taken as a projection")
@@ -87,10 +91,14 @@ private func readImageKeys(
 }
 
 /// The angles of the projections among the frames. Other frames may have any angle, or none (NaN).
-private func readRotationAngles(_ file: HDF5File, entry: String, keys: [Double], unit: ThetaUnit) throws(ScanFileError) -> Thetas {
+private func readRotationAngles(_ file: HDF5File, entry: String, keys: [Double], unit: ThetaUnit) throws(FileError)
+  -> Thetas
+{
   let name = try required(file, ["\(entry)/sample/rotation_angle", "\(entry)/data/rotation_angle"])
   let angles = try file.numbers(name)
-  guard angles.count == keys.count else { throw file.bad("\(name) has \(angles.count) values for \(keys.count) frames") }
+  guard angles.count == keys.count else {
+    throw file.bad("\(name) has \(angles.count) values for \(keys.count) frames")
+  }
   let attribute = try file.text(ofAttribute: "units", of: name)
   let values = zip(angles, keys).filter { $0.1 == 0 }.map { $0.0 }
   return try Thetas(values, of: name, attribute: attribute, unitByDefinition: .degrees, wanted: unit, file: file)

@@ -1,12 +1,14 @@
 import CTIFF
 import Glibc
+package import Host
 
 /// Reads a TIFF that `writeTIFF` wrote back from the disk and compares every sample with what was to be written.
 /// - Throws: `.badData` where they differ, `.cannotOpen` where the file is not there.
-public func checkTIFF(
+package func checkTIFF(
   path: String, columns: Int, rows: Int, values: UnsafeBufferPointer<Float>, pixels: TIFFPixels = .float32
-) throws(ScanFileError) {
-  precondition(columns > 0 && rows > 0 && values.count == columns * rows, "\(values.count) values for \(rows) × \(columns)")
+) throws(FileError) {
+  precondition(
+    columns > 0 && rows > 0 && values.count == columns * rows, "\(values.count) values for \(rows) × \(columns)")
   let descriptor = try openUncached(path)
   let image = TIFFImage(columns: columns, rows: rows, pixels: pixels, description: "")
   guard try image.holds(values, descriptor, path: path) else {
@@ -16,14 +18,14 @@ public func checkTIFF(
 
 extension VolumeReader {
   /// A reader of what the disk holds: what memory kept of the file is dropped first.
-  public convenience init(uncached path: String) throws(ScanFileError) {
+  package convenience init(uncached path: String) throws(FileError) {
     close(try openUncached(path))
     try self.init(path: path)
   }
 
   /// Reads slice `z` and compares it with `values`, columns × columns, bit by bit.
   /// - Throws: `.badData` where they differ or the file is damaged.
-  public func check(_ z: Int, _ values: UnsafeBufferPointer<Float>) throws(ScanFileError) {
+  package func check(_ z: Int, _ values: UnsafeBufferPointer<Float>) throws(FileError) {
     precondition(values.count == columns * columns, "\(values.count) values for a slice of \(columns) columns")
     let slice = UnsafeMutableBufferPointer<Float>.allocate(capacity: values.count)
     defer { slice.deallocate() }
@@ -35,7 +37,7 @@ extension VolumeReader {
 }
 
 /// Opens a file after dropping the clean pages that memory holds of it, so that reading asks the disk.
-private func openUncached(_ path: String) throws(ScanFileError) -> Int32 {
+private func openUncached(_ path: String) throws(FileError) -> Int32 {
   let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
   guard descriptor >= 0 else { throw .cannotOpen(path: path, reason: errnoText(errno)) }
   // Only advice: where it is not followed, memory is compared and not the disk.
@@ -45,7 +47,9 @@ private func openUncached(_ path: String) throws(ScanFileError) -> Int32 {
 
 extension TIFFImage {
   /// Whether the file's samples are those of `values`. Closes `descriptor`.
-  fileprivate func holds(_ values: UnsafeBufferPointer<Float>, _ descriptor: Int32, path: String) throws(ScanFileError) -> Bool {
+  fileprivate func holds(_ values: UnsafeBufferPointer<Float>, _ descriptor: Int32, path: String) throws(FileError)
+    -> Bool
+  {
     let message = UnsafeMutablePointer<ctiff_message>.allocate(capacity: 1)
     message.initialize(to: ctiff_message())
     defer { message.deallocate() }
@@ -64,14 +68,16 @@ extension TIFFImage {
       expected.deallocate()
     }
     var (width, height): (UInt32, UInt32) = (0, 0)
-    guard ctiff_get_u32(tiff, UInt32(TIFFTAG_IMAGEWIDTH), &width) == 1, ctiff_get_u32(tiff, UInt32(TIFFTAG_IMAGELENGTH), &height) == 1,
+    guard ctiff_get_u32(tiff, UInt32(TIFFTAG_IMAGEWIDTH), &width) == 1,
+      ctiff_get_u32(tiff, UInt32(TIFFTAG_IMAGELENGTH), &height) == 1,
       Int(width) == columns, Int(height) == rows, Int(TIFFStripSize(tiff)) == stripRows * rowBytes
     else { return false }
     for (index, top) in stride(from: 0, to: rows, by: stripRows).enumerated() {
       let bottom = min(top + stripRows, rows)
       let byteCount = (bottom - top) * rowBytes
       pixels.convert(values[top * columns..<bottom * columns], into: expected)
-      guard TIFFReadEncodedStrip(tiff, UInt32(index), found, tmsize_t(byteCount)) == byteCount, memcmp(found, expected, byteCount) == 0
+      guard TIFFReadEncodedStrip(tiff, UInt32(index), found, tmsize_t(byteCount)) == byteCount,
+        memcmp(found, expected, byteCount) == 0
       else {
         return false
       }

@@ -1,38 +1,18 @@
-/// The type of the pixels that a reader delivers, in the byte order of this machine.
-///
-/// Unsigned integers keep their width; every other number type (signed and 64-bit integers, other floats) is delivered as `float32`.
-public enum ScanPixel: String, Sendable, Codable, CaseIterable {
-  /// Unsigned 8-bit counts.
-  case uint8
-  /// Unsigned 16-bit counts.
-  case uint16
-  /// Unsigned 32-bit counts.
-  case uint32
-  /// 32-bit IEEE floats.
-  case float32
-
-  /// Bytes of one pixel.
-  public var byteCount: Int {
-    switch self {
-    case .uint8: 1
-    case .uint16: 2
-    case .uint32, .float32: 4
-    }
-  }
-}
+package import Host
 
 /// How the thetas of a file are to be understood.
-public enum ThetaUnit: String, Sendable, Codable {
+package enum ThetaUnit: String, Sendable, Codable {
   /// Degrees, whatever the file says.
   case degrees
   /// Radians, whatever the file says.
   case radians
-  /// As the `units` attribute says; without one, degrees in NXtomo, and in DXchange radians when |theta| never exceeds 2π.
+  /// As the `units` attribute says; without one, degrees in NXtomo, and in DXchange radians when |theta| never exceeds
+  /// 2π.
   case automatic
 }
 
 /// The layout of a scan file.
-public enum ScanFormat: String, Sendable, Codable, CustomStringConvertible {
+package enum ScanFormat: String, Sendable, Codable, CustomStringConvertible {
   /// `/exchange/data` and its companions, the format of the Advanced Photon Source.
   case dxchange = "DXchange"
   /// The NeXus application definition of tomography.
@@ -41,46 +21,47 @@ public enum ScanFormat: String, Sendable, Codable, CustomStringConvertible {
   case live
 
   /// The format's name.
-  public var description: String { rawValue }
+  package var description: String { rawValue }
 }
 
 /// What a scan file holds, checked when it was opened.
-public struct ScanInfo: Sendable {
+package struct ScanInfo: Sendable {
   /// The file.
-  public let path: String
+  package let path: String
   /// Its layout.
-  public let format: ScanFormat
+  package let format: ScanFormat
   /// Projections, without flats, darks and invalid frames; at least 1.
-  public let projectionCount: Int
+  package let projectionCount: Int
   /// Detector rows; at least 1.
-  public let rows: Int
+  package let rows: Int
   /// Detector columns; at least 1.
-  public let columns: Int
+  package let columns: Int
   /// The type in which projections are delivered.
-  public let pixel: ScanPixel
+  package let pixel: PixelType
   /// The type in which flats are delivered; it may be another than that of the projections.
-  public let flatPixel: ScanPixel
+  package let flatPixel: PixelType
   /// The type in which darks are delivered.
-  public let darkPixel: ScanPixel
+  package let darkPixel: PixelType
   /// One theta a projection, in radians; all finite.
-  public let thetas: [Double]
+  package let thetas: [Double]
   /// Where the thetas come from and in which unit they were, for the log.
-  public let thetaSource: String
+  package let thetaSource: String
   /// Flat fields.
-  public let flatCount: Int
+  package let flatCount: Int
   /// Dark fields.
-  public let darkCount: Int
+  package let darkCount: Int
   /// Frames that the file marks as invalid; they are left out.
-  public let invalidCount: Int
+  package let invalidCount: Int
   /// The size of a pixel at the sample, where the file states it with a unit.
-  public let pixelSizeMillimetres: Double?
+  package let pixelSizeMillimetres: Double?
   /// Sentences for the user: what was assumed, and what is unusual.
-  public let notices: [String]
+  package let notices: [String]
 
   /// What is known of a scan that is no file.
   package init(
-    path: String, format: ScanFormat, projectionCount: Int, rows: Int, columns: Int, pixel: ScanPixel, flatPixel: ScanPixel,
-    darkPixel: ScanPixel, thetas: [Double], thetaSource: String, flatCount: Int, darkCount: Int, invalidCount: Int,
+    path: String, format: ScanFormat, projectionCount: Int, rows: Int, columns: Int, pixel: PixelType,
+    flatPixel: PixelType,
+    darkPixel: PixelType, thetas: [Double], thetaSource: String, flatCount: Int, darkCount: Int, invalidCount: Int,
     pixelSizeMillimetres: Double?, notices: [String]
   ) {
     self.path = path
@@ -101,5 +82,5 @@ public struct ScanInfo: Sendable {
   }
 
   /// Whether transmission can be computed from the file.
-  public var hasFlats: Bool { flatCount > 0 }
+  package var hasFlats: Bool { flatCount > 0 }
 }

@@ -1,26 +1,30 @@
+package import Host
+
 /// An open scan, from which frames are read one at a time. Not to be used by several threads at once.
-public protocol ScanReader: AnyObject {
+package protocol ScanReader: AnyObject {
   /// What the scan holds.
   var info: ScanInfo { get }
 
-  /// Reads rows of one projection into `buffer`, which is exactly rows.count × `info.columns` × `info.pixel.byteCount` bytes, row by row.
+  /// Reads rows of one projection into `buffer`, which is exactly rows.count × `info.columns` × `info.pixel.byteCount`
+  /// bytes, row by row.
   ///
   /// `index` counts projections only: in NXtomo, frames of image key 0 in the order of the file.
   /// - Throws: `.badData` when the file turns out to be damaged.
-  func readProjection(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(ScanFileError)
+  func readProjection(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(FileError)
 
   /// Reads rows of one flat field, as `readProjection` does, in pixels of `info.flatPixel`.
   /// - Throws: `.badData` when the file turns out to be damaged.
-  func readFlat(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(ScanFileError)
+  func readFlat(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(FileError)
 
   /// Reads rows of one dark field, as `readProjection` does, in pixels of `info.darkPixel`.
   /// - Throws: `.badData` when the file turns out to be damaged.
-  func readDark(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(ScanFileError)
+  func readDark(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(FileError)
 }
 
 /// Opens a DXchange or NXtomo file and checks everything about it but its pixels.
-/// - Throws: `.cannotOpen` when the file is missing or unreadable, `.badData` when it is not a scan that can be reconstructed.
-public func openScan(path: String, thetaUnit: ThetaUnit = .automatic) throws(ScanFileError) -> any ScanReader {
+/// - Throws: `.cannotOpen` when the file is missing or unreadable, `.badData` when it is not a scan that can be
+///   reconstructed.
+package func openScan(path: String, thetaUnit: ThetaUnit = .automatic) throws(FileError) -> any ScanReader {
   let file = try HDF5File(path: path)
   if try file.hasDataset("/exchange/data") { return try openDXchange(file, thetaUnit: thetaUnit) }
   if let entry = try findNXtomoEntry(file) { return try openNXtomo(file, entry: entry, thetaUnit: thetaUnit) }

@@ -1,8 +1,9 @@
 import CTIFF
 import Glibc
+package import Host
 
 /// How values become TIFF pixels.
-public enum TIFFPixels: Sendable, Equatable {
+package enum TIFFPixels: Sendable, Equatable {
   /// As they are.
   case float32
   /// The range onto 0 … 65535; what is outside goes to its ends, NaN to 0.
@@ -54,10 +55,12 @@ public enum TIFFPixels: Sendable, Equatable {
 ///   - values: rows × columns, row 0 on top.
 ///   - description: for the ImageDescription tag. For integers, the range is added to it.
 /// - Throws: `.cannotCreate` or `.io`; then nothing of the file is left.
-public func writeTIFF(
-  path: String, columns: Int, rows: Int, values: UnsafeBufferPointer<Float>, pixels: TIFFPixels = .float32, description: String
-) throws(ScanFileError) {
-  precondition(columns > 0 && rows > 0 && values.count == columns * rows, "\(values.count) values for \(rows) × \(columns)")
+package func writeTIFF(
+  path: String, columns: Int, rows: Int, values: UnsafeBufferPointer<Float>, pixels: TIFFPixels = .float32,
+  description: String
+) throws(FileError) {
+  precondition(
+    columns > 0 && rows > 0 && values.count == columns * rows, "\(values.count) values for \(rows) × \(columns)")
   let file = try AtomicFile(path: path)
   let image = TIFFImage(columns: columns, rows: rows, pixels: pixels, description: description)
   do throws(TIFFImage.Failure) { try image.write(values, to: file.descriptor, path: path) } catch {
@@ -148,7 +151,8 @@ package struct TIFFImage {
   }
 
   private static func failure(_ message: UnsafeMutablePointer<ctiff_message>) -> Failure {
-    // libtiff's messages do not give the system's reason, but nothing of it runs between the failed write and here that sets another.
+    // libtiff's messages do not give the system's reason, but nothing of it runs between the failed write and here that
+    // sets another.
     if errno == ENOSPC || errno == EDQUOT || errno == EFBIG || errno == EIO { return Failure(reason: errnoText(errno)) }
     let text = withUnsafeBytes(of: &message.pointee) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     return Failure(reason: "libtiff: \(text.isEmpty ? "no reason given" : text)")

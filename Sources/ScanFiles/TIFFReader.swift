@@ -1,8 +1,9 @@
 internal import CTIFF
 internal import Glibc
+package import Host
 
 /// Why a TIFF is no image of a scan.
-public enum TIFFFault: Error, Equatable, Sendable {
+package enum TIFFFault: Error, Equatable, Sendable {
   /// It is cut short or damaged: somebody may still be writing it.
   case incomplete
   /// Its image has another shape.
@@ -13,11 +14,11 @@ public enum TIFFFault: Error, Equatable, Sendable {
   case layout
 }
 
-/// Reads the first image of a grey TIFF into `target`, row by row, as pixels of this machine; whatever libtiff unpacks. A file that somebody is
-/// still writing is `.incomplete` until all of its strips are there.
+/// Reads the first image of a grey TIFF into `target`, row by row, as pixels of this machine; whatever libtiff unpacks.
+/// A file that somebody is still writing is `.incomplete` until all of its strips are there.
 /// - Parameter target: rows × columns pixels, exactly.
-public func readTIFF(
-  path: String, rows: Int, columns: Int, pixel: ScanPixel, into target: UnsafeMutableRawBufferPointer
+package func readTIFF(
+  path: String, rows: Int, columns: Int, pixel: PixelType, into target: UnsafeMutableRawBufferPointer
 ) throws(TIFFFault) {
   precondition(target.count == rows * columns * pixel.byteCount, "room for \(target.count) B")
   let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -40,9 +41,11 @@ public func readTIFF(
   try readStrips(tiff, rows: rows, rowByteCount: columns * pixel.byteCount, into: target)
 }
 
-private func check(_ tiff: OpaquePointer, rows: Int, columns: Int, pixel: ScanPixel) throws(TIFFFault) {
+private func check(_ tiff: OpaquePointer, rows: Int, columns: Int, pixel: PixelType) throws(TIFFFault) {
   var (width, length): (UInt32, UInt32) = (0, 0)
-  guard ctiff_get_u32(tiff, UInt32(TIFFTAG_IMAGEWIDTH), &width) == 1, ctiff_get_u32(tiff, UInt32(TIFFTAG_IMAGELENGTH), &length) == 1 else {
+  guard ctiff_get_u32(tiff, UInt32(TIFFTAG_IMAGEWIDTH), &width) == 1,
+    ctiff_get_u32(tiff, UInt32(TIFFTAG_IMAGELENGTH), &length) == 1
+  else {
     throw .incomplete
   }
   guard width == columns, length == rows else { throw .shape }

@@ -1,3 +1,5 @@
+import Host
+
 /// Turns a file's angles into radians.
 struct Thetas {
   /// One a projection, in radians; all finite.
@@ -14,8 +16,9 @@ struct Thetas {
   ///   - attribute: its `units`, if any.
   ///   - unitByDefinition: what the file format says of angles without a unit; nil when it says nothing.
   init(
-    _ values: [Double], of name: String, attribute: String?, unitByDefinition: ThetaUnit?, wanted: ThetaUnit, file: HDF5File
-  ) throws(ScanFileError) {
+    _ values: [Double], of name: String, attribute: String?, unitByDefinition: ThetaUnit?, wanted: ThetaUnit,
+    file: HDF5File
+  ) throws(FileError) {
     if let bad = values.firstIndex(where: { !$0.isFinite }) {
       throw file.bad("\(name)[\(bad)] is \(values[bad]): every projection needs a finite theta")
     }
@@ -24,7 +27,9 @@ struct Thetas {
     let unit: ThetaUnit
     if wanted != .automatic {
       unit = wanted
-      if let stated, stated != wanted { notices.append("\(name) says \(stated), and is taken as \(wanted) as asked for") }
+      if let stated, stated != wanted {
+        notices.append("\(name) says \(stated), and is taken as \(wanted) as asked for")
+      }
     } else if let stated {
       unit = stated
     } else if let unitByDefinition {
@@ -44,13 +49,17 @@ struct Thetas {
   /// Radians never exceed a full turn, up to rounding in single precision; degrees of a scan practically always do.
   private static func looksLikeRadians(_ values: [Double]) -> Bool { values.allSatisfy { abs($0) <= 2 * .pi + 1e-5 } }
 
-  private static func unit(_ attribute: String?, of name: String, isNeeded: Bool, file: HDF5File) throws(ScanFileError) -> ThetaUnit? {
+  private static func unit(_ attribute: String?, of name: String, isNeeded: Bool, file: HDF5File) throws(FileError)
+    -> ThetaUnit?
+  {
     switch attribute?.lowercased() {
     case nil, "": return nil
     case "degrees", "degree", "deg", "deg.", "°": return .degrees
     case "radians", "radian", "rad", "rad.": return .radians
     case .some(let other):
-      guard !isNeeded else { throw file.bad("\(name) has the unknown unit '\(other)'; say --theta-unit degrees or radians") }
+      guard !isNeeded else {
+        throw file.bad("\(name) has the unknown unit '\(other)'; say --theta-unit degrees or radians")
+      }
       return nil
     }
   }
@@ -68,13 +77,16 @@ func millimetres(perUnit unit: String) -> Double? {
   }
 }
 
-/// Pixel sizes in millimetres, from an atom's to a metre. Anything else is a placeholder and would not survive as a scale of single precision.
+/// Pixel sizes in millimetres, from an atom's to a metre. Anything else is a placeholder and would not survive as a
+/// scale of single precision.
 private let sizesPossible = 1e-7...1e3
 
 /// The first length of `names` that is one number with a unit, and the size of some pixel.
-func pixelSizeMillimetres(_ file: HDF5File, of names: [String]) throws(ScanFileError) -> Double? {
+func pixelSizeMillimetres(_ file: HDF5File, of names: [String]) throws(FileError) -> Double? {
   for name in names where try file.hasDataset(name) {
-    guard let unit = try file.text(ofAttribute: "units", of: name), let factor = millimetres(perUnit: unit) else { continue }
+    guard let unit = try file.text(ofAttribute: "units", of: name), let factor = millimetres(perUnit: unit) else {
+      continue
+    }
     let values = try file.numbers(name)
     if let size = values.first, values.count == 1, sizesPossible.contains(size * factor) { return size * factor }
   }

@@ -1,7 +1,9 @@
 import CHDF5
+package import Host
 
-/// Writes a reconstructed volume as `/exchange/data` (z, y, x) f32, in chunks of one slice. Not to be used by several threads at once.
-public final class VolumeHDF5Writer {
+/// Writes a reconstructed volume as `/exchange/data` (z, y, x) f32, in chunks of one slice. Not to be used by several
+/// threads at once.
+package final class VolumeHDF5Writer {
   private let file: HDF5OutputFile
   private let data: HDF5OutputDataset
   private var missing: Set<Int>
@@ -12,9 +14,10 @@ public final class VolumeHDF5Writer {
   /// Creates the file under a temporary name and reserves its disk space.
   /// - Parameters:
   ///   - columns: of a slice, which has as many rows.
-  ///   - attributes: texts for the dataset, such as `description`, `units` and `command`; `axes = "z:y:x"` is there already.
+  ///   - attributes: texts for the dataset, such as `description`, `units` and `command`; `axes = "z:y:x"` is there
+  ///     already.
   /// - Throws: `.cannotCreate`, or `.io` when the disk has not enough room.
-  public init(path: String, slices: Int, columns: Int, attributes: [String: String] = [:]) throws(ScanFileError) {
+  package init(path: String, slices: Int, columns: Int, attributes: [String: String] = [:]) throws(FileError) {
     precondition(slices > 0 && columns > 0, "a volume of nothing")
     file = try HDF5OutputFile(path: path)
     let chunkRows = min(columns, max(1, Self.chunkBytesMax / (columns * MemoryLayout<Float>.size)))
@@ -28,21 +31,23 @@ public final class VolumeHDF5Writer {
 
   /// Writes slice `z` of columns × columns values, row 0 on top.
   /// - Throws: `.io`.
-  public func write(slice: UnsafeBufferPointer<Float>, at z: Int) throws(ScanFileError) {
+  package func write(slice: UnsafeBufferPointer<Float>, at z: Int) throws(FileError) {
     precondition(0..<data.shape[0] ~= z, "slice \(z) of \(data.shape[0])")
-    precondition(slice.count == data.shape[1] * data.shape[2], "a slice of \(slice.count) values in a volume of \(data.shape)")
+    precondition(
+      slice.count == data.shape[1] * data.shape[2], "a slice of \(slice.count) values in a volume of \(data.shape)")
     try data.write(chdf5_native_float, at: z, UnsafeRawBufferPointer(slice))
     missing.remove(z)
   }
 
-  /// Adds texts to the dataset's attributes, makes the file durable and gives it its name. Every slice has to be written by then.
+  /// Adds texts to the dataset's attributes, makes the file durable and gives it its name. Every slice has to be
+  /// written by then.
   /// - Throws: `.io` or `.cannotCreate`; then nothing of the file is left.
-  public func finish(attributes: [String: String] = [:]) throws(ScanFileError) {
+  package func finish(attributes: [String: String] = [:]) throws(FileError) {
     precondition(missing.isEmpty, "\(missing.count) slices of \(file.path) were not written")
     try data.setAttributes(attributes)
     try file.finish()
   }
 
   /// Removes what was written. Also done when the writer goes away without `finish`.
-  public func abandon() { file.abandon() }
+  package func abandon() { file.abandon() }
 }

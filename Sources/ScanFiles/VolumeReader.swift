@@ -1,13 +1,16 @@
+package import Host
+
 /// A volume in an HDF5 file, read one slice at a time. Not to be used by several threads at once.
-public final class VolumeReader {
+package final class VolumeReader {
   /// The file.
-  public let path: String
-  /// The dataset that the slices come from: `/exchange/data`, `/volume`, `/data`, or the only dataset of rank 3 in the file.
-  public let datasetName: String
+  package let path: String
+  /// The dataset that the slices come from: `/exchange/data`, `/volume`, `/data`, or the only dataset of rank 3 in the
+  /// file.
+  package let datasetName: String
   /// Slices (z); at least 1.
-  public let slices: Int
+  package let slices: Int
   /// Columns of a slice, which has as many rows; at least 1.
-  public let columns: Int
+  package let columns: Int
 
   private let dataset: HDF5Dataset
 
@@ -16,9 +19,10 @@ public final class VolumeReader {
 
   /// Opens the file and finds the volume in it.
   /// - Throws: `.cannotOpen`, or `.badData` when there is no volume (z, y, x) of numbers with square slices.
-  public init(path: String) throws(ScanFileError) {
+  package init(path: String) throws(FileError) {
     let file = try HDF5File(path: path)
-    let name = if let usual = try file.firstDataset(of: Self.usualNames) { usual } else { try Self.onlyVolume(of: file) }
+    let name =
+      if let usual = try file.firstDataset(of: Self.usualNames) { usual } else { try Self.onlyVolume(of: file) }
     let dataset = try HDF5Dataset(file, name)
     try checkIsStack(dataset, axes: "z, y, x")
     guard dataset.shape[1] == dataset.shape[2] else {
@@ -33,12 +37,12 @@ public final class VolumeReader {
 
   /// Reads slice `z`, columns × columns values, row 0 on top.
   /// - Throws: `.badData` when the file turns out to be damaged.
-  public func readSlice(_ z: Int, into slice: UnsafeMutableBufferPointer<Float>) throws(ScanFileError) {
+  package func readSlice(_ z: Int, into slice: UnsafeMutableBufferPointer<Float>) throws(FileError) {
     precondition(0..<slices ~= z, "slice \(z) of \(slices)")
     try dataset.read(start: [z, 0, 0], count: [1, columns, columns], into: slice)
   }
 
-  private static func onlyVolume(of file: HDF5File) throws(ScanFileError) -> String {
+  private static func onlyVolume(of file: HDF5File) throws(FileError) -> String {
     var found: [String] = []
     var groups = ["/"]
     var visited = 0
@@ -57,7 +61,9 @@ public final class VolumeReader {
       throw file.bad("it has no volume: neither \(usualNames.joined(separator: ", ")) nor any other dataset of rank 3")
     }
     guard found.count == 1 else {
-      throw file.bad("it has several datasets of rank 3 (\(found.prefix(4).joined(separator: ", "))); name the volume \(usualNames[1])")
+      throw file.bad(
+        "it has several datasets of rank 3 (\(found.prefix(4).joined(separator: ", "))); name the volume \(usualNames[1])"
+      )
     }
     return name
   }

@@ -1,5 +1,7 @@
+package import Host
+
 /// What ends a stage's work, beside the errors of the files, rings and machine that it uses.
-public enum StageError: Error, Equatable, Sendable, CustomStringConvertible {
+package enum StageError: SysExitError, Equatable, Sendable {
   /// Nothing came, or nobody made room, within the limit.
   case stalled(String)
   /// Another stage broke the agreement on what events follow each other.
@@ -12,7 +14,7 @@ public enum StageError: Error, Equatable, Sendable, CustomStringConvertible {
   case lost(String)
 
   /// One line: what happened, and what to do where a person can do something.
-  public var description: String {
+  package var description: String {
     switch self {
     case .stalled(let what): "stalled: \(what)"
     case .disorder(let what): "events out of order: \(what)"
@@ -22,12 +24,13 @@ public enum StageError: Error, Equatable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// The sysexits code: bad data for a reconstruction that diverges or lacks what it needs, otherwise an internal error.
-  public var exitCode: Int32 {
+  /// The sysexits code: bad data for a reconstruction that diverges or lacks what it needs, otherwise an internal
+  /// error.
+  package var sysExit: SysExit {
     switch self {
-    case .diverged, .lost: 65
-    case .program: 69
-    case .stalled, .disorder: 70
+    case .diverged, .lost: .data
+    case .program: .unavailable
+    case .stalled, .disorder: .software
     }
   }
 }

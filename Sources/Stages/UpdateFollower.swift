@@ -1,12 +1,13 @@
 import Glibc
 import Rings
+import RunModel
 import Topics
 
 /// Follows the updates of all workers to their end, and waits for the volumes that they ended with.
 struct UpdateFollower {
   let updates: [TopicReader]
   let volumes: [VolumeRegion]
-  let patience: Patience
+  let limits: WaitLimits
   let stopRequested: () -> Bool
   let didWork: () -> Void
 
@@ -18,7 +19,9 @@ struct UpdateFollower {
       if stopRequested() { return nil }
       var sawEvent = false
       for worker in updates.indices where ends[worker] == nil {
-        while ends[worker] == nil, let event = try updates[worker].next(timeout: sawEvent ? .zero : Patience.glance / updates.count) {
+        while ends[worker] == nil,
+          let event = try updates[worker].next(timeout: sawEvent ? .zero : WaitLimits.pollInterval / updates.count)
+        {
           switch event.header.kind {
           case .update: try apply(UpdateEvent(decoding: event.metadata), worker)
           case .end: ends[worker] = try EndEvent(decoding: event.metadata)
@@ -30,13 +33,15 @@ struct UpdateFollower {
         }
       }
       if sawEvent { lastEvent = .now }
-      guard ContinuousClock.now - lastEvent < patience.idle else { throw StageError.stalled("no update for \(patience.idle)") }
+      guard ContinuousClock.now - lastEvent < limits.idle else {
+        throw StageError.stalled("no update for \(limits.idle)")
+      }
     }
     return ends.compactMap { $0 }
   }
 
-  /// Waits until every volume is the one that its worker ended with: after a restart of the machine a worker computes it again, though all of
-  /// its updates were reported before. False where a stop was requested.
+  /// Waits until every volume is the one that its worker ended with: after a restart of the machine a worker computes
+  /// it again, though all of its updates were reported before. False where a stop was requested.
   func waitForVolumes(_ ends: [EndEvent]) throws -> Bool {
     try wait("no finished volume") { zip(volumes, ends).allSatisfy { $0.newest.number >= $1.generation } }
   }
@@ -46,7 +51,7 @@ struct UpdateFollower {
     let start = ContinuousClock.now
     while !isThere() {
       if stopRequested() { return false }
-      guard ContinuousClock.now - start < patience.idle else { throw StageError.stalled("\(problem) for \(patience.idle)") }
+      guard ContinuousClock.now - start < limits.idle else { throw StageError.stalled("\(problem) for \(limits.idle)") }
       usleep(10_000)
     }
     return true

@@ -1,5 +1,6 @@
+import KernelTypes
+import RunModel
 import Tomography
-import Topics
 
 /// Slices to be written, one below the other.
 protocol SliceSource {

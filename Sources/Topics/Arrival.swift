@@ -1,8 +1,8 @@
 import Journal
-public import Rings
+package import Rings
 
 /// What a reader meets where the next event should be.
-public enum Arrival {
+package enum Arrival {
   /// The event.
   case event(Event)
   /// Events that are lost: salvage gave them up.
@@ -10,7 +10,7 @@ public enum Arrival {
 }
 
 /// How a topic ends at present.
-public enum TopicEnding: Equatable, Sendable {
+package enum TopicEnding: Equatable, Sendable {
   /// With an event that others may follow, or with none.
   case open
   /// With an `end`.
@@ -20,8 +20,9 @@ public enum TopicEnding: Equatable, Sendable {
 }
 
 extension TopicReader {
-  /// The next event, or the range that was given up in its place, behind which the reader then is; nil where none comes before `timeout`.
-  public func arrival(timeout: Duration) throws -> Arrival? {
+  /// The next event, or the range that was given up in its place, behind which the reader then is; nil where none comes
+  /// before `timeout`.
+  package func arrival(timeout: Duration) throws -> Arrival? {
     do {
       return try next(timeout: timeout).map(Arrival.event)
     } catch JournalError.lost(_, let range) {
@@ -33,7 +34,7 @@ extension TopicReader {
 
 extension TopicWriter {
   /// How the topic ends. To be asked before the first claim.
-  public func ending() throws -> TopicEnding {
+  package func ending() throws -> TopicEnding {
     do {
       return try lastEvent()?.header.kind == .end ? .closed : .open
     } catch JournalError.lost {

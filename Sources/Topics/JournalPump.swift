@@ -4,8 +4,8 @@ import Journal
 import Rings
 import Synchronization
 
-/// A thread that writes what a ring's writer commits to the journal, and publishes what is durable. It owns the journal; the ring's writer
-/// stays with the thread that fills slots, so that neither waits for the other.
+/// A thread that writes what a ring's writer commits to the journal, and publishes what is durable. It owns the
+/// journal; the ring's writer stays with the thread that fills slots, so that neither waits for the other.
 ///
 /// ```
 /// stage's thread   claim ─ fill ─ commit ──────────── claim …
@@ -52,7 +52,8 @@ final class JournalPump: @unchecked Sendable {
 
   deinit { bell.deallocate() }
 
-  /// Writes what was committed, closes the journal and ends the thread, which keeps this object until then. To be called once.
+  /// Writes what was committed, closes the journal and ends the thread, which keeps this object until then. To be
+  /// called once.
   func stop() {
     isStopping.store(true, ordering: .sequentiallyConsistent)
     ringBell()
@@ -67,7 +68,8 @@ final class JournalPump: @unchecked Sendable {
 
   /// Says that something was committed.
   func wake() {
-    // SYNC commit → sleep: the commit's count is stored before this is read; the thread reads the count after it said that it sleeps.
+    // SYNC commit → sleep: the commit's count is stored before this is read; the thread reads the count after it said
+    // that it sleeps.
     atomicMemoryFence(ordering: .sequentiallyConsistent)
     if isAsleep.load(ordering: .sequentiallyConsistent) { ringBell() }
   }
@@ -108,7 +110,8 @@ final class JournalPump: @unchecked Sendable {
         announce(journal.state.durableThrough)
       }
     } catch {
-      // A full disk or a slow one is back-pressure: the record was not taken and is handed over again, as long as it takes.
+      // A full disk or a slow one is back-pressure: the record was not taken and is handed over again, as long as it
+      // takes.
       switch error {
       case .full, .stalled: usleep(10_000)
       default: throw error

@@ -1,13 +1,14 @@
-public import Journal
-public import Rings
+package import Journal
+package import Rings
 
-/// The events of a durable topic that its ring does not hold any more, or not yet, read from its journal. Use from one thread at a time.
-public final class TopicHistory {
+/// The events of a durable topic that its ring does not hold any more, or not yet, read from its journal. Use from one
+/// thread at a time.
+package final class TopicHistory {
   private let reader: JournalReader
   private let buffer: UnsafeMutableRawBufferPointer
 
   /// The journal in `folder`, which has a writer or none.
-  public init(folder: String, specification: RingSpecification) throws {
+  package init(folder: String, specification: RingSpecification) throws {
     reader = JournalReader(
       device: try PwriteDevice(folder: folder), identity: specification.identity, stride: specification.slotStride)
     buffer = .allocate(byteCount: specification.slotStride, alignment: EventHeader.pageByteCount)
@@ -16,7 +17,7 @@ public final class TopicHistory {
   deinit { buffer.deallocate() }
 
   /// One event, checked with its payload; valid until the next call. All below `published` is known to be durable.
-  public func event(at sequence: UInt64, published: UInt64 = 0) throws(JournalError) -> Event {
+  package func event(at sequence: UInt64, published: UInt64 = 0) throws(JournalError) -> Event {
     let record = try reader.read(sequence: sequence, into: buffer, durableThrough: published)
     return Event(header: record.header, metadata: record.metadata, payload: record.payload)
   }

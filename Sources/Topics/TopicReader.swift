@@ -1,30 +1,33 @@
-public import Rings
+package import Rings
 
-/// A reader of a topic: what was, from its journal, then what is, from its ring, without a seam. Use from one thread at a time.
+/// A reader of a topic: what was, from its journal, then what is, from its ring, without a seam. Use from one thread at
+/// a time.
 ///
-/// What the ring does not have any more, never had because it was full, or has with damage, comes from the journal. A topic in memory has no
-/// journal; its ring holds all of its events, and a reader that replays keeps them readable.
-public final class TopicReader {
+/// What the ring does not have any more, never had because it was full, or has with damage, comes from the journal. A
+/// topic in memory has no journal; its ring holds all of its events, and a reader that replays keeps them readable.
+package final class TopicReader {
   /// How much of an event is checked before it is handed out.
-  public enum Checks: Sendable {
+  package enum Checks: Sendable {
     /// The header, and the metadata of an event without payload.
     case header
     /// The payload too: for the first reader that sees an event.
     case payload
-    /// The payload of what lies in the ring, for a first reader that itself needs headers only. Of an event that is on disk by now only the header
-    /// is read, and its payload is empty: who uses it checks it. What such an event has as metadata is not read either.
+    /// The payload of what lies in the ring, for a first reader that itself needs headers only. Of an event that is on
+    /// disk by now only the header is read, and its payload is empty: who uses it checks it. What such an event has as
+    /// metadata is not read either.
     case payloadInRing
   }
 
   /// Published events that the ring did not have, or had with damage, and that were read from the journal.
-  public private(set) var gapsFilled = 0
+  package private(set) var gapsFilled = 0
   private let ring: RingReader
   private let history: TopicHistory?
   private let checks: Checks
   private var position: UInt64
 
   /// Reads from the ring's cursor, or with `replaying` from the topic's first event.
-  public init(_ ring: RingReader, history: TopicHistory?, replaying: Bool, checks: Checks = .header) throws(RingError) {
+  package init(_ ring: RingReader, history: TopicHistory?, replaying: Bool, checks: Checks = .header) throws(RingError)
+  {
     self.ring = ring
     self.history = history
     self.checks = checks
@@ -38,12 +41,12 @@ public final class TopicReader {
   }
 
   /// The next sequence to be applied; what is below was released.
-  public var cursor: UInt64 { ring.cursor }
+  package var cursor: UInt64 { ring.cursor }
   /// Events that came twice and were dropped.
-  public var duplicates: UInt64 { ring.duplicates }
+  package var duplicates: UInt64 { ring.duplicates }
 
   /// The next event, or nil where none comes before `timeout`. An event of the journal is valid until the next call.
-  public func next(timeout: Duration) throws -> Event? {
+  package func next(timeout: Duration) throws -> Event? {
     if let history, position < ring.lease {
       let event = try history.event(at: position, published: ring.publishedThrough)
       position += 1
@@ -63,9 +66,9 @@ public final class TopicReader {
     }
   }
 
-  /// Goes back to `sequence`: what a restart of the machine left undecided is in the journal, below where the new ring begins. Going forward
-  /// is `release`.
-  public func seek(backTo sequence: UInt64) {
+  /// Goes back to `sequence`: what a restart of the machine left undecided is in the journal, below where the new ring
+  /// begins. Going forward is `release`.
+  package func seek(backTo sequence: UInt64) {
     if history != nil { position = min(position, sequence) }
   }
 
@@ -73,13 +76,14 @@ public final class TopicReader {
   func pass(to sequence: UInt64) { position = max(position, sequence) }
 
   /// The event of any sequence that was published. One of the journal is valid until the next call.
-  public func event(at sequence: UInt64) throws -> Event {
+  package func event(at sequence: UInt64) throws -> Event {
     if let history, sequence < ring.lease { return try history.event(at: sequence, published: ring.publishedThrough) }
     do throws(RingError) { return try ring.event(at: sequence) } catch { return try fill(error, at: sequence) }
   }
 
-  /// Says that every event below `sequence` was applied. Events that a replay applies again are released already: nothing happens.
-  public func release(upTo sequence: UInt64) throws(RingError) {
+  /// Says that every event below `sequence` was applied. Events that a replay applies again are released already:
+  /// nothing happens.
+  package func release(upTo sequence: UInt64) throws(RingError) {
     if sequence > ring.cursor { try ring.release(upTo: sequence) }
   }
 
@@ -95,7 +99,9 @@ public final class TopicReader {
     switch error {
     case .spilled, .damaged:
       guard let history else { throw error }
-      if checks == .payloadInRing, case .spilled = error, let event = try headerOnly(at: sequence, history) { return event }
+      if checks == .payloadInRing, case .spilled = error, let event = try headerOnly(at: sequence, history) {
+        return event
+      }
       let event = try history.event(at: sequence, published: ring.publishedThrough)
       gapsFilled += 1
       return event

@@ -1,12 +1,13 @@
 import Host
-public import Journal
-public import Rings
+package import Journal
+package import Rings
 
 /// The writer of a topic: claim → fill → commit → durable → published. A topic in memory is published at its commit.
-public final class TopicWriter {
+package final class TopicWriter {
   /// How often a writer that waits for room looks whether its journal still works.
-  private static let glance: Duration = .milliseconds(200)
-  /// The most of a ring that is pinned for the kernel: a writer that is started again spends 25 ms and more on each GiB before its first event.
+  private static let pollInterval: Duration = .milliseconds(200)
+  /// The most of a ring that is pinned for the kernel: a writer that is started again spends 25 ms and more on each GiB
+  /// before its first event.
   private static let registeredByteCountMax = 512 << 20
 
   private let writer: RingWriter
@@ -16,15 +17,15 @@ public final class TopicWriter {
   private var history: TopicHistory?
 
   /// A topic in memory.
-  public init(ring: Ring) throws {
+  package init(ring: Ring) throws {
     writer = try RingWriter(ring: ring, epoch: ring.grantEpoch())
     specification = ring.specification
     (pump, folder) = (nil, nil)
   }
 
-  /// A durable topic with its journal in `folder`. Recovers the journal; events that a predecessor committed and could not make durable any
-  /// more are made durable and published before this returns.
-  public init(ring: Ring, folder: String) throws {
+  /// A durable topic with its journal in `folder`. Recovers the journal; events that a predecessor committed and could
+  /// not make durable any more are made durable and published before this returns.
+  package init(ring: Ring, folder: String) throws {
     let epoch = try ring.grantEpoch()
     writer = try RingWriter(ring: ring, epoch: epoch, publishing: .whenDurable)
     specification = ring.specification
@@ -35,7 +36,8 @@ public final class TopicWriter {
     var options = Self.options(specification)
     options.durableFloor = ring.progress.published
     let journal = try JournalWriter(
-      device: device, identity: specification.identity, stride: specification.slotStride, epoch: epoch, options: options)
+      device: device, identity: specification.identity, stride: specification.slotStride, epoch: epoch, options: options
+    )
     guard (ring.progress.published...writer.nextSequence).contains(journal.state.nextSequence) else {
       throw JournalError.refused(
         folder: folder,
@@ -49,11 +51,13 @@ public final class TopicWriter {
 
   deinit { pump?.stop() }
 
-  /// How a topic's journal is written: its segments are as large as the ring's events, within limits, so that a small topic takes little disk.
-  public static func options(_ specification: RingSpecification) -> JournalOptions {
+  /// How a topic's journal is written: its segments are as large as the ring's events, within limits, so that a small
+  /// topic takes little disk.
+  package static func options(_ specification: RingSpecification) -> JournalOptions {
     var options = JournalOptions()
     let whole = specification.slotStride * specification.slotCount + EventHeader.pageByteCount
-    options.segmentByteCount = min(max(whole, 2 * specification.slotStride + EventHeader.pageByteCount, 1 << 20), 256 << 20)
+    options.segmentByteCount = min(
+      max(whole, 2 * specification.slotStride + EventHeader.pageByteCount, 1 << 20), 256 << 20)
     options.segmentByteCount = max(options.segmentByteCount, 2 * specification.slotStride + EventHeader.pageByteCount)
     options.batchSpacing = .milliseconds(2)
     options.announcesRecovery = false
@@ -61,20 +65,20 @@ public final class TopicWriter {
   }
 
   /// The sequence of the next event.
-  public var nextSequence: UInt64 { writer.nextSequence }
+  package var nextSequence: UInt64 { writer.nextSequence }
 
   /// Events that reader `reader` has not applied yet.
-  public func backlog(ofReader reader: Int) -> Int {
+  package func backlog(ofReader reader: Int) -> Int {
     Int(clamping: nextSequence - min(writer.ring.cursor(ofReader: reader) ?? nextSequence, nextSequence))
   }
 
   /// The event before `nextSequence`, nil for a new topic. To be asked before the first claim.
-  public func lastEvent() throws -> (header: EventHeader, metadata: [UInt8])? {
+  package func lastEvent() throws -> (header: EventHeader, metadata: [UInt8])? {
     nextSequence > 0 ? try event(at: nextSequence - 1) : nil
   }
 
   /// An event that a predecessor wrote; nil where a topic in memory does not hold it.
-  public func event(at sequence: UInt64) throws -> (header: EventHeader, metadata: [UInt8])? {
+  package func event(at sequence: UInt64) throws -> (header: EventHeader, metadata: [UInt8])? {
     precondition(sequence < nextSequence, "event \(sequence) is not written yet")
     guard let folder else { return try RingObserver(ring: writer.ring).event(at: sequence) }
     let history = try history ?? TopicHistory(folder: folder, specification: specification)
@@ -84,9 +88,9 @@ public final class TopicWriter {
   }
 
   /// The next slot, filled in place; see `RingWriter.claim`. Throws what stopped the journal, also while it waits.
-  public func claim(timeout: Duration) throws -> Claim {
+  package func claim(timeout: Duration) throws -> Claim {
     try pump?.check()
-    let first = min(timeout, Self.glance)
+    let first = min(timeout, Self.pollInterval)
     do throws(RingError) { return try writer.claim(timeout: first) } catch {
       guard error.isTimeout, timeout > first else { throw error }
     }
@@ -95,7 +99,7 @@ public final class TopicWriter {
     while true {
       try pump?.check()
       do throws(RingError) {
-        return try writer.claim(timeout: min(deadline.remaining, Self.glance))
+        return try writer.claim(timeout: min(deadline.remaining, Self.pollInterval))
       } catch {
         guard error.isTimeout, !deadline.hasPassed else { throw error }
       }
@@ -103,18 +107,19 @@ public final class TopicWriter {
   }
 
   /// Commits the claimed slot. It is published now, or as soon as it is durable.
-  public func commit(_ claim: Claim, _ fields: EventFields) throws {
+  package func commit(_ claim: Claim, _ fields: EventFields) throws {
     try writer.commit(claim, fields)
     pump?.wake()
   }
 
-  /// Publishes an event without pixels: `encode` fills the metadata and returns its length. Waits for room up to `timeout`.
-  public func append(kind: EventKind, timeout: Duration, _ encode: (UnsafeMutableRawBufferPointer) -> Int) throws {
+  /// Publishes an event without pixels: `encode` fills the metadata and returns its length. Waits for room up to
+  /// `timeout`.
+  package func append(kind: EventKind, timeout: Duration, _ encode: (UnsafeMutableRawBufferPointer) -> Int) throws {
     let claim = try claim(timeout: timeout)
     let used = encode(claim.metadata)
     try commit(claim, EventFields(kind: kind, acquiredAt: Machine.realtimeNanoseconds, metadataByteCount: used))
   }
 
   /// Waits until everything that was committed is published.
-  public func flush() throws { try pump?.flush(through: nextSequence) }
+  package func flush() throws { try pump?.flush(through: nextSequence) }
 }

@@ -1,7 +1,8 @@
 import Foundation
 import Host
-import Scan
+import Run
 import ScanFiles
+import ScanPlan
 
 // What a run has to come to: the result of one without faults.
 extension Campaign {
@@ -14,7 +15,8 @@ extension Campaign {
     let simulated = try start(
       program,
       [
-        "simulate", scan(folder, projections), "--rows", "\(rows)", "--columns", "\(columns)", "--projections", "\(projections)", "--range",
+        "simulate", scan(folder, projections), "--rows", "\(rows)", "--columns", "\(columns)", "--projections",
+        "\(projections)", "--range",
         "\(range)", "--quiet",
       ], faults: nil, output: folder + "/simulate.log")
     guard try simulated.waitForExit(timeout: timeLimit) == .exited(0) else {
@@ -26,14 +28,14 @@ extension Campaign {
   static func scan(_ folder: String, _ count: Int) -> String { "\(folder)/scan\(count).h5" }
 
   /// Compares what a run came to with the run without faults that has as many projections.
-  mutating func compare(_ result: RunResult, _ recipe: Recipe, _ story: String) throws {
-    let hasEnded = !recipe.endings.isEmpty && result.projections < Self.projections
-    if hasEnded, !result.stoppedBy.hasPrefix("finalized by control") || result.projections < Recipe.projectionsMin {
+  mutating func compare(_ result: RunResult, _ scenario: Scenario, _ story: String) throws {
+    let hasEnded = !scenario.endings.isEmpty && result.projections < Self.projections
+    if hasEnded, !result.stoppedBy.hasPrefix("finalized by control") || result.projections < Scenario.projectionsMin {
       report.failed.append("\(story): \(result.projections) projections, ended by \(result.stoppedBy)")
       return
     }
     report.finalized += hasEnded ? 1 : 0
-    let expected = try reference(recipe, projections: hasEnded ? result.projections : Self.projections)
+    let expected = try reference(scenario, projections: hasEnded ? result.projections : Self.projections)
     report.lost += result.lost + (expected.projections - result.projections)
     report.duplicated += result.duplicates
     if result.volumeSHA256 != expected.volumeSHA256 || result.denoisedSHA256 != expected.denoisedSHA256 {
@@ -43,12 +45,13 @@ extension Campaign {
   }
 
   /// The run without faults and without an early end, of the scan's first projections; made once.
-  private mutating func reference(_ recipe: Recipe, projections: Int) throws -> RunResult {
-    let name = "reference-\(recipe.name)-\(projections)"
+  private mutating func reference(_ scenario: Scenario, projections: Int) throws -> RunResult {
+    let name = "reference-\(scenario.name)-\(projections)"
     if let known = references[name] { return known }
     if projections < Self.projections { try shorten(to: projections) }
     let (result, _) = try Self.reconstruct(
-      program, Self.arguments(Self.scan(folder, projections), recipe.options, output: "\(folder)/\(name)"), output: "\(folder)/\(name)",
+      program, Self.arguments(Self.scan(folder, projections), scenario.options, output: "\(folder)/\(name)"),
+      output: "\(folder)/\(name)",
       faults: nil)
     try FileManager.default.removeItem(atPath: "\(folder)/\(name)")
     guard result.projections == projections, result.volumeSHA256 != nil else {
@@ -66,7 +69,8 @@ extension Campaign {
       path: Self.scan(folder, count), projectionCount: count, rows: info.rows, columns: info.columns, pixel: info.pixel,
       flatCount: info.flatCount, darkCount: info.darkCount,
       thetasDegrees: (0..<count).map { Double($0) * Self.range / Double(Self.projections) })
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: info.rows * info.columns * info.pixel.byteCount, alignment: 64)
+    let buffer = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: info.rows * info.columns * info.pixel.byteCount, alignment: 64)
     defer { buffer.deallocate() }
     for index in 0..<count {
       try reader.readProjection(index, rows: rows, into: buffer)

@@ -1,17 +1,18 @@
 import Foundation
 import Host
-import Scan
-import TestSupport
+import Run
+import ScanPlan
+import Simulation
 
 /// Runs of one small scan with orders to kill and to stop, drawn from a seed.
 struct Campaign {
-  var report = Report()
+  var report = CampaignReport()
   /// Of runs without faults, by what they were asked for.
   var references: [String: RunResult] = [:]
   let program: String
   let folder: String
   /// What is run, and which stages of it are killed; all where there is none.
-  private let recipes: [Recipe]
+  private let scenarios: [Scenario]
   private let stage: String?
   var random: SplitMix64
 
@@ -23,50 +24,53 @@ struct Campaign {
   init(program: String, folder: String, seed: UInt64, stage: String?) throws {
     (self.program, self.folder, self.stage) = (program, folder, stage)
     random = SplitMix64(seed: seed)
-    recipes = try Recipe.with(stage: stage)
+    scenarios = try Scenario.with(stage: stage)
     try Self.simulate(program, folder)
   }
 
-  mutating func drawRecipe() -> Recipe { recipes[Int.random(in: recipes.indices, using: &random)] }
+  mutating func drawRecipe() -> Scenario { scenarios[Int.random(in: scenarios.indices, using: &random)] }
 
   /// One run with at most `killsMax` kills.
   mutating func runOnce(killsMax: Int) throws {
-    let recipe = drawRecipe()
-    let orders = drawOrders(recipe, killsMax: killsMax)
+    let scenario = drawRecipe()
+    let orders = drawOrders(scenario, killsMax: killsMax)
     let faults = orders.map { "\($0.key)=\($0.value.joined(separator: ","))" }.sorted().joined(separator: ";")
-    let story = "\(recipe.name), SLIPRING_FAULTS='\(faults)'"
+    let story = "\(scenario.name), SLIPRING_FAULTS='\(faults)'"
     let output = "\(folder)/run\(report.runs)"
     report.runs += 1
     defer { try? FileManager.default.removeItem(atPath: output) }
     let result: RunResult
     let log: String
     do {
-      (result, log) = try Self.reconstruct(program, arguments(recipe, output: output), output: output, faults: faults)
+      (result, log) = try Self.reconstruct(program, arguments(scenario, output: output), output: output, faults: faults)
     } catch {
       report.failed.append("\(story): \(error)")
       // What was ordered counts: otherwise a campaign of failures would never end.
       for (stage, orders) in orders { for order in orders { count(stage, order) } }
       return
     }
-    try compare(result, recipe, story)
-    for (stage, restarts) in result.restarts { for order in (orders[stage] ?? []).prefix(restarts) { count(stage, order) } }
+    try compare(result, scenario, story)
+    for (stage, restarts) in result.restarts {
+      for order in (orders[stage] ?? []).prefix(restarts) { count(stage, order) }
+    }
     for (stage, latency) in try Self.latencies(log) {
       if let latency { report.latencies[stage, default: []].append(latency) } else { report.waits += 1 }
     }
   }
 
   mutating func count(_ stage: String, _ order: String) {
-    report.killsByPoint[stage, default: [:]][String(order.prefix { $0 != ":" }), default: .init()].add(isStop: order.hasSuffix(":stop"))
+    report.killsByPoint[stage, default: [:]][String(order.prefix { $0 != ":" }), default: .init()].add(
+      isStop: order.hasSuffix(":stop"))
   }
 
   /// Up to three stages die, each up to three times in a row; now and then they die at the same moment first.
-  private mutating func drawOrders(_ recipe: Recipe, killsMax: Int) -> [String: [String]] {
+  private mutating func drawOrders(_ scenario: Scenario, killsMax: Int) -> [String: [String]] {
     var orders: [String: [String]] = [:]
     var left = min(killsMax, Int.random(in: 1...6, using: &random))
-    for stage in (stage.map { [$0] } ?? recipe.stages).shuffled(using: &random).prefix(3) where left > 0 {
+    for stage in (stage.map { [$0] } ?? scenario.stages).shuffled(using: &random).prefix(3) where left > 0 {
       let lives = Int.random(in: 1...min(3, left), using: &random)
       left -= lives
-      orders[stage] = (0..<lives).map { _ in drawOrder(recipe, stage) }
+      orders[stage] = (0..<lives).map { _ in drawOrder(scenario, stage) }
     }
     if orders.count > 1, Int.random(in: 0..<4, using: &random) == 0 {
       let moment = drawMoment()
@@ -77,20 +81,24 @@ struct Campaign {
 
   private mutating func drawMoment() -> String { "time:\(Int.random(in: 1...150, using: &random))" }
 
-  private mutating func drawOrder(_ recipe: Recipe, _ stage: String) -> String {
+  private mutating func drawOrder(_ scenario: Scenario, _ stage: String) -> String {
     let isStop = Int.random(in: 0..<Self.stopPeriod, using: &random) == 0
-    return drawPlace(recipe, stage) + (isStop ? ":stop" : "")
+    return drawPlace(scenario, stage) + (isStop ? ":stop" : "")
   }
 
-  private mutating func drawPlace(_ recipe: Recipe, _ stage: String) -> String {
-    guard Int.random(in: 0..<3, using: &random) > 0, let (point, passes) = recipe.points(of: stage).randomElement(using: &random) else {
+  private mutating func drawPlace(_ scenario: Scenario, _ stage: String) -> String {
+    guard Int.random(in: 0..<3, using: &random) > 0,
+      let (point, passes) = scenario.points(of: stage).randomElement(using: &random)
+    else {
       return drawMoment()
     }
     return "\(point.rawValue):\(Int.random(in: 1...passes, using: &random))"
   }
 
   /// Runs the program to its end; gives the result and the folder of the logs.
-  static func reconstruct(_ program: String, _ arguments: [String], output: String, faults: String?) throws -> (RunResult, String) {
+  static func reconstruct(_ program: String, _ arguments: [String], output: String, faults: String?) throws -> (
+    RunResult, String
+  ) {
     let log = output + ".log"
     defer { for path in [log, log + complaintsSuffix] { try? FileManager.default.removeItem(atPath: path) } }
     let process = try start(program, arguments, faults: faults, output: log)
@@ -100,18 +108,21 @@ struct Campaign {
       throw ScanFailure(.software, "the run hung")
     }
     guard status == .exited(0) else { throw ScanFailure(.software, "the run ended with \(status): \(complaints(log))") }
-    guard complaints(log).isEmpty else { throw ScanFailure(.software, "the run ended well but said: \(complaints(log))") }
+    guard complaints(log).isEmpty else {
+      throw ScanFailure(.software, "the run ended well but said: \(complaints(log))")
+    }
     return (try JSONDecoder().decode(RunResult.self, from: Data(text(log).utf8)), run(output) + "/log")
   }
 
-  /// A run of a recipe over the whole scan.
-  func arguments(_ recipe: Recipe, output: String) -> [String] {
-    Self.arguments(Self.scan(folder, Self.projections), recipe.options + recipe.endings, output: output)
+  /// A run of a scenario over the whole scan.
+  func arguments(_ scenario: Scenario, output: String) -> [String] {
+    Self.arguments(Self.scan(folder, Self.projections), scenario.options + scenario.endings, output: output)
   }
 
   static func arguments(_ scan: String, _ options: [String], output: String) -> [String] {
     [
-      "recon", scan, "--output-folder", output, "--run-folder", run(output), "--rotation-axis", "32", "--workers", "\(Recipe.workers)",
+      "recon", scan, "--output-folder", output, "--run-folder", run(output), "--rotation-axis", "32", "--workers",
+      "\(Scenario.workers)",
       "--window-length", "8", "--final-iterations", "3", "--checkpoint-every", "9", "--quiet", "--json",
     ] + options
   }
@@ -144,15 +155,21 @@ struct Campaign {
 
   static func text(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
 
-  /// From the death of each process to the first work of its successor, read from the logs; nil where another stage hung in between, which
-  /// the successor had to wait for.
+  /// From the death of each process to the first work of its successor, read from the logs; nil where another stage
+  /// hung in between, which the successor had to wait for.
   private static func latencies(_ folder: String) throws -> [(stage: String, milliseconds: Double?)] {
     let supervisor = try records(folder, "supervisor")
     let hung = Set(supervisor.filter { $0["message"]?.hasSuffix("which hung") == true }.compactMap { $0["pid"] })
-    let deaths = supervisor.filter { $0["message"]?.hasPrefix("ended ") == true && $0["status"]?.contains("killed") == true }
-    let ends = deaths.filter { $0["pid"].map(hung.contains) == true }.compactMap { $0["nanoseconds"].flatMap(UInt64.init) }
+    let deaths = supervisor.filter {
+      $0["message"]?.hasPrefix("ended ") == true && $0["status"]?.contains("killed") == true
+    }
+    let ends = deaths.filter { $0["pid"].map(hung.contains) == true }.compactMap {
+      $0["nanoseconds"].flatMap(UInt64.init)
+    }
     return try deaths.compactMap { death in
-      guard let stage = death["message"]?.dropFirst("ended ".count), let time = death["nanoseconds"].flatMap(UInt64.init) else {
+      guard let stage = death["message"]?.dropFirst("ended ".count),
+        let time = death["nanoseconds"].flatMap(UInt64.init)
+      else {
         return nil
       }
       // A successor that has nothing left to do does no work; its end says that it looked.
@@ -163,6 +180,8 @@ struct Campaign {
   }
 
   private static func records(_ folder: String, _ name: String) throws -> [[String: String]] {
-    try text("\(folder)/\(name).jsonl").split(separator: "\n").map { try JSONDecoder().decode([String: String].self, from: Data($0.utf8)) }
+    try text("\(folder)/\(name).jsonl").split(separator: "\n").map {
+      try JSONDecoder().decode([String: String].self, from: Data($0.utf8))
+    }
   }
 }

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import Host
-import Scan
 
 /// Kills stages of real runs and compares what comes out.
 @main
@@ -9,20 +8,28 @@ struct ChaosCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "chaos",
     abstract:
-      "Kills and stops stages of real runs at random times and at named points; every volume must have the bits of a run without faults.")
+      "Kills and stops stages of real runs at random times and at named points; every volume must have the bits of a run without faults."
+  )
 
   @Option(help: "Kills to make.") var kills = 100
   @Option(help: "Equal seeds kill at the same points of the same runs.") var seed: UInt64 = 1
   @Option(help: "Only this stage, as acquire or reconstruct.0.") var stage: String?
   @Option(help: "The slipring program. (default: beside this one)") var slipring: String?
-  @Flag(help: "Kill the supervisor with all stages, delete all shared memory, scramble what was not yet synced, and resume.")
+  @Flag(
+    help: "Kill the supervisor with all stages, delete all shared memory, scramble what was not yet synced, and resume."
+  )
   var wholeMachine = false
   @Flag(help: "Print the table as JSON.") var json = false
 
   func run() throws {
     let program =
-      slipring ?? URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appending(path: "slipring").path
-    let folder = FileManager.default.temporaryDirectory.appending(path: "slipring-chaos-\(ProcessInfo.processInfo.processIdentifier)").path
+      slipring
+      ?? URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appending(
+        path: "slipring"
+      ).path
+    let folder = FileManager.default.temporaryDirectory.appending(
+      path: "slipring-chaos-\(ProcessInfo.processInfo.processIdentifier)"
+    ).path
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
     defer { try? FileManager.default.removeItem(atPath: folder) }
     var campaign = try Campaign(program: program, folder: folder, seed: seed, stage: stage)
@@ -32,7 +39,10 @@ struct ChaosCommand: ParsableCommand {
       } else {
         try campaign.runOnce(killsMax: kills - campaign.report.kills)
       }
-      if !json { FileHandle.standardError.write(Data("\r\(campaign.report.kills)/\(kills) kills, \(campaign.report.runs) runs ".utf8)) }
+      if !json {
+        FileHandle.standardError.write(
+          Data("\r\(campaign.report.kills)/\(kills) kills, \(campaign.report.runs) runs ".utf8))
+      }
     }
     if !json { FileHandle.standardError.write(Data("\n".utf8)) }
     let text = json ? try campaign.report.json() : campaign.report.table(seed: seed)

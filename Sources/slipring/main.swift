@@ -1,6 +1,8 @@
 import ArgumentParser
 import Glibc
-import Scan
+import Host
+import Run
+import ScanPlan
 
 // A closed pipe and a file-size limit are errors of that write, not the end of the process.
 signal(SIGPIPE, SIG_IGN)

@@ -2,6 +2,7 @@ import Benchmarks
 import Foundation
 import Glibc
 import Host
+import ScanPlan
 import TestSupport
 import Testing
 
@@ -18,7 +19,8 @@ import Testing
   private func expectInOrder(_ latency: Latency, count: Int, at location: SourceLocation = #_sourceLocation) {
     #expect(latency.count == count, sourceLocation: location)
     #expect(
-      latency.p50 > 0 && latency.p50 <= latency.p99 && latency.p99 <= latency.p999 && latency.p999 <= latency.max, "\(latency)",
+      latency.p50 > 0 && latency.p50 <= latency.p99 && latency.p99 <= latency.p999 && latency.p999 <= latency.max,
+      "\(latency)",
       sourceLocation: location)
   }
 
@@ -29,10 +31,13 @@ import Testing
     #expect(report.payloads.map(\.recordBytes) == [8192, 69_632])
     for payload in report.payloads {
       let count = Int((payload.load.eventsPerSecond * options.seconds).rounded())
-      for latency in [payload.enqueue, payload.visible, payload.durable] { expectInOrder(latency, count: max(1, count)) }
+      for latency in [payload.enqueue, payload.visible, payload.durable] {
+        expectInOrder(latency, count: max(1, count))
+      }
       #expect(payload.load.eventsPerSecond <= 1000 && payload.load.fractionOfThroughput <= 0.5001)
       let rate = payload.throughput
-      #expect(rate.pairs.count == options.pairs && rate.bytes >= options.bytes / 2 && rate.bytes % payload.recordBytes == 0)
+      #expect(
+        rate.pairs.count == options.pairs && rate.bytes >= options.bytes / 2 && rate.bytes % payload.recordBytes == 0)
       #expect(rate.payload < rate.journal && rate.pairs.allSatisfy { min($0.journal, $0.raw, $0.rawSynced) > 0 })
     }
     let decoded = try JSONDecoder().decode(EventReport.self, from: JSONEncoder().encode(report))

@@ -1,5 +1,5 @@
 import Benchmarks
-import Scan
+import ScanPlan
 import Testing
 
 @Suite struct KernelBenchmarkTests {
@@ -23,7 +23,8 @@ import Testing
     #expect(report.rounds == 3 && report.threads == threads && report.level == 2 && report.lanes == 48)
     #expect((report.angles, report.rows, report.columns) == (12, 20, 40))
     for rate in [
-      report.forward, report.back, report.pair, report.update, report.multiplyAddCeiling, report.loadCeiling, report.memoryBandwidth,
+      report.forward, report.back, report.pair, report.update, report.multiplyAddCeiling, report.loadCeiling,
+      report.memoryBandwidth,
     ] {
       #expect(rate.median > 0 && rate.best >= rate.median && rate.best.isFinite)
     }
@@ -41,7 +42,8 @@ import Testing
 
   @Test func `what there is not is refused before anything is measured`() {
     let wrong: [(inout KernelBenchmark.Options) -> Void] = [
-      { $0.shape.angles = 0 }, { $0.shape.rows = -1 }, { $0.shape.columns = 5001 }, { $0.lanes = 20 }, { $0.level = 1 }, { $0.level = 9 },
+      { $0.shape.angles = 0 }, { $0.shape.rows = -1 }, { $0.shape.columns = 5001 }, { $0.lanes = 20 }, { $0.level = 1 },
+      { $0.level = 9 },
       { $0.threads = 0 }, { $0.seconds = -.infinity }, { $0.seconds = .nan },
     ]
     for change in wrong {

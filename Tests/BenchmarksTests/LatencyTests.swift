@@ -1,4 +1,5 @@
 import Benchmarks
+import ScanPlan
 import Testing
 
 @Suite struct LatencyTests {

@@ -1,3 +1,4 @@
+import ScanPlan
 import Testing
 
 @testable import Dashboard
@@ -6,7 +7,8 @@ import Testing
   private let token = Token()
 
   private func status(
-    _ headers: [String: String] = [:], of text: String = "POST /finalize", host: String = "127.0.0.1:8787", isLoopback: Bool = true,
+    _ headers: [String: String] = [:], of text: String = "POST /finalize", host: String = "127.0.0.1:8787",
+    isLoopback: Bool = true,
     form: String = ""
   ) throws -> Int? {
     let all = headers.merging(["Host": host, "Content-Length": "\(form.utf8.count)"]) { own, _ in own }
@@ -44,13 +46,16 @@ import Testing
     #expect(try status(["X-Slipring-Token": token.text, "Sec-Fetch-Site": "same-origin"]) == nil)
   }
 
-  @Test("On loopback only this machine's own names are served, with any port, so that a tunnel works and a foreign name does not")
+  @Test(
+    "On loopback only this machine's own names are served, with any port, so that a tunnel works and a foreign name does not"
+  )
   func names() throws {
     for host in ["127.0.0.1:8787", "localhost", "localhost:9000", "[::1]:8787", "127.1.2.3:1", "LOCALHOST:1"] {
       #expect(try status(of: "GET /", host: host) == nil, "\(host)")
     }
     for host in [
-      "evil.example:8787", "127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.1:8787", "127.0.0.1:x", "[::2]:1", "127.0.0",
+      "evil.example:8787", "127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.1:8787", "127.0.0.1:x",
+      "[::2]:1", "127.0.0",
     ] {
       #expect(try status(of: "GET /", host: host) == 421, "\(host)")
     }
@@ -61,8 +66,12 @@ import Testing
     #expect(try status(of: "GET /", host: "beamline:8787", isLoopback: false) == 403)
     #expect(try status(of: "GET /metrics", host: "beamline:8787", isLoopback: false) == 403)
     #expect(try status(of: "GET /healthz", host: "beamline:8787", isLoopback: false) == nil)
-    #expect(try status(["Authorization": "Bearer \(token.text)"], of: "GET /metrics", host: "beamline:8787", isLoopback: false) == nil)
-    #expect(try status(["Cookie": "a=b; slipring-8787=\(token.text)"], of: "GET /", host: "beamline:8787", isLoopback: false) == nil)
+    #expect(
+      try status(
+        ["Authorization": "Bearer \(token.text)"], of: "GET /metrics", host: "beamline:8787", isLoopback: false) == nil)
+    #expect(
+      try status(["Cookie": "a=b; slipring-8787=\(token.text)"], of: "GET /", host: "beamline:8787", isLoopback: false)
+        == nil)
     #expect(try status(of: "GET /?token=\(token.text)", host: "beamline:8787", isLoopback: false) == nil)
   }
 }

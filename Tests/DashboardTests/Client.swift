@@ -1,4 +1,5 @@
 import Glibc
+import ScanPlan
 import Testing
 
 /// A client that sends exactly the bytes that it is told to.
@@ -22,7 +23,9 @@ final class Client {
     address.sin_port = port.bigEndian
     inet_pton(AF_INET, "127.0.0.1", &address.sin_addr)
     let result = withUnsafePointer(to: address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
     }
     try #require(result == 0, "connect: \(String(cString: strerror(errno)))")
   }
@@ -38,7 +41,8 @@ final class Client {
   func receive() -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: 65536)
     var count = -1
-    // What a test before this one had under way in io_uring interrupts its thread, and a socket with a time limit is not waited for again.
+    // What a test before this one had under way in io_uring interrupts its thread, and a socket with a time limit is
+    // not waited for again.
     repeat { count = recv(descriptor, &buffer, buffer.count, 0) } while count < 0 && errno == EINTR
     return Array(buffer[..<max(0, count)])
   }

@@ -1,6 +1,6 @@
-import Scan
+import Run
+import RunModel
 import Testing
-import Topics
 
 import struct Foundation.Data
 import class Foundation.JSONDecoder
@@ -8,9 +8,12 @@ import class Foundation.JSONDecoder
 @testable import Dashboard
 
 @Suite struct PageTests {
-  private func update(_ phase: UpdateEvent.Phase, _ index: Int, rows: Range<Int>, residual: Double, data: Double = 1) -> UpdateEvent {
+  private func update(_ phase: UpdateEvent.Phase, _ index: Int, rows: Range<Int>, residual: Double, data: Double = 1)
+    -> UpdateEvent
+  {
     UpdateEvent(
-      phase: phase, index: index, iterations: 1, cursor: 0, generation: 1, projections: 0..<1, rows: rows, residualSquared: residual,
+      phase: phase, index: index, iterations: 1, cursor: 0, generation: 1, projections: 0..<1, rows: rows,
+      residualSquared: residual,
       dataSquared: data, duration: 1, pixels: .init(nonFinite: rows.lowerBound, clamped: 1, dead: 0, negative: 0))
   }
 
@@ -42,14 +45,18 @@ import class Foundation.JSONDecoder
 
   private func score(_ worker: Int, _ projections: Int, _ similarity: Double?, truth: Double? = nil) -> ScoreEvent {
     ScoreEvent(
-      worker: worker, streak: 0, update: 0, projections: projections, against: nil, similarity: similarity, truth: truth, range: 0...1)
+      worker: worker, streak: 0, update: 0, projections: projections, against: nil, similarity: similarity,
+      truth: truth, range: 0...1)
   }
 
-  @Test("The similarity is that of the worker that is least similar, over projections; what no run can have is left out")
+  @Test(
+    "The similarity is that of the worker that is least similar, over projections; what no run can have is left out")
   func similarity() {
     var curves = SimilarityCurves(projectionsMax: 40, workers: 2)
     #expect(curves.latest == nil && curves.lines(pointsMax: 9).similarity == .init())
-    for each in [score(0, 10, nil, truth: 0.5), score(0, 20, 0.25), score(0, 20, 0.75), score(1, 20, 0.875), score(0, 30, 0.9375)] {
+    for each in [
+      score(0, 10, nil, truth: 0.5), score(0, 20, 0.25), score(0, 20, 0.75), score(1, 20, 0.875), score(0, 30, 0.9375),
+    ] {
       curves.add(each)
     }
     let version = curves.version
@@ -75,22 +82,24 @@ import class Foundation.JSONDecoder
   @Test("Numbers are written for people")
   func text() {
     #expect(
-      Text.decimal(12.345) == "12.3" && Text.decimal(-0.04) == "0.0" && Text.decimal(-1.25, 2) == "−1.25" && Text.decimal(.nan) == "–")
+      Text.decimal(12.345) == "12.3" && Text.decimal(-0.04) == "0.0" && Text.decimal(-1.25, 2) == "−1.25"
+        && Text.decimal(.nan) == "–")
     #expect(Text.decimal(0.05, 3) == "0.050" && Text.decimal(7.6, 0) == "8" && Text.percent(0.123) == "12.3 %")
     #expect(Text.duration(59.9) == "0:59" && Text.duration(3661) == "1:01:01")
   }
 
   @Test("The page without its script says all that is known, and what others wrote does no harm in it")
   func html() throws {
-    var news = News()
-    news.notices = ["<script>alert('1')</script> {{run}}"]
+    var latest = SupervisorState()
+    latest.notices = ["<script>alert('1')</script> {{run}}"]
     let status = """
       {"run": "0123456789abcdef", "phase": "scanning", "acquired": 12, "reconstructed": 10, "projections": 180, "spilled": 0, "step": 1,
        "updates": 9, "updatesExpected": 203, "sweptFraction": 0, "residual": 0.5, "seconds": 61, "stages": [
         {"name": "acquire", "pid": 77, "isRunning": true, "restarts": 3, "hangs": 0, "epoch": 1, "cursor": 17, "lag": 0}]}
       """
-    news.status = try JSONDecoder().decode(RunStatus.self, from: Data(status.utf8))
-    let report = Report(news, curves: nil, similarity: nil, rates: Rates(), window: nil, pace: .init(events: 250, pictures: 500))
+    latest.status = try JSONDecoder().decode(RunStatus.self, from: Data(status.utf8))
+    let report = RunReport(
+      latest, curves: nil, similarity: nil, rates: Rates(), window: nil, pace: .init(events: 250, pictures: 500))
     let html = Page.html(report, token: nil)
     for part in ["12 of 180", "50.0 %", "<th scope=\"row\">acquire</th><td>runs</td>", "1:01", "scanning"] {
       #expect(html.contains(part), "\(part) is missing")
@@ -103,9 +112,13 @@ import class Foundation.JSONDecoder
 
   @Test("Each figure that a report may have has a place in the page, and the page asks for no other")
   func figures() {
-    let report = Report(News(), curves: nil, similarity: nil, rates: Rates(), window: nil, pace: .init(events: 250, pictures: 500))
+    let report = RunReport(
+      SupervisorState(), curves: nil, similarity: nil, rates: Rates(), window: nil,
+      pace: .init(events: 250, pictures: 500))
     let html = Page.html(report, token: nil)
-    for id in (Report.progressLabels + Report.ledgerLabels).map(\.0) { #expect(html.contains("id=\"figure-\(id)\"")) }
+    for id in (RunReport.progressLabels + RunReport.ledgerLabels).map(\.0) {
+      #expect(html.contains("id=\"figure-\(id)\""))
+    }
     #expect(report.state == "planning")
   }
 }

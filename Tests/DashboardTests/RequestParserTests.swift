@@ -1,9 +1,10 @@
+import ScanPlan
 import Testing
 
 @testable import Dashboard
 
 @Suite struct RequestParserTests {
-  private func parse(_ text: String) -> RequestParser.Outcome { RequestParser.parse(Array(text.utf8)[...]) }
+  private func parse(_ text: String) -> RequestParser.ParsedHead { RequestParser.parse(Array(text.utf8)[...]) }
 
   private func request(_ text: String) -> Request? {
     guard case .request(let request, _) = parse(text) else { return nil }
@@ -12,7 +13,8 @@ import Testing
 
   @Test("A request is understood: path, query, headers, body, and where it ends")
   func whole() throws {
-    let text = "POST /finalize?a=1%202&b=%C3%A9+x HTTP/1.1\r\nHost: localhost:1\r\nContent-Length:  7 \r\n\r\ntoken=aGET /"
+    let text =
+      "POST /finalize?a=1%202&b=%C3%A9+x HTTP/1.1\r\nHost: localhost:1\r\nContent-Length:  7 \r\n\r\ntoken=aGET /"
     guard case .request(let request, let byteCount) = parse(text) else {
       Issue.record("refused")
       return
@@ -58,7 +60,8 @@ import Testing
     var state: UInt64 = 1
     for _ in 0..<2000 {
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      let bytes = (0..<Int(state >> 58) + 4).map { UInt8(truncatingIfNeeded: state >> UInt64($0 % 50)) } + [13, 10, 13, 10]
+      let bytes =
+        (0..<Int(state >> 58) + 4).map { UInt8(truncatingIfNeeded: state >> UInt64($0 % 50)) } + [13, 10, 13, 10]
       if case .request = RequestParser.parse(bytes[...]) { Issue.record("noise is a request: \(bytes)") }
     }
   }

@@ -1,5 +1,6 @@
 import Glibc
-import Scan
+import Host
+import ScanPlan
 import Synchronization
 import Testing
 
@@ -14,7 +15,8 @@ import Testing
     init(eventBytes: Int) { self.eventBytes = eventBytes }
 
     func respond(to request: Request, viewers: Int) -> Response {
-      request.path == "/events" ? .events : Response(status: 200, "\(request.method.rawValue) \(request.path) \(viewers)")
+      request.path == "/events"
+        ? .events : Response(status: 200, "\(request.method.rawValue) \(request.path) \(viewers)")
     }
 
     func tick(viewers: Int) -> [UInt8]? {
@@ -47,7 +49,8 @@ import Testing
     try withServer { port in
       let answer = try Client.request("/a", port: port)
       #expect(answer.headers["content-security-policy"]?.hasPrefix("default-src 'self'") == true)
-      #expect(answer.headers["x-content-type-options"] == "nosniff" && answer.headers["referrer-policy"] == "no-referrer")
+      #expect(
+        answer.headers["x-content-type-options"] == "nosniff" && answer.headers["referrer-policy"] == "no-referrer")
       #expect(answer.headers["access-control-allow-origin"] == nil)
     }
   }
@@ -160,8 +163,10 @@ import Testing
   @Test(
     "An address is numeric, with a port, or a port alone",
     arguments: [
-      ("127.0.0.1:8787", "127.0.0.1:8787"), ("8787", "127.0.0.1:8787"), ("localhost:1", "127.0.0.1:1"), ("[::1]:80", "[::1]:80"),
-      ("0.0.0.0:5", "0.0.0.0:5"), ("::1:80", nil), ("127.0.0.1", nil), ("127.0.0.1:65536", nil), ("host:80", nil), ("", nil), (":80", nil),
+      ("127.0.0.1:8787", "127.0.0.1:8787"), ("8787", "127.0.0.1:8787"), ("localhost:1", "127.0.0.1:1"),
+      ("[::1]:80", "[::1]:80"),
+      ("0.0.0.0:5", "0.0.0.0:5"), ("::1:80", nil), ("127.0.0.1", nil), ("127.0.0.1:65536", nil), ("host:80", nil),
+      ("", nil), (":80", nil),
     ] as [(String, String?)])
   func addresses(_ text: String, _ expected: String?) {
     #expect(DashboardAddress(text)?.description == expected)

@@ -1,4 +1,5 @@
 import Glibc
+import Host
 import ScanFiles
 
 // Writes what an export writes, small: ExportExerciser FOLDER NUMBER. Both files hold values that depend on the number.
@@ -9,10 +10,11 @@ let folder = CommandLine.arguments[1]
 let columns = 24
 let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: columns * columns)
 for index in values.indices { values[index] = Float(index + number * 100_000) }
-do throws(ScanFileError) {
+do throws(FileError) {
   let volume = try VolumeHDF5Writer(path: "\(folder)/volume.h5", slices: 1, columns: columns)
   try writeTIFF(
-    path: "\(folder)/slice.tiff", columns: columns, rows: columns, values: UnsafeBufferPointer(values), description: "a slice")
+    path: "\(folder)/slice.tiff", columns: columns, rows: columns, values: UnsafeBufferPointer(values),
+    description: "a slice")
   try volume.write(slice: UnsafeBufferPointer(values), at: 0)
   try volume.finish()
 } catch {

@@ -6,7 +6,8 @@ import Testing
   @Test(
     arguments: [
       (Array("123456789".utf8), 0xE306_9283), ([UInt8](repeating: 0, count: 32), 0x8A91_36AA),
-      ([UInt8](repeating: 0xFF, count: 32), 0x62A8_AB43), (Array(0..<32), 0x46DD_794E), (Array((0..<32).reversed()), 0x113F_DB5C), ([], 0),
+      ([UInt8](repeating: 0xFF, count: 32), 0x62A8_AB43), (Array(0..<32), 0x46DD_794E),
+      (Array((0..<32).reversed()), 0x113F_DB5C), ([], 0),
     ] as [([UInt8], UInt32)])
   func `the published vectors come out`(bytes: [UInt8], expected: UInt32) {
     #expect(clinux_crc32c(0, bytes, bytes.count) == expected)
@@ -21,11 +22,13 @@ import Testing
     }
     bytes.withUnsafeBytes { bytes in
       guard let start = bytes.baseAddress else { return }
-      let lengths = Array(0..<300) + [511, 767, 768, 769, 776, 1535, 1536, 1537, 4095, 12_287, 12_288, 12_289, 24_576, 39_900]
+      let lengths =
+        Array(0..<300) + [511, 767, 768, 769, 776, 1535, 1536, 1537, 4095, 12_287, 12_288, 12_289, 24_576, 39_900]
       for count in lengths {
         for offset in [0, 1, 3, 7] {
           #expect(
-            clinux_crc32c(7, start + offset, count) == clinux_crc32c_portable(7, start + offset, count), "\(count) bytes at \(offset)")
+            clinux_crc32c(7, start + offset, count) == clinux_crc32c_portable(7, start + offset, count),
+            "\(count) bytes at \(offset)")
         }
       }
       #expect(clinux_crc32c(clinux_crc32c(0, start, 12_345), start + 12_345, 20_000) == clinux_crc32c(0, start, 32_345))

@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct ProcessTests {
   private func shell(_ script: String, output: Int32? = nil) throws(HostError) -> ChildProcess {
-    try ChildProcess(executable: "/bin/sh", arguments: ["-c", script], environment: ["GREETING": "good day"], standardOutput: output)
+    try ChildProcess(
+      executable: "/bin/sh", arguments: ["-c", script], environment: ["GREETING": "good day"], standardOutput: output)
   }
 
   @Test func `a child's exit code and the signal that killed it are told apart`() throws {
@@ -53,7 +54,9 @@ import Testing
   }
 
   @Test func `a child that outlived its parent is told so`() {
-    #expect(throws: HostError.system(call: "getppid", subject: "parent process 1234567890", errno: Errno(rawValue: ESRCH))) {
+    #expect(
+      throws: HostError.system(call: "getppid", subject: "parent process 1234567890", errno: Errno(rawValue: ESRCH))
+    ) {
       try ChildProcess.dieWithParent(expectedParent: 1_234_567_890)
     }
   }

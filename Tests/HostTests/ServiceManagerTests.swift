@@ -3,10 +3,14 @@ import TestSupport
 import Testing
 
 @Suite struct ServiceManagerTests {
-  @Test(arguments: [true, false]) func `a manager behind an abstract name or a path is told in datagrams`(isAbstract: Bool) throws {
+  @Test(arguments: [true, false]) func `a manager behind an abstract name or a path is told in datagrams`(
+    isAbstract: Bool
+  ) throws {
     let listener = try NotifySocket(isAbstract: isAbstract)
     let manager = try #require(
-      ServiceManager(environment: ["NOTIFY_SOCKET": listener.address, "WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "7"], processID: 7))
+      ServiceManager(
+        environment: ["NOTIFY_SOCKET": listener.address, "WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "7"], processID: 7)
+    )
     #expect(manager.watchdogPeriod == .seconds(3))
     try manager.tell(.ready, .status("two\nlines"))
     try manager.tell(.alive)
@@ -28,7 +32,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "/nowhere/at/all", "@slipring-nobody-listens", "vsock:2:1234", "relative", "/", "@", "/" + String(repeating: "x", count: 200),
+    "/nowhere/at/all", "@slipring-nobody-listens", "vsock:2:1234", "relative", "/", "@",
+    "/" + String(repeating: "x", count: 200),
   ])
   func `a manager that is not there is an error and no trap`(address: String) throws {
     let manager = try #require(ServiceManager(environment: ["NOTIFY_SOCKET": address], processID: 7))

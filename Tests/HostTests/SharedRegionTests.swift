@@ -49,7 +49,9 @@ import Testing
       shm_unlink("/" + target)
     }
     #expect(throws: HostError.regionTaken(name: name)) { try SharedRegion.create(name: name, byteCount: 4096) }
-    #expect(throws: HostError.regionRefused(name: name, reason: "it is a symbolic link")) { try SharedRegion.attach(name: name) }
+    #expect(throws: HostError.regionRefused(name: name, reason: "it is a symbolic link")) {
+      try SharedRegion.attach(name: name)
+    }
   }
 
   @Test func `what others may open, has a second name, is empty or no file is refused`() throws {
@@ -61,13 +63,19 @@ import Testing
       unlink("/dev/shm/\(second)")
     }
     #expect(chmod(path, 0o640) == 0)
-    #expect(throws: HostError.regionRefused(name: name, reason: "others may open it (mode 640)")) { try SharedRegion.attach(name: name) }
+    #expect(throws: HostError.regionRefused(name: name, reason: "others may open it (mode 640)")) {
+      try SharedRegion.attach(name: name)
+    }
     #expect(chmod(path, 0o600) == 0 && link(path, "/dev/shm/\(second)") == 0)
-    #expect(throws: HostError.regionRefused(name: name, reason: "it has 2 names")) { try SharedRegion.attach(name: name) }
+    #expect(throws: HostError.regionRefused(name: name, reason: "it has 2 names")) {
+      try SharedRegion.attach(name: name)
+    }
     #expect(unlink("/dev/shm/\(second)") == 0 && truncate(path, 0) == 0)
     #expect(throws: HostError.regionRefused(name: name, reason: "it is empty")) { try SharedRegion.attach(name: name) }
     #expect(unlink(path) == 0 && mkfifo(path, 0o600) == 0)
-    #expect(throws: HostError.regionRefused(name: name, reason: "it is not a regular file")) { try SharedRegion.attach(name: name) }
+    #expect(throws: HostError.regionRefused(name: name, reason: "it is not a regular file")) {
+      try SharedRegion.attach(name: name)
+    }
   }
 
   @Test(.enabled(if: geteuid() == 0, "only root can make another user's file"))
@@ -75,7 +83,9 @@ import Testing
     _ = try SharedRegion.create(name: name, byteCount: 4096)
     defer { shm_unlink("/" + name) }
     #expect(chown("/dev/shm/\(name)", 12345, 0) == 0)
-    #expect(throws: HostError.regionRefused(name: name, reason: "it belongs to user 12345")) { try SharedRegion.attach(name: name) }
+    #expect(throws: HostError.regionRefused(name: name, reason: "it belongs to user 12345")) {
+      try SharedRegion.attach(name: name)
+    }
   }
 
   @Test(.enabled(if: Machine.sharedMemoryFree != nil, "this /dev/shm has no limit"))

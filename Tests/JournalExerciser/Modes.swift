@@ -34,7 +34,8 @@ final class SlotSource {
   func commit(durableThrough: UInt64) -> UnsafeRawBufferPointer {
     let slot = UnsafeMutableRawBufferPointer(rebasing: region[(Int(next) % slotCount * stride)...].prefix(stride))
     let header = EventHeader(
-      kind: .projection, identity: identity, sequence: next, epoch: state.epoch, durableThrough: durableThrough, chain: chain,
+      kind: .projection, identity: identity, sequence: next, epoch: state.epoch, durableThrough: durableThrough,
+      chain: chain,
       payloadByteCount: payload, payloadCRC32C: payloadChecksum)
     header.encode(into: slot)
     next += 1
@@ -56,7 +57,9 @@ func write(_ options: Options) throws(JournalError) {
   _ = writerDevice?.register(UnsafeRawBufferPointer(source.region))
   var said: UInt64 = 0
   while options["until"] == 0 || said < options["until"] {
-    for _ in 0..<64 where source.hasRoom(writer) { try writer.append(source.commit(durableThrough: writer.state.durableThrough)) }
+    for _ in 0..<64 where source.hasRoom(writer) {
+      try writer.append(source.commit(durableThrough: writer.state.durableThrough))
+    }
     var durable = try writer.poll(wait: .milliseconds(100))
     if durable > said {
       said = durable
@@ -72,16 +75,18 @@ private func openWriter(_ options: Options, payload: Int) throws(JournalError) -
   journal.segmentByteCount = Int(options["segment", default: 256 << 20])
   let device: any JournalDevice
   do throws(HostError) {
-    device = options["pwrite"] != 0 ? try PwriteDevice(folder: options.folder) : try openJournalDevice(folder: options.folder)
+    device =
+      options["pwrite"] != 0 ? try PwriteDevice(folder: options.folder) : try openJournalDevice(folder: options.folder)
   } catch { throw .host(error) }
   writerDevice = device
   return try JournalWriter(
-    device: device, identity: identity, stride: 4096 + (payload + 4095) / 4096 * 4096, epoch: options["epoch", default: 1],
+    device: device, identity: identity, stride: 4096 + (payload + 4095) / 4096 * 4096,
+    epoch: options["epoch", default: 1],
     options: journal)
 }
 
-/// Writes `bytes` bytes through the journal and then the same through the device alone, `rounds` times in turn; prints for both the median
-/// MB/s, and the median of the nanoseconds that an append took.
+/// Writes `bytes` bytes through the journal and then the same through the device alone, `rounds` times in turn; prints
+/// for both the median MB/s, and the median of the nanoseconds that an append took.
 func rate(_ options: Options) throws(JournalError) {
   let payload = Int(options["payload", default: 1 << 20])
   let total = Int(options["bytes", default: 512 << 20])
@@ -108,7 +113,9 @@ func rate(_ options: Options) throws(JournalError) {
     journalRates.append(Double(count) * Double(writer.stride) * 1000 / Double(Machine.monotonicNanoseconds - start))
     appends.append(Double(times.sorted()[times.count / 2]))
     try writer.close()
-    do throws(HostError) { rawRates.append(try rawRate(source, total: total, options: options, registers: registers)) } catch {
+    do throws(HostError) {
+      rawRates.append(try rawRate(source, total: total, options: options, registers: registers))
+    } catch {
       throw .host(error)
     }
   }
@@ -123,11 +130,14 @@ private func openWriter(_ options: Options, payload: Int, round: UInt64) throws(
   return try openWriter(options, payload: payload)
 }
 
-/// The same bytes in writes of 4 MiB, or of a record if that is more, two in flight, to one preallocated file; one sync at the end.
+/// The same bytes in writes of 4 MiB, or of a record if that is more, two in flight, to one preallocated file; one sync
+/// at the end.
 private func rawRate(_ source: SlotSource, total: Int, options: Options, registers: Bool) throws(HostError) -> Double {
   let path = options.folder + ".raw"
   let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC | clinux_direct_flag(), 0o600)
-  guard descriptor >= 0, posix_fallocate(descriptor, 0, total) == 0 else { throw .system(call: "open", subject: path, errno: .current) }
+  guard descriptor >= 0, posix_fallocate(descriptor, 0, total) == 0 else {
+    throw .system(call: "open", subject: path, errno: .current)
+  }
   defer {
     close(descriptor)
     unlink(path)
@@ -141,9 +151,11 @@ private func rawRate(_ source: SlotSource, total: Int, options: Options, registe
   var completed = 0
   while completed < count {
     while submitted < count, submitted - completed < 2 {
-      let piece = source.region[submitted % (source.region.count / size) * size..<(submitted % (source.region.count / size) + 1) * size]
+      let piece = source.region[
+        submitted % (source.region.count / size) * size..<(submitted % (source.region.count / size) + 1) * size]
       queue.prepareWrite(
-        UnsafeRawBufferPointer(rebasing: piece), to: descriptor, at: submitted * size, buffer: registers ? 0 : nil, link: .none, tag: 0)
+        UnsafeRawBufferPointer(rebasing: piece), to: descriptor, at: submitted * size, buffer: registers ? 0 : nil,
+        link: .none, tag: 0)
       _ = try queue.submit()
       submitted += 1
     }

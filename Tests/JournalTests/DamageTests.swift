@@ -16,7 +16,8 @@ private struct Recorded {
   init(states: Bool = false) throws {
     let device = SimulatedDevice(disk: disk)
     let writer = try JournalWriter(
-      device: device, identity: testIdentity, stride: stride, epoch: 1, options: smallOptions(stride: stride, records: recordCount + 3))
+      device: device, identity: testIdentity, stride: stride, epoch: 1,
+      options: smallOptions(stride: stride, records: recordCount + 3))
     let producer = Producer(after: writer)
     for (index, kind) in EventKind.allCases.enumerated() {
       try writer.append(producer.next(kind: kind, payload: index * 450, durableThrough: states ? UInt64(index) : 0))
@@ -44,7 +45,8 @@ private struct Recorded {
 }
 
 @Suite struct TornWriteTests {
-  /// Beyond the cut are zeros, as where a preallocated segment was not written. What is expected follows from where the cut is.
+  /// Beyond the cut are zeros, as where a preallocated segment was not written. What is expected follows from where the
+  /// cut is.
   @Test(arguments: [0, 5, 9] as [UInt64]) func `a journal cut at any byte is judged right`(_ floor: UInt64) throws {
     let recorded = try Recorded()
     for length in Swift.stride(from: 4096 + recordCount * stride, through: 0, by: -1) {
@@ -66,14 +68,19 @@ private struct Recorded {
     // A header page that was cut takes everything with it: no record is left either.
     let next = recorded.firstCut(length) ?? recordCount
     let slot = 4096 + next * stride
-    let left = next < recordCount && length > slot && recorded.bytes[slot..<min(length, slot + stride)].contains { $0 != 0 }
+    let left =
+      next < recordCount && length > slot && recorded.bytes[slot..<min(length, slot + stride)].contains { $0 != 0 }
     if next < floor {
       let damage = report.damages.first
-      #expect(report.damages.count == 1 && damage?.lowerBound == UInt64(next) && damage?.upperBound == floor, "cut at \(length): \(report)")
+      #expect(
+        report.damages.count == 1 && damage?.lowerBound == UInt64(next) && damage?.upperBound == floor,
+        "cut at \(length): \(report)")
       try #require(report.decision == .corruption)
     } else {
       let decision: RecoveryDecision = left ? .tornTail : .cleanEnd
-      try #require(report.decision == decision && report.nextSequence == UInt64(next) && report.isIntact, "cut at \(length): \(report)")
+      try #require(
+        report.decision == decision && report.nextSequence == UInt64(next) && report.isIntact,
+        "cut at \(length): \(report)")
     }
   }
 }
@@ -107,7 +114,8 @@ private struct Recorded {
           && report.nextSequence == UInt64(recordCount), "byte \(offset), bit \(bit): \(report)")
     } else {
       try #require(
-        report.decision == (isLast ? .tornTail : .tornMiddle) && report.nextSequence == UInt64(record) && report.isIntact,
+        report.decision == (isLast ? .tornTail : .tornMiddle) && report.nextSequence == UInt64(record)
+          && report.isIntact,
         "byte \(offset), bit \(bit): \(report)")
     }
   }
@@ -118,7 +126,8 @@ private struct Recorded {
       recorded.disk.overwrite(segmentName) { $0[bit / 8] ^= 1 << (bit % 8) }
       let report = try recorded.verify()
       #expect(
-        report.rebuiltSegments == [segmentName] && report.isIntact && report.nextSequence == UInt64(recordCount), "bit \(bit): \(report)")
+        report.rebuiltSegments == [segmentName] && report.isIntact && report.nextSequence == UInt64(recordCount),
+        "bit \(bit): \(report)")
       recorded.disk.overwrite(segmentName) { $0[bit / 8] ^= 1 << (bit % 8) }
     }
   }

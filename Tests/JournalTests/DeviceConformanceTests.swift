@@ -56,7 +56,8 @@ private func complete(_ batch: WriteBatch, on device: any JournalDevice) throws 
 }
 
 @Suite struct DeviceConformanceTests {
-  @Test(arguments: DeviceKind.here) func `a new file is zeros of the size that was asked for`(_ kind: DeviceKind) throws {
+  @Test(arguments: DeviceKind.here) func `a new file is zeros of the size that was asked for`(_ kind: DeviceKind) throws
+  {
     try DevicePlace.with(kind) { place in
       let device = try place.device()
       let file = try device.create("a", byteCount: 12288)
@@ -88,7 +89,9 @@ private func complete(_ batch: WriteBatch, on device: any JournalDevice) throws 
     }
   }
 
-  @Test(arguments: DeviceKind.here) func `a batch is written in its places and can be read by another device`(_ kind: DeviceKind) throws {
+  @Test(arguments: DeviceKind.here) func `a batch is written in its places and can be read by another device`(
+    _ kind: DeviceKind
+  ) throws {
     try DevicePlace.with(kind) { place in
       let device = try place.device()
       let file = try device.create("a", byteCount: 65536)
@@ -123,7 +126,9 @@ private func complete(_ batch: WriteBatch, on device: any JournalDevice) throws 
     }
   }
 
-  @Test(arguments: DeviceKind.here) func `two batches are in flight at once, and both complete`(_ kind: DeviceKind) throws {
+  @Test(arguments: DeviceKind.here) func `two batches are in flight at once, and both complete`(_ kind: DeviceKind)
+    throws
+  {
     try DevicePlace.with(kind) { place in
       let device = try place.device()
       let file = try device.create("a", byteCount: 1 << 20)
@@ -142,7 +147,9 @@ private func complete(_ batch: WriteBatch, on device: any JournalDevice) throws 
     }
   }
 
-  @Test(arguments: DeviceKind.here) func `a locked file is locked for others until it is closed`(_ kind: DeviceKind) throws {
+  @Test(arguments: DeviceKind.here) func `a locked file is locked for others until it is closed`(_ kind: DeviceKind)
+    throws
+  {
     try DevicePlace.with(kind) { place in
       let device = try place.device()
       let other = try place.device()
@@ -158,21 +165,27 @@ private func complete(_ batch: WriteBatch, on device: any JournalDevice) throws 
 
 @Suite struct DeviceFailureTests {
   /// RLIMIT_FSIZE makes a write short at the limit, and fail beyond it.
-  @Test(arguments: [DeviceKind.ioUring, .pwrite]) func `a write that is short or fails cancels the writes and the sync after it`(
+  @Test(arguments: [DeviceKind.ioUring, .pwrite])
+  func `a write that is short or fails cancels the writes and the sync after it`(
     _ kind: DeviceKind
   ) async {
     guard DeviceKind.here.contains(kind) else { return }
     if kind == .ioUring {
-      await #expect(processExitsWith: .success) { try checkCancellation { folder throws(HostError) in try IOUringDevice(folder: folder) } }
+      await #expect(processExitsWith: .success) {
+        try checkCancellation { folder throws(HostError) in try IOUringDevice(folder: folder) }
+      }
     } else {
-      await #expect(processExitsWith: .success) { try checkCancellation { folder throws(HostError) in try PwriteDevice(folder: folder) } }
+      await #expect(processExitsWith: .success) {
+        try checkCancellation { folder throws(HostError) in try PwriteDevice(folder: folder) }
+      }
     }
   }
 
   @Test(.enabled(if: Machine.ioUring == .available, "io_uring is refused here"))
   func `with a hard link the sync succeeds after a failed write, which is why it is not used`() async {
     await #expect(processExitsWith: .success) {
-      let sync = try syncAfterFailedWrite { folder throws(HostError) in try IOUringDevice(folder: folder, link: .always) }
+      let sync = try syncAfterFailedWrite { folder throws(HostError) in try IOUringDevice(folder: folder, link: .always)
+      }
       #expect(sync == 0)
     }
   }

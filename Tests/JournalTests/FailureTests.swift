@@ -31,7 +31,8 @@ private func operationCount(_ operation: FaultPlan.Operation) throws -> Int {
 }
 
 @Suite struct DeviceErrorTests {
-  @Test(arguments: [FaultPlan.Operation.write, .sync]) func `an error of any one write or sync ends its segment and loses nothing`(
+  @Test(arguments: [FaultPlan.Operation.write, .sync])
+  func `an error of any one write or sync ends its segment and loses nothing`(
     _ operation: FaultPlan.Operation
   ) throws {
     for number in 0..<(try operationCount(operation)) {
@@ -49,7 +50,8 @@ private func operationCount(_ operation: FaultPlan.Operation) throws -> Int {
     for number in 0..<count {
       let disk = SimulatedDisk(plan: FaultPlan([.init(.sync, number, .error(Errno(rawValue: EIO)))]))
       let device = SyncLog(disk)
-      let writer = try JournalWriter(device: device, identity: testIdentity, stride: stride, epoch: 1, options: smallOptions())
+      let writer = try JournalWriter(
+        device: device, identity: testIdentity, stride: stride, epoch: 1, options: smallOptions())
       let producer = Producer(after: writer)
       for _ in 0..<40 {
         try writer.append(1, of: producer)
@@ -62,14 +64,17 @@ private func operationCount(_ operation: FaultPlan.Operation) throws -> Int {
     }
   }
 
-  @Test(arguments: [FaultPlan.Operation.write, .sync]) func `the second error stops the writer, and what was acknowledged is there`(
+  @Test(arguments: [FaultPlan.Operation.write, .sync])
+  func `the second error stops the writer, and what was acknowledged is there`(
     _ operation: FaultPlan.Operation
   ) throws {
     for number in 0..<(try operationCount(operation)) - 1 {
       let errno = Errno(rawValue: EIO)
-      let disk = SimulatedDisk(plan: FaultPlan([.init(operation, number, .error(errno)), .init(operation, number + 1, .error(errno))]))
+      let disk = SimulatedDisk(
+        plan: FaultPlan([.init(operation, number, .error(errno)), .init(operation, number + 1, .error(errno))]))
       let device = SimulatedDevice(disk: disk)
-      let writer = try JournalWriter(device: device, identity: testIdentity, stride: stride, epoch: 1, options: smallOptions())
+      let writer = try JournalWriter(
+        device: device, identity: testIdentity, stride: stride, epoch: 1, options: smallOptions())
       let producer = Producer(after: writer)
       var failure: JournalError?
       do throws(JournalError) {
@@ -135,8 +140,12 @@ private final class SyncLog: JournalDevice {
   func names() throws(HostError) -> [String] { try inner.names() }
   func lockFolder(wait: Duration) throws(HostError) -> Bool { try inner.lockFolder(wait: wait) }
   func unlockFolder() { inner.unlockFolder() }
-  func create(_ name: String, byteCount: Int) throws(HostError) -> JournalFile { try inner.create(name, byteCount: byteCount) }
-  func open(_ name: String, forWriting: Bool) throws(HostError) -> JournalFile { try inner.open(name, forWriting: forWriting) }
+  func create(_ name: String, byteCount: Int) throws(HostError) -> JournalFile {
+    try inner.create(name, byteCount: byteCount)
+  }
+  func open(_ name: String, forWriting: Bool) throws(HostError) -> JournalFile {
+    try inner.open(name, forWriting: forWriting)
+  }
   func lock(_ file: JournalFile, wait: Duration) throws(HostError) -> Bool { try inner.lock(file, wait: wait) }
   func close(_ file: JournalFile) { inner.close(file) }
   func byteCount(of file: JournalFile) throws(HostError) -> Int { try inner.byteCount(of: file) }
@@ -167,7 +176,8 @@ private final class SyncLog: JournalDevice {
 }
 
 @Suite struct FullDiskTests {
-  @Test func `a full disk stops nothing: records wait, an alarm shows, and writing goes on when there is room`() throws {
+  @Test func `a full disk stops nothing: records wait, an alarm shows, and writing goes on when there is room`() throws
+  {
     let disk = SimulatedDisk()
     let writer = try JournalWriter(
       device: SimulatedDevice(disk: disk), identity: testIdentity, stride: stride, epoch: 1, options: smallOptions())
@@ -185,7 +195,8 @@ private final class SyncLog: JournalDevice {
     #expect(try recovered(disk).nextSequence == 20)
   }
 
-  @Test(arguments: [FaultPlan.Operation.write, .sync]) func `no space in any one write or sync ends its segment, not the writer`(
+  @Test(arguments: [FaultPlan.Operation.write, .sync])
+  func `no space in any one write or sync ends its segment, not the writer`(
     _ operation: FaultPlan.Operation
   ) throws {
     for number in 0..<(try operationCount(operation)) - 3 {
@@ -235,7 +246,8 @@ private final class SyncLog: JournalDevice {
       let disk = SimulatedDisk(plan: FaultPlan(seed: seed))
       var random = SplitMix64(seed: seed)
       let device = SimulatedDevice(disk: disk)
-      let writer = try JournalWriter(device: device, identity: testIdentity, stride: stride, epoch: 1, options: smallOptions())
+      let writer = try JournalWriter(
+        device: device, identity: testIdentity, stride: stride, epoch: 1, options: smallOptions())
       let producer = Producer(after: writer)
       for _ in 0..<Int(random.next() % UInt64(steps)) {
         try writer.append(1, of: producer)

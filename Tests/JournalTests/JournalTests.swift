@@ -17,10 +17,12 @@ import Testing
         device: try place.device(), identity: testIdentity, stride: 8192, epoch: epoch, options: smallOptions())
       #expect(writer.recovery.nextSequence == UInt64(expected.count))
       if round > 0 { expected.append(0) }
-      #expect(writer.state.nextSequence == UInt64(expected.count) && writer.state.durableThrough == writer.state.nextSequence)
+      #expect(
+        writer.state.nextSequence == UInt64(expected.count) && writer.state.durableThrough == writer.state.nextSequence)
       let producer = Producer(after: writer)
       for index in 0..<30 {
-        let slot = producer.next(kind: EventKind.allCases[index % 9], payload: index * 100, durableThrough: writer.state.durableThrough)
+        let slot = producer.next(
+          kind: EventKind.allCases[index % 9], payload: index * 100, durableThrough: writer.state.durableThrough)
         expected.append(try EventHeader(validating: slot).payloadCRC32C)
         try writer.append(slot)
       }
@@ -48,6 +50,7 @@ import Testing
       _ = try reader.readHeader(sequence: UInt64(expected.count), into: buffer.bytes)
     }
     let report = try verifyJournal(device: try place.device(), identity: testIdentity, stride: 8192)
-    #expect(report.isIntact && report.decision == .cleanEnd && report.recordCount == expected.count && report.losses == [])
+    #expect(
+      report.isIntact && report.decision == .cleanEnd && report.recordCount == expected.count && report.losses == [])
   }
 }

@@ -17,8 +17,8 @@ private func run(_ arguments: String...) -> Bool {
   return process.terminationStatus == 0
 }
 
-/// A file system on a loop device whose image is a sparse file in a small tmpfs: when the tmpfs is full, the device fails writes though the
-/// file system has room.
+/// A file system on a loop device whose image is a sparse file in a small tmpfs: when the tmpfs is full, the device
+/// fails writes though the file system has room.
 private final class FullDevice {
   let folder: TestFolder
   var journal: String { folder.path + "/mount/journal" }
@@ -40,7 +40,8 @@ private final class FullDevice {
     return device
   }
 
-  /// Has the loop device pass on a page at a time: of a longer write that its image takes in part it says that it was whole.
+  /// Has the loop device pass on a page at a time: of a longer write that its image takes in part it says that it was
+  /// whole.
   private func limitRequests() throws {
     var status = stat()
     try #require(stat(folder.path + "/mount", &status) == 0)
@@ -69,17 +70,21 @@ private let mayLoop: Bool = {
 }()
 
 @Suite(.serialized) struct LoopDeviceTests {
-  @Test(.enabled(if: mayLoop, "a loop device takes root with CAP_SYS_ADMIN, mkfs.ext4 and loop devices"), arguments: [false, true])
+  @Test(
+    .enabled(if: mayLoop, "a loop device takes root with CAP_SYS_ADMIN, mkfs.ext4 and loop devices"),
+    arguments: [false, true])
   func `on a device that is really full nothing acknowledged is lost`(_ usesPwrite: Bool) throws {
     let full = try #require(try FullDevice.make())
     defer { withExtendedLifetime(full) {} }
     let acknowledged = try fill(full, usesPwrite)
     #expect(acknowledged > 0 && acknowledged < 1000)
-    let report = try verifyJournal(device: try PwriteDevice(folder: full.journal), identity: testIdentity, stride: 65536)
+    let report = try verifyJournal(
+      device: try PwriteDevice(folder: full.journal), identity: testIdentity, stride: 65536)
     #expect(report.isIntact && report.nextSequence >= acknowledged, "\(acknowledged): \(report)")
   }
 
-  /// Writes until the device fails, makes room, and goes on if the journal can; returns how many records were acknowledged.
+  /// Writes until the device fails, makes room, and goes on if the journal can; returns how many records were
+  /// acknowledged.
   private func fill(_ full: FullDevice, _ usesPwrite: Bool) throws -> UInt64 {
     var options = JournalOptions()
     options.segmentByteCount = 4 << 20

@@ -7,7 +7,9 @@ import Testing
 @Suite struct LossTests {
   private let stride = 8192
 
-  @Test(arguments: [0, 1, 4, 6, 9]) func `a journal is whole again after any of its records was given up`(record: Int) throws {
+  @Test(arguments: [0, 1, 4, 6, 9]) func `a journal is whole again after any of its records was given up`(record: Int)
+    throws
+  {
     let folder = try TestFolder()
     defer { withExtendedLifetime(folder) {} }
     let path = folder.path + "/journal"
@@ -25,7 +27,8 @@ import Testing
     try file.close()
     var floor = options
     floor.durableFloor = 14
-    let given = try salvageJournal(device: try PwriteDevice(folder: path), identity: testIdentity, stride: stride, options: floor)
+    let given = try salvageJournal(
+      device: try PwriteDevice(folder: path), identity: testIdentity, stride: stride, options: floor)
     let lost = UInt64(record)..<UInt64(record + 1)
     #expect(given.map { $0.lowerBound..<$0.upperBound } == [lost])
     for _ in 0..<2 {

@@ -1,8 +1,8 @@
 import Journal
 import Testing
 
-/// The journal with one rule taken away. A simulation has to notice each within its runs; the same runs pass with every rule in place
-/// (`SimulationTests`).
+/// The journal with one rule taken away. A simulation has to notice each within its runs; the same runs pass with every
+/// rule in place (`SimulationTests`).
 struct Mutant: Sendable, CustomTestStringConvertible {
   let testDescription: String
   let lies: Bool
@@ -14,7 +14,9 @@ struct Mutant: Sendable, CustomTestStringConvertible {
     Mutant(testDescription: "does not sync the folder", lies: false) { $0.syncsFolder = false },
     Mutant(testDescription: "does not check payloads", lies: true) { $0.checksPayload = false },
     Mutant(testDescription: "syncs again after a failed sync", lies: false) { $0.abandonsAfterFailedSync = false },
-    Mutant(testDescription: "acknowledges a batch before the one before it", lies: false) { $0.acknowledgesInOrder = false },
+    Mutant(testDescription: "acknowledges a batch before the one before it", lies: false) {
+      $0.acknowledgesInOrder = false
+    },
     Mutant(testDescription: "takes damage for the end", lies: true) { $0.protectsAcknowledged = false },
     Mutant(testDescription: "does not wait for the lock", lies: false) { $0.waitsForLock = false },
     Mutant(testDescription: "takes a short write for a whole one", lies: false) { $0.continuesShortWrites = false },

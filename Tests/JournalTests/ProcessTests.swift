@@ -12,10 +12,13 @@ private final class Exerciser {
 
   init(_ mode: String, _ folder: String, _ options: [String: UInt64]) throws(HostError) {
     // The products of a build lie beside each other, the test bundle among them.
-    let executable = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().path + "/JournalExerciser"
+    let executable =
+      URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().path
+      + "/JournalExerciser"
     let values = options.map { "\($0.key)=\($0.value)" } + ["parent=\(getpid())"]
     process = try ChildProcess(
-      executable: executable, arguments: [mode, folder] + values, standardOutput: output.fileHandleForWriting.fileDescriptor)
+      executable: executable, arguments: [mode, folder] + values,
+      standardOutput: output.fileHandleForWriting.fileDescriptor)
     output.fileHandleForWriting.closeFile()
   }
 
@@ -23,7 +26,9 @@ private final class Exerciser {
   func durable() throws -> UInt64 {
     let descriptor = output.fileHandleForReading.fileDescriptor
     guard try !Poll.wait(readable: [descriptor], timeout: .seconds(60)).isEmpty else { return 0 }
-    return output.fileHandleForReading.availableData.suffix(8).withUnsafeBytes { $0.count == 8 ? $0.loadUnaligned(as: UInt64.self) : 0 }
+    return output.fileHandleForReading.availableData.suffix(8).withUnsafeBytes {
+      $0.count == 8 ? $0.loadUnaligned(as: UInt64.self) : 0
+    }
   }
 
   /// What it wrote until it ended.
@@ -35,7 +40,8 @@ private final class Exerciser {
 }
 
 @Suite(.serialized) struct ProcessTests {
-  @Test(arguments: [false, true]) func `whatever moment a writer is killed at, what it said is durable is there and stays as it is`(
+  @Test(arguments: [false, true])
+  func `whatever moment a writer is killed at, what it said is durable is there and stays as it is`(
     _ usesPwrite: Bool
   ) throws {
     let folder = try TestFolder()
@@ -62,7 +68,8 @@ private final class Exerciser {
     var options = JournalOptions()
     options.segmentByteCount = 8 << 20
     let writer = try JournalWriter(
-      device: try openJournalDevice(folder: path), identity: testIdentity, stride: 65536, epoch: epoch, options: options)
+      device: try openJournalDevice(folder: path), identity: testIdentity, stride: 65536, epoch: epoch, options: options
+    )
     #expect(writer.recovery.nextSequence >= said, comment)
     let first = try verifyJournal(device: try openJournalDevice(folder: path), identity: testIdentity, stride: 65536)
     let second = try verifyJournal(device: try openJournalDevice(folder: path), identity: testIdentity, stride: 65536)
@@ -74,14 +81,16 @@ private final class Exerciser {
   @Test func `a journal that a living process writes is refused to another`() throws {
     let folder = try TestFolder()
     defer { withExtendedLifetime(folder) {} }
-    let exerciser = try Exerciser("write", folder.path + "/journal", ["until": 1 << 40, "payload": 4096, "segment": 1 << 20])
+    let exerciser = try Exerciser(
+      "write", folder.path + "/journal", ["until": 1 << 40, "payload": 4096, "segment": 1 << 20])
     defer { withExtendedLifetime(exerciser) {} }
     _ = try exerciser.durable()
     var options = JournalOptions()
     options.lockWait = .milliseconds(50)
     #expect(throws: JournalError.locked(folder: folder.path + "/journal", waited: .milliseconds(50))) {
       _ = try JournalWriter(
-        device: try openJournalDevice(folder: folder.path + "/journal"), identity: testIdentity, stride: 8192, epoch: 2, options: options)
+        device: try openJournalDevice(folder: folder.path + "/journal"), identity: testIdentity, stride: 8192, epoch: 2,
+        options: options)
     }
     try exerciser.end()
     #expect(try exerciser.process.waitForExit(timeout: .seconds(10)) == .killed(signal: SIGKILL))
@@ -90,7 +99,8 @@ private final class Exerciser {
   @Test func `the journal keeps up with the device`() throws {
     let folder = try TestFolder()
     defer { withExtendedLifetime(folder) {} }
-    let exerciser = try Exerciser("rate", folder.path + "/journal", ["payload": 1 << 20, "bytes": 64 << 20, "rounds": 3])
+    let exerciser = try Exerciser(
+      "rate", folder.path + "/journal", ["payload": 1 << 20, "bytes": 64 << 20, "rounds": 3])
     #expect(try exerciser.process.waitForExit(timeout: .seconds(60)) == .exited(0))
     let words = exerciser.words()
     try #require(words.count > 5)

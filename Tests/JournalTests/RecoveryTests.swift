@@ -6,11 +6,14 @@ import Testing
 
 private let stride = 8192
 
-private func open(_ disk: SimulatedDisk, epoch: UInt64, rules: JournalRules = JournalRules()) throws(JournalError) -> JournalWriter {
+private func open(_ disk: SimulatedDisk, epoch: UInt64, rules: JournalRules = JournalRules()) throws(JournalError)
+  -> JournalWriter
+{
   var options = smallOptions()
   options.rules = rules
   return try JournalWriter(
-    device: SimulatedDevice(disk: disk, rules: rules), identity: testIdentity, stride: stride, epoch: epoch, options: options)
+    device: SimulatedDevice(disk: disk, rules: rules), identity: testIdentity, stride: stride, epoch: epoch,
+    options: options)
 }
 
 private func verify(_ disk: SimulatedDisk, floor: UInt64 = 0) throws(JournalError) -> RecoveryReport {
@@ -30,7 +33,9 @@ private func written(_ count: Int) throws -> SimulatedDisk {
   return disk
 }
 
-private func name(_ first: Int) -> String { String(repeating: "0", count: 20 - String(first).count) + "\(first).segment" }
+private func name(_ first: Int) -> String {
+  String(repeating: "0", count: 20 - String(first).count) + "\(first).segment"
+}
 
 /// Puts the bytes of a slot in the place of record `index` of a segment.
 private func put(_ slot: UnsafeRawBufferPointer, _ disk: SimulatedDisk, _ first: Int, _ index: Int) {
@@ -43,7 +48,9 @@ private func put(_ slot: UnsafeRawBufferPointer, _ disk: SimulatedDisk, _ first:
     let disk = try written(3)
     try open(disk, epoch: 5).close()
     for epoch in UInt64(1)...5 {
-      #expect(throws: JournalError.fenced(folder: "simulated", epoch: epoch, found: 5)) { _ = try open(disk, epoch: epoch) }
+      #expect(throws: JournalError.fenced(folder: "simulated", epoch: epoch, found: 5)) {
+        _ = try open(disk, epoch: epoch)
+      }
     }
     var rules = JournalRules()
     rules.checksEpoch = false
@@ -97,7 +104,8 @@ private func put(_ slot: UnsafeRawBufferPointer, _ disk: SimulatedDisk, _ first:
       var rules = JournalRules()
       rules.keepsTornBytes = keeps
       let writer = try open(disk, epoch: 2, rules: rules)
-      #expect(writer.recovery.decision == .tornTail && writer.recovery.rule == "R3" && writer.recovery.nextSequence == 2)
+      #expect(
+        writer.recovery.decision == .tornTail && writer.recovery.rule == "R3" && writer.recovery.nextSequence == 2)
       try writer.close()
       #expect((disk.bytes(of: name(0)) == before) == keeps)
       #expect(disk.names.contains(name(2)) == keeps)
@@ -119,7 +127,9 @@ private func put(_ slot: UnsafeRawBufferPointer, _ disk: SimulatedDisk, _ first:
     let swapped = try written(14)
     let bytes = try #require(swapped.bytes(of: name(4)))
     swapped.overwrite(name(8)) { $0 = bytes }
-    #expect(throws: JournalError.corrupted(folder: "simulated", damages: [try damage("8..<8", .foreign)])) { _ = try verify(swapped) }
+    #expect(throws: JournalError.corrupted(folder: "simulated", damages: [try damage("8..<8", .foreign)])) {
+      _ = try verify(swapped)
+    }
   }
 
   private func damage(_ range: String, _ finding: RecordFinding) throws -> JournalDamage {
@@ -145,7 +155,9 @@ private func put(_ slot: UnsafeRawBufferPointer, _ disk: SimulatedDisk, _ first:
       for number in 0..<6 {
         let disk = try written(3)
         disk.overwrite(name(0)) { $0[4096 + 2 * stride + 4100] ^= 1 }
-        disk.plan.faults = (0..<5).map { .init(operation, disk.count(operation) + number + $0, .error(Errno(rawValue: EIO))) }
+        disk.plan.faults = (0..<5).map {
+          .init(operation, disk.count(operation) + number + $0, .error(Errno(rawValue: EIO)))
+        }
         var epoch: UInt64 = 2
         var writer: JournalWriter?
         for _ in 0..<12 where writer == nil {
@@ -178,7 +190,9 @@ private func put(_ slot: UnsafeRawBufferPointer, _ disk: SimulatedDisk, _ first:
     let reader = JournalReader(device: SimulatedDevice(disk: disk), identity: testIdentity, stride: stride)
     let buffer = ReadBuffer(stride)
     #expect(try reader.sequences() == [0..<5, 6..<8, 12..<15])
-    #expect(throws: JournalError.lost(folder: "simulated", range: 8..<12)) { _ = try reader.read(sequence: 9, into: buffer.bytes) }
+    #expect(throws: JournalError.lost(folder: "simulated", range: 8..<12)) {
+      _ = try reader.read(sequence: 9, into: buffer.bytes)
+    }
     #expect(try reader.read(sequence: 6, into: buffer.bytes).header.sequence == 6)
     #expect(try salvageJournal(device: SimulatedDevice(disk: disk), identity: testIdentity, stride: stride).isEmpty)
   }
@@ -227,7 +241,9 @@ private func put(_ slot: UnsafeRawBufferPointer, _ disk: SimulatedDisk, _ first:
     #expect(try writer.retire(below: 17).count == 4)
     #expect(try reader.read(sequence: 1, into: buffer.bytes).header.sequence == 1)
     let late = JournalReader(device: SimulatedDevice(disk: disk), identity: testIdentity, stride: stride)
-    #expect(throws: JournalError.absent(folder: "simulated", sequence: 1)) { _ = try late.read(sequence: 1, into: buffer.bytes) }
+    #expect(throws: JournalError.absent(folder: "simulated", sequence: 1)) {
+      _ = try late.read(sequence: 1, into: buffer.bytes)
+    }
     #expect(try late.read(sequence: 16, into: buffer.bytes).header.sequence == 16)
   }
 }

@@ -3,8 +3,8 @@ import Host
 import Journal
 import Rings
 
-/// A journal on a simulated disk that is written, killed, cut off from power, filled and reopened at random; what it promises is checked
-/// after each step. The same seed gives the same run.
+/// A journal on a simulated disk that is written, killed, cut off from power, filled and reopened at random; what it
+/// promises is checked after each step. The same seed gives the same run.
 struct Simulation {
   /// A promise that was not kept.
   struct Violation: Error, CustomStringConvertible {
@@ -81,7 +81,8 @@ struct Simulation {
     guard writer.state.nextSequence - writer.state.durableThrough < 30 else { return }
     let kind = EventKind.allCases[Int(random.next() % 9)]
     let payload = [0, 1, 100, 4095, 4096][Int(random.next() % 5)]
-    let slot = producer.next(kind: kind, payload: payload, durableThrough: writer.state.durableThrough, seed: random.next())
+    let slot = producer.next(
+      kind: kind, payload: payload, durableThrough: writer.state.durableThrough, seed: random.next())
     try writer.append(slot)
     history.append(producer.chain)
   }
@@ -94,9 +95,13 @@ struct Simulation {
   /// What holds after every step.
   private mutating func note() throws {
     guard let state = writer?.state else { return }
-    if state.durableThrough < acknowledged { throw violation("acknowledged \(acknowledged), then \(state.durableThrough)") }
+    if state.durableThrough < acknowledged {
+      throw violation("acknowledged \(acknowledged), then \(state.durableThrough)")
+    }
     if state.durableThrough > state.nextSequence { throw violation("acknowledged more than was appended") }
-    if Int(state.nextSequence) != history.count { throw violation("\(state.nextSequence) is next after \(history.count) records") }
+    if Int(state.nextSequence) != history.count {
+      throw violation("\(state.nextSequence) is next after \(history.count) records")
+    }
     acknowledged = state.durableThrough
   }
 
@@ -111,14 +116,16 @@ struct Simulation {
     }
   }
 
-  /// Opens the journal, as often as the disk's faults make it necessary, and compares every record with what was handed over.
+  /// Opens the journal, as often as the disk's faults make it necessary, and compares every record with what was handed
+  /// over.
   private mutating func restart() throws {
     disk.capacity = 1 << 30
     for _ in 0..<20 {
       epoch += 1
       let device = SimulatedDevice(disk: disk, rules: rules)
       do throws(JournalError) {
-        let writer = try JournalWriter(device: device, identity: testIdentity, stride: Self.stride, epoch: epoch, options: options())
+        let writer = try JournalWriter(
+          device: device, identity: testIdentity, stride: Self.stride, epoch: epoch, options: options())
         // Where recovery did not wait for a dead writer's locks, its writes land now.
         disk.landOrphans()
         (self.device, self.writer, producer) = (device, writer, Producer(after: writer, slotCount: 32))
@@ -144,10 +151,12 @@ struct Simulation {
     let report = writer.recovery
     let next = Int(report.nextSequence)
     guard next >= Int(acknowledged), next <= history.count + Int(epoch - lastEpoch - 1) else {
-      throw .refused(folder: "", reason: "\(acknowledged) were acknowledged of \(history.count), and \(next) were recovered")
+      throw .refused(
+        folder: "", reason: "\(acknowledged) were acknowledged of \(history.count), and \(next) were recovered")
     }
     guard report.firstSequence <= retiredBelow else {
-      throw .refused(folder: "", reason: "records below \(retiredBelow) may go, and \(report.firstSequence) is the first")
+      throw .refused(
+        folder: "", reason: "records below \(retiredBelow) may go, and \(report.firstSequence) is the first")
     }
     let reader = JournalReader(device: SimulatedDevice(disk: disk), identity: testIdentity, stride: Self.stride)
     let buffer = ReadBuffer(Self.stride)
@@ -175,7 +184,8 @@ struct Simulation {
     let given = try salvageJournal(
       device: SimulatedDevice(disk: disk), identity: testIdentity, stride: Self.stride, options: options())
     let device = SimulatedDevice(disk: disk)
-    let writer = try JournalWriter(device: device, identity: testIdentity, stride: Self.stride, epoch: epoch + 1, options: options())
+    let writer = try JournalWriter(
+      device: device, identity: testIdentity, stride: Self.stride, epoch: epoch + 1, options: options())
     let producer = Producer(after: writer)
     try writer.append(5, of: producer)
     try writer.flush()
@@ -198,11 +208,14 @@ struct Simulation {
     return options
   }
 
-  private func violation(_ text: String) -> Violation { Violation(description: "seed \(seed)\(lies ? " (lying disk)" : ""): \(text)") }
+  private func violation(_ text: String) -> Violation {
+    Violation(description: "seed \(seed)\(lies ? " (lying disk)" : ""): \(text)")
+  }
 }
 
 extension FaultPlan {
-  /// Three to eight faults. An honest disk fails, stops short, delays and reads badly once; a lying one does besides what it denies.
+  /// Three to eight faults. An honest disk fails, stops short, delays and reads badly once; a lying one does besides
+  /// what it denies.
   static func random(using random: inout SplitMix64, lies: Bool) -> FaultPlan {
     var faults: [Fault] = []
     for _ in 0..<3 + random.next() % 6 {
@@ -218,7 +231,8 @@ extension FaultPlan {
         default: .error(errno)
         }
       // Reads are repeated once, so that of two bad ones in a row the second would be believed.
-      faults.append(Fault(operation, operation == .read ? 3 * number : operation == .complete ? number * 2 : number, effect))
+      faults.append(
+        Fault(operation, operation == .read ? 3 * number : operation == .complete ? number * 2 : number, effect))
     }
     return FaultPlan(faults, seed: random.next())
   }

@@ -20,8 +20,12 @@ private final class SlowDevice: JournalDevice {
   func names() throws(HostError) -> [String] { try device.names() }
   func lockFolder(wait: Duration) throws(HostError) -> Bool { try device.lockFolder(wait: wait) }
   func unlockFolder() { device.unlockFolder() }
-  func create(_ name: String, byteCount: Int) throws(HostError) -> JournalFile { try device.create(name, byteCount: byteCount) }
-  func open(_ name: String, forWriting: Bool) throws(HostError) -> JournalFile { try device.open(name, forWriting: forWriting) }
+  func create(_ name: String, byteCount: Int) throws(HostError) -> JournalFile {
+    try device.create(name, byteCount: byteCount)
+  }
+  func open(_ name: String, forWriting: Bool) throws(HostError) -> JournalFile {
+    try device.open(name, forWriting: forWriting)
+  }
   func lock(_ file: JournalFile, wait: Duration) throws(HostError) -> Bool { try device.lock(file, wait: wait) }
   func close(_ file: JournalFile) { device.close(file) }
   func byteCount(of file: JournalFile) throws(HostError) -> Int { try device.byteCount(of: file) }
@@ -58,7 +62,8 @@ private final class SlowDevice: JournalDevice {
   @Test func `a disk that is a hundred times as slow slows the writer down, and nothing else happens`() throws {
     let disk = SimulatedDisk()
     let writer = try JournalWriter(
-      device: SlowDevice(disk, latency: latency), identity: testIdentity, stride: stride, epoch: 1, options: smallOptions(stride: stride))
+      device: SlowDevice(disk, latency: latency), identity: testIdentity, stride: stride, epoch: 1,
+      options: smallOptions(stride: stride))
     let producer = Producer(after: writer)
     let start = ContinuousClock.now
     try writer.append(40, of: producer)

@@ -6,21 +6,6 @@ import Journal
 import Rings
 import Testing
 
-/// SplitMix64 (Steele, Lea and Flood, 2014): random tests print its seed.
-struct SplitMix64: RandomNumberGenerator {
-  var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var value = state
-    value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
-    value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
-    return value ^ value >> 31
-  }
-}
-
 /// A folder that goes with this object.
 final class TestFolder {
   let path: String
@@ -48,7 +33,8 @@ final class Producer {
   private let slotCount: Int
 
   init(
-    stride: Int, slotCount: Int = 64, epoch: UInt64 = 1, nextSequence: UInt64 = 0, chain: UInt64 = 0, identity: RingIdentity = testIdentity
+    stride: Int, slotCount: Int = 64, epoch: UInt64 = 1, nextSequence: UInt64 = 0, chain: UInt64 = 0,
+    identity: RingIdentity = testIdentity
   ) {
     self.stride = stride
     self.slotCount = slotCount
@@ -72,20 +58,28 @@ final class Producer {
   /// All its memory.
   var region: UnsafeRawBufferPointer { UnsafeRawBufferPointer(memory) }
 
-  /// The next slot, with a payload of `payload` bytes and 24 bytes of metadata that depend on `seed`. No byte of stamp, metadata or payload is 0.
-  func next(kind: EventKind = .projection, payload: Int = 100, durableThrough: UInt64 = 0, seed: UInt64 = 0) -> UnsafeRawBufferPointer {
-    let slot = UnsafeMutableRawBufferPointer(rebasing: memory[(Int(nextSequence) % slotCount * stride)...].prefix(stride))
+  /// The next slot, with a payload of `payload` bytes and 24 bytes of metadata that depend on `seed`. No byte of stamp,
+  /// metadata or payload is 0.
+  func next(kind: EventKind = .projection, payload: Int = 100, durableThrough: UInt64 = 0, seed: UInt64 = 0)
+    -> UnsafeRawBufferPointer
+  {
+    let slot = UnsafeMutableRawBufferPointer(
+      rebasing: memory[(Int(nextSequence) % slotCount * stride)...].prefix(stride))
     var random = SplitMix64(seed: nextSequence &* 31 &+ seed &+ epoch &* 1_000_003)
     for offset in Swift.stride(from: 0, to: EventHeader.byteCount + 24, by: 8) {
       slot.storeBytes(of: random.next() | 0x0101_0101_0101_0101, toByteOffset: offset, as: UInt64.self)
     }
-    UnsafeMutableRawBufferPointer(rebasing: slot[(EventHeader.byteCount + 24)...]).initializeMemory(as: UInt8.self, repeating: 0)
+    UnsafeMutableRawBufferPointer(rebasing: slot[(EventHeader.byteCount + 24)...]).initializeMemory(
+      as: UInt8.self, repeating: 0)
+    let base = random.next()
     for offset in 0..<payload {
-      slot[EventHeader.pageByteCount + offset] = UInt8(truncatingIfNeeded: random.state >> 8) &+ UInt8(truncatingIfNeeded: offset) | 1
+      slot[EventHeader.pageByteCount + offset] =
+        UInt8(truncatingIfNeeded: base >> 8) &+ UInt8(truncatingIfNeeded: offset) | 1
     }
     let stamp = slot.load(as: UInt64.self)
     let header = EventHeader(
-      kind: kind, identity: identity, sequence: nextSequence, epoch: epoch, durableThrough: durableThrough, chain: chain,
+      kind: kind, identity: identity, sequence: nextSequence, epoch: epoch, durableThrough: durableThrough,
+      chain: chain,
       payloadByteCount: payload, metadataByteCount: 24, payloadCRC32C: contentChecksum(slot, payload))
     header.encode(into: slot)
     slot.storeBytes(of: stamp, as: UInt64.self)
@@ -96,7 +90,8 @@ final class Producer {
 
   private func contentChecksum(_ slot: UnsafeMutableRawBufferPointer, _ payload: Int) -> UInt32 {
     guard let start = slot.baseAddress else { return 0 }
-    return clinux_crc32c(clinux_crc32c(0, start + EventHeader.byteCount, 24), start + EventHeader.pageByteCount, payload)
+    return clinux_crc32c(
+      clinux_crc32c(0, start + EventHeader.byteCount, 24), start + EventHeader.pageByteCount, payload)
   }
 }
 

@@ -11,7 +11,8 @@ import Testing
   private func disk(layout: UInt16) throws -> SimulatedDisk {
     let disk = SimulatedDisk()
     let writer = try JournalWriter(
-      device: SimulatedDevice(disk: disk), identity: testIdentity, stride: stride, epoch: 1, options: smallOptions(stride: stride))
+      device: SimulatedDevice(disk: disk), identity: testIdentity, stride: stride, epoch: 1,
+      options: smallOptions(stride: stride))
     let producer = Producer(after: writer)
     try writer.append(3, of: producer)
     try writer.close()
@@ -27,13 +28,20 @@ import Testing
 
   @Test func `a segment of a newer version is refused by name, and nothing is derived in its place`() throws {
     let refusal = JournalError.refused(
-      folder: "simulated", reason: "00000000000000000000.segment was written by a newer version (layout 2); this one reads 1")
+      folder: "simulated",
+      reason: "00000000000000000000.segment was written by a newer version (layout 2); this one reads 1")
     let disk = try disk(layout: 2)
-    #expect(throws: refusal) { _ = try verifyJournal(device: SimulatedDevice(disk: disk), identity: testIdentity, stride: stride) }
-    #expect(throws: refusal) { _ = try salvageJournal(device: SimulatedDevice(disk: disk), identity: testIdentity, stride: stride) }
+    #expect(throws: refusal) {
+      _ = try verifyJournal(device: SimulatedDevice(disk: disk), identity: testIdentity, stride: stride)
+    }
+    #expect(throws: refusal) {
+      _ = try salvageJournal(device: SimulatedDevice(disk: disk), identity: testIdentity, stride: stride)
+    }
     #expect(throws: refusal) {
       _ = try JournalWriter(device: SimulatedDevice(disk: disk), identity: testIdentity, stride: stride, epoch: 2)
     }
-    #expect(try verifyJournal(device: SimulatedDevice(disk: self.disk(layout: 1)), identity: testIdentity, stride: stride).isIntact)
+    #expect(
+      try verifyJournal(device: SimulatedDevice(disk: self.disk(layout: 1)), identity: testIdentity, stride: stride)
+        .isIntact)
   }
 }

@@ -2,7 +2,7 @@ import Benchmarks
 import Foundation
 import Glibc
 import Host
-import Scan
+import ScanPlan
 import TestSupport
 import Testing
 
@@ -17,14 +17,17 @@ extension Pipeline {
       try Command(["bench"] + arguments + ["--folder", folder.path, "--quiet"]).end()
     }
 
-    private func decode<Report: Decodable>(_ type: Report.Type, _ outcome: Command.Outcome) throws -> Report {
+    private func decode<CampaignReport: Decodable>(_ type: CampaignReport.Type, _ outcome: Command.Outcome) throws
+      -> CampaignReport
+    {
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
       return try JSONDecoder().decode(type, from: Data(outcome.output.utf8))
     }
 
     @Test func `Events are measured as one JSON object`() throws {
       let report = try decode(
-        EventReport.self, bench("event", "--payload", "4K", "--seconds", "0.05", "--bytes", "4M", "--pairs", "1", "--json"))
+        EventReport.self,
+        bench("event", "--payload", "4K", "--seconds", "0.05", "--bytes", "4M", "--pairs", "1", "--json"))
       #expect(report.payloads.map(\.payloadBytes) == [4096])
       #expect(try folder.names().isEmpty)
     }
@@ -33,7 +36,8 @@ extension Pipeline {
       let report = try decode(
         StreamReport.self,
         bench(
-          "stream", "--shape", "20,4,32", "--window-length", "6", "--rate", "200", "--checkpoint-every", "5", "--workers", "2", "--json"))
+          "stream", "--shape", "20,4,32", "--window-length", "6", "--rate", "200", "--checkpoint-every", "5",
+          "--workers", "2", "--json"))
       let runs = [try #require(report.saturated), try #require(report.paced)]
       for run in runs {
         #expect(run.projections == 20 && run.updates == 25)
@@ -41,7 +45,10 @@ extension Pipeline {
         #expect(update.count == 2 * 25 && latency.count == 20)
         #expect(update.p50 <= update.p99 && latency.p50 <= latency.p99 && latency.p99 <= latency.max && latency.p50 > 0)
         #expect(try #require(run.updateShare) > 0 && run.seconds > 0 && run.journalBytes > 40 * 4096)
-        #expect(Set(run.cpuSeconds.keys) == ["acquire", "distribute", "reconstruct.0", "reconstruct.1", "control", "export", "supervisor"])
+        #expect(
+          Set(run.cpuSeconds.keys) == [
+            "acquire", "distribute", "reconstruct.0", "reconstruct.1", "control", "export", "supervisor",
+          ])
         #expect(run.restarts.values.allSatisfy { $0 == 0 } && run.exportSeconds >= 0)
       }
       // Twenty projections at 200 a second, the first one after the flats and darks.
@@ -51,12 +58,17 @@ extension Pipeline {
 
     @Test func `Journal and checkpoints are compared with memory`() throws {
       let report = try decode(
-        StreamReport.self, bench("stream", "--shape", "12,2,32", "--window-length", "4", "--compare", "--pairs", "2", "--json"))
+        StreamReport.self,
+        bench("stream", "--shape", "12,2,32", "--window-length", "4", "--compare", "--pairs", "2", "--json"))
       let comparison = try #require(report.comparison)
-      #expect(comparison.pairs.count == 2 && comparison.costRange[0] <= comparison.cost && comparison.cost <= comparison.costRange[1])
+      #expect(
+        comparison.pairs.count == 2 && comparison.costRange[0] <= comparison.cost
+          && comparison.cost <= comparison.costRange[1])
       for pair in comparison.pairs {
         #expect(pair.durable.durability == "durable" && pair.memory.durability == "memory")
-        #expect(pair.durable.updates == 15 && pair.memory.updates == 15 && pair.durable.journalBytes > 0 && pair.memory.journalBytes == 0)
+        #expect(
+          pair.durable.updates == 15 && pair.memory.updates == 15 && pair.durable.journalBytes > 0
+            && pair.memory.journalBytes == 0)
       }
     }
 
@@ -68,7 +80,8 @@ extension Pipeline {
       expectFailure(64, try bench("stream", "--shape", "10,10"), "--shape 10,10")
       expectFailure(64, try bench("stream", "--shape", "10,0,64"), "--shape 10,0,64")
       expectFailure(64, try bench("stream", "--compare", "--pairs", "0"), "--pairs 0")
-      expectFailure(64, try bench("stream", "--window-length", "4", "--window-step", "5", "--shape", "4,1,16"), "--window-step 5")
+      expectFailure(
+        64, try bench("stream", "--window-length", "4", "--window-step", "5", "--shape", "4,1,16"), "--window-step 5")
       expectFailure(73, try Command(["bench", "event", "--folder", folder.file("none")]).end(), "none")
       #expect(try folder.names().isEmpty)
     }
@@ -90,7 +103,8 @@ extension Pipeline {
       try command.process.signal(SIGINT)
       #expect(try command.end().status == .exited(128 + SIGINT))
       #expect(try folder.names().isEmpty)
-      // A pipeline finishes with what it acquired: the benchmark ends after that run, also where nothing was left to acquire.
+      // A pipeline finishes with what it acquired: the benchmark ends after that run, also where nothing was left to
+      // acquire.
       let stream = try Command(["bench", "stream", "--shape", "60,32,256", "--rate", "30", "--folder", folder.path])
       try wait("a run has acquired") { try hasAcquired() }
       try stream.process.signal(SIGINT)

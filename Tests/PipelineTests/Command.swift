@@ -1,7 +1,8 @@
 import Foundation
 import Glibc
 import Host
-import Scan
+import Run
+import ScanPlan
 import Testing
 
 /// A `slipring` process as a person would start it.
@@ -25,7 +26,10 @@ final class Command {
     return URL(filePath: bundle).deletingLastPathComponent().appending(path: "slipring").path
   }()
 
-  init(_ arguments: [String], executable: String = Command.executable, faults: String? = nil, variables: [String: String] = [:]) throws {
+  init(
+    _ arguments: [String], executable: String = Command.executable, faults: String? = nil,
+    variables: [String: String] = [:]
+  ) throws {
     (output, errors) = (try Capture(), try Capture())
     var environment = ProcessInfo.processInfo.environment
     environment["SLIPRING_FAULTS"] = faults
@@ -75,18 +79,22 @@ final class Command {
 }
 
 /// Expects that a command failed with this code and one line that contains the fragments.
-func expectFailure(_ code: Int32, _ outcome: Command.Outcome, _ fragments: String..., at location: SourceLocation = #_sourceLocation) {
+func expectFailure(
+  _ code: Int32, _ outcome: Command.Outcome, _ fragments: String..., at location: SourceLocation = #_sourceLocation
+) {
   #expect(outcome.status == .exited(code), "\(outcome.errors)", sourceLocation: location)
   let errors = outcome.errors.split(separator: "\n").filter { $0.contains("error:") }
   #expect(errors.count == 1, "\(outcome.errors)", sourceLocation: location)
   for fragment in fragments {
-    #expect(errors.first?.contains(fragment) == true, "'\(fragment)' is missing: \(outcome.errors)", sourceLocation: location)
+    #expect(
+      errors.first?.contains(fragment) == true, "'\(fragment)' is missing: \(outcome.errors)", sourceLocation: location)
   }
 }
 
 /// Waits for something to become true.
 func wait(
-  _ what: String, within seconds: Int = 30, at location: SourceLocation = #_sourceLocation, until isTrue: () throws -> Bool
+  _ what: String, within seconds: Int = 30, at location: SourceLocation = #_sourceLocation,
+  until isTrue: () throws -> Bool
 ) throws {
   for _ in 0..<100 * seconds {
     if try isTrue() { return }
@@ -97,7 +105,9 @@ func wait(
 
 /// Waits until a run has acquired so many projections; gives its status.
 @discardableResult
-func waitForImages(_ count: Int, of runFolder: String, at location: SourceLocation = #_sourceLocation) throws -> RunStatus {
+func waitForImages(_ count: Int, of runFolder: String, at location: SourceLocation = #_sourceLocation) throws
+  -> RunStatus
+{
   var status: RunStatus?
   try wait("\(count) projections", at: location) {
     guard let data = FileManager.default.contents(atPath: runFolder + "/status.json") else { return false }

@@ -1,12 +1,13 @@
 import Foundation
 import Host
 import Journal
-import Scan
+import Run
+import RunModel
 import ScanFiles
+import Simulation
 import TestSupport
 import Testing
 import Tomography
-import Topics
 
 extension Pipeline {
   /// Scans that end because their volume says so, and orders of angles.
@@ -19,14 +20,16 @@ extension Pipeline {
       folder = try TestFolder()
       scan = folder.file("foam.h5")
       let outcome = try Command.run(
-        "simulate", scan, "--rows", "\(Self.rows)", "--columns", "\(Self.columns)", "--projections", "\(Self.projections)", "--quiet")
+        "simulate", scan, "--rows", "\(Self.rows)", "--columns", "\(Self.columns)", "--projections",
+        "\(Self.projections)", "--quiet")
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
     }
 
     private func recon(_ name: String, faults: String? = nil, _ options: [String]) throws -> Command.Outcome {
       try Command(
         [
-          "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"), "--rotation-axis", "64",
+          "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+          "--rotation-axis", "64",
           "--format", "hdf5", "--quiet", "--json",
         ] + options, faults: faults
       ).end()
@@ -53,7 +56,10 @@ extension Pipeline {
       ["--order", "bit-reversal", "--rate", "\(rate)", "--lag-max", "0", "--stop-ssim", "0.95"]
     }
 
-    @Test func `A scan of spread angles ends when its volume is similar to the one before, and loses less than a decibel`() throws {
+    @Test
+    func `A scan of spread angles ends when its volume is similar to the one before, and loses less than a decibel`()
+      throws
+    {
       var stopped = try recon("stopped", Self.stopping()).result()
       if stopped.stoppedBy == "end of scan" {
         // Of the last tenth 1.2 s were left to decide in, which a machine that others use may not have had.
@@ -78,7 +84,8 @@ extension Pipeline {
     }
 
     @Test(arguments: [
-      "control=scored:3,scored:1", "control=command-before:1", "control=command-after:1", "control=time:1200,time:300,scored:2",
+      "control=scored:3,scored:1", "control=command-before:1", "control=command-after:1",
+      "control=time:1200,time:300,scored:2",
       "control=scored:5;reconstruct.0=flip-after:60",
     ])
     func `Control may die at any time: the scan ends once, by its volume`(faults: String) throws {
@@ -86,7 +93,9 @@ extension Pipeline {
       let outcome = try recon("stopped", faults: faults, Self.stopping() + ["--stop-after", "90"])
       #expect(outcome.status == .exited(0), "\(faults): \(outcome.errors)")
       let result = try outcome.result()
-      #expect(result.stoppedBy.hasPrefix("finalized by control: MS-SSIM 0.9") && result.lost == 0, "\(faults): \(result.stoppedBy)")
+      #expect(
+        result.stoppedBy.hasPrefix("finalized by control: MS-SSIM 0.9") && result.lost == 0,
+        "\(faults): \(result.stoppedBy)")
       let journals = try RunJournals(RunFolder(path: folder.file("stopped-run"))).examine(depth: .tail)
       #expect(journals.first { $0.topic == "commands" }?.report.nextSequence == 1, "\(faults)")
       // A successor compares between the same grey values.
@@ -97,15 +106,19 @@ extension Pipeline {
     @Test func `A reference gives each update a score against the truth`() throws {
       #expect(try recon("full", ["--order", "golden"]).status == .exited(0))
       let reference = folder.file("full") + "/foam_rec.h5"
-      let watched = try recon("watched", ["--order", "golden", "--rate", "90", "--lag-max", "0", "--reference", reference])
+      let watched = try recon(
+        "watched", ["--order", "golden", "--rate", "90", "--lag-max", "0", "--reference", reference])
       #expect(watched.status == .exited(0), "\(watched.errors)")
       let truths = try RunHistory(RunFolder(path: folder.file("watched-run"))).scores.compactMap(\.truth)
       #expect(truths.count > 5 && (truths.last ?? 0) > (truths.first ?? 1), "\(truths)")
       #expect(try watched.result().stoppedBy == "end of scan")
       let other = folder.file("other.h5")
-      #expect(try Command.run("simulate", other, "--rows", "3", "--columns", "64", "--projections", "8", "--quiet").status == .exited(0))
+      #expect(
+        try Command.run("simulate", other, "--rows", "3", "--columns", "64", "--projections", "8", "--quiet").status
+          == .exited(0))
       expectFailure(65, try recon("refused", ["--reference", other]), "other.h5", "square")
-      expectFailure(65, try recon("refused", ["--reference", reference, "--end-row", "1"]), "--reference", "2 slices of 128²")
+      expectFailure(
+        65, try recon("refused", ["--reference", reference, "--end-row", "1"]), "--reference", "2 slices of 128²")
     }
 
     @Test func `Without windows the volume does not depend on the order of the angles`() throws {
@@ -115,7 +128,9 @@ extension Pipeline {
       for order in ["bit-reversal", "golden", "interleaved:7"] {
         #expect(try recon(order, plain + ["--order", order]).status == .exited(0), "\(order)")
         let distance = try slice(order).withUnsafeBufferPointer { slice in
-          reference.withUnsafeBufferPointer { relativeL2(slice, reference: $0, columns: Self.columns, radiusFraction: 0.5) }
+          reference.withUnsafeBufferPointer {
+            relativeL2(slice, reference: $0, columns: Self.columns, radiusFraction: 0.5)
+          }
         }
         #expect(distance < 1e-5, "\(order): \(distance)")
       }
@@ -126,12 +141,15 @@ extension Pipeline {
       #expect(try recon("sequential", plain).status == .exited(0))
       let spread = folder.file("foam.h5")
       let outcome = try Command.run(
-        "simulate", spread, "--rows", "\(Self.rows)", "--columns", "\(Self.columns)", "--order", "golden", "--line-integrals", "--quiet")
+        "simulate", spread, "--rows", "\(Self.rows)", "--columns", "\(Self.columns)", "--order", "golden",
+        "--line-integrals", "--quiet")
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       // Noise depends on the number of the projection, so this one has none.
       #expect(try recon("golden", plain).status == .exited(0))
       let distance = try slice("golden").withUnsafeBufferPointer { golden in
-        try slice("sequential").withUnsafeBufferPointer { relativeL2(golden, reference: $0, columns: Self.columns, radiusFraction: 0.42) }
+        try slice("sequential").withUnsafeBufferPointer {
+          relativeL2(golden, reference: $0, columns: Self.columns, radiusFraction: 0.42)
+        }
       }
       #expect(distance < 0.2, "\(distance)")
     }
@@ -139,11 +157,14 @@ extension Pipeline {
     @Test func `An order survives kills and power cuts`() throws {
       let options = ["--order", "bit-reversal", "--window-length", "12", "--final-iterations", "3"]
       let reference = try recon("reference", options).result()
-      let killed = try recon("killed", faults: "acquire=committed:30,payload-half:20;reconstruct.0=flip-before:40", options).result()
+      let killed = try recon(
+        "killed", faults: "acquire=committed:30,payload-half:20;reconstruct.0=flip-before:40", options
+      ).result()
       #expect(killed.volumeSHA256 == reference.volumeSHA256 && killed.restarts["acquire"] == 2)
       let command = try Command(
         [
-          "recon", scan, "--output-folder", folder.file("cut"), "--run-folder", folder.file("cut-run"), "--rotation-axis", "64", "--format",
+          "recon", scan, "--output-folder", folder.file("cut"), "--run-folder", folder.file("cut-run"),
+          "--rotation-axis", "64", "--format",
           "hdf5", "--quiet", "--json", "--rate", "40", "--lag-max", "0",
         ] + options)
       try wait("20 updates") {

@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 import Host
-import Scan
+import Run
 import TestSupport
 import Testing
 
@@ -14,14 +14,16 @@ extension Pipeline {
     init() throws {
       folder = try TestFolder()
       scan = folder.file("foam.h5")
-      let outcome = try Command.run("simulate", scan, "--rows", "4", "--columns", "48", "--projections", "100", "--quiet")
+      let outcome = try Command.run(
+        "simulate", scan, "--rows", "4", "--columns", "48", "--projections", "100", "--quiet")
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
     }
 
     /// A run that acquires for many seconds, and its status as soon as it has projections.
     private func start(_ rate: String = "10") throws -> (Command, RunStatus) {
       let command = try Command([
-        "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"), "--rotation-axis", "24", "--rate", rate,
+        "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"), "--rotation-axis",
+        "24", "--rate", rate,
         "--lag-max", "0",
         "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--quiet", "--json",
       ])
@@ -64,13 +66,15 @@ extension Pipeline {
 
     @Test func `An interrupt that comes before a stage is ready is not lost on it`() throws {
       let command = try Command([
-        "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"), "--rotation-axis", "24", "--rate", "10",
+        "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"), "--rotation-axis",
+        "24", "--rate", "10",
         "--lag-max", "0",
         "--final-iterations", "2", "--quiet",
       ])
       let log = folder.file("run/log/supervisor.jsonl")
       try wait("acquire is started") {
-        FileManager.default.contents(atPath: log).map { String(decoding: $0, as: UTF8.self).contains("acquire") } ?? false
+        FileManager.default.contents(atPath: log).map { String(decoding: $0, as: UTF8.self).contains("acquire") }
+          ?? false
       }
       try command.process.signal(SIGINT)
       let outcome = try command.end()
@@ -80,7 +84,8 @@ extension Pipeline {
     private func reconstruct(_ name: String, faults: String?) throws -> Command.Outcome {
       try Command(
         [
-          "recon", scan, "--output-folder", folder.file(name), "--rotation-axis", "24", "--workers", "2", "--window-length", "6",
+          "recon", scan, "--output-folder", folder.file(name), "--rotation-axis", "24", "--workers", "2",
+          "--window-length", "6",
           "--final-iterations", "2", "--checkpoint-every", "5", "--quiet", "--json",
         ], faults: faults
       ).end()
@@ -97,7 +102,8 @@ extension Pipeline {
       let result = try outcome.result()
       #expect(result.restarts[stage] == 1 && result.restarts.values.reduce(0, +) == 1)
       #expect(result.volumeSHA256 == reference.volumeSHA256)
-      #expect(result.projections == 100 && result.lost == 0 && result.duplicates == 0 && result.updates == reference.updates)
+      #expect(
+        result.projections == 100 && result.lost == 0 && result.duplicates == 0 && result.updates == reference.updates)
     }
 
     @Test func `At every named point a stage can die, repeatedly, and the volume has the same bits`() throws {
@@ -105,10 +111,12 @@ extension Pipeline {
       #expect(reference.restarts.values.allSatisfy { $0 == 0 })
       let orders = [
         "acquire=claimed:1,claimed:30", "acquire=payload-half:40,payload-half:1", "acquire=payload-written:50",
-        "acquire=committed:100,committed:1", "distribute=chunks-half:1,chunks-half:101", "distribute=unreleased:17,unreleased:60",
+        "acquire=committed:100,committed:1", "distribute=chunks-half:1,chunks-half:101",
+        "distribute=unreleased:17,unreleased:60",
         // After the last projection: what is left to decide needs no input.
         "distribute=chunks-half:445",
-        "reconstruct.0=flip-before:1,flip-before:30", "reconstruct.1=flip-after:50,flip-after:2", "reconstruct.0=unreleased:90",
+        "reconstruct.0=flip-before:1,flip-before:30", "reconstruct.1=flip-after:50,flip-after:2",
+        "reconstruct.0=unreleased:90",
         "reconstruct.1=block-swept:1", "reconstruct.0=rename-before:1;reconstruct.1=rename-after:1",
         "export=export-before:1", "export=export-half:2,export-half:4", "export=export-after:1",
         "export=rename-before:1,rename-after:3,rename-before:6,rename-after:6",
@@ -122,7 +130,9 @@ extension Pipeline {
         #expect(outcome.status == .exited(0), "\(order): \(outcome.errors)")
         let result = try outcome.result()
         #expect(result.volumeSHA256 == reference.volumeSHA256, "\(order)")
-        #expect(result.projections == 100 && result.lost == 0 && result.duplicates == 0 && result.updates == reference.updates, "\(order)")
+        #expect(
+          result.projections == 100 && result.lost == 0 && result.duplicates == 0
+            && result.updates == reference.updates, "\(order)")
         let kills = order.split(separator: ";").map { $0.split(separator: ",").count }.reduce(0, +)
         #expect(result.restarts.values.reduce(0, +) == kills, "\(order): \(result.restarts)")
       }
@@ -132,7 +142,9 @@ extension Pipeline {
       let lives = Array(repeating: "claimed:1", count: 11).joined(separator: ",")
       let outcome = try reconstruct("out", faults: "acquire=\(lives)")
       expectFailure(70, outcome, "stage acquire", "killed by signal 9")
-      let files = try FileManager.default.contentsOfDirectory(atPath: folder.file("out")).filter { !$0.hasPrefix("run-") }
+      let files = try FileManager.default.contentsOfDirectory(atPath: folder.file("out")).filter {
+        !$0.hasPrefix("run-")
+      }
       #expect(files == ["scan.yaml"])
     }
 

@@ -1,9 +1,10 @@
+import Detectors
 import Foundation
 import Glibc
 import Host
-import Scan
+import Run
 import ScanFiles
-import Stages
+import ScanPlan
 import TestSupport
 import Testing
 
@@ -21,7 +22,8 @@ extension Pipeline {
       watched = folder.file("tiffs")
       try FileManager.default.createDirectory(atPath: watched, withIntermediateDirectories: false)
       let outcome = try Command.run(
-        "simulate", scan, "--rows", "\(Self.rows)", "--columns", "\(Self.columns)", "--projections", "\(Self.projections)",
+        "simulate", scan, "--rows", "\(Self.rows)", "--columns", "\(Self.columns)", "--projections",
+        "\(Self.projections)",
         "--line-integrals", "--quiet")
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
     }
@@ -29,7 +31,8 @@ extension Pipeline {
     private func recon(_ input: String, _ name: String, _ options: [String] = []) throws -> Command {
       try Command(
         [
-          "recon", input, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"), "--rotation-axis", "24",
+          "recon", input, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+          "--rotation-axis", "24",
           "--window-length", "6", "--final-iterations", "2", "--lag-max", "0", "--minus-log", "no", "--quiet", "--json",
         ] + options)
     }
@@ -44,7 +47,8 @@ extension Pipeline {
       defer { image.deallocate() }
       try reader.readProjection(index, rows: 0..<Self.rows, into: image)
       try writeTIFF(
-        path: path, columns: Self.columns, rows: Self.rows, values: UnsafeBufferPointer(image.assumingMemoryBound(to: Float.self)),
+        path: path, columns: Self.columns, rows: Self.rows,
+        values: UnsafeBufferPointer(image.assumingMemoryBound(to: Float.self)),
         description: "projection \(index)")
     }
 
@@ -54,7 +58,8 @@ extension Pipeline {
       let command = try recon("watch:\(watched)", "live", live + ["--first-frame", "1"])
       try "no image".write(toFile: watched + "/readme.txt", atomically: true, encoding: .utf8)
       for index in 0..<Self.projections {
-        let path = "\(watched)/projection_\(100 + index - 99).tif".replacingOccurrences(of: "_", with: index < 9 ? "_0" : "_")
+        let path = "\(watched)/projection_\(100 + index - 99).tif".replacingOccurrences(
+          of: "_", with: index < 9 ? "_0" : "_")
         if index % 10 != 4 {
           try write(index, reader, to: path)
           continue
@@ -77,13 +82,16 @@ extension Pipeline {
 
     @Test func `A file of another shape is lost and named, and a missing number too`() throws {
       let reader = try openScan(path: scan)
-      for index in 0..<Self.projections where index != 7 { try write(index, reader, to: "\(watched)/p\(1000 + index).tiff") }
+      for index in 0..<Self.projections where index != 7 {
+        try write(index, reader, to: "\(watched)/p\(1000 + index).tiff")
+      }
       try [Float](repeating: 1, count: 9).withUnsafeBufferPointer {
         try writeTIFF(path: watched + "/p1003.tiff", columns: 3, rows: 3, values: $0, description: "another")
       }
       let outcome = try recon("watch:\(watched)", "live", live + ["--first-frame", "1000"]).end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
-      let losses = try JSONDecoder().decode(LossReport.self, from: Data(contentsOf: URL(filePath: folder.file("live-run/losses.json"))))
+      let losses = try JSONDecoder().decode(
+        LossReport.self, from: Data(contentsOf: URL(filePath: folder.file("live-run/losses.json"))))
       #expect(losses.gaps == [[1003, 1003], [1007, 1007]] && losses.malformed == ["wrong-shape": 1])
       #expect(try outcome.result().projections == Self.projections - 2)
     }

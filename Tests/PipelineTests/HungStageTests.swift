@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 import Host
-import Scan
+import Run
 import TestSupport
 import Testing
 
@@ -14,39 +14,48 @@ extension Pipeline {
     init() throws {
       folder = try TestFolder()
       scan = folder.file("foam.h5")
-      let outcome = try Command.run("simulate", scan, "--rows", "4", "--columns", "48", "--projections", "100", "--quiet")
+      let outcome = try Command.run(
+        "simulate", scan, "--rows", "4", "--columns", "48", "--projections", "100", "--quiet")
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
     }
 
     private func reconstruct(_ name: String, faults: String?) throws -> Command.Outcome {
       try Command(
         [
-          "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"), "--rotation-axis", "24",
+          "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+          "--rotation-axis", "24",
           "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--json",
         ], faults: faults
       ).end()
     }
 
-    @Test func `A stage that hangs is killed and started again, wherever it hangs, and the volume has the same bits`() throws {
+    @Test func `A stage that hangs is killed and started again, wherever it hangs, and the volume has the same bits`()
+      throws
+    {
       let reference = try reconstruct("reference", faults: nil).result()
-      // Each stage hangs once, the worker with its claim, slots and lease; before its first beat a stage may take longer.
-      let order = "acquire=payload-half:30:stop;distribute=chunks-half:9:stop;reconstruct.1=flip-before:20:stop;export=rename-before:2:stop"
+      // Each stage hangs once, the worker with its claim, slots and lease; before its first beat a stage may take
+      // longer.
+      let order =
+        "acquire=payload-half:30:stop;distribute=chunks-half:9:stop;reconstruct.1=flip-before:20:stop;export=rename-before:2:stop"
       let outcome = try reconstruct("out", faults: order)
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let result = try outcome.result()
       #expect(result.volumeSHA256 == reference.volumeSHA256)
-      #expect(result.projections == 100 && result.lost == 0 && result.duplicates == 0 && result.updates == reference.updates)
+      #expect(
+        result.projections == 100 && result.lost == 0 && result.duplicates == 0 && result.updates == reference.updates)
       let data = try Data(contentsOf: URL(filePath: folder.file("out-run/status.json")))
       let stages = try JSONDecoder().decode(RunStatus.self, from: data).stages
       let hung = ["acquire", "distribute", "reconstruct.1", "export"]
       for stage in stages {
         let expected = hung.contains(stage.name) ? 1 : 0
         #expect(stage.hangs == expected && stage.restarts == expected, "\(stage)")
-        #expect(outcome.errors.contains("stage \(stage.name) gave no sign of life") == (expected == 1), "\(outcome.errors)")
+        #expect(
+          outcome.errors.contains("stage \(stage.name) gave no sign of life") == (expected == 1), "\(outcome.errors)")
       }
       let log = try String(contentsOfFile: folder.file("out-run/log/supervisor.jsonl"), encoding: .utf8)
       for stage in hung { #expect(log.contains("killed \(stage), which hung")) }
-      #expect(try !FileManager.default.contentsOfDirectory(atPath: folder.file("out")).contains { $0.hasSuffix(".tmp") })
+      #expect(
+        try !FileManager.default.contentsOfDirectory(atPath: folder.file("out")).contains { $0.hasSuffix(".tmp") })
     }
 
     /// Runs a command; whether it succeeded.
@@ -66,7 +75,8 @@ extension Pipeline {
       }
       defer { #expect(umount2(disk, Int32(MNT_DETACH)) == 0) }
       let command = try Command([
-        "recon", scan, "--output-folder", disk, "--run-folder", folder.file("out-run"), "--rotation-axis", "24", "--workers", "2",
+        "recon", scan, "--output-folder", disk, "--run-folder", folder.file("out-run"), "--rotation-axis", "24",
+        "--workers", "2",
         "--window-length", "6", "--final-iterations", "2", "--rate", "50", "--lag-max", "0", "--json",
       ])
       var status: RunStatus?
@@ -79,8 +89,8 @@ extension Pipeline {
       try #require(try run("fsfreeze", "-f", disk))
       var isFrozen = true
       defer { if isFrozen { #expect(throws: Never.self) { try run("fsfreeze", "-u", disk) } } }
-      // The export waits in the kernel as soon as it writes. Then it is stopped through another thread of it, and so are its beats: the
-      // thread that waits would not take the signal.
+      // The export waits in the kernel as soon as it writes. Then it is stopped through another thread of it, and so
+      // are its beats: the thread that waits would not take the signal.
       try wait("the export writes") { try Self.state(export) == "D" }
       let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(export)/task").compactMap(Int32.init)
       let other = try #require(threads.first { $0 != export })

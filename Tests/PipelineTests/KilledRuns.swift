@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 import Host
-import Scan
+import Run
 import TestSupport
 import Testing
 
@@ -19,7 +19,8 @@ struct KilledRuns {
     folder = try TestFolder()
     scan = folder.file("foam.h5")
     let outcome = try Command.run(
-      "simulate", scan, "--rows", "\(Self.rows)", "--columns", "\(Self.columns)", "--projections", "\(Self.projections)", "--flats", "3",
+      "simulate", scan, "--rows", "\(Self.rows)", "--columns", "\(Self.columns)", "--projections",
+      "\(Self.projections)", "--flats", "3",
       "--darks", "2",
       "--quiet")
     try #require(outcome.status == .exited(0), "\(outcome.errors)")
@@ -31,7 +32,8 @@ struct KilledRuns {
   func recon(_ name: String, _ options: String...) throws -> Command {
     try Command(
       [
-        "recon", scan, "--output-folder", folder.file(name), "--run-folder", run(name), "--rotation-axis", "24", "--workers", "2",
+        "recon", scan, "--output-folder", folder.file(name), "--run-folder", run(name), "--rotation-axis", "24",
+        "--workers", "2",
         "--window-length", "6", "--final-iterations", "3", "--checkpoint-every", "7", "--quiet", "--json",
       ] + options)
   }
@@ -39,7 +41,9 @@ struct KilledRuns {
   /// A run that nothing happens to.
   func reference() throws -> RunResult { try recon("reference").end().result() }
 
-  func resume(_ name: String) throws -> Command.Outcome { try Command(["resume", run(name), "--quiet", "--json"]).end() }
+  func resume(_ name: String) throws -> Command.Outcome {
+    try Command(["resume", run(name), "--quiet", "--json"]).end()
+  }
 
   /// How far the run is or was.
   func status(_ name: String) throws -> RunStatus {
@@ -48,7 +52,9 @@ struct KilledRuns {
 
   /// What every update of the run left of the data, as its export says.
   func residuals(_ name: String) throws -> [Double] {
-    let report = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: run(name) + "/export.json"))) as? [String: Any]
+    let report =
+      try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: run(name) + "/export.json")))
+      as? [String: Any]
     return try ["windowResiduals", "finalResiduals"].flatMap { try #require(report?[$0] as? [Double]) }
   }
 
@@ -57,7 +63,8 @@ struct KilledRuns {
     try cutPower(recon(name, "--rate", "30", "--lag-max", "0"), name, after: updates)
   }
 
-  /// Kills the supervisor once the run has made some updates, and deletes all of its shared memory: what a power cut leaves is on disk.
+  /// Kills the supervisor once the run has made some updates, and deletes all of its shared memory: what a power cut
+  /// leaves is on disk.
   func cutPower(_ command: Command, _ name: String, after updates: Int) throws {
     try wait("\(updates) updates") {
       let data = FileManager.default.contents(atPath: run(name) + "/status.json")

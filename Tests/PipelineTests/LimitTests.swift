@@ -1,7 +1,8 @@
 import Foundation
 import Glibc
 import Host
-import Scan
+import Run
+import ScanPlan
 import TestSupport
 import Testing
 
@@ -14,31 +15,43 @@ extension Pipeline {
     init() throws {
       folder = try TestFolder()
       scan = folder.file("foam.h5")
-      let outcome = try Command.run("simulate", scan, "--rows", "4", "--columns", "48", "--projections", "60", "--quiet")
+      let outcome = try Command.run(
+        "simulate", scan, "--rows", "4", "--columns", "48", "--projections", "60", "--quiet")
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
     }
 
     private func arguments(_ name: String, rate: String = "1000") -> [String] {
       [
-        "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"), "--rotation-axis", "24",
-        "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--rate", rate, "--lag-max", "0", "--quiet", "--json",
+        "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+        "--rotation-axis", "24",
+        "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--rate", rate, "--lag-max", "0",
+        "--quiet", "--json",
       ]
     }
 
     /// Expects a clear failure that leaves nothing half-done, and a resume that ends as if nothing had happened.
-    private func expectKept(_ outcome: Command.Outcome, like reference: RunResult, at location: SourceLocation = #_sourceLocation) throws {
+    private func expectKept(
+      _ outcome: Command.Outcome, like reference: RunResult, at location: SourceLocation = #_sourceLocation
+    ) throws {
       guard case .exited(let code) = outcome.status, [71, 73, 74].contains(code) else {
         Issue.record("it ended with \(outcome.status): \(outcome.errors)", sourceLocation: location)
         return
       }
-      #expect(outcome.errors.split(separator: "\n").count { $0.contains("error:") } == 1, "\(outcome.errors)", sourceLocation: location)
-      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("out")) == ["scan.yaml"], sourceLocation: location)
-      let plan = try JSONDecoder().decode(RunPlan.self, from: Data(contentsOf: URL(filePath: folder.file("out-run/plan.json"))))
+      #expect(
+        outcome.errors.split(separator: "\n").count { $0.contains("error:") } == 1, "\(outcome.errors)",
+        sourceLocation: location)
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: folder.file("out")) == ["scan.yaml"],
+        sourceLocation: location)
+      let plan = try JSONDecoder().decode(
+        RunPlan.self, from: Data(contentsOf: URL(filePath: folder.file("out-run/plan.json"))))
       #expect(try regions(of: "\(plan.runID)").isEmpty, sourceLocation: location)
       let resumed = try Command(["resume", folder.file("out-run"), "--quiet", "--json"]).end()
       #expect(resumed.status == .exited(0), "\(resumed.errors)", sourceLocation: location)
       let result = try resumed.result()
-      #expect(result.volumeSHA256 == reference.volumeSHA256 && result.lost == 0 && result.duplicates == 0, sourceLocation: location)
+      #expect(
+        result.volumeSHA256 == reference.volumeSHA256 && result.lost == 0 && result.duplicates == 0,
+        sourceLocation: location)
     }
 
     @Test(arguments: [7, 10])
@@ -50,8 +63,13 @@ extension Pipeline {
       try expectKept(outcome, like: reference)
     }
 
-    @Test(arguments: [("acquire", "fsize", "File too large"), ("export", "fsize", "File too large"), ("export", "nofile", "Too many open")])
-    func `A stage that the system limits while it runs says so and leaves nothing half-done`(_ fault: (String, String, String)) throws {
+    @Test(arguments: [
+      ("acquire", "fsize", "File too large"), ("export", "fsize", "File too large"),
+      ("export", "nofile", "Too many open"),
+    ])
+    func `A stage that the system limits while it runs says so and leaves nothing half-done`(
+      _ fault: (String, String, String)
+    ) throws {
       let (stage, resource, fragment) = fault
       let reference = try Command(arguments("reference")).end().result()
       let command = try Command(arguments("out", rate: "40"))
@@ -63,7 +81,8 @@ extension Pipeline {
         return FileManager.default.fileExists(atPath: folder.file("out-run/log/\(stage).jsonl")) && pid != nil
       }
       let limiting = try ChildProcess(
-        executable: "/usr/bin/prlimit", arguments: ["--pid", "\(try #require(pid))", "--\(resource)=\(resource == "fsize" ? 4096 : 3)"])
+        executable: "/usr/bin/prlimit",
+        arguments: ["--pid", "\(try #require(pid))", "--\(resource)=\(resource == "fsize" ? 4096 : 3)"])
       try #require(try limiting.waitForExit(timeout: .seconds(10)) == .exited(0))
       let outcome = try command.end()
       #expect(outcome.errors.contains(fragment), "\(outcome.errors)")

@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import Scan
+import Run
 import Testing
 
 #if canImport(FoundationNetworking)
@@ -44,10 +44,10 @@ final class LivePage {
   }
 
   func status() throws -> RunStatus {
-    struct Report: Decodable { let status: RunStatus? }
+    struct CampaignReport: Decodable { let status: RunStatus? }
     var status: RunStatus?
     try wait("a status") {
-      status = try JSONDecoder().decode(Report.self, from: get("/api/status").body).status
+      status = try JSONDecoder().decode(CampaignReport.self, from: get("/api/status").body).status
       return status != nil
     }
     return try #require(status)
@@ -66,7 +66,11 @@ final class LivePage {
     let done = DispatchSemaphore(value: 0)
     nonisolated(unsafe) var result: Result<(Data, URLResponse), any Error>?
     let task = URLSession.shared.dataTask(with: request) { data, response, error in
-      if let data, let response { result = .success((data, response)) } else { result = .failure(error ?? URLError(.unknown)) }
+      if let data, let response {
+        result = .success((data, response))
+      } else {
+        result = .failure(error ?? URLError(.unknown))
+      }
       done.signal()
     }
     task.resume()

@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 import Host
-import Scan
+import Run
 import TestSupport
 import Testing
 
@@ -14,17 +14,22 @@ extension Pipeline {
       folder = try TestFolder()
       scan = folder.file("foam.h5")
       let outcome = try Command.run(
-        "simulate", scan, "--rows", "8", "--columns", "64", "--projections", "90", "--flats", "3", "--darks", "2", "--quiet")
+        "simulate", scan, "--rows", "8", "--columns", "64", "--projections", "90", "--flats", "3", "--darks", "2",
+        "--quiet")
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
     }
 
     /// A run that takes some seconds, with its page.
-    private func live(_ name: String = "out", rate: Int = 15, faults: String? = nil, _ options: String...) throws -> LivePage {
+    private func live(_ name: String = "out", rate: Int = 15, faults: String? = nil, _ options: String...) throws
+      -> LivePage
+    {
       try LivePage(
         Command(
           [
-            "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"), "--rotation-axis", "32",
-            "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--dashboard", "127.0.0.1:0", "--json", "--rate",
+            "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+            "--rotation-axis", "32",
+            "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--dashboard", "127.0.0.1:0", "--json",
+            "--rate",
             "\(rate)",
           ] + options, faults: faults))
     }
@@ -35,10 +40,16 @@ extension Pipeline {
       #expect(try page.get("/healthz").text == "ok\n")
       try page.wait("the sixth update") { try page.status().updates >= 6 }
       let first = try page.get("/slices/z/3.png?edge=64&low=0&high=0.02")
-      #expect(first.status == 200 && first.headers["Content-Type"] == "image/png" && first.body.starts(with: [0x89, 0x50, 0x4E, 0x47]))
+      #expect(
+        first.status == 200 && first.headers["Content-Type"] == "image/png"
+          && first.body.starts(with: [0x89, 0x50, 0x4E, 0x47]))
       let tag = try #require(first.headers["Etag"] ?? first.headers["ETag"])
-      try page.wait("another picture") { try page.get("/slices/z/3.png?edge=64&low=0&high=0.02").headers["Etag"] != tag }
-      for cut in ["z/0", "z/7", "y/0", "y/63", "x/0", "x/63"] { #expect(try page.get("/slices/\(cut).png").status == 200, "\(cut)") }
+      try page.wait("another picture") {
+        try page.get("/slices/z/3.png?edge=64&low=0&high=0.02").headers["Etag"] != tag
+      }
+      for cut in ["z/0", "z/7", "y/0", "y/63", "x/0", "x/63"] {
+        #expect(try page.get("/slices/\(cut).png").status == 200, "\(cut)")
+      }
       for cut in ["z/8", "y/64", "x/64"] { #expect(try page.get("/slices/\(cut).png").status == 404, "\(cut)") }
       for cut in ["w/1", "z/-1", "z/1.png?edge=8&x=", "z/1.png?low=1&high=1&x=", "z/1.png?low=nan&high=1&x="] {
         #expect(try page.get("/slices/\(cut).png").status == 400, "\(cut)")
@@ -69,7 +80,9 @@ extension Pipeline {
     func similarity() throws {
       let runs = try KilledRuns()
       try runs.cutPower(
-        runs.recon("cut", "--rate", "10", "--lag-max", "0", "--stop-ssim", "0.9", "--stop-after", "10", "--stop-patience", "50"), "cut",
+        runs.recon(
+          "cut", "--rate", "10", "--lag-max", "0", "--stop-ssim", "0.9", "--stop-after", "10", "--stop-patience", "50"),
+        "cut",
         after: 20)
       let before = try #require(runs.status("cut").similarity)
       let page = try LivePage(Command(["resume", runs.run("cut"), "--dashboard", "127.0.0.1:0", "--json"]))
@@ -93,14 +106,18 @@ extension Pipeline {
       try page.wait("the first denoised slice") { try page.get("/slices/z/0.png?of=denoised").status == 200 }
       let (plain, denoised) = (try page.get("/slices/z/0.png"), try page.get("/slices/z/0.png?of=denoised"))
       #expect(plain.status == 200 && denoised.status == 200 && plain.body != denoised.body)
-      #expect(try page.get("/slices/z/7.png?of=denoised").status == 503 && page.get("/slices/y/9.png?of=denoised").status == 200)
+      #expect(
+        try page.get("/slices/z/7.png?of=denoised").status == 503
+          && page.get("/slices/y/9.png?of=denoised").status == 200)
       #expect(try page.get("/slices/z/0.png?of=nothing").status == 400)
       #expect(try page.get("/api/status").text.contains("\"denoised\":4"))
       let outcome = try page.end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let other = try live("plain")
       try other.wait("a volume") { try other.get("/slices/z/0.png").status == 200 }
-      #expect(try other.get("/slices/z/0.png?of=denoised").status == 404 && !other.get("/api/status").text.contains("\"denoised\""))
+      #expect(
+        try other.get("/slices/z/0.png?of=denoised").status == 404
+          && !other.get("/api/status").text.contains("\"denoised\""))
       #expect(try other.end().status == .exited(0))
     }
 
@@ -152,19 +169,23 @@ extension Pipeline {
       "In a browser slices and curves move, sliders work from the keyboard, a foreign page is refused, and finalize stops the scan",
       .enabled(if: program("chromium") != nil && program("python3") != nil, "needs chromium and python3"))
     func browser() throws {
-      let page = try live("browser", rate: 1, "--stop-ssim", "0.9", "--stop-after", "8", "--stop-patience", "80", "--denoise", "median")
+      let page = try live(
+        "browser", rate: 1, "--stop-ssim", "0.9", "--stop-after", "8", "--stop-patience", "80", "--denoise", "median")
       let pictures = FileManager.default.currentDirectoryPath + "/.build/live-page"
       let look = Process()
       look.executableURL = URL(filePath: try #require(program("python3")))
       look.arguments = [
-        URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Browser/look.py").path, try #require(program("chromium")),
+        URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Browser/look.py").path,
+        try #require(program("chromium")),
         "http://127.0.0.1:\(page.port)/?token=\(page.token)", pictures, folder.file("profile"),
       ]
       let output = Pipe()
       look.standardError = output
       try look.run()
       look.waitUntilExit()
-      #expect(look.terminationStatus == 0, "\(String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self))")
+      #expect(
+        look.terminationStatus == 0,
+        "\(String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self))")
       let outcome = try page.end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       #expect(try outcome.result().stoppedBy.contains("dashboard"), "\(outcome.output)")
@@ -179,7 +200,8 @@ extension Pipeline {
       let answer = try page.get("/metrics")
       #expect(answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8")
       for name in [
-        "slipring_projections_acquired_total", "slipring_ring_waiting{topic=\"projections\"}", "slipring_stage_up{stage=\"acquire\"} 1.0",
+        "slipring_projections_acquired_total", "slipring_ring_waiting{topic=\"projections\"}",
+        "slipring_stage_up{stage=\"acquire\"} 1.0",
       ] {
         #expect(answer.text.contains(name), "\(name) is missing")
       }
@@ -195,7 +217,9 @@ extension Pipeline {
       tool.standardError = output
       try tool.run()
       tool.waitUntilExit()
-      #expect(tool.terminationStatus == 0, "\(String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self))")
+      #expect(
+        tool.terminationStatus == 0,
+        "\(String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self))")
       #expect(try page.end().status == .exited(0))
     }
   }
@@ -203,6 +227,8 @@ extension Pipeline {
 
 /// Where a program is, if anywhere on the path.
 private func program(_ name: String) -> String? {
-  (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { folder -> String in "\(folder)/\(name)" }
-    .first { access($0, X_OK) == 0 }
+  (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { folder -> String in
+    "\(folder)/\(name)"
+  }
+  .first { access($0, X_OK) == 0 }
 }

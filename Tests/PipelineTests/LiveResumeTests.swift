@@ -1,9 +1,9 @@
+import Detectors
 import Foundation
 import Glibc
 import Host
-import Scan
+import Run
 import ScanFiles
-import Stages
 import TestSupport
 import Testing
 
@@ -19,7 +19,8 @@ extension Pipeline {
       folder = try TestFolder()
       scan = folder.file("foam.h5")
       let outcome = try Command.run(
-        "simulate", scan, "--rows", "\(Self.rows)", "--columns", "\(Self.columns)", "--projections", "\(Self.projections)", "--darks",
+        "simulate", scan, "--rows", "\(Self.rows)", "--columns", "\(Self.columns)", "--projections",
+        "\(Self.projections)", "--darks",
         "\(Self.darks)", "--flats", "\(Self.flats)", "--quiet")
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
     }
@@ -27,8 +28,10 @@ extension Pipeline {
     private func recon(_ input: String, _ name: String, _ options: [String] = []) throws -> Command {
       try Command(
         [
-          "recon", input, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"), "--rotation-axis", "24",
-          "--window-length", "6", "--final-iterations", "2", "--workers", "2", "--lag-max", "0", "--checkpoint-every", "7", "--format",
+          "recon", input, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+          "--rotation-axis", "24",
+          "--window-length", "6", "--final-iterations", "2", "--workers", "2", "--lag-max", "0", "--checkpoint-every",
+          "7", "--format",
           "hdf5", "--quiet", "--json",
         ] + options)
     }
@@ -37,7 +40,8 @@ extension Pipeline {
     private var shape: [String] { ["--shape", "\(Self.rows),\(Self.columns)", "--projections", "\(Self.projections)"] }
     private var fields: [String] { ["--darks", "\(Self.darks)", "--flats", "\(Self.flats)"] }
 
-    /// Kills the supervisor and its stages once the run has some projections, and deletes its shared memory; gives what it had then at least.
+    /// Kills the supervisor and its stages once the run has some projections, and deletes its shared memory; gives what
+    /// it had then at least.
     private func cutPower(_ command: Command, _ name: String, after projections: Int) throws -> Int {
       let acquired = try waitForImages(projections, of: folder.file(name + "-run")).acquired
       try command.process.signal(SIGKILL)
@@ -53,13 +57,18 @@ extension Pipeline {
     }
 
     private func losses(_ name: String) throws -> LossReport {
-      try JSONDecoder().decode(LossReport.self, from: Data(contentsOf: URL(filePath: folder.file(name + "-run/losses.json"))))
+      try JSONDecoder().decode(
+        LossReport.self, from: Data(contentsOf: URL(filePath: folder.file(name + "-run/losses.json"))))
     }
 
     @Test(arguments: ["push", "pub"])
-    func `A run goes on with the stream after its machine died, and what was sent meanwhile is lost, nothing else`(pattern: String) throws {
+    func `A run goes on with the stream after its machine died, and what was sent meanwhile is lost, nothing else`(
+      pattern: String
+    ) throws {
       let port = try freePort()
-      let detector = try Command(["simulate", "--stream", "zmq+\(pattern)://127.0.0.1:\(port)", "--scan", scan, "--rate", "20", "--quiet"])
+      let detector = try Command([
+        "simulate", "--stream", "zmq+\(pattern)://127.0.0.1:\(port)", "--scan", scan, "--rate", "20", "--quiet",
+      ])
       let address = "zmq+\(pattern == "push" ? "pull" : "sub")://127.0.0.1:\(port)"
       let acquired = try cutPower(recon(address, "live", shape + fields), "live", after: 20)
       if pattern == "pub" { usleep(300_000) }
@@ -68,7 +77,8 @@ extension Pipeline {
       let losses = try losses("live")
       // One gap: what was sent between the last image of the one life and the first of the next.
       let gap = losses.gaps.first.map { Int($0[0])...Int($0[1]) }
-      #expect(losses.gaps.count <= 1 && losses.duplicates == 0 && losses.late == 0 && losses.malformed.isEmpty, "\(losses)")
+      #expect(
+        losses.gaps.count <= 1 && losses.duplicates == 0 && losses.late == 0 && losses.malformed.isEmpty, "\(losses)")
       if pattern == "pub" { #expect(losses.lost >= 6, "\(losses)") }
       #expect(gap.map { $0.lowerBound >= acquired + Self.darks + Self.flats } ?? true, "\(losses) after \(acquired)")
       #expect(result.lost == losses.lost && result.projections + losses.lost == Self.projections, "\(losses)")
@@ -86,7 +96,8 @@ extension Pipeline {
       // Each file waits until it has settled, so there are few.
       let (integrals, count) = (folder.file("integrals.h5"), 24)
       let simulated = try Command.run(
-        "simulate", integrals, "--rows", "\(Self.rows)", "--columns", "\(Self.columns)", "--projections", "\(count)", "--line-integrals",
+        "simulate", integrals, "--rows", "\(Self.rows)", "--columns", "\(Self.columns)", "--projections", "\(count)",
+        "--line-integrals",
         "--quiet")
       try #require(simulated.status == .exited(0), "\(simulated.errors)")
       let reader = try openScan(path: integrals)
@@ -101,13 +112,17 @@ extension Pipeline {
         }
       }
       try write(0..<10)
-      let live = ["--shape", "\(Self.rows),\(Self.columns)", "--projections", "\(count)", "--pixel", "float32", "--minus-log", "no"]
+      let live = [
+        "--shape", "\(Self.rows),\(Self.columns)", "--projections", "\(count)", "--pixel", "float32", "--minus-log",
+        "no",
+      ]
       let command = try recon("watch:\(watched)", "live", live + numbers)
       #expect(try cutPower(command, "live", after: 3) <= 10)
       try write(10..<count)
       let result = try resume("live")
       #expect(try result.projections == count && result.lost == 0 && losses("live").gaps.isEmpty)
-      #expect(try result.volumeSHA256 == recon(integrals, "reference", ["--minus-log", "no"]).end().result().volumeSHA256)
+      #expect(
+        try result.volumeSHA256 == recon(integrals, "reference", ["--minus-log", "no"]).end().result().volumeSHA256)
     }
 
     @Test func `A machine that dies before the first image leaves a run that takes all of them`() throws {
@@ -115,7 +130,9 @@ extension Pipeline {
       let command = try recon("zmq+pull://127.0.0.1:\(port)", "live", shape + ["--fields", scan])
       try wait("the fields") {
         let data = FileManager.default.contents(atPath: folder.file("live-run/status.json"))
-        return try data.map { try JSONDecoder().decode(RunStatus.self, from: $0).stages.first { $0.name == "distribute" }?.cursor == 5 }
+        return try data.map {
+          try JSONDecoder().decode(RunStatus.self, from: $0).stages.first { $0.name == "distribute" }?.cursor == 5
+        }
           ?? false
       }
       _ = try cutPower(command, "live", after: 0)

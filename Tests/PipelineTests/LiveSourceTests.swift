@@ -1,13 +1,15 @@
+import Detectors
 import Foundation
 import Glibc
 import Host
 import Journal
 import Rings
-import Scan
-import Stages
+import Run
+import RunModel
+import ScanPlan
+import Simulation
 import TestSupport
 import Testing
-import Topics
 
 extension Pipeline {
   /// Detectors that send: the same scan from a stream and from its file.
@@ -20,15 +22,19 @@ extension Pipeline {
       folder = try TestFolder()
       scan = folder.file("foam.h5")
       let outcome = try Command.run(
-        "simulate", scan, "--rows", "\(Self.rows)", "--columns", "\(Self.columns)", "--projections", "\(Self.projections)", "--darks",
+        "simulate", scan, "--rows", "\(Self.rows)", "--columns", "\(Self.columns)", "--projections",
+        "\(Self.projections)", "--darks",
         "\(Self.darks)", "--flats", "\(Self.flats)", "--quiet")
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
     }
 
-    private func recon(_ input: String, _ name: String, _ options: [String] = [], faults: String? = nil) throws -> Command {
+    private func recon(_ input: String, _ name: String, _ options: [String] = [], faults: String? = nil) throws
+      -> Command
+    {
       try Command(
         [
-          "recon", input, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"), "--rotation-axis", "24",
+          "recon", input, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+          "--rotation-axis", "24",
           "--window-length", "6", "--final-iterations", "2", "--workers", "2", "--lag-max", "0", "--quiet", "--json",
         ] + options, faults: faults)
     }
@@ -40,19 +46,24 @@ extension Pipeline {
     /// A virtual detector at a free port.
     private func simulate(_ options: [String]) throws -> (command: Command, address: String) {
       let port = try freePort()
-      let command = try Command(["simulate", "--stream", "zmq+push://127.0.0.1:\(port)", "--scan", scan, "--json"] + options)
+      let command = try Command(
+        ["simulate", "--stream", "zmq+push://127.0.0.1:\(port)", "--scan", scan, "--json"] + options)
       return (command, "zmq+pull://127.0.0.1:\(port)")
     }
 
     private func status(_ name: String) throws -> RunStatus {
-      try JSONDecoder().decode(RunStatus.self, from: Data(contentsOf: URL(filePath: folder.file(name + "-run/status.json"))))
+      try JSONDecoder().decode(
+        RunStatus.self, from: Data(contentsOf: URL(filePath: folder.file(name + "-run/status.json"))))
     }
 
     private func losses(_ name: String) throws -> LossReport {
-      try JSONDecoder().decode(LossReport.self, from: Data(contentsOf: URL(filePath: folder.file(name + "-run/losses.json"))))
+      try JSONDecoder().decode(
+        LossReport.self, from: Data(contentsOf: URL(filePath: folder.file(name + "-run/losses.json"))))
     }
 
-    @Test(.enabled(if: Senders.python != nil, "Python with pyzmq and lz4 cannot be installed"), arguments: ["uint16", ">u2"])
+    @Test(
+      .enabled(if: Senders.python != nil, "Python with pyzmq and lz4 cannot be installed"),
+      arguments: ["uint16", ">u2"])
     func `What pyzmq sends as array-1.0 gives the volume that the file gives, bit for bit`(type: String) throws {
       let reference = try recon(scan, "reference").end().result()
       try Senders.writeRaw(scan, to: folder.file("raw"), fields: true)
@@ -62,17 +73,21 @@ extension Pipeline {
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let result = try outcome.result()
       #expect(result.volumeSHA256 == reference.volumeSHA256)
-      #expect(result.projections == Self.projections && result.lost == 0 && result.lostFields == 0 && result.duplicates == 0)
+      #expect(
+        result.projections == Self.projections && result.lost == 0 && result.lostFields == 0 && result.duplicates == 0)
       #expect(try sender.end().status == .exited(0))
     }
 
-    @Test(.enabled(if: Senders.python != nil, "Python with pyzmq and lz4 cannot be installed"), arguments: ["<", "lz4<", "bs16-lz4<"])
+    @Test(
+      .enabled(if: Senders.python != nil, "Python with pyzmq and lz4 cannot be installed"),
+      arguments: ["<", "lz4<", "bs16-lz4<"])
     func `What is sent as DECTRIS stream 1 gives the volume that the file gives, bit for bit`(encoding: String) throws {
       let reference = try recon(scan, "reference").end().result()
       try Senders.writeRaw(scan, to: folder.file("raw"), fields: false)
       let counts = [Self.rows, Self.columns, Self.projections].map(String.init)
       // The end comes when all images are there already: a sender that pushes waits until somebody takes it.
-      let (sender, port) = try Senders.start("send_dectris.py", in: folder, [folder.file("raw")] + counts + [encoding, "0.3"])
+      let (sender, port) = try Senders.start(
+        "send_dectris.py", in: folder, [folder.file("raw")] + counts + [encoding, "0.3"])
       let outcome = try recon("zmq+pull://127.0.0.1:\(port)", "live", shape + ["--fields", scan]).end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       #expect(try outcome.result().volumeSHA256 == reference.volumeSHA256)
@@ -84,12 +99,14 @@ extension Pipeline {
       let spread = folder.file("spread.h5")
       let counts = [Self.rows, Self.columns, Self.darks, Self.flats, Self.projections].map(String.init)
       let simulated = try Command.run(
-        "simulate", spread, "--rows", counts[0], "--columns", counts[1], "--darks", counts[2], "--flats", counts[3], "--projections",
+        "simulate", spread, "--rows", counts[0], "--columns", counts[1], "--darks", counts[2], "--flats", counts[3],
+        "--projections",
         counts[4], "--order", "golden", "--quiet")
       try #require(simulated.status == .exited(0), "\(simulated.errors)")
       let reference = try recon(spread, "reference").end().result()
       try Senders.writeRaw(spread, to: folder.file("raw"), fields: true)
-      let (sender, port) = try Senders.start("send_array.py", in: folder, [folder.file("raw")] + counts + ["uint16", "silent"])
+      let (sender, port) = try Senders.start(
+        "send_array.py", in: folder, [folder.file("raw")] + counts + ["uint16", "silent"])
       let outcome = try recon("zmq+pull://127.0.0.1:\(port)", "live", shape + fields + ["--order", "golden"]).end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       #expect(try outcome.result().volumeSHA256 == reference.volumeSHA256)
@@ -112,13 +129,14 @@ extension Pipeline {
       ])
       let outcome = try recon(address, "live", shape + fields).end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
-      let sent = try JSONDecoder().decode(ScanSender.Report.self, from: Data(detector.end().output.utf8))
+      let sent = try JSONDecoder().decode(ScanSender.SendReport.self, from: Data(detector.end().output.utf8))
       let (result, losses) = (try outcome.result(), try losses("live"))
       #expect(!sent.dropped.isEmpty && sent.duplicates > 0)
       #expect(losses.gaps.flatMap { Array($0[0]...$0[1]) }.map(Int.init) == sent.dropped)
       #expect(losses.lost == sent.dropped.count && losses.duplicates == sent.duplicates && losses.late > 0)
       #expect(result.lost == losses.lost && result.duplicates == losses.duplicates)
-      let status = try JSONDecoder().decode(RunStatus.self, from: Data(contentsOf: URL(filePath: folder.file("live-run/status.json"))))
+      let status = try JSONDecoder().decode(
+        RunStatus.self, from: Data(contentsOf: URL(filePath: folder.file("live-run/status.json"))))
       #expect(status.losses?.lost == losses.lost && status.losses?.late == losses.late)
       #expect(result.projections == Self.projections - sent.dropped.count)
     }
@@ -127,7 +145,7 @@ extension Pipeline {
       let (detector, address) = try simulate(["--drop-fraction", "0.1", "--seed", "2"])
       let outcome = try recon(address, "live", shape + fields + ["--on-gap", "interpolate"]).end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
-      let sent = try JSONDecoder().decode(ScanSender.Report.self, from: Data(detector.end().output.utf8))
+      let sent = try JSONDecoder().decode(ScanSender.SendReport.self, from: Data(detector.end().output.utf8))
       let losses = try losses("live")
       #expect(losses.lost == sent.dropped.count && losses.interpolated > 0)
       #expect(try outcome.result().projections == Self.projections - losses.lost + losses.interpolated)
@@ -172,8 +190,10 @@ extension Pipeline {
     private func time(_ message: String, life: Int, of stage: String, in name: String) throws -> Double? {
       let log = try String(contentsOfFile: folder.file("\(name)-run/log/\(stage).jsonl"), encoding: .utf8)
       let format = Date.ISO8601FormatStyle.iso8601(timeZone: .gmt, includingFractionalSeconds: true)
-      let times = try log.split(separator: "\n").map { try JSONDecoder().decode([String: String].self, from: Data($0.utf8)) }
-        .filter { $0["message"] == message }.compactMap { try $0["time"].map { try format.parse($0) } }
+      let times = try log.split(separator: "\n").map {
+        try JSONDecoder().decode([String: String].self, from: Data($0.utf8))
+      }
+      .filter { $0["message"] == message }.compactMap { try $0["time"].map { try format.parse($0) } }
       return life <= times.count ? times[life - 1].timeIntervalSince1970 * 1e9 : nil
     }
 
@@ -205,7 +225,9 @@ extension Pipeline {
 
     @Test func `A subscriber gets what a publisher sends, or has it in the ledger`() throws {
       let port = try freePort()
-      let detector = try Command(["simulate", "--stream", "zmq+pub://127.0.0.1:\(port)", "--scan", scan, "--rate", "200", "--quiet"])
+      let detector = try Command([
+        "simulate", "--stream", "zmq+pub://127.0.0.1:\(port)", "--scan", scan, "--rate", "200", "--quiet",
+      ])
       let outcome = try recon("zmq+sub://127.0.0.1:\(port)", "live", shape + fields).end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let result = try outcome.result()
@@ -215,15 +237,21 @@ extension Pipeline {
 
     @Test func `A fast detector is taken without a loss while the reconstruction goes at its own pace`() throws {
       let rounds = 30
-      let (detector, address) = try simulate(["--rate", "2000", "--rounds", "\(rounds)", "--duplicate-fraction", "0.01", "--seed", "5"])
+      let (detector, address) = try simulate([
+        "--rate", "2000", "--rounds", "\(rounds)", "--duplicate-fraction", "0.01", "--seed", "5",
+      ])
       let outcome = try recon(
         address, "live",
         ["--shape", "\(Self.rows),\(Self.columns)", "--projections", "\(Self.projections * rounds)"] + fields
           + ["--window-step", "6", "--final-iterations", "0", "--lag-max", "12"]
       ).end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
-      let (result, sent) = (try outcome.result(), try JSONDecoder().decode(ScanSender.Report.self, from: Data(detector.end().output.utf8)))
-      #expect(result.projections == Self.projections * rounds && result.lost == 0 && result.duplicates == sent.duplicates)
+      let (result, sent) = (
+        try outcome.result(),
+        try JSONDecoder().decode(ScanSender.SendReport.self, from: Data(detector.end().output.utf8))
+      )
+      #expect(
+        result.projections == Self.projections * rounds && result.lost == 0 && result.duplicates == sent.duplicates)
     }
 
     /// What Tools/live-rate says.
@@ -236,12 +264,14 @@ extension Pipeline {
 
     @Test(.enabled(if: access("/usr/bin/python3", X_OK) == 0, "python3 is not installed"))
     func `One command measures how fast a stream is taken, and leaves nothing behind`() throws {
-      let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+      let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
       let place = folder.file("rate")
       try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: false)
       let options = ["--rate", "400", "--seconds", "1", "--shape", "8,64", "--threads", "1", "--folder", place]
       let script = root.appending(path: "Tools/live-rate.py").path
-      let outcome = try Command([script, Command.executable] + options, executable: "/usr/bin/python3").end(within: .seconds(240))
+      let outcome = try Command([script, Command.executable] + options, executable: "/usr/bin/python3").end(
+        within: .seconds(240))
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let report = try JSONDecoder().decode(Rate.self, from: Data(outcome.output.utf8))
       #expect(report.frames == 400 && report.lost == 0 && report.rate > 0 && report.rate < 500)
@@ -261,9 +291,12 @@ extension Pipeline {
 
     @Test func `With fields that come last windows wait for them, and a worker that dies changes no bit`() throws {
       var checksums: Set<String?> = []
-      for (name, faults) in [("whole", nil), ("killed", "reconstruct.0=unreleased:40,flip-before:1;reconstruct.1=unreleased:64")] {
+      for (name, faults) in [
+        ("whole", nil), ("killed", "reconstruct.0=unreleased:40,flip-before:1;reconstruct.1=unreleased:64"),
+      ] {
         let (detector, address) = try simulate(["--fields-last"])
-        let command = try recon(address, name, shape + fields + ["--window-length", "12", "--checkpoint-every", "1"], faults: faults)
+        let command = try recon(
+          address, name, shape + fields + ["--window-length", "12", "--checkpoint-every", "1"], faults: faults)
         let outcome = try command.end()
         #expect(outcome.status == .exited(0), "\(outcome.errors)")
         let result = try outcome.result()
@@ -286,7 +319,8 @@ extension Pipeline {
 
     @Test func `More images a second than the disk takes are refused before the first`() throws {
       let address = "zmq+pull://127.0.0.1:9"
-      expectFailure(73, try recon(address, "out", shape + ["--rate", "1e9"]).end(), "--rate 1000000000.0", "a second on disk")
+      expectFailure(
+        73, try recon(address, "out", shape + ["--rate", "1e9"]).end(), "--rate 1000000000.0", "a second on disk")
       #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
     }
 
@@ -298,14 +332,17 @@ extension Pipeline {
       expectFailure(64, try recon("zmq+push://127.0.0.1:9", "out").end(), "zmq+pull")
       expectFailure(64, try recon(address, "out", shape + ["--rotation-axis", "auto"]).end(), "--rotation-axis")
       expectFailure(64, try recon(scan, "out", shape).end(), "--shape")
-      expectFailure(65, try recon(address, "out", ["--shape", "4,48", "--projections", "3", "--fields", scan]).end(), "--fields", "5 × 48")
+      expectFailure(
+        65, try recon(address, "out", ["--shape", "4,48", "--projections", "3", "--fields", scan]).end(), "--fields",
+        "5 × 48")
       expectFailure(64, try Command.run("simulate", "--stream", "zmq+push://0.0.0.0:0"), "--any-interface")
       #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
     }
   }
 }
 
-/// A port that nobody listens at. Another process may take it before it is used, which is improbable: the system gives out others first.
+/// A port that nobody listens at. Another process may take it before it is used, which is improbable: the system gives
+/// out others first.
 func freePort() throws -> Int {
   let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
   try #require(descriptor >= 0)

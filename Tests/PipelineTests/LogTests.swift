@@ -12,34 +12,45 @@ extension Pipeline {
     init() throws {
       folder = try TestFolder()
       scan = folder.file("foam.h5")
-      let outcome = try Command.run("simulate", scan, "--rows", "2", "--columns", "32", "--projections", "40", "--quiet")
+      let outcome = try Command.run(
+        "simulate", scan, "--rows", "2", "--columns", "32", "--projections", "40", "--quiet")
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
     }
 
     /// The lines of all logs of a run, each with its fields.
     private func run(_ options: String..., faults: String? = nil) throws -> [[String: String]] {
       let outcome = try Command(
-        ["recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"), "--final-iterations", "1", "--quiet"]
+        [
+          "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"),
+          "--final-iterations", "1", "--quiet",
+        ]
           + options, faults: faults
       ).end()
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
       return try folder.names(in: "run/log").flatMap { name in
         let text = try String(contentsOfFile: folder.file("run/log/\(name)"), encoding: .utf8)
-        return try text.split(separator: "\n").map { try JSONDecoder().decode([String: String].self, from: Data($0.utf8)) }
+        return try text.split(separator: "\n").map {
+          try JSONDecoder().decode([String: String].self, from: Data($0.utf8))
+        }
       }
     }
 
     @Test func `Restarts, decisions and ends are each one line with time, level, stage and message`() throws {
       let lines = try run(faults: "acquire=committed:9;reconstruct.0=flip-after:3")
-      #expect(lines.allSatisfy { line in ["time", "level", "stage", "message"].allSatisfy { line[$0]?.isEmpty == false } })
+      #expect(
+        lines.allSatisfy { line in ["time", "level", "stage", "message"].allSatisfy { line[$0]?.isEmpty == false } })
       for (message, level) in [
-        ("starting acquire again", "warning"), ("starting reconstruct.0 again", "warning"), ("rotation axis found at", "notice"),
+        ("starting acquire again", "warning"), ("starting reconstruct.0 again", "warning"),
+        ("rotation axis found at", "notice"),
         ("finished", "notice"), ("started acquire", "info"),
       ] {
         let found = lines.filter { $0["stage"] == "supervisor" && $0["message"]?.hasPrefix(message) == true }
-        #expect(found.count == (message == "started acquire" ? 2 : 1) && found.allSatisfy { $0["level"] == level }, "\(message): \(found)")
+        #expect(
+          found.count == (message == "started acquire" ? 2 : 1) && found.allSatisfy { $0["level"] == level },
+          "\(message): \(found)")
       }
-      #expect(lines.contains { $0["message"] == "finished" && $0["stage"] == "reconstruct.0" && $0["peakBytes"] != nil })
+      #expect(
+        lines.contains { $0["message"] == "finished" && $0["stage"] == "reconstruct.0" && $0["peakBytes"] != nil })
     }
 
     @Test func `A level leaves out what is less serious`() throws {

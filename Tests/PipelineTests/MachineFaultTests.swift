@@ -1,14 +1,16 @@
 import Foundation
 import Glibc
 import Host
-import Scan
+import Run
 import TestSupport
 import Testing
 
 extension Pipeline {
   /// Machines that refuse something, and what a restart of one finds.
   @Suite struct MachineFaultTests {
-    private static let confined = URL(filePath: Command.executable).deletingLastPathComponent().appending(path: "Confined").path
+    private static let confined = URL(filePath: Command.executable).deletingLastPathComponent().appending(
+      path: "Confined"
+    ).path
 
     /// Runs slipring where the kernel refuses io_uring.
     private static func runWithoutIOUring(_ arguments: [String]) throws -> Command.Outcome {
@@ -22,10 +24,12 @@ extension Pipeline {
     func `Where io_uring is refused a run is as durable, and has the same bits`() throws {
       let runs = try KilledRuns()
       let doctor = try Self.runWithoutIOUring(["doctor"])
-      #expect(doctor.output.contains("io_uring") && doctor.output.contains("pwrite"), "\(doctor.output)\(doctor.errors)")
+      #expect(
+        doctor.output.contains("io_uring") && doctor.output.contains("pwrite"), "\(doctor.output)\(doctor.errors)")
       let reference = try runs.reference()
       let options = [
-        "--rotation-axis", "24", "--workers", "2", "--window-length", "6", "--final-iterations", "3", "--checkpoint-every", "7", "--quiet",
+        "--rotation-axis", "24", "--workers", "2", "--window-length", "6", "--final-iterations", "3",
+        "--checkpoint-every", "7", "--quiet",
         "--json",
       ]
       let outcome = try Self.runWithoutIOUring(
@@ -54,7 +58,9 @@ extension Pipeline {
       let outcome = try runs.resume("out")
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let result = try outcome.result()
-      #expect(result.volumeSHA256 == reference.volumeSHA256 && result.lost == 0 && result.projections == KilledRuns.projections)
+      #expect(
+        result.volumeSHA256 == reference.volumeSHA256 && result.lost == 0
+          && result.projections == KilledRuns.projections)
     }
   }
 }

@@ -1,9 +1,8 @@
+import Detectors
 import Foundation
 import Glibc
 import Host
-import Scan
-import Stages
-import Streams
+import Run
 import TestSupport
 import Testing
 
@@ -22,7 +21,8 @@ extension Pipeline {
       scan = folder.file("foam.h5")
       variable = try Variable(folder: folder)
       let outcome = try Command.run(
-        "simulate", scan, "--rows", "\(Self.rows)", "--columns", "\(Self.columns)", "--projections", "\(Self.projections)", "--darks",
+        "simulate", scan, "--rows", "\(Self.rows)", "--columns", "\(Self.columns)", "--projections",
+        "\(Self.projections)", "--darks",
         "\(Self.darks)", "--flats", "\(Self.flats)", "--quiet")
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
       try Senders.writeRaw(scan, to: folder.file("raw"), fields: true)
@@ -31,7 +31,8 @@ extension Pipeline {
     private func recon(_ input: String, _ name: String, _ options: [String] = []) throws -> Command {
       try Command(
         [
-          "recon", input, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"), "--rotation-axis", "24",
+          "recon", input, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+          "--rotation-axis", "24",
           "--window-length", "6", "--final-iterations", "2", "--workers", "2", "--lag-max", "0", "--quiet", "--json",
         ] + options, variables: variable.environment)
     }
@@ -39,13 +40,16 @@ extension Pipeline {
     /// Starts a reconstruction of what the variable will hold, and waits until it listens.
     private func live(_ options: [String] = []) throws -> Command {
       let shape = ["--shape", "\(Self.rows),\(Self.columns)", "--projections", "\(Self.projections)"]
-      let command = try recon(variable.address, "live", shape + ["--darks", "\(Self.darks)", "--flats", "\(Self.flats)"] + options)
+      let command = try recon(
+        variable.address, "live", shape + ["--darks", "\(Self.darks)", "--flats", "\(Self.flats)"] + options)
       try wait("acquire to listen") { log.contains("listening to 127.0.0.1") }
       return command
     }
 
     /// What acquire has said.
-    private var log: String { (try? String(contentsOfFile: folder.file("live-run/log/acquire.jsonl"), encoding: .utf8)) ?? "" }
+    private var log: String {
+      (try? String(contentsOfFile: folder.file("live-run/log/acquire.jsonl"), encoding: .utf8)) ?? ""
+    }
 
     private func sender(_ options: [String] = []) throws -> Command {
       let counts = [Self.rows, Self.columns, Self.darks, Self.flats, Self.projections].map(String.init)
@@ -53,7 +57,10 @@ extension Pipeline {
     }
 
     private var losses: LossReport {
-      get throws { try JSONDecoder().decode(LossReport.self, from: Data(contentsOf: URL(filePath: folder.file("live-run/losses.json")))) }
+      get throws {
+        try JSONDecoder().decode(
+          LossReport.self, from: Data(contentsOf: URL(filePath: folder.file("live-run/losses.json"))))
+      }
     }
 
     private func reference() throws -> RunResult { try recon(scan, "reference").end().result() }
@@ -67,12 +74,15 @@ extension Pipeline {
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let result = try outcome.result()
       #expect(try result.volumeSHA256 == reference().volumeSHA256)
-      #expect(result.projections == Self.projections && result.lost == 0 && result.lostFields == 0 && result.duplicates == 0)
+      #expect(
+        result.projections == Self.projections && result.lost == 0 && result.lostFields == 0 && result.duplicates == 0)
       #expect(try losses.malformed.isEmpty)
       try variable.end(sender)
     }
 
-    @Test(arguments: ["number", "choice"]) func `A detector whose scan is finalized is told by its own variable`(kind: String) throws {
+    @Test(arguments: ["number", "choice"]) func `A detector whose scan is finalized is told by its own variable`(
+      kind: String
+    ) throws {
       let sender = try sender(["--rate", "10", "--acquire", kind])
       let command = try live(["--stop-hook", "\(variable.address):Acquire=0"])
       try variable.send()
@@ -124,7 +134,9 @@ extension Pipeline {
       try wait("acquire to miss the sender") { log.contains("the sender is gone") }
       let second = try sender(["--first", "30"])
       // Where no beacon comes through, pvxs looks for a lost variable less and less often, at least twice a minute.
-      try wait("acquire to listen again", within: 90) { log.components(separatedBy: "listening to 127.0.0.1").count == 3 }
+      try wait("acquire to listen again", within: 90) {
+        log.components(separatedBy: "listening to 127.0.0.1").count == 3
+      }
       try variable.send()
       let outcome = try command.end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
@@ -144,7 +156,8 @@ extension Pipeline {
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let (result, losses) = (try outcome.result(), try losses)
       #expect(result.restarts["acquire"] == 1)
-      #expect(losses.gaps.count <= 1 && losses.duplicates == 0 && losses.late == 0 && losses.malformed.isEmpty, "\(losses)")
+      #expect(
+        losses.gaps.count <= 1 && losses.duplicates == 0 && losses.late == 0 && losses.malformed.isEmpty, "\(losses)")
       #expect(result.projections + losses.lost == Self.projections && result.lost == losses.lost, "\(losses)")
       try variable.end(sender)
     }
@@ -177,7 +190,8 @@ extension Pipeline {
     }
 
     private func status() throws -> RunStatus {
-      try JSONDecoder().decode(RunStatus.self, from: Data(contentsOf: URL(filePath: folder.file("live-run/status.json"))))
+      try JSONDecoder().decode(
+        RunStatus.self, from: Data(contentsOf: URL(filePath: folder.file("live-run/status.json"))))
     }
 
     /// Projections that are published; none while nothing is known.
@@ -191,13 +205,18 @@ extension Pipeline {
     @Test func `Without pvxs an address of EPICS is refused in one line that says how to get it`() throws {
       let folder = try TestFolder()
       let missing = [PVAccessLibrary.variable: folder.file("none.so")]
-      let options = ["--shape", "4,48", "--projections", "3", "--rotation-axis", "24", "--output-folder", folder.file("out")]
-      expectFailure(69, try Command(["recon", "pva://sim:image"] + options, variables: missing).end(), "none.so", "Tools/pvaccess")
+      let options = [
+        "--shape", "4,48", "--projections", "3", "--rotation-axis", "24", "--output-folder", folder.file("out"),
+      ]
+      expectFailure(
+        69, try Command(["recon", "pva://sim:image"] + options, variables: missing).end(), "none.so", "Tools/pvaccess")
       expectFailure(64, try Command(["recon", "pva://"] + options).end(), "no process variable")
       expectFailure(64, try Command(["recon", "pva://a b"] + options).end(), "blanks")
       #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
       let doctor = try Command(["doctor"], variables: missing).end()
-      #expect(doctor.status == .exited(0) && doctor.output.contains("limited   EPICS") && doctor.output.contains("Tools/pvaccess"))
+      #expect(
+        doctor.status == .exited(0) && doctor.output.contains("limited   EPICS")
+          && doctor.output.contains("Tools/pvaccess"))
       // A library that is none of ours.
       let other = [PVAccessLibrary.variable: "libc.so.6"]
       expectFailure(69, try Command(["recon", "pva://sim:image"] + options, variables: other).end(), "another library")

@@ -1,8 +1,9 @@
 import Foundation
 import Glibc
 import Host
-import Scan
+import Run
 import ScanFiles
+import Simulation
 import TestSupport
 import Testing
 import Tomography
@@ -15,14 +16,18 @@ extension Pipeline {
 
     init() throws { folder = try TestFolder() }
 
-    /// A scan of a foam without noise. `spoil` changes the transmission of a pixel (projection, row, column), in projections only.
-    private func makeScan(_ name: String, spoil: (Int, Int, Int) -> Float? = { _, _, _ in nil }, times factor: (Int) -> Float = { _ in 1 })
+    /// A scan of a foam without noise. `spoil` changes the transmission of a pixel (projection, row, column), in
+    /// projections only.
+    private func makeScan(
+      _ name: String, spoil: (Int, Int, Int) -> Float? = { _, _, _ in nil }, times factor: (Int) -> Float = { _ in 1 }
+    )
       throws
     {
       let foam = Foam(rows: Self.rows, columns: Self.columns, seed: 1)
       let thetas = (0..<Self.projections).map { Double($0) * 180 / Double(Self.projections) }
       let writer = try DXchangeWriter(
-        path: folder.file(name), projectionCount: Self.projections, rows: Self.rows, columns: Self.columns, pixel: .float32, flatCount: 2,
+        path: folder.file(name), projectionCount: Self.projections, rows: Self.rows, columns: Self.columns,
+        pixel: .float32, flatCount: 2,
         darkCount: 1, thetasDegrees: thetas)
       func image(_ value: (Int, Int) -> Float) -> [Float] {
         (0..<Self.rows * Self.columns).map { 100 + 5000 * value($0 / Self.columns, $0 % Self.columns) }
@@ -34,7 +39,8 @@ extension Pipeline {
         let transmissions = (0..<Self.rows).flatMap { row in
           lines.withUnsafeMutableBufferPointer {
             foam.lineIntegrals(
-              row: row, theta: theta * .pi / 180, columns: Self.columns, rotationAxis: Double(Self.columns) / 2, into: $0)
+              row: row, theta: theta * .pi / 180, columns: Self.columns, rotationAxis: Double(Self.columns) / 2,
+              into: $0)
           }
           return lines.enumerated().map { spoil(index, row, $0) ?? exp(-$1) * factor($0) }
         }
@@ -43,22 +49,29 @@ extension Pipeline {
       try writer.finish()
     }
 
-    private func reconstruct(_ scan: String, _ name: String, _ options: [String], faults: String? = nil) throws -> RunResult {
+    private func reconstruct(_ scan: String, _ name: String, _ options: [String], faults: String? = nil) throws
+      -> RunResult
+    {
       let outcome = try Command(
-        ["recon", folder.file(scan), "--output-folder", folder.file(name), "--rotation-axis", "48", "--quiet", "--json"] + options,
+        [
+          "recon", folder.file(scan), "--output-folder", folder.file(name), "--rotation-axis", "48", "--quiet",
+          "--json",
+        ] + options,
         faults: faults
       ).end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let result = try outcome.result()
       #expect(try regions(of: result.run).isEmpty)
-      #expect(result.lost == 0 && result.lostFields == 0 && result.duplicates == 0 && result.projections == Self.projections)
+      #expect(
+        result.lost == 0 && result.lostFields == 0 && result.duplicates == 0 && result.projections == Self.projections)
       return result
     }
 
     /// ‖volume − truth‖ / ‖truth‖, inside the sample.
     private func distance(_ name: String, from reference: String) throws -> Double {
       func slices(_ name: String) throws -> [Float] {
-        let file = try #require(try FileManager.default.contentsOfDirectory(atPath: folder.file(name)).first { $0.hasSuffix("_rec.h5") })
+        let file = try #require(
+          try FileManager.default.contentsOfDirectory(atPath: folder.file(name)).first { $0.hasSuffix("_rec.h5") })
         let volume = try VolumeReader(path: folder.file(name) + "/" + file)
         return try (0..<Self.rows).flatMap { row in
           var slice = [Float](repeating: 0, count: Self.columns * Self.columns)
@@ -102,7 +115,8 @@ extension Pipeline {
     @Test func `With all filters the bits depend neither on workers nor on who is killed`() throws {
       try makeScan("scan.h5")
       let options = [
-        "--zingers", "0.2", "--paganin", "energy=20,distance=50,pixel=2,delta-beta=100", "--stripe-removal", "vo", "--window-length", "8",
+        "--zingers", "0.2", "--paganin", "energy=20,distance=50,pixel=2,delta-beta=100", "--stripe-removal", "vo",
+        "--window-length", "8",
         "--window-step", "4", "--final-iterations", "3",
       ]
       let reference = try reconstruct("scan.h5", "reference", options + ["--workers", "1", "--threads", "1"])
@@ -128,7 +142,8 @@ extension Pipeline {
       let run = folder.file("killed-run")
       let command = try Command(
         [
-          "recon", folder.file("scan.h5"), "--output-folder", folder.file("killed"), "--run-folder", run, "--rotation-axis", "48",
+          "recon", folder.file("scan.h5"), "--output-folder", folder.file("killed"), "--run-folder", run,
+          "--rotation-axis", "48",
           "--quiet",
         ]
           + options + ["--rate", "20", "--lag-max", "0"])
@@ -148,9 +163,11 @@ extension Pipeline {
       try makeScan("scan.h5")
       for (options, words) in [
         (["--zingers", "0.5", "--minus-log", "no"], "works on counts"), (["--zingers", "0"], "zingers"),
-        (["--paganin", "energy=20,distance=50"], "paganin"), (["--stripe-removal", "vo", "--final-iterations", "0"], "final-iterations"),
+        (["--paganin", "energy=20,distance=50"], "paganin"),
+        (["--stripe-removal", "vo", "--final-iterations", "0"], "final-iterations"),
       ] {
-        let outcome = try Command(["recon", folder.file("scan.h5"), "--output-folder", folder.file("out")] + options).end()
+        let outcome = try Command(["recon", folder.file("scan.h5"), "--output-folder", folder.file("out")] + options)
+          .end()
         #expect(outcome.status == .exited(64) && outcome.errors.contains(words), "\(outcome.errors)")
       }
     }

@@ -14,7 +14,8 @@ extension Pipeline {
     init() throws {
       folder = try TestFolder()
       scan = folder.file("foam.h5")
-      let outcome = try Command.run("simulate", scan, "--rows", "2", "--columns", "32", "--projections", "12", "--quiet")
+      let outcome = try Command.run(
+        "simulate", scan, "--rows", "2", "--columns", "32", "--projections", "12", "--quiet")
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
     }
 
@@ -41,7 +42,8 @@ extension Pipeline {
     }
 
     @Test func `Options that contradict each other or the scan are refused`() throws {
-      expectFailure(64, try recon(scan, "--window-length", "4", "--window-step", "5"), "--window-step 5 exceeds --window-length 4")
+      expectFailure(
+        64, try recon(scan, "--window-length", "4", "--window-step", "5"), "--window-step 5 exceeds --window-length 4")
       expectFailure(64, try recon(scan, "--workers", "0"), "--workers 0")
       expectFailure(64, try recon(scan, "--window-step", "0", "--final-iterations", "0"), "reconstructs nothing")
       expectFailure(64, try recon(scan, "--relaxation", "2.5"), "--relaxation 2.5")
@@ -60,7 +62,8 @@ extension Pipeline {
       let path = folder.file("huge.h5")
       // One projection of 4,000 × 4,000: the file has 32 MB, the volume in three generations some 720 GiB.
       let writer = try DXchangeWriter(
-        path: path, projectionCount: 1, rows: 4000, columns: 4000, pixel: .uint16, flatCount: 0, darkCount: 0, thetasDegrees: [0])
+        path: path, projectionCount: 1, rows: 4000, columns: 4000, pixel: .uint16, flatCount: 0, darkCount: 0,
+        thetasDegrees: [0])
       let frame = [UInt16](repeating: 1, count: 4000 * 4000)
       try frame.withUnsafeBytes { try writer.writeProjection(0, $0) }
       try writer.finish()
@@ -73,7 +76,8 @@ extension Pipeline {
     private func reconWithoutRoom(_ input: String, _ options: String...) throws -> Command.Outcome {
       let script = "mount -t tmpfs -o size=300k tmpfs /dev/shm && exec \"$0\" \"$@\""
       return try Command(
-        ["--mount", "sh", "-c", script, Command.executable, "recon", input, "--output-folder", folder.file("out")] + options,
+        ["--mount", "sh", "-c", script, Command.executable, "recon", input, "--output-folder", folder.file("out")]
+          + options,
         executable: "/usr/bin/unshare"
       ).end()
     }
@@ -88,14 +92,18 @@ extension Pipeline {
     private func makeScan(rows: Int = 1, columns: Int) throws -> String {
       let path = folder.file("wide.h5")
       let writer = try DXchangeWriter(
-        path: path, projectionCount: 2, rows: rows, columns: columns, pixel: .uint16, flatCount: 0, darkCount: 0, thetasDegrees: [0, 90])
-      for index in 0..<2 { try [UInt16](repeating: 1, count: rows * columns).withUnsafeBytes { try writer.writeProjection(index, $0) } }
+        path: path, projectionCount: 2, rows: rows, columns: columns, pixel: .uint16, flatCount: 0, darkCount: 0,
+        thetasDegrees: [0, 90])
+      for index in 0..<2 {
+        try [UInt16](repeating: 1, count: rows * columns).withUnsafeBytes { try writer.writeProjection(index, $0) }
+      }
       try writer.finish()
       return path
     }
 
     @Test func `A detector that is too wide is refused with the limit`() throws {
-      expectFailure(65, try recon(makeScan(columns: 5001), "--rotation-axis", "2500"), "5001 columns", "5000", "--binning")
+      expectFailure(
+        65, try recon(makeScan(columns: 5001), "--rotation-axis", "2500"), "5001 columns", "5000", "--binning")
       expectNoOutput()
     }
 
@@ -109,7 +117,8 @@ extension Pipeline {
 
     @Test func `More updates than any ring holds are refused with the figures`() throws {
       let outcome = try recon(
-        makeScan(rows: 1100, columns: 8), "--rotation-axis", "4", "--window-step", "0", "--final-iterations", "1000000", "--workers", "1",
+        makeScan(rows: 1100, columns: 8), "--rotation-axis", "4", "--window-step", "0", "--final-iterations", "1000000",
+        "--workers", "1",
         "--durability", "memory")
       expectFailure(73, outcome, "event rings")
     }
@@ -121,7 +130,8 @@ extension Pipeline {
       try #require(mount("tmpfs", disk, "tmpfs", 0, "size=400k") == 0)
       defer { umount2(disk, Int32(MNT_DETACH)) }
       let command = try Command([
-        "recon", scan, "--output-folder", disk + "/out", "--run-folder", folder.file("run"), "--rotation-axis", "16", "--rate", "6",
+        "recon", scan, "--output-folder", disk + "/out", "--run-folder", folder.file("run"), "--rotation-axis", "16",
+        "--rate", "6",
         "--final-iterations", "1", "--quiet",
       ])
       try wait("the run starts") { FileManager.default.fileExists(atPath: folder.file("run/status.json")) }
@@ -147,7 +157,8 @@ extension Pipeline {
     @Test func `A scan whose flats and darks are swapped is said to be empty`() throws {
       let path = folder.file("swapped.h5")
       let writer = try DXchangeWriter(
-        path: path, projectionCount: 1, rows: 1, columns: 8, pixel: .uint16, flatCount: 1, darkCount: 1, thetasDegrees: [0])
+        path: path, projectionCount: 1, rows: 1, columns: 8, pixel: .uint16, flatCount: 1, darkCount: 1,
+        thetasDegrees: [0])
       try [UInt16](repeating: 10, count: 8).withUnsafeBytes { try writer.writeFlat(0, $0) }
       try [UInt16](repeating: 100, count: 8).withUnsafeBytes { try writer.writeDark(0, $0) }
       try [UInt16](repeating: 60, count: 8).withUnsafeBytes { try writer.writeProjection(0, $0) }
@@ -159,7 +170,8 @@ extension Pipeline {
     @Test func `A result that cannot be printed is an error`() throws {
       let command = try Command(
         [
-          "-c", "exec \"$0\" \"$@\" >/dev/full", Command.executable, "recon", scan, "--output-folder", folder.file("out"),
+          "-c", "exec \"$0\" \"$@\" >/dev/full", Command.executable, "recon", scan, "--output-folder",
+          folder.file("out"),
           "--rotation-axis", "16",
         ]
           + ["--final-iterations", "1", "--json"], executable: "/bin/sh")

@@ -3,11 +3,12 @@ import Glibc
 import Host
 import Journal
 import Rings
-import Scan
+import Run
+import RunModel
 import ScanFiles
+import ScanPlan
 import TestSupport
 import Testing
-import Topics
 
 extension Pipeline {
   /// What people ask of a running run.
@@ -30,13 +31,16 @@ extension Pipeline {
     private func start(faults: String? = nil, _ options: String...) throws -> (Command, RunStatus) {
       let command = try Command(
         [
-          "recon", scan, "--output-folder", folder.file("out"), "--run-folder", run, "--rotation-axis", "24", "--rate", "15", "--lag-max",
+          "recon", scan, "--output-folder", folder.file("out"), "--run-folder", run, "--rotation-axis", "24", "--rate",
+          "15", "--lag-max",
           "0",
           "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--json",
         ] + options, faults: faults)
       var status: RunStatus?
       try wait("the run makes updates") {
-        status = try FileManager.default.contents(atPath: run + "/status.json").map { try JSONDecoder().decode(RunStatus.self, from: $0) }
+        status = try FileManager.default.contents(atPath: run + "/status.json").map {
+          try JSONDecoder().decode(RunStatus.self, from: $0)
+        }
         return (status?.updates ?? 0) > 0
       }
       return (command, try #require(status))
@@ -56,7 +60,9 @@ extension Pipeline {
       let outcome = try command.end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let result = try outcome.result()
-      #expect(result.stoppedBy == "finalized by anna" && outcome.errors.contains("finalized by anna: finishing"), "\(outcome.errors)")
+      #expect(
+        result.stoppedBy == "finalized by anna" && outcome.errors.contains("finalized by anna: finishing"),
+        "\(outcome.errors)")
       #expect((1..<Self.projections).contains(result.projections) && result.lost == 0 && result.outputs.count == 5)
       #expect(result.restarts.values.allSatisfy { $0 == 0 })
       let late = try request("finalize")
@@ -79,7 +85,8 @@ extension Pipeline {
     /// The running run's projections.
     private func ring() throws -> Ring {
       let plan = try JSONDecoder().decode(RunPlan.self, from: Data(contentsOf: URL(filePath: run + "/plan.json")))
-      return try Ring.attach(name: RegionNames(runID: plan.runID).ring(.projections), expecting: plan.ring(.projections).identity)
+      return try Ring.attach(
+        name: RegionNames(runID: plan.runID).ring(.projections), expecting: plan.ring(.projections).identity)
     }
 
     @Test func `What acquire had taken when the supervisor was killed is kept when the run goes on`() throws {
@@ -88,10 +95,12 @@ extension Pipeline {
       try wait("acquire stops") { ring.progress.committed >= 60 }
       try command.process.signal(SIGKILL)
       #expect(try command.end().status == .killed(signal: SIGKILL))
-      // Its memory outlives it, until somebody sees to it. Where acquire had been taken for hung by then, its successor may have nothing under way.
+      // Its memory outlives it, until somebody sees to it. Where acquire had been taken for hung by then, its successor
+      // may have nothing under way.
       let left = ring.progress.committed - ring.progress.published
       let resumed = try Command(["resume", run, "--json"]).end()
-      #expect(left == 0 || resumed.errors.contains("kept \(left) images that were on their way to disk"), "\(resumed.errors)")
+      #expect(
+        left == 0 || resumed.errors.contains("kept \(left) images that were on their way to disk"), "\(resumed.errors)")
       let result = try resumed.result()
       #expect(result.projections == Self.projections && result.lost == 0 && result.duplicates == 0)
     }
@@ -111,7 +120,8 @@ extension Pipeline {
     }
 
     @Test(arguments: [
-      "control=command-before:1", "control=command-after:1", "control=command-before:1,command-after:1", "control=submit:1",
+      "control=command-before:1", "control=command-after:1", "control=command-before:1,command-after:1",
+      "control=submit:1",
       "control=completion:1", "control=command-after:1;acquire=time:1500", "control=time:1,time:1,command-before:1",
     ])
     func `Whatever dies between a request and its answer, the run is finalized once`(faults: String) throws {
@@ -120,7 +130,9 @@ extension Pipeline {
       let outcome = try command.end()
       #expect(outcome.status == .exited(0), "\(faults): \(outcome.errors)")
       let result = try outcome.result()
-      #expect(result.stoppedBy == "finalized by anna" && result.projections < Self.projections && result.lost == 0, "\(faults): \(result)")
+      #expect(
+        result.stoppedBy == "finalized by anna" && result.projections < Self.projections && result.lost == 0,
+        "\(faults): \(result)")
       let journals = try RunJournals(RunFolder(path: run)).examine(depth: .everything)
       #expect(journals.first { $0.topic == "commands" }?.report.nextSequence == 1, "\(faults)")
     }
@@ -145,7 +157,8 @@ extension Pipeline {
       let short = folder.file("short.h5")
       try copyScan(scan, to: short, projections: Array(0..<finalized.projections), degrees: 1)
       let whole = try Command.run(
-        "recon", short, "--output-folder", folder.file("short"), "--rotation-axis", "24", "--workers", "1", "--window-length", "6",
+        "recon", short, "--output-folder", folder.file("short"), "--rotation-axis", "24", "--workers", "1",
+        "--window-length", "6",
         "--final-iterations", "2", "--quiet", "--json"
       ).result()
       #expect(whole.volumeSHA256 == finalized.volumeSHA256 && whole.stoppedBy == "end of scan")

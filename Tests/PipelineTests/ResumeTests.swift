@@ -1,10 +1,11 @@
 import Foundation
 import Glibc
 import Host
-import Scan
+import Run
+import RunModel
+import ScanPlan
 import TestSupport
 import Testing
-import Topics
 
 extension Pipeline {
   /// Runs whose supervisor died, or the whole machine.
@@ -15,22 +16,27 @@ extension Pipeline {
     init() throws {
       folder = try TestFolder()
       scan = folder.file("foam.h5")
-      let outcome = try Command.run("simulate", scan, "--rows", "6", "--columns", "48", "--projections", "100", "--quiet")
+      let outcome = try Command.run(
+        "simulate", scan, "--rows", "6", "--columns", "48", "--projections", "100", "--quiet")
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
     }
 
     private func recon(_ name: String, _ options: String...) throws -> Command {
       try Command(
         [
-          "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"), "--rotation-axis", "24",
+          "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+          "--rotation-axis", "24",
           "--workers",
           "2", "--window-length", "6", "--final-iterations", "3", "--checkpoint-every", "7", "--quiet", "--json",
         ] + options)
     }
 
-    private func resume(_ name: String) throws -> Command { try Command(["resume", folder.file(name + "-run"), "--quiet", "--json"]) }
+    private func resume(_ name: String) throws -> Command {
+      try Command(["resume", folder.file(name + "-run"), "--quiet", "--json"])
+    }
 
-    /// Kills the supervisor once the run has made some updates, and deletes all of its shared memory: what a power cut leaves is on disk.
+    /// Kills the supervisor once the run has made some updates, and deletes all of its shared memory: what a power cut
+    /// leaves is on disk.
     private func cutPower(_ command: Command, _ name: String, after updates: Int) throws {
       var status: RunStatus?
       try wait("\(updates) updates") {
@@ -45,12 +51,16 @@ extension Pipeline {
       for name in try regions(of: dead.run) { try SharedRegion.unlink(name: name) }
     }
 
-    private func expect(_ outcome: Command.Outcome, like reference: RunResult, at location: SourceLocation = #_sourceLocation) throws {
+    private func expect(
+      _ outcome: Command.Outcome, like reference: RunResult, at location: SourceLocation = #_sourceLocation
+    ) throws {
       #expect(outcome.status == .exited(0), "\(outcome.errors)", sourceLocation: location)
       let result = try outcome.result()
       #expect(result.volumeSHA256 == reference.volumeSHA256, sourceLocation: location)
       #expect(result.projections == 100 && result.lost == 0 && result.duplicates == 0, sourceLocation: location)
-      #expect(result.updates == reference.updates && result.outputs.count == reference.outputs.count, sourceLocation: location)
+      #expect(
+        result.updates == reference.updates && result.outputs.count == reference.outputs.count, sourceLocation: location
+      )
     }
 
     @Test func `The last residual of a run's status is that of its last updates`() throws {
@@ -70,7 +80,8 @@ extension Pipeline {
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("out-run/checkpoints")).count > 0)
       // What an export that died has left of a file.
       let data = try Data(contentsOf: URL(filePath: folder.file("out-run/status.json")))
-      let export = try #require(try JSONDecoder().decode(RunStatus.self, from: data).stages.first { $0.name == "export" })
+      let export = try #require(
+        try JSONDecoder().decode(RunStatus.self, from: data).stages.first { $0.name == "export" })
       let leftover = folder.file("out/.slipring-\(export.pid)-1.tmp")
       try Data(count: 10).write(to: URL(filePath: leftover))
       let again = try resume("out")
@@ -110,12 +121,16 @@ extension Pipeline {
       let outcomes = try rivals.map { try $0.end() }
       let winners = outcomes.indices.filter { outcomes[$0].status == .exited(0) }
       try #require(winners.count == 1, "\(outcomes)")
-      for (index, outcome) in outcomes.enumerated() where index != winners[0] { expectFailure(73, outcome, "living supervisor, process ") }
+      for (index, outcome) in outcomes.enumerated() where index != winners[0] {
+        expectFailure(73, outcome, "living supervisor, process ")
+      }
       try expect(outcomes[winners[0]], like: reference)
     }
 
     @Test(arguments: ["projections", "volume.1"])
-    func `Shared memory that somebody cuts off fails the run and is named, and the run goes on with new one`(region: String) throws {
+    func `Shared memory that somebody cuts off fails the run and is named, and the run goes on with new one`(
+      region: String
+    ) throws {
       let reference = try recon("reference").end().result()
       let command = try recon("out", "--rate", "60", "--lag-max", "0")
       var status: RunStatus?
@@ -126,7 +141,8 @@ extension Pipeline {
       }
       let run = try #require(status?.run)
       try #require(truncate("/dev/shm/slipring-\(run)-\(region)", 0) == 0)
-      expectFailure(71, try command.end(), "/dev/shm/slipring-\(run)-\(region) was cut from", "to 0 bytes", "slipring resume")
+      expectFailure(
+        71, try command.end(), "/dev/shm/slipring-\(run)-\(region) was cut from", "to 0 bytes", "slipring resume")
       #expect(try regions(of: run).isEmpty)
       try expect(resume("out").end(), like: reference)
     }
@@ -141,7 +157,8 @@ extension Pipeline {
       let command = try recon("out", "--rate", "60", "--lag-max", "0")
       try cutPower(command, "out", after: 40)
       let journal = folder.file("out-run/journal/projections.0")
-      let segment = try #require(try FileManager.default.contentsOfDirectory(atPath: journal).first { $0.hasSuffix(".segment") })
+      let segment = try #require(
+        try FileManager.default.contentsOfDirectory(atPath: journal).first { $0.hasSuffix(".segment") })
       let file = try FileHandle(forUpdating: URL(filePath: "\(journal)/\(segment)"))
       // The header of the third record: the page of the segment, then two records of a page and 6 × 48 × 2 B of pixels.
       try file.seek(toOffset: UInt64(4096 + 2 * 8192 + 64))
@@ -153,9 +170,12 @@ extension Pipeline {
       let outcome = try resume("out").end()
       #expect(outcome.status == .exited(65), "\(outcome.errors)")
       #expect(outcome.errors.contains("projections.0"), "\(outcome.errors)")
-      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("out")).allSatisfy { !$0.hasPrefix("recon_") })
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: folder.file("out")).allSatisfy { !$0.hasPrefix("recon_") })
       let salvaged = try Command.run("journal", "salvage", folder.file("out-run"))
-      #expect(salvaged.status == .exited(0) && salvaged.output.contains("projections: gave up records 2..<3"), "\(salvaged.output)")
+      #expect(
+        salvaged.status == .exited(0) && salvaged.output.contains("projections: gave up records 2..<3"),
+        "\(salvaged.output)")
       let listed = try Command.run("journal", "list", folder.file("out-run"))
       #expect(listed.status == .exited(0) && listed.output.contains("given up 2..<3"), "\(listed.output)")
     }

@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 import Host
-import Scan
+import Run
 import TestSupport
 import Testing
 
@@ -14,14 +14,18 @@ extension Pipeline {
     init() throws {
       folder = try TestFolder()
       scan = folder.file("foam.h5")
-      let outcome = try Command.run("simulate", scan, "--rows", "3", "--columns", "32", "--projections", "10", "--quiet")
+      let outcome = try Command.run(
+        "simulate", scan, "--rows", "3", "--columns", "32", "--projections", "10", "--quiet")
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
     }
 
-    private func recon(_ name: String, _ retain: String, _ options: String..., faults: String? = nil) throws -> Command.Outcome {
+    private func recon(_ name: String, _ retain: String, _ options: String..., faults: String? = nil) throws
+      -> Command.Outcome
+    {
       try Command(
         [
-          "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file("runs/\(name)"), "--rotation-axis", "16",
+          "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file("runs/\(name)"),
+          "--rotation-axis", "16",
           "--workers", "1", "--final-iterations", "1", "--retain", retain,
         ] + options, faults: faults
       ).end()
@@ -29,13 +33,18 @@ extension Pipeline {
 
     private func age(_ name: String, days: Double) throws {
       let date = Date.now - days * 86_400
-      try FileManager.default.setAttributes([.modificationDate: date], ofItemAtPath: folder.file("runs/\(name)/status.json"))
+      try FileManager.default.setAttributes(
+        [.modificationDate: date], ofItemAtPath: folder.file("runs/\(name)/status.json"))
     }
 
-    private func runs() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder.file("runs")).sorted() }
+    private func runs() throws -> [String] {
+      try FileManager.default.contentsOfDirectory(atPath: folder.file("runs")).sorted()
+    }
 
     @Test func `A finished run is removed when its days are over, by a run beside it, and nothing else is`() throws {
-      for (name, retain) in [("kept", "keep"), ("old", "2"), ("young", "2"), ("failed", "2"), ("moved", "2"), ("busy", "2")] {
+      for (name, retain) in [
+        ("kept", "keep"), ("old", "2"), ("young", "2"), ("failed", "2"), ("moved", "2"), ("busy", "2"),
+      ] {
         let outcome = try recon(name, retain, "--quiet")
         try #require(outcome.status == .exited(0), "\(outcome.errors)")
       }
@@ -51,14 +60,16 @@ extension Pipeline {
       try "{}".write(toFile: "\(runs)/notes/plan.json", atomically: true, encoding: .utf8)
       #expect(symlink("\(runs)/old", "\(runs)/zlink") == 0)
       // A run that is being resumed holds its lock.
-      let busy = try JSONDecoder().decode(RunStatus.self, from: Data(contentsOf: URL(filePath: "\(runs)/busy/status.json")))
+      let busy = try JSONDecoder().decode(
+        RunStatus.self, from: Data(contentsOf: URL(filePath: "\(runs)/busy/status.json")))
       let lock = try RegionLock(name: "slipring-\(busy.run)-lock")
       defer {
         withExtendedLifetime(lock) {}
         #expect(throws: Never.self) { try SharedRegion.unlink(name: lock.name) }
       }
       let next = try recon("next", "keep")
-      #expect(next.status == .exited(0) && next.errors.contains("removed \(runs)/old, whose days are over"), "\(next.errors)")
+      #expect(
+        next.status == .exited(0) && next.errors.contains("removed \(runs)/old, whose days are over"), "\(next.errors)")
       #expect(try self.runs() == ["busy", "elsewhere", "failed", "kept", "next", "notes", "young", "zlink"])
       #expect(FileManager.default.fileExists(atPath: folder.file("old/foam_rec.h5")))
       #expect(FileManager.default.fileExists(atPath: "\(runs)/kept/journal"))
@@ -69,9 +80,13 @@ extension Pipeline {
       #expect(outcome.status == .exited(64) && outcome.errors.contains("--retain"), "\(outcome.errors)")
     }
 
-    @Test(arguments: ["8", "16", "32"]) func `A run folder goes only after the output was read back`(bits: String) throws {
+    @Test(arguments: ["8", "16", "32"]) func `A run folder goes only after the output was read back`(bits: String)
+      throws
+    {
       let outcome = try recon("out", "none", "--bits", bits, "--quiet", "--json")
-      #expect(outcome.status == .exited(0) && !FileManager.default.fileExists(atPath: folder.file("runs/out")), "\(outcome.errors)")
+      #expect(
+        outcome.status == .exited(0) && !FileManager.default.fileExists(atPath: folder.file("runs/out")),
+        "\(outcome.errors)")
       #expect(try outcome.result().outputs.allSatisfy { FileManager.default.fileExists(atPath: $0) })
     }
   }

@@ -1,14 +1,15 @@
 import Foundation
 import Glibc
-import Host
-import Scan
+import Run
 import TestSupport
 import Testing
 
+@testable import Host
 @testable import ScanFiles
 
 extension Pipeline {
-  /// Runs whose machine died and whose disk damaged what was acknowledged: refused as they are, finished after a salvage.
+  /// Runs whose machine died and whose disk damaged what was acknowledged: refused as they are, finished after a
+  /// salvage.
   @Suite struct SalvageTests {
     private let runs: KilledRuns
 
@@ -16,12 +17,14 @@ extension Pipeline {
 
     /// Expects that `resume` refuses the run, and names the records and the way out.
     private func expectRefusal(
-      _ name: String, _ topic: String, _ records: String, hasOutput: Bool = false, at location: SourceLocation = #_sourceLocation
+      _ name: String, _ topic: String, _ records: String, hasOutput: Bool = false,
+      at location: SourceLocation = #_sourceLocation
     ) throws {
       let outcome = try runs.resume(name)
       #expect(outcome.status == .exited(65), "\(outcome.errors)", sourceLocation: location)
       for fragment in [topic, records, "slipring journal salvage"] {
-        #expect(outcome.errors.contains(fragment), "\(fragment) is missing: \(outcome.errors)", sourceLocation: location)
+        #expect(
+          outcome.errors.contains(fragment), "\(fragment) is missing: \(outcome.errors)", sourceLocation: location)
       }
       let outputs = try FileManager.default.contentsOfDirectory(atPath: runs.folder.file(name))
       #expect(outputs.contains { $0.hasPrefix("recon_") } == hasOutput, sourceLocation: location)
@@ -40,13 +43,16 @@ extension Pipeline {
     }
 
     @Test(arguments: ["chunks.0", "updates.1"])
-    func `Decisions and reports that are damaged are made again, and the volume has the same bits`(topic: String) throws {
+    func `Decisions and reports that are damaged are made again, and the volume has the same bits`(topic: String) throws
+    {
       let reference = try runs.reference()
       try runs.cutPower("out", after: 20)
       try runs.damage("out", topic, record: 3)
       try expectRefusal("out", topic, "records 3..<4")
       let said = try salvage("out")
-      #expect(said.contains("\(topic): set aside in \(runs.run("out"))/salvaged/1") && said.contains("projections: nothing was damaged"))
+      #expect(
+        said.contains("\(topic): set aside in \(runs.run("out"))/salvaged/1")
+          && said.contains("projections: nothing was damaged"))
       #expect(try !FileManager.default.contentsOfDirectory(atPath: runs.run("out") + "/salvaged/1/\(topic)").isEmpty)
       // The machine may die again before everything is made again; a fast one has finished by then.
       let again = try Command(["resume", runs.run("out"), "--quiet", "--json"])
@@ -56,7 +62,9 @@ extension Pipeline {
       try RunFolder(path: runs.run("out")).removeRegions(timeout: .seconds(10))
       let result = try finish("out")
       #expect(result.volumeSHA256 == reference.volumeSHA256 && result.updates == reference.updates)
-      #expect(result.projections == KilledRuns.projections && result.lost == 0 && result.lostFields == 0 && result.duplicates == 0)
+      #expect(
+        result.projections == KilledRuns.projections && result.lost == 0 && result.lostFields == 0
+          && result.duplicates == 0)
       #expect(try runs.residuals("out") == runs.residuals("reference"))
       #expect(try salvage("out").split(separator: "\n").allSatisfy { $0.hasSuffix("nothing was damaged") })
     }
@@ -65,7 +73,8 @@ extension Pipeline {
     func `What was filtered is filtered again where it, or what it was made of, is damaged`(journal: String) throws {
       let reference = try runs.recon("reference", "--zingers", "2").end().result()
       try runs.cutPower(runs.recon("out", "--rate", "30", "--lag-max", "0", "--zingers", "2"), "out", after: 20)
-      // Of `corrected`, whose records are twice as long as is taken for granted here, that is the header of the record before.
+      // Of `corrected`, whose records are twice as long as is taken for granted here, that is the header of the record
+      // before.
       try runs.damage("out", journal, record: journal == "projections" ? 10 : 2)
       #expect(try runs.resume("out").status == .exited(65))
       #expect(try salvage("out").contains("corrected: set aside in \(runs.run("out"))/salvaged/1"))
@@ -110,7 +119,9 @@ extension Pipeline {
         #expect(said.contains("projections: gave up records \(first + 7)..<\(first + 9)"), "\(said)")
         #expect(said.contains("chunks.0: set aside") && said.contains("updates.1: set aside"), "\(said)")
         let result = try finish(name)
-        #expect(result.projections == KilledRuns.projections - 2 && result.lost == 2 && result.lostFields == 0 && result.duplicates == 0)
+        #expect(
+          result.projections == KilledRuns.projections - 2 && result.lost == 2 && result.lostFields == 0
+            && result.duplicates == 0)
         #expect(result.stoppedBy == "end of scan")
         digests.insert(try #require(result.volumeSHA256))
         #expect(try finish(name).volumeSHA256 == result.volumeSHA256)
@@ -119,17 +130,23 @@ extension Pipeline {
       let file = try HDF5File(path: runs.folder.file("out0/foam_rec.h5"))
       #expect(try file.text(ofAttribute: "lost_projections", of: DXchange.data) == "2")
       let told = try Command.run("resume", runs.run("out1"))
-      #expect(told.status == .exited(0) && told.errors.contains("2 projections and 0 flat or dark fields were lost"), "\(told.errors)")
+      #expect(
+        told.status == .exited(0) && told.errors.contains("2 projections and 0 flat or dark fields were lost"),
+        "\(told.errors)")
     }
 
-    @Test func `A damaged payload stops the run where it is read, and a lost flat field leaves its work to the others`() throws {
+    @Test func `A damaged payload stops the run where it is read, and a lost flat field leaves its work to the others`()
+      throws
+    {
       let reference = try runs.reference()
       try runs.cutPower("out", after: 15)
       let flat = KilledRuns.firstProjection - 1
       try runs.damage("out", "projections", record: flat, offset: 4096 + 10)
       let refused = try runs.resume("out")
       #expect(refused.status == .exited(65), "\(refused.errors)")
-      #expect(refused.errors.contains("record \(flat): the payload's checksum") && refused.errors.contains("slipring journal salvage"))
+      #expect(
+        refused.errors.contains("record \(flat): the payload's checksum")
+          && refused.errors.contains("slipring journal salvage"))
       #expect(try salvage("out").contains("gave up records \(flat)..<\(flat + 1)"))
       let result = try finish("out")
       #expect(result.projections == KilledRuns.projections && result.lost == 0 && result.lostFields == 1)
@@ -142,7 +159,9 @@ extension Pipeline {
       for record in 0..<first { try runs.damage("out", "projections", record: record) }
       _ = try salvage("out")
       let outcome = try runs.resume("out")
-      #expect(outcome.status == .exited(65) && outcome.errors.contains("no flat field of the scan is left"), "\(outcome.errors)")
+      #expect(
+        outcome.status == .exited(65) && outcome.errors.contains("no flat field of the scan is left"),
+        "\(outcome.errors)")
     }
   }
 }

@@ -1,8 +1,9 @@
 import Foundation
 import Glibc
 import Host
-import Scan
+import Run
 import ScanFiles
+import ScanPlan
 import TestSupport
 import Testing
 
@@ -15,14 +16,16 @@ extension Pipeline {
     init() throws {
       folder = try TestFolder()
       scan = folder.file("foam.h5")
-      let outcome = try Command.run("simulate", scan, "--rows", "5", "--columns", "32", "--projections", "60", "--quiet")
+      let outcome = try Command.run(
+        "simulate", scan, "--rows", "5", "--columns", "32", "--projections", "60", "--quiet")
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
     }
 
     private func recon(_ options: String...) throws -> Command {
       try Command(
         [
-          "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"), "--rotation-axis", "16", "--workers",
+          "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"), "--rotation-axis",
+          "16", "--workers",
           "2",
           "--window-length", "6", "--final-iterations", "2", "--quiet", "--json",
         ] + options)
@@ -71,7 +74,8 @@ extension Pipeline {
       expectFailure(73, try export("--format", "hdf5"), "living supervisor")
       try command.process.signal(SIGKILL)
       #expect(try command.end().status == .killed(signal: SIGKILL))
-      let status = try JSONDecoder().decode(RunStatus.self, from: Data(contentsOf: URL(filePath: folder.file("run/status.json"))))
+      let status = try JSONDecoder().decode(
+        RunStatus.self, from: Data(contentsOf: URL(filePath: folder.file("run/status.json"))))
       try wait("the stages end") { status.stages.allSatisfy { kill($0.pid, 0) != 0 } }
       let newest = try decode(export("--format", "hdf5"))
       #expect(!newest.isFinal && newest.outputs.count == 1 && (1..<60).contains(newest.projections))

@@ -1,6 +1,7 @@
 import Foundation
 import Host
-import Scan
+import Run
+import ScanPlan
 import TestSupport
 import Testing
 
@@ -13,7 +14,8 @@ extension Pipeline {
     init() throws {
       folder = try TestFolder()
       scan = folder.file("foam.h5")
-      let outcome = try Command.run("simulate", scan, "--rows", "2", "--columns", "32", "--projections", "40", "--quiet")
+      let outcome = try Command.run(
+        "simulate", scan, "--rows", "2", "--columns", "32", "--projections", "40", "--quiet")
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
     }
 
@@ -44,7 +46,8 @@ extension Pipeline {
       let checked = try Command.run("check", file)
       expectFailure(78, checked, "2 mistakes")
       for line in [
-        "scan.yaml:3: there is no key \"widow-length\"; did you mean window-length?", "scan.yaml:4: threads 0 is outside 1…1024",
+        "scan.yaml:3: there is no key \"widow-length\"; did you mean window-length?",
+        "scan.yaml:4: threads 0 is outside 1…1024",
       ] {
         #expect(checked.errors.contains(line), "\(checked.errors)")
       }
@@ -55,22 +58,26 @@ extension Pipeline {
     @Test func `What the input has against a scan file is told with the line of the key`() throws {
       let file = folder.file("scan.yaml")
       func check(_ keys: String, _ input: String) throws -> Command.Outcome {
-        try "input: none.h5\noutput-folder: \(folder.file("out"))\n\(keys)\n".write(toFile: file, atomically: true, encoding: .utf8)
+        try "input: none.h5\noutput-folder: \(folder.file("out"))\n\(keys)\n".write(
+          toFile: file, atomically: true, encoding: .utf8)
         return try Command.run("check", file, input)
       }
       let axis = try check("rotation-axis: 40", scan)
       expectFailure(65, axis, "does not fit its input")
-      #expect(axis.errors.contains("scan.yaml:3: rotation-axis 40") && axis.errors.contains("32 columns"), "\(axis.errors)")
+      #expect(
+        axis.errors.contains("scan.yaml:3: rotation-axis 40") && axis.errors.contains("32 columns"), "\(axis.errors)")
       expectFailure(66, try check("", folder.file("none.h5")), "none.h5")
       #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
     }
 
     @Test func `A worker takes no more memory than was estimated, at a size where its volume is most of it`() throws {
       let large = folder.file("large.h5")
-      let made = try Command.run("simulate", large, "--rows", "32", "--columns", "512", "--projections", "48", "--quiet")
+      let made = try Command.run(
+        "simulate", large, "--rows", "32", "--columns", "512", "--projections", "48", "--quiet")
       try #require(made.status == .exited(0), "\(made.errors)")
       let outcome = try Command.run(
-        "recon", large, "--output-folder", folder.file("out"), "--rotation-axis", "256", "--window-step", "12", "--final-iterations", "1",
+        "recon", large, "--output-folder", folder.file("out"), "--rotation-axis", "256", "--window-step", "12",
+        "--final-iterations", "1",
         "--format", "hdf5", "--json", "--quiet")
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       for (worker, memory) in try outcome.result().memory {

@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import Host
 import ScanFiles
+import ScanPlan
 import TestSupport
 import Testing
 
@@ -13,7 +14,8 @@ enum Senders {
   static let pvaPython = environment("pva-senders", packages: ["pvapy", "lz4"], probe: "import pvaccess, lz4.block")
 
   /// The package's folder.
-  static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+  static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
 
   private static func environment(_ name: String, packages: [String], probe: String) -> String? {
     let folder = root.appending(path: ".build/\(name)").path
@@ -22,7 +24,9 @@ enum Senders {
     // Another test process may make it at the same time: the last one that is complete stays.
     let new = "\(folder)-\(getpid())"
     defer { _ = run("/bin/rm", ["-rf", new]) }
-    guard run("/usr/bin/python3", ["-m", "venv", new]), run(new + "/bin/python", ["-m", "pip", "install", "--quiet"] + packages) else {
+    guard run("/usr/bin/python3", ["-m", "venv", new]),
+      run(new + "/bin/python", ["-m", "pip", "install", "--quiet"] + packages)
+    else {
       return nil
     }
     _ = run("/bin/rm", ["-rf", folder])
@@ -35,8 +39,8 @@ enum Senders {
     return (try? Command(arguments, executable: executable).end(within: .seconds(240)).status) == .exited(0)
   }
 
-  /// Starts a script of Tests/Senders, whose first argument is a file for its port; gives the port. `python` is one without packages where the
-  /// script needs none.
+  /// Starts a script of Tests/Senders, whose first argument is a file for its port; gives the port. `python` is one
+  /// without packages where the script needs none.
   static func start(
     _ script: String, in folder: TestFolder, _ arguments: [String], python: String? = Senders.python
   ) throws -> (command: Command, port: String) {
@@ -52,7 +56,8 @@ enum Senders {
   static func writeRaw(_ scan: String, to path: String, fields: Bool) throws {
     let reader = try openScan(path: scan)
     let info = reader.info
-    let image = UnsafeMutableRawBufferPointer.allocate(byteCount: info.rows * info.columns * info.pixel.byteCount, alignment: 64)
+    let image = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: info.rows * info.columns * info.pixel.byteCount, alignment: 64)
     defer { image.deallocate() }
     var bytes = Data()
     for index in 0..<(fields ? info.darkCount : 0) {

@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 import Host
-import Scan
+import Run
 import TestSupport
 import Testing
 
@@ -14,7 +14,8 @@ extension Pipeline {
     init() throws {
       folder = try TestFolder()
       scan = folder.file("foam.h5")
-      let outcome = try Command.run("simulate", scan, "--rows", "2", "--columns", "32", "--projections", "60", "--quiet")
+      let outcome = try Command.run(
+        "simulate", scan, "--rows", "2", "--columns", "32", "--projections", "60", "--quiet")
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
     }
 
@@ -25,7 +26,8 @@ extension Pipeline {
       return file
     }
 
-    @Test(arguments: [true, false]) func `The service manager hears that a run is ready, alive, where it is, and that it ends`(
+    @Test(arguments: [true, false])
+    func `The service manager hears that a run is ready, alive, where it is, and that it ends`(
       isAbstract: Bool
     ) throws {
       let manager = try NotifySocket(isAbstract: isAbstract)
@@ -42,12 +44,15 @@ extension Pipeline {
       #expect(outcome.status == .exited(0) && outcome.errors.isEmpty, "\(outcome.errors)")
       #expect(messages.first?.hasPrefix("READY=1\nWATCHDOG=1\nSTATUS=") == true, "\(messages)")
       #expect(messages.count { $0.hasPrefix("WATCHDOG=1\nSTATUS=") } >= 3, "\(messages)")
-      #expect(messages.contains { $0.contains("/60, update ") } && messages.last == "STOPPING=1\nSTATUS=finished", "\(messages)")
+      #expect(
+        messages.contains { $0.contains("/60, update ") } && messages.last == "STOPPING=1\nSTATUS=finished",
+        "\(messages)")
     }
 
     @Test func `A manager that is gone does not stop a run`() throws {
       let command = try Command(
-        ["run", try writeScanFile("final-iterations: 1\n"), "--quiet"], variables: ["NOTIFY_SOCKET": folder.file("nobody")])
+        ["run", try writeScanFile("final-iterations: 1\n"), "--quiet"],
+        variables: ["NOTIFY_SOCKET": folder.file("nobody")])
       #expect(try command.end().status == .exited(0))
       let runs = try folder.names(in: "out").filter { $0.hasPrefix("run-") }
       let log = try String(contentsOfFile: folder.file("out/\(runs[0])/log/supervisor.jsonl"), encoding: .utf8)
@@ -72,16 +77,21 @@ extension Pipeline {
     }
 
     private static let analyzer = "/usr/bin/systemd-analyze"
-    private static let units = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Tools/systemd").standardized.path
+    private static let units = URL(filePath: #filePath).deletingLastPathComponent().appending(
+      path: "../../Tools/systemd"
+    ).standardized.path
 
     @Test(.enabled(if: access(analyzer, X_OK) == 0, "systemd-analyze is not here"))
     func `systemd takes the unit, and finds little exposed`() throws {
       let unit = folder.file("slipring@.service")
       let text = try String(contentsOfFile: Self.units + "/slipring@.service", encoding: .utf8)
-      try text.replacing("/usr/local/bin/slipring", with: Command.executable).write(toFile: unit, atomically: true, encoding: .utf8)
+      try text.replacing("/usr/local/bin/slipring", with: Command.executable).write(
+        toFile: unit, atomically: true, encoding: .utf8)
       let verified = try Command(["verify", "--man=no", unit], executable: Self.analyzer).end()
       #expect(verified.status == .exited(0) && verified.errors.isEmpty, "\(verified.errors)")
-      let security = try Command(["security", "--offline=yes", "--threshold=30", "--no-pager", unit], executable: Self.analyzer).end()
+      let security = try Command(
+        ["security", "--offline=yes", "--threshold=30", "--no-pager", unit], executable: Self.analyzer
+      ).end()
       #expect(security.status == .exited(0), "\(security.output)")
     }
   }

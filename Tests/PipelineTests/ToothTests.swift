@@ -1,6 +1,5 @@
 import Foundation
 import Host
-import Scan
 import ScanFiles
 import TestSupport
 import Testing

@@ -1,7 +1,7 @@
+import Detectors
 import Foundation
 import Glibc
 import Host
-import Streams
 import TestSupport
 import Testing
 
@@ -24,7 +24,8 @@ struct Variable {
     name = "slipring:test:\(port)"
     environment = [
       "EPICS_PVA_ADDR_LIST": "127.0.0.1", "EPICS_PVA_AUTO_ADDR_LIST": "NO", "EPICS_PVA_INTF_ADDR_LIST": "127.0.0.1",
-      "EPICS_PVA_BROADCAST_PORT": port, "EPICS_PVAS_INTF_ADDR_LIST": "127.0.0.1", "EPICS_PVAS_BEACON_ADDR_LIST": "127.0.0.1",
+      "EPICS_PVA_BROADCAST_PORT": port, "EPICS_PVAS_INTF_ADDR_LIST": "127.0.0.1",
+      "EPICS_PVAS_BEACON_ADDR_LIST": "127.0.0.1",
       "EPICS_PVAS_AUTO_BEACON_ADDR_LIST": "NO", "EPICS_PVAS_BROADCAST_PORT": port, "EPICS_PVAS_SERVER_PORT": port,
     ]
   }
@@ -37,7 +38,8 @@ struct Variable {
   func hold(_ arguments: [String]) throws -> Command {
     for mark in ["", ".go", ".sent", ".end", ".stopped"] { unlink(ready + mark) }
     let script = Senders.root.appending(path: "Tests/Senders/send_pva.py").path
-    let command = try Command([script, ready, name] + arguments, executable: #require(Senders.pvaPython), variables: environment)
+    let command = try Command(
+      [script, ready, name] + arguments, executable: #require(Senders.pvaPython), variables: environment)
     try wait("the variable") { access(ready, F_OK) == 0 }
     return command
   }
@@ -74,6 +76,7 @@ struct Variable {
     try #require(pixels.count == shape[0] * size)
     var header = "{'descr': '<u2', 'fortran_order': False, 'shape': (\(shape[0]), \(shape[1]), \(shape[2])), }"
     header += String(repeating: " ", count: 117 - header.utf8.count) + "\n"
-    try (Data([0x93]) + Data("NUMPY".utf8) + Data([1, 0, 118, 0]) + Data(header.utf8) + pixels).write(to: URL(filePath: path))
+    try (Data([0x93]) + Data("NUMPY".utf8) + Data([1, 0, 118, 0]) + Data(header.utf8) + pixels).write(
+      to: URL(filePath: path))
   }
 }

@@ -1,7 +1,8 @@
 import Foundation
 import Host
-import Scan
+import Run
 import ScanFiles
+import Simulation
 import TestSupport
 import Testing
 import Tomography
@@ -12,7 +13,8 @@ extension Pipeline {
     private func scan(in folder: TestFolder) throws -> String {
       let path = folder.file("foam.h5")
       let outcome = try Command.run(
-        "simulate", path, "--rows", "21", "--columns", "75", "--projections", "40", "--rotation-axis", "35.25", "--seed", "7")
+        "simulate", path, "--rows", "21", "--columns", "75", "--projections", "40", "--rotation-axis", "35.25",
+        "--seed", "7")
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       return path
     }
@@ -24,8 +26,10 @@ extension Pipeline {
       for (workers, threads) in [(1, 1), (1, 2), (2, 1), (2, 3), (3, 2)] {
         let name = "\(workers) workers, \(threads) threads"
         let outcome = try Command.run(
-          "recon", scan, "--output-folder", folder.file("\(workers)-\(threads)"), "--rotation-axis", "35.25", "--window-length", "8",
-          "--window-step", "3", "--window-iter", "2", "--final-iterations", "3", "--final-subsets", "4", "--non-negative", "--workers",
+          "recon", scan, "--output-folder", folder.file("\(workers)-\(threads)"), "--rotation-axis", "35.25",
+          "--window-length", "8",
+          "--window-step", "3", "--window-iter", "2", "--final-iterations", "3", "--final-subsets", "4",
+          "--non-negative", "--workers",
           "\(workers)", "--threads", "\(threads)", "--quiet", "--json")
         #expect(outcome.status == .exited(0), "\(outcome.errors)")
         let result = try outcome.result()
@@ -41,15 +45,22 @@ extension Pipeline {
       let folder = try TestFolder()
       let (rows, columns) = (6, 128)
       let scan = folder.file("foam.h5")
-      _ = try Command.run("simulate", scan, "--rows", "\(rows)", "--columns", "\(columns)", "--projections", "150", "--photons", "50000")
-      for windows in [["--window-step", "1", "--final-iterations", "20"], ["--window-step", "0", "--final-iterations", "60"]] {
+      _ = try Command.run(
+        "simulate", scan, "--rows", "\(rows)", "--columns", "\(columns)", "--projections", "150", "--photons", "50000")
+      for windows in [
+        ["--window-step", "1", "--final-iterations", "20"], ["--window-step", "0", "--final-iterations", "60"],
+      ] {
         let output = folder.file("out\(windows[1])")
-        let outcome = try Command(["recon", scan, "--output-folder", output, "--rotation-axis", "64", "--quiet"] + windows).end()
+        let outcome = try Command(
+          ["recon", scan, "--output-folder", output, "--rotation-axis", "64", "--quiet"] + windows
+        ).end()
         #expect(outcome.status == .exited(0), "\(outcome.errors)")
         let volume = try VolumeReader(path: output + "/foam_rec.h5")
         let foam = Foam(rows: rows, columns: columns, seed: 1, voidValue: 0)
         for row in 0..<rows {
-          var (slice, truth) = ([Float](repeating: 0, count: columns * columns), [Float](repeating: 0, count: columns * columns))
+          var (slice, truth) = (
+            [Float](repeating: 0, count: columns * columns), [Float](repeating: 0, count: columns * columns)
+          )
           try slice.withUnsafeMutableBufferPointer { try volume.readSlice(row, into: $0) }
           truth.withUnsafeMutableBufferPointer { foam.slice(row: row, columns: columns, supersampling: 4, into: $0) }
           let quality = slice.withUnsafeBufferPointer { slice in
@@ -72,10 +83,12 @@ extension Pipeline {
       try writer.finish()
       let scan = folder.file("scan.h5")
       let simulated = try Command.run(
-        "simulate", scan, "--volume", volume, "--line-integrals", "--projections", "90", "--rotation-axis", "30", "--quiet")
+        "simulate", scan, "--volume", volume, "--line-integrals", "--projections", "90", "--rotation-axis", "30",
+        "--quiet")
       #expect(simulated.status == .exited(0), "\(simulated.errors)")
       let outcome = try Command.run(
-        "recon", scan, "--output-folder", folder.file("out"), "--rotation-axis", "30", "--window-step", "0", "--final-iterations", "150",
+        "recon", scan, "--output-folder", folder.file("out"), "--rotation-axis", "30", "--window-step", "0",
+        "--final-iterations", "150",
         "--format", "hdf5")
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       #expect(outcome.errors.contains("no flat fields"))
@@ -96,17 +109,22 @@ extension Pipeline {
       #expect(try Command(["recon", scan, "--output-folder", whole] + common).end().status == .exited(0))
       let cropped = folder.file("cropped")
       #expect(
-        try Command(["recon", scan, "--output-folder", cropped, "--start-row", "5", "--end-row", "9"] + common).end().status == .exited(0))
+        try Command(["recon", scan, "--output-folder", cropped, "--start-row", "5", "--end-row", "9"] + common).end()
+          .status == .exited(0))
       for row in 5..<9 {
         let name = "/recon_0000\(row).tiff"
-        #expect(FileManager.default.contents(atPath: whole + name) == FileManager.default.contents(atPath: cropped + name), "row \(row)")
+        #expect(
+          FileManager.default.contents(atPath: whole + name) == FileManager.default.contents(atPath: cropped + name),
+          "row \(row)")
       }
       let single = folder.file("single")
-      #expect(try Command(["recon", scan, "--output-folder", single, "--nsino", "0.5"] + common).end().status == .exited(0))
+      #expect(
+        try Command(["recon", scan, "--output-folder", single, "--nsino", "0.5"] + common).end().status == .exited(0))
       #expect(try FileManager.default.contentsOfDirectory(atPath: single).contains("recon_00010.tiff"))
       let binned = folder.file("binned")
       #expect(
-        try Command(["recon", scan, "--output-folder", binned, "--binning", "1", "--bits", "16"] + common).end().status == .exited(0))
+        try Command(["recon", scan, "--output-folder", binned, "--binning", "1", "--bits", "16"] + common).end().status
+          == .exited(0))
       let volume = try VolumeReader(path: binned + "/foam_rec.h5")
       #expect(volume.slices == 10 && volume.columns == 37)
     }
@@ -118,7 +136,8 @@ extension Pipeline {
       try FileManager.default.createDirectory(atPath: kept + "/log", withIntermediateDirectories: true)
       for name in ["/notes.txt", "/log/beam.log"] { try Data("notes".utf8).write(to: URL(filePath: kept + name)) }
       let outcome = try Command.run(
-        "recon", scan, "--output-folder", kept, "--run-folder", kept, "--rotation-axis", "35.25", "--end-row", "1", "--final-iterations",
+        "recon", scan, "--output-folder", kept, "--run-folder", kept, "--rotation-axis", "35.25", "--end-row", "1",
+        "--final-iterations",
         "1",
         "--retain", "none", "--quiet")
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
@@ -131,22 +150,30 @@ extension Pipeline {
       let folder = try TestFolder()
       let scan = try scan(in: folder)
       let outcome = try Command.run(
-        "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"), "--rotation-axis", "35.25",
+        "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"), "--rotation-axis",
+        "35.25",
         "--final-iterations", "1", "--quiet")
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let yaml = try String(contentsOfFile: folder.file("out/scan.yaml"), encoding: .utf8)
       #expect(yaml.contains("--rotation-axis 35.25") && yaml.contains("final-iterations: 1"))
-      let status = try JSONDecoder().decode(RunStatus.self, from: Data(contentsOf: URL(filePath: folder.file("run/status.json"))))
+      let status = try JSONDecoder().decode(
+        RunStatus.self, from: Data(contentsOf: URL(filePath: folder.file("run/status.json"))))
       #expect(status.phase == .finished && status.acquired == 40 && !status.stages.contains(where: \.isRunning))
-      #expect(status.updates == status.updatesExpected && status.reconstructed == 40 && status.stages.allSatisfy { $0.lag == 0 })
+      #expect(
+        status.updates == status.updatesExpected && status.reconstructed == 40
+          && status.stages.allSatisfy { $0.lag == 0 })
       let shown = try Command.run("status", folder.file("run"))
-      #expect(shown.status == .exited(0) && shown.output.contains("projections 40/40") && shown.output.contains("reconstruct.0"))
+      #expect(
+        shown.status == .exited(0) && shown.output.contains("projections 40/40")
+          && shown.output.contains("reconstruct.0"))
       expectFailure(66, try Command.run("status", folder.path), "not the folder of a run")
       let again = try Command.run(
-        "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"), "--rotation-axis", "35.25")
+        "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"), "--rotation-axis",
+        "35.25")
       expectFailure(73, again, "holds another run")
       let gone = try Command.run(
-        "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("gone"), "--rotation-axis", "35.25",
+        "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("gone"), "--rotation-axis",
+        "35.25",
         "--retain", "none", "--quiet")
       #expect(gone.status == .exited(0) && !FileManager.default.fileExists(atPath: folder.file("gone")))
     }

@@ -10,11 +10,14 @@ func write(_ options: Options) throws(RingError) {
   while writer.nextSequence < options["until"] {
     let claim = try writer.claim(timeout: .seconds(30))
     fill(claim, wordCount: wordCount)
-    try writer.commit(claim, EventFields(kind: .chunk, payloadByteCount: 8 * wordCount, metadataByteCount: 64, projection: claim.sequence))
+    try writer.commit(
+      claim,
+      EventFields(kind: .chunk, payloadByteCount: 8 * wordCount, metadataByteCount: 64, projection: claim.sequence))
   }
 }
 
-/// Reads events `from ..< until` as reader number `reader`, checks each word, and pauses for `pause` µs after every `every`th.
+/// Reads events `from ..< until` as reader number `reader`, checks each word, and pauses for `pause` µs after every
+/// `every`th.
 func read(_ options: Options) throws(RingError) {
   let ring = try options.attach()
   let reader = try RingReader(ring: ring, reader: Int(options["reader"]))
@@ -44,8 +47,8 @@ func stall(_ options: Options) throws(RingError) {
   try writer.commit(claim, EventFields(kind: .chunk, projection: 999))
 }
 
-/// Fills and empties the ring `rounds` times with events of 64 bytes of metadata, and says how many picoseconds it took to write and to read
-/// one, in the median round.
+/// Fills and empties the ring `rounds` times with events of 64 bytes of metadata, and says how many picoseconds it took
+/// to write and to read one, in the median round.
 func time(_ options: Options) throws(RingError) {
   let ring = try options.attach()
   let writer = try RingWriter(ring: ring, epoch: options["epoch"])
@@ -70,13 +73,18 @@ func time(_ options: Options) throws(RingError) {
 }
 
 private func fill(_ claim: Claim, wordCount: Int) {
-  for index in 0..<8 { claim.metadata.storeBytes(of: word(claim.sequence, index), toByteOffset: 8 * index, as: UInt64.self) }
-  for index in 0..<wordCount { claim.payload.storeBytes(of: word(claim.sequence, ~index), toByteOffset: 8 * index, as: UInt64.self) }
+  for index in 0..<8 {
+    claim.metadata.storeBytes(of: word(claim.sequence, index), toByteOffset: 8 * index, as: UInt64.self)
+  }
+  for index in 0..<wordCount {
+    claim.payload.storeBytes(of: word(claim.sequence, ~index), toByteOffset: 8 * index, as: UInt64.self)
+  }
 }
 
 private func isWhole(_ event: Event) -> Bool {
   guard event.metadata.count == 64 else { return false }
-  for index in 0..<8 where event.metadata.load(fromByteOffset: 8 * index, as: UInt64.self) != word(event.header.sequence, index) {
+  for index in 0..<8
+  where event.metadata.load(fromByteOffset: 8 * index, as: UInt64.self) != word(event.header.sequence, index) {
     return false
   }
   for index in 0..<event.payload.count / 8

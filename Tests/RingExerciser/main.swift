@@ -41,7 +41,9 @@ guard CommandLine.arguments.count > 1, let options = Options(Array(CommandLine.a
   fail("write, read, stall, time: MODE RING RUN [NAME=VALUE …]", code: 64)
 }
 do throws(RingError) {
-  do throws(HostError) { try ChildProcess.dieWithParent(expectedParent: Int32(options["parent"])) } catch { throw .host(error) }
+  do throws(HostError) { try ChildProcess.dieWithParent(expectedParent: Int32(options["parent"])) } catch {
+    throw .host(error)
+  }
   switch CommandLine.arguments[1] {
   case "write": try write(options)
   case "read": try read(options)

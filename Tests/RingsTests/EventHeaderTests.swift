@@ -1,4 +1,5 @@
 import Foundation
+import Host
 import Rings
 import TestSupport
 import Testing
@@ -33,7 +34,7 @@ import Testing
       #expect(bytes.load(fromByteOffset: 92, as: UInt32.self) == 0x321)
       #expect(bytes.load(fromByteOffset: 96, as: Double.self) == 1.5)
       #expect(bytes.load(fromByteOffset: 116, as: UInt32.self) == header.columns)
-      #expect(bytes.load(fromByteOffset: 120, as: UInt16.self) == header.elementType.rawValue)
+      #expect(bytes.load(fromByteOffset: 120, as: UInt16.self) == header.pixel?.code ?? 0)
     }
   }
 
@@ -42,7 +43,9 @@ import Testing
     var bytes = EventHeader.random(using: &random).bytes
     for bit in 64..<1024 {
       bytes[bit / 8] ^= 1 << (bit % 8)
-      #expect(throws: EventHeader.Fault.self, "bit \(bit)") { try bytes.withUnsafeBytes { try EventHeader(validating: $0) } }
+      #expect(throws: EventHeader.Fault.self, "bit \(bit)") {
+        try bytes.withUnsafeBytes { try EventHeader(validating: $0) }
+      }
       bytes[bit / 8] ^= 1 << (bit % 8)
     }
   }
@@ -53,7 +56,7 @@ import Testing
     header.metadataByteCount = EventHeader.metadataCapacity + 1
     #expect(throws: EventHeader.Fault.size) { try header.bytes.withUnsafeBytes { try EventHeader(validating: $0) } }
     header.metadataByteCount = 0
-    (header.rows, header.columns, header.elementType) = (.max, .max, .f32)
+    (header.rows, header.columns, header.pixel) = (.max, .max, .float32)
     #expect(throws: EventHeader.Fault.size) { try header.bytes.withUnsafeBytes { try EventHeader(validating: $0) } }
   }
 
@@ -89,7 +92,7 @@ extension EventHeader {
     header.projection = random.next()
     header.rows = UInt32.random(in: 0...4000, using: &random)
     header.columns = UInt32.random(in: 0...4000, using: &random)
-    header.elementType = ElementType.allCases.randomElement(using: &random) ?? .none
+    header.pixel = ([nil] + PixelType.allCases).randomElement(using: &random) ?? nil
     header.payloadByteCount = Int(header.rows) * Int(header.columns) * 4 + Int.random(in: 0...100, using: &random)
     return header
   }

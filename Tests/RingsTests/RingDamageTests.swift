@@ -76,7 +76,8 @@ import Testing
       let region = try SharedRegion.attach(name: ring.name)
       for _ in 0..<Int.random(in: 1...2000, using: &random) {
         region.base.storeBytes(
-          of: random.next(), toByteOffset: 8 * Int.random(in: 0..<region.byteCount / 8, using: &random), as: UInt64.self)
+          of: random.next(), toByteOffset: 8 * Int.random(in: 0..<region.byteCount / 8, using: &random), as: UInt64.self
+        )
       }
       exercise(ring, writer, reader)
       // An event that still passes every check is the one that was written.
@@ -90,7 +91,8 @@ import Testing
   @Test func `a ring of another run, topic or partition is refused`() throws {
     let ring = try TemporaryRing()
     for identity in [
-      RingIdentity(runID: .random(), topic: 1, partition: 0), RingIdentity(runID: ring.identity.runID, topic: 2, partition: 0),
+      RingIdentity(runID: .random(), topic: 1, partition: 0),
+      RingIdentity(runID: ring.identity.runID, topic: 2, partition: 0),
       RingIdentity(runID: ring.identity.runID, topic: 1, partition: 1),
     ] {
       #expect(throws: RingError.self) { try Ring.attach(name: ring.name, expecting: identity) }
@@ -128,7 +130,9 @@ import Testing
   }
 
   @Test func `figures beyond the limits are refused before anything is made`() {
-    for (slotCount, payloadCapacity, readers) in [(0, 0, 0), (Int.max, 0, 0), (1, Int.max, 0), (1, -1, 0), (1 << 24, 1 << 40, 33)] {
+    for (slotCount, payloadCapacity, readers) in [
+      (0, 0, 0), (Int.max, 0, 0), (1, Int.max, 0), (1, -1, 0), (1 << 24, 1 << 40, 33),
+    ] {
       let specification = RingSpecification(
         runID: .random(), topic: 1, slotCount: slotCount, payloadCapacity: payloadCapacity, requiredReaders: readers)
       #expect(specification.regionByteCount == nil)

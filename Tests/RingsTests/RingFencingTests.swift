@@ -61,7 +61,9 @@ import Testing
     let stale = try ring.writer()
     _ = try stale.claim(timeout: .zero)
     let epoch = try ring.ring.grantEpoch()
-    #expect(throws: RingError.refused(ring: ring.name, reason: "event 0 is still claimed by epoch 1, which was not fenced")) {
+    #expect(
+      throws: RingError.refused(ring: ring.name, reason: "event 0 is still claimed by epoch 1, which was not fenced")
+    ) {
       try RingWriter(ring: ring.ring, epoch: epoch)
     }
     #expect(throws: RingError.self) { try ring.ring.voidClaims(ofEpoch: epoch) }

@@ -1,3 +1,4 @@
+import Host
 import Rings
 import TestSupport
 import Testing
@@ -6,7 +7,9 @@ import Testing
 @Suite struct RingSpillTests {
   private func value(_ bytes: UnsafeRawBufferPointer) -> UInt64 { bytes.load(fromByteOffset: 4096, as: UInt64.self) }
 
-  @Test func `a reader that stands still does not hold the writer, and finds on disk what the ring had no room for`() throws {
+  @Test func `a reader that stands still does not hold the writer, and finds on disk what the ring had no room for`()
+    throws
+  {
     let ring = try TemporaryRing(slotCount: 4, readers: 2, whenFull: .spill, spillSlots: 2)
     let writer = try ring.writer(.whenDurable)
     let (quick, slow) = (try RingReader(ring: ring.ring, reader: 0), try RingReader(ring: try ring.attach(), reader: 1))
@@ -51,7 +54,9 @@ import Testing
     #expect(value(writer.slotBytes(3)) == 3 && value(writer.slotBytes(4)) == 4)
   }
 
-  @Test func `while the disk stands still the writer goes on for as many events as there are slots of both kinds`() throws {
+  @Test func `while the disk stands still the writer goes on for as many events as there are slots of both kinds`()
+    throws
+  {
     // Of 300 spill slots 128 are taken first.
     let (spills, count) = (300, 303 as UInt64)
     let ring = try TemporaryRing(slotCount: 3, whenFull: .spill, spillSlots: spills)
@@ -72,7 +77,9 @@ import Testing
     #expect(throws: RingError.self) { try successor.claim(timeout: .milliseconds(5)) }
   }
 
-  @Test func `a claim of a spill slot becomes void with its epoch, and what was spilled is there for the successor`() throws {
+  @Test func `a claim of a spill slot becomes void with its epoch, and what was spilled is there for the successor`()
+    throws
+  {
     let ring = try TemporaryRing(slotCount: 2, whenFull: .spill, spillSlots: 3)
     let stale = try ring.writer(.whenDurable)
     for event in 0..<4 as Range<UInt64> { try stale.append(event) }
@@ -97,10 +104,12 @@ import Testing
   }
 
   @Test(arguments: 1...200 as ClosedRange<UInt64>)
-  func `whatever readers, disk and successors do, every event is in the ring or was on disk before`(seed: UInt64) throws {
+  func `whatever readers, disk and successors do, every event is in the ring or was on disk before`(seed: UInt64) throws
+  {
     var random = SplitMix64(seed: seed)
     let ring = try TemporaryRing(
-      slotCount: Int.random(in: 2...6, using: &random), readers: 2, whenFull: .spill, spillSlots: Int.random(in: 2...4, using: &random),
+      slotCount: Int.random(in: 2...6, using: &random), readers: 2, whenFull: .spill,
+      spillSlots: Int.random(in: 2...4, using: &random),
       firstSequence: UInt64.random(in: 0...20, using: &random))
     var writer = try ring.writer(.whenDurable)
     let readers = try (0..<2).map { try RingReader(ring: ring.ring, reader: $0) }
@@ -112,7 +121,9 @@ import Testing
       switch Int.random(in: 0..<10, using: &random) {
       case 0..<4:
         let next = writer.nextSequence
-        do throws(RingError) { try writer.append(next &* 7) } catch { #expect(error.isTimeout, "seed \(seed): \(error)") }
+        do throws(RingError) { try writer.append(next &* 7) } catch {
+          #expect(error.isTimeout, "seed \(seed): \(error)")
+        }
       case 4..<6 where durable < writer.nextSequence:
         disk[durable] = value(writer.slotBytes(durable))
         durable += 1
@@ -138,6 +149,8 @@ import Testing
         #expect(writer.nextSequence == next, "seed \(seed)")
       }
     }
-    for sequence in durable..<writer.nextSequence { #expect(value(writer.slotBytes(sequence)) == sequence &* 7, "seed \(seed)") }
+    for sequence in durable..<writer.nextSequence {
+      #expect(value(writer.slotBytes(sequence)) == sequence &* 7, "seed \(seed)")
+    }
   }
 }

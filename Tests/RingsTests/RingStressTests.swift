@@ -9,7 +9,8 @@ import Testing
     var parts: [Exerciser] = []
     for reader in 0..<4 {
       let pause: [String: UInt64] = reader < 2 ? [:] : ["every": reader == 2 ? 40_000 : 100_000, "pause": 3000]
-      parts.append(try Exerciser("read", ring, ["reader": UInt64(reader), "until": count, "batch": 16].merging(pause) { $1 }))
+      parts.append(
+        try Exerciser("read", ring, ["reader": UInt64(reader), "until": count, "batch": 16].merging(pause) { $1 }))
     }
     parts.append(try Exerciser("write", ring, ["epoch": try ring.ring.grantEpoch(), "until": count]))
     for part in parts {

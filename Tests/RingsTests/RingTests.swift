@@ -14,15 +14,16 @@ import Testing
     try writer.commit(
       claim,
       EventFields(
-        kind: .flat, acquiredAt: 1234, payloadByteCount: 24, metadataByteCount: 3, theta: 0.5, projection: 77, rows: 3, columns: 4,
-        elementType: .u16))
+        kind: .flat, acquiredAt: 1234, payloadByteCount: 24, metadataByteCount: 3, theta: 0.5, projection: 77, rows: 3,
+        columns: 4,
+        pixel: .uint16))
     let reader = try RingReader(ring: try ring.attach(), reader: 0)
     let event = try #require(try reader.next(timeout: .zero))
     try reader.verifyPayload(event)
     #expect(Array(event.payload) == Array(0..<24) && Array(event.metadata) == [7, 8, 9])
     let header = event.header
     #expect(header.kind == .flat && header.acquiredAt == 1234 && header.theta == 0.5 && header.projection == 77)
-    #expect(header.rows == 3 && header.columns == 4 && header.elementType == .u16)
+    #expect(header.rows == 3 && header.columns == 4 && header.pixel == .uint16)
     #expect(header.identity == ring.identity && header.sequence == 0 && header.epoch == 1 && header.chain == 0)
     #expect(try reader.next(timeout: .zero) == nil)
   }
@@ -116,7 +117,9 @@ import Testing
     #expect(successor.lease == 4)
   }
 
-  @Test func `a successor may give back what only its predecessor has read, and nothing that is not published`() async throws {
+  @Test func `a successor may give back what only its predecessor has read, and nothing that is not published`()
+    async throws
+  {
     let ring = try TemporaryRing()
     let writer = try ring.writer()
     for value in 0..<3 as Range<UInt64> { try writer.append(value) }
@@ -143,8 +146,12 @@ import Testing
     for _ in 0..<3 { _ = try first.next(timeout: .zero) }
     try first.hold(from: 1)
     try first.release(upTo: 3)
-    #expect(throws: RingError.gap(ring: ring.name, expected: 0, found: 1)) { try RingReader(ring: ring.ring, reader: 0, from: 0) }
-    #expect(throws: RingError.notPublished(ring: ring.name, sequence: 4)) { try RingReader(ring: ring.ring, reader: 0, from: 4) }
+    #expect(throws: RingError.gap(ring: ring.name, expected: 0, found: 1)) {
+      try RingReader(ring: ring.ring, reader: 0, from: 0)
+    }
+    #expect(throws: RingError.notPublished(ring: ring.name, sequence: 4)) {
+      try RingReader(ring: ring.ring, reader: 0, from: 4)
+    }
     let second = try RingReader(ring: ring.ring, reader: 0, from: 1)
     var values: [UInt64] = []
     while let event = try second.next(timeout: .zero), let value = event.value {
@@ -159,7 +166,9 @@ import Testing
     let writer = try ring.writer()
     try RingReader(ring: ring.ring, reader: 0).finish()
     for value in 0..<10 as Range<UInt64> { try writer.append(value) }
-    #expect(throws: RingError.refused(ring: ring.name, reason: "reader 0 has finished")) { try RingReader(ring: ring.ring, reader: 0) }
+    #expect(throws: RingError.refused(ring: ring.name, reason: "reader 0 has finished")) {
+      try RingReader(ring: ring.ring, reader: 0)
+    }
     #expect(throws: RingError.self) { try RingReader(ring: ring.ring, reader: 1) }
   }
 

@@ -18,7 +18,8 @@ final class TemporaryRing {
     ring = try Ring.create(
       name: "slipring-test-\(runID)",
       specification: RingSpecification(
-        runID: runID, topic: 1, slotCount: slotCount, payloadCapacity: payloadCapacity, requiredReaders: readers, whenFull: whenFull,
+        runID: runID, topic: 1, slotCount: slotCount, payloadCapacity: payloadCapacity, requiredReaders: readers,
+        whenFull: whenFull,
         spillSlotCount: spillSlots, firstSequence: firstSequence))
   }
 
@@ -41,7 +42,9 @@ extension RingWriter {
     claim.metadata.storeBytes(of: ~value, as: UInt64.self)
     try commit(
       claim,
-      EventFields(kind: .projection, payloadByteCount: 8, metadataByteCount: 8, projection: value, rows: 2, columns: 1, elementType: .f32))
+      EventFields(
+        kind: .projection, payloadByteCount: 8, metadataByteCount: 8, projection: value, rows: 2, columns: 1,
+        pixel: .float32))
     return claim.sequence
   }
 }
@@ -62,7 +65,9 @@ final class Exerciser {
 
   init(_ mode: String, _ ring: TemporaryRing, _ options: [String: UInt64]) throws(HostError) {
     // The products of a build lie beside each other, the test bundle among them.
-    let executable = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().path + "/RingExerciser"
+    let executable =
+      URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().path
+      + "/RingExerciser"
     let values = options.map { "\($0.key)=\($0.value)" } + ["parent=\(getpid())"]
     process = try ChildProcess(
       executable: executable, arguments: [mode, ring.name, "\(ring.identity.runID)"] + values,
@@ -81,7 +86,9 @@ final class Exerciser {
 
   /// The next line that the process writes; waits for it.
   func line() throws -> String {
-    guard try !Poll.wait(readable: [output.fileHandleForReading.fileDescriptor], timeout: .seconds(60)).isEmpty else { return "" }
+    guard try !Poll.wait(readable: [output.fileHandleForReading.fileDescriptor], timeout: .seconds(60)).isEmpty else {
+      return ""
+    }
     return String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
   }
 }

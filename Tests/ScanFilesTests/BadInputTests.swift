@@ -1,5 +1,6 @@
 import CHDF5
 import Foundation
+import Host
 import ScanFiles
 import TestSupport
 import Testing
@@ -39,7 +40,9 @@ import Testing
     expectFailure(66, "not a file") { try open() }
   }
 
-  @Test(arguments: ["", "a text file, longer than a signature"]) func `a file that is not HDF5 is refused`(text: String) throws {
+  @Test(arguments: ["", "a text file, longer than a signature"]) func `a file that is not HDF5 is refused`(text: String)
+    throws
+  {
     try writeFileAtomically(path: path, text: text)
     expectFailure(65, path, "not an HDF5 file") { try open() }
   }
@@ -49,7 +52,9 @@ import Testing
     expectFailure(65, "/exchange/data", "NXtomo") { try open() }
   }
 
-  @Test(arguments: [[], [60], [12, 5], [1, 4, 3, 5]]) func `data of another rank than 3 is refused with its shape`(shape: [Int]) throws {
+  @Test(arguments: [[], [60], [12, 5], [1, 4, 3, 5]]) func `data of another rank than 3 is refused with its shape`(
+    shape: [Int]
+  ) throws {
     let file = try TestHDF5(path)
     try file.add("/exchange/data", shape)
     expectFailure(65, "/exchange/data", "rank 3") { try open() }
@@ -73,12 +78,16 @@ import Testing
     expectFailure(65, "/exchange/theta", "\(count) values", "4 projections") { try open() }
   }
 
-  @Test(arguments: [1e308, -1e10]) func `a theta of more than a million turns is refused with its place`(theta: Double) throws {
+  @Test(arguments: [1e308, -1e10]) func `a theta of more than a million turns is refused with its place`(theta: Double)
+    throws
+  {
     try makeDXchange(path, thetas: [0, 45, theta, 135])
     expectFailure(65, "/exchange/theta[2]", "a million turns") { try open() }
   }
 
-  @Test(arguments: [Double.nan, .infinity]) func `a theta that is no number is refused with its place`(theta: Double) throws {
+  @Test(arguments: [Double.nan, .infinity]) func `a theta that is no number is refused with its place`(theta: Double)
+    throws
+  {
     try makeDXchange(path, thetas: [0, 45, theta, 135])
     expectFailure(65, "/exchange/theta[2]", "\(theta)") { try open() }
   }
@@ -126,10 +135,11 @@ import Testing
       file.close()
       let bytes = try Data(contentsOf: URL(filePath: path))
       #expect(throws: Never.self) { try openScan(path: path).readEverything() }
-      let lengths = [0, 1, 8, 95, 96, bytes.count - 1] + (0..<200).map { _ in Int.random(in: 0..<bytes.count, using: &random) }
+      let lengths =
+        [0, 1, 8, 95, 96, bytes.count - 1] + (0..<200).map { _ in Int.random(in: 0..<bytes.count, using: &random) }
       for length in lengths {
         try bytes.prefix(length).write(to: URL(filePath: cut))
-        do { try openScan(path: cut).readEverything() } catch let error as ScanFileError {
+        do { try openScan(path: cut).readEverything() } catch let error as FileError {
           #expect(error.exitCode == 65, "\(error), at length \(length) of seed \(seed)")
         }
       }

@@ -1,4 +1,5 @@
 import CHDF5
+import Host
 import ScanFiles
 import TestSupport
 import Testing
@@ -39,14 +40,15 @@ import Testing
   }
 
   @Test(arguments: [1, 2, 3, 4, 8], [false, true])
-  func `unsigned integers of either byte order keep their width up to 32 bits`(byteCount: Int, isBigEndian: Bool) throws {
+  func `unsigned integers of either byte order keep their width up to 32 bits`(byteCount: Int, isBigEndian: Bool) throws
+  {
     let type = try integerType(byteCount: byteCount, isSigned: false, isBigEndian: isBigEndian)
     let largest: Double = byteCount < 4 ? Double(1 << (byteCount * 8)) - 1 : 0xFFFF_0000
     let file = try TestHDF5(path)
     try file.add("/exchange/data", [1, 1, 3], [0, 1, largest], type: type.id)
     try file.add("/exchange/theta", [1], [0])
     let scan = try openScan(path: path)
-    let expected: [Int: ScanPixel] = [1: .uint8, 2: .uint16, 3: .uint32, 4: .uint32, 8: .float32]
+    let expected: [Int: PixelType] = [1: .uint8, 2: .uint16, 3: .uint32, 4: .uint32, 8: .float32]
     #expect(scan.info.pixel == expected[byteCount])
     #expect(try scan.values(.projection, 0) == [0, 1, largest])
   }
@@ -162,7 +164,9 @@ import Testing
   }
 
   @Test func `without units, thetas within a full turn of radians are radians`() throws {
-    for (last, isRadians) in [(3.1415926, true), (-2 * .pi, true), (Double(Float(2 * Double.pi)), true), (6.3, false), (-180, false)] {
+    for (last, isRadians) in [
+      (3.1415926, true), (-2 * .pi, true), (Double(Float(2 * Double.pi)), true), (6.3, false), (-180, false),
+    ] {
       try makeDXchange(path, thetas: [0, 1, 2, last])
       let info = try openScan(path: path).info
       let expected = isRadians ? last : last * .pi / 180

@@ -1,4 +1,5 @@
 import Foundation
+import Host
 import ScanFiles
 import TestSupport
 import Testing
@@ -25,7 +26,8 @@ private let writers: [(name: String, write: @Sendable (String) throws -> Void)] 
   (
     "volume",
     { path in
-      let writer = try VolumeHDF5Writer(path: "\(path)/out.h5", slices: 64, columns: 64, attributes: ["units": "1/pixel"])
+      let writer = try VolumeHDF5Writer(
+        path: "\(path)/out.h5", slices: 64, columns: 64, attributes: ["units": "1/pixel"])
       let slice = [Float](repeating: 1, count: 64 * 64)
       for z in 0..<64 { try slice.withUnsafeBufferPointer { try writer.write(slice: $0, at: z) } }
       try writer.finish()
@@ -69,7 +71,8 @@ private let mayMount: Bool = {
     #expect(try folder.names() == ["small"])
   }
 
-  /// Every write beyond 64 KiB fails, into memory too, so that libhdf5 cannot even close an abandoned file. At exit it must not stumble.
+  /// Every write beyond 64 KiB fails, into memory too, so that libhdf5 cannot even close an abandoned file. At exit it
+  /// must not stumble.
   @Test func `writes that fail late, and a close that fails, leave nothing and no crash at exit`() async {
     await #expect(processExitsWith: .success) {
       let folder = try TestFolder()
@@ -82,6 +85,16 @@ private let mayMount: Bool = {
         expectFailure(74, "out.", "File too large") { try write(folder.path) }
         #expect(try folder.names() == [], "\(name)")
       }
+    }
+  }
+
+  @Test func `a volume and a picture need the folder that they go into`() throws {
+    let folder = try TestFolder()
+    expectFailure(73, "no folder") {
+      _ = try VolumeHDF5Writer(path: folder.file("gone/out.h5"), slices: 1, columns: 1)
+    }
+    expectFailure(73, "no folder") {
+      try writePNG(path: folder.file("gone/out.png"), columns: 1, rows: 1, grey: [0])
     }
   }
 }

@@ -21,17 +21,23 @@ import Testing
   static let isPossible: Bool = (try? run(0, "/bin/true").status) == .exited(0)
 
   /// Runs a program that is killed after so many calls; how it ended, and its calls.
-  private static func run(_ call: Int, _ program: String, _ arguments: String...) throws -> (status: ProcessEnd?, calls: Int) {
+  private static func run(_ call: Int, _ program: String, _ arguments: String...) throws -> (
+    status: ProcessEnd?, calls: Int
+  ) {
     let output = Pipe()
     let process = try ChildProcess(
       executable: "\(products)/Confined", arguments: ["kill-after", "\(call)", program] + arguments,
       standardOutput: output.fileHandleForWriting.fileDescriptor)
     output.fileHandleForWriting.closeFile()
     let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    return (try process.waitForExit(timeout: .seconds(30)), Int(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0)
+    return (
+      try process.waitForExit(timeout: .seconds(30)), Int(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
+    )
   }
 
-  private static func export(_ number: Int, to folder: TestFolder, killedAfter call: Int) throws -> (status: ProcessEnd?, calls: Int) {
+  private static func export(_ number: Int, to folder: TestFolder, killedAfter call: Int) throws -> (
+    status: ProcessEnd?, calls: Int
+  ) {
     try run(call, "\(products)/ExportExerciser", folder.path, "\(number)")
   }
 
@@ -42,7 +48,7 @@ import Testing
       let found = try [1, 2].first { number in
         let values = (0..<Self.columns * Self.columns).map { Float($0 + number * 100_000) }
         return try values.withUnsafeBufferPointer { values in
-          do throws(ScanFileError) {
+          do throws(FileError) {
             if file == "volume" {
               try reader.check(0, values)
             } else {
@@ -60,7 +66,9 @@ import Testing
   }
 
   @Test(.enabled(if: isPossible, "the kernel does not let a process follow another's system calls"))
-  func `an export that is killed after any system call leaves every file as it was before or as it is afterwards`() throws {
+  func `an export that is killed after any system call leaves every file as it was before or as it is afterwards`()
+    throws
+  {
     let folder = try TestFolder()
     let whole = try Self.export(1, to: folder, killedAfter: 0)
     try #require(whole.status == .exited(0) && whole.calls > 100)

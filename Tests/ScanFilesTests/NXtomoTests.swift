@@ -1,4 +1,5 @@
 import CHDF5
+import Host
 import ScanFiles
 import TestSupport
 import Testing
@@ -15,7 +16,8 @@ import Testing
 
   /// Seven frames of 2 × 3, of which three are projections.
   private func make(
-    entry: String = "/entry", keyName: String = "image_key", keys: [Double]? = nil, angles: [Double]? = nil, units: String? = nil,
+    entry: String = "/entry", keyName: String = "image_key", keys: [Double]? = nil, angles: [Double]? = nil,
+    units: String? = nil,
     data: (TestHDF5, String) throws -> Void = { try $0.add($1, [7, 2, 3]) }
   ) throws {
     let file = try TestHDF5(path)

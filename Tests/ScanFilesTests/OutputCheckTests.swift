@@ -1,4 +1,5 @@
 import Foundation
+import Host
 import ScanFiles
 import TestSupport
 import Testing
@@ -17,18 +18,22 @@ import Testing
     try values.withUnsafeBufferPointer { values in
       try writeTIFF(path: path, columns: columns, rows: rows, values: values, pixels: pixels, description: "a slice")
       try checkTIFF(path: path, columns: columns, rows: rows, values: values, pixels: pixels)
-      #expect(throws: ScanFileError.self) { try checkTIFF(path: path, columns: rows * columns, rows: 1, values: values, pixels: pixels) }
+      #expect(throws: FileError.self) {
+        try checkTIFF(path: path, columns: rows * columns, rows: 1, values: values, pixels: pixels)
+      }
       let whole = try #require(FileManager.default.contents(atPath: path))
       for offset in [8, 500, 1000] {
         var damaged = whole
         damaged[offset] ^= 1
         try damaged.write(to: URL(filePath: path))
-        #expect(throws: ScanFileError.self, "byte \(offset)") {
+        #expect(throws: FileError.self, "byte \(offset)") {
           try checkTIFF(path: path, columns: columns, rows: rows, values: values, pixels: pixels)
         }
       }
       try whole.prefix(whole.count / 2).write(to: URL(filePath: path))
-      #expect(throws: ScanFileError.self) { try checkTIFF(path: path, columns: columns, rows: rows, values: values, pixels: pixels) }
+      #expect(throws: FileError.self) {
+        try checkTIFF(path: path, columns: columns, rows: rows, values: values, pixels: pixels)
+      }
     }
   }
 
@@ -43,7 +48,9 @@ import Testing
     }
     var other = values
     other[columns * rows - 1] = other[columns * rows - 1].nextUp
-    #expect(throws: ScanFileError.self) { try other.withUnsafeBufferPointer { try VolumeReader(uncached: path).check(1, $0) } }
-    #expect(throws: ScanFileError.self) { try VolumeReader(uncached: folder.file("gone.h5")) }
+    #expect(throws: FileError.self) {
+      try other.withUnsafeBufferPointer { try VolumeReader(uncached: path).check(1, $0) }
+    }
+    #expect(throws: FileError.self) { try VolumeReader(uncached: folder.file("gone.h5")) }
   }
 }

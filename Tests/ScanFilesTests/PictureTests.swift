@@ -1,6 +1,7 @@
 import CPNG
 import CTIFF
 import Foundation
+import Host
 import ScanFiles
 import TestSupport
 import Testing
@@ -44,14 +45,16 @@ import Testing
   private func write(_ values: [Float], columns: Int, _ pixels: TIFFPixels) throws -> ReadTIFF {
     let path = folder.file("recon_00000.tiff")
     try values.withUnsafeBufferPointer {
-      try writeTIFF(path: path, columns: columns, rows: values.count / columns, values: $0, pixels: pixels, description: "slice 0")
+      try writeTIFF(
+        path: path, columns: columns, rows: values.count / columns, values: $0, pixels: pixels, description: "slice 0")
     }
     #expect(try folder.names() == ["recon_00000.tiff"])
     return try ReadTIFF(path)
   }
 
-  @Test(arguments: [(1, 1), (7, 3), (640, 641), (1, 5000), (300_000, 2)]) func `floats are kept bit for bit`(columns: Int, rows: Int) throws
-  {
+  @Test(arguments: [(1, 1), (7, 3), (640, 641), (1, 5000), (300_000, 2)]) func `floats are kept bit for bit`(
+    columns: Int, rows: Int
+  ) throws {
     let seed = UInt64(columns)
     var random = SplitMix64(seed: seed)
     let values = (0..<columns * rows).map { _ in Float(bitPattern: UInt32.random(in: 0...UInt32.max, using: &random)) }

@@ -1,11 +1,14 @@
 import Foundation
+import Host
 import ScanFiles
 import TestSupport
 import Testing
 
 @Suite(.enabled(if: dataFolder != nil, "the real measurements are not there; set SLIPRING_DATA"))
 struct RealScanTests {
-  private func open(_ name: String) throws -> any ScanReader { try openScan(path: "\(try #require(dataFolder))/\(name)") }
+  private func open(_ name: String) throws -> any ScanReader {
+    try openScan(path: "\(try #require(dataFolder))/\(name)")
+  }
 
   @Test func `tooth.h5 is counts with flats, darks and degrees`() throws {
     let scan = try open("tooth.h5")

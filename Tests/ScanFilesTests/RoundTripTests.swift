@@ -1,4 +1,5 @@
 import Foundation
+import Host
 import ScanFiles
 import TestSupport
 import Testing
@@ -12,9 +13,10 @@ import Testing
     path = folder.file("out.h5")
   }
 
-  private func writer(pixel: ScanPixel, attributes: [String: String] = [:]) throws -> DXchangeWriter {
+  private func writer(pixel: PixelType, attributes: [String: String] = [:]) throws -> DXchangeWriter {
     try DXchangeWriter(
-      path: path, projectionCount: 3, rows: 2, columns: 4, pixel: pixel, flatCount: 2, darkCount: 1, thetasDegrees: [0, 60, 120],
+      path: path, projectionCount: 3, rows: 2, columns: 4, pixel: pixel, flatCount: 2, darkCount: 1,
+      thetasDegrees: [0, 60, 120],
       pixelSizeMillimetres: 0.005, attributes: attributes)
   }
 
@@ -29,7 +31,7 @@ import Testing
     try frame(5, make).withUnsafeBytes { try writer.writeDark(0, $0) }
   }
 
-  @Test(arguments: [ScanPixel.uint16, .float32]) func `a written scan is read back as it was`(pixel: ScanPixel) throws {
+  @Test(arguments: [PixelType.uint16, .float32]) func `a written scan is read back as it was`(pixel: PixelType) throws {
     let writer = try writer(pixel: pixel, attributes: ["description": "transmission"])
     if pixel == .uint16 { try write(writer) { UInt16($0) } } else { try write(writer) { Float($0) } }
     try writer.writeAttribute("seed", "7")
@@ -42,7 +44,10 @@ import Testing
     #expect(scan.info.thetas == radians([0, 60, 120]))
     #expect(scan.info.pixelSizeMillimetres == 0.005)
     #expect(scan.info.notices == [])
-    let frames = try (0..<3).map { try scan.values(.projection, $0) } + (0..<2).map { try scan.values(.flat, $0) } + [scan.values(.dark, 0)]
+    let frames =
+      try (0..<3).map { try scan.values(.projection, $0) } + (0..<2).map { try scan.values(.flat, $0) } + [
+        scan.values(.dark, 0)
+      ]
     for number in 0..<6 {
       let expected = frame(number) { Double($0) }
       #expect(frames[number] == expected)
@@ -84,7 +89,8 @@ import Testing
     #expect(try VolumeReader(path: path).slices == 1)
   }
 
-  @Test(arguments: ["/volume", "/data", "/some/where/else"]) func `a volume is found by a usual name or because it is alone`(name: String)
+  @Test(arguments: ["/volume", "/data", "/some/where/else"])
+  func `a volume is found by a usual name or because it is alone`(name: String)
     throws
   {
     let file = try TestHDF5(path)

@@ -1,18 +1,7 @@
+import Host
 import ScanFiles
 import TestSupport
 import Testing
-
-/// Expects an error with this exit code, in one line that contains all the fragments.
-func expectFailure(
-  _ exitCode: Int32, _ fragments: String..., at location: SourceLocation = #_sourceLocation, _ body: () throws -> Void
-) {
-  guard let error = #expect(throws: ScanFileError.self, sourceLocation: location, performing: body) else { return }
-  #expect(error.exitCode == exitCode, "\(error)", sourceLocation: location)
-  #expect(!error.description.contains("\n"), "\(error)", sourceLocation: location)
-  for fragment in fragments {
-    #expect(error.description.contains(fragment), "'\(fragment)' is missing: \(error)", sourceLocation: location)
-  }
-}
 
 /// Degrees in radians.
 func radians(_ degrees: [Double]) -> [Double] { degrees.map { $0 * .pi / 180 } }
@@ -23,7 +12,7 @@ extension ScanInfo {
   /// Projections, flats, darks, invalid frames.
   var counts: [Int] { [projectionCount, flatCount, darkCount, invalidCount] }
   /// The pixels of projections, flats and darks.
-  var pixels: [ScanPixel] { [pixel, flatPixel, darkPixel] }
+  var pixels: [PixelType] { [pixel, flatPixel, darkPixel] }
 }
 
 /// Which frames of a scan are meant.

@@ -20,11 +20,14 @@ final class TestHDF5 {
 
   /// Adds a dataset of numbers, stored as `type`; groups on the way are made.
   func add(
-    _ name: String, _ shape: [Int], _ values: [Double]? = nil, type: hid_t? = nil, units: String? = nil, chunk: [Int]? = nil,
+    _ name: String, _ shape: [Int], _ values: [Double]? = nil, type: hid_t? = nil, units: String? = nil,
+    chunk: [Int]? = nil,
     deflate: Bool = false
   ) throws {
     let extents = shape.map(hsize_t.init)
-    let space = try HDF5Handle { shape.isEmpty ? H5Screate(H5S_SCALAR) : H5Screate_simple(Int32(shape.count), extents, nil) }
+    let space = try HDF5Handle {
+      shape.isEmpty ? H5Screate(H5S_SCALAR) : H5Screate_simple(Int32(shape.count), extents, nil)
+    }
     let creation = try HDF5Handle { H5Pcreate(chdf5_dataset_create()) }
     if let chunk { _ = try HDF5.call { H5Pset_chunk(creation.id, Int32(chunk.count), chunk.map(hsize_t.init)) } }
     if deflate { _ = try HDF5.call { H5Pset_deflate(creation.id, 1) } }
@@ -79,8 +82,10 @@ final class TestHDF5 {
     _ = try HDF5.call { H5Lcreate_external(path, target, file, name, links.id, 0) }
   }
 
-  /// Adds a virtual dataset whose frames come from `source`, a dataset of the same shape in each of the files, one after the other.
-  func addVirtual(_ name: String, frames shape: [Int], from paths: [String], dataset source: String, type: hid_t) throws {
+  /// Adds a virtual dataset whose frames come from `source`, a dataset of the same shape in each of the files, one
+  /// after the other.
+  func addVirtual(_ name: String, frames shape: [Int], from paths: [String], dataset source: String, type: hid_t) throws
+  {
     let whole = [shape[0] * paths.count] + shape.dropFirst()
     let space = try HDF5Handle { H5Screate_simple(Int32(shape.count), whole.map(hsize_t.init), nil) }
     let creation = try HDF5Handle { H5Pcreate(chdf5_dataset_create()) }
@@ -116,13 +121,16 @@ func integerType(byteCount: Int, isSigned: Bool, isBigEndian: Bool = false) thro
 /// A compound type with members of the given names, all doubles.
 func compoundType(_ members: [String]) throws -> HDF5Handle {
   let type = try HDF5Handle { H5Tcreate(H5T_COMPOUND, members.count * 8) }
-  for (index, member) in members.enumerated() { _ = try HDF5.call { H5Tinsert(type.id, member, index * 8, chdf5_native_double()) } }
+  for (index, member) in members.enumerated() {
+    _ = try HDF5.call { H5Tinsert(type.id, member, index * 8, chdf5_native_double()) }
+  }
   return type
 }
 
 /// A DXchange file of 4 projections of 3 × 5, its parts to be replaced by what a test is about.
 func makeDXchange(
-  _ path: String, thetas: [Double]? = [0, 45, 90, 135], units: String? = nil, _ more: (TestHDF5) throws -> Void = { _ in }
+  _ path: String, thetas: [Double]? = [0, 45, 90, 135], units: String? = nil,
+  _ more: (TestHDF5) throws -> Void = { _ in }
 ) throws {
   let file = try TestHDF5(path)
   try file.add("/exchange/data", [4, 3, 5])

@@ -1,5 +1,7 @@
 import Host
+import KernelTypes
 import Rings
+import RunModel
 import Stages
 import TestSupport
 import Testing
@@ -16,13 +18,15 @@ import Topics
     try Ring.create(
       name: RegionNames(runID: runID).ring(topic),
       specification: RingSpecification(
-        runID: runID, topic: topic.id, partition: UInt32(topic.partition), slotCount: 512, payloadCapacity: 0, requiredReaders: 1))
+        runID: runID, topic: topic.id, partition: UInt32(topic.partition), slotCount: 512, payloadCapacity: 0,
+        requiredReaders: 1))
   }
 
   private func update(_ index: Int, residual: Double = 1) -> UpdateEvent {
     UpdateEvent(
       phase: .window, index: index, iterations: 1, cursor: UInt64(index + 1), generation: UInt64(index + 1),
-      projections: max(0, index - 7)..<index + 1, rows: 0..<3, residualSquared: residual * residual, dataSquared: 4, duration: 1,
+      projections: max(0, index - 7)..<index + 1, rows: 0..<3, residualSquared: residual * residual, dataSquared: 4,
+      duration: 1,
       pixels: .init())
   }
 
@@ -30,18 +34,22 @@ import Topics
     similarityMin: Double? = nil, patience: Int = 2, endedFrom: Int = 20, risesMax: Int? = nil
   ) -> ControlConfiguration {
     ControlConfiguration(
-      similarityMin: similarityMin, patience: patience, scoredFrom: 20, endedFrom: endedFrom, windowLength: 8, risesMax: risesMax)
+      similarityMin: similarityMin, patience: patience, scoredFrom: 20, endedFrom: endedFrom, windowLength: 8,
+      risesMax: risesMax)
   }
 
-  /// A run of one worker, whose volume after update i is `slice(i)`. The stage asks for requests before each look at the updates, and then the next
-  /// update is made, so that it sees each. Gives what it wrote.
+  /// A run of one worker, whose volume after update i is `slice(i)`. The stage asks for requests before each look at
+  /// the updates, and then the next update is made, so that it sees each. Gives what it wrote.
   private func decide(
-    _ configuration: ControlConfiguration, updates count: Int = 60, truth: [Float]? = nil, residual: (Int) -> Double = { _ in 1 },
+    _ configuration: ControlConfiguration, updates count: Int = 60, truth: [Float]? = nil,
+    residual: (Int) -> Double = { _ in 1 },
     requestAt request: Int? = nil, slice: (Int) -> [Float]
   ) throws -> (commands: [CommandEvent], scores: [ScoreEvent]) {
     defer {
       #expect(throws: Never.self) {
-        for name in try SharedRegion.names(prefix: RegionNames(runID: runID).prefix) { try SharedRegion.unlink(name: name) }
+        for name in try SharedRegion.names(prefix: RegionNames(runID: runID).prefix) {
+          try SharedRegion.unlink(name: name)
+        }
       }
     }
     let (updates, commands, scores) = try (ring(.updates(partition: 0)), ring(.commands), ring(.scores))
@@ -54,8 +62,9 @@ import Topics
         var stage = try ControlStage(
           configuration: configuration,
           updates: [TopicReader(RingReader(ring: updates, reader: 0, from: 0), history: nil, replaying: true)],
-          slices: [MonitoredSlice(volume: volume, truth: truth)], commands: TopicWriter(ring: commands), scores: TopicWriter(ring: scores),
-          patience: Patience(),
+          slices: [MonitoredSlice(volume: volume, truth: truth)], commands: TopicWriter(ring: commands),
+          scores: TopicWriter(ring: scores),
+          limits: WaitLimits(),
           requested: {
             if made == count {
               try writer.append(kind: .end, timeout: .zero, EndEvent(reason: .sourceEnded, projections: count).encode)
@@ -72,11 +81,14 @@ import Topics
       }
     }
     return (
-      try events(commands, .command) { try CommandEvent(decoding: $0) }, try events(scores, .score) { try ScoreEvent(decoding: $0) }
+      try events(commands, .command) { try CommandEvent(decoding: $0) },
+      try events(scores, .score) { try ScoreEvent(decoding: $0) }
     )
   }
 
-  private func events<Value>(_ ring: Ring, _ kind: EventKind, _ decode: (UnsafeRawBufferPointer) throws -> Value) throws -> [Value] {
+  private func events<Value>(_ ring: Ring, _ kind: EventKind, _ decode: (UnsafeRawBufferPointer) throws -> Value) throws
+    -> [Value]
+  {
     let reader = try RingReader(ring: ring, reader: 0, from: 0)
     var values: [Value] = []
     while let event = try reader.next(timeout: .zero) {
@@ -88,7 +100,7 @@ import Topics
 
   /// A pattern between 0 and 1 that noise of `strength` hides.
   private func image(_ index: Int, noise strength: Float) -> [Float] {
-    var random = TestSupport.SplitMix64(seed: UInt64(index))
+    var random = SplitMix64(seed: UInt64(index))
     return (0..<Self.columns * Self.columns).map { pixel in
       let pattern: Float = (pixel / Self.columns / 9 + pixel % Self.columns / 9) % 2 == 0 ? 0.2 : 0.8
       return pattern + strength * Float.random(in: -1...1, using: &random)
@@ -97,21 +109,30 @@ import Topics
 
   @Test func `A volume that settles ends the scan, once, after enough scores in a row`() throws {
     // Noise that fades until update 39.
-    let (commands, scores) = try decide(configuration(similarityMin: 0.9)) { image($0, noise: max(0, 0.8 - 0.02 * Float($0))) }
+    let (commands, scores) = try decide(configuration(similarityMin: 0.9)) {
+      image($0, noise: max(0, 0.8 - 0.02 * Float($0)))
+    }
     let command = try #require(commands.first)
-    #expect(commands.count == 1 && command.cause == .similarity && command.words.hasPrefix("control: MS-SSIM 0.9"), "\(commands)")
+    #expect(
+      commands.count == 1 && command.cause == .similarity && command.words.hasPrefix("control: MS-SSIM 0.9"),
+      "\(commands)")
     let decisive = try #require(scores.firstIndex { $0.streak == 2 })
     #expect(command.projections == scores[decisive].projections)
     for score in scores {
       let similarity = try #require(score.similarity)
-      #expect(score.worker == 0 && score.truth == nil && score.range == scores[0].range && (score.streak > 0) == (similarity >= 0.9))
+      #expect(
+        score.worker == 0 && score.truth == nil && score.range == scores[0].range
+          && (score.streak > 0) == (similarity >= 0.9))
       // Windows of eight projections without a common one.
-      #expect(try score.projections - #require(score.against) >= 8 && score.projections >= 20 && score.update == score.projections - 1)
+      #expect(
+        try score.projections - #require(score.against) >= 8 && score.projections >= 20
+          && score.update == score.projections - 1)
     }
     #expect(zip(scores, scores.dropFirst()).allSatisfy { $1.projections == $0.projections + 2 })
   }
 
-  @Test func `A volume that settled early is ended where that is allowed, with the scores that it had by then`() throws {
+  @Test func `A volume that settled early is ended where that is allowed, with the scores that it had by then`() throws
+  {
     let (commands, scores) = try decide(configuration(similarityMin: 0.9, endedFrom: 41)) { _ in image(1, noise: 0.1) }
     // Looked at every two projections.
     #expect(scores.first?.projections == 20 && commands.map(\.projections) == [42])
@@ -131,7 +152,9 @@ import Topics
   }
 
   @Test func `Scores against a reference rise as the volume comes nearer to it`() throws {
-    let (_, scores) = try decide(configuration(), truth: image(0, noise: 0)) { image($0, noise: max(0, 0.8 - 0.02 * Float($0))) }
+    let (_, scores) = try decide(configuration(), truth: image(0, noise: 0)) {
+      image($0, noise: max(0, 0.8 - 0.02 * Float($0)))
+    }
     let truths = scores.compactMap(\.truth)
     #expect(truths.count == scores.count && (truths.last ?? 0) > 0.999 && (truths.first ?? 1) < 0.9, "\(truths)")
     #expect(scores[0].similarity == nil && scores[0].against == nil)
@@ -139,12 +162,18 @@ import Topics
 
   @Test func `A residual that rises so often in a row ends the scan`() throws {
     // Up and down, then up for good.
-    let (commands, _) = try decide(configuration(risesMax: 5), residual: { $0 < 30 ? 1 + 0.1 * Double($0 % 5) : 1 + 0.01 * Double($0) }) {
+    let (commands, _) = try decide(
+      configuration(risesMax: 5), residual: { $0 < 30 ? 1 + 0.1 * Double($0 % 5) : 1 + 0.01 * Double($0) }
+    ) {
       image($0, noise: 0.1)
     }
-    #expect(commands.count == 1 && commands[0].cause == .divergence && commands[0].words.contains("rose 5 times"), "\(commands)")
+    #expect(
+      commands.count == 1 && commands[0].cause == .divergence && commands[0].words.contains("rose 5 times"),
+      "\(commands)")
     #expect(commands.first?.projections == 36, "\(commands)")
-    #expect(try decide(configuration(risesMax: 5), residual: { 1 + 0.1 * Double($0 % 5) }) { image($0, noise: 0.1) }.commands.isEmpty)
+    #expect(
+      try decide(configuration(risesMax: 5), residual: { 1 + 0.1 * Double($0 % 5) }) { image($0, noise: 0.1) }.commands
+        .isEmpty)
   }
 
   @Test func `A request ends the scan, and no later score says anything else`() throws {

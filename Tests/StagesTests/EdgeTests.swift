@@ -1,5 +1,7 @@
 import Host
+import KernelTypes
 import Rings
+import RunModel
 import Stages
 import Testing
 import Tomography
@@ -15,27 +17,33 @@ import Topics
     try Ring.create(
       name: RegionNames(runID: runID).ring(topic),
       specification: RingSpecification(
-        runID: runID, topic: topic.id, partition: UInt32(topic.partition), slotCount: 16, payloadCapacity: payload, requiredReaders: 1))
+        runID: runID, topic: topic.id, partition: UInt32(topic.partition), slotCount: 16, payloadCapacity: payload,
+        requiredReaders: 1))
   }
 
   /// A worker that is told to take one image of `rows` × `columns` and to update over it; gives the update.
   private func reconstruct(
-    rows: Int, columns: Int, elementType: ElementType = .f32, pixel: Float = 1
+    rows: Int, columns: Int, pixelType: PixelType? = .float32, pixel: Float = 1
   ) throws -> UpdateEvent {
     defer {
       #expect(throws: Never.self) {
-        for name in try SharedRegion.names(prefix: RegionNames(runID: runID).prefix) { try SharedRegion.unlink(name: name) }
+        for name in try SharedRegion.names(prefix: RegionNames(runID: runID).prefix) {
+          try SharedRegion.unlink(name: name)
+        }
       }
     }
     let projections = try ring(.projections, payload: 4096)
     let writer = try RingWriter(ring: projections, epoch: projections.grantEpoch())
     let claim = try writer.claim(timeout: .zero)
-    for index in 0..<1024 { claim.payload.storeBytes(of: index == 3 ? pixel : 1, toByteOffset: index * 4, as: Float.self) }
+    for index in 0..<1024 {
+      claim.payload.storeBytes(of: index == 3 ? pixel : 1, toByteOffset: index * 4, as: Float.self)
+    }
     try writer.commit(
       claim,
       EventFields(
-        kind: .projection, payloadByteCount: rows * columns * elementType.byteCount, projection: 0, rows: rows, columns: columns,
-        elementType: elementType))
+        kind: .projection, payloadByteCount: rows * columns * (pixelType?.byteCount ?? 0), projection: 0, rows: rows,
+        columns: columns,
+        pixel: pixelType))
     let chunks = try ring(.chunks(partition: 0))
     let orders = try TopicWriter(ring: chunks)
     for chunk in [
@@ -52,11 +60,12 @@ import Topics
     _ = try ReconstructStage(
       configuration: ReconstructStage.Configuration(
         layout: layout, beam: ParallelBeam(columns: self.columns, rotationAxis: 4), rows: 0..<self.rows,
-        recipe: Recipe(window: .sirt(SIRTOptions()), remedy: "none"),
+        methods: WorkerMethods(window: .sirt(SIRTOptions()), remedy: "none"),
         minusLog: false, windowLength: 4, keepsProjections: false, projectionsMax: 4, checkpointInterval: .never),
       chunks: TopicReader(RingReader(ring: chunks, reader: 0, from: 0), history: nil, replaying: true),
       projections: TopicReader(RingReader(ring: projections, reader: 0, from: 0), history: nil, replaying: true),
-      updates: TopicWriter(ring: updates), volume: volume, checkpoint: nil, pool: ThreadPool(threads: 1), patience: Patience(), didWork: {}
+      updates: TopicWriter(ring: updates), volume: volume, checkpoint: nil, pool: ThreadPool(threads: 1),
+      limits: WaitLimits(), didWork: {}
     ).run()
     return try #require(try volume.newestUpdate())
   }
@@ -74,7 +83,7 @@ import Topics
   }
 
   @Test func `An event without pixels is refused where an image should be`() throws {
-    let error = #expect(throws: StageError.self) { try reconstruct(rows: 0, columns: 0, elementType: .none) }
+    let error = #expect(throws: StageError.self) { try reconstruct(rows: 0, columns: 0, pixelType: nil) }
     #expect(error?.description.contains("has no pixels") == true, "\(error?.description ?? "")")
   }
 }

@@ -1,5 +1,7 @@
 import Host
+import KernelTypes
 import Rings
+import RunModel
 import Stages
 import Testing
 import Tomography
@@ -15,7 +17,8 @@ import Topics
     try Ring.create(
       name: RegionNames(runID: runID).ring(topic) + suffix,
       specification: RingSpecification(
-        runID: runID, topic: topic.id, partition: UInt32(topic.partition), slotCount: 64, payloadCapacity: payload, requiredReaders: 1))
+        runID: runID, topic: topic.id, partition: UInt32(topic.partition), slotCount: 64, payloadCapacity: payload,
+        requiredReaders: 1))
   }
 
   /// Publishes four projections of line integrals.
@@ -24,12 +27,15 @@ import Topics
     for index in 0..<4 {
       let claim = try writer.claim(timeout: .zero)
       let byteCount = rows * columns * 4
-      for pixel in 0..<rows * columns { claim.payload.storeBytes(of: Float(1 + index), toByteOffset: pixel * 4, as: Float.self) }
+      for pixel in 0..<rows * columns {
+        claim.payload.storeBytes(of: Float(1 + index), toByteOffset: pixel * 4, as: Float.self)
+      }
       try writer.commit(
         claim,
         EventFields(
-          kind: .projection, payloadByteCount: byteCount, theta: Double(index), projection: UInt64(index), rows: rows, columns: columns,
-          elementType: .f32))
+          kind: .projection, payloadByteCount: byteCount, theta: Double(index), projection: UInt64(index), rows: rows,
+          columns: columns,
+          pixel: .float32))
     }
   }
 
@@ -39,22 +45,30 @@ import Topics
     func send(_ chunk: ChunkEvent) throws {
       try writer.append(kind: .chunk, timeout: .zero) { chunk.encode(into: $0, progress: DecisionProgress()) }
     }
-    for ordinal in [0, 1, 1, 2] { try send(.rows(role: .projection, sequence: UInt64(ordinal), rows: 0..<rows, ordinal: ordinal)) }
+    for ordinal in [0, 1, 1, 2] {
+      try send(.rows(role: .projection, sequence: UInt64(ordinal), rows: 0..<rows, ordinal: ordinal))
+    }
     try send(.update(index: 0, projections: 0..<3, iterations: 1))
     try send(.rows(role: .projection, sequence: 3, rows: 0..<rows, ordinal: 3))
     try writer.append(kind: .end, timeout: .zero, EndEvent(reason: .sourceEnded, projections: 4, acquired: 5).encode)
   }
 
   /// Runs a worker; gives the end of its updates.
-  private func reconstruct(_ chunks: Ring, _ projections: Ring, _ updates: Ring, _ volume: VolumeRegion) throws -> EndEvent {
+  private func reconstruct(_ chunks: Ring, _ projections: Ring, _ updates: Ring, _ volume: VolumeRegion) throws
+    -> EndEvent
+  {
     let configuration = ReconstructStage.Configuration(
-      layout: SliceLayout(columns: columns, rows: rows), beam: ParallelBeam(columns: columns, rotationAxis: 4), rows: 0..<rows,
-      recipe: Recipe(window: .sirt(SIRTOptions()), remedy: "none"), minusLog: false, windowLength: 4, keepsProjections: false,
+      layout: SliceLayout(columns: columns, rows: rows), beam: ParallelBeam(columns: columns, rotationAxis: 4),
+      rows: 0..<rows,
+      methods: WorkerMethods(window: .sirt(SIRTOptions()), remedy: "none"), minusLog: false, windowLength: 4,
+      keepsProjections: false,
       projectionsMax: 5, checkpointInterval: .never)
     let stage = ReconstructStage(
-      configuration: configuration, chunks: try TopicReader(RingReader(ring: chunks, reader: 0, from: 0), history: nil, replaying: true),
+      configuration: configuration,
+      chunks: try TopicReader(RingReader(ring: chunks, reader: 0, from: 0), history: nil, replaying: true),
       projections: try TopicReader(RingReader(ring: projections, reader: 0, from: 0), history: nil, replaying: true),
-      updates: try TopicWriter(ring: updates), volume: volume, checkpoint: nil, pool: try ThreadPool(threads: 1), patience: Patience(),
+      updates: try TopicWriter(ring: updates), volume: volume, checkpoint: nil, pool: try ThreadPool(threads: 1),
+      limits: WaitLimits(),
       didWork: {})
     _ = try stage.run()
     let (header, metadata) = try #require(try RingObserver(ring: updates).latest())
@@ -62,10 +76,15 @@ import Topics
     return try metadata.withUnsafeBytes { try EndEvent(decoding: $0) }
   }
 
-  @Test func `A projection that comes twice is dropped and counted, and one that never comes is missed, after a replay too`() throws {
+  @Test
+  func `A projection that comes twice is dropped and counted, and one that never comes is missed, after a replay too`()
+    throws
+  {
     defer {
       #expect(throws: Never.self) {
-        for name in try SharedRegion.names(prefix: RegionNames(runID: runID).prefix) { try SharedRegion.unlink(name: name) }
+        for name in try SharedRegion.names(prefix: RegionNames(runID: runID).prefix) {
+          try SharedRegion.unlink(name: name)
+        }
       }
     }
     let projections = try ring(.projections, payload: rows * columns * 4)
@@ -73,7 +92,8 @@ import Topics
     try fill(projections)
     try order(chunks)
     let volume = try VolumeRegion.create(
-      name: RegionNames(runID: runID).volume(0), runID: runID, partition: 0, layout: SliceLayout(columns: columns, rows: rows), node: nil)
+      name: RegionNames(runID: runID).volume(0), runID: runID, partition: 0,
+      layout: SliceLayout(columns: columns, rows: rows), node: nil)
     let expected = EndEvent(reason: .sourceEnded, projections: 4, acquired: 5, duplicates: 1, generation: 1)
     #expect(try reconstruct(chunks, projections, ring(.updates(partition: 0)), volume) == expected)
     // The volume contains the update now, so a successor that finds no reports replays the chunks before it.

@@ -1,5 +1,6 @@
 import Host
 import Rings
+import RunModel
 import Stages
 import Testing
 import Topics
@@ -12,7 +13,8 @@ import Topics
     try Ring.create(
       name: RegionNames(runID: runID).ring(topic),
       specification: RingSpecification(
-        runID: runID, topic: topic.id, partition: UInt32(topic.partition), slotCount: 512, payloadCapacity: 0, requiredReaders: readers))
+        runID: runID, topic: topic.id, partition: UInt32(topic.partition), slotCount: 512, payloadCapacity: 0,
+        requiredReaders: readers))
   }
 
   private func removeAll() throws {
@@ -21,7 +23,8 @@ import Topics
 
   /// Sends flats, darks and `count` projections through the stage; gives what each of two workers was told.
   private func decisions(
-    projections count: Int, _ configuration: DistributeStage.Configuration, didWork: @escaping ([Ring]) -> Void = { _ in }
+    projections count: Int, _ configuration: DistributeStage.Configuration,
+    didWork: @escaping ([Ring]) -> Void = { _ in }
   ) throws -> [[ChunkEvent]] {
     let input = try ring(.projections)
     let outputs = try [ring(.chunks(partition: 0)), ring(.chunks(partition: 1))]
@@ -31,10 +34,13 @@ import Topics
     for kind in kinds { try source.commit(source.claim(timeout: .zero), EventFields(kind: kind)) }
     let end = try source.claim(timeout: .zero)
     try source.commit(
-      end, EventFields(kind: .end, metadataByteCount: EndEvent(reason: .signal, projections: count).encode(into: end.metadata)))
+      end,
+      EventFields(
+        kind: .end, metadataByteCount: EndEvent(reason: .signal, projections: count).encode(into: end.metadata)))
     let stage = DistributeStage(
-      configuration: configuration, projections: try TopicReader(RingReader(ring: input, reader: 0), history: nil, replaying: false),
-      chunks: try outputs.map { try TopicWriter(ring: $0) }, patience: Patience(), didWork: { didWork(outputs) })
+      configuration: configuration,
+      projections: try TopicReader(RingReader(ring: input, reader: 0), history: nil, replaying: false),
+      chunks: try outputs.map { try TopicWriter(ring: $0) }, limits: WaitLimits(), didWork: { didWork(outputs) })
     try stage.run()
     return try outputs.map { output in
       let reader = try RingReader(ring: output, reader: 0, from: 0)
@@ -52,7 +58,8 @@ import Topics
 
   private func configuration(length: Int, step: Int, final: Int = 0, lagMax: Int = 0) -> DistributeStage.Configuration {
     .init(
-      rows: [0..<3, 3..<5], windowLength: length, windowStep: step, windowIterations: 2, finalIterations: final, finalSubsets: 3,
+      rows: [0..<3, 3..<5], windowLength: length, windowStep: step, windowIterations: 2, finalIterations: final,
+      finalSubsets: 3,
       lagMax: lagMax)
   }
 
@@ -61,14 +68,18 @@ import Topics
     for (worker, rows) in [0..<3, 3..<5].enumerated() {
       #expect(
         chunks[worker].prefix(4) == [
-          .rows(role: .dark, sequence: 0, rows: rows, ordinal: 0), .rows(role: .flat, sequence: 1, rows: rows, ordinal: 0),
-          .rows(role: .flat, sequence: 2, rows: rows, ordinal: 0), .rows(role: .projection, sequence: 3, rows: rows, ordinal: 0),
+          .rows(role: .dark, sequence: 0, rows: rows, ordinal: 0),
+          .rows(role: .flat, sequence: 1, rows: rows, ordinal: 0),
+          .rows(role: .flat, sequence: 2, rows: rows, ordinal: 0),
+          .rows(role: .projection, sequence: 3, rows: rows, ordinal: 0),
         ])
       #expect(chunks[worker].last == .final(iterations: 7, subsets: 3, projections: 5))
     }
     let updates = chunks.map { $0.filter { if case .update = $0 { true } else { false } } }
     #expect(updates[0] == updates[1])
-    #expect(updates[0] == [0..<2, 0..<4, 2..<5, 4..<5].enumerated().map { .update(index: $0, projections: $1, iterations: 2) })
+    #expect(
+      updates[0]
+        == [0..<2, 0..<4, 2..<5, 4..<5].enumerated().map { .update(index: $0, projections: $1, iterations: 2) })
   }
 
   @Test(arguments: [(24, 1, 50), (8, 4, 30), (6, 3, 31), (5, 5, 20)])
@@ -106,7 +117,8 @@ import Topics
   }
 
   @Test func `The pace of updates comes back with the worker`() throws {
-    // The worker stands still for 40 decisions and applies everything at once from then on; what was applied stays readable.
+    // The worker stands still for 40 decisions and applies everything at once from then on; what was applied stays
+    // readable.
     let done = Counter()
     var readers: [RingReader] = []
     let chunks = try decisions(projections: 150, configuration(length: 8, step: 1, lagMax: 4)) { outputs in
@@ -138,7 +150,9 @@ import Topics
     try source.commit(
       source.claim(timeout: .zero),
       EventFields(
-        kind: .end, metadataByteCount: EndEvent(reason: .signal, projections: 100).encode(into: source.claim(timeout: .zero).metadata)))
+        kind: .end,
+        metadataByteCount: EndEvent(reason: .signal, projections: 100).encode(
+          into: source.claim(timeout: .zero).metadata)))
     var configuration = configuration(length: 8, step: 1, lagMax: 4)
     configuration.rows = [0..<3]
     for (outputs, rows) in [([ahead], [0..<3]), ([ahead, behind], [0..<3, 3..<5])] {
@@ -146,7 +160,7 @@ import Topics
       try DistributeStage(
         configuration: configuration,
         projections: try TopicReader(RingReader(ring: input, reader: 0, from: 0), history: nil, replaying: true),
-        chunks: try outputs.map { try TopicWriter(ring: $0) }, patience: Patience(), didWork: {}
+        chunks: try outputs.map { try TopicWriter(ring: $0) }, limits: WaitLimits(), didWork: {}
       ).run()
     }
     let told = try [ahead, behind].map { windows(try chunks(in: $0)) }

@@ -2,14 +2,14 @@ import Foundation
 import Glibc
 
 /// A service manager's end of sd_notify(3): a datagram socket under a path or an abstract name.
-public final class NotifySocket {
+package final class NotifySocket {
   /// What NOTIFY_SOCKET holds.
-  public let address: String
+  package let address: String
   private let descriptor: Int32
   private let folder: TestFolder?
 
   /// Listens.
-  public init(isAbstract: Bool) throws {
+  package init(isAbstract: Bool) throws {
     folder = isAbstract ? nil : try TestFolder()
     address = folder?.file("n") ?? "@slipring-notify-\(getpid())-\(UInt64.random(in: 0 ... .max))"
     descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
@@ -28,7 +28,7 @@ public final class NotifySocket {
   deinit { close(descriptor) }
 
   /// The next datagram; nil where none comes for so many seconds.
-  public func next(within seconds: Int32 = 30) -> String? {
+  package func next(within seconds: Int32 = 30) -> String? {
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     var ready: Int32 = -1
     // What a test before this one had under way in io_uring interrupts its thread.

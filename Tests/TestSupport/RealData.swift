@@ -1,7 +1,8 @@
 import Foundation
 
-/// The real measurements: `../shared/data` beside the package, or the folder that SLIPRING_DATA names. Nil where there are none.
-public let dataFolder: String? = {
+/// The real measurements: `../shared/data` beside the package, or the folder that SLIPRING_DATA names. Nil where there
+/// are none.
+package let dataFolder: String? = {
   var package = URL(filePath: #filePath).deletingLastPathComponent()
   while package.path != "/", !FileManager.default.fileExists(atPath: package.appending(path: "Package.swift").path) {
     package.deleteLastPathComponent()

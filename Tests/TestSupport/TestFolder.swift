@@ -1,12 +1,12 @@
 import Foundation
 
 /// A folder that exists as long as the value that owns it.
-public final class TestFolder {
+package final class TestFolder {
   /// Its absolute path.
-  public let path: String
+  package let path: String
 
   /// Makes a new folder.
-  public init() throws {
+  package init() throws {
     var template = Array("\(NSTemporaryDirectory())/slipring-test-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
     path = String(decoding: template.dropLast().map(UInt8.init), as: UTF8.self)
@@ -15,11 +15,13 @@ public final class TestFolder {
   deinit { try? FileManager.default.removeItem(atPath: path) }
 
   /// The path of a file in the folder.
-  public func file(_ name: String) -> String { "\(path)/\(name)" }
+  package func file(_ name: String) -> String { "\(path)/\(name)" }
 
   /// The names in a folder of the folder, hidden ones too.
-  public func names(in name: String) throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: file(name)).sorted() }
+  package func names(in name: String) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: file(name)).sorted()
+  }
 
   /// The names in the folder, hidden ones too.
-  public func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
+  package func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
 }

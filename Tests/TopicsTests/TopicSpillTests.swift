@@ -2,6 +2,7 @@ import Foundation
 import Host
 import Journal
 import Rings
+import RunModel
 import TestSupport
 import Testing
 import Topics
@@ -21,22 +22,27 @@ import Topics
       ring = try Ring.create(
         name: RegionNames(runID: runID).ring(.projections),
         specification: RingSpecification(
-          runID: runID, topic: 1, slotCount: 4, payloadCapacity: 8 * wordCount, requiredReaders: readers, whenFull: .spill,
+          runID: runID, topic: 1, slotCount: 4, payloadCapacity: 8 * wordCount, requiredReaders: readers,
+          whenFull: .spill,
           spillSlotCount: 4))
     }
 
     deinit { try? Ring.unlink(name: ring.name) }
 
-    func reader(_ number: Int = 0, replaying: Bool = false, checks: TopicReader.Checks = .header) throws -> TopicReader {
+    func reader(_ number: Int = 0, replaying: Bool = false, checks: TopicReader.Checks = .header) throws -> TopicReader
+    {
       try TopicReader(
-        RingReader(ring: ring, reader: number), history: TopicHistory(folder: folder.path, specification: ring.specification),
+        RingReader(ring: ring, reader: number),
+        history: TopicHistory(folder: folder.path, specification: ring.specification),
         replaying: replaying, checks: checks)
     }
   }
 
   private func append(_ value: UInt64, to writer: TopicWriter) throws {
     let claim = try writer.claim(timeout: .seconds(30))
-    for word in 0..<Self.wordCount { claim.payload.storeBytes(of: value &* 31 &+ UInt64(word), toByteOffset: 8 * word, as: UInt64.self) }
+    for word in 0..<Self.wordCount {
+      claim.payload.storeBytes(of: value &* 31 &+ UInt64(word), toByteOffset: 8 * word, as: UInt64.self)
+    }
     try writer.commit(claim, EventFields(kind: .projection, payloadByteCount: 8 * Self.wordCount, projection: value))
   }
 
@@ -47,7 +53,9 @@ import Topics
       }
   }
 
-  @Test func `a reader that stood still reads everything in order: the ring's events there, the others in the journal`() throws {
+  @Test func `a reader that stood still reads everything in order: the ring's events there, the others in the journal`()
+    throws
+  {
     let topic = try DurableTopic(readers: 2)
     let writer = try TopicWriter(ring: topic.ring, folder: topic.folder.path)
     let (quick, slow) = (try topic.reader(0), try topic.reader(1))
@@ -71,7 +79,9 @@ import Topics
   }
 
   @Test(arguments: [true, false])
-  func `a successor of a reader that died while it gave events back misses none of them, and gives them back`(replaying: Bool) throws {
+  func `a successor of a reader that died while it gave events back misses none of them, and gives them back`(
+    replaying: Bool
+  ) throws {
     let topic = try DurableTopic()
     let writer = try TopicWriter(ring: topic.ring, folder: topic.folder.path)
     let predecessor = try RingReader(ring: topic.ring, reader: 0)
@@ -101,7 +111,9 @@ import Topics
     try file.close()
   }
 
-  @Test func `a reader of headers gets those of spilled events from memory while they are there, then from the disk, and no payload`()
+  @Test
+  func
+    `a reader of headers gets those of spilled events from memory while they are there, then from the disk, and no payload`()
     throws
   {
     let topic = try DurableTopic()
@@ -112,13 +124,17 @@ import Topics
     for value in 0..<4 as Range<UInt64> { #expect(isWhole(try #require(try brief.next(timeout: .zero)), value)) }
     for value in 4..<20 as Range<UInt64> {
       let event = try #require(try brief.next(timeout: .zero))
-      #expect(event.header.sequence == value && event.header.projection == value && event.payload.isEmpty && event.metadata.isEmpty)
+      #expect(
+        event.header.sequence == value && event.header.projection == value && event.payload.isEmpty
+          && event.metadata.isEmpty)
     }
     #expect(topic.ring.progress.spilled == 16 && brief.gapsFilled == 0)
     try spoil(19, of: topic)
     try spoil(5, of: topic)
     #expect(try brief.event(at: 19).header.projection == 19)
-    #expect(throws: JournalError.damaged(folder: topic.folder.path, sequence: 5, finding: .torn)) { try brief.event(at: 5) }
+    #expect(throws: JournalError.damaged(folder: topic.folder.path, sequence: 5, finding: .torn)) {
+      try brief.event(at: 5)
+    }
   }
 
   @Test func `a writer's successor makes durable what was spilled, and goes on densely`() throws {
@@ -131,10 +147,15 @@ import Topics
     #expect(try second.lastEvent()?.header.projection == 6)
     try append(7, to: second)
     let reader = try topic.reader()
-    for value in 0..<8 as Range<UInt64> { #expect(isWhole(try #require(try reader.next(timeout: .seconds(30))), value)) }
+    for value in 0..<8 as Range<UInt64> {
+      #expect(isWhole(try #require(try reader.next(timeout: .seconds(30))), value))
+    }
   }
 
-  @Test func `an event whose payload was overwritten in the ring is read from the journal by the reader that checks it`() throws {
+  @Test
+  func `an event whose payload was overwritten in the ring is read from the journal by the reader that checks it`()
+    throws
+  {
     let topic = try DurableTopic()
     let writer = try TopicWriter(ring: topic.ring, folder: topic.folder.path)
     for value in 0..<3 as Range<UInt64> { try append(value, to: writer) }
@@ -156,9 +177,13 @@ import Topics
     let header = region.base + 8192 + topic.ring.specification.slotStride
     let reader = try topic.reader()
     for bit in 0..<8 * 128 {
-      header.storeBytes(of: header.load(fromByteOffset: bit / 8, as: UInt8.self) ^ (1 << (bit % 8)), toByteOffset: bit / 8, as: UInt8.self)
+      header.storeBytes(
+        of: header.load(fromByteOffset: bit / 8, as: UInt8.self) ^ (1 << (bit % 8)), toByteOffset: bit / 8,
+        as: UInt8.self)
       #expect(isWhole(try reader.event(at: 1), 1), "bit \(bit)")
-      header.storeBytes(of: header.load(fromByteOffset: bit / 8, as: UInt8.self) ^ (1 << (bit % 8)), toByteOffset: bit / 8, as: UInt8.self)
+      header.storeBytes(
+        of: header.load(fromByteOffset: bit / 8, as: UInt8.self) ^ (1 << (bit % 8)), toByteOffset: bit / 8,
+        as: UInt8.self)
     }
     #expect(reader.gapsFilled > 8 * 120)
     #expect(isWhole(try reader.event(at: 1), 1))

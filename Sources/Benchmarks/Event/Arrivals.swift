@@ -2,9 +2,10 @@ internal import Glibc
 internal import Host
 internal import Rings
 internal import Synchronization
-internal import Topics
+import Topics
 
-/// A thread that reads a topic through a mapping of its own, as another process would, and notes how long each event took to reach it.
+/// A thread that reads a topic through a mapping of its own, as another process would, and notes how long each event
+/// took to reach it.
 ///
 /// An event's metadata begins with the time (monotonic, ns, u64) that its latency counts from.
 final class Arrivals: @unchecked Sendable {
@@ -32,7 +33,9 @@ final class Arrivals: @unchecked Sendable {
         Unmanaged<Arrivals>.fromOpaque(argument!).takeUnretainedValue().run()
         return nil
       }, Unmanaged.passUnretained(self).toOpaque())
-    guard error == 0 else { throw HostError.system(call: "pthread_create", subject: "reader", errno: Errno(rawValue: error)) }
+    guard error == 0 else {
+      throw HostError.system(call: "pthread_create", subject: "reader", errno: Errno(rawValue: error))
+    }
     thread = id
   }
 
@@ -54,7 +57,8 @@ final class Arrivals: @unchecked Sendable {
     return true
   }
 
-  /// The latencies of all events, and when the last one arrived. Throws what the thread met, or if an event is missing after `timeout`.
+  /// The latencies of all events, and when the last one arrived. Throws what the thread met, or if an event is missing
+  /// after `timeout`.
   func finish(timeout: Duration) throws -> (latencies: [UInt64], lastArrival: UInt64) {
     let isComplete = wait(for: expected, timeout: timeout)
     isStopping.store(true, ordering: .relaxed)
@@ -91,14 +95,14 @@ final class Arrivals: @unchecked Sendable {
 }
 
 /// A benchmark found what must not be.
-public enum BenchmarkError: Error, Equatable, Sendable, CustomStringConvertible {
+package enum BenchmarkError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Events did not arrive.
   case missing(arrived: Int, expected: Int)
   /// An event came out of its order.
   case disorder(found: UInt64, expected: UInt64)
 
   /// What happened.
-  public var description: String {
+  package var description: String {
     switch self {
     case .missing(let arrived, let expected): "only \(arrived) of \(expected) events reached the reader"
     case .disorder(let found, let expected): "event \(found) reached the reader where event \(expected) was next"

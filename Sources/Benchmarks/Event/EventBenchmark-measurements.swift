@@ -1,6 +1,7 @@
 internal import Glibc
 internal import Host
 internal import Rings
+import ScanPlan
 
 // The single measurements, each with topics of its own.
 extension EventBenchmark {
@@ -12,7 +13,8 @@ extension EventBenchmark {
   /// A journal's batch closes at so many bytes.
   private static var batchByteCount: Int { 4 << 20 }
 
-  /// Claim and commit of events without a payload: bursts whose events are timed one by one alternate with bursts that are timed as a whole.
+  /// Claim and commit of events without a payload: bursts whose events are timed one by one alternate with bursts that
+  /// are timed as a whole.
   func enqueue(durable: Bool) throws -> EventReport.Enqueue {
     var single = [UInt64](repeating: 0, count: Self.burst * Self.bursts)
     var whole: [Double] = []
@@ -44,8 +46,8 @@ extension EventBenchmark {
     }
   }
 
-  /// Events at even intervals: what each cost its writer, and when its reader had it. An event that comes late because an earlier one was
-  /// held up counts from when it was due.
+  /// Events at even intervals: what each cost its writer, and when its reader had it. An event that comes late because
+  /// an earlier one was held up counts from when it was due.
   func pace(_ payload: Int, rate: Double, durable: Bool) throws -> (enqueue: [UInt64], arrivals: [UInt64]) {
     let total = max(1, Int((rate * options.seconds).rounded()))
     // A topic holds what a throughput measurement writes, so that the disk does not fill.

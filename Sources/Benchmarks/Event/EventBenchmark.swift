@@ -1,25 +1,26 @@
 internal import Host
 internal import Rings
-internal import Scan
-internal import Topics
+import RunModel
+import ScanPlan
 
-/// Measures what an event costs its writer, how soon its reader has it, and how fast the journal is beside the device alone.
-public final class EventBenchmark {
+/// Measures what an event costs its writer, how soon its reader has it, and how fast the journal is beside the device
+/// alone.
+package final class EventBenchmark {
   /// What is measured, and how long.
-  public struct Options: Sendable {
+  package struct Options: Sendable {
     /// Bytes of payload of each part.
-    public var payloads = [1 << 10, 64 << 10, 1 << 20, 8 << 20]
+    package var payloads = [1 << 10, 64 << 10, 1 << 20, 8 << 20]
     /// Seconds of each latency measurement.
-    public var seconds = 3.0
+    package var seconds = 3.0
     /// Bytes of each throughput measurement.
-    public var bytes = 512 << 20
+    package var bytes = 512 << 20
     /// Pairs of throughput measurements.
-    public var pairs = 5
+    package var pairs = 5
     /// Where journals and the raw file go, and are removed from.
-    public var folder = "."
+    package var folder = "."
 
     /// The defaults.
-    public init() {}
+    package init() {}
   }
 
   let options: Options
@@ -37,13 +38,14 @@ public final class EventBenchmark {
   private static let payloadLimits = 1...(1 << 30)
   /// Slots of a run's `updates`, whose events have no payload either.
   private static let smallSlots = 256
-  /// Latencies are measured at this part of the throughput, and at most at this rate: a queue would be measured otherwise.
+  /// Latencies are measured at this part of the throughput, and at most at this rate: a queue would be measured
+  /// otherwise.
   private static let (loadFraction, rateMax) = (0.5, 1000.0)
 
   /// `interrupt` is called often and ends the benchmark by throwing; `notice` hears what is being measured.
   ///
   /// Throws `.usage` for options without a meaning, `.cannotCreate` where disk or shared memory have no room.
-  public init(_ options: Options, interrupt: @escaping () throws -> Void, notice: @escaping (String) -> Void) throws {
+  package init(_ options: Options, interrupt: @escaping () throws -> Void, notice: @escaping (String) -> Void) throws {
     try Self.validate(options)
     self.options = options
     self.interrupt = interrupt
@@ -55,7 +57,7 @@ public final class EventBenchmark {
   }
 
   /// What the name of everything that it has in /dev/shm begins with.
-  public var regionPrefix: String { names.prefix }
+  package var regionPrefix: String { names.prefix }
 
   /// Every name in /dev/shm goes, whatever happened; what a killed benchmark leaves, the next run sweeps away.
   deinit {
@@ -64,7 +66,7 @@ public final class EventBenchmark {
   }
 
   /// Measures all of it.
-  public func run() throws -> EventReport {
+  package func run() throws -> EventReport {
     notice("clock, small events")
     let clock = Latency(Self.clockReadings(count: 100_000))
     let small = EventReport.Small(
@@ -74,7 +76,8 @@ public final class EventBenchmark {
       return try measure(payload)
     }
     return try EventReport(
-      build: buildName, mechanism: Self.mechanism, processor: Machine.processorName, cores: Affinity.current().count, clock: clock,
+      build: buildName, mechanism: Self.mechanism, processor: Machine.processorName, cores: Affinity.current().count,
+      clock: clock,
       small: small, payloads: payloads)
   }
 
@@ -88,19 +91,24 @@ public final class EventBenchmark {
       payloadBytes: payload, recordBytes: stride, slots: Self.slots(payload),
       load: EventReport.Load(
         kind: "paced", eventsPerSecond: rate, fractionOfThroughput: rate * Double(stride) / (throughput.journal * 1e6)),
-      enqueue: Latency(durable.enqueue), visible: Latency(visible.arrivals), durable: Latency(durable.arrivals), throughput: throughput)
+      enqueue: Latency(durable.enqueue), visible: Latency(visible.arrivals), durable: Latency(durable.arrivals),
+      throughput: throughput)
   }
 
-  /// Calls `body` with a new topic, and removes all of it afterwards; where that throws, everything goes with this object.
+  /// Calls `body` with a new topic, and removes all of it afterwards; where that throws, everything goes with this
+  /// object.
   func withTopic<Result>(_ payload: Int, durable: Bool, _ body: (MeasuredTopic) throws -> Result) throws -> Result {
     topicCount += 1
     let name = "\(topicCount)"
     let source = UnsafeMutableRawBufferPointer.allocate(byteCount: max(payload, 8), alignment: 4096)
     defer { source.deallocate() }
     var generator = SystemRandomNumberGenerator()
-    for index in 0..<source.count / 8 { source.storeBytes(of: generator.next(), toByteOffset: 8 * index, as: UInt64.self) }
+    for index in 0..<source.count / 8 {
+      source.storeBytes(of: generator.next(), toByteOffset: 8 * index, as: UInt64.self)
+    }
     let topic = try MeasuredTopic(
-      name: names.prefix + name, runID: runID, payload: payload, slots: Self.slots(payload), source: UnsafeRawBufferPointer(source),
+      name: names.prefix + name, runID: runID, payload: payload, slots: Self.slots(payload),
+      source: UnsafeRawBufferPointer(source),
       folder: durable ? path(name) : nil)
     let result = try body(topic)
     try topic.unlink()
@@ -113,7 +121,8 @@ public final class EventBenchmark {
 
   /// Bytes from slot to slot, and from record to record.
   static func recordByteCount(_ payload: Int) -> Int {
-    RingSpecification(runID: RunID.random(), topic: 1, slotCount: 1, payloadCapacity: payload, requiredReaders: 1).slotStride
+    RingSpecification(runID: RunID.random(), topic: 1, slotCount: 1, payloadCapacity: payload, requiredReaders: 1)
+      .slotStride
   }
 
   static func slots(_ payload: Int) -> Int {
@@ -142,9 +151,15 @@ public final class EventBenchmark {
       throw ScanFailure(.usage, "--payload \(payload) is outside 1…1G")
     }
     guard !options.payloads.isEmpty else { throw ScanFailure(.usage, "there is no --payload to measure") }
-    guard options.seconds > 0, options.seconds <= 3600 else { throw ScanFailure(.usage, "--seconds \(options.seconds) is outside 0…3600") }
-    guard (1...1000).contains(options.pairs) else { throw ScanFailure(.usage, "--pairs \(options.pairs) is outside 1…1000") }
-    guard (1 << 20...64 << 30).contains(options.bytes) else { throw ScanFailure(.usage, "--bytes \(options.bytes) is outside 1M…64G") }
+    guard options.seconds > 0, options.seconds <= 3600 else {
+      throw ScanFailure(.usage, "--seconds \(options.seconds) is outside 0…3600")
+    }
+    guard (1...1000).contains(options.pairs) else {
+      throw ScanFailure(.usage, "--pairs \(options.pairs) is outside 1…1000")
+    }
+    guard (1 << 20...64 << 30).contains(options.bytes) else {
+      throw ScanFailure(.usage, "--bytes \(options.bytes) is outside 1M…64G")
+    }
   }
 
   private func checkRoom() throws {
@@ -154,7 +169,8 @@ public final class EventBenchmark {
     let free = try Machine.diskFree(options.folder)
     guard needed <= free else {
       throw ScanFailure(
-        .cannotCreate, "the benchmark needs \(needed) bytes and \(options.folder) has \(free) free; choose another --folder")
+        .cannotCreate,
+        "the benchmark needs \(needed) bytes and \(options.folder) has \(free) free; choose another --folder")
     }
   }
 }

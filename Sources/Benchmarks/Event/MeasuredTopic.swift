@@ -1,7 +1,7 @@
 internal import Glibc
 internal import Host
 internal import Rings
-internal import Topics
+import Topics
 
 /// A topic that is made to be measured: one ring with one required reader, and a journal where it is durable.
 final class MeasuredTopic {
@@ -15,16 +15,17 @@ final class MeasuredTopic {
   /// A disk that takes longer for one event is broken.
   private static let patience: Duration = .seconds(60)
 
-  /// Makes the ring `name`, which the caller unlinks, also after a failure; `source` holds the bytes that every payload is filled with. `folder` is that of the journal, nil for a topic in
-  /// memory.
+  /// Makes the ring `name`, which the caller unlinks, also after a failure; `source` holds the bytes that every payload
+  /// is filled with. `folder` is that of the journal, nil for a topic in memory.
   init(name: String, runID: RunID, payload: Int, slots: Int, source: UnsafeRawBufferPointer, folder: String?) throws {
     precondition(source.count >= payload, "\(source.count) B to fill \(payload) B with")
-    let specification = RingSpecification(runID: runID, topic: 1, slotCount: slots, payloadCapacity: payload, requiredReaders: 1)
+    let specification = RingSpecification(
+      runID: runID, topic: 1, slotCount: slots, payloadCapacity: payload, requiredReaders: 1)
     let ring = try Ring.create(name: name, specification: specification)
     writer = try folder.map { try TopicWriter(ring: ring, folder: $0) } ?? TopicWriter(ring: ring)
     self.ring = ring
-    // A page is mapped when it is first touched, which a steady stream does not pay: done here, for memory topics too. Advice: an older
-    // kernel refuses it.
+    // A page is mapped when it is first touched, which a steady stream does not pay: done here, for memory topics too.
+    // Advice: an older kernel refuses it.
     madvise(UnsafeMutableRawPointer(mutating: ring.mapping.baseAddress!), ring.mapping.count, Self.populateForWriting)
     self.source = source
     self.payload = payload
@@ -33,8 +34,8 @@ final class MeasuredTopic {
   /// The name goes; the mapping stays as long as somebody has it.
   func unlink() throws { try Ring.unlink(name: ring.name) }
 
-  /// Publishes one event whose latency counts from `start`. Returns the nanoseconds of its claim and its commit, without those of filling
-  /// its payload.
+  /// Publishes one event whose latency counts from `start`. Returns the nanoseconds of its claim and its commit,
+  /// without those of filling its payload.
   @discardableResult
   func deliver(from start: UInt64) throws -> UInt64 {
     let before = Machine.monotonicNanoseconds

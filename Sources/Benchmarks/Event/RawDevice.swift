@@ -2,7 +2,8 @@ internal import CLinux
 internal import Glibc
 internal import Host
 
-/// The device without a journal: O_DIRECT writes of whole blocks into a preallocated file, the most that a journal could reach.
+/// The device without a journal: O_DIRECT writes of whole blocks into a preallocated file, the most that a journal
+/// could reach.
 struct RawDevice {
   /// Where the file goes; it is removed afterwards.
   let path: String
@@ -16,8 +17,8 @@ struct RawDevice {
   private static let inFlightLimit = 4
   private static let writeLimit: Duration = .seconds(30)
 
-  /// Bytes a second of all writes and one sync after them; with `syncingBlocks` of writes that are each followed by a linked sync, two such
-  /// pairs at a time, as the journal has.
+  /// Bytes a second of all writes and one sync after them; with `syncingBlocks` of writes that are each followed by a
+  /// linked sync, two such pairs at a time, as the journal has.
   func rate(syncingBlocks: Bool) throws(HostError) -> Double {
     precondition(total % block == 0 && memory.count >= block && block % 4096 == 0, "\(total) B in blocks of \(block) B")
     let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | clinux_direct_flag(), 0o600)
@@ -48,7 +49,8 @@ struct RawDevice {
     while ended < count {
       while submitted < count, submitted - ended < limit {
         queue.prepareWrite(
-          piece(submitted), to: descriptor, at: submitted * block, buffer: buffer, link: syncingBlocks ? .onSuccess : .none, tag: 0)
+          piece(submitted), to: descriptor, at: submitted * block, buffer: buffer,
+          link: syncingBlocks ? .onSuccess : .none, tag: 0)
         if syncingBlocks { queue.prepareDataSync(descriptor, tag: 1) }
         _ = try queue.submit()
         submitted += 1
@@ -68,7 +70,9 @@ struct RawDevice {
   private func plain(_ descriptor: Int32, syncingBlocks: Bool) throws(HostError) -> Double {
     let start = Machine.monotonicNanoseconds
     for index in 0..<total / block {
-      guard pwrite(descriptor, piece(index).baseAddress, block, off_t(index * block)) == block else { throw failure("pwrite", errno) }
+      guard pwrite(descriptor, piece(index).baseAddress, block, off_t(index * block)) == block else {
+        throw failure("pwrite", errno)
+      }
       if syncingBlocks, fdatasync(descriptor) != 0 { throw failure("fdatasync", errno) }
     }
     return try finish(descriptor, start, isSynced: syncingBlocks)
@@ -84,5 +88,7 @@ struct RawDevice {
     return UnsafeRawBufferPointer(rebasing: memory[first..<first + block])
   }
 
-  private func failure(_ call: String, _ errno: Int32) -> HostError { .system(call: call, subject: path, errno: Errno(rawValue: errno)) }
+  private func failure(_ call: String, _ errno: Int32) -> HostError {
+    .system(call: call, subject: path, errno: Errno(rawValue: errno))
+  }
 }

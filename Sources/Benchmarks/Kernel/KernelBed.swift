@@ -1,5 +1,6 @@
 internal import Host
-internal import Scan
+import KernelTypes
+import ScanPlan
 internal import Stages
 internal import Synchronization
 internal import Tomography
@@ -38,7 +39,9 @@ final class KernelBed {
     let (count, rows, columns) = options.shape
     self.options = options
     layout = SliceLayout(columns: columns, rows: rows, lanes: options.lanes)
-    guard count <= layout.slotsMax else { throw ScanFailure(.usage, "\(count) angles: at most \(layout.slotsMax) of this shape") }
+    guard count <= layout.slotsMax else {
+      throw ScanFailure(.usage, "\(count) angles: at most \(layout.slotsMax) of this shape")
+    }
     executor = PoolExecutor(pool: try ThreadPool(threads: options.threads, cores: Affinity.current()))
     let beam = ParallelBeam(columns: columns, rotationAxis: 0.5 * Double(columns))
     projector = Projector(layout: layout, beam: beam, level: options.level)
@@ -50,7 +53,8 @@ final class KernelBed {
     solver = options.algorithm.method(diskMask: options.diskMask).solver(
       layout: layout, beam: beam, anglesMax: steps[0].count, threads: options.threads, level: options.level)
     ceilings = (0..<options.threads).map { _ in
-      ProcessorCeilings(memoryByteCount: max(1 << 20, Self.memoryByteCount / options.threads & ~511), level: options.level)
+      ProcessorCeilings(
+        memoryByteCount: max(1 << 20, Self.memoryByteCount / options.threads & ~511), level: options.level)
     }
     volume = ScratchMemory(byteCount: layout.volumeByteCount)
     next = ScratchMemory(byteCount: layout.volumeByteCount)
@@ -64,15 +68,18 @@ final class KernelBed {
   func round() -> KernelRound {
     let slots = angles.count, blocks = 0..<layout.blockCount
     let updates = Double(slots) * Double(layout.rows) * Double(layout.columns * layout.columns)
-    let peak = together { $0.multiplyAdds() }, loads = together { $0.loadFromCache() }, memory = together { $0.readMemory() }
+    let peak = together { $0.multiplyAdds() }, loads = together { $0.loadFromCache() },
+      memory = together { $0.readMemory() }
     let forward = seconds {
       projector.forward(
-        volume: volume.start, sinogram: projected.start, slots: slots, blocks: blocks, angles: angles, executor: executor)
+        volume: volume.start, sinogram: projected.start, slots: slots, blocks: blocks, angles: angles,
+        executor: executor)
     }
     let update = seconds {
       for angles in steps {
         _ = solver.update(
-          volume: volume.start, next: next.start, sinogram: data.start, slots: slots, blocks: blocks, angles: angles, iterations: 1,
+          volume: volume.start, next: next.start, sinogram: data.start, slots: slots, blocks: blocks, angles: angles,
+          iterations: 1,
           executor: executor)
       }
     }
@@ -81,7 +88,8 @@ final class KernelBed {
         volume: volume.start, sinogram: data.start, slots: slots, blocks: blocks, angles: angles, executor: executor)
     }
     return KernelRound(
-      multiplyAdds: peak / 2e9, loads: loads / 2e9, memory: memory / 1e9, forward: updates / forward / 1e9, back: updates / back / 1e9,
+      multiplyAdds: peak / 2e9, loads: loads / 2e9, memory: memory / 1e9, forward: updates / forward / 1e9,
+      back: updates / back / 1e9,
       update: options.algorithm.directions * updates / update / 1e9, updateSeconds: update)
   }
 
@@ -109,7 +117,8 @@ final class KernelBed {
       for index in rows.indices { rows[index] = Float((index &* 7919) % 1013) * 1e-3 + offset }
       layout.storeProjection(rows, blocks: blocks, slot: slot, slots: slots, into: data.start)
     }
-    projector.back(volume: volume.start, sinogram: data.start, slots: slots, blocks: blocks, angles: angles, executor: executor)
+    projector.back(
+      volume: volume.start, sinogram: data.start, slots: slots, blocks: blocks, angles: angles, executor: executor)
   }
 }
 

@@ -1,44 +1,45 @@
 internal import Host
-public import Scan
+import KernelTypes
+package import ScanPlan
 internal import Stages
 internal import Tomography
 
 /// Measures the projector and a solver's update on random slices, in turn with what the processor can do at most.
-public struct KernelBenchmark {
+package struct KernelBenchmark {
   /// What to measure.
-  public struct Options: Sendable {
+  package struct Options: Sendable {
     /// Projections, detector rows and columns.
-    public var shape = (angles: 180, rows: 64, columns: 1024)
+    package var shape = (angles: 180, rows: 64, columns: 1024)
     /// Whose complete update is measured.
-    public var algorithm = Algorithm.sirt
+    package var algorithm = Algorithm.sirt
     /// Whether voxels outside the inscribed disk take part.
-    public var diskMask = false
+    package var diskMask = false
     /// Threads that work, pinned to as many cores; 1 … 1024.
-    public var threads = 1
+    package var threads = 1
     /// Slices interleaved in a block; what suits the rows if nil.
-    public var lanes: Int?
+    package var lanes: Int?
     /// x86-64 level of the instructions; the processor's own if nil.
-    public var level: Int?
+    package var level: Int?
     /// Rounds are begun for so long; at least three are measured.
-    public var seconds = 10.0
+    package var seconds = 10.0
 
     /// The shape of design and README on one thread.
-    public init() {}
+    package init() {}
   }
 
   private let options: Options
   private let interrupt: () throws -> Void
 
-  /// `interrupt` is called between measurements and may throw to end them. Throws `ScanFailure` (usage) for a shape, level or number of
-  /// lanes or threads that there is not, or that memory does not hold.
-  public init(_ options: Options, interrupt: @escaping () throws -> Void = {}) throws {
+  /// `interrupt` is called between measurements and may throw to end them. Throws `ScanFailure` (usage) for a shape,
+  /// level or number of lanes or threads that there is not, or that memory does not hold.
+  package init(_ options: Options, interrupt: @escaping () throws -> Void = {}) throws {
     try Self.check(options)
     self.options = options
     self.interrupt = interrupt
   }
 
   /// Measures; takes about `seconds`, longer where three rounds do.
-  public func run() throws -> KernelReport {
+  package func run() throws -> KernelReport {
     let bed = try KernelBed(options)
     try interrupt()
     var rounds: [KernelRound] = []
@@ -61,10 +62,13 @@ public struct KernelBenchmark {
     let seconds = rounds.map(\.updateSeconds).sorted(), isPair = options.algorithm.directions == 2
     let pair = rate(\.pair), multiplyAdds = rate(\.multiplyAdds), loads = rate(\.loads)
     return KernelReport(
-      processor: Machine.processorName, build: buildName, level: options.level ?? Projector.processorLevel, threads: options.threads,
-      angles: options.shape.angles, rows: options.shape.rows, columns: options.shape.columns, lanes: bed.layout.lanes, rounds: rounds.count,
+      processor: Machine.processorName, build: buildName, level: options.level ?? Projector.processorLevel,
+      threads: options.threads,
+      angles: options.shape.angles, rows: options.shape.rows, columns: options.shape.columns, lanes: bed.layout.lanes,
+      rounds: rounds.count,
       forward: rate(\.forward), back: rate(\.back), pair: pair, update: rate(\.update),
-      updateSeconds: KernelReport.Rate(best: seconds[0], median: seconds[seconds.count / 2]), algorithm: options.algorithm.rawValue,
+      updateSeconds: KernelReport.Rate(best: seconds[0], median: seconds[seconds.count / 2]),
+      algorithm: options.algorithm.rawValue,
       diskMask: options.diskMask,
       multiplyAddCeiling: multiplyAdds, loadCeiling: loads, memoryBandwidth: rate(\.memory),
       fractionOfMultiplyAdds: pair.best / multiplyAdds.best, fractionOfLoads: pair.best / loads.best,
@@ -73,7 +77,8 @@ public struct KernelBenchmark {
 
   private static func check(_ options: Options) throws {
     let (angles, rows, columns) = options.shape
-    guard (1...100_000).contains(angles), (1...10_000).contains(rows), (1...SliceLayout.columnsMax).contains(columns) else {
+    guard (1...100_000).contains(angles), (1...10_000).contains(rows), (1...SliceLayout.columnsMax).contains(columns)
+    else {
       throw ScanFailure(
         .usage,
         "a shape of \(angles),\(rows),\(columns): 1…100000 angles, 1…10000 rows, 1…\(SliceLayout.columnsMax) columns")
@@ -85,6 +90,8 @@ public struct KernelBenchmark {
     if let level = options.level, !(2...Projector.processorLevel).contains(level) {
       throw ScanFailure(.usage, "level \(level): this processor has 2…\(Projector.processorLevel)")
     }
-    guard options.seconds >= 0, options.seconds <= 3600 else { throw ScanFailure(.usage, "\(options.seconds) seconds: 0…3600") }
+    guard options.seconds >= 0, options.seconds <= 3600 else {
+      throw ScanFailure(.usage, "\(options.seconds) seconds: 0…3600")
+    }
   }
 }

@@ -1,57 +1,57 @@
 /// What `bench kernel` measured. GUPS = angles × rows × columns² × (1 for one direction, 2 for a pair) / seconds / 10⁹.
-public struct KernelReport: Codable, Sendable {
+package struct KernelReport: Codable, Sendable {
   /// Of all rounds.
-  public struct Rate: Codable, Sendable {
+  package struct Rate: Codable, Sendable {
     /// Of the fastest round.
-    public var best: Double
+    package var best: Double
     /// Of the round in the middle.
-    public var median: Double
+    package var median: Double
   }
 
   /// The processor's model.
-  public var processor: String
+  package var processor: String
   /// `debug` or `release`; the kernels are optimised in both.
-  public var build: String
+  package var build: String
   /// Instructions used: x86-64 level 2 … 4.
-  public var level: Int
+  package var level: Int
   /// Threads that worked.
-  public var threads: Int
+  package var threads: Int
   /// Projections.
-  public var angles: Int
+  package var angles: Int
   /// Detector rows, which is slices.
-  public var rows: Int
+  package var rows: Int
   /// Detector columns, which is both edges of a slice.
-  public var columns: Int
+  package var columns: Int
   /// Slices interleaved in a block.
-  public var lanes: Int
+  package var lanes: Int
   /// How often everything was measured, in turn.
-  public var rounds: Int
+  package var rounds: Int
 
   /// A x, GUPS.
-  public var forward: Rate
+  package var forward: Rate
   /// Aᵀ y, GUPS.
-  public var back: Rate
+  package var back: Rate
   /// Both, GUPS.
-  public var pair: Rate
+  package var pair: Rate
   /// A complete update of the algorithm, GUPS of a pair; of one direction for fbp.
-  public var update: Rate
+  package var update: Rate
   /// Seconds of that update, the fastest and the one in the middle: a whole reconstruction for fbp.
-  public var updateSeconds: Rate
+  package var updateSeconds: Rate
   /// The algorithm, as on the command line.
-  public var algorithm: String
+  package var algorithm: String
   /// Whether the update left out voxels outside the inscribed disk; its GUPS count them all the same.
-  public var diskMask: Bool
+  package var diskMask: Bool
 
   /// Two multiply–adds an update, all in registers: GUPS of all threads.
-  public var multiplyAddCeiling: Rate
+  package var multiplyAddCeiling: Rate
   /// Two multiply–adds an update, each with a load from the first-level cache: GUPS of all threads.
-  public var loadCeiling: Rate
+  package var loadCeiling: Rate
   /// Reading memory that no cache holds: GB (10⁹) a second of all threads.
-  public var memoryBandwidth: Rate
+  package var memoryBandwidth: Rate
   /// The pair's best over the multiply–add ceiling's best.
-  public var fractionOfMultiplyAdds: Double
+  package var fractionOfMultiplyAdds: Double
   /// The pair's best over the load ceiling's best.
-  public var fractionOfLoads: Double
+  package var fractionOfLoads: Double
   /// Median over the rounds of update / pair (for fbp: / back), each measured in the same round.
-  public var updateToProjections: Double
+  package var updateToProjections: Double
 }

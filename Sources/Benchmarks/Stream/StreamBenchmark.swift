@@ -1,41 +1,45 @@
 internal import Glibc
-public import Host
-public import Scan
+package import Host
+import KernelTypes
+package import Run
+package import ScanPlan
+import Simulation
 internal import Tomography
 
-/// Measures the whole pipeline with all of its processes: a simulated scan is written to a file once, and then reconstructed from it.
-public final class StreamBenchmark {
+/// Measures the whole pipeline with all of its processes: a simulated scan is written to a file once, and then
+/// reconstructed from it.
+package final class StreamBenchmark {
   /// What is measured.
-  public struct Options: Sendable {
+  package struct Options: Sendable {
     /// Projections, detector rows, columns.
-    public var shape = (projections: 180, rows: 100, columns: 1024)
+    package var shape = (projections: 180, rows: 100, columns: 1024)
     /// What an update is.
-    public var algorithm = Algorithm.sirt
+    package var algorithm = Algorithm.sirt
     /// Whether voxels outside the inscribed disk take part.
-    public var diskMask = false
+    package var diskMask = false
     /// Projections of a window.
-    public var windowLength = 24
+    package var windowLength = 24
     /// Projections between updates.
-    public var windowStep = 1
+    package var windowStep = 1
     /// Iterations of an update.
-    public var windowIterations = 1
+    package var windowIterations = 1
     /// Whether events go to a journal on disk.
-    public var durability = Durability.durable
+    package var durability = Durability.durable
     /// How often volumes are saved.
-    public var checkpointEvery = CheckpointEvery.standard
+    package var checkpointEvery = CheckpointEvery.standard
     /// Reconstruction processes; nil for one a NUMA node.
-    public var workers: Int?
+    package var workers: Int?
     /// Threads of each; nil for one a core.
-    public var threads: Int?
+    package var threads: Int?
     /// Projections a second of the run that latencies come from; nil for half of what the pipeline reached.
-    public var rate: Double?
+    package var rate: Double?
     /// Durable runs in turn with runs in memory; 0 for no comparison.
-    public var comparedPairs = 0
+    package var comparedPairs = 0
     /// Where scan, journals and output go, and are removed from.
-    public var folder = "."
+    package var folder = "."
 
     /// The defaults.
-    public init() {}
+    package init() {}
   }
 
   private let options: Options
@@ -45,11 +49,11 @@ public final class StreamBenchmark {
   private let folder: TemporaryFolder
   private var runCount = 0
 
-  /// `signals` holds SIGINT and SIGTERM and was made before any thread; `executable` knows the `stage` command; `monitor` hears how far
-  /// each run is.
+  /// `signals` holds SIGINT and SIGTERM and was made before any thread; `executable` knows the `stage` command;
+  /// `monitor` hears how far each run is.
   ///
   /// Throws `.usage` for options without a meaning, `.cannotCreate` where the folder cannot be written.
-  public init(_ options: Options, executable: String, signals: SignalDescriptor, monitor: any RunMonitor) throws {
+  package init(_ options: Options, executable: String, signals: SignalDescriptor, monitor: any RunMonitor) throws {
     try Self.validate(options)
     self.options = options
     self.executable = executable
@@ -61,15 +65,18 @@ public final class StreamBenchmark {
   private var scanPath: String { folder.path + "/scan.h5" }
 
   /// Simulates the scan, and measures.
-  public func run() throws -> StreamReport {
-    monitor.notice("simulating a scan of \(options.shape.projections) × \(options.shape.rows) × \(options.shape.columns)")
+  package func run() throws -> StreamReport {
+    monitor.notice(
+      "simulating a scan of \(options.shape.projections) × \(options.shape.rows) × \(options.shape.columns)")
     try simulate()
     var report = try StreamReport(
       build: buildName, processor: Machine.processorName, cores: Affinity.current().count,
-      shape: [options.shape.projections, options.shape.rows, options.shape.columns], algorithm: options.algorithm.rawValue,
+      shape: [options.shape.projections, options.shape.rows, options.shape.columns],
+      algorithm: options.algorithm.rawValue,
       diskMask: options.diskMask,
       windowLength: options.windowLength,
-      windowStep: options.windowStep, windowIterations: options.windowIterations, checkpointEvery: options.checkpointEvery.text)
+      windowStep: options.windowStep, windowIterations: options.windowIterations,
+      checkpointEvery: options.checkpointEvery.text)
     if options.comparedPairs > 0 {
       report.comparison = try compare()
       return report
@@ -98,7 +105,8 @@ public final class StreamBenchmark {
     }
     let costs = pairs.map(\.cost).sorted()
     return StreamReport.Comparison(
-      pairs: pairs, cost: median(costs), costRange: [costs[0], costs[costs.count - 1]], cpuCost: median(pairs.map(\.cpuCost)))
+      pairs: pairs, cost: median(costs), costRange: [costs[0], costs[costs.count - 1]],
+      cpuCost: median(pairs.map(\.cpuCost)))
   }
 
   /// One run, whose files go afterwards.
@@ -110,7 +118,9 @@ public final class StreamBenchmark {
     scan.runFolder = runFolder.path
     (scan.algorithm, scan.diskMask) = (options.algorithm, options.diskMask)
     scan.rotationAxis = .pixels(Double(options.shape.columns) / 2)
-    (scan.windowLength, scan.windowStep, scan.windowIter) = (options.windowLength, options.windowStep, options.windowIterations)
+    (scan.windowLength, scan.windowStep, scan.windowIter) = (
+      options.windowLength, options.windowStep, options.windowIterations
+    )
     // Every update is made: what is measured is not how well a run avoids them.
     (scan.finalIterations, scan.format, scan.rate, scan.lagMax) = (0, .hdf5, rate, 0)
     (scan.workers, scan.threads) = (options.workers, options.threads)
@@ -120,7 +130,8 @@ public final class StreamBenchmark {
       .run(executable: executable, monitor: monitor, notice: monitor.notice)
     let supervisor = processUsage().cpuSeconds - before
     guard !outcome.isInterrupted else { throw StageFailure(signal: SIGINT) }
-    let figures = try StreamFigures(runFolder, durability: durability).run(outcome.result, rate: rate, supervisor: supervisor)
+    let figures = try StreamFigures(runFolder, durability: durability).run(
+      outcome.result, rate: rate, supervisor: supervisor)
     try folder.remove(name)
     return figures
   }
@@ -128,22 +139,31 @@ public final class StreamBenchmark {
   private func simulate() throws {
     let (projections, rows, columns) = options.shape
     let simulation = Simulation(
-      sample: .phantom(SheppLogan()), rows: rows, columns: columns, thetas: Simulation.evenThetas(count: projections, range: 180),
-      rotationAxis: Double(columns) / 2, signal: .counts(photons: 20_000, darkLevel: 100, flats: 10, darks: 10, seed: 1))
+      sample: .phantom(SheppLogan()), rows: rows, columns: columns,
+      thetas: Simulation.evenThetas(count: projections, range: 180),
+      rotationAxis: Double(columns) / 2, signal: .counts(photons: 20_000, darkLevel: 100, flats: 10, darks: 10, seed: 1)
+    )
     try Simulator(simulation).write(to: scanPath) { _ in try signals.stopOnSignal() }
   }
 
   private static func validate(_ options: Options) throws(ScanFailure) {
     let (projections, rows, columns) = options.shape
-    guard (1...100_000).contains(projections), (1...65_536).contains(rows), (8...SliceLayout.columnsMax).contains(columns) else {
+    guard (1...100_000).contains(projections), (1...65_536).contains(rows),
+      (8...SliceLayout.columnsMax).contains(columns)
+    else {
       throw ScanFailure(
         .usage,
-        "--shape \(projections),\(rows),\(columns) is outside 1…100000 projections, 1…65536 rows, 8…\(SliceLayout.columnsMax) columns")
+        "--shape \(projections),\(rows),\(columns) is outside 1…100000 projections, 1…65536 rows, 8…\(SliceLayout.columnsMax) columns"
+      )
     }
-    guard options.windowStep > 0 else { throw ScanFailure(.usage, "--window-step 0 makes no updates: there is nothing to measure") }
+    guard options.windowStep > 0 else {
+      throw ScanFailure(.usage, "--window-step 0 makes no updates: there is nothing to measure")
+    }
     guard (0...100).contains(options.comparedPairs) else {
       throw ScanFailure(.usage, "--pairs \(options.comparedPairs) is outside 1…100")
     }
-    if let rate = options.rate, !(rate > 0 && rate.isFinite) { throw ScanFailure(.usage, "--rate \(rate) is not above 0") }
+    if let rate = options.rate, !(rate > 0 && rate.isFinite) {
+      throw ScanFailure(.usage, "--rate \(rate) is not above 0")
+    }
   }
 }

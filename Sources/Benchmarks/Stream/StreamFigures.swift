@@ -1,5 +1,7 @@
-internal import Scan
-internal import Topics
+import Host
+import Run
+import RunModel
+import ScanPlan
 
 /// What a finished run left behind, as figures: its stages' logs, and its journals where it has some.
 struct StreamFigures {
@@ -23,9 +25,12 @@ struct StreamFigures {
     cpuSeconds["supervisor"] = supervisor
     let durations = history?.updates.joined().map(\.event.duration)
     return StreamReport.Run(
-      durability: history == nil ? "memory" : "durable", rateLimit: rate, projections: result.projections, updates: result.updates,
-      seconds: seconds, projectionsPerSecond: Double(result.projections) / seconds, updatesPerSecond: Double(result.updates) / seconds,
-      updateShare: durations.map { Double($0.reduce(0, +)) / 1e9 / Double(workers.count) / seconds }, update: durations.map { Latency($0) },
+      durability: history == nil ? "memory" : "durable", rateLimit: rate, projections: result.projections,
+      updates: result.updates,
+      seconds: seconds, projectionsPerSecond: Double(result.projections) / seconds,
+      updatesPerSecond: Double(result.updates) / seconds,
+      updateShare: durations.map { Double($0.reduce(0, +)) / 1e9 / Double(workers.count) / seconds },
+      update: durations.map { Latency($0) },
       latency: history.map { Latency(Self.latencies($0)) }, cpuSeconds: cpuSeconds,
       peakBytes: Dictionary(uniqueKeysWithValues: usages.map { ($0.stage, $0.peakBytes) }), memory: result.memory,
       journalBytes: history?.journalByteCount ?? 0,
@@ -39,7 +44,8 @@ struct StreamFigures {
     for worker in history.updates {
       var next = 0
       for update in worker {
-        for projection in max(next, update.event.projections.lowerBound)..<max(next, update.event.projections.upperBound)
+        for projection in max(
+          next, update.event.projections.lowerBound)..<max(next, update.event.projections.upperBound)
         where projection < updatedAt.count {
           updatedAt[projection] = max(updatedAt[projection], update.updatedAt)
         }

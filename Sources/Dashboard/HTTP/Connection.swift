@@ -1,4 +1,5 @@
 import Glibc
+import ScanPlan
 
 /// One client: what it sent and was not yet understood, what it is to get and has not yet taken, and until when.
 struct Connection {
@@ -78,7 +79,8 @@ struct Connection {
     (closesAfterOutput, input) = (true, [])
   }
 
-  /// Sends an event, unless the client has not taken the last one: then this one is left out for it, and the next is newer.
+  /// Sends an event, unless the client has not taken the last one: then this one is left out for it, and the next is
+  /// newer.
   mutating func send(event: [UInt8], now: ContinuousClock.Instant) -> Next {
     guard getsEvents, output.isEmpty else { return .goesOn }
     output.append(event)

@@ -1,32 +1,36 @@
 import Glibc
 import Host
-import Scan
+import ScanPlan
 
 /// Where the dashboard listens, as `--dashboard` takes it.
-public struct DashboardAddress: Equatable, Sendable, CustomStringConvertible {
+package struct DashboardAddress: Equatable, Sendable, CustomStringConvertible {
   /// A numeric IPv4 or IPv6 address, without brackets.
-  public let host: String
+  package let host: String
   /// 0 lets the system choose.
-  public let port: UInt16
+  package let port: UInt16
 
   /// 127.0.0.1:8787.
-  public static let standard = DashboardAddress(host: "127.0.0.1", port: 8787)
+  package static let standard = DashboardAddress(host: "127.0.0.1", port: 8787)
 
   private init(host: String, port: UInt16) { (self.host, self.port) = (host, port) }
 
   /// From `ADDRESS:PORT`, `[ADDRESS]:PORT` or a port alone, which is on 127.0.0.1; nil for anything else.
-  public init?(_ text: String) {
+  package init?(_ text: String) {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
     guard let last = parts.last, let port = UInt16(last), !last.hasPrefix("+") else { return nil }
     var host = parts.dropLast().joined(separator: ":")
-    if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) } else if host.contains(":") { return nil }
+    if host.hasPrefix("["), host.hasSuffix("]") {
+      host = String(host.dropFirst().dropLast())
+    } else if host.contains(":") {
+      return nil
+    }
     if host == "localhost" || parts.count == 1 { host = "127.0.0.1" }
     self.init(host: host, port: port)
     guard isIPv4 || isIPv6 else { return nil }
   }
 
   /// As it stands in a URL.
-  public var description: String { "\(isIPv6 ? "[\(host)]" : host):\(port)" }
+  package var description: String { "\(isIPv6 ? "[\(host)]" : host):\(port)" }
 
   var isIPv4: Bool {
     var address = in_addr()
@@ -68,14 +72,17 @@ final class Listener: Sendable {
 
   private static func failure(_ address: DashboardAddress) -> ScanFailure {
     let reason = errno == EADDRINUSE ? "another program has the port" : String(cString: strerror(errno))
-    return ScanFailure(.unavailable, "no dashboard at \(address): \(reason); choose another address with --dashboard ADDRESS:PORT")
+    return ScanFailure(
+      .unavailable, "no dashboard at \(address): \(reason); choose another address with --dashboard ADDRESS:PORT")
   }
 
   private static func bind(_ descriptor: Int32, _ address: DashboardAddress) -> Int32 {
     // Sound: a socket address of either family may be given as the general one with its own size.
     func bind<Address>(_ value: Address) -> Int32 {
       withUnsafePointer(to: value) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.bind(descriptor, $0, socklen_t(MemoryLayout<Address>.size)) }
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          Glibc.bind(descriptor, $0, socklen_t(MemoryLayout<Address>.size))
+        }
       }
     }
     if address.isIPv6 {

@@ -1,3 +1,5 @@
+import ScanPlan
+
 /// A request that is complete and within the limits.
 struct Request: Equatable {
   enum Method: String {
@@ -47,7 +49,9 @@ struct Request: Equatable {
       switch byte {
       case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
       case UInt8(ascii: "%"):
-        guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else { return nil }
+        guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
+          return nil
+        }
         bytes.append(value)
         rest = rest.dropFirst(2)
       default: bytes.append(byte)

@@ -1,14 +1,16 @@
+import ScanPlan
+
 /// Finds requests (RFC 9112) in what a client sent. A pure function: it keeps nothing and trusts nothing.
 ///
-/// What a page needs is understood, all else is refused: GET, HEAD and POST, a target that is a path, each header once and on one line, a body
-/// of a stated length.
+/// What a page needs is understood, all else is refused: GET, HEAD and POST, a target that is a path, each header once
+/// and on one line, a body of a stated length.
 enum RequestParser {
   /// The first line and the headers.
   static let headBytesMax = 8192
   static let headersMax = 64
   static let bodyBytesMax = 1024
 
-  enum Outcome: Equatable {
+  enum ParsedHead: Equatable {
     /// The rest is still to come.
     case incomplete
     /// A request, and how many bytes it took.
@@ -17,17 +19,21 @@ enum RequestParser {
     case refused(status: Int)
   }
 
-  static func parse(_ bytes: ArraySlice<UInt8>) -> Outcome {
+  static func parse(_ bytes: ArraySlice<UInt8>) -> ParsedHead {
     guard let end = endOfHead(bytes) else { return bytes.count > headBytesMax ? .refused(status: 431) : .incomplete }
     guard end - bytes.startIndex <= headBytesMax else { return .refused(status: 431) }
     guard let head = String(validating: bytes[..<end], as: UTF8.self) else { return .refused(status: 400) }
     var lines = head.split(separator: "\r\n", omittingEmptySubsequences: true)[...]
-    guard let first = lines.popFirst(), lines.count <= headersMax else { return .refused(status: lines.isEmpty ? 400 : 431) }
+    guard let first = lines.popFirst(), lines.count <= headersMax else {
+      return .refused(status: lines.isEmpty ? 400 : 431)
+    }
     guard let headers = headers(lines), headers["host"] != nil else { return .refused(status: 400) }
     let words = first.split(separator: " ", omittingEmptySubsequences: false)
     guard words.count == 3, words[2] == "HTTP/1.1" || words[2] == "HTTP/1.0" else { return .refused(status: 400) }
     guard let method = Request.Method(rawValue: String(words[0])) else { return .refused(status: 501) }
-    guard words[1].hasPrefix("/"), words[1].utf8.allSatisfy({ $0 > 32 && $0 < 127 }) else { return .refused(status: 400) }
+    guard words[1].hasPrefix("/"), words[1].utf8.allSatisfy({ $0 > 32 && $0 < 127 }) else {
+      return .refused(status: 400)
+    }
     guard headers["transfer-encoding"] == nil else { return .refused(status: 501) }
     guard let length = length(headers["content-length"]) else { return .refused(status: 400) }
     guard length <= bodyBytesMax else { return .refused(status: 413) }
@@ -37,7 +43,8 @@ enum RequestParser {
     let connection = headers["connection"]?.lowercased()
     return .request(
       Request(
-        method: method, path: String(target[0]), query: target.count == 2 ? Request.fields(String(target[1])) : [:], headers: headers,
+        method: method, path: String(target[0]), query: target.count == 2 ? Request.fields(String(target[1])) : [:],
+        headers: headers,
         body: Array(bytes[bodyStart..<bodyStart + length]),
         keepsAlive: words[2] == "HTTP/1.1" ? connection != "close" : connection == "keep-alive"),
       byteCount: bodyStart + length - bytes.startIndex)
@@ -62,14 +69,17 @@ enum RequestParser {
       guard name.utf8.allSatisfy({ $0 > 32 && $0 < 127 }), headers[name] == nil else { return nil }
       let value = line[line.index(after: colon)...]
       guard value.utf8.allSatisfy({ $0 >= 32 || $0 == 9 }) else { return nil }
-      headers[name] = String(value.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
+      headers[name] = String(
+        value.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
     }
     return headers
   }
 
   private static func length(_ text: String?) -> Int? {
     guard let text else { return 0 }
-    guard !text.isEmpty, text.utf8.count <= 9, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+    guard !text.isEmpty, text.utf8.count <= 9,
+      text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
+    else {
       return nil
     }
     return Int(text)

@@ -1,3 +1,5 @@
+import ScanPlan
+
 /// What a client gets.
 struct Response {
   enum Body {
@@ -37,7 +39,8 @@ struct Response {
   /// The client has the newest already.
   static func unchanged(tag: String) -> Response { Response(status: 304, headers: [("ETag", tag)], body: .bytes([])) }
 
-  /// On every response: nothing from elsewhere is loaded or run, nothing of ours is shown inside a foreign page, and no address is told.
+  /// On every response: nothing from elsewhere is loaded or run, nothing of ours is shown inside a foreign page, and no
+  /// address is told.
   private static let security = [
     "Content-Security-Policy: default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options: nosniff",
@@ -47,7 +50,9 @@ struct Response {
 
   /// The lines before the body.
   func head(keepsAlive: Bool) -> [UInt8] {
-    var lines = ["HTTP/1.1 \(status) \(Self.reasons[status] ?? "Status")"] + Self.security + headers.map { "\($0.name): \($0.value)" }
+    var lines =
+      ["HTTP/1.1 \(status) \(Self.reasons[status] ?? "Status")"] + Self.security
+      + headers.map { "\($0.name): \($0.value)" }
     if !headers.contains(where: { $0.name == "Cache-Control" }) { lines.append("Cache-Control: no-store") }
     if case .bytes(let bytes) = body, status != 304 { lines.append("Content-Length: \(bytes.count)") }
     lines.append("Connection: \(keepsAlive ? "keep-alive" : "close")")
@@ -55,8 +60,11 @@ struct Response {
   }
 
   private static let reasons = [
-    200: "OK", 202: "Accepted", 303: "See Other", 304: "Not Modified", 400: "Bad Request", 403: "Forbidden", 404: "Not Found",
-    405: "Method Not Allowed", 408: "Request Timeout", 409: "Conflict", 413: "Content Too Large", 421: "Misdirected Request",
-    431: "Request Header Fields Too Large", 500: "Internal Server Error", 501: "Not Implemented", 503: "Service Unavailable",
+    200: "OK", 202: "Accepted", 303: "See Other", 304: "Not Modified", 400: "Bad Request", 403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed", 408: "Request Timeout", 409: "Conflict", 413: "Content Too Large",
+    421: "Misdirected Request",
+    431: "Request Header Fields Too Large", 500: "Internal Server Error", 501: "Not Implemented",
+    503: "Service Unavailable",
   ]
 }

@@ -1,6 +1,6 @@
 import Glibc
 import Host
-import Scan
+import ScanPlan
 import Synchronization
 
 /// What a server serves. Everything is called on the server's thread.
@@ -11,8 +11,8 @@ protocol Site: AnyObject {
   func tick(viewers: Int) -> [UInt8]?
 }
 
-/// A small HTTP/1.1 server on one thread of its own: a fixed number of connections, requests of a fixed size, and a limit on every wait, so that
-/// nothing that clients do can use up what the run needs.
+/// A small HTTP/1.1 server on one thread of its own: a fixed number of connections, requests of a fixed size, and a
+/// limit on every wait, so that nothing that clients do can use up what the run needs.
 final class Server: Sendable {
   private let listener: Listener
   private let wake: (read: Int32, write: Int32)
@@ -33,7 +33,9 @@ final class Server: Sendable {
   init(_ listener: Listener, site: @escaping @Sendable () -> any Site) throws(ScanFailure) {
     self.listener = listener
     var ends: [Int32] = [0, 0]
-    guard pipe(&ends) == 0 else { throw ScanFailure(.unavailable, "no dashboard: pipe: \(String(cString: strerror(errno)))") }
+    guard pipe(&ends) == 0 else {
+      throw ScanFailure(.unavailable, "no dashboard: pipe: \(String(cString: strerror(errno)))")
+    }
     for end in ends { Self.prepare(end) }
     wake = (ends[0], ends[1])
     thread = Mutex(nil)
@@ -59,7 +61,8 @@ final class Server: Sendable {
     close(wake.write)
   }
 
-  /// Ends the server and waits for its thread. Clients that get events have up to `grace` to ask for what the last one tells of.
+  /// Ends the server and waits for its thread. Clients that get events have up to `grace` to ask for what the last one
+  /// tells of.
   func stop(grace: Duration) {
     stopAt.withLock { $0 = .now + grace }
     var byte: UInt8 = 0
@@ -164,8 +167,8 @@ final class Server: Sendable {
     return true
   }
 
-  /// Neither waited for nor inherited. Stages are started with their first three descriptors only, so it does not matter that one could be between
-  /// the two calls.
+  /// Neither waited for nor inherited. Stages are started with their first three descriptors only, so it does not
+  /// matter that one could be between the two calls.
   private static func prepare(_ descriptor: Int32) {
     let isSet = fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0 && fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0
     precondition(isSet, "fcntl of an open descriptor: \(Errno.current)")

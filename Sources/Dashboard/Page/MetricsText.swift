@@ -1,11 +1,12 @@
-import Scan
-import Topics
+import Run
+import RunModel
 
-/// The figures in Prometheus' text format, version 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/).
+/// The figures in Prometheus' text format, version 0.0.4
+/// (https://prometheus.io/docs/instrumenting/exposition_formats/).
 enum MetricsText {
   static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-  static func text(_ report: Report, pixels: UpdateEvent.PixelCounts, viewers: Int) -> String {
+  static func text(_ report: RunReport, pixels: UpdateEvent.PixelCounts, viewers: Int) -> String {
     var page = Builder()
     page.add("slipring_viewers", "gauge", "Pages that follow the run.", [([], Double(viewers))])
     guard let status = report.status else { return page.text }
@@ -15,23 +16,34 @@ enum MetricsText {
     page.add("slipring_projections_expected", "gauge", "Projections of the scan.", [([], Double(status.projections))])
     page.add("slipring_projections_acquired_total", "counter", "Projections acquired.", [([], Double(status.acquired))])
     page.add(
-      "slipring_projections_used_total", "counter", "Projections that the slowest worker has taken.", [([], Double(status.reconstructed))])
-    page.add("slipring_updates_expected", "gauge", "Updates that a complete scan makes.", [([], Double(status.updatesExpected))])
+      "slipring_projections_used_total", "counter", "Projections that the slowest worker has taken.",
+      [([], Double(status.reconstructed))])
+    page.add(
+      "slipring_updates_expected", "gauge", "Updates that a complete scan makes.",
+      [([], Double(status.updatesExpected))])
     page.add("slipring_updates_total", "counter", "Updates of the slowest worker.", [([], Double(status.updates))])
     page.add("slipring_final_sweep_ratio", "gauge", "Done of the final iterations.", [([], status.sweptFraction)])
     if let residual = status.residual {
-      page.add("slipring_residual_ratio", "gauge", "Norm of b - A x over norm of b, of the latest update.", [([], residual)])
+      page.add(
+        "slipring_residual_ratio", "gauge", "Norm of b - A x over norm of b, of the latest update.", [([], residual)])
     }
     if let similarity = status.similarity {
-      page.add("slipring_similarity_ratio", "gauge", "MS-SSIM to the volume of the window before, latest score.", [([], similarity)])
+      page.add(
+        "slipring_similarity_ratio", "gauge", "MS-SSIM to the volume of the window before, latest score.",
+        [([], similarity)])
     }
     page.add(
       "slipring_pixels_corrected_total", "counter", "Pixels that were not as they should be.",
-      [("non-finite", pixels.nonFinite), ("clamped", pixels.clamped), ("dead", pixels.dead), ("negative", pixels.negative)].map {
+      [
+        ("non-finite", pixels.nonFinite), ("clamped", pixels.clamped), ("dead", pixels.dead),
+        ("negative", pixels.negative),
+      ].map {
         ([("kind", $0.0)], Double($0.1))
       })
     if let losses = status.losses {
-      let kinds = [("lost", losses.lost), ("twice", losses.duplicates), ("late", losses.late), ("malformed", losses.dropped)]
+      let kinds = [
+        ("lost", losses.lost), ("twice", losses.duplicates), ("late", losses.late), ("malformed", losses.dropped),
+      ]
       page.add(
         "slipring_source_faults_total", "counter", "Frames of a live source that were lost or wrong.",
         kinds.map { ([("kind", $0.0)], Double($0.1)) })
@@ -42,22 +54,35 @@ enum MetricsText {
   }
 
   private static func stages(_ status: RunStatus, _ page: inout Builder) {
-    func series(_ value: (RunStatus.Stage) -> Double) -> [Builder.Sample] { status.stages.map { ([("stage", $0.name)], value($0)) } }
+    func series(_ value: (RunStatus.Stage) -> Double) -> [Builder.Sample] {
+      status.stages.map { ([("stage", $0.name)], value($0)) }
+    }
     page.add("slipring_stage_up", "gauge", "Whether the stage's process runs.", series { $0.isRunning ? 1 : 0 })
-    page.add("slipring_stage_events_total", "counter", "Events that the stage has handled.", series { Double($0.cursor) })
+    page.add(
+      "slipring_stage_events_total", "counter", "Events that the stage has handled.", series { Double($0.cursor) })
     page.add("slipring_stage_lag", "gauge", "Events that wait for the stage.", series { Double($0.lag) })
-    page.add("slipring_stage_restarts_total", "counter", "How often the stage was started again.", series { Double($0.restarts) })
-    page.add("slipring_stage_hangs_total", "counter", "How often the stage was killed because it hung.", series { Double($0.hangs) })
+    page.add(
+      "slipring_stage_restarts_total", "counter", "How often the stage was started again.",
+      series { Double($0.restarts) })
+    page.add(
+      "slipring_stage_hangs_total", "counter", "How often the stage was killed because it hung.",
+      series { Double($0.hangs) })
   }
 
-  private static func rings(_ report: Report, _ page: inout Builder) {
-    func series(_ value: (RunView.Level) -> Double) -> [Builder.Sample] { report.rings.map { ([("topic", $0.topic)], value($0)) } }
+  private static func rings(_ report: RunReport, _ page: inout Builder) {
+    func series(_ value: (RunView.Level) -> Double) -> [Builder.Sample] {
+      report.rings.map { ([("topic", $0.topic)], value($0)) }
+    }
     page.add("slipring_ring_slots", "gauge", "Events that the ring can hold.", series { Double($0.slots) })
-    page.add("slipring_ring_waiting", "gauge", "Events that the ring's slowest reader has not applied.", series { Double($0.waiting) })
+    page.add(
+      "slipring_ring_waiting", "gauge", "Events that the ring's slowest reader has not applied.",
+      series { Double($0.waiting) })
     page.add("slipring_ring_published_total", "counter", "Events published.", series { Double($0.published) })
     page.add(
-      "slipring_ring_spilled_total", "counter", "Events that the ring had no room for and that are on disk.", series { Double($0.spilled) })
-    page.add("slipring_ring_dropped_total", "counter", "Events that did not fit and are lost.", series { Double($0.dropped) })
+      "slipring_ring_spilled_total", "counter", "Events that the ring had no room for and that are on disk.",
+      series { Double($0.spilled) })
+    page.add(
+      "slipring_ring_dropped_total", "counter", "Events that did not fit and are lost.", series { Double($0.dropped) })
   }
 
   /// Writes families: a help line, a type line, and a line for each sample. A family without samples is left out.

@@ -1,13 +1,14 @@
-import Scan
+import Run
 
-/// The page's three files, which are part of the program, and the page with the figures of now in it, for whoever has no script.
+/// The page's three files, which are part of the program, and the page with the figures of now in it, for whoever has
+/// no script.
 enum Page {
   static let style = PackageResources.page_css
   static let script = PackageResources.page_js
   private static let template = String(decoding: PackageResources.page_html, as: UTF8.self)
 
   /// The page. With `token`, whoever gets it may end the run.
-  static func html(_ report: Report, token: Token?) -> String { fill(template, values(report, token)) }
+  static func html(_ report: RunReport, token: Token?) -> String { fill(template, values(report, token)) }
 
   /// Replaces each `{{name}}` once: what a value holds is never looked at.
   private static func fill(_ template: String, _ values: [String: String]) -> String {
@@ -19,19 +20,26 @@ enum Page {
     return parts.map(\.text).joined()
   }
 
-  private static func values(_ report: Report, _ token: Token?) -> [String: String] {
+  private static func values(_ report: RunReport, _ token: Token?) -> [String: String] {
     let (volume, ending) = (report.volume, report.ending)
     let middle = (z: (volume?.slices ?? 1) / 2, edge: (volume?.columns ?? 1) / 2)
     return [
       "run": Text.html(report.run), "short": Text.html(String(report.run.prefix(8))), "state": Text.html(report.state),
-      "fraction": Text.decimal(report.fraction, 3), "headline": Text.html(report.headline), "actions": actions(report, token),
+      "fraction": Text.decimal(report.fraction, 3), "headline": Text.html(report.headline),
+      "actions": actions(report, token),
       "columns": "\(volume?.columns ?? 0)", "slices": "\(volume?.slices ?? 0)",
-      "generation": volume.map { "generation \($0.generations.map(String.init).joined(separator: ", "))" } ?? "not there yet",
-      "pictureZ": "/slices/z/\(middle.z).png", "pictureX": "/slices/x/\(middle.edge).png", "pictureY": "/slices/y/\(middle.edge).png",
+      "generation": volume.map { "generation \($0.generations.map(String.init).joined(separator: ", "))" }
+        ?? "not there yet",
+      "pictureZ": "/slices/z/\(middle.z).png", "pictureX": "/slices/x/\(middle.edge).png",
+      "pictureY": "/slices/y/\(middle.edge).png",
       "middleZ": "\(middle.z)", "middleX": "\(middle.edge)", "middleY": "\(middle.edge)",
-      "progress": figures(report.progress, known: Report.progressLabels), "ledger": figures(report.ledger, known: Report.ledgerLabels),
+      "progress": figures(report.progress, known: RunReport.progressLabels),
+      "ledger": figures(report.ledger, known: RunReport.ledgerLabels),
       "stageRows": report.stages.map {
-        row([$0.name, $0.state, Text.decimal($0.rate), "\($0.lag)", "\($0.cursor)", "\($0.restarts)", "\($0.hangs)", "\($0.pid)"])
+        row([
+          $0.name, $0.state, Text.decimal($0.rate), "\($0.lag)", "\($0.cursor)", "\($0.restarts)", "\($0.hangs)",
+          "\($0.pid)",
+        ])
       }.joined(),
       "ringRows": report.rings.map {
         let share = Double(min($0.waiting, UInt64($0.slots))) / Double(max($0.slots, 1))
@@ -44,7 +52,7 @@ enum Page {
   }
 
   /// A line for every figure that there will ever be, so that the script finds its place.
-  private static func figures(_ figures: [Report.Figure], known: [(id: String, label: String)]) -> String {
+  private static func figures(_ figures: [RunReport.Figure], known: [(id: String, label: String)]) -> String {
     known.map { id, label in
       let text = figures.first { $0.id == id }?.text ?? "–"
       return "<div><dt>\(Text.html(label))</dt><dd id=\"figure-\(id)\">\(Text.html(text))</dd></div>"
@@ -58,7 +66,7 @@ enum Page {
 
   private static func list(_ texts: [String]) -> String { texts.map { "<li>\(Text.html($0))</li>" }.joined() }
 
-  private static func actions(_ report: Report, _ token: Token?) -> String {
+  private static func actions(_ report: RunReport, _ token: Token?) -> String {
     guard let token else { return "<p>To end the run from here, open the address that slipring printed.</p>" }
     let isOver = report.ending == nil ? "" : " disabled"
     func form(_ path: String, _ label: String, _ style: String, _ explanation: String) -> String {

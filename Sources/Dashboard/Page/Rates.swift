@@ -11,10 +11,13 @@ struct Rates {
     if let last = samples.last, now - last.at < Self.gap { return }
     samples.append((now, values))
     // One sample older than the period stays, so that there is always one to compare with.
-    while samples.count > 2, samples[1].at < now - Self.period || samples.count > Self.samplesMax { samples.removeFirst() }
+    while samples.count > 2, samples[1].at < now - Self.period || samples.count > Self.samplesMax {
+      samples.removeFirst()
+    }
   }
 
-  /// A counter's rate a second; 0 before there are two samples. A counter that went back, as after a restart, stands still.
+  /// A counter's rate a second; 0 before there are two samples. A counter that went back, as after a restart, stands
+  /// still.
   func rate(_ name: String) -> Double {
     guard let first = samples.first(where: { $0.values[name] != nil }), let last = samples.last, last.at > first.at,
       let (a, b) = first.values[name].flatMap({ a in last.values[name].map { (a, $0) } })

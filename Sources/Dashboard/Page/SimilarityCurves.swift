@@ -1,7 +1,7 @@
-import Scan
-import Topics
+import RunModel
 
-/// How similar the volume was to the one of the window before, and to a reference, over the projections of a scan: what control scored.
+/// How similar the volume was to the one of the window before, and to a reference, over the projections of a scan: what
+/// control scored.
 struct SimilarityCurves {
   /// By worker, then by the end of the update's window.
   private var scores: [Int: [Int: ScoreEvent]] = [:]
@@ -28,7 +28,9 @@ struct SimilarityCurves {
   }
 
   /// Both curves, each of at most about `pointsMax` points.
-  func lines(pointsMax: Int) -> (similarity: Line, truth: Line) { (line(\.similarity, pointsMax), line(\.truth, pointsMax)) }
+  func lines(pointsMax: Int) -> (similarity: Line, truth: Line) {
+    (line(\.similarity, pointsMax), line(\.truth, pointsMax))
+  }
 
   /// The lowest similarity of the workers' newest scores; nil before the first.
   var latest: Double? { newest.values.compactMap(\.similarity).min() }
@@ -37,7 +39,9 @@ struct SimilarityCurves {
   private func line(_ value: (ScoreEvent) -> Double?, _ pointsMax: Int) -> Line {
     var all: [Int: [(worker: Int, value: Double)]] = [:]
     for (worker, scores) in scores {
-      for (projections, score) in scores { if let value = value(score) { all[projections, default: []].append((worker, value)) } }
+      for (projections, score) in scores {
+        if let value = value(score) { all[projections, default: []].append((worker, value)) }
+      }
     }
     var latest: [Int: Double] = [:]
     let points = all.sorted { $0.key < $1.key }.map { projections, scores in

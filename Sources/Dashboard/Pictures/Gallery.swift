@@ -1,4 +1,5 @@
-import Scan
+import KernelTypes
+import Run
 import ScanFiles
 import Tomography
 
@@ -40,8 +41,8 @@ final class Gallery {
     case busy
   }
 
-  /// The newest picture, or an older one while there is no processor time for a new one.
-  /// One that is younger than `freshFor` is new enough, whatever came since: where many watch a volume that changes often, each of them would
+  /// The newest picture, or an older one while there is no processor time for a new one. One that is younger than
+  /// `freshFor` is new enough, whatever came since: where many watch a volume that changes often, each of them would
   /// have its own otherwise. With `isOver` there is no run any more that it could slow.
   func picture(
     _ request: PictureRequest, isOver: Bool, freshFor: Duration, now: ContinuousClock.Instant
@@ -50,7 +51,8 @@ final class Gallery {
     let generations = try generations(of: request)
     uses += 1
     let known = pictures[request]
-    let isNewest = known.map { $0.generations == generations && (request.window != nil || $0.window == range?.window) } ?? false
+    let isNewest =
+      known.map { $0.generations == generations && (request.window != nil || $0.window == range?.window) } ?? false
     if let known, isNewest || (!isOver && now - known.madeAt < freshFor) {
       pictures[request]?.lastUse = uses
       return known.picture

@@ -1,4 +1,5 @@
-import Scan
+import KernelTypes
+import Run
 import Tomography
 
 /// Which picture a page asks for.
@@ -17,14 +18,18 @@ struct PictureRequest: Hashable {
   /// From `/slices/{axis}/{n}.png` and the query's `edge`, `of`, `low` and `high`; nil where that is no picture.
   init?(_ request: Request) {
     let parts = request.path.split(separator: "/", omittingEmptySubsequences: false)
-    guard parts.count == 4, parts[1] == "slices", let axis = CutAxis(rawValue: String(parts[2])), parts[3].hasSuffix(".png"),
-      let index = Int(parts[3].dropLast(4)), index >= 0, let edge = Int(request.query["edge"] ?? "512"), Self.edges.contains(edge),
+    guard parts.count == 4, parts[1] == "slices", let axis = CutAxis(rawValue: String(parts[2])),
+      parts[3].hasSuffix(".png"),
+      let index = Int(parts[3].dropLast(4)), index >= 0, let edge = Int(request.query["edge"] ?? "512"),
+      Self.edges.contains(edge),
       let content = RunView.Content(rawValue: request.query["of"] ?? RunView.Content.reconstructed.rawValue)
     else { return nil }
     switch (request.query["low"], request.query["high"]) {
     case (nil, nil): window = nil
     case (let low?, let high?):
-      guard let low = Float(low), let high = Float(high), let window = GreyWindow(low: low, high: high) else { return nil }
+      guard let low = Float(low), let high = Float(high), let window = GreyWindow(low: low, high: high) else {
+        return nil
+      }
       self.window = window
     default: return nil
     }

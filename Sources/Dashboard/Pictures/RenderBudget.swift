@@ -1,7 +1,7 @@
 import Glibc
 
-/// How much processor time pictures may take: a share of the machine, saved up for a while so that the first pictures and a moved slider come
-/// at once.
+/// How much processor time pictures may take: a share of the machine, saved up for a while so that the first pictures
+/// and a moved slider come at once.
 struct RenderBudget {
   /// Seconds that may be spent now.
   private var saved: Double

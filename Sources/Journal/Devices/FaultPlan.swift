@@ -1,10 +1,10 @@
-public import Host
+package import Host
 
-/// What goes wrong on a simulated disk, and when: the n-th operation of a kind has an effect. Operations of a kind are counted from 0, across
-/// restarts.
-public struct FaultPlan: Sendable, Equatable {
+/// What goes wrong on a simulated disk, and when: the n-th operation of a kind has an effect. Operations of a kind are
+/// counted from 0, across restarts.
+package struct FaultPlan: Sendable, Equatable {
   /// Kinds of operations.
-  public enum Operation: String, Sendable, CaseIterable {
+  package enum Operation: String, Sendable, CaseIterable {
     /// Allocating the blocks of a new file.
     case allocate
     /// A write of a batch.
@@ -28,8 +28,9 @@ public struct FaultPlan: Sendable, Equatable {
   }
 
   /// What happens.
-  public enum Effect: Sendable, Equatable {
-    /// The call fails with this error. A failed sync loses some of the sectors that it was for, and the next one does not tell.
+  package enum Effect: Sendable, Equatable {
+    /// The call fails with this error. A failed sync loses some of the sectors that it was for, and the next one does
+    /// not tell.
     case error(Errno)
     /// A write stops after this many bytes and says so.
     case short(Int)
@@ -47,7 +48,7 @@ public struct FaultPlan: Sendable, Equatable {
     case delayed
 
     /// Whether the disk lies with it: says that it did what it did not do.
-    public var isLie: Bool {
+    package var isLie: Bool {
       switch self {
       case .torn, .lost, .misdirected, .ignored: true
       case .error, .short, .garbled, .delayed: false
@@ -56,16 +57,16 @@ public struct FaultPlan: Sendable, Equatable {
   }
 
   /// One thing that goes wrong.
-  public struct Fault: Sendable, Equatable {
+  package struct Fault: Sendable, Equatable {
     /// The kind of operation that it strikes.
-    public var operation: Operation
+    package var operation: Operation
     /// Which of them, from 0.
-    public var number: Int
+    package var number: Int
     /// What happens.
-    public var effect: Effect
+    package var effect: Effect
 
     /// A fault as given.
-    public init(_ operation: Operation, _ number: Int, _ effect: Effect) {
+    package init(_ operation: Operation, _ number: Int, _ effect: Effect) {
       self.operation = operation
       self.number = number
       self.effect = effect
@@ -73,12 +74,12 @@ public struct FaultPlan: Sendable, Equatable {
   }
 
   /// The faults, in any order; one an operation.
-  public var faults: [Fault]
+  package var faults: [Fault]
   /// Where the disk's own choices begin: which unsynced sectors survive.
-  public var seed: UInt64
+  package var seed: UInt64
 
   /// A plan as given.
-  public init(_ faults: [Fault] = [], seed: UInt64 = 0) {
+  package init(_ faults: [Fault] = [], seed: UInt64 = 0) {
     self.faults = faults
     self.seed = seed
   }

@@ -1,11 +1,11 @@
 internal import CLinux
 internal import Glibc
-public import Host
+package import Host
 
 /// What the devices on real files share: everything but the batches.
-public class FileDevice {
+package class FileDevice {
   /// The folder's path.
-  public let folder: String
+  package let folder: String
   private let folderDescriptor: Int32
   private var openFiles: Set<JournalFile> = []
 
@@ -27,7 +27,7 @@ public class FileDevice {
   }
 
   /// The names in the folder, sorted.
-  public func names() throws(HostError) -> [String] {
+  package func names() throws(HostError) -> [String] {
     guard let stream = opendir(folder) else { throw failure("opendir", folder) }
     defer { closedir(stream) }
     var names: [String] = []
@@ -35,7 +35,9 @@ public class FileDevice {
       errno = 0
       guard let entry = readdir(stream) else { break }
       // Sound: d_name is a field of the entry, ended by a zero byte.
-      let name = withUnsafePointer(to: &entry.pointee.d_name) { String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self)) }
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
+      }
       if name != ".", name != ".." { names.append(name) }
     }
     guard errno == 0 else { throw failure("readdir", folder) }
@@ -43,13 +45,13 @@ public class FileDevice {
   }
 
   /// Takes the folder's lock, on the folder's own descriptor.
-  public func lockFolder(wait: Duration) throws(HostError) -> Bool { try lock(folderDescriptor, folder, wait: wait) }
+  package func lockFolder(wait: Duration) throws(HostError) -> Bool { try lock(folderDescriptor, folder, wait: wait) }
 
   /// Gives the folder's lock back.
-  public func unlockFolder() { flock(folderDescriptor, LOCK_UN) }
+  package func unlockFolder() { flock(folderDescriptor, LOCK_UN) }
 
   /// Makes a file: O_EXCL, 0600, posix_fallocate, flock.
-  public func create(_ name: String, byteCount: Int) throws(HostError) -> JournalFile {
+  package func create(_ name: String, byteCount: Int) throws(HostError) -> JournalFile {
     let descriptor = openat(folderDescriptor, name, O_RDWR | O_CREAT | O_EXCL | Self.directFlags, 0o600)
     guard descriptor >= 0 else { throw failure("openat", path(name)) }
     do throws(HostError) {
@@ -60,7 +62,9 @@ public class FileDevice {
         error = posix_fallocate(descriptor, 0, byteCount)
         if error != EINTR { break }
       }
-      guard error == 0 else { throw .system(call: "posix_fallocate", subject: path(name), errno: Errno(rawValue: error)) }
+      guard error == 0 else {
+        throw .system(call: "posix_fallocate", subject: path(name), errno: Errno(rawValue: error))
+      }
     } catch {
       Glibc.close(descriptor)
       unlinkat(folderDescriptor, name, 0)
@@ -70,7 +74,7 @@ public class FileDevice {
   }
 
   /// Opens a regular file with O_DIRECT; never through a symbolic link.
-  public func open(_ name: String, forWriting: Bool) throws(HostError) -> JournalFile {
+  package func open(_ name: String, forWriting: Bool) throws(HostError) -> JournalFile {
     let descriptor = openat(folderDescriptor, name, (forWriting ? O_RDWR : O_RDONLY) | O_NONBLOCK | Self.directFlags)
     guard descriptor >= 0 else { throw failure("openat", path(name)) }
     var status = stat()
@@ -82,23 +86,27 @@ public class FileDevice {
   }
 
   /// Takes the lock of the file's own descriptor.
-  public func lock(_ file: JournalFile, wait: Duration) throws(HostError) -> Bool { try lock(file.id, folder, wait: wait) }
+  package func lock(_ file: JournalFile, wait: Duration) throws(HostError) -> Bool {
+    try lock(file.id, folder, wait: wait)
+  }
 
   /// Closes the file.
-  public func close(_ file: JournalFile) {
+  package func close(_ file: JournalFile) {
     precondition(openFiles.remove(file) != nil, "file \(file.id) is not open")
     Glibc.close(file.id)
   }
 
   /// The file's size.
-  public func byteCount(of file: JournalFile) throws(HostError) -> Int {
+  package func byteCount(of file: JournalFile) throws(HostError) -> Int {
     var status = stat()
     guard fstat(file.id, &status) == 0 else { throw failure("fstat", folder) }
     return Int(status.st_size)
   }
 
   /// Reads with O_DIRECT.
-  public func read(_ file: JournalFile, into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(HostError) -> Int {
+  package func read(_ file: JournalFile, into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(HostError)
+    -> Int
+  {
     var done = 0
     // Each turn reads something, ends, or is an interruption.
     for _ in 0..<Self.retryLimit {
@@ -113,7 +121,7 @@ public class FileDevice {
   }
 
   /// Writes with O_DIRECT.
-  public func write(_ file: JournalFile, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(HostError) {
+  package func write(_ file: JournalFile, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(HostError) {
     var done = 0
     for _ in 0..<Self.retryLimit {
       if done == bytes.count { break }
@@ -125,22 +133,24 @@ public class FileDevice {
   }
 
   /// fsync(2).
-  public func sync(_ file: JournalFile) throws(HostError) {
+  package func sync(_ file: JournalFile) throws(HostError) {
     guard fsync(file.id) == 0 else { throw failure("fsync", folder) }
   }
 
   /// renameat(2).
-  public func rename(_ name: String, to newName: String) throws(HostError) {
-    guard renameat(folderDescriptor, name, folderDescriptor, newName) == 0 else { throw failure("renameat", path(name)) }
+  package func rename(_ name: String, to newName: String) throws(HostError) {
+    guard renameat(folderDescriptor, name, folderDescriptor, newName) == 0 else {
+      throw failure("renameat", path(name))
+    }
   }
 
   /// unlinkat(2).
-  public func unlink(_ name: String) throws(HostError) {
+  package func unlink(_ name: String) throws(HostError) {
     guard unlinkat(folderDescriptor, name, 0) == 0 else { throw failure("unlinkat", path(name)) }
   }
 
   /// fsync(2) of the folder.
-  public func syncFolder() throws(HostError) {
+  package func syncFolder() throws(HostError) {
     guard fsync(folderDescriptor) == 0 else { throw failure("fsync", folder) }
   }
 }
@@ -175,5 +185,7 @@ extension FileDevice {
     guard fsync(descriptor) == 0 else { throw .system(call: "fsync", subject: folder + "/..", errno: .current) }
   }
 
-  private func failure(_ call: String, _ subject: String) -> HostError { .system(call: call, subject: subject, errno: .current) }
+  private func failure(_ call: String, _ subject: String) -> HostError {
+    .system(call: call, subject: subject, errno: .current)
+  }
 }

@@ -1,11 +1,11 @@
 internal import Glibc
-public import Host
+package import Host
 
-/// The device on io_uring: the writes of a batch and its sync are one submission, each linked to the next with IOSQE_IO_LINK, so that a short
-/// or failed write cancels what follows.
-public final class IOUringDevice: FileDevice, JournalDevice {
+/// The device on io_uring: the writes of a batch and its sync are one submission, each linked to the next with
+/// IOSQE_IO_LINK, so that a short or failed write cancels what follows.
+package final class IOUringDevice: FileDevice, JournalDevice {
   /// "io_uring".
-  public var mechanism: String { "io_uring" }
+  package var mechanism: String { "io_uring" }
   private let queue: IOQueue
   private let link: IOQueue.Link
   private var registered: [UnsafeRawBufferPointer] = []
@@ -19,8 +19,9 @@ public final class IOUringDevice: FileDevice, JournalDevice {
     var isSplit = false
   }
 
-  /// Opens the folder, or makes it. Throws `.system` with ENOSYS or EPERM where io_uring is refused: `PwriteDevice` works there.
-  public convenience init(folder: String) throws(HostError) { try self.init(folder: folder, link: .onSuccess) }
+  /// Opens the folder, or makes it. Throws `.system` with ENOSYS or EPERM where io_uring is refused: `PwriteDevice`
+  /// works there.
+  package convenience init(folder: String) throws(HostError) { try self.init(folder: folder, link: .onSuccess) }
 
   /// A device whose chains are tied otherwise than they must be, to show that tests notice.
   package init(folder: String, link: IOQueue.Link) throws(HostError) {
@@ -31,7 +32,7 @@ public final class IOUringDevice: FileDevice, JournalDevice {
   }
 
   /// Pins the memory, in pieces of 1 GiB; where RLIMIT_MEMLOCK forbids it, writing works without.
-  public func register(_ memory: UnsafeRawBufferPointer) -> Bool {
+  package func register(_ memory: UnsafeRawBufferPointer) -> Bool {
     precondition(registered.isEmpty, "memory is registered once")
     let piece = 1 << 30
     let pieces = stride(from: 0, to: memory.count, by: piece).map { start in
@@ -47,15 +48,18 @@ public final class IOUringDevice: FileDevice, JournalDevice {
   }
 
   /// Submits the batch as one chain.
-  public func submit(_ batch: WriteBatch) throws(HostError) {
-    guard let index = slots.firstIndex(where: { $0.batch == nil }) else { preconditionFailure("too many batches in flight") }
+  package func submit(_ batch: WriteBatch) throws(HostError) {
+    guard let index = slots.firstIndex(where: { $0.batch == nil }) else {
+      preconditionFailure("too many batches in flight")
+    }
     // All entries of the chain or none: both batches together fit the queue, and every earlier entry was submitted.
     precondition(queue.space > batch.writes.count, "the queue has \(queue.space) entries left")
     slots[index] = Slot(batch: batch, outstanding: batch.writes.count + 1)
     let tag = UInt64(index) << 32
     for (number, write) in batch.writes.enumerated() {
       queue.prepareWrite(
-        write.bytes, to: batch.file.id, at: write.offset, buffer: buffer(of: write.bytes), link: link, tag: tag | UInt64(number))
+        write.bytes, to: batch.file.id, at: write.offset, buffer: buffer(of: write.bytes), link: link,
+        tag: tag | UInt64(number))
     }
     queue.prepareDataSync(batch.file.id, tag: tag | UInt64(batch.writes.count))
     try submitAll(batch.writes.count + 1, slot: index)
@@ -76,7 +80,7 @@ public final class IOUringDevice: FileDevice, JournalDevice {
   }
 
   /// Takes completions off the queue.
-  public func reap(wait: Duration) throws(HostError) -> Int {
+  package func reap(wait: Duration) throws(HostError) -> Int {
     var completed = 0
     _ = try queue.reap(wait: wait) { tag, result in
       let index = Int(tag >> 32)
@@ -103,7 +107,7 @@ public final class IOUringDevice: FileDevice, JournalDevice {
 }
 
 /// The fastest device that this machine offers for the folder.
-public func openJournalDevice(folder: String) throws(HostError) -> any JournalDevice {
+package func openJournalDevice(folder: String) throws(HostError) -> any JournalDevice {
   do throws(HostError) {
     return try IOUringDevice(folder: folder)
   } catch .system("io_uring_queue_init", _, _) {

@@ -1,15 +1,16 @@
-public import Host
+package import Host
 
 /// A file that a device has open.
-public struct JournalFile: Hashable, Sendable {
+package struct JournalFile: Hashable, Sendable {
   let id: Int32
 }
 
 /// The files of one journal's folder: the seam between a journal's rules and the machine.
 ///
-/// Offsets, addresses and sizes of reads and writes are multiples of 4096 bytes. `submit` and `reap` are asynchronous where the device can;
-/// every other call returns when it is done. Use from one thread at a time. Every call throws `HostError.system` with the call's errno.
-public protocol JournalDevice: AnyObject {
+/// Offsets, addresses and sizes of reads and writes are multiples of 4096 bytes. `submit` and `reap` are asynchronous
+/// where the device can; every other call returns when it is done. Use from one thread at a time. Every call throws
+/// `HostError.system` with the call's errno.
+package protocol JournalDevice: AnyObject {
   /// The folder's path, for messages.
   var folder: String { get }
   /// What the device does its work with, for messages.
@@ -17,24 +18,27 @@ public protocol JournalDevice: AnyObject {
 
   /// The names in the folder, sorted.
   func names() throws(HostError) -> [String]
-  /// Takes the folder's lock, which says that one process recovers and writes this journal; false if another had it for all of `wait`.
+  /// Takes the folder's lock, which says that one process recovers and writes this journal; false if another had it for
+  /// all of `wait`.
   func lockFolder(wait: Duration) throws(HostError) -> Bool
   /// Gives the folder's lock back, if this device has it.
   func unlockFolder()
 
-  /// Makes a file of `byteCount` zeros whose blocks are all allocated, locks it and opens it for writing. A failed call leaves no file.
+  /// Makes a file of `byteCount` zeros whose blocks are all allocated, locks it and opens it for writing. A failed call
+  /// leaves no file.
   func create(_ name: String, byteCount: Int) throws(HostError) -> JournalFile
   /// Opens a file that exists.
   func open(_ name: String, forWriting: Bool) throws(HostError) -> JournalFile
-  /// Takes the lock of the file's own descriptor. It outlives a killed process exactly as long as that process's writes can still land.
-  /// False if another had it for all of `wait`.
+  /// Takes the lock of the file's own descriptor. It outlives a killed process exactly as long as that process's writes
+  /// can still land. False if another had it for all of `wait`.
   func lock(_ file: JournalFile, wait: Duration) throws(HostError) -> Bool
   /// Closes the file, and with it its lock; none of its batches may be in flight.
   func close(_ file: JournalFile)
 
   /// The file's size.
   func byteCount(of file: JournalFile) throws(HostError) -> Int
-  /// Reads what the medium holds, past any cache of this machine's memory; returns how many bytes there were before the file's end.
+  /// Reads what the medium holds, past any cache of this machine's memory; returns how many bytes there were before the
+  /// file's end.
   func read(_ file: JournalFile, into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(HostError) -> Int
   /// Writes all of `bytes`; durable after `sync`.
   func write(_ file: JournalFile, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(HostError)
@@ -48,46 +52,47 @@ public protocol JournalDevice: AnyObject {
   /// Makes creations, renamings and removals durable.
   func syncFolder() throws(HostError)
 
-  /// Pins memory that records will be written from, where that makes writing faster; says whether it did. Once for a device.
+  /// Pins memory that records will be written from, where that makes writing faster; says whether it did. Once for a
+  /// device.
   func register(_ memory: UnsafeRawBufferPointer) -> Bool
-  /// Starts the writes of a batch, in their order, and after they all succeeded a sync of the file's data. The memory stays as it is until
-  /// the batch is complete. At most `WriteBatch.inFlightLimit` batches are in flight.
+  /// Starts the writes of a batch, in their order, and after they all succeeded a sync of the file's data. The memory
+  /// stays as it is until the batch is complete. At most `WriteBatch.inFlightLimit` batches are in flight.
   func submit(_ batch: WriteBatch) throws(HostError)
   /// Fills in the results of what ended, waiting up to `wait` for the first; returns how many batches became complete.
   func reap(wait: Duration) throws(HostError) -> Int
 }
 
 /// Writes to one file, and the sync that makes them durable.
-public final class WriteBatch {
+package final class WriteBatch {
   /// The most batches in flight on a device.
-  public static let inFlightLimit = 2
+  package static let inFlightLimit = 2
   /// The most writes of a batch.
-  public static let writeLimit = 64
+  package static let writeLimit = 64
 
   /// One write.
-  public struct Write {
+  package struct Write {
     /// What is written.
-    public var bytes: UnsafeRawBufferPointer
+    package var bytes: UnsafeRawBufferPointer
     /// Where to.
-    public var offset: Int
+    package var offset: Int
     /// The number of bytes written, or −errno; −ECANCELED if an earlier write of the batch was not whole.
-    public internal(set) var result: Int32 = 0
+    package internal(set) var result: Int32 = 0
   }
 
   /// The file.
-  public internal(set) var file = JournalFile(id: -1)
+  package internal(set) var file = JournalFile(id: -1)
   /// The writes, in the order of their offsets.
-  public internal(set) var writes: [Write] = []
+  package internal(set) var writes: [Write] = []
   /// 0 or −errno of the sync; −ECANCELED if a write was not whole.
-  public internal(set) var syncResult: Int32 = 0
+  package internal(set) var syncResult: Int32 = 0
   /// Whether every result is there.
-  public internal(set) var isComplete = false
+  package internal(set) var isComplete = false
 
   /// An empty batch with room for all its writes.
-  public init() { writes.reserveCapacity(Self.writeLimit) }
+  package init() { writes.reserveCapacity(Self.writeLimit) }
 
   /// Forgets the writes.
-  public func reset(file: JournalFile) {
+  package func reset(file: JournalFile) {
     self.file = file
     writes.removeAll(keepingCapacity: true)
     syncResult = 0
@@ -95,11 +100,13 @@ public final class WriteBatch {
   }
 
   /// Adds a write, joined to the one before where both memory and file go on.
-  public func add(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
-    if let last = writes.last, let end = last.bytes.baseAddress.map({ $0 + last.bytes.count }), end == bytes.baseAddress,
+  package func add(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
+    if let last = writes.last, let end = last.bytes.baseAddress.map({ $0 + last.bytes.count }),
+      end == bytes.baseAddress,
       last.offset + last.bytes.count == offset, last.bytes.count + bytes.count <= Self.joinedByteLimit
     {
-      writes[writes.count - 1].bytes = UnsafeRawBufferPointer(start: last.bytes.baseAddress, count: last.bytes.count + bytes.count)
+      writes[writes.count - 1].bytes = UnsafeRawBufferPointer(
+        start: last.bytes.baseAddress, count: last.bytes.count + bytes.count)
     } else {
       precondition(writes.count < Self.writeLimit, "a batch of more than \(Self.writeLimit) writes")
       writes.append(Write(bytes: bytes, offset: offset))

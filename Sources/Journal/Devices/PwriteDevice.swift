@@ -1,27 +1,29 @@
 internal import Glibc
-public import Host
+package import Host
 
 /// The device of machines that refuse io_uring: pwrite(2) and fdatasync(2), done when `submit` returns.
-public final class PwriteDevice: FileDevice, JournalDevice {
+package final class PwriteDevice: FileDevice, JournalDevice {
   /// "pwrite".
-  public var mechanism: String { "pwrite" }
+  package var mechanism: String { "pwrite" }
   /// Carried out, and not reaped.
   private var finished: [WriteBatch] = []
 
   /// Opens the folder, or makes it.
-  public init(folder: String) throws(HostError) { try super.init(opening: folder) }
+  package init(folder: String) throws(HostError) { try super.init(opening: folder) }
 
   /// Nothing can be pinned.
-  public func register(_ memory: UnsafeRawBufferPointer) -> Bool { false }
+  package func register(_ memory: UnsafeRawBufferPointer) -> Bool { false }
 
   /// Writes and syncs the batch, and keeps its completion for `reap`.
-  public func submit(_ batch: WriteBatch) throws(HostError) {
+  package func submit(_ batch: WriteBatch) throws(HostError) {
     precondition(finished.count < WriteBatch.inFlightLimit, "too many batches in flight")
     var isWhole = true
     for index in batch.writes.indices {
       let write = batch.writes[index]
       let result =
-        isWhole ? Self.result { pwrite(batch.file.id, write.bytes.baseAddress, write.bytes.count, off_t(write.offset)) } : -ECANCELED
+        isWhole
+        ? Self.result { pwrite(batch.file.id, write.bytes.baseAddress, write.bytes.count, off_t(write.offset)) }
+        : -ECANCELED
       batch.writes[index].result = result
       isWhole = isWhole && Int(result) == write.bytes.count
     }
@@ -30,7 +32,7 @@ public final class PwriteDevice: FileDevice, JournalDevice {
   }
 
   /// Returns how many batches were submitted since the last call.
-  public func reap(wait: Duration) throws(HostError) -> Int {
+  package func reap(wait: Duration) throws(HostError) -> Int {
     for batch in finished { batch.isComplete = true }
     defer { finished.removeAll(keepingCapacity: true) }
     return finished.count

@@ -1,14 +1,14 @@
 internal import Glibc
-public import Host
+package import Host
 
 /// One process's view of a simulated disk.
-public final class SimulatedDevice: JournalDevice {
+package final class SimulatedDevice: JournalDevice {
   /// "simulated".
-  public let folder = "simulated"
+  package let folder = "simulated"
   /// "simulated".
-  public let mechanism = "simulated"
+  package let mechanism = "simulated"
   /// The disk.
-  public let disk: SimulatedDisk
+  package let disk: SimulatedDisk
   private let id: Int
   private let rules: JournalRules
   private var files: [Int32: SimulatedDisk.Node] = [:]
@@ -16,7 +16,7 @@ public final class SimulatedDevice: JournalDevice {
   private var inFlight: [WriteBatch] = []
 
   /// A new process on the disk.
-  public convenience init(disk: SimulatedDisk) { self.init(disk: disk, rules: JournalRules()) }
+  package convenience init(disk: SimulatedDisk) { self.init(disk: disk, rules: JournalRules()) }
 
   package init(disk: SimulatedDisk, rules: JournalRules) {
     self.disk = disk
@@ -26,9 +26,9 @@ public final class SimulatedDevice: JournalDevice {
 
   deinit { kill() }
 
-  /// Ends the process as SIGKILL does: what it submitted may land later, until `SimulatedDisk.landOrphans` or until somebody takes the
-  /// lock of the file. The device cannot be used any more.
-  public func kill() {
+  /// Ends the process as SIGKILL does: what it submitted may land later, until `SimulatedDisk.landOrphans` or until
+  /// somebody takes the lock of the file. The device cannot be used any more.
+  package func kill() {
     guard disk.alive.contains(id) else { return }
     var writes: [(node: SimulatedDisk.Node, offset: Int, bytes: [UInt8])] = []
     for batch in inFlight {
@@ -40,22 +40,22 @@ public final class SimulatedDevice: JournalDevice {
   }
 
   /// The names in the folder, sorted.
-  public func names() throws(HostError) -> [String] { disk.names }
+  package func names() throws(HostError) -> [String] { disk.names }
 
   /// Takes the folder's lock.
-  public func lockFolder(wait: Duration) throws(HostError) -> Bool {
+  package func lockFolder(wait: Duration) throws(HostError) -> Bool {
     if let owner = disk.folderOwner, owner != id, disk.alive.contains(owner) { return false }
     disk.folderOwner = id
     return true
   }
 
   /// Gives the folder's lock back.
-  public func unlockFolder() {
+  package func unlockFolder() {
     if disk.folderOwner == id { disk.folderOwner = nil }
   }
 
   /// Makes a file.
-  public func create(_ name: String, byteCount: Int) throws(HostError) -> JournalFile {
+  package func create(_ name: String, byteCount: Int) throws(HostError) -> JournalFile {
     try require(disk.nodes[name] == nil, "openat", name, EEXIST)
     try fail(disk.strike(.allocate), "posix_fallocate", name)
     try require(disk.usedByteCount + byteCount <= disk.capacity, "posix_fallocate", name, ENOSPC)
@@ -66,43 +66,49 @@ public final class SimulatedDevice: JournalDevice {
   }
 
   /// Opens a file.
-  public func open(_ name: String, forWriting: Bool) throws(HostError) -> JournalFile {
+  package func open(_ name: String, forWriting: Bool) throws(HostError) -> JournalFile {
     guard let node = disk.nodes[name] else { throw failure("openat", name, ENOENT) }
     return remember(node)
   }
 
   /// Takes the file's lock; the writes of a killed owner land first.
-  public func lock(_ file: JournalFile, wait: Duration) throws(HostError) -> Bool { disk.lock(node(file), for: id) }
+  package func lock(_ file: JournalFile, wait: Duration) throws(HostError) -> Bool { disk.lock(node(file), for: id) }
 
   /// Closes the file.
-  public func close(_ file: JournalFile) {
+  package func close(_ file: JournalFile) {
     let node = node(file)
     files[file.id] = nil
     if node.owner == id, !files.values.contains(where: { $0 === node }) { node.owner = nil }
   }
 
   /// The file's size.
-  public func byteCount(of file: JournalFile) throws(HostError) -> Int { node(file).current.count }
+  package func byteCount(of file: JournalFile) throws(HostError) -> Int { node(file).current.count }
 
   /// Reads the disk.
-  public func read(_ file: JournalFile, into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(HostError) -> Int {
+  package func read(_ file: JournalFile, into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(HostError)
+    -> Int
+  {
     let effect = disk.strike(.read)
     try fail(effect, "pread", "file \(file.id)")
     let node = node(file)
     let count = max(0, min(bytes.count, node.current.count - offset))
-    if count > 0 { node.current.withUnsafeBytes { bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + count])) } }
+    if count > 0 {
+      node.current.withUnsafeBytes {
+        bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + count]))
+      }
+    }
     if effect == .garbled { for index in 0..<count { bytes[index] ^= 0x5A } }
     return count
   }
 
   /// Writes a page.
-  public func write(_ file: JournalFile, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(HostError) {
+  package func write(_ file: JournalFile, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(HostError) {
     try fail(disk.strike(.writePage), "pwrite", "file \(file.id)")
     node(file).store(bytes, at: offset)
   }
 
   /// Makes the file durable.
-  public func sync(_ file: JournalFile) throws(HostError) {
+  package func sync(_ file: JournalFile) throws(HostError) {
     let effect = disk.strike(.syncPage)
     if case .error = effect { disk.failSync(node(file)) }
     try fail(effect, "fsync", "file \(file.id)")
@@ -110,37 +116,38 @@ public final class SimulatedDevice: JournalDevice {
   }
 
   /// Gives a file another name.
-  public func rename(_ name: String, to newName: String) throws(HostError) {
+  package func rename(_ name: String, to newName: String) throws(HostError) {
     try fail(disk.strike(.rename), "renameat", name)
     try require(disk.nodes[name] != nil, "renameat", name, ENOENT)
     disk.rename(name, to: newName)
   }
 
   /// Removes a name.
-  public func unlink(_ name: String) throws(HostError) {
+  package func unlink(_ name: String) throws(HostError) {
     try fail(disk.strike(.unlink), "unlinkat", name)
     try require(disk.nodes[name] != nil, "unlinkat", name, ENOENT)
     disk.unlink(name)
   }
 
   /// Makes the folder durable.
-  public func syncFolder() throws(HostError) {
+  package func syncFolder() throws(HostError) {
     try fail(disk.strike(.syncFolder), "fsync", folder)
     disk.syncFolder()
   }
 
   /// Nothing can be pinned.
-  public func register(_ memory: UnsafeRawBufferPointer) -> Bool { false }
+  package func register(_ memory: UnsafeRawBufferPointer) -> Bool { false }
 
   /// Keeps the batch for `reap`.
-  public func submit(_ batch: WriteBatch) throws(HostError) {
+  package func submit(_ batch: WriteBatch) throws(HostError) {
     precondition(inFlight.count < WriteBatch.inFlightLimit, "too many batches in flight")
-    precondition(batch.writes.allSatisfy { $0.offset % 4096 == 0 && $0.bytes.count % 4096 == 0 }, "a write is not aligned")
+    precondition(
+      batch.writes.allSatisfy { $0.offset % 4096 == 0 && $0.bytes.count % 4096 == 0 }, "a write is not aligned")
     inFlight.append(batch)
   }
 
   /// Carries out one batch: the oldest one, unless the plan delays it.
-  public func reap(wait: Duration) throws(HostError) -> Int {
+  package func reap(wait: Duration) throws(HostError) -> Int {
     guard !inFlight.isEmpty else { return 0 }
     let isDelayed = disk.strike(.complete) == .delayed && inFlight.count > 1
     carryOut(inFlight.remove(at: isDelayed ? 1 : 0))

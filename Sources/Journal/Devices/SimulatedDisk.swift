@@ -1,15 +1,15 @@
 /// A disk in memory that outlives simulated processes and power cuts, and misbehaves as planned.
 ///
-/// Each sector holds what it held when it was last synced and what was written since. A power cut keeps any subset of what was written since,
-/// of the folder's entries as well.
-public final class SimulatedDisk {
+/// Each sector holds what it held when it was last synced and what was written since. A power cut keeps any subset of
+/// what was written since, of the folder's entries as well.
+package final class SimulatedDisk {
   /// The unit that survives a power cut or does not.
-  public static let sectorByteCount = 512
+  package static let sectorByteCount = 512
 
   /// The bytes that files may take together; more is ENOSPC.
-  public var capacity: Int
+  package var capacity: Int
   /// What goes wrong.
-  public var plan: FaultPlan
+  package var plan: FaultPlan
   private var counts: [FaultPlan.Operation: Int] = [:]
   private var choices: UInt64
 
@@ -46,23 +46,23 @@ public final class SimulatedDisk {
   var folderOwner: Int?
 
   /// An empty disk.
-  public init(plan: FaultPlan = FaultPlan(), capacity: Int = 1 << 30) {
+  package init(plan: FaultPlan = FaultPlan(), capacity: Int = 1 << 30) {
     self.plan = plan
     self.capacity = capacity
     choices = plan.seed
   }
 
   /// How many operations of a kind there were.
-  public func count(_ operation: FaultPlan.Operation) -> Int { counts[operation, default: 0] }
+  package func count(_ operation: FaultPlan.Operation) -> Int { counts[operation, default: 0] }
 
   /// The bytes of a file as a read would find them.
-  public func bytes(of name: String) -> [UInt8]? { nodes[name]?.current }
+  package func bytes(of name: String) -> [UInt8]? { nodes[name]?.current }
 
   /// The names in the folder.
-  public var names: [String] { nodes.keys.sorted() }
+  package var names: [String] { nodes.keys.sorted() }
 
   /// Changes a file behind the back of its owner, durably.
-  public func overwrite(_ name: String, _ change: (inout [UInt8]) -> Void) {
+  package func overwrite(_ name: String, _ change: (inout [UInt8]) -> Void) {
     guard let node = nodes[name] else { preconditionFailure("there is no \(name)") }
     change(&node.current)
     node.durable = node.current
@@ -70,13 +70,13 @@ public final class SimulatedDisk {
   }
 
   /// Removes a file behind the back of its owner, durably.
-  public func remove(_ name: String) {
+  package func remove(_ name: String) {
     nodes[name] = nil
     durableNodes[name] = nil
   }
 
   /// A disk with the same content, without devices, faults or anything unsynced.
-  public func copy() -> SimulatedDisk {
+  package func copy() -> SimulatedDisk {
     let other = SimulatedDisk(capacity: capacity)
     for (name, node) in nodes {
       let twin = Node(byteCount: 0)
@@ -90,11 +90,12 @@ public final class SimulatedDisk {
   }
 
   /// How many sectors are not durable; the order is that of names and offsets.
-  public var unsyncedSectorCount: Int { nodes.values.reduce(0) { $0 + $1.dirty.count } }
+  package var unsyncedSectorCount: Int { nodes.values.reduce(0) { $0 + $1.dirty.count } }
 
-  /// Takes power away: every process ends, and of what was not synced survives what `keeps` says, asked once for each sector in the order of
-  /// names and offsets, then for each change of the folder in its order. Without `keeps` the plan's seed decides.
-  public func cutPower(keeps: ((Int) -> Bool)? = nil) {
+  /// Takes power away: every process ends, and of what was not synced survives what `keeps` says, asked once for each
+  /// sector in the order of names and offsets, then for each change of the folder in its order. Without `keeps` the
+  /// plan's seed decides.
+  package func cutPower(keeps: ((Int) -> Bool)? = nil) {
     orphans.removeAll()
     alive.removeAll()
     folderOwner = nil
@@ -119,7 +120,7 @@ public final class SimulatedDisk {
   }
 
   /// Lets the writes of killed processes reach the disk.
-  public func landOrphans() {
+  package func landOrphans() {
     for device in orphans.keys.sorted() { land(device) }
   }
 }
@@ -141,7 +142,9 @@ extension SimulatedDisk.Node {
     let end = min(offset + bytes.count, current.count)
     guard offset < end else { return }
     current.withUnsafeMutableBytes { $0[offset..<end].copyBytes(from: bytes.prefix(end - offset)) }
-    for sector in offset / SimulatedDisk.sectorByteCount...(end - 1) / SimulatedDisk.sectorByteCount { dirty.insert(sector) }
+    for sector in offset / SimulatedDisk.sectorByteCount...(end - 1) / SimulatedDisk.sectorByteCount {
+      dirty.insert(sector)
+    }
   }
 
   func makeDurable() {
@@ -191,7 +194,9 @@ extension SimulatedDisk {
   }
 
   private func land(_ device: Int) {
-    for write in orphans.removeValue(forKey: device) ?? [] { write.bytes.withUnsafeBytes { write.node.store($0, at: write.offset) } }
+    for write in orphans.removeValue(forKey: device) ?? [] {
+      write.bytes.withUnsafeBytes { write.node.store($0, at: write.offset) }
+    }
     for node in nodes.values where node.owner == device { node.owner = nil }
   }
 

@@ -17,8 +17,9 @@ struct ControlPage: Equatable {
   private static let magic: UInt32 = 0x504A_4C53
   private static let layout: UInt16 = 1
 
-  enum Kind: UInt16, CaseIterable {
-    /// A segment's header. `first`: sequence of its first record. `end`: bytes of the file. `chain`: of the first record.
+  enum PageKind: UInt16, CaseIterable {
+    /// A segment's header. `first`: sequence of its first record. `end`: bytes of the file. `chain`: of the first
+    /// record.
     case segment = 1
     /// What retention removed. `first`: the lowest sequence that is kept. `chain`: of that record.
     case retired
@@ -26,7 +27,7 @@ struct ControlPage: Equatable {
     case loss
   }
 
-  var kind: Kind
+  var kind: PageKind
   var identity: RingIdentity
   /// Bytes from record to record.
   var stride: Int
@@ -73,22 +74,27 @@ struct ControlPage: Equatable {
     guard UInt32(words[15] >> 32) == checksum(&words), UInt32(truncatingIfNeeded: words[15]) == 0,
       words[0] == 0, words[12] == 0, words[13] == 0, words[14] == 0,
       UInt32(truncatingIfNeeded: words[1]) == Self.magic, UInt16(truncatingIfNeeded: words[1] >> 32) == Self.layout,
-      let kind = Kind(rawValue: UInt16(words[1] >> 48)), let stride = Int(exactly: words[5]),
-      words[6] < Stamp.sequenceLimit, words[11] < Stamp.sequenceLimit
+      let kind = PageKind(rawValue: UInt16(words[1] >> 48)), let stride = Int(exactly: words[5]),
+      words[6] < TaggedWord.sequenceLimit, words[11] < TaggedWord.sequenceLimit
     else { return nil }
     self.init(
       kind: kind,
       identity: RingIdentity(
-        runID: RunID(low: words[2], high: words[3]), topic: UInt32(truncatingIfNeeded: words[4]), partition: UInt32(words[4] >> 32)),
-      stride: stride, first: words[6], end: words[7], chain: words[8], epoch: words[9], number: words[10], durableThrough: words[11])
+        runID: RunID(low: words[2], high: words[3]), topic: UInt32(truncatingIfNeeded: words[4]),
+        partition: UInt32(words[4] >> 32)),
+      stride: stride, first: words[6], end: words[7], chain: words[8], epoch: words[9], number: words[10],
+      durableThrough: words[11])
   }
 
-  /// The layout of a whole page that another version wrote: magic, layout and checksum are where they are in every version. Nil for all else.
+  /// The layout of a whole page that another version wrote: magic, layout and checksum are where they are in every
+  /// version. Nil for all else.
   static func otherLayout(_ bytes: UnsafeRawBufferPointer) -> UInt16? {
     var words = EventHeader.Words(repeating: 0)
     for index in 0..<16 { words[index] = bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self) }
     let layout = UInt16(truncatingIfNeeded: words[1] >> 32)
-    guard UInt32(truncatingIfNeeded: words[1]) == Self.magic, layout != Self.layout, UInt32(words[15] >> 32) == checksum(&words) else {
+    guard UInt32(truncatingIfNeeded: words[1]) == Self.magic, layout != Self.layout,
+      UInt32(words[15] >> 32) == checksum(&words)
+    else {
       return nil
     }
     return layout
@@ -100,7 +106,8 @@ struct ControlPage: Equatable {
   }
 
   init(
-    kind: Kind, identity: RingIdentity, stride: Int, first: UInt64, end: UInt64 = 0, chain: UInt64, epoch: UInt64, number: UInt64 = 0,
+    kind: PageKind, identity: RingIdentity, stride: Int, first: UInt64, end: UInt64 = 0, chain: UInt64, epoch: UInt64,
+    number: UInt64 = 0,
     durableThrough: UInt64
   ) {
     self.kind = kind

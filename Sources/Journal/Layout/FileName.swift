@@ -24,16 +24,24 @@ enum FileName: Equatable {
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     if parts.last == "segment", let first = Self.number(parts[0]) {
       if parts.count == 2 { self = .segment(first: first, copy: 0) }
-      if parts.count == 3, let copy = Int(parts[1]), copy > 0, String(copy) == parts[1] { self = .segment(first: first, copy: copy) }
+      if parts.count == 3, let copy = Int(parts[1]), copy > 0, String(copy) == parts[1] {
+        self = .segment(first: first, copy: copy)
+      }
     }
     if parts.count == 2, parts[1] == "loss" {
       let ends = parts[0].split(separator: "-", omittingEmptySubsequences: false)
-      if ends.count == 2, let first = Self.number(ends[0]), let end = Self.number(ends[1]) { self = .loss(first: first, end: end) }
+      if ends.count == 2, let first = Self.number(ends[0]), let end = Self.number(ends[1]) {
+        self = .loss(first: first, end: end)
+      }
     }
   }
 
-  static func segmentName(first: UInt64, copy: Int) -> String { digits(first) + (copy == 0 ? "" : ".\(copy)") + ".segment" }
-  static func lossName(_ range: Range<UInt64>) -> String { "\(digits(range.lowerBound))-\(digits(range.upperBound)).loss" }
+  static func segmentName(first: UInt64, copy: Int) -> String {
+    digits(first) + (copy == 0 ? "" : ".\(copy)") + ".segment"
+  }
+  static func lossName(_ range: Range<UInt64>) -> String {
+    "\(digits(range.lowerBound))-\(digits(range.upperBound)).loss"
+  }
 
   private static func digits(_ number: UInt64) -> String {
     let text = String(number)
@@ -42,7 +50,7 @@ enum FileName: Equatable {
 
   private static func number(_ digits: Substring) -> UInt64? {
     guard digits.utf8.count == 20, digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
-      let number = UInt64(digits), number < Stamp.sequenceLimit
+      let number = UInt64(digits), number < TaggedWord.sequenceLimit
     else { return nil }
     return number
   }

@@ -1,34 +1,36 @@
 internal import Host
-public import Rings
+package import Rings
 
 /// Reads records of a journal by their sequence, also while a writer adds to it. Use from one thread at a time.
 ///
-/// A journal does not say what of it was acknowledged: read what a ring has published, a checkpoint names, or recovery has found.
-public final class JournalReader {
+/// A journal does not say what of it was acknowledged: read what a ring has published, a checkpoint names, or recovery
+/// has found.
+package final class JournalReader {
   /// A record in the caller's memory: checked.
-  public struct Record {
+  package struct Record {
     /// What the event is.
-    public let header: EventHeader
+    package let header: EventHeader
     /// The metadata.
-    public let metadata: UnsafeRawBufferPointer
+    package let metadata: UnsafeRawBufferPointer
     /// The payload.
-    public let payload: UnsafeRawBufferPointer
+    package let payload: UnsafeRawBufferPointer
   }
 
   /// Whose records these are.
-  public let identity: RingIdentity
+  package let identity: RingIdentity
   /// Bytes from record to record.
-  public let stride: Int
+  package let stride: Int
   private let device: any JournalDevice
   private let source: RecordSource
   private var catalog: SegmentCatalog?
-  /// Sequences below it are where the catalog says, for good: something that was read says that they were durable by then.
+  /// Sequences below it are where the catalog says, for good: something that was read says that they were durable by
+  /// then.
   private var settledThrough: UInt64 = 0
   /// The chain of the record after the last one that was read.
   private var expected: (sequence: UInt64, chain: UInt64)?
 
   /// A reader of the journal in the device's folder, which need not hold a segment yet.
-  public init(device: any JournalDevice, identity: RingIdentity, stride: Int) {
+  package init(device: any JournalDevice, identity: RingIdentity, stride: Int) {
     self.device = device
     self.identity = identity
     self.stride = stride
@@ -37,15 +39,18 @@ public final class JournalReader {
 
   deinit { catalog?.close(device) }
 
-  /// Looks at the folder anew, and returns the ranges of sequences that it has records for, in their order: between them are losses. The end
-  /// of the last range is where records stop being whole, found by their headers; it may be beyond what is durable.
-  public func sequences() throws(JournalError) -> [Range<UInt64>] {
+  /// Looks at the folder anew, and returns the ranges of sequences that it has records for, in their order: between
+  /// them are losses. The end of the last range is where records stop being whole, found by their headers; it may be
+  /// beyond what is durable.
+  package func sequences() throws(JournalError) -> [Range<UInt64>] {
     let catalog = try refresh()
     var scan = JournalScan(source, catalog, depth: .tail, floor: 0)
     try scan.run()
     var ranges: [Range<UInt64>] = []
     var start = scan.first
-    let gaps = catalog.losses.filter { $0.first < $0.end }.map { $0.first..<$0.end } + scan.damages.map { $0.lowerBound..<$0.upperBound }
+    let gaps =
+      catalog.losses.filter { $0.first < $0.end }.map { $0.first..<$0.end }
+      + scan.damages.map { $0.lowerBound..<$0.upperBound }
     for gap in gaps.sorted(by: { $0.lowerBound < $1.lowerBound }) where gap.lowerBound >= start {
       if gap.lowerBound > start { ranges.append(start..<gap.lowerBound) }
       start = gap.upperBound
@@ -54,12 +59,13 @@ public final class JournalReader {
     return ranges
   }
 
-  /// Reads record `sequence` into `buffer` (at least `stride` bytes, at a multiple of 4096) and checks header, payload and, after its
-  /// predecessor, the chain. What is returned points into `buffer`. Who knows that all below `durableThrough` is durable by now spares looking
-  /// into the folder for each of those records.
+  /// Reads record `sequence` into `buffer` (at least `stride` bytes, at a multiple of 4096) and checks header, payload
+  /// and, after its predecessor, the chain. What is returned points into `buffer`. Who knows that all below
+  /// `durableThrough` is durable by now spares looking into the folder for each of those records.
   ///
-  /// Throws `.absent` for a record that is not there, `.lost` for one that salvage gave up, `.damaged` for one that is not as written.
-  public func read(
+  /// Throws `.absent` for a record that is not there, `.lost` for one that salvage gave up, `.damaged` for one that is
+  /// not as written.
+  package func read(
     sequence: UInt64, into buffer: UnsafeMutableRawBufferPointer, durableThrough: UInt64 = 0
   ) throws(JournalError) -> Record {
     precondition(buffer.count >= stride, "a buffer of \(buffer.count) B for records of \(stride) B")
@@ -68,8 +74,9 @@ public final class JournalReader {
     return record(header, UnsafeRawBufferPointer(slot))
   }
 
-  /// The header of record `sequence` alone, checked as in `read`; its page is read into `buffer` (4096 bytes at a multiple of 4096).
-  public func readHeader(
+  /// The header of record `sequence` alone, checked as in `read`; its page is read into `buffer` (4096 bytes at a
+  /// multiple of 4096).
+  package func readHeader(
     sequence: UInt64, into buffer: UnsafeMutableRawBufferPointer, durableThrough: UInt64 = 0
   ) throws(JournalError) -> EventHeader {
     precondition(buffer.count >= EventHeader.pageByteCount, "a buffer of \(buffer.count) B for a header page")
@@ -91,7 +98,9 @@ public final class JournalReader {
         continue
       }
       UnsafeMutableRawBufferPointer(rebasing: slot[count...]).initializeMemory(as: UInt8.self, repeating: 0)
-      let chain = expected.flatMap { $0.sequence == sequence ? $0.chain : nil } ?? (segment.first == sequence ? segment.page.chain : nil)
+      let chain =
+        expected.flatMap { $0.sequence == sequence ? $0.chain : nil }
+        ?? (segment.first == sequence ? segment.page.chain : nil)
       switch judge(UnsafeRawBufferPointer(slot), RecordSource.Predecessor(chain: chain, epoch: segment.page.epoch)) {
       case .bad(let bad): finding = bad
       case .intact(let header):
@@ -108,11 +117,12 @@ public final class JournalReader {
     let metadata = slot[EventHeader.byteCount..<EventHeader.byteCount + header.metadataByteCount]
     let payload = slot[EventHeader.pageByteCount..<EventHeader.pageByteCount + header.payloadByteCount]
     return Record(
-      header: header, metadata: UnsafeRawBufferPointer(rebasing: metadata), payload: UnsafeRawBufferPointer(rebasing: payload))
+      header: header, metadata: UnsafeRawBufferPointer(rebasing: metadata),
+      payload: UnsafeRawBufferPointer(rebasing: payload))
   }
 
-  /// The segment that holds a record. A segment that was begun since may hold it instead, so the folder is looked at anew unless the record
-  /// is known to be settled.
+  /// The segment that holds a record. A segment that was begun since may hold it instead, so the folder is looked at
+  /// anew unless the record is known to be settled.
   private func segment(of sequence: UInt64, _ durableThrough: UInt64) throws(JournalError) -> Segment {
     let isSettled = sequence < settledThrough && catalog?.extents.contains { $0.range.contains(sequence) } ?? false
     let catalog: SegmentCatalog

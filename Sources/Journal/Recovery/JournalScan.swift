@@ -1,6 +1,7 @@
 internal import Rings
 
-/// Walks through a journal's records in their order and decides, by `RecoveryRule.table`, what each is that is not as expected.
+/// Walks through a journal's records in their order and decides, by `RecoveryRule.table`, what each is that is not as
+/// expected.
 struct JournalScan {
   let source: RecordSource
   let catalog: SegmentCatalog
@@ -9,7 +10,7 @@ struct JournalScan {
   /// All sequences below it were durable: the most that any valid record, page or the caller says.
   private(set) var durableThrough: UInt64
   /// What lies in each slot, in the scope of this scan.
-  private var glances: [Int: [LaterFinding]] = [:]
+  private var peeked: [Int: [LaterFinding]] = [:]
   /// The headers that were whole, so that they are not read twice.
   private var headers: [UInt64: EventHeader] = [:]
   private(set) var damages: [JournalDamage] = []
@@ -32,14 +33,17 @@ struct JournalScan {
   }
 
   /// Whether nothing was ever written here.
-  var isBrandNew: Bool { catalog.segments.isEmpty && catalog.decisions.isEmpty && catalog.retired == nil && durableThrough == 0 }
+  var isBrandNew: Bool {
+    catalog.segments.isEmpty && catalog.decisions.isEmpty && catalog.retired == nil && durableThrough == 0
+  }
 
   /// The lowest sequence that is kept.
   var first: UInt64 { extents.first.map(\.range.lowerBound) ?? catalog.retired?.first ?? 0 }
 
   /// The end of what may be appended to: the last segment, if the journal ends cleanly in it and its file is whole.
   var openSegment: Segment? {
-    guard endRule?.decision == .cleanEnd || !source.rules.keepsTornBytes, let last = catalog.segments.last, position >= last.first,
+    guard endRule?.decision == .cleanEnd || !source.rules.keepsTornBytes, let last = catalog.segments.last,
+      position >= last.first,
       position < last.capacityEnd,
       UInt64(last.fileByteCount) == last.page.end, !catalog.decisions.contains(where: { $0.decision == .setAside })
     else { return nil }
@@ -49,7 +53,7 @@ struct JournalScan {
   /// Scans to the end, past damage.
   mutating func run() throws(JournalError) {
     let start = scopeStart()
-    try glanceThrough(from: start)
+    try peekThrough(from: start)
     begin(at: start)
     // Each turn moves on by a record, a loss or an extent, or ends.
     while endRule == nil {
@@ -72,13 +76,13 @@ struct JournalScan {
   }
 
   /// Looks at the header in every slot of the scope: what says how much was durable may lie beyond what is damaged.
-  private mutating func glanceThrough(from start: Int) throws(JournalError) {
+  private mutating func peekThrough(from start: Int) throws(JournalError) {
     for extent in extents.dropFirst(start) {
       let segment = catalog.segments[extent.index]
       var found: [LaterFinding] = []
       found.reserveCapacity(extent.range.count)
       for sequence in extent.range {
-        let (later, header) = try source.glance(segment, sequence)
+        let (later, header) = try source.peek(segment, sequence)
         found.append(later)
         if let header {
           if depth == .tail { headers[sequence] = header }
@@ -86,7 +90,7 @@ struct JournalScan {
           epochHighest = max(epochHighest, header.epoch)
         }
       }
-      glances[extent.index] = found
+      peeked[extent.index] = found
     }
   }
 
@@ -101,7 +105,9 @@ struct JournalScan {
     }
     if start < extents.count {
       passLosses()
-      if start > 0, extents[start].range.lowerBound > position { addDamage(position..<extents[start].range.lowerBound, .missing) }
+      if start > 0, extents[start].range.lowerBound > position {
+        addDamage(position..<extents[start].range.lowerBound, .missing)
+      }
       if start > 0 { position = extents[start].range.lowerBound }
     }
     let page = extents.first { $0.range.contains(position) }.map { catalog.segments[$0.index].page }
@@ -113,11 +119,14 @@ struct JournalScan {
     let segment = catalog.segments[extent.index]
     if position == segment.first {
       if source.rules.checksEpoch, segment.page.epoch < predecessor.epoch { return reject(.epochBack, extent) }
-      if source.rules.checksChain, let chain = predecessor.chain, chain != segment.page.chain { return reject(.chainBroken, extent) }
+      if source.rules.checksChain, let chain = predecessor.chain, chain != segment.page.chain {
+        return reject(.chainBroken, extent)
+      }
       predecessor = RecordSource.Predecessor(chain: segment.page.chain, epoch: segment.page.epoch)
     }
     let withPayload = depth == .everything || position >= durableThrough
-    if !withPayload, let header = headers[position], case .intact = source.verdict(header, position, after: predecessor) {
+    if !withPayload, let header = headers[position], case .intact = source.verdict(header, position, after: predecessor)
+    {
       return pass(header)
     }
     switch try source.verdict(segment, position, after: predecessor, withPayload: withPayload) {
@@ -141,16 +150,18 @@ struct JournalScan {
   private func later(_ start: SegmentCatalog.Extent) -> (kind: LaterFinding, record: UInt64?) {
     var kind = LaterFinding.nothing
     for extent in extents where extent.index >= start.index {
-      for (sequence, glance) in zip(extent.range, glances[extent.index] ?? []) where sequence > position {
-        if glance == .record { return (.record, sequence) }
-        if glance == .garbage { kind = .garbage }
+      for (sequence, peek) in zip(extent.range, peeked[extent.index] ?? []) where sequence > position {
+        if peek == .record { return (.record, sequence) }
+        if peek == .garbage { kind = .garbage }
       }
     }
     return (kind, nil)
   }
 
   /// Applies the table: ends here, or notes the damage and goes on behind it.
-  private mutating func decide(_ finding: RecordFinding, later: LaterFinding, extent: SegmentCatalog.Extent?, resume: UInt64?) {
+  private mutating func decide(
+    _ finding: RecordFinding, later: LaterFinding, extent: SegmentCatalog.Extent?, resume: UInt64?
+  ) {
     let isAcknowledged = position < durableThrough && source.rules.protectsAcknowledged
     let rule = RecoveryRule.rule(record: finding, isAcknowledged: isAcknowledged, later: later)
     guard rule.decision == .corruption else {

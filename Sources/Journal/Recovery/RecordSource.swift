@@ -2,8 +2,8 @@ internal import CLinux
 internal import Host
 internal import Rings
 
-/// Reads pages and records of one journal, and says what they are. What was read is checked before it is used, and read once more before
-/// it is called bad.
+/// Reads pages and records of one journal, and says what they are. What was read is checked before it is used, and read
+/// once more before it is called bad.
 final class RecordSource {
   let device: any JournalDevice
   let identity: RingIdentity
@@ -14,7 +14,8 @@ final class RecordSource {
   private var cached: (file: JournalFile, range: Range<Int>)?
 
   init(device: any JournalDevice, identity: RingIdentity, stride: Int, rules: JournalRules) {
-    precondition(stride >= EventHeader.pageByteCount && stride % EventHeader.pageByteCount == 0, "a stride of \(stride)")
+    precondition(
+      stride >= EventHeader.pageByteCount && stride % EventHeader.pageByteCount == 0, "a stride of \(stride)")
     self.device = device
     self.identity = identity
     self.stride = stride
@@ -40,8 +41,8 @@ final class RecordSource {
   /// Forgets what was read, where files may have changed.
   func forget() { cached = nil }
 
-  /// The control page at the beginning of the file `name`; nil if it is damaged. Throws `.refused` for one of another version: it is not damaged,
-  /// and nothing may be derived in its place.
+  /// The control page at the beginning of the file `name`; nil if it is damaged. Throws `.refused` for one of another
+  /// version: it is not damaged, and nothing may be derived in its place.
   func controlPage(_ file: JournalFile, _ name: String) throws(JournalError) -> ControlPage? {
     for _ in 0..<2 {
       if let bytes = try bytes(file, 0, ControlPage.byteCount) {
@@ -58,20 +59,25 @@ final class RecordSource {
   /// The header at an offset; nil if it is damaged.
   func header(in file: JournalFile, at offset: Int) throws(JournalError) -> EventHeader? {
     for _ in 0..<2 {
-      if let bytes = try bytes(file, offset, EventHeader.pageByteCount), case .success(let header) = parsed(bytes) { return header }
+      if let bytes = try bytes(file, offset, EventHeader.pageByteCount), case .success(let header) = parsed(bytes) {
+        return header
+      }
       forget()
     }
     return nil
   }
 
   /// What the header page at `sequence`'s place is, regardless of what it follows.
-  func glance(_ segment: Segment, _ sequence: UInt64) throws(JournalError) -> (later: LaterFinding, header: EventHeader?) {
+  func peek(_ segment: Segment, _ sequence: UInt64) throws(JournalError) -> (later: LaterFinding, header: EventHeader?)
+  {
     for attempt in 0..<2 {
       guard let bytes = try bytes(segment.file, segment.offset(of: sequence), EventHeader.pageByteCount) else {
         if attempt == 0 { continue }
         return (.garbage, nil)
       }
-      if case .success(let header) = parsed(bytes), isOwn(header), header.sequence == sequence { return (.record, header) }
+      if case .success(let header) = parsed(bytes), isOwn(header), header.sequence == sequence {
+        return (.record, header)
+      }
       if isZero(bytes) { return (.nothing, nil) }
       forget()
     }
@@ -115,7 +121,8 @@ final class RecordSource {
     case .bad(let finding): return .bad(finding)
     case .intact(let header):
       let crc = clinux_crc32c(0, slot.baseAddress.map { $0 + EventHeader.byteCount }, header.metadataByteCount)
-      let checksum = clinux_crc32c(crc, slot.baseAddress.map { $0 + EventHeader.pageByteCount }, header.payloadByteCount)
+      let checksum = clinux_crc32c(
+        crc, slot.baseAddress.map { $0 + EventHeader.pageByteCount }, header.payloadByteCount)
       return checksum == header.payloadCRC32C ? .intact(header) : .bad(.payload)
     }
   }
@@ -127,7 +134,9 @@ final class RecordSource {
     return verdict
   }
 
-  private func headerVerdict(_ bytes: UnsafeRawBufferPointer, _ sequence: UInt64, after predecessor: Predecessor) -> Verdict {
+  private func headerVerdict(_ bytes: UnsafeRawBufferPointer, _ sequence: UInt64, after predecessor: Predecessor)
+    -> Verdict
+  {
     let header: EventHeader
     switch parsed(bytes) {
     case .success(let parsed): header = parsed
@@ -147,8 +156,12 @@ final class RecordSource {
   }
 
   /// The CRC32C of metadata and payload; nil if they cannot be read.
-  private func contentChecksum(_ file: JournalFile, _ offset: Int, _ header: EventHeader) throws(JournalError) -> UInt32? {
-    guard let page = try bytes(file, offset, EventHeader.pageByteCount), let start = page.baseAddress else { return nil }
+  private func contentChecksum(_ file: JournalFile, _ offset: Int, _ header: EventHeader) throws(JournalError)
+    -> UInt32?
+  {
+    guard let page = try bytes(file, offset, EventHeader.pageByteCount), let start = page.baseAddress else {
+      return nil
+    }
     var crc = clinux_crc32c(0, start + EventHeader.byteCount, header.metadataByteCount)
     var done = 0
     while done < header.payloadByteCount {
@@ -166,7 +179,8 @@ final class RecordSource {
 
   private func isOwn(_ header: EventHeader) -> Bool {
     header.identity == identity && header.payloadByteCount <= stride - EventHeader.pageByteCount
-      && header.durableThrough <= header.sequence && header.sequence < Stamp.sequenceLimit && header.epoch < Stamp.epochLimit
+      && header.durableThrough <= header.sequence && header.sequence < TaggedWord.sequenceLimit
+      && header.epoch < TaggedWord.epochLimit
   }
 
   private func isZero(_ bytes: UnsafeRawBufferPointer) -> Bool {
@@ -183,17 +197,21 @@ final class RecordSource {
     return true
   }
 
-  /// `count` bytes of a file, valid until the next call; what lies beyond the file's end reads as zeros. Nil if the device cannot read them
-  /// (EIO).
+  /// `count` bytes of a file, valid until the next call; what lies beyond the file's end reads as zeros. Nil if the
+  /// device cannot read them (EIO).
   private func bytes(_ file: JournalFile, _ offset: Int, _ count: Int) throws(JournalError) -> UnsafeRawBufferPointer? {
     precondition(count <= memory.bytes.count && offset >= 0, "\(count) bytes at \(offset)")
-    if cached?.file != file || cached.map({ !$0.range.contains(offset) || offset + count > $0.range.upperBound }) ?? true {
+    if cached?.file != file
+      || cached.map({ !$0.range.contains(offset) || offset + count > $0.range.upperBound }) ?? true
+    {
       let wanted = stride <= Self.readAheadStride && offset > 0 ? memory.bytes.count : count
       cached = nil
       do throws(HostError) {
         let target = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[..<wanted])
         let got = try device.read(file, into: target, at: offset)
-        if got < count { UnsafeMutableRawBufferPointer(rebasing: target[got..<count]).initializeMemory(as: UInt8.self, repeating: 0) }
+        if got < count {
+          UnsafeMutableRawBufferPointer(rebasing: target[got..<count]).initializeMemory(as: UInt8.self, repeating: 0)
+        }
         cached = (file, offset..<offset + max(got, count))
       } catch .system(_, _, let errno) where errno.rawValue == Self.inputOutputError {
         return nil

@@ -1,13 +1,14 @@
 internal import Host
-public import Rings
+package import Rings
 
-/// Reads every record of a journal and checks header, chain and payload, changing nothing; a writer may be at work. Records beyond what it has
-/// acknowledged count as torn.
+/// Reads every record of a journal and checks header, chain and payload, changing nothing; a writer may be at work.
+/// Records beyond what it has acknowledged count as torn.
 ///
-/// `durableFloor`: sequences below it are durable by other evidence. Throws `.host` where the device fails, `.refused` and `.corrupted` for
-/// files that are another journal's; damage of records is in the report.
-public func verifyJournal(
-  device: any JournalDevice, identity: RingIdentity, stride: Int, durableFloor: UInt64 = 0, depth: RecoveryDepth = .everything
+/// `durableFloor`: sequences below it are durable by other evidence. Throws `.host` where the device fails, `.refused`
+/// and `.corrupted` for files that are another journal's; damage of records is in the report.
+package func verifyJournal(
+  device: any JournalDevice, identity: RingIdentity, stride: Int, durableFloor: UInt64 = 0,
+  depth: RecoveryDepth = .everything
 ) throws(JournalError) -> RecoveryReport {
   let source = RecordSource(device: device, identity: identity, stride: stride, rules: JournalRules())
   let catalog = try SegmentCatalog(source, lockWait: nil)
@@ -28,7 +29,8 @@ struct RecoveredJournal {
   let copies: [UInt64: Int]
 }
 
-/// Takes the locks, makes durable what will be read, and scans. Everything is read again by whoever recovers next, so it may end at any point.
+/// Takes the locks, makes durable what will be read, and scans. Everything is read again by whoever recovers next, so
+/// it may end at any point.
 func recover(_ source: RecordSource, _ options: JournalOptions) throws(JournalError) -> RecoveredJournal {
   let device = source.device
   try takeFolder(device, options)
@@ -50,7 +52,9 @@ private func recoverLocked(_ source: RecordSource, _ options: JournalOptions) th
   var kept: JournalFile?
   defer { catalog.close(device, except: kept) }
   // What is read below must still be there after the next power cut, or the next recovery could decide otherwise.
-  for segment in catalog.segments.suffix(syncedSegmentCount) { try hosted { () throws(HostError) in try device.sync(segment.file) } }
+  for segment in catalog.segments.suffix(syncedSegmentCount) {
+    try hosted { () throws(HostError) in try device.sync(segment.file) }
+  }
   for name in catalog.unfinished { try hosted { () throws(HostError) in try device.unlink(name) } }
   try hosted { () throws(HostError) in try device.syncFolder() }
   source.forget()
@@ -59,19 +63,23 @@ private func recoverLocked(_ source: RecordSource, _ options: JournalOptions) th
   guard scan.damages.isEmpty else { throw .corrupted(folder: device.folder, damages: scan.damages) }
   kept = scan.openSegment?.file
   return RecoveredJournal(
-    report: RecoveryReport(scan), openSegment: scan.openSegment, chain: scan.predecessor.chain ?? 0, isBrandNew: scan.isBrandNew,
-    segmentNumber: (catalog.segments.map(\.number).max() ?? 0) + UInt64(catalog.decisions.count - catalog.segments.count),
+    report: RecoveryReport(scan), openSegment: scan.openSegment, chain: scan.predecessor.chain ?? 0,
+    isBrandNew: scan.isBrandNew,
+    segmentNumber: (catalog.segments.map(\.number).max() ?? 0)
+      + UInt64(catalog.decisions.count - catalog.segments.count),
     copies: catalog.copies)
 }
 
 /// A writer has batches in flight in two segments at most; one more that a failing device ended.
 private let syncedSegmentCount = 4
 
-/// Gives up what is damaged, on the record: for each range of acknowledged records that are not what was written a page of loss is made
-/// durable, after which the journal can be opened and goes on behind them. No byte of a segment is changed.
+/// Gives up what is damaged, on the record: for each range of acknowledged records that are not what was written a page
+/// of loss is made durable, after which the journal can be opened and goes on behind them. No byte of a segment is
+/// changed.
 ///
-/// Returns what was given up; empty if nothing was damaged. Nobody may be writing: throws `.locked` otherwise, `.host` where the device fails.
-public func salvageJournal(
+/// Returns what was given up; empty if nothing was damaged. Nobody may be writing: throws `.locked` otherwise, `.host`
+/// where the device fails.
+package func salvageJournal(
   device: any JournalDevice, identity: RingIdentity, stride: Int, options: JournalOptions = JournalOptions()
 ) throws(JournalError) -> [JournalDamage] {
   let source = RecordSource(device: device, identity: identity, stride: stride, rules: options.rules)
@@ -84,19 +92,23 @@ public func salvageJournal(
   for damage in scan.damages {
     let page = ControlPage(
       kind: .loss, identity: identity, stride: stride, first: damage.lowerBound, end: damage.upperBound,
-      chain: try chain(of: damage.upperBound, source, catalog), epoch: scan.epochHighest, number: catalog.segments.last?.number ?? 0,
+      chain: try chain(of: damage.upperBound, source, catalog), epoch: scan.epochHighest,
+      number: catalog.segments.last?.number ?? 0,
       durableThrough: scan.durableThrough)
     try publish(page, as: FileName.lossName(damage.lowerBound..<damage.upperBound), device)
   }
   return scan.damages
 }
 
-/// The chain that record `sequence` states, or its segment; 0 where there is neither, which is where the chain begins anew.
-private func chain(of sequence: UInt64, _ source: RecordSource, _ catalog: SegmentCatalog) throws(JournalError) -> UInt64 {
+/// The chain that record `sequence` states, or its segment; 0 where there is neither, which is where the chain begins
+/// anew.
+private func chain(of sequence: UInt64, _ source: RecordSource, _ catalog: SegmentCatalog) throws(JournalError)
+  -> UInt64
+{
   guard let extent = catalog.extents.first(where: { $0.range.contains(sequence) }) else { return 0 }
   let segment = catalog.segments[extent.index]
   if segment.first == sequence { return segment.page.chain }
-  return try source.glance(segment, sequence).header?.chain ?? 0
+  return try source.peek(segment, sequence).header?.chain ?? 0
 }
 
 /// Makes a small file of one page durable under its name: all of it or none.

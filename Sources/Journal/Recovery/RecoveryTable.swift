@@ -1,5 +1,5 @@
 /// What the first record that is not as expected turned out to be.
-public enum RecordFinding: String, Sendable, Codable, CaseIterable, CustomStringConvertible {
+package enum RecordFinding: String, Sendable, Codable, CaseIterable, CustomStringConvertible {
   /// The whole slot is zeros: nothing was written there.
   case zeros
   /// The header's checksum is wrong.
@@ -20,7 +20,7 @@ public enum RecordFinding: String, Sendable, Codable, CaseIterable, CustomString
   case missing
 
   /// What is wrong.
-  public var description: String {
+  package var description: String {
     switch self {
     case .zeros: "nothing was written there"
     case .torn: "the header's checksum is wrong"
@@ -36,7 +36,7 @@ public enum RecordFinding: String, Sendable, Codable, CaseIterable, CustomString
 }
 
 /// What lies after it, where records would be.
-public enum LaterFinding: String, Sendable, Codable, CaseIterable {
+package enum LaterFinding: String, Sendable, Codable, CaseIterable {
   /// Zeros to the end, or no place for records at all.
   case nothing
   /// Bytes that are no record.
@@ -46,56 +46,69 @@ public enum LaterFinding: String, Sendable, Codable, CaseIterable {
 }
 
 /// What recovery does about it.
-public enum RecoveryDecision: String, Sendable, Codable, CaseIterable {
+package enum RecoveryDecision: String, Sendable, Codable, CaseIterable {
   /// The journal ends here, and goes on here.
   case cleanEnd
   /// The last write was cut off. Its bytes are kept; the journal goes on in a new segment.
   case tornTail
-  /// Writes in flight reached the disk in part. None was acknowledged; their bytes are kept; the journal goes on in a new segment.
+  /// Writes in flight reached the disk in part. None was acknowledged; their bytes are kept; the journal goes on in a
+  /// new segment.
   case tornMiddle
-  /// Something that was acknowledged, or what identifies it, is not what was written. Nothing is changed, and the journal is not opened.
+  /// Something that was acknowledged, or what identifies it, is not what was written. Nothing is changed, and the
+  /// journal is not opened.
   case corruption
 }
 
 /// A row of the table that the scan decides by.
-public struct RecoveryRule: Sendable {
+package struct RecoveryRule: Sendable {
   /// Its name in reports.
-  public let label: String
+  package let label: String
   /// What the record is.
-  public let records: Set<RecordFinding>
+  package let records: Set<RecordFinding>
   /// Whether the record was acknowledged: its sequence is below a `durableThrough`; nil where it makes no difference.
-  public let isAcknowledged: Bool?
+  package let isAcknowledged: Bool?
   /// What lies after it.
-  public let later: Set<LaterFinding>
+  package let later: Set<LaterFinding>
   /// What is decided.
-  public let decision: RecoveryDecision
+  package let decision: RecoveryDecision
   /// Why that is right.
-  public let argument: String
+  package let argument: String
 
   /// The rules, one and only one of which holds for each combination of findings.
-  public static let table: [RecoveryRule] = [
+  package static let table: [RecoveryRule] = [
     RecoveryRule(
       label: "R1", records: [.zeros, .missing], isAcknowledged: false, later: [.nothing], decision: .cleanEnd,
       argument: "Segments are zeros until they are written, and whatever was acknowledged is on disk."),
     RecoveryRule(
       label: "R2", records: [.zeros], isAcknowledged: false, later: [.garbage], decision: .tornTail,
-      argument: "Later blocks of the last batch were written and earlier ones not: the disk orders nothing before a sync."),
+      argument:
+        "Later blocks of the last batch were written and earlier ones not: the disk orders nothing before a sync."),
     RecoveryRule(
-      label: "R3", records: [.torn, .payload, .unreadable], isAcknowledged: false, later: [.nothing, .garbage], decision: .tornTail,
-      argument: "The batch was never synced, so nobody was told of it. The bytes are evidence: they are not written over."),
+      label: "R3", records: [.torn, .payload, .unreadable], isAcknowledged: false, later: [.nothing, .garbage],
+      decision: .tornTail,
+      argument:
+        "The batch was never synced, so nobody was told of it. The bytes are evidence: they are not written over."),
     RecoveryRule(
-      label: "R4", records: [.zeros, .torn, .payload, .unreadable], isAcknowledged: false, later: [.record], decision: .tornMiddle,
-      argument: "Two batches are in flight at most and are acknowledged in order, so what follows a hole was not acknowledged either."),
+      label: "R4", records: [.zeros, .torn, .payload, .unreadable], isAcknowledged: false, later: [.record],
+      decision: .tornMiddle,
+      argument:
+        "Two batches are in flight at most and are acknowledged in order, so what follows a hole was not acknowledged either."
+    ),
     RecoveryRule(
-      label: "R5", records: [.zeros, .torn, .payload, .unreadable], isAcknowledged: true, later: [.nothing, .garbage, .record],
+      label: "R5", records: [.zeros, .torn, .payload, .unreadable], isAcknowledged: true,
+      later: [.nothing, .garbage, .record],
       decision: .corruption,
       argument: "A later record, a segment or a checkpoint says that it was durable. The disk lost or changed it."),
     RecoveryRule(
-      label: "R6", records: [.foreign, .misplaced, .epochBack, .chainBroken], isAcknowledged: nil, later: [.nothing, .garbage, .record],
+      label: "R6", records: [.foreign, .misplaced, .epochBack, .chainBroken], isAcknowledged: nil,
+      later: [.nothing, .garbage, .record],
       decision: .corruption,
-      argument: "No cut-off write leaves a whole header with a right checksum in the wrong place: segments are new files of zeros."),
+      argument:
+        "No cut-off write leaves a whole header with a right checksum in the wrong place: segments are new files of zeros."
+    ),
     RecoveryRule(
-      label: "R7", records: [.missing], isAcknowledged: true, later: [.nothing, .garbage, .record], decision: .corruption,
+      label: "R7", records: [.missing], isAcknowledged: true, later: [.nothing, .garbage, .record],
+      decision: .corruption,
       argument: "Segments are made durable before their first record, and retention puts on record what it removes."),
     RecoveryRule(
       label: "R8", records: [.missing], isAcknowledged: false, later: [.garbage, .record], decision: .corruption,
@@ -103,24 +116,26 @@ public struct RecoveryRule: Sendable {
   ]
 
   /// The rule for what was found.
-  public static func rule(record: RecordFinding, isAcknowledged: Bool, later: LaterFinding) -> RecoveryRule {
+  package static func rule(record: RecordFinding, isAcknowledged: Bool, later: LaterFinding) -> RecoveryRule {
     for rule in table where rule.holds(record, isAcknowledged, later) { return rule }
     preconditionFailure("no rule for \(record), \(isAcknowledged), \(later)")
   }
 
   /// Whether the rule is for what was found.
-  public func holds(_ record: RecordFinding, _ isAcknowledged: Bool, _ later: LaterFinding) -> Bool {
+  package func holds(_ record: RecordFinding, _ isAcknowledged: Bool, _ later: LaterFinding) -> Bool {
     records.contains(record) && self.isAcknowledged ?? isAcknowledged == isAcknowledged && self.later.contains(later)
   }
 }
 
 /// What is decided about a segment by its first page.
-public enum SegmentDecision: String, Sendable, Codable, CaseIterable {
+package enum SegmentDecision: String, Sendable, Codable, CaseIterable {
   /// The page is whole and this journal's.
   case used
-  /// The page is damaged; its first record, and the numbers of the other segments, leave one place for it. The scan checks the chain.
+  /// The page is damaged; its first record, and the numbers of the other segments, leave one place for it. The scan
+  /// checks the chain.
   case rebuilt
-  /// The page is damaged and no record tells what it was. It holds nothing that can be used; the scan finds what is missing.
+  /// The page is damaged and no record tells what it was. It holds nothing that can be used; the scan finds what is
+  /// missing.
   case setAside
   /// The page is whole and another journal's, or says something else than the file's name. The journal is not opened.
   case foreign

@@ -20,7 +20,8 @@ struct Segment {
   var capacityEnd: UInt64 { page.first + UInt64((Int(page.end) - ControlPage.byteCount) / page.stride) }
 
   func offset(of sequence: UInt64) -> Int {
-    precondition(sequence >= first && sequence < capacityEnd, "record \(sequence) in a segment of \(first)..<\(capacityEnd)")
+    precondition(
+      sequence >= first && sequence < capacityEnd, "record \(sequence) in a segment of \(first)..<\(capacityEnd)")
     return ControlPage.byteCount + Int(sequence - first) * page.stride
   }
 
@@ -33,9 +34,9 @@ struct Segment {
   /// Whether a page that was read is a possible header of a segment of this journal.
   static func isPossible(_ page: ControlPage, identity: RingIdentity, stride: Int, first: UInt64) -> Bool {
     page.kind == .segment && page.identity == identity && page.stride == stride && page.first == first
-      && page.durableThrough <= first && page.epoch < Stamp.epochLimit
+      && page.durableThrough <= first && page.epoch < TaggedWord.epochLimit
       && page.end >= UInt64(ControlPage.byteCount + 2 * stride) && page.end < 1 << 60
       && (Int(page.end) - ControlPage.byteCount) % stride == 0
-      && UInt64((Int(page.end) - ControlPage.byteCount) / stride) < Stamp.sequenceLimit - first
+      && UInt64((Int(page.end) - ControlPage.byteCount) / stride) < TaggedWord.sequenceLimit - first
   }
 }

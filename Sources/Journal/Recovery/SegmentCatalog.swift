@@ -15,8 +15,8 @@ struct SegmentCatalog {
   private(set) var copies: [UInt64: Int] = [:]
   private var damaged: [(name: String, file: JournalFile, first: UInt64)] = []
 
-  /// Opens every segment. With `lockWait`, for writing: each is locked on its own descriptor before a byte of it is read, so that what a
-  /// dead writer had in flight has landed.
+  /// Opens every segment. With `lockWait`, for writing: each is locked on its own descriptor before a byte of it is
+  /// read, so that what a dead writer had in flight has landed.
   ///
   /// Throws `.corrupted` for a segment that is another journal's, `.locked` if a lock was not free in time.
   init(_ source: RecordSource, lockWait: Duration?) throws(JournalError) {
@@ -42,7 +42,8 @@ struct SegmentCatalog {
     for segment in segments where segment.file != kept { device.close(segment.file) }
   }
 
-  /// The sequences that are to be found in each segment: from its first to where a later one begins. Empty ranges are left out.
+  /// The sequences that are to be found in each segment: from its first to where a later one begins. Empty ranges are
+  /// left out.
   var extents: [Extent] {
     var extents: [Extent] = []
     var limit = UInt64.max
@@ -59,7 +60,9 @@ struct SegmentCatalog {
     let range: Range<UInt64>
   }
 
-  private mutating func openSegment(_ name: String, first: UInt64, _ source: RecordSource, _ lockWait: Duration?) throws(JournalError) {
+  private mutating func openSegment(_ name: String, first: UInt64, _ source: RecordSource, _ lockWait: Duration?)
+    throws(JournalError)
+  {
     let device = source.device
     let file = try hosted { () throws(HostError) in try device.open(name, forWriting: lockWait != nil) }
     if let lockWait, source.rules.waitsForLock {
@@ -92,7 +95,8 @@ struct SegmentCatalog {
       let byteCount = try hosted { () throws(HostError) in try source.device.byteCount(of: file) }
       let records = (byteCount - ControlPage.byteCount) / source.stride
       guard damaged.count == 1, records >= 2, let number = freeNumber(first),
-        let record = try source.header(in: file, at: ControlPage.byteCount), record.sequence == first, record.identity == source.identity
+        let record = try source.header(in: file, at: ControlPage.byteCount), record.sequence == first,
+        record.identity == source.identity
       else {
         decisions.append((name, .setAside))
         source.device.close(file)
@@ -101,7 +105,8 @@ struct SegmentCatalog {
       }
       let page = ControlPage(
         kind: .segment, identity: source.identity, stride: source.stride, first: first,
-        end: UInt64(ControlPage.byteCount + records * source.stride), chain: record.chain, epoch: record.epoch, number: number,
+        end: UInt64(ControlPage.byteCount + records * source.stride), chain: record.chain, epoch: record.epoch,
+        number: number,
         durableThrough: min(record.durableThrough, first))
       try add(name, file, page, .rebuilt, source.device)
     }
@@ -122,13 +127,17 @@ struct SegmentCatalog {
 
   private mutating func openLoss(_ name: String, _ source: RecordSource) throws(JournalError) {
     let page = try page(name, .loss, source)
-    guard page.first <= page.end, page.end < Stamp.sequenceLimit, FileName.lossName(page.first..<page.end) == name else {
-      throw .refused(folder: source.device.folder, reason: "\(name) says something else than its name; remove it and salvage again")
+    guard page.first <= page.end, page.end < TaggedWord.sequenceLimit, FileName.lossName(page.first..<page.end) == name
+    else {
+      throw .refused(
+        folder: source.device.folder, reason: "\(name) says something else than its name; remove it and salvage again")
     }
     losses.append(page)
   }
 
-  private func page(_ name: String, _ kind: ControlPage.Kind, _ source: RecordSource) throws(JournalError) -> ControlPage {
+  private func page(_ name: String, _ kind: ControlPage.PageKind, _ source: RecordSource) throws(JournalError)
+    -> ControlPage
+  {
     let device = source.device
     let file = try hosted { () throws(HostError) in try device.open(name, forWriting: false) }
     defer {
@@ -136,7 +145,8 @@ struct SegmentCatalog {
       // The next file that is opened may get its number.
       source.forget()
     }
-    guard let page = try source.controlPage(file, name), page.kind == kind, page.identity == source.identity, page.stride == source.stride
+    guard let page = try source.controlPage(file, name), page.kind == kind, page.identity == source.identity,
+      page.stride == source.stride
     else {
       throw .refused(folder: device.folder, reason: "\(name) is damaged or another journal's")
     }

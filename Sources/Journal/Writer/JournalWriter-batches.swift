@@ -6,7 +6,9 @@ extension JournalWriter {
   /// Waits until another record may be taken.
   func makeRoom() throws(JournalError) {
     // Each turn one batch completes, or the call ends.
-    while flights.count == WriteBatch.inFlightLimit && waitingByteCount >= max(options.batchByteCount, options.batchByteCountMax) {
+    while flights.count == WriteBatch.inFlightLimit
+      && waitingByteCount >= max(options.batchByteCount, options.batchByteCountMax)
+    {
       let before = state.durableThrough
       try reap(wait: options.stallLimit)
       try submitDue()
@@ -17,7 +19,8 @@ extension JournalWriter {
     if state.nextSequence - state.durableThrough >= Self.entryLimit {
       try poll(wait: options.batchDelay)
       guard state.nextSequence - state.durableThrough < Self.entryLimit else {
-        throw alarm == .journalFull ? .full(folder: device.folder) : .stalled(folder: device.folder, waited: options.batchDelay)
+        throw alarm == .journalFull
+          ? .full(folder: device.folder) : .stalled(folder: device.folder, waited: options.batchDelay)
       }
     }
   }
@@ -26,7 +29,8 @@ extension JournalWriter {
   func submitDue() throws(JournalError) {
     while nextToSubmit < state.nextSequence, flights.count < WriteBatch.inFlightLimit,
       waitingByteCount >= options.batchByteCount
-        || ((flights.isEmpty || waitingDeadline.hasPassed) && (options.batchSpacing == .zero || spacingDeadline.hasPassed))
+        || ((flights.isEmpty || waitingDeadline.hasPassed)
+          && (options.batchSpacing == .zero || spacingDeadline.hasPassed))
     {
       guard try ensureSegment(), let segment else { return }
       try submitBatch(to: segment)
@@ -65,7 +69,9 @@ extension JournalWriter {
   }
 
   private func settle() throws(JournalError) {
-    if !options.rules.acknowledgesInOrder, let last = flights.lastIndex(where: { $0.batch.isComplete && outcome($0.batch) == .durable }) {
+    if !options.rules.acknowledgesInOrder,
+      let last = flights.lastIndex(where: { $0.batch.isComplete && outcome($0.batch) == .durable })
+    {
       for _ in 0..<last { release(flights.removeFirst()) }
     }
     // Each turn takes one batch out of flight, or ends.
@@ -81,7 +87,7 @@ extension JournalWriter {
     }
   }
 
-  enum Outcome: Equatable {
+  enum BatchOutcome: Equatable {
     case durable
     /// A write was short by whole blocks: the rest is still to be written.
     case short
@@ -90,9 +96,11 @@ extension JournalWriter {
     case failed(Errno)
   }
 
-  private func outcome(_ batch: WriteBatch) -> Outcome {
+  private func outcome(_ batch: WriteBatch) -> BatchOutcome {
     for write in batch.writes where Int(write.result) != write.bytes.count {
-      if write.result < 0 { return Self.isPassing(-write.result) ? .cancelled : .failed(Errno(rawValue: -write.result)) }
+      if write.result < 0 {
+        return Self.isPassing(-write.result) ? .cancelled : .failed(Errno(rawValue: -write.result))
+      }
       if !options.rules.continuesShortWrites { return .durable }
       if !options.rules.linksSyncToWrites { break }
       return write.result > 0 && write.result % 4096 == 0 ? .short : .cancelled
@@ -123,7 +131,9 @@ extension JournalWriter {
   /// Submits what a short write left, with a sync of its own.
   private func continueShort() throws(JournalError) {
     let batch = flights[0].batch
-    guard let index = batch.writes.firstIndex(where: { Int($0.result) != $0.bytes.count }) else { preconditionFailure("nothing is short") }
+    guard let index = batch.writes.firstIndex(where: { Int($0.result) != $0.bytes.count }) else {
+      preconditionFailure("nothing is short")
+    }
     var rest = Array(batch.writes[index...])
     let done = Int(rest[0].result)
     rest[0].bytes = UnsafeRawBufferPointer(rebasing: rest[0].bytes.dropFirst(done))

@@ -1,22 +1,25 @@
 internal import Host
 
 extension JournalWriter {
-  /// Removes segments that hold nothing but records below `sequence`, the oldest first; the two newest with records of the journal stay.
-  /// What is kept is put on record, durably, before anything is removed, so that a missing segment is never taken for a removed one.
-  /// Readers that have a segment open can read it to its end.
+  /// Removes segments that hold nothing but records below `sequence`, the oldest first; the two newest with records of
+  /// the journal stay. What is kept is put on record, durably, before anything is removed, so that a missing segment is
+  /// never taken for a removed one. Readers that have a segment open can read it to its end.
   ///
   /// `sequence` is the lowest that any durable cursor or checkpoint needs. Returns the names that were removed.
-  public func retire(below sequence: UInt64) throws(JournalError) -> [String] {
+  package func retire(below sequence: UInt64) throws(JournalError) -> [String] {
     if let failure { throw failure }
     let catalog = try SegmentCatalog(source, lockWait: nil)
     defer { catalog.close(device) }
     source.forget()
     let bound = min(sequence, state.durableThrough)
-    guard let kept = catalog.extents.dropLast().last(where: { $0.range.lowerBound <= bound }), kept.index > 0 else { return [] }
+    guard let kept = catalog.extents.dropLast().last(where: { $0.range.lowerBound <= bound }), kept.index > 0 else {
+      return []
+    }
     let lowest = catalog.segments[kept.index]
     if options.rules.recordsRetirement {
       let page = ControlPage(
-        kind: .retired, identity: identity, stride: stride, first: lowest.first, chain: lowest.page.chain, epoch: state.epoch,
+        kind: .retired, identity: identity, stride: stride, first: lowest.first, chain: lowest.page.chain,
+        epoch: state.epoch,
         number: lowest.number, durableThrough: state.durableThrough)
       try publish(page, as: FileName.retiredName, device)
     }

@@ -65,8 +65,8 @@ extension JournalWriter {
     else { throw .system(call: "pread", subject: device.folder, errno: Errno(rawValue: EIO)) }
   }
 
-  /// The device failed in the current segment: whatever else is in flight is waited for and not believed, the file is never synced again,
-  /// and every record that was not acknowledged is written anew, from its slot, to a new segment.
+  /// The device failed in the current segment: whatever else is in flight is waited for and not believed, the file is
+  /// never synced again, and every record that was not acknowledged is written anew, from its slot, to a new segment.
   func abandonSegment(_ errno: Errno) throws(JournalError) {
     if options.rules.abandonsAfterFailedSync || !isSyncFailure {
       if !errno.isNoSpace { try countFailure("\(errno) in \(segment?.name ?? "a segment")") }
@@ -83,7 +83,9 @@ extension JournalWriter {
       idleBatches += flights.map(\.batch)
       flights.removeAll()
       nextToSubmit = state.durableThrough
-      waitingByteCount = (nextToSubmit..<state.nextSequence).reduce(0) { $0 + entries[Int($1) & (Self.entryLimit - 1)].bytes.count }
+      waitingByteCount = (nextToSubmit..<state.nextSequence).reduce(0) {
+        $0 + entries[Int($1) & (Self.entryLimit - 1)].bytes.count
+      }
       waitingDeadline = Deadline(after: .zero)
     } else {
       flights[0].batch.prepareAgain()
@@ -91,14 +93,18 @@ extension JournalWriter {
     }
   }
 
-  private var isSyncFailure: Bool { flights.first.map { $0.batch.syncResult < 0 && $0.batch.syncResult != -ECANCELED } ?? false }
+  private var isSyncFailure: Bool {
+    flights.first.map { $0.batch.syncResult < 0 && $0.batch.syncResult != -ECANCELED } ?? false
+  }
 
   /// Waits until nothing is in flight.
   private func drain() throws(JournalError) {
     let deadline = Deadline(after: options.stallLimit)
     while flights.contains(where: { !$0.batch.isComplete }) {
       do throws(HostError) { _ = try device.reap(wait: deadline.remaining) } catch { throw stop("\(error)") }
-      if deadline.hasPassed, flights.contains(where: { !$0.batch.isComplete }) { throw stop("the device does not end its writes") }
+      if deadline.hasPassed, flights.contains(where: { !$0.batch.isComplete }) {
+        throw stop("the device does not end its writes")
+      }
     }
   }
 

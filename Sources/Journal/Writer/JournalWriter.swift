@@ -1,6 +1,6 @@
 internal import CLinux
 internal import Host
-public import Rings
+package import Rings
 
 /// The one writer of a journal. Use from one thread at a time.
 ///
@@ -8,9 +8,9 @@ public import Rings
 ///                 4 MiB, 1 ms or an idle device     at most two in flight, acknowledged in their order
 ///
 /// Records are written from where they lie, so a slot's memory stays as it is until `durableThrough` is past it.
-public final class JournalWriter {
+package final class JournalWriter {
   /// Whether the journal takes records.
-  public enum Alarm: Sendable, Equatable {
+  package enum Alarm: Sendable, Equatable {
     /// It does.
     case good
     /// The disk is full. What was handed over is kept; writing goes on by itself when there is room.
@@ -18,27 +18,27 @@ public final class JournalWriter {
   }
 
   /// How far the journal is.
-  public struct State: Sendable, Equatable {
+  package struct State: Sendable, Equatable {
     /// The sequence of the next record.
-    public var nextSequence: UInt64
+    package var nextSequence: UInt64
     /// The chain of the next record.
-    public var chain: UInt64
+    package var chain: UInt64
     /// All sequences below it are durable.
-    public var durableThrough: UInt64
+    package var durableThrough: UInt64
     /// This writer's incarnation.
-    public var epoch: UInt64
+    package var epoch: UInt64
   }
 
   /// How far the journal is.
-  public internal(set) var state: State
+  package internal(set) var state: State
   /// Whether the journal takes records.
-  public internal(set) var alarm = Alarm.good
+  package internal(set) var alarm = Alarm.good
   /// What recovery found when this writer took over.
-  public let recovery: RecoveryReport
+  package let recovery: RecoveryReport
   /// Whose records these are.
-  public let identity: RingIdentity
+  package let identity: RingIdentity
   /// Bytes from record to record: a slot's.
-  public let stride: Int
+  package let stride: Int
 
   let device: any JournalDevice
   let options: JournalOptions
@@ -84,15 +84,17 @@ public final class JournalWriter {
   static let batchRecordLimit = 1024
   static let entryLimit = 4096
 
-  /// Opens the journal of `identity`, or makes it: takes the locks, waiting for what a dead writer has in flight, recovers, and appends a
-  /// `recovered` event with the new epoch, which is durable when this returns. A journal without records gets none.
+  /// Opens the journal of `identity`, or makes it: takes the locks, waiting for what a dead writer has in flight,
+  /// recovers, and appends a `recovered` event with the new epoch, which is durable when this returns. A journal
+  /// without records gets none.
   ///
-  /// `stride` is a slot's: 4096 bytes and the payload's capacity, padded to 4096. `epoch` is higher than any before. Throws `.locked`,
-  /// `.corrupted`, `.fenced`, and `.host` where the device fails or has no room for a segment.
-  public init(
-    device: any JournalDevice, identity: RingIdentity, stride: Int, epoch: UInt64, options: JournalOptions = JournalOptions()
+  /// `stride` is a slot's: 4096 bytes and the payload's capacity, padded to 4096. `epoch` is higher than any before.
+  /// Throws `.locked`, `.corrupted`, `.fenced`, and `.host` where the device fails or has no room for a segment.
+  package init(
+    device: any JournalDevice, identity: RingIdentity, stride: Int, epoch: UInt64,
+    options: JournalOptions = JournalOptions()
   ) throws(JournalError) {
-    precondition(epoch < Stamp.epochLimit, "epoch \(epoch)")
+    precondition(epoch < TaggedWord.epochLimit, "epoch \(epoch)")
     self.device = device
     self.identity = identity
     self.stride = stride
@@ -117,12 +119,13 @@ public final class JournalWriter {
     if next > 0, options.announcesRecovery { try appendRecovered() }
   }
 
-  /// Hands over the committed slot of the next sequence: `stride` bytes at an address that is a multiple of 4096. They stay unchanged until
-  /// `state.durableThrough` is past the record. Waits for the disk only when two batches are in flight and a third is complete.
+  /// Hands over the committed slot of the next sequence: `stride` bytes at an address that is a multiple of 4096. They
+  /// stay unchanged until `state.durableThrough` is past the record. Waits for the disk only when two batches are in
+  /// flight and a third is complete.
   ///
-  /// Throws `.refused` for a slot that is not the next record of this writer, `.full` or `.stalled` if the record was not taken and the call
-  /// may be repeated, `.failed` when the journal has stopped.
-  public func append(_ slot: UnsafeRawBufferPointer) throws(JournalError) {
+  /// Throws `.refused` for a slot that is not the next record of this writer, `.full` or `.stalled` if the record was
+  /// not taken and the call may be repeated, `.failed` when the journal has stopped.
+  package func append(_ slot: UnsafeRawBufferPointer) throws(JournalError) {
     if let failure { throw failure }
     precondition(slot.count == stride, "a slot of \(slot.count) B in a journal of \(stride) B")
     let header: EventHeader
@@ -135,12 +138,12 @@ public final class JournalWriter {
     if waitingByteCount >= options.batchByteCount { try submitDue() }
   }
 
-  /// Moves things on: takes completions, submits what is due, looks for room on a disk that was full. Waits up to `wait` for a batch in
-  /// flight to complete, or for the next one to be due. Returns `state.durableThrough`.
+  /// Moves things on: takes completions, submits what is due, looks for room on a disk that was full. Waits up to
+  /// `wait` for a batch in flight to complete, or for the next one to be due. Returns `state.durableThrough`.
   ///
   /// Throws `.failed` when the device failed twice; a full disk is not an error here, see `alarm`.
   @discardableResult
-  public func poll(wait: Duration = .zero) throws(JournalError) -> UInt64 {
+  package func poll(wait: Duration = .zero) throws(JournalError) -> UInt64 {
     if let failure { throw failure }
     let before = state.durableThrough
     try reap(wait: .zero)
@@ -156,8 +159,9 @@ public final class JournalWriter {
     return state.durableThrough
   }
 
-  /// Writes what waits, and waits until all is durable. Throws `.full` or `.stalled` if it is not in time; it may be repeated.
-  public func flush(timeout: Duration = .seconds(30)) throws(JournalError) {
+  /// Writes what waits, and waits until all is durable. Throws `.full` or `.stalled` if it is not in time; it may be
+  /// repeated.
+  package func flush(timeout: Duration = .seconds(30)) throws(JournalError) {
     let deadline = Deadline(after: timeout)
     while state.durableThrough < state.nextSequence {
       (waitingDeadline, spacingDeadline) = (Deadline(after: .zero), Deadline(after: .zero))
@@ -171,7 +175,7 @@ public final class JournalWriter {
   }
 
   /// Flushes, closes the files and gives up the lock; the writer takes nothing afterwards.
-  public func close(timeout: Duration = .seconds(30)) throws(JournalError) {
+  package func close(timeout: Duration = .seconds(30)) throws(JournalError) {
     try flush(timeout: timeout)
     if let segment { device.close(segment.file) }
     segment = nil
@@ -184,9 +188,11 @@ public final class JournalWriter {
       header.payloadByteCount <= stride - EventHeader.pageByteCount, header.durableThrough <= header.sequence
     else {
       throw .refused(
-        folder: device.folder, reason: "record \(state.nextSequence) of \(identity) is next, not \(header.sequence) of \(header.identity)")
+        folder: device.folder,
+        reason: "record \(state.nextSequence) of \(identity) is next, not \(header.sequence) of \(header.identity)")
     }
-    let isOwn = options.announcesRecovery ? header.epoch == state.epoch : (recovery.epoch...state.epoch).contains(header.epoch)
+    let isOwn =
+      options.announcesRecovery ? header.epoch == state.epoch : (recovery.epoch...state.epoch).contains(header.epoch)
     guard isOwn || !options.rules.checksEpoch else {
       throw .fenced(folder: device.folder, epoch: header.epoch, found: state.epoch)
     }
@@ -212,7 +218,8 @@ public final class JournalWriter {
     page.storeBytes(of: recovery.epoch, toByteOffset: EventHeader.byteCount, as: UInt64.self)
     page.storeBytes(of: state.nextSequence, toByteOffset: EventHeader.byteCount + 8, as: UInt64.self)
     let header = EventHeader(
-      kind: .recovered, identity: identity, sequence: state.nextSequence, epoch: state.epoch, acquiredAt: Machine.realtimeNanoseconds,
+      kind: .recovered, identity: identity, sequence: state.nextSequence, epoch: state.epoch,
+      acquiredAt: Machine.realtimeNanoseconds,
       durableThrough: state.nextSequence, chain: state.chain, metadataByteCount: 16,
       payloadCRC32C: clinux_crc32c(0, page.baseAddress.map { $0 + EventHeader.byteCount }, 16))
     header.encode(into: page)

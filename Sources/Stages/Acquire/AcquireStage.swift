@@ -1,13 +1,15 @@
+package import Detectors
 import Glibc
 import Host
 import Rings
-public import Topics
+package import RunModel
+package import Topics
 
 /// Puts every image of a source into the topic `projections`, as it comes and where it lies.
-public struct AcquireStage {
+package struct AcquireStage {
   private let source: any ProjectionSource
   private let writer: TopicWriter
-  private let patience: Patience
+  private let limits: WaitLimits
   private let period: Duration
   private let stopRequested: () throws -> EndEvent.Reason?
   private let didWork: () -> Void
@@ -16,36 +18,36 @@ public struct AcquireStage {
   /// Why the scan is to end before its source does.
   private var stop: EndEvent.Reason?
 
-  /// `rate` limits projections a second; `stopRequested` is asked between frames and while waiting, and gives the reason; `didWork` hears of every
-  /// image, `didEnd` of what a live source has lost before the topic is closed.
-  public init(
-    source: any ProjectionSource, writer: TopicWriter, rate: Double?, patience: Patience,
+  /// `rate` limits projections a second; `stopRequested` is asked between frames and while waiting, and gives the
+  /// reason; `didWork` hears of every image, `didEnd` of what a live source has lost before the topic is closed.
+  package init(
+    source: any ProjectionSource, writer: TopicWriter, rate: Double?, limits: WaitLimits,
     stopRequested: @escaping () throws -> EndEvent.Reason?, didWork: @escaping () -> Void,
     didEnd: @escaping (LossLedger) throws -> Void = { _ in }
   ) {
     self.source = source
     self.writer = writer
-    self.patience = patience
+    self.limits = limits
     period = rate.map { .seconds(1 / $0) } ?? .zero
     self.stopRequested = stopRequested
     self.didWork = didWork
     self.didEnd = didEnd
   }
 
-  /// Runs until the source ends or a stop is requested; then closes the topic with an `end` event. A successor of a stage that died
-  /// leaves out what its predecessor published: every image is exactly one event.
-  public mutating func run() throws {
+  /// Runs until the source ends or a stop is requested; then closes the topic with an `end` event. A successor of a
+  /// stage that died leaves out what its predecessor published: every image is exactly one event.
+  package mutating func run() throws {
     let ending = try writer.ending()
     if ending == .closed { return }
     guard try resume(ending) else { return try finish(.salvaged) }
     var due = ContinuousClock.now
     var arrived = ContinuousClock.now
     acquisition: while true {
-      switch try source.next(timeout: Patience.glance) {
+      switch try source.next(timeout: WaitLimits.pollInterval) {
       case .end: break acquisition
       case .nothing:
-        guard ContinuousClock.now - arrived < patience.idle else {
-          throw StageError.stalled("the source sent nothing for \(patience.idle)")
+        guard ContinuousClock.now - arrived < limits.idle else {
+          throw StageError.stalled("the source sent nothing for \(limits.idle)")
         }
         if try isStopped() { break acquisition }
         continue
@@ -83,7 +85,7 @@ public struct AcquireStage {
     while try !isStopped() {
       let left = deadline - .now
       if left <= .zero { return true }
-      usleep(UInt32(min(left, Patience.glance) / .microseconds(1)))
+      usleep(UInt32(min(left, WaitLimits.pollInterval) / .microseconds(1)))
     }
     return false
   }
@@ -92,31 +94,34 @@ public struct AcquireStage {
   private mutating func claim() throws -> Claim? {
     let start = ContinuousClock.now
     var last: RingError?
-    while ContinuousClock.now - start < patience.room {
+    while ContinuousClock.now - start < limits.room {
       do {
-        return try writer.claim(timeout: Patience.glance)
+        return try writer.claim(timeout: WaitLimits.pollInterval)
       } catch let error as RingError where error.isTimeout {
         if try isStopped() { return nil }
         last = error
       }
     }
-    throw StageError.stalled("no room in projections for \(patience.room): \(last.map { "\($0)" } ?? "")")
+    throw StageError.stalled("no room in projections for \(limits.room): \(last.map { "\($0)" } ?? "")")
   }
 
   /// False where the image turned out to be damaged; its slot is the next one's.
   private func deliver(_ frame: Frame, in claim: Claim) throws -> Bool {
     let (rows, columns) = source.shape
-    let byteCount = rows * columns * frame.elementType.byteCount
+    let byteCount = rows * columns * frame.pixel.byteCount
     FaultPoint.claimed.reach()
-    guard try source.read(into: UnsafeMutableRawBufferPointer(rebasing: claim.payload[..<byteCount])) else { return false }
+    guard try source.read(into: UnsafeMutableRawBufferPointer(rebasing: claim.payload[..<byteCount])) else {
+      return false
+    }
     FaultPoint.payloadHalf.reach { memset(claim.payload.baseAddress! + byteCount / 2, 0x5A, byteCount - byteCount / 2) }
     FaultPoint.payloadWritten.reach()
     try writer.commit(
       claim,
       EventFields(
         kind: frame.kind, acquiredAt: Machine.realtimeNanoseconds, payloadByteCount: byteCount,
-        metadataByteCount: source.describe(into: claim.metadata), theta: frame.theta, projection: UInt64(frame.index), rows: rows,
-        columns: columns, elementType: frame.elementType))
+        metadataByteCount: source.describe(into: claim.metadata), theta: frame.theta, projection: UInt64(frame.index),
+        rows: rows,
+        columns: columns, pixel: frame.pixel))
     didWork()
     FaultPoint.committed.reach()
     return true
@@ -124,7 +129,7 @@ public struct AcquireStage {
 
   private func finish(_ reason: EndEvent.Reason) throws {
     if let losses = source.losses { try didEnd(losses) }
-    try writer.append(kind: .end, timeout: patience.room, EndEvent(reason: reason, projections: projections).encode)
+    try writer.append(kind: .end, timeout: limits.room, EndEvent(reason: reason, projections: projections).encode)
     try writer.flush()
     if reason == .sourceEnded { source.takeLeave() }
   }

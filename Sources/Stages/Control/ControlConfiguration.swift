@@ -1,32 +1,36 @@
+import KernelTypes
+package import RunModel
 import Tomography
-public import Topics
 
 /// What `control` decides with.
-public struct ControlConfiguration: Sendable {
+package struct ControlConfiguration: Sendable {
   /// The similarity at which a scan is finalized; nil for never.
-  public var similarityMin: Double?
+  package var similarityMin: Double?
   /// Scores in a row that must reach it, of every worker.
-  public var patience: Int
+  package var patience: Int
   /// Projections before which no score counts.
-  public var scoredFrom: Int
+  package var scoredFrom: Int
   /// Projections before which no score ends the scan.
-  public var endedFrom: Int
+  package var endedFrom: Int
   /// Projections of a window.
-  public var windowLength: Int
+  package var windowLength: Int
   /// Updates in a row after which a rising residual finalizes the scan; nil for never.
-  public var risesMax: Int?
+  package var risesMax: Int?
 
   /// Slices are compared inside this radius, in columns: what lies outside is not seen by all projections.
   static let radiusFraction = 0.42
   /// Volumes that are compared in each window's length.
   static let scoresPerWindow = 4
 
-  /// Projections, of `total`, whose volume is worse than that of all by about a decibel (PSNR) at most: nine tenths of them. The power of its
-  /// error falls about like 1/n where noise is what is wrong, which makes 0.5 dB, and like 1/n² where directions are missing, 0.9 dB.
-  public static func projectionsSufficing(of total: Int) -> Int { (total * 9 + 9) / 10 }
+  /// Projections, of `total`, whose volume is worse than that of all by about a decibel (PSNR) at most: nine tenths of
+  /// them. The power of its error falls about like 1/n where noise is what is wrong, which makes 0.5 dB, and like 1/n²
+  /// where directions are missing, 0.9 dB.
+  package static func projectionsSufficing(of total: Int) -> Int { (total * 9 + 9) / 10 }
 
   /// A configuration; the values were validated with the scan description.
-  public init(similarityMin: Double?, patience: Int, scoredFrom: Int, endedFrom: Int, windowLength: Int, risesMax: Int?) {
+  package init(
+    similarityMin: Double?, patience: Int, scoredFrom: Int, endedFrom: Int, windowLength: Int, risesMax: Int?
+  ) {
     self.similarityMin = similarityMin
     self.patience = patience
     self.scoredFrom = scoredFrom
@@ -37,18 +41,19 @@ public struct ControlConfiguration: Sendable {
 }
 
 /// What `control` looks at of one worker: a slice of its volume, in the middle of its rows.
-public struct MonitoredSlice {
+package struct MonitoredSlice {
   let volume: VolumeRegion
   /// The slice as it should be, columns × columns pixels in 1/pixel, where that is known.
   let truth: [Float]?
 
   /// The middle slice of `volume`.
-  public init(volume: VolumeRegion, truth: [Float]?) {
-    precondition(truth.map { $0.count == volume.layout.columns * volume.layout.columns } ?? true, "a reference of another shape")
+  package init(volume: VolumeRegion, truth: [Float]?) {
+    precondition(
+      truth.map { $0.count == volume.layout.columns * volume.layout.columns } ?? true, "a reference of another shape")
     self.volume = volume
     self.truth = truth
   }
 
   /// The middle row of so many.
-  public static func row(of rows: Int) -> Int { rows / 2 }
+  package static func row(of rows: Int) -> Int { rows / 2 }
 }

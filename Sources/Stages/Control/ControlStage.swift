@@ -1,19 +1,21 @@
 import Host
 import Rings
-public import Topics
+import RunModel
+package import Topics
 
-/// Decides when a scan ends before its source does, and says so once, in `commands`: when an operator asks for it, when the volume changes no more,
-/// or when it gets worse. What it saw is in `scores`.
+/// Decides when a scan ends before its source does, and says so once, in `commands`: when an operator asks for it, when
+/// the volume changes no more, or when it gets worse. What it saw is in `scores`.
 ///
-/// It only ever looks, at the updates of all workers, their volumes, and what operators ask for, so nothing that happens to it changes a volume but
-/// for the moment at which the scan ends. Whoever takes its place finds the command if there is one, and a request that was not answered yet; it
-/// counts the residual's rises over again, and begins to compare slices anew, between the same grey values.
-public struct ControlStage {
+/// It only ever looks, at the updates of all workers, their volumes, and what operators ask for, so nothing that
+/// happens to it changes a volume but for the moment at which the scan ends. Whoever takes its place finds the command
+/// if there is one, and a request that was not answered yet; it counts the residual's rises over again, and begins to
+/// compare slices anew, between the same grey values.
+package struct ControlStage {
   private let configuration: ControlConfiguration
   private let updates: [TopicReader]
   private let commands: TopicWriter
   private let scores: TopicWriter
-  private let patience: Patience
+  private let limits: WaitLimits
   private let requested: () throws -> String?
   private let didWork: () -> Void
   private var sliceScores: SliceScores?
@@ -21,18 +23,21 @@ public struct ControlStage {
   private var isAcquiring = true
   private var hasEnded: [Bool]
 
-  /// One reader for each worker, and one monitored slice, or none where slices are not compared. `requested` gives who asked for the end of the
-  /// scan, nil where nobody has; `didWork` hears of every update.
-  public init(
-    configuration: ControlConfiguration, updates: [TopicReader], slices: [MonitoredSlice], commands: TopicWriter, scores: TopicWriter,
-    patience: Patience, requested: @escaping () throws -> String?, didWork: @escaping () -> Void
+  /// One reader for each worker, and one monitored slice, or none where slices are not compared. `requested` gives who
+  /// asked for the end of the scan, nil where nobody has; `didWork` hears of every update.
+  package init(
+    configuration: ControlConfiguration, updates: [TopicReader], slices: [MonitoredSlice], commands: TopicWriter,
+    scores: TopicWriter,
+    limits: WaitLimits, requested: @escaping () throws -> String?, didWork: @escaping () -> Void
   ) throws {
-    precondition(!updates.isEmpty && (slices.isEmpty || slices.count == updates.count), "\(updates.count) workers, \(slices.count) slices")
+    precondition(
+      !updates.isEmpty && (slices.isEmpty || slices.count == updates.count),
+      "\(updates.count) workers, \(slices.count) slices")
     self.configuration = configuration
     self.updates = updates
     self.commands = commands
     self.scores = scores
-    self.patience = patience
+    self.limits = limits
     self.requested = requested
     self.didWork = didWork
     hasEnded = updates.map { _ in false }
@@ -47,21 +52,24 @@ public struct ControlStage {
   }
 
   /// Runs until all updates have ended.
-  public mutating func run() throws {
+  package mutating func run() throws {
     var lastEvent = ContinuousClock.now
     while hasEnded.contains(false) {
       if let person = try requested(), isDeciding { try finalize(CommandEvent(cause: .person, words: person)) }
       if try follow() { lastEvent = .now }
-      guard ContinuousClock.now - lastEvent < patience.idle else { throw StageError.stalled("no update for \(patience.idle)") }
+      guard ContinuousClock.now - lastEvent < limits.idle else {
+        throw StageError.stalled("no update for \(limits.idle)")
+      }
     }
   }
 
-  /// Whether there is something left to decide: neither this stage nor a predecessor has given the order, of which a run has one.
+  /// Whether there is something left to decide: neither this stage nor a predecessor has given the order, of which a
+  /// run has one.
   private var isDeciding: Bool { isAcquiring && commands.nextSequence == 0 }
 
   private func finalize(_ command: CommandEvent) throws {
     FaultPoint.commandBefore.reach()
-    try commands.append(kind: .command, timeout: patience.room, command.encode)
+    try commands.append(kind: .command, timeout: limits.room, command.encode)
     try commands.flush()
     FaultPoint.commandAfter.reach()
     didWork()
@@ -72,7 +80,7 @@ public struct ControlStage {
     var sawEvent = false
     for worker in updates.indices where !hasEnded[worker] {
       var newest: UpdateEvent?
-      while let event = try updates[worker].next(timeout: sawEvent ? .zero : Patience.glance / updates.count) {
+      while let event = try updates[worker].next(timeout: sawEvent ? .zero : WaitLimits.pollInterval / updates.count) {
         if let update = try apply(event, worker: worker) { newest = update }
         try updates[worker].release(upTo: event.header.sequence + 1)
         sawEvent = true
@@ -108,7 +116,7 @@ public struct ControlStage {
 
   private mutating func look(at worker: Int, after update: UpdateEvent) throws {
     guard isAcquiring, let score = try sliceScores?.look(at: worker, after: update) else { return }
-    try scores.append(kind: .score, timeout: patience.room, score.encode)
+    try scores.append(kind: .score, timeout: limits.room, score.encode)
     FaultPoint.scored.reach()
     guard isDeciding, score.projections >= configuration.endedFrom, sliceScores?.areSimilar == true,
       let limit = configuration.similarityMin, let similarity = score.similarity

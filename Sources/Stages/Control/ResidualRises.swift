@@ -1,7 +1,7 @@
-import Topics
+import RunModel
 
-/// Counts for each worker how often in a row the residual of a windowed update was higher than that of the one before. A function of the updates
-/// alone, so whoever reads them again counts the same.
+/// Counts for each worker how often in a row the residual of a windowed update was higher than that of the one before.
+/// A function of the updates alone, so whoever reads them again counts the same.
 struct ResidualRises {
   private var last: [Double?]
   private var counts: [Int]

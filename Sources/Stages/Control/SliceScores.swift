@@ -1,7 +1,9 @@
+import KernelTypes
+import RunModel
 import Tomography
-import Topics
 
-/// Scores the monitored slices of all workers, each against what it was when its window had no projection in common with the present one.
+/// Scores the monitored slices of all workers, each against what it was when its window had no projection in common
+/// with the present one.
 ///
 /// ```
 /// updates      ·····························    window of each: the projections before it
@@ -56,20 +58,25 @@ struct SliceScores {
     }
     // The sweeps have begun: the scan has ended.
     guard let newest, newest.phase == .window, let range = range(for: slice) else { return nil }
-    workers[worker].due = newest.projections.upperBound + max(1, configuration.windowLength / ControlConfiguration.scoresPerWindow)
+    workers[worker].due =
+      newest.projections.upperBound + max(1, configuration.windowLength / ControlConfiguration.scoresPerWindow)
     return score(worker, newest, slice, range)
   }
 
-  private mutating func score(_ worker: Int, _ update: UpdateEvent, _ slice: [Float], _ range: ClosedRange<Float>) -> ScoreEvent? {
+  private mutating func score(_ worker: Int, _ update: UpdateEvent, _ slice: [Float], _ range: ClosedRange<Float>)
+    -> ScoreEvent?
+  {
     let end = update.projections.upperBound
     let looks = workers[worker].looks
     let earlier = looks.last { $0.projections <= end - configuration.windowLength }
     let comparison = MultiScaleSimilarity(
-      columns: workers[worker].slice.volume.layout.columns, range: range, radiusFraction: ControlConfiguration.radiusFraction)
+      columns: workers[worker].slice.volume.layout.columns, range: range,
+      radiusFraction: ControlConfiguration.radiusFraction)
     let similarity = earlier.map { comparison.score($0.slice, slice) }
     let truth = workers[worker].slice.truth.map { comparison.score($0, slice) }
     // Those before the one that was compared are of no use any more.
-    workers[worker].looks = looks.filter { $0.projections >= earlier?.projections ?? 0 } + [Look(projections: end, slice: slice)]
+    workers[worker].looks =
+      looks.filter { $0.projections >= earlier?.projections ?? 0 } + [Look(projections: end, slice: slice)]
     if let similarity, end >= configuration.scoredFrom {
       // A score that is no number reaches nothing.
       let isHigh = configuration.similarityMin.map { similarity >= $0 } ?? false
@@ -77,11 +84,13 @@ struct SliceScores {
     }
     guard similarity != nil || truth != nil else { return nil }
     return ScoreEvent(
-      worker: worker, streak: workers[worker].streak, update: update.index, projections: end, against: earlier?.projections,
+      worker: worker, streak: workers[worker].streak, update: update.index, projections: end,
+      against: earlier?.projections,
       similarity: similarity, truth: truth, range: Double(range.lowerBound)...Double(range.upperBound))
   }
 
-  /// The run's grey range: that of the first reference, or of the first slice that was looked at; nil where that is all the same.
+  /// The run's grey range: that of the first reference, or of the first slice that was looked at; nil where that is all
+  /// the same.
   private mutating func range(for slice: [Float]) -> ClosedRange<Float>? {
     if range == nil {
       let image = workers.lazy.compactMap(\.slice.truth).first ?? slice

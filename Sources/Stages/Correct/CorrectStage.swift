@@ -1,79 +1,87 @@
-public import Host
+package import Host
 import Rings
+import RunModel
 import Tomography
-public import Topics
+package import Topics
 
-/// Filters that need whole projections: corrects each by flats and darks, removes zingers and retrieves phases, and publishes it again.
+/// Filters that need whole projections: corrects each by flats and darks, removes zingers and retrieves phases, and
+/// publishes it again.
 ///
-/// Every event of `projections` becomes one of `corrected`, in their order. Flats become ones and darks zeros, so that what comes out is a scan like
-/// any other, whose correction changes nothing: nobody behind this stage knows of it.
-public struct CorrectStage {
+/// Every event of `projections` becomes one of `corrected`, in their order. Flats become ones and darks zeros, so that
+/// what comes out is a scan like any other, whose correction changes nothing: nobody behind this stage knows of it.
+package struct CorrectStage {
   /// What is fixed for the whole run.
-  public struct Configuration: Sendable {
+  package struct Configuration: Sendable {
     /// Rows of a projection's payload.
-    public var rows: Int
+    package var rows: Int
     /// Columns of it.
-    public var columns: Int
+    package var columns: Int
     /// How far above their surroundings zingers are; nil to leave them.
-    public var zingers: Double?
+    package var zingers: Double?
     /// The area of Paganin's filter in square pixels; nil for none.
-    public var phaseArea: Double?
-    /// Whether the scan has flat fields, and dark ones: projections are not corrected without what they were taken with.
-    public var needs: (flats: Bool, darks: Bool)
+    package var phaseArea: Double?
+    /// Whether the scan has flat fields, and dark ones: projections are not corrected without what they were taken
+    /// with.
+    package var needs: (flats: Bool, darks: Bool)
 
     /// A configuration; the values were validated with the scan description.
-    public init(rows: Int, columns: Int, zingers: Double?, phaseArea: Double?, needs: (flats: Bool, darks: Bool)) {
+    package init(rows: Int, columns: Int, zingers: Double?, phaseArea: Double?, needs: (flats: Bool, darks: Bool)) {
       self.needs = needs
       (self.rows, self.columns, self.zingers, self.phaseArea) = (rows, columns, zingers, phaseArea)
     }
   }
 
   /// What was found in the projections that this process corrected.
-  public struct Findings: Sendable {
+  package struct Findings: Sendable {
     /// Zingers that were removed.
-    public internal(set) var zingers = 0
+    package internal(set) var zingers = 0
     /// NaN and infinite pixels that were replaced by their neighbours.
-    public internal(set) var nonFinite = 0
+    package internal(set) var nonFinite = 0
     /// Pixels of the detector whose dark field is not below their flat field, interpolated in every projection.
-    public internal(set) var dead = 0
+    package internal(set) var dead = 0
   }
 
   private let configuration: Configuration
   private let projections: TopicReader
   private let corrected: TopicWriter
   private let executor: PoolExecutor
-  private let patience: Patience
+  private let limits: WaitLimits
   private let didWork: () -> Void
   private var fields: FieldBands
   private let zingers: ZingerFilter?
   private let phases: PaganinFilter?
   private var findings = Findings()
 
-  /// `projections` replays from its first event; `pool` must have no other user. `didWork` hears of every event that was published.
-  public init(
-    configuration: Configuration, projections: TopicReader, corrected: TopicWriter, pool: ThreadPool, patience: Patience,
+  /// `projections` replays from its first event; `pool` must have no other user. `didWork` hears of every event that
+  /// was published.
+  package init(
+    configuration: Configuration, projections: TopicReader, corrected: TopicWriter, pool: ThreadPool,
+    limits: WaitLimits,
     didWork: @escaping () -> Void
   ) {
     let (rows, columns) = (configuration.rows, configuration.columns)
     self.configuration = configuration
     self.projections = projections
     self.corrected = corrected
-    self.patience = patience
+    self.limits = limits
     self.didWork = didWork
     executor = PoolExecutor(pool: pool)
     fields = FieldBands(rows: rows, columns: columns)
     zingers = configuration.zingers.map { ZingerFilter(rows: rows, columns: columns, threshold: $0) }
-    phases = configuration.phaseArea.map { PaganinFilter(rows: rows, columns: columns, area: $0, workers: pool.threadCount) }
+    phases = configuration.phaseArea.map {
+      PaganinFilter(rows: rows, columns: columns, area: $0, workers: pool.threadCount)
+    }
   }
 
-  /// Runs until `projections` ends; then closes `corrected`. A successor of a stage that died takes flats and darks again, and leaves out what its
-  /// predecessor published. Projections that salvage gave up are left out: `corrected` was set aside with them and is made anew.
-  public mutating func run() throws -> Findings {
+  /// Runs until `projections` ends; then closes `corrected`. A successor of a stage that died takes flats and darks
+  /// again, and leaves out what its predecessor published. Projections that salvage gave up are left out: `corrected`
+  /// was set aside with them and is made anew.
+  package mutating func run() throws -> Findings {
     if try corrected.ending() == .closed { return findings }
     let published = corrected.nextSequence
     var number: UInt64 = 0
     while true {
-      switch try patience.arrival(projections, of: Topic.projections.name) {
+      switch try limits.arrival(projections, of: Topic.projections.name) {
       case .lost(let range): try projections.release(upTo: range.upperBound)
       case .event(let event):
         try apply(event, isNew: number >= published)
@@ -96,7 +104,7 @@ public struct CorrectStage {
       if isNew { try publish(event) { try correct(event, into: $0) } }
     case .end:
       guard isNew else { return }
-      try corrected.append(kind: .end, timeout: patience.room, EndEvent(decoding: event.metadata).encode)
+      try corrected.append(kind: .end, timeout: limits.room, EndEvent(decoding: event.metadata).encode)
       try corrected.flush()
     default: throw StageError.disorder("\(event.header.kind) in projections at \(event.header.sequence)")
     }
@@ -109,9 +117,11 @@ public struct CorrectStage {
   /// Throws where no flat or no dark field came before the projections, or all of them were lost.
   private func checkFields() throws {
     let (needs, counts) = (configuration.needs, fields.counts)
-    for (kind, isNeeded, count) in [("flat", needs.flats, counts.flats), ("dark", needs.darks, counts.darks)] where isNeeded && count == 0 {
+    for (kind, isNeeded, count) in [("flat", needs.flats, counts.flats), ("dark", needs.darks, counts.darks)]
+    where isNeeded && count == 0 {
       throw StageError.lost(
-        "no \(kind) field came before the first projection, which filters of whole projections need; leave --zingers and --paganin out")
+        "no \(kind) field came before the first projection, which filters of whole projections need; leave --zingers and --paganin out"
+      )
     }
   }
 
@@ -125,25 +135,30 @@ public struct CorrectStage {
   /// Publishes an image in the place of `event`.
   private func publish(_ event: Event, _ fill: (UnsafeMutableBufferPointer<Float>) throws -> Void) throws {
     let (rows, columns) = (configuration.rows, configuration.columns)
-    let claim = try corrected.claim(timeout: patience.room), count = rows * columns
+    let claim = try corrected.claim(timeout: limits.room), count = rows * columns
     FaultPoint.claimed.reach()
-    try fill(UnsafeMutableBufferPointer(start: claim.payload.baseAddress!.assumingMemoryBound(to: Float.self), count: count))
+    try fill(
+      UnsafeMutableBufferPointer(start: claim.payload.baseAddress!.assumingMemoryBound(to: Float.self), count: count))
     FaultPoint.payloadWritten.reach()
     try corrected.commit(
       claim,
       EventFields(
-        kind: event.header.kind, acquiredAt: event.header.acquiredAt, payloadByteCount: count * MemoryLayout<Float>.stride,
-        metadataByteCount: 0, theta: event.header.theta, projection: event.header.projection, rows: rows, columns: columns,
-        elementType: .f32))
+        kind: event.header.kind, acquiredAt: event.header.acquiredAt,
+        payloadByteCount: count * MemoryLayout<Float>.stride,
+        metadataByteCount: 0, theta: event.header.theta, projection: event.header.projection, rows: rows,
+        columns: columns,
+        pixel: .float32))
     didWork()
     FaultPoint.committed.reach()
   }
 
   /// Bytes of the stage's own memory.
-  public static func byteCount(_ configuration: Configuration, threads: Int) -> Int {
+  package static func byteCount(_ configuration: Configuration, threads: Int) -> Int {
     let (rows, columns) = (configuration.rows, configuration.columns)
     return FieldBands.byteCount(rows: rows, columns: columns)
       + (configuration.zingers == nil ? 0 : ZingerFilter.byteCount(rows: rows, columns: columns))
-      + (configuration.phaseArea.map { PaganinFilter.byteCount(rows: rows, columns: columns, area: $0, workers: threads) } ?? 0)
+      + (configuration.phaseArea.map {
+        PaganinFilter.byteCount(rows: rows, columns: columns, area: $0, workers: threads)
+      } ?? 0)
   }
 }

@@ -1,3 +1,4 @@
+import Host
 import Tomography
 
 /// Flats and darks of whole images, and the correction made of them, in bands of rows that are corrected in parallel.
@@ -29,15 +30,23 @@ struct FieldBands {
   mutating func add(_ pixels: ChunkPixels, isFlat: Bool) {
     for band in accumulators.indices {
       let bytes = UnsafeRawBufferPointer(
-        start: pixels.row(band * Self.bandRows, columns: columns), count: accumulators[band].rows * columns * pixels.type.byteCount)
-      if isFlat { accumulators[band].add(flat: bytes, type: pixels.type) } else { accumulators[band].add(dark: bytes, type: pixels.type) }
+        start: pixels.row(band * Self.bandRows, columns: columns),
+        count: accumulators[band].rows * columns * pixels.type.byteCount)
+      if isFlat {
+        accumulators[band].add(flat: bytes, type: pixels.type)
+      } else {
+        accumulators[band].add(dark: bytes, type: pixels.type)
+      }
     }
     corrections = nil
   }
 
   /// The transmissions of an image: finite, whatever the counts.
-  mutating func correct(_ pixels: ChunkPixels, into image: UnsafeMutablePointer<Float>, _ executor: some Executor) -> CorrectionCounts {
-    let corrections = corrections ?? accumulators.map { Correction(rows: $0.rows, columns: columns, flats: $0, minusLog: false) }
+  mutating func correct(_ pixels: ChunkPixels, into image: UnsafeMutablePointer<Float>, _ executor: some Executor)
+    -> CorrectionCounts
+  {
+    let corrections =
+      corrections ?? accumulators.map { Correction(rows: $0.rows, columns: columns, flats: $0, minusLog: false) }
     self.corrections = corrections
     var counts = Array(repeating: CorrectionCounts(), count: corrections.count)
     counts.withUnsafeMutableBufferPointer { counts in
@@ -46,7 +55,8 @@ struct FieldBands {
       let columns = columns
       executor.forEach(count: corrections.count) { band in
         let row = band * Self.bandRows
-        counts[band] = corrections[band].apply(pixels.row(row, columns: columns), type: pixels.type, into: image + row * columns)
+        counts[band] = corrections[band].apply(
+          pixels.row(row, columns: columns), type: pixels.type, into: image + row * columns)
       }
     }
     return counts.reduce(into: CorrectionCounts()) { $0 += $1 }

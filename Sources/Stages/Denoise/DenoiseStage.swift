@@ -1,15 +1,18 @@
 import Glibc
-public import Host
+package import Host
 import Rings
-public import Tomography
-public import Topics
+package import RunModel
+package import Tomography
+package import Topics
 
-/// Denoises the finished volume: follows the updates of all workers to their end, then fills the region `denoised` from the top.
+/// Denoises the finished volume: follows the updates of all workers to their end, then fills the region `denoised` from
+/// the top.
 ///
-/// It needs no memory of its own between two processes: the region says which slices are complete, and each depends on the volume alone.
-public struct DenoiseStage {
+/// It needs no memory of its own between two processes: the region says which slices are complete, and each depends on
+/// the volume alone.
+package struct DenoiseStage {
   /// How it is done.
-  public enum Work {
+  package enum Work {
     /// By one of our methods.
     case method(Denoising)
     /// By a program that this runs to its end; it fills the region and counts its slices.
@@ -25,29 +28,33 @@ public struct DenoiseStage {
   /// Slice pairs that the noise is estimated from.
   private static let pairsMax = 8
 
-  /// One reader and one volume for each worker, in the order of their rows; `pool` must have no other user. `didWork` hears of every update and of
-  /// every few slices.
-  public init(
-    work: Work, updates: [TopicReader], volumes: [VolumeRegion], output: DenoisedVolume, writer: TopicWriter, pool: ThreadPool,
-    patience: Patience, didWork: @escaping () -> Void
+  /// One reader and one volume for each worker, in the order of their rows; `pool` must have no other user. `didWork`
+  /// hears of every update and of every few slices.
+  package init(
+    work: Work, updates: [TopicReader], volumes: [VolumeRegion], output: DenoisedVolume, writer: TopicWriter,
+    pool: ThreadPool,
+    limits: WaitLimits, didWork: @escaping () -> Void
   ) {
     self.work = work
     self.output = output
     self.writer = writer
     self.pool = pool
-    follower = UpdateFollower(updates: updates, volumes: volumes, patience: patience, stopRequested: { false }, didWork: didWork)
+    follower = UpdateFollower(
+      updates: updates, volumes: volumes, limits: limits, stopRequested: { false }, didWork: didWork)
   }
 
-  /// Runs until the volume is denoised; then closes `denoised`. After a restart of the machine the volume is denoised again, and what was reported
-  /// is not reported twice.
-  public func run() throws {
+  /// Runs until the volume is denoised; then closes `denoised`. After a restart of the machine the volume is denoised
+  /// again, and what was reported is not reported twice.
+  package func run() throws {
     let isReported = try writer.lastEvent()?.header.kind == .end
     let ends = try follower.follow { _, _ in }
-    guard let ends, var end = ends.first, try follower.waitForVolumes(ends) else { preconditionFailure("nobody asks this stage to stop") }
+    guard let ends, var end = ends.first, try follower.waitForVolumes(ends) else {
+      preconditionFailure("nobody asks this stage to stop")
+    }
     end.projections = ends.map(\.projections).min() ?? 0
     if end.projections > 0 { try denoise(VolumeSource(volumes: follower.volumes)) }
     guard !isReported else { return }
-    try writer.append(kind: .end, timeout: follower.patience.room, end.encode)
+    try writer.append(kind: .end, timeout: follower.limits.room, end.encode)
     try writer.flush()
   }
 
@@ -68,7 +75,8 @@ public struct DenoiseStage {
   private func apply(_ method: Denoising, _ source: VolumeSource) {
     let executor = PoolExecutor(pool: pool), size = source.columns * source.columns
     let denoiser = Denoiser(method, columns: source.columns, noise: output.noise)
-    let stack = UnsafeMutableBufferPointer<Float>.allocate(capacity: (Self.batch(pool.threadCount) + 2 * method.halo) * size)
+    let stack = UnsafeMutableBufferPointer<Float>.allocate(
+      capacity: (Self.batch(pool.threadCount) + 2 * method.halo) * size)
     defer { stack.deallocate() }
     while output.complete < output.slices {
       let first = output.complete, end = min(first + Self.batch(pool.threadCount), output.slices)
@@ -76,10 +84,12 @@ public struct DenoiseStage {
       for slice in slices {
         source.copy(
           slice,
-          into: UnsafeMutableBufferPointer(rebasing: stack[(slice - slices.lowerBound) * size..<(slice - slices.lowerBound + 1) * size]))
+          into: UnsafeMutableBufferPointer(
+            rebasing: stack[(slice - slices.lowerBound) * size..<(slice - slices.lowerBound + 1) * size]))
       }
       denoiser.apply(
-        UnsafeBufferPointer(rebasing: stack[..<(slices.count * size)]), range: first - slices.lowerBound..<end - slices.lowerBound,
+        UnsafeBufferPointer(rebasing: stack[..<(slices.count * size)]),
+        range: first - slices.lowerBound..<end - slices.lowerBound,
         into: output.slice(first), executor: executor)
       output.markComplete(end)
       follower.didWork()
@@ -107,7 +117,7 @@ public struct DenoiseStage {
   }
 
   /// Bytes of the stage's own memory at its peak.
-  public static func byteCount(_ method: Denoising, columns: Int, threads: Int) -> Int {
+  package static func byteCount(_ method: Denoising, columns: Int, threads: Int) -> Int {
     (batch(threads) + 2 * method.halo) * columns * columns * MemoryLayout<Float>.stride
       + Denoiser.scratchByteCount(method, columns: columns, threads: threads)
   }

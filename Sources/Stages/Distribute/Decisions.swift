@@ -1,4 +1,5 @@
 import Rings
+import RunModel
 import Tomography
 import Topics
 
@@ -25,14 +26,15 @@ struct Decisions {
     finalIterations = configuration.finalIterations
   }
 
-  /// The next decision, and the event of `projections` that it handled, if it needed one. Updates that are due come before the next input.
-  /// What is lost is passed over, as if it had never been there.
+  /// The next decision, and the event of `projections` that it handled, if it needed one. Updates that are due come
+  /// before the next input. What is lost is passed over, as if it had never been there.
   mutating func next(_ input: (UInt64) throws -> Arrival) throws -> (decision: Decision, handled: UInt64?) {
     while true {
       // Nothing has to be kept up with after the end.
-      let due = progress.windowEnd + schedule.step * (progress.end == nil ? progress.widening : 1)
+      let due = progress.windowEnd + schedule.step * (progress.end == nil ? progress.updateInterval : 1)
       if schedule.isDue(end: due, projections: progress.projections, isComplete: progress.end != nil) {
-        // After the windows came nearer to each other again one may be overdue: workers keep the newest projections only.
+        // After the windows came nearer to each other again one may be overdue: workers keep the newest projections
+        // only.
         let end = max(due, progress.projections)
         let window = schedule.window(end: end, projections: progress.projections)
         progress.windowEnd = end
@@ -40,8 +42,8 @@ struct Decisions {
         return (.update(index: progress.updates - 1, window: window), nil)
       }
       if let reason = progress.end {
-        if progress.isSwept || finalIterations == 0 || progress.projections == 0 { return (.end(reason), nil) }
-        progress.isSwept = true
+        if progress.isFinalOrdered || finalIterations == 0 || progress.projections == 0 { return (.end(reason), nil) }
+        progress.isFinalOrdered = true
         return (.final, nil)
       }
       switch try input(progress.input) {

@@ -1,32 +1,34 @@
 import Host
 import Rings
-public import Topics
+import RunModel
+package import Topics
 
 /// Decides what is computed: which rows of which projection go to which worker, and when each window is complete.
 ///
-/// Every worker's chunk events carry the same decisions in the same order, and a worker does nothing that is not in them, so
-/// a replay of the chunks repeats the volume.
-public struct DistributeStage {
+/// Every worker's chunk events carry the same decisions in the same order, and a worker does nothing that is not in
+/// them, so a replay of the chunks repeats the volume.
+package struct DistributeStage {
   /// What to decide with.
-  public struct Configuration: Sendable {
+  package struct Configuration: Sendable {
     /// Detector rows of each worker, in the rows of an event's payload.
-    public var rows: [Range<Int>]
+    package var rows: [Range<Int>]
     /// Projections of a window.
-    public var windowLength: Int
+    package var windowLength: Int
     /// Projections between updates; 0 for no updates while the scan runs.
-    public var windowStep: Int
+    package var windowStep: Int
     /// Iterations of an update.
-    public var windowIterations: Int
+    package var windowIterations: Int
     /// Iterations over all projections after the scan.
-    public var finalIterations: Int
+    package var finalIterations: Int
     /// Ordered subsets of each of those.
-    public var finalSubsets: Int
+    package var finalSubsets: Int
     /// Projections that a worker may be behind before updates are made less often; 0 for no limit.
-    public var lagMax: Int
+    package var lagMax: Int
 
     /// A configuration; the values were validated with the scan description.
-    public init(
-      rows: [Range<Int>], windowLength: Int, windowStep: Int, windowIterations: Int, finalIterations: Int, finalSubsets: Int,
+    package init(
+      rows: [Range<Int>], windowLength: Int, windowStep: Int, windowIterations: Int, finalIterations: Int,
+      finalSubsets: Int,
       lagMax: Int = 0
     ) {
       self.rows = rows
@@ -42,32 +44,36 @@ public struct DistributeStage {
   private let configuration: Configuration
   private let projections: TopicReader
   private let chunks: [TopicWriter]
-  private let patience: Patience
+  private let limits: WaitLimits
   private let didWork: () -> Void
 
   /// One writer in `chunks` for each worker; `didWork` hears of every decision.
-  public init(
-    configuration: Configuration, projections: TopicReader, chunks: [TopicWriter], patience: Patience, didWork: @escaping () -> Void
+  package init(
+    configuration: Configuration, projections: TopicReader, chunks: [TopicWriter], limits: WaitLimits,
+    didWork: @escaping () -> Void
   ) {
-    precondition(configuration.rows.count == chunks.count, "\(chunks.count) chunk topics for \(configuration.rows.count) workers")
+    precondition(
+      configuration.rows.count == chunks.count, "\(chunks.count) chunk topics for \(configuration.rows.count) workers")
     self.configuration = configuration
     self.projections = projections
     self.chunks = chunks
-    self.patience = patience
+    self.limits = limits
     self.didWork = didWork
   }
 
-  /// Runs until `projections` ends; then drains the window, asks for the final sweeps and closes the chunks. A successor of a
-  /// stage that died goes on after the last decision that every worker has.
-  public func run() throws {
+  /// Runs until `projections` ends; then drains the window, asks for the final iterations and closes the chunks. A
+  /// successor of a stage that died goes on after the last decision that every worker has.
+  package func run() throws {
     guard var decisions = try resume() else { return }
     // Every worker gets one event a decision, so the number of a decision is its sequence in all chunk topics.
     var number = chunks.map(\.nextSequence).min() ?? 0
-    var pace = Pace(lagMax: configuration.lagMax, schedule: decisions.schedule, projections: decisions.progress.projections)
+    var interval = UpdateInterval(
+      lagMax: configuration.lagMax, schedule: decisions.schedule, projections: decisions.progress.projections)
     while true {
       let progress = decisions.progress
-      decisions.progress.widening =
-        try recordedWidening(number) ?? pace.widening(progress.widening, lag: lag(progress), projections: progress.projections)
+      decisions.progress.updateInterval =
+        try recordedInterval(number)
+        ?? interval.next(progress.updateInterval, lag: lag(progress), projections: progress.projections)
       let (decision, handled) = try decisions.next(input)
       try announce(decision, number: number, progress: decisions.progress)
       number += 1
@@ -82,18 +88,20 @@ public struct DistributeStage {
     }
   }
 
-  /// The pace with which a predecessor made decision `number`, where a worker has it already: the others must get the same one.
-  private func recordedWidening(_ number: UInt64) throws -> Int? {
+  /// The pace with which a predecessor made decision `number`, where a worker has it already: the others must get the
+  /// same one.
+  private func recordedInterval(_ number: UInt64) throws -> Int? {
     guard configuration.lagMax > 0, let ahead = chunks.first(where: { $0.nextSequence > number }) else { return nil }
     guard let (header, metadata) = try ahead.event(at: number), header.kind == .chunk else { return nil }
-    return try metadata.withUnsafeBytes { try DecisionProgress(decoding: $0) }.widening
+    return try metadata.withUnsafeBytes { try DecisionProgress(decoding: $0) }.updateInterval
   }
 
-  /// How many projections the slowest worker is behind. Its backlog is counted in chunk events, of which each update is one.
+  /// How many projections the slowest worker is behind. Its backlog is counted in chunk events, of which each update is
+  /// one.
   private func lag(_ progress: DecisionProgress) -> Int {
     guard configuration.lagMax > 0, configuration.windowStep > 0 else { return 0 }
     let events = chunks.reduce(0) { max($0, $1.backlog(ofReader: 0)) }
-    let step = configuration.windowStep * progress.widening
+    let step = configuration.windowStep * progress.updateInterval
     return events * step / (step + 1)
   }
 
@@ -114,7 +122,7 @@ public struct DistributeStage {
   /// The event `sequence` of `projections`, or what is lost from there on.
   private func input(_ sequence: UInt64) throws -> Arrival {
     while true {
-      let arrival = try patience.arrival(projections, of: Topic.projections.name)
+      let arrival = try limits.arrival(projections, of: Topic.projections.name)
       guard case .event(let event) = arrival, event.header.sequence != sequence else { return arrival }
       // The predecessor had decided about it and died before it could give it back.
       guard event.header.sequence < sequence else {
@@ -130,17 +138,19 @@ public struct DistributeStage {
       switch decision {
       case .end(let reason):
         try writer.append(
-          kind: .end, timeout: patience.room,
+          kind: .end, timeout: limits.room,
           EndEvent(reason: reason, projections: progress.projections, acquired: progress.acquired).encode)
       case .rows(let role, let sequence, let ordinal):
         let chunk = ChunkEvent.rows(role: role, sequence: sequence, rows: configuration.rows[worker], ordinal: ordinal)
         try append(chunk, progress, to: writer)
       case .update(let index, let window):
-        try append(.update(index: index, projections: window, iterations: configuration.windowIterations), progress, to: writer)
+        try append(
+          .update(index: index, projections: window, iterations: configuration.windowIterations), progress, to: writer)
       case .final:
         let subsets = min(configuration.finalSubsets, progress.projections)
         let iterations = configuration.finalIterations
-        try append(.final(iterations: iterations, subsets: subsets, projections: progress.projections), progress, to: writer)
+        try append(
+          .final(iterations: iterations, subsets: subsets, projections: progress.projections), progress, to: writer)
       }
       FaultPoint.chunksHalf.reach()
     }
@@ -148,6 +158,6 @@ public struct DistributeStage {
   }
 
   private func append(_ chunk: ChunkEvent, _ progress: DecisionProgress, to writer: TopicWriter) throws {
-    try writer.append(kind: .chunk, timeout: patience.room) { chunk.encode(into: $0, progress: progress) }
+    try writer.append(kind: .chunk, timeout: limits.room) { chunk.encode(into: $0, progress: progress) }
   }
 }

@@ -1,14 +1,14 @@
-import Topics
+import RunModel
 
-/// Sums the residuals that the workers report for the same update. An update that is reported again, by a worker's successor, replaces
-/// the earlier report.
+/// Sums the residuals that the workers report for the same update. An update that is reported again, by a worker's
+/// successor, replaces the earlier report.
 struct Convergence {
   /// For each update, its parts by their first row.
-  private var window: [[Int: Part]]
-  private var final: [[Int: Part]]
+  private var window: [[Int: ResidualPart]]
+  private var final: [[Int: ResidualPart]]
   private var pixels: [UpdateEvent.PixelCounts]
 
-  private struct Part {
+  private struct ResidualPart {
     let residualSquared: Double
     let dataSquared: Double
   }
@@ -23,7 +23,7 @@ struct Convergence {
   mutating func add(_ update: UpdateEvent, worker: Int) throws {
     let limit = update.phase == .window ? window.count : final.count
     guard update.index < limit else { throw StageError.disorder("update \(update.index) of \(limit)") }
-    let part = Part(residualSquared: update.residualSquared, dataSquared: update.dataSquared)
+    let part = ResidualPart(residualSquared: update.residualSquared, dataSquared: update.dataSquared)
     switch update.phase {
     case .window: window[update.index][update.rows.lowerBound] = part
     case .final: final[update.index][update.rows.lowerBound] = part
@@ -36,7 +36,7 @@ struct Convergence {
   /// The same of every final iteration.
   var finalResiduals: [Double] { final.filter { !$0.isEmpty }.map(Self.relative) }
 
-  private static func relative(_ parts: [Int: Part]) -> Double {
+  private static func relative(_ parts: [Int: ResidualPart]) -> Double {
     // In the order of the rows, so that the same parts give the same bits.
     let parts = parts.sorted { $0.key < $1.key }.map(\.value)
     let data = parts.reduce(0) { $0 + $1.dataSquared }

@@ -1,7 +1,7 @@
 /// What the export writes, and where.
-public struct ExportConfiguration: Sendable {
+package struct ExportConfiguration: Sendable {
   /// What a TIFF sample is.
-  public enum Sample: Sendable {
+  package enum Sample: Sendable {
     /// The values.
     case float32
     /// 0…65,535 over the volume's range.
@@ -11,47 +11,48 @@ public struct ExportConfiguration: Sendable {
   }
 
   /// What is written of the denoised volume, beside the other one.
-  public struct Denoised: Sendable {
+  package struct Denoised: Sendable {
     /// Name of the HDF5 file without folder; nil for none.
-    public var hdf5Name: String?
+    package var hdf5Name: String?
     /// How it was denoised, for people.
-    public var words: String
+    package var words: String
 
     /// As given.
-    public init(hdf5Name: String?, words: String) { (self.hdf5Name, self.words) = (hdf5Name, words) }
+    package init(hdf5Name: String?, words: String) { (self.hdf5Name, self.words) = (hdf5Name, words) }
   }
 
   /// An existing folder.
-  public var folder: String
+  package var folder: String
   /// Name of the HDF5 file without folder; nil for none.
-  public var hdf5Name: String?
+  package var hdf5Name: String?
   /// What the names of slices begin with, and what is in them.
   private(set) var tiffPrefix = "recon"
   private(set) var quantity = "attenuation"
   /// What a TIFF holds; nil for no TIFF files.
-  public var tiff: Sample?
+  package var tiff: Sample?
   /// The number in the first slice's file name.
-  public var firstSlice: Int
+  package var firstSlice: Int
   /// The unit of a voxel, as in `1/pixel`, and the factor from 1/pixel to it.
-  public var unit: String
+  package var unit: String
   /// See `unit`.
-  public var scale: Float
+  package var scale: Float
   /// Facts about the run that go into the HDF5 file: name and value.
-  public var attributes: [String: String]
+  package var attributes: [String: String]
   /// Whether everything is read back and compared once it is written.
-  public var checks: Bool
+  package var checks: Bool
   /// Flat and dark fields of the scan.
-  public var fields: Int
+  package var fields: Int
   /// Windowed updates of a complete scan.
-  public var windowUpdates: Int
+  package var windowUpdates: Int
   /// Iterations after it.
-  public var finalIterations: Int
+  package var finalIterations: Int
   /// What is written of the denoised volume; nil where there is none.
-  public var denoised: Denoised?
+  package var denoised: Denoised?
 
   /// A configuration; the names were checked by whoever made it.
-  public init(
-    folder: String, hdf5Name: String?, tiff: Sample?, firstSlice: Int, unit: String, scale: Float, attributes: [String: String],
+  package init(
+    folder: String, hdf5Name: String?, tiff: Sample?, firstSlice: Int, unit: String, scale: Float,
+    attributes: [String: String],
     checks: Bool, fields: Int, windowUpdates: Int, finalIterations: Int, denoised: Denoised?
   ) {
     self.folder = folder

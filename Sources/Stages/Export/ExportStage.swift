@@ -1,37 +1,47 @@
+package import Detectors
 import Host
 import Rings
-public import Topics
+package import RunModel
+package import Topics
 
-/// Follows the updates of all workers to their end; then writes the volume, and the denoised one as soon as it is there.
-public struct ExportStage {
+/// Follows the updates of all workers to their end; then writes the volume, and the denoised one as soon as it is
+/// there.
+package struct ExportStage {
   private let configuration: ExportConfiguration
   private let follower: UpdateFollower
   private let commands: TopicReader
   private let losses: () throws -> LossReport?
   private let denoised: (reader: TopicReader, volume: DenoisedVolume)?
 
-  /// One reader and one volume for each worker, in the order of their rows; `commands` says who finalized the scan; `didWork` hears of
-  /// every update. `denoised` is what the stage `denoise` writes, where the run has one. `losses` are asked for once the updates have ended: what a
-  /// live source has lost.
-  public init(
+  /// One reader and one volume for each worker, in the order of their rows; `commands` says who finalized the scan;
+  /// `didWork` hears of every update. `denoised` is what the stage `denoise` writes, where the run has one. `losses`
+  /// are asked for once the updates have ended: what a live source has lost.
+  package init(
     configuration: ExportConfiguration, updates: [TopicReader], commands: TopicReader, volumes: [VolumeRegion],
-    denoised: (reader: TopicReader, volume: DenoisedVolume)?, patience: Patience, stopRequested: @escaping () -> Bool,
+    denoised: (reader: TopicReader, volume: DenoisedVolume)?, limits: WaitLimits, stopRequested: @escaping () -> Bool,
     didWork: @escaping () -> Void, losses: @escaping () throws -> LossReport? = { nil }
   ) {
-    precondition(updates.count == volumes.count && !updates.isEmpty, "\(updates.count) update topics, \(volumes.count) volumes")
-    precondition((denoised == nil) == (configuration.denoised == nil), "a denoised volume is written where there is one")
+    precondition(
+      updates.count == volumes.count && !updates.isEmpty, "\(updates.count) update topics, \(volumes.count) volumes")
+    precondition(
+      (denoised == nil) == (configuration.denoised == nil), "a denoised volume is written where there is one")
     self.configuration = configuration
     self.commands = commands
     self.losses = losses
     self.denoised = denoised
-    follower = UpdateFollower(updates: updates, volumes: volumes, patience: patience, stopRequested: stopRequested, didWork: didWork)
+    follower = UpdateFollower(
+      updates: updates, volumes: volumes, limits: limits, stopRequested: stopRequested, didWork: didWork)
   }
 
-  /// What was written; nil where a stop was requested, or the scan ended before its first projection: then there is no volume.
-  public func run() throws -> ExportReport? {
+  /// What was written; nil where a stop was requested, or the scan ended before its first projection: then there is no
+  /// volume.
+  package func run() throws -> ExportReport? {
     var convergence = Convergence(
-      workers: follower.updates.count, windowUpdates: configuration.windowUpdates, finalIterations: configuration.finalIterations)
-    guard let ends = try follower.follow({ try convergence.add($0, worker: $1) }), let first = ends.first else { return nil }
+      workers: follower.updates.count, windowUpdates: configuration.windowUpdates,
+      finalIterations: configuration.finalIterations)
+    guard let ends = try follower.follow({ try convergence.add($0, worker: $1) }), let first = ends.first else {
+      return nil
+    }
     guard try follower.waitForVolumes(ends) else { return nil }
     guard let used = ends.map(\.projections).min(), used > 0 else { return nil }
     FaultPoint.exportBefore.reach()
@@ -40,7 +50,8 @@ public struct ExportStage {
     let duplicates = ends.reduce(0) { $0 + $1.duplicates }
     let stopReason = try stopReason(first)
     let facts = [
-      "stop_reason": stopReason, "lost_projections": "\(lost)", "lost_fields": "\(lostFields)", "duplicate_events": "\(duplicates)",
+      "stop_reason": stopReason, "lost_projections": "\(lost)", "lost_fields": "\(lostFields)",
+      "duplicate_events": "\(duplicates)",
     ].merging(try losses()?.facts ?? [:]) { $1 }
     guard var written = try write(VolumeSource(volumes: follower.volumes), facts, configuration) else { return nil }
     var denoisedSHA256: String?
@@ -53,15 +64,19 @@ public struct ExportStage {
     }
     let (window, final, pixels) = (convergence.windowResiduals, convergence.finalResiduals, convergence.pixelCounts)
     return ExportReport(
-      outputs: written.outputs, isChecked: configuration.checks, volumeSHA256: written.digest, denoisedSHA256: denoisedSHA256,
+      outputs: written.outputs, isChecked: configuration.checks, volumeSHA256: written.digest,
+      denoisedSHA256: denoisedSHA256,
       stoppedBy: stopReason, projections: used, lost: lost, lostFields: lostFields, duplicates: duplicates,
-      updates: window.count + final.count, windowResiduals: window, finalResiduals: final, nonFinitePixels: pixels.nonFinite,
+      updates: window.count + final.count, windowResiduals: window, finalResiduals: final,
+      nonFinitePixels: pixels.nonFinite,
       clampedPixels: pixels.clamped, deadPixels: pixels.dead, negativePixels: pixels.negative)
   }
 
   /// Why the scan ended, in words. Of a scan that was finalized and whose command is lost nobody knows who did it.
   private func stopReason(_ end: EndEvent) throws -> String {
-    guard end.reason == .finalized, case .event(let event) = try commands.arrival(timeout: .zero) else { return end.reason.word }
+    guard end.reason == .finalized, case .event(let event) = try commands.arrival(timeout: .zero) else {
+      return end.reason.word
+    }
     return try CommandEvent(decoding: event.metadata).reason
   }
 
@@ -75,19 +90,21 @@ public struct ExportStage {
     return written
   }
 
-  /// Waits until `denoised` is closed and its volume complete: after a restart of the machine it is made again, though its end was reported
-  /// before. False where a stop was requested.
+  /// Waits until `denoised` is closed and its volume complete: after a restart of the machine it is made again, though
+  /// its end was reported before. False where a stop was requested.
   private func waitForDenoised(_ reader: TopicReader, _ volume: DenoisedVolume) throws -> Bool {
     let start = ContinuousClock.now
     while true {
       if follower.stopRequested() { return false }
-      if let event = try reader.next(timeout: Patience.glance) {
-        guard event.header.kind == .end else { throw StageError.disorder("\(event.header.kind) in denoised at \(event.header.sequence)") }
+      if let event = try reader.next(timeout: WaitLimits.pollInterval) {
+        guard event.header.kind == .end else {
+          throw StageError.disorder("\(event.header.kind) in denoised at \(event.header.sequence)")
+        }
         try reader.release(upTo: event.header.sequence + 1)
         break
       }
-      guard ContinuousClock.now - start < follower.patience.idle else {
-        throw StageError.stalled("no denoised volume for \(follower.patience.idle)")
+      guard ContinuousClock.now - start < follower.limits.idle else {
+        throw StageError.stalled("no denoised volume for \(follower.limits.idle)")
       }
     }
     return try follower.wait("no denoised volume") { volume.complete == volume.slices }

@@ -1,29 +1,30 @@
-public import Tomography
+package import KernelTypes
+package import Tomography
 
 /// A volume in memory of one's own, as it was read from the disk: what each worker saved, one below the other.
-public struct SavedVolume {
+package struct SavedVolume {
   /// The rows of one worker.
-  public struct Part {
+  package struct Rows {
     /// How its slices lie in memory.
-    public let layout: SliceLayout
+    package let layout: SliceLayout
     /// `layout.volumeByteCount` bytes.
-    public let memory: ScratchMemory
+    package let memory: ScratchMemory
 
     /// A part as given.
-    public init(layout: SliceLayout, memory: ScratchMemory) { (self.layout, self.memory) = (layout, memory) }
+    package init(layout: SliceLayout, memory: ScratchMemory) { (self.layout, self.memory) = (layout, memory) }
   }
 
-  private let parts: [Part]
+  private let parts: [Rows]
 
   /// At least one part, from top to bottom.
-  public init(_ parts: [Part]) {
+  package init(_ parts: [Rows]) {
     precondition(!parts.isEmpty, "a volume without rows")
     self.parts = parts
   }
 
-  /// Writes the files and, with `configuration.checks`, reads them back; `facts` go into the HDF5 file. Every file is complete or not there. Gives
-  /// their paths and the volume's SHA-256, nil where `stopRequested` said so in between.
-  public func export(
+  /// Writes the files and, with `configuration.checks`, reads them back; `facts` go into the HDF5 file. Every file is
+  /// complete or not there. Gives their paths and the volume's SHA-256, nil where `stopRequested` said so in between.
+  package func export(
     _ configuration: ExportConfiguration, facts: [String: String], stopRequested: @escaping () -> Bool
   ) throws -> (outputs: [String], volumeSHA256: String)? {
     let source = VolumeSource(parts: parts.map { ($0.layout, UnsafeRawPointer($0.memory.start)) })

@@ -1,7 +1,8 @@
 import ScanFiles
 
 extension VolumeExport {
-  /// Reads everything that was written back from the disk and compares it with the volume; false where a stop was requested.
+  /// Reads everything that was written back from the disk and compares it with the volume; false where a stop was
+  /// requested.
   /// - Throws: `.badData` of the first file that is not what was written.
   func check() throws -> Bool {
     let slice = UnsafeMutableBufferPointer<Float>.allocate(capacity: source.columns * source.columns)
@@ -13,7 +14,8 @@ extension VolumeExport {
       load(index, into: slice)
       let values = UnsafeBufferPointer(slice)
       if let pixels {
-        try checkTIFF(path: path(ofSlice: index), columns: source.columns, rows: source.columns, values: values, pixels: pixels)
+        try checkTIFF(
+          path: path(ofSlice: index), columns: source.columns, rows: source.columns, values: values, pixels: pixels)
       }
       try volume?.check(index, values)
     }

@@ -7,7 +7,8 @@ struct VolumeExport {
   let source: any SliceSource
   let stopRequested: () -> Bool
 
-  /// Writes everything, `facts` about the run with it; returns the paths and the volume's checksum, nil where a stop was requested in between.
+  /// Writes everything, `facts` about the run with it; returns the paths and the volume's checksum, nil where a stop
+  /// was requested in between.
   func write(_ facts: [String: String]) throws -> (outputs: [String], digest: String)? {
     let slice = UnsafeMutableBufferPointer<Float>.allocate(capacity: source.columns * source.columns)
     defer { slice.deallocate() }
@@ -60,7 +61,9 @@ struct VolumeExport {
     return paths
   }
 
-  private func writeHDF5(_ name: String, _ facts: [String: String], _ slice: UnsafeMutableBufferPointer<Float>) throws -> String? {
+  private func writeHDF5(_ name: String, _ facts: [String: String], _ slice: UnsafeMutableBufferPointer<Float>) throws
+    -> String?
+  {
     let path = "\(configuration.folder)/\(name)"
     let attributes = configuration.attributes.merging(facts) { $1 }.merging(["units": configuration.unit]) { $1 }
     let writer = try VolumeHDF5Writer(path: path, slices: source.count, columns: source.columns, attributes: attributes)

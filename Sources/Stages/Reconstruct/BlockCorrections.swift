@@ -1,7 +1,10 @@
+import Host
+import KernelTypes
+import RunModel
 import Tomography
-import Topics
 
-/// Turns a worker's counts into line integrals, one block of slices at a time, so that the blocks are corrected in parallel.
+/// Turns a worker's counts into line integrals, one block of slices at a time, so that the blocks are corrected in
+/// parallel.
 final class BlockCorrections {
   private let layout: SliceLayout
   private let minusLog: Bool
@@ -35,7 +38,8 @@ final class BlockCorrections {
     for block in accumulators.indices {
       let rows = layout.rows(of: block..<block + 1)
       let bytes = UnsafeRawBufferPointer(
-        start: pixels.row(rows.lowerBound, columns: layout.columns), count: rows.count * layout.columns * pixels.type.byteCount)
+        start: pixels.row(rows.lowerBound, columns: layout.columns),
+        count: rows.count * layout.columns * pixels.type.byteCount)
       switch role {
       case .flat: accumulators[block].add(flat: bytes, type: pixels.type)
       case .dark: accumulators[block].add(dark: bytes, type: pixels.type)
@@ -48,10 +52,11 @@ final class BlockCorrections {
   /// Flats and darks that were added.
   var fieldCounts: (flats: Int, darks: Int) { (accumulators[0].flatCount, accumulators[0].darkCount) }
 
-  /// Corrects the rows of `blocks` of one projection, block by block in parallel, and puts them into a slot of a sinogram that
-  /// holds exactly these blocks.
+  /// Corrects the rows of `blocks` of one projection, block by block in parallel, and puts them into a slot of a
+  /// sinogram that holds exactly these blocks.
   func store(
-    _ pixels: ChunkPixels, blocks: Range<Int>, slot: Int, in sinogram: SinogramBuffer, _ executor: some Executor, counting: Bool
+    _ pixels: ChunkPixels, blocks: Range<Int>, slot: Int, in sinogram: SinogramBuffer, _ executor: some Executor,
+    counting: Bool
   ) {
     let corrections = current()
     let columns = layout.columns
@@ -62,7 +67,8 @@ final class BlockCorrections {
       executor.forEach(count: blocks.count) { item in
         let block = blocks.lowerBound + item
         let row = layout.rows(of: block..<block + 1).lowerBound
-        let replaced = corrections[block].apply(pixels.row(row, columns: columns), type: pixels.type, into: scratch + row * columns)
+        let replaced = corrections[block].apply(
+          pixels.row(row, columns: columns), type: pixels.type, into: scratch + row * columns)
         if counting { counts[block] += replaced }
       }
     }
@@ -78,7 +84,8 @@ final class BlockCorrections {
   /// Goes on after what a predecessor counted.
   func resumeCounting(from pixels: UpdateEvent.PixelCounts) { before = pixels }
 
-  /// Corrects one block's rows of some projections, in parallel, and puts them into their slots of a sinogram that holds just this block.
+  /// Corrects one block's rows of some projections, in parallel, and puts them into their slots of a sinogram that
+  /// holds just this block.
   func store(_ batch: RowBatch, block: Int, in sinogram: SinogramBuffer, _ executor: some Executor) {
     let correction = current()[block]
     let (columns, rows) = (layout.columns, layout.rows(of: block..<block + 1))
@@ -91,7 +98,8 @@ final class BlockCorrections {
         let raw = batch.parts[item]
         withUnsafeTemporaryAllocation(of: Float.self, capacity: rows.count * columns) { line in
           replaced[item] = correction.apply(raw.base, type: raw.type, into: line.baseAddress!)
-          part.storeProjection(line.baseAddress!, blocks: 0..<1, slot: raw.slot, slots: sinogram.slots, into: sinogram.storage)
+          part.storeProjection(
+            line.baseAddress!, blocks: 0..<1, slot: raw.slot, slots: sinogram.slots, into: sinogram.storage)
         }
       }
     }

@@ -1,11 +1,11 @@
 import Glibc
 import Host
+import RunModel
 import ScanFiles
 import Synchronization
-import Topics
 
 /// How often a worker's volume is saved.
-public enum CheckpointInterval: Equatable, Sendable {
+package enum CheckpointInterval: Equatable, Sendable {
   /// Never: a topic in memory does not survive the machine either.
   case never
   /// After so many updates.
@@ -14,13 +14,14 @@ public enum CheckpointInterval: Equatable, Sendable {
   case seconds(Double)
 }
 
-/// Saves generations of a volume beside the computation: the worker only says which one, and does not write its slot until it is saved.
+/// Saves generations of a volume beside the computation: the worker only says which one, and does not write its slot
+/// until it is saved.
 final class CheckpointThread: @unchecked Sendable {
   private let checkpoint: VolumeCheckpoint
   private let volume: VolumeRegion
   private let interval: CheckpointInterval
   private let isDone = Atomic<Bool>(true)
-  private let failure = Mutex<ScanFileError?>(nil)
+  private let failure = Mutex<FileError?>(nil)
   private var thread: pthread_t?
   private var job: (base: UnsafeRawPointer, update: UpdateEvent)?
   private var updates = 0
@@ -34,8 +35,8 @@ final class CheckpointThread: @unchecked Sendable {
 
   deinit { join() }
 
-  /// Called after every update: begins to save the newest generation where that is due and the last one is saved. Throws what saving it met:
-  /// a run whose checkpoints fail is not as safe as it was promised to be.
+  /// Called after every update: begins to save the newest generation where that is due and the last one is saved.
+  /// Throws what saving it met: a run whose checkpoints fail is not as safe as it was promised to be.
   func updated(_ update: UpdateEvent) throws {
     updates += 1
     guard isDone.load(ordering: .acquiring) else { return }
@@ -54,17 +55,21 @@ final class CheckpointThread: @unchecked Sendable {
         Unmanaged<CheckpointThread>.fromOpaque(argument!).takeUnretainedValue().save()
         return nil
       }, Unmanaged.passUnretained(self).toOpaque())
-    guard error == 0 else { throw HostError.system(call: "pthread_create", subject: "checkpoint", errno: Errno(rawValue: error)) }
+    guard error == 0 else {
+      throw HostError.system(call: "pthread_create", subject: "checkpoint", errno: Errno(rawValue: error))
+    }
     thread = id
   }
 
-  /// Saves the newest generation, unless it is saved already, and waits for it: then the finished volume survives the machine. Returns what
-  /// that met: the volume itself is there.
-  func finish() throws -> ScanFileError? {
+  /// Saves the newest generation, unless it is saved already, and waits for it: then the finished volume survives the
+  /// machine. Returns what that met: the volume itself is there.
+  func finish() throws -> FileError? {
     join()
     volume.unpin()
     if let error = failure.withLock({ $0 }) { return error }
-    guard interval != .never, let update = try volume.newestUpdate(), update.generation != job?.update.generation else { return nil }
+    guard interval != .never, let update = try volume.newestUpdate(), update.generation != job?.update.generation else {
+      return nil
+    }
     do { try checkpoint.write(volume.newest.base, update: update) } catch { return error }
     return nil
   }

@@ -1,3 +1,4 @@
+import Host
 import Rings
 import Tomography
 
@@ -9,13 +10,14 @@ struct ChunkPixels {
   /// Checks what the event's header says against the payload and against the detector that the run was planned for.
   init(_ event: Event, rows: Range<Int>, columns: Int) throws {
     let header = event.header
-    guard let type = PixelType(header.elementType) else {
+    guard let type = header.pixel else {
       throw StageError.disorder("a chunk refers to event \(header.sequence) of projections, which has no pixels")
     }
     let needed = Int(header.rows) * columns * type.byteCount
     guard Int(header.columns) == columns, rows.upperBound <= Int(header.rows), event.payload.count == needed else {
       throw StageError.disorder(
-        "event \(header.sequence) of projections is \(header.rows) × \(header.columns), rows \(rows) of \(columns) columns were expected")
+        "event \(header.sequence) of projections is \(header.rows) × \(header.columns), rows \(rows) of \(columns) columns were expected"
+      )
     }
     base = event.payload.baseAddress! + rows.lowerBound * columns * type.byteCount
     self.type = type

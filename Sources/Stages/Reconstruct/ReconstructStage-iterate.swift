@@ -1,14 +1,15 @@
+import RunModel
 import Tomography
-import Topics
 
 extension ReconstructStage {
   /// The angles of a window or scan in interleaved subsets, of which there are as many as there are angles at most.
   func subsets(of angles: [WindowAngle], count: Int) -> [[WindowAngle]] {
-    orderedSubsets(angleCount: angles.count, subsets: min(count, angles.count)).map { group in group.map { angles[$0] } }
+    orderedSubsets(angleCount: angles.count, subsets: min(count, angles.count)).map { group in group.map { angles[$0] }
+    }
   }
 
-  /// Where an update of `blocks` starts from: the newest generation, or what the first update of a run makes in the next one's place. With
-  /// `initial`, what that makes of the angles, whatever the newest generation is.
+  /// Where an update of `blocks` starts from: the newest generation, or what the first update of a run makes in the
+  /// next one's place. With `initial`, what that makes of the angles, whatever the newest generation is.
   func begin(
     _ solver: any WindowSolver, _ method: Method, _ sinogram: SinogramBuffer, blocks: Range<Int>, angles: [WindowAngle],
     with initial: (any WindowSolver)? = nil
@@ -17,19 +18,22 @@ extension ReconstructStage {
     guard initial != nil || (newest.number == 0 && !method.startsFromZero) else { return newest.base }
     if let initial {
       _ = initial.update(
-        volume: newest.base, next: next, sinogram: sinogram.base, slots: sinogram.slots, blocks: blocks, angles: angles, iterations: 1,
+        volume: newest.base, next: next, sinogram: sinogram.base, slots: sinogram.slots, blocks: blocks, angles: angles,
+        iterations: 1,
         executor: executor)
     }
     solver.start(
-      volume: next, keeping: initial != nil, sinogram: sinogram.base, slots: sinogram.slots, blocks: blocks, angles: angles,
+      volume: next, keeping: initial != nil, sinogram: sinogram.base, slots: sinogram.slots, blocks: blocks,
+      angles: angles,
       executor: executor)
     return UnsafeRawPointer(next)
   }
 
-  /// Iterates from `source` into the next generation, over the groups one after the other; gives the residual of the last iteration, summed
-  /// over its groups.
+  /// Iterates from `source` into the next generation, over the groups one after the other; gives the residual of the
+  /// last iteration, summed over its groups.
   func iterate(
-    _ solver: any WindowSolver, from source: UnsafeRawPointer, _ sinogram: SinogramBuffer, blocks: Range<Int>, groups: [[WindowAngle]],
+    _ solver: any WindowSolver, from source: UnsafeRawPointer, _ sinogram: SinogramBuffer, blocks: Range<Int>,
+    groups: [[WindowAngle]],
     iterations: Int
   ) -> Residual {
     let next = volume.nextBase
@@ -41,7 +45,8 @@ extension ReconstructStage {
       (residualSquared, dataSquared) = (0, 0)
       for group in groups {
         let residual = solver.update(
-          volume: source, next: next, sinogram: sinogram.base, slots: sinogram.slots, blocks: blocks, angles: group, iterations: steps,
+          volume: source, next: next, sinogram: sinogram.base, slots: sinogram.slots, blocks: blocks, angles: group,
+          iterations: steps,
           executor: executor)
         residualSquared += residual.residualSquared
         dataSquared += residual.dataSquared

@@ -1,11 +1,13 @@
 import Rings
+import RunModel
 import Topics
 
 /// What of a worker's updates is in its topic already.
 enum Reports {
   /// Nothing.
   case none
-  /// All up to this one. Generations rise; within the final sweep, which makes one generation, blocks and then iterations.
+  /// All up to this one. Generations rise; within the final iterations, which makes one generation, blocks and then
+  /// iterations.
   case through(UpdateEvent)
   /// All, and the end.
   case ended(EndEvent)
@@ -35,19 +37,21 @@ extension ReconstructStage {
     if case .ended(let end) = reports { end.generation == volume.newest.number } else { false }
   }
 
-  /// Gives back every chunk event that the finished volume contains: they come again where their journal was damaged, and a writer waits for
-  /// its readers.
+  /// Gives back every chunk event that the finished volume contains: they come again where their journal was damaged,
+  /// and a writer waits for its readers.
   func passChunks() throws {
     while chunks.cursor <= volume.newest.cursor {
-      let event = try patience.next(chunks, of: "chunks")
+      let event = try limits.next(chunks, of: "chunks")
       try chunks.release(upTo: event.header.sequence + 1)
     }
   }
 
-  /// Takes from an event that the newest generation contains already what later updates need: fields and angles, no computation.
+  /// Takes from an event that the newest generation contains already what later updates need: fields and angles, no
+  /// computation.
   func replay(_ event: Event) throws {
     guard event.header.kind == .chunk else {
-      throw StageError.disorder("\(event.header.kind) in chunks at \(event.header.sequence), before the cursor of the volume")
+      throw StageError.disorder(
+        "\(event.header.kind) in chunks at \(event.header.sequence), before the cursor of the volume")
     }
     if case .rows(let role, let sequence, _, let ordinal) = try ChunkEvent(decoding: event.metadata) {
       _ = try remember(role, sequence: sequence, ordinal: ordinal)

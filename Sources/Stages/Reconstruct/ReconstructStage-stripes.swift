@@ -1,3 +1,4 @@
+import KernelTypes
 import Tomography
 
 // Stripes can only be told from the sample when all angles are there, so windows are left as they are.

@@ -1,41 +1,45 @@
-public import Host
+package import Host
+package import KernelTypes
 import Rings
-public import ScanFiles
-public import Tomography
-public import Topics
+package import RunModel
+import ScanFiles
+package import Tomography
+package import Topics
 
 /// Reconstructs one worker's rows: applies its chunk events in order, and nothing else.
-public final class ReconstructStage {
+package final class ReconstructStage {
   /// What is fixed for the whole run.
-  public struct Configuration: Sendable {
+  package struct Configuration: Sendable {
     /// How the worker's slices lie in memory.
-    public var layout: SliceLayout
+    package var layout: SliceLayout
     /// The detector behind them.
-    public var beam: ParallelBeam
+    package var beam: ParallelBeam
     /// The worker's rows in the payload of a projection.
-    public var rows: Range<Int>
-    /// How windows and final sweeps are computed.
-    public var recipe: Recipe
-    /// Whether stripes are removed from the sinograms of the final sweeps.
-    public var removesStripes: Bool
+    package var rows: Range<Int>
+    /// How windows and final iterations are computed.
+    package var methods: WorkerMethods
+    /// Whether stripes are removed from the sinograms of the final iterations.
+    package var removesStripes: Bool
     /// Whether the data are counts that become line integrals by −log.
-    public var minusLog: Bool
+    package var minusLog: Bool
     /// Projections of a window; 0 where the scan has no windowed updates.
-    public var windowLength: Int
-    /// Whether the final sweeps will read every projection again.
-    public var keepsProjections: Bool
+    package var windowLength: Int
+    /// Whether the final iterations will read every projection again.
+    package var keepsProjections: Bool
     /// The most projections that the scan can have.
-    public var projectionsMax: Int
+    package var projectionsMax: Int
     /// How often the volume is saved.
-    public var checkpointInterval: CheckpointInterval
-    /// Whether the scan has flat fields, and dark ones: projections are not corrected without what they were taken with.
-    public var needs: (flats: Bool, darks: Bool)
+    package var checkpointInterval: CheckpointInterval
+    /// Whether the scan has flat fields, and dark ones: projections are not corrected without what they were taken
+    /// with.
+    package var needs: (flats: Bool, darks: Bool)
     /// Whether flat and dark fields may come among or behind the projections.
-    public var fieldsMayComeLate: Bool
+    package var fieldsMayComeLate: Bool
 
     /// A configuration; the values were validated with the scan description.
-    public init(
-      layout: SliceLayout, beam: ParallelBeam, rows: Range<Int>, recipe: Recipe, removesStripes: Bool = false, minusLog: Bool,
+    package init(
+      layout: SliceLayout, beam: ParallelBeam, rows: Range<Int>, methods: WorkerMethods, removesStripes: Bool = false,
+      minusLog: Bool,
       windowLength: Int,
       keepsProjections: Bool, projectionsMax: Int, checkpointInterval: CheckpointInterval,
       needs: (flats: Bool, darks: Bool) = (false, false), fieldsMayComeLate: Bool = false
@@ -43,7 +47,7 @@ public final class ReconstructStage {
       self.layout = layout
       self.beam = beam
       self.rows = rows
-      self.recipe = recipe
+      self.methods = methods
       self.removesStripes = removesStripes
       self.minusLog = minusLog
       self.windowLength = windowLength
@@ -68,7 +72,7 @@ public final class ReconstructStage {
   let corrections: BlockCorrections
   let chunks: TopicReader
   let updates: TopicWriter
-  let patience: Patience
+  let limits: WaitLimits
   private let didWork: () -> Void
   private let checkpoints: CheckpointThread?
   let window: (sinogram: SinogramBuffer, solver: any WindowSolver)?
@@ -80,12 +84,13 @@ public final class ReconstructStage {
   /// What a predecessor has reported; a first worker finds nothing.
   var reports = Reports.none
 
-  /// The stage owns its readers and its writer; `pool` must have no other user. `didWork` hears of every chunk event that was applied and of
-  /// every update.
-  public init(
-    configuration: Configuration, chunks: TopicReader, projections: TopicReader, updates: TopicWriter, volume: VolumeRegion,
+  /// The stage owns its readers and its writer; `pool` must have no other user. `didWork` hears of every chunk event
+  /// that was applied and of every update.
+  package init(
+    configuration: Configuration, chunks: TopicReader, projections: TopicReader, updates: TopicWriter,
+    volume: VolumeRegion,
     checkpoint: VolumeCheckpoint?,
-    pool: ThreadPool, patience: Patience, didWork: @escaping () -> Void
+    pool: ThreadPool, limits: WaitLimits, didWork: @escaping () -> Void
   ) {
     let layout = configuration.layout
     self.configuration = configuration
@@ -93,25 +98,26 @@ public final class ReconstructStage {
     self.projections = projections
     self.updates = updates
     self.volume = volume
-    self.patience = patience
+    self.limits = limits
     self.didWork = didWork
     checkpoints = checkpoint.map { CheckpointThread($0, volume: volume, interval: configuration.checkpointInterval) }
     executor = PoolExecutor(pool: pool)
-    corrections = BlockCorrections(layout: layout, minusLog: configuration.minusLog, nonNegative: configuration.recipe.needsNonNegative)
+    corrections = BlockCorrections(
+      layout: layout, minusLog: configuration.minusLog, nonNegative: configuration.methods.needsNonNegative)
     window =
       configuration.windowLength > 0
       ? (
         SinogramBuffer(layout: layout, blocks: layout.blockCount, slots: configuration.windowLength),
-        configuration.recipe.window.solver(
+        configuration.methods.window.solver(
           layout: layout, beam: configuration.beam, anglesMax: configuration.windowLength, threads: executor.width)
       ) : nil
     applied.reserveCapacity(configuration.projectionsMax)
   }
 
-  /// Runs until the chunks end; then closes `updates`. A successor of a worker that died goes on with the newest generation of the
-  /// volume and the chunk event after it. Returns why the finished volume could not be saved, if it could not: that is no reason to do without
-  /// it.
-  public func run() throws -> ScanFileError? {
+  /// Runs until the chunks end; then closes `updates`. A successor of a worker that died goes on with the newest
+  /// generation of the volume and the chunk event after it. Returns why the finished volume could not be saved, if it
+  /// could not: that is no reason to do without it.
+  package func run() throws -> FileError? {
     try findReports()
     if isFinished { try passChunks() } else { try work() }
     // Beside the export, which does not wait for it.
@@ -123,7 +129,7 @@ public final class ReconstructStage {
     if let update = try volume.newestUpdate(), update.phase == .window { try report(update) }
     let start = volume.newest.cursor
     while true {
-      let event = try patience.next(chunks, of: "chunks")
+      let event = try limits.next(chunks, of: "chunks")
       let cursor = event.header.sequence + 1
       if cursor <= start {
         try replay(event)
@@ -157,7 +163,7 @@ public final class ReconstructStage {
       guard configuration.keepsProjections, count == applied.count else {
         throw StageError.disorder("a final sweep over \(count) projections, \(applied.count) were kept")
       }
-      try sweep(iterations: iterations, subsets: subsets, cursor: cursor)
+      try runFinalIterations(iterations: iterations, subsets: subsets, cursor: cursor)
     }
   }
 
@@ -168,8 +174,8 @@ public final class ReconstructStage {
     try projections.release(upTo: sequence + 1)
   }
 
-  /// Adds a flat or dark to its mean, and a projection to the list of those that were applied; nil for a projection that came before, which
-  /// is dropped and counted.
+  /// Adds a flat or dark to its mean, and a projection to the list of those that were applied; nil for a projection
+  /// that came before, which is dropped and counted.
   func remember(_ role: ChunkEvent.Role, sequence: UInt64, ordinal: Int) throws -> Event? {
     if role == .projection, ordinal < applied.count {
       duplicates += 1
@@ -193,13 +199,15 @@ public final class ReconstructStage {
   /// Whether the scan's flat fields are still to come: without any, counts cannot become line integrals.
   private var awaitsFlats: Bool { configuration.needs.flats && corrections.fieldCounts.flats == 0 }
 
-  /// Throws where every flat or every dark field of the scan was lost. Darks that never came are done without where they may come late: that
-  /// they would not come was not known when updates were made.
+  /// Throws where every flat or every dark field of the scan was lost. Darks that never came are done without where
+  /// they may come late: that they would not come was not known when updates were made.
   func checkFields() throws {
     let counts = corrections.fieldCounts
     let needs = (flats: configuration.needs.flats, darks: configuration.needs.darks && !configuration.fieldsMayComeLate)
-    for (kind, isNeeded, count) in [("flat", needs.flats, counts.flats), ("dark", needs.darks, counts.darks)] where isNeeded && count == 0 {
-      throw StageError.lost("no \(kind) field of the scan is left, and projections cannot be corrected without; reconstruct the scan anew")
+    for (kind, isNeeded, count) in [("flat", needs.flats, counts.flats), ("dark", needs.darks, counts.darks)]
+    where isNeeded && count == 0 {
+      throw StageError.lost(
+        "no \(kind) field of the scan is left, and projections cannot be corrected without; reconstruct the scan anew")
     }
   }
 
@@ -208,7 +216,8 @@ public final class ReconstructStage {
     guard let sinogram = window?.sinogram else { return }
     let pixels = try ChunkPixels(event, rows: configuration.rows, columns: configuration.layout.columns)
     corrections.store(
-      pixels, blocks: 0..<configuration.layout.blockCount, slot: ordinal % sinogram.slots, in: sinogram, executor, counting: counting)
+      pixels, blocks: 0..<configuration.layout.blockCount, slot: ordinal % sinogram.slots, in: sinogram, executor,
+      counting: counting)
   }
 
   private func update(index: Int, over ordinals: Range<Int>, iterations: Int, cursor: UInt64) throws {
@@ -225,12 +234,14 @@ public final class ReconstructStage {
     let start = Machine.monotonicNanoseconds
     let newest = volume.newest
     let blocks = 0..<configuration.layout.blockCount
-    let source = begin(window.solver, configuration.recipe.window, window.sinogram, blocks: blocks, angles: angles)
-    let groups = subsets(of: angles, count: configuration.recipe.windowSubsets)
-    let residual = iterate(window.solver, from: source, window.sinogram, blocks: blocks, groups: groups, iterations: iterations)
+    let source = begin(window.solver, configuration.methods.window, window.sinogram, blocks: blocks, angles: angles)
+    let groups = subsets(of: angles, count: configuration.methods.windowSubsets)
+    let residual = iterate(
+      window.solver, from: source, window.sinogram, blocks: blocks, groups: groups, iterations: iterations)
     FaultPoint.flipBefore.reach()
     let update = UpdateEvent(
-      phase: .window, index: index, iterations: iterations, cursor: cursor, generation: newest.number + 1, projections: ordinals,
+      phase: .window, index: index, iterations: iterations, cursor: cursor, generation: newest.number + 1,
+      projections: ordinals,
       rows: configuration.rows, residualSquared: residual.residualSquared, dataSquared: residual.dataSquared,
       duration: Machine.monotonicNanoseconds - start, pixels: corrections.pixelCounts)
     volume.publish(update)
@@ -239,13 +250,14 @@ public final class ReconstructStage {
     try checkpoints?.updated(update)
   }
 
-  /// Publishes an update, unless a predecessor did; a residual that is no longer finite stops the run, because no later update can mend
-  /// the volume.
+  /// Publishes an update, unless a predecessor did; a residual that is no longer finite stops the run, because no later
+  /// update can mend the volume.
   func report(_ update: UpdateEvent) throws {
-    if !reports.contain(update) { try updates.append(kind: .update, timeout: patience.room, update.encode) }
+    if !reports.contain(update) { try updates.append(kind: .update, timeout: limits.room, update.encode) }
     didWork()
     guard update.residualSquared.isFinite else {
-      throw StageError.diverged("the residual of \(update.phase) update \(update.index) is not finite; \(configuration.recipe.remedy)")
+      throw StageError.diverged(
+        "the residual of \(update.phase) update \(update.index) is not finite; \(configuration.methods.remedy)")
     }
   }
 
@@ -254,9 +266,10 @@ public final class ReconstructStage {
     if !applied.isEmpty { try checkFields() }
     let fields = corrections.fieldCounts
     let own = EndEvent(
-      reason: end.reason, projections: applied.count, acquired: end.acquired, duplicates: duplicates, generation: volume.newest.number,
+      reason: end.reason, projections: applied.count, acquired: end.acquired, duplicates: duplicates,
+      generation: volume.newest.number,
       fields: fields.flats + fields.darks)
-    try updates.append(kind: .end, timeout: patience.room, own.encode)
+    try updates.append(kind: .end, timeout: limits.room, own.encode)
     try updates.flush()
   }
 }

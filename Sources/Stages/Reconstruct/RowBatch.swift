@@ -1,15 +1,16 @@
+import Host
 import Tomography
 
 /// Raw rows of one block from a few projections, copied.
 final class RowBatch {
   /// One projection's rows.
-  struct Part {
+  struct RawRows {
     let base: UnsafeRawPointer
     let type: PixelType
     let slot: Int
   }
 
-  private(set) var parts: [Part] = []
+  private(set) var parts: [RawRows] = []
   private let capacity: Int
   private let columns: Int
   private let partByteCount: Int
@@ -32,8 +33,9 @@ final class RowBatch {
   func add(_ pixels: ChunkPixels, rows: Range<Int>, slot: Int) {
     precondition(!isFull && rows.count * columns * pixels.type.byteCount <= partByteCount, "no room for rows \(rows)")
     let target = storage + parts.count * partByteCount
-    target.copyMemory(from: pixels.row(rows.lowerBound, columns: columns), byteCount: rows.count * columns * pixels.type.byteCount)
-    parts.append(Part(base: UnsafeRawPointer(target), type: pixels.type, slot: slot))
+    target.copyMemory(
+      from: pixels.row(rows.lowerBound, columns: columns), byteCount: rows.count * columns * pixels.type.byteCount)
+    parts.append(RawRows(base: UnsafeRawPointer(target), type: pixels.type, slot: slot))
   }
 
   func removeAll() { parts.removeAll(keepingCapacity: true) }

@@ -1,3 +1,4 @@
+import KernelTypes
 import Tomography
 
 /// Line integrals of some blocks in the solver's layout, with room for `slots` projections.
@@ -14,5 +15,7 @@ final class SinogramBuffer {
     memory = ScratchMemory(byteCount: Self.byteCount(layout: layout, blocks: blocks, slots: slots))
   }
 
-  static func byteCount(layout: SliceLayout, blocks: Int, slots: Int) -> Int { blocks * layout.sinogramBlockByteCount(slots: slots) }
+  static func byteCount(layout: SliceLayout, blocks: Int, slots: Int) -> Int {
+    blocks * layout.sinogramBlockByteCount(slots: slots)
+  }
 }

@@ -1,21 +1,24 @@
-/// How many pixels of one projection had to be replaced. Dead pixels are counted once, in `Correction.deadPixelCount`, and not here.
-public struct CorrectionCounts: Sendable, Equatable {
+package import Host
+
+/// How many pixels of one projection had to be replaced. Dead pixels are counted once, in `Correction.deadPixelCount`,
+/// and not here.
+package struct CorrectionCounts: Sendable, Equatable {
   /// Pixels that were NaN or infinite, replaced by their neighbours.
-  public var nonFinite: Int
+  package var nonFinite: Int
   /// Pixels whose transmission was below `Correction.transmissionFloor`, raised to it.
-  public var clamped: Int
+  package var clamped: Int
   /// Line integrals below zero, raised to it where that was asked for.
-  public var negative: Int
+  package var negative: Int
 
   /// Counts as given.
-  public init(nonFinite: Int = 0, clamped: Int = 0, negative: Int = 0) {
+  package init(nonFinite: Int = 0, clamped: Int = 0, negative: Int = 0) {
     self.nonFinite = nonFinite
     self.clamped = clamped
     self.negative = negative
   }
 
   /// Adds the counts of another projection or range of rows.
-  public static func += (total: inout CorrectionCounts, counts: CorrectionCounts) {
+  package static func += (total: inout CorrectionCounts, counts: CorrectionCounts) {
     total.nonFinite += counts.nonFinite
     total.clamped += counts.clamped
     total.negative += counts.negative
@@ -24,21 +27,23 @@ public struct CorrectionCounts: Sendable, Equatable {
 
 /// Turns counts into line integrals: −log((counts − dark) / (flat − dark)), for the rows that one worker owns.
 ///
-/// The result of a pixel depends on its detector row alone, and the logarithm is our own (`minusLog`), so the bits are the same for every
-/// division of rows among workers and on every machine.
-public struct Correction: Sendable {
-  /// The smallest transmission: 2⁻¹⁷, half of one count in the full scale of a 16-bit detector, that is a line integral of 11.8.
+/// The result of a pixel depends on its detector row alone, and the logarithm is our own (`minusLog`), so the bits are
+/// the same for every division of rows among workers and on every machine.
+package struct Correction: Sendable {
+  /// The smallest transmission: 2⁻¹⁷, half of one count in the full scale of a 16-bit detector, that is a line integral
+  /// of 11.8.
   ///
-  /// Nothing below it was measured: half a count is what a pixel reads as zero. Noise around a nearly opaque path does give zero and
-  /// negative differences, whose logarithm does not exist, so they are taken to be this.
-  public static let transmissionFloor: Float = 0x1p-17
+  /// Nothing below it was measured: half a count is what a pixel reads as zero. Noise around a nearly opaque path does
+  /// give zero and negative differences, whose logarithm does not exist, so they are taken to be this.
+  package static let transmissionFloor: Float = 0x1p-17
 
   /// Detector rows in a projection given to `apply`.
-  public let rows: Int
+  package let rows: Int
   /// Detector columns.
-  public let columns: Int
-  /// Pixels whose flat − dark is not positive, or that had no finite flat or dark: they are interpolated in every projection.
-  public let deadPixelCount: Int
+  package let columns: Int
+  /// Pixels whose flat − dark is not positive, or that had no finite flat or dark: they are interpolated in every
+  /// projection.
+  package let deadPixelCount: Int
   private let minusLog: Bool
   private let nonNegative: Bool
   private let darks: [Float]
@@ -48,12 +53,15 @@ public struct Correction: Sendable {
   /// A correction for `rows` × `columns` pixels.
   ///
   /// - Parameters:
-  ///   - flats: the averaged flat and dark fields of exactly these pixels. Without flat fields nothing is divided, and the difference
+  ///   - flats: the averaged flat and dark fields of exactly these pixels. Without flat fields nothing is divided, and
+  ///     the difference
   ///     counts − dark is taken as it is; without dark fields the dark is 0.
   ///   - minusLog: whether the negative logarithm is taken. Without it values may have any sign and are not clamped.
   ///   - nonNegative: whether results below zero, which noise makes where there is no sample, become zero.
-  public init(rows: Int, columns: Int, flats: FlatDarkAccumulator, minusLog: Bool, nonNegative: Bool = false) {
-    precondition(rows == flats.rows && columns == flats.columns, "fields of \(flats.rows) × \(flats.columns) for \(rows) × \(columns)")
+  package init(rows: Int, columns: Int, flats: FlatDarkAccumulator, minusLog: Bool, nonNegative: Bool = false) {
+    precondition(
+      rows == flats.rows && columns == flats.columns,
+      "fields of \(flats.rows) × \(flats.columns) for \(rows) × \(columns)")
     self.rows = rows
     self.columns = columns
     self.minusLog = minusLog
@@ -72,23 +80,27 @@ public struct Correction: Sendable {
 
   /// Corrects one projection's rows.
   ///
-  /// A pixel that is dead, NaN or infinite becomes the mean of the nearest valid pixels left and right of it in its detector row, the only
-  /// one there is at the edges, or 0 in a row without any.
+  /// A pixel that is dead, NaN or infinite becomes the mean of the nearest valid pixels left and right of it in its
+  /// detector row, the only one there is at the edges, or 0 in a row without any.
   ///
   /// - Parameters:
   ///   - counts: `rows` × `columns` pixels, row by row, at any alignment.
   ///   - output: `rows` × `columns` floats, row by row; must not overlap `counts`.
   /// - Returns: how many pixels were replaced.
-  public func apply(_ counts: UnsafeRawPointer, type: PixelType, into output: UnsafeMutablePointer<Float>) -> CorrectionCounts {
+  package func apply(_ counts: UnsafeRawPointer, type: PixelType, into output: UnsafeMutablePointer<Float>)
+    -> CorrectionCounts
+  {
     var total = CorrectionCounts()
     darks.withUnsafeBufferPointer { darks in
       divisors.withUnsafeBufferPointer { divisors in
         for row in 0..<rows {
-          // `rows` × `columns` elements lie behind all four pointers; a row stays in the first-level cache from pass to pass.
+          // `rows` × `columns` elements lie behind all four pointers; a row stays in the first-level cache from pass to
+          // pass.
           let first = row * columns
           let line = output + first
           type.widen(counts + first * type.byteCount, count: columns, into: line)
-          let invalidCount = normalise(line, darks: darks.baseAddress! + first, divisors: divisors.baseAddress! + first, count: columns)
+          let invalidCount = normalise(
+            line, darks: darks.baseAddress! + first, divisors: divisors.baseAddress! + first, count: columns)
           if minusLog { total.clamped += Tomography.minusLog(line, count: columns, floor: Self.transmissionFloor) }
           if invalidCount > 0 { fillGaps(line, count: columns) }
           if nonNegative { total.negative += raiseToZero(line, count: columns) }

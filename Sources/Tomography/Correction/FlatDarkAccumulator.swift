@@ -1,17 +1,20 @@
+package import Host
+
 /// Averages the flat and dark fields of a range of detector rows, one field at a time.
 ///
-/// Means are taken in `Double`, pixel by pixel and in the order of the fields, so that they do not depend on how rows are divided among
-/// workers; for integer counts the sums are exact and the order does not matter either. NaN and infinite pixels are left out of the mean.
-public struct FlatDarkAccumulator: Sendable {
+/// Means are taken in `Double`, pixel by pixel and in the order of the fields, so that they do not depend on how rows
+/// are divided among workers; for integer counts the sums are exact and the order does not matter either. NaN and
+/// infinite pixels are left out of the mean.
+package struct FlatDarkAccumulator: Sendable {
   /// Detector rows that are averaged.
-  public let rows: Int
+  package let rows: Int
   /// Detector columns.
-  public let columns: Int
+  package let columns: Int
   private var flats: FieldMean
   private var darks: FieldMean
 
   /// An accumulator of `rows` × `columns` pixels that has seen no field yet.
-  public init(rows: Int, columns: Int) {
+  package init(rows: Int, columns: Int) {
     precondition(rows > 0 && columns > 0, "a field of \(rows) × \(columns) pixels")
     self.rows = rows
     self.columns = columns
@@ -20,15 +23,15 @@ public struct FlatDarkAccumulator: Sendable {
   }
 
   /// Flat fields added so far.
-  public var flatCount: Int { flats.fieldCount }
+  package var flatCount: Int { flats.fieldCount }
   /// Dark fields added so far.
-  public var darkCount: Int { darks.fieldCount }
+  package var darkCount: Int { darks.fieldCount }
 
   /// Adds a flat field (beam, no sample): `rows` × `columns` pixels, row by row, at any alignment.
-  public mutating func add(flat: UnsafeRawBufferPointer, type: PixelType) { flats.add(flat, type: type) }
+  package mutating func add(flat: UnsafeRawBufferPointer, type: PixelType) { flats.add(flat, type: type) }
 
   /// Adds a dark field (no beam): `rows` × `columns` pixels, row by row, at any alignment.
-  public mutating func add(dark: UnsafeRawBufferPointer, type: PixelType) { darks.add(dark, type: type) }
+  package mutating func add(dark: UnsafeRawBufferPointer, type: PixelType) { darks.add(dark, type: type) }
 
   /// The mean flat field at a pixel; NaN where no flat had a finite value.
   func flatMean(at pixel: Int) -> Double { flats.mean(at: pixel) }
@@ -50,7 +53,9 @@ private struct FieldMean: Sendable {
 
   mutating func add(_ field: UnsafeRawBufferPointer, type: PixelType) {
     let count = sums.count
-    precondition(field.count == count * type.byteCount, "a field of \(field.count) B where \(count) pixels of \(type) were expected")
+    precondition(
+      field.count == count * type.byteCount,
+      "a field of \(field.count) B where \(count) pixels of \(type) were expected")
     fieldCount += 1
     sums.withUnsafeMutableBufferPointer { sums in
       finiteCounts.withUnsafeMutableBufferPointer { finiteCounts in

@@ -1,8 +1,10 @@
-/// Values ← −log(max(value, floor)), NaN staying NaN; `floor` is a positive normal number. Returns how many values were below the floor.
+/// Values ← −log(max(value, floor)), NaN staying NaN; `floor` is a positive normal number. Returns how many values were
+/// below the floor.
 ///
-/// A value is m · 2ᵏ with m in [√½, √2), and log m = 2 artanh(s) = 2s (1 + s²/3 + s⁴/5 + …) with s = (m − 1)/(m + 1), |s| < 0.172: the
-/// terms left out are below 3e-9 of the sum, so the error is that of single-precision arithmetic, about 1 ulp. There is no table, call or
-/// branch, so that the loop is vectorised; and no fused operation, so that the bits are those of every IEEE 754 machine.
+/// A value is m · 2ᵏ with m in [√½, √2), and log m = 2 artanh(s) = 2s (1 + s²/3 + s⁴/5 + …) with s = (m − 1)/(m + 1),
+/// |s| < 0.172: the terms left out are below 3e-9 of the sum, so the error is that of single-precision arithmetic,
+/// about 1 ulp. There is no table, call or branch, so that the loop is vectorised; and no fused operation, so that the
+/// bits are those of every IEEE 754 machine.
 func minusLog(_ values: UnsafeMutablePointer<Float>, count: Int, floor: Float) -> Int {
   let sqrtHalf: Int32 = 0x3f35_04f3  // the bits of √½
   var clampedCount: Int32 = 0

@@ -1,22 +1,23 @@
 /// How slices of a reconstructed volume are freed of noise.
 ///
-/// Lengths are voxels; strengths are factors on what the volume's own noise suggests (``noiseLevel(of:count:columns:)``), so that they have
-/// no unit and 1 suits most volumes.
-public enum Denoising: Sendable, Equatable {
+/// Lengths are voxels; strengths are factors on what the volume's own noise suggests
+/// (``noiseLevel(of:count:columns:)``), so that they have no unit and 1 suits most volumes.
+package enum Denoising: Sendable, Equatable {
   /// Within each slice, the minimum of ½ ‖x − y‖² + λ TV(x) with λ = strength · σ: flat areas and sharp edges.
   case totalVariation(strength: Float)
-  /// Each voxel becomes the mean of those in its slice and the two beside it whose surroundings look alike: texture stays.
+  /// Each voxel becomes the mean of those in its slice and the two beside it whose surroundings look alike: texture
+  /// stays.
   case nonLocalMeans(strength: Float)
   /// The median of the cube of edge 2 · radius + 1 around each voxel: single outliers go, thin walls too.
   case median(radius: Int)
 
   /// Strengths and radii that make sense.
-  public static let strengths: ClosedRange<Float> = 0.01...100
+  package static let strengths: ClosedRange<Float> = 0.01...100
   /// A cube of edge 5 is the largest.
-  public static let radii = 1...2
+  package static let radii = 1...2
 
   /// Slices above and below that a slice's result depends on.
-  public var halo: Int {
+  package var halo: Int {
     switch self {
     case .totalVariation: 0
     case .nonLocalMeans: 1
@@ -27,21 +28,21 @@ public enum Denoising: Sendable, Equatable {
 
 /// Denoises slices of one volume.
 ///
-/// A slice's bits depend on itself, on the slices within the method's halo and on the noise level; not on threads, nor on which slices are
-/// denoised together.
-public struct Denoiser: Sendable {
+/// A slice's bits depend on itself, on the slices within the method's halo and on the noise level; not on threads, nor
+/// on which slices are denoised together.
+package struct Denoiser: Sendable {
   /// What is done.
-  public let method: Denoising
+  package let method: Denoising
   /// Edge of a slice.
-  public let columns: Int
+  package let columns: Int
   /// Standard deviation of the noise, in the volume's unit.
-  public let noise: Float
+  package let noise: Float
 
   /// Rows of a slice that are one piece of work.
   static let bandRows = 32
 
   /// `noise` as ``noiseLevel(of:count:columns:)`` found it; without noise nothing changes but by a median.
-  public init(_ method: Denoising, columns: Int, noise: Float) {
+  package init(_ method: Denoising, columns: Int, noise: Float) {
     precondition(columns > 0 && noise >= 0 && noise.isFinite, "\(columns) columns, noise \(noise)")
     self.method = method
     self.columns = columns
@@ -49,7 +50,7 @@ public struct Denoiser: Sendable {
   }
 
   /// Bytes of scratch memory that `apply` needs on so many threads.
-  public static func scratchByteCount(_ method: Denoising, columns: Int, threads: Int) -> Int {
+  package static func scratchByteCount(_ method: Denoising, columns: Int, threads: Int) -> Int {
     switch method {
     case .totalVariation: threads * TotalVariation.floatCount(columns: columns) * MemoryLayout<Float>.stride
     case .nonLocalMeans: threads * NonLocalMeans.floatCount(columns: columns) * MemoryLayout<Float>.stride
@@ -60,14 +61,17 @@ public struct Denoiser: Sendable {
   /// Denoises the slices `range` of a stack.
   ///
   /// - Parameters:
-  ///   - stack: consecutive slices of columns × columns finite voxels, row 0 on top. Beyond its ends they are continued with the first and
+  ///   - stack: consecutive slices of columns × columns finite voxels, row 0 on top. Beyond its ends they are continued
+  ///     with the first and
   ///     last one, so it has the halo around `range` but where the volume ends.
   ///   - output: range.count slices; must not overlap the stack.
-  public func apply(
-    _ stack: UnsafeBufferPointer<Float>, range: Range<Int>, into output: UnsafeMutablePointer<Float>, executor: some Executor
+  package func apply(
+    _ stack: UnsafeBufferPointer<Float>, range: Range<Int>, into output: UnsafeMutablePointer<Float>,
+    executor: some Executor
   ) {
     let size = columns * columns, count = stack.count / size
-    precondition(stack.count == count * size && range.lowerBound >= 0 && range.upperBound <= count, "slices \(range) of \(count)")
+    precondition(
+      stack.count == count * size && range.lowerBound >= 0 && range.upperBound <= count, "slices \(range) of \(count)")
     guard !range.isEmpty, let base = stack.baseAddress else { return }
     let scratch = ScratchMemory(byteCount: Self.scratchByteCount(method, columns: columns, threads: executor.width))
     let scratchFloats = Self.scratchByteCount(method, columns: columns, threads: 1) / MemoryLayout<Float>.stride
@@ -108,5 +112,7 @@ struct SliceStack {
   func slice(_ index: Int) -> UnsafePointer<Float> { base + min(max(index, 0), count - 1) * columns * columns }
 
   /// Row `row` of slice `index`; beyond the edges the outermost row.
-  func row(_ row: Int, ofSlice index: Int) -> UnsafePointer<Float> { slice(index) + min(max(row, 0), columns - 1) * columns }
+  func row(_ row: Int, ofSlice index: Int) -> UnsafePointer<Float> {
+    slice(index) + min(max(row, 0), columns - 1) * columns
+  }
 }

@@ -35,7 +35,8 @@ struct MedianCube {
 
 /// The middle one of an odd number of values, the upper middle one of an even number. Reorders them.
 ///
-/// C. A. R. Hoare, Algorithm 65: Find, Comm. ACM 4 (1961) 321–322. Values are finite; NaN gives any of them, and the search still ends.
+/// C. A. R. Hoare, Algorithm 65: Find, Comm. ACM 4 (1961) 321–322. Values are finite; NaN gives any of them, and the
+/// search still ends.
 func median(_ values: UnsafeMutablePointer<Float>, count: Int) -> Float {
   let middle = count / 2
   var (low, high) = (0, count &- 1)

@@ -1,16 +1,18 @@
 /// Standard deviation of the noise in consecutive slices of a reconstruction.
 ///
-/// Every detector row has its own noise, so what differs between neighbouring slices is noise nearly everywhere, whatever its correlation
-/// within a slice: σ = median(|a − b|) / (0.6745 √2) over the inscribed disc. The median passes over the few voxels where the sample changes.
-/// A single slice has no neighbour: then σ = median(|d|) / 0.6745 over its finest diagonal Haar coefficients d, which is too small where the
-/// noise of neighbouring voxels is correlated. Both medians are those of D. L. Donoho and I. M. Johnstone, Biometrika 81 (1994) 425–455.
+/// Every detector row has its own noise, so what differs between neighbouring slices is noise nearly everywhere,
+/// whatever its correlation within a slice: σ = median(|a − b|) / (0.6745 √2) over the inscribed disc. The median
+/// passes over the few voxels where the sample changes. A single slice has no neighbour: then σ = median(|d|) / 0.6745
+/// over its finest diagonal Haar coefficients d, which is too small where the noise of neighbouring voxels is
+/// correlated. Both medians are those of D. L. Donoho and I. M. Johnstone, Biometrika 81 (1994) 425–455.
 ///
 /// Differences of exactly zero are left out: voxels that a method holds at zero carry no noise.
 ///
 /// - Parameters:
-///   - slices: `count` slices of columns × columns voxels. About 260,000 evenly spaced differences of them are looked at.
+///   - slices: `count` slices of columns × columns voxels. About 260,000 evenly spaced differences of them are looked
+///     at.
 /// - Returns: 0 where there is nothing to look at.
-public func noiseLevel(of slices: UnsafePointer<Float>, count: Int, columns: Int) -> Float {
+package func noiseLevel(of slices: UnsafePointer<Float>, count: Int, columns: Int) -> Float {
   precondition(count > 0 && columns > 0, "\(count) slices of \(columns) columns")
   let size = columns * columns
   // An odd step, so that it does not fall on the same columns of every row.

@@ -1,11 +1,12 @@
 /// The mean of the voxels around each voxel, weighted by how much their surroundings look like its own.
 ///
-/// A. Buades, B. Coll and J.-M. Morel, CVPR 2005, and Image Process. On Line 1 (2011) 208–212: the weight is exp(−max(0, d² − 2σ²) / h²), d² the
-/// mean squared difference of two patches. Patches lie within a slice; voxels are looked for in the slice and the two beside it. For each
-/// offset the squared differences of a band are summed over patches first along rows and then along columns, so that the size of a patch costs
-/// nothing.
+/// A. Buades, B. Coll and J.-M. Morel, CVPR 2005, and Image Process. On Line 1 (2011) 208–212: the weight is
+/// exp(−max(0, d² − 2σ²) / h²), d² the mean squared difference of two patches. Patches lie within a slice; voxels are
+/// looked for in the slice and the two beside it. For each offset the squared differences of a band are summed over
+/// patches first along rows and then along columns, so that the size of a patch costs nothing.
 struct NonLocalMeans {
-  /// A patch is a square of edge 2 · patchRadius + 1, the neighbourhood one of 2 · searchRadius + 1 in each of three slices.
+  /// A patch is a square of edge 2 · patchRadius + 1, the neighbourhood one of 2 · searchRadius + 1 in each of three
+  /// slices.
   static let patchRadius = 2, searchRadius = 5
   /// h in units of σ at strength 1.
   static let filtering: Float = 0.9
@@ -18,7 +19,8 @@ struct NonLocalMeans {
   private static func pitch(_ columns: Int) -> Int { columns + 2 * patchRadius }
   private static let rowsMax = Denoiser.bandRows + 2 * patchRadius
 
-  /// Floats of scratch memory: squared differences, their sums along rows, sums of weights and of weighted voxels, and a row of sums.
+  /// Floats of scratch memory: squared differences, their sums along rows, sums of weights and of weighted voxels, and
+  /// a row of sums.
   static func floatCount(columns: Int) -> Int { 2 * rowsMax * pitch(columns) + (2 * Denoiser.bandRows + 1) * columns }
 
   init(noise: Float, strength: Float, memory: UnsafeMutablePointer<Float>) {
@@ -47,7 +49,8 @@ struct NonLocalMeans {
   }
 
   private func add(
-    _ stack: SliceStack, _ slice: Int, _ rows: Range<Int>, offset: (z: Int, y: Int, x: Int), _ weights: UnsafeMutablePointer<Float>,
+    _ stack: SliceStack, _ slice: Int, _ rows: Range<Int>, offset: (z: Int, y: Int, x: Int),
+    _ weights: UnsafeMutablePointer<Float>,
     _ sums: UnsafeMutablePointer<Float>
   ) {
     let radius = Self.patchRadius, columns = stack.columns, pitch = Self.pitch(columns)
@@ -55,7 +58,8 @@ struct NonLocalMeans {
     for line in 0..<rows.count + 2 * radius {
       let row = rows.lowerBound + line - radius
       squaredDifferences(
-        stack.row(row, ofSlice: slice), stack.row(row + offset.y, ofSlice: slice + offset.z), shift: offset.x, columns: columns,
+        stack.row(row, ofSlice: slice), stack.row(row + offset.y, ofSlice: slice + offset.z), shift: offset.x,
+        columns: columns,
         into: squares + line * pitch)
       slidingSum(squares + line * pitch, count: columns, into: alongRows + line * pitch)
     }
@@ -71,7 +75,8 @@ struct NonLocalMeans {
 
   /// (here − there)² for columns −patchRadius … columns + patchRadius − 1, the outermost columns repeated.
   private func squaredDifferences(
-    _ here: UnsafePointer<Float>, _ there: UnsafePointer<Float>, shift: Int, columns: Int, into squares: UnsafeMutablePointer<Float>
+    _ here: UnsafePointer<Float>, _ there: UnsafePointer<Float>, shift: Int, columns: Int,
+    into squares: UnsafeMutablePointer<Float>
   ) {
     let radius = Self.patchRadius, last = columns - 1
     func square(_ column: Int) -> Float {
@@ -100,7 +105,8 @@ struct NonLocalMeans {
   }
 
   /// The same down the columns.
-  private func patchSums(_ values: UnsafePointer<Float>, pitch: Int, count: Int, into sums: UnsafeMutablePointer<Float>) {
+  private func patchSums(_ values: UnsafePointer<Float>, pitch: Int, count: Int, into sums: UnsafeMutablePointer<Float>)
+  {
     let (b, c, d, e) = (values + pitch, values + 2 * pitch, values + 3 * pitch, values + 4 * pitch)
     var index = 0
     while index < count {
@@ -110,7 +116,8 @@ struct NonLocalMeans {
   }
 
   private func accumulate(
-    _ distances: UnsafePointer<Float>, _ there: UnsafePointer<Float>, shift: Int, columns: Int, _ weights: UnsafeMutablePointer<Float>,
+    _ distances: UnsafePointer<Float>, _ there: UnsafePointer<Float>, shift: Int, columns: Int,
+    _ weights: UnsafeMutablePointer<Float>,
     _ sums: UnsafeMutablePointer<Float>
   ) {
     let edge = Float(2 * Self.patchRadius + 1), h = strength * Self.filtering * noise
@@ -128,8 +135,8 @@ struct NonLocalMeans {
   }
 }
 
-/// e⁻ᵗ for t ≥ 0, wrong by 3e-6 + 1.5e-7 t of its value at most, 0 from t = 80 on. Without table, call or branch, so that loops are vectorised, and without fused
-/// operations, so that the bits are those of every IEEE 754 machine.
+/// e⁻ᵗ for t ≥ 0, wrong by 3e-6 + 1.5e-7 t of its value at most, 0 from t = 80 on. Without table, call or branch, so
+/// that loops are vectorised, and without fused operations, so that the bits are those of every IEEE 754 machine.
 @inline(__always) func expMinus(_ t: Float) -> Float {
   let u = t < 80 ? -t * 1.442_695 : -127
   // Adding and taking away 1.5 · 2²³ rounds to an integer, whose low bits are the sum's.

@@ -1,9 +1,10 @@
 /// The slice x that minimises ½ ‖x − y‖² + λ Σ |∇x|, with forward differences and no difference across the edges.
 ///
-/// Model: L. I. Rudin, S. Osher and E. Fatemi, Physica D 60 (1992) 259–268. Solver: the accelerated primal-dual method of A. Chambolle and
-/// T. Pock, J. Math. Imaging Vis. 40 (2011) 120–145, algorithm 2, whose distance to the minimum falls with the square of the iterations. All is
-/// computed in units of λ, so the steps suit every volume. One pass over the slice is one iteration: the dual field of a row needs the
-/// extrapolated rows y and y + 1, and the new row needs the dual fields of rows y − 1 and y.
+/// Model: L. I. Rudin, S. Osher and E. Fatemi, Physica D 60 (1992) 259–268. Solver: the accelerated primal-dual method
+/// of A. Chambolle and T. Pock, J. Math. Imaging Vis. 40 (2011) 120–145, algorithm 2, whose distance to the minimum
+/// falls with the square of the iterations. All is computed in units of λ, so the steps suit every volume. One pass
+/// over the slice is one iteration: the dual field of a row needs the extrapolated rows y and y + 1, and the new row
+/// needs the dual fields of rows y − 1 and y.
 struct TotalVariation {
   /// Enough for a step of 8 λ in 64 voxels to be within 0.03 λ of the minimum.
   static let iterations = 80
@@ -67,7 +68,8 @@ struct TotalVariation {
 
   /// The slice's row: x ← (x + τ (div p + y)) / (1 + τ), and its extrapolation x̄ ← x + θ (x − old x).
   private func descend(
-    _ row: Int, _ slice: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>, _ step: Float, _ extrapolation: Float
+    _ row: Int, _ slice: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>, _ step: Float,
+    _ extrapolation: Float
   ) {
     let (x, target, data) = (output + row * columns, extrapolated + row * columns, slice + row * columns)
     let (p, q) = (horizontal + row * columns, vertical + row * columns)

@@ -1,6 +1,7 @@
 import Glibc
 
-/// Peak signal-to-noise ratio of a slice in decibels, inside the disc of radius `radiusFraction` · `columns` pixels around its middle.
+/// Peak signal-to-noise ratio of a slice in decibels, inside the disc of radius `radiusFraction` · `columns` pixels
+/// around its middle.
 ///
 /// The peak is the reference's maximum − minimum inside the disc. A pixel belongs to the disc when its centre does.
 ///
@@ -8,7 +9,7 @@ import Glibc
 ///   - image: `columns` × `columns` pixels.
 ///   - reference: the truth, of the same shape.
 /// - Returns: +∞ for equal images, NaN when a pixel is NaN or the reference is constant.
-public func psnr(
+package func psnr(
   _ image: UnsafeBufferPointer<Float>, reference: UnsafeBufferPointer<Float>, columns: Int, radiusFraction: Double
 ) -> Double {
   let sums = DiscSums(image, reference, columns: columns, radiusFraction: radiusFraction)
@@ -17,13 +18,14 @@ public func psnr(
   return 10 * log10(peak * peak / (sums.squaredDifference / Double(sums.count)))
 }
 
-/// ‖image − reference‖₂ / ‖reference‖₂ inside the disc of radius `radiusFraction` · `columns` pixels around the slice's middle.
+/// ‖image − reference‖₂ / ‖reference‖₂ inside the disc of radius `radiusFraction` · `columns` pixels around the slice's
+/// middle.
 ///
 /// - Parameters:
 ///   - image: `columns` × `columns` pixels.
 ///   - reference: of the same shape.
 /// - Returns: 0 for equal images, NaN when a pixel is NaN or the reference is zero and the image too.
-public func relativeL2(
+package func relativeL2(
   _ image: UnsafeBufferPointer<Float>, reference: UnsafeBufferPointer<Float>, columns: Int, radiusFraction: Double
 ) -> Double {
   let sums = DiscSums(image, reference, columns: columns, radiusFraction: radiusFraction)
@@ -38,8 +40,12 @@ private struct DiscSums {
   private(set) var referenceMin = Float.infinity
   private(set) var referenceMax = -Float.infinity
 
-  init(_ image: UnsafeBufferPointer<Float>, _ reference: UnsafeBufferPointer<Float>, columns: Int, radiusFraction: Double) {
-    precondition(image.count == columns * columns && reference.count == image.count, "\(image.count) and \(reference.count) pixels")
+  init(
+    _ image: UnsafeBufferPointer<Float>, _ reference: UnsafeBufferPointer<Float>, columns: Int, radiusFraction: Double
+  ) {
+    precondition(
+      image.count == columns * columns && reference.count == image.count, "\(image.count) and \(reference.count) pixels"
+    )
     let radius = radiusFraction * Double(columns)
     let middle = Double(columns) / 2
     for row in 0..<columns {

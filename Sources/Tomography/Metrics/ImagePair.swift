@@ -26,12 +26,15 @@ final class ImagePair {
 
   /// Copies of two slices, each pixel (value − `black`) · `scale` − `middle`.
   convenience init(
-    _ first: UnsafeBufferPointer<Float>, _ second: UnsafeBufferPointer<Float>, columns: Int, black: Float, scale: Float, middle: Float
+    _ first: UnsafeBufferPointer<Float>, _ second: UnsafeBufferPointer<Float>, columns: Int, black: Float, scale: Float,
+    middle: Float
   ) {
     self.init(columns: columns)
     for (source, target) in [(first, self.first), (second, self.second)] {
       for row in 0..<columns {
-        for column in 0..<columns { target[row * stride + column] = (source[row * columns + column] - black) * scale - middle }
+        for column in 0..<columns {
+          target[row * stride + column] = (source[row * columns + column] - black) * scale - middle
+        }
       }
     }
   }

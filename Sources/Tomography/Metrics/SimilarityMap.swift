@@ -1,6 +1,7 @@
 import Glibc
 
-/// The local similarity of two images, in windows that lie within them: rows are filtered once, and kept until no window needs them.
+/// The local similarity of two images, in windows that lie within them: rows are filtered once, and kept until no
+/// window needs them.
 ///
 /// ```
 /// row y of both images ─► a, b, a² + b², a b ─ horizontal taps ─► ring of 11 filtered rows ─ vertical taps ─► moments of row y − 10
@@ -77,7 +78,9 @@ struct SimilarityMap {
       squares[column] = first * first + second * second
       products[column] = first * second
     }
-    for (quantity, source) in [UnsafePointer(a), UnsafePointer(b), UnsafePointer(squares), UnsafePointer(products)].enumerated() {
+    for (quantity, source) in [UnsafePointer(a), UnsafePointer(b), UnsafePointer(squares), UnsafePointer(products)]
+      .enumerated()
+    {
       let output = target + quantity * stride
       var column = columns.lowerBound
       while column < columns.upperBound {

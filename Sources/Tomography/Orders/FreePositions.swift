@@ -1,8 +1,9 @@
-/// Positions on a circle of which the nearest free one is found in nearly constant time, however many are taken: each taken position points on to
-/// the next free one of either side (disjoint sets, R. E. Tarjan, J. ACM 22, 1975).
+/// Positions on a circle of which the nearest free one is found in nearly constant time, however many are taken: each
+/// taken position points on to the next free one of either side (disjoint sets, R. E. Tarjan, J. ACM 22, 1975).
 struct FreePositions {
   private let count: Int
-  /// The position itself while it is free; nearer to the next free one otherwise. As offsets on a line of three turns, so that nothing wraps.
+  /// The position itself while it is free; nearer to the next free one otherwise. As offsets on a line of three turns,
+  /// so that nothing wraps.
   private var after: [Int]
   private var before: [Int]
 
@@ -12,8 +13,8 @@ struct FreePositions {
     before = Array(0..<count)
   }
 
-  /// Takes the free position that is nearest to `place`, which is from 0 to below `count`; of two the one that is met first going up. One must be
-  /// free.
+  /// Takes the free position that is nearest to `place`, which is from 0 to below `count`; of two the one that is met
+  /// first going up. One must be free.
   mutating func takeNearest(to place: Double) -> Int {
     let up = Self.find(&after, from: Int(place.rounded(.up)) % count)
     let down = Self.find(&before, from: Int(place.rounded(.down)) % count)
@@ -25,7 +26,9 @@ struct FreePositions {
   }
 
   /// Going up around the circle.
-  private func distance(from start: Double, to end: Double) -> Double { end >= start ? end - start : end - start + Double(count) }
+  private func distance(from start: Double, to end: Double) -> Double {
+    end >= start ? end - start : end - start + Double(count)
+  }
 
   /// The first position from `start` on that points to itself, with the way there made shorter.
   private static func find(_ next: inout [Int], from start: Int) -> Int {

@@ -1,18 +1,20 @@
 internal import CKissFFT
 import Glibc
 
-/// Retrieves the projected thickness of a sample of one material from one projection, taken at a distance at which its edges show fringes.
+/// Retrieves the projected thickness of a sample of one material from one projection, taken at a distance at which its
+/// edges show fringes.
 ///
-/// D. Paganin, S. C. Mayo, T. E. Gureyev, P. R. Miller and S. W. Wilkins, J. Microsc. 206 (2002) 33–40: with transmission I / I₀,
-/// attenuation coefficient μ and thickness T,
+/// D. Paganin, S. C. Mayo, T. E. Gureyev, P. R. Miller and S. W. Wilkins, J. Microsc. 206 (2002) 33–40: with
+/// transmission I / I₀, attenuation coefficient μ and thickness T,
 ///
 ///     exp(−μ T) = F⁻¹ { F { I / I₀ } / (1 + z δ/μ |k|²) },
 ///
-/// so that −log of what this filter gives is the line integral μ T. The projection is continued on all sides by its edge pixels.
+/// so that −log of what this filter gives is the line integral μ T. The projection is continued on all sides by its
+/// edge pixels.
 ///
-/// Rows are transformed in pairs, as real and imaginary part; columns for half of the spectrum, because the other half is its conjugate. All on
-/// one whole projection, so its bits depend on nothing else.
-public final class PaganinFilter: @unchecked Sendable {
+/// Rows are transformed in pairs, as real and imaginary part; columns for half of the spectrum, because the other half
+/// is its conjugate. All on one whole projection, so its bits depend on nothing else.
+package final class PaganinFilter: @unchecked Sendable {
   private let rows: Int
   private let columns: Int
   private let area: Double
@@ -22,8 +24,9 @@ public final class PaganinFilter: @unchecked Sendable {
   private let memory: ScratchMemory
   private let workers: Int
 
-  /// For projections of `rows` × `columns` pixels, with buffers for so many threads. `area` is that of ``PhaseRetrieval``.
-  public init(rows: Int, columns: Int, area: Double, workers: Int) {
+  /// For projections of `rows` × `columns` pixels, with buffers for so many threads. `area` is that of
+  /// ``PhaseRetrieval``.
+  package init(rows: Int, columns: Int, area: Double, workers: Int) {
     precondition(rows > 0 && columns > 0 && area >= 0 && workers > 0, "\(rows) × \(columns) pixels, area \(area)")
     self.rows = rows
     self.columns = columns
@@ -35,24 +38,26 @@ public final class PaganinFilter: @unchecked Sendable {
     memory = ScratchMemory(byteCount: Self.byteCount(rows: rows, columns: columns, area: area, workers: workers))
   }
 
-  /// Pixels by which a projection is continued: six times the filter's length, after which a pixel weighs 1/400, but not more than the
-  /// projection itself.
+  /// Pixels by which a projection is continued: six times the filter's length, after which a pixel weighs 1/400, but
+  /// not more than the projection itself.
   private static func margin(rows: Int, columns: Int, area: Double) -> Int {
     min(max(rows, columns), Int((6 * area.squareRoot()).rounded(.up)) + 8)
   }
 
   /// Bytes of the spectrum and of the threads' buffers.
-  public static func byteCount(rows: Int, columns: Int, area: Double, workers: Int) -> Int {
+  package static func byteCount(rows: Int, columns: Int, area: Double, workers: Int) -> Int {
     let margin = margin(rows: rows, columns: columns, area: area)
-    let (width, height) = (Transform.length(atLeast: columns + 2 * margin), Transform.length(atLeast: rows + 2 * margin))
+    let (width, height) = (
+      Transform.length(atLeast: columns + 2 * margin), Transform.length(atLeast: rows + 2 * margin)
+    )
     return (rows * (width / 2 + 1) + workers * 2 * max(width, height)) * MemoryLayout<kiss_fft_cpx>.stride
   }
 
   private var frequencies: Int { across.length / 2 + 1 }
 
-  /// Filters one projection of transmissions in place. Values are finite. Not to be called by two threads at once; the executor's threads share the
-  /// work.
-  public func apply(_ image: UnsafeMutablePointer<Float>, executor: some Executor) {
+  /// Filters one projection of transmissions in place. Values are finite. Not to be called by two threads at once; the
+  /// executor's threads share the work.
+  package func apply(_ image: UnsafeMutablePointer<Float>, executor: some Executor) {
     let spectrum = memory.start.assumingMemoryBound(to: kiss_fft_cpx.self)
     let size = max(across.length, down.length)
     // Sound: each item reads and writes its own rows or columns, each worker its own buffers.
@@ -71,7 +76,8 @@ public final class PaganinFilter: @unchecked Sendable {
 
   /// The spectra of two rows a and b from that of a + i b: A(k) = (G(k) + G*(−k)) / 2, B(k) = (G(k) − G*(−k)) / 2i.
   private func transform(
-    _ pair: Int, _ image: UnsafePointer<Float>, _ spectra: UnsafeMutablePointer<kiss_fft_cpx>, _ buffer: UnsafeMutablePointer<kiss_fft_cpx>
+    _ pair: Int, _ image: UnsafePointer<Float>, _ spectra: UnsafeMutablePointer<kiss_fft_cpx>,
+    _ buffer: UnsafeMutablePointer<kiss_fft_cpx>
   ) {
     let length = across.length, a = image + 2 * pair * columns
     let b = 2 * pair + 1 < rows ? a + columns : a
@@ -90,11 +96,14 @@ public final class PaganinFilter: @unchecked Sendable {
   }
 
   /// One column of the spectrum, filtered.
-  private func filter(_ frequency: Int, _ spectra: UnsafeMutablePointer<kiss_fft_cpx>, _ buffer: UnsafeMutablePointer<kiss_fft_cpx>) {
+  private func filter(
+    _ frequency: Int, _ spectra: UnsafeMutablePointer<kiss_fft_cpx>, _ buffer: UnsafeMutablePointer<kiss_fft_cpx>
+  ) {
     let length = down.length, transformed = buffer + length, column = spectra + frequency
     for index in 0..<length { buffer[index] = column[continued(index, count: rows, length: length) * frequencies] }
     down.forward(buffer, into: transformed)
-    let x = 2 * Double.pi * Double(frequency) / Double(across.length), scale = 1 / (Double(length) * Double(across.length))
+    let x = 2 * Double.pi * Double(frequency) / Double(across.length),
+      scale = 1 / (Double(length) * Double(across.length))
     for index in 0..<length {
       let y = 2 * Double.pi * Double(min(index, length - index)) / Double(length)
       let factor = Float(scale / (1 + area * (x * x + y * y)))
@@ -107,7 +116,8 @@ public final class PaganinFilter: @unchecked Sendable {
 
   /// Two rows from their spectra, as real and imaginary part of one: G = A + i B, and G(−k) = A*(k) + i B*(k).
   private func transformBack(
-    _ pair: Int, _ spectra: UnsafePointer<kiss_fft_cpx>, _ image: UnsafeMutablePointer<Float>, _ buffer: UnsafeMutablePointer<kiss_fft_cpx>
+    _ pair: Int, _ spectra: UnsafePointer<kiss_fft_cpx>, _ image: UnsafeMutablePointer<Float>,
+    _ buffer: UnsafeMutablePointer<kiss_fft_cpx>
   ) {
     let length = across.length, a = spectra + 2 * pair * frequencies, isPair = 2 * pair + 1 < rows
     let b = isPair ? a + frequencies : a
@@ -123,7 +133,8 @@ public final class PaganinFilter: @unchecked Sendable {
     }
   }
 
-  /// Which of `count` values stands at `index` of a period: the values, then the last one, and before the period's end the first one.
+  /// Which of `count` values stands at `index` of a period: the values, then the last one, and before the period's end
+  /// the first one.
   private func continued(_ index: Int, count: Int, length: Int) -> Int {
     index < count ? index : (index - count < (length - count) / 2 ? count - 1 : 0)
   }
@@ -136,7 +147,9 @@ final class Transform: @unchecked Sendable {
 
   init(length: Int) {
     self.length = length
-    guard let forward = kiss_fft_alloc(Int32(length), 0, nil, nil), let backward = kiss_fft_alloc(Int32(length), 1, nil, nil) else {
+    guard let forward = kiss_fft_alloc(Int32(length), 0, nil, nil),
+      let backward = kiss_fft_alloc(Int32(length), 1, nil, nil)
+    else {
       fatalError("no memory for a transform of \(length) points")
     }
     plans = (forward, backward)

@@ -1,21 +1,23 @@
-/// Removes stripes from the sinogram of one detector row: detector pixels that are off for all or many angles, which become rings in the slice.
+/// Removes stripes from the sinogram of one detector row: detector pixels that are off for all or many angles, which
+/// become rings in the slice.
 ///
-/// N. T. Vo, R. C. Atwood and M. Drakopoulos, Opt. Express 26 (2018) 28396–28412, three of its algorithms one after the other, on line
-/// integrals:
+/// N. T. Vo, R. C. Atwood and M. Drakopoulos, Opt. Express 26 (2018) 28396–28412, three of its algorithms one after the
+/// other, on line integrals:
 ///
-/// * columns that do not respond, or fluctuate (algorithm 6): those whose mean distance to their own running mean over ten angles is out of line
-///   with that of their neighbours, are interpolated;
-/// * large stripes (algorithm 5): every column is sorted, a median over columns gives what the sorted columns should be, and columns whose ratio to
-///   that, over the middle 90 % of ranks, is out of line, get those values at the angles where they had the same rank;
+/// * columns that do not respond, or fluctuate (algorithm 6): those whose mean distance to their own running mean over
+///   ten angles is out of line with that of their neighbours, are interpolated;
+/// * large stripes (algorithm 5): every column is sorted, a median over columns gives what the sorted columns should
+///   be, and columns whose ratio to that, over the middle 90 % of ranks, is out of line, get those values at the angles
+///   where they had the same rank;
 /// * small and medium stripes (algorithm 3): the same with a smaller median, for all columns.
 ///
-/// What is out of line is found by algorithm 4 with a signal-to-noise ratio of 3. The order of the angles matters to the first step alone, and
-/// there it hardly does.
-public struct StripeFilter: Sendable {
+/// What is out of line is found by algorithm 4 with a signal-to-noise ratio of 3. The order of the angles matters to
+/// the first step alone, and there it hardly does.
+package struct StripeFilter: Sendable {
   /// Angles of the sinogram.
-  public let angles: Int
+  package let angles: Int
   /// Columns of the detector.
-  public let columns: Int
+  package let columns: Int
   /// Columns over which medians are taken: for small stripes, and for large ones and to find them.
   let windows: (small: Int, large: Int)
 
@@ -24,8 +26,9 @@ public struct StripeFilter: Sendable {
   /// Ranks at both ends of a sorted column that are left out of its ratio.
   private static let dropped = 0.05
 
-  /// Medians are as wide as the paper's are for its detector, 21 and 51 of 2,560 columns, but not narrower than the stripes of a small one.
-  public init(angles: Int, columns: Int) {
+  /// Medians are as wide as the paper's are for its detector, 21 and 51 of 2,560 columns, but not narrower than the
+  /// stripes of a small one.
+  package init(angles: Int, columns: Int) {
     precondition(angles > 0 && columns > 0, "a sinogram of \(angles) × \(columns)")
     self.angles = angles
     self.columns = columns
@@ -33,13 +36,13 @@ public struct StripeFilter: Sendable {
   }
 
   /// Bytes of scratch memory that `apply` needs: the sorted sinogram, what it should be, and where each value was.
-  public var scratchByteCount: Int { 3 * angles * columns * MemoryLayout<Float>.stride }
+  package var scratchByteCount: Int { 3 * angles * columns * MemoryLayout<Float>.stride }
 
   /// Filters one sinogram in place.
   /// - Parameters:
   ///   - sinogram: angles × columns finite line integrals, one angle after the other.
   ///   - scratch: `scratchByteCount` bytes, at a multiple of 4.
-  public func apply(_ sinogram: UnsafeMutablePointer<Float>, scratch: UnsafeMutableRawPointer) {
+  package func apply(_ sinogram: UnsafeMutablePointer<Float>, scratch: UnsafeMutableRawPointer) {
     guard angles > 1, columns > 4 else { return }
     let count = angles * columns, sorted = scratch.assumingMemoryBound(to: Float.self)
     let sheet = Sheet(
@@ -51,7 +54,8 @@ public struct StripeFilter: Sendable {
     for column in 0..<columns { putBack(column, sheet, sinogram) }
   }
 
-  /// A sinogram whose columns are sorted, a row a rank; for each column the angles in the order of their values, one column after the other.
+  /// A sinogram whose columns are sorted, a row a rank; for each column the angles in the order of their values, one
+  /// column after the other.
   private struct Sheet {
     let sorted: UnsafeMutablePointer<Float>
     let smooth: UnsafeMutablePointer<Float>
@@ -135,7 +139,9 @@ public struct StripeFilter: Sendable {
 
   private func smooth(_ sheet: Sheet, window: Int) {
     var sliding = SlidingMedian(window: window)
-    for rank in 0..<angles { sliding.apply(sheet.sorted + rank * columns, count: columns, into: sheet.smooth + rank * columns) }
+    for rank in 0..<angles {
+      sliding.apply(sheet.sorted + rank * columns, count: columns, into: sheet.smooth + rank * columns)
+    }
   }
 
   private func putBack(_ column: Int, _ sheet: Sheet, _ sinogram: UnsafeMutablePointer<Float>) {
@@ -162,9 +168,9 @@ public struct StripeFilter: Sendable {
 
 /// Which values stand out from the others, and their neighbours on both sides.
 ///
-/// Algorithm 4 of the paper at ``StripeFilter``: the middle half of the sorted values is fitted by a line, whose rise from the first to the last
-/// value is the noise; values stand out above its end or below its beginning by more than half of `signalToNoise` times the noise, if the
-/// outermost one does by `signalToNoise` times.
+/// Algorithm 4 of the paper at ``StripeFilter``: the middle half of the sorted values is fitted by a line, whose rise
+/// from the first to the last value is the noise; values stand out above its end or below its beginning by more than
+/// half of `signalToNoise` times the noise, if the outermost one does by `signalToNoise` times.
 func outOfLine(_ values: [Double], signalToNoise: Double = StripeFilter.signalToNoise) -> [Bool] {
   let sorted = values.sorted(), count = values.count
   let middle = count / 4..<max(count / 4 + 2, count - count / 4)
@@ -187,7 +193,8 @@ func outOfLine(_ values: [Double], signalToNoise: Double = StripeFilter.signalTo
   }
 }
 
-/// The median of a window that slides along a line; beyond its ends the outermost values are repeated. Values are finite.
+/// The median of a window that slides along a line; beyond its ends the outermost values are repeated. Values are
+/// finite.
 struct SlidingMedian {
   private let window: Int
   /// The window's values in order.
@@ -207,7 +214,9 @@ struct SlidingMedian {
     ordered.withUnsafeMutableBufferPointer { [window] ordered in
       output[0] = ordered[half]
       for index in 1..<max(1, count) {
-        Self.replace(values[max(index - 1 - half, 0)], by: values[min(index + half, count - 1)], in: ordered.baseAddress!, count: window)
+        Self.replace(
+          values[max(index - 1 - half, 0)], by: values[min(index + half, count - 1)], in: ordered.baseAddress!,
+          count: window)
         output[index] = ordered[half]
       }
     }

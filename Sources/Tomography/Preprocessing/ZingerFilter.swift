@@ -1,11 +1,12 @@
-/// Removes zingers from a projection: pixels that a stray X-ray or particle made far too bright, in one projection only.
+/// Removes zingers from a projection: pixels that a stray X-ray or particle made far too bright, in one projection
+/// only.
 ///
-/// A pixel v is a zinger where v > m + threshold · max(m, 1/32), m the median of the 5 × 5 pixels around it; it becomes m. Values are
-/// transmissions, 1 where there is no sample: behind opaque matter, where m is small against the noise, a zinger must stand out as from 1/32.
-/// Beyond the projection's edges the outermost pixels are repeated.
-public final class ZingerFilter: @unchecked Sendable {
+/// A pixel v is a zinger where v > m + threshold · max(m, 1/32), m the median of the 5 × 5 pixels around it; it becomes
+/// m. Values are transmissions, 1 where there is no sample: behind opaque matter, where m is small against the noise, a
+/// zinger must stand out as from 1/32. Beyond the projection's edges the outermost pixels are repeated.
+package final class ZingerFilter: @unchecked Sendable {
   /// Thresholds that make sense.
-  public static let thresholds = 0.01...100.0
+  package static let thresholds = 0.01...100.0
 
   private static let radius = 2
   private static let floor: Float = 1 / 32
@@ -18,7 +19,7 @@ public final class ZingerFilter: @unchecked Sendable {
   private let memory: ScratchMemory
 
   /// For projections of `rows` × `columns` pixels.
-  public init(rows: Int, columns: Int, threshold: Double) {
+  package init(rows: Int, columns: Int, threshold: Double) {
     precondition(rows > 0 && columns > 0 && threshold > 0, "\(rows) × \(columns) pixels, threshold \(threshold)")
     self.rows = rows
     self.columns = columns
@@ -28,14 +29,14 @@ public final class ZingerFilter: @unchecked Sendable {
   }
 
   /// Bytes of the filter's buffers.
-  public static func byteCount(rows: Int, columns: Int) -> Int {
+  package static func byteCount(rows: Int, columns: Int) -> Int {
     let bands = (rows + bandRows - 1) / bandRows
     return ((rows + 2 * radius) * (columns + 2 * radius) + bands * 2 * columns) * MemoryLayout<Float>.stride
   }
 
-  /// Filters one projection in place; returns how many zingers it had. Values are finite. Not to be called by two threads at once; the executor's
-  /// threads share the work.
-  public func apply(_ image: UnsafeMutablePointer<Float>, executor: some Executor) -> Int {
+  /// Filters one projection in place; returns how many zingers it had. Values are finite. Not to be called by two
+  /// threads at once; the executor's threads share the work.
+  package func apply(_ image: UnsafeMutablePointer<Float>, executor: some Executor) -> Int {
     let bands = (rows + Self.bandRows - 1) / Self.bandRows
     var counts = [Int](repeating: 0, count: bands)
     // Sound: each item writes its own rows and its own count, and reads the copy that was complete before.
@@ -43,7 +44,8 @@ public final class ZingerFilter: @unchecked Sendable {
     executor.forEach(count: rows) { self.copy(image, row: $0, into: padded) }
     for edge in 0..<Self.radius {
       (padded + edge * pitch).update(from: padded + Self.radius * pitch, count: pitch)
-      (padded + (rows + Self.radius + edge) * pitch).update(from: padded + (rows + Self.radius - 1) * pitch, count: pitch)
+      (padded + (rows + Self.radius + edge) * pitch).update(
+        from: padded + (rows + Self.radius - 1) * pitch, count: pitch)
     }
     counts.withUnsafeMutableBufferPointer { counts in
       nonisolated(unsafe) let counts = counts
@@ -60,7 +62,8 @@ public final class ZingerFilter: @unchecked Sendable {
   }
 
   private func filter(band: Int, _ padded: UnsafePointer<Float>, _ image: UnsafeMutablePointer<Float>) -> Int {
-    let scratch = memory.start.assumingMemoryBound(to: Float.self) + (rows + 2 * Self.radius) * pitch + band * 2 * columns
+    let scratch =
+      memory.start.assumingMemoryBound(to: Float.self) + (rows + 2 * Self.radius) * pitch + band * 2 * columns
     // Sound: as many Int32 as floats fit.
     let (limits, below) = (scratch, UnsafeMutableRawPointer(scratch + columns).assumingMemoryBound(to: Int32.self))
     let edge = 2 * Self.radius + 1
@@ -90,8 +93,11 @@ public final class ZingerFilter: @unchecked Sendable {
     }
   }
 
-  /// The median of 25 values is below a limit exactly where 13 of them are: no value needs to be sorted unless it is a zinger's.
-  private func countBelow(_ limits: UnsafePointer<Float>, _ values: UnsafePointer<Float>, into counts: UnsafeMutablePointer<Int32>) {
+  /// The median of 25 values is below a limit exactly where 13 of them are: no value needs to be sorted unless it is a
+  /// zinger's.
+  private func countBelow(
+    _ limits: UnsafePointer<Float>, _ values: UnsafePointer<Float>, into counts: UnsafeMutablePointer<Int32>
+  ) {
     var column = 0
     while column < columns {
       counts[column] &+= values[column] < limits[column] ? 1 : 0

@@ -3,7 +3,8 @@ internal import KernelTypes
 
 /// The angles of a window as the kernels want them, in memory that is allocated once.
 final class AnglePlan {
-  /// Angles near 0 and π first, of each kind those that rise, then by drift: neighbours in the list read nearly the same bins.
+  /// Angles near 0 and π first, of each kind those that rise, then by drift: neighbours in the list read nearly the
+  /// same bins.
   private let backAngles: UnsafeMutablePointer<BackAngle>
   /// Angles near 0 and π first, each kind sorted by drift, so that neighbours in the list read nearly the same pixels.
   private let rayStorage: UnsafeMutablePointer<Ray>
@@ -42,13 +43,16 @@ final class AnglePlan {
       let cosine = cos(angle.theta), sine = sin(angle.theta), origin = beam.origin(cosine: cosine, sine: sine)
       let back = BackAngle(cosine: cosine, sine: sine, origin: origin, slot: slot(index))
       insert(back, into: backAngles, after: count, precedes)
-      insert(Ray(cosine: cosine, sine: sine, origin: origin, slot: slot(index)), into: rayStorage, after: count, precedes)
+      insert(
+        Ray(cosine: cosine, sine: sine, origin: origin, slot: slot(index)), into: rayStorage, after: count, precedes)
       count += 1
     }
   }
 
   /// Insertion into a sorted list: windows come nearly sorted, and nothing is allocated.
-  private func insert<Item>(_ item: Item, into list: UnsafeMutablePointer<Item>, after count: Int, _ precedes: (Item, Item) -> Bool) {
+  private func insert<Item>(
+    _ item: Item, into list: UnsafeMutablePointer<Item>, after count: Int, _ precedes: (Item, Item) -> Bool
+  ) {
     var index = count
     while index > 0 && precedes(item, list[index - 1]) {
       (list + index).initialize(to: list[index - 1])

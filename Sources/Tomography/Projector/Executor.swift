@@ -1,22 +1,22 @@
 import Synchronization
 
 /// Runs pieces of work, perhaps on several threads.
-public protocol Executor {
+package protocol Executor {
   /// How many bodies can run at the same time.
   var width: Int { get }
-  /// Calls `body` exactly once with each number in `0..<count`, in any order and concurrently, and returns after the last has returned.
-  /// Results never depend on the distribution.
+  /// Calls `body` exactly once with each number in `0..<count`, in any order and concurrently, and returns after the
+  /// last has returned. Results never depend on the distribution.
   func forEach(count: Int, _ body: (Int) -> Void)
 }
 
 /// Runs everything on the calling thread.
-public struct SerialExecutor: Executor {
+package struct SerialExecutor: Executor {
   /// One.
-  public var width: Int { 1 }
+  package var width: Int { 1 }
   /// Makes a serial executor.
-  public init() {}
+  package init() {}
   /// Calls `body` with 0, 1, …
-  public func forEach(count: Int, _ body: (Int) -> Void) {
+  package func forEach(count: Int, _ body: (Int) -> Void) {
     for index in 0..<count { body(index) }
   }
 }

@@ -10,10 +10,13 @@ struct KernelTable: Sendable {
     @Sendable (UnsafeRawPointer, UnsafeMutableRawPointer, UnsafeBufferPointer<Ray>, KernelShape) -> Void
   typealias Back =
     @Sendable (
-      Tile, UnsafeMutableRawPointer, UnsafeRawPointer, UnsafeBufferPointer<BackAngle>, KernelShape, UnsafeMutableRawPointer, TileTarget
+      Tile, UnsafeMutableRawPointer, UnsafeRawPointer, UnsafeBufferPointer<BackAngle>, KernelShape,
+      UnsafeMutableRawPointer, TileTarget
     ) -> Void
   typealias ResidualRow =
-    @Sendable (UnsafeMutableRawPointer, UnsafeRawPointer, UnsafePointer<Float>, KernelShape, UnsafeMutablePointer<Double>) -> Void
+    @Sendable (
+      UnsafeMutableRawPointer, UnsafeRawPointer, UnsafePointer<Float>, KernelShape, UnsafeMutablePointer<Double>
+    ) -> Void
   typealias ColumnSums = @Sendable (Int, UnsafeBufferPointer<BackAngle>, Int, UnsafeMutablePointer<Float>) -> Void
   typealias MultiplyAdds = @Sendable (Int, UnsafeMutablePointer<Float>) -> Int
   typealias Loads = @Sendable (UnsafeRawPointer, Int, Int, UnsafeMutablePointer<Float>) -> Int

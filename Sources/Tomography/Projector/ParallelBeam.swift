@@ -1,12 +1,13 @@
 /// Geometry of a parallel-beam scan.
-public struct ParallelBeam: Sendable, Equatable {
+package struct ParallelBeam: Sendable, Equatable {
   /// Columns of the detector.
-  public let columns: Int
-  /// Rotation axis in pixels from the detector's left edge: `columns / 2` is the middle. It may lie outside the detector.
-  public let rotationAxis: Double
+  package let columns: Int
+  /// Rotation axis in pixels from the detector's left edge: `columns / 2` is the middle. It may lie outside the
+  /// detector.
+  package let rotationAxis: Double
 
   /// Describes a scan; the axis must be finite and at most 2²⁰ pixels away.
-  public init(columns: Int, rotationAxis: Double) {
+  package init(columns: Int, rotationAxis: Double) {
     precondition(columns >= 1, "\(columns) columns")
     precondition(abs(rotationAxis) <= 1_048_576, "rotation axis at \(rotationAxis)")
     self.columns = columns
@@ -21,14 +22,14 @@ public struct ParallelBeam: Sendable, Equatable {
 }
 
 /// One projection of a window.
-public struct WindowAngle: Sendable, Equatable {
+package struct WindowAngle: Sendable, Equatable {
   /// Angle in radians.
-  public let theta: Double
+  package let theta: Double
   /// Where the projection lies in the sinogram.
-  public let slot: Int
+  package let slot: Int
 
   /// A projection at `theta` (radians, finite) in row `slot` of a sinogram block.
-  public init(theta: Double, slot: Int) {
+  package init(theta: Double, slot: Int) {
     precondition(theta.isFinite, "theta is \(theta)")
     precondition(slot >= 0, "slot \(slot)")
     self.theta = theta

@@ -1,7 +1,9 @@
-/// What one core of this machine can do at most with the instructions of a level: the scale beside which the projector is measured.
+/// What one core of this machine can do at most with the instructions of a level: the scale beside which the projector
+/// is measured.
 ///
-/// Each function does a piece of work whose duration the caller measures, and returns how much it was. Not for several threads at once.
-public final class ProcessorCeilings {
+/// Each function does a piece of work whose duration the caller measures, and returns how much it was. Not for several
+/// threads at once.
+package final class ProcessorCeilings {
   private let kernels: KernelTable
   private let memory: ScratchMemory
   private let seed: UnsafeMutablePointer<Float>
@@ -9,8 +11,9 @@ public final class ProcessorCeilings {
   /// Bytes that stay in the first-level cache.
   private static let cachedByteCount = 16_384
 
-  /// Prepares `memoryByteCount` bytes (a multiple of 512) for `readMemory`, and the kernels of an x86-64 level, the processor's own if nil.
-  public init(memoryByteCount: Int, level: Int? = nil) {
+  /// Prepares `memoryByteCount` bytes (a multiple of 512) for `readMemory`, and the kernels of an x86-64 level, the
+  /// processor's own if nil.
+  package init(memoryByteCount: Int, level: Int? = nil) {
     precondition(memoryByteCount >= Self.cachedByteCount && memoryByteCount % 512 == 0, "\(memoryByteCount) bytes")
     kernels = KernelTable(level: level)
     memory = ScratchMemory(byteCount: memoryByteCount + 4096)
@@ -21,14 +24,14 @@ public final class ProcessorCeilings {
   }
 
   /// Bytes that `readMemory` reads once.
-  public let memoryByteCount: Int
+  package let memoryByteCount: Int
 
   /// Multiplies and adds in registers; returns the number of floats.
-  public func multiplyAdds() -> Int { kernels.multiplyAdds(200_000, seed) }
+  package func multiplyAdds() -> Int { kernels.multiplyAdds(200_000, seed) }
 
   /// Multiplies and adds, each float loaded from the first-level cache; returns their number.
-  public func loadFromCache() -> Int { kernels.loads(memory.start, Self.cachedByteCount, 2_000, seed) }
+  package func loadFromCache() -> Int { kernels.loads(memory.start, Self.cachedByteCount, 2_000, seed) }
 
   /// Reads all of the memory once; returns the number of bytes.
-  public func readMemory() -> Int { 4 * kernels.loads(memory.start, memoryByteCount, 1, seed) }
+  package func readMemory() -> Int { 4 * kernels.loads(memory.start, memoryByteCount, 1, seed) }
 }

@@ -10,13 +10,14 @@ struct ProjectionPass {
   /// Whether voxels outside the inscribed disk hold zeros: then tiles there need no work.
   var isDisk = false
 
-  /// A for `blocks`; `sinogram` holds exactly those. Work is split by block and, as far as that keeps all threads busy, by angle.
+  /// A for `blocks`; `sinogram` holds exactly those. Work is split by block and, as far as that keeps all threads busy,
+  /// by angle.
   func forward(
     volume: UnsafeRawPointer, sinogram: UnsafeMutableRawPointer, slots: Int, blocks: Range<Int>, executor: some Executor
   ) {
     let width = max(1, executor.width)
-    // Blocks may differ in lanes, and threads in speed: several pieces for each thread even that out. Pieces of whole groups of rays read no
-    // more of the volume than one piece would.
+    // Blocks may differ in lanes, and threads in speed: several pieces for each thread even that out. Pieces of whole
+    // groups of rays read no more of the volume than one piece would.
     let even = width == 1 ? 1 : min(plan.count / Self.raysPerGroup, (4 * width + blocks.count - 1) / blocks.count)
     let parts = max(even, min(plan.count, width / greatestCommonDivisor(blocks.count, width)))
     executor.share(count: blocks.count * parts, workers: width) { _, item in
@@ -34,8 +35,8 @@ struct ProjectionPass {
     return shape
   }
 
-  /// Aᵀ for `blocks`, tile by tile, from left to right in a band: `finish` receives each tile's block and sums. `upcoming` is a volume that
-  /// `finish` reads or writes.
+  /// Aᵀ for `blocks`, tile by tile, from left to right in a band: `finish` receives each tile's block and sums.
+  /// `upcoming` is a volume that `finish` reads or writes.
   func back(
     sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>, upcoming: UnsafeRawPointer, scratch: TileScratch,
     executor: some Executor, finish: (_ block: Int, _ tile: Tile, _ sums: UnsafeRawPointer) -> Void
@@ -50,12 +51,14 @@ struct ProjectionPass {
   /// Aᵀ for `blocks`, tile by tile. `target` says where a block's pixels go; `sinogram` holds exactly those blocks.
   func back(
     sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>, scratch: TileScratch, executor: some Executor,
-    target: (_ block: Int) -> TileTarget, finish: (_ block: Int, _ tile: Tile, _ sums: UnsafeRawPointer) -> Void = { _, _, _ in }
+    target: (_ block: Int) -> TileTarget,
+    finish: (_ block: Int, _ tile: Tile, _ sums: UnsafeRawPointer) -> Void = { _, _, _ in }
   ) {
     let bands = (layout.columns + Tile.edge - 1) / Tile.edge
     executor.share(count: blocks.count * bands, workers: min(executor.width, scratch.workers)) { worker, item in
       let block = blocks.lowerBound + item / bands, row = item % bands * Tile.edge
-      let bins = sinogram + layout.binOffset(block: block, of: blocks, slot: 0, slots: slots), shape = layout.shape(block: block)
+      let bins = sinogram + layout.binOffset(block: block, of: blocks, slot: 0, slots: slots),
+        shape = layout.shape(block: block)
       let memory = scratch.take(worker: worker), target = target(block)
       for column in stride(from: 0, to: layout.columns, by: Tile.edge) {
         let tile = Tile(column: column, row: row, columns: layout.columns)

@@ -1,11 +1,12 @@
 internal import CLinux
-internal import KernelTypes
+package import KernelTypes
 
 /// Joseph's projector A (P. M. Joseph, IEEE Trans. Med. Imaging 1, 1982) and its exact transpose.
 ///
-/// A ray takes one step for each pixel of its major axis, interpolates linearly between the two nearest pixels and multiplies by the
-/// step's length 1 / max(|cos θ|, |sin θ|). It ends at the slice's edge; bins outside the detector do not exist.
-public final class Projector {
+/// A ray takes one step for each pixel of its major axis, interpolates linearly between the two nearest pixels and
+/// multiplies by the step's length 1 / max(|cos θ|, |sin θ|). It ends at the slice's edge; bins outside the detector do
+/// not exist.
+package final class Projector {
   private let layout: SliceLayout
   private let beam: ParallelBeam
   private let kernels: KernelTable
@@ -13,18 +14,21 @@ public final class Projector {
   /// A projector for one layout and geometry, which must have the same number of columns.
   ///
   /// `level` is the x86-64 level of the instructions, 2 … `processorLevel`; the latter if nil.
-  public init(layout: SliceLayout, beam: ParallelBeam, level: Int? = nil) {
-    precondition(layout.columns == beam.columns, "a layout of \(layout.columns) columns for a detector of \(beam.columns)")
+  package init(layout: SliceLayout, beam: ParallelBeam, level: Int? = nil) {
+    precondition(
+      layout.columns == beam.columns, "a layout of \(layout.columns) columns for a detector of \(beam.columns)")
     self.layout = layout
     self.beam = beam
     kernels = KernelTable(level: level)
   }
 
-  /// The x86-64 level (2 … 4) of the instructions that the kernels use on this machine; 0 where it has not even level 2.
-  public static var processorLevel: Int { Int(clinux_x86_level()) }
+  /// The x86-64 level (2 … 4) of the instructions that the kernels use on this machine; 0 where it has not even level
+  /// 2.
+  package static var processorLevel: Int { Int(clinux_x86_level()) }
 
-  /// sinogram = A volume, at the slots of `angles`. The volume holds all blocks, the sinogram exactly `blocks`, each with `slots` slots.
-  public func forward(
+  /// sinogram = A volume, at the slots of `angles`. The volume holds all blocks, the sinogram exactly `blocks`, each
+  /// with `slots` slots.
+  package func forward(
     volume: UnsafeRawPointer, sinogram: UnsafeMutableRawPointer, slots: Int, blocks: Range<Int>, angles: [WindowAngle],
     executor: some Executor
   ) {
@@ -34,7 +38,7 @@ public final class Projector {
   }
 
   /// volume = Aᵀ sinogram over `angles`, for the slices of `blocks`; the rest of the volume stays.
-  public func back(
+  package func back(
     volume: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>, angles: [WindowAngle],
     executor: some Executor
   ) {

@@ -2,13 +2,15 @@ import Glibc
 
 /// Finds the axis from projections half a turn apart.
 ///
-/// The projection at θ + π is the one at θ, mirrored: p(θ + π, s) = p(θ, 2·axis − 1 − s), that is the projection mirrored in the detector's
-/// middle and shifted by d = 2·axis − N bins. A scan seldom measures both, so neighbours predict across the seam, by a straight line in
-/// theta: the last projections before θ + π predict the mirrored first one, and the mirrored first ones predict the last. That removes most
-/// of the motion between the two, which otherwise biases the axis by a pixel where a scan ends a degree or two short of half a turn.
+/// The projection at θ + π is the one at θ, mirrored: p(θ + π, s) = p(θ, 2·axis − 1 − s), that is the projection
+/// mirrored in the detector's middle and shifted by d = 2·axis − N bins. A scan seldom measures both, so neighbours
+/// predict across the seam, by a straight line in theta: the last projections before θ + π predict the mirrored first
+/// one, and the mirrored first ones predict the last. That removes most of the motion between the two, which otherwise
+/// biases the axis by a pixel where a scan ends a degree or two short of half a turn.
 ///
-/// The shift is the one with the smallest mean squared difference over the bins where both projections exist, divided by their variance
-/// there: else a shift that lays nothing but air on air would win. So a sample that leaves the detector on one side does no harm.
+/// The shift is the one with the smallest mean squared difference over the bins where both projections exist, divided
+/// by their variance there: else a shift that lays nothing but air on air would win. So a sample that leaves the
+/// detector on one side does no harm.
 struct HalfTurnRegistration {
   private let columns: Int
   private let seams: [Seam]
@@ -20,7 +22,8 @@ struct HalfTurnRegistration {
   init(_ sinogram: SortedSinogram) {
     columns = sinogram.columns
     let thetas = sinogram.thetas
-    // The first projection may find its partner beyond the end of the scan; the others, in longer scans, must find it inside.
+    // The first projection may find its partner beyond the end of the scan; the others, in longer scans, must find it
+    // inside.
     let inside = thetas.indices.filter { thetas[$0] + .pi <= thetas[thetas.count - 1] }
     let starts = inside.isEmpty ? [0] : inside
     let step = (starts.count + Self.seamsMax - 1) / Self.seamsMax
@@ -29,7 +32,8 @@ struct HalfTurnRegistration {
     varianceMin = 0.02 * seams.reduce(0) { $0 + $1.variance }
   }
 
-  /// The axis in pixels from the detector's left edge, and its standard error; nil when no shift lays structure on structure.
+  /// The axis in pixels from the detector's left edge, and its standard error; nil when no shift lays structure on
+  /// structure.
   func axis() -> AxisPosition? {
     let limit = columns * 4 / 5
     guard let coarse = best((-limit...limit).map { Double($0) }), coarse.mismatch < .infinity else { return nil }
@@ -41,8 +45,8 @@ struct HalfTurnRegistration {
       return AxisPosition(axis: (Double(columns) + fine.shift) / 2, error: .infinity)
     }
     let shift = fine.shift + step * (before - after) / 2 / curvature
-    // A sum of n squares with the minimum m · n and the second derivative c · n has the standard error √(2m / cn). The smoothing leaves one
-    // independent value in about four bins.
+    // A sum of n squares with the minimum m · n and the second derivative c · n has the standard error √(2m / cn). The
+    // smoothing leaves one independent value in about four bins.
     let independentCount = Double(columns * seams.count) / 4
     let error = step * (2 * fine.mismatch / curvature / independentCount).squareRoot()
     return AxisPosition(axis: (Double(columns) + shift) / 2, error: hypot(error / 2, Self.systematicError))
@@ -83,7 +87,8 @@ private struct Seam {
     let seam = thetas[first] + .pi
     let lastIndex = thetas.lastIndex { $0 <= seam } ?? thetas.count - 1
     let gap = seam - thetas[lastIndex]
-    // Partners at least a gap away, so that a prediction never magnifies the noise; the scan is far longer than the gap.
+    // Partners at least a gap away, so that a prediction never magnifies the noise; the scan is far longer than the
+    // gap.
     let before = thetas[..<lastIndex].lastIndex { thetas[lastIndex] - $0 >= 0.999 * gap } ?? 0
     let next = thetas[(first + 1)...].firstIndex { $0 - thetas[first] >= 0.999 * gap } ?? thetas.count - 1
     last = Array(sinogram.projection(lastIndex))

@@ -1,8 +1,8 @@
 /// The band-limited ramp filter of filtered backprojection, as a convolution.
 ///
-/// h(0) = 1/4, h(k) = −1/(πk)² for odd k and 0 for even k: G. N. Ramachandran and A. V. Lakshminarayanan, Proc. Natl. Acad. Sci. USA 68
-/// (1971) 2236–2240. Each projection is continued on both sides by its edge value, fading out over half its width, so that a sample that
-/// leaves the detector does not shine at the edge.
+/// h(0) = 1/4, h(k) = −1/(πk)² for odd k and 0 for even k: G. N. Ramachandran and A. V. Lakshminarayanan, Proc. Natl.
+/// Acad. Sci. USA 68 (1971) 2236–2240. Each projection is continued on both sides by its edge value, fading out over
+/// half its width, so that a sample that leaves the detector does not shine at the edge.
 struct RampFilter {
   private let columns: Int
   private let fade: Int
@@ -18,7 +18,8 @@ struct RampFilter {
   func apply(_ projections: [Float]) -> [Float] {
     var filtered = projections.map { $0 / 4 }
     var padded = [Float](repeating: 0, count: columns + 2 * reach)
-    // All three loops stay inside: bins reach `reach` to each side, and `padded` has that much on each side of a projection.
+    // All three loops stay inside: bins reach `reach` to each side, and `padded` has that much on each side of a
+    // projection.
     filtered.withUnsafeMutableBufferPointer { filtered in
       padded.withUnsafeMutableBufferPointer { padded in
         for first in stride(from: 0, to: projections.count, by: columns) {

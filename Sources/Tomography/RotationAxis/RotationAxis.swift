@@ -1,22 +1,27 @@
+package import Host
+
 /// Where the rotation axis is, in pixels from the detector's left edge: N/2 is the middle of N columns.
-public struct RotationAxisEstimate: Sendable, Equatable {
+package struct RotationAxisEstimate: Sendable, Equatable {
   /// The best position, sub-pixel: the mean of registration and image metric, weighted by their errors.
-  public let axis: Double
+  package let axis: Double
   /// What the registration of the projections half a turn apart gave on its own.
-  public let registration: Double
+  package let registration: Double
   /// Standard error of `axis` in pixels, as far as noise goes.
-  public let error: Double
+  package let error: Double
 }
 
 /// Why no rotation axis could be found.
-public enum RotationAxisError: Error, Equatable, CustomStringConvertible {
+package enum RotationAxisError: SysExitError, Equatable {
   /// The projections span less than 175°, so that no two of them are about half a turn apart.
   case spanTooSmall(degrees: Double)
   /// The sinogram says nothing about the axis: it is too small, constant, or not finite.
   case unusable(reason: String)
 
+  /// The scan's content is what is wrong.
+  package var sysExit: SysExit { .data }
+
   /// One line for the person at the terminal.
-  public var description: String {
+  package var description: String {
     switch self {
     case .spanTooSmall(let degrees):
       "the projections span \((degrees * 100).rounded() / 100) degrees and the rotation axis can be found from 175 only; give --rotation-axis"
@@ -28,20 +33,23 @@ public enum RotationAxisError: Error, Equatable, CustomStringConvertible {
 
 /// Finds the rotation axis from one detector row.
 ///
-/// Projections half a turn apart are mirror images of each other about the axis (`HalfTurnRegistration`). Noise, and scans that end a step
-/// short of half a turn, leave that uncertain by up to a pixel, so the position is then refined by the entropy of a reconstructed slice
-/// (`SliceEntropy`), unless that has no clear minimum nearby. The axis is looked for between a tenth and nine tenths of the detector's width.
+/// Projections half a turn apart are mirror images of each other about the axis (`HalfTurnRegistration`). Noise, and
+/// scans that end a step short of half a turn, leave that uncertain by up to a pixel, so the position is then refined
+/// by the entropy of a reconstructed slice (`SliceEntropy`), unless that has no clear minimum nearby. The axis is
+/// looked for between a tenth and nine tenths of the detector's width.
 ///
 /// - Parameters:
 ///   - sinogram: angles × columns line integrals.
 ///   - thetas: radians, one an angle, in any order.
 ///   - columns: bins of the detector.
-/// - Throws: `spanTooSmall` for a scan of less than 175°; `unusable` for a sinogram that is constant, has NaN or infinite values, fewer than
-///   8 columns or fewer than 4 different angles.
-public func estimateRotationAxis(
+/// - Throws: `spanTooSmall` for a scan of less than 175°; `unusable` for a sinogram that is constant, has NaN or
+///   infinite values, fewer than 8 columns or fewer than 4 different angles.
+package func estimateRotationAxis(
   sinogram: UnsafeBufferPointer<Float>, angles thetas: [Double], columns: Int
 ) throws(RotationAxisError) -> RotationAxisEstimate {
-  precondition(sinogram.count == thetas.count * columns, "\(sinogram.count) values for \(thetas.count) angles × \(columns) columns")
+  precondition(
+    sinogram.count == thetas.count * columns, "\(sinogram.count) values for \(thetas.count) angles × \(columns) columns"
+  )
   let sorted = try SortedSinogram(sinogram, thetas: thetas, columns: columns)
   guard let registration = HalfTurnRegistration(sorted).axis() else {
     throw .unusable(reason: "projections half a turn apart have nothing in common")
@@ -60,7 +68,8 @@ struct AxisPosition {
   func combined(with other: AxisPosition) -> AxisPosition {
     let (weight, otherWeight) = (1 / (error * error), 1 / (other.error * other.error))
     return AxisPosition(
-      axis: (weight * axis + otherWeight * other.axis) / (weight + otherWeight), error: (1 / (weight + otherWeight)).squareRoot())
+      axis: (weight * axis + otherWeight * other.axis) / (weight + otherWeight),
+      error: (1 / (weight + otherWeight)).squareRoot())
   }
 }
 
@@ -72,7 +81,9 @@ struct SortedSinogram {
 
   /// Sorts, keeping the first of projections at the same theta, and checks what was given.
   init(_ sinogram: UnsafeBufferPointer<Float>, thetas: [Double], columns: Int) throws(RotationAxisError) {
-    guard sinogram.allSatisfy(\.isFinite), thetas.allSatisfy(\.isFinite) else { throw .unusable(reason: "the sinogram is not finite") }
+    guard sinogram.allSatisfy(\.isFinite), thetas.allSatisfy(\.isFinite) else {
+      throw .unusable(reason: "the sinogram is not finite")
+    }
     var order: [Int] = []
     for index in thetas.indices.sorted(by: { (thetas[$0], $0) < (thetas[$1], $1) }) {
       if let last = order.last, thetas[index] - thetas[last] < 1e-6 { continue }
@@ -91,7 +102,8 @@ struct SortedSinogram {
 
   /// One projection smoothed by the binomial weights 1, 4, 6, 4, 1, its edge values going on outside.
   ///
-  /// Noise is what makes the search fail, and interpolated noise is weaker between bins than at them, which would draw the axis there.
+  /// Noise is what makes the search fail, and interpolated noise is weaker between bins than at them, which would draw
+  /// the axis there.
   private static func smoothed(_ projection: Slice<UnsafeBufferPointer<Float>>) -> [Float] {
     let (first, last) = (projection.startIndex, projection.endIndex - 1)
     return projection.indices.map { bin in

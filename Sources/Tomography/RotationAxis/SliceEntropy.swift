@@ -1,12 +1,14 @@
 import Glibc
 
-/// Refines the axis by how sharp a slice it reconstructs: the entropy of the slice's grey values is smallest at the right axis.
+/// Refines the axis by how sharp a slice it reconstructs: the entropy of the slice's grey values is smallest at the
+/// right axis.
 ///
-/// A wrong axis smears edges into crescents, so values of the plain materials spread over the histogram. This is the metric Q_H of
-/// T. Donath, F. Beckmann and A. Schreyer, Automated determination of the center of rotation in tomography data, J. Opt. Soc. Am. A 23
-/// (2006) 1048–1057. We take entropy and not their Q_IA or Q_IN (absolute and negative values), because those need samples that never leave
-/// the detector: truncated ones drag them pixels away. The histogram counts each value in two bins by linear weights, so that the entropy
-/// varies smoothly with the axis, and a parabola through several candidates gives the minimum and its standard error.
+/// A wrong axis smears edges into crescents, so values of the plain materials spread over the histogram. This is the
+/// metric Q_H of T. Donath, F. Beckmann and A. Schreyer, Automated determination of the center of rotation in
+/// tomography data, J. Opt. Soc. Am. A 23 (2006) 1048–1057. We take entropy and not their Q_IA or Q_IN (absolute and
+/// negative values), because those need samples that never leave the detector: truncated ones drag them pixels away.
+/// The histogram counts each value in two bins by linear weights, so that the entropy varies smoothly with the axis,
+/// and a parabola through several candidates gives the minimum and its standard error.
 ///
 /// Slices are filtered backprojections on the thinned pixels of the disc that all projections see.
 struct SliceEntropy {
@@ -18,7 +20,8 @@ struct SliceEntropy {
   /// Above this standard error, in bins, the minimum is not trusted.
   private static let errorMax = 0.2
 
-  /// What the standard error cannot know, in bins: the rim that a sample leaving the detector makes is sharpest at an axis of its own.
+  /// What the standard error cannot know, in bins: the rim that a sample leaving the detector makes is sharpest at an
+  /// axis of its own.
   private static let systematicError = 0.15
 
   private let factor: Int
@@ -31,7 +34,8 @@ struct SliceEntropy {
     filtered = RampFilter(columns: sinogram.columns).apply(sinogram.values)
   }
 
-  /// The axis with the smallest entropy near `start` and its standard error, in pixels of the detector; nil without a clear minimum.
+  /// The axis with the smallest entropy near `start` and its standard error, in pixels of the detector; nil without a
+  /// clear minimum.
   func refine(_ start: Double) -> AxisPosition? {
     var axis = start / Double(factor)
     for _ in 0..<Self.roundsMax {
@@ -50,15 +54,18 @@ struct SliceEntropy {
       let fit = Parabola(x: near.map { offsets[$0] - offsets[lowest] }, y: near.map { entropies[$0] })
       guard let fit, fit.vertexError <= Self.errorMax, abs(fit.vertex) <= 2 * Self.candidateStep else { return nil }
       return AxisPosition(
-        axis: (axis + offsets[lowest] + fit.vertex) * Double(factor), error: hypot(fit.vertexError, Self.systematicError) * Double(factor))
+        axis: (axis + offsets[lowest] + fit.vertex) * Double(factor),
+        error: hypot(fit.vertexError, Self.systematicError) * Double(factor))
     }
     return nil
   }
 
-  /// Backprojects onto the pixels of a disc all of whose rays fall between the centres of the detector's first and last bins.
+  /// Backprojects onto the pixels of a disc all of whose rays fall between the centres of the detector's first and last
+  /// bins.
   private func reconstruct(_ disc: SampledDisc, axis: Double) -> [Float] {
     let columns = sinogram.columns
-    precondition(axis - disc.radius >= 0.5 && axis + disc.radius < Double(columns) - 0.5, "axis \(axis), radius \(disc.radius)")
+    precondition(
+      axis - disc.radius >= 0.5 && axis + disc.radius < Double(columns) - 0.5, "axis \(axis), radius \(disc.radius)")
     var values = [Float](repeating: 0, count: disc.pixelCount)
     let directions = sinogram.thetas.map { (cos: cos($0), sin: sin($0)) }
     // Every index is inside by the precondition; the pointers spare the innermost loop its bounds checks.

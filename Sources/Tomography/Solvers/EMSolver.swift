@@ -1,19 +1,21 @@
 import Glibc
-internal import KernelTypes
+package import KernelTypes
 internal import PointwiseTypes
 
-/// Maximum likelihood by expectation maximisation with windows, plain or penalised: e = x · Aᵀ(b / A x) and s = Aᵀ1 over the angles of a
-/// window.
+/// Maximum likelihood by expectation maximisation with windows, plain or penalised: e = x · Aᵀ(b / A x) and s = Aᵀ1
+/// over the angles of a window.
 ///
-/// Plain: x ← e / s (MLEM: L. A. Shepp and Y. Vardi, IEEE Trans. Med. Imaging 1, 1982; for line integrals of transmission data the likelihood
-/// is a model, not the noise's). Over ordered subsets of the angles it is OS-EM (H. M. Hudson and R. S. Larkin, IEEE Trans. Med. Imaging 13,
-/// 1994). Penalised: the maximum of De Pierro's separable surrogate of likelihood and penalty (A. R. De Pierro, IEEE Trans. Med. Imaging 14,
-/// 1995), the root of a quadratic equation for each voxel. The hybrid penalty's curvature is taken at the old difference: weighted linear and
+/// Plain: x ← e / s (MLEM: L. A. Shepp and Y. Vardi, IEEE Trans. Med. Imaging 1, 1982; for line integrals of
+/// transmission data the likelihood is a model, not the noise's). Over ordered subsets of the angles it is OS-EM (H. M.
+/// Hudson and R. S. Larkin, IEEE Trans. Med. Imaging 13, 1994). Penalised: the maximum of De Pierro's separable
+/// surrogate of likelihood and penalty (A. R. De Pierro, IEEE Trans. Med. Imaging 14, 1995), the root of a quadratic
+/// equation for each voxel. The hybrid penalty's curvature is taken at the old difference: weighted linear and
 /// quadratic penalties as in J.-H. Chang, J. M. M. Anderson and J. R. Votaw, IEEE Trans. Med. Imaging 23, 2004.
 ///
-/// Line integrals below zero count as zero. A bin to which nothing is projected is left out. Voxels that no ray of the window meets stay as
-/// they are, and a voxel that is zero stays zero: `start` writes something else first. Voxels below 1e-25 become zero.
-public final class EMSolver: WindowSolver {
+/// Line integrals below zero count as zero. A bin to which nothing is projected is left out. Voxels that no ray of the
+/// window meets stay as they are, and a voxel that is zero stays zero: `start` writes something else first. Voxels
+/// below 1e-25 become zero.
+package final class EMSolver: WindowSolver {
   private let layout: SliceLayout
   private let beam: ParallelBeam
   private let options: EMOptions
@@ -26,19 +28,23 @@ public final class EMSolver: WindowSolver {
   /// The thetas that the plan and the sums were made for.
   private var prepared: [Double]
 
-  /// Allocates what updates of up to `blocksMax` blocks (default all of the layout), `anglesMax` angles and `threads` threads (default
-  /// one for each processor) need. `level` is the x86-64 level of the instructions, the processor's own if nil.
-  public init(
-    layout: SliceLayout, beam: ParallelBeam, options: EMOptions, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil,
+  /// Allocates what updates of up to `blocksMax` blocks (default all of the layout), `anglesMax` angles and `threads`
+  /// threads (default one for each processor) need. `level` is the x86-64 level of the instructions, the processor's
+  /// own if nil.
+  package init(
+    layout: SliceLayout, beam: ParallelBeam, options: EMOptions, anglesMax: Int, blocksMax: Int? = nil,
+    threads: Int? = nil,
     level: Int? = nil
   ) {
-    precondition(layout.columns == beam.columns, "a layout of \(layout.columns) columns for a detector of \(beam.columns)")
+    precondition(
+      layout.columns == beam.columns, "a layout of \(layout.columns) columns for a detector of \(beam.columns)")
     self.layout = layout
     self.beam = beam
     self.options = options
     mask = DiskMask(columns: layout.columns, isDisk: options.diskMask)
     pass = ProjectionPass(
-      layout: layout, kernels: KernelTable(level: level), plan: AnglePlan(capacity: anglesMax), isDisk: options.diskMask)
+      layout: layout, kernels: KernelTable(level: level), plan: AnglePlan(capacity: anglesMax), isDisk: options.diskMask
+    )
     steps = PointwiseTable(level: level)
     tiles = TileScratch(layout: layout, workers: threads ?? EMSolver.processorCount)
     memory = SIRTMemory(layout: layout, anglesMax: anglesMax, blocks: blocksMax ?? layout.blockCount)
@@ -54,13 +60,13 @@ public final class EMSolver: WindowSolver {
   }
 
   /// Bytes that `init` allocated beside the volume and the data.
-  public var scratchByteCount: Int {
+  package var scratchByteCount: Int {
     EMSolver.scratchByteCount(
       layout: layout, options: options, anglesMax: pass.plan.capacity, blocksMax: memory.blocks, threads: tiles.workers)
   }
 
   /// Bytes that `init` with the same arguments would allocate.
-  public static func scratchByteCount(
+  package static func scratchByteCount(
     layout: SliceLayout, options: EMOptions, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil
   ) -> Int {
     let blocks = blocksMax ?? layout.blockCount
@@ -71,7 +77,7 @@ public final class EMSolver: WindowSolver {
   }
 
   /// See `WindowSolver`.
-  public func update(
+  package func update(
     volume: UnsafeRawPointer, next: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
     angles: [WindowAngle], iterations: Int, executor: some Executor
   ) -> Residual {
@@ -79,24 +85,30 @@ public final class EMSolver: WindowSolver {
     prepare(angles, executor)
     var source = volume
     for _ in 0..<iterations {
-      pass.forward(volume: source, sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, executor: executor)
+      pass.forward(
+        volume: source, sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, executor: executor)
       executor.forEach(count: blocks.count * angles.count) { item in
         let index = item / angles.count, block = blocks.lowerBound + index, angle = item % angles.count
         let ratios = memory.residuals + layout.binOffset(block: block, of: blocks, slot: angle, slots: memory.anglesMax)
         layout.clearMargins(of: ratios, block: block)
         steps.ratioRow(
           ratios,
-          sinogram + layout.binOffset(block: block, of: blocks, slot: angles[angle].slot, slots: slots), layout.shape(block: block),
+          sinogram + layout.binOffset(block: block, of: blocks, slot: angles[angle].slot, slots: slots),
+          layout.shape(block: block),
           memory.sums(block: index, angle: angle))
       }
-      if penalty == nil { scale(source, next, blocks: blocks, executor) } else { penalise(source, next, blocks: blocks, executor) }
+      if penalty == nil {
+        scale(source, next, blocks: blocks, executor)
+      } else {
+        penalise(source, next, blocks: blocks, executor)
+      }
       source = UnsafeRawPointer(next)
     }
     return memory.residual(layout: layout, blocks: blocks, angles: angles.count)
   }
 
-  /// Column sums depend on the thetas alone, so a final sweep computes them once. They are kept as 1 / s for the plain method and as s for
-  /// the penalised one; 0 where a voxel takes no part.
+  /// Column sums depend on the thetas alone, so a final iterations computes them once. They are kept as 1 / s for the
+  /// plain method and as s for the penalised one; 0 where a voxel takes no part.
   private func prepare(_ angles: [WindowAngle], _ executor: some Executor) {
     guard !prepared.elementsEqual(angles.lazy.map(\.theta)) else { return }
     pass.plan.prepare(angles, beam: beam) { $0 }
@@ -114,9 +126,12 @@ public final class EMSolver: WindowSolver {
   }
 
   /// next = x · Aᵀ ratios / s
-  private func scale(_ volume: UnsafeRawPointer, _ next: UnsafeMutableRawPointer, blocks: Range<Int>, _ executor: some Executor) {
+  private func scale(
+    _ volume: UnsafeRawPointer, _ next: UnsafeMutableRawPointer, blocks: Range<Int>, _ executor: some Executor
+  ) {
     pass.back(
-      sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, upcoming: volume, scratch: tiles, executor: executor
+      sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, upcoming: volume, scratch: tiles,
+      executor: executor
     ) { block, tile, sums in
       let offset = layout.pixelOffset(block: block)
       steps.scaleTile(
@@ -125,23 +140,30 @@ public final class EMSolver: WindowSolver {
     }
   }
 
-  private func penalise(_ volume: UnsafeRawPointer, _ next: UnsafeMutableRawPointer, blocks: Range<Int>, _ executor: some Executor) {
+  private func penalise(
+    _ volume: UnsafeRawPointer, _ next: UnsafeMutableRawPointer, blocks: Range<Int>, _ executor: some Executor
+  ) {
     guard let penalty else { return }
     penalty.memory.save(volume, blocks: blocks, executor)
     pass.back(
-      sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, upcoming: volume, scratch: tiles, executor: executor
+      sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, upcoming: volume, scratch: tiles,
+      executor: executor
     ) { block, tile, sums in
-      let border = penalty.memory.border(tile, block: block, index: block - blocks.lowerBound), offset = layout.pixelOffset(block: block)
+      let border = penalty.memory.border(tile, block: block, index: block - blocks.lowerBound),
+        offset = layout.pixelOffset(block: block)
       steps.penaliseTile(
-        tile, sums, volume + offset, border, next + offset, memory.scales(row: 0), memory.scalesPitch, penalty.memory.ranges,
+        tile, sums, volume + offset, border, next + offset, memory.scales(row: 0), memory.scalesPitch,
+        penalty.memory.ranges,
         penalty.tile, options.factorMin, next != volume, layout.shape(block: block))
     }
   }
 
-  /// Writes a constant for each slice: what makes the sum of its projections that of the (non-negative) data, and at least 1e-6. With
-  /// `keeping`, raises the voxels of a given volume to a hundredth of that. Voxels outside the mask become zero.
-  public func start(
-    volume: UnsafeMutableRawPointer, keeping: Bool, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>, angles: [WindowAngle],
+  /// Writes a constant for each slice: what makes the sum of its projections that of the (non-negative) data, and at
+  /// least 1e-6. With `keeping`, raises the voxels of a given volume to a hundredth of that. Voxels outside the mask
+  /// become zero.
+  package func start(
+    volume: UnsafeMutableRawPointer, keeping: Bool, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
+    angles: [WindowAngle],
     executor: some Executor
   ) {
     precondition(layout.checked(blocks).count <= memory.blocks, "\(blocks.count) blocks, room for \(memory.blocks)")
@@ -149,7 +171,8 @@ public final class EMSolver: WindowSolver {
     executor.forEach(count: blocks.count * angles.count) { item in
       let index = item / angles.count, block = blocks.lowerBound + index, angle = item % angles.count
       steps.dataSums(
-        sinogram + layout.binOffset(block: block, of: blocks, slot: angles[angle].slot, slots: slots), layout.shape(block: block),
+        sinogram + layout.binOffset(block: block, of: blocks, slot: angles[angle].slot, slots: slots),
+        layout.shape(block: block),
         memory.sums(block: index, angle: angle))
     }
     let total = columnSumTotal

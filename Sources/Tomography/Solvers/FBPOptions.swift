@@ -1,9 +1,9 @@
 import Glibc
 
 /// What can be chosen about filtered backprojection.
-public struct FBPOptions: Sendable, Equatable {
+package struct FBPOptions: Sendable, Equatable {
   /// Windows on the ramp filter, over u = 0 … 1 from zero to the highest frequency of the detector.
-  public enum Filter: String, Codable, Sendable, CaseIterable {
+  package enum Filter: String, Codable, Sendable, CaseIterable {
     /// None: sharpest, and all of the noise.
     case ramp
     /// sin(πu / 2) / (πu / 2) (L. A. Shepp and B. F. Logan, IEEE Trans. Nucl. Sci. 21, 1974).
@@ -24,12 +24,12 @@ public struct FBPOptions: Sendable, Equatable {
   }
 
   /// The window.
-  public var filter: Filter
+  package var filter: Filter
   /// Set voxels whose centres lie beyond columns / 2 from the rotation axis to zero.
-  public var diskMask: Bool
+  package var diskMask: Bool
 
   /// The plain ramp unless told otherwise.
-  public init(filter: Filter = .ramp, diskMask: Bool = false) {
+  package init(filter: Filter = .ramp, diskMask: Bool = false) {
     self.filter = filter
     self.diskMask = diskMask
   }

@@ -1,13 +1,13 @@
 import Glibc
-internal import KernelTypes
+package import KernelTypes
 
-/// Filtered backprojection: x = Σ Δθ Aᵀ(h ∗ b) over the angles of a window, h a windowed ramp (`FBPOptions.Filter`) and Δθ the part of half
-/// a turn that a projection stands for (`angularWeights`). The sum over all projections of a scan is its reconstruction, that over the last
-/// half turn a quick look.
+/// Filtered backprojection: x = Σ Δθ Aᵀ(h ∗ b) over the angles of a window, h a windowed ramp (`FBPOptions.Filter`) and
+/// Δθ the part of half a turn that a projection stands for (`angularWeights`). The sum over all projections of a scan
+/// is its reconstruction, that over the last half turn a quick look.
 ///
-/// The interpolation is that of Joseph's transpose. An update does not look at the volume that was there, so its residual is that of a zero
-/// volume: ‖b‖.
-public final class FBPSolver: WindowSolver {
+/// The interpolation is that of Joseph's transpose. An update does not look at the volume that was there, so its
+/// residual is that of a zero volume: ‖b‖.
+package final class FBPSolver: WindowSolver {
   private let layout: SliceLayout
   private let beam: ParallelBeam
   private let mask: DiskMask
@@ -20,13 +20,16 @@ public final class FBPSolver: WindowSolver {
   /// The thetas that the plan and the weights were made for.
   private var prepared: [Double] = []
 
-  /// Allocates what updates of up to `blocksMax` blocks (default all of the layout), `anglesMax` angles and `threads` threads (default
-  /// one for each processor) need. `level` is the x86-64 level of the instructions, the processor's own if nil.
-  public init(
-    layout: SliceLayout, beam: ParallelBeam, options: FBPOptions, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil,
+  /// Allocates what updates of up to `blocksMax` blocks (default all of the layout), `anglesMax` angles and `threads`
+  /// threads (default one for each processor) need. `level` is the x86-64 level of the instructions, the processor's
+  /// own if nil.
+  package init(
+    layout: SliceLayout, beam: ParallelBeam, options: FBPOptions, anglesMax: Int, blocksMax: Int? = nil,
+    threads: Int? = nil,
     level: Int? = nil
   ) {
-    precondition(layout.columns == beam.columns, "a layout of \(layout.columns) columns for a detector of \(beam.columns)")
+    precondition(
+      layout.columns == beam.columns, "a layout of \(layout.columns) columns for a detector of \(beam.columns)")
     self.layout = layout
     self.beam = beam
     mask = DiskMask(columns: layout.columns, isDisk: options.diskMask)
@@ -38,28 +41,35 @@ public final class FBPSolver: WindowSolver {
   }
 
   /// Bytes that `init` allocated beside the volume and the data.
-  public var scratchByteCount: Int {
-    FBPSolver.scratchByteCount(layout: layout, anglesMax: pass.plan.capacity, blocksMax: memory.blocks, threads: tiles.workers)
+  package var scratchByteCount: Int {
+    FBPSolver.scratchByteCount(
+      layout: layout, anglesMax: pass.plan.capacity, blocksMax: memory.blocks, threads: tiles.workers)
   }
 
   /// Bytes that `init` with the same arguments would allocate.
-  public static func scratchByteCount(layout: SliceLayout, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil) -> Int {
+  package static func scratchByteCount(layout: SliceLayout, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil)
+    -> Int
+  {
     let workers = threads ?? processorCount
     return SIRTMemory.byteCount(layout: layout, anglesMax: anglesMax, blocks: blocksMax ?? layout.blockCount)
-      + TileScratch.byteCount(layout: layout, workers: workers) + RowFilter.byteCount(columns: layout.columns, workers: workers)
-      + AnglePlan.byteCount(capacity: anglesMax) + anglesMax * (MemoryLayout<Double>.stride + MemoryLayout<Float>.stride)
+      + TileScratch.byteCount(layout: layout, workers: workers)
+      + RowFilter.byteCount(columns: layout.columns, workers: workers)
+      + AnglePlan.byteCount(capacity: anglesMax) + anglesMax
+      * (MemoryLayout<Double>.stride + MemoryLayout<Float>.stride)
   }
 
   /// Zeroes the slices, unless they are to be kept: an update replaces them anyway.
-  public func start(
-    volume: UnsafeMutableRawPointer, keeping: Bool, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>, angles: [WindowAngle],
+  package func start(
+    volume: UnsafeMutableRawPointer, keeping: Bool, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
+    angles: [WindowAngle],
     executor: some Executor
   ) {
     if !keeping { layout.clear(blocks, of: volume, executor) }
   }
 
-  /// Writes the reconstruction of `blocks` into `next`; `volume` is not read, and further iterations would change nothing. See `WindowSolver`.
-  public func update(
+  /// Writes the reconstruction of `blocks` into `next`; `volume` is not read, and further iterations would change
+  /// nothing. See `WindowSolver`.
+  package func update(
     volume: UnsafeRawPointer, next: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
     angles: [WindowAngle], iterations: Int, executor: some Executor
   ) -> Residual {
@@ -99,7 +109,8 @@ public final class FBPSolver: WindowSolver {
 
   /// memory.residuals = Δθ (h ∗ b) for two angles of a block.
   private func filter(
-    _ pair: Int, index: Int, of blocks: Range<Int>, _ sinogram: UnsafeRawPointer, slots: Int, angles: [WindowAngle], worker: Int
+    _ pair: Int, index: Int, of blocks: Range<Int>, _ sinogram: UnsafeRawPointer, slots: Int, angles: [WindowAngle],
+    worker: Int
   ) {
     let block = blocks.lowerBound + index, shape = layout.shape(block: block)
     let (first, second) = (2 * pair, 2 * pair + 1 < angles.count ? 2 * pair + 1 : nil)
@@ -117,7 +128,8 @@ public final class FBPSolver: WindowSolver {
       let offset = lane * MemoryLayout<Float>.stride
       filter.apply(
         source(first) + offset, second.map { source($0) + offset }, pitch: shape.pixelByteCount,
-        into: (target(first) + offset, second.map { target($0) + offset }), weights: (weights[first], second.map { weights[$0] } ?? 0),
+        into: (target(first) + offset, second.map { target($0) + offset }),
+        weights: (weights[first], second.map { weights[$0] } ?? 0),
         worker: worker)
     }
   }

@@ -1,5 +1,7 @@
+package import KernelTypes
+
 /// A reconstruction method with all that can be chosen about it.
-public enum Method: Sendable, Equatable {
+package enum Method: Sendable, Equatable {
   /// Simultaneous iterative reconstruction.
   case sirt(SIRTOptions)
   /// Expectation maximisation, plain or penalised; with ordered subsets of the angles it is OS-EM.
@@ -7,34 +9,42 @@ public enum Method: Sendable, Equatable {
   /// Filtered backprojection.
   case filteredBackprojection(FBPOptions)
 
-  /// A solver for updates of up to `blocksMax` blocks (default all of the layout), `anglesMax` angles and `threads` threads. `level` is the
-  /// x86-64 level of the instructions, the processor's own if nil.
-  public func solver(
+  /// A solver for updates of up to `blocksMax` blocks (default all of the layout), `anglesMax` angles and `threads`
+  /// threads. `level` is the x86-64 level of the instructions, the processor's own if nil.
+  package func solver(
     layout: SliceLayout, beam: ParallelBeam, anglesMax: Int, blocksMax: Int? = nil, threads: Int, level: Int? = nil
   ) -> any WindowSolver {
     switch self {
     case .sirt(let options):
-      SIRTSolver(layout: layout, beam: beam, options: options, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads, level: level)
+      SIRTSolver(
+        layout: layout, beam: beam, options: options, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads,
+        level: level)
     case .expectationMaximisation(let options):
-      EMSolver(layout: layout, beam: beam, options: options, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads, level: level)
+      EMSolver(
+        layout: layout, beam: beam, options: options, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads,
+        level: level)
     case .filteredBackprojection(let options):
-      FBPSolver(layout: layout, beam: beam, options: options, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads, level: level)
+      FBPSolver(
+        layout: layout, beam: beam, options: options, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads,
+        level: level)
     }
   }
 
   /// Bytes that `solver` with the same arguments would allocate.
-  public func scratchByteCount(layout: SliceLayout, anglesMax: Int, blocksMax: Int? = nil, threads: Int) -> Int {
+  package func scratchByteCount(layout: SliceLayout, anglesMax: Int, blocksMax: Int? = nil, threads: Int) -> Int {
     switch self {
-    case .sirt: SIRTSolver.scratchByteCount(layout: layout, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads)
+    case .sirt:
+      SIRTSolver.scratchByteCount(layout: layout, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads)
     case .expectationMaximisation(let options):
-      EMSolver.scratchByteCount(layout: layout, options: options, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads)
+      EMSolver.scratchByteCount(
+        layout: layout, options: options, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads)
     case .filteredBackprojection:
       FBPSolver.scratchByteCount(layout: layout, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads)
     }
   }
 
   /// Whether a volume of zeros is where the method begins.
-  public var startsFromZero: Bool {
+  package var startsFromZero: Bool {
     if case .expectationMaximisation = self { false } else { true }
   }
 }

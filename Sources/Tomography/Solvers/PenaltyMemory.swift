@@ -1,8 +1,8 @@
 internal import KernelTypes
 internal import PointwiseTypes
 
-/// Old pixels that a penalised update still needs when it has overwritten them: a penalty looks at neighbours, and an update in place
-/// must see all of them as they were.
+/// Old pixels that a penalised update still needs when it has overwritten them: a penalty looks at neighbours, and an
+/// update in place must see all of them as they were.
 ///
 /// ```
 /// edges    [block][band][2][columns + 2][lane]   the rows above and below a band of tiles, saved before the update
@@ -45,7 +45,9 @@ struct PenaltyMemory {
 
   private static func bands(_ layout: SliceLayout) -> Int { (layout.columns + Tile.edge - 1) / Tile.edge }
 
-  private static func sizes(_ layout: SliceLayout, _ blocks: Int) -> (edges: Int, columns: Int, reached: Int, ranges: Int) {
+  private static func sizes(_ layout: SliceLayout, _ blocks: Int) -> (
+    edges: Int, columns: Int, reached: Int, ranges: Int
+  ) {
     let count = blocks * bands(layout)
     return (
       count * 2 * (layout.columns + 2) * layout.shape.pixelByteCount, count * columnsByteCount(layout),

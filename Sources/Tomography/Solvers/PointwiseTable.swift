@@ -9,7 +9,10 @@ struct PointwiseTable: Sendable {
   let ratioRow: @Sendable (UnsafeMutableRawPointer, UnsafeRawPointer, KernelShape, UnsafeMutablePointer<Double>) -> Void
   let dataSums: @Sendable (UnsafeRawPointer, KernelShape, UnsafeMutablePointer<Double>) -> Void
   let scaleTile:
-    @Sendable (Tile, UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, UnsafePointer<Float>, Int, Float, Bool, KernelShape) ->
+    @Sendable (
+      Tile, UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, UnsafePointer<Float>, Int, Float, Bool,
+      KernelShape
+    ) ->
       Void
   let penaliseTile:
     @Sendable (

@@ -3,9 +3,10 @@ import Glibc
 
 /// Ramp-filters detector rows by FFT, two angles of a slice at a time as real and imaginary part.
 ///
-/// The ramp is made in space, h(0) = 1/4, h(k) = −1 / (πk)² for odd k and 0 for even k, so that its mean is right (A. C. Kak and M. Slaney,
-/// Principles of Computerized Tomographic Imaging, 1988, section 3.3). Rows are padded with zeros to at least twice their length. Each
-/// row is transformed by itself, so the bits depend on neither lanes nor neighbours.
+/// The ramp is made in space, h(0) = 1/4, h(k) = −1 / (πk)² for odd k and 0 for even k, so that its mean is right (A.
+/// C. Kak and M. Slaney, Principles of Computerized Tomographic Imaging, 1988, section 3.3). Rows are padded with zeros
+/// to at least twice their length. Each row is transformed by itself, so the bits depend on neither lanes nor
+/// neighbours.
 final class RowFilter: @unchecked Sendable {
   /// Lanes that are filtered together: as many as the narrowest pixels have.
   static let lanes = 2
@@ -39,8 +40,8 @@ final class RowFilter: @unchecked Sendable {
     workers * (lanes + 1) * 2 * length(columns: columns) * MemoryLayout<Float>.stride
   }
 
-  /// The smallest length of factors 2, 3 and 5 that has room for the row and its response; a multiple of 4, so that the ramp's value at half
-  /// the length is one of those that are zero.
+  /// The smallest length of factors 2, 3 and 5 that has room for the row and its response; a multiple of 4, so that the
+  /// ramp's value at half the length is one of those that are zero.
   static func length(columns: Int) -> Int {
     var length = (2 * columns + 3) & ~3
     while !isFast(length) { length += 4 }
@@ -66,9 +67,11 @@ final class RowFilter: @unchecked Sendable {
     }
   }
 
-  /// Filters `lanes` lanes of two rows (of `pitch` bytes a bin), and multiplies them by their weights. Without a second row, zeros stand in.
+  /// Filters `lanes` lanes of two rows (of `pitch` bytes a bin), and multiplies them by their weights. Without a second
+  /// row, zeros stand in.
   func apply(
-    _ first: UnsafeRawPointer, _ second: UnsafeRawPointer?, pitch: Int, into targets: (UnsafeMutableRawPointer, UnsafeMutableRawPointer?),
+    _ first: UnsafeRawPointer, _ second: UnsafeRawPointer?, pitch: Int,
+    into targets: (UnsafeMutableRawPointer, UnsafeMutableRawPointer?),
     weights: (Float, Float), worker: Int
   ) {
     let rowFloats = 2 * length

@@ -1,3 +1,5 @@
+import KernelTypes
+
 /// What an update keeps beside the volume: weights, the weighted residuals of its window, and their sums.
 ///
 /// ```
@@ -46,7 +48,9 @@ struct SIRTMemory {
     precondition(layout.checked(blocks).count <= self.blocks, "\(blocks.count) blocks, room for \(self.blocks)")
   }
 
-  func sums(block: Int, angle: Int) -> UnsafeMutablePointer<Double> { sumsStart + (block * anglesMax + angle) * 2 * lanes }
+  func sums(block: Int, angle: Int) -> UnsafeMutablePointer<Double> {
+    sumsStart + (block * anglesMax + angle) * 2 * lanes
+  }
   func rowWeights(angle: Int) -> UnsafeMutablePointer<Float> { rowWeightsStart + angle * columns }
   func scales(row: Int) -> UnsafeMutablePointer<Float> { scalesStart + row * scalesPitch }
 

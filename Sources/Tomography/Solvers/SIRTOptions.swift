@@ -1,14 +1,15 @@
 /// What can be chosen about SIRT.
-public struct SIRTOptions: Sendable, Equatable {
+package struct SIRTOptions: Sendable, Equatable {
   /// λ: 1 is the plain method, it converges below 2.
-  public var relaxation: Float
+  package var relaxation: Float
   /// Cut the volume at zero after each iteration.
-  public var nonNegative: Bool
-  /// Only voxels whose centres lie within columns / 2 of the rotation axis take part; the others must be zero, and stay so.
-  public var diskMask: Bool
+  package var nonNegative: Bool
+  /// Only voxels whose centres lie within columns / 2 of the rotation axis take part; the others must be zero, and stay
+  /// so.
+  package var diskMask: Bool
 
   /// Plain SIRT unless told otherwise.
-  public init(relaxation: Float = 1, nonNegative: Bool = false, diskMask: Bool = false) {
+  package init(relaxation: Float = 1, nonNegative: Bool = false, diskMask: Bool = false) {
     precondition(relaxation > 0 && relaxation.isFinite, "relaxation \(relaxation)")
     self.relaxation = relaxation
     self.nonNegative = nonNegative
@@ -17,20 +18,20 @@ public struct SIRTOptions: Sendable, Equatable {
 }
 
 /// How far the volume was from the data, summed over all bins, angles and rows of an update.
-public struct Residual: Sendable, Equatable {
+package struct Residual: Sendable, Equatable {
   /// ‖b − A x‖², before the volume was updated.
-  public let residualSquared: Double
+  package let residualSquared: Double
   /// ‖b‖²
-  public let dataSquared: Double
+  package let dataSquared: Double
 
   /// Keeps both sums.
-  public init(residualSquared: Double, dataSquared: Double) {
+  package init(residualSquared: Double, dataSquared: Double) {
     self.residualSquared = residualSquared
     self.dataSquared = dataSquared
   }
 
   /// ‖b − A x‖ / ‖b‖; 0 where both are zero. Not finite if the data or the volume are not.
-  public var relative: Double {
+  package var relative: Double {
     residualSquared == 0 && dataSquared == 0 ? 0 : (residualSquared / dataSquared).squareRoot()
   }
 }

@@ -1,12 +1,13 @@
 import Glibc
-internal import KernelTypes
+package import KernelTypes
 
-/// SIRT with windows: x ← x + λ C Aᵀ R (b − A x) over the angles of a window, where R and C are the inverse row and column sums of A *over
-/// that window* (P. Gilbert, J. Theor. Biol. 36, 1972; in this form J. Gregor and T. Benson, IEEE Trans. Med. Imaging 27, 2008).
+/// SIRT with windows: x ← x + λ C Aᵀ R (b − A x) over the angles of a window, where R and C are the inverse row and
+/// column sums of A *over that window* (P. Gilbert, J. Theor. Biol. 36, 1972; in this form J. Gregor and T. Benson,
+/// IEEE Trans. Med. Imaging 27, 2008).
 ///
 /// A row or column whose sum is nearly zero gets weight 0, so voxels that no ray of the window meets stay as they are.
 /// All memory is allocated by `init`. One update at a time.
-public final class SIRTSolver {
+package final class SIRTSolver {
   let layout: SliceLayout
   private let beam: ParallelBeam
   private let options: SIRTOptions
@@ -16,18 +17,22 @@ public final class SIRTSolver {
   /// The thetas that the plan and the sums were made for.
   private var prepared: [Double]
 
-  /// Allocates what updates of up to `blocksMax` blocks (default all of the layout), `anglesMax` angles and `threads` threads (default
-  /// one for each processor) need. `level` is the x86-64 level of the instructions, the processor's own if nil.
-  public init(
-    layout: SliceLayout, beam: ParallelBeam, options: SIRTOptions, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil,
+  /// Allocates what updates of up to `blocksMax` blocks (default all of the layout), `anglesMax` angles and `threads`
+  /// threads (default one for each processor) need. `level` is the x86-64 level of the instructions, the processor's
+  /// own if nil.
+  package init(
+    layout: SliceLayout, beam: ParallelBeam, options: SIRTOptions, anglesMax: Int, blocksMax: Int? = nil,
+    threads: Int? = nil,
     level: Int? = nil
   ) {
-    precondition(layout.columns == beam.columns, "a layout of \(layout.columns) columns for a detector of \(beam.columns)")
+    precondition(
+      layout.columns == beam.columns, "a layout of \(layout.columns) columns for a detector of \(beam.columns)")
     self.layout = layout
     self.beam = beam
     self.options = options
     pass = ProjectionPass(
-      layout: layout, kernels: KernelTable(level: level), plan: AnglePlan(capacity: anglesMax), isDisk: options.diskMask)
+      layout: layout, kernels: KernelTable(level: level), plan: AnglePlan(capacity: anglesMax), isDisk: options.diskMask
+    )
     tiles = TileScratch(layout: layout, workers: threads ?? SIRTSolver.processorCount)
     memory = SIRTMemory(layout: layout, anglesMax: anglesMax, blocks: blocksMax ?? layout.blockCount)
     prepared = []
@@ -35,23 +40,27 @@ public final class SIRTSolver {
   }
 
   /// Bytes that `init` allocated beside the volume and the data.
-  public var scratchByteCount: Int {
-    SIRTSolver.scratchByteCount(layout: layout, anglesMax: pass.plan.capacity, blocksMax: memory.blocks, threads: tiles.workers)
+  package var scratchByteCount: Int {
+    SIRTSolver.scratchByteCount(
+      layout: layout, anglesMax: pass.plan.capacity, blocksMax: memory.blocks, threads: tiles.workers)
   }
 
   /// Bytes that `init` with the same arguments would allocate.
-  public static func scratchByteCount(layout: SliceLayout, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil) -> Int {
+  package static func scratchByteCount(layout: SliceLayout, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil)
+    -> Int
+  {
     SIRTMemory.byteCount(layout: layout, anglesMax: anglesMax, blocks: blocksMax ?? layout.blockCount)
       + TileScratch.byteCount(layout: layout, workers: threads ?? processorCount)
       + AnglePlan.byteCount(capacity: anglesMax) + anglesMax * MemoryLayout<Double>.stride
   }
 
-  /// Updates the slices of `blocks`: the first iteration reads `volume` and writes `next` (which may be the same memory), later ones go on
-  /// in `next`. Both hold all blocks, `sinogram` exactly `blocks`, with `slots` slots each. At most as many threads work as `init` was told.
+  /// Updates the slices of `blocks`: the first iteration reads `volume` and writes `next` (which may be the same
+  /// memory), later ones go on in `next`. Both hold all blocks, `sinogram` exactly `blocks`, with `slots` slots each.
+  /// At most as many threads work as `init` was told.
   ///
-  /// Returns the residual of the last iteration, before its update. The same bits for any executor, any cut of the volume into blocks and
-  /// calls, and any lane width.
-  public func update(
+  /// Returns the residual of the last iteration, before its update. The same bits for any executor, any cut of the
+  /// volume into blocks and calls, and any lane width.
+  package func update(
     volume: UnsafeRawPointer, next: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
     angles: [WindowAngle], iterations: Int, executor: some Executor
   ) -> Residual {
@@ -68,13 +77,15 @@ public final class SIRTSolver {
     return memory.residual(layout: layout, blocks: blocks, angles: angles.count)
   }
 
-  /// Weights depend on the thetas alone, so a final sweep computes them once.
+  /// Weights depend on the thetas alone, so a final iterations computes them once.
   private func prepare(_ angles: [WindowAngle], _ executor: some Executor) {
     guard !prepared.elementsEqual(angles.lazy.map(\.theta)) else { return }
     pass.plan.prepare(angles, beam: beam) { $0 }
     let mask = DiskMask(columns: layout.columns, isDisk: options.diskMask)
     let rowSums = RowSums(beam: beam, mask: mask)
-    executor.forEach(count: angles.count) { rowSums.inverse(theta: angles[$0].theta, into: memory.rowWeights(angle: $0)) }
+    executor.forEach(count: angles.count) {
+      rowSums.inverse(theta: angles[$0].theta, into: memory.rowWeights(angle: $0))
+    }
     executor.forEach(count: layout.columns) { row in
       let scales = memory.scales(row: row)
       pass.kernels.columnSums(row, pass.plan.back, layout.columns, scales)
@@ -94,7 +105,8 @@ public final class SIRTSolver {
   ) {
     executor.forEach(count: blocks.count * angles.count) { item in
       let index = item / angles.count, block = blocks.lowerBound + index, angle = item % angles.count
-      let residuals = memory.residuals + layout.binOffset(block: block, of: blocks, slot: angle, slots: memory.anglesMax)
+      let residuals =
+        memory.residuals + layout.binOffset(block: block, of: blocks, slot: angle, slots: memory.anglesMax)
       layout.clearMargins(of: residuals, block: block)
       pass.kernels.residualRow(
         residuals,
@@ -104,7 +116,9 @@ public final class SIRTSolver {
   }
 
   /// next = x + λ C Aᵀ residuals
-  private func correct(_ volume: UnsafeRawPointer, _ next: UnsafeMutableRawPointer, blocks: Range<Int>, _ executor: some Executor) {
+  private func correct(
+    _ volume: UnsafeRawPointer, _ next: UnsafeMutableRawPointer, blocks: Range<Int>, _ executor: some Executor
+  ) {
     pass.back(
       sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, scratch: tiles, executor: executor
     ) { block in
@@ -112,7 +126,8 @@ public final class SIRTSolver {
       return TileTarget(
         next: next + offset,
         update: TileTarget.Update(
-          x: volume + offset, scales: memory.scales(row: 0), scalesPitch: memory.scalesPitch, isNonNegative: options.nonNegative,
+          x: volume + offset, scales: memory.scales(row: 0), scalesPitch: memory.scalesPitch,
+          isNonNegative: options.nonNegative,
           streams: volume != next))
     }
   }

@@ -1,41 +1,47 @@
-/// Which projections each windowed update works on; pure arithmetic, so that a stage that starts again finds the same windows.
+/// Which projections each windowed update works on; pure arithmetic, so that a stage that starts again finds the same
+/// windows.
 ///
-/// Update j covers projections max(0, (j + 1) · step − length) ..< min(count, (j + 1) · step). Windows fill after the first projections and
-/// drain after the last, so that with a length that is a multiple of the step, each projection is used length / step times.
+/// Update j covers projections max(0, (j + 1) · step − length) ..< min(count, (j + 1) · step). Windows fill after the
+/// first projections and drain after the last, so that with a length that is a multiple of the step, each projection is
+/// used length / step times.
 ///
-/// Where updates cannot keep up, windows may end further apart than a step; up to `wideningMax` steps no projection is left out.
-public struct WindowSchedule: Sendable, Equatable {
+/// Where updates cannot keep up, windows may end further apart than a step; up to `updateIntervalMax` steps no
+/// projection is left out.
+package struct WindowSchedule: Sendable, Equatable {
   /// Projections of a full window.
-  public let length: Int
+  package let length: Int
   /// New projections between two updates; 0 for no updates at all.
-  public let step: Int
+  package let step: Int
 
   /// `length` ≥ 1, 0 ≤ `step` ≤ `length`.
-  public init(length: Int, step: Int) {
+  package init(length: Int, step: Int) {
     precondition(length >= 1 && (0...length).contains(step), "window length \(length), step \(step)")
     self.length = length
     self.step = step
   }
 
-  /// Updates that are due once `projections` are there; with `isComplete`, all that a scan of just these projections makes, from its first
-  /// window to the last drained one.
-  public func updateCount(projections: Int, isComplete: Bool) -> Int {
+  /// Updates that are due once `projections` are there; with `isComplete`, all that a scan of just these projections
+  /// makes, from its first window to the last drained one.
+  package func updateCount(projections: Int, isComplete: Bool) -> Int {
     if projections == 0 || step == 0 { return 0 }
     return isComplete ? (projections + length - 1) / step : projections / step
   }
 
   /// The projections of update `index` when `projections` are there.
-  public func window(_ index: Int, projections: Int) -> Range<Int> { window(end: (index + 1) * step, projections: projections) }
+  package func window(_ index: Int, projections: Int) -> Range<Int> {
+    window(end: (index + 1) * step, projections: projections)
+  }
 
   /// The most steps from one window's end to the next that leave no projection out.
-  public var wideningMax: Int { step == 0 ? 1 : length / step }
+  package var updateIntervalMax: Int { step == 0 ? 1 : length / step }
 
-  /// Whether the update whose window ends at `end` is due; with `isComplete` no more projections follow, and windows reach beyond the last.
-  public func isDue(end: Int, projections: Int, isComplete: Bool) -> Bool {
+  /// Whether the update whose window ends at `end` is due; with `isComplete` no more projections follow, and windows
+  /// reach beyond the last.
+  package func isDue(end: Int, projections: Int, isComplete: Bool) -> Bool {
     guard projections > 0, step > 0 else { return false }
     return end <= (isComplete ? projections + length - 1 : projections)
   }
 
   /// The projections of the window that ends at `end` when `projections` are there.
-  public func window(end: Int, projections: Int) -> Range<Int> { max(0, end - length)..<min(projections, end) }
+  package func window(end: Int, projections: Int) -> Range<Int> { max(0, end - length)..<min(projections, end) }
 }

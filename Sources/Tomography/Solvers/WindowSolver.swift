@@ -1,22 +1,24 @@
 import Glibc
+import KernelTypes
 
 /// Brings a volume nearer to the projections of a window.
 ///
-/// One update at a time. All memory is allocated when a solver is made. The same bits for any executor, any cut of the volume into blocks
-/// and calls, and any lane width.
-public protocol WindowSolver {
+/// One update at a time. All memory is allocated when a solver is made. The same bits for any executor, any cut of the
+/// volume into blocks and calls, and any lane width.
+package protocol WindowSolver {
   /// Bytes that were allocated beside the volume and the data.
   var scratchByteCount: Int { get }
 
-  /// Makes the slices of `blocks` in `volume` fit to begin with: what is there is kept as far as it can be with `keeping`, and the method's
-  /// own start is written without. Arguments as for `update`.
+  /// Makes the slices of `blocks` in `volume` fit to begin with: what is there is kept as far as it can be with
+  /// `keeping`, and the method's own start is written without. Arguments as for `update`.
   func start(
-    volume: UnsafeMutableRawPointer, keeping: Bool, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>, angles: [WindowAngle],
+    volume: UnsafeMutableRawPointer, keeping: Bool, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
+    angles: [WindowAngle],
     executor: some Executor)
 
-  /// Updates the slices of `blocks`: the first iteration reads `volume` and writes `next` (which may be the same memory), later ones go on
-  /// in `next`. Both hold all blocks, `sinogram` exactly `blocks`, with `slots` slots each. At most as many threads work as the solver was
-  /// made for.
+  /// Updates the slices of `blocks`: the first iteration reads `volume` and writes `next` (which may be the same
+  /// memory), later ones go on in `next`. Both hold all blocks, `sinogram` exactly `blocks`, with `slots` slots each.
+  /// At most as many threads work as the solver was made for.
   ///
   /// Returns the residual of the last iteration, before its update; it is not finite if the data or the volume are not.
   func update(
@@ -32,8 +34,9 @@ extension WindowSolver {
 
 extension SIRTSolver: WindowSolver {
   /// Any volume will do; SIRT's own is zero.
-  public func start(
-    volume: UnsafeMutableRawPointer, keeping: Bool, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>, angles: [WindowAngle],
+  package func start(
+    volume: UnsafeMutableRawPointer, keeping: Bool, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
+    angles: [WindowAngle],
     executor: some Executor
   ) {
     if !keeping { layout.clear(blocks, of: volume, executor) }

@@ -1,6 +1,8 @@
 import Foundation
+import Host
 import Testing
 
+@testable import Simulation
 @testable import Tomography
 
 struct CorrectionTests {
@@ -31,7 +33,9 @@ struct CorrectionTests {
   @Test func `the logarithm is right to two units in the last place`() {
     let seed: UInt64 = 12
     var random = SplitMix64(seed: seed)
-    let special: [Float] = [Correction.transmissionFloor, 0.5, 0.70710677, 0.7071068, 1, 1.4142135, 1.4142137, 2, 65_535, 3e38]
+    let special: [Float] = [
+      Correction.transmissionFloor, 0.5, 0.70710677, 0.7071068, 1, 1.4142135, 1.4142137, 2, 65_535, 3e38,
+    ]
     let near = (-50...50).map { 1 + Float($0) * 0x1p-23 }
     let inputs = special + near + (0..<20_000).map { _ in Float(exp(Double.random(in: -11.7...11, using: &random))) }
     var outputs = inputs
@@ -50,9 +54,11 @@ struct CorrectionTests {
     let empty = FlatDarkAccumulator(rows: 2, columns: 2)
     #expect(correct(counts, with: Correction(rows: 2, columns: 2, flats: empty, minusLog: false)).0 == [0.5, -2, 3, 7])
     let darks = accumulate(rows: 2, columns: 2, flats: [], darks: [[1, 1, 2, 2]])
-    #expect(correct(counts, with: Correction(rows: 2, columns: 2, flats: darks, minusLog: false)).0 == [-0.5, -3, 1, 5])
+    #expect(
+      correct(counts, with: Correction(rows: 2, columns: 2, flats: darks, minusLog: false)).0 == [-0.5, -3, 1, 5])
     let flats = accumulate(rows: 2, columns: 2, flats: [[1, 2, 4, 8]], darks: [])
-    #expect(correct(counts, with: Correction(rows: 2, columns: 2, flats: flats, minusLog: false)).0 == [0.5, -1, 0.75, 0.875])
+    #expect(
+      correct(counts, with: Correction(rows: 2, columns: 2, flats: flats, minusLog: false)).0 == [0.5, -1, 0.75, 0.875])
   }
 
   @Test func `results below zero become zero and are counted where that is asked for`() {
@@ -66,7 +72,8 @@ struct CorrectionTests {
     // Column 0: dark above white; columns 3 and 4: dark equal to white, beside each other.
     let flat = [10.0, 10, 10, 5, 5, 10]
     let dark = [20.0, 0, 0, 5, 5, 0]
-    let correction = Correction(rows: 1, columns: 6, flats: accumulate(rows: 1, columns: 6, flats: [flat], darks: [dark]), minusLog: false)
+    let correction = Correction(
+      rows: 1, columns: 6, flats: accumulate(rows: 1, columns: 6, flats: [flat], darks: [dark]), minusLog: false)
     #expect(correction.deadPixelCount == 3)
     let (output, replaced) = correct([99, 4, 2, 99, .nan, 8], with: correction)
     #expect(output == [0.4, 0.4, 0.2, 0.5, 0.5, 0.8])
@@ -119,20 +126,23 @@ struct CorrectionTests {
     let darks = (0..<5).map { _ in field(300) }
     let counts = field(40_000)
     let whole = Correction(
-      rows: rows, columns: columns, flats: accumulate(rows: rows, columns: columns, flats: flats, darks: darks, type: .uint16),
+      rows: rows, columns: columns,
+      flats: accumulate(rows: rows, columns: columns, flats: flats, darks: darks, type: .uint16),
       minusLog: true)
     let expected = correct(counts, with: whole, type: .uint16)
 
     let reordered = accumulate(
       rows: rows, columns: columns, flats: flats.shuffled(using: &random), darks: darks.reversed(), type: .uint16)
-    let shuffled = correct(counts, with: Correction(rows: rows, columns: columns, flats: reordered, minusLog: true), type: .uint16)
+    let shuffled = correct(
+      counts, with: Correction(rows: rows, columns: columns, flats: reordered, minusLog: true), type: .uint16)
     #expect(shuffled.0 == expected.0 && shuffled.1 == expected.1, "seed \(seed)")
 
     var (parts, total) = ([Float](), CorrectionCounts())
     for range in [0..<1, 1..<4, 4..<6] {
       let pixels = range.lowerBound * columns..<range.upperBound * columns
       let fields = accumulate(
-        rows: range.count, columns: columns, flats: flats.map { Array($0[pixels]) }, darks: darks.map { Array($0[pixels]) }, type: .uint16)
+        rows: range.count, columns: columns, flats: flats.map { Array($0[pixels]) },
+        darks: darks.map { Array($0[pixels]) }, type: .uint16)
       let correction = Correction(rows: range.count, columns: columns, flats: fields, minusLog: true)
       let (part, replaced) = correct(Array(counts[pixels]), with: correction, type: .uint16)
       parts += part

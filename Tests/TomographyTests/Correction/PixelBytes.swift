@@ -1,3 +1,4 @@
+import Host
 import Tomography
 
 /// Numbers stored as pixels of a type, in this machine's byte order.
@@ -15,7 +16,9 @@ func pixelBytes(_ values: [Double], as type: PixelType) -> [UInt8] {
 }
 
 /// Averages of the given fields.
-func accumulate(rows: Int, columns: Int, flats: [[Double]], darks: [[Double]], type: PixelType = .float32) -> FlatDarkAccumulator {
+func accumulate(rows: Int, columns: Int, flats: [[Double]], darks: [[Double]], type: PixelType = .float32)
+  -> FlatDarkAccumulator
+{
   var accumulator = FlatDarkAccumulator(rows: rows, columns: columns)
   for flat in flats { pixelBytes(flat, as: type).withUnsafeBytes { accumulator.add(flat: $0, type: type) } }
   for dark in darks { pixelBytes(dark, as: type).withUnsafeBytes { accumulator.add(dark: $0, type: type) } }
@@ -23,11 +26,14 @@ func accumulate(rows: Int, columns: Int, flats: [[Double]], darks: [[Double]], t
 }
 
 /// The corrected projection and how many pixels were replaced.
-func correct(_ counts: [Double], with correction: Correction, type: PixelType = .float32) -> ([Float], CorrectionCounts) {
+func correct(_ counts: [Double], with correction: Correction, type: PixelType = .float32) -> ([Float], CorrectionCounts)
+{
   var output = [Float](repeating: -1, count: counts.count)
   // A leading byte makes every pixel misaligned.
   let replaced = ([0] + pixelBytes(counts, as: type)).withUnsafeBytes { bytes in
-    output.withUnsafeMutableBufferPointer { correction.apply(bytes.baseAddress! + 1, type: type, into: $0.baseAddress!) }
+    output.withUnsafeMutableBufferPointer {
+      correction.apply(bytes.baseAddress! + 1, type: type, into: $0.baseAddress!)
+    }
   }
   return (output, replaced)
 }

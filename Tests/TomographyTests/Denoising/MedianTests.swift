@@ -1,5 +1,7 @@
+import Host
 import Testing
 
+@testable import Simulation
 @testable import Tomography
 
 @Suite struct MedianTests {
@@ -29,7 +31,8 @@ import Testing
         for v in y - radius...y + radius {
           for u in x - radius...x + radius {
             cube.append(
-              stack[min(max(w, 0), count - 1) * size + min(max(v, 0), columns - 1) * columns + min(max(u, 0), columns - 1)])
+              stack[
+                min(max(w, 0), count - 1) * size + min(max(v, 0), columns - 1) * columns + min(max(u, 0), columns - 1)])
           }
         }
       }

@@ -1,3 +1,6 @@
+import Host
+
+@testable import Simulation
 @testable import Tomography
 
 /// Slices of a foam that a camera with Poisson noise saw, reconstructed.
@@ -12,11 +15,14 @@ struct NoisyFoam {
     count = rows
     let foam = Foam(rows: rows, columns: columns, seed: 1)
     let detector = DetectorModel(rows: rows, columns: columns, incidentPhotons: photons, darkLevel: 20, seed: 3)
-    let scan = Scan(columns: columns, rows: rows, thetas: (0..<projections).map { Double($0) * .pi / Double(projections) })
+    let scan = Scan(
+      columns: columns, rows: rows, thetas: (0..<projections).map { Double($0) * .pi / Double(projections) })
     let image = { (row: (Int, UnsafeMutableBufferPointer<UInt16>) -> Void) in
       var counts = [UInt16](repeating: 0, count: rows * columns)
       counts.withUnsafeMutableBufferPointer { counts in
-        for index in 0..<rows { row(index, UnsafeMutableBufferPointer(rebasing: counts[index * columns..<(index + 1) * columns])) }
+        for index in 0..<rows {
+          row(index, UnsafeMutableBufferPointer(rebasing: counts[index * columns..<(index + 1) * columns]))
+        }
       }
       return counts
     }
@@ -52,7 +58,8 @@ struct NoisyFoam {
     return slices.withUnsafeBufferPointer { slices in
       truth.withUnsafeBufferPointer {
         psnr(
-          UnsafeBufferPointer(rebasing: slices[range]), reference: UnsafeBufferPointer(rebasing: $0[range]), columns: columns,
+          UnsafeBufferPointer(rebasing: slices[range]), reference: UnsafeBufferPointer(rebasing: $0[range]),
+          columns: columns,
           radiusFraction: 0.475)
       }
     }
@@ -63,7 +70,9 @@ extension Denoiser {
   /// All slices of a stack, denoised.
   func apply(_ stack: [Float], executor: some Executor = SerialExecutor()) -> [Float] {
     var output = [Float](repeating: .nan, count: stack.count)
-    stack.withUnsafeBufferPointer { apply($0, range: 0..<$0.count / (columns * columns), into: &output, executor: executor) }
+    stack.withUnsafeBufferPointer {
+      apply($0, range: 0..<$0.count / (columns * columns), into: &output, executor: executor)
+    }
     return output
   }
 }

@@ -1,6 +1,8 @@
 import Glibc
+import Host
 import Testing
 
+@testable import Simulation
 @testable import Tomography
 
 @Suite struct NonLocalMeansTests {
@@ -18,7 +20,9 @@ import Testing
     let columns = 22, count = 2, size = columns * columns
     let (noise, strength): (Float, Float) = (0.7, 1.3)
     var random = SplitMix64(seed: 2)
-    let stack = (0..<count * size).map { index in Float(random.poisson(mean: 100) - 100) / 14 + (index % columns > 9 ? 3 : 0) }
+    let stack = (0..<count * size).map { index in
+      Float(random.poisson(mean: 100) - 100) / 14 + (index % columns > 9 ? 3 : 0)
+    }
     let found = Denoiser(.nonLocalMeans(strength: strength), columns: columns, noise: noise).apply(stack)
     func voxel(_ z: Int, _ y: Int, _ x: Int) -> Double {
       Double(stack[z * size + min(max(y, 0), columns - 1) * columns + min(max(x, 0), columns - 1)])
@@ -28,7 +32,9 @@ import Testing
     for (y, x) in [(0, 0), (3, 21), (11, 9), (21, 10), (12, 12)] {
       for z in 0..<count {
         var (weights, sum) = (0.0, 0.0)
-        for (v, w, u) in (0..<count).flatMap({ v in (y - reach...y + reach).flatMap { w in (x - reach...x + reach).map { (v, w, $0) } } }) {
+        for (v, w, u) in (0..<count).flatMap({ v in
+          (y - reach...y + reach).flatMap { w in (x - reach...x + reach).map { (v, w, $0) } }
+        }) {
           guard (0..<columns).contains(w), (0..<columns).contains(u) else { continue }
           var squares = 0.0
           for (b, a) in (-radius...radius).flatMap({ b in (-radius...radius).map { (b, $0) } }) {

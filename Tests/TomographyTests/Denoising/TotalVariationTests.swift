@@ -1,5 +1,7 @@
+import Host
 import Testing
 
+@testable import Simulation
 @testable import Tomography
 
 @Suite struct TotalVariationTests {
@@ -11,14 +13,16 @@ import Testing
         let index = row * columns + column
         let right = column + 1 < columns ? Double(x[index + 1] - x[index]) : 0
         let down = row + 1 < columns ? Double(x[index + columns] - x[index]) : 0
-        sum += Double(x[index] - y[index]) * Double(x[index] - y[index]) / 2 + Double(weight) * (right * right + down * down).squareRoot()
+        sum +=
+          Double(x[index] - y[index]) * Double(x[index] - y[index]) / 2 + Double(weight)
+          * (right * right + down * down).squareRoot()
       }
     }
     return sum
   }
 
-  /// With a plateau of n₁ columns at a and one of n₂ at b > a, the minimum is a + λ / n₁ and b − λ / n₂: each row's energy is
-  /// n₁ (x₁ − a)² / 2 + n₂ (x₂ − b)² / 2 + λ (x₂ − x₁).
+  /// With a plateau of n₁ columns at a and one of n₂ at b > a, the minimum is a + λ / n₁ and b − λ / n₂: each row's
+  /// energy is n₁ (x₁ − a)² / 2 + n₂ (x₂ − b)² / 2 + λ (x₂ − x₁).
   @Test(arguments: [1, 1e-3, 1e4] as [Float]) func `A step becomes what the formula says`(scale: Float) {
     let columns = 64, left = 24
     let (weight, height) = (0.5 * scale, 4 * scale)

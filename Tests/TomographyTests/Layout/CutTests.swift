@@ -1,3 +1,4 @@
+import KernelTypes
 import Testing
 import Tomography
 
@@ -20,7 +21,8 @@ import Tomography
   }
 
   @Test(
-    "A cut holds the voxels that its axis, place and step name, at its place in a larger picture", arguments: CutAxis.allCases, [1, 2, 4])
+    "A cut holds the voxels that its axis, place and step name, at its place in a larger picture",
+    arguments: CutAxis.allCases, [1, 2, 4])
   func voxels(axis: CutAxis, step: Int) {
     withVolume { layout, volume in
       let pixels = Array(stride(from: step / 2, to: Self.columns, by: step))

@@ -1,3 +1,4 @@
+import KernelTypes
 import Testing
 
 @testable import Tomography
@@ -15,10 +16,13 @@ import Testing
         row: row, slots: 4, angles: 3, from: scan.sinogram.start + offset, blocks: block..<block + 1, into: &sinogram)
       #expect(sinogram == (0..<3 * 37).map { Float(row * 37 + $0 % 37 + $0 / 37 * 10_000) })
       scan.layout.setSinogram(
-        row: row, slots: 4, angles: 3, in: scan.sinogram.start + offset, blocks: block..<block + 1, from: sinogram.map { -$0 })
+        row: row, slots: 4, angles: 3, in: scan.sinogram.start + offset, blocks: block..<block + 1,
+        from: sinogram.map { -$0 })
     }
     for slot in 0..<4 {
-      let expected = (0..<rows * 37).map { Float($0 + slot * 10_000) * (slot < 3 && changed.contains($0 / 37) ? -1 : 1) }
+      let expected = (0..<rows * 37).map {
+        Float($0 + slot * 10_000) * (slot < 3 && changed.contains($0 / 37) ? -1 : 1)
+      }
       #expect(scan.projection(slot: slot) == expected)
     }
   }

@@ -4,12 +4,16 @@ import Testing
 @testable import Tomography
 
 @Suite struct SliceLayoutTests {
-  @Test(arguments: [(1, 2), (2, 2), (3, 4), (4, 4), (5, 16), (16, 16), (17, 32), (32, 32), (33, 48), (49, 64), (100, 64)])
+  @Test(arguments: [
+    (1, 2), (2, 2), (3, 4), (4, 4), (5, 16), (16, 16), (17, 32), (32, 32), (33, 48), (49, 64), (100, 64),
+  ])
   func `the default lanes suit the number of rows`(rows: Int, lanes: Int) {
     #expect(SliceLayout(columns: 10, rows: rows).lanes == lanes)
   }
 
-  @Test(arguments: [(100, 64, 48), (66, 64, 2), (68, 64, 4), (69, 64, 16), (128, 64, 64), (3, 64, 4), (20, 16, 4), (9, 4, 2), (9, 2, 2)])
+  @Test(arguments: [
+    (100, 64, 48), (66, 64, 2), (68, 64, 4), (69, 64, 16), (128, 64, 64), (3, 64, 4), (20, 16, 4), (9, 4, 2), (9, 2, 2),
+  ])
   func `the last block has no more lanes than its rows need`(rows: Int, lanes: Int, last: Int) {
     let layout = SliceLayout(columns: 10, rows: rows, lanes: lanes)
     #expect(layout.lanes(block: layout.blockCount - 1) == last)

@@ -2,7 +2,8 @@ import Foundation
 import Testing
 import Tomography
 
-/// MS-SSIM against two implementations of their own: Tools/reference-msssim.py (SciPy, no disc), and a direct sum in double precision (disc).
+/// MS-SSIM against two implementations of their own: Tools/reference-msssim.py (SciPy, no disc), and a direct sum in
+/// double precision (disc).
 @Suite struct MultiScaleSimilarityTests {
   /// What Tools/reference-msssim.py prints.
   private static let scores = [
@@ -32,12 +33,16 @@ import Tomography
     #expect(Self.scores.count == 20)
     for (number, score) in Self.scores.enumerated() {
       let pair = TestPair(number: number)
-      #expect(abs(pair.score(radiusFraction: nil) - score) < 1e-4, "pair \(number): \(pair.score(radiusFraction: nil)), expected \(score)")
+      #expect(
+        abs(pair.score(radiusFraction: nil) - score) < 1e-4,
+        "pair \(number): \(pair.score(radiusFraction: nil)), expected \(score)")
     }
   }
 
   @Test(arguments: [(0, 176, 0.42), (3, 181, 0.3), (4, 60, 0.42), (2, 23, 0.45), (1, 11, 0.42)])
-  func `In a disc the score is that of a direct sum in double precision`(number: Int, columns: Int, radiusFraction: Double) {
+  func `In a disc the score is that of a direct sum in double precision`(
+    number: Int, columns: Int, radiusFraction: Double
+  ) {
     let pair = TestPair(number: number).cropped(to: columns)
     let direct = DirectSimilarity(columns: columns, radiusFraction: radiusFraction).score(pair.first, pair.second)
     let score = pair.score(radiusFraction: radiusFraction)
@@ -66,7 +71,8 @@ import Tomography
 
   @Test func `The grey range scales both slices`() {
     let pair = TestPair(number: 6)
-    let scaled = TestPair(columns: pair.columns, first: pair.first.map { 0.02 * $0 - 0.004 }, second: pair.second.map { 0.02 * $0 - 0.004 })
+    let scaled = TestPair(
+      columns: pair.columns, first: pair.first.map { 0.02 * $0 - 0.004 }, second: pair.second.map { 0.02 * $0 - 0.004 })
     #expect(abs(scaled.score(range: -0.004...0.016, radiusFraction: 0.42) - pair.score(radiusFraction: 0.42)) < 1e-4)
   }
 
@@ -101,7 +107,9 @@ private struct TestPair {
   var first: [Float]
   var second: [Float]
 
-  init(columns: Int, first: [Float], second: [Float]) { (self.columns, self.first, self.second) = (columns, first, second) }
+  init(columns: Int, first: [Float], second: [Float]) {
+    (self.columns, self.first, self.second) = (columns, first, second)
+  }
 
   init(number: Int) {
     let size = 176 + 7 * number

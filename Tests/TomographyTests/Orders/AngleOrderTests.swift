@@ -2,9 +2,13 @@ import Testing
 import Tomography
 
 @Suite struct AngleOrderTests {
-  private static let orders: [AngleOrder] = [.sequential, .interleaved(1), .interleaved(4), .interleaved(7), .bitReversal, .golden]
+  private static let orders: [AngleOrder] = [
+    .sequential, .interleaved(1), .interleaved(4), .interleaved(7), .bitReversal, .golden,
+  ]
 
-  private func thetas(_ count: Int, range: Double = .pi) -> [Double] { (0..<count).map { Double($0) * range / Double(count) } }
+  private func thetas(_ count: Int, range: Double = .pi) -> [Double] {
+    (0..<count).map { Double($0) * range / Double(count) }
+  }
 
   private func degrees(_ order: AngleOrder, _ count: Int) -> [Double] {
     order.visits(thetas: thetas(count)).map { Double($0) * 180 / Double(count) }
@@ -28,7 +32,8 @@ import Tomography
       for power in 1..<6 {
         let first = visits.prefix(1 << power).map { Double($0) * step }
         #expect(
-          directionsCovered(thetas: first, gap: .pi / Double(1 << power) + step) == 1 << power, "\(count) angles, \(1 << power) visits")
+          directionsCovered(thetas: first, gap: .pi / Double(1 << power) + step) == 1 << power,
+          "\(count) angles, \(1 << power) visits")
       }
     }
   }

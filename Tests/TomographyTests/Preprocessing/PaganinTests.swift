@@ -4,8 +4,8 @@ import Testing
 @testable import Tomography
 
 @Suite struct PaganinTests {
-  /// A transmission t whose intensity behind the sample is I = t − a ∇²t, which is the formula's inverse: for t = 1 − A g with a Gaussian g of
-  /// width s, ∇²g = (r² − 2 s²) / s⁴ · g.
+  /// A transmission t whose intensity behind the sample is I = t − a ∇²t, which is the formula's inverse: for t = 1 − A
+  /// g with a Gaussian g of width s, ∇²g = (r² − 2 s²) / s⁴ · g.
   private static func gaussian(rows: Int, columns: Int, area: Double) -> (transmission: [Double], intensity: [Float]) {
     let (depth, width) = (0.8, 7.0)
     let pixels = (0..<rows * columns).map { index in
@@ -24,7 +24,8 @@ import Testing
     PaganinFilter(rows: shape.0, columns: shape.1, area: area, workers: 1).apply(&image, executor: SerialExecutor())
     for index in image.indices { #expect(abs(Double(image[index]) - truth[index]) < 1e-4, "pixel \(index)") }
     var threaded = intensity
-    PaganinFilter(rows: shape.0, columns: shape.1, area: area, workers: 3).apply(&threaded, executor: ThreadExecutor(width: 3))
+    PaganinFilter(rows: shape.0, columns: shape.1, area: area, workers: 3).apply(
+      &threaded, executor: ThreadExecutor(width: 3))
     #expect(threaded == image)
   }
 
@@ -62,7 +63,9 @@ import Testing
     var image = intensity
     PaganinFilter(rows: size, columns: size, area: retrieval.area, workers: 1).apply(&image, executor: SerialExecutor())
     func error(_ image: [Float]) -> Double {
-      let squares = zip(image, thickness).map { (-log(Double($0)) / attenuation - $1) * (-log(Double($0)) / attenuation - $1) }
+      let squares = zip(image, thickness).map {
+        (-log(Double($0)) / attenuation - $1) * (-log(Double($0)) / attenuation - $1)
+      }
       return (squares.reduce(0, +) / Double(squares.count)).squareRoot() / (2 * radius)
     }
     let (before, after) = (error(intensity), error(image))
@@ -82,7 +85,9 @@ private struct Complex {
 
   /// The discrete Fourier transform of a square by its definition, rows and then columns.
   static func transform(_ values: inout [Complex], size: Int, sign: Double) {
-    let roots = (0..<size).map { Complex(cos(2 * .pi * Double($0) / Double(size)), sign * sin(2 * .pi * Double($0) / Double(size))) }
+    let roots = (0..<size).map {
+      Complex(cos(2 * .pi * Double($0) / Double(size)), sign * sin(2 * .pi * Double($0) / Double(size)))
+    }
     for (step, line) in [(1, size), (size, 1)] {
       let old = values
       for first in stride(from: 0, to: size * line, by: line) {

@@ -1,6 +1,8 @@
 import Glibc
+import Host
 import Testing
 
+@testable import Simulation
 @testable import Tomography
 
 @Suite struct StripeTests {
@@ -14,7 +16,8 @@ import Testing
     return (0..<angles).flatMap { angle in
       lines.withUnsafeMutableBufferPointer {
         foam.lineIntegrals(
-          row: 0, theta: Double(angle) * .pi / Double(angles), columns: columns, rotationAxis: Double(columns) / 2, into: $0)
+          row: 0, theta: Double(angle) * .pi / Double(angles), columns: columns, rotationAxis: Double(columns) / 2,
+          into: $0)
       }
       return lines.map { $0 + Float(random.poisson(mean: 40_000) - 40_000) / 40_000 }
     }
@@ -33,7 +36,9 @@ import Testing
   private static func distance(_ sinogram: [Float], _ columns: Range<Int>) -> Double {
     var sum = 0.0
     for angle in 0..<angles {
-      for column in columns { sum += Double(abs(sinogram[angle * self.columns + column] - clean[angle * self.columns + column])) }
+      for column in columns {
+        sum += Double(abs(sinogram[angle * self.columns + column] - clean[angle * self.columns + column]))
+      }
     }
     return sum / Double(angles * columns.count)
   }
@@ -41,7 +46,9 @@ import Testing
   private static func with(_ columns: Range<Int>, _ change: (Float, Int) -> Float) -> [Float] {
     var sinogram = clean
     for angle in 0..<angles {
-      for column in columns { sinogram[angle * self.columns + column] = change(clean[angle * self.columns + column], angle) }
+      for column in columns {
+        sinogram[angle * self.columns + column] = change(clean[angle * self.columns + column], angle)
+      }
     }
     return sinogram
   }

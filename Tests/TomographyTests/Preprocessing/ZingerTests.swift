@@ -1,5 +1,7 @@
+import Host
 import Testing
 
+@testable import Simulation
 @testable import Tomography
 
 @Suite struct ZingerTests {
@@ -22,11 +24,12 @@ import Testing
     return values.sorted()[12]
   }
 
-  @Test(arguments: [0.1, 0.5, 2]) func `A pixel far above the median around it becomes the median, and no other changes`(threshold: Double)
-  {
+  @Test(arguments: [0.1, 0.5, 2])
+  func `A pixel far above the median around it becomes the median, and no other changes`(threshold: Double) {
     let image = Self.projection(photons: 40, seed: 1)
     var (filtered, expected, zingers) = (image, image, 0)
-    let count = ZingerFilter(rows: Self.rows, columns: Self.columns, threshold: threshold).apply(&filtered, executor: SerialExecutor())
+    let count = ZingerFilter(rows: Self.rows, columns: Self.columns, threshold: threshold).apply(
+      &filtered, executor: SerialExecutor())
     for index in image.indices {
       let median = Self.median25(image, row: index / Self.columns, column: index % Self.columns)
       if image[index] > median + Float(threshold) * max(median, 1 / 32) {
@@ -36,7 +39,8 @@ import Testing
     }
     #expect(filtered == expected && count == zingers && (threshold == 2 || count > 0))
     var threaded = image
-    _ = ZingerFilter(rows: Self.rows, columns: Self.columns, threshold: threshold).apply(&threaded, executor: ThreadExecutor(width: 3))
+    _ = ZingerFilter(rows: Self.rows, columns: Self.columns, threshold: threshold).apply(
+      &threaded, executor: ThreadExecutor(width: 3))
     #expect(threaded == filtered)
   }
 
@@ -45,7 +49,8 @@ import Testing
     var hit = image
     let hits = [(0, 0, 3), (20, 30, 1), (20, 31, 2), (69, 44, 1), (40, 44, 0.6), (50, 2, 10)] as [(Int, Int, Float)]
     for (row, column, charge) in hits { hit[row * Self.columns + column] += charge }
-    let count = ZingerFilter(rows: Self.rows, columns: Self.columns, threshold: 0.3).apply(&hit, executor: SerialExecutor())
+    let count = ZingerFilter(rows: Self.rows, columns: Self.columns, threshold: 0.3).apply(
+      &hit, executor: SerialExecutor())
     #expect(count == hits.count)
     for index in image.indices { #expect(abs(hit[index] - image[index]) < 0.15, "pixel \(index)") }
   }

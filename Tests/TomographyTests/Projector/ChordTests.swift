@@ -21,11 +21,15 @@ import Testing
   }
 
   /// The chord of the box |x| ≤ halfWidth, |y| ≤ halfHeight around (centreX, centreY).
-  static func boxChord(_ t: Double, theta: Double, halfWidth: Double, halfHeight: Double, centreX: Double, centreY: Double) -> Double {
+  static func boxChord(
+    _ t: Double, theta: Double, halfWidth: Double, halfHeight: Double, centreX: Double, centreY: Double
+  ) -> Double {
     let distance = t - centreX * cos(theta) - centreY * sin(theta)
     var from = -Double.infinity, to = Double.infinity
     // The ray is distance · (cos, sin) + s · (−sin, cos).
-    for (start, slope, half) in [(distance * cos(theta), -sin(theta), halfWidth), (distance * sin(theta), cos(theta), halfHeight)] {
+    for (start, slope, half) in [
+      (distance * cos(theta), -sin(theta), halfWidth), (distance * sin(theta), cos(theta), halfHeight),
+    ] {
       if abs(slope) < 1e-12 {
         if abs(start) > half { return 0 }
       } else {
@@ -41,9 +45,12 @@ import Testing
     (0..<16).reduce(0) { $0 + chord(Double(bin) + (Double($1) + 0.5) / 16 - axis) } / 16
   }
 
-  /// Coverage smooths a shape over a pixel and interpolation over another, which matters where the chord jumps or has a kink: about one
-  /// bin in the width of the shape on each side. The distance therefore falls as the shape grows; these are 1.5 times what is measured.
-  private func check(_ slice: [Float], columns: Int, axis: Double, limit: Double, chord: (_ t: Double, _ theta: Double) -> Double) {
+  /// Coverage smooths a shape over a pixel and interpolation over another, which matters where the chord jumps or has a
+  /// kink: about one bin in the width of the shape on each side. The distance therefore falls as the shape grows; these
+  /// are 1.5 times what is measured.
+  private func check(
+    _ slice: [Float], columns: Int, axis: Double, limit: Double, chord: (_ t: Double, _ theta: Double) -> Double
+  ) {
     let scan = Scan(columns: columns, axis: axis, thetas: Self.thetas)
     scan.set(slice: slice)
     scan.forward()

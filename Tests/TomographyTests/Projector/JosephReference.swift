@@ -16,7 +16,8 @@ struct JosephReference {
         ? (t - (half - Double(major) - 0.5) * sine) / cosine + half - 0.5
         : half - 0.5 - (t - (Double(major) + 0.5 - half) * cosine) / sine
       let floor = position.rounded(.down), fraction = position - floor
-      for (minor, weight) in [(Int(floor), 1 - fraction), (Int(floor) + 1, fraction)] where (0..<columns).contains(minor) {
+      for (minor, weight) in [(Int(floor), 1 - fraction), (Int(floor) + 1, fraction)]
+      where (0..<columns).contains(minor) {
         body(isSteep ? major * columns + minor : minor * columns + major, weight / max(abs(cosine), abs(sine)))
       }
     }

@@ -1,11 +1,14 @@
 import Glibc
+import Host
 import Testing
 
+@testable import Simulation
 @testable import Tomography
 
 @Suite struct ProjectorTests {
   /// θ at which rays meet pixels exactly, or change their major axis, and others.
-  static let awkwardThetas = [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, -0.5, 2].map { $0 * Double.pi } + [1e-9, 0.1, 1.3, 2.2, 3, -0.7]
+  static let awkwardThetas =
+    [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, -0.5, 2].map { $0 * Double.pi } + [1e-9, 0.1, 1.3, 2.2, 3, -0.7]
 
   @Test func `a bright pixel lands in the design's bins`() {
     let scan = Scan(columns: 32, thetas: [0, .pi / 2])
@@ -26,7 +29,8 @@ import Testing
     var random = SplitMix64(seed: seed)
     let columns = Int.random(in: 1...200, using: &random), rows = Int.random(in: 1...5, using: &random)
     let axis = Double(columns) * Double.random(in: 0.2...0.8, using: &random)
-    let lanes = [2, 4, 16, 32, 48, 64].randomElement(using: &random)!, level = KernelTable.levels.randomElement(using: &random)!
+    let lanes = [2, 4, 16, 32, 48, 64].randomElement(using: &random)!,
+      level = KernelTable.levels.randomElement(using: &random)!
     var thetas = (0..<Int.random(in: 1...30, using: &random)).map { _ in Double.random(in: -4...7, using: &random) }
     thetas.append(Self.awkwardThetas.randomElement(using: &random)!)
     let image = Scan(columns: columns, rows: rows, lanes: lanes, axis: axis, thetas: thetas)
@@ -41,22 +45,28 @@ import Testing
       var forward = 0.0, back = 0.0
       for slot in thetas.indices {
         let projected = image.projection(slot: slot)
-        for bin in row * columns..<(row + 1) * columns { forward += Double(projected[bin]) * Double(projections[slot][bin]) }
+        for bin in row * columns..<(row + 1) * columns {
+          forward += Double(projected[bin]) * Double(projections[slot][bin])
+        }
       }
       for (a, b) in zip(rays.slice(row), slices[row]) { back += Double(a) * Double(b) }
       let isClose = abs(forward - back) <= 1e-5 * max(forward, back, 1e-3)
       #expect(
         isClose,
-        "seed \(seed): \(columns) columns, row \(row) of \(rows), \(lanes) lanes, level \(level), axis \(axis): \(forward), \(back)")
+        "seed \(seed): \(columns) columns, row \(row) of \(rows), \(lanes) lanes, level \(level), axis \(axis): \(forward), \(back)"
+      )
     }
   }
 
   @Test(arguments: 1...24)
   func `projections agree with Joseph's matrix in double precision`(seed: UInt64) {
     var random = SplitMix64(seed: seed)
-    let columns = Int.random(in: 1...70, using: &random), axis = Double(columns) * Double.random(in: -0.2...1.2, using: &random)
+    let columns = Int.random(in: 1...70, using: &random),
+      axis = Double(columns) * Double.random(in: -0.2...1.2, using: &random)
     let level = KernelTable.levels.randomElement(using: &random)!
-    let scan = Scan(columns: columns, lanes: [2, 4, 16, 32, 64].randomElement(using: &random)!, axis: axis, thetas: Self.awkwardThetas)
+    let scan = Scan(
+      columns: columns, lanes: [2, 4, 16, 32, 64].randomElement(using: &random)!, axis: axis, thetas: Self.awkwardThetas
+    )
     let slice = (0..<columns * columns).map { _ in Float.random(in: 0...1, using: &random) }
     scan.set(slice: slice)
     scan.forward(level: level)
@@ -65,7 +75,9 @@ import Testing
       let expected = reference.project(slice.map(Double.init), theta: theta)
       // Positions within a patch are floats below 16: weights are good to about 1e-6 of a pixel.
       let error = zip(scan.projection(slot: slot), expected).map { abs(Double($0) - $1) }.max()!
-      #expect(error < 3e-6 * Double(columns) + 1e-6, "seed \(seed): \(columns) columns, axis \(axis), theta \(theta), level \(level)")
+      #expect(
+        error < 3e-6 * Double(columns) + 1e-6,
+        "seed \(seed): \(columns) columns, axis \(axis), theta \(theta), level \(level)")
     }
   }
 
@@ -74,7 +86,9 @@ import Testing
     var random = SplitMix64(seed: seed)
     let columns = Int.random(in: 1...150, using: &random), rows = Int.random(in: 1...3, using: &random)
     let axis = Double(columns) * Double.random(in: -0.2...1.2, using: &random)
-    let thetas = Self.awkwardThetas + (0..<Int.random(in: 1...70, using: &random)).map { _ in Double.random(in: -4...7, using: &random) }
+    let thetas =
+      Self.awkwardThetas
+      + (0..<Int.random(in: 1...70, using: &random)).map { _ in Double.random(in: -4...7, using: &random) }
     let slices = (0..<rows).map { _ in (0..<columns * columns).map { _ in Float.random(in: -1...1, using: &random) } }
     let projections = thetas.map { _ in (0..<rows * columns).map { _ in Float.random(in: -1...1, using: &random) } }
     for level in KernelTable.levels {
@@ -88,7 +102,8 @@ import Testing
         return (projected, (0..<rows).map { scan.slice($0) })
       }
       let isSame = results.allSatisfy { $0 == results[0] }
-      #expect(isSame, "seed \(seed): \(columns) columns, \(rows) rows, axis \(axis), \(thetas.count) angles, level \(level)")
+      #expect(
+        isSame, "seed \(seed): \(columns) columns, \(rows) rows, axis \(axis), \(thetas.count) angles, level \(level)")
     }
   }
 
@@ -123,7 +138,8 @@ import Testing
     for row in 0..<8 { scan.set(slice: [Float](repeating: 7, count: 81), row: row) }
     scan.set(projection: [Float](repeating: 0, count: 72), slot: 0)
     Projector(layout: scan.layout, beam: scan.beam).back(
-      volume: scan.volume.start, sinogram: scan.sinogram.start, slots: 1, blocks: 1..<2, angles: scan.angles, executor: SerialExecutor())
+      volume: scan.volume.start, sinogram: scan.sinogram.start, slots: 1, blocks: 1..<2, angles: scan.angles,
+      executor: SerialExecutor())
     #expect(scan.slice(3).allSatisfy { $0 == 7 } && scan.slice(4).allSatisfy { $0 == 0 })
   }
 }

@@ -1,3 +1,4 @@
+@testable import KernelTypes
 @testable import Tomography
 
 /// Zeroed memory at a page's start.
@@ -55,35 +56,47 @@ struct Scan {
 
   func forward(level: Int? = nil, executor: some Executor = SerialExecutor()) {
     Projector(layout: layout, beam: beam, level: level).forward(
-      volume: volume.start, sinogram: sinogram.start, slots: thetas.count, blocks: blocks, angles: angles, executor: executor)
+      volume: volume.start, sinogram: sinogram.start, slots: thetas.count, blocks: blocks, angles: angles,
+      executor: executor)
   }
 
   func back(level: Int? = nil, executor: some Executor = SerialExecutor()) {
     Projector(layout: layout, beam: beam, level: level).back(
-      volume: volume.start, sinogram: sinogram.start, slots: thetas.count, blocks: blocks, angles: angles, executor: executor)
+      volume: volume.start, sinogram: sinogram.start, slots: thetas.count, blocks: blocks, angles: angles,
+      executor: executor)
   }
 
   /// Updates the volume in place over all angles.
   @discardableResult
-  func solve(_ options: SIRTOptions = SIRTOptions(), iterations: Int, level: Int? = nil, executor: some Executor = SerialExecutor())
+  func solve(
+    _ options: SIRTOptions = SIRTOptions(), iterations: Int, level: Int? = nil,
+    executor: some Executor = SerialExecutor()
+  )
     -> Residual
   {
-    SIRTSolver(layout: layout, beam: beam, options: options, anglesMax: thetas.count, threads: executor.width, level: level).update(
-      volume: volume.start, next: volume.start, sinogram: sinogram.start, slots: thetas.count, blocks: blocks, angles: angles,
+    SIRTSolver(
+      layout: layout, beam: beam, options: options, anglesMax: thetas.count, threads: executor.width, level: level
+    ).update(
+      volume: volume.start, next: volume.start, sinogram: sinogram.start, slots: thetas.count, blocks: blocks,
+      angles: angles,
       iterations: iterations, executor: executor)
   }
 
   /// Starts as the method does and updates over all angles, in place or into `next`.
   @discardableResult
   func solve(
-    _ method: Method, iterations: Int, next: Memory? = nil, level: Int? = nil, executor: some Executor = SerialExecutor()
+    _ method: Method, iterations: Int, next: Memory? = nil, level: Int? = nil,
+    executor: some Executor = SerialExecutor()
   ) -> Residual {
-    let solver = method.solver(layout: layout, beam: beam, anglesMax: thetas.count, threads: executor.width, level: level)
+    let solver = method.solver(
+      layout: layout, beam: beam, anglesMax: thetas.count, threads: executor.width, level: level)
     solver.start(
-      volume: volume.start, keeping: false, sinogram: sinogram.start, slots: thetas.count, blocks: blocks, angles: angles,
+      volume: volume.start, keeping: false, sinogram: sinogram.start, slots: thetas.count, blocks: blocks,
+      angles: angles,
       executor: executor)
     return solver.update(
-      volume: volume.start, next: (next ?? volume).start, sinogram: sinogram.start, slots: thetas.count, blocks: blocks, angles: angles,
+      volume: volume.start, next: (next ?? volume).start, sinogram: sinogram.start, slots: thetas.count, blocks: blocks,
+      angles: angles,
       iterations: iterations, executor: executor)
   }
 }

@@ -1,6 +1,9 @@
 import Foundation
+import Host
+import PhantomSupport
 import Testing
 
+@testable import Simulation
 @testable import Tomography
 
 struct RotationAxisTests {
@@ -10,7 +13,9 @@ struct RotationAxisTests {
     let angles: Int
     let photons: Double?
     let axis: Double
-    var testDescription: String { "\(sample), \(angles) angles, \(photons.map { "\($0) photons" } ?? "no noise"), axis \(axis)" }
+    var testDescription: String {
+      "\(sample), \(angles) angles, \(photons.map { "\($0) photons" } ?? "no noise"), axis \(axis)"
+    }
   }
 
   enum Sample { case head, foam, smallHead, smallFoam }
@@ -43,7 +48,9 @@ struct RotationAxisTests {
     }
   }
 
-  private func estimate(_ sinogram: [Float], _ thetas: [Double], columns: Int) throws(RotationAxisError) -> RotationAxisEstimate {
+  private func estimate(_ sinogram: [Float], _ thetas: [Double], columns: Int) throws(RotationAxisError)
+    -> RotationAxisEstimate
+  {
     try sinogram.withUnsafeBufferPointer { buffer throws(RotationAxisError) in
       try estimateRotationAxis(sinogram: buffer, angles: thetas, columns: columns)
     }
@@ -117,14 +124,17 @@ struct RotationAxisTests {
   @Test func `a sinogram that says nothing is refused`() {
     let thetas = halfTurn(20)
     let unusable: [[Float]] = [
-      Array(repeating: 0, count: 20 * 32), Array(repeating: 1.5, count: 20 * 32), Array(repeating: .nan, count: 20 * 32),
+      Array(repeating: 0, count: 20 * 32), Array(repeating: 1.5, count: 20 * 32),
+      Array(repeating: .nan, count: 20 * 32),
       (0..<20 * 32).map { $0 % 32 == 9 ? .greatestFiniteMagnitude : 0 },
     ]
     for sinogram in unusable {
       #expect(throws: RotationAxisError.self) { try estimate(sinogram, thetas, columns: 32) }
     }
     #expect(throws: RotationAxisError.self) { try estimate([0, 1, 2, 3, 4, 5, 6, 7], [0, 3.1], columns: 4) }
-    #expect(throws: RotationAxisError.self) { try estimate(Array(repeating: 0, count: 32), [0, .nan, 1, 3.2], columns: 8) }
+    #expect(throws: RotationAxisError.self) {
+      try estimate(Array(repeating: 0, count: 32), [0, .nan, 1, 3.2], columns: 8)
+    }
   }
 
   @Test func `a parabola's vertex is found through noise with an honest error`() throws {
@@ -149,7 +159,8 @@ struct RotationAxisTests {
     let (columns, count) = (64, 200)
     let disc = EllipsePhantom(fullWidthIntegral: 64, shapes: [Ellipse(x: 0, y: 0, a: 0.5, value: 1)])
     let thetas = halfTurn(count)
-    let filtered = RampFilter(columns: columns).apply(disc.sinogram(thetas: thetas, columns: columns, rotationAxis: 32.5))
+    let filtered = RampFilter(columns: columns).apply(
+      disc.sinogram(thetas: thetas, columns: columns, rotationAxis: 32.5))
     // The pixel on the axis sees the middle of bin 32 in every projection.
     let value = (0..<count).reduce(0.0) { $0 + Double(filtered[$1 * columns + 32]) } * .pi / Double(count)
     #expect(abs(value - 1) < 0.03)

@@ -1,6 +1,8 @@
-import KernelTypes
+import Host
 import Testing
 
+@testable import KernelTypes
+@testable import Simulation
 @testable import Tomography
 
 /// What lies outside the inscribed disk.
@@ -12,7 +14,8 @@ import Testing
       for column in stride(from: 0, to: columns, by: Tile.edge) {
         let tile = Tile(column: column, row: row, columns: columns)
         let isMet = (row..<row + tile.height).contains { mask.columns(row: $0).overlaps(column..<column + tile.width) }
-        #expect(Tile.isOutsideDisk(column: column, row: row, columns: columns) == !isMet, "(\(row), \(column)) of \(columns)")
+        #expect(
+          Tile.isOutsideDisk(column: column, row: row, columns: columns) == !isMet, "(\(row), \(column)) of \(columns)")
       }
     }
   }
@@ -21,7 +24,8 @@ import Testing
   func `leaving out the tiles outside the disk changes no bit`(rows: Int) {
     let columns = 226, thetas = (0..<7).map { 0.1 + 0.43 * Double($0) }
     var random = SplitMix64(seed: 5)
-    let scan = Scan(columns: columns, rows: rows, axis: 110.3, thetas: thetas), mask = DiskMask(columns: columns, isDisk: true)
+    let scan = Scan(columns: columns, rows: rows, axis: 110.3, thetas: thetas),
+      mask = DiskMask(columns: columns, isDisk: true)
     for row in 0..<rows {
       scan.set(
         slice: (0..<columns * columns).map {
@@ -36,18 +40,22 @@ import Testing
       })
     let results = [false, true].map { isDisk -> (projections: [[Float]], slices: [[Float]]) in
       let pass = ProjectionPass(layout: scan.layout, kernels: KernelTable(), plan: plan, isDisk: isDisk)
-      pass.forward(volume: scan.volume.start, sinogram: scan.sinogram.start, slots: 7, blocks: scan.blocks, executor: SerialExecutor())
+      pass.forward(
+        volume: scan.volume.start, sinogram: scan.sinogram.start, slots: 7, blocks: scan.blocks,
+        executor: SerialExecutor())
       let next = Memory(byteCount: scan.layout.volumeByteCount)
       scales.withUnsafeBufferPointer { scales in
         pass.back(
-          sinogram: scan.sinogram.start, slots: 7, blocks: scan.blocks, scratch: TileScratch(layout: scan.layout, workers: 1),
+          sinogram: scan.sinogram.start, slots: 7, blocks: scan.blocks,
+          scratch: TileScratch(layout: scan.layout, workers: 1),
           executor: SerialExecutor(),
           target: { block in
             let offset = scan.layout.pixelOffset(block: block)
             return TileTarget(
               next: next.start + offset,
               update: TileTarget.Update(
-                x: scan.volume.start + offset, scales: scales.baseAddress!, scalesPitch: (columns + 15) & ~15, isNonNegative: false,
+                x: scan.volume.start + offset, scales: scales.baseAddress!, scalesPitch: (columns + 15) & ~15,
+                isNonNegative: false,
                 streams: true))
           })
       }

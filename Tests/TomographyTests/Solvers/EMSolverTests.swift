@@ -1,5 +1,7 @@
+import Host
 import Testing
 
+@testable import Simulation
 @testable import Tomography
 
 @Suite struct EMSolverTests {
@@ -30,15 +32,18 @@ import Testing
   func `windowed updates equal the formula written out`(seed: UInt64, penalty: EMOptions.Penalty?) {
     let problem = Problem(seed: seed), scan = problem.scan(), count = problem.thetas.count
     let options = EMOptions(penalty: penalty, factorMin: seed % 2 == 0 ? 0.1 : 0, diskMask: seed % 3 == 0)
-    let solver = EMSolver(layout: scan.layout, beam: scan.beam, options: options, anglesMax: 5, threads: 1, level: problem.level)
+    let solver = EMSolver(
+      layout: scan.layout, beam: scan.beam, options: options, anglesMax: 5, threads: 1, level: problem.level)
     solver.start(
       volume: scan.volume.start, keeping: false, sinogram: scan.sinogram.start, slots: count, blocks: scan.blocks,
       angles: Array(scan.angles[..<5]), executor: SerialExecutor())
-    var dense = DenseEM(columns: problem.columns, axis: problem.axis, options: options, slice: scan.slice().map(Double.init))
+    var dense = DenseEM(
+      columns: problem.columns, axis: problem.axis, options: options, slice: scan.slice().map(Double.init))
     for first in 0...count - 5 {
       let window = first..<first + 5
       let residual = solver.update(
-        volume: scan.volume.start, next: scan.volume.start, sinogram: scan.sinogram.start, slots: count, blocks: scan.blocks,
+        volume: scan.volume.start, next: scan.volume.start, sinogram: scan.sinogram.start, slots: count,
+        blocks: scan.blocks,
         angles: Array(scan.angles[window]), iterations: 2, executor: SerialExecutor())
       _ = dense.iterate(Array(problem.data[window]), thetas: Array(problem.thetas[window]))
       let expected = dense.iterate(Array(problem.data[window]), thetas: Array(problem.thetas[window]))
@@ -60,7 +65,8 @@ import Testing
     var dense = DenseEM(columns: problem.columns, axis: problem.axis, slice: scan.slice().map(Double.init))
     for group in groups + groups {
       _ = solver.update(
-        volume: scan.volume.start, next: scan.volume.start, sinogram: scan.sinogram.start, slots: count, blocks: scan.blocks,
+        volume: scan.volume.start, next: scan.volume.start, sinogram: scan.sinogram.start, slots: count,
+        blocks: scan.blocks,
         angles: group.map { scan.angles[$0] }, iterations: 1, executor: SerialExecutor())
       _ = dense.iterate(group.map { problem.data[$0] }, thetas: group.map { problem.thetas[$0] })
     }
@@ -70,15 +76,19 @@ import Testing
   @Test func `a start has the data's sum, and keeps a given volume as far as it is positive`() {
     let scan = Scan(columns: 21, rows: 3, thetas: (0..<8).map { Double($0) * .pi / 8 })
     for slot in 0..<8 { scan.set(projection: (0..<63).map { $0 < 21 ? 2 : $0 < 42 ? -1 : 6 }, slot: slot) }
-    let solver = EMSolver(layout: scan.layout, beam: scan.beam, options: EMOptions(diskMask: true), anglesMax: 8, threads: 1)
+    let solver = EMSolver(
+      layout: scan.layout, beam: scan.beam, options: EMOptions(diskMask: true), anglesMax: 8, threads: 1)
     func start(keeping: Bool) {
       solver.start(
-        volume: scan.volume.start, keeping: keeping, sinogram: scan.sinogram.start, slots: 8, blocks: scan.blocks, angles: scan.angles,
+        volume: scan.volume.start, keeping: keeping, sinogram: scan.sinogram.start, slots: 8, blocks: scan.blocks,
+        angles: scan.angles,
         executor: SerialExecutor())
     }
     start(keeping: false)
     let mean = scan.slice(0)[10 * 21 + 10]
-    #expect(scan.slice(0)[0] == 0 && scan.slice(1)[10 * 21 + 10] == 1e-6 && abs(scan.slice(2)[10 * 21 + 10] / mean - 3) < 1e-6)
+    #expect(
+      scan.slice(0)[0] == 0 && scan.slice(1)[10 * 21 + 10] == 1e-6 && abs(scan.slice(2)[10 * 21 + 10] / mean - 3) < 1e-6
+    )
     scan.forward()
     let sum = (0..<8).reduce(Float(0)) { $0 + scan.projection(slot: $1)[..<21].reduce(0, +) }
     #expect(abs(sum - 8 * 21 * 2) < 0.01)
@@ -98,9 +108,11 @@ import Testing
         if isData { line[7] = bad } else { slice[210] = bad }
         for slot in 0..<2 { scan.set(projection: line, slot: slot) }
         scan.set(slice: slice)
-        let solver = EMSolver(layout: scan.layout, beam: scan.beam, options: EMOptions(penalty: penalty), anglesMax: 2, threads: 1)
+        let solver = EMSolver(
+          layout: scan.layout, beam: scan.beam, options: EMOptions(penalty: penalty), anglesMax: 2, threads: 1)
         let residual = solver.update(
-          volume: scan.volume.start, next: scan.volume.start, sinogram: scan.sinogram.start, slots: 2, blocks: scan.blocks,
+          volume: scan.volume.start, next: scan.volume.start, sinogram: scan.sinogram.start, slots: 2,
+          blocks: scan.blocks,
           angles: scan.angles, iterations: 1, executor: SerialExecutor())
         #expect(!residual.residualSquared.isFinite, "\(bad) in \(isData ? "data" : "volume")")
       }
@@ -111,9 +123,11 @@ import Testing
     for (factorMin, expected) in [(Float(0), 0...0), (0.5, 0.2499...0.2501)] as [(Float, ClosedRange<Float>)] {
       let scan = Scan(columns: 8, thetas: [0, 1.5])
       scan.set(slice: [Float](repeating: 1, count: 64))
-      let solver = EMSolver(layout: scan.layout, beam: scan.beam, options: EMOptions(factorMin: factorMin), anglesMax: 2, threads: 1)
+      let solver = EMSolver(
+        layout: scan.layout, beam: scan.beam, options: EMOptions(factorMin: factorMin), anglesMax: 2, threads: 1)
       _ = solver.update(
-        volume: scan.volume.start, next: scan.volume.start, sinogram: scan.sinogram.start, slots: 2, blocks: scan.blocks,
+        volume: scan.volume.start, next: scan.volume.start, sinogram: scan.sinogram.start, slots: 2,
+        blocks: scan.blocks,
         angles: scan.angles, iterations: 2, executor: SerialExecutor())
       #expect(scan.slice().allSatisfy { expected.contains($0) })
     }

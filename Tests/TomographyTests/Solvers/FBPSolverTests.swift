@@ -1,6 +1,8 @@
 import Glibc
+import Host
 import Testing
 
+@testable import Simulation
 @testable import Tomography
 
 @Suite struct FBPSolverTests {
@@ -8,7 +10,8 @@ import Testing
   func `a window equals the formula written out`(seed: UInt64) {
     var random = SplitMix64(seed: seed)
     let columns = Int.random(in: 1...20, using: &random), count = Int.random(in: 1...7, using: &random)
-    let axis = Double(columns) * Double.random(in: 0.3...0.7, using: &random), filter = FBPOptions.Filter.allCases[Int(seed) % 4]
+    let axis = Double(columns) * Double.random(in: 0.3...0.7, using: &random),
+      filter = FBPOptions.Filter.allCases[Int(seed) % 4]
     let thetas = (0..<count).map { _ in Double.random(in: -4...4, using: &random) }
     let data = thetas.map { _ in (0..<columns).map { _ in Float.random(in: -1...4, using: &random) } }
     let scan = Scan(columns: columns, axis: axis, thetas: thetas)
@@ -24,7 +27,8 @@ import Testing
       }
     }
     #expect(
-      relativeDistance(scan.slice().map(Double.init), expected) < 1e-5, "seed \(seed): \(columns) columns, \(count) angles, \(filter)")
+      relativeDistance(scan.slice().map(Double.init), expected) < 1e-5,
+      "seed \(seed): \(columns) columns, \(count) angles, \(filter)")
     let squares = data.joined().reduce(0.0) { $0 + Double($1) * Double($1) }
     #expect(abs(residual.dataSquared - squares) < 1e-5 * squares && residual.residualSquared == residual.dataSquared)
   }
@@ -53,7 +57,9 @@ import Testing
       #expect(filter == .ramp || filter.window(0.3) > filter.window(0.6))
     }
     #expect(abs(FBPOptions.Filter.hann.window(1)) < 1e-12 && FBPOptions.Filter.parzen.window(1) == 0)
-    #expect(abs(FBPOptions.Filter.parzen.window(0.5) - 0.25) < 1e-12 && abs(FBPOptions.Filter.sheppLogan.window(1) - 2 / .pi) < 1e-12)
+    #expect(
+      abs(FBPOptions.Filter.parzen.window(0.5) - 0.25) < 1e-12
+        && abs(FBPOptions.Filter.sheppLogan.window(1) - 2 / .pi) < 1e-12)
   }
 
   @Test func `row lengths are fast and have room`() {

@@ -1,5 +1,6 @@
 import Testing
 
+@testable import Simulation
 @testable import Tomography
 
 @Suite struct FoamReconstructionTests {
@@ -30,7 +31,8 @@ import Testing
     return (quality, residual)
   }
 
-  /// 24.77 dB is what ASTRA's SIRT (`linear` projector, 50 iterations from zero) gets on the same line integrals and truth.
+  /// 24.77 dB is what ASTRA's SIRT (`linear` projector, 50 iterations from zero) gets on the same line integrals and
+  /// truth.
   @Test func `SIRT-50 of a foam is as good as a public code's`() {
     let (quality, residual) = Self.quality(.sirt(SIRTOptions()), iterations: 50)
     #expect(residual.relative < 0.01)

@@ -1,5 +1,8 @@
+import Host
 import Testing
 
+@testable import KernelTypes
+@testable import Simulation
 @testable import Tomography
 
 /// The same bits however the work is cut.
@@ -19,7 +22,8 @@ import Testing
     for (slot, rows) in data.enumerated() {
       scan.set(projection: Array(rows[part.lowerBound * columns..<part.upperBound * columns]), slot: slot)
     }
-    let residual = scan.solve(SIRTOptions(relaxation: 1.3, diskMask: true), iterations: 3, level: level, executor: executor)
+    let residual = scan.solve(
+      SIRTOptions(relaxation: 1.3, diskMask: true), iterations: 3, level: level, executor: executor)
     return ((0..<part.count).map { scan.slice($0) }, residual)
   }
 
@@ -51,7 +55,9 @@ import Testing
 
   @Test func `instruction sets with fused multiply-add give the same bits`() {
     for level in KernelTable.levels where level >= 3 {
-      for lanes in [2, nil] { #expect(Self.slices(0..<Self.rows, lanes: lanes, level: level).slices == Self.whole.slices) }
+      for lanes in [2, nil] {
+        #expect(Self.slices(0..<Self.rows, lanes: lanes, level: level).slices == Self.whole.slices)
+      }
     }
   }
 
@@ -66,12 +72,14 @@ import Testing
         layout.storeProjection(rows, blocks: blocks, slot: slots - 1 - slot, slots: slots, into: sinogram.start)
       }
       let solver = SIRTSolver(
-        layout: layout, beam: scan.beam, options: SIRTOptions(relaxation: 1.3, diskMask: true), anglesMax: slots, blocksMax: blocks.count,
+        layout: layout, beam: scan.beam, options: SIRTOptions(relaxation: 1.3, diskMask: true), anglesMax: slots,
+        blocksMax: blocks.count,
         threads: 1)
       let angles = Self.thetas.indices.map { WindowAngle(theta: Self.thetas[$0], slot: slots - 1 - $0) }
       for (source, target, iterations) in [(scan.volume, next, 1), (next, next, 2)] {
         _ = solver.update(
-          volume: source.start, next: target.start, sinogram: sinogram.start, slots: slots, blocks: blocks, angles: angles,
+          volume: source.start, next: target.start, sinogram: sinogram.start, slots: slots, blocks: blocks,
+          angles: angles,
           iterations: iterations, executor: SerialExecutor())
       }
     }
@@ -86,7 +94,8 @@ import Testing
     let solver = SIRTSolver(layout: scan.layout, beam: scan.beam, options: options, anglesMax: 14)
     for (angles, volume, iterations) in [(Array(scan.angles[..<5]), other, 1), (scan.angles, scan.volume, 3)] {
       _ = solver.update(
-        volume: volume.start, next: volume.start, sinogram: scan.sinogram.start, slots: 14, blocks: scan.blocks, angles: angles,
+        volume: volume.start, next: volume.start, sinogram: scan.sinogram.start, slots: 14, blocks: scan.blocks,
+        angles: angles,
         iterations: iterations, executor: SerialExecutor())
     }
     #expect(scan.slice(69) == Self.whole.slices[69])
@@ -95,7 +104,8 @@ import Testing
   @Test func `the forecast names what is allocated`() {
     let layout = SliceLayout(columns: 100, rows: 100), beam = ParallelBeam(columns: 100, rotationAxis: 50)
     let solver = SIRTSolver(layout: layout, beam: beam, options: SIRTOptions(), anglesMax: 24, blocksMax: 1, threads: 2)
-    #expect(solver.scratchByteCount == SIRTSolver.scratchByteCount(layout: layout, anglesMax: 24, blocksMax: 1, threads: 2))
+    #expect(
+      solver.scratchByteCount == SIRTSolver.scratchByteCount(layout: layout, anglesMax: 24, blocksMax: 1, threads: 2))
     #expect(solver.scratchByteCount > layout.sinogramBlockByteCount(slots: 24))
   }
 }

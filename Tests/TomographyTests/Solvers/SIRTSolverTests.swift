@@ -1,27 +1,34 @@
 import Glibc
+import Host
 import Testing
 
+@testable import Simulation
 @testable import Tomography
 
 @Suite struct SIRTSolverTests {
   @Test(arguments: 1...30)
   func `windowed updates equal the formula written out`(seed: UInt64) {
     var random = SplitMix64(seed: seed)
-    let columns = Int.random(in: 1...14, using: &random), axis = Double(columns) * Double.random(in: 0.3...0.7, using: &random)
+    let columns = Int.random(in: 1...14, using: &random),
+      axis = Double(columns) * Double.random(in: 0.3...0.7, using: &random)
     let count = Int.random(in: 3...9, using: &random), level = KernelTable.levels.randomElement(using: &random)!
     let thetas = (0..<count).map { Double($0) * .pi / Double(count) + Double.random(in: 0...0.1, using: &random) }
     let options = SIRTOptions(
-      relaxation: .random(in: 0.3...1.7, using: &random), nonNegative: .random(using: &random), diskMask: .random(using: &random))
+      relaxation: .random(in: 0.3...1.7, using: &random), nonNegative: .random(using: &random),
+      diskMask: .random(using: &random))
     let scan = Scan(columns: columns, axis: axis, thetas: thetas)
     let data = thetas.map { _ in (0..<columns).map { _ in Float.random(in: -1...4, using: &random) } }
     for slot in thetas.indices { scan.set(projection: data[slot], slot: slot) }
-    let solver = SIRTSolver(layout: scan.layout, beam: scan.beam, options: options, anglesMax: 4, threads: 1, level: level)
+    let solver = SIRTSolver(
+      layout: scan.layout, beam: scan.beam, options: options, anglesMax: 4, threads: 1, level: level)
     var dense = DenseSIRT(
-      columns: columns, axis: axis, relaxation: Double(options.relaxation), isNonNegative: options.nonNegative, isDisk: options.diskMask,
+      columns: columns, axis: axis, relaxation: Double(options.relaxation), isNonNegative: options.nonNegative,
+      isDisk: options.diskMask,
       slice: [Double](repeating: 0, count: columns * columns))
     for window in WindowScheduleTests.windows(count: count, length: 4, step: 1) {
       let residual = solver.update(
-        volume: scan.volume.start, next: scan.volume.start, sinogram: scan.sinogram.start, slots: count, blocks: scan.blocks,
+        volume: scan.volume.start, next: scan.volume.start, sinogram: scan.sinogram.start, slots: count,
+        blocks: scan.blocks,
         angles: Array(scan.angles[window]), iterations: 2, executor: SerialExecutor())
       _ = dense.iterate(Array(data[window]), thetas: Array(thetas[window]))
       let expected = dense.iterate(Array(data[window]), thetas: Array(thetas[window]))

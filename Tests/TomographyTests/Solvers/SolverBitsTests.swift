@@ -1,5 +1,8 @@
+import Host
 import Testing
 
+@testable import KernelTypes
+@testable import Simulation
 @testable import Tomography
 
 /// The same bits however the work is cut, for every method.
@@ -49,12 +52,16 @@ import Testing
   }
 
   @Test(arguments: [Method.sirt(SIRTOptions())] + methods, [34, 36])
-  func `a solver that takes one block after the other leaves nothing of a wide one in a narrow one`(method: Method, rowCount: Int) {
+  func `a solver that takes one block after the other leaves nothing of a wide one in a narrow one`(
+    method: Method, rowCount: Int
+  ) {
     // Blocks of 16, 16 and 2 or 4 lanes.
     let rows = 0..<rowCount
     func scan() -> Scan {
       let scan = Scan(columns: Self.columns, rows: rows.count, lanes: 16, axis: 36.4, thetas: Self.thetas)
-      for (slot, data) in Self.data.enumerated() { scan.set(projection: Array(data[..<(rows.count * Self.columns)]), slot: slot) }
+      for (slot, data) in Self.data.enumerated() {
+        scan.set(projection: Array(data[..<(rows.count * Self.columns)]), slot: slot)
+      }
       return scan
     }
     let whole = scan(), swept = scan(), layout = swept.layout, slots = Self.thetas.count
@@ -64,10 +71,12 @@ import Testing
       let blocks = block..<block + 1
       let sinogram = swept.sinogram.start + block * layout.sinogramBlockByteCount(slots: slots)
       solver.start(
-        volume: swept.volume.start, keeping: false, sinogram: sinogram, slots: slots, blocks: blocks, angles: swept.angles,
+        volume: swept.volume.start, keeping: false, sinogram: sinogram, slots: slots, blocks: blocks,
+        angles: swept.angles,
         executor: SerialExecutor())
       _ = solver.update(
-        volume: swept.volume.start, next: swept.volume.start, sinogram: sinogram, slots: slots, blocks: blocks, angles: swept.angles,
+        volume: swept.volume.start, next: swept.volume.start, sinogram: sinogram, slots: slots, blocks: blocks,
+        angles: swept.angles,
         iterations: 3, executor: SerialExecutor())
     }
     for row in rows { #expect(swept.slice(row) == whole.slice(row), "row \(row)") }
@@ -85,14 +94,17 @@ import Testing
   func `instruction sets with fused multiply-add give the same bits`(method: Int) {
     for level in KernelTable.levels where level >= 3 {
       for lanes in [2, nil] {
-        #expect(Self.slices(0..<Self.rows, Self.methods[method], lanes: lanes, level: level).slices == Self.whole[method].slices)
+        #expect(
+          Self.slices(0..<Self.rows, Self.methods[method], lanes: lanes, level: level).slices
+            == Self.whole[method].slices)
       }
     }
   }
 
   @Test(arguments: methods.indices)
   func `the forecast names what is allocated`(method: Int) {
-    let layout = SliceLayout(columns: 100, rows: 100), beam = ParallelBeam(columns: 100, rotationAxis: 50), method = Self.methods[method]
+    let layout = SliceLayout(columns: 100, rows: 100), beam = ParallelBeam(columns: 100, rotationAxis: 50),
+      method = Self.methods[method]
     let solver = method.solver(layout: layout, beam: beam, anglesMax: 24, blocksMax: 1, threads: 2)
     #expect(solver.scratchByteCount == method.scratchByteCount(layout: layout, anglesMax: 24, blocksMax: 1, threads: 2))
     #expect(solver.scratchByteCount > layout.sinogramBlockByteCount(slots: 24))

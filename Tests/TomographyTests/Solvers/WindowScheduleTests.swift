@@ -4,7 +4,9 @@ import Tomography
 @Suite struct WindowScheduleTests {
   static func windows(count: Int, length: Int, step: Int) -> [Range<Int>] {
     let schedule = WindowSchedule(length: length, step: step)
-    return (0..<schedule.updateCount(projections: count, isComplete: true)).map { schedule.window($0, projections: count) }
+    return (0..<schedule.updateCount(projections: count, isComplete: true)).map {
+      schedule.window($0, projections: count)
+    }
   }
 
   @Test(arguments: [(10, 4, 2), (11, 4, 2), (3, 4, 1), (7, 24, 8), (1, 1, 1), (180, 24, 1), (181, 24, 4), (5, 6, 3)])

@@ -1,0 +1,228 @@
+import Run
+import RunModel
+
+/// Everything that the page shows, as `/api/status` and each event hold it: figures as numbers for programs and as
+/// words for people, so that the page with and without its script says the same.
+struct RunReport: Codable, Equatable {
+  /// A line of a table of figures.
+  struct Figure: Codable, Equatable {
+    var id: String
+    var label: String
+    var text: String
+  }
+
+  /// One stage, as it is drawn.
+  struct Stage: Codable, Equatable {
+    var name: String
+    /// runs, moved or ended.
+    var state: String
+    var pid: Int32
+    var epoch: UInt64?
+    var cursor: UInt64
+    var lag: UInt64
+    /// Events a second.
+    var rate: Double
+    var restarts: Int
+    var hangs: Int
+  }
+
+  /// The volume behind the pictures.
+  struct Volume: Codable, Equatable {
+    var columns: Int
+    var slices: Int
+    /// Of each worker.
+    var generations: [UInt64]
+    /// Slices that are denoised, from the top; nil where none will be.
+    var denoised: Int?
+    /// What is black and white unless the page asks for something else.
+    var window: GreyWindow?
+  }
+
+  /// How it ended.
+  struct ReportedEnding: Codable, Equatable {
+    var isSuccess: Bool
+    var text: String
+    var outputs: [String]
+  }
+
+  /// Milliseconds between two events, and between two pictures of one slice: longer while many watch.
+  struct RefreshPeriods: Codable, Equatable {
+    var events: Int
+    var pictures: Int
+  }
+
+  var run: String
+  /// What the run is doing, in a few words.
+  var state: String
+  /// Done of the scan or of the final iterations, 0…1.
+  var fraction: Double
+  /// Where it is, in one line.
+  var headline: String
+  var status: RunStatus?
+  var progress: [Figure]
+  var ledger: [Figure]
+  var stages: [Stage]
+  var rings: [RunView.Level]
+  var volume: Volume?
+  /// Changes where the curves do.
+  var curves: Int
+  var notices: [String]
+  var ending: ReportedEnding?
+  var pace: RefreshPeriods
+}
+
+extension RunReport {
+  /// The report of what is known now. `rates` are those of the status's counters.
+  init(
+    _ latest: SupervisorState, curves: Curves?, similarity: SimilarityCurves?, rates: Rates, window: GreyWindow?,
+    pace: RefreshPeriods
+  ) {
+    let (status, view) = (latest.status, latest.view)
+    run = status?.run ?? view?.run ?? ""
+    (self.status, self.pace, notices) = (status, pace, latest.notices)
+    stages = status?.stages.map { Stage($0, rate: rates.rate("stage " + $0.name)) } ?? []
+    rings = view?.levels ?? []
+    volume = view.map {
+      Volume(
+        columns: $0.columns, slices: $0.slices, generations: $0.generations, denoised: $0.denoisedSlices, window: window
+      )
+    }
+    self.curves = (curves?.version ?? 0) + (similarity?.version ?? 0)
+    ending = latest.ending.map(ReportedEnding.init)
+    state = Self.state(latest)
+    fraction = status?.phaseFraction ?? 0
+    headline = status.map { Self.headline($0, rates) } ?? ""
+    progress =
+      status.map {
+        Self.progress(
+          $0, rates, residual: curves?.latest ?? $0.residual, similarity: similarity?.latest ?? $0.similarity,
+          goal: view?.similarityGoal?.min)
+      } ?? []
+    ledger =
+      status.map {
+        Self.ledger($0, latest, curves?.pixels ?? .init(), dropped: view?.levels.reduce(0) { $0 + $1.dropped } ?? 0)
+      } ?? []
+  }
+
+  private static func state(_ latest: SupervisorState) -> String {
+    switch latest.ending {
+    case .failure: return "failed"
+    case .result: return "finished"
+    case nil: break
+    }
+    guard let status = latest.status else { return latest.view == nil ? "planning" : "starting" }
+    return status.phase.rawValue
+  }
+
+  /// What `progress` tells, also before there is anything to tell.
+  static let progressLabels = [
+    ("acquired", "Projections"), ("rate", "per second"), ("updates", "Updates"), ("update-rate", "per second"),
+    ("lag", "Behind the source"),
+    ("step", "Step"), ("sweep", "Final sweep"), ("left", "Left, about"), ("residual", "Residual"),
+    ("seconds", "Running for"),
+    ("similarity", "Similarity"), ("goal", "ends it at"),
+  ]
+
+  private static func progress(
+    _ status: RunStatus, _ rates: Rates, residual: Double?, similarity: Double?, goal: Double?
+  ) -> [Figure] {
+    figures(
+      progressLabels,
+      [
+        "acquired": "\(status.acquired) of \(status.projections)", "rate": Text.decimal(rates.rate("acquired")),
+        "updates": "\(status.updates) of \(status.updatesExpected)", "update-rate": Text.decimal(rates.rate("updates")),
+        "lag": "\(status.lag)", "step": "\(status.step)", "sweep": Text.percent(status.sweptFraction),
+        "left": left(status, rates).map(Text.duration) ?? "–", "residual": residual.map(Text.percent) ?? "–",
+        "seconds": Text.duration(status.seconds), "similarity": similarity.map { Text.decimal($0, 4) } ?? "–",
+        "goal": goal.map { Text.decimal($0, 4) } ?? "–",
+      ])
+  }
+
+  /// Seconds to the end of this part of the run, at the present speed.
+  private static func left(_ status: RunStatus, _ rates: Rates) -> Double? {
+    let (rest, rate): (Double, Double)
+    switch status.phase {
+    case .scanning: (rest, rate) = (Double(status.projections - status.acquired), rates.rate("acquired"))
+    case .finalIterations: (rest, rate) = (1 - status.sweptFraction, rates.rate("swept"))
+    case .exporting, .finished, .failed: return nil
+    }
+    return rate > 0 ? rest / rate : nil
+  }
+
+  private static func headline(_ status: RunStatus, _ rates: Rates) -> String {
+    let left = left(status, rates).map { ", \(Text.duration($0)) left" } ?? ""
+    switch status.phase {
+    case .scanning:
+      return
+        "projection \(status.acquired) of \(status.projections), \(Text.decimal(rates.rate("acquired"))) a second\(left)"
+    case .finalIterations: return "\(Text.percent(status.sweptFraction)) of the final iterations\(left)"
+    case .exporting, .finished, .failed:
+      return "\(status.acquired) projections, \(status.updates) updates in \(Text.duration(status.seconds))"
+    }
+  }
+
+  /// What `ledger` tells.
+  static let ledgerLabels = [
+    ("used", "In the volume"), ("lost", "Lost"), ("source-lost", "Lost by the source"),
+    ("source-other", "twice, late, broken"),
+    ("spilled", "By way of the disk"), ("dropped", "Dropped"),
+    ("restarts", "Stages restarted"),
+    ("hangs", "of these, hung"), ("dead", "Dead pixels"), ("non-finite", "NaN or infinite"),
+    ("clamped", "At or below dark"),
+    ("negative", "Below zero"),
+  ]
+
+  private static func ledger(
+    _ status: RunStatus, _ latest: SupervisorState, _ pixels: UpdateEvent.PixelCounts, dropped: UInt64
+  ) -> [Figure] {
+    var result: RunResult?
+    if case .result(let ended) = latest.ending { result = ended }
+    let lost = result.map { $0.lostFields > 0 ? "\($0.lost) and \($0.lostFields) fields" : "\($0.lost)" }
+    return figures(
+      ledgerLabels,
+      [
+        "used": "\(result?.projections ?? status.reconstructed)", "lost": lost ?? "at the end",
+        "spilled": "\(status.spilled)",
+        "source-lost": status.losses.map { "\($0.lost)" } ?? "–",
+        "source-other": status.losses.map { "\($0.duplicates), \($0.late), \($0.dropped)" } ?? "–",
+        "dropped": "\(dropped)",
+        "restarts": "\(status.stages.reduce(0) { $0 + $1.restarts })",
+        "hangs": "\(status.stages.reduce(0) { $0 + $1.hangs })", "dead": "\(pixels.dead)",
+        "non-finite": "\(pixels.nonFinite)",
+        "clamped": "\(pixels.clamped)", "negative": "\(pixels.negative)",
+      ])
+  }
+
+  private static func figures(_ labels: [(String, String)], _ texts: [String: String]) -> [Figure] {
+    labels.map { id, label in
+      guard let text = texts[id] else { preconditionFailure("no text for \(id)") }
+      return Figure(id: id, label: label, text: text)
+    }
+  }
+}
+
+extension RunReport.Stage {
+  init(_ stage: RunStatus.Stage, rate: Double) {
+    self.init(
+      name: stage.name, state: stage.isRunning ? (stage.movedTo == nil ? "runs" : "moved") : "ended", pid: stage.pid,
+      epoch: stage.epoch,
+      cursor: stage.cursor, lag: stage.lag, rate: (rate * 10).rounded() / 10, restarts: stage.restarts,
+      hangs: stage.hangs)
+  }
+}
+
+extension RunReport.ReportedEnding {
+  init(_ ending: SupervisorState.KnownEnding) {
+    switch ending {
+    case .failure(let reason): self.init(isSuccess: false, text: reason, outputs: [])
+    case .result(let result):
+      let lost = result.lost + result.lostFields
+      let missing = lost > 0 ? ", without \(lost) that were lost" : ""
+      self.init(
+        isSuccess: true,
+        text:
+          "\(result.projections) projections, \(result.updates) updates in \(Text.duration(result.seconds))\(missing); ended by: \(result.stoppedBy)",
+        outputs: result.outputs)
+    }
+  }
+}

@@ -1,0 +1,74 @@
+package import Host
+import ScanFiles
+
+/// What the images of a scan look like.
+package struct FrameFormat: Equatable, Sendable {
+  /// Detector rows.
+  package var rows: Int
+  /// Detector columns.
+  package var columns: Int
+  /// What a pixel is.
+  package var pixel: PixelType
+
+  /// A format as given.
+  package init(rows: Int, columns: Int, pixel: PixelType) {
+    precondition(rows > 0 && columns > 0, "\(rows) × \(columns) pixels")
+    (self.rows, self.columns, self.pixel) = (rows, columns, pixel)
+  }
+
+  /// Bytes of an image.
+  package var byteCount: Int { rows * columns * pixel.byteCount }
+}
+
+/// What an image is of, as NXtomo counts it.
+package enum ImageKey: Int, Sendable, CaseIterable {
+  /// The sample.
+  case projection = 0
+  /// The beam without a sample.
+  case flat
+  /// The detector without a beam.
+  case dark
+  /// Something that went wrong.
+  case invalid
+}
+
+/// How the bytes of an image are packed.
+package enum FrameEncoding: Equatable, Sendable {
+  /// Not at all.
+  case none
+  /// One LZ4 block.
+  case lz4
+  /// LZ4 blocks of shuffled bits, as the bitshuffle filter of HDF5 writes them.
+  case bitshuffleLZ4
+  /// The same without the sizes before the first block, in blocks of 8 KiB, as EPICS detectors send them.
+  case bitshuffleBlocks
+}
+
+/// What a stream says of an image, checked.
+package struct FrameHeader: Equatable, Sendable {
+  /// Its number at the detector.
+  package var number: UInt64
+  /// How its bytes are packed.
+  package var encoding: FrameEncoding = .none
+  /// Whether the most significant byte of a pixel comes first.
+  package var isBigEndian = false
+  /// The angle, in the unit of the stream.
+  package var theta: Double?
+  /// What it is of, where the stream says so.
+  package var key: ImageKey?
+  /// When it was taken, by the detector's clock.
+  package var timestamp: Double?
+
+  /// A plain image, by its number alone.
+  package init(number: UInt64) { self.number = number }
+}
+
+/// A message of a stream.
+package enum StreamMessage {
+  /// An image; its bytes are valid as long as the message is.
+  case frame(FrameHeader, UnsafeRawBufferPointer)
+  /// Nothing that a reconstruction needs.
+  case other
+  /// The series is complete; its number of images, where the stream says so.
+  case end(UInt64?)
+}

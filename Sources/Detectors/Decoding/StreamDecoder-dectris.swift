@@ -1,0 +1,23 @@
+import ScanFiles
+
+// DECTRIS stream version 1 (SIMPLON API reference, "Stream"): a header, images, and an end, each a message of several
+// parts.
+//
+//   dheader-1.0 [head: series] [configuration] … dimage-1.0 [head: series, frame] [dimage_d-1.0: shape as columns and
+//   rows, type, encoding, size] [image] [dconfig-1.0: times] … dseries_end-1.0 [head: series]
+extension StreamDecoder {
+  func decodeDectris(
+    _ head: MessageHead, _ parts: UnsafeBufferPointer<UnsafeRawBufferPointer>
+  ) throws(MessageFault) -> StreamMessage {
+    guard (3...5).contains(parts.count) else { throw .parts }
+    // A receiver that came late has not seen the header.
+    guard try head.needed(head.series) == series ?? head.series else { throw .series }
+    let data = try MessageHead(dectrisData: parts[1])
+    guard try data.needed(data.shape) == (format.columns, format.rows) else { throw .shape }
+    try check(data)
+    guard data.encoding != .none || parts[2].count == format.byteCount, !parts[2].isEmpty else { throw .size }
+    var header = FrameHeader(number: try head.needed(head.frame))
+    (header.encoding, header.isBigEndian) = (data.encoding, data.isBigEndian)
+    return .frame(header, parts[2])
+  }
+}

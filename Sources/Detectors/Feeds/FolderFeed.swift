@@ -1,0 +1,136 @@
+import Glibc
+import Host
+import ScanFiles
+
+/// TIFF files as they appear in a folder, in the order of their names. A file is taken once all of it is there and its
+/// size and time have stayed as they are for a moment: a name that somebody renames a finished file to is safest.
+final class FolderFeed: FrameFeed {
+  private let path: String
+  private let format: FrameFormat
+  private let rows: Range<Int>
+  /// Whether the numbers in names count frames; otherwise files are counted in their order.
+  private let usesNumbers: Bool
+  private let image: UnsafeMutableRawBufferPointer
+  /// Names that wait, in order.
+  private var waiting: ArraySlice<Name> = []
+  /// The last name that was taken or passed over, and how many there were.
+  private var last: Name?
+  private var taken: UInt64 = 0
+  private var seen: (state: FileState, since: ContinuousClock.Instant)?
+
+  /// How long a file must stay as it is.
+  private static let settled: Duration = .milliseconds(200)
+  /// A file that is not complete after so long is passed over.
+  private static let patience: Duration = .seconds(10)
+  private static let poll: Duration = .milliseconds(20)
+
+  private struct Name: Comparable {
+    let text: String
+    /// The last digits of the name.
+    let number: UInt64?
+
+    static func < (first: Name, second: Name) -> Bool { first.text < second.text }
+  }
+
+  private struct FileState: Equatable {
+    let inode: UInt64
+    let byteCount: Int
+    let seconds: Int
+    let nanoseconds: Int
+  }
+
+  /// Watches the folder `path`.
+  init(path: String, format: FrameFormat, rows: Range<Int>, usesNumbers: Bool) {
+    (self.path, self.format, self.rows, self.usesNumbers) = (path, format, rows, usesNumbers)
+    image = .allocate(byteCount: format.byteCount, alignment: 64)
+  }
+
+  deinit { image.deallocate() }
+
+  func resume(after next: UInt64) throws {
+    try list()
+    let past = usesNumbers ? waiting.prefix { $0.number ?? 0 < next } : waiting.prefix(Int(clamping: next))
+    waiting = waiting.dropFirst(past.count)
+    (last, taken) = (past.last, UInt64(past.count))
+  }
+
+  func next(timeout: Duration) throws -> FeedStep {
+    let deadline = ContinuousClock.now + timeout
+    repeat {
+      if waiting.isEmpty { try list() }
+      if let name = waiting.first, let step = look(at: name) { return step }
+      usleep(UInt32(Self.poll / .microseconds(1)))
+    } while ContinuousClock.now < deadline
+    return .nothing
+  }
+
+  func unpack(into target: UnsafeMutableRawBufferPointer) throws(MessageFault) {
+    let rowByteCount = format.columns * format.pixel.byteCount
+    target.copyMemory(
+      from: UnsafeRawBufferPointer(rebasing: image[rows.lowerBound * rowByteCount..<rows.upperBound * rowByteCount]))
+  }
+
+  /// The step that a file makes; nil where it is not complete yet.
+  private func look(at name: Name) -> FeedStep? {
+    let file = "\(path)/\(name.text)"
+    var status = stat()
+    guard stat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return take(name, .fault(.field)) }
+    let state = FileState(
+      inode: UInt64(status.st_ino), byteCount: status.st_size, seconds: status.st_mtim.tv_sec,
+      nanoseconds: status.st_mtim.tv_nsec)
+    guard let seen, seen.state == state else {
+      self.seen = (state, .now)
+      return nil
+    }
+    let age = ContinuousClock.now - seen.since
+    guard age >= Self.settled else { return nil }
+    do throws(TIFFFault) {
+      try readTIFF(path: file, rows: format.rows, columns: format.columns, pixel: format.pixel, into: image)
+    } catch {
+      switch error {
+      case .incomplete: return age < Self.patience ? nil : take(name, .fault(.size))
+      case .shape: return take(name, .fault(.shape))
+      case .pixel: return take(name, .fault(.pixel))
+      case .layout: return take(name, .fault(.encoding))
+      }
+    }
+    guard usesNumbers else { return take(name, .frame(FrameHeader(number: taken))) }
+    guard let number = name.number else { return take(name, .fault(.number)) }
+    return take(name, .frame(FrameHeader(number: number)))
+  }
+
+  private func take(_ name: Name, _ step: FeedStep) -> FeedStep {
+    waiting = waiting.dropFirst()
+    // Where files are counted, one that is passed over counts too: it is a frame that is lost.
+    (last, seen, taken) = (name, nil, taken + 1)
+    return step
+  }
+
+  /// Names behind the last one that was taken.
+  private func list() throws {
+    guard let folder = opendir(path) else {
+      throw FileError.cannotOpen(path: path, reason: String(cString: strerror(errno)))
+    }
+    defer { closedir(folder) }
+    var names: [Name] = []
+    while let entry = readdir(folder) {
+      let text = withUnsafePointer(to: &entry.pointee.d_name) {
+        String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
+      }
+      guard !text.hasPrefix("."), let name = Self.name(text), last.map({ $0 < name }) ?? true else { continue }
+      names.append(name)
+    }
+    waiting = names.sorted()[...]
+  }
+
+  /// Nil for what is no TIFF by its name.
+  private static func name(_ text: String) -> Name? {
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count > 1, let ending = parts.last?.lowercased(), ending == "tif" || ending == "tiff" else {
+      return nil
+    }
+    let stem = parts.dropLast().joined(separator: ".")
+    let digits = stem.reversed().drop { !("0"..."9").contains($0) }.prefix { ("0"..."9").contains($0) }
+    return Name(text: text, number: UInt64(String(digits.reversed())))
+  }
+}

@@ -1,0 +1,100 @@
+import Host
+import Rings
+package import ScanFiles
+import Tomography
+
+/// Delivers a scan file: its darks, its flats, then its projections in the order of the file or another, cropped to a
+/// range of rows and binned if asked. Projections are numbered in the order in which they are delivered.
+package final class FileSource: ProjectionSource {
+  private let reader: any ScanReader
+  private let rows: Range<Int>
+  private let binning: Int
+  /// The numbers of projections in the file, in the order in which they are delivered.
+  private let visits: [Int]
+  private var position = 0
+  private var current: Frame?
+  private let unbinned: UnsafeMutableRawBufferPointer?
+
+  /// `rows` are detector rows of the file; `binning` is the edge of the squares of pixels whose mean becomes one pixel.
+  /// `visits` are the numbers of the file's projections in the order in which they are delivered, nil for that of the
+  /// file; with none only fields are.
+  package init(reader: any ScanReader, rows: Range<Int>, binning: Int, visits: [Int]? = nil) {
+    precondition(
+      !rows.isEmpty && rows.upperBound <= reader.info.rows && binning >= 1, "rows \(rows), binning \(binning)")
+    self.reader = reader
+    self.rows = rows
+    self.binning = binning
+    self.visits = visits ?? Array(0..<reader.info.projectionCount)
+    precondition(
+      self.visits.allSatisfy { (0..<reader.info.projectionCount).contains($0) }, "an order of other projections")
+    let info = reader.info
+    let widest = [info.pixel, info.flatPixel, info.darkPixel].map(\.byteCount).max()!
+    unbinned = binning == 1 ? nil : .allocate(byteCount: rows.count * info.columns * widest, alignment: 64)
+  }
+
+  deinit { unbinned?.deallocate() }
+
+  /// Rows and columns after cropping and binning.
+  package var shape: (rows: Int, columns: Int) { (rows.count / binning, reader.info.columns / binning) }
+
+  /// Passes over what was published.
+  package func resume(after count: UInt64, metadata: [UInt8]) -> Int? {
+    let fields = reader.info.darkCount + reader.info.flatCount
+    guard count <= UInt64(fields + visits.count) else { return nil }
+    position = Int(count)
+    return max(0, position - fields)
+  }
+
+  /// Darks first, then flats, then projections.
+  package func next(timeout: Duration) -> SourceStep {
+    let info = reader.info
+    let elements = position
+    position += 1
+    if elements < info.darkCount {
+      current = frame(.dark, elements, 0, info.darkPixel)
+    } else if elements < info.darkCount + info.flatCount {
+      current = frame(.flat, elements - info.darkCount, 0, info.flatPixel)
+    } else {
+      let index = elements - info.darkCount - info.flatCount
+      current = index < visits.count ? frame(.projection, index, info.thetas[visits[index]], info.pixel) : nil
+    }
+    return current.map(SourceStep.frame) ?? .end
+  }
+
+  private func frame(_ kind: EventKind, _ index: Int, _ theta: Double, _ pixel: PixelType) -> Frame {
+    Frame(kind: kind, index: index, theta: theta, pixel: binning == 1 ? pixel : .float32)
+  }
+
+  /// Reads from the file straight into `payload`, or through one image's buffer where pixels are binned.
+  package func read(into payload: UnsafeMutableRawBufferPointer) throws -> Bool {
+    guard let current else { preconditionFailure("read before next") }
+    guard let unbinned else {
+      try readPixels(of: current, into: payload)
+      return true
+    }
+    try readPixels(of: current, into: unbinned)
+    let pixel = pixel(of: current.kind)
+    bin(
+      UnsafeRawPointer(unbinned.baseAddress!), type: pixel, rows: rows.count, columns: reader.info.columns, by: binning,
+      into: payload.baseAddress!.assumingMemoryBound(to: Float.self))
+    return true
+  }
+
+  private func pixel(of kind: EventKind) -> PixelType {
+    switch kind {
+    case .dark: reader.info.darkPixel
+    case .flat: reader.info.flatPixel
+    default: reader.info.pixel
+    }
+  }
+
+  private func readPixels(of frame: Frame, into buffer: UnsafeMutableRawBufferPointer) throws {
+    let byteCount = rows.count * reader.info.columns * pixel(of: frame.kind).byteCount
+    let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<byteCount])
+    switch frame.kind {
+    case .dark: try reader.readDark(frame.index, rows: rows, into: target)
+    case .flat: try reader.readFlat(frame.index, rows: rows, into: target)
+    default: try reader.readProjection(visits[frame.index], rows: rows, into: target)
+    }
+  }
+}

@@ -1,0 +1,88 @@
+extension SliceLayout {
+  /// Copies slice `row` out of a volume: columns × columns pixels, row 0 on top.
+  package func copySlice(row: Int, from volume: UnsafeRawPointer, into slice: UnsafeMutableBufferPointer<Float>) {
+    precondition(slice.count == columns * columns, "a slice has \(columns * columns) pixels, not \(slice.count)")
+    let source = lane(row: row, in: volume)
+    forEachPixel(row: row) { pixel, offset in slice[pixel] = source[offset] }
+  }
+
+  /// Puts slice `row` (columns × columns pixels, row 0 on top) into a volume.
+  package func setSlice(row: Int, in volume: UnsafeMutableRawPointer, from slice: UnsafeBufferPointer<Float>) {
+    precondition(slice.count == columns * columns, "a slice has \(columns * columns) pixels, not \(slice.count)")
+    let target = UnsafeMutablePointer(mutating: lane(row: row, in: volume))
+    forEachPixel(row: row) { pixel, offset in target[offset] = slice[pixel] }
+  }
+
+  /// Puts one projection (all rows × columns) into `slot` of a sinogram that holds exactly `blocks`. Rows of other
+  /// blocks are not read.
+  package func storeProjection(
+    _ rows: UnsafePointer<Float>, blocks: Range<Int>, slot: Int, slots: Int, into sinogram: UnsafeMutableRawPointer
+  ) {
+    precondition((0..<slots).contains(slot), "slot \(slot) of \(slots)")
+    for block in checked(blocks) {
+      let lanes = lanes(block: block)
+      let bins = (sinogram + binOffset(block: block, of: blocks, slot: slot, slots: slots)).assumingMemoryBound(
+        to: Float.self)
+      clearMargins(of: bins, block: block)
+      let used = self.rows(of: block..<block + 1)
+      forEachTile(lanes: used.count) { lane, columns in
+        let source = rows + (used.lowerBound + lane) * self.columns
+        for column in columns { bins[column * lanes + lane] = source[column] }
+      }
+      for lane in used.count..<lanes {
+        for column in 0..<columns { bins[column * lanes + lane] = 0 }
+      }
+    }
+  }
+
+  /// Copies `slot` of a sinogram that holds exactly `blocks` into a projection (all rows × columns), of which only
+  /// those rows are written.
+  package func copyProjection(
+    slot: Int, slots: Int, from sinogram: UnsafeRawPointer, blocks: Range<Int>, into rows: UnsafeMutablePointer<Float>
+  ) {
+    precondition((0..<slots).contains(slot), "slot \(slot) of \(slots)")
+    for block in checked(blocks) {
+      let lanes = lanes(block: block)
+      let bins = (sinogram + binOffset(block: block, of: blocks, slot: slot, slots: slots)).assumingMemoryBound(
+        to: Float.self)
+      let used = self.rows(of: block..<block + 1)
+      forEachTile(lanes: used.count) { lane, columns in
+        let target = rows + (used.lowerBound + lane) * self.columns
+        for column in columns { target[column] = bins[column * lanes + lane] }
+      }
+    }
+  }
+
+  /// Zeroes the margins of a sinogram row of `block`, whose bin 0 is `bins`: the memory may have held a row of a wider
+  /// block.
+  package func clearMargins(of bins: UnsafeMutableRawPointer, block: Int) {
+    let shape = shape(block: block), pixel = shape.pixelByteCount,
+      after = shape.sinogramPitch - columns - sinogramMargin
+    (bins - sinogramMargin * pixel).initializeMemory(as: UInt8.self, repeating: 0, count: sinogramMargin * pixel)
+    (bins + columns * pixel).initializeMemory(as: UInt8.self, repeating: 0, count: after * pixel)
+  }
+
+  package func checked(_ blocks: Range<Int>) -> Range<Int> {
+    precondition(blocks.lowerBound >= 0 && blocks.upperBound <= blockCount, "blocks \(blocks) of \(blockCount)")
+    return blocks
+  }
+
+  private func lane(row: Int, in volume: UnsafeRawPointer) -> UnsafePointer<Float> {
+    precondition((0..<rows).contains(row), "row \(row) of \(rows)")
+    return (volume + pixelOffset(block: row / lanes)).assumingMemoryBound(to: Float.self) + row % lanes
+  }
+
+  @inline(__always) private func forEachPixel(row: Int, _ body: (_ pixel: Int, _ offset: Int) -> Void) {
+    let pitch = shape.volumePitch, lanes = lanes(block: row / lanes)
+    for y in 0..<columns {
+      for x in 0..<columns { body(y * columns + x, (y * pitch + x) * lanes) }
+    }
+  }
+
+  /// A transposition in pieces of a few columns, so that both sides stay in the first-level cache.
+  @inline(__always) private func forEachTile(lanes used: Int, _ body: (_ lane: Int, _ columns: Range<Int>) -> Void) {
+    for first in stride(from: 0, to: columns, by: 32) {
+      for lane in 0..<used { body(lane, first..<min(first + 32, columns)) }
+    }
+  }
+}

@@ -1,0 +1,220 @@
+import Detectors
+import Foundation
+import Glibc
+import Host
+import RunModel
+import ScanFiles
+package import ScanPlan
+import Stages
+
+/// The folder that holds a run: what it was asked to do, how it is laid out, how far it is, and what it wrote.
+///
+/// ```
+/// scan.yaml     effective configuration, with the command line in its first line
+/// plan.json     what the stages work from: shapes, placement, names in shared memory
+/// status.json   state, stages, progress; replaced about once a second
+/// losses.json   of a live source, what it has lost; there when the acquisition has ended
+/// stop.json     what came of telling its detector to stop; there where that was tried
+/// export.json   what the export wrote, with the volume's checksum; there when the export is complete
+/// log/          JSON lines, one file a stage
+/// journal/      the durable topics, one folder each
+/// checkpoints/  the newest saved generations of each worker's volume
+/// requests/     what people asked of the run while it ran
+/// salvaged/     what salvage set aside, one folder a salvage
+/// output/       the slices, or a link to the output folder
+/// ```
+package struct RunFolder: Sendable {
+  /// Absolute path of the folder.
+  package let path: String
+
+  /// The folder at `path`; nothing is created.
+  package init(path: String) {
+    self.path = URL(fileURLWithPath: path).path
+  }
+
+  var plan: String { path + "/plan.json" }
+  var description: String { path + "/scan.yaml" }
+  var status: String { path + "/status.json" }
+  var export: String { path + "/export.json" }
+  var losses: String { path + "/losses.json" }
+  var stop: String { path + "/stop.json" }
+  var logFolder: String { path + "/log" }
+  var output: String { path + "/output" }
+  /// The log of a stage, or of the supervisor.
+  func log(_ name: String) -> String { "\(logFolder)/\(name).jsonl" }
+  var checkpoints: String { path + "/checkpoints" }
+  var salvaged: String { path + "/salvaged" }
+  var requests: String { path + "/requests" }
+
+  /// The journal of a topic.
+  func journal(_ topic: Topic) -> String { "\(path)/journal/\(topic.folderName)" }
+
+  /// Creates the folder and what belongs into it. An existing folder that holds another run is refused, so that no run
+  /// is ever mixed with another.
+  func create(outputFolder: String, topics: [Topic]) throws(ScanFailure) {
+    guard !FileManager.default.fileExists(atPath: plan) else {
+      throw ScanFailure(.cannotCreate, "the run folder \(path) holds another run; name a new one with --run-folder")
+    }
+    try Self.makeFolder(path)
+    try Self.makeFolder(logFolder)
+    try Self.makeFolder(outputFolder)
+    try Self.makeFolder(checkpoints)
+    for topic in topics { try Self.makeFolder(journal(topic)) }
+    guard URL(fileURLWithPath: outputFolder).standardizedFileURL.path != output else { return }
+    let target = URL(fileURLWithPath: outputFolder).path
+    // A run that died before it was planned has left its link.
+    guard symlink(target, output) == 0 || Self.isLink(output, to: target) else {
+      throw ScanFailure(
+        .cannotCreate, "cannot link \(output) to the output folder: \(String(cString: strerror(errno)))")
+    }
+  }
+
+  private static func isLink(_ path: String, to target: String) -> Bool {
+    errno == EEXIST
+      && URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        == URL(fileURLWithPath: target).resolvingSymlinksInPath().path
+  }
+
+  /// Creates a folder and those above it.
+  package static func makeFolder(_ path: String) throws(ScanFailure) {
+    var folder = ""
+    for component in URL(fileURLWithPath: path).path.split(separator: "/") {
+      folder += "/\(component)"
+      guard mkdir(folder, 0o777) != 0 else { continue }
+      let reason = String(cString: strerror(errno))
+      var status = stat()
+      if stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { continue }
+      throw ScanFailure(.cannotCreate, "cannot create the folder \(path) (\(folder): \(reason)); choose another one")
+    }
+    guard access(path, W_OK | X_OK) == 0 else {
+      throw ScanFailure(.cannotCreate, "the folder \(path) is not writable; choose another one")
+    }
+  }
+
+  /// Removes what the run of `plan` wrote here, and the folders that this leaves empty. What lay here before, and the
+  /// output, stay.
+  func remove(_ plan: RunPlan) throws(ScanFailure) {
+    let isOutput =
+      URL(fileURLWithPath: plan.scan.outputFolder).standardizedFileURL.path
+      == URL(fileURLWithPath: path).standardizedFileURL.path
+    let logs = (["supervisor"] + StageName.all(plan).map(\.description)).map(log)
+    // The description beside the output is the output's.
+    for file in logs + [self.plan, status, export, losses, stop] + (isOutput ? [] : [description]) {
+      try Self.remove(file, unlink(file), accepting: [ENOENT])
+    }
+    for folder in [checkpoints, salvaged, requests, path + "/journal"] where access(folder, F_OK) == 0 {
+      do { try FileManager.default.removeItem(atPath: folder) } catch {
+        throw ScanFailure(.inputOutput, "cannot remove \(folder): \(error.reasonText)")
+      }
+    }
+    try Self.remove(logFolder, rmdir(logFolder), accepting: [ENOTEMPTY, EEXIST])
+    // The link to the output; where the output itself lies there it is a folder.
+    try Self.remove(output, unlink(output), accepting: [EISDIR, ENOENT])
+    try Self.remove(path, rmdir(path), accepting: [ENOTEMPTY, EEXIST])
+  }
+
+  private static func remove(_ path: String, _ result: Int32, accepting accepted: Set<Int32> = []) throws(ScanFailure) {
+    guard result != 0, !accepted.contains(errno) else { return }
+    throw ScanFailure(.inputOutput, "cannot remove \(path): \(String(cString: strerror(errno)))")
+  }
+
+  /// Writes a value as JSON, complete or not at all.
+  func write(_ value: some Encodable, to path: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try writeFileAtomically(path: path, bytes: Array(encoder.encode(value)))
+  }
+
+  /// What the run works from. Throws where this is no run's folder.
+  func readPlan() throws(ScanFailure) -> RunPlan {
+    guard access(plan, F_OK) == 0 else {
+      throw ScanFailure(.noInput, "\(path) is not the folder of a run: it has no plan.json")
+    }
+    return try read(RunPlan.self, from: plan)
+  }
+
+  /// Throws, and names the process, where a supervisor of the run lives.
+  func refuseIfSupervised(_ names: RegionNames) throws {
+    guard let holder = try RegionLock.holder(name: names.lock) else { return }
+    throw ScanFailure(
+      .cannotCreate,
+      "the run in \(path) has a living supervisor, \(holder); see the run with slipring status, or end that process first"
+    )
+  }
+
+  /// Removes what processes of the run that died left of files. To be called by the run's only supervisor, before it
+  /// starts any stage.
+  func removeLeftovers(_ plan: RunPlan) throws {
+    for stage in try lastStages() { try removeTemporaryFiles(in: plan.scan.outputFolder, ofProcess: stage.pid) }
+    // These are the run's own, so whoever wrote there is dead. Other runs may write to the output.
+    for path in [path, checkpoints, requests] where path != plan.scan.outputFolder && access(path, F_OK) == 0 {
+      try removeTemporaryFiles(in: path, ofProcess: nil)
+    }
+  }
+
+  /// The stages of the run's latest status; none where it died before the first.
+  func lastStages() throws(ScanFailure) -> [RunStatus.Stage] {
+    access(status, F_OK) == 0 ? try read(RunStatus.self, from: status).stages : []
+  }
+
+  /// Deletes all shared memory of a run whose supervisor was killed, once its stages are gone: what a restart of the
+  /// machine does. For tests.
+  package func removeRegions(timeout: Duration) throws {
+    let names = RegionNames(runID: try readPlan().runID)
+    let deadline = Deadline(after: timeout)
+    for stage in try lastStages() { while kill(stage.pid, 0) == 0, !deadline.hasPassed { usleep(1000) } }
+    // A stage that was just being started holds the supervisor's descriptors until it runs its own program.
+    while try RegionLock.isHeld(name: names.lock) {
+      guard !deadline.hasPassed else { throw ScanFailure(.software, "the run in \(path) is alive") }
+      usleep(1000)
+    }
+    for name in try SharedRegion.names(prefix: names.prefix) { try SharedRegion.unlink(name: name) }
+  }
+
+  /// Whether a run was begun here and has not come to its result.
+  package var isUnfinished: Bool {
+    get throws(ScanFailure) {
+      guard access(plan, F_OK) == 0 else { return false }
+      guard access(status, F_OK) == 0 else { return true }
+      return try read(RunStatus.self, from: status).phase != .finished
+    }
+  }
+
+  /// How far the run is, and whether its supervisor lives. Throws where this is no run's folder.
+  package func readStatus() throws -> (status: RunStatus, isSupervised: Bool) {
+    let plan = try readPlan()
+    let status = try read(RunStatus.self, from: self.status)
+    return (status, try RegionLock.isHeld(name: RegionNames(runID: plan.runID).lock))
+  }
+
+  /// What came of telling the detector to stop; nil where that was not tried.
+  func readStop() throws -> StopReport? { access(stop, F_OK) == 0 ? try read(StopReport.self, from: stop) : nil }
+
+  /// What the run's live source has lost; nil for another source, and until the acquisition has ended.
+  func readLosses() throws -> LossReport? { access(losses, F_OK) == 0 ? try read(LossReport.self, from: losses) : nil }
+
+  /// Reads a value that a process of this run wrote.
+  func read<Value: Decodable>(_ type: Value.Type, from path: String) throws(ScanFailure) -> Value {
+    let data: Data
+    do {
+      data = try Data(contentsOf: URL(fileURLWithPath: path))
+    } catch {
+      throw ScanFailure(.noInput, "cannot read \(path): \(error.reasonText)")
+    }
+    do {
+      return try JSONDecoder().decode(type, from: data)
+    } catch {
+      throw ScanFailure(.data, "\(path) does not hold what a run writes there: \(error)")
+    }
+  }
+}
+
+extension Error {
+  /// The system's words where there are any, otherwise Foundation's.
+  fileprivate var reasonText: String {
+    let error = self as NSError
+    let underlying = error.userInfo[NSUnderlyingErrorKey] as? NSError ?? error
+    guard underlying.domain == NSPOSIXErrorDomain else { return error.localizedDescription }
+    return String(cString: strerror(Int32(underlying.code)))
+  }
+}

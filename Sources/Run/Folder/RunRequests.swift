@@ -1,0 +1,91 @@
+import Foundation
+import Glibc
+import Host
+import RunModel
+import ScanFiles
+import ScanPlan
+
+/// What people ask of a running run, from any process of the same user: a small file in the run's folder, which is
+/// there, durable, when the call returns. So a request outlives whatever dies between it and its answer.
+///
+/// ```
+/// requests/            mode 0700
+///   finalize           {"by": "anna"}   read by control, which answers with its command; stays
+///   abort              {"by": "anna"}   read by the supervisor; removed when the run is resumed
+/// ```
+package struct RunRequests: Sendable {
+  /// What can be asked.
+  package enum RequestKind: String, Sendable, CaseIterable {
+    /// End the acquisition; reconstruct and export what was acquired.
+    case finalize
+    /// Stop at once, without a result. What was acquired is kept.
+    case abort
+  }
+
+  private struct Request: Codable {
+    let by: String
+  }
+
+  private let folder: RunFolder
+  /// The most bytes of a request, and of a name in it.
+  private static let (byteCountMax, nameMax) = (4096, 128)
+
+  /// The requests to the run in `runFolder`.
+  package init(runFolder: RunFolder) { folder = runFolder }
+
+  /// Asks the run to end its acquisition and to finish with what was acquired. Asking again changes nothing. `by` is
+  /// who asks, for reports.
+  /// - Throws: `ScanFailure`: `.noInput` where this is no run's folder, `.unavailable` where the run is not running,
+  ///   `.usage` for a name that is empty, too long or not plain text.
+  package func finalize(by: String) throws { try ask(.finalize, by: by) }
+
+  /// Asks the run to stop at once, without a result. Asking again changes nothing. `by` is who asks, for reports.
+  /// - Throws: as `finalize`.
+  package func abort(by: String) throws { try ask(.abort, by: by) }
+
+  private func ask(_ kind: RequestKind, by: String) throws {
+    let isPlain =
+      by.unicodeScalars.allSatisfy { !$0.properties.isWhitespace || $0 == " " }
+      && !by.unicodeScalars.contains { $0.value < 32 }
+    guard !by.isEmpty, by.utf8.count <= Self.nameMax, isPlain else {
+      throw ScanFailure(.usage, "a request needs a name of 1 to \(Self.nameMax) bytes of plain text, to say who asked")
+    }
+    guard try RegionLock.isHeld(name: RegionNames(runID: folder.readPlan().runID).lock) else {
+      throw ScanFailure(.unavailable, "the run in \(folder.path) is not running; slipring status shows how far it came")
+    }
+    guard mkdir(folder.requests, 0o700) == 0 || errno == EEXIST else {
+      throw ScanFailure(.cannotCreate, "cannot create \(folder.requests): \(String(cString: strerror(errno)))")
+    }
+    if access(path(kind), F_OK) == 0 { return }
+    try writeFileAtomically(path: path(kind), bytes: Array(JSONEncoder().encode(Request(by: by))), isPrivate: true)
+  }
+
+  /// Who has asked; nil where nobody has. A file that is not a request, which anything may have left there, is one by
+  /// an unknown person.
+  func requester(_ kind: RequestKind) throws(ScanFailure) -> String? {
+    let descriptor = open(path(kind), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      if errno == ENOENT || errno == ENOTDIR { return nil }
+      throw ScanFailure(.inputOutput, "cannot read \(path(kind)): \(String(cString: strerror(errno)))")
+    }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: Self.byteCountMax)
+    let count = read(descriptor, &bytes, bytes.count)
+    guard count >= 0 else {
+      throw ScanFailure(.inputOutput, "cannot read \(path(kind)): \(String(cString: strerror(errno)))")
+    }
+    guard let request = try? JSONDecoder().decode(Request.self, from: Data(bytes[..<count])),
+      (1...Self.nameMax).contains(request.by.utf8.count)
+    else { return "an unknown person" }
+    return request.by
+  }
+
+  /// Takes a request back: whoever resumes a run that was aborted wants it to go on.
+  func withdraw(_ kind: RequestKind) throws(ScanFailure) {
+    guard unlink(path(kind)) == 0 || errno == ENOENT || errno == ENOTDIR else {
+      throw ScanFailure(.inputOutput, "cannot remove \(path(kind)): \(String(cString: strerror(errno)))")
+    }
+  }
+
+  private func path(_ kind: RequestKind) -> String { "\(folder.requests)/\(kind.rawValue)" }
+}

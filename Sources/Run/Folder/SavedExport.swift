@@ -1,0 +1,109 @@
+import Glibc
+package import Host
+import KernelTypes
+import Rings
+import RunModel
+import ScanFiles
+package import ScanPlan
+import Stages
+import Tomography
+
+/// Writes what a run that is over saved of its volume: once more, in another format, or of a run that never came to its
+/// end.
+package struct SavedExport {
+  /// What was written.
+  package struct Result: Codable, Sendable {
+    /// The run's identifier.
+    package let run: String
+    /// Paths of the files.
+    package let outputs: [String]
+    /// Of the volume, whatever it was written as.
+    package let volumeSHA256: String
+    /// Projections that the volume is made of, of every worker the least.
+    package let projections: Int
+    /// Whether this is the volume that the run ended with.
+    package let isFinal: Bool
+    /// How often each worker's volume had been updated.
+    package let generations: [UInt64]
+  }
+
+  private let folder: RunFolder
+  private let plan: RunPlan
+
+  /// The run in `folder`. Throws `.noInput` where there is none, `.cannotCreate` where it is alive, `.usage` where it
+  /// saved nothing.
+  package init(_ folder: RunFolder) throws {
+    self.folder = folder
+    plan = try folder.readPlan()
+    try folder.refuseIfSupervised(RegionNames(runID: plan.runID))
+    guard plan.scan.durability == .durable, plan.scan.checkpointEvery.interval != .never else {
+      throw ScanFailure(
+        .usage,
+        "the run in \(folder.path) saved no volumes (--durability memory or --checkpoint-every 0); its output is all there is"
+      )
+    }
+  }
+
+  /// Writes `format` into `output`, a new folder or one that is there; nil for `exported` in the run's folder.
+  /// Everything is read back and compared. Nil where a signal came in between; what is there then is complete.
+  package func write(_ format: OutputFormat, bits: SampleBits, to output: String?, signals: SignalDescriptor) throws
+    -> Result?
+  {
+    let needed = plan.placement.workers.indices.reduce(0) { $0 + plan.layout(ofWorker: $1).volumeByteCount }
+    if let available = Machine.memoryAvailable, needed > available {
+      throw ScanFailure(
+        .cannotCreate, "the volume needs \(bytes(needed)) of memory and the machine has \(bytes(available)) available")
+    }
+    let (parts, updates) = try read()
+    let output = output ?? folder.path + "/exported"
+    try RunFolder.makeFolder(output)
+    // Of an export that was killed.
+    try removeTemporaryFilesOfDeadProcesses(in: output)
+    let finished = access(folder.export, F_OK) == 0 ? try folder.read(ExportReport.self, from: folder.export) : nil
+    let projections = updates.map { $0.projections.upperBound }.min() ?? 0
+    let reason = finished?.stoppedBy ?? "not finished: the newest saved volume"
+    var facts = ["stop_reason": reason, "projections": "\(projections)"]
+    if let finished {
+      facts.merge(["lost_projections": "\(finished.lost)", "lost_fields": "\(finished.lostFields)"]) { $1 }
+      facts["duplicate_events"] = "\(finished.duplicates)"
+    }
+    var stopped: (any Error)?
+    let written = try SavedVolume(parts).export(plan.export(to: output, format, bits), facts: facts) {
+      do { try signals.stopOnSignal() } catch { stopped = error }
+      return stopped != nil
+    }
+    if let stopped { throw stopped }
+    return written.map {
+      Result(
+        run: plan.runID.description, outputs: $0.outputs, volumeSHA256: $0.volumeSHA256, projections: projections,
+        isFinal: finished?.volumeSHA256 == $0.volumeSHA256, generations: updates.map(\.generation))
+    }
+  }
+
+  /// The newest whole volume of every worker, and the update that made it.
+  private func read() throws -> ([SavedVolume.Rows], [UpdateEvent]) {
+    var (parts, updates): ([SavedVolume.Rows], [UpdateEvent]) = ([], [])
+    for worker in plan.placement.workers.indices {
+      let layout = plan.layout(ofWorker: worker)
+      let memory = ScratchMemory(byteCount: layout.volumeByteCount)
+      guard let update = try plan.checkpoint(ofWorker: worker, in: folder).readNewest(into: memory.start) else {
+        throw ScanFailure(
+          .data,
+          "the run in \(folder.path) has no whole saved volume of rows \(plan.placement.workers[worker].rows); slipring resume finishes it"
+        )
+      }
+      parts.append(SavedVolume.Rows(layout: layout, memory: memory))
+      updates.append(update)
+    }
+    return (parts, updates)
+  }
+}
+
+extension RunPlan {
+  /// What an export of a saved volume writes, and where.
+  fileprivate func export(to output: String, _ format: OutputFormat, _ bits: SampleBits) -> ExportConfiguration {
+    var plan = self
+    (plan.scan.outputFolder, plan.scan.format, plan.scan.bits, plan.scan.retain) = (output, format, bits, .none)
+    return plan.export(to: RunFolder(path: output))
+  }
+}

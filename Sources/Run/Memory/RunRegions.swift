@@ -1,0 +1,175 @@
+import Glibc
+package import Host
+import Journal
+import Rings
+import RunModel
+import ScanPlan
+import Topics
+
+/// Everything that a run has in /dev/shm. Made by the supervisor before any stage starts; its names go when this object
+/// does.
+package final class RunRegions {
+  /// The run's rings, in the order of `RunPlan.topics`.
+  let rings: [Topic: Ring]
+  /// Signs of life, a line for each of `StageName.all`.
+  let heartbeats: Heartbeats
+  /// Workers of the run.
+  let workerCount: Int
+  private let regionNames: [String]
+  private let lock: RegionLock
+  private let sizes: [(name: String, byteCount: Int)]
+  private let whatIsKept: String
+
+  /// Creates all regions of `plan`, for a run that goes on after what its journals and checkpoints hold: nothing, for a
+  /// new one. On failure nothing of them stays.
+  init(_ plan: RunPlan, folder: RunFolder) throws {
+    let names = RegionNames(runID: plan.runID)
+    let lock = try Self.lock(names, folder)
+    do {
+      var rings: [Topic: Ring] = [:]
+      for topic in plan.topics {
+        let history = plan.scan.durability == .durable ? try Self.history(of: topic, plan, folder) : nil
+        rings[topic] = try Ring.create(
+          name: names.ring(topic), specification: plan.ring(topic, after: history), node: Self.node(of: topic, plan))
+      }
+      for (partition, worker) in plan.placement.workers.enumerated() {
+        let volume = try VolumeRegion.create(
+          name: names.volume(partition), runID: plan.runID, partition: partition,
+          layout: plan.layout(ofWorker: partition),
+          node: worker.node)
+        if plan.scan.durability == .durable {
+          try volume.restore { try plan.checkpoint(ofWorker: partition, in: folder).readNewest(into: $0) }
+        }
+      }
+      if plan.denoising != nil {
+        _ = try DenoisedVolume.create(
+          name: names.denoisedVolume, runID: plan.runID, slices: plan.shape.rows, columns: plan.shape.columns,
+          node: plan.placement.serviceNode)
+      }
+      heartbeats = try Heartbeats.create(plan.runID, stageCount: StageName.all(plan).count)
+      self.rings = rings
+      workerCount = plan.placement.workers.count
+      sizes = try Self.sizes(names)
+      whatIsKept = plan.whatIsKept
+      self.lock = lock
+      regionNames = Self.regionNames(plan)
+    } catch {
+      Self.unlink(Self.regionNames(plan))
+      throw error
+    }
+  }
+
+  deinit { Self.unlink(regionNames) }
+
+  /// The lock that makes this process the run's only supervisor.
+  private static func lock(_ names: RegionNames, _ folder: RunFolder) throws -> RegionLock {
+    do {
+      return try RegionLock(name: names.lock)
+    } catch HostError.regionTaken {
+      // Another one was faster.
+      try folder.refuseIfSupervised(names)
+      throw HostError.regionTaken(name: names.lock)
+    }
+  }
+
+  private static func sizes(_ names: RegionNames) throws -> [(name: String, byteCount: Int)] {
+    try SharedRegion.names(prefix: names.prefix).compactMap { name in byteCount(name).map { (name, $0) } }
+  }
+
+  /// Bytes of a region now; nil where its name is gone.
+  static func byteCount(_ name: String) -> Int? {
+    var status = stat()
+    return lstat("/dev/shm/" + name, &status) == 0 ? Int(status.st_size) : nil
+  }
+
+  /// Throws where somebody made a region shorter, or the one that is named: whoever touches what is missing is ended by
+  /// SIGBUS. A name that is gone harms nobody who has the region mapped.
+  func checkSizes(of only: String? = nil) throws(ScanFailure) {
+    for (name, expected) in sizes where only == nil || name == only {
+      guard let found = Self.byteCount(name), found < expected else { continue }
+      throw ScanFailure(
+        .system, "shared memory /dev/shm/\(name) was cut from \(expected) to \(found) bytes while in use; \(whatIsKept)"
+      )
+    }
+  }
+
+  /// Where a topic's journal ends. Its lock is taken meanwhile, so writes of a writer that died have landed.
+  private static func history(of topic: Topic, _ plan: RunPlan, _ folder: RunFolder) throws -> JournalWriter.State? {
+    let specification = plan.ring(topic)
+    let journals = RunJournals(folder, plan)
+    let report = try journals.report(on: topic, depth: .tail)
+    // A journal without records has had a writer all the same, whose epoch has ended.
+    guard !report.segments.isEmpty || report.epoch > 0 || !report.isIntact else { return nil }
+    var options = TopicWriter.options(specification)
+    options.durableFloor = try journals.durableFloor(of: topic)
+    let journal = try JournalWriter(
+      device: try openJournalDevice(folder: folder.journal(topic)), identity: specification.identity,
+      stride: specification.slotStride,
+      epoch: report.epoch + 1, options: options)
+    let state = journal.state
+    try journal.close()
+    return state
+  }
+
+  private static func node(of topic: Topic, _ plan: RunPlan) -> Int {
+    switch topic {
+    case .projections, .corrected, .commands, .denoised, .scores: plan.placement.serviceNode
+    case .chunks(let partition), .updates(let partition): plan.placement.workers[partition].node
+    }
+  }
+
+  /// Every name that a run may have. The lock comes last: what has none is never looked for.
+  private static func regionNames(_ plan: RunPlan) -> [String] {
+    let names = RegionNames(runID: plan.runID)
+    return plan.topics.map(names.ring) + plan.placement.workers.indices.map(names.volume) + [
+      names.denoisedVolume, names.heartbeats, names.lock,
+    ]
+  }
+
+  /// Removes names, those that are there. Not by looking which there are: for that a process needs a descriptor, which
+  /// may be what it ran out of. What cannot be removed now, a later run removes.
+  private static func unlink(_ names: [String]) {
+    for name in names { do { try SharedRegion.unlink(name: name) } catch { continue } }
+  }
+
+  /// Names that dead runs of this user left behind: those whose lock nobody holds. A run's lock comes last, so that a
+  /// removal in this order can be interrupted and repeated.
+  package static func dead() throws(HostError) -> [String] {
+    let all = try SharedRegion.names(prefix: RegionNames.common)
+    var dead: [String] = []
+    for lock in all where lock.hasSuffix("-lock") && isOwn(lock) {
+      guard try !RegionLock.isHeld(name: lock) else { continue }
+      let prefix = lock.dropLast("lock".count)
+      dead += all.filter { $0.hasPrefix(prefix) && $0 != lock } + [lock]
+    }
+    return dead
+  }
+
+  /// Removes what dead runs left behind. Returns how many regions that were.
+  static func removeDeadRegions() throws(HostError) -> Int {
+    var count = 0
+    for lock in try SharedRegion.names(prefix: RegionNames.common) where lock.hasSuffix("-lock") && isOwn(lock) {
+      // Two that sweep at the same time must not remove what a third made in between, so only who has the lock removes.
+      guard let taken = try RegionLock.takeOver(name: lock) else { continue }
+      let names = try SharedRegion.names(prefix: String(lock.dropLast("lock".count))).filter { $0 != lock } + [lock]
+      for name in names { try remove(name) }
+      count += names.count
+      withExtendedLifetime(taken) {}
+    }
+    return count
+  }
+
+  /// Another run that starts at the same moment may remove the same names.
+  private static func remove(_ name: String) throws(HostError) {
+    do throws(HostError) {
+      try SharedRegion.unlink(name: name)
+    } catch .system(_, _, Errno(rawValue: ENOENT)) {
+      return
+    }
+  }
+
+  private static func isOwn(_ name: String) -> Bool {
+    var status = stat()
+    return lstat("/dev/shm/" + name, &status) == 0 && status.st_uid == geteuid() && status.st_mode & S_IFMT == S_IFREG
+  }
+}

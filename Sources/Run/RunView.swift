@@ -1,0 +1,255 @@
+package import KernelTypes
+import Rings
+package import RunModel
+package import ScanPlan
+import Stages
+import Tomography
+import Topics
+
+/// What a run's supervisor lets others look at while the run goes on: how full the rings are, which updates were made,
+/// and the volume. Nothing of it holds a stage, and the volumes are mapped for reading only. Valid after the run has
+/// ended, too.
+package final class RunView: Sendable {
+  /// What the run works from.
+  package let plan: RunPlan
+  /// Where it lies.
+  package let folder: RunFolder
+  private let rings: [(topic: Topic, ring: Ring)]
+  private let volumes: [VolumeRegion]
+  private let denoised: DenoisedVolume?
+
+  /// How far one ring is.
+  package struct Level: Codable, Equatable, Sendable {
+    /// As in `chunks.0`.
+    package var topic: String
+    /// Events that it can hold.
+    package var slots: Int
+    /// Events that were published, since the beginning of the run.
+    package var published: UInt64
+    /// Events that its slowest reader has not yet applied; those beyond `slots` wait on disk.
+    package var waiting: UInt64
+    /// Events that it had no room for and that are on disk only.
+    package var spilled: UInt64
+    /// Events that did not fit and are lost.
+    package var dropped: UInt64
+  }
+
+  /// The volumes of a run.
+  package enum Content: String, Sendable {
+    /// The newest generation of what the workers make.
+    case reconstructed
+    /// What denoise makes of it in the end: slice by slice from the top, each as it will stay.
+    case denoised
+  }
+
+  /// A cut through a volume.
+  package struct Cut: Sendable {
+    /// Pixels of a line.
+    package let columns: Int
+    /// Lines.
+    package let rows: Int
+    /// 1/pixel, line by line.
+    package let values: [Float]
+    /// The generation that each worker's part is of; of the denoised volume the slices that are complete.
+    package let generations: [UInt64]
+  }
+
+  /// Attaches to the volumes of a run whose regions are there.
+  init(plan: RunPlan, folder: RunFolder, rings: [Topic: Ring]) throws {
+    self.plan = plan
+    self.folder = folder
+    self.rings = plan.topics.compactMap { topic in rings[topic].map { (topic, $0) } }
+    let names = RegionNames(runID: plan.runID)
+    volumes = try plan.placement.workers.indices.map {
+      try VolumeRegion.attach(
+        name: names.volume($0), runID: plan.runID, partition: $0, layout: plan.layout(ofWorker: $0), isReadOnly: true)
+    }
+    denoised =
+      plan.denoising == nil
+      ? nil
+      : try DenoisedVolume.attach(
+        name: names.denoisedVolume, runID: plan.runID, slices: plan.shape.rows, columns: plan.shape.columns,
+        isReadOnly: true)
+  }
+
+  /// The run's identifier, in words.
+  package var run: String { plan.runID.description }
+  /// Slices of the whole volume.
+  package var slices: Int { plan.shape.rows }
+  /// Edge of a slice in pixels.
+  package var columns: Int { plan.shape.columns }
+
+  /// How far the rings are, in the order of `RunPlan.topics`.
+  package var levels: [Level] {
+    rings.map { topic, ring in
+      let progress = ring.progress
+      let slowest = progress.cursors.compactMap { $0 }.min() ?? progress.published
+      return Level(
+        topic: topic.name, slots: ring.specification.slotCount, published: progress.published,
+        waiting: progress.published - min(slowest, progress.published), spilled: progress.spilled,
+        dropped: progress.dropped)
+    }
+  }
+
+  /// The newest complete generation of each worker's volume.
+  package var generations: [UInt64] { volumes.map(\.newest.number) }
+
+  /// Slices of the denoised volume that are complete, from the top; nil where the run denoises nothing.
+  package var denoisedSlices: Int? { denoised?.complete }
+
+  /// The number of cuts along an axis.
+  package func count(along axis: CutAxis) -> Int { axis == .z ? slices : columns }
+
+  /// A cut through the denoised volume as `cut`, black where it is not complete; nil where nothing of it is.
+  package func denoisedCut(_ axis: CutAxis, at index: Int, edgeMax: Int) -> Cut? {
+    precondition(
+      (0..<count(along: axis)).contains(index) && edgeMax > 0, "cut \(axis) at \(index) of \(count(along: axis))")
+    guard let denoised, areWhole else { return nil }
+    let complete = denoised.complete
+    guard axis == .z ? index < complete : complete > 0 else { return nil }
+    let edge = Array(stride(from: picked(columns, edgeMax) / 2, to: columns, by: picked(columns, edgeMax)))
+    let rows = Array(stride(from: picked(slices, edgeMax) / 2, to: slices, by: picked(slices, edgeMax)))
+    let lines = axis == .y ? rows : edge, pixels = axis == .x ? rows : edge
+    let values = lines.flatMap { line in
+      pixels.map { pixel -> Float in
+        let (z, row, column) =
+          switch axis {
+          case .z: (index, line, pixel)
+          case .y: (line, index, pixel)
+          case .x: (pixel, line, index)
+          }
+        return z < complete ? denoised.slice(z)[row * columns + column] : 0
+      }
+    }
+    return Cut(columns: pixels.count, rows: lines.count, values: values, generations: [UInt64(complete)])
+  }
+
+  /// One pixel in so many is taken of a side.
+  private func picked(_ count: Int, _ edgeMax: Int) -> Int { (count + edgeMax - 1) / edgeMax }
+
+  /// A cut through the newest volume, every so-manieth pixel of it where it would have more than `edgeMax` pixels along
+  /// a side. Each worker's part is of one generation; nil where a worker published new ones faster than they can be
+  /// read.
+  package func cut(_ axis: CutAxis, at index: Int, edgeMax: Int) -> Cut? {
+    precondition(
+      (0..<count(along: axis)).contains(index) && edgeMax > 0, "cut \(axis) at \(index) of \(count(along: axis))")
+    let step = picked(columns, edgeMax)
+    let edge = Array(stride(from: step / 2, to: columns, by: step)).count
+    let rowStep = picked(slices, edgeMax)
+    let rows = Array(stride(from: rowStep / 2, to: slices, by: rowStep))
+    let (width, height) =
+      switch axis {
+      case .z: (edge, edge)
+      case .y: (edge, rows.count)
+      case .x: (rows.count, edge)
+      }
+    var values = [Float](repeating: 0, count: width * height)
+    var generations: [UInt64] = []
+    guard areWhole else { return nil }
+    for (worker, volume) in volumes.enumerated() {
+      let own = plan.placement.workers[worker].rows
+      let taken = rows.enumerated().filter { own.contains($0.element) }
+      guard axis == .z ? own.contains(index) : !taken.isEmpty else { continue }
+      let origin = axis == .z ? 0 : taken[0].offset * (axis == .y ? width : 1)
+      let read = volume.withNewest { generation in
+        values.withUnsafeMutableBufferPointer { picture in
+          volume.layout.copyCut(
+            axis, at: axis == .z ? index - own.lowerBound : index, rows: taken.map { $0.element - own.lowerBound },
+            step: step,
+            from: generation.base, into: picture, origin: origin, pitch: width)
+        }
+      }
+      guard let read else { return nil }
+      generations.append(read.generation)
+    }
+    return Cut(columns: width, rows: height, values: values, generations: generations)
+  }
+
+  /// Whether nobody cut a volume's region short: touching what is missing would end this process. See
+  /// `RunRegions.checkSizes`.
+  private var areWhole: Bool {
+    let names = RegionNames(runID: plan.runID)
+    let denoisedSize = denoised == nil ? 0 : DenoisedVolume.byteCount(slices: slices, columns: columns)
+    guard denoised == nil || RunRegions.byteCount(names.denoisedVolume) ?? denoisedSize >= denoisedSize else {
+      return false
+    }
+    return volumes.indices.allSatisfy { worker in
+      let expected = VolumeRegion.byteCount(volumes[worker].layout)
+      return RunRegions.byteCount(names.volume(worker)) ?? expected >= expected
+    }
+  }
+
+  /// The updates that the rings hold from `positions` on (one a worker, 0 for all), which move behind them. What a ring
+  /// does not hold any more is left out: this is for curves, not for decisions.
+  package func updates(from positions: inout [UInt64]) throws -> [UpdateEvent] {
+    precondition(positions.count == volumes.count, "\(positions.count) positions for \(volumes.count) workers")
+    var updates: [UpdateEvent] = []
+    for (topic, ring) in rings {
+      guard case .updates(let worker) = topic else { continue }
+      try Self.forEachEvent(of: ring, from: &positions[worker], .update) {
+        updates.append(try UpdateEvent(decoding: $0))
+      }
+    }
+    return updates
+  }
+
+  /// The scores that the ring holds from `position` on, as `updates(from:)`.
+  package func scores(from position: inout UInt64) throws -> [ScoreEvent] {
+    var scores: [ScoreEvent] = []
+    for (topic, ring) in rings where topic == .scores {
+      try Self.forEachEvent(of: ring, from: &position, .score) { scores.append(try ScoreEvent(decoding: $0)) }
+    }
+    return scores
+  }
+
+  /// The updates that an earlier supervisor of the run saw, from the journals: the last `limit` of each worker.
+  package func earlierUpdates(limit: Int) throws -> [UpdateEvent] {
+    var updates: [UpdateEvent] = []
+    for (topic, ring) in rings {
+      guard case .updates = topic else { continue }
+      try forEachEarlierEvent(of: topic, ring, limit: limit, .update) { updates.append(try UpdateEvent(decoding: $0)) }
+    }
+    return updates
+  }
+
+  /// The last `limit` scores that an earlier supervisor of the run saw, from the journal.
+  package func earlierScores(limit: Int) throws -> [ScoreEvent] {
+    var scores: [ScoreEvent] = []
+    for (topic, ring) in rings where topic == .scores {
+      try forEachEarlierEvent(of: topic, ring, limit: limit, .score) { scores.append(try ScoreEvent(decoding: $0)) }
+    }
+    return scores
+  }
+
+  /// The similarity at which the scan ends, and the projections before which no score ends it; nil where it does not
+  /// end by itself.
+  package var similarityGoal: (min: Double, projections: Int)? {
+    plan.control.similarityMin.map { ($0, plan.control.endedFrom) }
+  }
+
+  private static func forEachEvent(
+    of ring: Ring, from position: inout UInt64, _ kind: EventKind, _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    let published = ring.progress.published
+    let slots = UInt64(ring.specification.slotCount)
+    let first = max(position, ring.specification.firstSequence, published - min(slots, published))
+    let observer = RingObserver(ring: ring)
+    for sequence in first..<max(first, published) {
+      guard let (header, metadata) = try observer.event(at: sequence), header.kind == kind else { continue }
+      try metadata.withUnsafeBytes { try body($0) }
+    }
+    position = max(first, published)
+  }
+
+  private func forEachEarlierEvent(
+    of topic: Topic, _ ring: Ring, limit: Int, _ kind: EventKind, _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    let end = ring.specification.firstSequence
+    guard plan.scan.durability == .durable, end > 0 else { return }
+    let history = try TopicHistory(folder: folder.journal(topic), specification: plan.ring(topic))
+    for sequence in end - min(end, UInt64(limit))..<end {
+      let event = try history.event(at: sequence, published: end)
+      if event.header.kind == kind { try body(event.metadata) }
+    }
+  }
+}

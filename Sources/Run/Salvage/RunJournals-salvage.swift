@@ -1,0 +1,145 @@
+import Host
+package import Journal
+import Rings
+import RunModel
+import ScanPlan
+import Stages
+import Topics
+
+// What can be measured only once is given up on the record; what was made of it is made again.
+extension RunJournals {
+  /// What salvage did about one topic.
+  package enum Salvage: Equatable, Sendable {
+    /// Nothing: every record is whole.
+    case none
+    /// These records of `projections` are lost, and on record as lost.
+    case gaveUp([JournalDamage])
+    /// The journal, and what depends on it, was moved into this folder: the run makes it again.
+    case setAside(folder: String, reason: String)
+  }
+
+  /// Makes the run one that can be resumed. Damaged records of `projections` are given up, and what was made of them is
+  /// set aside, so that the volume becomes that of a scan without them, however far the run was. Damaged `chunks` and
+  /// `updates` are set aside too: they are a function of the projections, and come again as they were. Only where the
+  /// pace of updates was decided by how fast the workers were (`--lag-max`), they come otherwise: then what all workers
+  /// made of them goes too.
+  ///
+  /// Refused while the run is alive. Where it is interrupted it can be repeated; a worker does not go on with decisions
+  /// about what is lost.
+  package func salvage() throws -> [(topic: String, done: Salvage)] {
+    guard try !RegionLock.isHeld(name: RegionNames(runID: plan.runID).lock) else {
+      throw ScanFailure(
+        .cannotCreate, "the run in \(folder.path) has a living supervisor; salvage is for runs that ended")
+    }
+    let aside = try SalvageFolder(folder)
+    let damages = try report(on: .projections, depth: .everything).damages
+    if !damages.isEmpty { try giveUp(.projections) }
+    let lost = try report(on: .projections, depth: .everything).losses
+    var reasons = try plan.placement.workers.indices.map {
+      try Self.reasons(
+        chunks: damage(of: .chunks(partition: $0)), updates: damage(of: .updates(partition: $0)),
+        isStale: names(lost, worker: $0))
+    }
+    if plan.distribution.lagMax > 0, reasons.contains(where: { $0.chunks != nil }) {
+      let together = "its pace was decided together with what is damaged"
+      reasons = reasons.map { (chunks: $0.chunks ?? together, updates: $0.updates ?? together) }
+    }
+    let corrected = try correctedReason(isLost: !lost.isEmpty)
+    if let corrected { reasons = reasons.map { (chunks: $0.chunks ?? corrected, updates: $0.updates ?? corrected) } }
+    let workers = try reasons.enumerated().map { try setAside(ofWorker: $0, $1, into: aside) }
+    if corrected != nil { try aside.setAside(journal: folder.journal(.corrected)) }
+    return [(Topic.projections.name, damages.isEmpty ? .none : .gaveUp(damages))]
+      + (plan.correction == nil
+        ? [] : [(Topic.corrected.name, corrected.map { .setAside(folder: aside.path, reason: $0) } ?? .none)])
+      + workers.enumerated().map { (Topic.chunks(partition: $0).name, $1.chunks) }
+      + workers.enumerated().map { (Topic.updates(partition: $0).name, $1.updates) }
+      + (try plan.topics.filter { [.commands, .scores, .denoised].contains($0) }.map {
+        ($0.name, try setAsideIfDamaged($0, into: aside))
+      })
+  }
+
+  /// Why `corrected` is set aside, and with it all that was made of it; nil where it stays. Its sequences count what
+  /// was not lost.
+  private func correctedReason(isLost: Bool) throws -> String? {
+    guard plan.correction != nil else { return nil }
+    return isLost ? "it was made of what is lost" : try damage(of: .corrected)
+  }
+
+  /// What `control` wrote comes again, or not, as it decides then: the volume is what was acquired either way. So does
+  /// what `denoise` wrote.
+  private func setAsideIfDamaged(_ topic: Topic, into aside: SalvageFolder) throws -> Salvage {
+    guard let reason = try damage(of: topic) else { return .none }
+    try aside.setAside(journal: folder.journal(topic))
+    return .setAside(folder: aside.path, reason: reason)
+  }
+
+  private func giveUp(_ topic: Topic) throws {
+    let specification = plan.ring(topic)
+    var options = TopicWriter.options(specification)
+    options.durableFloor = try durableFloor(of: topic)
+    _ = try salvageJournal(
+      device: try openJournalDevice(folder: folder.journal(topic)), identity: specification.identity,
+      stride: specification.slotStride,
+      options: options)
+  }
+
+  /// Why a worker's topics are set aside; nil for a topic that stays.
+  private typealias Reasons = (chunks: String?, updates: String?)
+
+  private static func reasons(chunks: String?, updates: String?, isStale: Bool) -> Reasons {
+    let stale = isStale ? "it was made of what is lost" : nil
+    return (chunks ?? stale, updates ?? stale)
+  }
+
+  /// Sets aside what one worker's stream lost, or made of what is lost. A volume that is saved has been reported, so
+  /// whoever reports everything again computes everything again. The evidence goes last, so that a salvage that was
+  /// interrupted finds it.
+  private func setAside(
+    ofWorker worker: Int, _ reasons: Reasons, into aside: SalvageFolder
+  ) throws -> (chunks: Salvage, updates: Salvage) {
+    let (chunks, updates) = (Topic.chunks(partition: worker), Topic.updates(partition: worker))
+    if reasons.updates != nil {
+      try aside.setAsideCheckpoints(ofWorker: worker)
+      try aside.setAside(journal: folder.journal(updates))
+    }
+    if reasons.chunks != nil { try aside.setAside(journal: folder.journal(chunks)) }
+    func done(_ reason: String?) -> Salvage { reason.map { .setAside(folder: aside.path, reason: $0) } ?? .none }
+    return (done(reasons.chunks), done(reasons.updates))
+  }
+
+  /// What is wrong with a journal that can be made again; nil where nothing is.
+  private func damage(of topic: Topic) throws -> String? {
+    do {
+      let damages = try report(on: topic, depth: .everything).damages
+      return damages.isEmpty ? nil : damages.map(\.description).joined(separator: "; ")
+    } catch let error as JournalError {
+      switch error {
+      case .corrupted, .refused: return "\(error)"
+      default: throw error
+      }
+    }
+  }
+
+  /// Whether a worker was told to take one of the lost events, or may have been.
+  private func names(_ lost: [Range<UInt64>], worker: Int) throws -> Bool {
+    let chunks = Topic.chunks(partition: worker)
+    if lost.isEmpty { return false }
+    if try damage(of: chunks) != nil { return true }
+    return try anyRecord(of: chunks) { record in
+      guard record.header.kind == .chunk else { return false }
+      guard case .rows(_, let sequence, _, _) = try ChunkEvent(decoding: record.metadata) else { return false }
+      return lost.contains { $0.contains(sequence) }
+    }
+  }
+
+  /// Whether `isSought` holds for any record of a topic.
+  private func anyRecord(of topic: Topic, _ isSought: (JournalReader.Record) throws -> Bool) throws -> Bool {
+    let reader = try reader(of: topic)
+    let page = UnsafeMutableRawBufferPointer.allocate(byteCount: reader.stride, alignment: EventHeader.pageByteCount)
+    defer { page.deallocate() }
+    for range in try reader.sequences() {
+      for sequence in range where try isSought(reader.read(sequence: sequence, into: page)) { return true }
+    }
+    return false
+  }
+}

@@ -1,0 +1,153 @@
+import Rings
+import RunModel
+import ScanPlan
+
+/// Looks at a run's rings from outside: it never holds a writer and may miss events, but not the newest one.
+struct ProgressObserver {
+  private let plan: RunPlan
+  private let rings: [Topic: Ring]
+  private let projections: RingObserver
+  private let chunks: RingObserver
+  private let updates: [RingObserver]
+  private let commands: RingObserver
+  private let scores: RingObserver
+  private var latest: [UpdateEvent?]
+  private var ends: [EndEvent?]
+  private var losses: RunStatus.Losses?
+
+  init(plan: RunPlan, rings: [Topic: Ring]) {
+    self.plan = plan
+    let partitions = plan.placement.workers.indices
+    func observer(_ topic: Topic) -> RingObserver {
+      guard let ring = rings[topic] else { preconditionFailure("the run has no ring for \(topic.name)") }
+      return RingObserver(ring: ring)
+    }
+    self.rings = rings
+    projections = observer(.projections)
+    chunks = observer(.chunks(partition: 0))
+    updates = partitions.map { observer(.updates(partition: $0)) }
+    commands = observer(.commands)
+    scores = observer(.scores)
+    latest = partitions.map { _ in nil }
+    ends = partitions.map { _ in nil }
+  }
+
+  /// Fills in what the rings tell.
+  mutating func update(_ status: inout RunStatus) throws {
+    if let (header, metadata) = try projections.latest() {
+      switch header.kind {
+      case .projection: status.acquired = Int(clamping: header.projection) + 1
+      case .end:
+        let end = try metadata.withUnsafeBytes { try EndEvent(decoding: $0) }
+        status.acquired = end.projections
+        if end.reason == .finalized { status.finalized = try finalized() }
+      default: break
+      }
+      if plan.live != nil, header.kind != .end, !metadata.isEmpty {
+        let ledger = try metadata.withUnsafeBytes { try LossLedger(decoding: $0) }
+        losses = RunStatus.Losses(
+          lost: ledger.lost, duplicates: ledger.duplicates, late: ledger.late, dropped: ledger.malformedCount)
+      }
+    }
+    status.losses = losses
+    status.step = try step()
+    status.spilled = [.projections, .corrected].reduce(0) { $0 + (rings[$1]?.progress.spilled ?? 0) }
+    for worker in updates.indices { try look(at: worker) }
+    for index in status.stages.indices { fill(&status.stages[index]) }
+    status.reconstructed = min(status.acquired, updates.indices.map(taken).min() ?? 0)
+    status.updates = latest.indices.map(updateCount).min() ?? 0
+    status.sweptFraction = latest.indices.map(sweptFraction).min() ?? 0
+    let squares = latest.compactMap { $0 }
+    let data = squares.reduce(0) { $0 + $1.dataSquared }
+    let residual = (squares.reduce(0) { $0 + $1.residualSquared } / data).squareRoot()
+    // A worker whose residual is no number ends the run, and has said why.
+    if residual.isFinite { status.residual = residual }
+    status.phase = phase
+    if let (header, metadata) = try scores.latest(), header.kind == .score {
+      status.similarity = try metadata.withUnsafeBytes { try ScoreEvent(decoding: $0) }.similarity
+    }
+  }
+
+  /// Who or what ended the scan, which a command of this or an earlier supervision says.
+  private func finalized() throws -> String {
+    guard let (_, metadata) = try commands.latest() else { return EndEvent.Reason.finalized.word }
+    return try metadata.withUnsafeBytes { try CommandEvent(decoding: $0) }.reason
+  }
+
+  /// Projections that a worker has taken: its cursor, less the flats and darks before them.
+  private func taken(_ worker: Int) -> Int {
+    let cursor = rings[plan.images]?.progress.cursors[RunPlan.reader(ofWorker: worker)] ?? nil
+    return max(0, Int(cursor ?? 0) - plan.shape.flatsAndDarks)
+  }
+
+  /// Projections between two updates, as distribute decided last.
+  private func step() throws -> Int {
+    guard let (header, metadata) = try chunks.latest(), header.kind == .chunk else { return plan.scan.windowStep }
+    let progress = try metadata.withUnsafeBytes { try DecisionProgress(decoding: $0) }
+    return plan.scan.windowStep * (progress.end == nil ? progress.updateInterval : 1)
+  }
+
+  /// Fills in where a stage is.
+  private func fill(_ stage: inout RunStatus.Stage) {
+    guard let name = StageName(stage.name) else { return }
+    stage.epoch = name.written(workers: updates.count).first.flatMap { rings[$0]?.progress.epoch }
+    let (input, reader): (Topic, Int?) =
+      switch name {
+      case .acquire: (.projections, nil)
+      case .correct: (.projections, RunPlan.correctReader)
+      case .distribute: (plan.images, RunPlan.distributeReader)
+      case .reconstruct(let partition): (.chunks(partition: partition), 0)
+      case .control: (.updates(partition: 0), RunPlan.controlReader)
+      case .denoise: (.updates(partition: 0), RunPlan.denoiseReader)
+      case .export: (.updates(partition: 0), RunPlan.exportReader)
+      }
+    guard let progress = rings[input]?.progress else { return }
+    stage.cursor = reader.flatMap { progress.cursors[$0] } ?? progress.published
+    stage.lag = progress.published - min(stage.cursor, progress.published)
+  }
+
+  private mutating func look(at worker: Int) throws {
+    guard let (header, metadata) = try updates[worker].latest() else { return }
+    switch header.kind {
+    case .update: latest[worker] = try metadata.withUnsafeBytes { try UpdateEvent(decoding: $0) }
+    case .end:
+      ends[worker] = try metadata.withUnsafeBytes { try EndEvent(decoding: $0) }
+      // What came between the look before and the end, of which only the newest is looked for.
+      guard header.sequence > 0, let (last, body) = try updates[worker].event(at: header.sequence - 1),
+        last.kind == .update
+      else { return }
+      latest[worker] = try body.withUnsafeBytes { try UpdateEvent(decoding: $0) }
+    default: break
+    }
+  }
+
+  private var phase: RunStatus.Phase {
+    if !ends.contains(nil) { return .exporting }
+    return latest.contains { $0?.phase == .final } ? .finalIterations : .scanning
+  }
+
+  /// Windowed updates, and iterations of the final iterations: a worker sweeps one block of rows after the other, so
+  /// these are complete in its last block. Every windowed update made a generation, and the sweep makes one.
+  private func updateCount(_ worker: Int) -> Int {
+    if let end = ends[worker] {
+      let iterations = end.projections > 0 ? plan.scan.finalIterationCount : 0
+      return Int(clamping: end.generation) + max(0, iterations - 1)
+    }
+    guard let update = latest[worker] else { return 0 }
+    switch update.phase {
+    case .window: return update.index + 1
+    case .final:
+      let isLastBlock = update.rows.upperBound == plan.placement.workers[worker].rows.upperBound
+      return Int(clamping: update.generation) - 1 + (isLastBlock ? update.index + 1 : 0)
+    }
+  }
+
+  private func sweptFraction(_ worker: Int) -> Double {
+    if ends[worker] != nil { return 1 }
+    guard let update = latest[worker], update.phase == .final else { return 0 }
+    let rows = plan.placement.workers[worker].rows
+    let before = Double(update.rows.lowerBound - rows.lowerBound)
+    let within = Double(update.rows.count) * Double(update.index + 1) / Double(plan.scan.finalIterationCount)
+    return (before + within) / Double(rows.count)
+  }
+}

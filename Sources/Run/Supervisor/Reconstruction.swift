@@ -1,0 +1,222 @@
+import Detectors
+import Foundation
+import Glibc
+package import Host
+import Logging
+import Rings
+import RunModel
+import ScanFiles
+package import ScanPlan
+package import Stages
+import Tomography
+
+/// One command from a scan file to a volume: plan, refuse or run, report.
+package struct Reconstruction {
+  private let scan: ScanDescription
+  private let command: [String]
+  private let signals: SignalDescriptor
+
+  /// What a person sees of it.
+  package struct ReconstructionOutcome: Sendable {
+    /// For programs.
+    package let result: RunResult
+    /// What the export says; nil where nothing was reconstructed.
+    package let report: ExportReport?
+    /// Worth a person's attention: replaced pixels, an early stop.
+    package let notices: [String]
+    /// Whether a signal came, also one that came too late to end the acquisition.
+    package let isInterrupted: Bool
+  }
+
+  /// `command` is kept beside the output. `signals` holds SIGINT and SIGTERM and was made before any thread.
+  package init(_ scan: ScanDescription, command: [String], signals: SignalDescriptor) {
+    self.scan = scan
+    self.command = command
+    self.signals = signals
+  }
+
+  /// Runs the whole pipeline with the stages of `executable`. `notice` receives what is worth knowing before it starts.
+  package func run(executable: String, monitor: any RunMonitor, notice: (String) -> Void) throws
+    -> ReconstructionOutcome
+  {
+    let removed = try RunRegions.removeDeadRegions()
+    if removed > 0 { notice("removed \(removed) shared-memory regions that dead runs had left") }
+    let planner = try Planner(scan, topology: .current())
+    var plan = try planner.plan(runID: .random(), command: command)
+    let decisions = planner.notices(plan)
+    for line in decisions { notice(line) }
+    if let shortfall = try RunRoom(plan).shortfalls().first { throw shortfall }
+    let folder = RunFolder(path: scan.runFolder ?? "\(scan.outputFolder)/run-\(plan.runID.description.prefix(8))")
+    plan.scan.input = try ScanSource(scan.input).absolute
+    plan.scan.fields = scan.fields.map { URL(fileURLWithPath: $0).path }
+    plan.scan.reference = scan.reference.map { URL(fileURLWithPath: $0).path }
+    plan.scan.outputFolder = URL(fileURLWithPath: scan.outputFolder).path
+    plan.scan.runFolder = folder.path
+    if case .program(let path) = scan.denoise { plan.scan.denoise = .program(URL(fileURLWithPath: path).path) }
+    try folder.create(outputFolder: plan.scan.outputFolder, topics: scan.durability == .durable ? plan.topics : [])
+    try write(plan, to: folder)
+    for expired in try folder.removeExpiredSiblings() {
+      notice(
+        expired.failure.map { "\(expired.path), whose days are over, stays: \($0)" }
+          ?? "removed \(expired.path), whose days are over")
+    }
+    return try Self.supervise(
+      plan, folder, decisions: decisions, executable: executable, signals: signals, monitor: monitor)
+  }
+
+  /// Takes a run over whose supervisor is dead, or the whole machine was: goes on after its journals and checkpoints.
+  package static func resume(
+    _ folder: RunFolder, executable: String, signals: SignalDescriptor, monitor: any RunMonitor,
+    notice: (String) -> Void
+  ) throws -> ReconstructionOutcome {
+    let plan = try folder.readPlan()
+    try folder.refuseIfSupervised(RegionNames(runID: plan.runID))
+    guard plan.scan.durability == .durable else {
+      throw ScanFailure(
+        .usage,
+        "the run in \(folder.path) kept its events in memory (--durability memory): there is nothing to resume from")
+    }
+    do {
+      let kept = try RunRegions.drainAcquired(plan, folder)
+      if kept > 0 { notice("kept \(kept) images that were on their way to disk when the run was killed") }
+    } catch let error as RingError {
+      // Nothing of a ring that somebody has written over can be had. Whatever else it is may be mended, and the images
+      // stay until then.
+      notice("images that were on their way to disk when the run was killed are lost: \(error)")
+    }
+    let removed = try RunRegions.removeDeadRegions()
+    if removed > 0 { notice("removed \(removed) shared-memory regions that dead runs had left") }
+    for path in [plan.scan.outputFolder, folder.checkpoints] { try RunFolder.makeFolder(path) }
+    return try supervise(plan, folder, executable: executable, signals: signals, monitor: monitor)
+  }
+
+  private static func supervise(
+    _ plan: RunPlan, _ folder: RunFolder, decisions: [String] = [], executable: String, signals: SignalDescriptor,
+    monitor: any RunMonitor
+  ) throws -> ReconstructionOutcome {
+    let supervisor = try Supervisor(
+      plan: plan, folder: folder, executable: executable, signals: signals, monitor: monitor)
+    for line in decisions { supervisor.log.notice("\(line)") }
+    let ending = try supervisor.run()
+    let outcome = outcome(plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses(), try folder.readStop())
+    for line in outcome.notices { supervisor.log.warning("\(line)") }
+    supervisor.log.notice(
+      "finished",
+      metadata: ["seconds": "\(ending.seconds)", "volumeSHA256": "\(outcome.result.volumeSHA256 ?? "none")"])
+    // Nothing is deleted before what replaces it was read back.
+    if plan.scan.retain == .none, ending.report?.isChecked == true { try folder.remove(plan) }
+    return outcome
+  }
+
+  /// The plan for the stages; the effective configuration for people, also beside the output.
+  private func write(_ plan: RunPlan, to folder: RunFolder) throws {
+    try folder.write(plan, to: folder.plan)
+    let yaml = ScanFile.effective(plan.scan, command: command)
+    try writeFileAtomically(path: folder.description, text: yaml)
+    try writeFileAtomically(path: plan.scan.outputFolder + "/scan.yaml", text: yaml)
+  }
+
+  private static func outcome(
+    _ plan: RunPlan, _ ending: Supervisor.RunEnding, _ memory: [String: WorkerMemory], _ losses: LossReport?,
+    _ stop: StopReport?
+  ) -> ReconstructionOutcome {
+    let (report, seconds) = (ending.report, ending.seconds)
+    let projections = report?.projections ?? 0
+    let result = RunResult(
+      run: plan.runID.description, projections: projections, updates: report?.updates ?? 0, seconds: seconds,
+      projectionsPerSecond: seconds > 0 ? Double(projections) / seconds : 0,
+      lost: (report?.lost ?? 0) + (losses?.lost ?? 0),
+      lostFields: report?.lostFields ?? 0, duplicates: (report?.duplicates ?? 0) + (losses?.duplicates ?? 0),
+      restarts: ending.restarts, memory: memory, stoppedBy: report?.stoppedBy ?? "signal", stop: stop,
+      outputs: report?.outputs ?? [],
+      volumeSHA256: report?.volumeSHA256, denoisedSHA256: report?.denoisedSHA256)
+    return ReconstructionOutcome(
+      result: result, report: report, notices: notices(plan, report) + notices(losses) + notices(stop),
+      isInterrupted: ending.isInterrupted)
+  }
+
+  /// What a live source has lost, in words.
+  private static func notices(_ losses: LossReport?) -> [String] {
+    guard let losses else { return [] }
+    let counts = [
+      (losses.lost, "frames never came"), (losses.interpolated, "of them were interpolated"),
+      (losses.duplicates, "came twice"),
+      (losses.late, "came late"), (losses.invalid, "were marked as invalid"),
+      (losses.malformedCount, "messages were dropped"),
+    ].filter { $0.0 > 0 }
+    guard !counts.isEmpty else { return [] }
+    let kinds = losses.malformed.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+    return [
+      "the source: " + counts.map { "\($0.0) \($0.1)" }.joined(separator: ", ") + (kinds.isEmpty ? "" : " (\(kinds))")
+    ]
+  }
+
+  /// Said again at the end: somebody has to go and stop it.
+  private static func notices(_ stop: StopReport?) -> [String] { stop.map { $0.wasTold ? [] : [$0.words] } ?? [] }
+
+  private static func notices(_ plan: RunPlan, _ report: ExportReport?) -> [String] {
+    guard let report else { return ["stopped before the first projection: there is nothing to export"] }
+    var notices: [String] = []
+    if report.lost + report.lostFields > 0 {
+      notices.append(
+        "\(report.lost) projections and \(report.lostFields) flat or dark fields were lost; the volume is made of the others"
+      )
+    }
+    if report.projections + report.lost < plan.shape.projections {
+      notices.append("stopped after \(report.projections) of \(plan.shape.projections) projections")
+    }
+    let pixels = plan.shape.rows * plan.shape.columns
+    if report.deadPixels == pixels {
+      notices.append(
+        "every pixel is dead (dark field not below flat field): the volume is empty; look whether flats and darks are swapped"
+      )
+    } else if report.deadPixels > 0 {
+      notices.append(
+        "\(report.deadPixels) dead pixels (dark field not below flat field) were interpolated from their neighbours")
+    }
+    if report.nonFinitePixels > 0, report.nonFinitePixels == (pixels - report.deadPixels) * report.projections {
+      notices.append("every pixel is NaN or infinite: the volume is empty")
+    } else if report.nonFinitePixels > 0 {
+      notices.append("\(report.nonFinitePixels) NaN or infinite pixels were replaced by their neighbours")
+    }
+    if report.negativePixels > 0 {
+      notices.append(
+        "\(report.negativePixels) line integrals below zero were taken for zero, which \(plan.scan.algorithm.rawValue) needs"
+      )
+    }
+    return notices
+  }
+}
+
+extension RunPlan {
+  /// What the export writes, and where.
+  func export(to folder: RunFolder) -> ExportConfiguration {
+    let name = (try? ScanSource(scan.input))?.name ?? "scan"
+    return ExportConfiguration(
+      folder: scan.outputFolder, hdf5Name: scan.format == .tiff ? nil : "\(name)_rec.h5",
+      tiff: scan.format == .hdf5 ? nil : scan.bits.sample, firstSlice: shape.firstSlice,
+      unit: pixelSizeMillimetres == nil ? "1/pixel" : "1/mm", scale: Float(1 / (pixelSizeMillimetres ?? 1)),
+      attributes: [
+        "description":
+          "attenuation coefficient, reconstructed by Slipring with \(scan.algorithm.rawValue.uppercased())",
+        "command": shellQuoted(command),
+        "run": runID.description,
+        "rotation_axis": "\(rotationAxis)",
+      ], checks: scan.retain != .keep, fields: shape.flatsAndDarks,
+      windowUpdates: updateCount - scan.finalIterationCount,
+      finalIterations: scan.finalIterationCount,
+      denoised: scan.denoise.words.map {
+        .init(hdf5Name: scan.format == .tiff ? nil : "\(name)_denoised.h5", words: $0)
+      })
+  }
+}
+
+extension SampleBits {
+  fileprivate var sample: ExportConfiguration.Sample {
+    switch self {
+    case .eight: .uint8
+    case .sixteen: .uint16
+    case .thirtyTwo: .float32
+    }
+  }
+}

@@ -1,0 +1,33 @@
+/// What `--json` prints of a run.
+package struct RunResult: Codable, Equatable, Sendable {
+  /// The run's identifier.
+  package var run: String
+  /// Projections that were used.
+  package var projections: Int
+  /// Windowed updates and final iterations.
+  package var updates: Int
+  /// From the start of the stages to the last byte of the export.
+  package var seconds: Double
+  /// Projections over seconds.
+  package var projectionsPerSecond: Double
+  /// Projections that were acquired and not used.
+  package var lost: Int
+  /// Flat and dark fields that were acquired and not used.
+  package var lostFields: Int
+  /// Events that came twice and were dropped.
+  package var duplicates: Int
+  /// How often each stage was restarted.
+  package var restarts: [String: Int]
+  /// Estimate and peak of the memory of each worker.
+  package var memory: [String: WorkerMemory]
+  /// Why the scan ended.
+  package var stoppedBy: String
+  /// What came of telling the detector that the scan was ended early; nil where nobody was told.
+  package var stop: StopReport?
+  /// Paths of the files.
+  package var outputs: [String]
+  /// Checksum of the volume; nil where nothing was reconstructed.
+  package var volumeSHA256: String?
+  /// Checksum of the denoised volume; nil where there is none.
+  package var denoisedSHA256: String?
+}

@@ -1,0 +1,99 @@
+/// How far a run is; what `status.json` holds and a progress bar shows.
+package struct RunStatus: Codable, Equatable, Sendable {
+  /// One process.
+  package struct Stage: Codable, Equatable, Sendable {
+    /// As in `reconstruct.3`.
+    package var name: String
+    /// Its process id.
+    package var pid: Int32
+    /// Whether it still runs.
+    package var isRunning: Bool
+    /// How often it was started again.
+    package var restarts: Int
+    /// How often it was killed because it hung; these are among the restarts.
+    package var hangs: Int
+    /// The cores of other workers that it was moved to because it could not live on its own; nil where it was not.
+    package var movedTo: [Int]?
+    /// Epoch of what it writes; nil for a stage that writes no topic.
+    package var epoch: UInt64?
+    /// The next event that it will handle: of its input, for acquire of its output.
+    package var cursor: UInt64 = 0
+    /// Events that are there for it and not yet handled.
+    package var lag: UInt64 = 0
+  }
+
+  /// What a live source has lost.
+  package struct Losses: Codable, Equatable, Sendable {
+    /// Frames that never came, below the highest one that did.
+    package var lost: Int
+    /// Frames that came twice and were dropped.
+    package var duplicates: Int
+    /// Frames that came after one with a higher number.
+    package var late: Int
+    /// Messages that were dropped because something was wrong with them.
+    package var dropped: Int
+  }
+
+  /// What the run is doing.
+  package enum Phase: String, Codable, Sendable {
+    /// Projections come in; windows are updated.
+    case scanning
+    /// All projections are there; iterations over all of them.
+    case finalIterations = "final sweep"
+    /// Files are written.
+    case exporting
+    /// The result is complete.
+    case finished
+    /// The run ended without one.
+    case failed
+  }
+
+  /// The run's identifier.
+  package var run: String
+  /// What it is doing.
+  package var phase: Phase
+  /// Its processes.
+  package var stages: [Stage]
+  /// Projections acquired so far.
+  package var acquired: Int
+  /// Projections that the slowest worker has taken so far.
+  package var reconstructed: Int
+  /// Projections of the scan.
+  package var projections: Int
+  /// Projections, flats and darks that came while a worker was so far behind that the ring was full: kept on disk and
+  /// read from there.
+  package var spilled: UInt64 = 0
+  /// What a live source has lost so far; nil for a scan file.
+  package var losses: Losses?
+  /// Projections from one update to the next: `window-step`, or more while a worker does not keep up.
+  package var step = 0
+  /// Updates of the slowest worker so far.
+  package var updates: Int
+  /// Updates that a complete scan makes.
+  package var updatesExpected: Int
+  /// Done of the final iterations, 0…1, for the slowest worker.
+  package var sweptFraction: Double
+  /// ‖b − A x‖ / ‖b‖ of the latest update, over all rows; nil before the first.
+  package var residual: Double?
+  /// Who or what ended the scan before its source did, as in `finalized by anna`; nil where nobody has.
+  package var finalized: String?
+  /// How similar the volume is to the one of the window before (MS-SSIM): the latest score; nil where there is none.
+  package var similarity: Double?
+  /// Seconds since the stages were started.
+  package var seconds: Double
+
+  /// Projections that were acquired and not yet used.
+  package var lag: Int { max(0, acquired - reconstructed) }
+
+  /// Done of the present phase, 0…1.
+  package var phaseFraction: Double {
+    switch phase {
+    case .scanning: Double(min(acquired, projections)) / Double(max(projections, 1))
+    case .finalIterations: min(1, sweptFraction)
+    case .exporting, .finished: 1
+    case .failed: 0
+    }
+  }
+  /// Acquired projections a second, since the start.
+  package var rate: Double { seconds > 0 ? Double(acquired) / seconds : 0 }
+}

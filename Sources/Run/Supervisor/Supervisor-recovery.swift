@@ -1,0 +1,126 @@
+import Glibc
+import Host
+import Logging
+import Rings
+import RunModel
+import ScanFiles
+import ScanPlan
+
+// What the supervisor does with stages that die, hang, or cannot live where they are, and with all of them when the run
+// fails.
+extension Supervisor {
+  /// The export has this long to remove its unfinished file before it is killed.
+  private static let graceLimit: Duration = .seconds(5)
+
+  /// Starts a stage again if it was killed; fails the run if it ended badly or dies too often. A stage that exited has
+  /// said why itself.
+  func look(at index: Int, _ regions: RunRegions) throws {
+    try killIfHung(index, regions)
+    guard let ended = try stages[index].reap() else { return }
+    let (stage, pid) = (stages[index].stage, stages[index].process.pid)
+    log.info(
+      "ended \(stage)",
+      metadata: ["pid": "\(pid)", "status": "\(ended)", "nanoseconds": "\(Machine.monotonicNanoseconds)"])
+    switch ended {
+    case .exited(0): return
+    case .exited(let code): throw StageFailure(exitCode: code)
+    case .killed(let signal):
+      if !stages[index].mayRestart() { try move(index, killedBy: signal) }
+      log.warning(
+        "starting \(stage) again", metadata: ["signal": "\(signal)", "restarts": "\(stages[index].restarts + 1)"])
+      monitor.notice("stage \(stage) was killed by signal \(signal) and is started again")
+      try stages[index].restart(regions, fileFolders: stages[index].stage.fileFolders(plan, folder))
+      if stage == .acquire, signalCount > 0 { try stages[index].process.signal(SIGTERM) }
+    }
+  }
+
+  /// Kills a stage that gives no sign of life.
+  private func killIfHung(_ index: Int, _ regions: RunRegions) throws {
+    guard let silence = try stages[index].killIfHung(regions.heartbeats.sign(of: index)) else { return }
+    let (stage, pid) = (stages[index].stage, stages[index].process.pid)
+    guard !stages[index].isUnkillable else {
+      throw ScanFailure(
+        .software,
+        "stage \(stage) (process \(pid)) hangs in the kernel and cannot be killed, as on a disk that does not answer; end what blocks it or "
+          + "restart the machine; \(plan.whatIsKept)")
+    }
+    let seconds = (silence / .milliseconds(100)).rounded() / 10
+    log.warning("killed \(stage), which hung", metadata: ["pid": "\(pid)", "silent": "\(seconds) s"])
+    monitor.notice("stage \(stage) gave no sign of life for \(seconds) s: killed")
+  }
+
+  /// Gives a worker that dies too often the cores of the others, once; fails the run where that cannot help. Its rows,
+  /// its decisions and its volume stay its own, so no bit changes, and what kills it does not come into another
+  /// worker's process.
+  private func move(_ index: Int, killedBy signal: Int32) throws {
+    let (stage, moved) = (stages[index].stage, stages[index].movedTo)
+    let place = moved.map { ", now on \(Self.list($0))" } ?? ""
+    let deaths =
+      "stage \(stage) was killed by signal \(signal) for the \(StageProcess.budget + 1)th time in a minute\(place)"
+    let fallback = moved == nil ? fallbackCores(of: stage) : []
+    guard !fallback.isEmpty else {
+      throw ScanFailure(.software, "\(deaths); see \(folder.logFolder); \(plan.whatIsKept)")
+    }
+    stages[index].move(to: fallback)
+    log.warning("moved \(stage)", metadata: ["cores": "\(fallback)"])
+    monitor.notice("\(deaths): its rows go on in the background on \(Self.list(fallback)) of the other workers")
+  }
+
+  /// The cores of the other workers that are not its own, where they run now.
+  private func fallbackCores(of stage: StageName) -> [Int] {
+    guard case .reconstruct(let partition) = stage else { return [] }
+    let cores = stages.compactMap { process -> [Int]? in
+      guard case .reconstruct(let worker) = process.stage else { return nil }
+      return process.movedTo ?? plan.placement.workers[worker].cores
+    }
+    return Placement.fallbackCores(of: partition, amongst: cores)
+  }
+
+  private static func list(_ cores: [Int]) -> String {
+    "core\(cores.count == 1 ? "" : "s") \(cores.map(String.init).joined(separator: ", "))"
+  }
+
+  /// Ends every process of the run; the export may remove its unfinished file first. Goes on whatever it meets: another
+  /// failure has brought it here, and is the one to tell.
+  func stopAll() {
+    for stage in stages where stage.isRunning {
+      attempt("end \(stage.stage)") { try stage.process.signal(stage.stage == .export ? SIGTERM : SIGKILL) }
+    }
+    let deadline = ContinuousClock.now + Self.graceLimit
+    // One that cannot be killed is not waited for, and may hold the disk that its files are on.
+    for stage in stages where stage.isRunning && !stage.isUnkillable {
+      attempt("end \(stage.stage)") {
+        guard try stage.process.waitForExit(timeout: max(.zero, deadline - .now)) == nil else { return }
+        try stage.process.signal(SIGKILL)
+        _ = try stage.process.waitForExit(timeout: Self.graceLimit)
+      }
+    }
+    for stage in stages where !stage.isUnkillable {
+      for path in stage.stage.fileFolders(plan, folder) {
+        attempt("remove unfinished files in \(path)") {
+          try removeTemporaryFiles(in: path, ofProcess: stage.process.pid)
+        }
+      }
+    }
+  }
+
+  /// Makes durable what acquire had taken and was still on its way to disk. To be called when all stages have ended.
+  func drainAcquired(_ regions: RunRegions) {
+    guard plan.scan.durability == .durable, let ring = regions.rings[.projections],
+      !stages.contains(where: { $0.stage == .acquire && $0.isUnkillable })
+    else { return }
+    do {
+      // Memory that somebody cut off must not be touched.
+      try regions.checkSizes(of: ring.name)
+      let count = try RunRegions.drainAcquired(in: ring, folder)
+      if count > 0 { log.notice("kept what was on its way to disk", metadata: ["events": "\(count)"]) }
+    } catch {
+      log.error("what was on its way to disk is lost", metadata: ["reason": "\(ScanFailure(error))"])
+      monitor.notice("images that were on their way to disk are lost: \(ScanFailure(error))")
+    }
+  }
+
+  private func attempt(_ what: String, _ body: () throws -> Void) {
+    do { try body() } catch { log.warning("cannot \(what)", metadata: ["reason": "\(ScanFailure(error))"]) }
+  }
+}

@@ -1,0 +1,269 @@
+import Detectors
+import Glibc
+package import Host
+import Logging
+import Rings
+import RunModel
+import ScanFiles
+package import ScanPlan
+import Stages
+
+/// What a run tells the person who started it.
+package protocol RunMonitor {
+  /// The run's shared memory is there; its stages start now.
+  func began(_ view: RunView)
+  /// How far the run is; called several times a second.
+  func progress(_ status: RunStatus)
+  /// Something that the person should know now.
+  func notice(_ text: String)
+}
+
+extension RunMonitor {
+  /// Nothing: for a monitor that shows figures only.
+  package func began(_ view: RunView) {}
+}
+
+/// Several monitors as one.
+package struct RunMonitors: RunMonitor {
+  private let all: [any RunMonitor]
+
+  /// Each hears everything, in this order.
+  package init(_ all: [any RunMonitor]) { self.all = all }
+
+  /// The run's shared memory is there.
+  package func began(_ view: RunView) { for monitor in all { monitor.began(view) } }
+  /// How far the run is.
+  package func progress(_ status: RunStatus) { for monitor in all { monitor.progress(status) } }
+  /// Something that the person should know now.
+  package func notice(_ text: String) { for monitor in all { monitor.notice(text) } }
+}
+
+/// Starts a run's stages, each as its own process, and sees the run to its end.
+///
+/// A stage that is killed is started again and goes on where it was: what it had done is in the rings and the volume,
+/// which belong to the supervisor. A stage that gives no sign of life is killed. A worker that dies too often is moved
+/// to the cores of the others, once. A stage that exits with an error, or dies too often, fails the run: the others are
+/// stopped, nothing half-written stays, and the failure names the stage. A first SIGINT or SIGTERM ends the
+/// acquisition, and everything that was acquired is reconstructed and exported; a second one aborts.
+package final class Supervisor {
+  let plan: RunPlan
+  let folder: RunFolder
+  private let executable: String
+  private let signals: SignalDescriptor
+  let monitor: any RunMonitor
+  private let faults: FaultOrders
+  let log: Logger
+  var stages: [StageProcess] = []
+  private(set) var signalCount = 0
+  private var hasSpilled = false
+  private var service: ServiceReports
+  private var lastStep = 0
+  private var isFinalized = false
+  private var isStopNoticed = false
+  private let requests: RunRequests
+
+  /// How a run ended.
+  struct RunEnding {
+    /// What was exported; nil where the scan was ended before its first projection.
+    let report: ExportReport?
+    /// From the start of the stages to the end of the last one.
+    let seconds: Double
+    /// How often each stage was started again.
+    let restarts: [String: Int]
+    /// Whether a signal asked for the end, in time or not.
+    let isInterrupted: Bool
+  }
+
+  private static let tick: Duration = .milliseconds(100)
+  private static let statusPeriod: Duration = .seconds(1)
+
+  /// `signals` was made before any thread; `executable` is the program that knows the `stage` command.
+  package init(
+    plan: RunPlan, folder: RunFolder, executable: String, signals: SignalDescriptor, monitor: any RunMonitor
+  ) throws {
+    self.plan = plan
+    self.folder = folder
+    self.executable = executable
+    self.signals = signals
+    self.monitor = monitor
+    requests = RunRequests(runFolder: folder)
+    faults = try FaultOrders()
+    log = try Log.supervisor(plan, folder: folder)
+    service = ServiceReports(log: log)
+  }
+
+  /// Runs to the end.
+  func run() throws -> RunEnding {
+    let regions = try RunRegions(plan, folder: folder)
+    // Now that this is the only supervisor.
+    try folder.removeLeftovers(plan)
+    try requests.withdraw(.abort)
+    let start = ContinuousClock.now
+    var observer = ProgressObserver(plan: plan, rings: regions.rings)
+    beginView(regions)
+    do {
+      for (number, stage) in StageName.all(plan).enumerated() {
+        stages.append(try StageProcess(stage, number: number, launch: launch))
+      }
+      try watch(regions, from: start, &observer)
+    } catch {
+      service.stopping("\(ScanFailure(error))")
+      stopAll()
+      drainAcquired(regions)
+      log.error("\(ScanFailure(error))")
+      // The disk may be what failed, and the first error is the one to tell.
+      do { try writeStatus(status(at: start, .failed)) } catch { log.error("\(ScanFailure(error))") }
+      throw error
+    }
+    let seconds = (ContinuousClock.now - start) / .seconds(1)
+    var finished = status(at: start, .finished)
+    try observer.update(&finished)
+    finished.phase = .finished
+    if let losses = try folder.readLosses() {
+      finished.losses = RunStatus.Losses(
+        lost: losses.lost, duplicates: losses.duplicates, late: losses.late, dropped: losses.malformedCount)
+    }
+    monitor.progress(finished)
+    try writeStatus(finished)
+    service.stopping("finished")
+    let report = access(folder.export, F_OK) == 0 ? try folder.read(ExportReport.self, from: folder.export) : nil
+    return RunEnding(
+      report: report, seconds: seconds,
+      restarts: Dictionary(uniqueKeysWithValues: stages.map { ("\($0.stage)", $0.restarts) }),
+      isInterrupted: signalCount > 0)
+  }
+
+  /// Hands the monitor what it may look at. A run does not fail because it cannot be looked at.
+  private func beginView(_ regions: RunRegions) {
+    do {
+      monitor.began(try RunView(plan: plan, folder: folder, rings: regions.rings))
+    } catch {
+      log.warning("cannot show the volume: \(ScanFailure(error))")
+    }
+  }
+
+  private func launch(_ stage: StageName, life: Int, movedTo cores: [Int]?) throws -> ChildProcess {
+    let place = cores.map { ["--moved-to", $0.map(String.init).joined(separator: ",")] } ?? []
+    let process = try ChildProcess(
+      executable: executable,
+      arguments: ["stage"] + stage.arguments + ["--run-folder", folder.path, "--parent", "\(getpid())"] + place,
+      environment: faults.environment(of: stage, life: life), blockedSignals: [SIGTERM])
+    log.info("started \(stage)", metadata: ["pid": "\(process.pid)", "life": "\(life)"])
+    return process
+  }
+
+  /// Waits until every stage has ended well.
+  private func watch(_ regions: RunRegions, from start: ContinuousClock.Instant, _ observer: inout ProgressObserver)
+    throws
+  {
+    var statusDue = start
+    while true {
+      let running = stages.filter(\.isRunning)
+      if running.isEmpty { return }
+      _ = try Poll.wait(readable: running.map(\.process.pidfd) + [signals.descriptor], timeout: Self.tick)
+      try handleSignals()
+      try obeyAbort()
+      // Before anything touches them: what somebody cut off would end this process as well.
+      try regions.checkSizes()
+      for index in stages.indices { try look(at: index, regions) }
+      var status = status(at: start, .scanning)
+      try observer.update(&status)
+      noticeSpilling(status)
+      noticeStep(status)
+      noticeEnd(status)
+      try noticeStop()
+      monitor.progress(status)
+      service.turn(status)
+      if ContinuousClock.now >= statusDue {
+        try writeStatus(status)
+        statusDue = .now + Self.statusPeriod
+      }
+    }
+  }
+
+  /// Says once that a worker cannot keep up, and what becomes of it.
+  private func noticeSpilling(_ status: RunStatus) {
+    guard status.spilled > 0, !hasSpilled else { return }
+    hasSpilled = true
+    let slowest = status.stages.filter { $0.name != "acquire" }.max { $0.lag < $1.lag }?.name ?? "a stage"
+    log.warning("the ring of projections is full", metadata: ["slowest": "\(slowest)"])
+    monitor.notice("\(slowest) does not keep up: projections wait for it on disk, and none is lost")
+  }
+
+  /// Logs each decision to make updates more or less often.
+  private func noticeStep(_ status: RunStatus) {
+    guard status.step != lastStep else { return }
+    if lastStep != 0, status.step != 0 {
+      log.notice("an update every \(status.step) projections", metadata: ["lag": "\(status.lag)"])
+    }
+    lastStep = status.step
+  }
+
+  /// Says once that the scan was ended before its source, and by whom.
+  private func noticeEnd(_ status: RunStatus) {
+    guard let reason = status.finalized, !isFinalized else { return }
+    isFinalized = true
+    log.notice("\(reason)")
+    monitor.notice("\(reason): finishing with what was acquired")
+  }
+
+  /// Says once what came of telling the detector.
+  private func noticeStop() throws {
+    guard plan.scan.stopHook != nil, !isStopNoticed, isFinalized || signalCount > 0, let report = try folder.readStop()
+    else { return }
+    isStopNoticed = true
+    monitor.notice(report.words)
+  }
+
+  /// Throws where somebody asked for the end of everything.
+  private func obeyAbort() throws {
+    guard let person = try requests.requester(.abort) else { return }
+    throw ScanFailure(.temporary, "aborted by \(person); \(plan.whatIsKept)")
+  }
+
+  private func handleSignals() throws {
+    while let signal = try signals.next() {
+      signalCount += 1
+      log.notice("received signal \(signal)")
+      guard signalCount == 1 else { throw StageFailure(signal: signal) }
+      monitor.notice("finishing with what was acquired; interrupt again to abort")
+      // The acquisition ends; everything behind it finishes with what was acquired.
+      for stage in stages where stage.stage == .acquire && stage.isRunning { try stage.process.signal(SIGTERM) }
+    }
+  }
+
+  private func status(at start: ContinuousClock.Instant, _ phase: RunStatus.Phase) -> RunStatus {
+    RunStatus(
+      run: plan.runID.description, phase: phase,
+      stages: stages.map {
+        .init(
+          name: "\($0.stage)", pid: $0.process.pid, isRunning: $0.isRunning, restarts: $0.restarts, hangs: $0.hangs,
+          movedTo: $0.movedTo)
+      },
+      acquired: 0, reconstructed: 0, projections: plan.shape.projections, updates: 0, updatesExpected: plan.updateCount,
+      sweptFraction: 0,
+      residual: nil,
+      seconds: (ContinuousClock.now - start) / .seconds(1))
+  }
+
+  private func writeStatus(_ status: RunStatus) throws { try folder.write(status, to: folder.status) }
+}
+
+/// A stage ended with an error that it has printed itself, or a person aborted the run: nothing is left to say but the
+/// code.
+package struct StageFailure: Error, Equatable, Sendable {
+  /// The process's exit status.
+  package let exitCode: Int32
+
+  init(exitCode: Int32) { self.exitCode = exitCode }
+
+  /// The code of a process that a signal ends.
+  package init(signal: Int32) { exitCode = 128 + signal }
+}
+
+extension SignalDescriptor {
+  /// For work that has nothing to save: throws `StageFailure` where a signal came.
+  package func stopOnSignal() throws {
+    if let signal = try next() { throw StageFailure(signal: signal) }
+  }
+}

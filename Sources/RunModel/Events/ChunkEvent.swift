@@ -1,0 +1,78 @@
+/// What `distribute` tells one worker. The sequence of chunk events decides everything a worker computes, so replaying
+/// them repeats the same volume.
+///
+/// ```
+/// metadata (88 B, little-endian)
+///    0  action u32            1 rows   2 update   3 final
+///    4  count u32             rows: rows      update, final: iterations
+///    8  first u64             rows: sequence in projections    update: first projection     final: projections
+///   16  end u64               rows: first row                  update: end projection       final: subsets
+///   24  index u64             rows: ordinal of the projection  update: number of the update
+///   32  role u32              rows: 1 projection 2 flat 3 dark
+///   36  reserved u32
+///   40  progress, see DecisionProgress
+/// ```
+package enum ChunkEvent: Equatable, Sendable {
+  /// What the rows of a chunk are.
+  package enum Role: UInt32, Sendable {
+    /// One detector image at one theta.
+    case projection = 1
+    /// An image without sample.
+    case flat
+    /// An image without beam.
+    case dark
+  }
+
+  /// Take `rows` of the event `sequence` of `projections`; a projection is number `ordinal` of the scan, from 0.
+  case rows(role: Role, sequence: UInt64, rows: Range<Int>, ordinal: Int)
+  /// Run `iterations` over the projections with these ordinals. `index` counts the updates from 0.
+  case update(index: Int, projections: Range<Int>, iterations: Int)
+  /// Run `iterations` over all `projections` of the scan, each in `subsets` ordered subsets.
+  case final(iterations: Int, subsets: Int, projections: Int)
+
+  /// Bytes of metadata.
+  package static let byteCount = DecisionProgress.offset + DecisionProgress.byteCount
+
+  /// Writes the event and the progress after it into a slot's metadata; returns the bytes used.
+  package func encode(into metadata: UnsafeMutableRawBufferPointer, progress: DecisionProgress) -> Int {
+    let (action, count, first, end, index, role): (UInt32, Int, UInt64, Int, Int, UInt32) =
+      switch self {
+      case .rows(let role, let sequence, let rows, let ordinal):
+        (1, rows.count, sequence, rows.lowerBound, ordinal, role.rawValue)
+      case .update(let index, let projections, let iterations):
+        (2, iterations, UInt64(projections.lowerBound), projections.upperBound, index, 0)
+      case .final(let iterations, let subsets, let projections): (3, iterations, UInt64(projections), subsets, 0, 0)
+      }
+    metadata.store(action, at: 0)
+    metadata.store(UInt32(count), at: 4)
+    metadata.store(first, at: 8)
+    metadata.store(UInt64(end), at: 16)
+    metadata.store(UInt64(index), at: 24)
+    metadata.store(role, at: 32)
+    metadata.store(UInt32(0), at: 36)
+    progress.encode(into: metadata)
+    return Self.byteCount
+  }
+
+  /// Reads an event back; throws where a field has no meaning.
+  package init(decoding metadata: UnsafeRawBufferPointer) throws(EventError) {
+    let fields = try MetadataFields(metadata, byteCount: Self.byteCount, of: "chunk")
+    let count = Int(fields.u32(at: 4))
+    let end = try fields.count(at: 16, "end")
+    let index = try fields.count(at: 24, "index")
+    switch fields.u32(at: 0) {
+    case 1:
+      guard let role = Role(rawValue: fields.u32(at: 32)) else { throw .malformed("chunk role \(fields.u32(at: 32))") }
+      self = .rows(role: role, sequence: fields.u64(at: 8), rows: end..<end + count, ordinal: index)
+    case 2:
+      let first = try fields.count(at: 8, "first projection")
+      guard first < end, count > 0 else { throw .malformed("update over \(first)..<\(end), \(count) iterations") }
+      self = .update(index: index, projections: first..<end, iterations: count)
+    case 3:
+      let projections = try fields.count(at: 8, "projections")
+      guard count > 0, end > 0 else { throw .malformed("final sweep of \(count) iterations, \(end) subsets") }
+      self = .final(iterations: count, subsets: end, projections: projections)
+    case let other: throw .malformed("chunk action \(other)")
+    }
+  }
+}

@@ -1,0 +1,63 @@
+/// How far `distribute` is. Every chunk event carries the progress after it, so that a successor goes on exactly there.
+///
+/// ```
+/// metadata of a chunk event, behind its 40 bytes (48 B, little-endian)
+///   40  input u64 (next event of projections)     48  projections u64     56  updates u32     60  state u32
+///   64  acquired u64 (known with the end)        72  windowEnd u64         80  updateInterval u32, reserved u32
+///       state: 0 while projections come; 1 + reason of the end afterwards, plus 256 once the final iterations was ordered
+/// ```
+package struct DecisionProgress: Equatable, Sendable {
+  /// The next event of `projections` to be looked at.
+  package var input: UInt64 = 0
+  /// Projections handed out.
+  package var projections = 0
+  /// Projections that were acquired; 0 until they end.
+  package var acquired = 0
+  /// Updates ordered.
+  package var updates = 0
+  /// Where the window of the last update ended, in projections; beyond the last one while windows drain.
+  package var windowEnd = 0
+  /// Steps from a window's end to the next: 1, or more while the workers do not keep up.
+  package var updateInterval = 1
+  /// Why the projections ended; nil while they come.
+  package var end: EndEvent.Reason?
+  /// Whether the final iterations was ordered.
+  package var isFinalOrdered = false
+
+  /// The beginning.
+  package init() {}
+
+  static let offset = 40
+  static let byteCount = 48
+
+  func encode(into metadata: UnsafeMutableRawBufferPointer) {
+    metadata.store(input, at: Self.offset)
+    metadata.store(UInt64(projections), at: Self.offset + 8)
+    metadata.store(UInt32(updates), at: Self.offset + 16)
+    metadata.store(UInt64(acquired), at: Self.offset + 24)
+    metadata.store(UInt64(windowEnd), at: Self.offset + 32)
+    metadata.store(UInt32(updateInterval), at: Self.offset + 40)
+    metadata.store(UInt32(0), at: Self.offset + 44)
+    metadata.store((end.map { 1 + $0.rawValue } ?? 0) + (isFinalOrdered ? 256 : 0), at: Self.offset + 20)
+  }
+
+  /// Reads the progress from a chunk event's metadata; throws where a field has no meaning.
+  package init(decoding metadata: UnsafeRawBufferPointer) throws(EventError) {
+    let fields = try MetadataFields(metadata, byteCount: ChunkEvent.byteCount, of: "chunk")
+    input = UInt64(try fields.count(at: Self.offset, "input"))
+    projections = try fields.count(at: Self.offset + 8, "projections")
+    updates = Int(fields.u32(at: Self.offset + 16))
+    acquired = try fields.count(at: Self.offset + 24, "acquired")
+    windowEnd = try fields.count(at: Self.offset + 32, "window end")
+    updateInterval = Int(fields.u32(at: Self.offset + 40))
+    guard updateInterval >= 1 else { throw .malformed("windows 0 steps apart") }
+    let state = fields.u32(at: Self.offset + 20)
+    isFinalOrdered = state >= 256
+    if state % 256 > 0 {
+      guard state < 512, let reason = EndEvent.Reason(rawValue: state % 256 - 1) else {
+        throw .malformed("chunk state \(state)")
+      }
+      end = reason
+    }
+  }
+}

@@ -1,0 +1,80 @@
+/// The last event of a topic: nothing follows, and why.
+///
+/// ```
+/// metadata (40 B, little-endian)
+///    0  reason u32, fields u32       8  projections u64     16  duplicates u64     24  generation u64     32  acquired u64
+/// ```
+package struct EndEvent: Equatable, Sendable {
+  /// Why the scan ended.
+  package enum Reason: UInt32, Sendable, CaseIterable {
+    /// The source had no more projections.
+    case sourceEnded = 1
+    /// A person or the system asked for it by a signal.
+    case signal
+    /// The end of the scan is lost: it ends where its records do.
+    case salvaged
+    /// `control` ordered it; its command says why.
+    case finalized
+
+    /// The word in reports and outputs.
+    package var word: String {
+      switch self {
+      case .sourceEnded: "end of scan"
+      case .signal: "signal"
+      case .salvaged: "end of what was salvaged"
+      case .finalized: "finalized"
+      }
+    }
+  }
+
+  /// Why the scan ended.
+  package var reason: Reason
+  /// Projections that the writer of the topic published or applied.
+  package var projections: Int
+  /// Projections that were acquired: what was lost on the way is the difference.
+  package var acquired: Int
+  /// Events that came twice and were dropped by the writer of the topic.
+  package var duplicates: Int
+  /// In `updates`: the generation of the finished volume. A volume that is restored from an older state is finished
+  /// when it is there again.
+  package var generation: UInt64
+  /// In `updates`: flat and dark fields that the worker used.
+  package var fields: Int
+
+  /// The end of a topic.
+  package init(
+    reason: Reason, projections: Int, acquired: Int? = nil, duplicates: Int = 0, generation: UInt64 = 0, fields: Int = 0
+  ) {
+    self.reason = reason
+    self.projections = projections
+    self.acquired = acquired ?? projections
+    self.duplicates = duplicates
+    self.generation = generation
+    self.fields = fields
+  }
+
+  /// Bytes of metadata.
+  package static let byteCount = 40
+
+  /// Writes the event into a slot's metadata; returns the bytes used.
+  package func encode(into metadata: UnsafeMutableRawBufferPointer) -> Int {
+    metadata.store(reason.rawValue, at: 0)
+    metadata.store(UInt32(fields), at: 4)
+    metadata.store(UInt64(projections), at: 8)
+    metadata.store(UInt64(duplicates), at: 16)
+    metadata.store(generation, at: 24)
+    metadata.store(UInt64(acquired), at: 32)
+    return Self.byteCount
+  }
+
+  /// Reads an event back; throws where a field has no meaning.
+  package init(decoding metadata: UnsafeRawBufferPointer) throws(EventError) {
+    let fields = try MetadataFields(metadata, byteCount: Self.byteCount, of: "end")
+    guard let reason = Reason(rawValue: fields.u32(at: 0)) else { throw .malformed("end reason \(fields.u32(at: 0))") }
+    self.init(
+      reason: reason, projections: try fields.count(at: 8, "projections"),
+      acquired: try fields.count(at: 32, "acquired"),
+      duplicates: try fields.count(at: 16, "duplicates"),
+      generation: fields.u64(at: 24), fields: Int(fields.u32(at: 4)))
+  }
+}

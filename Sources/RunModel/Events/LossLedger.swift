@@ -1,0 +1,155 @@
+/// What became of the frames that a live source sent: which numbers came, which never did, and what else was wrong. It
+/// lies beside every image of such a source, so that a successor of `acquire` goes on with it.
+///
+/// ```
+/// metadata (little-endian, 152 B and 16 for each gap)
+///    0  frame u64: the image's number at the source       8  next u64: above the highest number that came
+///   16  projections u64: published so far                24  flats u32, darks u32 of the source
+///   32  duplicates u64          40  late u64             48  invalid u32, interpolated u32      56  unlisted u64: frames of gaps that
+///   64  timestamp f64 of the source, NaN for none        72  gaps u32, reserved u32                  are not listed any more
+///   80  malformed 18 × u32: messages by MessageFault    152  gaps × (first u64, frames u64), the oldest first
+/// ```
+package struct LossLedger: Equatable, Sendable {
+  /// What a frame's number says about it.
+  package enum Arrival: Equatable, Sendable {
+    /// The next one, or one behind a gap.
+    case new(gap: Range<UInt64>)
+    /// It was missing until now.
+    case late
+    /// It came before, or so long ago was it missing that nobody knows any more.
+    case duplicate
+  }
+
+  /// Above the highest number that came.
+  package private(set) var next: UInt64 = 0
+  /// Projections that were published, interpolated ones too.
+  package var projections = 0
+  /// Flat fields from the stream that were published.
+  package var flats = 0
+  /// Dark fields from the stream that were published.
+  package var darks = 0
+  /// Frames that came twice and were dropped.
+  package private(set) var duplicates = 0
+  /// Frames that came after one with a higher number, and were taken.
+  package private(set) var late = 0
+  /// Frames that the source itself marked as invalid.
+  package var invalid = 0
+  /// Projections that were put in place of lost ones.
+  package var interpolated = 0
+  /// Messages that were dropped, by the raw value of their `MessageFault`.
+  package private(set) var malformed = [UInt32](repeating: 0, count: malformedMax)
+  /// Numbers that did not come, the oldest first; the newest `gapsMax` of them.
+  package private(set) var gaps: [Range<UInt64>] = []
+  /// Frames in older gaps.
+  package private(set) var unlisted: UInt64 = 0
+
+  /// Gaps that are listed.
+  package static let gapsMax = 200
+  static let malformedMax = 18
+  private static let fixedByteCount = 152
+
+  /// A ledger of nothing.
+  package init() { gaps.reserveCapacity(Self.gapsMax + 1) }
+
+  /// Frames that did not come, below the highest one that did.
+  package var lost: Int { gaps.reduce(Int(clamping: unlisted)) { $0 + $1.count } }
+
+  /// Messages that were dropped, for whatever fault.
+  package var malformedCount: Int { malformed.reduce(0) { $0 + Int($1) } }
+
+  /// Takes note of a frame's number.
+  package mutating func note(frame: UInt64) -> Arrival {
+    if frame >= next {
+      let gap = next..<frame
+      pass(to: frame)
+      next = frame + 1
+      return .new(gap: gap)
+    }
+    guard fill(frame) else {
+      duplicates += 1
+      return .duplicate
+    }
+    late += 1
+    return .late
+  }
+
+  /// Takes note that numbers below `end` will not come any more: a source said how many there were.
+  package mutating func pass(to end: UInt64) {
+    guard end > next else { return }
+    gaps.append(next..<end)
+    next = end
+    if gaps.count > Self.gapsMax { unlisted += UInt64(gaps.removeFirst().count) }
+  }
+
+  /// Takes a frame out of the gaps; false where it is in none.
+  package mutating func fill(_ frame: UInt64) -> Bool {
+    guard let index = gaps.lastIndex(where: { $0.contains(frame) }) else { return false }
+    let gap = gaps[index]
+    let parts = [gap.lowerBound..<frame, frame + 1..<gap.upperBound].filter { !$0.isEmpty }
+    gaps.replaceSubrange(index...index, with: parts)
+    if gaps.count > Self.gapsMax { unlisted += UInt64(gaps.removeFirst().count) }
+    return true
+  }
+
+  /// Takes note that a frame came when its place was taken.
+  package mutating func noteDuplicate() { duplicates += 1 }
+
+  /// Takes back that a frame came: it turned out to be damaged.
+  package mutating func lose(_ frame: UInt64) {
+    precondition(frame < next && !gaps.contains { $0.contains(frame) }, "frame \(frame) did not come")
+    let index = gaps.firstIndex { $0.lowerBound > frame } ?? gaps.endIndex
+    gaps.insert(frame..<frame + 1, at: index)
+    if gaps.count > Self.gapsMax { unlisted += UInt64(gaps.removeFirst().count) }
+  }
+
+  /// Takes note of a message that was dropped.
+  package mutating func noteMalformed(_ fault: Int) { malformed[fault] &+= 1 }
+
+  /// Writes the ledger beside the image `frame`; returns the bytes used.
+  package func encode(frame: UInt64, timestamp: Double?, into metadata: UnsafeMutableRawBufferPointer) -> Int {
+    metadata.store(frame, at: 0)
+    metadata.store(next, at: 8)
+    metadata.store(UInt64(projections), at: 16)
+    metadata.store(UInt32(clamping: flats), at: 24)
+    metadata.store(UInt32(clamping: darks), at: 28)
+    metadata.store(UInt64(duplicates), at: 32)
+    metadata.store(UInt64(late), at: 40)
+    metadata.store(UInt32(clamping: invalid), at: 48)
+    metadata.store(UInt32(clamping: interpolated), at: 52)
+    metadata.store(unlisted, at: 56)
+    metadata.store(timestamp ?? .nan, at: 64)
+    metadata.store(UInt32(gaps.count), at: 72)
+    metadata.store(UInt32(0), at: 76)
+    for (index, count) in malformed.enumerated() { metadata.store(count, at: 80 + 4 * index) }
+    for (index, gap) in gaps.enumerated() {
+      metadata.store(gap.lowerBound, at: Self.fixedByteCount + 16 * index)
+      metadata.store(UInt64(gap.count), at: Self.fixedByteCount + 16 * index + 8)
+    }
+    return Self.fixedByteCount + 16 * gaps.count
+  }
+
+  /// Reads a ledger back; throws where it contradicts itself.
+  package init(decoding metadata: UnsafeRawBufferPointer) throws(EventError) {
+    self.init()
+    guard metadata.count >= Self.fixedByteCount else { throw .malformed("a loss ledger of \(metadata.count) B") }
+    let listed = Int(UInt32(littleEndian: metadata.loadUnaligned(fromByteOffset: 72, as: UInt32.self)))
+    guard listed <= Self.gapsMax else { throw .malformed("a loss ledger of \(listed) gaps") }
+    let fields = try MetadataFields(metadata, byteCount: Self.fixedByteCount + 16 * listed, of: "loss ledger's")
+    next = UInt64(try fields.count(at: 8, "next frame"))
+    projections = try fields.count(at: 16, "projections")
+    (flats, darks) = (Int(fields.u32(at: 24)), Int(fields.u32(at: 28)))
+    duplicates = try fields.count(at: 32, "duplicates")
+    late = try fields.count(at: 40, "late frames")
+    (invalid, interpolated) = (Int(fields.u32(at: 48)), Int(fields.u32(at: 52)))
+    unlisted = UInt64(try fields.count(at: 56, "lost frames"))
+    malformed = (0..<Self.malformedMax).map { fields.u32(at: 80 + 4 * $0) }
+    for index in 0..<listed {
+      let first = UInt64(try fields.count(at: Self.fixedByteCount + 16 * index, "gap"))
+      let count = UInt64(try fields.count(at: Self.fixedByteCount + 16 * index + 8, "gap's frames"))
+      guard count > 0, first >= gaps.last?.upperBound ?? 0, first + count <= next else {
+        throw .malformed("gaps that overlap")
+      }
+      gaps.append(first..<first + count)
+    }
+  }
+}

@@ -1,0 +1,80 @@
+/// What `control` saw of one worker's volume after an update: how much it changed since the window had no projection in
+/// common with the present one, and how near it is to the truth where that is known. Slices are compared between
+/// `black` and `white`, which stay the same for a whole run.
+///
+/// ```
+/// metadata (64 B, little-endian)
+///    0  worker u32, streak u32       8  update u64 (its number)      16  projections u64 (end of its window)
+///   24  against u64 (end of the window of the volume it was compared with; 0 for none)
+///   32  similarity f64 (NaN for none)      40  truth f64 (NaN for none)      48  black f64      56  white f64
+/// ```
+package struct ScoreEvent: Equatable, Sendable {
+  /// The worker.
+  package var worker: Int
+  /// Scores of this worker in a row, with this one, that reached the threshold.
+  package var streak: Int
+  /// The number of the update.
+  package var update: Int
+  /// Where the window of the update ended, in projections.
+  package var projections: Int
+  /// The same of the earlier volume; nil where there was none to compare with.
+  package var against: Int?
+  /// MS-SSIM with the earlier volume, 1 for equal ones.
+  package var similarity: Double?
+  /// MS-SSIM with the reference volume.
+  package var truth: Double?
+  /// The grey values between which slices are compared, in 1/pixel.
+  package var range: ClosedRange<Double>
+
+  /// A score as `control` reports it.
+  package init(
+    worker: Int, streak: Int, update: Int, projections: Int, against: Int?, similarity: Double?, truth: Double?,
+    range: ClosedRange<Double>
+  ) {
+    self.worker = worker
+    self.streak = streak
+    self.update = update
+    self.projections = projections
+    self.against = against
+    self.similarity = similarity
+    self.truth = truth
+    self.range = range
+  }
+
+  /// Bytes of metadata.
+  package static let byteCount = 64
+
+  /// Writes the event into a slot's metadata; returns the bytes used.
+  package func encode(into metadata: UnsafeMutableRawBufferPointer) -> Int {
+    metadata.store(UInt32(worker), at: 0)
+    metadata.store(UInt32(streak), at: 4)
+    metadata.store(UInt64(update), at: 8)
+    metadata.store(UInt64(projections), at: 16)
+    metadata.store(UInt64(against ?? 0), at: 24)
+    metadata.store(similarity ?? .nan, at: 32)
+    metadata.store(truth ?? .nan, at: 40)
+    metadata.store(range.lowerBound, at: 48)
+    metadata.store(range.upperBound, at: 56)
+    return Self.byteCount
+  }
+
+  /// Reads an event back; throws where a field has no meaning.
+  package init(decoding metadata: UnsafeRawBufferPointer) throws(EventError) {
+    let fields = try MetadataFields(metadata, byteCount: Self.byteCount, of: "score")
+    func score(at offset: Int) throws(EventError) -> Double? {
+      let value = fields.f64(at: offset)
+      guard value.isNaN || (0...1.001).contains(value) else { throw .malformed("a score of \(value)") }
+      return value.isNaN ? nil : value
+    }
+    let against = try fields.count(at: 24, "against")
+    let (black, white) = (fields.f64(at: 48), fields.f64(at: 56))
+    guard black.isFinite, white.isFinite, black < white else {
+      throw .malformed("grey values from \(black) to \(white)")
+    }
+    self.init(
+      worker: Int(fields.u32(at: 0)), streak: Int(fields.u32(at: 4)), update: try fields.count(at: 8, "update"),
+      projections: try fields.count(at: 16, "projections"), against: against > 0 ? against : nil,
+      similarity: try score(at: 32),
+      truth: try score(at: 40), range: black...white)
+  }
+}

@@ -1,0 +1,125 @@
+/// One update of a worker's volume: what it covered, how well the volume fits, and where the volume is.
+///
+/// ```
+/// metadata (112 B, little-endian)
+///    0  phase u32 (1 window, 2 final)        4  iterations u32
+///    8  index u64                           16  cursor u64 (next chunk event)      24  generation u64
+///   32  first projection u64                40  end projection u64
+///   48  residual² f64                       56  data² f64                          64  duration u64 ns
+///   72  first row u32, rows u32             80  non-finite u64                     88  clamped u64         96  dead u64
+///  104  negative u64
+/// ```
+package struct UpdateEvent: Equatable, Sendable {
+  /// The part of the scan that an update belongs to.
+  package enum Phase: UInt32, Sendable {
+    /// A windowed update while the scan runs.
+    case window = 1
+    /// A sweep over all projections after it.
+    case final
+  }
+
+  /// Pixels that were not as they should be, since the worker started.
+  package struct PixelCounts: Equatable, Sendable {
+    /// NaN or infinite counts, replaced by their neighbours.
+    package var nonFinite: Int
+    /// Counts at or below the dark field, clamped before −log.
+    package var clamped: Int
+    /// Pixels of the detector whose dark field is not below their flat field.
+    package var dead: Int
+    /// Line integrals below zero that became zero, for methods that need it.
+    package var negative: Int
+
+    /// Counts of pixels.
+    package init(nonFinite: Int = 0, clamped: Int = 0, dead: Int = 0, negative: Int = 0) {
+      self.nonFinite = nonFinite
+      self.clamped = clamped
+      self.dead = dead
+      self.negative = negative
+    }
+  }
+
+  /// The part of the scan.
+  package var phase: Phase
+  /// Number of the windowed update, or of the iteration of the final iterations, from 0.
+  package var index: Int
+  /// Iterations in this update.
+  package var iterations: Int
+  /// The next chunk event that the worker will apply.
+  package var cursor: UInt64
+  /// The generation of the volume that holds the result; in the final phase the one that is being written.
+  package var generation: UInt64
+  /// Ordinals of the projections it covers.
+  package var projections: Range<Int>
+  /// Rows of the detector that it covers.
+  package var rows: Range<Int>
+  /// ‖b − A x‖² of the last iteration, before its update.
+  package var residualSquared: Double
+  /// ‖b‖².
+  package var dataSquared: Double
+  /// Time spent, in nanoseconds.
+  package var duration: UInt64
+  /// Pixels that were corrected.
+  package var pixels: PixelCounts
+
+  /// An update as a worker reports it.
+  package init(
+    phase: Phase, index: Int, iterations: Int, cursor: UInt64, generation: UInt64, projections: Range<Int>,
+    rows: Range<Int>,
+    residualSquared: Double, dataSquared: Double, duration: UInt64, pixels: PixelCounts
+  ) {
+    self.phase = phase
+    self.index = index
+    self.iterations = iterations
+    self.cursor = cursor
+    self.generation = generation
+    self.projections = projections
+    self.rows = rows
+    self.residualSquared = residualSquared
+    self.dataSquared = dataSquared
+    self.duration = duration
+    self.pixels = pixels
+  }
+
+  /// Bytes of metadata.
+  package static let byteCount = 112
+
+  /// Writes the event into a slot's metadata; returns the bytes used.
+  package func encode(into metadata: UnsafeMutableRawBufferPointer) -> Int {
+    metadata.store(phase.rawValue, at: 0)
+    metadata.store(UInt32(iterations), at: 4)
+    metadata.store(UInt64(index), at: 8)
+    metadata.store(cursor, at: 16)
+    metadata.store(generation, at: 24)
+    metadata.store(UInt64(projections.lowerBound), at: 32)
+    metadata.store(UInt64(projections.upperBound), at: 40)
+    metadata.store(residualSquared, at: 48)
+    metadata.store(dataSquared, at: 56)
+    metadata.store(duration, at: 64)
+    metadata.store(UInt32(rows.lowerBound), at: 72)
+    metadata.store(UInt32(rows.count), at: 76)
+    metadata.store(UInt64(pixels.nonFinite), at: 80)
+    metadata.store(UInt64(pixels.clamped), at: 88)
+    metadata.store(UInt64(pixels.dead), at: 96)
+    metadata.store(UInt64(pixels.negative), at: 104)
+    return Self.byteCount
+  }
+
+  /// Reads an event back; throws where a field has no meaning.
+  package init(decoding metadata: UnsafeRawBufferPointer) throws(EventError) {
+    let fields = try MetadataFields(metadata, byteCount: Self.byteCount, of: "update")
+    guard let phase = Phase(rawValue: fields.u32(at: 0)) else { throw .malformed("update phase \(fields.u32(at: 0))") }
+    let first = try fields.count(at: 32, "first projection")
+    let end = try fields.count(at: 40, "end projection")
+    guard first <= end else { throw .malformed("update over \(first)..<\(end)") }
+    let row = Int(fields.u32(at: 72))
+    let pixels = PixelCounts(
+      nonFinite: try fields.count(at: 80, "non-finite"), clamped: try fields.count(at: 88, "clamped"),
+      dead: try fields.count(at: 96, "dead"), negative: try fields.count(at: 104, "negative"))
+    self.init(
+      phase: phase, index: try fields.count(at: 8, "index"), iterations: Int(fields.u32(at: 4)),
+      cursor: fields.u64(at: 16),
+      generation: fields.u64(at: 24), projections: first..<end, rows: row..<row + Int(fields.u32(at: 76)),
+      residualSquared: fields.f64(at: 48), dataSquared: fields.f64(at: 56), duration: fields.u64(at: 64), pixels: pixels
+    )
+  }
+}

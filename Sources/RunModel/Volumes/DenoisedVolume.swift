@@ -1,0 +1,119 @@
+import CLinux
+import Glibc
+package import Host
+package import Rings
+import Synchronization
+
+/// The denoised volume in shared memory: every slice of the run in plain order, for whoever wants to look at it.
+///
+/// ```
+/// header page
+///    0  magic u32 "SLPD", layout u32      8  runID 16 B       24  slices u32, columns u32      32  CRC32C of bytes 0–31
+///  128  complete u64 atomic: slices that are as they will stay, from the top                   136  noise f32
+/// 4096  slices, each columns × columns float32, row 0 on top, one after the other: (z, y, x)
+/// ```
+///
+/// One process writes it, the stage `denoise`. A successor goes on behind the slices that are complete; a region that
+/// is made anew after a restart of the machine has none.
+package final class DenoisedVolume: @unchecked Sendable {
+  /// Slices of the run.
+  package let slices: Int
+  /// Edge of a slice.
+  package let columns: Int
+  private let region: SharedRegion
+
+  private static let magic: UInt32 = 0x4450_4C53
+  private static let layoutVersion: UInt32 = 1
+  private static let headerByteCount = 4096
+  private static let checkedByteCount = 32
+  private static let completeOffset = 128, noiseOffset = 136
+
+  private init(region: SharedRegion, slices: Int, columns: Int) {
+    (self.region, self.slices, self.columns) = (region, slices, columns)
+  }
+
+  /// Bytes of the region.
+  package static func byteCount(slices: Int, columns: Int) -> Int {
+    headerByteCount + slices * columns * columns * MemoryLayout<Float>.stride
+  }
+
+  /// Creates the region, without a complete slice.
+  package static func create(name: String, runID: RunID, slices: Int, columns: Int, node: Int?) throws(HostError)
+    -> DenoisedVolume
+  {
+    let region = try SharedRegion.create(
+      name: name, byteCount: byteCount(slices: slices, columns: columns), node: node, hugePages: true)
+    withUnsafeBytes(of: header(runID, slices, columns)) {
+      region.base.copyMemory(from: $0.baseAddress!, byteCount: $0.count)
+    }
+    return DenoisedVolume(region: region, slices: slices, columns: columns)
+  }
+
+  /// Attaches to the region; refuses one that belongs to another run or has another shape.
+  /// With `isReadOnly` nothing of it may be written.
+  package static func attach(
+    name: String, runID: RunID, slices: Int, columns: Int, isReadOnly: Bool = false
+  ) throws(HostError) -> DenoisedVolume {
+    let region = try SharedRegion.attach(name: name, isReadOnly: isReadOnly)
+    let expected = byteCount(slices: slices, columns: columns)
+    guard region.byteCount == expected else {
+      throw .regionRefused(
+        name: name, reason: "it has \(region.byteCount) B, the denoised volume of this scan \(expected) B")
+    }
+    let matches = withUnsafeBytes(of: header(runID, slices, columns)) {
+      memcmp($0.baseAddress!, region.base, $0.count) == 0
+    }
+    guard matches else {
+      throw .regionRefused(name: name, reason: "its header is not that of the denoised volume of this run")
+    }
+    return DenoisedVolume(region: region, slices: slices, columns: columns)
+  }
+
+  private static func header(_ runID: RunID, _ slices: Int, _ columns: Int) -> InlineArray<9, UInt32> {
+    var words = InlineArray<9, UInt32>(repeating: 0)
+    withUnsafeMutableBytes(of: &words) { bytes in
+      bytes.store(magic, at: 0)
+      bytes.store(layoutVersion, at: 4)
+      bytes.store(runID.low, at: 8)
+      bytes.store(runID.high, at: 16)
+      bytes.store(UInt32(slices), at: 24)
+      bytes.store(UInt32(columns), at: 28)
+      bytes.store(clinux_crc32c(0, bytes.baseAddress, checkedByteCount), at: checkedByteCount)
+    }
+    return words
+  }
+
+  /// Slices that are complete, from the top.
+  package var complete: Int {
+    // SYNC complete ← markComplete
+    min(Int(clamping: completeWord.pointee.load(ordering: .acquiring)), slices)
+  }
+
+  /// Says that the first `count` slices are as they will stay.
+  package func markComplete(_ count: Int) {
+    precondition((0...slices).contains(count), "\(count) of \(slices) slices")
+    // SYNC markComplete → complete: every voxel of the slices was stored before the word that counts them.
+    completeWord.pointee.store(UInt64(count), ordering: .releasing)
+  }
+
+  /// The noise that was found in the volume, in its unit; to be read once a slice is complete. Zero where the region
+  /// holds no such number.
+  package var noise: Float {
+    get {
+      let noise = region.base.load(fromByteOffset: Self.noiseOffset, as: Float.self)
+      return noise.isFinite && noise >= 0 ? noise : 0
+    }
+    set { region.base.storeBytes(of: newValue, toByteOffset: Self.noiseOffset, as: Float.self) }
+  }
+
+  /// The first voxel of a slice; slices lie one behind the other.
+  package func slice(_ index: Int) -> UnsafeMutablePointer<Float> {
+    precondition((0..<slices).contains(index), "slice \(index) of \(slices)")
+    return (region.base + Self.headerByteCount).assumingMemoryBound(to: Float.self) + index * columns * columns
+  }
+
+  // Sound: the word is 8-aligned inside the mapped header page and only ever accessed atomically.
+  private var completeWord: UnsafeMutablePointer<Atomic<UInt64>> {
+    (region.base + Self.completeOffset).assumingMemoryBound(to: Atomic<UInt64>.self)
+  }
+}

@@ -1,0 +1,209 @@
+import CLinux
+import Glibc
+package import Host
+package import KernelTypes
+package import Rings
+import Synchronization
+
+/// A worker's volume in shared memory, in three generations of the solver's own layout: the newest complete one, the
+/// one that is being written, and one that a reader may be saving.
+///
+/// ```
+/// header page
+///    0  magic u32 "SLPV", layout u32      8  runID 16 B       24  partition u32, rows u32
+///   32  columns u32, lanes u32           40  generation bytes u64                 48  CRC32C of bytes 0–47
+///  128  newest u64 atomic: cursor << 2 | slot       136  swept u64 atomic: generation << 18 | blocks << 2 | slot, see VolumeRegion-sweep
+///  256, 384, 512  for slots 0, 1, 2: generation number u64, the update that made it (112 B, see UpdateEvent)
+///  640, 768       the update that completed the last swept block, of an even and of an odd number of blocks
+/// 4096  slot 0, then 1 and 2: generation bytes each, a multiple of 4096
+/// ```
+///
+/// An update reads the newest generation, writes another slot, and flips `newest` with one atomic store, which also
+/// carries the cursor: volume and cursor can never disagree. The update is kept beside its generation, so that a worker
+/// that died before it could report it leaves the report to its successor.
+package final class VolumeRegion: @unchecked Sendable {
+  /// A complete generation.
+  package struct Generation: Sendable {
+    /// Counts the published generations of the run; the zero volume is number 0.
+    package let number: UInt64
+    /// The next chunk event to apply to it.
+    package let cursor: UInt64
+    /// Its first byte; `layout.volumeByteCount` bytes, valid as long as the region object lives.
+    package nonisolated(unsafe) let base: UnsafeRawPointer
+    let slot: Int
+  }
+
+  /// How slices lie in a generation.
+  package let layout: SliceLayout
+  let region: SharedRegion
+  /// The slot that is being saved; of this process only.
+  private var pinned: Int?
+
+  private static let magic: UInt32 = 0x5650_4C53
+  private static let layoutVersion: UInt32 = 3
+  static let slotCount = 3
+  private static let headerByteCount = 4096
+  private static let checkedByteCount = 48
+  private static let newestOffset = 128
+  private static let attemptLimit = 4
+
+  private init(region: SharedRegion, layout: SliceLayout) {
+    self.region = region
+    self.layout = layout
+  }
+
+  /// Bytes of the region for a volume of this layout.
+  package static func byteCount(_ layout: SliceLayout) -> Int { headerByteCount + slotCount * layout.volumeByteCount }
+
+  /// Creates the region with a volume of zeros as generation 0. Its memory comes from NUMA node `node` where one is
+  /// given.
+  package static func create(
+    name: String, runID: RunID, partition: Int, layout: SliceLayout, node: Int?
+  ) throws(HostError) -> VolumeRegion {
+    let region = try SharedRegion.create(name: name, byteCount: byteCount(layout), node: node, hugePages: true)
+    withUnsafeBytes(of: header(runID: runID, partition: partition, layout: layout)) { header in
+      region.base.copyMemory(from: header.baseAddress!, byteCount: header.count)
+    }
+    return VolumeRegion(region: region, layout: layout)
+  }
+
+  /// Attaches to the region of worker `partition`; refuses one that belongs to another run or has another shape. With
+  /// `isReadOnly` only what reads may be called.
+  package static func attach(
+    name: String, runID: RunID, partition: Int, layout: SliceLayout, isReadOnly: Bool = false
+  ) throws(HostError) -> VolumeRegion {
+    let region = try SharedRegion.attach(name: name, isReadOnly: isReadOnly)
+    if let version = otherVersion(region) {
+      throw .regionRefused(
+        name: name, reason: "it was made by another version (layout \(version)); this one reads \(layoutVersion)")
+    }
+    guard region.byteCount == byteCount(layout) else {
+      throw .regionRefused(
+        name: name, reason: "it has \(region.byteCount) B, a volume of this scan \(byteCount(layout)) B")
+    }
+    let expected = header(runID: runID, partition: partition, layout: layout)
+    let matches = withUnsafeBytes(of: expected) { memcmp($0.baseAddress!, region.base, $0.count) == 0 }
+    guard matches else {
+      throw .regionRefused(name: name, reason: "its header is not that of volume.\(partition) of this run")
+    }
+    return VolumeRegion(region: region, layout: layout)
+  }
+
+  /// The layout of a whole header of another version.
+  private static func otherVersion(_ region: SharedRegion) -> UInt32? {
+    guard region.byteCount >= headerByteCount, region.base.load(as: UInt32.self) == magic,
+      region.base.load(fromByteOffset: checkedByteCount, as: UInt32.self)
+        == clinux_crc32c(0, region.base, checkedByteCount)
+    else { return nil }
+    let version = region.base.load(fromByteOffset: 4, as: UInt32.self)
+    return version == layoutVersion ? nil : version
+  }
+
+  /// The immutable part of the header: 48 bytes of fields and their checksum.
+  private static func header(runID: RunID, partition: Int, layout: SliceLayout) -> InlineArray<13, UInt32> {
+    var words = InlineArray<13, UInt32>(repeating: 0)
+    withUnsafeMutableBytes(of: &words) { bytes in
+      bytes.store(magic, at: 0)
+      bytes.store(layoutVersion, at: 4)
+      bytes.store(runID.low, at: 8)
+      bytes.store(runID.high, at: 16)
+      bytes.store(UInt32(partition), at: 24)
+      bytes.store(UInt32(layout.rows), at: 28)
+      bytes.store(UInt32(layout.columns), at: 32)
+      bytes.store(UInt32(layout.lanes), at: 36)
+      bytes.store(UInt64(layout.volumeByteCount), at: 40)
+      bytes.store(clinux_crc32c(0, bytes.baseAddress, checkedByteCount), at: checkedByteCount)
+    }
+    return words
+  }
+
+  /// The newest complete generation.
+  package var newest: Generation {
+    // SYNC newest ← publish: everything of the generation was stored before the word that names it.
+    let word = newestWord.pointee.load(ordering: .acquiring)
+    // A torn or hostile word can only name one of the three slots.
+    let slot = Int(word & 3) % Self.slotCount
+    return Generation(
+      number: number(ofSlot: slot).pointee, cursor: word >> 2, base: UnsafeRawPointer(base(ofSlot: slot)), slot: slot)
+  }
+
+  /// Gives `body` the newest complete generation while the worker goes on. Nil if the worker published another one
+  /// meanwhile, each of a few times: then its slot may have been written again, and what `body` made of it is dropped.
+  package func withNewest<Result>(_ body: (Generation) -> Result) -> (generation: UInt64, result: Result)? {
+    for _ in 0..<Self.attemptLimit {
+      let word = newestWord.pointee.load(ordering: .acquiring)
+      let generation = newest
+      let result = body(generation)
+      // SYNC withNewest ← publish: the word is read once more after the voxels. While it names this slot, no writer
+      // chooses it.
+      atomicMemoryFence(ordering: .acquiring)
+      if newestWord.pointee.load(ordering: .relaxed) == word { return (generation.number, result) }
+    }
+    return nil
+  }
+
+  /// Keeps the newest generation as it is until `unpin`, however many follow.
+  package func pinNewest() -> Generation {
+    pinned = newest.slot
+    return newest
+  }
+
+  /// Gives back what `pinNewest` kept.
+  package func unpin() { pinned = nil }
+
+  /// Fills generation 0 of a region that nobody uses yet with what `read` writes there, and makes it the generation of
+  /// the update that `read` gives; nothing changes where it gives nil.
+  package func restore(_ read: (UnsafeMutableRawPointer) throws -> UpdateEvent?) rethrows {
+    let slot = newest.slot
+    guard let update = try read(base(ofSlot: slot)) else { return }
+    number(ofSlot: slot).pointee = update.generation
+    _ = update.encode(into: record(ofSlot: slot))
+    newestWord.pointee.store(update.cursor << 2 | UInt64(slot), ordering: .releasing)
+  }
+
+  /// Where the next generation is to be written: a slot that is neither the newest nor being saved.
+  package var nextBase: UnsafeMutableRawPointer { base(ofSlot: nextSlot) }
+
+  /// Makes what was written at `nextBase` the newest generation: `update` made it, and `update.cursor` is the next
+  /// chunk event to apply to it. The update's generation must be the next one.
+  package func publish(_ update: UpdateEvent) {
+    precondition(
+      update.cursor < 1 << 62 && update.generation == newest.number + 1,
+      "\(update) cannot follow generation \(newest.number)")
+    let slot = nextSlot
+    number(ofSlot: slot).pointee = update.generation
+    _ = update.encode(into: record(ofSlot: slot))
+    // SYNC publish → newest
+    newestWord.pointee.store(update.cursor << 2 | UInt64(slot), ordering: .releasing)
+  }
+
+  /// The update that made the newest generation; nil for generation 0.
+  package func newestUpdate() throws(EventError) -> UpdateEvent? {
+    let newest = newest
+    return newest.number == 0 ? nil : try UpdateEvent(decoding: UnsafeRawBufferPointer(record(ofSlot: newest.slot)))
+  }
+
+  /// The slot of the next generation: neither the newest nor being saved, or the one where a sweep has begun it.
+  var nextSlot: Int {
+    if let mark = finalMark { return mark.slot }
+    let next = (newest.slot + 1) % Self.slotCount
+    return next == pinned ? (next + 1) % Self.slotCount : next
+  }
+
+  private func base(ofSlot slot: Int) -> UnsafeMutableRawPointer {
+    region.base + Self.headerByteCount + slot * layout.volumeByteCount
+  }
+
+  private func record(ofSlot slot: Int) -> UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(start: region.base + 256 + 128 * slot + 8, count: UpdateEvent.byteCount)
+  }
+
+  private func number(ofSlot slot: Int) -> UnsafeMutablePointer<UInt64> {
+    (region.base + 256 + 128 * slot).assumingMemoryBound(to: UInt64.self)
+  }
+
+  // Sound: the word is 8-aligned inside the mapped header page and only ever accessed atomically.
+  private var newestWord: UnsafeMutablePointer<Atomic<UInt64>> {
+    (region.base + Self.newestOffset).assumingMemoryBound(to: Atomic<UInt64>.self)
+  }
+}

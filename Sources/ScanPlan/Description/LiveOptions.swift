@@ -1,0 +1,214 @@
+package import Detectors
+import Host
+import ScanFiles
+import Stages
+import Tomography
+
+import struct Foundation.URL
+
+/// Where the images of a scan come from, as `input` names it.
+package enum ScanSource: Equatable, Sendable {
+  /// A DXchange or NXtomo file.
+  case file(String)
+  /// A detector that sends by ZeroMQ.
+  case stream(StreamAddress)
+  /// A process variable of EPICS that holds images.
+  case variable(PVAccessAddress)
+  /// A folder in which TIFF files appear.
+  case folder(String)
+
+  /// What a watched folder's path follows.
+  static let folderPrefix = "watch:"
+
+  /// Reads what `input` says; throws where it names a stream that is none.
+  package init(_ input: String) throws(ScanFailure) {
+    if input.hasPrefix(Self.folderPrefix) {
+      let path = String(input.dropFirst(Self.folderPrefix.count))
+      guard !path.isEmpty else { throw ScanFailure(.usage, "\(input) names no folder, as in watch:/data/scan-17") }
+      self = .folder(path)
+      return
+    }
+    do throws(StreamError) {
+      if input.hasPrefix(PVAccessAddress.scheme) {
+        self = .variable(try PVAccessAddress(input))
+        return
+      }
+      guard input.hasPrefix(StreamAddress.scheme) else {
+        self = .file(input)
+        return
+      }
+      let address = try StreamAddress(input)
+      guard address.pattern == .pull || address.pattern == .sub else {
+        throw .address(input, "it sends, and input is where projections come from: zmq+pull:// or zmq+sub://")
+      }
+      self = .stream(address)
+    } catch { throw ScanFailure(error) }
+  }
+
+  /// Whether images come when they come, and not when they are asked for.
+  var isLive: Bool {
+    switch self {
+    case .file: false
+    case .stream, .variable, .folder: true
+    }
+  }
+
+  /// Whether the library for EPICS is needed.
+  var isVariable: Bool { if case .variable = self { true } else { false } }
+
+  /// The same with an absolute path.
+  package var absolute: String {
+    switch self {
+    case .file(let path): URL(fileURLWithPath: path).path
+    case .stream(let address): address.description
+    case .variable(let address): address.description
+    case .folder(let path): Self.folderPrefix + URL(fileURLWithPath: path).path
+    }
+  }
+
+  /// What an output is named after.
+  package var name: String {
+    switch self {
+    case .file(let path), .folder(let path): URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+    case .stream, .variable: "stream"
+    }
+  }
+}
+
+/// Rows and columns of a detector, as in `2048,2448`.
+package struct DetectorShape: Equatable, Sendable {
+  /// Rows.
+  package let rows: Int
+  /// Columns.
+  package let columns: Int
+
+  private static let edges = 1...65_536
+
+  /// Reads `rows,columns`.
+  package init?(_ text: String) {
+    let edges = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+    guard edges.count == 2, let rows = edges[0], let columns = edges[1], Self.edges.contains(rows),
+      Self.edges.contains(columns)
+    else {
+      return nil
+    }
+    (self.rows, self.columns) = (rows, columns)
+  }
+
+  /// As it is written on the command line.
+  package var text: String { "\(rows),\(columns)" }
+}
+
+extension DetectorShape: ScanValue {
+  /// For people.
+  package static var form: String { "rows and columns, as in 2048,2448" }
+  /// `rows,columns`
+  package init?(scanText: String) { self.init(scanText) }
+  /// As it is written on the command line.
+  package var scanText: String { text }
+}
+
+extension PixelType: ScanValue {}
+extension GapPolicy: ScanValue {}
+
+extension ScanKey {
+  /// What a live source will deliver; a scan file says it itself.
+  static let source = [
+    ScanKey(
+      .source, "shape", \.detectorShape, "Rows and columns of the detector.", unset: "none, and a live source needs it"),
+    ScanKey(.source, "pixel", \.pixel, "Pixels of the detector.", unset: "uint16"),
+    ScanKey(
+      .source, "projections", \.projections, "Projections of the scan.", unset: "none, and a live source needs it",
+      .within(1...countMax)),
+    ScanKey(
+      .source, "flats", \.flats,
+      "Flat fields that the source sends: frames with image_key 1, or those behind the darks.", unset: "0",
+      .within(0...countMax)),
+    ScanKey(
+      .source, "darks", \.darks, "Dark fields that the source sends: frames with image_key 2, or the first ones.",
+      unset: "0",
+      .within(0...countMax)),
+    ScanKey(
+      .source, "fields", \.fields, "Take flat and dark fields from this scan file.",
+      unset: "they come with the projections"),
+    ScanKey(
+      .source, "theta-start", \.thetaStart, "Degrees of the first projection, where frames have no theta.", unset: "0",
+      .within(-1e6...1e6)),
+    ScanKey(
+      .source, "theta-step", \.thetaStep, "Degrees from one projection to the next.", unset: "180 over projections",
+      .within(-1e6...1e6)),
+    ScanKey(
+      .source, "first-frame", \.firstFrame, "The number of the source's first frame.", unset: "0", .within(0...1 << 31)),
+    ScanKey(.source, "on-gap", \.onGap, "What becomes of projections that the source has lost.", unset: "skip"),
+    ScanKey(
+      .source, "source-timeout", \.sourceTimeout,
+      "End the scan where no frame came for so many seconds after the first.", unset: "never",
+      .within(0.1...1e6, "seconds")),
+    ScanKey(
+      .source, "stop-hook", \.stopHook,
+      "Tell the detector here to stop when the scan is ended early: http://host/path, http+put://host/path, zmq+req://host:port, pva://NAME=0.",
+      unset: "it is not told"),
+  ]
+}
+
+extension ScanDescription {
+  /// What is known of a live source before its first image must be said, and of a scan file nothing of it.
+  static let sourceRules: [@Sendable (ScanDescription) -> String?] = [
+    { $0.addressProblem }, { $0.fileProblem }, { $0.liveProblem }, { $0.axisProblem }, { $0.fieldsProblem },
+    { $0.hookProblem },
+  ]
+
+  /// Whether images come when they come; false where the address is none.
+  var isLive: Bool { (try? ScanSource(input))?.isLive ?? false }
+
+  private var addressProblem: String? {
+    do throws(ScanFailure) {
+      _ = try ScanSource(input)
+      return nil
+    } catch { return "--input \(input): \(error)" }
+  }
+
+  private var fileProblem: String? {
+    guard let source = try? ScanSource(input), !source.isLive,
+      let key = ScanKey.source.first(where: { $0.text(self) != nil })
+    else {
+      return nil
+    }
+    return "--\(key.name) describes a live source, and a scan file says it itself: \(input)"
+  }
+
+  private var liveProblem: String? {
+    guard isLive, detectorShape == nil || projections == nil else { return nil }
+    let missing = detectorShape == nil ? "--shape ROWS,COLUMNS" : "--projections N"
+    return "\(missing) is needed for \(input): memory and disk for the scan are made before its first image comes"
+  }
+
+  private var axisProblem: String? {
+    guard isLive, rotationAxis == .automatic else { return nil }
+    return "--rotation-axis auto finds the axis in scan files only; \(input) needs a number of pixels"
+  }
+
+  private var fieldsProblem: String? {
+    guard fields != nil, (flats ?? 0) + (darks ?? 0) > 0 else { return nil }
+    return "--fields and --flats or --darks exclude each other: flats and darks come from the file or from the stream"
+  }
+
+  private var hookProblem: String? {
+    do throws(StreamError) {
+      _ = try hook
+      return nil
+    } catch { return "--stop-hook \(error)" }
+  }
+
+  /// Where the detector is told to stop.
+  package var hook: StopHook? { get throws(StreamError) { if let stopHook { try StopHook(stopHook) } else { nil } } }
+
+  /// Radians of each projection of a live source as it comes, for frames that do not say theirs: evenly spaced, over
+  /// half a turn unless a step is given, and visited in the order that was said.
+  var liveThetas: [Double] {
+    let count = projections ?? 0
+    let (start, step) = (thetaStart ?? 0, thetaStep ?? 180 / Double(max(1, count)))
+    let thetas = (0..<count).map { (start + Double($0) * step) * .pi / 180 }
+    return order.visits(thetas: thetas).map { thetas[$0] }
+  }
+}

@@ -1,0 +1,61 @@
+import Host
+
+extension ScanDescription {
+  /// What contradicts what: each rule returns what is wrong, nil where nothing is. It names keys as the command line
+  /// does (`--window-step 25`), first the one that a person would change; `check` finds their lines by these names.
+  private static let rules: [@Sendable (ScanDescription) -> String?] =
+    [
+      { $0.stepProblem }, { $0.nothingProblem }, { $0.nsinoProblem }, { $0.rowsProblem }, { $0.bufferProblem },
+    ] + methodRules + sourceRules + controlRules
+
+  /// What can be found wrong without the scan file, all of it: first single values, then what contradicts what. A rule
+  /// about a value that is wrong itself says nothing new.
+  package func problems() -> [String] {
+    var problems: [String] = []
+    var wrong: Set<String> = []
+    for key in ScanKey.all {
+      guard let problem = key.problem(self) else { continue }
+      problems.append(
+        ["--\(key.name)", key.text(self), problem].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: " "))
+      wrong.insert(key.name)
+    }
+    return problems + Self.rules.compactMap { $0(self) }.filter { wrong.isDisjoint(with: ScanKey.mentioned(in: $0)) }
+  }
+
+  /// Throws the first of `problems`.
+  package func validate() throws(ScanFailure) {
+    if let first = problems().first { throw ScanFailure(.usage, first) }
+  }
+
+  private var stepProblem: String? {
+    guard windowStep > windowLength else { return nil }
+    return
+      "--window-step \(windowStep) exceeds --window-length \(windowLength): projections between two windows would never be used"
+  }
+
+  private var nothingProblem: String? {
+    guard windowStep == 0, finalIterations == 0 else { return nil }
+    return "--window-step 0 with --final-iterations 0 reconstructs nothing: give one of them a value"
+  }
+
+  private var nsinoProblem: String? {
+    nsino != nil && (startRow != nil || endRow != nil) ? "--nsino and --start-row/--end-row exclude each other" : nil
+  }
+
+  private var bufferProblem: String? {
+    guard let diskBuffer, durability == .memory else { return nil }
+    return "--disk-buffer \(diskBuffer.scanText) goes with --durability durable: nothing waits for a disk"
+  }
+
+  private var rowsProblem: String? {
+    guard let endRow, endRow <= startRow ?? 0 else { return nil }
+    return "--end-row \(endRow) is not above --start-row \(startRow ?? 0); it names the row after the last"
+  }
+}
+
+extension ScanKey {
+  /// The keys that a sentence names with their dashes, in its order.
+  static func mentioned(in text: String) -> [String] {
+    text.matches(of: /--([a-z][a-z-]*[a-z])/).map { String($0.1) }.filter { named($0) != nil }
+  }
+}

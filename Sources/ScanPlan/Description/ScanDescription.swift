@@ -1,0 +1,232 @@
+package import Detectors
+package import Host
+import ScanFiles
+package import Stages
+package import Tomography
+
+/// Everything a person can decide about a run. How each property is spelled, in `scan.yaml` as on the command line,
+/// what it means and what it may be is a row of `ScanKey.all`.
+package struct ScanDescription: Equatable, Sendable {
+  /// Path of the scan file, or the address of a live source.
+  package var input: String
+  /// Folder of the reconstructed slices.
+  package var outputFolder: String
+  /// Folder of everything else that belongs to the run; nil for a new one in the output folder.
+  package var runFolder: String?
+  /// Where the rotation axis is.
+  package var rotationAxis: RotationAxis = .automatic
+  /// First detector row; nil for the top row.
+  package var startRow: Int?
+  /// The row after the last; nil for all rows to the bottom.
+  package var endRow: Int?
+  /// A single row, as its relative height (0 top, 1 bottom), instead of a range of rows.
+  package var nsino: Double?
+  /// Binning by squares of 2^binning pixels.
+  package var binning = 0
+  /// The reconstruction method.
+  package var algorithm: Algorithm = .sirt
+  /// Projections of a window.
+  package var windowLength = 24
+  /// Projections between updates; 0 for none while the scan runs.
+  package var windowStep = 1
+  /// Iterations of an update.
+  package var windowIter = 1
+  /// Iterations over all projections after the scan.
+  package var finalIterations = 20
+  /// Ordered subsets of each of those; nil for what suits the method.
+  package var finalSubsets: Int?
+  /// Ordered subsets of each iteration of an update; nil for what suits the method.
+  package var windowSubsets: Int?
+  /// What the final iterations start from.
+  package var initial: InitialVolume = .zero
+  /// Strength and edges of a penalty; nil for what suits the method.
+  package var regularisation: Regularisation?
+  /// Window on the ramp filter; nil for none.
+  package var filter: FBPOptions.Filter?
+  /// λ, the length of a step.
+  package var relaxation: Double = 1
+  /// Whether negative voxels become zero after every update.
+  package var nonNegative = false
+  /// Whether voxels outside the inscribed disk stay zero.
+  package var diskMask = false
+  /// How far above their surroundings pixels are that are removed from projections; nil to leave them.
+  package var zingers: Double?
+  /// The measurement behind phase retrieval; nil for none.
+  package var paganin: PhaseRetrieval?
+  /// What is done to the sinograms of the final iterations.
+  package var stripeRemoval: StripeRemoval = .none
+  /// What is done to the finished volume.
+  package var denoise: Denoise = .none
+  /// In which order the projections of a file are taken.
+  package var order: AngleOrder = .sequential
+  /// MS-SSIM of volumes a window apart at which the scan ends; nil for never.
+  package var stopSimilarity: Double?
+  /// Scores in a row that must reach it.
+  package var stopPatience = 2
+  /// Projections before which it does not end the scan; nil for those that see all directions.
+  package var stopAfter: Int?
+  /// Rises of the residual in a row that end the scan; nil for never.
+  package var stopRises: Int?
+  /// A volume in an HDF5 file that the updates are compared with; nil for none.
+  package var reference: String?
+  /// Reconstruction processes; nil for one a NUMA node.
+  package var workers: Int?
+  /// Threads of each; nil for one a core.
+  package var threads: Int?
+  /// Projections a second at most; nil for as fast as the source delivers.
+  package var rate: Double?
+  /// Projections that a worker may be behind before updates are made less often, 0 for no limit; nil for twice the
+  /// window where the source cannot wait, and no limit otherwise.
+  package var lagMax: Int?
+  /// GiB of memory for images that wait for the disk, where the source cannot wait; nil for what the machine and the
+  /// rate suggest.
+  package var diskBuffer: Double?
+  /// What is written.
+  package var format: OutputFormat = .both
+  /// Bits of a TIFF sample.
+  package var bits: SampleBits = .thirtyTwo
+  /// Whether counts become line integrals by −log.
+  package var minusLog: MinusLog = .auto
+  /// The unit of the angles in the file.
+  package var thetaUnit: AngleUnit = .auto
+  /// Rows and columns of a live source's images.
+  package var detectorShape: DetectorShape?
+  /// Pixels of a live source; nil for uint16.
+  package var pixel: PixelType?
+  /// Projections of a live source.
+  package var projections: Int?
+  /// Flat fields that a live source sends; nil for none.
+  package var flats: Int?
+  /// Dark fields that a live source sends; nil for none.
+  package var darks: Int?
+  /// Path of a scan file with the flat and dark fields of a live source's projections.
+  package var fields: String?
+  /// Degrees of a live source's first projection; nil for 0.
+  package var thetaStart: Double?
+  /// Degrees from one projection of a live source to the next; nil for half a turn over all of them.
+  package var thetaStep: Double?
+  /// The number of a live source's first frame; nil for 0.
+  package var firstFrame: Int?
+  /// What becomes of projections that a live source has lost; nil for skip.
+  package var onGap: GapPolicy?
+  /// Seconds without a frame after which a live source is taken to have ended; nil for none.
+  package var sourceTimeout: Double?
+  /// The address at which a live source is told that the scan was ended early; nil for none.
+  package var stopHook: String?
+  /// Whether events go to a journal on disk.
+  package var durability: Durability = .durable
+  /// How often volumes are saved.
+  package var checkpointEvery: CheckpointEvery = .standard
+  /// The least serious messages of the logs.
+  package var logLevel: LogLevel = .info
+  /// Whether the run folder stays after success.
+  package var retain: Retention = .keep
+
+  /// A description with every option at its default.
+  package init(input: String, outputFolder: String) {
+    self.input = input
+    self.outputFolder = outputFolder
+  }
+
+  /// Every option at its default, with input and output yet to be named.
+  package static let standard = ScanDescription(input: "", outputFolder: "")
+}
+
+/// Where the rotation axis is, in pixels from the detector's left edge.
+package enum RotationAxis: Equatable, Sendable {
+  /// Found from the projections.
+  case automatic
+  /// Given.
+  case pixels(Double)
+
+  /// Reads `auto` or a number.
+  package init?(_ text: String) {
+    if text == "auto" {
+      self = .automatic
+    } else if let pixels = Double(text), pixels.isFinite {
+      self = .pixels(pixels)
+    } else {
+      return nil
+    }
+  }
+}
+
+/// What is written of the volume.
+package enum OutputFormat: String, CaseIterable, Sendable {
+  /// One file a slice.
+  case tiff
+  /// One file.
+  case hdf5
+  /// Both.
+  case both
+}
+
+/// Bits of a TIFF sample; the integers cover the volume's range, which the file states.
+package enum SampleBits: Int, CaseIterable, Sendable {
+  /// UInt8.
+  case eight = 8
+  /// UInt16.
+  case sixteen = 16
+  /// Float.
+  case thirtyTwo = 32
+}
+
+/// Whether the data are counts.
+package enum MinusLog: String, CaseIterable, Sendable {
+  /// Counts: −log makes line integrals of them.
+  case yes
+  /// Line integrals already.
+  case no
+  /// Counts where there are flat fields.
+  case auto
+}
+
+/// The unit of the angles in a file.
+package enum AngleUnit: String, CaseIterable, Sendable {
+  /// 180 is half a turn.
+  case degrees
+  /// π is half a turn.
+  case radians
+  /// By the file's attribute, its format, or its values.
+  case auto
+}
+
+/// What survives.
+package enum Durability: String, CaseIterable, Sendable {
+  /// Every event is on disk before anybody uses it: a run survives the machine.
+  case durable
+  /// Events live in shared memory: a run survives its stages.
+  case memory
+}
+
+/// How often volumes are saved: so many updates, or so many seconds as in `30s`; 0 for never.
+package struct CheckpointEvery: Equatable, Sendable {
+  /// The interval.
+  package let interval: CheckpointInterval
+
+  /// Half a minute: what a restart of the machine computes again at most.
+  package static let standard = CheckpointEvery(.seconds(30))
+
+  /// An interval as given.
+  package init(_ interval: CheckpointInterval) { self.interval = interval }
+
+  /// Reads `30s`, `100` or `0`.
+  package init?(_ text: String) {
+    if text.hasSuffix("s"), let seconds = Double(text.dropLast()), seconds > 0, seconds.isFinite {
+      interval = .seconds(seconds)
+    } else if let updates = Int(text), updates >= 0 {
+      interval = updates == 0 ? .never : .updates(updates)
+    } else {
+      return nil
+    }
+  }
+
+  /// As it is written on the command line.
+  package var text: String {
+    switch interval {
+    case .never: "0"
+    case .updates(let count): "\(count)"
+    case .seconds(let seconds): "\(seconds)s"
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import ScanFiles
+
+// To add a key: a property of ScanDescription, a row here (or in an array of its own, in a file of its subject, that
+// `all` adds), an option in Sources/slipring that takes its words from `ScanKey.help`, and a rule in
+// ScanDescription-validation where it contradicts another key. Tests find a row without a property, an option or a
+// limit that its default keeps.
+extension ScanKey {
+  /// Every key, in the order of the file that `init` writes.
+  package static let all: [ScanKey] = input + source + region + method + filters + control + machine + output + safety
+
+  /// Limits that keep arithmetic on sizes far from overflow; no real scan comes near them.
+  static let countMax = 1_000_000
+
+  private static let input = [
+    ScanKey(
+      .input, "input", \.input, "The scan file, DXchange or NXtomo, or the address of a live source.",
+      .needed("the scan file")),
+    ScanKey(
+      .input, "rate", \.rate, "Projections a second at most; of a live source, those to be ready for.",
+      unset: "as fast as the file is read",
+      // One projection a day … faster than any detector.
+      .within(1e-5...1e9, "projections a second")),
+    ScanKey(.input, "minus-log", \.minusLog, "Whether the data are counts; auto: where there are flat fields."),
+    ScanKey(.input, "theta-unit", \.thetaUnit, "Unit of the angles in the file."),
+  ]
+
+  private static let region = [
+    ScanKey(
+      .region, "rotation-axis", \.rotationAxis,
+      "Rotation axis in pixels from the detector's left edge; auto finds it from the projections."
+    ),
+    ScanKey(.region, "start-row", \.startRow, "First detector row.", unset: "the top row", .within(0...countMax)),
+    ScanKey(
+      .region, "end-row", \.endRow, "The row after the last.", unset: "all rows to the bottom", .within(1...countMax)),
+    ScanKey(
+      .region, "nsino", \.nsino,
+      "A single row by its relative height, in place of start-row and end-row: 0 top, 1 bottom.",
+      unset: "all rows", .within(0...1, "(0 top, 1 bottom)")),
+    ScanKey(.region, "binning", \.binning, "Bin squares of 2^K pixels.", .within(0...6)),
+  ]
+
+  private static let method = [
+    ScanKey(.method, "algorithm", \.algorithm, "Reconstruction method."),
+    ScanKey(.method, "window-length", \.windowLength, "Projections of a window.", .within(1...countMax)),
+    ScanKey(
+      .method, "window-step", \.windowStep, "Projections between updates; 0 makes none while the scan runs.",
+      .within(0...countMax)),
+    ScanKey(.method, "window-iter", \.windowIter, "Iterations of an update.", .within(1...countMax)),
+    ScanKey(
+      .method, "final-iterations", \.finalIterations, "Iterations over all projections after the scan.",
+      .within(0...countMax)),
+    ScanKey(
+      .method, "final-subsets", \.finalSubsets, "Ordered subsets of each final iteration.",
+      unset: "8 with osem, else 1",
+      .within(1...countMax)),
+    ScanKey(
+      .method, "window-subsets", \.windowSubsets, "Ordered subsets of each iteration of an update.",
+      unset: "4 with osem, else 1",
+      .within(1...countMax)),
+    ScanKey(.method, "initial", \.initial, "What the final iterations start from; zero: what the windows made."),
+    ScanKey(
+      .method, "reg", \.regularisation, "Strength of a pml penalty, and for pml-hybrid the difference that is an edge.",
+      unset: "100,0.001"),
+    ScanKey(.method, "filter", \.filter, "Window on the ramp filter of fbp.", unset: "ramp, which is none"),
+    ScanKey(.method, "relaxation", \.relaxation, "Relaxation of sirt.", .between(0, 2, "where SIRT converges")),
+    ScanKey(.method, "non-negative", \.nonNegative, "Set negative voxels to zero after every update (sirt)."),
+    ScanKey(.method, "disk-mask", \.diskMask, "Keep voxels outside the inscribed disk at zero."),
+  ]
+
+  private static let machine = [
+    ScanKey(.machine, "workers", \.workers, "Reconstruction processes.", unset: "one a NUMA node", .within(1...31)),
+    ScanKey(.machine, "threads", \.threads, "Threads of each.", unset: "one a core", .within(1...1024)),
+    ScanKey(
+      .machine, "lag-max", \.lagMax,
+      "Make updates less often while a worker is this many projections behind; 0: never.",
+      unset: "twice the window with rate, otherwise 0", .within(0...countMax)),
+    ScanKey(
+      .machine, "disk-buffer", \.diskBuffer,
+      "GiB of memory for images that wait for a slow disk, where the source cannot wait.",
+      unset: "4, less where that is more than an eighth of free memory or 8 seconds' images", .within(0...1024, "GiB")),
+  ]
+
+  private static let output = [
+    ScanKey(.output, "output-folder", \.outputFolder, "Folder of the reconstructed slices.", .folder),
+    ScanKey(
+      .output, "run-folder", \.runFolder, "Folder of everything else that belongs to the run.",
+      unset: "run-<id> in the output folder",
+      .folder),
+    ScanKey(.output, "format", \.format, "What is written."),
+    ScanKey(.output, "log-level", \.logLevel, "The least serious messages of the run's logs."),
+    ScanKey(.output, "bits", \.bits, "Bits of a TIFF sample; 8 and 16 cover the volume's range."),
+  ]
+
+  private static let safety = [
+    ScanKey(
+      .safety, "durability", \.durability,
+      "durable: every event is on disk before it is used, and resume survives the machine; memory: only stages may die."
+    ),
+    ScanKey(
+      .safety, "checkpoint-every", \.checkpointEvery,
+      "Save the volume after so many updates, or seconds as in 30s; 0 for never."),
+    ScanKey(
+      .safety, "retain", \.retain,
+      "How long the run folder stays after success: keep; none, once the output was read back; or days, after which a later run beside it removes it."
+    ),
+  ]
+}

@@ -1,0 +1,58 @@
+import ScanFiles
+package import Tomography
+
+// When a scan ends before its source does, and in which order its projections come.
+extension ScanKey {
+  static let control = [
+    ScanKey(
+      .control, "order", \.order,
+      "In which order a file's projections are taken, or a detector's come that sends no angles; bit-reversal and golden spread early ones."
+    ),
+    ScanKey(
+      .control, "stop-ssim", \.stopSimilarity,
+      "Ends the scan when its volume and the one of the window before are this similar (MS-SSIM).",
+      unset: "never", .within(0...1)),
+    ScanKey(.control, "stop-patience", \.stopPatience, "Scores in a row that must reach stop-ssim.", .within(1...1000)),
+    ScanKey(
+      .control, "stop-after", \.stopAfter, "Projections before which stop-ssim does not end the scan.",
+      unset: "nine tenths of the scan, which cost about a decibel, and those that see all directions",
+      .within(1...countMax)),
+    ScanKey(
+      .control, "stop-rises", \.stopRises, "Ends the scan when the residual of the updates rises so often in a row.",
+      unset: "never",
+      .within(2...countMax)),
+    ScanKey(
+      .control, "reference", \.reference,
+      "A volume in an HDF5 file, like those that are written, that the updates are compared with.",
+      unset: "none", .needed("the path of an HDF5 file")),
+  ]
+}
+
+extension AngleOrder: ScanValue {
+  private static let interleaved = "interleaved:"
+
+  /// For people.
+  package static var form: String { "sequential, interleaved:K (K passes), bit-reversal or golden" }
+  /// A word, for interleaved with the number of passes.
+  package init?(scanText: String) {
+    switch scanText {
+    case "sequential": self = .sequential
+    case "bit-reversal": self = .bitReversal
+    case "golden": self = .golden
+    default:
+      guard scanText.hasPrefix(Self.interleaved), let passes = Int(scanText.dropFirst(Self.interleaved.count)),
+        (1...ScanKey.countMax).contains(passes)
+      else { return nil }
+      self = .interleaved(passes)
+    }
+  }
+  /// As it is written on the command line.
+  package var scanText: String {
+    switch self {
+    case .sequential: "sequential"
+    case .interleaved(let passes): "\(Self.interleaved)\(passes)"
+    case .bitReversal: "bit-reversal"
+    case .golden: "golden"
+    }
+  }
+}

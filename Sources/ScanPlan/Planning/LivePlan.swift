@@ -1,0 +1,108 @@
+package import Detectors
+import Glibc
+package import Host
+import ScanFiles
+import Stages
+import Tomography
+
+/// What a live source was said to deliver.
+package struct LivePlan: Codable, Equatable, Sendable {
+  /// Detector rows.
+  package var rows: Int
+  /// Detector columns.
+  package var columns: Int
+  /// What a pixel is.
+  package var pixel: PixelType
+  /// Dark fields of the stream.
+  package var darks: Int
+  /// Flat fields of the stream.
+  package var flats: Int
+  /// Flat and dark fields that a file has in their place.
+  package var fieldsOfFile: Int
+  /// Whether images wait to be taken: files in a folder do.
+  package var waits: Bool
+
+  /// What `scan` says of its source; `fields` is the file of its flat and dark fields.
+  init(_ scan: ScanDescription, fields: (any ScanReader)?) throws(ScanFailure) {
+    guard let shape = scan.detectorShape else { preconditionFailure("a live source without a shape was validated") }
+    (rows, columns) = (shape.rows, shape.columns)
+    pixel = scan.pixel ?? .uint16
+    (darks, flats) = (scan.darks ?? 0, scan.flats ?? 0)
+    fieldsOfFile = fields.map { $0.info.darkCount + $0.info.flatCount } ?? 0
+    waits = false
+    let source = try ScanSource(scan.input)
+    do throws(StreamError) {
+      let hook = try scan.hook
+      if source.isVariable || hook?.needsPVAccess == true { _ = try PVAccessLibrary.load() }
+    } catch { throw ScanFailure(error) }
+    if case .folder(let path) = source {
+      waits = true
+      var status = stat()
+      guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, access(path, R_OK | X_OK) == 0 else {
+        throw ScanFailure(.noInput, "\(path) is no folder that can be watched; create it before the scan")
+      }
+    }
+    guard let info = fields?.info else { return }
+    guard (info.rows, info.columns) == (rows, columns) else {
+      throw ScanFailure(
+        .data, "--fields \(info.path) has \(info.rows) × \(info.columns) pixels, and --shape says \(shape.text)")
+    }
+    guard fieldsOfFile > 0 else { throw ScanFailure(.data, "--fields \(info.path) has neither flat nor dark fields") }
+  }
+
+  /// The same in the form in which a scan file answers.
+  func info(_ scan: ScanDescription, fields: (any ScanReader)?) -> ScanInfo {
+    let (file, thetas) = (fields?.info, scan.liveThetas)
+    return ScanInfo(
+      path: scan.input, format: .live, projectionCount: thetas.count, rows: rows, columns: columns, pixel: pixel,
+      flatPixel: file?.flatPixel ?? pixel, darkPixel: file?.darkPixel ?? pixel, thetas: thetas,
+      thetaSource: "frames, or start and step",
+      flatCount: flats + (file?.flatCount ?? 0), darkCount: darks + (file?.darkCount ?? 0), invalidCount: 0,
+      pixelSizeMillimetres: file?.pixelSizeMillimetres, notices: [])
+  }
+}
+
+extension RunPlan {
+  /// The source of `acquire`'s images. `noticed` hears of messages that are dropped, and of senders that come and go.
+  package func makeSource(noticed: @escaping (SourceNotice) -> Void) throws -> any ProjectionSource {
+    let (rows, binning) = (shape.detectorRows, 1 << scan.binning)
+    switch try ScanSource(scan.input) {
+    case .file(let path):
+      let reader = try openScan(path: path, thetaUnit: scan.thetaUnit.fileUnit)
+      let source = FileSource(
+        reader: reader, rows: rows, binning: binning, visits: scan.order.visits(thetas: reader.info.thetas))
+      guard reader.info.projectionCount == shape.projections, source.shape == (shape.rows, shape.columns) else {
+        throw ScanFailure(.data, "\(path) changed since the run was planned")
+      }
+      return source
+    case .stream(let address):
+      return try withFields(LiveSource(liveConfiguration, address: address, noticed: noticed))
+    case .variable(let address):
+      return try withFields(LiveSource(liveConfiguration, variable: address, noticed: noticed))
+    case .folder(let path):
+      return try withFields(
+        LiveSource(liveConfiguration, folder: path, usesNumbers: scan.firstFrame != nil, noticed: noticed))
+    }
+  }
+
+  private var liveConfiguration: LiveSource.Configuration {
+    guard let live else { preconditionFailure("a live source was not planned") }
+    return LiveSource.Configuration(
+      format: FrameFormat(rows: live.rows, columns: live.columns, pixel: live.pixel), rows: shape.detectorRows,
+      binning: 1 << scan.binning,
+      darks: live.darks, flats: live.flats, thetas: scan.liveThetas, usesRadians: scan.thetaUnit == .radians,
+      firstFrame: UInt64(scan.firstFrame ?? 0), onGap: scan.onGap ?? .skip,
+      silenceMax: scan.sourceTimeout.map { .seconds($0) })
+  }
+
+  /// The source behind the flat and dark fields of a file, where there is one.
+  private func withFields(_ source: LiveSource) throws -> any ProjectionSource {
+    guard let path = scan.fields, let live else { return source }
+    let reader = try openScan(path: path)
+    guard reader.info.darkCount + reader.info.flatCount == live.fieldsOfFile,
+      (reader.info.rows, reader.info.columns) == (live.rows, live.columns)
+    else { throw ScanFailure(.data, "\(path) changed since the run was planned") }
+    let file = FileSource(reader: reader, rows: shape.detectorRows, binning: 1 << scan.binning, visits: [])
+    return FieldsFirst(file, fieldCount: live.fieldsOfFile, then: source)
+  }
+}

@@ -1,0 +1,110 @@
+package import Host
+
+/// Which worker computes which rows, on which cores, with its memory on which NUMA node.
+package struct Placement: Codable, Equatable, Sendable {
+  /// One reconstruction process.
+  package struct Worker: Codable, Equatable, Sendable {
+    /// Its rows of every projection.
+    package var rows: Range<Int>
+    /// Its NUMA node; its volume and its rings lie there.
+    package var node: Int
+    /// The cores its threads are pinned to.
+    package var cores: [Int]
+    /// Threads, at least one.
+    package var threads: Int
+
+    /// A worker as given.
+    package init(rows: Range<Int>, node: Int, cores: [Int], threads: Int) {
+      self.rows = rows
+      self.node = node
+      self.cores = cores
+      self.threads = threads
+    }
+  }
+
+  /// One for each partition.
+  package var workers: [Worker]
+  /// Cores for acquire, distribute and export; the node of the first one holds the projections.
+  package var serviceCores: [Int]
+  /// The NUMA node of the projections.
+  package var serviceNode: Int
+
+  /// From this many cores on, `reservedCores` of the first node are kept free of workers, so that acquisition never
+  /// waits for a core.
+  static let reservationMinimum = 8
+  static let reservedCores = 2
+  /// Processor time of acquire and distribute for a byte of a live stream: 0.34 ms for an image of 256 × 1024 × 2 B,
+  /// measured on Xeon cores.
+  static let acquisitionSecondsPerByte = 0.65e-9
+  /// From this many cores' worth of acquisition on, workers leave it cores on a small machine too.
+  static let acquisitionMinimum = 0.5
+  /// Cores that acquisition can use: it has few threads, whatever the rate.
+  static let acquisitionMaximum = 3.0
+
+  /// Places `workers` (default: one a node) of `threads` (default: one a core) for a detector of `rows` that delivers
+  /// so many bytes a second, as far as that is known.
+  ///
+  /// Workers fill the nodes in order and share a node's cores evenly; rows are split evenly too. A pure function: the
+  /// same arguments give the same placement.
+  package static func plan(
+    topology: Topology, rows: Int, workers requested: Int? = nil, threads: Int? = nil, bytesPerSecond: Double = 0
+  )
+    -> Placement
+  {
+    let nodes = topology.nodes.filter { !$0.cores.isEmpty }
+    precondition(!nodes.isEmpty && rows > 0, "no cores or no rows")
+    precondition((requested ?? 1) > 0 && (threads ?? 1) > 0, "no workers or no threads")
+    var free = nodes.map { $0.cores.sorted() }
+    let first = nodes[0].cores.sorted()
+    var service = first
+    // A worker thread of each core, and the machine's disk and network wait for a core as well as acquire does: a fast
+    // detector needs one that is free at once. Of few cores acquire and the others may use all.
+    let acquisition = bytesPerSecond * acquisitionSecondsPerByte
+    let needed =
+      acquisition < acquisitionMinimum
+      ? 0 : min(Int(min(acquisition, acquisitionMaximum).rounded(.up)), first.count / 2)
+    if free.reduce(0, { $0 + $1.count }) >= reservationMinimum, first.count > max(reservedCores, needed) {
+      service = Array(first.prefix(max(reservedCores, needed)))
+      free[0].removeFirst(service.count)
+    } else {
+      free[0].removeFirst(needed)
+    }
+    let count = min(requested ?? nodes.count, rows)
+    let places = (0..<count).map { worker in
+      let node = worker * nodes.count / count
+      return cores(
+        of: worker, amongst: (0..<count).filter { $0 * nodes.count / count == node }, node: node, free: free[node])
+    }
+    let split = balancedRanges(rows, parts: count)
+    return Placement(
+      workers: places.enumerated().map { worker, place in
+        Worker(
+          rows: split[worker], node: nodes[place.node].id, cores: place.cores, threads: threads ?? place.cores.count)
+      }, serviceCores: service, serviceNode: nodes[0].id)
+  }
+
+  /// Where worker `worker` can go when it cannot live on its own cores: those of all other workers that it does not
+  /// share, ascending. `cores` are those of each worker.
+  package static func fallbackCores(of worker: Int, amongst cores: [[Int]]) -> [Int] {
+    Set(cores.joined()).subtracting(cores[worker]).sorted()
+  }
+
+  /// The share of `free` that belongs to `worker` among the workers of its node; with more workers than cores they take
+  /// turns.
+  private static func cores(of worker: Int, amongst peers: [Int], node: Int, free: [Int]) -> (node: Int, cores: [Int]) {
+    let position = worker - peers[0]
+    let share = balancedRanges(free.count, parts: peers.count)[position]
+    return (node, share.isEmpty ? [free[position % free.count]] : Array(free[share]))
+  }
+}
+
+/// Splits `0..<count` into `parts` ranges that differ by at most one in length, the longer ones first.
+func balancedRanges(_ count: Int, parts: Int) -> [Range<Int>] {
+  precondition(count >= 0 && parts > 0, "\(count) into \(parts) parts")
+  var start = 0
+  return (0..<parts).map { part in
+    let length = count / parts + (part < count % parts ? 1 : 0)
+    defer { start += length }
+    return start..<start + length
+  }
+}

@@ -1,0 +1,223 @@
+import Detectors
+import Glibc
+package import Host
+import KernelTypes
+package import Rings
+import RunModel
+package import ScanFiles
+import Stages
+import Tomography
+
+/// Answers every open question of a scan description from the scan file and the machine, or says in one line what is
+/// wrong.
+package struct Planner {
+  private let scan: ScanDescription
+  private let reader: (any ScanReader)?
+  private let live: LivePlan?
+  private let topology: Topology
+
+  /// Memory for the newest projections of a durable topic.
+  private static let ringByteCount = 256 << 20
+  private static let ringSlots = 4...256
+
+  /// Opens the scan file, or where the source is live, the file of its fields; `topology` is the machine's unless a
+  /// test makes one up.
+  package init(_ scan: ScanDescription, topology: Topology) throws {
+    try scan.validate()
+    self.scan = scan
+    self.topology = topology
+    if try ScanSource(scan.input).isLive {
+      let fields = try scan.fields.map { try openScan(path: $0) }
+      let live = try LivePlan(scan, fields: fields)
+      (reader, self.live, info) = (nil, live, live.info(scan, fields: fields))
+    } else {
+      let reader = try openScan(path: scan.input, thetaUnit: scan.thetaUnit.fileUnit)
+      (self.reader, live, info) = (reader, nil, reader.info)
+    }
+  }
+
+  /// What the scan file says of itself, or a person of a live source.
+  package let info: ScanInfo
+
+  /// The plan of a new run.
+  package func plan(runID: RunID, command: [String]) throws -> RunPlan {
+    let rows = try detectorRows()
+    let factor = 1 << scan.binning
+    guard rows.count >= factor, info.columns >= factor else {
+      throw ScanFailure(
+        .data,
+        "--binning \(scan.binning) needs \(factor) rows and columns; the scan has \(rows.count) × \(info.columns)")
+    }
+    let (binnedRows, columns) = (rows.count / factor, info.columns / factor)
+    guard columns <= SliceLayout.columnsMax else {
+      throw ScanFailure(
+        .data, "\(columns) columns exceed the \(SliceLayout.columnsMax) that Slipring reconstructs; use --binning")
+    }
+    let minusLog = scan.minusLog == .yes || (scan.minusLog == .auto && info.hasFlats)
+    guard minusLog || (scan.zingers == nil && scan.paganin == nil) else {
+      throw ScanFailure(
+        .data,
+        "\(scan.input) has no flat fields, and --zingers and --paganin work on counts; --minus-log yes says that the data are counts"
+      )
+    }
+    if case .program(let path) = scan.denoise, access(path, X_OK) != 0 {
+      throw ScanFailure(.noInput, "--denoise program:\(path): \(Errno.current); name a program that can be executed")
+    }
+    let axis = try rotationAxis(rows: rows, minusLog: minusLog) / Double(factor)
+    let pixelBytes = factor > 1 ? 4 : [info.pixel, info.flatPixel, info.darkPixel].map(\.byteCount).max()!
+    let shape = RunPlan.Shape(
+      projections: info.projectionCount, flatsAndDarks: info.flatCount + info.darkCount, flats: info.flatCount,
+      rows: binnedRows,
+      columns: columns,
+      detectorRows: rows, firstSlice: rows.lowerBound / factor, payloadCapacity: binnedRows * columns * pixelBytes)
+    let placement = Placement.plan(
+      topology: topology, rows: binnedRows, workers: scan.workers, threads: scan.threads,
+      bytesPerSecond: (scan.rate ?? 0) * Double(shape.payloadCapacity))
+    try checkSinogram(shape, placement)
+    try checkControl(shape)
+    var plan = RunPlan(
+      runID: runID, command: command, scan: scan, live: live, shape: shape, rotationAxis: axis, minusLog: minusLog,
+      pixelSizeMillimetres: info.pixelSizeMillimetres.map { $0 * Double(factor) },
+      placement: placement, slots: slots(shape, placement), projectionsCovering: projectionsCovering)
+    plan.slots.onTheWay = onTheWay(plan)
+    return plan
+  }
+
+  /// Images that may wait for the disk: where nobody said how many, no more than leaves the run the memory that it
+  /// needs.
+  private func onTheWay(_ plan: RunPlan) -> Int {
+    guard scan.durability == .durable, !plan.sourceWaits else { return 0 }
+    let (shared, available) = (Machine.sharedMemoryFree ?? .max, Machine.memoryAvailable ?? 0)
+    var least = plan
+    least.slots.onTheWay = DiskBuffer.slotsMin
+    let estimate = MemoryEstimate(least)
+    let free = min(shared - min(shared, estimate.sharedByteCount), available - min(available, estimate.byteCount))
+    return DiskBuffer.slots(
+      stride: plan.ring(.projections).slotStride, images: plan.shape.projections + plan.shape.flatsAndDarks,
+      gibibytes: scan.diskBuffer,
+      rate: scan.rate, memoryFree: free)
+  }
+
+  /// A worker holds a block's sinogram of all projections at most: for the final iterations, or for a window that is
+  /// longer than the scan.
+  private func checkSinogram(_ shape: RunPlan.Shape, _ placement: Placement) throws(ScanFailure) {
+    let limit = placement.workers.map { SliceLayout(columns: shape.columns, rows: $0.rows.count).slotsMax }.min() ?? 0
+    guard shape.projections > limit, scan.finalIterationCount > 0 || scan.windowLength > limit else { return }
+    throw ScanFailure(
+      .data,
+      "\(shape.projections) projections of \(shape.columns) columns exceed the \(limit) that are iterated over together; use --binning"
+    )
+  }
+
+  /// Where not even all projections see the object from everywhere, all of them.
+  private var projectionsCovering: Int {
+    // A live source's are in their order already.
+    let thetas = info.thetas, visits = live == nil ? scan.order.visits(thetas: thetas) : Array(thetas.indices)
+    // A window's projections, spread over the half turn, lie half of this apart.
+    let gap = 2 * Double.pi / Double(max(2, scan.windowLength))
+    return directionsCovered(thetas: visits.map { thetas[$0] }, gap: gap) ?? thetas.count
+  }
+
+  /// What slices are compared with has their shape, and they are large enough.
+  private func checkControl(_ shape: RunPlan.Shape) throws {
+    guard scan.comparesSlices else { return }
+    guard shape.columns >= MultiScaleSimilarity.columnsMin else {
+      throw ScanFailure(
+        .data,
+        "--stop-ssim and --reference compare slices of at least \(MultiScaleSimilarity.columnsMin) columns; these have \(shape.columns)"
+      )
+    }
+    guard let path = scan.reference else { return }
+    let reference = try VolumeReader(path: path)
+    guard reference.slices == shape.rows, reference.columns == shape.columns else {
+      throw ScanFailure(
+        .data,
+        "--reference \(path) has \(reference.slices) slices of \(reference.columns)², the volume will have \(shape.rows) of \(shape.columns)²"
+      )
+    }
+  }
+
+  /// How long a detector that will be told to stop is looked for.
+  private static let hookTimeout: Duration = .seconds(2)
+
+  /// Sentences for the person: what was assumed, and who is not there.
+  package func notices(_ plan: RunPlan) -> [String] {
+    var notices = info.notices
+    if scan.minusLog == .auto, !info.hasFlats {
+      notices.append("no flat fields: the data are taken as line integrals; --minus-log yes takes them as counts")
+    }
+    if scan.rotationAxis == .automatic {
+      let axis = (plan.rotationAxis * Double(1 << scan.binning) * 100).rounded() / 100
+      notices.append("rotation axis found at \(axis) px from the detector's left edge")
+    }
+    do throws(StreamError) { try scan.hook?.reach(timeout: Self.hookTimeout) } catch {
+      notices.append("the detector could not be told to stop now: --stop-hook \(error)")
+    }
+    return notices
+  }
+
+  private func detectorRows() throws(ScanFailure) -> Range<Int> {
+    if let nsino = scan.nsino {
+      let factor = 1 << scan.binning
+      let first = min(Int(nsino * Double(info.rows)), info.rows - factor)
+      return max(0, first)..<min(info.rows, max(0, first) + factor)
+    }
+    let rows = (scan.startRow ?? 0, scan.endRow ?? info.rows)
+    guard rows.1 <= info.rows, rows.0 < rows.1 else {
+      throw ScanFailure(
+        .data,
+        "rows \(rows.0)..<\(rows.1) are not within the detector's \(info.rows) rows; change --start-row or --end-row")
+    }
+    return rows.0..<rows.1
+  }
+
+  private func rotationAxis(rows: Range<Int>, minusLog: Bool) throws -> Double {
+    switch scan.rotationAxis {
+    case .pixels(let axis):
+      guard axis > 0, axis < Double(info.columns) else {
+        throw ScanFailure(.data, "--rotation-axis \(axis) is outside the detector, which has \(info.columns) columns")
+      }
+      return axis
+    case .automatic:
+      guard let reader else { preconditionFailure("a live source without an axis was validated") }
+      let row = (rows.lowerBound + rows.upperBound) / 2
+      let sinogram = try SinogramReader(reader: reader, row: row, minusLog: minusLog).read()
+      return try sinogram.withUnsafeBufferPointer {
+        try estimateRotationAxis(sinogram: $0, angles: info.thetas, columns: info.columns).axis
+      }
+    }
+  }
+
+  /// A topic in memory has nothing behind it but its ring, so each ring holds all of its events: the final iterations
+  /// read every projection again, and a stage that is started again reads its whole past. A durable topic has its
+  /// journal for that.
+  private func slots(_ shape: RunPlan.Shape, _ placement: Placement) -> RunPlan.Slots {
+    let frames = shape.projections + shape.flatsAndDarks
+    let windows = WindowSchedule(length: scan.windowLength, step: scan.windowStep)
+      .updateCount(projections: shape.projections, isComplete: true)
+    let blocks =
+      placement.workers.map { SliceLayout(columns: shape.columns, rows: $0.rows.count).blockCount }.max() ?? 1
+    // Beyond those: the end of each, and the order to sweep.
+    if scan.durability == .durable {
+      let recent = min(
+        max(Self.ringByteCount / max(shape.payloadCapacity, 1), Self.ringSlots.lowerBound), Self.ringSlots.upperBound)
+      // Where a file could be read far ahead of the volume, a decision to end the scan would come too late.
+      let ahead =
+        scan.stopSimilarity != nil && live == nil && scan.rate == nil
+        ? max(Self.ringSlots.lowerBound, scan.windowLength) : recent
+      return RunPlan.Slots(projections: min(frames + 1, recent, ahead), chunks: 1024, updates: 256)
+    }
+    return RunPlan.Slots(
+      projections: frames + 1, chunks: frames + windows + 2, updates: windows + scan.finalIterationCount * blocks + 1)
+  }
+}
+
+extension AngleUnit {
+  var fileUnit: ThetaUnit {
+    switch self {
+    case .degrees: .degrees
+    case .radians: .radians
+    case .auto: .automatic
+    }
+  }
+}

@@ -1,0 +1,78 @@
+package import Host
+import Rings
+import Stages
+
+/// What a run would need of this machine, and how fast it would be.
+package struct RunEstimate: Codable, Sendable {
+  /// What is needed, beside what there is.
+  package struct Need: Codable, Sendable {
+    /// Bytes that the run needs.
+    package let bytes: Int
+    /// Bytes that there are; nil where there is no limit.
+    package let free: Int?
+  }
+
+  /// One reconstruction process.
+  package struct Worker: Codable, Sendable {
+    /// Its rows of every projection.
+    package let rows: Int
+    /// Its threads.
+    package let threads: Int
+    /// What it will have resident at most, shared memory that it touches included.
+    package let bytes: Int
+  }
+
+  /// Projections of the scan.
+  package let projections: Int
+  /// Rows, after cropping and binning.
+  package let rows: Int
+  /// Columns, after binning.
+  package let columns: Int
+  /// Everything in memory, /dev/shm included.
+  package let memory: Need
+  /// Rings and volumes.
+  package let shared: Need
+  /// The files that are written.
+  package let output: Need
+  /// Journals and checkpoints; 0 for a run in memory.
+  package let journal: Need
+  /// Each reconstruction process.
+  package let workers: [Worker]
+  /// Windowed updates a second at most: if nothing else needs the cores, and threads did not share memory; nil where
+  /// none are made.
+  package let updatesPerSecond: Double?
+  /// Projections a second that these keep up with: updates times the step.
+  package let projectionsPerSecond: Double?
+  /// Seconds of the final iterations at least.
+  package let finalSeconds: Double
+  /// Notices: what was assumed, what will happen.
+  package let notices: [String]
+  /// Everything that this machine has no room for.
+  package let shortfalls: [String]
+
+  /// Opens the input, plans the run, looks at the machine, and measures one core for a moment.
+  package init(_ scan: ScanDescription, topology: Topology) throws {
+    let planner = try Planner(scan, topology: topology)
+    let plan = try planner.plan(runID: .random(), command: [])
+    let room = try RunRoom(plan)
+    (projections, rows, columns) = (plan.shape.projections, plan.shape.rows, plan.shape.columns)
+    memory = Need(bytes: room.memory.byteCount, free: room.memoryAvailable)
+    shared = Need(bytes: room.memory.sharedByteCount, free: room.sharedFree)
+    output = Need(bytes: room.output, free: room.outputFree)
+    journal = Need(bytes: room.journal, free: room.journalFree)
+    workers = plan.placement.workers.enumerated().map {
+      Worker(rows: $1.rows.count, threads: $1.threads, bytes: MemoryEstimate.worker($0, of: plan))
+    }
+    shortfalls = room.shortfalls().map(\.description)
+    let speed = SpeedEstimate(plan)
+    let window = speed.seconds(plan, projections: min(scan.windowLength, projections), iterations: scan.windowIter)
+    updatesPerSecond = scan.windowStep > 0 ? 1 / window : nil
+    projectionsPerSecond = scan.windowStep > 0 ? Double(scan.windowStep) / window : nil
+    finalSeconds = speed.seconds(plan, projections: projections, iterations: scan.finalIterationCount)
+    var notices = planner.notices(plan)
+    if let rate = scan.rate, let reached = projectionsPerSecond, rate > reached, plan.distribution.lagMax > 0 {
+      notices.append("--rate \(rate.scanText) is more than updates keep up with: they will be made less often")
+    }
+    self.notices = notices
+  }
+}

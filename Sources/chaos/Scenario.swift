@@ -1,0 +1,86 @@
+import Host
+import ScanPlan
+
+/// One of the runs that a campaign repeats: what it is asked for, and where its stages can be killed.
+struct Scenario {
+  let name: String
+  /// What it asks for beside what all runs do, and what makes it end before its source does.
+  let options: [String]
+  let endings: [String]
+  /// The named points of each kind of stage beside those of every run, and how often a run of the small scan passes
+  /// them.
+  let points: [String: [Point]]
+
+  typealias Point = (point: FaultPoint, passes: Int)
+
+  /// Processes that reconstruct.
+  static let workers = 2
+  /// No score ends a run before this projection.
+  static let projectionsMin = 20
+
+  /// Windowed updates and final iterations, nothing else.
+  private static let plain = Scenario(name: "plain", options: [], endings: [], points: [:])
+  /// Projections are filtered before they are distributed, and the volume is denoised.
+  private static let filtered = Scenario(
+    name: "filtered",
+    options: ["--zingers", "0.5", "--paganin", "energy=20,distance=100,pixel=0.65,delta-beta=500", "--denoise", "tv"],
+    endings: [],
+    points: [
+      "correct": [
+        (.claimed, 70), (.payloadWritten, 70), (.committed, 70), (.unreleased, 70), (.submit, 6), (.completion, 6),
+      ],
+      "denoise": [(.slicesDenoised, 5), (.submit, 1), (.completion, 1)],
+    ])
+  /// Control ends the scan where its volume changes little. Updates are made at every projection, so where it ends is
+  /// all that may differ.
+  private static let stopping = Scenario(
+    name: "stopping", options: [],
+    endings: [
+      "--rate", "100", "--lag-max", "0", "--stop-ssim", "0.6", "--stop-after", "\(projectionsMin)", "--stop-patience",
+      "3",
+    ],
+    points: [
+      "acquire": [(.stopTold, 1)],
+      "control": [(.scored, 8), (.commandBefore, 1), (.commandAfter, 1), (.submit, 8), (.completion, 8)],
+    ])
+
+  private static let all = [plain, filtered, stopping]
+
+  /// The scenarios that have a stage of this name; all for nil. Throws `.usage` where there is no such stage.
+  static func with(stage: String?) throws(ScanFailure) -> [Scenario] {
+    guard let stage else { return all }
+    let scenarios = all.filter { $0.stages.contains(stage) }
+    guard !scenarios.isEmpty else {
+      throw ScanFailure(
+        .usage, "--stage \(stage): there are \(Set(all.flatMap(\.stages)).sorted().joined(separator: ", "))")
+    }
+    return scenarios
+  }
+
+  /// Every stage of such a run.
+  var stages: [String] {
+    let kinds = Set(Self.commonPoints.keys).union(points.keys).subtracting(["reconstruct"])
+    return kinds.sorted() + (0..<Self.workers).map { "reconstruct.\($0)" }
+  }
+
+  /// Where a stage can be killed, beside at any moment.
+  func points(of stage: String) -> [Point] {
+    let kind = String(stage.prefix { $0 != "." })
+    return (Self.commonPoints[kind] ?? []) + (points[kind] ?? [])
+  }
+
+  private static let commonPoints: [String: [Point]] = [
+    "acquire": [
+      (.claimed, 60), (.payloadHalf, 60), (.payloadWritten, 60), (.committed, 60), (.submit, 4), (.completion, 4),
+    ],
+    "distribute": [(.chunksHalf, 250), (.unreleased, 60), (.submit, 8), (.completion, 8)],
+    "reconstruct": [
+      (.flipBefore, 50), (.flipAfter, 50), (.blockSwept, 1), (.unreleased, 110), (.submit, 30), (.completion, 30),
+      (.renameBefore, 2),
+      (.renameAfter, 2),
+    ],
+    // It decides nothing where no scenario gives it something to decide.
+    "control": [],
+    "export": [(.exportBefore, 1), (.exportHalf, 20), (.exportAfter, 1), (.renameBefore, 22), (.renameAfter, 22)],
+  ]
+}

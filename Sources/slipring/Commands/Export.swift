@@ -1,0 +1,35 @@
+import ArgumentParser
+import Glibc
+import Host
+import Run
+import ScanPlan
+
+/// The volume that a run saved.
+struct Export: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Writes the volume of a finished or stopped run again, from the newest whole one that it saved.",
+    discussion: "Every file is read back and compared with the volume, and is complete or not there.")
+
+  @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var runFolder: String
+  @Option(help: .key("format")) var format: OutputFormat
+  @Option(help: .key("bits")) var bits = ScanDescription.standard.bits
+  @Option(help: "Folder of the files. (default: exported in the run's folder)") var outputFolder: String?
+  @Flag(help: "Print the result as one JSON object.") var json = false
+  @Flag(help: "Print errors only.") var quiet = false
+
+  func run() throws {
+    let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
+    guard
+      let result = try SavedExport(RunFolder(path: runFolder)).write(
+        format, bits: bits, to: outputFolder, signals: signals)
+    else {
+      return
+    }
+    if json { return try Console.json(result) }
+    guard !quiet else { return }
+    if !result.isFinal {
+      Console.notice("the run did not come to its end; this is its volume after \(result.projections) projections")
+    }
+    Console.result("\(result.outputs.count) files, the last is \(result.outputs.last ?? "none")")
+  }
+}

@@ -1,0 +1,125 @@
+import ArgumentParser
+import ScanFiles
+package import ScanPlan
+package import Tomography
+
+/// From a scan file to a volume.
+struct Recon: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Reconstructs a scan file (DXchange or NXtomo), or what a detector sends, through the whole pipeline.",
+    discussion: """
+      Windowed updates run while projections come in; the final iterations over all projections follow. \
+      --window-step 0 --final-iterations 100 is plain SIRT with 100 iterations. \
+      An input of zmq+pull://HOST:PORT or zmq+sub://HOST:PORT is a detector that sends there (array-1.0 or DECTRIS stream 1), \
+      pva://NAME a process variable of EPICS that holds an NTNDArray, watch:FOLDER a folder in which TIFF files appear.
+      """)
+
+  @Argument(help: .key("input")) var input: String
+  @Option(help: .key("output-folder")) var outputFolder: String
+  @Option(help: .key("run-folder")) var runFolder: String?
+
+  @Option(name: [.customLong("rotation-axis"), .customLong("center")], help: .key("rotation-axis", "px|auto"))
+  var rotationAxis = standard.rotationAxis
+  @Option(help: .key("start-row")) var startRow: Int?
+  @Option(help: .key("end-row")) var endRow: Int?
+  @Option(help: .key("nsino")) var nsino: Double?
+  @Option(help: .key("binning")) var binning = standard.binning
+
+  @OptionGroup(title: "Live source") var source: SourceOptions
+
+  @Option(help: .key("algorithm")) var algorithm = standard.algorithm
+  @Option(help: .key("window-length")) var windowLength = standard.windowLength
+  @Option(help: .key("window-step")) var windowStep = standard.windowStep
+  @Option(help: .key("window-iter")) var windowIter = standard.windowIter
+  @Option(help: .key("final-iterations")) var finalIterations = standard.finalIterations
+  @Option(help: .key("final-subsets")) var finalSubsets: Int?
+  @Option(help: .key("window-subsets")) var windowSubsets: Int?
+  @Option(help: .key("initial")) var initial = standard.initial
+  @Option(help: .key("reg", "β|β,δ")) var reg: Regularisation?
+  @Option(help: .key("filter")) var filter: FBPOptions.Filter?
+  @Option(help: .key("relaxation")) var relaxation = standard.relaxation
+  @Flag(help: .key("non-negative")) var nonNegative = false
+  @Flag(help: .key("disk-mask")) var diskMask = false
+
+  @OptionGroup var filters: FilterOptions
+
+  @Option(help: .key("workers")) var workers: Int?
+  @Option(help: .key("threads")) var threads: Int?
+  @Option(help: .key("rate", "p/s")) var rate: Double?
+  @Option(help: .key("lag-max")) var lagMax: Int?
+  @Option(help: .key("disk-buffer", "gib")) var diskBuffer: Double?
+
+  @Option(help: .key("format")) var format = standard.format
+  @Option(help: .key("bits")) var bits = standard.bits
+  @Option(help: .key("minus-log")) var minusLog = standard.minusLog
+  @Option(help: .key("theta-unit")) var thetaUnit = standard.thetaUnit
+  @Option(help: .key("durability")) var durability = standard.durability
+  @Option(help: .key("checkpoint-every", "n|seconds")) var checkpointEvery = standard.checkpointEvery
+  @Option(help: .key("log-level")) var logLevel = standard.logLevel
+  @Option(help: .key("retain", "keep|none|days")) var retain = standard.retain
+
+  @OptionGroup(title: "Control options") var control: ControlOptions
+  @OptionGroup var options: RunOptions
+
+  private static let standard = ScanDescription.standard
+
+  func run() throws { try options.reconstruct(description) }
+
+  private var description: ScanDescription {
+    var scan = ScanDescription(input: input, outputFolder: outputFolder)
+    scan.runFolder = runFolder
+    scan.rotationAxis = rotationAxis
+    (scan.startRow, scan.endRow, scan.nsino, scan.binning) = (startRow, endRow, nsino, binning)
+    scan.algorithm = algorithm
+    (scan.windowLength, scan.windowStep, scan.windowIter) = (windowLength, windowStep, windowIter)
+    (scan.finalIterations, scan.finalSubsets, scan.windowSubsets) = (finalIterations, finalSubsets, windowSubsets)
+    (scan.initial, scan.regularisation, scan.filter) = (initial, reg, filter)
+    (scan.relaxation, scan.nonNegative, scan.diskMask) = (relaxation, nonNegative, diskMask)
+    (scan.workers, scan.threads, scan.rate, scan.lagMax, scan.diskBuffer) = (workers, threads, rate, lagMax, diskBuffer)
+    (scan.durability, scan.checkpointEvery) = (durability, checkpointEvery)
+    (scan.format, scan.bits, scan.minusLog, scan.thetaUnit, scan.retain) = (format, bits, minusLog, thetaUnit, retain)
+    source.apply(to: &scan)
+    filters.apply(to: &scan)
+    scan.logLevel = logLevel
+    control.apply(to: &scan)
+    return scan
+  }
+}
+
+extension RotationAxis: ExpressibleByArgument {
+  /// From a number or `auto`.
+  package init?(argument: String) { self.init(argument) }
+  /// For the help.
+  package var defaultValueDescription: String { "auto" }
+}
+
+extension CheckpointEvery: ExpressibleByArgument {
+  /// From a number of updates or seconds.
+  package init?(argument: String) { self.init(argument) }
+  /// For the help.
+  package var defaultValueDescription: String { text }
+}
+
+extension Regularisation: ExpressibleByArgument {
+  /// From β or β,δ.
+  package init?(argument: String) { self.init(argument) }
+  /// For the help.
+  package var defaultValueDescription: String { text }
+}
+
+extension Algorithm: ExpressibleByArgument {}
+extension InitialVolume: ExpressibleByArgument {}
+extension FBPOptions.Filter: ExpressibleByArgument {}
+extension Durability: ExpressibleByArgument {}
+extension OutputFormat: ExpressibleByArgument {}
+extension SampleBits: ExpressibleByArgument {}
+extension MinusLog: ExpressibleByArgument {}
+extension AngleUnit: ExpressibleByArgument {}
+extension LogLevel: ExpressibleByArgument {}
+
+extension Retention: ExpressibleByArgument {
+  /// From keep, none or a number of days.
+  package init?(argument: String) { self.init(argument) }
+  /// For the help.
+  package var defaultValueDescription: String { text }
+}

@@ -1,0 +1,90 @@
+import ArgumentParser
+import Dashboard
+import Glibc
+import Host
+import Run
+import ScanPlan
+
+/// What every command has that runs the pipeline: how it tells of it.
+struct RunOptions: ParsableArguments {
+  @Flag(help: "Print the result as one JSON object.") var json = false
+  @Flag(help: "Print errors only.") var quiet = false
+  @OptionGroup var dashboardOptions: DashboardOptions
+
+  /// Runs the pipeline from beginning to end.
+  func reconstruct(_ scan: ScanDescription) throws {
+    try supervise { signals, monitor in
+      try Reconstruction(scan, command: CommandLine.arguments, signals: signals)
+        .run(executable: Console.executable, monitor: monitor, notice: notice)
+    }
+  }
+
+  /// Takes a run over whose supervisor is dead.
+  func resume(_ folder: RunFolder) throws {
+    try supervise { signals, monitor in
+      try Reconstruction.resume(
+        folder, executable: Console.executable, signals: signals, monitor: monitor, notice: notice)
+    }
+  }
+
+  private func supervise(_ body: (SignalDescriptor, any RunMonitor) throws -> Reconstruction.ReconstructionOutcome)
+    throws
+  {
+    // Before any thread, so that every thread leaves the signals to the descriptor.
+    let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
+    let dashboard = try dashboardOptions.open(notice: notice)
+    let progress = ProgressLine(isQuiet: quiet)
+    defer { progress.end() }
+    do {
+      let outcome = try body(signals, RunMonitors([progress] + (dashboard.map { [$0] } ?? [])))
+      progress.end()
+      try report(outcome)
+      dashboard?.finish(outcome.result)
+    } catch {
+      dashboard?.fail(
+        (error as? StageFailure).map { _ in "a stage failed; its log says why" } ?? ScanFailure(error).description)
+      throw error
+    }
+  }
+
+  private func notice(_ text: String) { if !quiet { Console.notice(text) } }
+
+  /// Prints what a run or its resumption came to.
+  private func report(_ outcome: Reconstruction.ReconstructionOutcome) throws {
+    if !quiet { for line in outcome.notices { Console.notice(line) } }
+    if json {
+      try Console.json(outcome.result)
+    } else if !quiet {
+      Console.result(Self.summary(outcome.result))
+      Console.result(Self.memory(outcome.result.memory))
+    }
+  }
+
+  /// One line about what the workers took.
+  static func memory(_ memory: [String: WorkerMemory]) -> String {
+    let workers = memory.sorted { $0.key < $1.key }.map { name, memory in
+      "\(name) \(memory.peakBytes.map(bytes) ?? "unknown") of \(bytes(memory.estimateBytes)) expected"
+    }
+    return "memory at its peak: " + workers.joined(separator: ", ")
+  }
+
+  /// One line about what was done.
+  static func summary(_ result: RunResult) -> String {
+    let seconds = ProgressLine.oneDecimal(result.seconds)
+    let files = result.outputs.last.map { "\(result.outputs.count) files, the last is \($0)" } ?? "no files"
+    return "\(result.projections) projections, \(result.updates) updates in \(seconds) s; \(files)"
+  }
+}
+
+extension ArgumentHelp {
+  /// The words of a key of the scan file, which the option of the same name sets.
+  static func key(_ name: String, _ valueName: String? = nil) -> ArgumentHelp {
+    ArgumentHelp(stringLiteral: ScanKey.help(name)).valued(valueName)
+  }
+
+  private func valued(_ name: String?) -> ArgumentHelp {
+    var help = self
+    help.valueName = name
+    return help
+  }
+}

@@ -1,0 +1,40 @@
+import ArgumentParser
+package import Detectors
+import Host
+import ScanFiles
+package import ScanPlan
+import Stages
+
+/// What a live source will deliver; a scan file says it itself.
+struct SourceOptions: ParsableArguments {
+  @Option(help: .key("shape", "rows,columns")) var shape: DetectorShape?
+  @Option(help: .key("pixel")) var pixel: PixelType?
+  @Option(help: .key("projections")) var projections: Int?
+  @Option(help: .key("flats")) var flats: Int?
+  @Option(help: .key("darks")) var darks: Int?
+  @Option(help: .key("fields", "file.h5")) var fields: String?
+  @Option(help: .key("theta-start")) var thetaStart: Double?
+  @Option(help: .key("theta-step")) var thetaStep: Double?
+  @Option(help: .key("first-frame")) var firstFrame: Int?
+  @Option(help: .key("on-gap")) var onGap: GapPolicy?
+  @Option(help: .key("source-timeout", "seconds")) var sourceTimeout: Double?
+  @Option(help: .key("stop-hook", "url")) var stopHook: String?
+
+  /// Puts the options into a description.
+  func apply(to scan: inout ScanDescription) {
+    (scan.detectorShape, scan.pixel, scan.projections) = (shape, pixel, projections)
+    (scan.flats, scan.darks, scan.fields) = (flats, darks, fields)
+    (scan.thetaStart, scan.thetaStep, scan.firstFrame) = (thetaStart, thetaStep, firstFrame)
+    (scan.onGap, scan.sourceTimeout, scan.stopHook) = (onGap, sourceTimeout, stopHook)
+  }
+}
+
+extension DetectorShape: ExpressibleByArgument {
+  /// From rows and columns.
+  package init?(argument: String) { self.init(argument) }
+  /// For the help.
+  package var defaultValueDescription: String { text }
+}
+
+extension PixelType: ExpressibleByArgument {}
+extension GapPolicy: ExpressibleByArgument {}

@@ -1,0 +1,68 @@
+import ArgumentParser
+import Glibc
+import Run
+
+/// How far a run is.
+struct Status: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract:
+      "Shows how far a run is: its stages, their cursors, lag and restarts. On a terminal it refreshes until the run ends."
+  )
+
+  @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var runFolder: String
+  @Flag(help: "Print the status as one JSON object.") var json = false
+  @Flag(help: "Print once and end, on a terminal too.") var once = false
+
+  private static let period: UInt32 = 1_000_000
+
+  func run() throws {
+    let folder = RunFolder(path: runFolder)
+    let (status, isSupervised) = try folder.readStatus()
+    if json { return try Console.json(status) }
+    var lines = Self.table(status, isSupervised: isSupervised)
+    Console.result(lines.joined(separator: "\n"))
+    guard !once, isatty(1) == 1 else { return }
+    var isRunning = isSupervised
+    // It ends with the run, or when the person ends it.
+    while isRunning {
+      usleep(Self.period)
+      let (status, isSupervised) = try folder.readStatus()
+      let height = lines.count
+      lines = Self.table(status, isSupervised: isSupervised)
+      Console.result("\u{1B}[\(height)A\u{1B}[J" + lines.joined(separator: "\n"))
+      isRunning = isSupervised
+    }
+  }
+
+  private static func table(_ status: RunStatus, isSupervised: Bool) -> [String] {
+    let isOver = status.phase == .finished || status.phase == .failed
+    let phase = isOver || isSupervised ? status.phase.rawValue : "\(status.phase.rawValue), but its supervisor is dead"
+    let residual = status.residual.map { ", residual \(ProgressLine.oneDecimal($0 * 100)) %" } ?? ""
+    let spilled = status.spilled > 0 ? ", \(status.spilled) by way of the disk" : ""
+    let losses =
+      status.losses.map {
+        ["source: \($0.lost) lost, \($0.duplicates) twice, \($0.late) late, \($0.dropped) messages dropped"]
+      } ?? []
+    return [
+      "run \(status.run): \(phase)",
+      "projections \(status.acquired)/\(status.projections) (\(ProgressLine.oneDecimal(status.rate))/s, lag \(status.lag)\(spilled)), "
+        + "updates \(status.updates)/\(status.updatesExpected), step \(status.step)\(residual), \(ProgressLine.oneDecimal(status.seconds)) s",
+    ] + losses + [
+      row("stage", "pid", "state", "epoch", "cursor", "lag", "restarts", "hung")
+    ]
+      + status.stages.map { stage in
+        row(
+          stage.name, "\(stage.pid)",
+          stage.isRunning && isSupervised ? (stage.movedTo == nil ? "runs" : "moved") : "ended",
+          stage.epoch.map { "\($0)" } ?? "-",
+          "\(stage.cursor)",
+          "\(stage.lag)", "\(stage.restarts)", "\(stage.hangs)")
+      }
+  }
+
+  /// The first column to the left, the others to the right.
+  private static func row(_ name: String, _ cells: String...) -> String {
+    name + String(repeating: " ", count: max(1, 16 - name.count))
+      + cells.map { String(repeating: " ", count: max(1, 9 - $0.count)) + $0 }.joined()
+  }
+}

@@ -1,0 +1,70 @@
+package import Host
+package import Run
+import ScanFiles
+import ScanPlan
+import Simulation
+import Stages
+import Tomography
+
+/// Simulates a noisy scan of a foam, reconstructs it through the whole pipeline, and looks at the result.
+package struct Demonstration {
+  private let folder: String
+  private let signals: SignalDescriptor
+
+  /// What it leaves behind.
+  package struct DemonstrationOutcome: Sendable {
+    /// Of the reconstruction.
+    package let result: RunResult
+    /// Three orthogonal slices and the convergence.
+    package let picture: String
+    /// Of the middle slice against the foam, inside r < 0.475 N, in decibels.
+    package let psnr: Double
+  }
+
+  private static let (rows, columns, projections) = (64, 256, 180)
+  private static let seed: UInt64 = 1
+  /// Where the axis is put: off the middle, as on a real instrument.
+  private static let rotationAxis = 130.5
+
+  /// Everything goes into `folder`.
+  package init(folder: String, signals: SignalDescriptor) {
+    self.folder = folder
+    self.signals = signals
+  }
+
+  /// Runs it. `simulated` hears of every simulated projection.
+  package func run(
+    command: [String], executable: String, monitor: any RunMonitor, notice: (String) -> Void, simulated: (Int, Int) -> Void
+  ) throws -> DemonstrationOutcome? {
+    try RunFolder.makeFolder(folder)
+    let scanPath = folder + "/foam.h5"
+    let foam = Foam(rows: Self.rows, columns: Self.columns, seed: Self.seed, voidValue: 0)
+    let simulation = Simulation(
+      sample: .phantom(foam), rows: Self.rows, columns: Self.columns, thetas: Simulation.evenThetas(count: Self.projections, range: 180),
+      rotationAxis: Self.rotationAxis, signal: .counts(photons: 20_000, darkLevel: 100, flats: 10, darks: 10, seed: Self.seed))
+    try Simulator(simulation).write(to: scanPath) { count in
+      try signals.stopOnSignal()
+      simulated(count, Self.projections)
+    }
+    var scan = ScanDescription(input: scanPath, outputFolder: folder)
+    scan.rotationAxis = .pixels(Self.rotationAxis)
+    scan.diskMask = true
+    let outcome = try Reconstruction(scan, command: command, signals: signals)
+      .run(executable: executable, monitor: monitor, notice: notice)
+    guard let report = outcome.report else { return nil }
+    let volume = try VolumeReader(path: folder + "/foam_rec.h5")
+    let picture = folder + "/foam.png"
+    try OrthogonalView(volume).write(to: picture, report: report)
+    return DemonstrationOutcome(result: outcome.result, picture: picture, psnr: try quality(of: volume, foam))
+  }
+
+  private func quality(of volume: VolumeReader, _ foam: Foam) throws -> Double {
+    let pixels = Self.columns * Self.columns
+    var (slice, truth) = ([Float](repeating: 0, count: pixels), [Float](repeating: 0, count: pixels))
+    try slice.withUnsafeMutableBufferPointer { try volume.readSlice(Self.rows / 2, into: $0) }
+    truth.withUnsafeMutableBufferPointer { foam.slice(row: Self.rows / 2, columns: Self.columns, supersampling: 8, into: $0) }
+    return slice.withUnsafeBufferPointer { slice in
+      truth.withUnsafeBufferPointer { psnr(slice, reference: $0, columns: Self.columns, radiusFraction: 0.475) }
+    }
+  }
+}

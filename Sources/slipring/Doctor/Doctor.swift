@@ -1,0 +1,148 @@
+import Detectors
+import Glibc
+import Host
+import Run
+import ScanPlan
+import Tomography
+
+/// Looks at a machine as a run would, and says what is missing and how to mend it.
+package struct Doctor {
+  /// What was found about one thing.
+  package struct Finding: Codable, Equatable, Sendable {
+    /// Whether it is good enough.
+    package enum Verdict: String, Codable, Sendable {
+      /// As it should be.
+      case good
+      /// Slipring runs, but slower or with less.
+      case limited
+      /// Slipring does not run.
+      case missing
+    }
+
+    /// What was looked at.
+    package let subject: String
+    /// Whether it is good enough.
+    package let verdict: Verdict
+    /// What was seen.
+    package let seen: String
+    /// What a person can do; nil where nothing is needed.
+    package let remedy: String?
+  }
+
+  private let folder: String
+
+  /// `folder` is where output would go.
+  package init(folder: String) { self.folder = folder }
+
+  /// Looks at everything.
+  package func examine() throws -> [Finding] {
+    [
+      kernel(), processor(), try nodes(), memory(), sharedMemory(), ioUring(), lockedMemory(), disk(), pvAccess(),
+      try leftovers(),
+    ]
+  }
+
+  private func kernel() -> Finding {
+    let release = Machine.kernelRelease
+    let version = release.split { !$0.isNumber }.prefix(2).compactMap { Int($0) }
+    let isNew = version.count == 2 && (version[0], version[1]) >= (5, 10)
+    return Finding(
+      subject: "kernel", verdict: isNew ? .good : .missing, seen: "Linux \(release)",
+      remedy: isNew ? nil : "Slipring needs Linux 5.10 or newer (pidfd)")
+  }
+
+  private func processor() -> Finding {
+    let level = Projector.processorLevel
+    return Finding(
+      subject: "processor", verdict: level >= 4 ? .good : level >= 2 ? .limited : .missing,
+      seen: "\(Machine.processorName), x86-64-v\(level)",
+      remedy: level >= 4
+        ? nil
+        : level >= 2
+          ? "with AVX-512 (x86-64-v4) the reconstruction is faster" : "Slipring needs x86-64-v2 (SSE 4.2) or newer")
+  }
+
+  private func nodes() throws -> Finding {
+    let topology = try Topology.current()
+    let nodes = topology.nodes.map { "node \($0.id): \($0.cores.count) cores, \(bytes($0.memoryByteCount))" }.joined(
+      separator: "; ")
+    return Finding(subject: "NUMA", verdict: .good, seen: nodes, remedy: nil)
+  }
+
+  private func memory() -> Finding {
+    let available = Machine.memoryAvailable ?? 0
+    let isEnough = available >= 4 << 30
+    return Finding(
+      subject: "memory", verdict: isEnough ? .good : .limited, seen: "\(bytes(available)) available",
+      remedy: isEnough
+        ? nil : "a volume of 100 × 1024² needs about 2 GiB; stop other programs or reconstruct fewer rows")
+  }
+
+  private func sharedMemory() -> Finding {
+    guard let total = Machine.sharedMemoryTotal, let free = Machine.sharedMemoryFree else {
+      return Finding(
+        subject: "/dev/shm", verdict: .missing, seen: "there is none",
+        remedy: "mount it: mount -t tmpfs -o size=50% tmpfs /dev/shm")
+    }
+    let isEnough = free >= 2 << 30
+    return Finding(
+      subject: "/dev/shm", verdict: isEnough ? .good : .limited, seen: "\(bytes(free)) of \(bytes(total)) free",
+      remedy: isEnough ? nil : "rings and volumes live there; enlarge it: mount -o remount,size=75% /dev/shm")
+  }
+
+  private func ioUring() -> Finding {
+    switch Machine.ioUring {
+    case .available: return Finding(subject: "io_uring", verdict: .good, seen: "available", remedy: nil)
+    case .refused(let errno):
+      return Finding(
+        subject: "io_uring", verdict: .limited, seen: "refused: \(errno)",
+        remedy:
+          "the journal is written with pwrite instead; allow it: sysctl kernel.io_uring_disabled=0, or the container's seccomp profile"
+      )
+    }
+  }
+
+  private func lockedMemory() -> Finding {
+    let limit = Machine.lockedMemoryLimit
+    let isEnough = limit >= 256 << 20
+    return Finding(
+      subject: "locked memory", verdict: isEnough ? .good : .limited, seen: limit == .max ? "unlimited" : bytes(limit),
+      remedy: isEnough
+        ? nil
+        : "the journal is written from memory that is not pinned; raise it: ulimit -l unlimited, or LimitMEMLOCK=infinity in a systemd unit"
+    )
+  }
+
+  private func disk() -> Finding {
+    do throws(HostError) {
+      let free = try Machine.diskFree(folder)
+      let isEnough = free >= 10 << 30
+      return Finding(
+        subject: "disk", verdict: isEnough ? .good : .limited, seen: "\(bytes(free)) free in \(folder)",
+        remedy: isEnough ? nil : "choose an --output-folder with more room")
+    } catch {
+      return Finding(subject: "disk", verdict: .missing, seen: error.description, remedy: "name an existing folder")
+    }
+  }
+
+  private func pvAccess() -> Finding {
+    do throws(StreamError) {
+      return Finding(
+        subject: "EPICS", verdict: .good, seen: "\(try PVAccessLibrary.load().version), for pva:// sources", remedy: nil
+      )
+    } catch {
+      let reason = if case .withoutPVAccess(let reason) = error { reason } else { error.description }
+      return Finding(
+        subject: "EPICS", verdict: .limited, seen: reason,
+        remedy: "only pva:// sources need it; for them, \(PVAccessLibrary.remedy)")
+    }
+  }
+
+  private func leftovers() throws -> Finding {
+    let dead = try RunRegions.dead()
+    return Finding(
+      subject: "leftovers", verdict: dead.isEmpty ? .good : .limited,
+      seen: dead.isEmpty ? "no regions of dead runs" : "\(dead.count) regions of dead runs in /dev/shm",
+      remedy: dead.isEmpty ? nil : "the next recon removes them")
+  }
+}

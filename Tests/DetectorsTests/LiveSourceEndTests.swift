@@ -1,0 +1,125 @@
+import Glibc
+import Host
+import RunModel
+import ScanFiles
+import Testing
+
+@testable import Detectors
+
+/// When a live source ends, and what it then says of what did not come.
+@Suite struct LiveSourceEndTests {
+  /// Frames that come by the clock, and the message of the end behind them where there is one.
+  private final class Script: FrameFeed {
+    var endIsAwaited = true
+    /// When it comes after the last frame.
+    var end: Duration?
+    private(set) var endWasTaken = false
+    private var steps: ArraySlice<(after: Duration, number: UInt64)>
+    private var last = ContinuousClock.now
+
+    init(_ steps: [(after: Duration, number: UInt64)]) { self.steps = steps[...] }
+
+    func resume(after number: UInt64) {}
+
+    func next(timeout: Duration) throws -> FeedStep {
+      let due = steps.first.map { last + $0.after } ?? end.map { last + $0 } ?? .now + timeout
+      let deadline = ContinuousClock.now + timeout
+      while ContinuousClock.now < min(due, deadline) { usleep(1000) }
+      guard due <= .now else { return .nothing }
+      guard let step = steps.popFirst() else {
+        endWasTaken = end != nil
+        return endWasTaken ? .end(nil) : .nothing
+      }
+      last = .now
+      return .frame(FrameHeader(number: step.number))
+    }
+
+    func unpack(into target: UnsafeMutableRawBufferPointer) { target.initializeMemory(as: UInt8.self, repeating: 1) }
+  }
+
+  /// Runs a source of four projections to its end; gives its ledger and how long the end took after the last frame.
+  private func run(_ steps: [(after: Duration, number: UInt64)], silenceMax: Duration? = nil) throws -> (
+    LossLedger, Duration
+  ) {
+    let (source, wait) = try end(of: Script(steps), silenceMax: silenceMax)
+    return (try #require(source.losses), wait)
+  }
+
+  private func end(of feed: Script, silenceMax: Duration? = nil) throws -> (LiveSource, Duration) {
+    let configuration = LiveSource.Configuration(
+      format: FrameFormat(rows: 1, columns: 4, pixel: .uint8), rows: 0..<1, binning: 1, darks: 0, flats: 0,
+      thetas: [0, 1, 2, 3],
+      silenceMax: silenceMax)
+    let source = LiveSource(configuration, feed: feed) { _ in }
+    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 4, alignment: 8)
+    defer { room.deallocate() }
+    var last = ContinuousClock.now
+    for _ in 0..<1000 {
+      switch try source.next(timeout: .milliseconds(20)) {
+      case .frame:
+        _ = try source.read(into: room)
+        last = .now
+      case .nothing: break
+      case .end: return (source, .now - last)
+      }
+    }
+    Issue.record("the source did not end")
+    return (source, .zero)
+  }
+
+  private func frames(_ numbers: UInt64..., after: Duration = .zero) -> [(after: Duration, number: UInt64)] {
+    numbers.map { (after, $0) }
+  }
+
+  @Test func `A frame that comes late, even behind the last one, is waited for`() throws {
+    let (ledger, _) = try run(frames(0, 1, 3, after: .milliseconds(400)) + frames(2, after: .milliseconds(300)))
+    #expect(ledger.lost == 0 && ledger.late == 1 && ledger.projections == 4)
+  }
+
+  @Test func `What does not come within a second after the last frame is lost`() throws {
+    let (ledger, wait) = try run(frames(0, 2, 3))
+    #expect(ledger.lost == 1 && ledger.gaps == [1..<2] && ledger.projections == 3 && wait >= .milliseconds(900))
+  }
+
+  @Test func `Silence is counted from the last frame, not from the first`() throws {
+    let (whole, _) = try run(frames(0, 1, 2, 3, after: .milliseconds(500)), silenceMax: .milliseconds(1500))
+    #expect(whole.projections == 4)
+    let (short, silence) = try run(frames(0, 1, after: .milliseconds(500)), silenceMax: .milliseconds(1500))
+    #expect(short.projections == 2 && silence >= .milliseconds(1400))
+  }
+
+  @Test func `The message of the end is taken from a sender that waits for that, when all images are there already`()
+    throws
+  {
+    func leave(_ feed: Script) throws -> (endWasTaken: Bool, wait: Duration) {
+      let (source, _) = try end(of: feed)
+      let start = ContinuousClock.now
+      source.takeLeave()
+      return (feed.endWasTaken, .now - start)
+    }
+    let prompt = Script(frames(0, 1, 2, 3))
+    prompt.end = .milliseconds(300)
+    #expect(try leave(prompt).endWasTaken)
+    let silent = try leave(Script(frames(0, 1, 2, 3)))
+    #expect(!silent.endWasTaken && silent.wait >= .milliseconds(900))
+    // Where the end was found by its message, and where nobody waits.
+    let known = Script(frames(0, 1, 2))
+    known.end = .zero
+    #expect(try leave(known).wait < .milliseconds(500))
+    let careless = Script(frames(0, 1, 2, 3))
+    (careless.end, careless.endIsAwaited) = (.milliseconds(100), false)
+    #expect(try !leave(careless).endWasTaken)
+    // What follows in its place is of another scan.
+    let next = Script(frames(0, 1, 2, 3, 0, 1))
+    next.end = .zero
+    #expect(try !leave(next).endWasTaken)
+  }
+
+  @Test func `A detector that goes on behind the scan has ended it, and what did not come is lost`() throws {
+    let (ledger, _) = try run(frames(0, 1) + (4..<400).map { (.milliseconds(5), $0) })
+    #expect(ledger.projections == 2 && ledger.lost == 2 && ledger.gaps == [2..<4])
+    // One frame of another scan is none of this one's end.
+    let (whole, _) = try run(frames(0, 1, 99) + frames(2, 3, after: .milliseconds(1200)))
+    #expect(whole.projections == 4 && whole.lost == 0 && whole.malformedCount == 1)
+  }
+}

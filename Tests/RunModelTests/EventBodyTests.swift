@@ -1,0 +1,150 @@
+import Host
+import RunModel
+import TestSupport
+import Testing
+
+@Suite struct EventBodyTests {
+  /// Encodes into a slot's worth of metadata and gives what was used.
+  private func bytes(_ encode: (UnsafeMutableRawBufferPointer) -> Int) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0xAA, count: 256)
+    let used = bytes.withUnsafeMutableBytes(encode)
+    return Array(bytes[..<used])
+  }
+
+  private static let chunks: [ChunkEvent] = [
+    .rows(role: .projection, sequence: 17, rows: 3..<10, ordinal: 5),
+    .rows(role: .flat, sequence: 0, rows: 0..<1, ordinal: 0),
+    .rows(role: .dark, sequence: 1 << 43, rows: 100..<200, ordinal: 9),
+    .update(index: 3, projections: 2..<26, iterations: 2),
+    .final(iterations: 20, subsets: 4, projections: 181),
+  ]
+
+  @Test(arguments: chunks) func `A chunk event comes back as it was written`(chunk: ChunkEvent) throws {
+    let written = bytes { chunk.encode(into: $0, progress: Self.progress) }
+    #expect(written.count == ChunkEvent.byteCount)
+    #expect(try written.withUnsafeBytes { try ChunkEvent(decoding: $0) } == chunk)
+    #expect(try written.withUnsafeBytes { try DecisionProgress(decoding: $0) } == Self.progress)
+  }
+
+  private static let progress = {
+    var progress = DecisionProgress()
+    (progress.input, progress.projections, progress.updates, progress.end, progress.isFinalOrdered) = (
+      1 << 40, 181, 204, .signal, true
+    )
+    (progress.windowEnd, progress.updateInterval, progress.acquired) = (204, 8, 182)
+    return progress
+  }()
+
+  @Test func `Progress comes back in every state`() throws {
+    for end in [nil] + EndEvent.Reason.allCases.map(Optional.some) {
+      for isFinalOrdered in [false, true] {
+        var progress = DecisionProgress()
+        (progress.end, progress.isFinalOrdered) = (end, isFinalOrdered)
+        let written = bytes { Self.chunks[0].encode(into: $0, progress: progress) }
+        #expect(try written.withUnsafeBytes { try DecisionProgress(decoding: $0) } == progress)
+      }
+    }
+  }
+
+  private let update = UpdateEvent(
+    phase: .final, index: 7, iterations: 1, cursor: 900, generation: 12, projections: 0..<181, rows: 4..<8,
+    residualSquared: 0.25,
+    dataSquared: 16, duration: 1_000_000, pixels: .init(nonFinite: 1, clamped: 2, dead: 3, negative: 4))
+
+  @Test func `An update event comes back as it was written`() throws {
+    let written = bytes(update.encode)
+    #expect(written.count == UpdateEvent.byteCount)
+    #expect(try written.withUnsafeBytes { try UpdateEvent(decoding: $0) } == update)
+  }
+
+  @Test(arguments: EndEvent.Reason.allCases) func `An end event comes back as it was written`(reason: EndEvent.Reason)
+    throws
+  {
+    let end = EndEvent(reason: reason, projections: 181, duplicates: 2)
+    #expect(try bytes(end.encode).withUnsafeBytes { try EndEvent(decoding: $0) } == end)
+  }
+
+  private static let commands = [
+    CommandEvent(cause: .person, words: "anna"),
+    CommandEvent(cause: .similarity, projections: 96, words: "control: MS-SSIM 0,96 ≥ 0,95"),
+    CommandEvent(cause: .divergence, projections: 1 << 43, words: String(repeating: "ä", count: 300)),
+  ]
+
+  @Test(arguments: commands) func `A command comes back as it was written`(command: CommandEvent) throws {
+    var metadata = [UInt8](repeating: 0xAA, count: 1024)
+    let used = metadata.withUnsafeMutableBytes(command.encode)
+    #expect(try metadata[..<used].withUnsafeBytes { try CommandEvent(decoding: $0) } == command)
+    #expect(command.words.utf8.count <= CommandEvent.wordsMax)
+    for count in Array(0..<used) + [used + 1] {
+      #expect(throws: EventError.self) { try metadata[..<count].withUnsafeBytes { try CommandEvent(decoding: $0) } }
+    }
+  }
+
+  private static let score = ScoreEvent(
+    worker: 3, streak: 2, update: 117, projections: 118, against: 94, similarity: 0.9625, truth: nil, range: -0.25...1.5
+  )
+
+  @Test func `A score comes back as it was written, and one without meaning does not`() throws {
+    var other = Self.score
+    (other.against, other.similarity, other.truth) = (nil, nil, 0)
+    for score in [Self.score, other] {
+      #expect(try bytes(score.encode).withUnsafeBytes { try ScoreEvent(decoding: $0) } == score)
+    }
+    for (offset, value) in [
+      (32, 1.5), (32, -0.5), (40, Double.infinity), (48, 1.5), (48, Double.nan), (56, Double.infinity),
+    ] {
+      var written = bytes(Self.score.encode)
+      written.withUnsafeMutableBytes { $0.storeBytes(of: value.bitPattern, toByteOffset: offset, as: UInt64.self) }
+      #expect(throws: EventError.self) { try written.withUnsafeBytes { try ScoreEvent(decoding: $0) } }
+    }
+  }
+
+  @Test func `Metadata of another length is malformed`() {
+    for count in [0, 1, 63, 65, 104, 111, 113] {
+      let bytes = [UInt8](repeating: 0, count: count)
+      #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try ChunkEvent(decoding: $0) } }
+      #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try UpdateEvent(decoding: $0) } }
+      #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try EndEvent(decoding: $0) } }
+      #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try ScoreEvent(decoding: $0) } }
+    }
+  }
+
+  @Test func `Random metadata is decoded or malformed and never a crash`() {
+    let seed: UInt64 = 20_261_121
+    var random = SplitMix64(seed: seed)
+    for round in 0..<20_000 {
+      // A known event with a few bits flipped reaches further into the decoder than noise does.
+      let chunk = Self.chunks[round / 2 % Self.chunks.count]
+      var written =
+        switch round % 4 {
+        case 0: bytes { chunk.encode(into: $0, progress: Self.progress) }
+        case 1: bytes(update.encode)
+        case 2: bytes(Self.score.encode)
+        default: bytes(Self.commands[1].encode)
+        }
+      for _ in 0..<Int.random(in: 1...8, using: &random) {
+        written[Int.random(in: 0..<written.count, using: &random)] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+      }
+      written.withUnsafeBytes { bytes in
+        _ = try? DecisionProgress(decoding: bytes)
+        _ = try? CommandEvent(decoding: bytes)
+        _ = try? ScoreEvent(decoding: bytes)
+        if bytes.count == ChunkEvent.byteCount, let chunk = try? ChunkEvent(decoding: bytes) {
+          #expect(isSound(chunk), "seed \(seed), round \(round): \(chunk)")
+        }
+        if bytes.count == UpdateEvent.byteCount, let update = try? UpdateEvent(decoding: bytes) {
+          #expect(update.projections.upperBound <= 1 << 44, "seed \(seed), round \(round): \(update)")
+        }
+      }
+    }
+  }
+
+  /// What a worker relies on without checking again.
+  private func isSound(_ chunk: ChunkEvent) -> Bool {
+    switch chunk {
+    case .rows(_, _, let rows, let ordinal): rows.upperBound < 1 << 45 && ordinal >= 0
+    case .update(let index, let projections, let iterations): index >= 0 && !projections.isEmpty && iterations > 0
+    case .final(let iterations, let subsets, let projections): iterations > 0 && subsets > 0 && projections >= 0
+    }
+  }
+}

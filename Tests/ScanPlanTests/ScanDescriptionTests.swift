@@ -1,0 +1,108 @@
+import Foundation
+import Host
+import ScanPlan
+import Testing
+import Tomography
+
+@Suite struct ScanDescriptionTests {
+  @Test func `A description comes back from JSON, spelled as on the command line`() throws {
+    var scan = ScanDescription(input: "a.h5", outputFolder: "out")
+    (scan.rotationAxis, scan.windowLength, scan.bits) = (.pixels(296.25), 12, .sixteen)
+    scan.regularisation = Regularisation(strength: 3, delta: 0.25)
+    let data = try JSONEncoder().encode(scan)
+    #expect(try JSONDecoder().decode(ScanDescription.self, from: data) == scan)
+    let words = try JSONDecoder().decode([String: String].self, from: data)
+    #expect(
+      words["rotation-axis"] == "296.25" && words["reg"] == "3.0,0.25" && words["bits"] == "16"
+        && words["workers"] == nil, "\(words)")
+  }
+
+  @Test func `A description with a key or a word that this version does not know is refused`() {
+    for text in [#"{"input": "a", "colour": "red"}"#, #"{"bits": "12"}"#] {
+      #expect(throws: DecodingError.self) { try JSONDecoder().decode(ScanDescription.self, from: Data(text.utf8)) }
+    }
+  }
+
+  @Test func `The defaults are valid`() throws {
+    try ScanDescription(input: "a.h5", outputFolder: "out").validate()
+  }
+
+  private static let mistakes: [(String, @Sendable (inout ScanDescription) -> Void)] = [
+    ("--window-length 0", { $0.windowLength = 0 }), ("--window-step 25", { $0.windowStep = 25 }),
+    ("--window-step -1", { $0.windowStep = -1 }), ("--window-iter 0", { $0.windowIter = 0 }),
+    ("--final-iterations -1", { $0.finalIterations = -1 }), ("--final-subsets 0", { $0.finalSubsets = 0 }),
+    ("--workers 0", { $0.workers = 0 }), ("--workers 32", { $0.workers = 32 }), ("--threads 0", { $0.threads = 0 }),
+    ("--binning 7", { $0.binning = 7 }), ("--relaxation 0", { $0.relaxation = 0 }),
+    ("--relaxation nan", { $0.relaxation = .nan }),
+    ("--rate 0", { $0.rate = 0 }), ("--rate inf", { $0.rate = .infinity }), ("--rate 1e-300", { $0.rate = 1e-300 }),
+    ("--rate nan", { $0.rate = .nan }), ("--output-folder is empty", { $0.outputFolder = "" }),
+    ("--run-folder is empty", { $0.runFolder = "" }), ("--nsino 1.5", { $0.nsino = 1.5 }),
+    ("--start-row -1", { $0.startRow = -1 }), ("--end-row 3", { ($0.startRow, $0.endRow) = (3, 3) }),
+    ("exclude each other", { ($0.nsino, $0.startRow) = (0.5, 1) }),
+    ("--window-subsets 0", { $0.windowSubsets = 0 }),
+    ("--final-subsets 2 goes with", { ($0.algorithm, $0.finalSubsets) = (.mlem, 2) }),
+    ("--window-subsets 3 goes with", { ($0.algorithm, $0.windowSubsets) = (.fbp, 3) }),
+    ("--relaxation 0.5 goes with", { ($0.algorithm, $0.relaxation) = (.osem, 0.5) }),
+    ("--final-iterations 0 with --algorithm fbp", { ($0.algorithm, $0.finalIterations) = (.fbp, 0) }),
+    ("--initial fbp is a start for iterations", { ($0.algorithm, $0.initial) = (.fbp, .fbp) }),
+    ("--initial fbp is a start for final", { ($0.initial, $0.finalIterations) = (.fbp, 0) }),
+    ("--non-negative goes with", { ($0.algorithm, $0.nonNegative) = (.fbp, true) }),
+    ("--filter hann goes with", { ($0.algorithm, $0.filter) = (.mlem, .hann) }),
+    ("--reg 1.0 goes with", { $0.regularisation = Regularisation(strength: 1) }),
+    (
+      "--reg 1.0,2.0: a second number",
+      { ($0.algorithm, $0.regularisation) = (.pmlQuadratic, Regularisation(strength: 1, delta: 2)) }
+    ),
+    ("--reg 0.0: the strength", { ($0.algorithm, $0.regularisation) = (.pmlQuadratic, Regularisation(strength: 0)) }),
+    ("--reg nan: the strength", { ($0.algorithm, $0.regularisation) = (.pmlHybrid, Regularisation(strength: .nan)) }),
+    (
+      "--reg 1.0,-1.0: the difference",
+      { ($0.algorithm, $0.regularisation) = (.pmlHybrid, Regularisation(strength: 1, delta: -1)) }
+    ),
+    ("--disk-buffer 2000", { $0.diskBuffer = 2000 }), ("--disk-buffer nan", { $0.diskBuffer = .nan }),
+    ("--disk-buffer 2 goes with", { ($0.diskBuffer, $0.durability) = (2, .memory) }),
+    ("reconstructs nothing", { ($0.windowStep, $0.finalIterations) = (0, 0) }),
+  ]
+
+  @Test func `Every mistake is named with its option and value`() {
+    for (fragment, make) in Self.mistakes {
+      var scan = ScanDescription(input: "a.h5", outputFolder: "out")
+      make(&scan)
+      let failure = #expect(throws: ScanFailure.self, "\(fragment)") { try scan.validate() }
+      #expect(
+        failure?.exitCode == 64 && failure?.description.contains(fragment) == true, "\(failure?.description ?? "")")
+    }
+  }
+
+  @Test(arguments: Algorithm.allCases) func `The defaults are valid with every method`(algorithm: Algorithm) throws {
+    var scan = ScanDescription(input: "a.h5", outputFolder: "out")
+    scan.algorithm = algorithm
+    try scan.validate()
+  }
+
+  @Test(arguments: ["", ",", "1,", ",1", "1,2,3", "strong", "1;2"])
+  func `Anything but one or two numbers is no penalty`(text: String) {
+    #expect(Regularisation(text) == nil)
+  }
+
+  @Test(arguments: ["296", "auto", "-1", "1e2"]) func `A rotation axis is a number or auto`(text: String) {
+    #expect(RotationAxis(text) != nil)
+  }
+
+  @Test(arguments: ["", "nan", "inf", "middle", "12px"]) func `Anything else is no rotation axis`(text: String) {
+    #expect(RotationAxis(text) == nil)
+  }
+
+  @Test(arguments: ["keep", "none", "1", "365"]) func `A run folder is kept, not kept, or kept for days`(text: String)
+    throws
+  {
+    var scan = ScanDescription(input: "a.h5", outputFolder: "out")
+    scan.retain = try #require(Retention(text))
+    #expect(scan.retain.text == text)
+  }
+
+  @Test(arguments: ["", "0", "-1", "1.5", "nan", "forever", "36501", "9999999999999999999"])
+  func `Anything else says nothing of how long`(text: String) {
+    #expect(Retention(text) == nil)
+  }
+}
