@@ -91,8 +91,10 @@ let package = Package(
       swiftSettings: fast),
     .target(
       name: "Stages",
-      dependencies: ["Detectors", "Host", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Tomography", "Topics"],
-      swiftSettings: strict),
+      dependencies: [
+        "Detectors", "Host", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Tomography", "Topics",
+        .product(name: "Logging", package: "swift-log"),
+      ], swiftSettings: strict),
     .target(
       name: "ScanPlan",
       dependencies: [
@@ -128,7 +130,7 @@ let package = Package(
     .executableTarget(
       name: "chaos",
       dependencies: [
-        "Host", "Journal", "Run", "ScanFiles", "ScanPlan", "Simulation", "TestSupport",
+        "Host", "Journal", "Run", "ScanFiles", "ScanPlan", "Simulation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

@@ -22,6 +22,12 @@ package final class RunView: Sendable {
   package struct Level: Codable, Equatable, Sendable {
     /// As in `chunks.0`.
     package var topic: String
+    /// The stage that writes it.
+    package var writer: String
+    /// The stages that read it, upstream first, and those among them that work on its events.
+    package var readers: [String]
+    /// See `readers`.
+    package var followers: [String]
     /// Events that it can hold.
     package var slots: Int
     /// Events that were published, since the beginning of the run.
@@ -58,7 +64,7 @@ package final class RunView: Sendable {
   init(plan: RunPlan, folder: RunFolder, rings: [Topic: Ring]) throws {
     self.plan = plan
     self.folder = folder
-    self.rings = plan.topics.compactMap { topic in rings[topic].map { (topic, $0) } }
+    self.rings = plan.wiring.topics.compactMap { topic in rings[topic].map { (topic, $0) } }
     let names = RegionNames(runID: plan.runID)
     volumes = try plan.placement.workers.indices.map {
       try VolumeRegion.attach(
@@ -79,13 +85,17 @@ package final class RunView: Sendable {
   /// Edge of a slice in pixels.
   package var columns: Int { plan.shape.columns }
 
-  /// How far the rings are, in the order of `RunPlan.topics`.
+  /// How far the rings are, in the order of `RunWiring.topics`.
   package var levels: [Level] {
-    rings.map { topic, ring in
+    let wiring = plan.wiring
+    return rings.map { topic, ring in
       let progress = ring.progress
       let slowest = progress.cursors.compactMap { $0 }.min() ?? progress.published
+      let readers = wiring.readers(of: topic)
       return Level(
-        topic: topic.name, slots: ring.specification.slotCount, published: progress.published,
+        topic: topic.name, writer: "\(wiring.writer(of: topic))", readers: readers.map(\.description),
+        followers: readers.filter { wiring.works($0, on: topic) }.map(\.description),
+        slots: ring.specification.slotCount, published: progress.published,
         waiting: progress.published - min(slowest, progress.published), spilled: progress.spilled,
         dropped: progress.dropped)
     }
@@ -184,9 +194,8 @@ package final class RunView: Sendable {
   package func updates(from positions: inout [UInt64]) throws -> [UpdateEvent] {
     precondition(positions.count == volumes.count, "\(positions.count) positions for \(volumes.count) workers")
     var updates: [UpdateEvent] = []
-    for (topic, ring) in rings {
-      guard case .updates(let worker) = topic else { continue }
-      try Self.forEachEvent(of: ring, from: &positions[worker], .update) {
+    for (topic, ring) in rings where topic.kind == .updates {
+      try Self.forEachEvent(of: ring, from: &positions[topic.partition], .update) {
         updates.append(try UpdateEvent(decoding: $0))
       }
     }
@@ -205,8 +214,7 @@ package final class RunView: Sendable {
   /// The updates that an earlier supervisor of the run saw, from the journals: the last `limit` of each worker.
   package func earlierUpdates(limit: Int) throws -> [UpdateEvent] {
     var updates: [UpdateEvent] = []
-    for (topic, ring) in rings {
-      guard case .updates = topic else { continue }
+    for (topic, ring) in rings where topic.kind == .updates {
       try forEachEarlierEvent(of: topic, ring, limit: limit, .update) { updates.append(try UpdateEvent(decoding: $0)) }
     }
     return updates

@@ -5,6 +5,7 @@ import Rings
 import Run
 import ScanPlan
 import Simulation
+import Stages
 import TestSupport
 import Testing
 

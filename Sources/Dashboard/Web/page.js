@@ -226,23 +226,31 @@ function element(name, attributes, text) {
 
 const oneDecimal = (value) => value.toFixed(value >= 100 ? 0 : 1);
 
-// From left to right; who reads the updates stands in the last column, and what sends something back at its end, so that its way is free.
-const order = [["acquire"], ["correct"], ["distribute"], ["reconstruct"], ["export", "denoise", "control"]];
-
-// Where a topic comes from, and where it is read: by those of these stages that there are.
-const flows = {
-  projections: ["acquire", ["correct", "distribute"]], corrected: ["correct", ["distribute"]], chunks: ["distribute", ["reconstruct"]],
-  updates: ["reconstruct", ["export", "denoise", "control"]], denoised: ["denoise", ["export"]], commands: ["control", ["acquire"]],
-};
-
 const kindOf = (name) => name.split(".")[0];
+
+// Stages from left to right: each one column behind the stages whose events it works on. In a column the last kind of
+// stage stands on top, so that what goes back to the beginning leaves below.
+function pipelineColumns() {
+  const writers = (name) => report.rings.filter((ring) => ring.followers.includes(name)).map((ring) => ring.writer);
+  const depths = {};
+  const depthOf = (name) => {
+    if (depths[name] === undefined) {
+      // A circle would be a mistake in the wiring; it must not hang the page.
+      depths[name] = 0;
+      depths[name] = Math.max(0, ...writers(name).map((writer) => depthOf(writer) + 1));
+    }
+    return depths[name];
+  };
+  const columns = [];
+  for (const stage of report.stages) (columns[depthOf(stage.name)] ||= []).push(stage);
+  const kinds = [...new Set(report.stages.map((stage) => kindOf(stage.name)))].reverse();
+  return columns.filter((stages) => stages)
+    .map((stages) => kinds.flatMap((kind) => stages.filter((stage) => kindOf(stage.name) === kind)));
+}
 
 function drawPipeline() {
   const [width, height, columnStep, rowStep, top] = [138, 54, 226, 74, 8];
-  const columns = order
-    .map((kinds) => report.stages.filter((stage) => kinds.includes(kindOf(stage.name)))
-      .sort((a, b) => kinds.indexOf(kindOf(a.name)) - kinds.indexOf(kindOf(b.name))))
-    .filter((stages) => stages.length > 0);
+  const columns = pipelineColumns();
   const rows = Math.max(1, ...columns.map((stages) => stages.length));
   const places = {};
   const svg = byId("pipeline");
@@ -253,19 +261,17 @@ function drawPipeline() {
   }));
   for (const ring of report.rings) drawRing(parts, ring, places, total);
   for (const stage of columns.flat()) drawStage(parts, stage, places[stage.name], width, height);
-  const hasCommands = report.rings.some((ring) => ring.topic === "commands");
+  const hasCommands = report.rings.some((ring) => ring.readers.some((reader) => places[reader].x < places[ring.writer].x));
   svg.setAttribute("viewBox", `0 0 ${(columns.length - 1) * columnStep + width + 4} ${total + (hasCommands ? 30 : 0)}`);
   svg.replaceChildren(...parts);
 }
 
 function drawRing(parts, ring, places, total) {
-  const [kind, partition] = ring.topic.split(".");
-  if (!flows[kind]) return;
-  const placeOf = (name) => places[name] || places[`${name}.${partition}`];
-  const from = placeOf(flows[kind][0]);
-  let readers = flows[kind][1].map(placeOf).filter((place) => place);
+  const from = places[ring.writer];
+  // Those that come first; who reads a topic further down is told of its events by them.
+  const column = places[ring.readers[0]]?.x;
+  const readers = ring.readers.map((name) => places[name]).filter((place) => place && place.x === column);
   if (!from || readers.length === 0) return;
-  if (kind !== "updates") readers = readers.slice(0, 1);
   const arrow = (path, x, y) => {
     parts.push(element("path", { class: "flow", d: path }));
     parts.push(element("path", { class: "tip", d: `M${x - 7} ${y - 4} v8 l7 -4 z` }));
@@ -287,14 +293,15 @@ function drawRing(parts, ring, places, total) {
     return;
   } else {
     // Fan-out turns beside its beginning and fan-in beside its end, so that each ring has a straight piece of its own for its figures.
-    const isFanOut = kind === "chunks";
+    const isFanOut = ring.topic.includes(".") && !ring.writer.includes(".");
+    const isFanIn = ring.writer.includes(".");
     const [x1, y1] = [from.x + from.width, from.y + from.height / 2];
     for (const reader of readers) {
       const [x2, y2] = [reader.x, reader.y + reader.height / 2];
       const turn = isFanOut ? x1 + 10 : x2 - 15;
       arrow(y1 === y2 ? `M${x1} ${y1} H${x2 - 6}` : `M${x1} ${y1} H${turn} V${y2} H${x2 - 6}`, x2, y2);
     }
-    label = { x: (x1 + to.x) / 2 + (isFanOut ? 3 : kind === "updates" ? -9 : 0), y: isFanOut ? to.y + to.height / 2 : y1 };
+    label = { x: (x1 + to.x) / 2 + (isFanOut ? 3 : isFanIn ? -9 : 0), y: isFanOut ? to.y + to.height / 2 : y1 };
   }
   const fill = Math.min(1, ring.waiting / Math.max(1, ring.slots));
   const bar = { x: label.x - 25, y: label.y - 4, width: 50, height: 8, rx: 2 };

@@ -3,6 +3,7 @@ import Glibc
 import Host
 import RunModel
 import ScanPlan
+import Stages
 
 /// What a stage's process took, as it says with the last line of its log. All times are nanoseconds of CLOCK_MONOTONIC.
 package struct StageUsage: Equatable, Sendable {
@@ -64,7 +65,7 @@ package func processUsage() -> (cpuSeconds: Double, peakBytes: Int) {
 extension RunFolder {
   /// What each stage of a run that finished took, upstream first. Throws `.data` where a stage has not said so.
   package func stageUsages() throws -> [StageUsage] {
-    try StageName.all(readPlan()).map { stage in
+    try readPlan().wiring.stages.map { stage in
       guard let usage = try usage(of: stage) else {
         throw ScanFailure(.data, "\(log(stage.description)) does not say what the stage took: it has not finished")
       }

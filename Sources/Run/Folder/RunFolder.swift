@@ -97,7 +97,7 @@ package struct RunFolder: Sendable {
     let isOutput =
       URL(fileURLWithPath: plan.scan.outputFolder).standardizedFileURL.path
       == URL(fileURLWithPath: path).standardizedFileURL.path
-    let logs = (["supervisor"] + StageName.all(plan).map(\.description)).map(log)
+    let logs = (["supervisor"] + plan.wiring.stages.map(\.description)).map(log)
     // The description beside the output is the output's.
     for file in logs + [self.plan, status, export, losses, stop] + (isOutput ? [] : [description]) {
       try Self.remove(file, unlink(file), accepting: [ENOENT])

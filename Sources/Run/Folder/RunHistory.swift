@@ -4,6 +4,7 @@ import Journal
 import Rings
 package import RunModel
 import ScanPlan
+import Stages
 
 /// When what happened in a durable run, from its journals. All times are nanoseconds since 1970.
 package struct RunHistory: Sendable {
@@ -32,14 +33,14 @@ package struct RunHistory: Sendable {
         .usage, "the run in \(folder.path) kept its events in memory (--durability memory): it has no journal")
     }
     updates = plan.placement.workers.map { _ in [] }
-    for topic in plan.topics {
+    for topic in plan.wiring.topics {
       try Self.forEachRecord(of: topic, plan, folder) { record, stride in
         journalByteCount += stride
-        switch (topic, record.header.kind) {
+        switch (topic.kind, record.header.kind) {
         case (.projections, .projection) where Int(record.header.projection) == acquiredAt.count:
           acquiredAt.append(record.header.acquiredAt)
-        case (.updates(let partition), .update):
-          updates[partition].append(
+        case (.updates, .update):
+          updates[topic.partition].append(
             Update(event: try UpdateEvent(decoding: record.metadata), updatedAt: record.header.acquiredAt))
         case (.scores, .score): scores.append(try ScoreEvent(decoding: record.metadata))
         default: break

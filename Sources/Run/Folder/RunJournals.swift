@@ -4,6 +4,7 @@ package import Journal
 import Rings
 import RunModel
 import ScanPlan
+import Stages
 
 /// The journals of a run, looked at from outside.
 package struct RunJournals {
@@ -43,7 +44,7 @@ package struct RunJournals {
 
   /// Reads every journal, changing nothing: with `depth` `.tail` where it ends, with `.everything` each record.
   package func examine(depth: RecoveryDepth) throws -> [Entry] {
-    try plan.topics.map { topic in
+    try plan.wiring.topics.map { topic in
       Entry(
         topic: topic.name, folder: folder.journal(topic), stride: plan.ring(topic).slotStride,
         report: try report(on: topic, depth: depth))

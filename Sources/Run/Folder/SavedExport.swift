@@ -104,6 +104,6 @@ extension RunPlan {
   fileprivate func export(to output: String, _ format: OutputFormat, _ bits: SampleBits) -> ExportConfiguration {
     var plan = self
     (plan.scan.outputFolder, plan.scan.format, plan.scan.bits, plan.scan.retain) = (output, format, bits, .none)
-    return plan.export(to: RunFolder(path: output))
+    return plan.export
   }
 }

@@ -14,16 +14,7 @@ extension RunRegions {
 
   /// Makes it durable, before that memory goes; returns how many events it was. For a ring whose writer is dead.
   static func drainAcquired(in ring: Ring, _ folder: RunFolder) throws -> Int {
-    let journal = folder.journal(.projections)
-    let device = try openJournalDevice(folder: journal)
-    guard try device.lockFolder(wait: lockLimit) else { throw JournalError.locked(folder: journal, waited: lockLimit) }
-    device.unlockFolder()
-    let (committed, published) = (ring.progress.committed, ring.progress.published)
-    guard committed > published else { return 0 }
-    let epoch = try ring.grantEpoch()
-    try ring.voidClaims(ofEpoch: epoch - 1)
-    let writer = try TopicWriter(ring: ring, folder: journal)
-    return Int(clamping: writer.nextSequence - min(published, writer.nextSequence))
+    try TopicTakeover.drain(ring, folder: folder.journal(.projections), wait: lockLimit)
   }
 
   /// The same for a run whose supervisor was killed, while its memory is there; 0 where it is not, as after the

@@ -4,17 +4,18 @@ import Journal
 import Rings
 import RunModel
 import ScanPlan
+import Stages
 import Topics
 
 /// Everything that a run has in /dev/shm. Made by the supervisor before any stage starts; its names go when this object
 /// does.
 package final class RunRegions {
-  /// The run's rings, in the order of `RunPlan.topics`.
+  /// The run's rings, in the order of `RunWiring.topics`.
   let rings: [Topic: Ring]
-  /// Signs of life, a line for each of `StageName.all`.
+  /// Signs of life, a line for each of `RunWiring.stages`.
   let heartbeats: Heartbeats
-  /// Workers of the run.
-  let workerCount: Int
+  /// What is connected to what.
+  let wiring: RunWiring
   private let regionNames: [String]
   private let lock: RegionLock
   private let sizes: [(name: String, byteCount: Int)]
@@ -27,7 +28,7 @@ package final class RunRegions {
     let lock = try Self.lock(names, folder)
     do {
       var rings: [Topic: Ring] = [:]
-      for topic in plan.topics {
+      for topic in plan.wiring.topics {
         let history = plan.scan.durability == .durable ? try Self.history(of: topic, plan, folder) : nil
         rings[topic] = try Ring.create(
           name: names.ring(topic), specification: plan.ring(topic, after: history), node: Self.node(of: topic, plan))
@@ -46,9 +47,9 @@ package final class RunRegions {
           name: names.denoisedVolume, runID: plan.runID, slices: plan.shape.rows, columns: plan.shape.columns,
           node: plan.placement.serviceNode)
       }
-      heartbeats = try Heartbeats.create(plan.runID, stageCount: StageName.all(plan).count)
+      heartbeats = try Heartbeats.create(plan.runID, stageCount: plan.wiring.stages.count)
       self.rings = rings
-      workerCount = plan.placement.workers.count
+      wiring = plan.wiring
       sizes = try Self.sizes(names)
       whatIsKept = plan.whatIsKept
       self.lock = lock
@@ -100,28 +101,20 @@ package final class RunRegions {
     let report = try journals.report(on: topic, depth: .tail)
     // A journal without records has had a writer all the same, whose epoch has ended.
     guard !report.segments.isEmpty || report.epoch > 0 || !report.isIntact else { return nil }
-    var options = TopicWriter.options(specification)
-    options.durableFloor = try journals.durableFloor(of: topic)
-    let journal = try JournalWriter(
-      device: try openJournalDevice(folder: folder.journal(topic)), identity: specification.identity,
-      stride: specification.slotStride,
-      epoch: report.epoch + 1, options: options)
-    let state = journal.state
-    try journal.close()
-    return state
+    return try TopicTakeover.end(
+      ofJournalIn: folder.journal(topic), specification, after: report.epoch,
+      durableFloor: journals.durableFloor(of: topic))
   }
 
+  /// A worker's rings lie where it computes, the others where acquire runs.
   private static func node(of topic: Topic, _ plan: RunPlan) -> Int {
-    switch topic {
-    case .projections, .corrected, .commands, .denoised, .scores: plan.placement.serviceNode
-    case .chunks(let partition), .updates(let partition): plan.placement.workers[partition].node
-    }
+    topic.kind.isPartitioned ? plan.placement.workers[topic.partition].node : plan.placement.serviceNode
   }
 
   /// Every name that a run may have. The lock comes last: what has none is never looked for.
   private static func regionNames(_ plan: RunPlan) -> [String] {
     let names = RegionNames(runID: plan.runID)
-    return plan.topics.map(names.ring) + plan.placement.workers.indices.map(names.volume) + [
+    return plan.wiring.topics.map(names.ring) + plan.placement.workers.indices.map(names.volume) + [
       names.denoisedVolume, names.heartbeats, names.lock,
     ]
   }

@@ -53,7 +53,7 @@ extension RunJournals {
         ? [] : [(Topic.corrected.name, corrected.map { .setAside(folder: aside.path, reason: $0) } ?? .none)])
       + workers.enumerated().map { (Topic.chunks(partition: $0).name, $1.chunks) }
       + workers.enumerated().map { (Topic.updates(partition: $0).name, $1.updates) }
-      + (try plan.topics.filter { [.commands, .scores, .denoised].contains($0) }.map {
+      + (try plan.wiring.topics.filter { !Self.madeFromImages.contains($0.kind) }.map {
         ($0.name, try setAsideIfDamaged($0, into: aside))
       })
   }
@@ -64,6 +64,9 @@ extension RunJournals {
     guard plan.correction != nil else { return nil }
     return isLost ? "it was made of what is lost" : try damage(of: .corrected)
   }
+
+  /// Topics that the volume is made from, or that tell what was made of it: they go together.
+  private static let madeFromImages: [TopicKind] = [.projections, .corrected, .chunks, .updates]
 
   /// What `control` wrote comes again, or not, as it decides then: the volume is what was acquired either way. So does
   /// what `denoise` wrote.

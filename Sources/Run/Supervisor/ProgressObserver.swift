@@ -1,10 +1,12 @@
 import Rings
 import RunModel
 import ScanPlan
+import Stages
 
 /// Looks at a run's rings from outside: it never holds a writer and may miss events, but not the newest one.
 struct ProgressObserver {
   private let plan: RunPlan
+  private let wiring: RunWiring
   private let rings: [Topic: Ring]
   private let projections: RingObserver
   private let chunks: RingObserver
@@ -17,6 +19,7 @@ struct ProgressObserver {
 
   init(plan: RunPlan, rings: [Topic: Ring]) {
     self.plan = plan
+    wiring = plan.wiring
     let partitions = plan.placement.workers.indices
     func observer(_ topic: Topic) -> RingObserver {
       guard let ring = rings[topic] else { preconditionFailure("the run has no ring for \(topic.name)") }
@@ -76,7 +79,9 @@ struct ProgressObserver {
 
   /// Projections that a worker has taken: its cursor, less the flats and darks before them.
   private func taken(_ worker: Int) -> Int {
-    let cursor = rings[plan.images]?.progress.cursors[RunPlan.reader(ofWorker: worker)] ?? nil
+    let cursor = wiring.readerNumber(of: .reconstruct(worker), in: plan.images).flatMap {
+      rings[plan.images]?.progress.cursors[$0]
+    }
     return max(0, Int(cursor ?? 0) - plan.shape.flatsAndDarks)
   }
 
@@ -89,19 +94,9 @@ struct ProgressObserver {
 
   /// Fills in where a stage is.
   private func fill(_ stage: inout RunStatus.Stage) {
-    guard let name = StageName(stage.name) else { return }
-    stage.epoch = name.written(workers: updates.count).first.flatMap { rings[$0]?.progress.epoch }
-    let (input, reader): (Topic, Int?) =
-      switch name {
-      case .acquire: (.projections, nil)
-      case .correct: (.projections, RunPlan.correctReader)
-      case .distribute: (plan.images, RunPlan.distributeReader)
-      case .reconstruct(let partition): (.chunks(partition: partition), 0)
-      case .control: (.updates(partition: 0), RunPlan.controlReader)
-      case .denoise: (.updates(partition: 0), RunPlan.denoiseReader)
-      case .export: (.updates(partition: 0), RunPlan.exportReader)
-      }
-    guard let progress = rings[input]?.progress else { return }
+    guard let name = StageName(parsing: stage.name), let (topic, reader) = wiring.progress(of: name) else { return }
+    stage.epoch = wiring.outputs(of: name).first.flatMap { rings[$0]?.progress.epoch }
+    guard let progress = rings[topic]?.progress else { return }
     stage.cursor = reader.flatMap { progress.cursors[$0] } ?? progress.published
     stage.lag = progress.published - min(stage.cursor, progress.published)
   }

@@ -53,7 +53,8 @@ package struct Reconstruction {
     plan.scan.outputFolder = URL(fileURLWithPath: scan.outputFolder).path
     plan.scan.runFolder = folder.path
     if case .program(let path) = scan.denoise { plan.scan.denoise = .program(URL(fileURLWithPath: path).path) }
-    try folder.create(outputFolder: plan.scan.outputFolder, topics: scan.durability == .durable ? plan.topics : [])
+    try folder.create(
+      outputFolder: plan.scan.outputFolder, topics: scan.durability == .durable ? plan.wiring.topics : [])
     try write(plan, to: folder)
     for expired in try folder.removeExpiredSiblings() {
       notice(
@@ -185,38 +186,5 @@ package struct Reconstruction {
       )
     }
     return notices
-  }
-}
-
-extension RunPlan {
-  /// What the export writes, and where.
-  func export(to folder: RunFolder) -> ExportConfiguration {
-    let name = (try? ScanSource(scan.input))?.name ?? "scan"
-    return ExportConfiguration(
-      folder: scan.outputFolder, hdf5Name: scan.format == .tiff ? nil : "\(name)_rec.h5",
-      tiff: scan.format == .hdf5 ? nil : scan.bits.sample, firstSlice: shape.firstSlice,
-      unit: pixelSizeMillimetres == nil ? "1/pixel" : "1/mm", scale: Float(1 / (pixelSizeMillimetres ?? 1)),
-      attributes: [
-        "description":
-          "attenuation coefficient, reconstructed by Slipring with \(scan.algorithm.rawValue.uppercased())",
-        "command": shellQuoted(command),
-        "run": runID.description,
-        "rotation_axis": "\(rotationAxis)",
-      ], checks: scan.retain != .keep, fields: shape.flatsAndDarks,
-      windowUpdates: updateCount - scan.finalIterationCount,
-      finalIterations: scan.finalIterationCount,
-      denoised: scan.denoise.words.map {
-        .init(hdf5Name: scan.format == .tiff ? nil : "\(name)_denoised.h5", words: $0)
-      })
-  }
-}
-
-extension SampleBits {
-  fileprivate var sample: ExportConfiguration.Sample {
-    switch self {
-    case .eight: .uint8
-    case .sixteen: .uint16
-    case .thirtyTwo: .float32
-    }
   }
 }

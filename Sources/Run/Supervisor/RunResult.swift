@@ -1,3 +1,5 @@
+package import Stages
+
 /// What `--json` prints of a run.
 package struct RunResult: Codable, Equatable, Sendable {
   /// The run's identifier.

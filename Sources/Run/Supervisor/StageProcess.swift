@@ -4,12 +4,14 @@ import Rings
 import RunModel
 import ScanFiles
 import ScanPlan
+import Stages
+import Topics
 
 /// One stage of a run through all its lives: the process that is alive, how often it was started again, and whether it
 /// may be.
 struct StageProcess {
   let stage: StageName
-  /// Its place in `StageName.all`.
+  /// Its place in `RunWiring.stages`.
   let number: Int
   private(set) var process: ChildProcess
   /// How the last process ended; nil while it runs.
@@ -83,10 +85,8 @@ struct StageProcess {
   /// epoch ended. Every death within the period after the first few waits longer, so that a stage that cannot live does
   /// not keep the machine busy.
   mutating func restart(_ regions: RunRegions, fileFolders: [String]) throws {
-    for topic in stage.written(workers: regions.workerCount) {
-      guard let ring = regions.rings[topic] else { continue }
-      let epoch = try ring.grantEpoch()
-      try ring.voidClaims(ofEpoch: epoch - 1)
+    for topic in regions.wiring.outputs(of: stage) {
+      if let ring = regions.rings[topic] { try TopicTakeover.fence(ring) }
     }
     for folder in fileFolders { try removeTemporaryFiles(in: folder, ofProcess: process.pid) }
     let patience = max(0, deaths.count - 3)

@@ -29,7 +29,7 @@ extension Supervisor {
       log.warning(
         "starting \(stage) again", metadata: ["signal": "\(signal)", "restarts": "\(stages[index].restarts + 1)"])
       monitor.notice("stage \(stage) was killed by signal \(signal) and is started again")
-      try stages[index].restart(regions, fileFolders: stages[index].stage.fileFolders(plan, folder))
+      try stages[index].restart(regions, fileFolders: folder.folders(writtenBy: stages[index].stage, plan))
       if stage == .acquire, signalCount > 0 { try stages[index].process.signal(SIGTERM) }
     }
   }
@@ -68,12 +68,11 @@ extension Supervisor {
 
   /// The cores of the other workers that are not its own, where they run now.
   private func fallbackCores(of stage: StageName) -> [Int] {
-    guard case .reconstruct(let partition) = stage else { return [] }
-    let cores = stages.compactMap { process -> [Int]? in
-      guard case .reconstruct(let worker) = process.stage else { return nil }
-      return process.movedTo ?? plan.placement.workers[worker].cores
+    guard let worker = stage.partition else { return [] }
+    let cores = stages.filter { $0.stage.kind == stage.kind }.map { process in
+      process.movedTo ?? plan.placement.workers[process.stage.partition ?? 0].cores
     }
-    return Placement.fallbackCores(of: partition, amongst: cores)
+    return Placement.fallbackCores(of: worker, amongst: cores)
   }
 
   private static func list(_ cores: [Int]) -> String {
@@ -96,7 +95,7 @@ extension Supervisor {
       }
     }
     for stage in stages where !stage.isUnkillable {
-      for path in stage.stage.fileFolders(plan, folder) {
+      for path in folder.folders(writtenBy: stage.stage, plan) {
         attempt("remove unfinished files in \(path)") {
           try removeTemporaryFiles(in: path, ofProcess: stage.process.pid)
         }

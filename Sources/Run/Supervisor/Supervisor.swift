@@ -102,7 +102,7 @@ package final class Supervisor {
     var observer = ProgressObserver(plan: plan, rings: regions.rings)
     beginView(regions)
     do {
-      for (number, stage) in StageName.all(plan).enumerated() {
+      for (number, stage) in plan.wiring.stages.enumerated() {
         stages.append(try StageProcess(stage, number: number, launch: launch))
       }
       try watch(regions, from: start, &observer)

@@ -23,7 +23,7 @@ package struct MemoryEstimate: Equatable, Sendable {
   package init(_ plan: RunPlan) {
     let workers = plan.placement.workers.indices
     // A ring beyond every limit needs more than any machine has.
-    let rings = plan.topics.map { plan.ring($0).regionByteCount ?? 1 << 56 }
+    let rings = plan.wiring.topics.map { plan.ring($0).regionByteCount ?? 1 << 56 }
     let imageRings = plan.correction == nil ? 1 : 2
     let projections = plan.ring(.projections)
     let buffer = projections.spillSlotCount * projections.slotStride
@@ -54,7 +54,7 @@ package struct MemoryEstimate: Equatable, Sendable {
         byteCount: plan.scan.denoise.method.map {
           DenoiseStage.byteCount($0, columns: plan.shape.columns, threads: plan.denoisingPlace.threads)
         } ?? 0),
-      Item(name: "processes", byteCount: StageName.all(plan).count * Self.processByteCount),
+      Item(name: "processes", byteCount: plan.wiring.stages.count * Self.processByteCount),
     ].filter { $0.byteCount > 0 }
   }
 

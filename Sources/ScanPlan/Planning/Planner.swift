@@ -1,4 +1,5 @@
 import Detectors
+import Foundation
 import Glibc
 package import Host
 import KernelTypes
@@ -80,8 +81,20 @@ package struct Planner {
       pixelSizeMillimetres: info.pixelSizeMillimetres.map { $0 * Double(factor) },
       placement: placement, slots: slots(shape, placement), projectionsCovering: projectionsCovering)
     plan.slots.onTheWay = onTheWay(plan)
+    plan.examples = try Self.examples()
     return plan
   }
+
+  /// Stages beside those that make the volume, which somebody who tries one out names in the environment.
+  private static func examples() throws(ScanFailure) -> [String] {
+    let names = ProcessInfo.processInfo.environment[examplesName, default: ""].split(separator: ",").map(String.init)
+    for name in names where !RunWiring.isStage(name) {
+      throw ScanFailure(.usage, "\(examplesName): there is no stage \(name)")
+    }
+    return names
+  }
+
+  private static let examplesName = "SLIPRING_EXAMPLES"
 
   /// Images that may wait for the disk: where nobody said how many, no more than leaves the run the memory that it
   /// needs.
@@ -191,7 +204,7 @@ package struct Planner {
   /// A topic in memory has nothing behind it but its ring, so each ring holds all of its events: the final iterations
   /// read every projection again, and a stage that is started again reads its whole past. A durable topic has its
   /// journal for that.
-  private func slots(_ shape: RunPlan.Shape, _ placement: Placement) -> RunPlan.Slots {
+  private func slots(_ shape: RunPlan.Shape, _ placement: Placement) -> RingSlots {
     let frames = shape.projections + shape.flatsAndDarks
     let windows = WindowSchedule(length: scan.windowLength, step: scan.windowStep)
       .updateCount(projections: shape.projections, isComplete: true)
@@ -205,9 +218,9 @@ package struct Planner {
       let ahead =
         scan.stopSimilarity != nil && live == nil && scan.rate == nil
         ? max(Self.ringSlots.lowerBound, scan.windowLength) : recent
-      return RunPlan.Slots(projections: min(frames + 1, recent, ahead), chunks: 1024, updates: 256)
+      return RingSlots(projections: min(frames + 1, recent, ahead), chunks: 1024, updates: 256)
     }
-    return RunPlan.Slots(
+    return RingSlots(
       projections: frames + 1, chunks: frames + windows + 2, updates: windows + scan.finalIterationCount * blocks + 1)
   }
 }

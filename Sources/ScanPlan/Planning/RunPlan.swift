@@ -1,3 +1,4 @@
+import Host
 package import Journal
 package import KernelTypes
 package import Rings
@@ -29,19 +30,6 @@ package struct RunPlan: Codable, Sendable {
     package var payloadCapacity: Int
   }
 
-  /// Slots of the rings.
-  package struct Slots: Codable, Equatable, Sendable {
-    /// Of `projections`.
-    package var projections: Int
-    /// Of `projections` beside the ring, for images on their way to disk (`DiskBuffer`); 0 where the source waits, or
-    /// nothing goes to disk.
-    package var onTheWay = 0
-    /// Of each `chunks`.
-    package var chunks: Int
-    /// Of each `updates`.
-    package var updates: Int
-  }
-
   /// Identifies the run; names its regions.
   package var runID: RunID
   /// The command line.
@@ -61,71 +49,41 @@ package struct RunPlan: Codable, Sendable {
   /// Who computes what.
   package var placement: Placement
   /// Slots of the rings.
-  package var slots: Slots
+  package var slots: RingSlots
   /// Projections that see the object from all directions, in the order in which they come; before that no similarity
   /// counts.
   package var projectionsCovering: Int
-
-  /// Projections read in place by this reader's number.
-  package static let distributeReader = 0, correctReader = 0
-  package static func reader(ofWorker worker: Int) -> Int { 1 + worker }
-  /// Readers of `updates`, and of `commands`.
-  package static let (exportReader, controlReader, acquireReader, denoiseReader) = (0, 1, 1, 2)
-  /// There is one command at most, and one event that tells of the denoised volume; of the scores the newest are kept
-  /// at hand.
-  private static let (commandSlots, scoreSlots) = (4, 256)
+  /// Stages beside those that make the volume, by name (`WiringFacts.examples`).
+  package var examples: [String] = []
 
   /// How worker `partition`'s slices lie in memory.
   package func layout(ofWorker partition: Int) -> SliceLayout {
     SliceLayout(columns: shape.columns, rows: placement.workers[partition].rows.count)
   }
 
+  /// The stages and topics of the run, and what is connected to what.
+  package var wiring: RunWiring {
+    RunWiring(
+      WiringFacts(
+        workers: placement.workers.count, corrects: correction != nil, denoises: denoising != nil, examples: examples,
+        isDurable: scan.durability == .durable, sourceWaits: sourceWaits,
+        imageByteCount: (shape.payloadCapacity, shape.rows * shape.columns * PixelType.float32.byteCount), slots: slots)
+    )
+  }
+
   /// The ring behind a topic, which begins after what the topic's journal holds already.
   package func ring(_ topic: Topic, after history: JournalWriter.State? = nil) -> RingSpecification {
-    let (slotCount, payload, readers) =
-      switch topic {
-      case .projections: (slots.projections, shape.payloadCapacity, topic == images ? 1 + placement.workers.count : 1)
-      case .corrected:
-        (slots.projections, shape.rows * shape.columns * MemoryLayout<Float>.stride, 1 + placement.workers.count)
-      case .chunks: (slots.chunks, 0, 1)
-      case .updates: (slots.updates, 0, denoising == nil ? 2 : 3)
-      case .commands: (Self.commandSlots, 0, 2)
-      case .denoised: (Self.commandSlots, 0, 1)
-      case .scores: (Self.scoreSlots, 0, 0)
-      }
-    let waits =
-      switch topic {
-      case .projections, .corrected: sourceWaits
-      case .commands, .denoised, .scores: true
-      case .chunks, .updates: false
-      }
-    let spills = scan.durability == .durable && !waits
-    return RingSpecification(
-      runID: runID, topic: topic.id, partition: UInt32(topic.partition), slotCount: slotCount, payloadCapacity: payload,
-      requiredReaders: readers, whenFull: spills ? .spill : .wait,
-      spillSlotCount: spills ? topic == .projections ? slots.onTheWay : Self.spillSlots(payload) : 0,
-      firstSequence: history?.nextSequence ?? 0, firstChain: history?.chain ?? 0,
-      firstEpoch: history?.epoch ?? 0)
+    wiring.ring(
+      topic, runID: runID, first: (history?.nextSequence ?? 0, history?.chain ?? 0, history?.epoch ?? 0))
   }
 
   /// Whether the source can be made to wait: a file can, a detector and what stands for one (a file with a rate)
   /// cannot. What it delivers faster than the workers take it then goes to disk, and they read it from there.
   package var sourceWaits: Bool { scan.rate == nil && live?.waits ?? true }
 
-  /// Events on their way to disk beside a full ring whose writer may wait for the disk: some batches of the journal.
-  private static func spillSlots(_ payload: Int) -> Int { min(max((64 << 20) / (payload + 4096), 4), 128) }
-
   /// How the events of a topic are marked.
   package func identity(of topic: Topic) -> RingIdentity {
     RingIdentity(runID: runID, topic: topic.id, partition: UInt32(topic.partition))
-  }
-
-  /// Every topic of the run.
-  package var topics: [Topic] {
-    let partitions = placement.workers.indices
-    return [.projections] + (correction == nil ? [] : [.corrected]) + partitions.map { .chunks(partition: $0) }
-      + partitions.map { .updates(partition: $0) }
-      + [.commands, .scores] + (denoising == nil ? [] : [.denoised])
   }
 
   /// What is done to whole projections before they are distributed; nil for nothing.
@@ -147,8 +105,18 @@ package struct RunPlan: Codable, Sendable {
   /// What is done to the finished volume; nil for nothing.
   package var denoising: Denoise? { scan.denoise == .none ? nil : scan.denoise }
 
-  /// Cores and threads of the stage that does it: those of all workers, which are done by then.
-  package var denoisingPlace: (cores: [Int], threads: Int) {
+  /// Cores and threads of a stage's process.
+  package func place(of stage: StageName, _ row: WiringRow) -> (cores: [Int], threads: Int) {
+    switch row.place {
+    case .service: (placement.serviceCores, placement.serviceCores.count)
+    case .worker:
+      (placement.workers[stage.partition ?? 0].cores, placement.workers[stage.partition ?? 0].threads)
+    case .allWorkers: denoisingPlace
+    }
+  }
+
+  /// Cores and threads of a stage that works when the workers are done: theirs.
+  var denoisingPlace: (cores: [Int], threads: Int) {
     let cores = Set(placement.workers.flatMap(\.cores)).sorted()
     return (cores, min(cores.count, placement.workers.reduce(0) { $0 + $1.threads }))
   }

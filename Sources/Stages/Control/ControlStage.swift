@@ -21,7 +21,6 @@ package struct ControlStage {
   private var sliceScores: SliceScores?
   private var rises: ResidualRises
   private var isAcquiring = true
-  private var hasEnded: [Bool]
 
   /// One reader for each worker, and one monitored slice, or none where slices are not compared. `requested` gives who
   /// asked for the end of the scan, nil where nobody has; `didWork` hears of every update.
@@ -40,7 +39,6 @@ package struct ControlStage {
     self.limits = limits
     self.requested = requested
     self.didWork = didWork
-    hasEnded = updates.map { _ in false }
     rises = ResidualRises(workers: updates.count)
     if !slices.isEmpty { sliceScores = SliceScores(configuration, slices: slices, range: try Self.lastRange(scores)) }
   }
@@ -53,12 +51,19 @@ package struct ControlStage {
 
   /// Runs until all updates have ended.
   package mutating func run() throws {
-    var lastEvent = ContinuousClock.now
-    while hasEnded.contains(false) {
+    var follower = UpdateFollower(updates: updates, limits: limits, didWork: didWork)
+    while !follower.hasEnded {
       if let person = try requested(), isDeciding { try finalize(CommandEvent(cause: .person, words: person)) }
-      if try follow() { lastEvent = .now }
-      guard ContinuousClock.now - lastEvent < limits.idle else {
-        throw StageError.stalled("no update for \(limits.idle)")
+      // Of what a worker has reported since the last look, the newest is what its volume shows.
+      var newest: UpdateEvent?
+      try follower.poll { update, worker in
+        if update.phase == .final { isAcquiring = false }
+        try watchResidual(update, worker: worker)
+        if update.phase == .window { newest = update }
+      } caughtUp: { worker, hasEnded in
+        if hasEnded { isAcquiring = false }
+        if let newest { try look(at: worker, after: newest) }
+        newest = nil
       }
     }
   }
@@ -73,38 +78,6 @@ package struct ControlStage {
     try commands.flush()
     FaultPoint.commandAfter.reach()
     didWork()
-  }
-
-  /// Reads what the workers have reported, waiting a moment for it; whether there was anything.
-  private mutating func follow() throws -> Bool {
-    var sawEvent = false
-    for worker in updates.indices where !hasEnded[worker] {
-      var newest: UpdateEvent?
-      while let event = try updates[worker].next(timeout: sawEvent ? .zero : WaitLimits.pollInterval / updates.count) {
-        if let update = try apply(event, worker: worker) { newest = update }
-        try updates[worker].release(upTo: event.header.sequence + 1)
-        sawEvent = true
-        didWork()
-        if hasEnded[worker] { break }
-      }
-      if let newest { try look(at: worker, after: newest) }
-    }
-    return sawEvent
-  }
-
-  /// Takes note of an event; gives the update if it is one of a window.
-  private mutating func apply(_ event: Event, worker: Int) throws -> UpdateEvent? {
-    switch event.header.kind {
-    case .update:
-      let update = try UpdateEvent(decoding: event.metadata)
-      if update.phase == .final { isAcquiring = false }
-      try watchResidual(update, worker: worker)
-      return update.phase == .window ? update : nil
-    case .end:
-      (hasEnded[worker], isAcquiring) = (true, false)
-      return nil
-    default: throw StageError.disorder("\(event.header.kind) in updates.\(worker) at \(event.header.sequence)")
-    }
   }
 
   private mutating func watchResidual(_ update: UpdateEvent, worker: Int) throws {

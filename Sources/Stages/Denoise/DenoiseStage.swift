@@ -20,7 +20,10 @@ package struct DenoiseStage {
   }
 
   private let work: Work
-  private let follower: UpdateFollower
+  private let updates: [TopicReader]
+  private let volumes: [VolumeRegion]
+  private let limits: WaitLimits
+  private let didWork: () -> Void
   private let output: DenoisedVolume
   private let writer: TopicWriter
   private let pool: ThreadPool
@@ -39,22 +42,23 @@ package struct DenoiseStage {
     self.output = output
     self.writer = writer
     self.pool = pool
-    follower = UpdateFollower(
-      updates: updates, volumes: volumes, limits: limits, stopRequested: { false }, didWork: didWork)
+    (self.updates, self.volumes, self.limits, self.didWork) = (updates, volumes, limits, didWork)
   }
 
   /// Runs until the volume is denoised; then closes `denoised`. After a restart of the machine the volume is denoised
   /// again, and what was reported is not reported twice.
   package func run() throws {
     let isReported = try writer.lastEvent()?.header.kind == .end
-    let ends = try follower.follow { _, _ in }
-    guard let ends, var end = ends.first, try follower.waitForVolumes(ends) else {
-      preconditionFailure("nobody asks this stage to stop")
-    }
+    var follower = UpdateFollower(updates: updates, limits: limits, didWork: didWork)
+    while !follower.hasEnded { try follower.poll { _, _ in } }
+    let ends = follower.ends
+    guard var end = ends.first,
+      try VolumeWait(limits: limits, stopRequested: { false }).wait(for: volumes, ends)
+    else { preconditionFailure("nobody asks this stage to stop") }
     end.projections = ends.map(\.projections).min() ?? 0
-    if end.projections > 0 { try denoise(VolumeSource(volumes: follower.volumes)) }
+    if end.projections > 0 { try denoise(VolumeSource(volumes: volumes)) }
     guard !isReported else { return }
-    try writer.append(kind: .end, timeout: follower.limits.room, end.encode)
+    try writer.append(kind: .end, timeout: limits.room, end.encode)
     try writer.flush()
   }
 
@@ -92,7 +96,7 @@ package struct DenoiseStage {
         range: first - slices.lowerBound..<end - slices.lowerBound,
         into: output.slice(first), executor: executor)
       output.markComplete(end)
-      follower.didWork()
+      didWork()
       FaultPoint.slicesDenoised.reach()
     }
   }

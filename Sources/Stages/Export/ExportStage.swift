@@ -8,7 +8,10 @@ package import Topics
 /// there.
 package struct ExportStage {
   private let configuration: ExportConfiguration
-  private let follower: UpdateFollower
+  private let updates: [TopicReader]
+  private let volumes: [VolumeRegion]
+  private let wait: VolumeWait
+  private let didWork: () -> Void
   private let commands: TopicReader
   private let losses: () throws -> LossReport?
   private let denoised: (reader: TopicReader, volume: DenoisedVolume)?
@@ -29,20 +32,23 @@ package struct ExportStage {
     self.commands = commands
     self.losses = losses
     self.denoised = denoised
-    follower = UpdateFollower(
-      updates: updates, volumes: volumes, limits: limits, stopRequested: stopRequested, didWork: didWork)
+    (self.updates, self.volumes, self.didWork) = (updates, volumes, didWork)
+    wait = VolumeWait(limits: limits, stopRequested: stopRequested)
   }
 
   /// What was written; nil where a stop was requested, or the scan ended before its first projection: then there is no
   /// volume.
   package func run() throws -> ExportReport? {
     var convergence = Convergence(
-      workers: follower.updates.count, windowUpdates: configuration.windowUpdates,
+      workers: updates.count, windowUpdates: configuration.windowUpdates,
       finalIterations: configuration.finalIterations)
-    guard let ends = try follower.follow({ try convergence.add($0, worker: $1) }), let first = ends.first else {
-      return nil
+    var follower = UpdateFollower(updates: updates, limits: wait.limits, didWork: didWork)
+    while !follower.hasEnded {
+      if wait.stopRequested() { return nil }
+      try follower.poll { try convergence.add($0, worker: $1) }
     }
-    guard try follower.waitForVolumes(ends) else { return nil }
+    let ends = follower.ends
+    guard let first = ends.first, try wait.wait(for: volumes, ends) else { return nil }
     guard let used = ends.map(\.projections).min(), used > 0 else { return nil }
     FaultPoint.exportBefore.reach()
     let lost = ends.reduce(0) { max($0, $1.acquired) } - used
@@ -53,7 +59,7 @@ package struct ExportStage {
       "stop_reason": stopReason, "lost_projections": "\(lost)", "lost_fields": "\(lostFields)",
       "duplicate_events": "\(duplicates)",
     ].merging(try losses()?.facts ?? [:]) { $1 }
-    guard var written = try write(VolumeSource(volumes: follower.volumes), facts, configuration) else { return nil }
+    guard var written = try write(VolumeSource(volumes: volumes), facts, configuration) else { return nil }
     var denoisedSHA256: String?
     if let denoised, let words = configuration.denoised {
       guard try waitForDenoised(denoised.reader, denoised.volume) else { return nil }
@@ -84,7 +90,7 @@ package struct ExportStage {
   private func write(
     _ source: any SliceSource, _ facts: [String: String], _ configuration: ExportConfiguration
   ) throws -> (outputs: [String], digest: String)? {
-    let export = VolumeExport(configuration: configuration, source: source, stopRequested: follower.stopRequested)
+    let export = VolumeExport(configuration: configuration, source: source, stopRequested: wait.stopRequested)
     guard let written = try export.write(facts) else { return nil }
     if configuration.checks { guard try export.check() else { return nil } }
     return written
@@ -95,7 +101,7 @@ package struct ExportStage {
   private func waitForDenoised(_ reader: TopicReader, _ volume: DenoisedVolume) throws -> Bool {
     let start = ContinuousClock.now
     while true {
-      if follower.stopRequested() { return false }
+      if wait.stopRequested() { return false }
       if let event = try reader.next(timeout: WaitLimits.pollInterval) {
         guard event.header.kind == .end else {
           throw StageError.disorder("\(event.header.kind) in denoised at \(event.header.sequence)")
@@ -103,10 +109,10 @@ package struct ExportStage {
         try reader.release(upTo: event.header.sequence + 1)
         break
       }
-      guard ContinuousClock.now - start < follower.limits.idle else {
-        throw StageError.stalled("no denoised volume for \(follower.limits.idle)")
+      guard ContinuousClock.now - start < wait.limits.idle else {
+        throw StageError.stalled("no denoised volume for \(wait.limits.idle)")
       }
     }
-    return try follower.wait("no denoised volume") { volume.complete == volume.slices }
+    return try wait.wait("no denoised volume") { volume.complete == volume.slices }
   }
 }

@@ -3,13 +3,14 @@ import Host
 import Run
 import RunModel
 import ScanPlan
+import Stages
 
 /// One stage of a run; started by the supervisor, not by people.
 struct StageCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "stage", abstract: "Runs one stage of a run. The supervisor starts it.", shouldDisplay: false)
 
-  @Argument(help: "acquire, correct, distribute, reconstruct, control, denoise or export.") var name: String
+  @Argument(help: "The stage, as in the log: acquire, distribute, reconstruct …") var name: String
   @Option(help: "The worker's number, for reconstruct.") var partition: Int?
   @Option(help: "The run's folder.") var runFolder: String
   @Option(help: "The supervisor's process id: the stage ends with it.") var parent: Int32
@@ -17,9 +18,10 @@ struct StageCommand: ParsableCommand {
   @Option(help: "Cores in place of the planned ones, as in 0,2.") var movedTo: String?
 
   func run() throws {
-    guard let stage = StageName(name: name, partition: partition) else {
+    guard RunWiring.isStage(name), partition ?? 0 >= 0 else {
       throw ScanFailure(.usage, "there is no stage \(name)\(partition.map { " with partition \($0)" } ?? "")")
     }
+    let stage = StageName(name, partition: partition)
     let cores = try movedTo.map { text in
       let cores = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
       guard !cores.contains(nil) else {

@@ -3,8 +3,6 @@ import Foundation
 import Glibc
 import Host
 import Logging
-import Rings
-import ScanPlan
 
 /// What came of telling the detector that its scan was ended: the content of a run's `stop.json`.
 package struct StopReport: Codable, Equatable, Sendable {
@@ -16,7 +14,7 @@ package struct StopReport: Codable, Equatable, Sendable {
   package var answer: String
 
   /// For people.
-  var words: String {
+  package var words: String {
     wasTold ? "told the detector to stop: \(answer)" : "the detector was not told to stop, see to it: \(answer)"
   }
 }
@@ -31,7 +29,7 @@ struct StopNotice {
   }
 
   let hook: StopHook
-  let runID: RunID
+  let run: String
   let log: Logger
 
   /// Orders that are given to a detector that does not answer, how long each waits, and the pause behind it.
@@ -42,7 +40,7 @@ struct StopNotice {
   func send(reason: String) -> StopReport {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    guard let bytes = try? encoder.encode(Order(run: "\(runID)", reason: reason)) else {
+    guard let bytes = try? encoder.encode(Order(run: run, reason: reason)) else {
       preconditionFailure("text is JSON")
     }
     let order = String(decoding: bytes, as: UTF8.self)

@@ -1,0 +1,81 @@
+package import Detectors
+import Rings
+import ScanFiles
+package import Stages
+
+// What each stage of a run works with, beside the configurations that RunPlan makes.
+extension RunPlan: StageSettings {
+  /// The run's identifier, in words.
+  package var run: String { runID.description }
+
+  /// A detector that does not wait sets the rate itself.
+  package var sourceRate: Double? { live == nil ? scan.rate : nil }
+
+  /// The number that the source gives to its first frame.
+  package var firstFrame: UInt64 { UInt64(scan.firstFrame ?? 0) }
+
+  /// Where the detector is told to stop; nil for nowhere.
+  package var stopHook: StopHook? { get throws { try scan.hook } }
+
+  /// What control compares with, where it compares anything: the middle slice of each worker's rows.
+  package func monitoredTruths() throws -> [[Float]?] {
+    guard scan.comparesSlices else { return [] }
+    let reference = try scan.reference.map { try VolumeReader(path: $0) }
+    let scale = Float(pixelSizeMillimetres ?? 1)
+    return try placement.workers.map { worker in
+      try reference.map { reference in
+        let slice = try reference.slice(worker.rows.lowerBound + MonitoredSlice.row(of: worker.rows.count))
+        return slice.map { $0 * scale }
+      }
+    }
+  }
+
+  /// How the finished volume is denoised.
+  package var denoisingWork: DenoisingWork? {
+    switch scan.denoise {
+    case .none: nil
+    case .method(let method): .method(method)
+    case .program(let path): .program(path)
+    }
+  }
+
+  /// What the export writes, and where.
+  package var export: ExportConfiguration {
+    let name = (try? ScanSource(scan.input))?.name ?? "scan"
+    return ExportConfiguration(
+      folder: scan.outputFolder, hdf5Name: scan.format == .tiff ? nil : "\(name)_rec.h5",
+      tiff: scan.format == .hdf5 ? nil : scan.bits.sample, firstSlice: shape.firstSlice,
+      unit: pixelSizeMillimetres == nil ? "1/pixel" : "1/mm", scale: Float(1 / (pixelSizeMillimetres ?? 1)),
+      attributes: [
+        "description":
+          "attenuation coefficient, reconstructed by Slipring with \(scan.algorithm.rawValue.uppercased())",
+        "command": shellQuoted(command),
+        "run": runID.description,
+        "rotation_axis": "\(rotationAxis)",
+      ], checks: scan.retain != .keep, fields: shape.flatsAndDarks,
+      windowUpdates: updateCount - scan.finalIterationCount, finalIterations: scan.finalIterationCount,
+      denoised: scan.denoise.words.map {
+        .init(hdf5Name: scan.format == .tiff ? nil : "\(name)_denoised.h5", words: $0)
+      })
+  }
+}
+
+extension SampleBits {
+  fileprivate var sample: ExportConfiguration.Sample {
+    switch self {
+    case .eight: .uint8
+    case .sixteen: .uint16
+    case .thirtyTwo: .float32
+    }
+  }
+}
+
+extension VolumeReader {
+  /// Slice `z` in the unit of the file.
+  fileprivate func slice(_ z: Int) throws -> [Float] {
+    try [Float](unsafeUninitializedCapacity: columns * columns) { buffer, count in
+      try readSlice(z, into: UnsafeMutableBufferPointer(rebasing: buffer[..<(columns * columns)]))
+      count = columns * columns
+    }
+  }
+}

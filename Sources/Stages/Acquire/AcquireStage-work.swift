@@ -1,0 +1,27 @@
+import Detectors
+import Logging
+import RunModel
+
+extension AcquireStage: Stage {
+  /// Opens the source, listens for orders to stop, and acquires.
+  package static func work(in environment: some StageEnvironment) throws {
+    let (settings, log) = (environment.settings, environment.log)
+    let source = try settings.makeSource { notice in
+      switch notice {
+      case .listening: log.notice("\(notice.words)")
+      case .disconnected: log.warning("\(notice.words)")
+      // The first of each kind tells what is wrong; the ledger counts the others.
+      case .dropped(_, _, let count): if count == 1 { log.warning("\(notice.words)") }
+      }
+    }
+    let notice = try settings.stopHook.map { StopNotice(hook: $0, run: settings.run, log: log) }
+    let orders = StopOrders(
+      commands: try environment.reader(.commands), signalReceived: environment.stopRequested,
+      willStop: { if let report = notice?.send(reason: $0) { try environment.write(report, as: .stop) } })
+    var stage = AcquireStage(
+      source: source, writer: try environment.writer(.projections), rate: settings.sourceRate,
+      limits: environment.limits, stopRequested: orders.reason, didWork: environment.didWork,
+      didEnd: { try environment.write(LossReport($0, firstFrame: settings.firstFrame), as: .losses) })
+    try stage.run()
+  }
+}

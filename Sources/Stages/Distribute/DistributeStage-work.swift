@@ -1,0 +1,13 @@
+import RunModel
+
+extension DistributeStage: Stage {
+  /// Distributes to all workers.
+  package static func work(in environment: some StageEnvironment) throws {
+    let settings = environment.settings
+    let stage = DistributeStage(
+      configuration: settings.distribution, projections: try environment.reader(settings.images),
+      chunks: try (0..<environment.workers).map { try environment.writer(.chunks(partition: $0)) },
+      limits: environment.limits, didWork: environment.didWork)
+    try stage.run()
+  }
+}

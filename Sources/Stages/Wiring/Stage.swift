@@ -1,0 +1,97 @@
+package import Detectors
+package import Host
+package import Logging
+package import RunModel
+package import Topics
+
+/// The work of a stage's process: one event after the other, until its topics end.
+package protocol Stage: SendableMetatype {
+  /// Does the work of one life of the stage, to its end.
+  ///
+  /// The order in which readers and writers are taken is a protocol: a writer that is taken ends its predecessor's
+  /// epoch and makes durable what that had committed, so whoever needs the predecessor's last event asks the writer
+  /// first, and everything that can refuse the work comes before it.
+  static func work(in environment: some StageEnvironment) throws
+}
+
+/// What a stage's process has for its stage: the ends of the topics that the stage's row of `Wiring` names, the run's
+/// volumes, threads, and what the run was planned with.
+package protocol StageEnvironment {
+  /// Whose process this is.
+  var stage: StageName { get }
+  /// Workers of the run.
+  var workers: Int { get }
+  /// What the run was planned with.
+  var settings: any StageSettings { get }
+  /// How long the stage waits for others.
+  var limits: WaitLimits { get }
+  /// The stage's log.
+  var log: Logger { get }
+
+  /// The reader of a topic that the row names, as the row says; a precondition that it does.
+  func reader(_ topic: Topic) throws -> TopicReader
+  /// The writer of a topic that the row names, which takes the topic over from a writer that died.
+  func writer(_ topic: Topic) throws -> TopicWriter
+  /// The volume of a worker.
+  func volume(_ worker: Int) throws -> VolumeRegion
+  /// The denoised volume; the run has one where it denoises.
+  func denoisedVolume() throws -> DenoisedVolume
+  /// The saved generations of the stage's own volume; nil where nothing of the run goes to disk.
+  var checkpoint: VolumeCheckpoint? { get }
+  /// The stage's threads, pinned to its cores. To be asked for once.
+  func threads() throws -> ThreadPool
+
+  /// Whether the supervisor asked the stage to stop. To be asked from the stage's own thread only.
+  func stopRequested() -> Bool
+  /// Says that an event was handled.
+  func didWork()
+  /// Who asked for the end of the scan; nil where nobody has.
+  func finalizeRequester() throws -> String?
+  /// What the source has lost; nil for a scan file, and until the acquisition has ended.
+  func readLosses() throws -> LossReport?
+  /// Writes a report into the run's folder, complete or not at all.
+  func write(_ report: some Encodable, as file: StageReport) throws
+  /// Runs a program of a person's to its end; it finds the run's memory by the environment that it is given.
+  func runProgram(_ path: String) throws
+}
+
+/// The reports that stages leave in the run's folder.
+package enum StageReport: Sendable {
+  /// What a live source has lost.
+  case losses
+  /// What came of telling its detector to stop.
+  case stop
+  /// What the export wrote.
+  case export
+}
+
+/// What the stages of a run were planned with. Every value is the same for each life of a stage.
+package protocol StageSettings: Sendable {
+  /// Names the run for people and detectors.
+  var run: String { get }
+  /// The source of `acquire`'s images. `noticed` hears of messages that are dropped, and of senders that come and go.
+  func makeSource(noticed: @escaping (SourceNotice) -> Void) throws -> any ProjectionSource
+  /// Projections a second at most; nil for a source that sets the rate itself, or as fast as can be.
+  var sourceRate: Double? { get }
+  /// The number that the source gives to its first frame.
+  var firstFrame: UInt64 { get }
+  /// Where the detector is told to stop; nil for nowhere.
+  var stopHook: StopHook? { get throws }
+  /// What is done to whole projections before they are distributed; nil for nothing.
+  var correction: CorrectStage.Configuration? { get }
+  /// The topic of the images that are distributed and reconstructed.
+  var images: Topic { get }
+  /// What `distribute` decides with.
+  var distribution: DistributeStage.Configuration { get }
+  /// What worker `partition` computes with.
+  func reconstruction(ofWorker partition: Int) -> ReconstructStage.Configuration
+  /// What `control` decides with.
+  var control: ControlConfiguration { get }
+  /// For each worker the monitored slice as it should be, in 1/pixel, nil where that is not known; none where slices
+  /// are not compared.
+  func monitoredTruths() throws -> [[Float]?]
+  /// How the finished volume is denoised; nil for not at all.
+  var denoisingWork: DenoisingWork? { get }
+  /// What `export` writes, and where.
+  var export: ExportConfiguration { get }
+}

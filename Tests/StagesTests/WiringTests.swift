@@ -1,0 +1,96 @@
+import Rings
+import RunModel
+import Stages
+import Testing
+
+/// What follows from the table of stages.
+@Suite struct WiringTests {
+  private func wiring(
+    workers: Int = 2, corrects: Bool = false, denoises: Bool = false, examples: [String] = [], isDurable: Bool = true,
+    sourceWaits: Bool = true
+  ) -> RunWiring {
+    var slots = RingSlots(projections: 64, chunks: 1024, updates: 256)
+    slots.onTheWay = 9
+    return RunWiring(
+      WiringFacts(
+        workers: workers, corrects: corrects, denoises: denoises, examples: examples, isDurable: isDurable,
+        sourceWaits: sourceWaits, imageByteCount: (1000, 2000), slots: slots))
+  }
+
+  private func names(_ values: [some CustomStringConvertible]) -> [String] { values.map(\.description) }
+
+  @Test func `a plain run has the stages and topics that make a volume`() {
+    let wiring = wiring()
+    #expect(
+      names(wiring.stages) == ["acquire", "distribute", "reconstruct.0", "reconstruct.1", "control", "export"])
+    #expect(
+      wiring.topics.map(\.name) == [
+        "projections", "chunks.0", "chunks.1", "updates.0", "updates.1", "commands", "scores",
+      ])
+  }
+
+  @Test func `filters and denoising come in where they belong`() {
+    let wiring = wiring(corrects: true, denoises: true)
+    #expect(
+      names(wiring.stages) == [
+        "acquire", "correct", "distribute", "reconstruct.0", "reconstruct.1", "control", "denoise", "export",
+      ])
+    #expect(names(wiring.readers(of: .projections)) == ["correct"])
+    #expect(names(wiring.readers(of: .corrected)) == ["distribute", "reconstruct.0", "reconstruct.1"])
+    #expect(names(wiring.readers(of: .denoised)) == ["export"])
+  }
+
+  @Test func `a worker reads its own orders and the images, and writes its own updates`() {
+    let (wiring, worker) = (wiring(), StageName.reconstruct(1))
+    #expect(wiring.inputs(of: worker).map(\.topic.name) == ["chunks.1", "projections"])
+    #expect(wiring.outputs(of: worker).map(\.name) == ["updates.1"])
+    #expect(wiring.readerNumber(of: worker, in: .projections) == 2)
+    #expect(wiring.readerNumber(of: worker, in: .chunks(partition: 0)) == nil)
+    #expect(wiring.writer(of: .updates(partition: 1)) == worker)
+  }
+
+  @Test func `every topic has one writer, and a ring waits for all of its readers`() {
+    for wiring in [wiring(), wiring(workers: 3, corrects: true, denoises: true, examples: ["echo"])] {
+      for topic in wiring.topics {
+        let writers = wiring.stages.filter { wiring.outputs(of: $0).contains(topic) }
+        #expect(writers == [wiring.writer(of: topic)], "\(topic.name)")
+        let ring = wiring.ring(topic, runID: .random(), first: (0, 0, 0))
+        #expect(ring.requiredReaders == wiring.readers(of: topic).count, "\(topic.name)")
+      }
+    }
+  }
+
+  @Test func `a stage's progress is counted in what it works on`() throws {
+    let wiring = wiring()
+    let acquire = try #require(wiring.progress(of: .acquire))
+    #expect(acquire.topic == .projections && acquire.reader == nil)
+    let worker = try #require(wiring.progress(of: .reconstruct(1)))
+    #expect(worker.topic == .chunks(partition: 1) && worker.reader == 0)
+    let export = try #require(wiring.progress(of: .export))
+    #expect(export.topic == .updates(partition: 0) && export.reader == 1)
+    #expect(wiring.progress(of: StageName("denoise")) == nil)
+  }
+
+  @Test(arguments: [(true, true), (true, false), (false, true), (false, false)])
+  func `only a ring behind a disk spills, and images only where the source cannot wait`(
+    isDurable: Bool, sourceWaits: Bool
+  ) {
+    let wiring = wiring(corrects: true, isDurable: isDurable, sourceWaits: sourceWaits)
+    func ring(_ topic: Topic) -> RingSpecification { wiring.ring(topic, runID: .random(), first: (5, 6, 7)) }
+    let spills = isDurable && !sourceWaits
+    #expect(ring(.projections).spillSlotCount == (spills ? 9 : 0))
+    #expect((ring(.corrected).spillSlotCount > 0) == spills)
+    #expect((ring(.chunks(partition: 0)).spillSlotCount > 0) == isDurable)
+    #expect(ring(.commands).spillSlotCount == 0 && ring(.commands).slotCount == 4)
+    #expect(ring(.projections).payloadCapacity == 1000 && ring(.corrected).payloadCapacity == 2000)
+    #expect(ring(.scores).firstSequence == 5 && ring(.scores).firstEpoch == 7)
+  }
+
+  @Test func `numbers and words of topics stay what they are on disk`() {
+    let kinds = Wiring.rows.flatMap(\.writes).map(\.kind)
+    let expected = [
+      "projections": 1, "chunks": 2, "updates": 3, "commands": 4, "denoised": 5, "corrected": 6, "scores": 7, "echo": 8,
+    ]
+    #expect(Dictionary(uniqueKeysWithValues: kinds.map { ($0.word, Int($0.id)) }) == expected)
+  }
+}
