@@ -178,7 +178,8 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(
       name: "ScanPlanTests", dependencies: ["Host", "RunModel", "ScanPlan", "Tomography"], swiftSettings: strict),
-    .testTarget(name: "RunTests", dependencies: ["Host", "Run", "RunModel"], swiftSettings: strict),
+    .testTarget(
+      name: "RunTests", dependencies: ["Host", "Run", "RunModel", "ScanPlan", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "SimulationTests", dependencies: ["Host", "PhantomSupport", "Simulation", "Tomography"],
       swiftSettings: strict),

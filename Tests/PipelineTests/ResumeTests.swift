@@ -153,6 +153,22 @@ extension Pipeline {
       expectFailure(66, try Command.run("resume", folder.path), "not the folder of a run")
     }
 
+    @Test func `A run of an older version is refused in one line and left as it is`() throws {
+      #expect(try recon("out").end().status == .exited(0))
+      let run = folder.file("out-run")
+      let path = URL(filePath: run + "/plan.json")
+      var plan = try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: path)) as? [String: Any])
+      #expect(plan.removeValue(forKey: "version") as? Int == RunPlan.versionRead)
+      try JSONSerialization.data(withJSONObject: plan).write(to: path)
+      let before = try FileManager.default.subpathsOfDirectory(atPath: run).sorted()
+      for command in [["resume", run], ["status", run], ["journal", "verify", run], ["journal", "salvage", run]] {
+        let outcome = try Command(command).end()
+        expectFailure(65, outcome, "\(run) was made by another version of Slipring", "has no version")
+        #expect(outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)")
+      }
+      #expect(try FileManager.default.subpathsOfDirectory(atPath: run).sorted() == before)
+    }
+
     @Test func `Damage of what was acknowledged is reported and never passed over`() throws {
       let command = try recon("out", "--rate", "60", "--lag-max", "0")
       try cutPower(command, "out", after: 40)

@@ -125,10 +125,24 @@ package struct RunFolder: Sendable {
     try writeFileAtomically(path: path, bytes: Array(encoder.encode(value)))
   }
 
-  /// What the run works from. Throws where this is no run's folder.
+  /// All that is read of a plan before its version is known.
+  private struct VersionedPlan: Decodable {
+    /// Nil in plans that are older than versions.
+    let version: Int?
+  }
+
+  /// What the run works from. Throws where this is no run's folder, and where another version of Slipring made it.
   func readPlan() throws(ScanFailure) -> RunPlan {
     guard access(plan, F_OK) == 0 else {
       throw ScanFailure(.noInput, "\(path) is not the folder of a run: it has no plan.json")
+    }
+    let version = try read(VersionedPlan.self, from: plan).version
+    guard version == RunPlan.versionRead else {
+      let found = version.map { "version \($0)" } ?? "no version"
+      throw ScanFailure(
+        .data,
+        "the run in \(path) was made by another version of Slipring (its plan has \(found), this one reads version "
+          + "\(RunPlan.versionRead)); go on with the one that made it")
     }
     return try read(RunPlan.self, from: plan)
   }

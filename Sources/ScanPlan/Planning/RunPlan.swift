@@ -30,6 +30,12 @@ package struct RunPlan: Codable, Sendable {
     package var payloadCapacity: Int
   }
 
+  /// The version of the plans that this build writes, and the only one that it reads. It rises whenever a plan, or the
+  /// topics and folders of a run, get another meaning.
+  package static let versionRead = 1
+
+  /// The version of this plan.
+  package private(set) var version = Self.versionRead
   /// Identifies the run; names its regions.
   package var runID: RunID
   /// The command line.
