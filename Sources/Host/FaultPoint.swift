@@ -22,8 +22,8 @@ package enum FaultPoint: String, Sendable, CaseIterable {
   case renameBefore = "rename-before"
   /// A file has its name, which is not yet durable.
   case renameAfter = "rename-after"
-  /// A chunk event was sent to one worker and not yet to the next.
-  case chunksHalf = "chunks-half"
+  /// An order was sent to one worker and not yet to the next.
+  case ordersHalf = "orders-half"
   /// An event was handled and its slot is not given back yet.
   case unreleased
   /// An update is computed and the volume not yet flipped.

@@ -6,8 +6,8 @@ package enum EventKind: UInt16, Sendable, Codable, CaseIterable {
   case flat
   /// A dark field's pixels.
   case dark
-  /// Which rows of which projections a worker has to take.
-  case chunk
+  /// What a worker has to do next.
+  case order
   /// A worker's volume has a new generation.
   case update
   /// A checkpoint is durable.

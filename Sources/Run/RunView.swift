@@ -20,7 +20,7 @@ package final class RunView: Sendable {
 
   /// How far one ring is.
   package struct Level: Codable, Equatable, Sendable {
-    /// As in `chunks.0`.
+    /// As in `orders.0`.
     package var topic: String
     /// The stage that writes it.
     package var writer: String

@@ -73,7 +73,7 @@ struct Scenario {
     "acquire": [
       (.claimed, 60), (.payloadHalf, 60), (.payloadWritten, 60), (.committed, 60), (.submit, 4), (.completion, 4),
     ],
-    "distribute": [(.chunksHalf, 250), (.unreleased, 60), (.submit, 8), (.completion, 8)],
+    "distribute": [(.ordersHalf, 250), (.unreleased, 60), (.submit, 8), (.completion, 8)],
     "reconstruct": [
       (.flipBefore, 50), (.flipAfter, 50), (.blockSwept, 1), (.unreleased, 110), (.submit, 30), (.completion, 30),
       (.renameBefore, 2),

@@ -111,10 +111,10 @@ extension Pipeline {
       #expect(reference.restarts.values.allSatisfy { $0 == 0 })
       let orders = [
         "acquire=claimed:1,claimed:30", "acquire=payload-half:40,payload-half:1", "acquire=payload-written:50",
-        "acquire=committed:100,committed:1", "distribute=chunks-half:1,chunks-half:101",
+        "acquire=committed:100,committed:1", "distribute=orders-half:1,orders-half:101",
         "distribute=unreleased:17,unreleased:60",
         // After the last projection: what is left to decide needs no input.
-        "distribute=chunks-half:445",
+        "distribute=orders-half:445",
         "reconstruct.0=flip-before:1,flip-before:30", "reconstruct.1=flip-after:50,flip-after:2",
         "reconstruct.0=unreleased:90",
         "reconstruct.1=block-swept:1", "reconstruct.0=rename-before:1;reconstruct.1=rename-after:1",

@@ -36,7 +36,7 @@ extension Pipeline {
       // Each stage hangs once, the worker with its claim, slots and lease; before its first beat a stage may take
       // longer.
       let order =
-        "acquire=payload-half:30:stop;distribute=chunks-half:9:stop;reconstruct.1=flip-before:20:stop;export=rename-before:2:stop"
+        "acquire=payload-half:30:stop;distribute=orders-half:9:stop;reconstruct.1=flip-before:20:stop;export=rename-before:2:stop"
       let outcome = try reconstruct("out", faults: order)
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let result = try outcome.result()

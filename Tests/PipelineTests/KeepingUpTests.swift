@@ -59,7 +59,7 @@ extension Pipeline {
       throws
     {
       let orders =
-        "reconstruct.0=unreleased:30:stop,flip-before:9;distribute=chunks-half:200,unreleased:90;acquire=committed:300"
+        "reconstruct.0=unreleased:30:stop,flip-before:9;distribute=orders-half:200,unreleased:90;acquire=committed:300"
       let outcome = try reconstruct("out", ["--rate", "2000", "--lag-max", "10"], faults: orders)
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let result = try outcome.result()
@@ -70,7 +70,7 @@ extension Pipeline {
       // Both workers were told the same, and did it: each update and each block's iteration of the sweep is an event.
       let journals = try RunJournals(RunFolder(path: folder.file("out-run"))).examine(depth: .everything)
       let ends = Dictionary(uniqueKeysWithValues: journals.map { ($0.topic, $0.report.nextSequence) })
-      #expect(ends["chunks.0"] == ends["chunks.1"] && ends["updates.0"] == ends["updates.1"], "\(ends)")
+      #expect(ends["orders.0"] == ends["orders.1"] && ends["updates.0"] == ends["updates.1"], "\(ends)")
       #expect(journals.allSatisfy { $0.report.damages.isEmpty })
     }
   }

@@ -52,7 +52,7 @@ extension Pipeline {
       switch found {
       case "no checkpoint": try files.removeItem(atPath: runs.run("out") + "/checkpoints/")
       case "checkpoints beyond the decisions":
-        for worker in 0...1 { try files.removeItem(atPath: runs.run("out") + "/journal/chunks.\(worker)") }
+        for worker in 0...1 { try files.removeItem(atPath: runs.run("out") + "/journal/orders.\(worker)") }
       default: try files.removeItem(atPath: runs.run("out") + "/journal/updates.0")
       }
       let outcome = try runs.resume("out")

@@ -160,6 +160,10 @@ extension Pipeline {
       var plan = try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: path)) as? [String: Any])
       #expect(plan.removeValue(forKey: "version") as? Int == RunPlan.versionRead)
       try JSONSerialization.data(withJSONObject: plan).write(to: path)
+      for worker in 0...1 {
+        try FileManager.default.moveItem(
+          atPath: "\(run)/journal/orders.\(worker)", toPath: "\(run)/journal/chunks.\(worker)")
+      }
       let before = try FileManager.default.subpathsOfDirectory(atPath: run).sorted()
       for command in [["resume", run], ["status", run], ["journal", "verify", run], ["journal", "salvage", run]] {
         let outcome = try Command(command).end()

@@ -42,7 +42,7 @@ extension Pipeline {
       return try outcome.result()
     }
 
-    @Test(arguments: ["chunks.0", "updates.1"])
+    @Test(arguments: ["orders.0", "updates.1"])
     func `Decisions and reports that are damaged are made again, and the volume has the same bits`(topic: String) throws
     {
       let reference = try runs.reference()
@@ -87,8 +87,8 @@ extension Pipeline {
     @Test func `A finished run whose decisions are damaged is finished again`() throws {
       // Slowly, so that records say of earlier ones that they are durable.
       let reference = try runs.recon("out", "--rate", "100", "--lag-max", "0").end().result()
-      try runs.damage("out", "chunks.1", record: 50)
-      try expectRefusal("out", "chunks.1", "records 50..<51", hasOutput: true)
+      try runs.damage("out", "orders.1", record: 50)
+      try expectRefusal("out", "orders.1", "records 50..<51", hasOutput: true)
       _ = try salvage("out")
       #expect(try finish("out").volumeSHA256 == reference.volumeSHA256)
     }
@@ -96,7 +96,7 @@ extension Pipeline {
     @Test func `Where the end of the scan is lost it ends with its records`() throws {
       let reference = try runs.recon("out", "--rate", "100", "--lag-max", "0").end().result()
       // That the end was durable is said by the decisions of the other worker.
-      try runs.damage("out", "chunks.0", record: 3)
+      try runs.damage("out", "orders.0", record: 3)
       let end = KilledRuns.firstProjection + KilledRuns.projections
       try runs.damage("out", "projections", record: end)
       try expectRefusal("out", "projections.0", "records \(end)..<\(end + 1)", hasOutput: true)
@@ -117,7 +117,7 @@ extension Pipeline {
         try expectRefusal(name, "projections.0", "records \(first + 7)..<\(first + 9)")
         let said = try salvage(name)
         #expect(said.contains("projections: gave up records \(first + 7)..<\(first + 9)"), "\(said)")
-        #expect(said.contains("chunks.0: set aside") && said.contains("updates.1: set aside"), "\(said)")
+        #expect(said.contains("orders.0: set aside") && said.contains("updates.1: set aside"), "\(said)")
         let result = try finish(name)
         #expect(
           result.projections == KilledRuns.projections - 2 && result.lost == 2 && result.lostFields == 0

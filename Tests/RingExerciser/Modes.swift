@@ -12,7 +12,7 @@ func write(_ options: Options) throws(RingError) {
     fill(claim, wordCount: wordCount)
     try writer.commit(
       claim,
-      EventFields(kind: .chunk, payloadByteCount: 8 * wordCount, metadataByteCount: 64, projection: claim.sequence))
+      EventFields(kind: .order, payloadByteCount: 8 * wordCount, metadataByteCount: 64, projection: claim.sequence))
   }
 }
 
@@ -44,7 +44,7 @@ func stall(_ options: Options) throws(RingError) {
   claim.payload.prefix(claim.payload.count / 2).initializeMemory(as: UInt8.self, repeating: 0xEE)
   write(1, "claimed\n", 8)
   raise(SIGSTOP)
-  try writer.commit(claim, EventFields(kind: .chunk, projection: 999))
+  try writer.commit(claim, EventFields(kind: .order, projection: 999))
 }
 
 /// Fills and empties the ring `rounds` times with events of 64 bytes of metadata, and says how many picoseconds it took
@@ -61,7 +61,7 @@ func time(_ options: Options) throws(RingError) {
     for _ in 0..<slotCount {
       let claim = try writer.claim(timeout: .zero)
       fill(claim, wordCount: 0)
-      try writer.commit(claim, EventFields(kind: .chunk, metadataByteCount: 64, projection: claim.sequence))
+      try writer.commit(claim, EventFields(kind: .order, metadataByteCount: 64, projection: claim.sequence))
     }
     let middle = Machine.monotonicNanoseconds
     while let event = try reader.next(timeout: .zero) { try reader.release(upTo: event.header.sequence + 1) }

@@ -12,7 +12,7 @@ import Testing
     let epoch = try ring.ring.grantEpoch()
     #expect(try ring.ring.voidClaims(ofEpoch: 1) == 1)
     let writer = try RingWriter(ring: try ring.attach(), epoch: epoch)
-    #expect(throws: RingError.fenced(ring: ring.name, epoch: 1)) { try stale.commit(claim, EventFields(kind: .chunk)) }
+    #expect(throws: RingError.fenced(ring: ring.name, epoch: 1)) { try stale.commit(claim, EventFields(kind: .order)) }
     #expect(try writer.append(1) == 1)
     #expect(throws: RingError.fenced(ring: ring.name, epoch: 1)) { try stale.append(9) }
     let reader = try RingReader(ring: ring.ring, reader: 0)

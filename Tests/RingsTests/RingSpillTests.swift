@@ -86,7 +86,7 @@ import Testing
     let claim = try stale.claim(timeout: .zero)
     let epoch = try ring.ring.grantEpoch()
     #expect(try ring.ring.voidClaims(ofEpoch: 1) == 1)
-    #expect(throws: RingError.fenced(ring: ring.name, epoch: 1)) { try stale.commit(claim, EventFields(kind: .chunk)) }
+    #expect(throws: RingError.fenced(ring: ring.name, epoch: 1)) { try stale.commit(claim, EventFields(kind: .order)) }
     let writer = try RingWriter(ring: try ring.attach(), epoch: epoch, publishing: .whenDurable)
     #expect(writer.nextSequence == 4)
     for event in 0..<4 as Range<UInt64> { #expect(value(writer.slotBytes(event)) == event) }

@@ -11,7 +11,7 @@ import Testing
     return Array(bytes[..<used])
   }
 
-  private static let chunks: [ChunkEvent] = [
+  private static let orders: [WorkerOrder] = [
     .rows(role: .projection, sequence: 17, rows: 3..<10, ordinal: 5),
     .rows(role: .flat, sequence: 0, rows: 0..<1, ordinal: 0),
     .rows(role: .dark, sequence: 1 << 43, rows: 100..<200, ordinal: 9),
@@ -19,15 +19,15 @@ import Testing
     .final(iterations: 20, subsets: 4, projections: 181),
   ]
 
-  @Test(arguments: chunks) func `A chunk event comes back as it was written`(chunk: ChunkEvent) throws {
-    let written = bytes { chunk.encode(into: $0, progress: Self.progress) }
-    #expect(written.count == ChunkEvent.byteCount)
-    #expect(try written.withUnsafeBytes { try ChunkEvent(decoding: $0) } == chunk)
-    #expect(try written.withUnsafeBytes { try DecisionProgress(decoding: $0) } == Self.progress)
+  @Test(arguments: orders) func `An order comes back as it was written`(order: WorkerOrder) throws {
+    let written = bytes { order.encode(into: $0, progress: Self.progress) }
+    #expect(written.count == WorkerOrder.byteCount)
+    #expect(try written.withUnsafeBytes { try WorkerOrder(decoding: $0) } == order)
+    #expect(try written.withUnsafeBytes { try DistributionProgress(decoding: $0) } == Self.progress)
   }
 
   private static let progress = {
-    var progress = DecisionProgress()
+    var progress = DistributionProgress()
     (progress.input, progress.projections, progress.updates, progress.end, progress.isFinalOrdered) = (
       1 << 40, 181, 204, .signal, true
     )
@@ -38,10 +38,10 @@ import Testing
   @Test func `Progress comes back in every state`() throws {
     for end in [nil] + EndEvent.Reason.allCases.map(Optional.some) {
       for isFinalOrdered in [false, true] {
-        var progress = DecisionProgress()
+        var progress = DistributionProgress()
         (progress.end, progress.isFinalOrdered) = (end, isFinalOrdered)
-        let written = bytes { Self.chunks[0].encode(into: $0, progress: progress) }
-        #expect(try written.withUnsafeBytes { try DecisionProgress(decoding: $0) } == progress)
+        let written = bytes { Self.orders[0].encode(into: $0, progress: progress) }
+        #expect(try written.withUnsafeBytes { try DistributionProgress(decoding: $0) } == progress)
       }
     }
   }
@@ -102,7 +102,7 @@ import Testing
   @Test func `Metadata of another length is malformed`() {
     for count in [0, 1, 63, 65, 104, 111, 113] {
       let bytes = [UInt8](repeating: 0, count: count)
-      #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try ChunkEvent(decoding: $0) } }
+      #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try WorkerOrder(decoding: $0) } }
       #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try UpdateEvent(decoding: $0) } }
       #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try EndEvent(decoding: $0) } }
       #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try ScoreEvent(decoding: $0) } }
@@ -114,10 +114,10 @@ import Testing
     var random = SplitMix64(seed: seed)
     for round in 0..<20_000 {
       // A known event with a few bits flipped reaches further into the decoder than noise does.
-      let chunk = Self.chunks[round / 2 % Self.chunks.count]
+      let order = Self.orders[round / 2 % Self.orders.count]
       var written =
         switch round % 4 {
-        case 0: bytes { chunk.encode(into: $0, progress: Self.progress) }
+        case 0: bytes { order.encode(into: $0, progress: Self.progress) }
         case 1: bytes(update.encode)
         case 2: bytes(Self.score.encode)
         default: bytes(Self.commands[1].encode)
@@ -126,11 +126,11 @@ import Testing
         written[Int.random(in: 0..<written.count, using: &random)] ^= 1 << UInt8.random(in: 0..<8, using: &random)
       }
       written.withUnsafeBytes { bytes in
-        _ = try? DecisionProgress(decoding: bytes)
+        _ = try? DistributionProgress(decoding: bytes)
         _ = try? CommandEvent(decoding: bytes)
         _ = try? ScoreEvent(decoding: bytes)
-        if bytes.count == ChunkEvent.byteCount, let chunk = try? ChunkEvent(decoding: bytes) {
-          #expect(isSound(chunk), "seed \(seed), round \(round): \(chunk)")
+        if bytes.count == WorkerOrder.byteCount, let order = try? WorkerOrder(decoding: bytes) {
+          #expect(isSound(order), "seed \(seed), round \(round): \(order)")
         }
         if bytes.count == UpdateEvent.byteCount, let update = try? UpdateEvent(decoding: bytes) {
           #expect(update.projections.upperBound <= 1 << 44, "seed \(seed), round \(round): \(update)")
@@ -140,8 +140,8 @@ import Testing
   }
 
   /// What a worker relies on without checking again.
-  private func isSound(_ chunk: ChunkEvent) -> Bool {
-    switch chunk {
+  private func isSound(_ order: WorkerOrder) -> Bool {
+    switch order {
     case .rows(_, _, let rows, let ordinal): rows.upperBound < 1 << 45 && ordinal >= 0
     case .update(let index, let projections, let iterations): index >= 0 && !projections.isEmpty && iterations > 0
     case .final(let iterations, let subsets, let projections): iterations > 0 && subsets > 0 && projections >= 0

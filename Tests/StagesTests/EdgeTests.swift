@@ -44,15 +44,15 @@ import Topics
         kind: .projection, payloadByteCount: rows * columns * (pixelType?.byteCount ?? 0), projection: 0, rows: rows,
         columns: columns,
         pixel: pixelType))
-    let chunks = try ring(.chunks(partition: 0))
-    let orders = try TopicWriter(ring: chunks)
-    for chunk in [
-      ChunkEvent.rows(role: .projection, sequence: 0, rows: 0..<self.rows, ordinal: 0),
+    let orders = try ring(.orders(partition: 0))
+    let distribute = try TopicWriter(ring: orders)
+    for order in [
+      WorkerOrder.rows(role: .projection, sequence: 0, rows: 0..<self.rows, ordinal: 0),
       .update(index: 0, projections: 0..<1, iterations: 1),
     ] {
-      try orders.append(kind: .chunk, timeout: .zero) { chunk.encode(into: $0, progress: DecisionProgress()) }
+      try distribute.append(kind: .order, timeout: .zero) { order.encode(into: $0, progress: DistributionProgress()) }
     }
-    try orders.append(kind: .end, timeout: .zero, EndEvent(reason: .sourceEnded, projections: 1).encode)
+    try distribute.append(kind: .end, timeout: .zero, EndEvent(reason: .sourceEnded, projections: 1).encode)
     let updates = try ring(.updates(partition: 0))
     let layout = SliceLayout(columns: self.columns, rows: self.rows)
     let volume = try VolumeRegion.create(
@@ -62,7 +62,7 @@ import Topics
         layout: layout, beam: ParallelBeam(columns: self.columns, rotationAxis: 4), rows: 0..<self.rows,
         methods: WorkerMethods(window: .sirt(SIRTOptions()), remedy: "none"),
         minusLog: false, windowLength: 4, keepsProjections: false, projectionsMax: 4, checkpointInterval: .never),
-      chunks: TopicReader(RingReader(ring: chunks, reader: 0, from: 0), history: nil, replaying: true),
+      orders: TopicReader(RingReader(ring: orders, reader: 0, from: 0), history: nil, replaying: true),
       projections: TopicReader(RingReader(ring: projections, reader: 0, from: 0), history: nil, replaying: true),
       updates: TopicWriter(ring: updates), volume: volume, checkpoint: nil, pool: ThreadPool(threads: 1),
       limits: WaitLimits(), didWork: {}

@@ -40,10 +40,10 @@ import Topics
   }
 
   /// Hands out all four, number 1 twice, with an update in between; says that five were acquired.
-  private func order(_ chunks: Ring) throws {
-    let writer = try TopicWriter(ring: chunks)
-    func send(_ chunk: ChunkEvent) throws {
-      try writer.append(kind: .chunk, timeout: .zero) { chunk.encode(into: $0, progress: DecisionProgress()) }
+  private func distribute(to orders: Ring) throws {
+    let writer = try TopicWriter(ring: orders)
+    func send(_ order: WorkerOrder) throws {
+      try writer.append(kind: .order, timeout: .zero) { order.encode(into: $0, progress: DistributionProgress()) }
     }
     for ordinal in [0, 1, 1, 2] {
       try send(.rows(role: .projection, sequence: UInt64(ordinal), rows: 0..<rows, ordinal: ordinal))
@@ -54,7 +54,7 @@ import Topics
   }
 
   /// Runs a worker; gives the end of its updates.
-  private func reconstruct(_ chunks: Ring, _ projections: Ring, _ updates: Ring, _ volume: VolumeRegion) throws
+  private func reconstruct(_ orders: Ring, _ projections: Ring, _ updates: Ring, _ volume: VolumeRegion) throws
     -> EndEvent
   {
     let configuration = ReconstructStage.Configuration(
@@ -65,7 +65,7 @@ import Topics
       projectionsMax: 5, checkpointInterval: .never)
     let stage = ReconstructStage(
       configuration: configuration,
-      chunks: try TopicReader(RingReader(ring: chunks, reader: 0, from: 0), history: nil, replaying: true),
+      orders: try TopicReader(RingReader(ring: orders, reader: 0, from: 0), history: nil, replaying: true),
       projections: try TopicReader(RingReader(ring: projections, reader: 0, from: 0), history: nil, replaying: true),
       updates: try TopicWriter(ring: updates), volume: volume, checkpoint: nil, pool: try ThreadPool(threads: 1),
       limits: WaitLimits(),
@@ -88,15 +88,15 @@ import Topics
       }
     }
     let projections = try ring(.projections, payload: rows * columns * 4)
-    let chunks = try ring(.chunks(partition: 0))
+    let orders = try ring(.orders(partition: 0))
     try fill(projections)
-    try order(chunks)
+    try distribute(to: orders)
     let volume = try VolumeRegion.create(
       name: RegionNames(runID: runID).volume(0), runID: runID, partition: 0,
       layout: SliceLayout(columns: columns, rows: rows), node: nil)
     let expected = EndEvent(reason: .sourceEnded, projections: 4, acquired: 5, duplicates: 1, generation: 1)
-    #expect(try reconstruct(chunks, projections, ring(.updates(partition: 0)), volume) == expected)
-    // The volume contains the update now, so a successor that finds no reports replays the chunks before it.
-    #expect(try reconstruct(chunks, projections, ring(.updates(partition: 0), suffix: "-again"), volume) == expected)
+    #expect(try reconstruct(orders, projections, ring(.updates(partition: 0)), volume) == expected)
+    // The volume contains the update now, so a successor that finds no reports replays the orders before it.
+    #expect(try reconstruct(orders, projections, ring(.updates(partition: 0), suffix: "-again"), volume) == expected)
   }
 }

@@ -10,7 +10,7 @@ import Stages
 package struct RunJournals {
   /// One topic's journal.
   package struct Entry: Codable, Sendable {
-    /// As in `chunks.0`.
+    /// As in `orders.0`.
     package let topic: String
     /// Its folder.
     package let folder: String
@@ -72,20 +72,20 @@ package struct RunJournals {
   /// them is made again.
   func durableFloor(of topic: Topic) throws -> UInt64 {
     guard topic == .projections || topic == .corrected else { return 0 }
-    return try plan.placement.workers.indices.map { try decided(in: .chunks(partition: $0)) }.max() ?? 0
+    return try plan.placement.workers.indices.map { try decided(in: .orders(partition: $0)) }.max() ?? 0
   }
 
-  /// The sequences of `projections` that the last decision of a worker's chunks was made after; 0 where they do not
+  /// The sequences of `projections` that the last decision of a worker's orders was made after; 0 where they do not
   /// tell.
-  private func decided(in chunks: Topic) throws -> UInt64 {
-    let reader = try reader(of: chunks)
+  private func decided(in orders: Topic) throws -> UInt64 {
+    let reader = try reader(of: orders)
     let page = UnsafeMutableRawBufferPointer.allocate(byteCount: reader.stride, alignment: EventHeader.pageByteCount)
     defer { page.deallocate() }
     do {
       // The end itself does not say what it was decided after.
       for sequence in (0..<(try reader.sequences().last?.upperBound ?? 0)).suffix(2).reversed() {
         let record = try reader.read(sequence: sequence, into: page)
-        if record.header.kind == .chunk { return try DecisionProgress(decoding: record.metadata).input }
+        if record.header.kind == .order { return try DistributionProgress(decoding: record.metadata).input }
       }
     } catch is EventError {
       return 0

@@ -19,7 +19,7 @@ extension RunJournals {
   }
 
   /// Makes the run one that can be resumed. Damaged records of `projections` are given up, and what was made of them is
-  /// set aside, so that the volume becomes that of a scan without them, however far the run was. Damaged `chunks` and
+  /// set aside, so that the volume becomes that of a scan without them, however far the run was. Damaged `orders` and
   /// `updates` are set aside too: they are a function of the projections, and come again as they were. Only where the
   /// pace of updates was decided by how fast the workers were (`--lag-max`), they come otherwise: then what all workers
   /// made of them goes too.
@@ -37,21 +37,21 @@ extension RunJournals {
     let lost = try report(on: .projections, depth: .everything).losses
     var reasons = try plan.placement.workers.indices.map {
       try Self.reasons(
-        chunks: damage(of: .chunks(partition: $0)), updates: damage(of: .updates(partition: $0)),
+        orders: damage(of: .orders(partition: $0)), updates: damage(of: .updates(partition: $0)),
         isStale: names(lost, worker: $0))
     }
-    if plan.distribution.lagMax > 0, reasons.contains(where: { $0.chunks != nil }) {
+    if plan.distribution.lagMax > 0, reasons.contains(where: { $0.orders != nil }) {
       let together = "its pace was decided together with what is damaged"
-      reasons = reasons.map { (chunks: $0.chunks ?? together, updates: $0.updates ?? together) }
+      reasons = reasons.map { (orders: $0.orders ?? together, updates: $0.updates ?? together) }
     }
     let corrected = try correctedReason(isLost: !lost.isEmpty)
-    if let corrected { reasons = reasons.map { (chunks: $0.chunks ?? corrected, updates: $0.updates ?? corrected) } }
+    if let corrected { reasons = reasons.map { (orders: $0.orders ?? corrected, updates: $0.updates ?? corrected) } }
     let workers = try reasons.enumerated().map { try setAside(ofWorker: $0, $1, into: aside) }
     if corrected != nil { try aside.setAside(journal: folder.journal(.corrected)) }
     return [(Topic.projections.name, damages.isEmpty ? .none : .gaveUp(damages))]
       + (plan.correction == nil
         ? [] : [(Topic.corrected.name, corrected.map { .setAside(folder: aside.path, reason: $0) } ?? .none)])
-      + workers.enumerated().map { (Topic.chunks(partition: $0).name, $1.chunks) }
+      + workers.enumerated().map { (Topic.orders(partition: $0).name, $1.orders) }
       + workers.enumerated().map { (Topic.updates(partition: $0).name, $1.updates) }
       + (try plan.wiring.topics.filter { !Self.madeFromImages.contains($0.kind) }.map {
         ($0.name, try setAsideIfDamaged($0, into: aside))
@@ -87,11 +87,11 @@ extension RunJournals {
   }
 
   /// Why a worker's topics are set aside; nil for a topic that stays.
-  private typealias Reasons = (chunks: String?, updates: String?)
+  private typealias Reasons = (orders: String?, updates: String?)
 
-  private static func reasons(chunks: String?, updates: String?, isStale: Bool) -> Reasons {
+  private static func reasons(orders: String?, updates: String?, isStale: Bool) -> Reasons {
     let stale = isStale ? "it was made of what is lost" : nil
-    return (chunks ?? stale, updates ?? stale)
+    return (orders ?? stale, updates ?? stale)
   }
 
   /// Sets aside what one worker's stream lost, or made of what is lost. A volume that is saved has been reported, so
@@ -99,15 +99,15 @@ extension RunJournals {
   /// interrupted finds it.
   private func setAside(
     ofWorker worker: Int, _ reasons: Reasons, into aside: SalvageFolder
-  ) throws -> (chunks: Salvage, updates: Salvage) {
-    let (chunks, updates) = (Topic.chunks(partition: worker), Topic.updates(partition: worker))
+  ) throws -> (orders: Salvage, updates: Salvage) {
+    let (orders, updates) = (Topic.orders(partition: worker), Topic.updates(partition: worker))
     if reasons.updates != nil {
       try aside.setAsideCheckpoints(ofWorker: worker)
       try aside.setAside(journal: folder.journal(updates))
     }
-    if reasons.chunks != nil { try aside.setAside(journal: folder.journal(chunks)) }
+    if reasons.orders != nil { try aside.setAside(journal: folder.journal(orders)) }
     func done(_ reason: String?) -> Salvage { reason.map { .setAside(folder: aside.path, reason: $0) } ?? .none }
-    return (done(reasons.chunks), done(reasons.updates))
+    return (done(reasons.orders), done(reasons.updates))
   }
 
   /// What is wrong with a journal that can be made again; nil where nothing is.
@@ -125,12 +125,12 @@ extension RunJournals {
 
   /// Whether a worker was told to take one of the lost events, or may have been.
   private func names(_ lost: [Range<UInt64>], worker: Int) throws -> Bool {
-    let chunks = Topic.chunks(partition: worker)
+    let orders = Topic.orders(partition: worker)
     if lost.isEmpty { return false }
-    if try damage(of: chunks) != nil { return true }
-    return try anyRecord(of: chunks) { record in
-      guard record.header.kind == .chunk else { return false }
-      guard case .rows(_, let sequence, _, _) = try ChunkEvent(decoding: record.metadata) else { return false }
+    if try damage(of: orders) != nil { return true }
+    return try anyRecord(of: orders) { record in
+      guard record.header.kind == .order else { return false }
+      guard case .rows(_, let sequence, _, _) = try WorkerOrder(decoding: record.metadata) else { return false }
       return lost.contains { $0.contains(sequence) }
     }
   }

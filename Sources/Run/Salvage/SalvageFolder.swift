@@ -7,7 +7,7 @@ import ScanPlan
 /// Where a salvage puts what it sets aside: nothing there is read again, and nothing of it is changed.
 ///
 /// ```
-/// salvaged/1/chunks.0/…                    a topic's journal
+/// salvaged/1/orders.0/…                    a topic's journal
 /// salvaged/1/volume.0.12.checkpoint        a saved volume
 /// ```
 struct SalvageFolder {

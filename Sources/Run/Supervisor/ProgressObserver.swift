@@ -9,7 +9,7 @@ struct ProgressObserver {
   private let wiring: RunWiring
   private let rings: [Topic: Ring]
   private let projections: RingObserver
-  private let chunks: RingObserver
+  private let orders: RingObserver
   private let updates: [RingObserver]
   private let commands: RingObserver
   private let scores: RingObserver
@@ -27,7 +27,7 @@ struct ProgressObserver {
     }
     self.rings = rings
     projections = observer(.projections)
-    chunks = observer(.chunks(partition: 0))
+    orders = observer(.orders(partition: 0))
     updates = partitions.map { observer(.updates(partition: $0)) }
     commands = observer(.commands)
     scores = observer(.scores)
@@ -87,8 +87,8 @@ struct ProgressObserver {
 
   /// Projections between two updates, as distribute decided last.
   private func step() throws -> Int {
-    guard let (header, metadata) = try chunks.latest(), header.kind == .chunk else { return plan.scan.windowStep }
-    let progress = try metadata.withUnsafeBytes { try DecisionProgress(decoding: $0) }
+    guard let (header, metadata) = try orders.latest(), header.kind == .order else { return plan.scan.windowStep }
+    let progress = try metadata.withUnsafeBytes { try DistributionProgress(decoding: $0) }
     return plan.scan.windowStep * (progress.end == nil ? progress.updateInterval : 1)
   }
 

@@ -3,7 +3,7 @@
 /// ```
 /// metadata (112 B, little-endian)
 ///    0  phase u32 (1 window, 2 final)        4  iterations u32
-///    8  index u64                           16  cursor u64 (next chunk event)      24  generation u64
+///    8  index u64                           16  cursor u64 (next order)      24  generation u64
 ///   32  first projection u64                40  end projection u64
 ///   48  residual² f64                       56  data² f64                          64  duration u64 ns
 ///   72  first row u32, rows u32             80  non-finite u64                     88  clamped u64         96  dead u64
@@ -44,7 +44,7 @@ package struct UpdateEvent: Equatable, Sendable {
   package var index: Int
   /// Iterations in this update.
   package var iterations: Int
-  /// The next chunk event that the worker will apply.
+  /// The next order that the worker will apply.
   package var cursor: UInt64
   /// The generation of the volume that holds the result; in the final phase the one that is being written.
   package var generation: UInt64

@@ -26,7 +26,7 @@ package final class VolumeRegion: @unchecked Sendable {
   package struct Generation: Sendable {
     /// Counts the published generations of the run; the zero volume is number 0.
     package let number: UInt64
-    /// The next chunk event to apply to it.
+    /// The next order to apply to it.
     package let cursor: UInt64
     /// Its first byte; `layout.volumeByteCount` bytes, valid as long as the region object lives.
     package nonisolated(unsafe) let base: UnsafeRawPointer
@@ -165,7 +165,7 @@ package final class VolumeRegion: @unchecked Sendable {
   package var nextBase: UnsafeMutableRawPointer { base(ofSlot: nextSlot) }
 
   /// Makes what was written at `nextBase` the newest generation: `update` made it, and `update.cursor` is the next
-  /// chunk event to apply to it. The update's generation must be the next one.
+  /// order to apply to it. The update's generation must be the next one.
   package func publish(_ update: UpdateEvent) {
     precondition(
       update.cursor < 1 << 62 && update.generation == newest.number + 1,

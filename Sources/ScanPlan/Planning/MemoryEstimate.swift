@@ -74,7 +74,7 @@ package struct MemoryEstimate: Equatable, Sendable {
     let rows = page + (ring.payloadCapacity * placement.rows.count / max(plan.shape.rows, 1) / page + 2) * page
     // What the ring has no more is read from the journal, one event at a time, and never from a spill slot.
     let slots = ring.slotCount * rows + 2 * ring.slotStride
-    let events = [Topic.chunks(partition: partition), .updates(partition: partition)].reduce(0) {
+    let events = [Topic.orders(partition: partition), .updates(partition: partition)].reduce(0) {
       $0 + (plan.ring($1).regionByteCount ?? 0)
     }
     let buffers = ReconstructStage.byteCount(plan.reconstruction(ofWorker: partition), threads: placement.threads)

@@ -110,8 +110,8 @@ package struct CorrectStage {
     }
   }
 
-  private func pixels(_ event: Event) throws -> ChunkPixels {
-    try ChunkPixels(event, rows: 0..<configuration.rows, columns: configuration.columns)
+  private func pixels(_ event: Event) throws -> RowPixels {
+    try RowPixels(event, rows: 0..<configuration.rows, columns: configuration.columns)
   }
 
   /// Throws where no flat or no dark field came before the projections, or all of them were lost.

@@ -27,7 +27,7 @@ struct FieldBands {
   var counts: (flats: Int, darks: Int) { (accumulators[0].flatCount, accumulators[0].darkCount) }
 
   /// Adds a flat or dark field. What was corrected before keeps the fields that were known then.
-  mutating func add(_ pixels: ChunkPixels, isFlat: Bool) {
+  mutating func add(_ pixels: RowPixels, isFlat: Bool) {
     for band in accumulators.indices {
       let bytes = UnsafeRawBufferPointer(
         start: pixels.row(band * Self.bandRows, columns: columns),
@@ -42,7 +42,7 @@ struct FieldBands {
   }
 
   /// The transmissions of an image: finite, whatever the counts.
-  mutating func correct(_ pixels: ChunkPixels, into image: UnsafeMutablePointer<Float>, _ executor: some Executor)
+  mutating func correct(_ pixels: RowPixels, into image: UnsafeMutablePointer<Float>, _ executor: some Executor)
     -> CorrectionCounts
   {
     let corrections =

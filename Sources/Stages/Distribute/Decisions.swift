@@ -6,7 +6,7 @@ import Topics
 /// One thing that all workers are told, in the same order.
 enum Decision: Equatable {
   /// Take your rows of this event of `projections`, the `ordinal`-th projection.
-  case rows(role: ChunkEvent.Role, sequence: UInt64, ordinal: Int)
+  case rows(role: WorkerOrder.Role, sequence: UInt64, ordinal: Int)
   /// Update over a window.
   case update(index: Int, window: Range<Int>)
   /// Iterate over all projections.
@@ -17,7 +17,7 @@ enum Decision: Equatable {
 
 /// Makes the decisions of a scan, one after the other: a function of the configuration and of what came in so far.
 struct Decisions {
-  var progress = DecisionProgress()
+  var progress = DistributionProgress()
   let schedule: WindowSchedule
   private let finalIterations: Int
 
@@ -56,7 +56,7 @@ struct Decisions {
   /// The decision about one event; nil for the end of the projections, after which others follow.
   private mutating func take(_ event: Event) throws -> Decision? {
     let header = event.header
-    let role: ChunkEvent.Role
+    let role: WorkerOrder.Role
     switch header.kind {
     case .projection: role = .projection
     case .flat: role = .flat

@@ -5,8 +5,8 @@ package import Topics
 
 /// Decides what is computed: which rows of which projection go to which worker, and when each window is complete.
 ///
-/// Every worker's chunk events carry the same decisions in the same order, and a worker does nothing that is not in
-/// them, so a replay of the chunks repeats the volume.
+/// Every worker's orders carry the same decisions in the same order, and a worker does nothing that is not in
+/// them, so a replay of the orders repeats the volume.
 package struct DistributeStage {
   /// What to decide with.
   package struct Configuration: Sendable {
@@ -43,30 +43,30 @@ package struct DistributeStage {
 
   private let configuration: Configuration
   private let projections: TopicReader
-  private let chunks: [TopicWriter]
+  private let orders: [TopicWriter]
   private let limits: WaitLimits
   private let didWork: () -> Void
 
-  /// One writer in `chunks` for each worker; `didWork` hears of every decision.
+  /// One writer in `orders` for each worker; `didWork` hears of every decision.
   package init(
-    configuration: Configuration, projections: TopicReader, chunks: [TopicWriter], limits: WaitLimits,
+    configuration: Configuration, projections: TopicReader, orders: [TopicWriter], limits: WaitLimits,
     didWork: @escaping () -> Void
   ) {
     precondition(
-      configuration.rows.count == chunks.count, "\(chunks.count) chunk topics for \(configuration.rows.count) workers")
+      configuration.rows.count == orders.count, "\(orders.count) topics for \(configuration.rows.count) workers")
     self.configuration = configuration
     self.projections = projections
-    self.chunks = chunks
+    self.orders = orders
     self.limits = limits
     self.didWork = didWork
   }
 
-  /// Runs until `projections` ends; then drains the window, asks for the final iterations and closes the chunks. A
+  /// Runs until `projections` ends; then drains the window, asks for the final iterations and closes the orders. A
   /// successor of a stage that died goes on after the last decision that every worker has.
   package func run() throws {
     guard var decisions = try resume() else { return }
-    // Every worker gets one event a decision, so the number of a decision is its sequence in all chunk topics.
-    var number = chunks.map(\.nextSequence).min() ?? 0
+    // Every worker gets one event a decision, so the number of a decision is its sequence in all topics of orders.
+    var number = orders.map(\.nextSequence).min() ?? 0
     var interval = UpdateInterval(
       lagMax: configuration.lagMax, schedule: decisions.schedule, projections: decisions.progress.projections)
     while true {
@@ -82,7 +82,7 @@ package struct DistributeStage {
         try projections.release(upTo: handled + 1)
       }
       if case .end = decision {
-        for writer in chunks { try writer.flush() }
+        for writer in orders { try writer.flush() }
         return try projections.release(upTo: decisions.progress.input)
       }
     }
@@ -91,30 +91,30 @@ package struct DistributeStage {
   /// The pace with which a predecessor made decision `number`, where a worker has it already: the others must get the
   /// same one.
   private func recordedInterval(_ number: UInt64) throws -> Int? {
-    guard configuration.lagMax > 0, let ahead = chunks.first(where: { $0.nextSequence > number }) else { return nil }
-    guard let (header, metadata) = try ahead.event(at: number), header.kind == .chunk else { return nil }
-    return try metadata.withUnsafeBytes { try DecisionProgress(decoding: $0) }.updateInterval
+    guard configuration.lagMax > 0, let ahead = orders.first(where: { $0.nextSequence > number }) else { return nil }
+    guard let (header, metadata) = try ahead.event(at: number), header.kind == .order else { return nil }
+    return try metadata.withUnsafeBytes { try DistributionProgress(decoding: $0) }.updateInterval
   }
 
-  /// How many projections the slowest worker is behind. Its backlog is counted in chunk events, of which each update is
+  /// How many projections the slowest worker is behind. Its backlog is counted in orders, of which each update is
   /// one.
-  private func lag(_ progress: DecisionProgress) -> Int {
+  private func lag(_ progress: DistributionProgress) -> Int {
     guard configuration.lagMax > 0, configuration.windowStep > 0 else { return 0 }
-    let events = chunks.reduce(0) { max($0, $1.backlog(ofReader: 0)) }
+    let events = orders.reduce(0) { max($0, $1.backlog(ofReader: 0)) }
     let step = configuration.windowStep * progress.updateInterval
     return events * step / (step + 1)
   }
 
   /// The decisions that the predecessor left to be made; nil where it had finished.
   private func resume() throws -> Decisions? {
-    guard let behind = chunks.min(by: { $0.nextSequence < $1.nextSequence }) else { return nil }
+    guard let behind = orders.min(by: { $0.nextSequence < $1.nextSequence }) else { return nil }
     var decisions = Decisions(configuration)
     guard let (header, metadata) = try behind.lastEvent() else {
       projections.seek(backTo: 0)
       return decisions
     }
     if header.kind == .end { return nil }
-    decisions.progress = try metadata.withUnsafeBytes { try DecisionProgress(decoding: $0) }
+    decisions.progress = try metadata.withUnsafeBytes { try DistributionProgress(decoding: $0) }
     projections.seek(backTo: decisions.progress.input)
     return decisions
   }
@@ -133,16 +133,16 @@ package struct DistributeStage {
   }
 
   /// Sends a decision to every worker that does not have it yet.
-  private func announce(_ decision: Decision, number: UInt64, progress: DecisionProgress) throws {
-    for (worker, writer) in chunks.enumerated() where writer.nextSequence == number {
+  private func announce(_ decision: Decision, number: UInt64, progress: DistributionProgress) throws {
+    for (worker, writer) in orders.enumerated() where writer.nextSequence == number {
       switch decision {
       case .end(let reason):
         try writer.append(
           kind: .end, timeout: limits.room,
           EndEvent(reason: reason, projections: progress.projections, acquired: progress.acquired).encode)
       case .rows(let role, let sequence, let ordinal):
-        let chunk = ChunkEvent.rows(role: role, sequence: sequence, rows: configuration.rows[worker], ordinal: ordinal)
-        try append(chunk, progress, to: writer)
+        let order = WorkerOrder.rows(role: role, sequence: sequence, rows: configuration.rows[worker], ordinal: ordinal)
+        try append(order, progress, to: writer)
       case .update(let index, let window):
         try append(
           .update(index: index, projections: window, iterations: configuration.windowIterations), progress, to: writer)
@@ -152,12 +152,12 @@ package struct DistributeStage {
         try append(
           .final(iterations: iterations, subsets: subsets, projections: progress.projections), progress, to: writer)
       }
-      FaultPoint.chunksHalf.reach()
+      FaultPoint.ordersHalf.reach()
     }
     didWork()
   }
 
-  private func append(_ chunk: ChunkEvent, _ progress: DecisionProgress, to writer: TopicWriter) throws {
-    try writer.append(kind: .chunk, timeout: limits.room) { chunk.encode(into: $0, progress: progress) }
+  private func append(_ order: WorkerOrder, _ progress: DistributionProgress, to writer: TopicWriter) throws {
+    try writer.append(kind: .order, timeout: limits.room) { order.encode(into: $0, progress: progress) }
   }
 }

@@ -3,7 +3,7 @@ import Tomography
 /// How far apart updates are made: further while the workers do not keep up with the projections, and nearer again
 /// afterwards. Every projection is handed out and lies in a window whatever the pace; only the rate of updates changes.
 ///
-/// The pace follows from how fast this machine was, so it is a decision like any other: recorded in the chunk events,
+/// The pace follows from how fast this machine was, so it is a decision like any other: recorded in the orders,
 /// never made again.
 struct UpdateInterval {
   private let lagMax: Int

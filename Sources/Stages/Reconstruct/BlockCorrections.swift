@@ -34,7 +34,7 @@ final class BlockCorrections {
   static func byteCount(layout: SliceLayout) -> Int { layout.rows * layout.columns * (2 * 16 + 3 * 4) }
 
   /// Adds one flat or dark. What was corrected before keeps the fields that were known then, until it is stored anew.
-  func add(_ role: ChunkEvent.Role, _ pixels: ChunkPixels) {
+  func add(_ role: WorkerOrder.Role, _ pixels: RowPixels) {
     for block in accumulators.indices {
       let rows = layout.rows(of: block..<block + 1)
       let bytes = UnsafeRawBufferPointer(
@@ -55,7 +55,7 @@ final class BlockCorrections {
   /// Corrects the rows of `blocks` of one projection, block by block in parallel, and puts them into a slot of a
   /// sinogram that holds exactly these blocks.
   func store(
-    _ pixels: ChunkPixels, blocks: Range<Int>, slot: Int, in sinogram: SinogramBuffer, _ executor: some Executor,
+    _ pixels: RowPixels, blocks: Range<Int>, slot: Int, in sinogram: SinogramBuffer, _ executor: some Executor,
     counting: Bool
   ) {
     let corrections = current()

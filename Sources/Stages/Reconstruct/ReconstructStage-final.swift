@@ -64,7 +64,7 @@ extension ReconstructStage {
     // in parallel.
     let batch = RowBatch(capacity: executor.width, rowCount: rows.count, columns: columns)
     for (ordinal, projection) in applied.enumerated() {
-      let pixels = try ChunkPixels(
+      let pixels = try RowPixels(
         projections.event(at: projection.sequence), rows: configuration.rows, columns: columns)
       batch.add(pixels, rows: rows, slot: ordinal)
       if batch.isFull || ordinal == applied.count - 1 {

@@ -37,23 +37,23 @@ extension ReconstructStage {
     if case .ended(let end) = reports { end.generation == volume.newest.number } else { false }
   }
 
-  /// Gives back every chunk event that the finished volume contains: they come again where their journal was damaged,
+  /// Gives back every order that the finished volume contains: they come again where their journal was damaged,
   /// and a writer waits for its readers.
-  func passChunks() throws {
-    while chunks.cursor <= volume.newest.cursor {
-      let event = try limits.next(chunks, of: "chunks")
-      try chunks.release(upTo: event.header.sequence + 1)
+  func passOrders() throws {
+    while orders.cursor <= volume.newest.cursor {
+      let event = try limits.next(orders, of: "orders")
+      try orders.release(upTo: event.header.sequence + 1)
     }
   }
 
   /// Takes from an event that the newest generation contains already what later updates need: fields and angles, no
   /// computation.
   func replay(_ event: Event) throws {
-    guard event.header.kind == .chunk else {
+    guard event.header.kind == .order else {
       throw StageError.disorder(
-        "\(event.header.kind) in chunks at \(event.header.sequence), before the cursor of the volume")
+        "\(event.header.kind) in orders at \(event.header.sequence), before the cursor of the volume")
     }
-    if case .rows(let role, let sequence, _, let ordinal) = try ChunkEvent(decoding: event.metadata) {
+    if case .rows(let role, let sequence, _, let ordinal) = try WorkerOrder(decoding: event.metadata) {
       _ = try remember(role, sequence: sequence, ordinal: ordinal)
     }
   }

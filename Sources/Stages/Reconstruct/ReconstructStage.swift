@@ -6,7 +6,7 @@ import ScanFiles
 package import Tomography
 package import Topics
 
-/// Reconstructs one worker's rows: applies its chunk events in order, and nothing else.
+/// Reconstructs one worker's rows: carries out its orders, one after the other, and nothing else.
 package final class ReconstructStage {
   /// What is fixed for the whole run.
   package struct Configuration: Sendable {
@@ -70,7 +70,7 @@ package final class ReconstructStage {
   let volume: VolumeRegion
   let executor: PoolExecutor
   let corrections: BlockCorrections
-  let chunks: TopicReader
+  let orders: TopicReader
   let updates: TopicWriter
   let limits: WaitLimits
   private let didWork: () -> Void
@@ -84,17 +84,17 @@ package final class ReconstructStage {
   /// What a predecessor has reported; a first worker finds nothing.
   var reports = Reports.none
 
-  /// The stage owns its readers and its writer; `pool` must have no other user. `didWork` hears of every chunk event
+  /// The stage owns its readers and its writer; `pool` must have no other user. `didWork` hears of every order
   /// that was applied and of every update.
   package init(
-    configuration: Configuration, chunks: TopicReader, projections: TopicReader, updates: TopicWriter,
+    configuration: Configuration, orders: TopicReader, projections: TopicReader, updates: TopicWriter,
     volume: VolumeRegion,
     checkpoint: VolumeCheckpoint?,
     pool: ThreadPool, limits: WaitLimits, didWork: @escaping () -> Void
   ) {
     let layout = configuration.layout
     self.configuration = configuration
-    self.chunks = chunks
+    self.orders = orders
     self.projections = projections
     self.updates = updates
     self.volume = volume
@@ -114,12 +114,12 @@ package final class ReconstructStage {
     applied.reserveCapacity(configuration.projectionsMax)
   }
 
-  /// Runs until the chunks end; then closes `updates`. A successor of a worker that died goes on with the newest
-  /// generation of the volume and the chunk event after it. Returns why the finished volume could not be saved, if it
+  /// Runs until the orders end; then closes `updates`. A successor of a worker that died goes on with the newest
+  /// generation of the volume and the order after it. Returns why the finished volume could not be saved, if it
   /// could not: that is no reason to do without it.
   package func run() throws -> FileError? {
     try findReports()
-    if isFinished { try passChunks() } else { try work() }
+    if isFinished { try passOrders() } else { try work() }
     // Beside the export, which does not wait for it.
     return try checkpoints?.finish()
   }
@@ -129,32 +129,32 @@ package final class ReconstructStage {
     if let update = try volume.newestUpdate(), update.phase == .window { try report(update) }
     let start = volume.newest.cursor
     while true {
-      let event = try limits.next(chunks, of: "chunks")
+      let event = try limits.next(orders, of: "orders")
       let cursor = event.header.sequence + 1
       if cursor <= start {
         try replay(event)
         if cursor == start { try refillWindow() }
       } else {
         switch event.header.kind {
-        case .chunk:
-          try apply(ChunkEvent(decoding: event.metadata), cursor: cursor)
+        case .order:
+          try apply(WorkerOrder(decoding: event.metadata), cursor: cursor)
           didWork()
         case .end:
           try finish(EndEvent(decoding: event.metadata))
-          return try chunks.release(upTo: cursor)
-        default: throw StageError.disorder("\(event.header.kind) in chunks at \(event.header.sequence)")
+          return try orders.release(upTo: cursor)
+        default: throw StageError.disorder("\(event.header.kind) in orders at \(event.header.sequence)")
         }
       }
       FaultPoint.unreleased.reach()
-      try chunks.release(upTo: cursor)
+      try orders.release(upTo: cursor)
     }
   }
 
-  private func apply(_ chunk: ChunkEvent, cursor: UInt64) throws {
-    switch chunk {
+  private func apply(_ order: WorkerOrder, cursor: UInt64) throws {
+    switch order {
     case .rows(let role, let sequence, let rows, let ordinal):
       guard rows == configuration.rows else {
-        throw StageError.disorder("a chunk of rows \(rows) came to the worker of rows \(configuration.rows)")
+        throw StageError.disorder("an order for rows \(rows) came to the worker of rows \(configuration.rows)")
       }
       try take(role, sequence: sequence, ordinal: ordinal)
     case .update(let index, let projections, let iterations):
@@ -168,7 +168,7 @@ package final class ReconstructStage {
   }
 
   /// Takes the worker's rows of one image.
-  private func take(_ role: ChunkEvent.Role, sequence: UInt64, ordinal: Int) throws {
+  private func take(_ role: WorkerOrder.Role, sequence: UInt64, ordinal: Int) throws {
     let event = try remember(role, sequence: sequence, ordinal: ordinal)
     if let event, role == .projection { try store(event, ordinal: ordinal) }
     try projections.release(upTo: sequence + 1)
@@ -176,7 +176,7 @@ package final class ReconstructStage {
 
   /// Adds a flat or dark to its mean, and a projection to the list of those that were applied; nil for a projection
   /// that came before, which is dropped and counted.
-  func remember(_ role: ChunkEvent.Role, sequence: UInt64, ordinal: Int) throws -> Event? {
+  func remember(_ role: WorkerOrder.Role, sequence: UInt64, ordinal: Int) throws -> Event? {
     if role == .projection, ordinal < applied.count {
       duplicates += 1
       return nil
@@ -190,7 +190,7 @@ package final class ReconstructStage {
       if applied.isEmpty, !configuration.fieldsMayComeLate { try checkFields() }
       applied.append(Applied(sequence: sequence, theta: event.header.theta))
     } else {
-      corrections.add(role, try ChunkPixels(event, rows: configuration.rows, columns: configuration.layout.columns))
+      corrections.add(role, try RowPixels(event, rows: configuration.rows, columns: configuration.layout.columns))
       isWindowStale = !applied.isEmpty
     }
     return event
@@ -214,7 +214,7 @@ package final class ReconstructStage {
   /// Puts a projection's line integrals into the window.
   func store(_ event: Event, ordinal: Int, counting: Bool = true) throws {
     guard let sinogram = window?.sinogram else { return }
-    let pixels = try ChunkPixels(event, rows: configuration.rows, columns: configuration.layout.columns)
+    let pixels = try RowPixels(event, rows: configuration.rows, columns: configuration.layout.columns)
     corrections.store(
       pixels, blocks: 0..<configuration.layout.blockCount, slot: ordinal % sinogram.slots, in: sinogram, executor,
       counting: counting)

@@ -30,7 +30,7 @@ final class RowBatch {
   var isFull: Bool { parts.count == capacity }
 
   /// Copies `rows` of a worker's rows of the projection that belongs into `slot`.
-  func add(_ pixels: ChunkPixels, rows: Range<Int>, slot: Int) {
+  func add(_ pixels: RowPixels, rows: Range<Int>, slot: Int) {
     precondition(!isFull && rows.count * columns * pixels.type.byteCount <= partByteCount, "no room for rows \(rows)")
     let target = storage + parts.count * partByteCount
     target.copyMemory(

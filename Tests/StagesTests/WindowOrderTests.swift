@@ -5,8 +5,8 @@ import Stages
 import Testing
 import Topics
 
-/// The decisions of `distribute`, seen in the chunks that it writes.
-@Suite struct WindowDecisionTests {
+/// What `distribute` decides, seen in the orders that it writes.
+@Suite struct WindowOrderTests {
   private let runID = RunID.random()
 
   private func ring(_ topic: Topic, readers: Int = 1) throws -> Ring {
@@ -25,9 +25,9 @@ import Topics
   private func decisions(
     projections count: Int, _ configuration: DistributeStage.Configuration,
     didWork: @escaping ([Ring]) -> Void = { _ in }
-  ) throws -> [[ChunkEvent]] {
+  ) throws -> [[WorkerOrder]] {
     let input = try ring(.projections)
-    let outputs = try [ring(.chunks(partition: 0)), ring(.chunks(partition: 1))]
+    let outputs = try [ring(.orders(partition: 0)), ring(.orders(partition: 1))]
     defer { #expect(throws: Never.self) { try removeAll() } }
     let source = try RingWriter(ring: input, epoch: input.grantEpoch())
     let kinds = [EventKind.dark, .flat, .flat] + Array(repeating: .projection, count: count)
@@ -40,19 +40,19 @@ import Topics
     let stage = DistributeStage(
       configuration: configuration,
       projections: try TopicReader(RingReader(ring: input, reader: 0), history: nil, replaying: false),
-      chunks: try outputs.map { try TopicWriter(ring: $0) }, limits: WaitLimits(), didWork: { didWork(outputs) })
+      orders: try outputs.map { try TopicWriter(ring: $0) }, limits: WaitLimits(), didWork: { didWork(outputs) })
     try stage.run()
     return try outputs.map { output in
       let reader = try RingReader(ring: output, reader: 0, from: 0)
-      var chunks: [ChunkEvent] = []
+      var orders: [WorkerOrder] = []
       while let event = try reader.next(timeout: .zero) {
         if event.header.kind == .end {
           #expect(try EndEvent(decoding: event.metadata) == EndEvent(reason: .signal, projections: count))
         } else {
-          chunks.append(try ChunkEvent(decoding: event.metadata))
+          orders.append(try WorkerOrder(decoding: event.metadata))
         }
       }
-      return chunks
+      return orders
     }
   }
 
@@ -64,18 +64,18 @@ import Topics
   }
 
   @Test func `Every worker gets its own rows and the same decisions`() throws {
-    let chunks = try decisions(projections: 5, configuration(length: 4, step: 2, final: 7))
+    let orders = try decisions(projections: 5, configuration(length: 4, step: 2, final: 7))
     for (worker, rows) in [0..<3, 3..<5].enumerated() {
       #expect(
-        chunks[worker].prefix(4) == [
+        orders[worker].prefix(4) == [
           .rows(role: .dark, sequence: 0, rows: rows, ordinal: 0),
           .rows(role: .flat, sequence: 1, rows: rows, ordinal: 0),
           .rows(role: .flat, sequence: 2, rows: rows, ordinal: 0),
           .rows(role: .projection, sequence: 3, rows: rows, ordinal: 0),
         ])
-      #expect(chunks[worker].last == .final(iterations: 7, subsets: 3, projections: 5))
+      #expect(orders[worker].last == .final(iterations: 7, subsets: 3, projections: 5))
     }
-    let updates = chunks.map { $0.filter { if case .update = $0 { true } else { false } } }
+    let updates = orders.map { $0.filter { if case .update = $0 { true } else { false } } }
     #expect(updates[0] == updates[1])
     #expect(
       updates[0]
@@ -85,32 +85,32 @@ import Topics
   @Test(arguments: [(24, 1, 50), (8, 4, 30), (6, 3, 31), (5, 5, 20)])
   func `Every projection is used the same number of times`(length: Int, step: Int, count: Int) throws {
     var uses = Array(repeating: 0, count: count)
-    for chunk in try decisions(projections: count, configuration(length: length, step: step))[0] {
-      if case .update(_, let projections, _) = chunk { for projection in projections { uses[projection] += 1 } }
+    for order in try decisions(projections: count, configuration(length: length, step: step))[0] {
+      if case .update(_, let projections, _) = order { for projection in projections { uses[projection] += 1 } }
     }
     #expect(uses.allSatisfy { $0 == length / step }, "\(uses)")
   }
 
-  private func windows(_ chunks: [ChunkEvent]) -> [Range<Int>] {
-    chunks.compactMap { if case .update(_, let projections, _) = $0 { projections } else { nil } }
+  private func windows(_ orders: [WorkerOrder]) -> [Range<Int>] {
+    orders.compactMap { if case .update(_, let projections, _) = $0 { projections } else { nil } }
   }
 
   /// Whether each window lies in the newest projections at its time, which are all that a worker keeps.
-  private func areInReach(_ chunks: [ChunkEvent], length: Int) -> Bool {
+  private func areInReach(_ orders: [WorkerOrder], length: Int) -> Bool {
     var projections = 0
-    return chunks.allSatisfy { chunk in
-      if case .rows(.projection, _, _, _) = chunk { projections += 1 }
-      guard case .update(_, let window, _) = chunk else { return true }
+    return orders.allSatisfy { order in
+      if case .rows(.projection, _, _, _) = order { projections += 1 }
+      guard case .update(_, let window, _) = order else { return true }
       return window.lowerBound + length >= projections && window.upperBound <= projections
     }
   }
 
   @Test func `Updates are made less often while a worker stands still, and leave no projection out`() throws {
-    let chunks = try decisions(projections: 120, configuration(length: 8, step: 1, lagMax: 4))[0]
-    let windows = windows(chunks)
+    let orders = try decisions(projections: 120, configuration(length: 8, step: 1, lagMax: 4))[0]
+    let windows = windows(orders)
     let steps = zip(windows, windows.dropFirst()).map { $1.upperBound - $0.upperBound }
     #expect(steps.max() == 8)
-    #expect(areInReach(chunks, length: 8))
+    #expect(areInReach(orders, length: 8))
     #expect(Set(windows.joined()) == Set(0..<120))
     #expect(windows.count < 60)
     #expect(windows.last?.upperBound == 120)
@@ -121,7 +121,7 @@ import Topics
     // readable.
     let done = Counter()
     var readers: [RingReader] = []
-    let chunks = try decisions(projections: 150, configuration(length: 8, step: 1, lagMax: 4)) { outputs in
+    let orders = try decisions(projections: 150, configuration(length: 8, step: 1, lagMax: 4)) { outputs in
       done.count += 1
       do {
         if readers.isEmpty {
@@ -133,17 +133,17 @@ import Topics
         Issue.record(error)
       }
     }
-    let windows = windows(chunks[0])
+    let windows = windows(orders[0])
     let steps = zip(windows, windows.dropFirst()).map { $1.upperBound - $0.upperBound }.filter { $0 > 0 }
     #expect(steps.contains(8))
-    #expect(areInReach(chunks[0], length: 8))
+    #expect(areInReach(orders[0], length: 8))
     #expect(steps.suffix(20).allSatisfy { $0 == 1 }, "\(steps)")
     #expect(Set(windows.joined()) == Set(0..<150))
   }
 
   @Test func `A successor gives a worker that is behind the pace that the others were given`() throws {
     let input = try ring(.projections)
-    let (ahead, behind) = (try ring(.chunks(partition: 0)), try ring(.chunks(partition: 1)))
+    let (ahead, behind) = (try ring(.orders(partition: 0)), try ring(.orders(partition: 1)))
     defer { #expect(throws: Never.self) { try removeAll() } }
     let source = try RingWriter(ring: input, epoch: input.grantEpoch())
     for _ in 0..<100 { try source.commit(source.claim(timeout: .zero), EventFields(kind: .projection)) }
@@ -160,27 +160,27 @@ import Topics
       try DistributeStage(
         configuration: configuration,
         projections: try TopicReader(RingReader(ring: input, reader: 0, from: 0), history: nil, replaying: true),
-        chunks: try outputs.map { try TopicWriter(ring: $0) }, limits: WaitLimits(), didWork: {}
+        orders: try outputs.map { try TopicWriter(ring: $0) }, limits: WaitLimits(), didWork: {}
       ).run()
     }
-    let told = try [ahead, behind].map { windows(try chunks(in: $0)) }
+    let told = try [ahead, behind].map { windows(try orders(in: $0)) }
     #expect(told[0] == told[1])
     #expect(zip(told[0], told[0].dropFirst()).contains { $1.upperBound - $0.upperBound > 1 })
   }
 
-  private func chunks(in ring: Ring) throws -> [ChunkEvent] {
+  private func orders(in ring: Ring) throws -> [WorkerOrder] {
     let reader = try RingReader(ring: ring, reader: 0, from: 0)
-    var chunks: [ChunkEvent] = []
-    while let event = try reader.next(timeout: .zero), event.header.kind == .chunk {
-      chunks.append(try ChunkEvent(decoding: event.metadata))
+    var orders: [WorkerOrder] = []
+    while let event = try reader.next(timeout: .zero), event.header.kind == .order {
+      orders.append(try WorkerOrder(decoding: event.metadata))
     }
-    return chunks
+    return orders
   }
 
   private final class Counter { var count = 0 }
 
   @Test func `A scan that ends before its first projection has no updates and no final sweep`() throws {
-    let chunks = try decisions(projections: 0, configuration(length: 4, step: 1, final: 5))[0]
-    #expect(chunks.count == 3)
+    let orders = try decisions(projections: 0, configuration(length: 4, step: 1, final: 5))[0]
+    #expect(orders.count == 3)
   }
 }

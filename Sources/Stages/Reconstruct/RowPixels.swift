@@ -3,7 +3,7 @@ import Rings
 import Tomography
 
 /// A worker's rows of one image, where they lie in the ring. Valid as long as the event is leased.
-struct ChunkPixels {
+struct RowPixels {
   let base: UnsafeRawPointer
   let type: PixelType
 
@@ -11,7 +11,7 @@ struct ChunkPixels {
   init(_ event: Event, rows: Range<Int>, columns: Int) throws {
     let header = event.header
     guard let type = header.pixel else {
-      throw StageError.disorder("a chunk refers to event \(header.sequence) of projections, which has no pixels")
+      throw StageError.disorder("an order refers to event \(header.sequence) of projections, which has no pixels")
     }
     let needed = Int(header.rows) * columns * type.byteCount
     guard Int(header.columns) == columns, rows.upperBound <= Int(header.rows), event.payload.count == needed else {

@@ -1,12 +1,13 @@
-/// How far `distribute` is. Every chunk event carries the progress after it, so that a successor goes on exactly there.
+/// How far `distribute` is. Every order carries the progress after it, so that a successor goes on exactly there.
 ///
 /// ```
-/// metadata of a chunk event, behind its 40 bytes (48 B, little-endian)
+/// metadata of an order, behind its 40 bytes (48 B, little-endian)
 ///   40  input u64 (next event of projections)     48  projections u64     56  updates u32     60  state u32
 ///   64  acquired u64 (known with the end)        72  windowEnd u64         80  updateInterval u32, reserved u32
-///       state: 0 while projections come; 1 + reason of the end afterwards, plus 256 once the final iterations was ordered
+///       state: 0 while projections come; 1 + reason of the end afterwards, plus 256 once the final iterations were
+///       ordered
 /// ```
-package struct DecisionProgress: Equatable, Sendable {
+package struct DistributionProgress: Equatable, Sendable {
   /// The next event of `projections` to be looked at.
   package var input: UInt64 = 0
   /// Projections handed out.
@@ -21,7 +22,7 @@ package struct DecisionProgress: Equatable, Sendable {
   package var updateInterval = 1
   /// Why the projections ended; nil while they come.
   package var end: EndEvent.Reason?
-  /// Whether the final iterations was ordered.
+  /// Whether the final iterations were ordered.
   package var isFinalOrdered = false
 
   /// The beginning.
@@ -41,9 +42,9 @@ package struct DecisionProgress: Equatable, Sendable {
     metadata.store((end.map { 1 + $0.rawValue } ?? 0) + (isFinalOrdered ? 256 : 0), at: Self.offset + 20)
   }
 
-  /// Reads the progress from a chunk event's metadata; throws where a field has no meaning.
+  /// Reads the progress from an order's metadata; throws where a field has no meaning.
   package init(decoding metadata: UnsafeRawBufferPointer) throws(EventError) {
-    let fields = try MetadataFields(metadata, byteCount: ChunkEvent.byteCount, of: "chunk")
+    let fields = try MetadataFields(metadata, byteCount: WorkerOrder.byteCount, of: "order")
     input = UInt64(try fields.count(at: Self.offset, "input"))
     projections = try fields.count(at: Self.offset + 8, "projections")
     updates = Int(fields.u32(at: Self.offset + 16))
@@ -55,7 +56,7 @@ package struct DecisionProgress: Equatable, Sendable {
     isFinalOrdered = state >= 256
     if state % 256 > 0 {
       guard state < 512, let reason = EndEvent.Reason(rawValue: state % 256 - 1) else {
-        throw .malformed("chunk state \(state)")
+        throw .malformed("order state \(state)")
       }
       end = reason
     }

@@ -1,4 +1,4 @@
-/// What `distribute` tells one worker. The sequence of chunk events decides everything a worker computes, so replaying
+/// What `distribute` tells one worker. The sequence of orders decides everything a worker computes, so replaying
 /// them repeats the same volume.
 ///
 /// ```
@@ -10,10 +10,10 @@
 ///   24  index u64             rows: ordinal of the projection  update: number of the update
 ///   32  role u32              rows: 1 projection 2 flat 3 dark
 ///   36  reserved u32
-///   40  progress, see DecisionProgress
+///   40  progress, see DistributionProgress
 /// ```
-package enum ChunkEvent: Equatable, Sendable {
-  /// What the rows of a chunk are.
+package enum WorkerOrder: Equatable, Sendable {
+  /// What the rows of an image are.
   package enum Role: UInt32, Sendable {
     /// One detector image at one theta.
     case projection = 1
@@ -31,10 +31,10 @@ package enum ChunkEvent: Equatable, Sendable {
   case final(iterations: Int, subsets: Int, projections: Int)
 
   /// Bytes of metadata.
-  package static let byteCount = DecisionProgress.offset + DecisionProgress.byteCount
+  package static let byteCount = DistributionProgress.offset + DistributionProgress.byteCount
 
   /// Writes the event and the progress after it into a slot's metadata; returns the bytes used.
-  package func encode(into metadata: UnsafeMutableRawBufferPointer, progress: DecisionProgress) -> Int {
+  package func encode(into metadata: UnsafeMutableRawBufferPointer, progress: DistributionProgress) -> Int {
     let (action, count, first, end, index, role): (UInt32, Int, UInt64, Int, Int, UInt32) =
       switch self {
       case .rows(let role, let sequence, let rows, let ordinal):
@@ -56,13 +56,13 @@ package enum ChunkEvent: Equatable, Sendable {
 
   /// Reads an event back; throws where a field has no meaning.
   package init(decoding metadata: UnsafeRawBufferPointer) throws(EventError) {
-    let fields = try MetadataFields(metadata, byteCount: Self.byteCount, of: "chunk")
+    let fields = try MetadataFields(metadata, byteCount: Self.byteCount, of: "order")
     let count = Int(fields.u32(at: 4))
     let end = try fields.count(at: 16, "end")
     let index = try fields.count(at: 24, "index")
     switch fields.u32(at: 0) {
     case 1:
-      guard let role = Role(rawValue: fields.u32(at: 32)) else { throw .malformed("chunk role \(fields.u32(at: 32))") }
+      guard let role = Role(rawValue: fields.u32(at: 32)) else { throw .malformed("order role \(fields.u32(at: 32))") }
       self = .rows(role: role, sequence: fields.u64(at: 8), rows: end..<end + count, ordinal: index)
     case 2:
       let first = try fields.count(at: 8, "first projection")
@@ -72,7 +72,7 @@ package enum ChunkEvent: Equatable, Sendable {
       let projections = try fields.count(at: 8, "projections")
       guard count > 0, end > 0 else { throw .malformed("final sweep of \(count) iterations, \(end) subsets") }
       self = .final(iterations: count, subsets: end, projections: projections)
-    case let other: throw .malformed("chunk action \(other)")
+    case let other: throw .malformed("order action \(other)")
     }
   }
 }
