@@ -13,18 +13,8 @@
 ///   40  progress, see DistributionProgress
 /// ```
 package enum WorkerOrder: Equatable, Sendable {
-  /// What the rows of an image are.
-  package enum Role: UInt32, Sendable {
-    /// One detector image at one theta.
-    case projection = 1
-    /// An image without sample.
-    case flat
-    /// An image without beam.
-    case dark
-  }
-
   /// Take `rows` of the event `sequence` of `projections`; a projection is number `ordinal` of the scan, from 0.
-  case rows(role: Role, sequence: UInt64, rows: Range<Int>, ordinal: Int)
+  case rows(role: ImageRole, sequence: UInt64, rows: Range<Int>, ordinal: Int)
   /// Run `iterations` over the projections with these ordinals. `index` counts the updates from 0.
   case update(index: Int, projections: Range<Int>, iterations: Int)
   /// Run `iterations` over all `projections` of the scan, each in `subsets` ordered subsets.
@@ -62,7 +52,9 @@ package enum WorkerOrder: Equatable, Sendable {
     let index = try fields.count(at: 24, "index")
     switch fields.u32(at: 0) {
     case 1:
-      guard let role = Role(rawValue: fields.u32(at: 32)) else { throw .malformed("order role \(fields.u32(at: 32))") }
+      guard let role = ImageRole(rawValue: fields.u32(at: 32)) else {
+        throw .malformed("order role \(fields.u32(at: 32))")
+      }
       self = .rows(role: role, sequence: fields.u64(at: 8), rows: end..<end + count, ordinal: index)
     case 2:
       let first = try fields.count(at: 8, "first projection")

@@ -6,7 +6,7 @@ import Topics
 /// One thing that all workers are told, in the same order.
 enum Decision: Equatable {
   /// Take your rows of this event of `projections`, the `ordinal`-th projection.
-  case rows(role: WorkerOrder.Role, sequence: UInt64, ordinal: Int)
+  case rows(role: ImageRole, sequence: UInt64, ordinal: Int)
   /// Update over a window.
   case update(index: Int, window: Range<Int>)
   /// Iterate over all projections.
@@ -56,17 +56,14 @@ struct Decisions {
   /// The decision about one event; nil for the end of the projections, after which others follow.
   private mutating func take(_ event: Event) throws -> Decision? {
     let header = event.header
-    let role: WorkerOrder.Role
-    switch header.kind {
-    case .projection: role = .projection
-    case .flat: role = .flat
-    case .dark: role = .dark
-    case .end:
+    if header.kind == .end {
       let end = try EndEvent(decoding: event.metadata)
       (progress.end, progress.acquired) = (end.reason, end.projections)
       progress.input += 1
       return nil
-    default: throw StageError.disorder("\(header.kind) in projections at \(header.sequence)")
+    }
+    guard let role = ImageRole(header.kind) else {
+      throw StageError.disorder("\(header.kind) in projections at \(header.sequence)")
     }
     let ordinal = role == .projection ? progress.projections : 0
     if role == .projection { progress.projections += 1 }

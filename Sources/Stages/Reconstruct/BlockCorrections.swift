@@ -34,7 +34,7 @@ final class BlockCorrections {
   static func byteCount(layout: SliceLayout) -> Int { layout.rows * layout.columns * (2 * 16 + 3 * 4) }
 
   /// Adds one flat or dark. What was corrected before keeps the fields that were known then, until it is stored anew.
-  func add(_ role: WorkerOrder.Role, _ pixels: RowPixels) {
+  func add(_ role: ImageRole, _ pixels: RowPixels) {
     for block in accumulators.indices {
       let rows = layout.rows(of: block..<block + 1)
       let bytes = UnsafeRawBufferPointer(

@@ -168,7 +168,7 @@ package final class ReconstructStage {
   }
 
   /// Takes the worker's rows of one image.
-  private func take(_ role: WorkerOrder.Role, sequence: UInt64, ordinal: Int) throws {
+  private func take(_ role: ImageRole, sequence: UInt64, ordinal: Int) throws {
     let event = try remember(role, sequence: sequence, ordinal: ordinal)
     if let event, role == .projection { try store(event, ordinal: ordinal) }
     try projections.release(upTo: sequence + 1)
@@ -176,7 +176,7 @@ package final class ReconstructStage {
 
   /// Adds a flat or dark to its mean, and a projection to the list of those that were applied; nil for a projection
   /// that came before, which is dropped and counted.
-  func remember(_ role: WorkerOrder.Role, sequence: UInt64, ordinal: Int) throws -> Event? {
+  func remember(_ role: ImageRole, sequence: UInt64, ordinal: Int) throws -> Event? {
     if role == .projection, ordinal < applied.count {
       duplicates += 1
       return nil
