@@ -42,7 +42,7 @@ extension Pipeline {
       #expect(try resumed.result().volumeSHA256 == reference.volumeSHA256)
     }
 
-    @Test(arguments: ["no checkpoint", "checkpoints beyond the decisions", "checkpoints beyond the reports"])
+    @Test(arguments: ["no checkpoint", "checkpoints beyond the orders", "checkpoints beyond the reports"])
     func `Whatever a restart finds of checkpoints, the volume has the same bits`(found: String) throws {
       let runs = try KilledRuns()
       let reference = try runs.reference()
@@ -51,7 +51,7 @@ extension Pipeline {
       #expect(try !files.contentsOfDirectory(atPath: runs.run("out") + "/checkpoints").isEmpty)
       switch found {
       case "no checkpoint": try files.removeItem(atPath: runs.run("out") + "/checkpoints/")
-      case "checkpoints beyond the decisions":
+      case "checkpoints beyond the orders":
         for worker in 0...1 { try files.removeItem(atPath: runs.run("out") + "/journal/orders.\(worker)") }
       default: try files.removeItem(atPath: runs.run("out") + "/journal/updates.0")
       }

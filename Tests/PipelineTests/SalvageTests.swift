@@ -43,8 +43,7 @@ extension Pipeline {
     }
 
     @Test(arguments: ["orders.0", "updates.1"])
-    func `Decisions and reports that are damaged are made again, and the volume has the same bits`(topic: String) throws
-    {
+    func `Orders and reports that are damaged are made again, and the volume has the same bits`(topic: String) throws {
       let reference = try runs.reference()
       try runs.cutPower("out", after: 20)
       try runs.damage("out", topic, record: 3)
@@ -84,7 +83,7 @@ extension Pipeline {
       #expect((result.volumeSHA256 == reference.volumeSHA256) == (lost == 0))
     }
 
-    @Test func `A finished run whose decisions are damaged is finished again`() throws {
+    @Test func `A finished run whose orders are damaged is finished again`() throws {
       // Slowly, so that records say of earlier ones that they are durable.
       let reference = try runs.recon("out", "--rate", "100", "--lag-max", "0").end().result()
       try runs.damage("out", "orders.1", record: 50)
@@ -95,7 +94,7 @@ extension Pipeline {
 
     @Test func `Where the end of the scan is lost it ends with its records`() throws {
       let reference = try runs.recon("out", "--rate", "100", "--lag-max", "0").end().result()
-      // That the end was durable is said by the decisions of the other worker.
+      // That the end was durable is said by the orders of the other worker.
       try runs.damage("out", "orders.0", record: 3)
       let end = KilledRuns.firstProjection + KilledRuns.projections
       try runs.damage("out", "projections", record: end)

@@ -12,18 +12,26 @@ import Testing
   }
 
   private static let orders: [WorkerOrder] = [
-    .rows(role: .projection, sequence: 17, rows: 3..<10, ordinal: 5),
-    .rows(role: .flat, sequence: 0, rows: 0..<1, ordinal: 0),
-    .rows(role: .dark, sequence: 1 << 43, rows: 100..<200, ordinal: 9),
+    .rows(role: .projection, sequence: 17, ordinal: 5),
+    .rows(role: .flat, sequence: 0, ordinal: 0),
+    .rows(role: .dark, sequence: 1 << 43, ordinal: 9),
     .update(index: 3, projections: 2..<26, iterations: 2),
     .final(iterations: 20, subsets: 4, projections: 181),
   ]
 
-  @Test(arguments: orders) func `An order comes back as it was written`(order: WorkerOrder) throws {
-    let written = bytes { order.encode(into: $0, progress: Self.progress) }
+  @Test(arguments: orders, [3..<10, 0..<1, 100..<200])
+  func `An order comes back as it was written`(order: WorkerOrder, rows: Range<Int>) throws {
+    let written = bytes { order.encode(into: $0, rows: rows, progress: Self.progress) }
     #expect(written.count == WorkerOrder.byteCount)
-    #expect(try written.withUnsafeBytes { try WorkerOrder(decoding: $0) } == order)
+    #expect(try written.withUnsafeBytes { try WorkerOrder(decoding: $0, rows: rows) } == order)
     #expect(try written.withUnsafeBytes { try DistributionProgress(decoding: $0) } == Self.progress)
+  }
+
+  @Test(arguments: [2..<10, 3..<11, 3..<9, 10..<17, 3..<3])
+  func `An order to take rows is refused by a worker of others`(rows: Range<Int>) {
+    let written = bytes { Self.orders[0].encode(into: $0, rows: 3..<10, progress: Self.progress) }
+    let refusal = EventError.malformed("an order for rows 3..<10 came to the worker of rows \(rows)")
+    #expect(throws: refusal) { try written.withUnsafeBytes { try WorkerOrder(decoding: $0, rows: rows) } }
   }
 
   private static let progress = {
@@ -40,7 +48,7 @@ import Testing
       for isFinalOrdered in [false, true] {
         var progress = DistributionProgress()
         (progress.end, progress.isFinalOrdered) = (end, isFinalOrdered)
-        let written = bytes { Self.orders[0].encode(into: $0, progress: progress) }
+        let written = bytes { Self.orders[0].encode(into: $0, rows: 0..<1, progress: progress) }
         #expect(try written.withUnsafeBytes { try DistributionProgress(decoding: $0) } == progress)
       }
     }
@@ -102,7 +110,7 @@ import Testing
   @Test func `Metadata of another length is malformed`() {
     for count in [0, 1, 63, 65, 104, 111, 113] {
       let bytes = [UInt8](repeating: 0, count: count)
-      #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try WorkerOrder(decoding: $0) } }
+      #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try WorkerOrder(decoding: $0, rows: 0..<0) } }
       #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try UpdateEvent(decoding: $0) } }
       #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try EndEvent(decoding: $0) } }
       #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try ScoreEvent(decoding: $0) } }
@@ -117,7 +125,7 @@ import Testing
       let order = Self.orders[round / 2 % Self.orders.count]
       var written =
         switch round % 4 {
-        case 0: bytes { order.encode(into: $0, progress: Self.progress) }
+        case 0: bytes { order.encode(into: $0, rows: 3..<10, progress: Self.progress) }
         case 1: bytes(update.encode)
         case 2: bytes(Self.score.encode)
         default: bytes(Self.commands[1].encode)
@@ -129,7 +137,7 @@ import Testing
         _ = try? DistributionProgress(decoding: bytes)
         _ = try? CommandEvent(decoding: bytes)
         _ = try? ScoreEvent(decoding: bytes)
-        if bytes.count == WorkerOrder.byteCount, let order = try? WorkerOrder(decoding: bytes) {
+        if bytes.count == WorkerOrder.byteCount, let order = try? WorkerOrder(decoding: bytes, rows: 3..<10) {
           #expect(isSound(order), "seed \(seed), round \(round): \(order)")
         }
         if bytes.count == UpdateEvent.byteCount, let update = try? UpdateEvent(decoding: bytes) {
@@ -142,7 +150,7 @@ import Testing
   /// What a worker relies on without checking again.
   private func isSound(_ order: WorkerOrder) -> Bool {
     switch order {
-    case .rows(_, _, let rows, let ordinal): rows.upperBound < 1 << 45 && ordinal >= 0
+    case .rows(_, _, let ordinal): ordinal >= 0
     case .update(let index, let projections, let iterations): index >= 0 && !projections.isEmpty && iterations > 0
     case .final(let iterations, let subsets, let projections): iterations > 0 && subsets > 0 && projections >= 0
     }

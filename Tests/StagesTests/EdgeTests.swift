@@ -47,10 +47,12 @@ import Topics
     let orders = try ring(.orders(partition: 0))
     let distribute = try TopicWriter(ring: orders)
     for order in [
-      WorkerOrder.rows(role: .projection, sequence: 0, rows: 0..<self.rows, ordinal: 0),
+      WorkerOrder.rows(role: .projection, sequence: 0, ordinal: 0),
       .update(index: 0, projections: 0..<1, iterations: 1),
     ] {
-      try distribute.append(kind: .order, timeout: .zero) { order.encode(into: $0, progress: DistributionProgress()) }
+      try distribute.append(kind: .order, timeout: .zero) {
+        order.encode(into: $0, rows: 0..<self.rows, progress: DistributionProgress())
+      }
     }
     try distribute.append(kind: .end, timeout: .zero, EndEvent(reason: .sourceEnded, projections: 1).encode)
     let updates = try ring(.updates(partition: 0))

@@ -43,13 +43,15 @@ import Topics
   private func distribute(to orders: Ring) throws {
     let writer = try TopicWriter(ring: orders)
     func send(_ order: WorkerOrder) throws {
-      try writer.append(kind: .order, timeout: .zero) { order.encode(into: $0, progress: DistributionProgress()) }
+      try writer.append(kind: .order, timeout: .zero) {
+        order.encode(into: $0, rows: 0..<rows, progress: DistributionProgress())
+      }
     }
     for ordinal in [0, 1, 1, 2] {
-      try send(.rows(role: .projection, sequence: UInt64(ordinal), rows: 0..<rows, ordinal: ordinal))
+      try send(.rows(role: .projection, sequence: UInt64(ordinal), ordinal: ordinal))
     }
     try send(.update(index: 0, projections: 0..<3, iterations: 1))
-    try send(.rows(role: .projection, sequence: 3, rows: 0..<rows, ordinal: 3))
+    try send(.rows(role: .projection, sequence: 3, ordinal: 3))
     try writer.append(kind: .end, timeout: .zero, EndEvent(reason: .sourceEnded, projections: 4, acquired: 5).encode)
   }
 

@@ -22,7 +22,7 @@ import Topics
   }
 
   /// Sends flats, darks and `count` projections through the stage; gives what each of two workers was told.
-  private func decisions(
+  private func orders(
     projections count: Int, _ configuration: DistributeStage.Configuration,
     didWork: @escaping ([Ring]) -> Void = { _ in }
   ) throws -> [[WorkerOrder]] {
@@ -42,14 +42,14 @@ import Topics
       projections: try TopicReader(RingReader(ring: input, reader: 0), history: nil, replaying: false),
       orders: try outputs.map { try TopicWriter(ring: $0) }, limits: WaitLimits(), didWork: { didWork(outputs) })
     try stage.run()
-    return try outputs.map { output in
+    return try zip(outputs, configuration.rows).map { output, rows in
       let reader = try RingReader(ring: output, reader: 0, from: 0)
       var orders: [WorkerOrder] = []
       while let event = try reader.next(timeout: .zero) {
         if event.header.kind == .end {
           #expect(try EndEvent(decoding: event.metadata) == EndEvent(reason: .signal, projections: count))
         } else {
-          orders.append(try WorkerOrder(decoding: event.metadata))
+          orders.append(try WorkerOrder(decoding: event.metadata, rows: rows))
         }
       }
       return orders
@@ -63,29 +63,26 @@ import Topics
       lagMax: lagMax)
   }
 
-  @Test func `Every worker gets its own rows and the same decisions`() throws {
-    let orders = try decisions(projections: 5, configuration(length: 4, step: 2, final: 7))
-    for (worker, rows) in [0..<3, 3..<5].enumerated() {
-      #expect(
-        orders[worker].prefix(4) == [
-          .rows(role: .dark, sequence: 0, rows: rows, ordinal: 0),
-          .rows(role: .flat, sequence: 1, rows: rows, ordinal: 0),
-          .rows(role: .flat, sequence: 2, rows: rows, ordinal: 0),
-          .rows(role: .projection, sequence: 3, rows: rows, ordinal: 0),
-        ])
-      #expect(orders[worker].last == .final(iterations: 7, subsets: 3, projections: 5))
-    }
-    let updates = orders.map { $0.filter { if case .update = $0 { true } else { false } } }
-    #expect(updates[0] == updates[1])
+  @Test func `Every worker gets its own rows and the same orders`() throws {
+    let orders = try orders(projections: 5, configuration(length: 4, step: 2, final: 7))
+    // Each was read as orders to the worker of its rows.
+    #expect(orders[0] == orders[1])
     #expect(
-      updates[0]
+      orders[0].prefix(4) == [
+        .rows(role: .dark, sequence: 0, ordinal: 0), .rows(role: .flat, sequence: 1, ordinal: 0),
+        .rows(role: .flat, sequence: 2, ordinal: 0), .rows(role: .projection, sequence: 3, ordinal: 0),
+      ])
+    #expect(orders[0].last == .final(iterations: 7, subsets: 3, projections: 5))
+    let updates = orders[0].filter { if case .update = $0 { true } else { false } }
+    #expect(
+      updates
         == [0..<2, 0..<4, 2..<5, 4..<5].enumerated().map { .update(index: $0, projections: $1, iterations: 2) })
   }
 
   @Test(arguments: [(24, 1, 50), (8, 4, 30), (6, 3, 31), (5, 5, 20)])
   func `Every projection is used the same number of times`(length: Int, step: Int, count: Int) throws {
     var uses = Array(repeating: 0, count: count)
-    for order in try decisions(projections: count, configuration(length: length, step: step))[0] {
+    for order in try orders(projections: count, configuration(length: length, step: step))[0] {
       if case .update(_, let projections, _) = order { for projection in projections { uses[projection] += 1 } }
     }
     #expect(uses.allSatisfy { $0 == length / step }, "\(uses)")
@@ -99,14 +96,14 @@ import Topics
   private func areInReach(_ orders: [WorkerOrder], length: Int) -> Bool {
     var projections = 0
     return orders.allSatisfy { order in
-      if case .rows(.projection, _, _, _) = order { projections += 1 }
+      if case .rows(.projection, _, _) = order { projections += 1 }
       guard case .update(_, let window, _) = order else { return true }
       return window.lowerBound + length >= projections && window.upperBound <= projections
     }
   }
 
   @Test func `Updates are made less often while a worker stands still, and leave no projection out`() throws {
-    let orders = try decisions(projections: 120, configuration(length: 8, step: 1, lagMax: 4))[0]
+    let orders = try orders(projections: 120, configuration(length: 8, step: 1, lagMax: 4))[0]
     let windows = windows(orders)
     let steps = zip(windows, windows.dropFirst()).map { $1.upperBound - $0.upperBound }
     #expect(steps.max() == 8)
@@ -117,11 +114,11 @@ import Topics
   }
 
   @Test func `The pace of updates comes back with the worker`() throws {
-    // The worker stands still for 40 decisions and applies everything at once from then on; what was applied stays
+    // The worker stands still for 40 orders and applies everything at once from then on; what was applied stays
     // readable.
     let done = Counter()
     var readers: [RingReader] = []
-    let orders = try decisions(projections: 150, configuration(length: 8, step: 1, lagMax: 4)) { outputs in
+    let orders = try orders(projections: 150, configuration(length: 8, step: 1, lagMax: 4)) { outputs in
       done.count += 1
       do {
         if readers.isEmpty {
@@ -163,16 +160,16 @@ import Topics
         orders: try outputs.map { try TopicWriter(ring: $0) }, limits: WaitLimits(), didWork: {}
       ).run()
     }
-    let told = try [ahead, behind].map { windows(try orders(in: $0)) }
+    let told = try [(ahead, 0..<3), (behind, 3..<5)].map { windows(try orders(in: $0, rows: $1)) }
     #expect(told[0] == told[1])
     #expect(zip(told[0], told[0].dropFirst()).contains { $1.upperBound - $0.upperBound > 1 })
   }
 
-  private func orders(in ring: Ring) throws -> [WorkerOrder] {
+  private func orders(in ring: Ring, rows: Range<Int>) throws -> [WorkerOrder] {
     let reader = try RingReader(ring: ring, reader: 0, from: 0)
     var orders: [WorkerOrder] = []
     while let event = try reader.next(timeout: .zero), event.header.kind == .order {
-      orders.append(try WorkerOrder(decoding: event.metadata))
+      orders.append(try WorkerOrder(decoding: event.metadata, rows: rows))
     }
     return orders
   }
@@ -180,7 +177,7 @@ import Topics
   private final class Counter { var count = 0 }
 
   @Test func `A scan that ends before its first projection has no updates and no final sweep`() throws {
-    let orders = try decisions(projections: 0, configuration(length: 4, step: 1, final: 5))[0]
+    let orders = try orders(projections: 0, configuration(length: 4, step: 1, final: 5))[0]
     #expect(orders.count == 3)
   }
 }

@@ -67,22 +67,21 @@ package struct RunJournals {
       stride: specification.slotStride)
   }
 
-  /// Sequences below it were durable, because a decision about them is: a record says only what was durable before it
-  /// was written, and that may be little. Decisions and reports themselves need no such witness; what is missing of
+  /// Sequences below it were durable, because an order about them is: a record says only what was durable before it
+  /// was written, and that may be little. Orders and reports themselves need no such witness; what is missing of
   /// them is made again.
   func durableFloor(of topic: Topic) throws -> UInt64 {
     guard topic == .projections || topic == .corrected else { return 0 }
-    return try plan.placement.workers.indices.map { try decided(in: .orders(partition: $0)) }.max() ?? 0
+    return try plan.placement.workers.indices.map { try ordered(in: .orders(partition: $0)) }.max() ?? 0
   }
 
-  /// The sequences of `projections` that the last decision of a worker's orders was made after; 0 where they do not
-  /// tell.
-  private func decided(in orders: Topic) throws -> UInt64 {
+  /// The sequences of `projections` that the last of a worker's orders was made after; 0 where they do not tell.
+  private func ordered(in orders: Topic) throws -> UInt64 {
     let reader = try reader(of: orders)
     let page = UnsafeMutableRawBufferPointer.allocate(byteCount: reader.stride, alignment: EventHeader.pageByteCount)
     defer { page.deallocate() }
     do {
-      // The end itself does not say what it was decided after.
+      // The end itself does not say what it was made after.
       for sequence in (0..<(try reader.sequences().last?.upperBound ?? 0)).suffix(2).reversed() {
         let record = try reader.read(sequence: sequence, into: page)
         if record.header.kind == .order { return try DistributionProgress(decoding: record.metadata).input }

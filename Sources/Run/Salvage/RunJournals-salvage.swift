@@ -24,7 +24,7 @@ extension RunJournals {
   /// pace of updates was decided by how fast the workers were (`--lag-max`), they come otherwise: then what all workers
   /// made of them goes too.
   ///
-  /// Refused while the run is alive. Where it is interrupted it can be repeated; a worker does not go on with decisions
+  /// Refused while the run is alive. Where it is interrupted it can be repeated; a worker does not go on with orders
   /// about what is lost.
   package func salvage() throws -> [(topic: String, done: Salvage)] {
     guard try !RegionLock.isHeld(name: RegionNames(runID: plan.runID).lock) else {
@@ -125,12 +125,13 @@ extension RunJournals {
 
   /// Whether a worker was told to take one of the lost events, or may have been.
   private func names(_ lost: [Range<UInt64>], worker: Int) throws -> Bool {
-    let orders = Topic.orders(partition: worker)
+    let (orders, rows) = (Topic.orders(partition: worker), plan.placement.workers[worker].rows)
     if lost.isEmpty { return false }
     if try damage(of: orders) != nil { return true }
     return try anyRecord(of: orders) { record in
       guard record.header.kind == .order else { return false }
-      guard case .rows(_, let sequence, _, _) = try WorkerOrder(decoding: record.metadata) else { return false }
+      let order = try WorkerOrder(decoding: record.metadata, rows: rows)
+      guard case .rows(_, let sequence, _) = order else { return false }
       return lost.contains { $0.contains(sequence) }
     }
   }

@@ -50,7 +50,7 @@ extension Supervisor {
   }
 
   /// Gives a worker that dies too often the cores of the others, once; fails the run where that cannot help. Its rows,
-  /// its decisions and its volume stay its own, so no bit changes, and what kills it does not come into another
+  /// its orders and its volume stay its own, so no bit changes, and what kills it does not come into another
   /// worker's process.
   private func move(_ index: Int, killedBy signal: Int32) throws {
     let (stage, moved) = (stages[index].stage, stages[index].movedTo)

@@ -1,5 +1,5 @@
-/// What `distribute` tells one worker. The sequence of orders decides everything a worker computes, so replaying
-/// them repeats the same volume.
+/// What `distribute` tells every worker. All get the same orders one after the other, each for its own rows. They decide
+/// everything a worker computes, so replaying them repeats the same volume.
 ///
 /// ```
 /// metadata (88 B, little-endian)
@@ -13,8 +13,8 @@
 ///   40  progress, see DistributionProgress
 /// ```
 package enum WorkerOrder: Equatable, Sendable {
-  /// Take `rows` of the event `sequence` of `projections`; a projection is number `ordinal` of the scan, from 0.
-  case rows(role: ImageRole, sequence: UInt64, rows: Range<Int>, ordinal: Int)
+  /// Take your rows of the event `sequence` of `projections`; a projection is number `ordinal` of the scan, from 0.
+  case rows(role: ImageRole, sequence: UInt64, ordinal: Int)
   /// Run `iterations` over the projections with these ordinals. `index` counts the updates from 0.
   case update(index: Int, projections: Range<Int>, iterations: Int)
   /// Run `iterations` over all `projections` of the scan, each in `subsets` ordered subsets.
@@ -23,11 +23,14 @@ package enum WorkerOrder: Equatable, Sendable {
   /// Bytes of metadata.
   package static let byteCount = DistributionProgress.offset + DistributionProgress.byteCount
 
-  /// Writes the event and the progress after it into a slot's metadata; returns the bytes used.
-  package func encode(into metadata: UnsafeMutableRawBufferPointer, progress: DistributionProgress) -> Int {
+  /// Writes the order to the worker of `rows`, and the progress after it, into a slot's metadata; returns the bytes
+  /// used.
+  package func encode(
+    into metadata: UnsafeMutableRawBufferPointer, rows: Range<Int>, progress: DistributionProgress
+  ) -> Int {
     let (action, count, first, end, index, role): (UInt32, Int, UInt64, Int, Int, UInt32) =
       switch self {
-      case .rows(let role, let sequence, let rows, let ordinal):
+      case .rows(let role, let sequence, let ordinal):
         (1, rows.count, sequence, rows.lowerBound, ordinal, role.rawValue)
       case .update(let index, let projections, let iterations):
         (2, iterations, UInt64(projections.lowerBound), projections.upperBound, index, 0)
@@ -44,8 +47,8 @@ package enum WorkerOrder: Equatable, Sendable {
     return Self.byteCount
   }
 
-  /// Reads an event back; throws where a field has no meaning.
-  package init(decoding metadata: UnsafeRawBufferPointer) throws(EventError) {
+  /// Reads an order to the worker of `rows` back; throws where a field has no meaning, or where it is another worker's.
+  package init(decoding metadata: UnsafeRawBufferPointer, rows: Range<Int>) throws(EventError) {
     let fields = try MetadataFields(metadata, byteCount: Self.byteCount, of: "order")
     let count = Int(fields.u32(at: 4))
     let end = try fields.count(at: 16, "end")
@@ -55,7 +58,10 @@ package enum WorkerOrder: Equatable, Sendable {
       guard let role = ImageRole(rawValue: fields.u32(at: 32)) else {
         throw .malformed("order role \(fields.u32(at: 32))")
       }
-      self = .rows(role: role, sequence: fields.u64(at: 8), rows: end..<end + count, ordinal: index)
+      guard rows == end..<end + count else {
+        throw .malformed("an order for rows \(end..<end + count) came to the worker of rows \(rows)")
+      }
+      self = .rows(role: role, sequence: fields.u64(at: 8), ordinal: index)
     case 2:
       let first = try fields.count(at: 8, "first projection")
       guard first < end, count > 0 else { throw .malformed("update over \(first)..<\(end), \(count) iterations") }

@@ -5,8 +5,8 @@ package import Topics
 
 /// Decides what is computed: which rows of which projection go to which worker, and when each window is complete.
 ///
-/// Every worker's orders carry the same decisions in the same order, and a worker does nothing that is not in
-/// them, so a replay of the orders repeats the volume.
+/// Every worker gets the same orders one after the other, each for its own rows, and does nothing else, so a replay of
+/// the orders repeats the volume.
 package struct DistributeStage {
   /// What to decide with.
   package struct Configuration: Sendable {
@@ -47,7 +47,7 @@ package struct DistributeStage {
   private let limits: WaitLimits
   private let didWork: () -> Void
 
-  /// One writer in `orders` for each worker; `didWork` hears of every decision.
+  /// One writer in `orders` for each worker; `didWork` hears of every order.
   package init(
     configuration: Configuration, projections: TopicReader, orders: [TopicWriter], limits: WaitLimits,
     didWork: @escaping () -> Void
@@ -62,33 +62,36 @@ package struct DistributeStage {
   }
 
   /// Runs until `projections` ends; then drains the window, asks for the final iterations and closes the orders. A
-  /// successor of a stage that died goes on after the last decision that every worker has.
+  /// successor of a stage that died goes on after the last order that every worker has.
   package func run() throws {
-    guard var decisions = try resume() else { return }
-    // Every worker gets one event a decision, so the number of a decision is its sequence in all topics of orders.
+    guard var sequence = try resume() else { return }
+    // Every worker gets every order, so the number of an order is its sequence in all of their topics.
     var number = orders.map(\.nextSequence).min() ?? 0
     var interval = UpdateInterval(
-      lagMax: configuration.lagMax, schedule: decisions.schedule, projections: decisions.progress.projections)
+      lagMax: configuration.lagMax, schedule: sequence.schedule, projections: sequence.progress.projections)
     while true {
-      let progress = decisions.progress
-      decisions.progress.updateInterval =
+      let before = sequence.progress
+      sequence.progress.updateInterval =
         try recordedInterval(number)
-        ?? interval.next(progress.updateInterval, lag: lag(progress), projections: progress.projections)
-      let (decision, handled) = try decisions.next(input)
-      try announce(decision, number: number, progress: decisions.progress)
-      number += 1
-      if let handled {
-        FaultPoint.unreleased.reach()
-        try projections.release(upTo: handled + 1)
-      }
-      if case .end = decision {
+        ?? interval.next(before.updateInterval, lag: lag(before), projections: before.projections)
+      switch try sequence.next(input) {
+      case .order(let order):
+        let progress = sequence.progress
+        try tell(number, .order) { order.encode(into: $0, rows: $1, progress: progress) }
+        number += 1
+        if case .rows(_, let image, _) = order {
+          FaultPoint.unreleased.reach()
+          try projections.release(upTo: image + 1)
+        }
+      case .end(let end):
+        try tell(number, .end) { metadata, _ in end.encode(into: metadata) }
         for writer in orders { try writer.flush() }
-        return try projections.release(upTo: decisions.progress.input)
+        return try projections.release(upTo: sequence.progress.input)
       }
     }
   }
 
-  /// The pace with which a predecessor made decision `number`, where a worker has it already: the others must get the
+  /// The pace with which a predecessor made order `number`, where a worker has it already: the others must get the
   /// same one.
   private func recordedInterval(_ number: UInt64) throws -> Int? {
     guard configuration.lagMax > 0, let ahead = orders.first(where: { $0.nextSequence > number }) else { return nil }
@@ -96,8 +99,7 @@ package struct DistributeStage {
     return try metadata.withUnsafeBytes { try DistributionProgress(decoding: $0) }.updateInterval
   }
 
-  /// How many projections the slowest worker is behind. Its backlog is counted in orders, of which each update is
-  /// one.
+  /// How many projections the slowest worker is behind. Its backlog is counted in orders, of which each update is one.
   private func lag(_ progress: DistributionProgress) -> Int {
     guard configuration.lagMax > 0, configuration.windowStep > 0 else { return 0 }
     let events = orders.reduce(0) { max($0, $1.backlog(ofReader: 0)) }
@@ -105,18 +107,18 @@ package struct DistributeStage {
     return events * step / (step + 1)
   }
 
-  /// The decisions that the predecessor left to be made; nil where it had finished.
-  private func resume() throws -> Decisions? {
+  /// The orders that the predecessor left to be made; nil where it had finished.
+  private func resume() throws -> OrderSequence? {
     guard let behind = orders.min(by: { $0.nextSequence < $1.nextSequence }) else { return nil }
-    var decisions = Decisions(configuration)
+    var sequence = OrderSequence(configuration)
     guard let (header, metadata) = try behind.lastEvent() else {
       projections.seek(backTo: 0)
-      return decisions
+      return sequence
     }
     if header.kind == .end { return nil }
-    decisions.progress = try metadata.withUnsafeBytes { try DistributionProgress(decoding: $0) }
-    projections.seek(backTo: decisions.progress.input)
-    return decisions
+    sequence.progress = try metadata.withUnsafeBytes { try DistributionProgress(decoding: $0) }
+    projections.seek(backTo: sequence.progress.input)
+    return sequence
   }
 
   /// The event `sequence` of `projections`, or what is lost from there on.
@@ -124,7 +126,7 @@ package struct DistributeStage {
     while true {
       let arrival = try limits.arrival(projections, of: Topic.projections.name)
       guard case .event(let event) = arrival, event.header.sequence != sequence else { return arrival }
-      // The predecessor had decided about it and died before it could give it back.
+      // The predecessor had made its order and died before it could give it back.
       guard event.header.sequence < sequence else {
         throw StageError.disorder("event \(event.header.sequence) of projections came where \(sequence) was expected")
       }
@@ -132,32 +134,14 @@ package struct DistributeStage {
     }
   }
 
-  /// Sends a decision to every worker that does not have it yet.
-  private func announce(_ decision: Decision, number: UInt64, progress: DistributionProgress) throws {
-    for (worker, writer) in orders.enumerated() where writer.nextSequence == number {
-      switch decision {
-      case .end(let reason):
-        try writer.append(
-          kind: .end, timeout: limits.room,
-          EndEvent(reason: reason, projections: progress.projections, acquired: progress.acquired).encode)
-      case .rows(let role, let sequence, let ordinal):
-        let order = WorkerOrder.rows(role: role, sequence: sequence, rows: configuration.rows[worker], ordinal: ordinal)
-        try append(order, progress, to: writer)
-      case .update(let index, let window):
-        try append(
-          .update(index: index, projections: window, iterations: configuration.windowIterations), progress, to: writer)
-      case .final:
-        let subsets = min(configuration.finalSubsets, progress.projections)
-        let iterations = configuration.finalIterations
-        try append(
-          .final(iterations: iterations, subsets: subsets, projections: progress.projections), progress, to: writer)
-      }
+  /// Writes event `number` to every worker that does not have it yet; `encode` gets the worker's rows.
+  private func tell(
+    _ number: UInt64, _ kind: EventKind, _ encode: (UnsafeMutableRawBufferPointer, Range<Int>) -> Int
+  ) throws {
+    for (writer, rows) in zip(orders, configuration.rows) where writer.nextSequence == number {
+      try writer.append(kind: kind, timeout: limits.room) { encode($0, rows) }
       FaultPoint.ordersHalf.reach()
     }
     didWork()
-  }
-
-  private func append(_ order: WorkerOrder, _ progress: DistributionProgress, to writer: TopicWriter) throws {
-    try writer.append(kind: .order, timeout: limits.room) { order.encode(into: $0, progress: progress) }
   }
 }

@@ -53,7 +53,8 @@ extension ReconstructStage {
       throw StageError.disorder(
         "\(event.header.kind) in orders at \(event.header.sequence), before the cursor of the volume")
     }
-    if case .rows(let role, let sequence, _, let ordinal) = try WorkerOrder(decoding: event.metadata) {
+    let order = try WorkerOrder(decoding: event.metadata, rows: configuration.rows)
+    if case .rows(let role, let sequence, let ordinal) = order {
       _ = try remember(role, sequence: sequence, ordinal: ordinal)
     }
   }

@@ -137,7 +137,7 @@ package final class ReconstructStage {
       } else {
         switch event.header.kind {
         case .order:
-          try apply(WorkerOrder(decoding: event.metadata), cursor: cursor)
+          try apply(WorkerOrder(decoding: event.metadata, rows: configuration.rows), cursor: cursor)
           didWork()
         case .end:
           try finish(EndEvent(decoding: event.metadata))
@@ -152,11 +152,7 @@ package final class ReconstructStage {
 
   private func apply(_ order: WorkerOrder, cursor: UInt64) throws {
     switch order {
-    case .rows(let role, let sequence, let rows, let ordinal):
-      guard rows == configuration.rows else {
-        throw StageError.disorder("an order for rows \(rows) came to the worker of rows \(configuration.rows)")
-      }
-      try take(role, sequence: sequence, ordinal: ordinal)
+    case .rows(let role, let sequence, let ordinal): try take(role, sequence: sequence, ordinal: ordinal)
     case .update(let index, let projections, let iterations):
       try update(index: index, over: projections, iterations: iterations, cursor: cursor)
     case .final(let iterations, let subsets, let count):

@@ -1,0 +1,83 @@
+import Rings
+import RunModel
+import Tomography
+import Topics
+
+/// The orders of a scan, one after the other: a function of the configuration and of what came in so far.
+struct OrderSequence {
+  /// What follows the orders before it.
+  enum Step: Equatable {
+    /// Every worker is told this.
+    case order(WorkerOrder)
+    /// There are no more.
+    case end(EndEvent)
+  }
+
+  /// How far the orders are that were made.
+  var progress = DistributionProgress()
+  let schedule: WindowSchedule
+  private let configuration: DistributeStage.Configuration
+
+  init(_ configuration: DistributeStage.Configuration) {
+    schedule = WindowSchedule(length: configuration.windowLength, step: configuration.windowStep)
+    self.configuration = configuration
+  }
+
+  /// The next order. Updates that are due come before the next input. What is lost is passed over, as if it had never
+  /// been there.
+  mutating func next(_ input: (UInt64) throws -> Arrival) throws -> Step {
+    while true {
+      if let update = dueUpdate() { return .order(update) }
+      if let reason = progress.end { return afterProjections(reason) }
+      switch try input(progress.input) {
+      case .event(let event): if let order = try take(event) { return .order(order) }
+      case .lost(let range): progress.input = max(progress.input, range.upperBound)
+      }
+    }
+  }
+
+  /// The update that is due; nil while there is none.
+  private mutating func dueUpdate() -> WorkerOrder? {
+    // Nothing has to be kept up with after the end.
+    let due = progress.windowEnd + schedule.step * (progress.end == nil ? progress.updateInterval : 1)
+    guard schedule.isDue(end: due, projections: progress.projections, isComplete: progress.end != nil) else {
+      return nil
+    }
+    // After the windows came nearer to each other again one may be overdue: workers keep the newest projections only.
+    let end = max(due, progress.projections)
+    let window = schedule.window(end: end, projections: progress.projections)
+    progress.windowEnd = end
+    progress.updates += 1
+    return .update(index: progress.updates - 1, projections: window, iterations: configuration.windowIterations)
+  }
+
+  /// What follows the last projection and its updates.
+  private mutating func afterProjections(_ reason: EndEvent.Reason) -> Step {
+    if progress.isFinalOrdered || configuration.finalIterations == 0 || progress.projections == 0 {
+      return .end(EndEvent(reason: reason, projections: progress.projections, acquired: progress.acquired))
+    }
+    progress.isFinalOrdered = true
+    return .order(
+      .final(
+        iterations: configuration.finalIterations, subsets: min(configuration.finalSubsets, progress.projections),
+        projections: progress.projections))
+  }
+
+  /// The order about one event; nil for the end of the projections, after which others follow.
+  private mutating func take(_ event: Event) throws -> WorkerOrder? {
+    let header = event.header
+    if header.kind == .end {
+      let end = try EndEvent(decoding: event.metadata)
+      (progress.end, progress.acquired) = (end.reason, end.projections)
+      progress.input += 1
+      return nil
+    }
+    guard let role = ImageRole(header.kind) else {
+      throw StageError.disorder("\(header.kind) in projections at \(header.sequence)")
+    }
+    let ordinal = role == .projection ? progress.projections : 0
+    if role == .projection { progress.projections += 1 }
+    progress.input += 1
+    return .rows(role: role, sequence: header.sequence, ordinal: ordinal)
+  }
+}
