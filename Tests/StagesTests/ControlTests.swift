@@ -34,7 +34,8 @@ import Topics
     similarityMin: Double? = nil, patience: Int = 2, endedFrom: Int = 20, risesMax: Int? = nil
   ) -> ControlConfiguration {
     ControlConfiguration(
-      similarityMin: similarityMin, patience: patience, scoredFrom: 20, endedFrom: endedFrom, windowLength: 8,
+      similarityMin: similarityMin, patience: patience, scoredFrom: 20, endedFrom: endedFrom,
+      windows: WindowSchedule(length: 8, step: 1, iterations: 1),
       risesMax: risesMax)
   }
 

@@ -63,7 +63,8 @@ import Topics
       configuration: ReconstructStage.Configuration(
         layout: layout, beam: ParallelBeam(columns: self.columns, rotationAxis: 4), rows: 0..<self.rows,
         methods: WorkerMethods(window: .sirt(SIRTOptions()), remedy: "none"),
-        minusLog: false, windowLength: 4, keepsProjections: false, projectionsMax: 4, checkpointInterval: .never),
+        minusLog: false, windows: WindowSchedule(length: 4, step: 1, iterations: 1), keepsProjections: false,
+        projectionsMax: 4, checkpointInterval: .never),
       orders: TopicReader(RingReader(ring: orders, reader: 0, from: 0), history: nil, replaying: true),
       projections: TopicReader(RingReader(ring: projections, reader: 0, from: 0), history: nil, replaying: true),
       updates: TopicWriter(ring: updates), volume: volume, checkpoint: nil, pool: ThreadPool(threads: 1),

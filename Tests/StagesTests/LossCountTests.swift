@@ -62,7 +62,8 @@ import Topics
     let configuration = ReconstructStage.Configuration(
       layout: SliceLayout(columns: columns, rows: rows), beam: ParallelBeam(columns: columns, rotationAxis: 4),
       rows: 0..<rows,
-      methods: WorkerMethods(window: .sirt(SIRTOptions()), remedy: "none"), minusLog: false, windowLength: 4,
+      methods: WorkerMethods(window: .sirt(SIRTOptions()), remedy: "none"), minusLog: false,
+      windows: WindowSchedule(length: 4, step: 1, iterations: 1),
       keepsProjections: false,
       projectionsMax: 5, checkpointInterval: .never)
     let stage = ReconstructStage(

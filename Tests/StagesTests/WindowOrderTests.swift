@@ -3,6 +3,7 @@ import Rings
 import RunModel
 import Stages
 import Testing
+import Tomography
 import Topics
 
 /// What `distribute` decides, seen in the orders that it writes.
@@ -58,7 +59,7 @@ import Topics
 
   private func configuration(length: Int, step: Int, final: Int = 0, lagMax: Int = 0) -> DistributeStage.Configuration {
     .init(
-      rows: [0..<3, 3..<5], windowLength: length, windowStep: step, windowIterations: 2, finalIterations: final,
+      rows: [0..<3, 3..<5], windows: WindowSchedule(length: length, step: step, iterations: 2), finalIterations: final,
       finalSubsets: 3,
       lagMax: lagMax)
   }

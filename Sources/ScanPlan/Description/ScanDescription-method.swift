@@ -7,6 +7,9 @@ extension ScanDescription {
   /// noise made zero, and each would end the voxels that it sees for ever.
   private static let windowFactorMin: Float = 0.1
 
+  /// The updates while the scan runs. The description was validated.
+  var windows: WindowSchedule { WindowSchedule(length: windowLength, step: windowStep, iterations: windowIter) }
+
   /// Whether slices are compared while the scan runs.
   package var comparesSlices: Bool { stopSimilarity != nil || reference != nil }
 

@@ -206,8 +206,7 @@ package struct Planner {
   /// journal for that.
   private func slots(_ shape: RunPlan.Shape, _ placement: Placement) -> RingSlots {
     let frames = shape.projections + shape.flatsAndDarks
-    let windows = WindowSchedule(length: scan.windowLength, step: scan.windowStep)
-      .updateCount(projections: shape.projections, isComplete: true)
+    let windows = scan.windows.updateCount(projections: shape.projections, isComplete: true)
     let blocks =
       placement.workers.map { SliceLayout(columns: shape.columns, rows: $0.rows.count).blockCount }.max() ?? 1
     // Beyond those: the end of each, and the order to sweep.

@@ -141,17 +141,15 @@ package struct RunPlan: Codable, Sendable {
 
   /// Updates that a scan of so many projections makes: windowed ones, then one for each final iteration.
   func updateCount(projections: Int) -> Int {
-    WindowSchedule(length: scan.windowLength, step: scan.windowStep).updateCount(
-      projections: projections, isComplete: true)
+    scan.windows.updateCount(projections: projections, isComplete: true)
       + (projections > 0 ? scan.finalIterationCount : 0)
   }
 
   /// What `distribute` decides with.
   package var distribution: DistributeStage.Configuration {
     DistributeStage.Configuration(
-      rows: placement.workers.map(\.rows), windowLength: scan.windowLength, windowStep: scan.windowStep,
-      windowIterations: scan.windowIter,
-      finalIterations: scan.finalIterationCount, finalSubsets: scan.finalSubsetCount,
+      rows: placement.workers.map(\.rows), windows: scan.windows, finalIterations: scan.finalIterationCount,
+      finalSubsets: scan.finalSubsetCount,
       lagMax: scan.lagMax ?? (sourceWaits ? 0 : 2 * scan.windowLength))
   }
 
@@ -161,7 +159,7 @@ package struct RunPlan: Codable, Sendable {
       scan.stopAfter ?? max(projectionsCovering, ControlConfiguration.projectionsSufficing(of: shape.projections))
     return ControlConfiguration(
       similarityMin: scan.stopSimilarity, patience: scan.stopPatience, scoredFrom: min(projectionsCovering, endedFrom),
-      endedFrom: endedFrom, windowLength: scan.windowLength, risesMax: scan.stopRises)
+      endedFrom: endedFrom, windows: scan.windows, risesMax: scan.stopRises)
   }
 
   /// What worker `partition` computes with.
@@ -169,8 +167,7 @@ package struct RunPlan: Codable, Sendable {
     ReconstructStage.Configuration(
       layout: layout(ofWorker: partition), beam: ParallelBeam(columns: shape.columns, rotationAxis: rotationAxis),
       rows: placement.workers[partition].rows,
-      methods: scan.methods, removesStripes: scan.stripeRemoval == .vo, minusLog: minusLog,
-      windowLength: scan.windowStep > 0 ? min(scan.windowLength, shape.projections) : 0,
+      methods: scan.methods, removesStripes: scan.stripeRemoval == .vo, minusLog: minusLog, windows: scan.windows,
       keepsProjections: keepsProjections,
       projectionsMax: shape.projections,
       checkpointInterval: scan.durability == .durable ? scan.checkpointEvery.interval : .never,

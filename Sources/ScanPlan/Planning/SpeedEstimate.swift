@@ -19,10 +19,10 @@ struct SpeedEstimate {
     let columns = min(plan.shape.columns, Self.columnsMax)
     let rows = configuration.layout.rows(of: 0..<1).count
     let layout = SliceLayout(columns: columns, rows: rows, lanes: configuration.layout.lanes)
-    let count = min(
-      configuration.windowLength > 0 ? configuration.windowLength : plan.shape.projections, Self.anglesMax)
+    let slots = configuration.windowSlots
+    let count = min(slots > 0 ? slots : plan.shape.projections, Self.anglesMax)
     let angles = (0..<count).map { WindowAngle(theta: 0.01 + .pi * Double($0) / Double(count), slot: $0) }
-    let method = configuration.windowLength > 0 ? configuration.methods.window : configuration.methods.final
+    let method = slots > 0 ? configuration.methods.window : configuration.methods.final
     let solver = method.solver(
       layout: layout, beam: ParallelBeam(columns: columns, rotationAxis: 0.5 * Double(columns)), anglesMax: count,
       threads: 1)

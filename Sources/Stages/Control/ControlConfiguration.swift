@@ -1,6 +1,6 @@
 import KernelTypes
 package import RunModel
-import Tomography
+package import Tomography
 
 /// What `control` decides with.
 package struct ControlConfiguration: Sendable {
@@ -12,8 +12,8 @@ package struct ControlConfiguration: Sendable {
   package var scoredFrom: Int
   /// Projections before which no score ends the scan.
   package var endedFrom: Int
-  /// Projections of a window.
-  package var windowLength: Int
+  /// The updates while the scan runs.
+  package var windows: WindowSchedule
   /// Updates in a row after which a rising residual finalizes the scan; nil for never.
   package var risesMax: Int?
 
@@ -29,13 +29,13 @@ package struct ControlConfiguration: Sendable {
 
   /// A configuration; the values were validated with the scan description.
   package init(
-    similarityMin: Double?, patience: Int, scoredFrom: Int, endedFrom: Int, windowLength: Int, risesMax: Int?
+    similarityMin: Double?, patience: Int, scoredFrom: Int, endedFrom: Int, windows: WindowSchedule, risesMax: Int?
   ) {
     self.similarityMin = similarityMin
     self.patience = patience
     self.scoredFrom = scoredFrom
     self.endedFrom = endedFrom
-    self.windowLength = windowLength
+    self.windows = windows
     self.risesMax = risesMax
   }
 }

@@ -36,7 +36,7 @@ struct SliceScores {
   init(_ configuration: ControlConfiguration, slices: [MonitoredSlice], range: ClosedRange<Double>?) {
     self.configuration = configuration
     // Windows that are still filling up say nothing about later ones.
-    let first = max(configuration.windowLength, configuration.scoredFrom - configuration.windowLength)
+    let first = max(configuration.windows.length, configuration.scoredFrom - configuration.windows.length)
     workers = slices.map { Watched(slice: $0, due: first) }
     self.range = range.map { Float($0.lowerBound)...Float($0.upperBound) }
   }
@@ -59,7 +59,7 @@ struct SliceScores {
     // The sweeps have begun: the scan has ended.
     guard let newest, newest.phase == .window, let range = range(for: slice) else { return nil }
     workers[worker].due =
-      newest.projections.upperBound + max(1, configuration.windowLength / ControlConfiguration.scoresPerWindow)
+      newest.projections.upperBound + max(1, configuration.windows.length / ControlConfiguration.scoresPerWindow)
     return score(worker, newest, slice, range)
   }
 
@@ -68,7 +68,7 @@ struct SliceScores {
   {
     let end = update.projections.upperBound
     let looks = workers[worker].looks
-    let earlier = looks.last { $0.projections <= end - configuration.windowLength }
+    let earlier = looks.last { $0.projections <= end - configuration.windows.length }
     let comparison = MultiScaleSimilarity(
       columns: workers[worker].slice.volume.layout.columns, range: range,
       radiusFraction: ControlConfiguration.radiusFraction)

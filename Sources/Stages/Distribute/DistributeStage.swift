@@ -1,6 +1,7 @@
 import Host
 import Rings
 import RunModel
+package import Tomography
 package import Topics
 
 /// Decides what is computed: which rows of which projection go to which worker, and when each window is complete.
@@ -12,12 +13,8 @@ package struct DistributeStage {
   package struct Configuration: Sendable {
     /// Detector rows of each worker, in the rows of an event's payload.
     package var rows: [Range<Int>]
-    /// Projections of a window.
-    package var windowLength: Int
-    /// Projections between updates; 0 for no updates while the scan runs.
-    package var windowStep: Int
-    /// Iterations of an update.
-    package var windowIterations: Int
+    /// The updates while the scan runs.
+    package var windows: WindowSchedule
     /// Iterations over all projections after the scan.
     package var finalIterations: Int
     /// Ordered subsets of each of those.
@@ -27,14 +24,10 @@ package struct DistributeStage {
 
     /// A configuration; the values were validated with the scan description.
     package init(
-      rows: [Range<Int>], windowLength: Int, windowStep: Int, windowIterations: Int, finalIterations: Int,
-      finalSubsets: Int,
-      lagMax: Int = 0
+      rows: [Range<Int>], windows: WindowSchedule, finalIterations: Int, finalSubsets: Int, lagMax: Int = 0
     ) {
       self.rows = rows
-      self.windowLength = windowLength
-      self.windowStep = windowStep
-      self.windowIterations = windowIterations
+      self.windows = windows
       self.finalIterations = finalIterations
       self.finalSubsets = finalSubsets
       self.lagMax = lagMax
@@ -68,7 +61,7 @@ package struct DistributeStage {
     // Every worker gets every order, so the number of an order is its sequence in all of their topics.
     var number = orders.map(\.nextSequence).min() ?? 0
     var interval = UpdateInterval(
-      lagMax: configuration.lagMax, schedule: sequence.schedule, projections: sequence.progress.projections)
+      lagMax: configuration.lagMax, windows: configuration.windows, projections: sequence.progress.projections)
     while true {
       let before = sequence.progress
       sequence.progress.updateInterval =
@@ -101,9 +94,9 @@ package struct DistributeStage {
 
   /// How many projections the slowest worker is behind. Its backlog is counted in orders, of which each update is one.
   private func lag(_ progress: DistributionProgress) -> Int {
-    guard configuration.lagMax > 0, configuration.windowStep > 0 else { return 0 }
+    guard configuration.lagMax > 0, configuration.windows.step > 0 else { return 0 }
     let events = orders.reduce(0) { max($0, $1.backlog(ofReader: 0)) }
-    let step = configuration.windowStep * progress.updateInterval
+    let step = configuration.windows.step * progress.updateInterval
     return events * step / (step + 1)
   }
 

@@ -15,13 +15,9 @@ struct OrderSequence {
 
   /// How far the orders are that were made.
   var progress = DistributionProgress()
-  let schedule: WindowSchedule
   private let configuration: DistributeStage.Configuration
 
-  init(_ configuration: DistributeStage.Configuration) {
-    schedule = WindowSchedule(length: configuration.windowLength, step: configuration.windowStep)
-    self.configuration = configuration
-  }
+  init(_ configuration: DistributeStage.Configuration) { self.configuration = configuration }
 
   /// The next order. Updates that are due come before the next input. What is lost is passed over, as if it had never
   /// been there.
@@ -38,17 +34,18 @@ struct OrderSequence {
 
   /// The update that is due; nil while there is none.
   private mutating func dueUpdate() -> WorkerOrder? {
+    let windows = configuration.windows
     // Nothing has to be kept up with after the end.
-    let due = progress.windowEnd + schedule.step * (progress.end == nil ? progress.updateInterval : 1)
-    guard schedule.isDue(end: due, projections: progress.projections, isComplete: progress.end != nil) else {
+    let due = progress.windowEnd + windows.step * (progress.end == nil ? progress.updateInterval : 1)
+    guard windows.isDue(end: due, projections: progress.projections, isComplete: progress.end != nil) else {
       return nil
     }
     // After the windows came nearer to each other again one may be overdue: workers keep the newest projections only.
     let end = max(due, progress.projections)
-    let window = schedule.window(end: end, projections: progress.projections)
+    let window = windows.window(end: end, projections: progress.projections)
     progress.windowEnd = end
     progress.updates += 1
-    return .update(index: progress.updates - 1, projections: window, iterations: configuration.windowIterations)
+    return .update(index: progress.updates - 1, projections: window, iterations: windows.iterations)
   }
 
   /// What follows the last projection and its updates.

@@ -7,22 +7,22 @@ import Tomography
 /// never made again.
 struct UpdateInterval {
   private let lagMax: Int
-  private let schedule: WindowSchedule
+  private let windows: WindowSchedule
   /// The projection at which the pace was last changed: a change needs time to show.
   private var changedAt: Int
 
   /// Widens from a lag of `lagMax` projections on; 0 for never.
-  init(lagMax: Int, schedule: WindowSchedule, projections: Int) {
-    (self.lagMax, self.schedule) = (lagMax, schedule)
+  init(lagMax: Int, windows: WindowSchedule, projections: Int) {
+    (self.lagMax, self.windows) = (lagMax, windows)
     changedAt = projections
   }
 
   /// The updateInterval after `projections`, when the workers are `lag` projections behind.
   mutating func next(_ updateInterval: Int, lag: Int, projections: Int) -> Int {
-    guard lagMax > 0, projections - changedAt >= min(lagMax, schedule.length) else { return updateInterval }
+    guard lagMax > 0, projections - changedAt >= min(lagMax, windows.length) else { return updateInterval }
     let new =
       if lag > lagMax {
-        min(2 * updateInterval, schedule.updateIntervalMax)
+        min(2 * updateInterval, windows.updateIntervalMax)
       } else if lag < lagMax / 4 {
         max(1, updateInterval / 2)
       } else {

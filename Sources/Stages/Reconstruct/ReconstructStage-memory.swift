@@ -15,7 +15,7 @@ extension ReconstructStage {
     }
     let methods = configuration.methods
     let stripes = StripeFilter(angles: configuration.projectionsMax, columns: layout.columns)
-    return buffers([methods.window], blocks: layout.blockCount, slots: configuration.windowLength)
+    return buffers([methods.window], blocks: layout.blockCount, slots: configuration.windowSlots)
       + (configuration.keepsProjections
         ? buffers([methods.final] + methods.initial, blocks: 1, slots: configuration.projectionsMax) : 0)
       + (configuration.removesStripes ? threads * stripeByteCount(stripes) : 0)

@@ -22,8 +22,8 @@ package final class ReconstructStage {
     package var removesStripes: Bool
     /// Whether the data are counts that become line integrals by −log.
     package var minusLog: Bool
-    /// Projections of a window; 0 where the scan has no windowed updates.
-    package var windowLength: Int
+    /// The updates while the scan runs.
+    package var windows: WindowSchedule
     /// Whether the final iterations will read every projection again.
     package var keepsProjections: Bool
     /// The most projections that the scan can have.
@@ -40,7 +40,7 @@ package final class ReconstructStage {
     package init(
       layout: SliceLayout, beam: ParallelBeam, rows: Range<Int>, methods: WorkerMethods, removesStripes: Bool = false,
       minusLog: Bool,
-      windowLength: Int,
+      windows: WindowSchedule,
       keepsProjections: Bool, projectionsMax: Int, checkpointInterval: CheckpointInterval,
       needs: (flats: Bool, darks: Bool) = (false, false), fieldsMayComeLate: Bool = false
     ) {
@@ -50,13 +50,16 @@ package final class ReconstructStage {
       self.methods = methods
       self.removesStripes = removesStripes
       self.minusLog = minusLog
-      self.windowLength = windowLength
+      self.windows = windows
       self.keepsProjections = keepsProjections
       self.projectionsMax = projectionsMax
       self.checkpointInterval = checkpointInterval
       self.needs = needs
       self.fieldsMayComeLate = fieldsMayComeLate
     }
+
+    /// Projections of the largest window; 0 where no update comes while the scan runs.
+    package var windowSlots: Int { windows.slots(projections: projectionsMax) }
   }
 
   /// A projection that was applied: where to find it again.
@@ -104,12 +107,13 @@ package final class ReconstructStage {
     executor = PoolExecutor(pool: pool)
     corrections = BlockCorrections(
       layout: layout, minusLog: configuration.minusLog, nonNegative: configuration.methods.needsNonNegative)
+    let slots = configuration.windowSlots
     window =
-      configuration.windowLength > 0
+      slots > 0
       ? (
-        SinogramBuffer(layout: layout, blocks: layout.blockCount, slots: configuration.windowLength),
+        SinogramBuffer(layout: layout, blocks: layout.blockCount, slots: slots),
         configuration.methods.window.solver(
-          layout: layout, beam: configuration.beam, anglesMax: configuration.windowLength, threads: executor.width)
+          layout: layout, beam: configuration.beam, anglesMax: slots, threads: executor.width)
       ) : nil
     applied.reserveCapacity(configuration.projectionsMax)
   }

@@ -1,5 +1,5 @@
-/// Which projections each windowed update works on; pure arithmetic, so that a stage that starts again finds the same
-/// windows.
+/// Which projections each windowed update works on, and how often; pure arithmetic, so that a stage that starts again
+/// finds the same windows.
 ///
 /// Update j covers projections max(0, (j + 1) · step − length) ..< min(count, (j + 1) · step). Windows fill after the
 /// first projections and drain after the last, so that with a length that is a multiple of the step, each projection is
@@ -12,12 +12,16 @@ package struct WindowSchedule: Sendable, Equatable {
   package let length: Int
   /// New projections between two updates; 0 for no updates at all.
   package let step: Int
+  /// Iterations of an update.
+  package let iterations: Int
 
-  /// `length` ≥ 1, 0 ≤ `step` ≤ `length`.
-  package init(length: Int, step: Int) {
+  /// `length` ≥ 1, 0 ≤ `step` ≤ `length`, `iterations` ≥ 1.
+  package init(length: Int, step: Int, iterations: Int) {
     precondition(length >= 1 && (0...length).contains(step), "window length \(length), step \(step)")
+    precondition(iterations >= 1, "\(iterations) iterations of a window")
     self.length = length
     self.step = step
+    self.iterations = iterations
   }
 
   /// Updates that are due once `projections` are there; with `isComplete`, all that a scan of just these projections
@@ -31,6 +35,9 @@ package struct WindowSchedule: Sendable, Equatable {
   package func window(_ index: Int, projections: Int) -> Range<Int> {
     window(end: (index + 1) * step, projections: projections)
   }
+
+  /// Projections that have to be at hand for the windows of a scan of so many; 0 where no update comes while it runs.
+  package func slots(projections: Int) -> Int { step > 0 ? min(length, projections) : 0 }
 
   /// The most steps from one window's end to the next that leave no projection out.
   package var updateIntervalMax: Int { step == 0 ? 1 : length / step }

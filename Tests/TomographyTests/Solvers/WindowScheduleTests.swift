@@ -3,7 +3,7 @@ import Tomography
 
 @Suite struct WindowScheduleTests {
   static func windows(count: Int, length: Int, step: Int) -> [Range<Int>] {
-    let schedule = WindowSchedule(length: length, step: step)
+    let schedule = WindowSchedule(length: length, step: step, iterations: 1)
     return (0..<schedule.updateCount(projections: count, isComplete: true)).map {
       schedule.window($0, projections: count)
     }
@@ -25,7 +25,7 @@ import Tomography
   }
 
   @Test func `an update is due after each step`() {
-    let schedule = WindowSchedule(length: 6, step: 3)
+    let schedule = WindowSchedule(length: 6, step: 3, iterations: 1)
     #expect((0...7).map { schedule.updateCount(projections: $0, isComplete: false) } == [0, 0, 0, 1, 1, 1, 2, 2])
     #expect(schedule.window(1, projections: 6) == 0..<6)
     #expect(schedule.updateCount(projections: 7, isComplete: true) == 4)
@@ -38,7 +38,9 @@ import Tomography
         for step in 0...length {
           let windows = Self.windows(count: count, length: length, step: step)
           #expect(windows.isEmpty == (count == 0 || step == 0))
-          #expect(windows.allSatisfy { !$0.isEmpty && $0.count <= length })
+          let slots = WindowSchedule(length: length, step: step, iterations: 1).slots(projections: count)
+          #expect(slots <= length && windows.allSatisfy { !$0.isEmpty && $0.count <= slots })
+          #expect((slots == 0) == windows.isEmpty)
         }
       }
     }
