@@ -23,7 +23,7 @@ extension TopicKind {
   /// Written by `acquire`: every projection, flat and dark as it came from the source.
   package static let projections = TopicKind(id: 1, "projections")
   /// Written by `distribute` for each worker: which rows of which projection to take, and when to update.
-  package static let chunks = TopicKind(id: 2, "chunks", isPartitioned: true)
+  package static let orders = TopicKind(id: 2, "orders", isPartitioned: true)
   /// Written by each worker: an event for each update of its rows' volume.
   package static let updates = TopicKind(id: 3, "updates", isPartitioned: true)
   /// Written by `control`: the order to end the scan.
@@ -51,7 +51,7 @@ package struct Topic: Hashable, Sendable {
 
   /// The number in an event's header.
   package var id: UInt32 { kind.id }
-  /// The topic's word in names and messages, as in `chunks.2`.
+  /// The topic's word in names and messages, as in `orders.2`.
   package var name: String { kind.isPartitioned ? "\(kind.word).\(partition)" : kind.word }
   /// The name of its journal's folder, as in `projections.0`.
   package var folderName: String { "\(kind.word).\(partition)" }
@@ -68,8 +68,8 @@ extension Topic {
   package static let scores = Topic(.scores)
   /// See `TopicKind.denoised`.
   package static let denoised = Topic(.denoised)
-  /// See `TopicKind.chunks`.
-  package static func chunks(partition: Int) -> Topic { Topic(.chunks, partition: partition) }
+  /// See `TopicKind.orders`.
+  package static func orders(partition: Int) -> Topic { Topic(.orders, partition: partition) }
   /// See `TopicKind.updates`.
   package static func updates(partition: Int) -> Topic { Topic(.updates, partition: partition) }
 }

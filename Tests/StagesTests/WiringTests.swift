@@ -9,7 +9,7 @@ import Testing
     workers: Int = 2, corrects: Bool = false, denoises: Bool = false, examples: [String] = [], isDurable: Bool = true,
     sourceWaits: Bool = true
   ) -> RunWiring {
-    var slots = RingSlots(projections: 64, chunks: 1024, updates: 256)
+    var slots = RingSlots(projections: 64, orders: 1024, updates: 256)
     slots.onTheWay = 9
     return RunWiring(
       WiringFacts(
@@ -25,7 +25,7 @@ import Testing
       names(wiring.stages) == ["acquire", "distribute", "reconstruct.0", "reconstruct.1", "control", "export"])
     #expect(
       wiring.topics.map(\.name) == [
-        "projections", "chunks.0", "chunks.1", "updates.0", "updates.1", "commands", "scores",
+        "projections", "orders.0", "orders.1", "updates.0", "updates.1", "commands", "scores",
       ])
   }
 
@@ -42,10 +42,10 @@ import Testing
 
   @Test func `a worker reads its own orders and the images, and writes its own updates`() {
     let (wiring, worker) = (wiring(), StageName.reconstruct(1))
-    #expect(wiring.inputs(of: worker).map(\.topic.name) == ["chunks.1", "projections"])
+    #expect(wiring.inputs(of: worker).map(\.topic.name) == ["orders.1", "projections"])
     #expect(wiring.outputs(of: worker).map(\.name) == ["updates.1"])
     #expect(wiring.readerNumber(of: worker, in: .projections) == 2)
-    #expect(wiring.readerNumber(of: worker, in: .chunks(partition: 0)) == nil)
+    #expect(wiring.readerNumber(of: worker, in: .orders(partition: 0)) == nil)
     #expect(wiring.writer(of: .updates(partition: 1)) == worker)
   }
 
@@ -65,7 +65,7 @@ import Testing
     let acquire = try #require(wiring.progress(of: .acquire))
     #expect(acquire.topic == .projections && acquire.reader == nil)
     let worker = try #require(wiring.progress(of: .reconstruct(1)))
-    #expect(worker.topic == .chunks(partition: 1) && worker.reader == 0)
+    #expect(worker.topic == .orders(partition: 1) && worker.reader == 0)
     let export = try #require(wiring.progress(of: .export))
     #expect(export.topic == .updates(partition: 0) && export.reader == 1)
     #expect(wiring.progress(of: StageName("denoise")) == nil)
@@ -80,7 +80,7 @@ import Testing
     let spills = isDurable && !sourceWaits
     #expect(ring(.projections).spillSlotCount == (spills ? 9 : 0))
     #expect((ring(.corrected).spillSlotCount > 0) == spills)
-    #expect((ring(.chunks(partition: 0)).spillSlotCount > 0) == isDurable)
+    #expect((ring(.orders(partition: 0)).spillSlotCount > 0) == isDurable)
     #expect(ring(.commands).spillSlotCount == 0 && ring(.commands).slotCount == 4)
     #expect(ring(.projections).payloadCapacity == 1000 && ring(.corrected).payloadCapacity == 2000)
     #expect(ring(.scores).firstSequence == 5 && ring(.scores).firstEpoch == 7)
@@ -89,7 +89,7 @@ import Testing
   @Test func `numbers and words of topics stay what they are on disk`() {
     let kinds = Wiring.rows.flatMap(\.writes).map(\.kind)
     let expected = [
-      "projections": 1, "chunks": 2, "updates": 3, "commands": 4, "denoised": 5, "corrected": 6, "scores": 7, "echo": 8,
+      "projections": 1, "orders": 2, "updates": 3, "commands": 4, "denoised": 5, "corrected": 6, "scores": 7, "echo": 8,
     ]
     #expect(Dictionary(uniqueKeysWithValues: kinds.map { ($0.word, Int($0.id)) }) == expected)
   }

@@ -217,10 +217,10 @@ package struct Planner {
       let ahead =
         scan.stopSimilarity != nil && live == nil && scan.rate == nil
         ? max(Self.ringSlots.lowerBound, scan.windowLength) : recent
-      return RingSlots(projections: min(frames + 1, recent, ahead), chunks: 1024, updates: 256)
+      return RingSlots(projections: min(frames + 1, recent, ahead), orders: 1024, updates: 256)
     }
     return RingSlots(
-      projections: frames + 1, chunks: frames + windows + 2, updates: windows + scan.finalIterationCount * blocks + 1)
+      projections: frames + 1, orders: frames + windows + 2, updates: windows + scan.finalIterationCount * blocks + 1)
   }
 }
 

@@ -6,7 +6,7 @@ extension DistributeStage: Stage {
     let settings = environment.settings
     let stage = DistributeStage(
       configuration: settings.distribution, projections: try environment.reader(settings.images),
-      chunks: try (0..<environment.workers).map { try environment.writer(.chunks(partition: $0)) },
+      orders: try (0..<environment.workers).map { try environment.writer(.orders(partition: $0)) },
       limits: environment.limits, didWork: environment.didWork)
     try stage.run()
   }

@@ -8,7 +8,7 @@ extension ReconstructStage: Stage {
     let settings = environment.settings
     let stage = ReconstructStage(
       configuration: settings.reconstruction(ofWorker: worker),
-      chunks: try environment.reader(.chunks(partition: worker)),
+      orders: try environment.reader(.orders(partition: worker)),
       projections: try environment.reader(settings.images),
       updates: try environment.writer(.updates(partition: worker)), volume: try environment.volume(worker),
       checkpoint: environment.checkpoint, pool: try environment.threads(), limits: environment.limits,

@@ -6,7 +6,7 @@ import Topics
 ///
 /// ```
 ///  file, detector ─► acquire ─ projections ─┬─► correct ─ corrected ─┐
-///                       ▲                   └────────────────────────┴─► distribute ─ chunks.w ─► reconstruct.w
+///                       ▲                   └────────────────────────┴─► distribute ─ orders.w ─► reconstruct.w
 ///                       └─ commands ─ control ◄─┬─ updates.w ◄────────────────────────────────────────┘
 ///                                    denoise ◄──┤
 ///                              files ◄─ export ◄┘
@@ -32,10 +32,10 @@ package enum Wiring {
       isPresent: { $0.corrects }),
     WiringRow(
       "distribute", DistributeStage.self, reads: [.images(replays: false, checks: .payloadInRing)],
-      writes: [.init(.chunks, slots: { $0.slots.chunks }, whenFull: .spills)]),
+      writes: [.init(.orders, slots: { $0.slots.orders }, whenFull: .spills)]),
     WiringRow(
       "reconstruct", ReconstructStage.self, isPerWorker: true, place: .worker,
-      reads: [.topic(.chunks), .images(isWork: false)],
+      reads: [.topic(.orders), .images(isWork: false)],
       writes: [.init(.updates, slots: { $0.slots.updates }, whenFull: .spills)], files: [.checkpoints]),
     WiringRow(
       "control", ControlStage.self, reads: [.topic(.updates)],

@@ -154,12 +154,12 @@ package struct RingSlots: Codable, Equatable, Sendable {
   /// Of the images as acquired beside the ring, on their way to disk; 0 where the source waits, or nothing goes to disk.
   package var onTheWay = 0
   /// Of each worker's orders.
-  package var chunks: Int
+  package var orders: Int
   /// Of each worker's updates.
   package var updates: Int
 
   /// Slots as given, none for images on their way to disk.
-  package init(projections: Int, chunks: Int, updates: Int) {
-    (self.projections, self.chunks, self.updates) = (projections, chunks, updates)
+  package init(projections: Int, orders: Int, updates: Int) {
+    (self.projections, self.orders, self.updates) = (projections, orders, updates)
   }
 }
