@@ -1,32 +1,29 @@
 /// One angle as the backprojector sees it: pixel (column, row) falls on bin `column · cosine − row · sine + origin`.
 ///
-/// Pixels are taken in pairs of neighbours along the axis on which they lie a hat function's half width apart, c =
-/// max(|cosine|, |sine|) bins. So the lower pixel of a pair (nearer to bin 0) touches two bins, and the upper one the
-/// second of them and the next.
-public struct BackAngle: Sendable {
+/// Pixels are taken in pairs of neighbours along the axis on which they lie a hat function's half width apart, c = max(|cosine|, |sine|)
+/// bins. So the lower pixel of a pair (nearer to bin 0) touches two bins, and the upper one the second of them and the next.
+package struct BackAngle: Sendable {
   /// Cosine and sine of theta.
-  public let cosine: Double, sine: Double
+  package let cosine: Double, sine: Double
   /// Bin of the centre of pixel (0, 0).
-  public let origin: Double
+  package let origin: Double
   /// Row of the sinogram block.
-  public let slot: Int
+  package let slot: Int
   /// True for angles nearer to π/2 than to 0 or π: their pairs lie in columns, the others' in rows.
-  public let isSwapped: Bool
+  package let isSwapped: Bool
   /// True when bins rise along a pair, so that its first pixel is the lower one.
-  public let isRising: Bool
+  package let isRising: Bool
   /// Joseph's weight at distance d is max(0, weight − slope · d): 1 / c and 1 / c².
-  public let weight: Float, slope: Float
-  /// Steps along the pairs' axis that keep a bin for each step across it: with like drifts, neighbouring pixels share
-  /// bins alike.
-  public let drift: Double
+  package let weight: Float, slope: Float
+  /// Steps along the pairs' axis that keep a bin for each step across it: with like drifts, neighbouring pixels share bins alike.
+  package let drift: Double
   /// Bins between the pixels of a pair, c.
-  public let step: Float
-  /// Bins from the corner of a patch (four pairs along their axis, four pixels across it) to the lower pixel of each
-  /// pair: `[across][pair]`.
-  public let offsets: SIMD16<Float>
+  package let step: Float
+  /// Bins from the corner of a patch (four pairs along their axis, four pixels across it) to the lower pixel of each pair: `[across][pair]`.
+  package let offsets: SIMD16<Float>
 
   /// Prepares one angle whose projection is in row `slot`; `origin` is the bin of the centre of pixel (0, 0).
-  public init(cosine: Double, sine: Double, origin: Double, slot: Int) {
+  package init(cosine: Double, sine: Double, origin: Double, slot: Int) {
     let largest = max(abs(cosine), abs(sine))
     isSwapped = abs(cosine) < abs(sine)
     let along = isSwapped ? -sine : cosine, across = isSwapped ? cosine : -sine

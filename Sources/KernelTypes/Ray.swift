@@ -1,22 +1,21 @@
-/// One angle as the forward projector sees it. A ray takes one step for each pixel along its major axis m and meets the
-/// minor axis at `n = bin · inverse + m · drift + start`. With `isSwapped`, m runs along columns and n along rows;
-/// otherwise the reverse.
-public struct Ray: Sendable {
+/// One angle as the forward projector sees it. A ray takes one step for each pixel along its major axis m and meets the minor axis at
+/// `n = bin · inverse + m · drift + start`. With `isSwapped`, m runs along columns and n along rows; otherwise the reverse.
+package struct Ray: Sendable {
   /// `bin = n · across + m · along + origin`; |across| ≥ |along|.
-  public let across: Double, along: Double, origin: Double
+  package let across: Double, along: Double, origin: Double
   /// 1 / across, −along / across and −origin / across.
-  public let inverse: Double, drift: Double, start: Double
+  package let inverse: Double, drift: Double, start: Double
   /// True for angles nearer to π/2 than to 0 or π.
-  public let isSwapped: Bool
+  package let isSwapped: Bool
   /// Row of the sinogram block.
-  public let slot: Int
+  package let slot: Int
   /// Joseph's weight of a step, |inverse|.
-  public let weight: Float
+  package let weight: Float
   /// Minor-axis positions of two neighbouring rays over eight steps, relative to the first: `[step][ray]`.
-  public let offsets: SIMD16<Float>
+  package let offsets: SIMD16<Float>
 
   /// Prepares one angle whose projection is in row `slot`; `origin` is the bin of the centre of pixel (0, 0).
-  public init(cosine: Double, sine: Double, origin: Double, slot: Int) {
+  package init(cosine: Double, sine: Double, origin: Double, slot: Int) {
     isSwapped = abs(cosine) < abs(sine)
     across = isSwapped ? -sine : cosine
     along = isSwapped ? cosine : -sine

@@ -1,21 +1,20 @@
 /// What becomes of the sums of a tile: `next = x + scale · sum`, or `next = sum`, or they stay in the tile's buffer.
-public struct TileTarget: Sendable {
+package struct TileTarget: Sendable {
   /// What an update starts from, and how far it goes.
-  public struct Update: @unchecked Sendable {
+  package struct Update: @unchecked Sendable {
     /// Pixel (0, 0) of the block that is read; may be the memory that is written.
-    public let x: UnsafeRawPointer
+    package let x: UnsafeRawPointer
     /// One value a pixel; a pixel with scale 0 is copied.
-    public let scales: UnsafePointer<Float>
+    package let scales: UnsafePointer<Float>
     /// Values between two rows of `scales`.
-    public let scalesPitch: Int
+    package let scalesPitch: Int
     /// Cut pixels that are updated at zero.
-    public let isNonNegative: Bool
+    package let isNonNegative: Bool
     /// Write past the caches; `x` must be other memory, and pixels whole cache lines.
-    public let streams: Bool
+    package let streams: Bool
 
     /// Describes an update; the pointers must outlive the kernel's call.
-    public init(x: UnsafeRawPointer, scales: UnsafePointer<Float>, scalesPitch: Int, isNonNegative: Bool, streams: Bool)
-    {
+    package init(x: UnsafeRawPointer, scales: UnsafePointer<Float>, scalesPitch: Int, isNonNegative: Bool, streams: Bool) {
       self.x = x
       self.scales = scales
       self.scalesPitch = scalesPitch
@@ -26,14 +25,14 @@ public struct TileTarget: Sendable {
 
   // Sound to send: the kernels' callers give each thread its own tiles.
   /// Pixel (0, 0) of the block that is written.
-  public nonisolated(unsafe) let next: UnsafeMutableRawPointer
+  package nonisolated(unsafe) let next: UnsafeMutableRawPointer
   /// Nil to store the sums as they are.
-  public let update: Update?
+  package let update: Update?
   /// The sums stay in the buffer, and `next` is what the caller will read or write with them.
-  public let keepsSums: Bool
+  package let keepsSums: Bool
 
   /// Writes to `next`, unless the sums are kept.
-  public init(next: UnsafeMutableRawPointer, update: Update? = nil, keepsSums: Bool = false) {
+  package init(next: UnsafeMutableRawPointer, update: Update? = nil, keepsSums: Bool = false) {
     self.next = next
     self.update = update
     self.keepsSums = keepsSums

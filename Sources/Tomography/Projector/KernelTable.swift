@@ -1,35 +1,44 @@
 internal import CLinux
 internal import KernelTypes
-internal import KernelsV2
-internal import KernelsV3
-internal import KernelsV4
+internal import Kernels
+internal import KernelsAVX2
+internal import KernelsSSE42
 
 /// The same kernels, compiled for one x86-64 level.
 struct KernelTable: Sendable {
-  typealias Forward =
-    @Sendable (UnsafeRawPointer, UnsafeMutableRawPointer, UnsafeBufferPointer<Ray>, KernelShape) -> Void
-  typealias Back =
+  let forward: @Sendable (UnsafeRawPointer, UnsafeMutableRawPointer, UnsafeBufferPointer<Ray>, KernelShape) -> Void
+  let backTile:
     @Sendable (
       Tile, UnsafeMutableRawPointer, UnsafeRawPointer, UnsafeBufferPointer<BackAngle>, KernelShape,
       UnsafeMutableRawPointer, TileTarget
     ) -> Void
-  typealias ResidualRow =
+  let columnSums: @Sendable (Int, UnsafeBufferPointer<BackAngle>, Int, UnsafeMutablePointer<Float>) -> Void
+
+  // What solvers do to each bin or voxel between the projections.
+  let residualRow:
     @Sendable (
       UnsafeMutableRawPointer, UnsafeRawPointer, UnsafePointer<Float>, KernelShape, UnsafeMutablePointer<Double>
     ) -> Void
-  typealias ColumnSums = @Sendable (Int, UnsafeBufferPointer<BackAngle>, Int, UnsafeMutablePointer<Float>) -> Void
-  typealias MultiplyAdds = @Sendable (Int, UnsafeMutablePointer<Float>) -> Int
-  typealias Loads = @Sendable (UnsafeRawPointer, Int, Int, UnsafeMutablePointer<Float>) -> Int
+  let ratioRow:
+    @Sendable (UnsafeMutableRawPointer, UnsafeRawPointer, KernelShape, UnsafeMutablePointer<Double>) -> Void
+  let dataSums: @Sendable (UnsafeRawPointer, KernelShape, UnsafeMutablePointer<Double>) -> Void
+  let scaleTile:
+    @Sendable (
+      Tile, UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, UnsafePointer<Float>, Int, Float, Bool,
+      KernelShape
+    ) -> Void
+  let penaliseTile:
+    @Sendable (
+      Tile, UnsafeRawPointer, UnsafeRawPointer, TileBorder, UnsafeMutableRawPointer, UnsafePointer<Float>, Int,
+      UnsafePointer<ColumnRange>, TilePenalty, Float, Bool, KernelShape
+    ) -> Void
 
-  let forward: Forward
-  let backTile: Back
-  let residualRow: ResidualRow
-  let columnSums: ColumnSums
-  let multiplyAdds: MultiplyAdds
-  let loads: Loads
+  // What a processor can do at most.
+  let multiplyAdds: @Sendable (Int, UnsafeMutablePointer<Float>) -> Int
+  let loads: @Sendable (UnsafeRawPointer, Int, Int, UnsafeMutablePointer<Float>) -> Int
 
   /// Bytes of scratch memory that `backTile` needs beside the tile: the same at every level.
-  static let tapsByteCount = KernelsV4.backTapsByteCount
+  static let tapsByteCount = Kernels.backTapsByteCount
 
   /// x86-64 levels whose instructions this machine has, lowest first. Level 2 is taken for granted.
   static let levels = Array(2...max(2, Int(clinux_x86_level())))
@@ -40,29 +49,20 @@ struct KernelTable: Sendable {
     precondition(KernelTable.levels.contains(level), "x86-64 level \(level): this machine has \(KernelTable.levels)")
     switch level {
     case 4:
-      self.init(
-        forward: KernelsV4.forward, backTile: KernelsV4.backTile, residualRow: KernelsV4.residualRow,
-        columnSums: KernelsV4.columnSums, multiplyAdds: KernelsV4.multiplyAdds, loads: KernelsV4.loads)
+      (forward, backTile, columnSums) = (Kernels.forward, Kernels.backTile, Kernels.columnSums)
+      (residualRow, ratioRow, dataSums) = (Kernels.residualRow, Kernels.ratioRow, Kernels.dataSums)
+      (scaleTile, penaliseTile) = (Kernels.scaleTile, Kernels.penaliseTile)
+      (multiplyAdds, loads) = (Kernels.multiplyAdds, Kernels.loads)
     case 3:
-      self.init(
-        forward: KernelsV3.forward, backTile: KernelsV3.backTile, residualRow: KernelsV3.residualRow,
-        columnSums: KernelsV3.columnSums, multiplyAdds: KernelsV3.multiplyAdds, loads: KernelsV3.loads)
+      (forward, backTile, columnSums) = (KernelsAVX2.forward, KernelsAVX2.backTile, KernelsAVX2.columnSums)
+      (residualRow, ratioRow, dataSums) = (KernelsAVX2.residualRow, KernelsAVX2.ratioRow, KernelsAVX2.dataSums)
+      (scaleTile, penaliseTile) = (KernelsAVX2.scaleTile, KernelsAVX2.penaliseTile)
+      (multiplyAdds, loads) = (KernelsAVX2.multiplyAdds, KernelsAVX2.loads)
     default:
-      self.init(
-        forward: KernelsV2.forward, backTile: KernelsV2.backTile, residualRow: KernelsV2.residualRow,
-        columnSums: KernelsV2.columnSums, multiplyAdds: KernelsV2.multiplyAdds, loads: KernelsV2.loads)
+      (forward, backTile, columnSums) = (KernelsSSE42.forward, KernelsSSE42.backTile, KernelsSSE42.columnSums)
+      (residualRow, ratioRow, dataSums) = (KernelsSSE42.residualRow, KernelsSSE42.ratioRow, KernelsSSE42.dataSums)
+      (scaleTile, penaliseTile) = (KernelsSSE42.scaleTile, KernelsSSE42.penaliseTile)
+      (multiplyAdds, loads) = (KernelsSSE42.multiplyAdds, KernelsSSE42.loads)
     }
-  }
-
-  private init(
-    forward: @escaping Forward, backTile: @escaping Back, residualRow: @escaping ResidualRow,
-    columnSums: @escaping ColumnSums, multiplyAdds: @escaping MultiplyAdds, loads: @escaping Loads
-  ) {
-    self.forward = forward
-    self.backTile = backTile
-    self.residualRow = residualRow
-    self.columnSums = columnSums
-    self.multiplyAdds = multiplyAdds
-    self.loads = loads
   }
 }

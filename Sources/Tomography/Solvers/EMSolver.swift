@@ -1,6 +1,5 @@
 import Glibc
-package import KernelTypes
-internal import PointwiseTypes
+internal import KernelTypes
 
 /// Maximum likelihood by expectation maximisation with windows, plain or penalised: e = x · Aᵀ(b / A x) and s = Aᵀ1
 /// over the angles of a window.
@@ -21,7 +20,6 @@ package final class EMSolver: WindowSolver {
   private let options: EMOptions
   private let mask: DiskMask
   private let pass: ProjectionPass
-  private let steps: PointwiseTable
   private let tiles: TileScratch
   private let memory: SIRTMemory
   private let penalty: (tile: TilePenalty, memory: PenaltyMemory)?
@@ -43,9 +41,7 @@ package final class EMSolver: WindowSolver {
     self.options = options
     mask = DiskMask(columns: layout.columns, isDisk: options.diskMask)
     pass = ProjectionPass(
-      layout: layout, kernels: KernelTable(level: level), plan: AnglePlan(capacity: anglesMax), isDisk: options.diskMask
-    )
-    steps = PointwiseTable(level: level)
+      layout: layout, kernels: KernelTable(level: level), plan: AnglePlan(capacity: anglesMax), isDisk: options.diskMask)
     tiles = TileScratch(layout: layout, workers: threads ?? EMSolver.processorCount)
     memory = SIRTMemory(layout: layout, anglesMax: anglesMax, blocks: blocksMax ?? layout.blockCount)
     let penaltyMemory = PenaltyMemory(layout: layout, blocks: options.penalty == nil ? 0 : memory.blocks, mask: mask)
@@ -91,7 +87,7 @@ package final class EMSolver: WindowSolver {
         let index = item / angles.count, block = blocks.lowerBound + index, angle = item % angles.count
         let ratios = memory.residuals + layout.binOffset(block: block, of: blocks, slot: angle, slots: memory.anglesMax)
         layout.clearMargins(of: ratios, block: block)
-        steps.ratioRow(
+        pass.kernels.ratioRow(
           ratios,
           sinogram + layout.binOffset(block: block, of: blocks, slot: angles[angle].slot, slots: slots),
           layout.shape(block: block),
@@ -134,7 +130,7 @@ package final class EMSolver: WindowSolver {
       executor: executor
     ) { block, tile, sums in
       let offset = layout.pixelOffset(block: block)
-      steps.scaleTile(
+      pass.kernels.scaleTile(
         tile, sums, volume + offset, next + offset, memory.scales(row: 0), memory.scalesPitch, options.factorMin,
         next != volume, layout.shape(block: block))
     }
@@ -149,11 +145,9 @@ package final class EMSolver: WindowSolver {
       sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, upcoming: volume, scratch: tiles,
       executor: executor
     ) { block, tile, sums in
-      let border = penalty.memory.border(tile, block: block, index: block - blocks.lowerBound),
-        offset = layout.pixelOffset(block: block)
-      steps.penaliseTile(
-        tile, sums, volume + offset, border, next + offset, memory.scales(row: 0), memory.scalesPitch,
-        penalty.memory.ranges,
+      let border = penalty.memory.border(tile, block: block, index: block - blocks.lowerBound), offset = layout.pixelOffset(block: block)
+      pass.kernels.penaliseTile(
+        tile, sums, volume + offset, border, next + offset, memory.scales(row: 0), memory.scalesPitch, penalty.memory.ranges,
         penalty.tile, options.factorMin, next != volume, layout.shape(block: block))
     }
   }
@@ -170,9 +164,8 @@ package final class EMSolver: WindowSolver {
     prepare(angles, executor)
     executor.forEach(count: blocks.count * angles.count) { item in
       let index = item / angles.count, block = blocks.lowerBound + index, angle = item % angles.count
-      steps.dataSums(
-        sinogram + layout.binOffset(block: block, of: blocks, slot: angles[angle].slot, slots: slots),
-        layout.shape(block: block),
+      pass.kernels.dataSums(
+        sinogram + layout.binOffset(block: block, of: blocks, slot: angles[angle].slot, slots: slots), layout.shape(block: block),
         memory.sums(block: index, angle: angle))
     }
     let total = columnSumTotal

@@ -12,7 +12,6 @@ package final class FBPSolver: WindowSolver {
   private let beam: ParallelBeam
   private let mask: DiskMask
   private let pass: ProjectionPass
-  private let steps: PointwiseTable
   private let filter: RowFilter
   private let tiles: TileScratch
   private let memory: SIRTMemory
@@ -34,7 +33,6 @@ package final class FBPSolver: WindowSolver {
     self.beam = beam
     mask = DiskMask(columns: layout.columns, isDisk: options.diskMask)
     pass = ProjectionPass(layout: layout, kernels: KernelTable(level: level), plan: AnglePlan(capacity: anglesMax))
-    steps = PointwiseTable(level: level)
     tiles = TileScratch(layout: layout, workers: threads ?? FBPSolver.processorCount)
     filter = RowFilter(columns: layout.columns, filter: options.filter, workers: tiles.workers)
     memory = SIRTMemory(layout: layout, anglesMax: anglesMax, blocks: blocksMax ?? layout.blockCount)
@@ -122,7 +120,7 @@ package final class FBPSolver: WindowSolver {
     }
     for angle in [first, second].compactMap({ $0 }) {
       layout.clearMargins(of: target(angle), block: block)
-      steps.dataSums(source(angle), shape, memory.sums(block: index, angle: angle))
+      pass.kernels.dataSums(source(angle), shape, memory.sums(block: index, angle: angle))
     }
     for lane in stride(from: 0, to: shape.lanes, by: RowFilter.lanes) {
       let offset = lane * MemoryLayout<Float>.stride

@@ -1,5 +1,4 @@
 internal import KernelTypes
-internal import PointwiseTypes
 
 /// Old pixels that a penalised update still needs when it has overwritten them: a penalty looks at neighbours, and an
 /// update in place must see all of them as they were.

@@ -3,7 +3,8 @@ import CVector
 /// Slices that a step handles at once. Nothing here is fused or approximate, so the bits are the same at every x86-64 level.
 ///
 /// SIMD comparisons, min and max compile lane by lane in Swift, so these use nothing but arithmetic and masks made of sign bits. Arithmetic
-/// does too, and is put together again as long as the code around it is simple: so the operators are C's.
+/// does too, and is put together again as long as the code around it is simple: so the operators are C's. They are those of all vectors of
+/// this module whose type is known.
 protocol LaneVector: SIMD where Scalar == Float {
   static func + (a: Self, b: Self) -> Self
   static func - (a: Self, b: Self) -> Self
@@ -96,8 +97,3 @@ extension LaneVector {
 
 /// Below it a voxel or a projected value is taken for zero.
 let smallest: Float = 1e-25
-
-/// Addresses are multiples of a vector's size: a pixel starts at a multiple of its own size from a page.
-@inline(__always) func vector<V: SIMD>(_ address: UnsafeRawPointer, _: V.Type = V.self) -> V {
-  address.assumingMemoryBound(to: V.self).pointee
-}

@@ -11,7 +11,7 @@
 /// Multiplies and adds in registers, in eight independent chains. Returns how many floats were multiplied and added.
 ///
 /// `seed` holds a small factor, which the compiler must not know; the result goes to `seed[1]`.
-public func multiplyAdds(rounds: Int, seed: UnsafeMutablePointer<Float>) -> Int {
+package func multiplyAdds(rounds: Int, seed: UnsafeMutablePointer<Float>) -> Int {
   let factor = seed[0]
   var a = Widest(), b = Widest()
   for _ in 0..<rounds {
@@ -26,7 +26,7 @@ public func multiplyAdds(rounds: Int, seed: UnsafeMutablePointer<Float>) -> Int 
 /// Multiplies and adds `byteCount` bytes of memory (a multiple of 512) `rounds` times, each float loaded once. Returns their number.
 ///
 /// A few KB measure the first-level cache, more than all caches hold measure the memory. `seed` is that of `multiplyAdds`.
-public func loads(_ memory: UnsafeRawPointer, byteCount: Int, rounds: Int, seed: UnsafeMutablePointer<Float>) -> Int {
+package func loads(_ memory: UnsafeRawPointer, byteCount: Int, rounds: Int, seed: UnsafeMutablePointer<Float>) -> Int {
   let factor = seed[0]
   var a = Widest(), b = Widest()
   for _ in 0..<rounds {

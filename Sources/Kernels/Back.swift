@@ -1,6 +1,6 @@
 import CLinux
 import CVector
-public import KernelTypes
+package import KernelTypes
 
 /// Angles that are accumulated in registers before a pixel is stored again: their bins for a patch stay in the first-level cache.
 private let anglesPerPass = 12
@@ -9,14 +9,14 @@ let patchLength = 8, patchWidth = 4
 /// Taps of 16 pairs and one angle: four weights and the offset of the first bin, in units of 16 bytes, each 16 × 4 bytes.
 private let tapByteCount = 5 * 64
 /// Bytes that `backTile` needs for taps.
-public let backTapsByteCount = max(anglesPerPass * tapByteCount, backTwinsByteCount)
+package let backTapsByteCount = max(anglesPerPass * tapByteCount, backTwinsByteCount)
 
 /// Backprojects `angles` (at least one) to a tile and writes it to `target`.
 ///
 /// `sinogram` is bin 0 of slot 0 of a block, `buffer` holds the tile's sums between passes, `taps` are `backTapsByteCount` bytes at a
 /// multiple of 64. Swapped angles stand together, as do the others, and of either the rising ones come first. A pixel's sum runs over the
 /// angles in their order, whatever the lanes and the tile.
-public func backTile(
+package func backTile(
   _ tile: Tile, buffer: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, angles: UnsafeBufferPointer<BackAngle>,
   shape: KernelShape, taps: UnsafeMutableRawPointer, target: TileTarget
 ) {

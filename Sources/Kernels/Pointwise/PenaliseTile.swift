@@ -1,6 +1,5 @@
 import CVector
-public import KernelTypes
-public import PointwiseTypes
+package import KernelTypes
 
 /// Writes the penalised update of a tile: the root x ≥ 0 of 2 f x² + g x − e = 0 with e = old · buffer, f = 2 β Σ w γ and
 /// g = s − 2 β Σ w γ (old + neighbour), but at least factorMin · old. A pixel with s = 0 is copied.
@@ -8,7 +7,7 @@ public import PointwiseTypes
 /// `old`, `next` and `sums` (s, one value a pixel, rows `sumsPitch` apart) point at pixel (0, 0) of the block; `old` may be `next`,
 /// but with `streams`, which writes past the caches, it must not.
 /// `ranges[row]` is defined for every row of the slice and one more on each side.
-public func penaliseTile(
+package func penaliseTile(
   _ tile: Tile, buffer: UnsafeRawPointer, old: UnsafeRawPointer, border: TileBorder, next: UnsafeMutableRawPointer,
   sums: UnsafePointer<Float>, sumsPitch: Int, ranges: UnsafePointer<ColumnRange>, penalty: TilePenalty, factorMin: Float,
   streams: Bool, shape: KernelShape

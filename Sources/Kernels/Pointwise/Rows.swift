@@ -1,10 +1,10 @@
-public import KernelTypes
+package import KernelTypes
 
 /// Turns a projected row into b / (A x) with b = max(0, data), and 0 where A x is zero; gives Σ (b − A x)² and Σ b² for each lane in
 /// `sums[0..<lanes]` and `sums[lanes..<2 · lanes]`.
 ///
 /// `projected` and `data` are bin 0 of a row.
-public func ratioRow(
+package func ratioRow(
   _ projected: UnsafeMutableRawPointer, data: UnsafeRawPointer, shape: KernelShape, sums: UnsafeMutablePointer<Double>
 ) {
   switch shape.lanes {
@@ -15,7 +15,7 @@ public func ratioRow(
 }
 
 /// Gives Σ max(0, data) and Σ data² of a row for each lane in `sums[0..<lanes]` and `sums[lanes..<2 · lanes]`.
-public func dataSums(_ data: UnsafeRawPointer, shape: KernelShape, sums: UnsafeMutablePointer<Double>) {
+package func dataSums(_ data: UnsafeRawPointer, shape: KernelShape, sums: UnsafeMutablePointer<Double>) {
   switch shape.lanes {
   case 2: dataSums(data, shape, sums, SIMD2<Float>.self)
   case 4: dataSums(data, shape, sums, SIMD4<Float>.self)

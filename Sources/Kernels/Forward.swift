@@ -1,5 +1,5 @@
 import CLinux
-public import KernelTypes
+package import KernelTypes
 
 /// Steps a pair of rays takes before its sums are stored.
 let bandSteps = 8
@@ -18,7 +18,7 @@ private let pairsMax = stripe / 2 + 2
 ///
 /// `volume` is pixel (0, 0) and `sinogram` bin 0 of slot 0 of the block. Rays of one kind (swapped or not) stand together; neighbours in
 /// the list should have a similar drift. A bin's sum runs over tiles, then over steps: the same for all lanes and lists of rays.
-public func forward(
+package func forward(
   volume: UnsafeRawPointer, sinogram: UnsafeMutableRawPointer, rays: UnsafeBufferPointer<Ray>, shape: KernelShape
 ) {
   guard shape.lanes != 2 else { return forwardTwins(volume: volume, sinogram: sinogram, rays: rays, shape: shape) }

@@ -1,11 +1,11 @@
 import CVector
-public import KernelTypes
+package import KernelTypes
 
 /// Writes `next = max(x · scale · buffer, factorMin · x)` for a tile; a pixel with scale 0 is copied.
 ///
 /// `x`, `next` and `scales` (one value a pixel, rows `scalesPitch` apart) point at pixel (0, 0) of the block.
 /// With `streams`, which needs a `next` that is not `x`, it is written past the caches.
-public func scaleTile(
+package func scaleTile(
   _ tile: Tile, buffer: UnsafeRawPointer, x: UnsafeRawPointer, next: UnsafeMutableRawPointer, scales: UnsafePointer<Float>,
   scalesPitch: Int, factorMin: Float, streams: Bool, shape: KernelShape
 ) {

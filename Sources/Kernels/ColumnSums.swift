@@ -1,4 +1,4 @@
-public import KernelTypes
+package import KernelTypes
 
 /// Columns that share the start of their positions: four vectors.
 private let columnsPerPass = 64
@@ -7,7 +7,7 @@ private let columnsPerPass = 64
 ///
 /// Vectors run along the row, so that the cost does not depend on the lanes. `sums` has room for `columns` values rounded up to a
 /// multiple of 16.
-public func columnSums(
+package func columnSums(
   row: Int, angles: UnsafeBufferPointer<BackAngle>, columns: Int, sums: UnsafeMutablePointer<Float>
 ) {
   var column = 0

@@ -1,1 +1,0 @@
-../PointwiseV4/LaneVector.swift
