@@ -16,7 +16,7 @@ let fast: [SwiftSetting] = strict + [.unsafeFlags(["-O"])]
 /// compiled for each level and chosen at run time. Whole modules in debug builds too, so that their generic code is specialised.
 func kernels(_ name: String, level: Int, _ extra: [SwiftSetting] = []) -> Target {
   .target(
-    name: name, dependencies: ["CLinux", "CVector", "KernelTypes"],
+    name: name, dependencies: ["CVector", "KernelTypes"],
     swiftSettings: strict + extra + [
       .unsafeFlags([
         "-Ounchecked", "-wmo", "-num-threads", "1", "-disable-batch-mode", "-Xcc", "-march=x86-64-v\(level)",
@@ -61,7 +61,7 @@ let package = Package(
     kernels("Kernels", level: 4),
     .target(
       name: "Tomography",
-      dependencies: ["CKissFFT", "CLinux", "KernelTypes", "Kernels", "KernelsAVX2", "KernelsSSE42"], swiftSettings: fast),
+      dependencies: ["CKissFFT", "CVector", "KernelTypes", "Kernels", "KernelsAVX2", "KernelsSSE42"], swiftSettings: fast),
     .target(name: "Rings", dependencies: ["CLinux", "Host"], swiftSettings: fast),
     .target(name: "Journal", dependencies: ["CLinux", "Host", "Rings"], swiftSettings: fast),
     .target(name: "Topics", dependencies: ["Host", "Journal", "Rings"], swiftSettings: strict),

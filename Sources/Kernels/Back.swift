@@ -1,4 +1,3 @@
-import CLinux
 import CVector
 package import KernelTypes
 
@@ -120,12 +119,12 @@ private struct BackJob {
       let corner = x * angle.pointee.cosine - y * angle.pointee.sine + angle.pointee.origin
       let base = corner.rounded(.down)
       let (floor, lower) = split(angle.pointee.offsets + Float(corner - base))
-      let bin = clinux_clamp(floor &+ Int32(truncatingIfNeeded: Int(base) + sinogramMargin), last)
+      let bin = cvector_clamp16(floor &+ Int32(truncatingIfNeeded: Int(base) + sinogramMargin), last)
       let upper = lower + angle.pointee.step
-      tap.storeBytes(of: clinux_positive(weight - lower * slope), as: Vector.self)
-      tap.storeBytes(of: clinux_positive((weight - slope) + lower * slope), toByteOffset: 64, as: Vector.self)
-      tap.storeBytes(of: clinux_positive(weight - magnitude(upper - 1) * slope), toByteOffset: 128, as: Vector.self)
-      tap.storeBytes(of: clinux_positive((weight - (slope + slope)) + upper * slope), toByteOffset: 192, as: Vector.self)
+      tap.storeBytes(of: cvector_positive16(weight - lower * slope), as: Vector.self)
+      tap.storeBytes(of: cvector_positive16((weight - slope) + lower * slope), toByteOffset: 64, as: Vector.self)
+      tap.storeBytes(of: cvector_positive16(weight - magnitude(upper - 1) * slope), toByteOffset: 128, as: Vector.self)
+      tap.storeBytes(of: cvector_positive16((weight - (slope + slope)) + upper * slope), toByteOffset: 192, as: Vector.self)
       tap.storeBytes(of: (bin &+ slotBin) &* unitsPerPixel, toByteOffset: 256, as: Indices.self)
       tap += tapByteCount
     }
@@ -171,8 +170,8 @@ private struct BackJob {
     var tap = UnsafeRawPointer(taps + pair * 4 + numbers.lowerBound * tapByteCount)
     let end = UnsafeRawPointer(taps + pair * 4 + numbers.upperBound * tapByteCount)
     while tap < end {
-      let first = clinux_address(bins + 16 * Int(tap.load(fromByteOffset: 256, as: Int32.self)))!
-      let second = clinux_address(first + pixel)!, third = clinux_address(second + pixel)!
+      let first = cvector_address(bins + 16 * Int(tap.load(fromByteOffset: 256, as: Int32.self)))!
+      let second = cvector_address(first + pixel)!, third = cvector_address(second + pixel)!
       a.add(tap.load(as: Float.self), Group(first))
       let shared = Group(second)
       a.add(tap.load(fromByteOffset: 64, as: Float.self), shared)

@@ -1,4 +1,4 @@
-import CLinux
+import CVector
 import KernelTypes
 
 // Two lanes. A patch is four vectors of sums, each of eight pixels along their pairs: `[pixel][lane]`, the lower one of each pair first. All
@@ -106,9 +106,9 @@ private struct TwinBackJob {
     while index < count {
       let cosine = eight(cosines + index), sine = eight(sines + index), origin = eight(origins + index)
       let corner = x * cosine - y * sine + origin
-      let base = clinux_floor8(corner)
-      UnsafeMutableRawPointer(bases + index).storeBytes(of: clinux_integers8(base), as: SIMD8<Int32>.self)
-      UnsafeMutableRawPointer(fractions + index).storeBytes(of: clinux_narrow8(corner - base), as: SIMD8<Float>.self)
+      let base = cvector_floor8(corner)
+      UnsafeMutableRawPointer(bases + index).storeBytes(of: cvector_integers8(base), as: SIMD8<Int32>.self)
+      UnsafeMutableRawPointer(fractions + index).storeBytes(of: cvector_narrow8(corner - base), as: SIMD8<Float>.self)
       index += 8
     }
   }
@@ -166,7 +166,7 @@ private struct TwinBackJob {
       let scales = UnsafeRawPointer(update.scales + ((tile.row + row) * update.scalesPitch + tile.column))
       for column in stride(from: 0, to: tile.width, by: twinsPerVector) {
         let count = min(twinsPerVector, tile.width - column), offset = column * twinByteCount
-        let scale = clinux_twice8(scales.loadUnaligned(fromByteOffset: column * 4, as: SIMD8<Float>.self))
+        let scale = cvector_twice8(scales.loadUnaligned(fromByteOffset: column * 4, as: SIMD8<Float>.self))
         let old = loadTwins(update.x + start + offset, count)
         var value = old
         value.add(scale, twins(sums + offset))
@@ -182,10 +182,10 @@ private struct TwinBackJob {
 
 /// The lower and the upper pixel of all pairs change places.
 @inline(__always) private func exchange(_ a: inout Vector, _ b: inout Vector, _ c: inout Vector, _ d: inout Vector) {
-  a = clinux_exchange(a)
-  b = clinux_exchange(b)
-  c = clinux_exchange(c)
-  d = clinux_exchange(d)
+  a = cvector_exchange(a)
+  b = cvector_exchange(b)
+  c = cvector_exchange(c)
+  d = cvector_exchange(d)
 }
 
 /// Eight pixels along their pairs and four across them in a tile's buffer.
@@ -234,16 +234,16 @@ private struct TwinPatch {
 
   /// From two rows of four pixels a vector to one column of eight a vector.
   @inline(__always) private func transpose(_ a: inout Vector, _ b: inout Vector, _ c: inout Vector, _ d: inout Vector) {
-    let upperLeft = clinux_first_columns(a, b), upperRight = clinux_last_columns(a, b)
-    let lowerLeft = clinux_first_columns(c, d), lowerRight = clinux_last_columns(c, d)
+    let upperLeft = cvector_first_columns(a, b), upperRight = cvector_last_columns(a, b)
+    let lowerLeft = cvector_first_columns(c, d), lowerRight = cvector_last_columns(c, d)
     (a, b) = exchangeHalves(upperLeft, lowerLeft)
     (c, d) = exchangeHalves(upperRight, lowerRight)
   }
 
   @inline(__always) private func transposeBack(_ a: inout Vector, _ b: inout Vector, _ c: inout Vector, _ d: inout Vector) {
     let (upperLeft, lowerLeft) = exchangeHalves(a, b), (upperRight, lowerRight) = exchangeHalves(c, d)
-    (a, b) = (clinux_first_columns(upperLeft, upperRight), clinux_last_columns(upperLeft, upperRight))
-    (c, d) = (clinux_first_columns(lowerLeft, lowerRight), clinux_last_columns(lowerLeft, lowerRight))
+    (a, b) = (cvector_first_columns(upperLeft, upperRight), cvector_last_columns(upperLeft, upperRight))
+    (c, d) = (cvector_first_columns(lowerLeft, lowerRight), cvector_last_columns(lowerLeft, lowerRight))
   }
 
   @inline(__always) private func exchangeHalves(_ a: Vector, _ b: Vector) -> (Vector, Vector) {
@@ -263,15 +263,15 @@ private struct TwinTaps {
     let rounded = (position - 0.5) + magic
     places = integers(rounded) &- angle.pointee.startWithMagic
     let near = position - (rounded - magic), far = near + angle.pointee.step
-    lowerFirst = clinux_positive(weight - near * slope)
-    lowerSecond = clinux_positive(angle.pointee.second + near * slope)
-    upperFirst = clinux_positive(weight - magnitude(far - 1) * slope)
-    upperSecond = clinux_positive(angle.pointee.third + far * slope)
+    lowerFirst = cvector_positive16(weight - near * slope)
+    lowerSecond = cvector_positive16(angle.pointee.second + near * slope)
+    upperFirst = cvector_positive16(weight - magnitude(far - 1) * slope)
+    upperSecond = cvector_positive16(angle.pointee.third + far * slope)
   }
 
   @inline(__always) func add(_ window: Window, _ quad: Int, _ sums: inout Vector) {
     let (first, second) = window.pickPairs(places, quad: quad), quad = Int32(truncatingIfNeeded: quad)
-    sums.add(clinux_interleave(lowerFirst, upperFirst, quad), first)
-    sums.add(clinux_interleave(lowerSecond, upperSecond, quad), second)
+    sums.add(cvector_interleave(lowerFirst, upperFirst, quad), first)
+    sums.add(cvector_interleave(lowerSecond, upperSecond, quad), second)
   }
 }

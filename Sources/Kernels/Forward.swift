@@ -1,4 +1,4 @@
-import CLinux
+import CVector
 package import KernelTypes
 
 /// Steps a pair of rays takes before its sums are stored.
@@ -167,7 +167,7 @@ private struct ForwardJob {
       let position = Double(2 * pair) * inverse + start
       let base = position.rounded(.down)
       let (floor, fraction) = split(offsets + Float(position - base))
-      let pixel = clinux_clamp(floor &+ Int32(truncatingIfNeeded: Int(base) + volumeMargin), last)
+      let pixel = cvector_clamp16(floor &+ Int32(truncatingIfNeeded: Int(base) + volumeMargin), last)
       entry.storeBytes(of: fraction * weight, as: Vector.self)
       entry.storeBytes(of: pixel &* minor &+ steps, toByteOffset: 64, as: Indices.self)
       entry += entryByteCount
@@ -195,7 +195,7 @@ private struct ForwardJob {
     let start = sinogram + (ray.pointee.slot * shape.sinogramPitch + first) * pixel + part * share
     var offset = 0
     while offset < share {
-      clinux_prefetch_write(start + offset)
+      cvector_prefetch_write(start + offset)
       offset += 64
     }
   }
@@ -203,7 +203,7 @@ private struct ForwardJob {
   /// Asks for eight cache lines of the next tile.
   @inline(__always) mutating func prefetch() {
     guard upcomingRows > 0 else { return }
-    for line in 0..<8 { clinux_prefetch(upcoming + upcomingBytes + line * 64) }
+    for line in 0..<8 { cvector_prefetch(upcoming + upcomingBytes + line * 64) }
     upcomingBytes += 512
     if upcomingBytes >= Tile.edge * shape.pixelByteCount {
       upcomingBytes = 0
@@ -232,9 +232,9 @@ private struct ForwardJob {
         let end = tap + length
         while tap < end {
           let upperA = tap.load(as: Float.self), upperB = tap.load(fromByteOffset: 4, as: Float.self)
-          let pixelA = clinux_address(lanes + 16 * Int(tap.load(fromByteOffset: 64, as: Int32.self)))!
-          let pixelB = clinux_address(lanes + 16 * Int(tap.load(fromByteOffset: 68, as: Int32.self)))!
-          let nextA = clinux_address(pixelA + neighbour)!, nextB = clinux_address(pixelB + neighbour)!
+          let pixelA = cvector_address(lanes + 16 * Int(tap.load(fromByteOffset: 64, as: Int32.self)))!
+          let pixelB = cvector_address(lanes + 16 * Int(tap.load(fromByteOffset: 68, as: Int32.self)))!
+          let nextA = cvector_address(pixelA + neighbour)!, nextB = cvector_address(pixelB + neighbour)!
           a.add(weight - upperA, Group(pixelA))
           b.add(weight - upperB, Group(pixelB))
           a.add(upperA, Group(nextA))

@@ -1,4 +1,4 @@
-import CLinux
+import CVector
 import KernelTypes
 
 // Two lanes. Four pairs of rays, which is eight bins, go through a band together: at each of its steps they meet pixels that lie within a
@@ -149,11 +149,11 @@ private struct TwinEntries {
     let last = SIMD8(repeating: Double(2 * (upper - 1)))
     var pair = lower
     while pair < upper {
-      let number = clinux_smaller8(SIMD8(repeating: Double(2 * pair)) + SIMD8(0, 2, 4, 6, 8, 10, 12, 14), last)
+      let number = cvector_smaller8(SIMD8(repeating: Double(2 * pair)) + SIMD8(0, 2, 4, 6, 8, 10, 12, 14), last)
       let position = number * inverse + start
-      let base = clinux_floor8(position)
-      memory.storeBytes(of: clinux_integers8(base), toByteOffset: 64 + 4 * (pair - lower), as: SIMD8<Int32>.self)
-      memory.storeBytes(of: clinux_narrow8(position - base), toByteOffset: 64 + 4 * (Self.pairsMax + pair - lower), as: SIMD8<Float>.self)
+      let base = cvector_floor8(position)
+      memory.storeBytes(of: cvector_integers8(base), toByteOffset: 64 + 4 * (pair - lower), as: SIMD8<Int32>.self)
+      memory.storeBytes(of: cvector_narrow8(position - base), toByteOffset: 64 + 4 * (Self.pairsMax + pair - lower), as: SIMD8<Float>.self)
       pair += 8
     }
   }
@@ -185,7 +185,7 @@ private struct TwinSteps {
     let offsets = ray.pointee.offsets
     // A window begins a pixel before the lowest ray: rounding may place that one too low.
     let floors = split(offsets).floor &- 1
-    let starts = ray.pointee.inverse > 0 ? clinux_both(floors, 0) : clinux_both(floors, 1)
+    let starts = ray.pointee.inverse > 0 ? cvector_both(floors, 0) : cvector_both(floors, 1)
     for step in 0..<bandSteps {
       let window = (step * stripPitch + Int(starts[2 * step])) * twinByteCount
       memory.storeBytes(of: window, toByteOffset: 512 + 8 * step, as: Int.self)
@@ -193,8 +193,8 @@ private struct TwinSteps {
     let places = floats(starts &+ Int32(bitPattern: magic.bitPattern))
     for part in 0..<4 {
       let number = Int32(truncatingIfNeeded: part)
-      memory.storeBytes(of: clinux_steps(offsets, number), toByteOffset: 64 * part, as: Vector.self)
-      memory.storeBytes(of: clinux_steps(places, number), toByteOffset: 256 + 64 * part, as: Vector.self)
+      memory.storeBytes(of: cvector_steps(offsets, number), toByteOffset: 64 * part, as: Vector.self)
+      memory.storeBytes(of: cvector_steps(places, number), toByteOffset: 256 + 64 * part, as: Vector.self)
     }
   }
 
@@ -219,18 +219,18 @@ private struct TwinGroup {
     start = line + Int(lowest) * twinByteCount
     self.steps = steps
     self.weight = weight
-    fractions = clinux_pairs(entries.fractions(index))
-    distances = integers(clinux_pairs(unsafeBitCast(entries.pixels(index) &- lowest, to: SIMD4<Float>.self)))
+    fractions = cvector_pairs(entries.fractions(index))
+    distances = integers(cvector_pairs(unsafeBitCast(entries.pixels(index) &- lowest, to: SIMD4<Float>.self)))
   }
 
   /// Adds two steps.
   @inline(__always) func add(_ part: Int, _ sums: inout Vector) {
     let position = steps.positions(part) + fractions
-    let rounded = clinux_whole((position - 0.5) + magic)
-    let upper = clinux_whole((position - (rounded - magic)) * weight)
+    let rounded = cvector_whole((position - 0.5) + magic)
+    let upper = cvector_whole((position - (rounded - magic)) * weight)
     let places = (integers(rounded) &- steps.starts(part)) &+ distances
     for step in 0..<2 {
-      let weights = clinux_whole(clinux_twice(upper, Int32(truncatingIfNeeded: step)))
+      let weights = cvector_whole(cvector_twice(upper, Int32(truncatingIfNeeded: step)))
       let (pixels, next) = Window(start + steps.window(2 * part + step)).pick(places, step: step)
       sums.add(weight - weights, pixels)
       sums.add(weights, next)

@@ -1,4 +1,4 @@
-import CLinux
+import CVector
 
 // With four lanes a vector has room for four pixels: they are gathered from four places, `[place][lane]`.
 
@@ -20,9 +20,9 @@ import CLinux
 }
 
 /// Each of the four weights at `address` for the lanes of one pixel.
-@inline(__always) func spread(_ address: UnsafeRawPointer) -> Vector { clinux_spread(vector(address)) }
+@inline(__always) func spread(_ address: UnsafeRawPointer) -> Vector { cvector_spread4(vector(address)) }
 
 /// Weights of four rays: two from each of two addresses.
 @inline(__always) func spread(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer) -> Vector {
-  clinux_spread(SIMD4(lowHalf: a.load(as: SIMD2<Float>.self), highHalf: b.load(as: SIMD2<Float>.self)))
+  cvector_spread4(SIMD4(lowHalf: a.load(as: SIMD2<Float>.self), highHalf: b.load(as: SIMD2<Float>.self)))
 }

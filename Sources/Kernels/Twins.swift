@@ -1,4 +1,4 @@
-import CLinux
+import CVector
 
 // With two lanes a vector has room for eight pixels, `[place][lane]`. Neighbours are loaded together and brought into order in registers.
 
@@ -28,7 +28,7 @@ struct Window {
     @inline(__always) func pick(_ places: Indices, step: Int) -> (Vector, Vector) {
       withUnsafeBytes(of: places) { places in
         let low = neighbours(places, 8 * step, 0), high = neighbours(places, 8 * step + 4, 0)
-        return (clinux_even(low, high), clinux_odd(low, high))
+        return (cvector_even(low, high), cvector_odd(low, high))
       }
     }
 
@@ -55,16 +55,16 @@ struct Window {
 
     /// The pixels at eight of sixteen `places` 0…14, those of step 0 or 1, and those right of them.
     @inline(__always) func pick(_ places: Indices, step: Int) -> (Vector, Vector) {
-      pick(integers(clinux_twice(floats(places), Int32(truncatingIfNeeded: step))))
+      pick(integers(cvector_twice(floats(places), Int32(truncatingIfNeeded: step))))
     }
 
     /// For four of sixteen `places` 0…13, those of `quad`: the pixels there and right of there, and the same a pixel farther right.
     @inline(__always) func pickPairs(_ places: Indices, quad: Int) -> (Vector, Vector) {
-      pick(integers(clinux_interleave(floats(places), floats(places &+ 1), Int32(truncatingIfNeeded: quad))))
+      pick(integers(cvector_interleave(floats(places), floats(places &+ 1), Int32(truncatingIfNeeded: quad))))
     }
 
     @inline(__always) private func pick(_ places: Indices) -> (Vector, Vector) {
-      (clinux_pick(near, far, places), clinux_pick(near, far, places &+ 1))
+      (cvector_pick(near, far, places), cvector_pick(near, far, places &+ 1))
     }
   #endif
 }
@@ -77,7 +77,7 @@ struct Window {
     withUnsafeMutableBytes(of: &pixels) { $0.baseAddress!.copyMemory(from: address, byteCount: count * twinByteCount) }
     return pixels
   #else
-    return clinux_load_some(address, (1 << UInt32(truncatingIfNeeded: count)) &- 1)
+    return cvector_load_some(address, (1 << UInt32(truncatingIfNeeded: count)) &- 1)
   #endif
 }
 
@@ -87,6 +87,6 @@ struct Window {
   #if WITHOUT_AVX512
     withUnsafeBytes(of: pixels) { address.copyMemory(from: $0.baseAddress!, byteCount: count * twinByteCount) }
   #else
-    clinux_store_some(address, pixels, (1 << UInt32(truncatingIfNeeded: count)) &- 1)
+    cvector_store_some(address, pixels, (1 << UInt32(truncatingIfNeeded: count)) &- 1)
   #endif
 }

@@ -1,4 +1,4 @@
-import CLinux
+import CVector
 import KernelTypes
 
 /// The tile right of the present one, brought into the cache a few lines at a time: what its last pass will read or write.
@@ -36,8 +36,8 @@ struct UpcomingTile {
   @inline(__always) mutating func fetch() {
     guard rows > 0 else { return }
     for line in 0..<linesPerCall {
-      clinux_prefetch(read + offset + line * 64)
-      if let written { clinux_prefetch_write(written + offset + line * 64) }
+      cvector_prefetch(read + offset + line * 64)
+      if let written { cvector_prefetch_write(written + offset + line * 64) }
     }
     offset += linesPerCall * 64
     column += linesPerCall * 64

@@ -1,11 +1,37 @@
-// Arithmetic that Swift's SIMD types do lane by lane: its optimiser puts it together again only where the code around it is simple.
+// What the kernels ask of the processor: its level, prefetches, and vector arithmetic that Swift's SIMD types do lane
+// by lane. Swift's optimiser puts that together again only where the code around it is simple.
 #pragma once
 
 typedef float cvector_float2 __attribute__((ext_vector_type(2)));
 typedef float cvector_float4 __attribute__((ext_vector_type(4)));
+typedef float cvector_float8 __attribute__((ext_vector_type(8)));
 typedef float cvector_float16 __attribute__((ext_vector_type(16)));
+typedef double cvector_double8 __attribute__((ext_vector_type(8)));
+typedef int cvector_int8 __attribute__((ext_vector_type(8)));
+typedef int cvector_int16 __attribute__((ext_vector_type(16)));
 
 #define CVECTOR_INLINE static inline __attribute__((always_inline))
+
+/// The highest x86-64 level (2, 3 or 4) whose instructions this processor and system offer; 0 below level 2.
+CVECTOR_INLINE int cvector_x86_level(void) {
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("x86-64-v4")) return 4;
+  if (__builtin_cpu_supports("x86-64-v3")) return 3;
+  return __builtin_cpu_supports("x86-64-v2") ? 2 : 0;
+}
+
+/// Asks for the cache line at `address` to be brought into the second-level cache, to be read. Any address is allowed.
+CVECTOR_INLINE void cvector_prefetch(const void *address) { __builtin_prefetch(address, 0, 2); }
+
+/// The same for a line that will be written.
+CVECTOR_INLINE void cvector_prefetch_write(const void *address) { __builtin_prefetch(address, 1, 2); }
+
+/// The same address, in a register of its own: instructions that add a base and an index to their operand's address
+/// take Intel processors two steps instead of one.
+CVECTOR_INLINE const void *cvector_address(const void *address) {
+  __asm__("" : "+r"(address));
+  return address;
+}
 
 #define CVECTOR_OPERATIONS(width, vector)                                                           \
   CVECTOR_INLINE vector cvector_add##width(vector a, vector b) { return a + b; }                    \
@@ -19,8 +45,31 @@ CVECTOR_OPERATIONS(2, cvector_float2)
 CVECTOR_OPERATIONS(4, cvector_float4)
 CVECTOR_OPERATIONS(16, cvector_float16)
 
+/// max(0, x) for each lane.
+CVECTOR_INLINE cvector_float16 cvector_positive16(cvector_float16 x) {
+  return __builtin_elementwise_max(x, (cvector_float16)0.0f);
+}
+
+/// Each lane limited to 0…last.
+CVECTOR_INLINE cvector_int16 cvector_clamp16(cvector_int16 x, int last) {
+  return __builtin_elementwise_min(__builtin_elementwise_max(x, (cvector_int16)0), (cvector_int16)last);
+}
+
+CVECTOR_INLINE cvector_double8 cvector_smaller8(cvector_double8 a, cvector_double8 b) { return a < b ? a : b; }
+CVECTOR_INLINE cvector_double8 cvector_floor8(cvector_double8 x) { return __builtin_elementwise_floor(x); }
+CVECTOR_INLINE cvector_float8 cvector_narrow8(cvector_double8 x) { return __builtin_convertvector(x, cvector_float8); }
+/// Whole numbers within 32 bits.
+CVECTOR_INLINE cvector_int8 cvector_integers8(cvector_double8 x) { return __builtin_convertvector(x, cvector_int8); }
+
+/// Each of four weights for four lanes.
+CVECTOR_INLINE cvector_float16 cvector_spread4(cvector_float4 x) {
+  return __builtin_shufflevector(x, x, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+}
+
 /// Stores past the caches: the lines are neither read first nor kept. `address` is a multiple of the vector's size.
-CVECTOR_INLINE void cvector_stream16(void *address, cvector_float16 x) { __builtin_nontemporal_store(x, (cvector_float16 *)address); }
+CVECTOR_INLINE void cvector_stream16(void *address, cvector_float16 x) {
+  __builtin_nontemporal_store(x, (cvector_float16 *)address);
+}
 
 /// Makes what was streamed visible to other processors before anything that is stored later.
 CVECTOR_INLINE void cvector_stream_end(void) {

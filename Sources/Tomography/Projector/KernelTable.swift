@@ -1,4 +1,4 @@
-internal import CLinux
+internal import CVector
 internal import KernelTypes
 internal import Kernels
 internal import KernelsAVX2
@@ -41,7 +41,7 @@ struct KernelTable: Sendable {
   static let tapsByteCount = Kernels.backTapsByteCount
 
   /// x86-64 levels whose instructions this machine has, lowest first. Level 2 is taken for granted.
-  static let levels = Array(2...max(2, Int(clinux_x86_level())))
+  static let levels = Array(2...max(2, Int(cvector_x86_level())))
 
   /// The kernels for one of `levels`; the highest if nil.
   init(level: Int? = nil) {

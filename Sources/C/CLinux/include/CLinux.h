@@ -3,8 +3,6 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
-#include "CLinuxCPU.h"
-#include "CLinuxTwins.h"
 
 /// CRC32C (Castagnoli, reflected, initial value and final xor 0xFFFFFFFF) of `count` bytes, continuing from `seed` (0 at first).
 uint32_t clinux_crc32c(uint32_t seed, const void *bytes, size_t count);
