@@ -1,7 +1,8 @@
 /// One angle as the backprojector sees it: pixel (column, row) falls on bin `column · cosine − row · sine + origin`.
 ///
-/// Pixels are taken in pairs of neighbours along the axis on which they lie a hat function's half width apart, c = max(|cosine|, |sine|)
-/// bins. So the lower pixel of a pair (nearer to bin 0) touches two bins, and the upper one the second of them and the next.
+/// Pixels are taken in pairs of neighbours along the axis on which they lie a hat function's half width apart, c =
+/// max(|cosine|, |sine|) bins. So the lower pixel of a pair (nearer to bin 0) touches two bins, and the upper one the
+/// second of them and the next.
 package struct BackAngle: Sendable {
   /// Cosine and sine of theta.
   package let cosine: Double, sine: Double
@@ -15,11 +16,13 @@ package struct BackAngle: Sendable {
   package let isRising: Bool
   /// Joseph's weight at distance d is max(0, weight − slope · d): 1 / c and 1 / c².
   package let weight: Float, slope: Float
-  /// Steps along the pairs' axis that keep a bin for each step across it: with like drifts, neighbouring pixels share bins alike.
+  /// Steps along the pairs' axis that keep a bin for each step across it: with like drifts, neighbouring pixels share
+  /// bins alike.
   package let drift: Double
   /// Bins between the pixels of a pair, c.
   package let step: Float
-  /// Bins from the corner of a patch (four pairs along their axis, four pixels across it) to the lower pixel of each pair: `[across][pair]`.
+  /// Bins from the corner of a patch (four pairs along their axis, four pixels across it) to the lower pixel of each
+  /// pair: `[across][pair]`.
   package let offsets: SIMD16<Float>
 
   /// Prepares one angle whose projection is in row `slot`; `origin` is the bin of the centre of pixel (0, 0).

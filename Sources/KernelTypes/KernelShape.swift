@@ -1,5 +1,5 @@
-// Public and inlinable, because the kernels' modules would otherwise call a function for each constant: what has package access
-// is not inlined across modules.
+// Public and inlinable, because the kernels' modules would otherwise call a function for each constant: what has
+// package access is not inlined across modules.
 
 /// Sizes that every projector kernel needs. Pitches are in pixels; a pixel is `lanes` floats, one for each slice of a
 /// block.

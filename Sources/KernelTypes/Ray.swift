@@ -1,5 +1,6 @@
-/// One angle as the forward projector sees it. A ray takes one step for each pixel along its major axis m and meets the minor axis at
-/// `n = bin · inverse + m · drift + start`. With `isSwapped`, m runs along columns and n along rows; otherwise the reverse.
+/// One angle as the forward projector sees it. A ray takes one step for each pixel along its major axis m and meets the
+/// minor axis at `n = bin · inverse + m · drift + start`. With `isSwapped`, m runs along columns and n along rows;
+/// otherwise the reverse.
 package struct Ray: Sendable {
   /// `bin = n · across + m · along + origin`; |across| ≥ |along|.
   package let across: Double, along: Double, origin: Double

@@ -1,6 +1,7 @@
 /// What a penalised update of a tile has beside the volume. Pixels have all their lanes.
 package struct TileBorder: @unchecked Sendable {
-  /// Old pixels of the row above the tile and of the one below it, from the column left of the tile to the one right of it.
+  /// Old pixels of the row above the tile and of the one below it, from the column left of the tile to the one right of
+  /// it.
   package let above: UnsafeRawPointer, below: UnsafeRawPointer
   /// Old pixels left of the tile, one a row; an update replaces them by those of the tile's last column.
   package let left: UnsafeMutableRawPointer

@@ -14,7 +14,9 @@ package struct TileTarget: Sendable {
     package let streams: Bool
 
     /// Describes an update; the pointers must outlive the kernel's call.
-    package init(x: UnsafeRawPointer, scales: UnsafePointer<Float>, scalesPitch: Int, isNonNegative: Bool, streams: Bool) {
+    package init(
+      x: UnsafeRawPointer, scales: UnsafePointer<Float>, scalesPitch: Int, isNonNegative: Bool, streams: Bool
+    ) {
       self.x = x
       self.scales = scales
       self.scalesPitch = scalesPitch

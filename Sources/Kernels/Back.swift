@@ -1,28 +1,32 @@
 import CVector
 package import KernelTypes
 
-/// Angles that are accumulated in registers before a pixel is stored again: their bins for a patch stay in the first-level cache.
+/// Angles that are accumulated in registers before a pixel is stored again: their bins for a patch stay in the
+/// first-level cache.
 private let anglesPerPass = 12
 /// Pixels of a patch along its pairs and across them: 16 pairs, whose taps are built together.
 let patchLength = 8, patchWidth = 4
-/// Taps of 16 pairs and one angle: four weights and the offset of the first bin, in units of 16 bytes, each 16 × 4 bytes.
+/// Taps of 16 pairs and one angle: four weights and the offset of the first bin, in units of 16 bytes, each 16 × 4
+/// bytes.
 private let tapByteCount = 5 * 64
 /// Bytes that `backTile` needs for taps.
-package let backTapsByteCount = max(anglesPerPass * tapByteCount, backTwinsByteCount)
+package let backTapsByteCount = max(anglesPerPass * tapByteCount, backTwoLanesByteCount)
 
 /// Backprojects `angles` (at least one) to a tile and writes it to `target`.
 ///
-/// `sinogram` is bin 0 of slot 0 of a block, `buffer` holds the tile's sums between passes, `taps` are `backTapsByteCount` bytes at a
-/// multiple of 64. Swapped angles stand together, as do the others, and of either the rising ones come first. A pixel's sum runs over the
-/// angles in their order, whatever the lanes and the tile.
+/// `sinogram` is bin 0 of slot 0 of a block, `buffer` holds the tile's sums between passes, `taps` are
+/// `backTapsByteCount` bytes at a multiple of 64. Swapped angles stand together, as do the others, and of either the
+/// rising ones come first. A pixel's sum runs over the angles in their order, whatever the lanes and the tile.
 package func backTile(
   _ tile: Tile, buffer: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, angles: UnsafeBufferPointer<BackAngle>,
   shape: KernelShape, taps: UnsafeMutableRawPointer, target: TileTarget
 ) {
   guard shape.lanes != 2 else {
-    return backTwins(tile, buffer: buffer, sinogram: sinogram, angles: angles, shape: shape, memory: taps, target: target)
+    return backTwoLanes(
+      tile, buffer: buffer, sinogram: sinogram, angles: angles, shape: shape, memory: taps, target: target)
   }
-  var job = BackJob(tile: tile, buffer: buffer, sinogram: sinogram, angles: angles, shape: shape, taps: taps, target: target)
+  var job = BackJob(
+    tile: tile, buffer: buffer, sinogram: sinogram, angles: angles, shape: shape, taps: taps, target: target)
   switch groupLanes(shape.lanes) {
   case 64: job.run(Lanes64.self)
   case 48: job.run(Lanes48.self)
@@ -33,7 +37,8 @@ package func backTile(
   if let update = target.update, update.streams { cvector_stream_end() }
 }
 
-/// Where the pass that begins with angle `first` ends: angles of one kind are shared evenly among as few passes as they need.
+/// Where the pass that begins with angle `first` ends: angles of one kind are shared evenly among as few passes as they
+/// need.
 private func passEnd(_ angles: UnsafeBufferPointer<BackAngle>, from first: Int) -> Int {
   var end = first + 1
   while end < angles.count && angles[end].isSwapped == angles[first].isSwapped { end += 1 }
@@ -58,7 +63,7 @@ private struct BackJob {
   let shape: KernelShape
   let taps: UnsafeMutableRawPointer
   let target: TileTarget
-  var upcoming: UpcomingTile
+  var nextTile: NextTilePrefetch
 
   init(
     tile: Tile, buffer: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, angles: UnsafeBufferPointer<BackAngle>,
@@ -71,7 +76,7 @@ private struct BackJob {
     self.shape = shape
     self.taps = taps
     self.target = target
-    upcoming = UpcomingTile(after: tile, target: target, passes: passCount(angles), shape: shape)
+    nextTile = NextTilePrefetch(after: tile, target: target, passes: passCount(angles), shape: shape)
   }
 
   @inline(__always) mutating func run<Group: LaneGroup>(_: Group.Type) {
@@ -96,7 +101,7 @@ private struct BackJob {
         let column = isSwapped ? across : along, row = isSwapped ? along : across
         buildTaps(first, end, column: column, row: row)
         if Group.self == Lanes4.self {
-          accumulateQuads(first, falling, end, column: column, row: row)
+          accumulateFourLanes(first, falling, end, column: column, row: row)
         } else {
           accumulate(first, falling, end, column: column, row: row, Group.self)
         }
@@ -124,13 +129,15 @@ private struct BackJob {
       tap.storeBytes(of: cvector_positive16(weight - lower * slope), as: Vector.self)
       tap.storeBytes(of: cvector_positive16((weight - slope) + lower * slope), toByteOffset: 64, as: Vector.self)
       tap.storeBytes(of: cvector_positive16(weight - magnitude(upper - 1) * slope), toByteOffset: 128, as: Vector.self)
-      tap.storeBytes(of: cvector_positive16((weight - (slope + slope)) + upper * slope), toByteOffset: 192, as: Vector.self)
+      tap.storeBytes(
+        of: cvector_positive16((weight - (slope + slope)) + upper * slope), toByteOffset: 192, as: Vector.self)
       tap.storeBytes(of: (bin &+ slotBin) &* unitsPerPixel, toByteOffset: 256, as: Indices.self)
       tap += tapByteCount
     }
   }
 
-  /// Adds some angles to a patch, those before `falling` rising. The first start from nothing, the last hand their sums to the target.
+  /// Adds some angles to a patch, those before `falling` rising. The first start from nothing, the last hand their sums
+  /// to the target.
   @inline(__always) mutating func accumulate<Group: LaneGroup>(
     _ first: Int, _ falling: Int, _ end: Int, column: Int, row: Int, _: Group.Type
   ) {
@@ -141,7 +148,7 @@ private struct BackJob {
     for pair in 0..<16 {
       let x = column + (isSwapped ? pair >> 2 : (pair & 3) * 2), y = row + (isSwapped ? (pair & 3) * 2 : pair >> 2)
       let near = buffer + (y * Tile.pitch + x) * pixel, far = near + (below * Tile.pitch + right) * pixel
-      upcoming.fetch()
+      nextTile.fetch()
       var lane = 0
       while lane < pixel {
         var a = Group(), b = Group()
@@ -164,8 +171,9 @@ private struct BackJob {
   }
 
   /// One pair and some angles of a pass.
-  @inline(__always) func add<Group: LaneGroup>(_ pair: Int, _ numbers: Range<Int>, _ lane: Int, lower a: inout Group, upper b: inout Group)
-  {
+  @inline(__always) func add<Group: LaneGroup>(
+    _ pair: Int, _ numbers: Range<Int>, _ lane: Int, lower a: inout Group, upper b: inout Group
+  ) {
     let pixel = shape.pixelByteCount, bins = sinogram + lane
     var tap = UnsafeRawPointer(taps + pair * 4 + numbers.lowerBound * tapByteCount)
     let end = UnsafeRawPointer(taps + pair * 4 + numbers.upperBound * tapByteCount)
@@ -182,23 +190,23 @@ private struct BackJob {
   }
 
   /// The same with four lanes: four pairs, neighbours along their axis, at once.
-  @inline(__always) mutating func accumulateQuads(_ first: Int, _ falling: Int, _ end: Int, column: Int, row: Int) {
+  @inline(__always) mutating func accumulateFourLanes(_ first: Int, _ falling: Int, _ end: Int, column: Int, row: Int) {
     let pixel = shape.pixelByteCount
     let isSwapped = angles[first].isSwapped
     let isFirst = first == 0, isLast = end == angles.count && !target.keepsSums
     let right = isSwapped ? 0 : 1, below = 1 - right
     let step = (below * Tile.pitch + right) * pixel
-    for quad in 0..<4 {
-      let x = column + (isSwapped ? quad : 0), y = row + (isSwapped ? 0 : quad)
+    for line in 0..<4 {
+      let x = column + (isSwapped ? line : 0), y = row + (isSwapped ? 0 : line)
       let near = buffer + (y * Tile.pitch + x) * pixel, far = near + step
-      for _ in 0..<4 { upcoming.fetch() }
+      for _ in 0..<4 { nextTile.fetch() }
       var a = Vector.zero, b = Vector.zero
       if !isFirst {
         a = gather(near, near + 2 * step, near + 4 * step, near + 6 * step)
         b = gather(far, far + 2 * step, far + 4 * step, far + 6 * step)
       }
-      addQuad(quad, 0..<falling - first, lower: &a, upper: &b)
-      addQuad(quad, falling - first..<end - first, lower: &b, upper: &a)
+      addFourLanes(line, 0..<falling - first, lower: &a, upper: &b)
+      addFourLanes(line, falling - first..<end - first, lower: &b, upper: &a)
       scatter(a, near, near + 2 * step, near + 4 * step, near + 6 * step)
       scatter(b, far, far + 2 * step, far + 4 * step, far + 6 * step)
       if isLast {
@@ -209,10 +217,12 @@ private struct BackJob {
     }
   }
 
-  @inline(__always) func addQuad(_ quad: Int, _ numbers: Range<Int>, lower a: inout Vector, upper b: inout Vector) {
+  @inline(__always) func addFourLanes(
+    _ line: Int, _ numbers: Range<Int>, lower a: inout Vector, upper b: inout Vector
+  ) {
     let pixel = shape.pixelByteCount
-    var tap = UnsafeRawPointer(taps + quad * 16 + numbers.lowerBound * tapByteCount)
-    let end = UnsafeRawPointer(taps + quad * 16 + numbers.upperBound * tapByteCount)
+    var tap = UnsafeRawPointer(taps + line * 16 + numbers.lowerBound * tapByteCount)
+    let end = UnsafeRawPointer(taps + line * 16 + numbers.upperBound * tapByteCount)
     while tap < end {
       let offsets = tap.load(fromByteOffset: 256, as: SIMD4<Int32>.self)
       let p = sinogram + 16 * Int(offsets[0]), q = sinogram + 16 * Int(offsets[1])

@@ -23,9 +23,11 @@ package func multiplyAdds(rounds: Int, seed: UnsafeMutablePointer<Float>) -> Int
   return rounds * 2 * Widest.byteCount / 4
 }
 
-/// Multiplies and adds `byteCount` bytes of memory (a multiple of 512) `rounds` times, each float loaded once. Returns their number.
+/// Multiplies and adds `byteCount` bytes of memory (a multiple of 512) `rounds` times, each float loaded once. Returns
+/// their number.
 ///
-/// A few KB measure the first-level cache, more than all caches hold measure the memory. `seed` is that of `multiplyAdds`.
+/// A few KB measure the first-level cache, more than all caches hold measure the memory. `seed` is that of
+/// `multiplyAdds`.
 package func loads(_ memory: UnsafeRawPointer, byteCount: Int, rounds: Int, seed: UnsafeMutablePointer<Float>) -> Int {
   let factor = seed[0]
   var a = Widest(), b = Widest()

@@ -5,8 +5,8 @@ private let columnsPerPass = 64
 
 /// Column sums of one row of a slice over `angles`: what a sinogram of ones would backproject to.
 ///
-/// Vectors run along the row, so that the cost does not depend on the lanes. `sums` has room for `columns` values rounded up to a
-/// multiple of 16.
+/// Vectors run along the row, so that the cost does not depend on the lanes. `sums` has room for `columns` values
+/// rounded up to a multiple of 16.
 package func columnSums(
   row: Int, angles: UnsafeBufferPointer<BackAngle>, columns: Int, sums: UnsafeMutablePointer<Float>
 ) {

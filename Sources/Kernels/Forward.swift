@@ -9,19 +9,21 @@ private let raysPerGroup = 12
 private let stripe = 16
 /// A pair of rays through a band: 16 upper weights and 16 offsets in units of 16 bytes, `[step][ray]`.
 private let entryByteCount = 2 * 64
-/// Pixels beside a tile that its rays can meet: a pair belongs to the tile of its middle in a band, and drifts a pixel a step at most.
+/// Pixels beside a tile that its rays can meet: a pair belongs to the tile of its middle in a band, and drifts a pixel
+/// a step at most.
 let tileReach = bandSteps / 2 + 4
 /// Pairs of rays that meet a stripe of a band: |across| ≤ 1, and one more where the stripe begins within a pair.
 private let pairsMax = stripe / 2 + 2
 
 /// Projects a block: each bin of each ray's slot becomes the sum over the slice, bin `columns` becomes zero.
 ///
-/// `volume` is pixel (0, 0) and `sinogram` bin 0 of slot 0 of the block. Rays of one kind (swapped or not) stand together; neighbours in
-/// the list should have a similar drift. A bin's sum runs over tiles, then over steps: the same for all lanes and lists of rays.
+/// `volume` is pixel (0, 0) and `sinogram` bin 0 of slot 0 of the block. Rays of one kind (swapped or not) stand
+/// together; neighbours in the list should have a similar drift. A bin's sum runs over tiles, then over steps: the same
+/// for all lanes and lists of rays.
 package func forward(
   volume: UnsafeRawPointer, sinogram: UnsafeMutableRawPointer, rays: UnsafeBufferPointer<Ray>, shape: KernelShape
 ) {
-  guard shape.lanes != 2 else { return forwardTwins(volume: volume, sinogram: sinogram, rays: rays, shape: shape) }
+  guard shape.lanes != 2 else { return forwardTwoLanes(volume: volume, sinogram: sinogram, rays: rays, shape: shape) }
   withUnsafeTemporaryAllocation(byteCount: pairsMax * entryByteCount + raysPerGroup * 8, alignment: 64) { memory in
     var job = ForwardJob(volume: volume, sinogram: sinogram, rays: rays, shape: shape, memory: memory.baseAddress!)
     switch groupLanes(shape.lanes) {
@@ -34,8 +36,8 @@ package func forward(
   }
 }
 
-/// Pairs of bins below this one lie before `minor`, or behind it where bins fall along the minor axis. Neighbouring tiles compute the
-/// same limit.
+/// Pairs of bins below this one lie before `minor`, or behind it where bins fall along the minor axis. Neighbouring
+/// tiles compute the same limit.
 @inline(__always) func pairIndex(_ ray: UnsafePointer<Ray>, minor: Int, _ middle: Double) -> Int {
   let pair = (Double(minor) * ray.pointee.across + middle * ray.pointee.along + ray.pointee.origin) * 0.5
   return Int(pair.rounded(.up))
@@ -55,10 +57,10 @@ private struct ForwardJob {
   let entries: UnsafeMutableRawPointer
   /// Next pair of bins of each ray of the group.
   let cursors: UnsafeMutablePointer<Int>
-  /// The next tile, brought into the cache line by line as rays are built.
-  var upcoming: UnsafeRawPointer
-  var upcomingRows = 0
-  var upcomingBytes = 0
+  /// Row of the next tile that is brought into the cache, a few lines for each pair of rays that is built.
+  var prefetchRow: UnsafeRawPointer
+  var prefetchRowsLeft = 0
+  var prefetchOffset = 0
   /// Where the next tile begins.
   var nextTile = (column: 0, row: 0)
   /// The sinogram is too large to stay in the second-level cache from one tile to the next.
@@ -74,7 +76,7 @@ private struct ForwardJob {
     self.shape = shape
     entries = memory
     cursors = (memory + pairsMax * entryByteCount).assumingMemoryBound(to: Int.self)
-    upcoming = volume
+    prefetchRow = volume
     fetchesSums = rays.count * shape.sinogramPitch * shape.pixelByteCount > 1 << 20
   }
 
@@ -93,13 +95,15 @@ private struct ForwardJob {
           continue
         }
         nextTile = column + Tile.edge < shape.columns ? (column + Tile.edge, row) : (0, row + Tile.edge)
-        upcoming = volume + (row * shape.volumePitch + column + Tile.edge) * pixel
-        upcomingRows = Tile.edge
-        upcomingBytes = 0
+        prefetchRow = volume + (row * shape.volumePitch + column + Tile.edge) * pixel
+        prefetchRowsLeft = Tile.edge
+        prefetchOffset = 0
         var first = 0
         while first < rays.count {
           var end = first + 1
-          while end < rays.count && end - first < raysPerGroup && rays[end].isSwapped == rays[first].isSwapped { end += 1 }
+          while end < rays.count && end - first < raysPerGroup && rays[end].isSwapped == rays[first].isSwapped {
+            end += 1
+          }
           tile(first, end, column: column, row: row, Group.self)
           first = end
         }
@@ -115,7 +119,9 @@ private struct ForwardJob {
   }
 
   /// All bands of a tile for a group of rays of one kind.
-  @inline(__always) mutating func tile<Group: LaneGroup>(_ first: Int, _ end: Int, column: Int, row: Int, _: Group.Type) {
+  @inline(__always) mutating func tile<Group: LaneGroup>(
+    _ first: Int, _ end: Int, column: Int, row: Int, _: Group.Type
+  ) {
     let isSwapped = rays[first].isSwapped
     let minor = isSwapped ? row : column, major = isSwapped ? column : row
     // Rays may enter a band from outside the slice, but never from farther than the band is high.
@@ -138,7 +144,7 @@ private struct ForwardJob {
           if lower < upper {
             build(ray, lower, upper, band: band)
             if Group.self == Lanes4.self {
-              accumulateQuads(ray, lower, upper, band: band)
+              accumulateFourLanes(ray, lower, upper, band: band)
             } else {
               accumulate(ray, lower, upper, band: band, Group.self)
             }
@@ -176,8 +182,8 @@ private struct ForwardJob {
     }
   }
 
-  /// Asks for a share of the bins that the ray `ahead` places behind `number` in the list will meet in its tile: a tile's stripes each
-  /// ask for one. They come from the third-level cache or farther.
+  /// Asks for a share of the bins that the ray `ahead` places behind `number` in the list will meet in its tile: a
+  /// tile's stripes each ask for one. They come from the third-level cache or farther.
   @inline(__always) func fetchSums(_ number: Int, _ ahead: Int, part: Int, column: Int, row: Int) {
     let parts = Tile.edge / bandSteps * (Tile.edge / stripe)
     var index = number + ahead, column = column, row = row
@@ -189,7 +195,8 @@ private struct ForwardJob {
     let ray = rays.baseAddress! + index, pixel = shape.pixelByteCount
     let minor = ray.pointee.isSwapped ? row : column, major = ray.pointee.isSwapped ? column : row
     let across = ray.pointee.across, along = ray.pointee.along, edge = Double(Tile.edge)
-    let corner = Double(minor) * across + Double(major) * along + ray.pointee.origin + edge * (min(0, across) + min(0, along)) - 1
+    let corner =
+      Double(minor) * across + Double(major) * along + ray.pointee.origin + edge * (min(0, across) + min(0, along)) - 1
     let first = max(0, Int(corner)), end = min(shape.columns, Int(corner + edge * (abs(across) + abs(along))) + 4)
     let share = max(0, end - first) * pixel / parts + 64
     let start = sinogram + (ray.pointee.slot * shape.sinogramPitch + first) * pixel + part * share
@@ -202,18 +209,20 @@ private struct ForwardJob {
 
   /// Asks for eight cache lines of the next tile.
   @inline(__always) mutating func prefetch() {
-    guard upcomingRows > 0 else { return }
-    for line in 0..<8 { cvector_prefetch(upcoming + upcomingBytes + line * 64) }
-    upcomingBytes += 512
-    if upcomingBytes >= Tile.edge * shape.pixelByteCount {
-      upcomingBytes = 0
-      upcomingRows -= 1
-      upcoming += shape.volumePitch * shape.pixelByteCount
+    guard prefetchRowsLeft > 0 else { return }
+    for line in 0..<8 { cvector_prefetch(prefetchRow + prefetchOffset + line * 64) }
+    prefetchOffset += 512
+    if prefetchOffset >= Tile.edge * shape.pixelByteCount {
+      prefetchOffset = 0
+      prefetchRowsLeft -= 1
+      prefetchRow += shape.volumePitch * shape.pixelByteCount
     }
   }
 
   /// Adds what the pairs of rays meet in the band to their bins.
-  @inline(__always) func accumulate<Group: LaneGroup>(_ ray: UnsafePointer<Ray>, _ lower: Int, _ upper: Int, band: Int, _: Group.Type) {
+  @inline(__always) func accumulate<Group: LaneGroup>(
+    _ ray: UnsafePointer<Ray>, _ lower: Int, _ upper: Int, band: Int, _: Group.Type
+  ) {
     let pixel = shape.pixelByteCount, row = shape.volumePitch * pixel
     let isSwapped = ray.pointee.isSwapped
     let neighbour = isSwapped ? row : pixel
@@ -250,8 +259,9 @@ private struct ForwardJob {
     }
   }
 
-  /// The same with four lanes: two pairs of rays at once. A last pair without a partner takes part twice, and is stored once.
-  @inline(__always) func accumulateQuads(_ ray: UnsafePointer<Ray>, _ lower: Int, _ upper: Int, band: Int) {
+  /// The same with four lanes: two pairs of rays at once. A last pair without a partner takes part twice, and is stored
+  /// once.
+  @inline(__always) func accumulateFourLanes(_ ray: UnsafePointer<Ray>, _ lower: Int, _ upper: Int, band: Int) {
     let pixel = shape.pixelByteCount, row = shape.volumePitch * pixel
     let isSwapped = ray.pointee.isSwapped
     let neighbour = isSwapped ? row : pixel
@@ -261,7 +271,8 @@ private struct ForwardJob {
     var pair = lower
     while pair < upper {
       let second = min(pair + 1, upper - 1) - pair
-      let sums = sinogram + (ray.pointee.slot * shape.sinogramPitch + 2 * pair) * pixel, more = sums + 2 * second * pixel
+      let sums = sinogram + (ray.pointee.slot * shape.sinogramPitch + 2 * pair) * pixel,
+        more = sums + 2 * second * pixel
       var sum = gather(sums, sums + pixel, more, more + pixel)
       var tap = UnsafeRawPointer(entries + (pair - lower) * entryByteCount)
       let next = second * entryByteCount

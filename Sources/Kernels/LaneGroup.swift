@@ -67,7 +67,7 @@ struct Lanes16: LaneGroup {
 }
 
 /// Two groups side by side.
-struct Both<First: LaneGroup, Second: LaneGroup>: LaneGroup {
+struct GroupPair<First: LaneGroup, Second: LaneGroup>: LaneGroup {
   @inline(__always) static var byteCount: Int { First.byteCount + Second.byteCount }
   var a: First
   var b: Second
@@ -97,9 +97,9 @@ struct Both<First: LaneGroup, Second: LaneGroup>: LaneGroup {
   }
 }
 
-typealias Lanes32 = Both<Lanes16, Lanes16>
-typealias Lanes48 = Both<Lanes32, Lanes16>
-typealias Lanes64 = Both<Lanes32, Lanes32>
+typealias Lanes32 = GroupPair<Lanes16, Lanes16>
+typealias Lanes48 = GroupPair<Lanes32, Lanes16>
+typealias Lanes64 = GroupPair<Lanes32, Lanes32>
 
 /// The widest group that divides a pixel and whose accumulators fit in the registers of this instruction set.
 @inline(__always) func groupLanes(_ lanes: Int) -> Int {

@@ -1,10 +1,11 @@
 import CVector
 
-/// Slices that a step handles at once. Nothing here is fused or approximate, so the bits are the same at every x86-64 level.
+/// Slices that a step handles at once. Nothing here is fused or approximate, so the bits are the same at every x86-64
+/// level.
 ///
-/// SIMD comparisons, min and max compile lane by lane in Swift, so these use nothing but arithmetic and masks made of sign bits. Arithmetic
-/// does too, and is put together again as long as the code around it is simple: so the operators are C's. They are those of all vectors of
-/// this module whose type is known.
+/// SIMD comparisons, min and max compile lane by lane in Swift, so these use nothing but arithmetic and masks made of
+/// sign bits. Arithmetic does too, and is put together again as long as the code around it is simple: so the operators
+/// are C's. They are those of all vectors of this module whose type is known.
 protocol LaneVector: SIMD where Scalar == Float {
   static func + (a: Self, b: Self) -> Self
   static func - (a: Self, b: Self) -> Self
@@ -42,7 +43,8 @@ extension SIMD2: LaneVector where Scalar == Float {
   @inline(__always) func stream(_ address: UnsafeMutableRawPointer) { store(address, streams: false) }
   @inline(__always) func whereNegative(_ sign: Self, _ other: Self) -> Self {
     let mask = unsafeBitCast(sign, to: SIMD2<Int32>.self) &>> 31
-    let bits = (unsafeBitCast(self, to: SIMD2<Int32>.self) & ~mask) | (unsafeBitCast(other, to: SIMD2<Int32>.self) & mask)
+    let bits =
+      (unsafeBitCast(self, to: SIMD2<Int32>.self) & ~mask) | (unsafeBitCast(other, to: SIMD2<Int32>.self) & mask)
     return unsafeBitCast(bits, to: Self.self)
   }
 }
@@ -57,7 +59,8 @@ extension SIMD4: LaneVector where Scalar == Float {
   @inline(__always) func stream(_ address: UnsafeMutableRawPointer) { store(address, streams: false) }
   @inline(__always) func whereNegative(_ sign: Self, _ other: Self) -> Self {
     let mask = unsafeBitCast(sign, to: SIMD4<Int32>.self) &>> 31
-    let bits = (unsafeBitCast(self, to: SIMD4<Int32>.self) & ~mask) | (unsafeBitCast(other, to: SIMD4<Int32>.self) & mask)
+    let bits =
+      (unsafeBitCast(self, to: SIMD4<Int32>.self) & ~mask) | (unsafeBitCast(other, to: SIMD4<Int32>.self) & mask)
     return unsafeBitCast(bits, to: Self.self)
   }
 }
@@ -72,7 +75,8 @@ extension SIMD16: LaneVector where Scalar == Float {
   @inline(__always) func stream(_ address: UnsafeMutableRawPointer) { cvector_stream16(address, self) }
   @inline(__always) func whereNegative(_ sign: Self, _ other: Self) -> Self {
     let mask = unsafeBitCast(sign, to: SIMD16<Int32>.self) &>> 31
-    let bits = (unsafeBitCast(self, to: SIMD16<Int32>.self) & ~mask) | (unsafeBitCast(other, to: SIMD16<Int32>.self) & mask)
+    let bits =
+      (unsafeBitCast(self, to: SIMD16<Int32>.self) & ~mask) | (unsafeBitCast(other, to: SIMD16<Int32>.self) & mask)
     return unsafeBitCast(bits, to: Self.self)
   }
 }
@@ -81,8 +85,8 @@ extension LaneVector {
   /// max(0, self); NaN stays NaN.
   @inline(__always) var positive: Self { whereNegative(self, Self()) + (self - self) }
 
-  /// The larger of two non-negative numbers, but zero where that is below `smallest`: a voxel that dwindles never becomes a denormal number,
-  /// which is slow. NaN where self is.
+  /// The larger of two non-negative numbers, but zero where that is below `smallest`: a voxel that dwindles never
+  /// becomes a denormal number, which is slow. NaN where self is.
   @inline(__always) func raised(to least: Self) -> Self {
     let larger = whereNegative(self - least, least)
     return larger.whereNegative(larger - smallest, Self()) + (self - self)

@@ -1,17 +1,18 @@
-// Integer and fractional parts of sixteen positions. SIMD comparisons, min, max and float-to-integer conversions compile lane by lane in
-// Swift, so these use nothing but additions, shifts and masks.
+// Integer and fractional parts of sixteen positions. SIMD comparisons, min, max and float-to-integer conversions
+// compile lane by lane in Swift, so these use nothing but additions, shifts and masks.
 
 typealias Vector = SIMD16<Float>
 typealias Indices = SIMD16<Int32>
 
 /// 1.5 · 2²³: adding it rounds a small float to an integer and leaves that integer in the low bits.
-let magic: Float = 12_582_912
+let roundingBias: Float = 12_582_912
 
-/// `position = floor + fraction` with a fraction in 0…1 (1 only where rounding ties up). |position| must stay below 2²².
+/// `position = floor + fraction` with a fraction in 0…1 (1 only where rounding ties up). |position| must stay below
+/// 2²².
 @inline(__always) func split(_ position: Vector) -> (floor: Indices, fraction: Vector) {
-  let rounded = (position - 0.5) + magic
-  let floor = unsafeBitCast(rounded, to: Indices.self) &- Int32(bitPattern: magic.bitPattern)
-  return (floor, position - (rounded - magic))
+  let rounded = (position - 0.5) + roundingBias
+  let floor = unsafeBitCast(rounded, to: Indices.self) &- Int32(bitPattern: roundingBias.bitPattern)
+  return (floor, position - (rounded - roundingBias))
 }
 
 /// max(0, x), and a NaN without a sign stays.

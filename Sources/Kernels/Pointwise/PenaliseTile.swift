@@ -1,20 +1,22 @@
 import CVector
 package import KernelTypes
 
-/// Writes the penalised update of a tile: the root x ≥ 0 of 2 f x² + g x − e = 0 with e = old · buffer, f = 2 β Σ w γ and
-/// g = s − 2 β Σ w γ (old + neighbour), but at least factorMin · old. A pixel with s = 0 is copied.
+/// Writes the penalised update of a tile: the root x ≥ 0 of 2 f x² + g x − e = 0 with e = old · buffer, f = 2 β Σ w γ
+/// and g = s − 2 β Σ w γ (old + neighbour), but at least factorMin · old. A pixel with s = 0 is copied.
 ///
-/// `old`, `next` and `sums` (s, one value a pixel, rows `sumsPitch` apart) point at pixel (0, 0) of the block; `old` may be `next`,
-/// but with `streams`, which writes past the caches, it must not.
-/// `ranges[row]` is defined for every row of the slice and one more on each side.
+/// `old`, `next` and `sums` (s, one value a pixel, rows `sumsPitch` apart) point at pixel (0, 0) of the block; `old`
+/// may be `next`, but with `streams`, which writes past the caches, it must not. `ranges[row]` is defined for every row
+/// of the slice and one more on each side.
 package func penaliseTile(
   _ tile: Tile, buffer: UnsafeRawPointer, old: UnsafeRawPointer, border: TileBorder, next: UnsafeMutableRawPointer,
-  sums: UnsafePointer<Float>, sumsPitch: Int, ranges: UnsafePointer<ColumnRange>, penalty: TilePenalty, factorMin: Float,
+  sums: UnsafePointer<Float>, sumsPitch: Int, ranges: UnsafePointer<ColumnRange>, penalty: TilePenalty,
+  factorMin: Float,
   streams: Bool, shape: KernelShape
 ) {
   let job = PenaltyJob(
     tile: tile, buffer: buffer, old: old, border: border, next: next, sums: sums, sumsPitch: sumsPitch, ranges: ranges,
-    side: penalty.doubledStrength * sideWeight, corner: penalty.doubledStrength * cornerWeight, inverseDelta: penalty.inverseDelta,
+    side: penalty.doubledStrength * sideWeight, corner: penalty.doubledStrength * cornerWeight,
+    inverseDelta: penalty.inverseDelta,
     factorMin: factorMin, streams: streams, shape: shape)
   switch (shape.lanes, penalty.inverseDelta == 0) {
   case (2, true): job.run(SIMD2<Float>.self, Quadratic.self)
@@ -57,17 +59,20 @@ private struct PenaltyJob {
     }
   }
 
-  /// Each pixel makes four pairs: right, below, below right, below left. The other four are its neighbours' pairs, so that each pair is
-  /// computed once. From the pixel left of the tile to the one right of it; what lies beyond those is replaced by a pixel at hand, and its
-  /// pairs are dropped. (Vectors in structs would be taken to pieces by the compiler.)
+  /// Each pixel makes four pairs: right, below, below right, below left. The other four are its neighbours' pairs, so
+  /// that each pair is computed once. From the pixel left of the tile to the one right of it; what lies beyond those is
+  /// replaced by a pixel at hand, and its pairs are dropped. (Vectors in structs would be taken to pieces by the
+  /// compiler.)
   @inline(__always) func line<V: LaneVector, P: Potential>(_ row: Int, _ lane: Int, _: V.Type, _: P.Type) {
     let pixel = shape.pixelByteCount
     let (hereStart, here) = pixels(row, lane), (belowStart, below) = pixels(row + 1, lane)
     let hereRange = ranges[tile.row + row], belowRange = ranges[tile.row + row + 1]
-    let innerFirst = Int(max(hereRange.first, belowRange.first)) + 1, innerEnd = Int(min(hereRange.end, belowRange.end)) - 1
+    let innerFirst = Int(max(hereRange.first, belowRange.first)) + 1,
+      innerEnd = Int(min(hereRange.end, belowRange.end)) - 1
     let handed = border.sums + lane
     var x: V = vector(hereStart), straight: V = vector(belowStart), left = straight
-    // What pairs with pixels left of this one give it, and what the row below has so far, at the column to the left and at this one.
+    // What pairs with pixels left of this one give it, and what the row below has so far, at the column to the left and
+    // at this one.
     var fromLeft = V(), fromLeftPull = V(), toLeft = V(), toLeftPull = V(), toHere = V(), toHerePull = V()
     // The root of a pixel is taken beside the pairs of the next one: each alone is a long chain of dependent steps.
     var old = V(), f = V(), pull = V()
@@ -100,7 +105,9 @@ private struct PenaltyJob {
         handed.storeBytes(of: toLeft + wd, toByteOffset: (column - 1) * pixel, as: V.self)
         handed.storeBytes(of: toLeftPull + d, toByteOffset: (Tile.edge + column - 1) * pixel, as: V.self)
       }
-      if column == tile.width - 1 && row >= 0 { border.left.storeBytes(of: x, toByteOffset: row * pixel + lane, as: V.self) }
+      if column == tile.width - 1 && row >= 0 {
+        border.left.storeBytes(of: x, toByteOffset: row * pixel + lane, as: V.self)
+      }
       (toLeft, toLeftPull, toHere, toHerePull) = (toHere + wb, toHerePull + b, wc, c)
       (fromLeft, fromLeftPull) = (wa, a)
       (x, left, straight) = (next, straight, right)

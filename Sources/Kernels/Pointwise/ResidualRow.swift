@@ -1,6 +1,7 @@
 package import KernelTypes
 
-/// Turns a projected row into R (b − A x), and gives Σ (b − A x)² and Σ b² for each lane in `sums[0..<lanes]` and `sums[lanes..<2 · lanes]`.
+/// Turns a projected row into R (b − A x), and gives Σ (b − A x)² and Σ b² for each lane in `sums[0..<lanes]` and
+/// `sums[lanes..<2 · lanes]`.
 ///
 /// `projected` and `data` are bin 0 of a row; `weights` hold one value of R for each bin.
 package func residualRow(

@@ -1,7 +1,7 @@
 package import KernelTypes
 
-/// Turns a projected row into b / (A x) with b = max(0, data), and 0 where A x is zero; gives Σ (b − A x)² and Σ b² for each lane in
-/// `sums[0..<lanes]` and `sums[lanes..<2 · lanes]`.
+/// Turns a projected row into b / (A x) with b = max(0, data), and 0 where A x is zero; gives Σ (b − A x)² and Σ b² for
+/// each lane in `sums[0..<lanes]` and `sums[lanes..<2 · lanes]`.
 ///
 /// `projected` and `data` are bin 0 of a row.
 package func ratioRow(
@@ -27,7 +27,8 @@ package func dataSums(_ data: UnsafeRawPointer, shape: KernelShape, sums: Unsafe
 private let binsPerSum = 32
 
 @inline(__always) private func ratioRow<V: LaneVector>(
-  _ projected: UnsafeMutableRawPointer, _ data: UnsafeRawPointer, _ shape: KernelShape, _ sums: UnsafeMutablePointer<Double>, _: V.Type
+  _ projected: UnsafeMutableRawPointer, _ data: UnsafeRawPointer, _ shape: KernelShape,
+  _ sums: UnsafeMutablePointer<Double>, _: V.Type
 ) {
   let pixel = shape.pixelByteCount
   addUp(shape, sums, V.self) { bin, lane in

@@ -6,7 +6,8 @@ package import KernelTypes
 /// `x`, `next` and `scales` (one value a pixel, rows `scalesPitch` apart) point at pixel (0, 0) of the block.
 /// With `streams`, which needs a `next` that is not `x`, it is written past the caches.
 package func scaleTile(
-  _ tile: Tile, buffer: UnsafeRawPointer, x: UnsafeRawPointer, next: UnsafeMutableRawPointer, scales: UnsafePointer<Float>,
+  _ tile: Tile, buffer: UnsafeRawPointer, x: UnsafeRawPointer, next: UnsafeMutableRawPointer,
+  scales: UnsafePointer<Float>,
   scalesPitch: Int, factorMin: Float, streams: Bool, shape: KernelShape
 ) {
   let pixel = shape.pixelByteCount
@@ -36,7 +37,8 @@ package func scaleTile(
 }
 
 @inline(__always) private func scalePixel<V: LaneVector>(
-  _ sums: UnsafeRawPointer, _ x: UnsafeRawPointer, _ next: UnsafeMutableRawPointer, _ scale: Float, _ factorMin: Float, _ streams: Bool,
+  _ sums: UnsafeRawPointer, _ x: UnsafeRawPointer, _ next: UnsafeMutableRawPointer, _ scale: Float, _ factorMin: Float,
+  _ streams: Bool,
   _ pixel: Int, _: V.Type
 ) {
   var lane = 0

@@ -36,16 +36,17 @@ struct ProjectionPass {
   }
 
   /// Aᵀ for `blocks`, tile by tile, from left to right in a band: `finish` receives each tile's block and sums.
-  /// `upcoming` is a volume that `finish` reads or writes.
+  /// `prefetching` is the volume that `finish` reads or writes.
   func back(
-    sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>, upcoming: UnsafeRawPointer, scratch: TileScratch,
+    sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>, prefetching volume: UnsafeRawPointer,
+    scratch: TileScratch,
     executor: some Executor, finish: (_ block: Int, _ tile: Tile, _ sums: UnsafeRawPointer) -> Void
   ) {
     // Sound: where sums are kept, the target is only fetched.
-    let upcoming = UnsafeMutableRawPointer(mutating: upcoming)
+    let volume = UnsafeMutableRawPointer(mutating: volume)
     back(
       sinogram: sinogram, slots: slots, blocks: blocks, scratch: scratch, executor: executor,
-      target: { TileTarget(next: upcoming + layout.pixelOffset(block: $0), keepsSums: true) }, finish: finish)
+      target: { TileTarget(next: volume + layout.pixelOffset(block: $0), keepsSums: true) }, finish: finish)
   }
 
   /// Aᵀ for `blocks`, tile by tile. `target` says where a block's pixels go; `sinogram` holds exactly those blocks.

@@ -126,8 +126,7 @@ package final class EMSolver: WindowSolver {
     _ volume: UnsafeRawPointer, _ next: UnsafeMutableRawPointer, blocks: Range<Int>, _ executor: some Executor
   ) {
     pass.back(
-      sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, upcoming: volume, scratch: tiles,
-      executor: executor
+      sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, prefetching: volume, scratch: tiles, executor: executor
     ) { block, tile, sums in
       let offset = layout.pixelOffset(block: block)
       pass.kernels.scaleTile(
@@ -142,8 +141,7 @@ package final class EMSolver: WindowSolver {
     guard let penalty else { return }
     penalty.memory.save(volume, blocks: blocks, executor)
     pass.back(
-      sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, upcoming: volume, scratch: tiles,
-      executor: executor
+      sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, prefetching: volume, scratch: tiles, executor: executor
     ) { block, tile, sums in
       let border = penalty.memory.border(tile, block: block, index: block - blocks.lowerBound), offset = layout.pixelOffset(block: block)
       pass.kernels.penaliseTile(

@@ -1,24 +1,27 @@
 import CVector
 import KernelTypes
 
-// Two lanes. Four pairs of rays, which is eight bins, go through a band together: at each of its steps they meet pixels that lie within a
-// window of sixteen.
+// Two lanes. Four pairs of rays, which is eight bins, go through a band together: at each of its steps they meet pixels
+// that lie within a window of sixteen.
 
-/// A tile's pixels with what its rays meet beside it, as rays run: a step of the major axis is a row, and zeros stand outside the slice.
+/// A tile's pixels with what its rays meet beside it, as rays run: a step of the major axis is a row, and zeros stand
+/// outside the slice.
 private let stripMargin = 16, stripPitch = Tile.edge + 3 * stripMargin
-private let stripByteCount = Tile.edge * stripPitch * twinByteCount
+private let stripByteCount = Tile.edge * stripPitch * TwoLanes.pixelByteCount
 /// Angles that go through a tile together, band by band.
 private let raysPerGroup = 12
 
 /// `forward` for two lanes.
-func forwardTwins(volume: UnsafeRawPointer, sinogram: UnsafeMutableRawPointer, rays: UnsafeBufferPointer<Ray>, shape: KernelShape) {
-  let byteCount = stripByteCount + raysPerGroup * (TwinSteps.byteCount + TwinEntries.byteCount)
+func forwardTwoLanes(
+  volume: UnsafeRawPointer, sinogram: UnsafeMutableRawPointer, rays: UnsafeBufferPointer<Ray>, shape: KernelShape
+) {
+  let byteCount = stripByteCount + raysPerGroup * (TwoLanesSteps.byteCount + TwoLanesEntries.byteCount)
   withUnsafeTemporaryAllocation(byteCount: byteCount, alignment: 64) { memory in
-    TwinForwardJob(volume: volume, sinogram: sinogram, rays: rays, shape: shape, strip: memory.baseAddress!).run()
+    TwoLanesForwardJob(volume: volume, sinogram: sinogram, rays: rays, shape: shape, strip: memory.baseAddress!).run()
   }
 }
 
-private struct TwinForwardJob {
+private struct TwoLanesForwardJob {
   let volume: UnsafeRawPointer
   let sinogram: UnsafeMutableRawPointer
   let rays: UnsafeBufferPointer<Ray>
@@ -26,16 +29,17 @@ private struct TwinForwardJob {
   let strip: UnsafeMutableRawPointer
 
   func run() {
-    let binsByteCount = (shape.columns + 1) * twinByteCount
+    let binsByteCount = (shape.columns + 1) * TwoLanes.pixelByteCount
     for ray in rays { row(ray).initializeMemory(as: UInt8.self, repeating: 0, count: binsByteCount) }
     for row in stride(from: 0, to: shape.columns, by: Tile.edge) {
-      for column in stride(from: 0, to: shape.columns, by: Tile.edge) where !isLeftOut(column: column, row: row, shape) {
-        tile(column: column, row: row)
+      for column in stride(from: 0, to: shape.columns, by: Tile.edge) {
+        if !isLeftOut(column: column, row: row, shape) { tile(column: column, row: row) }
       }
     }
     // An odd last bin shares its pair with the first bin of the margin.
     for ray in rays {
-      (row(ray) + shape.columns * twinByteCount).initializeMemory(as: UInt8.self, repeating: 0, count: twinByteCount)
+      (row(ray) + shape.columns * TwoLanes.pixelByteCount).initializeMemory(
+        as: UInt8.self, repeating: 0, count: TwoLanes.pixelByteCount)
     }
   }
 
@@ -53,7 +57,9 @@ private struct TwinForwardJob {
     }
   }
 
-  private func row(_ ray: Ray) -> UnsafeMutableRawPointer { sinogram + ray.slot * shape.sinogramPitch * twinByteCount }
+  private func row(_ ray: Ray) -> UnsafeMutableRawPointer {
+    sinogram + ray.slot * shape.sinogramPitch * TwoLanes.pixelByteCount
+  }
 
   /// Copies the tile and `tileReach` pixels on each side along the minor axis into the strip.
   private func fill(column: Int, row: Int, isSwapped: Bool) {
@@ -64,29 +70,36 @@ private struct TwinForwardJob {
     if first > minor - tileReach || end < minor + Tile.edge + tileReach || length < Tile.edge {
       strip.initializeMemory(as: UInt8.self, repeating: 0, count: stripByteCount)
     }
-    let target = strip + (first - minor + stripMargin) * twinByteCount
+    let target = strip + (first - minor + stripMargin) * TwoLanes.pixelByteCount
     if isSwapped {
       for index in first..<end {
-        let source = (volume + (index * shape.volumePitch + major) * twinByteCount).assumingMemoryBound(to: UInt64.self)
-        let line = target + (index - first) * twinByteCount
-        for step in 0..<length { line.storeBytes(of: source[step], toByteOffset: step * stripPitch * twinByteCount, as: UInt64.self) }
+        let source = (volume + (index * shape.volumePitch + major) * TwoLanes.pixelByteCount)
+          .assumingMemoryBound(to: UInt64.self)
+        let line = target + (index - first) * TwoLanes.pixelByteCount
+        for step in 0..<length {
+          line.storeBytes(of: source[step], toByteOffset: step * stripPitch * TwoLanes.pixelByteCount, as: UInt64.self)
+        }
       }
     } else {
       for step in 0..<length {
-        let source = volume + ((major + step) * shape.volumePitch + first) * twinByteCount
-        (target + step * stripPitch * twinByteCount).copyMemory(from: source, byteCount: (end - first) * twinByteCount)
+        let source = volume + ((major + step) * shape.volumePitch + first) * TwoLanes.pixelByteCount
+        (target + step * stripPitch * TwoLanes.pixelByteCount).copyMemory(
+          from: source, byteCount: (end - first) * TwoLanes.pixelByteCount)
       }
     }
   }
 
-  private func steps(_ index: Int) -> TwinSteps { TwinSteps(strip + (stripByteCount + index * TwinSteps.byteCount)) }
-
-  private func entries(_ index: Int) -> TwinEntries {
-    TwinEntries(strip + (stripByteCount + raysPerGroup * TwinSteps.byteCount + index * TwinEntries.byteCount))
+  private func steps(_ index: Int) -> TwoLanesSteps {
+    TwoLanesSteps(strip + (stripByteCount + index * TwoLanesSteps.byteCount))
   }
 
-  /// Adds what some rays of a kind meet in the tile to their bins. Where they enter a band is computed for all of them first, because it
-  /// takes long and everything else waits for it.
+  private func entries(_ index: Int) -> TwoLanesEntries {
+    TwoLanesEntries(
+      strip + (stripByteCount + raysPerGroup * TwoLanesSteps.byteCount + index * TwoLanesEntries.byteCount))
+  }
+
+  /// Adds what some rays of a kind meet in the tile to their bins. Where they enter a band is computed for all of them
+  /// first, because it takes long and everything else waits for it.
   @inline(__always) private func project(_ first: Int, _ end: Int, minor: Int, major: Int) {
     // Rays may enter a band from outside the slice, but never from farther than the band is high.
     let from = minor == 0 ? -bandSteps : minor
@@ -100,26 +113,31 @@ private struct TwinForwardJob {
         let lower = max(0, min(start, stop)), upper = min((shape.columns + 1) >> 1, max(start, stop))
         entries(number - first).prepare(ray, lower, upper, band: band)
       }
-      let line = UnsafeRawPointer(strip + ((band - major) * stripPitch + stripMargin - minor) * twinByteCount)
-      for number in first..<end { add(rays.baseAddress! + number, steps(number - first), entries(number - first), line) }
+      let line = UnsafeRawPointer(strip + ((band - major) * stripPitch + stripMargin - minor) * TwoLanes.pixelByteCount)
+      for number in first..<end {
+        add(rays.baseAddress! + number, steps(number - first), entries(number - first), line)
+      }
     }
   }
 
   /// Adds what the pairs of one angle meet in a band. `line` is position 0 on the minor axis in its first step.
-  @inline(__always) private func add(_ ray: UnsafePointer<Ray>, _ steps: TwinSteps, _ entries: TwinEntries, _ line: UnsafeRawPointer) {
+  @inline(__always) private func add(
+    _ ray: UnsafePointer<Ray>, _ steps: TwoLanesSteps, _ entries: TwoLanesEntries, _ line: UnsafeRawPointer
+  ) {
     let lowestPair = ray.pointee.inverse > 0 ? 0 : 3
     var rest = entries.count, index = 0
-    var bins = row(ray.pointee) + 2 * entries.lower * twinByteCount
+    var bins = row(ray.pointee) + 2 * entries.lower * TwoLanes.pixelByteCount
     while rest > 0 {
       let count = 2 * min(4, rest)
-      let group = TwinGroup(entries, index, lowest: entries.pixel(index + lowestPair), line, steps, weight: ray.pointee.weight)
-      var sums = loadTwins(bins, count)
+      let group = TwoLanesGroup(
+        entries, index, lowest: entries.pixel(index + lowestPair), line, steps, weight: ray.pointee.weight)
+      var sums = loadPixels(bins, count)
       group.add(0, &sums)
       group.add(1, &sums)
       group.add(2, &sums)
       group.add(3, &sums)
-      storeTwins(sums, bins, count)
-      bins += 8 * twinByteCount
+      storePixels(sums, bins, count)
+      bins += 8 * TwoLanes.pixelByteCount
       index += 4
       rest -= 4
     }
@@ -133,7 +151,7 @@ private struct TwinForwardJob {
 ///  64   pixels                          int32: `pairsMax`
 /// 192   fractions of a pixel            float32: `pairsMax`
 /// ```
-private struct TwinEntries {
+private struct TwoLanesEntries {
   /// A tile's rays span three bands at most beside its 32 pixels, and neighbours lie a pixel apart or more.
   private static var pairsMax: Int { 32 }
   static var byteCount: Int { 64 + 2 * 4 * pairsMax }
@@ -153,7 +171,9 @@ private struct TwinEntries {
       let position = number * inverse + start
       let base = cvector_floor8(position)
       memory.storeBytes(of: cvector_integers8(base), toByteOffset: 64 + 4 * (pair - lower), as: SIMD8<Int32>.self)
-      memory.storeBytes(of: cvector_narrow8(position - base), toByteOffset: 64 + 4 * (Self.pairsMax + pair - lower), as: SIMD8<Float>.self)
+      memory.storeBytes(
+        of: cvector_narrow8(position - base), toByteOffset: 64 + 4 * (Self.pairsMax + pair - lower),
+        as: SIMD8<Float>.self)
       pair += 8
     }
   }
@@ -170,16 +190,14 @@ private struct TwinEntries {
 ///
 /// ```
 ///   0   positions       [part][2 steps][4 pairs][ray]  float32: four vectors
-/// 256   window starts   [part][2 steps][4 pairs][ray]  int32, with `magic`
+/// 256   window starts   [part][2 steps][4 pairs][ray]  int32, with `roundingBias`
 /// 512   windows         [step]                         int64: bytes from the lowest ray's pixel
 /// ```
-private struct TwinSteps {
+private struct TwoLanesSteps {
   static var byteCount: Int { 512 + bandSteps * 8 }
   let memory: UnsafeMutableRawPointer
 
   @inline(__always) init(_ memory: UnsafeMutableRawPointer) { self.memory = memory }
-
-  @inline(__always) func ray(_ number: Int) -> TwinSteps { TwinSteps(memory + number * TwinSteps.byteCount) }
 
   @inline(__always) func prepare(_ ray: UnsafePointer<Ray>) {
     let offsets = ray.pointee.offsets
@@ -187,10 +205,10 @@ private struct TwinSteps {
     let floors = split(offsets).floor &- 1
     let starts = ray.pointee.inverse > 0 ? cvector_both(floors, 0) : cvector_both(floors, 1)
     for step in 0..<bandSteps {
-      let window = (step * stripPitch + Int(starts[2 * step])) * twinByteCount
+      let window = (step * stripPitch + Int(starts[2 * step])) * TwoLanes.pixelByteCount
       memory.storeBytes(of: window, toByteOffset: 512 + 8 * step, as: Int.self)
     }
-    let places = floats(starts &+ Int32(bitPattern: magic.bitPattern))
+    let places = floats(starts &+ Int32(bitPattern: roundingBias.bitPattern))
     for part in 0..<4 {
       let number = Int32(truncatingIfNeeded: part)
       memory.storeBytes(of: cvector_steps(offsets, number), toByteOffset: 64 * part, as: Vector.self)
@@ -204,19 +222,20 @@ private struct TwinSteps {
 }
 
 /// Four pairs of rays in a band.
-private struct TwinGroup {
+private struct TwoLanesGroup {
   /// The lowest ray's pixel in the band's first step.
   let start: UnsafeRawPointer
-  let steps: TwinSteps
+  let steps: TwoLanesSteps
   let weight: Float
   /// Of each pair's position, and its pixel's distance from the lowest.
   let fractions: Vector
   let distances: Indices
 
   @inline(__always) init(
-    _ entries: TwinEntries, _ index: Int, lowest: Int32, _ line: UnsafeRawPointer, _ steps: TwinSteps, weight: Float
+    _ entries: TwoLanesEntries, _ index: Int, lowest: Int32, _ line: UnsafeRawPointer, _ steps: TwoLanesSteps,
+    weight: Float
   ) {
-    start = line + Int(lowest) * twinByteCount
+    start = line + Int(lowest) * TwoLanes.pixelByteCount
     self.steps = steps
     self.weight = weight
     fractions = cvector_pairs(entries.fractions(index))
@@ -226,12 +245,12 @@ private struct TwinGroup {
   /// Adds two steps.
   @inline(__always) func add(_ part: Int, _ sums: inout Vector) {
     let position = steps.positions(part) + fractions
-    let rounded = cvector_whole((position - 0.5) + magic)
-    let upper = cvector_whole((position - (rounded - magic)) * weight)
+    let rounded = cvector_whole((position - 0.5) + roundingBias)
+    let upper = cvector_whole((position - (rounded - roundingBias)) * weight)
     let places = (integers(rounded) &- steps.starts(part)) &+ distances
     for step in 0..<2 {
       let weights = cvector_whole(cvector_twice(upper, Int32(truncatingIfNeeded: step)))
-      let (pixels, next) = Window(start + steps.window(2 * part + step)).pick(places, step: step)
+      let (pixels, next) = TwoLanesWindow(start + steps.window(2 * part + step)).pick(places, step: step)
       sums.add(weight - weights, pixels)
       sums.add(weights, next)
     }

@@ -1,44 +1,46 @@
 import CVector
 import KernelTypes
 
-// Two lanes. A patch is four vectors of sums, each of eight pixels along their pairs: `[pixel][lane]`, the lower one of each pair first. All
-// bins that it touches lie within a window of sixteen.
+// Two lanes. A patch is four vectors of sums, each of eight pixels along their pairs: `[pixel][lane]`, the lower one of
+// each pair first. All bins that it touches lie within a window of sixteen.
 
 /// Angles that go over a tile together.
 private let anglesPerPass = 96
 /// For each angle of a pass: what the kernel reads, cosine, sine and origin, and where the patch at hand lies.
-private let anglesByteCount = anglesPerPass * (MemoryLayout<TwinAngle>.stride + 3 * 8 + 2 * 4)
-/// Bytes that `backTwins` needs beside the tile.
-let backTwinsByteCount = anglesByteCount + Window.byteCount
+private let anglesByteCount = anglesPerPass * (MemoryLayout<TwoLanesAngle>.stride + 3 * 8 + 2 * 4)
+/// Bytes that `backTwoLanes` needs beside the tile.
+let backTwoLanesByteCount = anglesByteCount + TwoLanesWindow.byteCount
 
 /// `backTile` for two lanes.
-func backTwins(
+func backTwoLanes(
   _ tile: Tile, buffer: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, angles: UnsafeBufferPointer<BackAngle>,
   shape: KernelShape, memory: UnsafeMutableRawPointer, target: TileTarget
 ) {
-  TwinBackJob(tile: tile, buffer: buffer, sinogram: sinogram, angles: angles, shape: shape, memory: memory, target: target).run()
+  TwoLanesBackJob(
+    tile: tile, buffer: buffer, sinogram: sinogram, angles: angles, shape: shape, memory: memory, target: target
+  ).run()
 }
 
 /// An angle's numbers that all patches share.
-private struct TwinAngle {
+private struct TwoLanesAngle {
   let weight: Float, slope: Float, step: Float
   /// weight − slope and weight − 2 · slope
   let second: Float, third: Float
-  /// First bin of the window relative to that of the patch's corner, with and without `magic`.
-  let start: Int32, startWithMagic: Int32
+  /// First bin of the window relative to that of the patch's corner, with and without `roundingBias`.
+  let start: Int32, biasedStart: Int32
   let isRising: Bool
   /// Bin 0 of its projection.
   let bins: UnsafeRawPointer
 }
 
-private struct TwinBackJob {
+private struct TwoLanesBackJob {
   let tile: Tile
   let buffer: UnsafeMutableRawPointer
   let sinogram: UnsafeRawPointer
   let angles: UnsafeBufferPointer<BackAngle>
   let shape: KernelShape
   let target: TileTarget
-  let numbers: UnsafeMutablePointer<TwinAngle>
+  let numbers: UnsafeMutablePointer<TwoLanesAngle>
   let cosines: UnsafeMutablePointer<Double>, sines: UnsafeMutablePointer<Double>, origins: UnsafeMutablePointer<Double>
   /// Bin of the patch's corner: integer and fractional part.
   let bases: UnsafeMutablePointer<Int32>, fractions: UnsafeMutablePointer<Float>
@@ -48,14 +50,15 @@ private struct TwinBackJob {
     tile: Tile, buffer: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, angles: UnsafeBufferPointer<BackAngle>,
     shape: KernelShape, memory: UnsafeMutableRawPointer, target: TileTarget
   ) {
-    (self.tile, self.buffer, self.sinogram, self.angles, self.shape, self.target) = (tile, buffer, sinogram, angles, shape, target)
+    (self.tile, self.buffer, self.sinogram) = (tile, buffer, sinogram)
+    (self.angles, self.shape, self.target) = (angles, shape, target)
     edge = memory
-    cosines = (edge + Window.byteCount).assumingMemoryBound(to: Double.self)
+    cosines = (edge + TwoLanesWindow.byteCount).assumingMemoryBound(to: Double.self)
     sines = cosines + anglesPerPass
     origins = sines + anglesPerPass
     bases = UnsafeMutableRawPointer(origins + anglesPerPass).assumingMemoryBound(to: Int32.self)
     fractions = UnsafeMutableRawPointer(bases + anglesPerPass).assumingMemoryBound(to: Float.self)
-    numbers = UnsafeMutableRawPointer(fractions + anglesPerPass).assumingMemoryBound(to: TwinAngle.self)
+    numbers = UnsafeMutableRawPointer(fractions + anglesPerPass).assumingMemoryBound(to: TwoLanesAngle.self)
   }
 
   func run() {
@@ -82,10 +85,11 @@ private struct TwinBackJob {
     let lowest = min(min(offsets[0], offsets[3]), min(offsets[12], offsets[15]))
     let start = Int32(lowest.rounded(.down)) &- 1
     (numbers + index).initialize(
-      to: TwinAngle(
-        weight: weight, slope: slope, step: angle.pointee.step, second: weight - slope, third: weight - (slope + slope), start: start,
-        startWithMagic: start &+ Int32(bitPattern: magic.bitPattern), isRising: angle.pointee.isRising,
-        bins: sinogram + angle.pointee.slot * shape.sinogramPitch * twinByteCount))
+      to: TwoLanesAngle(
+        weight: weight, slope: slope, step: angle.pointee.step, second: weight - slope, third: weight - (slope + slope),
+        start: start, biasedStart: start &+ Int32(bitPattern: roundingBias.bitPattern),
+        isRising: angle.pointee.isRising,
+        bins: sinogram + angle.pointee.slot * shape.sinogramPitch * TwoLanes.pixelByteCount))
   }
 
   /// All patches of the tile, those across the pairs first: that way they move little on the detector.
@@ -122,8 +126,8 @@ private struct TwinBackJob {
     let isSwapped = angles[first].isSwapped
     var isRising = numbers.pointee.isRising
     place(end - first, column: column, row: row)
-    let patch = TwinPatch(
-      start: buffer + (row * Tile.pitch + column) * twinByteCount, isSwapped: isSwapped)
+    let patch = TwoLanesPatch(
+      start: buffer + (row * Tile.pitch + column) * TwoLanes.pixelByteCount, isSwapped: isSwapped)
     var a = Vector.zero, b = Vector.zero, c = Vector.zero, d = Vector.zero
     if first > 0 { patch.load(&a, &b, &c, &d, isRising: isRising) }
     for index in 0..<end - first {
@@ -134,10 +138,11 @@ private struct TwinBackJob {
       }
       let start = Int(bases[index] &+ angle.pointee.start)
       // Bins outside the detector are zeros.
-      guard start > -Window.count && start < shape.columns else { continue }
-      let taps = TwinTaps(angle, offsets: angles[first + index].offsets, fraction: fractions[index])
-      let isInside = start >= -sinogramMargin && start + Window.count <= shape.columns + sinogramMargin
-      let window = Window(isInside ? angle.pointee.bins + start * twinByteCount : cut(angle.pointee.bins, start))
+      guard start > -TwoLanesWindow.count && start < shape.columns else { continue }
+      let taps = TwoLanesTaps(angle, offsets: angles[first + index].offsets, fraction: fractions[index])
+      let isInside = start >= -sinogramMargin && start + TwoLanesWindow.count <= shape.columns + sinogramMargin
+      let window = TwoLanesWindow(
+        isInside ? angle.pointee.bins + start * TwoLanes.pixelByteCount : cut(angle.pointee.bins, start))
       taps.add(window, 0, &a)
       taps.add(window, 1, &b)
       taps.add(window, 2, &c)
@@ -148,33 +153,34 @@ private struct TwinBackJob {
 
   /// A window that reaches beyond the detector, with zeros there.
   @inline(never) private func cut(_ bins: UnsafeRawPointer, _ start: Int) -> UnsafeRawPointer {
-    edge.initializeMemory(as: UInt8.self, repeating: 0, count: Window.byteCount)
-    let first = max(0, start), end = min(shape.columns, start + Window.count)
-    (edge + (first - start) * twinByteCount).copyMemory(from: bins + first * twinByteCount, byteCount: (end - first) * twinByteCount)
+    edge.initializeMemory(as: UInt8.self, repeating: 0, count: TwoLanesWindow.byteCount)
+    let first = max(0, start), end = min(shape.columns, start + TwoLanesWindow.count)
+    (edge + (first - start) * TwoLanes.pixelByteCount).copyMemory(
+      from: bins + first * TwoLanes.pixelByteCount, byteCount: (end - first) * TwoLanes.pixelByteCount)
     return UnsafeRawPointer(edge)
   }
 
   /// Hands the sums to the target. Patches may reach beyond the slice; what lies there is dropped.
   private func finish() {
     for row in 0..<tile.height {
-      let sums = buffer + row * Tile.pitch * twinByteCount
-      let start = ((tile.row + row) * shape.volumePitch + tile.column) * twinByteCount
+      let sums = buffer + row * Tile.pitch * TwoLanes.pixelByteCount
+      let start = ((tile.row + row) * shape.volumePitch + tile.column) * TwoLanes.pixelByteCount
       guard let update = target.update else {
-        (target.next + start).copyMemory(from: sums, byteCount: tile.width * twinByteCount)
+        (target.next + start).copyMemory(from: sums, byteCount: tile.width * TwoLanes.pixelByteCount)
         continue
       }
       let scales = UnsafeRawPointer(update.scales + ((tile.row + row) * update.scalesPitch + tile.column))
-      for column in stride(from: 0, to: tile.width, by: twinsPerVector) {
-        let count = min(twinsPerVector, tile.width - column), offset = column * twinByteCount
+      for column in stride(from: 0, to: tile.width, by: TwoLanes.pixelsPerVector) {
+        let count = min(TwoLanes.pixelsPerVector, tile.width - column), offset = column * TwoLanes.pixelByteCount
         let scale = cvector_twice8(scales.loadUnaligned(fromByteOffset: column * 4, as: SIMD8<Float>.self))
-        let old = loadTwins(update.x + start + offset, count)
+        let old = loadPixels(update.x + start + offset, count)
         var value = old
-        value.add(scale, twins(sums + offset))
+        value.add(scale, eightPixels(sums + offset))
         if update.isNonNegative { value = positive(value) }
         // All bits of a pixel whose scale is not zero.
         let takesPart = (integers(scale) | (0 &- integers(scale))) &>> 31
         value = floats((integers(value) & takesPart) | (integers(old) & ~takesPart))
-        storeTwins(value, target.next + start + offset, count)
+        storePixels(value, target.next + start + offset, count)
       }
     }
   }
@@ -189,16 +195,18 @@ private struct TwinBackJob {
 }
 
 /// Eight pixels along their pairs and four across them in a tile's buffer.
-private struct TwinPatch {
+private struct TwoLanesPatch {
   let start: UnsafeMutableRawPointer
   let isSwapped: Bool
 
-  @inline(__always) func load(_ a: inout Vector, _ b: inout Vector, _ c: inout Vector, _ d: inout Vector, isRising: Bool) {
+  @inline(__always) func load(
+    _ a: inout Vector, _ b: inout Vector, _ c: inout Vector, _ d: inout Vector, isRising: Bool
+  ) {
     if isSwapped {
       (a, b, c, d) = (rows(0), rows(2), rows(4), rows(6))
       transpose(&a, &b, &c, &d)
     } else {
-      (a, b, c, d) = (twins(line(0)), twins(line(1)), twins(line(2)), twins(line(3)))
+      (a, b, c, d) = (eightPixels(line(0)), eightPixels(line(1)), eightPixels(line(2)), eightPixels(line(3)))
     }
     if !isRising { exchange(&a, &b, &c, &d) }
   }
@@ -220,11 +228,15 @@ private struct TwinPatch {
     }
   }
 
-  @inline(__always) private func line(_ number: Int) -> UnsafeMutableRawPointer { start + number * Tile.pitch * twinByteCount }
+  @inline(__always) private func line(_ number: Int) -> UnsafeMutableRawPointer {
+    start + number * Tile.pitch * TwoLanes.pixelByteCount
+  }
 
   /// Four pixels of two rows.
   @inline(__always) private func rows(_ number: Int) -> Vector {
-    Vector(lowHalf: line(number).loadUnaligned(as: SIMD8<Float>.self), highHalf: line(number + 1).loadUnaligned(as: SIMD8<Float>.self))
+    Vector(
+      lowHalf: line(number).loadUnaligned(as: SIMD8<Float>.self),
+      highHalf: line(number + 1).loadUnaligned(as: SIMD8<Float>.self))
   }
 
   @inline(__always) private func setRows(_ number: Int, _ pixels: Vector) {
@@ -240,7 +252,9 @@ private struct TwinPatch {
     (c, d) = exchangeHalves(upperRight, lowerRight)
   }
 
-  @inline(__always) private func transposeBack(_ a: inout Vector, _ b: inout Vector, _ c: inout Vector, _ d: inout Vector) {
+  @inline(__always) private func transposeBack(
+    _ a: inout Vector, _ b: inout Vector, _ c: inout Vector, _ d: inout Vector
+  ) {
     let (upperLeft, lowerLeft) = exchangeHalves(a, b), (upperRight, lowerRight) = exchangeHalves(c, d)
     (a, b) = (cvector_first_columns(upperLeft, upperRight), cvector_last_columns(upperLeft, upperRight))
     (c, d) = (cvector_first_columns(lowerLeft, lowerRight), cvector_last_columns(lowerLeft, lowerRight))
@@ -251,27 +265,27 @@ private struct TwinPatch {
   }
 }
 
-/// Weights of 16 pairs at one angle and their places in its window: the lower pixel of a pair touches the first and second bin, the upper one
-/// the second and third.
-private struct TwinTaps {
+/// Weights of 16 pairs at one angle and their places in its window: the lower pixel of a pair touches the first and
+/// second bin, the upper one the second and third.
+private struct TwoLanesTaps {
   let lowerFirst: Vector, lowerSecond: Vector, upperFirst: Vector, upperSecond: Vector
   let places: Indices
 
-  @inline(__always) init(_ angle: UnsafePointer<TwinAngle>, offsets: Vector, fraction: Float) {
+  @inline(__always) init(_ angle: UnsafePointer<TwoLanesAngle>, offsets: Vector, fraction: Float) {
     let weight = angle.pointee.weight, slope = angle.pointee.slope
     let position = offsets + fraction
-    let rounded = (position - 0.5) + magic
-    places = integers(rounded) &- angle.pointee.startWithMagic
-    let near = position - (rounded - magic), far = near + angle.pointee.step
+    let rounded = (position - 0.5) + roundingBias
+    places = integers(rounded) &- angle.pointee.biasedStart
+    let near = position - (rounded - roundingBias), far = near + angle.pointee.step
     lowerFirst = cvector_positive16(weight - near * slope)
     lowerSecond = cvector_positive16(angle.pointee.second + near * slope)
     upperFirst = cvector_positive16(weight - magnitude(far - 1) * slope)
     upperSecond = cvector_positive16(angle.pointee.third + far * slope)
   }
 
-  @inline(__always) func add(_ window: Window, _ quad: Int, _ sums: inout Vector) {
-    let (first, second) = window.pickPairs(places, quad: quad), quad = Int32(truncatingIfNeeded: quad)
-    sums.add(cvector_interleave(lowerFirst, upperFirst, quad), first)
-    sums.add(cvector_interleave(lowerSecond, upperSecond, quad), second)
+  @inline(__always) func add(_ window: TwoLanesWindow, _ line: Int, _ sums: inout Vector) {
+    let (first, second) = window.pickPairs(places, line: line), line = Int32(truncatingIfNeeded: line)
+    sums.add(cvector_interleave(lowerFirst, upperFirst, line), first)
+    sums.add(cvector_interleave(lowerSecond, upperSecond, line), second)
   }
 }

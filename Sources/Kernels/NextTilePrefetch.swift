@@ -1,8 +1,9 @@
 import CVector
 import KernelTypes
 
-/// The tile right of the present one, brought into the cache a few lines at a time: what its last pass will read or write.
-struct UpcomingTile {
+/// The tile right of the present one, brought into the cache a few lines at a time: what its last pass will read or
+/// write.
+struct NextTilePrefetch {
   private let read: UnsafeRawPointer
   /// Nil where nothing else than what is read will be written, or that past the caches.
   private let written: UnsafeMutableRawPointer?

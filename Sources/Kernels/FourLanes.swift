@@ -5,13 +5,16 @@ import CVector
 @inline(__always) private func four(_ address: UnsafeRawPointer) -> SIMD4<Float> { vector(address) }
 
 /// The pixels at four places.
-@inline(__always) func gather(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ c: UnsafeRawPointer, _ d: UnsafeRawPointer) -> Vector {
+@inline(__always) func gather(
+  _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ c: UnsafeRawPointer, _ d: UnsafeRawPointer
+) -> Vector {
   Vector(lowHalf: SIMD8(lowHalf: four(a), highHalf: four(b)), highHalf: SIMD8(lowHalf: four(c), highHalf: four(d)))
 }
 
 /// The pixels at four places are stored.
 @inline(__always) func scatter(
-  _ x: Vector, _ a: UnsafeMutableRawPointer, _ b: UnsafeMutableRawPointer, _ c: UnsafeMutableRawPointer, _ d: UnsafeMutableRawPointer
+  _ x: Vector, _ a: UnsafeMutableRawPointer, _ b: UnsafeMutableRawPointer, _ c: UnsafeMutableRawPointer,
+  _ d: UnsafeMutableRawPointer
 ) {
   a.storeBytes(of: x.lowHalf.lowHalf, as: SIMD4<Float>.self)
   b.storeBytes(of: x.lowHalf.highHalf, as: SIMD4<Float>.self)
