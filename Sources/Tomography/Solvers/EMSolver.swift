@@ -1,4 +1,3 @@
-import Glibc
 internal import KernelTypes
 
 /// Maximum likelihood by expectation maximisation with windows, plain or penalised: e = x · Aᵀ(b / A x) and s = Aᵀ1
@@ -14,62 +13,44 @@ internal import KernelTypes
 /// Line integrals below zero count as zero. A bin to which nothing is projected is left out. Voxels that no ray of the
 /// window meets stay as they are, and a voxel that is zero stays zero: `start` writes something else first. Voxels
 /// below 1e-25 become zero.
-package final class EMSolver: WindowSolver {
-  private let layout: SliceLayout
-  private let beam: ParallelBeam
+public final class EMSolver: WindowSolver {
   private let options: EMOptions
-  private let mask: DiskMask
-  private let pass: ProjectionPass
-  private let tiles: TileScratch
-  private let memory: SIRTMemory
+  private let workspace: SolverWorkspace
+  private var layout: SliceLayout { workspace.layout }
+  private var memory: UpdateMemory { workspace.memory }
   private let penalty: (tile: TilePenalty, memory: PenaltyMemory)?
-  /// The thetas that the plan and the sums were made for.
-  private var prepared: [Double]
 
-  /// Allocates what updates of up to `blocksMax` blocks (default all of the layout), `anglesMax` angles and `threads`
-  /// threads (default one for each processor) need. `level` is the x86-64 level of the instructions, the processor's
-  /// own if nil.
-  package init(
+  /// Allocates what updates need. See `Method.solver` for the arguments.
+  public init(
     layout: SliceLayout, beam: ParallelBeam, options: EMOptions, anglesMax: Int, blocksMax: Int? = nil,
-    threads: Int? = nil,
-    level: Int? = nil
+    threads: Int? = nil, level: Int? = nil
   ) {
-    precondition(
-      layout.columns == beam.columns, "a layout of \(layout.columns) columns for a detector of \(beam.columns)")
-    self.layout = layout
-    self.beam = beam
     self.options = options
-    mask = DiskMask(columns: layout.columns, isDisk: options.diskMask)
-    pass = ProjectionPass(
-      layout: layout, kernels: KernelTable(level: level), plan: AnglePlan(capacity: anglesMax), isDisk: options.diskMask)
-    tiles = TileScratch(layout: layout, workers: threads ?? EMSolver.processorCount)
-    memory = SIRTMemory(layout: layout, anglesMax: anglesMax, blocks: blocksMax ?? layout.blockCount)
-    let penaltyMemory = PenaltyMemory(layout: layout, blocks: options.penalty == nil ? 0 : memory.blocks, mask: mask)
-    penalty =
+    workspace = SolverWorkspace(
+      layout: layout, beam: beam, diskMask: options.diskMask, skipsOutside: true, anglesMax: anglesMax,
+      blocksMax: blocksMax, threads: threads, level: level)
+    let tile: TilePenalty? =
       switch options.penalty {
       case nil: nil
-      case .quadratic(let strength): (TilePenalty(strength: strength, delta: nil), penaltyMemory)
-      case .hybrid(let strength, let delta): (TilePenalty(strength: strength, delta: delta), penaltyMemory)
+      case .quadratic(let strength): TilePenalty(strength: strength, delta: nil)
+      case .hybrid(let strength, let delta): TilePenalty(strength: strength, delta: delta)
       }
-    prepared = []
-    prepared.reserveCapacity(anglesMax)
+    let workspace = workspace
+    penalty = tile.map { ($0, PenaltyMemory(layout: layout, blocks: workspace.memory.blocks, mask: workspace.mask)) }
   }
 
   /// Bytes that `init` allocated beside the volume and the data.
-  package var scratchByteCount: Int {
-    EMSolver.scratchByteCount(
-      layout: layout, options: options, anglesMax: pass.plan.capacity, blocksMax: memory.blocks, threads: tiles.workers)
+  public var scratchByteCount: Int {
+    workspace.byteCount
+      + (penalty == nil ? 0 : PenaltyMemory.byteCount(layout: layout, blocks: memory.blocks))
   }
 
   /// Bytes that `init` with the same arguments would allocate.
   package static func scratchByteCount(
     layout: SliceLayout, options: EMOptions, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil
   ) -> Int {
-    let blocks = blocksMax ?? layout.blockCount
-    return SIRTMemory.byteCount(layout: layout, anglesMax: anglesMax, blocks: blocks)
-      + TileScratch.byteCount(layout: layout, workers: threads ?? processorCount)
-      + AnglePlan.byteCount(capacity: anglesMax) + anglesMax * MemoryLayout<Double>.stride
-      + (options.penalty == nil ? 0 : PenaltyMemory.byteCount(layout: layout, blocks: blocks))
+    SolverWorkspace.byteCount(layout: layout, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads)
+      + (options.penalty == nil ? 0 : PenaltyMemory.byteCount(layout: layout, blocks: blocksMax ?? layout.blockCount))
   }
 
   /// See `WindowSolver`.
@@ -77,59 +58,34 @@ package final class EMSolver: WindowSolver {
     volume: UnsafeRawPointer, next: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
     angles: [WindowAngle], iterations: Int, executor: some Executor
   ) -> Residual {
-    memory.requireRoom(for: blocks, of: layout, angles: angles, slots: slots, iterations: iterations)
+    let window = WindowData(sinogram: sinogram, slots: slots, blocks: blocks, angles: angles)
+    memory.requireRoom(for: window, of: layout, iterations: iterations)
     prepare(angles, executor)
-    var source = volume
-    for _ in 0..<iterations {
-      pass.forward(
-        volume: source, sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, executor: executor)
-      executor.forEach(count: blocks.count * angles.count) { item in
-        let index = item / angles.count, block = blocks.lowerBound + index, angle = item % angles.count
-        let ratios = memory.residuals + layout.binOffset(block: block, of: blocks, slot: angle, slots: memory.anglesMax)
-        layout.clearMargins(of: ratios, block: block)
-        pass.kernels.ratioRow(
-          ratios,
-          sinogram + layout.binOffset(block: block, of: blocks, slot: angles[angle].slot, slots: slots),
-          layout.shape(block: block),
-          memory.sums(block: index, angle: angle))
-      }
+    return workspace.iterate(
+      volume: volume, next: next, window: window, iterations: iterations, executor: executor
+    ) { row in
+      workspace.kernels.ratioRow(row.scratch, row.data, row.shape, row.sums)
+    } correct: { source in
       if penalty == nil {
         scale(source, next, blocks: blocks, executor)
       } else {
         penalise(source, next, blocks: blocks, executor)
       }
-      source = UnsafeRawPointer(next)
     }
-    return memory.residual(layout: layout, blocks: blocks, angles: angles.count)
   }
 
-  /// Column sums depend on the thetas alone, so a final iterations computes them once. They are kept as 1 / s for the
-  /// plain method and as s for the penalised one; 0 where a voxel takes no part.
+  /// Column sums are kept as 1 / s for the plain method and as s for the penalised one.
   private func prepare(_ angles: [WindowAngle], _ executor: some Executor) {
-    guard !prepared.elementsEqual(angles.lazy.map(\.theta)) else { return }
-    pass.plan.prepare(angles, beam: beam) { $0 }
-    executor.forEach(count: layout.columns) { row in
-      let scales = memory.scales(row: row)
-      pass.kernels.columnSums(row, pass.plan.back, layout.columns, scales)
-      let inside = mask.columns(row: row)
-      for column in 0..<layout.columns {
-        let sum = scales[column], takesPart = sum > Float(sumMin) && inside.contains(column)
-        scales[column] = takesPart ? (penalty == nil ? 1 / sum : sum) : 0
-      }
-    }
-    prepared.removeAll(keepingCapacity: true)
-    prepared.append(contentsOf: angles.lazy.map(\.theta))
+    workspace.prepare(angles) { workspace.scaleColumns(executor) { penalty == nil ? 1 / $0 : $0 } }
   }
 
   /// next = x · Aᵀ ratios / s
   private func scale(
     _ volume: UnsafeRawPointer, _ next: UnsafeMutableRawPointer, blocks: Range<Int>, _ executor: some Executor
   ) {
-    pass.back(
-      sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, prefetching: volume, scratch: tiles, executor: executor
-    ) { block, tile, sums in
+    workspace.back(blocks: blocks, prefetching: volume, executor) { block, tile, sums in
       let offset = layout.pixelOffset(block: block)
-      pass.kernels.scaleTile(
+      workspace.kernels.scaleTile(
         tile, sums, volume + offset, next + offset, memory.scales(row: 0), memory.scalesPitch, options.factorMin,
         next != volume, layout.shape(block: block))
     }
@@ -140,32 +96,26 @@ package final class EMSolver: WindowSolver {
   ) {
     guard let penalty else { return }
     penalty.memory.save(volume, blocks: blocks, executor)
-    pass.back(
-      sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, prefetching: volume, scratch: tiles, executor: executor
-    ) { block, tile, sums in
-      let border = penalty.memory.border(tile, block: block, index: block - blocks.lowerBound), offset = layout.pixelOffset(block: block)
-      pass.kernels.penaliseTile(
-        tile, sums, volume + offset, border, next + offset, memory.scales(row: 0), memory.scalesPitch, penalty.memory.ranges,
-        penalty.tile, options.factorMin, next != volume, layout.shape(block: block))
+    workspace.back(blocks: blocks, prefetching: volume, executor) { block, tile, sums in
+      let border = penalty.memory.border(tile, block: block, index: block - blocks.lowerBound)
+      let offset = layout.pixelOffset(block: block)
+      workspace.kernels.penaliseTile(
+        tile, sums, volume + offset, border, next + offset, memory.scales(row: 0), memory.scalesPitch,
+        penalty.memory.ranges, penalty.tile, options.factorMin, next != volume, layout.shape(block: block))
     }
   }
 
   /// Writes a constant for each slice: what makes the sum of its projections that of the (non-negative) data, and at
   /// least 1e-6. With `keeping`, raises the voxels of a given volume to a hundredth of that. Voxels outside the mask
   /// become zero.
-  package func start(
+  public func start(
     volume: UnsafeMutableRawPointer, keeping: Bool, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
-    angles: [WindowAngle],
-    executor: some Executor
+    angles: [WindowAngle], executor: some Executor
   ) {
     precondition(layout.checked(blocks).count <= memory.blocks, "\(blocks.count) blocks, room for \(memory.blocks)")
     prepare(angles, executor)
-    executor.forEach(count: blocks.count * angles.count) { item in
-      let index = item / angles.count, block = blocks.lowerBound + index, angle = item % angles.count
-      pass.kernels.dataSums(
-        sinogram + layout.binOffset(block: block, of: blocks, slot: angles[angle].slot, slots: slots), layout.shape(block: block),
-        memory.sums(block: index, angle: angle))
-    }
+    let window = WindowData(sinogram: sinogram, slots: slots, blocks: blocks, angles: angles)
+    workspace.forEachRow(of: window, executor) { workspace.kernels.dataSums($0.data, $0.shape, $0.sums) }
     let total = columnSumTotal
     if !keeping { layout.clear(blocks, of: volume, executor) }
     executor.forEach(count: blocks.count * layout.columns) { item in
@@ -173,7 +123,7 @@ package final class EMSolver: WindowSolver {
       let block = blocks.lowerBound + index, shape = layout.shape(block: block)
       let pixels = volume + layout.pixelOffset(block: block)
       let line = (pixels + row * shape.volumePitch * shape.pixelByteCount).assumingMemoryBound(to: Float.self)
-      let inside = mask.columns(row: row)
+      let inside = workspace.mask.columns(row: row)
       for lane in 0..<layout.rows(of: block..<block + 1).count {
         let mean = meanVoxel(index: index, lane: lane, angles: angles.count, total: total)
         for column in 0..<layout.columns {

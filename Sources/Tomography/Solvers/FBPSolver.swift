@@ -1,5 +1,4 @@
-import Glibc
-package import KernelTypes
+internal import KernelTypes
 
 /// Filtered backprojection: x = Σ Δθ Aᵀ(h ∗ b) over the angles of a window, h a windowed ramp (`FBPOptions.Filter`) and
 /// Δθ the part of half a turn that a projection stands for (`angularWeights`). The sum over all projections of a scan
@@ -7,79 +6,62 @@ package import KernelTypes
 ///
 /// The interpolation is that of Joseph's transpose. An update does not look at the volume that was there, so its
 /// residual is that of a zero volume: ‖b‖.
-package final class FBPSolver: WindowSolver {
-  private let layout: SliceLayout
-  private let beam: ParallelBeam
-  private let mask: DiskMask
-  private let pass: ProjectionPass
+public final class FBPSolver: WindowSolver {
+  private let workspace: SolverWorkspace
+  private var layout: SliceLayout { workspace.layout }
+  private var memory: UpdateMemory { workspace.memory }
   private let filter: RowFilter
-  private let tiles: TileScratch
-  private let memory: SIRTMemory
   private var weights: [Float] = []
-  /// The thetas that the plan and the weights were made for.
-  private var prepared: [Double] = []
 
-  /// Allocates what updates of up to `blocksMax` blocks (default all of the layout), `anglesMax` angles and `threads`
-  /// threads (default one for each processor) need. `level` is the x86-64 level of the instructions, the processor's
-  /// own if nil.
-  package init(
+  /// Allocates what updates need. See `Method.solver` for the arguments.
+  public init(
     layout: SliceLayout, beam: ParallelBeam, options: FBPOptions, anglesMax: Int, blocksMax: Int? = nil,
-    threads: Int? = nil,
-    level: Int? = nil
+    threads: Int? = nil, level: Int? = nil
   ) {
-    precondition(
-      layout.columns == beam.columns, "a layout of \(layout.columns) columns for a detector of \(beam.columns)")
-    self.layout = layout
-    self.beam = beam
-    mask = DiskMask(columns: layout.columns, isDisk: options.diskMask)
-    pass = ProjectionPass(layout: layout, kernels: KernelTable(level: level), plan: AnglePlan(capacity: anglesMax))
-    tiles = TileScratch(layout: layout, workers: threads ?? FBPSolver.processorCount)
-    filter = RowFilter(columns: layout.columns, filter: options.filter, workers: tiles.workers)
-    memory = SIRTMemory(layout: layout, anglesMax: anglesMax, blocks: blocksMax ?? layout.blockCount)
+    workspace = SolverWorkspace(
+      layout: layout, beam: beam, diskMask: options.diskMask, skipsOutside: false, anglesMax: anglesMax,
+      blocksMax: blocksMax, threads: threads, level: level)
+    filter = RowFilter(columns: layout.columns, filter: options.filter, workers: workspace.tiles.workers)
   }
 
   /// Bytes that `init` allocated beside the volume and the data.
-  package var scratchByteCount: Int {
+  public var scratchByteCount: Int {
     FBPSolver.scratchByteCount(
-      layout: layout, anglesMax: pass.plan.capacity, blocksMax: memory.blocks, threads: tiles.workers)
+      layout: layout, anglesMax: workspace.pass.plan.capacity, blocksMax: memory.blocks,
+      threads: workspace.tiles.workers)
   }
 
   /// Bytes that `init` with the same arguments would allocate.
-  package static func scratchByteCount(layout: SliceLayout, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil)
-    -> Int
-  {
-    let workers = threads ?? processorCount
-    return SIRTMemory.byteCount(layout: layout, anglesMax: anglesMax, blocks: blocksMax ?? layout.blockCount)
-      + TileScratch.byteCount(layout: layout, workers: workers)
-      + RowFilter.byteCount(columns: layout.columns, workers: workers)
-      + AnglePlan.byteCount(capacity: anglesMax) + anglesMax
-      * (MemoryLayout<Double>.stride + MemoryLayout<Float>.stride)
+  public static func scratchByteCount(
+    layout: SliceLayout, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil
+  ) -> Int {
+    SolverWorkspace.byteCount(layout: layout, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads)
+      + RowFilter.byteCount(columns: layout.columns, workers: SolverWorkspace.workers(threads))
+      + anglesMax * MemoryLayout<Float>.stride
   }
 
   /// Zeroes the slices, unless they are to be kept: an update replaces them anyway.
-  package func start(
+  public func start(
     volume: UnsafeMutableRawPointer, keeping: Bool, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
-    angles: [WindowAngle],
-    executor: some Executor
+    angles: [WindowAngle], executor: some Executor
   ) {
     if !keeping { layout.clear(blocks, of: volume, executor) }
   }
 
   /// Writes the reconstruction of `blocks` into `next`; `volume` is not read, and further iterations would change
   /// nothing. See `WindowSolver`.
-  package func update(
+  public func update(
     volume: UnsafeRawPointer, next: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
     angles: [WindowAngle], iterations: Int, executor: some Executor
   ) -> Residual {
-    memory.requireRoom(for: blocks, of: layout, angles: angles, slots: slots, iterations: iterations)
-    prepare(angles)
+    let window = WindowData(sinogram: sinogram, slots: slots, blocks: blocks, angles: angles)
+    memory.requireRoom(for: window, of: layout, iterations: iterations)
+    workspace.prepare(angles) { weights = angularWeights(angles.map(\.theta)).map(Float.init) }
     let pairs = (angles.count + 1) / 2
-    executor.share(count: blocks.count * pairs, workers: min(executor.width, tiles.workers)) { worker, item in
-      filter(item % pairs, index: item / pairs, of: blocks, sinogram, slots: slots, angles: angles, worker: worker)
+    executor.share(count: blocks.count * pairs, workers: min(executor.width, workspace.tiles.workers)) { worker, item in
+      filter(item % pairs, of: window, index: item / pairs, worker: worker)
     }
-    pass.back(
-      sinogram: memory.residuals, slots: memory.anglesMax, blocks: blocks, scratch: tiles, executor: executor,
-      target: { TileTarget(next: next + layout.pixelOffset(block: $0)) })
+    workspace.back(blocks: blocks, executor) { TileTarget(next: next + layout.pixelOffset(block: $0)) }
     clearOutside(next, blocks, executor)
     let residual = memory.residual(layout: layout, blocks: blocks, angles: angles.count)
     return Residual(residualSquared: residual.dataSquared, dataSquared: residual.dataSquared)
@@ -89,7 +71,7 @@ package final class FBPSolver: WindowSolver {
   private func clearOutside(_ next: UnsafeMutableRawPointer, _ blocks: Range<Int>, _ executor: some Executor) {
     executor.forEach(count: blocks.count * layout.columns) { item in
       let block = blocks.lowerBound + item / layout.columns, row = item % layout.columns
-      let shape = layout.shape(block: block), pixel = shape.pixelByteCount, inside = mask.columns(row: row)
+      let shape = layout.shape(block: block), pixel = shape.pixelByteCount, inside = workspace.mask.columns(row: row)
       let line = next + layout.pixelOffset(block: block) + row * shape.volumePitch * pixel
       for columns in [0..<inside.lowerBound, inside.upperBound..<layout.columns] {
         (line + columns.lowerBound * pixel).initializeMemory(as: UInt8.self, repeating: 0, count: columns.count * pixel)
@@ -97,38 +79,21 @@ package final class FBPSolver: WindowSolver {
     }
   }
 
-  private func prepare(_ angles: [WindowAngle]) {
-    let thetas = angles.map(\.theta)
-    guard prepared != thetas else { return }
-    pass.plan.prepare(angles, beam: beam) { $0 }
-    weights = angularWeights(thetas).map(Float.init)
-    prepared = thetas
-  }
-
-  /// memory.residuals = Δθ (h ∗ b) for two angles of a block.
-  private func filter(
-    _ pair: Int, index: Int, of blocks: Range<Int>, _ sinogram: UnsafeRawPointer, slots: Int, angles: [WindowAngle],
-    worker: Int
-  ) {
-    let block = blocks.lowerBound + index, shape = layout.shape(block: block)
-    let (first, second) = (2 * pair, 2 * pair + 1 < angles.count ? 2 * pair + 1 : nil)
-    func source(_ angle: Int) -> UnsafeRawPointer {
-      sinogram + layout.binOffset(block: block, of: blocks, slot: angles[angle].slot, slots: slots)
+  /// memory.residuals = Δθ (h ∗ b) for two angles of block `index` of the window.
+  private func filter(_ pair: Int, of window: WindowData, index: Int, worker: Int) {
+    let first = workspace.row(of: window, index: index, angle: 2 * pair)
+    let second =
+      2 * pair + 1 < window.angles.count ? workspace.row(of: window, index: index, angle: 2 * pair + 1) : nil
+    for row in [first, second].compactMap({ $0 }) {
+      layout.clearMargins(of: row.scratch, block: row.block)
+      workspace.kernels.dataSums(row.data, row.shape, row.sums)
     }
-    func target(_ angle: Int) -> UnsafeMutableRawPointer {
-      memory.residuals + layout.binOffset(block: block, of: blocks, slot: angle, slots: memory.anglesMax)
-    }
-    for angle in [first, second].compactMap({ $0 }) {
-      layout.clearMargins(of: target(angle), block: block)
-      pass.kernels.dataSums(source(angle), shape, memory.sums(block: index, angle: angle))
-    }
-    for lane in stride(from: 0, to: shape.lanes, by: RowFilter.lanes) {
+    for lane in stride(from: 0, to: first.shape.lanes, by: RowFilter.lanes) {
       let offset = lane * MemoryLayout<Float>.stride
       filter.apply(
-        source(first) + offset, second.map { source($0) + offset }, pitch: shape.pixelByteCount,
-        into: (target(first) + offset, second.map { target($0) + offset }),
-        weights: (weights[first], second.map { weights[$0] } ?? 0),
-        worker: worker)
+        first.data + offset, second.map { $0.data + offset }, pitch: first.shape.pixelByteCount,
+        into: (first.scratch + offset, second.map { $0.scratch + offset }),
+        weights: (weights[first.angle], second.map { weights[$0.angle] } ?? 0), worker: worker)
     }
   }
 }

@@ -1,11 +1,8 @@
-import Glibc
-import KernelTypes
-
 /// Brings a volume nearer to the projections of a window.
 ///
 /// One update at a time. All memory is allocated when a solver is made. The same bits for any executor, any cut of the
 /// volume into blocks and calls, and any lane width.
-package protocol WindowSolver {
+public protocol WindowSolver {
   /// Bytes that were allocated beside the volume and the data.
   var scratchByteCount: Int { get }
 
@@ -13,8 +10,7 @@ package protocol WindowSolver {
   /// `keeping`, and the method's own start is written without. Arguments as for `update`.
   func start(
     volume: UnsafeMutableRawPointer, keeping: Bool, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
-    angles: [WindowAngle],
-    executor: some Executor)
+    angles: [WindowAngle], executor: some Executor)
 
   /// Updates the slices of `blocks`: the first iteration reads `volume` and writes `next` (which may be the same
   /// memory), later ones go on in `next`. Both hold all blocks, `sinogram` exactly `blocks`, with `slots` slots each.
@@ -25,22 +21,6 @@ package protocol WindowSolver {
     volume: UnsafeRawPointer, next: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
     angles: [WindowAngle], iterations: Int, executor: some Executor
   ) -> Residual
-}
-
-extension WindowSolver {
-  /// Threads of a solver that is not told how many.
-  static var processorCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
-}
-
-extension SIRTSolver: WindowSolver {
-  /// Any volume will do; SIRT's own is zero.
-  package func start(
-    volume: UnsafeMutableRawPointer, keeping: Bool, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
-    angles: [WindowAngle],
-    executor: some Executor
-  ) {
-    if !keeping { layout.clear(blocks, of: volume, executor) }
-  }
 }
 
 extension SliceLayout {

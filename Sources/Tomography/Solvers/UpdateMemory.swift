@@ -8,7 +8,7 @@ import KernelTypes
 /// rowWeights  [angle][bin]               float32: R
 /// scales      [y][x]                     float32: λ C, rows of a multiple of 16
 /// ```
-struct SIRTMemory {
+struct UpdateMemory {
   let anglesMax: Int
   let blocks: Int
   let scalesPitch: Int
@@ -26,8 +26,8 @@ struct SIRTMemory {
     self.blocks = blocks
     columns = layout.columns
     lanes = layout.lanes
-    scalesPitch = SIRTMemory.roundedUp(layout.columns)
-    let sizes = SIRTMemory.sizes(layout: layout, anglesMax: anglesMax, blocks: blocks)
+    scalesPitch = UpdateMemory.roundedUp(layout.columns)
+    let sizes = UpdateMemory.sizes(layout: layout, anglesMax: anglesMax, blocks: blocks)
     memory = ScratchMemory(byteCount: sizes.residuals + sizes.scales + sizes.sums + sizes.rowWeights)
     residuals = memory.start
     let scales = residuals + sizes.residuals, sums = scales + sizes.scales, rowWeights = sums + sizes.sums
@@ -42,10 +42,11 @@ struct SIRTMemory {
   }
 
   /// Traps on an update that this memory, or a sinogram of `slots` slots, has no room for.
-  func requireRoom(for blocks: Range<Int>, of layout: SliceLayout, angles: [WindowAngle], slots: Int, iterations: Int) {
-    precondition(!angles.isEmpty && iterations >= 1, "\(iterations) iterations over \(angles.count) angles")
-    precondition(angles.allSatisfy { $0.slot < slots }, "an angle lies beyond the \(slots) slots")
-    precondition(layout.checked(blocks).count <= self.blocks, "\(blocks.count) blocks, room for \(self.blocks)")
+  func requireRoom(for window: WindowData, of layout: SliceLayout, iterations: Int) {
+    precondition(
+      !window.angles.isEmpty && iterations >= 1, "\(iterations) iterations over \(window.angles.count) angles")
+    precondition(window.angles.allSatisfy { $0.slot < window.slots }, "an angle lies beyond the \(window.slots) slots")
+    precondition(layout.checked(window.blocks).count <= blocks, "\(window.blocks.count) blocks, room for \(blocks)")
   }
 
   func sums(block: Int, angle: Int) -> UnsafeMutablePointer<Double> {
