@@ -12,8 +12,9 @@ let strict: [SwiftSetting] = [
 /// Targets on the path of a projection are optimised in debug builds too, so that the tests run at a useful speed.
 let fast: [SwiftSetting] = strict + [.unsafeFlags(["-O"])]
 
-/// The kernels for one x86-64 level. There is one source, the folder Kernels; KernelsAVX2 and KernelsSSE42 are links to it, so that it is
-/// compiled for each level and chosen at run time. Whole modules in debug builds too, so that their generic code is specialised.
+/// The kernels for one x86-64 level. There is one source, the folder Kernels; KernelsAVX2 and KernelsSSE42 are links to
+/// it, so that it is compiled for each level and chosen at run time. Whole modules in debug builds too, so that their
+/// generic code is specialised.
 func kernels(_ name: String, level: Int, _ extra: [SwiftSetting] = []) -> Target {
   .target(
     name: name, dependencies: ["CVector", "KernelTypes"],
@@ -61,7 +62,9 @@ let package = Package(
     kernels("Kernels", level: 4),
     .target(
       name: "Tomography",
-      dependencies: ["CKissFFT", "CVector", "KernelTypes", "Kernels", "KernelsAVX2", "KernelsSSE42"], swiftSettings: fast),
+      dependencies: [
+        "CKissFFT", "CVector", "Host", "KernelTypes", "Kernels", "KernelsAVX2", "KernelsSSE42",
+      ], swiftSettings: fast),
     .target(name: "Rings", dependencies: ["CLinux", "Host"], swiftSettings: fast),
     .target(name: "Journal", dependencies: ["CLinux", "Host", "Rings"], swiftSettings: fast),
     .target(name: "Topics", dependencies: ["Host", "Journal", "Rings"], swiftSettings: strict),
@@ -118,14 +121,32 @@ let package = Package(
       swiftSettings: strict),
 
     .executableTarget(
-      name: "JournalExerciser", dependencies: ["CLinux", "Host", "Rings", "Journal"], path: "Tests/JournalExerciser", swiftSettings: fast),
-    .executableTarget(name: "Confined", path: "Tests/Confined", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra", "-Werror"])]),
-    .executableTarget(name: "ExportExerciser", dependencies: ["ScanFiles"], path: "Tests/ExportExerciser", swiftSettings: strict),
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
-    .testTarget(name: "HostTests", dependencies: ["Host", "CLinux", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "RingsTests", dependencies: ["Rings", "Host", "RingExerciser", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "JournalTests", dependencies: ["CLinux", "Host", "Rings", "Journal", "JournalExerciser"], swiftSettings: fast),
-    .testTarget(name: "TomographyTests", dependencies: ["KernelTypes", "Tomography"], swiftSettings: strict),
+      name: "RingExerciser", dependencies: ["Host", "Rings"], path: "Tests/RingExerciser", swiftSettings: fast),
+    .executableTarget(
+      name: "JournalExerciser", dependencies: ["CLinux", "Host", "Rings", "Journal"], path: "Tests/JournalExerciser",
+      swiftSettings: fast),
+    .executableTarget(
+      name: "Confined", path: "Tests/Confined", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra", "-Werror"])]),
+    .executableTarget(
+      name: "ExportExerciser", dependencies: ["ScanFiles"], path: "Tests/ExportExerciser", swiftSettings: strict),
+    .target(name: "TestSupport", dependencies: ["Host"], path: "Tests/TestSupport", swiftSettings: strict),
+    .target(
+      name: "PhantomSupport", dependencies: ["Simulation"], path: "Tests/PhantomSupport", swiftSettings: strict),
+    .testTarget(name: "HostTests", dependencies: ["CLinux", "Host", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "RingsTests", dependencies: ["Host", "RingExerciser", "Rings", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "JournalTests", dependencies: ["CLinux", "Host", "Journal", "JournalExerciser", "Rings"],
+      swiftSettings: fast),
+    .testTarget(
+      name: "TopicsTests", dependencies: ["Host", "Journal", "Rings", "RunModel", "TestSupport", "Topics"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "RunModelTests", dependencies: ["CLinux", "Host", "KernelTypes", "Rings", "RunModel", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TomographyTests", dependencies: ["Host", "KernelTypes", "PhantomSupport", "Simulation", "Tomography"],
+      swiftSettings: strict),
     .testTarget(
       name: "ScanFilesTests",
       dependencies: ["CHDF5", "CPNG", "CTIFF", "Confined", "ExportExerciser", "Host", "ScanFiles", "TestSupport"],

@@ -1,5 +1,5 @@
 internal import CVector
-internal import KernelTypes
+package import KernelTypes
 
 /// Joseph's projector A (P. M. Joseph, IEEE Trans. Med. Imaging 1, 1982) and its exact transpose.
 ///
@@ -22,8 +22,9 @@ package final class Projector {
     kernels = KernelTable(level: level)
   }
 
-  /// The x86-64 level (2 … 4) of the instructions that the kernels use on this machine; 0 where it has not even level 2.
-  public static var processorLevel: Int { Int(cvector_x86_level()) }
+  /// The x86-64 level (2 … 4) of the instructions that the kernels use on this machine; 0 where it has not even level
+  /// 2.
+  package static var processorLevel: Int { Int(cvector_x86_level()) }
 
   /// sinogram = A volume, at the slots of `angles`. The volume holds all blocks, the sinogram exactly `blocks`, each
   /// with `slots` slots.

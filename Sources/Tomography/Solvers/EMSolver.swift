@@ -1,4 +1,4 @@
-internal import KernelTypes
+package import KernelTypes
 
 /// Maximum likelihood by expectation maximisation with windows, plain or penalised: e = x · Aᵀ(b / A x) and s = Aᵀ1
 /// over the angles of a window.
@@ -13,7 +13,7 @@ internal import KernelTypes
 /// Line integrals below zero count as zero. A bin to which nothing is projected is left out. Voxels that no ray of the
 /// window meets stay as they are, and a voxel that is zero stays zero: `start` writes something else first. Voxels
 /// below 1e-25 become zero.
-public final class EMSolver: WindowSolver {
+package final class EMSolver: WindowSolver {
   private let options: EMOptions
   private let workspace: SolverWorkspace
   private var layout: SliceLayout { workspace.layout }
@@ -21,7 +21,7 @@ public final class EMSolver: WindowSolver {
   private let penalty: (tile: TilePenalty, memory: PenaltyMemory)?
 
   /// Allocates what updates need. See `Method.solver` for the arguments.
-  public init(
+  package init(
     layout: SliceLayout, beam: ParallelBeam, options: EMOptions, anglesMax: Int, blocksMax: Int? = nil,
     threads: Int? = nil, level: Int? = nil
   ) {
@@ -40,7 +40,7 @@ public final class EMSolver: WindowSolver {
   }
 
   /// Bytes that `init` allocated beside the volume and the data.
-  public var scratchByteCount: Int {
+  package var scratchByteCount: Int {
     workspace.byteCount
       + (penalty == nil ? 0 : PenaltyMemory.byteCount(layout: layout, blocks: memory.blocks))
   }
@@ -108,7 +108,7 @@ public final class EMSolver: WindowSolver {
   /// Writes a constant for each slice: what makes the sum of its projections that of the (non-negative) data, and at
   /// least 1e-6. With `keeping`, raises the voxels of a given volume to a hundredth of that. Voxels outside the mask
   /// become zero.
-  public func start(
+  package func start(
     volume: UnsafeMutableRawPointer, keeping: Bool, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
     angles: [WindowAngle], executor: some Executor
   ) {

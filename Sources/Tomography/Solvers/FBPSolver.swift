@@ -1,4 +1,4 @@
-internal import KernelTypes
+package import KernelTypes
 
 /// Filtered backprojection: x = Σ Δθ Aᵀ(h ∗ b) over the angles of a window, h a windowed ramp (`FBPOptions.Filter`) and
 /// Δθ the part of half a turn that a projection stands for (`angularWeights`). The sum over all projections of a scan
@@ -6,7 +6,7 @@ internal import KernelTypes
 ///
 /// The interpolation is that of Joseph's transpose. An update does not look at the volume that was there, so its
 /// residual is that of a zero volume: ‖b‖.
-public final class FBPSolver: WindowSolver {
+package final class FBPSolver: WindowSolver {
   private let workspace: SolverWorkspace
   private var layout: SliceLayout { workspace.layout }
   private var memory: UpdateMemory { workspace.memory }
@@ -14,7 +14,7 @@ public final class FBPSolver: WindowSolver {
   private var weights: [Float] = []
 
   /// Allocates what updates need. See `Method.solver` for the arguments.
-  public init(
+  package init(
     layout: SliceLayout, beam: ParallelBeam, options: FBPOptions, anglesMax: Int, blocksMax: Int? = nil,
     threads: Int? = nil, level: Int? = nil
   ) {
@@ -25,14 +25,14 @@ public final class FBPSolver: WindowSolver {
   }
 
   /// Bytes that `init` allocated beside the volume and the data.
-  public var scratchByteCount: Int {
+  package var scratchByteCount: Int {
     FBPSolver.scratchByteCount(
       layout: layout, anglesMax: workspace.pass.plan.capacity, blocksMax: memory.blocks,
       threads: workspace.tiles.workers)
   }
 
   /// Bytes that `init` with the same arguments would allocate.
-  public static func scratchByteCount(
+  package static func scratchByteCount(
     layout: SliceLayout, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil
   ) -> Int {
     SolverWorkspace.byteCount(layout: layout, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads)
@@ -41,7 +41,7 @@ public final class FBPSolver: WindowSolver {
   }
 
   /// Zeroes the slices, unless they are to be kept: an update replaces them anyway.
-  public func start(
+  package func start(
     volume: UnsafeMutableRawPointer, keeping: Bool, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
     angles: [WindowAngle], executor: some Executor
   ) {
@@ -50,7 +50,7 @@ public final class FBPSolver: WindowSolver {
 
   /// Writes the reconstruction of `blocks` into `next`; `volume` is not read, and further iterations would change
   /// nothing. See `WindowSolver`.
-  public func update(
+  package func update(
     volume: UnsafeRawPointer, next: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
     angles: [WindowAngle], iterations: Int, executor: some Executor
   ) -> Residual {

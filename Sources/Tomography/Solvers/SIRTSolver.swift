@@ -1,4 +1,4 @@
-internal import KernelTypes
+package import KernelTypes
 
 /// SIRT with windows: x ← x + λ C Aᵀ R (b − A x) over the angles of a window, where R and C are the inverse row and
 /// column sums of A *over that window* (P. Gilbert, J. Theor. Biol. 36, 1972; in this form J. Gregor and T. Benson,
@@ -6,13 +6,13 @@ internal import KernelTypes
 ///
 /// A row or column whose sum is nearly zero gets weight 0, so voxels that no ray of the window meets stay as they are.
 /// All memory is allocated by `init`. One update at a time.
-public final class SIRTSolver: WindowSolver {
+package final class SIRTSolver: WindowSolver {
   private let options: SIRTOptions
   private let workspace: SolverWorkspace
   private let rowSums: RowSums
 
   /// Allocates what updates need. See `Method.solver` for the arguments.
-  public init(
+  package init(
     layout: SliceLayout, beam: ParallelBeam, options: SIRTOptions, anglesMax: Int, blocksMax: Int? = nil,
     threads: Int? = nil, level: Int? = nil
   ) {
@@ -24,17 +24,17 @@ public final class SIRTSolver: WindowSolver {
   }
 
   /// Bytes that `init` allocated beside the volume and the data.
-  public var scratchByteCount: Int { workspace.byteCount }
+  package var scratchByteCount: Int { workspace.byteCount }
 
   /// Bytes that `init` with the same arguments would allocate.
-  public static func scratchByteCount(
+  package static func scratchByteCount(
     layout: SliceLayout, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil
   ) -> Int {
     SolverWorkspace.byteCount(layout: layout, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads)
   }
 
   /// Any volume will do; SIRT's own is zero.
-  public func start(
+  package func start(
     volume: UnsafeMutableRawPointer, keeping: Bool, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
     angles: [WindowAngle], executor: some Executor
   ) {
@@ -47,7 +47,7 @@ public final class SIRTSolver: WindowSolver {
   ///
   /// Returns the residual of the last iteration, before its update. The same bits for any executor, any cut of the
   /// volume into blocks and calls, and any lane width.
-  public func update(
+  package func update(
     volume: UnsafeRawPointer, next: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>,
     angles: [WindowAngle], iterations: Int, executor: some Executor
   ) -> Residual {

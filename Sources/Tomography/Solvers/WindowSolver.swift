@@ -1,8 +1,10 @@
+import KernelTypes
+
 /// Brings a volume nearer to the projections of a window.
 ///
 /// One update at a time. All memory is allocated when a solver is made. The same bits for any executor, any cut of the
 /// volume into blocks and calls, and any lane width.
-public protocol WindowSolver {
+package protocol WindowSolver {
   /// Bytes that were allocated beside the volume and the data.
   var scratchByteCount: Int { get }
 
