@@ -16,8 +16,14 @@ import Testing
     private(set) var endWasTaken = false
     private var steps: ArraySlice<(after: Duration, number: UInt64)>
     private var last = ContinuousClock.now
+    private let image = UnsafeMutableRawBufferPointer.allocate(byteCount: 4, alignment: 8)
 
-    init(_ steps: [(after: Duration, number: UInt64)]) { self.steps = steps[...] }
+    init(_ steps: [(after: Duration, number: UInt64)]) {
+      self.steps = steps[...]
+      image.initializeMemory(as: UInt8.self, repeating: 1)
+    }
+
+    deinit { image.deallocate() }
 
     func resume(after number: UInt64) {}
 
@@ -31,10 +37,8 @@ import Testing
         return endWasTaken ? .end(nil) : .nothing
       }
       last = .now
-      return .frame(FrameHeader(number: step.number))
+      return .frame(FrameHeader(number: step.number), UnsafeRawBufferPointer(image))
     }
-
-    func unpack(into target: UnsafeMutableRawBufferPointer) { target.initializeMemory(as: UInt8.self, repeating: 1) }
   }
 
   /// Runs a source of four projections to its end; gives its ledger and how long the end took after the last frame.
@@ -51,13 +55,17 @@ import Testing
       thetas: [0, 1, 2, 3],
       silenceMax: silenceMax)
     let source = LiveSource(configuration, feed: feed) { _ in }
-    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 4, alignment: 8)
-    defer { room.deallocate() }
+    let payload = UnsafeMutableRawBufferPointer.allocate(byteCount: 4, alignment: 8)
+    let metadata = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 8)
+    defer {
+      payload.deallocate()
+      metadata.deallocate()
+    }
     var last = ContinuousClock.now
     for _ in 0..<1000 {
       switch try source.next(timeout: .milliseconds(20)) {
-      case .frame:
-        _ = try source.read(into: room)
+      case .frame(let frame):
+        _ = try frame.write(into: payload, metadata: metadata)
         last = .now
       case .nothing: break
       case .end: return (source, .now - last)

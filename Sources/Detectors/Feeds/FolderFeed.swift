@@ -7,9 +7,9 @@ import ScanFiles
 final class FolderFeed: FrameFeed {
   private let path: String
   private let format: FrameFormat
-  private let rows: Range<Int>
   /// Whether the numbers in names count frames; otherwise files are counted in their order.
   private let usesNumbers: Bool
+  /// The image of the last frame, as pixels of this machine.
   private let image: UnsafeMutableRawBufferPointer
   /// Names that wait, in order.
   private var waiting: ArraySlice<Name> = []
@@ -40,8 +40,8 @@ final class FolderFeed: FrameFeed {
   }
 
   /// Watches the folder `path`.
-  init(path: String, format: FrameFormat, rows: Range<Int>, usesNumbers: Bool) {
-    (self.path, self.format, self.rows, self.usesNumbers) = (path, format, rows, usesNumbers)
+  init(path: String, format: FrameFormat, usesNumbers: Bool) {
+    (self.path, self.format, self.usesNumbers) = (path, format, usesNumbers)
     image = .allocate(byteCount: format.byteCount, alignment: 64)
   }
 
@@ -62,12 +62,6 @@ final class FolderFeed: FrameFeed {
       usleep(UInt32(Self.poll / .microseconds(1)))
     } while ContinuousClock.now < deadline
     return .nothing
-  }
-
-  func unpack(into target: UnsafeMutableRawBufferPointer) throws(MessageFault) {
-    let rowByteCount = format.columns * format.pixel.byteCount
-    target.copyMemory(
-      from: UnsafeRawBufferPointer(rebasing: image[rows.lowerBound * rowByteCount..<rows.upperBound * rowByteCount]))
   }
 
   /// The step that a file makes; nil where it is not complete yet.
@@ -94,9 +88,8 @@ final class FolderFeed: FrameFeed {
       case .layout: return take(name, .fault(.encoding))
       }
     }
-    guard usesNumbers else { return take(name, .frame(FrameHeader(number: taken))) }
-    guard let number = name.number else { return take(name, .fault(.number)) }
-    return take(name, .frame(FrameHeader(number: number)))
+    guard let number = usesNumbers ? name.number : taken else { return take(name, .fault(.number)) }
+    return take(name, .frame(FrameHeader(number: number), UnsafeRawBufferPointer(image)))
   }
 
   private func take(_ name: Name, _ step: FeedStep) -> FeedStep {

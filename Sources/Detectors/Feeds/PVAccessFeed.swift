@@ -1,11 +1,8 @@
 /// Images of a process variable of EPICS.
 final class PVAccessFeed: FrameFeed {
   private let receiver: PVAccessReceiver
-  private let unpacker: FrameUnpacker
-  private var current: (header: FrameHeader, image: UnsafeRawBufferPointer)?
 
-  init(_ address: PVAccessAddress, format: FrameFormat, rows: Range<Int>) throws(StreamError) {
-    unpacker = FrameUnpacker(format: format, rows: rows)
+  init(_ address: PVAccessAddress, format: FrameFormat) throws(StreamError) {
     receiver = try PVAccessReceiver(
       address, library: .load(), format: format, queueLength: ZeroMQFeed.queueLength(imageByteCount: format.byteCount))
   }
@@ -13,11 +10,8 @@ final class PVAccessFeed: FrameFeed {
   func resume(after number: UInt64) { receiver.resume(after: number) }
 
   func next(timeout: Duration) throws -> FeedStep {
-    current = nil
     switch try receiver.next(timeout: timeout) {
-    case .frame(let header, let image):
-      current = (header, image)
-      return .frame(header)
+    case .frame(let header, let image): return .frame(header, image)
     case .fault(let fault, let detail): return .fault(fault, detail)
     case .listening(let peer): return .notice(.listening(to: peer))
     case .disconnected: return .notice(.disconnected)
@@ -25,10 +19,5 @@ final class PVAccessFeed: FrameFeed {
     case .nothing: return .nothing
     case .end: return .end(nil)
     }
-  }
-
-  func unpack(into target: UnsafeMutableRawBufferPointer) throws(MessageFault) {
-    guard let current else { preconditionFailure("unpack before an image came") }
-    try unpacker.unpack(current.image, current.header, into: target)
   }
 }

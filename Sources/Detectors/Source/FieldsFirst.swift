@@ -35,14 +35,4 @@ package final class FieldsFirst: ProjectionSource {
     isPast = true
     return try source.next(timeout: timeout)
   }
-
-  /// From wherever the frame is.
-  package func read(into payload: UnsafeMutableRawBufferPointer) throws -> Bool {
-    try isPast ? source.read(into: payload) : fields.read(into: payload)
-  }
-
-  /// Only the other source's images have a ledger beside them.
-  package func describe(into metadata: UnsafeMutableRawBufferPointer) -> Int {
-    isPast ? source.describe(into: metadata) : 0
-  }
 }

@@ -12,7 +12,6 @@ package final class FileSource: ProjectionSource {
   /// The numbers of projections in the file, in the order in which they are delivered.
   private let visits: [Int]
   private var position = 0
-  private var current: Frame?
   private let unbinned: UnsafeMutableRawBufferPointer?
 
   /// `rows` are detector rows of the file; `binning` is the edge of the squares of pixels whose mean becomes one pixel.
@@ -48,36 +47,28 @@ package final class FileSource: ProjectionSource {
   /// Darks first, then flats, then projections.
   package func next(timeout: Duration) -> SourceStep {
     let info = reader.info
-    let elements = position
+    let number = position
     position += 1
-    if elements < info.darkCount {
-      current = frame(.dark, elements, 0, info.darkPixel)
-    } else if elements < info.darkCount + info.flatCount {
-      current = frame(.flat, elements - info.darkCount, 0, info.flatPixel)
-    } else {
-      let index = elements - info.darkCount - info.flatCount
-      current = index < visits.count ? frame(.projection, index, info.thetas[visits[index]], info.pixel) : nil
-    }
-    return current.map(SourceStep.frame) ?? .end
+    if number < info.darkCount { return .frame(frame(.dark, number, theta: 0)) }
+    if number < info.darkCount + info.flatCount { return .frame(frame(.flat, number - info.darkCount, theta: 0)) }
+    let index = number - info.darkCount - info.flatCount
+    guard index < visits.count else { return .end }
+    return .frame(frame(.projection, index, theta: info.thetas[visits[index]]))
   }
 
-  private func frame(_ kind: EventKind, _ index: Int, _ theta: Double, _ pixel: PixelType) -> Frame {
-    Frame(kind: kind, index: index, theta: theta, pixel: binning == 1 ? pixel : .float32)
+  private func frame(_ kind: EventKind, _ index: Int, theta: Double) -> SourceFrame {
+    SourceFrame(
+      kind: kind, index: index, theta: theta, pixel: binning == 1 ? pixel(of: kind) : .float32, origin: .file(self))
   }
 
-  /// Reads from the file straight into `payload`, or through one image's buffer where pixels are binned.
-  package func read(into payload: UnsafeMutableRawBufferPointer) throws -> Bool {
-    guard let current else { preconditionFailure("read before next") }
-    guard let unbinned else {
-      try readPixels(of: current, into: payload)
-      return true
-    }
-    try readPixels(of: current, into: unbinned)
-    let pixel = pixel(of: current.kind)
+  /// Reads image `index` of a kind from the file straight into `payload`, or through one image's buffer where pixels
+  /// are binned.
+  func write(_ kind: EventKind, _ index: Int, into payload: UnsafeMutableRawBufferPointer) throws {
+    guard let unbinned else { return try readPixels(kind, index, into: payload) }
+    try readPixels(kind, index, into: unbinned)
     bin(
-      UnsafeRawPointer(unbinned.baseAddress!), type: pixel, rows: rows.count, columns: reader.info.columns, by: binning,
-      into: payload.baseAddress!.assumingMemoryBound(to: Float.self))
-    return true
+      UnsafeRawPointer(unbinned.baseAddress!), type: pixel(of: kind), rows: rows.count, columns: reader.info.columns,
+      by: binning, into: payload.baseAddress!.assumingMemoryBound(to: Float.self))
   }
 
   private func pixel(of kind: EventKind) -> PixelType {
@@ -88,13 +79,13 @@ package final class FileSource: ProjectionSource {
     }
   }
 
-  private func readPixels(of frame: Frame, into buffer: UnsafeMutableRawBufferPointer) throws {
-    let byteCount = rows.count * reader.info.columns * pixel(of: frame.kind).byteCount
+  private func readPixels(_ kind: EventKind, _ index: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+    let byteCount = rows.count * reader.info.columns * pixel(of: kind).byteCount
     let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<byteCount])
-    switch frame.kind {
-    case .dark: try reader.readDark(frame.index, rows: rows, into: target)
-    case .flat: try reader.readFlat(frame.index, rows: rows, into: target)
-    default: try reader.readProjection(visits[frame.index], rows: rows, into: target)
+    switch kind {
+    case .dark: try reader.readDark(index, rows: rows, into: target)
+    case .flat: try reader.readFlat(index, rows: rows, into: target)
+    default: try reader.readProjection(visits[index], rows: rows, into: target)
     }
   }
 }

@@ -8,6 +8,7 @@ import Tomography
 /// slot.
 final class FramePixels {
   private let configuration: LiveSource.Configuration
+  private let unpacker: FrameUnpacker
   private let unbinned: UnsafeMutableRawBufferPointer?
   /// With interpolation: the last projection, and the one behind a gap.
   private let neighbours: (last: UnsafeMutableRawBufferPointer, next: UnsafeMutableRawBufferPointer)?
@@ -15,6 +16,7 @@ final class FramePixels {
 
   init(_ configuration: LiveSource.Configuration) {
     self.configuration = configuration
+    unpacker = FrameUnpacker(format: configuration.format, rows: configuration.rows)
     let (format, rows, binning) = (configuration.format, configuration.rows.count, configuration.binning)
     unbinned = binning == 1 ? nil : .allocate(byteCount: rows * format.columns * format.pixel.byteCount, alignment: 64)
     let byteCount = (rows / binning) * (format.columns / binning) * (binning == 1 ? format.pixel.byteCount : 4)
@@ -28,27 +30,27 @@ final class FramePixels {
     neighbours?.next.deallocate()
   }
 
-  /// Writes the feed's image into `target`, or with a `weight` below 1 what lies so far between the last projection and
-  /// it.
-  func read(_ feed: any FrameFeed, weight: Float, into target: UnsafeMutableRawBufferPointer) throws(MessageFault) {
-    guard let (last, next) = neighbours else { return try unpack(feed, into: target) }
-    if weight < 1, !hasNext {
-      try unpack(feed, into: next)
+  /// Writes an image into `target`, or with a weight below 1 what lies so far between the last projection and it.
+  func write(_ image: SourceFrame.StreamImage, into target: UnsafeMutableRawBufferPointer) throws(MessageFault) {
+    guard let (last, next) = neighbours else { return try unpack(image, into: target) }
+    if image.weight < 1, !hasNext {
+      try unpack(image, into: next)
       hasNext = true
     }
-    if weight < 1 { return mix(last, next, weight, into: target) }
+    if image.weight < 1 { return mix(last, next, image.weight, into: target) }
     if hasNext {
       target.copyMemory(from: UnsafeRawBufferPointer(next))
       hasNext = false
     } else {
-      try unpack(feed, into: target)
+      try unpack(image, into: target)
     }
     last.copyMemory(from: UnsafeRawBufferPointer(target))
   }
 
-  private func unpack(_ feed: any FrameFeed, into target: UnsafeMutableRawBufferPointer) throws(MessageFault) {
-    guard let unbinned else { return try feed.unpack(into: target) }
-    try feed.unpack(into: unbinned)
+  private func unpack(_ image: SourceFrame.StreamImage, into target: UnsafeMutableRawBufferPointer) throws(MessageFault)
+  {
+    guard let unbinned else { return try unpacker.unpack(image.bytes, image.header, into: target) }
+    try unpacker.unpack(image.bytes, image.header, into: unbinned)
     bin(
       UnsafeRawPointer(unbinned.baseAddress!), type: configuration.format.pixel, rows: configuration.rows.count,
       columns: configuration.format.columns, by: configuration.binning,

@@ -59,20 +59,10 @@ package final class LiveSource: ProjectionSource {
     var total: Int { darks + flats + thetas.count }
   }
 
-  /// An image that is to be delivered.
-  private struct Pending {
-    let number: UInt64
-    let kind: EventKind
-    let theta: Double
-    let timestamp: Double?
-    /// The share of the image that came, the rest being its predecessor's; 1 but for a projection that is interpolated.
-    var weight: Float = 1
-  }
-
   /// A gap that is being filled: the projection before it, the one behind it, and the number in between that is next.
   private struct Gap {
     let before: (number: UInt64, theta: Double)
-    let next: Pending
+    let next: (image: SourceFrame.StreamImage, theta: Double)
     var number: UInt64
   }
 
@@ -80,7 +70,6 @@ package final class LiveSource: ProjectionSource {
   private let feed: any FrameFeed
   private var ledger = LossLedger()
   private let noticed: (SourceNotice) -> Void
-  private var current: Pending?
   /// A gap while it is filled.
   private var gap: Gap?
   private var lastProjection: (number: UInt64, theta: Double)?
@@ -109,7 +98,7 @@ package final class LiveSource: ProjectionSource {
   package convenience init(
     _ configuration: Configuration, address: StreamAddress, noticed: @escaping (SourceNotice) -> Void
   ) throws {
-    let feed = try ZeroMQFeed(address, format: configuration.format, rows: configuration.rows)
+    let feed = try ZeroMQFeed(address, format: configuration.format)
     self.init(configuration, feed: feed, noticed: noticed)
   }
 
@@ -117,7 +106,7 @@ package final class LiveSource: ProjectionSource {
   package convenience init(
     _ configuration: Configuration, variable: PVAccessAddress, noticed: @escaping (SourceNotice) -> Void
   ) throws {
-    let feed = try PVAccessFeed(variable, format: configuration.format, rows: configuration.rows)
+    let feed = try PVAccessFeed(variable, format: configuration.format)
     self.init(configuration, feed: feed, noticed: noticed)
   }
 
@@ -126,8 +115,7 @@ package final class LiveSource: ProjectionSource {
   package convenience init(
     _ configuration: Configuration, folder: String, usesNumbers: Bool, noticed: @escaping (SourceNotice) -> Void
   ) {
-    let feed = FolderFeed(
-      path: folder, format: configuration.format, rows: configuration.rows, usesNumbers: usesNumbers)
+    let feed = FolderFeed(path: folder, format: configuration.format, usesNumbers: usesNumbers)
     self.init(configuration, feed: feed, noticed: noticed)
   }
 
@@ -157,7 +145,7 @@ package final class LiveSource: ProjectionSource {
 
   /// The next image, or one in place of a lost one.
   package func next(timeout: Duration) throws -> SourceStep {
-    if let pending = nextOfGap() { return deliver(pending) }
+    if let frame = nextOfGap() { return .frame(frame) }
     for _ in 0..<Self.passedMax {
       if isComplete { return .end }
       switch try feed.next(timeout: timeout) {
@@ -173,9 +161,9 @@ package final class LiveSource: ProjectionSource {
       case .notice(let notice):
         noticed(notice)
         continue
-      case .frame(let header):
+      case .frame(let header, let bytes):
         arrived = .now
-        if let pending = take(header) { return deliver(pending) }
+        if let frame = take(header, bytes) { return .frame(frame) }
       }
       arrived = .now
     }
@@ -195,38 +183,35 @@ package final class LiveSource: ProjectionSource {
     }
   }
 
-  /// Unpacks the image into the slot.
-  package func read(into payload: UnsafeMutableRawBufferPointer) throws -> Bool {
-    guard let current else { preconditionFailure("read before next") }
+  /// Unpacks an image into a slot, and writes the ledger beside it; nil where it is damaged.
+  func write(
+    _ kind: EventKind, _ image: SourceFrame.StreamImage, into payload: UnsafeMutableRawBufferPointer,
+    metadata: UnsafeMutableRawBufferPointer
+  ) -> Int? {
     do throws(MessageFault) {
-      try pixels.read(feed, weight: current.weight, into: payload)
+      try pixels.write(image, into: payload)
     } catch {
       drop(error)
       // With it goes what was to be made of it.
-      ledger.lose(gap?.next.number ?? current.number)
+      ledger.lose(image.header.number - configuration.firstFrame)
       gap = nil
-      return false
+      return nil
     }
-    count(current)
-    return true
+    count(kind, isInterpolated: image.weight < 1)
+    return ledger.encode(
+      frame: configuration.firstFrame + image.number, timestamp: image.weight < 1 ? nil : image.header.timestamp,
+      into: metadata)
   }
 
-  /// The ledger, beside every image.
-  package func describe(into metadata: UnsafeMutableRawBufferPointer) -> Int {
-    guard let current else { preconditionFailure("describe before next") }
-    return ledger.encode(frame: configuration.firstFrame + current.number, timestamp: current.timestamp, into: metadata)
-  }
-
-  private func deliver(_ pending: Pending) -> SourceStep {
-    current = pending
+  private func frame(_ kind: EventKind, theta: Double, _ image: SourceFrame.StreamImage) -> SourceFrame {
     let index =
-      switch pending.kind {
+      switch kind {
       case .dark: ledger.darks
       case .flat: ledger.flats
       default: ledger.projections
       }
     let pixel = configuration.binning == 1 ? configuration.format.pixel : .float32
-    return .frame(Frame(kind: pending.kind, index: index, theta: pending.theta, pixel: pixel))
+    return SourceFrame(kind: kind, index: index, theta: theta, pixel: pixel, origin: .stream(self, image))
   }
 
   private func drop(_ fault: MessageFault, _ detail: String? = nil) {
@@ -234,13 +219,13 @@ package final class LiveSource: ProjectionSource {
     noticed(.dropped(fault, detail: detail, count: Int(ledger.malformed[fault.rawValue])))
   }
 
-  private func count(_ pending: Pending) {
-    switch pending.kind {
+  private func count(_ kind: EventKind, isInterpolated: Bool) {
+    switch kind {
     case .dark: ledger.darks += 1
     case .flat: ledger.flats += 1
     default:
       ledger.projections += 1
-      if pending.weight < 1 { ledger.interpolated += 1 }
+      if isInterpolated { ledger.interpolated += 1 }
     }
   }
 
@@ -257,7 +242,7 @@ package final class LiveSource: ProjectionSource {
   }
 
   /// What a frame is; nil for one that is dropped.
-  private func take(_ header: FrameHeader) -> Pending? {
+  private func take(_ header: FrameHeader, _ bytes: UnsafeRawBufferPointer) -> SourceFrame? {
     let last = configuration.firstFrame + UInt64(configuration.total) + (header.key == nil ? 0 : Self.numberSlack)
     guard (configuration.firstFrame..<last).contains(header.number) else {
       drop(
@@ -285,8 +270,9 @@ package final class LiveSource: ProjectionSource {
     }
     let given = header.theta.map { configuration.usesRadians ? $0 : $0 * .pi / 180 }
     let theta = kind == .projection ? given ?? configuration.thetas[index] : 0
-    let pending = Pending(number: number, kind: kind, theta: theta, timestamp: header.timestamp)
-    return beginGap(arrival, pending) ?? pending
+    let image = SourceFrame.StreamImage(number: number, header: header, bytes: bytes)
+    beginGap(arrival, kind, theta: theta, image)
+    return nextOfGap() ?? frame(kind, theta: theta, image)
   }
 
   /// A detector that goes on behind the scan has sent all of it: what did not come will hardly come any more. One such
@@ -322,28 +308,31 @@ package final class LiveSource: ProjectionSource {
     return max(0, Int(number) - others)
   }
 
-  /// The first projection in place of a lost one, where the gap before `pending` is to be filled.
-  private func beginGap(_ arrival: LossLedger.Arrival, _ pending: Pending) -> Pending? {
+  /// Begins to fill the gap before an image, where it is to be filled.
+  private func beginGap(
+    _ arrival: LossLedger.Arrival, _ kind: EventKind, theta: Double, _ image: SourceFrame.StreamImage
+  ) {
     let before = lastProjection
-    lastProjection = pending.kind == .projection ? (pending.number, pending.theta) : nil
-    guard configuration.onGap == .interpolate, pending.kind == .projection, case .new(let lost) = arrival,
-      !lost.isEmpty,
+    lastProjection = kind == .projection ? (image.number, theta) : nil
+    guard configuration.onGap == .interpolate, kind == .projection, case .new(let lost) = arrival, !lost.isEmpty,
       lost.count <= Self.gapFilledMax, let before, before.number + 1 == lost.lowerBound
-    else { return nil }
-    gap = Gap(before: before, next: pending, number: lost.lowerBound)
-    return nextOfGap()
+    else { return }
+    gap = Gap(before: before, next: (image, theta), number: lost.lowerBound)
   }
 
   /// The next projection of the gap that is being filled; behind the gap, the frame that came.
-  private func nextOfGap() -> Pending? {
+  private func nextOfGap() -> SourceFrame? {
     guard let gap else { return nil }
-    guard gap.number < gap.next.number, ledger.projections < configuration.thetas.count - 1 else {
+    let next = gap.next.image
+    guard gap.number < next.number, ledger.projections < configuration.thetas.count - 1 else {
       self.gap = nil
-      return gap.next
+      return frame(.projection, theta: gap.next.theta, next)
     }
     self.gap?.number += 1
-    let share = Double(gap.number - gap.before.number) / Double(gap.next.number - gap.before.number)
+    let share = Double(gap.number - gap.before.number) / Double(next.number - gap.before.number)
     let theta = gap.before.theta + (gap.next.theta - gap.before.theta) * share
-    return Pending(number: gap.number, kind: .projection, theta: theta, timestamp: nil, weight: Float(share))
+    return frame(
+      .projection, theta: theta,
+      SourceFrame.StreamImage(number: gap.number, header: next.header, bytes: next.bytes, weight: Float(share)))
   }
 }

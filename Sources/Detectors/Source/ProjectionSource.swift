@@ -1,23 +1,9 @@
-package import Host
-package import Rings
 package import RunModel
 
-/// One image that a source is about to deliver.
-package struct Frame: Equatable, Sendable {
-  /// `.projection`, `.flat` or `.dark`.
-  package var kind: EventKind
-  /// Number of the image among those of its kind, from 0, in the order of delivery.
-  package var index: Int
-  /// Radians; 0 for flats and darks.
-  package var theta: Double
-  /// What a pixel is.
-  package var pixel: PixelType
-}
-
 /// What a source has next.
-package enum SourceStep: Equatable, Sendable {
+package enum SourceStep: ~Copyable {
   /// An image.
-  case frame(Frame)
+  case frame(SourceFrame)
   /// Nothing yet.
   case nothing
   /// Nothing any more: the scan is complete.
@@ -33,15 +19,8 @@ package protocol ProjectionSource: AnyObject {
   /// many of them are projections; nil where the source has fewer images, or cannot tell.
   func resume(after count: UInt64, metadata: [UInt8]) throws -> Int?
 
-  /// Describes the next image, for which it waits up to `timeout`.
+  /// The next image, for which it waits up to `timeout`. The bytes of the one before are gone then.
   func next(timeout: Duration) throws -> SourceStep
-
-  /// Writes the pixels of the frame that `next` described last, row by row, straight into a ring slot. False where they
-  /// turn out to be damaged: then the image is as if it had never come.
-  func read(into payload: UnsafeMutableRawBufferPointer) throws -> Bool
-
-  /// Writes what is known of the frame's origin into a slot's metadata; returns the bytes used.
-  func describe(into metadata: UnsafeMutableRawBufferPointer) -> Int
 
   /// What a source that nobody can ask again has lost; nil for others.
   var losses: LossLedger? { get }
@@ -52,9 +31,6 @@ package protocol ProjectionSource: AnyObject {
 }
 
 extension ProjectionSource {
-  /// A file knows nothing of a frame that is not in the file.
-  package func describe(into metadata: UnsafeMutableRawBufferPointer) -> Int { 0 }
-
   /// A file can be read again.
   package var losses: LossLedger? { nil }
 

@@ -53,7 +53,8 @@ package struct AcquireStage {
         continue
       case .frame(let frame):
         guard try pause(until: due), let claim = try claim() else { break acquisition }
-        if try deliver(frame, in: claim), frame.kind == .projection {
+        let isProjection = frame.kind == .projection
+        if try deliver(frame, in: claim), isProjection {
           projections += 1
           due = max(due + period, .now - period)
         }
@@ -106,22 +107,20 @@ package struct AcquireStage {
   }
 
   /// False where the image turned out to be damaged; its slot is the next one's.
-  private func deliver(_ frame: Frame, in claim: Claim) throws -> Bool {
+  private func deliver(_ frame: consuming SourceFrame, in claim: Claim) throws -> Bool {
     let (rows, columns) = source.shape
     let byteCount = rows * columns * frame.pixel.byteCount
+    var fields = EventFields(
+      kind: frame.kind, payloadByteCount: byteCount, theta: frame.theta, projection: UInt64(frame.index), rows: rows,
+      columns: columns, pixel: frame.pixel)
     FaultPoint.claimed.reach()
-    guard try source.read(into: UnsafeMutableRawBufferPointer(rebasing: claim.payload[..<byteCount])) else {
-      return false
-    }
+    let payload = UnsafeMutableRawBufferPointer(rebasing: claim.payload[..<byteCount])
+    guard let metadataByteCount = try frame.write(into: payload, metadata: claim.metadata) else { return false }
+    fields.metadataByteCount = metadataByteCount
     FaultPoint.payloadHalf.reach { memset(claim.payload.baseAddress! + byteCount / 2, 0x5A, byteCount - byteCount / 2) }
     FaultPoint.payloadWritten.reach()
-    try writer.commit(
-      claim,
-      EventFields(
-        kind: frame.kind, acquiredAt: Machine.realtimeNanoseconds, payloadByteCount: byteCount,
-        metadataByteCount: source.describe(into: claim.metadata), theta: frame.theta, projection: UInt64(frame.index),
-        rows: rows,
-        columns: columns, pixel: frame.pixel))
+    fields.acquiredAt = Machine.realtimeNanoseconds
+    try writer.commit(claim, fields)
     didWork()
     FaultPoint.committed.reach()
     return true
