@@ -1,98 +1,24 @@
 import Host
 import Rings
 package import RunModel
-import Tomography
-
-/// What becomes of projections that never came.
-package enum GapPolicy: String, CaseIterable, Codable, Sendable {
-  /// The volume is made without them.
-  case skip
-  /// Short gaps are filled with the neighbours' weighted mean.
-  case interpolate
-}
 
 /// Delivers what a detector sends: says what each frame is, keeps the loss ledger, and finds the end of the scan.
 /// Frames are taken in the order in which they come; each carries its own theta, so a late one is as good as any.
 package final class LiveSource: ProjectionSource {
-  /// What is known of the scan before its first frame.
-  package struct Configuration: Sendable {
-    /// What images look like.
-    package var format: FrameFormat
-    /// Detector rows that are taken of them.
-    package var rows: Range<Int>
-    /// Edge of the squares of pixels whose mean becomes one pixel.
-    package var binning: Int
-    /// Dark fields of the stream; frames that do not say what they are begin with them.
-    package var darks: Int
-    /// Flat fields of the stream, which follow.
-    package var flats: Int
-    /// Radians, one for each projection, for frames that do not say theirs.
-    package var thetas: [Double]
-    /// Whether frames say their theta in radians, not in degrees.
-    package var usesRadians: Bool
-    /// The number of the first frame.
-    package var firstFrame: UInt64
-    /// What becomes of lost projections.
-    package var onGap: GapPolicy
-    /// The scan ends where no frame came for so long after the first; nil for no such limit.
-    package var silenceMax: Duration?
-
-    /// A configuration; the values were validated with the scan description.
-    package init(
-      format: FrameFormat, rows: Range<Int>, binning: Int, darks: Int, flats: Int, thetas: [Double],
-      usesRadians: Bool = false,
-      firstFrame: UInt64 = 0, onGap: GapPolicy = .skip, silenceMax: Duration? = nil
-    ) {
-      self.format = format
-      self.rows = rows
-      self.binning = binning
-      self.darks = darks
-      self.flats = flats
-      self.thetas = thetas
-      self.usesRadians = usesRadians
-      self.firstFrame = firstFrame
-      self.onGap = onGap
-      self.silenceMax = silenceMax
-    }
-
-    /// Frames of the stream.
-    var total: Int { darks + flats + thetas.count }
-  }
-
-  /// A gap that is being filled: the projection before it, the one behind it, and the number in between that is next.
-  private struct Gap {
-    let before: (number: UInt64, theta: Double)
-    let next: (image: SourceFrame.StreamImage, theta: Double)
-    var number: UInt64
-  }
-
   private let configuration: Configuration
   private let feed: any FrameFeed
-  private var ledger = LossLedger()
   private let noticed: (SourceNotice) -> Void
-  /// A gap while it is filled.
-  private var gap: Gap?
-  private var lastProjection: (number: UInt64, theta: Double)?
+  private let classifier: FrameClassifier
   private let pixels: FramePixels
-  /// When the last message came, and the last frame of this scan.
-  private var (arrived, framed) = (ContinuousClock.now, ContinuousClock.now)
-  /// Frames behind the scan's that came one after the other.
-  private var beyond = 0
-  /// Whether the sender's message of the end was taken.
-  private var endWasTaken = false
+  /// Nil where lost projections are done without.
+  private let gaps: GapFiller?
+  private var end: EndDetection
+  private var ledger = LossLedger()
 
-  /// Frames with higher numbers have come, and none for so long: what is missing will not come.
-  private static let lateMax: Duration = .seconds(1)
   /// How long the message of the end is waited for that nobody needs any more.
   private static let leaveMax: Duration = .seconds(1)
-  /// After so many frames behind the scan's it is over.
-  private static let beyondMin = 8
-  /// Gaps that are longer are not filled: it would be invention.
-  private static let gapFilledMax = 8
   /// Messages that are passed over before the stage may look whether it shall stop.
   private static let passedMax = 256
-  /// Numbers that may follow the last expected frame where frames say what they are.
-  private static let numberSlack: UInt64 = 1 << 20
 
   /// Listens to `address`. `noticed` hears of every message that is dropped, and of senders that come and go.
   package convenience init(
@@ -123,13 +49,14 @@ package final class LiveSource: ProjectionSource {
     self.configuration = configuration
     self.feed = feed
     self.noticed = noticed
+    classifier = FrameClassifier(configuration)
     pixels = FramePixels(configuration)
+    gaps = configuration.onGap == .interpolate ? GapFiller(pixels) : nil
+    end = EndDetection(configuration)
   }
 
   /// Rows and columns after cropping and binning.
-  package var shape: (rows: Int, columns: Int) {
-    (configuration.rows.count / configuration.binning, configuration.format.columns / configuration.binning)
-  }
+  package var shape: (rows: Int, columns: Int) { pixels.shape }
 
   /// What was lost.
   package var losses: LossLedger? { ledger }
@@ -147,25 +74,20 @@ package final class LiveSource: ProjectionSource {
   package func next(timeout: Duration) throws -> SourceStep {
     if let frame = nextOfGap() { return .frame(frame) }
     for _ in 0..<Self.passedMax {
-      if isComplete { return .end }
+      if end.isComplete(ledger) { return .end }
       switch try feed.next(timeout: timeout) {
-      case .nothing: return isSilent ? .end : .nothing
+      case .nothing: return end.isSilent(ledger) ? .end : .nothing
       case .other: break
-      case .end(let count):
-        // One that comes before every frame belongs to the series before.
-        guard ledger.next > 0 else { break }
-        if let count { ledger.pass(to: min(count, UInt64(configuration.total))) }
-        endWasTaken = true
-        return .end
+      case .end(let count): if end.isEnded(byMessageOf: count, &ledger) { return .end }
       case .fault(let fault, let detail): drop(fault, detail)
       case .notice(let notice):
         noticed(notice)
         continue
       case .frame(let header, let bytes):
-        arrived = .now
+        end.noteMessage()
         if let frame = take(header, bytes) { return .frame(frame) }
       }
-      arrived = .now
+      end.noteMessage()
     }
     return .nothing
   }
@@ -174,7 +96,7 @@ package final class LiveSource: ProjectionSource {
   /// belongs to another scan.
   package func takeLeave() {
     let deadline = Deadline(after: Self.leaveMax)
-    while feed.endIsAwaited, !endWasTaken, !deadline.hasPassed {
+    while feed.endIsAwaited, !end.messageWasTaken, !deadline.hasPassed {
       // What goes wrong now changes nothing any more.
       switch try? feed.next(timeout: deadline.remaining) {
       case .end, .frame, nil: return
@@ -183,156 +105,65 @@ package final class LiveSource: ProjectionSource {
     }
   }
 
-  /// Unpacks an image into a slot, and writes the ledger beside it; nil where it is damaged.
+  /// Brings an image into a slot, and writes the ledger beside it; nil where it is damaged.
   func write(
     _ kind: EventKind, _ image: SourceFrame.StreamImage, into payload: UnsafeMutableRawBufferPointer,
     metadata: UnsafeMutableRawBufferPointer
   ) -> Int? {
     do throws(MessageFault) {
-      try pixels.write(image, into: payload)
+      if let gaps { try gaps.write(image, into: payload) } else { try pixels.write(image, into: payload) }
     } catch {
       drop(error)
       // With it goes what was to be made of it.
       ledger.lose(image.header.number - configuration.firstFrame)
-      gap = nil
+      gaps?.abandon()
       return nil
     }
-    count(kind, isInterpolated: image.weight < 1)
+    let isInterpolated = image.weight < 1
+    ledger.notePublished(kind, isInterpolated: isInterpolated)
     return ledger.encode(
-      frame: configuration.firstFrame + image.number, timestamp: image.weight < 1 ? nil : image.header.timestamp,
+      frame: configuration.firstFrame + image.number, timestamp: isInterpolated ? nil : image.header.timestamp,
       into: metadata)
   }
 
+  /// The frame that an image makes, or the first one of the gap before it; nil where it is dropped.
+  private func take(_ header: FrameHeader, _ bytes: UnsafeRawBufferPointer) -> SourceFrame? {
+    let numbers = classifier.numbers(for: header)
+    guard numbers.contains(header.number) else {
+      drop(
+        .number,
+        "\(header.number) of \(numbers.lowerBound) to \(numbers.upperBound - 1); --first-frame says where the detector begins"
+      )
+      if header.number >= numbers.upperBound { end.noteBeyond(&ledger) }
+      return nil
+    }
+    end.noteFrame()
+    do throws(MessageFault) {
+      guard let verdict = try classifier.classify(header, notingIn: &ledger) else { return nil }
+      let image = SourceFrame.StreamImage(
+        number: header.number - configuration.firstFrame, header: header, bytes: bytes)
+      gaps?.note(verdict.kind, theta: verdict.theta, image, behind: verdict.lost)
+      return nextOfGap() ?? frame(verdict.kind, theta: verdict.theta, image)
+    } catch {
+      drop(error)
+      return nil
+    }
+  }
+
+  private func nextOfGap() -> SourceFrame? {
+    guard let next = gaps?.nextProjection(hasRoom: ledger.projections < configuration.thetas.count - 1) else {
+      return nil
+    }
+    return frame(.projection, theta: next.theta, next.image)
+  }
+
   private func frame(_ kind: EventKind, theta: Double, _ image: SourceFrame.StreamImage) -> SourceFrame {
-    let index =
-      switch kind {
-      case .dark: ledger.darks
-      case .flat: ledger.flats
-      default: ledger.projections
-      }
-    let pixel = configuration.binning == 1 ? configuration.format.pixel : .float32
-    return SourceFrame(kind: kind, index: index, theta: theta, pixel: pixel, origin: .stream(self, image))
+    SourceFrame(
+      kind: kind, index: ledger.count(of: kind), theta: theta, pixel: pixels.pixel, origin: .stream(self, image))
   }
 
   private func drop(_ fault: MessageFault, _ detail: String? = nil) {
     ledger.noteMalformed(fault.rawValue)
     noticed(.dropped(fault, detail: detail, count: Int(ledger.malformed[fault.rawValue])))
-  }
-
-  private func count(_ kind: EventKind, isInterpolated: Bool) {
-    switch kind {
-    case .dark: ledger.darks += 1
-    case .flat: ledger.flats += 1
-    default:
-      ledger.projections += 1
-      if isInterpolated { ledger.interpolated += 1 }
-    }
-  }
-
-  /// Whether every image is there, or what is missing will not come.
-  private var isComplete: Bool {
-    let missing = configuration.thetas.count - ledger.projections
-    if missing <= 0, ledger.flats >= configuration.flats, ledger.darks >= configuration.darks { return true }
-    return ledger.next >= configuration.total && ledger.lost >= missing && .now - framed > Self.lateMax
-  }
-
-  private var isSilent: Bool {
-    guard let limit = configuration.silenceMax, ledger.next > 0 else { return false }
-    return .now - arrived > limit
-  }
-
-  /// What a frame is; nil for one that is dropped.
-  private func take(_ header: FrameHeader, _ bytes: UnsafeRawBufferPointer) -> SourceFrame? {
-    let last = configuration.firstFrame + UInt64(configuration.total) + (header.key == nil ? 0 : Self.numberSlack)
-    guard (configuration.firstFrame..<last).contains(header.number) else {
-      drop(
-        .number,
-        "\(header.number) of \(configuration.firstFrame) to \(last - 1); --first-frame says where the detector begins")
-      if header.number >= last { noteBeyond() }
-      return nil
-    }
-    (framed, beyond) = (.now, 0)
-    let number = header.number - configuration.firstFrame
-    if configuration.onGap == .interpolate, number < ledger.next {
-      ledger.noteDuplicate()
-      return nil
-    }
-    let arrival = ledger.note(frame: number)
-    guard arrival != .duplicate else { return nil }
-    guard let kind = kind(of: number, header.key) else {
-      ledger.invalid += 1
-      return nil
-    }
-    let index = kind == .projection ? projectionIndex(number, isKeyed: header.key != nil) : 0
-    guard hasRoom(for: kind), index < configuration.thetas.count else {
-      drop(.surplus)
-      return nil
-    }
-    let given = header.theta.map { configuration.usesRadians ? $0 : $0 * .pi / 180 }
-    let theta = kind == .projection ? given ?? configuration.thetas[index] : 0
-    let image = SourceFrame.StreamImage(number: number, header: header, bytes: bytes)
-    beginGap(arrival, kind, theta: theta, image)
-    return nextOfGap() ?? frame(kind, theta: theta, image)
-  }
-
-  /// A detector that goes on behind the scan has sent all of it: what did not come will hardly come any more. One such
-  /// frame may be an error.
-  private func noteBeyond() {
-    beyond += 1
-    if beyond == Self.beyondMin, ledger.next > 0 { ledger.pass(to: UInt64(configuration.total)) }
-  }
-
-  /// What a frame is of; nil for one that is invalid.
-  private func kind(of number: UInt64, _ key: ImageKey?) -> EventKind? {
-    switch key {
-    case .projection: .projection
-    case .flat: .flat
-    case .dark: .dark
-    case .invalid: nil
-    case nil:
-      number < configuration.darks ? .dark : number < configuration.darks + configuration.flats ? .flat : .projection
-    }
-  }
-
-  private func hasRoom(for kind: EventKind) -> Bool {
-    switch kind {
-    case .dark: ledger.darks < configuration.darks
-    case .flat: ledger.flats < configuration.flats
-    default: ledger.projections < configuration.thetas.count
-    }
-  }
-
-  /// The number of a projection among the projections of the scan, lost ones included.
-  private func projectionIndex(_ number: UInt64, isKeyed: Bool) -> Int {
-    let others = isKeyed ? ledger.darks + ledger.flats + ledger.invalid : configuration.darks + configuration.flats
-    return max(0, Int(number) - others)
-  }
-
-  /// Begins to fill the gap before an image, where it is to be filled.
-  private func beginGap(
-    _ arrival: LossLedger.Arrival, _ kind: EventKind, theta: Double, _ image: SourceFrame.StreamImage
-  ) {
-    let before = lastProjection
-    lastProjection = kind == .projection ? (image.number, theta) : nil
-    guard configuration.onGap == .interpolate, kind == .projection, case .new(let lost) = arrival, !lost.isEmpty,
-      lost.count <= Self.gapFilledMax, let before, before.number + 1 == lost.lowerBound
-    else { return }
-    gap = Gap(before: before, next: (image, theta), number: lost.lowerBound)
-  }
-
-  /// The next projection of the gap that is being filled; behind the gap, the frame that came.
-  private func nextOfGap() -> SourceFrame? {
-    guard let gap else { return nil }
-    let next = gap.next.image
-    guard gap.number < next.number, ledger.projections < configuration.thetas.count - 1 else {
-      self.gap = nil
-      return frame(.projection, theta: gap.next.theta, next)
-    }
-    self.gap?.number += 1
-    let share = Double(gap.number - gap.before.number) / Double(next.number - gap.before.number)
-    let theta = gap.before.theta + (gap.next.theta - gap.before.theta) * share
-    return frame(
-      .projection, theta: theta,
-      SourceFrame.StreamImage(number: gap.number, header: next.header, bytes: next.bytes, weight: Float(share)))
   }
 }

@@ -1,3 +1,5 @@
+package import Rings
+
 /// What became of the frames that a live source sent: which numbers came, which never did, and what else was wrong. It
 /// lies beside every image of such a source, so that a successor of `acquire` goes on with it.
 ///
@@ -23,19 +25,19 @@ package struct LossLedger: Equatable, Sendable {
   /// Above the highest number that came.
   package private(set) var next: UInt64 = 0
   /// Projections that were published, interpolated ones too.
-  package var projections = 0
+  package private(set) var projections = 0
   /// Flat fields from the stream that were published.
-  package var flats = 0
+  package private(set) var flats = 0
   /// Dark fields from the stream that were published.
-  package var darks = 0
+  package private(set) var darks = 0
   /// Frames that came twice and were dropped.
   package private(set) var duplicates = 0
   /// Frames that came after one with a higher number, and were taken.
   package private(set) var late = 0
   /// Frames that the source itself marked as invalid.
-  package var invalid = 0
+  package private(set) var invalid = 0
   /// Projections that were put in place of lost ones.
-  package var interpolated = 0
+  package private(set) var interpolated = 0
   /// Messages that were dropped, by the raw value of their `MessageFault`.
   package private(set) var malformed = [UInt32](repeating: 0, count: malformedMax)
   /// Numbers that did not come, the oldest first; the newest `gapsMax` of them.
@@ -90,6 +92,29 @@ package struct LossLedger: Equatable, Sendable {
     if gaps.count > Self.gapsMax { unlisted += UInt64(gaps.removeFirst().count) }
     return true
   }
+
+  /// Images of a kind that were published.
+  package func count(of kind: EventKind) -> Int {
+    switch kind {
+    case .dark: darks
+    case .flat: flats
+    default: projections
+    }
+  }
+
+  /// Takes note of an image that was published; `isInterpolated` where it stands in place of a lost projection.
+  package mutating func notePublished(_ kind: EventKind, isInterpolated: Bool) {
+    precondition(!isInterpolated || kind == .projection, "an interpolated \(kind)")
+    switch kind {
+    case .dark: darks += 1
+    case .flat: flats += 1
+    default: projections += 1
+    }
+    if isInterpolated { interpolated += 1 }
+  }
+
+  /// Takes note of a frame that the source marked as invalid.
+  package mutating func noteInvalid() { invalid += 1 }
 
   /// Takes note that a frame came when its place was taken.
   package mutating func noteDuplicate() { duplicates += 1 }

@@ -1,0 +1,54 @@
+import RunModel
+
+/// Finds the end of a live scan: by the sender's message, by what came, by what followed the scan, or by silence.
+struct EndDetection {
+  private let configuration: LiveSource.Configuration
+  /// When the last message came, and the last frame of this scan.
+  private var (arrived, framed) = (ContinuousClock.now, ContinuousClock.now)
+  /// Frames behind the scan's that came one after the other.
+  private var beyond = 0
+  /// Whether the sender's message of the end was taken.
+  private(set) var messageWasTaken = false
+
+  /// Frames with higher numbers have come, and none for so long: what is missing will not come.
+  private static let lateMax: Duration = .seconds(1)
+  /// After so many frames behind the scan's it is over.
+  private static let beyondMin = 8
+
+  init(_ configuration: LiveSource.Configuration) { self.configuration = configuration }
+
+  /// Takes note that the sender said something, whatever it was.
+  mutating func noteMessage() { arrived = .now }
+
+  /// Takes note of a frame of this scan.
+  mutating func noteFrame() { (framed, beyond) = (.now, 0) }
+
+  /// Takes note of a frame behind the scan's. A detector that goes on there has sent all of the scan: what did not come
+  /// will hardly come any more, and `ledger` says so. One such frame may be an error.
+  mutating func noteBeyond(_ ledger: inout LossLedger) {
+    beyond += 1
+    if beyond == Self.beyondMin, ledger.next > 0 { ledger.pass(to: UInt64(configuration.total)) }
+  }
+
+  /// Whether the sender's message of the end, with its number of frames where it says one, ends this scan; then
+  /// `ledger` knows what did not come. One that comes before every frame belongs to the series before.
+  mutating func isEnded(byMessageOf count: UInt64?, _ ledger: inout LossLedger) -> Bool {
+    guard ledger.next > 0 else { return false }
+    if let count { ledger.pass(to: min(count, UInt64(configuration.total))) }
+    messageWasTaken = true
+    return true
+  }
+
+  /// Whether every image is there, or what is missing will not come.
+  func isComplete(_ ledger: LossLedger) -> Bool {
+    let missing = configuration.thetas.count - ledger.projections
+    if missing <= 0, ledger.flats >= configuration.flats, ledger.darks >= configuration.darks { return true }
+    return ledger.next >= configuration.total && ledger.lost >= missing && .now - framed > Self.lateMax
+  }
+
+  /// Whether nothing came for longer than the scan may be silent.
+  func isSilent(_ ledger: LossLedger) -> Bool {
+    guard let limit = configuration.silenceMax, ledger.next > 0 else { return false }
+    return .now - arrived > limit
+  }
+}

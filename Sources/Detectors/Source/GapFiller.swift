@@ -1,0 +1,114 @@
+import Host
+import Rings
+
+/// Puts the weighted mean of its neighbours in the place of every projection of a short gap.
+///
+/// ```
+/// came         3              6          before and behind the gap
+/// delivered    3   4*   5*    6          4* = ⅔ · 3 + ⅓ · 6,  5* = ⅓ · 3 + ⅔ · 6, thetas too
+/// ```
+final class GapFiller {
+  /// A gap that is being filled: the projection before it, the one behind it, and the number in between that is next.
+  private struct Gap {
+    let before: (number: UInt64, theta: Double)
+    let next: (image: SourceFrame.StreamImage, theta: Double)
+    var number: UInt64
+  }
+
+  private let pixels: FramePixels
+  /// The last image in the form of a slot, and the one behind a gap.
+  private let (last, next): (UnsafeMutableRawBufferPointer, UnsafeMutableRawBufferPointer)
+  private var hasNext = false
+  /// Nil behind a flat or a dark.
+  private var lastProjection: (number: UInt64, theta: Double)?
+  private var gap: Gap?
+
+  /// Gaps that are longer are not filled: neighbours so far apart say nothing of what was between them.
+  private static let filledMax = 8
+
+  init(_ pixels: FramePixels) {
+    self.pixels = pixels
+    func buffer() -> UnsafeMutableRawBufferPointer { .allocate(byteCount: pixels.byteCount, alignment: 64) }
+    (last, next) = (buffer(), buffer())
+  }
+
+  deinit {
+    last.deallocate()
+    next.deallocate()
+  }
+
+  /// Takes note of an image that came behind the numbers `lost`, which did not; begins to fill them, where they are a
+  /// short gap between two projections.
+  func note(_ kind: EventKind, theta: Double, _ image: SourceFrame.StreamImage, behind lost: Range<UInt64>) {
+    precondition(gap == nil, "image \(image.number) came while the gap before \(gap!.next.image.number) is filled")
+    let before = lastProjection
+    lastProjection = kind == .projection ? (image.number, theta) : nil
+    guard kind == .projection, !lost.isEmpty, lost.count <= Self.filledMax, let before,
+      before.number + 1 == lost.lowerBound
+    else { return }
+    gap = Gap(before: before, next: (image, theta), number: lost.lowerBound)
+  }
+
+  /// The next projection of the gap that is being filled; behind the gap, or as soon as the scan has room for no more
+  /// than that, the one that came. Nil where no gap is being filled.
+  func nextProjection(hasRoom: Bool) -> (image: SourceFrame.StreamImage, theta: Double)? {
+    guard let gap else { return nil }
+    let next = gap.next.image
+    guard gap.number < next.number, hasRoom else {
+      self.gap = nil
+      return gap.next
+    }
+    self.gap?.number += 1
+    let share = Double(gap.number - gap.before.number) / Double(next.number - gap.before.number)
+    return (
+      SourceFrame.StreamImage(number: gap.number, header: next.header, bytes: next.bytes, weight: Float(share)),
+      gap.before.theta + (gap.next.theta - gap.before.theta) * share
+    )
+  }
+
+  /// Leaves the gap as it is: the image behind it is damaged.
+  func abandon() { gap = nil }
+
+  /// Writes an image into `target`, or with a weight below 1 what lies so far between the last projection and it.
+  func write(_ image: SourceFrame.StreamImage, into target: UnsafeMutableRawBufferPointer) throws(MessageFault) {
+    if image.weight < 1 {
+      if !hasNext { try pixels.write(image, into: next) }
+      hasNext = true
+      return mix(image.weight, into: target)
+    }
+    if hasNext {
+      target.copyMemory(from: UnsafeRawBufferPointer(next))
+      hasNext = false
+    } else {
+      try pixels.write(image, into: target)
+    }
+    last.copyMemory(from: UnsafeRawBufferPointer(target))
+  }
+
+  private func mix(_ weight: Float, into target: UnsafeMutableRawBufferPointer) {
+    switch pixels.pixel {
+    case .uint8: mix(weight, into: target, as: UInt8.self)
+    case .uint16: mix(weight, into: target, as: UInt16.self)
+    case .uint32: mix(weight, into: target, as: UInt32.self)
+    case .float32:
+      let (a, b, sum) = (
+        last.assumingMemoryBound(to: Float.self), next.assumingMemoryBound(to: Float.self),
+        target.assumingMemoryBound(to: Float.self)
+      )
+      for pixel in sum.indices { sum[pixel] = a[pixel] + (b[pixel] - a[pixel]) * weight }
+    }
+  }
+
+  /// Counts, rounded to the nearest.
+  private func mix<Count: FixedWidthInteger & UnsignedInteger>(
+    _ weight: Float, into target: UnsafeMutableRawBufferPointer, as type: Count.Type
+  ) {
+    let (a, b, sum) = (
+      last.assumingMemoryBound(to: type), next.assumingMemoryBound(to: type), target.assumingMemoryBound(to: type)
+    )
+    // Doubles hold every count exactly, and what lies between two counts rounds to a count.
+    for pixel in sum.indices {
+      sum[pixel] = Count((Double(a[pixel]) + (Double(b[pixel]) - Double(a[pixel])) * Double(weight)).rounded())
+    }
+  }
+}
