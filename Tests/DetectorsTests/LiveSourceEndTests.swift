@@ -128,6 +128,6 @@ import Testing
     #expect(ledger.projections == 2 && ledger.lost == 2 && ledger.gaps == [2..<4])
     // One frame of another scan is none of this one's end.
     let (whole, _) = try run(frames(0, 1, 99) + frames(2, 3, after: .milliseconds(1200)))
-    #expect(whole.projections == 4 && whole.lost == 0 && whole.malformedCount == 1)
+    #expect(whole.projections == 4 && whole.lost == 0 && whole.losses.malformed == 1)
   }
 }

@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import Host
 import Run
+import RunModel
 import ScanFiles
 import TestSupport
 import Testing
@@ -78,10 +79,12 @@ extension Pipeline {
       // One gap: what was sent between the last image of the one life and the first of the next.
       let gap = losses.gaps.first.map { Int($0[0])...Int($0[1]) }
       #expect(
-        losses.gaps.count <= 1 && losses.duplicates == 0 && losses.late == 0 && losses.malformed.isEmpty, "\(losses)")
-      if pattern == "pub" { #expect(losses.lost >= 6, "\(losses)") }
+        losses.gaps.count <= 1 && losses.counts.duplicates == 0 && losses.counts.late == 0 && losses.malformed.isEmpty,
+        "\(losses)")
+      if pattern == "pub" { #expect(losses.counts.lost >= 6, "\(losses)") }
       #expect(gap.map { $0.lowerBound >= acquired + Self.darks + Self.flats } ?? true, "\(losses) after \(acquired)")
-      #expect(result.lost == losses.lost && result.projections + losses.lost == Self.projections, "\(losses)")
+      #expect(
+        result.lost == losses.counts.lost && result.projections + losses.counts.lost == Self.projections, "\(losses)")
       // The volume is that of a scan without those.
       let came = (0..<Self.projections).filter { gap?.contains($0 + Self.darks + Self.flats) != true }
       try copyScan(scan, to: folder.file("rest.h5"), projections: came, degrees: Self.degrees)
@@ -142,7 +145,7 @@ extension Pipeline {
       let detector = try Command(["simulate", "--stream", "zmq+push://127.0.0.1:\(port)", "--scan", sent, "--quiet"])
       let result = try resume("live")
       #expect(try detector.end().status == .exited(0))
-      #expect(try result.projections == Self.projections && result.lost == 0 && losses("live").lost == 0)
+      #expect(try result.projections == Self.projections && result.lost == 0 && losses("live").counts.lost == 0)
       #expect(try result.volumeSHA256 == recon(scan, "reference").end().result().volumeSHA256)
     }
   }

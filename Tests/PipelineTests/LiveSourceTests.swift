@@ -133,11 +133,13 @@ extension Pipeline {
       let (result, losses) = (try outcome.result(), try losses("live"))
       #expect(!sent.dropped.isEmpty && sent.duplicates > 0)
       #expect(losses.gaps.flatMap { Array($0[0]...$0[1]) }.map(Int.init) == sent.dropped)
-      #expect(losses.lost == sent.dropped.count && losses.duplicates == sent.duplicates && losses.late > 0)
-      #expect(result.lost == losses.lost && result.duplicates == losses.duplicates)
+      #expect(
+        losses.counts.lost == sent.dropped.count && losses.counts.duplicates == sent.duplicates
+          && losses.counts.late > 0)
+      #expect(result.lost == losses.counts.lost && result.duplicates == losses.counts.duplicates)
       let status = try JSONDecoder().decode(
         RunStatus.self, from: Data(contentsOf: URL(filePath: folder.file("live-run/status.json"))))
-      #expect(status.losses?.lost == losses.lost && status.losses?.late == losses.late)
+      #expect(status.losses?.lost == losses.counts.lost && status.losses?.late == losses.counts.late)
       #expect(result.projections == Self.projections - sent.dropped.count)
     }
 
@@ -147,8 +149,8 @@ extension Pipeline {
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let sent = try JSONDecoder().decode(ScanSender.SendReport.self, from: Data(detector.end().output.utf8))
       let losses = try losses("live")
-      #expect(losses.lost == sent.dropped.count && losses.interpolated > 0)
-      #expect(try outcome.result().projections == Self.projections - losses.lost + losses.interpolated)
+      #expect(losses.counts.lost == sent.dropped.count && losses.counts.interpolated > 0)
+      #expect(try outcome.result().projections == Self.projections - losses.counts.lost + losses.counts.interpolated)
     }
 
     /// Kills `acquire` of a run once that has so many projections.
@@ -167,8 +169,9 @@ extension Pipeline {
       let (result, losses) = (try outcome.result(), try losses("live"))
       #expect(result.restarts["acquire"] == 1)
       // One gap: what was sent between the last image of the one life and the first of the next.
-      #expect(losses.gaps.count <= 1 && losses.duplicates == 0 && losses.late == 0, "\(losses)")
-      #expect(result.projections + losses.lost == Self.projections && result.lost == losses.lost, "\(losses)")
+      #expect(losses.gaps.count <= 1 && losses.counts.duplicates == 0 && losses.counts.late == 0, "\(losses)")
+      #expect(
+        result.projections + losses.counts.lost == Self.projections && result.lost == losses.counts.lost, "\(losses)")
       #expect(try detector.end().status == .exited(0))
     }
 
@@ -217,7 +220,7 @@ extension Pipeline {
       let reborn = try #require(try time("started", life: 2, of: "acquire", in: "live"))
       let down = sent.filter { (killed..<reborn).contains($0[1]) }.map { UInt64($0[0]) }
       #expect(!down.isEmpty && Set(down).isSubset(of: missing), "\(down) \(missing)")
-      #expect(losses.gaps.count == 1 && losses.duplicates == 0 && losses.late == 0, "\(losses)")
+      #expect(losses.gaps.count == 1 && losses.counts.duplicates == 0 && losses.counts.late == 0, "\(losses)")
       // What was sent before the kill and is missing had not reached the disk by then: it comes right behind what had.
       let before = kept.prefix { $0 < missing.first ?? 0 }
       #expect(before.count == missing.first.map(Int.init) && before.elementsEqual(0..<UInt64(before.count)))

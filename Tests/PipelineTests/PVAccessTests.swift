@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import Host
 import Run
+import RunModel
 import TestSupport
 import Testing
 
@@ -104,7 +105,9 @@ extension Pipeline {
       let outcome = try command.end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let (result, losses) = (try outcome.result(), try losses)
-      #expect(losses.gaps == [[9, 9], [20, 22]] && losses.lost == 4 && losses.duplicates == 2 && losses.late == 0)
+      #expect(
+        losses.gaps == [[9, 9], [20, 22]] && losses.counts.lost == 4 && losses.counts.duplicates == 2
+          && losses.counts.late == 0)
       #expect(result.projections == Self.projections - 4 && result.lost == 4)
       try variable.end(sender)
     }
@@ -119,7 +122,9 @@ extension Pipeline {
       let (result, losses) = (try outcome.result(), try losses)
       #expect(try result.volumeSHA256 == reference().volumeSHA256 && result.restarts["acquire"] == 0)
       // The last ones come behind the last image. One without elements and dimensions is none.
-      #expect(losses.lost == 0 && losses.malformed.count >= 6 && losses.malformedCount > damaged * 9 / 10, "\(losses)")
+      #expect(
+        losses.counts.lost == 0 && losses.malformed.count >= 6 && losses.counts.malformed > damaged * 9 / 10,
+        "\(losses)")
       #expect(log.contains("unknown-encoding (codec "), "\(log)")
       try variable.end(sender)
     }
@@ -141,7 +146,7 @@ extension Pipeline {
       let outcome = try command.end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       #expect(try outcome.result().volumeSHA256 == reference().volumeSHA256)
-      #expect(try losses.lost == 0 && losses.duplicates == 0)
+      #expect(try losses.counts.lost == 0 && losses.counts.duplicates == 0)
       try variable.end(second)
     }
 
@@ -157,8 +162,10 @@ extension Pipeline {
       let (result, losses) = (try outcome.result(), try losses)
       #expect(result.restarts["acquire"] == 1)
       #expect(
-        losses.gaps.count <= 1 && losses.duplicates == 0 && losses.late == 0 && losses.malformed.isEmpty, "\(losses)")
-      #expect(result.projections + losses.lost == Self.projections && result.lost == losses.lost, "\(losses)")
+        losses.gaps.count <= 1 && losses.counts.duplicates == 0 && losses.counts.late == 0 && losses.malformed.isEmpty,
+        "\(losses)")
+      #expect(
+        result.projections + losses.counts.lost == Self.projections && result.lost == losses.counts.lost, "\(losses)")
       try variable.end(sender)
     }
 

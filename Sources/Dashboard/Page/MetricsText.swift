@@ -42,7 +42,7 @@ enum MetricsText {
       })
     if let losses = status.losses {
       let kinds = [
-        ("lost", losses.lost), ("twice", losses.duplicates), ("late", losses.late), ("malformed", losses.dropped),
+        ("lost", losses.lost), ("twice", losses.duplicates), ("late", losses.late), ("malformed", losses.malformed),
       ]
       page.add(
         "slipring_source_faults_total", "counter", "Frames of a live source that were lost or wrong.",

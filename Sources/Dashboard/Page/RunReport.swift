@@ -184,7 +184,7 @@ extension RunReport {
         "used": "\(result?.projections ?? status.reconstructed)", "lost": lost ?? "at the end",
         "spilled": "\(status.spilled)",
         "source-lost": status.losses.map { "\($0.lost)" } ?? "–",
-        "source-other": status.losses.map { "\($0.duplicates), \($0.late), \($0.dropped)" } ?? "–",
+        "source-other": status.losses.map { "\($0.duplicates), \($0.late), \($0.malformed)" } ?? "–",
         "dropped": "\(dropped)",
         "restarts": "\(status.stages.reduce(0) { $0 + $1.restarts })",
         "hangs": "\(status.stages.reduce(0) { $0 + $1.hangs })", "dead": "\(pixels.dead)",

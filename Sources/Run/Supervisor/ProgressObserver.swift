@@ -15,7 +15,7 @@ struct ProgressObserver {
   private let scores: RingObserver
   private var latest: [UpdateEvent?]
   private var ends: [EndEvent?]
-  private var losses: RunStatus.Losses?
+  private var losses: Losses?
 
   init(plan: RunPlan, rings: [Topic: Ring]) {
     self.plan = plan
@@ -47,9 +47,7 @@ struct ProgressObserver {
       default: break
       }
       if plan.live != nil, header.kind != .end, !metadata.isEmpty {
-        let ledger = try metadata.withUnsafeBytes { try LossLedger(decoding: $0) }
-        losses = RunStatus.Losses(
-          lost: ledger.lost, duplicates: ledger.duplicates, late: ledger.late, dropped: ledger.malformedCount)
+        losses = try metadata.withUnsafeBytes { try LossLedger(decoding: $0) }.losses
       }
     }
     status.losses = losses

@@ -126,8 +126,8 @@ package struct Reconstruction {
     let result = RunResult(
       run: plan.runID.description, projections: projections, updates: report?.updates ?? 0, seconds: seconds,
       projectionsPerSecond: seconds > 0 ? Double(projections) / seconds : 0,
-      lost: (report?.lost ?? 0) + (losses?.lost ?? 0),
-      lostFields: report?.lostFields ?? 0, duplicates: (report?.duplicates ?? 0) + (losses?.duplicates ?? 0),
+      lost: (report?.lost ?? 0) + (losses?.counts.lost ?? 0),
+      lostFields: report?.lostFields ?? 0, duplicates: (report?.duplicates ?? 0) + (losses?.counts.duplicates ?? 0),
       restarts: ending.restarts, memory: memory, stoppedBy: report?.stoppedBy ?? "signal", stop: stop,
       outputs: report?.outputs ?? [],
       volumeSHA256: report?.volumeSHA256, denoisedSHA256: report?.denoisedSHA256)
@@ -137,16 +137,16 @@ package struct Reconstruction {
   }
 
   /// What a live source has lost, in words.
-  private static func notices(_ losses: LossReport?) -> [String] {
-    guard let losses else { return [] }
+  private static func notices(_ report: LossReport?) -> [String] {
+    guard let report else { return [] }
+    let losses = report.counts
     let counts = [
       (losses.lost, "frames never came"), (losses.interpolated, "of them were interpolated"),
-      (losses.duplicates, "came twice"),
-      (losses.late, "came late"), (losses.invalid, "were marked as invalid"),
-      (losses.malformedCount, "messages were dropped"),
+      (losses.duplicates, "came twice"), (losses.late, "came late"), (losses.invalid, "were marked as invalid"),
+      (losses.malformed, "messages were dropped"),
     ].filter { $0.0 > 0 }
     guard !counts.isEmpty else { return [] }
-    let kinds = losses.malformed.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+    let kinds = report.malformed.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
     return [
       "the source: " + counts.map { "\($0.0) \($0.1)" }.joined(separator: ", ") + (kinds.isEmpty ? "" : " (\(kinds))")
     ]

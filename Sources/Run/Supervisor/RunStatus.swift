@@ -1,3 +1,5 @@
+package import RunModel
+
 /// How far a run is; what `status.json` holds and a progress bar shows.
 package struct RunStatus: Codable, Equatable, Sendable {
   /// One process.
@@ -20,18 +22,6 @@ package struct RunStatus: Codable, Equatable, Sendable {
     package var cursor: UInt64 = 0
     /// Events that are there for it and not yet handled.
     package var lag: UInt64 = 0
-  }
-
-  /// What a live source has lost.
-  package struct Losses: Codable, Equatable, Sendable {
-    /// Frames that never came, below the highest one that did.
-    package var lost: Int
-    /// Frames that came twice and were dropped.
-    package var duplicates: Int
-    /// Frames that came after one with a higher number.
-    package var late: Int
-    /// Messages that were dropped because something was wrong with them.
-    package var dropped: Int
   }
 
   /// What the run is doing.

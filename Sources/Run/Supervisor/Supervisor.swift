@@ -119,10 +119,7 @@ package final class Supervisor {
     var finished = status(at: start, .finished)
     try observer.update(&finished)
     finished.phase = .finished
-    if let losses = try folder.readLosses() {
-      finished.losses = RunStatus.Losses(
-        lost: losses.lost, duplicates: losses.duplicates, late: losses.late, dropped: losses.malformedCount)
-    }
+    if let losses = try folder.readLosses() { finished.losses = losses.counts }
     monitor.progress(finished)
     try writeStatus(finished)
     service.stopping("finished")

@@ -56,8 +56,12 @@ package struct LossLedger: Equatable, Sendable {
   /// Frames that did not come, below the highest one that did.
   package var lost: Int { gaps.reduce(Int(clamping: unlisted)) { $0 + $1.count } }
 
-  /// Messages that were dropped, for whatever fault.
-  package var malformedCount: Int { malformed.reduce(0) { $0 + Int($1) } }
+  /// All of it in numbers.
+  package var losses: Losses {
+    Losses(
+      lost: lost, duplicates: duplicates, late: late, interpolated: interpolated, invalid: invalid,
+      malformed: malformed.reduce(0) { $0 + Int($1) })
+  }
 
   /// Takes note of a frame's number.
   package mutating func note(frame: UInt64) -> Arrival {

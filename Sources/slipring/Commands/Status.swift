@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Run
+import RunModel
 
 /// How far a run is.
 struct Status: ParsableCommand {
@@ -41,7 +42,7 @@ struct Status: ParsableCommand {
     let spilled = status.spilled > 0 ? ", \(status.spilled) by way of the disk" : ""
     let losses =
       status.losses.map {
-        ["source: \($0.lost) lost, \($0.duplicates) twice, \($0.late) late, \($0.dropped) messages dropped"]
+        ["source: \($0.lost) lost, \($0.duplicates) twice, \($0.late) late, \($0.malformed) messages dropped"]
       } ?? []
     return [
       "run \(status.run): \(phase)",

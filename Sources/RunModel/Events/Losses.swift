@@ -1,0 +1,27 @@
+/// What a live source has lost so far, in numbers: the same words in its ledger, in `losses.json` and in `status.json`.
+package struct Losses: Codable, Equatable, Sendable {
+  /// Frames that never came, below the highest one that did.
+  package var lost: Int
+  /// Frames that came twice and were dropped.
+  package var duplicates: Int
+  /// Frames that came after one with a higher number, and were used.
+  package var late: Int
+  /// Lost projections in whose place an interpolated one was used.
+  package var interpolated = 0
+  /// Frames that the detector marked as invalid.
+  package var invalid = 0
+  /// Messages that were dropped because something was wrong with them.
+  package var malformed: Int
+
+  /// Losses as given.
+  package init(lost: Int, duplicates: Int, late: Int, interpolated: Int, invalid: Int, malformed: Int) {
+    (self.lost, self.duplicates, self.late) = (lost, duplicates, late)
+    (self.interpolated, self.invalid, self.malformed) = (interpolated, invalid, malformed)
+  }
+
+  /// The words of `status.json`, which leaves out what is only told at the end.
+  private enum CodingKeys: String, CodingKey {
+    case lost, duplicates, late
+    case malformed = "dropped"
+  }
+}
