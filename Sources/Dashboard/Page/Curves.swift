@@ -6,8 +6,8 @@ struct Curves {
   private var window: [Int: [Int: CurvePart]] = [:]
   private var final: [Int: [Int: CurvePart]] = [:]
   /// Of each worker by its first row: the latest counts.
-  private(set) var pixels = UpdateEvent.PixelCounts()
-  private var pixelsByRow: [Int: UpdateEvent.PixelCounts] = [:]
+  private(set) var pixels = PixelCounts()
+  private var pixelsByRow: [Int: PixelCounts] = [:]
   /// Rises with every update.
   private(set) var version = 0
 
@@ -33,12 +33,7 @@ struct Curves {
     case .final: final[update.index, default: [:]][update.rows.lowerBound] = part
     }
     pixelsByRow[worker.lowerBound] = update.pixels
-    pixels = pixelsByRow.values.reduce(into: .init()) { sum, counts in
-      sum.nonFinite += counts.nonFinite
-      sum.clamped += counts.clamped
-      sum.dead += counts.dead
-      sum.negative += counts.negative
-    }
+    pixels = pixelsByRow.values.reduce(PixelCounts(), +)
     version += 1
   }
 

@@ -6,7 +6,7 @@ import RunModel
 enum MetricsText {
   static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-  static func text(_ report: RunReport, pixels: UpdateEvent.PixelCounts, viewers: Int) -> String {
+  static func text(_ report: RunReport, pixels: PixelCounts, viewers: Int) -> String {
     var page = Builder()
     page.add("slipring_viewers", "gauge", "Pages that follow the run.", [([], Double(viewers))])
     guard let status = report.status else { return page.text }

@@ -173,7 +173,7 @@ extension RunReport {
   ]
 
   private static func ledger(
-    _ status: RunStatus, _ latest: SupervisorState, _ pixels: UpdateEvent.PixelCounts, dropped: UInt64
+    _ status: RunStatus, _ latest: SupervisorState, _ pixels: PixelCounts, dropped: UInt64
   ) -> [Figure] {
     var result: RunResult?
     if case .result(let ended) = latest.ending { result = ended }

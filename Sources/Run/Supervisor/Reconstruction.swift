@@ -166,23 +166,23 @@ package struct Reconstruction {
     if report.projections + report.lost < plan.shape.projections {
       notices.append("stopped after \(report.projections) of \(plan.shape.projections) projections")
     }
-    let pixels = plan.shape.rows * plan.shape.columns
-    if report.deadPixels == pixels {
+    let (pixels, corrected) = (plan.shape.rows * plan.shape.columns, report.pixels)
+    if corrected.dead == pixels {
       notices.append(
         "every pixel is dead (dark field not below flat field): the volume is empty; look whether flats and darks are swapped"
       )
-    } else if report.deadPixels > 0 {
+    } else if corrected.dead > 0 {
       notices.append(
-        "\(report.deadPixels) dead pixels (dark field not below flat field) were interpolated from their neighbours")
+        "\(corrected.dead) dead pixels (dark field not below flat field) were interpolated from their neighbours")
     }
-    if report.nonFinitePixels > 0, report.nonFinitePixels == (pixels - report.deadPixels) * report.projections {
+    if corrected.nonFinite > 0, corrected.nonFinite == (pixels - corrected.dead) * report.projections {
       notices.append("every pixel is NaN or infinite: the volume is empty")
-    } else if report.nonFinitePixels > 0 {
-      notices.append("\(report.nonFinitePixels) NaN or infinite pixels were replaced by their neighbours")
+    } else if corrected.nonFinite > 0 {
+      notices.append("\(corrected.nonFinite) NaN or infinite pixels were replaced by their neighbours")
     }
-    if report.negativePixels > 0 {
+    if corrected.negative > 0 {
       notices.append(
-        "\(report.negativePixels) line integrals below zero were taken for zero, which \(plan.scan.algorithm.rawValue) needs"
+        "\(corrected.negative) line integrals below zero were taken for zero, which \(plan.scan.algorithm.rawValue) needs"
       )
     }
     return notices

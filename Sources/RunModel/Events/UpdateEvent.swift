@@ -18,26 +18,6 @@ package struct UpdateEvent: Equatable, Sendable {
     case final
   }
 
-  /// Pixels that were not as they should be, since the worker started.
-  package struct PixelCounts: Equatable, Sendable {
-    /// NaN or infinite counts, replaced by their neighbours.
-    package var nonFinite: Int
-    /// Counts at or below the dark field, clamped before −log.
-    package var clamped: Int
-    /// Pixels of the detector whose dark field is not below their flat field.
-    package var dead: Int
-    /// Line integrals below zero that became zero, for methods that need it.
-    package var negative: Int
-
-    /// Counts of pixels.
-    package init(nonFinite: Int = 0, clamped: Int = 0, dead: Int = 0, negative: Int = 0) {
-      self.nonFinite = nonFinite
-      self.clamped = clamped
-      self.dead = dead
-      self.negative = negative
-    }
-  }
-
   /// The part of the scan.
   package var phase: Phase
   /// Number of the windowed update, or of the iteration of the final iterations, from 0.
@@ -58,7 +38,7 @@ package struct UpdateEvent: Equatable, Sendable {
   package var dataSquared: Double
   /// Time spent, in nanoseconds.
   package var duration: UInt64
-  /// Pixels that were corrected.
+  /// Pixels that were corrected since the worker started.
   package var pixels: PixelCounts
 
   /// An update as a worker reports it.

@@ -15,7 +15,7 @@ extension CorrectStage: Stage {
     environment.log.info(
       "corrected",
       metadata: [
-        "zingers": "\(findings.zingers)", "nonFinite": "\(findings.nonFinite)", "dead": "\(findings.dead)",
+        "zingers": "\(findings.zingers)", "nonFinite": "\(findings.pixels.nonFinite)", "dead": "\(findings.pixels.dead)",
       ])
   }
 }

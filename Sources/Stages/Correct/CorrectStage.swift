@@ -1,6 +1,6 @@
 package import Host
 import Rings
-import RunModel
+package import RunModel
 import Tomography
 package import Topics
 
@@ -35,10 +35,8 @@ package struct CorrectStage {
   package struct Findings: Sendable {
     /// Zingers that were removed.
     package internal(set) var zingers = 0
-    /// NaN and infinite pixels that were replaced by their neighbours.
-    package internal(set) var nonFinite = 0
-    /// Pixels of the detector whose dark field is not below their flat field, interpolated in every projection.
-    package internal(set) var dead = 0
+    /// Pixels that were replaced by their neighbours.
+    package internal(set) var pixels = PixelCounts()
   }
 
   private let configuration: Configuration
@@ -127,7 +125,8 @@ package struct CorrectStage {
 
   private mutating func correct(_ event: Event, into image: UnsafeMutableBufferPointer<Float>) throws {
     let counts = fields.correct(try pixels(event), into: image.baseAddress!, executor)
-    (findings.nonFinite, findings.dead) = (findings.nonFinite + counts.nonFinite, fields.deadPixelCount)
+    findings.pixels = findings.pixels + PixelCounts(counts)
+    findings.pixels.dead = fields.deadPixelCount
     if let zingers { findings.zingers += zingers.apply(image.baseAddress!, executor: executor) }
     phases?.apply(image.baseAddress!, executor: executor)
   }

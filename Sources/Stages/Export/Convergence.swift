@@ -6,7 +6,7 @@ struct Convergence {
   /// For each update, its parts by their first row.
   private var window: [[Int: ResidualPart]]
   private var final: [[Int: ResidualPart]]
-  private var pixels: [UpdateEvent.PixelCounts]
+  private var pixels: [PixelCounts]
 
   private struct ResidualPart {
     let residualSquared: Double
@@ -44,12 +44,5 @@ struct Convergence {
   }
 
   /// Replaced pixels over all workers.
-  var pixelCounts: UpdateEvent.PixelCounts {
-    pixels.reduce(into: .init()) { sum, counts in
-      sum.nonFinite += counts.nonFinite
-      sum.clamped += counts.clamped
-      sum.dead += counts.dead
-      sum.negative += counts.negative
-    }
-  }
+  var pixelCounts: PixelCounts { pixels.reduce(PixelCounts(), +) }
 }

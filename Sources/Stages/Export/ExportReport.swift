@@ -1,6 +1,8 @@
+package import RunModel
+
 /// What a complete export wrote. The checksum is of the volume, not of a file: equal volumes have equal checksums
 /// whatever they were written as.
-package struct ExportReport: Codable, Equatable, Sendable {
+package struct ExportReport: Equatable, Sendable {
   /// Paths of the files, slices first.
   package var outputs: [String]
   /// Whether they were read back from the disk and are what was written.
@@ -25,12 +27,6 @@ package struct ExportReport: Codable, Equatable, Sendable {
   package var windowResiduals: [Double]
   /// The same before each iteration over all projections.
   package var finalResiduals: [Double]
-  /// NaN or infinite pixels that were replaced.
-  package var nonFinitePixels: Int
-  /// Pixels at or below the dark field.
-  package var clampedPixels: Int
-  /// Pixels of the detector whose dark field is not below their flat field.
-  package var deadPixels: Int
-  /// Line integrals below zero that became zero, for methods that need it.
-  package var negativePixels: Int
+  /// Pixels that were corrected, over all workers.
+  package var pixels: PixelCounts
 }

@@ -68,14 +68,13 @@ package struct ExportStage {
       written.outputs += more.outputs
       denoisedSHA256 = more.digest
     }
-    let (window, final, pixels) = (convergence.windowResiduals, convergence.finalResiduals, convergence.pixelCounts)
+    let (window, final) = (convergence.windowResiduals, convergence.finalResiduals)
     return ExportReport(
       outputs: written.outputs, isChecked: configuration.checks, volumeSHA256: written.digest,
       denoisedSHA256: denoisedSHA256,
       stoppedBy: stopReason, projections: used, lost: lost, lostFields: lostFields, duplicates: duplicates,
       updates: window.count + final.count, windowResiduals: window, finalResiduals: final,
-      nonFinitePixels: pixels.nonFinite,
-      clampedPixels: pixels.clamped, deadPixels: pixels.dead, negativePixels: pixels.negative)
+      pixels: convergence.pixelCounts)
   }
 
   /// Why the scan ended, in words. Of a scan that was finalized and whose command is lost nobody knows who did it.

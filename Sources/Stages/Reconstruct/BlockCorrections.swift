@@ -13,7 +13,7 @@ final class BlockCorrections {
   private var corrections: [Correction]?
   private var counts: [CorrectionCounts]
   /// What a predecessor counted.
-  private var before = UpdateEvent.PixelCounts()
+  private var before = PixelCounts()
   /// Line integrals of the worker's rows, rows × columns.
   private let scratch: UnsafeMutableBufferPointer<Float>
 
@@ -82,7 +82,7 @@ final class BlockCorrections {
   }
 
   /// Goes on after what a predecessor counted.
-  func resumeCounting(from pixels: UpdateEvent.PixelCounts) { before = pixels }
+  func resumeCounting(from pixels: PixelCounts) { before = pixels }
 
   /// Corrects one block's rows of some projections, in parallel, and puts them into their slots of a sinogram that
   /// holds just this block.
@@ -116,11 +116,10 @@ final class BlockCorrections {
   }
 
   /// What was replaced since the start.
-  var pixelCounts: UpdateEvent.PixelCounts {
-    let dead = corrections?.reduce(0) { $0 + $1.deadPixelCount } ?? 0
-    return UpdateEvent.PixelCounts(
-      nonFinite: counts.reduce(before.nonFinite) { $0 + $1.nonFinite },
-      clamped: counts.reduce(before.clamped) { $0 + $1.clamped }, dead: dead,
-      negative: counts.reduce(before.negative) { $0 + $1.negative })
+  var pixelCounts: PixelCounts {
+    var total = counts.reduce(before) { $0 + PixelCounts($1) }
+    // Dead pixels are the same in every projection.
+    total.dead = corrections?.reduce(0) { $0 + $1.deadPixelCount } ?? 0
+    return total
   }
 }
