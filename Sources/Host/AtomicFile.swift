@@ -75,10 +75,13 @@ package struct AtomicFile: ~Copyable {
     FaultPoint.renameBefore.reach()
     guard rename(temporaryPath, path) == 0 else { throw .cannotCreate(path: path, reason: errnoText(errno)) }
     FaultPoint.renameAfter.reach()
-    let folder = open(folderName(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard folder >= 0 else { throw failure(errno) }
-    defer { close(folder) }
-    guard fsync(folder) == 0 || errno == EINVAL else { throw failure(errno) }  // EINVAL: a file system that has no such thing.
+    do throws(HostError) {
+      try Folder(folderName(of: path)).makeDurable()
+    } catch {
+      // A file system that has no such thing for folders says that the call is invalid.
+      if case .system("fsync", _, Errno(rawValue: EINVAL)) = error { return }
+      throw .io(path: path, reason: errnoText(error))
+    }
   }
 
   /// Removes the temporary file.
@@ -134,15 +137,11 @@ package func removeTemporaryFilesOfDeadProcesses(in folder: String) throws(FileE
 }
 
 private func removeFiles(in folder: String, where isMeant: (String) -> Bool) throws(FileError) {
-  guard let entries = opendir(folder) else { throw .io(path: folder, reason: errnoText(errno)) }
-  defer { closedir(entries) }
-  var names: [String] = []
-  while let entry = readdir(entries) {
-    // Sound: d_name is a field of the entry, ended by a zero byte.
-    names.append(
-      withUnsafePointer(to: &entry.pointee.d_name) {
-        String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
-      })
+  let names: [String]
+  do throws(HostError) {
+    names = try Folder(folder).names()
+  } catch {
+    throw .io(path: folder, reason: errnoText(error))
   }
   for name in names where isMeant(name) {
     guard unlink("\(folder)/\(name)") == 0 || errno == ENOENT else {

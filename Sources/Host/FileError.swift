@@ -42,3 +42,9 @@ package func errnoText(_ code: Int32) -> String {
   default: text
   }
 }
+
+/// The same of a call that failed.
+package func errnoText(_ error: HostError) -> String {
+  guard case .system(_, _, let errno) = error else { return error.description }
+  return errnoText(errno.rawValue)
+}

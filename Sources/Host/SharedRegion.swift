@@ -74,19 +74,7 @@ package final class SharedRegion: @unchecked Sendable {
 
   /// The names in /dev/shm that begin with `prefix`, sorted.
   package static func names(prefix: String) throws(HostError) -> [String] {
-    guard let directory = opendir("/dev/shm") else {
-      throw .system(call: "opendir", subject: "/dev/shm", errno: .current)
-    }
-    defer { closedir(directory) }
-    var names: [String] = []
-    while let entry = readdir(directory) {
-      // Sound: d_name is a field of the entry, ended by a zero byte.
-      let name = withUnsafePointer(to: &entry.pointee.d_name) { field in
-        String(cString: UnsafeRawPointer(field).assumingMemoryBound(to: CChar.self))
-      }
-      if name.hasPrefix(prefix), name != ".", name != ".." { names.append(name) }
-    }
-    return names.sorted()
+    try Folder("/dev/shm").names().filter { $0.hasPrefix(prefix) }.sorted()
   }
 
   private static func fill(

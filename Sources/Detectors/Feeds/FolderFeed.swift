@@ -100,20 +100,18 @@ final class FolderFeed: FrameFeed {
   }
 
   /// Names behind the last one that was taken.
-  private func list() throws {
-    guard let folder = opendir(path) else {
-      throw FileError.cannotOpen(path: path, reason: String(cString: strerror(errno)))
+  private func list() throws(FileError) {
+    let names: [String]
+    do throws(HostError) {
+      names = try Folder(path).names()
+    } catch {
+      throw .cannotOpen(path: path, reason: errnoText(error))
     }
-    defer { closedir(folder) }
-    var names: [Name] = []
-    while let entry = readdir(folder) {
-      let text = withUnsafePointer(to: &entry.pointee.d_name) {
-        String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
-      }
-      guard !text.hasPrefix("."), let name = Self.name(text), last.map({ $0 < name }) ?? true else { continue }
-      names.append(name)
-    }
-    waiting = names.sorted()[...]
+    waiting =
+      names.compactMap { text in
+        guard !text.hasPrefix("."), let name = Self.name(text), last.map({ $0 < name }) ?? true else { return nil }
+        return name
+      }.sorted()[...]
   }
 
   /// Nil for what is no TIFF by its name.

@@ -13,7 +13,7 @@ package class FileDevice {
   init(opening folder: String) throws(HostError) {
     self.folder = folder
     if mkdir(folder, 0o700) == 0 {
-      try Self.syncParent(of: folder)
+      try Folder(folder + "/..").makeDurable()
     } else if errno != EEXIST {
       throw .system(call: "mkdir", subject: folder, errno: .current)
     }
@@ -27,22 +27,7 @@ package class FileDevice {
   }
 
   /// The names in the folder, sorted.
-  package func names() throws(HostError) -> [String] {
-    guard let stream = opendir(folder) else { throw failure("opendir", folder) }
-    defer { closedir(stream) }
-    var names: [String] = []
-    while true {
-      errno = 0
-      guard let entry = readdir(stream) else { break }
-      // Sound: d_name is a field of the entry, ended by a zero byte.
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
-      }
-      if name != ".", name != ".." { names.append(name) }
-    }
-    guard errno == 0 else { throw failure("readdir", folder) }
-    return names.sorted()
-  }
+  package func names() throws(HostError) -> [String] { try Folder(folder).names().sorted() }
 
   /// Takes the folder's lock, on the folder's own descriptor.
   package func lockFolder(wait: Duration) throws(HostError) -> Bool { try lock(folderDescriptor, folder, wait: wait) }
@@ -176,13 +161,6 @@ extension FileDevice {
       if deadline.hasPassed { return false }
       usleep(500)
     }
-  }
-
-  private static func syncParent(of folder: String) throws(HostError) {
-    let descriptor = Glibc.open(folder + "/..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw .system(call: "open", subject: folder + "/..", errno: .current) }
-    defer { Glibc.close(descriptor) }
-    guard fsync(descriptor) == 0 else { throw .system(call: "fsync", subject: folder + "/..", errno: .current) }
   }
 
   private func failure(_ call: String, _ subject: String) -> HostError {

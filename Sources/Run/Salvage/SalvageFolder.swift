@@ -47,18 +47,11 @@ struct SalvageFolder {
   private func move(_ source: String) throws {
     try RunFolder.makeFolder(path)
     let url = URL(fileURLWithPath: source)
-    guard rename(source, "\(path)/\(url.lastPathComponent)") == 0 else { throw Self.failure("rename", source) }
-    for changed in [path, folder.salvaged, folder.path, url.deletingLastPathComponent().path] { try Self.sync(changed) }
-  }
-
-  private static func sync(_ folder: String) throws(HostError) {
-    let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw failure("open", folder) }
-    defer { close(descriptor) }
-    guard fsync(descriptor) == 0 else { throw failure("fsync", folder) }
-  }
-
-  private static func failure(_ call: String, _ subject: String) -> HostError {
-    .system(call: call, subject: subject, errno: Errno(rawValue: errno))
+    guard rename(source, "\(path)/\(url.lastPathComponent)") == 0 else {
+      throw HostError.system(call: "rename", subject: source, errno: .current)
+    }
+    for changed in [path, folder.salvaged, folder.path, url.deletingLastPathComponent().path] {
+      try Folder(changed).makeDurable()
+    }
   }
 }

@@ -153,19 +153,13 @@ package struct VolumeCheckpoint: Sendable {
 
   /// The generations that have a file, the oldest first.
   private func generations() throws(FileError) -> [UInt64] {
-    guard let entries = opendir(folder) else { throw .io(path: folder, reason: String(cString: strerror(errno))) }
-    defer { closedir(entries) }
-    var found: [UInt64] = []
-    while let entry = readdir(entries) {
-      // Sound: d_name is a field of the entry, ended by a zero byte.
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
-      }
-      guard name.hasPrefix(prefix), name.hasSuffix(".checkpoint") else { continue }
-      if let generation = UInt64(name.dropFirst(prefix.count).dropLast(".checkpoint".count)) {
-        found.append(generation)
-      }
+    let names: [String]
+    do throws(HostError) {
+      names = try Folder(folder).names()
+    } catch {
+      throw .io(path: folder, reason: errnoText(error))
     }
-    return found.sorted()
+    return names.filter { $0.hasPrefix(prefix) && $0.hasSuffix(".checkpoint") }
+      .compactMap { UInt64($0.dropFirst(prefix.count).dropLast(".checkpoint".count)) }.sorted()
   }
 }
