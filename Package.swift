@@ -175,6 +175,8 @@ let package = Package(
         "Tomography",
       ], swiftSettings: strict),
     .testTarget(
+      name: "SlipringTests", dependencies: ["CPNG", "ScanFiles", "TestSupport", "slipring"], swiftSettings: strict),
+    .testTarget(
       name: "BenchmarksTests", dependencies: ["Benchmarks", "Host", "Run", "ScanPlan", "TestSupport"],
       swiftSettings: strict),
     .testTarget(

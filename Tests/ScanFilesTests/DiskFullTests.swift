@@ -16,14 +16,6 @@ private let writers: [(name: String, write: @Sendable (String) throws -> Void)] 
     }
   ),
   (
-    "PNG",
-    { path in
-      var random = SplitMix64(seed: 1)
-      let noise = (0..<1 << 20).map { _ in UInt8.random(in: 0...255, using: &random) }
-      try writePNG(path: "\(path)/out.png", columns: 1024, rows: 1024, grey: noise)
-    }
-  ),
-  (
     "volume",
     { path in
       let writer = try VolumeHDF5Writer(
@@ -88,13 +80,10 @@ private let mayMount: Bool = {
     }
   }
 
-  @Test func `a volume and a picture need the folder that they go into`() throws {
+  @Test func `a volume needs the folder that it goes into`() throws {
     let folder = try TestFolder()
     expectFailure(73, "no folder") {
       _ = try VolumeHDF5Writer(path: folder.file("gone/out.h5"), slices: 1, columns: 1)
-    }
-    expectFailure(73, "no folder") {
-      try writePNG(path: folder.file("gone/out.png"), columns: 1, rows: 1, grey: [0])
     }
   }
 }

@@ -87,25 +87,18 @@ import Testing
     #expect(isBig(65_536, .uint8(range: 0...1)))
   }
 
-  @Test func `a grey and a colour PNG are read back by libpng`() throws {
+  @Test func `a grey PNG is read back by libpng`() throws {
     var random = SplitMix64(seed: 4)
-    for (format, channels) in [(cpng_format_grey(), 1), (cpng_format_rgb(), 3)] {
-      let path = folder.file("picture.png")
-      let pixels = (0..<13 * 9 * channels).map { _ in UInt8.random(in: 0...255, using: &random) }
-      if channels == 1 {
-        try writePNG(path: path, columns: 13, rows: 9, grey: pixels)
-      } else {
-        try writePNG(path: path, columns: 13, rows: 9, rgb: pixels)
-      }
-      var image = png_image()
-      image.version = png_uint_32(PNG_IMAGE_VERSION)
-      #expect(png_image_begin_read_from_file(&image, path) != 0)
-      #expect(image.width == 13 && image.height == 9)
-      #expect(image.format == format)
-      var read = [UInt8](repeating: 0, count: pixels.count)
-      #expect(png_image_finish_read(&image, nil, &read, 0, nil) != 0)  // Checks every chunk's CRC.
-      #expect(image.warning_or_error == 0)
-      #expect(read == pixels)
-    }
+    let pixels = (0..<13 * 9).map { _ in UInt8.random(in: 0...255, using: &random) }
+    let bytes = try encodePNG(name: "picture", columns: 13, rows: 9, grey: pixels)
+    var image = png_image()
+    image.version = png_uint_32(PNG_IMAGE_VERSION)
+    #expect(png_image_begin_read_from_memory(&image, bytes, bytes.count) != 0)
+    #expect(image.width == 13 && image.height == 9)
+    #expect(image.format == cpng_format_grey())
+    var read = [UInt8](repeating: 0, count: pixels.count)
+    #expect(png_image_finish_read(&image, nil, &read, 0, nil) != 0)  // Checks every chunk's CRC.
+    #expect(image.warning_or_error == 0)
+    #expect(read == pixels)
   }
 }

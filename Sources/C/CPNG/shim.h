@@ -3,6 +3,5 @@
 #include <png.h>
 #include <stdint.h>
 
-// Macros that Swift cannot import.
+// A macro that Swift cannot import.
 static inline uint32_t cpng_format_grey(void) { return PNG_FORMAT_GRAY; }
-static inline uint32_t cpng_format_rgb(void) { return PNG_FORMAT_RGB; }

@@ -1,3 +1,4 @@
+import Foundation
 package import Host
 package import Run
 import ScanFiles
@@ -15,7 +16,7 @@ package struct Demonstration {
   package struct DemonstrationOutcome: Sendable {
     /// Of the reconstruction.
     package let result: RunResult
-    /// Three orthogonal slices and the convergence.
+    /// Three orthogonal cuts, the residuals, and the facts of the run: an SVG file.
     package let picture: String
     /// Of the middle slice against the foam, inside r < 0.475 N, in decibels.
     package let psnr: Double
@@ -23,6 +24,7 @@ package struct Demonstration {
 
   private static let (rows, columns, projections) = (64, 256, 180)
   private static let seed: UInt64 = 1
+  private static let (thetaRange, photons) = (180.0, 20_000.0)
   /// Where the axis is put: off the middle, as on a real instrument.
   private static let rotationAxis = 130.5
 
@@ -34,14 +36,17 @@ package struct Demonstration {
 
   /// Runs it. `simulated` hears of every simulated projection.
   package func run(
-    command: [String], executable: String, monitor: any RunMonitor, notice: (String) -> Void, simulated: (Int, Int) -> Void
+    command: [String], executable: String, monitor: any RunMonitor, notice: (String) -> Void,
+    simulated: (Int, Int) -> Void
   ) throws -> DemonstrationOutcome? {
     try RunFolder.makeFolder(folder)
     let scanPath = folder + "/foam.h5"
     let foam = Foam(rows: Self.rows, columns: Self.columns, seed: Self.seed, voidValue: 0)
     let simulation = Simulation(
-      sample: .phantom(foam), rows: Self.rows, columns: Self.columns, thetas: Simulation.evenThetas(count: Self.projections, range: 180),
-      rotationAxis: Self.rotationAxis, signal: .counts(photons: 20_000, darkLevel: 100, flats: 10, darks: 10, seed: Self.seed))
+      sample: .phantom(foam), rows: Self.rows, columns: Self.columns,
+      thetas: Simulation.evenThetas(count: Self.projections, range: Self.thetaRange),
+      rotationAxis: Self.rotationAxis,
+      signal: .counts(photons: Self.photons, darkLevel: 100, flats: 10, darks: 10, seed: Self.seed))
     try Simulator(simulation).write(to: scanPath) { count in
       try signals.stopOnSignal()
       simulated(count, Self.projections)
@@ -53,16 +58,39 @@ package struct Demonstration {
       .run(executable: executable, monitor: monitor, notice: notice)
     guard let report = outcome.report else { return nil }
     let volume = try VolumeReader(path: folder + "/foam_rec.h5")
-    let picture = folder + "/foam.png"
-    try OrthogonalView(volume).write(to: picture, report: report)
-    return DemonstrationOutcome(result: outcome.result, picture: picture, psnr: try quality(of: volume, foam))
+    let psnr = try quality(of: volume, foam)
+    let figure = DemoFigure(
+      cuts: try OrthogonalCuts(volume),
+      residuals: ResidualChart(window: report.windowResiduals, final: report.finalResiduals),
+      facts: facts(of: outcome.result, report, psnr: psnr))
+    let picture = folder + "/demo.svg"
+    try writeFileAtomically(path: picture, text: figure.draw().document)
+    return DemonstrationOutcome(result: outcome.result, picture: picture, psnr: psnr)
+  }
+
+  /// What the picture says in words.
+  private func facts(of result: RunResult, _ report: ExportReport, psnr: Double) -> [(name: String, value: String)] {
+    [
+      ("projections", "\(result.projections) of \(Self.rows) × \(Self.columns) pixels, over \(Int(Self.thetaRange))°"),
+      ("noise", "\(Int(Self.photons)) photons a pixel"),
+      ("volume", "\(Self.rows) slices of \(Self.columns) × \(Self.columns) voxels"),
+      ("updates", "\(report.windowResiduals.count) windowed, \(report.finalResiduals.count) final iterations"),
+      (
+        "residual",
+        report.finalResiduals.last.map { String(format: "%.2f %% before the last iteration", 100 * $0) } ?? "none"
+      ),
+      ("time", String(format: "%.1f s, %.0f projections a second", result.seconds, result.projectionsPerSecond)),
+      ("PSNR", String(format: "%.1f dB, slice z = \(Self.rows / 2) against the true foam", psnr)),
+    ]
   }
 
   private func quality(of volume: VolumeReader, _ foam: Foam) throws -> Double {
     let pixels = Self.columns * Self.columns
     var (slice, truth) = ([Float](repeating: 0, count: pixels), [Float](repeating: 0, count: pixels))
     try slice.withUnsafeMutableBufferPointer { try volume.readSlice(Self.rows / 2, into: $0) }
-    truth.withUnsafeMutableBufferPointer { foam.slice(row: Self.rows / 2, columns: Self.columns, supersampling: 8, into: $0) }
+    truth.withUnsafeMutableBufferPointer {
+      foam.slice(row: Self.rows / 2, columns: Self.columns, supersampling: 8, into: $0)
+    }
     return slice.withUnsafeBufferPointer { slice in
       truth.withUnsafeBufferPointer { psnr(slice, reference: $0, columns: Self.columns, radiusFraction: 0.475) }
     }
