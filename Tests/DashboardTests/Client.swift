@@ -37,6 +37,19 @@ final class Client {
     Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
   }
 
+  /// Drops whatever comes from now on before this machine's TCP sees it, as if the machine had lost its network.
+  func vanish() throws {
+    // One instruction of a classic BPF program (BPF_RET | BPF_K, 0): keep no byte.
+    var filter: UInt64 = 6
+    let result = withUnsafeMutablePointer(to: &filter) { filter in
+      // Sound: the layout of `sock_fprog`, the number of instructions and where they are; the system copies them.
+      var program = (count: UInt16(1), filter: filter)
+      let size = socklen_t(MemoryLayout.size(ofValue: program))
+      return setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, size)
+    }
+    try #require(result == 0, "SO_ATTACH_FILTER: \(String(cString: strerror(errno)))")
+  }
+
   /// What comes next; empty at the end, or where nothing comes for a minute.
   func receive() -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: 65536)

@@ -49,6 +49,8 @@ import Testing
       ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400),
       ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", 400),
       ("GET /" + String(repeating: "a", count: 9000), 431),
+      ("\u{16}\u{3}\u{1}", 400),
+      ("SSH-2.0", 0),
       ("GET / HTTP/1.1\r\nHost: x\r\n" + String(repeating: "A: b\r\n", count: 65), 0),
     ] as [(String, Int)])
   func refusals(_ text: String, _ status: Int) {

@@ -44,6 +44,17 @@ import Testing
     }
   }
 
+  @Test("As many requests as come in one piece are answered, in order")
+  func manyRequestsAtOnce() throws {
+    try withServer { port in
+      let client = try Client(port: port)
+      client.send((0..<100).map { "GET /\($0) HTTP/1.1\r\nHost: x\r\n\r\n" }.joined())
+      let bytes = client.receive { String(decoding: $0.suffix(32), as: UTF8.self).contains("GET /99 0\n") }
+      let answers = String(decoding: bytes, as: UTF8.self).split(separator: "\r\n\r\n").dropFirst()
+      #expect(answers.map { $0.prefix { $0 != "\n" } } == (0..<100).map { "GET /\($0) 0" })
+    }
+  }
+
   @Test("Each response forbids what a foreign page could do with it")
   func securityHeaders() throws {
     try withServer { port in
@@ -147,6 +158,32 @@ import Testing
       #expect(zip(late, late.dropFirst()).contains { $1 > $0 + 1 }, "nothing was left out: \(late)")
       #expect(late == late.sorted())
     }
+  }
+
+  @Test("A viewer whose machine is gone without a word is let go, although the system takes what is sent to it")
+  func vanishedViewer() throws {
+    try withServer(eventBytes: 1000) { port in
+      let viewer = try Client(port: port)
+      viewer.send("GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+      #expect(!viewer.receive().isEmpty)
+      try viewer.vanish()
+      #expect(try Client.request("/a", port: port).text == "GET /a 1\n")
+      let end = ContinuousClock.now + Connection.outputLimit + .seconds(40)
+      while try Client.request("/a", port: port).text != "GET /a 0\n" {
+        guard ContinuousClock.now < end else {
+          Issue.record("it still counts as a viewer")
+          return
+        }
+        usleep(200_000)
+      }
+    }
+  }
+
+  @Test(
+    "Clients get a quarter of the descriptors that the process may have, 256 at most",
+    arguments: [(1024, 256), (64, 16), (3, 1), (Int.max, 256)])
+  func descriptors(_ max: Int, _ connections: Int) {
+    #expect(Server.connectionsMax(descriptorsMax: max) == connections)
   }
 
   @Test("A port that is taken is refused in one line with the code of an unavailable service")

@@ -10,6 +10,8 @@ struct Connection {
   /// Of `output[0]`.
   private var sent = 0
   private(set) var getsEvents = false
+  /// Whether `input` holds more than was answered in this turn of the server.
+  private var isBehind = false
   private var closesAfterOutput = false
   /// When the client's time for what it is doing is over.
   private(set) var deadline: ContinuousClock.Instant
@@ -20,7 +22,8 @@ struct Connection {
   static let idleLimit: Duration = .seconds(30)
   /// For taking what was sent; a client that takes nothing for so long is let go.
   static let outputLimit: Duration = .seconds(20)
-  private static let pipelineMax = 16
+  /// Requests of one client that are answered before the others have their turn.
+  private static let answersPerTurn = 16
 
   init(descriptor: Int32, now: ContinuousClock.Instant) {
     self.descriptor = descriptor
@@ -30,8 +33,10 @@ struct Connection {
   /// Whether nothing is under way, so that it may be closed for another client.
   var isIdle: Bool { !getsEvents && input.isEmpty && output.isEmpty }
   var hasOutput: Bool { !output.isEmpty }
-  /// Whether the client may be heard: not while it has not taken its last response.
-  var listens: Bool { output.isEmpty && !closesAfterOutput }
+  /// Whether there is something to do as soon as the client takes more.
+  var waitsToSend: Bool { hasOutput || isBehind }
+  /// Whether the client may be heard: not while it has not taken its last response, or has more to be answered.
+  var listens: Bool { !waitsToSend && !closesAfterOutput }
 
   /// How a connection goes on.
   enum Next { case goesOn, ends }
@@ -46,17 +51,26 @@ struct Connection {
     if getsEvents { return .goesOn }
     if input.isEmpty { deadline = now + Self.requestLimit }
     input += buffer[..<count]
-    for _ in 0..<Self.pipelineMax where !closesAfterOutput && !getsEvents {
+    return goOn(now: now, respond: respond)
+  }
+
+  /// Sends what the client takes and, as long as it takes all of it, answers the next request that has come completely.
+  mutating func goOn(now: ContinuousClock.Instant, respond: (Request) -> Response) -> Next {
+    isBehind = false
+    if send(now: now) == .ends { return .ends }
+    for _ in 0..<Self.answersPerTurn where listens && !getsEvents {
       switch RequestParser.parse(input[...]) {
-      case .incomplete: return send(now: now)
+      case .incomplete: return .goesOn
       case .refused(let status):
         refuse(status)
       case .request(let request, let byteCount):
         input.removeFirst(byteCount)
         answer(request, respond(request))
       }
+      if send(now: now) == .ends { return .ends }
     }
-    return send(now: now)
+    isBehind = listens && !input.isEmpty
+    return .goesOn
   }
 
   private mutating func answer(_ request: Request, _ response: Response) {
@@ -93,9 +107,10 @@ struct Connection {
     // A client that sends its request byte by byte gets no more time with each of them.
     guard hasOutput else { return .goesOn }
     while let first = output.first {
+      // A head is not sent alone: it goes out with what follows it.
+      let flags = Int32(MSG_DONTWAIT | MSG_NOSIGNAL | (output.count > 1 ? MSG_MORE : 0))
       let count = first.withUnsafeBytes { bytes in
-        Glibc.send(
-          descriptor, bytes.baseAddress.map { $0 + sent }, bytes.count - sent, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
+        Glibc.send(descriptor, bytes.baseAddress.map { $0 + sent }, bytes.count - sent, flags)
       }
       if count < 0 {
         guard errno == EAGAIN || errno == EINTR else { return .ends }

@@ -52,6 +52,9 @@ final class Listener: Sendable {
   /// With the port that the system chose.
   let address: DashboardAddress
 
+  /// Clients that come at the same moment: for one more of them the system waits a second.
+  private static let backlog: Int32 = 256
+
   /// Throws `.unavailable` where the port is taken or the address is not this machine's.
   init(_ wanted: DashboardAddress) throws(ScanFailure) {
     let family = wanted.isIPv6 ? AF_INET6 : AF_INET
@@ -59,7 +62,9 @@ final class Listener: Sendable {
     guard descriptor >= 0 else { throw Self.failure(wanted) }
     var isOn: Int32 = 1
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &isOn, socklen_t(MemoryLayout<Int32>.size))
-    guard Self.bind(descriptor, wanted) == 0, listen(descriptor, 64) == 0, let port = Self.port(of: descriptor) else {
+    guard Self.bind(descriptor, wanted) == 0, listen(descriptor, Self.backlog) == 0,
+      let port = Self.port(of: descriptor)
+    else {
       let failure = Self.failure(wanted)
       close(descriptor)
       throw failure

@@ -20,6 +20,7 @@ enum RequestParser {
   }
 
   static func parse(_ bytes: ArraySlice<UInt8>) -> ParsedHead {
+    guard beginsLikeText(bytes) else { return .refused(status: 400) }
     guard let end = endOfHead(bytes) else { return bytes.count > headBytesMax ? .refused(status: 431) : .incomplete }
     guard end - bytes.startIndex <= headBytesMax else { return .refused(status: 431) }
     guard let head = String(validating: bytes[..<end], as: UTF8.self) else { return .refused(status: 400) }
@@ -48,6 +49,12 @@ enum RequestParser {
         body: Array(bytes[bodyStart..<bodyStart + length]),
         keepsAlive: words[2] == "HTTP/1.1" ? connection != "close" : connection == "keep-alive"),
       byteCount: bodyStart + length - bytes.startIndex)
+  }
+
+  /// A method or an empty line; what begins with anything else, as TLS does, need not be waited for.
+  private static func beginsLikeText(_ bytes: ArraySlice<UInt8>) -> Bool {
+    guard let first = bytes.first else { return true }
+    return first == 13 || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(first & ~32)
   }
 
   /// The place of the empty line's CR LF CR LF.

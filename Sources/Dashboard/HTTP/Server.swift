@@ -23,7 +23,19 @@ final class Server: Sendable {
   var address: DashboardAddress { listener.address }
 
   /// Connections at the same time. One more takes the place of one that is idle, or is turned away.
-  static let connectionsMax = 256
+  static let connectionsMax = connectionsMax(descriptorsMax: descriptorsMax)
+
+  /// A quarter of the descriptors that the process may have, 256 at most: the run needs some, to start a stage again
+  /// for example.
+  static func connectionsMax(descriptorsMax: Int) -> Int { min(256, max(1, descriptorsMax / 4)) }
+
+  /// RLIMIT_NOFILE, soft.
+  private static var descriptorsMax: Int {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
+    return Int(clamping: limit.rlim_cur)
+  }
+
   private static let tick: Duration = .milliseconds(100)
   /// After the process has no descriptor left for a client.
   private static let acceptPause: Duration = .seconds(1)
@@ -96,13 +108,12 @@ final class Server: Sendable {
       let ready = wait(for: connections, accepting: acceptsFrom <= .now)
       let now = ContinuousClock.now
       let viewers = connections.count { $0.getsEvents }
-      var kept: [Connection] = []
-      kept.reserveCapacity(connections.count + 1)
-      for (index, var connection) in connections.enumerated() {
-        let next = serve(&connection, events: ready.connections[index], now) { site.respond(to: $0, viewers: viewers) }
-        if next == .goesOn { kept.append(connection) } else { close(connection.descriptor) }
+      for index in connections.indices.reversed() {
+        let next = serve(&connections[index], events: ready.connections[index], now) {
+          site.respond(to: $0, viewers: viewers)
+        }
+        if next == .ends { close(connections.remove(at: index).descriptor) }
       }
-      connections = kept
       if ready.hasClients, !accept(into: &connections, now) { acceptsFrom = now + Self.acceptPause }
       if now >= tickDue {
         tickDue = now + Self.tick
@@ -117,7 +128,7 @@ final class Server: Sendable {
     var entries = [pollfd(fd: wake.read, events: Int16(POLLIN), revents: 0)]
     entries.append(pollfd(fd: accepting ? listener.descriptor : -1, events: Int16(POLLIN), revents: 0))
     for connection in connections {
-      let events = (connection.listens ? Int16(POLLIN) : 0) | (connection.hasOutput ? Int16(POLLOUT) : 0)
+      let events = (connection.listens ? Int16(POLLIN) : 0) | (connection.waitsToSend ? Int16(POLLOUT) : 0)
       entries.append(pollfd(fd: connection.descriptor, events: events, revents: 0))
     }
     // A failure is an interruption: nothing is ready then.
@@ -134,7 +145,7 @@ final class Server: Sendable {
   private func serve(
     _ connection: inout Connection, events: Int16, _ now: ContinuousClock.Instant, respond: (Request) -> Response
   ) -> Connection.Next {
-    if events & Int16(POLLOUT) != 0, connection.send(now: now) == .ends { return .ends }
+    if events & Int16(POLLOUT) != 0, connection.goOn(now: now, respond: respond) == .ends { return .ends }
     if events & Int16(POLLIN | POLLHUP | POLLERR) != 0 {
       // One whose output waits is not read, so a broken connection is noticed by its deadline or by the next send.
       guard connection.listens else { return events & Int16(POLLHUP | POLLERR) != 0 ? .ends : .goesOn }
@@ -160,11 +171,18 @@ final class Server: Sendable {
         close(connections.remove(at: idle).descriptor)
       }
       // Events are small and late ones are worthless.
-      var isOn: Int32 = 1
-      setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &isOn, socklen_t(MemoryLayout<Int32>.size))
+      Self.set(TCP_NODELAY, 1, descriptor)
+      // What was sent to a client that is no longer there counts as taken, until the system says that nothing arrived.
+      Self.set(TCP_USER_TIMEOUT, Int32(Connection.outputLimit / .milliseconds(1)), descriptor)
       connections.append(Connection(descriptor: descriptor, now: now))
     }
     return true
+  }
+
+  /// Sets an option of TCP. Where it cannot be had the connection does without.
+  private static func set(_ option: Int32, _ value: Int32, _ descriptor: Int32) {
+    var value = value
+    setsockopt(descriptor, Int32(IPPROTO_TCP), option, &value, socklen_t(MemoryLayout<Int32>.size))
   }
 
   /// Neither waited for nor inherited. Stages are started with their first three descriptors only, so it does not
