@@ -5,7 +5,7 @@
 // one below the other. Any other process of the same user may look at them too, while the run computes: a generation may be written again once
 // another one is complete, so compare slipring_newest before and after.
 //
-// The bytes are drawn at VolumeRegion and DenoisedVolume in Sources/Topics. Every function gives NULL or 0 where a region is not what it should be.
+// The bytes are drawn at VolumeRegion and DenoisedVolume in Sources/RunModel. Every function gives NULL or 0 where a region is not what it should be.
 #pragma once
 #include <fcntl.h>
 #include <stddef.h>

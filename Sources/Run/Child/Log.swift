@@ -5,8 +5,8 @@ import Logging
 import RunModel
 import ScanPlan
 
-/// Logs of a run as JSON lines: `{"time", "level", "stage", "message", …metadata}`; all values are text. Scan.md lists
-/// the messages.
+/// Logs of a run as JSON lines: `{"time", "level", "stage", "message", …metadata}`; all values are text.
+/// Docs.docc/Operating.md lists the messages.
 enum Log {
   /// The log of one stage, appended to `log/<stage>.jsonl`.
   static func stage(_ stage: StageName, _ plan: RunPlan, folder: RunFolder) throws -> Logger {
