@@ -129,6 +129,8 @@ let package = Package(
       name: "Confined", path: "Tests/Confined", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra", "-Werror"])]),
     .executableTarget(
       name: "ExportExerciser", dependencies: ["ScanFiles"], path: "Tests/ExportExerciser", swiftSettings: strict),
+    .executableTarget(
+      name: "UpdateProbe", dependencies: ["Rings", "RunModel"], path: "Tests/UpdateProbe", swiftSettings: strict),
     .target(name: "TestSupport", dependencies: ["Host"], path: "Tests/TestSupport", swiftSettings: strict),
     .target(
       name: "PhantomSupport", dependencies: ["Simulation"], path: "Tests/PhantomSupport", swiftSettings: strict),
@@ -184,7 +186,7 @@ let package = Package(
       dependencies: [
         "Benchmarks", "Confined", "Detectors", "Host", "Journal", "KernelTypes", "Rings", "Run", "RunModel",
         "ScanFiles",
-        "ScanPlan", "Simulation", "TestSupport", "Tomography", "Topics", "chaos", "slipring",
+        "ScanPlan", "Simulation", "Stages", "TestSupport", "Tomography", "Topics", "UpdateProbe", "chaos", "slipring",
       ],
       exclude: ["Browser"], swiftSettings: strict),
   ]

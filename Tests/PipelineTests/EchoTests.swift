@@ -72,5 +72,23 @@ extension Pipeline {
       let outcome = try recon("unknown", variables: ["SLIPRING_EXAMPLES": "ecco"])
       #expect(outcome.status == .exited(64) && outcome.errors.contains("SLIPRING_EXAMPLES: there is no stage ecco"))
     }
+
+    /// The probe that `Tests/UpdateProbe` holds as an example.
+    @Test func `A probe of one topic sees the updates of a running scan, and its end`() throws {
+      let run = folder.file("probed-run")
+      let recon = try Command([
+        "recon", scan, "--output-folder", folder.file("probed"), "--run-folder", run, "--rotation-axis", "24",
+        "--workers", "1", "--window-length", "6", "--final-iterations", "2", "--rate", "40", "--lag-max", "0",
+        "--quiet", "--json",
+      ])
+      try wait("the run has begun") { FileManager.default.fileExists(atPath: run + "/status.json") }
+      let status = try RunFolder(path: run).readStatus().status
+      let program = URL(filePath: Command.executable).deletingLastPathComponent().appending(path: "UpdateProbe").path
+      let probe = try Command([status.run], executable: program).end()
+      let result = try recon.end().result()
+      #expect(probe.status == .exited(0), "\(probe.output)")
+      let lines = probe.output.split(separator: "\n")
+      #expect(lines.count == result.updates && lines.first?.hasPrefix("update 0, projections 0..<") == true)
+    }
   }
 }
