@@ -1,7 +1,8 @@
 """Slipring beside public codes, one core each, in alternating rounds; called by Tools/benchmark-peers.
 
-GUPS are angles x slices x columns^2 (twice for a forward and a back projection) over seconds and 10^9. The public codes reconstruct single slices;
-Slipring's figure is that of its 64 interleaved slices, because that is how it works. TomoPy is not on PyPI and is left out where it is missing.
+GUPS are angles x slices x columns^2 (twice for a forward and a back projection) over seconds and 10^9. The public codes
+reconstruct single slices; Slipring's figure is that of its 64 interleaved slices, because that is how it works. TomoPy
+is not on PyPI and is left out where it is missing.
 """
 
 import argparse
@@ -36,7 +37,9 @@ class Astra:
         columns = sinogram.shape[1]
         if same_rays:
             # Slipring's: direction (sin, -cos), detector along (cos, sin).
-            vectors = np.stack([np.sin(theta), -np.cos(theta), 0 * theta, 0 * theta, np.cos(theta), np.sin(theta)], axis=1)
+            vectors = np.stack(
+                [np.sin(theta), -np.cos(theta), 0 * theta, 0 * theta, np.cos(theta), np.sin(theta)], axis=1
+            )
             geometry = astra.create_proj_geom("parallel_vec", columns, vectors)
         else:
             # The only one that its FBP takes; the slice is turned.
@@ -62,17 +65,24 @@ class Astra:
 
 def slipring_kernel(slipring, algorithm, angles, rows, columns):
     """Slipring's report on a complete update of an algorithm, one thread."""
-    command = [slipring, "bench", "kernel", "--shape", f"{angles},{rows},{columns}", "--algorithm", algorithm, "--threads", "1",
-               "--seconds", "5", "--json"]
+    command = [
+        slipring, "bench", "kernel", "--shape", f"{angles},{rows},{columns}", "--algorithm", algorithm, "--threads",
+        "1", "--seconds", "5", "--json",
+    ]
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
 def agreement(slipring, folder, iterations, reference, columns):
     """Relative L2 distance to ASTRA's slice inside r < 0.42 N, so that the speeds are those of the same work."""
     output = os.path.join(folder, "out")
-    subprocess.run([slipring, "recon", os.path.join(folder, "foam.h5"), "--output-folder", output, "--rotation-axis", str(columns / 2),
-                    "--window-step", "0", "--final-iterations", str(iterations), "--format", "hdf5", "--durability", "memory", "--quiet"],
-                   check=True)
+    subprocess.run(
+        [
+            slipring, "recon", os.path.join(folder, "foam.h5"), "--output-folder", output, "--rotation-axis",
+            str(columns / 2), "--window-step", "0", "--final-iterations", str(iterations), "--format", "hdf5",
+            "--durability", "memory", "--quiet",
+        ],
+        check=True,
+    )
     with h5py.File(os.path.join(output, "foam_rec.h5")) as file:
         volume = file["exchange/data"][0]
     y, x = np.mgrid[:columns, :columns] - (columns - 1) / 2
@@ -81,7 +91,9 @@ def agreement(slipring, folder, iterations, reference, columns):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="Tools/benchmark-peers", description="Slipring beside public codes, one core each.")
+    parser = argparse.ArgumentParser(
+        prog="Tools/benchmark-peers", description="Slipring beside public codes, one core each."
+    )
     parser.add_argument("slipring", help=argparse.SUPPRESS)
     parser.add_argument("--columns", type=int, default=1024)
     parser.add_argument("--angles", type=int, default=180, help="of SIRT")
@@ -120,8 +132,11 @@ def main():
     print(f"| SIRT ({options.angles}, {options.columns}²), GUPS | {middle['ours']:.1f} | {middle['astra']:.3f} | – | "
           f"{middle['ours'] / middle['astra']:.0f} × |")
     best = min(middle["fbp astra"], middle["fbp scikit-image"])
-    print(f"| FBP ({options.fbp_angles}, {options.columns}²), s a slice | {middle['fbp ours']:.4f} | {middle['fbp astra']:.2f} | "
-          f"{middle['fbp scikit-image']:.2f} | {best / middle['fbp ours']:.0f} × (the faster one) |")
+    print(
+        f"| FBP ({options.fbp_angles}, {options.columns}²), s a slice | {middle['fbp ours']:.4f} | "
+        f"{middle['fbp astra']:.2f} | "
+        f"{middle['fbp scikit-image']:.2f} | {best / middle['fbp ours']:.0f} × (the faster one) |"
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """How many frames a second a run takes from a detector that does not wait; called by Tools/live-rate.
 
-The virtual detector and the run share this machine. When all frames were acquired, or one was lost, the run is aborted: what its workers have still to
-do is not what is measured. Everything that was written is removed; it takes rate × seconds × bytes of a frame on disk meanwhile.
+The virtual detector and the run share this machine. When all frames were acquired, or one was lost, the run is aborted:
+what its workers have still to do is not what is measured. Everything that was written is removed; it takes rate ×
+seconds × bytes of a frame on disk meanwhile.
 """
 
 import argparse
@@ -54,9 +55,10 @@ def machine_seconds():
 def start_run(options, folder, port, frames):
     rows, columns = options.shape.split(",")
     command = [
-        options.slipring, "recon", f"zmq+pull://127.0.0.1:{port}", "--output-folder", f"{folder}/out", "--run-folder", f"{folder}/run",
-        "--shape", options.shape, "--projections", str(frames), "--darks", "4", "--flats", "4", "--rotation-axis", str(int(columns) / 2),
-        "--rate", str(options.rate), "--window-step", "24", "--lag-max", "48", "--final-iterations", "0", "--quiet", "--no-dashboard",
+        options.slipring, "recon", f"zmq+pull://127.0.0.1:{port}", "--output-folder", f"{folder}/out",
+        "--run-folder", f"{folder}/run", "--shape", options.shape, "--projections", str(frames), "--darks", "4",
+        "--flats", "4", "--rotation-axis", str(int(columns) / 2), "--rate", str(options.rate), "--window-step", "24",
+        "--lag-max", "48", "--final-iterations", "0", "--quiet", "--no-dashboard",
     ]  # fmt: skip
     if options.threads:
         command += ["--threads", str(options.threads)]
@@ -76,8 +78,8 @@ def start_run(options, folder, port, frames):
 def stream(options, folder, port, frames, run, stages):
     """Sends, and watches until all is acquired; gives the report."""
     command = [
-        options.slipring, "simulate", "--stream", f"zmq+push://127.0.0.1:{port}", "--scan", f"{folder}/scan.h5", "--rounds",
-        str(frames // SCAN), "--rate", str(options.rate), "--json", "--quiet",
+        options.slipring, "simulate", "--stream", f"zmq+push://127.0.0.1:{port}", "--scan", f"{folder}/scan.h5",
+        "--rounds", str(frames // SCAN), "--rate", str(options.rate), "--json", "--quiet",
     ]  # fmt: skip
     first = {name: cpu_seconds(pid) for name, pid in stages.items()}
     last = dict(first)
@@ -98,18 +100,24 @@ def stream(options, folder, port, frames, run, stages):
     _, _, usage = os.wait4(sender.pid, 0)
     sender.returncode = 0
     sent = json.loads(output)
-    stages_ms = {name: round(1e3 * (last[name] - first[name]) / frames, 3) for name in first if last[name] - first[name] > 0}
+    stages_ms = {
+        name: round(1e3 * (last[name] - first[name]) / frames, 3) for name in first if last[name] - first[name] > 0
+    }
     stages_ms["sender"] = round(1e3 * (usage.ru_utime + usage.ru_stime) / frames, 3)
     return {
         "shape": options.shape, "frames": frames, "seconds": round(sent["seconds"], 2), "rateAsked": options.rate,
-        "rate": round(frames / sent["seconds"]), "lost": losses["lost"] + len(sent["dropped"]), "duplicates": losses["duplicates"],
+        "rate": round(frames / sent["seconds"]), "lost": losses["lost"] + len(sent["dropped"]),
+        "duplicates": losses["duplicates"],
         "updates": status.get("updates"), "spilled": status.get("spilled"), "cpuMillisecondsAFrame": stages_ms,
-        "machineMillisecondsAFrame": round(1e3 * busy / frames, 3), "cores": os.cpu_count(), "loadOfOthers": os.getloadavg()[0],
+        "machineMillisecondsAFrame": round(1e3 * busy / frames, 3), "cores": os.cpu_count(),
+        "loadOfOthers": os.getloadavg()[0],
     }  # fmt: skip
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="Tools/live-rate", description="Measures how many frames a second a run takes from a stream.")
+    parser = argparse.ArgumentParser(
+        prog="Tools/live-rate", description="Measures how many frames a second a run takes from a stream."
+    )
     parser.add_argument("slipring", help=argparse.SUPPRESS)
     parser.add_argument("--rate", type=float, default=2000)
     parser.add_argument("--seconds", type=float, default=60)

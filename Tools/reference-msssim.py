@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""MS-SSIM of the image pairs of MultiScaleSimilarityTests, straight from Wang, Simoncelli and Bovik (2003) with SciPy's convolutions.
+"""MS-SSIM of the image pairs of MultiScaleSimilarityTests, straight from Wang, Simoncelli and Bovik (2003) with SciPy's
+convolutions.
 
 Prints the table that the tests hold. Needs numpy and scipy; with scikit-image its single scale is checked as well.
 """
@@ -44,7 +45,9 @@ def pair(number):
     if kind in (2, 4):
         second = np.roll(second, (1 + number % 3, 2), axis=(0, 1))
     if kind == 3:
-        second = (second + np.roll(second, 1, axis=0) + np.roll(second, 1, axis=1) + np.roll(second, (1, 1), axis=(0, 1))) * 0.25
+        second = (
+            second + np.roll(second, 1, axis=0) + np.roll(second, 1, axis=1) + np.roll(second, (1, 1), axis=(0, 1))
+        ) * 0.25
     return first.astype(np.float32), second.astype(np.float32)
 
 
@@ -83,7 +86,9 @@ try:
     from skimage.metrics import structural_similarity
 
     a, b = (image.astype(np.float64) for image in pair(4))
-    _, full = structural_similarity(a, b, data_range=1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, full=True)
+    _, full = structural_similarity(
+        a, b, data_range=1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, full=True
+    )
     assert abs(full[5:-5, 5:-5].mean() - ssim(a, b)[0]) < 1e-9
 except ImportError:
     pass

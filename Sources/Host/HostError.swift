@@ -28,7 +28,8 @@ package enum HostError: SysExitError, Sendable, Equatable {
     case .regionTaken(let name):
       "shared memory /dev/shm/\(name) exists already and is not ours; remove it if it is not in use"
     case .noSharedMemory(let name, let needed, let free):
-      "shared memory /dev/shm/\(name) needs \(needed) bytes and \(free) are free; free or enlarge /dev/shm, or ask for smaller rings"
+      "shared memory /dev/shm/\(name) needs \(needed) bytes and \(free) are free; free or enlarge /dev/shm, "
+        + "or ask for smaller rings"
     }
   }
 }

@@ -51,9 +51,11 @@ package enum RingError: SysExitError, Sendable, Equatable {
     case .refused(let ring, let reason): "ring \(ring) is refused: \(reason)"
     case .fenced(let ring, let epoch): "ring \(ring): epoch \(epoch) has ended, another process took over"
     case .timedOut(let ring, let reader, let holding, let timeout):
-      "ring \(ring) stayed full for \(timeout): reader \(reader) still holds event \(holding); look whether it runs, or give the ring more slots"
+      "ring \(ring) stayed full for \(timeout): reader \(reader) still holds event \(holding); look whether it runs, "
+        + "or give the ring more slots"
     case .diskBehind(let ring, let durable, let timeout):
-      "ring \(ring) stayed full for \(timeout), and its disk is still writing event \(durable); look at the disk, or for a reader that hangs"
+      "ring \(ring) stayed full for \(timeout), and its disk is still writing event \(durable); look at the disk, "
+        + "or for a reader that hangs"
     case .dropped(let ring, let total): "ring \(ring) is full: event dropped, \(total) in all"
     case .gap(let ring, let expected, let found):
       "ring \(ring): event \(expected) is gone, the oldest one held is \(found)"

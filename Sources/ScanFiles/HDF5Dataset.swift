@@ -45,7 +45,8 @@ final class HDF5Dataset {
     space = try file.handle(name) { H5Dget_space(id) }
     notice =
       layer.byteCount > Self.cacheBytesMax && layer.depth > 1
-      ? "\(name) is stored in chunks across many projections that do not fit into memory together: reading is slow; h5repack can mend it"
+      ? "\(name) is stored in chunks across many projections that do not fit into memory together: reading is slow; "
+        + "h5repack can mend it"
       : nil
   }
 

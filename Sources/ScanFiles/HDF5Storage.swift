@@ -83,7 +83,8 @@ struct HDF5Storage: ~Copyable {
       }
       guard try file.check(name, { H5Zfilter_avail(filter) }) == 0 else { continue }
       throw file.bad(
-        "\(name) is compressed by filter \(filter) (\(String(upToNUL: label))), which is not installed; set HDF5_PLUGIN_PATH"
+        "\(name) is compressed by filter \(filter) (\(String(upToNUL: label))), which is not installed; "
+          + "set HDF5_PLUGIN_PATH"
       )
     }
   }

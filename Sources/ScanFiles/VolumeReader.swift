@@ -62,7 +62,8 @@ package final class VolumeReader {
     }
     guard found.count == 1 else {
       throw file.bad(
-        "it has several datasets of rank 3 (\(found.prefix(4).joined(separator: ", "))); name the volume \(usualNames[1])"
+        "it has several datasets of rank 3 (\(found.prefix(4).joined(separator: ", "))); "
+          + "name the volume \(usualNames[1])"
       )
     }
     return name

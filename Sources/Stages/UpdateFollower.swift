@@ -24,7 +24,8 @@ struct UpdateFollower {
   var ends: [EndEvent] { endOf.compactMap { $0 } }
 
   /// Applies what the workers have reported, each worker's in its order, waiting a moment for it. `caughtUp` hears of a
-  /// worker whose reports were all applied, at least one in this turn, and whether its updates have ended. An event is given back when it was applied.
+  /// worker whose reports were all applied, at least one in this turn, and whether its updates have ended. An event is
+  /// given back when it was applied.
   mutating func poll(
     _ apply: (_ update: UpdateEvent, _ worker: Int) throws -> Void,
     caughtUp: (_ worker: Int, _ hasEnded: Bool) throws -> Void = { _, _ in }

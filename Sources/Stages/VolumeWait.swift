@@ -9,8 +9,8 @@ struct VolumeWait {
   /// How often it looks.
   private static let period: UInt32 = 10_000
 
-  /// Waits until every volume is the one that its worker ended with: after a restart of the machine a worker computes it
-  /// again, though all of its updates were reported before. False where a stop was requested.
+  /// Waits until every volume is the one that its worker ended with: after a restart of the machine a worker computes
+  /// it again, though all of its updates were reported before. False where a stop was requested.
   func wait(for volumes: [VolumeRegion], _ ends: [EndEvent]) throws -> Bool {
     precondition(volumes.count == ends.count, "\(volumes.count) volumes, \(ends.count) ends")
     return try wait("no finished volume") {

@@ -42,7 +42,8 @@ package final class TopicWriter {
       throw JournalError.refused(
         folder: folder,
         reason:
-          "it ends at record \(journal.state.nextSequence), and the ring has published \(ring.progress.published) of \(writer.nextSequence)"
+          "it ends at record \(journal.state.nextSequence), and the ring has published \(ring.progress.published) of "
+          + "\(writer.nextSequence)"
       )
     }
     pump = try JournalPump(ring: writer, journal: journal)

@@ -54,7 +54,8 @@ struct CampaignReport: Codable {
     if waits > 0 { lines.append("\(waits) waited for another stage that hung, and are not counted") }
     lines.append("")
     lines.append(
-      "seed \(seed): \(runs) runs (\(finalized) ended early by control), \(kills) kills, \(lost) lost, \(duplicated) duplicated, \(differing) differing volumes, \(failed.count) failed runs"
+      "seed \(seed): \(runs) runs (\(finalized) ended early by control), \(kills) kills, \(lost) lost, "
+        + "\(duplicated) duplicated, \(differing) differing volumes, \(failed.count) failed runs"
     )
     return (lines + failed.prefix(20)).joined(separator: "\n")
   }

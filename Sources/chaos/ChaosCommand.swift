@@ -8,7 +8,8 @@ struct ChaosCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "chaos",
     abstract:
-      "Kills and stops stages of real runs at random times and at named points; every volume must have the bits of a run without faults."
+      "Kills and stops stages of real runs at random times and at named points; "
+      + "every volume must have the bits of a run without faults."
   )
 
   @Option(help: "Kills to make.") var kills = 100

@@ -3,8 +3,8 @@
 //   Confined no-io-uring PROGRAM [ARGUMENT …]   io_uring_setup gives EPERM, for the program and all that it starts
 //   Confined kill-after N PROGRAM [ARGUMENT …]  SIGKILL after the first thread's N-th system call; N = 0: never
 //
-// The second prints how many calls there were. Ends as the program does, with 128 + the signal that killed it, or with 77 where the kernel
-// forbids what is needed.
+// The second prints how many calls there were. Ends as the program does, with 128 + the signal that killed it, or with
+// 77 where the kernel forbids what is needed.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/filter.h>
@@ -30,7 +30,8 @@ static int run_without_io_uring(char **program) {
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
   struct sock_fprog filter = {.len = sizeof code / sizeof code[0], .filter = code};
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) return forbidden;
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+    return forbidden;
   execv(program[0], program);
   return usage;
 }
@@ -46,11 +47,13 @@ static int run_killed(long last, char **program) {
   }
   int status = 0;
   if (waitpid(child, &status, 0) != child || !WIFSTOPPED(status)) return forbidden;
-  if (ptrace(PTRACE_SETOPTIONS, child, NULL, (void *)(long)(PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD)) != 0) return forbidden;
+  if (ptrace(PTRACE_SETOPTIONS, child, NULL, (void *)(long)(PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD)) != 0)
+    return forbidden;
   long stops = 0;
   int signal = 0;
   // Each system call stops the program twice: before and after.
-  while (ptrace(PTRACE_SYSCALL, child, NULL, (void *)(long)signal) == 0 && waitpid(child, &status, 0) == child && WIFSTOPPED(status)) {
+  while (ptrace(PTRACE_SYSCALL, child, NULL, (void *)(long)signal) == 0 && waitpid(child, &status, 0) == child &&
+         WIFSTOPPED(status)) {
     signal = WSTOPSIG(status);
     if (signal == (SIGTRAP | 0x80)) {
       signal = 0;

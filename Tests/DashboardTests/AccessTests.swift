@@ -47,7 +47,7 @@ import Testing
   }
 
   @Test(
-    "On loopback only this machine's own names are served, with any port, so that a tunnel works and a foreign name does not"
+    "On loopback only this machine's own names are served, with any port: a tunnel works, a foreign name does not"
   )
   func names() throws {
     for host in ["127.0.0.1:8787", "localhost", "localhost:9000", "[::1]:8787", "127.1.2.3:1", "LOCALHOST:1"] {

@@ -93,9 +93,11 @@ import class Foundation.JSONDecoder
     var latest = SupervisorState()
     latest.notices = ["<script>alert('1')</script> {{run}}"]
     let status = """
-      {"run": "0123456789abcdef", "phase": "scanning", "acquired": 12, "reconstructed": 10, "projections": 180, "spilled": 0, "step": 1,
+      {"run": "0123456789abcdef", "phase": "scanning", "acquired": 12, "reconstructed": 10, "projections": 180, \
+      "spilled": 0, "step": 1,
        "updates": 9, "updatesExpected": 203, "sweptFraction": 0, "residual": 0.5, "seconds": 61, "stages": [
-        {"name": "acquire", "pid": 77, "isRunning": true, "restarts": 3, "hangs": 0, "epoch": 1, "cursor": 17, "lag": 0}]}
+        {"name": "acquire", "pid": 77, "isRunning": true, "restarts": 3, "hangs": 0, "epoch": 1, \
+      "cursor": 17, "lag": 0}]}
       """
     latest.status = try JSONDecoder().decode(RunStatus.self, from: Data(status.utf8))
     let report = RunReport(

@@ -114,7 +114,7 @@ import Testing
 
   @Test
   func
-    `Compressed images unpack to what was compressed: lz4, and bslz4 with and without the sizes before the first block`()
+    `Compressed images unpack to what was compressed: lz4, and bslz4 with and without sizes before the first block`()
     throws
   {
     // A block of 8 KiB, a shorter one, and five elements that are not shuffled.

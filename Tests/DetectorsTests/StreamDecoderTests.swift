@@ -25,7 +25,8 @@ import Testing
 
   @Test func `An image is described by its header, whatever else that says`() throws {
     let header = text(
-      #" {"htype": ["array-1.0"], "shape":[2 , 3],"type":"uint16", "frame": 17, "theta": -1.25e1, "image_key": 1, "timestamp": 12.5, "#
+      #" {"htype": ["array-1.0"], "shape":[2 , 3],"type":"uint16", "frame": 17, "theta": -1.25e1, "image_key": 1, "#
+        + #""timestamp": 12.5, "#
         + #""more": {"a": [1, {"b": "}]\""}], "c": null}, "really": true} "#)
     let (frame, image) = try #require(try decode(header, pixels))
     #expect(

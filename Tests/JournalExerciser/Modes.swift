@@ -120,7 +120,8 @@ func rate(_ options: Options) throws(JournalError) {
     }
   }
   let line =
-    "payload \(payload) journal \(median(journalRates)) raw \(median(rawRates)) MB/s append \(median(appends)) ns via \(writerDevice?.mechanism ?? "")\n"
+    "payload \(payload) journal \(median(journalRates)) raw \(median(rawRates)) MB/s append \(median(appends)) ns via "
+    + "\(writerDevice?.mechanism ?? "")\n"
   write(1, line, line.utf8.count)
 }
 

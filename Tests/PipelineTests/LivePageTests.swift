@@ -166,7 +166,7 @@ extension Pipeline {
     }
 
     @Test(
-      "In a browser slices and curves move, sliders work from the keyboard, a foreign page is refused, and finalize stops the scan",
+      "In a browser slices and curves move, keys work sliders, a foreign page is refused, and finalize stops the scan",
       .enabled(if: program("chromium") != nil && program("python3") != nil, "needs chromium and python3"))
     func browser() throws {
       let page = try live(

@@ -51,7 +51,7 @@ extension Pipeline {
 
     @Test
     func
-      `A worker that cannot live on its cores goes on on those of the others, which never wait, and the bits are the same`()
+      `A worker that cannot live on its cores goes on on the others', which never wait, and the bits are the same`()
       throws
     {
       let reference = try recon("reference", rate: "1000", deaths: 0).end().result()

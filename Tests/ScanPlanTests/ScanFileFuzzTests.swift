@@ -17,8 +17,8 @@ import Testing
   }
 
   private static let whole = Array(
-    "# a comment\ninput: \"a b.h5\"\noutput-folder: 'out'\nwindow-length: 12\nreg: 1,2\nbits: 16\nretain: 30\nworkers:\nrate: 1e3\n"
-      .utf8)
+    ("# a comment\ninput: \"a b.h5\"\noutput-folder: 'out'\nwindow-length: 12\n"
+      + "reg: 1,2\nbits: 16\nretain: 30\nworkers:\nrate: 1e3\n").utf8)
   private static let pieces = [
     "[", "{", "]", "}", "- ", "? ", ": ", "&a ", "*a", "!!binary ", "!<", "|\n ", ">-\n", "---\n", "...\n",
     "%YAML 9.9\n", "\"", "'", "#",

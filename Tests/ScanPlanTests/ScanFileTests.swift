@@ -108,7 +108,8 @@ import Testing
     ),
     (
       "\ttab: 1",
-      "scan.yaml:3: this is not YAML: while scanning a plain scalar of line 2, found a tab character that violates indentation"
+      "scan.yaml:3: this is not YAML: while scanning a plain scalar of line 2, "
+        + "found a tab character that violates indentation"
     ),
     ("? [a, b]\n: c", "scan.yaml:3: there is no key \"?\"; slipring init lists all of them"),
   ]

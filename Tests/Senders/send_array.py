@@ -2,8 +2,8 @@
 
 send_array.py PORT_FILE RAW ROWS COLUMNS DARKS FLATS PROJECTIONS [DTYPE] [silent]
 
-RAW holds all images one after the other: darks, flats, projections, unsigned 16-bit little-endian. With DTYPE ">u2" they are sent big-endian. With
-"silent" no frame says its angle.
+RAW holds all images one after the other: darks, flats, projections, unsigned 16-bit little-endian. With DTYPE ">u2"
+they are sent big-endian. With "silent" no frame says its angle.
 """
 
 import json

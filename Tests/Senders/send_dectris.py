@@ -2,8 +2,8 @@
 
 send_dectris.py PORT_FILE RAW ROWS COLUMNS PROJECTIONS ENCODING [PAUSE]
 
-RAW holds the projections one after the other, unsigned 16-bit little-endian. ENCODING is "<", "lz4<" or "bs16-lz4<". PAUSE seconds lie between
-the last image and the message of the end, which somebody has to take.
+RAW holds the projections one after the other, unsigned 16-bit little-endian. ENCODING is "<", "lz4<" or "bs16-lz4<".
+PAUSE seconds lie between the last image and the message of the end, which somebody has to take.
 """
 
 import json
@@ -47,7 +47,9 @@ def part(**fields):
     return json.dumps(fields).encode()
 
 
-socket.send_multipart([part(htype="dheader-1.0", series=4, header_detail="basic"), part(nimages=projections, ntrigger=1)])
+socket.send_multipart(
+    [part(htype="dheader-1.0", series=4, header_detail="basic"), part(nimages=projections, ntrigger=1)]
+)
 with open(raw, "rb") as images:
     for number in range(projections):
         image = images.read(rows * columns * 2)

@@ -2,7 +2,8 @@
 
 send_log.py PORT_FILE LOG ROWS COLUMNS FRAMES RATE
 
-LOG gets a line for each frame, before it is sent: its number and the time in nanoseconds since 1970. It waits for the first subscriber.
+LOG gets a line for each frame, before it is sent: its number and the time in nanoseconds since 1970. It waits for the
+first subscriber.
 """
 
 import json

@@ -2,8 +2,9 @@
 
 send_pva.py READY_FILE NAME RAW ROWS COLUMNS DARKS FLATS PROJECTIONS [options]
 
-RAW holds all images one after the other: darks, flats, projections, unsigned 16-bit little-endian. READY_FILE appears when the variable is there;
-then READY_FILE.go is waited for, the images are sent, READY_FILE.sent appears, and READY_FILE.end is waited for.
+RAW holds all images one after the other: darks, flats, projections, unsigned 16-bit little-endian. READY_FILE appears
+when the variable is there; then READY_FILE.go is waited for, the images are sent, READY_FILE.sent appears, and
+READY_FILE.end is waited for.
 """
 
 import argparse
@@ -33,14 +34,21 @@ parser.add_argument("--first", type=int, default=0, help="begin with this number
 parser.add_argument("--until", type=int, default=1 << 31, help="end before this number")
 parser.add_argument("--rate", type=float, default=200)
 parser.add_argument("--damaged", type=int, default=0, help="send so many damaged updates among the others")
-parser.add_argument("--acquire", choices=["number", "choice"], help="have a variable NAME:Acquire, which stops the images when it is set to 0")
+parser.add_argument(
+    "--acquire",
+    choices=["number", "choice"],
+    help="have a variable NAME:Acquire, which stops the images when it is set to 0",
+)
 parser.add_argument("--seed", type=int, default=1)
 options = parser.parse_args()
 skipped = {int(number) for number in options.skip.split(",") if number}
 doubled = {int(number) for number in options.twice.split(",") if number}
 draw = random.Random(options.seed)
 
-MEMBERS = {"u1": "ubyteValue", "i1": "byteValue", "u2": "ushortValue", "i2": "shortValue", "u4": "uintValue", "f4": "floatValue", "f8": "doubleValue"}
+MEMBERS = {
+    "u1": "ubyteValue", "i1": "byteValue", "u2": "ushortValue", "i2": "shortValue", "u4": "uintValue",
+    "f4": "floatValue", "f8": "doubleValue",
+}
 
 
 def wait(path, seconds):
@@ -87,7 +95,9 @@ def update(number, image, dtype="u2"):
         key = 2 if number < options.darks else 1 if projection < 0 else 0
         attributes.append(pvaccess.NtAttribute("image_key", pvaccess.PvInt(key)))
         if key == 0:
-            attributes.append(pvaccess.NtAttribute("theta", pvaccess.PvDouble(projection * 180.0 / options.projections)))
+            attributes.append(
+                pvaccess.NtAttribute("theta", pvaccess.PvDouble(projection * 180.0 / options.projections))
+            )
     array["attribute"] = attributes
     return array
 
@@ -100,21 +110,33 @@ def damaged(image):
         if kind == 0:
             array["uniqueId"] = draw.choice([-1, -(1 << 31), (1 << 31) - 1])
         elif kind == 1:
-            sizes = [draw.choice([-1, 0, 1, options.columns, options.rows, 1 << 20, (1 << 31) - 1]) for _ in range(draw.randint(0, 5))]
+            sizes = [
+                draw.choice([-1, 0, 1, options.columns, options.rows, 1 << 20, (1 << 31) - 1])
+                for _ in range(draw.randint(0, 5))
+            ]
             array["dimension"] = [pvaccess.PvDimension(size, 0, size, 1, False) for size in sizes]
         elif kind == 2:
             dtype = draw.choice(list(MEMBERS))
-            array["value"] = {MEMBERS[dtype]: numpy.zeros(draw.choice([0, 1, len(image) // 2, len(image), 100_000]), dtype)}
+            array["value"] = {
+                MEMBERS[dtype]: numpy.zeros(draw.choice([0, 1, len(image) // 2, len(image), 100_000]), dtype)
+            }
         elif kind == 3:
             name = draw.choice(["lz4", "bslz4", "jpeg", "blosc", "x" * 300, "lz4\n"])
             array["codec"] = pvaccess.PvCodec(name, pvaccess.PvInt(draw.randint(-1, 12)))
         elif kind == 4:
-            value = draw.choice([pvaccess.PvString("east"), pvaccess.PvDouble(float("nan")), pvaccess.PvInt(7), pvaccess.PvDouble(0.5)])
-            array["attribute"] = [pvaccess.NtAttribute(draw.choice(["theta", "image_key", ""]), value) for _ in range(draw.choice([0, 1, 2, 30, 30, 1100]))]
+            value = draw.choice(
+                [pvaccess.PvString("east"), pvaccess.PvDouble(float("nan")), pvaccess.PvInt(7), pvaccess.PvDouble(0.5)]
+            )
+            array["attribute"] = [
+                pvaccess.NtAttribute(draw.choice(["theta", "image_key", ""]), value)
+                for _ in range(draw.choice([0, 1, 2, 30, 30, 1100]))
+            ]
         elif kind == 5:
             array["value"] = {"ubyteValue": numpy.frombuffer(draw.randbytes(draw.randint(1, 500)), "u1")}
         else:
-            array["dataTimeStamp"] = pvaccess.PvTimeStamp(draw.choice([-1, 0, 1 << 62]), draw.choice([-1, 2_000_000_000]), 0)
+            array["dataTimeStamp"] = pvaccess.PvTimeStamp(
+                draw.choice([-1, 0, 1 << 62]), draw.choice([-1, 2_000_000_000]), 0
+            )
     return array
 
 
@@ -133,7 +155,11 @@ if options.acquire:
         if (value["index"] if isinstance(value, dict) else value) == 0:
             stopped.append(True)
 
-    acquire = pvaccess.NtEnum(["Done", "Acquire"], 1) if options.acquire == "choice" else pvaccess.PvObject({"value": pvaccess.INT}, {"value": 1})
+    acquire = (
+        pvaccess.NtEnum(["Done", "Acquire"], 1)
+        if options.acquire == "choice"
+        else pvaccess.PvObject({"value": pvaccess.INT}, {"value": 1})
+    )
     server.addRecord(options.name + ":Acquire", acquire, written)
 server.start()
 announce(options.ready)

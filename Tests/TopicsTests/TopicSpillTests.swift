@@ -113,7 +113,7 @@ import Topics
 
   @Test
   func
-    `a reader of headers gets those of spilled events from memory while they are there, then from the disk, and no payload`()
+    `a reader of headers gets those of spilled events from memory while there, then from the disk, and no payload`()
     throws
   {
     let topic = try DurableTopic()

@@ -6,7 +6,9 @@ import RunModel
 // looks, and holds nobody. `UpdateProbe RUN-ID [WORKER]`, where `slipring status` has the identifier.
 
 let arguments = CommandLine.arguments
-guard arguments.count > 1, let runID = RunID(arguments[1]), let worker = arguments.count > 2 ? Int(arguments[2]) : 0 else {
+guard arguments.count > 1, let runID = RunID(arguments[1]),
+  let worker = arguments.count > 2 ? Int(arguments[2]) : 0
+else {
   print("usage: UpdateProbe RUN-ID [WORKER]")
   exit(64)
 }

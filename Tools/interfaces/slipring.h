@@ -1,11 +1,13 @@
 // Views of a Slipring run's shared memory for programs in C and C++: nothing is copied, nothing is linked.
 //
-// A denoising program (--denoise program:PATH) is started when all volumes are finished, with SLIPRING_RUN in its environment. It fills the slices
-// of the region <SLIPRING_RUN>denoised-volume, counts them in `complete`, and exits with 0. The volumes are the regions <SLIPRING_RUN>volume.0, .1, …,
-// one below the other. Any other process of the same user may look at them too, while the run computes: a generation may be written again once
-// another one is complete, so compare slipring_newest before and after.
+// A denoising program (--denoise program:PATH) is started when all volumes are finished, with SLIPRING_RUN in its
+// environment. It fills the slices of the region <SLIPRING_RUN>denoised-volume, counts them in `complete`, and exits
+// with 0. The volumes are the regions <SLIPRING_RUN>volume.0, .1, …, one below the other. Any other process of the same
+// user may look at them too, while the run computes: a generation may be written again once another one is complete, so
+// compare slipring_newest before and after.
 //
-// The bytes are drawn at VolumeRegion and DenoisedVolume in Sources/RunModel. Every function gives NULL or 0 where a region is not what it should be.
+// The bytes are drawn at VolumeRegion and DenoisedVolume in Sources/RunModel. Every function gives NULL or 0 where a
+// region is not what it should be.
 #pragma once
 #include <fcntl.h>
 #include <stddef.h>
@@ -25,7 +27,8 @@ struct slipring_volume {
   uint64_t generation_bytes;
 };
 
-// The header of the denoised volume. `complete` counts slices from the top, `noise` is what Slipring found in the volume.
+// The header of the denoised volume. `complete` counts slices from the top, `noise` is what Slipring found in the
+// volume.
 struct slipring_denoised {
   uint32_t magic, layout;
   uint64_t run[2];
@@ -43,8 +46,8 @@ static inline void *slipring_map(const char *name, int writable, size_t *bytes) 
   if (descriptor < 0) return NULL;
   struct stat status;
   void *base = NULL;
-  if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() && (status.st_mode & 077) == 0 &&
-      status.st_size >= SLIPRING_PAGE) {
+  if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
+      (status.st_mode & 077) == 0 && status.st_size >= SLIPRING_PAGE) {
     *bytes = (size_t)status.st_size;
     base = mmap(NULL, *bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, descriptor, 0);
     if (base == MAP_FAILED) base = NULL;
@@ -66,7 +69,9 @@ static inline const struct slipring_volume *slipring_attach_volume(const char *n
   const struct slipring_volume *volume = (const struct slipring_volume *)slipring_map(name, 0, &bytes);
   if (!volume || volume->magic != SLIPRING_VOLUME_MAGIC || volume->layout != 3) return NULL;
   if (volume->rows == 0 || volume->rows > 1 << 20 || volume->columns == 0 || volume->columns > 5000) return NULL;
-  if (volume->lanes != 2 && volume->lanes != 4 && (volume->lanes % 16 != 0 || volume->lanes == 0 || volume->lanes > 256)) return NULL;
+  if (volume->lanes != 2 && volume->lanes != 4 &&
+      (volume->lanes % 16 != 0 || volume->lanes == 0 || volume->lanes > 256))
+    return NULL;
   size_t blocks = (volume->rows + volume->lanes - 1) / volume->lanes;
   if (blocks * slipring_block_bytes(volume) != volume->generation_bytes) return NULL;
   return bytes == SLIPRING_PAGE + 3 * volume->generation_bytes ? volume : NULL;
@@ -76,7 +81,8 @@ static inline struct slipring_denoised *slipring_attach_denoised(const char *nam
   size_t bytes = 0;
   struct slipring_denoised *denoised = (struct slipring_denoised *)slipring_map(name, 1, &bytes);
   if (!denoised || denoised->magic != SLIPRING_DENOISED_MAGIC || denoised->layout != 1) return NULL;
-  return bytes == SLIPRING_PAGE + (size_t)4 * denoised->slices * denoised->columns * denoised->columns ? denoised : NULL;
+  size_t needed = SLIPRING_PAGE + (size_t)4 * denoised->slices * denoised->columns * denoised->columns;
+  return bytes == needed ? denoised : NULL;
 }
 
 // The number of the newest complete generation, and its slot.
@@ -96,7 +102,8 @@ static inline const float *slipring_slice(
   if (lanes > volume->lanes) lanes = volume->lanes;
   *column_stride = lanes;
   *row_stride = slipring_pitch(volume) * lanes;
-  const char *start = (const char *)volume + SLIPRING_PAGE + slot * volume->generation_bytes + block * slipring_block_bytes(volume);
+  const char *start =
+      (const char *)volume + SLIPRING_PAGE + slot * volume->generation_bytes + block * slipring_block_bytes(volume);
   return (const float *)start + 2 * *row_stride + 2 * lanes + row % volume->lanes;
 }
 

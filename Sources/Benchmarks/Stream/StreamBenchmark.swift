@@ -153,7 +153,8 @@ package final class StreamBenchmark {
     else {
       throw ScanFailure(
         .usage,
-        "--shape \(projections),\(rows),\(columns) is outside 1…100000 projections, 1…65536 rows, 8…\(SliceLayout.columnsMax) columns"
+        "--shape \(projections),\(rows),\(columns) is outside 1…100000 projections, 1…65536 rows, "
+          + "8…\(SliceLayout.columnsMax) columns"
       )
     }
     guard options.windowStep > 0 else {

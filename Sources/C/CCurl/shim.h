@@ -7,11 +7,11 @@ static inline size_t ccurl_discard(char *bytes, size_t size, size_t count, void 
   return size * count;
 }
 
-/// Sends `body` with `method` to `url` and waits up to `milliseconds` for the answer, of which only the status is kept: 0 where there is none. No
-/// proxy is asked, no redirection followed, no signal used, no name server waited for beyond the limit. Without a method it only connects. What
-/// went wrong is in `message`.
-static inline CURLcode ccurl_send(
-    const char *url, const char *method, const char *body, long milliseconds, long *status, char message[CURL_ERROR_SIZE]) {
+/// Sends `body` with `method` to `url` and waits up to `milliseconds` for the answer, of which only the status is kept:
+/// 0 where there is none. No proxy is asked, no redirection followed, no signal used, no name server waited for beyond
+/// the limit. Without a method it only connects. What went wrong is in `message`.
+static inline CURLcode ccurl_send(const char *url, const char *method, const char *body, long milliseconds,
+    long *status, char message[CURL_ERROR_SIZE]) {
   message[0] = 0;
   *status = 0;
   CURL *handle = curl_easy_init();

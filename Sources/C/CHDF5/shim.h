@@ -1,4 +1,5 @@
-// HDF5's identifiers of types, classes and flags are macros that call H5open(): Swift cannot import those, so they are functions here.
+// HDF5's identifiers of types, classes and flags are macros that call H5open(): Swift cannot import those, so they are
+// functions here.
 #pragma once
 #include <fcntl.h>
 #include <hdf5.h>
@@ -36,7 +37,8 @@ static inline unsigned chdf5_read_only(void) { return H5F_ACC_RDONLY; }
 static inline unsigned chdf5_truncate(void) { return H5F_ACC_TRUNC; }
 
 /// Opens the library without its handler at exit(): that one closes what a full disk left open, and crashes.
-/// (Where something else in the process opened it first, the handler is there already, and nothing is lost by going on.)
+/// (Where something else in the process opened it first, the handler is there already, and nothing is lost by going
+/// on.)
 static inline herr_t chdf5_open(void) {
   H5dont_atexit();
   return H5open();
@@ -50,7 +52,9 @@ typedef struct {
 } chdf5_message;
 
 static inline herr_t chdf5_keep_innermost(unsigned depth, const H5E_error2_t *error, void *message) {
-  if (depth == 0) { snprintf(((chdf5_message *)message)->text, sizeof(chdf5_message), "%s", error->desc ? error->desc : ""); }
+  if (depth == 0) {
+    snprintf(((chdf5_message *)message)->text, sizeof(chdf5_message), "%s", error->desc ? error->desc : "");
+  }
   return 0;
 }
 
@@ -61,7 +65,8 @@ static inline void chdf5_take_message(chdf5_message *message) {
   H5Eclear2(H5E_DEFAULT);
 }
 
-/// Sets aside `byteCount` bytes of disk for the file without changing its length; 0, or -1 and errno. (Not in Swift's Glibc module.)
+/// Sets aside `byteCount` bytes of disk for the file without changing its length; 0, or -1 and errno. (Not in Swift's
+/// Glibc module.)
 static inline int chdf5_reserve(int descriptor, off_t byteCount) {
   enum { keep_size = 1 };  // FALLOC_FL_KEEP_SIZE
   return (int)syscall(SYS_fallocate, descriptor, keep_size, (off_t)0, byteCount);
@@ -73,11 +78,12 @@ static inline int chdf5_descriptor(hid_t file) {
   return H5Fget_vfd_handle(file, H5P_DEFAULT, &descriptor) < 0 || !descriptor ? -1 : *(int *)descriptor;
 }
 
-/// Keeps programs that this process starts from inheriting the file, and with it the library's lock on it; negative on failure.
+/// Keeps programs that this process starts from inheriting the file, and with it the library's lock on it; negative on
+/// failure.
 static inline int chdf5_close_on_exec(hid_t file) { return fcntl(chdf5_descriptor(file), F_SETFD, FD_CLOEXEC); }
 
-/// Puts an anonymous file in memory behind the file's descriptor, so that what is still written goes nowhere and finds no full disk;
-/// negative on failure.
+/// Puts an anonymous file in memory behind the file's descriptor, so that what is still written goes nowhere and finds
+/// no full disk; negative on failure.
 static inline int chdf5_divert(hid_t file) {
   enum { close_on_exec = 1 };  // MFD_CLOEXEC
   int memory = (int)syscall(SYS_memfd_create, "slipring-abandoned", close_on_exec);

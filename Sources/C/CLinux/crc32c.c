@@ -25,9 +25,9 @@ static uint32_t portable(uint32_t crc, const uint8_t *byte, size_t count) {
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-// The crc32 instruction takes 8 bytes a cycle but answers after three cycles: three lanes of a block keep it busy. The lanes' remainders
-// are moved to the block's end by a carry-less product with x^(8n−33) for n bytes; the crc32 instruction that reduces the product
-// supplies the missing x³³.
+// The crc32 instruction takes 8 bytes a cycle but answers after three cycles: three lanes of a block keep it busy. The
+// lanes' remainders are moved to the block's end by a carry-less product with x^(8n−33) for n bytes; the crc32
+// instruction that reduces the product supplies the missing x³³.
 enum { longLane = 4096, shortLane = 256 };
 static uint32_t longShift[2], shortShift[2];
 static int hasInstructions;
@@ -49,7 +49,8 @@ __attribute__((target("sse4.2"))) static inline uint64_t step(uint64_t crc, cons
   return _mm_crc32_u64(crc, word);
 }
 
-__attribute__((target("sse4.2,pclmul"))) static uint32_t block(uint32_t crc, const uint8_t *bytes, size_t lane, const uint32_t *shift) {
+__attribute__((target("sse4.2,pclmul"))) static uint32_t block(
+    uint32_t crc, const uint8_t *bytes, size_t lane, const uint32_t *shift) {
   uint64_t first = crc, second = 0, third = 0;
   for (size_t at = 0; at < lane; at += 8) {
     first = step(first, bytes + at);
@@ -60,8 +61,10 @@ __attribute__((target("sse4.2,pclmul"))) static uint32_t block(uint32_t crc, con
 }
 
 __attribute__((target("sse4.2"))) static uint32_t accelerated(uint32_t crc, const uint8_t *byte, size_t count) {
-  for (; count >= 3 * longLane; count -= 3 * longLane, byte += 3 * longLane) crc = block(crc, byte, longLane, longShift);
-  for (; count >= 3 * shortLane; count -= 3 * shortLane, byte += 3 * shortLane) crc = block(crc, byte, shortLane, shortShift);
+  for (; count >= 3 * longLane; count -= 3 * longLane, byte += 3 * longLane)
+    crc = block(crc, byte, longLane, longShift);
+  for (; count >= 3 * shortLane; count -= 3 * shortLane, byte += 3 * shortLane)
+    crc = block(crc, byte, shortLane, shortShift);
   uint64_t wide = crc;
   for (; count >= 8; count -= 8, byte += 8) wide = step(wide, byte);
   crc = (uint32_t)wide;
@@ -77,7 +80,8 @@ __attribute__((constructor)) static void prepare(void) {
     table[0][byte] = crc;
   }
   for (int k = 1; k < 8; k++)
-    for (int byte = 0; byte < 256; byte++) table[k][byte] = table[k - 1][byte] >> 8 ^ table[0][table[k - 1][byte] & 0xFF];
+    for (int byte = 0; byte < 256; byte++)
+      table[k][byte] = table[k - 1][byte] >> 8 ^ table[0][table[k - 1][byte] & 0xFF];
 #if defined(__x86_64__)
   for (size_t lanes = 1; lanes <= 2; lanes++) {
     longShift[lanes - 1] = powerOfX(8 * lanes * longLane - 33);
@@ -95,4 +99,6 @@ uint32_t clinux_crc32c(uint32_t seed, const void *bytes, size_t count) {
   return ~portable(~seed, bytes, count);
 }
 
-uint32_t clinux_crc32c_portable(uint32_t seed, const void *bytes, size_t count) { return ~portable(~seed, bytes, count); }
+uint32_t clinux_crc32c_portable(uint32_t seed, const void *bytes, size_t count) {
+  return ~portable(~seed, bytes, count);
+}

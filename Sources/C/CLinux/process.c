@@ -19,11 +19,15 @@ int clinux_futex_wait(uint32_t *word, uint32_t expected, int64_t nanoseconds) {
   return result(syscall(SYS_futex, word, FUTEX_WAIT, expected, &timeout, NULL, 0));
 }
 
-int clinux_futex_wake(uint32_t *word, int count) { return result(syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0)); }
+int clinux_futex_wake(uint32_t *word, int count) {
+  return result(syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0));
+}
 
 int clinux_pidfd_open(int pid) { return result(syscall(SYS_pidfd_open, pid, 0)); }
 
-int clinux_pidfd_send_signal(int pidfd, int signal) { return result(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0)); }
+int clinux_pidfd_send_signal(int pidfd, int signal) {
+  return result(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0));
+}
 
 int clinux_pidfd_reap(int pidfd, int *status) {
   siginfo_t info = {0};
@@ -54,10 +58,13 @@ int clinux_signalfd_next(int descriptor) {
 
 int clinux_signal_self_after(uint64_t nanoseconds, int signal) {
   struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = signal};
-  struct itimerspec delay = {.it_value = {.tv_sec = (time_t)(nanoseconds / 1000000000), .tv_nsec = (long)(nanoseconds % 1000000000)}};
+  struct itimerspec delay = {
+      .it_value = {.tv_sec = (time_t)(nanoseconds / 1000000000), .tv_nsec = (long)(nanoseconds % 1000000000)}};
   timer_t timer;
   if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return -errno;
   return timer_settime(timer, 0, &delay, NULL) != 0 ? -errno : 0;
 }
 
-int clinux_spawn_close_from(void *actions, int first) { return posix_spawn_file_actions_addclosefrom_np(actions, first); }
+int clinux_spawn_close_from(void *actions, int first) {
+  return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}

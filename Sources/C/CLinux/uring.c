@@ -39,8 +39,8 @@ int clinux_uring_register(clinux_uring *queue, void *const *addresses, const siz
 
 unsigned clinux_uring_space(clinux_uring *queue) { return io_uring_sq_space_left(&queue->ring); }
 
-void clinux_uring_write(
-    clinux_uring *queue, int descriptor, const void *bytes, uint32_t count, uint64_t offset, int buffer, int link, uint64_t tag) {
+void clinux_uring_write(clinux_uring *queue, int descriptor, const void *bytes, uint32_t count, uint64_t offset,
+    int buffer, int link, uint64_t tag) {
   struct io_uring_sqe *entry = io_uring_get_sqe(&queue->ring);
   if (!entry) abort();
   if (buffer < 0)
@@ -61,7 +61,8 @@ void clinux_uring_datasync(clinux_uring *queue, int descriptor, uint64_t tag) {
 
 int clinux_uring_submit(clinux_uring *queue) { return io_uring_submit(&queue->ring); }
 
-int clinux_uring_reap(clinux_uring *queue, clinux_uring_completion *completions, unsigned capacity, int64_t nanoseconds) {
+int clinux_uring_reap(
+    clinux_uring *queue, clinux_uring_completion *completions, unsigned capacity, int64_t nanoseconds) {
   struct io_uring_cqe *entry;
   int error = io_uring_peek_cqe(&queue->ring, &entry);
   if (error == -EAGAIN && nanoseconds > 0) {

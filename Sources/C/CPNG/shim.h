@@ -1,4 +1,5 @@
-// libpng's simplified interface: it returns its errors where the classic one jumps out of the call with longjmp, which Swift cannot survive.
+// libpng's simplified interface: it returns its errors where the classic one jumps out of the call with longjmp, which
+// Swift cannot survive.
 #pragma once
 #include <png.h>
 #include <stdint.h>

@@ -1,4 +1,5 @@
-// Subscribes to an NTNDArray (EPICS normative types) with pvxs and says what each update holds; sets variables. See plugin.h.
+// Subscribes to an NTNDArray (EPICS normative types) with pvxs and says what each update holds; sets variables. See
+// plugin.h.
 #include "plugin.h"
 
 #include <chrono>
@@ -234,8 +235,11 @@ int32_t put_number(const char *name, const char *number, uint32_t milliseconds, 
   }
 }
 
-const slipring_pva_functions functions = {SLIPRING_PVA_VERSION, library, open_channel, next_step, close_channel, put_number};
+const slipring_pva_functions functions = {
+    SLIPRING_PVA_VERSION, library, open_channel, next_step, close_channel, put_number};
 
 }  // namespace
 
-extern "C" __attribute__((visibility("default"))) const slipring_pva_functions *slipring_pva(void) { return &functions; }
+extern "C" __attribute__((visibility("default"))) const slipring_pva_functions *slipring_pva(void) {
+  return &functions;
+}

@@ -1,4 +1,5 @@
-// What Slipring asks of the library that it loads for pva:// sources. It is made from plugin.cpp where pvxs is, by Tools/pvaccess.
+// What Slipring asks of the library that it loads for pva:// sources. It is made from plugin.cpp where pvxs is, by
+// Tools/pvaccess.
 //
 // Nothing here is checked for sense: what a sender said is handed on as it is, and the caller believes none of it.
 #pragma once
@@ -73,14 +74,15 @@ typedef struct slipring_pva_functions {
   uint32_t version;
   // The name and version of the library behind it, or NULL where that is not the one it was compiled for.
   const char *(*library)(void);
-  // Subscribes to a process variable, as the variables EPICS_PVA_… of the environment say. At most `queue` updates wait; what comes when they
-  // do takes the place of the newest. NULL, with a line in `text`, where that fails.
+  // Subscribes to a process variable, as the variables EPICS_PVA_… of the environment say. At most `queue` updates
+  // wait; what comes when they do takes the place of the newest. NULL, with a line in `text`, where that fails.
   slipring_pva_channel *(*open)(const char *name, uint32_t queue, char *text, uint64_t text_size);
   // Waits up to `milliseconds` for the next update, whose bytes stay until the next call.
-  slipring_pva_step (*next)(slipring_pva_channel *, uint32_t milliseconds, slipring_pva_image *, char *text, uint64_t text_size);
+  slipring_pva_step (*next)(
+      slipring_pva_channel *, uint32_t milliseconds, slipring_pva_image *, char *text, uint64_t text_size);
   void (*close)(slipring_pva_channel *);
-  // Sets a variable to a number, of an enumeration to the choice of that number, and waits until that is done; without a number, until the
-  // variable was found. 0, or -1 with a line in `text`.
+  // Sets a variable to a number, of an enumeration to the choice of that number, and waits until that is done; without
+  // a number, until the variable was found. 0, or -1 with a line in `text`.
   int32_t (*put)(const char *name, const char *number, uint32_t milliseconds, char *text, uint64_t text_size);
 } slipring_pva_functions;
 

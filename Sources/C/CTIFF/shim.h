@@ -1,5 +1,5 @@
-// libtiff sets its tags through a variadic function, which Swift cannot call: one typed function for each kind of value.
-// Messages go to the handle's own buffer and never to stderr.
+// libtiff sets its tags through a variadic function, which Swift cannot call: one typed function for each kind of
+// value. Messages go to the handle's own buffer and never to stderr.
 #pragma once
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,7 +9,8 @@ typedef struct {
   char text[1024];
 } ctiff_message;
 
-static inline int ctiff_keep_first(TIFF *tiff, void *message, const char *module, const char *format, va_list arguments) {
+static inline int ctiff_keep_first(
+    TIFF *tiff, void *message, const char *module, const char *format, va_list arguments) {
   (void)tiff, (void)module;
   ctiff_message *kept = (ctiff_message *)message;
   if (kept->text[0] == 0) { vsnprintf(kept->text, sizeof kept->text, format, arguments); }
@@ -21,7 +22,8 @@ static inline int ctiff_ignore(TIFF *tiff, void *message, const char *module, co
   return 1;
 }
 
-/// Opens `descriptor`, which TIFFClose will close. The first error, now or later, is kept in `message`, which must outlive the handle.
+/// Opens `descriptor`, which TIFFClose will close. The first error, now or later, is kept in `message`, which must
+/// outlive the handle.
 static inline TIFF *ctiff_open(int descriptor, const char *name, const char *mode, ctiff_message *message) {
   message->text[0] = 0;
   TIFFOpenOptions *options = TIFFOpenOptionsAlloc();

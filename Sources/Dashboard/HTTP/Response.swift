@@ -42,7 +42,8 @@ struct Response {
   /// On every response: nothing from elsewhere is loaded or run, nothing of ours is shown inside a foreign page, and no
   /// address is told.
   private static let security = [
-    "Content-Security-Policy: default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "Content-Security-Policy: default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+      + "form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options: nosniff",
     "Referrer-Policy: no-referrer",
     "Cross-Origin-Resource-Policy: same-origin",

@@ -72,7 +72,8 @@ enum Page {
     func form(_ path: String, _ label: String, _ style: String, _ explanation: String) -> String {
       """
       <form method="post" action="/\(path)" data-explanation="\(Text.html(explanation))">\
-      <input type="hidden" name="token" value="\(token.text)"><button id="\(path)" class="\(style)"\(isOver)>\(label)</button></form>
+      <input type="hidden" name="token" value="\(token.text)"><button id="\(path)" \
+      class="\(style)"\(isOver)>\(label)</button></form>
       """
     }
     return form("finalize", "Finalize", "", "The acquisition ends now. What was acquired is reconstructed and written.")

@@ -154,7 +154,8 @@ extension RunReport {
     switch status.phase {
     case .scanning:
       return
-        "projection \(status.acquired) of \(status.projections), \(Text.decimal(rates.rate("acquired"))) a second\(left)"
+        "projection \(status.acquired) of \(status.projections), \(Text.decimal(rates.rate("acquired"))) a "
+        + "second\(left)"
     case .finalIterations: return "\(Text.percent(status.sweptFraction)) of the final iterations\(left)"
     case .exporting, .finished, .failed:
       return "\(status.acquired) projections, \(status.updates) updates in \(Text.duration(status.seconds))"
@@ -221,7 +222,8 @@ extension RunReport.ReportedEnding {
       self.init(
         isSuccess: true,
         text:
-          "\(result.projections) projections, \(result.updates) updates in \(Text.duration(result.seconds))\(missing); ended by: \(result.stoppedBy)",
+          "\(result.projections) projections, \(result.updates) updates in \(Text.duration(result.seconds))\(missing); "
+          + "ended by: \(result.stoppedBy)",
         outputs: result.outputs)
     }
   }

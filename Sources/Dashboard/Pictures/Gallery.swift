@@ -108,7 +108,8 @@ final class Gallery {
     // libpng fails only where there is no memory: then there is no picture either.
     guard let png = try? encodePNG(name: name, columns: cut.columns, rows: cut.rows, grey: grey) else { return nil }
     let tag =
-      "\"\(request.content.rawValue.prefix(1))\(cut.generations.map(String.init).joined(separator: "."))_\(window.low)_\(window.high)\""
+      "\"\(request.content.rawValue.prefix(1))\(cut.generations.map(String.init).joined(separator: "."))"
+      + "_\(window.low)_\(window.high)\""
     let picture = Picture(png: png, generation: cut.generations.max() ?? 0, tag: tag)
     return Entry(picture: picture, generations: generations, window: window, madeAt: .now, lastUse: uses)
   }

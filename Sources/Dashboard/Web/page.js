@@ -1,5 +1,5 @@
-// The live part of the page. What it shows comes as one report an event (see Report.swift); pictures are fetched one at a time for each cut, always
-// the newest, so that a slow line shows fewer of them and never old ones.
+// The live part of the page. What it shows comes as one report an event (see Report.swift); pictures are fetched one at
+// a time for each cut, always the newest, so that a slow line shows fewer of them and never old ones.
 "use strict";
 
 const byId = (id) => document.getElementById(id);
@@ -42,8 +42,10 @@ class Cut {
     const levels = windowing.automatic ? "" : `&low=${windowing.low}&high=${windowing.high}`;
     const auto = report.volume.window;
     const content = this.isDenoised ? "&of=denoised" : "";
-    const version = (content ? (this.axis === "z" ? "d" : `d${report.volume.denoised}`) : report.volume.generations.join(".")) + (windowing.automatic && auto ? `_${auto.low}_${auto.high}` : "");
-    return `/slices/${this.axis}/${this.index}.png?edge=${edge}${content}${levels}&version=${version}${report.ending ? "_end" : ""}`;
+    const denoised = this.axis === "z" ? "d" : `d${report.volume.denoised}`;
+    const version = (content ? denoised : report.volume.generations.join("."))
+      + (windowing.automatic && auto ? `_${auto.low}_${auto.high}` : "") + (report.ending ? "_end" : "");
+    return `/slices/${this.axis}/${this.index}.png?edge=${edge}${content}${levels}&version=${version}`;
   }
 
   // isUrgent: a person moved something and waits for it.
@@ -152,13 +154,15 @@ function showVolume(volume) {
   askAll(false);
 }
 
-const generationText = (volume) => `${volume.columns} × ${volume.columns} × ${volume.slices}, generation ${volume.generations.join(", ")}`;
+const generationText = (volume) =>
+  `${volume.columns} × ${volume.columns} × ${volume.slices}, generation ${volume.generations.join(", ")}`;
 
 function showWindow() {
   const [from, to] = windowing.domain;
   for (const name of ["low", "high"]) {
     const slider = byId("slider-" + name);
-    if (document.activeElement !== slider || windowing.automatic) slider.value = ((windowing[name] - from) / (to - from)) * 1000;
+    if (document.activeElement !== slider || windowing.automatic)
+      slider.value = ((windowing[name] - from) / (to - from)) * 1000;
     const text = Number(windowing[name].toPrecision(3)).toString();
     byId("value-" + name).textContent = text;
     slider.setAttribute("aria-valuetext", `${text} per pixel`);
@@ -205,13 +209,16 @@ function showRows(table, rows) {
         row.append(cell);
       });
     }
-    cells.forEach((text, column) => { if (row.cells[column].textContent !== String(text)) row.cells[column].textContent = text; });
+    cells.forEach((text, column) => {
+      if (row.cells[column].textContent !== String(text)) row.cells[column].textContent = text;
+    });
   });
 }
 
 function showList(id, texts) {
   const list = byId(id);
-  if (list.children.length === texts.length && [...list.children].every((item, n) => item.textContent === texts[n])) return;
+  if (list.children.length === texts.length
+    && [...list.children].every((item, n) => item.textContent === texts[n])) return;
   list.replaceChildren(...texts.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
 }
 
@@ -257,11 +264,13 @@ function drawPipeline() {
   const parts = [];
   const total = rows * rowStep + top;
   columns.forEach((stages, column) => stages.forEach((stage, row) => {
-    places[stage.name] = { x: column * columnStep + 2, y: top + ((rows - stages.length) / 2 + row) * rowStep, width, height };
+    const y = top + ((rows - stages.length) / 2 + row) * rowStep;
+    places[stage.name] = { x: column * columnStep + 2, y, width, height };
   }));
   for (const ring of report.rings) drawRing(parts, ring, places, total);
   for (const stage of columns.flat()) drawStage(parts, stage, places[stage.name], width, height);
-  const hasCommands = report.rings.some((ring) => ring.readers.some((reader) => places[reader].x < places[ring.writer].x));
+  const hasCommands = report.rings.some((ring) =>
+    ring.readers.some((reader) => places[reader].x < places[ring.writer].x));
   svg.setAttribute("viewBox", `0 0 ${(columns.length - 1) * columnStep + width + 4} ${total + (hasCommands ? 30 : 0)}`);
   svg.replaceChildren(...parts);
 }
@@ -282,7 +291,9 @@ function drawRing(parts, ring, places, total) {
     // Back to the beginning, below everything.
     const bottom = total + 12;
     const [x1, x2] = [from.x + from.width / 2, to.x + to.width / 2];
-    parts.push(element("path", { class: "flow", d: `M${x1} ${from.y + from.height} V${bottom} H${x2} V${to.y + to.height + 6}` }));
+    parts.push(element("path", {
+      class: "flow", d: `M${x1} ${from.y + from.height} V${bottom} H${x2} V${to.y + to.height + 6}`,
+    }));
     parts.push(element("path", { class: "tip", d: `M${x2 - 4} ${to.y + to.height + 7} h8 l-4 -7 z` }));
     label = { x: (x1 + x2) / 2, y: bottom };
   } else if (to.x === from.x) {
@@ -292,7 +303,8 @@ function drawRing(parts, ring, places, total) {
     parts.push(element("path", { class: "tip", d: `M${x - 4} ${to.y + to.height + 7} h8 l-4 -7 z` }));
     return;
   } else {
-    // Fan-out turns beside its beginning and fan-in beside its end, so that each ring has a straight piece of its own for its figures.
+    // Fan-out turns beside its beginning and fan-in beside its end, so that each ring has a straight piece of its own
+    // for its figures.
     const isFanOut = ring.topic.includes(".") && !ring.writer.includes(".");
     const isFanIn = ring.writer.includes(".");
     const [x1, y1] = [from.x + from.width, from.y + from.height / 2];
@@ -306,17 +318,24 @@ function drawRing(parts, ring, places, total) {
   const fill = Math.min(1, ring.waiting / Math.max(1, ring.slots));
   const bar = { x: label.x - 25, y: label.y - 4, width: 50, height: 8, rx: 2 };
   parts.push(element("rect", { ...bar, class: "track" }));
-  if (fill > 0) parts.push(element("rect", { ...bar, width: Math.max(2, 50 * fill), class: fill >= 1 || ring.spilled > 0 ? "fill alarm" : "fill" }));
+  const style = fill >= 1 || ring.spilled > 0 ? "fill alarm" : "fill";
+  if (fill > 0) parts.push(element("rect", { ...bar, width: Math.max(2, 50 * fill), class: style }));
   parts.push(element("text", { x: label.x, y: label.y - 9, "text-anchor": "middle" }, ring.topic));
-  parts.push(element("text", { x: label.x, y: label.y + 16, "text-anchor": "middle", class: "faint" }, `${ring.waiting} of ${ring.slots}`));
+  parts.push(element(
+    "text", { x: label.x, y: label.y + 16, "text-anchor": "middle", class: "faint" },
+    `${ring.waiting} of ${ring.slots}`));
 }
 
 function drawStage(parts, stage, at, width, height) {
   const isAlarming = stage.restarts > 0 || stage.state === "moved";
-  parts.push(element("rect", { x: at.x, y: at.y, width, height, rx: 5, class: `box ${stage.state}${isAlarming ? " alarm" : ""}` }));
+  parts.push(element("rect", {
+    x: at.x, y: at.y, width, height, rx: 5, class: `box ${stage.state}${isAlarming ? " alarm" : ""}`,
+  }));
   parts.push(element("circle", { cx: at.x + 12, cy: at.y + 15, r: 4, class: `dot ${stage.state}` }));
   parts.push(element("text", { x: at.x + 22, y: at.y + 19, class: "name" }, stage.name));
-  parts.push(element("text", { x: at.x + 10, y: at.y + 34, class: "faint" }, stage.state === "ended" ? "ended" : `${oneDecimal(stage.rate)} events/s`));
+  parts.push(element(
+    "text", { x: at.x + 10, y: at.y + 34, class: "faint" },
+    stage.state === "ended" ? "ended" : `${oneDecimal(stage.rate)} events/s`));
   const restarts = stage.restarts > 0 ? `, started again ${stage.restarts}×` : "";
   parts.push(element("text", { x: at.x + 10, y: at.y + 47, class: "faint" }, `lag ${stage.lag}${restarts}`));
 }
@@ -336,21 +355,29 @@ async function showCurves() {
 
 // Windows to the left of the mark and final iterations to its right, the residual on a logarithmic scale.
 function drawCurves(curves) {
-  const lines = ["window", "final"].map((name) => ({ name, ...(curves[name] || { indices: [], residuals: [] }) })).filter((line) => line.indices.length > 0);
+  const lines = ["window", "final"]
+    .map((name) => ({ name, ...(curves[name] || { indices: [], residuals: [] }) }))
+    .filter((line) => line.indices.length > 0);
   const values = lines.flatMap((line) => line.residuals).filter((value) => value > 0);
   if (values.length === 0) return;
   const [left, right, top, bottom] = [40, 330, 10, 158];
-  // The first updates, from a volume of zeros, are off the scale once there are others: they say nothing and would press the rest flat.
-  const counted = values.length > 20 ? lines.flatMap((line, number) => line.residuals.slice(number === 0 ? 5 : 0)).filter((value) => value > 0) : values;
+  // The first updates, from a volume of zeros, are off the scale once there are others: they say nothing and would
+  // press the rest flat.
+  const counted = values.length > 20
+    ? lines.flatMap((line, number) => line.residuals.slice(number === 0 ? 5 : 0)).filter((value) => value > 0)
+    : values;
   const [low, high] = [Math.min(...counted), Math.max(...counted)];
   // Whole steps of a third of a decade, so that a small change can be seen, too.
   const ticks = [];
-  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) for (const digit of [1, 2, 5]) ticks.push(digit * 10 ** power);
+  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
+    for (const digit of [1, 2, 5]) ticks.push(digit * 10 ** power);
   const first = Math.max(0, ticks.findLastIndex((tick) => tick <= low));
   const last = ticks.findIndex((tick) => tick >= high);
   const shown = ticks.slice(first, Math.max(last, first + 1) + 1);
   const [base, span] = [Math.log10(shown[0]), Math.log10(shown[shown.length - 1] / shown[0])];
-  const y = (value) => bottom - ((Math.log10(Math.min(Math.max(value, shown[0]), shown[shown.length - 1])) - base) / span) * (bottom - top);
+  const y = (value) =>
+    bottom
+    - ((Math.log10(Math.min(Math.max(value, shown[0]), shown[shown.length - 1])) - base) / span) * (bottom - top);
   const counts = lines.map((line) => line.indices[line.indices.length - 1] + 1);
   const all = counts.reduce((sum, count) => sum + count, 0);
   const x = (place) => left + (place / Math.max(1, all - 1)) * (right - left);
@@ -359,16 +386,22 @@ function drawCurves(curves) {
   shown.forEach((tick, number) => {
     if (number % step !== 0) return;
     parts.push(element("line", { x1: left, x2: right, y1: y(tick), y2: y(tick), class: "grid" }));
-    parts.push(element("text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end", class: "faint" }, `${Number((tick * 100).toPrecision(2))} %`));
+    parts.push(element(
+      "text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end", class: "faint" },
+      `${Number((tick * 100).toPrecision(2))} %`));
   });
   let offset = 0;
   lines.forEach((line, number) => {
     drawLine(parts, line.name, line.indices.map((index, n) => [x(offset + index), y(line.residuals[n])]));
     const title = line.name === "window" ? "windows" : "final iterations";
     const middle = x(offset + counts[number] / 2);
-    parts.push(element("text", { x: Math.min(right - 40, Math.max(left + 28, middle)), y: bottom + 20, "text-anchor": "middle", class: "faint" }, `${title}, ${counts[number]}`));
+    parts.push(element(
+      "text",
+      { x: Math.min(right - 40, Math.max(left + 28, middle)), y: bottom + 20, "text-anchor": "middle", class: "faint" },
+      `${title}, ${counts[number]}`));
     offset += counts[number];
-    if (number + 1 < lines.length) parts.push(element("line", { x1: x(offset - 0.5), x2: x(offset - 0.5), y1: top, y2: bottom, class: "grid" }));
+    if (number + 1 < lines.length)
+      parts.push(element("line", { x1: x(offset - 0.5), x2: x(offset - 0.5), y1: top, y2: bottom, class: "grid" }));
   });
   byId("curve").replaceChildren(...parts);
   const latest = lines[lines.length - 1].residuals;
@@ -378,7 +411,9 @@ function drawCurves(curves) {
 
 // A curve with a mark at its newest point.
 function drawLine(parts, name, points) {
-  parts.push(element("polyline", { class: name, points: points.map((point) => point.map((value) => value.toFixed(1)).join(",")).join(" ") }));
+  parts.push(element("polyline", {
+    class: name, points: points.map((point) => point.map((value) => value.toFixed(1)).join(",")).join(" "),
+  }));
   const [x, y] = points[points.length - 1];
   parts.push(element("circle", { class: `mark ${name}`, cx: x, cy: y, r: 3 }));
 }
@@ -386,26 +421,32 @@ function drawLine(parts, name, points) {
 // MS-SSIM over projections, up to 1 for equal slices, and the value that ends the scan from where on it does.
 function drawSimilarity(curves) {
   const kinds = [["similarity", "window", "to one window before"], ["truth", "final", "to the reference"]];
-  const lines = kinds.map(([key, name, words]) => ({ name, words, ...(curves[key] || {}) })).filter((line) => line.scores && line.scores.length > 0);
+  const lines = kinds
+    .map(([key, name, words]) => ({ name, words, ...(curves[key] || {}) }))
+    .filter((line) => line.scores && line.scores.length > 0);
   if (lines.length === 0) return;
   const goal = curves.similarityMin;
   const [left, right, top, bottom] = [40, 330, 10, 122];
   const lowest = Math.min(...lines.flatMap((line) => line.scores), goal ?? 1);
   const step = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5].find((step) => (1 - lowest) / step <= 5) || 0.5;
   const low = Math.max(0, 1 - step * Math.max(1, Math.ceil((1 - lowest) / step - 1e-9)));
-  const all = Math.max(report.status.projections, ...lines.map((line) => line.projections[line.projections.length - 1]));
+  const all = Math.max(
+    report.status.projections, ...lines.map((line) => line.projections[line.projections.length - 1]));
   const x = (projections) => left + (projections / all) * (right - left);
   const y = (score) => bottom - ((Math.min(score, 1) - low) / (1 - low)) * (bottom - top);
   const parts = [];
   for (let tick = 1; tick > low - step / 2; tick -= step) {
     parts.push(element("line", { x1: left, x2: right, y1: y(tick), y2: y(tick), class: "grid" }));
-    parts.push(element("text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end", class: "faint" }, String(Number(tick.toFixed(3)))));
+    parts.push(element(
+      "text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end", class: "faint" },
+      String(Number(tick.toFixed(3)))));
   }
   if (goal !== null && goal !== undefined) {
     const from = Math.min(curves.projectionsMin, all);
     parts.push(element("line", { id: "goal", x1: x(from), x2: right, y1: y(goal), y2: y(goal), class: "goal" }));
   }
-  for (const line of lines) drawLine(parts, line.name, line.projections.map((projections, n) => [x(projections), y(line.scores[n])]));
+  for (const line of lines)
+    drawLine(parts, line.name, line.projections.map((projections, n) => [x(projections), y(line.scores[n])]));
   parts.push(element("text", { x: left, y: bottom + 18, "text-anchor": "middle", class: "faint" }, "0"));
   parts.push(element("text", { x: right, y: bottom + 18, "text-anchor": "end", class: "faint" }, `${all} projections`));
   // What each line is, where there is more than one.
@@ -435,7 +476,8 @@ function show(next) {
   showRows("stages", report.stages.map((stage) => [
     stage.name, stage.state, oneDecimal(stage.rate), stage.lag, stage.cursor, stage.restarts, stage.hangs, stage.pid]));
   showRows("rings", report.rings.map((ring) => [
-    ring.topic, `${oneDecimal((Math.min(ring.waiting, ring.slots) / ring.slots) * 100)} %`, ring.waiting, ring.slots, ring.published, ring.spilled]));
+    ring.topic, `${oneDecimal((Math.min(ring.waiting, ring.slots) / ring.slots) * 100)} %`, ring.waiting, ring.slots,
+    ring.published, ring.spilled]));
   if (report.stages.length > 0) {
     byId("pipeline-frame").hidden = false;
     drawPipeline();
@@ -510,6 +552,7 @@ byId("auto").addEventListener("change", (event) => {
   if (report && report.volume) { showVolume(report.volume); askAll(true); }
 });
 byId("denoised").addEventListener("change", () => askAll(true));
-for (const form of document.querySelectorAll("#actions form")) form.addEventListener("submit", (event) => { event.preventDefault(); request(form); });
+for (const form of document.querySelectorAll("#actions form"))
+  form.addEventListener("submit", (event) => { event.preventDefault(); request(form); });
 window.addEventListener("resize", () => askAll(false));
 follow();

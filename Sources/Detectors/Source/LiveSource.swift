@@ -132,7 +132,8 @@ package final class LiveSource: ProjectionSource {
     guard numbers.contains(header.number) else {
       drop(
         .number,
-        "\(header.number) of \(numbers.lowerBound) to \(numbers.upperBound - 1); --first-frame says where the detector begins"
+        "\(header.number) of \(numbers.lowerBound) to \(numbers.upperBound - 1); "
+          + "--first-frame says where the detector begins"
       )
       if header.number >= numbers.upperBound { end.noteBeyond(&ledger) }
       return nil

@@ -102,7 +102,8 @@ struct ControlPage: Equatable {
 
   /// For messages: whose page it is that has another layout.
   static func refusal(ofLayout layout: UInt16) -> String {
-    "was written by \(layout > Self.layout ? "a newer" : "another") version (layout \(layout)); this one reads \(Self.layout)"
+    "was written by \(layout > Self.layout ? "a newer" : "another") version (layout \(layout)); "
+      + "this one reads \(Self.layout)"
   }
 
   init(

@@ -3,7 +3,8 @@ internal import Rings
 /// What a name in a journal's folder says.
 ///
 ///     00000000000000000095.segment       the first segment that begins with record 95
-///     00000000000000000095.2.segment     the third that does: a failed disk or a recovery ended the others before their first record held
+///     00000000000000000095.2.segment     the third that does: a failed disk or a recovery ended the others before
+///                                        their first record held
 ///     00000000000000000040-00000000000000000042.loss    records 40 and 41 were given up
 ///     retired                            what retention removed
 ///     ….new                              being made; never read

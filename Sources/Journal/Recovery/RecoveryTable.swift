@@ -92,7 +92,10 @@ package struct RecoveryRule: Sendable {
       label: "R4", records: [.zeros, .torn, .payload, .unreadable], isAcknowledged: false, later: [.record],
       decision: .tornMiddle,
       argument:
-        "Two batches are in flight at most and are acknowledged in order, so what follows a hole was not acknowledged either."
+        """
+        Two batches are in flight at most and are acknowledged in order, \
+        so what follows a hole was not acknowledged either.
+        """
     ),
     RecoveryRule(
       label: "R5", records: [.zeros, .torn, .payload, .unreadable], isAcknowledged: true,
@@ -104,7 +107,10 @@ package struct RecoveryRule: Sendable {
       later: [.nothing, .garbage, .record],
       decision: .corruption,
       argument:
-        "No cut-off write leaves a whole header with a right checksum in the wrong place: segments are new files of zeros."
+        """
+        No cut-off write leaves a whole header with a right checksum in the wrong place: \
+        segments are new files of zeros.
+        """
     ),
     RecoveryRule(
       label: "R7", records: [.missing], isAcknowledged: true, later: [.nothing, .garbage, .record],

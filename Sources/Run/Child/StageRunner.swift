@@ -105,7 +105,8 @@ extension StageRunner {
       ? TopicWriter(ring: ring(topic), folder: folder.journal(topic)) : TopicWriter(ring: ring(topic))
   }
 
-  /// The reader that goes on where its predecessor's cursor is, or reads the topic from its first event, as the row says.
+  /// The reader that goes on where its predecessor's cursor is, or reads the topic from its first event, as the row
+  /// says.
   package func reader(_ topic: Topic) throws -> TopicReader {
     guard let number = wiring.readerNumber(of: stage, in: topic),
       let input = wiring.inputs(of: stage).first(where: { $0.topic == topic })?.input

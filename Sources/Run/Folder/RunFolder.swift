@@ -152,7 +152,8 @@ package struct RunFolder: Sendable {
     guard let holder = try RegionLock.holder(name: names.lock) else { return }
     throw ScanFailure(
       .cannotCreate,
-      "the run in \(path) has a living supervisor, \(holder); see the run with slipring status, or end that process first"
+      "the run in \(path) has a living supervisor, \(holder); see the run with slipring status, "
+        + "or end that process first"
     )
   }
 

@@ -39,7 +39,8 @@ package struct SavedExport {
     guard plan.scan.durability == .durable, plan.scan.checkpointEvery.interval != .never else {
       throw ScanFailure(
         .usage,
-        "the run in \(folder.path) saved no volumes (--durability memory or --checkpoint-every 0); its output is all there is"
+        "the run in \(folder.path) saved no volumes (--durability memory or --checkpoint-every 0); "
+          + "its output is all there is"
       )
     }
   }
@@ -89,7 +90,8 @@ package struct SavedExport {
       guard let update = try plan.checkpoint(ofWorker: worker, in: folder).readNewest(into: memory.start) else {
         throw ScanFailure(
           .data,
-          "the run in \(folder.path) has no whole saved volume of rows \(plan.placement.workers[worker].rows); slipring resume finishes it"
+          "the run in \(folder.path) has no whole saved volume of rows \(plan.placement.workers[worker].rows); "
+            + "slipring resume finishes it"
         )
       }
       parts.append(SavedVolume.Rows(layout: layout, memory: memory))

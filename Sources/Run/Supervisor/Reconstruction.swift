@@ -160,7 +160,8 @@ package struct Reconstruction {
     var notices: [String] = []
     if report.lost + report.lostFields > 0 {
       notices.append(
-        "\(report.lost) projections and \(report.lostFields) flat or dark fields were lost; the volume is made of the others"
+        "\(report.lost) projections and \(report.lostFields) flat or dark fields were lost; "
+          + "the volume is made of the others"
       )
     }
     if report.projections + report.lost < plan.shape.projections {
@@ -169,7 +170,8 @@ package struct Reconstruction {
     let (pixels, corrected) = (plan.shape.rows * plan.shape.columns, report.pixels)
     if corrected.dead == pixels {
       notices.append(
-        "every pixel is dead (dark field not below flat field): the volume is empty; look whether flats and darks are swapped"
+        "every pixel is dead (dark field not below flat field): the volume is empty; "
+          + "look whether flats and darks are swapped"
       )
     } else if corrected.dead > 0 {
       notices.append(
@@ -182,7 +184,8 @@ package struct Reconstruction {
     }
     if corrected.negative > 0 {
       notices.append(
-        "\(corrected.negative) line integrals below zero were taken for zero, which \(plan.scan.algorithm.rawValue) needs"
+        "\(corrected.negative) line integrals below zero were taken for zero, "
+          + "which \(plan.scan.algorithm.rawValue) needs"
       )
     }
     return notices

@@ -53,7 +53,8 @@ struct ServiceReports {
   }
 
   private static func text(_ status: RunStatus) -> String {
-    "\(status.phase.rawValue): projection \(status.acquired)/\(status.projections), update \(status.updates)/\(status.updatesExpected), "
-      + "lag \(status.lag), \(status.stages.reduce(0) { $0 + $1.restarts }) restarts"
+    "\(status.phase.rawValue): projection \(status.acquired)/\(status.projections), "
+      + "update \(status.updates)/\(status.updatesExpected), lag \(status.lag), "
+      + "\(status.stages.reduce(0) { $0 + $1.restarts }) restarts"
   }
 }

@@ -41,8 +41,8 @@ extension Supervisor {
     guard !stages[index].isUnkillable else {
       throw ScanFailure(
         .software,
-        "stage \(stage) (process \(pid)) hangs in the kernel and cannot be killed, as on a disk that does not answer; end what blocks it or "
-          + "restart the machine; \(plan.whatIsKept)")
+        "stage \(stage) (process \(pid)) hangs in the kernel and cannot be killed, as on a disk that does not answer; "
+          + "end what blocks it or restart the machine; \(plan.whatIsKept)")
     }
     let seconds = (silence / .milliseconds(100)).rounded() / 10
     log.warning("killed \(stage), which hung", metadata: ["pid": "\(pid)", "silent": "\(seconds) s"])

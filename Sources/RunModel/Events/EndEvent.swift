@@ -2,7 +2,8 @@
 ///
 /// ```
 /// metadata (40 B, little-endian)
-///    0  reason u32, fields u32       8  projections u64     16  duplicates u64     24  generation u64     32  acquired u64
+///    0  reason u32, fields u32       8  projections u64     16  duplicates u64
+///   24  generation u64              32  acquired u64
 /// ```
 package struct EndEvent: Equatable, Sendable {
   /// Why the scan ended.

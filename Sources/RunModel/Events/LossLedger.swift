@@ -7,8 +7,9 @@ package import Rings
 /// metadata (little-endian, 152 B and 16 for each gap)
 ///    0  frame u64: the image's number at the source       8  next u64: above the highest number that came
 ///   16  projections u64: published so far                24  flats u32, darks u32 of the source
-///   32  duplicates u64          40  late u64             48  invalid u32, interpolated u32      56  unlisted u64: frames of gaps that
-///   64  timestamp f64 of the source, NaN for none        72  gaps u32, reserved u32                  are not listed any more
+///   32  duplicates u64          40  late u64             48  invalid u32, interpolated u32
+///   56  unlisted u64: frames of gaps that are not listed any more
+///   64  timestamp f64 of the source, NaN for none        72  gaps u32, reserved u32
 ///   80  malformed 18 × u32: messages by MessageFault    152  gaps × (first u64, frames u64), the oldest first
 /// ```
 package struct LossLedger: Equatable, Sendable {

@@ -6,8 +6,8 @@
 ///    8  index u64                           16  cursor u64 (next order)      24  generation u64
 ///   32  first projection u64                40  end projection u64
 ///   48  residual² f64                       56  data² f64                          64  duration u64 ns
-///   72  first row u32, rows u32             80  non-finite u64                     88  clamped u64         96  dead u64
-///  104  negative u64
+///   72  first row u32, rows u32             80  non-finite u64                     88  clamped u64
+///   96  dead u64                           104  negative u64
 /// ```
 package struct UpdateEvent: Equatable, Sendable {
   /// The part of the scan that an update belongs to.

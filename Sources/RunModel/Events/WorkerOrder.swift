@@ -1,5 +1,5 @@
-/// What `distribute` tells every worker. All get the same orders one after the other, each for its own rows. They decide
-/// everything a worker computes, so replaying them repeats the same volume.
+/// What `distribute` tells every worker. All get the same orders one after the other, each for its own rows. They
+/// decide everything a worker computes, so replaying them repeats the same volume.
 ///
 /// ```
 /// metadata (88 B, little-endian)

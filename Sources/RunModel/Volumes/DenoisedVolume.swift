@@ -8,8 +8,9 @@ import Synchronization
 ///
 /// ```
 /// header page
-///    0  magic u32 "SLPD", layout u32      8  runID 16 B       24  slices u32, columns u32      32  CRC32C of bytes 0–31
-///  128  complete u64 atomic: slices that are as they will stay, from the top                   136  noise f32
+///    0  magic u32 "SLPD", layout u32      8  runID 16 B       24  slices u32, columns u32
+///   32  CRC32C of bytes 0–31
+///  128  complete u64 atomic: slices that are as they will stay, from the top       136  noise f32
 /// 4096  slices, each columns × columns float32, row 0 on top, one after the other: (z, y, x)
 /// ```
 ///

@@ -8,8 +8,9 @@ package import Rings
 ///
 /// ```
 /// header page
-///    0  magic u32 "SLPK", layout u32      8  runID 16 B       24  partition u32, rows u32      32  columns u32, lanes u32
-///   40  volume bytes u64                 48  update that made the generation (112 B, see UpdateEvent: generation, cursor)
+///    0  magic u32 "SLPK", layout u32      8  runID 16 B       24  partition u32, rows u32
+///   32  columns u32, lanes u32          40  volume bytes u64
+///   48  update that made the generation (112 B, see UpdateEvent: generation, cursor)
 ///  160  CRC32C of bytes 0–159
 /// 4096  the volume, in the solver's layout
 ///  end  CRC32C of the volume u32, magic u32

@@ -12,7 +12,8 @@ import Synchronization
 /// header page
 ///    0  magic u32 "SLPV", layout u32      8  runID 16 B       24  partition u32, rows u32
 ///   32  columns u32, lanes u32           40  generation bytes u64                 48  CRC32C of bytes 0–47
-///  128  newest u64 atomic: cursor << 2 | slot       136  swept u64 atomic: generation << 18 | blocks << 2 | slot, see VolumeRegion-sweep
+///  128  newest u64 atomic: cursor << 2 | slot
+///  136  swept u64 atomic: generation << 18 | blocks << 2 | slot, see VolumeRegion-sweep
 ///  256, 384, 512  for slots 0, 1, 2: generation number u64, the update that made it (112 B, see UpdateEvent)
 ///  640, 768       the update that completed the last swept block, of an even and of an odd number of blocks
 /// 4096  slot 0, then 1 and 2: generation bytes each, a multiple of 4096

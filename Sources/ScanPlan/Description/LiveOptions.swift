@@ -115,7 +115,8 @@ extension ScanKey {
   /// What a live source will deliver; a scan file says it itself.
   static let source = [
     ScanKey(
-      .source, "shape", \.detectorShape, "Rows and columns of the detector.", unset: "none, and a live source needs it"),
+      .source, "shape", \.detectorShape, "Rows and columns of the detector.",
+      unset: "none, and a live source needs it"),
     ScanKey(.source, "pixel", \.pixel, "Pixels of the detector.", unset: "uint16"),
     ScanKey(
       .source, "projections", \.projections, "Projections of the scan.", unset: "none, and a live source needs it",
@@ -138,7 +139,8 @@ extension ScanKey {
       .source, "theta-step", \.thetaStep, "Degrees from one projection to the next.", unset: "180 over projections",
       .within(-1e6...1e6)),
     ScanKey(
-      .source, "first-frame", \.firstFrame, "The number of the source's first frame.", unset: "0", .within(0...1 << 31)),
+      .source, "first-frame", \.firstFrame, "The number of the source's first frame.", unset: "0",
+      .within(0...1 << 31)),
     ScanKey(.source, "on-gap", \.onGap, "What becomes of projections that the source has lost.", unset: "skip"),
     ScanKey(
       .source, "source-timeout", \.sourceTimeout,
@@ -146,7 +148,10 @@ extension ScanKey {
       .within(0.1...1e6, "seconds")),
     ScanKey(
       .source, "stop-hook", \.stopHook,
-      "Tell the detector here to stop when the scan is ended early: http://host/path, http+put://host/path, zmq+req://host:port, pva://NAME=0.",
+      """
+      Tell the detector here to stop when the scan is ended early: http://host/path, http+put://host/path, \
+      zmq+req://host:port, pva://NAME=0.
+      """,
       unset: "it is not told"),
   ]
 }

@@ -54,7 +54,8 @@ extension ScanDescription {
   private var countsProblem: String? {
     guard minusLog == .no, zingers != nil || paganin != nil else { return nil }
     return
-      "\(zingers != nil ? "--zingers" : "--paganin") works on counts, and --minus-log no says that the data are line integrals"
+      "\(zingers != nil ? "--zingers" : "--paganin") works on counts, "
+      + "and --minus-log no says that the data are line integrals"
   }
 
   private var stripeProblem: String? {

@@ -30,7 +30,8 @@ extension ScanDescription {
   private var stepProblem: String? {
     guard windowStep > windowLength else { return nil }
     return
-      "--window-step \(windowStep) exceeds --window-length \(windowLength): projections between two windows would never be used"
+      "--window-step \(windowStep) exceeds --window-length \(windowLength): "
+      + "projections between two windows would never be used"
   }
 
   private var nothingProblem: String? {

@@ -101,7 +101,10 @@ extension ScanKey {
       "Save the volume after so many updates, or seconds as in 30s; 0 for never."),
     ScanKey(
       .safety, "retain", \.retain,
-      "How long the run folder stays after success: keep; none, once the output was read back; or days, after which a later run beside it removes it."
+      """
+      How long the run folder stays after success: keep; none, once the output was read back; or days, \
+      after which a later run beside it removes it.
+      """
     ),
   ]
 }

@@ -6,7 +6,10 @@ extension ScanKey {
   static let control = [
     ScanKey(
       .control, "order", \.order,
-      "In which order a file's projections are taken, or a detector's come that sends no angles; bit-reversal and golden spread early ones."
+      """
+      In which order a file's projections are taken, or a detector's come that sends no angles; \
+      bit-reversal and golden spread early ones.
+      """
     ),
     ScanKey(
       .control, "stop-ssim", \.stopSimilarity,

@@ -13,11 +13,16 @@ extension ScanKey {
       unset: "no phase retrieval"),
     ScanKey(
       .filters, "stripe-removal", \.stripeRemoval,
-      "Remove stripes, which become rings, from the sinograms of the final iterations: vo. Windows are left as they are."
+      """
+      Remove stripes, which become rings, from the sinograms of the final iterations: vo. Windows are left as they are.
+      """
     ),
     ScanKey(
       .filters, "denoise", \.denoise,
-      "Also write the final volume denoised: tv (total variation), nlm (non-local means) or median, at a strength where 1 suits its noise; or by program:PATH."
+      """
+      Also write the final volume denoised: tv (total variation), nlm (non-local means) or median, \
+      at a strength where 1 suits its noise; or by program:PATH.
+      """
     ),
   ]
 }

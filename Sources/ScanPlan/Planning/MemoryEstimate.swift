@@ -95,14 +95,16 @@ package struct MemoryEstimate: Equatable, Sendable {
       failures.append(
         ScanFailure(
           .cannotCreate,
-          "this run needs \(bytes(sharedByteCount)) of shared memory and /dev/shm has \(bytes(sharedFree)) free (\(parts)); \(advice)"
+          "this run needs \(bytes(sharedByteCount)) of shared memory and /dev/shm has \(bytes(sharedFree)) free "
+            + "(\(parts)); \(advice)"
         ))
     }
     if byteCount > memoryAvailable {
       failures.append(
         ScanFailure(
           .cannotCreate,
-          "this run needs \(bytes(byteCount)) of memory and the machine has \(bytes(memoryAvailable)) available (\(parts)); \(advice)"
+          "this run needs \(bytes(byteCount)) of memory and the machine has \(bytes(memoryAvailable)) available "
+            + "(\(parts)); \(advice)"
         ))
     }
     return failures

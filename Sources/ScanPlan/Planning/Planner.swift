@@ -58,7 +58,8 @@ package struct Planner {
     guard minusLog || (scan.zingers == nil && scan.paganin == nil) else {
       throw ScanFailure(
         .data,
-        "\(scan.input) has no flat fields, and --zingers and --paganin work on counts; --minus-log yes says that the data are counts"
+        "\(scan.input) has no flat fields, and --zingers and --paganin work on counts; "
+          + "--minus-log yes says that the data are counts"
       )
     }
     if case .program(let path) = scan.denoise, access(path, X_OK) != 0 {
@@ -118,7 +119,8 @@ package struct Planner {
     guard shape.projections > limit, scan.finalIterationCount > 0 || scan.windowLength > limit else { return }
     throw ScanFailure(
       .data,
-      "\(shape.projections) projections of \(shape.columns) columns exceed the \(limit) that are iterated over together; use --binning"
+      "\(shape.projections) projections of \(shape.columns) columns exceed the \(limit) that are iterated over "
+        + "together; use --binning"
     )
   }
 
@@ -137,7 +139,8 @@ package struct Planner {
     guard shape.columns >= MultiScaleSimilarity.columnsMin else {
       throw ScanFailure(
         .data,
-        "--stop-ssim and --reference compare slices of at least \(MultiScaleSimilarity.columnsMin) columns; these have \(shape.columns)"
+        "--stop-ssim and --reference compare slices of at least \(MultiScaleSimilarity.columnsMin) columns; "
+          + "these have \(shape.columns)"
       )
     }
     guard let path = scan.reference else { return }
@@ -145,7 +148,8 @@ package struct Planner {
     guard reference.slices == shape.rows, reference.columns == shape.columns else {
       throw ScanFailure(
         .data,
-        "--reference \(path) has \(reference.slices) slices of \(reference.columns)², the volume will have \(shape.rows) of \(shape.columns)²"
+        "--reference \(path) has \(reference.slices) slices of \(reference.columns)², "
+          + "the volume will have \(shape.rows) of \(shape.columns)²"
       )
     }
   }

@@ -58,7 +58,8 @@ package struct RunRoom {
       failures.append(
         ScanFailure(
           .cannotCreate,
-          "the output needs \(bytes(output)) and \(outputFolder) has \(bytes(outputFree)) free; choose another --output-folder"
+          "the output needs \(bytes(output)) and \(outputFolder) has \(bytes(outputFree)) free; "
+            + "choose another --output-folder"
         ))
     }
     let needed = journal + (shareDisk ? output : 0)
@@ -66,15 +67,16 @@ package struct RunRoom {
       failures.append(
         ScanFailure(
           .cannotCreate,
-          "journal and checkpoints need \(bytes(needed)) and \(runFolder) has \(bytes(journalFree)) free; choose another --run-folder, "
-            + "or --durability memory"))
+          "journal and checkpoints need \(bytes(needed)) and \(runFolder) has \(bytes(journalFree)) free; "
+            + "choose another --run-folder, or --durability memory"))
     }
     if let rate, let speed, speed.needed > speed.measured {
       failures.append(
         ScanFailure(
           .cannotCreate,
-          "--rate \(rate) needs \(bytes(Int(speed.needed))) a second on disk and \(runFolder) takes \(bytes(Int(speed.measured))); choose a faster disk "
-            + "with --run-folder, fewer rows, or --durability memory"))
+          "--rate \(rate) needs \(bytes(Int(speed.needed))) a second on disk and \(runFolder) takes "
+            + "\(bytes(Int(speed.measured))); choose a faster disk with --run-folder, fewer rows, "
+            + "or --durability memory"))
     }
     return failures
   }

@@ -79,7 +79,8 @@ package final class ScanSender {
     guard !overflows, size <= imagesByteCountMax else {
       throw ScanFailure(
         .data,
-        "\(reader.info.path) is too large to be sent more than once: its projections have to fit into \(bytes(imagesByteCountMax))"
+        "\(reader.info.path) is too large to be sent more than once: its projections have to fit into "
+          + "\(bytes(imagesByteCountMax))"
       )
     }
     let images = LoadedImages(count: reader.info.projectionCount, byteCount: byteCount)

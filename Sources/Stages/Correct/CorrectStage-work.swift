@@ -15,7 +15,8 @@ extension CorrectStage: Stage {
     environment.log.info(
       "corrected",
       metadata: [
-        "zingers": "\(findings.zingers)", "nonFinite": "\(findings.pixels.nonFinite)", "dead": "\(findings.pixels.dead)",
+        "zingers": "\(findings.zingers)", "nonFinite": "\(findings.pixels.nonFinite)",
+        "dead": "\(findings.pixels.dead)",
       ])
   }
 }

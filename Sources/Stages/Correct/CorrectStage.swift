@@ -118,7 +118,8 @@ package struct CorrectStage {
     for (kind, isNeeded, count) in [("flat", needs.flats, counts.flats), ("dark", needs.darks, counts.darks)]
     where isNeeded && count == 0 {
       throw StageError.lost(
-        "no \(kind) field came before the first projection, which filters of whole projections need; leave --zingers and --paganin out"
+        "no \(kind) field came before the first projection, which filters of whole projections need; "
+          + "leave --zingers and --paganin out"
       )
     }
   }

@@ -16,7 +16,8 @@ struct RowPixels {
     let needed = Int(header.rows) * columns * type.byteCount
     guard Int(header.columns) == columns, rows.upperBound <= Int(header.rows), event.payload.count == needed else {
       throw StageError.disorder(
-        "event \(header.sequence) of projections is \(header.rows) × \(header.columns), rows \(rows) of \(columns) columns were expected"
+        "event \(header.sequence) of projections is \(header.rows) × \(header.columns), "
+          + "rows \(rows) of \(columns) columns were expected"
       )
     }
     base = event.payload.baseAddress! + rows.lowerBound * columns * type.byteCount

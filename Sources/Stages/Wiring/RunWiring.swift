@@ -64,7 +64,8 @@ package struct RunWiring: Sendable {
     return stage
   }
 
-  /// Where a stage is: the topic whose events it handles, and its reader; nil for the reader of a stage that makes them.
+  /// Where a stage is: the topic whose events it handles, and its reader; nil for the reader of a stage that makes
+  /// them.
   package func progress(of stage: StageName) -> (topic: Topic, reader: Int?)? {
     if let work = inputs(of: stage).first(where: { $0.input.isWork }) {
       return (work.topic, readerNumber(of: stage, in: work.topic))

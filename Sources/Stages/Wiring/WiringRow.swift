@@ -151,7 +151,8 @@ package struct WiringFacts: Sendable {
 package struct RingSlots: Codable, Equatable, Sendable {
   /// Of the images.
   package var projections: Int
-  /// Of the images as acquired beside the ring, on their way to disk; 0 where the source waits, or nothing goes to disk.
+  /// Of the images as acquired beside the ring, on their way to disk; 0 where the source waits, or nothing goes to
+  /// disk.
   package var onTheWay = 0
   /// Of each worker's orders.
   package var orders: Int

@@ -4,7 +4,8 @@ import Glibc
 /// window needs them.
 ///
 /// ```
-/// row y of both images ─► a, b, a² + b², a b ─ horizontal taps ─► ring of 11 filtered rows ─ vertical taps ─► moments of row y − 10
+/// row y of both images ─► a, b, a² + b², a b ─ horizontal taps ─► ring of 11 filtered rows
+///   ─ vertical taps ─► moments of row y − 10
 /// ```
 struct SimilarityMap {
   private typealias Vector = SIMD8<Float>

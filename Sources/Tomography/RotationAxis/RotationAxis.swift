@@ -24,7 +24,8 @@ package enum RotationAxisError: SysExitError, Equatable {
   package var description: String {
     switch self {
     case .spanTooSmall(let degrees):
-      "the projections span \((degrees * 100).rounded() / 100) degrees and the rotation axis can be found from 175 only; give --rotation-axis"
+      "the projections span \((degrees * 100).rounded() / 100) degrees and the rotation axis can be found from 175 "
+        + "only; give --rotation-axis"
     case .unusable(let reason):
       "the rotation axis cannot be found, \(reason); give --rotation-axis"
     }

@@ -11,8 +11,8 @@ struct BenchEvent: ParsableCommand {
     commandName: "event",
     abstract: "Measures events: enqueue, visible-to-reader and durable latency, and the journal beside the raw device.",
     discussion: """
-      Latencies are measured at half of the measured throughput, at most 1000 events a second; throughput is measured saturated, in turn \
-      with O_DIRECT writes to the same disk. Everything that is written is removed.
+      Latencies are measured at half of the measured throughput, at most 1000 events a second; throughput is measured \
+      saturated, in turn with O_DIRECT writes to the same disk. Everything that is written is removed.
       """)
 
   @Option(

@@ -11,8 +11,8 @@ struct BenchKernel: ParsableCommand {
     commandName: "kernel",
     abstract: "Measures forward and back projection and a complete update, beside the processor's ceilings.",
     discussion: """
-      GUPS are angles × rows × columns², twice for a pair, over nanoseconds. Multiply–add ceiling, load ceiling and memory bandwidth are \
-      measured in turn with the kernels; best and median of all rounds are told.
+      GUPS are angles × rows × columns², twice for a pair, over nanoseconds. Multiply–add ceiling, \
+      load ceiling and memory bandwidth are measured in turn with the kernels; best and median of all rounds are told.
       """)
 
   @Option(help: ArgumentHelp("Projections, detector rows and columns.", valueName: "a,r,n")) var shape = "180,64,1024"
@@ -49,7 +49,8 @@ struct BenchKernel: ParsableCommand {
   private static func lines(_ report: KernelReport) -> [String] {
     let threads = report.threads == 1 ? "1 thread" : "\(report.threads) threads"
     var lines = [
-      "\(report.processor), x86-64-v\(report.level), \(threads), \(report.lanes) lanes, \(report.build) build, \(report.rounds) rounds",
+      "\(report.processor), x86-64-v\(report.level), \(threads), \(report.lanes) lanes, \(report.build) build, "
+        + "\(report.rounds) rounds",
       row("", "best", "median"),
     ]
     for (name, rate, unit) in [
@@ -62,8 +63,9 @@ struct BenchKernel: ParsableCommand {
     let seconds = report.updateSeconds.best,
       projections = report.algorithm == Algorithm.fbp.rawValue ? "the backprojection" : "the pair"
     lines.append(
-      "the pair reaches \(percent(report.fractionOfMultiplyAdds)) of the multiply-add ceiling and \(percent(report.fractionOfLoads)) of "
-        + "the load ceiling; a complete update runs at \(percent(report.updateToProjections)) of \(projections)")
+      "the pair reaches \(percent(report.fractionOfMultiplyAdds)) of the multiply-add ceiling and "
+        + "\(percent(report.fractionOfLoads)) of the load ceiling; a complete update runs at "
+        + "\(percent(report.updateToProjections)) of \(projections)")
     lines.append(
       "a complete update takes \(milliseconds(seconds)) ms, \(milliseconds(seconds / Double(report.rows))) ms a slice")
     return lines

@@ -11,8 +11,9 @@ struct BenchStream: ParsableCommand {
     commandName: "stream",
     abstract: "Measures the whole pipeline with all its processes, from a simulated scan as fast as it goes.",
     discussion: """
-      A second run at half of the rate that was reached gives the latency from acquisition to updated volume without a queue. --compare \
-      runs with journal and checkpoints in turn with runs without. Everything that is written is removed.
+      A second run at half of the rate that was reached gives the latency from acquisition to updated volume without a \
+      queue. --compare runs with journal and checkpoints in turn with runs without. Everything that is written is \
+      removed.
       """)
 
   @Option(help: ArgumentHelp("Projections, detector rows and columns.", valueName: "a,r,n")) var shape = "180,100,1024"
@@ -71,7 +72,8 @@ struct BenchStream: ParsableCommand {
       report.shape, "window \(report.windowLength), step \(report.windowStep), \(report.windowIterations) iterations"
     )
     var lines = [
-      "\(report.processor), \(report.cores) cores, \(report.build) build; \(report.algorithm) of \(shape[0]) × \(shape[1]) × \(shape[2]), \(window)"
+      "\(report.processor), \(report.cores) cores, \(report.build) build; "
+        + "\(report.algorithm) of \(shape[0]) × \(shape[1]) × \(shape[2]), \(window)"
     ]
     if let run = report.saturated { lines += ["as fast as it goes:"] + figures(run) }
     if let run = report.paced, let rate = run.rateLimit {
@@ -80,7 +82,8 @@ struct BenchStream: ParsableCommand {
     if let comparison = report.comparison {
       for pair in comparison.pairs {
         lines.append(
-          "\(number(pair.durable.updatesPerSecond)) updates/s durable, \(number(pair.memory.updatesPerSecond)) in memory"
+          "\(number(pair.durable.updatesPerSecond)) updates/s durable, "
+            + "\(number(pair.memory.updatesPerSecond)) in memory"
         )
       }
       let range = comparison.costRange.map(percent).joined(separator: " … ")
@@ -93,8 +96,9 @@ struct BenchStream: ParsableCommand {
 
   private static func figures(_ run: StreamReport.Run) -> [String] {
     var lines = [
-      "  \(number(run.projectionsPerSecond)) projections/s, \(number(run.updatesPerSecond)) updates/s in \(number(run.seconds)) s; "
-        + "export \(number(run.exportSeconds)) s; journal \(number(run.journalMegabytesPerSecond)) MB/s"
+      "  \(number(run.projectionsPerSecond)) projections/s, \(number(run.updatesPerSecond)) updates/s in "
+        + "\(number(run.seconds)) s; export \(number(run.exportSeconds)) s; "
+        + "journal \(number(run.journalMegabytesPerSecond)) MB/s"
     ]
     if let update = run.update, let latency = run.latency, let share = run.updateShare {
       lines.append(

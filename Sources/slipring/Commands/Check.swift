@@ -7,9 +7,9 @@ struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Looks for mistakes in a scan file, all of them, and says what the run would need, without running it.",
     discussion: """
-      Each mistake is one line, with the line of the file. Without one, the input is opened, the memory, disk and time of the run are \
-      estimated, and compared with what this machine has. Exit codes: 78 for a mistake in the file, 65 or 66 for the input, 73 where the \
-      machine has no room.
+      Each mistake is one line, with the line of the file. Without one, the input is opened, the memory, \
+      disk and time of the run are estimated, and compared with what this machine has. Exit codes: \
+      78 for a mistake in the file, 65 or 66 for the input, 73 where the machine has no room.
       """)
 
   @Argument(help: ArgumentHelp("The scan file.", valueName: "scan.yaml")) var scanFile: String
@@ -68,7 +68,8 @@ struct Check: ParsableCommand {
       ]
     for (number, worker) in estimate.workers.enumerated() {
       lines.append(
-        "worker \(number): \(worker.rows) rows on \(worker.threads) thread\(worker.threads == 1 ? "" : "s"), \(bytes(worker.bytes)) at most"
+        "worker \(number): \(worker.rows) rows on \(worker.threads) thread\(worker.threads == 1 ? "" : "s"), "
+          + "\(bytes(worker.bytes)) at most"
       )
     }
     if let updates = estimate.updatesPerSecond, let projections = estimate.projectionsPerSecond {

@@ -7,7 +7,8 @@ struct DashboardOptions: ParsableArguments {
   @Option(
     defaultAsFlag: DashboardAddress.standard,
     help: ArgumentHelp(
-      "Show the run in a browser, at 127.0.0.1:8787 or here; beyond this machine only with the token that is printed. On a terminal it is shown without being asked for.",
+      "Show the run in a browser, at 127.0.0.1:8787 or here; beyond this machine only with the token that is printed. "
+        + "On a terminal it is shown without being asked for.",
       valueName: "address:port"))
   var dashboard: DashboardAddress? = nil
   @Flag(help: "Do not show the run in a browser.") var noDashboard = false

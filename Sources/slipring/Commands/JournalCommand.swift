@@ -79,6 +79,7 @@ struct JournalCommand: ParsableCommand {
       ? "" : ", given up \(report.losses.map { "\($0.lowerBound)..<\($0.upperBound)" }.joined(separator: ", "))"
     let damages = report.isIntact ? "" : ", damaged: \(report.damages.map(\.description).joined(separator: "; "))"
     return
-      "\(entry.topic): records \(report.firstSequence)..<\(report.nextSequence) in \(report.segments.count) segments, \(report.decision)\(losses)\(damages)"
+      "\(entry.topic): records \(report.firstSequence)..<\(report.nextSequence) in \(report.segments.count) segments, "
+      + "\(report.decision)\(losses)\(damages)"
   }
 }

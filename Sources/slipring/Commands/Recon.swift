@@ -10,8 +10,9 @@ struct Recon: ParsableCommand {
     discussion: """
       Windowed updates run while projections come in; the final iterations over all projections follow. \
       --window-step 0 --final-iterations 100 is plain SIRT with 100 iterations. \
-      An input of zmq+pull://HOST:PORT or zmq+sub://HOST:PORT is a detector that sends there (array-1.0 or DECTRIS stream 1), \
-      pva://NAME a process variable of EPICS that holds an NTNDArray, watch:FOLDER a folder in which TIFF files appear.
+      An input of zmq+pull://HOST:PORT or zmq+sub://HOST:PORT is a detector that sends there (array-1.0 or DECTRIS \
+      stream 1), pva://NAME a process variable of EPICS that holds an NTNDArray, \
+      watch:FOLDER a folder in which TIFF files appear.
       """)
 
   @Argument(help: .key("input")) var input: String

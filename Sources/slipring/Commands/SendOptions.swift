@@ -86,8 +86,8 @@ struct SendOptions: ParsableArguments {
     let info = reader.info
     if !quiet {
       Console.notice(
-        "sending \(info.projectionCount * rounds) projections of \(info.rows) × \(info.columns) \(info.pixel.rawValue), \(info.flatCount) flats and "
-          + "\(info.darkCount) darks at \(sender.address)")
+        "sending \(info.projectionCount * rounds) projections of \(info.rows) × \(info.columns) "
+          + "\(info.pixel.rawValue), \(info.flatCount) flats and \(info.darkCount) darks at \(sender.address)")
     }
     var counter = Counter(isQuiet: quiet)
     defer { counter.end() }

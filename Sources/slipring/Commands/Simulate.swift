@@ -13,9 +13,9 @@ struct Simulate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measures a phantom or a volume with a virtual detector, into a DXchange file or a live stream.",
     discussion: """
-      Phantoms have exact line integrals. --volume FILE.h5 forward-projects the slices of a volume (attenuation per pixel), \
-      so that anyone can test the projector from outside. With --stream the scan is sent by ZeroMQ (array-1.0) to whoever connects, as in \
-      slipring recon zmq+pull://127.0.0.1:9999.
+      Phantoms have exact line integrals. --volume FILE.h5 forward-projects the slices of a volume (attenuation per \
+      pixel), so that anyone can test the projector from outside. With --stream the scan is sent by ZeroMQ (array-1.0) \
+      to whoever connects, as in slipring recon zmq+pull://127.0.0.1:9999.
       """)
 
   /// Phantoms by name.

@@ -7,7 +7,8 @@ import RunModel
 struct Status: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract:
-      "Shows how far a run is: its stages, their cursors, lag and restarts. On a terminal it refreshes until the run ends."
+      "Shows how far a run is: its stages, their cursors, lag and restarts. On a terminal it refreshes until the run "
+      + "ends."
   )
 
   @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var runFolder: String
@@ -46,8 +47,9 @@ struct Status: ParsableCommand {
       } ?? []
     return [
       "run \(status.run): \(phase)",
-      "projections \(status.acquired)/\(status.projections) (\(ProgressLine.oneDecimal(status.rate))/s, lag \(status.lag)\(spilled)), "
-        + "updates \(status.updates)/\(status.updatesExpected), step \(status.step)\(residual), \(ProgressLine.oneDecimal(status.seconds)) s",
+      "projections \(status.acquired)/\(status.projections) (\(ProgressLine.oneDecimal(status.rate))/s, "
+        + "lag \(status.lag)\(spilled)), updates \(status.updates)/\(status.updatesExpected), "
+        + "step \(status.step)\(residual), \(ProgressLine.oneDecimal(status.seconds)) s",
     ] + losses + [
       row("stage", "pid", "state", "epoch", "cursor", "lag", "restarts", "hung")
     ]

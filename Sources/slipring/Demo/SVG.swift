@@ -2,8 +2,8 @@ import Foundation
 
 /// A vector picture on a white ground. What is drawn later covers what was drawn before.
 ///
-/// Lengths are in pixels, x to the right and y down. The picture refers to nothing outside itself and runs nothing, so that
-/// browsers and the pages of code hosts show it; its texts are in the viewer's sans-serif font.
+/// Lengths are in pixels, x to the right and y down. The picture refers to nothing outside itself and runs nothing, so
+/// that browsers and the pages of code hosts show it; its texts are in the viewer's sans-serif font.
 struct SVG {
   /// A place in the picture.
   struct Point: Equatable {

@@ -97,7 +97,8 @@ package struct Doctor {
       return Finding(
         subject: "io_uring", verdict: .limited, seen: "refused: \(errno)",
         remedy:
-          "the journal is written with pwrite instead; allow it: sysctl kernel.io_uring_disabled=0, or the container's seccomp profile"
+          "the journal is written with pwrite instead; allow it: sysctl kernel.io_uring_disabled=0, "
+          + "or the container's seccomp profile"
       )
     }
   }
@@ -109,7 +110,8 @@ package struct Doctor {
       subject: "locked memory", verdict: isEnough ? .good : .limited, seen: limit == .max ? "unlimited" : bytes(limit),
       remedy: isEnough
         ? nil
-        : "the journal is written from memory that is not pinned; raise it: ulimit -l unlimited, or LimitMEMLOCK=infinity in a systemd unit"
+        : "the journal is written from memory that is not pinned; raise it: ulimit -l unlimited, "
+          + "or LimitMEMLOCK=infinity in a systemd unit"
     )
   }
 

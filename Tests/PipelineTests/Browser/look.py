@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Looks at the live page of a run as a person does, in a headless Chromium driven through its DevTools protocol (one JSON object a message over a
-pair of pipes, ended by a zero byte: no library is needed). Ends with 0 when everything that a person may do works; with one line otherwise.
+"""Looks at the live page of a run as a person does, in a headless Chromium driven through its DevTools protocol (one
+JSON object a message over a pair of pipes, ended by a zero byte: no library is needed). Ends with 0 when everything
+that a person may do works; with one line otherwise.
 
     look.py CHROMIUM URL FOLDER PROFILE      FOLDER gets the screenshots, PROFILE what the browser keeps
 """
@@ -25,14 +26,23 @@ class Browser:
         self.buffer, self.number, self.complaints = b"", 0, []
 
         def wire():
-            # The browser reads its descriptor 3 and writes its descriptor 4; copies first, so that neither overwrites the other.
+            # The browser reads its descriptor 3 and writes its descriptor 4; copies first, so that neither overwrites
+            # the other.
             a, b = os.dup2(source, 20), os.dup2(sink, 21)
             os.dup2(a, 3), os.dup2(b, 4)
 
         self.process = subprocess.Popen(
-            [program, "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-             "--disable-background-networking", "--disable-component-update", f"--user-data-dir={profile}", "about:blank"],
-            preexec_fn=wire, close_fds=False, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            [
+                program, "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu",
+                "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
+                "--disable-component-update", f"--user-data-dir={profile}", "about:blank",
+            ],
+            preexec_fn=wire,
+            close_fds=False,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         for end in (to_read, to_write, source, sink):
             os.close(end)
 
@@ -111,7 +121,10 @@ class Tab:
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
 
     def screenshot(self, path, width, height, dark=False, mobile=False):
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        self.call(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}],
+        )
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
         time.sleep(0.5)
         data = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)["data"]
@@ -122,13 +135,22 @@ class Tab:
 # A number that depends on every pixel of a picture.
 PICTURE = """(() => { const image = document.getElementById("picture-%s");
   if (!image.complete || !image.naturalWidth) return 0;
-  const canvas = document.createElement("canvas"); canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
+  const canvas = document.createElement("canvas"); canvas.width = image.naturalWidth; \
+canvas.height = image.naturalHeight;
   const context = canvas.getContext("2d"); context.drawImage(image, 0, 0);
-  return context.getImageData(0, 0, canvas.width, canvas.height).data.reduce((sum, value, place) => (sum * 31 + value) %% 1000003, 7); })()"""
-POINTS = 'Math.max(0, ...[...document.querySelectorAll("#curve polyline")].map((line) => line.getAttribute("points").split(" ").length))'
-SCORES = '(document.querySelector("#similarity polyline.window") || { getAttribute: () => "" }).getAttribute("points").split(" ").filter((point) => point).length'
+  return context.getImageData(0, 0, canvas.width, canvas.height).data.reduce(\
+(sum, value, place) => (sum * 31 + value) %% 1000003, 7); })()"""
+POINTS = (
+    'Math.max(0, ...[...document.querySelectorAll("#curve polyline")]'
+    '.map((line) => line.getAttribute("points").split(" ").length))'
+)
+SCORES = (
+    '(document.querySelector("#similarity polyline.window") || { getAttribute: () => "" })'
+    '.getAttribute("points").split(" ").filter((point) => point).length'
+)
 NAMELESS = """[...document.querySelectorAll("input, button, img, svg[role]")].filter((item) => item.checkVisibility()
-  && !(item.labels && item.labels.length) && !item.textContent.trim() && !item.alt && !item.getAttribute("aria-labelledby")).map((item) => item.id)"""
+  && !(item.labels && item.labels.length) && !item.textContent.trim() && !item.alt \
+&& !item.getAttribute("aria-labelledby")).map((item) => item.id)"""
 
 
 def look(browser, url, folder):
@@ -145,7 +167,11 @@ def look(browser, url, folder):
     tab.wait("a longer curve", POINTS, differs_from=points)
     scores = tab.wait("a curve of similarities", SCORES)
     tab.wait("a longer curve of similarities", SCORES, differs_from=scores)
-    tab.wait("the similarity that ends the scan", 'document.getElementById("goal") && document.getElementById("similarity-text").textContent.includes("ends the scan at 0.9")')
+    tab.wait(
+        "the similarity that ends the scan",
+        'document.getElementById("goal") && '
+        'document.getElementById("similarity-text").textContent.includes("ends the scan at 0.9")',
+    )
     tab.screenshot(f"{folder}/light.png", 1440, 1000)
     tab.screenshot(f"{folder}/dark.png", 1440, 1000, dark=True)
     tab.screenshot(f"{folder}/narrow.png", 390, 844, mobile=True)
@@ -157,15 +183,23 @@ def look(browser, url, folder):
         before = int(tab.evaluate(f'document.getElementById("slider-{axis}").value'))
         tab.evaluate(f'document.getElementById("slider-{axis}").focus()')
         tab.press("ArrowRight", 39)
-        tab.wait(f"the next cut across {axis}", f'document.getElementById("caption-{axis}").textContent === "{before + 1}"')
+        tab.wait(
+            f"the next cut across {axis}", f'document.getElementById("caption-{axis}").textContent === "{before + 1}"'
+        )
         tab.wait(f"its picture", f'cuts.{axis}.shown.startsWith("/slices/{axis}/{before + 1}.png")')
     tab.evaluate('document.getElementById("slider-high").focus()')
     tab.press("ArrowLeft", 37)
-    tab.wait("a grey window of one's own", 'cuts.z.shown.includes("&high=") && !document.getElementById("auto").checked')
+    tab.wait(
+        "a grey window of one's own", 'cuts.z.shown.includes("&high=") && !document.getElementById("auto").checked'
+    )
     tab.evaluate('document.getElementById("auto").click()')
     tab.wait("the grey window of the slice", '!cuts.z.shown.includes("&high=")')
     tab.evaluate('document.getElementById("denoised").click()')
-    tab.wait("that nothing is denoised yet", 'document.getElementById("denoised-text").textContent === "0 of 8 slices" && !cuts.z.shown.includes("of=denoised")')
+    tab.wait(
+        "that nothing is denoised yet",
+        'document.getElementById("denoised-text").textContent === "0 of 8 slices" && '
+        '!cuts.z.shown.includes("of=denoised")',
+    )
     nameless = tab.evaluate(NAMELESS)
     if nameless:
         raise AssertionError(f"without a name for a screen reader: {nameless}")
@@ -175,7 +209,10 @@ def look(browser, url, folder):
     # A foreign page that even knows the token is refused, and the run goes on.
     token = tab.evaluate('document.querySelector("[name=token]").value')
     foreign = Tab(browser, "about:blank")
-    foreign.evaluate(f'fetch("{url.split("?")[0]}finalize", {{ method: "POST", mode: "no-cors", body: new URLSearchParams({{ token: "{token}" }}) }}).catch(() => 0)')
+    foreign.evaluate(
+        f'fetch("{url.split("?")[0]}finalize", {{ method: "POST", mode: "no-cors", '
+        f'body: new URLSearchParams({{ token: "{token}" }}) }}).catch(() => 0)'
+    )
     browser.call("Target.closeTarget", targetId=foreign.target)
     tab.call("Page.bringToFront")
     acquired = tab.evaluate("report.status.acquired")
@@ -186,11 +223,17 @@ def look(browser, url, folder):
     tab.wait("the question", 'document.getElementById("confirm").open')
     tab.screenshot(f"{folder}/question.png", 1440, 1000)
     tab.evaluate('document.getElementById("confirm-yes").click()')
-    tab.wait("the end", 'report.ending && report.ending.isSuccess && document.getElementById("state").textContent === "finished"')
+    tab.wait(
+        "the end",
+        'report.ending && report.ending.isSuccess && document.getElementById("state").textContent === "finished"',
+    )
     tab.wait("the last pictures", 'isOver && axes.every((axis) => cuts[axis].shown.endsWith("_end"))')
     for axis in "zyx":
         tab.wait(f"the last picture across {axis}", PICTURE % axis)
-    tab.wait("the denoised slice", 'cuts.z.shown.includes("of=denoised") && document.getElementById("content-z").textContent === ", denoised"')
+    tab.wait(
+        "the denoised slice",
+        'cuts.z.shown.includes("of=denoised") && document.getElementById("content-z").textContent === ", denoised"',
+    )
     tab.screenshot(f"{folder}/finished.png", 1440, 1000)
     return tab.evaluate('document.getElementById("ending-text").textContent')
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Measures what viewers cost a run. In one run, phases without and with viewers take turns; a viewer follows as the page does (events, and three
-pictures whenever the generation is new, no faster than the page's pace). Each phase with viewers is compared with the two around it, so that what
-else the machine does weighs little; the answer is the median of these comparisons, with quartiles.
+"""Measures what viewers cost a run. In one run, phases without and with viewers take turns; a viewer follows as the
+page does (events, and three pictures whenever the generation is new, no faster than the page's pace). Each phase with
+viewers is compared with the two around it, so that what else the machine does weighs little; the answer is the median
+of these comparisons, with quartiles.
 
     viewers.py SLIPRING SCAN.h5 FOLDER [PHASES [SECONDS [VIEWERS [OPTION …]]]]
 
@@ -19,7 +20,8 @@ import subprocess
 import sys
 import time
 
-SETTLING = 1.0  # seconds between the beginning of a phase and that of its measurement: the first pictures of a size are new
+# Seconds between the beginning of a phase and that of its measurement: the first pictures of a size are new.
+SETTLING = 1.0
 
 
 class Viewer:
@@ -60,7 +62,11 @@ class Viewer:
             if match and match.group(1) != self.generation and not self.queue and time.monotonic() >= self.due:
                 self.generation = match.group(1)
                 self.due = time.monotonic() + int(pace.group(1)) / 1000
-                self.queue = [f"/slices/z/{self.number % 4}.png?edge=512", "/slices/y/8.png?edge=512", "/slices/x/8.png?edge=512"]
+                self.queue = [
+                    f"/slices/z/{self.number % 4}.png?edge=512",
+                    "/slices/y/8.png?edge=512",
+                    "/slices/x/8.png?edge=512",
+                ]
                 self.ask()
 
     def ask(self):
@@ -93,13 +99,22 @@ class Run:
         self.slipring, self.folder = slipring, os.path.join(folder, "run")
         subprocess.run(["rm", "-rf", self.folder, os.path.join(folder, "out")], check=True)
         self.process = subprocess.Popen(
-            [slipring, "recon", scan, "--output-folder", os.path.join(folder, "out"), "--run-folder", self.folder, "--dashboard", "127.0.0.1:0",
-             "--window-length", "24", "--final-iterations", "0", *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            [
+                slipring, "recon", scan, "--output-folder", os.path.join(folder, "out"), "--run-folder", self.folder,
+                "--dashboard", "127.0.0.1:0", "--window-length", "24", "--final-iterations", "0", *options,
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         line = next(line for line in self.process.stderr if "dashboard: http" in line)
         self.port = int(re.search(r":(\d+)/", line).group(1))
         while self.status()["updates"] < 30:
             time.sleep(0.5)
-        self.pids = {stage["name"]: stage["pid"] for stage in self.status()["stages"]} | {"supervisor": self.process.pid, "viewers": os.getpid()}
+        self.pids = {stage["name"]: stage["pid"] for stage in self.status()["stages"]} | {
+            "supervisor": self.process.pid,
+            "viewers": os.getpid(),
+        }
 
     def status(self):
         try:
@@ -133,7 +148,12 @@ class Run:
         return sorted(times.values())
 
     def end(self):
-        subprocess.run([self.slipring, "abort", self.folder, "--by", "viewers.py"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            [self.slipring, "abort", self.folder, "--by", "viewers.py"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         self.process.communicate(timeout=60)
 
 
@@ -156,8 +176,10 @@ def phase(run, viewers, seconds):
     for follower in followers:
         follower.close()
     return {
-        "span": (start, end), "cpu": {name: (after[name] - before[name]) for name in after},
-        "events": sum(follower.events for follower in followers), "pictures": sum(follower.pictures for follower in followers),
+        "span": (start, end),
+        "cpu": {name: (after[name] - before[name]) for name in after},
+        "events": sum(follower.events for follower in followers),
+        "pictures": sum(follower.pictures for follower in followers),
     }
 
 
@@ -175,25 +197,44 @@ def report(phases, times, cores, viewers):
             raise SystemExit("viewers.py: fewer than three updates in a phase: take longer phases or a smaller scan")
         phase["rate"] = (len(inside) - 1) / (inside[-1] - inside[0])
         phase["share"] = {name: spent / (end - start) for name, spent in phase["cpu"].items()}
-        phase["update"] = sum(share for name, share in phase["share"].items() if name not in ("supervisor", "viewers")) / phase["rate"]
+        phase["update"] = (
+            sum(share for name, share in phase["share"].items() if name not in ("supervisor", "viewers"))
+            / phase["rate"]
+        )
         shares = " ".join(f"{name} {100 * share:.1f}" for name, share in sorted(phase["share"].items()))
-        print(f"{phase['viewers']:3} viewers: {phase['rate']:.2f} updates/s, {1000 * phase['update']:.1f} ms of processor an update; % of a core: {shares}")
+        print(
+            f"{phase['viewers']:3} viewers: {phase['rate']:.2f} updates/s, "
+            f"{1000 * phase['update']:.1f} ms of processor an update; % of a core: {shares}"
+        )
     compared = [(phases[n], phases[n - 1], phases[n + 1]) for n in range(1, len(phases), 2)]
     def change(value):
         return [100 * (value(on) / ((value(before) + value(after)) / 2) - 1) for on, before, after in compared]
-    extra = [100 * (on["share"]["supervisor"] - (before["share"]["supervisor"] + after["share"]["supervisor"]) / 2) / cores for on, before, after in compared]
+    extra = [
+        100 * (on["share"]["supervisor"] - (before["share"]["supervisor"] + after["share"]["supervisor"]) / 2) / cores
+        for on, before, after in compared
+    ]
     print(f"{viewers} viewers, {len(compared)} comparisons, {cores} cores; medians with quartiles:")
     print(f"  updates a second                    {quartiles(change(lambda phase: phase['rate']))} %")
     print(f"  stages' processor time an update    {quartiles(change(lambda phase: phase['update']))} %")
     print(f"  the server's processor time         {quartiles(extra)} % of all cores")
-    print(f"  that of the viewers themselves      {quartiles([100 * on['share']['viewers'] / cores for on, _, _ in compared])} % of all cores")
+    print(
+        f"  that of the viewers themselves      "
+        f"{quartiles([100 * on['share']['viewers'] / cores for on, _, _ in compared])} % of all cores"
+    )
     seconds = sum(on["span"][1] - on["span"][0] + SETTLING for on, _, _ in compared)
-    print(f"  they got {sum(on['events'] for on, _, _ in compared) / seconds:.0f} reports and {sum(on['pictures'] for on, _, _ in compared) / seconds:.0f} pictures a second")
+    print(
+        f"  they got {sum(on['events'] for on, _, _ in compared) / seconds:.0f} reports and "
+        f"{sum(on['pictures'] for on, _, _ in compared) / seconds:.0f} pictures a second"
+    )
 
 
 def main():
     slipring, scan, folder, *rest = sys.argv[1:]
-    count, seconds, viewers = int(rest[0]) if rest else 12, float(rest[1]) if len(rest) > 1 else 5, int(rest[2]) if len(rest) > 2 else 50
+    count, seconds, viewers = (
+        int(rest[0]) if rest else 12,
+        float(rest[1]) if len(rest) > 1 else 5,
+        int(rest[2]) if len(rest) > 2 else 50,
+    )
     run = Run(slipring, scan, folder, rest[3:])
     try:
         phases = []

@@ -1,10 +1,12 @@
-// What Swift's Glibc module does not offer of Linux, behind plain C types. <liburing.h> and <numa.h> are never exposed here:
-// liburing's types clash with those of the Glibc module. Functions that return int give 0 (or a count, a descriptor) or −errno.
+// What Swift's Glibc module does not offer of Linux, behind plain C types. <liburing.h> and <numa.h> are never exposed
+// here: liburing's types clash with those of the Glibc module. Functions that return int give 0 (or a count, a
+// descriptor) or −errno.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
-/// CRC32C (Castagnoli, reflected, initial value and final xor 0xFFFFFFFF) of `count` bytes, continuing from `seed` (0 at first).
+/// CRC32C (Castagnoli, reflected, initial value and final xor 0xFFFFFFFF) of `count` bytes, continuing from `seed` (0
+/// at first).
 uint32_t clinux_crc32c(uint32_t seed, const void *bytes, size_t count);
 
 /// The same by table, on every processor: what `clinux_crc32c` falls back to and is tested against.
@@ -19,7 +21,8 @@ static inline void clinux_pause(void) {
 #endif
 }
 
-/// Sleeps while `*word == expected`, at most `nanoseconds`; shared between processes. −EAGAIN: it differs; −ETIMEDOUT; −EINTR.
+/// Sleeps while `*word == expected`, at most `nanoseconds`; shared between processes. −EAGAIN: it differs; −ETIMEDOUT;
+/// −EINTR.
 int clinux_futex_wait(uint32_t *word, uint32_t expected, int64_t nanoseconds);
 
 /// Wakes at most `count` sleepers on `word`; returns how many.
@@ -34,7 +37,8 @@ int clinux_pidfd_open(int pid);
 /// Sends `signal` to the process behind `pidfd`.
 int clinux_pidfd_send_signal(int pidfd, int signal);
 
-/// Reaps the child behind `pidfd` if it ended. 0: still running; 1: exited, `*status` is its code; 2: killed, `*status` is the signal.
+/// Reaps the child behind `pidfd` if it ended. 0: still running; 1: exited, `*status` is its code; 2: killed, `*status`
+/// is the signal.
 int clinux_pidfd_reap(int pidfd, int *status);
 
 /// Has the kernel send `signal` to this process when the thread that started it ends.
@@ -98,9 +102,10 @@ int clinux_uring_register(clinux_uring *queue, void *const *addresses, const siz
 /// How many entries may be prepared before the next submission.
 unsigned clinux_uring_space(clinux_uring *queue);
 
-/// Prepares a write of `count` bytes; `buffer` is the number of the registered memory that holds them all, or −1. There must be space.
-void clinux_uring_write(
-    clinux_uring *queue, int descriptor, const void *bytes, uint32_t count, uint64_t offset, int buffer, int link, uint64_t tag);
+/// Prepares a write of `count` bytes; `buffer` is the number of the registered memory that holds them all, or −1. There
+/// must be space.
+void clinux_uring_write(clinux_uring *queue, int descriptor, const void *bytes, uint32_t count, uint64_t offset,
+    int buffer, int link, uint64_t tag);
 
 /// Prepares an fdatasync. There must be space.
 void clinux_uring_datasync(clinux_uring *queue, int descriptor, uint64_t tag);
@@ -115,4 +120,5 @@ typedef struct {
 } clinux_uring_completion;
 
 /// Takes up to `capacity` completions; waits up to `nanoseconds` for the first. The number taken, 0 when none came.
-int clinux_uring_reap(clinux_uring *queue, clinux_uring_completion *completions, unsigned capacity, int64_t nanoseconds);
+int clinux_uring_reap(
+    clinux_uring *queue, clinux_uring_completion *completions, unsigned capacity, int64_t nanoseconds);
