@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 
-FOLDERS = ("Sources", "Tests", "Tools")
+FOLDERS = ("Docs.docc", "Sources", "Tests", "Tools")
 
 
 class Target:

@@ -20,7 +20,8 @@ let package = Package(
   ]
 )
 """,
-  "README.md": "[Base](Sources/Base/Base.docc/Base.md)\n",
+  "README.md": "[Start](Docs.docc/Start.md)\n",
+  "Docs.docc/Start.md": "[Base](../Sources/Base/Base.docc/Base.md)\n",
   "Sources/Base/Base.docc/Base.md": "# Base\n",
   "Sources/Base/Shape.swift": """package protocol Shape {
   var area: Double { get }
@@ -142,6 +143,7 @@ package func pair() -> Int { Pair(read: 1, unread: 2).read }
   "Sources/Base/Long.swift": _long("long", columns=120, lines=60),
   "Sources/Base/Longer.swift": _long("longer", columns=121, lines=61),
   "Sources/Base/Base.docc/Lost.md": "# Lost\n",
+  "Docs.docc/Forgotten.md": f"# Forgotten\n\n{'word ' * 24}word\n",
   "Sources/App/App-more.swift": """import Base
 
 extension App {
@@ -160,6 +162,8 @@ extension App {
   "Tools/tidy.allow": "App.App.more  it shows that entries are heeded\nBase.gone  it was there once\nBase.side\n",
 }
 _EXPECTED = """\
+Docs.docc/Forgotten.md:1: no page links to it
+Docs.docc/Forgotten.md:3: 124 columns
 Package.swift:11: no file of BaseTests imports its dependency Extra
 Sources/Base/Base.docc/Lost.md:1: no page links to it
 Sources/Base/Dead.swift:1: nothing in this file is from Glibc
