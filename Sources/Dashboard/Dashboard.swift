@@ -25,9 +25,6 @@ package final class Dashboard: RunMonitor, Sendable {
     server = try Server(listener) { RunSite(access: access, mailbox: mailbox) }
   }
 
-  /// Where it listens.
-  package var address: DashboardAddress { server.address }
-
   /// What a person opens to see the run and to be allowed to end it.
   package var url: String { "http://\(server.address)/?token=\(token.text)" }
 

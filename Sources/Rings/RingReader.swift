@@ -137,13 +137,6 @@ package final class RingReader {
     try moveLease(to: min(sequence ?? cursor, cursor))
   }
 
-  /// Leaves for good: the writer waits for this reader no more, and nobody can take its line again. The reader must not
-  /// be used afterwards.
-  package func finish() throws(RingError) {
-    try swap(memory.lease(reader), TaggedWord(lease, epoch, .attached), TaggedWord(cursor, epoch, .finished))
-    wakeWriter()
-  }
-
   private func moveLease(to sequence: UInt64) throws(RingError) {
     guard sequence > lease else { return }
     try swap(memory.lease(reader), TaggedWord(lease, epoch, .attached), TaggedWord(sequence, epoch, .attached))

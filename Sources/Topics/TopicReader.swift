@@ -42,8 +42,6 @@ package final class TopicReader {
 
   /// The next sequence to be applied; what is below was released.
   package var cursor: UInt64 { ring.cursor }
-  /// Events that came twice and were dropped.
-  package var duplicates: UInt64 { ring.duplicates }
 
   /// The next event, or nil where none comes before `timeout`. An event of the journal is valid until the next call.
   package func next(timeout: Duration) throws -> Event? {

@@ -15,7 +15,6 @@ extension Pipeline {
     private let scan: String
     private let variable: Variable
     private static let (rows, columns, projections, darks, flats) = (5, 48, 60, 2, 3)
-    private static var frames: Int { projections + darks + flats }
 
     init() throws {
       folder = try TestFolder()

@@ -34,7 +34,6 @@ func read(_ options: Options) throws(RingError) {
     if (sequence + 1) % batch == 0 || sequence + 1 == options["until"] { try reader.release(upTo: sequence + 1) }
     if options["pause"] != 0, sequence % every == 0 { usleep(UInt32(options["pause"])) }
   }
-  try reader.finish()
 }
 
 /// Claims the next slot, fills half of it, says "claimed", and commits after being stopped and continued, or never.

@@ -90,7 +90,6 @@ import Testing
     let second = try RingReader(ring: try ring.attach(), reader: 0)
     #expect(throws: RingError.fenced(ring: ring.name, epoch: 1)) { try first.next(timeout: .zero) }
     #expect(throws: RingError.fenced(ring: ring.name, epoch: 1)) { try first.release(upTo: 3) }
-    #expect(throws: RingError.fenced(ring: ring.name, epoch: 1)) { try first.finish() }
     #expect(try second.next(timeout: .zero)?.value == 2)
     #expect(ring.ring.progress.cursors == [2])
   }
@@ -161,14 +160,8 @@ import Testing
     #expect(values == [1, 2, 3] && second.duplicates == 2 && second.cursor == 4)
   }
 
-  @Test func `a reader that has finished holds nobody and cannot come back`() throws {
+  @Test func `a reader that the ring has no line for is refused`() throws {
     let ring = try TemporaryRing(slotCount: 2, readers: 1)
-    let writer = try ring.writer()
-    try RingReader(ring: ring.ring, reader: 0).finish()
-    for value in 0..<10 as Range<UInt64> { try writer.append(value) }
-    #expect(throws: RingError.refused(ring: ring.name, reason: "reader 0 has finished")) {
-      try RingReader(ring: ring.ring, reader: 0)
-    }
     #expect(throws: RingError.self) { try RingReader(ring: ring.ring, reader: 1) }
   }
 

@@ -46,14 +46,6 @@ package struct FaultPlan: Sendable, Equatable {
     case garbled
     /// A batch completes after the one that was submitted after it.
     case delayed
-
-    /// Whether the disk lies with it: says that it did what it did not do.
-    package var isLie: Bool {
-      switch self {
-      case .torn, .lost, .misdirected, .ignored: true
-      case .error, .short, .garbled, .delayed: false
-      }
-    }
   }
 
   /// One thing that goes wrong.

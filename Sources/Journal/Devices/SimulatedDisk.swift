@@ -75,20 +75,6 @@ package final class SimulatedDisk {
     durableNodes[name] = nil
   }
 
-  /// A disk with the same content, without devices, faults or anything unsynced.
-  package func copy() -> SimulatedDisk {
-    let other = SimulatedDisk(capacity: capacity)
-    for (name, node) in nodes {
-      let twin = Node(byteCount: 0)
-      twin.current = node.current
-      twin.durable = node.current
-      twin.isSynced = true
-      other.nodes[name] = twin
-      other.durableNodes[name] = twin
-    }
-    return other
-  }
-
   /// How many sectors are not durable; the order is that of names and offsets.
   package var unsyncedSectorCount: Int { nodes.values.reduce(0) { $0 + $1.dirty.count } }
 

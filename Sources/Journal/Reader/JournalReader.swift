@@ -16,8 +16,6 @@ package final class JournalReader {
     package let payload: UnsafeRawBufferPointer
   }
 
-  /// Whose records these are.
-  package let identity: RingIdentity
   /// Bytes from record to record.
   package let stride: Int
   private let device: any JournalDevice
@@ -32,7 +30,6 @@ package final class JournalReader {
   /// A reader of the journal in the device's folder, which need not hold a segment yet.
   package init(device: any JournalDevice, identity: RingIdentity, stride: Int) {
     self.device = device
-    self.identity = identity
     self.stride = stride
     source = RecordSource(device: device, identity: identity, stride: stride, rules: JournalRules())
   }

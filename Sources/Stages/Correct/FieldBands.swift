@@ -3,7 +3,6 @@ import Tomography
 
 /// Flats and darks of whole images, and the correction made of them, in bands of rows that are corrected in parallel.
 struct FieldBands {
-  private let rows: Int
   private let columns: Int
   private var accumulators: [FlatDarkAccumulator]
   private var corrections: [Correction]?
@@ -11,7 +10,7 @@ struct FieldBands {
   private static let bandRows = 64
 
   init(rows: Int, columns: Int) {
-    (self.rows, self.columns) = (rows, columns)
+    self.columns = columns
     accumulators = stride(from: 0, to: rows, by: Self.bandRows).map {
       FlatDarkAccumulator(rows: min(Self.bandRows, rows - $0), columns: columns)
     }

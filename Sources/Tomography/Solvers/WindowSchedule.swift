@@ -31,11 +31,6 @@ package struct WindowSchedule: Sendable, Equatable {
     return isComplete ? (projections + length - 1) / step : projections / step
   }
 
-  /// The projections of update `index` when `projections` are there.
-  package func window(_ index: Int, projections: Int) -> Range<Int> {
-    window(end: (index + 1) * step, projections: projections)
-  }
-
   /// Projections that have to be at hand for the windows of a scan of so many; 0 where no update comes while it runs.
   package func slots(projections: Int) -> Int { step > 0 ? min(length, projections) : 0 }
 

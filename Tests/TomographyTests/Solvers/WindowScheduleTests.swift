@@ -5,7 +5,7 @@ import Tomography
   static func windows(count: Int, length: Int, step: Int) -> [Range<Int>] {
     let schedule = WindowSchedule(length: length, step: step, iterations: 1)
     return (0..<schedule.updateCount(projections: count, isComplete: true)).map {
-      schedule.window($0, projections: count)
+      schedule.window(end: ($0 + 1) * schedule.step, projections: count)
     }
   }
 
@@ -27,9 +27,9 @@ import Tomography
   @Test func `an update is due after each step`() {
     let schedule = WindowSchedule(length: 6, step: 3, iterations: 1)
     #expect((0...7).map { schedule.updateCount(projections: $0, isComplete: false) } == [0, 0, 0, 1, 1, 1, 2, 2])
-    #expect(schedule.window(1, projections: 6) == 0..<6)
+    #expect(schedule.window(end: 2 * schedule.step, projections: 6) == 0..<6)
     #expect(schedule.updateCount(projections: 7, isComplete: true) == 4)
-    #expect((2..<4).map { schedule.window($0, projections: 7) } == [3..<7, 6..<7])
+    #expect((2..<4).map { schedule.window(end: ($0 + 1) * schedule.step, projections: 7) } == [3..<7, 6..<7])
   }
 
   @Test func `a window is never empty and never longer than its length`() {
