@@ -155,36 +155,35 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "DetectorsTests",
-      dependencies: ["CPVAccess", "Detectors", "Host", "Rings", "RunModel", "ScanFiles", "TestSupport", "Tomography"],
+      dependencies: ["CPVAccess", "Detectors", "Host", "Rings", "RunModel", "ScanFiles", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "StagesTests",
       dependencies: [
-        "Detectors", "Host", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Stages", "TestSupport", "Tomography",
+        "Host", "KernelTypes", "Rings", "RunModel", "Stages", "TestSupport", "Tomography",
         "Topics",
       ], swiftSettings: strict),
     .testTarget(
-      name: "ScanPlanTests", dependencies: ["Host", "RunModel", "ScanPlan", "Tomography"], swiftSettings: strict),
+      name: "ScanPlanTests", dependencies: ["Host", "ScanPlan", "Tomography"], swiftSettings: strict),
     .testTarget(
-      name: "RunTests", dependencies: ["Host", "Run", "RunModel", "ScanPlan", "TestSupport"], swiftSettings: strict),
+      name: "RunTests", dependencies: ["Host", "Run", "ScanPlan", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "SimulationTests", dependencies: ["Host", "PhantomSupport", "Simulation", "Tomography"],
       swiftSettings: strict),
     .testTarget(
       name: "DashboardTests",
       dependencies: [
-        "Dashboard", "Host", "KernelTypes", "Rings", "Run", "RunModel", "ScanFiles", "ScanPlan", "TestSupport",
-        "Tomography",
+        "Dashboard", "Host", "Run", "RunModel", "ScanPlan",
       ], swiftSettings: strict),
     .testTarget(
       name: "SlipringTests", dependencies: ["CPNG", "ScanFiles", "TestSupport", "slipring"], swiftSettings: strict),
     .testTarget(
-      name: "BenchmarksTests", dependencies: ["Benchmarks", "Host", "Run", "ScanPlan", "TestSupport"],
+      name: "BenchmarksTests", dependencies: ["Benchmarks", "Host", "ScanPlan", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "PipelineTests",
       dependencies: [
-        "Benchmarks", "Confined", "Detectors", "Host", "Journal", "KernelTypes", "Rings", "Run", "RunModel",
+        "Benchmarks", "Confined", "Detectors", "Host", "Journal", "Rings", "Run", "RunModel",
         "ScanFiles",
         "ScanPlan", "Simulation", "Stages", "TestSupport", "Tomography", "Topics", "UpdateProbe", "chaos", "slipring",
       ],

@@ -1,4 +1,3 @@
-import ScanPlan
 
 /// Bytes as a person writes them: `512`, `64K`, `1M`, `2G` (powers of 1024).
 package enum ByteSize {

@@ -2,7 +2,6 @@ import Host
 import Run
 import RunModel
 import ScanPlan
-import Tomography
 
 import struct Foundation.Data
 import class Foundation.JSONEncoder

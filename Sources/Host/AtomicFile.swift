@@ -12,7 +12,7 @@ import Synchronization
 /// A value that is neither committed nor abandoned is abandoned when it goes away.
 package struct AtomicFile: ~Copyable {
   /// The name that the file will have.
-  package let path: String
+  let path: String
   /// The name that it has until it is committed, in the same folder.
   package let temporaryPath: String
   /// Open for reading and writing; stays this value's own.

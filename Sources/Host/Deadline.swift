@@ -1,4 +1,3 @@
-internal import Glibc
 
 /// A point in monotonic time until which something is waited for.
 package struct Deadline: Sendable {

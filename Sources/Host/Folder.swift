@@ -3,7 +3,7 @@ import Glibc
 /// A folder by its path: the names in it, and what makes them durable.
 package struct Folder: Sendable {
   /// Where it is.
-  package let path: String
+  let path: String
 
   /// The folder at `path`, which need not be there.
   package init(_ path: String) { self.path = path }

@@ -3,7 +3,7 @@ package struct JournalOptions: Sendable {
   /// The bytes of a segment, its header included; at least two records.
   package var segmentByteCount = 256 << 20
   /// The most records of a segment, at least two: what a restart looks at one by one.
-  package var segmentRecordLimit = 4096
+  var segmentRecordLimit = 4096
   /// A batch is submitted when it has so many bytes …
   package var batchByteCount = 4 << 20
   /// … and takes what has come meanwhile, up to so many: a device that is behind is asked for fewer syncs.

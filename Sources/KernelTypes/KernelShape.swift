@@ -19,7 +19,7 @@ public struct KernelShape: Sendable {
   @inlinable public var pixelByteCount: Int { lanes * MemoryLayout<Float>.size }
 
   /// Describes a block; the pitches include the zero margins of `VolumeMargin` and `SinogramMargin`.
-  public init(columns: Int, lanes: Int, volumePitch: Int, sinogramPitch: Int) {
+  init(columns: Int, lanes: Int, volumePitch: Int, sinogramPitch: Int) {
     self.columns = columns
     self.lanes = lanes
     self.volumePitch = volumePitch

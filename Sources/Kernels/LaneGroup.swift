@@ -1,5 +1,4 @@
 import CVector
-import KernelTypes
 
 /// As many slices as the kernels hold in registers at once. A pixel has one or more groups.
 protocol LaneGroup {

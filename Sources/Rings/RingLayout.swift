@@ -1,4 +1,3 @@
-internal import CLinux
 internal import Host
 internal import Synchronization
 

@@ -3,7 +3,7 @@ internal import Synchronization
 /// Looks at a ring without a line of its own: it never holds the writer, and may miss events.
 package final class RingObserver {
   /// The ring.
-  package let ring: Ring
+  let ring: Ring
   private static let attemptLimit = 64
 
   /// An observer of `ring`.

@@ -13,11 +13,11 @@ internal import Synchronization
 ///            └── readable by event(at:) ──────────────────┘
 package final class RingReader {
   /// The ring.
-  package let ring: Ring
+  let ring: Ring
   /// Which of the required readers this is.
-  package let reader: Int
+  let reader: Int
   /// The incarnation of the reader.
-  package let epoch: UInt64
+  let epoch: UInt64
   /// The sequence that `next` looks for.
   @exclusivity(unchecked) package private(set) var position: UInt64
   /// The next sequence to be applied: events below it were released.

@@ -12,11 +12,11 @@ package enum WhenFull: UInt16, Sendable, Codable {
 /// What a ring is made for.
 package struct RingSpecification: Sendable, Equatable {
   /// The most required readers.
-  package static let readerLimit = 32
+  static let readerLimit = 32
   /// The most slots.
-  package static let slotLimit = 1 << 24
+  static let slotLimit = 1 << 24
   /// The most bytes of payload, 1 TiB.
-  package static let payloadLimit = 1 << 40
+  static let payloadLimit = 1 << 40
 
   /// Whose events the ring carries.
   package var identity: RingIdentity
@@ -27,13 +27,13 @@ package struct RingSpecification: Sendable, Equatable {
   /// How many readers the writer never overruns, numbered from 0; awaited from the ring's creation.
   package var requiredReaders: Int
   /// What the writer does when the ring is full.
-  package var whenFull: WhenFull
+  var whenFull: WhenFull
   /// With `.spill`, how many events may be on their way to disk beside the ring, at least 2. Otherwise 0.
   package var spillSlotCount: Int
   /// The sequence of the first event: 0, or where an earlier ring of the same topic ended.
   package var firstSequence: UInt64
   /// The chain of the first event: 0, or `EventHeader.chainAfter` of the last one of the earlier ring.
-  package var firstChain: UInt64
+  var firstChain: UInt64
   /// The last epoch granted in an earlier ring of the same topic, or 0.
   package var firstEpoch: UInt64
 

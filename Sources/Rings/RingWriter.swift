@@ -1,4 +1,3 @@
-internal import CLinux
 package import Host
 internal import Synchronization
 
@@ -15,23 +14,23 @@ package struct Claim {
 /// What a writer says about an event; the rest of the header is the ring's.
 package struct EventFields: Sendable {
   /// What the event says.
-  package var kind: EventKind
+  var kind: EventKind
   /// Nanoseconds since 1970 when the event's cause was acquired.
   package var acquiredAt: UInt64
   /// Bytes of payload that were filled in.
-  package var payloadByteCount: Int
+  var payloadByteCount: Int
   /// Bytes of metadata that were filled in.
   package var metadataByteCount: Int
   /// The angle in radians.
-  package var theta: Double
+  var theta: Double
   /// The number of the projection in the scan.
-  package var projection: UInt64
+  var projection: UInt64
   /// Rows of the payload's images.
-  package var rows: Int
+  var rows: Int
   /// Columns of the payload's images.
-  package var columns: Int
+  var columns: Int
   /// The type of the payload's elements; rows × columns of them are at most the payload.
-  package var pixel: PixelType?
+  var pixel: PixelType?
 
   /// Fields as given.
   package init(
@@ -63,7 +62,7 @@ package final class RingWriter {
   /// The ring.
   package let ring: Ring
   /// The incarnation of this writer.
-  package let epoch: UInt64
+  let epoch: UInt64
   /// The sequence of the next event.
   @exclusivity(unchecked) package private(set) var nextSequence: UInt64
   private static let spinLimit = 100

@@ -3,7 +3,6 @@ import Rings
 package import RunModel
 package import ScanPlan
 import Stages
-import Tomography
 import Topics
 
 /// What a run's supervisor lets others look at while the run goes on: how full the rings are, which updates were made,
@@ -23,11 +22,11 @@ package final class RunView: Sendable {
     /// As in `orders.0`.
     package var topic: String
     /// The stage that writes it.
-    package var writer: String
+    var writer: String
     /// The stages that read it, upstream first, and those among them that work on its events.
-    package var readers: [String]
+    var readers: [String]
     /// See `readers`.
-    package var followers: [String]
+    var followers: [String]
     /// Events that it can hold.
     package var slots: Int
     /// Events that were published, since the beginning of the run.

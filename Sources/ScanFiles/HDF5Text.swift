@@ -1,5 +1,4 @@
 import CHDF5
-import Glibc
 import Host
 
 /// Reads the first string of a dataset or attribute, of fixed or variable length.

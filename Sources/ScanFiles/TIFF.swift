@@ -71,7 +71,7 @@ package func writeTIFF(
 
 /// A TIFF with one grey image.
 package struct TIFFImage {
-  package struct Failure: Error {
+  struct Failure: Error {
     package let reason: String
   }
 

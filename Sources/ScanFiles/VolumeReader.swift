@@ -3,7 +3,7 @@ package import Host
 /// A volume in an HDF5 file, read one slice at a time. Not to be used by several threads at once.
 package final class VolumeReader {
   /// The file.
-  package let path: String
+  let path: String
   /// The dataset that the slices come from: `/exchange/data`, `/volume`, `/data`, or the only dataset of rank 3 in the
   /// file.
   package let datasetName: String

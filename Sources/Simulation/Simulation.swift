@@ -1,4 +1,3 @@
-import ScanFiles
 package import Tomography
 
 /// A virtual detector: what it looks at, and how.
@@ -20,7 +19,7 @@ package struct Simulation: Sendable {
   }
 
   /// What is measured.
-  package var sample: Sample
+  var sample: Sample
   /// Detector rows and columns.
   package var rows: Int
   /// Detector columns.
@@ -28,9 +27,9 @@ package struct Simulation: Sendable {
   /// Degrees.
   package var thetas: [Double]
   /// Pixels from the detector's left edge.
-  package var rotationAxis: Double
+  var rotationAxis: Double
   /// What the detector delivers.
-  package var signal: Signal
+  var signal: Signal
 
   /// A virtual detector.
   package init(sample: Sample, rows: Int, columns: Int, thetas: [Double], rotationAxis: Double, signal: Signal) {

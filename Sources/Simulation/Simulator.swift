@@ -1,6 +1,5 @@
 import Host
 import ScanFiles
-import Tomography
 
 /// Lets the virtual detector measure a whole scan into a DXchange file.
 package struct Simulator {

@@ -1,6 +1,5 @@
 import KernelTypes
 import RunModel
-import Tomography
 
 /// Slices to be written, one below the other.
 protocol SliceSource {

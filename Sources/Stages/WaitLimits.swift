@@ -6,7 +6,7 @@ package struct WaitLimits: Sendable {
   /// For the next event from upstream.
   package var idle: Duration
   /// For room in a ring, which means for the slowest reader downstream.
-  package var room: Duration
+  var room: Duration
 
   /// How often a waiting stage looks up to see whether it was asked to stop.
   static let pollInterval: Duration = .milliseconds(200)

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import Host
 
 /// Kills stages of real runs and compares what comes out.
 @main

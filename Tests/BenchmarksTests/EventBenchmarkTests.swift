@@ -1,8 +1,6 @@
 import Benchmarks
 import Foundation
-import Glibc
 import Host
-import ScanPlan
 import TestSupport
 import Testing
 

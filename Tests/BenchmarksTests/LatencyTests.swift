@@ -1,5 +1,4 @@
 import Benchmarks
-import ScanPlan
 import Testing
 
 @Suite struct LatencyTests {

@@ -1,4 +1,3 @@
-import ScanPlan
 import Testing
 
 @testable import Dashboard

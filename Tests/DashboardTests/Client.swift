@@ -1,5 +1,4 @@
 import Glibc
-import ScanPlan
 import Testing
 
 /// A client that sends exactly the bytes that it is told to.

@@ -1,7 +1,6 @@
 import Glibc
 import Host
 import ScanPlan
-import Synchronization
 import Testing
 
 @testable import Dashboard

@@ -1,7 +1,5 @@
 import Detectors
 import Host
-import ScanFiles
-import TestSupport
 import Testing
 
 /// Messages that are damaged in every way: each is taken or named, and nothing outside its bytes is read.

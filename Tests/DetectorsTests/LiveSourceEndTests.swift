@@ -1,7 +1,6 @@
 import Glibc
 import Host
 import RunModel
-import ScanFiles
 import Testing
 
 @testable import Detectors

@@ -1,7 +1,5 @@
 import Detectors
 import Host
-import ScanFiles
-import TestSupport
 import Testing
 
 /// What process variables of EPICS hold, and what is taken of it.

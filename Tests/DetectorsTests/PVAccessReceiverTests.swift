@@ -1,7 +1,6 @@
 import CPVAccess
 import Glibc
 import Host
-import ScanFiles
 import Testing
 
 @testable import Detectors

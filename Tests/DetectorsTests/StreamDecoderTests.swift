@@ -1,6 +1,5 @@
 import Detectors
 import Host
-import ScanFiles
 import Testing
 
 /// What detectors send, and what is taken of it.

@@ -1,7 +1,6 @@
 import Glibc
 import Host
 import Journal
-import Rings
 
 // One part of a journal test as a process of its own: JournalExerciser MODE FOLDER [NAME=VALUE …].
 // It ends with 0 when everything held, and otherwise with a line on standard error and the error's exit code.

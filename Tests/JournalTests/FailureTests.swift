@@ -1,7 +1,6 @@
 import Glibc
 import Host
 import Journal
-import Rings
 import Testing
 
 private let stride = 8192

@@ -1,4 +1,3 @@
-import Host
 import Journal
 import Rings
 import Testing

@@ -1,8 +1,6 @@
 import Foundation
 import Glibc
-import Host
 import Journal
-import Rings
 import Testing
 
 /// Runs a command; whether it succeeded.

@@ -2,7 +2,6 @@ import Foundation
 import Glibc
 import Host
 import Journal
-import Rings
 import Testing
 
 /// A process that writes a journal, killed with this object if it still runs.

@@ -1,6 +1,5 @@
 import CLinux
 import Foundation
-import Glibc
 import Host
 import Journal
 import Rings

@@ -1,5 +1,4 @@
 import CLinux
-import Host
 import Journal
 import Testing
 

@@ -2,7 +2,6 @@ import Benchmarks
 import Foundation
 import Glibc
 import Host
-import ScanPlan
 import TestSupport
 import Testing
 

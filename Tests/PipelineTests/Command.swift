@@ -2,7 +2,6 @@ import Foundation
 import Glibc
 import Host
 import Run
-import ScanPlan
 import Testing
 
 /// A `slipring` process as a person would start it.

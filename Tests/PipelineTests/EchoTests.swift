@@ -3,11 +3,9 @@ import Host
 import Journal
 import Rings
 import RunModel
-import ScanPlan
 import Stages
 import TestSupport
 import Testing
-import Topics
 
 @testable import Run
 

@@ -4,7 +4,6 @@ import Glibc
 import Host
 import Run
 import ScanFiles
-import ScanPlan
 import TestSupport
 import Testing
 

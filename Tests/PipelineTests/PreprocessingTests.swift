@@ -6,7 +6,6 @@ import ScanFiles
 import Simulation
 import TestSupport
 import Testing
-import Tomography
 
 extension Pipeline {
   /// What is done to counts and sinograms before they are reconstructed.

@@ -5,7 +5,6 @@ import Journal
 import Rings
 import Run
 import RunModel
-import ScanFiles
 import ScanPlan
 import TestSupport
 import Testing

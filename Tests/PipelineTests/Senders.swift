@@ -2,7 +2,6 @@ import Foundation
 import Glibc
 import Host
 import ScanFiles
-import ScanPlan
 import TestSupport
 import Testing
 

@@ -1,7 +1,6 @@
 import Foundation
 import Glibc
 import Host
-import Rings
 import Run
 import ScanPlan
 import Simulation

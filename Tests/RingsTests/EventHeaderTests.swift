@@ -1,7 +1,6 @@
 import Foundation
 import Host
 import Rings
-import TestSupport
 import Testing
 
 @Suite struct EventHeaderTests {

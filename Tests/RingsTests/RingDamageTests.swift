@@ -1,7 +1,6 @@
 import Glibc
 import Host
 import Rings
-import TestSupport
 import Testing
 
 @Suite struct RingDamageTests {

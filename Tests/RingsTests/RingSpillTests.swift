@@ -1,6 +1,5 @@
 import Host
 import Rings
-import TestSupport
 import Testing
 
 /// A full ring whose events are on disk does not hold its writer.

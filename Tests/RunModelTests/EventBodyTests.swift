@@ -1,6 +1,5 @@
 import Host
 import RunModel
-import TestSupport
 import Testing
 
 @Suite struct EventBodyTests {

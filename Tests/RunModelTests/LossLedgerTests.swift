@@ -1,6 +1,5 @@
 import Host
 import RunModel
-import TestSupport
 import Testing
 
 /// Which frames came, which did not, and what a successor knows of it.

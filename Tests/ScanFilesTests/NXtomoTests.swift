@@ -1,4 +1,3 @@
-import CHDF5
 import Host
 import ScanFiles
 import TestSupport

@@ -1,7 +1,5 @@
 import Host
 import ScanFiles
-import TestSupport
-import Testing
 
 /// Degrees in radians.
 func radians(_ degrees: [Double]) -> [Double] { degrees.map { $0 * .pi / 180 } }

@@ -1,5 +1,4 @@
 import CHDF5
-import Foundation
 import ScanFiles
 
 /// Writes HDF5 files of any shape and fault. Closed when it goes away.

@@ -3,7 +3,6 @@ import KernelTypes
 import Rings
 import RunModel
 import Stages
-import TestSupport
 import Testing
 import Tomography
 import Topics

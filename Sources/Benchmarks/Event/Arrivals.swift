@@ -95,7 +95,7 @@ final class Arrivals: @unchecked Sendable {
 }
 
 /// A benchmark found what must not be.
-package enum BenchmarkError: Error, Equatable, Sendable, CustomStringConvertible {
+enum BenchmarkError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Events did not arrive.
   case missing(arrived: Int, expected: Int)
   /// An event came out of its order.

@@ -1,7 +1,6 @@
 internal import Glibc
 internal import Host
 internal import Rings
-import ScanPlan
 
 // The single measurements, each with topics of its own.
 extension EventBenchmark {

@@ -1,4 +1,3 @@
-import ScanPlan
 
 /// What `bench event` measured.
 package struct EventReport: Codable, Sendable {
@@ -9,7 +8,7 @@ package struct EventReport: Codable, Sendable {
     /// Bytes of the record: header page and padded payload.
     package var recordBytes: Int
     /// Slots of the ring.
-    package var slots: Int
+    var slots: Int
     /// The load of the latencies.
     package var load: Load
     /// Claim and commit of the durable topic, the payload's checksum included, filling the payload not.
@@ -26,7 +25,7 @@ package struct EventReport: Codable, Sendable {
   /// How latencies were loaded.
   package struct Load: Codable, Sendable {
     /// What the next field's rate is: `paced`.
-    package var kind: String
+    var kind: String
     /// Events a second, at even intervals.
     package var eventsPerSecond: Double
     /// Of the throughput that was measured before.
@@ -66,7 +65,7 @@ package struct EventReport: Codable, Sendable {
   /// Events that are only metadata.
   package struct Small: Codable, Sendable {
     /// Bytes of metadata.
-    package var metadataBytes: Int
+    var metadataBytes: Int
     /// A memory topic.
     package var memory: Enqueue
     /// A durable topic.

@@ -1,7 +1,6 @@
 internal import Host
 import KernelTypes
 import ScanPlan
-internal import Stages
 internal import Synchronization
 internal import Tomography
 

@@ -1,7 +1,6 @@
 internal import Host
 import KernelTypes
 package import ScanPlan
-internal import Stages
 internal import Tomography
 
 /// Measures the projector and a solver's update on random slices, in turn with what the processor can do at most.

@@ -40,7 +40,7 @@ package struct KernelReport: Codable, Sendable {
   /// The algorithm, as on the command line.
   package var algorithm: String
   /// Whether the update left out voxels outside the inscribed disk; its GUPS count them all the same.
-  package var diskMask: Bool
+  var diskMask: Bool
 
   /// Two multiply–adds an update, all in registers: GUPS of all threads.
   package var multiplyAddCeiling: Rate

@@ -27,7 +27,7 @@ package struct StreamReport: Codable, Sendable {
     /// Processor time by stage, and of the supervisor.
     package var cpuSeconds: [String: Double]
     /// The most resident memory by stage, shared memory included.
-    package var peakBytes: [String: Int]
+    var peakBytes: [String: Int]
     /// Estimate and peak of the memory of each worker.
     package var memory: [String: WorkerMemory]
     /// Records, padding included; 0 without a journal.
@@ -74,7 +74,7 @@ package struct StreamReport: Codable, Sendable {
   /// What an update was.
   package var algorithm: String
   /// Whether voxels outside the inscribed disk were left out.
-  package var diskMask: Bool
+  var diskMask: Bool
   /// Projections of a window.
   package var windowLength: Int
   /// Projections between updates.
@@ -82,7 +82,7 @@ package struct StreamReport: Codable, Sendable {
   /// Iterations of an update.
   package var windowIterations: Int
   /// How often volumes are saved in a durable run.
-  package var checkpointEvery: String
+  var checkpointEvery: String
   /// As fast as it goes. The first of the comparison, where there is one.
   package var saturated: Run?
   /// At a part of that rate: what latencies are without a queue.

@@ -1,5 +1,4 @@
 import Glibc
-import ScanPlan
 
 /// One client: what it sent and was not yet understood, what it is to get and has not yet taken, and until when.
 struct Connection {

@@ -5,9 +5,9 @@ import ScanPlan
 /// Where the dashboard listens, as `--dashboard` takes it.
 package struct DashboardAddress: Equatable, Sendable, CustomStringConvertible {
   /// A numeric IPv4 or IPv6 address, without brackets.
-  package let host: String
+  let host: String
   /// 0 lets the system choose.
-  package let port: UInt16
+  let port: UInt16
 
   /// 127.0.0.1:8787.
   package static let standard = DashboardAddress(host: "127.0.0.1", port: 8787)

@@ -1,4 +1,3 @@
-import ScanPlan
 
 /// A request that is complete and within the limits.
 struct Request: Equatable {

@@ -1,4 +1,3 @@
-import ScanPlan
 
 /// Finds requests (RFC 9112) in what a client sent. A pure function: it keeps nothing and trusts nothing.
 ///

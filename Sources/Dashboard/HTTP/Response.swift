@@ -1,4 +1,3 @@
-import ScanPlan
 
 /// What a client gets.
 struct Response {

@@ -1,6 +1,5 @@
 import KernelTypes
 import Run
-import Tomography
 
 /// Which picture a page asks for.
 struct PictureRequest: Hashable {

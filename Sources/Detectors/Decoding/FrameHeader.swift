@@ -1,14 +1,13 @@
 package import Host
-import ScanFiles
 
 /// What the images of a scan look like.
 package struct FrameFormat: Equatable, Sendable {
   /// Detector rows.
-  package var rows: Int
+  var rows: Int
   /// Detector columns.
-  package var columns: Int
+  var columns: Int
   /// What a pixel is.
-  package var pixel: PixelType
+  var pixel: PixelType
 
   /// A format as given.
   package init(rows: Int, columns: Int, pixel: PixelType) {
@@ -60,7 +59,7 @@ package struct FrameHeader: Equatable, Sendable {
   package var timestamp: Double?
 
   /// A plain image, by its number alone.
-  package init(number: UInt64) { self.number = number }
+  init(number: UInt64) { self.number = number }
 }
 
 /// A message of a stream.

@@ -1,7 +1,6 @@
 internal import CLZ4
 internal import Glibc
 import Host
-import ScanFiles
 
 /// Puts an image's rows where they belong, as pixels of this machine.
 package final class FrameUnpacker {
@@ -23,7 +22,7 @@ package final class FrameUnpacker {
   private var rowByteCount: Int { format.columns * format.pixel.byteCount }
 
   /// Bytes of the rows that are wanted.
-  package var byteCount: Int { rows.count * rowByteCount }
+  var byteCount: Int { rows.count * rowByteCount }
 
   /// Writes the wanted rows into `target`, which holds `byteCount` bytes. Throws `.compression` where the image does
   /// not unpack to its format; then `target` may hold anything.

@@ -1,5 +1,4 @@
 import Host
-import ScanFiles
 
 /// The first part of a message, with the fields of all kinds of messages; what a kind needs of them is asked for by
 /// `needed`.

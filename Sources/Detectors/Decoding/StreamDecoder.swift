@@ -1,10 +1,9 @@
-import ScanFiles
 
 /// Reads the messages of a detector's stream: `array-1.0` of PSI, SLS and UFO, and DECTRIS stream version 1. Nothing
 /// that a message says is believed before it is checked, and nothing is allocated.
 package struct StreamDecoder: Sendable {
   /// The most parts of a message: a DECTRIS header with all of its details has nine.
-  package static let partsMax = 10
+  static let partsMax = 10
   /// No header of an image is longer.
   static let headerByteCountMax = 64 << 10
   /// No detector counts further.

@@ -1,5 +1,4 @@
 import Host
-import ScanFiles
 
 /// Reads the updates of an NTNDArray. Nothing that an update says is believed before it is checked.
 package struct NDArrayDecoder: Sendable {

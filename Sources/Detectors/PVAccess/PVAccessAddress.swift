@@ -1,7 +1,7 @@
 /// A process variable of EPICS that holds images, as in `pva://13SIM1:Pva1:Image`.
 package struct PVAccessAddress: Equatable, Sendable, CustomStringConvertible {
   /// The process variable's name.
-  package let name: String
+  let name: String
 
   /// What every address of a process variable begins with.
   package static let scheme = "pva://"

@@ -1,7 +1,7 @@
 internal import CPVAccess
 
 /// What a process variable has next.
-package enum PVAccessStep {
+enum PVAccessStep {
   /// An image; its bytes are valid until the next step.
   case frame(FrameHeader, UnsafeRawBufferPointer)
   /// An update that is not taken, with what is to be said of it beyond the fault.
@@ -23,7 +23,7 @@ package enum PVAccessStep {
 ///
 /// The first update after a connection is what the variable held before: an image of the past, which is not taken,
 /// unless it follows one that was.
-package final class PVAccessReceiver {
+final class PVAccessReceiver {
   private let functions: slipring_pva_functions
   private let address: PVAccessAddress
   private let decoder: NDArrayDecoder

@@ -1,5 +1,4 @@
 import Host
-import ScanFiles
 import Tomography
 
 /// Brings a stream's images into the form of a slot: unpacked, cropped and binned. Without binning an image goes

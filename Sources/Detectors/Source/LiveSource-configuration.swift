@@ -12,25 +12,25 @@ extension LiveSource {
   /// What is known of the scan before its first frame.
   package struct Configuration: Sendable {
     /// What images look like.
-    package var format: FrameFormat
+    var format: FrameFormat
     /// Detector rows that are taken of them.
-    package var rows: Range<Int>
+    var rows: Range<Int>
     /// Edge of the squares of pixels whose mean becomes one pixel.
-    package var binning: Int
+    var binning: Int
     /// Dark fields of the stream; frames that do not say what they are begin with them.
-    package var darks: Int
+    var darks: Int
     /// Flat fields of the stream, which follow.
-    package var flats: Int
+    var flats: Int
     /// Radians, one for each projection, for frames that do not say theirs.
-    package var thetas: [Double]
+    var thetas: [Double]
     /// Whether frames say their theta in radians, not in degrees.
-    package var usesRadians: Bool
+    var usesRadians: Bool
     /// The number of the first frame.
-    package var firstFrame: UInt64
+    var firstFrame: UInt64
     /// What becomes of lost projections.
-    package var onGap: GapPolicy
+    var onGap: GapPolicy
     /// The scan ends where no frame came for so long after the first; nil for no such limit.
-    package var silenceMax: Duration?
+    var silenceMax: Duration?
 
     /// A configuration; the values were validated with the scan description.
     package init(

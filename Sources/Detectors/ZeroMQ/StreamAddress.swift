@@ -24,9 +24,9 @@ package struct StreamAddress: Equatable, Sendable {
   /// What the socket at this end does.
   package let pattern: Pattern
   /// A name or number; IPv6 numbers in brackets.
-  package let host: String
+  let host: String
   /// The port; 0 lets a sender have any free one.
-  package let port: Int
+  let port: Int
 
   /// What every address of a stream begins with.
   package static let scheme = "zmq+"

@@ -1,5 +1,4 @@
 internal import CZMQ
-internal import Glibc
 import Host
 
 /// Sends one message to somebody who listens, and takes the reply where the pattern has one.

@@ -1,12 +1,11 @@
 internal import CZMQ
-internal import Glibc
 
 /// Takes messages from a detector that sends by ZeroMQ. It connects, again and again where nobody listens, so it may be
 /// started first.
 ///
 /// libzmq allocates each part when its length arrives; no part is longer than allowed here: a longer one ends the
 /// connection, which is made anew.
-package final class ZeroMQReceiver {
+final class ZeroMQReceiver {
   private let socket: ZeroMQSocket
   private let messages: UnsafeMutableBufferPointer<zmq_msg_t>
   private let parts: UnsafeMutableBufferPointer<UnsafeRawBufferPointer>

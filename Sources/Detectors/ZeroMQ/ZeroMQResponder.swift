@@ -1,6 +1,4 @@
 internal import CZMQ
-internal import Glibc
-import Host
 
 /// Takes orders by ZeroMQ, as a detector's control does, and answers each.
 package final class ZeroMQResponder {

@@ -51,11 +51,11 @@ package struct FaultPlan: Sendable, Equatable {
   /// One thing that goes wrong.
   package struct Fault: Sendable, Equatable {
     /// The kind of operation that it strikes.
-    package var operation: Operation
+    var operation: Operation
     /// Which of them, from 0.
-    package var number: Int
+    var number: Int
     /// What happens.
-    package var effect: Effect
+    var effect: Effect
 
     /// A fault as given.
     package init(_ operation: Operation, _ number: Int, _ effect: Effect) {
@@ -68,7 +68,7 @@ package struct FaultPlan: Sendable, Equatable {
   /// The faults, in any order; one an operation.
   package var faults: [Fault]
   /// Where the disk's own choices begin: which unsynced sectors survive.
-  package var seed: UInt64
+  var seed: UInt64
 
   /// A plan as given.
   package init(_ faults: [Fault] = [], seed: UInt64 = 0) {

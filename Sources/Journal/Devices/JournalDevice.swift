@@ -65,16 +65,16 @@ package protocol JournalDevice: AnyObject {
 /// Writes to one file, and the sync that makes them durable.
 package final class WriteBatch {
   /// The most batches in flight on a device.
-  package static let inFlightLimit = 2
+  static let inFlightLimit = 2
   /// The most writes of a batch.
-  package static let writeLimit = 64
+  static let writeLimit = 64
 
   /// One write.
   package struct Write {
     /// What is written.
-    package var bytes: UnsafeRawBufferPointer
+    var bytes: UnsafeRawBufferPointer
     /// Where to.
-    package var offset: Int
+    var offset: Int
     /// The number of bytes written, or −errno; −ECANCELED if an earlier write of the batch was not whole.
     package internal(set) var result: Int32 = 0
   }

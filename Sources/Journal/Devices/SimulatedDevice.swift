@@ -8,7 +8,7 @@ package final class SimulatedDevice: JournalDevice {
   /// "simulated".
   package let mechanism = "simulated"
   /// The disk.
-  package let disk: SimulatedDisk
+  let disk: SimulatedDisk
   private let id: Int
   private let rules: JournalRules
   private var files: [Int32: SimulatedDisk.Node] = [:]

@@ -4,7 +4,7 @@
 /// what was written since, of the folder's entries as well.
 package final class SimulatedDisk {
   /// The unit that survives a power cut or does not.
-  package static let sectorByteCount = 512
+  static let sectorByteCount = 512
 
   /// The bytes that files may take together; more is ENOSPC.
   package var capacity: Int

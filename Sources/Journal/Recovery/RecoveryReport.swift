@@ -5,7 +5,7 @@ package struct RecoveryReport: Sendable, Equatable, Codable {
   /// The sequence after the last record.
   package var nextSequence: UInt64
   /// All sequences below it were acknowledged, as far as records, segments and the caller say.
-  package var durableThrough: UInt64
+  var durableThrough: UInt64
   /// The highest epoch seen.
   package var epoch: UInt64
   /// How the journal ends.
@@ -21,7 +21,7 @@ package struct RecoveryReport: Sendable, Equatable, Codable {
   /// Segments whose header page is damaged and was derived from their records.
   package var rebuiltSegments: [String]
   /// Segments whose header page is damaged and that nothing needs.
-  package var setAsideSegments: [String]
+  var setAsideSegments: [String]
   /// The records that were looked at.
   package var recordCount: Int
 

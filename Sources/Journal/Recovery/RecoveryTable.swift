@@ -122,7 +122,7 @@ package struct RecoveryRule: Sendable {
   ]
 
   /// The rule for what was found.
-  package static func rule(record: RecordFinding, isAcknowledged: Bool, later: LaterFinding) -> RecoveryRule {
+  static func rule(record: RecordFinding, isAcknowledged: Bool, later: LaterFinding) -> RecoveryRule {
     for rule in table where rule.holds(record, isAcknowledged, later) { return rule }
     preconditionFailure("no rule for \(record), \(isAcknowledged), \(later)")
   }
@@ -134,7 +134,7 @@ package struct RecoveryRule: Sendable {
 }
 
 /// What is decided about a segment by its first page.
-package enum SegmentDecision: String, Sendable, Codable, CaseIterable {
+enum SegmentDecision: String, Sendable, Codable, CaseIterable {
   /// The page is whole and this journal's.
   case used
   /// The page is damaged; its first record, and the numbers of the other segments, leave one place for it. The scan

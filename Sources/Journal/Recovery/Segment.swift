@@ -1,4 +1,3 @@
-internal import Host
 internal import Rings
 
 /// A segment's file: a header page, then records at computed offsets.

@@ -3,7 +3,6 @@ import Foundation
 import Glibc
 import Host
 import RunModel
-import ScanFiles
 package import ScanPlan
 import Stages
 

@@ -1,4 +1,3 @@
-import Glibc
 import Host
 import Journal
 import Rings

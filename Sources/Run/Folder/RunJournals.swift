@@ -1,4 +1,3 @@
-import Foundation
 import Host
 package import Journal
 import Rings
@@ -15,7 +14,7 @@ package struct RunJournals {
     /// Its folder.
     package let folder: String
     /// Bytes from record to record.
-    package let stride: Int
+    let stride: Int
     /// What reading it found.
     package let report: RecoveryReport
 

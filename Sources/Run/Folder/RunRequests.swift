@@ -2,7 +2,6 @@ import Foundation
 import Glibc
 import Host
 import RunModel
-import ScanFiles
 import ScanPlan
 
 /// What people ask of a running run, from any process of the same user: a small file in the run's folder, which is

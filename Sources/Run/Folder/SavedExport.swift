@@ -3,7 +3,6 @@ package import Host
 import KernelTypes
 import Rings
 import RunModel
-import ScanFiles
 package import ScanPlan
 import Stages
 import Tomography
@@ -14,7 +13,7 @@ package struct SavedExport {
   /// What was written.
   package struct Result: Codable, Sendable {
     /// The run's identifier.
-    package let run: String
+    let run: String
     /// Paths of the files.
     package let outputs: [String]
     /// Of the volume, whatever it was written as.

@@ -1,6 +1,5 @@
 import Glibc
 import Host
-import Journal
 import Rings
 import RunModel
 import ScanPlan

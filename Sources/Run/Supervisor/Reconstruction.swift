@@ -1,14 +1,11 @@
 import Detectors
 import Foundation
-import Glibc
 package import Host
 import Logging
 import Rings
 import RunModel
-import ScanFiles
 package import ScanPlan
 package import Stages
-import Tomography
 
 /// One command from a scan file to a volume: plan, refuse or run, report.
 package struct Reconstruction {

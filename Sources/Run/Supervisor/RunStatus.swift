@@ -66,7 +66,7 @@ package struct RunStatus: Codable, Equatable, Sendable {
   /// ‖b − A x‖ / ‖b‖ of the latest update, over all rows; nil before the first.
   package var residual: Double?
   /// Who or what ended the scan before its source did, as in `finalized by anna`; nil where nobody has.
-  package var finalized: String?
+  var finalized: String?
   /// How similar the volume is to the one of the window before (MS-SSIM): the latest score; nil where there is none.
   package var similarity: Double?
   /// Seconds since the stages were started.

@@ -1,9 +1,6 @@
 import Glibc
 import Host
-import Rings
 import RunModel
-import ScanFiles
-import ScanPlan
 import Stages
 import Topics
 

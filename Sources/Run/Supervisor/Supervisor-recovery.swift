@@ -3,7 +3,6 @@ import Host
 import Logging
 import Rings
 import RunModel
-import ScanFiles
 import ScanPlan
 
 // What the supervisor does with stages that die, hang, or cannot live where they are, and with all of them when the run

@@ -4,8 +4,7 @@ package import Host
 import Logging
 import Rings
 import RunModel
-import ScanFiles
-package import ScanPlan
+import ScanPlan
 import Stages
 
 /// What a run tells the person who started it.
@@ -45,7 +44,7 @@ package struct RunMonitors: RunMonitor {
 /// to the cores of the others, once. A stage that exits with an error, or dies too often, fails the run: the others are
 /// stopped, nothing half-written stays, and the failure names the stage. A first SIGINT or SIGTERM ends the
 /// acquisition, and everything that was acquired is reconstructed and exported; a second one aborts.
-package final class Supervisor {
+final class Supervisor {
   let plan: RunPlan
   let folder: RunFolder
   private let executable: String

@@ -55,7 +55,7 @@ package struct EndEvent: Equatable, Sendable {
   }
 
   /// Bytes of metadata.
-  package static let byteCount = 40
+  static let byteCount = 40
 
   /// Writes the event into a slot's metadata; returns the bytes used.
   package func encode(into metadata: UnsafeMutableRawBufferPointer) -> Int {

@@ -89,7 +89,7 @@ package struct LossLedger: Equatable, Sendable {
   }
 
   /// Takes a frame out of the gaps; false where it is in none.
-  package mutating func fill(_ frame: UInt64) -> Bool {
+  mutating func fill(_ frame: UInt64) -> Bool {
     guard let index = gaps.lastIndex(where: { $0.contains(frame) }) else { return false }
     let gap = gaps[index]
     let parts = [gap.lowerBound..<frame, frame + 1..<gap.upperBound].filter { !$0.isEmpty }

@@ -42,7 +42,7 @@ package struct ScoreEvent: Equatable, Sendable {
   }
 
   /// Bytes of metadata.
-  package static let byteCount = 64
+  static let byteCount = 64
 
   /// Writes the event into a slot's metadata; returns the bytes used.
   package func encode(into metadata: UnsafeMutableRawBufferPointer) -> Int {

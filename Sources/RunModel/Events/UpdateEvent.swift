@@ -23,9 +23,9 @@ package struct UpdateEvent: Equatable, Sendable {
   /// Number of the windowed update, or of the iteration of the final iterations, from 0.
   package var index: Int
   /// Iterations in this update.
-  package var iterations: Int
+  var iterations: Int
   /// The next order that the worker will apply.
-  package var cursor: UInt64
+  var cursor: UInt64
   /// The generation of the volume that holds the result; in the final phase the one that is being written.
   package var generation: UInt64
   /// Ordinals of the projections it covers.

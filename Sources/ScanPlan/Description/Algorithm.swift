@@ -26,9 +26,9 @@ package enum InitialVolume: String, CaseIterable, Sendable {
 /// for edges: `β` or `β,δ`.
 package struct Regularisation: Equatable, Sendable {
   /// β, against the number of angles that are iterated over together.
-  package let strength: Double
+  let strength: Double
   /// δ, in units of the volume (1/pixel).
-  package let delta: Double?
+  let delta: Double?
 
   /// A penalty as given.
   package init(strength: Double, delta: Double? = nil) {

@@ -53,7 +53,7 @@ package enum Denoise: ScanValue {
   }
 
   /// What was done, for people; nil for nothing.
-  package var words: String? {
+  var words: String? {
     switch self {
     case .none: nil
     case .method(.totalVariation(let strength)): "total variation of strength \(strength)"

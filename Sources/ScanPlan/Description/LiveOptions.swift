@@ -1,7 +1,5 @@
 package import Detectors
 import Host
-import ScanFiles
-import Stages
 import Tomography
 
 import struct Foundation.URL
@@ -67,7 +65,7 @@ package enum ScanSource: Equatable, Sendable {
   }
 
   /// What an output is named after.
-  package var name: String {
+  var name: String {
     switch self {
     case .file(let path), .folder(let path): URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
     case .stream, .variable: "stream"
@@ -78,9 +76,9 @@ package enum ScanSource: Equatable, Sendable {
 /// Rows and columns of a detector, as in `2048,2448`.
 package struct DetectorShape: Equatable, Sendable {
   /// Rows.
-  package let rows: Int
+  let rows: Int
   /// Columns.
-  package let columns: Int
+  let columns: Int
 
   private static let edges = 1...65_536
 
@@ -206,7 +204,7 @@ extension ScanDescription {
   }
 
   /// Where the detector is told to stop.
-  package var hook: StopHook? { get throws(StreamError) { if let stopHook { try StopHook(stopHook) } else { nil } } }
+  var hook: StopHook? { get throws(StreamError) { if let stopHook { try StopHook(stopHook) } else { nil } } }
 
   /// Radians of each projection of a live source as it comes, for frames that do not say theirs: evenly spaced, over
   /// half a turn unless a step is given, and visited in the order that was said.

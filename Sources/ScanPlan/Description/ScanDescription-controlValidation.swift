@@ -1,4 +1,3 @@
-import Tomography
 
 extension ScanDescription {
   /// Refuses options that would be ignored in silence.

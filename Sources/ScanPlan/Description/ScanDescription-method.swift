@@ -11,7 +11,7 @@ extension ScanDescription {
   var windows: WindowSchedule { WindowSchedule(length: windowLength, step: windowStep, iterations: windowIter) }
 
   /// Whether slices are compared while the scan runs.
-  package var comparesSlices: Bool { stopSimilarity != nil || reference != nil }
+  var comparesSlices: Bool { stopSimilarity != nil || reference != nil }
 
   /// Sweeps over all projections after the scan: filtered backprojection needs one.
   package var finalIterationCount: Int { algorithm == .fbp ? 1 : finalIterations }

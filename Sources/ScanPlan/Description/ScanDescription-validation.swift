@@ -10,7 +10,7 @@ extension ScanDescription {
 
   /// What can be found wrong without the scan file, all of it: first single values, then what contradicts what. A rule
   /// about a value that is wrong itself says nothing new.
-  package func problems() -> [String] {
+  func problems() -> [String] {
     var problems: [String] = []
     var wrong: Set<String> = []
     for key in ScanKey.all {

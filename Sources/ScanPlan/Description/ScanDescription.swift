@@ -1,6 +1,5 @@
 package import Detectors
 package import Host
-import ScanFiles
 package import Stages
 package import Tomography
 

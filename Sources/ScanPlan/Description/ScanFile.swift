@@ -15,7 +15,7 @@ package struct ScanFile: Sendable {
   }
 
   /// As it was named.
-  package let path: String
+  let path: String
   /// What could be read of it; where there are problems, the rest is at its defaults.
   package let scan: ScanDescription
   /// All that is wrong with it, from top to bottom.

@@ -1,4 +1,3 @@
-import ScanFiles
 package import Tomography
 
 // When a scan ends before its source does, and in which order its projections come.

@@ -1,5 +1,3 @@
-import Host
-import Tomography
 
 /// One thing that a person can decide: a key of `scan.yaml` and an option of the command line, which have the same
 /// name.
@@ -32,7 +30,7 @@ package struct ScanKey: Sendable {
   /// As it is written, without dashes before it: `window-length`.
   package let name: String
   /// What it belongs to.
-  package let group: Group
+  let group: Group
   /// What it is, in a sentence or two.
   package let help: String
   /// What holds where it is left out; nil where it has a value then, or is needed.

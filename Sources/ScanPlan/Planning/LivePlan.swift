@@ -1,26 +1,25 @@
 package import Detectors
 import Glibc
-package import Host
+import Host
 import ScanFiles
-import Stages
 import Tomography
 
 /// What a live source was said to deliver.
 package struct LivePlan: Codable, Equatable, Sendable {
   /// Detector rows.
-  package var rows: Int
+  var rows: Int
   /// Detector columns.
-  package var columns: Int
+  var columns: Int
   /// What a pixel is.
-  package var pixel: PixelType
+  var pixel: PixelType
   /// Dark fields of the stream.
-  package var darks: Int
+  var darks: Int
   /// Flat fields of the stream.
-  package var flats: Int
+  var flats: Int
   /// Flat and dark fields that a file has in their place.
-  package var fieldsOfFile: Int
+  var fieldsOfFile: Int
   /// Whether images wait to be taken: files in a folder do.
-  package var waits: Bool
+  var waits: Bool
 
   /// What `scan` says of its source; `fields` is the file of its flat and dark fields.
   init(_ scan: ScanDescription, fields: (any ScanReader)?) throws(ScanFailure) {

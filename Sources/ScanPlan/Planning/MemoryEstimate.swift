@@ -2,12 +2,11 @@ import Host
 import Rings
 import RunModel
 import Stages
-import Tomography
 
 /// Memory that a run will need, computed before anything starts.
 package struct MemoryEstimate: Equatable, Sendable {
   /// One kind of memory.
-  package struct Item: Equatable, Sendable {
+  struct Item: Equatable, Sendable {
     /// What it is, in a person's words.
     package let name: String
     /// How much.
@@ -15,12 +14,12 @@ package struct MemoryEstimate: Equatable, Sendable {
   }
 
   /// Regions in /dev/shm.
-  package let shared: [Item]
+  let shared: [Item]
   /// Memory of the processes themselves.
-  package let resident: [Item]
+  let resident: [Item]
 
   /// Adds up the regions and the buffers of `plan`.
-  package init(_ plan: RunPlan) {
+  init(_ plan: RunPlan) {
     let workers = plan.placement.workers.indices
     // A ring beyond every limit needs more than any machine has.
     let rings = plan.wiring.topics.map { plan.ring($0).regionByteCount ?? 1 << 56 }
@@ -59,9 +58,9 @@ package struct MemoryEstimate: Equatable, Sendable {
   }
 
   /// Bytes in /dev/shm.
-  package var sharedByteCount: Int { shared.reduce(0) { $0 + $1.byteCount } }
+  var sharedByteCount: Int { shared.reduce(0) { $0 + $1.byteCount } }
   /// Bytes of memory altogether; /dev/shm is memory too.
-  package var byteCount: Int { sharedByteCount + resident.reduce(0) { $0 + $1.byteCount } }
+  var byteCount: Int { sharedByteCount + resident.reduce(0) { $0 + $1.byteCount } }
 
   /// What one worker has resident at most, shared memory that it touches included: three generations of its rows'
   /// volume, its buffers, its rows of every slot of the projections' ring, its event rings, and the program; and a

@@ -1,4 +1,4 @@
-package import Host
+import Host
 
 /// Which worker computes which rows, on which cores, with its memory on which NUMA node.
 package struct Placement: Codable, Equatable, Sendable {
@@ -11,10 +11,10 @@ package struct Placement: Codable, Equatable, Sendable {
     /// The cores its threads are pinned to.
     package var cores: [Int]
     /// Threads, at least one.
-    package var threads: Int
+    var threads: Int
 
     /// A worker as given.
-    package init(rows: Range<Int>, node: Int, cores: [Int], threads: Int) {
+    init(rows: Range<Int>, node: Int, cores: [Int], threads: Int) {
       self.rows = rows
       self.node = node
       self.cores = cores
@@ -46,7 +46,7 @@ package struct Placement: Codable, Equatable, Sendable {
   ///
   /// Workers fill the nodes in order and share a node's cores evenly; rows are split evenly too. A pure function: the
   /// same arguments give the same placement.
-  package static func plan(
+  static func plan(
     topology: Topology, rows: Int, workers requested: Int? = nil, threads: Int? = nil, bytesPerSecond: Double = 0
   )
     -> Placement

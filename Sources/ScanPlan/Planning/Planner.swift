@@ -5,7 +5,7 @@ package import Host
 import KernelTypes
 package import Rings
 import RunModel
-package import ScanFiles
+import ScanFiles
 import Stages
 import Tomography
 
@@ -38,7 +38,7 @@ package struct Planner {
   }
 
   /// What the scan file says of itself, or a person of a live source.
-  package let info: ScanInfo
+  let info: ScanInfo
 
   /// The plan of a new run.
   package func plan(runID: RunID, command: [String]) throws -> RunPlan {

@@ -3,7 +3,6 @@ package import Journal
 package import KernelTypes
 package import Rings
 package import RunModel
-import ScanFiles
 package import Stages
 import Tomography
 
@@ -17,17 +16,17 @@ package struct RunPlan: Codable, Sendable {
     /// Flat and dark fields.
     package var flatsAndDarks: Int
     /// Flat fields among them.
-    package var flats: Int
+    var flats: Int
     /// Rows of a projection's payload.
     package var rows: Int
     /// Columns of it.
     package var columns: Int
     /// Detector rows that are read from the file.
-    package var detectorRows: Range<Int>
+    var detectorRows: Range<Int>
     /// The number of the first reconstructed slice in file names.
-    package var firstSlice: Int
+    var firstSlice: Int
     /// Bytes of the largest payload.
-    package var payloadCapacity: Int
+    var payloadCapacity: Int
   }
 
   /// The version of the plans that this build writes, and the only one that it reads. It rises whenever a plan, or the
@@ -35,11 +34,11 @@ package struct RunPlan: Codable, Sendable {
   package static let versionRead = 1
 
   /// The version of this plan.
-  package private(set) var version = Self.versionRead
+  private(set) var version = Self.versionRead
   /// Identifies the run; names its regions.
   package var runID: RunID
   /// The command line.
-  package var command: [String]
+  var command: [String]
   /// What was asked for, with defaults filled in.
   package var scan: ScanDescription
   /// What a live source was said to deliver; nil for a scan file.
@@ -47,20 +46,20 @@ package struct RunPlan: Codable, Sendable {
   /// The shapes.
   package var shape: Shape
   /// The rotation axis in columns of the payload.
-  package var rotationAxis: Double
+  var rotationAxis: Double
   /// Whether the data are counts.
-  package var minusLog: Bool
+  var minusLog: Bool
   /// Size of a voxel, where the file knows it.
-  package var pixelSizeMillimetres: Double?
+  var pixelSizeMillimetres: Double?
   /// Who computes what.
   package var placement: Placement
   /// Slots of the rings.
-  package var slots: RingSlots
+  var slots: RingSlots
   /// Projections that see the object from all directions, in the order in which they come; before that no similarity
   /// counts.
-  package var projectionsCovering: Int
+  var projectionsCovering: Int
   /// Stages beside those that make the volume, by name (`WiringFacts.examples`).
-  package var examples: [String] = []
+  var examples: [String] = []
 
   /// How worker `partition`'s slices lie in memory.
   package func layout(ofWorker partition: Int) -> SliceLayout {
@@ -134,7 +133,7 @@ package struct RunPlan: Codable, Sendable {
   }
 
   /// Whether the final iterations read every projection again.
-  package var keepsProjections: Bool { scan.finalIterationCount > 0 }
+  var keepsProjections: Bool { scan.finalIterationCount > 0 }
 
   /// Updates that a complete scan makes.
   package var updateCount: Int { updateCount(projections: shape.projections) }

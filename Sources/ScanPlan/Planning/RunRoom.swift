@@ -5,7 +5,6 @@ import KernelTypes
 import Rings
 import RunModel
 import Stages
-import Tomography
 
 /// What a run needs of memory, shared memory and disks, beside what this machine has free.
 package struct RunRoom {

@@ -1,6 +1,5 @@
 import Host
 import ScanFiles
-import Stages
 import Tomography
 
 /// Reads one detector row of a whole scan file as line integrals.

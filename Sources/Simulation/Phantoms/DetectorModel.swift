@@ -8,7 +8,7 @@ import Host
 /// number of it, cut off at 65,535 as the electronics do. The profile is a smooth beam, brightest near the middle,
 /// times the gain of the column: one column in about 50 is off by up to 10 %. Each row of each image has its own random
 /// stream, so counts do not depend on the order of calls.
-package struct DetectorModel: Sendable {
+struct DetectorModel: Sendable {
   /// Detector rows.
   package let rows: Int
   /// Detector columns.

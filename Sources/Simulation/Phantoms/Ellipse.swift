@@ -8,18 +8,18 @@ package struct Ellipse: Sendable, Equatable {
   /// Position of the centre.
   package var x: Double
   /// Position of the centre, upwards.
-  package var y: Double
+  var y: Double
   /// Semi-axis along `angle`.
   package var a: Double
   /// Semi-axis across `angle`.
-  package var b: Double
+  var b: Double
   /// Direction of semi-axis `a`, in radians anticlockwise from x.
-  package var angle: Double
+  var angle: Double
   /// What the ellipse adds to the slice inside it.
   package var value: Double
 
   /// An ellipse; `b` defaults to `a`, which makes a disc.
-  package init(x: Double, y: Double, a: Double, b: Double? = nil, angle: Double = 0, value: Double) {
+  init(x: Double, y: Double, a: Double, b: Double? = nil, angle: Double = 0, value: Double) {
     precondition(a > 0 && b ?? a > 0, "semi-axes \(a), \(b ?? a)")
     self.x = x
     self.y = y

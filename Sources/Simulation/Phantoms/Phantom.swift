@@ -1,5 +1,4 @@
 import Glibc
-import Tomography
 
 /// A synthetic sample whose line integrals are known exactly, because each of its slices is a sum of ellipses.
 ///

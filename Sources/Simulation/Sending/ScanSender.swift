@@ -10,7 +10,7 @@ package final class ScanSender {
   /// What was sent.
   package struct SendReport: Codable, Equatable, Sendable {
     /// Where receivers connect.
-    package var address: String
+    var address: String
     /// Messages with an image that were handed to the connection, or wait for one.
     package var sent: Int
     /// Numbers of the frames that were left out.

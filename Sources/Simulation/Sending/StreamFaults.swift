@@ -1,5 +1,4 @@
 import Host
-import Tomography
 
 /// What a virtual detector does wrong, the same for equal seeds. Flats and darks are left alone.
 package struct StreamFaults: Equatable, Sendable {

@@ -1,9 +1,9 @@
-package import Detectors
+import Detectors
 import Glibc
 import Host
 import Rings
-package import RunModel
-package import Topics
+import RunModel
+import Topics
 
 /// Puts every image of a source into the topic `projections`, as it comes and where it lies.
 package struct AcquireStage {
@@ -20,7 +20,7 @@ package struct AcquireStage {
 
   /// `rate` limits projections a second; `stopRequested` is asked between frames and while waiting, and gives the
   /// reason; `didWork` hears of every image, `didEnd` of what a live source has lost before the topic is closed.
-  package init(
+  init(
     source: any ProjectionSource, writer: TopicWriter, rate: Double?, limits: WaitLimits,
     stopRequested: @escaping () throws -> EndEvent.Reason?, didWork: @escaping () -> Void,
     didEnd: @escaping (LossLedger) throws -> Void = { _ in }
@@ -36,7 +36,7 @@ package struct AcquireStage {
 
   /// Runs until the source ends or a stop is requested; then closes the topic with an `end` event. A successor of a
   /// stage that died leaves out what its predecessor published: every image is exactly one event.
-  package mutating func run() throws {
+  mutating func run() throws {
     let ending = try writer.ending()
     if ending == .closed { return }
     guard try resume(ending) else { return try finish(.salvaged) }

@@ -1,17 +1,16 @@
 import Detectors
 import Foundation
 import Glibc
-import Host
 import Logging
 
 /// What came of telling the detector that its scan was ended: the content of a run's `stop.json`.
 package struct StopReport: Codable, Equatable, Sendable {
   /// Where it was told.
-  package var hook: String
+  var hook: String
   /// Whether it took the order.
   package var wasTold: Bool
   /// What it answered, or why it was not told.
-  package var answer: String
+  var answer: String
 
   /// For people.
   package var words: String {

@@ -1,10 +1,10 @@
 import Host
 import Rings
-package import RunModel
-package import Topics
+import RunModel
+import Topics
 
 /// What ends the acquisition before its source does: a signal, or the command of `control`.
-package struct StopOrders {
+struct StopOrders {
   private let commands: TopicReader
   private let signalReceived: () -> Bool
   private let willStop: (String) throws -> Void

@@ -7,15 +7,15 @@ package struct ControlConfiguration: Sendable {
   /// The similarity at which a scan is finalized; nil for never.
   package var similarityMin: Double?
   /// Scores in a row that must reach it, of every worker.
-  package var patience: Int
+  var patience: Int
   /// Projections before which no score counts.
-  package var scoredFrom: Int
+  var scoredFrom: Int
   /// Projections before which no score ends the scan.
   package var endedFrom: Int
   /// The updates while the scan runs.
-  package var windows: WindowSchedule
+  var windows: WindowSchedule
   /// Updates in a row after which a rising residual finalizes the scan; nil for never.
-  package var risesMax: Int?
+  var risesMax: Int?
 
   /// Slices are compared inside this radius, in columns: what lies outside is not seen by all projections.
   static let radiusFraction = 0.42

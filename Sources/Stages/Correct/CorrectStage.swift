@@ -1,8 +1,8 @@
-package import Host
+import Host
 import Rings
-package import RunModel
+import RunModel
 import Tomography
-package import Topics
+import Topics
 
 /// Filters that need whole projections: corrects each by flats and darks, removes zingers and retrieves phases, and
 /// publishes it again.
@@ -13,16 +13,16 @@ package struct CorrectStage {
   /// What is fixed for the whole run.
   package struct Configuration: Sendable {
     /// Rows of a projection's payload.
-    package var rows: Int
+    var rows: Int
     /// Columns of it.
-    package var columns: Int
+    var columns: Int
     /// How far above their surroundings zingers are; nil to leave them.
-    package var zingers: Double?
+    var zingers: Double?
     /// The area of Paganin's filter in square pixels; nil for none.
-    package var phaseArea: Double?
+    var phaseArea: Double?
     /// Whether the scan has flat fields, and dark ones: projections are not corrected without what they were taken
     /// with.
-    package var needs: (flats: Bool, darks: Bool)
+    var needs: (flats: Bool, darks: Bool)
 
     /// A configuration; the values were validated with the scan description.
     package init(rows: Int, columns: Int, zingers: Double?, phaseArea: Double?, needs: (flats: Bool, darks: Bool)) {
@@ -32,7 +32,7 @@ package struct CorrectStage {
   }
 
   /// What was found in the projections that this process corrected.
-  package struct Findings: Sendable {
+  struct Findings: Sendable {
     /// Zingers that were removed.
     package internal(set) var zingers = 0
     /// Pixels that were replaced by their neighbours.
@@ -52,7 +52,7 @@ package struct CorrectStage {
 
   /// `projections` replays from its first event; `pool` must have no other user. `didWork` hears of every event that
   /// was published.
-  package init(
+  init(
     configuration: Configuration, projections: TopicReader, corrected: TopicWriter, pool: ThreadPool,
     limits: WaitLimits,
     didWork: @escaping () -> Void
@@ -74,7 +74,7 @@ package struct CorrectStage {
   /// Runs until `projections` ends; then closes `corrected`. A successor of a stage that died takes flats and darks
   /// again, and leaves out what its predecessor published. Projections that salvage gave up are left out: `corrected`
   /// was set aside with them and is made anew.
-  package mutating func run() throws -> Findings {
+  mutating func run() throws -> Findings {
     if try corrected.ending() == .closed { return findings }
     let published = corrected.nextSequence
     var number: UInt64 = 0

@@ -1,9 +1,8 @@
-import Glibc
-package import Host
+import Host
 import Rings
-package import RunModel
+import RunModel
 package import Tomography
-package import Topics
+import Topics
 
 /// Denoises the finished volume: follows the updates of all workers to their end, then fills the region `denoised` from
 /// the top.
@@ -12,7 +11,7 @@ package import Topics
 /// the volume alone.
 package struct DenoiseStage {
   /// How it is done.
-  package enum Work {
+  enum Work {
     /// By one of our methods.
     case method(Denoising)
     /// By a program that this runs to its end; it fills the region and counts its slices.
@@ -33,7 +32,7 @@ package struct DenoiseStage {
 
   /// One reader and one volume for each worker, in the order of their rows; `pool` must have no other user. `didWork`
   /// hears of every update and of every few slices.
-  package init(
+  init(
     work: Work, updates: [TopicReader], volumes: [VolumeRegion], output: DenoisedVolume, writer: TopicWriter,
     pool: ThreadPool,
     limits: WaitLimits, didWork: @escaping () -> Void
@@ -47,7 +46,7 @@ package struct DenoiseStage {
 
   /// Runs until the volume is denoised; then closes `denoised`. After a restart of the machine the volume is denoised
   /// again, and what was reported is not reported twice.
-  package func run() throws {
+  func run() throws {
     let isReported = try writer.lastEvent()?.header.kind == .end
     var follower = UpdateFollower(updates: updates, limits: limits, didWork: didWork)
     while !follower.hasEnded { try follower.poll { _, _ in } }

@@ -14,11 +14,11 @@ package struct DistributeStage {
     /// Detector rows of each worker, in the rows of an event's payload.
     package var rows: [Range<Int>]
     /// The updates while the scan runs.
-    package var windows: WindowSchedule
+    var windows: WindowSchedule
     /// Iterations over all projections after the scan.
-    package var finalIterations: Int
+    var finalIterations: Int
     /// Ordered subsets of each of those.
-    package var finalSubsets: Int
+    var finalSubsets: Int
     /// Projections that a worker may be behind before updates are made less often; 0 for no limit.
     package var lagMax: Int
 

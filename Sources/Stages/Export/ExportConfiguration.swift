@@ -13,41 +13,41 @@ package struct ExportConfiguration: Sendable {
   /// What is written of the denoised volume, beside the other one.
   package struct Denoised: Sendable {
     /// Name of the HDF5 file without folder; nil for none.
-    package var hdf5Name: String?
+    var hdf5Name: String?
     /// How it was denoised, for people.
-    package var words: String
+    var words: String
 
     /// As given.
     package init(hdf5Name: String?, words: String) { (self.hdf5Name, self.words) = (hdf5Name, words) }
   }
 
   /// An existing folder.
-  package var folder: String
+  var folder: String
   /// Name of the HDF5 file without folder; nil for none.
-  package var hdf5Name: String?
+  var hdf5Name: String?
   /// What the names of slices begin with, and what is in them.
   private(set) var tiffPrefix = "recon"
   private(set) var quantity = "attenuation"
   /// What a TIFF holds; nil for no TIFF files.
-  package var tiff: Sample?
+  var tiff: Sample?
   /// The number in the first slice's file name.
-  package var firstSlice: Int
+  var firstSlice: Int
   /// The unit of a voxel, as in `1/pixel`, and the factor from 1/pixel to it.
-  package var unit: String
+  var unit: String
   /// See `unit`.
-  package var scale: Float
+  var scale: Float
   /// Facts about the run that go into the HDF5 file: name and value.
-  package var attributes: [String: String]
+  var attributes: [String: String]
   /// Whether everything is read back and compared once it is written.
-  package var checks: Bool
+  var checks: Bool
   /// Flat and dark fields of the scan.
-  package var fields: Int
+  var fields: Int
   /// Windowed updates of a complete scan.
-  package var windowUpdates: Int
+  var windowUpdates: Int
   /// Iterations after it.
-  package var finalIterations: Int
+  var finalIterations: Int
   /// What is written of the denoised volume; nil where there is none.
-  package var denoised: Denoised?
+  var denoised: Denoised?
 
   /// A configuration; the names were checked by whoever made it.
   package init(

@@ -1,8 +1,8 @@
-package import Detectors
+import Detectors
 import Host
 import Rings
-package import RunModel
-package import Topics
+import RunModel
+import Topics
 
 /// Follows the updates of all workers to their end; then writes the volume, and the denoised one as soon as it is
 /// there.
@@ -19,7 +19,7 @@ package struct ExportStage {
   /// One reader and one volume for each worker, in the order of their rows; `commands` says who finalized the scan;
   /// `didWork` hears of every update. `denoised` is what the stage `denoise` writes, where the run has one. `losses`
   /// are asked for once the updates have ended: what a live source has lost.
-  package init(
+  init(
     configuration: ExportConfiguration, updates: [TopicReader], commands: TopicReader, volumes: [VolumeRegion],
     denoised: (reader: TopicReader, volume: DenoisedVolume)?, limits: WaitLimits, stopRequested: @escaping () -> Bool,
     didWork: @escaping () -> Void, losses: @escaping () throws -> LossReport? = { nil }
@@ -38,7 +38,7 @@ package struct ExportStage {
 
   /// What was written; nil where a stop was requested, or the scan ended before its first projection: then there is no
   /// volume.
-  package func run() throws -> ExportReport? {
+  func run() throws -> ExportReport? {
     var convergence = Convergence(
       workers: updates.count, windowUpdates: configuration.windowUpdates,
       finalIterations: configuration.finalIterations)

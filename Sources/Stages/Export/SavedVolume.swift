@@ -6,9 +6,9 @@ package struct SavedVolume {
   /// The rows of one worker.
   package struct Rows {
     /// How its slices lie in memory.
-    package let layout: SliceLayout
+    let layout: SliceLayout
     /// `layout.volumeByteCount` bytes.
-    package let memory: ScratchMemory
+    let memory: ScratchMemory
 
     /// A part as given.
     package init(layout: SliceLayout, memory: ScratchMemory) { (self.layout, self.memory) = (layout, memory) }

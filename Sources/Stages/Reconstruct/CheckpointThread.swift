@@ -1,7 +1,6 @@
 import Glibc
 import Host
 import RunModel
-import ScanFiles
 import Synchronization
 
 /// How often a worker's volume is saved.

@@ -1,6 +1,5 @@
 import Host
 import KernelTypes
-import Rings
 import RunModel
 import Tomography
 import Topics

@@ -2,7 +2,6 @@ package import Host
 package import KernelTypes
 import Rings
 package import RunModel
-import ScanFiles
 package import Tomography
 package import Topics
 
@@ -13,28 +12,28 @@ package final class ReconstructStage {
     /// How the worker's slices lie in memory.
     package var layout: SliceLayout
     /// The detector behind them.
-    package var beam: ParallelBeam
+    var beam: ParallelBeam
     /// The worker's rows in the payload of a projection.
-    package var rows: Range<Int>
+    var rows: Range<Int>
     /// How windows and final iterations are computed.
     package var methods: WorkerMethods
     /// Whether stripes are removed from the sinograms of the final iterations.
-    package var removesStripes: Bool
+    var removesStripes: Bool
     /// Whether the data are counts that become line integrals by −log.
-    package var minusLog: Bool
+    var minusLog: Bool
     /// The updates while the scan runs.
-    package var windows: WindowSchedule
+    var windows: WindowSchedule
     /// Whether the final iterations will read every projection again.
-    package var keepsProjections: Bool
+    var keepsProjections: Bool
     /// The most projections that the scan can have.
-    package var projectionsMax: Int
+    var projectionsMax: Int
     /// How often the volume is saved.
-    package var checkpointInterval: CheckpointInterval
+    var checkpointInterval: CheckpointInterval
     /// Whether the scan has flat fields, and dark ones: projections are not corrected without what they were taken
     /// with.
-    package var needs: (flats: Bool, darks: Bool)
+    var needs: (flats: Bool, darks: Bool)
     /// Whether flat and dark fields may come among or behind the projections.
-    package var fieldsMayComeLate: Bool
+    var fieldsMayComeLate: Bool
 
     /// A configuration; the values were validated with the scan description.
     package init(

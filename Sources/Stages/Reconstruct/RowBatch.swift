@@ -1,5 +1,4 @@
 import Host
-import Tomography
 
 /// Raw rows of one block from a few projections, copied.
 final class RowBatch {

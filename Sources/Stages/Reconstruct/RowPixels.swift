@@ -1,6 +1,5 @@
 import Host
 import Rings
-import Tomography
 
 /// A worker's rows of one image, where they lie in the ring. Valid as long as the event is leased.
 struct RowPixels {

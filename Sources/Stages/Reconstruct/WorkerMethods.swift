@@ -5,13 +5,13 @@ package struct WorkerMethods: Sendable {
   /// What updates do while the scan runs.
   package var window: Method
   /// Ordered subsets of each of their iterations.
-  package var windowSubsets: Int
+  var windowSubsets: Int
   /// What sweeps over all projections do.
   package var final: Method
   /// What makes the volume that the sweeps start from, in place of the windows: one method or none.
-  package var initial: [Method]
+  var initial: [Method]
   /// What a person can do when the residual is not finite.
-  package var remedy: String
+  var remedy: String
 
   /// `window` serves for the final iterations too unless `final` is given.
   package init(window: Method, windowSubsets: Int = 1, final: Method? = nil, initial: Method? = nil, remedy: String) {

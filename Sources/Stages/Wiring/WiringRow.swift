@@ -4,21 +4,21 @@ package import Topics
 /// One kind of stage, and everything that a run knows of it before it starts.
 package struct WiringRow: Sendable {
   /// As in messages and on the command line.
-  package let name: String
+  let name: String
   /// Whether there is one for each worker, or one for the run.
-  package let isPerWorker: Bool
+  let isPerWorker: Bool
   /// The stage's code.
   package let stage: any Stage.Type
   /// Where its process runs.
   package let place: Place
   /// What it reads; the first of these is what its lag is counted in, unless it has none.
-  package let reads: [Input]
+  let reads: [Input]
   /// What it writes; nobody else does.
   package let writes: [Output]
   /// Where it writes files, whose temporary names are removed when it died.
   package let files: [Files]
   /// Whether a run has it.
-  package let isPresent: @Sendable (WiringFacts) -> Bool
+  let isPresent: @Sendable (WiringFacts) -> Bool
 
   /// Where a stage's process runs.
   package enum Place: Sendable {
@@ -43,13 +43,13 @@ package struct WiringRow: Sendable {
   /// A topic that a stage reads. A stage of one worker reads its own partition, any other reads all of them.
   package struct Input: Sendable {
     /// The topics.
-    package let kind: @Sendable (WiringFacts) -> TopicKind
+    let kind: @Sendable (WiringFacts) -> TopicKind
     /// Whether every life of the stage reads from the first event, or from where its predecessor was.
     package let replays: Bool
     /// What is checked before an event is handed out.
     package let checks: TopicReader.Checks
     /// Whether it is what the stage works on; orders that are only listened for are not.
-    package let isWork: Bool
+    let isWork: Bool
 
     /// Topics of `kind`.
     package static func topic(
@@ -70,11 +70,11 @@ package struct WiringRow: Sendable {
     /// The topics.
     package let kind: TopicKind
     /// Events that each ring holds.
-    package let slots: @Sendable (WiringFacts) -> Int
+    let slots: @Sendable (WiringFacts) -> Int
     /// Bytes of the largest payload.
-    package let payload: @Sendable (WiringFacts) -> Int
+    let payload: @Sendable (WiringFacts) -> Int
     /// What the writer does where a ring is full.
-    package let whenFull: WhenFull
+    let whenFull: WhenFull
 
     /// What a writer does where a ring is full and its events go to disk; in memory it waits.
     package enum WhenFull: Sendable {
@@ -114,7 +114,7 @@ package struct WiringRow: Sendable {
 /// What the wiring of a run depends on.
 package struct WiringFacts: Sendable {
   /// Workers.
-  package var workers: Int
+  var workers: Int
   /// Whether whole projections are filtered first.
   package var corrects: Bool
   /// Whether the finished volume is denoised.
@@ -122,9 +122,9 @@ package struct WiringFacts: Sendable {
   /// Stages beside those that make the volume, by name.
   package var examples: [String]
   /// Whether events go to disk.
-  package var isDurable: Bool
+  var isDurable: Bool
   /// Whether the source can be made to wait.
-  package var sourceWaits: Bool
+  var sourceWaits: Bool
   /// Bytes of the largest image as acquired, and as corrected.
   package var imageByteCount: (acquired: Int, corrected: Int)
   /// Slots of the rings.

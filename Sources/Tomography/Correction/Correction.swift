@@ -35,12 +35,12 @@ package struct Correction: Sendable {
   ///
   /// Nothing below it was measured: half a count is what a pixel reads as zero. Noise around a nearly opaque path does
   /// give zero and negative differences, whose logarithm does not exist, so they are taken to be this.
-  package static let transmissionFloor: Float = 0x1p-17
+  static let transmissionFloor: Float = 0x1p-17
 
   /// Detector rows in a projection given to `apply`.
-  package let rows: Int
+  let rows: Int
   /// Detector columns.
-  package let columns: Int
+  let columns: Int
   /// Pixels whose flat − dark is not positive, or that had no finite flat or dark: they are interpolated in every
   /// projection.
   package let deadPixelCount: Int

@@ -32,11 +32,11 @@ package enum Denoising: Sendable, Equatable {
 /// on which slices are denoised together.
 package struct Denoiser: Sendable {
   /// What is done.
-  package let method: Denoising
+  let method: Denoising
   /// Edge of a slice.
-  package let columns: Int
+  let columns: Int
   /// Standard deviation of the noise, in the volume's unit.
-  package let noise: Float
+  let noise: Float
 
   /// Rows of a slice that are one piece of work.
   static let bandRows = 32

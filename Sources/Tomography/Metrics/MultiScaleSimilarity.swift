@@ -18,12 +18,12 @@ package struct MultiScaleSimilarity: Sendable {
   /// The fewest columns of a slice.
   package static let columnsMin = Gaussian.taps
   /// Rows and columns of a slice.
-  package let columns: Int
+  let columns: Int
   /// The grey values between which slices are compared: black and white.
-  package let range: ClosedRange<Float>
+  let range: ClosedRange<Float>
   /// Windows count whose centre lies inside the disc of this radius, in columns, around the slice's middle; nil for all
   /// of them.
-  package let radiusFraction: Double?
+  let radiusFraction: Double?
 
   private static let exponents = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333]
 

@@ -21,7 +21,7 @@ package struct PhaseRetrieval: Sendable, Equatable {
   private static let planck = 1.239_841_984e-3
 
   /// The wavelength in µm.
-  package var wavelength: Double { Self.planck / energy }
+  var wavelength: Double { Self.planck / energy }
 
   /// z δ / μ = z λ (δ/β) / 4π in square pixels: the filter is 1 / (1 + `area` · k²), k in radians a pixel. Its root is
   /// the distance over which it averages.

@@ -1,10 +1,10 @@
 /// Geometry of a parallel-beam scan.
 package struct ParallelBeam: Sendable, Equatable {
   /// Columns of the detector.
-  package let columns: Int
+  let columns: Int
   /// Rotation axis in pixels from the detector's left edge: `columns / 2` is the middle. It may lie outside the
   /// detector.
-  package let rotationAxis: Double
+  let rotationAxis: Double
 
   /// Describes a scan; the axis must be finite and at most 2²⁰ pixels away.
   package init(columns: Int, rotationAxis: Double) {
@@ -24,9 +24,9 @@ package struct ParallelBeam: Sendable, Equatable {
 /// One projection of a window.
 package struct WindowAngle: Sendable, Equatable {
   /// Angle in radians.
-  package let theta: Double
+  let theta: Double
   /// Where the projection lies in the sinogram.
-  package let slot: Int
+  let slot: Int
 
   /// A projection at `theta` (radians, finite) in row `slot` of a sinogram block.
   package init(theta: Double, slot: Int) {

@@ -24,7 +24,7 @@ package final class ProcessorCeilings {
   }
 
   /// Bytes that `readMemory` reads once.
-  package let memoryByteCount: Int
+  let memoryByteCount: Int
 
   /// Multiplies and adds in registers; returns the number of floats.
   package func multiplyAdds() -> Int { kernels.multiplyAdds(200_000, seed) }

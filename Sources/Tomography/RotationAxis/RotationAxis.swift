@@ -5,9 +5,9 @@ package struct RotationAxisEstimate: Sendable, Equatable {
   /// The best position, sub-pixel: the mean of registration and image metric, weighted by their errors.
   package let axis: Double
   /// What the registration of the projections half a turn apart gave on its own.
-  package let registration: Double
+  let registration: Double
   /// Standard error of `axis` in pixels, as far as noise goes.
-  package let error: Double
+  let error: Double
 }
 
 /// Why no rotation axis could be found.

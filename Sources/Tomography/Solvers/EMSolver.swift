@@ -1,4 +1,4 @@
-package import KernelTypes
+import KernelTypes
 
 /// Maximum likelihood by expectation maximisation with windows, plain or penalised: e = x · Aᵀ(b / A x) and s = Aᵀ1
 /// over the angles of a window.
@@ -21,7 +21,7 @@ package final class EMSolver: WindowSolver {
   private let penalty: (tile: TilePenalty, memory: PenaltyMemory)?
 
   /// Allocates what updates need. See `Method.solver` for the arguments.
-  package init(
+  init(
     layout: SliceLayout, beam: ParallelBeam, options: EMOptions, anglesMax: Int, blocksMax: Int? = nil,
     threads: Int? = nil, level: Int? = nil
   ) {
@@ -46,7 +46,7 @@ package final class EMSolver: WindowSolver {
   }
 
   /// Bytes that `init` with the same arguments would allocate.
-  package static func scratchByteCount(
+  static func scratchByteCount(
     layout: SliceLayout, options: EMOptions, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil
   ) -> Int {
     SolverWorkspace.byteCount(layout: layout, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads)

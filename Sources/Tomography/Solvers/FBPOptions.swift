@@ -24,9 +24,9 @@ package struct FBPOptions: Sendable, Equatable {
   }
 
   /// The window.
-  package var filter: Filter
+  var filter: Filter
   /// Set voxels whose centres lie beyond columns / 2 from the rotation axis to zero.
-  package var diskMask: Bool
+  var diskMask: Bool
 
   /// The plain ramp unless told otherwise.
   package init(filter: Filter = .ramp, diskMask: Bool = false) {

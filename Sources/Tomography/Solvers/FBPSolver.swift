@@ -1,4 +1,4 @@
-package import KernelTypes
+import KernelTypes
 
 /// Filtered backprojection: x = Σ Δθ Aᵀ(h ∗ b) over the angles of a window, h a windowed ramp (`FBPOptions.Filter`) and
 /// Δθ the part of half a turn that a projection stands for (`angularWeights`). The sum over all projections of a scan
@@ -14,7 +14,7 @@ package final class FBPSolver: WindowSolver {
   private var weights: [Float] = []
 
   /// Allocates what updates need. See `Method.solver` for the arguments.
-  package init(
+  init(
     layout: SliceLayout, beam: ParallelBeam, options: FBPOptions, anglesMax: Int, blocksMax: Int? = nil,
     threads: Int? = nil, level: Int? = nil
   ) {
@@ -32,7 +32,7 @@ package final class FBPSolver: WindowSolver {
   }
 
   /// Bytes that `init` with the same arguments would allocate.
-  package static func scratchByteCount(
+  static func scratchByteCount(
     layout: SliceLayout, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil
   ) -> Int {
     SolverWorkspace.byteCount(layout: layout, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads)

@@ -1,12 +1,12 @@
 /// What can be chosen about SIRT.
 package struct SIRTOptions: Sendable, Equatable {
   /// λ: 1 is the plain method, it converges below 2.
-  package var relaxation: Float
+  var relaxation: Float
   /// Cut the volume at zero after each iteration.
-  package var nonNegative: Bool
+  var nonNegative: Bool
   /// Only voxels whose centres lie within columns / 2 of the rotation axis take part; the others must be zero, and stay
   /// so.
-  package var diskMask: Bool
+  var diskMask: Bool
 
   /// Plain SIRT unless told otherwise.
   package init(relaxation: Float = 1, nonNegative: Bool = false, diskMask: Bool = false) {
@@ -31,7 +31,7 @@ package struct Residual: Sendable, Equatable {
   }
 
   /// ‖b − A x‖ / ‖b‖; 0 where both are zero. Not finite if the data or the volume are not.
-  package var relative: Double {
+  var relative: Double {
     residualSquared == 0 && dataSquared == 0 ? 0 : (residualSquared / dataSquared).squareRoot()
   }
 }

@@ -1,4 +1,4 @@
-package import KernelTypes
+import KernelTypes
 
 /// SIRT with windows: x ← x + λ C Aᵀ R (b − A x) over the angles of a window, where R and C are the inverse row and
 /// column sums of A *over that window* (P. Gilbert, J. Theor. Biol. 36, 1972; in this form J. Gregor and T. Benson,
@@ -12,7 +12,7 @@ package final class SIRTSolver: WindowSolver {
   private let rowSums: RowSums
 
   /// Allocates what updates need. See `Method.solver` for the arguments.
-  package init(
+  init(
     layout: SliceLayout, beam: ParallelBeam, options: SIRTOptions, anglesMax: Int, blocksMax: Int? = nil,
     threads: Int? = nil, level: Int? = nil
   ) {
@@ -27,7 +27,7 @@ package final class SIRTSolver: WindowSolver {
   package var scratchByteCount: Int { workspace.byteCount }
 
   /// Bytes that `init` with the same arguments would allocate.
-  package static func scratchByteCount(
+  static func scratchByteCount(
     layout: SliceLayout, anglesMax: Int, blocksMax: Int? = nil, threads: Int? = nil
   ) -> Int {
     SolverWorkspace.byteCount(layout: layout, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads)

@@ -2,7 +2,6 @@ import ArgumentParser
 import Benchmarks
 import Glibc
 import Host
-import Run
 import ScanPlan
 
 /// The whole pipeline.

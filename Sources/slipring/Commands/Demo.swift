@@ -1,7 +1,6 @@
 import ArgumentParser
 import Glibc
 import Host
-import Tomography
 
 /// Simulate, reconstruct, look.
 struct Demo: ParsableCommand {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import Host
 
 /// Becomes the program that a stage starts, so that it dies with the stage; started by the stage, not by people.

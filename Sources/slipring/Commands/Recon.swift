@@ -1,5 +1,4 @@
 import ArgumentParser
-import ScanFiles
 package import ScanPlan
 package import Tomography
 

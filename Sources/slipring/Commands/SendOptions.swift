@@ -1,6 +1,5 @@
 import ArgumentParser
 import Detectors
-import Glibc
 import Host
 import Run
 import ScanFiles

@@ -1,9 +1,7 @@
 import ArgumentParser
 package import Detectors
 import Host
-import ScanFiles
 package import ScanPlan
-import Stages
 
 /// What a live source will deliver; a scan file says it itself.
 struct SourceOptions: ParsableArguments {

@@ -1,6 +1,6 @@
 import Foundation
-package import Host
-package import Run
+import Host
+import Run
 import ScanFiles
 import ScanPlan
 import Simulation
@@ -8,7 +8,7 @@ import Stages
 import Tomography
 
 /// Simulates a noisy scan of a foam, reconstructs it through the whole pipeline, and looks at the result.
-package struct Demonstration {
+struct Demonstration {
   private let folder: String
   private let signals: SignalDescriptor
 

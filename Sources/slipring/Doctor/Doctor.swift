@@ -1,12 +1,11 @@
 import Detectors
-import Glibc
 import Host
 import Run
 import ScanPlan
 import Tomography
 
 /// Looks at a machine as a run would, and says what is missing and how to mend it.
-package struct Doctor {
+struct Doctor {
   /// What was found about one thing.
   package struct Finding: Codable, Equatable, Sendable {
     /// Whether it is good enough.

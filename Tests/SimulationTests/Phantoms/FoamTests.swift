@@ -1,6 +1,5 @@
 import Simulation
 import Testing
-import Tomography
 
 struct FoamTests {
   @Test(arguments: [1, 2, 77] as [UInt64])

@@ -3,7 +3,6 @@ import PhantomSupport
 import Testing
 
 @testable import Simulation
-@testable import Tomography
 
 struct PhantomTests {
   @Test func `a disc's line integrals are its chords`() {

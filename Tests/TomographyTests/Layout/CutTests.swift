@@ -1,6 +1,5 @@
 import KernelTypes
 import Testing
-import Tomography
 
 @Suite struct CutTests {
   private static let (columns, rows) = (9, 21)

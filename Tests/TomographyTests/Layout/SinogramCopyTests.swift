@@ -1,7 +1,6 @@
 import KernelTypes
 import Testing
 
-@testable import Tomography
 
 @Suite struct SinogramCopyTests {
   @Test(arguments: [1, 21, 70]) func `A row of a sinogram is taken out and put back`(rows: Int) {

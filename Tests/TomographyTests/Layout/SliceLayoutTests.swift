@@ -1,7 +1,6 @@
 import KernelTypes
 import Testing
 
-@testable import Tomography
 
 @Suite struct SliceLayoutTests {
   @Test(arguments: [

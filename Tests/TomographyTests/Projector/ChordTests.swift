@@ -1,7 +1,6 @@
 import Glibc
 import Testing
 
-@testable import Tomography
 
 /// Projections of shapes whose line integrals are known.
 @Suite struct ChordTests {

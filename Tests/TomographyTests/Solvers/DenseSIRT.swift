@@ -1,4 +1,3 @@
-@testable import Tomography
 
 /// SIRT written out with a dense matrix in double precision.
 struct DenseSIRT {
