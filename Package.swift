@@ -89,7 +89,7 @@ let package = Package(
     .target(
       name: "Run",
       dependencies: [
-        "Detectors", "Host", "Journal", "KernelTypes", "Rings", "RunModel", "ScanFiles", "ScanPlan", "Stages",
+        "Detectors", "Host", "Journal", "KernelTypes", "Rings", "RunModel", "ScanPlan", "Stages",
         "Tomography", "Topics", .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict),
     .target(
@@ -102,7 +102,7 @@ let package = Package(
     .target(
       name: "Benchmarks",
       dependencies: [
-        "CLinux", "Host", "KernelTypes", "Rings", "Run", "RunModel", "ScanPlan", "Simulation", "Stages", "Tomography",
+        "CLinux", "Host", "KernelTypes", "Rings", "Run", "RunModel", "ScanPlan", "Simulation", "Tomography",
         "Topics", .product(name: "Histogram", package: "hdrhistogram-swift"),
       ], swiftSettings: fast),
     .executableTarget(
@@ -136,7 +136,7 @@ let package = Package(
       name: "PhantomSupport", dependencies: ["Simulation"], path: "Tests/PhantomSupport", swiftSettings: strict),
     .testTarget(name: "HostTests", dependencies: ["CLinux", "Host", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "RingsTests", dependencies: ["Host", "RingExerciser", "Rings", "TestSupport"], swiftSettings: strict),
+      name: "RingsTests", dependencies: ["Host", "RingExerciser", "Rings"], swiftSettings: strict),
     .testTarget(
       name: "JournalTests", dependencies: ["CLinux", "Host", "Journal", "JournalExerciser", "Rings"],
       swiftSettings: fast),
@@ -155,12 +155,12 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "DetectorsTests",
-      dependencies: ["CPVAccess", "Detectors", "Host", "Rings", "RunModel", "ScanFiles", "TestSupport"],
+      dependencies: ["CPVAccess", "Detectors", "Host", "Rings", "RunModel"],
       swiftSettings: strict),
     .testTarget(
       name: "StagesTests",
       dependencies: [
-        "Host", "KernelTypes", "Rings", "RunModel", "Stages", "TestSupport", "Tomography",
+        "Host", "KernelTypes", "Rings", "RunModel", "Stages", "Tomography",
         "Topics",
       ], swiftSettings: strict),
     .testTarget(
@@ -185,7 +185,7 @@ let package = Package(
       dependencies: [
         "Benchmarks", "Confined", "Detectors", "Host", "Journal", "Rings", "Run", "RunModel",
         "ScanFiles",
-        "ScanPlan", "Simulation", "Stages", "TestSupport", "Tomography", "Topics", "UpdateProbe", "chaos", "slipring",
+        "ScanPlan", "Simulation", "Stages", "TestSupport", "Tomography", "UpdateProbe", "chaos", "slipring",
       ],
       exclude: ["Browser"], swiftSettings: strict),
   ]

@@ -72,7 +72,7 @@ package func writeTIFF(
 /// A TIFF with one grey image.
 package struct TIFFImage {
   struct Failure: Error {
-    package let reason: String
+    let reason: String
   }
 
   let columns: Int

@@ -102,7 +102,7 @@ enum BenchmarkError: Error, Equatable, Sendable, CustomStringConvertible {
   case disorder(found: UInt64, expected: UInt64)
 
   /// What happened.
-  package var description: String {
+  var description: String {
     switch self {
     case .missing(let arrived, let expected): "only \(arrived) of \(expected) events reached the reader"
     case .disorder(let found, let expected): "event \(found) reached the reader where event \(expected) was next"

@@ -38,7 +38,7 @@ final class PVAccessReceiver {
   private var hasEnded = false
 
   /// Subscribes. At most `queueLength` images wait here; beyond that the newest are lost.
-  package init(_ address: PVAccessAddress, library: PVAccessLibrary, format: FrameFormat, queueLength: Int)
+  init(_ address: PVAccessAddress, library: PVAccessLibrary, format: FrameFormat, queueLength: Int)
     throws(StreamError)
   {
     precondition(queueLength > 1, "a queue of \(queueLength)")
@@ -51,10 +51,10 @@ final class PVAccessReceiver {
   deinit { if let channel { functions.close(channel) } }
 
   /// Goes on behind a predecessor, which has taken or missed what has a number below `number`.
-  package func resume(after number: UInt64) { last = number > 0 ? number - 1 : nil }
+  func resume(after number: UInt64) { last = number > 0 ? number - 1 : nil }
 
   /// The next step, for which it waits up to `timeout`. Throws `.refused` where the sender refuses the subscription.
-  package func next(timeout: Duration) throws(StreamError) -> PVAccessStep {
+  func next(timeout: Duration) throws(StreamError) -> PVAccessStep {
     guard !hasEnded else {
       throw .refused(address: address.description, reason: "the sender ended the subscription before its first image")
     }

@@ -13,7 +13,7 @@ final class ZeroMQReceiver {
   private var open = 0
 
   /// Connects. `partByteCountMax` bounds a part of a message, `queueLength` the messages that wait here.
-  package init(_ address: StreamAddress, partByteCountMax: Int, queueLength: Int) throws(StreamError) {
+  init(_ address: StreamAddress, partByteCountMax: Int, queueLength: Int) throws(StreamError) {
     precondition(!address.pattern.isSender && queueLength > 0, "\(address) does not receive")
     socket = try ZeroMQSocket(address, type: address.pattern == .pull ? ZMQ_PULL : ZMQ_SUB)
     messages = .allocate(capacity: StreamDecoder.partsMax)
@@ -38,7 +38,7 @@ final class ZeroMQReceiver {
 
   /// The parts of the next message, valid until the next call; nil where none came before `timeout`. A message of too
   /// many parts has no parts.
-  package func receive(timeout: Duration) throws(StreamError) -> UnsafeBufferPointer<UnsafeRawBufferPointer>? {
+  func receive(timeout: Duration) throws(StreamError) -> UnsafeBufferPointer<UnsafeRawBufferPointer>? {
     release()
     try setTimeout(timeout)
     guard try receivePart() else { return nil }

@@ -77,7 +77,7 @@ final class Supervisor {
   private static let statusPeriod: Duration = .seconds(1)
 
   /// `signals` was made before any thread; `executable` is the program that knows the `stage` command.
-  package init(
+  init(
     plan: RunPlan, folder: RunFolder, executable: String, signals: SignalDescriptor, monitor: any RunMonitor
   ) throws {
     self.plan = plan

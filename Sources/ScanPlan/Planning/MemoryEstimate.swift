@@ -8,9 +8,9 @@ package struct MemoryEstimate: Equatable, Sendable {
   /// One kind of memory.
   struct Item: Equatable, Sendable {
     /// What it is, in a person's words.
-    package let name: String
+    let name: String
     /// How much.
-    package let byteCount: Int
+    let byteCount: Int
   }
 
   /// Regions in /dev/shm.

@@ -10,18 +10,18 @@ import Host
 /// stream, so counts do not depend on the order of calls.
 struct DetectorModel: Sendable {
   /// Detector rows.
-  package let rows: Int
+  let rows: Int
   /// Detector columns.
-  package let columns: Int
+  let columns: Int
   /// Photons a pixel counts where the beam is brightest, without a sample.
-  package let incidentPhotons: Double
+  let incidentPhotons: Double
   /// Mean count without a beam.
-  package let darkLevel: Double
+  let darkLevel: Double
   private let seed: UInt64
   private let columnGains: [Double]
 
   /// A camera of `rows` × `columns` pixels; the seed fixes its faulty columns and all its noise.
-  package init(rows: Int, columns: Int, incidentPhotons: Double, darkLevel: Double, seed: UInt64) {
+  init(rows: Int, columns: Int, incidentPhotons: Double, darkLevel: Double, seed: UInt64) {
     precondition(rows > 0 && columns > 0, "a detector of \(rows) × \(columns) pixels")
     precondition(incidentPhotons > 0 && incidentPhotons < 65_536, "\(incidentPhotons) incident photons")
     precondition(darkLevel >= 0 && darkLevel < 65_536, "dark level \(darkLevel)")
@@ -37,17 +37,17 @@ struct DetectorModel: Sendable {
   }
 
   /// One row of the flat field `index`.
-  package func flat(index: Int, row: Int, into counts: UnsafeMutableBufferPointer<UInt16>) {
+  func flat(index: Int, row: Int, into counts: UnsafeMutableBufferPointer<UInt16>) {
     fill(counts, kind: .flat, index: index, row: row) { column in profile(row: row, column: column) }
   }
 
   /// One row of the dark field `index`.
-  package func dark(index: Int, row: Int, into counts: UnsafeMutableBufferPointer<UInt16>) {
+  func dark(index: Int, row: Int, into counts: UnsafeMutableBufferPointer<UInt16>) {
     fill(counts, kind: .dark, index: index, row: row) { _ in 0 }
   }
 
   /// One row of the projection `index`, from its `columns` line integrals.
-  package func projection(
+  func projection(
     index: Int, row: Int, lineIntegrals: UnsafeBufferPointer<Float>, into counts: UnsafeMutableBufferPointer<UInt16>
   ) {
     precondition(lineIntegrals.count == columns, "\(lineIntegrals.count) line integrals for \(columns) columns")

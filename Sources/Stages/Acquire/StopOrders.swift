@@ -12,7 +12,7 @@ struct StopOrders {
   /// `commands` is read from its first event and never given back: a successor finds the command again. `willStop`
   /// hears why the acquisition ends, in words, before it does: from a successor again, where its predecessor died
   /// before the end was written.
-  package init(
+  init(
     commands: TopicReader, signalReceived: @escaping () -> Bool, willStop: @escaping (String) throws -> Void = { _ in }
   ) {
     self.commands = commands
@@ -22,7 +22,7 @@ struct StopOrders {
 
   /// Why the scan is to end; nil while it is not. Never waits for an order. To be kept once it is not nil: it is told
   /// once.
-  package func reason() throws -> EndEvent.Reason? {
+  func reason() throws -> EndEvent.Reason? {
     guard let (reason, words) = try order() else { return nil }
     try willStop(words)
     FaultPoint.stopTold.reach()

@@ -34,9 +34,9 @@ package struct CorrectStage {
   /// What was found in the projections that this process corrected.
   struct Findings: Sendable {
     /// Zingers that were removed.
-    package internal(set) var zingers = 0
+    internal(set) var zingers = 0
     /// Pixels that were replaced by their neighbours.
-    package internal(set) var pixels = PixelCounts()
+    internal(set) var pixels = PixelCounts()
   }
 
   private let configuration: Configuration

@@ -13,7 +13,7 @@ struct Demonstration {
   private let signals: SignalDescriptor
 
   /// What it leaves behind.
-  package struct DemonstrationOutcome: Sendable {
+  struct DemonstrationOutcome: Sendable {
     /// Of the reconstruction.
     package let result: RunResult
     /// Three orthogonal cuts, the residuals, and the facts of the run: an SVG file.
@@ -29,13 +29,13 @@ struct Demonstration {
   private static let rotationAxis = 130.5
 
   /// Everything goes into `folder`.
-  package init(folder: String, signals: SignalDescriptor) {
+  init(folder: String, signals: SignalDescriptor) {
     self.folder = folder
     self.signals = signals
   }
 
   /// Runs it. `simulated` hears of every simulated projection.
-  package func run(
+  func run(
     command: [String], executable: String, monitor: any RunMonitor, notice: (String) -> Void,
     simulated: (Int, Int) -> Void
   ) throws -> DemonstrationOutcome? {

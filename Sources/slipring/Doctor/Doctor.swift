@@ -7,7 +7,7 @@ import Tomography
 /// Looks at a machine as a run would, and says what is missing and how to mend it.
 struct Doctor {
   /// What was found about one thing.
-  package struct Finding: Codable, Equatable, Sendable {
+  struct Finding: Codable, Equatable, Sendable {
     /// Whether it is good enough.
     package enum Verdict: String, Codable, Sendable {
       /// As it should be.
@@ -31,10 +31,10 @@ struct Doctor {
   private let folder: String
 
   /// `folder` is where output would go.
-  package init(folder: String) { self.folder = folder }
+  init(folder: String) { self.folder = folder }
 
   /// Looks at everything.
-  package func examine() throws -> [Finding] {
+  func examine() throws -> [Finding] {
     [
       kernel(), processor(), try nodes(), memory(), sharedMemory(), ioUring(), lockedMemory(), disk(), pvAccess(),
       try leftovers(),
