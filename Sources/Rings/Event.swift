@@ -11,13 +11,22 @@ package struct Event {
   package let payload: UnsafeRawBufferPointer
 
   init(header: EventHeader, slot: UnsafeRawPointer) {
+    precondition(
+      (0...EventHeader.metadataCapacity).contains(header.metadataByteCount) && header.payloadByteCount >= 0,
+      "event \(header.sequence): \(header.metadataByteCount) B of metadata, \(header.payloadByteCount) B of payload")
     self.header = header
     metadata = UnsafeRawBufferPointer(start: slot + EventHeader.byteCount, count: header.metadataByteCount)
     payload = UnsafeRawBufferPointer(start: slot + EventHeader.pageByteCount, count: header.payloadByteCount)
   }
 
-  /// An event that was read from elsewhere and checked there.
+  /// An event that was read from elsewhere and checked there: with all of its metadata and payload, or with none.
   package init(header: EventHeader, metadata: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer) {
+    precondition(
+      metadata.isEmpty || metadata.count == header.metadataByteCount,
+      "event \(header.sequence): \(metadata.count) B of metadata, its header says \(header.metadataByteCount)")
+    precondition(
+      payload.isEmpty || payload.count == header.payloadByteCount,
+      "event \(header.sequence): \(payload.count) B of payload, its header says \(header.payloadByteCount)")
     self.header = header
     self.metadata = metadata
     self.payload = payload

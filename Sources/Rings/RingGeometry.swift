@@ -34,6 +34,12 @@ enum RingGeometry {
     words[12] = specification.firstEpoch
     words[13] = UInt64(specification.spillSlotCount)
     words[15] |= UInt64(checksum(&words)) << 32
+    // A ring is made once, and whoever attaches reads these words.
+    var copy = words
+    copy[0] = ready
+    precondition(
+      (try? read(&copy, regionByteCount: regionByteCount).get()) == specification,
+      "the header of a ring of \(regionByteCount) B does not read back as \(specification)")
     return words
   }
 

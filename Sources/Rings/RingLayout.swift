@@ -40,6 +40,14 @@ struct RingMemory: @unchecked Sendable {
   let requiredReaders: Int
 
   init(region: SharedRegion, specification: RingSpecification) {
+    let lineEnd = RingLayout.readersOffset + RingLayout.lineByteCount * RingSpecification.readerLimit
+    precondition(
+      lineEnd <= RingLayout.headerByteCount, "the readers' lines end at \(lineEnd), the slots begin before")
+    precondition(
+      region.byteCount == specification.regionByteCount,
+      "region \(region.name) has \(region.byteCount) B, its geometry needs \(specification.regionByteCount ?? -1)")
+    precondition(
+      specification.slotStride % EventHeader.pageByteCount == 0, "slots \(specification.slotStride) B apart")
     base = region.base
     slotCount = UInt64(specification.slotCount)
     spillSlotCount = UInt64(specification.spillSlotCount)
@@ -50,11 +58,13 @@ struct RingMemory: @unchecked Sendable {
   // Sound, here and below: the offset is aligned and inside the region, whose size was checked against the geometry,
   // and every process uses these words as atomics only.
   private func word(_ offset: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
-    (base + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
+    precondition(offset % 8 == 0 && offset + 8 <= RingLayout.headerByteCount, "a word at \(offset)")
+    return (base + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
   }
 
   private func halfWord(_ offset: Int) -> UnsafeMutablePointer<Atomic<UInt32>> {
-    (base + offset).assumingMemoryBound(to: Atomic<UInt32>.self)
+    precondition(offset % 4 == 0 && offset + 4 <= RingLayout.readersOffset, "a half word at \(offset)")
+    return (base + offset).assumingMemoryBound(to: Atomic<UInt32>.self)
   }
 
   var ready: UnsafeMutablePointer<Atomic<UInt64>> { word(0) }
@@ -68,12 +78,13 @@ struct RingMemory: @unchecked Sendable {
   var dropped: UnsafeMutablePointer<Atomic<UInt64>> { word(768) }
   var spilled: UnsafeMutablePointer<Atomic<UInt64>> { word(896) }
 
-  func lease(_ reader: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
-    word(RingLayout.readersOffset + RingLayout.lineByteCount * reader)
-  }
+  func lease(_ reader: Int) -> UnsafeMutablePointer<Atomic<UInt64>> { word(line(reader)) }
 
-  func cursor(_ reader: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
-    word(RingLayout.readersOffset + RingLayout.lineByteCount * reader + 8)
+  func cursor(_ reader: Int) -> UnsafeMutablePointer<Atomic<UInt64>> { word(line(reader) + 8) }
+
+  private func line(_ reader: Int) -> Int {
+    precondition((0..<requiredReaders).contains(reader), "the line of reader \(reader) of \(requiredReaders)")
+    return RingLayout.readersOffset + RingLayout.lineByteCount * reader
   }
 
   /// The slot of a sequence in the ring proper.
@@ -81,7 +92,8 @@ struct RingMemory: @unchecked Sendable {
 
   /// A slot by its place: the ring's own, then the spill slots.
   func slot(number: UInt64) -> UnsafeMutableRawPointer {
-    base + (RingLayout.headerByteCount + slotStride * Int(number))
+    precondition(number < slotCount + spillSlotCount, "slot \(number) of \(slotCount) and \(spillSlotCount)")
+    return base + (RingLayout.headerByteCount + slotStride * Int(number))
   }
 
   /// The numbers of all slots.

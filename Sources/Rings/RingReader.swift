@@ -106,6 +106,9 @@ package final class RingReader {
 
   /// Reads all bytes of the event and throws `.damaged` if they differ from what the writer checksummed.
   package func verifyPayload(_ event: Event) throws(RingError) {
+    precondition(
+      event.header.identity == ring.specification.identity,
+      "an event of \(event.header.identity) in \(ring.specification.identity)")
     guard event.isIntact else {
       throw .damaged(ring: ring.name, sequence: event.header.sequence, reason: "the checksum of its payload is wrong")
     }
@@ -126,6 +129,8 @@ package final class RingReader {
     try swap(memory.cursor(reader), TaggedWord(cursor, epoch, state: 0), TaggedWord(sequence, epoch, state: 0))
     cursor = sequence
     try moveLease(to: min(held ?? cursor, cursor))
+    precondition(
+      lease <= cursor && cursor <= position, "reader \(reader): lease \(lease), cursor \(cursor), position \(position)")
   }
 
   /// Keeps events from `sequence` on readable though the cursor passes them, until `hold` is called with a later one;
@@ -138,6 +143,7 @@ package final class RingReader {
   }
 
   private func moveLease(to sequence: UInt64) throws(RingError) {
+    precondition(sequence <= cursor, "reader \(reader): the lease passes the cursor at \(cursor) to \(sequence)")
     guard sequence > lease else { return }
     try swap(memory.lease(reader), TaggedWord(lease, epoch, .attached), TaggedWord(sequence, epoch, .attached))
     lease = sequence
@@ -149,6 +155,9 @@ package final class RingReader {
   private func swap(_ word: UnsafeMutablePointer<Atomic<UInt64>>, _ old: TaggedWord, _ new: TaggedWord)
     throws(RingError)
   {
+    precondition(
+      new.sequence >= old.sequence && new.epoch == epoch && old.epoch == epoch,
+      "reader \(reader) of epoch \(epoch): \(old.sequence) of \(old.epoch) to \(new.sequence) of \(new.epoch)")
     // SYNC release → claim: what was read from the slots was read before the writer sees the lease pass them.
     let (isMine, _) = word.pointee.compareExchange(
       expected: old.rawValue, desired: new.rawValue, ordering: .sequentiallyConsistent)
@@ -197,6 +206,7 @@ package final class RingReader {
   }
 
   private func read(_ sequence: UInt64) throws(RingError) -> Event {
+    precondition(sequence >= lease, "event \(sequence) was given back, reader \(reader) holds from \(lease)")
     let slot = memory.slot(sequence)
     // SYNC next → commit: the stamp is read before what it vouches for.
     let stamp = TaggedWord(rawValue: memory.stamp(slot).pointee.load(ordering: .acquiring))

@@ -83,6 +83,7 @@ package final class RingWriter {
   package init(ring: Ring, epoch: UInt64, publishing: Publishing = .atCommit) throws(RingError) {
     precondition(
       ring.specification.whenFull != .spill || publishing == .whenDurable, "ring \(ring.name) spills and has no disk")
+    precondition(epoch < TaggedWord.epochLimit, "epoch \(epoch) was never granted")
     self.ring = ring
     publishesAtCommit = publishing == .atCommit
     self.epoch = epoch
@@ -101,6 +102,9 @@ package final class RingWriter {
     guard memory.published.pointee.load(ordering: .relaxed) <= nextSequence else {
       throw .damaged(ring: ring.name, sequence: nextSequence, reason: "it was published before it was committed")
     }
+    precondition(
+      nextSequence >= ring.specification.firstSequence,
+      "ring \(ring.name) goes on at \(nextSequence) and began at \(ring.specification.firstSequence)")
     announce(nextSequence)
   }
 
@@ -108,6 +112,8 @@ package final class RingWriter {
   /// commits.
   package func publish(through sequence: UInt64) {
     precondition(!publishesAtCommit, "ring \(ring.name) publishes at commit")
+    // What was published cannot be taken back.
+    precondition(sequence <= TaggedWord.sequenceLimit, "ring \(ring.name) has no events below \(sequence)")
     memory.publish(through: sequence)
   }
 
@@ -150,6 +156,8 @@ package final class RingWriter {
   /// it: nothing was published then, and the writer must stop.
   package func commit(_ claim: Claim, _ fields: EventFields) throws(RingError) {
     precondition(isClaimed && claim.sequence == nextSequence, "event \(claim.sequence) is not claimed")
+    precondition(
+      claim.payload.baseAddress == slot + EventHeader.pageByteCount, "event \(claim.sequence) was filled elsewhere")
     isClaimed = false
     let claimed = TaggedWord(nextSequence, epoch, .claimed).rawValue
     // A writer that was fenced long ago must not write over its successor's header. One that is stopped right here
@@ -205,6 +213,7 @@ package final class RingWriter {
 
   /// Makes the slot ours: committed → free → claimed, or void → claimed.
   private func take() throws(RingError) {
+    precondition(!isClaimed, "event \(nextSequence) is claimed already")
     guard nextSequence < TaggedWord.sequenceLimit - 1 else { throw .exhausted(ring: ring.name, what: "sequences") }
     let word = memory.stamp(slot)
     var seen = TaggedWord(rawValue: word.pointee.load(ordering: .acquiring))
@@ -242,6 +251,7 @@ package final class RingWriter {
       if isOwnSlotReleased { return }
       if let spill = durableSpillSlot {
         slot = spill
+        precondition(isSpilling, "event \(nextSequence) spills into its own slot, which readers hold")
         memory.spilled.pointee.add(1, ordering: .relaxed)
         return
       }
@@ -282,6 +292,7 @@ package final class RingWriter {
 
   /// Waits until the slot of the next sequence is given back by every required reader.
   private func awaitLease(_ timeout: Duration) throws(RingError) {
+    precondition(nextSequence >= memory.slotCount, "event \(nextSequence) waits in the first lap of the ring")
     let needed = nextSequence - memory.slotCount + 1
     if isReleased(needed) { return }
     if ring.specification.whenFull == .drop {
@@ -311,6 +322,7 @@ package final class RingWriter {
 
   /// Sleeps once, until every lease is `wanted` or above, or some other change.
   private func sleep(until wanted: UInt64, deadline: Deadline) throws(RingError) {
+    precondition(wanted > 0, "to readers 0 says that the writer of \(nextSequence) does not sleep")
     guard memory.epochGranted.pointee.load(ordering: .relaxed) == epoch else {
       throw .fenced(ring: ring.name, epoch: epoch)
     }

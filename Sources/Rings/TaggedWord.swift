@@ -17,7 +17,9 @@ package struct TaggedWord: Equatable {
   init(rawValue: UInt64) { self.rawValue = rawValue }
 
   init(_ sequence: UInt64, _ epoch: UInt64, state: UInt64) {
-    assert(sequence < Self.sequenceLimit && epoch < Self.epochLimit && state < 4)
+    precondition(
+      sequence < Self.sequenceLimit && epoch < Self.epochLimit && state < 4,
+      "sequence \(sequence), epoch \(epoch) and state \(state) do not fit a word")
     rawValue = sequence << 20 | epoch << 2 | state
   }
 
