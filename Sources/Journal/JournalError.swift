@@ -72,6 +72,7 @@ package struct JournalDamage: Sendable, Equatable, Codable, CustomStringConverti
 
   /// A damage as given.
   package init(lowerBound: UInt64, upperBound: UInt64, finding: RecordFinding) {
+    precondition(lowerBound <= upperBound, "damage of \(finding) from \(lowerBound) to \(upperBound)")
     self.lowerBound = lowerBound
     self.upperBound = upperBound
     self.finding = finding

@@ -37,6 +37,7 @@ package class FileDevice {
 
   /// Makes a file: O_EXCL, 0600, posix_fallocate, flock.
   package func create(_ name: String, byteCount: Int) throws(HostError) -> JournalFile {
+    precondition(byteCount > 0 && byteCount % 4096 == 0, "\(name) of \(byteCount) B is not whole blocks")
     let descriptor = openat(folderDescriptor, name, O_RDWR | O_CREAT | O_EXCL | Self.directFlags, 0o600)
     guard descriptor >= 0 else { throw failure("openat", path(name)) }
     do throws(HostError) {
@@ -92,6 +93,7 @@ package class FileDevice {
   package func read(_ file: JournalFile, into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(HostError)
     -> Int
   {
+    requireBlocks(file, bytes.count, at: offset)
     var done = 0
     // Each turn reads something, ends, or is an interruption.
     for _ in 0..<Self.retryLimit {
@@ -107,6 +109,7 @@ package class FileDevice {
 
   /// Writes with O_DIRECT.
   package func write(_ file: JournalFile, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(HostError) {
+    requireBlocks(file, bytes.count, at: offset)
     var done = 0
     for _ in 0..<Self.retryLimit {
       if done == bytes.count { break }
@@ -119,6 +122,7 @@ package class FileDevice {
 
   /// fsync(2).
   package func sync(_ file: JournalFile) throws(HostError) {
+    requireOpen(file)
     guard fsync(file.id) == 0 else { throw failure("fsync", folder) }
   }
 
@@ -127,6 +131,16 @@ package class FileDevice {
     guard renameat(folderDescriptor, name, folderDescriptor, newName) == 0 else {
       throw failure("renameat", path(name))
     }
+  }
+
+  /// The number of a file that was closed may be another file's by now.
+  final func requireOpen(_ file: JournalFile) {
+    precondition(openFiles.contains(file), "file \(file.id) is not open in \(folder)")
+  }
+
+  private func requireBlocks(_ file: JournalFile, _ byteCount: Int, at offset: Int) {
+    requireOpen(file)
+    precondition(byteCount % 4096 == 0 && offset % 4096 == 0, "\(byteCount) B at \(offset) are not whole blocks")
   }
 
   /// unlinkat(2).

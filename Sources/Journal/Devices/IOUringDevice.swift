@@ -49,6 +49,8 @@ package final class IOUringDevice: FileDevice, JournalDevice {
 
   /// Submits the batch as one chain.
   package func submit(_ batch: WriteBatch) throws(HostError) {
+    requireOpen(batch.file)
+    batch.requireNew()
     guard let index = slots.firstIndex(where: { $0.batch == nil }) else {
       preconditionFailure("too many batches in flight")
     }
@@ -86,6 +88,7 @@ package final class IOUringDevice: FileDevice, JournalDevice {
       let index = Int(tag >> 32)
       guard let batch = slots[index].batch else { preconditionFailure("a completion without a batch") }
       let number = Int(tag & 0xFFFF_FFFF)
+      precondition(number <= batch.writes.count, "a result of write \(number) of \(batch.writes.count)")
       if number < batch.writes.count { batch.writes[number].result = result } else { batch.syncResult = result }
       slots[index].outstanding -= 1
       guard slots[index].outstanding == 0 else { return }

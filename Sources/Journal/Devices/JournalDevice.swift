@@ -101,6 +101,11 @@ package final class WriteBatch {
 
   /// Adds a write, joined to the one before where both memory and file go on.
   package func add(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
+    precondition(
+      !bytes.isEmpty && bytes.count % 4096 == 0 && offset % 4096 == 0,
+      "\(bytes.count) B at \(offset) are not whole blocks")
+    let endBefore = writes.last.map { $0.offset + $0.bytes.count } ?? 0
+    precondition(endBefore <= offset, "a write at \(offset) after one that ends at \(endBefore)")
     if let last = writes.last, let end = last.bytes.baseAddress.map({ $0 + last.bytes.count }),
       end == bytes.baseAddress,
       last.offset + last.bytes.count == offset, last.bytes.count + bytes.count <= Self.joinedByteLimit
@@ -111,6 +116,11 @@ package final class WriteBatch {
       precondition(writes.count < Self.writeLimit, "a batch of more than \(Self.writeLimit) writes")
       writes.append(Write(bytes: bytes, offset: offset))
     }
+  }
+
+  /// A batch is submitted once, and once more where `prepareAgain` or `reset` was called.
+  func requireNew() {
+    precondition(!isComplete && !writes.isEmpty, "a batch of \(writes.count) writes that is complete: \(isComplete)")
   }
 
   /// The most bytes of a joined write: well below what one call takes.

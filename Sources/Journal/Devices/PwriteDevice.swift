@@ -17,6 +17,8 @@ package final class PwriteDevice: FileDevice, JournalDevice {
   /// Writes and syncs the batch, and keeps its completion for `reap`.
   package func submit(_ batch: WriteBatch) throws(HostError) {
     precondition(finished.count < WriteBatch.inFlightLimit, "too many batches in flight")
+    requireOpen(batch.file)
+    batch.requireNew()
     var isWhole = true
     for index in batch.writes.indices {
       let write = batch.writes[index]

@@ -38,7 +38,9 @@ enum FileName: Equatable {
   }
 
   static func segmentName(first: UInt64, copy: Int) -> String {
-    digits(first) + (copy == 0 ? "" : ".\(copy)") + ".segment"
+    let name = digits(first) + (copy == 0 ? "" : ".\(copy)") + ".segment"
+    precondition(Self(name) == .segment(first: first, copy: copy), "\(name) does not read back as \(first), \(copy)")
+    return name
   }
   static func lossName(_ range: Range<UInt64>) -> String {
     "\(digits(range.lowerBound))-\(digits(range.upperBound)).loss"

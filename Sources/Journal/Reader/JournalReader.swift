@@ -53,6 +53,8 @@ package final class JournalReader {
       start = gap.upperBound
     }
     if start < scan.position { ranges.append(start..<scan.position) }
+    precondition(
+      zip(ranges, ranges.dropFirst()).allSatisfy { $0.upperBound <= $1.lowerBound }, "\(ranges) are not in order")
     return ranges
   }
 
@@ -85,6 +87,7 @@ package final class JournalReader {
     _ sequence: UInt64, into slot: UnsafeMutableRawBufferPointer, _ durableThrough: UInt64,
     _ judge: (UnsafeRawBufferPointer, RecordSource.Predecessor) -> RecordSource.Verdict
   ) throws(JournalError) -> EventHeader {
+    precondition(UInt(bitPattern: slot.baseAddress) % 4096 == 0, "a buffer at \(String(describing: slot.baseAddress))")
     let segment = try segment(of: sequence, durableThrough)
     var finding = RecordFinding.unreadable
     for _ in 0..<2 {
@@ -94,6 +97,7 @@ package final class JournalReader {
       } catch {
         continue
       }
+      precondition(count <= slot.count, "the device read \(count) B into \(slot.count) B")
       UnsafeMutableRawBufferPointer(rebasing: slot[count...]).initializeMemory(as: UInt8.self, repeating: 0)
       let chain =
         expected.flatMap { $0.sequence == sequence ? $0.chain : nil }
@@ -101,6 +105,7 @@ package final class JournalReader {
       switch judge(UnsafeRawBufferPointer(slot), RecordSource.Predecessor(chain: chain, epoch: segment.page.epoch)) {
       case .bad(let bad): finding = bad
       case .intact(let header):
+        precondition(header.sequence == sequence, "record \(header.sequence) was taken for \(sequence)")
         settledThrough = max(settledThrough, header.durableThrough)
         expected = (sequence + 1, header.chainAfter)
         return header
@@ -111,6 +116,9 @@ package final class JournalReader {
   }
 
   private func record(_ header: EventHeader, _ slot: UnsafeRawBufferPointer) -> Record {
+    precondition(
+      header.payloadByteCount <= slot.count - EventHeader.pageByteCount,
+      "record \(header.sequence): \(header.payloadByteCount) B of payload in \(slot.count) B")
     let metadata = slot[EventHeader.byteCount..<EventHeader.byteCount + header.metadataByteCount]
     let payload = slot[EventHeader.pageByteCount..<EventHeader.pageByteCount + header.payloadByteCount]
     return Record(

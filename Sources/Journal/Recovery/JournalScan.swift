@@ -28,6 +28,9 @@ struct JournalScan {
     self.catalog = catalog
     self.depth = depth
     extents = catalog.extents
+    precondition(
+      zip(extents, extents.dropFirst()).allSatisfy { $0.range.upperBound <= $1.range.lowerBound },
+      "segments overlap: \(extents)")
     durableThrough = max(floor, catalog.retired?.first ?? 0, catalog.segments.map(\.page.durableThrough).max() ?? 0)
     epochHighest = catalog.segments.map(\.page.epoch).max() ?? 0
   }
@@ -116,6 +119,7 @@ struct JournalScan {
   }
 
   private mutating func step(in extent: SegmentCatalog.Extent) throws(JournalError) {
+    precondition(extent.range.contains(position), "record \(position) is not in \(extent.range)")
     let segment = catalog.segments[extent.index]
     if position == segment.first {
       if source.rules.checksEpoch, segment.page.epoch < predecessor.epoch { return reject(.epochBack, extent) }
@@ -136,6 +140,7 @@ struct JournalScan {
   }
 
   private mutating func pass(_ header: EventHeader) {
+    precondition(header.sequence == position, "record \(header.sequence) in the place of \(position)")
     predecessor = RecordSource.Predecessor(chain: header.chainAfter, epoch: header.epoch)
     position += 1
     recordCount += 1
@@ -150,6 +155,8 @@ struct JournalScan {
   private func later(_ start: SegmentCatalog.Extent) -> (kind: LaterFinding, record: UInt64?) {
     var kind = LaterFinding.nothing
     for extent in extents where extent.index >= start.index {
+      precondition(
+        peeked[extent.index]?.count == extent.range.count, "nobody looked at the slots of \(extent.range) before")
       for (sequence, peek) in zip(extent.range, peeked[extent.index] ?? []) where sequence > position {
         if peek == .record { return (.record, sequence) }
         if peek == .garbage { kind = .garbage }
@@ -162,6 +169,7 @@ struct JournalScan {
   private mutating func decide(
     _ finding: RecordFinding, later: LaterFinding, extent: SegmentCatalog.Extent?, resume: UInt64?
   ) {
+    precondition(resume ?? .max > position, "a scan at \(position) would resume at \(resume ?? 0)")
     let isAcknowledged = position < durableThrough && source.rules.protectsAcknowledged
     let rule = RecoveryRule.rule(record: finding, isAcknowledged: isAcknowledged, later: later)
     guard rule.decision == .corruption else {
@@ -181,6 +189,8 @@ struct JournalScan {
   }
 
   private mutating func addDamage(_ range: Range<UInt64>, _ finding: RecordFinding) {
+    precondition(
+      damages.last?.upperBound ?? 0 <= range.lowerBound, "damage of \(range) is noted after \(damages)")
     damages.append(JournalDamage(lowerBound: range.lowerBound, upperBound: range.upperBound, finding: finding))
   }
 
@@ -193,6 +203,8 @@ struct JournalScan {
 
   /// Goes past records that were given up; a cut without records ends what the segments of that time hold.
   private mutating func pass(_ loss: ControlPage) {
+    precondition(
+      loss.first == position && loss.first <= loss.end, "a loss of \(loss.first) to \(loss.end) at record \(position)")
     if loss.first == loss.end {
       endRule = RecoveryRule.rule(record: .torn, isAcknowledged: false, later: .garbage)
     } else {

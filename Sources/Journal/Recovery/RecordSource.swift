@@ -201,6 +201,7 @@ final class RecordSource {
   /// device cannot read them (EIO).
   private func bytes(_ file: JournalFile, _ offset: Int, _ count: Int) throws(JournalError) -> UnsafeRawBufferPointer? {
     precondition(count <= memory.bytes.count && offset >= 0, "\(count) bytes at \(offset)")
+    precondition(count % 4096 == 0 && offset % 4096 == 0, "\(count) bytes at \(offset) are not whole blocks")
     if cached?.file != file
       || cached.map({ !$0.range.contains(offset) || offset + count > $0.range.upperBound }) ?? true
     {
@@ -209,6 +210,7 @@ final class RecordSource {
       do throws(HostError) {
         let target = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[..<wanted])
         let got = try device.read(file, into: target, at: offset)
+        precondition(got <= wanted, "the device read \(got) B into \(wanted) B")
         if got < count {
           UnsafeMutableRawBufferPointer(rebasing: target[got..<count]).initializeMemory(as: UInt8.self, repeating: 0)
         }
@@ -221,6 +223,8 @@ final class RecordSource {
     }
     guard let cached else { return nil }
     let start = offset - cached.range.lowerBound
+    precondition(
+      start >= 0 && offset + count <= cached.range.upperBound, "\(count) bytes at \(offset) of \(cached.range)")
     return UnsafeRawBufferPointer(rebasing: memory.bytes[start..<start + count])
   }
 

@@ -26,6 +26,9 @@ struct Segment {
 
   /// The bytes of a segment that holds at least two records and is no longer than asked otherwise.
   static func byteCount(_ options: JournalOptions, stride: Int) -> Int {
+    precondition(
+      stride >= EventHeader.pageByteCount && options.segmentRecordLimit >= 2,
+      "segments of \(options.segmentRecordLimit) records of \(stride) B")
     let records = min((options.segmentByteCount - ControlPage.byteCount) / stride, options.segmentRecordLimit)
     return ControlPage.byteCount + max(2, records) * stride
   }

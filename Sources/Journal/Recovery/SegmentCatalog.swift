@@ -103,6 +103,7 @@ struct SegmentCatalog {
         source.forget()
         continue
       }
+      precondition(!segments.contains { $0.number == number }, "\(name) would be segment \(number), which there is")
       let page = ControlPage(
         kind: .segment, identity: source.identity, stride: source.stride, first: first,
         end: UInt64(ControlPage.byteCount + records * source.stride), chain: record.chain, epoch: record.epoch,

@@ -38,6 +38,9 @@ extension JournalWriter {
   }
 
   private func submitBatch(to segment: Segment) throws(JournalError) {
+    precondition(
+      (segment.first..<segment.capacityEnd).contains(nextToSubmit),
+      "record \(nextToSubmit) has no place in \(segment.name)")
     guard let batch = idleBatches.popLast() else { preconditionFailure("no batch is idle") }
     batch.reset(file: segment.file)
     let first = nextToSubmit
@@ -54,7 +57,24 @@ extension JournalWriter {
     waitingByteCount -= byteCount
     flights.append(Flight(batch: batch, range: first..<nextToSubmit, deadline: Deadline(after: options.stallLimit)))
     if options.batchSpacing > .zero { spacingDeadline = Deadline(after: options.batchSpacing) }
+    requireOrder()
     try submit(batch)
+  }
+
+  /// Batches in flight hold the records from the first that is not durable to the first that waits, without a gap; one
+  /// that is let go before its turn leaves a gap.
+  private func requireOrder() {
+    var next = options.rules.acknowledgesInOrder ? state.durableThrough : flights.first?.range.lowerBound ?? 0
+    for flight in flights {
+      precondition(
+        flight.range.lowerBound == next && !flight.range.isEmpty, "\(flight.range) is in flight behind \(next)")
+      next = flight.range.upperBound
+    }
+    precondition(next == nextToSubmit, "\(nextToSubmit) is to be submitted behind \(next), of \(state)")
+    // Every record has bytes, so that none waits exactly where no bytes do.
+    precondition(
+      (waitingByteCount == 0) == (nextToSubmit == state.nextSequence) && waitingByteCount >= 0,
+      "\(waitingByteCount) B wait from record \(nextToSubmit) on, of \(state)")
   }
 
   private func submit(_ batch: WriteBatch) throws(JournalError) {
@@ -97,6 +117,7 @@ extension JournalWriter {
   }
 
   private func outcome(_ batch: WriteBatch) -> BatchOutcome {
+    precondition(batch.isComplete, "a batch in flight has no outcome")
     for write in batch.writes where Int(write.result) != write.bytes.count {
       if write.result < 0 {
         return Self.isPassing(-write.result) ? .cancelled : .failed(Errno(rawValue: -write.result))
@@ -114,12 +135,19 @@ extension JournalWriter {
 
   private func acknowledge(_ flight: Flight) {
     precondition(flight.range.upperBound > state.durableThrough, "records \(flight.range) are acknowledged already")
+    precondition(
+      flight.range.lowerBound == state.durableThrough || !options.rules.acknowledgesInOrder,
+      "records \(flight.range) are acknowledged before \(state.durableThrough)")
+    precondition(flight.range.upperBound <= nextToSubmit, "records \(flight.range) of \(nextToSubmit) submitted ones")
     state.durableThrough = flight.range.upperBound
     release(flight)
   }
 
   private func release(_ flight: Flight) {
     idleBatches.append(flight.batch)
+    precondition(
+      idleBatches.count + flights.count == WriteBatch.inFlightLimit,
+      "\(idleBatches.count) batches are idle and \(flights.count) in flight")
     let busy = Set(flights.map(\.batch.file))
     closingFiles.removeAll { file in
       if busy.contains(file) { return false }
@@ -136,6 +164,7 @@ extension JournalWriter {
     }
     var rest = Array(batch.writes[index...])
     let done = Int(rest[0].result)
+    precondition(done > 0 && done % 4096 == 0, "a write stopped at \(done) B, in the middle of a block")
     rest[0].bytes = UnsafeRawBufferPointer(rebasing: rest[0].bytes.dropFirst(done))
     rest[0].offset += done
     let file = batch.file

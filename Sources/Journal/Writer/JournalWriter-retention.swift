@@ -16,6 +16,9 @@ extension JournalWriter {
       return []
     }
     let lowest = catalog.segments[kept.index]
+    precondition(
+      lowest.first <= min(sequence, state.durableThrough),
+      "records from \(sequence) on are needed, and those below \(lowest.first) would be removed")
     if options.rules.recordsRetirement {
       let page = ControlPage(
         kind: .retired, identity: identity, stride: stride, first: lowest.first, chain: lowest.page.chain,

@@ -29,11 +29,17 @@ extension JournalWriter {
   /// A new segment, durable with its name. With `probes` its first page is read back: the device failed before.
   func makeSegment(first: UInt64, chain: UInt64, probes: Bool) throws(JournalError) -> Segment {
     segmentNumber += 1
+    precondition(
+      segment.map { $0.number < segmentNumber } ?? true,
+      "segment \(segmentNumber) would follow \(segment?.number ?? 0)")
     let copy = copies[first] ?? 0
     let page = ControlPage(
       kind: .segment, identity: identity, stride: stride, first: first,
       end: UInt64(Segment.byteCount(options, stride: stride)), chain: chain, epoch: state.epoch,
       number: segmentNumber, durableThrough: min(state.durableThrough, first))
+    precondition(
+      Segment.isPossible(page, identity: identity, stride: stride, first: first),
+      "no reader would take the segment of \(page)")
     let name = FileName.segmentName(first: first, copy: copy)
     let temporary = name + FileName.unfinishedSuffix
     return try hosted { () throws(HostError) in
@@ -56,6 +62,7 @@ extension JournalWriter {
   private func write(_ page: ControlPage, to file: JournalFile, probes: Bool) throws(HostError) {
     let memory = AlignedMemory(byteCount: ControlPage.byteCount)
     page.encode(into: memory.bytes)
+    precondition(ControlPage(UnsafeRawBufferPointer(memory.bytes)) == page, "a page does not read back as \(page)")
     try device.write(file, UnsafeRawBufferPointer(memory.bytes), at: 0)
     try device.sync(file)
     guard probes else { return }
@@ -68,6 +75,7 @@ extension JournalWriter {
   /// The device failed in the current segment: whatever else is in flight is waited for and not believed, the file is
   /// never synced again, and every record that was not acknowledged is written anew, from its slot, to a new segment.
   func abandonSegment(_ errno: Errno) throws(JournalError) {
+    precondition(!flights.isEmpty, "\(errno) without a batch in flight")
     if options.rules.abandonsAfterFailedSync || !isSyncFailure {
       if !errno.isNoSpace { try countFailure("\(errno) in \(segment?.name ?? "a segment")") }
       try drain()
@@ -82,6 +90,8 @@ extension JournalWriter {
       }
       idleBatches += flights.map(\.batch)
       flights.removeAll()
+      precondition(
+        idleBatches.count == WriteBatch.inFlightLimit, "\(idleBatches.count) batches are idle, none in flight")
       nextToSubmit = state.durableThrough
       waitingByteCount = (nextToSubmit..<state.nextSequence).reduce(0) {
         $0 + entries[Int($1) & (Self.entryLimit - 1)].bytes.count

@@ -102,6 +102,7 @@ package final class JournalWriter {
     source = RecordSource(device: device, identity: identity, stride: stride, rules: options.rules)
     let recovered = try recover(source, options)
     recovery = recovered.report
+    precondition(recovery.isIntact, "a damaged journal was opened: \(recovery.damages)")
     segment = recovered.openSegment
     segmentNumber = recovered.segmentNumber
     copies = recovered.copies
@@ -110,6 +111,9 @@ package final class JournalWriter {
     let next = recovery.nextSequence
     state = State(nextSequence: next, chain: recovered.chain, durableThrough: next, epoch: epoch)
     nextToSubmit = next
+    precondition(
+      segment.map { ($0.first..<$0.capacityEnd).contains(next) } ?? true,
+      "record \(next) has no place in the segment that recovery left open, \(segment?.name ?? "")")
     if options.rules.checksEpoch, !recovered.isBrandNew, epoch <= recovery.epoch {
       if let segment { device.close(segment.file) }
       device.unlockFolder()
@@ -117,6 +121,7 @@ package final class JournalWriter {
     }
     if segment == nil { segment = try makeSegment(first: next, chain: recovered.chain, probes: false) }
     if next > 0, options.announcesRecovery { try appendRecovered() }
+    precondition(state.durableThrough == state.nextSequence, "a journal opens with what is not durable: \(state)")
   }
 
   /// Hands over the committed slot of the next sequence: `stride` bytes at an address that is a multiple of 4096. They
@@ -128,6 +133,7 @@ package final class JournalWriter {
   package func append(_ slot: UnsafeRawBufferPointer) throws(JournalError) {
     if let failure { throw failure }
     precondition(slot.count == stride, "a slot of \(slot.count) B in a journal of \(stride) B")
+    precondition(UInt(bitPattern: slot.baseAddress) % 4096 == 0, "a slot at \(String(describing: slot.baseAddress))")
     let header: EventHeader
     do throws(EventHeader.Fault) { header = try EventHeader(validating: slot) } catch {
       throw .refused(folder: device.folder, reason: "slot \(state.nextSequence): \(error)")
@@ -156,6 +162,9 @@ package final class JournalWriter {
       }
       try submitDue()
     }
+    precondition(
+      (before...nextToSubmit).contains(state.durableThrough) && nextToSubmit <= state.nextSequence,
+      "durable through \(before), then \(state.durableThrough), of \(nextToSubmit) submitted and \(state.nextSequence)")
     return state.durableThrough
   }
 
@@ -177,6 +186,9 @@ package final class JournalWriter {
   /// Flushes, closes the files and gives up the lock; the writer takes nothing afterwards.
   package func close(timeout: Duration = .seconds(30)) throws(JournalError) {
     try flush(timeout: timeout)
+    precondition(
+      flights.isEmpty && closingFiles.isEmpty && waitingByteCount == 0,
+      "closed with \(flights.count) batches in flight, \(closingFiles.count) files and \(waitingByteCount) B waiting")
     if let segment { device.close(segment.file) }
     segment = nil
     device.unlockFolder()
@@ -199,6 +211,13 @@ package final class JournalWriter {
   }
 
   private func take(_ bytes: UnsafeRawBufferPointer, _ header: EventHeader) {
+    precondition(
+      header.sequence == state.nextSequence && header.chain == state.chain,
+      "record \(header.sequence) of chain \(header.chain) does not follow \(state)")
+    precondition(
+      bytes.count <= stride && bytes.count % 4096 == 0, "record \(header.sequence) takes \(bytes.count) of \(stride) B")
+    // Its entry is free: the record that had it is durable.
+    precondition(state.nextSequence - state.durableThrough < Self.entryLimit, "no entry is left: \(state)")
     if nextToSubmit == state.nextSequence { waitingDeadline = Deadline(after: options.batchDelay) }
     entries[Int(state.nextSequence) & (Self.entryLimit - 1)] = Entry(bytes: bytes, chain: header.chain)
     waitingByteCount += bytes.count
