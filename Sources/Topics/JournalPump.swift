@@ -30,6 +30,12 @@ final class JournalPump: @unchecked Sendable {
   private static let flushLimit: Duration = .seconds(120)
 
   init(ring: RingWriter, journal: JournalWriter) throws(HostError) {
+    precondition(
+      journal.identity == ring.ring.specification.identity && journal.stride == ring.ring.specification.slotStride,
+      "a journal of \(journal.identity) for ring \(ring.ring.name)")
+    precondition(
+      journal.state.nextSequence <= ring.nextSequence,
+      "ring \(ring.ring.name) goes on at \(ring.nextSequence), its journal at \(journal.state.nextSequence)")
     self.ring = ring
     self.journal = journal
     bell = .allocate(capacity: 1)
@@ -55,7 +61,8 @@ final class JournalPump: @unchecked Sendable {
   /// Writes what was committed, closes the journal and ends the thread, which keeps this object until then. To be
   /// called once.
   func stop() {
-    isStopping.store(true, ordering: .sequentiallyConsistent)
+    let wasStopping = isStopping.exchange(true, ordering: .sequentiallyConsistent)
+    precondition(!wasStopping, "the journal of ring \(ring.ring.name) is stopped twice")
     ringBell()
     pthread_join(thread, nil)
   }
@@ -76,6 +83,7 @@ final class JournalPump: @unchecked Sendable {
 
   /// Waits until everything below `sequence` is published, as long as the disk takes something.
   func flush(through sequence: UInt64) throws(JournalError) {
+    precondition(sequence <= ring.nextSequence, "event \(ring.nextSequence) is not committed, \(sequence) is awaited")
     wake()
     var (reached, deadline) = (published.load(ordering: .acquiring), Deadline(after: Self.flushLimit))
     while reached < sequence {
@@ -92,6 +100,8 @@ final class JournalPump: @unchecked Sendable {
       while !isStopping.load(ordering: .acquiring) { if try !step() { sleep() } }
       _ = try step()
       try journal.close(timeout: Self.closeLimit)
+      precondition(
+        journal.state.durableThrough == journal.state.nextSequence, "closed with what is not durable: \(journal.state)")
       ring.publish(through: journal.state.durableThrough)
     } catch {
       failure.withLock { $0 = error }
@@ -120,6 +130,9 @@ final class JournalPump: @unchecked Sendable {
     var durable = try journal.poll()
     if journal.state.nextSequence > before.nextSequence { FaultPoint.submit.reach() }
     if durable == before.durableThrough { durable = try journal.poll(wait: .milliseconds(1)) }
+    precondition(
+      durable >= before.durableThrough && journal.state.nextSequence >= before.nextSequence,
+      "the journal went back from \(before) to \(journal.state)")
     if durable > before.durableThrough { FaultPoint.completion.reach() }
     announce(durable)
     return durable < ring.committedThrough
@@ -127,6 +140,7 @@ final class JournalPump: @unchecked Sendable {
 
   /// Publishes what is durable by now; only the pump's thread stores the count.
   private func announce(_ durable: UInt64) {
+    precondition(durable <= journal.state.nextSequence, "\(durable) of \(journal.state) would be published")
     guard durable > published.load(ordering: .relaxed) else { return }
     ring.publish(through: durable)
     published.store(durable, ordering: .releasing)

@@ -19,6 +19,7 @@ package final class TopicHistory {
   /// One event, checked with its payload; valid until the next call. All below `published` is known to be durable.
   package func event(at sequence: UInt64, published: UInt64 = 0) throws(JournalError) -> Event {
     let record = try reader.read(sequence: sequence, into: buffer, durableThrough: published)
+    precondition(record.header.sequence == sequence, "\(record.header.sequence) was read in place of \(sequence)")
     return Event(header: record.header, metadata: record.metadata, payload: record.payload)
   }
 

@@ -38,6 +38,8 @@ package final class TopicReader {
     } else if replaying {
       try ring.hold(from: 0)
     }
+    precondition(
+      history != nil || position >= ring.lease, "event \(position) is neither held from \(ring.lease) nor in a journal")
   }
 
   /// The next sequence to be applied; what is below was released.
@@ -53,12 +55,14 @@ package final class TopicReader {
     let place = ring.position
     do throws(RingError) {
       guard let event = try ring.next(timeout: timeout) else { return nil }
+      precondition(event.header.sequence == place, "\(event.header.sequence) came in place of \(place)")
       if checks != .header { try ring.verifyPayload(event) }
       position = event.header.sequence + 1
       return event
     } catch {
       let event = try fill(error, at: place)
       if ring.position == place { ring.pass() }
+      precondition(ring.position == place + 1, "the ring is at \(ring.position), event \(place) was read elsewhere")
       position = place + 1
       return event
     }
@@ -89,6 +93,7 @@ package final class TopicReader {
   private func headerOnly(at sequence: UInt64, _ history: TopicHistory) throws -> Event? {
     let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
     let header = try ring.spilledHeader(at: sequence) ?? history.header(at: sequence, published: ring.publishedThrough)
+    precondition(header.sequence == sequence, "\(header.sequence) was read in place of \(sequence)")
     return header.payloadByteCount > 0 ? Event(header: header, metadata: nothing, payload: nothing) : nil
   }
 

@@ -60,6 +60,9 @@ package final class TopicWriter {
     options.segmentByteCount = min(
       max(whole, 2 * specification.slotStride + EventHeader.pageByteCount, 1 << 20), 256 << 20)
     options.segmentByteCount = max(options.segmentByteCount, 2 * specification.slotStride + EventHeader.pageByteCount)
+    precondition(
+      options.segmentByteCount >= 2 * specification.slotStride + EventHeader.pageByteCount,
+      "a segment of \(options.segmentByteCount) B has no room for two records of \(specification.slotStride) B")
     options.batchSpacing = .milliseconds(2)
     options.announcesRecovery = false
     return options
