@@ -43,6 +43,9 @@ package struct CommandEvent: Equatable, Sendable {
   /// Writes the event into a slot's metadata; returns the bytes used.
   package func encode(into metadata: UnsafeMutableRawBufferPointer) -> Int {
     let text = Array(words.utf8)
+    precondition(text.count <= Self.wordsMax, "a command of \(text.count) B of words: \(Self.wordsMax) are possible")
+    precondition(
+      metadata.count >= Self.fixedByteCount + text.count, "\(metadata.count) B for a command of \(text.count) B")
     metadata.store(UInt32(1), at: 0)
     metadata.store(cause.rawValue, at: 4)
     metadata.store(UInt64(projections), at: 8)

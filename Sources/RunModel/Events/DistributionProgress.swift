@@ -32,6 +32,7 @@ package struct DistributionProgress: Equatable, Sendable {
   static let byteCount = 48
 
   func encode(into metadata: UnsafeMutableRawBufferPointer) {
+    precondition(updateInterval >= 1, "windows \(updateInterval) steps apart")
     metadata.store(input, at: Self.offset)
     metadata.store(UInt64(projections), at: Self.offset + 8)
     metadata.store(UInt32(updates), at: Self.offset + 16)
@@ -40,6 +41,9 @@ package struct DistributionProgress: Equatable, Sendable {
     metadata.store(UInt32(updateInterval), at: Self.offset + 40)
     metadata.store(UInt32(0), at: Self.offset + 44)
     metadata.store((end.map { 1 + $0.rawValue } ?? 0) + (isFinalOrdered ? 256 : 0), at: Self.offset + 20)
+    assert(
+      (try? Self(decoding: UnsafeRawBufferPointer(rebasing: metadata[..<(Self.offset + Self.byteCount)]))) == self,
+      "\(self) does not read back")
   }
 
   /// Reads the progress from an order's metadata; throws where a field has no meaning.

@@ -65,6 +65,9 @@ package struct EndEvent: Equatable, Sendable {
     metadata.store(UInt64(duplicates), at: 16)
     metadata.store(generation, at: 24)
     metadata.store(UInt64(acquired), at: 32)
+    assert(
+      (try? Self(decoding: UnsafeRawBufferPointer(rebasing: metadata[..<Self.byteCount]))) == self,
+      "\(self) does not read back")
     return Self.byteCount
   }
 

@@ -83,6 +83,7 @@ package struct LossLedger: Equatable, Sendable {
   /// Takes note that numbers below `end` will not come any more: a source said how many there were.
   package mutating func pass(to end: UInt64) {
     guard end > next else { return }
+    precondition(gaps.last?.upperBound ?? 0 <= next, "a gap from \(next) on follows \(gaps.last ?? 0..<0)")
     gaps.append(next..<end)
     next = end
     if gaps.count > Self.gapsMax { unlisted += UInt64(gaps.removeFirst().count) }
@@ -133,10 +134,14 @@ package struct LossLedger: Equatable, Sendable {
   }
 
   /// Takes note of a message that was dropped.
-  package mutating func noteMalformed(_ fault: Int) { malformed[fault] &+= 1 }
+  package mutating func noteMalformed(_ fault: Int) {
+    precondition(malformed.indices.contains(fault), "fault \(fault) of \(malformed.count)")
+    malformed[fault] &+= 1
+  }
 
   /// Writes the ledger beside the image `frame`; returns the bytes used.
   package func encode(frame: UInt64, timestamp: Double?, into metadata: UnsafeMutableRawBufferPointer) -> Int {
+    precondition(gaps.count <= Self.gapsMax, "\(gaps.count) gaps are listed, \(Self.gapsMax) have room")
     metadata.store(frame, at: 0)
     metadata.store(next, at: 8)
     metadata.store(UInt64(projections), at: 16)

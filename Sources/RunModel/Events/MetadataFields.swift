@@ -13,10 +13,12 @@ struct MetadataFields {
   }
 
   func u32(at offset: Int) -> UInt32 {
-    UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+    precondition(offset >= 0 && offset + 4 <= bytes.count, "a field at \(offset) of \(bytes.count) B")
+    return UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
   }
   func u64(at offset: Int) -> UInt64 {
-    UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    precondition(offset >= 0 && offset + 8 <= bytes.count, "a field at \(offset) of \(bytes.count) B")
+    return UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
   }
   func f64(at offset: Int) -> Double { Double(bitPattern: u64(at: offset)) }
 
@@ -30,9 +32,11 @@ struct MetadataFields {
 
 extension UnsafeMutableRawBufferPointer {
   func store(_ value: UInt32, at offset: Int) {
+    precondition(offset >= 0 && offset + 4 <= count, "a field at \(offset) of \(count) B")
     storeBytes(of: value.littleEndian, toByteOffset: offset, as: UInt32.self)
   }
   func store(_ value: UInt64, at offset: Int) {
+    precondition(offset >= 0 && offset + 8 <= count, "a field at \(offset) of \(count) B")
     storeBytes(of: value.littleEndian, toByteOffset: offset, as: UInt64.self)
   }
   func store(_ value: Double, at offset: Int) { store(value.bitPattern, at: offset) }

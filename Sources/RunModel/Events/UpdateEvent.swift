@@ -81,6 +81,10 @@ package struct UpdateEvent: Equatable, Sendable {
     metadata.store(UInt64(pixels.clamped), at: 88)
     metadata.store(UInt64(pixels.dead), at: 96)
     metadata.store(UInt64(pixels.negative), at: 104)
+    // A residual that is no number equals none, so that it is not compared.
+    assert(
+      (try? Self(decoding: UnsafeRawBufferPointer(rebasing: metadata[..<Self.byteCount])))?.cursor == cursor,
+      "\(self) does not read back")
     return Self.byteCount
   }
 

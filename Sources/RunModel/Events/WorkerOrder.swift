@@ -44,6 +44,9 @@ package enum WorkerOrder: Equatable, Sendable {
     metadata.store(role, at: 32)
     metadata.store(UInt32(0), at: 36)
     progress.encode(into: metadata)
+    assert(
+      (try? Self(decoding: UnsafeRawBufferPointer(rebasing: metadata[..<Self.byteCount]))) == self,
+      "\(self) does not read back")
     return Self.byteCount
   }
 

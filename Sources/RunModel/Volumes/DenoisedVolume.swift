@@ -30,12 +30,16 @@ package final class DenoisedVolume: @unchecked Sendable {
   private static let completeOffset = 128, noiseOffset = 136
 
   private init(region: SharedRegion, slices: Int, columns: Int) {
+    precondition(
+      region.byteCount == Self.byteCount(slices: slices, columns: columns),
+      "region \(region.name) of \(region.byteCount) B for \(slices) slices of \(columns) columns")
     (self.region, self.slices, self.columns) = (region, slices, columns)
   }
 
   /// Bytes of the region.
   package static func byteCount(slices: Int, columns: Int) -> Int {
-    headerByteCount + slices * columns * columns * MemoryLayout<Float>.stride
+    precondition(slices > 0 && columns > 0, "\(slices) slices of \(columns) columns")
+    return headerByteCount + slices * columns * columns * MemoryLayout<Float>.stride
   }
 
   /// Creates the region, without a complete slice.

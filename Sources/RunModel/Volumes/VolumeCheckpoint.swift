@@ -114,6 +114,7 @@ package struct VolumeCheckpoint: Sendable {
   private static let checkedByteCount = updateOffset + UpdateEvent.byteCount
 
   private func encodeHeader(_ update: UpdateEvent, into page: UnsafeMutableRawBufferPointer) {
+    precondition(page.count == Self.headerByteCount, "a header page of \(page.count) B")
     page.initializeMemory(as: UInt8.self, repeating: 0)
     page.store(Self.magic, at: 0)
     page.store(Self.layoutVersion, at: 4)

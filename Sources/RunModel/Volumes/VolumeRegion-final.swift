@@ -15,8 +15,6 @@ extension VolumeRegion {
   private static let finalOffset = 136
   private static let slotBits = 2
   private static let blockBits = 16
-  private static let updateOffset = 640
-  private static let updateStride = 128
 
   /// Says that the first `blocks` blocks at `nextBase` are as they will be in the next generation; `update` completed
   /// the last of them, and was reported.
@@ -25,6 +23,9 @@ extension VolumeRegion {
       blocks > 0 && blocks <= layout.blockCount && blocks < 1 << Self.blockBits,
       "\(blocks) blocks of \(layout.blockCount)")
     precondition(update.generation == newest.number + 1, "\(update) does not follow generation \(newest.number)")
+    precondition(
+      update.generation < 1 << (64 - Self.blockBits - Self.slotBits),
+      "generation \(update.generation) does not fit the word of its blocks")
     let slot = nextSlot
     _ = update.encode(into: finalUpdate(blocks))
     // SYNC markFinal → finalMark: every voxel of the blocks was stored, and the update, before the word that counts
@@ -59,8 +60,9 @@ extension VolumeRegion {
 
   /// In turns, so that the one that the word stands for is never written.
   private func finalUpdate(_ blocks: Int) -> UnsafeMutableRawBufferPointer {
-    UnsafeMutableRawBufferPointer(
-      start: region.base + Self.updateOffset + blocks % 2 * Self.updateStride, count: UpdateEvent.byteCount)
+    precondition((1...layout.blockCount).contains(blocks), "\(blocks) blocks of \(layout.blockCount)")
+    return UnsafeMutableRawBufferPointer(
+      start: region.base + Self.finalUpdateOffset + blocks % 2 * Self.recordStride, count: UpdateEvent.byteCount)
   }
 
   // Sound: the word is 8-aligned inside the mapped header page and only ever accessed atomically.

@@ -46,9 +46,20 @@ package final class VolumeRegion: @unchecked Sendable {
   private static let headerByteCount = 4096
   private static let checkedByteCount = 48
   private static let newestOffset = 128
+  static let finalUpdateOffset = 640
+  static let recordStride = 128
   private static let attemptLimit = 4
 
   private init(region: SharedRegion, layout: SliceLayout) {
+    let recordEnd = Self.recordOffset(ofSlot: Self.slotCount - 1) + 8 + UpdateEvent.byteCount
+    precondition(
+      recordEnd <= Self.finalUpdateOffset && 8 + UpdateEvent.byteCount <= Self.recordStride,
+      "the records of generations end at \(recordEnd), those of blocks begin at \(Self.finalUpdateOffset)")
+    precondition(
+      Self.finalUpdateOffset + 2 * Self.recordStride <= Self.headerByteCount, "the records do not fit the header page")
+    precondition(
+      region.byteCount == Self.byteCount(layout) && layout.volumeByteCount % Self.headerByteCount == 0,
+      "region \(region.name) of \(region.byteCount) B for generations of \(layout.volumeByteCount) B")
     self.region = region
     self.layout = layout
   }
@@ -145,8 +156,10 @@ package final class VolumeRegion: @unchecked Sendable {
 
   /// Keeps the newest generation as it is until `unpin`, however many follow.
   package func pinNewest() -> Generation {
-    pinned = newest.slot
-    return newest
+    precondition(pinned == nil, "slot \(pinned ?? 0) is still being saved")
+    let generation = newest
+    pinned = generation.slot
+    return generation
   }
 
   /// Gives back what `pinNewest` kept.
@@ -187,20 +200,31 @@ package final class VolumeRegion: @unchecked Sendable {
   /// The slot of the next generation: neither the newest nor being saved, or the one where a sweep has begun it.
   var nextSlot: Int {
     if let mark = finalMark { return mark.slot }
-    let next = (newest.slot + 1) % Self.slotCount
-    return next == pinned ? (next + 1) % Self.slotCount : next
+    let newest = newest.slot
+    let next = (newest + 1) % Self.slotCount
+    let free = next == pinned ? (next + 1) % Self.slotCount : next
+    precondition(free != newest && free != pinned, "slot \(free) is free beside \(newest) and \(pinned ?? -1)")
+    return free
   }
 
   private func base(ofSlot slot: Int) -> UnsafeMutableRawPointer {
-    region.base + Self.headerByteCount + slot * layout.volumeByteCount
+    precondition((0..<Self.slotCount).contains(slot), "slot \(slot) of \(Self.slotCount)")
+    return region.base + Self.headerByteCount + slot * layout.volumeByteCount
+  }
+
+  /// Where a slot's generation number is, and behind it the update that made the generation.
+  private static func recordOffset(ofSlot slot: Int) -> Int {
+    precondition((0..<slotCount).contains(slot), "the record of slot \(slot) of \(slotCount)")
+    return 256 + recordStride * slot
   }
 
   private func record(ofSlot slot: Int) -> UnsafeMutableRawBufferPointer {
-    UnsafeMutableRawBufferPointer(start: region.base + 256 + 128 * slot + 8, count: UpdateEvent.byteCount)
+    UnsafeMutableRawBufferPointer(
+      start: region.base + Self.recordOffset(ofSlot: slot) + 8, count: UpdateEvent.byteCount)
   }
 
   private func number(ofSlot slot: Int) -> UnsafeMutablePointer<UInt64> {
-    (region.base + 256 + 128 * slot).assumingMemoryBound(to: UInt64.self)
+    (region.base + Self.recordOffset(ofSlot: slot)).assumingMemoryBound(to: UInt64.self)
   }
 
   // Sound: the word is 8-aligned inside the mapped header page and only ever accessed atomically.
