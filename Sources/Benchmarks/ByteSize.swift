@@ -1,4 +1,3 @@
-
 /// Bytes as a person writes them: `512`, `64K`, `1M`, `2G` (powers of 1024).
 package enum ByteSize {
   /// The bytes that `text` names; nil for anything else, and for what an Int does not hold.

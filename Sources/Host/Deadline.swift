@@ -1,4 +1,3 @@
-
 /// A point in monotonic time until which something is waited for.
 package struct Deadline: Sendable {
   private let nanoseconds: UInt64

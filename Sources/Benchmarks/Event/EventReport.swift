@@ -1,4 +1,3 @@
-
 /// What `bench event` measured.
 package struct EventReport: Codable, Sendable {
   /// Events of one payload size.

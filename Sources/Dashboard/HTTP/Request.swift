@@ -1,4 +1,3 @@
-
 /// A request that is complete and within the limits.
 struct Request: Equatable {
   enum Method: String {

@@ -1,4 +1,3 @@
-
 /// Finds requests (RFC 9112) in what a client sent. A pure function: it keeps nothing and trusts nothing.
 ///
 /// What a page needs is understood, all else is refused: GET, HEAD and POST, a target that is a path, each header once

@@ -1,4 +1,3 @@
-
 /// What a client gets.
 struct Response {
   enum Body {

@@ -1,4 +1,3 @@
-
 // DECTRIS stream version 1 (SIMPLON API reference, "Stream"): a header, images, and an end, each a message of several
 // parts.
 //

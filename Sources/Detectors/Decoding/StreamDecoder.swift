@@ -1,4 +1,3 @@
-
 /// Reads the messages of a detector's stream: `array-1.0` of PSI, SLS and UFO, and DECTRIS stream version 1. Nothing
 /// that a message says is believed before it is checked, and nothing is allocated.
 package struct StreamDecoder: Sendable {

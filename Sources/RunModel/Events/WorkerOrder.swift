@@ -45,7 +45,7 @@ package enum WorkerOrder: Equatable, Sendable {
     metadata.store(UInt32(0), at: 36)
     progress.encode(into: metadata)
     assert(
-      (try? Self(decoding: UnsafeRawBufferPointer(rebasing: metadata[..<Self.byteCount]))) == self,
+      (try? Self(decoding: UnsafeRawBufferPointer(rebasing: metadata[..<Self.byteCount]), rows: rows)) == self,
       "\(self) does not read back")
     return Self.byteCount
   }

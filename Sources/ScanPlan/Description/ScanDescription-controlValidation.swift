@@ -1,4 +1,3 @@
-
 extension ScanDescription {
   /// Refuses options that would be ignored in silence.
   static let controlRules: [@Sendable (ScanDescription) -> String?] = [

@@ -1,4 +1,3 @@
-
 // To add a key: a property of ScanDescription, a row here (or in an array of its own, in a file of its subject, that
 // `all` adds), an option in Sources/slipring that takes its words from `ScanKey.help`, and a rule in
 // ScanDescription-validation where it contradicts another key. Tests find a row without a property, an option or a

@@ -1,4 +1,3 @@
-
 /// One thing that a person can decide: a key of `scan.yaml` and an option of the command line, which have the same
 /// name.
 ///

@@ -34,9 +34,9 @@ package struct CorrectStage {
   /// What was found in the projections that this process corrected.
   struct Findings: Sendable {
     /// Zingers that were removed.
-    internal(set) var zingers = 0
+    var zingers = 0
     /// Pixels that were replaced by their neighbours.
-    internal(set) var pixels = PixelCounts()
+    var pixels = PixelCounts()
   }
 
   private let configuration: Configuration

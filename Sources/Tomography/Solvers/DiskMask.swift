@@ -1,4 +1,3 @@
-
 /// Which voxels of a slice take part: all, or those whose centres lie within columns / 2 of the axis.
 struct DiskMask {
   let columns: Int

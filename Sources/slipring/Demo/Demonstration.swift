@@ -15,11 +15,11 @@ struct Demonstration {
   /// What it leaves behind.
   struct DemonstrationOutcome: Sendable {
     /// Of the reconstruction.
-    package let result: RunResult
+    let result: RunResult
     /// Three orthogonal cuts, the residuals, and the facts of the run: an SVG file.
-    package let picture: String
+    let picture: String
     /// Of the middle slice against the foam, inside r < 0.475 N, in decibels.
-    package let psnr: Double
+    let psnr: Double
   }
 
   private static let (rows, columns, projections) = (64, 256, 180)

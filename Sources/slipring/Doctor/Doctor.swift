@@ -9,7 +9,7 @@ struct Doctor {
   /// What was found about one thing.
   struct Finding: Codable, Equatable, Sendable {
     /// Whether it is good enough.
-    package enum Verdict: String, Codable, Sendable {
+    enum Verdict: String, Codable, Sendable {
       /// As it should be.
       case good
       /// Slipring runs, but slower or with less.
@@ -19,13 +19,13 @@ struct Doctor {
     }
 
     /// What was looked at.
-    package let subject: String
+    let subject: String
     /// Whether it is good enough.
-    package let verdict: Verdict
+    let verdict: Verdict
     /// What was seen.
-    package let seen: String
+    let seen: String
     /// What a person can do; nil where nothing is needed.
-    package let remedy: String?
+    let remedy: String?
   }
 
   private let folder: String

@@ -1,7 +1,6 @@
 import KernelTypes
 import Testing
 
-
 @Suite struct SinogramCopyTests {
   @Test(arguments: [1, 21, 70]) func `A row of a sinogram is taken out and put back`(rows: Int) {
     let scan = Scan(columns: 37, rows: rows, thetas: [0, 0.5, 1, 1.5])

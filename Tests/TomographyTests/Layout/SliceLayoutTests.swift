@@ -1,7 +1,6 @@
 import KernelTypes
 import Testing
 
-
 @Suite struct SliceLayoutTests {
   @Test(arguments: [
     (1, 2), (2, 2), (3, 4), (4, 4), (5, 16), (16, 16), (17, 32), (32, 32), (33, 48), (49, 64), (100, 64),

@@ -1,7 +1,6 @@
 import Glibc
 import Testing
 
-
 /// Projections of shapes whose line integrals are known.
 @Suite struct ChordTests {
   static let thetas = (0..<36).map { Double($0) * .pi / 36 }

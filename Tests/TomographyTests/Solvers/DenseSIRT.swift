@@ -1,4 +1,3 @@
-
 /// SIRT written out with a dense matrix in double precision.
 struct DenseSIRT {
   let columns: Int
