@@ -142,7 +142,7 @@ package final class RunRegions {
   static func removeDeadRegions() throws(HostError) -> Int {
     var count = 0
     for lock in try SharedRegion.names(prefix: RegionNames.common) where lock.hasSuffix("-lock") && isOwn(lock) {
-      // Two that sweep at the same time must not remove what a third made in between, so only who has the lock removes.
+      // Two that look at the same time must not remove what a third made in between, so only who has the lock removes.
       guard let taken = try RegionLock.takeOver(name: lock) else { continue }
       let names = try SharedRegion.names(prefix: String(lock.dropLast("lock".count))).filter { $0 != lock } + [lock]
       for name in names { try remove(name) }

@@ -119,8 +119,8 @@ struct ProgressObserver {
     return latest.contains { $0?.phase == .final } ? .finalIterations : .scanning
   }
 
-  /// Windowed updates, and iterations of the final iterations: a worker sweeps one block of rows after the other, so
-  /// these are complete in its last block. Every windowed update made a generation, and the sweep makes one.
+  /// Windowed updates, and final iterations: a worker iterates over one block of rows after the other, so
+  /// these are complete in its last block. Every windowed update made a generation, and the final iterations make one.
   private func updateCount(_ worker: Int) -> Int {
     if let end = ends[worker] {
       let iterations = end.projections > 0 ? plan.scan.finalIterationCount : 0

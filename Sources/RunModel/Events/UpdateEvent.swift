@@ -14,7 +14,7 @@ package struct UpdateEvent: Equatable, Sendable {
   package enum Phase: UInt32, Sendable {
     /// A windowed update while the scan runs.
     case window = 1
-    /// A sweep over all projections after it.
+    /// An iteration over all projections after it.
     case final
   }
 

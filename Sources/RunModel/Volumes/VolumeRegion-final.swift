@@ -2,9 +2,9 @@ import Host
 import KernelTypes
 import Synchronization
 
-// A sweep makes one generation block by block. Blocks that are complete are marked in the region itself, so that they
-// are known exactly as long as they are there: a worker's successor goes on behind them, and a region that is made anew
-// after a restart of the machine has none.
+// The final iterations make one generation block by block. Blocks that are complete are marked in the region itself, so
+// that they are known exactly as long as they are there: a worker's successor goes on behind them, and a region that is
+// made anew after a restart of the machine has none.
 extension VolumeRegion {
   /// What is marked: the slot of the next generation and how many of its blocks are complete.
   struct FinalMark {

@@ -13,7 +13,7 @@ import Synchronization
 ///    0  magic u32 "SLPV", layout u32      8  runID 16 B       24  partition u32, rows u32
 ///   32  columns u32, lanes u32           40  generation bytes u64                 48  CRC32C of bytes 0–47
 ///  128  newest u64 atomic: cursor << 2 | slot
-///  136  swept u64 atomic: generation << 18 | blocks << 2 | slot, see VolumeRegion-sweep
+///  136  swept u64 atomic: generation << 18 | blocks << 2 | slot, see VolumeRegion-final
 ///  256, 384, 512  for slots 0, 1, 2: generation number u64, the update that made it (112 B, see UpdateEvent)
 ///  640, 768       the update that completed the last swept block, of an even and of an odd number of blocks
 /// 4096  slot 0, then 1 and 2: generation bytes each, a multiple of 4096
@@ -197,7 +197,8 @@ package final class VolumeRegion: @unchecked Sendable {
     return newest.number == 0 ? nil : try UpdateEvent(decoding: UnsafeRawBufferPointer(record(ofSlot: newest.slot)))
   }
 
-  /// The slot of the next generation: neither the newest nor being saved, or the one where a sweep has begun it.
+  /// The slot of the next generation: neither the newest nor being saved, or the one where the final iterations have
+  /// begun it.
   var nextSlot: Int {
     if let mark = finalMark { return mark.slot }
     let newest = newest.slot

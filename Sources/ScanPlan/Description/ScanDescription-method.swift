@@ -13,10 +13,10 @@ extension ScanDescription {
   /// Whether slices are compared while the scan runs.
   var comparesSlices: Bool { stopSimilarity != nil || reference != nil }
 
-  /// Sweeps over all projections after the scan: filtered backprojection needs one.
+  /// Iterations over all projections after the scan: filtered backprojection needs one.
   package var finalIterationCount: Int { algorithm == .fbp ? 1 : finalIterations }
 
-  /// Ordered subsets of a sweep.
+  /// Ordered subsets of a final iteration.
   var finalSubsetCount: Int { finalSubsets ?? (algorithm == .osem ? 8 : 1) }
 
   /// The penalty, with defaults filled in.

@@ -213,7 +213,7 @@ package struct Planner {
     let windows = scan.windows.updateCount(projections: shape.projections, isComplete: true)
     let blocks =
       placement.workers.map { SliceLayout(columns: shape.columns, rows: $0.rows.count).blockCount }.max() ?? 1
-    // Beyond those: the end of each, and the order to sweep.
+    // Beyond those: the end of each, and the order for the final iterations.
     if scan.durability == .durable {
       let recent = min(
         max(Self.ringByteCount / max(shape.payloadCapacity, 1), Self.ringSlots.lowerBound), Self.ringSlots.upperBound)

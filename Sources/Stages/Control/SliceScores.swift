@@ -56,7 +56,7 @@ struct SliceScores {
       newest = try volume.snapshot(row: MonitoredSlice.row(of: volume.layout.rows), into: buffer)
       count = newest == nil ? 0 : columns * columns
     }
-    // The sweeps have begun: the scan has ended.
+    // The final iterations have begun: the scan has ended.
     guard let newest, newest.phase == .window, let range = range(for: slice) else { return nil }
     workers[worker].due =
       newest.projections.upperBound + max(1, configuration.windows.length / ControlConfiguration.scoresPerWindow)

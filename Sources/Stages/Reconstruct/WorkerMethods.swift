@@ -6,9 +6,9 @@ package struct WorkerMethods: Sendable {
   package var window: Method
   /// Ordered subsets of each of their iterations.
   var windowSubsets: Int
-  /// What sweeps over all projections do.
+  /// What the final iterations do.
   package var final: Method
-  /// What makes the volume that the sweeps start from, in place of the windows: one method or none.
+  /// What makes the volume that the final iterations start from, in place of the windows: one method or none.
   var initial: [Method]
   /// What a person can do when the residual is not finite.
   var remedy: String
