@@ -22,9 +22,8 @@ package func readTIFF(
 ) throws(TIFFFault) {
   precondition(target.count == rows * columns * pixel.byteCount, "room for \(target.count) B")
   let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-  var status = stat()
   guard descriptor >= 0 else { throw .incomplete }
-  guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+  guard isRegularFile(descriptor) else {
     close(descriptor)
     throw .incomplete
   }
