@@ -9,10 +9,17 @@ final class TestHDF5 {
   /// H5F_ACC_RDWR, a macro that Swift cannot import.
   private static let readWrite: UInt32 = 1
 
-  init(_ path: String) throws { handle = try HDF5Handle { H5Fcreate(path, chdf5_truncate(), 0, 0) } }
+  init(_ path: String) throws { handle = try Self.own { H5Fcreate(path, chdf5_truncate(), 0, 0) } }
 
   /// Opens a file to add to it.
-  init(adding path: String) throws { handle = try HDF5Handle { H5Fopen(path, Self.readWrite, 0) } }
+  init(adding path: String) throws { handle = try Self.own { H5Fopen(path, Self.readWrite, 0) } }
+
+  /// A program that another test starts meanwhile must not keep the file, and its lock, open.
+  private static func own(_ open: () -> hid_t) throws -> HDF5Handle {
+    let handle = try HDF5Handle(open)
+    _ = try HDF5.call { chdf5_close_on_exec(handle.id) }
+    return handle
+  }
 
   /// Closes the file, so that it can be read.
   func close() { handle = nil }
