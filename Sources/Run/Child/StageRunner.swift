@@ -54,13 +54,14 @@ package final class StageRunner: StageEnvironment {
   package func run() throws {
     FaultPoint.arm()
     guard let number = wiring.stages.firstIndex(of: stage) else { preconditionFailure("\(stage) is not wired") }
+    // While the process has one thread: what it starts later may run where it may.
+    try Affinity.pin(cores: place.cores)
     let heartbeats = try Heartbeats.attach(plan.runID, stageCount: wiring.stages.count)
     try heartbeats.begin(number)
     defer { heartbeats.finish(number) }
     log.info("started", metadata: ["pid": "\(getpid())"])
     do {
       lowerPriority()
-      try Affinity.pin(cores: place.cores)
       try row.stage.work(in: self)
     } catch {
       log.error("\(ScanFailure(error))")
