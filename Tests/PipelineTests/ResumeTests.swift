@@ -147,6 +147,27 @@ extension Pipeline {
       try expect(resume("out").end(), like: reference)
     }
 
+    @Test func `The status of a resumed run counts what was there before`() throws {
+      let command = try recon("out", "--final-iterations", "3000")
+      var status: RunStatus?
+      try wait("the final iterations") {
+        let data = FileManager.default.contents(atPath: folder.file("out-run/status.json"))
+        status = try data.map { try JSONDecoder().decode(RunStatus.self, from: $0) }
+        return status?.phase == .finalIterations
+      }
+      let dead = try #require(status)
+      try command.process.signal(SIGKILL)
+      _ = try command.end()
+      try wait("the stages end") { dead.stages.allSatisfy { kill($0.pid, 0) != 0 } }
+      for name in try regions(of: dead.run) { try SharedRegion.unlink(name: name) }
+      // Acquire and distribute have nothing to add: what they did is in no ring any more.
+      let result = try resume("out").end().result()
+      let end = try JSONDecoder().decode(
+        RunStatus.self, from: Data(contentsOf: URL(filePath: folder.file("out-run/status.json"))))
+      #expect(end.phase == .finished && end.acquired == 100 && end.reconstructed == 100, "\(end)")
+      #expect(end.updates == result.updates && end.sweptFraction == 1 && end.residual != nil, "\(end)")
+    }
+
     @Test func `A run in memory has nothing to resume from`() throws {
       #expect(try recon("out", "--durability", "memory").end().status == .exited(0))
       expectFailure(64, try resume("out").end(), "--durability memory")

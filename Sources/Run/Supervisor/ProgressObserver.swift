@@ -8,29 +8,29 @@ struct ProgressObserver {
   private let plan: RunPlan
   private let wiring: RunWiring
   private let rings: [Topic: Ring]
-  private let projections: RingObserver
-  private let orders: RingObserver
-  private let updates: [RingObserver]
-  private let commands: RingObserver
-  private let scores: RingObserver
+  private let projections: NewestEvent
+  private let orders: NewestEvent
+  private let updates: [NewestEvent]
+  private let commands: NewestEvent
+  private let scores: NewestEvent
   private var latest: [UpdateEvent?]
   private var ends: [EndEvent?]
   private var losses: Losses?
 
-  init(plan: RunPlan, rings: [Topic: Ring]) {
+  init(plan: RunPlan, folder: RunFolder, rings: [Topic: Ring]) {
     self.plan = plan
     wiring = plan.wiring
     let partitions = plan.placement.workers.indices
-    func observer(_ topic: Topic) -> RingObserver {
+    func newest(_ topic: Topic) -> NewestEvent {
       guard let ring = rings[topic] else { preconditionFailure("the run has no ring for \(topic.name)") }
-      return RingObserver(ring: ring)
+      return NewestEvent(ring: ring, journal: plan.scan.durability == .durable ? folder.journal(topic) : nil)
     }
     self.rings = rings
-    projections = observer(.projections)
-    orders = observer(.orders(partition: 0))
-    updates = partitions.map { observer(.updates(partition: $0)) }
-    commands = observer(.commands)
-    scores = observer(.scores)
+    projections = newest(.projections)
+    orders = newest(.orders(partition: 0))
+    updates = partitions.map { newest(.updates(partition: $0)) }
+    commands = newest(.commands)
+    scores = newest(.scores)
     latest = partitions.map { _ in nil }
     ends = partitions.map { _ in nil }
   }

@@ -98,7 +98,7 @@ final class Supervisor {
     try folder.removeLeftovers(plan)
     try requests.withdraw(.abort)
     let start = ContinuousClock.now
-    var observer = ProgressObserver(plan: plan, rings: regions.rings)
+    var observer = ProgressObserver(plan: plan, folder: folder, rings: regions.rings)
     beginView(regions)
     do {
       for (number, stage) in plan.wiring.stages.enumerated() {
