@@ -28,6 +28,10 @@ package enum Machine {
     field("VmHWM:", of: "/proc/self/status").flatMap { Int($0.prefix { $0.isNumber }) }.map { $0 * 1024 }
   }
 
+  /// Bytes that this process has read from files, pipes and sockets since it began (rchar of /proc/self/io), not those
+  /// of mapped memory; nil where /proc does not tell.
+  package static var bytesRead: Int? { field("rchar:", of: "/proc/self/io").flatMap { Int($0) } }
+
   /// Free bytes of /dev/shm, nil where it is missing or has no limit.
   package static var sharedMemoryFree: Int? { fileSystem("/dev/shm").flatMap { $0.total > 0 ? $0.free : nil } }
 

@@ -74,6 +74,12 @@ package final class RingReader {
     position += 1
   }
 
+  /// The same, to an event of which all before were applied.
+  package func pass(to sequence: UInt64) {
+    precondition(sequence == 0 || isPublished(sequence - 1), "event \(sequence) is behind what was published")
+    position = max(position, sequence)
+  }
+
   /// Sequences below it are published.
   package var publishedThrough: UInt64 {
     publishedKnown = max(publishedKnown, memory.published.pointee.load(ordering: .acquiring))

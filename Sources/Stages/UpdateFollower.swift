@@ -9,12 +9,15 @@ struct UpdateFollower {
   private let didWork: () -> Void
   private var endOf: [EndEvent?]
   private var lastEvent = ContinuousClock.now
+  /// Of each worker, the first event that no predecessor had applied.
+  private let firstNew: [UInt64]
 
-  /// One reader for each worker; `didWork` hears of every event.
+  /// One reader for each worker; `didWork` hears of every event that no predecessor had applied.
   init(updates: [TopicReader], limits: WaitLimits, didWork: @escaping () -> Void) {
     precondition(!updates.isEmpty, "a run has a worker")
     (self.updates, self.limits, self.didWork) = (updates, limits, didWork)
     endOf = updates.map { _ in nil }
+    firstNew = updates.map(\.cursor)
   }
 
   /// Whether the updates of every worker have ended.
@@ -41,7 +44,7 @@ struct UpdateFollower {
         }
         try updates[worker].release(upTo: event.header.sequence + 1)
         (sawEvent, sawOwn) = (true, true)
-        didWork()
+        if event.header.sequence >= firstNew[worker] { didWork() }
       }
       if sawOwn { try caughtUp(worker, endOf[worker] != nil) }
     }

@@ -30,6 +30,11 @@ extension TopicReader {
       return .lost(range)
     }
   }
+
+  /// The event of any sequence that was published, or the range that was given up in its place.
+  package func arrival(at sequence: UInt64) throws -> Arrival {
+    do { return .event(try event(at: sequence)) } catch JournalError.lost(_, let range) { return .lost(range) }
+  }
 }
 
 extension TopicWriter {

@@ -23,7 +23,8 @@ package final class TopicReader {
   private let ring: RingReader
   private let history: TopicHistory?
   private let checks: Checks
-  private var position: UInt64
+  /// The sequence that is read next.
+  package private(set) var position: UInt64
 
   /// Reads from the ring's cursor, or with `replaying` from the topic's first event.
   package init(_ ring: RingReader, history: TopicHistory?, replaying: Bool, checks: Checks = .header) throws(RingError)
@@ -74,13 +75,31 @@ package final class TopicReader {
     if history != nil { position = min(position, sequence) }
   }
 
+  /// Sequences below it are published.
+  package var published: UInt64 { ring.publishedThrough }
+
+  /// Goes on at `sequence`, with everything below applied: who knows from its own durable state what came of that does
+  /// not read it again. What is not published yet cannot be skipped: a precondition.
+  package func skip(to sequence: UInt64) throws(RingError) {
+    precondition(sequence <= published, "event \(published) was never published, \(sequence) would be read")
+    position = max(position, sequence)
+    ring.pass(to: sequence)
+    try release(upTo: sequence)
+  }
+
   /// Passes over events that are lost.
   func pass(to sequence: UInt64) { position = max(position, sequence) }
 
   /// The event of any sequence that was published. One of the journal is valid until the next call.
   package func event(at sequence: UInt64) throws -> Event {
     if let history, sequence < ring.lease { return try history.event(at: sequence, published: ring.publishedThrough) }
-    do throws(RingError) { return try ring.event(at: sequence) } catch { return try fill(error, at: sequence) }
+    do throws(RingError) {
+      let event = try ring.event(at: sequence)
+      if checks == .payload { try ring.verifyPayload(event) }
+      return event
+    } catch {
+      return try fill(error, at: sequence)
+    }
   }
 
   /// Says that every event below `sequence` was applied. Events that a replay applies again are released already:

@@ -1,4 +1,5 @@
 import Host
+import Rings
 import RunModel
 import Testing
 
@@ -11,7 +12,7 @@ import Testing
   }
 
   private static let orders: [WorkerOrder] = [
-    .rows(role: .projection, sequence: 17, ordinal: 5),
+    .rows(role: .projection, sequence: 17, ordinal: 5, theta: -0.1),
     .rows(role: .flat, sequence: 0, ordinal: 0),
     .rows(role: .dark, sequence: 1 << 43, ordinal: 9),
     .update(index: 3, projections: 2..<26, iterations: 2),
@@ -39,6 +40,7 @@ import Testing
       1 << 40, 181, 204, .signal, true
     )
     (progress.windowEnd, progress.updateInterval, progress.acquired) = (204, 8, 182)
+    (progress.fields, progress.lateFields) = (30, 10)
     return progress
   }()
 
@@ -51,6 +53,21 @@ import Testing
         #expect(try written.withUnsafeBytes { try DistributionProgress(decoding: $0) } == progress)
       }
     }
+  }
+
+  @Test func `How far the filters are comes back, and no more fields than events`() throws {
+    var progress = CorrectionProgress()
+    for (sequence, kind) in [EventKind.dark, .flat, .flat, .projection, .flat, .projection].enumerated() {
+      progress.note(kind, sequence: UInt64(2 * sequence))
+    }
+    #expect(progress.input == 11 && progress.fields == 4)
+    var written = bytes(progress.encode)
+    #expect(try written.withUnsafeBytes { try CorrectionProgress(decoding: $0) } == progress)
+    #expect(throws: EventError.self) {
+      try written.dropLast().withUnsafeBytes { try CorrectionProgress(decoding: $0) }
+    }
+    written[8] = 12
+    #expect(throws: EventError.self) { try written.withUnsafeBytes { try CorrectionProgress(decoding: $0) } }
   }
 
   private let update = UpdateEvent(
@@ -149,7 +166,7 @@ import Testing
   /// What a worker relies on without checking again.
   private func isSound(_ order: WorkerOrder) -> Bool {
     switch order {
-    case .rows(_, _, let ordinal): ordinal >= 0
+    case .rows(_, _, let ordinal, let theta): ordinal >= 0 && theta.isFinite
     case .update(let index, let projections, let iterations): index >= 0 && !projections.isEmpty && iterations > 0
     case .final(let iterations, let subsets, let projections): iterations > 0 && subsets > 0 && projections >= 0
     }

@@ -15,16 +15,16 @@ import Testing
 
   @Test(arguments: [
     (#"{"slots": {"projections": 8}}"#, "no version"), (#"{"version": null}"#, "no version"),
-    (#"{"version": 2, "slots": 8}"#, "version 2"), (#"{"version": 0}"#, "version 0"),
+    (#"{"version": 1, "slots": 8}"#, "version 1"), (#"{"version": 3}"#, "version 3"), (#"{"version": 0}"#, "version 0"),
   ])
   func `A plan of another version is refused before anything else of it is read`(plan: String, words: String) throws {
     let failure = try refusal(plan)
     #expect(failure?.sysExit == .data)
-    #expect(failure?.description.contains("(its plan has \(words), this one reads version 1)") == true)
+    #expect(failure?.description.contains("(its plan has \(words), this one reads version 2)") == true)
     #expect(failure?.description.contains("\n") == false)
   }
 
   @Test func `A plan of this version that lacks what it needs is damaged`() throws {
-    #expect(try refusal(#"{"version": 1}"#)?.description.contains("does not hold what a run writes there") == true)
+    #expect(try refusal(#"{"version": 2}"#)?.description.contains("does not hold what a run writes there") == true)
   }
 }

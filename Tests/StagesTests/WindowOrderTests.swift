@@ -97,7 +97,7 @@ import Topics
   private func areInReach(_ orders: [WorkerOrder], length: Int) -> Bool {
     var projections = 0
     return orders.allSatisfy { order in
-      if case .rows(.projection, _, _) = order { projections += 1 }
+      if case .rows(.projection, _, _, _) = order { projections += 1 }
       guard case .update(_, let window, _) = order else { return true }
       return window.lowerBound + length >= projections && window.upperBound <= projections
     }

@@ -149,12 +149,13 @@ extension StageRunner {
     }
   }
 
-  /// Takes note of the first and the last event that was handled.
+  /// Takes note of the first and the last event that was handled, and that no predecessor had handled.
   package func didWork() {
     lastWork = Machine.monotonicNanoseconds
     guard firstWork == nil else { return }
     firstWork = lastWork
-    log.info("first work", metadata: ["nanoseconds": "\(lastWork ?? 0)"])
+    log.info(
+      "first work", metadata: ["nanoseconds": "\(lastWork ?? 0)", "bytesRead": "\(Machine.bytesRead ?? 0)"])
   }
 
   /// Who asked for the end of the scan.

@@ -19,6 +19,8 @@ package struct StageUsage: Equatable, Sendable {
   package let cpuSeconds: Double
   /// The most memory that it had resident, shared memory included.
   package let peakBytes: Int
+  /// Bytes that it read from files and pipes; nil where the system does not tell.
+  let bytesRead: Int?
 
   static let message = "finished"
 
@@ -29,12 +31,13 @@ package struct StageUsage: Equatable, Sendable {
     self.firstWork = firstWork
     self.lastWork = lastWork
     ended = Machine.monotonicNanoseconds
-    (cpuSeconds, peakBytes) = (seconds, peak)
+    (cpuSeconds, peakBytes, bytesRead) = (seconds, peak, Machine.bytesRead)
   }
 
   /// For the log.
   var metadata: [String: String] {
     var fields = ["ended": "\(ended)", "cpuSeconds": "\(cpuSeconds)", "peakBytes": "\(peakBytes)"]
+    if let bytesRead { fields["bytesRead"] = "\(bytesRead)" }
     if let firstWork, let lastWork { (fields["firstWork"], fields["lastWork"]) = ("\(firstWork)", "\(lastWork)") }
     return fields
   }
@@ -48,7 +51,7 @@ package struct StageUsage: Equatable, Sendable {
     firstWork = line["firstWork"].flatMap(UInt64.init)
     lastWork = line["lastWork"].flatMap(UInt64.init)
     self.ended = ended
-    (cpuSeconds, peakBytes) = (seconds, peak)
+    (cpuSeconds, peakBytes, bytesRead) = (seconds, peak, line["bytesRead"].flatMap(Int.init))
   }
 }
 

@@ -131,7 +131,7 @@ extension RunJournals {
     return try anyRecord(of: orders) { record in
       guard record.header.kind == .order else { return false }
       let order = try WorkerOrder(decoding: record.metadata, rows: rows)
-      guard case .rows(_, let sequence, _) = order else { return false }
+      guard case .rows(_, let sequence, _, _) = order else { return false }
       return lost.contains { $0.contains(sequence) }
     }
   }

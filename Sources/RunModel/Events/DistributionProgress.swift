@@ -1,9 +1,10 @@
 /// How far `distribute` is. Every order carries the progress after it, so that a successor goes on exactly there.
 ///
 /// ```
-/// metadata of an order, behind its 40 bytes (48 B, little-endian)
-///   40  input u64 (next event of projections)     48  projections u64     56  updates u32     60  state u32
-///   64  acquired u64 (known with the end)        72  windowEnd u64         80  updateInterval u32, reserved u32
+/// metadata of an order, behind its 48 bytes (56 B, little-endian)
+///   48  input u64 (next event of projections)     56  projections u64     64  updates u32     68  state u32
+///   72  acquired u64 (known with the end)        80  windowEnd u64         88  updateInterval u32, reserved u32
+///   96  fields u32, late fields u32
 ///       state: 0 while projections come; 1 + reason of the end afterwards, plus 256 once the final iterations were
 ///       ordered
 /// ```
@@ -20,6 +21,10 @@ package struct DistributionProgress: Equatable, Sendable {
   package var windowEnd = 0
   /// Steps from a window's end to the next: 1, or more while the workers do not keep up.
   package var updateInterval = 1
+  /// Flats and darks handed out.
+  package var fields = 0
+  /// Those of them that came behind a projection. While there are none, the first orders are those for the fields.
+  package var lateFields = 0
   /// Why the projections ended; nil while they come.
   package var end: EndEvent.Reason?
   /// Whether the final iterations were ordered.
@@ -28,8 +33,11 @@ package struct DistributionProgress: Equatable, Sendable {
   /// The beginning.
   package init() {}
 
-  static let offset = 40
-  static let byteCount = 48
+  /// Orders that were made, if no projection was handed out twice.
+  package var orders: Int { fields + projections + updates + (isFinalOrdered ? 1 : 0) }
+
+  static let offset = 48
+  static let byteCount = 56
 
   func encode(into metadata: UnsafeMutableRawBufferPointer) {
     precondition(updateInterval >= 1, "windows \(updateInterval) steps apart")
@@ -40,6 +48,8 @@ package struct DistributionProgress: Equatable, Sendable {
     metadata.store(UInt64(windowEnd), at: Self.offset + 32)
     metadata.store(UInt32(updateInterval), at: Self.offset + 40)
     metadata.store(UInt32(0), at: Self.offset + 44)
+    metadata.store(UInt32(clamping: fields), at: Self.offset + 48)
+    metadata.store(UInt32(clamping: lateFields), at: Self.offset + 52)
     metadata.store((end.map { 1 + $0.rawValue } ?? 0) + (isFinalOrdered ? 256 : 0), at: Self.offset + 20)
     assert(
       (try? Self(decoding: UnsafeRawBufferPointer(rebasing: metadata[..<(Self.offset + Self.byteCount)]))) == self,
@@ -56,6 +66,8 @@ package struct DistributionProgress: Equatable, Sendable {
     windowEnd = try fields.count(at: Self.offset + 32, "window end")
     updateInterval = Int(fields.u32(at: Self.offset + 40))
     guard updateInterval >= 1 else { throw .malformed("windows 0 steps apart") }
+    (self.fields, lateFields) = (Int(fields.u32(at: Self.offset + 48)), Int(fields.u32(at: Self.offset + 52)))
+    guard lateFields <= self.fields else { throw .malformed("\(lateFields) of \(self.fields) fields came late") }
     let state = fields.u32(at: Self.offset + 20)
     isFinalOrdered = state >= 256
     if state % 256 > 0 {

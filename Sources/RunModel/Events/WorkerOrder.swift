@@ -2,7 +2,7 @@
 /// decide everything a worker computes, so replaying them repeats the same volume.
 ///
 /// ```
-/// metadata (88 B, little-endian)
+/// metadata (104 B, little-endian)
 ///    0  action u32            1 rows   2 update   3 final
 ///    4  count u32             rows: rows      update, final: iterations
 ///    8  first u64             rows: sequence in projections    update: first projection     final: projections
@@ -10,11 +10,13 @@
 ///   24  index u64             rows: ordinal of the projection  update: number of the update
 ///   32  role u32              rows: 1 projection 2 flat 3 dark
 ///   36  reserved u32
-///   40  progress, see DistributionProgress
+///   40  theta f64                rows: of the projection, in radians; 0 of a field
+///   48  progress, see DistributionProgress
 /// ```
 package enum WorkerOrder: Equatable, Sendable {
-  /// Take your rows of the event `sequence` of `projections`; a projection is number `ordinal` of the scan, from 0.
-  case rows(role: ImageRole, sequence: UInt64, ordinal: Int)
+  /// Take your rows of the event `sequence` of `projections`; a projection is number `ordinal` of the scan, from 0, at
+  /// the angle `theta`: who only has to know where it is does not read it.
+  case rows(role: ImageRole, sequence: UInt64, ordinal: Int, theta: Double = 0)
   /// Run `iterations` over the projections with these ordinals. `index` counts the updates from 0.
   case update(index: Int, projections: Range<Int>, iterations: Int)
   /// Run `iterations` over all `projections` of the scan, each in `subsets` ordered subsets.
@@ -30,7 +32,7 @@ package enum WorkerOrder: Equatable, Sendable {
   ) -> Int {
     let (action, count, first, end, index, role): (UInt32, Int, UInt64, Int, Int, UInt32) =
       switch self {
-      case .rows(let role, let sequence, let ordinal):
+      case .rows(let role, let sequence, let ordinal, _):
         (1, rows.count, sequence, rows.lowerBound, ordinal, role.rawValue)
       case .update(let index, let projections, let iterations):
         (2, iterations, UInt64(projections.lowerBound), projections.upperBound, index, 0)
@@ -43,6 +45,7 @@ package enum WorkerOrder: Equatable, Sendable {
     metadata.store(UInt64(index), at: 24)
     metadata.store(role, at: 32)
     metadata.store(UInt32(0), at: 36)
+    if case .rows(_, _, _, let theta) = self { metadata.store(theta, at: 40) } else { metadata.store(0.0, at: 40) }
     progress.encode(into: metadata)
     assert(
       (try? Self(decoding: UnsafeRawBufferPointer(rebasing: metadata[..<Self.byteCount]), rows: rows)) == self,
@@ -64,7 +67,9 @@ package enum WorkerOrder: Equatable, Sendable {
       guard rows == end..<end + count else {
         throw .malformed("an order for rows \(end..<end + count) came to the worker of rows \(rows)")
       }
-      self = .rows(role: role, sequence: fields.u64(at: 8), ordinal: index)
+      let theta = fields.f64(at: 40)
+      guard theta.isFinite else { throw .malformed("an order for an image at theta \(theta)") }
+      self = .rows(role: role, sequence: fields.u64(at: 8), ordinal: index, theta: theta)
     case 2:
       let first = try fields.count(at: 8, "first projection")
       guard first < end, count > 0 else { throw .malformed("update over \(first)..<\(end), \(count) iterations") }

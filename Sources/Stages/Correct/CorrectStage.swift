@@ -49,6 +49,7 @@ package struct CorrectStage {
   private let zingers: ZingerFilter?
   private let phases: PaganinFilter?
   private var findings = Findings()
+  private var progress = CorrectionProgress()
 
   /// `projections` replays from its first event; `pool` must have no other user. `didWork` hears of every event that
   /// was published.
@@ -72,16 +73,17 @@ package struct CorrectStage {
   }
 
   /// Runs until `projections` ends; then closes `corrected`. A successor of a stage that died takes flats and darks
-  /// again, and leaves out what its predecessor published. Projections that salvage gave up are left out: `corrected`
-  /// was set aside with them and is made anew.
+  /// again, and goes on behind what its predecessor published. Projections that salvage gave up are left out:
+  /// `corrected` was set aside with them and is made anew.
   mutating func run() throws -> Findings {
     if try corrected.ending() == .closed { return findings }
     let published = corrected.nextSequence
-    var number: UInt64 = 0
+    var number = try takeOver() ? published : 0
     while true {
       switch try limits.arrival(projections, of: Topic.projections.name) {
       case .lost(let range): try projections.release(upTo: range.upperBound)
       case .event(let event):
+        if event.header.kind != .end { progress.note(event.header.kind, sequence: event.header.sequence) }
         try apply(event, isNew: number >= published)
         number += 1
         FaultPoint.unreleased.reach()
@@ -89,6 +91,32 @@ package struct CorrectStage {
         if event.header.kind == .end { return findings }
       }
     }
+  }
+
+  /// Takes the fields again and goes to where the last event of a predecessor says; false where there is none that
+  /// does: then every event is looked at again.
+  private mutating func takeOver() throws -> Bool {
+    guard try corrected.ending() == .open, let (_, metadata) = try corrected.lastEvent() else { return false }
+    let before = try metadata.withUnsafeBytes { try CorrectionProgress(decoding: $0) }
+    guard before.input <= projections.published else { return false }
+    progress = before
+    var (sequence, found) = (UInt64(0), 0)
+    while found < progress.fields, sequence < progress.input {
+      switch try projections.arrival(at: sequence) {
+      case .lost(let range): sequence = range.upperBound
+      case .event(let event):
+        if event.header.kind == .flat || event.header.kind == .dark {
+          fields.add(try pixels(event), isFlat: event.header.kind == .flat)
+          found += 1
+        }
+        sequence += 1
+      }
+    }
+    guard found == progress.fields else {
+      throw StageError.disorder("\(found) of \(progress.fields) fields lie before event \(progress.input)")
+    }
+    try projections.skip(to: progress.input)
+    return true
   }
 
   private mutating func apply(_ event: Event, isNew: Bool) throws {
@@ -145,8 +173,8 @@ package struct CorrectStage {
       EventFields(
         kind: event.header.kind, acquiredAt: event.header.acquiredAt,
         payloadByteCount: count * MemoryLayout<Float>.stride,
-        metadataByteCount: 0, theta: event.header.theta, projection: event.header.projection, rows: rows,
-        columns: columns,
+        metadataByteCount: progress.encode(into: claim.metadata), theta: event.header.theta,
+        projection: event.header.projection, rows: rows, columns: columns,
         pixel: .float32))
     didWork()
     FaultPoint.committed.reach()

@@ -72,7 +72,7 @@ package struct DistributeStage {
         let progress = sequence.progress
         try tell(number, .order) { order.encode(into: $0, rows: $1, progress: progress) }
         number += 1
-        if case .rows(_, let image, _) = order {
+        if case .rows(_, let image, _, _) = order {
           FaultPoint.unreleased.reach()
           try projections.release(upTo: image + 1)
         }

@@ -73,8 +73,14 @@ struct OrderSequence {
       throw StageError.disorder("\(header.kind) in projections at \(header.sequence)")
     }
     let ordinal = role == .projection ? progress.projections : 0
-    if role == .projection { progress.projections += 1 }
+    if role == .projection {
+      progress.projections += 1
+    } else {
+      progress.fields += 1
+      if progress.projections > 0 { progress.lateFields += 1 }
+    }
     progress.input += 1
-    return .rows(role: role, sequence: header.sequence, ordinal: ordinal)
+    return .rows(
+      role: role, sequence: header.sequence, ordinal: ordinal, theta: role == .projection ? header.theta : 0)
   }
 }

@@ -10,8 +10,9 @@ extension ReconstructStage {
   /// successor goes on behind the blocks that its predecessor completed.
   func runFinalIterations(iterations: Int, subsets: Int, cursor: UInt64) throws {
     try checkFields()
+    try recallProjections()
     let layout = configuration.layout
-    let angles = applied.indices.map { WindowAngle(theta: applied[$0].theta, slot: $0) }
+    let angles = applied.all.enumerated().map { WindowAngle(theta: $1.theta, slot: $0) }
     let groups = self.subsets(of: angles, count: subsets), methods = configuration.methods
     let sinogram = SinogramBuffer(layout: layout, blocks: 1, slots: applied.count)
     let (solver, initial) = (
@@ -40,7 +41,7 @@ extension ReconstructStage {
           rows: first + rows.lowerBound..<first + rows.upperBound, residualSquared: residual.residualSquared,
           dataSquared: residual.dataSquared,
           duration: Machine.monotonicNanoseconds - start, pixels: corrections.pixelCounts)
-        try report(update)
+        if try report(update) { didWork() }
         last = update
       }
       if let last { volume.markFinal(blocks: block + 1, by: last) }
@@ -62,7 +63,7 @@ extension ReconstructStage {
     // A projection that comes from the journal lies in the reader's only buffer, so some are copied and then corrected
     // in parallel.
     let batch = RowBatch(capacity: executor.width, rowCount: rows.count, columns: columns)
-    for (ordinal, projection) in applied.enumerated() {
+    for (ordinal, projection) in applied.all.enumerated() {
       let pixels = try RowPixels(
         projections.event(at: projection.sequence), rows: configuration.rows, columns: columns)
       batch.add(pixels, rows: rows, slot: ordinal)

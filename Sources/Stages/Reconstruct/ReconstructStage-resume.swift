@@ -1,3 +1,4 @@
+import Host
 import Rings
 import RunModel
 import Topics
@@ -40,30 +41,125 @@ extension ReconstructStage {
   /// Gives back every order that the finished volume contains: they come again where their journal was damaged,
   /// and a writer waits for its readers.
   func passOrders() throws {
-    while orders.cursor <= volume.newest.cursor {
+    let cursor = volume.newest.cursor
+    if cursor <= orders.published { try orders.skip(to: cursor) }
+    while orders.cursor <= cursor {
       let event = try limits.next(orders, of: "orders")
       try orders.release(upTo: event.header.sequence + 1)
     }
   }
 
+  /// Takes over what the newest generation contains, all orders before `start`: how many projections they were, and the
+  /// flats and darks. No projection is read before an update needs it.
+  func takeOver(before start: UInt64) throws {
+    if try !takeOverQuickly(before: start) {
+      // One order after the other: some are made again, which a checkpoint has and their journal lost, or fields came
+      // among the projections.
+      while orders.position < start {
+        let event = try limits.next(orders, of: "orders")
+        try replay(event)
+        FaultPoint.unreleased.reach()
+        try orders.release(upTo: event.header.sequence + 1)
+      }
+    }
+    windowFrom = applied.count
+  }
+
+  /// The same without the orders between: the last one says how many projections there were, those before it which the
+  /// window needs, and the first ones are about the fields. False where that is not so; then nothing was done.
+  private func takeOverQuickly(before start: UInt64) throws -> Bool {
+    guard start > 0 else { return true }
+    guard start <= orders.published else { return false }
+    let progress = try order(start - 1).progress
+    guard progress.lateFields == 0, progress.orders <= Int(start),
+      (1...configuration.projectionsMax).contains(progress.projections),
+      let newest = try newestProjections(of: progress.projections, before: start),
+      let fields = try firstFields(progress.fields)
+    else { return false }
+    applied.begin(after: progress.projections)
+    applied.insertBefore(newest)
+    for (role, image) in fields { _ = try remember(role, image, ordinal: 0) }
+    duplicates = Int(start) - progress.orders
+    try orders.skip(to: start)
+    return true
+  }
+
+  /// The last of `count` projections, as many as a window has, from the orders before `start`; nil where their numbers
+  /// are others.
+  private func newestProjections(of count: Int, before start: UInt64) throws -> [AppliedProjections.Projection]? {
+    var newest: [AppliedProjections.Projection] = []
+    let wanted = min(count, max(configuration.windowSlots, 1))
+    for number in (0..<start).reversed() {
+      if newest.count == wanted { break }
+      guard case .rows(.projection, let sequence, let ordinal, let theta) = try order(number).order else { continue }
+      guard ordinal == count - 1 - newest.count else { return nil }
+      newest.append(AppliedProjections.Projection(sequence: sequence, theta: theta))
+    }
+    return newest.count == wanted ? newest.reversed() : nil
+  }
+
+  /// What the first `count` orders say of flats and darks; nil where one of them is about something else.
+  private func firstFields(_ count: Int) throws -> [(ImageRole, AppliedProjections.Projection)]? {
+    var fields: [(ImageRole, AppliedProjections.Projection)] = []
+    for number in 0..<UInt64(count) {
+      guard case .rows(let role, let sequence, _, let theta) = try order(number).order, role != .projection else {
+        return nil
+      }
+      fields.append((role, AppliedProjections.Projection(sequence: sequence, theta: theta)))
+    }
+    return fields
+  }
+
+  /// Looks up the projections that a restart did without: the final iterations need all.
+  func recallProjections() throws {
+    guard applied.firstKnown > 0 else { return }
+    var older: [AppliedProjections.Projection] = []
+    older.reserveCapacity(applied.firstKnown)
+    for number in 0..<orders.position {
+      if older.count == applied.firstKnown { break }
+      guard case .rows(.projection, let sequence, older.count, let theta) = try order(number).order else { continue }
+      older.append(AppliedProjections.Projection(sequence: sequence, theta: theta))
+    }
+    guard older.count == applied.firstKnown else {
+      throw StageError.disorder("the orders name \(older.count) of the first \(applied.firstKnown) projections")
+    }
+    applied.insertBefore(older)
+  }
+
+  /// An order that was applied, and how far distribute was with it.
+  private func order(_ number: UInt64) throws -> (order: WorkerOrder, progress: DistributionProgress) {
+    let event = try orders.event(at: number)
+    guard event.header.kind == .order else {
+      throw StageError.disorder("\(event.header.kind) in orders at \(number), before the cursor of the volume")
+    }
+    return (
+      try WorkerOrder(decoding: event.metadata, rows: configuration.rows),
+      try DistributionProgress(decoding: event.metadata)
+    )
+  }
+
   /// Takes from an event that the newest generation contains already what later updates need: fields and angles, no
   /// computation.
-  func replay(_ event: Event) throws {
+  private func replay(_ event: Event) throws {
     guard event.header.kind == .order else {
       throw StageError.disorder(
         "\(event.header.kind) in orders at \(event.header.sequence), before the cursor of the volume")
     }
     let order = try WorkerOrder(decoding: event.metadata, rows: configuration.rows)
-    if case .rows(let role, let sequence, let ordinal) = order {
-      _ = try remember(role, sequence: sequence, ordinal: ordinal)
+    if case .rows(let role, let sequence, let ordinal, let theta) = order {
+      let image = AppliedProjections.Projection(sequence: sequence, theta: theta)
+      _ = try remember(role, image, ordinal: ordinal)
     }
   }
 
-  /// Reads the window's projections again.
-  func refillWindow() throws {
-    guard let slots = window?.sinogram.slots else { return }
-    for ordinal in max(0, applied.count - slots)..<applied.count {
+  /// Reads the projections from `first` on that the window does not have, or has with fewer fields than there are now:
+  /// a successor corrects them with the same.
+  func refillWindow(from first: Int) throws {
+    precondition(
+      first + configuration.windowSlots >= applied.count, "projection \(first) of \(applied.count) left the window")
+    for ordinal in first..<windowFrom {
       try store(projections.event(at: applied[ordinal].sequence), ordinal: ordinal, counting: false)
     }
+    windowFrom = first
   }
 }

@@ -61,12 +61,6 @@ package final class ReconstructStage {
     package var windowSlots: Int { windows.slots(projections: projectionsMax) }
   }
 
-  /// A projection that was applied: where to find it again.
-  struct Applied {
-    let sequence: UInt64
-    let theta: Double
-  }
-
   let configuration: Configuration
   let projections: TopicReader
   let volume: VolumeRegion
@@ -75,19 +69,19 @@ package final class ReconstructStage {
   let orders: TopicReader
   let updates: TopicWriter
   let limits: WaitLimits
-  private let didWork: () -> Void
+  let didWork: () -> Void
   private let checkpoints: CheckpointThread?
   let window: (sinogram: SinogramBuffer, solver: any WindowSolver)?
-  private(set) var applied: [Applied] = []
+  var applied = AppliedProjections()
   /// Projections that came twice and were dropped.
-  private var duplicates = 0
-  /// Whether a flat or dark came after projections that are in the window.
-  private var isWindowStale = false
+  var duplicates = 0
+  /// The window holds the projections from this ordinal on, corrected with the fields that are there now.
+  var windowFrom = 0
   /// What a predecessor has reported; a first worker finds nothing.
   var reports = Reports.none
 
-  /// The stage owns its readers and its writer; `pool` must have no other user. `didWork` hears of every order
-  /// that was applied and of every update.
+  /// The stage owns its readers and its writer; `pool` must have no other user. `didWork` hears of every order that
+  /// was applied and of every update, but for those that a predecessor had applied and reported.
   package init(
     configuration: Configuration, orders: TopicReader, projections: TopicReader, updates: TopicWriter,
     volume: VolumeRegion,
@@ -129,24 +123,22 @@ package final class ReconstructStage {
 
   private func work() throws {
     if let update = try volume.newestUpdate() { corrections.resumeCounting(from: update.pixels) }
-    if let update = try volume.newestUpdate(), update.phase == .window { try report(update) }
-    let start = volume.newest.cursor
+    // Computed by a predecessor, reported or not: no work of this process.
+    if let update = try volume.newestUpdate(), update.phase == .window { _ = try report(update) }
+    // What a predecessor had given back it had applied.
+    let firstNew = orders.cursor
+    try takeOver(before: volume.newest.cursor)
     while true {
       let event = try limits.next(orders, of: "orders")
       let cursor = event.header.sequence + 1
-      if cursor <= start {
-        try replay(event)
-        if cursor == start { try refillWindow() }
-      } else {
-        switch event.header.kind {
-        case .order:
-          try apply(WorkerOrder(decoding: event.metadata, rows: configuration.rows), cursor: cursor)
-          didWork()
-        case .end:
-          try finish(EndEvent(decoding: event.metadata))
-          return try orders.release(upTo: cursor)
-        default: throw StageError.disorder("\(event.header.kind) in orders at \(event.header.sequence)")
-        }
+      switch event.header.kind {
+      case .order:
+        try apply(WorkerOrder(decoding: event.metadata, rows: configuration.rows), cursor: cursor)
+        if event.header.sequence >= firstNew { didWork() }
+      case .end:
+        try finish(EndEvent(decoding: event.metadata))
+        return try orders.release(upTo: cursor)
+      default: throw StageError.disorder("\(event.header.kind) in orders at \(event.header.sequence)")
       }
       FaultPoint.unreleased.reach()
       try orders.release(upTo: cursor)
@@ -155,7 +147,8 @@ package final class ReconstructStage {
 
   private func apply(_ order: WorkerOrder, cursor: UInt64) throws {
     switch order {
-    case .rows(let role, let sequence, let ordinal): try take(role, sequence: sequence, ordinal: ordinal)
+    case .rows(let role, let sequence, let ordinal, let theta):
+      try take(role, AppliedProjections.Projection(sequence: sequence, theta: theta), ordinal: ordinal)
     case .update(let index, let projections, let iterations):
       try update(index: index, over: projections, iterations: iterations, cursor: cursor)
     case .final(let iterations, let subsets, let count):
@@ -166,33 +159,35 @@ package final class ReconstructStage {
     }
   }
 
-  /// Takes the worker's rows of one image.
-  private func take(_ role: ImageRole, sequence: UInt64, ordinal: Int) throws {
-    let event = try remember(role, sequence: sequence, ordinal: ordinal)
-    if let event, role == .projection { try store(event, ordinal: ordinal) }
-    try projections.release(upTo: sequence + 1)
+  /// Takes the worker's rows of one image. A projection that no window needs is not looked at before the final
+  /// iterations.
+  private func take(_ role: ImageRole, _ image: AppliedProjections.Projection, ordinal: Int) throws {
+    if try remember(role, image, ordinal: ordinal), role == .projection, window != nil {
+      try store(projections.event(at: image.sequence), ordinal: ordinal)
+    }
+    try projections.release(upTo: image.sequence + 1)
   }
 
-  /// Adds a flat or dark to its mean, and a projection to the list of those that were applied; nil for a projection
+  /// Adds a flat or dark to its mean, and a projection to the list of those that were applied; false for a projection
   /// that came before, which is dropped and counted.
-  func remember(_ role: ImageRole, sequence: UInt64, ordinal: Int) throws -> Event? {
-    if role == .projection, ordinal < applied.count {
-      duplicates += 1
-      return nil
-    }
-    let event = try projections.event(at: sequence)
-    if role == .projection {
-      guard ordinal == applied.count, ordinal < configuration.projectionsMax else {
-        throw StageError.disorder(
-          "projection \(ordinal) came after \(applied.count) projections of at most \(configuration.projectionsMax)")
-      }
-      if applied.isEmpty, !configuration.fieldsMayComeLate { try checkFields() }
-      applied.append(Applied(sequence: sequence, theta: event.header.theta))
-    } else {
+  func remember(_ role: ImageRole, _ image: AppliedProjections.Projection, ordinal: Int) throws -> Bool {
+    guard role == .projection else {
+      let event = try projections.event(at: image.sequence)
       corrections.add(role, try RowPixels(event, rows: configuration.rows, columns: configuration.layout.columns))
-      isWindowStale = !applied.isEmpty
+      windowFrom = applied.count
+      return true
     }
-    return event
+    if ordinal < applied.count {
+      duplicates += 1
+      return false
+    }
+    guard ordinal == applied.count, ordinal < configuration.projectionsMax else {
+      throw StageError.disorder(
+        "projection \(ordinal) came after \(applied.count) projections of at most \(configuration.projectionsMax)")
+    }
+    if ordinal == 0, !configuration.fieldsMayComeLate { try checkFields() }
+    applied.append(image)
+    return true
   }
 
   /// Whether the scan's flat fields are still to come: without any, counts cannot become line integrals.
@@ -224,11 +219,8 @@ package final class ReconstructStage {
     else { throw StageError.disorder("update \(index) over \(ordinals) after \(applied.count) projections") }
     // The volume stays as it is, and nothing is reported; a replay comes to the same.
     if awaitsFlats { return }
-    if isWindowStale {
-      // With the fields that are there now, as a successor would correct them.
-      try refillWindow()
-      isWindowStale = false
-    }
+    // After a restart, and where a field came behind projections of the window.
+    if ordinals.lowerBound < windowFrom { try refillWindow(from: ordinals.lowerBound) }
     let angles = ordinals.map { WindowAngle(theta: applied[$0].theta, slot: $0 % window.sinogram.slots) }
     let start = Machine.monotonicNanoseconds
     let newest = volume.newest
@@ -245,24 +237,25 @@ package final class ReconstructStage {
       duration: Machine.monotonicNanoseconds - start, pixels: corrections.pixelCounts)
     volume.publish(update)
     FaultPoint.flipAfter.reach()
-    try report(update)
+    if try report(update) { didWork() }
     try checkpoints?.updated(update)
   }
 
-  /// Publishes an update, unless a predecessor did; a residual that is no longer finite stops the run, because no later
-  /// update can mend the volume.
-  func report(_ update: UpdateEvent) throws {
-    if !reports.contain(update) { try updates.append(kind: .update, timeout: limits.room, update.encode) }
-    didWork()
+  /// Publishes an update, unless a predecessor did: false then. A residual that is no longer finite stops the run,
+  /// because no later update can mend the volume.
+  func report(_ update: UpdateEvent) throws -> Bool {
+    let isNew = !reports.contain(update)
+    if isNew { try updates.append(kind: .update, timeout: limits.room, update.encode) }
     guard update.residualSquared.isFinite else {
       throw StageError.diverged(
         "the residual of \(update.phase) update \(update.index) is not finite; \(configuration.methods.remedy)")
     }
+    return isNew
   }
 
   private func finish(_ end: EndEvent) throws {
     if case .ended = reports { return }
-    if !applied.isEmpty { try checkFields() }
+    if applied.count > 0 { try checkFields() }
     let fields = corrections.fieldCounts
     let own = EndEvent(
       reason: end.reason, projections: applied.count, acquired: end.acquired, duplicates: duplicates,
