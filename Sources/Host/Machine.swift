@@ -45,6 +45,22 @@ package enum Machine {
     return Int(clamping: limit.rlim_cur)
   }
 
+  /// Files that this process may have open (RLIMIT_NOFILE, soft), and the most that it may ask for itself (hard).
+  package static var descriptorLimit: (soft: Int, hard: Int) {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return (0, 0) }
+    return (Int(clamping: limit.rlim_cur), Int(clamping: limit.rlim_max))
+  }
+
+  /// Raises the number of files that this process may have open, and its children, to the most that it may ask for.
+  /// Where that is refused it stays as it is.
+  package static func raiseDescriptorLimit() {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  }
+
   /// The kernel's release, such as "6.1.0-18-amd64".
   package static var kernelRelease: String {
     var name = utsname()

@@ -7,6 +7,8 @@ import ScanPlan
 // A closed pipe and a file-size limit are errors of that write, not the end of the process.
 signal(SIGPIPE, SIG_IGN)
 signal(SIGXFSZ, SIG_IGN)
+// The soft limit is for programs that use select(2).
+Machine.raiseDescriptorLimit()
 
 // Ends with one line on standard error and a sysexits code. A stage that failed has printed its line itself.
 do {

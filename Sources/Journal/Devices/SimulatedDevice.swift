@@ -13,6 +13,8 @@ package final class SimulatedDevice: JournalDevice {
   private let rules: JournalRules
   private var files: [Int32: SimulatedDisk.Node] = [:]
   private var filesOpened: Int32 = 0
+  /// The most files that were open at a time.
+  package private(set) var filesOpenMax = 0
   private var inFlight: [WriteBatch] = []
 
   /// A new process on the disk.
@@ -202,6 +204,7 @@ extension SimulatedDevice {
   private func remember(_ node: SimulatedDisk.Node) -> JournalFile {
     filesOpened += 1
     files[filesOpened] = node
+    filesOpenMax = max(filesOpenMax, files.count)
     return JournalFile(id: filesOpened)
   }
 

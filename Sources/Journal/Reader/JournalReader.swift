@@ -16,6 +16,9 @@ package final class JournalReader {
     package let payload: UnsafeRawBufferPointer
   }
 
+  /// The most files of the journal that a reader has open, however many there are.
+  package static var descriptorsMax: Int { SegmentFiles.openLimit }
+
   /// Bytes from record to record.
   package let stride: Int
   private let device: any JournalDevice
@@ -26,15 +29,20 @@ package final class JournalReader {
   private var settledThrough: UInt64 = 0
   /// The chain of the record after the last one that was read.
   private var expected: (sequence: UInt64, chain: UInt64)?
+  /// Many small records, read at once, where all of them are known to be durable; none where records are large.
+  private let batch: AlignedMemory?
+  private var batched: (name: String, range: Range<UInt64>)?
+
+  /// Bytes that are read at once, of records up to this stride: more take longer for a byte.
+  private static let (batchByteCount, batchedStride) = (256 << 10, 64 << 10)
 
   /// A reader of the journal in the device's folder, which need not hold a segment yet.
   package init(device: any JournalDevice, identity: RingIdentity, stride: Int) {
     self.device = device
     self.stride = stride
     source = RecordSource(device: device, identity: identity, stride: stride, rules: JournalRules())
+    batch = stride <= Self.batchedStride ? AlignedMemory(byteCount: Self.batchByteCount) : nil
   }
-
-  deinit { catalog?.close(device) }
 
   /// Looks at the folder anew, and returns the ranges of sequences that it has records for, in their order: between
   /// them are losses. The end of the last range is where records stop being whole, found by their headers; it may be
@@ -90,15 +98,8 @@ package final class JournalReader {
     precondition(UInt(bitPattern: slot.baseAddress) % 4096 == 0, "a buffer at \(String(describing: slot.baseAddress))")
     let segment = try segment(of: sequence, durableThrough)
     var finding = RecordFinding.unreadable
-    for _ in 0..<2 {
-      let count: Int
-      do throws(HostError) {
-        count = try device.read(segment.file, into: slot, at: segment.offset(of: sequence))
-      } catch {
-        continue
-      }
-      precondition(count <= slot.count, "the device read \(count) B into \(slot.count) B")
-      UnsafeMutableRawBufferPointer(rebasing: slot[count...]).initializeMemory(as: UInt8.self, repeating: 0)
+    for attempt in 0..<Self.attemptLimit {
+      guard try fill(slot, from: segment, sequence, at: 0, attempt: attempt, durableThrough) else { continue }
       let chain =
         expected.flatMap { $0.sequence == sequence ? $0.chain : nil }
         ?? (segment.first == sequence ? segment.page.chain : nil)
@@ -115,6 +116,61 @@ package final class JournalReader {
     throw .damaged(folder: device.folder, sequence: sequence, finding: finding)
   }
 
+  /// What looks bad is read once more; in the first attempt it comes out of many records that were read at once.
+  static let attemptLimit = 3
+
+  /// Fills `bytes` with those of record `sequence` from `offset` on; false where the device cannot read them, and in
+  /// the first attempt where the record is read alone.
+  private func fill(
+    _ bytes: UnsafeMutableRawBufferPointer, from segment: SegmentEntry, _ sequence: UInt64, at offset: Int,
+    attempt: Int, _ durableThrough: UInt64
+  ) throws(JournalError) -> Bool {
+    do throws(JournalError) {
+      if attempt == 0 { return try copyBatched(sequence, of: segment, at: offset, into: bytes, durableThrough) }
+      batched = nil
+      return try read(segment, at: segment.offset(of: sequence) + offset, into: bytes)
+    } catch .host(.system(_, _, let errno)) where errno.isNoEntry {
+      // Retention removed it since.
+      throw .absent(folder: device.folder, sequence: sequence)
+    }
+  }
+
+  /// Fills `bytes` from a segment, what lies beyond its end with zeros; false where the device cannot read it.
+  private func read(
+    _ segment: SegmentEntry, at offset: Int, into bytes: UnsafeMutableRawBufferPointer
+  ) throws(JournalError) -> Bool {
+    let file = try source.files.file(segment.name)
+    do throws(HostError) {
+      let count = try device.read(file, into: bytes, at: offset)
+      precondition(count <= bytes.count, "the device read \(count) B into \(bytes.count) B")
+      UnsafeMutableRawBufferPointer(rebasing: bytes[count...]).initializeMemory(as: UInt8.self, repeating: 0)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /// Copies bytes of a record out of those that were read with it, or are now; false where it is read alone: a large
+  /// one, or one among others that may still be written.
+  private func copyBatched(
+    _ sequence: UInt64, of segment: SegmentEntry, at offset: Int, into slot: UnsafeMutableRawBufferPointer,
+    _ durableThrough: UInt64
+  ) throws(JournalError) -> Bool {
+    guard let batch else { return false }
+    let count = UInt64(batch.bytes.count / stride), lower = segment.first + (sequence - segment.first) / count * count
+    let range = lower..<min(lower + count, segment.capacityEnd)
+    if batched?.name != segment.name || batched?.range != range {
+      guard range.upperBound <= max(settledThrough, durableThrough) else { return false }
+      batched = nil
+      let bytes = UnsafeMutableRawBufferPointer(rebasing: batch.bytes[..<(range.count * stride)])
+      guard try read(segment, at: segment.offset(of: lower), into: bytes) else { return false }
+      batched = (segment.name, range)
+    }
+    let start = Int(sequence - lower) * stride + offset
+    slot.copyMemory(from: UnsafeRawBufferPointer(rebasing: batch.bytes[start..<start + slot.count]))
+    return true
+  }
+
   private func record(_ header: EventHeader, _ slot: UnsafeRawBufferPointer) -> Record {
     precondition(
       header.payloadByteCount <= slot.count - EventHeader.pageByteCount,
@@ -128,8 +184,8 @@ package final class JournalReader {
 
   /// The segment that holds a record. A segment that was begun since may hold it instead, so the folder is looked at
   /// anew unless the record is known to be settled.
-  private func segment(of sequence: UInt64, _ durableThrough: UInt64) throws(JournalError) -> Segment {
-    let isSettled = sequence < settledThrough && catalog?.extents.contains { $0.range.contains(sequence) } ?? false
+  private func segment(of sequence: UInt64, _ durableThrough: UInt64) throws(JournalError) -> SegmentEntry {
+    let isSettled = sequence < settledThrough && catalog?.extent(of: sequence) != nil
     let catalog: SegmentCatalog
     if isSettled, let current = self.catalog {
       catalog = current
@@ -140,19 +196,23 @@ package final class JournalReader {
     if let loss = catalog.losses.first(where: { ($0.first..<$0.end).contains(sequence) }) {
       throw .lost(folder: device.folder, range: loss.first..<loss.end)
     }
-    guard let extent = catalog.extents.first(where: { $0.range.contains(sequence) }) else {
+    guard let extent = catalog.extent(of: sequence) else {
       throw .absent(folder: device.folder, sequence: sequence)
     }
     return catalog.segments[extent.index]
   }
 
   private func refresh() throws(JournalError) -> SegmentCatalog {
-    catalog?.close(device)
+    let known = catalog?.known ?? [:]
     catalog = nil
-    source.forget()
-    let new = try SegmentCatalog(source, lockWait: nil)
+    let new = try SegmentCatalog(source, lockWait: nil, known: known)
     catalog = new
     settledThrough = max(settledThrough, new.segments.map(\.page.durableThrough).max() ?? 0)
     return new
   }
+}
+
+extension Errno {
+  /// Whether there is no file of the name.
+  var isNoEntry: Bool { rawValue == 2 }  // ENOENT
 }

@@ -44,7 +44,7 @@ struct JournalScan {
   var first: UInt64 { extents.first.map(\.range.lowerBound) ?? catalog.retired?.first ?? 0 }
 
   /// The end of what may be appended to: the last segment, if the journal ends cleanly in it and its file is whole.
-  var openSegment: Segment? {
+  var openSegment: SegmentEntry? {
     guard endRule?.decision == .cleanEnd || !source.rules.keepsTornBytes, let last = catalog.segments.last,
       position >= last.first,
       position < last.capacityEnd,
@@ -62,7 +62,7 @@ struct JournalScan {
     while endRule == nil {
       if let loss = lossHere {
         pass(loss)
-      } else if let extent = extents.first(where: { $0.range.contains(position) }) {
+      } else if let extent = catalog.extent(of: position) {
         try step(in: extent)
       } else if let next = extents.first(where: { $0.range.lowerBound > position }) {
         decide(.missing, later: .record, extent: nil, resume: next.range.lowerBound)
@@ -113,7 +113,7 @@ struct JournalScan {
       }
       if start > 0 { position = extents[start].range.lowerBound }
     }
-    let page = extents.first { $0.range.contains(position) }.map { catalog.segments[$0.index].page }
+    let page = catalog.extent(of: position).map { catalog.segments[$0.index].page }
     predecessor = RecordSource.Predecessor(chain: page?.first == position ? page?.chain : nil, epoch: page?.epoch ?? 0)
     if position == 0 { predecessor.chain = 0 }
   }
@@ -197,8 +197,7 @@ struct JournalScan {
   /// What salvage gave up at this place, unless a segment was begun here since.
   private var lossHere: ControlPage? {
     guard let loss = catalog.losses.last(where: { $0.first == position }) else { return nil }
-    let extent = extents.first { $0.range.contains(position) }
-    return extent.map { catalog.segments[$0.index].number > loss.number } ?? false ? nil : loss
+    return catalog.extent(of: position).map { catalog.segments[$0.index].number > loss.number } ?? false ? nil : loss
   }
 
   /// Goes past records that were given up; a cut without records ends what the segments of that time hold.

@@ -9,9 +9,11 @@ final class RecordSource {
   let identity: RingIdentity
   let stride: Int
   let rules: JournalRules
+  /// The segments' files.
+  let files: SegmentFiles
   private let memory: AlignedMemory
   /// What `memory` holds.
-  private var cached: (file: JournalFile, range: Range<Int>)?
+  private var cached: (name: String, range: Range<Int>)?
 
   init(device: any JournalDevice, identity: RingIdentity, stride: Int, rules: JournalRules) {
     precondition(
@@ -20,6 +22,7 @@ final class RecordSource {
     self.identity = identity
     self.stride = stride
     self.rules = rules
+    files = SegmentFiles(device: device)
     memory = AlignedMemory(byteCount: stride <= Self.readAheadStride ? 1 << 20 : 4 << 20)
   }
 
@@ -43,9 +46,9 @@ final class RecordSource {
 
   /// The control page at the beginning of the file `name`; nil if it is damaged. Throws `.refused` for one of another
   /// version: it is not damaged, and nothing may be derived in its place.
-  func controlPage(_ file: JournalFile, _ name: String) throws(JournalError) -> ControlPage? {
+  func controlPage(_ name: String) throws(JournalError) -> ControlPage? {
     for _ in 0..<2 {
-      if let bytes = try bytes(file, 0, ControlPage.byteCount) {
+      if let bytes = try bytes(name, 0, ControlPage.byteCount) {
         if let page = ControlPage(bytes) { return page }
         if let layout = ControlPage.otherLayout(bytes) {
           throw .refused(folder: device.folder, reason: "\(name) \(ControlPage.refusal(ofLayout: layout))")
@@ -56,10 +59,16 @@ final class RecordSource {
     return nil
   }
 
+  /// The file's size.
+  func byteCount(of name: String) throws(JournalError) -> Int {
+    let file = try files.file(name)
+    return try hosted { () throws(HostError) in try device.byteCount(of: file) }
+  }
+
   /// The header at an offset; nil if it is damaged.
-  func header(in file: JournalFile, at offset: Int) throws(JournalError) -> EventHeader? {
+  func header(in name: String, at offset: Int) throws(JournalError) -> EventHeader? {
     for _ in 0..<2 {
-      if let bytes = try bytes(file, offset, EventHeader.pageByteCount), case .success(let header) = parsed(bytes) {
+      if let bytes = try bytes(name, offset, EventHeader.pageByteCount), case .success(let header) = parsed(bytes) {
         return header
       }
       forget()
@@ -68,10 +77,11 @@ final class RecordSource {
   }
 
   /// What the header page at `sequence`'s place is, regardless of what it follows.
-  func peek(_ segment: Segment, _ sequence: UInt64) throws(JournalError) -> (later: LaterFinding, header: EventHeader?)
-  {
+  func peek(
+    _ segment: SegmentEntry, _ sequence: UInt64
+  ) throws(JournalError) -> (later: LaterFinding, header: EventHeader?) {
     for attempt in 0..<2 {
-      guard let bytes = try bytes(segment.file, segment.offset(of: sequence), EventHeader.pageByteCount) else {
+      guard let bytes = try bytes(segment.name, segment.offset(of: sequence), EventHeader.pageByteCount) else {
         if attempt == 0 { continue }
         return (.garbage, nil)
       }
@@ -86,7 +96,7 @@ final class RecordSource {
 
   /// What the record at `sequence`'s place is, as the follower of `predecessor`.
   func verdict(
-    _ segment: Segment, _ sequence: UInt64, after predecessor: Predecessor, withPayload: Bool
+    _ segment: SegmentEntry, _ sequence: UInt64, after predecessor: Predecessor, withPayload: Bool
   ) throws(JournalError) -> Verdict {
     var verdict = Verdict.bad(.unreadable)
     for _ in 0..<2 {
@@ -98,18 +108,18 @@ final class RecordSource {
   }
 
   private func judge(
-    _ segment: Segment, _ sequence: UInt64, _ predecessor: Predecessor, _ withPayload: Bool
+    _ segment: SegmentEntry, _ sequence: UInt64, _ predecessor: Predecessor, _ withPayload: Bool
   ) throws(JournalError) -> Verdict {
     let offset = segment.offset(of: sequence)
-    guard let bytes = try bytes(segment.file, offset, EventHeader.pageByteCount) else { return .bad(.unreadable) }
+    guard let bytes = try bytes(segment.name, offset, EventHeader.pageByteCount) else { return .bad(.unreadable) }
     let header: EventHeader
     switch headerVerdict(bytes, sequence, after: predecessor) {
     case .intact(let intact): header = intact
-    case .bad(.torn): return .bad(try isZero(segment.file, offset..<offset + stride) ? .zeros : .torn)
+    case .bad(.torn): return .bad(try isZero(segment.name, offset..<offset + stride) ? .zeros : .torn)
     case .bad(let finding): return .bad(finding)
     }
     guard withPayload, rules.checksPayload else { return .intact(header) }
-    guard let checksum = try contentChecksum(segment.file, offset, header) else { return .bad(.unreadable) }
+    guard let checksum = try checksum(segment.name, offset, header) else { return .bad(.unreadable) }
     return checksum == header.payloadCRC32C ? .intact(header) : .bad(.payload)
   }
 
@@ -155,18 +165,16 @@ final class RecordSource {
     return .intact(header)
   }
 
-  /// The CRC32C of metadata and payload; nil if they cannot be read.
-  private func contentChecksum(_ file: JournalFile, _ offset: Int, _ header: EventHeader) throws(JournalError)
+  /// The checksum of metadata and payload; nil if they cannot be read.
+  private func checksum(_ name: String, _ offset: Int, _ header: EventHeader) throws(JournalError)
     -> UInt32?
   {
-    guard let page = try bytes(file, offset, EventHeader.pageByteCount), let start = page.baseAddress else {
-      return nil
-    }
-    var crc = clinux_crc32c(0, start + EventHeader.byteCount, header.metadataByteCount)
+    guard let page = try bytes(name, offset, EventHeader.pageByteCount) else { return nil }
+    var crc = clinux_crc32c(0, page.baseAddress.map { $0 + EventHeader.byteCount }, header.metadataByteCount)
     var done = 0
     while done < header.payloadByteCount {
       let count = min(memory.bytes.count, (header.payloadByteCount - done + 4095) / 4096 * 4096)
-      guard let part = try bytes(file, offset + EventHeader.pageByteCount + done, count) else { return nil }
+      guard let part = try bytes(name, offset + EventHeader.pageByteCount + done, count) else { return nil }
       crc = clinux_crc32c(crc, part.baseAddress, min(count, header.payloadByteCount - done))
       done += count
     }
@@ -187,11 +195,11 @@ final class RecordSource {
     bytes.withMemoryRebound(to: UInt64.self) { words in words.allSatisfy { $0 == 0 } }
   }
 
-  private func isZero(_ file: JournalFile, _ range: Range<Int>) throws(JournalError) -> Bool {
+  private func isZero(_ name: String, _ range: Range<Int>) throws(JournalError) -> Bool {
     var offset = range.lowerBound
     while offset < range.upperBound {
       let count = min(memory.bytes.count, range.upperBound - offset)
-      guard let part = try bytes(file, offset, count), isZero(part) else { return false }
+      guard let part = try bytes(name, offset, count), isZero(part) else { return false }
       offset += count
     }
     return true
@@ -199,13 +207,14 @@ final class RecordSource {
 
   /// `count` bytes of a file, valid until the next call; what lies beyond the file's end reads as zeros. Nil if the
   /// device cannot read them (EIO).
-  private func bytes(_ file: JournalFile, _ offset: Int, _ count: Int) throws(JournalError) -> UnsafeRawBufferPointer? {
+  private func bytes(_ name: String, _ offset: Int, _ count: Int) throws(JournalError) -> UnsafeRawBufferPointer? {
     precondition(count <= memory.bytes.count && offset >= 0, "\(count) bytes at \(offset)")
     precondition(count % 4096 == 0 && offset % 4096 == 0, "\(count) bytes at \(offset) are not whole blocks")
-    if cached?.file != file
+    if cached?.name != name
       || cached.map({ !$0.range.contains(offset) || offset + count > $0.range.upperBound }) ?? true
     {
       let wanted = stride <= Self.readAheadStride && offset > 0 ? memory.bytes.count : count
+      let file = try files.file(name)
       cached = nil
       do throws(HostError) {
         let target = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[..<wanted])
@@ -214,7 +223,7 @@ final class RecordSource {
         if got < count {
           UnsafeMutableRawBufferPointer(rebasing: target[got..<count]).initializeMemory(as: UInt8.self, repeating: 0)
         }
-        cached = (file, offset..<offset + max(got, count))
+        cached = (name, offset..<offset + max(got, count))
       } catch .system(_, _, let errno) where errno.rawValue == Self.inputOutputError {
         return nil
       } catch {

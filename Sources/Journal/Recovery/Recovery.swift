@@ -12,7 +12,7 @@ package func verifyJournal(
 ) throws(JournalError) -> RecoveryReport {
   let source = RecordSource(device: device, identity: identity, stride: stride, rules: JournalRules())
   let catalog = try SegmentCatalog(source, lockWait: nil)
-  defer { catalog.close(device) }
+  defer { source.files.closeAll() }
   var scan = JournalScan(source, catalog, depth: depth, floor: durableFloor)
   try scan.run()
   return RecoveryReport(scan)
@@ -49,11 +49,11 @@ private func takeFolder(_ device: any JournalDevice, _ options: JournalOptions) 
 private func recoverLocked(_ source: RecordSource, _ options: JournalOptions) throws(JournalError) -> RecoveredJournal {
   let device = source.device
   let catalog = try SegmentCatalog(source, lockWait: options.lockWait)
-  var kept: JournalFile?
-  defer { catalog.close(device, except: kept) }
+  defer { source.files.closeAll() }
   // What is read below must still be there after the next power cut, or the next recovery could decide otherwise.
   for segment in catalog.segments.suffix(syncedSegmentCount) {
-    try hosted { () throws(HostError) in try device.sync(segment.file) }
+    let file = try source.files.file(segment.name)
+    try hosted { () throws(HostError) in try device.sync(file) }
   }
   for name in catalog.unfinished { try hosted { () throws(HostError) in try device.unlink(name) } }
   try hosted { () throws(HostError) in try device.syncFolder() }
@@ -61,9 +61,11 @@ private func recoverLocked(_ source: RecordSource, _ options: JournalOptions) th
   var scan = JournalScan(source, catalog, depth: options.depth, floor: options.durableFloor)
   try scan.run()
   guard scan.damages.isEmpty else { throw .corrupted(folder: device.folder, damages: scan.damages) }
-  kept = scan.openSegment?.file
+  let openSegment = scan.openSegment
+  let file = if let openSegment { try source.files.take(openSegment.name) } else { nil as JournalFile? }
   return RecoveredJournal(
-    report: RecoveryReport(scan), openSegment: scan.openSegment, chain: scan.predecessor.chain ?? 0,
+    report: RecoveryReport(scan), openSegment: openSegment.flatMap { entry in file.map { Segment(entry, file: $0) } },
+    chain: scan.predecessor.chain ?? 0,
     isBrandNew: scan.isBrandNew,
     segmentNumber: (catalog.segments.map(\.number).max() ?? 0)
       + UInt64(catalog.decisions.count - catalog.segments.count),
@@ -86,7 +88,7 @@ package func salvageJournal(
   try takeFolder(device, options)
   defer { device.unlockFolder() }
   let catalog = try SegmentCatalog(source, lockWait: options.lockWait)
-  defer { catalog.close(device) }
+  defer { source.files.closeAll() }
   var scan = JournalScan(source, catalog, depth: .everything, floor: options.durableFloor)
   try scan.run()
   for damage in scan.damages {
@@ -105,7 +107,7 @@ package func salvageJournal(
 private func chain(of sequence: UInt64, _ source: RecordSource, _ catalog: SegmentCatalog) throws(JournalError)
   -> UInt64
 {
-  guard let extent = catalog.extents.first(where: { $0.range.contains(sequence) }) else { return 0 }
+  guard let extent = catalog.extent(of: sequence) else { return 0 }
   let segment = catalog.segments[extent.index]
   if segment.first == sequence { return segment.page.chain }
   return try source.peek(segment, sequence).header?.chain ?? 0

@@ -1,14 +1,13 @@
 internal import Rings
 
-/// A segment's file: a header page, then records at computed offsets.
+/// What is known of a segment: a header page, then records at computed offsets. Its file is opened when it is read.
 ///
 ///     ┌──────────────┬─────────────────────┬─────────────────────┬──────
 ///     │ ControlPage  │ record `first`      │ record `first` + 1  │  …
 ///     └──────────────┴─────────────────────┴─────────────────────┴──────
 ///     0            4096              4096 + stride       4096 + 2 · stride
-struct Segment {
+struct SegmentEntry {
   let name: String
-  let file: JournalFile
   let page: ControlPage
   /// The file's size; another than `page.end` where it was cut.
   let fileByteCount: Int
@@ -23,6 +22,28 @@ struct Segment {
       sequence >= first && sequence < capacityEnd, "record \(sequence) in a segment of \(first)..<\(capacityEnd)")
     return ControlPage.byteCount + Int(sequence - first) * page.stride
   }
+
+}
+
+/// A segment whose file is open: where records are written.
+struct Segment {
+  let entry: SegmentEntry
+  let file: JournalFile
+
+  init(_ entry: SegmentEntry, file: JournalFile) { (self.entry, self.file) = (entry, file) }
+
+  /// A segment that was just made.
+  init(name: String, file: JournalFile, page: ControlPage, fileByteCount: Int) {
+    self.init(SegmentEntry(name: name, page: page, fileByteCount: fileByteCount), file: file)
+  }
+
+  var name: String { entry.name }
+  var first: UInt64 { entry.first }
+  var number: UInt64 { entry.number }
+  /// One past the last record that has room.
+  var capacityEnd: UInt64 { entry.capacityEnd }
+
+  func offset(of sequence: UInt64) -> Int { entry.offset(of: sequence) }
 
   /// The bytes of a segment that holds at least two records and is no longer than asked otherwise.
   static func byteCount(_ options: JournalOptions, stride: Int) -> Int {

@@ -1,31 +1,41 @@
 internal import Host
 internal import Rings
 
-/// The files of a journal's folder, opened, and what their first pages say.
+/// The files of a journal's folder, and what their first pages say.
 struct SegmentCatalog {
   /// In the order of their numbers.
-  private(set) var segments: [Segment] = []
+  private(set) var segments: [SegmentEntry] = []
+  /// The sequences that are to be found in each segment: from its first to where a later one begins. Empty ranges are
+  /// left out.
+  private(set) var extents: [Extent] = []
   private(set) var retired: ControlPage?
   /// In the order of their sequences.
   private(set) var losses: [ControlPage] = []
   private(set) var unfinished: [String] = []
   /// What was decided about each segment's file.
   private(set) var decisions: [(name: String, decision: SegmentDecision)] = []
-  /// For each first sequence the number of segments that begin with it.
+  /// For each first sequence the number of segments that begin with it, those that were known aside.
   private(set) var copies: [UInt64: Int] = [:]
-  private var damaged: [(name: String, file: JournalFile, first: UInt64)] = []
+  private var damaged: [(name: String, first: UInt64)] = []
 
-  /// Opens every segment. With `lockWait`, for writing: each is locked on its own descriptor before a byte of it is
-  /// read, so that what a dead writer had in flight has landed.
+  /// Reads the first page of every segment; those that are `known` are not read again, as their pages never change.
+  /// With `lockWait`, for writing: each is locked on its own descriptor before a byte of it is read, so that what a
+  /// dead writer had in flight has landed. The folder's lock keeps others away afterwards.
   ///
   /// Throws `.corrupted` for a segment that is another journal's, `.locked` if a lock was not free in time.
-  init(_ source: RecordSource, lockWait: Duration?) throws(JournalError) {
+  init(_ source: RecordSource, lockWait: Duration?, known: [String: SegmentEntry] = [:]) throws(JournalError) {
     let device = source.device
+    source.files.begin(isWriting: lockWait != nil, lockWait: source.rules.waitsForLock ? lockWait : nil)
+    source.forget()
     for name in try hosted({ () throws(HostError) in try device.names() }) {
+      if let entry = known[name] {
+        add(entry, .used)
+        continue
+      }
       switch FileName(name) {
       case .segment(let first, let copy):
         copies[first] = max(copies[first] ?? 0, copy + 1)
-        try openSegment(name, first: first, source, lockWait)
+        try look(at: name, first: first, source)
       case .loss: try openLoss(name, source)
       case .retired: retired = try page(name, .retired, source)
       case .unfinished: unfinished.append(name)
@@ -35,16 +45,26 @@ struct SegmentCatalog {
     segments.sort { $0.number < $1.number }
     try placeDamaged(source)
     losses.sort { $0.first < $1.first }
+    extents = Self.extents(of: segments)
   }
 
-  /// Closes the files but `kept`.
-  func close(_ device: any JournalDevice, except kept: JournalFile? = nil) {
-    for segment in segments where segment.file != kept { device.close(segment.file) }
+  /// The segments whose pages were whole, by their names.
+  var known: [String: SegmentEntry] {
+    let rebuilt = Set(decisions.filter { $0.decision != .used }.map(\.name))
+    return Dictionary(uniqueKeysWithValues: segments.filter { !rebuilt.contains($0.name) }.map { ($0.name, $0) })
   }
 
-  /// The sequences that are to be found in each segment: from its first to where a later one begins. Empty ranges are
-  /// left out.
-  var extents: [Extent] {
+  /// Where a record is to be found; nil where no segment has it.
+  func extent(of sequence: UInt64) -> Extent? {
+    var (low, high) = (0, extents.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if extents[middle].range.upperBound <= sequence { low = middle + 1 } else { high = middle }
+    }
+    return low < extents.count && extents[low].range.contains(sequence) ? extents[low] : nil
+  }
+
+  private static func extents(of segments: [SegmentEntry]) -> [Extent] {
     var extents: [Extent] = []
     var limit = UInt64.max
     for (index, segment) in segments.enumerated().reversed() {
@@ -60,47 +80,33 @@ struct SegmentCatalog {
     let range: Range<UInt64>
   }
 
-  private mutating func openSegment(_ name: String, first: UInt64, _ source: RecordSource, _ lockWait: Duration?)
-    throws(JournalError)
-  {
-    let device = source.device
-    let file = try hosted { () throws(HostError) in try device.open(name, forWriting: lockWait != nil) }
-    if let lockWait, source.rules.waitsForLock {
-      guard try hosted({ () throws(HostError) in try device.lock(file, wait: lockWait) }) else {
-        throw .locked(folder: device.folder, waited: lockWait)
-      }
-    }
-    guard let page = try source.controlPage(file, name) else {
-      damaged.append((name, file, first))
+  private mutating func look(at name: String, first: UInt64, _ source: RecordSource) throws(JournalError) {
+    guard let page = try source.controlPage(name) else {
+      damaged.append((name, first))
       return
     }
     guard Segment.isPossible(page, identity: source.identity, stride: source.stride, first: first) else {
       throw .corrupted(
-        folder: device.folder, damages: [JournalDamage(lowerBound: first, upperBound: first, finding: .foreign)])
+        folder: source.device.folder, damages: [JournalDamage(lowerBound: first, upperBound: first, finding: .foreign)])
     }
-    try add(name, file, page, .used, device)
+    add(SegmentEntry(name: name, page: page, fileByteCount: try source.byteCount(of: name)), .used)
   }
 
-  private mutating func add(
-    _ name: String, _ file: JournalFile, _ page: ControlPage, _ decision: SegmentDecision, _ device: any JournalDevice
-  ) throws(JournalError) {
-    let fileByteCount = try hosted { () throws(HostError) in try device.byteCount(of: file) }
-    segments.append(Segment(name: name, file: file, page: page, fileByteCount: fileByteCount))
-    decisions.append((name, decision))
+  private mutating func add(_ entry: SegmentEntry, _ decision: SegmentDecision) {
+    segments.append(entry)
+    decisions.append((entry.name, decision))
   }
 
   /// Gives a segment whose header is damaged the one number that is left for it, if its first record is whole.
   private mutating func placeDamaged(_ source: RecordSource) throws(JournalError) {
-    for (name, file, first) in damaged {
-      let byteCount = try hosted { () throws(HostError) in try source.device.byteCount(of: file) }
+    for (name, first) in damaged {
+      let byteCount = try source.byteCount(of: name)
       let records = (byteCount - ControlPage.byteCount) / source.stride
       guard damaged.count == 1, records >= 2, let number = freeNumber(first),
-        let record = try source.header(in: file, at: ControlPage.byteCount), record.sequence == first,
+        let record = try source.header(in: name, at: ControlPage.byteCount), record.sequence == first,
         record.identity == source.identity
       else {
         decisions.append((name, .setAside))
-        source.device.close(file)
-        source.forget()
         continue
       }
       precondition(!segments.contains { $0.number == number }, "\(name) would be segment \(number), which there is")
@@ -109,7 +115,7 @@ struct SegmentCatalog {
         end: UInt64(ControlPage.byteCount + records * source.stride), chain: record.chain, epoch: record.epoch,
         number: number,
         durableThrough: min(record.durableThrough, first))
-      try add(name, file, page, .rebuilt, source.device)
+      add(SegmentEntry(name: name, page: page, fileByteCount: byteCount), .rebuilt)
     }
     damaged.removeAll()
     segments.sort { $0.number < $1.number }
@@ -139,17 +145,10 @@ struct SegmentCatalog {
   private func page(_ name: String, _ kind: ControlPage.PageKind, _ source: RecordSource) throws(JournalError)
     -> ControlPage
   {
-    let device = source.device
-    let file = try hosted { () throws(HostError) in try device.open(name, forWriting: false) }
-    defer {
-      device.close(file)
-      // The next file that is opened may get its number.
-      source.forget()
-    }
-    guard let page = try source.controlPage(file, name), page.kind == kind, page.identity == source.identity,
+    guard let page = try source.controlPage(name), page.kind == kind, page.identity == source.identity,
       page.stride == source.stride
     else {
-      throw .refused(folder: device.folder, reason: "\(name) is damaged or another journal's")
+      throw .refused(folder: source.device.folder, reason: "\(name) is damaged or another journal's")
     }
     return page
   }

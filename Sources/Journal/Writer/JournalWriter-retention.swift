@@ -3,14 +3,13 @@ internal import Host
 extension JournalWriter {
   /// Removes segments that hold nothing but records below `sequence`, the oldest first; the two newest with records of
   /// the journal stay. What is kept is put on record, durably, before anything is removed, so that a missing segment is
-  /// never taken for a removed one. Readers that have a segment open can read it to its end.
+  /// never taken for a removed one. Readers that have a segment open can read it.
   ///
   /// `sequence` is the lowest that any durable cursor or checkpoint needs. Returns the names that were removed.
   package func retire(below sequence: UInt64) throws(JournalError) -> [String] {
     if let failure { throw failure }
     let catalog = try SegmentCatalog(source, lockWait: nil)
-    defer { catalog.close(device) }
-    source.forget()
+    defer { source.files.closeAll() }
     let bound = min(sequence, state.durableThrough)
     guard let kept = catalog.extents.dropLast().last(where: { $0.range.lowerBound <= bound }), kept.index > 0 else {
       return []

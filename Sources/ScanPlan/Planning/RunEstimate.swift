@@ -12,6 +12,14 @@ package struct RunEstimate: Codable, Sendable {
     package let free: Int?
   }
 
+  /// Open files of one process.
+  package struct Descriptors: Codable, Sendable {
+    /// What the run needs.
+    package let needed: Int
+    /// What a process may have (`ulimit -n`).
+    package let limit: Int
+  }
+
   /// One reconstruction process.
   package struct Worker: Codable, Sendable {
     /// Its rows of every projection.
@@ -36,6 +44,8 @@ package struct RunEstimate: Codable, Sendable {
   package let output: Need
   /// Journals and checkpoints; 0 for a run in memory.
   package let journal: Need
+  /// Files that one process has open at most, and how many the system allows.
+  package let descriptors: Descriptors
   /// Each reconstruction process.
   package let workers: [Worker]
   /// Windowed updates a second at most: if nothing else needs the cores, and threads did not share memory; nil where
@@ -63,7 +73,13 @@ package struct RunEstimate: Codable, Sendable {
     workers = plan.placement.workers.enumerated().map {
       Worker(rows: $1.rows.count, threads: $1.threads, bytes: MemoryEstimate.worker($0, of: plan))
     }
-    shortfalls = room.shortfalls().map(\.description)
+    descriptors = Descriptors(needed: plan.descriptorsNeeded, limit: Machine.descriptorLimit.soft)
+    let descriptorShortfall =
+      descriptors.needed <= descriptors.limit
+      ? nil
+      : "the run needs \(descriptors.needed) open files a process and \(descriptors.limit) are allowed; "
+        + "raise the hard limit (ulimit -Hn, LimitNOFILE in a systemd unit)"
+    shortfalls = room.shortfalls().map(\.description) + [descriptorShortfall].compactMap { $0 }
     let speed = SpeedEstimate(plan)
     let window = speed.seconds(plan, projections: min(scan.windowLength, projections), iterations: scan.windowIter)
     updatesPerSecond = scan.windowStep > 0 ? 1 / window : nil

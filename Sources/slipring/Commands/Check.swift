@@ -65,6 +65,7 @@ struct Check: ParsableCommand {
         line("memory", estimate.memory),
         line("  of it in /dev/shm", estimate.shared), line("output", estimate.output),
         line("journal and checkpoints", estimate.journal),
+        "open files: \(estimate.descriptors.needed) a process of \(estimate.descriptors.limit) allowed",
       ]
     for (number, worker) in estimate.workers.enumerated() {
       lines.append(

@@ -36,8 +36,8 @@ struct Doctor {
   /// Looks at everything.
   func examine() throws -> [Finding] {
     [
-      kernel(), processor(), try nodes(), memory(), sharedMemory(), ioUring(), lockedMemory(), disk(), pvAccess(),
-      try leftovers(),
+      kernel(), processor(), try nodes(), memory(), sharedMemory(), ioUring(), lockedMemory(), openFiles(), disk(),
+      pvAccess(), try leftovers(),
     ]
   }
 
@@ -112,6 +112,18 @@ struct Doctor {
         : "the journal is written from memory that is not pinned; raise it: ulimit -l unlimited, "
           + "or LimitMEMLOCK=infinity in a systemd unit"
     )
+  }
+
+  private func openFiles() -> Finding {
+    let limit = Machine.descriptorLimit.hard
+    let isEnough = limit >= 256
+    return Finding(
+      subject: "open files", verdict: isEnough ? .good : .limited,
+      seen: limit == .max ? "unlimited" : "\(limit) a process",
+      remedy: isEnough
+        ? nil
+        : "a process of a run with a few workers needs 64, whatever the size of the scan; raise the hard limit: "
+          + "ulimit -Hn 1024, or LimitNOFILE=1024 in a systemd unit")
   }
 
   private func disk() -> Finding {
