@@ -72,6 +72,29 @@ private func put(_ slot: UnsafeRawBufferPointer, _ disk: SimulatedDisk, _ first:
     #expect(try open(disk, epoch: 6, rules: rules).recovery.nextSequence == 4)
   }
 
+  @Test func `a writer's own segment may begin with what its predecessor had committed and not journaled`() throws {
+    let disk = try written(4)
+    var options = smallOptions()
+    options.announcesRecovery = false
+    // The first segment is full, so the second writer makes one of its own epoch before it gets a record.
+    let writer = try JournalWriter(
+      device: SimulatedDevice(disk: disk), identity: testIdentity, stride: stride, epoch: 2, options: options)
+    let before = Producer(stride: stride, epoch: 1, nextSequence: 4, chain: writer.state.chain)
+    try writer.append(1, of: before)
+    try writer.append(
+      1, of: Producer(stride: stride, epoch: 2, nextSequence: before.nextSequence, chain: before.chain))
+    try writer.flush()
+    try writer.close()
+    #expect(disk.names == [name(0), name(4)])
+    #expect(try verify(disk).isIntact)
+    let reader = JournalReader(device: SimulatedDevice(disk: disk), identity: testIdentity, stride: stride)
+    let buffer = ReadBuffer(stride)
+    for (sequence, epoch) in [(UInt64(4), UInt64(1)), (5, 2)] {
+      #expect(try reader.read(sequence: sequence, into: buffer.bytes).header.epoch == epoch)
+    }
+    #expect(try open(disk, epoch: 3).recovery.nextSequence == 6)
+  }
+
   @Test func `a whole record of another history is corruption, and without the chain it is not`() throws {
     let disk = try written(2)
     let other = Producer(stride: stride, nextSequence: 2, chain: 12345)

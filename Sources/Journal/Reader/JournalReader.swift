@@ -27,8 +27,8 @@ package final class JournalReader {
   /// Sequences below it are where the catalog says, for good: something that was read says that they were durable by
   /// then.
   private var settledThrough: UInt64 = 0
-  /// The chain of the record after the last one that was read.
-  private var expected: (sequence: UInt64, chain: UInt64)?
+  /// The chain of the record after the last one that was read, and its least epoch.
+  private var expected: (sequence: UInt64, chain: UInt64, epoch: UInt64)?
   /// Many small records, read at once, where all of them are known to be durable; none where records are large.
   private let batch: AlignedMemory?
   private var batched: (name: String, range: Range<UInt64>)?
@@ -100,15 +100,15 @@ package final class JournalReader {
     var finding = RecordFinding.unreadable
     for attempt in 0..<Self.attemptLimit {
       guard try fill(slot, from: segment, sequence, at: 0, attempt: attempt, durableThrough) else { continue }
-      let chain =
-        expected.flatMap { $0.sequence == sequence ? $0.chain : nil }
-        ?? (segment.first == sequence ? segment.page.chain : nil)
-      switch judge(UnsafeRawBufferPointer(slot), RecordSource.Predecessor(chain: chain, epoch: segment.page.epoch)) {
+      let before = expected.flatMap { $0.sequence == sequence ? $0 : nil }
+      let predecessor = RecordSource.Predecessor(
+        chain: before?.chain ?? (segment.first == sequence ? segment.page.chain : nil), epoch: before?.epoch ?? 0)
+      switch judge(UnsafeRawBufferPointer(slot), predecessor) {
       case .bad(let bad): finding = bad
       case .intact(let header):
         precondition(header.sequence == sequence, "record \(header.sequence) was taken for \(sequence)")
         settledThrough = max(settledThrough, header.durableThrough)
-        expected = (sequence + 1, header.chainAfter)
+        expected = (sequence + 1, header.chainAfter, header.epoch)
         return header
       }
     }
