@@ -1,5 +1,3 @@
-internal import CLinux
-
 /// An event, read where it lies. The bytes stay as they are while the reader's lease covers the sequence.
 package struct Event {
   /// What the event is: this process's own, checked copy.
@@ -9,6 +7,8 @@ package struct Event {
   package let metadata: UnsafeRawBufferPointer
   /// The payload, unchecked until `RingReader.verifyPayload`.
   package let payload: UnsafeRawBufferPointer
+  /// The page before the payload; nil for what was checked elsewhere.
+  private let page: UnsafeRawBufferPointer?
 
   init(header: EventHeader, slot: UnsafeRawPointer) {
     precondition(
@@ -17,6 +17,7 @@ package struct Event {
     self.header = header
     metadata = UnsafeRawBufferPointer(start: slot + EventHeader.byteCount, count: header.metadataByteCount)
     payload = UnsafeRawBufferPointer(start: slot + EventHeader.pageByteCount, count: header.payloadByteCount)
+    page = UnsafeRawBufferPointer(start: slot, count: EventHeader.pageByteCount)
   }
 
   /// An event that was read from elsewhere and checked there: with all of its metadata and payload, or with none.
@@ -30,11 +31,12 @@ package struct Event {
     self.header = header
     self.metadata = metadata
     self.payload = payload
+    page = nil
   }
 
   var isIntact: Bool {
-    let crc = clinux_crc32c(0, metadata.baseAddress, metadata.count)
-    return clinux_crc32c(crc, payload.baseAddress, payload.count) == header.payloadCRC32C
+    guard let page else { preconditionFailure("event \(header.sequence) was checked where it was read") }
+    return contentChecksum(of: header, page: page, payload: payload) == header.payloadCRC32C
   }
 }
 
@@ -57,10 +59,4 @@ extension Ring {
     }
     return header
   }
-}
-
-/// CRC32C of a slot's metadata followed by its payload.
-func contentChecksum(_ slot: UnsafeRawPointer, metadataByteCount: Int, payloadByteCount: Int) -> UInt32 {
-  let crc = clinux_crc32c(0, slot + EventHeader.byteCount, metadataByteCount)
-  return clinux_crc32c(crc, slot + EventHeader.pageByteCount, payloadByteCount)
 }

@@ -25,7 +25,7 @@ package struct EventHeader: Hashable, Sendable {
   package static let metadataCapacity = pageByteCount - byteCount
   /// "SLEV" as bytes.
   static let magic: UInt32 = 0x5645_4C53
-  static let layout: UInt16 = 1
+  static let layout: UInt16 = 2
 
   /// What the event says.
   package var kind: EventKind
@@ -45,7 +45,7 @@ package struct EventHeader: Hashable, Sendable {
   package var payloadByteCount: Int
   /// Bytes of metadata, at most `metadataCapacity`.
   package var metadataByteCount: Int
-  /// CRC32C of the metadata followed by the payload.
+  /// CRC32C of the metadata followed by the payload, or by the checksums of its bands (`EventBands`).
   package var payloadCRC32C: UInt32
   /// The angle in radians.
   package var theta: Double

@@ -110,6 +110,29 @@ package final class RingReader {
     return word.pointee.load(ordering: .relaxed) == stamp.rawValue ? header : nil
   }
 
+  /// Copies bytes of a slot below the lease, which the writer may fill anew at any time; false where the ring does not
+  /// have the event any more. What was copied is checked by who asked for it.
+  package func copySlot(of sequence: UInt64, _ range: Range<Int>, into target: UnsafeMutableRawBufferPointer) -> Bool {
+    precondition(
+      range.lowerBound >= 0 && range.upperBound <= ring.specification.slotStride && target.count == range.count,
+      "\(range) of a slot of \(ring.specification.slotStride) B into \(target.count) B")
+    guard isPublished(sequence), let slot = memory.committedSlot(sequence) else { return false }
+    // SYNC copySlot → commit, claim: as an observer does, see `RingObserver.event`.
+    let word = memory.stamp(slot), stamp = TaggedWord(rawValue: word.pointee.load(ordering: .acquiring))
+    guard stamp.slotState == .committed, stamp.sequence == sequence else { return false }
+    target.copyMemory(from: UnsafeRawBufferPointer(start: slot + range.lowerBound, count: range.count))
+    atomicMemoryFence(ordering: .acquiring)
+    return word.pointee.load(ordering: .relaxed) == stamp.rawValue
+  }
+
+  /// The header in a copy of a slot's page (`copySlot`); nil where it is not the event's.
+  package func header(in page: UnsafeRawBufferPointer, of sequence: UInt64) -> EventHeader? {
+    guard let header = try? EventHeader(validating: page), header.sequence == sequence,
+      header.identity == ring.specification.identity, header.payloadByteCount <= ring.specification.payloadCapacity
+    else { return nil }
+    return header
+  }
+
   /// Reads all bytes of the event and throws `.damaged` if they differ from what the writer checksummed.
   package func verifyPayload(_ event: Event) throws(RingError) {
     precondition(

@@ -192,15 +192,32 @@ package final class RingWriter {
       fields.rows >= 0 && fields.columns >= 0
         && fields.rows * fields.columns * (fields.pixel?.byteCount ?? 0) <= fields.payloadByteCount,
       "event \(nextSequence): \(fields.rows) × \(fields.columns) elements exceed \(fields.payloadByteCount) B")
-    return EventHeader(
+    var header = EventHeader(
       kind: fields.kind, identity: ring.specification.identity, sequence: nextSequence, epoch: epoch,
       acquiredAt: fields.acquiredAt,
       durableThrough: publishesAtCommit ? 0 : memory.published.pointee.load(ordering: .relaxed), chain: chain,
       payloadByteCount: fields.payloadByteCount, metadataByteCount: fields.metadataByteCount,
-      payloadCRC32C: contentChecksum(
-        slot, metadataByteCount: fields.metadataByteCount, payloadByteCount: fields.payloadByteCount),
       theta: fields.theta, projection: fields.projection, rows: UInt32(fields.rows), columns: UInt32(fields.columns),
       pixel: fields.pixel)
+    header.payloadCRC32C = writeChecksums(header)
+    return header
+  }
+
+  /// Writes the checksums of the bands into the slot; gives that of all of its content.
+  @inline(__always)
+  private func writeChecksums(_ header: EventHeader) -> UInt32 {
+    let bands = header.bands, table = bands?.tableOffset ?? EventHeader.pageByteCount
+    precondition(
+      EventHeader.byteCount + header.metadataByteCount <= table,
+      "event \(nextSequence): \(header.metadataByteCount) B of metadata reach into the table at \(table)")
+    var checksum = ContentChecksum(
+      bands,
+      metadata: UnsafeRawBufferPointer(start: slot + EventHeader.byteCount, count: header.metadataByteCount))
+    let slot = slot
+    checksum.add(UnsafeRawBufferPointer(start: slot + EventHeader.pageByteCount, count: header.payloadByteCount)) {
+      slot.storeBytes(of: $1.littleEndian, toByteOffset: table + 4 * $0, as: UInt32.self)
+    }
+    return checksum.value
   }
 
   /// Whether a committed slot may be the next one's: its own, one or more laps ago, or a spill slot.

@@ -102,6 +102,14 @@ package final class TopicReader {
     }
   }
 
+  /// The event of any sequence that was published, with some rows of its image, checked, and of the others what is at
+  /// hand; `table` is nil, or what an earlier call for the same event filled in, which spares reading its header again.
+  /// One of the journal is valid until the next call.
+  package func event(at sequence: UInt64, rows: Range<Int>, table: inout BandTable?) throws -> Event {
+    guard let history, sequence < ring.lease else { return try event(at: sequence) }
+    return try history.rows(rows, of: sequence, table: &table, ring: ring, published: ring.publishedThrough)
+  }
+
   /// Says that every event below `sequence` was applied. Events that a replay applies again are released already:
   /// nothing happens.
   package func release(upTo sequence: UInt64) throws(RingError) {

@@ -50,6 +50,18 @@ import Testing
     }
   }
 
+  @Test(arguments: [1024, 1500, 2160, 5000], [1, 2, 3, 4, 7])
+  func `Workers with many rows share no band of an image`(rows: Int, workers: Int) {
+    let placement = Placement.plan(topology: topology(2, cores: 8), rows: rows, workers: workers)
+    #expect(placement.workers.first?.rows.lowerBound == 0 && placement.workers.last?.rows.upperBound == rows)
+    for (above, below) in zip(placement.workers, placement.workers.dropFirst()) {
+      #expect(above.rows.upperBound == below.rows.lowerBound)
+      if rows / workers >= 512 { #expect(below.rows.lowerBound % 64 == 0) }
+    }
+    let counts = placement.workers.map(\.rows.count)
+    #expect(counts.allSatisfy { abs($0 - rows / workers) <= (rows / workers >= 512 ? 64 : 1) }, "\(counts)")
+  }
+
   @Test func `Two cores are shared by everybody`() {
     let topology = topology(1, cores: 2)
     let placement = Placement.plan(topology: topology, rows: 7)

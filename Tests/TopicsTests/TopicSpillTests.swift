@@ -78,6 +78,42 @@ import Topics
     #expect(slow.gapsFilled == 96)
   }
 
+  @Test func `rows of an image are read without the others, and damage of the others does not matter`() throws {
+    let topic = try DurableTopic()
+    let writer = try TopicWriter(ring: topic.ring, folder: topic.folder.path), reader = try topic.reader()
+    // 250 rows of 8 columns of 4 bytes: four bands of two pages.
+    for value in 0..<20 as Range<UInt64> {
+      let claim = try writer.claim(timeout: .seconds(30))
+      for row in 0..<250 { claim.payload[32 * row] = UInt8(truncatingIfNeeded: row + Int(value)) }
+      try writer.commit(
+        claim, EventFields(kind: .projection, payloadByteCount: 8000, rows: 250, columns: 8, pixel: .float32))
+      _ = try #require(try reader.next(timeout: .seconds(30)))
+      try reader.release(upTo: value + 1)
+    }
+    func isRow(_ row: Int, of event: Event) -> Bool {
+      event.payload[32 * row] == UInt8(truncatingIfNeeded: row + Int(event.header.sequence))
+    }
+    var tables = [BandTable?](repeating: nil, count: 20)
+    for rows in [0..<64, 64..<128, 100..<250] {
+      for sequence in 0..<20 {
+        let event = try reader.event(at: UInt64(sequence), rows: rows, table: &tables[sequence])
+        #expect(rows.allSatisfy { isRow($0, of: event) }, "rows \(rows) of \(sequence)")
+      }
+    }
+    // A byte of the last band of the first record, on disk.
+    let name = try #require(try FileManager.default.contentsOfDirectory(atPath: topic.folder.path).min())
+    let file = try FileHandle(forUpdating: URL(filePath: topic.folder.file(name)))
+    try file.seek(toOffset: 4096 + 4096 + 32 * 240)
+    try file.write(contentsOf: [0x55])
+    try file.close()
+    for table in [tables[0], nil] {
+      var table = table
+      #expect(isRow(63, of: try reader.event(at: 0, rows: 0..<64, table: &table)))
+      #expect(throws: JournalError.self) { try reader.event(at: 0, rows: 200..<250, table: &table) }
+    }
+    #expect(throws: JournalError.self) { try reader.event(at: 0) }
+  }
+
   @Test(arguments: [true, false])
   func `a successor of a reader that died while it gave events back misses none of them, and gives them back`(
     replaying: Bool

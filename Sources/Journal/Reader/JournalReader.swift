@@ -116,6 +116,19 @@ package final class JournalReader {
     throw .damaged(folder: device.folder, sequence: sequence, finding: finding)
   }
 
+  /// The journal's folder, for messages.
+  var folder: String { device.folder }
+
+  /// Reads whole pages of record `sequence`; false where the device cannot read them.
+  func readPart(
+    _ sequence: UInt64, _ pages: Range<Int>, into bytes: UnsafeMutableRawBufferPointer, attempt: Int,
+    _ durableThrough: UInt64
+  ) throws(JournalError) -> Bool {
+    precondition(bytes.count == pages.count && pages.upperBound <= stride, "\(pages) into \(bytes.count) B")
+    let segment = try segment(of: sequence, durableThrough)
+    return try fill(bytes, from: segment, sequence, at: pages.lowerBound, attempt: attempt, durableThrough)
+  }
+
   /// What looks bad is read once more; in the first attempt it comes out of many records that were read at once.
   static let attemptLimit = 3
 

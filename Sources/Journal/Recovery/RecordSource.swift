@@ -1,4 +1,3 @@
-internal import CLinux
 internal import Host
 internal import Rings
 
@@ -130,9 +129,8 @@ final class RecordSource {
     case .bad(.torn): return .bad(isZero(slot) ? .zeros : .torn)
     case .bad(let finding): return .bad(finding)
     case .intact(let header):
-      let crc = clinux_crc32c(0, slot.baseAddress.map { $0 + EventHeader.byteCount }, header.metadataByteCount)
-      let checksum = clinux_crc32c(
-        crc, slot.baseAddress.map { $0 + EventHeader.pageByteCount }, header.payloadByteCount)
+      let payload = slot[EventHeader.pageByteCount..<EventHeader.pageByteCount + header.payloadByteCount]
+      let checksum = contentChecksum(of: header, page: slot, payload: UnsafeRawBufferPointer(rebasing: payload))
       return checksum == header.payloadCRC32C ? .intact(header) : .bad(.payload)
     }
   }
@@ -170,15 +168,23 @@ final class RecordSource {
     -> UInt32?
   {
     guard let page = try bytes(name, offset, EventHeader.pageByteCount) else { return nil }
-    var crc = clinux_crc32c(0, page.baseAddress.map { $0 + EventHeader.byteCount }, header.metadataByteCount)
-    var done = 0
+    let bands = header.bands, metadataEnd = EventHeader.byteCount + header.metadataByteCount
+    let table = [UInt8](page[min(bands?.tableOffset ?? page.count, page.count)...])
+    var checksum = ContentChecksum(
+      bands, metadata: UnsafeRawBufferPointer(rebasing: page[EventHeader.byteCount..<metadataEnd]))
+    var (done, isListed) = (0, (bands?.tableOffset ?? metadataEnd) >= metadataEnd)
     while done < header.payloadByteCount {
       let count = min(memory.bytes.count, (header.payloadByteCount - done + 4095) / 4096 * 4096)
       guard let part = try bytes(name, offset + EventHeader.pageByteCount + done, count) else { return nil }
-      crc = clinux_crc32c(crc, part.baseAddress, min(count, header.payloadByteCount - done))
+      let payload = part[..<min(count, header.payloadByteCount - done)]
+      checksum.add(UnsafeRawBufferPointer(rebasing: payload)) { band, value in
+        let listed = table.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 4 * band, as: UInt32.self) }
+        isListed = isListed && UInt32(littleEndian: listed) == value
+      }
       done += count
     }
-    return crc
+    // A table that is not the payload's is damage as well, whatever the checksum of all.
+    return isListed ? checksum.value : ~header.payloadCRC32C
   }
 
   private func parsed(_ bytes: UnsafeRawBufferPointer) -> Result<EventHeader, EventHeader.Fault> {

@@ -1,4 +1,5 @@
 import Host
+import Rings
 
 /// Which worker computes which rows, on which cores, with its memory on which NUMA node.
 package struct Placement: Codable, Equatable, Sendable {
@@ -44,8 +45,9 @@ package struct Placement: Codable, Equatable, Sendable {
   /// Places `workers` (default: one a node) of `threads` (default: one a core) for a detector of `rows` that delivers
   /// so many bytes a second, as far as that is known.
   ///
-  /// Workers fill the nodes in order and share a node's cores evenly; rows are split evenly too. A pure function: the
-  /// same arguments give the same placement.
+  /// Workers fill the nodes in order and share a node's cores evenly; rows are split evenly too, where each worker has
+  /// many at bands of images (`EventBands`), so that nobody reads another's rows. A pure function: the same arguments
+  /// give the same placement.
   static func plan(
     topology: Topology, rows: Int, workers requested: Int? = nil, threads: Int? = nil, bytesPerSecond: Double = 0
   )
@@ -75,7 +77,7 @@ package struct Placement: Codable, Equatable, Sendable {
       return cores(
         of: worker, amongst: (0..<count).filter { $0 * nodes.count / count == node }, node: node, free: free[node])
     }
-    let split = balancedRanges(rows, parts: count)
+    let split = rowRanges(rows, workers: count)
     return Placement(
       workers: places.enumerated().map { worker, place in
         Worker(
@@ -96,6 +98,14 @@ package struct Placement: Codable, Equatable, Sendable {
     let share = balancedRanges(free.count, parts: peers.count)[position]
     return (node, share.isEmpty ? [free[position % free.count]] : Array(free[share]))
   }
+}
+
+/// The rows of each worker: from this many bands a worker on, an eighth of them at most is more than an even share.
+private func rowRanges(_ rows: Int, workers: Int) -> [Range<Int>] {
+  let even = balancedRanges(rows, parts: workers), band = EventBands.rowsMin
+  guard rows / workers >= 8 * band else { return even }
+  let edges = even.dropFirst().map { ($0.lowerBound + band / 2) / band * band } + [rows]
+  return zip([0] + edges, edges).map { $0..<$1 }
 }
 
 /// Splits `0..<count` into `parts` ranges that differ by at most one in length, the longer ones first.

@@ -90,6 +90,10 @@ final class BlockCorrections {
     let correction = current()[block]
     let (columns, rows) = (layout.columns, layout.rows(of: block..<block + 1))
     let part = SliceLayout(columns: columns, rows: rows.count, lanes: layout.lanes)
+    precondition(
+      batch.rows.lowerBound <= rows.lowerBound && rows.upperBound <= batch.rows.upperBound,
+      "rows \(rows) are to be stored, \(batch.rows) were read")
+    let skipped = (rows.lowerBound - batch.rows.lowerBound) * columns
     var replaced = Array(repeating: CorrectionCounts(), count: batch.parts.count)
     replaced.withUnsafeMutableBufferPointer { replaced in
       // Sound: each item writes its own count and its own slot.
@@ -97,7 +101,8 @@ final class BlockCorrections {
       executor.forEach(count: batch.parts.count) { item in
         let raw = batch.parts[item]
         withUnsafeTemporaryAllocation(of: Float.self, capacity: rows.count * columns) { line in
-          replaced[item] = correction.apply(raw.base, type: raw.type, into: line.baseAddress!)
+          replaced[item] = correction.apply(
+            raw.base + skipped * raw.type.byteCount, type: raw.type, into: line.baseAddress!)
           part.storeProjection(
             line.baseAddress!, blocks: 0..<1, slot: raw.slot, slots: sinogram.slots, into: sinogram.storage)
         }
@@ -116,8 +121,11 @@ final class BlockCorrections {
   }
 
   /// What was replaced since the start.
-  var pixelCounts: PixelCounts {
-    var total = counts.reduce(before) { $0 + PixelCounts($1) }
+  var pixelCounts: PixelCounts { pixelCounts(ofBlocks: counts.count) }
+
+  /// The same, of the first blocks: others may have been corrected ahead.
+  func pixelCounts(ofBlocks blocks: Int) -> PixelCounts {
+    var total = counts[..<blocks].reduce(before) { $0 + PixelCounts($1) }
     // Dead pixels are the same in every projection.
     total.dead = corrections?.reduce(0) { $0 + $1.deadPixelCount } ?? 0
     return total

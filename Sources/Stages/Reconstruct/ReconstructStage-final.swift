@@ -2,52 +2,79 @@ import Host
 import KernelTypes
 import RunModel
 import Tomography
-import Topics
 
 extension ReconstructStage {
-  /// Iterates over all projections of the scan, one block of slices after the other: the sinogram of a block is read
-  /// back from the topic, so that a worker needs memory for one block's sinogram and not for the whole scan's. A
-  /// successor goes on behind the blocks that its predecessor completed.
+  /// Iterates over all projections of the scan, one block of slices after the other: the rows of a block are read back
+  /// from the topic, so that a worker needs memory for one block's sinogram and not for the whole scan's, and those of
+  /// the next one while it iterates. Where blocks have few bytes, some are read at once. A successor goes on behind the
+  /// blocks that its predecessor completed.
   func runFinalIterations(iterations: Int, subsets: Int, cursor: UInt64) throws {
     try checkFields()
     try recallProjections()
-    let layout = configuration.layout
+    let layout = configuration.layout, methods = configuration.methods
     let angles = applied.all.enumerated().map { WindowAngle(theta: $1.theta, slot: $0) }
-    let groups = self.subsets(of: angles, count: subsets), methods = configuration.methods
-    let sinogram = SinogramBuffer(layout: layout, blocks: 1, slots: applied.count)
-    let (solver, initial) = (
-      finalSolver(methods.final, anglesMax: angles.count),
-      methods.initial.map { finalSolver($0, anglesMax: angles.count) }
-    )
+    let sweep = FinalSweep(
+      iterations: iterations, cursor: cursor, angles: angles, groups: self.subsets(of: angles, count: subsets),
+      solver: finalSolver(methods.final, anglesMax: angles.count),
+      initial: methods.initial.first.map { finalSolver($0, anglesMax: angles.count) })
     corrections.startOver()
-    let current = volume.newest
     let swept = try volume.finalProgress()
     if let swept { corrections.resumeCounting(from: swept.update.pixels) }
     var last = swept?.update
-    for block in (swept?.blocks ?? 0)..<layout.blockCount {
-      try gather(block, into: sinogram)
-      if configuration.removesStripes { removeStripes(block, from: sinogram) }
-      let blocks = block..<block + 1
-      var source = begin(solver, methods.final, sinogram, blocks: blocks, angles: angles, with: initial.first)
-      for iteration in 0..<iterations {
-        let start = Machine.monotonicNanoseconds
-        let residual = iterate(solver, from: source, sinogram, blocks: blocks, groups: groups, iterations: 1)
-        source = UnsafeRawPointer(volume.nextBase)
-        let rows = layout.rows(of: block..<block + 1)
-        let first = configuration.rows.lowerBound
-        let update = UpdateEvent(
-          phase: .final, index: iteration, iterations: 1, cursor: cursor, generation: current.number + 1,
-          projections: 0..<applied.count,
-          rows: first + rows.lowerBound..<first + rows.upperBound, residualSquared: residual.residualSquared,
-          dataSquared: residual.dataSquared,
-          duration: Machine.monotonicNanoseconds - start, pixels: corrections.pixelCounts)
-        if try report(update) { didWork() }
-        last = update
+    let passes = Self.passes(configuration, from: swept?.blocks ?? 0)
+    let sinograms = (0..<(passes.first?.count ?? 0)).map { _ in
+      SinogramBuffer(layout: layout, blocks: 1, slots: applied.count)
+    }
+    let readAhead = try RowReadAhead(
+      projections, applied.all, passes: passes.map(layout.rows(of:)), from: configuration.rows.lowerBound,
+      columns: layout.columns, threads: executor.width)
+    defer { readAhead.stop() }
+    for pass in passes {
+      try gather(pass, from: readAhead, into: sinograms)
+      for (block, sinogram) in zip(pass, sinograms) {
+        if configuration.removesStripes { removeStripes(block, from: sinogram) }
+        last = try iterate(block, sinogram, sweep) ?? last
+        if let last { volume.markFinal(blocks: block + 1, by: last) }
+        FaultPoint.blockSwept.reach()
       }
-      if let last { volume.markFinal(blocks: block + 1, by: last) }
-      FaultPoint.blockSwept.reach()
     }
     if let last { volume.publish(last) }
+  }
+
+  /// What the final iterations of all blocks have in common.
+  private struct FinalSweep {
+    let iterations: Int
+    let cursor: UInt64
+    let angles: [WindowAngle]
+    let groups: [[WindowAngle]]
+    let solver: any WindowSolver
+    let initial: (any WindowSolver)?
+  }
+
+  /// All iterations over one block, each reported; gives the last one.
+  private func iterate(_ block: Int, _ sinogram: SinogramBuffer, _ sweep: FinalSweep) throws -> UpdateEvent? {
+    let (blocks, methods) = (block..<block + 1, configuration.methods)
+    var source = begin(
+      sweep.solver, methods.final, sinogram, blocks: blocks, angles: sweep.angles, with: sweep.initial)
+    var last: UpdateEvent?
+    for iteration in 0..<sweep.iterations {
+      let start = Machine.monotonicNanoseconds
+      let residual = iterate(
+        sweep.solver, from: source, sinogram, blocks: blocks, groups: sweep.groups, iterations: 1)
+      source = UnsafeRawPointer(volume.nextBase)
+      let rows = configuration.layout.rows(of: blocks)
+      let first = configuration.rows.lowerBound
+      let update = UpdateEvent(
+        phase: .final, index: iteration, iterations: 1, cursor: sweep.cursor, generation: volume.newest.number + 1,
+        projections: 0..<applied.count,
+        rows: first + rows.lowerBound..<first + rows.upperBound, residualSquared: residual.residualSquared,
+        dataSquared: residual.dataSquared,
+        duration: Machine.monotonicNanoseconds - start,
+        pixels: corrections.pixelCounts(ofBlocks: block + 1))
+      if try report(update) { didWork() }
+      last = update
+    }
+    return last
   }
 
   private func finalSolver(_ method: Method, anglesMax: Int) -> any WindowSolver {
@@ -56,21 +83,23 @@ extension ReconstructStage {
       threads: executor.width)
   }
 
-  /// Reads one block's rows of every projection again, corrected with all flats and darks of the scan.
-  private func gather(_ block: Int, into sinogram: SinogramBuffer) throws {
-    let columns = configuration.layout.columns
-    let rows = configuration.layout.rows(of: block..<block + 1)
-    // A projection that comes from the journal lies in the reader's only buffer, so some are copied and then corrected
-    // in parallel.
-    let batch = RowBatch(capacity: executor.width, rowCount: rows.count, columns: columns)
-    for (ordinal, projection) in applied.all.enumerated() {
-      let pixels = try RowPixels(
-        projections.event(at: projection.sequence), rows: configuration.rows, columns: columns)
-      batch.add(pixels, rows: rows, slot: ordinal)
-      if batch.isFull || ordinal == applied.count - 1 {
+  /// The blocks from `first` on, those together whose rows are read at once.
+  private static func passes(_ configuration: Configuration, from first: Int) -> [Range<Int>] {
+    let count = configuration.layout.blockCount, step = blocksAtOnce(configuration)
+    return stride(from: first, to: count, by: step).map { $0..<min($0 + step, count) }
+  }
+
+  /// Puts the rows of some blocks, of every projection, into a sinogram each, corrected with all flats and darks of the
+  /// scan.
+  private func gather(_ blocks: Range<Int>, from readAhead: RowReadAhead, into sinograms: [SinogramBuffer]) throws {
+    var left = applied.count
+    while left > 0 {
+      let batch = try readAhead.next(limit: limits.idle)
+      for (block, sinogram) in zip(blocks, sinograms) {
         corrections.store(batch, block: block, in: sinogram, executor)
-        batch.removeAll()
       }
+      left -= batch.parts.count
+      readAhead.empty()
     }
   }
 }

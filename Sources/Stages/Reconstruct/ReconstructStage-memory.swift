@@ -1,4 +1,6 @@
+import Host
 import KernelTypes
+import Rings
 import Tomography
 
 extension ReconstructStage {
@@ -14,11 +16,35 @@ extension ReconstructStage {
         }
     }
     let methods = configuration.methods
+    let atOnce = blocksAtOnce(configuration), rows = layout.rows(of: 0..<atOnce).count
+    let readAhead = RowReadAhead.byteCount(
+      rows: rows, columns: layout.columns, threads: threads,
+      projections: configuration.projectionsMax * ((layout.rows + rows - 1) / rows))
     let stripes = StripeFilter(angles: configuration.projectionsMax, columns: layout.columns)
     return buffers([methods.window], blocks: layout.blockCount, slots: configuration.windowSlots)
       + (configuration.keepsProjections
-        ? buffers([methods.final] + methods.initial, blocks: 1, slots: configuration.projectionsMax) : 0)
+        ? buffers([methods.final] + methods.initial, blocks: 1, slots: configuration.projectionsMax)
+          + buffers([], blocks: atOnce - 1, slots: configuration.projectionsMax) + readAhead : 0)
       + (configuration.removesStripes ? threads * stripeByteCount(stripes) : 0)
       + BlockCorrections.byteCount(layout: layout)
   }
+
+  /// Blocks whose rows are read at once for the final iterations. What is read are whole pages and whole bands
+  /// (`EventBands`): of blocks that have few bytes, or that lie across bands, some together, so that little is read
+  /// twice, as far as their sinograms may take memory.
+  static func blocksAtOnce(_ configuration: Configuration) -> Int {
+    let layout = configuration.layout, block = layout.rows(of: 0..<1).count
+    guard layout.blockCount > 1, configuration.projectionsMax > 0 else { return 1 }
+    let byteCount = block * layout.columns * PixelType.uint16.byteCount
+    let isAcross = block % EventBands.rowsMin != 0 || configuration.rows.lowerBound % EventBands.rowsMin != 0
+    if !isAcross, byteCount % EventHeader.pageByteCount == 0 || byteCount >= leastByteCount { return 1 }
+    let wanted = max(isAcross ? 8 : 1, (leastByteCount + byteCount - 1) / byteCount)
+    let sinogram = SinogramBuffer.byteCount(layout: layout, blocks: 1, slots: configuration.projectionsMax)
+    return max(1, min(wanted, layout.blockCount, sinogramsByteCountMax / sinogram))
+  }
+
+  /// Below so many bytes of a projection, the pages at both ends are more than a tenth of what is read.
+  private static let leastByteCount = 40 << 10
+  /// What the sinograms of blocks that are read at once may take.
+  private static let sinogramsByteCountMax = 256 << 20
 }
