@@ -109,8 +109,9 @@ final class FolderFeed: FrameFeed {
     }
     waiting =
       names.compactMap { text in
-        guard !text.hasPrefix("."), let name = Self.name(text), last.map({ $0 < name }) ?? true else { return nil }
-        return name
+        // Of a long scan's names nearly all were taken: they are compared before anything else is done with them.
+        guard last.map({ $0.text < text }) ?? true, !text.hasPrefix(".") else { return nil }
+        return Self.name(text)
       }.sorted()[...]
   }
 

@@ -8,6 +8,9 @@ final class AnglePlan {
   private let backAngles: UnsafeMutablePointer<BackAngle>
   /// Angles near 0 and π first, each kind sorted by drift, so that neighbours in the list read nearly the same pixels.
   private let rayStorage: UnsafeMutablePointer<Ray>
+  // For sorting: any order of many angles is sorted in as many steps as it has, times their logarithm.
+  private let backScratch: UnsafeMutablePointer<BackAngle>
+  private let rayScratch: UnsafeMutablePointer<Ray>
   let capacity: Int
   private(set) var count = 0
 
@@ -16,11 +19,16 @@ final class AnglePlan {
     self.capacity = capacity
     backAngles = .allocate(capacity: capacity)
     rayStorage = .allocate(capacity: capacity)
+    // Half of them are set aside in a merge at most, but for the rounding to whole runs.
+    backScratch = .allocate(capacity: capacity)
+    rayScratch = .allocate(capacity: capacity)
   }
 
   deinit {
     backAngles.deallocate()
     rayStorage.deallocate()
+    backScratch.deallocate()
+    rayScratch.deallocate()
   }
 
   var back: UnsafeBufferPointer<BackAngle> { UnsafeBufferPointer(start: backAngles, count: count) }
@@ -32,33 +40,21 @@ final class AnglePlan {
   }
 
   static func byteCount(capacity: Int) -> Int {
-    capacity * (MemoryLayout<BackAngle>.stride + MemoryLayout<Ray>.stride)
+    2 * capacity * (MemoryLayout<BackAngle>.stride + MemoryLayout<Ray>.stride)
   }
 
   /// Takes over a window. Angle i is read from and written to row `slot(i)` of a sinogram block.
   func prepare(_ angles: [WindowAngle], beam: ParallelBeam, slot: (Int) -> Int) {
     precondition(angles.count <= capacity, "\(angles.count) angles, room for \(capacity)")
-    count = 0
+    count = angles.count
     for (index, angle) in angles.enumerated() {
       let cosine = cos(angle.theta), sine = sin(angle.theta), origin = beam.origin(cosine: cosine, sine: sine)
-      let back = BackAngle(cosine: cosine, sine: sine, origin: origin, slot: slot(index))
-      insert(back, into: backAngles, after: count, precedes)
-      insert(
-        Ray(cosine: cosine, sine: sine, origin: origin, slot: slot(index)), into: rayStorage, after: count, precedes)
-      count += 1
+      let slot = slot(index)
+      (backAngles + index).initialize(to: BackAngle(cosine: cosine, sine: sine, origin: origin, slot: slot))
+      (rayStorage + index).initialize(to: Ray(cosine: cosine, sine: sine, origin: origin, slot: slot))
     }
-  }
-
-  /// Insertion into a sorted list: windows come nearly sorted, and nothing is allocated.
-  private func insert<Item>(
-    _ item: Item, into list: UnsafeMutablePointer<Item>, after count: Int, _ precedes: (Item, Item) -> Bool
-  ) {
-    var index = count
-    while index > 0 && precedes(item, list[index - 1]) {
-      (list + index).initialize(to: list[index - 1])
-      index -= 1
-    }
-    (list + index).initialize(to: item)
+    sortStably(backAngles, count: count, scratch: backScratch, precedes)
+    sortStably(rayStorage, count: count, scratch: rayScratch, precedes)
   }
 
   private func precedes(_ a: Ray, _ b: Ray) -> Bool {
