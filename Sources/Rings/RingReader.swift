@@ -196,9 +196,9 @@ package final class RingReader {
   private func wakeWriter() {
     // SYNC release → sleep: the lease was moved before this is read. Of several readers, the last one sees that all are
     // far enough.
-    let wanted = memory.leaseWanted.pointee.load(ordering: .sequentiallyConsistent)
+    let wanted = memory.releaseWanted.pointee.load(ordering: .sequentiallyConsistent)
     if wanted != 0, memory.lowestLease().lease >= wanted {
-      memory.leaseWanted.pointee.store(0, ordering: .sequentiallyConsistent)
+      memory.releaseWanted.pointee.store(0, ordering: .sequentiallyConsistent)
       memory.releasedBell.ring()
     }
   }

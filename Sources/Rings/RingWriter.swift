@@ -1,4 +1,4 @@
-package import Host
+import Host
 internal import Synchronization
 
 /// A slot that a writer may fill.
@@ -9,44 +9,6 @@ package struct Claim {
   package let payload: UnsafeMutableRawBufferPointer
   /// Where the metadata goes: 3,968 bytes.
   package let metadata: UnsafeMutableRawBufferPointer
-}
-
-/// What a writer says about an event; the rest of the header is the ring's.
-package struct EventFields: Sendable {
-  /// What the event says.
-  var kind: EventKind
-  /// Nanoseconds since 1970 when the event's cause was acquired.
-  package var acquiredAt: UInt64
-  /// Bytes of payload that were filled in.
-  var payloadByteCount: Int
-  /// Bytes of metadata that were filled in.
-  package var metadataByteCount: Int
-  /// The angle in radians.
-  var theta: Double
-  /// The number of the projection in the scan.
-  var projection: UInt64
-  /// Rows of the payload's images.
-  var rows: Int
-  /// Columns of the payload's images.
-  var columns: Int
-  /// The type of the payload's elements; rows × columns of them are at most the payload.
-  var pixel: PixelType?
-
-  /// Fields as given.
-  package init(
-    kind: EventKind, acquiredAt: UInt64 = 0, payloadByteCount: Int = 0, metadataByteCount: Int = 0, theta: Double = 0,
-    projection: UInt64 = 0, rows: Int = 0, columns: Int = 0, pixel: PixelType? = nil
-  ) {
-    self.kind = kind
-    self.acquiredAt = acquiredAt
-    self.payloadByteCount = payloadByteCount
-    self.metadataByteCount = metadataByteCount
-    self.theta = theta
-    self.projection = projection
-    self.rows = rows
-    self.columns = columns
-    self.pixel = pixel
-  }
 }
 
 /// The one writer of a ring, for as long as its epoch lasts. Use from one thread at a time.
@@ -73,8 +35,8 @@ package final class RingWriter {
   @exclusivity(unchecked) private var chain: UInt64
   @exclusivity(unchecked) private var slot: UnsafeMutableRawPointer
   @exclusivity(unchecked) private var isClaimed = false
-  /// The lowest lease when it was last read; the real one is never lower.
-  @exclusivity(unchecked) private var leaseKnown: UInt64 = 0
+  /// The slots of events below it may be used again, when that was last read; the real number is never lower.
+  @exclusivity(unchecked) private var freeKnown: UInt64 = 0
 
   /// Takes the ring over for `epoch`, the newest one granted, and goes on at the first sequence that is not committed.
   /// Events that the last writer committed and did not publish any more are published, or left to `publish(through:)`.
@@ -115,6 +77,9 @@ package final class RingWriter {
     // What was published cannot be taken back.
     precondition(sequence <= TaggedWord.sequenceLimit, "ring \(ring.name) has no events below \(sequence)")
     memory.publish(through: sequence)
+    // SYNC publish → sleep: the count was moved before this is read, as a lease in `RingReader.wakeWriter`.
+    let wanted = memory.releaseWanted.pointee.load(ordering: .sequentiallyConsistent)
+    if wanted != 0, sequence >= wanted, memory.lowestLease().lease >= wanted { memory.releasedBell.ring() }
   }
 
   /// The bytes of a committed event that is not published yet, as they are written to disk. The slot stays as it is
@@ -129,19 +94,19 @@ package final class RingWriter {
     memory.committed.pointee.load(ordering: .acquiring)
   }
 
-  /// The next slot, after every required reader has given it back; waits for that at most `timeout`. A claim that was
-  /// not committed is given out again, so what failed while filling it can be tried anew or left.
+  /// The next slot, after every required reader has given it back and its event is published; waits for that at most
+  /// `timeout`. A claim that was not committed is given out again: what failed while filling it is tried anew or left.
   ///
-  /// Throws `.timedOut` naming the reader that is furthest behind, or `.dropped` at once where the ring was made so; a
-  /// ring that spills gives a spill slot instead, and throws `.diskBehind` if those stayed on their way to disk;
-  /// `.fenced` when this writer's epoch has ended.
+  /// Throws `.timedOut` naming the reader that is furthest behind, `.diskBehind` where its event is still on its way to
+  /// disk, or `.dropped` at once where the ring was made so; a ring that spills gives a spill slot instead, and throws
+  /// `.diskBehind` if those stayed on their way to disk; `.fenced` when this writer's epoch has ended.
   package func claim(timeout: Duration) throws(RingError) -> Claim {
     if isClaimed {
       guard memory.epochGranted.pointee.load(ordering: .relaxed) == epoch else {
         throw .fenced(ring: ring.name, epoch: epoch)
       }
     } else {
-      if nextSequence >= memory.slotCount, nextSequence - memory.slotCount >= leaseKnown { try makeRoom(timeout) }
+      if nextSequence >= memory.slotCount, nextSequence - memory.slotCount >= freeKnown { try makeRoom(timeout) }
       try take()
       isClaimed = true
     }
@@ -260,7 +225,7 @@ package final class RingWriter {
 
   /// Finds a slot for the next sequence where the ring's own may still be held.
   private func makeRoom(_ timeout: Duration) throws(RingError) {
-    guard ring.specification.whenFull == .spill else { return try awaitLease(timeout) }
+    guard ring.specification.whenFull == .spill else { return try awaitRelease(timeout) }
     slot = memory.slot(nextSequence)
     var deadline: Deadline?
     while true {
@@ -288,9 +253,9 @@ package final class RingWriter {
   /// Whether the next sequence's own slot is one that no required reader holds. After events that were spilled it may
   /// be several laps old.
   private var isOwnSlotReleased: Bool {
-    leaseKnown = memory.lowestLease().lease
+    freeKnown = releasedThrough
     let seen = TaggedWord(rawValue: memory.stamp(slot).pointee.load(ordering: .acquiring))
-    return seen.slotState != .committed || seen.sequence < leaseKnown
+    return seen.slotState != .committed || seen.sequence < freeKnown
   }
 
   /// A spill slot of the next sequence without an event that is still on its way to disk.
@@ -307,8 +272,18 @@ package final class RingWriter {
     return seen.sequence < memory.published.pointee.load(ordering: .acquiring) && seen.sequence + 1 < nextSequence
   }
 
-  /// Waits until the slot of the next sequence is given back by every required reader.
-  private func awaitLease(_ timeout: Duration) throws(RingError) {
+  /// Events below it are given back by every required reader, and published: what is not yet is still to be written to
+  /// disk from its slot, also where no reader is required.
+  private var releasedThrough: UInt64 {
+    let lease = memory.lowestLease().lease
+    if publishesAtCommit { return lease }
+    // SYNC publish → claim: whoever made the event durable has read its slot before it published. Sequentially
+    // consistent for the pair with `releaseWanted`.
+    return min(lease, memory.published.pointee.load(ordering: .sequentiallyConsistent))
+  }
+
+  /// Waits until the slot of the next sequence is given back by every required reader, and its event published.
+  private func awaitRelease(_ timeout: Duration) throws(RingError) {
     precondition(nextSequence >= memory.slotCount, "event \(nextSequence) waits in the first lap of the ring")
     let needed = nextSequence - memory.slotCount + 1
     if isReleased(needed) { return }
@@ -324,31 +299,37 @@ package final class RingWriter {
     // window may never give back so much, so this first sleep is short.
     try sleep(until: needed + memory.slotCount / 4, deadline: Deadline(after: min(timeout, .microseconds(200))))
     while !isReleased(needed) {
-      if deadline.hasPassed {
-        let (lease, reader) = memory.lowestLease()
-        throw .timedOut(ring: ring.name, reader: reader, holding: lease, timeout: timeout)
-      }
+      if deadline.hasPassed { throw timeoutError(needed, timeout) }
       try sleep(until: needed, deadline: deadline)
     }
   }
 
   private func isReleased(_ needed: UInt64) -> Bool {
-    leaseKnown = memory.lowestLease().lease
-    return leaseKnown >= needed
+    freeKnown = releasedThrough
+    return freeKnown >= needed
   }
 
-  /// Sleeps once, until every lease is `wanted` or above, or some other change.
+  /// Who kept events below `needed` from being given back: a reader, or else the disk.
+  private func timeoutError(_ needed: UInt64, _ timeout: Duration) -> RingError {
+    let (lease, reader) = memory.lowestLease()
+    guard lease >= needed, !publishesAtCommit else {
+      return .timedOut(ring: ring.name, reader: reader, holding: lease, timeout: timeout)
+    }
+    return .diskBehind(ring: ring.name, durable: memory.published.pointee.load(ordering: .relaxed), timeout: timeout)
+  }
+
+  /// Sleeps once, until everything below `wanted` is given back and published, or some other change.
   private func sleep(until wanted: UInt64, deadline: Deadline) throws(RingError) {
     precondition(wanted > 0, "to readers 0 says that the writer of \(nextSequence) does not sleep")
     guard memory.epochGranted.pointee.load(ordering: .relaxed) == epoch else {
       throw .fenced(ring: ring.name, epoch: epoch)
     }
     let count = memory.releasedBell.count
-    // SYNC sleep → release: sequentially consistent on both sides. Either this thread sees the lease, or the reader
-    // sees what is wanted.
-    memory.leaseWanted.pointee.store(wanted, ordering: .sequentiallyConsistent)
+    // SYNC sleep → release, publish: sequentially consistent on both sides. Either this thread sees the lease and the
+    // count, or the reader and who publishes see what is wanted.
+    memory.releaseWanted.pointee.store(wanted, ordering: .sequentiallyConsistent)
     if !isReleased(wanted) { memory.releasedBell.sleep(since: count, atMost: deadline.remaining) }
-    memory.leaseWanted.pointee.store(0, ordering: .relaxed)
+    memory.releaseWanted.pointee.store(0, ordering: .relaxed)
   }
 
   /// The header of the newest committed event, nil if there is none. Every stamp is looked at: no counter in shared
@@ -376,8 +357,9 @@ package final class RingWriter {
 
   @inline(__always)
   private func announce(_ count: UInt64) {
-    // SYNC journal → committed: see `committedThrough`.
-    memory.committed.pointee.store(count, ordering: .releasing)
+    // SYNC journal → committed: see `committedThrough`. The count only grows: a writer that was stopped between its
+    // commit and here, and fenced, cannot take anything back from its successor.
+    memory.committed.pointee.max(count, ordering: .releasing)
     if publishesAtCommit { memory.publish(through: count) }
   }
 }
