@@ -149,6 +149,8 @@ final class JournalPump: @unchecked Sendable {
   private func sleep() {
     let count = Atomic<UInt32>.load(bell)
     isAsleep.store(true, ordering: .sequentiallyConsistent)
+    // SYNC sleep → commit: that it sleeps is stored before the count is read, whose load alone would not wait for it.
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
     if ring.committedThrough == journal.state.nextSequence, !isStopping.load(ordering: .sequentiallyConsistent) {
       Futex.wait(on: bell, while: count, timeout: .milliseconds(100))
     }

@@ -189,6 +189,9 @@ package final class VolumeRegion: @unchecked Sendable {
     _ = update.encode(into: record(ofSlot: slot))
     // SYNC publish → newest
     newestWord.pointee.store(update.cursor << 2 | UInt64(slot), ordering: .releasing)
+    // SYNC publish → withNewest: whoever sees a voxel, number or update that is stored from here on also sees that the
+    // word changed. The store above keeps what comes before it in order, not what follows.
+    atomicMemoryFence(ordering: .releasing)
   }
 
   /// The update that made the newest generation; nil for generation 0.
