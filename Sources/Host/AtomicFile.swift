@@ -76,10 +76,8 @@ package struct AtomicFile: ~Copyable {
     guard rename(temporaryPath, path) == 0 else { throw .cannotCreate(path: path, reason: errnoText(errno)) }
     FaultPoint.renameAfter.reach()
     do throws(HostError) {
-      try Folder(folderName(of: path)).makeDurable()
+      try DurableFolder(folderName(of: path)).sync()
     } catch {
-      // A file system that has no such thing for folders says that the call is invalid.
-      if case .system("fsync", _, Errno(rawValue: EINVAL)) = error { return }
       throw .io(path: path, reason: errnoText(error))
     }
   }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A folder by its path: the names in it, and what makes them durable.
+/// A folder by its path: the names in it. What makes them durable is `DurableFolder`.
 package struct Folder: Sendable {
   /// Where it is.
   let path: String
@@ -24,14 +24,6 @@ package struct Folder: Sendable {
     }
     guard errno == 0 else { throw failure("readdir") }
     return names
-  }
-
-  /// Makes durable what was created, renamed and removed in it. Throws `.system` of open(2) or fsync(2).
-  package func makeDurable() throws(HostError) {
-    let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw failure("open") }
-    defer { close(descriptor) }
-    guard fsync(descriptor) == 0 else { throw failure("fsync") }
   }
 
   private func failure(_ call: String) -> HostError { .system(call: call, subject: path, errno: .current) }

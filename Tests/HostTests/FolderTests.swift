@@ -13,7 +13,7 @@ import Testing
     try #require(mkdir(folder.file("inner"), 0o700) == 0)
     #expect(try Folder(folder.path).names().sorted() == [".hidden", "a", "b", "inner"])
     #expect(try Folder(folder.file("inner")).names() == [])
-    try Folder(folder.path).makeDurable()
+    try DurableFolder(folder.path).sync()
   }
 
   @Test func `what is no folder is named, with the call that failed`() throws {
@@ -24,7 +24,7 @@ import Testing
         try Folder(path).names()
       }
       #expect(throws: HostError.system(call: "open", subject: path, errno: Errno(rawValue: errno))) {
-        try Folder(path).makeDurable()
+        try DurableFolder(path).sync()
       }
     }
   }

@@ -13,7 +13,7 @@ package class FileDevice {
   init(opening folder: String) throws(HostError) {
     self.folder = folder
     if mkdir(folder, 0o700) == 0 {
-      try Folder(folder + "/..").makeDurable()
+      try DurableFolder(folder + "/..").sync()
     } else if errno != EEXIST {
       throw .system(call: "mkdir", subject: folder, errno: .current)
     }
@@ -150,7 +150,7 @@ package class FileDevice {
 
   /// fsync(2) of the folder.
   package func syncFolder() throws(HostError) {
-    guard fsync(folderDescriptor) == 0 else { throw failure("fsync", folder) }
+    try DurableFolder.sync(folderDescriptor, folder)
   }
 }
 

@@ -1,7 +1,7 @@
 import Detectors
 import Foundation
 import Glibc
-import Host
+package import Host
 import RunModel
 package import ScanPlan
 import Stages
@@ -45,8 +45,10 @@ package struct RunFolder: Sendable {
   var salvaged: String { path + "/salvaged" }
   var requests: String { path + "/requests" }
 
+  var journals: String { path + "/journal" }
+
   /// The journal of a topic.
-  func journal(_ topic: Topic) -> String { "\(path)/journal/\(topic.folderName)" }
+  func journal(_ topic: Topic) -> String { "\(journals)/\(topic.folderName)" }
 
   /// Creates the folder and what belongs into it. An existing folder that holds another run is refused, so that no run
   /// is ever mixed with another.
@@ -54,13 +56,14 @@ package struct RunFolder: Sendable {
     guard !FileManager.default.fileExists(atPath: plan) else {
       throw ScanFailure(.cannotCreate, "the run folder \(path) holds another run; name a new one with --run-folder")
     }
-    try Self.makeFolder(path)
-    try Self.makeFolder(logFolder)
-    try Self.makeFolder(outputFolder)
-    try Self.makeFolder(checkpoints)
-    for topic in topics { try Self.makeFolder(journal(topic)) }
-    guard URL(fileURLWithPath: outputFolder).standardizedFileURL.path != output else { return }
+    // An output that lies here is for others too.
     let target = URL(fileURLWithPath: outputFolder).path
+    try Self.makeFolder(path, for: "\(target)/".hasPrefix("\(path)/") ? .usual : .owner)
+    try Self.makeFolder(outputFolder, for: .usual)
+    for folder in [logFolder, checkpoints, requests] + (topics.isEmpty ? [] : [journals]) + topics.map(journal) {
+      try Self.makeFolder(folder, for: .owner)
+    }
+    guard URL(fileURLWithPath: outputFolder).standardizedFileURL.path != output else { return }
     // A run that died before it was planned has left its link.
     guard symlink(target, output) == 0 || Self.isLink(output, to: target) else {
       throw ScanFailure(
@@ -74,16 +77,10 @@ package struct RunFolder: Sendable {
         == URL(fileURLWithPath: target).resolvingSymlinksInPath().path
   }
 
-  /// Creates a folder and those above it.
-  package static func makeFolder(_ path: String) throws(ScanFailure) {
-    var folder = ""
-    for component in URL(fileURLWithPath: path).path.split(separator: "/") {
-      folder += "/\(component)"
-      guard mkdir(folder, 0o777) != 0 else { continue }
-      let reason = String(cString: strerror(errno))
-      var status = stat()
-      if stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { continue }
-      throw ScanFailure(.cannotCreate, "cannot create the folder \(path) (\(folder): \(reason)); choose another one")
+  /// Creates a folder for `users`, and those above it for the usual ones, durably. One that is there stays as it is.
+  package static func makeFolder(_ path: String, for users: DurableFolder.Access) throws(ScanFailure) {
+    do throws(HostError) { try DurableFolder.make(URL(fileURLWithPath: path).path, for: users) } catch {
+      throw ScanFailure(.cannotCreate, "cannot create the folder \(path) (\(error)); choose another one")
     }
     guard access(path, W_OK | X_OK) == 0 else {
       throw ScanFailure(.cannotCreate, "the folder \(path) is not writable; choose another one")
@@ -101,7 +98,7 @@ package struct RunFolder: Sendable {
     for file in logs + [self.plan, status, export, losses, stop] + (isOutput ? [] : [description]) {
       try Self.remove(file, unlink(file), accepting: [ENOENT])
     }
-    for folder in [checkpoints, salvaged, requests, path + "/journal"] where access(folder, F_OK) == 0 {
+    for folder in [checkpoints, salvaged, requests, journals] where access(folder, F_OK) == 0 {
       do { try FileManager.default.removeItem(atPath: folder) } catch {
         throw ScanFailure(.inputOutput, "cannot remove \(folder): \(error.reasonText)")
       }

@@ -52,9 +52,7 @@ package struct RunRequests: Sendable {
     guard try RegionLock.isHeld(name: RegionNames(runID: folder.readPlan().runID).lock) else {
       throw ScanFailure(.unavailable, "the run in \(folder.path) is not running; slipring status shows how far it came")
     }
-    guard mkdir(folder.requests, 0o700) == 0 || errno == EEXIST else {
-      throw ScanFailure(.cannotCreate, "cannot create \(folder.requests): \(String(cString: strerror(errno)))")
-    }
+    try RunFolder.makeFolder(folder.requests, for: .owner)
     if access(path(kind), F_OK) == 0 { return }
     try writeFileAtomically(path: path(kind), bytes: Array(JSONEncoder().encode(Request(by: by))), isPrivate: true)
   }

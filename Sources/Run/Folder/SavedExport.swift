@@ -56,7 +56,7 @@ package struct SavedExport {
     }
     let (parts, updates) = try read()
     let output = output ?? folder.path + "/exported"
-    try RunFolder.makeFolder(output)
+    try RunFolder.makeFolder(output, for: .usual)
     // Of an export that was killed.
     try removeTemporaryFilesOfDeadProcesses(in: output)
     let finished = access(folder.export, F_OK) == 0 ? try folder.read(ExportReport.self, from: folder.export) : nil

@@ -31,7 +31,7 @@ struct SalvageFolder {
     let wait = JournalOptions().lockWait
     guard try device.lockFolder(wait: wait) else { throw JournalError.locked(folder: journal, waited: wait) }
     try move(journal)
-    try RunFolder.makeFolder(journal)
+    try RunFolder.makeFolder(journal, for: .owner)
   }
 
   /// Moves the saved volumes of worker `partition` away.
@@ -45,13 +45,13 @@ struct SalvageFolder {
 
   /// Durable when it returns: a run that is resumed must not find again what salvage said was gone.
   private func move(_ source: String) throws {
-    try RunFolder.makeFolder(path)
+    for made in [folder.salvaged, path] { try RunFolder.makeFolder(made, for: .owner) }
     let url = URL(fileURLWithPath: source)
     guard rename(source, "\(path)/\(url.lastPathComponent)") == 0 else {
       throw HostError.system(call: "rename", subject: source, errno: .current)
     }
     for changed in [path, folder.salvaged, folder.path, url.deletingLastPathComponent().path] {
-      try Folder(changed).makeDurable()
+      try DurableFolder(changed).sync()
     }
   }
 }

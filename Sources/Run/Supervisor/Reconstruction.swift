@@ -84,7 +84,8 @@ package struct Reconstruction {
     }
     let removed = try RunRegions.removeDeadRegions()
     if removed > 0 { notice("removed \(removed) shared-memory regions that dead runs had left") }
-    for path in [plan.scan.outputFolder, folder.checkpoints] { try RunFolder.makeFolder(path) }
+    try RunFolder.makeFolder(plan.scan.outputFolder, for: .usual)
+    try RunFolder.makeFolder(folder.checkpoints, for: .owner)
     return try supervise(plan, folder, executable: executable, signals: signals, monitor: monitor)
   }
 

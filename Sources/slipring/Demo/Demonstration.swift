@@ -39,7 +39,7 @@ struct Demonstration {
     command: [String], executable: String, monitor: any RunMonitor, notice: (String) -> Void,
     simulated: (Int, Int) -> Void
   ) throws -> DemonstrationOutcome? {
-    try RunFolder.makeFolder(folder)
+    try RunFolder.makeFolder(folder, for: .usual)
     let scanPath = folder + "/foam.h5"
     let foam = Foam(rows: Self.rows, columns: Self.columns, seed: Self.seed, voidValue: 0)
     let simulation = Simulation(
