@@ -74,10 +74,10 @@ package enum Machine {
   /// The processor's name, such as "AMD EPYC 9575F".
   package static var processorName: String { field("model name", of: "/proc/cpuinfo") ?? "unknown" }
 
-  /// Bytes that this user may still write to the file system that holds `path`.
+  /// Bytes that this user may still write to the file system that holds `path`; `Int.max` where it does not tell.
   package static func diskFree(_ path: String) throws(HostError) -> Int {
     guard let system = fileSystem(path) else { throw .system(call: "statvfs", subject: path, errno: .current) }
-    return system.free
+    return system.total > 0 ? system.free : .max
   }
 
   /// Whether io_uring works here: a small queue is set up and closed.
@@ -87,6 +87,13 @@ package enum Machine {
     guard error == 0, let queue else { return .refused(Errno(rawValue: -error)) }
     clinux_uring_close(queue)
     return .available
+  }
+
+  /// Whether files in `folder` can be read and written past the system's cache (O_DIRECT): tried with a file that does
+  /// not stay. Throws what kept it from being made.
+  package static func directIO(in folder: String) throws(FileError) -> Availability {
+    let file = try AtomicFile(path: folder + "/.slipring-probe")
+    return fcntl(file.descriptor, F_SETFL, clinux_direct_flag()) == 0 ? .available : .refused(.current)
   }
 
   private static func clock(_ id: clockid_t) -> UInt64 {

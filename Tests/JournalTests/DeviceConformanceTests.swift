@@ -4,11 +4,13 @@ import Journal
 import Rings
 import Testing
 
-/// The three devices: each passes each test of this suite.
+/// The three devices, those on files also without direct input and output: each passes each test of this suite.
 enum DeviceKind: CaseIterable {
-  case ioUring, pwrite, simulated
+  case ioUring, cachedIOUring, pwrite, cachedPwrite, simulated
 
-  static var here: [DeviceKind] { Machine.ioUring == .available ? allCases : [.pwrite, .simulated] }
+  static var here: [DeviceKind] {
+    Machine.ioUring == .available ? allCases : [.pwrite, .cachedPwrite, .simulated]
+  }
 }
 
 /// A place where devices of a kind see the same files.
@@ -31,7 +33,9 @@ final class DevicePlace {
   func device() throws(HostError) -> any JournalDevice {
     switch kind {
     case .ioUring: try IOUringDevice(folder: folder.path + "/journal")
+    case .cachedIOUring: try IOUringDevice(folder: folder.path + "/journal", isDirect: false)
     case .pwrite: try PwriteDevice(folder: folder.path + "/journal")
+    case .cachedPwrite: try PwriteDevice(folder: folder.path + "/journal", isDirect: false)
     case .simulated: SimulatedDevice(disk: disk)
     }
   }

@@ -8,10 +8,15 @@ package class FileDevice {
   package let folder: String
   private let folderDescriptor: Int32
   private var openFiles: Set<JournalFile> = []
+  /// Whether the file system has direct input and output. Where it refuses it, all goes through the system's cache:
+  /// writes are as durable, for every batch ends with a sync, and reads ask the system to forget its copy first.
+  private var isDirect: Bool
 
   /// Opens the folder, after making it and making its name durable where it is not there. Its parent must exist.
-  init(opening folder: String) throws(HostError) {
+  /// `isDirect` is false for tests of file systems without direct input and output.
+  init(opening folder: String, isDirect: Bool) throws(HostError) {
     self.folder = folder
+    self.isDirect = isDirect
     if mkdir(folder, 0o700) == 0 {
       try DurableFolder(folder + "/..").sync()
     } else if errno != EEXIST {
@@ -38,19 +43,11 @@ package class FileDevice {
   /// Makes a file: O_EXCL, 0600, posix_fallocate, flock.
   package func create(_ name: String, byteCount: Int) throws(HostError) -> JournalFile {
     precondition(byteCount > 0 && byteCount % 4096 == 0, "\(name) of \(byteCount) B is not whole blocks")
-    let descriptor = openat(folderDescriptor, name, O_RDWR | O_CREAT | O_EXCL | Self.directFlags, 0o600)
-    guard descriptor >= 0 else { throw failure("openat", path(name)) }
+    let descriptor = try openFile(name, O_RDWR | O_CREAT | O_EXCL)
     do throws(HostError) {
       guard fchmod(descriptor, 0o600) == 0 else { throw failure("fchmod", path(name)) }
       guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw failure("flock", path(name)) }
-      var error = EINTR
-      for _ in 0..<Self.retryLimit {
-        error = posix_fallocate(descriptor, 0, byteCount)
-        if error != EINTR { break }
-      }
-      guard error == 0 else {
-        throw .system(call: "posix_fallocate", subject: path(name), errno: Errno(rawValue: error))
-      }
+      try allocate(descriptor, name, byteCount)
     } catch {
       Glibc.close(descriptor)
       unlinkat(folderDescriptor, name, 0)
@@ -59,10 +56,9 @@ package class FileDevice {
     return remember(descriptor)
   }
 
-  /// Opens a regular file with O_DIRECT; never through a symbolic link.
+  /// Opens a regular file, with O_DIRECT where there is such a thing; never through a symbolic link.
   package func open(_ name: String, forWriting: Bool) throws(HostError) -> JournalFile {
-    let descriptor = openat(folderDescriptor, name, (forWriting ? O_RDWR : O_RDONLY) | O_NONBLOCK | Self.directFlags)
-    guard descriptor >= 0 else { throw failure("openat", path(name)) }
+    let descriptor = try openFile(name, (forWriting ? O_RDWR : O_RDONLY) | O_NONBLOCK)
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
       Glibc.close(descriptor)
@@ -89,11 +85,14 @@ package class FileDevice {
     return Int(status.st_size)
   }
 
-  /// Reads with O_DIRECT.
+  /// Reads with O_DIRECT, or after the system has forgotten what it has of the bytes: of those that were not synced it
+  /// keeps its copy.
   package func read(_ file: JournalFile, into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(HostError)
     -> Int
   {
     requireBlocks(file, bytes.count, at: offset)
+    // Advice: what cannot be forgotten is read from memory.
+    if !isDirect { posix_fadvise(file.id, off_t(offset), off_t(bytes.count), POSIX_FADV_DONTNEED) }
     var done = 0
     // Each turn reads something, ends, or is an interruption.
     for _ in 0..<Self.retryLimit {
@@ -107,7 +106,7 @@ package class FileDevice {
     return done
   }
 
-  /// Writes with O_DIRECT.
+  /// Writes with O_DIRECT, where there is such a thing.
   package func write(_ file: JournalFile, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(HostError) {
     requireBlocks(file, bytes.count, at: offset)
     var done = 0
@@ -155,7 +154,51 @@ package class FileDevice {
 }
 
 extension FileDevice {
-  private static var directFlags: Int32 { clinux_direct_flag() | O_CLOEXEC | O_NOFOLLOW }
+  /// Opens a file past the system's cache, or through it where the file system has no direct input and output: it then
+  /// says that the call is invalid, some after they made the file.
+  private func openFile(_ name: String, _ flags: Int32) throws(HostError) -> Int32 {
+    let all = flags | O_CLOEXEC | O_NOFOLLOW
+    if isDirect {
+      let descriptor = openat(folderDescriptor, name, all | clinux_direct_flag(), 0o600)
+      if descriptor >= 0 { return descriptor }
+      guard errno == EINVAL else { throw failure("openat", path(name)) }
+      // A file that had been there before is EEXIST: this one is ours.
+      if flags & O_CREAT != 0 { unlinkat(folderDescriptor, name, 0) }
+    }
+    let descriptor = openat(folderDescriptor, name, all, 0o600)
+    guard descriptor >= 0 else { throw failure("openat", path(name)) }
+    isDirect = false
+    return descriptor
+  }
+
+  /// Has the file system allocate all blocks of a new file.
+  private func allocate(_ descriptor: Int32, _ name: String, _ byteCount: Int) throws(HostError) {
+    var error = EINTR
+    for _ in 0..<Self.retryLimit {
+      error = posix_fallocate(descriptor, 0, byteCount)
+      if error != EINTR { break }
+    }
+    // A file system that cannot gets zeros; the C library's own, a byte a block, are not for O_DIRECT.
+    if error == EINVAL || error == EOPNOTSUPP { error = Self.writeZeros(descriptor, byteCount) }
+    guard error == 0 else {
+      throw .system(call: "posix_fallocate", subject: path(name), errno: Errno(rawValue: error))
+    }
+  }
+
+  /// Fills a file with zeros; 0 or errno.
+  private static func writeZeros(_ descriptor: Int32, _ byteCount: Int) -> Int32 {
+    let zeros = AlignedMemory(byteCount: min(byteCount, 1 << 20))
+    zeros.bytes.initializeMemory(as: UInt8.self, repeating: 0)
+    var done = 0
+    for _ in 0..<retryLimit {
+      if done == byteCount { return 0 }
+      let count = pwrite(descriptor, zeros.bytes.baseAddress, min(zeros.bytes.count, byteCount - done), off_t(done))
+      if count < 0, errno != EINTR { return errno }
+      if count > 0 { done += count }
+    }
+    return done == byteCount ? 0 : EIO
+  }
+
   /// A read or a write moves on by at least a block, or is interrupted, at most this often.
   private static var retryLimit: Int { 1 << 16 }
 

@@ -20,15 +20,13 @@ package final class IOUringDevice: FileDevice, JournalDevice {
   }
 
   /// Opens the folder, or makes it. Throws `.system` with ENOSYS or EPERM where io_uring is refused: `PwriteDevice`
-  /// works there.
-  package convenience init(folder: String) throws(HostError) { try self.init(folder: folder, link: .onSuccess) }
-
-  /// A device whose chains are tied otherwise than they must be, to show that tests notice.
-  package init(folder: String, link: IOQueue.Link) throws(HostError) {
+  /// works there. Tests have chains tied otherwise than they must be, to show that this is noticed, or do without
+  /// direct input and output, as on some file systems.
+  package init(folder: String, link: IOQueue.Link = .onSuccess, isDirect: Bool = true) throws(HostError) {
     queue = try IOQueue(entries: 256)
     self.link = link
     slots = Array(repeating: Slot(), count: WriteBatch.inFlightLimit)
-    try super.init(opening: folder)
+    try super.init(opening: folder, isDirect: isDirect)
   }
 
   /// Pins the memory, in pieces of 1 GiB; where RLIMIT_MEMLOCK forbids it, writing works without.

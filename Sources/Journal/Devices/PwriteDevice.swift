@@ -8,8 +8,11 @@ package final class PwriteDevice: FileDevice, JournalDevice {
   /// Carried out, and not reaped.
   private var finished: [WriteBatch] = []
 
-  /// Opens the folder, or makes it.
-  package init(folder: String) throws(HostError) { try super.init(opening: folder) }
+  /// Opens the folder, or makes it. Where the file system has no direct input and output, or for tests where
+  /// `isDirect` is false, all goes through the system's cache, and is as durable.
+  package init(folder: String, isDirect: Bool = true) throws(HostError) {
+    try super.init(opening: folder, isDirect: isDirect)
+  }
 
   /// Nothing can be pinned.
   package func register(_ memory: UnsafeRawBufferPointer) -> Bool { false }

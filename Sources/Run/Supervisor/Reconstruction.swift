@@ -40,9 +40,9 @@ package struct Reconstruction {
     if removed > 0 { notice("removed \(removed) shared-memory regions that dead runs had left") }
     let planner = try Planner(scan, topology: .current())
     var plan = try planner.plan(runID: .random(), command: command)
-    let decisions = planner.notices(plan)
+    let room = try RunRoom(plan), decisions = planner.notices(plan) + room.notices
     for line in decisions { notice(line) }
-    if let shortfall = try RunRoom(plan).shortfalls().first { throw shortfall }
+    if let shortfall = room.shortfalls().first { throw shortfall }
     let folder = RunFolder(path: scan.runFolder ?? "\(scan.outputFolder)/run-\(plan.runID.description.prefix(8))")
     plan.scan.input = try ScanSource(scan.input).absolute
     plan.scan.fields = scan.fields.map { URL(fileURLWithPath: $0).path }

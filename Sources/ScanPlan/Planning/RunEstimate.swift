@@ -68,8 +68,9 @@ package struct RunEstimate: Codable, Sendable {
     (projections, rows, columns) = (plan.shape.projections, plan.shape.rows, plan.shape.columns)
     memory = Need(bytes: room.memory.byteCount, free: room.memoryAvailable)
     shared = Need(bytes: room.memory.sharedByteCount, free: room.sharedFree)
-    output = Need(bytes: room.output, free: room.outputFree)
-    journal = Need(bytes: room.journal, free: room.journalFree)
+    func disk(_ bytes: Int, _ free: Int) -> Need { Need(bytes: bytes, free: free == .max ? nil : free) }
+    output = disk(room.output, room.outputFree)
+    journal = disk(room.journal, room.journalFree)
     workers = plan.placement.workers.enumerated().map {
       Worker(rows: $1.rows.count, threads: $1.threads, bytes: MemoryEstimate.worker($0, of: plan))
     }
@@ -85,7 +86,7 @@ package struct RunEstimate: Codable, Sendable {
     updatesPerSecond = scan.windowStep > 0 ? 1 / window : nil
     projectionsPerSecond = scan.windowStep > 0 ? Double(scan.windowStep) / window : nil
     finalSeconds = speed.seconds(plan, projections: projections, iterations: scan.finalIterationCount)
-    var notices = planner.notices(plan)
+    var notices = planner.notices(plan) + room.notices
     if let rate = scan.rate, let reached = projectionsPerSecond, rate > reached, plan.distribution.lagMax > 0 {
       notices.append("--rate \(rate.scanText) is more than updates keep up with: they will be made less often")
     }

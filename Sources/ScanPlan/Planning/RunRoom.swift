@@ -25,6 +25,8 @@ package struct RunRoom {
   /// Bytes a second that the journal must take and that its disk takes; nil where no rate was given.
   private let speed: (needed: Double, measured: Double)?
   private let rate: Double?
+  /// Whether the journal's disk has no direct input and output.
+  private let isCached: Bool
   private let outputFolder: String
   private let runFolder: String
   private let shareDisk: Bool
@@ -40,6 +42,7 @@ package struct RunRoom {
     outputFree = try Machine.diskFree(Self.existingFolder(above: outputFolder))
     let journalFolder = Self.existingFolder(above: runFolder)
     journalFree = try Machine.diskFree(journalFolder)
+    isCached = plan.scan.durability == .durable && Self.isCached(journalFolder)
     rate = plan.scan.rate
     let stride = Double(plan.ring(.projections).slotStride)
     speed =
@@ -48,6 +51,21 @@ package struct RunRoom {
       } else {
         nil
       }
+  }
+
+  /// Whether the file system refuses direct input and output. Where nothing can be written, that will be said.
+  private static func isCached(_ folder: String) -> Bool {
+    do { if case .refused = try Machine.directIO(in: folder) { return true } } catch { return false }
+    return false
+  }
+
+  /// What is worth knowing of the disks.
+  package var notices: [String] {
+    isCached
+      ? [
+        "the file system of \(runFolder) has no direct I/O: the journal is written through the page cache, as safely "
+          + "and slower"
+      ] : []
   }
 
   /// Everything that there is no room for, in one line each.

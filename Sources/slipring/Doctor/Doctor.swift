@@ -37,7 +37,7 @@ struct Doctor {
   func examine() throws -> [Finding] {
     [
       kernel(), processor(), try nodes(), memory(), sharedMemory(), ioUring(), lockedMemory(), openFiles(), disk(),
-      pvAccess(), try leftovers(),
+      directIO(), pvAccess(), try leftovers(),
     ]
   }
 
@@ -131,10 +131,30 @@ struct Doctor {
       let free = try Machine.diskFree(folder)
       let isEnough = free >= 10 << 30
       return Finding(
-        subject: "disk", verdict: isEnough ? .good : .limited, seen: "\(bytes(free)) free in \(folder)",
+        subject: "disk", verdict: isEnough ? .good : .limited,
+        seen: free == .max ? "\(folder) does not tell what is free" : "\(bytes(free)) free in \(folder)",
         remedy: isEnough ? nil : "choose an --output-folder with more room")
     } catch {
       return Finding(subject: "disk", verdict: .missing, seen: error.description, remedy: "name an existing folder")
+    }
+  }
+
+  private func directIO() -> Finding {
+    do throws(FileError) {
+      switch try Machine.directIO(in: folder) {
+      case .available:
+        return Finding(subject: "direct I/O", verdict: .good, seen: "available in \(folder)", remedy: nil)
+      case .refused(let errno):
+        return Finding(
+          subject: "direct I/O", verdict: .limited, seen: "refused in \(folder): \(errno)",
+          remedy:
+            "the journal is written through the page cache, as safely and slower; choose a --run-folder on a disk of "
+            + "this machine")
+      }
+    } catch {
+      return Finding(
+        subject: "direct I/O", verdict: .limited, seen: error.description,
+        remedy: "name a folder that can be written to")
     }
   }
 
