@@ -11,6 +11,9 @@ package struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
   /// The error of the calling thread's last failed call.
   package static var current: Errno { Errno(rawValue: errno) }
 
+  /// Whether a disk is full, or this user's part of it: a call that failed so succeeds once something was removed.
+  package var isNoSpace: Bool { rawValue == ENOSPC || rawValue == EDQUOT }
+
   /// What strerror(3) says.
   package var description: String { String(cString: strerror(rawValue)) }
 }

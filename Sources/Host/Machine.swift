@@ -80,6 +80,15 @@ package enum Machine {
     return system.total > 0 ? system.free : .max
   }
 
+  /// Whether the file system that holds `folder` has so many bytes left for this user. True where it does not tell:
+  /// then writing them says so.
+  package static func hasRoom(for byteCount: Int, in folder: String) -> Bool {
+    var status = statvfs()
+    guard statvfs(folder, &status) == 0, status.f_blocks > 0 else { return true }
+    let unit = max(1, Int(status.f_frsize))
+    return Int(geteuid() == 0 ? status.f_bfree : status.f_bavail) >= (byteCount + unit - 1) / unit
+  }
+
   /// Whether io_uring works here: a small queue is set up and closed.
   package static var ioUring: Availability {
     var queue: OpaquePointer?

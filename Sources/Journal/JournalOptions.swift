@@ -17,7 +17,7 @@ package struct JournalOptions: Sendable {
   /// How long a batch may take before the device counts as stalled.
   package var stallLimit = Duration.seconds(30)
   /// How long to wait, when the disk is full, before room is looked for again.
-  package var fullRetryDelay = Duration.milliseconds(10)
+  package var fullRetryDelay = Duration.milliseconds(100)
   /// Sequences below it are durable by other evidence: a reader's checkpoint, what a ring had published. Recovery finds
   /// it corrupt if one of them is not there.
   package var durableFloor: UInt64 = 0

@@ -194,6 +194,26 @@ private final class SyncLog: JournalDevice {
     #expect(try recovered(disk).nextSequence == 20)
   }
 
+  @Test(arguments: [0, 4])
+  func `a writer opens on a full disk, takes records, and writes them when there is room`(before: Int) throws {
+    let disk = SimulatedDisk()
+    // A whole segment.
+    if before > 0 { try write(disk, before).close() }
+    disk.capacity = 1
+    var options = smallOptions()
+    options.announcesRecovery = false
+    let writer = try JournalWriter(
+      device: SimulatedDevice(disk: disk), identity: testIdentity, stride: stride, epoch: 2, options: options)
+    let producer = Producer(after: writer)
+    try writer.append(10, of: producer)
+    try writer.poll()
+    #expect(writer.state.durableThrough < writer.state.nextSequence && writer.alarm == .journalFull)
+    disk.capacity = 1 << 30
+    try writer.flush()
+    #expect(writer.alarm == .good)
+    #expect(try recovered(disk).nextSequence == UInt64(before + 10))
+  }
+
   @Test(arguments: [FaultPlan.Operation.write, .sync])
   func `no space in any one write or sync ends its segment, not the writer`(
     _ operation: FaultPlan.Operation

@@ -43,6 +43,11 @@ package class FileDevice {
   /// Makes a file: O_EXCL, 0600, posix_fallocate, flock.
   package func create(_ name: String, byteCount: Int) throws(HostError) -> JournalFile {
     precondition(byteCount > 0 && byteCount % 4096 == 0, "\(name) of \(byteCount) B is not whole blocks")
+    // The file system would take what there is before it says that this is not enough, and give it back; meanwhile
+    // others would find it full.
+    guard Machine.hasRoom(for: byteCount, in: folder) else {
+      throw .system(call: "posix_fallocate", subject: path(name), errno: Errno(rawValue: ENOSPC))
+    }
     let descriptor = try openFile(name, O_RDWR | O_CREAT | O_EXCL)
     do throws(HostError) {
       guard fchmod(descriptor, 0o600) == 0 else { throw failure("fchmod", path(name)) }

@@ -17,8 +17,7 @@ extension JournalWriter {
         alarm = .good
         return true
       } catch .host(.system(_, _, let errno)) where errno.isNoSpace {
-        alarm = .journalFull
-        retryDeadline = Deadline(after: options.fullRetryDelay)
+        waitForRoom()
         return false
       } catch .host(let error) {
         try countFailure("\(error)")
@@ -26,8 +25,23 @@ extension JournalWriter {
     }
   }
 
+  /// The segment that a writer begins with; nil while the disk is full.
+  func firstSegment(first: UInt64, chain: UInt64) throws(JournalError) -> Segment? {
+    do throws(JournalError) { return try makeSegment(first: first, chain: chain, probes: false) } catch {
+      guard case .host(.system(_, _, let errno)) = error, errno.isNoSpace else { throw error }
+      waitForRoom()
+      return nil
+    }
+  }
+
+  /// Looks for room again after a while.
+  private func waitForRoom() {
+    alarm = .journalFull
+    retryDeadline = Deadline(after: options.fullRetryDelay)
+  }
+
   /// A new segment, durable with its name. With `probes` its first page is read back: the device failed before.
-  func makeSegment(first: UInt64, chain: UInt64, probes: Bool) throws(JournalError) -> Segment {
+  private func makeSegment(first: UInt64, chain: UInt64, probes: Bool) throws(JournalError) -> Segment {
     segmentNumber += 1
     precondition(
       segment.map { $0.number < segmentNumber } ?? true,
@@ -84,10 +98,7 @@ extension JournalWriter {
       files.forEach(device.close)
       closingFiles.removeAll()
       segment = nil
-      if errno.isNoSpace {
-        alarm = .journalFull
-        retryDeadline = Deadline(after: options.fullRetryDelay)
-      }
+      if errno.isNoSpace { waitForRoom() }
       idleBatches += flights.map(\.batch)
       flights.removeAll()
       precondition(
@@ -129,10 +140,6 @@ extension JournalWriter {
     failure = error
     return error
   }
-}
-
-extension Errno {
-  var isNoSpace: Bool { rawValue == ENOSPC || rawValue == EDQUOT }
 }
 
 extension Deadline {

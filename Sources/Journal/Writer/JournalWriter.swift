@@ -89,7 +89,8 @@ package final class JournalWriter {
   /// without records gets none.
   ///
   /// `stride` is a slot's: 4096 bytes and the payload's capacity, padded to 4096. `epoch` is higher than any before.
-  /// Throws `.locked`, `.corrupted`, `.fenced`, and `.host` where the device fails or has no room for a segment.
+  /// Where the disk has no room for a segment the writer takes records all the same; see `alarm`. Throws `.locked`,
+  /// `.corrupted`, `.fenced`, and `.host` where the device fails.
   package init(
     device: any JournalDevice, identity: RingIdentity, stride: Int, epoch: UInt64,
     options: JournalOptions = JournalOptions()
@@ -119,7 +120,7 @@ package final class JournalWriter {
       device.unlockFolder()
       throw .fenced(folder: device.folder, epoch: epoch, found: recovery.epoch)
     }
-    if segment == nil { segment = try makeSegment(first: next, chain: recovered.chain, probes: false) }
+    if segment == nil { segment = try firstSegment(first: next, chain: recovered.chain) }
     if next > 0, options.announcesRecovery { try appendRecovered() }
     precondition(state.durableThrough == state.nextSequence, "a journal opens with what is not durable: \(state)")
   }
