@@ -214,6 +214,37 @@ private final class SyncLog: JournalDevice {
     #expect(try recovered(disk).nextSequence == UInt64(before + 10))
   }
 
+  /// Two epochs in one segment: the first one's records had no room before its writer died.
+  @Test(arguments: [0, 4], [false, true])
+  func `records that a predecessor had committed may begin a segment of its successor`(before: Int, isFull: Bool) throws
+  {
+    let disk = SimulatedDisk()
+    var options = smallOptions()
+    options.announcesRecovery = false
+    func writer(_ epoch: UInt64) throws(JournalError) -> JournalWriter {
+      try JournalWriter(
+        device: SimulatedDevice(disk: disk), identity: testIdentity, stride: stride, epoch: epoch, options: options)
+    }
+    let producer = Producer(stride: stride)
+    let first = try writer(1)
+    try first.append(before, of: producer)
+    try first.close()
+    let waiting = (0..<3).map { _ in producer.next() }
+    if isFull { disk.capacity = 1 }
+    // One that dies before it has written them.
+    try writer(2).close()
+    let second = try writer(3)
+    for slot in waiting { try second.append(slot) }
+    try second.append(5, of: Producer(after: second))
+    disk.capacity = 1 << 30
+    try second.close()
+    let reader = JournalReader(device: SimulatedDevice(disk: disk), identity: testIdentity, stride: stride)
+    let buffer = ReadBuffer(stride)
+    for sequence in 0..<UInt64(before + 8) { _ = try reader.read(sequence: sequence, into: buffer.bytes) }
+    #expect(try recovered(disk).nextSequence == UInt64(before + 8) && recovered(disk).isIntact)
+    #expect(try writer(4).state.nextSequence == UInt64(before + 8))
+  }
+
   @Test(arguments: [FaultPlan.Operation.write, .sync])
   func `no space in any one write or sync ends its segment, not the writer`(
     _ operation: FaultPlan.Operation

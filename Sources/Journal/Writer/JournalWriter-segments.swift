@@ -7,11 +7,12 @@ extension JournalWriter {
   func ensureSegment() throws(JournalError) -> Bool {
     if let segment, nextToSubmit < segment.capacityEnd { return true }
     if alarm == .journalFull, !retryDeadline.hasPassed { return false }
-    let chain = entries[Int(nextToSubmit) & (Self.entryLimit - 1)].chain
+    let entry = entries[Int(nextToSubmit) & (Self.entryLimit - 1)]
     // Each turn makes a segment, finds the disk full, or counts a failure, of which there is one at most.
     while true {
       do throws(JournalError) {
-        let made = try makeSegment(first: nextToSubmit, chain: chain, probes: failureCount > 0)
+        let made = try makeSegment(
+          first: nextToSubmit, chain: entry.chain, epoch: entry.epoch, probes: failureCount > 0)
         if let segment { closingFiles.append(segment.file) }
         segment = made
         alarm = .good
@@ -27,7 +28,11 @@ extension JournalWriter {
 
   /// The segment that a writer begins with; nil while the disk is full.
   func firstSegment(first: UInt64, chain: UInt64) throws(JournalError) -> Segment? {
-    do throws(JournalError) { return try makeSegment(first: first, chain: chain, probes: false) } catch {
+    // Its first records may be ones that a predecessor had committed.
+    let epoch = options.announcesRecovery ? state.epoch : recovery.epoch
+    do throws(JournalError) {
+      return try makeSegment(first: first, chain: chain, epoch: epoch, probes: false)
+    } catch {
       guard case .host(.system(_, _, let errno)) = error, errno.isNoSpace else { throw error }
       waitForRoom()
       return nil
@@ -40,8 +45,9 @@ extension JournalWriter {
     retryDeadline = Deadline(after: options.fullRetryDelay)
   }
 
-  /// A new segment, durable with its name. With `probes` its first page is read back: the device failed before.
-  private func makeSegment(first: UInt64, chain: UInt64, probes: Bool) throws(JournalError) -> Segment {
+  /// A new segment, durable with its name, for records of `epoch` and later ones. With `probes` its first page is read
+  /// back: the device failed before.
+  private func makeSegment(first: UInt64, chain: UInt64, epoch: UInt64, probes: Bool) throws(JournalError) -> Segment {
     segmentNumber += 1
     precondition(
       segment.map { $0.number < segmentNumber } ?? true,
@@ -49,7 +55,7 @@ extension JournalWriter {
     let copy = copies[first] ?? 0
     let page = ControlPage(
       kind: .segment, identity: identity, stride: stride, first: first,
-      end: UInt64(Segment.byteCount(options, stride: stride)), chain: chain, epoch: state.epoch,
+      end: UInt64(Segment.byteCount(options, stride: stride)), chain: chain, epoch: epoch,
       number: segmentNumber, durableThrough: min(state.durableThrough, first))
     precondition(
       Segment.isPossible(page, identity: identity, stride: stride, first: first),

@@ -70,6 +70,7 @@ package final class JournalWriter {
   struct Entry {
     var bytes = UnsafeRawBufferPointer(start: nil, count: 0)
     var chain: UInt64 = 0
+    var epoch: UInt64 = 0
   }
 
   /// A batch with the records it holds.
@@ -220,7 +221,8 @@ package final class JournalWriter {
     // Its entry is free: the record that had it is durable.
     precondition(state.nextSequence - state.durableThrough < Self.entryLimit, "no entry is left: \(state)")
     if nextToSubmit == state.nextSequence { waitingDeadline = Deadline(after: options.batchDelay) }
-    entries[Int(state.nextSequence) & (Self.entryLimit - 1)] = Entry(bytes: bytes, chain: header.chain)
+    entries[Int(state.nextSequence) & (Self.entryLimit - 1)] = Entry(
+      bytes: bytes, chain: header.chain, epoch: header.epoch)
     waitingByteCount += bytes.count
     state.nextSequence += 1
     state.chain = header.chainAfter
