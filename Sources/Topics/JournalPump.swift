@@ -23,13 +23,15 @@ final class JournalPump: @unchecked Sendable {
   private let isAsleep = Atomic<Bool>(false)
   private let isStopping = Atomic<Bool>(false)
   private let published: Atomic<UInt64>
+  private let hasNoRoom = Atomic<Bool>(false)
+  private let room: TopicWriter.Room
   private var thread = pthread_t()
 
   private static let closeLimit: Duration = .seconds(30)
   /// What waits for the disk without a completion gives up after this long; the journal has its own, shorter limits.
   private static let flushLimit: Duration = .seconds(120)
 
-  init(ring: RingWriter, journal: JournalWriter) throws(HostError) {
+  init(ring: RingWriter, journal: JournalWriter, room: TopicWriter.Room) throws(HostError) {
     precondition(
       journal.identity == ring.ring.specification.identity && journal.stride == ring.ring.specification.slotStride,
       "a journal of \(journal.identity) for ring \(ring.ring.name)")
@@ -38,6 +40,7 @@ final class JournalPump: @unchecked Sendable {
       "ring \(ring.ring.name) goes on at \(ring.nextSequence), its journal at \(journal.state.nextSequence)")
     self.ring = ring
     self.journal = journal
+    self.room = room
     bell = .allocate(capacity: 1)
     bell.initialize(to: 0)
     published = Atomic(journal.state.durableThrough)
@@ -73,6 +76,9 @@ final class JournalPump: @unchecked Sendable {
     if let error = failure.withLock({ $0 }) { throw error }
   }
 
+  /// Whether what was committed waits for room on the disk. Nothing is lost meanwhile.
+  var isDiskFull: Bool { hasNoRoom.load(ordering: .relaxed) }
+
   /// Says that something was committed.
   func wake() {
     // SYNC commit → sleep: the commit's count is stored before this is read; the thread reads the count after it said
@@ -81,24 +87,28 @@ final class JournalPump: @unchecked Sendable {
     if isAsleep.load(ordering: .sequentiallyConsistent) { ringBell() }
   }
 
-  /// Waits until everything below `sequence` is published, as long as the disk takes something.
-  func flush(through sequence: UInt64) throws(JournalError) {
+  /// Waits until everything below `sequence` is published, as long as the disk takes something. Where it is full, waits
+  /// for room, or with `waitsForRoom` false for nothing more.
+  func flush(through sequence: UInt64, waitsForRoom: Bool = true) throws(JournalError) {
     precondition(sequence <= ring.nextSequence, "event \(ring.nextSequence) is not committed, \(sequence) is awaited")
     wake()
-    var (reached, deadline) = (published.load(ordering: .acquiring), Deadline(after: Self.flushLimit))
-    while reached < sequence {
+    var patience = Patience(room, Self.flushLimit, reached: published.load(ordering: .acquiring))
+    while patience.reached < sequence {
       try check()
-      let now = published.load(ordering: .acquiring)
-      if now > reached { (reached, deadline) = (now, Deadline(after: Self.flushLimit)) }
-      guard !deadline.hasPassed else { throw .stalled(folder: "of \(ring.ring.name)", waited: Self.flushLimit) }
-      usleep(100)
+      if isDiskFull, !waitsForRoom { return }
+      try patience.look(
+        reached: published.load(ordering: .acquiring), isFull: isDiskFull, folder: "of \(ring.ring.name)")
+      usleep(isDiskFull ? 10_000 : 100)
     }
   }
 
   private func run() {
     do {
       while !isStopping.load(ordering: .acquiring) { if try !step() { sleep() } }
-      _ = try step()
+      var patience = Patience(room, Self.closeLimit, reached: journal.state.durableThrough)
+      while try step() {
+        try patience.look(reached: journal.state.durableThrough, isFull: isDiskFull, folder: "of \(ring.ring.name)")
+      }
       try journal.close(timeout: Self.closeLimit)
       precondition(
         journal.state.durableThrough == journal.state.nextSequence, "closed with what is not durable: \(journal.state)")
@@ -106,6 +116,36 @@ final class JournalPump: @unchecked Sendable {
     } catch {
       failure.withLock { $0 = error }
       hasFailed.store(true, ordering: .releasing)
+    }
+    note(isFull: false)
+  }
+
+  /// Takes note of whether the disk is full, and says so where that changed.
+  private func note(isFull: Bool) {
+    guard hasNoRoom.exchange(isFull, ordering: .relaxed) != isFull else { return }
+    room.changed(isFull)
+  }
+
+  /// How long is waited for the disk: as long as it takes something within a limit, and for room on a full one as long
+  /// as people are given to make it.
+  private struct Patience {
+    private let room: TopicWriter.Room
+    private let limit: Duration
+    private(set) var reached: UInt64
+    private var (stalled, full): (Deadline, Deadline)
+
+    init(_ room: TopicWriter.Room, _ limit: Duration, reached: UInt64) {
+      (self.room, self.limit, self.reached) = (room, limit, reached)
+      (stalled, full) = (Deadline(after: limit), Deadline(after: room.limit))
+    }
+
+    /// Throws where nothing was reached for too long.
+    mutating func look(reached now: UInt64, isFull: Bool, folder: String) throws(JournalError) {
+      if now > reached || isFull { stalled = Deadline(after: limit) }
+      if now > reached || !isFull { full = Deadline(after: room.limit) }
+      reached = max(reached, now)
+      if full.hasPassed { throw .full(folder: folder) }
+      if stalled.hasPassed { throw .stalled(folder: folder, waited: limit) }
     }
   }
 
@@ -128,8 +168,11 @@ final class JournalPump: @unchecked Sendable {
       }
     }
     var durable = try journal.poll()
+    note(isFull: journal.alarm == .journalFull)
     if journal.state.nextSequence > before.nextSequence { FaultPoint.submit.reach() }
-    if durable == before.durableThrough { durable = try journal.poll(wait: .milliseconds(1)) }
+    // A full disk is looked at as often as the journal says, which then sleeps.
+    let wait: Duration = isDiskFull ? .milliseconds(100) : .milliseconds(1)
+    if durable == before.durableThrough { durable = try journal.poll(wait: wait) }
     precondition(
       durable >= before.durableThrough && journal.state.nextSequence >= before.nextSequence,
       "the journal went back from \(before) to \(journal.state)")

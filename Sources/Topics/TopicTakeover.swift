@@ -21,8 +21,11 @@ package enum TopicTakeover {
     try ring.voidClaims(ofEpoch: epoch - 1)
   }
 
+  /// How long a full disk is waited for where a ring is about to go: its memory can stay instead.
+  private static let fullLimit: Duration = .seconds(1)
+
   /// Makes durable what the dead writer of `ring` had committed, before the ring goes; returns how many events it was.
-  /// Waits for the journal in `folder` up to `limit`.
+  /// Waits for the journal in `folder` up to `limit`. Throws `.full` where the disk has no room for them.
   package static func drain(_ ring: Ring, folder: String, wait limit: Duration) throws -> Int {
     let device = try openJournalDevice(folder: folder)
     guard try device.lockFolder(wait: limit) else { throw JournalError.locked(folder: folder, waited: limit) }
@@ -30,7 +33,8 @@ package enum TopicTakeover {
     let (committed, published) = (ring.progress.committed, ring.progress.published)
     guard committed > published else { return 0 }
     try fence(ring)
-    let writer = try TopicWriter(ring: ring, folder: folder)
+    let writer = try TopicWriter(ring: ring, folder: folder, room: .init(limit: fullLimit))
+    try writer.flush()
     return Int(clamping: writer.nextSequence - min(published, writer.nextSequence))
   }
 

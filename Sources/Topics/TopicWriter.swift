@@ -4,6 +4,19 @@ package import Rings
 
 /// The writer of a topic: claim → fill → commit → durable → published. A topic in memory is published at its commit.
 package final class TopicWriter {
+  /// What a writer does where its disk is full: it goes on as long as its ring has slots, then waits.
+  package struct Room: Sendable {
+    /// How long it waits: as long as people are given to make room.
+    let limit: Duration
+    /// Hears that there is no room, and that there is again, on the journal's thread.
+    let changed: @Sendable (_ isFull: Bool) -> Void
+
+    /// Waits for a week by default.
+    package init(limit: Duration = .seconds(7 * 86_400), changed: @escaping @Sendable (Bool) -> Void = { _ in }) {
+      (self.limit, self.changed) = (limit, changed)
+    }
+  }
+
   /// How often a writer that waits for room looks whether its journal still works.
   private static let pollInterval: Duration = .milliseconds(200)
   /// The most of a ring that is pinned for the kernel: a writer that is started again spends 25 ms and more on each GiB
@@ -14,22 +27,24 @@ package final class TopicWriter {
   private let pump: JournalPump?
   private let specification: RingSpecification
   private let folder: String?
+  private let room: Room
   private var history: TopicHistory?
 
   /// A topic in memory.
   package init(ring: Ring) throws {
     writer = try RingWriter(ring: ring, epoch: ring.grantEpoch())
     specification = ring.specification
-    (pump, folder) = (nil, nil)
+    (pump, folder, room) = (nil, nil, Room())
   }
 
   /// A durable topic with its journal in `folder`. Recovers the journal; events that a predecessor committed and could
-  /// not make durable any more are made durable and published before this returns.
-  package init(ring: Ring, folder: String) throws {
+  /// not make durable any more are made durable and published before this returns, or, where the disk is full, as soon
+  /// as it has room: a detector does not wait for that.
+  package init(ring: Ring, folder: String, room: Room = Room()) throws {
     let epoch = try ring.grantEpoch()
     writer = try RingWriter(ring: ring, epoch: epoch, publishing: .whenDurable)
     specification = ring.specification
-    self.folder = folder
+    (self.folder, self.room) = (folder, room)
     let device = try openJournalDevice(folder: folder)
     // Where the limit of locked memory forbids it, and beyond ours, records are written from ordinary memory.
     _ = device.register(UnsafeRawBufferPointer(rebasing: ring.mapping.prefix(Self.registeredByteCountMax)))
@@ -46,8 +61,9 @@ package final class TopicWriter {
           + "\(writer.nextSequence)"
       )
     }
-    pump = try JournalPump(ring: writer, journal: journal)
-    try flush()
+    let pump = try JournalPump(ring: writer, journal: journal, room: room)
+    self.pump = pump
+    try pump.flush(through: nextSequence, waitsForRoom: false)
   }
 
   deinit { pump?.stop() }
@@ -84,24 +100,42 @@ package final class TopicWriter {
   /// An event that a predecessor wrote; nil where a topic in memory does not hold it.
   package func event(at sequence: UInt64) throws -> (header: EventHeader, metadata: [UInt8])? {
     precondition(sequence < nextSequence, "event \(sequence) is not written yet")
-    guard let folder else { return try RingObserver(ring: writer.ring).event(at: sequence) }
+    // What had no room on the disk is in the ring, every event of it.
+    guard let folder, sequence < writer.ring.progress.published else {
+      return try RingObserver(ring: writer.ring).event(at: sequence)
+    }
     let history = try history ?? TopicHistory(folder: folder, specification: specification)
     self.history = history
     let event = try history.event(at: sequence, published: sequence + 1)
     return (event.header, Array(event.metadata))
   }
 
-  /// The next slot, filled in place; see `RingWriter.claim`. Throws what stopped the journal, also while it waits.
+  /// Whether what was committed waits for room on the disk.
+  var isDiskFull: Bool { pump?.isDiskFull ?? false }
+
+  /// The next slot, filled in place; see `RingWriter.claim`. Throws what stopped the journal, also while it waits. The
+  /// time in which the disk is full counts against `Room.limit` only.
   package func claim(timeout: Duration) throws -> Claim {
+    guard let claim = try claim(timeout: timeout, isStopped: { false }) else {
+      preconditionFailure("nobody stops this claim")
+    }
+    return claim
+  }
+
+  /// The same, nil where `isStopped`, which is asked now and then while none is free, says so.
+  package func claim(timeout: Duration, isStopped: () throws -> Bool) throws -> Claim? {
     try pump?.check()
     let first = min(timeout, Self.pollInterval)
     do throws(RingError) { return try writer.claim(timeout: first) } catch {
       guard error.isTimeout, timeout > first else { throw error }
     }
     // Only a writer that waits looks at the clock.
-    let deadline = Deadline(after: timeout - first)
+    var deadline = Deadline(after: timeout - first)
+    let full = Deadline(after: room.limit)
     while true {
       try pump?.check()
+      if try isStopped() { return nil }
+      if isDiskFull, !full.hasPassed { deadline = Deadline(after: timeout) }
       do throws(RingError) {
         return try writer.claim(timeout: min(deadline.remaining, Self.pollInterval))
       } catch {
@@ -116,8 +150,8 @@ package final class TopicWriter {
     pump?.wake()
   }
 
-  /// Publishes an event without pixels: `encode` fills the metadata and returns its length. Waits for room up to
-  /// `timeout`.
+  /// Publishes an event without pixels: `encode` fills the metadata and returns its length. Waits for room in the ring
+  /// up to `timeout`, and for room on the disk as `claim`.
   package func append(kind: EventKind, timeout: Duration, _ encode: (UnsafeMutableRawBufferPointer) -> Int) throws {
     let claim = try claim(timeout: timeout)
     let used = encode(claim.metadata)

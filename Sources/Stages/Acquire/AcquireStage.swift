@@ -93,17 +93,11 @@ package struct AcquireStage {
 
   /// A slot, or nil where a stop was requested while none was free.
   private mutating func claim() throws -> Claim? {
-    let start = ContinuousClock.now
-    var last: RingError?
-    while ContinuousClock.now - start < limits.room {
-      do {
-        return try writer.claim(timeout: WaitLimits.pollInterval)
-      } catch let error as RingError where error.isTimeout {
-        if try isStopped() { return nil }
-        last = error
-      }
+    do {
+      return try writer.claim(timeout: limits.room) { try isStopped() }
+    } catch let error as RingError where error.isTimeout {
+      throw StageError.stalled("no room in projections for \(limits.room): \(error)")
     }
-    throw StageError.stalled("no room in projections for \(limits.room): \(last.map { "\($0)" } ?? "")")
   }
 
   /// False where the image turned out to be damaged; its slot is the next one's.
