@@ -41,7 +41,11 @@ package struct AtomicFile: ~Copyable {
       descriptor = open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
       if descriptor >= 0 || (errno != EEXIST && errno != EINTR) { break }
     }
-    guard descriptor >= 0 else { throw .cannotCreate(path: path, reason: Self.creationFailure(errno, folder: folder)) }
+    guard descriptor >= 0 else {
+      let code = errno
+      if Errno(rawValue: code).isNoSpace { throw .writing(path, code) }
+      throw .cannotCreate(path: path, reason: Self.creationFailure(code, folder: folder))
+    }
     guard fstat(descriptor, &status) == 0, fchmod(descriptor, 0o600) == 0 else {
       let code = errno
       close(descriptor)
@@ -55,7 +59,7 @@ package struct AtomicFile: ~Copyable {
   }
 
   /// Appends bytes.
-  /// - Throws: `.io`.
+  /// - Throws: `.full` or `.io`.
   package func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
     var rest = bytes[...]
     while !rest.isEmpty {
@@ -68,12 +72,16 @@ package struct AtomicFile: ~Copyable {
 
   /// Makes the bytes durable and gives the file its name. On failure nothing of it is left; only when the very last
   /// step, the folder's fsync, fails, the file is there and complete, and may be gone after a power cut.
-  /// - Throws: `.io`, or `.cannotCreate` when the name cannot be given.
+  /// - Throws: `.full` or `.io`, or `.cannotCreate` when the name cannot be given.
   package consuming func commit() throws(FileError) {
     // A failed fsync is never tried again: the retry would report success for pages that the kernel has dropped.
     guard fsync(descriptor) == 0, fchmod(descriptor, usualMode) == 0 else { throw failure(errno) }
     FaultPoint.renameBefore.reach()
-    guard rename(temporaryPath, path) == 0 else { throw .cannotCreate(path: path, reason: errnoText(errno)) }
+    guard rename(temporaryPath, path) == 0 else {
+      let code = errno
+      if Errno(rawValue: code).isNoSpace { throw .writing(path, code) }
+      throw .cannotCreate(path: path, reason: errnoText(code))
+    }
     FaultPoint.renameAfter.reach()
     do throws(HostError) {
       try DurableFolder(folderName(of: path)).sync()
@@ -90,7 +98,7 @@ package struct AtomicFile: ~Copyable {
     unlink(temporaryPath)  // After a commit the name is gone already.
   }
 
-  private func failure(_ code: Int32) -> FileError { .io(path: path, reason: errnoText(code)) }
+  private func failure(_ code: Int32) -> FileError { .writing(path, code) }
 
   private static func creationFailure(_ code: Int32, folder: String) -> String {
     switch code {
@@ -155,7 +163,8 @@ package func folderName(of path: String) -> String {
 }
 
 /// Writes a whole file under a temporary name, makes it durable and gives it its name; `isPrivate` keeps its mode 0600.
-/// - Throws: `.cannotCreate` or `.io`; then nothing of it is left, and a file that had the name before is untouched.
+/// - Throws: `.cannotCreate`, `.full` or `.io`; then nothing of it is left, and a file that had the name before is
+///   untouched.
 package func writeFileAtomically(path: String, bytes: [UInt8], isPrivate: Bool = false) throws(FileError) {
   let file = try AtomicFile(path: path, isPrivate: isPrivate)
   var failure: FileError?
@@ -167,7 +176,7 @@ package func writeFileAtomically(path: String, bytes: [UInt8], isPrivate: Bool =
 }
 
 /// Writes a text file in UTF-8 as `writeFileAtomically(path:bytes:)` does.
-/// - Throws: `.cannotCreate` or `.io`.
+/// - Throws: `.cannotCreate`, `.full` or `.io`.
 package func writeFileAtomically(path: String, text: String) throws(FileError) {
   try writeFileAtomically(path: path, bytes: Array(text.utf8))
 }

@@ -9,8 +9,20 @@ package enum FileError: SysExitError, Sendable, Equatable {
   case badData(path: String, reason: String)
   /// The output cannot be created under that name.
   case cannotCreate(path: String, reason: String)
-  /// Writing the output failed, most often because the disk is full. Nothing is left behind.
+  /// The disk has no room for the output, or this user's part of it. Nothing is left behind; writing it again succeeds
+  /// once something was removed.
+  case full(path: String, reason: String)
+  /// Writing the output failed. Nothing is left behind.
   case io(path: String, reason: String)
+
+  /// Why writing to `path` failed, by the system's error number.
+  package static func writing(_ path: String, _ code: Int32) -> FileError {
+    Errno(rawValue: code).isNoSpace
+      ? .full(path: path, reason: errnoText(code)) : .io(path: path, reason: errnoText(code))
+  }
+
+  /// Whether only room is missing.
+  package var isFull: Bool { if case .full = self { true } else { false } }
 
   /// The exit code that sysexits.h gives this error: EX_NOINPUT, EX_DATAERR, EX_CANTCREAT or EX_IOERR.
   package var sysExit: SysExit {
@@ -18,7 +30,7 @@ package enum FileError: SysExitError, Sendable, Equatable {
     case .cannotOpen: .noInput
     case .badData: .data
     case .cannotCreate: .cannotCreate
-    case .io: .inputOutput
+    case .full, .io: .inputOutput
     }
   }
 
@@ -28,7 +40,7 @@ package enum FileError: SysExitError, Sendable, Equatable {
     case .cannotOpen(let path, let reason): "cannot open \(path): \(reason)"
     case .badData(let path, let reason): "cannot use \(path): \(reason)"
     case .cannotCreate(let path, let reason): "cannot create \(path): \(reason)"
-    case .io(let path, let reason): "cannot write \(path): \(reason)"
+    case .full(let path, let reason), .io(let path, let reason): "cannot write \(path): \(reason)"
     }
   }
 }

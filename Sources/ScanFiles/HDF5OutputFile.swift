@@ -87,7 +87,8 @@ final class HDF5OutputFile {
     }
     let code = errno
     guard code != EOPNOTSUPP, code != ENOSYS, code != EINTR else { return }
-    throw .io(path: path, reason: "\(byteCount >> 20) MiB are needed: \(errnoText(code))")
+    let reason = "\(byteCount >> 20) MiB are needed: \(errnoText(code))"
+    throw Errno(rawValue: code).isNoSpace ? .full(path: path, reason: reason) : .io(path: path, reason: reason)
   }
 
   // MARK: The end
@@ -110,7 +111,7 @@ final class HDF5OutputFile {
     // Cutting the file at its end gives back what was reserved beyond it.
     var status = stat()
     guard fstat(temporary.descriptor, &status) == 0, ftruncate(temporary.descriptor, status.st_size) == 0 else {
-      throw .io(path: path, reason: errnoText(errno))
+      throw .writing(path, errno)
     }
     try temporary.commit()
   }
@@ -137,7 +138,7 @@ final class HDF5OutputFile {
   /// The library hides the system's error in a long line.
   private static func failure(_ path: String, _ what: String, _ failure: HDF5.Failure) -> FileError {
     if let found = failure.message.firstMatch(of: #/errno = (\d+)/#), let code = Int32(found.1) {
-      return .io(path: path, reason: errnoText(code))
+      return .writing(path, code)
     }
     return .io(path: path, reason: "libhdf5 cannot \(what): \(failure.message)")
   }

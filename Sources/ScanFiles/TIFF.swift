@@ -54,7 +54,7 @@ package enum TIFFPixels: Sendable, Equatable {
 /// - Parameters:
 ///   - values: rows × columns, row 0 on top.
 ///   - description: for the ImageDescription tag. For integers, the range is added to it.
-/// - Throws: `.cannotCreate` or `.io`; then nothing of the file is left.
+/// - Throws: `.cannotCreate`, `.full` or `.io`; then nothing of the file is left.
 package func writeTIFF(
   path: String, columns: Int, rows: Int, values: UnsafeBufferPointer<Float>, pixels: TIFFPixels = .float32,
   description: String
@@ -64,7 +64,7 @@ package func writeTIFF(
   let file = try AtomicFile(path: path)
   let image = TIFFImage(columns: columns, rows: rows, pixels: pixels, description: description)
   do throws(TIFFImage.Failure) { try image.write(values, to: file.descriptor, path: path) } catch {
-    throw .io(path: path, reason: error.reason)
+    throw error.code.map { .writing(path, $0) } ?? .io(path: path, reason: error.reason)
   }
   try file.commit()
 }
@@ -73,6 +73,11 @@ package func writeTIFF(
 package struct TIFFImage {
   struct Failure: Error {
     let reason: String
+    /// The system's error number; nil where only the library knows.
+    let code: Int32?
+
+    init(reason: String) { (self.reason, code) = (reason, nil) }
+    init(code: Int32) { (reason, self.code) = (errnoText(code), code) }
   }
 
   let columns: Int
@@ -100,7 +105,7 @@ package struct TIFFImage {
   /// Writes the image and leaves `descriptor` open.
   func write(_ values: UnsafeBufferPointer<Float>, to descriptor: Int32, path: String) throws(Failure) {
     let own = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
-    guard own >= 0 else { throw Failure(reason: errnoText(errno)) }
+    guard own >= 0 else { throw Failure(code: errno) }
     let message = UnsafeMutablePointer<ctiff_message>.allocate(capacity: 1)
     message.initialize(to: ctiff_message())
     defer { message.deallocate() }
@@ -153,7 +158,7 @@ package struct TIFFImage {
   private static func failure(_ message: UnsafeMutablePointer<ctiff_message>) -> Failure {
     // libtiff's messages do not give the system's reason, but nothing of it runs between the failed write and here that
     // sets another.
-    if errno == ENOSPC || errno == EDQUOT || errno == EFBIG || errno == EIO { return Failure(reason: errnoText(errno)) }
+    if errno == ENOSPC || errno == EDQUOT || errno == EFBIG || errno == EIO { return Failure(code: errno) }
     let text = withUnsafeBytes(of: &message.pointee) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     return Failure(reason: "libtiff: \(text.isEmpty ? "no reason given" : text)")
   }
