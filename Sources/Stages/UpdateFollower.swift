@@ -49,7 +49,7 @@ struct UpdateFollower {
       if sawOwn { try caughtUp(worker, endOf[worker] != nil) }
     }
     if sawEvent { lastEvent = .now }
-    guard ContinuousClock.now - lastEvent < limits.idle else {
+    guard !limits.isOver(since: &lastEvent) else {
       throw StageError.stalled("no update for \(limits.idle)")
     }
   }

@@ -20,10 +20,10 @@ struct VolumeWait {
 
   /// Looks every 10 ms whether something is there; false where a stop was requested.
   func wait(_ problem: String, until isThere: () -> Bool) throws -> Bool {
-    let start = ContinuousClock.now
+    var start = ContinuousClock.now
     while !isThere() {
       if stopRequested() { return false }
-      guard ContinuousClock.now - start < limits.idle else {
+      guard !limits.isOver(since: &start) else {
         throw StageError.stalled("\(problem) for \(limits.idle)")
       }
       usleep(Self.period)

@@ -94,8 +94,9 @@ import class Foundation.JSONDecoder
     latest.notices = ["<script>alert('1')</script> {{run}}"]
     let status = """
       {"run": "0123456789abcdef", "phase": "scanning", "acquired": 12, "reconstructed": 10, "projections": 180, \
-      "spilled": 0, "step": 1,
-       "updates": 9, "updatesExpected": 203, "sweptFraction": 0, "residual": 0.5, "seconds": 61, "stages": [
+      "spilled": 0, "buffered": 193, "step": 1,
+       "updates": 9, "updatesExpected": 203, "sweptFraction": 0, "residual": 0.5, "seconds": 61,
+       "withoutRoom": ["journal of acquire"], "secondsWithoutRoom": 2.04, "stages": [
         {"name": "acquire", "pid": 77, "isRunning": true, "restarts": 3, "hangs": 0, "epoch": 1, \
       "cursor": 17, "lag": 0}]}
       """
@@ -103,6 +104,9 @@ import class Foundation.JSONDecoder
     let report = RunReport(
       latest, curves: nil, similarity: nil, rates: Rates(), window: nil, pace: .init(events: 250, pictures: 500))
     let html = Page.html(report, token: nil)
+    for part in ["no room on disk for journal of acquire, 193 images in memory; projection 12", "2.0 s</dd>"] {
+      #expect(html.contains(part), "\(part) is missing")
+    }
     for part in ["12 of 180", "50.0 %", "<th scope=\"row\">acquire</th><td>runs</td>", "1:01", "scanning"] {
       #expect(html.contains(part), "\(part) is missing")
     }

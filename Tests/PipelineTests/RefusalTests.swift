@@ -123,26 +123,6 @@ extension Pipeline {
       expectFailure(73, outcome, "event rings")
     }
 
-    @Test(.enabled(if: geteuid() == 0, "mounting a small disk needs root"))
-    func `A disk that fills up before the export is an error, and no half-written file stays`() throws {
-      let disk = folder.file("disk")
-      try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: false)
-      try #require(mount("tmpfs", disk, "tmpfs", 0, "size=400k") == 0)
-      defer { umount2(disk, Int32(MNT_DETACH)) }
-      let command = try Command([
-        "recon", scan, "--output-folder", disk + "/out", "--run-folder", folder.file("run"), "--rotation-axis", "16",
-        "--rate", "6",
-        "--final-iterations", "1", "--quiet",
-      ])
-      try wait("the run starts") { FileManager.default.fileExists(atPath: folder.file("run/status.json")) }
-      _ = FileManager.default.createFile(atPath: disk + "/filler", contents: Data(count: 1 << 20))
-      let filler = open(disk + "/filler", O_WRONLY | O_CREAT | O_APPEND, 0o600)
-      while write(filler, [UInt8](repeating: 0, count: 1024), 1024) == 1024 {}
-      close(filler)
-      expectFailure(74, try command.end(), "No space left")
-      #expect(try FileManager.default.contentsOfDirectory(atPath: disk + "/out") == ["scan.yaml"])
-    }
-
     @Test func `A volume with NaN cannot be measured, and one that amplifies saturates the detector`() throws {
       for (value, code) in [(Float.nan, 65), (-5, 0)] {
         let path = folder.file("volume.h5")

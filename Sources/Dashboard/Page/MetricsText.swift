@@ -48,6 +48,14 @@ enum MetricsText {
         "slipring_source_faults_total", "counter", "Frames of a live source that were lost or wrong.",
         kinds.map { ([("kind", $0.0)], Double($0.1)) })
     }
+    page.add(
+      "slipring_disk_full", "gauge", "Whether something waits for room on disk, or goes without.",
+      [([], status.withoutRoom.isEmpty ? 0 : 1)])
+    page.add(
+      "slipring_disk_full_seconds_total", "counter", "Time without room on disk.", [([], status.secondsWithoutRoom)])
+    page.add(
+      "slipring_images_buffered", "gauge", "Images in memory that are not on disk yet.", [([], Double(status.buffered))]
+    )
     stages(status, &page)
     rings(report, &page)
     return page.text

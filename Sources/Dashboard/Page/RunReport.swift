@@ -91,7 +91,7 @@ extension RunReport {
     ending = latest.ending.map(ReportedEnding.init)
     state = Self.state(latest)
     fraction = status?.phaseFraction ?? 0
-    headline = status.map { Self.headline($0, rates) } ?? ""
+    headline = status.map { Self.room($0) + Self.headline($0, rates) } ?? ""
     progress =
       status.map {
         Self.progress(
@@ -149,6 +149,13 @@ extension RunReport {
     return rate > 0 ? rest / rate : nil
   }
 
+  /// What waits for room on disk.
+  private static func room(_ status: RunStatus) -> String {
+    status.withoutRoom.isEmpty
+      ? ""
+      : "no room on disk for \(status.withoutRoom.joined(separator: ", ")), \(status.buffered) images in memory; "
+  }
+
   private static func headline(_ status: RunStatus, _ rates: Rates) -> String {
     let left = left(status, rates).map { ", \(Text.duration($0)) left" } ?? ""
     switch status.phase {
@@ -166,7 +173,7 @@ extension RunReport {
   static let ledgerLabels = [
     ("used", "In the volume"), ("lost", "Lost"), ("source-lost", "Lost by the source"),
     ("source-other", "twice, late, broken"),
-    ("spilled", "By way of the disk"), ("dropped", "Dropped"),
+    ("spilled", "By way of the disk"), ("room", "Without room on disk"), ("dropped", "Dropped"),
     ("restarts", "Stages restarted"),
     ("hangs", "of these, hung"), ("dead", "Dead pixels"), ("non-finite", "NaN or infinite"),
     ("clamped", "At or below dark"),
@@ -183,7 +190,7 @@ extension RunReport {
       ledgerLabels,
       [
         "used": "\(result?.projections ?? status.reconstructed)", "lost": lost ?? "at the end",
-        "spilled": "\(status.spilled)",
+        "spilled": "\(status.spilled)", "room": room(status.secondsWithoutRoom),
         "source-lost": status.losses.map { "\($0.lost)" } ?? "–",
         "source-other": status.losses.map { "\($0.duplicates), \($0.late), \($0.malformed)" } ?? "–",
         "dropped": "\(dropped)",
@@ -193,6 +200,8 @@ extension RunReport {
         "clamped": "\(pixels.clamped)", "negative": "\(pixels.negative)",
       ])
   }
+
+  private static func room(_ seconds: Double) -> String { seconds > 0 ? Text.decimal(seconds) + " s" : "–" }
 
   private static func figures(_ labels: [(String, String)], _ texts: [String: String]) -> [Figure] {
     labels.map { id, label in

@@ -4,6 +4,7 @@ import Host
 import Logging
 import RunModel
 import ScanPlan
+import Synchronization
 
 /// Logs of a run as JSON lines: `{"time", "level", "stage", "message", …metadata}`; all values are text.
 /// Docs.docc/Operating.md lists the messages.
@@ -19,12 +20,7 @@ enum Log {
   }
 
   private static func open(_ name: String, _ level: LogLevel, folder: RunFolder) throws -> Logger {
-    let path = folder.log(name)
-    let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard descriptor >= 0 else {
-      throw ScanFailure(.cannotCreate, "cannot open the log \(path): \(String(cString: strerror(errno)))")
-    }
-    let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    let file = try LogFile(path: folder.log(name))
     var logger = Logger(label: name) { JSONLinesHandler(stage: $0, file: file) }
     logger.logLevel = level.loggerLevel
     return logger
@@ -43,14 +39,53 @@ extension LogLevel {
   }
 }
 
-/// Writes each record as one line with one write, so that lines of a killed process are whole.
+/// A file that lines are added to. A disk without room loses lines and stops nobody: the next line is tried again.
+private final class LogFile: Sendable {
+  private let path: String
+  /// Negative while there is no file.
+  private let descriptor = Mutex<Int32>(-1)
+
+  /// Opens the file, or makes it. A file that a full disk has no room for is made with a later line.
+  init(path: String) throws(ScanFailure) {
+    self.path = path
+    guard descriptor.withLock({ open(&$0) }) || Errno.current.isNoSpace else {
+      throw ScanFailure(.cannotCreate, "cannot open the log \(path): \(String(cString: strerror(errno)))")
+    }
+  }
+
+  deinit {
+    descriptor.withLock { if $0 >= 0 { close($0) } }
+  }
+
+  private func open(_ descriptor: inout Int32) -> Bool {
+    if descriptor < 0 {
+      descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    }
+    return descriptor >= 0
+  }
+
+  /// Adds a line with one write, so that lines of a killed process are whole; what a full disk took of one goes again.
+  func append(_ line: some Sequence<UInt8>) {
+    let bytes = line + [UInt8(ascii: "\n")]
+    descriptor.withLock { descriptor in
+      // There is nowhere else to say that a log cannot be written: stages print why they fail themselves.
+      guard open(&descriptor) else { return }
+      let count = write(descriptor, bytes, bytes.count)
+      var status = stat()
+      guard count > 0, count < bytes.count, fstat(descriptor, &status) == 0 else { return }
+      _ = ftruncate(descriptor, status.st_size - off_t(count))
+    }
+  }
+}
+
+/// Writes each record as one line.
 private struct JSONLinesHandler: LogHandler {
   let stage: String
-  let file: FileHandle
+  let file: LogFile
   var metadata: Logger.Metadata = [:]
   var logLevel: Logger.Level = .info
 
-  init(stage: String, file: FileHandle) {
+  init(stage: String, file: LogFile) {
     self.stage = stage
     self.file = file
   }
@@ -66,11 +101,6 @@ private struct JSONLinesHandler: LogHandler {
     record["stage"] = stage
     record["message"] = "\(event.message)"
     for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }) { record[key] = "\(value)" }
-    do {
-      try file.write(contentsOf: JSONEncoder().encode(record) + [UInt8(ascii: "\n")])
-    } catch {
-      // A log that cannot be written must not stop a scan, and there is nowhere else to say so: stages print why they
-      // fail themselves.
-    }
+    do { try file.append(JSONEncoder().encode(record)) } catch { preconditionFailure("text is JSON: \(error)") }
   }
 }

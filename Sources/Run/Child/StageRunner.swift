@@ -13,8 +13,8 @@ package import Topics
 package final class StageRunner: StageEnvironment {
   /// Whose process this is.
   package let stage: StageName
-  /// How long the stage waits for others.
-  package let limits = WaitLimits()
+  /// How long the stage waits for others, while no stage of the run waits for room on disk.
+  package let limits: WaitLimits
   /// The stage's log.
   package let log: Logger
   private let folder: RunFolder
@@ -24,6 +24,9 @@ package final class StageRunner: StageEnvironment {
   private let names: RegionNames
   private let signals: SignalDescriptor
   private let movedTo: [Int]?
+  private let number: Int
+  private let heartbeats: Heartbeats
+  private let disk: DiskSign
   private var (firstWork, lastWork): (UInt64?, UInt64?)
 
   /// A stage that was moved to the cores of others lets them go first: as nice(1) counts.
@@ -48,15 +51,19 @@ package final class StageRunner: StageEnvironment {
     guard let row = wiring.row(of: stage) else { throw ScanFailure(.usage, "the run has no stage \(stage)") }
     self.row = row
     log = try Log.stage(stage, plan, folder: folder)
+    guard let number = wiring.stages.firstIndex(of: stage) else { preconditionFailure("\(stage) is not wired") }
+    self.number = number
+    let heartbeats = try Heartbeats.attach(plan.runID, stageCount: wiring.stages.count)
+    self.heartbeats = heartbeats
+    disk = DiskSign(heartbeats, stage: number, log: log)
+    limits = WaitLimits { heartbeats.isWaitingForRoom }
   }
 
   /// Runs the stage to its end.
   package func run() throws {
     FaultPoint.arm()
-    guard let number = wiring.stages.firstIndex(of: stage) else { preconditionFailure("\(stage) is not wired") }
     // While the process has one thread: what it starts later may run where it may.
     try Affinity.pin(cores: place.cores)
-    let heartbeats = try Heartbeats.attach(plan.runID, stageCount: wiring.stages.count)
     try heartbeats.begin(number)
     defer { heartbeats.finish(number) }
     log.info("started", metadata: ["pid": "\(getpid())"])
@@ -102,8 +109,9 @@ extension StageRunner {
   /// The writer of a topic, which takes it over from a writer that died.
   package func writer(_ topic: Topic) throws -> TopicWriter {
     precondition(wiring.outputs(of: stage).contains(topic), "\(stage) does not write \(topic.name)")
-    return try isDurable
-      ? TopicWriter(ring: ring(topic), folder: folder.journal(topic)) : TopicWriter(ring: ring(topic))
+    guard isDurable else { return try TopicWriter(ring: ring(topic)) }
+    return try TopicWriter(
+      ring: ring(topic), folder: folder.journal(topic), room: .init { [disk] in disk.noteJournal(isFull: $0) })
   }
 
   /// The reader that goes on where its predecessor's cursor is, or reads the topic from its first event, as the row
@@ -164,7 +172,16 @@ extension StageRunner {
   /// What the source has lost.
   package func readLosses() throws -> LossReport? { try folder.readLosses() }
 
-  /// Writes a report into the run's folder.
+  /// Takes note of whether the stage's volume could be saved.
+  package func didSave(_ failure: FileError?) { disk.noteSaved(failure) }
+
+  /// Writes the output again until the disk has room for it.
+  package var outputRoom: RoomWait {
+    RoomWait(isStopped: stopRequested) { [disk] in disk.noteFile(.output, isFull: $0) }
+  }
+
+  /// Writes a report into the run's folder, as soon as the disk has room for it. The export gives up where it is asked
+  /// to stop; acquire ends with its reports.
   package func write(_ report: some Encodable, as file: StageReport) throws {
     let path =
       switch file {
@@ -172,7 +189,10 @@ extension StageRunner {
       case .stop: folder.stop
       case .export: folder.export
       }
-    try folder.write(report, to: path)
+    let room = RoomWait(isStopped: { file == .export && self.stopRequested() }) { [disk] in
+      disk.noteFile(.report, isFull: $0)
+    }
+    _ = try room.write { try folder.write(report, to: path) }
   }
 
   /// Runs a program to its end. It dies with this process, and writes into the stage's own output.

@@ -54,7 +54,14 @@ package struct RunRequests: Sendable {
     }
     try RunFolder.makeFolder(folder.requests, for: .owner)
     if access(path(kind), F_OK) == 0 { return }
-    try writeFileAtomically(path: path(kind), bytes: Array(JSONEncoder().encode(Request(by: by))), isPrivate: true)
+    do {
+      try writeFileAtomically(path: path(kind), bytes: Array(JSONEncoder().encode(Request(by: by))), isPrivate: true)
+    } catch let error as FileError where error.isFull {
+      // A run that waits for room must be able to be ended: a name alone is a request too, by an unknown person.
+      let descriptor = open(path(kind), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
+      guard descriptor >= 0 else { throw error }
+      close(descriptor)
+    }
   }
 
   /// Who has asked; nil where nobody has. A file that is not a request, which anything may have left there, is one by

@@ -11,6 +11,7 @@ import Synchronization
 /// ```
 ///          0  magic u32 "SLPB", layout u32      8  runID 16 B      24  stages u64
 /// 128·(i+1)  beats of stage i u64 atomic: 0 not begun, 1, 2 … one each 100 ms, 2^64−1 the work is done
+///        +8  what it lacks of its disk u64 atomic: bits of `DiskShortage`
 /// ```
 final class Heartbeats: @unchecked Sendable {
   private let region: SharedRegion
@@ -19,7 +20,7 @@ final class Heartbeats: @unchecked Sendable {
   /// Between two beats, and between two looks at them.
   static let period: Duration = .milliseconds(100)
   private static let magic: UInt32 = 0x4250_4C53
-  private static let layoutVersion: UInt32 = 1
+  private static let layoutVersion: UInt32 = 2
   private static let lineByteCount = 128
   private static let done = UInt64.max
 
@@ -68,8 +69,26 @@ final class Heartbeats: @unchecked Sendable {
     }
   }
 
+  /// What a stage's process lacks of its disk.
+  func shortage(of stage: Int) -> DiskShortage {
+    DiskShortage(word: shortageWord(stage).pointee.load(ordering: .relaxed))
+  }
+
+  /// Whether any stage waits for room on a full disk.
+  var isWaitingForRoom: Bool {
+    (0..<stageCount).contains { !shortage(of: $0).isDisjoint(with: .waiting) }
+  }
+
+  /// Says what the process of a stage lacks of its disk.
+  func note(_ shortage: DiskShortage, of stage: Int) {
+    shortageWord(stage).pointee.store(shortage.rawValue, ordering: .relaxed)
+  }
+
   /// Says that no process has begun. To be called between two lives of a stage, when no process of it is left.
-  func reset(_ stage: Int) { word(stage).pointee.store(0, ordering: .relaxed) }
+  func reset(_ stage: Int) {
+    word(stage).pointee.store(0, ordering: .relaxed)
+    note([], of: stage)
+  }
 
   /// Starts the thread that beats for a stage until this process ends or `finish` is called.
   func begin(_ stage: Int) throws(HostError) {
@@ -119,6 +138,8 @@ final class Heartbeats: @unchecked Sendable {
     // Sound: the word is 8-aligned inside the mapping and only ever accessed atomically.
     return (region.base + Self.lineByteCount * (1 + stage)).assumingMemoryBound(to: Atomic<UInt64>.self)
   }
+
+  private func shortageWord(_ stage: Int) -> UnsafeMutablePointer<Atomic<UInt64>> { word(stage) + 1 }
 }
 
 extension RegionNames {

@@ -17,6 +17,7 @@ package final class RunRegions {
   /// What is connected to what.
   let wiring: RunWiring
   private let regionNames: [String]
+  private var staysForResume = false
   private let lock: RegionLock
   private let sizes: [(name: String, byteCount: Int)]
   private let whatIsKept: String
@@ -60,7 +61,11 @@ package final class RunRegions {
     }
   }
 
-  deinit { Self.unlink(regionNames) }
+  deinit { if !staysForResume { Self.unlink(regionNames) } }
+
+  /// Leaves all names where they are, as after a supervisor that was killed: what is in memory only can be had by who
+  /// resumes the run.
+  func stayForResume() { staysForResume = true }
 
   /// The lock that makes this process the run's only supervisor.
   private static func lock(_ names: RegionNames, _ folder: RunFolder) throws -> RegionLock {

@@ -16,6 +16,7 @@ struct ProgressObserver {
   private var latest: [UpdateEvent?]
   private var ends: [EndEvent?]
   private var losses: Losses?
+  private var acquired = 0
 
   init(plan: RunPlan, folder: RunFolder, rings: [Topic: Ring]) {
     self.plan = plan
@@ -37,6 +38,8 @@ struct ProgressObserver {
 
   /// Fills in what the rings tell.
   mutating func update(_ status: inout RunStatus) throws {
+    // While the disk is full, newer images may be in the slots of the newest one that is published.
+    status.acquired = acquired
     if let (header, metadata) = try projections.latest() {
       switch header.kind {
       case .projection: status.acquired = Int(clamping: header.projection) + 1
@@ -50,8 +53,11 @@ struct ProgressObserver {
         losses = try metadata.withUnsafeBytes { try LossLedger(decoding: $0) }.losses
       }
     }
-    status.losses = losses
+    (acquired, status.losses) = (status.acquired, losses)
     status.step = try step()
+    if let images = rings[.projections]?.progress {
+      status.buffered = images.committed - min(images.published, images.committed)
+    }
     status.spilled = [.projections, .corrected].reduce(0) { $0 + (rings[$1]?.progress.spilled ?? 0) }
     for worker in updates.indices { try look(at: worker) }
     for index in status.stages.indices { fill(&status.stages[index]) }

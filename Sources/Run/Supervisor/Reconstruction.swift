@@ -123,6 +123,7 @@ package struct Reconstruction {
     let projections = report?.projections ?? 0
     let result = RunResult(
       run: plan.runID.description, projections: projections, updates: report?.updates ?? 0, seconds: seconds,
+      secondsWithoutRoom: ending.secondsWithoutRoom,
       projectionsPerSecond: seconds > 0 ? Double(projections) / seconds : 0,
       lost: (report?.lost ?? 0) + (losses?.counts.lost ?? 0),
       lostFields: report?.lostFields ?? 0, duplicates: (report?.duplicates ?? 0) + (losses?.counts.duplicates ?? 0),
@@ -130,7 +131,8 @@ package struct Reconstruction {
       outputs: report?.outputs ?? [],
       volumeSHA256: report?.volumeSHA256, denoisedSHA256: report?.denoisedSHA256)
     return ReconstructionOutcome(
-      result: result, report: report, notices: notices(plan, report) + notices(losses) + notices(stop),
+      result: result, report: report,
+      notices: notices(plan, report) + notices(losses) + notices(stop) + notices(ending.secondsWithoutRoom),
       isInterrupted: ending.isInterrupted)
   }
 
@@ -148,6 +150,11 @@ package struct Reconstruction {
     return [
       "the source: " + counts.map { "\($0.0) \($0.1)" }.joined(separator: ", ") + (kinds.isEmpty ? "" : " (\(kinds))")
     ]
+  }
+
+  /// Said again at the end: it took longer for it.
+  private static func notices(_ secondsWithoutRoom: Double) -> [String] {
+    secondsWithoutRoom > 0 ? ["the run was without room on disk for \((secondsWithoutRoom * 10).rounded() / 10) s"] : []
   }
 
   /// Said again at the end: somebody has to go and stop it.

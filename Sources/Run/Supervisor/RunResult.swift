@@ -10,6 +10,8 @@ package struct RunResult: Codable, Equatable, Sendable {
   package var updates: Int
   /// From the start of the stages to the last byte of the export.
   package var seconds: Double
+  /// Seconds of these for which the run was without room on disk; 0 where it always had it.
+  package var secondsWithoutRoom: Double
   /// Projections over seconds.
   package var projectionsPerSecond: Double
   /// Projections that were acquired and not used.

@@ -53,6 +53,8 @@ package struct RunStatus: Codable, Equatable, Sendable {
   /// Projections, flats and darks that came while a worker was so far behind that the ring was full: kept on disk and
   /// read from there.
   package var spilled: UInt64 = 0
+  /// Projections, flats and darks that are in memory and not yet on disk; not counted as acquired before they are.
+  package var buffered: UInt64 = 0
   /// What a live source has lost so far; nil for a scan file.
   package var losses: Losses?
   /// Projections from one update to the next: `window-step`, or more while a worker does not keep up.
@@ -69,6 +71,10 @@ package struct RunStatus: Codable, Equatable, Sendable {
   var finalized: String?
   /// How similar the volume is to the one of the window before (MS-SSIM): the latest score; nil where there is none.
   package var similarity: Double?
+  /// Who is without room on disk now, and for what, as in `journal of acquire`; empty while all have it.
+  package var withoutRoom: [String] = []
+  /// Seconds for which somebody was.
+  package var secondsWithoutRoom = 0.0
   /// Seconds since the stages were started.
   package var seconds: Double
 

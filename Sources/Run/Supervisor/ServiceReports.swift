@@ -56,5 +56,6 @@ struct ServiceReports {
     "\(status.phase.rawValue): projection \(status.acquired)/\(status.projections), "
       + "update \(status.updates)/\(status.updatesExpected), lag \(status.lag), "
       + "\(status.stages.reduce(0) { $0 + $1.restarts }) restarts"
+      + (status.withoutRoom.isEmpty ? "" : ", no room on disk for \(status.withoutRoom.joined(separator: ", "))")
   }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import Host
+import Journal
 import Logging
 import Rings
 import RunModel
@@ -112,6 +113,13 @@ extension Supervisor {
       try regions.checkSizes(of: ring.name)
       let count = try RunRegions.drainAcquired(in: ring, folder)
       if count > 0 { log.notice("kept what was on its way to disk", metadata: ["events": "\(count)"]) }
+    } catch JournalError.full {
+      regions.stayForResume()
+      let count = ring.progress.committed - min(ring.progress.published, ring.progress.committed)
+      log.warning("what was on its way to disk stays in shared memory", metadata: ["events": "\(count)"])
+      monitor.notice(
+        "\(count) images have no room on disk and stay in /dev/shm: free some space, then slipring resume "
+          + "\(folder.path); another run would remove them")
     } catch {
       log.error("what was on its way to disk is lost", metadata: ["reason": "\(ScanFailure(error))"])
       monitor.notice("images that were on their way to disk are lost: \(ScanFailure(error))")

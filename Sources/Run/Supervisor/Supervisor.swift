@@ -55,11 +55,15 @@ final class Supervisor {
   var stages: [StageProcess] = []
   private(set) var signalCount = 0
   private var hasSpilled = false
+  private var spilledBefore: UInt64 = 0
   private var service: ServiceReports
   private var lastStep = 0
   private var isFinalized = false
   private var isStopNoticed = false
   private let requests: RunRequests
+  var room: RoomWatch
+  /// Why the status could not be written; nil where it was.
+  var statusFailure: FileError?
 
   /// How a run ended.
   struct RunEnding {
@@ -67,6 +71,8 @@ final class Supervisor {
     let report: ExportReport?
     /// From the start of the stages to the end of the last one.
     let seconds: Double
+    /// How long it was without room on disk.
+    let secondsWithoutRoom: Double
     /// How often each stage was started again.
     let restarts: [String: Int]
     /// Whether a signal asked for the end, in time or not.
@@ -86,6 +92,7 @@ final class Supervisor {
     self.signals = signals
     self.monitor = monitor
     requests = RunRequests(runFolder: folder)
+    room = RoomWatch(folder: folder, outputFolder: plan.scan.outputFolder)
     faults = try FaultOrders()
     log = try Log.supervisor(plan, folder: folder)
     service = ServiceReports(log: log)
@@ -111,7 +118,7 @@ final class Supervisor {
       drainAcquired(regions)
       log.error("\(ScanFailure(error))")
       // The disk may be what failed, and the first error is the one to tell.
-      do { try writeStatus(status(at: start, .failed)) } catch { log.error("\(ScanFailure(error))") }
+      do { try writeLastStatus(status(at: start, .failed)) } catch { log.error("\(ScanFailure(error))") }
       throw error
     }
     let seconds = (ContinuousClock.now - start) / .seconds(1)
@@ -119,12 +126,13 @@ final class Supervisor {
     try observer.update(&finished)
     finished.phase = .finished
     if let losses = try folder.readLosses() { finished.losses = losses.counts }
+    finished.secondsWithoutRoom = room.duration(at: .now) / .seconds(1)
     monitor.progress(finished)
-    try writeStatus(finished)
+    try writeLastStatus(finished)
     service.stopping("finished")
     let report = access(folder.export, F_OK) == 0 ? try folder.read(ExportReport.self, from: folder.export) : nil
     return RunEnding(
-      report: report, seconds: seconds,
+      report: report, seconds: seconds, secondsWithoutRoom: finished.secondsWithoutRoom,
       restarts: Dictionary(uniqueKeysWithValues: stages.map { ("\($0.stage)", $0.restarts) }),
       isInterrupted: signalCount > 0)
   }
@@ -164,6 +172,7 @@ final class Supervisor {
       for index in stages.indices { try look(at: index, regions) }
       var status = status(at: start, .scanning)
       try observer.update(&status)
+      watchRoom(regions, &status)
       noticeSpilling(status)
       noticeStep(status)
       noticeEnd(status)
@@ -177,9 +186,11 @@ final class Supervisor {
     }
   }
 
-  /// Says once that a worker cannot keep up, and what becomes of it.
+  /// Says once that a worker cannot keep up, and what becomes of it. Where the disk is full all of them wait.
   private func noticeSpilling(_ status: RunStatus) {
-    guard status.spilled > 0, !hasSpilled else { return }
+    let spills = status.spilled > spilledBefore
+    spilledBefore = status.spilled
+    guard spills, !hasSpilled, status.withoutRoom.isEmpty else { return }
     hasSpilled = true
     let slowest = status.stages.filter { $0.name != "acquire" }.max { $0.lag < $1.lag }?.name ?? "a stage"
     log.warning("the ring of projections is full", metadata: ["slowest": "\(slowest)"])
@@ -241,8 +252,6 @@ final class Supervisor {
       residual: nil,
       seconds: (ContinuousClock.now - start) / .seconds(1))
   }
-
-  private func writeStatus(_ status: RunStatus) throws { try folder.write(status, to: folder.status) }
 }
 
 /// A stage ended with an error that it has printed itself, or a person aborted the run: nothing is left to say but the

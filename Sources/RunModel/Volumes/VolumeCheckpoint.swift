@@ -40,8 +40,12 @@ package struct VolumeCheckpoint: Sendable {
     self.layout = layout
   }
 
-  /// Writes the generation at `base` that `update` made, and removes all but the newest two.
+  /// Writes the generation at `base` that `update` made, and removes all but the newest two. Throws `.full` before
+  /// anything is written where the disk has no room for it: what is left of it is for the journal.
   package func write(_ base: UnsafeRawPointer, update: UpdateEvent) throws(FileError) {
+    guard Machine.hasRoom(for: layout.volumeByteCount + 2 * Self.headerByteCount, in: folder) else {
+      throw .writing("\(folder)/\(name(update.generation))", ENOSPC)
+    }
     let file = try AtomicFile(path: "\(folder)/\(name(update.generation))")
     let page = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.headerByteCount, alignment: 4096)
     defer { page.deallocate() }

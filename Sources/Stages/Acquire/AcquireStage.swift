@@ -46,7 +46,7 @@ package struct AcquireStage {
       switch try source.next(timeout: WaitLimits.pollInterval) {
       case .end: break acquisition
       case .nothing:
-        guard ContinuousClock.now - arrived < limits.idle else {
+        guard !limits.isOver(since: &arrived) else {
           throw StageError.stalled("the source sent nothing for \(limits.idle)")
         }
         if try isStopped() { break acquisition }

@@ -11,6 +11,7 @@ package struct ExportStage {
   private let updates: [TopicReader]
   private let volumes: [VolumeRegion]
   private let wait: VolumeWait
+  private let room: RoomWait
   private let didWork: () -> Void
   private let commands: TopicReader
   private let losses: () throws -> LossReport?
@@ -18,10 +19,11 @@ package struct ExportStage {
 
   /// One reader and one volume for each worker, in the order of their rows; `commands` says who finalized the scan;
   /// `didWork` hears of every update. `denoised` is what the stage `denoise` writes, where the run has one. `losses`
-  /// are asked for once the updates have ended: what a live source has lost.
+  /// are asked for once the updates have ended: what a live source has lost. `room` says what to do on a full disk.
   init(
     configuration: ExportConfiguration, updates: [TopicReader], commands: TopicReader, volumes: [VolumeRegion],
-    denoised: (reader: TopicReader, volume: DenoisedVolume)?, limits: WaitLimits, stopRequested: @escaping () -> Bool,
+    denoised: (reader: TopicReader, volume: DenoisedVolume)?, limits: WaitLimits, room: RoomWait,
+    stopRequested: @escaping () -> Bool,
     didWork: @escaping () -> Void, losses: @escaping () throws -> LossReport? = { nil }
   ) {
     precondition(
@@ -32,6 +34,7 @@ package struct ExportStage {
     self.commands = commands
     self.losses = losses
     self.denoised = denoised
+    self.room = room
     (self.updates, self.volumes, self.didWork) = (updates, volumes, didWork)
     wait = VolumeWait(limits: limits, stopRequested: stopRequested)
   }
@@ -89,7 +92,8 @@ package struct ExportStage {
   private func write(
     _ source: any SliceSource, _ facts: [String: String], _ configuration: ExportConfiguration
   ) throws -> (outputs: [String], digest: String)? {
-    let export = VolumeExport(configuration: configuration, source: source, stopRequested: wait.stopRequested)
+    let export = VolumeExport(
+      configuration: configuration, source: source, room: room, stopRequested: wait.stopRequested)
     guard let written = try export.write(facts) else { return nil }
     if configuration.checks { guard try export.check() else { return nil } }
     return written
@@ -98,7 +102,7 @@ package struct ExportStage {
   /// Waits until `denoised` is closed and its volume complete: after a restart of the machine it is made again, though
   /// its end was reported before. False where a stop was requested.
   private func waitForDenoised(_ reader: TopicReader, _ volume: DenoisedVolume) throws -> Bool {
-    let start = ContinuousClock.now
+    var start = ContinuousClock.now
     while true {
       if wait.stopRequested() { return false }
       if let event = try reader.next(timeout: WaitLimits.pollInterval) {
@@ -108,7 +112,7 @@ package struct ExportStage {
         try reader.release(upTo: event.header.sequence + 1)
         break
       }
-      guard ContinuousClock.now - start < wait.limits.idle else {
+      guard !wait.limits.isOver(since: &start) else {
         throw StageError.stalled("no denoised volume for \(wait.limits.idle)")
       }
     }

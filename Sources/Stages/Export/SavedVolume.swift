@@ -28,7 +28,7 @@ package struct SavedVolume {
     _ configuration: ExportConfiguration, facts: [String: String], stopRequested: @escaping () -> Bool
   ) throws -> (outputs: [String], volumeSHA256: String)? {
     let source = VolumeSource(parts: parts.map { ($0.layout, UnsafeRawPointer($0.memory.start)) })
-    let writer = VolumeExport(configuration: configuration, source: source, stopRequested: stopRequested)
+    let writer = VolumeExport(configuration: configuration, source: source, room: nil, stopRequested: stopRequested)
     guard let (outputs, digest) = try writer.write(facts) else { return nil }
     if configuration.checks { guard try writer.check() else { return nil } }
     return (outputs, digest)

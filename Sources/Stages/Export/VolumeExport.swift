@@ -5,6 +5,8 @@ import ScanFiles
 struct VolumeExport {
   let configuration: ExportConfiguration
   let source: any SliceSource
+  /// How a file waits for room on a full disk; nil where that is an error.
+  let room: RoomWait?
   let stopRequested: () -> Bool
 
   /// Writes everything, `facts` about the run with it; returns the paths and the volume's checksum, nil where a stop
@@ -23,7 +25,7 @@ struct VolumeExport {
       outputs += paths
     }
     if let name = configuration.hdf5Name {
-      guard let path = try writeHDF5(name, facts, slice) else { return nil }
+      guard let path = try whenThereIsRoom({ try writeHDF5(name, facts, slice) }) ?? nil else { return nil }
       outputs.append(path)
     }
     return (outputs, digest.hexDigest())
@@ -46,15 +48,25 @@ struct VolumeExport {
     "\(configuration.folder)/\(configuration.tiffPrefix)_\(fiveDigits(configuration.firstSlice + index)).tiff"
   }
 
+  /// What `write` gives, which leaves nothing of its file where it fails; nil where a stop was requested while there
+  /// was no room.
+  private func whenThereIsRoom<Result>(_ write: () throws -> Result) throws -> Result? {
+    try room.map { try $0.write(write) } ?? write()
+  }
+
   private func writeTIFFs(_ pixels: TIFFPixels, _ slice: UnsafeMutableBufferPointer<Float>) throws -> [String]? {
     var paths: [String] = []
     for index in 0..<source.count {
       if stopRequested() { return nil }
       load(index, into: slice)
       let path = path(ofSlice: index)
-      try writeTIFF(
-        path: path, columns: source.columns, rows: source.columns, values: UnsafeBufferPointer(slice), pixels: pixels,
-        description: "slice \(configuration.firstSlice + index), \(configuration.quantity) in \(configuration.unit)")
+      let written: Void? = try whenThereIsRoom {
+        try writeTIFF(
+          path: path, columns: source.columns, rows: source.columns, values: UnsafeBufferPointer(slice),
+          pixels: pixels,
+          description: "slice \(configuration.firstSlice + index), \(configuration.quantity) in \(configuration.unit)")
+      }
+      guard written != nil else { return nil }
       paths.append(path)
       FaultPoint.exportHalf.reach()
     }

@@ -14,11 +14,13 @@ package enum CheckpointInterval: Equatable, Sendable {
 }
 
 /// Saves generations of a volume beside the computation: the worker only says which one, and does not write its slot
-/// until it is saved.
+/// until it is saved. What cannot be saved is no reason to stop: a restart of the machine then begins with an older
+/// generation, and the next one is saved at its turn.
 final class CheckpointThread: @unchecked Sendable {
   private let checkpoint: VolumeCheckpoint
   private let volume: VolumeRegion
   private let interval: CheckpointInterval
+  private let didSave: (FileError?) -> Void
   private let isDone = Atomic<Bool>(true)
   private let failure = Mutex<FileError?>(nil)
   private var thread: pthread_t?
@@ -26,22 +28,26 @@ final class CheckpointThread: @unchecked Sendable {
   private var updates = 0
   private var last = ContinuousClock.now
 
-  init(_ checkpoint: VolumeCheckpoint, volume: VolumeRegion, interval: CheckpointInterval) {
+  /// `didSave` hears, on the worker's thread, of each generation that was saved, and why one was not.
+  init(
+    _ checkpoint: VolumeCheckpoint, volume: VolumeRegion, interval: CheckpointInterval,
+    didSave: @escaping (FileError?) -> Void
+  ) {
     self.checkpoint = checkpoint
     self.volume = volume
     self.interval = interval
+    self.didSave = didSave
   }
 
   deinit { join() }
 
-  /// Called after every update: begins to save the newest generation where that is due and the last one is saved.
-  /// Throws what saving it met: a run whose checkpoints fail is not as safe as it was promised to be.
+  /// Called after every update: begins to save the newest generation where that is due and the last one is saved, or
+  /// failed to be.
   func updated(_ update: UpdateEvent) throws {
     updates += 1
     guard isDone.load(ordering: .acquiring) else { return }
-    join()
+    if thread != nil { didSave(join()) }
     volume.unpin()
-    if let error = failure.withLock({ $0 }) { throw error }
     guard isDue else { return }
     job = (volume.pinNewest().base, update)
     (updates, last) = (0, .now)
@@ -63,13 +69,15 @@ final class CheckpointThread: @unchecked Sendable {
   /// Saves the newest generation, unless it is saved already, and waits for it: then the finished volume survives the
   /// machine. Returns what that met: the volume itself is there.
   func finish() throws -> FileError? {
-    join()
+    let failure = join()
     volume.unpin()
-    if let error = failure.withLock({ $0 }) { return error }
-    guard interval != .never, let update = try volume.newestUpdate(), update.generation != job?.update.generation else {
-      return nil
+    guard interval != .never, let update = try volume.newestUpdate(),
+      failure != nil || update.generation != job?.update.generation
+    else { return nil }
+    do { try checkpoint.write(volume.newest.base, update: update) } catch {
+      didSave(error)
+      return error
     }
-    do { try checkpoint.write(volume.newest.base, update: update) } catch { return error }
     return nil
   }
 
@@ -87,8 +95,11 @@ final class CheckpointThread: @unchecked Sendable {
     isDone.store(true, ordering: .releasing)
   }
 
-  private func join() {
+  /// Waits for the thread, and gives what it met.
+  @discardableResult
+  private func join() -> FileError? {
     if let thread { pthread_join(thread, nil) }
     thread = nil
+    return failure.withLock { $0.take() }
   }
 }

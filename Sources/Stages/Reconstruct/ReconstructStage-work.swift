@@ -12,7 +12,7 @@ extension ReconstructStage: Stage {
       projections: try environment.reader(settings.images),
       updates: try environment.writer(.updates(partition: worker)), volume: try environment.volume(worker),
       checkpoint: environment.checkpoint, pool: try environment.threads(), limits: environment.limits,
-      didWork: environment.didWork)
+      didWork: environment.didWork, didSave: environment.didSave)
     guard let failure = try stage.run() else { return }
     environment.log.warning(
       "the finished volume is not saved in the run's folder", metadata: ["reason": "\(failure)"])

@@ -81,12 +81,14 @@ package final class ReconstructStage {
   var reports = Reports.none
 
   /// The stage owns its readers and its writer; `pool` must have no other user. `didWork` hears of every order that
-  /// was applied and of every update, but for those that a predecessor had applied and reported.
+  /// was applied and of every update, but for those that a predecessor had applied and reported; `didSave` of every
+  /// volume that was saved, and why one was not.
   package init(
     configuration: Configuration, orders: TopicReader, projections: TopicReader, updates: TopicWriter,
     volume: VolumeRegion,
     checkpoint: VolumeCheckpoint?,
-    pool: ThreadPool, limits: WaitLimits, didWork: @escaping () -> Void
+    pool: ThreadPool, limits: WaitLimits, didWork: @escaping () -> Void,
+    didSave: @escaping (FileError?) -> Void = { _ in }
   ) {
     let layout = configuration.layout
     self.configuration = configuration
@@ -96,7 +98,9 @@ package final class ReconstructStage {
     self.volume = volume
     self.limits = limits
     self.didWork = didWork
-    checkpoints = checkpoint.map { CheckpointThread($0, volume: volume, interval: configuration.checkpointInterval) }
+    checkpoints = checkpoint.map {
+      CheckpointThread($0, volume: volume, interval: configuration.checkpointInterval, didSave: didSave)
+    }
     executor = PoolExecutor(pool: pool)
     corrections = BlockCorrections(
       layout: layout, minusLog: configuration.minusLog, nonNegative: configuration.methods.needsNonNegative)

@@ -49,7 +49,11 @@ package protocol StageEnvironment {
   func finalizeRequester() throws -> String?
   /// What the source has lost; nil for a scan file, and until the acquisition has ended.
   func readLosses() throws -> LossReport?
-  /// Writes a report into the run's folder, complete or not at all.
+  /// Takes note of whether the stage's volume could be saved, and why not: it goes on either way.
+  func didSave(_ failure: FileError?)
+  /// Writes the stage's output again where the disk has no room for it, until it has or the stage is asked to stop.
+  var outputRoom: RoomWait { get }
+  /// Writes a report into the run's folder, complete or not at all, as soon as the disk has room for it.
   func write(_ report: some Encodable, as file: StageReport) throws
   /// Runs a program of a person's to its end; it finds the run's memory by the environment that it is given.
   func runProgram(_ path: String) throws

@@ -42,6 +42,10 @@ final class ProgressLine: RunMonitor {
   }
 
   private func text(_ status: RunStatus) -> String {
+    phaseText(status) + (status.withoutRoom.isEmpty ? "" : " · no room on disk")
+  }
+
+  private func phaseText(_ status: RunStatus) -> String {
     let residual = status.residual.map { " · residual \(Self.percent($0))" } ?? ""
     switch status.phase {
     case .scanning:

@@ -45,12 +45,19 @@ struct Status: ParsableCommand {
       status.losses.map {
         ["source: \($0.lost) lost, \($0.duplicates) twice, \($0.late) late, \($0.malformed) messages dropped"]
       } ?? []
+    let room =
+      status.secondsWithoutRoom > 0
+      ? [
+        "no room on disk for \(ProgressLine.oneDecimal(status.secondsWithoutRoom)) s"
+          + (status.withoutRoom.isEmpty
+            ? "" : "; now: \(status.withoutRoom.joined(separator: ", ")); \(status.buffered) images in memory")
+      ] : []
     return [
       "run \(status.run): \(phase)",
       "projections \(status.acquired)/\(status.projections) (\(ProgressLine.oneDecimal(status.rate))/s, "
         + "lag \(status.lag)\(spilled)), updates \(status.updates)/\(status.updatesExpected), "
         + "step \(status.step)\(residual), \(ProgressLine.oneDecimal(status.seconds)) s",
-    ] + losses + [
+    ] + losses + room + [
       row("stage", "pid", "state", "epoch", "cursor", "lag", "restarts", "hung")
     ]
       + status.stages.map { stage in
