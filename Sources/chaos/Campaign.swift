@@ -30,19 +30,23 @@ struct Campaign {
 
   mutating func drawRecipe() -> Scenario { scenarios[Int.random(in: scenarios.indices, using: &random)] }
 
-  /// One run with at most `killsMax` kills.
-  mutating func runOnce(killsMax: Int) throws {
+  /// One run with at most `killsMax` kills; with `fillsDisk` its disk is full now and then.
+  mutating func runOnce(killsMax: Int, fillsDisk: Bool) throws {
     let scenario = drawRecipe()
     let orders = drawOrders(scenario, killsMax: killsMax)
+    let episodes = fillsDisk ? drawEpisodes() : []
     let faults = orders.map { "\($0.key)=\($0.value.joined(separator: ","))" }.sorted().joined(separator: ";")
-    let story = "\(scenario.name), SLIPRING_FAULTS='\(faults)'"
+    let full = episodes.map { ", disk full after \($0.start) ms for \($0.length) ms" }.joined()
+    let story = "\(scenario.name), SLIPRING_FAULTS='\(faults)'\(full)"
     let output = "\(folder)/run\(report.runs)"
     report.runs += 1
     defer { try? FileManager.default.removeItem(atPath: output) }
     let result: RunResult
     let log: String
     do {
-      (result, log) = try Self.reconstruct(program, arguments(scenario, output: output), output: output, faults: faults)
+      (result, log) = try Self.reconstruct(
+        program, arguments(scenario, output: output), output: output, faults: faults
+      ) { if !episodes.isEmpty { try fillDisk(episodes, while: $0, output) } }
     } catch {
       report.failed.append("\(story): \(error)")
       // What was ordered counts: otherwise a campaign of failures would never end.
@@ -95,13 +99,15 @@ struct Campaign {
     return "\(point.rawValue):\(Int.random(in: 1...passes, using: &random))"
   }
 
-  /// Runs the program to its end; gives the result and the folder of the logs.
-  static func reconstruct(_ program: String, _ arguments: [String], output: String, faults: String?) throws -> (
-    RunResult, String
-  ) {
+  /// Runs the program to its end, and `meanwhile` beside it; gives the result and the folder of the logs.
+  static func reconstruct(
+    _ program: String, _ arguments: [String], output: String, faults: String?,
+    meanwhile: (ChildProcess) throws -> Void = { _ in }
+  ) throws -> (RunResult, String) {
     let log = output + ".log"
     defer { for path in [log, log + complaintsSuffix] { try? FileManager.default.removeItem(atPath: path) } }
     let process = try start(program, arguments, faults: faults, output: log)
+    try meanwhile(process)
     guard let status = try process.waitForExit(timeout: timeLimit) else {
       try process.signal(SIGKILL)
       _ = try process.waitForExit(timeout: timeLimit)

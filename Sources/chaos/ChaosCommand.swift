@@ -19,6 +19,8 @@ struct ChaosCommand: ParsableCommand {
     help: "Kill the supervisor with all stages, delete all shared memory, scramble what was not yet synced, and resume."
   )
   var wholeMachine = false
+  @Flag(help: "Beside the kills, fill the disk of each run up to three times. Needs the right to mount one.")
+  var fullDisk = false
   @Flag(help: "Print the table as JSON.") var json = false
 
   func run() throws {
@@ -32,12 +34,14 @@ struct ChaosCommand: ParsableCommand {
     ).path
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
     defer { try? FileManager.default.removeItem(atPath: folder) }
+    if fullDisk { try Campaign.mountDisk(at: folder) }
+    defer { if fullDisk { Campaign.unmountDisk(at: folder) } }
     var campaign = try Campaign(program: program, folder: folder, seed: seed, stage: stage)
     while campaign.report.kills < kills {
       if wholeMachine {
         try campaign.cutPowerOnce(cutsMax: kills - campaign.report.kills)
       } else {
-        try campaign.runOnce(killsMax: kills - campaign.report.kills)
+        try campaign.runOnce(killsMax: kills - campaign.report.kills, fillsDisk: fullDisk)
       }
       if !json {
         FileHandle.standardError.write(
