@@ -173,6 +173,42 @@ private func put(_ slot: UnsafeRawBufferPointer, _ disk: SimulatedDisk, _ first:
     }
   }
 
+  @Test func `damaged headers of several segments are derived as long as no segment is missing beside them`() throws {
+    for firsts in [[0, 4], [0, 8], [4, 8], [8, 12], [0, 4, 8, 12]] {
+      let disk = try written(14)
+      for first in firsts { disk.overwrite(name(first)) { $0[50] ^= 8 } }
+      let report = try verify(disk)
+      #expect(report.isIntact && report.rebuiltSegments == firsts.map { name($0) }, "\(report)")
+      #expect(report.nextSequence == 14 && report.recordCount == 14)
+    }
+    let broken = try written(14)
+    for first in [4, 8] { broken.overwrite(name(first)) { $0[50] ^= 8 } }
+    broken.overwrite(name(4)) { $0[4096 + 20] ^= 8 }
+    #expect(try verify(broken).damages == [try damage("4..<5", .chainBroken)])
+    #expect(try verify(broken).rebuiltSegments == [name(4), name(8)])
+    for record in 0..<4 { broken.overwrite(name(4)) { $0[4096 + record * stride + 20] = 0xAA } }
+    #expect(try verify(broken).damages == [try damage("4..<8", .missing)])
+    #expect(try verify(broken).rebuiltSegments == [name(8)])
+  }
+
+  @Test func `segments under other names are found, and copies have no place`() throws {
+    func misplaced(_ disk: SimulatedDisk) throws -> [MisplacedFile] {
+      try misplacedFiles(device: SimulatedDevice(disk: disk), identity: testIdentity, stride: stride)
+    }
+    let disk = try written(14)
+    #expect(try misplaced(disk).isEmpty)
+    let (first, second) = (try #require(disk.bytes(of: name(4))), try #require(disk.bytes(of: name(8))))
+    disk.overwrite(name(8)) { $0 = first }
+    #expect(try misplaced(disk) == [MisplacedFile(name: name(8), place: nil)])
+    disk.overwrite(name(4)) { $0 = second }
+    #expect(
+      try misplaced(disk) == [
+        MisplacedFile(name: name(4), place: name(8)), MisplacedFile(name: name(8), place: name(4)),
+      ])
+    disk.overwrite(name(12)) { $0 = first }
+    #expect(try misplaced(disk).last == MisplacedFile(name: name(12), place: nil))
+  }
+
   @Test func `recovery that is itself cut off at any operation converges`() throws {
     for operation in [FaultPlan.Operation.allocate, .writePage, .syncPage, .rename, .syncFolder, .write, .sync] {
       for number in 0..<6 {

@@ -31,7 +31,9 @@ struct JournalScan {
     precondition(
       zip(extents, extents.dropFirst()).allSatisfy { $0.range.upperBound <= $1.range.lowerBound },
       "segments overlap: \(extents)")
-    durableThrough = max(floor, catalog.retired?.first ?? 0, catalog.segments.map(\.page.durableThrough).max() ?? 0)
+    durableThrough = max(
+      floor, catalog.retired?.first ?? 0, catalog.segments.map(\.page.durableThrough).max() ?? 0,
+      catalog.losses.map(\.durableThrough).max() ?? 0)
     epochHighest = catalog.segments.map(\.page.epoch).max() ?? 0
   }
 
@@ -104,7 +106,7 @@ struct JournalScan {
     for extent in extents.prefix(start) {
       passLosses()
       if extent.range.lowerBound > position { addDamage(position..<extent.range.lowerBound, .missing) }
-      position = extent.range.upperBound
+      position = max(position, extent.range.upperBound)
     }
     if start < extents.count {
       passLosses()
@@ -195,20 +197,23 @@ struct JournalScan {
     damages.append(JournalDamage(lowerBound: range.lowerBound, upperBound: range.upperBound, finding: finding))
   }
 
-  /// What salvage gave up at this place, unless a segment was begun here since.
+  /// What salvage gave up from this place on, or from one that the scope leaves out, unless a segment was begun here
+  /// since.
   private var lossHere: ControlPage? {
-    guard let loss = catalog.losses.last(where: { $0.first == position }) else { return nil }
+    let found = catalog.losses.last { $0.first == position || $0.first < position && position < $0.end }
+    guard let loss = found else { return nil }
     return catalog.extent(of: position).map { catalog.segments[$0.index].number > loss.number } ?? false ? nil : loss
   }
 
   /// Goes past records that were given up; a cut without records ends what the segments of that time hold.
   private mutating func pass(_ loss: ControlPage) {
     precondition(
-      loss.first == position && loss.first <= loss.end, "a loss of \(loss.first) to \(loss.end) at record \(position)")
+      loss.first <= position && loss.first <= loss.end, "a loss of \(loss.first) to \(loss.end) at record \(position)")
     if loss.first == loss.end {
       endRule = RecoveryRule.rule(record: .torn, isAcknowledged: false, later: .garbage)
     } else {
-      losses.append(loss.first..<loss.end)
+      // Before the scope it may have been passed already.
+      if losses.last != loss.first..<loss.end { losses.append(loss.first..<loss.end) }
       position = loss.end
       predecessor.chain = loss.chain
     }

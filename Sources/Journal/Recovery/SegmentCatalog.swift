@@ -97,14 +97,17 @@ struct SegmentCatalog {
     decisions.append((entry.name, decision))
   }
 
-  /// Gives a segment whose header is damaged the one number that is left for it, if its first record is whole.
+  /// Gives each segment whose header is damaged the number that is left for it, if it has a whole record. Where that is
+  /// not the first one, the chain that begins the segment is lost with it: what is in its place fits nothing, and the
+  /// scan finds that.
   private mutating func placeDamaged(_ source: RecordSource) throws(JournalError) {
-    for (name, first) in damaged {
+    damaged.sort { $0.first < $1.first }
+    let numbers = freeNumbers(damaged.map(\.first))
+    for (index, (name, first)) in damaged.enumerated() {
       let byteCount = try source.byteCount(of: name)
       let records = (byteCount - ControlPage.byteCount) / source.stride
-      guard damaged.count == 1, records >= 2, let number = freeNumber(first),
-        let record = try source.header(in: name, at: ControlPage.byteCount), record.sequence == first,
-        record.identity == source.identity
+      guard records >= 2, let number = numbers?[index],
+        let record = try firstWhole(of: records, in: name, first: first, source)
       else {
         decisions.append((name, .setAside))
         continue
@@ -112,8 +115,8 @@ struct SegmentCatalog {
       precondition(!segments.contains { $0.number == number }, "\(name) would be segment \(number), which there is")
       let page = ControlPage(
         kind: .segment, identity: source.identity, stride: source.stride, first: first,
-        end: UInt64(ControlPage.byteCount + records * source.stride), chain: record.chain, epoch: record.epoch,
-        number: number,
+        end: UInt64(ControlPage.byteCount + records * source.stride),
+        chain: record.sequence == first ? record.chain : 0, epoch: record.epoch, number: number,
         durableThrough: min(record.durableThrough, first))
       add(SegmentEntry(name: name, page: page, fileByteCount: byteCount), .rebuilt)
     }
@@ -121,15 +124,30 @@ struct SegmentCatalog {
     segments.sort { $0.number < $1.number }
   }
 
-  /// The number missing between two segments, or the one before or after all.
-  private func freeNumber(_ first: UInt64) -> UInt64? {
-    guard let lowest = segments.first, let highest = segments.last else { return 0 }
+  /// The header of the first record that is whole and in its place.
+  private func firstWhole(of records: Int, in name: String, first: UInt64, _ source: RecordSource)
+    throws(JournalError) -> EventHeader?
+  {
+    for index in 0..<records {
+      let header = try source.header(in: name, at: ControlPage.byteCount + index * source.stride)
+      if let header, header.identity == source.identity, header.sequence == first + UInt64(index) { return header }
+    }
+    return nil
+  }
+
+  /// The numbers left for segments that begin with these records, in their order: those missing between the segments
+  /// that are there, and the ones before and behind all. Nil where more are missing than there are segments for. The
+  /// scan checks the chain, so a wrong one is damage and nothing else.
+  private func freeNumbers(_ firsts: [UInt64]) -> [UInt64]? {
+    guard let lowest = segments.first, let highest = segments.last else { return firsts.indices.map(UInt64.init) }
     let numbers = Set(segments.map(\.number))
     let holes = (lowest.number...highest.number).prefix(1 << 20).filter { !numbers.contains($0) }
-    if holes.count > 1 { return nil }
-    if let hole = holes.first { return hole }
-    if first < lowest.first { return lowest.number == 0 ? nil : lowest.number - 1 }
-    return highest.number + 1
+    guard holes.count <= firsts.count else { return nil }
+    let beforeMax = min(firsts.count - holes.count, Int(clamping: lowest.number))
+    let before = firsts.prefix(beforeMax).prefix { $0 < lowest.first }.count
+    let behind = firsts.count - before - holes.count
+    return (0..<before).map { lowest.number - UInt64(before - $0) } + holes
+      + (0..<behind).map { highest.number + 1 + UInt64($0) }
   }
 
   private mutating func openLoss(_ name: String, _ source: RecordSource) throws(JournalError) {
