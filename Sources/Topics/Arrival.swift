@@ -46,4 +46,20 @@ extension TopicWriter {
       return .lost
     }
   }
+
+  /// The newest event that was not lost; nil where there is none, or where a topic in memory does not hold it. To be
+  /// asked before the first claim.
+  package func newestWhole() throws -> (header: EventHeader, metadata: [UInt8])? {
+    var end = nextSequence
+    // Each turn goes back behind a loss, or ends.
+    while end > 0 {
+      do {
+        return try event(at: end - 1)
+      } catch JournalError.lost(_, let range) {
+        precondition(range.lowerBound < end, "event \(end - 1) was lost with \(range)")
+        end = range.lowerBound
+      }
+    }
+    return nil
+  }
 }

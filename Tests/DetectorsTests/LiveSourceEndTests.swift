@@ -1,5 +1,6 @@
 import Glibc
 import Host
+import Rings
 import RunModel
 import Testing
 
@@ -48,12 +49,15 @@ import Testing
     return (try #require(source.losses), wait)
   }
 
-  private func end(of feed: Script, silenceMax: Duration? = nil) throws -> (LiveSource, Duration) {
+  private func end(
+    of feed: Script, projections: Int = 4, silenceMax: Duration? = nil, first: (LiveSource) throws -> Void = { _ in }
+  ) throws -> (LiveSource, Duration) {
     let configuration = LiveSource.Configuration(
       format: FrameFormat(rows: 1, columns: 4, pixel: .uint8), rows: 0..<1, binning: 1, darks: 0, flats: 0,
-      thetas: [0, 1, 2, 3],
+      thetas: (0..<projections).map(Double.init),
       silenceMax: silenceMax)
     let source = LiveSource(configuration, feed: feed) { _ in }
+    try first(source)
     let payload = UnsafeMutableRawBufferPointer.allocate(byteCount: 4, alignment: 8)
     let metadata = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 8)
     defer {
@@ -75,6 +79,10 @@ import Testing
   }
 
   private func frames(_ numbers: UInt64..., after: Duration = .zero) -> [(after: Duration, number: UInt64)] {
+    frames(numbers, after: after)
+  }
+
+  private func frames(_ numbers: [UInt64], after: Duration = .zero) -> [(after: Duration, number: UInt64)] {
     numbers.map { (after, $0) }
   }
 
@@ -93,6 +101,33 @@ import Testing
     #expect(whole.projections == 4)
     let (short, silence) = try run(frames(0, 1, after: .milliseconds(500)), silenceMax: .milliseconds(1500))
     #expect(short.projections == 2 && silence >= .milliseconds(1400))
+    // The rest of the scan never came.
+    #expect(short.lost == 2 && short.gaps == [2..<4] && whole.lost == 0)
+  }
+
+  @Test func `Images that were lost behind the last whole one are in the ledger, once, whatever follows`() throws {
+    var ledger = LossLedger()
+    for frame: UInt64 in 0..<3 {
+      #expect(ledger.note(frame: frame) == .new(gap: frame..<frame))
+      ledger.notePublished(.projection, isInterpolated: false)
+    }
+    let metadata = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 8)
+    defer { metadata.deallocate() }
+    let bytes = Array(metadata.prefix(ledger.encode(frame: 2, timestamp: nil, into: metadata)))
+    func resumed(_ frames: [UInt64]) throws -> LossLedger {
+      let (source, _) = try end(of: Script(self.frames(frames)), projections: 10, silenceMax: .milliseconds(100)) {
+        let projections = try $0.resume(after: 6, metadata: bytes, lost: 3)
+        #expect(projections == 3)
+      }
+      return try #require(source.losses)
+    }
+    // Another one follows: they are in its gap.
+    let followed = try resumed([6, 7, 8, 9])
+    #expect(followed.lost == 3 && followed.gaps == [3..<6] && followed.projections == 7)
+    // They come again.
+    #expect(try resumed([3, 4, 5, 6, 7, 8, 9]).lost == 0)
+    // Nothing follows, and the rest of the scan never came.
+    #expect(try resumed([]).lost == 7)
   }
 
   @Test func `The message of the end is taken from a sender that waits for that, when all images are there already`()

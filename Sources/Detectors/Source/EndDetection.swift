@@ -46,9 +46,11 @@ struct EndDetection {
     return ledger.next >= configuration.total && ledger.lost >= missing && .now - framed > Self.lateMax
   }
 
-  /// Whether nothing came for longer than the scan may be silent.
-  func isSilent(_ ledger: LossLedger) -> Bool {
-    guard let limit = configuration.silenceMax, ledger.next > 0 else { return false }
-    return .now - arrived > limit
+  /// Whether nothing came for longer than the scan may be silent; then `ledger` knows that the rest of the scan did not
+  /// come.
+  func isSilent(_ ledger: inout LossLedger) -> Bool {
+    guard let limit = configuration.silenceMax, ledger.next > 0, .now - arrived > limit else { return false }
+    ledger.pass(to: UInt64(configuration.total))
+    return true
   }
 }

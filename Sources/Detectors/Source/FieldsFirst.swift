@@ -24,9 +24,10 @@ package final class FieldsFirst: ProjectionSource {
   package func takeLeave() { source.takeLeave() }
 
   /// Passes over what was published of each.
-  package func resume(after count: UInt64, metadata: [UInt8]) throws -> Int? {
-    _ = fields.resume(after: min(count, fieldCount), metadata: [])
-    return try source.resume(after: count - min(count, fieldCount), metadata: metadata)
+  package func resume(after count: UInt64, metadata: [UInt8], lost: UInt64) throws -> Int? {
+    _ = fields.resume(after: min(count, fieldCount), metadata: [], lost: 0)
+    let own = count - min(count, fieldCount)
+    return try source.resume(after: own, metadata: metadata, lost: min(lost, own))
   }
 
   /// Fields first.

@@ -36,8 +36,8 @@ package final class FileSource: ProjectionSource {
   /// Rows and columns after cropping and binning.
   package var shape: (rows: Int, columns: Int) { (rows.count / binning, reader.info.columns / binning) }
 
-  /// Passes over what was published.
-  package func resume(after count: UInt64, metadata: [UInt8]) -> Int? {
+  /// Passes over what was published, lost or not.
+  package func resume(after count: UInt64, metadata: [UInt8], lost: UInt64) -> Int? {
     let fields = reader.info.darkCount + reader.info.flatCount
     guard count <= UInt64(fields + visits.count) else { return nil }
     position = Int(count)

@@ -14,6 +14,8 @@ package final class LiveSource: ProjectionSource {
   private let gaps: GapFiller?
   private var end: EndDetection
   private var ledger = LossLedger()
+  /// Frames below this number came, and some of them are lost that nobody could note.
+  private var cameThrough: UInt64 = 0
 
   /// How long the message of the end is waited for that nobody needs any more.
   private static let leaveMax: Duration = .seconds(1)
@@ -61,11 +63,15 @@ package final class LiveSource: ProjectionSource {
   /// What was lost.
   package var losses: LossLedger? { ledger }
 
-  /// Goes on with the ledger of the last image; nil where that is lost.
-  package func resume(after count: UInt64, metadata: [UInt8]) throws -> Int? {
-    guard count > 0 else { return 0 }
-    guard !metadata.isEmpty else { return nil }
+  /// Goes on with the ledger of the last image that is not lost. The numbers of those behind it are known to nobody any
+  /// more, but that they were higher: the next frame that comes shows them as a gap, and the end does where none comes.
+  /// A folder delivers them once more.
+  package func resume(after count: UInt64, metadata: [UInt8], lost: UInt64) throws -> Int? {
+    precondition(lost <= count, "\(lost) of \(count) images are lost")
+    cameThrough = lost
+    guard count > lost else { return 0 }
     ledger = try metadata.withUnsafeBytes { try LossLedger(decoding: $0) }
+    cameThrough += ledger.next
     try feed.resume(after: configuration.firstFrame + ledger.next)
     return ledger.projections
   }
@@ -74,11 +80,11 @@ package final class LiveSource: ProjectionSource {
   package func next(timeout: Duration) throws -> SourceStep {
     if let frame = nextOfGap() { return .frame(frame) }
     for _ in 0..<Self.passedMax {
-      if end.isComplete(ledger) { return .end }
+      if end.isComplete(ledger) { return finish() }
       switch try feed.next(timeout: timeout) {
-      case .nothing: return end.isSilent(ledger) ? .end : .nothing
+      case .nothing: return end.isSilent(&ledger) ? finish() : .nothing
       case .other: break
-      case .end(let count): if end.isEnded(byMessageOf: count, &ledger) { return .end }
+      case .end(let count): if end.isEnded(byMessageOf: count, &ledger) { return finish() }
       case .fault(let fault, let detail): drop(fault, detail)
       case .notice(let notice):
         noticed(notice)
@@ -90,6 +96,12 @@ package final class LiveSource: ProjectionSource {
       end.noteMessage()
     }
     return .nothing
+  }
+
+  /// Nothing comes any more that could show what was lost at the end.
+  private func finish() -> SourceStep {
+    ledger.pass(to: min(cameThrough, UInt64(configuration.total)))
+    return .end
   }
 
   /// Takes the message of the end, which comes behind the last image, where the end was found without it. A frame

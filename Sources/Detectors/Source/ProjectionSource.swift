@@ -15,9 +15,10 @@ package protocol ProjectionSource: AnyObject {
   /// Detector rows and columns of every frame.
   var shape: (rows: Int, columns: Int) { get }
 
-  /// Goes on behind what a predecessor published: `count` images, the last of which carries `metadata`. Returns how
-  /// many of them are projections; nil where the source has fewer images, or cannot tell.
-  func resume(after count: UInt64, metadata: [UInt8]) throws -> Int?
+  /// Goes on behind what a predecessor published: `count` images. The last `lost` of them are lost; the one before
+  /// those carries `metadata`. Returns how many projections the next image comes after; nil where the source has fewer
+  /// images.
+  func resume(after count: UInt64, metadata: [UInt8], lost: UInt64) throws -> Int?
 
   /// The next image, for which it waits up to `timeout`. The bytes of the one before are gone then.
   func next(timeout: Duration) throws -> SourceStep

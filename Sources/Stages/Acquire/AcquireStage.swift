@@ -70,15 +70,20 @@ package struct AcquireStage {
     return stop != nil
   }
 
-  /// Goes on behind what a predecessor published; false where a lost end may have been there.
+  /// Goes on behind what a predecessor published; false where nothing is left but the end, which was lost.
   private mutating func resume(_ ending: TopicEnding) throws -> Bool {
-    let metadata = ending == .lost ? nil : try writer.lastEvent()?.metadata
-    guard let projections = try source.resume(after: writer.nextSequence, metadata: metadata ?? []) else {
-      guard ending == .lost else { throw StageError.disorder("the source has fewer images than were published") }
-      return false
+    let newest = try ending == .lost ? writer.newestWhole() : writer.lastEvent()
+    let (count, metadata) = (writer.nextSequence, newest?.metadata ?? [])
+    let lost = ending == .lost ? count - (newest.map { $0.header.sequence + 1 } ?? 0) : 0
+    if let projections = try source.resume(after: count, metadata: metadata, lost: lost) {
+      self.projections = projections
+      return true
+    }
+    guard lost > 0, let projections = try source.resume(after: count - 1, metadata: metadata, lost: lost - 1) else {
+      throw StageError.disorder("the source has fewer images than were published")
     }
     self.projections = projections
-    return true
+    return false
   }
 
   /// Sleeps until `deadline`; false where a stop was requested.
