@@ -2,6 +2,7 @@ import Detectors
 import Foundation
 import Glibc
 import Host
+import Journal
 import Run
 import RunModel
 import ScanFiles
@@ -126,6 +127,35 @@ extension Pipeline {
       #expect(try result.projections == count && result.lost == 0 && losses("live").gaps.isEmpty)
       #expect(
         try result.volumeSHA256 == recon(integrals, "reference", ["--minus-log", "no"]).end().result().volumeSHA256)
+    }
+
+    @Test func `What a salvage gives up at the end, and what never came behind it, is lost, each once`() throws {
+      let port = try freePort()
+      let detector = try Command([
+        "simulate", "--stream", "zmq+push://127.0.0.1:\(port)", "--scan", scan, "--rate", "40", "--quiet",
+      ])
+      let options = shape + fields + ["--source-timeout", "1"]
+      _ = try cutPower(recon("zmq+pull://127.0.0.1:\(port)", "live", options), "live", after: 40)
+      // Nobody sends any more.
+      try detector.process.signal(SIGKILL)
+      #expect(try detector.end().status == .killed(signal: SIGKILL))
+      let run = folder.file("live-run")
+      let journal = try #require(
+        RunJournals(RunFolder(path: run)).examine(depth: .tail).first { $0.topic == "projections" })
+      let segment = try FileHandle(
+        forUpdating: URL(filePath: "\(journal.folder)/\(#require(journal.report.segments.first))"))
+      let end = Int(journal.report.nextSequence)
+      for record in end - 20..<end {
+        try segment.seek(toOffset: UInt64(4096 + record * journal.stride + 64))
+        try segment.write(contentsOf: Data([0xAA, 0x55, 0xAA]))
+      }
+      try segment.close()
+      let salvaged = try Command.run("journal", "salvage", run)
+      #expect(salvaged.status == .exited(0) && salvaged.output.contains("projections: gave up"), "\(salvaged)")
+      let result = try resume("live")
+      #expect(result.projections == end - 20 - Self.darks - Self.flats && result.lostFields == 0)
+      #expect(result.lost + result.projections == Self.projections, "\(result)")
+      #expect(try losses("live").counts.lost == result.lost)
     }
 
     @Test func `A machine that dies before the first image leaves a run that takes all of them`() throws {

@@ -14,7 +14,7 @@ package struct RunJournals {
     /// Its folder.
     package let folder: String
     /// Bytes from record to record.
-    let stride: Int
+    package let stride: Int
     /// What reading it found.
     package let report: RecoveryReport
 
@@ -71,26 +71,59 @@ package struct RunJournals {
   /// them is made again.
   func durableFloor(of topic: Topic) throws -> UInt64 {
     guard topic == .projections || topic == .corrected else { return 0 }
-    return try plan.placement.workers.indices.map { try ordered(in: .orders(partition: $0)) }.max() ?? 0
+    return try testimonies().map(\.input).max() ?? 0
   }
 
-  /// The sequences of `projections` that the last of a worker's orders was made after; 0 where they do not tell.
-  private func ordered(in orders: Topic) throws -> UInt64 {
-    let reader = try reader(of: orders)
+  /// How `projections` ended, as far as orders or updates say.
+  func testifiedEnd() throws -> EndEvent? {
+    if let end = try testimonies().compactMap(\.end).first { return end }
+    let updates = plan.placement.workers.indices.map { Topic.updates(partition: $0) }
+    return try updates.compactMap { try testimony(of: $0).end }.first
+  }
+
+  /// What a worker's orders, or its updates, say of the topic that they were made after.
+  private struct Testimony {
+    /// Sequences below it were there.
+    var input: UInt64 = 0
+    /// How it ended; nil where the orders were made before that.
+    var end: EndEvent?
+  }
+
+  private func testimonies() throws -> [Testimony] {
+    try plan.placement.workers.indices.map { try testimony(of: .orders(partition: $0)) }
+  }
+
+  /// What the last event of a topic and the order before it say; nothing where they do not tell.
+  private func testimony(of topic: Topic) throws -> Testimony {
+    let reader = try reader(of: topic)
     let page = UnsafeMutableRawBufferPointer.allocate(byteCount: reader.stride, alignment: EventHeader.pageByteCount)
     defer { page.deallocate() }
+    var testimony = Testimony()
     do {
-      // The end itself does not say what it was made after.
+      // The end itself does not say what it was made after: the order before it does.
       for sequence in (0..<(try reader.sequences().last?.upperBound ?? 0)).suffix(2).reversed() {
         let record = try reader.read(sequence: sequence, into: page)
-        if record.header.kind == .order { return try DistributionProgress(decoding: record.metadata).input }
+        if record.header.kind == .end {
+          let end = try EndEvent(decoding: record.metadata)
+          testimony.end = EndEvent(reason: end.reason, projections: end.acquired)
+        }
+        guard record.header.kind == .order else { continue }
+        let progress = try DistributionProgress(decoding: record.metadata)
+        testimony.input = progress.input
+        if let reason = progress.end {
+          testimony.end = EndEvent(reason: reason, projections: progress.acquired)
+        } else if testimony.end != nil {
+          // It was read behind what that order was made after.
+          testimony.input += 1
+        }
+        break
       }
     } catch is EventError {
-      return 0
+      return testimony
     } catch let error as JournalError {
-      guard case .host = error else { return 0 }
+      guard case .host = error else { return testimony }
       throw error
     }
-    return 0
+    return testimony
   }
 }

@@ -104,8 +104,11 @@ package final class RunRegions {
     let specification = plan.ring(topic)
     let journals = RunJournals(folder, plan)
     let report = try journals.report(on: topic, depth: .tail)
-    // A journal without records has had a writer all the same, whose epoch has ended.
-    guard !report.segments.isEmpty || report.epoch > 0 || !report.isIntact else { return nil }
+    // A journal without records has had a writer all the same, whose epoch has ended; and one that lost every segment
+    // goes on behind what was given up.
+    guard !report.segments.isEmpty || report.epoch > 0 || report.nextSequence > 0 || !report.isIntact else {
+      return nil
+    }
     return try TopicTakeover.end(
       ofJournalIn: folder.journal(topic), specification, after: report.epoch,
       durableFloor: journals.durableFloor(of: topic))

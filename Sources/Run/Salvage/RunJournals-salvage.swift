@@ -1,7 +1,7 @@
 import Host
 package import Journal
 import Rings
-import RunModel
+package import RunModel
 import ScanPlan
 import Stages
 import Topics
@@ -12,8 +12,12 @@ extension RunJournals {
   package enum Salvage: Equatable, Sendable {
     /// Nothing: every record is whole.
     case none
+    /// Files that were no use where they lay: segments have their own names again, all else was moved into this folder.
+    case tidied([MisplacedFile], folder: String)
     /// These records of `projections` are lost, and on record as lost.
     case gaveUp([JournalDamage])
+    /// The end of `projections` was lost, and was written again as the orders say that it was.
+    case ended(EndEvent)
     /// The journal, and what depends on it, was moved into this folder: the run makes it again.
     case setAside(folder: String, reason: String)
   }
@@ -24,6 +28,9 @@ extension RunJournals {
   /// pace of updates was decided by how fast the workers were (`--lag-max`), they come otherwise: then what all workers
   /// made of them goes too.
   ///
+  /// What was acquired is known afterwards: it is in the `end`, whose count orders know where it is lost. The result of
+  /// a run that had finished is set aside as well.
+  ///
   /// Refused while the run is alive. Where it is interrupted it can be repeated; a worker does not go on with orders
   /// about what is lost.
   package func salvage() throws -> [(topic: String, done: Salvage)] {
@@ -32,9 +39,7 @@ extension RunJournals {
         .cannotCreate, "the run in \(folder.path) has a living supervisor; salvage is for runs that ended")
     }
     let aside = try SalvageFolder(folder)
-    let damages = try report(on: .projections, depth: .everything).damages
-    if !damages.isEmpty { try giveUp(.projections) }
-    let lost = try report(on: .projections, depth: .everything).losses
+    let (projections, lost) = try salvageProjections(into: aside)
     var reasons = try plan.placement.workers.indices.map {
       try Self.reasons(
         orders: damage(of: .orders(partition: $0)), updates: damage(of: .updates(partition: $0)),
@@ -48,7 +53,7 @@ extension RunJournals {
     if let corrected { reasons = reasons.map { (orders: $0.orders ?? corrected, updates: $0.updates ?? corrected) } }
     let workers = try reasons.enumerated().map { try setAside(ofWorker: $0, $1, into: aside) }
     if corrected != nil { try aside.setAside(journal: folder.journal(.corrected)) }
-    return [(Topic.projections.name, damages.isEmpty ? .none : .gaveUp(damages))]
+    return projections.map { (Topic.projections.name, $0) }
       + (plan.correction == nil
         ? [] : [(Topic.corrected.name, corrected.map { .setAside(folder: aside.path, reason: $0) } ?? .none)])
       + workers.enumerated().map { (Topic.orders(partition: $0).name, $1.orders) }
@@ -76,14 +81,55 @@ extension RunJournals {
     return .setAside(folder: aside.path, reason: reason)
   }
 
+  /// Puts the files of `projections` in order, gives up what is damaged, and ends it again where its end was lost; says
+  /// what was done, and what is lost.
+  private func salvageProjections(into aside: SalvageFolder) throws -> (done: [Salvage], lost: [Range<UInt64>]) {
+    let topic = Topic.projections, specification = plan.ring(.projections)
+    var done: [Salvage] = []
+    let misplaced = try misplacedFiles(
+      device: PwriteDevice(folder: folder.journal(topic)), identity: specification.identity,
+      stride: specification.slotStride)
+    if !misplaced.isEmpty {
+      try aside.putInPlace(misplaced, journal: folder.journal(topic))
+      done.append(.tidied(misplaced, folder: aside.path))
+    }
+    var report = try report(on: topic, depth: .everything)
+    if !report.damages.isEmpty {
+      done.append(.gaveUp(report.damages))
+      try aside.setAsideResult()
+      try giveUp(topic)
+      report = try self.report(on: topic, depth: .everything)
+    }
+    // The orders go later: until then they are evidence.
+    if report.losses.last?.upperBound == report.nextSequence, let end = try testifiedEnd() {
+      try aside.setAsideResult()
+      try self.end(topic, after: report.epoch, with: end)
+      done.append(.ended(end))
+    }
+    return (done.isEmpty ? [.none] : done, report.losses)
+  }
+
   private func giveUp(_ topic: Topic) throws {
     let specification = plan.ring(topic)
-    var options = TopicWriter.options(specification)
-    options.durableFloor = try durableFloor(of: topic)
     _ = try salvageJournal(
       device: try openJournalDevice(folder: folder.journal(topic)), identity: specification.identity,
-      stride: specification.slotStride,
-      options: options)
+      stride: specification.slotStride, options: try options(topic))
+  }
+
+  /// Closes a topic whose end was lost.
+  private func end(_ topic: Topic, after epoch: UInt64, with end: EndEvent) throws {
+    let specification = plan.ring(topic)
+    let journal = try JournalWriter(
+      device: try openJournalDevice(folder: folder.journal(topic)), identity: specification.identity,
+      stride: specification.slotStride, epoch: epoch + 1, options: try options(topic))
+    try journal.append(kind: .end, end.encode)
+    try journal.close()
+  }
+
+  private func options(_ topic: Topic) throws -> JournalOptions {
+    var options = TopicWriter.options(plan.ring(topic))
+    options.durableFloor = try durableFloor(of: topic)
+    return options
   }
 
   /// Why a worker's topics are set aside; nil for a topic that stays.

@@ -9,6 +9,8 @@ import ScanPlan
 /// ```
 /// salvaged/1/orders.0/…                    a topic's journal
 /// salvaged/1/volume.0.12.checkpoint        a saved volume
+/// salvaged/1/projections.0-files/…         what lay where it was no use, of a topic that is not set aside
+/// salvaged/1/export.json                   the result of a run that had finished
 /// ```
 struct SalvageFolder {
   private let folder: RunFolder
@@ -25,13 +27,43 @@ struct SalvageFolder {
     path = "\(folder.salvaged)/\(number)"
   }
 
+  /// Moves what says that the run has finished away: it has not any more. To be called before anything else is changed.
+  func setAsideResult() throws {
+    if access(folder.export, F_OK) == 0 { try move(folder.export) }
+    if saysFinished { try move(folder.status) }
+  }
+
+  /// Whether the status says that the run has finished; one that cannot be read says nothing.
+  private var saysFinished: Bool { do { return try !folder.isUnfinished } catch { return false } }
+
+  /// Moves files of a journal away, once nobody writes it, and those that have a place there to it.
+  func putInPlace(_ files: [MisplacedFile], journal: String) throws {
+    try setAsideResult()
+    let device = try PwriteDevice(folder: journal)
+    try lock(device)
+    let target = "\(path)/\(URL(fileURLWithPath: journal).lastPathComponent)-files"
+    try RunFolder.makeFolder(target, for: .owner)
+    // Two may have each other's names.
+    for file in files { try rename("\(journal)/\(file.name)", to: "\(target)/\(file.name)") }
+    for file in files {
+      if let place = file.place { try rename("\(target)/\(file.name)", to: "\(journal)/\(place)") }
+    }
+    for changed in [target, path, folder.salvaged, folder.path, journal] { try DurableFolder(changed).sync() }
+    device.unlockFolder()
+  }
+
   /// Moves a journal away, once nobody writes it, and leaves an empty one.
   func setAside(journal: String) throws {
+    try setAsideResult()
     let device = try PwriteDevice(folder: journal)
-    let wait = JournalOptions().lockWait
-    guard try device.lockFolder(wait: wait) else { throw JournalError.locked(folder: journal, waited: wait) }
+    try lock(device)
     try move(journal)
     try RunFolder.makeFolder(journal, for: .owner)
+  }
+
+  private func lock(_ device: PwriteDevice) throws {
+    let wait = JournalOptions().lockWait
+    guard try device.lockFolder(wait: wait) else { throw JournalError.locked(folder: device.folder, waited: wait) }
   }
 
   /// Moves the saved volumes of worker `partition` away.
@@ -47,11 +79,15 @@ struct SalvageFolder {
   private func move(_ source: String) throws {
     for made in [folder.salvaged, path] { try RunFolder.makeFolder(made, for: .owner) }
     let url = URL(fileURLWithPath: source)
-    guard rename(source, "\(path)/\(url.lastPathComponent)") == 0 else {
-      throw HostError.system(call: "rename", subject: source, errno: .current)
-    }
+    try rename(source, to: "\(path)/\(url.lastPathComponent)")
     for changed in [path, folder.salvaged, folder.path, url.deletingLastPathComponent().path] {
       try DurableFolder(changed).sync()
+    }
+  }
+
+  private func rename(_ source: String, to target: String) throws(HostError) {
+    guard Glibc.rename(source, target) == 0 else {
+      throw HostError.system(call: "rename", subject: source, errno: .current)
     }
   }
 }

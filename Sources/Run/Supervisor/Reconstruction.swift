@@ -121,13 +121,14 @@ package struct Reconstruction {
   ) -> ReconstructionOutcome {
     let (report, seconds) = (ending.report, ending.seconds)
     let projections = report?.projections ?? 0
+    let reason = ending.finalized ?? (ending.isInterrupted ? EndEvent.Reason.signal : .sourceEnded).word
     let result = RunResult(
       run: plan.runID.description, projections: projections, updates: report?.updates ?? 0, seconds: seconds,
       secondsWithoutRoom: ending.secondsWithoutRoom,
       projectionsPerSecond: seconds > 0 ? Double(projections) / seconds : 0,
       lost: (report?.lost ?? 0) + (losses?.counts.lost ?? 0),
       lostFields: report?.lostFields ?? 0, duplicates: (report?.duplicates ?? 0) + (losses?.counts.duplicates ?? 0),
-      restarts: ending.restarts, memory: memory, stoppedBy: report?.stoppedBy ?? "signal", stop: stop,
+      restarts: ending.restarts, memory: memory, stoppedBy: report?.stoppedBy ?? reason, stop: stop,
       outputs: report?.outputs ?? [],
       volumeSHA256: report?.volumeSHA256, denoisedSHA256: report?.denoisedSHA256)
     return ReconstructionOutcome(

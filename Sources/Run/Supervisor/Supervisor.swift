@@ -77,6 +77,8 @@ final class Supervisor {
     let restarts: [String: Int]
     /// Whether a signal asked for the end, in time or not.
     let isInterrupted: Bool
+    /// Who or what ended the scan before its source did, but for a signal.
+    let finalized: String?
   }
 
   private static let tick: Duration = .milliseconds(100)
@@ -134,7 +136,7 @@ final class Supervisor {
     return RunEnding(
       report: report, seconds: seconds, secondsWithoutRoom: finished.secondsWithoutRoom,
       restarts: Dictionary(uniqueKeysWithValues: stages.map { ("\($0.stage)", $0.restarts) }),
-      isInterrupted: signalCount > 0)
+      isInterrupted: signalCount > 0, finalized: finished.finalized)
   }
 
   /// Hands the monitor what it may look at. A run does not fail because it cannot be looked at.

@@ -259,6 +259,9 @@ package final class ReconstructStage {
 
   private func finish(_ end: EndEvent) throws {
     if case .ended = reports { return }
+    guard applied.count > 0 || end.acquired == 0 else {
+      throw StageError.lost("no projection of the scan is left; reconstruct the scan anew")
+    }
     if applied.count > 0 { try checkFields() }
     let fields = corrections.fieldCounts
     let own = EndEvent(

@@ -2,6 +2,7 @@ import ArgumentParser
 import Host
 import Journal
 import Run
+import RunModel
 import ScanPlan
 
 /// The journals of a run.
@@ -63,6 +64,11 @@ struct JournalCommand: ParsableCommand {
       for (topic, done) in try RunJournals(RunFolder(path: runFolder)).salvage() {
         switch done {
         case .none: Console.result("\(topic): nothing was damaged")
+        case .tidied(let files, let folder):
+          let moved = files.map { "\($0.name) to \($0.place ?? folder)" }
+          Console.result("\(topic): moved \(moved.joined(separator: ", "))")
+        case .ended(let end):
+          Console.result("\(topic): ended again after \(end.projections) projections: \(end.reason.word)")
         case .gaveUp(let damages):
           Console.result("\(topic): gave up \(damages.map(\.description).joined(separator: "; "))")
         case .setAside(let folder, let reason):
