@@ -51,7 +51,7 @@ package enum FaultPoint: String, Sendable, CaseIterable {
 
   /// The environment variable with the order: `point:n` kills this process when it reaches the point for the n-th time,
   /// from 1; `time:ms` kills it so many milliseconds after `arm`, wherever it is then. With `:stop` behind it the
-  /// process is stopped (SIGSTOP) instead, and looks as one that hangs.
+  /// process is stopped (SIGSTOP) instead, and looks as one that hangs; with `:trap` it crashes (SIGILL).
   package static let environmentName = "SLIPRING_FAULT"
 
   /// Whether `order` is one that this type understands.
@@ -82,13 +82,14 @@ package enum FaultPoint: String, Sendable, CaseIterable {
   private static let order = getenv(environmentName).flatMap { parse(String(cString: $0)) }
   private static let reached = Atomic<Int>(0)
 
+  private static let signals: [Substring: Int32] = ["": SIGKILL, "stop": SIGSTOP, "trap": SIGILL]
+
   private static func parse(_ text: String) -> Order? {
     let words = text.split(separator: ":", omittingEmptySubsequences: false)
-    guard (2...3).contains(words.count), words.count == 2 || words[2] == "stop", let count = Int(words[1]),
-      (1...1_000_000).contains(count)
+    guard (2...3).contains(words.count), let signal = signals[words.count == 3 ? words[2] : ""],
+      let count = Int(words[1]), (1...1_000_000).contains(count)
     else { return nil }
-    let order = Order(
-      point: FaultPoint(rawValue: String(words[0])), count: count, signal: words.count == 3 ? SIGSTOP : SIGKILL)
+    let order = Order(point: FaultPoint(rawValue: String(words[0])), count: count, signal: signal)
     return order.point != nil || words[0] == "time" ? order : nil
   }
 }

@@ -57,6 +57,12 @@ package final class StageRunner: StageEnvironment {
     self.heartbeats = heartbeats
     disk = DiskSign(heartbeats, stage: number, log: log)
     limits = WaitLimits { heartbeats.isWaitingForRoom }
+    // What it says when it crashes is no reason to do without the stage.
+    do {
+      if try !folder.armCrashReport(stage) { log.info("there are reports of crashes enough: this process writes none") }
+    } catch {
+      log.warning("this process will not report a crash", metadata: ["reason": "\(error)"])
+    }
   }
 
   /// Runs the stage to its end.

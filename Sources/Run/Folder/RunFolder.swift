@@ -93,7 +93,11 @@ package struct RunFolder: Sendable {
     let isOutput =
       URL(fileURLWithPath: plan.scan.outputFolder).standardizedFileURL.path
       == URL(fileURLWithPath: path).standardizedFileURL.path
-    let logs = (["supervisor"] + plan.wiring.stages.map(\.description)).map(log)
+    let crashes: [String]
+    do { crashes = try self.crashes().map { "\(logFolder)/\($0)" } } catch {
+      throw ScanFailure(.inputOutput, "cannot remove \(logFolder): \(error)")
+    }
+    let logs = (["supervisor"] + plan.wiring.stages.map(\.description)).map(log) + crashes
     // The description beside the output is the output's.
     for file in logs + [self.plan, status, export, losses, stop] + (isOutput ? [] : [description]) {
       try Self.remove(file, unlink(file), accepting: [ENOENT])

@@ -18,9 +18,10 @@ extension Supervisor {
     try killIfHung(index, regions)
     guard let ended = try stages[index].reap() else { return }
     let (stage, pid) = (stages[index].stage, stages[index].process.pid)
+    let facts = ["pid": "\(pid)", "status": "\(ended)", "nanoseconds": "\(Machine.monotonicNanoseconds)"]
     log.info(
       "ended \(stage)",
-      metadata: ["pid": "\(pid)", "status": "\(ended)", "nanoseconds": "\(Machine.monotonicNanoseconds)"])
+      metadata: facts.merging(folder.crashMetadata(stage, pid: pid)) { $1 }.mapValues { "\($0)" })
     switch ended {
     case .exited(0): return
     case .exited(let code): throw StageFailure(exitCode: code)
@@ -28,7 +29,8 @@ extension Supervisor {
       if !stages[index].mayRestart() { try move(index, killedBy: signal) }
       log.warning(
         "starting \(stage) again", metadata: ["signal": "\(signal)", "restarts": "\(stages[index].restarts + 1)"])
-      monitor.notice("stage \(stage) was killed by signal \(signal) and is started again")
+      let report = folder.crashMetadata(stage, pid: pid)["report"].map { ": see \($0)" } ?? ""
+      monitor.notice("stage \(stage) was killed by signal \(signal) and is started again\(report)")
       try stages[index].restart(regions, fileFolders: folder.folders(writtenBy: stages[index].stage, plan))
       if stage == .acquire, signalCount > 0 { try stages[index].process.signal(SIGTERM) }
     }

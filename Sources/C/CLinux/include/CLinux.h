@@ -44,6 +44,10 @@ int clinux_pidfd_reap(int pidfd, int *status);
 /// Has the kernel send `signal` to this process when the thread that started it ends.
 int clinux_parent_death_signal(int signal);
 
+/// Has this process write a report into the new file `path` when it crashes, with `head` as the first line, within a
+/// second; it then ends by the signal of the crash. To be called from the main thread.
+int clinux_crash_report(const char *path, const char *head);
+
 /// A non-blocking, close-on-exec descriptor that delivers the given signals, which are blocked in the calling thread.
 int clinux_signalfd(const int *signals, int count);
 
