@@ -8,7 +8,7 @@ import ScanPlan
 extension Campaign {
   /// Projections of the scan.
   static let projections = 50
-  private static let (rows, columns, range) = (20, 64, 180.0)
+  static let (rows, columns, range) = (20, 64, 180.0)
 
   /// Writes the scan that all runs reconstruct.
   static func simulate(_ program: String, _ folder: String) throws {
@@ -63,30 +63,9 @@ extension Campaign {
 
   /// Writes the scan's first projections as a scan of their own.
   private func shorten(to count: Int) throws {
-    let reader = try openScan(path: Self.scan(folder, Self.projections))
-    let info = reader.info, rows = 0..<info.rows
-    let writer = try DXchangeWriter(
-      path: Self.scan(folder, count), projectionCount: count, rows: info.rows, columns: info.columns, pixel: info.pixel,
-      flatCount: info.flatCount, darkCount: info.darkCount,
-      thetasDegrees: (0..<count).map { Double($0) * Self.range / Double(Self.projections) })
-    let buffer = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: info.rows * info.columns * info.pixel.byteCount, alignment: 64)
-    defer { buffer.deallocate() }
-    for index in 0..<count {
-      try reader.readProjection(index, rows: rows, into: buffer)
-      try writer.writeProjection(index, UnsafeRawBufferPointer(buffer))
-    }
-    for index in 0..<info.flatCount {
-      try reader.readFlat(index, rows: rows, into: buffer)
-      try writer.writeFlat(index, UnsafeRawBufferPointer(buffer))
-    }
-    for index in 0..<info.darkCount {
-      try reader.readDark(index, rows: rows, into: buffer)
-      try writer.writeDark(index, UnsafeRawBufferPointer(buffer))
-    }
-    try writer.finish()
-    guard try openScan(path: Self.scan(folder, count)).info.thetas == Array(info.thetas.prefix(count)) else {
-      throw ScanFailure(.software, "the angles of a shorter scan are not those of the whole one")
-    }
+    let info = try openScan(path: Self.scan(folder, Self.projections)).info
+    let excerpt = ScanExcerpt(
+      darks: Array(0..<info.darkCount), flats: Array(0..<info.flatCount), projections: Array(0..<count))
+    try excerpt.write(of: Self.scan(folder, Self.projections), range: Self.range, to: Self.scan(folder, count))
   }
 }

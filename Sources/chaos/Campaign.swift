@@ -18,6 +18,10 @@ struct Campaign {
 
   /// One in so many orders stops the stage instead of killing it: each costs the seconds until it is taken for hung.
   private static let stopPeriod = 10
+  /// One in so many others has it crash.
+  private static let trapPeriod = 5
+  /// In one of so many runs the supervisor is stopped for a while.
+  private static let pausePeriod = 8
   static let timeLimit: Duration = .seconds(120)
 
   /// Simulates the scan.
@@ -35,9 +39,9 @@ struct Campaign {
     let scenario = drawRecipe()
     let orders = drawOrders(scenario, killsMax: killsMax)
     let episodes = fillsDisk ? drawEpisodes() : []
-    let faults = orders.map { "\($0.key)=\($0.value.joined(separator: ","))" }.sorted().joined(separator: ";")
+    let faults = Self.faults(orders), pause = drawPause()
     let full = episodes.map { ", disk full after \($0.start) ms for \($0.length) ms" }.joined()
-    let story = "\(scenario.name), SLIPRING_FAULTS='\(faults)'\(full)"
+    let story = "\(scenario.name), SLIPRING_FAULTS='\(faults)'\(pause.map { ", \($0)" } ?? "")\(full)"
     let output = "\(folder)/run\(report.runs)"
     report.runs += 1
     defer { try? FileManager.default.removeItem(atPath: output) }
@@ -46,7 +50,10 @@ struct Campaign {
     do {
       (result, log) = try Self.reconstruct(
         program, arguments(scenario, output: output), output: output, faults: faults
-      ) { if !episodes.isEmpty { try fillDisk(episodes, while: $0, output) } }
+      ) { process in
+        try pause?.make(process)
+        if !episodes.isEmpty { try fillDisk(episodes, while: process, output) }
+      }
     } catch {
       report.failed.append("\(story): \(error)")
       // What was ordered counts: otherwise a campaign of failures would never end.
@@ -54,6 +61,7 @@ struct Campaign {
       return
     }
     try compare(result, scenario, story)
+    report.pauses += pause == nil ? 0 : 1
     for (stage, restarts) in result.restarts {
       for order in (orders[stage] ?? []).prefix(restarts) { count(stage, order) }
     }
@@ -63,12 +71,35 @@ struct Campaign {
   }
 
   mutating func count(_ stage: String, _ order: String) {
-    report.killsByPoint[stage, default: [:]][String(order.prefix { $0 != ":" }), default: .init()].add(
-      isStop: order.hasSuffix(":stop"))
+    report.killsByPoint[stage, default: [:]][String(order.prefix { $0 != ":" }), default: .init()].add(order)
+  }
+
+  /// When a supervisor is stopped, and for how long: it must not take the stages for hung that beat meanwhile.
+  struct Pause: CustomStringConvertible {
+    let start: Int
+    let length: Int
+    var description: String { "supervisor stopped after \(start) ms for \(length) ms" }
+
+    /// Stops the process and lets it go on, unless it ends before.
+    func make(_ process: ChildProcess) throws {
+      guard try process.waitForExit(timeout: .milliseconds(start)) == nil else { return }
+      try process.signal(SIGSTOP)
+      Thread.sleep(forTimeInterval: Double(length) / 1000)
+      try process.signal(SIGCONT)
+    }
+  }
+
+  private mutating func drawPause() -> Pause? {
+    guard Int.random(in: 0..<Self.pausePeriod, using: &random) == 0 else { return nil }
+    return Pause(start: .random(in: 1...500, using: &random), length: .random(in: 200...3000, using: &random))
+  }
+
+  static func faults(_ orders: [String: [String]]) -> String {
+    orders.map { "\($0.key)=\($0.value.joined(separator: ","))" }.sorted().joined(separator: ";")
   }
 
   /// Up to three stages die, each up to three times in a row; now and then they die at the same moment first.
-  private mutating func drawOrders(_ scenario: Scenario, killsMax: Int) -> [String: [String]] {
+  mutating func drawOrders(_ scenario: Scenario, killsMax: Int) -> [String: [String]] {
     var orders: [String: [String]] = [:]
     var left = min(killsMax, Int.random(in: 1...6, using: &random))
     for stage in (stage.map { [$0] } ?? scenario.stages).shuffled(using: &random).prefix(3) where left > 0 {
@@ -87,7 +118,8 @@ struct Campaign {
 
   private mutating func drawOrder(_ scenario: Scenario, _ stage: String) -> String {
     let isStop = Int.random(in: 0..<Self.stopPeriod, using: &random) == 0
-    return drawPlace(scenario, stage) + (isStop ? ":stop" : "")
+    let isTrap = !isStop && Int.random(in: 0..<Self.trapPeriod, using: &random) == 0
+    return drawPlace(scenario, stage) + (isStop ? ":stop" : isTrap ? ":trap" : "")
   }
 
   private mutating func drawPlace(_ scenario: Scenario, _ stage: String) -> String {

@@ -2,12 +2,25 @@ import Foundation
 
 /// What a campaign found.
 struct CampaignReport: Codable {
-  /// How often a stage was killed at a point, and how often it was stopped there and killed when it was taken for hung.
+  /// How often a stage was killed at a point, how often it was stopped there and killed when it was taken for hung, and
+  /// how often it crashed there.
   struct Kills: Codable {
     var killed = 0
     var stopped = 0
+    var trapped = 0
 
-    mutating func add(isStop: Bool) { if isStop { stopped += 1 } else { killed += 1 } }
+    var all: Int { killed + stopped + trapped }
+
+    /// Counts an order by its last word.
+    mutating func add(_ order: String) {
+      if order.hasSuffix(":stop") {
+        stopped += 1
+      } else if order.hasSuffix(":trap") {
+        trapped += 1
+      } else {
+        killed += 1
+      }
+    }
   }
 
   /// Kills that happened, by stage and point.
@@ -21,28 +34,36 @@ struct CampaignReport: Codable {
   var differing = 0
   /// Runs that control ended before their source did.
   var finalized = 0
+  /// Runs whose supervisor was stopped for a while.
+  var pauses = 0
+  /// Projections that a live source is known to have lost, with a process that had them in its hands.
+  var missed = 0
   /// Milliseconds from a stage's death to the first useful work of its next process, by stage.
   var latencies: [String: [Double]] = [:]
   /// Deaths whose latency is not counted, because the next process waited for another stage that hung.
   var waits = 0
 
-  var kills: Int { killsByPoint.values.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.killed + $1.stopped } } }
+  var kills: Int { killsByPoint.values.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.all } } }
 
   /// Whether every promise was kept.
   var isClean: Bool { failed.isEmpty && lost == 0 && duplicated == 0 && differing == 0 }
 
-  func json() throws -> String {
+  func json() throws -> String { try Self.json(self) }
+
+  static func json(_ value: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-    return String(decoding: try encoder.encode(self), as: UTF8.self)
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
   }
 
   /// A table for people.
   func table(seed: UInt64) -> String {
-    var lines = ["stage             point             SIGKILL  SIGSTOP"]
+    var lines = ["stage             point             SIGKILL  SIGSTOP  SIGILL"]
     for (stage, points) in killsByPoint.sorted(by: { $0.key < $1.key }) {
       for (point, count) in points.sorted(by: { $0.key < $1.key }) {
-        lines.append("\(padded(stage)) \(padded(point)) \(padded("\(count.killed)", to: 8)) \(count.stopped)")
+        lines.append(
+          "\(padded(stage)) \(padded(point)) \(padded("\(count.killed)", to: 8)) "
+            + "\(padded("\(count.stopped)", to: 8)) \(count.trapped)")
       }
     }
     lines.append("")
@@ -50,6 +71,10 @@ struct CampaignReport: Codable {
     let all = latencies.values.flatMap { $0 }
     for (stage, values) in latencies.sorted(by: { $0.key < $1.key }) + [("all", all)] where !values.isEmpty {
       lines.append("\(padded(stage))                 \(rank(values, 0.5))    \(rank(values, 0.99))    \(values.count)")
+    }
+    if pauses > 0 { lines.append("\(pauses) runs had their supervisor stopped for a while") }
+    if missed > 0 {
+      lines.append("\(missed) projections were lost on their way from the detector, and are in the counts")
     }
     if waits > 0 { lines.append("\(waits) waited for another stage that hung, and are not counted") }
     lines.append("")

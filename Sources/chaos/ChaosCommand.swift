@@ -7,7 +7,7 @@ struct ChaosCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "chaos",
     abstract:
-      "Kills and stops stages of real runs at random times and at named points; "
+      "Kills, stops and crashes stages of real runs at random times and at named points; "
       + "every volume must have the bits of a run without faults."
   )
 
@@ -21,6 +21,9 @@ struct ChaosCommand: ParsableCommand {
   var wholeMachine = false
   @Flag(help: "Beside the kills, fill the disk of each run up to three times. Needs the right to mount one.")
   var fullDisk = false
+  @Flag(help: "Reconstruct what a virtual detector sends, which does not wait.") var live = false
+  @Option(help: "Damage the journals of projections so often instead, salvage the runs and resume them.")
+  var damage: Int?
   @Flag(help: "Print the table as JSON.") var json = false
 
   func run() throws {
@@ -36,21 +39,41 @@ struct ChaosCommand: ParsableCommand {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     if fullDisk { try Campaign.mountDisk(at: folder) }
     defer { if fullDisk { Campaign.unmountDisk(at: folder) } }
+    if let damage { try runDamages(damage, program, folder) } else { try runKills(program, folder) }
+  }
+
+  private func runKills(_ program: String, _ folder: String) throws {
     var campaign = try Campaign(program: program, folder: folder, seed: seed, stage: stage)
     while campaign.report.kills < kills {
       if wholeMachine {
         try campaign.cutPowerOnce(cutsMax: kills - campaign.report.kills)
+      } else if live {
+        try campaign.runLiveOnce(killsMax: kills - campaign.report.kills)
       } else {
         try campaign.runOnce(killsMax: kills - campaign.report.kills, fillsDisk: fullDisk)
       }
-      if !json {
-        FileHandle.standardError.write(
-          Data("\r\(campaign.report.kills)/\(kills) kills, \(campaign.report.runs) runs ".utf8))
-      }
+      tell("\r\(campaign.report.kills)/\(kills) kills, \(campaign.report.runs) runs ")
     }
-    if !json { FileHandle.standardError.write(Data("\n".utf8)) }
-    let text = json ? try campaign.report.json() : campaign.report.table(seed: seed)
+    try finish(
+      json ? campaign.report.json() : campaign.report.table(seed: seed), isClean: campaign.report.isClean)
+  }
+
+  private func runDamages(_ count: Int, _ program: String, _ folder: String) throws {
+    var campaign = try DamageCampaign(program: program, folder: folder, seed: seed)
+    while campaign.report.damages < count {
+      try campaign.damageOnce()
+      tell("\r\(campaign.report.damages)/\(count) damages, \(campaign.report.failed.count) failed ")
+    }
+    try finish(
+      json ? CampaignReport.json(campaign.report) : campaign.report.table(seed: seed),
+      isClean: campaign.report.failed.isEmpty)
+  }
+
+  private func tell(_ text: String) { if !json { FileHandle.standardError.write(Data(text.utf8)) } }
+
+  private func finish(_ text: String, isClean: Bool) throws {
+    tell("\n")
     FileHandle.standardOutput.write(Data((text + "\n").utf8))
-    if !campaign.report.isClean { throw ExitCode(1) }
+    if !isClean { throw ExitCode(1) }
   }
 }

@@ -44,6 +44,9 @@ struct Scenario {
       "control": [(.scored, 8), (.commandBefore, 1), (.commandAfter, 1), (.submit, 8), (.completion, 8)],
     ])
 
+  /// A detector that does not wait.
+  static let live = Scenario(name: "live", options: ["--lag-max", "0"], endings: [], points: [:])
+
   private static let all = [plain, filtered, stopping]
 
   /// The scenarios that have a stage of this name; all for nil. Throws `.usage` where there is no such stage.

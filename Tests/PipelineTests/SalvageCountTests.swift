@@ -91,5 +91,12 @@ extension Pipeline {
       // Who says that the record was durable may have been set aside with what was made of it: then it is read again.
       #expect(result.lost <= 1 && result.lost + result.projections == KilledRuns.projections)
     }
+
+    @Test func `A short campaign of damages loses no projection from the counts`() throws {
+      let seed = 20_261_129
+      let chaos = URL(filePath: Command.executable).deletingLastPathComponent().appending(path: "chaos").path
+      let outcome = try Command(["--damage", "9", "--seed", "\(seed)"], executable: chaos).end()
+      #expect(outcome.status == .exited(0), "seed \(seed): \(outcome.output)\(outcome.errors)")
+    }
   }
 }
