@@ -118,3 +118,12 @@ func waitForImages(_ count: Int, of runFolder: String, at location: SourceLocati
 
 /// Regions of runs in /dev/shm.
 func regions(of run: String) throws -> [String] { try SharedRegion.names(prefix: "slipring-\(run)") }
+
+/// Changes what a run wrote as JSON, and its checksum with it, as nobody but the program would.
+func rewrite(_ path: String, _ change: (String) -> String) throws {
+  let text = change(try String(contentsOfFile: path, encoding: .utf8))
+  let end = try #require(text.range(of: ",\n  \"sha256\" : \"", options: .backwards))
+  var sum = SHA256()
+  Array(text[..<end.lowerBound].utf8).withUnsafeBytes { sum.update($0) }
+  try Data("\(text[..<end.upperBound])\(sum.hexDigest())\"\n}\n".utf8).write(to: URL(filePath: path))
+}

@@ -50,9 +50,7 @@ extension Pipeline {
       }
       let runs = folder.file("runs")
       // What does not say that it finished, lies elsewhere than it was made, or is no run at all.
-      let status = "\(runs)/failed/status.json"
-      let text = try String(contentsOfFile: status, encoding: .utf8).replacing("\"finished\"", with: "\"failed\"")
-      try text.write(toFile: status, atomically: true, encoding: .utf8)
+      try rewrite("\(runs)/failed/status.json") { $0.replacing("\"finished\"", with: "\"failed\"") }
       for name in ["kept", "old", "failed", "moved", "busy"] { try age(name, days: 2.1) }
       try age("young", days: 1.9)
       try FileManager.default.moveItem(atPath: "\(runs)/moved", toPath: "\(runs)/elsewhere")

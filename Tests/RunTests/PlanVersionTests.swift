@@ -25,6 +25,9 @@ import Testing
   }
 
   @Test func `A plan of this version that lacks what it needs is damaged`() throws {
-    #expect(try refusal(#"{"version": 2}"#)?.description.contains("does not hold what a run writes there") == true)
+    #expect(try refusal(#"{"version": 2}"#)?.description.contains("plan.json is damaged") == true)
+    #expect(try refusal("{").map { $0.sysExit == .data && $0.description.contains("plan.json is damaged") } == true)
+    let sealed = String(decoding: try SealedJSON.encode(["version": 2]), as: UTF8.self)
+    #expect(try refusal(sealed)?.description.contains("does not hold what a run writes there") == true)
   }
 }

@@ -45,7 +45,7 @@ package final class StageRunner: StageEnvironment {
     self.stage = stage
     self.folder = folder
     self.movedTo = movedTo
-    plan = try folder.read(RunPlan.self, from: folder.plan)
+    plan = try folder.readPlan()
     names = RegionNames(runID: plan.runID)
     wiring = plan.wiring
     guard let row = wiring.row(of: stage) else { throw ScanFailure(.usage, "the run has no stage \(stage)") }

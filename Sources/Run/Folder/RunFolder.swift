@@ -10,7 +10,8 @@ import Stages
 ///
 /// ```
 /// scan.yaml     effective configuration, with the command line in its first line
-/// plan.json     what the stages work from: shapes, placement, names in shared memory
+/// plan.json     what the stages work from: shapes, placement, what the input was
+/// plan.copy.json  the same once more, for a person to put in its place should it be damaged
 /// status.json   state, stages, progress; replaced about once a second
 /// losses.json   of a live source, what it has lost; there when the acquisition has ended
 /// stop.json     what came of telling its detector to stop; there where that was tried
@@ -22,6 +23,9 @@ import Stages
 /// salvaged/     what salvage set aside, one folder a salvage
 /// output/       the slices, or a link to the output folder
 /// ```
+///
+/// Files of the run are this user's alone. What is JSON ends with its checksum (``SealedJSON``): nothing is believed
+/// that is not what was written.
 package struct RunFolder: Sendable {
   /// Absolute path of the folder.
   package let path: String
@@ -32,6 +36,7 @@ package struct RunFolder: Sendable {
   }
 
   var plan: String { path + "/plan.json" }
+  var planCopy: String { path + "/plan.copy.json" }
   var description: String { path + "/scan.yaml" }
   var status: String { path + "/status.json" }
   var export: String { path + "/export.json" }
@@ -99,7 +104,7 @@ package struct RunFolder: Sendable {
     }
     let logs = (["supervisor"] + plan.wiring.stages.map(\.description)).map(log) + crashes
     // The description beside the output is the output's.
-    for file in logs + [self.plan, status, export, losses, stop] + (isOutput ? [] : [description]) {
+    for file in logs + [self.plan, planCopy, status, export, losses, stop] + (isOutput ? [] : [description]) {
       try Self.remove(file, unlink(file), accepting: [ENOENT])
     }
     for folder in [checkpoints, salvaged, requests, journals] where access(folder, F_OK) == 0 {
@@ -118,33 +123,9 @@ package struct RunFolder: Sendable {
     throw ScanFailure(.inputOutput, "cannot remove \(path): \(String(cString: strerror(errno)))")
   }
 
-  /// Writes a value as JSON, complete or not at all.
+  /// Writes a value as JSON with its checksum, complete or not at all, for this user alone.
   func write(_ value: some Encodable, to path: String) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try writeFileAtomically(path: path, bytes: Array(encoder.encode(value)))
-  }
-
-  /// All that is read of a plan before its version is known.
-  private struct VersionedPlan: Decodable {
-    /// Nil in plans that are older than versions.
-    let version: Int?
-  }
-
-  /// What the run works from. Throws where this is no run's folder, and where another version of Slipring made it.
-  func readPlan() throws(ScanFailure) -> RunPlan {
-    guard access(plan, F_OK) == 0 else {
-      throw ScanFailure(.noInput, "\(path) is not the folder of a run: it has no plan.json")
-    }
-    let version = try read(VersionedPlan.self, from: plan).version
-    guard version == RunPlan.versionRead else {
-      let found = version.map { "version \($0)" } ?? "no version"
-      throw ScanFailure(
-        .data,
-        "the run in \(path) was made by another version of Slipring (its plan has \(found), this one reads version "
-          + "\(RunPlan.versionRead)); go on with the one that made it")
-    }
-    return try read(RunPlan.self, from: plan)
+    try writeFileAtomically(path: path, bytes: SealedJSON.encode(value), isPrivate: true)
   }
 
   /// Throws, and names the process, where a supervisor of the run lives.
@@ -160,16 +141,22 @@ package struct RunFolder: Sendable {
   /// Removes what processes of the run that died left of files. To be called by the run's only supervisor, before it
   /// starts any stage.
   func removeLeftovers(_ plan: RunPlan) throws {
-    for stage in try lastStages() { try removeTemporaryFiles(in: plan.scan.outputFolder, ofProcess: stage.pid) }
+    if let stages = lastStages() {
+      for stage in stages { try removeTemporaryFiles(in: plan.scan.outputFolder, ofProcess: stage.pid) }
+    } else {
+      try removeTemporaryFilesOfDeadProcesses(in: plan.scan.outputFolder)
+    }
     // These are the run's own, so whoever wrote there is dead. Other runs may write to the output.
     for path in [path, checkpoints, requests] where path != plan.scan.outputFolder && access(path, F_OK) == 0 {
       try removeTemporaryFiles(in: path, ofProcess: nil)
     }
   }
 
-  /// The stages of the run's latest status; none where it died before the first.
-  func lastStages() throws(ScanFailure) -> [RunStatus.Stage] {
-    access(status, F_OK) == 0 ? try read(RunStatus.self, from: status).stages : []
+  /// The stages of the run's latest status; none where it died before the first, nil where the status is damaged: it
+  /// is for people, and nothing that a run does depends on it.
+  private func lastStages() -> [RunStatus.Stage]? {
+    guard access(status, F_OK) == 0 else { return [] }
+    do { return try read(RunStatus.self, from: status).stages } catch { return nil }
   }
 
   /// Deletes all shared memory of a run whose supervisor was killed, once its stages are gone: what a restart of the
@@ -177,7 +164,7 @@ package struct RunFolder: Sendable {
   package func removeRegions(timeout: Duration) throws {
     let names = RegionNames(runID: try readPlan().runID)
     let deadline = Deadline(after: timeout)
-    for stage in try lastStages() { while kill(stage.pid, 0) == 0, !deadline.hasPassed { usleep(1000) } }
+    for stage in lastStages() ?? [] { while kill(stage.pid, 0) == 0, !deadline.hasPassed { usleep(1000) } }
     // A stage that was just being started holds the supervisor's descriptors until it runs its own program.
     while try RegionLock.isHeld(name: names.lock) {
       guard !deadline.hasPassed else { throw ScanFailure(.software, "the run in \(path) is alive") }
@@ -186,13 +173,11 @@ package struct RunFolder: Sendable {
     for name in try SharedRegion.names(prefix: names.prefix) { try SharedRegion.unlink(name: name) }
   }
 
-  /// Whether a run was begun here and has not come to its result.
+  /// Whether a run was begun here and has not come to its result, as far as its status can be read.
   package var isUnfinished: Bool {
-    get throws(ScanFailure) {
-      guard access(plan, F_OK) == 0 else { return false }
-      guard access(status, F_OK) == 0 else { return true }
-      return try read(RunStatus.self, from: status).phase != .finished
-    }
+    guard access(plan, F_OK) == 0 else { return false }
+    guard access(status, F_OK) == 0 else { return true }
+    do { return try read(RunStatus.self, from: status).phase != .finished } catch { return true }
   }
 
   /// How far the run is, and whether its supervisor lives. Throws where this is no run's folder.
@@ -207,29 +192,4 @@ package struct RunFolder: Sendable {
 
   /// What the run's live source has lost; nil for another source, and until the acquisition has ended.
   func readLosses() throws -> LossReport? { access(losses, F_OK) == 0 ? try read(LossReport.self, from: losses) : nil }
-
-  /// Reads a value that a process of this run wrote.
-  func read<Value: Decodable>(_ type: Value.Type, from path: String) throws(ScanFailure) -> Value {
-    let data: Data
-    do {
-      data = try Data(contentsOf: URL(fileURLWithPath: path))
-    } catch {
-      throw ScanFailure(.noInput, "cannot read \(path): \(error.reasonText)")
-    }
-    do {
-      return try JSONDecoder().decode(type, from: data)
-    } catch {
-      throw ScanFailure(.data, "\(path) does not hold what a run writes there: \(error)")
-    }
-  }
-}
-
-extension Error {
-  /// The system's words where there are any, otherwise Foundation's.
-  fileprivate var reasonText: String {
-    let error = self as NSError
-    let underlying = error.userInfo[NSUnderlyingErrorKey] as? NSError ?? error
-    guard underlying.domain == NSPOSIXErrorDomain else { return error.localizedDescription }
-    return String(cString: strerror(Int32(underlying.code)))
-  }
 }

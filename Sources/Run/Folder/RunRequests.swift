@@ -55,7 +55,7 @@ package struct RunRequests: Sendable {
     try RunFolder.makeFolder(folder.requests, for: .owner)
     if access(path(kind), F_OK) == 0 { return }
     do {
-      try writeFileAtomically(path: path(kind), bytes: Array(JSONEncoder().encode(Request(by: by))), isPrivate: true)
+      try writeFileAtomically(path: path(kind), bytes: SealedJSON.encode(Request(by: by)), isPrivate: true)
     } catch let error as FileError where error.isFull {
       // A run that waits for room must be able to be ended: a name alone is a request too, by an unknown person.
       let descriptor = open(path(kind), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
@@ -78,7 +78,8 @@ package struct RunRequests: Sendable {
     guard count >= 0 else {
       throw ScanFailure(.inputOutput, "cannot read \(path(kind)): \(String(cString: strerror(errno)))")
     }
-    guard let request = try? JSONDecoder().decode(Request.self, from: Data(bytes[..<count])),
+    let text = Array(bytes[..<count])
+    guard SealedJSON.check(text) == .whole, let request = try? JSONDecoder().decode(Request.self, from: Data(text)),
       (1...Self.nameMax).contains(request.by.utf8.count)
     else { return "an unknown person" }
     return request.by

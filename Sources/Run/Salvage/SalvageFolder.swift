@@ -30,11 +30,8 @@ struct SalvageFolder {
   /// Moves what says that the run has finished away: it has not any more. To be called before anything else is changed.
   func setAsideResult() throws {
     if access(folder.export, F_OK) == 0 { try move(folder.export) }
-    if saysFinished { try move(folder.status) }
+    if !folder.isUnfinished { try move(folder.status) }
   }
-
-  /// Whether the status says that the run has finished; one that cannot be read says nothing.
-  private var saysFinished: Bool { do { return try !folder.isUnfinished } catch { return false } }
 
   /// Moves files of a journal away, once nobody writes it, and those that have a place there to it.
   func putInPlace(_ files: [MisplacedFile], journal: String) throws {

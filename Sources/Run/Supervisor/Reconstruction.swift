@@ -82,10 +82,12 @@ package struct Reconstruction {
       // stay until then.
       notice("images that were on their way to disk when the run was killed are lost: \(error)")
     }
+    try folder.checkReports(notice: notice)
+    try plan.checkInputs()
     let removed = try RunRegions.removeDeadRegions()
     if removed > 0 { notice("removed \(removed) shared-memory regions that dead runs had left") }
     try RunFolder.makeFolder(plan.scan.outputFolder, for: .usual)
-    try RunFolder.makeFolder(folder.checkpoints, for: .owner)
+    for path in [folder.checkpoints, folder.logFolder] { try RunFolder.makeFolder(path, for: .owner) }
     return try supervise(plan, folder, executable: executable, signals: signals, monitor: monitor)
   }
 
@@ -109,10 +111,12 @@ package struct Reconstruction {
 
   /// The plan for the stages; the effective configuration for people, also beside the output.
   private func write(_ plan: RunPlan, to folder: RunFolder) throws {
-    try folder.write(plan, to: folder.plan)
+    try folder.write(plan)
     let yaml = ScanFile.effective(plan.scan, command: command)
-    try writeFileAtomically(path: folder.description, text: yaml)
-    try writeFileAtomically(path: plan.scan.outputFolder + "/scan.yaml", text: yaml)
+    try writeFileAtomically(path: folder.description, bytes: Array(yaml.utf8), isPrivate: true)
+    guard plan.scan.outputFolder != folder.path else { return }
+    try writeFileAtomically(
+      path: plan.scan.outputFolder + "/scan.yaml", text: ScanFile.published(plan.scan, command: command))
   }
 
   private static func outcome(

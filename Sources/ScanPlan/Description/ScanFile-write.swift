@@ -8,6 +8,12 @@ extension ScanFile {
     return "# \(shellQuoted(command))\n" + entries.joined()
   }
 
+  /// The same for everybody to read: without what may be secret.
+  package static func published(_ scan: ScanDescription, command: [String]) -> String {
+    let text = effective(scan.withoutSecrets, command: scan.withoutSecrets(command))
+    return text + (scan.omission.map { "# \($0)\n" } ?? "")
+  }
+
   /// A scan file with every key, what it means, and its value in `scan`; a key without a value stands behind a `#`.
   package static func template(_ scan: ScanDescription) -> String {
     let sections = ScanKey.Group.allCases.map { group in

@@ -67,6 +67,7 @@ extension RunPlan {
     let (rows, binning) = (shape.detectorRows, 1 << scan.binning)
     switch try ScanSource(scan.input) {
     case .file(let path):
+      try input?.checkSizeAndTime(path)
       let reader = try openScan(path: path, thetaUnit: scan.thetaUnit.fileUnit)
       let source = FileSource(
         reader: reader, rows: rows, binning: binning, visits: scan.order.visits(thetas: reader.info.thetas))
@@ -97,6 +98,7 @@ extension RunPlan {
   /// The source behind the flat and dark fields of a file, where there is one.
   private func withFields(_ source: LiveSource) throws -> any ProjectionSource {
     guard let path = scan.fields, let live else { return source }
+    try fieldsFile?.checkSizeAndTime(path)
     let reader = try openScan(path: path)
     guard reader.info.darkCount + reader.info.flatCount == live.fieldsOfFile,
       (reader.info.rows, reader.info.columns) == (live.rows, live.columns)

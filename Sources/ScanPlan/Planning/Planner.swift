@@ -14,6 +14,7 @@ import Tomography
 package struct Planner {
   private let scan: ScanDescription
   private let reader: (any ScanReader)?
+  private let fieldsReader: (any ScanReader)?
   private let live: LivePlan?
   private let topology: Topology
 
@@ -30,10 +31,10 @@ package struct Planner {
     if try ScanSource(scan.input).isLive {
       let fields = try scan.fields.map { try openScan(path: $0) }
       let live = try LivePlan(scan, fields: fields)
-      (reader, self.live, info) = (nil, live, live.info(scan, fields: fields))
+      (reader, fieldsReader, self.live, info) = (nil, fields, live, live.info(scan, fields: fields))
     } else {
       let reader = try openScan(path: scan.input, thetaUnit: scan.thetaUnit.fileUnit)
-      (self.reader, live, info) = (reader, nil, reader.info)
+      (self.reader, fieldsReader, live, info) = (reader, nil, nil, reader.info)
     }
   }
 
@@ -78,7 +79,8 @@ package struct Planner {
     try checkSinogram(shape, placement)
     try checkControl(shape)
     var plan = RunPlan(
-      runID: runID, command: command, scan: scan, live: live, shape: shape, rotationAxis: axis, minusLog: minusLog,
+      runID: runID, command: command, scan: scan, live: live, input: try reader.map { try InputIdentity($0) },
+      fieldsFile: try fieldsReader.map { try InputIdentity($0) }, shape: shape, rotationAxis: axis, minusLog: minusLog,
       pixelSizeMillimetres: info.pixelSizeMillimetres.map { $0 * Double(factor) },
       placement: placement, slots: slots(shape, placement), projectionsCovering: projectionsCovering)
     plan.slots.onTheWay = onTheWay(plan)

@@ -49,7 +49,7 @@ extension RunPlan: StageSettings {
       attributes: [
         "description":
           "attenuation coefficient, reconstructed by Slipring with \(scan.algorithm.rawValue.uppercased())",
-        "command": shellQuoted(command),
+        "command": shellQuoted(scan.withoutSecrets(command)),
         "run": runID.description,
         "rotation_axis": "\(rotationAxis)",
       ], checks: scan.retain != .keep, fields: shape.flatsAndDarks,

@@ -43,6 +43,10 @@ package struct RunPlan: Codable, Sendable {
   package var scan: ScanDescription
   /// What a live source was said to deliver; nil for a scan file.
   package var live: LivePlan?
+  /// The scan file as it was; nil for a live source.
+  var input: InputIdentity?
+  /// The file of a live source's flat and dark fields as it was; nil where there is none.
+  var fieldsFile: InputIdentity?
   /// The shapes.
   package var shape: Shape
   /// The rotation axis in columns of the payload.

@@ -24,6 +24,6 @@ struct Run: ParsableCommand {
         .configuration, "\(scanFile) has no run-folder, so --resume cannot tell which run to go on with; add one")
     }
     let folder = RunFolder(path: path)
-    if try folder.isUnfinished { try options.resume(folder) } else { try options.reconstruct(file.scan) }
+    if folder.isUnfinished { try options.resume(folder) } else { try options.reconstruct(file.scan) }
   }
 }
