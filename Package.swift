@@ -166,7 +166,8 @@ let package = Package(
     .testTarget(
       name: "ScanPlanTests", dependencies: ["Host", "ScanPlan", "Tomography"], swiftSettings: strict),
     .testTarget(
-      name: "RunTests", dependencies: ["Host", "Run", "ScanPlan", "TestSupport"], swiftSettings: strict),
+      name: "RunTests", dependencies: ["Host", "Rings", "Run", "RunModel", "ScanPlan", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(
       name: "SimulationTests", dependencies: ["Host", "PhantomSupport", "Simulation", "Tomography"],
       swiftSettings: strict),

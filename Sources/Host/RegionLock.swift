@@ -3,12 +3,9 @@ internal import Glibc
 /// A lock with a name in /dev/shm that tells whether its owner lives: the kernel drops it when the owner's process
 /// ends, however that happens.
 package final class RegionLock {
-  /// The name in /dev/shm.
-  package let name: String
   private let descriptor: Int32
 
-  private init(name: String, descriptor: Int32) {
-    self.name = name
+  private init(descriptor: Int32) {
     self.descriptor = descriptor
   }
 
@@ -22,7 +19,7 @@ package final class RegionLock {
     guard descriptor >= 0 else { throw .system(call: "open", subject: "/dev/shm", errno: .current) }
     var call = "flock"
     var isMade = flock(descriptor, LOCK_EX | LOCK_NB) == 0
-    if isMade { (call, isMade) = ("write", Self.sign(descriptor)) }
+    if isMade { (call, isMade) = ("write", signLock(descriptor)) }
     if isMade {
       (call, isMade) = (
         "linkat", linkat(AT_FDCWD, "/proc/self/fd/\(descriptor)", AT_FDCWD, "/dev/shm/\(name)", AT_SYMLINK_FOLLOW) == 0
@@ -34,7 +31,7 @@ package final class RegionLock {
       throw error.rawValue == EEXIST
         ? .regionTaken(name: name) : .system(call: call, subject: "/dev/shm/\(name)", errno: error)
     }
-    self.init(name: name, descriptor: descriptor)
+    self.init(descriptor: descriptor)
   }
 
   /// Takes the lock `name` of a process that died, so that what it stands for is removed by one process alone; nil
@@ -44,12 +41,12 @@ package final class RegionLock {
     var status = stat()
     // A name that was removed in between is another process's work, and may be a new lock by now.
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0, fstat(descriptor, &status) == 0, status.st_nlink > 0,
-      sign(descriptor)
+      signLock(descriptor)
     else {
       close(descriptor)
       return nil
     }
-    return RegionLock(name: name, descriptor: descriptor)
+    return RegionLock(descriptor: descriptor)
   }
 
   /// The lock ends; its name stays until `SharedRegion.unlink`.
@@ -58,25 +55,16 @@ package final class RegionLock {
   /// Whether some process holds the lock `name`. A name that is not there is not held.
   package static func isHeld(name: String) throws(HostError) -> Bool { try holder(name: name) != nil }
 
-  /// Who holds the lock `name`, as a person would look for it: "process 1234". Nil for a lock that nobody holds.
+  /// Who holds the lock `name`, as a person would look for it: "process 1234". Nil for a lock that nobody holds. Waits
+  /// up to two seconds where the process that it names is dead: a child of it may be about to run its own program.
   package static func holder(name: String) throws(HostError) -> String? {
     guard let descriptor = try open(name) else { return nil }
     defer { close(descriptor) }
-    guard flock(descriptor, LOCK_SH | LOCK_NB) != 0 else { return nil }
-    var digits = [UInt8](repeating: 0, count: 16)
-    let count = pread(descriptor, &digits, digits.count, 0)
-    return Int32(String(decoding: digits.prefix(max(0, count)), as: UTF8.self)).map { "process \($0)" }
-      ?? "a process that it does not name"
-  }
-
-  /// Writes whose lock it is.
-  private static func sign(_ descriptor: Int32) -> Bool {
-    let text = "\(getpid())"
-    return ftruncate(descriptor, 0) == 0 && pwrite(descriptor, text, text.utf8.count, 0) == text.utf8.count
+    return lockHolder(descriptor)
   }
 
   private static func open(_ name: String) throws(HostError) -> Int32? {
-    let descriptor = Glibc.open("/dev/shm/\(name)", O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+    let descriptor = Glibc.open("/dev/shm/\(name)", O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
     guard descriptor < 0 else { return descriptor }
     if errno == ENOENT { return nil }
     throw .system(call: "open", subject: "/dev/shm/\(name)", errno: .current)

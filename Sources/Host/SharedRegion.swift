@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 
 /// A named piece of memory in /dev/shm, mapped for reading and writing, all of it backed by pages before anybody uses
-/// it.
+/// it. Its name may have a folder before it (``RegionFolder``).
 ///
 /// The mapping ends with this object; the name stays until `unlink`. The bytes belong to every process that attached:
 /// what is read from them has to be validated, and words that several processes use at once have to be atomic.
@@ -31,18 +31,18 @@ package final class SharedRegion: @unchecked Sendable {
     name: String, byteCount: Int, node: Int? = nil, hugePages: Bool = false
   ) throws(HostError) -> SharedRegion {
     precondition(byteCount > 0, "region \(name): \(byteCount) bytes")
-    let path = try path(of: name)
-    let descriptor = shm_open(path, O_CREAT | O_EXCL | O_RDWR, 0o600)
+    let path = try RegionFolder.path(of: name)
+    let descriptor = open(path, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0o600)
     if descriptor < 0 {
       let error = Errno.current
       throw error.rawValue == EEXIST
-        ? .regionTaken(name: name) : .system(call: "shm_open", subject: "/dev/shm/\(name)", errno: error)
+        ? .regionTaken(name: name) : .system(call: "open", subject: "/dev/shm/\(name)", errno: error)
     }
     defer { close(descriptor) }
     do throws(HostError) {
       return try fill(descriptor, name: name, byteCount: byteCount, node: node, hugePages: hugePages)
     } catch {
-      shm_unlink(path)
+      Glibc.unlink(path)
       throw error
     }
   }
@@ -50,13 +50,14 @@ package final class SharedRegion: @unchecked Sendable {
   /// Maps an existing region after checking that it is a regular file of this user, closed to others, with one name and
   /// some content. With `isReadOnly` the kernel keeps this process from storing there: it would end it.
   package static func attach(name: String, isReadOnly: Bool = false) throws(HostError) -> SharedRegion {
-    // shm_open opens with O_NOFOLLOW, so a symbolic link in the region's place is ELOOP.
-    let descriptor = shm_open(try path(of: name), isReadOnly ? O_RDONLY : O_RDWR, 0)
+    // With O_NOFOLLOW a symbolic link in the region's place is ELOOP; with O_NONBLOCK no pipe there is waited for.
+    let descriptor = open(
+      try RegionFolder.path(of: name), (isReadOnly ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
     if descriptor < 0 {
       let error = Errno.current
       throw error.rawValue == ELOOP
         ? .regionRefused(name: name, reason: "it is a symbolic link")
-        : .system(call: "shm_open", subject: "/dev/shm/\(name)", errno: error)
+        : .system(call: "open", subject: "/dev/shm/\(name)", errno: error)
     }
     defer { close(descriptor) }
     var status = stat()
@@ -67,14 +68,28 @@ package final class SharedRegion: @unchecked Sendable {
     return SharedRegion(name: name, byteCount: byteCount, base: base)
   }
 
-  /// Removes the name; mappings stay until they end. Throws `.system` with ENOENT if there is none.
+  /// Removes the name, and its folder with the last name in it; mappings stay until they end. Throws `.system` with
+  /// ENOENT if there is none.
   package static func unlink(name: String) throws(HostError) {
-    guard shm_unlink(try path(of: name)) == 0 else { throw failure("shm_unlink", name) }
+    guard Glibc.unlink(try RegionFolder.path(of: name)) == 0 else { throw failure("unlink", name) }
+    guard let slash = name.firstIndex(of: "/") else { return }
+    RegionFolder.removeIfEmpty(String(name[..<slash]))
   }
 
-  /// The names in /dev/shm that begin with `prefix`, sorted.
+  /// The names of this user's regions in /dev/shm and in this user's folders there that begin with `prefix`, sorted: as
+  /// `region`, or as `folder/region`. What other users put there is passed over, whatever its name.
   package static func names(prefix: String) throws(HostError) -> [String] {
-    try Folder("/dev/shm").names().filter { $0.hasPrefix(prefix) }.sorted()
+    let first = prefix.split(separator: "/", omittingEmptySubsequences: false).first.map(String.init) ?? ""
+    var found = try Folder(RegionFolder.root).names().filter { $0.hasPrefix(first) && RegionFolder.isOwn($0, S_IFREG) }
+    for folder in try RegionFolder.names(prefix: first) {
+      do throws(HostError) {
+        found += try Folder("\(RegionFolder.root)/\(folder)").names().map { "\(folder)/\($0)" }
+      } catch .system(_, _, Errno(rawValue: ENOENT)) {
+        // Its owner has just removed it.
+        continue
+      }
+    }
+    return found.filter { $0.hasPrefix(prefix) }.sorted()
   }
 
   private static func fill(
@@ -124,15 +139,6 @@ package final class SharedRegion: @unchecked Sendable {
     if status.st_nlink != 1 { return "it has \(status.st_nlink) names" }
     if status.st_size <= 0 { return "it is empty" }
     return nil
-  }
-
-  private static func path(of name: String) throws(HostError) -> String {
-    guard !name.isEmpty, name.utf8.count < 255, !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.contains(0),
-      name.first != "."
-    else {
-      throw .regionRefused(name: name, reason: "a name has 1 to 254 bytes, no slash, and no dot in front")
-    }
-    return "/" + name
   }
 
   private static func failure(_ call: String, _ name: String) -> HostError {

@@ -16,6 +16,7 @@ package final class RunView: Sendable {
   private let rings: [(topic: Topic, ring: Ring)]
   private let volumes: [VolumeRegion]
   private let denoised: DenoisedVolume?
+  private let names: RegionNames
 
   /// How far one ring is.
   package struct Level: Codable, Equatable, Sendable {
@@ -60,11 +61,11 @@ package final class RunView: Sendable {
   }
 
   /// Attaches to the volumes of a run whose regions are there.
-  init(plan: RunPlan, folder: RunFolder, rings: [Topic: Ring]) throws {
+  init(plan: RunPlan, folder: RunFolder, names: RegionNames, rings: [Topic: Ring]) throws {
     self.plan = plan
+    self.names = names
     self.folder = folder
     self.rings = plan.wiring.topics.compactMap { topic in rings[topic].map { (topic, $0) } }
-    let names = RegionNames(runID: plan.runID)
     volumes = try plan.placement.workers.indices.map {
       try VolumeRegion.attach(
         name: names.volume($0), runID: plan.runID, partition: $0, layout: plan.layout(ofWorker: $0), isReadOnly: true)
@@ -177,7 +178,6 @@ package final class RunView: Sendable {
   /// Whether nobody cut a volume's region short: touching what is missing would end this process. See
   /// `RunRegions.checkSizes`.
   private var areWhole: Bool {
-    let names = RegionNames(runID: plan.runID)
     let denoisedSize = denoised == nil ? 0 : DenoisedVolume.byteCount(slices: slices, columns: columns)
     guard denoised == nil || RunRegions.byteCount(names.denoisedVolume) ?? denoisedSize >= denoisedSize else {
       return false

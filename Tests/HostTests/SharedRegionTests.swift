@@ -16,7 +16,7 @@ import Testing
     #expect(try SharedRegion.names(prefix: name) == [name])
     try SharedRegion.unlink(name: name)
     #expect(try SharedRegion.names(prefix: name) == [])
-    #expect(throws: HostError.system(call: "shm_unlink", subject: "/dev/shm/\(name)", errno: Errno(rawValue: ENOENT))) {
+    #expect(throws: HostError.system(call: "unlink", subject: "/dev/shm/\(name)", errno: Errno(rawValue: ENOENT))) {
       try SharedRegion.unlink(name: name)
     }
   }

@@ -84,8 +84,9 @@ extension Pipeline {
     /// The running run's projections.
     private func ring() throws -> Ring {
       let plan = try JSONDecoder().decode(RunPlan.self, from: Data(contentsOf: URL(filePath: run + "/plan.json")))
+      let names = try #require(try RegionNames.find(plan.runID).first)
       return try Ring.attach(
-        name: RegionNames(runID: plan.runID).ring(.projections), expecting: plan.ring(.projections).identity)
+        name: names.ring(.projections), expecting: plan.ring(.projections).identity)
     }
 
     @Test func `What acquire had taken when the supervisor was killed is kept when the run goes on`() throws {

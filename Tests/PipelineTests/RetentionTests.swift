@@ -58,13 +58,8 @@ extension Pipeline {
       try "{}".write(toFile: "\(runs)/notes/plan.json", atomically: true, encoding: .utf8)
       #expect(symlink("\(runs)/old", "\(runs)/zlink") == 0)
       // A run that is being resumed holds its lock.
-      let busy = try JSONDecoder().decode(
-        RunStatus.self, from: Data(contentsOf: URL(filePath: "\(runs)/busy/status.json")))
-      let lock = try RegionLock(name: "slipring-\(busy.run)-lock")
-      defer {
-        withExtendedLifetime(lock) {}
-        #expect(throws: Never.self) { try SharedRegion.unlink(name: lock.name) }
-      }
+      let lock = try #require(try LockFile(path: "\(runs)/busy/lock"))
+      defer { withExtendedLifetime(lock) {} }
       let next = try recon("next", "keep")
       #expect(
         next.status == .exited(0) && next.errors.contains("removed \(runs)/old, whose days are over"), "\(next.errors)")

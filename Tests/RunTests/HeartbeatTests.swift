@@ -1,6 +1,7 @@
 import Glibc
 import Host
 import Rings
+import RunModel
 import Testing
 
 @testable import Run
@@ -44,10 +45,10 @@ import Testing
   }
 
   @Test func `a thread beats until the work is done, and a reset line has not begun`() throws {
-    let run = RunID.random()
-    let heartbeats = try Heartbeats.create(run, stageCount: 3)
+    let run = RunID.random(), names = RegionNames(runID: run)
+    let heartbeats = try Heartbeats.create(names, run, stageCount: 3)
     defer { shm_unlink("/slipring-\(run)-beats") }
-    let stage = try Heartbeats.attach(run, stageCount: 3)
+    let stage = try Heartbeats.attach(names, run, stageCount: 3)
     #expect(heartbeats.sign(of: 2) == .notBegun)
     try stage.begin(2)
     var seen: Set<UInt64> = []
@@ -65,18 +66,18 @@ import Testing
   }
 
   @Test func `beats of another run, shape or version are refused`() throws {
-    let run = RunID.random()
-    _ = try Heartbeats.create(run, stageCount: 3)
+    let run = RunID.random(), names = RegionNames(runID: run)
+    _ = try Heartbeats.create(names, run, stageCount: 3)
     let name = "slipring-\(run)-beats"
     defer { shm_unlink("/" + name) }
-    #expect(throws: HostError.self) { try Heartbeats.attach(run, stageCount: 4) }
+    #expect(throws: HostError.self) { try Heartbeats.attach(names, run, stageCount: 4) }
     let region = try SharedRegion.attach(name: name)
     for bit in 0..<32 * 8 {
       let byte = region.base.load(fromByteOffset: bit / 8, as: UInt8.self)
       region.base.storeBytes(of: byte ^ 1 << (bit % 8), toByteOffset: bit / 8, as: UInt8.self)
-      #expect(throws: HostError.self, "bit \(bit)") { try Heartbeats.attach(run, stageCount: 3) }
+      #expect(throws: HostError.self, "bit \(bit)") { try Heartbeats.attach(names, run, stageCount: 3) }
       region.base.storeBytes(of: byte, toByteOffset: bit / 8, as: UInt8.self)
     }
-    _ = try Heartbeats.attach(run, stageCount: 3)
+    _ = try Heartbeats.attach(names, run, stageCount: 3)
   }
 }

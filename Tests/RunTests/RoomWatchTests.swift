@@ -1,5 +1,6 @@
 import Host
 import Rings
+import RunModel
 import Testing
 
 @testable import Run
@@ -49,10 +50,10 @@ import Testing
   }
 
   @Test func `what a stage lacks is seen by others, and forgotten between two lives`() throws {
-    let run = RunID.random()
-    let heartbeats = try Heartbeats.create(run, stageCount: 3)
-    defer { do { try SharedRegion.unlink(name: "slipring-\(run)-beats") } catch { Issue.record(error) } }
-    let stage = try Heartbeats.attach(run, stageCount: 3)
+    let run = RunID.random(), names = RegionNames(runID: run)
+    let heartbeats = try Heartbeats.create(names, run, stageCount: 3)
+    defer { do { try SharedRegion.unlink(name: names.heartbeats) } catch { Issue.record(error) } }
+    let stage = try Heartbeats.attach(names, run, stageCount: 3)
     stage.note([.journal, .savedVolume], of: 1)
     #expect(heartbeats.shortage(of: 1) == [.journal, .savedVolume] && heartbeats.isWaitingForRoom)
     #expect(heartbeats.shortage(of: 0) == [] && heartbeats.sign(of: 1) == .notBegun)

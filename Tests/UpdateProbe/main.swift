@@ -14,8 +14,12 @@ else {
 }
 let topic = Topic.updates(partition: worker)
 do {
+  guard let names = try RegionNames.find(runID).first else {
+    print("UpdateProbe: no run \(runID) of this user is here")
+    exit(66)
+  }
   let ring = try Ring.attach(
-    name: RegionNames(runID: runID).ring(topic),
+    name: names.ring(topic),
     expecting: RingIdentity(runID: runID, topic: topic.id, partition: UInt32(worker)))
   let observer = RingObserver(ring: ring)
   var next = ring.specification.firstSequence

@@ -2,8 +2,9 @@
 //
 // A denoising program (--denoise program:PATH) is started when all volumes are finished, with SLIPRING_RUN in its
 // environment. It fills the slices of the region <SLIPRING_RUN>denoised-volume, counts them in `complete`, and exits
-// with 0. The volumes are the regions <SLIPRING_RUN>volume.0, .1, …, one below the other. Any other process of the same
-// user may look at them too, while the run computes: a generation may be written again once another one is complete, so
+// with 0. The volumes are the regions <SLIPRING_RUN>volume.0, .1, …, one below the other. SLIPRING_RUN ends with a slash:
+// it is the run's folder in /dev/shm, slipring-<run id>-<salt>/, which only this user may enter. Any other process of the
+// same user may look at the volumes too, while the run computes: a generation may be written again once another one is complete, so
 // compare slipring_newest before and after.
 //
 // The bytes are drawn at VolumeRegion and DenoisedVolume in Sources/RunModel. Every function gives NULL or 0 where a
@@ -37,10 +38,12 @@ struct slipring_denoised {
   float noise;
 };
 
-// Maps a region of this user; the name has no slash. The mapping stays until the process ends.
+// Maps a region of this user, whose name is FOLDER/REGION. The mapping stays until the process ends.
 static inline void *slipring_map(const char *name, int writable, size_t *bytes) {
   char path[300] = "/dev/shm/";
-  if (strlen(name) > 255 || strchr(name, '/')) return NULL;
+  const char *slash = strchr(name, '/');
+  if (strlen(name) > 255 || *name == '.' || *name == '/' || (slash && (slash[1] == '.' || strchr(slash + 1, '/'))))
+    return NULL;
   strcat(path, name);
   int descriptor = open(path, (writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC);
   if (descriptor < 0) return NULL;

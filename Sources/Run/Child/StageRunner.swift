@@ -36,9 +36,10 @@ package final class StageRunner: StageEnvironment {
   /// A program that is killed ends within this time.
   private static let programKillLimit: Duration = .seconds(5)
 
-  /// Reads the run's plan. `parent` is the supervisor: the process ends with it. `movedTo` are cores to use in place of
+  /// Reads the run's plan. `regions` is the run's folder in /dev/shm. `parent` is the supervisor: the process ends with
+  /// it. `movedTo` are cores to use in place of
   /// the planned ones. To be made before any thread is started.
-  package init(stage: StageName, folder: RunFolder, parent: Int32, movedTo: [Int]?) throws {
+  package init(stage: StageName, folder: RunFolder, regions: String, parent: Int32, movedTo: [Int]?) throws {
     precondition(movedTo?.isEmpty != true, "a stage needs a core")
     try ChildProcess.dieWithParent(expectedParent: parent)
     signals = try SignalDescriptor(signals: [SIGTERM])
@@ -46,14 +47,14 @@ package final class StageRunner: StageEnvironment {
     self.folder = folder
     self.movedTo = movedTo
     plan = try folder.readPlan()
-    names = RegionNames(runID: plan.runID)
+    names = RegionNames(folder: regions)
     wiring = plan.wiring
     guard let row = wiring.row(of: stage) else { throw ScanFailure(.usage, "the run has no stage \(stage)") }
     self.row = row
     log = try Log.stage(stage, plan, folder: folder)
     guard let number = wiring.stages.firstIndex(of: stage) else { preconditionFailure("\(stage) is not wired") }
     self.number = number
-    let heartbeats = try Heartbeats.attach(plan.runID, stageCount: wiring.stages.count)
+    let heartbeats = try Heartbeats.attach(names, plan.runID, stageCount: wiring.stages.count)
     self.heartbeats = heartbeats
     disk = DiskSign(heartbeats, stage: number, log: log)
     limits = WaitLimits { heartbeats.isWaitingForRoom }

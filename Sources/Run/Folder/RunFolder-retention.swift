@@ -1,7 +1,6 @@
 import Foundation
 import Glibc
 import Host
-import RunModel
 import ScanPlan
 
 // Folders of finished runs that were to be kept for some days are removed by a later run beside them.
@@ -26,10 +25,9 @@ extension RunFolder {
       guard sibling.path != path, let plan = sibling.expiredPlan(now: now) else { continue }
       do {
         // Nobody resumes it meanwhile.
-        let lock = try RegionLock(name: RegionNames(runID: plan.runID).lock)
+        guard let lock = try LockFile(path: sibling.lock) else { continue }
         defer { withExtendedLifetime(lock) {} }
         try sibling.remove(plan)
-        try SharedRegion.unlink(name: lock.name)
         expired.append(Expired(path: sibling.path, failure: nil))
       } catch {
         expired.append(Expired(path: sibling.path, failure: "\(error)"))

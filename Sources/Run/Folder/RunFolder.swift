@@ -12,6 +12,7 @@ import Stages
 /// scan.yaml     effective configuration, with the command line in its first line
 /// plan.json     what the stages work from: shapes, placement, what the input was
 /// plan.copy.json  the same once more, for a person to put in its place should it be damaged
+/// lock          held by the run's supervisor as long as it lives
 /// status.json   state, stages, progress; replaced about once a second
 /// losses.json   of a live source, what it has lost; there when the acquisition has ended
 /// stop.json     what came of telling its detector to stop; there where that was tried
@@ -42,6 +43,7 @@ package struct RunFolder: Sendable {
   var export: String { path + "/export.json" }
   var losses: String { path + "/losses.json" }
   var stop: String { path + "/stop.json" }
+  var lock: String { path + "/lock" }
   var logFolder: String { path + "/log" }
   var output: String { path + "/output" }
   /// The log of a stage, or of the supervisor.
@@ -104,7 +106,7 @@ package struct RunFolder: Sendable {
     }
     let logs = (["supervisor"] + plan.wiring.stages.map(\.description)).map(log) + crashes
     // The description beside the output is the output's.
-    for file in logs + [self.plan, planCopy, status, export, losses, stop] + (isOutput ? [] : [description]) {
+    for file in logs + [self.plan, planCopy, status, export, losses, stop, lock] + (isOutput ? [] : [description]) {
       try Self.remove(file, unlink(file), accepting: [ENOENT])
     }
     for folder in [checkpoints, salvaged, requests, journals] where access(folder, F_OK) == 0 {
@@ -128,9 +130,12 @@ package struct RunFolder: Sendable {
     try writeFileAtomically(path: path, bytes: SealedJSON.encode(value), isPrivate: true)
   }
 
+  /// Whether a supervisor of the run lives.
+  var isSupervised: Bool { get throws { try LockFile.holder(path: lock) != nil } }
+
   /// Throws, and names the process, where a supervisor of the run lives.
-  func refuseIfSupervised(_ names: RegionNames) throws {
-    guard let holder = try RegionLock.holder(name: names.lock) else { return }
+  func refuseIfSupervised() throws {
+    guard let holder = try LockFile.holder(path: lock) else { return }
     throw ScanFailure(
       .cannotCreate,
       "the run in \(path) has a living supervisor, \(holder); see the run with slipring status, "
@@ -162,15 +167,16 @@ package struct RunFolder: Sendable {
   /// Deletes all shared memory of a run whose supervisor was killed, once its stages are gone: what a restart of the
   /// machine does. For tests.
   package func removeRegions(timeout: Duration) throws {
-    let names = RegionNames(runID: try readPlan().runID)
+    let runID = try readPlan().runID
     let deadline = Deadline(after: timeout)
     for stage in lastStages() ?? [] { while kill(stage.pid, 0) == 0, !deadline.hasPassed { usleep(1000) } }
-    // A stage that was just being started holds the supervisor's descriptors until it runs its own program.
-    while try RegionLock.isHeld(name: names.lock) {
+    while try isSupervised {
       guard !deadline.hasPassed else { throw ScanFailure(.software, "the run in \(path) is alive") }
       usleep(1000)
     }
-    for name in try SharedRegion.names(prefix: names.prefix) { try SharedRegion.unlink(name: name) }
+    for names in try RegionNames.find(runID) {
+      for name in try SharedRegion.names(prefix: names.prefix) { try SharedRegion.unlink(name: name) }
+    }
   }
 
   /// Whether a run was begun here and has not come to its result, as far as its status can be read.
@@ -182,9 +188,9 @@ package struct RunFolder: Sendable {
 
   /// How far the run is, and whether its supervisor lives. Throws where this is no run's folder.
   package func readStatus() throws -> (status: RunStatus, isSupervised: Bool) {
-    let plan = try readPlan()
+    _ = try readPlan()
     let status = try read(RunStatus.self, from: self.status)
-    return (status, try RegionLock.isHeld(name: RegionNames(runID: plan.runID).lock))
+    return (status, try isSupervised)
   }
 
   /// What came of telling the detector to stop; nil where that was not tried.

@@ -1,7 +1,6 @@
 import Foundation
 import Glibc
 import Host
-import RunModel
 import ScanPlan
 
 /// What people ask of a running run, from any process of the same user: a small file in the run's folder, which is
@@ -49,7 +48,8 @@ package struct RunRequests: Sendable {
     guard !by.isEmpty, by.utf8.count <= Self.nameMax, isPlain else {
       throw ScanFailure(.usage, "a request needs a name of 1 to \(Self.nameMax) bytes of plain text, to say who asked")
     }
-    guard try RegionLock.isHeld(name: RegionNames(runID: folder.readPlan().runID).lock) else {
+    _ = try folder.readPlan()
+    guard try folder.isSupervised else {
       throw ScanFailure(.unavailable, "the run in \(folder.path) is not running; slipring status shows how far it came")
     }
     try RunFolder.makeFolder(folder.requests, for: .owner)

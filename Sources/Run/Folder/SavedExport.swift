@@ -34,7 +34,7 @@ package struct SavedExport {
   package init(_ folder: RunFolder) throws {
     self.folder = folder
     plan = try folder.readPlan()
-    try folder.refuseIfSupervised(RegionNames(runID: plan.runID))
+    try folder.refuseIfSupervised()
     guard plan.scan.durability == .durable, plan.scan.checkpointEvery.interval != .never else {
       throw ScanFailure(
         .usage,

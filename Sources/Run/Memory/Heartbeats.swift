@@ -30,8 +30,8 @@ final class Heartbeats: @unchecked Sendable {
   }
 
   /// Makes the region of a run with so many stages, none of which has begun.
-  static func create(_ runID: RunID, stageCount: Int) throws(HostError) -> Heartbeats {
-    let region = try SharedRegion.create(name: RegionNames(runID: runID).heartbeats, byteCount: byteCount(stageCount))
+  static func create(_ names: RegionNames, _ runID: RunID, stageCount: Int) throws(HostError) -> Heartbeats {
+    let region = try SharedRegion.create(name: names.heartbeats, byteCount: byteCount(stageCount))
     for (index, word) in header(runID, stageCount).enumerated() {
       region.base.storeBytes(of: word, toByteOffset: 8 * index, as: UInt64.self)
     }
@@ -39,8 +39,8 @@ final class Heartbeats: @unchecked Sendable {
   }
 
   /// Attaches to the region of a run; refuses one of another run or shape.
-  static func attach(_ runID: RunID, stageCount: Int) throws(HostError) -> Heartbeats {
-    let name = RegionNames(runID: runID).heartbeats
+  static func attach(_ names: RegionNames, _ runID: RunID, stageCount: Int) throws(HostError) -> Heartbeats {
+    let name = names.heartbeats
     let region = try SharedRegion.attach(name: name)
     guard region.byteCount == byteCount(stageCount) else {
       throw .regionRefused(

@@ -19,7 +19,10 @@ extension RunRegions {
   /// The same for a run whose supervisor was killed, while its memory is there; 0 where it is not, as after the
   /// machine's end. Throws where the images are there and cannot be kept now: they stay where they are.
   static func drainAcquired(_ plan: RunPlan, _ folder: RunFolder) throws -> Int {
-    let names = RegionNames(runID: plan.runID)
+    try RegionNames.find(plan.runID).reduce(0) { try $0 + drainAcquired(plan, folder, $1) }
+  }
+
+  private static func drainAcquired(_ plan: RunPlan, _ folder: RunFolder, _ names: RegionNames) throws -> Int {
     let deadline = Deadline(after: lockLimit)
     while byteCount(names.ring(.projections)) != nil {
       // Who asks whether it is held shares it for a moment; who was faster and goes on with the run has it for good.
@@ -28,7 +31,7 @@ extension RunRegions {
         return try drainAcquired(
           in: Ring.attach(name: names.ring(.projections), expecting: plan.ring(.projections).identity), folder)
       }
-      try folder.refuseIfSupervised(names)
+      try folder.refuseIfSupervised()
       guard !deadline.hasPassed else { throw HostError.regionTaken(name: names.lock) }
       usleep(10_000)
     }

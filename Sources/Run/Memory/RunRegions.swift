@@ -7,8 +7,8 @@ import ScanPlan
 import Stages
 import Topics
 
-/// Everything that a run has in /dev/shm. Made by the supervisor before any stage starts; its names go when this object
-/// does.
+/// Everything that a run has in /dev/shm, in a folder of its own. Made by the supervisor before any stage starts; its
+/// names go when this object does.
 package final class RunRegions {
   /// The run's rings, in the order of `RunWiring.topics`.
   let rings: [Topic: Ring]
@@ -16,17 +16,20 @@ package final class RunRegions {
   let heartbeats: Heartbeats
   /// What is connected to what.
   let wiring: RunWiring
+  /// Where they are.
+  let names: RegionNames
   private let regionNames: [String]
   private var staysForResume = false
-  private let lock: RegionLock
+  /// What makes this process the run's only supervisor, and what tells that these regions have an owner.
+  private let locks: (run: LockFile, regions: RegionLock)
   private let sizes: [(name: String, byteCount: Int)]
   private let whatIsKept: String
 
   /// Creates all regions of `plan`, for a run that goes on after what its journals and checkpoints hold: nothing, for a
   /// new one. On failure nothing of them stays.
   init(_ plan: RunPlan, folder: RunFolder) throws {
-    let names = RegionNames(runID: plan.runID)
-    let lock = try Self.lock(names, folder)
+    let lock = try Self.lock(folder)
+    let (names, regionsLock) = try Self.makeFolder(plan.runID)
     do {
       var rings: [Topic: Ring] = [:]
       for topic in plan.wiring.topics {
@@ -48,15 +51,16 @@ package final class RunRegions {
           name: names.denoisedVolume, runID: plan.runID, slices: plan.shape.rows, columns: plan.shape.columns,
           node: plan.placement.serviceNode)
       }
-      heartbeats = try Heartbeats.create(plan.runID, stageCount: plan.wiring.stages.count)
+      heartbeats = try Heartbeats.create(names, plan.runID, stageCount: plan.wiring.stages.count)
       self.rings = rings
       wiring = plan.wiring
       sizes = try Self.sizes(names)
       whatIsKept = plan.whatIsKept
-      self.lock = lock
-      regionNames = Self.regionNames(plan)
+      locks = (lock, regionsLock)
+      self.names = names
+      regionNames = Self.regionNames(names, plan)
     } catch {
-      Self.unlink(Self.regionNames(plan))
+      Self.unlink(Self.regionNames(names, plan))
       throw error
     }
   }
@@ -67,15 +71,44 @@ package final class RunRegions {
   /// resumes the run.
   func stayForResume() { staysForResume = true }
 
+  /// Who asks whether a lock is held has it for a moment.
+  private static let lockLimit: Duration = .seconds(2)
+  private static let attemptsMax = 16
+
   /// The lock that makes this process the run's only supervisor.
-  private static func lock(_ names: RegionNames, _ folder: RunFolder) throws -> RegionLock {
-    do {
-      return try RegionLock(name: names.lock)
-    } catch HostError.regionTaken {
+  private static func lock(_ folder: RunFolder) throws -> LockFile {
+    let deadline = Deadline(after: lockLimit)
+    while true {
+      if let lock = try LockFile(path: folder.lock) { return lock }
       // Another one was faster.
-      try folder.refuseIfSupervised(names)
-      throw HostError.regionTaken(name: names.lock)
+      try folder.refuseIfSupervised()
+      guard !deadline.hasPassed else {
+        throw ScanFailure(.cannotCreate, "somebody holds \(folder.lock); try again when they are done")
+      }
+      usleep(10_000)
     }
+  }
+
+  /// A folder that nobody else has, and its lock.
+  private static func makeFolder(_ runID: RunID) throws(HostError) -> (RegionNames, RegionLock) {
+    var failure = HostError.regionTaken(name: RegionNames.common)
+    for _ in 0..<attemptsMax {
+      let names = RegionNames.random(runID)
+      guard let folder = names.folder else { preconditionFailure("\(names.prefix) has no folder") }
+      do throws(HostError) {
+        try RegionFolder.create(folder)
+      } catch .regionTaken {
+        failure = .regionTaken(name: folder)
+        continue
+      }
+      do throws(HostError) {
+        return (names, try RegionLock(name: names.lock))
+      } catch {
+        RegionFolder.removeIfEmpty(folder)
+        throw error
+      }
+    }
+    throw failure
   }
 
   private static func sizes(_ names: RegionNames) throws -> [(name: String, byteCount: Int)] {
@@ -120,9 +153,8 @@ package final class RunRegions {
   }
 
   /// Every name that a run may have. The lock comes last: what has none is never looked for.
-  private static func regionNames(_ plan: RunPlan) -> [String] {
-    let names = RegionNames(runID: plan.runID)
-    return plan.wiring.topics.map(names.ring) + plan.placement.workers.indices.map(names.volume) + [
+  private static func regionNames(_ names: RegionNames, _ plan: RunPlan) -> [String] {
+    plan.wiring.topics.map(names.ring) + plan.placement.workers.indices.map(names.volume) + [
       names.denoisedVolume, names.heartbeats, names.lock,
     ]
   }
@@ -138,7 +170,7 @@ package final class RunRegions {
   package static func dead() throws(HostError) -> [String] {
     let all = try SharedRegion.names(prefix: RegionNames.common)
     var dead: [String] = []
-    for lock in all where lock.hasSuffix("-lock") && isOwn(lock) {
+    for lock in all where isLock(lock) {
       guard try !RegionLock.isHeld(name: lock) else { continue }
       let prefix = lock.dropLast("lock".count)
       dead += all.filter { $0.hasPrefix(prefix) && $0 != lock } + [lock]
@@ -148,8 +180,8 @@ package final class RunRegions {
 
   /// Removes what dead runs left behind. Returns how many regions that were.
   static func removeDeadRegions() throws(HostError) -> Int {
-    var count = 0
-    for lock in try SharedRegion.names(prefix: RegionNames.common) where lock.hasSuffix("-lock") && isOwn(lock) {
+    var count = try removeAbandonedFolders()
+    for lock in try SharedRegion.names(prefix: RegionNames.common) where isLock(lock) {
       // Two that look at the same time must not remove what a third made in between, so only who has the lock removes.
       guard let taken = try RegionLock.takeOver(name: lock) else { continue }
       let names = try SharedRegion.names(prefix: String(lock.dropLast("lock".count))).filter { $0 != lock } + [lock]
@@ -169,8 +201,23 @@ package final class RunRegions {
     }
   }
 
-  private static func isOwn(_ name: String) -> Bool {
-    var status = stat()
-    return lstat("/dev/shm/" + name, &status) == 0 && status.st_uid == geteuid() && status.st_mode & S_IFMT == S_IFREG
+  /// Whether a name is that of a lock: of a run's folder, or of something that lies in /dev/shm itself.
+  private static func isLock(_ name: String) -> Bool { name.hasSuffix("/lock") || name.hasSuffix("-lock") }
+
+  /// A folder gets its lock at once; one that has had none for so many seconds gets none any more.
+  private static let abandonedAfter = 60
+
+  /// Removes folders whose owner died between making them and locking them.
+  private static func removeAbandonedFolders() throws(HostError) -> Int {
+    var count = 0
+    for folder in try RegionFolder.names(prefix: RegionNames.common) {
+      let names = RegionNames(folder: folder)
+      guard byteCount(names.lock) == nil, RegionFolder.age(folder) ?? 0 > abandonedAfter else { continue }
+      let left = try SharedRegion.names(prefix: names.prefix)
+      for name in left { try remove(name) }
+      RegionFolder.removeIfEmpty(folder)
+      count += left.count
+    }
+    return count
   }
 }

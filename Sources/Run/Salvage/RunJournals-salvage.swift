@@ -34,7 +34,7 @@ extension RunJournals {
   /// Refused while the run is alive. Where it is interrupted it can be repeated; a worker does not go on with orders
   /// about what is lost.
   package func salvage() throws -> [(topic: String, done: Salvage)] {
-    guard try !RegionLock.isHeld(name: RegionNames(runID: plan.runID).lock) else {
+    guard try !folder.isSupervised else {
       throw ScanFailure(
         .cannotCreate, "the run in \(folder.path) has a living supervisor; salvage is for runs that ended")
     }

@@ -68,7 +68,7 @@ package struct Reconstruction {
     notice: (String) -> Void
   ) throws -> ReconstructionOutcome {
     let plan = try folder.readPlan()
-    try folder.refuseIfSupervised(RegionNames(runID: plan.runID))
+    try folder.refuseIfSupervised()
     guard plan.scan.durability == .durable else {
       throw ScanFailure(
         .usage,

@@ -64,6 +64,7 @@ final class Supervisor {
   var room: RoomWatch
   /// Why the status could not be written; nil where it was.
   var statusFailure: FileError?
+  private var regionFolder = ""
 
   /// How a run ended.
   struct RunEnding {
@@ -103,6 +104,7 @@ final class Supervisor {
   /// Runs to the end.
   func run() throws -> RunEnding {
     let regions = try RunRegions(plan, folder: folder)
+    regionFolder = regions.names.folder ?? ""
     // Now that this is the only supervisor.
     try folder.removeLeftovers(plan)
     try requests.withdraw(.abort)
@@ -142,7 +144,7 @@ final class Supervisor {
   /// Hands the monitor what it may look at. A run does not fail because it cannot be looked at.
   private func beginView(_ regions: RunRegions) {
     do {
-      monitor.began(try RunView(plan: plan, folder: folder, rings: regions.rings))
+      monitor.began(try RunView(plan: plan, folder: folder, names: regions.names, rings: regions.rings))
     } catch {
       log.warning("cannot show the volume: \(ScanFailure(error))")
     }
@@ -152,7 +154,9 @@ final class Supervisor {
     let place = cores.map { ["--moved-to", $0.map(String.init).joined(separator: ",")] } ?? []
     let process = try ChildProcess(
       executable: executable,
-      arguments: ["stage"] + stage.arguments + ["--run-folder", folder.path, "--parent", "\(getpid())"] + place,
+      arguments: ["stage"] + stage.arguments + [
+        "--run-folder", folder.path, "--regions", regionFolder, "--parent", "\(getpid())",
+      ] + place,
       environment: faults.environment(of: stage, life: life), blockedSignals: [SIGTERM])
     log.info("started \(stage)", metadata: ["pid": "\(process.pid)", "life": "\(life)"])
     return process

@@ -13,6 +13,7 @@ struct StageCommand: ParsableCommand {
   @Argument(help: "The stage, as in the log: acquire, distribute, reconstruct …") var name: String
   @Option(help: "The worker's number, for reconstruct.") var partition: Int?
   @Option(help: "The run's folder.") var runFolder: String
+  @Option(help: "The run's folder in /dev/shm, without a slash.") var regions: String
   @Option(help: "The supervisor's process id: the stage ends with it.") var parent: Int32
 
   @Option(help: "Cores in place of the planned ones, as in 0,2.") var movedTo: String?
@@ -29,6 +30,9 @@ struct StageCommand: ParsableCommand {
       }
       return cores.compactMap { $0 }
     }
-    try StageRunner(stage: stage, folder: RunFolder(path: runFolder), parent: parent, movedTo: cores).run()
+    guard !regions.contains("/") else { throw ScanFailure(.usage, "--regions \(regions): it has no slash") }
+    try StageRunner(
+      stage: stage, folder: RunFolder(path: runFolder), regions: regions, parent: parent, movedTo: cores
+    ).run()
   }
 }
