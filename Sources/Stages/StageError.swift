@@ -12,6 +12,8 @@ package enum StageError: SysExitError, Equatable, Sendable {
   case program(String)
   /// What never came, or was lost, cannot be done without.
   case lost(String)
+  /// Shared memory is not what was written there.
+  case damaged(String)
 
   /// One line: what happened, and what to do where a person can do something.
   package var description: String {
@@ -21,6 +23,7 @@ package enum StageError: SysExitError, Equatable, Sendable {
     case .diverged(let what): "the reconstruction diverged: \(what)"
     case .program(let what): "the denoising program failed: \(what)"
     case .lost(let what): "the scan lacks what it needs: \(what)"
+    case .damaged(let what): "\(what) is not what was written there; slipring resume makes it again"
     }
   }
 
@@ -28,7 +31,7 @@ package enum StageError: SysExitError, Equatable, Sendable {
   /// error.
   package var sysExit: SysExit {
     switch self {
-    case .diverged, .lost: .data
+    case .diverged, .lost, .damaged: .data
     case .program: .unavailable
     case .stalled, .disorder: .software
     }

@@ -34,6 +34,14 @@ struct VolumeSource: SliceSource {
     columns = parts[0].0.columns
   }
 
+  /// Throws where generations that were the newest ones are not what their workers wrote.
+  static func check(_ volumes: [VolumeRegion], _ generations: [VolumeRegion.Generation]) throws(StageError) {
+    for (worker, (volume, generation)) in zip(volumes, generations).enumerated()
+    where !volume.isWhole(generation) {
+      throw .damaged("generation \(generation.number) of volume.\(worker) in shared memory")
+    }
+  }
+
   func copy(_ index: Int, into slice: UnsafeMutableBufferPointer<Float>) {
     let (part, row) = owners[index]
     parts[part].layout.copySlice(row: row, from: parts[part].base, into: slice)
@@ -45,6 +53,13 @@ struct DenoisedSource: SliceSource {
   let volume: DenoisedVolume
   var count: Int { volume.slices }
   var columns: Int { volume.columns }
+
+  /// Throws where the volume is not what the stage denoise wrote.
+  static func check(_ volume: DenoisedVolume) throws(StageError) {
+    guard volume.isNoiseWhole, volume.wholeSlices == volume.slices else {
+      throw .damaged("the denoised volume in shared memory")
+    }
+  }
 
   func copy(_ index: Int, into slice: UnsafeMutableBufferPointer<Float>) {
     precondition(slice.count == columns * columns, "a slice has \(columns * columns) voxels, not \(slice.count)")

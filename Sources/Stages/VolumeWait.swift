@@ -14,7 +14,10 @@ struct VolumeWait {
   func wait(for volumes: [VolumeRegion], _ ends: [EndEvent]) throws -> Bool {
     precondition(volumes.count == ends.count, "\(volumes.count) volumes, \(ends.count) ends")
     return try wait("no finished volume") {
-      zip(volumes, ends).allSatisfy { $0.newest.number >= $1.generation }
+      zip(volumes, ends).allSatisfy { volume, end in
+        let newest = volume.newest
+        return newest.number >= end.generation && !volume.awaitsSeal(newest)
+      }
     }
   }
 

@@ -86,8 +86,107 @@ extension Pipeline {
       try expect(runs.resume("out"), like: reference)
     }
 
+    /// Kills a worker while its supervisor is stopped, and changes its volume before a successor sees it.
+    private func recon(
+      _ name: String, _ options: [String], change: (UnsafeMutableRawPointer, _ byteCount: Int) -> Void
+    ) throws -> Command.Outcome {
+      let command = try runs.recon(name, options)
+      try wait("some updates") {
+        let data = FileManager.default.contents(atPath: runs.run(name) + "/status.json")
+        return try data.map { try JSONDecoder().decode(RunStatus.self, from: $0).updates >= 15 } ?? false
+      }
+      let status = try runs.status(name)
+      try command.process.signal(SIGSTOP)
+      let worker = try #require(status.stages.first { $0.name == "reconstruct.1" })
+      try #require(kill(worker.pid, SIGKILL) == 0)
+      usleep(50_000)
+      let volume = try #require(try regions(of: status.run).first { $0.hasSuffix("/volume.1") })
+      let region = try SharedRegion.attach(name: volume)
+      change(region.base, region.byteCount)
+      try command.process.signal(SIGCONT)
+      return try command.end()
+    }
+
+    private static let slow = ["--rate", "40", "--lag-max", "0"]
+
+    @Test(arguments: [["--checkpoint-every", "4"], ["--checkpoint-every", "0"], ["--durability", "memory"]])
+    func `A worker whose volume has become no number goes back to what is whole, and the volume has the same bits`(
+      options: [String]
+    ) throws {
+      let reference = try runs.reference()
+      let outcome = try recon("out", Self.slow + options) { base, byteCount in
+        (base + 4096).assumingMemoryBound(to: Float.self).update(repeating: .nan, count: (byteCount - 8192) / 4)
+      }
+      try expect(outcome, like: reference)
+      #expect(try outcome.result().restarts["reconstruct.1"] == 1)
+      let log = try String(contentsOfFile: runs.run("out") + "/log/reconstruct.1.jsonl", encoding: .utf8)
+      #expect(log.contains("is not what was written there: going on from generation"))
+    }
+
+    @Test func `A worker does not go on at another order than the one after its volume`() throws {
+      let reference = try runs.reference()
+      // The cursor beside the slot: some orders less.
+      let outcome = try recon("out", Self.slow) { base, _ in
+        let word = base.load(fromByteOffset: 128, as: UInt64.self)
+        base.storeBytes(of: word - 3 << 2, toByteOffset: 128, as: UInt64.self)
+      }
+      try expect(outcome, like: reference)
+    }
+
+    @Test func `A worker whose volume becomes no number while it lives ends itself for one that goes back`() throws {
+      let reference = try runs.reference()
+      let command = try runs.recon("out", Self.slow)
+      let status = try waitForImages(12, of: runs.run("out"))
+      let volume = try #require(try regions(of: status.run).first { $0.hasSuffix("/volume.0") })
+      let region = try SharedRegion.attach(name: volume)
+      (region.base + 4096).assumingMemoryBound(to: Float.self).update(
+        repeating: .nan, count: (region.byteCount - 8192) / 4)
+      let outcome = try command.end()
+      try expect(outcome, like: reference)
+      #expect(try outcome.result().restarts["reconstruct.0"] == 1)
+    }
+
+    private static let setpriv = "/usr/bin/setpriv"
+
+    @Test(.enabled(if: geteuid() == 0 && access(setpriv, X_OK) == 0, "another user needs root and setpriv"))
+    func `Names that another user has taken keep nobody from running`() throws {
+      func asOther(_ arguments: [String], _ variables: [String: String] = [:]) throws -> Command.Outcome {
+        try Command(
+          ["--reuid", "12345", "--regid", "12345", "--clear-groups"] + arguments, executable: Self.setpriv,
+          variables: variables
+        ).end()
+      }
+      let reference = try runs.reference()
+      // A dead run's names are known to everybody.
+      let command = try runs.recon("out", Self.slow)
+      try wait("some updates") { FileManager.default.fileExists(atPath: runs.run("out") + "/status.json") }
+      let run = try runs.status("out").run
+      try command.process.signal(SIGKILL)
+      _ = try command.end()
+      let prefix = "/dev/shm/slipring-\(run)-"
+      let words = ["lock", "beats", "projections", "orders.0", "volume.0", "0"] + (1...14).map { "name\($0)" }
+      #expect(try asOther(["/usr/bin/touch"] + words.map { prefix + $0 }).status == .exited(0))
+      #expect(try asOther(["/bin/mkdir", prefix + "0123456789abcdef"]).status == .exited(0))
+      defer {
+        for word in words { unlink(prefix + word) }
+        rmdir(prefix + "0123456789abcdef")
+      }
+      let home = runs.folder.file("home")
+      #expect(chmod(runs.folder.path, 0o755) == 0 && mkdir(home, 0o700) == 0 && chown(home, 12345, 12345) == 0)
+      #expect(chmod(runs.scan, 0o644) == 0)
+      let other = try asOther(
+        [
+          Command.executable, "recon", runs.scan, "--output-folder", home + "/out", "--rotation-axis", "24",
+          "--window-length", "6", "--final-iterations", "3", "--quiet", "--json",
+        ], ["HOME": home, "TMPDIR": home])
+      try expect(other, like: reference)
+      try expect(runs.recon("next", []).end(), like: reference)
+      try expect(runs.resume("out"), like: reference)
+      #expect(try regions(of: run).isEmpty)
+    }
+
     @Test func `Files of a run are its user's alone`() throws {
-      _ = try runs.recon("out").end().result()
+      _ = try runs.recon("out", []).end().result()
       for name in try FileManager.default.subpathsOfDirectory(atPath: runs.run("out")) {
         var status = stat()
         guard lstat("\(runs.run("out"))/\(name)", &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }

@@ -29,7 +29,9 @@ struct KilledRuns {
   /// The folder of the run that writes to `name`.
   func run(_ name: String) -> String { folder.file(name + "-run") }
 
-  func recon(_ name: String, _ options: String...) throws -> Command {
+  func recon(_ name: String, _ options: String...) throws -> Command { try recon(name, options) }
+
+  func recon(_ name: String, _ options: [String]) throws -> Command {
     try Command(
       [
         "recon", scan, "--output-folder", folder.file(name), "--run-folder", run(name), "--rotation-axis", "24",

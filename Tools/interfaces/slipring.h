@@ -2,10 +2,10 @@
 //
 // A denoising program (--denoise program:PATH) is started when all volumes are finished, with SLIPRING_RUN in its
 // environment. It fills the slices of the region <SLIPRING_RUN>denoised-volume, counts them in `complete`, and exits
-// with 0. The volumes are the regions <SLIPRING_RUN>volume.0, .1, …, one below the other. SLIPRING_RUN ends with a slash:
-// it is the run's folder in /dev/shm, slipring-<run id>-<salt>/, which only this user may enter. Any other process of the
-// same user may look at the volumes too, while the run computes: a generation may be written again once another one is complete, so
-// compare slipring_newest before and after.
+// with 0. The volumes are the regions <SLIPRING_RUN>volume.0, .1, …, one below the other. SLIPRING_RUN ends with a
+// slash: it is the run's folder in /dev/shm, slipring-<run id>-<salt>/, which only this user may enter. Any other
+// process of the same user may look at the volumes too, while the run computes: a generation may be written again once
+// another one is complete, so compare slipring_newest before and after.
 //
 // The bytes are drawn at VolumeRegion and DenoisedVolume in Sources/RunModel. Every function gives NULL or 0 where a
 // region is not what it should be.
@@ -70,22 +70,24 @@ static inline size_t slipring_block_bytes(const struct slipring_volume *volume) 
 static inline const struct slipring_volume *slipring_attach_volume(const char *name) {
   size_t bytes = 0;
   const struct slipring_volume *volume = (const struct slipring_volume *)slipring_map(name, 0, &bytes);
-  if (!volume || volume->magic != SLIPRING_VOLUME_MAGIC || volume->layout != 3) return NULL;
+  if (!volume || volume->magic != SLIPRING_VOLUME_MAGIC || volume->layout != 4) return NULL;
   if (volume->rows == 0 || volume->rows > 1 << 20 || volume->columns == 0 || volume->columns > 5000) return NULL;
   if (volume->lanes != 2 && volume->lanes != 4 &&
       (volume->lanes % 16 != 0 || volume->lanes == 0 || volume->lanes > 256))
     return NULL;
   size_t blocks = (volume->rows + volume->lanes - 1) / volume->lanes;
   if (blocks * slipring_block_bytes(volume) != volume->generation_bytes) return NULL;
-  return bytes == SLIPRING_PAGE + 3 * volume->generation_bytes ? volume : NULL;
+  // Behind the generations are checksums.
+  return bytes >= SLIPRING_PAGE + 3 * volume->generation_bytes ? volume : NULL;
 }
 
 static inline struct slipring_denoised *slipring_attach_denoised(const char *name) {
   size_t bytes = 0;
   struct slipring_denoised *denoised = (struct slipring_denoised *)slipring_map(name, 1, &bytes);
-  if (!denoised || denoised->magic != SLIPRING_DENOISED_MAGIC || denoised->layout != 1) return NULL;
+  if (!denoised || denoised->magic != SLIPRING_DENOISED_MAGIC || denoised->layout != 2) return NULL;
   size_t needed = SLIPRING_PAGE + (size_t)4 * denoised->slices * denoised->columns * denoised->columns;
-  return bytes == needed ? denoised : NULL;
+  // Behind the slices are checksums, which Slipring writes.
+  return bytes >= needed ? denoised : NULL;
 }
 
 // The number of the newest complete generation, and its slot.

@@ -10,8 +10,10 @@ import Synchronization
 /// header page
 ///    0  magic u32 "SLPD", layout u32      8  runID 16 B       24  slices u32, columns u32
 ///   32  CRC32C of bytes 0–31
-///  128  complete u64 atomic: slices that are as they will stay, from the top       136  noise f32
+///  128  complete u64 atomic: slices that are as they will stay, from the top
+///  136  noise f32, CRC32C of it u32
 /// 4096  slices, each columns × columns float32, row 0 on top, one after the other: (z, y, x)
+///  end  CRC32C u32 of each slice, to a multiple of 4096
 /// ```
 ///
 /// One process writes it, the stage `denoise`. A successor goes on behind the slices that are complete; a region that
@@ -24,10 +26,10 @@ package final class DenoisedVolume: @unchecked Sendable {
   private let region: SharedRegion
 
   private static let magic: UInt32 = 0x4450_4C53
-  private static let layoutVersion: UInt32 = 1
+  private static let layoutVersion: UInt32 = 2
   private static let headerByteCount = 4096
   private static let checkedByteCount = 32
-  private static let completeOffset = 128, noiseOffset = 136
+  private static let completeOffset = 128, noiseOffset = 136, noiseSealOffset = 140
 
   private init(region: SharedRegion, slices: Int, columns: Int) {
     precondition(
@@ -39,7 +41,8 @@ package final class DenoisedVolume: @unchecked Sendable {
   /// Bytes of the region.
   package static func byteCount(slices: Int, columns: Int) -> Int {
     precondition(slices > 0 && columns > 0, "\(slices) slices of \(columns) columns")
-    return headerByteCount + slices * columns * columns * MemoryLayout<Float>.stride
+    let checksums = (slices * MemoryLayout<UInt32>.stride + headerByteCount - 1) / headerByteCount * headerByteCount
+    return headerByteCount + slices * columns * columns * MemoryLayout<Float>.stride + checksums
   }
 
   /// Creates the region, without a complete slice.
@@ -108,7 +111,36 @@ package final class DenoisedVolume: @unchecked Sendable {
       let noise = region.base.load(fromByteOffset: Self.noiseOffset, as: Float.self)
       return noise.isFinite && noise >= 0 ? noise : 0
     }
-    set { region.base.storeBytes(of: newValue, toByteOffset: Self.noiseOffset, as: Float.self) }
+    set {
+      region.base.storeBytes(of: newValue, toByteOffset: Self.noiseOffset, as: Float.self)
+      region.base.storeBytes(of: noiseChecksum, toByteOffset: Self.noiseSealOffset, as: UInt32.self)
+    }
+  }
+
+  /// Whether the noise is what was found.
+  package var isNoiseWhole: Bool {
+    region.base.load(fromByteOffset: Self.noiseSealOffset, as: UInt32.self) == noiseChecksum
+  }
+
+  private var noiseChecksum: UInt32 { clinux_crc32c(0, region.base + Self.noiseOffset, MemoryLayout<Float>.size) }
+
+  /// Takes note of what slices are, once they are as they will stay.
+  package func seal(_ slices: Range<Int>) { for index in slices { seals[index] = checksum(index) } }
+
+  /// Complete slices from the top that are what was taken note of.
+  package var wholeSlices: Int { (0..<complete).first { seals[$0] != checksum($0) } ?? complete }
+
+  /// Takes slices back that are not to be believed.
+  package func goBack(to count: Int) { if count < complete { markComplete(count) } }
+
+  private func checksum(_ index: Int) -> UInt32 {
+    clinux_crc32c(0, slice(index), columns * columns * MemoryLayout<Float>.stride)
+  }
+
+  // Sound: the checksums lie behind the slices, 4-aligned, inside the mapping.
+  private var seals: UnsafeMutablePointer<UInt32> {
+    (region.base + Self.headerByteCount + slices * columns * columns * MemoryLayout<Float>.stride)
+      .assumingMemoryBound(to: UInt32.self)
   }
 
   /// The first voxel of a slice; slices lie one behind the other.

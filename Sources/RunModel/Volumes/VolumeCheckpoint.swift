@@ -40,13 +40,17 @@ package struct VolumeCheckpoint: Sendable {
     self.layout = layout
   }
 
-  /// Writes the generation at `base` that `update` made, and removes all but the newest two. Throws `.full` before
-  /// anything is written where the disk has no room for it: what is left of it is for the journal.
-  package func write(_ base: UnsafeRawPointer, update: UpdateEvent) throws(FileError) {
+  /// Writes the generation at `base` that `update` made, and removes all but the newest two. False, and nothing is
+  /// written, where the generation turns out not to be whole, which is asked once all of it was read. Throws `.full`
+  /// before anything is written where the disk has no room for it: what is left of it is for the journal.
+  @discardableResult
+  package func write(
+    _ base: UnsafeRawPointer, update: UpdateEvent, isWhole: () -> Bool = { true }
+  ) throws(FileError) -> Bool {
     guard Machine.hasRoom(for: layout.volumeByteCount + 2 * Self.headerByteCount, in: folder) else {
       throw .writing("\(folder)/\(name(update.generation))", ENOSPC)
     }
-    let file = try AtomicFile(path: "\(folder)/\(name(update.generation))")
+    let file = try AtomicFile(path: "\(folder)/\(name(update.generation))", isPrivate: true)
     let page = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.headerByteCount, alignment: 4096)
     defer { page.deallocate() }
     encodeHeader(update, into: page)
@@ -61,23 +65,27 @@ package struct VolumeCheckpoint: Sendable {
     page.store(crc, at: 0)
     page.store(Self.magic, at: 4)
     try file.write(UnsafeRawBufferPointer(rebasing: page[..<Self.trailerByteCount]))
+    guard isWhole() else {
+      file.abandon()
+      return false
+    }
     try file.commit()
     for old in try generations().dropLast(Self.keptCount) {
       guard unlink("\(folder)/\(name(old))") == 0 || errno == ENOENT else {
         throw .io(path: "\(folder)/\(name(old))", reason: String(cString: strerror(errno)))
       }
     }
+    return true
   }
 
-  /// Reads the newest checkpoint that is whole into `target`; nil where there is none. A damaged one is passed over,
+  /// Reads the newest checkpoint that is whole into `target`; nil where there is none, and then what is there means
+  /// nothing. A damaged one is passed over,
   /// which costs time and no bits: the journal repeats what it held. Throws `.badData` for one of another version,
   /// which is not damaged.
   package func readNewest(into target: UnsafeMutableRawPointer) throws(FileError) -> UpdateEvent? {
     for generation in try generations().reversed() {
       if let update = try read(generation, into: target) { return update }
     }
-    // What a damaged one left there is not a volume.
-    memset(target, 0, layout.volumeByteCount)
     return nil
   }
 

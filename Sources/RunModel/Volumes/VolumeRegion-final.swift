@@ -16,8 +16,8 @@ extension VolumeRegion {
   private static let slotBits = 2
   private static let blockBits = 16
 
-  /// Says that the first `blocks` blocks at `nextBase` are as they will be in the next generation; `update` completed
-  /// the last of them, and was reported.
+  /// Says that the first `blocks` blocks at `nextBase`, whose pieces are sealed, are as they will be in the next
+  /// generation; `update` completed the last of them, and was reported.
   package func markFinal(blocks: Int, by update: UpdateEvent) {
     precondition(
       blocks > 0 && blocks <= layout.blockCount && blocks < 1 << Self.blockBits,
@@ -28,11 +28,21 @@ extension VolumeRegion {
       "generation \(update.generation) does not fit the word of its blocks")
     let slot = nextSlot
     _ = update.encode(into: finalUpdate(blocks))
+    let word = (update.generation << Self.blockBits | UInt64(blocks)) << Self.slotBits | UInt64(slot)
+    sealFinal(word: word, FinalMark(slot: slot, blocks: blocks))
     // SYNC markFinal → finalMark: every voxel of the blocks was stored, and the update, before the word that counts
     // them.
-    finalWord.pointee.store(
-      (update.generation << Self.blockBits | UInt64(blocks)) << Self.slotBits | UInt64(slot), ordering: .releasing)
+    finalWord.pointee.store(word, ordering: .releasing)
   }
+
+  /// Whether something is said of blocks of a generation that is not there yet, whatever it means.
+  package var isFinalBegun: Bool {
+    let word = finalWordValue
+    return word != 0 && word >> (Self.slotBits + Self.blockBits) != newest.number
+  }
+
+  /// Forgets which blocks are complete.
+  package func forgetFinal() { finalWord.pointee.store(0, ordering: .releasing) }
 
   /// The blocks of the next generation that are complete, and the update that completed the last of them; nil where
   /// none is.
@@ -59,11 +69,17 @@ extension VolumeRegion {
   }
 
   /// In turns, so that the one that the word stands for is never written.
-  private func finalUpdate(_ blocks: Int) -> UnsafeMutableRawBufferPointer {
+  func finalUpdate(_ blocks: Int) -> UnsafeMutableRawBufferPointer {
     precondition((1...layout.blockCount).contains(blocks), "\(blocks) blocks of \(layout.blockCount)")
     return UnsafeMutableRawBufferPointer(
-      start: region.base + Self.finalUpdateOffset + blocks % 2 * Self.recordStride, count: UpdateEvent.byteCount)
+      start: region.base + Self.finalOffset(blocks), count: UpdateEvent.byteCount)
   }
+
+  /// Where that is.
+  static func finalOffset(_ blocks: Int) -> Int { finalUpdateOffset + blocks % 2 * recordStride }
+
+  /// The word as it is, whatever it means.
+  var finalWordValue: UInt64 { finalWord.pointee.load(ordering: .acquiring) }
 
   // Sound: the word is 8-aligned inside the mapped header page and only ever accessed atomically.
   private var finalWord: UnsafeMutablePointer<Atomic<UInt64>> {

@@ -14,9 +14,13 @@ import Synchronization
 ///   32  columns u32, lanes u32           40  generation bytes u64                 48  CRC32C of bytes 0–47
 ///  128  newest u64 atomic: cursor << 2 | slot
 ///  136  swept u64 atomic: generation << 18 | blocks << 2 | slot, see VolumeRegion-final
-///  256, 384, 512  for slots 0, 1, 2: generation number u64, the update that made it (112 B, see UpdateEvent)
-///  640, 768       the update that completed the last swept block, of an even and of an odd number of blocks
+///  144  suspect u64: generation that came out as no number << 2 | attempts, see VolumeRegion-checksums
+///  256, 384, 512  for slots 0, 1, 2: generation number u64, the update that made it (112 B, see UpdateEvent), CRC32C
+///                 of both and of the checksums of the slot's pieces where these are known, otherwise its complement
+///  640, 768       the update that completed the last swept block, of an even and of an odd number of blocks, CRC32C of
+///                 the word at 136, the update, and the checksums of these blocks' pieces
 /// 4096  slot 0, then 1 and 2: generation bytes each, a multiple of 4096
+///  end  for slots 0, 1, 2: CRC32C u32 of each piece of each block (up to 1 MiB), to a multiple of 4096
 /// ```
 ///
 /// An update reads the newest generation, writes another slot, and flips `newest` with one atomic store, which also
@@ -39,21 +43,25 @@ package final class VolumeRegion: @unchecked Sendable {
   let region: SharedRegion
   /// The slot that is being saved; of this process only.
   private var pinned: Int?
+  /// The slot of a sealed generation, which stays until another one is sealed; of this process only.
+  private var anchor: Int?
 
   private static let magic: UInt32 = 0x5650_4C53
-  private static let layoutVersion: UInt32 = 3
+  private static let layoutVersion: UInt32 = 4
   static let slotCount = 3
   private static let headerByteCount = 4096
   private static let checkedByteCount = 48
   private static let newestOffset = 128
   static let finalUpdateOffset = 640
   static let recordStride = 128
+  /// Number, update and checksum.
+  private static let recordByteCount = 8 + UpdateEvent.byteCount + 4
   private static let attemptLimit = 4
 
   private init(region: SharedRegion, layout: SliceLayout) {
-    let recordEnd = Self.recordOffset(ofSlot: Self.slotCount - 1) + 8 + UpdateEvent.byteCount
+    let recordEnd = Self.recordOffset(ofSlot: Self.slotCount - 1) + Self.recordByteCount
     precondition(
-      recordEnd <= Self.finalUpdateOffset && 8 + UpdateEvent.byteCount <= Self.recordStride,
+      recordEnd <= Self.finalUpdateOffset && Self.recordByteCount <= Self.recordStride,
       "the records of generations end at \(recordEnd), those of blocks begin at \(Self.finalUpdateOffset)")
     precondition(
       Self.finalUpdateOffset + 2 * Self.recordStride <= Self.headerByteCount, "the records do not fit the header page")
@@ -65,7 +73,10 @@ package final class VolumeRegion: @unchecked Sendable {
   }
 
   /// Bytes of the region for a volume of this layout.
-  package static func byteCount(_ layout: SliceLayout) -> Int { headerByteCount + slotCount * layout.volumeByteCount }
+  package static func byteCount(_ layout: SliceLayout) -> Int { checksumOffset(layout) + checksumByteCount(layout) }
+
+  /// Where the checksums of pieces begin.
+  static func checksumOffset(_ layout: SliceLayout) -> Int { headerByteCount + slotCount * layout.volumeByteCount }
 
   /// Creates the region with a volume of zeros as generation 0. Its memory comes from NUMA node `node` where one is
   /// given.
@@ -76,7 +87,9 @@ package final class VolumeRegion: @unchecked Sendable {
     withUnsafeBytes(of: header(runID: runID, partition: partition, layout: layout)) { header in
       region.base.copyMemory(from: header.baseAddress!, byteCount: header.count)
     }
-    return VolumeRegion(region: region, layout: layout)
+    let volume = VolumeRegion(region: region, layout: layout)
+    volume.sealZeros(slot: volume.newest.slot)
+    return volume
   }
 
   /// Attaches to the region of worker `partition`; refuses one that belongs to another run or has another shape. With
@@ -158,7 +171,7 @@ package final class VolumeRegion: @unchecked Sendable {
   package func pinNewest() -> Generation {
     precondition(pinned == nil, "slot \(pinned ?? 0) is still being saved")
     let generation = newest
-    pinned = generation.slot
+    (pinned, anchor) = (generation.slot, generation.slot)
     return generation
   }
 
@@ -166,29 +179,43 @@ package final class VolumeRegion: @unchecked Sendable {
   package func unpin() { pinned = nil }
 
   /// Fills generation 0 of a region that nobody uses yet with what `read` writes there, and makes it the generation of
-  /// the update that `read` gives; nothing changes where it gives nil.
+  /// the update that `read` gives; the zero volume where it gives nil.
   package func restore(_ read: (UnsafeMutableRawPointer) throws -> UpdateEvent?) rethrows {
-    let slot = newest.slot
-    guard let update = try read(base(ofSlot: slot)) else { return }
-    number(ofSlot: slot).pointee = update.generation
-    _ = update.encode(into: record(ofSlot: slot))
-    newestWord.pointee.store(update.cursor << 2 | UInt64(slot), ordering: .releasing)
+    try fill(slot: newest.slot, read)
   }
 
   /// Where the next generation is to be written: a slot that is neither the newest nor being saved.
   package var nextBase: UnsafeMutableRawPointer { base(ofSlot: nextSlot) }
 
   /// Makes what was written at `nextBase` the newest generation: `update` made it, and `update.cursor` is the next
-  /// order to apply to it. The update's generation must be the next one.
-  package func publish(_ update: UpdateEvent) {
+  /// order to apply to it. The update's generation must be the next one. One whose pieces were all sealed stays until
+  /// the next such one; of another nobody can tell whether it is what was computed.
+  package func publish(_ update: UpdateEvent, isSealed: Bool = false) {
     precondition(
       update.cursor < 1 << 62 && update.generation == newest.number + 1,
       "\(update) cannot follow generation \(newest.number)")
     let slot = nextSlot
-    number(ofSlot: slot).pointee = update.generation
-    _ = update.encode(into: record(ofSlot: slot))
+    name(update, slot: slot, isSealed: isSealed)
     // SYNC publish → newest
-    newestWord.pointee.store(update.cursor << 2 | UInt64(slot), ordering: .releasing)
+    storeNewest(cursor: update.cursor, slot: slot)
+    if isSealed { keep(slot) }
+  }
+
+  /// Keeps a sealed generation until another one is, unless one is being saved.
+  func keep(_ slot: Int) { if pinned == nil { anchor = slot } }
+
+  /// Says what a slot holds: generation 0 for nil.
+  func name(_ update: UpdateEvent?, slot: Int, isSealed: Bool) {
+    let record = record(ofSlot: slot)
+    record.initializeMemory(as: UInt8.self, repeating: 0)
+    number(ofSlot: slot).pointee = update?.generation ?? 0
+    if let update { _ = update.encode(into: record) }
+    sealRecord(ofSlot: slot, isSealed: isSealed)
+  }
+
+  /// Everything of the generation is to be stored before.
+  func storeNewest(cursor: UInt64, slot: Int) {
+    newestWord.pointee.store(cursor << 2 | UInt64(slot), ordering: .releasing)
     // SYNC publish → withNewest: whoever sees a voxel, number or update that is stored from here on also sees that the
     // word changed. The store above keeps what comes before it in order, not what follows.
     atomicMemoryFence(ordering: .releasing)
@@ -206,23 +233,25 @@ package final class VolumeRegion: @unchecked Sendable {
     if let mark = finalMark { return mark.slot }
     let newest = newest.slot
     let next = (newest + 1) % Self.slotCount
-    let free = next == pinned ? (next + 1) % Self.slotCount : next
-    precondition(free != newest && free != pinned, "slot \(free) is free beside \(newest) and \(pinned ?? -1)")
+    let free = next == pinned || next == anchor ? (next + 1) % Self.slotCount : next
+    precondition(
+      free != newest && free != pinned && free != anchor,
+      "slot \(free) is free beside \(newest), \(pinned ?? -1) and \(anchor ?? -1)")
     return free
   }
 
-  private func base(ofSlot slot: Int) -> UnsafeMutableRawPointer {
+  func base(ofSlot slot: Int) -> UnsafeMutableRawPointer {
     precondition((0..<Self.slotCount).contains(slot), "slot \(slot) of \(Self.slotCount)")
     return region.base + Self.headerByteCount + slot * layout.volumeByteCount
   }
 
   /// Where a slot's generation number is, and behind it the update that made the generation.
-  private static func recordOffset(ofSlot slot: Int) -> Int {
+  static func recordOffset(ofSlot slot: Int) -> Int {
     precondition((0..<slotCount).contains(slot), "the record of slot \(slot) of \(slotCount)")
     return 256 + recordStride * slot
   }
 
-  private func record(ofSlot slot: Int) -> UnsafeMutableRawBufferPointer {
+  func record(ofSlot slot: Int) -> UnsafeMutableRawBufferPointer {
     UnsafeMutableRawBufferPointer(
       start: region.base + Self.recordOffset(ofSlot: slot) + 8, count: UpdateEvent.byteCount)
   }

@@ -55,7 +55,12 @@ package struct DenoiseStage {
       try VolumeWait(limits: limits, stopRequested: { false }).wait(for: volumes, ends)
     else { preconditionFailure("nobody asks this stage to stop") }
     end.projections = ends.map(\.projections).min() ?? 0
-    if end.projections > 0 { try denoise(VolumeSource(volumes: volumes)) }
+    if end.projections > 0 {
+      let generations = volumes.map(\.newest)
+      try VolumeSource.check(volumes, generations)
+      try denoise(VolumeSource(volumes: volumes))
+      try VolumeSource.check(volumes, generations)
+    }
     guard !isReported else { return }
     try writer.append(kind: .end, timeout: limits.room, end.encode)
     try writer.flush()
@@ -63,6 +68,8 @@ package struct DenoiseStage {
 
   private func denoise(_ source: VolumeSource) throws {
     precondition(source.count == output.slices && source.columns == output.columns, "a volume of another shape")
+    // What a dead process left is believed as far as it is whole; of a program it is not, for that seals nothing.
+    output.goBack(to: output.isNoiseWhole ? output.wholeSlices : 0)
     if output.complete == 0 { output.noise = noise(source) }
     guard output.complete < output.slices else { return }
     switch work {
@@ -72,6 +79,7 @@ package struct DenoiseStage {
       guard output.complete == output.slices else {
         throw StageError.program("it ended well, but counts \(output.complete) of \(output.slices) slices as complete")
       }
+      output.seal(0..<output.slices)
     }
   }
 
@@ -94,6 +102,7 @@ package struct DenoiseStage {
         UnsafeBufferPointer(rebasing: stack[..<(slices.count * size)]),
         range: first - slices.lowerBound..<end - slices.lowerBound,
         into: output.slice(first), executor: executor)
+      output.seal(first..<end)
       output.markComplete(end)
       didWork()
       FaultPoint.slicesDenoised.reach()

@@ -62,12 +62,18 @@ package struct ExportStage {
       "stop_reason": stopReason, "lost_projections": "\(lost)", "lost_fields": "\(lostFields)",
       "duplicate_events": "\(duplicates)",
     ].merging(try losses()?.facts ?? [:]) { $1 }
+    let generations = volumes.map(\.newest)
+    try VolumeSource.check(volumes, generations)
     guard var written = try write(VolumeSource(volumes: volumes), facts, configuration) else { return nil }
+    // What was written is of voxels that were whole before, and still are.
+    try VolumeSource.check(volumes, generations)
     var denoisedSHA256: String?
     if let denoised, let words = configuration.denoised {
       guard try waitForDenoised(denoised.reader, denoised.volume) else { return nil }
+      try DenoisedSource.check(denoised.volume)
       let configuration = configuration.denoised(words, noise: denoised.volume.noise)
       guard let more = try write(DenoisedSource(volume: denoised.volume), facts, configuration) else { return nil }
+      try DenoisedSource.check(denoised.volume)
       written.outputs += more.outputs
       denoisedSHA256 = more.digest
     }

@@ -24,7 +24,7 @@ final class CheckpointThread: @unchecked Sendable {
   private let isDone = Atomic<Bool>(true)
   private let failure = Mutex<FileError?>(nil)
   private var thread: pthread_t?
-  private var job: (base: UnsafeRawPointer, update: UpdateEvent)?
+  private var job: (generation: VolumeRegion.Generation, update: UpdateEvent)?
   private var updates = 0
   private var last = ContinuousClock.now
 
@@ -41,15 +41,15 @@ final class CheckpointThread: @unchecked Sendable {
 
   deinit { join() }
 
-  /// Called after every update: begins to save the newest generation where that is due and the last one is saved, or
-  /// failed to be.
+  /// Called after every update: begins to save the newest generation where that is due, it is sealed, and the last one
+  /// is saved, or failed to be.
   func updated(_ update: UpdateEvent) throws {
     updates += 1
     guard isDone.load(ordering: .acquiring) else { return }
     if thread != nil { didSave(join()) }
     volume.unpin()
-    guard isDue else { return }
-    job = (volume.pinNewest().base, update)
+    guard isDue(updates), volume.isSealed(volume.newest) else { return }
+    job = (volume.pinNewest(), update)
     (updates, last) = (0, .now)
     isDone.store(false, ordering: .sequentiallyConsistent)
     var id = pthread_t()
@@ -74,14 +74,20 @@ final class CheckpointThread: @unchecked Sendable {
     guard interval != .never, let update = try volume.newestUpdate(),
       failure != nil || update.generation != job?.update.generation
     else { return nil }
-    do { try checkpoint.write(volume.newest.base, update: update) } catch {
+    let newest = volume.newest
+    var isWritten = false
+    do throws(FileError) { isWritten = try write(newest, update) } catch {
       didSave(error)
       return error
     }
+    guard isWritten else { throw StageError.damaged(ReconstructStage.damage(newest)) }
     return nil
   }
 
-  private var isDue: Bool {
+  /// Whether the next generation will be saved, if it is sealed: nothing else is.
+  var isDueNext: Bool { isDone.load(ordering: .acquiring) && isDue(updates + 1) }
+
+  private func isDue(_ updates: Int) -> Bool {
     switch interval {
     case .never: false
     case .updates(let count): updates >= count
@@ -91,8 +97,18 @@ final class CheckpointThread: @unchecked Sendable {
 
   private func save() {
     guard let job else { preconditionFailure("nothing to save") }
-    do { try checkpoint.write(job.base, update: job.update) } catch { failure.withLock { $0 = error } }
+    do throws(FileError) {
+      // One that is not what was computed is not saved; whoever uses it next finds that as well.
+      try write(job.generation, job.update)
+    } catch {
+      failure.withLock { $0 = error }
+    }
     isDone.store(true, ordering: .releasing)
+  }
+
+  @discardableResult
+  private func write(_ generation: VolumeRegion.Generation, _ update: UpdateEvent) throws(FileError) -> Bool {
+    try checkpoint.write(generation.base, update: update) { volume.isWhole(generation) }
   }
 
   /// Waits for the thread, and gives what it met.

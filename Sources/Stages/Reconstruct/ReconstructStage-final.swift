@@ -18,6 +18,8 @@ extension ReconstructStage {
       solver: finalSolver(methods.final, anglesMax: angles.count),
       initial: methods.initial.first.map { finalSolver($0, anglesMax: angles.count) })
     corrections.startOver()
+    sealNewest()
+    let current = volume.newest
     let swept = try volume.finalProgress()
     if let swept { corrections.resumeCounting(from: swept.update.pixels) }
     var last = swept?.update
@@ -34,11 +36,13 @@ extension ReconstructStage {
       for (block, sinogram) in zip(pass, sinograms) {
         if configuration.removesStripes { removeStripes(block, from: sinogram) }
         last = try iterate(block, sinogram, sweep) ?? last
+        try check(block..<block + 1, of: current)
+        sealNext(block..<block + 1)
         if let last { volume.markFinal(blocks: block + 1, by: last) }
         FaultPoint.blockSwept.reach()
       }
     }
-    if let last { volume.publish(last) }
+    if let last { volume.publish(last, isSealed: true) }
   }
 
   /// What the final iterations of all blocks have in common.
@@ -61,6 +65,7 @@ extension ReconstructStage {
       let start = Machine.monotonicNanoseconds
       let residual = iterate(
         sweep.solver, from: source, sinogram, blocks: blocks, groups: sweep.groups, iterations: 1)
+      try check(residual, of: volume.newest.number + 1)
       source = UnsafeRawPointer(volume.nextBase)
       let rows = configuration.layout.rows(of: blocks)
       let first = configuration.rows.lowerBound

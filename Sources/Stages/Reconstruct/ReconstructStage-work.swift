@@ -1,3 +1,4 @@
+import Host
 import Logging
 import RunModel
 
@@ -12,8 +13,17 @@ extension ReconstructStage: Stage {
       projections: try environment.reader(settings.images),
       updates: try environment.writer(.updates(partition: worker)), volume: try environment.volume(worker),
       checkpoint: environment.checkpoint, pool: try environment.threads(), limits: environment.limits,
-      didWork: environment.didWork, didSave: environment.didSave)
-    guard let failure = try stage.run() else { return }
+      noticed: { environment.log.warning("\($0)") }, didWork: environment.didWork,
+      didSave: environment.didSave)
+    let failure: FileError?
+    do {
+      failure = try stage.run()
+    } catch StageError.damaged(let what) {
+      // What it has in its own memory cannot be taken back, so it dies: its successor begins with what is whole.
+      environment.log.error("\(what) is not what was written there: starting again with what is whole")
+      ChildProcess.die()
+    }
+    guard let failure else { return }
     environment.log.warning(
       "the finished volume is not saved in the run's folder", metadata: ["reason": "\(failure)"])
   }

@@ -70,25 +70,28 @@ package final class ReconstructStage {
   let updates: TopicWriter
   let limits: WaitLimits
   let didWork: () -> Void
+  let checkpoint: VolumeCheckpoint?
   private let checkpoints: CheckpointThread?
+  let noticed: (String) -> Void
   let window: (sinogram: SinogramBuffer, solver: any WindowSolver)?
   var applied = AppliedProjections()
   /// Projections that came twice and were dropped.
   var duplicates = 0
+  private var budget = SealBudget()
   /// The window holds the projections from this ordinal on, corrected with the fields that are there now.
   var windowFrom = 0
   /// What a predecessor has reported; a first worker finds nothing.
   var reports = Reports.none
 
-  /// The stage owns its readers and its writer; `pool` must have no other user. `didWork` hears of every order that
-  /// was applied and of every update, but for those that a predecessor had applied and reported; `didSave` of every
-  /// volume that was saved, and why one was not.
+  /// The stage owns its readers and its writer; `pool` must have no other user. `noticed` hears of a volume that was
+  /// damaged; `didWork` of every order that was applied and of every update, but for those that a predecessor had
+  /// applied and reported; `didSave` of every volume that was saved, and why one was not.
   package init(
     configuration: Configuration, orders: TopicReader, projections: TopicReader, updates: TopicWriter,
     volume: VolumeRegion,
     checkpoint: VolumeCheckpoint?,
-    pool: ThreadPool, limits: WaitLimits, didWork: @escaping () -> Void,
-    didSave: @escaping (FileError?) -> Void = { _ in }
+    pool: ThreadPool, limits: WaitLimits, noticed: @escaping (String) -> Void = { _ in },
+    didWork: @escaping () -> Void, didSave: @escaping (FileError?) -> Void = { _ in }
   ) {
     let layout = configuration.layout
     self.configuration = configuration
@@ -98,6 +101,8 @@ package final class ReconstructStage {
     self.volume = volume
     self.limits = limits
     self.didWork = didWork
+    self.noticed = noticed
+    self.checkpoint = checkpoint
     checkpoints = checkpoint.map {
       CheckpointThread($0, volume: volume, interval: configuration.checkpointInterval, didSave: didSave)
     }
@@ -120,6 +125,7 @@ package final class ReconstructStage {
   /// could not: that is no reason to do without it.
   package func run() throws -> FileError? {
     try findReports()
+    try beginWithWhatIsWhole()
     if isFinished { try passOrders() } else { try work() }
     // Beside the export, which does not wait for it.
     return try checkpoints?.finish()
@@ -233,13 +239,16 @@ package final class ReconstructStage {
     let groups = subsets(of: angles, count: configuration.methods.windowSubsets)
     let residual = iterate(
       window.solver, from: source, window.sinogram, blocks: blocks, groups: groups, iterations: iterations)
+    try check(residual, of: newest.number + 1)
+    let isSealed = budget.isAffordable || checkpoints?.isDueNext == true
+    if isSealed { budget.spend { sealNext(blocks) } }
     FaultPoint.flipBefore.reach()
     let update = UpdateEvent(
       phase: .window, index: index, iterations: iterations, cursor: cursor, generation: newest.number + 1,
       projections: ordinals,
       rows: configuration.rows, residualSquared: residual.residualSquared, dataSquared: residual.dataSquared,
       duration: Machine.monotonicNanoseconds - start, pixels: corrections.pixelCounts)
-    volume.publish(update)
+    volume.publish(update, isSealed: isSealed)
     FaultPoint.flipAfter.reach()
     if try report(update) { didWork() }
     try checkpoints?.updated(update)
@@ -258,6 +267,7 @@ package final class ReconstructStage {
   }
 
   private func finish(_ end: EndEvent) throws {
+    sealNewest()
     if case .ended = reports { return }
     guard applied.count > 0 || end.acquired == 0 else {
       throw StageError.lost("no projection of the scan is left; reconstruct the scan anew")
