@@ -61,6 +61,9 @@ extension Campaign {
     return result
   }
 
+  /// The run of the plain scenario without faults.
+  mutating func plainReference() throws -> RunResult { try reference(.plain, projections: Self.projections) }
+
   /// Writes the scan's first projections as a scan of their own.
   private func shorten(to count: Int) throws {
     let info = try openScan(path: Self.scan(folder, Self.projections)).info

@@ -25,6 +25,8 @@ struct CampaignReport: Codable {
 
   /// Kills that happened, by stage and point.
   var killsByPoint: [String: [String: Kills]] = [:]
+  /// Bits that flipped, by what they were of.
+  var flips: [String: Campaign.Flips] = [:]
   var runs = 0
   /// Runs that did not end with success, by what they said.
   var failed: [String] = []
@@ -45,6 +47,8 @@ struct CampaignReport: Codable {
 
   var kills: Int { killsByPoint.values.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.all } } }
 
+  var flipCount: Int { flips.values.reduce(0) { $0 + $1.count } }
+
   /// Whether every promise was kept.
   var isClean: Bool { failed.isEmpty && lost == 0 && duplicated == 0 && differing == 0 }
 
@@ -58,6 +62,7 @@ struct CampaignReport: Codable {
 
   /// A table for people.
   func table(seed: UInt64) -> String {
+    if !flips.isEmpty { return flipTable(seed: seed) }
     var lines = ["stage             point             SIGKILL  SIGSTOP  SIGILL"]
     for (stage, points) in killsByPoint.sorted(by: { $0.key < $1.key }) {
       for (point, count) in points.sorted(by: { $0.key < $1.key }) {
@@ -83,6 +88,15 @@ struct CampaignReport: Codable {
         + "\(duplicated) duplicated, \(differing) differing volumes, \(failed.count) failed runs"
     )
     return (lines + failed.prefix(20)).joined(separator: "\n")
+  }
+
+  private func flipTable(seed: UInt64) -> String {
+    let rows = flips.sorted { $0.key < $1.key }.map { kind, count in
+      "\(padded(kind)) \(padded("\(count.same)", to: 9)) \(padded("\(count.refused)", to: 8)) \(count.wrong)"
+    }
+    let end = "seed \(seed): \(flipCount) flips in \(runs) runs, \(failed.count) neither the same volume nor refused"
+    return (["flipped           same bits refused  neither"] + rows + ["", end] + failed.prefix(20)).joined(
+      separator: "\n")
   }
 
   private func padded(_ text: String, to width: Int = 17) -> String {

@@ -12,6 +12,11 @@ struct ChaosCommand: ParsableCommand {
   )
 
   @Option(help: "Kills to make.") var kills = 100
+  @Option(
+    help: ArgumentHelp(
+      "Flip so many bits instead, in what a killed run left and in the memory of a dead worker: the run comes to the "
+        + "same bits or is refused.", valueName: "n"))
+  var flips: Int?
   @Option(help: "Equal seeds kill at the same points of the same runs.") var seed: UInt64 = 1
   @Option(help: "Only this stage, as acquire or reconstruct.0.") var stage: String?
   @Option(help: "The slipring program. (default: beside this one)") var slipring: String?
@@ -44,7 +49,15 @@ struct ChaosCommand: ParsableCommand {
 
   private func runKills(_ program: String, _ folder: String) throws {
     var campaign = try Campaign(program: program, folder: folder, seed: seed, stage: stage)
-    while campaign.report.kills < kills {
+    // A run that is over before its moment gives nothing to flip.
+    while let flips, campaign.report.flipCount < flips, campaign.report.runs < 10 * flips {
+      try campaign.flipSome(flipsMax: flips - campaign.report.flipCount)
+      if !json {
+        FileHandle.standardError.write(
+          Data("\r\(campaign.report.flipCount)/\(flips) flips, \(campaign.report.runs) runs ".utf8))
+      }
+    }
+    while flips == nil, campaign.report.kills < kills {
       if wholeMachine {
         try campaign.cutPowerOnce(cutsMax: kills - campaign.report.kills)
       } else if live {

@@ -19,7 +19,7 @@ struct Scenario {
   static let projectionsMin = 20
 
   /// Windowed updates and final iterations, nothing else.
-  private static let plain = Scenario(name: "plain", options: [], endings: [], points: [:])
+  static let plain = Scenario(name: "plain", options: [], endings: [], points: [:])
   /// Projections are filtered before they are distributed, and the volume is denoised.
   private static let filtered = Scenario(
     name: "filtered",
