@@ -105,4 +105,12 @@ import Tomography
   func `Anything else says nothing of how long`(text: String) {
     #expect(Retention(text) == nil)
   }
+
+  @Test func `Optimised interleaving has its degrees in its word`() {
+    #expect(AngleOrder(scanText: "interleaved-optimised:5.5") == .interleavedOptimised(5.5))
+    #expect(AngleOrder.interleavedOptimised(24).scanText == "interleaved-optimised:24")
+    for word in ["", "0", "-1", "91", "nan", "x"] {
+      #expect(AngleOrder(scanText: "interleaved-optimised:" + word) == nil, "\(word)")
+    }
+  }
 }

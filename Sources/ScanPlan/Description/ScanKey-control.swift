@@ -7,7 +7,7 @@ extension ScanKey {
       .control, "order", \.order,
       """
       In which order a file's projections are taken, or a detector's come that sends no angles; \
-      bit-reversal and golden spread early ones.
+      interleaved-optimised, bit-reversal and golden spread early ones.
       """
     ),
     ScanKey(
@@ -32,16 +32,27 @@ extension ScanKey {
 
 extension AngleOrder: ScanValue {
   private static let interleaved = "interleaved:"
+  private static let optimised = "interleaved-optimised:"
 
   /// For people.
-  package static var form: String { "sequential, interleaved:K (K passes), bit-reversal or golden" }
-  /// A word, for interleaved with the number of passes.
+  package static var form: String {
+    "sequential, interleaved:K (K passes), interleaved-optimised:D (passes in steps of at least D ≤ 90 degrees), "
+      + "bit-reversal or golden"
+  }
+  /// A word, for interleaved with the number of passes, for interleaved-optimised with the degrees.
   package init?(scanText: String) {
     switch scanText {
     case "sequential": self = .sequential
     case "bit-reversal": self = .bitReversal
     case "golden": self = .golden
     default:
+      if scanText.hasPrefix(Self.optimised) {
+        guard let degrees = Double(scanText.dropFirst(Self.optimised.count)), degrees > 0, degrees <= 90 else {
+          return nil
+        }
+        self = .interleavedOptimised(degrees)
+        return
+      }
       guard scanText.hasPrefix(Self.interleaved), let passes = Int(scanText.dropFirst(Self.interleaved.count)),
         (1...ScanKey.countMax).contains(passes)
       else { return nil }
@@ -53,6 +64,7 @@ extension AngleOrder: ScanValue {
     switch self {
     case .sequential: "sequential"
     case .interleaved(let passes): "\(Self.interleaved)\(passes)"
+    case .interleavedOptimised(let degrees): "\(Self.optimised)\(degrees.scanText)"
     case .bitReversal: "bit-reversal"
     case .golden: "golden"
     }

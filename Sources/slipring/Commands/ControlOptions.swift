@@ -4,8 +4,8 @@ package import Tomography
 
 /// When a scan ends before its source does, and in which order its projections come.
 struct ControlOptions: ParsableArguments {
-  @Option(help: .key("order", "sequential|interleaved:K|bit-reversal|golden")) var order = ScanDescription.standard
-    .order
+  @Option(help: .key("order", "sequential|interleaved:K|interleaved-optimised:D|bit-reversal|golden"))
+  var order = ScanDescription.standard.order
   @Option(help: .key("stop-ssim", "0…1")) var stopSsim: Double?
   @Option(help: .key("stop-patience")) var stopPatience = ScanDescription.standard.stopPatience
   @Option(help: .key("stop-after")) var stopAfter: Int?

@@ -33,7 +33,9 @@ struct Simulate: ParsableCommand {
   @Option(help: "Projections.") var projections = 180
   @Option(help: "Degrees that the projections cover, the last one a step before the end.") var range = 180.0
   @Option(
-    help: ArgumentHelp("In which order they are measured.", valueName: "sequential|interleaved:K|bit-reversal|golden"))
+    help: ArgumentHelp(
+      "In which order they are measured.",
+      valueName: "sequential|interleaved:K|interleaved-optimised:D|bit-reversal|golden"))
   var order: AngleOrder = .sequential
   @Option(
     name: [.customLong("rotation-axis"), .customLong("center")],

@@ -4,6 +4,8 @@ import Tomography
 @Suite struct AngleOrderTests {
   private static let orders: [AngleOrder] = [
     .sequential, .interleaved(1), .interleaved(4), .interleaved(7), .bitReversal, .golden,
+    .interleavedOptimised(90), .interleavedOptimised(6), .interleavedOptimised(0.5),
+    .interleavedOptimised(.leastNonzeroMagnitude),
   ]
 
   private func thetas(_ count: Int, range: Double = .pi) -> [Double] {
@@ -49,6 +51,25 @@ import Tomography
 
   @Test func `Interleaved angles come in passes`() {
     #expect(AngleOrder.interleaved(3).visits(thetas: thetas(8)) == [0, 3, 6, 1, 4, 7, 2, 5])
+  }
+
+  @Test(arguments: [90.0, 45, 24, 5.625, 1]) func `Optimised interleaving never turns back within a pass`(least: Double)
+  {
+    let angles = degrees(.interleavedOptimised(least), 180)
+    // A pass ends where an angle is below the one before.
+    var passes: [[Double]] = []
+    for angle in angles {
+      if let last = passes.last?.last, angle > last {
+        passes[passes.count - 1].append(angle)
+      } else {
+        passes.append([angle])
+      }
+    }
+    // Places between whole degrees go to one of them.
+    for pass in passes { #expect(zip(pass, pass.dropFirst()).allSatisfy { $1 - $0 >= least - 1 }, "\(pass)") }
+    #expect(Array(angles.prefix(2)) == [0, 90])
+    if least <= 45 { #expect(Array(angles.prefix(4)) == [0, 90, 45, 135]) }
+    if least <= 22.5 { #expect(Array(angles.prefix(8)) == [0, 90, 45, 135, 23, 68, 113, 158]) }
   }
 
   @Test func `Over a whole turn opposite angles count as the same direction`() {
