@@ -54,6 +54,9 @@ package struct RegionNames: Sendable {
   /// The volume of worker `partition`.
   package func volume(_ partition: Int) -> String { prefix + "volume.\(partition)" }
 
+  /// The slices of worker `partition` that control compares.
+  package func slices(_ partition: Int) -> String { prefix + "slices.\(partition)" }
+
   /// The denoised volume of all workers.
   package var denoisedVolume: String { prefix + "denoised-volume" }
 }

@@ -110,7 +110,7 @@ import Testing
 
   @Test func `A score comes back as it was written, and one without meaning does not`() throws {
     var other = Self.score
-    (other.against, other.similarity, other.truth) = (nil, nil, 0)
+    (other.against, other.similarity, other.truth, other.isSettled) = (nil, nil, 0, false)
     for score in [Self.score, other] {
       #expect(try bytes(score.encode).withUnsafeBytes { try ScoreEvent(decoding: $0) } == score)
     }

@@ -74,7 +74,14 @@ import Testing
 
   private func snapshot(_ volume: VolumeRegion) throws -> (UpdateEvent, [Float])? {
     var slice = [Float](repeating: -1, count: layout.columns * layout.columns)
-    return try slice.withUnsafeMutableBufferPointer { try volume.snapshot(row: 2, into: $0) }.map { ($0, slice) }
+    let read = slice.withUnsafeMutableBufferPointer { slice in
+      volume.withNewest { generation in
+        volume.layout.copySlice(row: 2, from: generation.base, into: slice)
+        // Only one that did not change meanwhile is looked into.
+        return Result { try volume.newestUpdate() }
+      }
+    }
+    return try read?.result.get().map { ($0, slice) }
   }
 
   @Test func `Publishing flips to what was written, for every process that is attached`() throws {

@@ -31,6 +31,8 @@ import Tomography
     ("--window-length 0", { $0.windowLength = 0 }), ("--window-step 25", { $0.windowStep = 25 }),
     ("--window-step -1", { $0.windowStep = -1 }), ("--window-iter 0", { $0.windowIter = 0 }),
     ("--final-iterations -1", { $0.finalIterations = -1 }), ("--final-subsets 0", { $0.finalSubsets = 0 }),
+    ("--stop-scale 3", { $0.stopScale = 3 }), ("--stop-scale 6", { ($0.reference, $0.stopScale) = ("a.h5", 6) }),
+    ("--stop-distance 0", { ($0.stopSimilarity, $0.stopDistance) = (0.9, 0) }),
     ("--workers 0", { $0.workers = 0 }), ("--workers 32", { $0.workers = 32 }), ("--threads 0", { $0.threads = 0 }),
     ("--binning 7", { $0.binning = 7 }), ("--relaxation 0", { $0.relaxation = 0 }),
     ("--relaxation nan", { $0.relaxation = .nan }),

@@ -54,6 +54,7 @@ import Testing
     "disk-buffer": "1.5",
     "output-folder": "out",
     "order": "interleaved:4", "stop-ssim": "0.95", "stop-patience": "3", "stop-after": "90", "stop-rises": "8",
+    "stop-scale": "3", "stop-distance": "12",
     "reference": "b.h5",
     "run-folder": "run", "format": "tiff", "bits": "16", "durability": "memory", "checkpoint-every": "30",
     "retain": "none",

@@ -140,6 +140,13 @@ extension StageRunner {
       name: names.volume(worker), runID: plan.runID, partition: worker, layout: plan.layout(ofWorker: worker))
   }
 
+  /// The slices of a worker's volume that are compared.
+  package func slices(_ worker: Int) throws -> SliceHistory? {
+    try plan.sliceHistory.map {
+      try SliceHistory.attach(name: names.slices(worker), runID: plan.runID, partition: worker, shape: $0)
+    }
+  }
+
   /// The denoised volume.
   package func denoisedVolume() throws -> DenoisedVolume {
     try DenoisedVolume.attach(

@@ -42,6 +42,10 @@ package final class RunRegions {
           name: names.volume(partition), runID: plan.runID, partition: partition,
           layout: plan.layout(ofWorker: partition),
           node: worker.node)
+        if let shape = plan.sliceHistory {
+          _ = try SliceHistory.create(
+            name: names.slices(partition), runID: plan.runID, partition: partition, shape: shape, node: worker.node)
+        }
         if plan.scan.durability == .durable {
           try volume.restore { try plan.checkpoint(ofWorker: partition, in: folder).readNewest(into: $0) }
         }
@@ -154,7 +158,8 @@ package final class RunRegions {
 
   /// Every name that a run may have. The lock comes last: what has none is never looked for.
   private static func regionNames(_ names: RegionNames, _ plan: RunPlan) -> [String] {
-    plan.wiring.topics.map(names.ring) + plan.placement.workers.indices.map(names.volume) + [
+    let workers = plan.placement.workers.indices
+    return plan.wiring.topics.map(names.ring) + workers.map(names.volume) + workers.map(names.slices) + [
       names.denoisedVolume, names.heartbeats, names.lock,
     ]
   }

@@ -1,12 +1,13 @@
-/// What `control` saw of one worker's volume after an update: how much it changed since the window had no projection in
-/// common with the present one, and how near it is to the truth where that is known. Slices are compared between
-/// `black` and `white`, which stay the same for a whole run.
+/// What `control` saw of one worker's volume after an update: how much it changed in so many updates, and how near it
+/// is to the truth where that is known. Slices are compared between `black` and `white`, which stay the same once they
+/// have settled.
 ///
 /// ```
 /// metadata (64 B, little-endian)
 ///    0  worker u32, streak u32       8  update u64 (its number)      16  projections u64 (end of its window)
 ///   24  against u64 (end of the window of the volume it was compared with; 0 for none)
 ///   32  similarity f64 (NaN for none)      40  truth f64 (NaN for none)      48  black f64      56  white f64
+///       bit 31 of streak: black and white had not settled
 /// ```
 package struct ScoreEvent: Equatable, Sendable {
   /// The worker.
@@ -25,11 +26,13 @@ package struct ScoreEvent: Equatable, Sendable {
   package var truth: Double?
   /// The grey values between which slices are compared, in 1/pixel.
   package var range: ClosedRange<Double>
+  /// Whether the range stays as it is.
+  package var isSettled: Bool
 
   /// A score as `control` reports it.
   package init(
     worker: Int, streak: Int, update: Int, projections: Int, against: Int?, similarity: Double?, truth: Double?,
-    range: ClosedRange<Double>
+    range: ClosedRange<Double>, isSettled: Bool = true
   ) {
     self.worker = worker
     self.streak = streak
@@ -39,15 +42,17 @@ package struct ScoreEvent: Equatable, Sendable {
     self.similarity = similarity
     self.truth = truth
     self.range = range
+    self.isSettled = isSettled
   }
 
   /// Bytes of metadata.
   static let byteCount = 64
+  private static let unsettled: UInt32 = 1 << 31
 
   /// Writes the event into a slot's metadata; returns the bytes used.
   package func encode(into metadata: UnsafeMutableRawBufferPointer) -> Int {
     metadata.store(UInt32(worker), at: 0)
-    metadata.store(UInt32(streak), at: 4)
+    metadata.store(UInt32(streak) | (isSettled ? 0 : Self.unsettled), at: 4)
     metadata.store(UInt64(update), at: 8)
     metadata.store(UInt64(projections), at: 16)
     metadata.store(UInt64(against ?? 0), at: 24)
@@ -72,9 +77,10 @@ package struct ScoreEvent: Equatable, Sendable {
       throw .malformed("grey values from \(black) to \(white)")
     }
     self.init(
-      worker: Int(fields.u32(at: 0)), streak: Int(fields.u32(at: 4)), update: try fields.count(at: 8, "update"),
+      worker: Int(fields.u32(at: 0)), streak: Int(fields.u32(at: 4) & ~Self.unsettled),
+      update: try fields.count(at: 8, "update"),
       projections: try fields.count(at: 16, "projections"), against: against > 0 ? against : nil,
       similarity: try score(at: 32),
-      truth: try score(at: 40), range: black...white)
+      truth: try score(at: 40), range: black...white, isSettled: fields.u32(at: 4) < Self.unsettled)
   }
 }

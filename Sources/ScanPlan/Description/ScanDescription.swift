@@ -60,6 +60,10 @@ package struct ScanDescription: Equatable, Sendable {
   package var order: AngleOrder = .sequential
   /// MS-SSIM of volumes a window apart at which the scan ends; nil for never.
   package var stopSimilarity: Double?
+  /// The only scale that counts there; nil for all together.
+  package var stopScale: Int?
+  /// Updates between the two volumes; nil for those of a window.
+  package var stopDistance: Int?
   /// Scores in a row that must reach it.
   package var stopPatience = 2
   /// Projections before which it does not end the scan; nil for those that see all directions.

@@ -14,6 +14,14 @@ extension ScanKey {
       .control, "stop-ssim", \.stopSimilarity,
       "Ends the scan when its volume and the one of the window before are this similar (MS-SSIM).",
       unset: "never", .within(0...1)),
+    ScanKey(
+      .control, "stop-scale", \.stopScale,
+      "The scale at which stop-ssim compares: 1 the pixels, 2 means of 2 × 2 of them, to 5 of 16 × 16.",
+      unset: "all five together, as in MS-SSIM", .within(1...MultiScaleSimilarity.scalesMax)),
+    ScanKey(
+      .control, "stop-distance", \.stopDistance,
+      "Updates between the two volumes that stop-ssim compares; from 8 on about so many.",
+      unset: "those of a window", .within(1...100_000)),
     ScanKey(.control, "stop-patience", \.stopPatience, "Scores in a row that must reach stop-ssim.", .within(1...1000)),
     ScanKey(
       .control, "stop-after", \.stopAfter, "Projections before which stop-ssim does not end the scan.",

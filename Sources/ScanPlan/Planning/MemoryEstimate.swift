@@ -34,6 +34,9 @@ package struct MemoryEstimate: Equatable, Sendable {
       Item(name: "event rings", byteCount: rings[imageRings...].reduce(0, +)),
       Item(name: "volumes", byteCount: workers.reduce(0) { $0 + VolumeRegion.byteCount(plan.layout(ofWorker: $1)) }),
       Item(
+        name: "compared slices",
+        byteCount: workers.count * (plan.sliceHistory.map(SliceHistory.byteCount) ?? 0)),
+      Item(
         name: "denoised volume",
         byteCount: plan.denoising == nil
           ? 0 : DenoisedVolume.byteCount(slices: plan.shape.rows, columns: plan.shape.columns)),
@@ -63,8 +66,8 @@ package struct MemoryEstimate: Equatable, Sendable {
   var byteCount: Int { sharedByteCount + resident.reduce(0) { $0 + $1.byteCount } }
 
   /// What one worker has resident at most, shared memory that it touches included: three generations of its rows'
-  /// volume, its buffers, its rows of every slot of the projections' ring, its event rings, and the program; and a
-  /// tenth for pages that are not used up.
+  /// volume, slices that are compared, its buffers, its rows of every slot of the projections' ring, its event rings,
+  /// and the program; and a tenth for pages that are not used up.
   package static func worker(_ partition: Int, of plan: RunPlan) -> Int {
     let placement = plan.placement.workers[partition]
     let ring = plan.ring(plan.images)
@@ -77,7 +80,9 @@ package struct MemoryEstimate: Equatable, Sendable {
       $0 + (plan.ring($1).regionByteCount ?? 0)
     }
     let buffers = ReconstructStage.byteCount(plan.reconstruction(ofWorker: partition), threads: placement.threads)
-    let sum = VolumeRegion.byteCount(plan.layout(ofWorker: partition)) + buffers + slots + events + processByteCount
+    let volume = VolumeRegion.byteCount(plan.layout(ofWorker: partition))
+    let slices = plan.sliceHistory.map(SliceHistory.byteCount) ?? 0
+    let sum = volume + slices + buffers + slots + events + processByteCount
     return sum + sum / 10
   }
 

@@ -145,6 +145,11 @@ package struct Planner {
           + "these have \(shape.columns)"
       )
     }
+    let scales = MultiScaleSimilarity.scaleCount(columns: shape.columns)
+    if let scale = scan.stopScale, scale > scales {
+      throw ScanFailure(
+        .data, "--stop-scale \(scale) needs larger slices: those of \(shape.columns) columns have \(scales) scales")
+    }
     guard let path = scan.reference else { return }
     let reference = try VolumeReader(path: path)
     guard reference.slices == shape.rows, reference.columns == shape.columns else {

@@ -162,7 +162,13 @@ package struct RunPlan: Codable, Sendable {
       scan.stopAfter ?? max(projectionsCovering, ControlConfiguration.projectionsSufficing(of: shape.projections))
     return ControlConfiguration(
       similarityMin: scan.stopSimilarity, patience: scan.stopPatience, scoredFrom: min(projectionsCovering, endedFrom),
-      endedFrom: endedFrom, windows: scan.windows, risesMax: scan.stopRises)
+      endedFrom: endedFrom, windows: scan.windows, risesMax: scan.stopRises, scale: scan.stopScale,
+      distance: scan.stopDistance)
+  }
+
+  /// The slices that each worker keeps for control; nil where none are compared.
+  package var sliceHistory: SliceHistory.Shape? {
+    scan.comparesSlices ? control.looks.history(columns: shape.columns) : nil
   }
 
   /// What worker `partition` computes with.

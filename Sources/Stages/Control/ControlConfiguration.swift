@@ -1,4 +1,3 @@
-import KernelTypes
 package import RunModel
 package import Tomography
 
@@ -16,20 +15,24 @@ package struct ControlConfiguration: Sendable {
   var windows: WindowSchedule
   /// Updates in a row after which a rising residual finalizes the scan; nil for never.
   var risesMax: Int?
+  /// The only scale at which slices are compared; nil for all together.
+  var scale: Int?
+  /// Which volumes are compared.
+  package let looks: LookSchedule
 
   /// Slices are compared inside this radius, in columns: what lies outside is not seen by all projections.
   static let radiusFraction = 0.42
-  /// Volumes that are compared in each window's length.
-  static let scoresPerWindow = 4
 
   /// Projections, of `total`, whose volume is worse than that of all by about a decibel (PSNR) at most: nine tenths of
   /// them. The power of its error falls about like 1/n where noise is what is wrong, which makes 0.5 dB, and like 1/n²
   /// where directions are missing, 0.9 dB.
   package static func projectionsSufficing(of total: Int) -> Int { (total * 9 + 9) / 10 }
 
-  /// A configuration; the values were validated with the scan description.
+  /// A configuration; the values were validated with the scan description. `distance` are updates between two volumes
+  /// that are compared; nil for as many as leave their windows no common projection.
   package init(
-    similarityMin: Double?, patience: Int, scoredFrom: Int, endedFrom: Int, windows: WindowSchedule, risesMax: Int?
+    similarityMin: Double?, patience: Int, scoredFrom: Int, endedFrom: Int, windows: WindowSchedule, risesMax: Int?,
+    scale: Int? = nil, distance: Int? = nil
   ) {
     self.similarityMin = similarityMin
     self.patience = patience
@@ -37,20 +40,23 @@ package struct ControlConfiguration: Sendable {
     self.endedFrom = endedFrom
     self.windows = windows
     self.risesMax = risesMax
+    self.scale = scale
+    let step = max(1, windows.step)
+    looks = LookSchedule(updates: distance ?? (windows.length + step - 1) / step)
   }
 }
 
-/// What `control` looks at of one worker: a slice of its volume, in the middle of its rows.
+/// What `control` looks at of one worker: a slice of its volume, in the middle of its rows, after some updates.
 package struct MonitoredSlice {
-  let volume: VolumeRegion
+  let history: SliceHistory
   /// The slice as it should be, columns × columns pixels in 1/pixel, where that is known.
   let truth: [Float]?
 
-  /// The middle slice of `volume`.
-  package init(volume: VolumeRegion, truth: [Float]?) {
+  /// What the worker keeps in `history`.
+  package init(history: SliceHistory, truth: [Float]?) {
     precondition(
-      truth.map { $0.count == volume.layout.columns * volume.layout.columns } ?? true, "a reference of another shape")
-    self.volume = volume
+      truth.map { $0.count == history.shape.columns * history.shape.columns } ?? true, "a reference of another shape")
+    self.history = history
     self.truth = truth
   }
 

@@ -7,8 +7,8 @@ extension ControlStage: Stage {
     var stage = try ControlStage(
       configuration: environment.settings.control,
       updates: try workers.map { try environment.reader(.updates(partition: $0)) },
-      slices: try truths.enumerated().map { worker, truth in
-        MonitoredSlice(volume: try environment.volume(worker), truth: truth)
+      slices: try truths.enumerated().compactMap { worker, truth in
+        try environment.slices(worker).map { MonitoredSlice(history: $0, truth: truth) }
       },
       commands: try environment.writer(.commands), scores: try environment.writer(.scores),
       limits: environment.limits, requested: environment.finalizeRequester, didWork: environment.didWork)

@@ -6,10 +6,10 @@ package import Topics
 /// Decides when a scan ends before its source does, and says so once, in `commands`: when an operator asks for it, when
 /// the volume changes no more, or when it gets worse. What it saw is in `scores`.
 ///
-/// It only ever looks, at the updates of all workers, their volumes, and what operators ask for, so nothing that
-/// happens to it changes a volume but for the moment at which the scan ends. Whoever takes its place finds the command
-/// if there is one, and a request that was not answered yet; it counts the residual's rises over again, and begins to
-/// compare slices anew, between the same grey values.
+/// It only ever looks, at the updates of all workers, the slices that they keep, and what operators ask for, so nothing
+/// that happens to it changes a volume but for the moment at which the scan ends. Whoever takes its place finds the
+/// command if there is one, and a request that was not answered yet; it counts the residual's rises over again, and
+/// goes on behind the last score of each worker.
 package struct ControlStage {
   private let configuration: ControlConfiguration
   private let updates: [TopicReader]
@@ -40,30 +40,40 @@ package struct ControlStage {
     self.requested = requested
     self.didWork = didWork
     rises = ResidualRises(workers: updates.count)
-    if !slices.isEmpty { sliceScores = SliceScores(configuration, slices: slices, range: try Self.lastRange(scores)) }
+    if !slices.isEmpty {
+      sliceScores = SliceScores(configuration, slices: slices, after: try Self.lastScores(scores, of: updates.count))
+    }
   }
 
-  /// The grey range of a predecessor; nil where none has scored, or its last score is lost.
-  private static func lastRange(_ scores: TopicWriter) throws -> ClosedRange<Double>? {
-    guard let (_, metadata) = try scores.lastEvent() else { return nil }
-    return try metadata.withUnsafeBytes { try ScoreEvent(decoding: $0) }.range
+  /// The scores of a predecessor, the newest first, back to where each worker has one, or to the first of all that are
+  /// there.
+  private static func lastScores(_ scores: TopicWriter, of workers: Int) throws -> [ScoreEvent] {
+    var found: [ScoreEvent] = [], seen = Set<Int>()
+    var sequence = scores.nextSequence
+    while sequence > 0, seen.count < workers {
+      sequence -= 1
+      guard let (header, metadata) = try scores.event(at: sequence) else { break }
+      guard header.kind == .score else { continue }
+      let score = try metadata.withUnsafeBytes { try ScoreEvent(decoding: $0) }
+      if (0..<workers).contains(score.worker) { found.append(score) }
+      seen.insert(score.worker)
+    }
+    return found
   }
 
   /// Runs until all updates have ended.
   package mutating func run() throws {
+    // A predecessor may have died between the score that decides and its decision.
+    if let last = sliceScores?.last { try decide(after: last) }
     var follower = UpdateFollower(updates: updates, limits: limits, didWork: didWork)
     while !follower.hasEnded {
       if let person = try requested(), isDeciding { try finalize(CommandEvent(cause: .person, words: person)) }
-      // Of what a worker has reported since the last look, the newest is what its volume shows.
-      var newest: UpdateEvent?
       try follower.poll { update, worker in
         if update.phase == .final { isAcquiring = false }
         try watchResidual(update, worker: worker)
-        if update.phase == .window { newest = update }
-      } caughtUp: { worker, hasEnded in
+        try look(at: worker, after: update)
+      } caughtUp: { _, hasEnded in
         if hasEnded { isAcquiring = false }
-        if let newest { try look(at: worker, after: newest) }
-        newest = nil
       }
     }
   }
@@ -88,9 +98,14 @@ package struct ControlStage {
   }
 
   private mutating func look(at worker: Int, after update: UpdateEvent) throws {
-    guard isAcquiring, let score = try sliceScores?.look(at: worker, after: update) else { return }
-    try scores.append(kind: .score, timeout: limits.room, score.encode)
-    FaultPoint.scored.reach()
+    for score in sliceScores?.look(at: worker, after: update) ?? [] {
+      try scores.append(kind: .score, timeout: limits.room, score.encode)
+      FaultPoint.scored.reach()
+      try decide(after: score)
+    }
+  }
+
+  private func decide(after score: ScoreEvent) throws {
     guard isDeciding, score.projections >= configuration.endedFrom, sliceScores?.areSimilar == true,
       let limit = configuration.similarityMin, let similarity = score.similarity
     else { return }

@@ -1,44 +1,36 @@
-import KernelTypes
 import RunModel
 import Tomography
 
-/// Scores the monitored slices of all workers, each against what it was when its window had no projection in common
-/// with the present one.
-///
-/// ```
-/// updates      ·····························    window of each: the projections before it
-/// looked at    |      |      |      |      |    four in a window's length
-///              └────── compared ──────────┘     windows without a common projection
-/// ```
+/// Scores the monitored slices of all workers, each against what it was a number of updates before (`LookSchedule`). A
+/// function of the updates and of the slices that the workers keep: who looks later, or takes a dead one's place,
+/// scores the same.
 struct SliceScores {
-  private struct Look {
-    let projections: Int
-    let slice: [Float]
-  }
-
   private struct Watched {
     let slice: MonitoredSlice
-    var looks: [Look] = []
-    /// Projections at which to look next.
-    var due: Int
+    /// The update of the newest score.
+    var scored: Int?
     var streak = 0
   }
 
   private let configuration: ControlConfiguration
   private var workers: [Watched]
-  /// The grey range of the whole run; nil until there is a slice to take it from.
-  private var range: ClosedRange<Float>?
+  private var range: SettledRange
+  /// The score that was made last, by this stage or a predecessor.
+  private(set) var last: ScoreEvent?
 
   /// Outliers on either side of the grey range, in percent.
   private static let outliers = 0.5
 
-  /// `range` is what a predecessor compared with.
-  init(_ configuration: ControlConfiguration, slices: [MonitoredSlice], range: ClosedRange<Double>?) {
+  /// `earlier` are a predecessor's scores, the newest first, down to one of each worker that had any.
+  init(_ configuration: ControlConfiguration, slices: [MonitoredSlice], after earlier: [ScoreEvent]) {
     self.configuration = configuration
-    // Windows that are still filling up say nothing about later ones.
-    let first = max(configuration.windows.length, configuration.scoredFrom - configuration.windows.length)
-    workers = slices.map { Watched(slice: $0, due: first) }
-    self.range = range.map { Float($0.lowerBound)...Float($0.upperBound) }
+    workers = slices.map { Watched(slice: $0) }
+    last = earlier.first
+    let settled = earlier.first { $0.isSettled }.map { Float($0.range.lowerBound)...Float($0.range.upperBound) }
+    range = SettledRange(workers: slices.count, schedule: configuration.looks, value: settled)
+    for score in earlier.reversed() {
+      (workers[score.worker].scored, workers[score.worker].streak) = (score.update, score.streak)
+    }
   }
 
   /// Whether every worker's scores have been high enough, often enough.
@@ -46,58 +38,60 @@ struct SliceScores {
     configuration.similarityMin != nil && workers.allSatisfy { $0.streak >= configuration.patience }
   }
 
-  /// Looks at the volume of a worker that has made `update`, if it is time to; nil where there is nothing to say.
-  mutating func look(at worker: Int, after update: UpdateEvent) throws -> ScoreEvent? {
-    guard update.phase == .window, update.projections.upperBound >= workers[worker].due else { return nil }
-    let volume = workers[worker].slice.volume, columns = volume.layout.columns
-    guard columns >= MultiScaleSimilarity.columnsMin else { return nil }
-    var newest: UpdateEvent?
-    let slice = try [Float](unsafeUninitializedCapacity: columns * columns) { buffer, count in
-      newest = try volume.snapshot(row: MonitoredSlice.row(of: volume.layout.rows), into: buffer)
-      count = newest == nil ? 0 : columns * columns
+  /// Looks at what a worker has kept after `update`, if it is one to look at, and gives the scores that come of it: its
+  /// own, or while the grey range has not settled those of all workers once each of them is there.
+  mutating func look(at worker: Int, after update: UpdateEvent) -> [ScoreEvent] {
+    let history = workers[worker].slice.history, number = update.index
+    // Windows that fill, or drain after the scan, say nothing about others.
+    guard update.phase == .window, update.projections.count == configuration.windows.length,
+      history.keeps(update: number), history.shape.columns >= MultiScaleSimilarity.columnsMin
+    else { return [] }
+    if let range = range.value { return score(worker, number, in: range).map { [$0] } ?? [] }
+    guard let kept = history.slice(after: number) else { return [] }
+    let own = kept.pixels.withUnsafeBufferPointer { greyRange($0, percentile: Self.outliers) }
+    guard let all = range.add(own, worker: worker, update: number) else { return [] }
+    var scores = workers.indices.compactMap { score($0, number, in: all) }
+    if let value = range.value {
+      for (worker, later) in range.looks(after: number) { scores += score(worker, later, in: value).map { [$0] } ?? [] }
     }
-    // The final iterations have begun: the scan has ended.
-    guard let newest, newest.phase == .window, let range = range(for: slice) else { return nil }
-    workers[worker].due =
-      newest.projections.upperBound + max(1, configuration.windows.length / ControlConfiguration.scoresPerWindow)
-    return score(worker, newest, slice, range)
+    return scores
   }
 
-  private mutating func score(_ worker: Int, _ update: UpdateEvent, _ slice: [Float], _ range: ClosedRange<Float>)
-    -> ScoreEvent?
-  {
-    let end = update.projections.upperBound
-    let looks = workers[worker].looks
-    let earlier = looks.last { $0.projections <= end - configuration.windows.length }
+  /// The score of a worker's slice after update `number`; nil where it has one, and where its slices are not kept any
+  /// more.
+  private mutating func score(_ worker: Int, _ number: Int, in range: ClosedRange<Float>) -> ScoreEvent? {
+    let slice = workers[worker].slice, looks = configuration.looks
+    guard number > workers[worker].scored ?? -1, let new = slice.history.slice(after: number) else { return nil }
+    let old = number >= looks.distance ? slice.history.slice(after: number - looks.distance) : nil
     let comparison = MultiScaleSimilarity(
-      columns: workers[worker].slice.volume.layout.columns, range: range,
-      radiusFraction: ControlConfiguration.radiusFraction)
-    let similarity = earlier.map { comparison.score($0.slice, slice) }
-    let truth = workers[worker].slice.truth.map { comparison.score($0, slice) }
-    // Those before the one that was compared are of no use any more.
-    workers[worker].looks =
-      looks.filter { $0.projections >= earlier?.projections ?? 0 } + [Look(projections: end, slice: slice)]
-    if let similarity, end >= configuration.scoredFrom {
-      // A score that is no number reaches nothing.
-      let isHigh = configuration.similarityMin.map { similarity >= $0 } ?? false
-      workers[worker].streak = isHigh ? workers[worker].streak + 1 : 0
-    }
+      columns: slice.history.shape.columns, range: range, radiusFraction: ControlConfiguration.radiusFraction,
+      scale: configuration.scale)
+    let similarity = old.map { comparison.score($0.pixels, new.pixels) }
+    let truth = slice.truth.map { comparison.score($0, new.pixels) }
     guard similarity != nil || truth != nil else { return nil }
-    return ScoreEvent(
-      worker: worker, streak: workers[worker].streak, update: update.index, projections: end,
-      against: earlier?.projections,
-      similarity: similarity, truth: truth, range: Double(range.lowerBound)...Double(range.upperBound))
+    workers[worker].streak = streak(worker, number, new, old, similarity)
+    workers[worker].scored = number
+    let score = ScoreEvent(
+      worker: worker, streak: workers[worker].streak, update: number, projections: new.projections,
+      against: old?.projections, similarity: similarity, truth: truth,
+      range: Double(range.lowerBound)...Double(range.upperBound), isSettled: self.range.value != nil)
+    last = score
+    return score
   }
 
-  /// The run's grey range: that of the first reference, or of the first slice that was looked at; nil where that is all
-  /// the same.
-  private mutating func range(for slice: [Float]) -> ClosedRange<Float>? {
-    if range == nil {
-      let image = workers.lazy.compactMap(\.slice.truth).first ?? slice
-      let found = image.withUnsafeBufferPointer { greyRange($0, percentile: Self.outliers) }
-      if found.lowerBound < found.upperBound { range = found }
-    }
-    return range
+  /// Scores in a row that reached the threshold, this one included.
+  private func streak(
+    _ worker: Int, _ number: Int, _ new: SliceHistory.Kept, _ old: SliceHistory.Kept?, _ similarity: Double?
+  ) -> Int {
+    let looks = configuration.looks
+    // A score that is no number reaches nothing. Where updates were made less often meanwhile, volumes as many updates
+    // apart are another number of projections apart, which scores of other scans are not.
+    guard let limit = configuration.similarityMin, let similarity, let old, similarity >= limit, range.value != nil,
+      new.projections >= configuration.scoredFrom,
+      new.projections - old.projections == looks.distance * configuration.windows.step
+    else { return 0 }
+    let isNext = workers[worker].scored == number - looks.spacing
+    return isNext ? workers[worker].streak + 1 : 1
   }
 }
 

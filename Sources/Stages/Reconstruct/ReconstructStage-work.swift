@@ -12,8 +12,8 @@ extension ReconstructStage: Stage {
       orders: try environment.reader(.orders(partition: worker)),
       projections: try environment.reader(settings.images),
       updates: try environment.writer(.updates(partition: worker)), volume: try environment.volume(worker),
-      checkpoint: environment.checkpoint, pool: try environment.threads(), limits: environment.limits,
-      noticed: { environment.log.warning("\($0)") }, didWork: environment.didWork,
+      slices: try environment.slices(worker), checkpoint: environment.checkpoint, pool: try environment.threads(),
+      limits: environment.limits, noticed: { environment.log.warning("\($0)") }, didWork: environment.didWork,
       didSave: environment.didSave)
     let failure: FileError?
     do {

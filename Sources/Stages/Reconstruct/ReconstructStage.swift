@@ -64,6 +64,8 @@ package final class ReconstructStage {
   let configuration: Configuration
   let projections: TopicReader
   let volume: VolumeRegion
+  /// Where slices are kept for control; nil where none are compared.
+  let slices: SliceHistory?
   let executor: PoolExecutor
   let corrections: BlockCorrections
   let orders: TopicReader
@@ -80,6 +82,8 @@ package final class ReconstructStage {
   private var budget = SealBudget()
   /// The window holds the projections from this ordinal on, corrected with the fields that are there now.
   var windowFrom = 0
+  /// When the newest projection in the window was acquired; 0 while that is not known.
+  private(set) var newestAcquiredAt: UInt64 = 0
   /// What a predecessor has reported; a first worker finds nothing.
   var reports = Reports.none
 
@@ -88,7 +92,7 @@ package final class ReconstructStage {
   /// applied and reported; `didSave` of every volume that was saved, and why one was not.
   package init(
     configuration: Configuration, orders: TopicReader, projections: TopicReader, updates: TopicWriter,
-    volume: VolumeRegion,
+    volume: VolumeRegion, slices: SliceHistory? = nil,
     checkpoint: VolumeCheckpoint?,
     pool: ThreadPool, limits: WaitLimits, noticed: @escaping (String) -> Void = { _ in },
     didWork: @escaping () -> Void, didSave: @escaping (FileError?) -> Void = { _ in }
@@ -99,6 +103,7 @@ package final class ReconstructStage {
     self.projections = projections
     self.updates = updates
     self.volume = volume
+    self.slices = slices
     self.limits = limits
     self.didWork = didWork
     self.noticed = noticed
@@ -134,7 +139,10 @@ package final class ReconstructStage {
   private func work() throws {
     if let update = try volume.newestUpdate() { corrections.resumeCounting(from: update.pixels) }
     // Computed by a predecessor, reported or not: no work of this process.
-    if let update = try volume.newestUpdate(), update.phase == .window { _ = try report(update) }
+    if let update = try volume.newestUpdate(), update.phase == .window {
+      keepSlice(after: update)
+      _ = try report(update)
+    }
     // What a predecessor had given back it had applied.
     let firstNew = orders.cursor
     try takeOver(before: volume.newest.cursor)
@@ -218,6 +226,7 @@ package final class ReconstructStage {
   /// Puts a projection's line integrals into the window.
   func store(_ event: Event, ordinal: Int, counting: Bool = true) throws {
     guard let sinogram = window?.sinogram else { return }
+    newestAcquiredAt = max(newestAcquiredAt, event.header.acquiredAt)
     let pixels = try RowPixels(event, rows: configuration.rows, columns: configuration.layout.columns)
     corrections.store(
       pixels, blocks: 0..<configuration.layout.blockCount, slot: ordinal % sinogram.slots, in: sinogram, executor,
@@ -250,6 +259,7 @@ package final class ReconstructStage {
       duration: Machine.monotonicNanoseconds - start, pixels: corrections.pixelCounts)
     volume.publish(update, isSealed: isSealed)
     FaultPoint.flipAfter.reach()
+    keepSlice(after: update)
     if try report(update) { didWork() }
     try checkpoints?.updated(update)
   }

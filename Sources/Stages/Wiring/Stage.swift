@@ -34,6 +34,8 @@ package protocol StageEnvironment {
   func writer(_ topic: Topic) throws -> TopicWriter
   /// The volume of a worker.
   func volume(_ worker: Int) throws -> VolumeRegion
+  /// The slices of a worker's volume that control compares; nil where it compares none.
+  func slices(_ worker: Int) throws -> SliceHistory?
   /// The denoised volume; the run has one where it denoises.
   func denoisedVolume() throws -> DenoisedVolume
   /// The saved generations of the stage's own volume; nil where nothing of the run goes to disk.

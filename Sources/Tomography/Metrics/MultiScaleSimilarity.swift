@@ -14,6 +14,9 @@ import Glibc
 /// The dynamic range, on which C₁ and C₂ depend, is given and does not follow the slices, so that scores can be
 /// compared with each other. Where the slice has no room for five scales (below 176 columns) those that it has room for
 /// are used, their exponents scaled to a sum of 1.
+///
+/// Of a single scale j the score is the mean of luminance, contrast and structure together, as in SSIM, of slices
+/// averaged over 2^(j−1) × 2^(j−1) pixels.
 package struct MultiScaleSimilarity: Sendable {
   /// The fewest columns of a slice.
   package static let columnsMin = Gaussian.taps
@@ -24,18 +27,27 @@ package struct MultiScaleSimilarity: Sendable {
   /// Windows count whose centre lies inside the disc of this radius, in columns, around the slice's middle; nil for all
   /// of them.
   let radiusFraction: Double?
+  /// The only scale that counts, from 1; nil for all of them together.
+  let scale: Int?
 
   private static let exponents = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333]
 
-  /// A comparison of slices of `columns` × `columns` pixels, at least 11.
-  package init(columns: Int, range: ClosedRange<Float>, radiusFraction: Double?) {
+  /// A comparison of slices of `columns` × `columns` pixels, at least 11, which have room for `scale`.
+  package init(columns: Int, range: ClosedRange<Float>, radiusFraction: Double?, scale: Int? = nil) {
     precondition(columns >= Self.columnsMin, "\(columns) columns are fewer than a window of \(Self.columnsMin)")
     precondition(range.lowerBound < range.upperBound, "a grey range of \(range)")
     precondition(radiusFraction.map { $0 > 0 } ?? true, "a disc of radius \(radiusFraction ?? 0)")
+    precondition(
+      scale.map { (1...Self.scaleCount(columns: columns)).contains($0) } ?? true,
+      "scale \(scale ?? 0) of slices of \(columns) columns")
     self.columns = columns
     self.range = range
     self.radiusFraction = radiusFraction
+    self.scale = scale
   }
+
+  /// The most scales.
+  package static let scalesMax = exponents.count
 
   /// How many scales a slice of so many columns has room for, at most five.
   package static func scaleCount(columns: Int) -> Int {
@@ -52,6 +64,11 @@ package struct MultiScaleSimilarity: Sendable {
     // Around the middle of the range variances lose the least to rounding.
     let middle: Float = 0.5
     var pair = ImagePair(first, second, columns: columns, black: black, scale: scale, middle: middle)
+    if let scale = self.scale {
+      for _ in 1..<scale { pair = pair.halved() }
+      let mean = SimilarityMap(pair, middle: middle, radiusFraction: radiusFraction, hasLuminance: true).mean
+      return mean.isNaN ? .nan : max(mean, 0)
+    }
     let count = Self.scaleCount(columns: columns)
     let exponents = Self.exponents[..<count]
     let sum = count == Self.exponents.count ? 1 : exponents.reduce(0, +)

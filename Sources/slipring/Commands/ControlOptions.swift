@@ -7,6 +7,8 @@ struct ControlOptions: ParsableArguments {
   @Option(help: .key("order", "sequential|interleaved:K|interleaved-optimised:D|bit-reversal|golden"))
   var order = ScanDescription.standard.order
   @Option(help: .key("stop-ssim", "0…1")) var stopSsim: Double?
+  @Option(help: .key("stop-scale", "1…5")) var stopScale: Int?
+  @Option(help: .key("stop-distance", "updates")) var stopDistance: Int?
   @Option(help: .key("stop-patience")) var stopPatience = ScanDescription.standard.stopPatience
   @Option(help: .key("stop-after")) var stopAfter: Int?
   @Option(help: .key("stop-rises")) var stopRises: Int?
@@ -18,7 +20,7 @@ struct ControlOptions: ParsableArguments {
     (scan.stopSimilarity, scan.stopPatience, scan.stopAfter, scan.stopRises) = (
       stopSsim, stopPatience, stopAfter, stopRises
     )
-    scan.reference = reference
+    (scan.stopScale, scan.stopDistance, scan.reference) = (stopScale, stopDistance, reference)
   }
 }
 

@@ -89,6 +89,34 @@ import Tomography
     #expect((best ?? .max) < 50_000_000, "\((best ?? 0) / 1000) µs")
   }
 
+  @Test func `Of one scale the score is that of slices averaged so often`() {
+    let pair = TestPair(number: 4)
+    func score(_ pair: TestPair, scale: Int?) -> Double {
+      let comparison = MultiScaleSimilarity(
+        columns: pair.columns, range: 0...1, radiusFraction: nil, scale: scale)
+      return pair.first.withUnsafeBufferPointer { first in
+        pair.second.withUnsafeBufferPointer { comparison.score(first, $0) }
+      }
+    }
+    let halved = TestPair(columns: pair.columns / 2, first: halved(pair.first), second: halved(pair.second))
+    for scale in 2...4 {
+      #expect(abs(score(pair, scale: scale) - score(halved, scale: scale - 1)) < 1e-5, "scale \(scale)")
+    }
+    // Noise is in the pixels, not in their means.
+    #expect((2...5).allSatisfy { score(pair, scale: $0) > score(pair, scale: $0 - 1) })
+    let small = pair.cropped(to: 11)
+    #expect(abs(score(small, scale: 1) - score(small, scale: nil)) < 1e-9)
+  }
+
+  /// Means of 2 × 2 pixels.
+  private func halved(_ image: [Float]) -> [Float] {
+    let columns = Int(Double(image.count).squareRoot()), half = columns / 2
+    return (0..<half * half).map { pixel in
+      let corner = pixel / half * 2 * columns + pixel % half * 2
+      return 0.25 * (image[corner] + image[corner + 1] + image[corner + columns] + image[corner + columns + 1])
+    }
+  }
+
   @Test func `Small slices have fewer scales`() {
     #expect([11, 21, 41, 81, 161, 1024].map(MultiScaleSimilarity.scaleCount) == [1, 2, 3, 4, 5, 5])
     #expect(MultiScaleSimilarity.scaleCount(columns: 10) == 0)

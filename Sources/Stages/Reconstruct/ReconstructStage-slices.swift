@@ -1,0 +1,19 @@
+import KernelTypes
+import RunModel
+
+// What control compares.
+extension ReconstructStage {
+  /// Keeps the monitored slice of the newest generation, which `update` made, if it is one to look at and no
+  /// predecessor has kept it.
+  func keepSlice(after update: UpdateEvent) {
+    let newest = volume.newest
+    guard let slices, slices.keeps(update: update.index), !slices.isKept(update: update.index),
+      newest.number == update.generation
+    else { return }
+    slices.keep(
+      update: update.index, projections: update.projections.upperBound, acquiredAt: newestAcquiredAt
+    ) { [layout = volume.layout] in
+      layout.copySlice(row: MonitoredSlice.row(of: layout.rows), from: newest.base, into: $0)
+    }
+  }
+}
