@@ -52,10 +52,7 @@ struct ChaosCommand: ParsableCommand {
     // A run that is over before its moment gives nothing to flip.
     while let flips, campaign.report.flipCount < flips, campaign.report.runs < 10 * flips {
       try campaign.flipSome(flipsMax: flips - campaign.report.flipCount)
-      if !json {
-        FileHandle.standardError.write(
-          Data("\r\(campaign.report.flipCount)/\(flips) flips, \(campaign.report.runs) runs ".utf8))
-      }
+      tell("\r\(campaign.report.flipCount)/\(flips) flips, \(campaign.report.runs) runs ")
     }
     while flips == nil, campaign.report.kills < kills {
       if wholeMachine {

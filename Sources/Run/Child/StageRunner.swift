@@ -3,7 +3,7 @@ import Foundation
 import Glibc
 package import Host
 package import Logging
-import Rings
+package import Rings
 package import RunModel
 import ScanPlan
 package import Stages
@@ -146,6 +146,9 @@ extension StageRunner {
       try SliceHistory.attach(name: names.slices(worker), runID: plan.runID, partition: worker, shape: $0)
     }
   }
+
+  /// An observer of a topic.
+  package func observer(_ topic: Topic) throws -> RingObserver { RingObserver(ring: try ring(topic)) }
 
   /// The denoised volume.
   package func denoisedVolume() throws -> DenoisedVolume {

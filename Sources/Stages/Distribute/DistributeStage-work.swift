@@ -7,6 +7,7 @@ extension DistributeStage: Stage {
     let stage = DistributeStage(
       configuration: settings.distribution, projections: try environment.reader(settings.images),
       orders: try (0..<environment.workers).map { try environment.writer(.orders(partition: $0)) },
+      updates: try (0..<environment.workers).map { try environment.observer(.updates(partition: $0)) },
       limits: environment.limits, didWork: environment.didWork)
     try stage.run()
   }

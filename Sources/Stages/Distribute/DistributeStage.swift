@@ -1,5 +1,5 @@
 import Host
-import Rings
+package import Rings
 import RunModel
 package import Tomography
 package import Topics
@@ -37,19 +37,22 @@ package struct DistributeStage {
   private let configuration: Configuration
   private let projections: TopicReader
   private let orders: [TopicWriter]
+  private let updates: [RingObserver]
   private let limits: WaitLimits
   private let didWork: () -> Void
 
-  /// One writer in `orders` for each worker; `didWork` hears of every order.
+  /// One writer in `orders` for each worker, and in `updates` one observer, which tells how long its updates take, or
+  /// none; `didWork` hears of every order.
   package init(
-    configuration: Configuration, projections: TopicReader, orders: [TopicWriter], limits: WaitLimits,
-    didWork: @escaping () -> Void
+    configuration: Configuration, projections: TopicReader, orders: [TopicWriter], updates: [RingObserver] = [],
+    limits: WaitLimits, didWork: @escaping () -> Void
   ) {
     precondition(
       configuration.rows.count == orders.count, "\(orders.count) topics for \(configuration.rows.count) workers")
     self.configuration = configuration
     self.projections = projections
     self.orders = orders
+    self.updates = updates
     self.limits = limits
     self.didWork = didWork
   }
@@ -62,17 +65,21 @@ package struct DistributeStage {
     var number = orders.map(\.nextSequence).min() ?? 0
     var interval = UpdateInterval(
       lagMax: configuration.lagMax, windows: configuration.windows, projections: sequence.progress.projections)
+    var pace = UpdatePace(updates: updates, windows: configuration.windows)
     while true {
       let before = sequence.progress
       sequence.progress.updateInterval =
         try recordedInterval(number)
-        ?? interval.next(before.updateInterval, lag: lag(before), projections: before.projections)
+        ?? interval.next(before.updateInterval, lag: lag(before), projections: before.projections) {
+          pace.interval(isBehind: $0)
+        }
       switch try sequence.next(input) {
       case .order(let order):
         let progress = sequence.progress
         try tell(number, .order) { order.encode(into: $0, rows: $1, progress: progress) }
         number += 1
-        if case .rows(_, let image, _, _) = order {
+        if case .rows(let role, let image, _, _) = order {
+          if role == .projection { pace.countProjection(at: Machine.monotonicNanoseconds) }
           FaultPoint.unreleased.reach()
           try projections.release(upTo: image + 1)
         }

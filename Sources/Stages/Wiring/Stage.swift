@@ -1,6 +1,7 @@
 package import Detectors
 package import Host
 package import Logging
+package import Rings
 package import RunModel
 package import Topics
 
@@ -36,6 +37,8 @@ package protocol StageEnvironment {
   func volume(_ worker: Int) throws -> VolumeRegion
   /// The slices of a worker's volume that control compares; nil where it compares none.
   func slices(_ worker: Int) throws -> SliceHistory?
+  /// An observer of any topic of the run: it is not waited for, and may miss events.
+  func observer(_ topic: Topic) throws -> RingObserver
   /// The denoised volume; the run has one where it denoises.
   func denoisedVolume() throws -> DenoisedVolume
   /// The saved generations of the stage's own volume; nil where nothing of the run goes to disk.
