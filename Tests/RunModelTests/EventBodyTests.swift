@@ -91,6 +91,8 @@ import Testing
   private static let commands = [
     CommandEvent(cause: .person, words: "anna"),
     CommandEvent(cause: .similarity, projections: 96, words: "control: MS-SSIM 0,96 ≥ 0,95"),
+    CommandEvent(cause: .similarity, projections: 96, late: 0, words: "control"),
+    CommandEvent(cause: .similarity, projections: 96, late: 1 << 40, words: "control"),
     CommandEvent(cause: .divergence, projections: 1 << 43, words: String(repeating: "ä", count: 300)),
   ]
 

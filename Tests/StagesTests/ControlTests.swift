@@ -15,6 +15,7 @@ import Testing
     #expect(
       commands.count == 1 && command.cause == .similarity && command.words.hasPrefix("control: MS-SSIM "),
       "\(commands)")
+    #expect(command.late.map { $0 >= 2 } == true, "\(commands)")
     let decisive = try #require(scores.firstIndex { $0.streak == 2 })
     #expect(command.projections == scores[decisive].projections)
     for score in scores {

@@ -32,6 +32,11 @@ enum MetricsText {
         "slipring_similarity_ratio", "gauge", "MS-SSIM to the volume of the window before, latest score.",
         [([], similarity)])
     }
+    if let late = status.decidedLate {
+      page.add(
+        "slipring_decision_late_seconds", "gauge", "From the last projection that a score knew to its decision.",
+        [([], late)])
+    }
     page.add(
       "slipring_pixels_corrected_total", "counter", "Pixels that were not as they should be.",
       [

@@ -120,7 +120,7 @@ extension RunReport {
     ("lag", "Behind the source"),
     ("step", "Step"), ("sweep", "Final sweep"), ("left", "Left, about"), ("residual", "Residual"),
     ("seconds", "Running for"),
-    ("similarity", "Similarity"), ("goal", "ends it at"),
+    ("similarity", "Similarity"), ("goal", "ends it at"), ("late", "decided, late by"),
   ]
 
   private static func progress(
@@ -135,6 +135,7 @@ extension RunReport {
         "left": left(status, rates).map(Text.duration) ?? "–", "residual": residual.map(Text.percent) ?? "–",
         "seconds": Text.duration(status.seconds), "similarity": similarity.map { Text.decimal($0, 4) } ?? "–",
         "goal": goal.map { Text.decimal($0, 4) } ?? "–",
+        "late": status.decidedLate.map { Text.decimal($0) + " s" } ?? "–",
       ])
   }
 

@@ -73,6 +73,10 @@ struct ProgressObserver {
     if let (header, metadata) = try scores.latest(), header.kind == .score {
       status.similarity = try metadata.withUnsafeBytes { try ScoreEvent(decoding: $0) }.similarity
     }
+    if let (header, metadata) = try commands.latest(), header.kind == .command {
+      let late = try metadata.withUnsafeBytes { try CommandEvent(decoding: $0) }.late
+      status.decidedLate = late.map { Double($0) / 1000 }
+    }
   }
 
   /// Who or what ended the scan, which a command of this or an earlier supervision says.

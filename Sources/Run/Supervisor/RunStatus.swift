@@ -75,6 +75,9 @@ package struct RunStatus: Codable, Equatable, Sendable {
   package var withoutRoom: [String] = []
   /// Seconds for which somebody was.
   package var secondsWithoutRoom = 0.0
+  /// Seconds from when the last projection was acquired that a score knew to the decision to end the scan with it; nil
+  /// where no score has decided.
+  package var decidedLate: Double?
   /// Seconds since the stages were started.
   package var seconds: Double
 

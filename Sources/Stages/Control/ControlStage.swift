@@ -110,7 +110,11 @@ package struct ControlStage {
       let limit = configuration.similarityMin, let similarity = score.similarity
     else { return }
     let words = "control: MS-SSIM \(rounded(similarity)) reached \(limit) after \(score.projections) projections"
-    try finalize(CommandEvent(cause: .similarity, projections: score.projections, words: words))
+    let acquiredAt = sliceScores?.acquiredAt(score) ?? 0, now = Machine.realtimeNanoseconds
+    let late = acquiredAt > 0 && acquiredAt < now ? (now - acquiredAt) / 1_000_000 : nil
+    try finalize(
+      CommandEvent(
+        cause: .similarity, projections: score.projections, late: late.map { Int(clamping: $0) }, words: words))
   }
 
   /// To four decimals, down, so that what reached a limit does not look lower, nor higher than it is.

@@ -38,6 +38,11 @@ struct SliceScores {
     configuration.similarityMin != nil && workers.allSatisfy { $0.streak >= configuration.patience }
   }
 
+  /// When the newest projection behind a score was acquired, in nanoseconds since 1970; nil where that is not known.
+  func acquiredAt(_ score: ScoreEvent) -> UInt64? {
+    workers[score.worker].slice.history.slice(after: score.update)?.acquiredAt
+  }
+
   /// Looks at what a worker has kept after `update`, if it is one to look at, and gives the scores that come of it: its
   /// own, or while the grey range has not settled those of all workers once each of them is there.
   mutating func look(at worker: Int, after update: UpdateEvent) -> [ScoreEvent] {

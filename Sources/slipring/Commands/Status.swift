@@ -52,8 +52,9 @@ struct Status: ParsableCommand {
           + (status.withoutRoom.isEmpty
             ? "" : "; now: \(status.withoutRoom.joined(separator: ", ")); \(status.buffered) images in memory")
       ] : []
+    let late = status.decidedLate.map { ", ended \(ProgressLine.oneDecimal($0)) s late" } ?? ""
     return [
-      "run \(status.run): \(phase)",
+      "run \(status.run): \(phase)\(late)",
       "projections \(status.acquired)/\(status.projections) (\(ProgressLine.oneDecimal(status.rate))/s, "
         + "lag \(status.lag)\(spilled)), updates \(status.updates)/\(status.updatesExpected), "
         + "step \(status.step)\(residual), \(ProgressLine.oneDecimal(status.seconds)) s",
