@@ -160,7 +160,7 @@ let package = Package(
     .testTarget(
       name: "StagesTests",
       dependencies: [
-        "Host", "KernelTypes", "Rings", "RunModel", "Stages", "Tomography",
+        "Host", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Stages", "TestSupport", "Tomography",
         "Topics",
       ], swiftSettings: strict),
     .testTarget(

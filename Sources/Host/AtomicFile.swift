@@ -1,3 +1,4 @@
+internal import CLinux
 import Glibc
 import Synchronization
 
@@ -74,8 +75,25 @@ package struct AtomicFile: ~Copyable {
   /// step, the folder's fsync, fails, the file is there and complete, and may be gone after a power cut.
   /// - Throws: `.full` or `.io`, or `.cannotCreate` when the name cannot be given.
   package consuming func commit() throws(FileError) {
+    try makeDurable()
+    try giveName()
+    try makeNameDurable()
+  }
+
+  /// Has the system begin to write what it holds of the file, so that `makeDurable` has less to wait for.
+  func beginWriting() {
+    // Only advice: what cannot be written now is met by the fsync.
+    _ = clinux_begin_writing(descriptor)
+  }
+
+  /// Makes the bytes durable, and the mode the usual one.
+  func makeDurable() throws(FileError) {
     // A failed fsync is never tried again: the retry would report success for pages that the kernel has dropped.
     guard fsync(descriptor) == 0, fchmod(descriptor, usualMode) == 0 else { throw failure(errno) }
+  }
+
+  /// Gives the file its name, which is not durable yet.
+  func giveName() throws(FileError) {
     FaultPoint.renameBefore.reach()
     guard rename(temporaryPath, path) == 0 else {
       let code = errno
@@ -83,6 +101,10 @@ package struct AtomicFile: ~Copyable {
       throw .cannotCreate(path: path, reason: errnoText(code))
     }
     FaultPoint.renameAfter.reach()
+  }
+
+  /// Makes the names in the file's folder durable.
+  func makeNameDurable() throws(FileError) {
     do throws(HostError) {
       try DurableFolder(folderName(of: path)).sync()
     } catch {

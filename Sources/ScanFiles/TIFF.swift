@@ -54,10 +54,11 @@ package enum TIFFPixels: Sendable, Equatable {
 /// - Parameters:
 ///   - values: rows × columns, row 0 on top.
 ///   - description: for the ImageDescription tag. For integers, the range is added to it.
+///   - group: the files that it becomes durable with; nil for at once.
 /// - Throws: `.cannotCreate`, `.full` or `.io`; then nothing of the file is left.
 package func writeTIFF(
   path: String, columns: Int, rows: Int, values: UnsafeBufferPointer<Float>, pixels: TIFFPixels = .float32,
-  description: String
+  description: String, in group: AtomicFileGroup? = nil
 ) throws(FileError) {
   precondition(
     columns > 0 && rows > 0 && values.count == columns * rows, "\(values.count) values for \(rows) × \(columns)")
@@ -66,7 +67,8 @@ package func writeTIFF(
   do throws(TIFFImage.Failure) { try image.write(values, to: file.descriptor, path: path) } catch {
     throw error.code.map { .writing(path, $0) } ?? .io(path: path, reason: error.reason)
   }
-  try file.commit()
+  guard let group else { return try file.commit() }
+  try group.add(file)
 }
 
 /// A TIFF with one grey image.

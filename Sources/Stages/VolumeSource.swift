@@ -7,8 +7,21 @@ protocol SliceSource {
   var count: Int { get }
   /// Edge of a slice.
   var columns: Int { get }
-  /// Copies slice `index`, columns × columns, row 0 on top.
-  func copy(_ index: Int, into slice: UnsafeMutableBufferPointer<Float>)
+  /// All slices, from top to bottom, in groups that lie together in memory.
+  var groups: [Range<Int>] { get }
+  /// Copies a group, or part of one: slices one behind the other, each columns × columns, row 0 on top.
+  func copy(_ slices: Range<Int>, into target: UnsafeMutableBufferPointer<Float>)
+}
+
+extension SliceSource {
+  /// Voxels of the largest group.
+  var groupVoxelsMax: Int { (groups.map(\.count).max() ?? 0) * columns * columns }
+}
+
+/// The most slices of a group: what a line of the cache holds of each pixel, or fewer where they are very large.
+func slicesOfGroup(columns: Int) -> Int {
+  let byteCountMax = 512 << 20
+  return max(1, min(16, byteCountMax / (columns * columns * MemoryLayout<Float>.stride)))
 }
 
 /// The finished volume: what each worker has, one below the other.
@@ -42,9 +55,29 @@ struct VolumeSource: SliceSource {
     }
   }
 
+  var groups: [Range<Int>] {
+    var (groups, first): ([Range<Int>], Int) = ([], 0)
+    for (layout, _) in parts {
+      for block in 0..<layout.blockCount {
+        let rows = layout.rows(of: block..<block + 1)
+        for row in stride(from: rows.lowerBound, to: rows.upperBound, by: slicesOfGroup(columns: columns)) {
+          groups.append(first + row..<first + min(row + slicesOfGroup(columns: columns), rows.upperBound))
+        }
+      }
+      first += layout.rows
+    }
+    return groups
+  }
+
+  /// Copies one slice, columns × columns, row 0 on top.
   func copy(_ index: Int, into slice: UnsafeMutableBufferPointer<Float>) {
     let (part, row) = owners[index]
     parts[part].layout.copySlice(row: row, from: parts[part].base, into: slice)
+  }
+
+  func copy(_ slices: Range<Int>, into target: UnsafeMutableBufferPointer<Float>) {
+    let (part, row) = owners[slices.lowerBound]
+    parts[part].layout.copySlices(rows: row..<row + slices.count, from: parts[part].base, into: target)
   }
 }
 
@@ -61,8 +94,18 @@ struct DenoisedSource: SliceSource {
     }
   }
 
-  func copy(_ index: Int, into slice: UnsafeMutableBufferPointer<Float>) {
-    precondition(slice.count == columns * columns, "a slice has \(columns * columns) voxels, not \(slice.count)")
-    slice.baseAddress!.update(from: volume.slice(index), count: slice.count)
+  var groups: [Range<Int>] {
+    stride(from: 0, to: count, by: slicesOfGroup(columns: columns)).map {
+      $0..<min($0 + slicesOfGroup(columns: columns), count)
+    }
+  }
+
+  func copy(_ slices: Range<Int>, into target: UnsafeMutableBufferPointer<Float>) {
+    let pixels = columns * columns
+    precondition(
+      target.count == pixels * slices.count, "\(slices) have \(pixels * slices.count) voxels, not \(target.count)")
+    for (number, slice) in slices.enumerated() {
+      (target.baseAddress! + number * pixels).update(from: volume.slice(slice), count: pixels)
+    }
   }
 }

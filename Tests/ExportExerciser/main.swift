@@ -2,7 +2,7 @@ import Glibc
 import Host
 import ScanFiles
 
-// Writes what an export writes, small: ExportExerciser FOLDER NUMBER. Both files hold values that depend on the number.
+// Writes what an export writes, small: ExportExerciser FOLDER NUMBER. All files hold values that depend on the number.
 // It ends with 0, or with a line on standard error and the error's exit code.
 
 guard CommandLine.arguments.count == 3, let number = Int(CommandLine.arguments[2]) else { exit(64) }
@@ -12,9 +12,13 @@ let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: columns * colu
 for index in values.indices { values[index] = Float(index + number * 100_000) }
 do throws(FileError) {
   let volume = try VolumeHDF5Writer(path: "\(folder)/volume.h5", slices: 1, columns: columns)
-  try writeTIFF(
-    path: "\(folder)/slice.tiff", columns: columns, rows: columns, values: UnsafeBufferPointer(values),
-    description: "a slice")
+  let slices = AtomicFileGroup()
+  for slice in 0..<2 {
+    try writeTIFF(
+      path: "\(folder)/slice\(slice).tiff", columns: columns, rows: columns, values: UnsafeBufferPointer(values),
+      description: "a slice", in: slices)
+  }
+  try slices.commit()
   try volume.write(slice: UnsafeBufferPointer(values), at: 0)
   try volume.finish()
 } catch {

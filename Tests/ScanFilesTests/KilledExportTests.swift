@@ -41,10 +41,10 @@ import Testing
     try run(call, "\(products)/ExportExerciser", folder.path, "\(number)")
   }
 
-  /// The number that both files' values depend on; throws where a file is not whole.
+  /// The number that the values of each file depend on; throws where a file is not whole.
   private func numbers(in folder: TestFolder) throws -> [Int] {
     let reader = try VolumeReader(path: folder.file("volume.h5"))
-    return try ["volume", "slice"].map { file in
+    return try ["volume", "slice0", "slice1"].map { file in
       let found = try [1, 2].first { number in
         let values = (0..<Self.columns * Self.columns).map { Float($0 + number * 100_000) }
         return try values.withUnsafeBufferPointer { values in
@@ -52,7 +52,8 @@ import Testing
             if file == "volume" {
               try reader.check(0, values)
             } else {
-              try checkTIFF(path: folder.file("slice.tiff"), columns: Self.columns, rows: Self.columns, values: values)
+              try checkTIFF(
+                path: folder.file("\(file).tiff"), columns: Self.columns, rows: Self.columns, values: values)
             }
             return true
           } catch {
@@ -72,7 +73,7 @@ import Testing
     let folder = try TestFolder()
     let whole = try Self.export(1, to: folder, killedAfter: 0)
     try #require(whole.status == .exited(0) && whole.calls > 100)
-    #expect(try numbers(in: folder) == [1, 1])
+    #expect(try numbers(in: folder) == [1, 1, 1])
     var seen: Set<[Int]> = []
     var call = whole.calls
     // From the last call back to where no file was begun yet.
@@ -84,13 +85,13 @@ import Testing
       seen.insert(numbers)
       let names = try folder.names()
       let temporary = names.filter { $0.hasPrefix(".slipring-") && $0.hasSuffix(".tmp") }
-      #expect(names.count == 2 + temporary.count, "call \(call): \(names)")
-      if temporary.isEmpty, numbers == [1, 1] { break }
+      #expect(names.count == 3 + temporary.count, "call \(call): \(names)")
+      if temporary.isEmpty, numbers == [1, 1, 1] { break }
       for name in temporary { try FileManager.default.removeItem(atPath: folder.file(name)) }
-      if numbers != [1, 1] { #expect(try Self.export(1, to: folder, killedAfter: 0).status == .exited(0)) }
+      if numbers != [1, 1, 1] { #expect(try Self.export(1, to: folder, killedAfter: 0).status == .exited(0)) }
       call -= 1
     }
-    // The TIFF has its name before the volume has, and both were seen half-way.
-    #expect(seen == [[1, 1], [1, 2], [2, 2]])
+    // The slices have their names one after the other, before the volume has, and all were seen half-way.
+    #expect(seen == [[1, 1, 1], [1, 2, 1], [1, 2, 2], [2, 2, 2]])
   }
 }

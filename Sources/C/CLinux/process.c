@@ -2,6 +2,7 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <spawn.h>
@@ -63,6 +64,10 @@ int clinux_signal_self_after(uint64_t nanoseconds, int signal) {
   timer_t timer;
   if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return -errno;
   return timer_settime(timer, 0, &delay, NULL) != 0 ? -errno : 0;
+}
+
+int clinux_begin_writing(int descriptor) {
+  return result(sync_file_range(descriptor, 0, 0, SYNC_FILE_RANGE_WRITE));
 }
 
 int clinux_spawn_close_from(void *actions, int first) {

@@ -6,6 +6,30 @@ extension SliceLayout {
     forEachPixel(row: row) { pixel, offset in slice[pixel] = source[offset] }
   }
 
+  /// Copies slices `rows`, all of one block, out of a volume, one behind the other: a transposition in pieces that stay
+  /// in the first-level cache. Up to 16 slices are read from the same lines of it.
+  package func copySlices(
+    rows: Range<Int>, from volume: UnsafeRawPointer, into slices: UnsafeMutableBufferPointer<Float>
+  ) {
+    let pixels = columns * columns, lanes = lanes(block: rows.lowerBound / lanes), pitch = shape.volumePitch
+    precondition(
+      slices.count == pixels * rows.count && !rows.isEmpty,
+      "\(rows) have \(pixels * rows.count) pixels, not \(slices.count)")
+    precondition(
+      rows.lowerBound / self.lanes == (rows.upperBound - 1) / self.lanes && rows.upperBound <= self.rows,
+      "rows \(rows) of \(self.rows), \(self.lanes) a block")
+    let (source, target) = (lane(row: rows.lowerBound, in: volume), slices.baseAddress!)
+    for y in 0..<columns {
+      for first in stride(from: 0, to: columns, by: 16) {
+        let (count, tile) = (min(16, columns - first), source + (y * pitch + first) * lanes)
+        for slice in 0..<rows.count {
+          let line = target + slice * pixels + y * columns + first
+          for x in 0..<count { line[x] = tile[x * lanes + slice] }
+        }
+      }
+    }
+  }
+
   /// Puts slice `row` (columns × columns pixels, row 0 on top) into a volume.
   package func setSlice(row: Int, in volume: UnsafeMutableRawPointer, from slice: UnsafeBufferPointer<Float>) {
     precondition(slice.count == columns * columns, "a slice has \(columns * columns) pixels, not \(slice.count)")

@@ -56,6 +56,9 @@ package struct MemoryEstimate: Equatable, Sendable {
         byteCount: plan.scan.denoise.method.map {
           DenoiseStage.byteCount($0, columns: plan.shape.columns, threads: plan.denoisingPlace.threads)
         } ?? 0),
+      Item(
+        name: "export buffers",
+        byteCount: ExportStage.byteCount(slices: plan.shape.rows, columns: plan.shape.columns)),
       Item(name: "processes", byteCount: plan.wiring.stages.count * Self.processByteCount),
     ].filter { $0.byteCount > 0 }
   }

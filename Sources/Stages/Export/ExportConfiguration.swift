@@ -69,6 +69,22 @@ package struct ExportConfiguration: Sendable {
     self.denoised = denoised
   }
 
+  /// Names of all files of a volume of so many slices, slices first; those of the denoised volume follow.
+  package func names(slices: Int) -> [String] {
+    ownNames(slices: slices) + (denoised.map { denoised($0, noise: 0).ownNames(slices: slices) } ?? [])
+  }
+
+  /// The same without those of the denoised volume.
+  func ownNames(slices: Int) -> [String] {
+    (tiff == nil ? [] : (0..<slices).map(tiffName)) + (hdf5Name.map { [$0] } ?? [])
+  }
+
+  /// The name of slice `index`'s file: the number of the row has five digits at least.
+  func tiffName(ofSlice index: Int) -> String {
+    let digits = "\(firstSlice + index)"
+    return "\(tiffPrefix)_\(String(repeating: "0", count: max(0, 5 - digits.count)))\(digits).tiff"
+  }
+
   /// How the denoised volume is written, which had so much noise.
   func denoised(_ denoised: Denoised, noise: Float) -> ExportConfiguration {
     var other = self

@@ -39,6 +39,11 @@ package struct ExportStage {
     wait = VolumeWait(limits: limits, stopRequested: stopRequested)
   }
 
+  /// Bytes of the stage's own memory at its peak, for a volume of so many slices.
+  package static func byteCount(slices: Int, columns: Int) -> Int {
+    min(slices, slicesOfGroup(columns: columns)) * columns * columns * MemoryLayout<Float>.stride
+  }
+
   /// What was written; nil where a stop was requested, or the scan ended before its first projection: then there is no
   /// volume.
   func run() throws -> ExportReport? {

@@ -5,20 +5,20 @@ extension VolumeExport {
   /// requested.
   /// - Throws: `.badData` of the first file that is not what was written.
   func check() throws -> Bool {
-    let slice = UnsafeMutableBufferPointer<Float>.allocate(capacity: source.columns * source.columns)
-    defer { slice.deallocate() }
-    let pixels = configuration.tiff?.pixels(range())
+    let pixels = try configuration.tiff?.pixels(range)
     let volume = try configuration.hdf5Name.map { try VolumeReader(uncached: "\(configuration.folder)/\($0)") }
-    for index in 0..<source.count {
-      if stopRequested() { return false }
-      load(index, into: slice)
-      let values = UnsafeBufferPointer(slice)
-      if let pixels {
-        try checkTIFF(
-          path: path(ofSlice: index), columns: source.columns, rows: source.columns, values: values, pixels: pixels)
+    return try forEachGroup { group, voxels in
+      scale(voxels)
+      for (slice, index) in group.enumerated() {
+        if stopRequested() { return false }
+        let values = UnsafeBufferPointer(slices(voxels, slice))
+        if let pixels {
+          try checkTIFF(
+            path: path(ofSlice: index), columns: source.columns, rows: source.columns, values: values, pixels: pixels)
+        }
+        try volume?.check(index, values)
       }
-      try volume?.check(index, values)
+      return true
     }
-    return true
   }
 }

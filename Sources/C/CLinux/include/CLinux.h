@@ -78,6 +78,9 @@ int clinux_numa_prefer(void *address, size_t count, int node);
 /// O_DIRECT, which differs between processors.
 int clinux_direct_flag(void);
 
+/// Has the kernel begin to write the pages of a file that are not on disk yet; does not wait for them.
+int clinux_begin_writing(int descriptor);
+
 /// An io_uring queue. Not for use from several threads at once.
 typedef struct clinux_uring clinux_uring;
 

@@ -1,0 +1,86 @@
+import Foundation
+import Host
+import KernelTypes
+import ScanFiles
+import TestSupport
+import Testing
+import Tomography
+
+@testable import Stages
+
+@Suite struct VolumeExportTests {
+  private static let columns = 21
+  private static let firstSlice = 7
+  private let folder: TestFolder
+
+  init() throws { folder = try TestFolder() }
+
+  /// Voxel values of a slice: some below zero, one that is not a number.
+  private func slice(_ index: Int) -> [Float] {
+    (0..<Self.columns * Self.columns).map { pixel in
+      pixel == 5 && index == 1 ? .nan : Float(pixel * 31 % 97 - 13) * 0.25 + Float(index)
+    }
+  }
+
+  /// The slices of several workers, whose blocks have all widths.
+  private func volume(rows: [Int]) -> SavedVolume {
+    var first = 0
+    return SavedVolume(
+      rows.map { rows in
+        let layout = SliceLayout(columns: Self.columns, rows: rows)
+        let memory = ScratchMemory(byteCount: layout.volumeByteCount)
+        for row in 0..<rows {
+          slice(first + row).withUnsafeBufferPointer { layout.setSlice(row: row, in: memory.start, from: $0) }
+        }
+        first += rows
+        return SavedVolume.Rows(layout: layout, memory: memory)
+      })
+  }
+
+  private func configuration(_ sample: ExportConfiguration.Sample, scale: Float) -> ExportConfiguration {
+    ExportConfiguration(
+      folder: folder.path, hdf5Name: "v.h5", tiff: sample, firstSlice: Self.firstSlice, unit: "1/mm", scale: scale,
+      attributes: [:], checks: true, fields: 0, windowUpdates: 0, finalIterations: 0, denoised: nil)
+  }
+
+  @Test(arguments: [ExportConfiguration.Sample.float32, .uint16, .uint8], [Float(1), 0.5])
+  func `What is written in groups is what is written slice by slice`(sample: ExportConfiguration.Sample, scale: Float)
+    throws
+  {
+    let rows = [70, 3, 17], count = rows.reduce(0, +)
+    let written = try #require(
+      try volume(rows: rows).export(configuration(sample, scale: scale), facts: [:]) { false })
+    let names = (0..<count).map { "recon_000\($0 + Self.firstSlice < 10 ? "0" : "")\($0 + Self.firstSlice).tiff" }
+    #expect(written.outputs == (names + ["v.h5"]).map(folder.file))
+    #expect(try folder.names() == names + ["v.h5"])
+    var digest = SHA256()
+    for index in 0..<count { slice(index).withUnsafeBytes { digest.update($0) } }
+    let expected = digest.hexDigest()
+    #expect(written.volumeSHA256 == expected)
+    let all = (0..<count).flatMap(slice).filter { !$0.isNaN }.map { $0 * scale }
+    let range = try #require(all.min())...(try #require(all.max()))
+    let reader = try VolumeReader(path: folder.file("v.h5"))
+    for index in 0..<count {
+      let values = slice(index).map { $0 * scale }
+      try values.withUnsafeBufferPointer { values in
+        try reader.check(index, values)
+        try writeTIFF(
+          path: folder.file("alone"), columns: Self.columns, rows: Self.columns, values: values,
+          pixels: sample.pixels { range }, description: "slice \(index + Self.firstSlice), attenuation in 1/mm")
+      }
+      let files = ["alone", names[index]].map { FileManager.default.contents(atPath: folder.file($0)) }
+      #expect(files[0] != nil && files[0] == files[1], "slice \(index)")
+    }
+  }
+
+  @Test(arguments: [0, 1, 16, 40, 89]) func `An export that is stopped leaves whole files only`(after: Int) throws {
+    var asked = 0
+    let written = try volume(rows: [70, 3, 17]).export(configuration(.float32, scale: 1), facts: [:]) {
+      asked += 1
+      return asked > after
+    }
+    #expect(written == nil)
+    // Names come in groups of 16.
+    #expect(try folder.names().count == after / 16 * 16)
+  }
+}
