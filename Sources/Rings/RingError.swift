@@ -44,6 +44,16 @@ package enum RingError: SysExitError, Sendable, Equatable {
     }
   }
 
+  /// The same, where the wait of this length was cut into shorter ones.
+  package func after(_ timeout: Duration) -> RingError {
+    switch self {
+    case .timedOut(let ring, let reader, let holding, _):
+      .timedOut(ring: ring, reader: reader, holding: holding, timeout: timeout)
+    case .diskBehind(let ring, let durable, _): .diskBehind(ring: ring, durable: durable, timeout: timeout)
+    default: self
+    }
+  }
+
   /// What happened, to which ring, and what can be done.
   package var description: String {
     switch self {

@@ -139,7 +139,7 @@ package final class TopicWriter {
       do throws(RingError) {
         return try writer.claim(timeout: min(deadline.remaining, Self.pollInterval))
       } catch {
-        guard error.isTimeout, !deadline.hasPassed else { throw error }
+        guard error.isTimeout, !deadline.hasPassed else { throw error.after(timeout) }
       }
     }
   }

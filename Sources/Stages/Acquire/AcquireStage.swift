@@ -101,7 +101,7 @@ package struct AcquireStage {
     do {
       return try writer.claim(timeout: limits.room) { try isStopped() }
     } catch let error as RingError where error.isTimeout {
-      throw StageError.stalled("no room in projections for \(limits.room): \(error)")
+      throw StageError.stalled("\(error.after(limits.room))")
     }
   }
 
