@@ -71,7 +71,7 @@ extension ScanKey {
     ScanKey(
       .machine, "lag-max", \.lagMax,
       "Make updates less often while a worker is this many projections behind; 0: never.",
-      unset: "twice the window with rate, otherwise 0", .within(0...countMax)),
+      unset: "twice the window with rate or a detector that does not wait, otherwise 0", .within(0...countMax)),
     ScanKey(
       .machine, "disk-buffer", \.diskBuffer,
       "GiB of memory for images that wait for a slow disk, where the source cannot wait.",
