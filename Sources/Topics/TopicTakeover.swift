@@ -11,8 +11,10 @@ package import Rings
 /// ```
 ///
 /// The supervisor that starts a stage again fences its topics, and the stage's own `TopicWriter` does the rest, for the
-/// device waits for the lock. Where no stage follows, `drain` does all of it; where the ring is gone, `end` says where
-/// the next one begins.
+/// device waits for the lock. It is granted one epoch more, and leaves out the one of the fence: a process cannot tell
+/// whether an epoch that it finds in the ring is its own, or that of a process which was started before it and died. Of
+/// 2^18 epochs, a stage that dies ten times a minute for a week uses three quarters. Where no stage follows, `drain`
+/// does all of it; where the ring is gone, `end` says where the next one begins.
 package enum TopicTakeover {
   /// Ends the epoch of the writer that died, and voids what it was filling. Its successor is granted the next one.
   package static func fence(_ ring: Ring) throws(RingError) {
