@@ -100,9 +100,10 @@ package struct RunRoom {
 
   /// The folder itself or the nearest one above it that is there.
   private static func existingFolder(above path: String) -> String {
-    var url = URL(fileURLWithPath: path)
-    while access(url.path, F_OK) != 0, url.path != "/" { url.deleteLastPathComponent() }
-    return url.path
+    var folder = URL(fileURLWithPath: path).path
+    // Letter by letter, so that it becomes shorter with each turn, whatever a component means.
+    while access(folder, F_OK) != 0, folder != "/", folder != "." { folder = folderName(of: folder) }
+    return folder
   }
 }
 
