@@ -147,10 +147,10 @@ extension Pipeline {
         let files = try FileManager.default.contentsOfDirectory(atPath: output).sorted()
         if isEnded {
           #expect(outcome.status == .exited(143) || outcome.status == .exited(130), "\(outcome.errors)")
-          #expect(files == ["scan.yaml"])
+          #expect(files.sorted() == ["outputs.json", "scan.yaml"])
         } else {
           #expect(outcome.status == .exited(0), "\(outcome.errors)")
-          #expect(files.count == Self.rows + 2 && !files.contains { $0.hasSuffix(".tmp") })
+          #expect(files.count == Self.rows + 3 && !files.contains { $0.hasSuffix(".tmp") })
           #expect(try outcome.result().secondsWithoutRoom > 0)
         }
       }

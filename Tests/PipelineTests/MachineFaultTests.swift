@@ -35,10 +35,15 @@ extension Pipeline {
         ["recon", runs.scan, "--output-folder", runs.folder.file("out"), "--run-folder", runs.run("out")] + options)
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       #expect(try outcome.result().volumeSHA256 == reference.volumeSHA256)
-      // What one device wrote the other one reads.
+      // What one device wrote the other one reads, where there is something to do.
+      for name in ["out", "reference"] {
+        try FileManager.default.removeItem(atPath: runs.folder.file("\(name)/recon_00000.tiff"))
+      }
       #expect(try runs.resume("out").result().volumeSHA256 == reference.volumeSHA256)
       let resumed = try Self.runWithoutIOUring(["resume", runs.run("reference"), "--quiet", "--json"])
       #expect(try resumed.result().volumeSHA256 == reference.volumeSHA256)
+      #expect(
+        try ["out", "reference"].allSatisfy { try runs.folder.names(in: $0).contains("recon_00000.tiff") })
     }
 
     @Test(arguments: ["no checkpoint", "checkpoints beyond the orders", "checkpoints beyond the reports"])

@@ -55,7 +55,7 @@ extension Pipeline {
 
     @Test func `An output folder that cannot be made is refused`() throws {
       let outcome = try Command.run("recon", scan, "--rotation-axis", "16", "--output-folder", scan + "/out")
-      expectFailure(73, outcome, "/out", "foam.h5: File exists")
+      expectFailure(73, outcome, "/out", "foam.h5: mkdir: File exists")
     }
 
     @Test func `A run that does not fit into memory is refused with the figures`() throws {

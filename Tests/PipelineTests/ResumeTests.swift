@@ -88,8 +88,11 @@ extension Pipeline {
       try cutPower(again, "out", after: 60)
       try expect(resume("out").end(), like: reference)
       #expect(!FileManager.default.fileExists(atPath: leftover))
-      // A finished run is exported once more, and nothing changes.
+      // A finished run has its result, and where a file of it was taken away it is exported once more.
       try expect(resume("out").end(), like: reference)
+      try FileManager.default.removeItem(atPath: folder.file("out/foam_rec.h5"))
+      try expect(resume("out").end(), like: reference)
+      #expect(try folder.names(in: "out").contains("foam_rec.h5"))
     }
 
     @Test func `A damaged checkpoint costs time and no bits`() throws {

@@ -19,9 +19,9 @@ extension Pipeline {
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
     }
 
-    private func writeScanFile(_ keys: String) throws -> String {
+    private func writeScanFile(_ keys: String, output: String = "out") throws -> String {
       let file = folder.file("scan.yaml")
-      let text = "input: \(scan)\noutput-folder: \(folder.file("out"))\nrotation-axis: 16\n\(keys)"
+      let text = "input: \(scan)\noutput-folder: \(folder.file(output))\nrotation-axis: 16\n\(keys)"
       try text.write(toFile: file, atomically: true, encoding: .utf8)
       return file
     }
@@ -60,7 +60,9 @@ extension Pipeline {
     }
 
     @Test func `A run whose supervisor was killed goes on where it is started again, to the same volume`() throws {
-      let reference = try Command.run("run", try writeScanFile("final-iterations: 2\n"), "--json", "--quiet").result()
+      let reference = try Command.run(
+        "run", try writeScanFile("final-iterations: 2\n", output: "reference"), "--json", "--quiet"
+      ).result()
       let file = try writeScanFile("final-iterations: 2\nrate: 40\nlag-max: 0\nrun-folder: \(folder.file("run"))\n")
       let command = try Command(["run", "--resume", file, "--quiet"])
       try wait("some updates") {

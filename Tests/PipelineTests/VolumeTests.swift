@@ -142,7 +142,7 @@ extension Pipeline {
         "--retain", "none", "--quiet")
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let names = try FileManager.default.contentsOfDirectory(atPath: kept).sorted()
-      #expect(names == ["foam_rec.h5", "log", "notes.txt", "recon_00000.tiff", "scan.yaml"])
+      #expect(names == ["foam_rec.h5", "log", "notes.txt", "outputs.json", "recon_00000.tiff", "scan.yaml"])
       #expect(try FileManager.default.contentsOfDirectory(atPath: kept + "/log") == ["beam.log"])
     }
 
@@ -172,7 +172,7 @@ extension Pipeline {
         "35.25")
       expectFailure(73, again, "holds another run")
       let gone = try Command.run(
-        "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("gone"), "--rotation-axis",
+        "recon", scan, "--output-folder", folder.file("other"), "--run-folder", folder.file("gone"), "--rotation-axis",
         "35.25",
         "--retain", "none", "--quiet")
       #expect(gone.status == .exited(0) && !FileManager.default.fileExists(atPath: folder.file("gone")))

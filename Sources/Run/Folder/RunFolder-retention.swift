@@ -20,7 +20,7 @@ extension RunFolder {
   func removeExpiredSiblings(now: Date = .now) throws -> [Expired] {
     let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
     var expired: [Expired] = []
-    for name in try FileManager.default.contentsOfDirectory(atPath: parent).sorted() {
+    for name in try Folder(parent).names().sorted() {
       let sibling = RunFolder(path: "\(parent)/\(name)")
       guard sibling.path != path, let plan = sibling.expiredPlan(now: now) else { continue }
       do {

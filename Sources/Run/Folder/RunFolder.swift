@@ -22,7 +22,6 @@ import Stages
 /// checkpoints/  the newest saved generations of each worker's volume
 /// requests/     what people asked of the run while it ran
 /// salvaged/     what salvage set aside, one folder a salvage
-/// output/       the slices, or a link to the output folder
 /// ```
 ///
 /// Files of the run are this user's alone. What is JSON ends with its checksum (``SealedJSON``): nothing is believed
@@ -45,7 +44,6 @@ package struct RunFolder: Sendable {
   var stop: String { path + "/stop.json" }
   var lock: String { path + "/lock" }
   var logFolder: String { path + "/log" }
-  var output: String { path + "/output" }
   /// The log of a stage, or of the supervisor.
   func log(_ name: String) -> String { "\(logFolder)/\(name).jsonl" }
   var checkpoints: String { path + "/checkpoints" }
@@ -57,31 +55,20 @@ package struct RunFolder: Sendable {
   /// The journal of a topic.
   func journal(_ topic: Topic) -> String { "\(journals)/\(topic.folderName)" }
 
-  /// Creates the folder and what belongs into it. An existing folder that holds another run is refused, so that no run
-  /// is ever mixed with another.
-  func create(outputFolder: String, topics: [Topic]) throws(ScanFailure) {
+  /// Throws where the folder holds another run, so that no run is ever mixed with another.
+  func refuseIfTaken() throws(ScanFailure) {
     guard !FileManager.default.fileExists(atPath: plan) else {
       throw ScanFailure(.cannotCreate, "the run folder \(path) holds another run; name a new one with --run-folder")
     }
-    // An output that lies here is for others too.
-    let target = URL(fileURLWithPath: outputFolder).path
-    try Self.makeFolder(path, for: "\(target)/".hasPrefix("\(path)/") ? .usual : .owner)
-    try Self.makeFolder(outputFolder, for: .usual)
-    for folder in [logFolder, checkpoints, requests] + (topics.isEmpty ? [] : [journals]) + topics.map(journal) {
-      try Self.makeFolder(folder, for: .owner)
-    }
-    guard URL(fileURLWithPath: outputFolder).standardizedFileURL.path != output else { return }
-    // A run that died before it was planned has left its link.
-    guard symlink(target, output) == 0 || Self.isLink(output, to: target) else {
-      throw ScanFailure(
-        .cannotCreate, "cannot link \(output) to the output folder: \(String(cString: strerror(errno)))")
-    }
   }
 
-  private static func isLink(_ path: String, to target: String) -> Bool {
-    errno == EEXIST
-      && URL(fileURLWithPath: path).resolvingSymlinksInPath().path
-        == URL(fileURLWithPath: target).resolvingSymlinksInPath().path
+  /// Creates the folder and what belongs into it.
+  func create(topics: [Topic]) throws(ScanFailure) {
+    try refuseIfTaken()
+    // An output that lies here was made before, and with it this folder, which is then for others too.
+    for folder in [path, logFolder, checkpoints, requests] + (topics.isEmpty ? [] : [journals]) + topics.map(journal) {
+      try Self.makeFolder(folder, for: .owner)
+    }
   }
 
   /// Creates a folder for `users`, and those above it for the usual ones, durably. One that is there stays as it is.
@@ -115,8 +102,9 @@ package struct RunFolder: Sendable {
       }
     }
     try Self.remove(logFolder, rmdir(logFolder), accepting: [ENOTEMPTY, EEXIST])
-    // The link to the output; where the output itself lies there it is a folder.
-    try Self.remove(output, unlink(output), accepting: [EISDIR, ENOENT])
+    // The link to the output that runs had once; where somebody has put something else there it stays.
+    let link = path + "/output"
+    try Self.remove(link, unlink(link), accepting: [EISDIR, ENOENT])
     try Self.remove(path, rmdir(path), accepting: [ENOTEMPTY, EEXIST])
   }
 
@@ -191,6 +179,11 @@ package struct RunFolder: Sendable {
     _ = try readPlan()
     let status = try read(RunStatus.self, from: self.status)
     return (status, try isSupervised)
+  }
+
+  /// What the export wrote; nil where it has not come to its end.
+  func readExport() throws(ScanFailure) -> ExportReport? {
+    access(export, F_OK) == 0 ? try read(ExportReport.self, from: export) : nil
   }
 
   /// What came of telling the detector to stop; nil where that was not tried.

@@ -59,6 +59,17 @@ package struct RunJournals {
       durableFloor: durableFloor(of: topic), depth: depth)
   }
 
+  /// Whether the journals of a run that came to its end hold what it was made of: none is damaged, and none that the
+  /// volume needs was set aside.
+  var areWhole: Bool {
+    get throws {
+      try plan.wiring.topics.allSatisfy { topic in
+        let report = try report(on: topic, depth: .tail)
+        return report.isIntact && (report.nextSequence > 0 || !Self.madeFromImages.contains(topic.kind))
+      }
+    }
+  }
+
   func reader(of topic: Topic) throws -> JournalReader {
     let specification = plan.ring(topic)
     return JournalReader(

@@ -44,40 +44,48 @@ package struct SavedExport {
     }
   }
 
-  /// Writes `format` into `output`, a new folder or one that is there; nil for `exported` in the run's folder.
-  /// Everything is read back and compared. Nil where a signal came in between; what is there then is complete.
-  package func write(_ format: OutputFormat, bits: SampleBits, to output: String?, signals: SignalDescriptor) throws
-    -> Result?
-  {
+  /// Writes `format` into `output`, a new folder or one that is there; nil for `exported` in the run's folder. With
+  /// `overwrites` the result of another run there makes room. Everything is read back and compared. Throws
+  /// `StageFailure` where a signal came in between; what is there then is complete.
+  package func write(
+    _ format: OutputFormat, bits: SampleBits, to output: String?, overwrites: Bool, signals: SignalDescriptor
+  ) throws -> Result {
     let needed = plan.placement.workers.indices.reduce(0) { $0 + plan.layout(ofWorker: $1).volumeByteCount }
     if let available = Machine.memoryAvailable, needed > available {
       throw ScanFailure(
         .cannotCreate, "the volume needs \(bytes(needed)) of memory and the machine has \(bytes(available)) available")
     }
+    let path = output ?? folder.path + "/exported"
+    let configuration = plan.export(to: path, format, bits)
     let (parts, updates) = try read()
-    let output = output ?? folder.path + "/exported"
-    try RunFolder.makeFolder(output, for: .usual)
-    // Of an export that was killed.
-    try removeTemporaryFilesOfDeadProcesses(in: output)
-    let finished = access(folder.export, F_OK) == 0 ? try folder.read(ExportReport.self, from: folder.export) : nil
+    let output = try OutputFolder(
+      path, run: plan.runID, files: configuration.names(slices: plan.shape.rows), overwrites: overwrites)
+    defer { withExtendedLifetime(output) {} }
+    let finished = try folder.readExport()
     let projections = updates.map { $0.projections.upperBound }.min() ?? 0
+    // Of an export that was killed.
+    try removeTemporaryFilesOfDeadProcesses(in: path)
+    var stopped: (any Error)?
+    let written = try SavedVolume(parts).export(configuration, facts: facts(projections, finished)) {
+      do { try signals.stopOnSignal() } catch { stopped = error }
+      return stopped != nil
+    }
+    guard let written else { throw stopped ?? StageFailure(signal: SIGTERM) }
+    return Result(
+      run: plan.runID.description, outputs: written.outputs, volumeSHA256: written.volumeSHA256,
+      projections: projections, isFinal: finished?.volumeSHA256 == written.volumeSHA256,
+      generations: updates.map(\.generation))
+  }
+
+  /// What the HDF5 file says of the run.
+  private func facts(_ projections: Int, _ finished: ExportReport?) -> [String: String] {
     let reason = finished?.stoppedBy ?? "not finished: the newest saved volume"
     var facts = ["stop_reason": reason, "projections": "\(projections)"]
     if let finished {
       facts.merge(["lost_projections": "\(finished.lost)", "lost_fields": "\(finished.lostFields)"]) { $1 }
       facts["duplicate_events"] = "\(finished.duplicates)"
     }
-    var stopped: (any Error)?
-    let written = try SavedVolume(parts).export(plan.export(to: output, format, bits), facts: facts) {
-      do { try signals.stopOnSignal() } catch { stopped = error }
-      return stopped != nil
-    }
-    if let stopped { throw stopped }
-    return written.map {
-      Result(
-        run: plan.runID.description, outputs: $0.outputs, volumeSHA256: $0.volumeSHA256, projections: projections,
-        isFinal: finished?.volumeSHA256 == $0.volumeSHA256, generations: updates.map(\.generation))
-    }
+    return facts
   }
 
   /// The newest whole volume of every worker, and the update that made it.
@@ -104,6 +112,7 @@ extension RunPlan {
   /// What an export of a saved volume writes, and where.
   fileprivate func export(to output: String, _ format: OutputFormat, _ bits: SampleBits) -> ExportConfiguration {
     var plan = self
+    plan.scan.denoise = .none
     (plan.scan.outputFolder, plan.scan.format, plan.scan.bits, plan.scan.retain) = (output, format, bits, .none)
     return plan.export
   }

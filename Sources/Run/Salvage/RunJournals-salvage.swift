@@ -71,7 +71,7 @@ extension RunJournals {
   }
 
   /// Topics that the volume is made from, or that tell what was made of it: they go together.
-  private static let madeFromImages: [TopicKind] = [.projections, .corrected, .orders, .updates]
+  static let madeFromImages: [TopicKind] = [.projections, .corrected, .orders, .updates]
 
   /// What `control` wrote comes again, or not, as it decides then: the volume is what was acquired either way. So does
   /// what `denoise` wrote.

@@ -1,5 +1,6 @@
 import Detectors
 import Foundation
+import Glibc
 package import Host
 import Logging
 import Rings
@@ -12,6 +13,7 @@ package struct Reconstruction {
   private let scan: ScanDescription
   private let command: [String]
   private let signals: SignalDescriptor
+  private let overwrites: Bool
 
   /// What a person sees of it.
   package struct ReconstructionOutcome: Sendable {
@@ -25,17 +27,38 @@ package struct Reconstruction {
     package let isInterrupted: Bool
   }
 
-  /// `command` is kept beside the output. `signals` holds SIGINT and SIGTERM and was made before any thread.
-  package init(_ scan: ScanDescription, command: [String], signals: SignalDescriptor) {
+  /// `command` is kept beside the output. `signals` holds SIGINT and SIGTERM and was made before any thread. With
+  /// `overwrites` the result of an earlier run in the output folder makes room for this one's.
+  package init(_ scan: ScanDescription, command: [String], signals: SignalDescriptor, overwrites: Bool = false) {
     self.scan = scan
     self.command = command
     self.signals = signals
+    self.overwrites = overwrites
   }
 
   /// Runs the whole pipeline with the stages of `executable`. `notice` receives what is worth knowing before it starts.
   package func run(executable: String, monitor: any RunMonitor, notice: (String) -> Void) throws
     -> ReconstructionOutcome
   {
+    let (plan, decisions) = try makePlan(notice)
+    let folder = RunFolder(path: plan.scan.runFolder ?? "")
+    try folder.refuseIfTaken()
+    let output = try Self.takeOutput(of: plan, overwrites: overwrites)
+    defer { withExtendedLifetime(output) {} }
+    try folder.create(topics: scan.durability == .durable ? plan.wiring.topics : [])
+    try write(plan, to: folder)
+    for expired in try folder.removeExpiredSiblings() {
+      notice(
+        expired.failure.map { "\(expired.path), whose days are over, stays: \($0)" }
+          ?? "removed \(expired.path), whose days are over")
+    }
+    return try Self.supervise(
+      plan, folder, decisions: decisions, executable: executable, signals: signals, monitor: monitor)
+  }
+
+  /// Answers every question, looks whether there is room, and creates nothing; the plan, and what was decided, in
+  /// words.
+  private func makePlan(_ notice: (String) -> Void) throws -> (plan: RunPlan, decisions: [String]) {
     let removed = try RunRegions.removeDeadRegions()
     if removed > 0 { notice("removed \(removed) shared-memory regions that dead runs had left") }
     let planner = try Planner(scan, topology: .current())
@@ -50,21 +73,13 @@ package struct Reconstruction {
     plan.scan.outputFolder = URL(fileURLWithPath: scan.outputFolder).path
     plan.scan.runFolder = folder.path
     if case .program(let path) = scan.denoise { plan.scan.denoise = .program(URL(fileURLWithPath: path).path) }
-    try folder.create(
-      outputFolder: plan.scan.outputFolder, topics: scan.durability == .durable ? plan.wiring.topics : [])
-    try write(plan, to: folder)
-    for expired in try folder.removeExpiredSiblings() {
-      notice(
-        expired.failure.map { "\(expired.path), whose days are over, stays: \($0)" }
-          ?? "removed \(expired.path), whose days are over")
-    }
-    return try Self.supervise(
-      plan, folder, decisions: decisions, executable: executable, signals: signals, monitor: monitor)
+    return (plan, decisions)
   }
 
   /// Takes a run over whose supervisor is dead, or the whole machine was: goes on after its journals and checkpoints.
+  /// Of a run that is finished it gives the result, and changes nothing.
   package static func resume(
-    _ folder: RunFolder, executable: String, signals: SignalDescriptor, monitor: any RunMonitor,
+    _ folder: RunFolder, overwrites: Bool, executable: String, signals: SignalDescriptor, monitor: any RunMonitor,
     notice: (String) -> Void
   ) throws -> ReconstructionOutcome {
     let plan = try folder.readPlan()
@@ -74,6 +89,20 @@ package struct Reconstruction {
         .usage,
         "the run in \(folder.path) kept its events in memory (--durability memory): there is nothing to resume from")
     }
+    if let finished = try Self.finished(plan, folder) {
+      notice(
+        "the run in \(folder.path) is finished, and nothing was changed; its result is in \(plan.scan.outputFolder)")
+      return finished
+    }
+    try removeDead(plan, folder, notice)
+    let output = try takeOutput(of: plan, overwrites: overwrites)
+    defer { withExtendedLifetime(output) {} }
+    return try supervise(plan, folder, executable: executable, signals: signals, monitor: monitor)
+  }
+
+  /// Keeps what a dead supervisor left in memory, looks whether what the run relies on is what was written, and removes
+  /// that memory.
+  private static func removeDead(_ plan: RunPlan, _ folder: RunFolder, _ notice: (String) -> Void) throws {
     do {
       let kept = try RunRegions.drainAcquired(plan, folder)
       if kept > 0 { notice("kept \(kept) images that were on their way to disk when the run was killed") }
@@ -86,9 +115,35 @@ package struct Reconstruction {
     try plan.checkInputs()
     let removed = try RunRegions.removeDeadRegions()
     if removed > 0 { notice("removed \(removed) shared-memory regions that dead runs had left") }
-    try RunFolder.makeFolder(plan.scan.outputFolder, for: .usual)
     for path in [folder.checkpoints, folder.logFolder] { try RunFolder.makeFolder(path, for: .owner) }
-    return try supervise(plan, folder, executable: executable, signals: signals, monitor: monitor)
+  }
+
+  /// What a finished run came to, where its files are still there and its journals whole; nil where there is something
+  /// to do, or to complain of.
+  private static func finished(_ plan: RunPlan, _ folder: RunFolder) throws -> ReconstructionOutcome? {
+    let (status, report): (RunStatus, ExportReport?)
+    do throws(ScanFailure) {
+      guard !folder.isUnfinished else { return nil }
+      (status, report) = (try folder.read(RunStatus.self, from: folder.status), try folder.readExport())
+    } catch {
+      // What cannot be read is made again.
+      return nil
+    }
+    guard try OutputFolder.holdsFiles(of: plan.runID, in: plan.scan.outputFolder),
+      report?.outputs.allSatisfy({ access($0, F_OK) == 0 }) ?? true, try RunJournals(folder, plan).areWhole
+    else { return nil }
+    let ending = Supervisor.RunEnding(
+      report: report, seconds: status.seconds, secondsWithoutRoom: status.secondsWithoutRoom,
+      restarts: Dictionary(status.stages.map { ($0.name, $0.restarts) }, uniquingKeysWith: +), isInterrupted: false,
+      finalized: status.finalized)
+    return outcome(plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses(), try folder.readStop())
+  }
+
+  /// Takes the output folder for a run, as long as the value that this gives is there.
+  private static func takeOutput(of plan: RunPlan, overwrites: Bool) throws -> OutputFolder {
+    try OutputFolder(
+      plan.scan.outputFolder, run: plan.runID,
+      files: plan.export.names(slices: plan.shape.rows) + [OutputFolder.configurationName], overwrites: overwrites)
   }
 
   private static func supervise(
@@ -116,7 +171,8 @@ package struct Reconstruction {
     try writeFileAtomically(path: folder.description, bytes: Array(yaml.utf8), isPrivate: true)
     guard plan.scan.outputFolder != folder.path else { return }
     try writeFileAtomically(
-      path: plan.scan.outputFolder + "/scan.yaml", text: ScanFile.published(plan.scan, command: command))
+      path: "\(plan.scan.outputFolder)/\(OutputFolder.configurationName)",
+      text: ScanFile.published(plan.scan, command: command))
   }
 
   private static func outcome(

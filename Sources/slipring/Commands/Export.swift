@@ -14,17 +14,14 @@ struct Export: ParsableCommand {
   @Option(help: .key("format")) var format: OutputFormat
   @Option(help: .key("bits")) var bits = ScanDescription.standard.bits
   @Option(help: "Folder of the files. (default: exported in the run's folder)") var outputFolder: String?
+  @Flag(help: .overwrite) var overwrite = false
   @Flag(help: "Print the result as one JSON object.") var json = false
   @Flag(help: "Print errors only.") var quiet = false
 
   func run() throws {
     let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
-    guard
-      let result = try SavedExport(RunFolder(path: runFolder)).write(
-        format, bits: bits, to: outputFolder, signals: signals)
-    else {
-      return
-    }
+    let result = try SavedExport(RunFolder(path: runFolder)).write(
+      format, bits: bits, to: outputFolder, overwrites: overwrite, signals: signals)
     if json { return try Console.json(result) }
     guard !quiet else { return }
     if !result.isFinal {

@@ -5,8 +5,9 @@ import Host
 import Run
 import ScanPlan
 
-/// What every command has that runs the pipeline: how it tells of it.
+/// What every command has that runs the pipeline: whether it may replace a result, and how it tells of it.
 struct RunOptions: ParsableArguments {
+  @Flag(help: .overwrite) var overwrite = false
   @Flag(help: "Print the result as one JSON object.") var json = false
   @Flag(help: "Print errors only.") var quiet = false
   @OptionGroup var dashboardOptions: DashboardOptions
@@ -14,7 +15,7 @@ struct RunOptions: ParsableArguments {
   /// Runs the pipeline from beginning to end.
   func reconstruct(_ scan: ScanDescription) throws {
     try supervise { signals, monitor in
-      try Reconstruction(scan, command: CommandLine.arguments, signals: signals)
+      try Reconstruction(scan, command: CommandLine.arguments, signals: signals, overwrites: overwrite)
         .run(executable: Console.executable, monitor: monitor, notice: notice)
     }
   }
@@ -23,7 +24,8 @@ struct RunOptions: ParsableArguments {
   func resume(_ folder: RunFolder) throws {
     try supervise { signals, monitor in
       try Reconstruction.resume(
-        folder, executable: Console.executable, signals: signals, monitor: monitor, notice: notice)
+        folder, overwrites: overwrite, executable: Console.executable, signals: signals, monitor: monitor,
+        notice: notice)
     }
   }
 
@@ -77,6 +79,10 @@ struct RunOptions: ParsableArguments {
 }
 
 extension ArgumentHelp {
+  /// Of whatever writes into an output folder.
+  static let overwrite: ArgumentHelp =
+    "Remove the result of another run that is in the output folder, those files that outputs.json there lists."
+
   /// The words of a key of the scan file, which the option of the same name sets.
   static func key(_ name: String, _ valueName: String? = nil) -> ArgumentHelp {
     ArgumentHelp(stringLiteral: ScanKey.help(name)).valued(valueName)

@@ -54,7 +54,8 @@ struct Demonstration {
     var scan = ScanDescription(input: scanPath, outputFolder: folder)
     scan.rotationAxis = .pixels(Self.rotationAxis)
     scan.diskMask = true
-    let outcome = try Reconstruction(scan, command: command, signals: signals)
+    // A demonstration that is repeated replaces its own result.
+    let outcome = try Reconstruction(scan, command: command, signals: signals, overwrites: true)
       .run(executable: executable, monitor: monitor, notice: notice)
     guard let report = outcome.report else { return nil }
     let volume = try VolumeReader(path: folder + "/foam_rec.h5")
