@@ -14,7 +14,7 @@ package final class Dashboard: RunMonitor, Sendable {
   private let token: Token
 
   /// Clients that watch may fetch the last pictures for so long.
-  private static let grace: Duration = .seconds(2)
+  package static let grace: Duration = .seconds(2)
 
   /// Begins to serve. Throws `.unavailable` where it cannot listen there.
   package init(_ address: DashboardAddress) throws(ScanFailure) {
@@ -56,13 +56,13 @@ package final class Dashboard: RunMonitor, Sendable {
     server.stop(grace: Self.grace)
   }
 
-  /// The run has failed.
-  package func fail(_ reason: String) {
+  /// The run has failed. Clients have up to `grace` to hear of it.
+  package func fail(_ reason: String, within grace: Duration = Dashboard.grace) {
     mailbox.update {
       $0.status?.phase = .failed
       $0.ending = .failure(reason)
     }
-    server.stop(grace: Self.grace)
+    server.stop(grace: grace)
   }
 }
 

@@ -2,9 +2,19 @@ internal import CLinux
 internal import Glibc
 internal import Synchronization
 
-/// Places where a test can have a process killed or stopped, to see that nothing is lost there. Without an order in the
-/// environment, `reach` does nothing.
+/// Places where a test can have a process killed, stopped or held up, to see that nothing is lost there. Without an
+/// order in the environment, `reach` does nothing.
 package enum FaultPoint: String, Sendable, CaseIterable {
+  /// A scan file is to be opened.
+  case sourceOpening = "source-opening"
+  /// A scan is open and nothing is planned yet.
+  case planning
+  /// A rotation axis is to be found.
+  case axisSearch = "axis-search"
+  /// A disk's speed is to be measured.
+  case diskProbe = "disk-probe"
+  /// Some of a run's shared memory is made.
+  case regionsHalf = "regions-half"
   /// A slot is claimed and still empty.
   case claimed
   /// Half of a payload is written; the other half is noise.
@@ -51,7 +61,8 @@ package enum FaultPoint: String, Sendable, CaseIterable {
 
   /// The environment variable with the order: `point:n` kills this process when it reaches the point for the n-th time,
   /// from 1; `time:ms` kills it so many milliseconds after `arm`, wherever it is then. With `:stop` behind it the
-  /// process is stopped (SIGSTOP) instead, and looks as one that hangs; with `:trap` it crashes (SIGILL).
+  /// process is stopped (SIGSTOP) instead, and looks as one that hangs; with `:trap` it crashes (SIGILL). With `:pause`
+  /// behind a point only the thread waits there, as for a disk that does not answer, and says so on standard error.
   package static let environmentName = "SLIPRING_FAULT"
 
   /// Whether `order` is one that this type understands.
@@ -59,7 +70,9 @@ package enum FaultPoint: String, Sendable, CaseIterable {
 
   /// Starts the timer of a `time` order. To be called when a stage begins.
   package static func arm() {
-    if let order, order.point == nil { clinux_signal_self_after(UInt64(order.count) * 1_000_000, order.signal) }
+    if let order, order.point == nil, case .signal(let signal) = order.action {
+      clinux_signal_self_after(UInt64(order.count) * 1_000_000, signal)
+    }
   }
 
   /// Says that the process is at this point. Where it is ordered to end here, `spoil` is called first: it leaves behind
@@ -68,28 +81,47 @@ package enum FaultPoint: String, Sendable, CaseIterable {
     guard let order = Self.order, order.point == self else { return }
     guard Self.reached.wrappingAdd(1, ordering: .relaxed).newValue == order.count else { return }
     spoil()
+    switch order.action {
     // To this thread, not to the process, so that it does not run a step further while another thread takes the signal.
-    raise(order.signal)
+    case .signal(let signal): raise(signal)
+    case .pause: pause()
+    }
+  }
+
+  private func pause() {
+    let line = "paused at \(rawValue)\n"
+    _ = write(2, line, line.utf8.count)
+    let deadline = Deadline(after: Self.pauseLimit)
+    while !deadline.hasPassed { usleep(10_000) }
+  }
+
+  private static let pauseLimit: Duration = .seconds(60)
+
+  private enum Action {
+    case signal(Int32)
+    case pause
   }
 
   private struct Order {
     /// Nil for the timer.
     var point: FaultPoint?
     var count: Int
-    var signal: Int32
+    var action: Action
   }
 
   private static let order = getenv(environmentName).flatMap { parse(String(cString: $0)) }
   private static let reached = Atomic<Int>(0)
 
-  private static let signals: [Substring: Int32] = ["": SIGKILL, "stop": SIGSTOP, "trap": SIGILL]
-
   private static func parse(_ text: String) -> Order? {
     let words = text.split(separator: ":", omittingEmptySubsequences: false)
-    guard (2...3).contains(words.count), let signal = signals[words.count == 3 ? words[2] : ""],
-      let count = Int(words[1]), (1...1_000_000).contains(count)
+    let actions = [
+      "": Action.signal(SIGKILL), "stop": .signal(SIGSTOP), "trap": .signal(SIGILL), "pause": .pause,
+    ]
+    guard (2...3).contains(words.count), let count = Int(words[1]), (1...1_000_000).contains(count),
+      let action = actions[words.count == 3 ? String(words[2]) : ""], words.last != ""
     else { return nil }
-    let order = Order(point: FaultPoint(rawValue: String(words[0])), count: count, signal: signal)
-    return order.point != nil || words[0] == "time" ? order : nil
+    let point = FaultPoint(rawValue: String(words[0]))
+    if point == nil, words[0] != "time" || words.last == "pause" { return nil }
+    return Order(point: point, count: count, action: action)
   }
 }

@@ -18,6 +18,7 @@ final class OutputFolder {
   private let path: String
   private let run: RunID
   private let descriptor: Int32
+  private var isUnreachable = false
 
   /// The list of a run's files.
   private struct Manifest: Codable {
@@ -48,9 +49,15 @@ final class OutputFolder {
 
   // Removed while it is held, so that nobody can have locked this very file.
   deinit {
-    unlink(lock)
+    if !isUnreachable { unlink(lock) }
     close(descriptor)
   }
+
+  /// What the end of this object does, for a process that has to end without it.
+  var cleanUp: @Sendable () -> Void { { [lock] in _ = unlink(lock) } }
+
+  /// Leaves the lock's name there: the disk that it is on does not answer, and whoever removes it would wait with it.
+  func leaveName() { isUnreachable = true }
 
   // MARK: What lies there
 

@@ -45,8 +45,8 @@ package struct SavedExport {
   }
 
   /// Writes `format` into `output`, a new folder or one that is there; nil for `exported` in the run's folder. With
-  /// `overwrites` the result of another run there makes room. Everything is read back and compared. Throws
-  /// `StageFailure` where a signal came in between; what is there then is complete.
+  /// `overwrites` the result of another run there makes room. Everything is read back and compared. A signal ends the
+  /// process; what is there then is complete.
   package func write(
     _ format: OutputFormat, bits: SampleBits, to output: String?, overwrites: Bool, signals: SignalDescriptor
   ) throws -> Result {
@@ -57,24 +57,36 @@ package struct SavedExport {
     }
     let path = output ?? folder.path + "/exported"
     let configuration = plan.export(to: path, format, bits)
-    let (parts, updates) = try read()
+    let (parts, updates) = try signals.endingProcess { _ in try read() }
     let output = try OutputFolder(
       path, run: plan.runID, files: configuration.names(slices: plan.shape.rows), overwrites: overwrites)
     defer { withExtendedLifetime(output) {} }
     let finished = try folder.readExport()
     let projections = updates.map { $0.projections.upperBound }.min() ?? 0
-    // Of an export that was killed.
-    try removeTemporaryFilesOfDeadProcesses(in: path)
-    var stopped: (any Error)?
-    let written = try SavedVolume(parts).export(configuration, facts: facts(projections, finished)) {
-      do { try signals.stopOnSignal() } catch { stopped = error }
-      return stopped != nil
+    let cleanUp: @Sendable () -> Void = { [cleanUp = output.cleanUp] in
+      Self.removeUnfinished(in: path)
+      cleanUp()
     }
-    guard let written else { throw stopped ?? StageFailure(signal: SIGTERM) }
-    return Result(
-      run: plan.runID.description, outputs: written.outputs, volumeSHA256: written.volumeSHA256,
-      projections: projections, isFinal: finished?.volumeSHA256 == written.volumeSHA256,
-      generations: updates.map(\.generation))
+    return try signals.endingProcess(grace: Self.grace, cleanUp: cleanUp) { watch in
+      // Of an export that was killed.
+      try removeTemporaryFilesOfDeadProcesses(in: path)
+      let written = try SavedVolume(parts).export(configuration, facts: facts(projections, finished)) {
+        watch.signal != nil
+      }
+      guard let written else { throw StageFailure(signal: watch.signal ?? SIGTERM) }
+      return Result(
+        run: plan.runID.description, outputs: written.outputs, volumeSHA256: written.volumeSHA256,
+        projections: projections, isFinal: finished?.volumeSHA256 == written.volumeSHA256,
+        generations: updates.map(\.generation))
+    }
+  }
+
+  /// From one slice to the next; the last steps of a file, or a large slice, may take longer.
+  private static let grace: Duration = .milliseconds(200)
+
+  /// What this process has begun; where that cannot be removed, the next export does.
+  private static func removeUnfinished(in path: String) {
+    do { try removeTemporaryFiles(in: path, ofProcess: getpid()) } catch {}
   }
 
   /// What the HDF5 file says of the run.

@@ -26,18 +26,21 @@ package final class RunRegions {
   private let whatIsKept: String
 
   /// Creates all regions of `plan`, for a run that goes on after what its journals and checkpoints hold: nothing, for a
-  /// new one. On failure nothing of them stays.
-  init(_ plan: RunPlan, folder: RunFolder) throws {
+  /// new one. On failure nothing of them stays. `lookUp` is called between one and the next, and may throw.
+  init(_ plan: RunPlan, folder: RunFolder, lookUp: () throws -> Void = {}) throws {
     let lock = try Self.lock(folder)
     let (names, regionsLock) = try Self.makeFolder(plan.runID)
     do {
       var rings: [Topic: Ring] = [:]
       for topic in plan.wiring.topics {
+        try lookUp()
         let history = plan.scan.durability == .durable ? try Self.history(of: topic, plan, folder) : nil
         rings[topic] = try Ring.create(
           name: names.ring(topic), specification: plan.ring(topic, after: history), node: Self.node(of: topic, plan))
       }
+      FaultPoint.regionsHalf.reach()
       for (partition, worker) in plan.placement.workers.enumerated() {
+        try lookUp()
         let volume = try VolumeRegion.create(
           name: names.volume(partition), runID: plan.runID, partition: partition,
           layout: plan.layout(ofWorker: partition),
@@ -162,6 +165,20 @@ package final class RunRegions {
     return plan.wiring.topics.map(names.ring) + workers.map(names.volume) + workers.map(names.slices) + [
       names.denoisedVolume, names.heartbeats, names.lock,
     ]
+  }
+
+  /// Removes the names of a run whose lock this process holds; of any other nothing. For a process that has to end
+  /// while its regions are made.
+  static func removeOwn(_ plan: RunPlan) {
+    do {
+      for names in try RegionNames.find(plan.runID)
+      where try RegionLock.holder(name: names.lock) == "process \(getpid())" {
+        unlink(regionNames(names, plan))
+        if let folder = names.folder { RegionFolder.removeIfEmpty(folder) }
+      }
+    } catch {
+      // A later run removes them.
+    }
   }
 
   /// Removes names, those that are there. Not by looking which there are: for that a process needs a descriptor, which

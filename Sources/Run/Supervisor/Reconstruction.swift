@@ -40,32 +40,40 @@ package struct Reconstruction {
   package func run(executable: String, monitor: any RunMonitor, notice: (String) -> Void) throws
     -> ReconstructionOutcome
   {
-    let (plan, decisions) = try makePlan(notice)
+    // Nothing is made yet, so a signal ends the process at once, but for what its caller has begun.
+    let (plan, decisions) = try signals.endingProcess(grace: .milliseconds(200)) { try makePlan(notice, $0) }
     let folder = RunFolder(path: plan.scan.runFolder ?? "")
     try folder.refuseIfTaken()
     let output = try Self.takeOutput(of: plan, overwrites: overwrites)
     defer { withExtendedLifetime(output) {} }
     try folder.create(topics: scan.durability == .durable ? plan.wiring.topics : [])
     try write(plan, to: folder)
-    for expired in try folder.removeExpiredSiblings() {
-      notice(
-        expired.failure.map { "\(expired.path), whose days are over, stays: \($0)" }
-          ?? "removed \(expired.path), whose days are over")
+    try signals.endingProcess(cleanUp: output.cleanUp) { _ in
+      for expired in try folder.removeExpiredSiblings() {
+        notice(
+          expired.failure.map { "\(expired.path), whose days are over, stays: \($0)" }
+            ?? "removed \(expired.path), whose days are over")
+      }
     }
     return try Self.supervise(
-      plan, folder, decisions: decisions, executable: executable, signals: signals, monitor: monitor)
+      plan, folder, output, decisions: decisions, executable: executable, signals: signals, monitor: monitor)
   }
 
   /// Answers every question, looks whether there is room, and creates nothing; the plan, and what was decided, in
   /// words.
-  private func makePlan(_ notice: (String) -> Void) throws -> (plan: RunPlan, decisions: [String]) {
+  private func makePlan(_ notice: (String) -> Void, _ watch: SignalWatch) throws
+    -> (plan: RunPlan, decisions: [String])
+  {
     let removed = try RunRegions.removeDeadRegions()
     if removed > 0 { notice("removed \(removed) shared-memory regions that dead runs had left") }
     let planner = try Planner(scan, topology: .current())
+    try watch.throwIfSignalled()
     var plan = try planner.plan(runID: .random(), command: command)
     let room = try RunRoom(plan), decisions = planner.notices(plan) + room.notices
     for line in decisions { notice(line) }
-    if let shortfall = room.shortfalls().first { throw shortfall }
+    let shortfalls = room.shortfalls()
+    try watch.throwIfSignalled()
+    if let shortfall = shortfalls.first { throw shortfall }
     let folder = RunFolder(path: scan.runFolder ?? "\(scan.outputFolder)/run-\(plan.runID.description.prefix(8))")
     plan.scan.input = try ScanSource(scan.input).absolute
     plan.scan.fields = scan.fields.map { URL(fileURLWithPath: $0).path }
@@ -89,15 +97,20 @@ package struct Reconstruction {
         .usage,
         "the run in \(folder.path) kept its events in memory (--durability memory): there is nothing to resume from")
     }
-    if let finished = try Self.finished(plan, folder) {
+    // All of this can be repeated.
+    let finished = try signals.endingProcess { _ in
+      if let finished = try Self.finished(plan, folder) { return Optional(finished) }
+      try removeDead(plan, folder, notice)
+      return nil
+    }
+    if let finished {
       notice(
         "the run in \(folder.path) is finished, and nothing was changed; its result is in \(plan.scan.outputFolder)")
       return finished
     }
-    try removeDead(plan, folder, notice)
     let output = try takeOutput(of: plan, overwrites: overwrites)
     defer { withExtendedLifetime(output) {} }
-    return try supervise(plan, folder, executable: executable, signals: signals, monitor: monitor)
+    return try supervise(plan, folder, output, executable: executable, signals: signals, monitor: monitor)
   }
 
   /// Keeps what a dead supervisor left in memory, looks whether what the run relies on is what was written, and removes
@@ -147,13 +160,17 @@ package struct Reconstruction {
   }
 
   private static func supervise(
-    _ plan: RunPlan, _ folder: RunFolder, decisions: [String] = [], executable: String, signals: SignalDescriptor,
-    monitor: any RunMonitor
+    _ plan: RunPlan, _ folder: RunFolder, _ output: OutputFolder, decisions: [String] = [], executable: String,
+    signals: SignalDescriptor, monitor: any RunMonitor
   ) throws -> ReconstructionOutcome {
     let supervisor = try Supervisor(
-      plan: plan, folder: folder, executable: executable, signals: signals, monitor: monitor)
+      plan: plan, folder: folder, executable: executable, signals: signals, monitor: monitor, cleanUp: output.cleanUp)
     for line in decisions { supervisor.log.notice("\(line)") }
-    let ending = try supervisor.run()
+    let ending: Supervisor.RunEnding
+    do { ending = try supervisor.run() } catch {
+      if supervisor.stages.contains(where: \.isUnkillable) { output.leaveName() }
+      throw error
+    }
     let outcome = outcome(plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses(), try folder.readStop())
     for line in outcome.notices { supervisor.log.warning("\(line)") }
     supervisor.log.notice(

@@ -9,8 +9,10 @@ import ScanPlan
 // What the supervisor does with stages that die, hang, or cannot live where they are, and with all of them when the run
 // fails.
 extension Supervisor {
-  /// The export has this long to remove its unfinished file before it is killed.
-  private static let graceLimit: Duration = .seconds(5)
+  /// The export has this long to remove its unfinished files before it is killed, and they are removed for it.
+  private static let exportGrace: Duration = .milliseconds(200)
+  /// A process that was killed ends within this time.
+  private static let killLimit: Duration = .seconds(5)
 
   /// Starts a stage again if it was killed; fails the run if it ended badly or dies too often. A stage that exited has
   /// said why itself.
@@ -81,19 +83,19 @@ extension Supervisor {
     "core\(cores.count == 1 ? "" : "s") \(cores.map(String.init).joined(separator: ", "))"
   }
 
-  /// Ends every process of the run; the export may remove its unfinished file first. Goes on whatever it meets: another
-  /// failure has brought it here, and is the one to tell.
+  /// Ends every process of the run; the export may remove its unfinished files first. Goes on whatever it meets:
+  /// another failure has brought it here, and is the one to tell.
   func stopAll() {
     for stage in stages where stage.isRunning {
       attempt("end \(stage.stage)") { try stage.process.signal(stage.stage == .export ? SIGTERM : SIGKILL) }
     }
-    let deadline = ContinuousClock.now + Self.graceLimit
+    let deadline = ContinuousClock.now + Self.exportGrace
     // One that cannot be killed is not waited for, and may hold the disk that its files are on.
     for stage in stages where stage.isRunning && !stage.isUnkillable {
       attempt("end \(stage.stage)") {
         guard try stage.process.waitForExit(timeout: max(.zero, deadline - .now)) == nil else { return }
         try stage.process.signal(SIGKILL)
-        _ = try stage.process.waitForExit(timeout: Self.graceLimit)
+        _ = try stage.process.waitForExit(timeout: Self.killLimit)
       }
     }
     for stage in stages where !stage.isUnkillable {

@@ -47,6 +47,7 @@ package struct RunMonitors: RunMonitor {
 final class Supervisor {
   let plan: RunPlan
   let folder: RunFolder
+  private let cleanUp: @Sendable () -> Void
   private let executable: String
   private let signals: SignalDescriptor
   let monitor: any RunMonitor
@@ -84,13 +85,18 @@ final class Supervisor {
 
   private static let tick: Duration = .milliseconds(100)
   private static let statusPeriod: Duration = .seconds(1)
+  /// From one region to the next; one that is large may take longer.
+  private static let regionsGrace: Duration = .milliseconds(200)
 
-  /// `signals` was made before any thread; `executable` is the program that knows the `stage` command.
+  /// `signals` was made before any thread; `executable` is the program that knows the `stage` command. `cleanUp` is
+  /// for a process that a signal ends while the regions are made.
   init(
-    plan: RunPlan, folder: RunFolder, executable: String, signals: SignalDescriptor, monitor: any RunMonitor
+    plan: RunPlan, folder: RunFolder, executable: String, signals: SignalDescriptor, monitor: any RunMonitor,
+    cleanUp: @escaping @Sendable () -> Void
   ) throws {
     self.plan = plan
     self.folder = folder
+    self.cleanUp = cleanUp
     self.executable = executable
     self.signals = signals
     self.monitor = monitor
@@ -103,11 +109,8 @@ final class Supervisor {
 
   /// Runs to the end.
   func run() throws -> RunEnding {
-    let regions = try RunRegions(plan, folder: folder)
+    let regions = try makeRegions()
     regionFolder = regions.names.folder ?? ""
-    // Now that this is the only supervisor.
-    try folder.removeLeftovers(plan)
-    try requests.withdraw(.abort)
     let start = ContinuousClock.now
     var observer = ProgressObserver(plan: plan, folder: folder, rings: regions.rings)
     beginView(regions)
@@ -134,11 +137,26 @@ final class Supervisor {
     monitor.progress(finished)
     try writeLastStatus(finished)
     service.stopping("finished")
-    let report = access(folder.export, F_OK) == 0 ? try folder.read(ExportReport.self, from: folder.export) : nil
     return RunEnding(
-      report: report, seconds: seconds, secondsWithoutRoom: finished.secondsWithoutRoom,
+      report: try folder.readExport(), seconds: seconds, secondsWithoutRoom: finished.secondsWithoutRoom,
       restarts: Dictionary(uniqueKeysWithValues: stages.map { ("\($0.stage)", $0.restarts) }),
       isInterrupted: signalCount > 0, finalized: finished.finalized)
+  }
+
+  /// Makes the regions, and puts the folder in order. A signal that comes meanwhile ends the process, which leaves no
+  /// region behind.
+  private func makeRegions() throws -> RunRegions {
+    let cleanUp: @Sendable () -> Void = { [plan, cleanUp] in
+      RunRegions.removeOwn(plan)
+      cleanUp()
+    }
+    return try signals.endingProcess(grace: Self.regionsGrace, cleanUp: cleanUp) { watch in
+      let regions = try RunRegions(plan, folder: folder, lookUp: watch.throwIfSignalled)
+      // Now that this is the only supervisor.
+      try folder.removeLeftovers(plan)
+      try requests.withdraw(.abort)
+      return regions
+    }
   }
 
   /// Hands the monitor what it may look at. A run does not fail because it cannot be looked at.
@@ -268,8 +286,18 @@ package struct StageFailure: Error, Equatable, Sendable {
 
   init(exitCode: Int32) { self.exitCode = exitCode }
 
+  /// Whether a signal to this program is why.
+  package var isInterrupt: Bool { exitCode > 128 }
+
   /// The code of a process that a signal ends.
   package init(signal: Int32) { exitCode = 128 + signal }
+}
+
+extension SignalWatch {
+  /// For work that ends by itself where a signal came: throws `StageFailure` then.
+  func throwIfSignalled() throws {
+    if let signal { throw StageFailure(signal: signal) }
+  }
 }
 
 extension SignalDescriptor {

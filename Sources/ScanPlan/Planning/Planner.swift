@@ -26,6 +26,7 @@ package struct Planner {
   /// test makes one up.
   package init(_ scan: ScanDescription, topology: Topology) throws {
     try scan.validate()
+    FaultPoint.sourceOpening.reach()
     self.scan = scan
     self.topology = topology
     if try ScanSource(scan.input).isLive {
@@ -43,6 +44,7 @@ package struct Planner {
 
   /// The plan of a new run.
   package func plan(runID: RunID, command: [String]) throws -> RunPlan {
+    FaultPoint.planning.reach()
     let rows = try detectorRows()
     let factor = 1 << scan.binning
     guard rows.count >= factor, info.columns >= factor else {
@@ -204,6 +206,7 @@ package struct Planner {
       return axis
     case .automatic:
       guard let reader else { preconditionFailure("a live source without an axis was validated") }
+      FaultPoint.axisSearch.reach()
       let row = (rows.lowerBound + rows.upperBound) / 2
       let sinogram = try SinogramReader(reader: reader, row: row, minusLog: minusLog).read()
       return try sinogram.withUnsafeBufferPointer {

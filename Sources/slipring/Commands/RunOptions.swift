@@ -43,8 +43,11 @@ struct RunOptions: ParsableArguments {
       try report(outcome)
       dashboard?.finish(outcome.result)
     } catch {
+      let failure = error as? StageFailure
       dashboard?.fail(
-        (error as? StageFailure).map { _ in "a stage failed; its log says why" } ?? ScanFailure(error).description)
+        failure.map { _ in "a stage failed; its log says why" } ?? ScanFailure(error).description,
+        // Who interrupts the program waits for its end.
+        within: failure?.isInterrupt == true ? .milliseconds(100) : Dashboard.grace)
       throw error
     }
   }
