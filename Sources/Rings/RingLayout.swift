@@ -9,7 +9,7 @@ internal import Synchronization
 ///    256 │ committed      u64   sequences below it are committed
 ///    384 │ epochGranted   u64   the writer's epoch
 ///    512 │ publishedBell  u32   futex word of readers · 516 readersAsleep u32
-///    640 │ releasedBell   u32   futex word of the writer · 648 releaseWanted u64 (0: the writer does not sleep)
+///    640 │ releasedBell   u32   futex word of the writer · 648 rereleaseWanted u64 (0: the writer does not sleep)
 ///    768 │ dropped        u64   events that did not fit (`WhenFull.drop`)
 ///    896 │ spilled        u64   events that took a spill slot (`WhenFull.spill`)
 ///        │ zeros                                     │
@@ -74,7 +74,7 @@ struct RingMemory: @unchecked Sendable {
   var publishedBell: Bell { Bell(word: halfWord(512)) }
   var readersAsleep: UnsafeMutablePointer<Atomic<UInt32>> { halfWord(516) }
   var releasedBell: Bell { Bell(word: halfWord(640)) }
-  var releaseWanted: UnsafeMutablePointer<Atomic<UInt64>> { word(648) }
+  var rereleaseWanted: UnsafeMutablePointer<Atomic<UInt64>> { word(648) }
   var dropped: UnsafeMutablePointer<Atomic<UInt64>> { word(768) }
   var spilled: UnsafeMutablePointer<Atomic<UInt64>> { word(896) }
 
@@ -135,16 +135,29 @@ struct RingMemory: @unchecked Sendable {
     slot.assumingMemoryBound(to: Atomic<UInt64>.self)
   }
 
-  /// The lowest lease of the required readers that have not finished, and whose it is; `UInt64.max` if all have.
-  func lowestLease() -> (lease: UInt64, reader: Int) {
-    var lowest = (lease: UInt64.max, reader: 0)
+  /// The lowest lease of the required readers that have not finished, and whose it is. Where there is none, or all
+  /// have: what is published, for nothing else is anywhere but in its slot.
+  func lowestLease() -> (lease: UInt64, reader: Int?) {
+    // SYNC publish → writer's claim: what was published is on disk, or was never to be.
+    var lowest: (lease: UInt64, reader: Int?) = (published.pointee.load(ordering: .acquiring), nil)
     for reader in 0..<requiredReaders {
       // SYNC reader's lease → writer's claim: what the reader read from the slot was read before the slot is filled
-      // again. Sequentially consistent for the pair with `releaseWanted`.
+      // again. Sequentially consistent for the pair with `rereleaseWanted`.
       let stamp = TaggedWord(rawValue: lease(reader).pointee.load(ordering: .sequentiallyConsistent))
       if stamp.readerState != .finished, stamp.sequence < lowest.lease { lowest = (stamp.sequence, reader) }
     }
     return lowest
+  }
+
+  /// Wakes the writer where every lease is as far as it waits for. To be called when a lease was moved.
+  func wakeWriter() {
+    // SYNC release → sleep: the lease was moved before this is read. Of several readers, the last one sees that all are
+    // far enough.
+    let wanted = releaseWanted.pointee.load(ordering: .sequentiallyConsistent)
+    if wanted != 0, lowestLease().lease >= wanted {
+      releaseWanted.pointee.store(0, ordering: .sequentiallyConsistent)
+      releasedBell.ring()
+    }
   }
 }
 

@@ -176,7 +176,7 @@ package final class RingReader {
     guard sequence > lease else { return }
     try swap(memory.lease(reader), TaggedWord(lease, epoch, .attached), TaggedWord(sequence, epoch, .attached))
     lease = sequence
-    wakeWriter()
+    memory.wakeWriter()
   }
 
   /// Changes a word of this reader's line. The owner's epoch is in the word, so a successor's words are never
@@ -191,16 +191,6 @@ package final class RingReader {
     let (isMine, _) = word.pointee.compareExchange(
       expected: old.rawValue, desired: new.rawValue, ordering: .sequentiallyConsistent)
     guard isMine else { throw .fenced(ring: ring.name, epoch: epoch) }
-  }
-
-  private func wakeWriter() {
-    // SYNC release → sleep: the lease was moved before this is read. Of several readers, the last one sees that all are
-    // far enough.
-    let wanted = memory.releaseWanted.pointee.load(ordering: .sequentiallyConsistent)
-    if wanted != 0, memory.lowestLease().lease >= wanted {
-      memory.releaseWanted.pointee.store(0, ordering: .sequentiallyConsistent)
-      memory.releasedBell.ring()
-    }
   }
 
   private func isPublished(_ sequence: UInt64) -> Bool {

@@ -312,10 +312,10 @@ package final class RingWriter {
   /// Who kept events below `needed` from being given back: a reader, or else the disk.
   private func timeoutError(_ needed: UInt64, _ timeout: Duration) -> RingError {
     let (lease, reader) = memory.lowestLease()
-    guard lease >= needed, !publishesAtCommit else {
-      return .timedOut(ring: ring.name, reader: reader, holding: lease, timeout: timeout)
+    guard let reader, lease < needed else {
+      return .diskBehind(ring: ring.name, durable: memory.published.pointee.load(ordering: .relaxed), timeout: timeout)
     }
-    return .diskBehind(ring: ring.name, durable: memory.published.pointee.load(ordering: .relaxed), timeout: timeout)
+    return .timedOut(ring: ring.name, reader: reader, holding: lease, timeout: timeout)
   }
 
   /// Sleeps once, until everything below `wanted` is given back and published, or some other change.
