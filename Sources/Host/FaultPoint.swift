@@ -61,8 +61,9 @@ package enum FaultPoint: String, Sendable, CaseIterable {
 
   /// The environment variable with the order: `point:n` kills this process when it reaches the point for the n-th time,
   /// from 1; `time:ms` kills it so many milliseconds after `arm`, wherever it is then. With `:stop` behind it the
-  /// process is stopped (SIGSTOP) instead, and looks as one that hangs; with `:trap` it crashes (SIGILL). With `:pause`
-  /// behind a point only the thread waits there, as for a disk that does not answer, and says so on standard error.
+  /// process is stopped (SIGSTOP) instead, and looks as one that hangs; with `:trap` it crashes (SIGILL); with `:fail` it
+  /// ends with the exit status of an error of reading or writing. With `:pause` behind a point only the thread waits
+  /// there, as for a disk that does not answer, and says so on standard error.
   package static let environmentName = "SLIPRING_FAULT"
 
   /// Whether `order` is one that this type understands.
@@ -84,6 +85,7 @@ package enum FaultPoint: String, Sendable, CaseIterable {
     switch order.action {
     // To this thread, not to the process, so that it does not run a step further while another thread takes the signal.
     case .signal(let signal): raise(signal)
+    case .fail: _exit(SysExit.inputOutput.rawValue)
     case .pause: pause()
     }
   }
@@ -99,6 +101,7 @@ package enum FaultPoint: String, Sendable, CaseIterable {
 
   private enum Action {
     case signal(Int32)
+    case fail
     case pause
   }
 
@@ -115,13 +118,13 @@ package enum FaultPoint: String, Sendable, CaseIterable {
   private static func parse(_ text: String) -> Order? {
     let words = text.split(separator: ":", omittingEmptySubsequences: false)
     let actions = [
-      "": Action.signal(SIGKILL), "stop": .signal(SIGSTOP), "trap": .signal(SIGILL), "pause": .pause,
+      "": Action.signal(SIGKILL), "stop": .signal(SIGSTOP), "trap": .signal(SIGILL), "fail": .fail, "pause": .pause,
     ]
     guard (2...3).contains(words.count), let count = Int(words[1]), (1...1_000_000).contains(count),
       let action = actions[words.count == 3 ? String(words[2]) : ""], words.last != ""
     else { return nil }
     let point = FaultPoint(rawValue: String(words[0]))
-    if point == nil, words[0] != "time" || words.last == "pause" { return nil }
+    if point == nil, words[0] != "time" || ["pause", "fail"].contains(words.last) { return nil }
     return Order(point: point, count: count, action: action)
   }
 }

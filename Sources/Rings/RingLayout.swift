@@ -9,7 +9,7 @@ internal import Synchronization
 ///    256 │ committed      u64   sequences below it are committed
 ///    384 │ epochGranted   u64   the writer's epoch
 ///    512 │ publishedBell  u32   futex word of readers · 516 readersAsleep u32
-///    640 │ releasedBell   u32   futex word of the writer · 648 rereleaseWanted u64 (0: the writer does not sleep)
+///    640 │ releasedBell   u32   futex word of the writer · 648 releaseWanted u64 (0: the writer does not sleep)
 ///    768 │ dropped        u64   events that did not fit (`WhenFull.drop`)
 ///    896 │ spilled        u64   events that took a spill slot (`WhenFull.spill`)
 ///        │ zeros                                     │
@@ -74,7 +74,7 @@ struct RingMemory: @unchecked Sendable {
   var publishedBell: Bell { Bell(word: halfWord(512)) }
   var readersAsleep: UnsafeMutablePointer<Atomic<UInt32>> { halfWord(516) }
   var releasedBell: Bell { Bell(word: halfWord(640)) }
-  var rereleaseWanted: UnsafeMutablePointer<Atomic<UInt64>> { word(648) }
+  var releaseWanted: UnsafeMutablePointer<Atomic<UInt64>> { word(648) }
   var dropped: UnsafeMutablePointer<Atomic<UInt64>> { word(768) }
   var spilled: UnsafeMutablePointer<Atomic<UInt64>> { word(896) }
 
@@ -142,7 +142,7 @@ struct RingMemory: @unchecked Sendable {
     var lowest: (lease: UInt64, reader: Int?) = (published.pointee.load(ordering: .acquiring), nil)
     for reader in 0..<requiredReaders {
       // SYNC reader's lease → writer's claim: what the reader read from the slot was read before the slot is filled
-      // again. Sequentially consistent for the pair with `rereleaseWanted`.
+      // again. Sequentially consistent for the pair with `releaseWanted`.
       let stamp = TaggedWord(rawValue: lease(reader).pointee.load(ordering: .sequentiallyConsistent))
       if stamp.readerState != .finished, stamp.sequence < lowest.lease { lowest = (stamp.sequence, reader) }
     }

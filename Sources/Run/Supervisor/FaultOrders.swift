@@ -17,14 +17,14 @@ struct FaultOrders {
     for part in text.split(separator: ";") {
       let words = part.split(separator: "=")
       guard words.count == 2 else {
-        throw ScanFailure(.usage, "\(Self.environmentName): \(part) is not STAGE=POINT:N[:stop|:trap],…")
+        throw ScanFailure(.usage, "\(Self.environmentName): \(part) is not STAGE=POINT:N[:stop|:trap|:fail],…")
       }
       let lives = words[1].split(separator: ",").map(String.init)
       for life in lives where !FaultPoint.isOrder(life) {
         let known = FaultPoint.allCases.map(\.rawValue).joined(separator: ", ")
         throw ScanFailure(
           .usage,
-          "\(Self.environmentName): \(life) is not POINT:N[:stop|:trap]; the points are time (N in ms), \(known)")
+          "\(Self.environmentName): \(life) is not POINT:N[:stop|:trap|:fail]; the points are time (N in ms), \(known)")
       }
       orders[String(words[0])] = lives
     }
