@@ -50,7 +50,7 @@ package final class Dashboard: RunMonitor, Sendable {
   /// The run has a result: tells those who watch, gives them the time to fetch the last pictures, and ends the server.
   package func finish(_ result: RunResult) {
     mailbox.update {
-      $0.status?.phase = .finished
+      $0.status?.phase = result.missingRows.isEmpty ? .finished : .failed
       $0.ending = .result(result)
     }
     server.stop(grace: Self.grace)

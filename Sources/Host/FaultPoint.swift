@@ -61,8 +61,8 @@ package enum FaultPoint: String, Sendable, CaseIterable {
 
   /// The environment variable with the order: `point:n` kills this process when it reaches the point for the n-th time,
   /// from 1; `time:ms` kills it so many milliseconds after `arm`, wherever it is then. With `:stop` behind it the
-  /// process is stopped (SIGSTOP) instead, and looks as one that hangs; with `:trap` it crashes (SIGILL); with `:fail` it
-  /// ends with the exit status of an error of reading or writing. With `:pause` behind a point only the thread waits
+  /// process is stopped (SIGSTOP) instead, and looks as one that hangs; with `:trap` it crashes (SIGILL); with `:fail`
+  /// it ends with the exit status of an error of reading or writing. With `:pause` behind a point only the thread waits
   /// there, as for a disk that does not answer, and says so on standard error.
   package static let environmentName = "SLIPRING_FAULT"
 

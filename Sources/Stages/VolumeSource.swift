@@ -24,8 +24,10 @@ func slicesOfGroup(columns: Int) -> Int {
   return max(1, min(16, byteCountMax / (columns * columns * MemoryLayout<Float>.stride)))
 }
 
-/// The finished volume: what each worker has, one below the other.
+/// The finished volume: what each worker has, one below the other, and no number in the rows of those who are missing.
 struct VolumeSource: SliceSource {
+  /// Slices of those who are missing, from the top.
+  let missingRows: [Range<Int>]
   private let parts: [(layout: SliceLayout, base: UnsafeRawPointer)]
   private let owners: [(part: Int, row: Int)]
   /// What the pointers point into.
@@ -34,23 +36,29 @@ struct VolumeSource: SliceSource {
   let columns: Int
   var count: Int { owners.count }
 
-  /// The newest generations of all workers.
-  init(volumes: [VolumeRegion]) {
-    self.init(parts: volumes.map { ($0.layout, $0.newest.base) }, regions: volumes)
+  /// The newest generations of all workers but those whose numbers are in `missing`.
+  init(volumes: [VolumeRegion], missing: [Int] = []) {
+    self.init(parts: volumes.map { ($0.layout, $0.newest.base) }, regions: volumes, missing: missing)
   }
 
   /// Volumes that are valid as long as this value is used.
-  init(parts: [(SliceLayout, UnsafeRawPointer)], regions: [VolumeRegion] = []) {
+  init(parts: [(SliceLayout, UnsafeRawPointer)], regions: [VolumeRegion] = [], missing: [Int] = []) {
     self.parts = parts.map { (layout: $0.0, base: $0.1) }
     self.regions = regions
+    missingRows = missing.map { part in
+      let first = parts[..<part].reduce(0) { $0 + $1.0.rows }
+      return first..<first + parts[part].0.rows
+    }
     owners = parts.indices.flatMap { part in (0..<parts[part].0.rows).map { (part, $0) } }
     columns = parts[0].0.columns
   }
 
-  /// Throws where generations that were the newest ones are not what their workers wrote.
-  static func check(_ volumes: [VolumeRegion], _ generations: [VolumeRegion.Generation]) throws(StageError) {
+  /// Throws where generations that were the newest ones are not what their workers wrote, but for those of `missing`.
+  static func check(
+    _ volumes: [VolumeRegion], _ generations: [VolumeRegion.Generation], without missing: [Int] = []
+  ) throws(StageError) {
     for (worker, (volume, generation)) in zip(volumes, generations).enumerated()
-    where !volume.isWhole(generation) {
+    where !missing.contains(worker) && !volume.isWhole(generation) {
       throw .damaged("generation \(generation.number) of volume.\(worker) in shared memory")
     }
   }
@@ -71,11 +79,14 @@ struct VolumeSource: SliceSource {
 
   /// Copies one slice, columns × columns, row 0 on top.
   func copy(_ index: Int, into slice: UnsafeMutableBufferPointer<Float>) {
+    if missingRows.contains(where: { $0.contains(index) }) { return slice.update(repeating: .nan) }
     let (part, row) = owners[index]
     parts[part].layout.copySlice(row: row, from: parts[part].base, into: slice)
   }
 
   func copy(_ slices: Range<Int>, into target: UnsafeMutableBufferPointer<Float>) {
+    // A group lies in one part.
+    if missingRows.contains(where: { $0.overlaps(slices) }) { return target.update(repeating: .nan) }
     let (part, row) = owners[slices.lowerBound]
     parts[part].layout.copySlices(rows: row..<row + slices.count, from: parts[part].base, into: target)
   }

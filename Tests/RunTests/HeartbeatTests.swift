@@ -65,6 +65,28 @@ import Testing
     #expect(heartbeats.sign(of: 2) == .notBegun)
   }
 
+  @Test func `what the supervisor expects of a stage is seen by others, and a word without meaning changes nothing`()
+    throws
+  {
+    let run = RunID.random(), names = RegionNames(runID: run)
+    let heartbeats = try Heartbeats.create(names, run, stageCount: 2)
+    defer { shm_unlink("/slipring-\(run)-beats") }
+    let other = try Heartbeats.attach(names, run, stageCount: 2)
+    // A dead process waits for no room, and what one lacks is no standing.
+    other.note(.journal, of: 1)
+    #expect(heartbeats.isWaitingForRoom && heartbeats.standing(of: 1) == .expected)
+    heartbeats.set(.setAside, of: 1)
+    #expect(!other.isWaitingForRoom && other.shortage(of: 1) == [])
+    for standing in [WorkerStanding.setAside, .missing, .expected] {
+      heartbeats.set(standing, of: 1)
+      #expect(other.standing(of: 1) == standing && other.standing(of: 0) == .expected)
+      #expect(other.sign(of: 1) == .notBegun)
+    }
+    let region = try SharedRegion.attach(name: "slipring-\(run)-beats")
+    region.base.storeBytes(of: 7, toByteOffset: 128 + 16, as: UInt64.self)
+    #expect(other.standing(of: 0) == .expected)
+  }
+
   @Test func `beats of another run, shape or version are refused`() throws {
     let run = RunID.random(), names = RegionNames(runID: run)
     _ = try Heartbeats.create(names, run, stageCount: 3)

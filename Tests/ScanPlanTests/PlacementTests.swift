@@ -105,11 +105,20 @@ import Testing
     #expect(placement.serviceNode == 3)
   }
 
-  @Test func `A worker can go where the others are, and nowhere where all share their cores`() {
-    #expect(Placement.fallbackCores(of: 1, amongst: [[4, 5], [6, 7], [2, 3]]) == [2, 3, 4, 5])
-    #expect(Placement.fallbackCores(of: 0, amongst: [[0], [1], [0], [1]]) == [1])
-    // Worker 1 lives with worker 0 already.
-    #expect(Placement.fallbackCores(of: 0, amongst: [[0], [0]]) == [])
-    #expect(Placement.fallbackCores(of: 0, amongst: [[0, 1]]) == [])
+  @Test func `Cores of workers that have nothing to do are dealt out to those that have`() {
+    let cores = [[0, 1], [2, 3], [4, 5], [6, 7]]
+    var placement = Placement(
+      workers: cores.enumerated().map {
+        Placement.Worker(rows: $0.offset..<$0.offset + 1, node: 0, cores: $0.element, threads: 2)
+      }, serviceCores: [0], serviceNode: 0)
+    func dealt(_ worker: Int, idle: Set<Int>) -> [Int] { placement.idleCores(for: worker, idle: idle.contains) }
+    #expect(dealt(0, idle: []) == [])
+    #expect((0..<4).map { dealt($0, idle: [1]) } == [[2], [], [3], []])
+    #expect((0..<4).map { dealt($0, idle: [0, 1, 3]) } == [[], [], [0, 1, 2, 3, 6, 7], []])
+    // No more than it had threads for, and none that somebody works on.
+    placement.workers[1].threads = 1
+    #expect(dealt(2, idle: [0, 1, 3]) == [0, 1, 2, 6, 7])
+    placement.workers[3].cores = [4, 5]
+    #expect(dealt(2, idle: [3]) == [])
   }
 }

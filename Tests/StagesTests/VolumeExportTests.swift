@@ -23,19 +23,20 @@ import Tomography
   }
 
   /// The slices of several workers, whose blocks have all widths.
-  private func volume(rows: [Int]) -> SavedVolume {
+  private func parts(rows: [Int]) -> [SavedVolume.Rows] {
     var first = 0
-    return SavedVolume(
-      rows.map { rows in
-        let layout = SliceLayout(columns: Self.columns, rows: rows)
-        let memory = ScratchMemory(byteCount: layout.volumeByteCount)
-        for row in 0..<rows {
-          slice(first + row).withUnsafeBufferPointer { layout.setSlice(row: row, in: memory.start, from: $0) }
-        }
-        first += rows
-        return SavedVolume.Rows(layout: layout, memory: memory)
-      })
+    return rows.map { rows in
+      let layout = SliceLayout(columns: Self.columns, rows: rows)
+      let memory = ScratchMemory(byteCount: layout.volumeByteCount)
+      for row in 0..<rows {
+        slice(first + row).withUnsafeBufferPointer { layout.setSlice(row: row, in: memory.start, from: $0) }
+      }
+      first += rows
+      return SavedVolume.Rows(layout: layout, memory: memory)
+    }
   }
+
+  private func volume(rows: [Int]) -> SavedVolume { SavedVolume(parts(rows: rows)) }
 
   private func configuration(_ sample: ExportConfiguration.Sample, scale: Float) -> ExportConfiguration {
     ExportConfiguration(
@@ -59,18 +60,45 @@ import Tomography
     #expect(written.volumeSHA256 == expected)
     let all = (0..<count).flatMap(slice).filter { !$0.isNaN }.map { $0 * scale }
     let range = try #require(all.min())...(try #require(all.max()))
+    let slices = (0..<count).map { slice($0).map { $0 * scale } }
+    try expect(slices, in: names, sample.pixels { range })
+  }
+
+  /// Expects the files to be what each slice alone is written as.
+  private func expect(_ slices: [[Float]], in names: [String], _ pixels: TIFFPixels) throws {
     let reader = try VolumeReader(path: folder.file("v.h5"))
-    for index in 0..<count {
-      let values = slice(index).map { $0 * scale }
+    for (index, values) in slices.enumerated() {
       try values.withUnsafeBufferPointer { values in
         try reader.check(index, values)
         try writeTIFF(
-          path: folder.file("alone"), columns: Self.columns, rows: Self.columns, values: values,
-          pixels: sample.pixels { range }, description: "slice \(index + Self.firstSlice), attenuation in 1/mm")
+          path: folder.file("alone"), columns: Self.columns, rows: Self.columns, values: values, pixels: pixels,
+          description: "slice \(index + Self.firstSlice), attenuation in 1/mm")
       }
       let files = ["alone", names[index]].map { FileManager.default.contents(atPath: folder.file($0)) }
       #expect(files[0] != nil && files[0] == files[1], "slice \(index)")
     }
+  }
+
+  @Test(arguments: [ExportConfiguration.Sample.float32, .uint16, .uint8], [0, 1, 2])
+  func `Rows that are missing hold no number, and change nothing else`(
+    sample: ExportConfiguration.Sample, missing: Int
+  ) throws {
+    let rows = [20, 3, 9], first = rows[..<missing].reduce(0, +), parts = parts(rows: rows)
+    let source = VolumeSource(
+      parts: parts.map { ($0.layout, UnsafeRawPointer($0.memory.start)) }, missing: [missing])
+    #expect(source.missingRows == [first..<first + rows[missing]])
+    let export = VolumeExport(
+      configuration: configuration(sample, scale: 0.5), source: source, room: nil, stopRequested: { false })
+    let written = try #require(try export.write([:]))
+    #expect(try export.check())
+    withExtendedLifetime(parts) {}
+    let slices = (0..<rows.reduce(0, +)).map { index in
+      slice(index).map { (first..<first + rows[missing]).contains(index) ? .nan : $0 * 0.5 }
+    }
+    let numbers = slices.joined().filter { !$0.isNaN }
+    let range = try #require(numbers.min())...(try #require(numbers.max()))
+    let names = written.outputs.map { String($0.dropFirst(folder.file("").count)) }
+    try expect(slices, in: names, sample.pixels { range })
   }
 
   @Test(arguments: [0, 1, 16, 40, 89]) func `An export that is stopped leaves whole files only`(after: Int) throws {

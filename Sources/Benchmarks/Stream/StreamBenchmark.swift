@@ -130,6 +130,7 @@ package final class StreamBenchmark {
       .run(executable: executable, monitor: monitor, notice: monitor.notice)
     let supervisor = processUsage().cpuSeconds - before
     guard !outcome.isInterrupted else { throw StageFailure(signal: SIGINT) }
+    if let failure = outcome.failure { throw failure }
     let figures = try StreamFigures(runFolder, durability: durability).run(
       outcome.result, rate: rate, supervisor: supervisor)
     try folder.remove(name)

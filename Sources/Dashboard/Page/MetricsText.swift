@@ -22,6 +22,8 @@ enum MetricsText {
       "slipring_updates_expected", "gauge", "Updates that a complete scan makes.",
       [([], Double(status.updatesExpected))])
     page.add("slipring_updates_total", "counter", "Updates of the slowest worker.", [([], Double(status.updates))])
+    let missing = (status.missingRows ?? []).reduce(0) { $0 + $1.last - $1.first + 1 }
+    page.add("slipring_rows_missing", "gauge", "Rows that could not be reconstructed.", [([], Double(missing))])
     page.add("slipring_final_sweep_ratio", "gauge", "Done of the final iterations.", [([], status.sweptFraction)])
     if let residual = status.residual {
       page.add(
@@ -53,6 +55,13 @@ enum MetricsText {
         "slipring_source_faults_total", "counter", "Frames of a live source that were lost or wrong.",
         kinds.map { ([("kind", $0.0)], Double($0.1)) })
     }
+    room(status, &page)
+    stages(status, &page)
+    rings(report, &page)
+    return page.text
+  }
+
+  private static func room(_ status: RunStatus, _ page: inout Builder) {
     page.add(
       "slipring_disk_full", "gauge", "Whether something waits for room on disk, or goes without.",
       [([], status.withoutRoom.isEmpty ? 0 : 1)])
@@ -61,9 +70,6 @@ enum MetricsText {
     page.add(
       "slipring_images_buffered", "gauge", "Images in memory that are not on disk yet.", [([], Double(status.buffered))]
     )
-    stages(status, &page)
-    rings(report, &page)
-    return page.text
   }
 
   private static func stages(_ status: RunStatus, _ page: inout Builder) {

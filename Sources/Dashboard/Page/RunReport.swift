@@ -14,7 +14,7 @@ struct RunReport: Codable, Equatable {
   /// One stage, as it is drawn.
   struct Stage: Codable, Equatable {
     var name: String
-    /// runs, moved or ended.
+    /// As in `RunStatus.Stage.state`.
     var state: String
     var pid: Int32
     var epoch: UInt64?
@@ -107,7 +107,7 @@ extension RunReport {
   private static func state(_ latest: SupervisorState) -> String {
     switch latest.ending {
     case .failure: return "failed"
-    case .result: return "finished"
+    case .result(let result): return result.missingRows.isEmpty ? "finished" : "failed"
     case nil: break
     }
     guard let status = latest.status else { return latest.view == nil ? "planning" : "starting" }
@@ -179,6 +179,7 @@ extension RunReport {
     ("hangs", "of these, hung"), ("dead", "Dead pixels"), ("non-finite", "NaN or infinite"),
     ("clamped", "At or below dark"),
     ("negative", "Below zero"),
+    ("missing-rows", "Missing in the volume"),
   ]
 
   private static func ledger(
@@ -199,6 +200,7 @@ extension RunReport {
         "hangs": "\(status.stages.reduce(0) { $0 + $1.hangs })", "dead": "\(pixels.dead)",
         "non-finite": "\(pixels.nonFinite)",
         "clamped": "\(pixels.clamped)", "negative": "\(pixels.negative)",
+        "missing-rows": status.missingRows.map(RowRange.list) ?? "–",
       ])
   }
 
@@ -215,9 +217,8 @@ extension RunReport {
 extension RunReport.Stage {
   init(_ stage: RunStatus.Stage, rate: Double) {
     self.init(
-      name: stage.name, state: stage.isRunning ? (stage.movedTo == nil ? "runs" : "moved") : "ended", pid: stage.pid,
-      epoch: stage.epoch,
-      cursor: stage.cursor, lag: stage.lag, rate: (rate * 10).rounded() / 10, restarts: stage.restarts,
+      name: stage.name, state: stage.state, pid: stage.pid, epoch: stage.epoch, cursor: stage.cursor, lag: stage.lag,
+      rate: (rate * 10).rounded() / 10, restarts: stage.restarts,
       hangs: stage.hangs)
   }
 }
@@ -228,12 +229,13 @@ extension RunReport.ReportedEnding {
     case .failure(let reason): self.init(isSuccess: false, text: reason, outputs: [])
     case .result(let result):
       let lost = result.lost + result.lostFields
-      let missing = lost > 0 ? ", without \(lost) that were lost" : ""
+      let without = lost > 0 ? ", without \(lost) that were lost" : ""
+      let missing = result.missingRows.isEmpty ? "" : "; missing in the volume: \(RowRange.list(result.missingRows))"
       self.init(
-        isSuccess: true,
+        isSuccess: result.missingRows.isEmpty,
         text:
-          "\(result.projections) projections, \(result.updates) updates in \(Text.duration(result.seconds))\(missing); "
-          + "ended by: \(result.stoppedBy)",
+          "\(result.projections) projections, \(result.updates) updates in \(Text.duration(result.seconds))\(without); "
+          + "ended by: \(result.stoppedBy)\(missing)",
         outputs: result.outputs)
     }
   }

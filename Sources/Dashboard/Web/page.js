@@ -327,7 +327,7 @@ function drawRing(parts, ring, places, total) {
 }
 
 function drawStage(parts, stage, at, width, height) {
-  const isAlarming = stage.restarts > 0 || stage.state === "moved";
+  const isAlarming = stage.restarts > 0 || ["moved", "aside", "missing"].includes(stage.state);
   parts.push(element("rect", {
     x: at.x, y: at.y, width, height, rx: 5, class: `box ${stage.state}${isAlarming ? " alarm" : ""}`,
   }));
@@ -335,7 +335,7 @@ function drawStage(parts, stage, at, width, height) {
   parts.push(element("text", { x: at.x + 22, y: at.y + 19, class: "name" }, stage.name));
   parts.push(element(
     "text", { x: at.x + 10, y: at.y + 34, class: "faint" },
-    stage.state === "ended" ? "ended" : `${oneDecimal(stage.rate)} events/s`));
+    ["runs", "moved"].includes(stage.state) ? `${oneDecimal(stage.rate)} events/s` : stage.state));
   const restarts = stage.restarts > 0 ? `, started again ${stage.restarts}×` : "";
   parts.push(element("text", { x: at.x + 10, y: at.y + 47, class: "faint" }, `lag ${stage.lag}${restarts}`));
 }

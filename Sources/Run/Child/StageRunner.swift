@@ -27,11 +27,14 @@ package final class StageRunner: StageEnvironment {
   private let number: Int
   private let heartbeats: Heartbeats
   private let disk: DiskSign
+  /// The workers' lines of the heartbeats.
+  private let workerNumbers: [Int]
+  /// Those that were known to have nothing to do, a bit for each.
+  private var idleKnown: UInt64 = 0
   private var (firstWork, lastWork): (UInt64?, UInt64?)
 
-  /// A stage that was moved to the cores of others lets them go first: as nice(1) counts.
-  private static let movedNiceness: Int32 = 5
-  /// And so does a worker on the cores of the acquisition, where that cannot wait: the volume can.
+  /// A worker on the cores of the acquisition lets that go first where it cannot wait: the volume can. As nice(1)
+  /// counts.
   private static let patientNiceness: Int32 = 10
   /// A program that is killed ends within this time.
   private static let programKillLimit: Duration = .seconds(5)
@@ -49,6 +52,7 @@ package final class StageRunner: StageEnvironment {
     plan = try folder.readPlan()
     names = RegionNames(folder: regions)
     wiring = plan.wiring
+    workerNumbers = wiring.stages.indices.filter { [stages = wiring.stages] in stages[$0].partition != nil }
     guard let row = wiring.row(of: stage) else { throw ScanFailure(.usage, "the run has no stage \(stage)") }
     self.row = row
     log = try Log.stage(stage, plan, folder: folder)
@@ -85,14 +89,13 @@ package final class StageRunner: StageEnvironment {
     log.notice("\(StageUsage.message)", metadata: usage.metadata.mapValues { "\($0)" })
   }
 
-  /// Cores and threads of the stage; the bits do not depend on their number.
+  /// Cores and threads of the stage; the bits do not depend on their number. One that was moved has a thread for each
+  /// core, as far as all workers together may have so many.
   private var place: (cores: [Int], threads: Int) {
-    let (cores, threads) = plan.place(of: stage, row)
-    return movedTo.map { ($0, min(threads, $0.count)) } ?? (cores, threads)
+    movedTo.map { ($0, min($0.count, plan.workersPlace.threads)) } ?? plan.place(of: stage, row)
   }
 
   private func lowerPriority() {
-    if movedTo != nil { Priority.lower(by: Self.movedNiceness) }
     guard stage.partition != nil, !plan.sourceWaits, !Set(place.cores).isDisjoint(with: plan.placement.serviceCores)
     else { return }
     Priority.lower(by: Self.patientNiceness)
@@ -165,6 +168,43 @@ extension StageRunner {
   package func threads() throws -> ThreadPool {
     let (cores, threads) = place
     return try ThreadPool(threads: threads, cores: cores)
+  }
+
+  /// All workers' threads.
+  package var threadsMax: Int { max(place.threads, plan.workersPlace.threads) }
+
+  /// The stage's threads and its share of those that have become idle.
+  package func widerThreads() -> ThreadPool? {
+    guard movedTo == nil, let worker = stage.partition else { return nil }
+    let idle = idleWorkers
+    guard idle != idleKnown else { return nil }
+    idleKnown = idle
+    let (cores, threads) = place
+    let more = plan.placement.idleCores(for: worker, idle: { idle & 1 << $0 != 0 })
+    guard !more.isEmpty else { return nil }
+    do {
+      let pool = try ThreadPool(threads: threads + more.count, cores: Array(cores.prefix(threads)) + more)
+      log.info("on more cores", metadata: ["cores": "\(cores + more)"])
+      return pool
+    } catch {
+      // It goes on as it did.
+      log.warning("no more threads", metadata: ["reason": "\(error)"])
+      return nil
+    }
+  }
+
+  /// Workers that have nothing to do: a bit for each.
+  private var idleWorkers: UInt64 {
+    workerNumbers.enumerated().reduce(0) { idle, worker in
+      let isIdle =
+        heartbeats.standing(of: worker.element) != .expected || heartbeats.sign(of: worker.element) == .done
+      return isIdle ? idle | 1 << worker.offset : idle
+    }
+  }
+
+  /// What the run expects of a worker at present.
+  package func standing(ofWorker worker: Int) -> WorkerStanding {
+    heartbeats.standing(of: workerNumbers[worker])
   }
 
   /// Whether the supervisor asked this stage to stop. Asked from the stage's own thread only.

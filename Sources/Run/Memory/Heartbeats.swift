@@ -6,12 +6,14 @@ import Synchronization
 
 /// Signs of life of a run's stages, in shared memory: each stage's process counts on a line of its own, on a thread of
 /// its own, so that a long computation beats as well. What beats is the process, not its progress: a stage that waits
-/// too long for others ends itself.
+/// too long for others ends itself. Beside its beats stands what the supervisor expects of a stage, for those who would
+/// wait for it.
 ///
 /// ```
 ///          0  magic u32 "SLPB", layout u32      8  runID 16 B      24  stages u64
 /// 128·(i+1)  beats of stage i u64 atomic: 0 not begun, 1, 2 … one each 100 ms, 2^64−1 the work is done
 ///        +8  what it lacks of its disk u64 atomic: bits of `DiskShortage`
+///       +16  standing of stage i u64 atomic: 0 expected, 1 set aside, 2 missing
 /// ```
 final class Heartbeats: @unchecked Sendable {
   private let region: SharedRegion
@@ -20,7 +22,7 @@ final class Heartbeats: @unchecked Sendable {
   /// Between two beats, and between two looks at them.
   static let period: Duration = .milliseconds(100)
   private static let magic: UInt32 = 0x4250_4C53
-  private static let layoutVersion: UInt32 = 2
+  private static let layoutVersion: UInt32 = 3
   private static let lineByteCount = 128
   private static let done = UInt64.max
 
@@ -71,7 +73,7 @@ final class Heartbeats: @unchecked Sendable {
 
   /// What a stage's process lacks of its disk.
   func shortage(of stage: Int) -> DiskShortage {
-    DiskShortage(word: shortageWord(stage).pointee.load(ordering: .relaxed))
+    DiskShortage(word: word(stage, .shortage).pointee.load(ordering: .relaxed))
   }
 
   /// Whether any stage waits for room on a full disk.
@@ -81,7 +83,30 @@ final class Heartbeats: @unchecked Sendable {
 
   /// Says what the process of a stage lacks of its disk.
   func note(_ shortage: DiskShortage, of stage: Int) {
-    shortageWord(stage).pointee.store(shortage.rawValue, ordering: .relaxed)
+    word(stage, .shortage).pointee.store(shortage.rawValue, ordering: .relaxed)
+  }
+
+  /// What the supervisor expects of a stage. A word without meaning says nothing new.
+  func standing(of stage: Int) -> WorkerStanding {
+    // SYNC standing ← set: whoever reads that nothing more comes finds all that came.
+    switch word(stage, .standing).pointee.load(ordering: .acquiring) {
+    case 1: .setAside
+    case 2: .missing
+    default: .expected
+    }
+  }
+
+  /// Says what is expected of a stage. To be called by the supervisor, when no process of the stage is left: what the
+  /// last one lacked holds nobody any more.
+  func set(_ standing: WorkerStanding, of stage: Int) {
+    let value: UInt64 =
+      switch standing {
+      case .expected: 0
+      case .setAside: 1
+      case .missing: 2
+      }
+    note([], of: stage)
+    word(stage, .standing).pointee.store(value, ordering: .releasing)
   }
 
   /// Says that no process has begun. To be called between two lives of a stage, when no process of it is left.
@@ -133,13 +158,17 @@ final class Heartbeats: @unchecked Sendable {
     }
   }
 
-  private func word(_ stage: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
-    precondition((0..<stageCount).contains(stage), "stage \(stage) of \(stageCount)")
-    // Sound: the word is 8-aligned inside the mapping and only ever accessed atomically.
-    return (region.base + Self.lineByteCount * (1 + stage)).assumingMemoryBound(to: Atomic<UInt64>.self)
+  /// The words of a stage's line, in their order.
+  private enum Word: Int {
+    case beats, shortage, standing
   }
 
-  private func shortageWord(_ stage: Int) -> UnsafeMutablePointer<Atomic<UInt64>> { word(stage) + 1 }
+  private func word(_ stage: Int, _ word: Word = .beats) -> UnsafeMutablePointer<Atomic<UInt64>> {
+    precondition((0..<stageCount).contains(stage), "stage \(stage) of \(stageCount)")
+    // Sound: the word is 8-aligned inside the mapping and only ever accessed atomically.
+    return (region.base + Self.lineByteCount * (1 + stage) + 8 * word.rawValue)
+      .assumingMemoryBound(to: Atomic<UInt64>.self)
+  }
 }
 
 extension RegionNames {

@@ -18,6 +18,8 @@ package final class RunRegions {
   let wiring: RunWiring
   /// Where they are.
   let names: RegionNames
+  /// Whether events are on disk as well.
+  let isDurable: Bool
   private let regionNames: [String]
   private var staysForResume = false
   /// What makes this process the run's only supervisor, and what tells that these regions have an owner.
@@ -61,6 +63,7 @@ package final class RunRegions {
       heartbeats = try Heartbeats.create(names, plan.runID, stageCount: plan.wiring.stages.count)
       self.rings = rings
       wiring = plan.wiring
+      isDurable = plan.scan.durability == .durable
       sizes = try Self.sizes(names)
       whatIsKept = plan.whatIsKept
       locks = (lock, regionsLock)

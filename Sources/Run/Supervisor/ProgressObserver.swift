@@ -61,15 +61,17 @@ struct ProgressObserver {
     status.spilled = [.projections, .corrected].reduce(0) { $0 + (rings[$1]?.progress.spilled ?? 0) }
     for worker in updates.indices { try look(at: worker) }
     for index in status.stages.indices { fill(&status.stages[index]) }
-    status.reconstructed = min(status.acquired, updates.indices.map(taken).min() ?? 0)
-    status.updates = latest.indices.map(updateCount).min() ?? 0
-    status.sweptFraction = latest.indices.map(sweptFraction).min() ?? 0
+    // How far a run is does not depend on workers that nobody waits for.
+    let awaited = status.stages.filter(\.isAwaited).compactMap { StageName(parsing: $0.name)?.partition }
+    status.reconstructed = min(status.acquired, awaited.map(taken).min() ?? 0)
+    status.updates = awaited.map(updateCount).min() ?? 0
+    status.sweptFraction = awaited.map(sweptFraction).min() ?? 0
     let squares = latest.compactMap { $0 }
     let data = squares.reduce(0) { $0 + $1.dataSquared }
     let residual = (squares.reduce(0) { $0 + $1.residualSquared } / data).squareRoot()
     // A worker whose residual is no number ends the run, and has said why.
     if residual.isFinite { status.residual = residual }
-    status.phase = phase
+    status.phase = phase(awaited)
     if let (header, metadata) = try scores.latest(), header.kind == .score {
       status.similarity = try metadata.withUnsafeBytes { try ScoreEvent(decoding: $0) }.similarity
     }
@@ -124,8 +126,8 @@ struct ProgressObserver {
     }
   }
 
-  private var phase: RunStatus.Phase {
-    if !ends.contains(nil) { return .exporting }
+  private func phase(_ awaited: [Int]) -> RunStatus.Phase {
+    if !awaited.isEmpty, awaited.allSatisfy({ ends[$0] != nil }) { return .exporting }
     return latest.contains { $0?.phase == .final } ? .finalIterations : .scanning
   }
 

@@ -25,6 +25,8 @@ package struct Reconstruction {
     package let notices: [String]
     /// Whether a signal came, also one that came too late to end the acquisition.
     package let isInterrupted: Bool
+    /// Why the run is no success all the same: rows are missing. Everything else is exported.
+    package let failure: ScanFailure?
   }
 
   /// `command` is kept beside the output. `signals` holds SIGINT and SIGTERM and was made before any thread. With
@@ -132,7 +134,7 @@ package struct Reconstruction {
   }
 
   /// What a finished run came to, where its files are still there and its journals whole; nil where there is something
-  /// to do, or to complain of.
+  /// to do, as rows that are missing, or to complain of.
   private static func finished(_ plan: RunPlan, _ folder: RunFolder) throws -> ReconstructionOutcome? {
     let (status, report): (RunStatus, ExportReport?)
     do throws(ScanFailure) {
@@ -143,12 +145,13 @@ package struct Reconstruction {
       return nil
     }
     guard try OutputFolder.holdsFiles(of: plan.runID, in: plan.scan.outputFolder),
-      report?.outputs.allSatisfy({ access($0, F_OK) == 0 }) ?? true, try RunJournals(folder, plan).areWhole
+      report?.missingRows.isEmpty ?? true, report?.outputs.allSatisfy({ access($0, F_OK) == 0 }) ?? true,
+      try RunJournals(folder, plan).areWhole
     else { return nil }
     let ending = Supervisor.RunEnding(
       report: report, seconds: status.seconds, secondsWithoutRoom: status.secondsWithoutRoom,
       restarts: Dictionary(status.stages.map { ($0.name, $0.restarts) }, uniquingKeysWith: +), isInterrupted: false,
-      finalized: status.finalized)
+      finalized: status.finalized, missing: [])
     return outcome(plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses(), try folder.readStop())
   }
 
@@ -173,11 +176,12 @@ package struct Reconstruction {
     }
     let outcome = outcome(plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses(), try folder.readStop())
     for line in outcome.notices { supervisor.log.warning("\(line)") }
+    if let failure = outcome.failure { supervisor.log.error("\(failure)") }
     supervisor.log.notice(
       "finished",
       metadata: ["seconds": "\(ending.seconds)", "volumeSHA256": "\(outcome.result.volumeSHA256 ?? "none")"])
     // Nothing is deleted before what replaces it was read back.
-    if plan.scan.retain == .none, ending.report?.isChecked == true { try folder.remove(plan) }
+    if plan.scan.retain == .none, ending.report?.isChecked == true, outcome.failure == nil { try folder.remove(plan) }
     return outcome
   }
 
@@ -206,12 +210,21 @@ package struct Reconstruction {
       lost: (report?.lost ?? 0) + (losses?.counts.lost ?? 0),
       lostFields: report?.lostFields ?? 0, duplicates: (report?.duplicates ?? 0) + (losses?.counts.duplicates ?? 0),
       restarts: ending.restarts, memory: memory, stoppedBy: report?.stoppedBy ?? reason, stop: stop,
-      outputs: report?.outputs ?? [],
+      outputs: report?.outputs ?? [], missingRows: ending.missing.map(\.rows),
       volumeSHA256: report?.volumeSHA256, denoisedSHA256: report?.denoisedSHA256)
     return ReconstructionOutcome(
       result: result, report: report,
       notices: notices(plan, report) + notices(losses) + notices(stop) + notices(ending.secondsWithoutRoom),
-      isInterrupted: ending.isInterrupted)
+      isInterrupted: ending.isInterrupted, failure: failure(plan, ending))
+  }
+
+  /// What to say of rows that are missing, once all others are exported.
+  private static func failure(_ plan: RunPlan, _ ending: Supervisor.RunEnding) -> ScanFailure? {
+    guard !ending.missing.isEmpty else { return nil }
+    let reasons = ending.missing.map { "\($0.rows) are missing (\($0.why))" }.joined(separator: ", ")
+    let denoised = plan.denoising == nil ? "" : ", and the volume is not denoised"
+    return ScanFailure(
+      .software, "\(reasons); all other rows are exported\(denoised); mend the cause; \(plan.whatIsKept)")
   }
 
   /// What a live source has lost, in words.

@@ -1,3 +1,4 @@
+package import RunModel
 package import Stages
 
 /// What `--json` prints of a run.
@@ -30,6 +31,8 @@ package struct RunResult: Codable, Equatable, Sendable {
   package var stop: StopReport?
   /// Paths of the files.
   package var outputs: [String]
+  /// Rows that could not be reconstructed and hold no numbers; none, as a rule.
+  package var missingRows: [RowRange]
   /// Checksum of the volume; nil where nothing was reconstructed.
   package var volumeSHA256: String?
   /// Checksum of the denoised volume; nil where there is none.

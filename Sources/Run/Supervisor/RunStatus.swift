@@ -14,14 +14,29 @@ package struct RunStatus: Codable, Equatable, Sendable {
     package var restarts: Int
     /// How often it was killed because it hung; these are among the restarts.
     package var hangs: Int
-    /// The cores of other workers that it was moved to because it could not live on its own; nil where it was not.
+    /// The cores that it was moved to because it could not live on its own alone; nil where it was not.
     package var movedTo: [Int]?
+    /// What the run expects of a worker that could not live; nil of one that is to make its rows, and any other stage.
+    package var standing: WorkerStanding?
     /// Epoch of what it writes; nil for a stage that writes no topic.
     package var epoch: UInt64?
     /// The next event that it will handle: of its input, for acquire of its output.
     package var cursor: UInt64 = 0
     /// Events that are there for it and not yet handled.
     package var lag: UInt64 = 0
+
+    /// What it is doing, in a word: `runs`, `moved`, `ended`, `aside`, `missing`.
+    package var state: String {
+      switch standing {
+      case .missing: "missing"
+      case _ where isRunning: movedTo == nil ? "runs" : "moved"
+      case .setAside: "aside"
+      case .expected, nil: "ended"
+      }
+    }
+
+    /// Whether others wait for it: for its process, or for the next one.
+    var isAwaited: Bool { standing == nil || standing == .expected }
   }
 
   /// What the run is doing.
@@ -78,6 +93,8 @@ package struct RunStatus: Codable, Equatable, Sendable {
   /// Seconds from when the last projection was acquired that a score knew to the decision to end the scan with it; nil
   /// where no score has decided.
   package var decidedLate: Double?
+  /// Rows that could not be reconstructed; nil where there are none.
+  package var missingRows: [RowRange]?
   /// Seconds since the stages were started.
   package var seconds: Double
 

@@ -21,12 +21,24 @@ struct StageProcess {
   private(set) var isUnkillable = false
   /// The cores that the stage was moved to, because it could not live on the planned ones.
   private(set) var movedTo: [Int]?
+  /// What the run expects of it; only of a worker it can do without.
+  private(set) var standing = WorkerStanding.expected
+  /// Whether it was set aside, and has no other chance after this one.
+  private(set) var wasSetAside = false
+  /// When the next process is started, where the last one died and there is to be another.
+  private(set) var restartDue: ContinuousClock.Instant?
   private var watch = HeartbeatWatch(start: .now)
-  /// When the processes died, as far as the budget looks back.
-  private var deaths: [ContinuousClock.Instant] = []
+  /// The deaths that count, oldest first.
+  private var deaths: [Death] = []
   private let launch: Launch
 
-  /// A stage may die this often within the period; a stage that dies more often would only die again.
+  private struct Death {
+    let time: ContinuousClock.Instant
+    /// How far the stage was.
+    let done: UInt64
+  }
+
+  /// A stage may die this often within the period; one that dies more often would only die again.
   static let budget = 10
   static let budgetPeriod: Duration = .seconds(60)
   /// A killed process ends within this time, unless it waits for a device that does not answer.
@@ -44,6 +56,15 @@ struct StageProcess {
   }
 
   var isRunning: Bool { status == nil }
+
+  /// Whether it has done its work.
+  var isDone: Bool { status == .exited(0) }
+
+  /// Whether it has done its work, or nothing more comes of it.
+  var isOver: Bool { isDone || standing == .missing }
+
+  /// Whether it has no process and waits for the end of the scan to be tried once more.
+  var isWaiting: Bool { standing == .setAside }
 
   /// Takes note of the end of the process, if it came; the status once.
   mutating func reap() throws(HostError) -> ExitStatus? {
@@ -63,13 +84,23 @@ struct StageProcess {
     return silence
   }
 
-  /// Whether the stage may be started again: a signal killed it (a trap is a signal too), and not too often lately. A
-  /// stage that exits with an error has met a reason that it would meet again.
-  mutating func mayRestart() -> Bool {
-    guard case .killed = status else { return false }
-    let now = ContinuousClock.now
-    deaths = deaths.filter { now - $0 < Self.budgetPeriod } + [now]
+  /// Takes note of a death by a signal (a trap is one too). Whether the stage may be started again: it has not died too
+  /// often lately. Of a worker only deaths count between which it did not get on, for it gets to its end otherwise; and
+  /// with work to do they count however long ago they were. A stage that exits with an error has met a reason that it
+  /// would meet again.
+  mutating func mayRestart(done: UInt64, hasWork: Bool) -> Bool {
+    let (now, isWorker) = (ContinuousClock.now, stage.partition != nil)
+    deaths.removeAll { death in
+      let isStuck = isWorker && hasWork && death.done == done
+      return (isWorker && death.done != done) || (now - death.time >= Self.budgetPeriod && !isStuck)
+    }
+    deaths.append(Death(time: now, done: done))
     return deaths.count <= Self.budget
+  }
+
+  /// How often it died, in words.
+  var deathCount: String {
+    "for the \(deaths.count)th time \(stage.partition == nil ? "in a minute" : "without getting on")"
   }
 
   /// Has the next processes run elsewhere, with a fresh budget.
@@ -78,20 +109,45 @@ struct StageProcess {
     deaths = []
   }
 
+  /// Has nobody wait for it until the end of the scan.
+  mutating func setAside() {
+    precondition(!isRunning && !wasSetAside, "\(stage) is set aside")
+    (standing, wasSetAside) = (.setAside, true)
+  }
+
+  /// Tries it once more, with a fresh budget.
+  mutating func retry() {
+    precondition(isWaiting, "\(stage) was not set aside")
+    standing = .expected
+    deaths = []
+    scheduleRestart()
+  }
+
+  /// Gives it up for good.
+  mutating func giveUp() {
+    precondition(!isRunning && wasSetAside, "\(stage) has another chance")
+    standing = .missing
+  }
+
+  /// Has the next process started soon. Of deaths that follow each other where the stage did not get on, each after the
+  /// first few waits longer, so that a stage that cannot live does not keep the machine busy.
+  mutating func scheduleRestart() {
+    precondition(!isRunning && restartDue == nil, "\(stage) runs")
+    let patience = max(0, deaths.reversed().prefix { $0.done == deaths.last?.done }.count - 3)
+    restartDue = ContinuousClock.now + (patience > 0 ? .milliseconds(20 << min(patience, 5)) : .zero)
+  }
+
   /// Starts the next process. The dead one was reaped, so no store of its can follow: its claims can be voided and its
-  /// epoch ended. Every death within the period after the first few waits longer, so that a stage that cannot live does
-  /// not keep the machine busy.
+  /// epoch ended.
   mutating func restart(_ regions: RunRegions, fileFolders: [String]) throws {
     for topic in regions.wiring.outputs(of: stage) {
       if let ring = regions.rings[topic] { try TopicTakeover.fence(ring) }
     }
     for folder in fileFolders { try removeTemporaryFiles(in: folder, ofProcess: process.pid) }
-    let patience = max(0, deaths.count - 3)
-    if patience > 0 { usleep(UInt32(20_000 << min(patience, 5))) }
     restarts += 1
     regions.heartbeats.reset(number)
     process = try launch(stage, restarts, movedTo)
     watch = HeartbeatWatch(start: .now)
-    status = nil
+    (status, restartDue) = (nil, nil)
   }
 }

@@ -14,11 +14,16 @@ extension Supervisor {
   /// A process that was killed ends within this time.
   private static let killLimit: Duration = .seconds(5)
 
-  /// Starts a stage again if it was killed; fails the run if it ended badly or dies too often. A stage that exited has
-  /// said why itself.
+  /// Sees to a stage that died, hangs, or is to be started again. A stage that exited has said why itself.
   func look(at index: Int, _ regions: RunRegions) throws {
     try killIfHung(index, regions)
-    guard let ended = try stages[index].reap() else { return }
+    if let ended = try stages[index].reap() { try take(ended, of: index, regions) }
+    if let due = stages[index].restartDue, due <= .now { try restart(index, regions) }
+  }
+
+  /// Has a stage started again that was killed; fails the run if one ended badly or dies too often that it cannot do
+  /// without.
+  private func take(_ ended: ExitStatus, of index: Int, _ regions: RunRegions) throws {
     let (stage, pid) = (stages[index].stage, stages[index].process.pid)
     let facts = ["pid": "\(pid)", "status": "\(ended)", "nanoseconds": "\(Machine.monotonicNanoseconds)"]
     log.info(
@@ -26,16 +31,24 @@ extension Supervisor {
       metadata: facts.merging(folder.crashMetadata(stage, pid: pid)) { $1 }.mapValues { "\($0)" })
     switch ended {
     case .exited(0): return
-    case .exited(let code): throw StageFailure(exitCode: code)
+    case .exited(let code): try doWithout(index, exitCode: code, regions)
     case .killed(let signal):
-      if !stages[index].mayRestart() { try move(index, killedBy: signal) }
+      let progress = regions.progress(of: stage)
+      guard
+        try stages[index].mayRestart(done: progress.done, hasWork: progress.hasWork)
+          || isRelocated(index, killedBy: signal, regions)
+      else { return }
       log.warning(
         "starting \(stage) again", metadata: ["signal": "\(signal)", "restarts": "\(stages[index].restarts + 1)"])
       let report = folder.crashMetadata(stage, pid: pid)["report"].map { ": see \($0)" } ?? ""
       monitor.notice("stage \(stage) was killed by signal \(signal) and is started again\(report)")
-      try stages[index].restart(regions, fileFolders: folder.folders(writtenBy: stages[index].stage, plan))
-      if stage == .acquire, signalCount > 0 { try stages[index].process.signal(SIGTERM) }
+      stages[index].scheduleRestart()
     }
+  }
+
+  private func restart(_ index: Int, _ regions: RunRegions) throws {
+    try stages[index].restart(regions, fileFolders: folder.folders(writtenBy: stages[index].stage, plan))
+    if stages[index].stage == .acquire, signalCount > 0 { try stages[index].process.signal(SIGTERM) }
   }
 
   /// Kills a stage that gives no sign of life.
@@ -51,36 +64,6 @@ extension Supervisor {
     let seconds = (silence / .milliseconds(100)).rounded() / 10
     log.warning("killed \(stage), which hung", metadata: ["pid": "\(pid)", "silent": "\(seconds) s"])
     monitor.notice("stage \(stage) gave no sign of life for \(seconds) s: killed")
-  }
-
-  /// Gives a worker that dies too often the cores of the others, once; fails the run where that cannot help. Its rows,
-  /// its orders and its volume stay its own, so no bit changes, and what kills it does not come into another
-  /// worker's process.
-  private func move(_ index: Int, killedBy signal: Int32) throws {
-    let (stage, moved) = (stages[index].stage, stages[index].movedTo)
-    let place = moved.map { ", now on \(Self.list($0))" } ?? ""
-    let deaths =
-      "stage \(stage) was killed by signal \(signal) for the \(StageProcess.budget + 1)th time in a minute\(place)"
-    let fallback = moved == nil ? fallbackCores(of: stage) : []
-    guard !fallback.isEmpty else {
-      throw ScanFailure(.software, "\(deaths); see \(folder.logFolder); \(plan.whatIsKept)")
-    }
-    stages[index].move(to: fallback)
-    log.warning("moved \(stage)", metadata: ["cores": "\(fallback)"])
-    monitor.notice("\(deaths): its rows go on in the background on \(Self.list(fallback)) of the other workers")
-  }
-
-  /// The cores of the other workers that are not its own, where they run now.
-  private func fallbackCores(of stage: StageName) -> [Int] {
-    guard let worker = stage.partition else { return [] }
-    let cores = stages.filter { $0.stage.kind == stage.kind }.map { process in
-      process.movedTo ?? plan.placement.workers[process.stage.partition ?? 0].cores
-    }
-    return Placement.fallbackCores(of: worker, amongst: cores)
-  }
-
-  private static func list(_ cores: [Int]) -> String {
-    "core\(cores.count == 1 ? "" : "s") \(cores.map(String.init).joined(separator: ", "))"
   }
 
   /// Ends every process of the run; the export may remove its unfinished files first. Goes on whatever it meets:

@@ -40,10 +40,11 @@ package struct RunMonitors: RunMonitor {
 /// Starts a run's stages, each as its own process, and sees the run to its end.
 ///
 /// A stage that is killed is started again and goes on where it was: what it had done is in the rings and the volume,
-/// which belong to the supervisor. A stage that gives no sign of life is killed. A worker that dies too often is moved
-/// to the cores of the others, once. A stage that exits with an error, or dies too often, fails the run: the others are
-/// stopped, nothing half-written stays, and the failure names the stage. A first SIGINT or SIGTERM ends the
-/// acquisition, and everything that was acquired is reconstructed and exported; a second one aborts.
+/// which belong to the supervisor. A stage that gives no sign of life is killed. A worker that dies too often is set
+/// aside, tried once more after the scan, and then done without. Any other stage that exits with an error, or dies too
+/// often, fails the run: the others are stopped, nothing half-written stays, and the failure names the stage. A first
+/// SIGINT or SIGTERM ends the acquisition, and everything that was acquired is reconstructed and exported; a second one
+/// aborts.
 final class Supervisor {
   let plan: RunPlan
   let folder: RunFolder
@@ -54,6 +55,8 @@ final class Supervisor {
   private let faults: FaultOrders
   let log: Logger
   var stages: [StageProcess] = []
+  /// Rows that are given up.
+  var missing: [MissingRows] = []
   private(set) var signalCount = 0
   private var hasSpilled = false
   private var spilledBefore: UInt64 = 0
@@ -66,6 +69,12 @@ final class Supervisor {
   /// Why the status could not be written; nil where it was.
   var statusFailure: FileError?
   private var regionFolder = ""
+
+  /// Rows that could not be reconstructed, and why.
+  struct MissingRows {
+    let rows: RowRange
+    let why: String
+  }
 
   /// How a run ended.
   struct RunEnding {
@@ -81,6 +90,8 @@ final class Supervisor {
     let isInterrupted: Bool
     /// Who or what ended the scan before its source did, but for a signal.
     let finalized: String?
+    /// What the volume lacks.
+    let missing: [MissingRows]
   }
 
   private static let tick: Duration = .milliseconds(100)
@@ -129,18 +140,20 @@ final class Supervisor {
       throw error
     }
     let seconds = (ContinuousClock.now - start) / .seconds(1)
-    var finished = status(at: start, .finished)
+    // A run whose volume lacks rows can be resumed, as any other that failed.
+    let phase = missing.isEmpty ? RunStatus.Phase.finished : .failed
+    var finished = status(at: start, phase)
     try observer.update(&finished)
-    finished.phase = .finished
+    finished.phase = phase
     if let losses = try folder.readLosses() { finished.losses = losses.counts }
     finished.secondsWithoutRoom = room.duration(at: .now) / .seconds(1)
     monitor.progress(finished)
     try writeLastStatus(finished)
-    service.stopping("finished")
+    service.stopping(phase.rawValue)
     return RunEnding(
       report: try folder.readExport(), seconds: seconds, secondsWithoutRoom: finished.secondsWithoutRoom,
       restarts: Dictionary(uniqueKeysWithValues: stages.map { ("\($0.stage)", $0.restarts) }),
-      isInterrupted: signalCount > 0, finalized: finished.finalized)
+      isInterrupted: signalCount > 0, finalized: finished.finalized, missing: missing)
   }
 
   /// Makes the regions, and puts the folder in order. A signal that comes meanwhile ends the process, which leaves no
@@ -180,20 +193,23 @@ final class Supervisor {
     return process
   }
 
-  /// Waits until every stage has ended well.
+  /// Waits until every stage has ended well, or is done without.
   private func watch(_ regions: RunRegions, from start: ContinuousClock.Instant, _ observer: inout ProgressObserver)
     throws
   {
     var statusDue = start
     while true {
+      if stages.allSatisfy(\.isOver) { return }
       let running = stages.filter(\.isRunning)
-      if running.isEmpty { return }
-      _ = try Poll.wait(readable: running.map(\.process.pidfd) + [signals.descriptor], timeout: Self.tick)
+      let due = stages.compactMap(\.restartDue).map { max(.zero, $0 - .now) }.min() ?? Self.tick
+      _ = try Poll.wait(
+        readable: running.map(\.process.pidfd) + [signals.descriptor], timeout: min(due, Self.tick))
       try handleSignals()
       try obeyAbort()
       // Before anything touches them: what somebody cut off would end this process as well.
       try regions.checkSizes()
       for index in stages.indices { try look(at: index, regions) }
+      try retrySetAside(regions)
       var status = status(at: start, .scanning)
       try observer.update(&status)
       watchRoom(regions, &status)
@@ -269,11 +285,11 @@ final class Supervisor {
       stages: stages.map {
         .init(
           name: "\($0.stage)", pid: $0.process.pid, isRunning: $0.isRunning, restarts: $0.restarts, hangs: $0.hangs,
-          movedTo: $0.movedTo)
+          movedTo: $0.movedTo, standing: $0.standing == .expected ? nil : $0.standing)
       },
       acquired: 0, reconstructed: 0, projections: plan.shape.projections, updates: 0, updatesExpected: plan.updateCount,
       sweptFraction: 0,
-      residual: nil,
+      residual: nil, missingRows: missing.isEmpty ? nil : missing.map(\.rows),
       seconds: (ContinuousClock.now - start) / .seconds(1))
   }
 }

@@ -54,7 +54,7 @@ package struct MemoryEstimate: Equatable, Sendable {
       Item(
         name: "denoising buffers",
         byteCount: plan.scan.denoise.method.map {
-          DenoiseStage.byteCount($0, columns: plan.shape.columns, threads: plan.denoisingPlace.threads)
+          DenoiseStage.byteCount($0, columns: plan.shape.columns, threads: plan.workersPlace.threads)
         } ?? 0),
       Item(
         name: "export buffers",

@@ -85,10 +85,15 @@ package struct Placement: Codable, Equatable, Sendable {
       }, serviceCores: service, serviceNode: nodes[0].id)
   }
 
-  /// Where worker `worker` can go when it cannot live on its own cores: those of all other workers that it does not
-  /// share, ascending. `cores` are those of each worker.
-  package static func fallbackCores(of worker: Int, amongst cores: [[Int]]) -> [Int] {
-    Set(cores.joined()).subtracting(cores[worker]).sorted()
+  /// The share of a worker that has work in the cores of those that have none: each leaves as many as it had threads,
+  /// and they are dealt out in turn. A core that a worker with work has anyway is not among them.
+  package func idleCores(for worker: Int, idle isIdle: (Int) -> Bool) -> [Int] {
+    let working = workers.indices.filter { !isIdle($0) }
+    guard let place = working.firstIndex(of: worker) else { return [] }
+    let taken = Set(working.flatMap { workers[$0].cores })
+    let left = workers.indices.filter(isIdle).flatMap { workers[$0].cores.prefix(workers[$0].threads) }
+    let free = Set(left).subtracting(taken).sorted()
+    return stride(from: place, to: free.count, by: working.count).map { free[$0] }
   }
 
   /// The share of `free` that belongs to `worker` among the workers of its node; with more workers than cores they take

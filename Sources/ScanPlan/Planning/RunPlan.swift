@@ -24,7 +24,7 @@ package struct RunPlan: Codable, Sendable {
     /// Detector rows that are read from the file.
     var detectorRows: Range<Int>
     /// The number of the first reconstructed slice in file names.
-    var firstSlice: Int
+    package var firstSlice: Int
     /// Bytes of the largest payload.
     var payloadCapacity: Int
   }
@@ -120,12 +120,13 @@ package struct RunPlan: Codable, Sendable {
     case .service: (placement.serviceCores, placement.serviceCores.count)
     case .worker:
       (placement.workers[stage.partition ?? 0].cores, placement.workers[stage.partition ?? 0].threads)
-    case .allWorkers: denoisingPlace
+    case .allWorkers: workersPlace
     }
   }
 
-  /// Cores and threads of a stage that works when the workers are done: theirs.
-  var denoisingPlace: (cores: [Int], threads: Int) {
+  /// Cores of all workers, and threads for one process on them: for a stage that works when the workers are done, and
+  /// for a worker that cannot live on its own.
+  package var workersPlace: (cores: [Int], threads: Int) {
     let cores = Set(placement.workers.flatMap(\.cores)).sorted()
     return (cores, min(cores.count, placement.workers.reduce(0) { $0 + $1.threads }))
   }

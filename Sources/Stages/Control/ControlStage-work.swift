@@ -11,7 +11,8 @@ extension ControlStage: Stage {
         try environment.slices(worker).map { MonitoredSlice(history: $0, truth: truth) }
       },
       commands: try environment.writer(.commands), scores: try environment.writer(.scores),
-      limits: environment.limits, requested: environment.finalizeRequester, didWork: environment.didWork)
+      limits: environment.limits, standing: environment.standing(ofWorker:),
+      requested: environment.finalizeRequester, didWork: environment.didWork)
     try stage.run()
   }
 }

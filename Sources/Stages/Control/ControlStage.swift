@@ -1,6 +1,6 @@
 import Host
 import Rings
-import RunModel
+package import RunModel
 package import Topics
 
 /// Decides when a scan ends before its source does, and says so once, in `commands`: when an operator asks for it, when
@@ -16,18 +16,21 @@ package struct ControlStage {
   private let commands: TopicWriter
   private let scores: TopicWriter
   private let limits: WaitLimits
+  private let standing: (Int) -> WorkerStanding
   private let requested: () throws -> String?
   private let didWork: () -> Void
   private var sliceScores: SliceScores?
   private var rises: ResidualRises
   private var isAcquiring = true
 
-  /// One reader for each worker, and one monitored slice, or none where slices are not compared. `requested` gives who
-  /// asked for the end of the scan, nil where nobody has; `didWork` hears of every update.
+  /// One reader for each worker, and one monitored slice, or none where slices are not compared. `standing` says what
+  /// is expected of each worker; `requested` gives who asked for the end of the scan, nil where nobody has; `didWork`
+  /// hears of every update.
   package init(
     configuration: ControlConfiguration, updates: [TopicReader], slices: [MonitoredSlice], commands: TopicWriter,
     scores: TopicWriter,
-    limits: WaitLimits, requested: @escaping () throws -> String?, didWork: @escaping () -> Void
+    limits: WaitLimits, standing: @escaping (Int) -> WorkerStanding = { _ in .expected },
+    requested: @escaping () throws -> String?, didWork: @escaping () -> Void
   ) throws {
     precondition(
       !updates.isEmpty && (slices.isEmpty || slices.count == updates.count),
@@ -37,6 +40,7 @@ package struct ControlStage {
     self.commands = commands
     self.scores = scores
     self.limits = limits
+    self.standing = standing
     self.requested = requested
     self.didWork = didWork
     rises = ResidualRises(workers: updates.count)
@@ -65,7 +69,7 @@ package struct ControlStage {
   package mutating func run() throws {
     // A predecessor may have died between the score that decides and its decision.
     if let last = sliceScores?.last { try decide(after: last) }
-    var follower = UpdateFollower(updates: updates, limits: limits, didWork: didWork)
+    var follower = UpdateFollower(updates: updates, limits: limits, standing: standing, didWork: didWork)
     while !follower.hasEnded {
       if let person = try requested(), isDeciding { try finalize(CommandEvent(cause: .person, words: person)) }
       try follower.poll { update, worker in
@@ -98,15 +102,20 @@ package struct ControlStage {
   }
 
   private mutating func look(at worker: Int, after update: UpdateEvent) throws {
-    for score in sliceScores?.look(at: worker, after: update) ?? [] {
+    let counted = counted
+    for score in sliceScores?.look(at: worker, after: update, amongst: counted) ?? [] {
       try scores.append(kind: .score, timeout: limits.room, score.encode)
       FaultPoint.scored.reach()
       try decide(after: score)
     }
   }
 
+  /// Workers whose scores count. One that is set aside makes none, and the scan does not go on for its sake.
+  private var counted: [Int] { updates.indices.filter { standing($0) == .expected } }
+
   private func decide(after score: ScoreEvent) throws {
-    guard isDeciding, score.projections >= configuration.endedFrom, sliceScores?.areSimilar == true,
+    guard isDeciding, score.projections >= configuration.endedFrom,
+      sliceScores?.areSimilar(amongst: counted) == true,
       let limit = configuration.similarityMin, let similarity = score.similarity
     else { return }
     let words = "control: MS-SSIM \(rounded(similarity)) reached \(limit) after \(score.projections) projections"

@@ -14,24 +14,23 @@ struct SettledRange {
 
   /// The range; nil until it has settled.
   private(set) var value: ClosedRange<Float>?
-  private let workers: Int
   private let schedule: LookSchedule
   /// By update, then by worker.
   private var found: [Int: [Int: ClosedRange<Float>]] = [:]
 
   /// `value` is what a predecessor compared in.
-  init(workers: Int, schedule: LookSchedule, value: ClosedRange<Float>?) {
-    (self.workers, self.schedule, self.value) = (workers, schedule, value)
-  }
+  init(schedule: LookSchedule, value: ClosedRange<Float>?) { (self.schedule, self.value) = (schedule, value) }
 
-  /// Takes the range of a worker's slice after `update`, as long as there is no value. Gives that of all workers once
-  /// none is missing.
-  mutating func add(_ range: ClosedRange<Float>, worker: Int, update: Int) -> ClosedRange<Float>? {
+  /// Takes the range of a worker's slice after `update`, as long as there is no value. Gives that of the workers who
+  /// are `counted` once none of them is missing: one that is set aside shows nothing for now.
+  mutating func add(_ range: ClosedRange<Float>, worker: Int, update: Int, amongst counted: [Int])
+    -> ClosedRange<Float>?
+  {
     precondition(value == nil, "the grey range has settled")
     found[update, default: [:]][worker] = range
     if found.count > Self.looksMax, let oldest = found.keys.min() { found[oldest] = nil }
-    guard let new = whole(update) else { return nil }
-    if let old = whole(update - schedule.distance), Self.isSettled(new, after: old) { value = new }
+    guard let new = whole(update, counted) else { return nil }
+    if let old = whole(update - schedule.distance, counted), Self.isSettled(new, after: old) { value = new }
     return new
   }
 
@@ -42,10 +41,11 @@ struct SettledRange {
     }
   }
 
-  /// From the lowest to the highest of all workers; nil where one is missing, or there is nothing to see.
-  private func whole(_ update: Int) -> ClosedRange<Float>? {
-    guard let ranges = found[update], ranges.count == workers, let low = ranges.values.map(\.lowerBound).min(),
-      let high = ranges.values.map(\.upperBound).max(), low < high
+  /// From the lowest to the highest of these workers; nil where one is missing, or there is nothing to see.
+  private func whole(_ update: Int, _ counted: [Int]) -> ClosedRange<Float>? {
+    let ranges = counted.compactMap { found[update]?[$0] }
+    guard ranges.count == counted.count, let low = ranges.map(\.lowerBound).min(),
+      let high = ranges.map(\.upperBound).max(), low < high
     else { return nil }
     return low...high
   }

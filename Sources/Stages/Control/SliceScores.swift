@@ -27,15 +27,16 @@ struct SliceScores {
     workers = slices.map { Watched(slice: $0) }
     last = earlier.first
     let settled = earlier.first { $0.isSettled }.map { Float($0.range.lowerBound)...Float($0.range.upperBound) }
-    range = SettledRange(workers: slices.count, schedule: configuration.looks, value: settled)
+    range = SettledRange(schedule: configuration.looks, value: settled)
     for score in earlier.reversed() {
       (workers[score.worker].scored, workers[score.worker].streak) = (score.update, score.streak)
     }
   }
 
-  /// Whether every worker's scores have been high enough, often enough.
-  var areSimilar: Bool {
-    configuration.similarityMin != nil && workers.allSatisfy { $0.streak >= configuration.patience }
+  /// Whether the scores of each of these workers, of whom there is one, have been high enough, often enough.
+  func areSimilar(amongst counted: [Int]) -> Bool {
+    configuration.similarityMin != nil && !counted.isEmpty
+      && counted.allSatisfy { workers[$0].streak >= configuration.patience }
   }
 
   /// When the newest projection behind a score was acquired, in nanoseconds since 1970; nil where that is not known.
@@ -44,8 +45,8 @@ struct SliceScores {
   }
 
   /// Looks at what a worker has kept after `update`, if it is one to look at, and gives the scores that come of it: its
-  /// own, or while the grey range has not settled those of all workers once each of them is there.
-  mutating func look(at worker: Int, after update: UpdateEvent) -> [ScoreEvent] {
+  /// own, or while the grey range has not settled those of all workers once each that is `counted` is there.
+  mutating func look(at worker: Int, after update: UpdateEvent, amongst counted: [Int]) -> [ScoreEvent] {
     let history = workers[worker].slice.history, number = update.index
     // Windows that fill, or drain after the scan, say nothing about others.
     guard update.phase == .window, update.projections.count == configuration.windows.length,
@@ -54,7 +55,7 @@ struct SliceScores {
     if let range = range.value { return score(worker, number, in: range).map { [$0] } ?? [] }
     guard let kept = history.slice(after: number) else { return [] }
     let own = kept.pixels.withUnsafeBufferPointer { greyRange($0, percentile: Self.outliers) }
-    guard let all = range.add(own, worker: worker, update: number) else { return [] }
+    guard let all = range.add(own, worker: worker, update: number, amongst: counted) else { return [] }
     var scores = workers.indices.compactMap { score($0, number, in: all) }
     if let value = range.value {
       for (worker, later) in range.looks(after: number) { scores += score(worker, later, in: value).map { [$0] } ?? [] }

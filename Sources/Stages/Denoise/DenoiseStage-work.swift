@@ -1,3 +1,4 @@
+import Logging
 import RunModel
 package import Tomography
 
@@ -23,7 +24,8 @@ extension DenoiseStage: Stage {
       work: work, updates: try workers.map { try environment.reader(.updates(partition: $0)) },
       volumes: try workers.map(environment.volume), output: try environment.denoisedVolume(),
       writer: try environment.writer(.denoised), pool: try environment.threads(), limits: environment.limits,
-      didWork: environment.didWork)
-    try stage.run()
+      standing: environment.standing(ofWorker:), didWork: environment.didWork)
+    guard try !stage.run() else { return }
+    environment.log.warning("the volume is not denoised, for rows of it are missing")
   }
 }

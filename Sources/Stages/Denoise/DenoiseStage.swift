@@ -22,6 +22,7 @@ package struct DenoiseStage {
   private let updates: [TopicReader]
   private let volumes: [VolumeRegion]
   private let limits: WaitLimits
+  private let standing: (Int) -> WorkerStanding
   private let didWork: () -> Void
   private let output: DenoisedVolume
   private let writer: TopicWriter
@@ -30,26 +31,28 @@ package struct DenoiseStage {
   /// Slice pairs that the noise is estimated from.
   private static let pairsMax = 8
 
-  /// One reader and one volume for each worker, in the order of their rows; `pool` must have no other user. `didWork`
-  /// hears of every update and of every few slices.
+  /// One reader and one volume for each worker, in the order of their rows; `pool` must have no other user. `standing`
+  /// says what is expected of each worker, `didWork` hears of every update and of every few slices.
   init(
     work: Work, updates: [TopicReader], volumes: [VolumeRegion], output: DenoisedVolume, writer: TopicWriter,
-    pool: ThreadPool,
-    limits: WaitLimits, didWork: @escaping () -> Void
+    pool: ThreadPool, limits: WaitLimits, standing: @escaping (Int) -> WorkerStanding, didWork: @escaping () -> Void
   ) {
     self.work = work
     self.output = output
     self.writer = writer
     self.pool = pool
-    (self.updates, self.volumes, self.limits, self.didWork) = (updates, volumes, limits, didWork)
+    (self.updates, self.volumes, self.limits) = (updates, volumes, limits)
+    (self.standing, self.didWork) = (standing, didWork)
   }
 
   /// Runs until the volume is denoised; then closes `denoised`. After a restart of the machine the volume is denoised
-  /// again, and what was reported is not reported twice.
-  func run() throws {
+  /// again, and what was reported is not reported twice. A volume with missing rows is not denoised, because methods
+  /// look at neighbouring slices: false, and `denoised` stays open for a run that is resumed.
+  func run() throws -> Bool {
     let isReported = try writer.lastEvent()?.header.kind == .end
-    var follower = UpdateFollower(updates: updates, limits: limits, didWork: didWork)
+    var follower = UpdateFollower(updates: updates, limits: limits, standing: standing, didWork: didWork)
     while !follower.hasEnded { try follower.poll { _, _ in } }
+    guard follower.missing.isEmpty else { return false }
     let ends = follower.ends
     guard var end = ends.first,
       try VolumeWait(limits: limits, stopRequested: { false }).wait(for: volumes, ends)
@@ -61,9 +64,10 @@ package struct DenoiseStage {
       try denoise(VolumeSource(volumes: volumes))
       try VolumeSource.check(volumes, generations)
     }
-    guard !isReported else { return }
+    guard !isReported else { return true }
     try writer.append(kind: .end, timeout: limits.room, end.encode)
     try writer.flush()
+    return true
   }
 
   private func denoise(_ source: VolumeSource) throws {

@@ -24,7 +24,7 @@ package struct EchoStage: Stage {
     }
     var follower = UpdateFollower(
       updates: try (0..<environment.workers).map { try environment.reader(.updates(partition: $0)) }, limits: limits,
-      didWork: environment.didWork)
+      standing: environment.standing(ofWorker:), didWork: environment.didWork)
     while !follower.hasEnded {
       try follower.poll { update, _ in
         let isNew = withUnsafeTemporaryAllocation(byteCount: UpdateEvent.byteCount, alignment: 8) { bytes in

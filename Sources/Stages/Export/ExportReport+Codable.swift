@@ -5,6 +5,7 @@ extension ExportReport: Codable {
   private enum CodingKeys: String, CodingKey {
     case outputs, isChecked, volumeSHA256, denoisedSHA256, stoppedBy, projections, lost, lostFields, duplicates
     case updates, windowResiduals, finalResiduals
+    case missingRows
     case nonFinitePixels, clampedPixels, deadPixels, negativePixels
   }
 
@@ -28,7 +29,8 @@ extension ExportReport: Codable {
         nonFinite: try fields.decode(Int.self, forKey: .nonFinitePixels),
         clamped: try fields.decode(Int.self, forKey: .clampedPixels),
         dead: try fields.decode(Int.self, forKey: .deadPixels),
-        negative: try fields.decode(Int.self, forKey: .negativePixels)))
+        negative: try fields.decode(Int.self, forKey: .negativePixels)),
+      missingRows: try fields.decodeIfPresent([RowRange].self, forKey: .missingRows) ?? [])
   }
 
   /// Writes one object.
@@ -50,5 +52,6 @@ extension ExportReport: Codable {
     try fields.encode(pixels.clamped, forKey: .clampedPixels)
     try fields.encode(pixels.dead, forKey: .deadPixels)
     try fields.encode(pixels.negative, forKey: .negativePixels)
+    if !missingRows.isEmpty { try fields.encode(missingRows, forKey: .missingRows) }
   }
 }

@@ -29,4 +29,6 @@ package struct ExportReport: Equatable, Sendable {
   package var finalResiduals: [Double]
   /// Pixels that were corrected, over all workers.
   package var pixels: PixelCounts
+  /// Rows that could not be reconstructed, which hold no numbers.
+  package var missingRows: [RowRange] = []
 }

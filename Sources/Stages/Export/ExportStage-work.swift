@@ -10,7 +10,8 @@ extension ExportStage: Stage {
       commands: try environment.reader(.commands), volumes: try workers.map(environment.volume),
       denoised: configuration.denoised == nil
         ? nil : (try environment.reader(.denoised), try environment.denoisedVolume()),
-      limits: environment.limits, room: environment.outputRoom, stopRequested: environment.stopRequested,
+      limits: environment.limits, room: environment.outputRoom, standing: environment.standing(ofWorker:),
+      stopRequested: environment.stopRequested,
       didWork: environment.didWork,
       losses: environment.readLosses)
     guard let report = try stage.run() else { return }

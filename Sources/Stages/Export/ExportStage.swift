@@ -12,19 +12,21 @@ package struct ExportStage {
   private let volumes: [VolumeRegion]
   private let wait: VolumeWait
   private let room: RoomWait
+  private let standing: (Int) -> WorkerStanding
   private let didWork: () -> Void
   private let commands: TopicReader
   private let losses: () throws -> LossReport?
   private let denoised: (reader: TopicReader, volume: DenoisedVolume)?
 
-  /// One reader and one volume for each worker, in the order of their rows; `commands` says who finalized the scan;
-  /// `didWork` hears of every update. `denoised` is what the stage `denoise` writes, where the run has one. `losses`
-  /// are asked for once the updates have ended: what a live source has lost. `room` says what to do on a full disk.
+  /// One reader and one volume for each worker, in the order of their rows; `commands` says who finalized the scan,
+  /// `standing` what is expected of each worker; `didWork` hears of every update. `denoised` is what the stage
+  /// `denoise` writes, where the run has one. `losses` are asked for once the updates have ended: what a live source
+  /// has lost. `room` says what to do on a full disk.
   init(
     configuration: ExportConfiguration, updates: [TopicReader], commands: TopicReader, volumes: [VolumeRegion],
     denoised: (reader: TopicReader, volume: DenoisedVolume)?, limits: WaitLimits, room: RoomWait,
-    stopRequested: @escaping () -> Bool,
-    didWork: @escaping () -> Void, losses: @escaping () throws -> LossReport? = { nil }
+    standing: @escaping (Int) -> WorkerStanding, stopRequested: @escaping () -> Bool, didWork: @escaping () -> Void,
+    losses: @escaping () throws -> LossReport? = { nil }
   ) {
     precondition(
       updates.count == volumes.count && !updates.isEmpty, "\(updates.count) update topics, \(volumes.count) volumes")
@@ -35,7 +37,7 @@ package struct ExportStage {
     self.losses = losses
     self.denoised = denoised
     self.room = room
-    (self.updates, self.volumes, self.didWork) = (updates, volumes, didWork)
+    (self.updates, self.volumes, self.standing, self.didWork) = (updates, volumes, standing, didWork)
     wait = VolumeWait(limits: limits, stopRequested: stopRequested)
   }
 
@@ -50,30 +52,34 @@ package struct ExportStage {
     var convergence = Convergence(
       workers: updates.count, windowUpdates: configuration.windowUpdates,
       finalIterations: configuration.finalIterations)
-    var follower = UpdateFollower(updates: updates, limits: wait.limits, didWork: didWork)
+    var follower = UpdateFollower(updates: updates, limits: wait.limits, standing: standing, didWork: didWork)
     while !follower.hasEnded {
       if wait.stopRequested() { return nil }
       try follower.poll { try convergence.add($0, worker: $1) }
     }
-    let ends = follower.ends
-    guard let first = ends.first, try wait.wait(for: volumes, ends) else { return nil }
+    let (ends, missing) = (follower.ends, follower.missing)
+    guard let first = ends.first, try wait.wait(for: follower.present(of: volumes), ends) else { return nil }
     guard let used = ends.map(\.projections).min(), used > 0 else { return nil }
     FaultPoint.exportBefore.reach()
     let lost = ends.reduce(0) { max($0, $1.acquired) } - used
     let lostFields = configuration.fields - (ends.map(\.fields).min() ?? 0)
     let duplicates = ends.reduce(0) { $0 + $1.duplicates }
     let stopReason = try stopReason(first)
-    let facts = [
+    var facts = [
       "stop_reason": stopReason, "lost_projections": "\(lost)", "lost_fields": "\(lostFields)",
       "duplicate_events": "\(duplicates)",
     ].merging(try losses()?.facts ?? [:]) { $1 }
+    let source = VolumeSource(volumes: volumes, missing: missing)
+    let missingRows = source.missingRows.map { RowRange($0, firstSlice: configuration.firstSlice) }
+    if !missingRows.isEmpty { facts["missing_rows"] = RowRange.list(missingRows) }
     let generations = volumes.map(\.newest)
-    try VolumeSource.check(volumes, generations)
-    guard var written = try write(VolumeSource(volumes: volumes), facts, configuration) else { return nil }
+    try VolumeSource.check(volumes, generations, without: missing)
+    guard var written = try write(source, facts, configuration) else { return nil }
     // What was written is of voxels that were whole before, and still are.
-    try VolumeSource.check(volumes, generations)
+    try VolumeSource.check(volumes, generations, without: missing)
     var denoisedSHA256: String?
-    if let denoised, let words = configuration.denoised {
+    // A volume with missing rows is not denoised.
+    if missing.isEmpty, let denoised, let words = configuration.denoised {
       guard try waitForDenoised(denoised.reader, denoised.volume) else { return nil }
       try DenoisedSource.check(denoised.volume)
       let configuration = configuration.denoised(words, noise: denoised.volume.noise)
@@ -88,7 +94,7 @@ package struct ExportStage {
       denoisedSHA256: denoisedSHA256,
       stoppedBy: stopReason, projections: used, lost: lost, lostFields: lostFields, duplicates: duplicates,
       updates: window.count + final.count, windowResiduals: window, finalResiduals: final,
-      pixels: convergence.pixelCounts)
+      pixels: convergence.pixelCounts, missingRows: missingRows)
   }
 
   /// Why the scan ended, in words. Of a scan that was finalized and whose command is lost nobody knows who did it.

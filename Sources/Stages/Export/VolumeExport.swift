@@ -46,9 +46,7 @@ struct VolumeExport {
     let isWhole = try forEachGroup { group, voxels in
       // One behind the other, as they lie there.
       digest.update(UnsafeRawBufferPointer(voxels))
-      if let tiff = configuration.tiff, tiff != .float32 {
-        (low, high) = voxels.reduce((low, high)) { (min($0.0, $1), max($0.1, $1)) }
-      }
+      if let tiff = configuration.tiff, tiff != .float32 { (low, high) = Self.widen((low, high), by: voxels) }
       scale(voxels)
       for (slice, index) in group.enumerated() {
         if stopRequested() { return false }
@@ -71,10 +69,17 @@ struct VolumeExport {
   func range() throws -> ClosedRange<Float> {
     var (low, high) = (Float.infinity, -Float.infinity)
     _ = try forEachGroup { _, voxels in
-      (low, high) = voxels.reduce((low, high)) { (min($0.0, $1), max($0.1, $1)) }
+      (low, high) = Self.widen((low, high), by: voxels)
       return true
     }
     return low * configuration.scale...high * configuration.scale
+  }
+
+  /// What is no number, in rows that are missing, widens nothing.
+  private static func widen(_ range: (low: Float, high: Float), by voxels: UnsafeMutableBufferPointer<Float>)
+    -> (low: Float, high: Float)
+  {
+    voxels.reduce(range) { ($1 < $0.low ? $1 : $0.low, $1 > $0.high ? $1 : $0.high) }
   }
 
   /// Hands out the slices in groups, each in turn in the same memory, until `body` says false; whether it never did.

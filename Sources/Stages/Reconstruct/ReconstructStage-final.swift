@@ -32,6 +32,7 @@ extension ReconstructStage {
       columns: layout.columns, threads: executor.width)
     defer { readAhead.stop() }
     for pass in passes {
+      takeIdleCores()
       try gather(pass, from: readAhead, into: sinograms)
       for (block, sinogram) in zip(pass, sinograms) {
         if configuration.removesStripes { removeStripes(block, from: sinogram) }
@@ -62,6 +63,7 @@ extension ReconstructStage {
       sweep.solver, methods.final, sinogram, blocks: blocks, angles: sweep.angles, with: sweep.initial)
     var last: UpdateEvent?
     for iteration in 0..<sweep.iterations {
+      takeIdleCores()
       let start = Machine.monotonicNanoseconds
       let residual = iterate(
         sweep.solver, from: source, sinogram, blocks: blocks, groups: sweep.groups, iterations: 1)
@@ -85,7 +87,7 @@ extension ReconstructStage {
   private func finalSolver(_ method: Method, anglesMax: Int) -> any WindowSolver {
     method.solver(
       layout: configuration.layout, beam: configuration.beam, anglesMax: anglesMax, blocksMax: 1,
-      threads: executor.width)
+      threads: threadsMax)
   }
 
   /// The blocks from `first` on, those together whose rows are read at once.

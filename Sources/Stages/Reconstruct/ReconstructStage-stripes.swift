@@ -9,10 +9,12 @@ extension ReconstructStage {
     let rows = configuration.layout.rows(of: block..<block + 1).count, angles = applied.count
     let part = SliceLayout(columns: configuration.layout.columns, rows: rows, lanes: configuration.layout.lanes)
     let byteCount = Self.stripeByteCount(filter)
-    let memory = ScratchMemory(byteCount: byteCount * executor.width)
+    // Each has much memory: as many as the worker was planned with.
+    let workers = min(ownThreads, rows)
+    let memory = ScratchMemory(byteCount: byteCount * workers)
     // Sound: each worker has its own piece of memory, each item its own row of the sinogram.
     nonisolated(unsafe) let (pieces, storage) = (memory.start, sinogram.storage)
-    let (slots, workers) = (sinogram.slots, min(executor.width, rows))
+    let slots = sinogram.slots
     executor.forEach(count: workers) { worker in
       let row = (pieces + worker * byteCount).assumingMemoryBound(to: Float.self)
       for lane in stride(from: worker, to: rows, by: workers) {

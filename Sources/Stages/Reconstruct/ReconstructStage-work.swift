@@ -13,8 +13,8 @@ extension ReconstructStage: Stage {
       projections: try environment.reader(settings.images),
       updates: try environment.writer(.updates(partition: worker)), volume: try environment.volume(worker),
       slices: try environment.slices(worker), checkpoint: environment.checkpoint, pool: try environment.threads(),
-      limits: environment.limits, noticed: { environment.log.warning("\($0)") }, didWork: environment.didWork,
-      didSave: environment.didSave)
+      threadsMax: environment.threadsMax, limits: environment.limits, widerPool: environment.widerThreads,
+      noticed: { environment.log.warning("\($0)") }, didWork: environment.didWork, didSave: environment.didSave)
     let failure: FileError?
     do {
       failure = try stage.run()

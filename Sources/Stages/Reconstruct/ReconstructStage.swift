@@ -66,11 +66,15 @@ package final class ReconstructStage {
   let volume: VolumeRegion
   /// Where slices are kept for control; nil where none are compared.
   let slices: SliceHistory?
-  let executor: PoolExecutor
+  private(set) var executor: PoolExecutor
+  /// Threads that the worker has of its own, and that it may come to have.
+  let ownThreads: Int
+  let threadsMax: Int
   let corrections: BlockCorrections
   let orders: TopicReader
   let updates: TopicWriter
   let limits: WaitLimits
+  private let widerPool: () -> ThreadPool?
   let didWork: () -> Void
   let checkpoint: VolumeCheckpoint?
   private let checkpoints: CheckpointThread?
@@ -87,14 +91,16 @@ package final class ReconstructStage {
   /// What a predecessor has reported; a first worker finds nothing.
   var reports = Reports.none
 
-  /// The stage owns its readers and its writer; `pool` must have no other user. `noticed` hears of a volume that was
-  /// damaged; `didWork` of every order that was applied and of every update, but for those that a predecessor had
-  /// applied and reported; `didSave` of every volume that was saved, and why one was not.
+  /// The stage owns its readers and its writer; `pool` must have no other user. `widerPool` is asked between updates
+  /// for one to go on with, of `threadsMax` threads at most. `noticed` hears of a volume that was damaged; `didWork` of
+  /// every order that was applied and of every update, but for those that a predecessor had applied and reported;
+  /// `didSave` of every volume that was saved, and why one was not.
   package init(
     configuration: Configuration, orders: TopicReader, projections: TopicReader, updates: TopicWriter,
     volume: VolumeRegion, slices: SliceHistory? = nil,
     checkpoint: VolumeCheckpoint?,
-    pool: ThreadPool, limits: WaitLimits, noticed: @escaping (String) -> Void = { _ in },
+    pool: ThreadPool, threadsMax: Int? = nil, limits: WaitLimits,
+    widerPool: @escaping () -> ThreadPool? = { nil }, noticed: @escaping (String) -> Void = { _ in },
     didWork: @escaping () -> Void, didSave: @escaping (FileError?) -> Void = { _ in }
   ) {
     let layout = configuration.layout
@@ -112,6 +118,9 @@ package final class ReconstructStage {
       CheckpointThread($0, volume: volume, interval: configuration.checkpointInterval, didSave: didSave)
     }
     executor = PoolExecutor(pool: pool)
+    ownThreads = pool.threadCount
+    self.threadsMax = max(threadsMax ?? 1, pool.threadCount)
+    self.widerPool = widerPool
     corrections = BlockCorrections(
       layout: layout, minusLog: configuration.minusLog, nonNegative: configuration.methods.needsNonNegative)
     let slots = configuration.windowSlots
@@ -120,7 +129,7 @@ package final class ReconstructStage {
       ? (
         SinogramBuffer(layout: layout, blocks: layout.blockCount, slots: slots),
         configuration.methods.window.solver(
-          layout: layout, beam: configuration.beam, anglesMax: slots, threads: executor.width)
+          layout: layout, beam: configuration.beam, anglesMax: slots, threads: self.threadsMax)
       ) : nil
     applied.reserveCapacity(configuration.projectionsMax)
   }
@@ -240,6 +249,7 @@ package final class ReconstructStage {
     if awaitsFlats { return }
     // After a restart, and where a field came behind projections of the window.
     if ordinals.lowerBound < windowFrom { try refillWindow(from: ordinals.lowerBound) }
+    takeIdleCores()
     let angles = ordinals.map { WindowAngle(theta: applied[$0].theta, slot: $0 % window.sinogram.slots) }
     let start = Machine.monotonicNanoseconds
     let newest = volume.newest
@@ -262,6 +272,13 @@ package final class ReconstructStage {
     keepSlice(after: update)
     if try report(update) { didWork() }
     try checkpoints?.updated(update)
+  }
+
+  /// Goes on with the cores of workers that have nothing to do any more as well. The bits do not depend on it.
+  func takeIdleCores() {
+    guard let pool = widerPool() else { return }
+    precondition(pool.threadCount <= threadsMax, "\(pool.threadCount) threads of at most \(threadsMax)")
+    executor = PoolExecutor(pool: pool)
   }
 
   /// Publishes an update, unless a predecessor did: false then. A residual that is no longer finite stops the run,

@@ -45,7 +45,14 @@ package protocol StageEnvironment {
   var checkpoint: VolumeCheckpoint? { get }
   /// The stage's threads, pinned to its cores. To be asked for once.
   func threads() throws -> ThreadPool
+  /// The most threads that `widerThreads` ever gives.
+  var threadsMax: Int { get }
+  /// For a worker: its threads, and those of workers that have nothing to do any more, on their cores, dealt out to all
+  /// that have. Nil where nothing has changed since these or `threads` were asked for.
+  func widerThreads() -> ThreadPool?
 
+  /// What the run expects of a worker at present.
+  func standing(ofWorker worker: Int) -> WorkerStanding
   /// Whether the supervisor asked the stage to stop. To be asked from the stage's own thread only.
   func stopRequested() -> Bool
   /// Says that an event was handled.

@@ -37,11 +37,13 @@ struct RunOptions: ParsableArguments {
     let dashboard = try dashboardOptions.open(notice: notice)
     let progress = ProgressLine(isQuiet: quiet)
     defer { progress.end() }
+    var failure: ScanFailure?
     do {
       let outcome = try body(signals, RunMonitors([progress] + (dashboard.map { [$0] } ?? [])))
       progress.end()
       try report(outcome)
       dashboard?.finish(outcome.result)
+      failure = outcome.failure
     } catch {
       let failure = error as? StageFailure
       dashboard?.fail(
@@ -50,6 +52,7 @@ struct RunOptions: ParsableArguments {
         within: failure?.isInterrupt == true ? .milliseconds(100) : Dashboard.grace)
       throw error
     }
+    if let failure { throw failure }
   }
 
   private func notice(_ text: String) { if !quiet { Console.notice(text) } }

@@ -53,18 +53,19 @@ struct Status: ParsableCommand {
             ? "" : "; now: \(status.withoutRoom.joined(separator: ", ")); \(status.buffered) images in memory")
       ] : []
     let late = status.decidedLate.map { ", ended \(ProgressLine.oneDecimal($0)) s late" } ?? ""
+    let missing = status.missingRows.map { ["missing in the volume: \(RowRange.list($0))"] } ?? []
     return [
       "run \(status.run): \(phase)\(late)",
       "projections \(status.acquired)/\(status.projections) (\(ProgressLine.oneDecimal(status.rate))/s, "
         + "lag \(status.lag)\(spilled)), updates \(status.updates)/\(status.updatesExpected), "
         + "step \(status.step)\(residual), \(ProgressLine.oneDecimal(status.seconds)) s",
-    ] + losses + room + [
+    ] + losses + room + missing + [
       row("stage", "pid", "state", "epoch", "cursor", "lag", "restarts", "hung")
     ]
       + status.stages.map { stage in
         row(
           stage.name, "\(stage.pid)",
-          stage.isRunning && isSupervised ? (stage.movedTo == nil ? "runs" : "moved") : "ended",
+          isSupervised || !stage.isRunning ? stage.state : "ended",
           stage.epoch.map { "\($0)" } ?? "-",
           "\(stage.cursor)",
           "\(stage.lag)", "\(stage.restarts)", "\(stage.hangs)")

@@ -57,6 +57,7 @@ struct Demonstration {
     // A demonstration that is repeated replaces its own result.
     let outcome = try Reconstruction(scan, command: command, signals: signals, overwrites: true)
       .run(executable: executable, monitor: monitor, notice: notice)
+    if let failure = outcome.failure { throw failure }
     guard let report = outcome.report else { return nil }
     let volume = try VolumeReader(path: folder + "/foam_rec.h5")
     let psnr = try quality(of: volume, foam)
