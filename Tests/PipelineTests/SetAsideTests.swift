@@ -111,6 +111,24 @@ extension Pipeline {
       }
     }
 
+    @Test func `Scores of the workers that are well end a scan without the one that is set aside`() throws {
+      let wide = folder.file("wide.h5")
+      let simulated = try Command.run(
+        "simulate", wide, "--rows", "4", "--columns", "64", "--projections", "400", "--quiet")
+      try #require(simulated.status == .exited(0), "\(simulated.errors)")
+      let outcome = try Command(
+        [
+          "recon", wide, "--output-folder", folder.file("early"), "--rotation-axis", "32", "--workers", "2",
+          "--window-length", "20", "--window-step", "2", "--final-iterations", "2", "--rate", "100", "--lag-max", "0",
+          "--order", "bit-reversal", "--stop-ssim", "0.3", "--stop-after", "100", "--json",
+        ], faults: "reconstruct.1=flip-before:1:fail"
+      ).end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      let result = try outcome.result()
+      #expect(result.projections < 300 && result.lost == 0 && result.missingRows.isEmpty, "\(result)")
+      #expect(result.stoppedBy.hasPrefix("finalized by control: MS-SSIM"), "\(result.stoppedBy)")
+    }
+
     @Test func `Rows that nothing can make are named, all others are exported, and a resume makes them`() throws {
       let reference = try reference()
       // In the middle of the scan, so that there is a volume that is not exported.
