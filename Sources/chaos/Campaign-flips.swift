@@ -174,7 +174,8 @@ extension Campaign {
     }
     let complaints = Self.complaints(log)
     guard status == .exited(0) else {
-      let lines = complaints.split(separator: "\n").filter { $0.contains("error:") }
+      // Two workers that meet the same damage at the same time both say so.
+      let lines = Set(complaints.split(separator: "\n").filter { $0.contains("error:") })
       guard case .exited(let code) = status, code != 70, lines.count == 1 else {
         return .wrong("\(status): \(complaints)")
       }
