@@ -115,7 +115,7 @@ let package = Package(
     .executableTarget(
       name: "chaos",
       dependencies: [
-        "Host", "Journal", "Run", "ScanFiles", "ScanPlan", "Simulation",
+        "Host", "Journal", "Run", "RunModel", "ScanFiles", "ScanPlan", "Simulation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

@@ -5,7 +5,8 @@ import Journal
 import Run
 
 // A bit flips in what a run left on disk, or in shared memory while a stage of it is dead. The run comes to the bits of
-// one without faults, or it is refused in one line: never to another volume, and never to nothing at all.
+// one without faults, or it is refused in one line: never to another volume, and never to nothing at all. Half of the
+// flips are on disk, the other half in memory, and each kind of file or region has an equal share of its half.
 extension Campaign {
   /// How often a kind of file or region was hit, and what came of it.
   struct Flips: Codable {
@@ -16,27 +17,23 @@ extension Campaign {
     var count: Int { same + refused + wrong }
   }
 
-  private enum Verdict {
+  enum Verdict {
     case same, refused
     case wrong(String)
   }
 
   /// Flips of one killed run, each in what it left.
   private static let flipsOfARun = 12
-  /// What is flipped in a run's memory comes after so many milliseconds.
-  private static let moments = 150...900
+  /// A whole machine is killed so many milliseconds after the run's first status.
+  private static let moments = 0...1200
 
   /// At most `flipsMax` flips: several in what one run left on disk, or one in the memory of another.
   mutating func flipSome(flipsMax: Int) throws {
-    if Int.random(in: 0..<3, using: &random) == 0 {
-      try flipMemory()
-    } else {
+    if Int.random(in: 0...Self.flipsOfARun, using: &random) == 0 {
       try flipFiles(count: min(flipsMax, Self.flipsOfARun))
+    } else {
+      try flipMemory()
     }
-  }
-
-  private func plainArguments(_ output: String) -> [String] {
-    Self.arguments(Self.scan(folder, Self.projections), ["--rate", "60", "--lag-max", "0"], output: output)
   }
 
   // MARK: On disk
@@ -46,8 +43,16 @@ extension Campaign {
     let output = "\(folder)/run\(report.runs)", run = Self.run(output), kept = output + "-kept"
     report.runs += 1
     defer { for path in [output, kept] { try? FileManager.default.removeItem(atPath: path) } }
-    let process = try Self.start(program, plainArguments(output), faults: nil, output: output + ".log")
+    let scenario = Int.random(in: 0..<2, using: &random) == 0 ? Scenario.plain : .complete
     let moment = Int.random(in: Self.moments, using: &random)
+    // As long as the moments, with an update at each projection, as in a run without faults.
+    let slowly = ["--rate", "60", "--lag-max", "0"]
+    let process = try Self.start(
+      program, arguments(scenario, output: output) + slowly, faults: nil, output: output + ".log")
+    let deadline = Deadline(after: Self.timeLimit)
+    while !FileManager.default.fileExists(atPath: run + "/status.json"), !deadline.hasPassed {
+      if try process.waitForExit(timeout: .milliseconds(1)) != nil { break }
+    }
     if try process.waitForExit(timeout: .milliseconds(moment)) == nil {
       try process.signal(SIGKILL)
       _ = try process.waitForExit(timeout: Self.timeLimit)
@@ -69,8 +74,9 @@ extension Campaign {
       guard used > 0 else { continue }
       let bit = try flip(file, bytes: 0..<used)
       try judge(
-        kind: Self.kind(file), story: "killed after \(moment) ms, \(file.dropFirst(run.count + 1)) bit \(bit)",
-        resume(run, output))
+        kind: Self.kind(file),
+        story: "\(scenario.name), killed after \(moment) ms, \(file.dropFirst(run.count + 1)) bit \(bit)",
+        resume(scenario, output))
     }
   }
 
@@ -89,72 +95,21 @@ extension Campaign {
   private static func kind(_ path: String) -> String {
     if path.hasSuffix(".json") { return String(path.split(separator: "/").last ?? "") }
     if path.hasSuffix(".checkpoint") { return "checkpoint" }
-    return "journal"
+    // journal/orders.0/…
+    let topic = path.split(separator: "/").dropLast().last?.split(separator: ".").first ?? ""
+    return "journal \(topic)"
   }
 
-  private mutating func resume(_ run: String, _ output: String) throws -> Verdict {
-    let log = output + ".log"
-    let process = try Self.start(program, ["resume", run, "--quiet", "--json"], faults: nil, output: log)
-    return try verdict(process, log)
-  }
-
-  // MARK: In memory
-
-  /// Kills a worker while its supervisor is stopped, flips a bit in the run's memory, and lets the run go on.
-  private mutating func flipMemory() throws {
-    let output = "\(folder)/run\(report.runs)", run = RunFolder(path: Self.run(output)), log = output + ".log"
-    report.runs += 1
-    defer { try? FileManager.default.removeItem(atPath: output) }
-    let process = try Self.start(program, plainArguments(output), faults: nil, output: log)
-    let updates = Int.random(in: 1...40, using: &random)
-    let worker = Int.random(in: 0..<Scenario.workers, using: &random)
-    var story = "worker \(worker) killed after \(updates) updates", hit: String?
-    if let status = try waitForUpdates(updates, of: run, process),
-      let stage = status.stages.first(where: { $0.name == "reconstruct.\(worker)" && $0.isRunning })
-    {
-      try process.signal(SIGSTOP)
-      defer { try? process.signal(SIGCONT) }
-      kill(stage.pid, SIGKILL)
-      usleep(20_000)
-      let names = try SharedRegion.names(prefix: "slipring-\(status.run)")
-      // Most flips are in the dead worker's volume: others are living stages' as well.
-      let own = names.filter { $0.hasSuffix("/volume.\(worker)") }
-      let others = names.filter { !$0.hasSuffix("/lock") }
-      if let name = (Int.random(in: 0..<4, using: &random) > 0 ? own : others).randomElement(using: &random) {
-        hit = name.split(separator: "/").last?.split(separator: ".").first.map(String.init)
-        let bit = try flip("/dev/shm/\(name)", bytes: drawBytes("/dev/shm/\(name)"))
-        story += ", \(name.split(separator: "/").last ?? "") bit \(bit)"
-      }
-    }
-    let first = try verdict(process, log)
-    guard let kind = hit else { return }
-    guard case .refused = first else { return judge(kind: kind, story: story, first) }
-    // What was refused can be resumed.
-    let second = try resume(run.path, output)
-    guard case .refused = second else { return judge(kind: kind, story: story + ", resumed", second) }
-    judge(kind: kind, story: story, .wrong("resumed in vain: \(Self.complaints(log))"))
-  }
-
-  /// The run's status once so many updates were made; nil where it is over before.
-  private func waitForUpdates(_ count: Int, of run: RunFolder, _ process: ChildProcess) throws -> RunStatus? {
-    let deadline = Deadline(after: Self.timeLimit)
-    while !deadline.hasPassed, try process.waitForExit(timeout: .milliseconds(5)) == nil {
-      // There is none at first.
-      if let status = try? run.readStatus().status, status.updates >= count { return status }
-    }
-    return nil
-  }
-
-  /// The first page, where the words are that decide, or anywhere.
-  private mutating func drawBytes(_ path: String) throws -> Range<Int> {
-    let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 1
-    return 0..<(Int.random(in: 0..<3, using: &random) == 0 ? min(size, 1024) : size)
+  mutating func resume(_ scenario: Scenario, _ output: String) throws -> Verdict {
+    let process = try Self.start(
+      program, ["resume", Self.run(output), "--quiet", "--json"], faults: nil, output: output + ".log")
+    return try verdict(process, scenario, output)
   }
 
   // MARK: Either
 
   /// Flips a bit of a file; gives its number.
-  private mutating func flip(_ path: String, bytes: Range<Int>) throws -> Int {
+  mutating func flip(_ path: String, bytes: Range<Int>) throws -> Int {
     let bit = Int.random(in: bytes.lowerBound * 8..<bytes.upperBound * 8, using: &random)
     let file = try FileHandle(forUpdating: URL(filePath: path))
     defer { try? file.close() }
@@ -166,7 +121,8 @@ extension Campaign {
   }
 
   /// What a run came to.
-  private mutating func verdict(_ process: ChildProcess, _ log: String) throws -> Verdict {
+  mutating func verdict(_ process: ChildProcess, _ scenario: Scenario, _ output: String) throws -> Verdict {
+    let log = output + ".log"
     guard let status = try process.waitForExit(timeout: Self.timeLimit) else {
       try process.signal(SIGKILL)
       _ = try process.waitForExit(timeout: Self.timeLimit)
@@ -182,14 +138,16 @@ extension Campaign {
       return .refused
     }
     let result = try JSONDecoder().decode(RunResult.self, from: Data(Self.text(log).utf8))
-    let expected = try plainReference()
-    guard result.volumeSHA256 == expected.volumeSHA256, result.projections == Self.projections, result.lost == 0 else {
+    let expected = try reference(scenario, projections: Self.projections)
+    guard result.volumeSHA256 == expected.volumeSHA256, result.denoisedSHA256 == expected.denoisedSHA256,
+      result.projections == Self.projections, result.lost == 0
+    else {
       return .wrong("other bits of \(result.projections) projections, \(result.lost) lost")
     }
     return .same
   }
 
-  private mutating func judge(kind: String, story: String, _ verdict: Verdict) {
+  mutating func judge(kind: String, story: String, _ verdict: Verdict) {
     switch verdict {
     case .same: report.flips[kind, default: .init()].same += 1
     case .refused: report.flips[kind, default: .init()].refused += 1

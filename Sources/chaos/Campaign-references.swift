@@ -1,6 +1,7 @@
 import Foundation
 import Host
 import Run
+import RunModel
 import ScanFiles
 import ScanPlan
 
@@ -45,14 +46,15 @@ extension Campaign {
   }
 
   /// The run without faults and without an early end, of the scan's first projections; made once.
-  private mutating func reference(_ scenario: Scenario, projections: Int) throws -> RunResult {
-    let name = "reference-\(scenario.name)-\(projections)"
+  mutating func reference(_ scenario: Scenario, projections: Int) throws -> RunResult {
+    let name = Self.referenceName(scenario, projections)
     if let known = references[name] { return known }
     if projections < Self.projections { try shorten(to: projections) }
     let (result, _) = try Self.reconstruct(
       program, Self.arguments(Self.scan(folder, projections), scenario.options, output: "\(folder)/\(name)"),
       output: "\(folder)/\(name)",
       faults: nil)
+    scores[name] = try RunHistory(RunFolder(path: Self.run("\(folder)/\(name)"))).scores
     try FileManager.default.removeItem(atPath: "\(folder)/\(name)")
     guard result.projections == projections, result.volumeSHA256 != nil else {
       throw ScanFailure(.software, "a run without faults of \(projections) projections used \(result.projections)")
@@ -61,8 +63,15 @@ extension Campaign {
     return result
   }
 
-  /// The run of the plain scenario without faults.
-  mutating func plainReference() throws -> RunResult { try reference(.plain, projections: Self.projections) }
+  /// The scores of the run without faults over the whole scan.
+  mutating func referenceScores(_ scenario: Scenario) throws -> [ScoreEvent] {
+    _ = try reference(scenario, projections: Self.projections)
+    return scores[Self.referenceName(scenario, Self.projections)] ?? []
+  }
+
+  private static func referenceName(_ scenario: Scenario, _ projections: Int) -> String {
+    "reference-\(scenario.name)-\(projections)"
+  }
 
   /// Writes the scan's first projections as a scan of their own.
   private func shorten(to count: Int) throws {

@@ -1,6 +1,7 @@
 import Foundation
 import Host
 import Run
+import RunModel
 import ScanPlan
 import Simulation
 
@@ -9,6 +10,8 @@ struct Campaign {
   var report = CampaignReport()
   /// Of runs without faults, by what they were asked for.
   var references: [String: RunResult] = [:]
+  /// What control scored in them.
+  var scores: [String: [ScoreEvent]] = [:]
   let program: String
   let folder: String
   /// What is run, and which stages of it are killed; all where there is none.

@@ -92,10 +92,10 @@ struct CampaignReport: Codable {
 
   private func flipTable(seed: UInt64) -> String {
     let rows = flips.sorted { $0.key < $1.key }.map { kind, count in
-      "\(padded(kind)) \(padded("\(count.same)", to: 9)) \(padded("\(count.refused)", to: 8)) \(count.wrong)"
+      "\(padded(kind, to: 22)) \(padded("\(count.same)", to: 9)) \(padded("\(count.refused)", to: 8)) \(count.wrong)"
     }
     let end = "seed \(seed): \(flipCount) flips in \(runs) runs, \(failed.count) neither the same volume nor refused"
-    return (["flipped           same bits refused  neither"] + rows + ["", end] + failed.prefix(20)).joined(
+    return (["flipped                same bits refused  neither"] + rows + ["", end] + failed.prefix(20)).joined(
       separator: "\n")
   }
 

@@ -22,15 +22,19 @@ struct Scenario {
   static let plain = Scenario(name: "plain", options: [], endings: [], points: [:])
   /// Projections are filtered before they are distributed, and the volume is denoised.
   private static let filtered = Scenario(
-    name: "filtered",
-    options: ["--zingers", "0.5", "--paganin", "energy=20,distance=100,pixel=0.65,delta-beta=500", "--denoise", "tv"],
-    endings: [],
+    name: "filtered", options: filters, endings: [],
     points: [
       "correct": [
         (.claimed, 70), (.payloadWritten, 70), (.committed, 70), (.unreleased, 70), (.submit, 6), (.completion, 6),
       ],
       "denoise": [(.slicesDenoised, 5), (.submit, 1), (.completion, 1)],
     ])
+  private static let filters = [
+    "--zingers", "0.5", "--paganin", "energy=20,distance=100,pixel=0.65,delta-beta=500", "--denoise", "tv",
+  ]
+  /// All that a run can have in memory: filtered, denoised, and scored, to no end.
+  static let complete = Scenario(
+    name: "complete", options: filters + ["--stop-ssim", "0.999", "--stop-patience", "60"], endings: [], points: [:])
   /// Control ends the scan where its volume changes little. Updates are made at every projection, so where it ends is
   /// all that may differ.
   private static let stopping = Scenario(
