@@ -5,7 +5,7 @@ package struct Event {
   /// The metadata. Checked where the event has no payload; otherwise `RingReader.verifyPayload` checks it together with
   /// the payload.
   package let metadata: UnsafeRawBufferPointer
-  /// The payload, unchecked until `RingReader.verifyPayload`.
+  /// The payload, unchecked until `RingReader.verifyPayload`, which may look at some rows only.
   package let payload: UnsafeRawBufferPointer
   /// The page before the payload; nil for what was checked elsewhere.
   private let page: UnsafeRawBufferPointer?
@@ -34,9 +34,14 @@ package struct Event {
     page = nil
   }
 
-  var isIntact: Bool {
+  /// Whether metadata and payload are as they were written; of an image that has rows, with `rows`, only the bands that
+  /// hold these.
+  func isIntact(rows: Range<Int>? = nil) -> Bool {
     guard let page else { preconditionFailure("event \(header.sequence) was checked where it was read") }
-    return contentChecksum(of: header, page: page, payload: payload) == header.payloadCRC32C
+    guard let rows, let bands = header.bands, rows.upperBound <= Int(header.rows) else {
+      return contentChecksum(of: header, page: page, payload: payload) == header.payloadCRC32C
+    }
+    return bands.areIntact(bands.bands(ofRows: rows), of: header, page: page, payload: payload)
   }
 }
 

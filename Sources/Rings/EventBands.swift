@@ -53,6 +53,23 @@ package struct EventBands: Equatable, Sendable {
     let first = band * rows * rowByteCount
     return first..<(band == count - 1 ? payloadByteCount : first + rows * rowByteCount)
   }
+
+  /// Whether some bands, and the table of the checksums of all in the image's page, are as they were written.
+  func areIntact(
+    _ bands: Range<Int>, of header: EventHeader, page: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer
+  ) -> Bool {
+    precondition(payload.count == payloadByteCount, "\(payload.count) B of payload, \(payloadByteCount) in bands")
+    guard tableOffset >= EventHeader.byteCount + header.metadataByteCount, let start = page.baseAddress else {
+      return false
+    }
+    let content = clinux_crc32c(0, start + EventHeader.byteCount, header.metadataByteCount)
+    guard clinux_crc32c(content, start + tableOffset, 4 * count) == header.payloadCRC32C else { return false }
+    return bands.allSatisfy { band in
+      let bytes = UnsafeRawBufferPointer(rebasing: payload[bytes(ofBand: band)])
+      let listed = page.loadUnaligned(fromByteOffset: tableOffset + 4 * band, as: UInt32.self)
+      return clinux_crc32c(0, bytes.baseAddress, bytes.count) == UInt32(littleEndian: listed)
+    }
+  }
 }
 
 extension EventHeader {

@@ -133,12 +133,13 @@ package final class RingReader {
     return header
   }
 
-  /// Reads all bytes of the event and throws `.damaged` if they differ from what the writer checksummed.
-  package func verifyPayload(_ event: Event) throws(RingError) {
+  /// Reads all bytes of the event, or with `rows` the bands of an image that hold these, and throws `.damaged` if they
+  /// differ from what the writer checksummed.
+  package func verifyPayload(_ event: Event, rows: Range<Int>? = nil) throws(RingError) {
     precondition(
       event.header.identity == ring.specification.identity,
       "an event of \(event.header.identity) in \(ring.specification.identity)")
-    guard event.isIntact else {
+    guard event.isIntact(rows: rows) else {
       throw .damaged(ring: ring.name, sequence: event.header.sequence, reason: "the checksum of its payload is wrong")
     }
   }

@@ -106,8 +106,23 @@ package final class TopicReader {
   /// hand; `table` is nil, or what an earlier call for the same event filled in, which spares reading its header again.
   /// One of the journal is valid until the next call.
   package func event(at sequence: UInt64, rows: Range<Int>, table: inout BandTable?) throws -> Event {
-    guard let history, sequence < ring.lease else { return try event(at: sequence) }
-    return try history.rows(rows, of: sequence, table: &table, ring: ring, published: ring.publishedThrough)
+    if let history, sequence < ring.lease {
+      return try history.rows(rows, of: sequence, table: &table, ring: ring, published: ring.publishedThrough)
+    }
+    do throws(RingError) {
+      let event = try ring.event(at: sequence)
+      // A reader before this one may have found it as it was; since then it lay in memory that others can write.
+      if !event.payload.isEmpty { try ring.verifyPayload(event, rows: rows) }
+      return event
+    } catch {
+      return try fill(error, at: sequence)
+    }
+  }
+
+  /// The same for who looks at an event once.
+  package func event(at sequence: UInt64, rows: Range<Int>) throws -> Event {
+    var table: BandTable?
+    return try event(at: sequence, rows: rows, table: &table)
   }
 
   /// Says that every event below `sequence` was applied. Events that a replay applies again are released already:

@@ -114,6 +114,25 @@ import Topics
     #expect(throws: JournalError.self) { try reader.event(at: 0) }
   }
 
+  @Test func `rows that were damaged in the ring after they were published come from the journal`() throws {
+    let topic = try DurableTopic()
+    let writer = try TopicWriter(ring: topic.ring, folder: topic.folder.path), reader = try topic.reader()
+    let claim = try writer.claim(timeout: .seconds(30))
+    for row in 0..<250 { claim.payload[32 * row] = UInt8(truncatingIfNeeded: row) }
+    try writer.commit(
+      claim, EventFields(kind: .projection, payloadByteCount: 8000, rows: 250, columns: 8, pixel: .float32))
+    let event = try #require(try reader.next(timeout: .seconds(30)))
+    // Sound: the slot is this process's own mapping; what another process or a bit of memory does to it is done here.
+    let row100 = UnsafeMutableRawPointer(mutating: try #require(event.payload.baseAddress)) + 32 * 100
+    row100.storeBytes(of: 0x55, as: UInt8.self)
+    #expect(try reader.event(at: 0, rows: 0..<64).payload[32 * 63] == 63)
+    #expect(reader.gapsFilled == 0)
+    #expect(try reader.event(at: 0, rows: 64..<128).payload[32 * 100] == 100)
+    #expect(reader.gapsFilled == 1)
+    // More rows than the image has: all of it is looked at.
+    #expect(try reader.event(at: 0, rows: 240..<260).payload[32 * 100] == 100)
+  }
+
   @Test(arguments: [true, false])
   func `a successor of a reader that died while it gave events back misses none of them, and gives them back`(
     replaying: Bool

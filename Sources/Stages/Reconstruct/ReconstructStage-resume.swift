@@ -158,7 +158,8 @@ extension ReconstructStage {
     precondition(
       first + configuration.windowSlots >= applied.count, "projection \(first) of \(applied.count) left the window")
     for ordinal in first..<windowFrom {
-      try store(projections.event(at: applied[ordinal].sequence), ordinal: ordinal, counting: false)
+      let event = try projections.event(at: applied[ordinal].sequence, rows: configuration.rows)
+      try store(event, ordinal: ordinal, counting: false)
     }
     windowFrom = first
   }

@@ -190,7 +190,7 @@ package final class ReconstructStage {
   /// iterations.
   private func take(_ role: ImageRole, _ image: AppliedProjections.Projection, ordinal: Int) throws {
     if try remember(role, image, ordinal: ordinal), role == .projection, window != nil {
-      try store(projections.event(at: image.sequence), ordinal: ordinal)
+      try store(projections.event(at: image.sequence, rows: configuration.rows), ordinal: ordinal)
     }
     try projections.release(upTo: image.sequence + 1)
   }
@@ -199,7 +199,7 @@ package final class ReconstructStage {
   /// that came before, which is dropped and counted.
   func remember(_ role: ImageRole, _ image: AppliedProjections.Projection, ordinal: Int) throws -> Bool {
     guard role == .projection else {
-      let event = try projections.event(at: image.sequence)
+      let event = try projections.event(at: image.sequence, rows: configuration.rows)
       corrections.add(role, try RowPixels(event, rows: configuration.rows, columns: configuration.layout.columns))
       windowFrom = applied.count
       return true
