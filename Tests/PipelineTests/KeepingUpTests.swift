@@ -49,8 +49,11 @@ extension Pipeline {
       let acquired = try #require(try time("finished", of: "acquire", in: "out-run"))
       let killed = try #require(try time("killed reconstruct.1, which hung", of: "supervisor", in: "out-run"))
       #expect(acquired < killed)
+      // Where other processes have no core at first, one of these is behind as well: ProgressObserverTests say which is
+      // named.
       #expect(
-        outcome.errors.contains("reconstruct.1 does not keep up: projections wait for it on disk"), "\(outcome.errors)")
+        outcome.errors.contains(/(distribute|reconstruct\.[01]) does not keep up: projections wait for it on disk/),
+        "\(outcome.errors)")
       let data = try Data(contentsOf: URL(filePath: folder.file("out-run/status.json")))
       #expect(try JSONDecoder().decode(RunStatus.self, from: data).spilled > 0)
     }

@@ -81,6 +81,21 @@ struct ProgressObserver {
     }
   }
 
+  /// The stage that images wait for.
+  var slowestReader: StageName? {
+    Self.slowest(
+      [Topic.projections, .corrected].flatMap { topic in
+        Array(zip(wiring.readers(of: topic), rings[topic]?.progress.cursors ?? []))
+      })
+  }
+
+  /// Of readers of images and their cursors, nil for one that has finished, the one that has given back the fewest: its
+  /// lease is what keeps the ring full. Of several the last, for which those before it may be waiting.
+  static func slowest(_ readers: [(stage: StageName, cursor: UInt64?)]) -> StageName? {
+    let going = readers.compactMap { reader in reader.cursor.map { (stage: reader.stage, cursor: $0) } }
+    return going.reversed().min { $0.cursor < $1.cursor }?.stage
+  }
+
   /// Who or what ended the scan, which a command of this or an earlier supervision says.
   private func finalized() throws -> String {
     guard let (_, metadata) = try commands.latest() else { return EndEvent.Reason.finalized.word }

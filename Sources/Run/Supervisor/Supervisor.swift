@@ -213,7 +213,7 @@ final class Supervisor {
       var status = status(at: start, .scanning)
       try observer.update(&status)
       watchRoom(regions, &status)
-      noticeSpilling(status)
+      noticeSpilling(status, slowest: observer.slowestReader)
       noticeStep(status)
       noticeEnd(status)
       try noticeStop()
@@ -227,12 +227,12 @@ final class Supervisor {
   }
 
   /// Says once that a worker cannot keep up, and what becomes of it. Where the disk is full all of them wait.
-  private func noticeSpilling(_ status: RunStatus) {
+  private func noticeSpilling(_ status: RunStatus, slowest: StageName?) {
     let spills = status.spilled > spilledBefore
     spilledBefore = status.spilled
     guard spills, !hasSpilled, status.withoutRoom.isEmpty else { return }
     hasSpilled = true
-    let slowest = status.stages.filter { $0.name != "acquire" }.max { $0.lag < $1.lag }?.name ?? "a stage"
+    let slowest = slowest.map { "\($0)" } ?? "a stage"
     log.warning("the ring of projections is full", metadata: ["slowest": "\(slowest)"])
     monitor.notice("\(slowest) does not keep up: projections wait for it on disk, and none is lost")
   }
