@@ -30,7 +30,7 @@ extension Pipeline {
     }
 
     @Test func `A plan with another rotation axis is refused, and its copy brings the run to the same volume`() throws {
-      let reference = try runs.reference()
+      let reference = try KilledRuns.undisturbed.get()
       try runs.cutPower("out", after: 10)
       let plan = runs.run("out") + "/plan.json"
       let text = try Data(contentsOf: URL(filePath: plan))
@@ -48,7 +48,7 @@ extension Pipeline {
     }
 
     @Test func `Neither a damaged status nor a missing folder of logs stops a resume`() throws {
-      let reference = try runs.reference()
+      let reference = try KilledRuns.undisturbed.get()
       try runs.cutPower("out", after: 10)
       let run = runs.run("out")
       try flip(run + "/status.json", byte: 40)
@@ -59,7 +59,7 @@ extension Pipeline {
     }
 
     @Test func `A scan file that changed is refused, and one that is as it was is taken`() throws {
-      let reference = try runs.reference()
+      let reference = try KilledRuns.undisturbed.get()
       try runs.cutPower("out", after: 10)
       let url = URL(filePath: runs.scan), whole = try Data(contentsOf: url)
       var before = stat()
@@ -114,7 +114,7 @@ extension Pipeline {
     func `A worker whose volume has become no number goes back to what is whole, and the volume has the same bits`(
       options: [String]
     ) throws {
-      let reference = try runs.reference()
+      let reference = try KilledRuns.undisturbed.get()
       let outcome = try recon("out", Self.slow + options) { base, byteCount in
         (base + 4096).assumingMemoryBound(to: Float.self).update(repeating: .nan, count: (byteCount - 8192) / 4)
       }
@@ -125,7 +125,7 @@ extension Pipeline {
     }
 
     @Test func `A worker does not go on at another order than the one after its volume`() throws {
-      let reference = try runs.reference()
+      let reference = try KilledRuns.undisturbed.get()
       // The cursor beside the slot: some orders less.
       let outcome = try recon("out", Self.slow) { base, _ in
         let word = base.load(fromByteOffset: 128, as: UInt64.self)
@@ -135,7 +135,7 @@ extension Pipeline {
     }
 
     @Test func `A worker whose volume becomes no number while it lives ends itself for one that goes back`() throws {
-      let reference = try runs.reference()
+      let reference = try KilledRuns.undisturbed.get()
       let command = try runs.recon("out", Self.slow)
       let status = try waitForImages(12, of: runs.run("out"))
       let volume = try #require(try regions(of: status.run).first { $0.hasSuffix("/volume.0") })
@@ -164,7 +164,7 @@ extension Pipeline {
           variables: variables
         ).end()
       }
-      let reference = try runs.reference()
+      let reference = try KilledRuns.undisturbed.get()
       // A dead run's names are known to everybody.
       let command = try runs.recon("out", Self.slow)
       try wait("some updates") { FileManager.default.fileExists(atPath: runs.run("out") + "/status.json") }

@@ -18,13 +18,21 @@ struct KilledRuns {
   init() throws {
     folder = try TestFolder()
     scan = folder.file("foam.h5")
-    let outcome = try Command.run(
-      "simulate", scan, "--rows", "\(Self.rows)", "--columns", "\(Self.columns)", "--projections",
-      "\(Self.projections)", "--flats", "3",
-      "--darks", "2",
-      "--quiet")
-    try #require(outcome.status == .exited(0), "\(outcome.errors)")
+    try Self.foam.get().write(to: URL(filePath: scan))
   }
+
+  /// The scan's bytes, made once.
+  private static let foam = Result {
+    let folder = try TestFolder()
+    let outcome = try Command.run(
+      "simulate", folder.file("foam.h5"), "--rows", "\(Self.rows)", "--columns", "\(Self.columns)", "--projections",
+      "\(Self.projections)", "--flats", "3", "--darks", "2", "--quiet")
+    try #require(outcome.status == .exited(0), "\(outcome.errors)")
+    return try Data(contentsOf: URL(filePath: folder.file("foam.h5")))
+  }
+
+  /// What a run comes to that nothing happens to, made once.
+  static let undisturbed = Result { try KilledRuns().reference() }
 
   /// The folder of the run that writes to `name`.
   func run(_ name: String) -> String { folder.file(name + "-run") }
