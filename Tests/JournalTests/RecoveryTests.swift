@@ -95,6 +95,36 @@ private func put(_ slot: UnsafeRawBufferPointer, _ disk: SimulatedDisk, _ first:
     #expect(try open(disk, epoch: 3).recovery.nextSequence == 6)
   }
 
+  /// A full disk keeps records of two writers waiting, and the write of the second one's arrives alone.
+  @Test func `what is written again may be of an earlier epoch than what a cut-off write left behind it`() throws {
+    let disk = SimulatedDisk()
+    func writer(_ epoch: UInt64) throws(JournalError) -> JournalWriter {
+      var options = smallOptions()
+      options.announcesRecovery = false
+      return try JournalWriter(
+        device: SimulatedDevice(disk: disk), identity: testIdentity, stride: stride, epoch: epoch, options: options)
+    }
+    let producer = Producer(stride: stride)
+    let first = try writer(1)
+    try first.append(2, of: producer)
+    try first.close()
+    let waiting = producer.next()
+    let successor = Producer(stride: stride, epoch: 2, nextSequence: 3, chain: producer.chain)
+    let later = successor.next()
+    put(later, disk, 0, 3)
+    let third = try writer(3)
+    #expect(third.recovery.decision == .tornMiddle && third.recovery.epoch == 2 && third.state.nextSequence == 2)
+    for slot in [waiting, later] { try third.append(slot) }
+    let own = Producer(after: third)
+    try third.append(1, of: own)
+    try withExtendedLifetime((producer, successor, own)) { try third.close() }
+    #expect(disk.names == [name(0), name(2)])
+    #expect(try verify(disk).isIntact && verify(disk).nextSequence == 5)
+    let reader = JournalReader(device: SimulatedDevice(disk: disk), identity: testIdentity, stride: stride)
+    let buffer = ReadBuffer(stride)
+    #expect(try (2..<5).map { try reader.read(sequence: $0, into: buffer.bytes).header.epoch } == [1, 2, 3])
+  }
+
   @Test func `a whole record of another history is corruption, and without the chain it is not`() throws {
     let disk = try written(2)
     let other = Producer(stride: stride, nextSequence: 2, chain: 12345)

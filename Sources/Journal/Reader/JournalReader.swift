@@ -102,7 +102,8 @@ package final class JournalReader {
       guard try fill(slot, from: segment, sequence, at: 0, attempt: attempt, durableThrough) else { continue }
       let before = expected.flatMap { $0.sequence == sequence ? $0 : nil }
       let predecessor = RecordSource.Predecessor(
-        chain: before?.chain ?? (segment.first == sequence ? segment.page.chain : nil), epoch: before?.epoch ?? 0)
+        chain: before?.chain ?? (segment.first == sequence ? segment.page.chain : nil),
+        epoch: max(before?.epoch ?? 0, segment.page.epoch))
       switch judge(UnsafeRawBufferPointer(slot), predecessor) {
       case .bad(let bad): finding = bad
       case .intact(let header):

@@ -116,7 +116,7 @@ struct JournalScan {
       if start > 0 { position = extents[start].range.lowerBound }
     }
     let page = catalog.extent(of: position).map { catalog.segments[$0.index].page }
-    predecessor = RecordSource.Predecessor(chain: page?.first == position ? page?.chain : nil, epoch: 0)
+    predecessor = RecordSource.Predecessor(chain: page?.first == position ? page?.chain : nil, epoch: page?.epoch ?? 0)
     if position == 0 { predecessor.chain = 0 }
   }
 
@@ -128,8 +128,8 @@ struct JournalScan {
       if source.rules.checksChain, let chain = predecessor.chain, chain != segment.page.chain {
         return reject(.chainBroken, extent)
       }
-      // A writer may put records of its predecessor into its own segment, which that had committed and not journaled.
-      predecessor.chain = segment.page.chain
+      predecessor = RecordSource.Predecessor(
+        chain: segment.page.chain, epoch: max(predecessor.epoch, segment.page.epoch))
     }
     let withPayload = depth == .everything || position >= durableThrough
     if !withPayload, let header = headers[position], case .intact = source.verdict(header, position, after: predecessor)

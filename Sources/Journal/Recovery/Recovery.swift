@@ -24,6 +24,8 @@ struct RecoveredJournal {
   /// The last segment, open and locked, where the journal goes on in it.
   let openSegment: Segment?
   let chain: UInt64
+  /// The epoch of the last record. What cut-off writes left behind it may be of later ones.
+  let epoch: UInt64
   let isBrandNew: Bool
   let segmentNumber: UInt64
   let copies: [UInt64: Int]
@@ -66,6 +68,7 @@ private func recoverLocked(_ source: RecordSource, _ options: JournalOptions) th
   return RecoveredJournal(
     report: RecoveryReport(scan), openSegment: openSegment.flatMap { entry in file.map { Segment(entry, file: $0) } },
     chain: scan.predecessor.chain ?? 0,
+    epoch: scan.predecessor.epoch,
     isBrandNew: scan.isBrandNew,
     segmentNumber: (catalog.segments.map(\.number).max() ?? 0)
       + UInt64(catalog.decisions.count - catalog.segments.count),

@@ -29,7 +29,7 @@ extension JournalWriter {
   /// The segment that a writer begins with; nil while the disk is full.
   func firstSegment(first: UInt64, chain: UInt64) throws(JournalError) -> Segment? {
     // Its first records may be ones that a predecessor had committed.
-    let epoch = options.announcesRecovery ? state.epoch : recovery.epoch
+    let epoch = options.announcesRecovery ? state.epoch : recoveredEpoch
     do throws(JournalError) {
       return try makeSegment(first: first, chain: chain, epoch: epoch, probes: false)
     } catch {

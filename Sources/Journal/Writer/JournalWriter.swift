@@ -43,6 +43,8 @@ package final class JournalWriter {
   let device: any JournalDevice
   let options: JournalOptions
   let source: RecordSource
+  /// The epoch of the last record that recovery found. Later ones may lie behind it, in what was cut off.
+  let recoveredEpoch: UInt64
   /// Where the next records go; nil while there is no room for a segment.
   var segment: Segment?
   var segmentNumber: UInt64
@@ -104,6 +106,7 @@ package final class JournalWriter {
     source = RecordSource(device: device, identity: identity, stride: stride, rules: options.rules)
     let recovered = try recover(source, options)
     recovery = recovered.report
+    recoveredEpoch = recovered.epoch
     precondition(recovery.isIntact, "a damaged journal was opened: \(recovery.damages)")
     segment = recovered.openSegment
     segmentNumber = recovered.segmentNumber
@@ -206,7 +209,7 @@ package final class JournalWriter {
         reason: "record \(state.nextSequence) of \(identity) is next, not \(header.sequence) of \(header.identity)")
     }
     let isOwn =
-      options.announcesRecovery ? header.epoch == state.epoch : (recovery.epoch...state.epoch).contains(header.epoch)
+      options.announcesRecovery ? header.epoch == state.epoch : (recoveredEpoch...state.epoch).contains(header.epoch)
     guard isOwn || !options.rules.checksEpoch else {
       throw .fenced(folder: device.folder, epoch: header.epoch, found: state.epoch)
     }
