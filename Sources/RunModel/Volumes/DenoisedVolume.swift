@@ -1,5 +1,4 @@
 import CLinux
-import Glibc
 package import Host
 package import Rings
 import Synchronization
@@ -51,9 +50,7 @@ package final class DenoisedVolume: @unchecked Sendable {
   {
     let region = try SharedRegion.create(
       name: name, byteCount: byteCount(slices: slices, columns: columns), node: node, hugePages: true)
-    withUnsafeBytes(of: header(runID, slices, columns)) {
-      region.base.copyMemory(from: $0.baseAddress!, byteCount: $0.count)
-    }
+    region.begin(with: header(runID, slices, columns))
     return DenoisedVolume(region: region, slices: slices, columns: columns)
   }
 
@@ -63,17 +60,9 @@ package final class DenoisedVolume: @unchecked Sendable {
     name: String, runID: RunID, slices: Int, columns: Int, isReadOnly: Bool = false
   ) throws(HostError) -> DenoisedVolume {
     let region = try SharedRegion.attach(name: name, isReadOnly: isReadOnly)
-    let expected = byteCount(slices: slices, columns: columns)
-    guard region.byteCount == expected else {
-      throw .regionRefused(
-        name: name, reason: "it has \(region.byteCount) B, the denoised volume of this scan \(expected) B")
-    }
-    let matches = withUnsafeBytes(of: header(runID, slices, columns)) {
-      memcmp($0.baseAddress!, region.base, $0.count) == 0
-    }
-    guard matches else {
-      throw .regionRefused(name: name, reason: "its header is not that of the denoised volume of this run")
-    }
+    try region.check(
+      isFor: "the denoised volume of this run", byteCount: byteCount(slices: slices, columns: columns),
+      header: header(runID, slices, columns))
     return DenoisedVolume(region: region, slices: slices, columns: columns)
   }
 

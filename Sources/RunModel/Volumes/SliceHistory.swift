@@ -1,5 +1,4 @@
 import CLinux
-import Glibc
 package import Host
 package import Rings
 import Synchronization
@@ -80,10 +79,7 @@ package final class SliceHistory: @unchecked Sendable {
     name: String, runID: RunID, partition: Int, shape: Shape, node: Int?
   ) throws(HostError) -> SliceHistory {
     let region = try SharedRegion.create(name: name, byteCount: byteCount(shape), node: node, hugePages: true)
-    withUnsafeBytes(of: header(runID, partition, shape)) { header in
-      guard let base = header.baseAddress else { return }
-      region.base.copyMemory(from: base, byteCount: header.count)
-    }
+    region.begin(with: header(runID, partition, shape))
     return SliceHistory(region: region, shape: shape)
   }
 
@@ -92,16 +88,8 @@ package final class SliceHistory: @unchecked Sendable {
     name: String, runID: RunID, partition: Int, shape: Shape
   ) throws(HostError) -> SliceHistory {
     let region = try SharedRegion.attach(name: name)
-    guard region.byteCount == byteCount(shape) else {
-      throw .regionRefused(
-        name: name, reason: "it has \(region.byteCount) B, the slices of this scan \(byteCount(shape)) B")
-    }
-    let matches = withUnsafeBytes(of: header(runID, partition, shape)) { expected in
-      expected.baseAddress.map { memcmp($0, region.base, expected.count) == 0 } ?? false
-    }
-    guard matches else {
-      throw .regionRefused(name: name, reason: "its header is not that of the slices of worker \(partition)")
-    }
+    try region.check(
+      isFor: "slices.\(partition) of this run", byteCount: byteCount(shape), header: header(runID, partition, shape))
     return SliceHistory(region: region, shape: shape)
   }
 

@@ -1,5 +1,4 @@
 import CLinux
-import Glibc
 package import Host
 package import KernelTypes
 package import Rings
@@ -84,9 +83,7 @@ package final class VolumeRegion: @unchecked Sendable {
     name: String, runID: RunID, partition: Int, layout: SliceLayout, node: Int?
   ) throws(HostError) -> VolumeRegion {
     let region = try SharedRegion.create(name: name, byteCount: byteCount(layout), node: node, hugePages: true)
-    withUnsafeBytes(of: header(runID: runID, partition: partition, layout: layout)) { header in
-      region.base.copyMemory(from: header.baseAddress!, byteCount: header.count)
-    }
+    region.begin(with: header(runID: runID, partition: partition, layout: layout))
     let volume = VolumeRegion(region: region, layout: layout)
     volume.sealZeros(slot: volume.newest.slot)
     return volume
@@ -102,15 +99,9 @@ package final class VolumeRegion: @unchecked Sendable {
       throw .regionRefused(
         name: name, reason: "it was made by another version (layout \(version)); this one reads \(layoutVersion)")
     }
-    guard region.byteCount == byteCount(layout) else {
-      throw .regionRefused(
-        name: name, reason: "it has \(region.byteCount) B, a volume of this scan \(byteCount(layout)) B")
-    }
-    let expected = header(runID: runID, partition: partition, layout: layout)
-    let matches = withUnsafeBytes(of: expected) { memcmp($0.baseAddress!, region.base, $0.count) == 0 }
-    guard matches else {
-      throw .regionRefused(name: name, reason: "its header is not that of volume.\(partition) of this run")
-    }
+    try region.check(
+      isFor: "volume.\(partition) of this run", byteCount: byteCount(layout),
+      header: header(runID: runID, partition: partition, layout: layout))
     return VolumeRegion(region: region, layout: layout)
   }
 
