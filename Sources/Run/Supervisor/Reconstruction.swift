@@ -2,6 +2,7 @@ import Detectors
 import Foundation
 import Glibc
 package import Host
+import Journal
 import Logging
 import Rings
 import RunModel
@@ -125,6 +126,10 @@ package struct Reconstruction {
       // Nothing of a ring that somebody has written over can be had. Whatever else it is may be mended, and the images
       // stay until then.
       notice("images that were on their way to disk when the run was killed are lost: \(error)")
+    } catch JournalError.refused {
+      // They have the chain of the records before them, and the journal goes on without these.
+      notice(
+        "images that were on their way to disk when the run was killed are lost: they follow what salvage gave up")
     }
     try folder.checkReports(notice: notice)
     try plan.checkInputs()
