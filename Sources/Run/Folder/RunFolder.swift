@@ -32,7 +32,7 @@ package struct RunFolder: Sendable {
 
   /// The folder at `path`; nothing is created.
   package init(path: String) {
-    self.path = URL(fileURLWithPath: path).path
+    self.path = absolutePath(path)
   }
 
   var plan: String { path + "/plan.json" }
@@ -73,7 +73,7 @@ package struct RunFolder: Sendable {
 
   /// Creates a folder for `users`, and those above it for the usual ones, durably. One that is there stays as it is.
   package static func makeFolder(_ path: String, for users: DurableFolder.Access) throws(ScanFailure) {
-    do throws(HostError) { try DurableFolder.make(URL(fileURLWithPath: path).path, for: users) } catch {
+    do throws(HostError) { try DurableFolder.make(absolutePath(path), for: users) } catch {
       throw ScanFailure(.cannotCreate, "cannot create the folder \(path) (\(error)); choose another one")
     }
     guard access(path, W_OK | X_OK) == 0 else {
@@ -84,9 +84,7 @@ package struct RunFolder: Sendable {
   /// Removes what the run of `plan` wrote here, and the folders that this leaves empty. What lay here before, and the
   /// output, stay.
   func remove(_ plan: RunPlan) throws(ScanFailure) {
-    let isOutput =
-      URL(fileURLWithPath: plan.scan.outputFolder).standardizedFileURL.path
-      == URL(fileURLWithPath: path).standardizedFileURL.path
+    let isOutput = absolutePath(plan.scan.outputFolder) == path
     let crashes: [String]
     do { crashes = try self.crashes().map { "\(logFolder)/\($0)" } } catch {
       throw ScanFailure(.inputOutput, "cannot remove \(logFolder): \(error)")

@@ -1,5 +1,4 @@
 import Detectors
-import Foundation
 import Glibc
 package import Host
 import Journal
@@ -79,11 +78,11 @@ package struct Reconstruction {
     if let shortfall = shortfalls.first { throw shortfall }
     let folder = RunFolder(path: scan.runFolder ?? "\(scan.outputFolder)/run-\(plan.runID.description.prefix(8))")
     plan.scan.input = try ScanSource(scan.input).absolute
-    plan.scan.fields = scan.fields.map { URL(fileURLWithPath: $0).path }
-    plan.scan.reference = scan.reference.map { URL(fileURLWithPath: $0).path }
-    plan.scan.outputFolder = URL(fileURLWithPath: scan.outputFolder).path
+    plan.scan.fields = scan.fields.map(absolutePath)
+    plan.scan.reference = scan.reference.map(absolutePath)
+    plan.scan.outputFolder = absolutePath(scan.outputFolder)
     plan.scan.runFolder = folder.path
-    if case .program(let path) = scan.denoise { plan.scan.denoise = .program(URL(fileURLWithPath: path).path) }
+    if case .program(let path) = scan.denoise { plan.scan.denoise = .program(absolutePath(path)) }
     return (plan, decisions)
   }
 

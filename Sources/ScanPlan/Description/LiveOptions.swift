@@ -57,17 +57,18 @@ package enum ScanSource: Equatable, Sendable {
   /// The same with an absolute path.
   package var absolute: String {
     switch self {
-    case .file(let path): URL(fileURLWithPath: path).path
+    case .file(let path): absolutePath(path)
     case .stream(let address): address.description
     case .variable(let address): address.description
-    case .folder(let path): Self.folderPrefix + URL(fileURLWithPath: path).path
+    case .folder(let path): Self.folderPrefix + absolutePath(path)
     }
   }
 
   /// What an output is named after.
   var name: String {
     switch self {
-    case .file(let path), .folder(let path): URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+    case .file(let path), .folder(let path):
+      URL(fileURLWithPath: absolutePath(path)).deletingPathExtension().lastPathComponent
     case .stream, .variable: "stream"
     }
   }

@@ -6,6 +6,7 @@ extension ScanDescription {
   private static let rules: [@Sendable (ScanDescription) -> String?] =
     [
       { $0.stepProblem }, { $0.nothingProblem }, { $0.nsinoProblem }, { $0.rowsProblem }, { $0.bufferProblem },
+      { $0.homeProblem },
     ] + methodRules + sourceRules + controlRules
 
   /// What can be found wrong without the scan file, all of it: first single values, then what contradicts what. A rule

@@ -1,4 +1,3 @@
-import Foundation
 import Glibc
 package import Host
 import KernelTypes
@@ -100,7 +99,7 @@ package struct RunRoom {
 
   /// The folder itself or the nearest one above it that is there.
   private static func existingFolder(above path: String) -> String {
-    var folder = URL(fileURLWithPath: path).path
+    var folder = absolutePath(path)
     // Letter by letter, so that it becomes shorter with each turn, whatever a component means.
     while access(folder, F_OK) != 0, folder != "/", folder != "." { folder = folderName(of: folder) }
     return folder

@@ -1,0 +1,21 @@
+extension ScanDescription {
+  /// A path that begins with a home folder. Shells replace that where it is not quoted; nothing else does, and a folder
+  /// with the name "~" is nobody's wish.
+  var homeProblem: String? {
+    let source: String? =
+      switch try? ScanSource(input) {
+      case .file(let path), .folder(let path): path
+      case .stream, .variable, nil: nil
+      }
+    let program: String? = if case .program(let path) = denoise { path } else { nil }
+    let paths = [
+      ("input", source), ("output-folder", outputFolder), ("run-folder", runFolder), ("fields", fields),
+      ("reference", reference), ("denoise", program),
+    ]
+    for case (let key, let path?) in paths where path == "~" || path.hasPrefix("~") && path.contains("/") {
+      return
+        "--\(key) \(path): no shell has replaced the ~; write the whole path, or ./\(path) where that is the name"
+    }
+    return nil
+  }
+}
