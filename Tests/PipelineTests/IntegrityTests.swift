@@ -47,12 +47,49 @@ extension Pipeline {
       try expect(runs.resume("out"), like: reference)
     }
 
-    @Test func `Neither a damaged status nor a missing folder of logs stops a resume`() throws {
+    @Test func `A run without its plan is told where the copy is, one without status that it can go on`() throws {
+      let reference = try KilledRuns.undisturbed.get()
+      try runs.cutPower("out", after: 10)
+      let run = runs.run("out"), plan = run + "/plan.json"
+      try #require(unlink(run + "/status.json") == 0)
+      expectFailure(66, try Command(["status", run]).end(), "has no status", "slipring resume \(run)")
+      try #require(unlink(plan) == 0)
+      for command in ["resume", "status"] {
+        expectFailure(
+          65, try Command([command, run]).end(), "plan.json is missing", "cp \(run)/plan.copy.json \(plan)")
+      }
+      // A pipe in its place, which nobody writes to.
+      try #require(mkfifo(plan, 0o600) == 0)
+      expectFailure(66, try Command(["resume", run]).end(), "plan.json: it is not a file")
+      try #require(unlink(plan) == 0)
+      try FileManager.default.copyItem(atPath: run + "/plan.copy.json", toPath: plan)
+      try FileManager.default.moveItem(atPath: run + "/journal", toPath: run + "/elsewhere")
+      expectFailure(66, try runs.resume("out"), "\(run)/journal is missing")
+      try FileManager.default.moveItem(atPath: run + "/elsewhere", toPath: run + "/journal")
+      try expect(runs.resume("out"), like: reference)
+    }
+
+    @Test func `A status that nobody has written for a while is said to be old`() throws {
+      let command = try runs.recon("out", Self.slow)
+      try waitForImages(3, of: runs.run("out"))
+      try command.process.signal(SIGSTOP)
+      usleep(50_000)
+      let times = [timespec(tv_sec: 1_000_000_000, tv_nsec: 0), timespec(tv_sec: 1_000_000_000, tv_nsec: 0)]
+      #expect(utimensat(AT_FDCWD, runs.run("out") + "/status.json", times, 0) == 0)
+      let status = try Command.run("status", runs.run("out"))
+      #expect(status.output.contains("s old: status.json cannot be written"), "\(status.output)\(status.errors)")
+      try command.process.signal(SIGCONT)
+      #expect(try command.end().status == .exited(0))
+      #expect(try !Command.run("status", runs.run("out")).output.contains("s old:"))
+    }
+
+    @Test func `Neither a damaged status nor missing folders of logs and checkpoints stop a resume`() throws {
       let reference = try KilledRuns.undisturbed.get()
       try runs.cutPower("out", after: 10)
       let run = runs.run("out")
       try flip(run + "/status.json", byte: 40)
-      try FileManager.default.removeItem(atPath: run + "/log")
+      for name in ["/log", "/checkpoints"] { try FileManager.default.removeItem(atPath: run + name) }
+      try "no folder".write(toFile: run + "/log", atomically: false, encoding: .utf8)
       expectFailure(65, try Command(["status", run]).end(), "status.json is damaged")
       try expect(runs.resume("out"), like: reference)
       #expect(try runs.status("out").phase == .finished)

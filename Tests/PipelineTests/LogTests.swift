@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Host
 import TestSupport
 import Testing
@@ -51,6 +52,19 @@ extension Pipeline {
       }
       #expect(
         lines.contains { $0["message"] == "finished" && $0["stage"] == "reconstruct.0" && $0["peakBytes"] != nil })
+    }
+
+    @Test func `Logs that cannot be written stop no run`() throws {
+      let logs = folder.file("run/log")
+      try FileManager.default.createDirectory(atPath: logs + "/supervisor.jsonl", withIntermediateDirectories: true)
+      try #require(mkfifo(logs + "/acquire.jsonl", 0o600) == 0 && symlink("x", logs + "/reconstruct.0.jsonl") == 0)
+      let outcome = try Command.run(
+        "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"),
+        "--final-iterations", "1")
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      for name in ["supervisor", "acquire", "reconstruct.0"] {
+        #expect(outcome.errors.contains("cannot write the log \(logs)/\(name).jsonl"), "\(outcome.errors)")
+      }
     }
 
     @Test func `A level leaves out what is less serious`() throws {

@@ -4,23 +4,34 @@ import Host
 import Logging
 import RunModel
 import ScanPlan
+import Stages
 import Synchronization
 
 /// Logs of a run as JSON lines: `{"time", "level", "stage", "message", …metadata}`; all values are text.
 /// Docs.docc/Operating.md lists the messages.
 enum Log {
   /// The log of one stage, appended to `log/<stage>.jsonl`.
-  static func stage(_ stage: StageName, _ plan: RunPlan, folder: RunFolder) throws -> Logger {
-    try open("\(stage)", plan.scan.logLevel, folder: folder)
+  static func stage(_ stage: StageName, _ plan: RunPlan, folder: RunFolder) -> Logger {
+    open("\(stage)", plan.scan.logLevel, folder: folder)
   }
 
   /// The supervisor's log.
-  static func supervisor(_ plan: RunPlan, folder: RunFolder) throws -> Logger {
-    try open("supervisor", plan.scan.logLevel, folder: folder)
+  static func supervisor(_ plan: RunPlan, folder: RunFolder) -> Logger {
+    open(supervisorName, plan.scan.logLevel, folder: folder)
   }
 
-  private static func open(_ name: String, _ level: LogLevel, folder: RunFolder) throws -> Logger {
-    let file = try LogFile(path: folder.log(name))
+  /// What keeps the logs of a run from being written, but for a disk without room, in words. No run ends for that.
+  static func problems(_ plan: RunPlan, folder: RunFolder) -> [String] {
+    ([supervisorName] + plan.wiring.stages.map(\.description)).compactMap { name in
+      let path = folder.log(name)
+      return LogFile(path: path).problem.map { "cannot write the log \(path) (\($0)): the run goes on without it" }
+    }
+  }
+
+  private static let supervisorName = "supervisor"
+
+  private static func open(_ name: String, _ level: LogLevel, folder: RunFolder) -> Logger {
+    let file = LogFile(path: folder.log(name))
     var logger = Logger(label: name) { JSONLinesHandler(stage: $0, file: file) }
     logger.logLevel = level.loggerLevel
     return logger
@@ -39,17 +50,25 @@ extension LogLevel {
   }
 }
 
-/// A file that lines are added to. A disk without room loses lines and stops nobody: the next line is tried again.
+/// A file that lines are added to. One that cannot be opened, or a disk without room, loses lines and stops nobody: it
+/// is tried again with the next line.
 private final class LogFile: Sendable {
   private let path: String
   /// Negative while there is no file.
   private let descriptor = Mutex<Int32>(-1)
 
-  /// Opens the file, or makes it. A file that a full disk has no room for is made with a later line.
-  init(path: String) throws(ScanFailure) {
+  /// Opens the file, or makes it.
+  init(path: String) {
     self.path = path
-    guard descriptor.withLock({ open(&$0) }) || Errno.current.isNoSpace else {
-      throw ScanFailure(.cannotCreate, "cannot open the log \(path): \(String(cString: strerror(errno)))")
+    _ = descriptor.withLock { open(&$0) }
+  }
+
+  /// Why it cannot be opened; nil where it can, or has no room.
+  var problem: String? {
+    descriptor.withLock { descriptor in
+      if open(&descriptor) { return nil }
+      let errno = Errno.current
+      return errno.isNoSpace ? nil : "\(errno)"
     }
   }
 
@@ -58,10 +77,17 @@ private final class LogFile: Sendable {
   }
 
   private func open(_ descriptor: inout Int32) -> Bool {
-    if descriptor < 0 {
-      descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    if descriptor >= 0 { return true }
+    // With O_NONBLOCK nobody waits for the reader of a pipe in its place.
+    let opened = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
+    guard opened >= 0 else { return false }
+    guard isRegularFile(opened) else {
+      close(opened)
+      errno = ENXIO
+      return false
     }
-    return descriptor >= 0
+    descriptor = opened
+    return true
   }
 
   /// Adds a line with one write, so that lines of a killed process are whole; what a full disk took of one goes again.

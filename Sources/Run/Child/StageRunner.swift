@@ -55,7 +55,7 @@ package final class StageRunner: StageEnvironment {
     workerNumbers = wiring.stages.indices.filter { [stages = wiring.stages] in stages[$0].partition != nil }
     guard let row = wiring.row(of: stage) else { throw ScanFailure(.usage, "the run has no stage \(stage)") }
     self.row = row
-    log = try Log.stage(stage, plan, folder: folder)
+    log = Log.stage(stage, plan, folder: folder)
     guard let number = wiring.stages.firstIndex(of: stage) else { preconditionFailure("\(stage) is not wired") }
     self.number = number
     let heartbeats = try Heartbeats.attach(names, plan.runID, stageCount: wiring.stages.count)

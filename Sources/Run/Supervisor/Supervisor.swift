@@ -114,7 +114,7 @@ final class Supervisor {
     requests = RunRequests(runFolder: folder)
     room = RoomWatch(folder: folder, outputFolder: plan.scan.outputFolder)
     faults = try FaultOrders()
-    log = try Log.supervisor(plan, folder: folder)
+    log = Log.supervisor(plan, folder: folder)
     service = ServiceReports(log: log)
   }
 
@@ -125,6 +125,10 @@ final class Supervisor {
     let start = ContinuousClock.now
     var observer = ProgressObserver(plan: plan, folder: folder, rings: regions.rings)
     beginView(regions)
+    for problem in Log.problems(plan, folder: folder) {
+      log.warning("\(problem)")
+      monitor.notice(problem)
+    }
     do {
       for (number, stage) in plan.wiring.stages.enumerated() {
         stages.append(try StageProcess(stage, number: number, launch: launch))
