@@ -15,17 +15,19 @@ extension RunFolder {
   /// version of Slipring made it.
   func readPlan() throws(ScanFailure) -> RunPlan {
     guard access(plan, F_OK) == 0 else {
+      // Where a run has begun somebody has removed it.
+      if access(lock, F_OK) == 0, access(planCopy, F_OK) == 0 { throw damagedPlan("is missing") }
       throw ScanFailure(.noInput, "\(path) is not the folder of a run: it has no plan.json")
     }
     let text = try text(of: plan)
     switch SealedJSON.check(text) {
-    case .damaged: throw damagedPlan
+    case .damaged: throw damagedPlan(Self.wrongSeal)
     case .whole: break
     case .unsealed:
       // Plans of earlier versions have no checksum.
       guard let plan = try? JSONDecoder().decode(VersionedPlan.self, from: Data(text)),
         plan.version != RunPlan.versionRead
-      else { throw damagedPlan }
+      else { throw damagedPlan(Self.wrongSeal) }
     }
     let version = try decode(VersionedPlan.self, text, of: plan).version
     guard version == RunPlan.versionRead else {
@@ -40,14 +42,17 @@ extension RunFolder {
 
   /// A plan that is not what was written is refused, and not replaced in secret: whoever damaged it may have meant to
   /// change it.
-  private var damagedPlan: ScanFailure {
-    let isCopied = (try? text(of: planCopy)).map { SealedJSON.check($0) == .whole } ?? false
+  private func damagedPlan(_ problem: String) -> ScanFailure {
+    let isCopied: Bool
+    do { isCopied = try SealedJSON.check(text(of: planCopy)) == .whole } catch { isCopied = false }
     let advice =
       isCopied
       ? "put its copy in its place: cp \(planCopy) \(plan)"
       : "its copy plan.copy.json is no better, so restore it from a backup, or reconstruct the scan anew"
-    return ScanFailure(.data, "\(plan) is damaged, its checksum is not that of what it holds; \(advice)")
+    return ScanFailure(.data, "\(plan) \(problem); \(advice)")
   }
+
+  private static let wrongSeal = "is damaged, its checksum is not that of what it holds"
 
   /// Writes the plan, and its copy.
   func write(_ plan: RunPlan) throws {
@@ -76,12 +81,19 @@ extension RunFolder {
     guard SealedJSON.check(text) != .whole else { return }
     throw ScanFailure(
       .data,
-      "\(path) is damaged, its checksum is not that of what it holds; remove it to do without what it tells")
+      "\(path) \(Self.wrongSeal); remove it to do without what it tells")
   }
 
   private func text(of path: String) throws(ScanFailure) -> [UInt8] {
+    // With O_NONBLOCK nobody waits for the writer of a pipe in its place.
+    let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      throw ScanFailure(.noInput, "cannot read \(path): \(String(cString: strerror(errno)))")
+    }
+    defer { close(descriptor) }
+    guard isRegularFile(descriptor) else { throw ScanFailure(.noInput, "cannot read \(path): it is not a file") }
     do {
-      return Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+      return try Array(FileHandle(fileDescriptor: descriptor).readToEnd() ?? Data())
     } catch {
       throw ScanFailure(.noInput, "cannot read \(path): \(error.reasonText)")
     }

@@ -175,8 +175,21 @@ package struct RunFolder: Sendable {
   /// How far the run is, and whether its supervisor lives. Throws where this is no run's folder.
   package func readStatus() throws -> (status: RunStatus, isSupervised: Bool) {
     _ = try readPlan()
+    guard access(status, F_OK) == 0 else {
+      throw ScanFailure(
+        .noInput,
+        "the run in \(path) has no status: it is about to begin, or ended before; slipring resume \(path) goes on with "
+          + "it")
+    }
     let status = try read(RunStatus.self, from: self.status)
     return (status, try isSupervised)
+  }
+
+  /// How long ago the status was written, in seconds; nil where that cannot be told.
+  package var statusAge: Double? {
+    var file = stat(), now = timespec()
+    guard stat(status, &file) == 0, clock_gettime(CLOCK_REALTIME, &now) == 0 else { return nil }
+    return Double(now.tv_sec - file.st_mtim.tv_sec) + 1e-9 * Double(now.tv_nsec - file.st_mtim.tv_nsec)
   }
 
   /// What the export wrote; nil where it has not come to its end.

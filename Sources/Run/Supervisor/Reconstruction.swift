@@ -99,6 +99,11 @@ package struct Reconstruction {
         .usage,
         "the run in \(folder.path) kept its events in memory (--durability memory): there is nothing to resume from")
     }
+    guard access(folder.journals, F_OK) == 0 else {
+      throw ScanFailure(
+        .noInput,
+        "\(folder.journals) is missing, with all that the run had acquired; put it back, or reconstruct the scan anew")
+    }
     // All of this can be repeated.
     let finished = try signals.endingProcess { _ in
       if let finished = try Self.finished(plan, folder) { return Optional(finished) }

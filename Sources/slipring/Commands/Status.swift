@@ -16,12 +16,14 @@ struct Status: ParsableCommand {
   @Flag(help: "Print once and end, on a terminal too.") var once = false
 
   private static let period: UInt32 = 1_000_000
+  /// Seconds from which on a status, which is written every second, is said to be old.
+  private static let ageMax = 3.0
 
   func run() throws {
     let folder = RunFolder(path: runFolder)
     let (status, isSupervised) = try folder.readStatus()
     if json { return try Console.json(status) }
-    var lines = Self.table(status, isSupervised: isSupervised)
+    var lines = Self.table(status, isSupervised: isSupervised, age: folder.statusAge)
     Console.result(lines.joined(separator: "\n"))
     guard !once, isatty(1) == 1 else { return }
     var isRunning = isSupervised
@@ -30,13 +32,13 @@ struct Status: ParsableCommand {
       usleep(Self.period)
       let (status, isSupervised) = try folder.readStatus()
       let height = lines.count
-      lines = Self.table(status, isSupervised: isSupervised)
+      lines = Self.table(status, isSupervised: isSupervised, age: folder.statusAge)
       Console.result("\u{1B}[\(height)A\u{1B}[J" + lines.joined(separator: "\n"))
       isRunning = isSupervised
     }
   }
 
-  private static func table(_ status: RunStatus, isSupervised: Bool) -> [String] {
+  private static func table(_ status: RunStatus, isSupervised: Bool, age: Double?) -> [String] {
     let isOver = status.phase == .finished || status.phase == .failed
     let phase = isOver || isSupervised ? status.phase.rawValue : "\(status.phase.rawValue), but its supervisor is dead"
     let residual = status.residual.map { ", residual \(ProgressLine.oneDecimal($0 * 100)) %" } ?? ""
@@ -53,6 +55,11 @@ struct Status: ParsableCommand {
             ? "" : "; now: \(status.withoutRoom.joined(separator: ", ")); \(status.buffered) images in memory")
       ] : []
     let late = status.decidedLate.map { ", ended \(ProgressLine.oneDecimal($0)) s late" } ?? ""
+    let old =
+      isSupervised
+      ? age.flatMap { age in
+        age < ageMax ? nil : "this is \(ProgressLine.oneDecimal(age)) s old: status.json cannot be written"
+      } : nil
     let missing = status.missingRows.map { ["missing in the volume: \(RowRange.list($0))"] } ?? []
     return [
       "run \(status.run): \(phase)\(late)",
