@@ -320,6 +320,24 @@ extension Pipeline {
       _ = try detector.end()
     }
 
+    @Test func `That the sender's images are of no use is said while it still sends`() throws {
+      let (detector, address) = try simulate(["--rate", "20"])
+      let command = try Command(
+        [
+          "recon", address, "--output-folder", folder.file("live"), "--run-folder", folder.file("live-run"), "--shape",
+          "\(Self.rows + 1),\(Self.columns)", "--projections", "\(Self.projections)", "--rotation-axis", "24",
+        ] + fields)
+      let line = "messages of the source are dropped (wrong-shape): \(folder.file("live-run"))/log/acquire.jsonl"
+      try wait("a word of it") { try command.errorsSoFar().contains(line) }
+      #expect(try detector.process.reap() == nil, "the sender was done")
+      try wait("its place in the status") { try status("live").faults == ["wrong-shape"] }
+      #expect(try Command.run("status", folder.file("live-run")).output.contains("dropped: wrong-shape"))
+      try command.process.signal(SIGTERM)
+      let outcome = try command.end()
+      #expect(outcome.status == .exited(0) && outcome.errors.components(separatedBy: line).count == 2)
+      #expect(try detector.end().status == .exited(0))
+    }
+
     @Test func `More images a second than the disk takes are refused before the first`() throws {
       let address = "zmq+pull://127.0.0.1:9"
       expectFailure(

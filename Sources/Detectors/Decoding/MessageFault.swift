@@ -28,7 +28,7 @@ package enum MessageFault: Int, Error, Equatable, Sendable, CaseIterable {
   case surplus
 
   /// The name in reports.
-  var name: String {
+  package var name: String {
     switch self {
     case .parts: "wrong-parts"
     case .headerTooLong: "header-too-long"

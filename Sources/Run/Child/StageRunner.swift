@@ -223,6 +223,9 @@ extension StageRunner {
       "first work", metadata: ["nanoseconds": "\(lastWork ?? 0)", "bytesRead": "\(Machine.bytesRead ?? 0)"])
   }
 
+  /// Says that a message of the source was dropped.
+  package func didDrop(_ fault: MessageFault) { heartbeats.note(fault, of: number) }
+
   /// Who asked for the end of the scan.
   package func finalizeRequester() throws -> String? { try RunRequests(runFolder: folder).requester(.finalize) }
 

@@ -1,3 +1,4 @@
+import Detectors
 import Glibc
 import Host
 import Rings
@@ -14,6 +15,7 @@ import Synchronization
 /// 128·(i+1)  beats of stage i u64 atomic: 0 not begun, 1, 2 … one each 100 ms, 2^64−1 the work is done
 ///        +8  what it lacks of its disk u64 atomic: bits of `DiskShortage`
 ///       +16  standing of stage i u64 atomic: 0 expected, 1 set aside, 2 missing
+///       +24  of acquire: messages that it has dropped u64 atomic: bit n for `MessageFault` n
 /// ```
 final class Heartbeats: @unchecked Sendable {
   private let region: SharedRegion
@@ -22,7 +24,7 @@ final class Heartbeats: @unchecked Sendable {
   /// Between two beats, and between two looks at them.
   static let period: Duration = .milliseconds(100)
   private static let magic: UInt32 = 0x4250_4C53
-  private static let layoutVersion: UInt32 = 3
+  private static let layoutVersion: UInt32 = 4
   private static let lineByteCount = 128
   private static let done = UInt64.max
 
@@ -84,6 +86,22 @@ final class Heartbeats: @unchecked Sendable {
   /// Says what the process of a stage lacks of its disk.
   func note(_ shortage: DiskShortage, of stage: Int) {
     word(stage, .shortage).pointee.store(shortage.rawValue, ordering: .relaxed)
+  }
+
+  /// Why a stage's processes have dropped messages.
+  func faults(of stage: Int) -> [MessageFault] {
+    let bits = word(stage, .dropped).pointee.load(ordering: .relaxed)
+    return MessageFault.allCases.filter { bits & Self.bit($0) != 0 }
+  }
+
+  /// Says that the process of a stage has dropped a message. That stays when the process ends: the sender is as it was.
+  func note(_ fault: MessageFault, of stage: Int) {
+    word(stage, .dropped).pointee.bitwiseOr(Self.bit(fault), ordering: .relaxed)
+  }
+
+  private static func bit(_ fault: MessageFault) -> UInt64 {
+    precondition((0..<64).contains(fault.rawValue), "\(fault) is fault \(fault.rawValue) of 64 at most")
+    return 1 << UInt64(fault.rawValue)
   }
 
   /// What the supervisor expects of a stage. A word without meaning says nothing new.
@@ -160,7 +178,7 @@ final class Heartbeats: @unchecked Sendable {
 
   /// The words of a stage's line, in their order.
   private enum Word: Int {
-    case beats, shortage, standing
+    case beats, shortage, standing, dropped
   }
 
   private func word(_ stage: Int, _ word: Word = .beats) -> UnsafeMutablePointer<Atomic<UInt64>> {

@@ -72,6 +72,8 @@ package struct RunStatus: Codable, Equatable, Sendable {
   package var buffered: UInt64 = 0
   /// What a live source has lost so far; nil for a scan file.
   package var losses: Losses?
+  /// Why messages of a live source were dropped, each reason once; nil where none was.
+  package var faults: [String]?
   /// Projections from one update to the next: `window-step`, or more while a worker does not keep up.
   package var step = 0
   /// Updates of the slowest worker so far.

@@ -66,6 +66,8 @@ final class Supervisor {
   private var isStopNoticed = false
   private let requests: RunRequests
   var room: RoomWatch
+  /// Why messages of the source were dropped, as far as people know.
+  var knownFaults: [MessageFault] = []
   /// Why the status could not be written; nil where it was.
   var statusFailure: FileError?
   private var regionFolder = ""
@@ -149,6 +151,7 @@ final class Supervisor {
     var finished = status(at: start, phase)
     try observer.update(&finished)
     finished.phase = phase
+    watchSource(regions, &finished)
     if let losses = try folder.readLosses() { finished.losses = losses.counts }
     finished.secondsWithoutRoom = room.duration(at: .now) / .seconds(1)
     monitor.progress(finished)
@@ -217,6 +220,7 @@ final class Supervisor {
       var status = status(at: start, .scanning)
       try observer.update(&status)
       watchRoom(regions, &status)
+      watchSource(regions, &status)
       noticeSpilling(status, slowest: observer.slowestReader)
       noticeStep(status)
       noticeEnd(status)

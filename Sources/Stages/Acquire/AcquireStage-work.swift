@@ -11,7 +11,10 @@ extension AcquireStage: Stage {
       case .listening: log.notice("\(notice.words)")
       case .disconnected: log.warning("\(notice.words)")
       // The first of each kind tells what is wrong; the ledger counts the others.
-      case .dropped(_, _, let count): if count == 1 { log.warning("\(notice.words)") }
+      case .dropped(let fault, _, let count):
+        guard count == 1 else { return }
+        log.warning("\(notice.words)")
+        environment.didDrop(fault)
       }
     }
     let notice = try settings.stopHook.map { StopNotice(hook: $0, run: settings.run, log: log) }

@@ -57,6 +57,8 @@ package protocol StageEnvironment {
   func stopRequested() -> Bool
   /// Says that an event was handled.
   func didWork()
+  /// Says that a message of the source was dropped, so that people hear of it while the sender still sends.
+  func didDrop(_ fault: MessageFault)
   /// Who asked for the end of the scan; nil where nobody has.
   func finalizeRequester() throws -> String?
   /// What the source has lost; nil for a scan file, and until the acquisition has ended.

@@ -55,6 +55,7 @@ struct Status: ParsableCommand {
             ? "" : "; now: \(status.withoutRoom.joined(separator: ", ")); \(status.buffered) images in memory")
       ] : []
     let late = status.decidedLate.map { ", ended \(ProgressLine.oneDecimal($0)) s late" } ?? ""
+    let faults = status.faults.map { ["messages of the source are dropped: \($0.joined(separator: ", "))"] } ?? []
     let old =
       isSupervised
       ? age.flatMap { age in
@@ -66,7 +67,7 @@ struct Status: ParsableCommand {
       "projections \(status.acquired)/\(status.projections) (\(ProgressLine.oneDecimal(status.rate))/s, "
         + "lag \(status.lag)\(spilled)), updates \(status.updates)/\(status.updatesExpected), "
         + "step \(status.step)\(residual), \(ProgressLine.oneDecimal(status.seconds)) s",
-    ] + losses + room + missing + [
+    ] + [old].compactMap { $0 } + faults + losses + room + missing + [
       row("stage", "pid", "state", "epoch", "cursor", "lag", "restarts", "hung")
     ]
       + status.stages.map { stage in
