@@ -65,14 +65,20 @@ extension ReconstructStage {
     if whole == nil || wasSealed && whole?.number != newest.number {
       noticed("\(Self.damage(newest)) is not what was written there: going on from generation \(volume.newest.number)")
     }
-    guard volume.isFinalBegun else { return }
-    if let mark = try? volume.finalProgress(), volume.isFinalMarkSealed,
-      areWhole(volume.pieces(of: 0..<mark.blocks), volume.isWhole(finalPiece:))
-    {
-      return
-    }
+    guard volume.isFinalBegun, !isFinalWhole else { return }
     volume.forgetFinal()
     noticed("blocks of the final iterations are not what was written there: computing them again")
+  }
+
+  /// Whether what is said of blocks of the final iterations has a meaning, and the blocks are what was written there.
+  /// An update that is none stands beside them only where something else was written over it.
+  private var isFinalWhole: Bool {
+    do throws(EventError) {
+      guard let mark = try volume.finalProgress(), volume.isFinalMarkSealed else { return false }
+      return areWhole(volume.pieces(of: 0..<mark.blocks), volume.isWhole(finalPiece:))
+    } catch {
+      return false
+    }
   }
 
   private func areWhole(_ pieces: Range<Int>, _ isWhole: (Int) -> Bool) -> Bool {
