@@ -7,7 +7,9 @@ package final class TestFolder {
 
   /// Makes a new folder.
   package init() throws {
-    var template = Array("\(NSTemporaryDirectory())/slipring-test-XXXXXX".utf8CString)
+    // Standardized, as programs say it.
+    let place = URL(filePath: NSTemporaryDirectory()).standardizedFileURL.appending(path: "slipring-test-XXXXXX")
+    var template = Array(place.path.utf8CString)
     guard mkdtemp(&template) != nil else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
     path = String(decoding: template.dropLast().map(UInt8.init), as: UTF8.self)
   }
