@@ -3,12 +3,12 @@ package import KernelTypes
 /// Columns that share the start of their positions: four vectors.
 private let columnsPerPass = 64
 
-/// Column sums of one row of a slice over `angles`: what a sinogram of ones would backproject to.
+/// Column sums of one row of a slice over `angles`: what a sinogram of ones in `bins` would backproject to.
 ///
 /// Vectors run along the row, so that the cost does not depend on the lanes. `sums` has room for `columns` values
 /// rounded up to a multiple of 16.
 package func columnSums(
-  row: Int, angles: UnsafeBufferPointer<BackAngle>, columns: Int, sums: UnsafeMutablePointer<Float>
+  row: Int, angles: UnsafeBufferPointer<BackAngle>, columns: Int, bins: Range<Int>, sums: UnsafeMutablePointer<Float>
 ) {
   var column = 0
   while column < columns {
@@ -16,7 +16,7 @@ package func columnSums(
     var angle = angles.baseAddress!
     let end = angle + angles.count
     while angle < end {
-      let pass = ColumnPass(angle, column: column, row: row, columns: columns)
+      let pass = ColumnPass(angle, column: column, row: row, bins: bins)
       if pass.isInside {
         a += pass.weights(0)
         b += pass.weights(16)
@@ -40,23 +40,25 @@ package func columnSums(
 /// Where `columnsPerPass` neighbours fall on the detector at one angle.
 private struct ColumnPass {
   let angle: UnsafePointer<BackAngle>
-  let columns: Int
+  let binCount: Int
+  /// Bin of the first column's position, counted from the first of the detector's.
   let base: Int
   let start: Float
   let cosine: Float
-  /// Both bins of every column are on the detector.
+  /// Both bins of every column are among `bins`.
   let isInside: Bool
 
-  @inline(__always) init(_ angle: UnsafePointer<BackAngle>, column: Int, row: Int, columns: Int) {
+  @inline(__always) init(_ angle: UnsafePointer<BackAngle>, column: Int, row: Int, bins: Range<Int>) {
     self.angle = angle
-    self.columns = columns
+    binCount = bins.count
     let first = Double(column) * angle.pointee.cosine - Double(row) * angle.pointee.sine + angle.pointee.origin
     let last = first + Double(columnsPerPass - 1) * angle.pointee.cosine
     let floor = first.rounded(.down)
-    base = Int(floor)
+    base = Int(floor) - bins.lowerBound
     start = Float(first - floor)
     cosine = Float(angle.pointee.cosine)
-    isInside = min(first, last) >= 1 && max(first, last) < Double(columns - 2)
+    isInside =
+      min(first, last) >= Double(bins.lowerBound + 1) && max(first, last) < Double(bins.upperBound - 2)
   }
 
   @inline(__always) func position(_ offset: Float) -> (floor: Indices, fraction: Vector) {
@@ -76,7 +78,7 @@ private struct ColumnPass {
 
   @inline(__always) func weightsOnDetector(_ offset: Float) -> Vector {
     let (floor, fraction) = position(offset)
-    let bin = floor &+ Int32(truncatingIfNeeded: base), count = Int32(truncatingIfNeeded: columns)
+    let bin = floor &+ Int32(truncatingIfNeeded: base), count = Int32(truncatingIfNeeded: binCount)
     let (first, second) = pair(fraction)
     return keep(first, where: bin, isBelow: count) + keep(second, where: bin &+ 1, isBelow: count)
   }

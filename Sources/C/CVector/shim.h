@@ -9,6 +9,7 @@ typedef float cvector_float16 __attribute__((ext_vector_type(16)));
 typedef double cvector_double8 __attribute__((ext_vector_type(8)));
 typedef int cvector_int8 __attribute__((ext_vector_type(8)));
 typedef int cvector_int16 __attribute__((ext_vector_type(16)));
+typedef unsigned cvector_unsigned16 __attribute__((ext_vector_type(16)));
 
 #define CVECTOR_INLINE static inline __attribute__((always_inline))
 
@@ -64,6 +65,23 @@ CVECTOR_INLINE cvector_int8 cvector_integers8(cvector_double8 x) { return __buil
 /// Each of four weights for four lanes.
 CVECTOR_INLINE cvector_float16 cvector_spread4(cvector_float4 x) {
   return __builtin_shufflevector(x, x, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+}
+
+/// Each lane's low sixteen bits, a signed number.
+CVECTOR_INLINE cvector_float16 cvector_low16(cvector_int16 x) {
+  return __builtin_convertvector((cvector_int16)((cvector_unsigned16)x << 16) >> 16, cvector_float16);
+}
+
+/// Each lane's high sixteen bits, a signed number.
+CVECTOR_INLINE cvector_float16 cvector_high16(cvector_int16 x) {
+  return __builtin_convertvector(x >> 16, cvector_float16);
+}
+
+/// Two numbers of at most ±32767, rounded to the nearest, in the low and high sixteen bits of each lane. Adding 1.5 ·
+/// 2²³ leaves the rounded number in the low bits.
+CVECTOR_INLINE cvector_int16 cvector_halves16(cvector_float16 low, cvector_float16 high) {
+  return (cvector_int16)(((cvector_unsigned16)(low + 12582912.0f) & 0xffffu) |
+                         ((cvector_unsigned16)(high + 12582912.0f) << 16));
 }
 
 /// Stores past the caches: the lines are neither read first nor kept. `address` is a multiple of the vector's size.

@@ -12,7 +12,7 @@ struct KernelTable: Sendable {
       Tile, UnsafeMutableRawPointer, UnsafeRawPointer, UnsafeBufferPointer<BackAngle>, KernelShape,
       UnsafeMutableRawPointer, TileTarget
     ) -> Void
-  let columnSums: @Sendable (Int, UnsafeBufferPointer<BackAngle>, Int, UnsafeMutablePointer<Float>) -> Void
+  let columnSums: @Sendable (Int, UnsafeBufferPointer<BackAngle>, Int, Range<Int>, UnsafeMutablePointer<Float>) -> Void
 
   // What solvers do to each bin or voxel between the projections.
   let residualRow:
@@ -31,6 +31,9 @@ struct KernelTable: Sendable {
       Tile, UnsafeRawPointer, UnsafeRawPointer, TileBorder, UnsafeMutableRawPointer, UnsafePointer<Float>, Int,
       UnsafePointer<ColumnRange>, TilePenalty, Float, Bool, KernelShape
     ) -> Void
+  let primalRow: @Sendable (PrimalRow, LaneRow) -> Void
+  let finishedRow: @Sendable (PrimalRow, LaneRow?, Float, Bool) -> Void
+  let dualRow: @Sendable (DualRow, LaneRow, Int) -> Void
 
   // What a processor can do at most.
   let multiplyAdds: @Sendable (Int, UnsafeMutablePointer<Float>) -> Int
@@ -51,16 +54,19 @@ struct KernelTable: Sendable {
       (forward, backTile, columnSums) = (Kernels.forward, Kernels.backTile, Kernels.columnSums)
       (residualRow, ratioRow, dataSums) = (Kernels.residualRow, Kernels.ratioRow, Kernels.dataSums)
       (scaleTile, penaliseTile) = (Kernels.scaleTile, Kernels.penaliseTile)
+      (primalRow, finishedRow, dualRow) = (Kernels.primalRow, Kernels.finishedRow, Kernels.dualRow)
       (multiplyAdds, loads) = (Kernels.multiplyAdds, Kernels.loads)
     case 3:
       (forward, backTile, columnSums) = (KernelsAVX2.forward, KernelsAVX2.backTile, KernelsAVX2.columnSums)
       (residualRow, ratioRow, dataSums) = (KernelsAVX2.residualRow, KernelsAVX2.ratioRow, KernelsAVX2.dataSums)
       (scaleTile, penaliseTile) = (KernelsAVX2.scaleTile, KernelsAVX2.penaliseTile)
+      (primalRow, finishedRow, dualRow) = (KernelsAVX2.primalRow, KernelsAVX2.finishedRow, KernelsAVX2.dualRow)
       (multiplyAdds, loads) = (KernelsAVX2.multiplyAdds, KernelsAVX2.loads)
     default:
       (forward, backTile, columnSums) = (KernelsSSE42.forward, KernelsSSE42.backTile, KernelsSSE42.columnSums)
       (residualRow, ratioRow, dataSums) = (KernelsSSE42.residualRow, KernelsSSE42.ratioRow, KernelsSSE42.dataSums)
       (scaleTile, penaliseTile) = (KernelsSSE42.scaleTile, KernelsSSE42.penaliseTile)
+      (primalRow, finishedRow, dualRow) = (KernelsSSE42.primalRow, KernelsSSE42.finishedRow, KernelsSSE42.dualRow)
       (multiplyAdds, loads) = (KernelsSSE42.multiplyAdds, KernelsSSE42.loads)
     }
   }

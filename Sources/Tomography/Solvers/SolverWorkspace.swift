@@ -66,7 +66,7 @@ final class SolverWorkspace {
   @inline(__always) func scaleColumns(_ executor: some Executor, _ weight: (_ sum: Float) -> Float) {
     executor.forEach(count: layout.columns) { row in
       let scales = memory.scales(row: row)
-      kernels.columnSums(row, pass.plan.back, layout.columns, scales)
+      kernels.columnSums(row, pass.plan.back, layout.columns, 0..<layout.columns, scales)
       let inside = mask.columns(row: row)
       for column in 0..<layout.columns {
         let sum = scales[column]

@@ -1,0 +1,97 @@
+import Glibc
+
+/// What can be chosen about ordered subsets with momentum and total variation (`SubsetSolver`).
+package struct SubsetOptions: Sendable, Equatable {
+  /// Sets of options by name.
+  package enum Preset: String, Codable, Sendable, CaseIterable {
+    /// Twice the subsets in the first two sweeps, and fewer sweeps.
+    case fast
+    /// The weight that the rule says.
+    case standard
+    /// 0.4 of that weight: keeps faint thin cracks, and more of the noise.
+    case detail
+  }
+
+  /// λ, the weight of the penalty.
+  package enum Weight: Sendable, Equatable {
+    /// So many times what `WeightRule` says, at most `factorMax`.
+    case rule(factor: Float)
+    /// The threshold of a full step, in the volume's unit; at most `factorMax` times what the rule says.
+    case fixed(Float)
+  }
+
+  /// What is asked of a slice beside fitting the data.
+  package enum Penalty: Sendable, Equatable {
+    /// Σ |∇x|
+    case totalVariation
+    /// Huber's potential: quadratic for gradients below λ ε / m …, so that smooth slopes make no steps. ε is in units of
+    /// the slice's scale m.
+    case huber(epsilon: Float)
+  }
+
+  /// M; nil for round(10 (A / 180)^⅓) of A angles.
+  package var subsets: Int?
+  /// K; nil for what `sweepCount` says.
+  package var sweeps: Int?
+  /// First sweeps that use 2 M subsets.
+  package var doubledSweeps: Int
+  /// Last sweeps whose steps and weights are halved, quartered …
+  package var relaxedSweeps: Int
+  /// Steps on the dual in each subset, 1…8.
+  package var innerSteps: Int
+  /// The largest momentum, 0 (none) … 1.
+  package var momentumMax: Float
+  /// λ
+  package var weight: Weight
+  /// Total variation or Huber's potential.
+  package var penalty: Penalty
+  /// Cut the volume at zero in each step.
+  package var nonNegative: Bool
+  /// Only voxels whose centres lie within half the grid's width of the rotation axis take part; of the result those
+  /// within columns / 2.
+  package var diskMask: Bool
+
+  /// No weight is more than so many times the rule's: large ones make the dual steps oscillate.
+  package static let factorMax: Float = 8
+
+  /// A preset.
+  package init(preset: Preset = .standard, nonNegative: Bool = false, diskMask: Bool = false) {
+    subsets = nil
+    sweeps = nil
+    doubledSweeps = preset == .fast ? 2 : 0
+    relaxedSweeps = 2
+    innerSteps = 2
+    momentumMax = 0.9
+    weight = .rule(factor: preset == .detail ? 0.4 : 1)
+    penalty = .totalVariation
+    self.nonNegative = nonNegative
+    self.diskMask = diskMask
+  }
+
+  /// M for so many angles, 1…angles: subsets grow with the square root of M, so that the noise of a subset does.
+  package func subsetCount(angles: Int) -> Int {
+    let rule = Int((10 * cbrt(Double(angles) / 180)).rounded())
+    return min(max(1, subsets ?? rule), angles)
+  }
+
+  /// K for so many angles of a detector with `columns`: about 70 subsets, and a sweep more for each doubling of the
+  /// columns above 256; with doubled subsets at the beginning about 60.
+  package func sweepCount(angles: Int, columns: Int) -> Int {
+    if let sweeps { return max(1, sweeps) }
+    let count = Double(subsetCount(angles: angles))
+    if doubledSweeps > 0 { return max(4, Int((60 / count).rounded(.up)) - doubledSweeps) }
+    let doublings = max(0, log2(Double(columns) / 256).rounded())
+    return max(5, Int((70 / count).rounded(.up))) + Int(doublings)
+  }
+
+  /// Traps on what cannot be.
+  func check() {
+    precondition((1...TotalVariationStep.innerStepsMax).contains(innerSteps), "\(innerSteps) inner steps")
+    precondition(momentumMax >= 0 && momentumMax <= 1, "momentum up to \(momentumMax)")
+    precondition(doubledSweeps >= 0 && relaxedSweeps >= 0, "\(doubledSweeps) doubled, \(relaxedSweeps) relaxed sweeps")
+    switch weight {
+    case .rule(let value), .fixed(let value): precondition(value >= 0 && value.isFinite, "weight \(value)")
+    }
+    if case .huber(let epsilon) = penalty { precondition(epsilon > 0 && epsilon.isFinite, "epsilon \(epsilon)") }
+  }
+}
