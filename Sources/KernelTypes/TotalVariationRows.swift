@@ -46,11 +46,14 @@ package struct PrimalRow: @unchecked Sendable {
   package let steps: UnsafePointer<Float>
   /// λ / 32,767 of sixteen lanes.
   package let weights: UnsafePointer<Float>
+  /// Bytes to the rows of data and dual, and of what a finished row replaces, that will be wanted next; 0 where the
+  /// processor finds them by itself.
+  package let ahead: Int
 
   /// The pointers must outlive the kernel's call.
   package init(
     shape: LaneRowShape, data: LaneRow, dual: LaneRow, above: LaneRow, steps: UnsafePointer<Float>,
-    weights: UnsafePointer<Float>
+    weights: UnsafePointer<Float>, ahead: Int
   ) {
     self.shape = shape
     self.data = data
@@ -58,6 +61,7 @@ package struct PrimalRow: @unchecked Sendable {
     self.above = above
     self.steps = steps
     self.weights = weights
+    self.ahead = ahead
   }
 }
 

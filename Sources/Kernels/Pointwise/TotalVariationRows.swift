@@ -8,6 +8,10 @@ package import KernelTypes
 /// Writes d = z + τ λ div p into `target`, whole vectors, and repeats the last pixel right of it.
 package func primalRow(_ row: PrimalRow, into target: LaneRow) {
   row.forEachVector { index, value in
+    if row.ahead != 0 {
+      cvector_prefetch_write(row.data.start + (index * row.data.stride + row.ahead))
+      cvector_prefetch_write(row.dual.start + (index * row.dual.stride + row.ahead))
+    }
     (target.start + index * target.stride).storeBytes(of: value, as: Vector.self)
   }
   let size = min(16, row.shape.lanes) * MemoryLayout<Float>.stride
@@ -88,6 +92,7 @@ extension PrimalRow {
   @inline(__always) fileprivate func finish(_ previous: LaneRow, _ momentum: Float, isNonNegative: Bool) {
     forEachVector { index, value in
       let x = isNonNegative ? value.positive : value
+      if ahead != 0 { cvector_prefetch_write(previous.start + (index * previous.stride + ahead)) }
       let change = x - values(previous.start + index * previous.stride)
       let tail = index == shape.count - 1 ? shape.tail : 16
       store(x, previous, index, tail: tail)

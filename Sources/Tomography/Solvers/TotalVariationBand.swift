@@ -63,7 +63,12 @@ struct TotalVariationBand {
   private func primal(_ row: Int, step: Int, data: LaneRow) -> PrimalRow {
     PrimalRow(
       shape: rowShape, data: data, dual: dual(row, step: step), above: dual(row - 1, step: step),
-      steps: job.steps + row * job.stepsPitch, weights: factor(0))
+      steps: job.steps + row * job.stepsPitch, weights: factor(0), ahead: step == 0 || step == innerSteps ? ahead : 0)
+  }
+
+  /// Pixels of several sixteen lanes are passed in strides that the processor does not foresee.
+  private var ahead: Int {
+    job.shape.pixelByteCount > 64 ? job.shape.volumePitch * job.shape.pixelByteCount : 0
   }
 
   /// z of a row.
