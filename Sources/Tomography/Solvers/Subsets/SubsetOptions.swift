@@ -35,7 +35,7 @@ package struct SubsetOptions: Sendable, Equatable {
   package var sweeps: Int?
   /// First sweeps that use 2 M subsets.
   package var doubledSweeps: Int
-  /// Last sweeps whose steps and weights are halved, quartered …
+  /// Last sweeps whose steps and weights are halved, quartered … (2; `fast` 1).
   package var relaxedSweeps: Int
   /// Steps on the dual in each subset, 1…8.
   package var innerSteps: Int
@@ -59,7 +59,7 @@ package struct SubsetOptions: Sendable, Equatable {
     subsets = nil
     sweeps = nil
     doubledSweeps = preset == .fast ? 2 : 0
-    relaxedSweeps = 2
+    relaxedSweeps = preset == .fast ? 1 : 2
     innerSteps = 2
     momentumMax = 0.9
     weight = .rule(factor: preset == .detail ? 0.4 : 1)

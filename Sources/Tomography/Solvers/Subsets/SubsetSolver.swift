@@ -264,7 +264,8 @@ extension SubsetSolver {
     stepMax = stepMax == 0 ? 1 : stepMax
   }
 
-  /// C = 1 / the largest column sum over the subsets, and τ = C times the angles of the largest, at most 4.
+  /// C = 1 / the largest column sum over the subsets, and τ = C times the angles of the largest, at most 1: voxels that
+  /// few rays meet would otherwise shorten everyone's dual steps.
   private func scaleColumns(row: Int) {
     let largest = memory.scales(row: row), steps = memory.steps(row: row), count = Float(schedule.subsets[0].count)
     let inside = mask.columns(row: row)
@@ -276,7 +277,7 @@ extension SubsetSolver {
     for column in 0..<memory.scalesPitch {
       let takesPart = inside.contains(column) && largest[column] > Float(sumMin)
       largest[column] = takesPart ? 1 / largest[column] : 0
-      steps[column] = min(4, largest[column] * count)
+      steps[column] = min(1, largest[column] * count)
     }
   }
 }
