@@ -61,11 +61,12 @@ package enum AngleOrder: Equatable, Sendable {
   }
 
   /// Binary digits of the numbers below `count`.
-  private static func bits(_ count: Int) -> Int {
+  static func bits(_ count: Int) -> Int {
     count > 1 ? Int.bitWidth - (count - 1).leadingZeroBitCount : 0
   }
 
-  private static func reverse(_ number: Int, bits: Int) -> Int {
+  /// The lowest `bits` digits of a number in reverse.
+  static func reverse(_ number: Int, bits: Int) -> Int {
     var (rest, reversed) = (number, 0)
     for _ in 0..<bits { (rest, reversed) = (rest >> 1, reversed << 1 | rest & 1) }
     return reversed

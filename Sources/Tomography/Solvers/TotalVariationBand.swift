@@ -1,9 +1,9 @@
 internal import KernelTypes
 
-/// The inner steps of a band of rows, for sixteen lanes or for all of a narrow block.
+/// The inner steps of a band of rows, for groups of sixteen lanes or for all of a narrow block.
 ///
 /// At row r of the band's pass, inner step k makes d of row r − k + 1 and then p of the row above it, so that the last
-/// one is innerSteps rows behind when x is written there. Memory of a worker:
+/// one is innerSteps rows behind when x is written there. Memory of a worker, for each group:
 ///
 /// ```
 /// differences  [innerSteps][2] rows    d of the newest two rows
@@ -14,18 +14,44 @@ struct TotalVariationBand {
   let job: TotalVariationJob
   let kernels: KernelTable
   let innerSteps: Int
-  /// Which sixteen lanes.
-  let group: Int
   let band: Range<Int>
   let edges: UnsafeMutableRawPointer
   let scratch: UnsafeMutableRawPointer
   let scratchRowByteCount: Int
   let factors: UnsafePointer<Float>
 
-  func run() {
+  /// Which sixteen lanes, and the worker's rows for them.
+  private var group = 0
+  private var rows: UnsafeMutableRawPointer
+
+  init(
+    job: TotalVariationJob, kernels: KernelTable, innerSteps: Int, band: Range<Int>, edges: UnsafeMutableRawPointer,
+    scratch: UnsafeMutableRawPointer, scratchRowByteCount: Int, factors: UnsafePointer<Float>
+  ) {
+    self.job = job
+    self.kernels = kernels
+    self.innerSteps = innerSteps
+    self.band = band
+    self.edges = edges
+    self.scratch = scratch
+    self.scratchRowByteCount = scratchRowByteCount
+    self.factors = factors
+    rows = scratch
+  }
+
+  static func scratchRowCount(innerSteps: Int) -> Int { 4 * innerSteps + 1 }
+
+  /// Takes all groups through each row before the next one.
+  func run(groups: Range<Int>) {
+    var part = self
     for row in band.lowerBound - innerSteps..<band.upperBound + innerSteps {
-      for step in 1...innerSteps { advance(step, row: row - step + 1) }
-      if band.contains(row - innerSteps) { finish(row - innerSteps) }
+      for group in groups {
+        part.group = group
+        part.rows =
+          scratch + (group - groups.lowerBound) * Self.scratchRowCount(innerSteps: innerSteps) * scratchRowByteCount
+        for step in 1...innerSteps { part.advance(step, row: row - step + 1) }
+        if band.contains(row - innerSteps) { part.finish(row - innerSteps) }
+      }
     }
   }
 
@@ -94,7 +120,7 @@ struct TotalVariationBand {
   private var zeros: LaneRow { LaneRow(scratchRow(4 * innerSteps), stride: 64) }
 
   /// Pixel 0 of a row of the worker's memory; left of it are zeros.
-  private func scratchRow(_ index: Int) -> UnsafeMutableRawPointer { scratch + (index * scratchRowByteCount + 64) }
+  private func scratchRow(_ index: Int) -> UnsafeMutableRawPointer { rows + (index * scratchRowByteCount + 64) }
 
   private func volumeRow(_ volume: UnsafeMutableRawPointer, _ row: Int) -> LaneRow {
     LaneRow(

@@ -13,6 +13,9 @@ package import KernelTypes
 package final class TotalVariationStep {
   /// The most inner steps of a pass.
   static let innerStepsMax = 8
+  /// Groups of sixteen lanes that are taken through a band together, row by row: the processor fetches cache lines in
+  /// pairs, so that one group's bring the next one's.
+  private static let groupsTogether = 2
   /// Fewer rows make no band of their own.
   private static let bandRowsMin = 16
 
@@ -21,7 +24,7 @@ package final class TotalVariationStep {
   private let innerSteps: Int
   private let workers: Int
   private let memory: ScratchMemory
-  /// Of each worker: differences, dual rows, and a row of zeros.
+  /// Of each worker and each group of its lanes: differences, dual rows, and a row of zeros.
   private let rows: UnsafeMutableRawPointer
   private let edges: UnsafeMutableRawPointer
   private let factors: UnsafeMutablePointer<Float>
@@ -86,17 +89,18 @@ package final class TotalVariationStep {
   /// One pass over a block.
   func run(_ job: TotalVariationJob, _ executor: some Executor) {
     let width = max(1, min(executor.width, workers)), groups = max(1, job.shape.lanes / 16)
-    let wanted = width == 1 ? 1 : (2 * width + groups - 1) / groups
+    let parts = (groups + Self.groupsTogether - 1) / Self.groupsTogether
+    let wanted = width == 1 ? 1 : (2 * width + parts - 1) / parts
     let bands = max(1, min(wanted, layout.columns / max(Self.bandRowsMin, 4 * innerSteps)))
     func band(_ index: Int) -> Range<Int> { layout.columns * index / bands..<layout.columns * (index + 1) / bands }
     if bands > 1 { executor.forEach(count: bands) { save(job, band($0), edges(of: $0)) } }
-    executor.share(count: bands * groups, workers: width) { worker, item in
-      let index = item % bands, group = item / bands
+    executor.share(count: bands * parts, workers: width) { worker, item in
+      let index = item % bands, first = item / bands * Self.groupsTogether
       let scratch = rows + worker * Self.rowsByteCount(layout, innerSteps)
       TotalVariationBand(
-        job: job, kernels: kernels, innerSteps: innerSteps, group: group, band: band(index), edges: edges(of: index),
+        job: job, kernels: kernels, innerSteps: innerSteps, band: band(index), edges: edges(of: index),
         scratch: scratch, scratchRowByteCount: Self.rowByteCount(layout), factors: factors
-      ).run()
+      ).run(groups: first..<min(groups, first + Self.groupsTogether))
     }
   }
 
@@ -128,7 +132,8 @@ package final class TotalVariationStep {
   private static func rowByteCount(_ layout: SliceLayout) -> Int { (layout.columns + 3) * 64 }
 
   private static func rowsByteCount(_ layout: SliceLayout, _ innerSteps: Int) -> Int {
-    (4 * innerSteps + 1) * rowByteCount(layout)
+    let groups = min(groupsTogether, max(1, layout.lanes / 16))
+    return groups * TotalVariationBand.scratchRowCount(innerSteps: innerSteps) * rowByteCount(layout)
   }
 
   private static func edgesByteCount(_ layout: SliceLayout, _ innerSteps: Int) -> Int {

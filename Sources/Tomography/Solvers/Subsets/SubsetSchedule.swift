@@ -69,9 +69,6 @@ struct SubsetSchedule {
 
 /// 0..<count by rising value of the numbers' bits in reverse.
 func bitReversed(_ count: Int) -> [Int] {
-  var bits = 1
-  while 1 << bits < count { bits += 1 }
-  return (0..<1 << bits).map { number in
-    (0..<bits).reduce(0) { $0 | ((number >> $1) & 1) << (bits - 1 - $1) }
-  }.filter { $0 < count }
+  let bits = AngleOrder.bits(count)
+  return (0..<1 << bits).map { AngleOrder.reverse($0, bits: bits) }.filter { $0 < count }
 }
