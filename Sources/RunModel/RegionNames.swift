@@ -57,6 +57,9 @@ package struct RegionNames: Sendable {
   /// The slices of worker `partition` that control compares.
   package func slices(_ partition: Int) -> String { prefix + "slices.\(partition)" }
 
+  /// What the solver of worker `partition`'s final iterations saves.
+  package func solverState(_ partition: Int) -> String { prefix + "solver.\(partition)" }
+
   /// The denoised volume of all workers.
   package var denoisedVolume: String { prefix + "denoised-volume" }
 }
