@@ -81,6 +81,22 @@ import Testing
     #expect(try written.withUnsafeBytes { try UpdateEvent(decoding: $0) } == update)
   }
 
+  @Test func `An update comes back with how well its rows fit, and not with fits of other rows`() throws {
+    var told = update
+    told.rows = 4..<7
+    told.fits = (1...3).map { row in
+      RowFit(noise: 0.01 * Float(row), weight: 2e-4, scale: 0.02, residual: row == 2 ? .infinity : 1.25)
+    }
+    let written = bytes(told.encodeReport)
+    #expect(written.count == UpdateEvent.byteCount + 48)
+    #expect(try written.withUnsafeBytes { try UpdateEvent(decoding: $0) } == told)
+    told.fits = []
+    #expect(try bytes(told.encodeReport).withUnsafeBytes { try UpdateEvent(decoding: $0) } == told)
+    for count in [UpdateEvent.byteCount + 16, written.count - 1] {
+      #expect(throws: EventError.self) { try written[..<count].withUnsafeBytes { try UpdateEvent(decoding: $0) } }
+    }
+  }
+
   @Test(arguments: EndEvent.Reason.allCases) func `An end event comes back as it was written`(reason: EndEvent.Reason)
     throws
   {

@@ -20,5 +20,10 @@ import Testing
     encoder.outputFormatting = .sortedKeys
     #expect(String(decoding: try encoder.encode(report), as: UTF8.self) == json)
     #expect(try JSONDecoder().decode(ExportReport.self, from: Data(json.utf8)) == report)
+    var told = report
+    told.fits = [RowFit(noise: 0.5, weight: 0.25, scale: 2, residual: 1)]
+    let more = String(decoding: try encoder.encode(told), as: UTF8.self)
+    #expect(more.contains(#""fits":[[0.5,0.25,2,1]]"#), "\(more)")
+    #expect(try JSONDecoder().decode(ExportReport.self, from: Data(more.utf8)) == told)
   }
 }

@@ -179,7 +179,8 @@ extension RunReport {
     ("hangs", "of these, hung"), ("dead", "Dead pixels"), ("non-finite", "NaN or infinite"),
     ("clamped", "At or below dark"),
     ("negative", "Below zero"),
-    ("missing-rows", "Missing in the volume"),
+    ("missing-rows", "Missing in the volume"), ("noise", "Noise of a line integral"),
+    ("residual-noise", "Residual over noise"), ("worst-slice", "at most"),
   ]
 
   private static func ledger(
@@ -201,7 +202,15 @@ extension RunReport {
         "non-finite": "\(pixels.nonFinite)",
         "clamped": "\(pixels.clamped)", "negative": "\(pixels.negative)",
         "missing-rows": status.missingRows.map(RowRange.list) ?? "–",
+        "noise": result?.fit.map { Text.decimal(Double($0.noise), 4) } ?? "–",
+        "residual-noise": result?.fit?.residualOverNoise.map { Text.decimal(Double($0), 2) } ?? "–",
+        "worst-slice": worstSlice(result?.fit),
       ])
+  }
+
+  private static func worstSlice(_ fit: VolumeFit?) -> String {
+    guard let residual = fit?.residualOverNoiseWorst, let slice = fit?.worstRow else { return "–" }
+    return "\(Text.decimal(Double(residual), 2)) in slice \(slice)"
   }
 
   private static func room(_ seconds: Double) -> String { seconds > 0 ? Text.decimal(seconds) + " s" : "–" }
@@ -230,12 +239,13 @@ extension RunReport.ReportedEnding {
     case .result(let result):
       let lost = result.lost + result.lostFields
       let without = lost > 0 ? ", without \(lost) that were lost" : ""
+      let warning = result.fit?.warning.map { "; " + $0 } ?? ""
       let missing = result.missingRows.isEmpty ? "" : "; missing in the volume: \(RowRange.list(result.missingRows))"
       self.init(
         isSuccess: result.missingRows.isEmpty,
         text:
           "\(result.projections) projections, \(result.updates) updates in \(Text.duration(result.seconds))\(without); "
-          + "ended by: \(result.stoppedBy)\(missing)",
+          + "ended by: \(result.stoppedBy)\(missing)\(warning)",
         outputs: result.outputs)
     }
   }

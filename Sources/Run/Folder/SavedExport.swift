@@ -70,9 +70,9 @@ package struct SavedExport {
     return try signals.endingProcess(grace: Self.grace, cleanUp: cleanUp) { watch in
       // Of an export that was killed.
       try removeTemporaryFilesOfDeadProcesses(in: path)
-      let written = try SavedVolume(parts).export(configuration, facts: facts(projections, finished)) {
-        watch.signal != nil
-      }
+      let fits = finished?.fits ?? []
+      let facts = facts(projections, finished).merging(configuration.fit(fits)?.facts ?? [:]) { $1 }
+      let written = try SavedVolume(parts).export(configuration, facts: facts, fits: fits) { watch.signal != nil }
       guard let written else { throw StageFailure(signal: watch.signal ?? SIGTERM) }
       return Result(
         run: plan.runID.description, outputs: written.outputs, volumeSHA256: written.volumeSHA256,

@@ -221,7 +221,8 @@ package struct Reconstruction {
       lost: (report?.lost ?? 0) + (losses?.counts.lost ?? 0),
       lostFields: report?.lostFields ?? 0, duplicates: (report?.duplicates ?? 0) + (losses?.counts.duplicates ?? 0),
       restarts: ending.restarts, memory: memory, stoppedBy: report?.stoppedBy ?? reason, stop: stop,
-      outputs: report?.outputs ?? [], missingRows: ending.missing.map(\.rows),
+      outputs: report?.outputs ?? [], fit: report.flatMap { plan.export.fit($0.fits) },
+      missingRows: ending.missing.map(\.rows),
       volumeSHA256: report?.volumeSHA256, denoisedSHA256: report?.denoisedSHA256)
     return ReconstructionOutcome(
       result: result, report: report,
@@ -289,6 +290,7 @@ package struct Reconstruction {
     } else if corrected.nonFinite > 0 {
       notices.append("\(corrected.nonFinite) NaN or infinite pixels were replaced by their neighbours")
     }
+    if let warning = plan.export.fit(report.fits)?.warning { notices.append(warning) }
     if corrected.negative > 0 {
       notices.append(
         "\(corrected.negative) line integrals below zero were taken for zero, "

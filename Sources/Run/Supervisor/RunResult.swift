@@ -31,6 +31,8 @@ package struct RunResult: Codable, Equatable, Sendable {
   package var stop: StopReport?
   /// Paths of the files.
   package var outputs: [String]
+  /// How well the final iterations fit the data; nil where they do not tell it.
+  package var fit: VolumeFit?
   /// Rows that could not be reconstructed and hold no numbers; none, as a rule.
   package var missingRows: [RowRange]
   /// Checksum of the volume; nil where nothing was reconstructed.

@@ -8,6 +8,7 @@
 ///   48  residual² f64                       56  data² f64                          64  duration u64 ns
 ///   72  first row u32, rows u32             80  non-finite u64                     88  clamped u64
 ///   96  dead u64                           104  negative u64
+///  112  in a report of the last sweep of the final iterations, where they tell it: of each row a RowFit (16 B)
 /// ```
 package struct UpdateEvent: Equatable, Sendable {
   /// The part of the scan that an update belongs to.
@@ -40,13 +41,16 @@ package struct UpdateEvent: Equatable, Sendable {
   package var duration: UInt64
   /// Pixels that were corrected since the worker started.
   package var pixels: PixelCounts
+  /// How well each row fits, from the first to the last; none where that is not told.
+  package var fits: [RowFit] = []
 
   /// An update as a worker reports it.
   package init(
     phase: Phase, index: Int, iterations: Int, cursor: UInt64, generation: UInt64, projections: Range<Int>,
     rows: Range<Int>,
-    residualSquared: Double, dataSquared: Double, duration: UInt64, pixels: PixelCounts
+    residualSquared: Double, dataSquared: Double, duration: UInt64, pixels: PixelCounts, fits: [RowFit] = []
   ) {
+    precondition(fits.isEmpty || fits.count == rows.count, "fits of \(fits.count) of \(rows.count) rows")
     self.phase = phase
     self.index = index
     self.iterations = iterations
@@ -58,12 +62,20 @@ package struct UpdateEvent: Equatable, Sendable {
     self.dataSquared = dataSquared
     self.duration = duration
     self.pixels = pixels
+    self.fits = fits
   }
 
-  /// Bytes of metadata.
+  /// Bytes of metadata without fits.
   package static let byteCount = 112
 
-  /// Writes the event into a slot's metadata; returns the bytes used.
+  /// Writes the event with its fits into a slot's metadata; returns the bytes used.
+  package func encodeReport(into metadata: UnsafeMutableRawBufferPointer) -> Int {
+    let count = encode(into: metadata)
+    RowFit.encode(fits, into: metadata, at: count)
+    return count + fits.count * RowFit.byteCount
+  }
+
+  /// Writes the event without its fits; returns the bytes used.
   package func encode(into metadata: UnsafeMutableRawBufferPointer) -> Int {
     metadata.store(phase.rawValue, at: 0)
     metadata.store(UInt32(iterations), at: 4)
@@ -90,20 +102,26 @@ package struct UpdateEvent: Equatable, Sendable {
 
   /// Reads an event back; throws where a field has no meaning.
   package init(decoding metadata: UnsafeRawBufferPointer) throws(EventError) {
-    let fields = try MetadataFields(metadata, byteCount: Self.byteCount, of: "update")
+    // Behind the event is nothing, or a fit of each row.
+    let more = metadata.count - Self.byteCount
+    let fields = try MetadataFields(metadata, byteCount: Self.byteCount + max(more, 0), of: "update")
     guard let phase = Phase(rawValue: fields.u32(at: 0)) else { throw .malformed("update phase \(fields.u32(at: 0))") }
     let first = try fields.count(at: 32, "first projection")
     let end = try fields.count(at: 40, "end projection")
     guard first <= end else { throw .malformed("update over \(first)..<\(end)") }
-    let row = Int(fields.u32(at: 72))
+    let row = Int(fields.u32(at: 72)), rowCount = Int(fields.u32(at: 76))
+    guard more <= 0 || more == rowCount * RowFit.byteCount else {
+      throw .malformed("update event of \(rowCount) rows with \(more) B of fits")
+    }
     let pixels = PixelCounts(
       nonFinite: try fields.count(at: 80, "non-finite"), clamped: try fields.count(at: 88, "clamped"),
       dead: try fields.count(at: 96, "dead"), negative: try fields.count(at: 104, "negative"))
     self.init(
       phase: phase, index: try fields.count(at: 8, "index"), iterations: Int(fields.u32(at: 4)),
       cursor: fields.u64(at: 16),
-      generation: fields.u64(at: 24), projections: first..<end, rows: row..<row + Int(fields.u32(at: 76)),
-      residualSquared: fields.f64(at: 48), dataSquared: fields.f64(at: 56), duration: fields.u64(at: 64), pixels: pixels
-    )
+      generation: fields.u64(at: 24), projections: first..<end, rows: row..<row + rowCount,
+      residualSquared: fields.f64(at: 48), dataSquared: fields.f64(at: 56), duration: fields.u64(at: 64),
+      pixels: pixels,
+      fits: more > 0 ? RowFit.decode(fields, at: Self.byteCount, count: rowCount) : [])
   }
 }

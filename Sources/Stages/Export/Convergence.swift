@@ -7,6 +7,8 @@ struct Convergence {
   private var window: [[Int: ResidualPart]]
   private var final: [[Int: ResidualPart]]
   private var pixels: [PixelCounts]
+  /// Of the rows from a first one on.
+  private var fits: [Int: [RowFit]] = [:]
 
   private struct ResidualPart {
     let residualSquared: Double
@@ -29,6 +31,7 @@ struct Convergence {
     case .final: final[update.index][update.rows.lowerBound] = part
     }
     pixels[worker] = update.pixels
+    if !update.fits.isEmpty { fits[update.rows.lowerBound] = update.fits }
   }
 
   /// ‖b − A x‖ / ‖b‖ of every windowed update that was made.
@@ -41,6 +44,16 @@ struct Convergence {
     let parts = parts.sorted { $0.key < $1.key }.map(\.value)
     let data = parts.reduce(0) { $0 + $1.dataSquared }
     return data > 0 ? (parts.reduce(0) { $0 + $1.residualSquared } / data).squareRoot() : 0
+  }
+
+  /// How well each of so many rows fits; none where nobody told it of any.
+  func fits(rows: Int) -> [RowFit] {
+    guard !fits.isEmpty else { return [] }
+    var all = Array(repeating: RowFit.unknown, count: rows)
+    for (first, part) in fits {
+      for (row, fit) in zip(first..<min(first + part.count, rows), part) { all[row] = fit }
+    }
+    return all
   }
 
   /// Replaced pixels over all workers.

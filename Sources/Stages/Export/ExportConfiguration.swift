@@ -1,3 +1,5 @@
+package import RunModel
+
 /// What the export writes, and where.
 package struct ExportConfiguration: Sendable {
   /// What a TIFF sample is.
@@ -72,6 +74,17 @@ package struct ExportConfiguration: Sendable {
   /// Names of all files of a volume of so many slices, slices first; those of the denoised volume follow.
   package func names(slices: Int) -> [String] {
     ownNames(slices: slices) + (denoised.map { denoised($0, noise: 0).ownNames(slices: slices) } ?? [])
+  }
+
+  /// How well a volume fits, in its unit; nil where that is not known.
+  package func fit(_ fits: [RowFit]) -> VolumeFit? { VolumeFit(fits, unit: scale, firstSlice: firstSlice) }
+
+  /// How well one slice fits, in words that follow others.
+  func words(_ fit: RowFit) -> String {
+    let known = [
+      ("noise of a line integral", fit.noise), ("weight", fit.weight * scale), ("residual over noise", fit.residual),
+    ].filter { $0.1.isFinite }
+    return known.map { ", \($0) \($1)" }.joined()
   }
 
   /// The same without those of the denoised volume.

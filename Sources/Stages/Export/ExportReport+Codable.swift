@@ -5,7 +5,7 @@ extension ExportReport: Codable {
   private enum CodingKeys: String, CodingKey {
     case outputs, isChecked, volumeSHA256, denoisedSHA256, stoppedBy, projections, lost, lostFields, duplicates
     case updates, windowResiduals, finalResiduals
-    case missingRows
+    case fits, missingRows
     case nonFinitePixels, clampedPixels, deadPixels, negativePixels
   }
 
@@ -30,6 +30,7 @@ extension ExportReport: Codable {
         clamped: try fields.decode(Int.self, forKey: .clampedPixels),
         dead: try fields.decode(Int.self, forKey: .deadPixels),
         negative: try fields.decode(Int.self, forKey: .negativePixels)),
+      fits: try fields.decodeIfPresent([RowFit].self, forKey: .fits) ?? [],
       missingRows: try fields.decodeIfPresent([RowRange].self, forKey: .missingRows) ?? [])
   }
 
@@ -52,6 +53,7 @@ extension ExportReport: Codable {
     try fields.encode(pixels.clamped, forKey: .clampedPixels)
     try fields.encode(pixels.dead, forKey: .deadPixels)
     try fields.encode(pixels.negative, forKey: .negativePixels)
+    if !fits.isEmpty { try fields.encode(fits, forKey: .fits) }
     if !missingRows.isEmpty { try fields.encode(missingRows, forKey: .missingRows) }
   }
 }

@@ -29,6 +29,8 @@ package struct ExportReport: Equatable, Sendable {
   package var finalResiduals: [Double]
   /// Pixels that were corrected, over all workers.
   package var pixels: PixelCounts
+  /// How well the final iterations fit each row, from the first slice on; none where they do not tell it.
+  package var fits: [RowFit] = []
   /// Rows that could not be reconstructed, which hold no numbers.
   package var missingRows: [RowRange] = []
 }

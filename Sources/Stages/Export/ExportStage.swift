@@ -72,9 +72,11 @@ package struct ExportStage {
     let source = VolumeSource(volumes: volumes, missing: missing)
     let missingRows = source.missingRows.map { RowRange($0, firstSlice: configuration.firstSlice) }
     if !missingRows.isEmpty { facts["missing_rows"] = RowRange.list(missingRows) }
+    let fits = convergence.fits(rows: source.count)
+    if let fit = configuration.fit(fits) { facts.merge(fit.facts) { $1 } }
     let generations = volumes.map(\.newest)
     try VolumeSource.check(volumes, generations, without: missing)
-    guard var written = try write(source, facts, configuration) else { return nil }
+    guard var written = try write(source, facts, configuration, fits) else { return nil }
     // What was written is of voxels that were whole before, and still are.
     try VolumeSource.check(volumes, generations, without: missing)
     var denoisedSHA256: String?
@@ -94,7 +96,7 @@ package struct ExportStage {
       denoisedSHA256: denoisedSHA256,
       stoppedBy: stopReason, projections: used, lost: lost, lostFields: lostFields, duplicates: duplicates,
       updates: window.count + final.count, windowResiduals: window, finalResiduals: final,
-      pixels: convergence.pixelCounts, missingRows: missingRows)
+      pixels: convergence.pixelCounts, fits: fits, missingRows: missingRows)
   }
 
   /// Why the scan ended, in words. Of a scan that was finalized and whose command is lost nobody knows who did it.
@@ -107,10 +109,10 @@ package struct ExportStage {
 
   /// Writes one volume, and reads it back where that was asked for; nil where a stop was requested.
   private func write(
-    _ source: any SliceSource, _ facts: [String: String], _ configuration: ExportConfiguration
+    _ source: any SliceSource, _ facts: [String: String], _ configuration: ExportConfiguration, _ fits: [RowFit] = []
   ) throws -> (outputs: [String], digest: String)? {
     let export = VolumeExport(
-      configuration: configuration, source: source, room: room, stopRequested: wait.stopRequested)
+      configuration: configuration, source: source, fits: fits, room: room, stopRequested: wait.stopRequested)
     guard let written = try export.write(facts) else { return nil }
     if configuration.checks { guard try export.check() else { return nil } }
     return written

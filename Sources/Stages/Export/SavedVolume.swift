@@ -1,4 +1,5 @@
 package import KernelTypes
+package import RunModel
 package import Tomography
 
 /// A volume in memory of one's own, as it was read from the disk: what each worker saved, one below the other.
@@ -22,13 +23,15 @@ package struct SavedVolume {
     self.parts = parts
   }
 
-  /// Writes the files and, with `configuration.checks`, reads them back; `facts` go into the HDF5 file. Every file is
-  /// complete or not there. Gives their paths and the volume's SHA-256, nil where `stopRequested` said so in between.
+  /// Writes the files and, with `configuration.checks`, reads them back; `facts` go into the HDF5 file, and of `fits`,
+  /// where there are any, each slice's into its own. Every file is complete or not there. Gives their paths and the volume's SHA-256, nil where `stopRequested` said so in between.
   package func export(
-    _ configuration: ExportConfiguration, facts: [String: String], stopRequested: @escaping () -> Bool
+    _ configuration: ExportConfiguration, facts: [String: String], fits: [RowFit] = [],
+    stopRequested: @escaping () -> Bool
   ) throws -> (outputs: [String], volumeSHA256: String)? {
     let source = VolumeSource(parts: parts.map { ($0.layout, UnsafeRawPointer($0.memory.start)) })
-    let writer = VolumeExport(configuration: configuration, source: source, room: nil, stopRequested: stopRequested)
+    let writer = VolumeExport(
+      configuration: configuration, source: source, fits: fits, room: nil, stopRequested: stopRequested)
     guard let (outputs, digest) = try writer.write(facts) else { return nil }
     if configuration.checks { guard try writer.check() else { return nil } }
     return (outputs, digest)

@@ -1,5 +1,6 @@
 import Glibc
 import Host
+import RunModel
 import ScanFiles
 
 /// Writes the files of a finished volume. Every file is complete under its name or not there.
@@ -9,6 +10,8 @@ import ScanFiles
 struct VolumeExport {
   let configuration: ExportConfiguration
   let source: any SliceSource
+  /// How well each slice fits; none where that is not known.
+  var fits: [RowFit] = []
   /// How the files wait for room on a full disk; nil where that is an error.
   let room: RoomWait?
   let stopRequested: () -> Bool
@@ -129,7 +132,8 @@ struct VolumeExport {
     try ScanFiles.writeTIFF(
       path: path(ofSlice: index), columns: source.columns, rows: source.columns, values: UnsafeBufferPointer(slice),
       pixels: pixels,
-      description: "slice \(configuration.firstSlice + index), \(configuration.quantity) in \(configuration.unit)",
+      description: "slice \(configuration.firstSlice + index), \(configuration.quantity) in \(configuration.unit)"
+        + (fits.isEmpty ? "" : configuration.words(fits[index])),
       in: group)
     FaultPoint.exportHalf.reach()
   }

@@ -3,6 +3,7 @@ import Dashboard
 import Glibc
 import Host
 import Run
+import RunModel
 import ScanPlan
 
 /// What every command has that runs the pipeline: whether it may replace a result, and how it tells of it.
@@ -59,7 +60,10 @@ struct RunOptions: ParsableArguments {
 
   /// Prints what a run or its resumption came to.
   private func report(_ outcome: Reconstruction.ReconstructionOutcome) throws {
-    if !quiet { for line in outcome.notices { Console.notice(line) } }
+    if !quiet {
+      if let fit = outcome.result.fit { Console.notice(fit.words) }
+      for line in outcome.notices { Console.notice(line) }
+    }
     if json {
       try Console.json(outcome.result)
     } else if !quiet {
