@@ -42,6 +42,10 @@ package enum FaultPoint: String, Sendable, CaseIterable {
   case flipAfter = "flip-after"
   /// A block of the final iterations is complete and the volume not yet flipped.
   case blockSwept = "block-swept"
+  /// Half of what the solver of the final iterations knows after a subset is saved.
+  case subsetHalf = "subset-half"
+  /// All of it is saved.
+  case subsetSaved = "subset-saved"
   /// A score was committed.
   case scored
   /// A run is to be finalized, and nobody was told yet.

@@ -63,6 +63,16 @@ import Tomography
     ),
     ("--disk-buffer 2000", { $0.diskBuffer = 2000 }), ("--disk-buffer nan", { $0.diskBuffer = .nan }),
     ("--disk-buffer 2 goes with", { ($0.diskBuffer, $0.durability) = (2, .memory) }),
+    ("--preset fast goes with", { ($0.algorithm, $0.preset) = (.sirt, .fast) }),
+    ("--weight 2x goes with", { ($0.algorithm, $0.weight) = (.mlem, .multiple(2)) }),
+    ("--padding none goes with", { ($0.algorithm, $0.padding) = (.fbp, .none) }),
+    ("--huber 0.03 is about final iterations", { ($0.algorithm, $0.huber, $0.finalIterations) = (.auto, 0.03, 0) }),
+    ("--inner-steps 9", { ($0.final, $0.innerSteps) = (.auto, 9) }),
+    ("--momentum-max 1.5", { ($0.final, $0.momentumMax) = (.auto, 1.5) }),
+    ("--final auto is the method", { ($0.final, $0.finalIterations) = (.auto, 0) }),
+    ("--initial fbp goes with an algorithm", { ($0.final, $0.initial) = (.auto, .fbp) }),
+    ("--final-subsets 3 goes with", { ($0.algorithm, $0.final, $0.finalSubsets) = (.sirt, .mlem, 3) }),
+    ("--relaxation 0.5 goes with", { ($0.algorithm, $0.relaxation) = (.auto, 0.5) }),
     ("reconstructs nothing", { ($0.windowStep, $0.finalIterations) = (0, 0) }),
   ]
 
@@ -80,6 +90,23 @@ import Tomography
     var scan = ScanDescription(input: "a.h5", outputFolder: "out")
     scan.algorithm = algorithm
     try scan.validate()
+  }
+
+  @Test(arguments: ["0.5x", "2x", "0.0002"]) func `A weight is a multiple of the rule or a value`(text: String) {
+    #expect(PenaltyWeight(scanText: text)?.scanText == text)
+  }
+
+  @Test(arguments: ["", "x", "0", "0x", "-1", "nan", "inf", "1e-60", "2 x"])
+  func `Anything else is no weight`(text: String) {
+    #expect(PenaltyWeight(scanText: text) == nil)
+  }
+
+  @Test(arguments: ["auto", "none", "12"]) func `A grid has so many pixels more, none, or as needed`(text: String) {
+    #expect(GridPadding(scanText: text)?.scanText == text)
+  }
+
+  @Test(arguments: ["", "0", "-1", "5001", "1.5"]) func `Anything else is no padding`(text: String) {
+    #expect(GridPadding(scanText: text) == nil)
   }
 
   @Test(arguments: ["", ",", "1,", ",1", "1,2,3", "strong", "1;2"])

@@ -65,6 +65,8 @@ import Testing
     "denoise": "nlm:0.5", "stripe-removal": "vo", "zingers": "0.75",
     "paganin": "'energy=20,distance=100,pixel=0.65,delta-beta=500'",
     "log-level": "warning",
+    "final": "auto", "preset": "detail", "weight": "0.5x", "inner-steps": "3", "momentum-max": "0.8",
+    "relaxed-sweeps": "1", "doubled-sweeps": "2", "huber": "0.03", "padding": "12",
   ]
 
   @Test(arguments: ScanKey.all.map(\.name)) func `A wrong value of any key is told with its line and what it may be`(
@@ -97,7 +99,7 @@ import Testing
     (
       "window-length:", "scan.yaml:3: window-length has no value; it is a whole number from 1 to 1000000, by default 24"
     ),
-    ("algorithm: art", "scan.yaml:3: algorithm \"art\" is not sirt, mlem, osem, pml-quad, pml-hybrid or fbp"),
+    ("algorithm: art", "scan.yaml:3: algorithm \"art\" is not auto, sirt, mlem, osem, pml-quad, pml-hybrid or fbp"),
     (
       "window-length: 4\nwindow-step: 5",
       "scan.yaml:4: window-step 5 exceeds window-length 4: projections between two windows would never be used"

@@ -53,7 +53,7 @@ import Topics
   /// Orders as distribute makes them.
   private func distribute(_ images: Ring, to orders: Ring) throws {
     try DistributeStage(
-      configuration: .init(rows: [0..<rows], windows: windows, finalIterations: 0, finalSubsets: 1),
+      configuration: .init(rows: [0..<rows], windows: windows, final: .fixed(iterations: 0, subsets: 1)),
       projections: TopicReader(RingReader(ring: images, reader: 0), history: nil, replaying: false),
       orders: [TopicWriter(ring: orders)], limits: WaitLimits(), didWork: {}
     ).run()

@@ -59,9 +59,8 @@ import Topics
 
   private func configuration(length: Int, step: Int, final: Int = 0, lagMax: Int = 0) -> DistributeStage.Configuration {
     .init(
-      rows: [0..<3, 3..<5], windows: WindowSchedule(length: length, step: step, iterations: 2), finalIterations: final,
-      finalSubsets: 3,
-      lagMax: lagMax)
+      rows: [0..<3, 3..<5], windows: WindowSchedule(length: length, step: step, iterations: 2),
+      final: .fixed(iterations: final, subsets: 3), lagMax: lagMax)
   }
 
   @Test func `Every worker gets its own rows and the same orders`() throws {

@@ -36,6 +36,9 @@ final class KernelBed {
 
   init(_ options: KernelBenchmark.Options) throws {
     let (count, rows, columns) = options.shape
+    guard options.algorithm != .auto else {
+      throw ScanFailure(.usage, "--algorithm auto is several methods: name the one whose update is to be measured")
+    }
     self.options = options
     layout = SliceLayout(columns: columns, rows: rows, lanes: options.lanes)
     guard count <= layout.slotsMax else {
@@ -125,6 +128,7 @@ extension Algorithm {
   /// As in final iterations; the time does not depend on a penalty's numbers.
   fileprivate func method(diskMask: Bool) -> Method {
     switch self {
+    case .auto: preconditionFailure("auto has no update of its own")
     case .sirt: .sirt(SIRTOptions(diskMask: diskMask))
     case .mlem, .osem: .expectationMaximisation(EMOptions(diskMask: diskMask))
     case .pmlQuadratic: .expectationMaximisation(EMOptions(penalty: .quadratic(strength: 1), diskMask: diskMask))

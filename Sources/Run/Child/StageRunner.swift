@@ -150,6 +150,14 @@ extension StageRunner {
     }
   }
 
+  /// Where the solver of a worker's final iterations saves what it knows.
+  package func solverStates(_ worker: Int) throws -> SolverStateRegion? {
+    try plan.solverStateByteCount(ofWorker: worker).map {
+      try SolverStateRegion.attach(
+        name: names.solverState(worker), runID: plan.runID, partition: worker, stateByteCount: $0)
+    }
+  }
+
   /// An observer of a topic.
   package func observer(_ topic: Topic) throws -> RingObserver { RingObserver(ring: try ring(topic)) }
 

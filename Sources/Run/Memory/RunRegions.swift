@@ -51,6 +51,11 @@ package final class RunRegions {
           _ = try SliceHistory.create(
             name: names.slices(partition), runID: plan.runID, partition: partition, shape: shape, node: worker.node)
         }
+        if let byteCount = plan.solverStateByteCount(ofWorker: partition) {
+          _ = try SolverStateRegion.create(
+            name: names.solverState(partition), runID: plan.runID, partition: partition, stateByteCount: byteCount,
+            node: worker.node)
+        }
         if plan.scan.durability == .durable {
           try volume.restore { try plan.checkpoint(ofWorker: partition, in: folder).readNewest(into: $0) }
         }
@@ -165,9 +170,8 @@ package final class RunRegions {
   /// Every name that a run may have. The lock comes last: what has none is never looked for.
   private static func regionNames(_ names: RegionNames, _ plan: RunPlan) -> [String] {
     let workers = plan.placement.workers.indices
-    return plan.wiring.topics.map(names.ring) + workers.map(names.volume) + workers.map(names.slices) + [
-      names.denoisedVolume, names.heartbeats, names.lock,
-    ]
+    return plan.wiring.topics.map(names.ring) + workers.map(names.volume) + workers.map(names.slices)
+      + workers.map(names.solverState) + [names.denoisedVolume, names.heartbeats, names.lock]
   }
 
   /// Removes the names of a run whose lock this process holds; of any other nothing. For a process that has to end

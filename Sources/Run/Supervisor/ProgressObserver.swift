@@ -150,7 +150,7 @@ struct ProgressObserver {
   /// these are complete in its last block. Every windowed update made a generation, and the final iterations make one.
   private func updateCount(_ worker: Int) -> Int {
     if let end = ends[worker] {
-      let iterations = end.projections > 0 ? plan.scan.finalIterationCount : 0
+      let iterations = plan.finalIterationCount(projections: end.projections)
       return Int(clamping: end.generation) + max(0, iterations - 1)
     }
     guard let update = latest[worker] else { return 0 }
@@ -166,8 +166,9 @@ struct ProgressObserver {
     if ends[worker] != nil { return 1 }
     guard let update = latest[worker], update.phase == .final else { return 0 }
     let rows = plan.placement.workers[worker].rows
+    let iterations = plan.finalIterationCount(projections: update.projections.count)
     let before = Double(update.rows.lowerBound - rows.lowerBound)
-    let within = Double(update.rows.count) * Double(update.index + 1) / Double(plan.scan.finalIterationCount)
+    let within = Double(update.rows.count) * Double(update.index + 1) / Double(max(iterations, 1))
     return (before + within) / Double(rows.count)
   }
 }

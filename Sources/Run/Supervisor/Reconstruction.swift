@@ -294,7 +294,7 @@ package struct Reconstruction {
     if corrected.negative > 0 {
       notices.append(
         "\(corrected.negative) line integrals below zero were taken for zero, "
-          + "which \(plan.scan.algorithm.rawValue) needs"
+          + "which \(plan.scan.lastAlgorithm.rawValue) needs"
       )
     }
     return notices

@@ -1,5 +1,8 @@
 /// Reconstruction methods.
 package enum Algorithm: String, CaseIterable, Sendable {
+  /// What suits: SIRT while the scan runs, then ordered subsets with momentum and total variation, whose weight follows
+  /// from the noise.
+  case auto
   /// Simultaneous iterative reconstruction technique.
   case sirt
   /// Maximum likelihood by expectation maximisation.

@@ -13,45 +13,112 @@ extension ScanDescription {
   /// Whether slices are compared while the scan runs.
   var comparesSlices: Bool { stopSimilarity != nil || reference != nil }
 
-  /// Iterations over all projections after the scan: filtered backprojection needs one.
-  package var finalIterationCount: Int { algorithm == .fbp ? 1 : finalIterations }
+  /// The method of the updates while the scan runs.
+  var windowAlgorithm: Algorithm { algorithm == .auto ? .sirt : algorithm }
 
-  /// Ordered subsets of a final iteration.
-  var finalSubsetCount: Int { finalSubsets ?? (algorithm == .osem ? 8 : 1) }
+  /// The method of the final iterations.
+  var finalAlgorithm: Algorithm { final ?? algorithm }
 
-  /// The penalty, with defaults filled in.
-  var penalty: EMOptions.Penalty? {
+  /// The method that makes the volume as it is in the end.
+  package var lastAlgorithm: Algorithm { hasFinalIterations ? finalAlgorithm : windowAlgorithm }
+
+  /// Whether projections are iterated over after the scan.
+  var hasFinalIterations: Bool { finalIterations != 0 }
+
+  /// How often all projections are iterated over after the scan, for a detector of so many columns.
+  func finalSchedule(columns: Int) -> FinalSchedule {
+    switch finalAlgorithm {
+    case .auto: hasFinalIterations ? .rule(subsetOptions, columns: columns) : .fixed(iterations: 0, subsets: 1)
+    case .fbp: .fixed(iterations: 1, subsets: 1)
+    case .osem: .fixed(iterations: finalIterations ?? Self.standardIterations, subsets: finalSubsets ?? 8)
+    case .sirt, .mlem, .pmlQuadratic, .pmlHybrid:
+      .fixed(iterations: finalIterations ?? Self.standardIterations, subsets: finalSubsets ?? 1)
+    }
+  }
+
+  private static let standardIterations = 20
+
+  /// What the workers compute with.
+  var methods: WorkerMethods {
+    var window = method(windowAlgorithm)
+    if case .expectationMaximisation(var options) = window {
+      options.factorMin = Self.windowFactorMin
+      window = .expectationMaximisation(options)
+    }
+    return WorkerMethods(
+      window: window, windowSubsets: windowSubsets ?? (windowAlgorithm == .osem ? 4 : 1), final: finalMethod,
+      remedy: remedy(windowAlgorithm), finalRemedy: remedy(finalAlgorithm))
+  }
+
+  private var finalMethod: FinalMethod {
+    if finalAlgorithm == .auto { return .subsets(subsetOptions, padding: padding.grid) }
+    let start: FinalMethod.Start =
+      initial == .fbp ? .made(.filteredBackprojection(backprojection)) : finalAlgorithm == algorithm ? .windows : .own
+    return .iterations(method(finalAlgorithm), from: start)
+  }
+
+  /// Pixels that the grid of the final iterations may have more than the detector at each side.
+  func gridPaddingMax(columns: Int) -> Int {
+    guard hasFinalIterations, finalAlgorithm == .auto else { return 0 }
+    return padding.grid.pixelsMax(columns: columns)
+  }
+
+  private var backprojection: FBPOptions { FBPOptions(filter: filter ?? .ramp, diskMask: diskMask) }
+
+  private func method(_ algorithm: Algorithm) -> Method {
+    switch algorithm {
+    case .auto: preconditionFailure("auto is no method, it chooses one")
+    case .sirt: .sirt(SIRTOptions(relaxation: Float(relaxation), nonNegative: nonNegative, diskMask: diskMask))
+    case .mlem, .osem, .pmlQuadratic, .pmlHybrid:
+      .expectationMaximisation(EMOptions(penalty: penalty(of: algorithm), diskMask: diskMask))
+    case .fbp: .filteredBackprojection(backprojection)
+    }
+  }
+
+  /// What a person can do where the residual is not finite.
+  private func remedy(_ algorithm: Algorithm) -> String {
+    switch algorithm {
+    case .sirt: "use a smaller --relaxation"
+    case .pmlQuadratic, .pmlHybrid: "use a smaller --reg, or look for infinite values in the data"
+    case .auto, .mlem, .osem, .fbp: "look for infinite values in the data"
+    }
+  }
+
+  /// The penalty of a method, with defaults filled in.
+  private func penalty(of algorithm: Algorithm) -> EMOptions.Penalty? {
     let strength = Float((regularisation ?? .standard).strength)
     return switch algorithm {
     case .pmlQuadratic: .quadratic(strength: strength)
     case .pmlHybrid: .hybrid(strength: strength, delta: Float(regularisation?.delta ?? Regularisation.standardDelta))
-    case .sirt, .mlem, .osem, .fbp: nil
+    case .auto, .sirt, .mlem, .osem, .fbp: nil
     }
   }
 
-  /// What the workers compute with.
-  var methods: WorkerMethods {
-    let backprojection = FBPOptions(filter: filter ?? .ramp, diskMask: diskMask)
-    switch algorithm {
-    case .sirt:
-      let options = SIRTOptions(relaxation: Float(relaxation), nonNegative: nonNegative, diskMask: diskMask)
-      return WorkerMethods(
-        window: .sirt(options), windowSubsets: windowSubsets ?? 1,
-        initial: initial == .fbp ? .filteredBackprojection(backprojection) : nil,
-        remedy: "use a smaller --relaxation")
-    case .mlem, .osem, .pmlQuadratic, .pmlHybrid:
-      let final = EMOptions(penalty: penalty, diskMask: diskMask)
-      var window = final
-      window.factorMin = Self.windowFactorMin
-      return WorkerMethods(
-        window: .expectationMaximisation(window), windowSubsets: windowSubsets ?? (algorithm == .osem ? 4 : 1),
-        final: .expectationMaximisation(final),
-        initial: initial == .fbp ? .filteredBackprojection(backprojection) : nil,
-        remedy: penalty == nil
-          ? "look for infinite values in the data" : "use a smaller --reg, or look for infinite values in the data")
-    case .fbp:
-      return WorkerMethods(
-        window: .filteredBackprojection(backprojection), remedy: "look for infinite values in the data")
+  /// The options of auto's solver: those of the preset, but for what was said.
+  var subsetOptions: SubsetOptions {
+    var options = SubsetOptions(preset: preset, nonNegative: nonNegative, diskMask: diskMask)
+    if let finalSubsets { options.subsets = finalSubsets }
+    if let finalIterations { options.sweeps = finalIterations }
+    if let innerSteps { options.innerSteps = innerSteps }
+    if let momentumMax { options.momentumMax = Float(momentumMax) }
+    if let relaxedSweeps { options.relaxedSweeps = relaxedSweeps }
+    if let doubledSweeps { options.doubledSweeps = doubledSweeps }
+    if let huber { options.penalty = .huber(epsilon: Float(huber)) }
+    switch weight {
+    case .multiple(let factor): options.weight = .rule(factor: Float(factor))
+    case .fixed(let weight): options.weight = .fixed(Float(weight))
+    case nil: break
+    }
+    return options
+  }
+}
+
+extension GridPadding {
+  fileprivate var grid: FinalMethod.Padding {
+    switch self {
+    case .auto: .whereTheSampleLeaves
+    case .none: .pixels(0)
+    case .pixels(let pixels): .pixels(pixels)
     }
   }
 }

@@ -4,51 +4,82 @@ extension ScanDescription {
   private static let strengths = 1e-9...1e12
   private static let deltas = 1e-9...1e9
 
-  /// Refuse options that the method does not have: they would be ignored in silence.
+  /// Refuse options that the methods do not have: they would be ignored in silence.
   static let methodRules: [@Sendable (ScanDescription) -> String?] = [
-    { $0.subsetsProblem("--final-subsets", $0.finalSubsets) },
-    { $0.subsetsProblem("--window-subsets", $0.windowSubsets) },
-    { $0.relaxation != 1 && $0.algorithm != .sirt ? $0.refused("--relaxation \($0.relaxation)", "sirt") : nil },
+    { $0.finalProblem },
+    { $0.subsetsProblem("--final-subsets", $0.finalSubsets, of: $0.finalAlgorithm, "auto, sirt or osem") },
+    { $0.subsetsProblem("--window-subsets", $0.windowSubsets, of: $0.windowAlgorithm, "sirt or osem") },
+    { $0.relaxation != 1 && !$0.names(.sirt) ? $0.refused("--relaxation \($0.relaxation)", "sirt") : nil },
     { $0.backprojectionProblem }, { $0.initialProblem }, { $0.filterProblem }, { $0.regularisationProblem },
-    { $0.stripeProblem },
+    { $0.knobProblem }, { $0.stripeProblem },
     { $0.countsProblem },
   ]
 
-  private func subsetsProblem(_ option: String, _ value: Int?) -> String? {
-    guard let value, value > 1, algorithm != .sirt, algorithm != .osem else { return nil }
-    return refused("\(option) \(value)", "sirt or osem")
+  /// Whether an algorithm is asked for by name.
+  private func names(_ algorithm: Algorithm) -> Bool { self.algorithm == algorithm || final == algorithm }
+
+  private var finalProblem: String? {
+    guard let final, !hasFinalIterations else { return nil }
+    return "--final \(final.rawValue) is the method of final iterations: give --final-iterations a value above 0"
+  }
+
+  private func subsetsProblem(_ option: String, _ value: Int?, of algorithm: Algorithm, _ others: String) -> String? {
+    guard let value, value > 1, ![.auto, .sirt, .osem].contains(algorithm) else { return nil }
+    return refused("\(option) \(value)", others)
   }
 
   private var backprojectionProblem: String? {
-    guard algorithm == .fbp else { return nil }
-    if finalIterations == 0 {
-      return "--final-iterations 0 with --algorithm fbp leaves nothing of the whole scan: fbp makes one pass after it"
+    if finalAlgorithm == .fbp {
+      if finalIterations == 0 {
+        return
+          "--final-iterations 0 with --algorithm fbp leaves nothing of the whole scan: fbp makes one pass after it"
+      }
+      if initial != .zero { return "--initial fbp is a start for iterations, and --algorithm fbp makes none" }
     }
-    if initial != .zero { return "--initial fbp is a start for iterations, and --algorithm fbp makes none" }
-    return nonNegative ? refused("--non-negative", "sirt") : nil
+    return nonNegative && (windowAlgorithm == .fbp || finalAlgorithm == .fbp)
+      ? refused("--non-negative", "auto or sirt") : nil
   }
 
   private var initialProblem: String? {
-    guard initial == .fbp, finalIterations == 0 else { return nil }
-    return "--initial fbp is a start for final iterations: give --final-iterations a value above 0"
+    guard initial == .fbp else { return nil }
+    if !hasFinalIterations {
+      return "--initial fbp is a start for final iterations: give --final-iterations a value above 0"
+    }
+    return finalAlgorithm == .auto
+      ? "--initial fbp goes with an algorithm that is named: auto starts from fbp with filter hann by itself" : nil
   }
 
   private var filterProblem: String? {
-    guard let filter, algorithm != .fbp, initial != .fbp else { return nil }
+    guard let filter, !names(.fbp), initial != .fbp else { return nil }
     return "--filter \(filter.rawValue) goes with --algorithm fbp or --initial fbp"
   }
 
   private var regularisationProblem: String? {
     guard let regularisation else { return nil }
     let given = "--reg \(regularisation.text)"
-    guard algorithm == .pmlQuadratic || algorithm == .pmlHybrid else { return refused(given, "pml-quad or pml-hybrid") }
+    guard names(.pmlQuadratic) || names(.pmlHybrid) else { return refused(given, "pml-quad or pml-hybrid") }
     guard Self.strengths.contains(regularisation.strength) else {
       return "\(given): the strength is outside \(Self.strengths.lowerBound)…\(Self.strengths.upperBound)"
     }
     guard let delta = regularisation.delta else { return nil }
-    guard algorithm == .pmlHybrid else { return refused("\(given): a second number", "pml-hybrid") }
+    guard names(.pmlHybrid) else { return refused("\(given): a second number", "pml-hybrid") }
     return Self.deltas.contains(delta)
       ? nil : "\(given): the difference is outside \(Self.deltas.lowerBound)…\(Self.deltas.upperBound)"
+  }
+
+  /// Options of auto's final iterations that nothing will look at.
+  private var knobProblem: String? {
+    guard finalAlgorithm != .auto || !hasFinalIterations else { return nil }
+    let given = [
+      preset == .standard ? nil : "--preset \(preset.rawValue)", weight.map { "--weight \($0.scanText)" },
+      innerSteps.map { "--inner-steps \($0)" }, momentumMax.map { "--momentum-max \($0.scanText)" },
+      relaxedSweeps.map { "--relaxed-sweeps \($0)" }, doubledSweeps.map { "--doubled-sweeps \($0)" },
+      huber.map { "--huber \($0.scanText)" }, padding == .auto ? nil : "--padding \(padding.scanText)",
+    ]
+    guard let first = given.compactMap({ $0 }).first else { return nil }
+    return finalAlgorithm == .auto
+      ? "\(first) is about final iterations, and --final-iterations 0 makes none"
+      : "\(first) goes with --algorithm auto or --final auto, not with \(finalAlgorithm.rawValue)"
   }
 
   private var countsProblem: String? {
@@ -59,12 +90,13 @@ extension ScanDescription {
   }
 
   private var stripeProblem: String? {
-    guard stripeRemoval != .none, finalIterationCount == 0 else { return nil }
+    guard stripeRemoval != .none, !hasFinalIterations else { return nil }
     return
       "--stripe-removal \(stripeRemoval.rawValue) works on all angles together: give --final-iterations a value above 0"
   }
 
   private func refused(_ what: String, _ algorithms: String) -> String {
-    "\(what) goes with --algorithm \(algorithms), not with \(algorithm.rawValue)"
+    let given = final.map { "\(algorithm.rawValue) and --final \($0.rawValue)" } ?? algorithm.rawValue
+    return "\(what) goes with --algorithm \(algorithms), not with \(given)"
   }
 }

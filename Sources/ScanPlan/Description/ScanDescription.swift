@@ -24,18 +24,36 @@ package struct ScanDescription: Equatable, Sendable {
   package var binning = 0
   /// The reconstruction method.
   package var algorithm: Algorithm = .sirt
+  /// The method of the final iterations; nil for that of `algorithm`.
+  package var final: Algorithm?
   /// Projections of a window.
   package var windowLength = 24
   /// Projections between updates; 0 for none while the scan runs.
   package var windowStep = 1
   /// Iterations of an update.
   package var windowIter = 1
-  /// Iterations over all projections after the scan.
-  package var finalIterations = 20
+  /// Iterations over all projections after the scan; nil for what suits the method.
+  package var finalIterations: Int?
   /// Ordered subsets of each of those; nil for what suits the method.
   package var finalSubsets: Int?
   /// Ordered subsets of each iteration of an update; nil for what suits the method.
   package var windowSubsets: Int?
+  /// A choice among the options of `auto`.
+  package var preset = SubsetOptions.Preset.standard
+  /// The weight of its penalty; nil for what suits the preset.
+  package var weight: PenaltyWeight?
+  /// Steps of its penalty in each subset; nil for what suits the preset, as below.
+  package var innerSteps: Int?
+  /// Its most momentum.
+  package var momentumMax: Double?
+  /// Its last sweeps with shorter steps.
+  package var relaxedSweeps: Int?
+  /// Its first sweeps with twice the subsets.
+  package var doubledSweeps: Int?
+  /// Differences, in parts of the attenuation, below which its penalty is quadratic; nil for total variation.
+  package var huber: Double?
+  /// How far its grid reaches beyond the detector.
+  package var padding = GridPadding.auto
   /// What the final iterations start from.
   package var initial: InitialVolume = .zero
   /// Strength and edges of a penalty; nil for what suits the method.

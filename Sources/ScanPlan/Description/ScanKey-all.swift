@@ -4,7 +4,8 @@
 // limit that its default keeps.
 extension ScanKey {
   /// Every key, in the order of the file that `init` writes.
-  package static let all: [ScanKey] = input + source + region + method + filters + control + machine + output + safety
+  package static let all: [ScanKey] =
+    input + source + region + method + subsets + filters + control + machine + output + safety
 
   /// Limits that keep arithmetic on sizes far from overflow; no real scan comes near them.
   static let countMax = 1_000_000
@@ -38,7 +39,13 @@ extension ScanKey {
   ]
 
   private static let method = [
-    ScanKey(.method, "algorithm", \.algorithm, "Reconstruction method."),
+    ScanKey(
+      .method, "algorithm", \.algorithm,
+      "Reconstruction method; auto: what suits, SIRT while the scan runs and ordered subsets with a penalty after it."),
+    ScanKey(
+      .method, "final", \.final,
+      "Method of the final iterations; auto makes the same volume whatever the windows made.",
+      unset: "that of algorithm"),
     ScanKey(.method, "window-length", \.windowLength, "Projections of a window.", .within(1...countMax)),
     ScanKey(
       .method, "window-step", \.windowStep, "Projections between updates; 0 makes none while the scan runs.",
@@ -46,22 +53,25 @@ extension ScanKey {
     ScanKey(.method, "window-iter", \.windowIter, "Iterations of an update.", .within(1...countMax)),
     ScanKey(
       .method, "final-iterations", \.finalIterations, "Iterations over all projections after the scan.",
-      .within(0...countMax)),
+      unset: "20, with auto what its rule gives", .within(0...countMax)),
     ScanKey(
       .method, "final-subsets", \.finalSubsets, "Ordered subsets of each final iteration.",
-      unset: "8 with osem, else 1",
+      unset: "8 with osem, with auto what its rule gives, else 1",
       .within(1...countMax)),
     ScanKey(
       .method, "window-subsets", \.windowSubsets, "Ordered subsets of each iteration of an update.",
       unset: "4 with osem, else 1",
       .within(1...countMax)),
-    ScanKey(.method, "initial", \.initial, "What the final iterations start from; zero: what the windows made."),
+    ScanKey(
+      .method, "initial", \.initial,
+      "What the final iterations start from; zero: what the windows made, or nothing with another --final. Not of auto."
+    ),
     ScanKey(
       .method, "reg", \.regularisation, "Strength of a pml penalty, and for pml-hybrid the difference that is an edge.",
       unset: "100,0.001"),
     ScanKey(.method, "filter", \.filter, "Window on the ramp filter of fbp.", unset: "ramp, which is none"),
     ScanKey(.method, "relaxation", \.relaxation, "Relaxation of sirt.", .between(0, 2, "where SIRT converges")),
-    ScanKey(.method, "non-negative", \.nonNegative, "Set negative voxels to zero after every update (sirt)."),
+    ScanKey(.method, "non-negative", \.nonNegative, "Set negative voxels to zero after every update (auto, sirt)."),
     ScanKey(.method, "disk-mask", \.diskMask, "Keep voxels outside the inscribed disk at zero."),
   ]
 

@@ -37,6 +37,9 @@ package struct MemoryEstimate: Equatable, Sendable {
         name: "compared slices",
         byteCount: workers.count * (plan.sliceHistory.map(SliceHistory.byteCount) ?? 0)),
       Item(
+        name: "saved subsets",
+        byteCount: workers.reduce(0) { $0 + plan.solverStateRegionByteCount(ofWorker: $1) }),
+      Item(
         name: "denoised volume",
         byteCount: plan.denoising == nil
           ? 0 : DenoisedVolume.byteCount(slices: plan.shape.rows, columns: plan.shape.columns)),
@@ -69,7 +72,7 @@ package struct MemoryEstimate: Equatable, Sendable {
   var byteCount: Int { sharedByteCount + resident.reduce(0) { $0 + $1.byteCount } }
 
   /// What one worker has resident at most, shared memory that it touches included: three generations of its rows'
-  /// volume, slices that are compared, its buffers, its rows of every slot of the projections' ring, its event rings,
+  /// volume, slices that are compared, subsets that are saved, its buffers, its rows of every slot of the projections' ring, its event rings,
   /// and the program; and a tenth for pages that are not used up.
   package static func worker(_ partition: Int, of plan: RunPlan) -> Int {
     let placement = plan.placement.workers[partition]
@@ -85,7 +88,8 @@ package struct MemoryEstimate: Equatable, Sendable {
     let buffers = ReconstructStage.byteCount(plan.reconstruction(ofWorker: partition), threads: placement.threads)
     let volume = VolumeRegion.byteCount(plan.layout(ofWorker: partition))
     let slices = plan.sliceHistory.map(SliceHistory.byteCount) ?? 0
-    let sum = volume + slices + buffers + slots + events + processByteCount
+    let states = plan.solverStateRegionByteCount(ofWorker: partition)
+    let sum = volume + slices + states + buffers + slots + events + processByteCount
     return sum + sum / 10
   }
 

@@ -119,8 +119,16 @@ package struct Planner {
   /// A worker holds a block's sinogram of all projections at most: for the final iterations, or for a window that is
   /// longer than the scan.
   private func checkSinogram(_ shape: RunPlan.Shape, _ placement: Placement) throws(ScanFailure) {
-    let limit = placement.workers.map { SliceLayout(columns: shape.columns, rows: $0.rows.count).slotsMax }.min() ?? 0
-    guard shape.projections > limit, scan.finalIterationCount > 0 || scan.windowLength > limit else { return }
+    let grid = shape.columns + 2 * scan.gridPaddingMax(columns: shape.columns)
+    guard grid <= SliceLayout.columnsMax else {
+      throw ScanFailure(
+        .data,
+        "--padding \(scan.padding.scanText) makes \(grid) columns of \(shape.columns), and "
+          + "\(SliceLayout.columnsMax) are the most; give it fewer pixels"
+      )
+    }
+    let limit = placement.workers.map { SliceLayout(columns: grid, rows: $0.rows.count).slotsMax }.min() ?? 0
+    guard shape.projections > limit, scan.hasFinalIterations || scan.windowLength > limit else { return }
     throw ScanFailure(
       .data,
       "\(shape.projections) projections of \(shape.columns) columns exceed the \(limit) that are iterated over "
@@ -233,8 +241,9 @@ package struct Planner {
         ? max(Self.ringSlots.lowerBound, scan.windowLength) : recent
       return RingSlots(projections: min(frames + 1, recent, ahead), orders: 1024, updates: 256)
     }
+    let iterations = scan.finalSchedule(columns: shape.columns).iterationsMax(projections: shape.projections)
     return RingSlots(
-      projections: frames + 1, orders: frames + windows + 2, updates: windows + scan.finalIterationCount * blocks + 1)
+      projections: frames + 1, orders: frames + windows + 2, updates: windows + iterations * blocks + 1)
   }
 }
 

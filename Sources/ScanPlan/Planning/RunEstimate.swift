@@ -85,7 +85,7 @@ package struct RunEstimate: Codable, Sendable {
     let window = speed.seconds(plan, projections: min(scan.windowLength, projections), iterations: scan.windowIter)
     updatesPerSecond = scan.windowStep > 0 ? 1 / window : nil
     projectionsPerSecond = scan.windowStep > 0 ? Double(scan.windowStep) / window : nil
-    finalSeconds = speed.seconds(plan, projections: projections, iterations: scan.finalIterationCount)
+    finalSeconds = speed.finalSeconds(plan)
     var notices = planner.notices(plan) + room.notices
     if let rate = scan.rate, let reached = projectionsPerSecond, rate > reached, plan.distribution.lagMax > 0 {
       notices.append("--rate \(rate.scanText) is more than updates keep up with: they will be made less often")

@@ -48,12 +48,13 @@ extension RunPlan: StageSettings {
       unit: pixelSizeMillimetres == nil ? "1/pixel" : "1/mm", scale: Float(1 / (pixelSizeMillimetres ?? 1)),
       attributes: [
         "description":
-          "attenuation coefficient, reconstructed by Slipring with \(scan.algorithm.rawValue.uppercased())",
+          "attenuation coefficient, reconstructed by Slipring with \(scan.lastAlgorithm.rawValue.uppercased())",
         "command": shellQuoted(scan.withoutSecrets(command)),
         "run": runID.description,
         "rotation_axis": "\(rotationAxis)",
       ], checks: scan.retain != .keep, fields: shape.flatsAndDarks,
-      windowUpdates: updateCount - scan.finalIterationCount, finalIterations: scan.finalIterationCount,
+      windowUpdates: updateCount - finalIterationCount(),
+      finalIterations: finalSchedule.iterationsMax(projections: shape.projections),
       denoised: scan.denoise.words.map {
         .init(hdf5Name: scan.format == .tiff ? nil : "\(name)_denoised.h5", words: $0)
       })

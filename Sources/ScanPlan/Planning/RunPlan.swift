@@ -138,7 +138,15 @@ package struct RunPlan: Codable, Sendable {
   }
 
   /// Whether the final iterations read every projection again.
-  var keepsProjections: Bool { scan.finalIterationCount > 0 }
+  var keepsProjections: Bool { scan.hasFinalIterations }
+
+  /// How often all projections are iterated over after the scan.
+  var finalSchedule: FinalSchedule { scan.finalSchedule(columns: shape.columns) }
+
+  /// The same in numbers, where so many came; all of the scan's unless said otherwise.
+  package func finalIterationCount(projections: Int? = nil) -> Int {
+    finalSchedule.iterations(projections: projections ?? shape.projections)
+  }
 
   /// Updates that a complete scan makes.
   package var updateCount: Int { updateCount(projections: shape.projections) }
@@ -146,14 +154,13 @@ package struct RunPlan: Codable, Sendable {
   /// Updates that a scan of so many projections makes: windowed ones, then one for each final iteration.
   func updateCount(projections: Int) -> Int {
     scan.windows.updateCount(projections: projections, isComplete: true)
-      + (projections > 0 ? scan.finalIterationCount : 0)
+      + finalIterationCount(projections: projections)
   }
 
   /// What `distribute` decides with.
   package var distribution: DistributeStage.Configuration {
     DistributeStage.Configuration(
-      rows: placement.workers.map(\.rows), windows: scan.windows, finalIterations: scan.finalIterationCount,
-      finalSubsets: scan.finalSubsetCount,
+      rows: placement.workers.map(\.rows), windows: scan.windows, final: finalSchedule,
       lagMax: scan.lagMax ?? (sourceWaits ? 0 : 2 * scan.windowLength))
   }
 
@@ -172,11 +179,21 @@ package struct RunPlan: Codable, Sendable {
     scan.comparesSlices ? control.looks.history(columns: shape.columns) : nil
   }
 
+  /// Bytes of what worker `partition`'s solver saves of its final iterations; nil where it saves nothing.
+  package func solverStateByteCount(ofWorker partition: Int) -> Int? {
+    ReconstructStage.solverStateByteCount(reconstruction(ofWorker: partition))
+  }
+
+  /// Bytes of the region where it does.
+  func solverStateRegionByteCount(ofWorker partition: Int) -> Int {
+    solverStateByteCount(ofWorker: partition).map { SolverStateRegion.byteCount(stateByteCount: $0) } ?? 0
+  }
+
   /// What worker `partition` computes with.
   package func reconstruction(ofWorker partition: Int) -> ReconstructStage.Configuration {
     ReconstructStage.Configuration(
       layout: layout(ofWorker: partition), beam: ParallelBeam(columns: shape.columns, rotationAxis: rotationAxis),
-      rows: placement.workers[partition].rows,
+      rows: placement.workers[partition].rows, detectorRows: shape.rows,
       methods: scan.methods, removesStripes: scan.stripeRemoval == .vo, minusLog: minusLog, windows: scan.windows,
       keepsProjections: keepsProjections,
       projectionsMax: shape.projections,

@@ -7,40 +7,30 @@ import Tomography
 struct SpeedEstimate {
   /// Processor time for one projection of one lane of one column squared, once forward and back, in one update.
   private let secondsPerVoxel: Double
+  /// Time of a final iteration over a projection, in that of an update.
+  private let sweep: Double
 
-  private static let columnsMax = 512
   private static let anglesMax = 24
-  private static let tries = 3
 
   /// Measures an update of one block on the calling thread, in its processor time: other work on the machine makes it
   /// no slower.
   init(_ plan: RunPlan) {
-    let configuration = plan.reconstruction(ofWorker: 0)
-    let columns = min(plan.shape.columns, Self.columnsMax)
-    let rows = configuration.layout.rows(of: 0..<1).count
-    let layout = SliceLayout(columns: columns, rows: rows, lanes: configuration.layout.lanes)
-    let slots = configuration.windowSlots
-    let count = min(slots > 0 ? slots : plan.shape.projections, Self.anglesMax)
-    let angles = (0..<count).map { WindowAngle(theta: 0.01 + .pi * Double($0) / Double(count), slot: $0) }
-    let method = slots > 0 ? configuration.methods.window : configuration.methods.final
-    let solver = method.solver(
-      layout: layout, beam: ParallelBeam(columns: columns, rotationAxis: 0.5 * Double(columns)), anglesMax: count,
-      threads: 1)
-    let (volume, next) = (
-      ScratchMemory(byteCount: layout.volumeByteCount), ScratchMemory(byteCount: layout.volumeByteCount)
-    )
-    let data = ScratchMemory(byteCount: layout.sinogramBlockByteCount(slots: count))
-    var best = Double.infinity
-    // The first one meets the memory.
-    for attempt in 0...Self.tries {
-      let start = Self.processorSeconds
-      _ = solver.update(
-        volume: volume.start, next: next.start, sinogram: data.start, slots: count, blocks: 0..<1, angles: angles,
-        iterations: 1,
-        executor: SerialExecutor())
-      if attempt > 0 { best = min(best, Self.processorSeconds - start) }
+    let bed = Bed(plan), slots = plan.reconstruction(ofWorker: 0).windowSlots
+    let count = min(slots > 0 ? slots : max(plan.shape.projections, 1), Self.anglesMax)
+    let methods = plan.reconstruction(ofWorker: 0).methods
+    switch methods.final {
+    case .iterations(let method, _):
+      secondsPerVoxel = bed.seconds(of: slots > 0 ? methods.window : method, count)
+      sweep = 1
+    case .subsets(let options, _):
+      secondsPerVoxel = bed.seconds(of: methods.window, count)
+      let projections = max(plan.shape.projections, 1)
+      let subset = max(1, projections / options.subsetCount(angles: projections))
+      // What a subset needs beside its angles, the penalty, does not depend on how many these are.
+      let measured = min(subset, Self.anglesMax)
+      let excess = max(0, bed.seconds(of: options, measured) / secondsPerVoxel - 1) * Double(measured)
+      sweep = 1 + excess / Double(subset)
     }
-    secondsPerVoxel = best / (Double(count) * Double(layout.laneCount) * Double(columns * columns))
   }
 
   /// Seconds that the slowest worker takes at least for an update of so many projections: its threads share caches and
@@ -52,6 +42,67 @@ struct SpeedEstimate {
       }.max() ?? 0
     return secondsPerVoxel * Double(projections) * perThread * Double(plan.shape.columns * plan.shape.columns)
       * Double(iterations)
+  }
+
+  /// Seconds of all final iterations, likewise.
+  func finalSeconds(_ plan: RunPlan) -> Double {
+    sweep * seconds(plan, projections: plan.shape.projections, iterations: plan.finalIterationCount())
+  }
+}
+
+/// One block to be measured on.
+private struct Bed {
+  private let layout: SliceLayout
+  private let beam: ParallelBeam
+
+  private static let columnsMax = 512
+  private static let tries = 3
+
+  init(_ plan: RunPlan) {
+    let layout = plan.layout(ofWorker: 0), columns = min(plan.shape.columns, Self.columnsMax)
+    self.layout = SliceLayout(columns: columns, rows: layout.rows(of: 0..<1).count, lanes: layout.lanes)
+    beam = ParallelBeam(columns: columns, rotationAxis: 0.5 * Double(columns))
+  }
+
+  /// Of an update over so many angles.
+  func seconds(of method: Method, _ count: Int) -> Double {
+    let solver = method.solver(layout: layout, beam: beam, anglesMax: count, threads: 1)
+    let (volume, next) = (
+      ScratchMemory(byteCount: layout.volumeByteCount), ScratchMemory(byteCount: layout.volumeByteCount)
+    )
+    let data = ScratchMemory(byteCount: layout.sinogramBlockByteCount(slots: count))
+    return best(angles: count) {
+      _ = solver.update(
+        volume: volume.start, next: next.start, sinogram: data.start, slots: count, blocks: 0..<1,
+        angles: angles(count), iterations: 1, executor: SerialExecutor())
+    }
+  }
+
+  /// Of a subset of so many angles.
+  func seconds(of options: SubsetOptions, _ subset: Int) -> Double {
+    var options = options
+    (options.subsets, options.doubledSweeps, options.sweeps) = (2, 0, Self.tries)
+    let count = 2 * subset, data = ScratchMemory(byteCount: layout.sinogramBlockByteCount(slots: count))
+    let solver = SubsetSolver(
+      layout: layout, beam: beam, options: options, angles: angles(count), padding: 0, threads: 1)
+    solver.begin(block: 0, sinogram: data.start, slots: count, noise: nil, executor: SerialExecutor())
+    return best(angles: subset) { _ = solver.step(executor: SerialExecutor()) }
+  }
+
+  private func angles(_ count: Int) -> [WindowAngle] {
+    (0..<count).map { WindowAngle(theta: 0.01 + .pi * Double($0) / Double(count), slot: $0) }
+  }
+
+  /// The shortest time of some tries, over angles and voxels.
+  private func best(angles: Int, _ body: () -> Void) -> Double {
+    var best = Double.infinity
+    // The first one meets the memory.
+    for attempt in 0...Self.tries {
+      let start = Self.processorSeconds
+      body()
+      if attempt > 0 { best = min(best, Self.processorSeconds - start) }
+    }
+    return best / (Double(angles) * Double(layout.laneCount) * Double(layout.columns * layout.columns))
   }
 
   /// Of the calling thread.

@@ -16,20 +16,17 @@ package struct DistributeStage {
     /// The updates while the scan runs.
     var windows: WindowSchedule
     /// Iterations over all projections after the scan.
-    var finalIterations: Int
-    /// Ordered subsets of each of those.
-    var finalSubsets: Int
+    var final: FinalSchedule
     /// Projections that a worker may be behind before updates are made less often; 0 for no limit.
     package var lagMax: Int
 
     /// A configuration; the values were validated with the scan description.
     package init(
-      rows: [Range<Int>], windows: WindowSchedule, finalIterations: Int, finalSubsets: Int, lagMax: Int = 0
+      rows: [Range<Int>], windows: WindowSchedule, final: FinalSchedule, lagMax: Int = 0
     ) {
       self.rows = rows
       self.windows = windows
-      self.finalIterations = finalIterations
-      self.finalSubsets = finalSubsets
+      self.final = final
       self.lagMax = lagMax
     }
   }

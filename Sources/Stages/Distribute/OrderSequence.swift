@@ -50,14 +50,14 @@ struct OrderSequence {
 
   /// What follows the last projection and its updates.
   private mutating func afterProjections(_ reason: EndEvent.Reason) -> Step {
-    if progress.isFinalOrdered || configuration.finalIterations == 0 || progress.projections == 0 {
+    let count = progress.projections, iterations = configuration.final.iterations(projections: count)
+    if progress.isFinalOrdered || iterations == 0 {
       return .end(EndEvent(reason: reason, projections: progress.projections, acquired: progress.acquired))
     }
     progress.isFinalOrdered = true
     return .order(
       .final(
-        iterations: configuration.finalIterations, subsets: min(configuration.finalSubsets, progress.projections),
-        projections: progress.projections))
+        iterations: iterations, subsets: configuration.final.subsets(projections: count), projections: count))
   }
 
   /// The order about one event; nil for the end of the projections, after which others follow.

@@ -8,7 +8,7 @@ import Tomography
 final class BlockCorrections {
   private let layout: SliceLayout
   private let minusLog: Bool
-  private let nonNegative: Bool
+  private var nonNegative: Bool
   private var accumulators: [FlatDarkAccumulator]
   private var corrections: [Correction]?
   private var counts: [CorrectionCounts]
@@ -75,8 +75,11 @@ final class BlockCorrections {
     layout.storeProjection(scratch, blocks: blocks, slot: slot, slots: sinogram.slots, into: sinogram.storage)
   }
 
-  /// Forgets what was counted while the projections came: they are corrected again, with all fields of the scan.
-  func startOver() {
+  /// Forgets what was counted while the projections came: they are corrected again, with all fields of the scan, and
+  /// with zero for line integrals below it where these have no meaning.
+  func startOver(nonNegative: Bool) {
+    self.nonNegative = nonNegative
+    corrections = nil
     before = .init()
     for block in counts.indices { counts[block] = CorrectionCounts() }
   }

@@ -11,15 +11,26 @@ extension ReconstructStage {
   func runFinalIterations(iterations: Int, subsets: Int, cursor: UInt64) throws {
     try checkFields()
     try recallProjections()
-    let layout = configuration.layout, methods = configuration.methods
     let angles = applied.all.enumerated().map { WindowAngle(theta: $1.theta, slot: $0) }
-    let sweep = FinalSweep(
-      iterations: iterations, cursor: cursor, angles: angles, groups: self.subsets(of: angles, count: subsets),
-      solver: finalSolver(methods.final, anglesMax: angles.count),
-      initial: methods.initial.first.map { finalSolver($0, anglesMax: angles.count) })
-    corrections.startOver()
+    corrections.startOver(nonNegative: configuration.methods.final.needsNonNegative)
     sealNewest()
-    let current = volume.newest
+    switch configuration.methods.final {
+    case .iterations(let method, let start):
+      let sweep = FinalSweep(
+        iterations: iterations, cursor: cursor, angles: angles, groups: self.subsets(of: angles, count: subsets),
+        method: method, start: start, solver: finalSolver(method, anglesMax: angles.count),
+        initial: start.method.map { finalSolver($0, anglesMax: angles.count) })
+      try forEachFinalBlock { try iterate($0, $1, sweep) }
+    case .subsets(var options, let padding):
+      (options.sweeps, options.subsets) = (iterations, subsets)
+      let run = try subsetRun(options, padding, angles: angles, cursor: cursor)
+      try forEachFinalBlock { try iterate($0, $1, run) }
+    }
+  }
+
+  /// Has `body` make each block that is not complete yet, of its sinogram; it gives the update that completed it.
+  private func forEachFinalBlock(_ body: (_ block: Int, _ sinogram: SinogramBuffer) throws -> UpdateEvent?) throws {
+    let layout = configuration.layout, current = volume.newest
     let swept = try volume.finalProgress()
     if let swept { corrections.resumeCounting(from: swept.update.pixels) }
     var last = swept?.update
@@ -36,7 +47,7 @@ extension ReconstructStage {
       try gather(pass, from: readAhead, into: sinograms)
       for (block, sinogram) in zip(pass, sinograms) {
         if configuration.removesStripes { removeStripes(block, from: sinogram) }
-        last = try iterate(block, sinogram, sweep) ?? last
+        last = try body(block, sinogram) ?? last
         try check(block..<block + 1, of: current)
         sealNext(block..<block + 1)
         if let last { volume.markFinal(blocks: block + 1, by: last) }
@@ -52,15 +63,18 @@ extension ReconstructStage {
     let cursor: UInt64
     let angles: [WindowAngle]
     let groups: [[WindowAngle]]
+    let method: Method
+    let start: FinalMethod.Start
     let solver: any WindowSolver
     let initial: (any WindowSolver)?
   }
 
   /// All iterations over one block, each reported; gives the last one.
   private func iterate(_ block: Int, _ sinogram: SinogramBuffer, _ sweep: FinalSweep) throws -> UpdateEvent? {
-    let (blocks, methods) = (block..<block + 1, configuration.methods)
+    let blocks = block..<block + 1
     var source = begin(
-      sweep.solver, methods.final, sinogram, blocks: blocks, angles: sweep.angles, with: sweep.initial)
+      sweep.solver, sweep.method, sinogram, blocks: blocks, angles: sweep.angles, with: sweep.initial,
+      anew: sweep.start.isOwn)
     var last: UpdateEvent?
     for iteration in 0..<sweep.iterations {
       takeIdleCores()
@@ -69,19 +83,24 @@ extension ReconstructStage {
         sweep.solver, from: source, sinogram, blocks: blocks, groups: sweep.groups, iterations: 1)
       try check(residual, of: volume.newest.number + 1)
       source = UnsafeRawPointer(volume.nextBase)
-      let rows = configuration.layout.rows(of: blocks)
-      let first = configuration.rows.lowerBound
-      let update = UpdateEvent(
-        phase: .final, index: iteration, iterations: 1, cursor: sweep.cursor, generation: volume.newest.number + 1,
-        projections: 0..<applied.count,
-        rows: first + rows.lowerBound..<first + rows.upperBound, residualSquared: residual.residualSquared,
-        dataSquared: residual.dataSquared,
-        duration: Machine.monotonicNanoseconds - start,
-        pixels: corrections.pixelCounts(ofBlocks: block + 1))
+      let update = finalUpdate(
+        iteration, of: block, residual, duration: Machine.monotonicNanoseconds - start, cursor: sweep.cursor)
       if try report(update) { didWork() }
       last = update
     }
     return last
+  }
+
+  /// The report of an iteration over a block, which took so many nanoseconds.
+  func finalUpdate(
+    _ index: Int, of block: Int, _ residual: Residual, duration: UInt64, cursor: UInt64, fits: [RowFit] = []
+  ) -> UpdateEvent {
+    let rows = configuration.layout.rows(of: block..<block + 1), first = configuration.rows.lowerBound
+    return UpdateEvent(
+      phase: .final, index: index, iterations: 1, cursor: cursor, generation: volume.newest.number + 1,
+      projections: 0..<applied.count, rows: first + rows.lowerBound..<first + rows.upperBound,
+      residualSquared: residual.residualSquared, dataSquared: residual.dataSquared, duration: duration,
+      pixels: corrections.pixelCounts(ofBlocks: block + 1), fits: fits)
   }
 
   private func finalSolver(_ method: Method, anglesMax: Int) -> any WindowSolver {
@@ -109,4 +128,11 @@ extension ReconstructStage {
       readAhead.empty()
     }
   }
+}
+
+extension FinalMethod.Start {
+  /// What makes the volume that iterations start from; nil for none.
+  var method: Method? { if case .made(let method) = self { method } else { nil } }
+
+  fileprivate var isOwn: Bool { if case .own = self { true } else { false } }
 }

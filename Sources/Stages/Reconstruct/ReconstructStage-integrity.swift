@@ -81,7 +81,8 @@ extension ReconstructStage {
     }
   }
 
-  private func areWhole(_ pieces: Range<Int>, _ isWhole: (Int) -> Bool) -> Bool {
+  /// Whether all pieces are what was written, on all threads.
+  func areWhole(_ pieces: Range<Int>, _ isWhole: (Int) -> Bool) -> Bool {
     let result = Atomic<Bool>(true)
     executor.forEach(count: pieces.count) { item in
       if !isWhole(pieces.lowerBound + item) { result.store(false, ordering: .relaxed) }

@@ -9,13 +9,14 @@ extension ReconstructStage {
   }
 
   /// Where an update of `blocks` starts from: the newest generation, or what the first update of a run makes in the
-  /// next one's place. With `initial`, what that makes of the angles, whatever the newest generation is.
+  /// next one's place. With `initial`, what that makes of the angles, whatever the newest generation is; with `anew` the
+  /// method's own start likewise.
   func begin(
     _ solver: any WindowSolver, _ method: Method, _ sinogram: SinogramBuffer, blocks: Range<Int>, angles: [WindowAngle],
-    with initial: (any WindowSolver)? = nil
+    with initial: (any WindowSolver)? = nil, anew: Bool = false
   ) -> UnsafeRawPointer {
     let newest = volume.newest, next = volume.nextBase
-    guard initial != nil || (newest.number == 0 && !method.startsFromZero) else { return newest.base }
+    guard initial != nil || anew || (newest.number == 0 && !method.startsFromZero) else { return newest.base }
     if let initial {
       _ = initial.update(
         volume: newest.base, next: next, sinogram: sinogram.base, slots: sinogram.slots, blocks: blocks, angles: angles,

@@ -15,7 +15,17 @@ extension ReconstructStage {
           $0 + $1.scratchByteCount(layout: layout, anglesMax: slots, blocksMax: blocks, threads: threads)
         }
     }
-    let methods = configuration.methods
+    let methods = configuration.methods, slots = configuration.projectionsMax
+    let final =
+      switch methods.final {
+      case .iterations(let method, let start):
+        buffers([method] + [start.method].compactMap { $0 }, blocks: 1, slots: slots)
+      case .subsets(let options, let padding):
+        buffers([], blocks: 1, slots: slots)
+          + SubsetSolver.scratchByteCount(
+            layout: layout, options: options, angles: max(slots, 1),
+            padding: padding.pixelsMax(columns: layout.columns), threads: threads)
+      }
     let atOnce = blocksAtOnce(configuration), rows = layout.rows(of: 0..<atOnce).count
     let readAhead = RowReadAhead.byteCount(
       rows: rows, columns: layout.columns, threads: threads,
@@ -23,10 +33,18 @@ extension ReconstructStage {
     let stripes = StripeFilter(angles: configuration.projectionsMax, columns: layout.columns)
     return buffers([methods.window], blocks: layout.blockCount, slots: configuration.windowSlots)
       + (configuration.keepsProjections
-        ? buffers([methods.final] + methods.initial, blocks: 1, slots: configuration.projectionsMax)
-          + buffers([], blocks: atOnce - 1, slots: configuration.projectionsMax) + readAhead : 0)
+        ? final + buffers([], blocks: atOnce - 1, slots: slots) + readAhead : 0)
       + (configuration.removesStripes ? threads * stripeByteCount(stripes) : 0)
       + BlockCorrections.byteCount(layout: layout)
+  }
+
+  /// Bytes of what the solver of the final iterations saves of a block; nil where it saves nothing.
+  package static func solverStateByteCount(_ configuration: Configuration) -> Int? {
+    guard configuration.keepsProjections, case .subsets(_, let padding) = configuration.methods.final else {
+      return nil
+    }
+    return SubsetSolver.stateByteCount(
+      layout: configuration.layout, padding: padding.pixelsMax(columns: configuration.layout.columns))
   }
 
   /// Blocks whose rows are read at once for the final iterations. What is read are whole pages and whole bands

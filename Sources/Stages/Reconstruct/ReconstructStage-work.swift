@@ -12,9 +12,11 @@ extension ReconstructStage: Stage {
       orders: try environment.reader(.orders(partition: worker)),
       projections: try environment.reader(settings.images),
       updates: try environment.writer(.updates(partition: worker)), volume: try environment.volume(worker),
-      slices: try environment.slices(worker), checkpoint: environment.checkpoint, pool: try environment.threads(),
+      slices: try environment.slices(worker), solverStates: try environment.solverStates(worker),
+      checkpoint: environment.checkpoint, pool: try environment.threads(),
       threadsMax: environment.threadsMax, limits: environment.limits, widerPool: environment.widerThreads,
-      noticed: { environment.log.warning("\($0)") }, didWork: environment.didWork, didSave: environment.didSave)
+      noticed: { environment.log.warning("\($0)") }, told: { environment.log.notice("\($0)") },
+      didWork: environment.didWork, didSave: environment.didSave)
     let failure: FileError?
     do {
       failure = try stage.run()

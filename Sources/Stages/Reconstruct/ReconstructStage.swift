@@ -15,6 +15,8 @@ package final class ReconstructStage {
     var beam: ParallelBeam
     /// The worker's rows in the payload of a projection.
     var rows: Range<Int>
+    /// All rows of it.
+    var detectorRows: Int
     /// How windows and final iterations are computed.
     package var methods: WorkerMethods
     /// Whether stripes are removed from the sinograms of the final iterations.
@@ -37,7 +39,8 @@ package final class ReconstructStage {
 
     /// A configuration; the values were validated with the scan description.
     package init(
-      layout: SliceLayout, beam: ParallelBeam, rows: Range<Int>, methods: WorkerMethods, removesStripes: Bool = false,
+      layout: SliceLayout, beam: ParallelBeam, rows: Range<Int>, detectorRows: Int? = nil, methods: WorkerMethods,
+      removesStripes: Bool = false,
       minusLog: Bool,
       windows: WindowSchedule,
       keepsProjections: Bool, projectionsMax: Int, checkpointInterval: CheckpointInterval,
@@ -46,6 +49,7 @@ package final class ReconstructStage {
       self.layout = layout
       self.beam = beam
       self.rows = rows
+      self.detectorRows = detectorRows ?? rows.upperBound
       self.methods = methods
       self.removesStripes = removesStripes
       self.minusLog = minusLog
@@ -66,6 +70,8 @@ package final class ReconstructStage {
   let volume: VolumeRegion
   /// Where slices are kept for control; nil where none are compared.
   let slices: SliceHistory?
+  /// Where the solver of the final iterations saves what it knows; nil where it does not.
+  let solverStates: SolverStateRegion?
   private(set) var executor: PoolExecutor
   /// Threads that the worker has of its own, and that it may come to have.
   let ownThreads: Int
@@ -79,11 +85,14 @@ package final class ReconstructStage {
   let checkpoint: VolumeCheckpoint?
   private let checkpoints: CheckpointThread?
   let noticed: (String) -> Void
+  let told: (String) -> Void
   let window: (sinogram: SinogramBuffer, solver: any WindowSolver)?
   var applied = AppliedProjections()
+  /// The flats and darks, each by its sequence in the topic of the images.
+  private(set) var fieldImages: [(role: ImageRole, sequence: UInt64)] = []
   /// Projections that came twice and were dropped.
   var duplicates = 0
-  private var budget = SealBudget()
+  private var budget = SealBudget(share: SealBudget.volumeShare)
   /// The window holds the projections from this ordinal on, corrected with the fields that are there now.
   var windowFrom = 0
   /// When the newest projection in the window was acquired; 0 while that is not known.
@@ -92,15 +101,16 @@ package final class ReconstructStage {
   var reports = Reports.none
 
   /// The stage owns its readers and its writer; `pool` must have no other user. `widerPool` is asked between updates
-  /// for one to go on with, of `threadsMax` threads at most. `noticed` hears of a volume that was damaged; `didWork` of
+  /// for one to go on with, of `threadsMax` threads at most. `noticed` hears of what was damaged, `told` of what was decided; `didWork` of
   /// every order that was applied and of every update, but for those that a predecessor had applied and reported;
   /// `didSave` of every volume that was saved, and why one was not.
   package init(
     configuration: Configuration, orders: TopicReader, projections: TopicReader, updates: TopicWriter,
-    volume: VolumeRegion, slices: SliceHistory? = nil,
+    volume: VolumeRegion, slices: SliceHistory? = nil, solverStates: SolverStateRegion? = nil,
     checkpoint: VolumeCheckpoint?,
     pool: ThreadPool, threadsMax: Int? = nil, limits: WaitLimits,
     widerPool: @escaping () -> ThreadPool? = { nil }, noticed: @escaping (String) -> Void = { _ in },
+    told: @escaping (String) -> Void = { _ in },
     didWork: @escaping () -> Void, didSave: @escaping (FileError?) -> Void = { _ in }
   ) {
     let layout = configuration.layout
@@ -110,9 +120,10 @@ package final class ReconstructStage {
     self.updates = updates
     self.volume = volume
     self.slices = slices
+    self.solverStates = solverStates
     self.limits = limits
     self.didWork = didWork
-    self.noticed = noticed
+    (self.noticed, self.told) = (noticed, told)
     self.checkpoint = checkpoint
     checkpoints = checkpoint.map {
       CheckpointThread($0, volume: volume, interval: configuration.checkpointInterval, didSave: didSave)
@@ -122,7 +133,7 @@ package final class ReconstructStage {
     self.threadsMax = max(threadsMax ?? 1, pool.threadCount)
     self.widerPool = widerPool
     corrections = BlockCorrections(
-      layout: layout, minusLog: configuration.minusLog, nonNegative: configuration.methods.needsNonNegative)
+      layout: layout, minusLog: configuration.minusLog, nonNegative: !configuration.methods.window.startsFromZero)
     let slots = configuration.windowSlots
     window =
       slots > 0
@@ -201,6 +212,7 @@ package final class ReconstructStage {
     guard role == .projection else {
       let event = try projections.event(at: image.sequence, rows: configuration.rows)
       corrections.add(role, try RowPixels(event, rows: configuration.rows, columns: configuration.layout.columns))
+      fieldImages.append((role, image.sequence))
       windowFrom = applied.count
       return true
     }
@@ -285,10 +297,11 @@ package final class ReconstructStage {
   /// because no later update can mend the volume.
   func report(_ update: UpdateEvent) throws -> Bool {
     let isNew = !reports.contain(update)
-    if isNew { try updates.append(kind: .update, timeout: limits.room, update.encode) }
+    if isNew { try updates.append(kind: .update, timeout: limits.room, update.encodeReport) }
     guard update.residualSquared.isFinite else {
       throw StageError.diverged(
-        "the residual of \(update.phase) update \(update.index) is not finite; \(configuration.methods.remedy)")
+        "the residual of \(update.phase) update \(update.index) is not finite; "
+          + (update.phase == .final ? configuration.methods.finalRemedy : configuration.methods.remedy))
     }
     return isNew
   }

@@ -37,6 +37,8 @@ package protocol StageEnvironment {
   func volume(_ worker: Int) throws -> VolumeRegion
   /// The slices of a worker's volume that control compares; nil where it compares none.
   func slices(_ worker: Int) throws -> SliceHistory?
+  /// Where a worker saves what the solver of its final iterations knows; nil where the method has nothing to save.
+  func solverStates(_ worker: Int) throws -> SolverStateRegion?
   /// An observer of any topic of the run: it is not waited for, and may miss events.
   func observer(_ topic: Topic) throws -> RingObserver
   /// The denoised volume; the run has one where it denoises.

@@ -8,7 +8,7 @@ struct Recon: ParsableCommand {
     abstract: "Reconstructs a scan file (DXchange or NXtomo), or what a detector sends, through the whole pipeline.",
     discussion: """
       Windowed updates run while projections come in; the final iterations over all projections follow. \
-      --window-step 0 --final-iterations 100 is plain SIRT with 100 iterations. \
+      --algorithm sirt --window-step 0 --final-iterations 100 is plain SIRT with 100 iterations. \
       An input of zmq+pull://HOST:PORT or zmq+sub://HOST:PORT is a detector that sends there (array-1.0 or DECTRIS \
       stream 1), pva://NAME a process variable of EPICS that holds an NTNDArray, \
       watch:FOLDER a folder in which TIFF files appear.
@@ -28,10 +28,11 @@ struct Recon: ParsableCommand {
   @OptionGroup(title: "Live source") var source: SourceOptions
 
   @Option(help: .key("algorithm")) var algorithm = standard.algorithm
+  @Option(help: .key("final")) var final: Algorithm?
   @Option(help: .key("window-length")) var windowLength = standard.windowLength
   @Option(help: .key("window-step")) var windowStep = standard.windowStep
   @Option(help: .key("window-iter")) var windowIter = standard.windowIter
-  @Option(help: .key("final-iterations")) var finalIterations = standard.finalIterations
+  @Option(help: .key("final-iterations")) var finalIterations: Int?
   @Option(help: .key("final-subsets")) var finalSubsets: Int?
   @Option(help: .key("window-subsets")) var windowSubsets: Int?
   @Option(help: .key("initial")) var initial = standard.initial
@@ -41,6 +42,7 @@ struct Recon: ParsableCommand {
   @Flag(help: .key("non-negative")) var nonNegative = false
   @Flag(help: .key("disk-mask")) var diskMask = false
 
+  @OptionGroup var subsets: SubsetKnobs
   @OptionGroup var filters: FilterOptions
 
   @Option(help: .key("workers")) var workers: Int?
@@ -70,7 +72,7 @@ struct Recon: ParsableCommand {
     scan.runFolder = runFolder
     scan.rotationAxis = rotationAxis
     (scan.startRow, scan.endRow, scan.nsino, scan.binning) = (startRow, endRow, nsino, binning)
-    scan.algorithm = algorithm
+    (scan.algorithm, scan.final) = (algorithm, final)
     (scan.windowLength, scan.windowStep, scan.windowIter) = (windowLength, windowStep, windowIter)
     (scan.finalIterations, scan.finalSubsets, scan.windowSubsets) = (finalIterations, finalSubsets, windowSubsets)
     (scan.initial, scan.regularisation, scan.filter) = (initial, reg, filter)
@@ -79,6 +81,7 @@ struct Recon: ParsableCommand {
     (scan.durability, scan.checkpointEvery) = (durability, checkpointEvery)
     (scan.format, scan.bits, scan.minusLog, scan.thetaUnit, scan.retain) = (format, bits, minusLog, thetaUnit, retain)
     source.apply(to: &scan)
+    subsets.apply(to: &scan)
     filters.apply(to: &scan)
     scan.logLevel = logLevel
     control.apply(to: &scan)
