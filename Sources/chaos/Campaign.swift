@@ -163,7 +163,7 @@ struct Campaign {
   static func arguments(_ scan: String, _ options: [String], output: String) -> [String] {
     [
       "recon", scan, "--output-folder", output, "--run-folder", run(output), "--rotation-axis", "32", "--workers",
-      "\(Scenario.workers)",
+      "\(Scenario.workers)", "--algorithm", "sirt",
       "--window-length", "8", "--final-iterations", "3", "--checkpoint-every", "9", "--quiet", "--json",
     ] + options
   }

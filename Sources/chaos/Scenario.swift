@@ -35,6 +35,12 @@ struct Scenario {
   /// All that a run can have in memory: filtered, denoised, and scored, to no end.
   static let complete = Scenario(
     name: "complete", options: filters + ["--stop-ssim", "0.999", "--stop-patience", "60"], endings: [], points: [:])
+  /// The final iterations go on behind subsets that were saved.
+  private static let automatic = Scenario(
+    name: "auto", options: ["--final", "auto"], endings: [],
+    points: [
+      "reconstruct": [(.subsetHalf, 12), (.subsetSaved, 12)]
+    ])
   /// Control ends the scan where its volume changes little. Updates are made at every projection, so where it ends is
   /// all that may differ.
   private static let stopping = Scenario(
@@ -51,7 +57,7 @@ struct Scenario {
   /// A detector that does not wait.
   static let live = Scenario(name: "live", options: ["--lag-max", "0"], endings: [], points: [:])
 
-  private static let all = [plain, filtered, stopping]
+  private static let all = [plain, filtered, automatic, stopping]
 
   /// The scenarios that have a stage of this name; all for nil. Throws `.usage` where there is no such stage.
   static func with(stage: String?) throws(ScanFailure) -> [Scenario] {

@@ -13,7 +13,10 @@ extension Pipeline {
       ["--algorithm", "mlem"], ["--algorithm", "osem", "--final-subsets", "5"],
       ["--algorithm", "pml-quad", "--reg", "5"],
       ["--algorithm", "pml-hybrid", "--reg", "5,0.005"], ["--algorithm", "fbp", "--filter", "shepp-logan"],
-      ["--algorithm", "mlem", "--initial", "fbp"], ["--initial", "fbp", "--filter", "hann"], ["--window-subsets", "2"],
+      ["--algorithm", "mlem", "--initial", "fbp"], ["--algorithm", "sirt", "--initial", "fbp", "--filter", "hann"],
+      ["--algorithm", "sirt", "--window-subsets", "2"], ["--algorithm", "sirt"], [],
+      ["--algorithm", "osem", "--final", "auto"],
+      ["--final", "mlem"], ["--algorithm", "mlem", "--final", "sirt"],
     ]
 
     /// A noisy foam of 6 rows.
@@ -83,7 +86,7 @@ extension Pipeline {
       }
     }
 
-    @Test(arguments: ["sirt", "mlem", "pml-quad", "pml-hybrid", "fbp"])
+    @Test(arguments: ["auto", "sirt", "mlem", "pml-quad", "pml-hybrid", "fbp"])
     func `A residual that is not finite ends the run`(algorithm: String) throws {
       let folder = try TestFolder()
       let path = folder.file("huge.h5")

@@ -28,7 +28,8 @@ extension Pipeline {
     private func recon(_ name: String, faults: String? = nil, _ options: [String]) throws -> Command.Outcome {
       try Command(
         [
-          "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+          "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file(name), "--run-folder",
+          folder.file(name + "-run"),
           "--rotation-axis", "64",
           "--format", "hdf5", "--quiet", "--json",
         ] + options, faults: faults
@@ -163,7 +164,8 @@ extension Pipeline {
       #expect(killed.volumeSHA256 == reference.volumeSHA256 && killed.restarts["acquire"] == 2)
       let command = try Command(
         [
-          "recon", scan, "--output-folder", folder.file("cut"), "--run-folder", folder.file("cut-run"),
+          "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file("cut"), "--run-folder",
+          folder.file("cut-run"),
           "--rotation-axis", "64", "--format",
           "hdf5", "--quiet", "--json", "--rate", "40", "--lag-max", "0",
         ] + options)

@@ -22,7 +22,8 @@ extension Pipeline {
     private func start(_ name: String, faults: String?, _ options: String...) throws -> Command {
       try Command(
         [
-          "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+          "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file(name), "--run-folder",
+          folder.file(name + "-run"),
           "--rotation-axis", "24", "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--lag-max",
           "0", "--json",
         ] + options, faults: faults)

@@ -27,7 +27,8 @@ extension Pipeline {
     private func reconstruct(_ name: String, _ options: [String], faults: String? = nil) throws -> RunResult {
       let outcome = try Command(
         [
-          "recon", scan, "--output-folder", folder.file(name), "--rotation-axis", "64", "--window-step", "0", "--quiet",
+          "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file(name), "--rotation-axis", "64",
+          "--window-step", "0", "--quiet",
           "--json",
         ] + options,
         faults: faults
@@ -108,7 +109,8 @@ extension Pipeline {
       let run = folder.file("killed-run")
       let command = try Command(
         [
-          "recon", scan, "--output-folder", folder.file("killed"), "--run-folder", run, "--rotation-axis", "64",
+          "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file("killed"), "--run-folder", run,
+          "--rotation-axis", "64",
           "--window-step", "0",
           "--quiet",
         ]
@@ -217,7 +219,8 @@ extension Pipeline {
       for (program, words) in [("/bin/false", "exited with 1"), ("/bin/true", "0 of 7 slices")] {
         let outcome = try Command(
           [
-            "recon", scan, "--output-folder", folder.file("failed" + words), "--rotation-axis", "64", "--window-step",
+            "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file("failed" + words), "--rotation-axis",
+            "64", "--window-step",
             "0",
             "--final-iterations", "1", "--denoise", "program:" + program,
           ]
@@ -225,13 +228,17 @@ extension Pipeline {
         #expect(outcome.status == .exited(69) && outcome.errors.contains(words), "\(outcome.errors)")
       }
       expectFailure(
-        66, try Command.run("recon", scan, "--output-folder", folder.file("none"), "--denoise", "program:/none/there"),
+        66,
+        try Command.run(
+          "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file("none"), "--denoise",
+          "program:/none/there"),
         "program:/none/there")
     }
 
     @Test func `A method that there is not, or a strength out of range, is refused`() throws {
       for value in ["bm3d", "tv:0", "median:3", "nlm:x", "program:"] {
-        let outcome = try Command.run("recon", scan, "--output-folder", folder.file("out"), "--denoise", value)
+        let outcome = try Command.run(
+          "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file("out"), "--denoise", value)
         #expect(outcome.status == .exited(64) && outcome.errors.contains(value), "\(outcome.errors)")
       }
     }

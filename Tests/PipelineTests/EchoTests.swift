@@ -29,7 +29,8 @@ extension Pipeline {
     ) throws -> Command.Outcome {
       try Command(
         [
-          "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+          "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file(name), "--run-folder",
+          folder.file(name + "-run"),
           "--rotation-axis", "24", "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--quiet",
           "--json",
         ] + options, faults: faults, variables: variables
@@ -75,7 +76,8 @@ extension Pipeline {
     @Test func `A probe of one topic sees the updates of a running scan, and its end`() throws {
       let run = folder.file("probed-run")
       let recon = try Command([
-        "recon", scan, "--output-folder", folder.file("probed"), "--run-folder", run, "--rotation-axis", "24",
+        "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file("probed"), "--run-folder", run,
+        "--rotation-axis", "24",
         "--workers", "1", "--window-length", "6", "--final-iterations", "2", "--rate", "40", "--lag-max", "0",
         "--quiet", "--json",
       ])

@@ -22,7 +22,8 @@ extension Pipeline {
     /// A run that acquires for many seconds, and its status as soon as it has projections.
     private func start(_ rate: String = "10") throws -> (Command, RunStatus) {
       let command = try Command([
-        "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"), "--rotation-axis",
+        "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file("out"), "--run-folder", folder.file("run"),
+        "--rotation-axis",
         "24", "--rate", rate,
         "--lag-max", "0",
         "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--quiet", "--json",
@@ -66,7 +67,8 @@ extension Pipeline {
 
     @Test func `An interrupt that comes before a stage is ready is not lost on it`() throws {
       let command = try Command([
-        "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"), "--rotation-axis",
+        "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file("out"), "--run-folder", folder.file("run"),
+        "--rotation-axis",
         "24", "--rate", "10",
         "--lag-max", "0",
         "--final-iterations", "2", "--quiet",
@@ -84,7 +86,8 @@ extension Pipeline {
     private func reconstruct(_ name: String, faults: String?) throws -> Command.Outcome {
       try Command(
         [
-          "recon", scan, "--output-folder", folder.file(name), "--rotation-axis", "24", "--workers", "2",
+          "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file(name), "--rotation-axis", "24",
+          "--workers", "2",
           "--window-length", "6",
           "--final-iterations", "2", "--checkpoint-every", "5", "--quiet", "--json",
         ], faults: faults
@@ -176,7 +179,8 @@ extension Pipeline {
       try wait("the stages end") { status.stages.allSatisfy { kill($0.pid, 0) != 0 } }
       #expect(try !regions(of: status.run).isEmpty)
       let next = try Command.run(
-        "recon", scan, "--output-folder", folder.file("next"), "--rotation-axis", "24", "--final-iterations", "1")
+        "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file("next"), "--rotation-axis", "24",
+        "--final-iterations", "1")
       #expect(next.status == .exited(0) && next.errors.contains("dead runs"), "\(next.errors)")
       #expect(try regions(of: status.run).isEmpty)
     }

@@ -38,7 +38,8 @@ extension Pipeline {
     {
       let place = output.map { [folder.file($0), folder.file($0 + "-run")] } ?? [disk.path + "/out", run]
       return try Command(
-        ["recon", input, "--output-folder", place[0], "--run-folder", place[1]] + Self.options + options,
+        ["recon", input, "--algorithm", "sirt", "--output-folder", place[0], "--run-folder", place[1]] + Self.options
+          + options,
         faults: faults)
     }
 
@@ -137,7 +138,8 @@ extension Pipeline {
         let output = disk.path + "/out"
         let command = try Command(
           [
-            "recon", scan, "--output-folder", output, "--run-folder", folder.file("run-\(isEnded)"), "--rate", "350",
+            "recon", scan, "--algorithm", "sirt", "--output-folder", output, "--run-folder",
+            folder.file("run-\(isEnded)"), "--rate", "350",
           ] + Self.options)
         try waitForImages(20, of: folder.file("run-\(isEnded)"))
         try disk.fill()
@@ -192,7 +194,8 @@ extension Pipeline {
       #expect(doctor.output.contains("limited   direct I/O: refused"), "\(doctor.output)")
       let run = place.file("run")
       let command = try Command([
-        "recon", runs.scan, "--output-folder", place.file("out"), "--run-folder", run, "--rotation-axis", "24",
+        "recon", runs.scan, "--algorithm", "sirt", "--output-folder", place.file("out"), "--run-folder", run,
+        "--rotation-axis", "24",
         "--workers", "2", "--window-length", "6", "--final-iterations", "3", "--checkpoint-every", "7", "--rate", "60",
         "--lag-max", "0", "--json",
       ])

@@ -22,7 +22,8 @@ extension Pipeline {
     private func reconstruct(_ name: String, faults: String?) throws -> Command.Outcome {
       try Command(
         [
-          "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+          "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file(name), "--run-folder",
+          folder.file(name + "-run"),
           "--rotation-axis", "24",
           "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--json",
         ], faults: faults
@@ -75,7 +76,8 @@ extension Pipeline {
       }
       defer { #expect(umount2(disk, Int32(MNT_DETACH)) == 0) }
       let command = try Command([
-        "recon", scan, "--output-folder", disk, "--run-folder", folder.file("out-run"), "--rotation-axis", "24",
+        "recon", scan, "--algorithm", "sirt", "--output-folder", disk, "--run-folder", folder.file("out-run"),
+        "--rotation-axis", "24",
         "--workers", "2",
         "--window-length", "6", "--final-iterations", "2", "--rate", "50", "--lag-max", "0", "--json",
       ])

@@ -221,7 +221,8 @@ extension Pipeline {
       #expect(chmod(runs.scan, 0o644) == 0)
       let other = try asOther(
         [
-          Command.executable, "recon", runs.scan, "--output-folder", home + "/out", "--rotation-axis", "24",
+          Command.executable, "recon", runs.scan, "--algorithm", "sirt", "--output-folder", home + "/out",
+          "--rotation-axis", "24",
           "--window-length", "6", "--final-iterations", "3", "--quiet", "--json",
         ], ["HOME": home, "TMPDIR": home])
       try expect(other, like: reference)

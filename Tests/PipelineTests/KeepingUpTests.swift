@@ -23,7 +23,8 @@ extension Pipeline {
     private func reconstruct(_ name: String, _ options: [String], faults: String? = nil) throws -> Command.Outcome {
       try Command(
         [
-          "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+          "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file(name), "--run-folder",
+          folder.file(name + "-run"),
           "--rotation-axis", "24",
           "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--json",
         ] + options, faults: faults

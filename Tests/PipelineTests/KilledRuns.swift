@@ -42,7 +42,8 @@ struct KilledRuns {
   func recon(_ name: String, _ options: [String]) throws -> Command {
     try Command(
       [
-        "recon", scan, "--output-folder", folder.file(name), "--run-folder", run(name), "--rotation-axis", "24",
+        "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file(name), "--run-folder", run(name),
+        "--rotation-axis", "24",
         "--workers", "2",
         "--window-length", "6", "--final-iterations", "3", "--checkpoint-every", "7", "--quiet", "--json",
       ] + options)

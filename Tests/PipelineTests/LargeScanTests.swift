@@ -49,7 +49,8 @@ extension Pipeline {
     private func run(_ scan: String, _ name: String, killed: [String: String]) throws -> Figures {
       let run = folder.file(name + "-run")
       let arguments = [
-        "recon", scan, "--output-folder", folder.file(name), "--run-folder", run, "--rotation-axis", "32", "--workers",
+        "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file(name), "--run-folder", run,
+        "--rotation-axis", "32", "--workers",
         "1", "--window-length", "24", "--window-step", "20", "--final-iterations", "1", "--format", "hdf5", "--quiet",
         "--json",
       ]

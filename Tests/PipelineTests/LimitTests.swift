@@ -21,7 +21,8 @@ extension Pipeline {
 
     private func arguments(_ name: String, rate: String = "1000") -> [String] {
       [
-        "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+        "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file(name), "--run-folder",
+        folder.file(name + "-run"),
         "--rotation-axis", "24",
         "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--rate", rate, "--lag-max", "0",
         "--quiet", "--json",

@@ -26,7 +26,8 @@ extension Pipeline {
       try LivePage(
         Command(
           [
-            "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+            "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file(name), "--run-folder",
+            folder.file(name + "-run"),
             "--rotation-axis", "32",
             "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--dashboard", "127.0.0.1:0", "--json",
             "--rate",
@@ -159,7 +160,8 @@ extension Pipeline {
     func takenPort() throws {
       let page = try live("first")
       let second = try Command.run(
-        "recon", scan, "--output-folder", folder.file("second"), "--dashboard", "127.0.0.1:\(page.port)")
+        "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file("second"), "--dashboard",
+        "127.0.0.1:\(page.port)")
       expectFailure(69, second, "no dashboard at 127.0.0.1:\(page.port)", "another program has the port")
       #expect(!FileManager.default.fileExists(atPath: folder.file("second")))
       #expect(try page.end().status == .exited(0))

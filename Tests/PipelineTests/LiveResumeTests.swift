@@ -30,7 +30,8 @@ extension Pipeline {
     private func recon(_ input: String, _ name: String, _ options: [String] = []) throws -> Command {
       try Command(
         [
-          "recon", input, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+          "recon", input, "--algorithm", "sirt", "--output-folder", folder.file(name), "--run-folder",
+          folder.file(name + "-run"),
           "--rotation-axis", "24",
           "--window-length", "6", "--final-iterations", "2", "--workers", "2", "--lag-max", "0", "--checkpoint-every",
           "7", "--format",

@@ -33,7 +33,8 @@ extension Pipeline {
     {
       try Command(
         [
-          "recon", input, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+          "recon", input, "--algorithm", "sirt", "--output-folder", folder.file(name), "--run-folder",
+          folder.file(name + "-run"),
           "--rotation-axis", "24",
           "--window-length", "6", "--final-iterations", "2", "--workers", "2", "--lag-max", "0", "--quiet", "--json",
         ] + options, faults: faults)

@@ -32,7 +32,10 @@ extension Pipeline {
         "--json",
       ]
       let outcome = try Self.runWithoutIOUring(
-        ["recon", runs.scan, "--output-folder", runs.folder.file("out"), "--run-folder", runs.run("out")] + options)
+        [
+          "recon", runs.scan, "--algorithm", "sirt", "--output-folder", runs.folder.file("out"), "--run-folder",
+          runs.run("out"),
+        ] + options)
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       #expect(try outcome.result().volumeSHA256 == reference.volumeSHA256)
       // What one device wrote the other one reads, where there is something to do.

@@ -26,7 +26,8 @@ extension Pipeline {
     private func recon(_ name: String, rate: String, faults: String? = nil) throws -> Command {
       try Command(
         [
-          "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+          "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file(name), "--run-folder",
+          folder.file(name + "-run"),
           "--rotation-axis", "24",
           "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--rate", rate, "--lag-max", "0",
           "--json",

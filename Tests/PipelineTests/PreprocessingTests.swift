@@ -53,7 +53,8 @@ extension Pipeline {
     {
       let outcome = try Command(
         [
-          "recon", folder.file(scan), "--output-folder", folder.file(name), "--rotation-axis", "48", "--quiet",
+          "recon", folder.file(scan), "--algorithm", "sirt", "--output-folder", folder.file(name), "--rotation-axis",
+          "48", "--quiet",
           "--json",
         ] + options,
         faults: faults
@@ -141,7 +142,8 @@ extension Pipeline {
       let run = folder.file("killed-run")
       let command = try Command(
         [
-          "recon", folder.file("scan.h5"), "--output-folder", folder.file("killed"), "--run-folder", run,
+          "recon", folder.file("scan.h5"), "--algorithm", "sirt", "--output-folder", folder.file("killed"),
+          "--run-folder", run,
           "--rotation-axis", "48",
           "--quiet",
         ]
@@ -165,8 +167,10 @@ extension Pipeline {
         (["--paganin", "energy=20,distance=50"], "paganin"),
         (["--stripe-removal", "vo", "--final-iterations", "0"], "final-iterations"),
       ] {
-        let outcome = try Command(["recon", folder.file("scan.h5"), "--output-folder", folder.file("out")] + options)
-          .end()
+        let outcome = try Command(
+          ["recon", folder.file("scan.h5"), "--algorithm", "sirt", "--output-folder", folder.file("out")] + options
+        )
+        .end()
         #expect(outcome.status == .exited(64) && outcome.errors.contains(words), "\(outcome.errors)")
       }
     }

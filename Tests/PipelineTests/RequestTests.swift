@@ -30,7 +30,8 @@ extension Pipeline {
     private func start(faults: String? = nil, _ options: String...) throws -> (Command, RunStatus) {
       let command = try Command(
         [
-          "recon", scan, "--output-folder", folder.file("out"), "--run-folder", run, "--rotation-axis", "24", "--rate",
+          "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file("out"), "--run-folder", run,
+          "--rotation-axis", "24", "--rate",
           "15", "--lag-max",
           "0",
           "--workers", "2", "--window-length", "6", "--final-iterations", "2", "--json",
@@ -160,7 +161,8 @@ extension Pipeline {
       let short = folder.file("short.h5")
       try copyScan(scan, to: short, projections: Array(0..<finalized.projections), degrees: 1)
       let whole = try Command.run(
-        "recon", short, "--output-folder", folder.file("short"), "--rotation-axis", "24", "--workers", "1",
+        "recon", short, "--algorithm", "sirt", "--output-folder", folder.file("short"), "--rotation-axis", "24",
+        "--workers", "1",
         "--window-length", "6",
         "--final-iterations", "2", "--quiet", "--json"
       ).result()

@@ -24,7 +24,8 @@ extension Pipeline {
     private func recon(_ name: String, _ options: String...) throws -> Command {
       try Command(
         [
-          "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+          "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file(name), "--run-folder",
+          folder.file(name + "-run"),
           "--rotation-axis", "24",
           "--workers",
           "2", "--window-length", "6", "--final-iterations", "3", "--checkpoint-every", "7", "--quiet", "--json",

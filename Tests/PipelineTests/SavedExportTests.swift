@@ -23,7 +23,8 @@ extension Pipeline {
     private func recon(_ options: String...) throws -> Command {
       try Command(
         [
-          "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"), "--rotation-axis",
+          "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file("out"), "--run-folder",
+          folder.file("run"), "--rotation-axis",
           "16", "--workers",
           "2",
           "--window-length", "6", "--final-iterations", "2", "--quiet", "--json",

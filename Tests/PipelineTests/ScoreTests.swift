@@ -24,7 +24,8 @@ extension Pipeline {
     private func recon(_ name: String, faults: String? = nil, _ options: [String]) throws -> Command {
       try Command(
         [
-          "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+          "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file(name), "--run-folder",
+          folder.file(name + "-run"),
           "--rotation-axis", "48", "--format", "hdf5", "--workers", "2", "--order", "bit-reversal", "--rate", "40",
           "--lag-max", "0", "--final-iterations", "2", "--quiet", "--json",
         ] + options, faults: faults)

@@ -33,7 +33,7 @@ extension Pipeline {
       let manager = try NotifySocket(isAbstract: isAbstract)
       // No tick of the watchdog is due for the test's own sake: the run takes some seconds.
       let command = try Command(
-        ["run", try writeScanFile("rate: 20\nfinal-iterations: 1\n"), "--quiet"],
+        ["run", try writeScanFile("algorithm: sirt\nrate: 20\nfinal-iterations: 1\n"), "--quiet"],
         variables: ["NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "900000"])
       var messages: [String] = []
       while let message = manager.next() {
@@ -61,9 +61,10 @@ extension Pipeline {
 
     @Test func `A run whose supervisor was killed goes on where it is started again, to the same volume`() throws {
       let reference = try Command.run(
-        "run", try writeScanFile("final-iterations: 2\n", output: "reference"), "--json", "--quiet"
+        "run", try writeScanFile("algorithm: sirt\nfinal-iterations: 2\n", output: "reference"), "--json", "--quiet"
       ).result()
-      let file = try writeScanFile("final-iterations: 2\nrate: 40\nlag-max: 0\nrun-folder: \(folder.file("run"))\n")
+      let file = try writeScanFile(
+        "algorithm: sirt\nfinal-iterations: 2\nrate: 40\nlag-max: 0\nrun-folder: \(folder.file("run"))\n")
       let command = try Command(["run", "--resume", file, "--quiet"])
       try wait("some updates") {
         guard let data = FileManager.default.contents(atPath: folder.file("run/status.json")) else { return false }

@@ -31,7 +31,8 @@ extension Pipeline {
     private func recon(_ name: String, workers: Int, faults: String? = nil, _ more: String...) throws -> Command {
       try Command(
         [
-          "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+          "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file(name), "--run-folder",
+          folder.file(name + "-run"),
           "--rotation-axis", "24", "--workers", "\(workers)", "--window-length", "20", "--window-step", "20",
           "--final-iterations", "2", "--json",
         ] + more, faults: faults)
@@ -118,7 +119,8 @@ extension Pipeline {
       try #require(simulated.status == .exited(0), "\(simulated.errors)")
       let outcome = try Command(
         [
-          "recon", wide, "--output-folder", folder.file("early"), "--rotation-axis", "32", "--workers", "2",
+          "recon", wide, "--algorithm", "sirt", "--output-folder", folder.file("early"), "--rotation-axis", "32",
+          "--workers", "2",
           "--window-length", "20", "--window-step", "2", "--final-iterations", "2", "--rate", "100", "--lag-max", "0",
           "--order", "bit-reversal", "--stop-ssim", "0.3", "--stop-after", "100", "--json",
         ], faults: "reconstruct.1=flip-before:1:fail"

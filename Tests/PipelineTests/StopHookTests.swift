@@ -38,7 +38,8 @@ extension Pipeline {
     private func recon(_ hook: String, faults: String? = nil, end: (Command) throws -> Void) throws -> Command.Outcome {
       let command = try Command(
         [
-          "recon", "zmq+pull://\(address)", "--output-folder", folder.file("out"), "--run-folder", run,
+          "recon", "zmq+pull://\(address)", "--algorithm", "sirt", "--output-folder", folder.file("out"),
+          "--run-folder", run,
           "--rotation-axis", "24", "--shape",
           "4,48", "--projections", "\(Self.projections)", "--flats", "10", "--darks", "10", "--window-length", "6",
           "--final-iterations",
@@ -167,14 +168,16 @@ extension Pipeline {
       ]
       for (hook, reason) in reasons {
         let outcome = try Command.run(
-          "recon", "zmq+pull://\(address)", "--output-folder", folder.file("out"), "--shape", "4,48", "--projections",
+          "recon", "zmq+pull://\(address)", "--algorithm", "sirt", "--output-folder", folder.file("out"), "--shape",
+          "4,48", "--projections",
           "9",
           "--rotation-axis", "24", "--stop-hook",
           hook)
         expectFailure(64, outcome, "--stop-hook \(hook)", reason)
       }
       let ofFile = try Command.run(
-        "recon", folder.file("foam.h5"), "--output-folder", folder.file("out"), "--stop-hook", "http://127.0.0.1/stop")
+        "recon", folder.file("foam.h5"), "--algorithm", "sirt", "--output-folder", folder.file("out"), "--stop-hook",
+        "http://127.0.0.1/stop")
       expectFailure(64, ofFile, "--stop-hook")
       expectFailure(
         64, try Command.run("simulate", "a.h5", "--stop-at", "zmq+rep://127.0.0.1:9"), "--stop-at goes with --stream")

@@ -16,7 +16,8 @@ extension Pipeline {
       func reconstruct(_ name: String, _ faults: String?) throws -> RunResult {
         let outcome = try Command(
           [
-            "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+            "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file(name), "--run-folder",
+            folder.file(name + "-run"),
             "--rotation-axis", "24",
             "--workers", "1", "--window-length", "6",
             "--final-iterations", "3", "--quiet", "--json",

@@ -14,7 +14,8 @@ extension Pipeline {
       let folder = try TestFolder()
       let data = try #require(dataFolder)
       let outcome = try Command(
-        ["recon", "\(data)/\(input).h5", "--output-folder", folder.path, "--format", "hdf5"] + options
+        ["recon", "\(data)/\(input).h5", "--algorithm", "sirt", "--output-folder", folder.path, "--format", "hdf5"]
+          + options
       ).end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let reader = try VolumeReader(path: folder.file("\(input)_rec.h5"))

@@ -26,7 +26,8 @@ extension Pipeline {
       for (workers, threads) in [(1, 1), (1, 2), (2, 1), (2, 3), (3, 2)] {
         let name = "\(workers) workers, \(threads) threads"
         let outcome = try Command.run(
-          "recon", scan, "--output-folder", folder.file("\(workers)-\(threads)"), "--rotation-axis", "35.25",
+          "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file("\(workers)-\(threads)"),
+          "--rotation-axis", "35.25",
           "--window-length", "8",
           "--window-step", "3", "--window-iter", "2", "--final-iterations", "3", "--final-subsets", "4",
           "--non-negative", "--workers",
@@ -52,7 +53,8 @@ extension Pipeline {
       ] {
         let output = folder.file("out\(windows[1])")
         let outcome = try Command(
-          ["recon", scan, "--output-folder", output, "--rotation-axis", "64", "--quiet"] + windows
+          ["recon", scan, "--algorithm", "sirt", "--output-folder", output, "--rotation-axis", "64", "--quiet"]
+            + windows
         ).end()
         #expect(outcome.status == .exited(0), "\(outcome.errors)")
         let volume = try VolumeReader(path: output + "/foam_rec.h5")
@@ -87,7 +89,8 @@ extension Pipeline {
         "--quiet")
       #expect(simulated.status == .exited(0), "\(simulated.errors)")
       let outcome = try Command.run(
-        "recon", scan, "--output-folder", folder.file("out"), "--rotation-axis", "30", "--window-step", "0",
+        "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file("out"), "--rotation-axis", "30",
+        "--window-step", "0",
         "--final-iterations", "150",
         "--format", "hdf5")
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
@@ -106,10 +109,15 @@ extension Pipeline {
       let scan = try scan(in: folder)
       let whole = folder.file("whole")
       let common = ["--rotation-axis", "35.25", "--window-step", "0", "--final-iterations", "2", "--quiet"]
-      #expect(try Command(["recon", scan, "--output-folder", whole] + common).end().status == .exited(0))
+      #expect(
+        try Command(["recon", scan, "--algorithm", "sirt", "--output-folder", whole] + common).end().status
+          == .exited(0))
       let cropped = folder.file("cropped")
       #expect(
-        try Command(["recon", scan, "--output-folder", cropped, "--start-row", "5", "--end-row", "9"] + common).end()
+        try Command(
+          ["recon", scan, "--algorithm", "sirt", "--output-folder", cropped, "--start-row", "5", "--end-row", "9"]
+            + common
+        ).end()
           .status == .exited(0))
       for row in 5..<9 {
         let name = "/recon_0000\(row).tiff"
@@ -119,11 +127,14 @@ extension Pipeline {
       }
       let single = folder.file("single")
       #expect(
-        try Command(["recon", scan, "--output-folder", single, "--nsino", "0.5"] + common).end().status == .exited(0))
+        try Command(["recon", scan, "--algorithm", "sirt", "--output-folder", single, "--nsino", "0.5"] + common).end()
+          .status == .exited(0))
       #expect(try FileManager.default.contentsOfDirectory(atPath: single).contains("recon_00010.tiff"))
       let binned = folder.file("binned")
       #expect(
-        try Command(["recon", scan, "--output-folder", binned, "--binning", "1", "--bits", "16"] + common).end().status
+        try Command(
+          ["recon", scan, "--algorithm", "sirt", "--output-folder", binned, "--binning", "1", "--bits", "16"] + common
+        ).end().status
           == .exited(0))
       let volume = try VolumeReader(path: binned + "/foam_rec.h5")
       #expect(volume.slices == 10 && volume.columns == 37)

@@ -33,7 +33,8 @@ extension Pipeline {
         "simulate", scan, "--rows", "4", "--columns", "48", "--projections", "100", "--quiet")
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
       let command = try Command([
-        "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"), "--rotation-axis",
+        "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file("out"), "--run-folder", folder.file("run"),
+        "--rotation-axis",
         "24", "--workers", "2", "--rate", "50", "--window-length", "6", "--final-iterations", "2", "--json",
       ])
       var worker: RunStatus.Stage?

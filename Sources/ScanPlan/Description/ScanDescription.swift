@@ -23,7 +23,7 @@ package struct ScanDescription: Equatable, Sendable {
   /// Binning by squares of 2^binning pixels.
   package var binning = 0
   /// The reconstruction method.
-  package var algorithm: Algorithm = .sirt
+  package var algorithm: Algorithm = .auto
   /// The method of the final iterations; nil for that of `algorithm`.
   package var final: Algorithm?
   /// Projections of a window.
