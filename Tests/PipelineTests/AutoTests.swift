@@ -126,6 +126,34 @@ extension Pipeline {
       #expect(try stepsGoneOnWith("out", 0) == [1, 1])
     }
 
+    @Test func `The result says how well the volume fits, in every place`() throws {
+      let outcome = try Command.run(
+        "recon", scan, "--output-folder", folder.file("out"), "--rotation-axis", "32", "--final", "auto", "--json")
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      let fit = try #require(try outcome.result().fit)
+      #expect(fit.noise > 0.005 && fit.noise < 0.05 && fit.weight > 0 && fit.scale > 0, "\(fit)")
+      let ratio = try #require(fit.residualOverNoise), worst = try #require(fit.residualOverNoiseWorst)
+      #expect(ratio > 0.8 && ratio < 1.15 && worst >= ratio, "\(fit)")
+      #expect(outcome.errors.contains(fit.words) && fit.warning == nil, "\(outcome.errors)")
+      let slice = try #require(fit.worstRow)
+      let tiff = try Data(contentsOf: URL(filePath: folder.file("out/recon_0000\(slice).tiff")))
+      #expect(String(decoding: tiff, as: UTF8.self).contains("residual over noise \(worst)"))
+      let volume = try Data(contentsOf: URL(filePath: folder.file("out/foam_rec.h5")))
+      let text = String(decoding: volume, as: UTF8.self)
+      for name in ["line_integral_noise", "penalty_weight", "attenuation_scale", "residual_over_noise_worst_slice"] {
+        #expect(text.contains(name), "\(name)")
+      }
+    }
+
+    @Test func `A wrong axis is warned of`() throws {
+      let outcome = try Command.run(
+        "recon", scan, "--output-folder", folder.file("out"), "--rotation-axis", "34", "--final", "auto", "--json",
+        "--format", "hdf5")
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      let warning = try #require(try outcome.result().fit?.warning)
+      #expect(warning.contains("--rotation-axis") && outcome.errors.contains(warning), "\(outcome.errors)")
+    }
+
     private static let others: [(options: [String], fragment: String)] = [
       (["--algorithm", "sirt", "--preset", "fast"], "--preset fast goes with --algorithm auto or --final auto"),
       (["--algorithm", "mlem", "--weight", "0.5x"], "--weight 0.5x goes with"),

@@ -17,12 +17,14 @@ final class BlockCorrections {
   /// Line integrals of the worker's rows, rows × columns.
   private let scratch: UnsafeMutableBufferPointer<Float>
 
-  init(layout: SliceLayout, minusLog: Bool, nonNegative: Bool) {
+  /// With `tracksNoise` the noise of line integrals can be asked for.
+  init(layout: SliceLayout, minusLog: Bool, nonNegative: Bool, tracksNoise: Bool) {
     self.layout = layout
     self.minusLog = minusLog
     self.nonNegative = nonNegative
     accumulators = (0..<layout.blockCount).map { block in
-      FlatDarkAccumulator(rows: layout.rows(of: block..<block + 1).count, columns: layout.columns)
+      FlatDarkAccumulator(
+        rows: layout.rows(of: block..<block + 1).count, columns: layout.columns, tracksNoise: tracksNoise)
     }
     counts = Array(repeating: CorrectionCounts(), count: layout.blockCount)
     scratch = .allocate(capacity: layout.rows * layout.columns)
@@ -31,7 +33,10 @@ final class BlockCorrections {
   deinit { scratch.deallocate() }
 
   /// Bytes of the sums of flats and darks, the corrections made of them, and one projection's line integrals.
-  static func byteCount(layout: SliceLayout) -> Int { layout.rows * layout.columns * (2 * 16 + 3 * 4) }
+  static func byteCount(layout: SliceLayout, tracksNoise: Bool) -> Int {
+    FlatDarkAccumulator.byteCount(rows: layout.rows, columns: layout.columns, tracksNoise: tracksNoise)
+      + layout.rows * layout.columns * 3 * MemoryLayout<Float>.stride
+  }
 
   /// Adds one flat or dark. What was corrected before keeps the fields that were known then, until it is stored anew.
   func add(_ role: ImageRole, _ pixels: RowPixels) {
@@ -47,6 +52,14 @@ final class BlockCorrections {
       }
     }
     corrections = nil
+  }
+
+  /// σ of a line integral in each row of a block, whose projections a sinogram of just this block holds, from the
+  /// photons of the flats; nil where these do not tell it.
+  func noise(of block: Int, _ sinogram: SinogramBuffer, _ angles: [WindowAngle]) -> [Float]? {
+    guard minusLog else { return nil }
+    return PhotonNoise(accumulators[block])?.noise(
+      block: block, layout: layout, sinogram: sinogram.base, slots: sinogram.slots, angles: angles)
   }
 
   /// Flats and darks that were added.

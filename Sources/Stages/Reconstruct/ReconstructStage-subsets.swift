@@ -10,10 +10,13 @@ extension ReconstructStage {
   /// What the subsets of all blocks have in common.
   final class SubsetRun {
     let solver: SubsetSolver
+    let angles: [WindowAngle]
     let cursor: UInt64
     var budget = SealBudget(share: SealBudget.stateShare)
 
-    init(_ solver: SubsetSolver, cursor: UInt64) { (self.solver, self.cursor) = (solver, cursor) }
+    init(_ solver: SubsetSolver, angles: [WindowAngle], cursor: UInt64) {
+      (self.solver, self.angles, self.cursor) = (solver, angles, cursor)
+    }
   }
 
   /// The solver for a scan of these angles.
@@ -23,7 +26,7 @@ extension ReconstructStage {
     let solver = SubsetSolver(
       layout: configuration.layout, beam: configuration.beam, options: options, angles: angles,
       padding: try pixels(of: padding), threads: threadsMax)
-    return SubsetRun(solver, cursor: cursor)
+    return SubsetRun(solver, angles: angles, cursor: cursor)
   }
 
   /// All subsets of all sweeps over one block, each sweep reported; gives the last one.
@@ -33,7 +36,7 @@ extension ReconstructStage {
     if sums == nil {
       solver.begin(
         block: block, sinogram: sinogram.base, slots: sinogram.slots,
-        noise: nil, executor: executor)
+        noise: corrections.noise(of: block, sinogram, run.angles), executor: executor)
     }
     var residual = sums ?? .zero, last: UpdateEvent?
     var start = Machine.monotonicNanoseconds

@@ -61,6 +61,11 @@ package final class ReconstructStage {
       self.fieldsMayComeLate = fieldsMayComeLate
     }
 
+    /// Whether the noise of line integrals is asked for.
+    var tracksNoise: Bool {
+      if case .subsets = methods.final { minusLog && keepsProjections } else { false }
+    }
+
     /// Projections of the largest window; 0 where no update comes while the scan runs.
     package var windowSlots: Int { windows.slots(projections: projectionsMax) }
   }
@@ -133,7 +138,8 @@ package final class ReconstructStage {
     self.threadsMax = max(threadsMax ?? 1, pool.threadCount)
     self.widerPool = widerPool
     corrections = BlockCorrections(
-      layout: layout, minusLog: configuration.minusLog, nonNegative: !configuration.methods.window.startsFromZero)
+      layout: layout, minusLog: configuration.minusLog, nonNegative: !configuration.methods.window.startsFromZero,
+      tracksNoise: configuration.tracksNoise)
     let slots = configuration.windowSlots
     window =
       slots > 0
