@@ -127,3 +127,13 @@ package func directionsCovered(thetas: [Double], gap: Double) -> Int? {
   }
   return high
 }
+
+/// Different directions among `thetas`, modulo a half turn: the projections of a half turn where a scan goes through the
+/// same angles again and again. Angles are the same that lie within a quarter of what even ones would be apart.
+package func directionCount(thetas: [Double]) -> Int {
+  let directions = thetas.map(direction).sorted()
+  guard let first = directions.first, let last = directions.last else { return 0 }
+  let tolerance = 0.25 * .pi / Double(directions.count)
+  let count = 1 + zip(directions, directions.dropFirst()).count { $1 - $0 > tolerance }
+  return count > 1 && first + .pi - last <= tolerance ? count - 1 : count
+}
