@@ -43,6 +43,19 @@ package enum Method: Sendable, Equatable {
     }
   }
 
+  /// What smooths the volume between the updates of spread windows, for as many threads; nil where the method has no
+  /// such windows.
+  package func smoothing(layout: SliceLayout, threads: Int, level: Int? = nil) -> WindowSmoothing? {
+    guard case .sirt(let options) = self else { return nil }
+    return WindowSmoothing(layout: layout, options: options, threads: threads, level: level)
+  }
+
+  /// Bytes that `smoothing` with the same arguments would allocate.
+  package func smoothingByteCount(layout: SliceLayout, threads: Int) -> Int {
+    guard case .sirt = self else { return 0 }
+    return WindowSmoothing.byteCount(layout: layout, threads: threads)
+  }
+
   /// Whether a volume of zeros is where the method begins.
   package var startsFromZero: Bool {
     if case .expectationMaximisation = self { false } else { true }
