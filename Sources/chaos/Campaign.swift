@@ -164,7 +164,7 @@ struct Campaign {
     [
       "recon", scan, "--output-folder", output, "--run-folder", run(output), "--rotation-axis", "32", "--workers",
       "\(Scenario.workers)", "--algorithm", "sirt",
-      "--window-length", "8", "--final-iterations", "3", "--checkpoint-every", "9", "--quiet", "--json",
+      "--final-iterations", "3", "--checkpoint-every", "9", "--quiet", "--json",
     ] + options
   }
 

@@ -18,33 +18,38 @@ struct Scenario {
   /// No score ends a run before this projection.
   static let projectionsMin = 20
 
+  private static let sliding = ["--window-length", "8"]
+
   /// Windowed updates and final iterations, nothing else.
-  static let plain = Scenario(name: "plain", options: [], endings: [], points: [:])
+  static let plain = Scenario(name: "plain", options: sliding, endings: [], points: [:])
+  /// Windows that are spread in angle, of which a worker keeps a few projections and reads the others again.
+  private static let spread = Scenario(
+    name: "spread", options: ["--window-spread", "2", "--window-memory", "4"], endings: [], points: [:])
   /// Projections are filtered before they are distributed, and the volume is denoised.
   private static let filtered = Scenario(
-    name: "filtered", options: filters, endings: [],
+    name: "filtered", options: sliding + filters, endings: [],
     points: [
       "correct": [
         (.claimed, 70), (.payloadWritten, 70), (.committed, 70), (.unreleased, 70), (.submit, 6), (.completion, 6),
       ],
       "denoise": [(.slicesDenoised, 5), (.submit, 1), (.completion, 1)],
     ])
-  private static let filters = [
-    "--zingers", "0.5", "--paganin", "energy=20,distance=100,pixel=0.65,delta-beta=500", "--denoise", "tv",
-  ]
-  /// All that a run can have in memory: filtered, denoised, and scored, to no end.
-  static let complete = Scenario(
-    name: "complete", options: filters + ["--stop-ssim", "0.999", "--stop-patience", "60"], endings: [], points: [:])
   /// The final iterations go on behind subsets that were saved.
   private static let automatic = Scenario(
     name: "auto", options: ["--final", "auto"], endings: [],
     points: [
       "reconstruct": [(.subsetHalf, 12), (.subsetSaved, 12)]
     ])
+  private static let filters = [
+    "--zingers", "0.5", "--paganin", "energy=20,distance=100,pixel=0.65,delta-beta=500", "--denoise", "tv",
+  ]
+  /// All that a run can have in memory: filtered, denoised, and scored, to no end.
+  static let complete = Scenario(
+    name: "complete", options: sliding + filters + ["--stop-ssim", "0.999", "--stop-patience", "60"], endings: [], points: [:])
   /// Control ends the scan where its volume changes little. Updates are made at every projection, so where it ends is
   /// all that may differ.
   private static let stopping = Scenario(
-    name: "stopping", options: [],
+    name: "stopping", options: sliding,
     endings: [
       "--rate", "100", "--lag-max", "0", "--stop-ssim", "0.6", "--stop-after", "\(projectionsMin)", "--stop-patience",
       "3",
@@ -55,9 +60,9 @@ struct Scenario {
     ])
 
   /// A detector that does not wait.
-  static let live = Scenario(name: "live", options: ["--lag-max", "0"], endings: [], points: [:])
+  static let live = Scenario(name: "live", options: sliding + ["--lag-max", "0"], endings: [], points: [:])
 
-  private static let all = [plain, filtered, automatic, stopping]
+  private static let all = [plain, spread, filtered, automatic, stopping]
 
   /// The scenarios that have a stage of this name; all for nil. Throws `.usage` where there is no such stage.
   static func with(stage: String?) throws(ScanFailure) -> [Scenario] {

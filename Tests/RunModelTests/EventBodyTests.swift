@@ -16,15 +16,50 @@ import Testing
     .rows(role: .flat, sequence: 0, ordinal: 0),
     .rows(role: .dark, sequence: 1 << 43, ordinal: 9),
     .update(index: 3, projections: 2..<26, iterations: 2),
+    .update(
+      index: 40, projections: 40..<41,
+      spread: [.init(ordinal: 3, sequence: 12, theta: 0.25), .init(ordinal: 40, sequence: 1 << 43, theta: -7)],
+      iterations: 1),
     .final(iterations: 20, subsets: 4, projections: 181),
   ]
 
   @Test(arguments: orders, [3..<10, 0..<1, 100..<200])
   func `An order comes back as it was written`(order: WorkerOrder, rows: Range<Int>) throws {
     let written = bytes { order.encode(into: $0, rows: rows, progress: Self.progress) }
-    #expect(written.count == WorkerOrder.byteCount)
+    #expect(written.count == WorkerOrder.byteCount + 24 * spread(order).count)
     #expect(try written.withUnsafeBytes { try WorkerOrder(decoding: $0, rows: rows) } == order)
     #expect(try written.withUnsafeBytes { try DistributionProgress(decoding: $0) } == Self.progress)
+  }
+
+  private func spread(_ order: WorkerOrder) -> [WorkerOrder.SpreadProjection] {
+    if case .update(_, _, let spread, _) = order { spread } else { [] }
+  }
+
+  @Test func `An order has room for the most spread projections, which rise and lie below the end`() throws {
+    let order = { (ordinals: [Int], end: Int, theta: Double) in
+      WorkerOrder.update(
+        index: 0, projections: end - 1..<end,
+        spread: ordinals.map { .init(ordinal: $0, sequence: UInt64($0), theta: theta) }, iterations: 1)
+    }
+    let decoded = { (order: WorkerOrder, change: (inout [UInt8]) -> Void) in
+      var metadata = [UInt8](repeating: 0, count: 3968)
+      let used = metadata.withUnsafeMutableBytes { order.encode(into: $0, rows: 0..<1, progress: Self.progress) }
+      change(&metadata)
+      return try metadata[..<used].withUnsafeBytes { try WorkerOrder(decoding: $0, rows: 0..<1) }
+    }
+    let most = order(Array(100..<100 + WorkerOrder.spreadMax), 1000, 0.5)
+    #expect(try decoded(most) { _ in } == most)
+    let two = order([4, 9], 11, 0.5)
+    // More than there is room for, more than there are, an ordinal twice, one beyond the end, a theta that is none.
+    for (offset, byte) in [(36, UInt8(65)), (36, 3), (36, 1), (104, 9), (128, 11), (128, 4), (104 + 22, 0xF0)] {
+      #expect(throws: EventError.self, "\(byte) at \(offset)") {
+        try decoded(two) {
+          $0[offset] = byte
+          if offset == 126 { $0[127] = 0x7F }
+        }
+      }
+    }
+    #expect(throws: EventError.self) { try decoded(Self.orders[0]) { $0[36] = 1 } }
   }
 
   @Test(arguments: [2..<10, 3..<11, 3..<9, 10..<17, 3..<3])
@@ -79,6 +114,15 @@ import Testing
     let written = bytes(update.encode)
     #expect(written.count == UpdateEvent.byteCount)
     #expect(try written.withUnsafeBytes { try UpdateEvent(decoding: $0) } == update)
+  }
+
+  @Test func `An update event says how many spread projections it covers`() throws {
+    var update = update
+    update.spread = 2
+    var written = bytes(update.encode)
+    #expect(try written.withUnsafeBytes { try UpdateEvent(decoding: $0) } == update)
+    written[2] = 65
+    #expect(throws: EventError.self) { try written.withUnsafeBytes { try UpdateEvent(decoding: $0) } }
   }
 
   @Test func `An update comes back with how well its rows fit, and not with fits of other rows`() throws {
@@ -171,7 +215,7 @@ import Testing
         _ = try? DistributionProgress(decoding: bytes)
         _ = try? CommandEvent(decoding: bytes)
         _ = try? ScoreEvent(decoding: bytes)
-        if bytes.count == WorkerOrder.byteCount, let order = try? WorkerOrder(decoding: bytes, rows: 3..<10) {
+        if bytes.count >= WorkerOrder.byteCount, let order = try? WorkerOrder(decoding: bytes, rows: 3..<10) {
           #expect(isSound(order), "seed \(seed), round \(round): \(order)")
         }
         if bytes.count == UpdateEvent.byteCount, let update = try? UpdateEvent(decoding: bytes) {
@@ -185,7 +229,9 @@ import Testing
   private func isSound(_ order: WorkerOrder) -> Bool {
     switch order {
     case .rows(_, _, let ordinal, let theta): ordinal >= 0 && theta.isFinite
-    case .update(let index, let projections, let iterations): index >= 0 && !projections.isEmpty && iterations > 0
+    case .update(let index, let projections, let spread, let iterations):
+      index >= 0 && !projections.isEmpty && iterations > 0
+        && spread.allSatisfy { (0..<projections.upperBound).contains($0.ordinal) && $0.theta.isFinite }
     case .final(let iterations, let subsets, let projections): iterations > 0 && subsets > 0 && projections >= 0
     }
   }

@@ -63,6 +63,10 @@ import Tomography
     ),
     ("--disk-buffer 2000", { $0.diskBuffer = 2000 }), ("--disk-buffer nan", { $0.diskBuffer = .nan }),
     ("--disk-buffer 2 goes with", { ($0.diskBuffer, $0.durability) = (2, .memory) }),
+    ("--window-recent 0", { $0.windowRecent = 0 }), ("--window-spread 65", { $0.windowSpread = 65 }),
+    ("--window-spread 2 and --window-length 12", { ($0.windowSpread, $0.windowLength) = (2, 12) }),
+    ("--window-memory 5GiB and --window-step 1", { ($0.windowMemory, $0.windowStep) = (.gibibytes(5), 1) }),
+    ("--window-recent 1 goes with", { ($0.windowRecent, $0.algorithm) = (1, .mlem) }),
     ("--preset fast goes with", { ($0.algorithm, $0.preset) = (.sirt, .fast) }),
     ("--weight 2x goes with", { ($0.algorithm, $0.weight) = (.mlem, .multiple(2)) }),
     ("--padding none goes with", { ($0.algorithm, $0.padding) = (.fbp, .none) }),
@@ -112,6 +116,17 @@ import Tomography
   @Test(arguments: ["", ",", "1,", ",1", "1,2,3", "strong", "1;2"])
   func `Anything but one or two numbers is no penalty`(text: String) {
     #expect(Regularisation(text) == nil)
+  }
+
+  @Test(arguments: ["0", "900", "2.5GiB", "0GiB", "1e-3GiB"])
+  func `A window's memory is a number of projections or of GiB`(text: String) throws {
+    let memory = try #require(WindowMemory(scanText: text))
+    #expect(WindowMemory(scanText: memory.scanText) == memory)
+  }
+
+  @Test(arguments: ["", "-1", "1.5", "nanGiB", "-1GiB", "GiB", "2 GiB", "2gib", "infGiB", "9999999999"])
+  func `Anything else is no memory of a window`(text: String) {
+    #expect(WindowMemory(scanText: text) == nil)
   }
 
   @Test(arguments: ["296", "auto", "-1", "1e2"]) func `A rotation axis is a number or auto`(text: String) {

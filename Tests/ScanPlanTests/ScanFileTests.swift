@@ -47,7 +47,7 @@ import Testing
     "input": "a.h5", "rate": "2.5", "minus-log": "no", "theta-unit": "radians", "rotation-axis": "296.25",
     "start-row": "3", "end-row": "5",
     "nsino": "0.5", "binning": "1", "algorithm": "pml-hybrid", "window-length": "12", "window-step": "4",
-    "window-iter": "2",
+    "window-iter": "2", "window-recent": "3", "window-spread": "4", "window-memory": "2.5GiB",
     "final-iterations": "7", "final-subsets": "2", "window-subsets": "3", "initial": "fbp", "reg": "12.5,0.25",
     "filter": "hann",
     "relaxation": "0.5", "non-negative": "true", "disk-mask": "yes", "workers": "2", "threads": "3", "lag-max": "9",
@@ -97,7 +97,7 @@ import Testing
     ("window-length: many", "scan.yaml:3: window-length \"many\" is not a whole number from 1 to 1000000"),
     ("window-length: 12.5", "scan.yaml:3: window-length \"12.5\" is not a whole number from 1 to 1000000"),
     (
-      "window-length:", "scan.yaml:3: window-length has no value; it is a whole number from 1 to 1000000, by default 24"
+      "window-iter:", "scan.yaml:3: window-iter has no value; it is a whole number from 1 to 1000000, by default 1"
     ),
     ("algorithm: art", "scan.yaml:3: algorithm \"art\" is not auto, sirt, mlem, osem, pml-quad, pml-hybrid or fbp"),
     (

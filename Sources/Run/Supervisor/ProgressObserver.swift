@@ -2,6 +2,7 @@ import Rings
 import RunModel
 import ScanPlan
 import Stages
+import Tomography
 
 /// Looks at a run's rings from outside: it never holds a writer and may miss events, but not the newest one.
 struct ProgressObserver {
@@ -112,9 +113,9 @@ struct ProgressObserver {
 
   /// Projections between two updates, as distribute decided last.
   private func step() throws -> Int {
-    guard let (header, metadata) = try orders.latest(), header.kind == .order else { return plan.scan.windowStep }
+    guard let (header, metadata) = try orders.latest(), header.kind == .order else { return plan.windows.step }
     let progress = try metadata.withUnsafeBytes { try DistributionProgress(decoding: $0) }
-    return plan.scan.windowStep * (progress.end == nil ? progress.updateInterval : 1)
+    return plan.windows.step * (progress.end == nil ? progress.updateInterval : 1)
   }
 
   /// Fills in where a stage is.

@@ -58,7 +58,7 @@ package struct DistributionProgress: Equatable, Sendable {
 
   /// Reads the progress from an order's metadata; throws where a field has no meaning.
   package init(decoding metadata: UnsafeRawBufferPointer) throws(EventError) {
-    let fields = try MetadataFields(metadata, byteCount: WorkerOrder.byteCount, of: "order")
+    let fields = try WorkerOrder.fields(metadata)
     input = UInt64(try fields.count(at: Self.offset, "input"))
     projections = try fields.count(at: Self.offset + 8, "projections")
     updates = Int(fields.u32(at: Self.offset + 16))

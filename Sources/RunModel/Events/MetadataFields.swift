@@ -12,6 +12,10 @@ struct MetadataFields {
     self.bytes = bytes
   }
 
+  func u16(at offset: Int) -> UInt16 {
+    precondition(offset >= 0 && offset + 2 <= bytes.count, "a field at \(offset) of \(bytes.count) B")
+    return UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt16.self))
+  }
   func u32(at offset: Int) -> UInt32 {
     precondition(offset >= 0 && offset + 4 <= bytes.count, "a field at \(offset) of \(bytes.count) B")
     return UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
@@ -31,6 +35,10 @@ struct MetadataFields {
 }
 
 extension UnsafeMutableRawBufferPointer {
+  func store(_ value: UInt16, at offset: Int) {
+    precondition(offset >= 0 && offset + 2 <= count, "a field at \(offset) of \(count) B")
+    storeBytes(of: value.littleEndian, toByteOffset: offset, as: UInt16.self)
+  }
   func store(_ value: UInt32, at offset: Int) {
     precondition(offset >= 0 && offset + 4 <= count, "a field at \(offset) of \(count) B")
     storeBytes(of: value.littleEndian, toByteOffset: offset, as: UInt32.self)

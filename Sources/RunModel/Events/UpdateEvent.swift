@@ -2,7 +2,8 @@
 ///
 /// ```
 /// metadata (112 B, little-endian)
-///    0  phase u32 (1 window, 2 final)        4  iterations u32
+///    0  phase u16 (1 window, 2 final)
+///    2  spread projections u16               4  iterations u32
 ///    8  index u64                           16  cursor u64 (next order)      24  generation u64
 ///   32  first projection u64                40  end projection u64
 ///   48  residual² f64                       56  data² f64                          64  duration u64 ns
@@ -12,7 +13,7 @@
 /// ```
 package struct UpdateEvent: Equatable, Sendable {
   /// The part of the scan that an update belongs to.
-  package enum Phase: UInt32, Sendable {
+  package enum Phase: UInt16, Sendable {
     /// A windowed update while the scan runs.
     case window = 1
     /// An iteration over all projections after it.
@@ -29,8 +30,10 @@ package struct UpdateEvent: Equatable, Sendable {
   var cursor: UInt64
   /// The generation of the volume that holds the result; in the final phase the one that is being written.
   package var generation: UInt64
-  /// Ordinals of the projections it covers.
+  /// Ordinals of the projections it covers, of spread windows the newest ones.
   package var projections: Range<Int>
+  /// Earlier projections that it covers beside them.
+  package var spread: Int
   /// Rows of the detector that it covers.
   package var rows: Range<Int>
   /// ‖b − A x‖² of the last iteration, before its update.
@@ -47,7 +50,7 @@ package struct UpdateEvent: Equatable, Sendable {
   /// An update as a worker reports it.
   package init(
     phase: Phase, index: Int, iterations: Int, cursor: UInt64, generation: UInt64, projections: Range<Int>,
-    rows: Range<Int>,
+    spread: Int = 0, rows: Range<Int>,
     residualSquared: Double, dataSquared: Double, duration: UInt64, pixels: PixelCounts, fits: [RowFit] = []
   ) {
     precondition(fits.isEmpty || fits.count == rows.count, "fits of \(fits.count) of \(rows.count) rows")
@@ -57,6 +60,7 @@ package struct UpdateEvent: Equatable, Sendable {
     self.cursor = cursor
     self.generation = generation
     self.projections = projections
+    self.spread = spread
     self.rows = rows
     self.residualSquared = residualSquared
     self.dataSquared = dataSquared
@@ -78,6 +82,7 @@ package struct UpdateEvent: Equatable, Sendable {
   /// Writes the event without its fits; returns the bytes used.
   package func encode(into metadata: UnsafeMutableRawBufferPointer) -> Int {
     metadata.store(phase.rawValue, at: 0)
+    metadata.store(UInt16(spread), at: 2)
     metadata.store(UInt32(iterations), at: 4)
     metadata.store(UInt64(index), at: 8)
     metadata.store(cursor, at: 16)
@@ -105,7 +110,9 @@ package struct UpdateEvent: Equatable, Sendable {
     // Behind the event is nothing, or a fit of each row.
     let more = metadata.count - Self.byteCount
     let fields = try MetadataFields(metadata, byteCount: Self.byteCount + max(more, 0), of: "update")
-    guard let phase = Phase(rawValue: fields.u32(at: 0)) else { throw .malformed("update phase \(fields.u32(at: 0))") }
+    guard let phase = Phase(rawValue: fields.u16(at: 0)) else { throw .malformed("update phase \(fields.u16(at: 0))") }
+    let spread = Int(fields.u16(at: 2))
+    guard spread <= WorkerOrder.spreadMax else { throw .malformed("update over \(spread) spread projections") }
     let first = try fields.count(at: 32, "first projection")
     let end = try fields.count(at: 40, "end projection")
     guard first <= end else { throw .malformed("update over \(first)..<\(end)") }
@@ -119,7 +126,7 @@ package struct UpdateEvent: Equatable, Sendable {
     self.init(
       phase: phase, index: try fields.count(at: 8, "index"), iterations: Int(fields.u32(at: 4)),
       cursor: fields.u64(at: 16),
-      generation: fields.u64(at: 24), projections: first..<end, rows: row..<row + rowCount,
+      generation: fields.u64(at: 24), projections: first..<end, spread: spread, rows: row..<row + rowCount,
       residualSquared: fields.f64(at: 48), dataSquared: fields.f64(at: 56), duration: fields.u64(at: 64),
       pixels: pixels,
       fits: more > 0 ? RowFit.decode(fields, at: Self.byteCount, count: rowCount) : [])

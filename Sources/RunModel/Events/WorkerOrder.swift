@@ -2,28 +2,50 @@
 /// decide everything a worker computes, so replaying them repeats the same volume.
 ///
 /// ```
-/// metadata (104 B, little-endian)
+/// metadata (104 B and 24 for each spread projection, little-endian)
 ///    0  action u32            1 rows   2 update   3 final
 ///    4  count u32             rows: rows      update, final: iterations
 ///    8  first u64             rows: sequence in projections    update: first projection     final: projections
 ///   16  end u64               rows: first row                  update: end projection       final: subsets
 ///   24  index u64             rows: ordinal of the projection  update: number of the update
 ///   32  role u32              rows: 1 projection 2 flat 3 dark
-///   36  reserved u32
+///   36  spread u32               update: spread projections
 ///   40  theta f64                rows: of the projection, in radians; 0 of a field
 ///   48  progress, see DistributionProgress
+///  104  spread projections       each: ordinal u64, sequence in projections u64, theta f64; ordinals rise
 /// ```
 package enum WorkerOrder: Equatable, Sendable {
   /// Take your rows of the event `sequence` of `projections`; a projection is number `ordinal` of the scan, from 0, at
   /// the angle `theta`: who only has to know where it is does not read it.
   case rows(role: ImageRole, sequence: UInt64, ordinal: Int, theta: Double = 0)
-  /// Run `iterations` over the projections with these ordinals. `index` counts the updates from 0.
-  case update(index: Int, projections: Range<Int>, iterations: Int)
+  /// Run `iterations` over the projections with these ordinals, then over those that are spread. `index` counts the
+  /// updates from 0.
+  case update(index: Int, projections: Range<Int>, spread: [SpreadProjection] = [], iterations: Int)
   /// Run `iterations` over all `projections` of the scan, each in `subsets` ordered subsets.
   case final(iterations: Int, subsets: Int, projections: Int)
 
-  /// Bytes of metadata.
+  /// An earlier projection that an update uses: all that a worker needs to find it again.
+  package struct SpreadProjection: Equatable, Sendable {
+    /// Its number, below those of the end of the newest ones.
+    package let ordinal: Int
+    /// Its sequence in the topic of the images.
+    package let sequence: UInt64
+    /// In radians.
+    package let theta: Double
+
+    /// A projection as distribute knows it.
+    package init(ordinal: Int, sequence: UInt64, theta: Double) {
+      (self.ordinal, self.sequence, self.theta) = (ordinal, sequence, theta)
+    }
+
+    static let byteCount = 24
+  }
+
+  /// Bytes of metadata of an order without spread projections.
   package static let byteCount = DistributionProgress.offset + DistributionProgress.byteCount
+
+  /// Spread projections that an order has room for.
+  package static let spreadMax = 64
 
   /// Writes the order to the worker of `rows`, and the progress after it, into a slot's metadata; returns the bytes
   /// used.
@@ -34,7 +56,7 @@ package enum WorkerOrder: Equatable, Sendable {
       switch self {
       case .rows(let role, let sequence, let ordinal, _):
         (1, rows.count, sequence, rows.lowerBound, ordinal, role.rawValue)
-      case .update(let index, let projections, let iterations):
+      case .update(let index, let projections, _, let iterations):
         (2, iterations, UInt64(projections.lowerBound), projections.upperBound, index, 0)
       case .final(let iterations, let subsets, let projections): (3, iterations, UInt64(projections), subsets, 0, 0)
       }
@@ -44,18 +66,55 @@ package enum WorkerOrder: Equatable, Sendable {
     metadata.store(UInt64(end), at: 16)
     metadata.store(UInt64(index), at: 24)
     metadata.store(role, at: 32)
-    metadata.store(UInt32(0), at: 36)
+    metadata.store(UInt32(spread.count), at: 36)
     if case .rows(_, _, _, let theta) = self { metadata.store(theta, at: 40) } else { metadata.store(0.0, at: 40) }
     progress.encode(into: metadata)
+    for (number, projection) in spread.enumerated() {
+      let offset = Self.byteCount + number * SpreadProjection.byteCount
+      metadata.store(UInt64(projection.ordinal), at: offset)
+      metadata.store(projection.sequence, at: offset + 8)
+      metadata.store(projection.theta, at: offset + 16)
+    }
+    let byteCount = Self.byteCount + spread.count * SpreadProjection.byteCount
     assert(
-      (try? Self(decoding: UnsafeRawBufferPointer(rebasing: metadata[..<Self.byteCount]), rows: rows)) == self,
+      (try? Self(decoding: UnsafeRawBufferPointer(rebasing: metadata[..<byteCount]), rows: rows)) == self,
       "\(self) does not read back")
-    return Self.byteCount
+    return byteCount
+  }
+
+  private var spread: [SpreadProjection] {
+    if case .update(_, _, let spread, _) = self { spread } else { [] }
+  }
+
+  /// The fields of an order, of the length that it says it has.
+  static func fields(_ metadata: UnsafeRawBufferPointer) throws(EventError) -> MetadataFields {
+    let fixed = try MetadataFields(
+      UnsafeRawBufferPointer(rebasing: metadata.prefix(byteCount)), byteCount: byteCount, of: "order")
+    let spread = Int(fixed.u32(at: 36))
+    guard spread <= spreadMax, spread == 0 || fixed.u32(at: 0) == 2 else {
+      throw .malformed("order with \(spread) spread projections")
+    }
+    return try MetadataFields(metadata, byteCount: byteCount + spread * SpreadProjection.byteCount, of: "order")
+  }
+
+  private static func spread(_ fields: MetadataFields, below end: Int) throws(EventError) -> [SpreadProjection] {
+    var spread: [SpreadProjection] = []
+    for number in 0..<Int(fields.u32(at: 36)) {
+      let offset = byteCount + number * SpreadProjection.byteCount
+      let projection = SpreadProjection(
+        ordinal: try fields.count(at: offset, "spread projection"), sequence: fields.u64(at: offset + 8),
+        theta: fields.f64(at: offset + 16))
+      guard projection.ordinal < end, projection.ordinal > spread.last?.ordinal ?? -1, projection.theta.isFinite else {
+        throw .malformed("spread projection \(projection.ordinal) at theta \(projection.theta) of \(end)")
+      }
+      spread.append(projection)
+    }
+    return spread
   }
 
   /// Reads an order to the worker of `rows` back; throws where a field has no meaning, or where it is another worker's.
   package init(decoding metadata: UnsafeRawBufferPointer, rows: Range<Int>) throws(EventError) {
-    let fields = try MetadataFields(metadata, byteCount: Self.byteCount, of: "order")
+    let fields = try Self.fields(metadata)
     let count = Int(fields.u32(at: 4))
     let end = try fields.count(at: 16, "end")
     let index = try fields.count(at: 24, "index")
@@ -73,7 +132,8 @@ package enum WorkerOrder: Equatable, Sendable {
     case 2:
       let first = try fields.count(at: 8, "first projection")
       guard first < end, count > 0 else { throw .malformed("update over \(first)..<\(end), \(count) iterations") }
-      self = .update(index: index, projections: first..<end, iterations: count)
+      self = .update(
+        index: index, projections: first..<end, spread: try Self.spread(fields, below: end), iterations: count)
     case 3:
       let projections = try fields.count(at: 8, "projections")
       guard count > 0, end > 0 else { throw .malformed("final sweep of \(count) iterations, \(end) subsets") }

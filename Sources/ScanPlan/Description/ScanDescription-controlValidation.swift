@@ -5,7 +5,7 @@ extension ScanDescription {
   ]
 
   private var unwatchedProblem: String? {
-    guard windowStep == 0 else { return nil }
+    guard makesNoWindows else { return nil }
     let given = [
       stopSimilarity.map { "--stop-ssim \($0.scanText)" }, stopRises.map { "--stop-rises \($0)" },
       reference.map { "--reference \($0)" },

@@ -7,9 +7,6 @@ extension ScanDescription {
   /// noise made zero, and each would end the voxels that it sees for ever.
   private static let windowFactorMin: Float = 0.1
 
-  /// The updates while the scan runs. The description was validated.
-  var windows: WindowSchedule { WindowSchedule(length: windowLength, step: windowStep, iterations: windowIter) }
-
   /// Whether slices are compared while the scan runs.
   var comparesSlices: Bool { stopSimilarity != nil || reference != nil }
 
@@ -40,7 +37,7 @@ extension ScanDescription {
 
   /// What the workers compute with.
   var methods: WorkerMethods {
-    var window = method(windowAlgorithm)
+    var window = windowAlgorithm == .sirt ? sirt(relaxation: windowRelaxation) : method(windowAlgorithm)
     if case .expectationMaximisation(var options) = window {
       options.factorMin = Self.windowFactorMin
       window = .expectationMaximisation(options)
@@ -63,12 +60,16 @@ extension ScanDescription {
     return padding.grid.pixelsMax(columns: columns)
   }
 
+  private func sirt(relaxation: Double) -> Method {
+    .sirt(SIRTOptions(relaxation: Float(relaxation), nonNegative: nonNegative, diskMask: diskMask))
+  }
+
   private var backprojection: FBPOptions { FBPOptions(filter: filter ?? .ramp, diskMask: diskMask) }
 
   private func method(_ algorithm: Algorithm) -> Method {
     switch algorithm {
     case .auto: preconditionFailure("auto is no method, it chooses one")
-    case .sirt: .sirt(SIRTOptions(relaxation: Float(relaxation), nonNegative: nonNegative, diskMask: diskMask))
+    case .sirt: sirt(relaxation: relaxation)
     case .mlem, .osem, .pmlQuadratic, .pmlHybrid:
       .expectationMaximisation(EMOptions(penalty: penalty(of: algorithm), diskMask: diskMask))
     case .fbp: .filteredBackprojection(backprojection)

@@ -6,7 +6,7 @@ extension ScanDescription {
 
   /// Refuse options that the methods do not have: they would be ignored in silence.
   static let methodRules: [@Sendable (ScanDescription) -> String?] = [
-    { $0.finalProblem },
+    { $0.finalProblem }, { $0.spreadProblem },
     { $0.subsetsProblem("--final-subsets", $0.finalSubsets, of: $0.finalAlgorithm, "auto, sirt or osem") },
     { $0.subsetsProblem("--window-subsets", $0.windowSubsets, of: $0.windowAlgorithm, "sirt or osem") },
     { $0.relaxation != 1 && !$0.names(.sirt) ? $0.refused("--relaxation \($0.relaxation)", "sirt") : nil },
@@ -26,6 +26,11 @@ extension ScanDescription {
   private func subsetsProblem(_ option: String, _ value: Int?, of algorithm: Algorithm, _ others: String) -> String? {
     guard let value, value > 1, ![.auto, .sirt, .osem].contains(algorithm) else { return nil }
     return refused("\(option) \(value)", others)
+  }
+
+  private var spreadProblem: String? {
+    guard let given = spreadOptions.first, windowAlgorithm != .sirt else { return nil }
+    return refused(given, "auto or sirt")
   }
 
   private var backprojectionProblem: String? {

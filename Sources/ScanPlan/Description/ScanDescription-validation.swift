@@ -5,8 +5,8 @@ extension ScanDescription {
   /// does (`--window-step 25`), first the one that a person would change; `check` finds their lines by these names.
   private static let rules: [@Sendable (ScanDescription) -> String?] =
     [
-      { $0.stepProblem }, { $0.nothingProblem }, { $0.nsinoProblem }, { $0.rowsProblem }, { $0.bufferProblem },
-      { $0.homeProblem },
+      { $0.windowKindProblem }, { $0.stepProblem }, { $0.nothingProblem }, { $0.nsinoProblem }, { $0.rowsProblem },
+      { $0.bufferProblem }, { $0.homeProblem },
     ] + methodRules + sourceRules + controlRules
 
   /// What can be found wrong without the scan file, all of it: first single values, then what contradicts what. A rule
@@ -29,14 +29,19 @@ extension ScanDescription {
   }
 
   private var stepProblem: String? {
-    guard windowStep > windowLength else { return nil }
+    guard windowKind == .sliding, let windowStep, windowStep > windowLength ?? 24 else { return nil }
     return
-      "--window-step \(windowStep) exceeds --window-length \(windowLength): "
+      "--window-step \(windowStep) exceeds --window-length \(windowLength ?? 24): "
       + "projections between two windows would never be used"
   }
 
+  private var windowKindProblem: String? {
+    guard let spread = spreadOptions.first, let sliding = slidingOptions.first else { return nil }
+    return "\(spread) and \(sliding) are about two kinds of windows: give options of one of them"
+  }
+
   private var nothingProblem: String? {
-    guard windowStep == 0, finalIterations == 0 else { return nil }
+    guard makesNoWindows, finalIterations == 0 else { return nil }
     return "--window-step 0 with --final-iterations 0 reconstructs nothing: give one of them a value"
   }
 

@@ -26,10 +26,16 @@ package struct ScanDescription: Equatable, Sendable {
   package var algorithm: Algorithm = .auto
   /// The method of the final iterations; nil for that of `algorithm`.
   package var final: Algorithm?
-  /// Projections of a window.
-  package var windowLength = 24
-  /// Projections between updates; 0 for none while the scan runs.
-  package var windowStep = 1
+  /// Projections of a sliding window; nil for 24, or for windows that do not slide.
+  package var windowLength: Int?
+  /// Projections between updates, 0 for none while the scan runs; nil for 1, or for windows that do not slide.
+  package var windowStep: Int?
+  /// Newest projections of a spread window; nil for 1, or for windows that slide.
+  package var windowRecent: Int?
+  /// Earlier projections of a spread window; nil for 2, or for windows that slide.
+  package var windowSpread: Int?
+  /// What workers keep of the projections that spread windows draw from; nil for as much as a volume takes.
+  package var windowMemory: WindowMemory?
   /// Iterations of an update.
   package var windowIter = 1
   /// Iterations over all projections after the scan; nil for what suits the method.

@@ -5,7 +5,7 @@
 extension ScanKey {
   /// Every key, in the order of the file that `init` writes.
   package static let all: [ScanKey] =
-    input + source + region + method + subsets + filters + control + machine + output + safety
+    input + source + region + method + windows + subsets + filters + control + machine + output + safety
 
   /// Limits that keep arithmetic on sizes far from overflow; no real scan comes near them.
   static let countMax = 1_000_000
@@ -46,10 +46,6 @@ extension ScanKey {
       .method, "final", \.final,
       "Method of the final iterations; auto makes the same volume whatever the windows made.",
       unset: "that of algorithm"),
-    ScanKey(.method, "window-length", \.windowLength, "Projections of a window.", .within(1...countMax)),
-    ScanKey(
-      .method, "window-step", \.windowStep, "Projections between updates; 0 makes none while the scan runs.",
-      .within(0...countMax)),
     ScanKey(.method, "window-iter", \.windowIter, "Iterations of an update.", .within(1...countMax)),
     ScanKey(
       .method, "final-iterations", \.finalIterations, "Iterations over all projections after the scan.",

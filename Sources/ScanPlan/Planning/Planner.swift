@@ -78,13 +78,16 @@ package struct Planner {
     let placement = Placement.plan(
       topology: topology, rows: binnedRows, workers: scan.workers, threads: scan.threads,
       bytesPerSecond: (scan.rate ?? 0) * Double(shape.payloadCapacity))
-    try checkSinogram(shape, placement)
+    let perHalfTurn = max(1, directionCount(thetas: info.thetas))
+    let windows = scan.windows(projectionsPerHalfTurn: perHalfTurn)
+    try checkSinogram(shape, placement, windows)
     try checkControl(shape)
     var plan = RunPlan(
       runID: runID, command: command, scan: scan, live: live, input: try reader.map { try InputIdentity($0) },
       fieldsFile: try fieldsReader.map { try InputIdentity($0) }, shape: shape, rotationAxis: axis, minusLog: minusLog,
       pixelSizeMillimetres: info.pixelSizeMillimetres.map { $0 * Double(factor) },
-      placement: placement, slots: slots(shape, placement), projectionsCovering: projectionsCovering)
+      placement: placement, slots: slots(shape, placement, windows),
+      projectionsCovering: projectionsCovering(windows), projectionsPerHalfTurn: perHalfTurn)
     plan.slots.onTheWay = onTheWay(plan)
     plan.examples = try Self.examples()
     return plan
@@ -118,7 +121,9 @@ package struct Planner {
 
   /// A worker holds a block's sinogram of all projections at most: for the final iterations, or for a window that is
   /// longer than the scan.
-  private func checkSinogram(_ shape: RunPlan.Shape, _ placement: Placement) throws(ScanFailure) {
+  private func checkSinogram(
+    _ shape: RunPlan.Shape, _ placement: Placement, _ windows: WindowSchedule
+  ) throws(ScanFailure) {
     let grid = shape.columns + 2 * scan.gridPaddingMax(columns: shape.columns)
     guard grid <= SliceLayout.columnsMax else {
       throw ScanFailure(
@@ -128,7 +133,7 @@ package struct Planner {
       )
     }
     let limit = placement.workers.map { SliceLayout(columns: grid, rows: $0.rows.count).slotsMax }.min() ?? 0
-    guard shape.projections > limit, scan.hasFinalIterations || scan.windowLength > limit else { return }
+    guard shape.projections > limit, scan.hasFinalIterations || windows.length > limit else { return }
     throw ScanFailure(
       .data,
       "\(shape.projections) projections of \(shape.columns) columns exceed the \(limit) that are iterated over "
@@ -137,11 +142,11 @@ package struct Planner {
   }
 
   /// Where not even all projections see the object from everywhere, all of them.
-  private var projectionsCovering: Int {
+  private func projectionsCovering(_ windows: WindowSchedule) -> Int {
     // A live source's are in their order already.
     let thetas = info.thetas, visits = live == nil ? scan.order.visits(thetas: thetas) : Array(thetas.indices)
     // A window's projections, spread over the half turn, lie half of this apart.
-    let gap = 2 * Double.pi / Double(max(2, scan.windowLength))
+    let gap = 2 * Double.pi / Double(max(2, windows.span))
     return directionsCovered(thetas: visits.map { thetas[$0] }, gap: gap) ?? thetas.count
   }
 
@@ -226,9 +231,9 @@ package struct Planner {
   /// A topic in memory has nothing behind it but its ring, so each ring holds all of its events: the final iterations
   /// read every projection again, and a stage that is started again reads its whole past. A durable topic has its
   /// journal for that.
-  private func slots(_ shape: RunPlan.Shape, _ placement: Placement) -> RingSlots {
+  private func slots(_ shape: RunPlan.Shape, _ placement: Placement, _ windows: WindowSchedule) -> RingSlots {
     let frames = shape.projections + shape.flatsAndDarks
-    let windows = scan.windows.updateCount(projections: shape.projections, isComplete: true)
+    let updates = windows.updateCount(projections: shape.projections, isComplete: true)
     let blocks =
       placement.workers.map { SliceLayout(columns: shape.columns, rows: $0.rows.count).blockCount }.max() ?? 1
     // Beyond those: the end of each, and the order for the final iterations.
@@ -238,12 +243,12 @@ package struct Planner {
       // Where a file could be read far ahead of the volume, a decision to end the scan would come too late.
       let ahead =
         scan.stopSimilarity != nil && live == nil && scan.rate == nil
-        ? max(Self.ringSlots.lowerBound, scan.windowLength) : recent
+        ? max(Self.ringSlots.lowerBound, windows.span) : recent
       return RingSlots(projections: min(frames + 1, recent, ahead), orders: 1024, updates: 256)
     }
     let iterations = scan.finalSchedule(columns: shape.columns).iterationsMax(projections: shape.projections)
     return RingSlots(
-      projections: frames + 1, orders: frames + windows + 2, updates: windows + iterations * blocks + 1)
+      projections: frames + 1, orders: frames + updates + 2, updates: updates + iterations * blocks + 1)
   }
 }
 

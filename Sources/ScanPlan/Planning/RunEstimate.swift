@@ -1,6 +1,7 @@
 package import Host
 import Rings
 import Stages
+import Tomography
 
 /// What a run would need of this machine, and how fast it would be.
 package struct RunEstimate: Codable, Sendable {
@@ -82,9 +83,9 @@ package struct RunEstimate: Codable, Sendable {
         + "raise the hard limit (ulimit -Hn, LimitNOFILE in a systemd unit)"
     shortfalls = room.shortfalls().map(\.description) + [descriptorShortfall].compactMap { $0 }
     let speed = SpeedEstimate(plan)
-    let window = speed.seconds(plan, projections: min(scan.windowLength, projections), iterations: scan.windowIter)
-    updatesPerSecond = scan.windowStep > 0 ? 1 / window : nil
-    projectionsPerSecond = scan.windowStep > 0 ? Double(scan.windowStep) / window : nil
+    let (window, step) = (speed.updateSeconds(plan), plan.windows.step)
+    updatesPerSecond = step > 0 ? 1 / window : nil
+    projectionsPerSecond = step > 0 ? Double(step) / window : nil
     finalSeconds = speed.finalSeconds(plan)
     var notices = planner.notices(plan) + room.notices
     if let rate = scan.rate, let reached = projectionsPerSecond, rate > reached, plan.distribution.lagMax > 0 {

@@ -4,7 +4,7 @@ package import KernelTypes
 package import Rings
 package import RunModel
 package import Stages
-import Tomography
+package import Tomography
 
 /// A run with every question answered: what the supervisor prepares and each stage works from. Written once, before any
 /// process starts, and never changed.
@@ -31,7 +31,7 @@ package struct RunPlan: Codable, Sendable {
 
   /// The version of the plans that this build writes, and the only one that it reads. It rises whenever a plan, or the
   /// topics and folders of a run, get another meaning.
-  package static let versionRead = 2
+  package static let versionRead = 3
 
   /// The version of this plan.
   private(set) var version = Self.versionRead
@@ -62,6 +62,8 @@ package struct RunPlan: Codable, Sendable {
   /// Projections that see the object from all directions, in the order in which they come; before that no similarity
   /// counts.
   var projectionsCovering: Int
+  /// Projections of a half turn, in different directions.
+  var projectionsPerHalfTurn: Int
   /// Stages beside those that make the volume, by name (`WiringFacts.examples`).
   var examples: [String] = []
 
@@ -148,20 +150,29 @@ package struct RunPlan: Codable, Sendable {
     finalSchedule.iterations(projections: projections ?? shape.projections)
   }
 
+  /// The updates while the scan runs.
+  package var windows: WindowSchedule { scan.windows(projectionsPerHalfTurn: projectionsPerHalfTurn) }
+
+  /// Newest projections that the workers keep for spread windows: by default as many as fill the memory of a volume.
+  private var windowMemory: Int {
+    scan.windowMemory?.projections(ofByteCount: shape.rows * shape.columns * MemoryLayout<Float>.stride)
+      ?? shape.columns
+  }
+
   /// Updates that a complete scan makes.
   package var updateCount: Int { updateCount(projections: shape.projections) }
 
   /// Updates that a scan of so many projections makes: windowed ones, then one for each final iteration.
   func updateCount(projections: Int) -> Int {
-    scan.windows.updateCount(projections: projections, isComplete: true)
+    windows.updateCount(projections: projections, isComplete: true)
       + finalIterationCount(projections: projections)
   }
 
   /// What `distribute` decides with.
   package var distribution: DistributeStage.Configuration {
     DistributeStage.Configuration(
-      rows: placement.workers.map(\.rows), windows: scan.windows, final: finalSchedule,
-      lagMax: scan.lagMax ?? (sourceWaits ? 0 : 2 * scan.windowLength))
+      rows: placement.workers.map(\.rows), windows: windows, final: finalSchedule,
+      lagMax: scan.lagMax ?? (sourceWaits ? 0 : 2 * windows.span))
   }
 
   /// What `control` decides with.
@@ -170,7 +181,7 @@ package struct RunPlan: Codable, Sendable {
       scan.stopAfter ?? max(projectionsCovering, ControlConfiguration.projectionsSufficing(of: shape.projections))
     return ControlConfiguration(
       similarityMin: scan.stopSimilarity, patience: scan.stopPatience, scoredFrom: min(projectionsCovering, endedFrom),
-      endedFrom: endedFrom, windows: scan.windows, risesMax: scan.stopRises, scale: scan.stopScale,
+      endedFrom: endedFrom, windows: windows, risesMax: scan.stopRises, scale: scan.stopScale,
       distance: scan.stopDistance)
   }
 
@@ -194,7 +205,8 @@ package struct RunPlan: Codable, Sendable {
     ReconstructStage.Configuration(
       layout: layout(ofWorker: partition), beam: ParallelBeam(columns: shape.columns, rotationAxis: rotationAxis),
       rows: placement.workers[partition].rows, detectorRows: shape.rows,
-      methods: scan.methods, removesStripes: scan.stripeRemoval == .vo, minusLog: minusLog, windows: scan.windows,
+      methods: scan.methods, removesStripes: scan.stripeRemoval == .vo, minusLog: minusLog, windows: windows,
+      windowMemory: windowMemory,
       keepsProjections: keepsProjections,
       projectionsMax: shape.projections,
       checkpointInterval: scan.durability == .durable ? scan.checkpointEvery.interval : .never,

@@ -7,24 +7,32 @@ import Tomography
 struct SpeedEstimate {
   /// Processor time for one projection of one lane of one column squared, once forward and back, in one update.
   private let secondsPerVoxel: Double
+  /// Processor time for one lane of one column squared of a spread window, with all its projections; nil where windows
+  /// slide.
+  private let secondsPerWindow: Double?
   /// Time of a final iteration over a projection, in that of an update.
   private let sweep: Double
 
   private static let anglesMax = 24
 
-  /// Measures an update of one block on the calling thread, in its processor time: other work on the machine makes it
+  /// Measures updates of one block on the calling thread, in its processor time: other work on the machine makes it
   /// no slower.
   init(_ plan: RunPlan) {
-    let bed = Bed(plan), slots = plan.reconstruction(ofWorker: 0).windowSlots
-    let count = min(slots > 0 ? slots : max(plan.shape.projections, 1), Self.anglesMax)
-    let methods = plan.reconstruction(ofWorker: 0).methods
+    let bed = Bed(plan), windows = plan.windows, methods = plan.reconstruction(ofWorker: 0).methods
+    let projections = max(plan.shape.projections, 1)
+    let slots = windows.spread == nil ? windows.slots(projections: projections) : 0
+    // Few projections run at the speed of memory.
+    secondsPerWindow = windows.spread.map { spread in
+      [windows.length, spread.count].map { min($0, projections) }.filter { $0 > 0 }
+        .reduce(0) { $0 + bed.seconds(of: methods.window, $1) * Double($1) }
+    }
+    let count = min(slots > 0 ? slots : projections, Self.anglesMax)
     switch methods.final {
     case .iterations(let method, _):
       secondsPerVoxel = bed.seconds(of: slots > 0 ? methods.window : method, count)
       sweep = 1
     case .subsets(let options, _):
       secondsPerVoxel = bed.seconds(of: methods.window, count)
-      let projections = max(plan.shape.projections, 1)
       let subset = max(1, projections / options.subsetCount(angles: projections))
       // What a subset needs beside its angles, the penalty, does not depend on how many these are.
       let measured = min(subset, Self.anglesMax)
@@ -36,12 +44,26 @@ struct SpeedEstimate {
   /// Seconds that the slowest worker takes at least for an update of so many projections: its threads share caches and
   /// memory, which are not measured.
   func seconds(_ plan: RunPlan, projections: Int, iterations: Int) -> Double {
-    let perThread =
-      plan.placement.workers.enumerated().map {
-        Double(plan.reconstruction(ofWorker: $0).layout.laneCount) / Double($1.threads)
-      }.max() ?? 0
-    return secondsPerVoxel * Double(projections) * perThread * Double(plan.shape.columns * plan.shape.columns)
+    secondsPerVoxel * Double(projections) * lanesPerThread(plan) * Double(plan.shape.columns * plan.shape.columns)
       * Double(iterations)
+  }
+
+  /// Seconds that the slowest worker takes at least for an update while the scan runs.
+  func updateSeconds(_ plan: RunPlan) -> Double {
+    let iterations = plan.windows.iterations
+    guard let secondsPerWindow else {
+      return seconds(
+        plan, projections: plan.windows.slots(projections: plan.shape.projections), iterations: iterations)
+    }
+    return secondsPerWindow * lanesPerThread(plan) * Double(plan.shape.columns * plan.shape.columns)
+      * Double(iterations)
+  }
+
+  /// Of the slowest worker.
+  private func lanesPerThread(_ plan: RunPlan) -> Double {
+    plan.placement.workers.enumerated().map {
+      Double(plan.reconstruction(ofWorker: $0).layout.laneCount) / Double($1.threads)
+    }.max() ?? 0
   }
 
   /// Seconds of all final iterations, likewise.

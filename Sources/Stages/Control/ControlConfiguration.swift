@@ -29,7 +29,7 @@ package struct ControlConfiguration: Sendable {
   package static func projectionsSufficing(of total: Int) -> Int { (total * 9 + 9) / 10 }
 
   /// A configuration; the values were validated with the scan description. `distance` are updates between two volumes
-  /// that are compared; nil for as many as leave their windows no common projection.
+  /// that are compared; nil for those of a span, which leave sliding windows no common projection.
   package init(
     similarityMin: Double?, patience: Int, scoredFrom: Int, endedFrom: Int, windows: WindowSchedule, risesMax: Int?,
     scale: Int? = nil, distance: Int? = nil
@@ -42,7 +42,7 @@ package struct ControlConfiguration: Sendable {
     self.risesMax = risesMax
     self.scale = scale
     let step = max(1, windows.step)
-    looks = LookSchedule(updates: distance ?? (windows.length + step - 1) / step)
+    looks = LookSchedule(updates: distance ?? (windows.span + step - 1) / step)
   }
 }
 

@@ -49,7 +49,8 @@ struct SliceScores {
   mutating func look(at worker: Int, after update: UpdateEvent, amongst counted: [Int]) -> [ScoreEvent] {
     let history = workers[worker].slice.history, number = update.index
     // Windows that fill, or drain after the scan, say nothing about others.
-    guard update.phase == .window, update.projections.count == configuration.windows.length,
+    guard update.phase == .window,
+      update.projections.count + update.spread == configuration.windows.projectionsPerUpdate,
       history.keeps(update: number), history.shape.columns >= MultiScaleSimilarity.columnsMin
     else { return [] }
     if let range = range.value { return score(worker, number, in: range).map { [$0] } ?? [] }

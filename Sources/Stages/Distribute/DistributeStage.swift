@@ -107,15 +107,40 @@ package struct DistributeStage {
   /// The orders that the predecessor left to be made; nil where it had finished.
   private func resume() throws -> OrderSequence? {
     guard let behind = orders.min(by: { $0.nextSequence < $1.nextSequence }) else { return nil }
-    var sequence = OrderSequence(configuration)
     guard let (header, metadata) = try behind.lastEvent() else {
       projections.seek(backTo: 0)
-      return sequence
+      return OrderSequence(configuration)
     }
     if header.kind == .end { return nil }
-    sequence.progress = try metadata.withUnsafeBytes { try DistributionProgress(decoding: $0) }
-    projections.seek(backTo: sequence.progress.input)
-    return sequence
+    let progress = try metadata.withUnsafeBytes { try DistributionProgress(decoding: $0) }
+    projections.seek(backTo: progress.input)
+    return OrderSequence(configuration, after: progress, known: try newestProjections(of: progress, in: behind))
+  }
+
+  /// The newest projections that the predecessor handed out, in their order, as many as updates draw from.
+  private func newestProjections(
+    of progress: DistributionProgress, in orders: TopicWriter
+  ) throws -> [WorkerOrder.SpreadProjection] {
+    guard let spread = configuration.windows.spread, let index = self.orders.firstIndex(where: { $0 === orders }) else {
+      return []
+    }
+    var newest: [WorkerOrder.SpreadProjection] = []
+    let wanted = min(progress.projections, spread.reach)
+    for number in (0..<orders.nextSequence).reversed() {
+      if newest.count == wanted { break }
+      guard let (header, metadata) = try orders.event(at: number), header.kind == .order else { continue }
+      let order = try metadata.withUnsafeBytes { try WorkerOrder(decoding: $0, rows: configuration.rows[index]) }
+      guard case .rows(.projection, let sequence, progress.projections - 1 - newest.count, let theta) = order else {
+        continue
+      }
+      newest.append(
+        WorkerOrder.SpreadProjection(
+          ordinal: progress.projections - 1 - newest.count, sequence: sequence, theta: theta))
+    }
+    guard newest.count == wanted else {
+      throw StageError.disorder("the orders name \(newest.count) of the newest \(wanted) projections")
+    }
+    return newest.reversed()
   }
 
   /// The event `sequence` of `projections`, or what is lost from there on.

@@ -16,8 +16,27 @@ struct OrderSequence {
   /// How far the orders are that were made.
   var progress = DistributionProgress()
   private let configuration: DistributeStage.Configuration
+  /// What updates draw from; nil where windows slide.
+  private var newest: NewestDirections?
 
-  init(_ configuration: DistributeStage.Configuration) { self.configuration = configuration }
+  /// The beginning.
+  init(_ configuration: DistributeStage.Configuration) {
+    self.configuration = configuration
+    newest = configuration.windows.spread.map { NewestDirections(reach: $0.reach) }
+  }
+
+  /// What follows `progress`; `known` are the newest projections before it, as many as updates draw from.
+  init(
+    _ configuration: DistributeStage.Configuration, after progress: DistributionProgress,
+    known: some BidirectionalCollection<WorkerOrder.SpreadProjection>
+  ) {
+    self.configuration = configuration
+    self.progress = progress
+    newest = configuration.windows.spread.map {
+      NewestDirections(reach: $0.reach, count: progress.projections - known.count)
+    }
+    for projection in known { newest?.append(sequence: projection.sequence, theta: projection.theta) }
+  }
 
   /// The next order. Updates that are due come before the next input. What is lost is passed over, as if it had never
   /// been there.
@@ -45,7 +64,16 @@ struct OrderSequence {
     let window = windows.window(end: end, projections: progress.projections)
     progress.windowEnd = end
     progress.updates += 1
-    return .update(index: progress.updates - 1, projections: window, iterations: windows.iterations)
+    let index = progress.updates - 1
+    return .update(index: index, projections: window, spread: drawn(index), iterations: windows.iterations)
+  }
+
+  /// The earlier projections that an update uses.
+  private func drawn(_ update: Int) -> [WorkerOrder.SpreadProjection] {
+    guard let spread = configuration.windows.spread, let newest else { return [] }
+    return newest.drawn(by: spread, update: update).map {
+      WorkerOrder.SpreadProjection(ordinal: $0.ordinal, sequence: $0.sequence, theta: $0.theta)
+    }
   }
 
   /// What follows the last projection and its updates.
@@ -74,7 +102,11 @@ struct OrderSequence {
     }
     let ordinal = role == .projection ? progress.projections : 0
     if role == .projection {
+      guard header.theta.isFinite else {
+        throw StageError.disorder("the image \(header.sequence) of projections is at theta \(header.theta)")
+      }
       progress.projections += 1
+      newest?.append(sequence: header.sequence, theta: header.theta)
     } else {
       progress.fields += 1
       if progress.projections > 0 { progress.lateFields += 1 }

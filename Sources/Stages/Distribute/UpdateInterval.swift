@@ -46,7 +46,7 @@ package struct UpdateInterval {
   }
 
   /// Projections that a change needs to show at least.
-  private var limit: Int { min(lagMax, windows.length) }
+  private var limit: Int { min(lagMax, windows.span) }
 
   /// Whether the lag becomes less, or it is too early to tell: what was ordered before the last change comes first.
   private mutating func getsNearer(_ lag: Int, _ projections: Int) -> Bool {

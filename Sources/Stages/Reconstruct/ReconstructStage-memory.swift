@@ -8,13 +8,16 @@ extension ReconstructStage {
   /// iterations.
   package static func byteCount(_ configuration: Configuration, threads: Int) -> Int {
     let layout = configuration.layout
-    func buffers(_ methods: [Method], blocks: Int, slots: Int) -> Int {
+    func buffers(_ methods: [Method], blocks: Int, slots: Int, anglesMax: Int? = nil) -> Int {
       guard slots > 0 else { return 0 }
       return SinogramBuffer.byteCount(layout: layout, blocks: blocks, slots: slots)
         + methods.reduce(0) {
-          $0 + $1.scratchByteCount(layout: layout, anglesMax: slots, blocksMax: blocks, threads: threads)
+          $0
+            + $1.scratchByteCount(
+              layout: layout, anglesMax: anglesMax ?? slots, blocksMax: blocks, threads: threads)
         }
     }
+    let window = configuration.windowSlots
     let methods = configuration.methods, slots = configuration.projectionsMax
     let final =
       switch methods.final {
@@ -31,7 +34,10 @@ extension ReconstructStage {
       rows: rows, columns: layout.columns, threads: threads,
       projections: configuration.projectionsMax * ((layout.rows + rows - 1) / rows))
     let stripes = StripeFilter(angles: configuration.projectionsMax, columns: layout.columns)
-    return buffers([methods.window], blocks: layout.blockCount, slots: configuration.windowSlots)
+    return buffers(
+      [methods.window], blocks: layout.blockCount, slots: window.kept + window.others,
+      anglesMax: configuration.windowAnglesMax)
+      + (configuration.windows.spread == nil ? 0 : methods.window.smoothingByteCount(layout: layout, threads: threads))
       + (configuration.keepsProjections
         ? final + buffers([], blocks: atOnce - 1, slots: slots) + readAhead : 0)
       + (configuration.removesStripes ? threads * stripeByteCount(stripes) : 0)

@@ -1,6 +1,7 @@
 import Host
 import Rings
 import RunModel
+import Tomography
 import Topics
 
 /// What of a worker's updates is in its topic already.
@@ -62,7 +63,6 @@ extension ReconstructStage {
         try orders.release(upTo: event.header.sequence + 1)
       }
     }
-    windowFrom = applied.count
   }
 
   /// The same without the orders between: the last one says how many projections there were, those before it which the
@@ -84,11 +84,11 @@ extension ReconstructStage {
     return true
   }
 
-  /// The last of `count` projections, as many as a window has, from the orders before `start`; nil where their numbers
+  /// The last of `count` projections, as many as a window has of the newest ones, from the orders before `start`; nil where their numbers
   /// are others.
   private func newestProjections(of count: Int, before start: UInt64) throws -> [AppliedProjections.Projection]? {
     var newest: [AppliedProjections.Projection] = []
-    let wanted = min(count, max(configuration.windowSlots, 1))
+    let wanted = min(count, max(configuration.windows.slots(projections: count), 1))
     for number in (0..<start).reversed() {
       if newest.count == wanted { break }
       guard case .rows(.projection, let sequence, let ordinal, let theta) = try order(number).order else { continue }
@@ -150,17 +150,5 @@ extension ReconstructStage {
       let image = AppliedProjections.Projection(sequence: sequence, theta: theta)
       _ = try remember(role, image, ordinal: ordinal)
     }
-  }
-
-  /// Reads the projections from `first` on that the window does not have, or has with fewer fields than there are now:
-  /// a successor corrects them with the same.
-  func refillWindow(from first: Int) throws {
-    precondition(
-      first + configuration.windowSlots >= applied.count, "projection \(first) of \(applied.count) left the window")
-    for ordinal in first..<windowFrom {
-      let event = try projections.event(at: applied[ordinal].sequence, rows: configuration.rows)
-      try store(event, ordinal: ordinal, counting: false)
-    }
-    windowFrom = first
   }
 }

@@ -25,6 +25,8 @@ package final class ReconstructStage {
     var minusLog: Bool
     /// The updates while the scan runs.
     var windows: WindowSchedule
+    /// Newest projections that are kept at hand for spread windows.
+    var windowMemory: Int
     /// Whether the final iterations will read every projection again.
     var keepsProjections: Bool
     /// The most projections that the scan can have.
@@ -42,7 +44,7 @@ package final class ReconstructStage {
       layout: SliceLayout, beam: ParallelBeam, rows: Range<Int>, detectorRows: Int? = nil, methods: WorkerMethods,
       removesStripes: Bool = false,
       minusLog: Bool,
-      windows: WindowSchedule,
+      windows: WindowSchedule, windowMemory: Int = 0,
       keepsProjections: Bool, projectionsMax: Int, checkpointInterval: CheckpointInterval,
       needs: (flats: Bool, darks: Bool) = (false, false), fieldsMayComeLate: Bool = false
     ) {
@@ -54,6 +56,7 @@ package final class ReconstructStage {
       self.removesStripes = removesStripes
       self.minusLog = minusLog
       self.windows = windows
+      self.windowMemory = windowMemory
       self.keepsProjections = keepsProjections
       self.projectionsMax = projectionsMax
       self.checkpointInterval = checkpointInterval
@@ -66,8 +69,20 @@ package final class ReconstructStage {
       if case .subsets = methods.final { minusLog && keepsProjections } else { false }
     }
 
-    /// Projections of the largest window; 0 where no update comes while the scan runs.
-    package var windowSlots: Int { windows.slots(projections: projectionsMax) }
+    /// Newest projections that windows keep, and others that an update has room for; none where no update comes while
+    /// the scan runs.
+    package var windowSlots: (kept: Int, others: Int) {
+      let least = windows.slots(projections: projectionsMax)
+      guard let spread = windows.spread, least > 0 else { return (least, 0) }
+      let reach = max(least, min(spread.reach, projectionsMax))
+      let kept = min(max(windowMemory, least), reach, layout.slotsMax - spread.count)
+      return (kept, kept < reach ? spread.count : 0)
+    }
+
+    /// Angles that a window's solver goes through at once.
+    package var windowAnglesMax: Int {
+      max(windows.slots(projections: projectionsMax), min(windows.spread?.count ?? 0, projectionsMax))
+    }
   }
 
   let configuration: Configuration
@@ -91,17 +106,15 @@ package final class ReconstructStage {
   private let checkpoints: CheckpointThread?
   let noticed: (String) -> Void
   let told: (String) -> Void
-  let window: (sinogram: SinogramBuffer, solver: any WindowSolver)?
+  let window: (buffer: WindowBuffer, solver: any WindowSolver, smoothing: WindowSmoothing?)?
   var applied = AppliedProjections()
   /// The flats and darks, each by its sequence in the topic of the images.
   private(set) var fieldImages: [(role: ImageRole, sequence: UInt64)] = []
   /// Projections that came twice and were dropped.
   var duplicates = 0
   private var budget = SealBudget(share: SealBudget.volumeShare)
-  /// The window holds the projections from this ordinal on, corrected with the fields that are there now.
-  var windowFrom = 0
   /// When the newest projection in the window was acquired; 0 while that is not known.
-  private(set) var newestAcquiredAt: UInt64 = 0
+  var newestAcquiredAt: UInt64 = 0
   /// What a predecessor has reported; a first worker finds nothing.
   var reports = Reports.none
 
@@ -142,11 +155,13 @@ package final class ReconstructStage {
       tracksNoise: configuration.tracksNoise)
     let slots = configuration.windowSlots
     window =
-      slots > 0
+      slots.kept > 0
       ? (
-        SinogramBuffer(layout: layout, blocks: layout.blockCount, slots: slots),
+        WindowBuffer(layout: layout, kept: slots.kept, others: slots.others),
         configuration.methods.window.solver(
-          layout: layout, beam: configuration.beam, anglesMax: slots, threads: self.threadsMax)
+          layout: layout, beam: configuration.beam, anglesMax: configuration.windowAnglesMax, threads: self.threadsMax),
+        configuration.windows.spread == nil
+          ? nil : configuration.methods.window.smoothing(layout: layout, threads: self.threadsMax)
       ) : nil
     applied.reserveCapacity(configuration.projectionsMax)
   }
@@ -193,8 +208,8 @@ package final class ReconstructStage {
     switch order {
     case .rows(let role, let sequence, let ordinal, let theta):
       try take(role, AppliedProjections.Projection(sequence: sequence, theta: theta), ordinal: ordinal)
-    case .update(let index, let projections, let iterations):
-      try update(index: index, over: projections, iterations: iterations, cursor: cursor)
+    case .update(let index, let projections, let spread, let iterations):
+      try update(index: index, over: projections, spread: spread, iterations: iterations, cursor: cursor)
     case .final(let iterations, let subsets, let count):
       guard configuration.keepsProjections, count == applied.count else {
         throw StageError.disorder("a final sweep over \(count) projections, \(applied.count) were kept")
@@ -219,7 +234,7 @@ package final class ReconstructStage {
       let event = try projections.event(at: image.sequence, rows: configuration.rows)
       corrections.add(role, try RowPixels(event, rows: configuration.rows, columns: configuration.layout.columns))
       fieldImages.append((role, image.sequence))
-      windowFrom = applied.count
+      window?.buffer.forget()
       return true
     }
     if ordinal < applied.count {
@@ -250,39 +265,33 @@ package final class ReconstructStage {
     }
   }
 
-  /// Puts a projection's line integrals into the window.
-  func store(_ event: Event, ordinal: Int, counting: Bool = true) throws {
-    guard let sinogram = window?.sinogram else { return }
-    newestAcquiredAt = max(newestAcquiredAt, event.header.acquiredAt)
-    let pixels = try RowPixels(event, rows: configuration.rows, columns: configuration.layout.columns)
-    corrections.store(
-      pixels, blocks: 0..<configuration.layout.blockCount, slot: ordinal % sinogram.slots, in: sinogram, executor,
-      counting: counting)
-  }
-
-  private func update(index: Int, over ordinals: Range<Int>, iterations: Int, cursor: UInt64) throws {
-    guard let window, ordinals.upperBound <= applied.count, ordinals.lowerBound + window.sinogram.slots >= applied.count
-    else { throw StageError.disorder("update \(index) over \(ordinals) after \(applied.count) projections") }
+  private func update(
+    index: Int, over ordinals: Range<Int>, spread: [WorkerOrder.SpreadProjection], iterations: Int, cursor: UInt64
+  ) throws {
+    guard let window, canUpdate(over: ordinals, spread: spread) else {
+      throw StageError.disorder(
+        "update \(index) over \(ordinals) and \(spread.map(\.ordinal)) after \(applied.count) projections")
+    }
     // The volume stays as it is, and nothing is reported; a replay comes to the same.
     if awaitsFlats { return }
-    // After a restart, and where a field came behind projections of the window.
-    if ordinals.lowerBound < windowFrom { try refillWindow(from: ordinals.lowerBound) }
+    let angles = try angles(over: ordinals, spread: spread)
     takeIdleCores()
-    let angles = ordinals.map { WindowAngle(theta: applied[$0].theta, slot: $0 % window.sinogram.slots) }
+    let sinogram = window.buffer.sinogram
     let start = Machine.monotonicNanoseconds
     let newest = volume.newest
     let blocks = 0..<configuration.layout.blockCount
-    let source = begin(window.solver, configuration.methods.window, window.sinogram, blocks: blocks, angles: angles)
-    let groups = subsets(of: angles, count: configuration.methods.windowSubsets)
+    let source = begin(
+      window.solver, configuration.methods.window, sinogram, blocks: blocks, angles: angles.all)
     let residual = iterate(
-      window.solver, from: source, window.sinogram, blocks: blocks, groups: groups, iterations: iterations)
+      window.solver, from: source, sinogram, blocks: blocks, groups: angles.groups, iterations: iterations)
     try check(residual, of: newest.number + 1)
+    smooth(after: index, angles: angles.all, seen: ordinals.upperBound)
     let isSealed = budget.isAffordable || checkpoints?.isDueNext == true
     if isSealed { budget.spend { sealNext(blocks) } }
     FaultPoint.flipBefore.reach()
     let update = UpdateEvent(
       phase: .window, index: index, iterations: iterations, cursor: cursor, generation: newest.number + 1,
-      projections: ordinals,
+      projections: ordinals, spread: spread.count,
       rows: configuration.rows, residualSquared: residual.residualSquared, dataSquared: residual.dataSquared,
       duration: Machine.monotonicNanoseconds - start, pixels: corrections.pixelCounts)
     volume.publish(update, isSealed: isSealed)

@@ -29,12 +29,9 @@ struct Recon: ParsableCommand {
 
   @Option(help: .key("algorithm")) var algorithm = standard.algorithm
   @Option(help: .key("final")) var final: Algorithm?
-  @Option(help: .key("window-length")) var windowLength = standard.windowLength
-  @Option(help: .key("window-step")) var windowStep = standard.windowStep
-  @Option(help: .key("window-iter")) var windowIter = standard.windowIter
+  @OptionGroup var windows: WindowOptions
   @Option(help: .key("final-iterations")) var finalIterations: Int?
   @Option(help: .key("final-subsets")) var finalSubsets: Int?
-  @Option(help: .key("window-subsets")) var windowSubsets: Int?
   @Option(help: .key("initial")) var initial = standard.initial
   @Option(help: .key("reg", "β|β,δ")) var reg: Regularisation?
   @Option(help: .key("filter")) var filter: FBPOptions.Filter?
@@ -73,8 +70,8 @@ struct Recon: ParsableCommand {
     scan.rotationAxis = rotationAxis
     (scan.startRow, scan.endRow, scan.nsino, scan.binning) = (startRow, endRow, nsino, binning)
     (scan.algorithm, scan.final) = (algorithm, final)
-    (scan.windowLength, scan.windowStep, scan.windowIter) = (windowLength, windowStep, windowIter)
-    (scan.finalIterations, scan.finalSubsets, scan.windowSubsets) = (finalIterations, finalSubsets, windowSubsets)
+    windows.apply(to: &scan)
+    (scan.finalIterations, scan.finalSubsets) = (finalIterations, finalSubsets)
     (scan.initial, scan.regularisation, scan.filter) = (initial, reg, filter)
     (scan.relaxation, scan.nonNegative, scan.diskMask) = (relaxation, nonNegative, diskMask)
     (scan.workers, scan.threads, scan.rate, scan.lagMax, scan.diskBuffer) = (workers, threads, rate, lagMax, diskBuffer)

@@ -15,7 +15,10 @@ struct RunOptions: ParsableArguments {
 
   /// Runs the pipeline from beginning to end.
   func reconstruct(_ scan: ScanDescription) throws {
-    try supervise { signals, monitor in
+    var scan = scan
+    // A page is for looking at the volume while the scan runs.
+    if dashboardOptions.dashboard != nil { scan.watch() }
+    try supervise { [scan] signals, monitor in
       try Reconstruction(scan, command: CommandLine.arguments, signals: signals, overwrites: overwrite)
         .run(executable: Console.executable, monitor: monitor, notice: notice)
     }

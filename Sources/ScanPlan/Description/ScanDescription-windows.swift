@@ -1,0 +1,73 @@
+import Tomography
+
+// Which updates are made while the scan runs.
+extension ScanDescription {
+  /// The kinds of windows.
+  enum WindowKind: Equatable {
+    /// The newest few projections, and some that are spread over a quarter turn.
+    case spread
+    /// The newest ones, as in the published method.
+    case sliding
+    /// None: who reconstructs a file, and does not look at it meanwhile, waits for the final iterations.
+    case none
+  }
+
+  /// Which kind of windows the options ask for. This is where the default is decided.
+  var windowKind: WindowKind {
+    if !spreadOptions.isEmpty { return .spread }
+    if !slidingOptions.isEmpty || algorithm != .auto { return .sliding }
+    return isWatched ? .spread : .none
+  }
+
+  /// Whether somebody looks at the volume while the scan runs, or nothing else makes one. A page is looked at as well:
+  /// see `watch`.
+  private var isWatched: Bool {
+    let isLive = (try? ScanSource(input))?.isLive ?? false
+    return isLive || rate != nil || comparesSlices || stopRises != nil || !hasFinalIterations
+  }
+
+  /// Has the volume updated while the scan runs, unless it was said how.
+  package mutating func watch() {
+    if windowKind == .none { windowSpread = Self.standardSpread }
+  }
+
+  private static let standardSpread = 2
+
+  /// The options that were given and ask for spread windows, as they are written.
+  var spreadOptions: [String] {
+    [
+      windowRecent.map { "--window-recent \($0)" }, windowSpread.map { "--window-spread \($0)" },
+      windowMemory.map { "--window-memory \($0.scanText)" },
+    ].compactMap { $0 }
+  }
+
+  /// The options that were given and ask for sliding windows, as they are written.
+  var slidingOptions: [String] {
+    [
+      windowLength.map { "--window-length \($0)" }, windowStep.map { "--window-step \($0)" },
+      windowSubsets.map { "--window-subsets \($0)" },
+    ].compactMap { $0 }
+  }
+
+  /// The updates while the scan runs, for a scan with so many projections in a half turn. The description was
+  /// validated.
+  func windows(projectionsPerHalfTurn: Int) -> WindowSchedule {
+    switch windowKind {
+    case .spread:
+      WindowSchedule(
+        newest: windowRecent ?? 1,
+        spread: AngularSpread(
+          count: windowSpread ?? Self.standardSpread, projectionsPerHalfTurn: projectionsPerHalfTurn),
+        iterations: windowIter)
+    case .sliding:
+      WindowSchedule(length: windowLength ?? 24, step: windowStep ?? 1, iterations: windowIter)
+    case .none: WindowSchedule(length: 1, step: 0, iterations: windowIter)
+    }
+  }
+
+  /// λ of SIRT in updates. One over each part of a spread window is half a step: together they are a whole one.
+  var windowRelaxation: Double { windowKind == .spread ? 0.5 * relaxation : relaxation }
+
+  /// Whether no update is made while the scan runs.
+  var makesNoWindows: Bool { windowKind == .none || windowKind == .sliding && windowStep == 0 }
+}

@@ -1,0 +1,73 @@
+import KernelTypes
+import Rings
+import RunModel
+import Tomography
+import Topics
+
+// The projections of windows.
+extension ReconstructStage {
+  /// Puts a projection's line integrals into the window.
+  func store(_ event: Event, ordinal: Int) throws {
+    guard let buffer = window?.buffer else { return }
+    try store(event, ordinal: ordinal, slot: buffer.slot(of: ordinal, after: ordinal + 1, place: 0), counting: true)
+  }
+
+  private func store(_ event: Event, ordinal: Int, slot: Int, counting: Bool) throws {
+    guard let buffer = window?.buffer else { return }
+    newestAcquiredAt = max(newestAcquiredAt, event.header.acquiredAt)
+    let pixels = try RowPixels(event, rows: configuration.rows, columns: configuration.layout.columns)
+    corrections.store(
+      pixels, blocks: 0..<configuration.layout.blockCount, slot: slot, in: buffer.sinogram, executor,
+      counting: counting)
+    buffer.hold(ordinal, in: slot)
+  }
+
+  /// The angles of an update, each projection in its slot, and what it goes through one after the other: those of a
+  /// sliding window in their subsets, of a spread one the newest, then the others.
+  func angles(
+    over ordinals: Range<Int>, spread: [WorkerOrder.SpreadProjection]
+  ) throws -> (all: [WindowAngle], groups: [[WindowAngle]]) {
+    let newest = try ordinals.map { ordinal in
+      let projection = applied[ordinal]
+      return WindowAngle(theta: projection.theta, slot: try slot(of: ordinal, projection.sequence, place: 0))
+    }
+    guard configuration.windows.spread != nil else {
+      return (newest, subsets(of: newest, count: configuration.methods.windowSubsets))
+    }
+    let others = try spread.enumerated().map { place, projection in
+      WindowAngle(theta: projection.theta, slot: try slot(of: projection.ordinal, projection.sequence, place: place))
+    }
+    return (newest + others, others.isEmpty ? [newest] : [newest, others])
+  }
+
+  /// The slot of a projection. It is read again where it is not there: after a restart, where a field came behind it,
+  /// and where more lie between than are kept.
+  private func slot(of ordinal: Int, _ sequence: UInt64, place: Int) throws -> Int {
+    guard let buffer = window?.buffer else { preconditionFailure("a run without windows has none to fill") }
+    let slot = buffer.slot(of: ordinal, after: applied.count, place: place)
+    if !buffer.holds(ordinal, in: slot) {
+      var table: BandTable?
+      let event = try projections.event(at: sequence, rows: configuration.rows, table: &table)
+      try store(event, ordinal: ordinal, slot: slot, counting: false)
+    }
+    return slot
+  }
+
+  /// Smooths the generation that update `index` made, where that is due.
+  func smooth(after index: Int, angles: [WindowAngle], seen: Int) {
+    guard WindowSmoothing.isDue(after: index), let spread = configuration.windows.spread, let window,
+      let smoothing = window.smoothing
+    else { return }
+    smoothing.apply(
+      volume.nextBase, sinogram: window.buffer.sinogram.base, slots: window.buffer.sinogram.slots, angles: angles,
+      seen: seen, spread: spread, executor: executor)
+  }
+
+  /// Whether an update's order names projections that there are, and no more than there is room for.
+  func canUpdate(over ordinals: Range<Int>, spread: [WorkerOrder.SpreadProjection]) -> Bool {
+    guard let buffer = window?.buffer else { return false }
+    return ordinals.upperBound <= applied.count && ordinals.lowerBound + buffer.kept >= applied.count
+      && spread.allSatisfy { buffer.hasRoom(for: $0.ordinal, after: applied.count) }
+      && spread.count <= configuration.windows.spread?.count ?? 0
+  }
+}
