@@ -78,8 +78,8 @@ def agreement(slipring, folder, iterations, reference, columns):
     subprocess.run(
         [
             slipring, "recon", os.path.join(folder, "foam.h5"), "--output-folder", output, "--rotation-axis",
-            str(columns / 2), "--algorithm", "sirt", "--window-step", "0", "--final-iterations", str(iterations), "--format", "hdf5",
-            "--durability", "memory", "--quiet",
+            str(columns / 2), "--algorithm", "sirt", "--window-step", "0", "--final-iterations", str(iterations),
+            "--format", "hdf5", "--durability", "memory", "--quiet",
         ],
         check=True,
     )

@@ -34,8 +34,8 @@ package struct LaneRowShape: Sendable {
   package func neighbour(stride: Int) -> Int { lanes < 16 ? lanes * MemoryLayout<Float>.stride : stride }
 }
 
-/// A row of z + τ λ div p. Dual values are pairs of 16-bit integers of at most ±32,767, which stands for 1: the low half
-/// belongs to the difference to the row below, the high half to that to the right.
+/// A row of z + τ λ div p. Dual values are pairs of 16-bit integers of at most ±32,767, which stands for 1: the low
+/// half belongs to the difference to the row below, the high half to that to the right.
 package struct PrimalRow: @unchecked Sendable {
   package let shape: LaneRowShape
   /// z

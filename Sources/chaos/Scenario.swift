@@ -45,7 +45,8 @@ struct Scenario {
   ]
   /// All that a run can have in memory: filtered, denoised, and scored, to no end.
   static let complete = Scenario(
-    name: "complete", options: sliding + filters + ["--stop-ssim", "0.999", "--stop-patience", "60"], endings: [], points: [:])
+    name: "complete", options: sliding + filters + ["--stop-ssim", "0.999", "--stop-patience", "60"], endings: [],
+    points: [:])
   /// Control ends the scan where its volume changes little. Updates are made at every projection, so where it ends is
   /// all that may differ.
   private static let stopping = Scenario(

@@ -56,7 +56,9 @@ extension Pipeline {
       }
       #expect(checksums.count == 1, "\(checksums)")
       let quality = try quality(folder.file("1/foam_rec.h5"))
-      #expect(quality > 13.5, "\(quality) dB")
+      // Another method than the windows' begins anew, and eight iterations are few.
+      let isAnew = options.contains("--final") && !options.contains("auto")
+      #expect(quality > (isAnew ? 9.5 : 13.5), "\(quality) dB")
     }
 
     private func quality(_ path: String) throws -> Double {

@@ -133,8 +133,9 @@ extension Pipeline {
       let fit = try #require(try outcome.result().fit)
       #expect(fit.noise > 0.005 && fit.noise < 0.05 && fit.weight > 0 && fit.scale > 0, "\(fit)")
       let ratio = try #require(fit.residualOverNoise), worst = try #require(fit.residualOverNoiseWorst)
-      #expect(ratio > 0.8 && ratio < 1.15 && worst >= ratio, "\(fit)")
-      #expect(outcome.errors.contains(fit.words) && fit.warning == nil, "\(outcome.errors)")
+      // The voxels of 64 columns are coarser than this noise.
+      #expect(ratio > 0.8 && ratio < 2 && worst >= ratio, "\(fit)")
+      #expect(outcome.errors.contains(fit.words) && (fit.warning != nil) == (ratio > 1.15), "\(outcome.errors)")
       let slice = try #require(fit.worstRow)
       let tiff = try Data(contentsOf: URL(filePath: folder.file("out/recon_0000\(slice).tiff")))
       #expect(String(decoding: tiff, as: UTF8.self).contains("residual over noise \(worst)"))

@@ -23,7 +23,7 @@ extension Pipeline {
       let outcome = try Command(
         [
           "recon", scan, "--output-folder", folder.file("out"), "--run-folder", folder.file("run"),
-          "--final-iterations", "1", "--quiet",
+          "--algorithm", "sirt", "--final-iterations", "1", "--quiet",
         ]
           + options, faults: faults
       ).end()

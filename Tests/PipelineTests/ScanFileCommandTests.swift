@@ -26,9 +26,14 @@ extension Pipeline {
       let text = try String(contentsOfFile: file, encoding: .utf8)
       let checked = try Command.run("check", file)
       #expect(checked.status == .exited(0) && checked.errors.isEmpty, "\(checked.errors)")
-      for words in ["40 projections of 2 × 32", "of it in /dev/shm", "worker 0: ", "updates a second"] {
+      for words in ["40 projections of 2 × 32", "of it in /dev/shm", "worker 0: ", "s of final iterations"] {
         #expect(checked.output.contains(words), "\(checked.output)")
       }
+      // A file makes no windows unless somebody watches, or it is to come like a detector's images.
+      #expect(!checked.output.contains("updates a second"))
+      let watched = folder.file("watched.yaml")
+      try (text + "\nrate: 50\n").write(toFile: watched, atomically: true, encoding: .utf8)
+      #expect(try Command.run("check", watched).output.contains("updates a second"))
       let ran = try Command.run("run", file, "--json", "--quiet")
       #expect(ran.status == .exited(0), "\(ran.errors)")
       let reconstructed = try Command.run("recon", scan, "--output-folder", folder.file("other"), "--json", "--quiet")

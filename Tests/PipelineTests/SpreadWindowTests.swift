@@ -1,5 +1,4 @@
 import Foundation
-import Glibc
 import Host
 import Run
 import TestSupport
@@ -24,7 +23,7 @@ extension Pipeline {
       let runs = try KilledRuns()
       let reference = try recon(runs, "reference", ["--workers", "1", "--threads", "2"]).end().result()
       #expect(reference.updates == KilledRuns.projections && reference.volumeSHA256 != nil)
-      let faults = "distribute=orders-half:30;reconstruct.0=flip-before:9;reconstruct.1=flip-after:40,unreleased:70"
+      let faults = "distribute=orders-half:30;reconstruct.0=flip-before:9;reconstruct.1=flip-after:40,unreleased:20"
       let others: [(String, [String], String?)] = [
         ("nothing-kept", ["--workers", "2", "--threads", "1", "--window-memory", "0"], nil),
         ("killed", ["--workers", "2", "--threads", "1"], faults),

@@ -8,11 +8,14 @@ import Testing
   @Test func `The median of the rows counts, and the worst row is named by its slice`() throws {
     let fits = [0.9, 1.02, 2, .nan, 1].map(fit)
     let volume = try #require(VolumeFit(fits, unit: 500, firstSlice: 7))
-    #expect(volume.noise == 0.01 && volume.weight == 0.1 && volume.scale == 10)
+    for (value, expected) in [(volume.noise, 0.01), (volume.weight, 0.1), (volume.scale, 10)] as [(Float, Float)] {
+      #expect(abs(value - expected) <= 1e-6 * expected)
+    }
     #expect(volume.residualOverNoise == 1.02 && volume.residualOverNoiseWorst == 2 && volume.worstRow == 9)
     #expect(
       volume.words
-        == "noise of a line integral 0.01, weight 0.1, attenuation 10.0; residual 1.02 of the noise, at most 2.0 in slice 9"
+        == "noise of a line integral 0.01, weight 0.1, attenuation 10.0; "
+        + "residual 1.02 of the noise, at most 2.0 in slice 9"
     )
     #expect(volume.facts["residual_over_noise"] == "1.02" && volume.facts["residual_over_noise_worst_slice"] == "9")
   }

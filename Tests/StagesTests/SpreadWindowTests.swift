@@ -1,4 +1,3 @@
-import Foundation
 import Host
 import KernelTypes
 import Rings
@@ -9,7 +8,8 @@ import Topics
 
 @testable import Stages
 
-/// Windows of the newest projection and of others that are spread in angle: their orders, and what workers make of them.
+/// Windows of the newest projection and of others that are spread in angle: their orders, and what workers make of
+/// them.
 @Suite struct SpreadWindowTests {
   private let runID = RunID.random()
   private static let (rows, columns, fields, projections) = (3, 16, 2, 40)

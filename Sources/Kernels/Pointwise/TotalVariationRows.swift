@@ -19,8 +19,8 @@ package func primalRow(_ row: PrimalRow, into target: LaneRow) {
   end.copyMemory(from: end - size, byteCount: size)
 }
 
-/// Replaces z by x = z + τ λ div p, cut at zero if asked; with `previous`, replaces that by x, and z by x + momentum (x −
-/// previous).
+/// Replaces z by x = z + τ λ div p, cut at zero if asked; with `previous`, replaces that by x, and z by x + momentum (x
+/// − previous).
 package func finishedRow(_ row: PrimalRow, previous: LaneRow?, momentum: Float, isNonNegative: Bool) {
   switch (previous, isNonNegative) {
   case (let previous?, true): row.finish(previous, momentum, isNonNegative: true)

@@ -51,9 +51,6 @@ package struct DistributionProgress: Equatable, Sendable {
     metadata.store(UInt32(clamping: fields), at: Self.offset + 48)
     metadata.store(UInt32(clamping: lateFields), at: Self.offset + 52)
     metadata.store((end.map { 1 + $0.rawValue } ?? 0) + (isFinalOrdered ? 256 : 0), at: Self.offset + 20)
-    assert(
-      (try? Self(decoding: UnsafeRawBufferPointer(rebasing: metadata[..<(Self.offset + Self.byteCount)]))) == self,
-      "\(self) does not read back")
   }
 
   /// Reads the progress from an order's metadata; throws where a field has no meaning.

@@ -5,9 +5,9 @@ package struct RowFit: Equatable, Sendable {
   /// λ: the weight of the penalty, in 1/pixel.
   package var weight: Float
   /// m: attenuations that the slice has, in 1/pixel.
-  package var scale: Float
-  /// Root mean square of b − A x in the last sweep, over the row's rays, in units of σ: about 1 where the slice explains
-  /// the data.
+  var scale: Float
+  /// Root mean square of b − A x in the last sweep, over the row's rays, in units of σ: about 1 where the slice
+  /// explains the data.
   package var residual: Float
 
   /// A fit as a worker reports it.

@@ -14,7 +14,7 @@ package struct VolumeFit: Codable, Equatable, Sendable {
   package var worstRow: Int?
 
   /// Beyond it the slices do not explain the data.
-  package static let residualMax: Float = 1.15
+  static let residualMax: Float = 1.15
 
   /// Of the fits of the rows from slice `firstSlice` on, with the factor from 1/pixel to the unit of the volume; nil
   /// where of no row anything is known.

@@ -76,9 +76,9 @@ package enum WorkerOrder: Equatable, Sendable {
       metadata.store(projection.theta, at: offset + 16)
     }
     let byteCount = Self.byteCount + spread.count * SpreadProjection.byteCount
-    assert(
-      (try? Self(decoding: UnsafeRawBufferPointer(rebasing: metadata[..<byteCount]), rows: rows)) == self,
-      "\(self) does not read back")
+    let written = UnsafeRawBufferPointer(rebasing: metadata[..<byteCount])
+    assert((try? Self(decoding: written, rows: rows)) == self, "\(self) does not read back")
+    assert((try? DistributionProgress(decoding: written)) == progress, "\(progress) does not read back")
     return byteCount
   }
 

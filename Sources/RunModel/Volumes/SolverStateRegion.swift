@@ -10,8 +10,8 @@ package import Rings
 /// header page
 ///    0  magic u32 "SLPS", layout u32      8  runID 16 B       24  partition u32, reserved u32
 ///   32  state bytes u64                  40  CRC32C of bytes 0–39
-///  128, 256  for slots 0, 1: generation u64, block u32, step u32, projections u64, bytes u64, residual² f64, data² f64,
-///            CRC32C of these 48 bytes and of the checksums of the slot's pieces
+///  128, 256  for slots 0, 1: generation u64, block u32, step u32, projections u64, bytes u64, residual² f64,
+///            data² f64, CRC32C of these 48 bytes and of the checksums of the slot's pieces
 /// 4096  slot 0, then 1: state bytes each, to a multiple of 4096
 ///  end  for slots 0, 1: CRC32C u32 of each piece (1 MiB), to a multiple of 4096
 /// ```
@@ -21,13 +21,13 @@ package final class SolverStateRegion: @unchecked Sendable {
   /// Where the solver was, and what it had summed up.
   package struct Place: Equatable, Sendable {
     /// The generation of the volume that is being made.
-    package var generation: UInt64
+    var generation: UInt64
     /// The block that is worked on.
-    package var block: Int
+    var block: Int
     /// The next subset of all of its sweeps.
     package var step: Int
     /// Projections of the scan.
-    package var projections: Int
+    var projections: Int
     /// Bytes of the state.
     package var byteCount: Int
     /// Of the subsets of the sweep that are done: ‖b − A x‖².
@@ -56,7 +56,7 @@ package final class SolverStateRegion: @unchecked Sendable {
   }
 
   /// Bytes of a state, at most.
-  package let stateByteCount: Int
+  let stateByteCount: Int
   private let region: SharedRegion
   /// The slot that is written next.
   private var next = 0

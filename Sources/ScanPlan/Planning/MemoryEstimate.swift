@@ -72,8 +72,8 @@ package struct MemoryEstimate: Equatable, Sendable {
   var byteCount: Int { sharedByteCount + resident.reduce(0) { $0 + $1.byteCount } }
 
   /// What one worker has resident at most, shared memory that it touches included: three generations of its rows'
-  /// volume, slices that are compared, subsets that are saved, its buffers, its rows of every slot of the projections' ring, its event rings,
-  /// and the program; and a tenth for pages that are not used up.
+  /// volume, slices that are compared, subsets that are saved, its buffers, its rows of every slot of the projections'
+  /// ring, its event rings, and the program; and a tenth for pages that are not used up.
   package static func worker(_ partition: Int, of plan: RunPlan) -> Int {
     let placement = plan.placement.workers[partition]
     let ring = plan.ring(plan.images)

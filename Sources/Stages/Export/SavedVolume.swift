@@ -24,7 +24,8 @@ package struct SavedVolume {
   }
 
   /// Writes the files and, with `configuration.checks`, reads them back; `facts` go into the HDF5 file, and of `fits`,
-  /// where there are any, each slice's into its own. Every file is complete or not there. Gives their paths and the volume's SHA-256, nil where `stopRequested` said so in between.
+  /// where there are any, each slice's into its own. Every file is complete or not there. Gives their paths and the
+  /// volume's SHA-256, nil where `stopRequested` said so in between.
   package func export(
     _ configuration: ExportConfiguration, facts: [String: String], fits: [RowFit] = [],
     stopRequested: @escaping () -> Bool

@@ -9,8 +9,8 @@ extension ReconstructStage {
   }
 
   /// Where an update of `blocks` starts from: the newest generation, or what the first update of a run makes in the
-  /// next one's place. With `initial`, what that makes of the angles, whatever the newest generation is; with `anew` the
-  /// method's own start likewise.
+  /// next one's place. With `initial`, what that makes of the angles, whatever the newest generation is; with `anew`
+  /// the method's own start likewise.
   func begin(
     _ solver: any WindowSolver, _ method: Method, _ sinogram: SinogramBuffer, blocks: Range<Int>, angles: [WindowAngle],
     with initial: (any WindowSolver)? = nil, anew: Bool = false

@@ -84,8 +84,8 @@ extension ReconstructStage {
     return true
   }
 
-  /// The last of `count` projections, as many as a window has of the newest ones, from the orders before `start`; nil where their numbers
-  /// are others.
+  /// The last of `count` projections, as many as a window has of the newest ones, from the orders before `start`; nil
+  /// where their numbers are others.
   private func newestProjections(of count: Int, before start: UInt64) throws -> [AppliedProjections.Projection]? {
     var newest: [AppliedProjections.Projection] = []
     let wanted = min(count, max(configuration.windows.slots(projections: count), 1))

@@ -1,11 +1,10 @@
 import Host
-import KernelTypes
 import RunModel
 import Tomography
 
-// The final iterations by ordered subsets. A block's slices are a function of its projections alone, whatever the newest
-// generation is; what the solver has in its memory is saved now and then, so that a successor computes some subsets of a
-// block again and not all.
+// The final iterations by ordered subsets. A block's slices are a function of its projections alone, whatever the
+// newest generation is; what the solver has in its memory is saved now and then, so that a successor computes some
+// subsets of a block again and not all.
 extension ReconstructStage {
   /// What the subsets of all blocks have in common.
   final class SubsetRun {
@@ -77,8 +76,8 @@ extension ReconstructStage {
     FaultPoint.subsetSaved.reach()
   }
 
-  /// Goes on behind the newest saved subset of a block that is what a predecessor saved: what its sweep had come to. Nil
-  /// where there is none; then nothing was done.
+  /// Goes on behind the newest saved subset of a block that is what a predecessor saved: what its sweep had come to.
+  /// Nil where there is none; then nothing was done.
   private func goOn(_ block: Int, _ sinogram: SinogramBuffer, _ run: SubsetRun) -> Residual? {
     let generation = volume.newest.number + 1
     // Where the generation came out as no number, nothing that led there is gone on with.

@@ -46,8 +46,7 @@ extension ReconstructStage {
     guard let buffer = window?.buffer else { preconditionFailure("a run without windows has none to fill") }
     let slot = buffer.slot(of: ordinal, after: applied.count, place: place)
     if !buffer.holds(ordinal, in: slot) {
-      var table: BandTable?
-      let event = try projections.event(at: sequence, rows: configuration.rows, table: &table)
+      let event = try projections.event(at: sequence, rows: configuration.rows)
       try store(event, ordinal: ordinal, slot: slot, counting: false)
     }
     return slot

@@ -71,7 +71,7 @@ package final class ReconstructStage {
 
     /// Newest projections that windows keep, and others that an update has room for; none where no update comes while
     /// the scan runs.
-    package var windowSlots: (kept: Int, others: Int) {
+    var windowSlots: (kept: Int, others: Int) {
       let least = windows.slots(projections: projectionsMax)
       guard let spread = windows.spread, least > 0 else { return (least, 0) }
       let reach = max(least, min(spread.reach, projectionsMax))
@@ -80,7 +80,7 @@ package final class ReconstructStage {
     }
 
     /// Angles that a window's solver goes through at once.
-    package var windowAnglesMax: Int {
+    var windowAnglesMax: Int {
       max(windows.slots(projections: projectionsMax), min(windows.spread?.count ?? 0, projectionsMax))
     }
   }
@@ -119,9 +119,9 @@ package final class ReconstructStage {
   var reports = Reports.none
 
   /// The stage owns its readers and its writer; `pool` must have no other user. `widerPool` is asked between updates
-  /// for one to go on with, of `threadsMax` threads at most. `noticed` hears of what was damaged, `told` of what was decided; `didWork` of
-  /// every order that was applied and of every update, but for those that a predecessor had applied and reported;
-  /// `didSave` of every volume that was saved, and why one was not.
+  /// for one to go on with, of `threadsMax` threads at most. `noticed` hears of what was damaged, `told` of what was
+  /// decided; `didWork` of every order that was applied and of every update, but for those that a predecessor had
+  /// applied and reported; `didSave` of every volume that was saved, and why one was not.
   package init(
     configuration: Configuration, orders: TopicReader, projections: TopicReader, updates: TopicWriter,
     volume: VolumeRegion, slices: SliceHistory? = nil, solverStates: SolverStateRegion? = nil,

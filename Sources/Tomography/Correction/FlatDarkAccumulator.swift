@@ -48,8 +48,8 @@ package struct FlatDarkAccumulator: Sendable {
   /// The mean flat field at a pixel; NaN where no flat had a finite value.
   func flatMean(at pixel: Int) -> Double { flats.mean(at: pixel) }
 
-  /// How far a flat's value at a pixel lies from what the row's intensity in that flat lets expect: the variance over the
-  /// flats. Nil where flats are not tracked, are fewer than two, or had no finite value there.
+  /// How far a flat's value at a pixel lies from what the row's intensity in that flat lets expect: the variance over
+  /// the flats. Nil where flats are not tracked, are fewer than two, or had no finite value there.
   func flatVariance(at pixel: Int) -> Double? {
     guard let spread, flatCount >= 2, flats.isComplete(at: pixel) else { return nil }
     return spread.variance(at: pixel, row: pixel / columns, fields: flatCount)
@@ -98,8 +98,8 @@ private struct FieldMean: Sendable {
   }
 }
 
-/// Running sums of squares. A row's intensity T differs from field to field as the beam does, so a pixel is compared with
-/// its part of T: the variance is that around the line a T through zero, a = Σ T v / Σ T².
+/// Running sums of squares. A row's intensity T differs from field to field as the beam does, so a pixel is compared
+/// with its part of T: the variance is that around the line a T through zero, a = Σ T v / Σ T².
 private struct FieldSpread: Sendable {
   private let columns: Int
   /// Σ v² and Σ T v of each pixel.

@@ -3,11 +3,11 @@ package import KernelTypes
 
 /// The noise of line integrals, from photon statistics: a pixel that counts I detector units has the variance I / gain.
 ///
-/// The gain, photons for a unit, is that of each detector row by itself, so that it does not depend on how rows are cut:
-/// the flats' variance over their mean, once the row's overall intensity in each flat is taken out, and of that the
-/// median over the row's pixels. σ² of a row is the mean of 1 / (gain counts) over its rays, of the projection and, n
-/// times less, of the n flats. Readout noise and zingers are not in it; neither is what a filter does to line integrals
-/// afterwards, so that after phase retrieval it says nothing.
+/// The gain, photons for a unit, is that of each detector row by itself, so that it does not depend on how rows are
+/// cut: the flats' variance over their mean, once the row's overall intensity in each flat is taken out, and of that
+/// the median over the row's pixels. σ² of a row is the mean of 1 / (gain counts) over its rays, of the projection and,
+/// n times less, of the n flats. Readout noise and zingers are not in it; neither is what a filter does to line
+/// integrals afterwards, so that after phase retrieval it says nothing.
 package struct PhotonNoise: Sendable, Equatable {
   private let columns: Int
   private let flatCount: Int

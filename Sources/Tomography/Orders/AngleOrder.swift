@@ -128,8 +128,8 @@ package func directionsCovered(thetas: [Double], gap: Double) -> Int? {
   return high
 }
 
-/// Different directions among `thetas`, modulo a half turn: the projections of a half turn where a scan goes through the
-/// same angles again and again. Angles are the same that lie within a quarter of what even ones would be apart.
+/// Different directions among `thetas`, modulo a half turn: the projections of a half turn where a scan goes through
+/// the same angles again and again. Angles are the same that lie within a quarter of what even ones would be apart.
 package func directionCount(thetas: [Double]) -> Int {
   let directions = thetas.map(direction).sorted()
   guard let first = directions.first, let last = directions.last else { return 0 }

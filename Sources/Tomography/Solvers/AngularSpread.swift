@@ -25,7 +25,7 @@ package struct AngularSpread: Sendable, Equatable {
   /// Places in `total` projections, sorted by angle, that update `number` draws, in rising order: all where there are
   /// not more than `count`. The offset follows the golden ratio, so that every projection gets its turn, and updates
   /// that follow each other take distant ones. Arithmetic without a state: who starts again draws the same.
-  package func places(update number: Int, of total: Int) -> [Int] {
+  func places(update number: Int, of total: Int) -> [Int] {
     guard total > count else { return Array(0..<total) }
     let offset = (Double(number) * Self.goldenRatio).truncatingRemainder(dividingBy: 1)
     return (0..<count).map { min(Int((offset + Double($0)) * Double(total) / Double(count)), total - 1) }

@@ -1,16 +1,16 @@
-package import KernelTypes
+import KernelTypes
 
-/// Steps towards the slices x that minimise ½ Σ (x − z)² / τ + λ Σ |∇x|, with forward differences within a slice and none
-/// across its edges: projected gradient on the dual p, |p| ≤ 1 (A. Chambolle, J. Math. Imaging Vis. 20, 2004, 89–97; A.
-/// Beck and M. Teboulle, IEEE Trans. Image Process. 18, 2009, 2419–2434).
+/// Steps towards the slices x that minimise ½ Σ (x − z)² / τ + λ Σ |∇x|, with forward differences within a slice and
+/// none across its edges: projected gradient on the dual p, |p| ≤ 1 (A. Chambolle, J. Math. Imaging Vis. 20, 2004,
+/// 89–97; A. Beck and M. Teboulle, IEEE Trans. Image Process. 18, 2009, 2419–2434).
 ///
-/// An inner step is d = z + τ λ div p, p ← (p + σ ∇d) / max(1, |p + σ ∇d|) with σ = 1 / (8 λ max τ); in the end x = z + τ
-/// λ div p. Dual values are kept as pairs of 16-bit integers, rounded to 1/32,767. All inner steps are done in one pass
-/// over the rows, with a few rows of each in the cache: step k of a row follows step k − 1 of the row below.
+/// An inner step is d = z + τ λ div p, p ← (p + σ ∇d) / max(1, |p + σ ∇d|) with σ = 1 / (8 λ max τ); in the end x = z +
+/// τ λ div p. Dual values are kept as pairs of 16-bit integers, rounded to 1/32,767. All inner steps are done in one
+/// pass over the rows, with a few rows of each in the cache: step k of a row follows step k − 1 of the row below.
 ///
-/// Work is cut by block, by sixteen lanes and by bands of rows; old rows at the bands' edges are copied before. The same
-/// bits for any cut, executor and lane width.
-package final class TotalVariationStep {
+/// Work is cut by block, by sixteen lanes and by bands of rows; old rows at the bands' edges are copied before. The
+/// same bits for any cut, executor and lane width.
+final class TotalVariationStep {
   /// The most inner steps of a pass.
   static let innerStepsMax = 8
   /// Groups of sixteen lanes that are taken through a band together, row by row: the processor fetches cache lines in
@@ -30,7 +30,7 @@ package final class TotalVariationStep {
   private let factors: UnsafeMutablePointer<Float>
 
   /// Allocates what passes of `innerSteps` (1…8) inner steps by at most `threads` threads need.
-  package init(layout: SliceLayout, innerSteps: Int, threads: Int, level: Int? = nil) {
+  init(layout: SliceLayout, innerSteps: Int, threads: Int, level: Int? = nil) {
     precondition((1...Self.innerStepsMax).contains(innerSteps), "\(innerSteps) inner steps")
     precondition(threads >= 1, "\(threads) threads")
     self.layout = layout
@@ -44,18 +44,15 @@ package final class TotalVariationStep {
     factors = (edges + sizes.edges).assumingMemoryBound(to: Float.self)
   }
 
-  /// Bytes that `init` allocated.
-  package var byteCount: Int { Self.byteCount(layout: layout, innerSteps: innerSteps, threads: workers) }
-
   /// Bytes that `init` with the same arguments would allocate.
-  package static func byteCount(layout: SliceLayout, innerSteps: Int, threads: Int) -> Int {
+  static func byteCount(layout: SliceLayout, innerSteps: Int, threads: Int) -> Int {
     let sizes = sizes(layout, innerSteps, threads)
     return sizes.rows + sizes.edges + sizes.factors
   }
 
-  /// Replaces the slices of `blocks` by what `innerSteps` steps from p = 0 make of them, with τ = 1. `weights[row]` is λ
-  /// of each detector row, in the volume's unit; a row with 0 stays as it is, but for the cut at zero.
-  package func denoise(
+  /// Replaces the slices of `blocks` by what `innerSteps` steps from p = 0 make of them, with τ = 1. `weights[row]` is
+  /// λ of each detector row, in the volume's unit; a row with 0 stays as it is, but for the cut at zero.
+  func denoise(
     _ volume: UnsafeMutableRawPointer, blocks: Range<Int>, weights: [Float], nonNegative: Bool,
     executor: some Executor
   ) {

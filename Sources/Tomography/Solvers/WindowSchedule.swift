@@ -2,10 +2,10 @@
 /// finds the same windows.
 ///
 /// There are two kinds. *Sliding* windows are the newest `length` projections, every `step` of them: update j covers
-/// projections max(0, (j + 1) · step − length) ..< min(count, (j + 1) · step). They fill after the first projections and
-/// drain after the last, so that with a length that is a multiple of the step, each projection is used length / step
-/// times. Where updates cannot keep up, windows may end further apart than a step; up to `updateIntervalMax` steps no
-/// projection is left out.
+/// projections max(0, (j + 1) · step − length) ..< min(count, (j + 1) · step). They fill after the first projections
+/// and drain after the last, so that with a length that is a multiple of the step, each projection is used length /
+/// step times. Where updates cannot keep up, windows may end further apart than a step; up to `updateIntervalMax` steps
+/// no projection is left out.
 ///
 /// *Spread* windows are the newest `length` projections with each one that comes, and a few earlier ones that an
 /// `AngularSpread` draws. Neither do they drain, nor is a projection sure to be used where updates cannot keep up.

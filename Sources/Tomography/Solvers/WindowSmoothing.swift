@@ -7,10 +7,11 @@ internal import KernelTypes
 /// The weight of a slice is λ = 3 m · 8.4e-4 · (128 σ / (m N))^0.7 · (n / 180)^−0.25 for the six half steps that lie
 /// between two smoothings, with n = 20 … the projections of a half turn of which so many have come. σ, the noise of a
 /// line integral, is the median of |b(i−2) − 4 b(i−1) + 6 b(i) − 4 b(i+1) + b(i+2)| over projections of the update,
-/// divided by 0.6745 √70 (the median of D. L. Donoho and I. M. Johnstone, Biometrika 81, 1994, 425–455): it needs no flat
-/// fields, counts filters and binning, and passes over bins at edges of the sample. Of a dense foam it is 1.5 times what
-/// photons alone are at 128 columns, and 1.1 times at 256. m is the 99th percentile of the slice itself. Both are a slice's own, so its weight does not depend on the rows beside
-/// it. All memory is allocated when it is made.
+/// divided by 0.6745 √70 (the median of D. L. Donoho and I. M. Johnstone, Biometrika 81, 1994, 425–455): it needs no
+/// flat fields, counts filters and binning, and passes over bins at edges of the sample. Of a dense foam it is 1.5
+/// times what photons alone are at 128 columns, and 1.1 times at 256. m is the 99th percentile of the slice itself.
+/// Both are a slice's own, so its weight does not depend on the rows beside it. All memory is allocated when it is
+/// made.
 package final class WindowSmoothing {
   /// Updates from one smoothing to the next.
   private static let updates = 6

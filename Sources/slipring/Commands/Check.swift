@@ -78,6 +78,6 @@ struct Check: ParsableCommand {
       lines.append("at most \(rates[0]) updates a second, which keep up with \(rates[1]) projections a second")
     }
     let seconds = ProgressLine.oneDecimal(estimate.finalSeconds)
-    return lines + ["at least \(seconds) s of final iterations; both if nothing else needs cores, caches and memory"]
+    return lines + ["at least \(seconds) s of final iterations; all if nothing else needs cores, caches and memory"]
   }
 }

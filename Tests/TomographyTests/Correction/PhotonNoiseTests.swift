@@ -2,7 +2,6 @@ import Glibc
 import Host
 import Testing
 
-@testable import KernelTypes
 @testable import Simulation
 @testable import Tomography
 

@@ -1,5 +1,5 @@
-/// Where a slice is looked at for its scale and gradient: a lattice of at most 256 × 256 pixels in the disc of 0.9 of the
-/// detector's width around the rotation axis.
+/// Where a slice is looked at for its scale and gradient: a lattice of at most 256 × 256 pixels in the disc of 0.9 of
+/// the detector's width around the rotation axis.
 struct SliceSamples {
   struct Row {
     let row: Int

@@ -24,8 +24,8 @@ package struct SubsetOptions: Sendable, Equatable {
   package enum Penalty: Sendable, Equatable {
     /// Σ |∇x|
     case totalVariation
-    /// Huber's potential: quadratic for gradients below λ ε / m …, so that smooth slopes make no steps. ε is in units of
-    /// the slice's scale m.
+    /// Huber's potential: quadratic for gradients below λ ε / m …, so that smooth slopes make no steps. ε is in units
+    /// of the slice's scale m.
     case huber(epsilon: Float)
   }
 
@@ -46,13 +46,13 @@ package struct SubsetOptions: Sendable, Equatable {
   /// Total variation or Huber's potential.
   package var penalty: Penalty
   /// Cut the volume at zero in each step.
-  package var nonNegative: Bool
+  var nonNegative: Bool
   /// Only voxels whose centres lie within half the grid's width of the rotation axis take part; of the result those
   /// within columns / 2.
-  package var diskMask: Bool
+  var diskMask: Bool
 
   /// No weight is more than so many times the rule's: large ones make the dual steps oscillate.
-  package static let factorMax: Float = 8
+  static let factorMax: Float = 8
 
   /// A preset.
   package init(preset: Preset = .standard, nonNegative: Bool = false, diskMask: Bool = false) {

@@ -1,7 +1,8 @@
 /// Which angles each step of `SubsetSolver` uses, and how far it goes; the same for every block.
 ///
-/// Subsets are interleaved in angle modulo π, whatever the order in which the projections came, and taken in bit-reversed
-/// order, so that those that follow each other lie far apart. Momentum is Nesterov's over all steps, up to a limit.
+/// Subsets are interleaved in angle modulo π, whatever the order in which the projections came, and taken in
+/// bit-reversed order, so that those that follow each other lie far apart. Momentum is Nesterov's over all steps, up to
+/// a limit.
 struct SubsetSchedule {
   struct Step {
     let sweep: Int

@@ -3,8 +3,8 @@ import KernelTypes
 // The start of a block: filtered backprojection, and what the weight's rule needs.
 extension SubsetSolver {
   /// Begins a block. `sinogram` holds exactly this one, with `slots` slots, and stays as it is until `finish`.
-  /// `noise[lane]` is σ of a line integral in each of the block's rows; where it is nil, or not above zero, it comes from
-  /// the residual.
+  /// `noise[lane]` is σ of a line integral in each of the block's rows; where it is nil, or not above zero, it comes
+  /// from the residual.
   package func begin(
     block: Int, sinogram: UnsafeRawPointer, slots: Int, noise: [Float]?, executor: some Executor
   ) {
@@ -47,8 +47,8 @@ extension SubsetSolver {
     }
   }
 
-  /// y = Σ Δθ Aᵀ(h ∗ b), subset by subset, with Hann's window. Beyond the detector's edges rows go on as they end there:
-  /// a sample that leaves the detector would make a bright ring.
+  /// y = Σ Δθ Aᵀ(h ∗ b), subset by subset, with Hann's window. Beyond the detector's edges rows go on as they end
+  /// there: a sample that leaves the detector would make a bright ring.
   private func backprojectFiltered(_ executor: some Executor) {
     let weights = angularWeights(angles.map(\.theta)).map(Float.init)
     // Ones for every row of the slice.
@@ -129,8 +129,9 @@ extension SubsetSolver {
     return select((count - 1) * 99 / 100, of: memory, count: count)
   }
 
-  /// Where nothing is known of the noise: the smaller of two estimates from second differences of line integrals, between
-  /// neighbouring bins and between neighbouring angles. σ = 1.4826 median |a − 2 b + c| / √6; edges make it too large.
+  /// Where nothing is known of the noise: the smaller of two estimates from second differences of line integrals,
+  /// between neighbouring bins and between neighbouring angles. σ = 1.4826 median |a − 2 b + c| / √6; edges make it too
+  /// large.
   private func neighbourNoise(lane: Int, _ memory: UnsafeMutablePointer<Float>) -> Float {
     let order = schedule.order, columns = layout.columns
     let angleStep = (order.count + 127) / 128, binStep = (columns + 511) / 512

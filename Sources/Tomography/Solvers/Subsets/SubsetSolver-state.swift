@@ -37,8 +37,8 @@ extension SubsetSolver {
     }
   }
 
-  /// Takes over a state that `save` made of this block with the same arguments of `init`, and goes on with the same bits.
-  /// `sinogram` and `slots` as for `begin`. False, and nothing begun, where the state is another's.
+  /// Takes over a state that `save` made of this block with the same arguments of `init`, and goes on with the same
+  /// bits. `sinogram` and `slots` as for `begin`. False, and nothing begun, where the state is another's.
   package func restore(
     from source: UnsafeRawPointer, block: Int, sinogram: UnsafeRawPointer, slots: Int, executor: some Executor
   ) -> Bool {

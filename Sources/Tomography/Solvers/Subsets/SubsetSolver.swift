@@ -3,16 +3,16 @@ package import KernelTypes
 /// Ordered subsets with momentum and a step of total variation in every subset, block by block: weighted least squares,
 /// ½ ‖√R (b − A x)‖² + λ′ Σ |∇x|, of all projections of a scan.
 ///
-/// One step takes the next subset of the angles (D. Kim, S. Ramani and J. A. Fessler, IEEE Trans. Med. Imaging 34, 2015,
-/// 167–178):
+/// One step takes the next subset of the angles (D. Kim, S. Ramani and J. A. Fessler, IEEE Trans. Med. Imaging 34,
+/// 2015, 167–178):
 ///
 ///     z = y + C Aᵀ R (b − A y)                     over the subset, C and R as SIRT's
 ///     x = argmin ½ Σ (x − z)² / τ + λ Σ |∇x|       nearly: `TotalVariationStep` from the last step's dual field
 ///     y = x + β (x − x before)
 ///
-/// It starts from filtered backprojection, cut at zero. λ is that of `WeightRule` for each slice by itself; its noise is
-/// given, or comes from the residual. The last sweeps are relaxed. C is taken over the subset that meets a voxel most, so
-/// that it is the same for all of them, and τ is C in units of its value where all rays meet.
+/// It starts from filtered backprojection, cut at zero. λ is that of `WeightRule` for each slice by itself; its noise
+/// is given, or comes from the residual. The last sweeps are relaxed. C is taken over the subset that meets a voxel
+/// most, so that it is the same for all of them, and τ is C in units of its value where all rays meet.
 ///
 /// On a padded grid what lies beyond the detector's edge takes part, and no bins are made up.
 ///
@@ -43,8 +43,8 @@ package final class SubsetSolver {
   var state: SubsetState
   var sinogram: (start: UnsafeRawPointer, slots: Int)?
 
-  /// Allocates what a block needs. `angles` are all projections of the scan, in any order; `padding` pixels are added to
-  /// the grid on each side. At most `threads` threads work. `level` is the x86-64 level of the instructions, the
+  /// Allocates what a block needs. `angles` are all projections of the scan, in any order; `padding` pixels are added
+  /// to the grid on each side. At most `threads` threads work. `level` is the x86-64 level of the instructions, the
   /// processor's own if nil.
   package init(
     layout: SliceLayout, beam: ParallelBeam, options: SubsetOptions, angles: [WindowAngle], padding: Int = 0,
@@ -80,14 +80,14 @@ package final class SubsetSolver {
     state = SubsetState(lanes: layout.lanes)
   }
 
-  /// Pixels on each side of a grid that has room for what lies a little beyond the detector: an eighth of the columns in
-  /// all.
+  /// Pixels on each side of a grid that has room for what lies a little beyond the detector: an eighth of the columns
+  /// in all.
   package static func padding(columns: Int) -> Int {
     min((columns + 15) / 16, (SliceLayout.columnsMax - columns) / 2)
   }
 
   /// Bytes that `init` allocated.
-  package var scratchByteCount: Int {
+  var scratchByteCount: Int {
     Self.scratchByteCount(
       layout: layout, options: options, angles: angles.count, padding: padding, threads: workers)
   }
@@ -115,7 +115,7 @@ package final class SubsetSolver {
   /// Steps of the block that were taken.
   package var nextStep: Int { state.nextStep }
   /// Sweeps over all angles.
-  package var sweepCount: Int { schedule.sweeps }
+  var sweepCount: Int { schedule.sweeps }
   /// The sweep, from 0, that a step is part of.
   package func sweep(ofStep step: Int) -> Int { schedule.steps[step].sweep }
 

@@ -47,9 +47,9 @@ package struct SubsetReport: Sendable, Equatable {
   /// m, the 99th percentile of the slice's filtered backprojection.
   package let scale: Float
   /// Root mean square of the last sweep's residuals, in line integrals.
-  package let residual: Float
+  let residual: Float
   /// Whether σ was given; else it is the residual of an earlier sweep.
-  package let isNoiseGiven: Bool
+  let isNoiseGiven: Bool
 
   /// About 1 where the model fits the data; well above it there are rings, a wrong axis, motion, or less noise than the
   /// model has errors. Nil where σ was not given.

@@ -2,11 +2,11 @@ import Glibc
 
 /// The weight of total variation that a slice's noise asks for.
 ///
-/// λ = m √( [0.032 (ρ / m) (A / 180)^−½ (g / m)^−0.3]² + (2.5e-4)² ) is the threshold of a step with all A angles; ρ = σ / N
-/// the noise of a line integral over N pixels, m the slice's scale (99th percentile of its filtered backprojection in
-/// the disc) and g the mean length of its gradient there. Fitted to simulated scans (foam, cracks, rock, smooth, 45 to
-/// 720 angles, 500 to 100,000 photons): on average 0.3 dB below the best weight, 1.2 at worst. It grows with the data's
-/// scale and has no unit.
+/// λ = m √( [0.032 (ρ / m) (A / 180)^−½ (g / m)^−0.3]² + (2.5e-4)² ) is the threshold of a step with all A angles; ρ =
+/// σ / N the noise of a line integral over N pixels, m the slice's scale (99th percentile of its filtered
+/// backprojection in the disc) and g the mean length of its gradient there. Fitted to simulated scans (foam, cracks,
+/// rock, smooth, 45 to 720 angles, 500 to 100,000 photons): on average 0.3 dB below the best weight, 1.2 at worst. It
+/// grows with the data's scale and has no unit.
 struct WeightRule {
   let angles: Int
   let columns: Int
