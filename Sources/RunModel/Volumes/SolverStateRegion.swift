@@ -1,5 +1,4 @@
 import CLinux
-import Glibc
 package import Host
 package import Rings
 
@@ -92,10 +91,7 @@ package final class SolverStateRegion: @unchecked Sendable {
     precondition(stateByteCount > 0, "states of \(stateByteCount) B")
     let region = try SharedRegion.create(
       name: name, byteCount: byteCount(stateByteCount: stateByteCount), node: node, hugePages: true)
-    withUnsafeBytes(of: header(runID, partition, stateByteCount)) { header in
-      guard let base = header.baseAddress else { return }
-      region.base.copyMemory(from: base, byteCount: header.count)
-    }
+    region.begin(with: header(runID, partition, stateByteCount))
     return SolverStateRegion(region: region, stateByteCount: stateByteCount)
   }
 
@@ -104,17 +100,9 @@ package final class SolverStateRegion: @unchecked Sendable {
     name: String, runID: RunID, partition: Int, stateByteCount: Int
   ) throws(HostError) -> SolverStateRegion {
     let region = try SharedRegion.attach(name: name)
-    let expected = byteCount(stateByteCount: stateByteCount)
-    guard region.byteCount == expected else {
-      throw .regionRefused(
-        name: name, reason: "it has \(region.byteCount) B, the solver's states of this scan \(expected) B")
-    }
-    let matches = withUnsafeBytes(of: header(runID, partition, stateByteCount)) { header in
-      header.baseAddress.map { memcmp($0, region.base, header.count) == 0 } ?? false
-    }
-    guard matches else {
-      throw .regionRefused(name: name, reason: "its header is not that of the solver's states of worker \(partition)")
-    }
+    try region.check(
+      isFor: "solver.\(partition) of this run", byteCount: byteCount(stateByteCount: stateByteCount),
+      header: header(runID, partition, stateByteCount))
     return SolverStateRegion(region: region, stateByteCount: stateByteCount)
   }
 
