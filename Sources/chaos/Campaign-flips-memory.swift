@@ -72,7 +72,24 @@ extension Campaign {
     guard case .refused = second else {
       return try judge(kind: kind, story: story + ", resumed", compared(second, scenario, output))
     }
-    judge(kind: kind, story: story, .wrong("resumed in vain: \(Self.complaints(output + ".log"))"))
+    try judge(kind: kind, story: story + ", salvaged", salvage(scenario, output))
+  }
+
+  /// Gives up by name what is damaged in a run that cannot be resumed, and resumes the rest, which must be all but a
+  /// few projections.
+  private mutating func salvage(_ scenario: Scenario, _ output: String) throws -> Verdict {
+    let log = output + ".log", cause = Self.complaints(log)
+    func end(_ arguments: [String]) throws -> ExitStatus? {
+      try Self.start(program, arguments, faults: nil, output: log).waitForExit(timeout: Self.timeLimit)
+    }
+    guard try end(["journal", "salvage", Self.run(output)]) == .exited(0),
+      try end(["resume", Self.run(output), "--quiet", "--json"]) == .exited(0)
+    else { return .wrong("resumed in vain: \(cause), salvaged in vain: \(Self.complaints(log))") }
+    let result = try JSONDecoder().decode(RunResult.self, from: Data(Self.text(log).utf8))
+    guard (1...3).contains(result.lost), result.projections + result.lost == projections else {
+      return .wrong("salvaged \(result.projections) projections, \(result.lost) lost: \(cause)")
+    }
+    return .refused
   }
 
   /// Looks at the scores of a run that came to the same volume: none may be of other slices than without faults. Some

@@ -138,9 +138,9 @@ extension Campaign {
       return .refused
     }
     let result = try JSONDecoder().decode(RunResult.self, from: Data(Self.text(log).utf8))
-    let expected = try reference(scenario, projections: Self.projections)
+    let expected = try reference(scenario, projections: projections)
     guard result.volumeSHA256 == expected.volumeSHA256, result.denoisedSHA256 == expected.denoisedSHA256,
-      result.projections == Self.projections, result.lost == 0
+      result.projections == projections, result.lost == 0
     else {
       return .wrong("other bits of \(result.projections) projections, \(result.lost) lost")
     }

@@ -18,7 +18,7 @@ extension Campaign {
     let output = "\(folder)/run\(report.runs)"
     report.runs += 1
     defer { try? FileManager.default.removeItem(atPath: output) }
-    let scan = Self.scan(folder, Self.projections), info = try openScan(path: scan).info
+    let scan = Self.scan(folder, projections), info = try openScan(path: scan).info
     let port = try Self.freePort()
     let sender = try Self.start(
       program,
@@ -31,7 +31,7 @@ extension Campaign {
       _ = try? sender.waitForExit(timeout: Self.timeLimit)
     }
     let live = [
-      "--shape", "\(info.rows),\(info.columns)", "--projections", "\(Self.projections)", "--fields", scan,
+      "--shape", "\(info.rows),\(info.columns)", "--projections", "\(projections)", "--fields", scan,
       "--source-timeout", "4",
     ]
     let result: RunResult
@@ -56,7 +56,7 @@ extension Campaign {
     let losses = try JSONDecoder().decode(
       Losses.self, from: Data(contentsOf: URL(filePath: Self.run(output) + "/losses.json")))
     let lost = Set(losses.gaps.flatMap { $0[0]...$0[1] })
-    let came = (0..<Self.projections).filter { !lost.contains($0) }
+    let came = (0..<projections).filter { !lost.contains($0) }
     report.missed += lost.count
     guard result.projections == came.count, result.lost == lost.count, result.lostFields == 0 else {
       report.lost += 1
@@ -76,7 +76,7 @@ extension Campaign {
     let key = "live-\(excerpt.projections)"
     if let known = references[key] { return known }
     let name = "\(folder)/reference-live"
-    try excerpt.write(of: Self.scan(folder, Self.projections), range: Self.range, to: name + ".h5")
+    try excerpt.write(of: Self.scan(folder, projections), range: Self.range, to: name + ".h5")
     defer { for path in [name, name + ".h5"] { try? FileManager.default.removeItem(atPath: path) } }
     let (result, _) = try Self.reconstruct(
       program, Self.arguments(name + ".h5", Scenario.live.options, output: name), output: name, faults: nil)
@@ -88,8 +88,8 @@ extension Campaign {
   private func sent() throws -> String {
     let path = "\(folder)/sent.h5"
     if FileManager.default.fileExists(atPath: path) { return path }
-    let excerpt = ScanExcerpt(darks: [], flats: [], projections: Array(0..<Self.projections))
-    try excerpt.write(of: Self.scan(folder, Self.projections), range: Self.range, to: path)
+    let excerpt = ScanExcerpt(darks: [], flats: [], projections: Array(0..<projections))
+    try excerpt.write(of: Self.scan(folder, projections), range: Self.range, to: path)
     return path
   }
 

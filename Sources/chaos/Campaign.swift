@@ -5,7 +5,7 @@ import RunModel
 import ScanPlan
 import Simulation
 
-/// Runs of one small scan with orders to kill and to stop, drawn from a seed.
+/// Runs of one scan with orders to kill and to stop, drawn from a seed.
 struct Campaign {
   var report = CampaignReport()
   /// Of runs without faults, by what they were asked for.
@@ -14,6 +14,9 @@ struct Campaign {
   var scores: [String: [ScoreEvent]] = [:]
   let program: String
   let folder: String
+  /// Of the scan that all runs reconstruct.
+  let projections: Int
+  let rows: Int
   /// What is run, and which stages of it are killed; all where there is none.
   private let scenarios: [Scenario]
   private let stage: String?
@@ -27,12 +30,13 @@ struct Campaign {
   private static let pausePeriod = 8
   static let timeLimit: Duration = .seconds(120)
 
-  /// Simulates the scan.
-  init(program: String, folder: String, seed: UInt64, stage: String?) throws {
+  /// Simulates the scan: a small one, or one of tiny frames and so many projections.
+  init(program: String, folder: String, seed: UInt64, stage: String?, long: Int?) throws {
     (self.program, self.folder, self.stage) = (program, folder, stage)
+    (projections, rows) = long.map { ($0, 4) } ?? (50, 20)
     random = SplitMix64(seed: seed)
-    scenarios = try Scenario.with(stage: stage)
-    try Self.simulate(program, folder)
+    scenarios = try Scenario.with(stage: stage, long: long)
+    try simulate()
   }
 
   mutating func drawRecipe() -> Scenario { scenarios[Int.random(in: scenarios.indices, using: &random)] }
@@ -111,13 +115,15 @@ struct Campaign {
       orders[stage] = (0..<lives).map { _ in drawOrder(scenario, stage) }
     }
     if orders.count > 1, Int.random(in: 0..<4, using: &random) == 0 {
-      let moment = drawMoment()
+      let moment = drawMoment(scenario)
       for stage in orders.keys { orders[stage]?[0] = moment }
     }
     return orders
   }
 
-  private mutating func drawMoment() -> String { "time:\(Int.random(in: 1...150, using: &random))" }
+  private mutating func drawMoment(_ scenario: Scenario) -> String {
+    "time:\(Int.random(in: 1...scenario.milliseconds, using: &random))"
+  }
 
   private mutating func drawOrder(_ scenario: Scenario, _ stage: String) -> String {
     let isStop = Int.random(in: 0..<Self.stopPeriod, using: &random) == 0
@@ -129,7 +135,7 @@ struct Campaign {
     guard Int.random(in: 0..<3, using: &random) > 0,
       let (point, passes) = scenario.points(of: stage).randomElement(using: &random)
     else {
-      return drawMoment()
+      return drawMoment(scenario)
     }
     return "\(point.rawValue):\(Int.random(in: 1...passes, using: &random))"
   }
@@ -157,7 +163,7 @@ struct Campaign {
 
   /// A run of a scenario over the whole scan.
   func arguments(_ scenario: Scenario, output: String) -> [String] {
-    Self.arguments(Self.scan(folder, Self.projections), scenario.options + scenario.endings, output: output)
+    Self.arguments(Self.scan(folder, projections), scenario.options + scenario.endings, output: output)
   }
 
   static func arguments(_ scan: String, _ options: [String], output: String) -> [String] {

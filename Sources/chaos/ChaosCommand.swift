@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Host
 
 /// Kills stages of real runs and compares what comes out.
 @main
@@ -8,7 +9,8 @@ struct ChaosCommand: ParsableCommand {
     commandName: "chaos",
     abstract:
       "Kills, stops and crashes stages of real runs at random times and at named points; "
-      + "every volume must have the bits of a run without faults."
+      + "every volume must have the bits of a run without faults.",
+    discussion: "SIGINT and SIGTERM end it behind the run that is under way, with what was found so far."
   )
 
   @Option(help: "Kills to make.") var kills = 100
@@ -19,6 +21,10 @@ struct ChaosCommand: ParsableCommand {
   var flips: Int?
   @Option(help: "Equal seeds kill at the same points of the same runs.") var seed: UInt64 = 1
   @Option(help: "Only this stage, as acquire or reconstruct.0.") var stage: String?
+  @Option(
+    help: ArgumentHelp(
+      "Reconstruct a scan of so many projections of 4 × 64 pixels, as 40000, instead of one of 50.", valueName: "n"))
+  var long: Int?
   @Option(help: "The slipring program. (default: beside this one)") var slipring: String?
   @Flag(
     help: "Kill the supervisor with all stages, delete all shared memory, scramble what was not yet synced, and resume."
@@ -31,7 +37,17 @@ struct ChaosCommand: ParsableCommand {
   var damage: Int?
   @Flag(help: "Print the table as JSON.") var json = false
 
+  func validate() throws {
+    if let long, !(100...1_000_000).contains(long) {
+      throw ValidationError("--long \(long): there are 100 to 1,000,000 projections")
+    }
+    if long != nil, flips != nil || live || damage != nil || wholeMachine {
+      throw ValidationError("--long goes with kills of stages only")
+    }
+  }
+
   func run() throws {
+    let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
     let program =
       slipring
       ?? URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appending(
@@ -44,17 +60,17 @@ struct ChaosCommand: ParsableCommand {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     if fullDisk { try Campaign.mountDisk(at: folder) }
     defer { if fullDisk { Campaign.unmountDisk(at: folder) } }
-    if let damage { try runDamages(damage, program, folder) } else { try runKills(program, folder) }
+    if let damage { try runDamages(damage, program, folder, signals) } else { try runKills(program, folder, signals) }
   }
 
-  private func runKills(_ program: String, _ folder: String) throws {
-    var campaign = try Campaign(program: program, folder: folder, seed: seed, stage: stage)
+  private func runKills(_ program: String, _ folder: String, _ signals: SignalDescriptor) throws {
+    var campaign = try Campaign(program: program, folder: folder, seed: seed, stage: stage, long: long)
     // A run that is over before its moment gives nothing to flip.
-    while let flips, campaign.report.flipCount < flips, campaign.report.runs < 10 * flips {
+    while let flips, campaign.report.flipCount < flips, campaign.report.runs < 10 * flips, try signals.next() == nil {
       try campaign.flipSome(flipsMax: flips - campaign.report.flipCount)
       tell("\r\(campaign.report.flipCount)/\(flips) flips, \(campaign.report.runs) runs ")
     }
-    while flips == nil, campaign.report.kills < kills {
+    while flips == nil, campaign.report.kills < kills, try signals.next() == nil {
       if wholeMachine {
         try campaign.cutPowerOnce(cutsMax: kills - campaign.report.kills)
       } else if live {
@@ -68,9 +84,11 @@ struct ChaosCommand: ParsableCommand {
       json ? campaign.report.json() : campaign.report.table(seed: seed), isClean: campaign.report.isClean)
   }
 
-  private func runDamages(_ count: Int, _ program: String, _ folder: String) throws {
+  private func runDamages(
+    _ count: Int, _ program: String, _ folder: String, _ signals: SignalDescriptor
+  ) throws {
     var campaign = try DamageCampaign(program: program, folder: folder, seed: seed)
-    while campaign.report.damages < count {
+    while campaign.report.damages < count, try signals.next() == nil {
       try campaign.damageOnce()
       tell("\r\(campaign.report.damages)/\(count) damages, \(campaign.report.failed.count) failed ")
     }

@@ -10,6 +10,8 @@ struct Scenario {
   /// The named points of each kind of stage beside those of every run, and how often a run of the small scan passes
   /// them.
   let points: [String: [Point]]
+  /// Moments at which a stage of it is killed are so long after its start at most.
+  var milliseconds = 150
 
   typealias Point = (point: FaultPoint, passes: Int)
 
@@ -65,8 +67,22 @@ struct Scenario {
 
   private static let all = [plain, spread, filtered, automatic, stopping]
 
-  /// The scenarios that have a stage of this name; all for nil. Throws `.usage` where there is no such stage.
-  static func with(stage: String?) throws(ScanFailure) -> [Scenario] {
+  /// A scan of so many projections, with an update at every twentieth: what a stage has behind it must not delay its
+  /// successor.
+  private static func long(_ projections: Int) -> Scenario {
+    let updates = projections / 20
+    return Scenario(
+      name: "long", options: ["--window-length", "24", "--window-step", "20"], endings: [],
+      points: [
+        "acquire": [(.committed, projections)], "distribute": [(.ordersHalf, projections), (.unreleased, projections)],
+        "reconstruct": [(.flipBefore, updates), (.flipAfter, updates), (.unreleased, projections)],
+      ], milliseconds: max(150, projections / 20))
+  }
+
+  /// The scenarios that have a stage of this name; all for nil. With `long` the only one is that of so many
+  /// projections. Throws `.usage` where there is no such stage.
+  static func with(stage: String?, long: Int?) throws(ScanFailure) -> [Scenario] {
+    let all = long.map { [Self.long($0)] } ?? all
     guard let stage else { return all }
     let scenarios = all.filter { $0.stages.contains(stage) }
     guard !scenarios.isEmpty else {
