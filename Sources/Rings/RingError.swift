@@ -22,7 +22,7 @@ package enum RingError: SysExitError, Sendable, Equatable {
   case notPublished(ring: String, sequence: UInt64)
   /// Bytes in the ring are not what a writer left there.
   case damaged(ring: String, sequence: UInt64, reason: String)
-  /// A number is at its limit: 2^18 − 1 epochs, 2^44 − 1 sequences.
+  /// A number is at its limit: 2^18 − 1 epochs, 2^44 − 1 sequences. Runs do not get there, a flipped bit does.
   case exhausted(ring: String, what: String)
 
   /// The exit code of sysexits.h that fits.
@@ -30,9 +30,9 @@ package enum RingError: SysExitError, Sendable, Equatable {
     switch self {
     case .host(let error): error.sysExit
     case .refused: .noPermission
-    case .damaged: .inputOutput
+    case .damaged, .exhausted: .inputOutput
     case .timedOut, .diskBehind, .dropped: .temporary
-    case .fenced, .gap, .spilled, .notPublished, .exhausted: .software
+    case .fenced, .gap, .spilled, .notPublished: .software
     }
   }
 
@@ -73,7 +73,8 @@ package enum RingError: SysExitError, Sendable, Equatable {
     case .notPublished(let ring, let sequence): "ring \(ring): event \(sequence) is not published yet"
     case .damaged(let ring, let sequence, let reason):
       "ring \(ring), event \(sequence): \(reason); its memory was overwritten"
-    case .exhausted(let ring, let what): "ring \(ring) has no \(what) left; start a new run"
+    case .exhausted(let ring, let what):
+      "ring \(ring) has no \(what) left, or its memory was overwritten; resume the run, which makes it anew"
     }
   }
 }

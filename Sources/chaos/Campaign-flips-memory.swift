@@ -76,7 +76,7 @@ extension Campaign {
   }
 
   /// Gives up by name what is damaged in a run that cannot be resumed, and resumes the rest, which must be all but a
-  /// few projections.
+  /// few projections; none is lost where what is damaged was made of others.
   private mutating func salvage(_ scenario: Scenario, _ output: String) throws -> Verdict {
     let log = output + ".log", cause = Self.complaints(log)
     func end(_ arguments: [String]) throws -> ExitStatus? {
@@ -86,10 +86,13 @@ extension Campaign {
       try end(["resume", Self.run(output), "--quiet", "--json"]) == .exited(0)
     else { return .wrong("resumed in vain: \(cause), salvaged in vain: \(Self.complaints(log))") }
     let result = try JSONDecoder().decode(RunResult.self, from: Data(Self.text(log).utf8))
-    guard (1...3).contains(result.lost), result.projections + result.lost == projections else {
+    guard (0...3).contains(result.lost), result.projections + result.lost == projections else {
       return .wrong("salvaged \(result.projections) projections, \(result.lost) lost: \(cause)")
     }
-    return .refused
+    guard result.lost == 0 else { return .refused }
+    let expected = try reference(scenario, projections: projections)
+    return result.volumeSHA256 == expected.volumeSHA256 && result.denoisedSHA256 == expected.denoisedSHA256
+      ? .same : .wrong("salvaged, and other bits")
   }
 
   /// Looks at the scores of a run that came to the same volume: none may be of other slices than without faults. Some

@@ -84,10 +84,10 @@ extension Pipeline {
     }
 
     @Test func `A finished run whose orders are damaged is finished again`() throws {
-      // Slowly, so that records say of earlier ones that they are durable.
+      // Slowly, and not near the end, so that later records say of this one that it is durable on a busy machine too.
       let reference = try runs.recon("out", "--rate", "100", "--lag-max", "0").end().result()
-      try runs.damage("out", "orders.1", record: 50)
-      try expectRefusal("out", "orders.1", "records 50..<51", hasOutput: true)
+      try runs.damage("out", "orders.1", record: 15)
+      try expectRefusal("out", "orders.1", "records 15..<16", hasOutput: true)
       _ = try salvage("out")
       #expect(try finish("out").volumeSHA256 == reference.volumeSHA256)
     }
