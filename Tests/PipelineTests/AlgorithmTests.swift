@@ -16,7 +16,7 @@ extension Pipeline {
       ["--algorithm", "mlem", "--initial", "fbp"], ["--algorithm", "sirt", "--initial", "fbp", "--filter", "hann"],
       ["--algorithm", "sirt", "--window-subsets", "2"], ["--algorithm", "sirt"], [],
       ["--algorithm", "osem", "--final", "auto"],
-      ["--final", "mlem"], ["--algorithm", "mlem", "--final", "sirt"],
+      ["--final", "cgls"], ["--final", "mlem"], ["--algorithm", "mlem", "--final", "sirt"],
     ]
 
     /// A noisy foam of 6 rows.
@@ -88,7 +88,7 @@ extension Pipeline {
       }
     }
 
-    @Test(arguments: ["auto", "sirt", "mlem", "pml-quad", "pml-hybrid", "fbp"])
+    @Test(arguments: ["auto", "sirt", "mlem", "pml-quad", "pml-hybrid", "fbp", "cgls"])
     func `A residual that is not finite ends the run`(algorithm: String) throws {
       let folder = try TestFolder()
       let path = folder.file("huge.h5")

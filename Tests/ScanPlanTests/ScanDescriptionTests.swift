@@ -49,6 +49,8 @@ import Tomography
     ("--initial fbp is a start for iterations", { ($0.algorithm, $0.initial) = (.fbp, .fbp) }),
     ("--initial fbp is a start for final", { ($0.initial, $0.finalIterations) = (.fbp, 0) }),
     ("--non-negative goes with", { ($0.algorithm, $0.nonNegative) = (.fbp, true) }),
+    ("--non-negative goes with", { ($0.final, $0.nonNegative) = (.cgls, true) }),
+    ("--final-subsets 2 goes with", { ($0.final, $0.finalSubsets) = (.cgls, 2) }),
     ("--filter hann goes with", { ($0.algorithm, $0.filter) = (.mlem, .hann) }),
     ("--reg 1.0 goes with", { $0.regularisation = Regularisation(strength: 1) }),
     (

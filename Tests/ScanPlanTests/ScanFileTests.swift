@@ -99,7 +99,10 @@ import Testing
     (
       "window-iter:", "scan.yaml:3: window-iter has no value; it is a whole number from 1 to 1000000, by default 1"
     ),
-    ("algorithm: art", "scan.yaml:3: algorithm \"art\" is not auto, sirt, mlem, osem, pml-quad, pml-hybrid or fbp"),
+    (
+      "algorithm: art",
+      "scan.yaml:3: algorithm \"art\" is not auto, sirt, mlem, osem, pml-quad, pml-hybrid, fbp or cgls"
+    ),
     (
       "window-length: 4\nwindow-step: 5",
       "scan.yaml:4: window-step 5 exceeds window-length 4: projections between two windows would never be used"

@@ -134,6 +134,7 @@ extension Algorithm {
     case .pmlQuadratic: .expectationMaximisation(EMOptions(penalty: .quadratic(strength: 1), diskMask: diskMask))
     case .pmlHybrid: .expectationMaximisation(EMOptions(penalty: .hybrid(strength: 1, delta: 1), diskMask: diskMask))
     case .fbp: .filteredBackprojection(FBPOptions(diskMask: diskMask))
+    case .cgls: .conjugateGradients(CGLSOptions(diskMask: diskMask))
     }
   }
 

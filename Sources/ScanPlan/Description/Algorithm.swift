@@ -15,6 +15,8 @@ package enum Algorithm: String, CaseIterable, Sendable {
   case pmlHybrid = "pml-hybrid"
   /// Filtered backprojection.
   case fbp
+  /// Conjugate gradients for least squares, of all projections at once; SIRT while the scan runs.
+  case cgls
 }
 
 /// What the final iterations start from.

@@ -11,7 +11,7 @@ extension ScanDescription {
   var comparesSlices: Bool { stopSimilarity != nil || reference != nil }
 
   /// The method of the updates while the scan runs.
-  var windowAlgorithm: Algorithm { algorithm == .auto ? .sirt : algorithm }
+  var windowAlgorithm: Algorithm { algorithm == .auto || algorithm == .cgls ? .sirt : algorithm }
 
   /// The method of the final iterations.
   var finalAlgorithm: Algorithm { final ?? algorithm }
@@ -27,6 +27,7 @@ extension ScanDescription {
     switch finalAlgorithm {
     case .auto: hasFinalIterations ? .rule(subsetOptions, columns: columns) : .fixed(iterations: 0, subsets: 1)
     case .fbp: .fixed(iterations: 1, subsets: 1)
+    case .cgls: .fixed(iterations: finalIterations ?? Self.gradientIterations, subsets: 1)
     case .osem: .fixed(iterations: finalIterations ?? Self.standardIterations, subsets: finalSubsets ?? 8)
     case .sirt, .mlem, .pmlQuadratic, .pmlHybrid:
       .fixed(iterations: finalIterations ?? Self.standardIterations, subsets: finalSubsets ?? 1)
@@ -34,6 +35,8 @@ extension ScanDescription {
   }
 
   private static let standardIterations = 20
+  /// Conjugate gradients are near their best picture after fewer.
+  private static let gradientIterations = 10
 
   /// What the workers compute with.
   var methods: WorkerMethods {
@@ -49,8 +52,9 @@ extension ScanDescription {
 
   private var finalMethod: FinalMethod {
     if finalAlgorithm == .auto { return .subsets(subsetOptions, padding: padding.grid) }
+    let goesOn = finalAlgorithm == algorithm && finalAlgorithm == windowAlgorithm
     let start: FinalMethod.Start =
-      initial == .fbp ? .made(.filteredBackprojection(backprojection)) : finalAlgorithm == algorithm ? .windows : .own
+      initial == .fbp ? .made(.filteredBackprojection(backprojection)) : goesOn ? .windows : .own
     return .iterations(method(finalAlgorithm), from: start)
   }
 
@@ -73,6 +77,7 @@ extension ScanDescription {
     case .mlem, .osem, .pmlQuadratic, .pmlHybrid:
       .expectationMaximisation(EMOptions(penalty: penalty(of: algorithm), diskMask: diskMask))
     case .fbp: .filteredBackprojection(backprojection)
+    case .cgls: .conjugateGradients(CGLSOptions(diskMask: diskMask))
     }
   }
 
@@ -81,7 +86,7 @@ extension ScanDescription {
     switch algorithm {
     case .sirt: "use a smaller --relaxation"
     case .pmlQuadratic, .pmlHybrid: "use a smaller --reg, or look for infinite values in the data"
-    case .auto, .mlem, .osem, .fbp: "look for infinite values in the data"
+    case .auto, .mlem, .osem, .fbp, .cgls: "look for infinite values in the data"
     }
   }
 
@@ -91,7 +96,7 @@ extension ScanDescription {
     return switch algorithm {
     case .pmlQuadratic: .quadratic(strength: strength)
     case .pmlHybrid: .hybrid(strength: strength, delta: Float(regularisation?.delta ?? Regularisation.standardDelta))
-    case .auto, .sirt, .mlem, .osem, .fbp: nil
+    case .auto, .sirt, .mlem, .osem, .fbp, .cgls: nil
     }
   }
 

@@ -41,7 +41,7 @@ extension ScanDescription {
       }
       if initial != .zero { return "--initial fbp is a start for iterations, and --algorithm fbp makes none" }
     }
-    return nonNegative && (windowAlgorithm == .fbp || finalAlgorithm == .fbp)
+    return nonNegative && (windowAlgorithm == .fbp || finalAlgorithm == .fbp || finalAlgorithm == .cgls)
       ? refused("--non-negative", "auto or sirt") : nil
   }
 

@@ -49,7 +49,7 @@ extension ScanKey {
     ScanKey(.method, "window-iter", \.windowIter, "Iterations of an update.", .within(1...countMax)),
     ScanKey(
       .method, "final-iterations", \.finalIterations, "Iterations over all projections after the scan.",
-      unset: "20, with auto what its rule gives", .within(0...countMax)),
+      unset: "20, with cgls 10, with auto what its rule gives", .within(0...countMax)),
     ScanKey(
       .method, "final-subsets", \.finalSubsets, "Ordered subsets of each final iteration.",
       unset: "8 with osem, with auto what its rule gives, else 1",

@@ -8,6 +8,8 @@ package enum Method: Sendable, Equatable {
   case expectationMaximisation(EMOptions)
   /// Filtered backprojection.
   case filteredBackprojection(FBPOptions)
+  /// Conjugate gradients for least squares.
+  case conjugateGradients(CGLSOptions)
 
   /// A solver for updates of up to `blocksMax` blocks (default all of the layout), `anglesMax` angles and `threads`
   /// threads. `level` is the x86-64 level of the instructions, the processor's own if nil.
@@ -27,6 +29,10 @@ package enum Method: Sendable, Equatable {
       FBPSolver(
         layout: layout, beam: beam, options: options, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads,
         level: level)
+    case .conjugateGradients(let options):
+      CGLSSolver(
+        layout: layout, beam: beam, options: options, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads,
+        level: level)
     }
   }
 
@@ -40,6 +46,8 @@ package enum Method: Sendable, Equatable {
         layout: layout, options: options, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads)
     case .filteredBackprojection:
       FBPSolver.scratchByteCount(layout: layout, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads)
+    case .conjugateGradients:
+      CGLSSolver.scratchByteCount(layout: layout, anglesMax: anglesMax, blocksMax: blocksMax, threads: threads)
     }
   }
 

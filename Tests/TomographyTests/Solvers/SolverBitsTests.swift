@@ -17,7 +17,8 @@ import Testing
     .expectationMaximisation(EMOptions()),
     .expectationMaximisation(EMOptions(penalty: .quadratic(strength: 0.7), factorMin: 0.1)),
     .expectationMaximisation(EMOptions(penalty: .hybrid(strength: 0.7, delta: 0.2), diskMask: true)),
-    .filteredBackprojection(FBPOptions(filter: .hann, diskMask: true)),
+    .filteredBackprojection(FBPOptions(filter: .hann, diskMask: true)), .conjugateGradients(CGLSOptions()),
+    .conjugateGradients(CGLSOptions(diskMask: true)),
   ]
 
   /// Slices `part` of the rows, reconstructed as a scan of their own, in place or not.
