@@ -7,9 +7,8 @@ struct Slipring: ParsableCommand {
     abstract: "Reconstructs a tomography scan while it is measured, and loses none of it.",
     version: "0.1.0",
     subcommands: [
-      Recon.self, Run.self, Check.self, Init.self, Status.self, Finalize.self, Abort.self, Resume.self, Export.self,
-      JournalCommand.self,
-      Simulate.self,
+      Recon.self, Run.self, SweepCommand.self, Check.self, Init.self, Status.self, Finalize.self, Abort.self,
+      Resume.self, Export.self, JournalCommand.self, Simulate.self,
       Demo.self, BenchCommand.self, DoctorCommand.self,
       StageCommand.self, ProgramCommand.self,
     ])

@@ -163,7 +163,7 @@ extension ScanDescription {
   ]
 
   /// Whether images come when they come; false where the address is none.
-  var isLive: Bool { (try? ScanSource(input))?.isLive ?? false }
+  package var isLive: Bool { (try? ScanSource(input))?.isLive ?? false }
 
   private var addressProblem: String? {
     do throws(ScanFailure) {

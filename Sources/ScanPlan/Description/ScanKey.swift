@@ -1,3 +1,5 @@
+import Host
+
 /// One thing that a person can decide: a key of `scan.yaml` and an option of the command line, which have the same
 /// name.
 ///
@@ -151,4 +153,15 @@ private func editDistance(_ first: String, _ second: String) -> Int {
     rows.append(row)
   }
   return rows[first.count][second.count]
+}
+
+extension ScanDescription {
+  /// Gives a key of `scan.yaml` a word.
+  /// - Throws: `.usage` for a key that there is not, or a word that it cannot have.
+  package mutating func set(_ name: String, to word: String) throws(ScanFailure) {
+    guard let key = ScanKey.named(name) else {
+      throw ScanFailure(.usage, "\(name) is no key of scan.yaml; slipring init writes one with all of them")
+    }
+    guard key.read(word, &self) else { throw ScanFailure(.usage, "\(name): \"\(word)\" is not \(key.form)") }
+  }
 }

@@ -44,7 +44,7 @@ struct SliceEntropy {
       guard radius >= 8, let disc = SampledDisc(radius: radius, pixelsMax: Self.pixelsMax) else { return nil }
       let offsets = (-Self.candidatesPerSide...Self.candidatesPerSide).map { Self.candidateStep * Double($0) }
       guard let range = valueRange(reconstruct(disc, axis: axis)) else { return nil }
-      let entropies = offsets.map { entropy(reconstruct(disc, axis: axis + $0), range: range) }
+      let entropies = offsets.map { greyEntropy(reconstruct(disc, axis: axis + $0), range: range) }
       guard let lowest = entropies.indices.min(by: { entropies[$0] < entropies[$1] }) else { return nil }
       if lowest == 0 || lowest == entropies.count - 1 {
         axis += offsets[lowest]  // the minimum lies outside: look there
@@ -95,21 +95,6 @@ struct SliceEntropy {
     let (low, high) = (sorted[sorted.count / 200], sorted[sorted.count - 1 - sorted.count / 200])
     let margin = (high - low) / 5
     return high > low && (high - low + 2 * margin).isFinite ? low - margin...high + margin : nil
-  }
-
-  private func entropy(_ values: [Float], range: ClosedRange<Float>) -> Double {
-    let binCount = 64
-    var histogram = [Double](repeating: 0, count: binCount)
-    let scale = Float(binCount - 1) / (range.upperBound - range.lowerBound)
-    for value in values where range.contains(value) {
-      let position = (value - range.lowerBound) * scale
-      let bin = min(Int(position), binCount - 2)
-      let weight = Double(position - Float(bin))
-      histogram[bin] += 1 - weight
-      histogram[bin + 1] += weight
-    }
-    let total = histogram.reduce(0, +)
-    return histogram.reduce(0) { $1 > 0 ? $0 - $1 / total * log($1 / total) : $0 }
   }
 }
 

@@ -1,0 +1,141 @@
+import Foundation
+import Host
+import Run
+import RunModel
+import ScanFiles
+import ScanPlan
+import Tomography
+
+/// Reconstructs one row of a scan once for each value of a key, and puts the slices beside each other.
+struct Sweep {
+  /// One value's slice.
+  struct Trial: Encodable {
+    let value: String
+    /// A TIFF, float32.
+    let slice: String
+    let seconds: Double
+    /// Entropy of the grey values in the disc that all rays cross, in nats: small for sharp slices of few materials.
+    let entropy: Double
+  }
+
+  /// What it found.
+  struct SweepReport: Encodable {
+    let key: String
+    /// Detector row, from the top.
+    let row: Int
+    let trials: [Trial]
+    /// For the rotation axis: the value with the sharpest slice.
+    let best: String?
+    /// An SVG file.
+    let picture: String
+  }
+
+  let scan: ScanDescription
+  let values: SweepValues
+  /// Nil for the middle one.
+  let row: Int?
+  let folder: String
+  let signals: SignalDescriptor
+  let executable: String
+
+  /// The part of a slice's width that is compared.
+  private static let discFraction = 0.45
+  private static let outliers = 0.2
+
+  /// Runs all of it. `told` hears of each value before it is tried.
+  func run(command: [String], monitor: any RunMonitor, told: (String) -> Void) throws -> SweepReport {
+    guard !scan.isLive else {
+      throw ScanFailure(.usage, "\(scan.input) is a live source: a sweep reconstructs the same scan again and again")
+    }
+    let info = try openScan(path: scan.input).info
+    let row = row ?? info.rows / 2
+    guard (0..<info.rows).contains(row) else {
+      throw ScanFailure(.usage, "--row \(row): the scan has rows 0 to \(info.rows - 1)")
+    }
+    // All mistakes before the first run.
+    let descriptions = try values.words.map { try description($0, row: row) }
+    try RunFolder.makeFolder(folder, for: .usual)
+    var slices: [[Float]] = [], seconds: [Double] = []
+    for (word, description) in zip(values.words, descriptions) {
+      told(word)
+      let outcome = try Reconstruction(description, command: command, signals: signals, overwrites: true)
+        .run(executable: executable, monitor: monitor, notice: { _ in })
+      if let failure = outcome.failure { throw failure }
+      guard !outcome.isInterrupted, let volume = outcome.result.outputs.first(where: { $0.hasSuffix(".h5") }) else {
+        throw StageFailure(signal: SIGINT)
+      }
+      slices.append(try Self.slice(volume))
+      seconds.append(outcome.result.seconds)
+      try keep(slices[slices.count - 1], of: word)
+      try FileManager.default.removeItem(atPath: description.outputFolder)
+    }
+    return try report(slices, seconds, row: row)
+  }
+
+  private func description(_ word: String, row: Int) throws -> ScanDescription {
+    var one = scan
+    try one.set(values.name, to: word)
+    (one.startRow, one.endRow, one.nsino) = (row, row + 1, nil)
+    (one.format, one.bits, one.durability, one.retain) = (.hdf5, .thirtyTwo, .memory, .none)
+    (one.runFolder, one.outputFolder) = (nil, "\(folder)/.\(Self.fileName(word))")
+    try one.validate()
+    return one
+  }
+
+  private static func slice(_ path: String) throws -> [Float] {
+    let volume = try VolumeReader(path: path)
+    var slice = [Float](repeating: 0, count: volume.columns * volume.columns)
+    try slice.withUnsafeMutableBufferPointer { try volume.readSlice(0, into: $0) }
+    return slice
+  }
+
+  /// A value as part of a file's name.
+  private static func fileName(_ word: String) -> String {
+    String(word.map { $0.isLetter || $0.isNumber || "+-.,".contains($0) ? $0 : "_" })
+  }
+
+  private func path(of word: String) -> String { "\(folder)/\(values.name)=\(Self.fileName(word)).tif" }
+
+  private func keep(_ slice: [Float], of word: String) throws {
+    let columns = Int(Double(slice.count).squareRoot())
+    try slice.withUnsafeBufferPointer { values in
+      try writeTIFF(
+        path: path(of: word), columns: columns, rows: columns, values: values,
+        description: "\(self.values.name) \(word)")
+    }
+  }
+
+  private func report(_ slices: [[Float]], _ seconds: [Double], row: Int) throws -> SweepReport {
+    let columns = Int(Double(slices[0].count).squareRoot())
+    let discs = slices.map { Self.disc($0, columns) }
+    // One range for all, so that what differs is seen and not how it is shown.
+    let ranges = discs.map { disc in disc.withUnsafeBufferPointer { greyRange($0, percentile: Self.outliers) } }
+    let low = ranges.map(\.lowerBound).sorted()[ranges.count / 2]
+    let high = max(ranges.map(\.upperBound).sorted()[ranges.count / 2], low.nextUp)
+    let entropies = discs.map { greyEntropy($0, range: low...high) }
+    let best =
+      values.name == "rotation-axis" ? entropies.indices.min { entropies[$0] < entropies[$1] } : nil
+    let figure = SweepFigure(
+      title: "\(values.name), row \(row) of \(URL(filePath: scan.input).lastPathComponent)", columns: columns,
+      slices: zip(values.words, slices).map { word, slice in
+        (word, slice.withUnsafeBufferPointer { greyLevels($0, low: low, high: high) })
+      }, best: best)
+    let picture = "\(folder)/sweep.svg"
+    try writeFileAtomically(path: picture, text: figure.draw().document)
+    return SweepReport(
+      key: values.name, row: row,
+      trials: values.words.indices.map {
+        Trial(
+          value: values.words[$0], slice: path(of: values.words[$0]), seconds: seconds[$0], entropy: entropies[$0])
+      }, best: best.map { values.words[$0] }, picture: picture)
+  }
+
+  /// Pixels that all rays cross.
+  private static func disc(_ slice: [Float], _ columns: Int) -> [Float] {
+    let middle = Double(columns - 1) / 2, radius = discFraction * Double(columns)
+    return slice.indices.compactMap { index in
+      let x = Double(index % columns) - middle, y = Double(index / columns) - middle
+      return x * x + y * y <= radius * radius ? slice[index] : nil
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import Foundation
+import FoundationXML
+import Host
+import TestSupport
+import Testing
+
+extension Pipeline {
+  @Suite struct SweepCommandTests {
+    private let folder: TestFolder
+    private let scan: String
+
+    init() throws {
+      folder = try TestFolder()
+      scan = folder.file("foam.h5")
+      let made = try Command.run(
+        "simulate", scan, "--rows", "3", "--columns", "96", "--projections", "90", "--rotation-axis", "50.5",
+        "--quiet")
+      try #require(made.status == .exited(0), "\(made.errors)")
+    }
+
+    private struct Report: Decodable {
+      struct Trial: Decodable {
+        let value: String
+        let slice: String
+      }
+      let row: Int
+      let trials: [Trial]
+      let best: String?
+      let picture: String
+    }
+
+    private func sweep(_ arguments: String...) throws -> Report {
+      let outcome = try Command(
+        ["sweep", scan, "--output-folder", folder.file("try"), "--quiet", "--json"] + arguments
+      ).end()
+      try #require(outcome.status == .exited(0), "\(outcome.errors)")
+      return try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
+    }
+
+    @Test func `The sharpest slice is that of the right axis, and all stand side by side`() throws {
+      let report = try sweep("--vary", "rotation-axis=48.5:52.5:1", "--set", "algorithm=fbp")
+      #expect(report.best == "50.5" && report.row == 1)
+      #expect(report.trials.map(\.value) == ["48.5", "49.5", "50.5", "51.5", "52.5"])
+      let files = try FileManager.default.contentsOfDirectory(atPath: folder.file("try")).sorted()
+      #expect(files == report.trials.map { "rotation-axis=\($0.value).tif" } + ["sweep.svg"], "\(files)")
+      let picture = try XMLDocument(contentsOf: URL(filePath: report.picture))
+      #expect(try picture.nodes(forXPath: "//*[local-name()='image']").count == 5)
+      let texts = try picture.nodes(forXPath: "//*[local-name()='text']").compactMap(\.stringValue)
+      #expect(texts.contains("50.5, the sharpest"))
+    }
+
+    @Test func `Mistakes are named before anything is made`() throws {
+      for (vary, fragment) in [
+        ("axis=1,2", "axis is no key"), ("binning=0,99", "--binning 99"), ("rotation-axis=40:60:0.1", "201 values"),
+      ] {
+        let outcome = try Command.run("sweep", scan, "--output-folder", folder.file("none"), "--vary", vary)
+        expectFailure(64, outcome, fragment)
+      }
+      let outcome = try Command.run(
+        "sweep", scan, "--output-folder", folder.file("none"), "--vary", "binning=0", "--row", "3")
+      expectFailure(64, outcome, "--row 3: the scan has rows 0 to 2")
+      #expect(!FileManager.default.fileExists(atPath: folder.file("none")))
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import Host
+import ScanPlan
+import Testing
+
+@testable import slipring
+
+@Suite struct SweepValuesTests {
+  @Test(arguments: [
+    ("rotation-axis=290:292:0.5", ["290", "290.5", "291", "291.5", "292"]),
+    ("rotation-axis=1:0.7:-0.1", ["1", "0.9", "0.8", "0.7"]), ("binning=2:2:1", ["2"]),
+    ("algorithm=fbp, sirt", ["fbp", "sirt"]), ("reg=5,0.1;50,0.1", ["5,0.1", "50,0.1"]),
+    ("paganin=energy=20,distance=100,pixel=0.65", ["energy=20", "distance=100", "pixel=0.65"]),
+  ])
+  func `Ranges and lists are read`(text: String, words: [String]) throws {
+    #expect(try SweepValues(text).words == words)
+  }
+
+  @Test(arguments: ["rotation-axis", "rotation-axis=", "axis=1:2:0", "axis=2:1:0.5", "axis=0:1:0.001", "axis=1,1"])
+  func `Anything else is refused`(text: String) {
+    let failure = #expect(throws: ScanFailure.self) { try SweepValues(text) }
+    #expect(failure?.exitCode == 64 && failure?.description.contains(text) == true)
+  }
+
+  @Test func `A key gets a word that it can have`() throws {
+    var scan = ScanDescription(input: "a.h5", outputFolder: "out")
+    try scan.set("binning", to: "2")
+    #expect(scan.binning == 2)
+    #expect(throws: ScanFailure.self) { try scan.set("axis", to: "2") }
+    #expect(throws: ScanFailure.self) { try scan.set("binning", to: "many") }
+  }
+}
