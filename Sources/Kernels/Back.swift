@@ -181,9 +181,9 @@ private struct BackJob {
       let first = cvector_address(bins + 16 * Int(tap.load(fromByteOffset: 256, as: Int32.self)))!
       let second = cvector_address(first + pixel)!, third = cvector_address(second + pixel)!
       a.add(tap.load(as: Float.self), Group(first))
-      let shared = Group(second)
-      a.add(tap.load(fromByteOffset: 64, as: Float.self), shared)
-      b.add(tap.load(fromByteOffset: 128, as: Float.self), shared)
+      Group.add(
+        second, tap.load(fromByteOffset: 64, as: Float.self), to: &a, tap.load(fromByteOffset: 128, as: Float.self),
+        to: &b)
       b.add(tap.load(fromByteOffset: 192, as: Float.self), Group(third))
       tap += tapByteCount
     }

@@ -34,6 +34,18 @@ CVECTOR_INLINE const void *cvector_address(const void *address) {
   return address;
 }
 
+/// x, which with AVX2 is computed before what follows is loaded: the compiler would load more than registers hold.
+CVECTOR_INLINE cvector_float16 cvector_settle16(cvector_float16 x) {
+#if defined(__AVX__) && !defined(__AVX512F__)
+  cvector_float8 low = __builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7);
+  cvector_float8 high = __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15);
+  __asm__ volatile("" : "+x"(low), "+x"(high) : : "memory");
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#else
+  return x;
+#endif
+}
+
 #define CVECTOR_OPERATIONS(width, vector)                                                           \
   CVECTOR_INLINE vector cvector_add##width(vector a, vector b) { return a + b; }                    \
   CVECTOR_INLINE vector cvector_subtract##width(vector a, vector b) { return a - b; }               \
