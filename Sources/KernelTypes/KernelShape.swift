@@ -14,14 +14,20 @@ public struct KernelShape: Sendable {
   public let sinogramPitch: Int
   /// Tiles that lie wholly outside the inscribed disk hold zeros and stay as they are.
   public var isDisk = false
+  /// Lanes that a projection computes, from its pointers on: all of them, or a multiple of 16 where threads share a
+  /// block.
+  public var usedLanes: Int
 
   /// Bytes of a pixel or bin with all its lanes.
   @inlinable public var pixelByteCount: Int { lanes * MemoryLayout<Float>.size }
+  /// Bytes of a pixel or bin that are computed.
+  @inlinable public var usedByteCount: Int { usedLanes * MemoryLayout<Float>.size }
 
   /// Describes a block; the pitches include the zero margins of `VolumeMargin` and `SinogramMargin`.
   init(columns: Int, lanes: Int, volumePitch: Int, sinogramPitch: Int) {
     self.columns = columns
     self.lanes = lanes
+    usedLanes = lanes
     self.volumePitch = volumePitch
     self.sinogramPitch = sinogramPitch
   }

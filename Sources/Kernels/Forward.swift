@@ -18,15 +18,15 @@ private let pairsMax = stripe / 2 + 2
 /// Projects a block: each bin of each ray's slot becomes the sum over the slice, bin `columns` becomes zero.
 ///
 /// `volume` is pixel (0, 0) and `sinogram` bin 0 of slot 0 of the block. Rays of one kind (swapped or not) stand
-/// together; neighbours in the list should have a similar drift. A bin's sum runs over tiles, then over steps: the same
-/// for all lanes and lists of rays.
+/// together; neighbours in the list should have a similar drift. Lanes beyond `shape.usedLanes` are neither read nor
+/// written. A bin's sum runs over tiles, then over steps: the same for all lanes and lists of rays.
 package func forward(
   volume: UnsafeRawPointer, sinogram: UnsafeMutableRawPointer, rays: UnsafeBufferPointer<Ray>, shape: KernelShape
 ) {
   guard shape.lanes != 2 else { return forwardTwoLanes(volume: volume, sinogram: sinogram, rays: rays, shape: shape) }
   withUnsafeTemporaryAllocation(byteCount: pairsMax * entryByteCount + raysPerGroup * 8, alignment: 64) { memory in
     var job = ForwardJob(volume: volume, sinogram: sinogram, rays: rays, shape: shape, memory: memory.baseAddress!)
-    switch groupLanes(shape.lanes) {
+    switch groupLanes(shape.usedLanes) {
     case 64: job.run(Lanes64.self)
     case 48: job.run(Lanes48.self)
     case 32: job.run(Lanes32.self)
@@ -77,15 +77,12 @@ private struct ForwardJob {
     entries = memory
     cursors = (memory + pairsMax * entryByteCount).assumingMemoryBound(to: Int.self)
     prefetchRow = volume
-    fetchesSums = rays.count * shape.sinogramPitch * shape.pixelByteCount > 1 << 20
+    fetchesSums = rays.count * shape.sinogramPitch * shape.usedByteCount > 1 << 20
   }
 
   @inline(__always) mutating func run<Group: LaneGroup>(_: Group.Type) {
     let pixel = shape.pixelByteCount
-    for ray in rays {
-      let row = sinogram + ray.slot * shape.sinogramPitch * pixel
-      row.initializeMemory(as: UInt8.self, repeating: 0, count: (shape.columns + 1) * pixel)
-    }
+    for ray in rays { clear(ray, bins: 0..<shape.columns + 1) }
     var row = 0
     while row < shape.columns {
       var column = 0
@@ -112,9 +109,17 @@ private struct ForwardJob {
       row += Tile.edge
     }
     // An odd last bin shares its pair with the first bin of the margin.
-    for ray in rays {
-      let margin = sinogram + (ray.slot * shape.sinogramPitch + shape.columns) * pixel
-      margin.initializeMemory(as: UInt8.self, repeating: 0, count: pixel)
+    for ray in rays { clear(ray, bins: shape.columns..<shape.columns + 1) }
+  }
+
+  private func clear(_ ray: Ray, bins: Range<Int>) {
+    let pixel = shape.pixelByteCount, row = sinogram + ray.slot * shape.sinogramPitch * pixel
+    guard shape.usedLanes < shape.lanes else {
+      (row + bins.lowerBound * pixel).initializeMemory(as: UInt8.self, repeating: 0, count: bins.count * pixel)
+      return
+    }
+    for bin in bins {
+      (row + bin * pixel).initializeMemory(as: UInt8.self, repeating: 0, count: shape.usedByteCount)
     }
   }
 
@@ -198,8 +203,15 @@ private struct ForwardJob {
     let corner =
       Double(minor) * across + Double(major) * along + ray.pointee.origin + edge * (min(0, across) + min(0, along)) - 1
     let first = max(0, Int(corner)), end = min(shape.columns, Int(corner + edge * (abs(across) + abs(along))) + 4)
-    let share = max(0, end - first) * pixel / parts + 64
-    let start = sinogram + (ray.pointee.slot * shape.sinogramPitch + first) * pixel + part * share
+    let bins = sinogram + (ray.pointee.slot * shape.sinogramPitch + first) * pixel
+    if shape.usedLanes < shape.lanes {
+      let share = max(0, end - first) / parts + 1
+      for bin in part * share..<(part + 1) * share {
+        for line in 0..<shape.usedByteCount >> 6 { cvector_prefetch_write(bins + bin * pixel + line * 64) }
+      }
+      return
+    }
+    let share = max(0, end - first) * pixel / parts + 64, start = bins + part * share
     var offset = 0
     while offset < share {
       cvector_prefetch_write(start + offset)
@@ -207,11 +219,18 @@ private struct ForwardJob {
     }
   }
 
-  /// Asks for eight cache lines of the next tile.
+  /// Asks for eight cache lines of the next tile, or for those of four pixels that are used.
   @inline(__always) mutating func prefetch() {
     guard prefetchRowsLeft > 0 else { return }
-    for line in 0..<8 { cvector_prefetch(prefetchRow + prefetchOffset + line * 64) }
-    prefetchOffset += 512
+    if shape.usedLanes < shape.lanes {
+      for _ in 0..<4 {
+        for line in 0..<shape.usedByteCount >> 6 { cvector_prefetch(prefetchRow + prefetchOffset + line * 64) }
+        prefetchOffset += shape.pixelByteCount
+      }
+    } else {
+      for line in 0..<8 { cvector_prefetch(prefetchRow + prefetchOffset + line * 64) }
+      prefetchOffset += 512
+    }
     if prefetchOffset >= Tile.edge * shape.pixelByteCount {
       prefetchOffset = 0
       prefetchRowsLeft -= 1
@@ -223,7 +242,7 @@ private struct ForwardJob {
   @inline(__always) func accumulate<Group: LaneGroup>(
     _ ray: UnsafePointer<Ray>, _ lower: Int, _ upper: Int, band: Int, _: Group.Type
   ) {
-    let pixel = shape.pixelByteCount, row = shape.volumePitch * pixel
+    let pixel = shape.pixelByteCount, used = shape.usedByteCount, row = shape.volumePitch * pixel
     let isSwapped = ray.pointee.isSwapped
     let neighbour = isSwapped ? row : pixel
     let weight = ray.pointee.weight
@@ -234,7 +253,7 @@ private struct ForwardJob {
     let stop = entry + (upper - lower) * entryByteCount
     while entry < stop {
       var lane = 0
-      while lane < pixel {
+      while lane < used {
         var a = Group(sums + lane), b = Group(sums + pixel + lane)
         let lanes = source + lane
         var tap = entry

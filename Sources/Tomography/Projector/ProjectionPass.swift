@@ -2,30 +2,26 @@ internal import KernelTypes
 
 /// Runs the kernels over blocks: the loops that Projector and SIRTSolver have in common.
 struct ProjectionPass {
-  /// Angles that the forward kernel takes through a band of the volume together.
-  private static let raysPerGroup = 12
   let layout: SliceLayout
   let kernels: KernelTable
   let plan: AnglePlan
   /// Whether voxels outside the inscribed disk hold zeros: then tiles there need no work.
   var isDisk = false
 
-  /// A for `blocks`; `sinogram` holds exactly those. Work is split by block and, as far as that keeps all threads busy,
-  /// by angle.
+  /// A for `blocks`; `sinogram` holds exactly those. Work is split by block, and as `ForwardCut` says.
   func forward(
     volume: UnsafeRawPointer, sinogram: UnsafeMutableRawPointer, slots: Int, blocks: Range<Int>, executor: some Executor
   ) {
     let width = max(1, executor.width)
-    // Blocks may differ in lanes, and threads in speed: several pieces for each thread even that out. Pieces of whole
-    // groups of rays read no more of the volume than one piece would.
-    let even = width == 1 ? 1 : min(plan.count / Self.raysPerGroup, (4 * width + blocks.count - 1) / blocks.count)
-    let parts = max(even, min(plan.count, width / greatestCommonDivisor(blocks.count, width)))
-    executor.share(count: blocks.count * parts, workers: width) { _, item in
-      let block = blocks.lowerBound + item / parts
+    let cut = ForwardCut(layout: layout, blocks: blocks, rays: plan.count, threads: width)
+    executor.share(count: cut.count, workers: width) { _, item in
+      let piece = cut.piece(item), offset = piece.lanes.lowerBound * MemoryLayout<Float>.size
+      var shape = shape(block: piece.block)
+      shape.usedLanes = piece.lanes.count
       kernels.forward(
-        volume + layout.pixelOffset(block: block),
-        sinogram + layout.binOffset(block: block, of: blocks, slot: 0, slots: slots),
-        plan.rays(part: item % parts, of: parts), shape(block: block))
+        volume + layout.pixelOffset(block: piece.block) + offset,
+        sinogram + layout.binOffset(block: piece.block, of: blocks, slot: 0, slots: slots) + offset,
+        plan.rays(part: piece.part, of: cut.parts), shape)
     }
   }
 
@@ -83,10 +79,4 @@ extension ProjectionPass {
       (target.next + offset).copyMemory(from: update.x + offset, byteCount: tile.width * shape.pixelByteCount)
     }
   }
-}
-
-func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
-  var (a, b) = (a, b)
-  while b != 0 { (a, b) = (b, a % b) }
-  return a
 }

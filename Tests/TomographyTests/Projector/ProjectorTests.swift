@@ -130,6 +130,29 @@ import Testing
     #expect((0..<3).allSatisfy { one.slice($0) == many.slice($0) })
   }
 
+  /// Threads share blocks in pieces of their lanes and of the rays; a last block is narrower.
+  @Test(
+    arguments: [(100, nil, 2), (100, nil, 16), (64, 64, 5), (40, 48, 3), (36, 16, 7), (6, 4, 4), (150, 80, 32)]
+      as [(Int, Int?, Int)])
+  func `pieces of a block have the bits of the whole, at every level`(rows: Int, lanes: Int?, width: Int) {
+    let columns = 45, thetas = (0..<26).map { 0.1 + 0.23 * Double($0) }
+    var random = SplitMix64(seed: 6)
+    let slices = (0..<rows).map { _ in (0..<columns * columns).map { _ in Float.random(in: 0...1, using: &random) } }
+    let noise = thetas.map { _ in (0..<rows * columns).map { _ in Float.random(in: 1...2, using: &random) } }
+    for level in KernelTable.levels {
+      let one = Scan(columns: columns, rows: rows, lanes: lanes, axis: 21, thetas: thetas),
+        many = Scan(columns: columns, rows: rows, lanes: lanes, axis: 21, thetas: thetas)
+      for scan in [one, many] {
+        for row in 0..<rows { scan.set(slice: slices[row], row: row) }
+        for slot in thetas.indices { scan.set(projection: noise[slot], slot: slot) }
+      }
+      one.forward(level: level)
+      many.forward(level: level, executor: ThreadExecutor(width: width))
+      let isSame = thetas.indices.allSatisfy { one.projection(slot: $0) == many.projection(slot: $0) }
+      #expect(isSame, "level \(level)")
+    }
+  }
+
   @Test func `the back kernel overwrites, and only its own blocks`() {
     let scan = Scan(columns: 9, rows: 8, lanes: 4, thetas: [0.4])
     for row in 0..<8 { scan.set(slice: [Float](repeating: 7, count: 81), row: row) }
