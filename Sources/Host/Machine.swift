@@ -14,6 +14,9 @@ package enum Machine {
   /// Nanoseconds of CLOCK_MONOTONIC.
   package static var monotonicNanoseconds: UInt64 { clock(CLOCK_MONOTONIC) }
 
+  /// Nanoseconds that this process's threads have run, in program and system.
+  package static var processorNanoseconds: UInt64 { clock(CLOCK_PROCESS_CPUTIME_ID) }
+
   /// Nanoseconds since 1970 of CLOCK_REALTIME.
   package static var realtimeNanoseconds: UInt64 { clock(CLOCK_REALTIME) }
 

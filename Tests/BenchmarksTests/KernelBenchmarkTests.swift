@@ -23,8 +23,8 @@ import Testing
     #expect(report.rounds == 3 && report.threads == threads && report.level == 2 && report.lanes == 48)
     #expect((report.angles, report.rows, report.columns) == (12, 20, 40))
     for rate in [
-      report.forward, report.back, report.pair, report.update, report.multiplyAddCeiling, report.loadCeiling,
-      report.memoryBandwidth,
+      report.forward, report.back, report.pair, report.update, report.core.forward, report.core.back, report.core.pair,
+      report.core.update, report.multiplyAddCeiling, report.loadCeiling, report.memoryBandwidth,
     ] {
       #expect(rate.median > 0 && rate.best >= rate.median && rate.best.isFinite)
     }

@@ -7,7 +7,14 @@ internal import Tomography
 /// Rates of one round: GUPS, memory in GB/s.
 struct KernelRound {
   var multiplyAdds: Double, loads: Double, memory: Double
-  var forward: Double, back: Double, update: Double, updateSeconds: Double
+  /// By the clock, and by the time that processors worked.
+  var wall: KernelRates, core: KernelRates
+  var updateSeconds: Double
+}
+
+/// GUPS of each direction and of a complete update.
+struct KernelRates {
+  var forward: Double, back: Double, update: Double
   /// Both directions one after the other.
   var pair: Double { 2 / (1 / forward + 1 / back) }
 }
@@ -72,12 +79,12 @@ final class KernelBed {
     let updates = Double(slots) * Double(layout.rows) * Double(layout.columns * layout.columns)
     let peak = together { $0.multiplyAdds() }, loads = together { $0.loadFromCache() },
       memory = together { $0.readMemory() }
-    let forward = seconds {
+    let forward = time {
       projector.forward(
         volume: volume.start, sinogram: projected.start, slots: slots, blocks: blocks, angles: angles,
         executor: executor)
     }
-    let update = seconds {
+    let update = time {
       for angles in steps {
         _ = solver.update(
           volume: volume.start, next: next.start, sinogram: data.start, slots: slots, blocks: blocks, angles: angles,
@@ -85,29 +92,37 @@ final class KernelBed {
           executor: executor)
       }
     }
-    let back = seconds {
+    let back = time {
       projector.back(
         volume: volume.start, sinogram: data.start, slots: slots, blocks: blocks, angles: angles, executor: executor)
     }
+    func rates(_ seconds: (Spent) -> Double) -> KernelRates {
+      KernelRates(
+        forward: updates / seconds(forward) / 1e9, back: updates / seconds(back) / 1e9,
+        update: options.algorithm.directions * updates / seconds(update) / 1e9)
+    }
     return KernelRound(
-      multiplyAdds: peak / 2e9, loads: loads / 2e9, memory: memory / 1e9, forward: updates / forward / 1e9,
-      back: updates / back / 1e9,
-      update: options.algorithm.directions * updates / update / 1e9, updateSeconds: update)
+      multiplyAdds: peak / 2e9, loads: loads / 2e9, memory: memory / 1e9, wall: rates(\.wall), core: rates(\.processor),
+      updateSeconds: update.wall)
   }
+
+  /// Seconds by the clock, and of all processors.
+  private typealias Spent = (wall: Double, processor: Double)
 
   /// Work a second of all threads at the same time.
   private func together(_ work: (ProcessorCeilings) -> Int) -> Double {
     let total = Atomic(0)
-    let seconds = seconds {
+    let seconds = time {
       executor.forEach(count: ceilings.count) { total.wrappingAdd(work(ceilings[$0]), ordering: .relaxed) }
     }
-    return Double(total.load(ordering: .relaxed)) / seconds
+    return Double(total.load(ordering: .relaxed)) / seconds.wall
   }
 
-  private func seconds(_ body: () -> Void) -> Double {
-    let start = Machine.monotonicNanoseconds
+  private func time(_ body: () -> Void) -> Spent {
+    let (start, worked) = (Machine.monotonicNanoseconds, Machine.processorNanoseconds)
     body()
-    return Double(max(1, Machine.monotonicNanoseconds - start)) / 1e9
+    let (end, workedUntil) = (Machine.monotonicNanoseconds, Machine.processorNanoseconds)
+    return (Double(max(1, end - start)) / 1e9, Double(max(1, workedUntil - worked)) / 1e9)
   }
 
   /// Data without a zero; their backprojection is what the other measurements start from.

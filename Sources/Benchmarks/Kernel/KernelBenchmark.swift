@@ -59,19 +59,21 @@ package struct KernelBenchmark {
       return KernelReport.Rate(best: values.last!, median: values[values.count / 2])
     }
     let seconds = rounds.map(\.updateSeconds).sorted(), isPair = options.algorithm.directions == 2
-    let pair = rate(\.pair), multiplyAdds = rate(\.multiplyAdds), loads = rate(\.loads)
+    let pair = rate(\.wall.pair), multiplyAdds = rate(\.multiplyAdds), loads = rate(\.loads)
     return KernelReport(
       processor: Machine.processorName, build: buildName, level: options.level ?? Projector.processorLevel,
       threads: options.threads,
       angles: options.shape.angles, rows: options.shape.rows, columns: options.shape.columns, lanes: bed.layout.lanes,
       rounds: rounds.count,
-      forward: rate(\.forward), back: rate(\.back), pair: pair, update: rate(\.update),
+      forward: rate(\.wall.forward), back: rate(\.wall.back), pair: pair, update: rate(\.wall.update),
+      core: .init(
+        forward: rate(\.core.forward), back: rate(\.core.back), pair: rate(\.core.pair), update: rate(\.core.update)),
       updateSeconds: KernelReport.Rate(best: seconds[0], median: seconds[seconds.count / 2]),
       algorithm: options.algorithm.rawValue,
       diskMask: options.diskMask,
       multiplyAddCeiling: multiplyAdds, loadCeiling: loads, memoryBandwidth: rate(\.memory),
       fractionOfMultiplyAdds: pair.best / multiplyAdds.best, fractionOfLoads: pair.best / loads.best,
-      updateToProjections: rate { $0.update / (isPair ? $0.pair : $0.back) }.median)
+      updateToProjections: rate { $0.wall.update / (isPair ? $0.wall.pair : $0.wall.back) }.median)
   }
 
   private static func check(_ options: Options) throws {

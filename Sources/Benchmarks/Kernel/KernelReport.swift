@@ -8,6 +8,15 @@ package struct KernelReport: Codable, Sendable {
     package var median: Double
   }
 
+  /// GUPS for each second that processors worked, all threads together: what a core does, and what neighbours on the
+  /// machine and waiting do not change.
+  package struct CoreRates: Codable, Sendable {
+    /// A x, Aᵀ y and both.
+    package var forward: Rate, back: Rate, pair: Rate
+    /// A complete update, as `KernelReport.update`.
+    package var update: Rate
+  }
+
   /// The processor's model.
   package var processor: String
   /// `debug` or `release`; the kernels are optimised in both.
@@ -35,6 +44,8 @@ package struct KernelReport: Codable, Sendable {
   package var pair: Rate
   /// A complete update of the algorithm, GUPS of a pair; of one direction for fbp.
   package var update: Rate
+  /// The same by processor time.
+  package var core: CoreRates
   /// Seconds of that update, the fastest and the one in the middle: a whole reconstruction for fbp.
   package var updateSeconds: Rate
   /// The algorithm, as on the command line.
