@@ -81,7 +81,7 @@ package struct AtomicFile: ~Copyable {
   }
 
   /// Has the system begin to write what it holds of the file, so that `makeDurable` has less to wait for.
-  func beginWriting() {
+  package func beginWriting() {
     // Only advice: what cannot be written now is met by the fsync.
     _ = clinux_begin_writing(descriptor)
   }

@@ -7,20 +7,39 @@
 /// commit: the rest the same, then fsync(folder)
 /// ```
 /// What has no name yet is abandoned when the group goes away.
+///
+/// Several threads may write and sync the files; then one of them begins all (`begin`), and gives names (`giveNames`) to
+/// those of `whole` once each was made durable.
 package final class AtomicFileGroup {
-  /// A file in an array; goes away with it, named or not.
-  private final class Entry {
-    let file: AtomicFile
+  /// A file that goes away with its last user, named or not.
+  package final class Member {
+    private let file: AtomicFile
 
-    init(_ file: consuming AtomicFile) { self.file = file }
+    fileprivate init(_ file: consuming AtomicFile) { self.file = file }
+
+    /// The name that the file will have.
+    package var path: String { file.path }
+    /// Open for writing; stays this value's own.
+    package var descriptor: Int32 { file.descriptor }
+
+    /// Has the system begin to write what it holds of the file.
+    package func beginWriting() { file.beginWriting() }
+
+    /// Makes the bytes durable; once for each file.
+    /// - Throws: `.full` or `.io`.
+    package func makeDurable() throws(FileError) { try file.makeDurable() }
+
+    fileprivate func giveName() throws(FileError) { try file.giveName() }
+    fileprivate func makeNameDurable() throws(FileError) { try file.makeNameDurable() }
   }
 
-  private var waiting: [Entry] = []
+  /// Files without a name, in their order.
+  package private(set) var waiting: [Member] = []
   /// A file that has its name, which is not durable yet.
-  private var named: Entry?
+  private var named: Member?
 
-  /// Open descriptors at most.
-  private static let waitingMax = 16
+  /// Files that get their names together. Up to twice as many are open.
+  private static let size = 16
 
   /// Nothing yet.
   package init() {}
@@ -29,8 +48,28 @@ package final class AtomicFileGroup {
   /// - Throws: as `commit`.
   package func add(_ file: consuming AtomicFile) throws(FileError) {
     file.beginWriting()
-    waiting.append(Entry(file))
-    if waiting.count == Self.waitingMax { try giveNames() }
+    waiting.append(Member(file))
+    if waiting.count == Self.size { try giveNames() }
+  }
+
+  /// Creates a file that is written afterwards.
+  /// - Throws: as `AtomicFile.init`.
+  package func begin(path: String) throws(FileError) -> Member {
+    let member = Member(try AtomicFile(path: path))
+    waiting.append(member)
+    return member
+  }
+
+  /// The waiting files, as far as they make whole groups of 16.
+  package var whole: [Member] { Array(waiting[..<(waiting.count / Self.size * Self.size)]) }
+
+  /// Gives names to the first `count` of the waiting files, which were all made durable. The names are not durable yet.
+  /// - Throws: `.cannotCreate`, or `.full`; files before the one that failed have their names.
+  package func giveNames(_ count: Int) throws(FileError) {
+    precondition(count <= waiting.count, "\(count) names for \(waiting.count) files")
+    for member in waiting[..<count] { try member.giveName() }
+    if count > 0 { named = waiting[count - 1] }
+    waiting.removeFirst(count)
   }
 
   /// Makes all files durable under their names. On failure some have theirs, which are complete; of the others nothing
@@ -38,14 +77,12 @@ package final class AtomicFileGroup {
   /// - Throws: `.io`, or `.cannotCreate` when a name cannot be given.
   package func commit() throws(FileError) {
     try giveNames()
-    try named?.file.makeNameDurable()
+    try named?.makeNameDurable()
     named = nil
   }
 
   private func giveNames() throws(FileError) {
-    for entry in waiting { try entry.file.makeDurable() }
-    for entry in waiting { try entry.file.giveName() }
-    named = waiting.last ?? named
-    waiting = []
+    for member in waiting { try member.makeDurable() }
+    try giveNames(waiting.count)
   }
 }

@@ -91,6 +91,9 @@ final class HDF5OutputFile {
     throw Errno(rawValue: code).isNoSpace ? .full(path: path, reason: reason) : .io(path: path, reason: reason)
   }
 
+  /// Has the system begin to write what it holds of the file.
+  func beginWriting() { temporary?.beginWriting() }
+
   // MARK: The end
 
   /// Closes the file, makes it durable and gives it its name.

@@ -26,17 +26,21 @@ package enum TIFFPixels: Sendable, Equatable {
     }
   }
 
-  func convert(_ values: Slice<UnsafeBufferPointer<Float>>, into bytes: UnsafeMutableRawPointer) {
+  /// The values, each times `scale`.
+  func convert(_ values: Slice<UnsafeBufferPointer<Float>>, scale: Float = 1, into bytes: UnsafeMutableRawPointer) {
     switch self {
+    case .float32 where scale != 1:
+      let target = bytes.assumingMemoryBound(to: Float.self)
+      for (index, value) in values.enumerated() { target[index] = value * scale }
     case .float32:
       UnsafeMutableRawBufferPointer(start: bytes, count: values.count * byteCount)
         .copyMemory(from: UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: values)))
     case .uint16(let range):
       let codes = bytes.assumingMemoryBound(to: UInt16.self)
-      for (index, value) in values.enumerated() { codes[index] = Self.code(value, in: range) }
+      for (index, value) in values.enumerated() { codes[index] = Self.code(value * scale, in: range) }
     case .uint8(let range):
       let codes = bytes.assumingMemoryBound(to: UInt8.self)
-      for (index, value) in values.enumerated() { codes[index] = Self.code(value, in: range) }
+      for (index, value) in values.enumerated() { codes[index] = Self.code(value * scale, in: range) }
     }
   }
 
@@ -64,11 +68,30 @@ package func writeTIFF(
     columns > 0 && rows > 0 && values.count == columns * rows, "\(values.count) values for \(rows) × \(columns)")
   let file = try AtomicFile(path: path)
   let image = TIFFImage(columns: columns, rows: rows, pixels: pixels, description: description)
-  do throws(TIFFImage.Failure) { try image.write(values, to: file.descriptor, path: path) } catch {
-    throw error.code.map { .writing(path, $0) } ?? .io(path: path, reason: error.reason)
-  }
+  try image.write(values, path: path, descriptor: file.descriptor)
   guard let group else { return try file.commit() }
   try group.add(file)
+}
+
+extension TIFFImage {
+  /// Writes the image, each of its values times `scale`, to a file that is begun, and has the system write it to disk.
+  /// Images may be written by several threads at once.
+  /// - Throws: `.full` or `.io`.
+  package func write(
+    _ values: UnsafeBufferPointer<Float>, scale: Float, to file: AtomicFileGroup.Member
+  ) throws(FileError) {
+    precondition(values.count == columns * rows, "\(values.count) values for \(rows) × \(columns)")
+    try write(values, scale: scale, path: file.path, descriptor: file.descriptor)
+    file.beginWriting()
+  }
+
+  fileprivate func write(
+    _ values: UnsafeBufferPointer<Float>, scale: Float = 1, path: String, descriptor: Int32
+  ) throws(FileError) {
+    do throws(Failure) { try write(values, scale: scale, to: descriptor, path: path) } catch {
+      throw error.code.map { .writing(path, $0) } ?? .io(path: path, reason: error.reason)
+    }
+  }
 }
 
 /// A TIFF with one grey image.
@@ -87,7 +110,8 @@ package struct TIFFImage {
   let pixels: TIFFPixels
   private let description: String
 
-  private static let stripBytes = 1 << 20
+  /// Bytes of a strip, of which a thread that writes an image has one in memory.
+  package static let stripBytes = 1 << 20
   /// Header, tags and strip offsets of one image stay far below this.
   private static let margin = 1 << 24
 
@@ -105,7 +129,9 @@ package struct TIFFImage {
   var stripRows: Int { min(rows, max(1, Self.stripBytes / rowBytes)) }
 
   /// Writes the image and leaves `descriptor` open.
-  func write(_ values: UnsafeBufferPointer<Float>, to descriptor: Int32, path: String) throws(Failure) {
+  func write(
+    _ values: UnsafeBufferPointer<Float>, scale: Float = 1, to descriptor: Int32, path: String
+  ) throws(Failure) {
     let own = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
     guard own >= 0 else { throw Failure(code: errno) }
     let message = UnsafeMutablePointer<ctiff_message>.allocate(capacity: 1)
@@ -119,7 +145,7 @@ package struct TIFFImage {
     }
     // Nothing is left for TIFFClose to write: it could not say that it failed.
     defer { TIFFClose(tiff) }
-    guard setTags(tiff), writeStrips(values, tiff), TIFFWriteDirectory(tiff) == 1, TIFFFlush(tiff) == 1 else {
+    guard setTags(tiff), writeStrips(values, scale, tiff), TIFFWriteDirectory(tiff) == 1, TIFFFlush(tiff) == 1 else {
       throw Self.failure(message)
     }
   }
@@ -145,12 +171,12 @@ package struct TIFFImage {
     return (shape + texts).allSatisfy { $0 == 1 }
   }
 
-  private func writeStrips(_ values: UnsafeBufferPointer<Float>, _ tiff: OpaquePointer) -> Bool {
+  private func writeStrips(_ values: UnsafeBufferPointer<Float>, _ scale: Float, _ tiff: OpaquePointer) -> Bool {
     let strip = UnsafeMutableRawPointer.allocate(byteCount: stripRows * rowBytes, alignment: 64)
     defer { strip.deallocate() }
     for (index, top) in stride(from: 0, to: rows, by: stripRows).enumerated() {
       let bottom = min(top + stripRows, rows)
-      pixels.convert(values[top * columns..<bottom * columns], into: strip)
+      pixels.convert(values[top * columns..<bottom * columns], scale: scale, into: strip)
       let byteCount = (bottom - top) * rowBytes
       guard TIFFWriteEncodedStrip(tiff, UInt32(index), strip, tmsize_t(byteCount)) == byteCount else { return false }
     }

@@ -39,6 +39,9 @@ package final class VolumeHDF5Writer {
     missing.remove(z)
   }
 
+  /// Has the system begin to write what it holds of the file, so that `finish` has less to wait for.
+  package func beginWriting() { file.beginWriting() }
+
   /// Adds texts to the dataset's attributes, makes the file durable and gives it its name. Every slice has to be
   /// written by then.
   /// - Throws: `.io` or `.cannotCreate`; then nothing of the file is left.

@@ -9,18 +9,23 @@ protocol SliceSource {
   var columns: Int { get }
   /// All slices, from top to bottom, in groups that lie together in memory.
   var groups: [Range<Int>] { get }
-  /// Copies a group, or part of one: slices one behind the other, each columns × columns, row 0 on top.
-  func copy(_ slices: Range<Int>, into target: UnsafeMutableBufferPointer<Float>)
+  /// Copies `lines` of a group, or of part of one: slices one behind the other, each columns × columns, row 0 on top.
+  func copy(_ slices: Range<Int>, lines: Range<Int>, into target: UnsafeMutableBufferPointer<Float>)
 }
 
 extension SliceSource {
+  /// Copies a group, or part of one.
+  func copy(_ slices: Range<Int>, into target: UnsafeMutableBufferPointer<Float>) {
+    copy(slices, lines: 0..<columns, into: target)
+  }
+
   /// Voxels of the largest group.
   var groupVoxelsMax: Int { (groups.map(\.count).max() ?? 0) * columns * columns }
 }
 
 /// The most slices of a group: what a line of the cache holds of each pixel, or fewer where they are very large.
 func slicesOfGroup(columns: Int) -> Int {
-  let byteCountMax = 512 << 20
+  let byteCountMax = 256 << 20
   return max(1, min(16, byteCountMax / (columns * columns * MemoryLayout<Float>.stride)))
 }
 
@@ -84,11 +89,17 @@ struct VolumeSource: SliceSource {
     parts[part].layout.copySlice(row: row, from: parts[part].base, into: slice)
   }
 
-  func copy(_ slices: Range<Int>, into target: UnsafeMutableBufferPointer<Float>) {
+  func copy(_ slices: Range<Int>, lines: Range<Int>, into target: UnsafeMutableBufferPointer<Float>) {
     // A group lies in one part.
-    if missingRows.contains(where: { $0.overlaps(slices) }) { return target.update(repeating: .nan) }
+    if missingRows.contains(where: { $0.overlaps(slices) }) {
+      for slice in 0..<slices.count {
+        let first = (slice * columns + lines.lowerBound) * columns
+        (target.baseAddress! + first).update(repeating: .nan, count: lines.count * columns)
+      }
+      return
+    }
     let (part, row) = owners[slices.lowerBound]
-    parts[part].layout.copySlices(rows: row..<row + slices.count, from: parts[part].base, into: target)
+    parts[part].layout.copySlices(rows: row..<row + slices.count, lines: lines, from: parts[part].base, into: target)
   }
 }
 
@@ -111,12 +122,13 @@ struct DenoisedSource: SliceSource {
     }
   }
 
-  func copy(_ slices: Range<Int>, into target: UnsafeMutableBufferPointer<Float>) {
-    let pixels = columns * columns
+  func copy(_ slices: Range<Int>, lines: Range<Int>, into target: UnsafeMutableBufferPointer<Float>) {
+    let pixels = columns * columns, first = lines.lowerBound * columns
     precondition(
       target.count == pixels * slices.count, "\(slices) have \(pixels * slices.count) voxels, not \(target.count)")
     for (number, slice) in slices.enumerated() {
-      (target.baseAddress! + number * pixels).update(from: volume.slice(slice), count: pixels)
+      (target.baseAddress! + number * pixels + first)
+        .update(from: volume.slice(slice) + first, count: lines.count * columns)
     }
   }
 }

@@ -49,6 +49,20 @@ import Testing
     try expect([0, 1, 2, 3])
   }
 
+  @Test func `files that are begun get their names when those who wrote them say so`() throws {
+    let group = AtomicFileGroup()
+    for number in 0..<37 { #expect(try group.begin(path: folder.file("\(100 + number)")).path.hasSuffix("\(number)")) }
+    let whole = group.whole
+    #expect(whole.count == 32 && group.waiting.count == 37)
+    try expect([], unfinished: 37)
+    for file in whole { try file.makeDurable() }
+    try group.giveNames(whole.count)
+    try expect(Array(0..<32), unfinished: 5)
+    #expect(group.whole.isEmpty)
+    try group.commit()
+    try expect(Array(0..<37))
+  }
+
   @Test func `an empty group is committed without looking at any folder`() throws {
     try AtomicFileGroup().commit()
   }

@@ -111,4 +111,13 @@ import Tomography
     // Names come in groups of 16.
     #expect(try folder.names().count == after / 16 * 16)
   }
+
+  @Test func `A file that cannot be made ends the export, and leaves whole files only`() throws {
+    try FileManager.default.createDirectory(atPath: folder.file("recon_00047.tiff"), withIntermediateDirectories: false)
+    expectFailure(73, "recon_00047.tiff") {
+      _ = try volume(rows: [70, 3, 17]).export(configuration(.float32, scale: 1), facts: [:]) { false }
+    }
+    // Slice 40 is in the third group.
+    #expect(try folder.names().count == 32 + 1)
+  }
 }

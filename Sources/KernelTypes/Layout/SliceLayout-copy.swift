@@ -6,10 +6,12 @@ extension SliceLayout {
     forEachPixel(row: row) { pixel, offset in slice[pixel] = source[offset] }
   }
 
-  /// Copies slices `rows`, all of one block, out of a volume, one behind the other: a transposition in pieces that stay
-  /// in the first-level cache. Up to 16 slices are read from the same lines of it.
+  /// Copies `lines` of the slices `rows`, all of one block, out of a volume to their places in whole slices, one behind
+  /// the other: a transposition in pieces that stay in the first-level cache. Up to 16 slices are read from the same
+  /// lines of it.
   package func copySlices(
-    rows: Range<Int>, from volume: UnsafeRawPointer, into slices: UnsafeMutableBufferPointer<Float>
+    rows: Range<Int>, lines: Range<Int>, from volume: UnsafeRawPointer,
+    into slices: UnsafeMutableBufferPointer<Float>
   ) {
     let pixels = columns * columns, lanes = lanes(block: rows.lowerBound / lanes), pitch = shape.volumePitch
     precondition(
@@ -18,8 +20,9 @@ extension SliceLayout {
     precondition(
       rows.lowerBound / self.lanes == (rows.upperBound - 1) / self.lanes && rows.upperBound <= self.rows,
       "rows \(rows) of \(self.rows), \(self.lanes) a block")
+    precondition(lines.lowerBound >= 0 && lines.upperBound <= columns, "lines \(lines) of \(columns)")
     let (source, target) = (lane(row: rows.lowerBound, in: volume), slices.baseAddress!)
-    for y in 0..<columns {
+    for y in lines {
       for first in stride(from: 0, to: columns, by: 16) {
         let (count, tile) = (min(16, columns - first), source + (y * pitch + first) * lanes)
         for slice in 0..<rows.count {

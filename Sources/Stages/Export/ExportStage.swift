@@ -2,6 +2,7 @@ import Detectors
 import Host
 import Rings
 import RunModel
+import ScanFiles
 import Topics
 
 /// Follows the updates of all workers to their end; then writes the volume, and the denoised one as soon as it is
@@ -43,7 +44,8 @@ package struct ExportStage {
 
   /// Bytes of the stage's own memory at its peak, for a volume of so many slices.
   package static func byteCount(slices: Int, columns: Int) -> Int {
-    min(slices, slicesOfGroup(columns: columns)) * columns * columns * MemoryLayout<Float>.stride
+    let slicesMax = SliceRounds.groups * min(slices, slicesOfGroup(columns: columns)) + 1
+    return slicesMax * columns * columns * MemoryLayout<Float>.stride + SliceRounds.threads * TIFFImage.stripBytes
   }
 
   /// What was written; nil where a stop was requested, or the scan ended before its first projection: then there is no

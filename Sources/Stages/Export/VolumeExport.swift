@@ -6,7 +6,7 @@ import ScanFiles
 /// Writes the files of a finished volume. Every file is complete under its name or not there.
 ///
 /// A group of slices is taken out of the interleaved memory once, and serves checksum, HDF5 and TIFF; integers, which
-/// cover the range of the whole volume, take a second turn.
+/// cover the range of the whole volume, take a second turn. `SliceRounds` has several threads do that.
 struct VolumeExport {
   let configuration: ExportConfiguration
   let source: any SliceSource
@@ -43,46 +43,40 @@ struct VolumeExport {
 
   private func writeOnce(_ facts: [String: String]) throws -> Written? {
     let volume = try configuration.hdf5Name.map { try makeHDF5($0, facts) }
-    let tiffs = AtomicFileGroup()
-    var digest = SHA256()
-    var (low, high) = (Float.infinity, -Float.infinity)
-    let isWhole = try forEachGroup { group, voxels in
-      // One behind the other, as they lie there.
-      digest.update(UnsafeRawBufferPointer(voxels))
-      if let tiff = configuration.tiff, tiff != .float32 { (low, high) = Self.widen((low, high), by: voxels) }
-      scale(voxels)
-      for (slice, index) in group.enumerated() {
-        if stopRequested() { return false }
-        try volume?.write(slice: UnsafeBufferPointer(slices(voxels, slice)), at: index)
-        if configuration.tiff == .float32 { try writeTIFF(index, slices(voxels, slice), .float32, in: tiffs) }
-      }
-      return true
+    let summary = VolumeSummary(slices: source.count)
+    let rounds = SliceRounds(
+      source: source, pool: try ThreadPool(threads: SliceRounds.threads), images: AtomicFileGroup(),
+      path: path(ofSlice:))
+    var work = SliceRounds.Work(digest: summary.add)
+    if let volume { work.volume = { try write($0, $1, to: volume) } }
+    switch configuration.tiff {
+    case .float32: work.image = { try writeTIFF($0, $1, .float32, to: $2) }
+    case .uint16, .uint8: work.look = summary.look
+    case nil: break
     }
-    let pixels = configuration.tiff?.pixels { low * configuration.scale...high * configuration.scale }
-    guard isWhole, try pixels.map({ try $0 == .float32 || writeTIFFs($0, in: tiffs) }) ?? true else {
+    let isWhole = try rounds.run(work, stopRequested: stopRequested)
+    let pixels = configuration.tiff?.pixels { scaled(summary.range) }
+    guard isWhole, try pixels.map({ try $0 == .float32 || writeTIFFs($0, rounds) }) ?? true else {
       volume?.abandon()
       return nil
     }
-    try tiffs.commit()
+    try rounds.finish()
     try volume?.finish()
-    return (configuration.ownNames(slices: source.count).map { "\(configuration.folder)/\($0)" }, digest.hexDigest())
+    return (configuration.ownNames(slices: source.count).map { "\(configuration.folder)/\($0)" }, summary.takeDigest())
   }
 
   /// The least and the greatest voxel, in the unit of the output.
   func range() throws -> ClosedRange<Float> {
-    var (low, high) = (Float.infinity, -Float.infinity)
+    var range = VoxelRange()
     _ = try forEachGroup { _, voxels in
-      (low, high) = Self.widen((low, high), by: voxels)
+      range.widen(by: voxels)
       return true
     }
-    return low * configuration.scale...high * configuration.scale
+    return scaled(range)
   }
 
-  /// What is no number, in rows that are missing, widens nothing.
-  private static func widen(_ range: (low: Float, high: Float), by voxels: UnsafeMutableBufferPointer<Float>)
-    -> (low: Float, high: Float)
-  {
-    voxels.reduce(range) { ($1 < $0.low ? $1 : $0.low, $1 > $0.high ? $1 : $0.high) }
+  private func scaled(_ range: VoxelRange) -> ClosedRange<Float> {
+    range.low * configuration.scale...range.high * configuration.scale
   }
 
   /// Hands out the slices in groups, each in turn in the same memory, until `body` says false; whether it never did.
@@ -115,27 +109,37 @@ struct VolumeExport {
   func path(ofSlice index: Int) -> String { "\(configuration.folder)/\(configuration.tiffName(ofSlice: index))" }
 
   /// False where a stop was requested.
-  private func writeTIFFs(_ pixels: TIFFPixels, in group: AtomicFileGroup) throws -> Bool {
-    try forEachGroup { slices, voxels in
-      scale(voxels)
-      for (slice, index) in slices.enumerated() {
-        if stopRequested() { return false }
-        try writeTIFF(index, self.slices(voxels, slice), pixels, in: group)
-      }
-      return true
-    }
+  private func writeTIFFs(_ pixels: TIFFPixels, _ rounds: SliceRounds) throws -> Bool {
+    try rounds.run(.init(image: { try writeTIFF($0, $1, pixels, to: $2) }), stopRequested: stopRequested)
   }
 
   private func writeTIFF(
-    _ index: Int, _ slice: UnsafeMutableBufferPointer<Float>, _ pixels: TIFFPixels, in group: AtomicFileGroup
+    _ index: Int, _ slice: UnsafeMutableBufferPointer<Float>, _ pixels: TIFFPixels, to file: AtomicFileGroup.Member
   ) throws {
-    try ScanFiles.writeTIFF(
-      path: path(ofSlice: index), columns: source.columns, rows: source.columns, values: UnsafeBufferPointer(slice),
-      pixels: pixels,
+    let image = TIFFImage(
+      columns: source.columns, rows: source.columns, pixels: pixels,
       description: "slice \(configuration.firstSlice + index), \(configuration.quantity) in \(configuration.unit)"
-        + (fits.isEmpty ? "" : configuration.words(fits[index])),
-      in: group)
+        + (fits.isEmpty ? "" : configuration.words(fits[index])))
+    try image.write(UnsafeBufferPointer(slice), scale: configuration.scale, to: file)
     FaultPoint.exportHalf.reach()
+  }
+
+  /// A group into the HDF5 file. Other threads read its voxels: they are scaled elsewhere.
+  private func write(
+    _ group: Range<Int>, _ voxels: UnsafeMutableBufferPointer<Float>, to volume: VolumeHDF5Writer
+  ) throws {
+    try withUnsafeTemporaryAllocation(of: Float.self, capacity: source.columns * source.columns) { scratch in
+      for (number, index) in group.enumerated() {
+        var slice = slices(voxels, number)
+        if configuration.scale != 1 {
+          _ = scratch.initialize(from: slice)
+          slice = scratch
+          scale(slice)
+        }
+        try volume.write(slice: UnsafeBufferPointer(slice), at: index)
+      }
+    }
+    volume.beginWriting()
   }
 
   private func makeHDF5(_ name: String, _ facts: [String: String]) throws -> VolumeHDF5Writer {

@@ -18,7 +18,11 @@ import Testing
         for first in stride(from: whole.lowerBound, to: whole.upperBound, by: length) {
           let group = first..<min(first + length, whole.upperBound)
           var slices = [Float](repeating: .nan, count: group.count * pixels)
-          slices.withUnsafeMutableBufferPointer { layout.copySlices(rows: group, from: scan.volume.start, into: $0) }
+          slices.withUnsafeMutableBufferPointer { slices in
+            for lines in [columns / 2..<columns, 0..<columns / 2] {
+              layout.copySlices(rows: group, lines: lines, from: scan.volume.start, into: slices)
+            }
+          }
           #expect(slices == (0..<slices.count).map { Float($0 + first * pixels) }, "\(group) of \(rows)")
         }
       }
