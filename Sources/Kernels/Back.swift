@@ -37,19 +37,20 @@ package func backTile(
   if let update = target.update, update.streams { cvector_stream_end() }
 }
 
-/// Where the pass that begins with angle `first` ends: angles of one kind are shared evenly among as few passes as they
-/// need.
-private func passEnd(_ angles: UnsafeBufferPointer<BackAngle>, from first: Int) -> Int {
+/// Where the pass that begins with angle `first` ends: angles of one kind are shared evenly among as few passes of
+/// `most` as they need.
+func passEnd(_ angles: UnsafeBufferPointer<BackAngle>, from first: Int, atMost most: Int) -> Int {
   var end = first + 1
   while end < angles.count && angles[end].isSwapped == angles[first].isSwapped { end += 1 }
-  let passes = (end - first + anglesPerPass - 1) / anglesPerPass
+  let passes = (end - first + most - 1) / most
   return first + (end - first + passes - 1) / passes
 }
 
-private func passCount(_ angles: UnsafeBufferPointer<BackAngle>) -> Int {
+/// Passes of all angles.
+func passCount(_ angles: UnsafeBufferPointer<BackAngle>, atMost most: Int) -> Int {
   var count = 0, first = 0
   while first < angles.count {
-    first = passEnd(angles, from: first)
+    first = passEnd(angles, from: first, atMost: most)
     count += 1
   }
   return count
@@ -76,13 +77,14 @@ private struct BackJob {
     self.shape = shape
     self.taps = taps
     self.target = target
-    nextTile = NextTilePrefetch(after: tile, target: target, passes: passCount(angles), shape: shape)
+    let passes = passCount(angles, atMost: anglesPerPass)
+    nextTile = NextTilePrefetch(after: tile, target: target, passes: passes, shape: shape)
   }
 
   @inline(__always) mutating func run<Group: LaneGroup>(_: Group.Type) {
     var first = 0
     while first < angles.count {
-      let end = passEnd(angles, from: first)
+      let end = passEnd(angles, from: first, atMost: anglesPerPass)
       pass(first, end, Group.self)
       first = end
     }

@@ -1,0 +1,295 @@
+import CVector
+package import KernelTypes
+
+/// Angles that read a tile one after the other while it is in the cache.
+private let raysPerGroup = 24
+/// Few rays of a kind meet a band after the other, so that no more than a band is kept in fixed point.
+private let fewRays = 24
+/// Voxels along the minor axis that all angles of a group finish before the next ones.
+private let stripe = 16, stripesPerBand = Tile.edge / stripe
+/// Bits of a weight: eight steps of `fixedLimit` are below 2³¹.
+private let weightBits: Int32 = 13
+/// Bits of a position's fraction: a position in a tile is below 2⁶.
+private let positionBits: Int32 = 25
+/// Two rays through a band: 16 weights, a voxel's in the low half and its neighbour's in the high one, and the offsets of
+/// 16 words in bytes, `[step][ray]`.
+private let entryByteCount = 2 * 64
+/// Pairs of rays that begin in a stripe: |across| ≤ 1.
+private let pairsMax = stripe / 2 + 1
+
+// Memory: a tile in fixed point, entries, an angle's steps [ray of the group], cursors [ray of the group].
+private let entriesOffset = fixedVolumeByteCount
+private let stepsOffset = entriesOffset + pairsMax * entryByteCount
+private let cursorsOffset = stepsOffset + raysPerGroup * 64
+/// Bytes that `forwardFixed` needs, a multiple of 64.
+package let fixedForwardByteCount = cursorsOffset + (raysPerGroup * 8 + 63) & ~63
+
+/// `forward` in fixed point: voxels of 16 bits, weights of 13, whole sums over the steps of a
+/// band. The same bits at every x86-64 level, for all lanes and lists of rays.
+///
+/// `memory` is `fixedForwardByteCount` bytes at a multiple of 64. With `peaks`, one for each lane (16 where
+/// there are fewer), the volume's largest
+/// magnitudes are taken into them, and the voxels that do not fit are counted; they are taken for ±`fixedLimit` steps.
+package func forwardFixed(
+  volume: UnsafeRawPointer, sinogram: UnsafeMutableRawPointer, rays: UnsafeBufferPointer<Ray>, shape: KernelShape,
+  scales: FixedScales, memory: UnsafeMutableRawPointer, peaks: UnsafeMutablePointer<Float>?
+) -> Int {
+  var job = FixedForwardJob(
+    sinogram: sinogram, rays: rays, shape: shape, memory: memory, peaks: peaks,
+    volume: FixedVolume(volume: volume, shape: shape, scales: scales, words: memory))
+  return job.run()
+}
+
+private struct FixedForwardJob {
+  let sinogram: UnsafeMutableRawPointer
+  let rays: UnsafeBufferPointer<Ray>
+  let shape: KernelShape
+  let memory: UnsafeMutableRawPointer
+  let peaks: UnsafeMutablePointer<Float>?
+  let volume: FixedVolume
+  /// Voxels that did not fit.
+  var count = 0
+  /// The tile and the plane that are at work, and those that follow.
+  var column = 0, row = 0, plane = (lane: 0, lanes: 0)
+  var next = (column: 0, row: 0, lane: 0)
+  var nextTile: ForwardPrefetch
+
+  init(
+    sinogram: UnsafeMutableRawPointer, rays: UnsafeBufferPointer<Ray>, shape: KernelShape,
+    memory: UnsafeMutableRawPointer, peaks: UnsafeMutablePointer<Float>?, volume: FixedVolume
+  ) {
+    self.sinogram = sinogram
+    self.rays = rays
+    self.shape = shape
+    self.memory = memory
+    self.peaks = peaks
+    self.volume = volume
+    nextTile = ForwardPrefetch(calls: rays.count * (Tile.edge / bandSteps) * stripesPerBand, shape: shape)
+  }
+
+  mutating func run() -> Int {
+    let pixel = shape.pixelByteCount
+    for ray in rays {
+      let row = sinogram + ray.slot * shape.sinogramPitch * pixel
+      row.initializeMemory(as: UInt8.self, repeating: 0, count: (shape.columns + 1) * pixel)
+    }
+    for row in stride(from: 0, to: shape.columns, by: Tile.edge) {
+      for column in stride(from: 0, to: shape.columns, by: Tile.edge) where !isLeftOut(column: column, row: row, shape)
+      {
+        self.column = column
+        self.row = row
+        forEachPlane(lanes: shape.lanes) { lane, lanes in project(lane, lanes) }
+      }
+    }
+    return count
+  }
+
+  /// All rays through a plane of the tile.
+  private mutating func project(_ lane: Int, _ lanes: Int) {
+    plane = (lane, lanes)
+    let isLast = lane + lanes >= shape.lanes, isRowEnd = column + Tile.edge >= shape.columns
+    next =
+      !isLast ? (column, row, lane + lanes) : isRowEnd ? (0, row + Tile.edge, 0) : (column + Tile.edge, row, 0)
+    nextTile.begin(
+      volume.volume + (next.row * shape.volumePitch + next.column) * shape.pixelByteCount + 4 * next.lane,
+      lanes: lanes, follows: isLast && !isRowEnd)
+    if shape.lanes == 2 { return tile(NarrowPairs<SIMD2<Float>>.self) }
+    if shape.lanes == 4 { return tile(NarrowPairs<SIMD4<Float>>.self) }
+    #if !WITHOUT_AVX512
+      if cvector_has_vnni() != 0 {
+        return lanes == 16 ? tile(DotPairs16.self) : tile(PairLanesPair<DotPairs16>.self)
+      }
+    #endif
+    return lanes == 16 ? tile(Pairs16.self) : tile(PairLanesPair<Pairs16>.self)
+  }
+
+  @inline(__always) private mutating func tile<Lanes: PairLanes>(_: Lanes.Type) {
+    var first = 0
+    while first < rays.count {
+      let isSwapped = rays[first].isSwapped
+      var end = first + 1
+      while end < rays.count && rays[end].isSwapped == isSwapped { end += 1 }
+      let minor = isSwapped ? row : column, major = isSwapped ? column : row
+      let steps = end - first <= fewRays ? bandSteps : Tile.edge
+      for start in stride(from: major, to: min(major + Tile.edge, shape.columns), by: steps) {
+        count += volume.fill(
+          minor: minor, major: start, steps: steps, isSwapped: isSwapped, plane: plane, peaks: first == 0 ? peaks : nil)
+        for number in stride(from: first, to: end, by: raysPerGroup) {
+          group(
+            number, min(number + raysPerGroup, end), minor: minor, bands: start..<min(start + steps, shape.columns),
+            part: (start - major) / bandSteps * stripesPerBand, Lanes.self)
+        }
+      }
+      first = end
+    }
+  }
+
+  private var cursors: UnsafeMutablePointer<Int> { (memory + cursorsOffset).assumingMemoryBound(to: Int.self) }
+
+  /// Some bands of the tile for some rays of one kind; `part` is the first one's first stripe.
+  @inline(__always) private mutating func group<Lanes: PairLanes>(
+    _ first: Int, _ end: Int, minor: Int, bands: Range<Int>, part: Int, _: Lanes.Type
+  ) {
+    let from = minor == 0 ? -fixedOutside : minor
+    let to = minor + Tile.edge >= shape.columns ? shape.columns + fixedOutside : minor + Tile.edge
+    for number in first..<end {
+      let steps = cvector_integers(rays[number].offsets * Float(1 << positionBits))
+      memory.storeBytes(of: steps, toByteOffset: stepsOffset + 64 * (number - first), as: Indices.self)
+    }
+    var part = part, band = bands.lowerBound
+    while band < bands.upperBound {
+      let middle = Double(band) + 0.5 * Double(bandSteps - 1)
+      for number in first..<end { cursors[number - first] = rayIndex(rays.baseAddress! + number, from, middle) }
+      var position = from
+      while position < to {
+        position = min(position + stripe, to)
+        for number in first..<end {
+          let ray = rays.baseAddress! + number
+          let start = cursors[number - first], stop = rayIndex(ray, position, middle)
+          cursors[number - first] = stop
+          let lower = max(0, min(start, stop)), upper = min(shape.columns, max(start, stop))
+          fetchSums(number + end - first, part: part)
+          nextTile.fetch()
+          if lower < upper {
+            build(ray, number - first, lower, upper, minor: minor, band: band)
+            accumulate(ray, lower, upper, step: band - bands.lowerBound, Lanes.self)
+          }
+        }
+        part += 1
+      }
+      band += bandSteps
+    }
+  }
+
+  /// Bins below this one lie before `minor`, or behind it where bins fall along the minor axis. Neighbouring tiles
+  /// compute the same limit.
+  @inline(__always) private func rayIndex(_ ray: UnsafePointer<Ray>, _ minor: Int, _ middle: Double) -> Int {
+    Int((Double(minor) * ray.pointee.across + middle * ray.pointee.along + ray.pointee.origin).rounded(.up))
+  }
+
+  /// Weights and offsets of rays through the band, two by two.
+  @inline(__always) private func build(
+    _ ray: UnsafePointer<Ray>, _ number: Int, _ lower: Int, _ upper: Int, minor: Int, band: Int
+  ) {
+    let one: Int32 = 1 << weightBits, wordBits: Int32 = plane.lanes == 16 ? 6 : 7
+    let steps: Indices = vector(memory + stepsOffset + 64 * number)
+    let rows =
+      Indices(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7)
+      &* Int32(truncatingIfNeeded: fixedPitch << Int(wordBits))
+    let start = Double(band) * ray.pointee.drift + ray.pointee.start + Double(fixedMargin - minor)
+    let inverse = ray.pointee.inverse
+    var entry = memory + entriesOffset, bin = lower
+    var sums = sinogram + (ray.pointee.slot * shape.sinogramPitch + lower) * shape.pixelByteCount + 4 * plane.lane
+    while bin < upper {
+      for line in 0..<plane.lanes / 16 {
+        cvector_prefetch_near(sums + 64 * line)
+        cvector_prefetch_near(sums + shape.pixelByteCount + 64 * line)
+      }
+      sums += 2 * shape.pixelByteCount
+      // Half a step of a weight more, so that the bits that are dropped round.
+      let position =
+        (Double(bin) * inverse + start) * Double(1 << positionBits)
+        + Double(1 << (positionBits - weightBits - 1))
+      let places = (steps &+ Int32(truncatingIfNeeded: Int(position))) &>> (positionBits - weightBits)
+      let fraction = places & (one - 1)
+      entry.storeBytes(of: (fraction &<< 16) &- fraction &+ one, as: Indices.self)
+      entry.storeBytes(of: ((places &>> weightBits) &<< wordBits) &+ rows, toByteOffset: 64, as: Indices.self)
+      entry += entryByteCount
+      bin += 2
+    }
+  }
+
+  /// Adds what rays meet in the band that begins `step` rows down the tile to their bins.
+  @inline(__always) private func accumulate<Lanes: PairLanes>(
+    _ ray: UnsafePointer<Ray>, _ lower: Int, _ upper: Int, step: Int, _: Lanes.Type
+  ) {
+    let pixel = shape.pixelByteCount
+    let source = UnsafeRawPointer(memory + step * fixedPitch * Lanes.byteCount)
+    let units = Lanes.Floats(volume.scales.units + plane.lane) * (ray.pointee.weight / Float(1 << weightBits))
+    var sums = sinogram + (ray.pointee.slot * shape.sinogramPitch + lower) * pixel + 4 * plane.lane
+    var tap = UnsafeRawPointer(memory + entriesOffset)
+    var count = upper - lower
+    while count > 0 {
+      add(tap, source, units, sums, Lanes.self)
+      if count > 1 { add(tap + 4, source, units, sums + pixel, Lanes.self) }
+      tap += entryByteCount
+      sums += 2 * pixel
+      count -= 2
+    }
+  }
+
+  /// One ray: whole sums over eight steps.
+  @inline(__always) private func add<Lanes: PairLanes>(
+    _ tap: UnsafeRawPointer, _ source: UnsafeRawPointer, _ units: Lanes.Floats, _ bins: UnsafeMutableRawPointer,
+    _: Lanes.Type
+  ) {
+    var sum = Lanes()
+    for step in 0..<bandSteps {
+      let words = cvector_address(source + Int(tap.load(fromByteOffset: 64 + 8 * step, as: Int32.self)))!
+      sum.add(tap.load(fromByteOffset: 8 * step, as: Int32.self), words)
+    }
+    (Lanes.Floats(bins) + sum.floats * units).store(bins)
+  }
+
+  /// Asks for a share of the bins that a ray will meet, in this plane or in the next one where the list ends: the
+  /// stripes of a tile each ask for one.
+  @inline(__always) private func fetchSums(_ number: Int, part: Int) {
+    let parts = Tile.edge / bandSteps * stripesPerBand
+    let wraps = number >= rays.count, index = wraps ? number - rays.count : number
+    guard part < parts && index < rays.count else { return }
+    let ray = rays.baseAddress! + index, pixel = shape.pixelByteCount
+    let (column, row, lane) = wraps ? next : (column, row, plane.lane)
+    let minor = Double(ray.pointee.isSwapped ? row : column), major = Double(ray.pointee.isSwapped ? column : row)
+    let across = ray.pointee.across, along = ray.pointee.along, edge = Double(Tile.edge)
+    let corner = minor * across + major * along + ray.pointee.origin + edge * (min(0, across) + min(0, along)) - 1
+    let first = max(0, Int(corner)), end = min(shape.columns, Int(corner + edge * (abs(across) + abs(along))) + 4)
+    let share = max(0, end - first) / parts + 1
+    let start = sinogram + (ray.pointee.slot * shape.sinogramPitch + first + part * share) * pixel + 4 * lane
+    for bin in 0..<share {
+      for line in 0..<plane.lanes / 16 { cvector_prefetch_write(start + bin * pixel + 64 * line) }
+    }
+  }
+}
+
+/// What the next plane or tile reads of the volume, brought into the cache a few voxels at a time.
+private struct ForwardPrefetch {
+  private let pitch: Int, pixel: Int, voxelsPerCall: Int
+  /// Cache lines of a voxel's lanes.
+  private var lines = 0
+  private var row: UnsafeRawPointer?
+  private var rowsLeft = 0
+  private var column = 0, columns = 0
+
+  /// Spreads a tile over so many calls of `fetch`.
+  init(calls: Int, shape: KernelShape) {
+    pixel = shape.pixelByteCount
+    pitch = shape.volumePitch * pixel
+    let edge = Tile.edge + 2 * fixedReach + 1
+    voxelsPerCall = (edge * edge + calls - 1) / max(1, calls)
+  }
+
+  /// Begins with the first voxel of a tile and those beside it. Those that the tile left of it has read are left out
+  /// where it `follows` that one.
+  mutating func begin(_ tile: UnsafeRawPointer, lanes: Int, follows: Bool) {
+    lines = lanes / 16
+    row = tile - fixedReach * pitch + (follows ? fixedReach + 1 : -fixedReach) * pixel
+    rowsLeft = Tile.edge + 2 * fixedReach + 1
+    columns = follows ? Tile.edge : Tile.edge + 2 * fixedReach + 1
+    column = 0
+  }
+
+  @inline(__always) mutating func fetch() {
+    guard rowsLeft > 0, var address = row else { return }
+    address += column * pixel
+    for _ in 0..<voxelsPerCall {
+      for line in 0..<lines { cvector_prefetch(address + 64 * line) }
+      address += pixel
+    }
+    column += voxelsPerCall
+    if column >= columns {
+      column = 0
+      rowsLeft -= 1
+      row = row.map { $0 + pitch }
+    }
+  }
+}
