@@ -44,7 +44,7 @@ import Testing
         volume: scan.volume.start, sinogram: scan.sinogram.start, slots: 7, blocks: scan.blocks,
         executor: SerialExecutor())
       let next = Memory(byteCount: scan.layout.volumeByteCount)
-      scales.withUnsafeBufferPointer { scales in
+      _ = scales.withUnsafeBufferPointer { scales in
         pass.back(
           sinogram: scan.sinogram.start, slots: 7, blocks: scan.blocks,
           scratch: TileScratch(layout: scan.layout, workers: 1),
