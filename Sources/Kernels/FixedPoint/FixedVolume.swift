@@ -43,8 +43,8 @@ struct FixedVolume {
     var count = 0, lane = plane.lane
     while lane < plane.lane + plane.lanes {
       var piece = FixedPiece(
-        source: volume + 4 * lane, words: words + 4 * (lane - plane.lane), pixel: shape.pixelByteCount,
-        word: 4 * plane.lanes, scales: vector(scales.steps + lane), lanes: shape.lanes)
+        source: volume + 4 * lane, words: words + 4 * (lane - plane.lane), word: 4 * plane.lanes,
+        scales: vector(scales.steps + lane), lanes: shape.lanes)
       if isSwapped {
         fillColumns(&piece, minor: minor, major: major, first: first, last: last, length: length)
       } else {
@@ -101,19 +101,18 @@ struct FixedVolume {
 private struct FixedPiece {
   let source: UnsafeRawPointer
   let words: UnsafeMutableRawPointer
-  /// Bytes from a voxel and from a word to the next.
-  let pixel: Int, word: Int
+  /// Bytes from a word to the next.
+  let word: Int
   let scales: SIMD16<Float>
   /// Of the block.
   let lanes: Int
   var peaks = SIMD16<Int32>()
 
   init(
-    source: UnsafeRawPointer, words: UnsafeMutableRawPointer, pixel: Int, word: Int, scales: SIMD16<Float>, lanes: Int
+    source: UnsafeRawPointer, words: UnsafeMutableRawPointer, word: Int, scales: SIMD16<Float>, lanes: Int
   ) {
     self.source = source
     self.words = words
-    self.pixel = pixel
     self.word = word
     self.scales = scales
     self.lanes = lanes

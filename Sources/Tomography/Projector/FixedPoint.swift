@@ -39,23 +39,24 @@ package final class FixedPoint {
     self.blocksMax = blocks
     self.workers = workers
     sizes = Sizes(layout: layout, anglesMax: anglesMax, blocks: blocks, workers: workers)
-    memory = ScratchMemory(byteCount: sizes.total)
+    memory = ScratchMemory(
+      byteCount: Self.byteCount(layout: layout, anglesMax: anglesMax, blocksMax: blocks, workers: workers))
     forget()
   }
 
   /// Bytes that `init` with the same arguments would allocate.
-  package static func byteCount(layout: SliceLayout, anglesMax: Int, blocksMax: Int? = nil, workers: Int) -> Int {
+  static func byteCount(layout: SliceLayout, anglesMax: Int, blocksMax: Int? = nil, workers: Int) -> Int {
     Sizes(layout: layout, anglesMax: anglesMax, blocks: blocksMax ?? layout.blockCount, workers: workers).total
   }
 
   /// The largest magnitude of each slice (lane) of a block that its last projection met, NaN where there was none: what
   /// the next one's bits depend on beside the volume, for whoever saves a state.
-  package func peaks(block: Int) -> UnsafeMutableBufferPointer<Float> {
+  func peaks(block: Int) -> UnsafeMutableBufferPointer<Float> {
     UnsafeMutableBufferPointer(start: peaksStart + block * sizes.stride, count: layout.lanes(block: block))
   }
 
   /// Takes nothing from earlier projections: the next one of each block reads its volume once more.
-  package func forget() { peaksStart.update(repeating: .nan, count: sizes.lanes) }
+  func forget() { peaksStart.update(repeating: .nan, count: sizes.lanes) }
 
   private var peaksStart: UnsafeMutablePointer<Float> { memory.start.assumingMemoryBound(to: Float.self) }
 
