@@ -24,12 +24,16 @@ import Testing
     #expect((report.angles, report.rows, report.columns) == (12, 20, 40))
     for rate in [
       report.forward, report.back, report.pair, report.update, report.core.forward, report.core.back, report.core.pair,
-      report.core.update, report.multiplyAddCeiling, report.loadCeiling, report.memoryBandwidth,
+      report.core.update, report.fixedForward, report.fixedBack, report.fixedPair, report.core.fixedPair,
+      report.core.multiplyAddCeiling, report.multiplyAddCeiling, report.loadCeiling, report.memoryBandwidth,
     ] {
       #expect(rate.median > 0 && rate.best >= rate.median && rate.best.isFinite)
     }
     #expect(report.pair.best <= 2 * max(report.forward.best, report.back.best))
-    #expect(report.fractionOfMultiplyAdds == report.pair.best / report.multiplyAddCeiling.best)
+    #expect(report.fixedPair.best <= 2 * max(report.fixedForward.best, report.fixedBack.best))
+    let core = report.core
+    #expect(report.fractionOfMultiplyAdds == core.pair.best / core.multiplyAddCeiling.best)
+    #expect(report.fixedFractionOfMultiplyAdds == core.fixedPair.best / core.multiplyAddCeiling.best)
   }
 
   @Test(arguments: Algorithm.allCases.filter { $0 != .auto })

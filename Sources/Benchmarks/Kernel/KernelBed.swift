@@ -6,17 +6,21 @@ internal import Tomography
 
 /// Rates of one round: GUPS, memory in GB/s.
 struct KernelRound {
-  var multiplyAdds: Double, loads: Double, memory: Double
+  var memory: Double
   /// By the clock, and by the time that processors worked.
   var wall: KernelRates, core: KernelRates
   var updateSeconds: Double
 }
 
-/// GUPS of each direction and of a complete update.
+/// GUPS of each direction and of a complete update, and of what the processor does at most.
 struct KernelRates {
+  var multiplyAdds: Double, loads: Double
   var forward: Double, back: Double, update: Double
+  var fixedForward: Double, fixedBack: Double
   /// Both directions one after the other.
   var pair: Double { 2 / (1 / forward + 1 / back) }
+  /// The same in fixed point.
+  var fixedPair: Double { 2 / (1 / fixedForward + 1 / fixedBack) }
 }
 
 /// Volume, data and workers of a kernel benchmark.
@@ -24,7 +28,7 @@ final class KernelBed {
   let layout: SliceLayout
   private let options: KernelBenchmark.Options
   private let executor: PoolExecutor
-  private let projector: Projector
+  private let projector: Projector, fixedProjector: Projector
   private let solver: any WindowSolver
   /// The angles of an update's steps: several for ordered subsets.
   private let steps: [[WindowAngle]]
@@ -48,12 +52,16 @@ final class KernelBed {
     }
     self.options = options
     layout = SliceLayout(columns: columns, rows: rows, lanes: options.lanes)
-    guard count <= layout.slotsMax else {
-      throw ScanFailure(.usage, "\(count) angles: at most \(layout.slotsMax) of this shape")
+    let countMax = FixedPoint.anglesMax(layout)
+    guard count <= countMax else {
+      throw ScanFailure(.usage, "\(count) angles: at most \(countMax) of this shape")
     }
     executor = PoolExecutor(pool: try ThreadPool(threads: options.threads, cores: Affinity.current()))
     let beam = ParallelBeam(columns: columns, rotationAxis: 0.5 * Double(columns))
     projector = Projector(layout: layout, beam: beam, level: options.level)
+    fixedProjector = Projector(
+      layout: layout, beam: beam, level: options.level,
+      fixedPoint: FixedPoint(layout: layout, anglesMax: count, workers: options.threads))
     // Away from 0 and π/4, where many weights are equal.
     let angles = (0..<count).map { WindowAngle(theta: 0.01 + .pi * Double($0) / Double(count), slot: $0) }
     self.angles = angles
@@ -79,11 +87,7 @@ final class KernelBed {
     let updates = Double(slots) * Double(layout.rows) * Double(layout.columns * layout.columns)
     let peak = together { $0.multiplyAdds() }, loads = together { $0.loadFromCache() },
       memory = together { $0.readMemory() }
-    let forward = time {
-      projector.forward(
-        volume: volume.start, sinogram: projected.start, slots: slots, blocks: blocks, angles: angles,
-        executor: executor)
-    }
+    let forward = forward(projector), fixedForward = self.forward(fixedProjector)
     let update = time {
       for angles in steps {
         _ = solver.update(
@@ -92,30 +96,46 @@ final class KernelBed {
           executor: executor)
       }
     }
-    let back = time {
-      projector.back(
-        volume: volume.start, sinogram: data.start, slots: slots, blocks: blocks, angles: angles, executor: executor)
-    }
+    let fixedBack = back(fixedProjector, into: next), back = self.back(projector, into: volume)
     func rates(_ seconds: (Spent) -> Double) -> KernelRates {
-      KernelRates(
-        forward: updates / seconds(forward) / 1e9, back: updates / seconds(back) / 1e9,
-        update: options.algorithm.directions * updates / seconds(update) / 1e9)
+      func rate(_ work: Double, _ spent: Spent) -> Double { work / seconds(spent) / 1e9 }
+      return KernelRates(
+        multiplyAdds: rate(peak.work / 2, peak.spent), loads: rate(loads.work / 2, loads.spent),
+        forward: rate(updates, forward), back: rate(updates, back),
+        update: rate(options.algorithm.directions * updates, update), fixedForward: rate(updates, fixedForward),
+        fixedBack: rate(updates, fixedBack))
     }
     return KernelRound(
-      multiplyAdds: peak / 2e9, loads: loads / 2e9, memory: memory / 1e9, wall: rates(\.wall), core: rates(\.processor),
+      memory: memory.work / memory.spent.wall / 1e9, wall: rates(\.wall), core: rates(\.processor),
       updateSeconds: update.wall)
+  }
+
+  private func forward(_ projector: Projector) -> Spent {
+    time {
+      projector.forward(
+        volume: volume.start, sinogram: projected.start, slots: angles.count, blocks: 0..<layout.blockCount,
+        angles: angles, executor: executor)
+    }
+  }
+
+  private func back(_ projector: Projector, into volume: ScratchMemory) -> Spent {
+    time {
+      projector.back(
+        volume: volume.start, sinogram: data.start, slots: angles.count, blocks: 0..<layout.blockCount, angles: angles,
+        executor: executor)
+    }
   }
 
   /// Seconds by the clock, and of all processors.
   private typealias Spent = (wall: Double, processor: Double)
 
-  /// Work a second of all threads at the same time.
-  private func together(_ work: (ProcessorCeilings) -> Int) -> Double {
+  /// Work of all threads at the same time.
+  private func together(_ work: (ProcessorCeilings) -> Int) -> (work: Double, spent: Spent) {
     let total = Atomic(0)
-    let seconds = time {
+    let spent = time {
       executor.forEach(count: ceilings.count) { total.wrappingAdd(work(ceilings[$0]), ordering: .relaxed) }
     }
-    return Double(total.load(ordering: .relaxed)) / seconds.wall
+    return (Double(total.load(ordering: .relaxed)), spent)
   }
 
   private func time(_ body: () -> Void) -> Spent {

@@ -59,21 +59,27 @@ package struct KernelBenchmark {
       return KernelReport.Rate(best: values.last!, median: values[values.count / 2])
     }
     let seconds = rounds.map(\.updateSeconds).sorted(), isPair = options.algorithm.directions == 2
-    let pair = rate(\.wall.pair), multiplyAdds = rate(\.multiplyAdds), loads = rate(\.loads)
+    let core = KernelReport.CoreRates(
+      forward: rate(\.core.forward), back: rate(\.core.back), pair: rate(\.core.pair), update: rate(\.core.update),
+      fixedForward: rate(\.core.fixedForward), fixedBack: rate(\.core.fixedBack), fixedPair: rate(\.core.fixedPair),
+      multiplyAddCeiling: rate(\.core.multiplyAdds), loadCeiling: rate(\.core.loads))
     return KernelReport(
       processor: Machine.processorName, build: buildName, level: options.level ?? Projector.processorLevel,
       threads: options.threads,
       angles: options.shape.angles, rows: options.shape.rows, columns: options.shape.columns, lanes: bed.layout.lanes,
       rounds: rounds.count,
-      forward: rate(\.wall.forward), back: rate(\.wall.back), pair: pair, update: rate(\.wall.update),
-      core: .init(
-        forward: rate(\.core.forward), back: rate(\.core.back), pair: rate(\.core.pair), update: rate(\.core.update)),
-      updateSeconds: KernelReport.Rate(best: seconds[0], median: seconds[seconds.count / 2]),
+      forward: rate(\.wall.forward), back: rate(\.wall.back), pair: rate(\.wall.pair), update: rate(\.wall.update),
+      fixedForward: rate(\.wall.fixedForward), fixedBack: rate(\.wall.fixedBack), fixedPair: rate(\.wall.fixedPair),
+      core: core, updateSeconds: KernelReport.Rate(best: seconds[0], median: seconds[seconds.count / 2]),
       algorithm: options.algorithm.rawValue,
       diskMask: options.diskMask,
-      multiplyAddCeiling: multiplyAdds, loadCeiling: loads, memoryBandwidth: rate(\.memory),
-      fractionOfMultiplyAdds: pair.best / multiplyAdds.best, fractionOfLoads: pair.best / loads.best,
-      updateToProjections: rate { $0.wall.update / (isPair ? $0.wall.pair : $0.wall.back) }.median)
+      multiplyAddCeiling: rate(\.wall.multiplyAdds), loadCeiling: rate(\.wall.loads), memoryBandwidth: rate(\.memory),
+      fractionOfMultiplyAdds: core.pair.best / core.multiplyAddCeiling.best,
+      fractionOfLoads: core.pair.best / core.loadCeiling.best,
+      fixedFractionOfMultiplyAdds: core.fixedPair.best / core.multiplyAddCeiling.best,
+      fixedFractionOfLoads: core.fixedPair.best / core.loadCeiling.best,
+      fixedToFloat: rate { $0.core.fixedPair / $0.core.pair }.median,
+      updateToProjections: rate { $0.core.update / (isPair ? $0.core.pair : $0.core.back) }.median)
   }
 
   private static func check(_ options: Options) throws {

@@ -15,6 +15,10 @@ package struct KernelReport: Codable, Sendable {
     package var forward: Rate, back: Rate, pair: Rate
     /// A complete update, as `KernelReport.update`.
     package var update: Rate
+    /// A x, Aᵀ y and both in fixed point.
+    package var fixedForward: Rate, fixedBack: Rate, fixedPair: Rate
+    /// What a core does at most, as the ceilings of all threads.
+    package var multiplyAddCeiling: Rate, loadCeiling: Rate
   }
 
   /// The processor's model.
@@ -44,6 +48,8 @@ package struct KernelReport: Codable, Sendable {
   package var pair: Rate
   /// A complete update of the algorithm, GUPS of a pair; of one direction for fbp.
   package var update: Rate
+  /// A x, Aᵀ y and both in fixed point, GUPS.
+  package var fixedForward: Rate, fixedBack: Rate, fixedPair: Rate
   /// The same by processor time.
   package var core: CoreRates
   /// Seconds of that update, the fastest and the one in the middle: a whole reconstruction for fbp.
@@ -59,10 +65,13 @@ package struct KernelReport: Codable, Sendable {
   package var loadCeiling: Rate
   /// Reading memory that no cache holds: GB (10⁹) a second of all threads.
   package var memoryBandwidth: Rate
-  /// The pair's best over the multiply–add ceiling's best.
-  package var fractionOfMultiplyAdds: Double
-  /// The pair's best over the load ceiling's best.
-  package var fractionOfLoads: Double
-  /// Median over the rounds of update / pair (for fbp: / back), each measured in the same round.
+  /// The pair's best over the multiply–add ceiling's and over the load ceiling's best, all of a core.
+  package var fractionOfMultiplyAdds: Double, fractionOfLoads: Double
+  /// The same of the pair in fixed point: the ceilings are those of float.
+  package var fixedFractionOfMultiplyAdds: Double, fixedFractionOfLoads: Double
+  /// Median over the rounds of the pair in fixed point / that in float, of a core.
+  package var fixedToFloat: Double
+  /// Median over the rounds of update / pair (for fbp: / back) of a core, each measured in the same
+  /// round.
   package var updateToProjections: Double
 }

@@ -32,8 +32,8 @@ package final class FixedPoint {
     let blocks = blocksMax ?? layout.blockCount
     precondition(anglesMax >= 1 && workers >= 1, "\(anglesMax) angles, \(workers) workers")
     precondition((1...layout.blockCount).contains(blocks), "\(blocks) blocks of \(layout.blockCount)")
-    // Places in a plane are whole numbers of 8 bytes below 2³¹.
-    precondition(anglesMax <= layout.slotsMax / 16, "\(anglesMax) angles: at most \(layout.slotsMax / 16)")
+    precondition(
+      anglesMax <= Self.anglesMax(layout), "\(anglesMax) angles: at most \(Self.anglesMax(layout))")
     self.layout = layout
     self.anglesMax = anglesMax
     self.blocksMax = blocks
@@ -43,6 +43,9 @@ package final class FixedPoint {
       byteCount: Self.byteCount(layout: layout, anglesMax: anglesMax, blocksMax: blocks, workers: workers))
     forget()
   }
+
+  /// The most angles of a projection: places in a plane are whole numbers of 8 bytes below 2³¹.
+  package static func anglesMax(_ layout: SliceLayout) -> Int { max(1, layout.slotsMax / 16) }
 
   /// Bytes that `init` with the same arguments would allocate.
   static func byteCount(layout: SliceLayout, anglesMax: Int, blocksMax: Int? = nil, workers: Int) -> Int {

@@ -57,8 +57,12 @@ struct BenchKernel: ParsableCommand {
     for (name, rate, core, unit) in [
       ("forward", report.forward, report.core.forward, "GUPS"), ("back", report.back, report.core.back, "GUPS"),
       ("pair", report.pair, report.core.pair, "GUPS"),
+      ("fixed forward", report.fixedForward, report.core.fixedForward, "GUPS"),
+      ("fixed back", report.fixedBack, report.core.fixedBack, "GUPS"),
+      ("fixed pair", report.fixedPair, report.core.fixedPair, "GUPS"),
       ("\(report.algorithm) update", report.update, report.core.update, "GUPS"),
-      ("multiply-adds", report.multiplyAddCeiling, nil, "GUPS"), ("loads", report.loadCeiling, nil, "GUPS"),
+      ("multiply-adds", report.multiplyAddCeiling, report.core.multiplyAddCeiling, "GUPS"),
+      ("loads", report.loadCeiling, report.core.loadCeiling, "GUPS"),
       ("memory", report.memoryBandwidth, nil, "GB/s"),
     ] as [(String, KernelReport.Rate, KernelReport.Rate?, String)] {
       let figures = [rate.best, rate.median, core?.best].map { $0.map(ProgressLine.oneDecimal) ?? "" }
@@ -70,6 +74,9 @@ struct BenchKernel: ParsableCommand {
       "the pair reaches \(percent(report.fractionOfMultiplyAdds)) of the multiply-add ceiling and "
         + "\(percent(report.fractionOfLoads)) of the load ceiling; a complete update runs at "
         + "\(percent(report.updateToProjections)) of \(projections)")
+    lines.append(
+      "in fixed point it reaches \(percent(report.fixedFractionOfMultiplyAdds)) and "
+        + "\(percent(report.fixedFractionOfLoads)), \(percent(report.fixedToFloat)) of the pair in float")
     lines.append(
       "a complete update takes \(milliseconds(seconds)) ms, \(milliseconds(seconds / Double(report.rows))) ms a slice")
     return lines
