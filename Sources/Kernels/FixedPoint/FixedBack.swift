@@ -4,8 +4,8 @@ package import KernelTypes
 /// Angles that are summed as whole numbers: so many times the largest bin and the weights of a pixel, which are
 /// `fixedBackUnit` together at most, but for their rounding, are below 2³¹.
 private let anglesPerPass = 12
-/// The largest bin in fixed point, and the weight 1: what one gains in accuracy the other loses. Twice the weight and √2
-/// stay below 2¹⁵.
+/// The largest bin in fixed point, and the weight 1: what one gains in accuracy the other loses. Twice the weight and
+/// √2 stay below 2¹⁵.
 package let fixedBinLimit: Float = 20_000, fixedBackUnit = 8_940
 /// Bits of a position's fraction: positions within a tile are below 2⁷.
 private let positionBits = 25
@@ -22,9 +22,9 @@ package let fixedBackByteCount = anglesOffset + anglesPerPass * MemoryLayout<Fix
 /// `backTile` in fixed point: bins of 15 bits and a sign, weights of 13 bits, whole sums over the angles of
 /// a pass. The same bits at every x86-64 level and for all lanes.
 ///
-/// `pairs` are the rows that `convertRow` has made of the block's `angles`, `units` the value of a step times the weight
-/// 1 in each lane,
-/// `memory` `fixedBackByteCount` bytes at a multiple of 64. `buffer` is used only where the target keeps the sums.
+/// `pairs` are the rows that `convertRow` has made of the block's `angles`, `units` the value of a step times the
+/// weight 1 in each lane, `memory` `fixedBackByteCount` bytes at a multiple of 64. `buffer` is used only where the
+/// target keeps the sums.
 package func backTileFixed(
   _ tile: Tile, buffer: UnsafeMutableRawPointer, pairs: UnsafeRawPointer, angles: UnsafeBufferPointer<BackAngle>,
   shape: KernelShape, units: UnsafePointer<Float>, memory: UnsafeMutableRawPointer, target: TileTarget
@@ -178,8 +178,8 @@ private struct FixedBackJob {
   }
 }
 
-/// The bins of a tile at one angle. Positions are whole numbers of 2⁻²⁵ bins from `bin`, so weights need no rounding that
-/// differs between processors.
+/// The bins of a tile at one angle. Positions are whole numbers of 2⁻²⁵ bins from `bin`, so weights need no rounding
+/// that differs between processors.
 struct FixedAngle {
   /// Bins from (0, 0) of a patch to two lines of its pixels: `[across][along]`.
   private let offsets: Indices

@@ -11,8 +11,8 @@ private let stripe = 16, stripesPerBand = Tile.edge / stripe
 private let weightBits: Int32 = 13
 /// Bits of a position's fraction: a position in a tile is below 2⁶.
 private let positionBits: Int32 = 25
-/// Two rays through a band: 16 weights, a voxel's in the low half and its neighbour's in the high one, and the offsets of
-/// 16 words in bytes, `[step][ray]`.
+/// Two rays through a band: 16 weights, a voxel's in the low half and its neighbour's in the high one, and the offsets
+/// of 16 words in bytes, `[step][ray]`.
 private let entryByteCount = 2 * 64
 /// Pairs of rays that begin in a stripe: |across| ≤ 1.
 private let pairsMax = stripe / 2 + 1
@@ -24,12 +24,12 @@ private let cursorsOffset = stepsOffset + raysPerGroup * 64
 /// Bytes that `forwardFixed` needs, a multiple of 64.
 package let fixedForwardByteCount = cursorsOffset + (raysPerGroup * 8 + 63) & ~63
 
-/// `forward` in fixed point: voxels of 16 bits, weights of 13, whole sums over the steps of a
-/// band. The same bits at every x86-64 level, for all lanes and lists of rays.
+/// `forward` in fixed point: voxels of 16 bits, weights of 13, whole sums over the steps of a band. The same bits at
+/// every x86-64 level, for all lanes and lists of rays. The pointers are to the first of the shape's `usedLanes`.
 ///
-/// `memory` is `fixedForwardByteCount` bytes at a multiple of 64. With `peaks`, one for each lane (16 where
-/// there are fewer), the volume's largest
-/// magnitudes are taken into them, and the voxels that do not fit are counted; they are taken for ±`fixedLimit` steps.
+/// `memory` is `fixedForwardByteCount` bytes at a multiple of 64. With `peaks`, one for each lane (16 where there are
+/// fewer), the volume's largest magnitudes are taken into them, and the voxels that do not fit are counted; they are
+/// taken for ±`fixedLimit` steps.
 package func forwardFixed(
   volume: UnsafeRawPointer, sinogram: UnsafeMutableRawPointer, rays: UnsafeBufferPointer<Ray>, shape: KernelShape,
   scales: FixedScales, memory: UnsafeMutableRawPointer, peaks: UnsafeMutablePointer<Float>?
@@ -69,16 +69,20 @@ private struct FixedForwardJob {
 
   mutating func run() -> Int {
     let pixel = shape.pixelByteCount
+    let isWhole = shape.usedLanes == shape.lanes, bins = shape.columns + 1
     for ray in rays {
       let row = sinogram + ray.slot * shape.sinogramPitch * pixel
-      row.initializeMemory(as: UInt8.self, repeating: 0, count: (shape.columns + 1) * pixel)
+      for piece in 0..<(isWhole ? 1 : bins) {
+        (row + piece * pixel).initializeMemory(
+          as: UInt8.self, repeating: 0, count: isWhole ? bins * pixel : shape.usedByteCount)
+      }
     }
     for row in stride(from: 0, to: shape.columns, by: Tile.edge) {
       for column in stride(from: 0, to: shape.columns, by: Tile.edge) where !isLeftOut(column: column, row: row, shape)
       {
         self.column = column
         self.row = row
-        forEachPlane(lanes: shape.lanes) { lane, lanes in project(lane, lanes) }
+        forEachPlane(lanes: shape.usedLanes) { lane, lanes in project(lane, lanes) }
       }
     }
     return count
@@ -87,7 +91,7 @@ private struct FixedForwardJob {
   /// All rays through a plane of the tile.
   private mutating func project(_ lane: Int, _ lanes: Int) {
     plane = (lane, lanes)
-    let isLast = lane + lanes >= shape.lanes, isRowEnd = column + Tile.edge >= shape.columns
+    let isLast = lane + lanes >= shape.usedLanes, isRowEnd = column + Tile.edge >= shape.columns
     next =
       !isLast ? (column, row, lane + lanes) : isRowEnd ? (0, row + Tile.edge, 0) : (column + Tile.edge, row, 0)
     nextTile.begin(

@@ -24,8 +24,8 @@ package func notePeaks(
   }
 }
 
-/// Converts the row of angle `number` of `count`: its bins, times the angle's weight. Returns how many bins do not fit or
-/// are not finite.
+/// Converts the row of angle `number` of `count`: its bins, times the angle's weight. Returns how many bins do not fit
+/// or are not finite.
 ///
 /// `bins` is bin 0 of the row, `pairs` the start of the block's rows in fixed point.
 package func convertRow(

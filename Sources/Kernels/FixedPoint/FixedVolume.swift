@@ -1,8 +1,8 @@
 import CVector
 import KernelTypes
 
-// A tile's voxels in fixed point, as rays of one kind run: a step of the major axis is a row, and beside each voxel stands
-// its neighbour along the minor axis. Zeros stand outside the slice.
+// A tile's voxels in fixed point, as rays of one kind run: a step of the major axis is a row, and beside each voxel
+// stands its neighbour along the minor axis. Zeros stand outside the slice.
 //
 //   word of column x, row m   voxel x, voxel x + 1   of `lanes` slices, a plane
 
@@ -28,8 +28,8 @@ struct FixedVolume {
   /// `fixedVolumeByteCount` bytes.
   let words: UnsafeMutableRawPointer
 
-  /// Converts `steps` steps of the major axis from `major` on, for the tile that begins at `minor`. With `peaks`, one for
-  /// each lane, the magnitudes of what is converted are taken into them, and the tile's voxels that do not fit are
+  /// Converts `steps` steps of the major axis from `major` on, for the tile that begins at `minor`. With `peaks`, one
+  /// for each lane, the magnitudes of what is converted are taken into them, and the tile's voxels that do not fit are
   /// counted.
   func fill(
     minor: Int, major: Int, steps: Int, isSwapped: Bool, plane: (lane: Int, lanes: Int),

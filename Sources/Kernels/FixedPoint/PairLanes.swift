@@ -1,7 +1,7 @@
 import CVector
 
-// In fixed point two neighbouring voxels or bins stand side by side as 16-bit numbers in the 32 bits of a lane. A product
-// with two weights, and a sum of such products, is exact: the same at every x86-64 level, in any order.
+// In fixed point two neighbouring voxels or bins stand side by side as 16-bit numbers in the 32 bits of a lane. A
+// product with two weights, and a sum of such products, is exact: the same at every x86-64 level, in any order.
 
 /// Sums of lanes in fixed point, as many as are held in registers at once.
 protocol PairLanes {
@@ -80,8 +80,8 @@ struct PairLanesPair<Half: PairLanes>: PairLanes {
   @inline(__always) var floats: GroupPair<Half.Floats, Half.Floats> { GroupPair(a.floats, b.floats) }
 }
 
-/// Two or four lanes: words of 16 lanes, of which the last hold zeros, so that a slice has the same bits in a narrow block
-/// as in a wide one.
+/// Two or four lanes: words of 16 lanes, of which the last hold zeros, so that a slice has the same bits in a narrow
+/// block as in a wide one.
 struct NarrowPairs<V: SIMD>: PairLanes where V.Scalar == Float {
   static var byteCount: Int { 64 }
   var sums = Pairs16()
@@ -123,9 +123,9 @@ where V.Scalar == Float {
   return vector(address)
 }
 
-/// The lanes of a block in pieces, *planes*: what is in fixed point is laid out plane by plane, so that what a patch or a
-/// stripe meets stays in the first-level cache. As many whole planes of `fixedPlaneLanes` as there are, then some of 16,
-/// which two or four lanes fill in part.
+/// The lanes of a block in pieces, *planes*: what is in fixed point is laid out plane by plane, so that what a patch or
+/// a stripe meets stays in the first-level cache. As many whole planes of `fixedPlaneLanes` as there are, then some of
+/// 16, which two or four lanes fill in part.
 ///
 /// Calls `body` with each plane's first lane and width.
 @inline(__always) func forEachPlane(lanes: Int, _ body: (_ lane: Int, _ lanes: Int) -> Void) {

@@ -2,15 +2,17 @@ package import KernelTypes
 
 /// What projections in fixed point keep: the scale of each slice, bins in fixed point, and the kernels' memory.
 ///
-/// A slice's voxels become whole numbers of 16 bits by a scale of their own, so that no cut into blocks, workers or calls
-/// changes a bit, and its sums are exact over a band or a pass. The scale of a volume comes from the magnitudes that its
-/// last projection met, with as much room again: what grows to more than twice them does not fit, and is counted. The
-/// caller then projects once more, when the magnitudes are known, or in float. The scale of what is backprojected is
-/// always its own. A value that is not finite is counted; a slice whose magnitude is not finite becomes NaN.
+/// A slice's voxels become whole numbers of 16 bits by a scale of their own, so that no cut into blocks, workers or
+/// calls changes a bit, and its sums are exact over a band or a pass. The scale of a volume comes from the magnitudes
+/// that its last projection met, with as much room again: what grows to more than twice them does not fit, and is
+/// counted. Its block is then projected once more, when the magnitudes are known, with another scale for this slice
+/// alone. The scale of what is backprojected is always its own. A value that is not finite is counted; a slice whose
+/// magnitude is not finite becomes NaN.
 ///
 /// ```
 /// peaks    [lane of all blocks]          float32: of each slice; NaN where unknown
 /// scales   [lane of all blocks][2 × 2]   float32: steps in 1, value of a step; of voxels, of bins
+/// outgrown [lane of all blocks]          float32: 1 where the last projection was made once more for this slice
 /// found    [worker][lane of all blocks]  float32: magnitudes of bins
 /// pairs    [block][plane][angle][bin]    int16 × 2, as `convertRow` lays them out
 /// kernels  [worker]
@@ -61,6 +63,13 @@ package final class FixedPoint {
   /// Takes nothing from earlier projections: the next one of each block reads its volume once more.
   func forget() { peaksStart.update(repeating: .nan, count: sizes.lanes) }
 
+  /// Of each slice (lane) of a block, whether the last projection met voxels that did not fit, and was made once more.
+  package func outgrown(block: Int) -> UnsafeMutableBufferPointer<Float> {
+    UnsafeMutableBufferPointer(
+      start: (memory.start + sizes.outgrown).assumingMemoryBound(to: Float.self) + block * sizes.stride,
+      count: layout.lanes(block: block))
+  }
+
   private var peaksStart: UnsafeMutablePointer<Float> { memory.start.assumingMemoryBound(to: Float.self) }
 
   /// The scales of a block's voxels, and of its bins.
@@ -82,6 +91,19 @@ package final class FixedPoint {
     let peaks = peaks(block: block)
     setScales(block: block, of: 0, limit: fixedLimit / Self.headroom, peaks: UnsafePointer(peaks.baseAddress!))
     peaks.update(repeating: 0)
+    outgrown(block: block).update(repeating: 0)
+  }
+
+  /// Sets the scales of those slices of a block anew that met voxels which did not fit; whether there are any. The
+  /// others keep theirs, so that what becomes of a slice does not depend on those beside it.
+  func widenVolumeScales(block: Int) -> Bool {
+    let scales = volumeScales(block: block), peaks = peaks(block: block), outgrown = outgrown(block: block)
+    for lane in peaks.indices where !(peaks[lane] * scales.steps[lane] <= fixedLimit) { outgrown[lane] = 1 }
+    guard outgrown.contains(1) else { return false }
+    setScales(
+      block: block, of: 0, limit: fixedLimit / Self.headroom, peaks: UnsafePointer(peaks.baseAddress!),
+      only: UnsafePointer(outgrown.baseAddress!))
+    return true
   }
 
   /// Sets the scales of a block's bins from what the workers have found.
@@ -89,10 +111,13 @@ package final class FixedPoint {
     setScales(block: block, of: 1, limit: KernelTable.fixedBinLimit, peaks: largestFound(block: block))
   }
 
-  private func setScales(block: Int, of kind: Int, limit: Float, peaks: UnsafePointer<Float>) {
+  /// Of all lanes, or of those that are not zero in `only`.
+  private func setScales(
+    block: Int, of kind: Int, limit: Float, peaks: UnsafePointer<Float>, only: UnsafePointer<Float>? = nil
+  ) {
     let scales = scales(block: block, of: kind)
     let steps = UnsafeMutablePointer(mutating: scales.steps), units = UnsafeMutablePointer(mutating: scales.units)
-    for lane in 0..<sizes.stride {
+    for lane in 0..<sizes.stride where only.map({ $0[lane] != 0 }) ?? true {
       let isFinite = peaks[lane].isFinite
       steps[lane] = isFinite ? limit / max(peaks[lane], Self.peakMin) : 0
       units[lane] = isFinite ? max(peaks[lane], Self.peakMin) / limit : .nan
@@ -131,14 +156,15 @@ package final class FixedPoint {
     /// Lanes of a block, 16 or more, and of all.
     let stride: Int, lanes: Int
     let block: Int
-    let scales: Int, found: Int, pairs: Int, kernels: Int, total: Int
+    let scales: Int, outgrown: Int, found: Int, pairs: Int, kernels: Int, total: Int
 
     init(layout: SliceLayout, anglesMax: Int, blocks: Int, workers: Int) {
       stride = max(16, layout.lanes)
       lanes = layout.blockCount * stride
       block = (4 * stride * anglesMax * layout.shape.sinogramPitch + 4095) & ~4095
       scales = 4 * lanes
-      found = scales + 4 * 4 * lanes
+      outgrown = scales + 4 * 4 * lanes
+      found = outgrown + 4 * lanes
       pairs = (found + workers * 4 * lanes + 4095) & ~4095
       kernels = pairs + blocks * block
       total = kernels + workers * KernelTable.fixedByteCount

@@ -15,30 +15,37 @@ struct ForwardCut {
   private let blocks: Range<Int>
   private let layout: SliceLayout
 
-  /// Reading a block costs as much as projecting it along so many rays.
-  private static let reading = 3.0
+  /// What reading a lane of a block costs, in rays, and what a lane and a ray cost in pieces of 64, 32 and 16 lanes.
+  private struct Costs {
+    let reading: Double, ray: (Double, Double, Double)
+  }
+
+  /// Measured with AVX2: lines of narrow pieces are in a part of the caches' sets.
+  private static let float = Costs(reading: 3, ray: (1, 1.35, 1.5))
+  /// Reading is conversion too, and 64 lanes are computed 32 after 32 anyway.
+  private static let fixed = Costs(reading: 9, ray: (1, 1, 1.3))
   /// Threads may differ in speed: a cut costs a part of a piece more than its pieces.
   private static let waiting = 0.125
   /// Pieces of a thread at most.
   private static let piecesMax = 4
 
-  /// The cut that is ready first by estimate; the coarsest of equal ones.
-  init(layout: SliceLayout, blocks: Range<Int>, rays: Int, threads: Int) {
+  /// The cut that is ready first by estimate; the coarsest of equal ones. In fixed point where `isFixed`.
+  init(layout: SliceLayout, blocks: Range<Int>, rays: Int, threads: Int, isFixed: Bool = false) {
+    let costs = isFixed ? ForwardCut.fixed : ForwardCut.float
     var best = (lanes: layout.lanes, parts: 1, time: Double.infinity)
     func consider(_ lanes: Int, _ cost: Double) {
       let pieces = ForwardCut.pieces(layout, blocks, lanes)
       for parts in 1...max(1, min(rays, ForwardCut.piecesMax * threads / pieces)) {
         let rounds = Double((pieces * parts + threads - 1) / threads)
-        let piece = Double(lanes) * (ForwardCut.reading + cost * Double((rays + parts - 1) / parts))
+        let piece = Double(lanes) * (costs.reading + cost * Double((rays + parts - 1) / parts))
         let time = piece * (rounds + ForwardCut.waiting)
         if time < best.time { best = (lanes, parts, time) }
       }
     }
     if threads > 1 {
-      consider(layout.lanes, 1)
-      // What narrow pieces cost a lane and a ray, measured with AVX2: their lines are in a part of the caches' sets.
-      if layout.lanes > 32 { consider(32, 1.35) }
-      if layout.lanes > 16 { consider(16, 1.5) }
+      consider(layout.lanes, costs.ray.0)
+      if layout.lanes > 32 { consider(32, costs.ray.1) }
+      if layout.lanes > 16 { consider(16, costs.ray.2) }
     }
     (lanes, parts) = (best.lanes, best.parts)
     count = ForwardCut.pieces(layout, blocks, lanes) * parts

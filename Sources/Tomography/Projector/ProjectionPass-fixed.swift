@@ -2,24 +2,42 @@ internal import KernelTypes
 internal import Synchronization
 
 extension ProjectionPass {
-  /// `forward` in fixed point. Work is split by block and by angle, into pieces of several groups of rays, because each
-  /// converts what it reads.
+  /// `forward` in fixed point. Parts of the rays each convert what they read, so lanes are shared before rays.
   func forwardFixed(
     volume: UnsafeRawPointer, sinogram: UnsafeMutableRawPointer, slots: Int, blocks: Range<Int>,
     _ fixedPoint: FixedPoint, _ executor: some Executor
   ) -> Int {
     prepareForward(volume, blocks: blocks, fixedPoint, executor)
+    let misfits = project(volume, sinogram, slots, blocks, of: blocks, fixedPoint, executor)
+    if misfits > 0 {
+      for block in blocks where fixedPoint.widenVolumeScales(block: block) {
+        _ = project(volume, sinogram, slots, block..<block + 1, of: blocks, fixedPoint, executor)
+      }
+    }
+    return misfits
+  }
+
+  /// Some of the blocks that a sinogram holds; returns how many voxels did not fit.
+  private func project(
+    _ volume: UnsafeRawPointer, _ sinogram: UnsafeMutableRawPointer, _ slots: Int, _ blocks: Range<Int>,
+    of all: Range<Int>, _ fixedPoint: FixedPoint, _ executor: some Executor
+  ) -> Int {
     let width = max(1, min(executor.width, fixedPoint.workers))
-    let parts = max(1, min(plan.count, (2 * width + blocks.count - 1) / blocks.count, width))
+    let cut = ForwardCut(layout: layout, blocks: blocks, rays: plan.count, threads: width, isFixed: true)
     let misfits = Atomic(0)
-    executor.share(count: blocks.count * parts, workers: width) { worker, item in
-      let block = blocks.lowerBound + item / parts, part = item % parts
-      // Each part reads the whole block: one of them says what is in it.
+    executor.share(count: cut.count, workers: width) { worker, item in
+      let piece = cut.piece(item), block = piece.block, lane = piece.lanes.lowerBound
+      let offset = lane * MemoryLayout<Float>.size, scales = fixedPoint.volumeScales(block: block)
+      var shape = shape(block: block)
+      shape.usedLanes = piece.lanes.count
+      // Each part of the rays reads all voxels: one of them says what they are.
+      let peaks = piece.part == 0 ? fixedPoint.peaks(block: block).baseAddress! + lane : nil
       let count = kernels.forwardFixed(
-        volume + layout.pixelOffset(block: block),
-        sinogram + layout.binOffset(block: block, of: blocks, slot: 0, slots: slots),
-        plan.rays(part: part, of: parts), shape(block: block), fixedPoint.volumeScales(block: block),
-        fixedPoint.kernelMemory(worker: worker), part == 0 ? fixedPoint.peaks(block: block).baseAddress : nil)
+        volume + layout.pixelOffset(block: block) + offset,
+        sinogram + layout.binOffset(block: block, of: all, slot: 0, slots: slots) + offset,
+        plan.rays(part: piece.part, of: cut.parts), shape,
+        FixedScales(steps: scales.steps + lane, units: scales.units + lane),
+        fixedPoint.kernelMemory(worker: worker), peaks)
       // SYNC none: read after all workers have ended.
       if count > 0 { misfits.wrappingAdd(count, ordering: .relaxed) }
     }

@@ -11,7 +11,7 @@ struct ProjectionPass {
   var fixedPoint: FixedPoint?
 
   /// A for `blocks`; `sinogram` holds exactly those. Work is split by block, and as `ForwardCut` says. Returns how many
-  /// voxels did not fit in fixed point: then the sinogram is not A x, and to project once more gives it.
+  /// voxels did not fit in fixed point: then their blocks were projected once more.
   @discardableResult func forward(
     volume: UnsafeRawPointer, sinogram: UnsafeMutableRawPointer, slots: Int, blocks: Range<Int>, executor: some Executor
   ) -> Int {

@@ -14,8 +14,8 @@ package final class Projector {
 
   /// A projector for one layout and geometry, which must have the same number of columns.
   ///
-  /// `level` is the x86-64 level of the instructions, 2 … `processorLevel`; the latter if nil. With `fixedPoint`, made for
-  /// the same layout, projections are in fixed point.
+  /// `level` is the x86-64 level of the instructions, 2 … `processorLevel`; the latter if nil. With `fixedPoint`, made
+  /// for the same layout, projections are in fixed point.
   package init(layout: SliceLayout, beam: ParallelBeam, level: Int? = nil, fixedPoint: FixedPoint? = nil) {
     precondition(fixedPoint == nil || fixedPoint?.layout == layout, "memory of another layout")
     precondition(
@@ -33,8 +33,7 @@ package final class Projector {
   /// sinogram = A volume, at the slots of `angles`. The volume holds all blocks, the sinogram exactly `blocks`, each
   /// with `slots` slots.
   ///
-  /// Returns how many voxels did not fit in fixed point. Then the sinogram is not A x, and to call it once more gives
-  /// that, if the volume is finite.
+  /// Returns how many voxels did not fit in fixed point: then their blocks were projected once more, with other scales.
   @discardableResult package func forward(
     volume: UnsafeRawPointer, sinogram: UnsafeMutableRawPointer, slots: Int, blocks: Range<Int>, angles: [WindowAngle],
     executor: some Executor
@@ -44,8 +43,8 @@ package final class Projector {
       .forward(volume: volume, sinogram: sinogram, slots: slots, blocks: layout.checked(blocks), executor: executor)
   }
 
-  /// volume = Aᵀ sinogram over `angles`, for the slices of `blocks`; the rest of the volume stays. Returns how many bins
-  /// were not finite, in fixed point.
+  /// volume = Aᵀ sinogram over `angles`, for the slices of `blocks`; the rest of the volume stays. Returns how many
+  /// bins were not finite, in fixed point.
   @discardableResult package func back(
     volume: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, slots: Int, blocks: Range<Int>, angles: [WindowAngle],
     executor: some Executor
