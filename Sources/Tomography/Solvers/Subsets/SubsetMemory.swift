@@ -7,6 +7,7 @@ internal import KernelTypes
 /// previous    [y][x][lane]           float32: the slices
 /// dual        [y][x][lane]           int16 pairs: the penalty's dual field
 /// residuals   [angle][bin][lane]     float32: of a subset, on the grid
+/// floats      [angle][bin][lane]     float32: the same of slices that are projected in float beside others; or nothing
 /// sums        [angle][2][lane]       float64: (b − A x)², b²
 /// rowWeights  [angle][column]        float32: R of all angles
 /// relaxed     [angle][column]        float32: R of a subset times the step's length
@@ -18,7 +19,7 @@ internal import KernelTypes
 struct SubsetMemory {
   /// y, x and p: what a state consists of.
   let iterate, previous, dual: UnsafeMutableRawPointer
-  let residuals: UnsafeMutableRawPointer
+  let residuals, floats: UnsafeMutableRawPointer
   let scalesPitch: Int
   private let memory: ScratchMemory
   private let columns: Int
@@ -26,11 +27,12 @@ struct SubsetMemory {
   private let sumsStart, gradientsStart: UnsafeMutablePointer<Double>
   private let rowWeightsStart, relaxedStart, scalesStart, stepsStart, samplesStart: UnsafeMutablePointer<Float>
 
-  init(layout: SliceLayout, grid: SliceLayout, angles: Int, subsetSize: Int, threads: Int) {
+  init(layout: SliceLayout, grid: SliceLayout, angles: Int, subsetSize: Int, threads: Int, isMixed: Bool) {
     columns = layout.columns
     lanes = layout.lanes
     scalesPitch = Self.pitch(grid)
-    let sizes = Self.sizes(layout: layout, grid: grid, angles: angles, subsetSize: subsetSize, threads: threads)
+    let sizes = Self.sizes(
+      layout: layout, grid: grid, angles: angles, subsetSize: subsetSize, threads: threads, isMixed: isMixed)
     memory = ScratchMemory(byteCount: sizes.reduce(0, +))
     var next = memory.start, index = 0
     func take() -> UnsafeMutableRawPointer {
@@ -44,6 +46,7 @@ struct SubsetMemory {
     previous = take()
     dual = take()
     residuals = take()
+    floats = take()
     scalesStart = take().assumingMemoryBound(to: Float.self)
     stepsStart = take().assumingMemoryBound(to: Float.self)
     sumsStart = take().assumingMemoryBound(to: Double.self)
@@ -53,8 +56,11 @@ struct SubsetMemory {
     samplesStart = take().assumingMemoryBound(to: Float.self)
   }
 
-  static func byteCount(layout: SliceLayout, grid: SliceLayout, angles: Int, subsetSize: Int, threads: Int) -> Int {
-    sizes(layout: layout, grid: grid, angles: angles, subsetSize: subsetSize, threads: threads).reduce(0, +)
+  static func byteCount(
+    layout: SliceLayout, grid: SliceLayout, angles: Int, subsetSize: Int, threads: Int, isMixed: Bool
+  ) -> Int {
+    sizes(layout: layout, grid: grid, angles: angles, subsetSize: subsetSize, threads: threads, isMixed: isMixed)
+      .reduce(0, +)
   }
 
   func sums(angle: Int) -> UnsafeMutablePointer<Double> { sumsStart + angle * 2 * lanes }
@@ -69,11 +75,12 @@ struct SubsetMemory {
   private static func pitch(_ grid: SliceLayout) -> Int { (grid.columns + 31) & ~15 }
 
   private static func sizes(
-    layout: SliceLayout, grid: SliceLayout, angles: Int, subsetSize: Int, threads: Int
+    layout: SliceLayout, grid: SliceLayout, angles: Int, subsetSize: Int, threads: Int, isMixed: Bool
   ) -> [Int] {
     let volume = grid.volumeBlockByteCount, slice = grid.columns * pitch(grid) * 4
+    let residuals = grid.sinogramBlockByteCount(slots: subsetSize)
     return [
-      volume, volume, volume, grid.sinogramBlockByteCount(slots: subsetSize), slice, slice,
+      volume, volume, volume, residuals, isMixed ? residuals : 0, slice, slice,
       subsetSize * 2 * layout.lanes * 8, SliceSamples.rowsMax * layout.lanes * 8, angles * layout.columns * 4,
       subsetSize * layout.columns * 4, threads * SliceSamples.countMax * 4,
     ].map { ($0 + 63) & ~63 }

@@ -20,6 +20,16 @@ package struct SubsetOptions: Sendable, Equatable {
     case fixed(Float)
   }
 
+  /// How subsets are projected.
+  package enum Precision: String, Codable, Sendable, CaseIterable {
+    /// In fixed point, but for slices whose range is too wide for it.
+    case auto
+    /// In float.
+    case float
+    /// In fixed point, whatever the slice.
+    case fixed
+  }
+
   /// What is asked of a slice beside fitting the data.
   package enum Penalty: Sendable, Equatable {
     /// Σ |∇x|
@@ -45,6 +55,8 @@ package struct SubsetOptions: Sendable, Equatable {
   package var weight: Weight
   /// Total variation or Huber's potential.
   package var penalty: Penalty
+  /// How subsets are projected.
+  package var precision = Precision.auto
   /// Cut the volume at zero in each step.
   var nonNegative: Bool
   /// Only voxels whose centres lie within half the grid's width of the rotation axis take part; of the result those

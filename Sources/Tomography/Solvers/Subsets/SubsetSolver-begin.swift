@@ -23,6 +23,7 @@ extension SubsetSolver {
         weight: weight(scale: scale, noise: sigma, gradient: rule.firstGradient(scale: scale)), isNoiseGiven: isGiven)
     }
     cutAtZero(executor)
+    chooseFloat(executor)
   }
 
   /// Takes a block's sinogram, with nothing done for it yet.
@@ -36,7 +37,9 @@ extension SubsetSolver {
     for volume in [memory.iterate, memory.dual, memory.previous] {
       clear(volume, grid.volumeBlockByteCount, executor)
     }
-    clear(memory.residuals, grid.sinogramBlockByteCount(slots: residualSlots), executor)
+    for residuals in isMixed ? [memory.residuals, memory.floats] : [memory.residuals] {
+      clear(residuals, grid.sinogramBlockByteCount(slots: residualSlots), executor)
+    }
   }
 
   private func clear(_ start: UnsafeMutableRawPointer, _ byteCount: Int, _ executor: some Executor) {
@@ -59,7 +62,7 @@ extension SubsetSolver {
       executor.share(count: pairs, workers: min(executor.width, workers)) { worker, pair in
         filter(subset, weights, pair: pair, worker: worker)
       }
-      correct(passes[index], scales: ones, pitch: 0, executor)
+      correct(passes[index], residuals: memory.residuals, scales: ones, pitch: 0, executor)
     }
   }
 

@@ -14,6 +14,8 @@ package import KernelTypes
 /// is given, or comes from the residual. The last sweeps are relaxed. C is taken over the subset that meets a voxel
 /// most, so that it is the same for all of them, and τ is C in units of its value where all rays meet.
 ///
+/// Subsets are projected in fixed point, but for slices whose range is too wide: `SubsetSolver-precision`.
+///
 /// On a padded grid what lies beyond the detector's edge takes part, and no bins are made up.
 ///
 /// A block's result is a function of its projections alone, of each slice by itself: the same bits for any lane width,
@@ -36,6 +38,10 @@ package final class SubsetSolver {
   let samples: SliceSamples
   let penalty: TotalVariationStep
   let gridBeam: ParallelBeam
+  /// Of one block at a time; nil where all slices are projected in float.
+  let fixedPoint: FixedPoint?
+  /// Whether some of its slices may be projected in float.
+  let isMixed: Bool
   /// Of each subset of the schedule.
   let passes: [ProjectionPass]
   /// max τ; 0 before the weights are made.
@@ -66,8 +72,11 @@ package final class SubsetSolver {
     self.gridBeam = gridBeam
     schedule = SubsetSchedule(thetas: angles.map(\.theta), columns: layout.columns, options: options)
     rule = WeightRule(angles: angles.count, columns: layout.columns)
+    let size = schedule.subsets[0].count, isFixed = Self.isFixed(options, subsetSize: size, grid: grid)
+    isMixed = isFixed && options.precision == .auto
     memory = SubsetMemory(
-      layout: layout, grid: grid, angles: angles.count, subsetSize: schedule.subsets[0].count, threads: threads)
+      layout: layout, grid: grid, angles: angles.count, subsetSize: size, threads: threads, isMixed: isMixed)
+    fixedPoint = isFixed ? FixedPoint(layout: grid, anglesMax: size, blocksMax: 1, workers: threads) : nil
     tiles = TileScratch(layout: grid, workers: threads)
     filter = RowFilter(columns: grid.columns, filter: .hann, workers: threads)
     samples = SliceSamples(columns: layout.columns, gridColumns: grid.columns)
@@ -98,8 +107,11 @@ package final class SubsetSolver {
   ) -> Int {
     let grid = grid(layout, padding: padding)
     let size = SubsetSchedule.subsetSizeMax(angles: angles, options: options)
-    let plans = options.doubledSweeps > 0 ? 2 : 1
-    return SubsetMemory.byteCount(layout: layout, grid: grid, angles: angles, subsetSize: size, threads: threads)
+    let plans = options.doubledSweeps > 0 ? 2 : 1, isFixed = isFixed(options, subsetSize: size, grid: grid)
+    return SubsetMemory.byteCount(
+      layout: layout, grid: grid, angles: angles, subsetSize: size, threads: threads,
+      isMixed: isFixed && options.precision == .auto)
+      + (isFixed ? FixedPoint.byteCount(layout: grid, anglesMax: size, blocksMax: 1, workers: threads) : 0)
       + TileScratch.byteCount(layout: grid, workers: threads)
       + RowFilter.byteCount(columns: grid.columns, workers: threads)
       + TotalVariationStep.byteCount(layout: grid, innerSteps: options.innerSteps, threads: threads)
@@ -124,12 +136,9 @@ package final class SubsetSolver {
   package func step(executor: some Executor) -> Residual {
     precondition(state.nextStep < stepCount, "all \(stepCount) steps of block \(state.block) were taken")
     let step = schedule.steps[state.nextStep], subset = schedule.subsets[step.subset], pass = passes[step.subset]
-    pass.forward(
-      volume: volume(memory.iterate), sinogram: memory.residuals, slots: residualSlots, blocks: blocks,
-      executor: executor)
+    project(pass, executor)
     compare(subset, length: step.relaxation * step.share, executor)
-    let scales = UnsafePointer(memory.scales(row: 0)), pitch = memory.scalesPitch
-    correct(pass, scales: scales, pitch: pitch, executor)
+    correctInPrecision(pass, angles: subset.count, executor)
     penalise(step, executor)
     let residual = addResiduals(subset.count)
     state.go(to: state.nextStep + 1)
@@ -138,10 +147,13 @@ package final class SubsetSolver {
   }
 
   /// y + scales · Aᵀ residuals, in place.
-  func correct(_ pass: ProjectionPass, scales: UnsafePointer<Float>, pitch: Int, _ executor: some Executor) {
+  func correct(
+    _ pass: ProjectionPass, residuals: UnsafeMutableRawPointer, scales: UnsafePointer<Float>, pitch: Int,
+    _ executor: some Executor
+  ) {
     let iterate = volume(memory.iterate)
     pass.back(
-      sinogram: memory.residuals, slots: residualSlots, blocks: blocks, scratch: tiles, executor: executor,
+      sinogram: residuals, slots: residualSlots, blocks: blocks, scratch: tiles, executor: executor,
       target: { block in
         let next = iterate + grid.pixelOffset(block: block)
         return TileTarget(
@@ -201,7 +213,8 @@ package final class SubsetSolver {
   package var report: [SubsetReport] {
     state.lanes[..<layout.rows(of: blocks).count].map {
       SubsetReport(
-        noise: $0.noise, weight: $0.weight, scale: $0.scale, residual: $0.residual, isNoiseGiven: $0.isNoiseGiven)
+        noise: $0.noise, weight: $0.weight, scale: $0.scale, residual: $0.residual, isNoiseGiven: $0.isNoiseGiven,
+        isFloat: $0.isFloat, outgrownCount: Int($0.outgrownCount))
     }
   }
 
@@ -239,8 +252,10 @@ extension SubsetSolver {
   }
 
   /// Bin 0 of the grid in a subset's row.
-  func residualRow(_ index: Int) -> UnsafeMutableRawPointer {
-    memory.residuals + grid.binOffset(block: state.block, of: blocks, slot: index, slots: residualSlots)
+  func residualRow(_ index: Int) -> UnsafeMutableRawPointer { memory.residuals + residualOffset(index) }
+
+  func residualOffset(_ index: Int) -> Int {
+    grid.binOffset(block: state.block, of: blocks, slot: index, slots: residualSlots)
   }
 }
 

@@ -12,8 +12,14 @@ struct SubsetState {
     var weight: Float = 0
     /// Root mean square of the last whole sweep's residuals.
     var residual: Float = 0
+    /// The largest magnitude that the last projection in fixed point met; NaN where there was none.
+    var peak = Float.nan
+    /// Projections that were made once more, because voxels did not fit in fixed point.
+    var outgrownCount: UInt32 = 0
     /// σ was given, and does not come from the residual.
     var isNoiseGiven = false
+    /// Projected in float, though others are in fixed point.
+    var isFloat = false
   }
 
   private(set) var block = 0
@@ -50,6 +56,10 @@ package struct SubsetReport: Sendable, Equatable {
   let residual: Float
   /// Whether σ was given; else it is the residual of an earlier sweep.
   let isNoiseGiven: Bool
+  /// Whether the slice's range was too wide for fixed point, and it was projected in float.
+  package let isFloat: Bool
+  /// Projections of the slice that were made once more, because voxels did not fit in fixed point.
+  package let outgrownCount: Int
 
   /// About 1 where the model fits the data; well above it there are rings, a wrong axis, motion, or less noise than the
   /// model has errors. Nil where σ was not given.

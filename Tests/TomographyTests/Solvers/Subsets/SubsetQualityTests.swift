@@ -41,6 +41,32 @@ import Testing
     #expect(distance < 1e-3, "\(distance)")
   }
 
+  @Test func `fixed point is as good as float to a hundredth of a decibel`() {
+    var options = SubsetOptions(nonNegative: true)
+    options.precision = .float
+    let float = Self.foam.quality(options), fixed = Self.foam.quality(Self.standard.slices[0])
+    #expect(!Self.standard.reports[0].isFloat && abs(float - fixed) < 0.01, "\(float) dB, in fixed point \(fixed)")
+  }
+
+  /// Some bins are much larger than all others: a zinger, or a stripe.
+  @Test(arguments: [300, 30_000] as [Float]) func `zingers cost no accuracy in fixed point`(height: Float) {
+    let scan = Self.foam.scan()
+    for (slot, bin) in [(20, 60), (90, 30), (91, 100)] {
+      var line = Self.foam.data[slot]
+      line[bin] += height * Self.foam.sigma
+      scan.set(projection: line, slot: slot)
+    }
+    func solved(_ precision: SubsetOptions.Precision) -> (quality: Double, isFloat: Bool) {
+      var options = SubsetOptions(nonNegative: true)
+      options.precision = precision
+      let result = scan.solve(options, noise: [Self.foam.sigma])
+      return (Self.foam.quality(result.slices[0]), result.reports[0].isFloat)
+    }
+    let auto = solved(.auto), float = solved(.float)
+    #expect(auto.isFloat == (height > 2000))
+    #expect(abs(auto.quality - float.quality) < 0.01, "\(auto) and \(float)")
+  }
+
   @Test func `a sample that leaves the detector is better on a padded grid`() {
     let wide = NoisyFoamScan(columns: 160, angles: 120, noise: 0.003, seed: 4), columns = 128, cut = 16
     let scan = Scan(columns: columns, thetas: wide.thetas)

@@ -62,8 +62,8 @@ import Testing
     }
   }
 
-  @Test(arguments: 1...10)
-  func `all steps equal the formula written out`(seed: UInt64) {
+  @Test(arguments: 1...10, [SubsetOptions.Precision.float, .auto])
+  func `all steps equal the formula written out`(seed: UInt64, precision: SubsetOptions.Precision) {
     var random = SplitMix64(seed: seed)
     let columns = Int.random(in: 6...24, using: &random), count = Int.random(in: 5...14, using: &random)
     let axis = Double(columns) * Double.random(in: 0.4...0.6, using: &random)
@@ -72,6 +72,7 @@ import Testing
     var options = SubsetOptions(
       preset: seed % 2 == 0 ? .fast : .standard, nonNegative: seed % 3 == 0, diskMask: seed % 4 == 1)
     options.sweeps = 3
+    options.precision = precision
     let scan = Scan(columns: columns, axis: axis, thetas: thetas)
     for slot in thetas.indices { scan.set(projection: data[slot], slot: slot) }
     let solver = scan.subsetSolver(options)
