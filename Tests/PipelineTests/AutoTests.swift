@@ -57,6 +57,13 @@ extension Pipeline {
       }
     }
 
+    @Test func `Precision is what was asked for, and fixed point where nothing was`() throws {
+      let fixed = try result(recon("fixed", Self.auto + ["--precision", "fixed"]))
+      let auto = try result(recon("auto", Self.auto)), float = try result(recon("float", ["--precision", "float"]))
+      #expect(auto.volumeSHA256 == fixed.volumeSHA256 && auto.volumeSHA256 != float.volumeSHA256)
+      #expect(auto.fit?.floatSlices == 0 && auto.fit?.outgrownProjections == fixed.fit?.outgrownProjections)
+    }
+
     @Test func `What a detector sends gives the volume that the file gives`() throws {
       let reference = try result(recon("reference", Self.auto))
       let port = try freePort()
@@ -157,6 +164,7 @@ extension Pipeline {
 
     private static let others: [(options: [String], fragment: String)] = [
       (["--algorithm", "sirt", "--preset", "fast"], "--preset fast goes with --algorithm auto or --final auto"),
+      (["--algorithm", "sirt", "--precision", "fixed"], "--precision fixed goes with"),
       (["--algorithm", "mlem", "--weight", "0.5x"], "--weight 0.5x goes with"),
       (["--final", "auto", "--final-iterations", "0"], "--final auto is the method of final iterations"),
       (["--final", "auto", "--initial", "fbp"], "--initial fbp goes with an algorithm that is named"),

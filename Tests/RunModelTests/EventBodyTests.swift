@@ -129,14 +129,16 @@ import Testing
     var told = update
     told.rows = 4..<7
     told.fits = (1...3).map { row in
-      RowFit(noise: 0.01 * Float(row), weight: 2e-4, scale: 0.02, residual: row == 2 ? .infinity : 1.25)
+      RowFit(
+        noise: 0.01 * Float(row), weight: 2e-4, scale: 0.02, residual: row == 2 ? .infinity : 1.25,
+        isFloat: row == 3, outgrownCount: row - 1)
     }
     let written = bytes(told.encodeReport)
-    #expect(written.count == UpdateEvent.byteCount + 48)
+    #expect(written.count == UpdateEvent.byteCount + 72)
     #expect(try written.withUnsafeBytes { try UpdateEvent(decoding: $0) } == told)
     told.fits = []
     #expect(try bytes(told.encodeReport).withUnsafeBytes { try UpdateEvent(decoding: $0) } == told)
-    for count in [UpdateEvent.byteCount + 16, written.count - 1] {
+    for count in [UpdateEvent.byteCount + 24, written.count - 1] {
       #expect(throws: EventError.self) { try written[..<count].withUnsafeBytes { try UpdateEvent(decoding: $0) } }
     }
   }

@@ -36,6 +36,20 @@ import Testing
     #expect(volume.facts.keys.sorted() == ["attenuation_scale", "line_integral_noise", "penalty_weight"])
   }
 
+  @Test func `Slices in float and projections made once more are counted and told`() throws {
+    let none = try #require(VolumeFit([fit(1)], unit: 1, firstSlice: 0))
+    #expect(none.floatSlices == 0 && none.outgrownProjections == 0 && none.precisionNotice == nil)
+    var fits = [fit(1), fit(1), fit(1)]
+    (fits[0].isFloat, fits[1].outgrownCount, fits[2].outgrownCount) = (true, 2, 3)
+    let volume = try #require(VolumeFit(fits, unit: 1, firstSlice: 0))
+    #expect(volume.floatSlices == 1 && volume.outgrownProjections == 5)
+    for words in ["1 slices were projected in float", "--zingers", "5 projections of slices"] {
+      #expect(volume.precisionNotice?.contains(words) == true)
+    }
+    let text = String(decoding: try JSONEncoder().encode(fits), as: UTF8.self)
+    #expect(try JSONDecoder().decode([RowFit].self, from: Data(text.utf8)) == fits)
+  }
+
   @Test func `Of no row, or of rows without a number, nothing is said`() {
     #expect(VolumeFit([], unit: 1, firstSlice: 0) == nil)
     #expect(VolumeFit([.unknown], unit: 1, firstSlice: 0) == nil)
@@ -44,7 +58,7 @@ import Testing
   @Test func `A row comes back from JSON, also where something of it is no number`() throws {
     let fits = [fit(1.5), .unknown]
     let text = String(decoding: try JSONEncoder().encode(fits), as: UTF8.self)
-    #expect(text.hasSuffix(",[null,null,null,null]]"), "\(text)")
+    #expect(text.hasSuffix(",[null,null,null,null,0,0]]"), "\(text)")
     let back = try JSONDecoder().decode([RowFit].self, from: Data(text.utf8))
     #expect(back[0] == fits[0] && back[1].noise.isNaN && back[1].residual.isNaN)
   }

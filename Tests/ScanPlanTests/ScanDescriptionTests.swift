@@ -70,6 +70,7 @@ import Tomography
     ("--window-memory 5GiB and --window-step 1", { ($0.windowMemory, $0.windowStep) = (.gibibytes(5), 1) }),
     ("--window-recent 1 goes with", { ($0.windowRecent, $0.algorithm) = (1, .mlem) }),
     ("--preset fast goes with", { ($0.algorithm, $0.preset) = (.sirt, .fast) }),
+    ("--precision fixed goes with", { ($0.algorithm, $0.precision) = (.sirt, .fixed) }),
     ("--weight 2x goes with", { ($0.algorithm, $0.weight) = (.mlem, .multiple(2)) }),
     ("--padding none goes with", { ($0.algorithm, $0.padding) = (.fbp, .none) }),
     ("--huber 0.03 is about final iterations", { ($0.algorithm, $0.huber, $0.finalIterations) = (.auto, 0.03, 0) }),

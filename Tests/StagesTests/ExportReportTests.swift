@@ -23,7 +23,7 @@ import Testing
     var told = report
     told.fits = [RowFit(noise: 0.5, weight: 0.25, scale: 2, residual: 1)]
     let more = String(decoding: try encoder.encode(told), as: UTF8.self)
-    #expect(more.contains(#""fits":[[0.5,0.25,2,1]]"#), "\(more)")
+    #expect(more.contains(#""fits":[[0.5,0.25,2,1,0,0]]"#), "\(more)")
     #expect(try JSONDecoder().decode(ExportReport.self, from: Data(more.utf8)) == told)
   }
 }

@@ -290,7 +290,8 @@ package struct Reconstruction {
     } else if corrected.nonFinite > 0 {
       notices.append("\(corrected.nonFinite) NaN or infinite pixels were replaced by their neighbours")
     }
-    if let warning = plan.export.fit(report.fits)?.warning { notices.append(warning) }
+    let fit = plan.export.fit(report.fits)
+    notices += [fit?.warning, fit?.precisionNotice].compactMap(\.self)
     if corrected.negative > 0 {
       notices.append(
         "\(corrected.negative) line integrals below zero were taken for zero, "

@@ -12,6 +12,10 @@ package struct VolumeFit: Codable, Equatable, Sendable {
   package var residualOverNoiseWorst: Float?
   /// That row, by the number of its slice.
   package var worstRow: Int?
+  /// Slices whose range was too wide for fixed point, and that were projected in float.
+  package var floatSlices: Int?
+  /// Projections of slices that were made once more, because voxels did not fit in fixed point; nothing is lost.
+  package var outgrownProjections: Int?
 
   /// Beyond it the slices do not explain the data.
   static let residualMax: Float = 1.15
@@ -31,6 +35,8 @@ package struct VolumeFit: Codable, Equatable, Sendable {
       $0.element.residual < $1.element.residual
     }
     (residualOverNoiseWorst, worstRow) = (worst?.element.residual, worst.map { firstSlice + $0.offset })
+    floatSlices = fits.count(where: \.isFloat)
+    outgrownProjections = fits.reduce(0) { $0 + $1.outgrownCount }
   }
 
   /// One line for people.
@@ -50,6 +56,21 @@ package struct VolumeFit: Codable, Equatable, Sendable {
     return
       "the residual is \(Self.digits(residualOverNoise)) times the noise, and where the slices explain the data it is "
       + "about 1: rings (--stripe-removal vo), a wrong --rotation-axis or a sample that moved are likely reasons"
+  }
+
+  /// What to say where fixed point did not do for all slices; nil where it did.
+  package var precisionNotice: String? {
+    let float = floatSlices ?? 0, outgrown = outgrownProjections ?? 0
+    let parts = [
+      float == 0
+        ? nil
+        : "\(float) slices were projected in float, because some bins are too many times their noise for fixed point: "
+          + "outliers (--zingers), or rays that meet next to nothing of the disk (--disk-mask), are likely reasons",
+      outgrown == 0
+        ? nil : "\(outgrown) projections of slices were made once more, because voxels had outgrown fixed point",
+    ]
+    let known = parts.compactMap(\.self)
+    return known.isEmpty ? nil : known.joined(separator: "; ")
   }
 
   /// What a volume file says of it.

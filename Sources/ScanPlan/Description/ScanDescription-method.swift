@@ -103,6 +103,7 @@ extension ScanDescription {
   /// The options of auto's solver: those of the preset, but for what was said.
   var subsetOptions: SubsetOptions {
     var options = SubsetOptions(preset: preset, nonNegative: nonNegative, diskMask: diskMask)
+    options.precision = precision
     if let finalSubsets { options.subsets = finalSubsets }
     if let finalIterations { options.sweeps = finalIterations }
     if let innerSteps { options.innerSteps = innerSteps }

@@ -77,7 +77,8 @@ extension ScanDescription {
     guard finalAlgorithm != .auto || !hasFinalIterations else { return nil }
     let given = [
       preset == .standard ? nil : "--preset \(preset.rawValue)", weight.map { "--weight \($0.scanText)" },
-      innerSteps.map { "--inner-steps \($0)" }, momentumMax.map { "--momentum-max \($0.scanText)" },
+      precision == .auto ? nil : "--precision \(precision.rawValue)", innerSteps.map { "--inner-steps \($0)" },
+      momentumMax.map { "--momentum-max \($0.scanText)" },
       relaxedSweeps.map { "--relaxed-sweeps \($0)" }, doubledSweeps.map { "--doubled-sweeps \($0)" },
       huber.map { "--huber \($0.scanText)" }, padding == .auto ? nil : "--padding \(padding.scanText)",
     ]

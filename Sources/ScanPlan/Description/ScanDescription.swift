@@ -46,6 +46,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var windowSubsets: Int?
   /// A choice among the options of `auto`.
   package var preset = SubsetOptions.Preset.standard
+  /// How it projects.
+  package var precision = SubsetOptions.Precision.auto
   /// The weight of its penalty; nil for what suits the preset.
   package var weight: PenaltyWeight?
   /// Steps of its penalty in each subset; nil for what suits the preset, as below.

@@ -7,6 +7,9 @@ extension ScanKey {
       .method, "preset", \.preset,
       "Of auto: fast makes fewer sweeps, detail keeps faint cracks and more of the noise."),
     ScanKey(
+      .method, "precision", \.precision,
+      "Projections of auto: fixed point for all slices, float, or fixed point where it costs no accuracy."),
+    ScanKey(
       .method, "weight", \.weight, "Weight of auto's penalty: a multiple of what the noise suggests, or 1/pixel.",
       unset: "1x, with preset detail 0.4x"),
     ScanKey(
@@ -30,3 +33,4 @@ extension ScanKey {
 }
 
 extension SubsetOptions.Preset: ScanValue {}
+extension SubsetOptions.Precision: ScanValue {}

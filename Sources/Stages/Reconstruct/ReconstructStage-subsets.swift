@@ -112,6 +112,7 @@ extension Residual {
 extension RowFit {
   init(_ report: SubsetReport) {
     self.init(
-      noise: report.noise, weight: report.weight, scale: report.scale, residual: report.residualOverNoise ?? .nan)
+      noise: report.noise, weight: report.weight, scale: report.scale, residual: report.residualOverNoise ?? .nan,
+      isFloat: report.isFloat, outgrownCount: report.outgrownCount)
   }
 }

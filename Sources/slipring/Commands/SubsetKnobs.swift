@@ -5,6 +5,7 @@ package import Tomography
 /// What can be chosen about auto's final iterations.
 struct SubsetKnobs: ParsableArguments {
   @Option(help: .key("preset")) var preset = ScanDescription.standard.preset
+  @Option(help: .key("precision")) var precision = ScanDescription.standard.precision
   @Option(help: .key("weight", "factor x|weight")) var weight: PenaltyWeight?
   @Option(help: .key("inner-steps")) var innerSteps: Int?
   @Option(help: .key("momentum-max")) var momentumMax: Double?
@@ -17,11 +18,12 @@ struct SubsetKnobs: ParsableArguments {
   func apply(to scan: inout ScanDescription) {
     (scan.preset, scan.weight, scan.innerSteps, scan.momentumMax) = (preset, weight, innerSteps, momentumMax)
     (scan.relaxedSweeps, scan.doubledSweeps) = (relaxedSweeps, doubledSweeps)
-    (scan.huber, scan.padding) = (huber, padding)
+    (scan.huber, scan.padding, scan.precision) = (huber, padding, precision)
   }
 }
 
 extension SubsetOptions.Preset: ExpressibleByArgument {}
+extension SubsetOptions.Precision: ExpressibleByArgument {}
 
 extension PenaltyWeight: ExpressibleByArgument {
   /// From `0.5x` or a number.

@@ -7,7 +7,8 @@ package import KernelTypes
 //     8  u64  block
 //    16  u64  steps taken
 //    24  –    zeros
-//    64  [lane] SubsetState.Lane, as many as the widest block has, then zeros to a multiple of 4096
+//    64  [lane] SubsetState.Lane, as many as the widest block has, then zeros to a multiple of 4096; what the scales of
+//        fixed point come from is among it
 //     –  y, x and p: three volume blocks of the grid
 // ```
 extension SubsetSolver {
