@@ -1,15 +1,13 @@
-/// Files of one folder that appear under their names in the order in which they came, each complete or not at all, with
-/// one sync of the folder for all of them.
+/// Files of one folder that appear under their names in the order in which they were begun, each complete or not at
+/// all, with one sync of the folder for all of them.
 ///
 /// ```
-/// add  add  add … the pages are on their way to disk meanwhile
-///      │ every 16 files: fsync each, then rename each
-/// commit: the rest the same, then fsync(folder)
+/// begin  begin  begin …          one thread
+/// write, then makeDurable each   any threads
+/// giveNames                      one thread: rename each, in groups of 16 (`whole`)
+/// commit                         the rest the same, then fsync(folder)
 /// ```
 /// What has no name yet is abandoned when the group goes away.
-///
-/// Several threads may write and sync the files; then one of them begins all (`begin`), and gives names (`giveNames`) to
-/// those of `whole` once each was made durable.
 package final class AtomicFileGroup {
   /// A file that goes away with its last user, named or not.
   package final class Member {
@@ -44,14 +42,6 @@ package final class AtomicFileGroup {
   /// Nothing yet.
   package init() {}
 
-  /// Takes a file whose bytes are written.
-  /// - Throws: as `commit`.
-  package func add(_ file: consuming AtomicFile) throws(FileError) {
-    file.beginWriting()
-    waiting.append(Member(file))
-    if waiting.count == Self.size { try giveNames() }
-  }
-
   /// Creates a file that is written afterwards.
   /// - Throws: as `AtomicFile.init`.
   package func begin(path: String) throws(FileError) -> Member {
@@ -76,13 +66,9 @@ package final class AtomicFileGroup {
   /// is left when the group goes away.
   /// - Throws: `.io`, or `.cannotCreate` when a name cannot be given.
   package func commit() throws(FileError) {
-    try giveNames()
-    try named?.makeNameDurable()
-    named = nil
-  }
-
-  private func giveNames() throws(FileError) {
     for member in waiting { try member.makeDurable() }
     try giveNames(waiting.count)
+    try named?.makeNameDurable()
+    named = nil
   }
 }

@@ -58,19 +58,17 @@ package enum TIFFPixels: Sendable, Equatable {
 /// - Parameters:
 ///   - values: rows × columns, row 0 on top.
 ///   - description: for the ImageDescription tag. For integers, the range is added to it.
-///   - group: the files that it becomes durable with; nil for at once.
 /// - Throws: `.cannotCreate`, `.full` or `.io`; then nothing of the file is left.
 package func writeTIFF(
   path: String, columns: Int, rows: Int, values: UnsafeBufferPointer<Float>, pixels: TIFFPixels = .float32,
-  description: String, in group: AtomicFileGroup? = nil
+  description: String
 ) throws(FileError) {
   precondition(
     columns > 0 && rows > 0 && values.count == columns * rows, "\(values.count) values for \(rows) × \(columns)")
   let file = try AtomicFile(path: path)
   let image = TIFFImage(columns: columns, rows: rows, pixels: pixels, description: description)
   try image.write(values, path: path, descriptor: file.descriptor)
-  guard let group else { return try file.commit() }
-  try group.add(file)
+  try file.commit()
 }
 
 extension TIFFImage {

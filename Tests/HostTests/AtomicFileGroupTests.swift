@@ -8,10 +8,14 @@ import Testing
 
   init() throws { folder = try TestFolder() }
 
-  private func file(_ number: Int) throws -> AtomicFile {
-    let file = try AtomicFile(path: folder.file("\(100 + number)"))
-    try [UInt8](repeating: 7, count: 10).withUnsafeBytes { try file.write($0) }
-    return file
+  /// A group of so many files that are begun.
+  private func group(_ count: Int) throws -> AtomicFileGroup {
+    let group = AtomicFileGroup()
+    for number in 0..<count {
+      let path = folder.file("\(100 + number)")
+      #expect(try group.begin(path: path).path == path)
+    }
+    return group
   }
 
   /// Expects that the files with these numbers have their names, and that so many others are begun.
@@ -21,37 +25,26 @@ import Testing
     #expect(names.count == named.count + unfinished, "\(names)", sourceLocation: location)
   }
 
-  @Test func `files get their names in groups and in order, the last ones with the commit`() throws {
-    let group = AtomicFileGroup()
-    for number in 0..<40 {
-      try group.add(file(number))
-      try expect(Array(0..<(number + 1) / 16 * 16), unfinished: (number + 1) % 16)
-    }
-    try group.commit()
-    try expect(Array(0..<40))
-  }
-
   @Test func `of a group that goes away what has no name leaves nothing, and the others stay`() throws {
     do {
-      let group = AtomicFileGroup()
-      for number in 0..<20 { try group.add(file(number)) }
+      let group = try group(20)
+      for file in group.whole { try file.makeDurable() }
+      try group.giveNames(group.whole.count)
     }
     try expect(Array(0..<16))
   }
 
   @Test func `a name that cannot be given is an error, and the files before it are there`() throws {
     do {
-      let group = AtomicFileGroup()
-      for number in 0..<5 { try group.add(file(number)) }
+      let group = try group(5)
       try FileManager.default.createDirectory(atPath: folder.file("103"), withIntermediateDirectories: false)
       expectFailure(73, "103") { try group.commit() }
     }
     try expect([0, 1, 2, 3])
   }
 
-  @Test func `files that are begun get their names when those who wrote them say so`() throws {
-    let group = AtomicFileGroup()
-    for number in 0..<37 { #expect(try group.begin(path: folder.file("\(100 + number)")).path.hasSuffix("\(number)")) }
+  @Test func `files get their names in groups and in order, the last ones with the commit`() throws {
+    let group = try group(37)
     let whole = group.whole
     #expect(whole.count == 32 && group.waiting.count == 37)
     try expect([], unfinished: 37)

@@ -79,6 +79,28 @@ import Tomography
     }
   }
 
+  @Test(arguments: [ExportConfiguration.Sample.float32, .uint16, .uint8])
+  func `Several threads write the files that one thread writes`(sample: ExportConfiguration.Sample) throws {
+    let parts = parts(rows: [70, 3, 17])
+    let source = VolumeSource(parts: parts.map { ($0.layout, UnsafeRawPointer($0.memory.start)) }, missing: [])
+    func export(threads: Int) throws -> (digest: String, files: [String: Data?]) {
+      let export = VolumeExport(
+        configuration: configuration(sample, scale: 0.5), source: source, room: nil, stopRequested: { false },
+        threads: threads)
+      let written = try #require(try export.write([:]))
+      #expect(written.outputs.last == folder.file("v.h5"))
+      // An HDF5 file says when it was written; what it holds is compared by itself.
+      let reader = try VolumeReader(path: folder.file("v.h5"))
+      for index in 0..<90 { try slice(index).map { $0 * 0.5 }.withUnsafeBufferPointer { try reader.check(index, $0) } }
+      let files = written.outputs.dropLast().map { ($0, FileManager.default.contents(atPath: $0)) }
+      for path in written.outputs { try FileManager.default.removeItem(atPath: path) }
+      return (written.digest, Dictionary(uniqueKeysWithValues: files))
+    }
+    let (one, many) = (try export(threads: 1), try export(threads: SliceRounds.threads))
+    #expect(one.digest == many.digest && one.files == many.files && one.files.count == 90)
+    withExtendedLifetime(parts) {}
+  }
+
   @Test(arguments: [ExportConfiguration.Sample.float32, .uint16, .uint8], [0, 1, 2])
   func `Rows that are missing hold no number, and change nothing else`(
     sample: ExportConfiguration.Sample, missing: Int

@@ -15,6 +15,7 @@ struct VolumeExport {
   /// How the files wait for room on a full disk; nil where that is an error.
   let room: RoomWait?
   let stopRequested: () -> Bool
+  var threads = SliceRounds.threads
 
   /// The paths of all files, and the volume's checksum.
   typealias Written = (outputs: [String], digest: String)
@@ -45,7 +46,7 @@ struct VolumeExport {
     let volume = try configuration.hdf5Name.map { try makeHDF5($0, facts) }
     let summary = VolumeSummary(slices: source.count)
     let rounds = SliceRounds(
-      source: source, pool: try ThreadPool(threads: SliceRounds.threads), images: AtomicFileGroup(),
+      source: source, pool: try ThreadPool(threads: threads), images: AtomicFileGroup(),
       path: path(ofSlice:))
     var work = SliceRounds.Work(digest: summary.add)
     if let volume { work.volume = { try write($0, $1, to: volume) } }
