@@ -22,6 +22,15 @@ import Testing
     }
   }
 
+  @Test func `An axis that was found stands in the file, which makes the same volume again`() {
+    var scan = ScanDescription(input: "a.h5", outputFolder: "out")
+    let text = ScanFile.effective(scan, command: ["slipring"], axisFound: 296.2578125)
+    #expect(text.contains("rotation-axis: 296.2578125  # found by auto\n"))
+    #expect(ScanFile(path: "scan.yaml", bytes: Array(text.utf8)).scan.rotationAxis == .pixels(296.2578125))
+    scan.rotationAxis = .pixels(31)
+    #expect(ScanFile.effective(scan, command: ["slipring"], axisFound: 31).contains("rotation-axis: 31\n"))
+  }
+
   @Test func `A stop hook without a secret is shown as it is`() {
     let hook = "http://detector/stop", scan = scan(hook), command = ["slipring", "--stop-hook", hook]
     #expect(ScanFile.published(scan, command: command) == ScanFile.effective(scan, command: command))

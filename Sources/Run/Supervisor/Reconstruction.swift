@@ -199,12 +199,12 @@ package struct Reconstruction {
   /// The plan for the stages; the effective configuration for people, also beside the output.
   private func write(_ plan: RunPlan, to folder: RunFolder) throws {
     try folder.write(plan)
-    let yaml = ScanFile.effective(plan.scan, command: command)
+    let yaml = ScanFile.effective(plan.scan, command: command, axisFound: plan.detectorAxis)
     try writeFileAtomically(path: folder.description, bytes: Array(yaml.utf8), isPrivate: true)
     guard plan.scan.outputFolder != folder.path else { return }
     try writeFileAtomically(
       path: "\(plan.scan.outputFolder)/\(OutputFolder.configurationName)",
-      text: ScanFile.published(plan.scan, command: command))
+      text: ScanFile.published(plan.scan, command: command, axisFound: plan.detectorAxis))
   }
 
   private static func outcome(
@@ -215,7 +215,8 @@ package struct Reconstruction {
     let projections = report?.projections ?? 0
     let reason = ending.finalized ?? (ending.isInterrupted ? EndEvent.Reason.signal : .sourceEnded).word
     let result = RunResult(
-      run: plan.runID.description, projections: projections, updates: report?.updates ?? 0, seconds: seconds,
+      run: plan.runID.description, rotationAxis: plan.detectorAxis, projections: projections,
+      updates: report?.updates ?? 0, seconds: seconds,
       secondsWithoutRoom: ending.secondsWithoutRoom,
       projectionsPerSecond: seconds > 0 ? Double(projections) / seconds : 0,
       lost: (report?.lost ?? 0) + (losses?.counts.lost ?? 0),

@@ -5,6 +5,8 @@ package import Stages
 package struct RunResult: Codable, Equatable, Sendable {
   /// The run's identifier.
   package var run: String
+  /// The rotation axis, given or found, in pixels from the detector's left edge, whatever the binning.
+  package var rotationAxis: Double
   /// Projections that were used.
   package var projections: Int
   /// Windowed updates and final iterations.

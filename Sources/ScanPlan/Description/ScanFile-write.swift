@@ -2,15 +2,22 @@ import Glibc
 import Host
 
 extension ScanFile {
-  /// What is in effect, as a scan file, with the command line that made it above.
-  package static func effective(_ scan: ScanDescription, command: [String]) -> String {
-    let entries = ScanKey.all.compactMap { key in key.text(scan).map { "\(key.name): \(word($0))\n" } }
+  /// What is in effect, as a scan file, with the command line that made it above. An axis that was found stands in
+  /// place of auto, in pixels of the detector, so that the file makes the same volume again.
+  package static func effective(_ scan: ScanDescription, command: [String], axisFound: Double? = nil) -> String {
+    var (scan, comment) = (scan, "")
+    if scan.rotationAxis == .automatic, let axisFound {
+      (scan.rotationAxis, comment) = (.pixels(axisFound), "  # found by auto")
+    }
+    let entries = ScanKey.all.compactMap { key in
+      key.text(scan).map { "\(key.name): \(word($0))\(key.name == "rotation-axis" ? comment : "")\n" }
+    }
     return "# \(shellQuoted(command))\n" + entries.joined()
   }
 
   /// The same for everybody to read: without what may be secret.
-  package static func published(_ scan: ScanDescription, command: [String]) -> String {
-    let text = effective(scan.withoutSecrets, command: scan.withoutSecrets(command))
+  package static func published(_ scan: ScanDescription, command: [String], axisFound: Double? = nil) -> String {
+    let text = effective(scan.withoutSecrets, command: scan.withoutSecrets(command), axisFound: axisFound)
     return text + (scan.omission.map { "# \($0)\n" } ?? "")
   }
 

@@ -186,7 +186,7 @@ package struct Planner {
       notices.append("no flat fields: the data are taken as line integrals; --minus-log yes takes them as counts")
     }
     if scan.rotationAxis == .automatic {
-      let axis = (plan.rotationAxis * Double(1 << scan.binning) * 100).rounded() / 100
+      let axis = (plan.detectorAxis * 100).rounded() / 100
       notices.append("rotation axis found at \(axis) px from the detector's left edge")
     }
     do throws(StreamError) { try scan.hook?.reach(timeout: Self.hookTimeout) } catch {

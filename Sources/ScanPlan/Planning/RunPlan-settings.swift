@@ -51,7 +51,7 @@ extension RunPlan: StageSettings {
           "attenuation coefficient, reconstructed by Slipring with \(scan.lastAlgorithm.rawValue.uppercased())",
         "command": shellQuoted(scan.withoutSecrets(command)),
         "run": runID.description,
-        "rotation_axis": "\(rotationAxis)",
+        "rotation_axis": "\(detectorAxis)",
       ], checks: scan.retain != .keep, fields: shape.flatsAndDarks,
       windowUpdates: updateCount - finalIterationCount(),
       finalIterations: finalSchedule.iterationsMax(projections: shape.projections),

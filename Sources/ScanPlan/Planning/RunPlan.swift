@@ -110,6 +110,9 @@ package struct RunPlan: Codable, Sendable {
   /// Whether the scan has flat fields, and dark ones.
   private var needs: (flats: Bool, darks: Bool) { (shape.flats > 0, shape.flatsAndDarks > shape.flats) }
 
+  /// The rotation axis in pixels of the detector, as a person gives it.
+  package var detectorAxis: Double { rotationAxis * Double(1 << scan.binning) }
+
   /// The topic of the images that are distributed and reconstructed.
   package var images: Topic { correction == nil ? .projections : .corrected }
 
