@@ -8,6 +8,8 @@ final class HDF5File {
 
   let path: String
   private let handle: HDF5Handle
+  /// The file's identifier. Only inside `HDF5.call`.
+  var id: hid_t { handle.id }
 
   /// Lists of numbers (thetas, keys) longer than this are not read: nothing that long is a scan.
   private static let numbersMax = 1 << 26

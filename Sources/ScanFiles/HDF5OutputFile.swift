@@ -9,21 +9,27 @@ import Host
 /// abandoned file's descriptor is first turned to memory, where the closing writes succeed and vanish.
 final class HDF5OutputFile {
   let path: String
-  private let id: hid_t
+  let id: hid_t
   private var temporary: AtomicFile?
   private var datasets: [hid_t] = []
 
+  /// The fastest: voxels have noise in their low bits, and higher levels find no more in it.
+  private static let deflateLevel: UInt32 = 1
+  private static let metadataBlock: hsize_t = 32 << 10
   /// Room for what is added after `reserve`: attributes and the library's own bookkeeping.
   private static let reserveMargin = 1 << 20
 
-  init(path: String) throws(FileError) {
-    let temporary = try AtomicFile(path: path)
+  /// Begins it; with `isPrivate` nobody else may read the file.
+  init(path: String, isPrivate: Bool = false) throws(FileError) {
+    let temporary = try AtomicFile(path: path, isPrivate: isPrivate)
     self.path = path
     do throws(HDF5.Failure) {
       let name = temporary.temporaryPath
       let access = try HDF5Handle { H5Pcreate(chdf5_file_access()) }
       _ = try HDF5.call { H5Pset_file_locking(access.id, true, true) }
       _ = try HDF5.call { H5Pset_fclose_degree(access.id, H5F_CLOSE_STRONG) }
+      // All that is no pixel lies together, in front.
+      _ = try HDF5.call { H5Pset_meta_block_size(access.id, Self.metadataBlock) }
       id = try HDF5.call { H5Fcreate(name, chdf5_truncate(), 0, access.id) }
       _ = try HDF5.call { chdf5_close_on_exec(id) }
     } catch {
@@ -36,21 +42,29 @@ final class HDF5OutputFile {
 
   // MARK: Contents
 
-  /// Creates a dataset, and the groups it is in; its room in the file is allocated at once.
-  func createDataset(_ name: String, type: () -> hid_t, shape: [Int], chunk: [Int]? = nil) throws(FileError)
-    -> HDF5OutputDataset
+  /// Creates a dataset, and the groups it is in; its room in the file is allocated at once, but for one
+  /// that is compressed.
+  func createDataset(_ name: String, type: () -> hid_t, shape: [Int], chunk: [Int]? = nil, compresses: Bool = false)
+    throws(FileError) -> HDF5OutputDataset
   {
     try doing("create \(name)") { () throws(HDF5.Failure) in
       let extents = shape.map(hsize_t.init)
       let space = try HDF5Handle { H5Screate_simple(Int32(extents.count), extents, nil) }
       let creation = try HDF5Handle { H5Pcreate(chdf5_dataset_create()) }
-      let links = try HDF5Handle { H5Pcreate(chdf5_link_create()) }
+      let links = try Self.linksToNewGroups()
       let access = try HDF5Handle { H5Pcreate(chdf5_dataset_access()) }
-      _ = try HDF5.call { H5Pset_create_intermediate_group(links.id, 1) }
-      _ = try HDF5.call { H5Pset_alloc_time(creation.id, H5D_ALLOC_TIME_EARLY) }
+      // Equal volumes make equal files.
+      _ = try HDF5.call { H5Pset_obj_track_times(creation.id, false) }
+      // How large a compressed chunk is shows when it is written.
+      let time = compresses ? H5D_ALLOC_TIME_INCR : H5D_ALLOC_TIME_EARLY
+      _ = try HDF5.call { H5Pset_alloc_time(creation.id, time) }
       _ = try HDF5.call { H5Pset_fill_time(creation.id, H5D_FILL_TIME_NEVER) }
       if let chunk {
         _ = try HDF5.call { H5Pset_chunk(creation.id, Int32(chunk.count), chunk.map(hsize_t.init)) }
+        if compresses {
+          _ = try HDF5.call { H5Pset_shuffle(creation.id) }
+          _ = try HDF5.call { H5Pset_deflate(creation.id, Self.deflateLevel) }
+        }
         // No cache: chunks are written whole, and a full disk shows in the write and not in the close.
         _ = try HDF5.call { H5Pset_chunk_cache(access.id, 1, 0, 0) }
       }
@@ -65,11 +79,21 @@ final class HDF5OutputFile {
     try doing("create \(name)") { () throws(HDF5.Failure) in
       let space = try HDF5Handle { H5Screate(H5S_SCALAR) }
       let type = try HDF5Handle { chdf5_string_type() }
-      let dataset = try HDF5Handle { H5Dcreate2(id, name, type.id, space.id, 0, 0, 0) }
+      let creation = try HDF5Handle { H5Pcreate(chdf5_dataset_create()) }
+      let links = try Self.linksToNewGroups()
+      _ = try HDF5.call { H5Pset_obj_track_times(creation.id, false) }
+      let dataset = try HDF5Handle { H5Dcreate2(id, name, type.id, space.id, links.id, creation.id, 0) }
       _ = try withPointer(to: text) { pointer throws(HDF5.Failure) in
         try HDF5.call { H5Dwrite(dataset.id, type.id, 0, 0, 0, pointer) }
       }
     }
+  }
+
+  /// How a link is made whose groups are made with it.
+  static func linksToNewGroups() throws(HDF5.Failure) -> HDF5Handle {
+    let links = try HDF5Handle { H5Pcreate(chdf5_link_create()) }
+    _ = try HDF5.call { H5Pset_create_intermediate_group(links.id, 1) }
+    return links
   }
 
   /// Takes the disk space of everything created so far, so that a full disk is found now, where the file system can
@@ -132,8 +156,7 @@ final class HDF5OutputFile {
     temporary.abandon()
   }
 
-  fileprivate func doing<Result>(_ what: String, _ body: () throws(HDF5.Failure) -> Result) throws(FileError) -> Result
-  {
+  func doing<Result>(_ what: String, _ body: () throws(HDF5.Failure) -> Result) throws(FileError) -> Result {
     precondition(temporary != nil, "\(path) is finished already")
     do { return try body() } catch { throw Self.failure(path, what, error) }
   }
@@ -177,15 +200,7 @@ struct HDF5OutputDataset {
 
   /// Adds a text attribute.
   func setAttribute(_ attribute: String, _ text: String) throws(FileError) {
-    try file.doing("write attribute \(attribute) of \(name)") { () throws(HDF5.Failure) in
-      let space = try HDF5Handle { H5Screate(H5S_SCALAR) }
-      // Of variable length: a fixed one is limited to 64 KB.
-      let type = try HDF5Handle { chdf5_string_type() }
-      let object = try HDF5Handle { H5Acreate2(id, attribute, type.id, space.id, 0, 0) }
-      _ = try withPointer(to: text) { pointer throws(HDF5.Failure) in
-        try HDF5.call { H5Awrite(object.id, type.id, pointer) }
-      }
-    }
+    try file.setAttribute(attribute, text, of: name)
   }
 
   /// Adds text attributes in the order of their names.
@@ -195,7 +210,7 @@ struct HDF5OutputDataset {
 }
 
 /// libhdf5 takes a string of variable length as the address of its address.
-private func withPointer<Result>(
+func withPointer<Result>(
   to text: String, _ body: (UnsafeRawPointer) throws(HDF5.Failure) -> Result
 ) throws(HDF5.Failure) -> Result {
   var bytes = text.utf8CString

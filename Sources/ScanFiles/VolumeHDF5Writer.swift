@@ -1,8 +1,8 @@
 import CHDF5
 package import Host
 
-/// Writes a reconstructed volume as `/exchange/data` (z, y, x) f32, in chunks of one slice. Not to be used by several
-/// threads at once.
+/// Writes a reconstructed volume as `/exchange/data` (z, y, x) f32, in chunks of one slice, and as the data of an entry
+/// that follows NXtomoproc. Not to be used by several threads at once.
 package final class VolumeHDF5Writer {
   private let file: HDF5OutputFile
   private let data: HDF5OutputDataset
@@ -16,16 +16,24 @@ package final class VolumeHDF5Writer {
   ///   - columns: of a slice, which has as many rows.
   ///   - attributes: texts for the dataset, such as `description`, `units` and `command`; `axes = "z:y:x"` is there
   ///     already.
+  ///   - about: the scan behind the volume.
+  ///   - compresses: whether chunks are compressed by what every libhdf5 has, shuffle and deflate.
   /// - Throws: `.cannotCreate`, or `.io` when the disk has not enough room.
-  package init(path: String, slices: Int, columns: Int, attributes: [String: String] = [:]) throws(FileError) {
+  package init(
+    path: String, slices: Int, columns: Int, attributes: [String: String] = [:],
+    about: VolumeDescription = VolumeDescription(), compresses: Bool = false
+  ) throws(FileError) {
     precondition(slices > 0 && columns > 0, "a volume of nothing")
     file = try HDF5OutputFile(path: path)
+    try file.describe(about, slices: slices, columns: columns)
     let chunkRows = min(columns, max(1, Self.chunkBytesMax / (columns * MemoryLayout<Float>.size)))
     data = try file.createDataset(
-      DXchange.data, type: chdf5_float_le, shape: [slices, columns, columns], chunk: [1, chunkRows, columns])
+      DXchange.data, type: chdf5_float_le, shape: [slices, columns, columns], chunk: [1, chunkRows, columns],
+      compresses: compresses)
     missing = Set(0..<slices)
     try data.setAttribute("axes", "z:y:x")
     try data.setAttributes(attributes)
+    try file.setSignal(DXchange.data, about)
     try file.reserve()
   }
 

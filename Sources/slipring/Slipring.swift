@@ -1,11 +1,12 @@
 import ArgumentParser
+import Host
 
 /// The command line.
 struct Slipring: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "slipring",
     abstract: "Reconstructs a tomography scan while it is measured, and loses none of it.",
-    version: "0.1.0",
+    version: programVersion,
     subcommands: [
       Recon.self, Run.self, SweepCommand.self, Check.self, Init.self, Status.self, Finalize.self, Abort.self,
       Resume.self, Export.self, JournalCommand.self, Simulate.self,

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 extension Pipeline {
-  /// What an output says of itself.
+  /// What an output says of itself, and what programs of others read of it.
   @Suite struct OutputReadersTests {
     private static let (rows, columns, projections) = (6, 64, 60)
     private let folder: TestFolder
@@ -40,12 +40,12 @@ extension Pipeline {
       try writer.finish()
     }
 
-    private func recon(_ name: String, _ options: [String]) throws -> RunResult {
+    private func recon(_ name: String, _ options: [String], faults: String? = nil) throws -> RunResult {
       let outcome = try Command(
         [
           "recon", scan, "--output-folder", folder.file(name), "--algorithm", "sirt", "--window-step", "0",
           "--final-iterations", "2", "--binning", "1", "--json", "--quiet",
-        ] + options
+        ] + options, faults: faults
       ).end()
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
       return try outcome.result()
@@ -58,6 +58,40 @@ extension Pipeline {
       #expect(again.volumeSHA256 == found.volumeSHA256 && again.rotationAxis == found.rotationAxis)
       let yaml = try String(contentsOfFile: folder.file("found/scan.yaml"), encoding: .utf8)
       #expect(yaml.contains("rotation-axis: \(found.rotationAxis)"), "\(yaml)")
+    }
+
+    /// What the script of Tests/Readers says.
+    private func read(_ name: String) throws -> [String: Any] {
+      let script = Senders.root.appending(path: "Tests/Readers/read_outputs.py").path
+      let outcome = try Command(
+        [script, folder.file(name), "foam"], executable: #require(Senders.readers)
+      ).end()
+      try #require(outcome.status == .exited(0), "\(outcome.errors)")
+      return try #require(JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+    }
+
+    @Test(.enabled(if: Senders.readers != nil, "Python with h5py, silx and tifffile cannot be installed"))
+    func `Programs of others read volume, positions and where all of it comes from`() throws {
+      _ = try recon(
+        "out",
+        ["--rotation-axis", "31", "--format", "both", "--start-row", "2", "--run-folder", folder.file("run")])
+      let found = try read("out")
+      #expect(found["signal"] as? Bool == true && found["axes"] as? [String] == ["z", "y", "x"])
+      #expect(found["units"] as? [String] == ["um", "um", "um"] && found["interpretation"] as? String == "image")
+      #expect(found["z"] as? [Double] == [10, 20] && (found["x"] as? [Double])?.first == -155)
+      #expect(found["rotation_axis"] as? String == "31.0" && found["definition"] as? String == "NXtomoproc")
+      #expect(found["thetas"] as? Int == Self.projections && found["title"] as? String == "foam")
+      let parameters = Set(found["parameters"] as? [String] ?? [])
+      #expect(parameters.isSuperset(of: ["raw_file", "binning", "final_iterations", "algorithm"]))
+
+      let outcome = try Command([
+        "export", folder.file("run"), "--format", "both", "--bits", "16",
+        "--compress", "--output-folder", folder.file("again"),
+      ]).end()
+      try #require(outcome.status == .exited(0), "\(outcome.errors)")
+      let again = try read("again")
+      #expect(again["sha256"] as? String == found["sha256"] as? String && again["compression"] as? String == "gzip")
+      #expect(again["bits"] as? Int == 16 && (again["description"] as? String)?.contains("; range: ") == true)
     }
   }
 }

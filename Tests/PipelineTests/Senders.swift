@@ -5,12 +5,17 @@ import ScanFiles
 import TestSupport
 import Testing
 
-/// Third-party senders: Python scripts with packages from PyPI, in environments that are made once beside the build.
+/// Third-party senders and readers: Python scripts with packages from PyPI, in environments that are made once beside
+/// the build.
 enum Senders {
   /// A Python with pyzmq and lz4; nil where it cannot be had.
   static let python = environment("senders", packages: ["pyzmq", "lz4"], probe: "import zmq, lz4.block")
   /// A Python with pvaPy and lz4.
   static let pvaPython = environment("pva-senders", packages: ["pvapy", "lz4"], probe: "import pvaccess, lz4.block")
+  /// A Python with readers of what an export writes.
+  static let readers = environment(
+    "readers", packages: ["h5py", "silx", "tifffile"],
+    probe: "import h5py, tifffile, silx.io.nxdata")
 
   /// The package's folder.
   static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -13,6 +13,7 @@ import Stages
 /// plan.json     what the stages work from: shapes, placement, what the input was
 /// plan.copy.json  the same once more, for a person to put in its place should it be damaged
 /// lock          held by the run's supervisor as long as it lives
+/// metadata.h5   what the input says of its measurement, for the output
 /// status.json   state, stages, progress; replaced about once a second
 /// losses.json   of a live source, what it has lost; there when the acquisition has ended
 /// stop.json     what came of telling its detector to stop; there where that was tried
@@ -38,6 +39,8 @@ package struct RunFolder: Sendable {
   var plan: String { path + "/plan.json" }
   var planCopy: String { path + "/plan.copy.json" }
   var description: String { path + "/scan.yaml" }
+  /// What the input says of its measurement; where `RunPlan` looks for it.
+  var metadata: String { path + "/" + RunPlan.metadataName }
   var status: String { path + "/status.json" }
   var export: String { path + "/export.json" }
   var losses: String { path + "/losses.json" }
@@ -91,7 +94,9 @@ package struct RunFolder: Sendable {
     }
     let logs = (["supervisor"] + plan.wiring.stages.map(\.description)).map(log) + crashes
     // The description beside the output is the output's.
-    for file in logs + [self.plan, planCopy, status, export, losses, stop, lock] + (isOutput ? [] : [description]) {
+    for file in logs + [self.plan, planCopy, metadata, status, export, losses, stop, lock]
+      + (isOutput ? [] : [description])
+    {
       try Self.remove(file, unlink(file), accepting: [ENOENT])
     }
     for folder in [checkpoints, salvaged, requests, journals] where access(folder, F_OK) == 0 {

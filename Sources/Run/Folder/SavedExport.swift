@@ -44,11 +44,11 @@ package struct SavedExport {
     }
   }
 
-  /// Writes `format` into `output`, a new folder or one that is there; nil for `exported` in the run's folder. With
-  /// `overwrites` the result of another run there makes room. Everything is read back and compared. A signal ends the
-  /// process; what is there then is complete.
+  /// Writes it into `output`, a new folder or one that is there; nil for `exported` in the run's folder. `apply` says
+  /// as what. With `overwrites` the result of another run there makes room. Everything is read back and compared. A
+  /// signal ends the process; what is there then is complete.
   package func write(
-    _ format: OutputFormat, bits: SampleBits, to output: String?, overwrites: Bool, signals: SignalDescriptor
+    to output: String?, overwrites: Bool, signals: SignalDescriptor, _ apply: (inout ScanDescription) -> Void
   ) throws -> Result {
     let needed = plan.placement.workers.indices.reduce(0) { $0 + plan.layout(ofWorker: $1).volumeByteCount }
     if let available = Machine.memoryAvailable, needed > available {
@@ -56,18 +56,19 @@ package struct SavedExport {
         .cannotCreate, "the volume needs \(bytes(needed)) of memory and the machine has \(bytes(available)) available")
     }
     let path = output ?? folder.path + "/exported"
-    let configuration = plan.export(to: path, format, bits)
+    var configuration = try plan.export(to: path, apply)
     let (parts, updates) = try signals.endingProcess { _ in try read() }
     let output = try OutputFolder(
       path, run: plan.runID, files: configuration.names(slices: plan.shape.rows), overwrites: overwrites)
     defer { withExtendedLifetime(output) {} }
     let finished = try folder.readExport()
     let projections = updates.map { $0.projections.upperBound }.min() ?? 0
+    configuration.came(projections: projections)
     let cleanUp: @Sendable () -> Void = { [cleanUp = output.cleanUp] in
       Self.removeUnfinished(in: path)
       cleanUp()
     }
-    return try signals.endingProcess(grace: Self.grace, cleanUp: cleanUp) { watch in
+    return try signals.endingProcess(grace: Self.grace, cleanUp: cleanUp) { [configuration] watch in
       // Of an export that was killed.
       try removeTemporaryFilesOfDeadProcesses(in: path)
       let fits = finished?.fits ?? []
@@ -122,10 +123,14 @@ package struct SavedExport {
 
 extension RunPlan {
   /// What an export of a saved volume writes, and where.
-  fileprivate func export(to output: String, _ format: OutputFormat, _ bits: SampleBits) -> ExportConfiguration {
+  fileprivate func export(to output: String, _ apply: (inout ScanDescription) -> Void) throws(ScanFailure)
+    -> ExportConfiguration
+  {
     var plan = self
     plan.scan.denoise = .none
-    (plan.scan.outputFolder, plan.scan.format, plan.scan.bits, plan.scan.retain) = (output, format, bits, .none)
+    (plan.scan.outputFolder, plan.scan.retain) = (output, .none)
+    apply(&plan.scan)
+    try plan.scan.validate()
     return plan.export
   }
 }

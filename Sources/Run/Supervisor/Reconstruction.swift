@@ -43,13 +43,14 @@ package struct Reconstruction {
     -> ReconstructionOutcome
   {
     // Nothing is made yet, so a signal ends the process at once, but for what its caller has begun.
-    let (plan, decisions) = try signals.endingProcess(grace: .milliseconds(200)) { try makePlan(notice, $0) }
+    var (plan, decisions) = try signals.endingProcess(grace: .milliseconds(200)) { try makePlan(notice, $0) }
     let folder = RunFolder(path: plan.scan.runFolder ?? "")
     try folder.refuseIfTaken()
     let output = try Self.takeOutput(of: plan, overwrites: overwrites)
     defer { withExtendedLifetime(output) {} }
     try folder.create(topics: scan.durability == .durable ? plan.wiring.topics : [])
     try write(plan, to: folder)
+    if let notice = try plan.writeMetadata(to: folder.metadata) { decisions.append(notice) }
     try signals.endingProcess(cleanUp: output.cleanUp) { _ in
       for expired in try folder.removeExpiredSiblings() {
         notice(

@@ -114,6 +114,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var format: OutputFormat = .both
   /// Bits of a TIFF sample.
   package var bits: SampleBits = .thirtyTwo
+  /// Whether the chunks of the HDF5 file are compressed.
+  package var compress = false
   /// Whether counts become line integrals by −log.
   package var minusLog: MinusLog = .auto
   /// The unit of the angles in the file.

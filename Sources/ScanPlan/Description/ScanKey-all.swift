@@ -93,6 +93,9 @@ extension ScanKey {
     ScanKey(.output, "format", \.format, "What is written."),
     ScanKey(.output, "log-level", \.logLevel, "The least serious messages of the run's logs."),
     ScanKey(.output, "bits", \.bits, "Bits of a TIFF sample; 8 and 16 cover the volume's range."),
+    ScanKey(
+      .output, "compress", \.compress,
+      "Compress the HDF5 file, by what every reader of HDF5 has (shuffle and deflate)."),
   ]
 
   private static let safety = [

@@ -90,6 +90,7 @@ package struct Planner {
       projectionsCovering: projectionsCovering(windows), projectionsPerHalfTurn: perHalfTurn)
     plan.slots.onTheWay = onTheWay(plan)
     plan.examples = try Self.examples()
+    plan.created = Date.now.formatted(.iso8601)
     return plan
   }
 

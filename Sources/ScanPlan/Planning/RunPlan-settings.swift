@@ -42,7 +42,7 @@ extension RunPlan: StageSettings {
   /// What the export writes, and where.
   package var export: ExportConfiguration {
     let name = (try? ScanSource(scan.input))?.name ?? "scan"
-    return ExportConfiguration(
+    var configuration = ExportConfiguration(
       folder: scan.outputFolder, hdf5Name: scan.format == .tiff ? nil : "\(name)_rec.h5",
       tiff: scan.format == .hdf5 ? nil : scan.bits.sample, firstSlice: shape.firstSlice,
       unit: pixelSizeMillimetres == nil ? "1/pixel" : "1/mm", scale: Float(1 / (pixelSizeMillimetres ?? 1)),
@@ -58,6 +58,9 @@ extension RunPlan: StageSettings {
       denoised: scan.denoise.words.map {
         .init(hdf5Name: scan.format == .tiff ? nil : "\(name)_denoised.h5", words: $0)
       })
+    configuration.about = description(name: name)
+    configuration.compresses = scan.compress
+    return configuration
   }
 }
 

@@ -66,6 +66,8 @@ package struct RunPlan: Codable, Sendable {
   var projectionsPerHalfTurn: Int
   /// Stages beside those that make the volume, by name (`WiringFacts.examples`).
   var examples: [String] = []
+  /// When it was made, in ISO 8601; nil of a plan of an earlier build.
+  var created: String?
 
   /// How worker `partition`'s slices lie in memory.
   package func layout(ofWorker partition: Int) -> SliceLayout {

@@ -1,4 +1,5 @@
 package import RunModel
+package import ScanFiles
 
 /// What the export writes, and where.
 package struct ExportConfiguration: Sendable {
@@ -50,6 +51,10 @@ package struct ExportConfiguration: Sendable {
   var finalIterations: Int
   /// What is written of the denoised volume; nil where there is none.
   var denoised: Denoised?
+  /// The scan behind the volume.
+  package var about = VolumeDescription()
+  /// Whether the chunks of the HDF5 file are compressed.
+  package var compresses = false
 
   /// A configuration; the names were checked by whoever made it.
   package init(
@@ -70,6 +75,9 @@ package struct ExportConfiguration: Sendable {
     self.finalIterations = finalIterations
     self.denoised = denoised
   }
+
+  /// Says how many projections of the scan came.
+  package mutating func came(projections: Int) { about.projections = projections }
 
   /// Names of all files of a volume of so many slices, slices first; those of the denoised volume follow.
   package func names(slices: Int) -> [String] {

@@ -66,9 +66,12 @@ package struct ExportStage {
     let lost = ends.reduce(0) { max($0, $1.acquired) } - used
     let lostFields = configuration.fields - (ends.map(\.fields).min() ?? 0)
     let duplicates = ends.reduce(0) { $0 + $1.duplicates }
+    var configuration = configuration
+    configuration.came(projections: used + lost)
     let stopReason = try stopReason(first)
     var facts = [
-      "stop_reason": stopReason, "lost_projections": "\(lost)", "lost_fields": "\(lostFields)",
+      "stop_reason": stopReason, "projections": "\(used)", "lost_projections": "\(lost)",
+      "lost_fields": "\(lostFields)",
       "duplicate_events": "\(duplicates)",
     ].merging(try losses()?.facts ?? [:]) { $1 }
     let source = VolumeSource(volumes: volumes, missing: missing)

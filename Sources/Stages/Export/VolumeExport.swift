@@ -146,7 +146,8 @@ struct VolumeExport {
   private func makeHDF5(_ name: String, _ facts: [String: String]) throws -> VolumeHDF5Writer {
     let attributes = configuration.attributes.merging(facts) { $1 }.merging(["units": configuration.unit]) { $1 }
     return try VolumeHDF5Writer(
-      path: "\(configuration.folder)/\(name)", slices: source.count, columns: source.columns, attributes: attributes)
+      path: "\(configuration.folder)/\(name)", slices: source.count, columns: source.columns, attributes: attributes,
+      about: configuration.about, compresses: configuration.compresses)
   }
 }
 

@@ -13,6 +13,7 @@ struct Export: ParsableCommand {
   @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var runFolder: String
   @Option(help: .key("format")) var format: OutputFormat
   @Option(help: .key("bits")) var bits = ScanDescription.standard.bits
+  @OptionGroup var options: OutputOptions
   @Option(help: "Folder of the files. (default: exported in the run's folder)") var outputFolder: String?
   @Flag(help: .overwrite) var overwrite = false
   @Flag(help: "Print the result as one JSON object.") var json = false
@@ -21,7 +22,11 @@ struct Export: ParsableCommand {
   func run() throws {
     let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
     let result = try SavedExport(RunFolder(path: runFolder)).write(
-      format, bits: bits, to: outputFolder, overwrites: overwrite, signals: signals)
+      to: outputFolder, overwrites: overwrite, signals: signals
+    ) { scan in
+      (scan.format, scan.bits) = (format, bits)
+      options.apply(to: &scan)
+    }
     if json { return try Console.json(result) }
     guard !quiet else { return }
     if !result.isFinal {

@@ -50,6 +50,7 @@ struct Recon: ParsableCommand {
 
   @Option(help: .key("format")) var format = standard.format
   @Option(help: .key("bits")) var bits = standard.bits
+  @OptionGroup var output: OutputOptions
   @Option(help: .key("minus-log")) var minusLog = standard.minusLog
   @Option(help: .key("theta-unit")) var thetaUnit = standard.thetaUnit
   @Option(help: .key("durability")) var durability = standard.durability
@@ -77,6 +78,7 @@ struct Recon: ParsableCommand {
     (scan.workers, scan.threads, scan.rate, scan.lagMax, scan.diskBuffer) = (workers, threads, rate, lagMax, diskBuffer)
     (scan.durability, scan.checkpointEvery) = (durability, checkpointEvery)
     (scan.format, scan.bits, scan.minusLog, scan.thetaUnit, scan.retain) = (format, bits, minusLog, thetaUnit, retain)
+    output.apply(to: &scan)
     source.apply(to: &scan)
     subsets.apply(to: &scan)
     filters.apply(to: &scan)

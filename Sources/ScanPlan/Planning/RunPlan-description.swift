@@ -1,0 +1,39 @@
+package import Host
+import ScanFiles
+import Tomography
+
+// What the output says of a run, beside the volume.
+extension RunPlan {
+  /// The file in the run's folder that has what the input says of its measurement.
+  package static let metadataName = "metadata.h5"
+
+  /// Writes what the scan file, or the file of a live source's fields, says of the measurement; a sentence where
+  /// something of it cannot be read.
+  package func writeMetadata(to path: String) throws(FileError) -> String? {
+    guard let source = metadataSource else { return nil }
+    let thetas = live == nil ? try openScan(path: source, thetaUnit: scan.thetaUnit.fileUnit).info.thetas : []
+    let visits = scan.order.visits(thetas: thetas)
+    let unreadable = try ScanMetadata.write(of: source, thetas: visits.map { thetas[$0] }, to: path)
+    return unreadable == 0
+      ? nil : "\(unreadable) of the things that \(source) says of its measurement cannot be read and are left out"
+  }
+
+  /// The file that knows of the measurement; nil where there is none.
+  private var metadataSource: String? { live == nil ? scan.input : scan.fields }
+
+  /// What is known of the scan named `name`.
+  func description(name: String) -> VolumeDescription {
+    var about = VolumeDescription()
+    about.name = name
+    about.firstSlice = shape.firstSlice
+    about.voxelSizeMillimetres = pixelSizeMillimetres
+    about.rotationAxis = detectorAxis
+    about.source = scan.input
+    about.date = created
+    let open = scan.withoutSecrets
+    about.options = Dictionary(
+      uniqueKeysWithValues: ScanKey.all.compactMap { key in key.text(open).map { (key.name, $0) } })
+    about.metadata = metadataSource == nil ? nil : scan.runFolder.map { "\($0)/\(Self.metadataName)" }
+    return about
+  }
+}

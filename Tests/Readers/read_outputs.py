@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""read_outputs.py FOLDER NAME: reads what `recon --format both` wrote there, with programs of others, and compares.
+
+Prints one JSON object with what the files say of themselves; ends with an error where two of them differ.
+"""
+import hashlib
+import json
+import pathlib
+import sys
+
+import h5py
+import numpy
+import tifffile
+from silx.io import nxdata
+
+folder, name = pathlib.Path(sys.argv[1]), sys.argv[2]
+
+
+with h5py.File(folder / f"{name}_rec.h5") as file:
+  data = nxdata.get_default(file)
+  assert data.is_valid and data.signal.name in ("/entry/data/data", "/exchange/data"), data.issues
+  volume = file["/exchange/data"][()]
+  assert numpy.array_equal(data.signal[()], volume)
+  found = {
+    "signal": file["/entry/data/data"] == file["/exchange/data"],
+    "axes": data.axes_dataset_names, "units": [axis.attrs["units"] for axis in data.axes],
+    "z": data.axes[0][()].tolist(), "x": data.axes[2][()].tolist(), "interpretation": data.interpretation,
+    "rotation_axis": file["/exchange/data"].attrs["rotation_axis"],
+    "definition": file["/entry/definition"].asstr()[()], "title": file["/entry/title"].asstr()[()],
+    "parameters": sorted(file["/entry/reconstruction/parameters"]),
+    "thetas": len(file["/entry/reconstruction/parameters/rotation_angle"]),
+    "compression": file["/exchange/data"].compression,
+    "sha256": hashlib.sha256(volume.tobytes()).hexdigest(),
+  }
+
+slices = sorted(folder.glob("recon_*.tiff"))
+with tifffile.TiffFile(slices[0]) as file:
+  page = file.pages[0]
+  found |= {"bits": page.bitspersample, "description": page.description}
+if found["bits"] == 32:
+  assert numpy.array_equal(tifffile.imread(slices), volume)
+
+print(json.dumps(found, default=str))
