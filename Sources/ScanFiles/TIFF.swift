@@ -58,15 +58,18 @@ package enum TIFFPixels: Sendable, Equatable {
 /// - Parameters:
 ///   - values: rows × columns, row 0 on top.
 ///   - description: for the ImageDescription tag. For integers, the range is added to it.
+///   - voxelSizeMillimetres: the edge of a pixel, and the distance to the next slice, for the tags of the resolution
+///     and for ImageJ; nil where nobody knows it.
 /// - Throws: `.cannotCreate`, `.full` or `.io`; then nothing of the file is left.
 package func writeTIFF(
   path: String, columns: Int, rows: Int, values: UnsafeBufferPointer<Float>, pixels: TIFFPixels = .float32,
-  description: String
+  description: String, voxelSizeMillimetres: Double? = nil
 ) throws(FileError) {
   precondition(
     columns > 0 && rows > 0 && values.count == columns * rows, "\(values.count) values for \(rows) × \(columns)")
   let file = try AtomicFile(path: path)
-  let image = TIFFImage(columns: columns, rows: rows, pixels: pixels, description: description)
+  let image = TIFFImage(
+    columns: columns, rows: rows, pixels: pixels, description: description, voxelSizeMillimetres: voxelSizeMillimetres)
   try image.write(values, path: path, descriptor: file.descriptor)
   try file.commit()
 }
@@ -107,17 +110,21 @@ package struct TIFFImage {
   let rows: Int
   let pixels: TIFFPixels
   private let description: String
+  private let voxelSizeMillimetres: Double?
 
   /// Bytes of a strip, of which a thread that writes an image has one in memory.
   package static let stripBytes = 1 << 20
   /// Header, tags and strip offsets of one image stay far below this.
   private static let margin = 1 << 24
 
-  package init(columns: Int, rows: Int, pixels: TIFFPixels, description: String) {
+  package init(
+    columns: Int, rows: Int, pixels: TIFFPixels, description: String, voxelSizeMillimetres: Double? = nil
+  ) {
     self.columns = columns
     self.rows = rows
     self.pixels = pixels
     self.description = description
+    self.voxelSizeMillimetres = voxelSizeMillimetres
   }
 
   /// Whether a classic TIFF's 32-bit offsets are too short.
@@ -161,12 +168,27 @@ package struct TIFFImage {
       ctiff_set_u16(tiff, UInt32(TIFFTAG_COMPRESSION), UInt16(COMPRESSION_NONE)),
       ctiff_set_u16(tiff, UInt32(TIFFTAG_PLANARCONFIG), UInt16(PLANARCONFIG_CONTIG)),
     ]
-    let range = pixels.range.map { "; range: \($0.lowerBound) to \($0.upperBound)" } ?? ""
     let texts = [
-      ctiff_set_text(tiff, UInt32(TIFFTAG_IMAGEDESCRIPTION), description + range),
-      ctiff_set_text(tiff, UInt32(TIFFTAG_SOFTWARE), "Slipring"),
+      ctiff_set_text(tiff, UInt32(TIFFTAG_IMAGEDESCRIPTION), words),
+      ctiff_set_text(tiff, UInt32(TIFFTAG_SOFTWARE), "Slipring \(programVersion)"),
     ]
-    return (shape + texts).allSatisfy { $0 == 1 }
+    // Pixels a centimetre.
+    let resolution = voxelSizeMillimetres.map { size in
+      [
+        ctiff_set_float(tiff, UInt32(TIFFTAG_XRESOLUTION), 10 / size),
+        ctiff_set_float(tiff, UInt32(TIFFTAG_YRESOLUTION), 10 / size),
+        ctiff_set_u16(tiff, UInt32(TIFFTAG_RESOLUTIONUNIT), UInt16(RESUNIT_CENTIMETER)),
+      ]
+    }
+    return (shape + texts + (resolution ?? [])).allSatisfy { $0 == 1 }
+  }
+
+  /// The description. ImageJ reads lines of `name=value` in one that begins with its name (ij/io/FileOpener), and takes
+  /// the resolution as pixels in `unit`: a centimetre, as for everybody else.
+  private var words: String {
+    let range = pixels.range.map { "; range: \($0.lowerBound) to \($0.upperBound)" } ?? ""
+    let lines = voxelSizeMillimetres.map { "ImageJ=1.54f\nunit=cm\nspacing=\($0 / 10)\n" } ?? ""
+    return lines + description + range
   }
 
   private func writeStrips(_ values: UnsafeBufferPointer<Float>, _ scale: Float, _ tiff: OpaquePointer) -> Bool {

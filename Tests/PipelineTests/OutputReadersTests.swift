@@ -83,6 +83,10 @@ extension Pipeline {
       #expect(found["thetas"] as? Int == Self.projections && found["title"] as? String == "foam")
       let parameters = Set(found["parameters"] as? [String] ?? [])
       #expect(parameters.isSuperset(of: ["raw_file", "binning", "final_iterations", "algorithm"]))
+      #expect(found["software"] as? String == "Slipring \(programVersion)")
+      #expect((found["resolution"] as? [Double])?.allSatisfy { abs($0 - 1000) < 0.01 } == true)
+      #expect(found["resolutionunit"] as? Int == 3)
+      #expect(found["imagej"] as? NSDictionary == ["unit": "cm", "spacing": 0.001])
 
       let outcome = try Command([
         "export", folder.file("run"), "--format", "both", "--bits", "16",

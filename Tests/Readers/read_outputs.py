@@ -36,7 +36,11 @@ with h5py.File(folder / f"{name}_rec.h5") as file:
 slices = sorted(folder.glob("recon_*.tiff"))
 with tifffile.TiffFile(slices[0]) as file:
   page = file.pages[0]
-  found |= {"bits": page.bitspersample, "description": page.description}
+  found |= {
+    "software": page.software, "bits": page.bitspersample, "description": page.description,
+    "resolution": page.resolution, "resolutionunit": int(page.resolutionunit) if "ResolutionUnit" in page.tags else 1,
+    "imagej": {key: value for key, value in (file.imagej_metadata or {}).items() if key in ("unit", "spacing")},
+  }
 if found["bits"] == 32:
   assert numpy.array_equal(tifffile.imread(slices), volume)
 

@@ -1,6 +1,7 @@
 import CPNG
 import CTIFF
 import Foundation
+import Glibc
 import Host
 import ScanFiles
 import TestSupport
@@ -75,6 +76,26 @@ import Testing
     let byte = try write(values, columns: 5, .uint8(range: 0...2))
     #expect(byte.bytes == [0, 0, 64, 128, 191, 255, 255, 0, 255, 0])
     #expect(Int32(byte.format) == SAMPLEFORMAT_UINT && byte.bits == 8)
+  }
+
+  @Test func `the size of a voxel is in the tags and in words for ImageJ`() throws {
+    let path = folder.file("recon_00000.tiff")
+    try [Float](repeating: 1, count: 4).withUnsafeBufferPointer {
+      try writeTIFF(
+        path: path, columns: 2, rows: 2, values: $0, description: "slice 0", voxelSizeMillimetres: 0.00325)
+    }
+    var message = ctiff_message()
+    let tiff = try #require(ctiff_open(open(path, O_RDONLY), path, "r", &message))
+    defer { TIFFClose(tiff) }
+    var (x, y, unit): (Float, Float, UInt16) = (0, 0, 0)
+    #expect(ctiff_get_float(tiff, UInt32(TIFFTAG_XRESOLUTION), &x) == 1)
+    #expect(ctiff_get_float(tiff, UInt32(TIFFTAG_YRESOLUTION), &y) == 1)
+    #expect(ctiff_get_u16(tiff, UInt32(TIFFTAG_RESOLUTIONUNIT), &unit) == 1)
+    #expect(abs(x - 3076.923) < 0.001 && y == x && Int32(unit) == RESUNIT_CENTIMETER)
+    let text = try #require(ctiff_get_text(tiff, UInt32(TIFFTAG_IMAGEDESCRIPTION)))
+    #expect(String(cString: text) == "ImageJ=1.54f\nunit=cm\nspacing=0.000325\nslice 0")
+    #expect(
+      String(cString: try #require(ctiff_get_text(tiff, UInt32(TIFFTAG_SOFTWARE)))) == "Slipring \(programVersion)")
   }
 
   @Test func `images above 4 GB are BigTIFF`() {

@@ -38,9 +38,11 @@ static inline TIFF *ctiff_open(int descriptor, const char *name, const char *mod
 static inline int ctiff_set_u16(TIFF *tiff, uint32_t tag, uint16_t value) { return TIFFSetField(tiff, tag, value); }
 static inline int ctiff_set_u32(TIFF *tiff, uint32_t tag, uint32_t value) { return TIFFSetField(tiff, tag, value); }
 static inline int ctiff_set_text(TIFF *tiff, uint32_t tag, const char *value) { return TIFFSetField(tiff, tag, value); }
+static inline int ctiff_set_float(TIFF *tiff, uint32_t tag, double value) { return TIFFSetField(tiff, tag, value); }
 
 static inline int ctiff_get_u16(TIFF *tiff, uint32_t tag, uint16_t *value) { return TIFFGetField(tiff, tag, value); }
 static inline int ctiff_get_u32(TIFF *tiff, uint32_t tag, uint32_t *value) { return TIFFGetField(tiff, tag, value); }
+static inline int ctiff_get_float(TIFF *tiff, uint32_t tag, float *value) { return TIFFGetField(tiff, tag, value); }
 static inline const char *ctiff_get_text(TIFF *tiff, uint32_t tag) {
   const char *text = NULL;
   return TIFFGetField(tiff, tag, &text) ? text : NULL;

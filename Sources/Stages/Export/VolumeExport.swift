@@ -120,7 +120,8 @@ struct VolumeExport {
     let image = TIFFImage(
       columns: source.columns, rows: source.columns, pixels: pixels,
       description: "slice \(configuration.firstSlice + index), \(configuration.quantity) in \(configuration.unit)"
-        + (fits.isEmpty ? "" : configuration.words(fits[index])))
+        + (fits.isEmpty ? "" : configuration.words(fits[index])),
+      voxelSizeMillimetres: configuration.about.voxelSizeMillimetres)
     try image.write(UnsafeBufferPointer(slice), scale: configuration.scale, to: file)
     FaultPoint.exportHalf.reach()
   }
