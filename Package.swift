@@ -164,7 +164,7 @@ let package = Package(
         "Topics",
       ], swiftSettings: strict),
     .testTarget(
-      name: "ScanPlanTests", dependencies: ["Host", "ScanPlan", "Tomography"], swiftSettings: strict),
+      name: "ScanPlanTests", dependencies: ["Host", "ScanPlan", "Stages", "Tomography"], swiftSettings: strict),
     .testTarget(
       name: "RunTests", dependencies: ["Host", "Rings", "Run", "RunModel", "ScanPlan", "TestSupport"],
       swiftSettings: strict),

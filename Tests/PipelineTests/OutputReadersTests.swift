@@ -89,7 +89,7 @@ extension Pipeline {
       #expect(found["imagej"] as? NSDictionary == ["unit": "cm", "spacing": 0.001])
 
       let outcome = try Command([
-        "export", folder.file("run"), "--format", "both", "--bits", "16",
+        "export", folder.file("run"), "--format", "both", "--bits", "16", "--range", "P1,P99",
         "--compress", "--output-folder", folder.file("again"),
       ]).end()
       try #require(outcome.status == .exited(0), "\(outcome.errors)")

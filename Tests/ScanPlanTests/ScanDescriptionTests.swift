@@ -1,6 +1,7 @@
 import Foundation
 import Host
 import ScanPlan
+import Stages
 import Testing
 import Tomography
 
@@ -8,6 +9,7 @@ import Tomography
   @Test func `A description comes back from JSON, spelled as on the command line`() throws {
     var scan = ScanDescription(input: "a.h5", outputFolder: "out")
     (scan.rotationAxis, scan.windowLength, scan.bits) = (.pixels(296.25), 12, .sixteen)
+    scan.range = .percentiles(0.5, 99)
     scan.regularisation = Regularisation(strength: 3, delta: 0.25)
     let data = try JSONEncoder().encode(scan)
     #expect(try JSONDecoder().decode(ScanDescription.self, from: data) == scan)
@@ -33,6 +35,8 @@ import Tomography
     ("--final-iterations -1", { $0.finalIterations = -1 }), ("--final-subsets 0", { $0.finalSubsets = 0 }),
     ("--stop-scale 3", { $0.stopScale = 3 }), ("--stop-scale 6", { ($0.reference, $0.stopScale) = ("a.h5", 6) }),
     ("--stop-distance 0", { ($0.stopSimilarity, $0.stopDistance) = (0.9, 0) }),
+    ("--range 2.0,1.0", { $0.range = .values(2, 1) }), ("--range P1,P101", { $0.range = .percentiles(1, 101) }),
+    ("--range 0.0,1.0 goes with", { $0.range = .values(0, 1) }),
     ("--workers 0", { $0.workers = 0 }), ("--workers 32", { $0.workers = 32 }), ("--threads 0", { $0.threads = 0 }),
     ("--binning 7", { $0.binning = 7 }), ("--relaxation 0", { $0.relaxation = 0 }),
     ("--relaxation nan", { $0.relaxation = .nan }),

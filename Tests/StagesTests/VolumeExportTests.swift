@@ -38,10 +38,22 @@ import Tomography
 
   private func volume(rows: [Int]) -> SavedVolume { SavedVolume(parts(rows: rows)) }
 
-  private func configuration(_ sample: ExportConfiguration.Sample, scale: Float) -> ExportConfiguration {
-    ExportConfiguration(
+  private func configuration(
+    _ sample: ExportConfiguration.Sample, scale: Float, range: SampleRange = .percentiles(0, 100)
+  ) -> ExportConfiguration {
+    var configuration = ExportConfiguration(
       folder: folder.path, hdf5Name: "v.h5", tiff: sample, firstSlice: Self.firstSlice, unit: "1/mm", scale: scale,
       attributes: [:], checks: true, fields: 0, windowUpdates: 0, finalIterations: 0, denoised: nil)
+    configuration.range = range
+    return configuration
+  }
+
+  /// The finite values inside the disks of slices.
+  private func inDisk(_ slices: [[Float]]) -> [Float] {
+    let disk = DiskMask(columns: Self.columns, isDisk: true)
+    return slices.flatMap { slice in
+      (0..<Self.columns).flatMap { row in disk.columns(row: row).map { slice[row * Self.columns + $0] } }
+    }.filter(\.isFinite)
   }
 
   @Test(arguments: [ExportConfiguration.Sample.float32, .uint16, .uint8], [Float(1), 0.5])
@@ -58,14 +70,15 @@ import Tomography
     for index in 0..<count { slice(index).withUnsafeBytes { digest.update($0) } }
     let expected = digest.hexDigest()
     #expect(written.volumeSHA256 == expected)
-    let all = (0..<count).flatMap(slice).filter { !$0.isNaN }.map { $0 * scale }
-    let range = try #require(all.min())...(try #require(all.max()))
     let slices = (0..<count).map { slice($0).map { $0 * scale } }
-    try expect(slices, in: names, sample.pixels { range })
+    let all = inDisk(slices), range = try #require(all.min())...(try #require(all.max()))
+    #expect(written.range == (sample == .float32 ? nil : range))
+    try expect(slices, in: names, sample.pixels(range))
   }
 
   /// Expects the files to be what each slice alone is written as.
-  private func expect(_ slices: [[Float]], in names: [String], _ pixels: TIFFPixels) throws {
+  private func expect(_ slices: [[Float]], scale: Float = 1, in names: [String], _ pixels: TIFFPixels) throws {
+    let slices = slices.map { slice in slice.map { $0 * scale } }
     let reader = try VolumeReader(path: folder.file("v.h5"))
     for (index, values) in slices.enumerated() {
       try values.withUnsafeBufferPointer { values in
@@ -117,10 +130,39 @@ import Tomography
     let slices = (0..<rows.reduce(0, +)).map { index in
       slice(index).map { (first..<first + rows[missing]).contains(index) ? .nan : $0 * 0.5 }
     }
-    let numbers = slices.joined().filter { !$0.isNaN }
+    let numbers = inDisk(slices)
     let range = try #require(numbers.min())...(try #require(numbers.max()))
     let names = written.outputs.map { String($0.dropFirst(folder.file("").count)) }
-    try expect(slices, in: names, sample.pixels { range })
+    try expect(slices, in: names, sample.pixels(range))
+  }
+
+  @Test(arguments: [SampleRange.percentiles(5, 90), .values(-1, 20)])
+  func `Integers cover the same range in all slices, whatever the corners hold`(range: SampleRange) throws {
+    let rows = [20, 3], parts = parts(rows: rows)
+    // Outside of the disk, a voxel that is larger than all others.
+    var corner = slice(0)
+    corner[0] = 1e6
+    corner.withUnsafeBufferPointer { parts[0].layout.setSlice(row: 0, in: parts[0].memory.start, from: $0) }
+    let written = try #require(
+      try SavedVolume(parts).export(configuration(.uint16, scale: 0.5, range: range), facts: [:]) { false })
+    let found = try #require(written.range)
+    switch range {
+    case .values(let low, let high): #expect(found == low...high)
+    case .percentiles(let low, let high):
+      let sorted = inDisk((0..<23).map { slice($0).map { $0 * 0.5 } }).sorted()
+      for (value, percent) in [(found.lowerBound, low), (found.upperBound, high)] {
+        let expected = sorted[Int((percent / 100 * Double(sorted.count - 1)).rounded())]
+        #expect(abs(value - expected) <= abs(expected) / 1024, "P\(percent)")
+      }
+    }
+    let names = written.outputs.map { String($0.dropFirst(folder.file("").count)) }
+    try expect([corner] + (1..<23).map(slice), scale: 0.5, in: names, .uint16(range: found))
+    withExtendedLifetime(parts) {}
+  }
+
+  @Test func `A volume without a number has a range all the same`() throws {
+    let histogram = VoxelHistogram(columns: 4)
+    #expect(histogram.value(atPercent: 0) == 0 && histogram.value(atPercent: 99.9) == 0)
   }
 
   @Test(arguments: [0, 1, 16, 40, 89]) func `An export that is stopped leaves whole files only`(after: Int) throws {

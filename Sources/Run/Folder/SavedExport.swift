@@ -18,6 +18,8 @@ package struct SavedExport {
     package let outputs: [String]
     /// Of the volume, whatever it was written as.
     package let volumeSHA256: String
+    /// What the least and the greatest integer of the files stand for; nil where there are no integers.
+    let range: [Float]?
     /// Projections that the volume is made of, of every worker the least.
     package let projections: Int
     /// Whether this is the volume that the run ended with.
@@ -77,7 +79,8 @@ package struct SavedExport {
       guard let written else { throw StageFailure(signal: watch.signal ?? SIGTERM) }
       return Result(
         run: plan.runID.description, outputs: written.outputs, volumeSHA256: written.volumeSHA256,
-        projections: projections, isFinal: finished?.volumeSHA256 == written.volumeSHA256,
+        range: written.range.map { [$0.lowerBound, $0.upperBound] }, projections: projections,
+        isFinal: finished?.volumeSHA256 == written.volumeSHA256,
         generations: updates.map(\.generation))
     }
   }

@@ -191,7 +191,9 @@ package struct Reconstruction {
     if let failure = outcome.failure { supervisor.log.error("\(failure)") }
     supervisor.log.notice(
       "finished",
-      metadata: ["seconds": "\(ending.seconds)", "volumeSHA256": "\(outcome.result.volumeSHA256 ?? "none")"])
+      metadata: ["seconds": "\(ending.seconds)", "volumeSHA256": "\(outcome.result.volumeSHA256 ?? "none")"].merging(
+        outcome.result.range.map { ["range": "\($0)"] } ?? [:]
+      ) { $1 })
     // Nothing is deleted before what replaces it was read back.
     if plan.scan.retain == .none, ending.report?.isChecked == true, outcome.failure == nil { try folder.remove(plan) }
     return outcome
@@ -225,7 +227,7 @@ package struct Reconstruction {
       restarts: ending.restarts, memory: memory, stoppedBy: report?.stoppedBy ?? reason, stop: stop,
       outputs: report?.outputs ?? [], fit: report.flatMap { plan.export.fit($0.fits) },
       missingRows: ending.missing.map(\.rows),
-      volumeSHA256: report?.volumeSHA256, denoisedSHA256: report?.denoisedSHA256)
+      range: report?.range, volumeSHA256: report?.volumeSHA256, denoisedSHA256: report?.denoisedSHA256)
     return ReconstructionOutcome(
       result: result, report: report,
       notices: notices(plan, report) + notices(losses) + notices(stop) + notices(ending.secondsWithoutRoom),

@@ -6,7 +6,7 @@ extension ScanDescription {
   private static let rules: [@Sendable (ScanDescription) -> String?] =
     [
       { $0.windowKindProblem }, { $0.stepProblem }, { $0.nothingProblem }, { $0.nsinoProblem }, { $0.rowsProblem },
-      { $0.bufferProblem }, { $0.homeProblem },
+      { $0.bufferProblem }, { $0.rangeProblem }, { $0.homeProblem },
     ] + methodRules + sourceRules + controlRules
 
   /// What can be found wrong without the scan file, all of it: first single values, then what contradicts what. A rule
@@ -52,6 +52,11 @@ extension ScanDescription {
   private var bufferProblem: String? {
     guard let diskBuffer, durability == .memory else { return nil }
     return "--disk-buffer \(diskBuffer.scanText) goes with --durability durable: nothing waits for a disk"
+  }
+
+  private var rangeProblem: String? {
+    guard let range, bits == .thirtyTwo else { return nil }
+    return "--range \(range.scanText) goes with --bits 8 or --bits 16: floats hold the values"
   }
 
   private var rowsProblem: String? {

@@ -114,6 +114,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var format: OutputFormat = .both
   /// Bits of a TIFF sample.
   package var bits: SampleBits = .thirtyTwo
+  /// What the integers of 8 and 16 bits stand for; nil for what leaves out few voxels.
+  package var range: SampleRange?
   /// Whether the chunks of the HDF5 file are compressed.
   package var compress = false
   /// Whether counts become line integrals by −log.
@@ -192,7 +194,7 @@ package enum OutputFormat: String, CaseIterable, Sendable {
   case both
 }
 
-/// Bits of a TIFF sample; the integers cover the volume's range, which the file states.
+/// Bits of a TIFF sample; the integers cover a range that the file states.
 package enum SampleBits: Int, CaseIterable, Sendable {
   /// UInt8.
   case eight = 8

@@ -92,7 +92,11 @@ extension ScanKey {
       .folder),
     ScanKey(.output, "format", \.format, "What is written."),
     ScanKey(.output, "log-level", \.logLevel, "The least serious messages of the run's logs."),
-    ScanKey(.output, "bits", \.bits, "Bits of a TIFF sample; 8 and 16 cover the volume's range."),
+    ScanKey(.output, "bits", \.bits, "Bits of a TIFF sample; 8 and 16 are integers over range."),
+    ScanKey(
+      .output, "range", \.range,
+      "What integers cover: two values, or percentiles of the voxels inside the disk, the same for all slices.",
+      unset: "P0.1,P99.9", .ascending),
     ScanKey(
       .output, "compress", \.compress,
       "Compress the HDF5 file, by what every reader of HDF5 has (shuffle and deflate)."),

@@ -59,6 +59,7 @@ extension RunPlan: StageSettings {
         .init(hdf5Name: scan.format == .tiff ? nil : "\(name)_denoised.h5", words: $0)
       })
     configuration.about = description(name: name)
+    configuration.range = scan.range ?? .standard
     configuration.compresses = scan.compress
     return configuration
   }

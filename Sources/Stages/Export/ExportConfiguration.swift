@@ -7,9 +7,9 @@ package struct ExportConfiguration: Sendable {
   package enum Sample: Sendable {
     /// The values.
     case float32
-    /// 0…65,535 over the volume's range.
+    /// 0…65,535 over the range of the export.
     case uint16
-    /// 0…255 over the volume's range.
+    /// 0…255 over the range of the export.
     case uint8
   }
 
@@ -53,6 +53,8 @@ package struct ExportConfiguration: Sendable {
   var denoised: Denoised?
   /// The scan behind the volume.
   package var about = VolumeDescription()
+  /// What integers stand for.
+  package var range = SampleRange.standard
   /// Whether the chunks of the HDF5 file are compressed.
   package var compresses = false
 

@@ -5,7 +5,7 @@ extension ExportReport: Codable {
   private enum CodingKeys: String, CodingKey {
     case outputs, isChecked, volumeSHA256, denoisedSHA256, stoppedBy, projections, lost, lostFields, duplicates
     case updates, windowResiduals, finalResiduals
-    case fits, missingRows
+    case fits, missingRows, range
     case nonFinitePixels, clampedPixels, deadPixels, negativePixels
   }
 
@@ -31,7 +31,8 @@ extension ExportReport: Codable {
         dead: try fields.decode(Int.self, forKey: .deadPixels),
         negative: try fields.decode(Int.self, forKey: .negativePixels)),
       fits: try fields.decodeIfPresent([RowFit].self, forKey: .fits) ?? [],
-      missingRows: try fields.decodeIfPresent([RowRange].self, forKey: .missingRows) ?? [])
+      missingRows: try fields.decodeIfPresent([RowRange].self, forKey: .missingRows) ?? [],
+      range: try fields.decodeIfPresent([Float].self, forKey: .range))
   }
 
   /// Writes one object.
@@ -54,6 +55,7 @@ extension ExportReport: Codable {
     try fields.encode(pixels.dead, forKey: .deadPixels)
     try fields.encode(pixels.negative, forKey: .negativePixels)
     if !fits.isEmpty { try fields.encode(fits, forKey: .fits) }
+    try fields.encodeIfPresent(range, forKey: .range)
     if !missingRows.isEmpty { try fields.encode(missingRows, forKey: .missingRows) }
   }
 }

@@ -33,4 +33,6 @@ package struct ExportReport: Equatable, Sendable {
   package var fits: [RowFit] = []
   /// Rows that could not be reconstructed, which hold no numbers.
   package var missingRows: [RowRange] = []
+  /// What the least and the greatest integer of the files stand for; nil where there are no integers.
+  package var range: [Float]?
 }

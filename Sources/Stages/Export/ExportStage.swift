@@ -101,7 +101,8 @@ package struct ExportStage {
       denoisedSHA256: denoisedSHA256,
       stoppedBy: stopReason, projections: used, lost: lost, lostFields: lostFields, duplicates: duplicates,
       updates: window.count + final.count, windowResiduals: window, finalResiduals: final,
-      pixels: convergence.pixelCounts, fits: fits, missingRows: missingRows)
+      pixels: convergence.pixelCounts, fits: fits, missingRows: missingRows,
+      range: written.range.map { [$0.lowerBound, $0.upperBound] })
   }
 
   /// Why the scan ended, in words. Of a scan that was finalized and whose command is lost nobody knows who did it.
@@ -115,7 +116,7 @@ package struct ExportStage {
   /// Writes one volume, and reads it back where that was asked for; nil where a stop was requested.
   private func write(
     _ source: any SliceSource, _ facts: [String: String], _ configuration: ExportConfiguration, _ fits: [RowFit] = []
-  ) throws -> (outputs: [String], digest: String)? {
+  ) throws -> VolumeExport.Written? {
     let export = VolumeExport(
       configuration: configuration, source: source, fits: fits, room: room, stopRequested: wait.stopRequested)
     guard let written = try export.write(facts) else { return nil }

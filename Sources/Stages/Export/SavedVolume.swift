@@ -24,17 +24,17 @@ package struct SavedVolume {
   }
 
   /// Writes the files and, with `configuration.checks`, reads them back; `facts` go into the HDF5 file, and of `fits`,
-  /// where there are any, each slice's into its own. Every file is complete or not there. Gives their paths and the
-  /// volume's SHA-256, nil where `stopRequested` said so in between.
+  /// where there are any, each slice's into its own. Every file is complete or not there. Gives their paths, the
+  /// volume's SHA-256 and what integers stand for, nil where `stopRequested` said so in between.
   package func export(
     _ configuration: ExportConfiguration, facts: [String: String], fits: [RowFit] = [],
     stopRequested: @escaping () -> Bool
-  ) throws -> (outputs: [String], volumeSHA256: String)? {
+  ) throws -> (outputs: [String], volumeSHA256: String, range: ClosedRange<Float>?)? {
     let source = VolumeSource(parts: parts.map { ($0.layout, UnsafeRawPointer($0.memory.start)) })
     let writer = VolumeExport(
       configuration: configuration, source: source, fits: fits, room: nil, stopRequested: stopRequested)
-    guard let (outputs, digest) = try writer.write(facts) else { return nil }
+    guard let written = try writer.write(facts) else { return nil }
     if configuration.checks { guard try writer.check() else { return nil } }
-    return (outputs, digest)
+    return (written.outputs, written.digest, written.range)
   }
 }

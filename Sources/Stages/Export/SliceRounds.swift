@@ -6,21 +6,19 @@ import Synchronization
 /// the interleaved memory, so two groups are in memory.
 ///
 /// ```
-/// round k, in this order, whoever is free   checksum of group k │ HDF5 of group k │ a TIFF or range for each slice
+/// round k, in this order, whoever is free   summary of group k │ HDF5 of group k │ a TIFF for each slice
 ///                                           copy of group k + 1 │ a sync for each TIFF of the 16 before
 /// then, on the calling thread               names of these 16, in their order
 /// ```
 final class SliceRounds {
   /// What becomes of a group.
   struct Work {
-    /// Adds a group's voxels to a checksum, in the order of the groups.
-    var digest: ((UnsafeMutableBufferPointer<Float>) -> Void)?
+    /// Adds a group's voxels to checksum and histogram, in the order of the groups.
+    var summary: ((UnsafeMutableBufferPointer<Float>) -> Void)?
     /// Writes the slices of a group to a file that holds all, in the order of the groups.
     var volume: ((_ group: Range<Int>, UnsafeMutableBufferPointer<Float>) throws -> Void)?
     /// Writes slice `index` to its own file, on any thread.
     var image: ((_ index: Int, UnsafeMutableBufferPointer<Float>, AtomicFileGroup.Member) throws -> Void)?
-    /// Looks at slice `index`, on any thread.
-    var look: ((_ index: Int, UnsafeMutableBufferPointer<Float>) -> Void)?
   }
 
   private let source: any SliceSource
@@ -91,11 +89,10 @@ final class SliceRounds {
     pool.forEach(count: 2 + group.count + copies + closing.count) { index in
       failure.catching(index) {
         switch index {
-        case 0: work.digest?(voxels)
+        case 0: work.summary?(voxels)
         case 1: try work.volume?(group, voxels)
         case 2..<2 + group.count:
           let (slice, index) = (index - 2, group.lowerBound + index - 2)
-          work.look?(index, self.slice(voxels, slice))
           try work.image?(index, self.slice(voxels, slice), files[slice])
         case 2 + group.count..<2 + group.count + copies:
           if let next { copy(index - 2 - group.count, of: next, into: self.voxels(number + 1, next)) }

@@ -5,7 +5,7 @@ extension VolumeExport {
   /// requested.
   /// - Throws: `.badData` of the first file that is not what was written.
   func check() throws -> Bool {
-    let pixels = try configuration.tiff?.pixels(range)
+    let range = try self.range(), pixels = configuration.tiff?.pixels(range)
     let volume = try configuration.hdf5Name.map { try VolumeReader(uncached: "\(configuration.folder)/\($0)") }
     return try forEachGroup { group, voxels in
       scale(voxels)

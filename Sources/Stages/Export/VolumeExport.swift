@@ -17,8 +17,8 @@ struct VolumeExport {
   let stopRequested: () -> Bool
   var threads = SliceRounds.threads
 
-  /// The paths of all files, and the volume's checksum.
-  typealias Written = (outputs: [String], digest: String)
+  /// The paths of all files, the volume's checksum, and what integers stand for, where there are any.
+  typealias Written = (outputs: [String], digest: String, range: ClosedRange<Float>?)
 
   /// Writes everything, `facts` about the run with it; nil where a stop was requested in between. Where the disk was
   /// full everything is written once more, when there is room for what is not there yet.
@@ -44,40 +44,24 @@ struct VolumeExport {
 
   private func writeOnce(_ facts: [String: String]) throws -> Written? {
     let volume = try configuration.hdf5Name.map { try makeHDF5($0, facts) }
-    let summary = VolumeSummary(slices: source.count)
+    let summary = VolumeSummary(histogram: makeHistogram())
     let rounds = SliceRounds(
       source: source, pool: try ThreadPool(threads: threads), images: AtomicFileGroup(),
       path: path(ofSlice:))
-    var work = SliceRounds.Work(digest: summary.add)
+    var work = SliceRounds.Work(summary: summary.add)
     if let volume { work.volume = { try write($0, $1, to: volume) } }
-    switch configuration.tiff {
-    case .float32: work.image = { try writeTIFF($0, $1, .float32, to: $2) }
-    case .uint16, .uint8: work.look = summary.look
-    case nil: break
-    }
+    if configuration.tiff == .float32 { work.image = { try writeTIFF($0, $1, .float32, to: $2) } }
     let isWhole = try rounds.run(work, stopRequested: stopRequested)
-    let pixels = configuration.tiff?.pixels { scaled(summary.range) }
+    let range = self.range(summary.histogram), pixels = configuration.tiff?.pixels(range)
     guard isWhole, try pixels.map({ try $0 == .float32 || writeTIFFs($0, rounds) }) ?? true else {
       volume?.abandon()
       return nil
     }
     try rounds.finish()
-    try volume?.finish()
-    return (configuration.ownNames(slices: source.count).map { "\(configuration.folder)/\($0)" }, summary.takeDigest())
-  }
-
-  /// The least and the greatest voxel, in the unit of the output.
-  func range() throws -> ClosedRange<Float> {
-    var range = VoxelRange()
-    _ = try forEachGroup { _, voxels in
-      range.widen(by: voxels)
-      return true
-    }
-    return scaled(range)
-  }
-
-  private func scaled(_ range: VoxelRange) -> ClosedRange<Float> {
-    range.low * configuration.scale...range.high * configuration.scale
+    try volume?.finish(
+      attributes: range.map { ["integer_range": "\($0.lowerBound) to \($0.upperBound)"] } ?? [:])
+    let paths = configuration.ownNames(slices: source.count).map { "\(configuration.folder)/\($0)" }
+    return (paths, summary.takeDigest(), range)
   }
 
   /// Hands out the slices in groups, each in turn in the same memory, until `body` says false; whether it never did.
@@ -153,12 +137,13 @@ struct VolumeExport {
 }
 
 extension ExportConfiguration.Sample {
-  /// How ScanFiles calls it; integers cover the volume's range, which nobody else needs.
-  func pixels(_ range: () throws -> ClosedRange<Float>) rethrows -> TIFFPixels {
-    switch self {
-    case .float32: .float32
-    case .uint16: .uint16(range: try range())
-    case .uint8: .uint8(range: try range())
+  /// How ScanFiles calls it; integers have a range.
+  func pixels(_ range: ClosedRange<Float>?) -> TIFFPixels {
+    switch (self, range) {
+    case (.uint16, let range?): .uint16(range: range)
+    case (.uint8, let range?): .uint8(range: range)
+    case (.float32, _): .float32
+    case (_, nil): preconditionFailure("integers without a range")
     }
   }
 }
