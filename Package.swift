@@ -49,6 +49,7 @@ let package = Package(
     .systemLibrary(
       name: "CCurl", path: "Sources/C/CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .systemLibrary(name: "CLZ4", path: "Sources/C/CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+    .systemLibrary(name: "CZstd", path: "Sources/C/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(
       name: "CCrypto", path: "Sources/C/CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(
@@ -69,7 +70,7 @@ let package = Package(
     .target(name: "Journal", dependencies: ["CLinux", "Host", "Rings"], swiftSettings: fast),
     .target(name: "Topics", dependencies: ["Host", "Journal", "Rings"], swiftSettings: strict),
     .target(name: "RunModel", dependencies: ["CLinux", "Host", "KernelTypes", "Rings"], swiftSettings: strict),
-    .target(name: "ScanFiles", dependencies: ["CHDF5", "CPNG", "CTIFF", "Host"], swiftSettings: strict),
+    .target(name: "ScanFiles", dependencies: ["CHDF5", "CPNG", "CTIFF", "CZstd", "Host"], swiftSettings: strict),
     .target(
       name: "Detectors",
       dependencies: ["CCurl", "CLZ4", "CPVAccess", "CZMQ", "Host", "Rings", "RunModel", "ScanFiles", "Tomography"],
@@ -151,7 +152,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ScanFilesTests",
-      dependencies: ["CHDF5", "CPNG", "CTIFF", "Confined", "ExportExerciser", "Host", "ScanFiles", "TestSupport"],
+      dependencies: [
+        "CHDF5", "CPNG", "CTIFF", "CZstd", "Confined", "ExportExerciser", "Host", "ScanFiles", "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "DetectorsTests",

@@ -37,7 +37,7 @@ extension VolumeReader {
 }
 
 /// Opens a file after dropping the clean pages that memory holds of it, so that reading asks the disk.
-private func openUncached(_ path: String) throws(FileError) -> Int32 {
+func openUncached(_ path: String) throws(FileError) -> Int32 {
   let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
   guard descriptor >= 0 else { throw .cannotOpen(path: path, reason: errnoText(errno)) }
   // Only advice: where it is not followed, memory is compared and not the disk.

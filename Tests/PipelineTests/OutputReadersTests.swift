@@ -60,6 +60,36 @@ extension Pipeline {
       #expect(yaml.contains("rotation-axis: \(found.rotationAxis)"), "\(yaml)")
     }
 
+    /// Every file below a folder, by its path.
+    private func files(in name: String) throws -> [String: Data] {
+      let names = try FileManager.default.subpathsOfDirectory(atPath: folder.file(name))
+      return Dictionary(
+        uniqueKeysWithValues: names.compactMap { path in
+          FileManager.default.contents(atPath: folder.file("\(name)/\(path)")).map { (path, $0) }
+        })
+    }
+
+    @Test func `An export that is killed again and again leaves the same resolutions`() throws {
+      let options = ["--rotation-axis", "31", "--format", "zarr", "--retain", "none"]
+      let whole = try recon("whole", options)
+      let killed = try recon(
+        "killed", options, faults: "export=export-half:1,rename-before:2,rename-before:4,rename-after:5,export-after:1")
+      #expect(killed.restarts["export"] == 5 && killed.volumeSHA256 == whole.volumeSHA256)
+      #expect(killed.outputs == [folder.file("killed/foam_rec.zarr")])
+      let chunks = ["whole", "killed"].map { name in
+        (try? files(in: "\(name)/foam_rec.zarr"))?.filter { $0.key != "zarr.json" } ?? [:]
+      }
+      #expect(chunks[0].count == 2 && chunks[0] == chunks[1])
+      #expect(try folder.names(in: "killed") == ["foam_rec.zarr", "outputs.json", "scan.yaml"])
+      // The next one makes room for itself.
+      let outcome = try Command([
+        "recon", scan, "--output-folder", folder.file("killed"), "--rotation-axis", "31", "--format", "tiff",
+        "--overwrite", "--quiet",
+      ]).end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      #expect(try !folder.names(in: "killed").contains("foam_rec.zarr"))
+    }
+
     /// What the script of Tests/Readers says.
     private func read(_ name: String) throws -> [String: Any] {
       let script = Senders.root.appending(path: "Tests/Readers/read_outputs.py").path
@@ -70,11 +100,11 @@ extension Pipeline {
       return try #require(JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
     }
 
-    @Test(.enabled(if: Senders.readers != nil, "Python with h5py, silx and tifffile cannot be installed"))
-    func `Programs of others read volume, positions and where all of it comes from`() throws {
+    @Test(.enabled(if: Senders.readers != nil, "Python with h5py, silx, tifffile and ome-zarr cannot be installed"))
+    func `Programs of others read volume, positions, resolutions and where all of it comes from`() throws {
       _ = try recon(
         "out",
-        ["--rotation-axis", "31", "--format", "both", "--start-row", "2", "--run-folder", folder.file("run")])
+        ["--rotation-axis", "31", "--format", "all", "--start-row", "2", "--run-folder", folder.file("run")])
       let found = try read("out")
       #expect(found["signal"] as? Bool == true && found["axes"] as? [String] == ["z", "y", "x"])
       #expect(found["units"] as? [String] == ["um", "um", "um"] && found["interpretation"] as? String == "image")
@@ -87,15 +117,19 @@ extension Pipeline {
       #expect((found["resolution"] as? [Double])?.allSatisfy { abs($0 - 1000) < 0.01 } == true)
       #expect(found["resolutionunit"] as? Int == 3)
       #expect(found["imagej"] as? NSDictionary == ["unit": "cm", "spacing": 0.001])
+      let zarr = try #require(found["zarr"] as? [String: Any])
+      #expect(zarr["format"] as? Int == 3 && zarr["shapes"] as? [[Int]] == [[2, 32, 32]])
+      #expect((zarr["axes"] as? [NSDictionary])?.first == ["name": "z", "type": "space", "unit": "micrometer"])
 
       let outcome = try Command([
-        "export", folder.file("run"), "--format", "both", "--bits", "16", "--range", "P1,P99",
+        "export", folder.file("run"), "--format", "all", "--bits", "16", "--range", "P1,P99", "--zarr-version", "0.4",
         "--compress", "--output-folder", folder.file("again"),
       ]).end()
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
       let again = try read("again")
       #expect(again["sha256"] as? String == found["sha256"] as? String && again["compression"] as? String == "gzip")
       #expect(again["bits"] as? Int == 16 && (again["description"] as? String)?.contains("; range: ") == true)
+      #expect((again["zarr"] as? [String: Any])?["format"] as? Int == 2)
     }
   }
 }

@@ -14,8 +14,8 @@ enum Senders {
   static let pvaPython = environment("pva-senders", packages: ["pvapy", "lz4"], probe: "import pvaccess, lz4.block")
   /// A Python with readers of what an export writes.
   static let readers = environment(
-    "readers", packages: ["h5py", "silx", "tifffile"],
-    probe: "import h5py, tifffile, silx.io.nxdata")
+    "readers", packages: ["h5py", "silx", "tifffile", "ome-zarr"],
+    probe: "import h5py, tifffile, zarr, ome_zarr.reader, silx.io.nxdata")
 
   /// The package's folder.
   static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

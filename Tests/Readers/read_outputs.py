@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""read_outputs.py FOLDER NAME: reads what `recon --format both` wrote there, with programs of others, and compares.
+"""read_outputs.py FOLDER NAME: reads what `recon --format all` wrote there, with programs of others, and compares.
 
 Prints one JSON object with what the files say of themselves; ends with an error where two of them differ.
 """
@@ -11,9 +11,23 @@ import sys
 import h5py
 import numpy
 import tifffile
+import zarr
+from ome_zarr.io import parse_url
+from ome_zarr.reader import Reader
 from silx.io import nxdata
 
 folder, name = pathlib.Path(sys.argv[1]), sys.argv[2]
+
+
+def block_means(volume):
+  """The means of blocks of 2 × 2 × 2, or of as many voxels as there are at an edge."""
+  sums, counts = volume.astype(float), numpy.ones(volume.shape)
+  for axis in range(3):
+    if axis == 0 and volume.shape[0] == 1:
+      continue
+    edges = numpy.arange(0, volume.shape[axis], 2)
+    sums, counts = numpy.add.reduceat(sums, edges, axis), numpy.add.reduceat(counts, edges, axis)
+  return sums / counts
 
 
 with h5py.File(folder / f"{name}_rec.h5") as file:
@@ -44,4 +58,19 @@ with tifffile.TiffFile(slices[0]) as file:
 if found["bits"] == 32:
   assert numpy.array_equal(tifffile.imread(slices), volume)
 
+for path in sorted(folder.glob("*.zarr")):
+  group = zarr.open_group(path, mode="r")
+  attributes = dict(group.attrs).get("ome", dict(group.attrs))
+  scales = attributes["multiscales"][0]
+  levels = [group[dataset["path"]] for dataset in scales["datasets"]]
+  assert numpy.array_equal(levels[0][:], volume)
+  for finer, coarser in zip(levels, levels[1:]):
+    numpy.testing.assert_allclose(coarser[:], block_means(finer[:]), rtol=1e-5, atol=1e-7)
+  node = list(Reader(parse_url(path, mode="r"))())[0]
+  assert [level.shape for level in node.data] == [level.shape for level in levels]
+  assert numpy.array_equal(numpy.asarray(node.data[0]), volume)
+  found["zarr"] = {
+    "format": group.metadata.zarr_format, "shapes": [level.shape for level in levels], "axes": scales["axes"],
+    "transformations": scales["datasets"][-1]["coordinateTransformations"], "run": group.attrs["slipring"],
+  }
 print(json.dumps(found, default=str))

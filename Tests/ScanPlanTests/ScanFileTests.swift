@@ -56,7 +56,7 @@ import Testing
     "order": "interleaved:4", "stop-ssim": "0.95", "stop-patience": "3", "stop-after": "90", "stop-rises": "8",
     "stop-scale": "3", "stop-distance": "12",
     "reference": "b.h5",
-    "run-folder": "run", "format": "tiff", "bits": "16", "range": "0,0.5", "compress": "true",
+    "run-folder": "run", "format": "tiff", "bits": "16", "range": "0,0.5", "zarr-version": "0.4", "compress": "true",
     "durability": "memory", "checkpoint-every": "30",
     "retain": "none",
     "shape": "4,48", "pixel": "uint8", "projections": "60", "flats": "3", "darks": "2", "fields": "fields.h5",

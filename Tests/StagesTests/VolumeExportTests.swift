@@ -165,6 +165,21 @@ import Tomography
     #expect(histogram.value(atPercent: 0) == 0 && histogram.value(atPercent: 99.9) == 0)
   }
 
+  @Test func `A volume in Zarr is read back, and one that is stopped leaves none`() throws {
+    var configuration = configuration(.float32, scale: 0.5)
+    (configuration.zarr, configuration.tiff, configuration.hdf5Name) = (("v.zarr", .v05), nil, nil)
+    let written = try #require(try volume(rows: [20, 3]).export(configuration, facts: [:]) { false })
+    #expect(written.outputs == [folder.file("v.zarr")] && written.range == nil)
+    #expect(try folder.names() == ["v.zarr"])
+    var asked = 0
+    (configuration.folder, configuration.zarr) = (folder.path, ("w.zarr", .v04))
+    let stopped = try volume(rows: [20, 3]).export(configuration, facts: [:]) {
+      asked += 1
+      return asked > 18
+    }
+    #expect(try stopped == nil && folder.names() == ["v.zarr"])
+  }
+
   @Test(arguments: [0, 1, 16, 40, 89]) func `An export that is stopped leaves whole files only`(after: Int) throws {
     var asked = 0
     let written = try volume(rows: [70, 3, 17]).export(configuration(.float32, scale: 1), facts: [:]) {

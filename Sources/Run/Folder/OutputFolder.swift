@@ -95,7 +95,7 @@ final class OutputFolder {
   /// Whether a run writes files of such a name: what a list says is removed, so it is not believed further than that.
   private static func isPossible(_ name: String) -> Bool {
     name == configurationName
-      || !name.contains("/") && (name.hasSuffix(".tiff") || name.hasSuffix(".h5"))
+      || !name.contains("/") && [".tiff", ".h5", ".zarr"].contains { name.hasSuffix($0) }
   }
 
   private func names() throws(ScanFailure) -> Set<String> {
@@ -146,6 +146,11 @@ final class OutputFolder {
     let file = "\(path)/\(name)"
     var status = stat()
     guard lstat(file, &status) == 0 else { return }
+    if name.hasSuffix(".zarr"), status.st_mode & S_IFMT == S_IFDIR {
+      do { return try FileManager.default.removeItem(atPath: file) } catch {
+        throw ScanFailure(.inputOutput, "cannot remove \(file): \(error.reasonText)")
+      }
+    }
     guard status.st_mode & S_IFMT == S_IFREG else {
       throw ScanFailure(.cannotCreate, "\(file) is in the way and is not a file; move it away")
     }

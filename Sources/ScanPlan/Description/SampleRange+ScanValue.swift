@@ -1,3 +1,4 @@
+package import ScanFiles
 package import Stages
 
 extension SampleRange: ScanValue {
@@ -39,3 +40,5 @@ extension ScanLimit where Value == SampleRange {
     }
   }
 }
+
+extension OMEZarrVersion: ScanValue {}

@@ -1,5 +1,6 @@
 package import Detectors
 package import Host
+package import ScanFiles
 package import Stages
 package import Tomography
 
@@ -116,6 +117,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var bits: SampleBits = .thirtyTwo
   /// What the integers of 8 and 16 bits stand for; nil for what leaves out few voxels.
   package var range: SampleRange?
+  /// The version of OME-Zarr.
+  package var zarrVersion = OMEZarrVersion.v05
   /// Whether the chunks of the HDF5 file are compressed.
   package var compress = false
   /// Whether counts become line integrals by −log.
@@ -190,8 +193,23 @@ package enum OutputFormat: String, CaseIterable, Sendable {
   case tiff
   /// One file.
   case hdf5
-  /// Both.
+  /// Both of these.
   case both
+  /// One folder, with several resolutions.
+  case zarr
+  /// All of these.
+  case all
+
+  /// What of it is written.
+  var parts: (tiff: Bool, hdf5: Bool, zarr: Bool) {
+    switch self {
+    case .tiff: (true, false, false)
+    case .hdf5: (false, true, false)
+    case .both: (true, true, false)
+    case .zarr: (false, false, true)
+    case .all: (true, true, true)
+    }
+  }
 }
 
 /// Bits of a TIFF sample; the integers cover a range that the file states.

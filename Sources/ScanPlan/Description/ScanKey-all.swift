@@ -90,13 +90,16 @@ extension ScanKey {
       .output, "run-folder", \.runFolder, "Folder of everything else that belongs to the run.",
       unset: "run-<id> in the output folder",
       .folder),
-    ScanKey(.output, "format", \.format, "What is written."),
+    ScanKey(
+      .output, "format", \.format,
+      "What is written: TIFF slices, one HDF5 file, both, one OME-Zarr folder with several resolutions, or all."),
     ScanKey(.output, "log-level", \.logLevel, "The least serious messages of the run's logs."),
     ScanKey(.output, "bits", \.bits, "Bits of a TIFF sample; 8 and 16 are integers over range."),
     ScanKey(
       .output, "range", \.range,
       "What integers cover: two values, or percentiles of the voxels inside the disk, the same for all slices.",
       unset: "P0.1,P99.9", .ascending),
+    ScanKey(.output, "zarr-version", \.zarrVersion, "Version of OME-Zarr: 0.5 on Zarr 3, 0.4 on Zarr 2."),
     ScanKey(
       .output, "compress", \.compress,
       "Compress the HDF5 file, by what every reader of HDF5 has (shuffle and deflate)."),

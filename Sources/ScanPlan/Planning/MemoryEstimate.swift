@@ -61,7 +61,8 @@ package struct MemoryEstimate: Equatable, Sendable {
         } ?? 0),
       Item(
         name: "export buffers",
-        byteCount: ExportStage.byteCount(slices: plan.shape.rows, columns: plan.shape.columns)),
+        byteCount: ExportStage.byteCount(
+          slices: plan.shape.rows, columns: plan.shape.columns, makesZarr: plan.export.zarr != nil)),
       Item(name: "processes", byteCount: plan.wiring.stages.count * Self.processByteCount),
     ].filter { $0.byteCount > 0 }
   }

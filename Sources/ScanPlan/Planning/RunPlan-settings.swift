@@ -42,9 +42,10 @@ extension RunPlan: StageSettings {
   /// What the export writes, and where.
   package var export: ExportConfiguration {
     let name = (try? ScanSource(scan.input))?.name ?? "scan"
+    let parts = scan.format.parts
     var configuration = ExportConfiguration(
-      folder: scan.outputFolder, hdf5Name: scan.format == .tiff ? nil : "\(name)_rec.h5",
-      tiff: scan.format == .hdf5 ? nil : scan.bits.sample, firstSlice: shape.firstSlice,
+      folder: scan.outputFolder, hdf5Name: parts.hdf5 ? "\(name)_rec.h5" : nil,
+      tiff: parts.tiff ? scan.bits.sample : nil, firstSlice: shape.firstSlice,
       unit: pixelSizeMillimetres == nil ? "1/pixel" : "1/mm", scale: Float(1 / (pixelSizeMillimetres ?? 1)),
       attributes: [
         "description":
@@ -56,10 +57,13 @@ extension RunPlan: StageSettings {
       windowUpdates: updateCount - finalIterationCount(),
       finalIterations: finalSchedule.iterationsMax(projections: shape.projections),
       denoised: scan.denoise.words.map {
-        .init(hdf5Name: scan.format == .tiff ? nil : "\(name)_denoised.h5", words: $0)
+        .init(
+          hdf5Name: parts.hdf5 ? "\(name)_denoised.h5" : nil, zarrName: parts.zarr ? "\(name)_denoised.zarr" : nil,
+          words: $0)
       })
     configuration.about = description(name: name)
     configuration.range = scan.range ?? .standard
+    configuration.zarr = parts.zarr ? ("\(name)_rec.zarr", scan.zarrVersion) : nil
     configuration.compresses = scan.compress
     return configuration
   }

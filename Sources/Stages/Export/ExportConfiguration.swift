@@ -17,11 +17,15 @@ package struct ExportConfiguration: Sendable {
   package struct Denoised: Sendable {
     /// Name of the HDF5 file without folder; nil for none.
     var hdf5Name: String?
+    /// Name of the Zarr folder; nil for none.
+    var zarrName: String?
     /// How it was denoised, for people.
     var words: String
 
     /// As given.
-    package init(hdf5Name: String?, words: String) { (self.hdf5Name, self.words) = (hdf5Name, words) }
+    package init(hdf5Name: String?, zarrName: String? = nil, words: String) {
+      (self.hdf5Name, self.zarrName, self.words) = (hdf5Name, zarrName, words)
+    }
   }
 
   /// An existing folder.
@@ -55,6 +59,8 @@ package struct ExportConfiguration: Sendable {
   package var about = VolumeDescription()
   /// What integers stand for.
   package var range = SampleRange.standard
+  /// Name of the Zarr folder without the folder it is in, and its version; nil for none.
+  package var zarr: (name: String, version: OMEZarrVersion)?
   /// Whether the chunks of the HDF5 file are compressed.
   package var compresses = false
 
@@ -99,7 +105,7 @@ package struct ExportConfiguration: Sendable {
 
   /// The same without those of the denoised volume.
   func ownNames(slices: Int) -> [String] {
-    (tiff == nil ? [] : (0..<slices).map(tiffName)) + (hdf5Name.map { [$0] } ?? [])
+    (tiff == nil ? [] : (0..<slices).map(tiffName)) + (hdf5Name.map { [$0] } ?? []) + (zarr.map { [$0.name] } ?? [])
   }
 
   /// The name of slice `index`'s file: the number of the row has five digits at least.
@@ -112,6 +118,7 @@ package struct ExportConfiguration: Sendable {
   func denoised(_ denoised: Denoised, noise: Float) -> ExportConfiguration {
     var other = self
     (other.tiffPrefix, other.quantity, other.hdf5Name) = ("denoised", "denoised attenuation", denoised.hdf5Name)
+    other.zarr = denoised.zarrName.flatMap { name in zarr.map { (name: name, version: $0.version) } }
     other.attributes["description", default: ""] += ", denoised by \(denoised.words)"
     other.attributes["denoising"] = denoised.words
     other.attributes["noise"] = "\(noise * scale)"

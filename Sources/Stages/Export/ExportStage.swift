@@ -43,9 +43,11 @@ package struct ExportStage {
   }
 
   /// Bytes of the stage's own memory at its peak, for a volume of so many slices.
-  package static func byteCount(slices: Int, columns: Int) -> Int {
-    let slicesMax = SliceRounds.groups * min(slices, slicesOfGroup(columns: columns)) + 1
-    return slicesMax * columns * columns * MemoryLayout<Float>.stride + SliceRounds.threads * TIFFImage.stripBytes
+  package static func byteCount(slices: Int, columns: Int, makesZarr: Bool) -> Int {
+    let depth = slicesOfGroup(columns: columns)
+    return (SliceRounds.groups * min(slices, depth) + 1) * columns * columns * MemoryLayout<Float>.stride
+      + SliceRounds.threads * TIFFImage.stripBytes
+      + (makesZarr ? ZarrVolume.byteCount(slices: slices, columns: columns, depth: depth) : 0)
   }
 
   /// What was written; nil where a stop was requested, or the scan ended before its first projection: then there is no

@@ -7,6 +7,11 @@ extension VolumeExport {
   func check() throws -> Bool {
     let range = try self.range(), pixels = configuration.tiff?.pixels(range)
     let volume = try configuration.hdf5Name.map { try VolumeReader(uncached: "\(configuration.folder)/\($0)") }
+    let zarr = configuration.zarr.map { zarr in
+      ZarrVolume(
+        checking: "\(configuration.folder)/\(zarr.name)", slices: source.count, columns: source.columns,
+        depth: slicesOfGroup(columns: source.columns), version: zarr.version)
+    }
     return try forEachGroup { group, voxels in
       scale(voxels)
       for (slice, index) in group.enumerated() {
@@ -17,6 +22,7 @@ extension VolumeExport {
             path: path(ofSlice: index), columns: source.columns, rows: source.columns, values: values, pixels: pixels)
         }
         try volume?.check(index, values)
+        try zarr?.add(slice: values)
       }
       return true
     }

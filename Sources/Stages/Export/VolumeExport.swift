@@ -39,27 +39,32 @@ struct VolumeExport {
     let slice = source.columns * source.columns * MemoryLayout<Float>.stride
     let names = configuration.ownNames(slices: source.count)
     let missing = names.filter { access("\(configuration.folder)/\($0)", F_OK) != 0 }
-    return missing.reduce(0) { $0 + ($1 == configuration.hdf5Name ? source.count * slice : slice) }
+    return missing.reduce(0) {
+      $0 + ([configuration.hdf5Name, configuration.zarr?.name].contains($1) ? source.count * slice : slice)
+    }
   }
 
   private func writeOnce(_ facts: [String: String]) throws -> Written? {
     let volume = try configuration.hdf5Name.map { try makeHDF5($0, facts) }
+    let zarr = try makeZarr(facts)
     let summary = VolumeSummary(histogram: makeHistogram())
     let rounds = SliceRounds(
       source: source, pool: try ThreadPool(threads: threads), images: AtomicFileGroup(),
       path: path(ofSlice:))
     var work = SliceRounds.Work(summary: summary.add)
-    if let volume { work.volume = { try write($0, $1, to: volume) } }
+    if volume != nil || zarr != nil { work.volume = { try write($0, $1, to: volume, zarr) } }
     if configuration.tiff == .float32 { work.image = { try writeTIFF($0, $1, .float32, to: $2) } }
     let isWhole = try rounds.run(work, stopRequested: stopRequested)
     let range = self.range(summary.histogram), pixels = configuration.tiff?.pixels(range)
     guard isWhole, try pixels.map({ try $0 == .float32 || writeTIFFs($0, rounds) }) ?? true else {
       volume?.abandon()
+      zarr?.abandon()
       return nil
     }
     try rounds.finish()
     try volume?.finish(
       attributes: range.map { ["integer_range": "\($0.lowerBound) to \($0.upperBound)"] } ?? [:])
+    try zarr?.finish()
     let paths = configuration.ownNames(slices: source.count).map { "\(configuration.folder)/\($0)" }
     return (paths, summary.takeDigest(), range)
   }
@@ -110,9 +115,9 @@ struct VolumeExport {
     FaultPoint.exportHalf.reach()
   }
 
-  /// A group into the HDF5 file. Other threads read its voxels: they are scaled elsewhere.
+  /// A group into the files that hold all slices. Other threads read its voxels: they are scaled elsewhere.
   private func write(
-    _ group: Range<Int>, _ voxels: UnsafeMutableBufferPointer<Float>, to volume: VolumeHDF5Writer
+    _ group: Range<Int>, _ voxels: UnsafeMutableBufferPointer<Float>, to volume: VolumeHDF5Writer?, _ zarr: ZarrVolume?
   ) throws {
     try withUnsafeTemporaryAllocation(of: Float.self, capacity: source.columns * source.columns) { scratch in
       for (number, index) in group.enumerated() {
@@ -122,16 +127,30 @@ struct VolumeExport {
           slice = scratch
           scale(slice)
         }
-        try volume.write(slice: UnsafeBufferPointer(slice), at: index)
+        try volume?.write(slice: UnsafeBufferPointer(slice), at: index)
+        try zarr?.add(slice: UnsafeBufferPointer(slice))
       }
     }
-    volume.beginWriting()
+    volume?.beginWriting()
+  }
+
+  private func attributes(_ facts: [String: String]) -> [String: String] {
+    configuration.attributes.merging(facts) { $1 }.merging(["units": configuration.unit]) { $1 }
+  }
+
+  private func makeZarr(_ facts: [String: String]) throws -> ZarrVolume? {
+    try configuration.zarr.map { zarr in
+      try ZarrVolume(
+        path: "\(configuration.folder)/\(zarr.name)", slices: source.count, columns: source.columns,
+        depth: slicesOfGroup(columns: source.columns), version: zarr.version, attributes: attributes(facts),
+        about: configuration.about)
+    }
   }
 
   private func makeHDF5(_ name: String, _ facts: [String: String]) throws -> VolumeHDF5Writer {
-    let attributes = configuration.attributes.merging(facts) { $1 }.merging(["units": configuration.unit]) { $1 }
-    return try VolumeHDF5Writer(
-      path: "\(configuration.folder)/\(name)", slices: source.count, columns: source.columns, attributes: attributes,
+    try VolumeHDF5Writer(
+      path: "\(configuration.folder)/\(name)", slices: source.count, columns: source.columns,
+      attributes: attributes(facts),
       about: configuration.about, compresses: configuration.compresses)
   }
 }

@@ -1,15 +1,17 @@
 import ArgumentParser
+package import ScanFiles
 import ScanPlan
 package import Stages
 
 /// How the files of a volume are written, beside their format and bits.
 struct OutputOptions: ParsableArguments {
   @Option(help: .key("range", "low,high|p,p")) var range: SampleRange?
+  @Option(help: .key("zarr-version")) var zarrVersion = ScanDescription.standard.zarrVersion
   @Flag(help: .key("compress")) var compress = false
 
   /// Takes them over.
   func apply(to scan: inout ScanDescription) {
-    (scan.range, scan.compress) = (range, compress)
+    (scan.range, scan.zarrVersion, scan.compress) = (range, zarrVersion, compress)
   }
 }
 
@@ -19,3 +21,5 @@ extension SampleRange: ExpressibleByArgument {
   /// For the help.
   package var defaultValueDescription: String { scanText }
 }
+
+extension OMEZarrVersion: ExpressibleByArgument {}

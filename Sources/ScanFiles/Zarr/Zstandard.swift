@@ -1,0 +1,33 @@
+import CZstd
+
+/// Compresses as Zarr's codec zstd does: one frame for each chunk.
+final class Zstandard {
+  /// Voxels have noise in their low bits; higher levels take longer and save no more.
+  static let level = 1
+  /// The library's version: another one may make other bytes of the same voxels.
+  static var version: String { String(cString: ZSTD_versionString()) }
+
+  private let context: OpaquePointer
+  private let target: UnsafeMutableRawBufferPointer
+
+  /// For chunks of so many bytes at most.
+  init(byteCountMax: Int) {
+    guard let context = ZSTD_createCCtx() else { preconditionFailure("libzstd has no memory for a context") }
+    self.context = context
+    target = .allocate(byteCount: ZSTD_compressBound(byteCountMax), alignment: 64)
+  }
+
+  deinit {
+    ZSTD_freeCCtx(context)
+    target.deallocate()
+  }
+
+  /// The frame, which is valid until the next call.
+  func compress(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+    let count = ZSTD_compressCCtx(
+      context, target.baseAddress, target.count, bytes.baseAddress, bytes.count, Int32(Self.level))
+    // The room is enough for any bytes.
+    precondition(ZSTD_isError(count) == 0, String(cString: ZSTD_getErrorName(count)))
+    return UnsafeRawBufferPointer(rebasing: target[..<count])
+  }
+}
