@@ -76,6 +76,7 @@ import Tomography
     ("--preset fast goes with", { ($0.algorithm, $0.preset) = (.sirt, .fast) }),
     ("--precision fixed goes with", { ($0.algorithm, $0.precision) = (.sirt, .fixed) }),
     ("--weight 2x goes with", { ($0.algorithm, $0.weight) = (.mlem, .multiple(2)) }),
+    ("--count-weights goes with", { ($0.algorithm, $0.countWeights) = (.sirt, true) }),
     ("--padding none goes with", { ($0.algorithm, $0.padding) = (.fbp, .none) }),
     ("--huber 0.03 is about final iterations", { ($0.algorithm, $0.huber, $0.finalIterations) = (.auto, 0.03, 0) }),
     ("--inner-steps 9", { ($0.final, $0.innerSteps) = (.auto, 9) }),

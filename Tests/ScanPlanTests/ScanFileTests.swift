@@ -68,7 +68,7 @@ import Testing
     "log-level": "warning",
     "final": "auto", "preset": "detail", "precision": "fixed", "weight": "0.5x", "inner-steps": "3",
     "momentum-max": "0.8",
-    "relaxed-sweeps": "1", "doubled-sweeps": "2", "huber": "0.03", "padding": "12",
+    "relaxed-sweeps": "1", "doubled-sweeps": "2", "huber": "0.03", "count-weights": "yes", "padding": "12",
   ]
 
   @Test(arguments: ScanKey.all.map(\.name)) func `A wrong value of any key is told with its line and what it may be`(

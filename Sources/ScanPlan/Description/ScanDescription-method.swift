@@ -110,6 +110,7 @@ extension ScanDescription {
     if let momentumMax { options.momentumMax = Float(momentumMax) }
     if let relaxedSweeps { options.relaxedSweeps = relaxedSweeps }
     if let doubledSweeps { options.doubledSweeps = doubledSweeps }
+    options.weighsCounts = countWeights
     if let huber { options.penalty = .huber(epsilon: Float(huber)) }
     switch weight {
     case .multiple(let factor): options.weight = .rule(factor: Float(factor))

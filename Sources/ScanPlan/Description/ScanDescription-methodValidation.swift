@@ -80,7 +80,8 @@ extension ScanDescription {
       precision == .auto ? nil : "--precision \(precision.rawValue)", innerSteps.map { "--inner-steps \($0)" },
       momentumMax.map { "--momentum-max \($0.scanText)" },
       relaxedSweeps.map { "--relaxed-sweeps \($0)" }, doubledSweeps.map { "--doubled-sweeps \($0)" },
-      huber.map { "--huber \($0.scanText)" }, padding == .auto ? nil : "--padding \(padding.scanText)",
+      huber.map { "--huber \($0.scanText)" }, countWeights ? "--count-weights" : nil,
+      padding == .auto ? nil : "--padding \(padding.scanText)",
     ]
     guard let first = given.compactMap({ $0 }).first else { return nil }
     return finalAlgorithm == .auto

@@ -61,6 +61,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var doubledSweeps: Int?
   /// Differences, in parts of the attenuation, below which its penalty is quadratic; nil for total variation.
   package var huber: Double?
+  /// Whether line integrals weigh as much as photons came through.
+  package var countWeights = false
   /// How far its grid reaches beyond the detector.
   package var padding = GridPadding.auto
   /// What the final iterations start from.

@@ -27,6 +27,9 @@ extension ScanKey {
       "Let auto's penalty be quadratic for differences below this part of the attenuation (Huber), as 0.03.",
       unset: "total variation", .within(1e-6...1e3)),
     ScanKey(
+      .method, "count-weights", \.countWeights,
+      "Let auto weigh line integrals by the photons that came through (penalised weighted least squares): for few."),
+    ScanKey(
       .method, "padding", \.padding,
       "Pixels that auto's grid has more than the detector at each side; auto: a sixteenth where the sample leaves it."),
   ]

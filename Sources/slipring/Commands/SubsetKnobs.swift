@@ -12,13 +12,14 @@ struct SubsetKnobs: ParsableArguments {
   @Option(help: .key("relaxed-sweeps")) var relaxedSweeps: Int?
   @Option(help: .key("doubled-sweeps")) var doubledSweeps: Int?
   @Option(help: .key("huber")) var huber: Double?
+  @Flag(help: .key("count-weights")) var countWeights = false
   @Option(help: .key("padding", "auto|none|pixels")) var padding = ScanDescription.standard.padding
 
   /// Puts the options where they belong.
   func apply(to scan: inout ScanDescription) {
     (scan.preset, scan.weight, scan.innerSteps, scan.momentumMax) = (preset, weight, innerSteps, momentumMax)
     (scan.relaxedSweeps, scan.doubledSweeps) = (relaxedSweeps, doubledSweeps)
-    (scan.huber, scan.padding, scan.precision) = (huber, padding, precision)
+    (scan.huber, scan.countWeights, scan.padding, scan.precision) = (huber, countWeights, padding, precision)
   }
 }
 

@@ -57,6 +57,9 @@ package struct SubsetOptions: Sendable, Equatable {
   package var penalty: Penalty
   /// How subsets are projected.
   package var precision = Precision.auto
+  /// Weigh each line integral b by e^−b, the share of the photons that came through: penalised weighted least squares.
+  /// A gain where few came through (500 photons a pixel), and slower where the noise is small.
+  package var weighsCounts = false
   /// Cut the volume at zero in each step.
   var nonNegative: Bool
   /// Only voxels whose centres lie within half the grid's width of the rotation axis take part; of the result those

@@ -20,7 +20,8 @@ extension SubsetSolver {
       let sigma = isGiven ? given : neighbourNoise(lane: lane, samples)
       state.lanes[lane] = SubsetState.Lane(
         scale: scale, noise: sigma,
-        weight: weight(scale: scale, noise: sigma, gradient: rule.firstGradient(scale: scale)), isNoiseGiven: isGiven)
+        weight: weight(lane: lane, scale: scale, noise: sigma, gradient: rule.firstGradient(scale: scale)),
+        isNoiseGiven: isGiven)
     }
     cutAtZero(executor)
     chooseFloat(executor)
@@ -109,8 +110,8 @@ extension SubsetSolver {
 // What the weight's rule looks at.
 extension SubsetSolver {
   /// λ of a slice, with the options' factor or value.
-  func weight(scale: Float, noise: Float, gradient: Float) -> Float {
-    let ruled = rule.weight(scale: scale, noise: noise, gradient: gradient)
+  func weight(lane: Int, scale: Float, noise: Float, gradient: Float) -> Float {
+    let ruled = rule.weight(scale: scale, noise: noise, gradient: gradient) * meanWeights[lane]
     switch options.weight {
     case .rule(let factor): return ruled * min(factor, SubsetOptions.factorMax)
     case .fixed(let weight): return min(weight, ruled * SubsetOptions.factorMax)
@@ -177,7 +178,7 @@ extension SubsetSolver {
           let sum = samples.rows.indices.reduce(0.0) { $0 + memory.gradients(row: $1)[lane] }
           gradient = Float(sum / Double(samples.count))
         }
-        slice.weight = weight(scale: slice.scale, noise: slice.noise, gradient: gradient)
+        slice.weight = weight(lane: lane, scale: slice.scale, noise: slice.noise, gradient: gradient)
       }
       state.lanes[lane] = slice
     }

@@ -95,6 +95,7 @@ extension SubsetSolver {
     }
     if case .huber(let epsilon) = options.penalty { add(2 << 32 | UInt64(epsilon.bitPattern)) }
     add((options.nonNegative ? 1 : 0) | (options.diskMask ? 2 : 0))
+    if options.weighsCounts { add(4) }
     for byte in options.precision.rawValue.utf8 { add(UInt64(byte)) }
     return hash
   }

@@ -47,6 +47,8 @@ package final class SubsetSolver {
   /// max τ; 0 before the weights are made.
   private var stepMax: Float = 0
   var state: SubsetState
+  /// Mean weights of the rays of the block's slices.
+  var meanWeights: [Float] = []
   var sinogram: (start: UnsafeRawPointer, slots: Int)?
 
   /// Allocates what a block needs. `angles` are all projections of the scan, in any order; `padding` pixels are added
@@ -176,6 +178,8 @@ package final class SubsetSolver {
       }
       kernels.residualRow(
         bins + padding * pixel, data(angle: subset[index]), weights, shape, memory.sums(angle: index))
+      guard options.weighsCounts else { return }
+      weigh(bins + padding * pixel, by: data(angle: subset[index]), lanes: shape.lanes)
     }
   }
 

@@ -23,6 +23,7 @@ import Testing
     huber.sweeps = 4
     huber.penalty = .huber(epsilon: 0.03)
     huber.innerSteps = 3
+    huber.weighsCounts = true
     var mixed = short
     mixed.weight = .rule(factor: 0.4)
     return [short, huber, mixed]

@@ -1,3 +1,4 @@
+import Glibc
 import Host
 import Testing
 
@@ -47,7 +48,8 @@ import Testing
         for bin in 0..<solver.layout.columns where rowSums[angle][bin] > 1e-3 {
           var projected = 0.0
           reference.forEachWeight(theta: thetas[angle], bin: bin) { projected += $1 * y[$0] }
-          let part = Double(step.relaxation * step.share) * (Double(data[angle][bin]) - projected) / rowSums[angle][bin]
+          let value = Double(data[angle][bin]), share = solver.options.weighsCounts ? exp(-max(0, value)) : 1
+          let part = Double(step.relaxation * step.share) * share * (value - projected) / rowSums[angle][bin]
           reference.forEachWeight(theta: thetas[angle], bin: bin) { z[$0] += scales[$0] * $1 * part }
         }
       }
@@ -73,6 +75,7 @@ import Testing
       preset: seed % 2 == 0 ? .fast : .standard, nonNegative: seed % 3 == 0, diskMask: seed % 4 == 1)
     options.sweeps = 3
     options.precision = precision
+    options.weighsCounts = seed % 5 < 2
     let scan = Scan(columns: columns, axis: axis, thetas: thetas)
     for slot in thetas.indices { scan.set(projection: data[slot], slot: slot) }
     let solver = scan.subsetSolver(options)
@@ -175,6 +178,27 @@ import Testing
       let residual = solver.step(executor: SerialExecutor())
       #expect(!residual.residualSquared.isFinite)
     }
+  }
+
+  @Test func `a weight is the photons that came through`() {
+    for value in stride(from: -1 as Float, to: 70, by: 0.0173) {
+      let expected = exp(-Double(max(0, min(value, 60))))
+      #expect(abs(Double(transmission(value)) - expected) < 3e-6 * expected, "\(value)")
+    }
+  }
+
+  @Test func `the rule's weight shrinks with the mean of the rays' weights`() {
+    let scan = Scan(columns: 8, axis: 4, thetas: [0, 1, 2])
+    for slot in 0..<3 { scan.set(projection: [0, 0, 1, 2, 2, 1, 0, 0], slot: slot) }
+    func weight(_ weighs: Bool) -> Float {
+      var options = SubsetOptions()
+      options.weighsCounts = weighs
+      let solver = scan.subsetSolver(options)
+      solver.begin(block: 0, sinogram: scan.sinogram(block: 0), slots: 3, noise: [0.01], executor: SerialExecutor())
+      return solver.report[0].weight
+    }
+    let mean = (4 + 2 * exp(-1 as Float) + 2 * exp(-2 as Float)) / 8
+    #expect(abs(weight(true) / weight(false) - mean) < 1e-5)
   }
 
   @Test(arguments: 1...20)

@@ -1,0 +1,43 @@
+import KernelTypes
+
+// Penalised weighted least squares: a line integral b has the variance 1 / (I₀ e^−b), so it weighs e^−b ≤ 1 (J. Fessler,
+// IEEE Trans. Med. Imaging 13, 1994, 290–300, where counts are Poisson). R and C stay those of ones, which are no
+// smaller, so steps stay as safe. λ is multiplied by the mean weight of the slice's rays: the rule's balance of data and
+// penalty.
+extension SubsetSolver {
+  /// Mean weights of the block's slices; ones where nothing is weighed.
+  func meanWeights(_ executor: some Executor) -> [Float] {
+    let rows = layout.rows(of: blocks), lanes = layout.lanes(block: state.block)
+    guard options.weighsCounts else { return Array(repeating: 1, count: rows.count) }
+    let sums = UnsafeMutableBufferPointer<Double>.allocate(capacity: angles.count * lanes)
+    defer { sums.deallocate() }
+    sums.initialize(repeating: 0)
+    executor.forEach(count: angles.count) { angle in
+      let bins = data(angle: angle).assumingMemoryBound(to: Float.self)
+      for bin in 0..<layout.columns {
+        for lane in 0..<lanes { sums[angle * lanes + lane] += Double(transmission(bins[bin * lanes + lane])) }
+      }
+    }
+    let rays = Double(angles.count * layout.columns)
+    return rows.indices.map { index in
+      let lane = index - rows.lowerBound
+      return Float(angles.indices.reduce(0.0) { $0 + sums[$1 * lanes + lane] } / rays)
+    }
+  }
+
+  /// Residuals of a row times their weights.
+  func weigh(_ residuals: UnsafeMutableRawPointer, by data: UnsafeRawPointer, lanes: Int) {
+    let residuals = residuals.assumingMemoryBound(to: Float.self), data = data.assumingMemoryBound(to: Float.self)
+    for index in 0..<layout.columns * lanes { residuals[index] *= transmission(data[index]) }
+  }
+}
+
+/// e^−b for b from 0 to 60, and what it is there beyond: without a library, whose last bits differ between machines.
+/// Right to 2e-6.
+func transmission(_ lineIntegral: Float) -> Float {
+  // 2^−(whole + part)
+  let exponent = max(0, min(lineIntegral, 60)) * 1.442_695_04, whole = Int(exponent)
+  let x = (exponent - Float(whole)) * -0.693_147_18
+  let series = 1 + x * (1 + x * (1 / 2 + x * (1 / 6 + x * (1 / 24 + x * (1 / 120 + x * (1 / 720))))))
+  return series * Float(bitPattern: UInt32(127 - whole) << 23)
+}
