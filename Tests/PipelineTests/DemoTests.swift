@@ -17,9 +17,9 @@ extension Pipeline {
       let texts = try document.nodes(forXPath: "//*[local-name()='text']").compactMap(\.stringValue)
       // The picture says the same as the command.
       let decibels = try #require(lines.first { $0.contains("PSNR") }?.firstMatch(of: /PSNR of ([0-9.]+) dB/)).1
-      #expect(try #require(Double(decibels)) > 16)
+      #expect(try #require(Double(decibels)) > 28)
       #expect(texts.contains { $0.hasPrefix("\(decibels) dB") }, "\(texts)")
-      #expect(texts.contains("203 windowed updates") && texts.contains("20 final iterations"))
+      #expect(texts.contains("180 updates") && texts.contains("7 final sweeps"))
       #expect(try document.nodes(forXPath: "//*[local-name()='image']").count == 4)
     }
   }

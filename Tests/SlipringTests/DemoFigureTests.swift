@@ -74,7 +74,7 @@ private struct Element {
     let mark = elements.filter { $0.attributes["stroke-dasharray"] == "4" }.map(\.points)
     #expect(mark == [[.init(x: 333.33, y: 50), .init(x: 333.33, y: 350)]])
     #expect(
-      elements.contains { $0.text == "4 windowed updates" } && elements.contains { $0.text == "3 final iterations" })
+      elements.contains { $0.text == "4 updates" } && elements.contains { $0.text == "3 final sweeps" })
   }
 
   @Test func `Ticks have a label each, at their place`() throws {

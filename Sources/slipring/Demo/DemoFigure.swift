@@ -80,6 +80,7 @@ struct DemoFigure {
   }
 
   private static func thousandths(_ value: Float) -> String {
-    String(format: "%.3f", value).replacing("-", with: "−")
+    // Adding zero makes one of a rounded −0.
+    String(format: "%.3f", (1000 * value).rounded() / 1000 + 0).replacing("-", with: "−")
   }
 }

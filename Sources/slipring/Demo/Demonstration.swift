@@ -54,8 +54,8 @@ struct Demonstration {
     var scan = ScanDescription(input: scanPath, outputFolder: folder)
     scan.rotationAxis = .pixels(Self.rotationAxis)
     scan.diskMask = true
-    // Its windows and iterations bring the residual down step by step, which is what the picture shows.
-    scan.algorithm = .sirt
+    // As with a page: the picture shows what happens while the scan runs, too.
+    scan.watch()
     // A demonstration that is repeated replaces its own result.
     let outcome = try Reconstruction(scan, command: command, signals: signals, overwrites: true)
       .run(executable: executable, monitor: monitor, notice: notice)
@@ -78,10 +78,13 @@ struct Demonstration {
       ("projections", "\(result.projections) of \(Self.rows) × \(Self.columns) pixels, over \(Int(Self.thetaRange))°"),
       ("noise", "\(Int(Self.photons)) photons a pixel"),
       ("volume", "\(Self.rows) slices of \(Self.columns) × \(Self.columns) voxels"),
-      ("updates", "\(report.windowResiduals.count) windowed, \(report.finalResiduals.count) final iterations"),
+      (
+        "updates",
+        "\(report.windowResiduals.count) while it was scanned, then \(report.finalResiduals.count) final sweeps"
+      ),
       (
         "residual",
-        report.finalResiduals.last.map { String(format: "%.2f %% before the last iteration", 100 * $0) } ?? "none"
+        report.finalResiduals.last.map { String(format: "%.2f %% before the last sweep", 100 * $0) } ?? "none"
       ),
       ("time", String(format: "%.1f s, %.0f projections a second", result.seconds, result.projectionsPerSecond)),
       ("PSNR", String(format: "%.1f dB, slice z = \(Self.rows / 2) against the true foam", psnr)),

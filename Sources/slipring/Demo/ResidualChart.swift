@@ -1,7 +1,7 @@
 import Glibc
 
 /// The relative residual before each update of a run, on a logarithmic scale: windowed updates left of the mark, final
-/// iterations right of it.
+/// sweeps right of it.
 struct ResidualChart {
   private let window: [Double]
   private let final: [Double]
@@ -30,8 +30,8 @@ struct ResidualChart {
     drawUpdateAxis(on: &svg, scale)
     if let mark { svg.line([.init(x: mark, y: plot.y), .init(x: mark, y: plot.bottom)], .muted, dash: 4) }
     let above = plot.y - 8
-    svg.text("\(window.count) windowed updates", at: .init(x: plot.x, y: above), .blue, isBold: true)
-    svg.text("\(final.count) final iterations", at: .init(x: plot.right, y: above), .orange, anchor: .end, isBold: true)
+    svg.text("\(window.count) updates", at: .init(x: plot.x, y: above), .blue, isBold: true)
+    svg.text("\(final.count) final sweeps", at: .init(x: plot.right, y: above), .orange, anchor: .end, isBold: true)
     drawCurve(window, from: 0, on: &svg, scale, .blue)
     drawCurve(final, from: window.count, on: &svg, scale, .orange)
   }
