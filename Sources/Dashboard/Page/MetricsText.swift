@@ -31,7 +31,7 @@ enum MetricsText {
     }
     if let similarity = status.similarity {
       page.add(
-        "slipring_similarity_ratio", "gauge", "MS-SSIM to the volume of the window before, latest score.",
+        "slipring_similarity_ratio", "gauge", "MS-SSIM to the volume of stop-distance updates before, latest score.",
         [([], similarity)])
     }
     if let late = status.decidedLate {

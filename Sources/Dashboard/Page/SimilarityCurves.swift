@@ -1,7 +1,7 @@
 import RunModel
 
-/// How similar the volume was to the one of the window before, and to a reference, over the projections of a scan: what
-/// control scored.
+/// How similar the volume was to what it was `stop-distance` updates before, and to a reference, over the projections
+/// of a scan: what control scored.
 struct SimilarityCurves {
   /// By worker, then by the end of the update's window.
   private var scores: [Int: [Int: ScoreEvent]] = [:]

@@ -420,7 +420,7 @@ function drawLine(parts, name, points) {
 
 // MS-SSIM over projections, up to 1 for equal slices, and the value that ends the scan from where on it does.
 function drawSimilarity(curves) {
-  const kinds = [["similarity", "window", "to one window before"], ["truth", "final", "to the reference"]];
+  const kinds = [["similarity", "window", "to some updates before"], ["truth", "final", "to the reference"]];
   const lines = kinds
     .map(([key, name, words]) => ({ name, words, ...(curves[key] || {}) }))
     .filter((line) => line.scores && line.scores.length > 0);

@@ -86,7 +86,8 @@ package struct RunStatus: Codable, Equatable, Sendable {
   package var residual: Double?
   /// Who or what ended the scan before its source did, as in `finalized by anna`; nil where nobody has.
   var finalized: String?
-  /// How similar the volume is to the one of the window before (MS-SSIM): the latest score; nil where there is none.
+  /// How similar the volume is to what it was `stop-distance` updates before (MS-SSIM): the latest score; nil where
+  /// there is none.
   package var similarity: Double?
   /// Who is without room on disk now, and for what, as in `journal of acquire`; empty while all have it.
   package var withoutRoom: [String] = []

@@ -91,7 +91,7 @@ package struct ScanDescription: Equatable, Sendable {
   package var stopSimilarity: Double?
   /// The only scale that counts there; nil for all together.
   package var stopScale: Int?
-  /// Updates between the two volumes; nil for those of a window.
+  /// Updates between the two volumes; nil for those of a sliding window, 24 with spread ones.
   package var stopDistance: Int?
   /// Scores in a row that must reach it.
   package var stopPatience = 2

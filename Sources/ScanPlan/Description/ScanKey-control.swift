@@ -12,7 +12,7 @@ extension ScanKey {
     ),
     ScanKey(
       .control, "stop-ssim", \.stopSimilarity,
-      "Ends the scan when its volume and the one of the window before are this similar (MS-SSIM).",
+      "Ends the scan when its volume is this similar (MS-SSIM) to what it was stop-distance updates before.",
       unset: "never", .within(0...1)),
     ScanKey(
       .control, "stop-scale", \.stopScale,
@@ -21,7 +21,7 @@ extension ScanKey {
     ScanKey(
       .control, "stop-distance", \.stopDistance,
       "Updates between the two volumes that stop-ssim compares; from 8 on about so many.",
-      unset: "those of a window", .within(1...100_000)),
+      unset: "those of a sliding window; 24 where windows are spread", .within(1...100_000)),
     ScanKey(.control, "stop-patience", \.stopPatience, "Scores in a row that must reach stop-ssim.", .within(1...1000)),
     ScanKey(
       .control, "stop-after", \.stopAfter, "Projections before which stop-ssim does not end the scan.",
