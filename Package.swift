@@ -182,7 +182,7 @@ let package = Package(
     .testTarget(
       name: "SlipringTests", dependencies: ["CPNG", "ScanFiles", "TestSupport", "slipring"], swiftSettings: strict),
     .testTarget(
-      name: "BenchmarksTests", dependencies: ["Benchmarks", "Host", "ScanPlan", "TestSupport"],
+      name: "BenchmarksTests", dependencies: ["Benchmarks", "Host", "ScanPlan", "Simulation", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "PipelineTests",

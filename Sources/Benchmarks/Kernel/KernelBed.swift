@@ -48,7 +48,9 @@ final class KernelBed {
   init(_ options: KernelBenchmark.Options) throws {
     let (count, rows, columns) = options.shape
     guard options.algorithm != .auto else {
-      throw ScanFailure(.usage, "--algorithm auto is several methods: name the one whose update is to be measured")
+      throw ScanFailure(
+        .usage, "--algorithm auto has no update that is like any other: bench quality measures its sweeps beside SIRT's"
+      )
     }
     self.options = options
     layout = SliceLayout(columns: columns, rows: rows, lanes: options.lanes)

@@ -9,9 +9,12 @@ struct SinogramReader {
   let minusLog: Bool
 
   /// Projections × columns line integrals.
-  func read() throws -> [Float] {
+  func read() throws -> [Float] { try readWithFields().lines }
+
+  /// The same, and the flats and darks of the row, with what their noise tells.
+  func readWithFields() throws -> (lines: [Float], fields: FlatDarkAccumulator) {
     let info = reader.info
-    var fields = FlatDarkAccumulator(rows: 1, columns: info.columns)
+    var fields = FlatDarkAccumulator(rows: 1, columns: info.columns, tracksNoise: true)
     for index in 0..<info.darkCount {
       try withRow(info.darkPixel) { buffer in
         try reader.readDark(index, rows: row..<row + 1, into: buffer)
@@ -35,7 +38,7 @@ struct SinogramReader {
         }
       }
     }
-    return sinogram
+    return (sinogram, fields)
   }
 
   private func withRow(_ pixel: PixelType, _ body: (UnsafeMutableRawBufferPointer) throws -> Void) throws {

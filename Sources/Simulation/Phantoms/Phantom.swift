@@ -1,6 +1,7 @@
 import Glibc
 
-/// A synthetic sample whose line integrals are known exactly, because each of its slices is a sum of ellipses.
+/// A synthetic sample whose line integrals are known exactly, because each of its slices is a sum of ellipses and
+/// Gaussian spots.
 ///
 /// Slices and line integrals are in the design's geometry: a slice is `columns` × `columns` pixels, row 0 on top,
 /// centred on the rotation axis; a point at (X, Y) pixels, X to the right and Y up, projects to t = X cos θ + Y sin θ
@@ -14,9 +15,15 @@ package protocol Phantom: Sendable {
 
   /// The ellipses that add up to the slice of detector row `row`. A phantom says how many rows it has.
   func ellipses(row: Int) -> [Ellipse]
+
+  /// The spots that are added to them; none unless a phantom has some.
+  func spots(row: Int) -> [GaussianSpot]
 }
 
 extension Phantom {
+  /// None.
+  package func spots(row: Int) -> [GaussianSpot] { [] }
+
   /// Exact line integrals of one detector row at one theta.
   ///
   /// - Parameters:
@@ -52,12 +59,20 @@ extension Phantom {
           }
         }
       }
+      for spot in spots(row: row) {
+        for bin in 0..<columns {
+          for sample in 0..<samplesPerBin {
+            let t = (Double(bin) + (Double(sample) + 0.5) / Double(samplesPerBin) - rotationAxis) / half
+            sums[bin] += spot.integral(at: t, cosTheta: cosTheta, sinTheta: sinTheta)
+          }
+        }
+      }
       for bin in 0..<columns { output[bin] = Float(sums[bin] * scale) }
     }
   }
 
   /// The true slice of one detector row, averaged over each pixel's area: exactly along a pixel's row, and over
-  /// `supersampling` lines across it.
+  /// `supersampling` lines across it. Spots are taken at the pixels' centres.
   ///
   /// - Parameters:
   ///   - columns: the slice has `columns` × `columns` pixels, in attenuation per pixel.
@@ -80,6 +95,23 @@ extension Phantom {
           guard let chord = ellipse.chord(y: y) else { continue }
           add(value, from: (chord.lowerBound + 1) * half, to: (chord.upperBound + 1) * half, line: line)
         }
+      }
+    }
+    for spot in spots(row: row) { draw(spot, columns: columns, into: output) }
+  }
+
+  private func draw(_ spot: GaussianSpot, columns: Int, into output: UnsafeMutableBufferPointer<Float>) {
+    let half = Double(columns) / 2, reach = GaussianSpot.reach * spot.width
+    func pixels(around centre: Double) -> Range<Int> {
+      let first = ((centre - reach + 1) * half).rounded(.down), last = ((centre + reach + 1) * half).rounded(.up)
+      return Int(min(max(first, 0), Double(columns)))..<Int(min(max(last, 0), Double(columns)))
+    }
+    let across = pixels(around: spot.x)
+    for row in pixels(around: -spot.y) {
+      let y = 1 - (Double(row) + 0.5) / half
+      for column in across {
+        let value = spot.value(x: (Double(column) + 0.5) / half - 1, y: y)
+        output[row * columns + column] += Float(value * fullWidthIntegral / Double(columns))
       }
     }
   }
