@@ -229,6 +229,17 @@ package struct Planner {
     }
   }
 
+  /// Pixels that the grid of the final iterations will have more than the detector at each side. Where the sample
+  /// decides, the middle row of a file does here; a run looks at more rows.
+  func gridPadding(_ plan: RunPlan) throws -> Int {
+    guard case .subsets(_, let padding) = plan.reconstruction(ofWorker: 0).methods.final else { return 0 }
+    let pixels = padding.pixelsMax(columns: plan.shape.columns)
+    guard padding == .whereTheSampleLeaves, pixels > 0 else { return pixels }
+    guard let reader else { return 0 }
+    let sinogram = try SinogramReader(reader: reader, row: info.rows / 2, minusLog: plan.minusLog).read()
+    return SampleEdges.reachBeyond(sinogram, columns: info.columns) ? pixels : 0
+  }
+
   /// A topic in memory has nothing behind it but its ring, so each ring holds all of its events: the final iterations
   /// read every projection again, and a stage that is started again reads its whole past. A durable topic has its
   /// journal for that.

@@ -82,7 +82,7 @@ package struct RunEstimate: Codable, Sendable {
       : "the run needs \(descriptors.needed) open files a process and \(descriptors.limit) are allowed; "
         + "raise the hard limit (ulimit -Hn, LimitNOFILE in a systemd unit)"
     shortfalls = room.shortfalls().map(\.description) + [descriptorShortfall].compactMap { $0 }
-    let speed = SpeedEstimate(plan)
+    let speed = SpeedEstimate(plan, padding: try planner.gridPadding(plan))
     let (window, step) = (speed.updateSeconds(plan), plan.windows.step)
     updatesPerSecond = step > 0 ? 1 / window : nil
     projectionsPerSecond = step > 0 ? Double(step) / window : nil

@@ -7,37 +7,44 @@ import Tomography
 struct SpeedEstimate {
   /// Processor time for one projection of one lane of one column squared, once forward and back, in one update.
   private let secondsPerVoxel: Double
-  /// Processor time for one lane of one column squared of a spread window, with all its projections; nil where windows
-  /// slide.
+  /// Processor time for one lane of one column squared of a spread window, with all its projections and its part of the
+  /// smoothing; nil where windows slide.
   private let secondsPerWindow: Double?
   /// Time of a final iteration over a projection, in that of an update.
   private let sweep: Double
+  /// Time of what the final iterations start with, in that of one of them.
+  private let beginning: Double
 
   private static let anglesMax = 24
 
   /// Measures updates of one block on the calling thread, in its processor time: other work on the machine makes it
-  /// no slower.
-  init(_ plan: RunPlan) {
+  /// no slower. The grid of the final iterations has `padding` pixels more than the detector at each side.
+  init(_ plan: RunPlan, padding: Int) {
     let bed = Bed(plan), windows = plan.windows, methods = plan.reconstruction(ofWorker: 0).methods
     let projections = max(plan.shape.projections, 1)
     let slots = windows.spread == nil ? windows.slots(projections: projections) : 0
     // Few projections run at the speed of memory.
     secondsPerWindow = windows.spread.map { spread in
       [windows.length, spread.count].map { min($0, projections) }.filter { $0 > 0 }
-        .reduce(0) { $0 + bed.seconds(of: methods.window, $1) * Double($1) }
+        .reduce(bed.seconds(ofSmoothing: methods.window)) {
+          $0 + bed.seconds(of: methods.window, $1) * Double($1)
+        }
     }
     let count = min(slots > 0 ? slots : projections, Self.anglesMax)
     switch methods.final {
     case .iterations(let method, _):
       secondsPerVoxel = bed.seconds(of: slots > 0 ? methods.window : method, count)
-      sweep = 1
+      (sweep, beginning) = (1, 0)
     case .subsets(let options, _):
       secondsPerVoxel = bed.seconds(of: methods.window, count)
       let subset = max(1, projections / options.subsetCount(angles: projections))
       // What a subset needs beside its angles, the penalty, does not depend on how many these are.
       let measured = min(subset, Self.anglesMax)
-      let excess = max(0, bed.seconds(of: options, measured) / secondsPerVoxel - 1) * Double(measured)
-      sweep = 1 + excess / Double(subset)
+      let (step, start) = bed.seconds(of: options, measured, padding: padding)
+      let grid = Double(plan.shape.columns + 2 * padding) / Double(plan.shape.columns), pixels = grid * grid
+      let excess = max(0, step / secondsPerVoxel - pixels) * Double(measured)
+      sweep = pixels + excess / Double(subset)
+      beginning = start / secondsPerVoxel
     }
   }
 
@@ -68,7 +75,10 @@ struct SpeedEstimate {
 
   /// Seconds of all final iterations, likewise.
   func finalSeconds(_ plan: RunPlan) -> Double {
-    sweep * seconds(plan, projections: plan.shape.projections, iterations: plan.finalIterationCount())
+    let iterations = plan.finalIterationCount()
+    guard iterations > 0 else { return 0 }
+    return (sweep * Double(iterations) + beginning)
+      * seconds(plan, projections: plan.shape.projections, iterations: 1)
   }
 }
 
@@ -76,11 +86,14 @@ struct SpeedEstimate {
 private struct Bed {
   private let layout: SliceLayout
   private let beam: ParallelBeam
+  /// Its columns over those of the detector.
+  private let scale: Double
 
   private static let columnsMax = 512
   private static let tries = 3
 
   init(_ plan: RunPlan) {
+    scale = min(1, Double(Self.columnsMax) / Double(plan.shape.columns))
     let layout = plan.layout(ofWorker: 0), columns = min(plan.shape.columns, Self.columnsMax)
     self.layout = SliceLayout(columns: columns, rows: layout.rows(of: 0..<1).count, lanes: layout.lanes)
     beam = ParallelBeam(columns: columns, rotationAxis: 0.5 * Double(columns))
@@ -89,26 +102,52 @@ private struct Bed {
   /// Of an update over so many angles.
   func seconds(of method: Method, _ count: Int) -> Double {
     let solver = method.solver(layout: layout, beam: beam, anglesMax: count, threads: 1)
-    let (volume, next) = (
-      ScratchMemory(byteCount: layout.volumeByteCount), ScratchMemory(byteCount: layout.volumeByteCount)
-    )
-    let data = ScratchMemory(byteCount: layout.sinogramBlockByteCount(slots: count))
+    var (volume, next) = (slices(), slices())
+    let data = projections(count)
     return best(angles: count) {
       _ = solver.update(
         volume: volume.start, next: next.start, sinogram: data.start, slots: count, blocks: 0..<1,
         angles: angles(count), iterations: 1, executor: SerialExecutor())
+      // As from one generation to the next.
+      swap(&volume, &next)
     }
   }
 
-  /// Of a subset of so many angles.
-  func seconds(of options: SubsetOptions, _ subset: Int) -> Double {
+  /// Of a subset of so many angles, and of the start, with `padding` pixels of the detector on each side of the grid.
+  func seconds(of options: SubsetOptions, _ subset: Int, padding: Int) -> (step: Double, start: Double) {
     var options = options
     (options.subsets, options.doubledSweeps, options.sweeps) = (2, 0, Self.tries)
-    let count = 2 * subset, data = ScratchMemory(byteCount: layout.sinogramBlockByteCount(slots: count))
+    let count = 2 * subset, data = projections(count)
     let solver = SubsetSolver(
-      layout: layout, beam: beam, options: options, angles: angles(count), padding: 0, threads: 1)
-    solver.begin(block: 0, sinogram: data.start, slots: count, noise: nil, executor: SerialExecutor())
-    return best(angles: subset) { _ = solver.step(executor: SerialExecutor()) }
+      layout: layout, beam: beam, options: options, angles: angles(count),
+      padding: Int((scale * Double(padding)).rounded(.up)), threads: 1)
+    let start = best(angles: count) {
+      solver.begin(block: 0, sinogram: data.start, slots: count, noise: nil, executor: SerialExecutor())
+    }
+    return (best(angles: subset) { _ = solver.step(executor: SerialExecutor()) }, start)
+  }
+
+  /// Of smoothing, what belongs to one update; 0 where nothing is smoothed.
+  func seconds(ofSmoothing method: Method) -> Double {
+    guard let smoothing = method.smoothing(layout: layout, threads: 1) else { return 0 }
+    let volume = slices(), data = projections(1)
+    let seconds = best(angles: 1) {
+      smoothing.apply(
+        volume.start, sinogram: data.start, slots: 1, angles: angles(1), seen: 1,
+        spread: AngularSpread(count: 1, reach: 1), executor: SerialExecutor())
+    }
+    return seconds / Double(WindowSmoothing.updates)
+  }
+
+  private func slices() -> ScratchMemory { filled(layout.volumeByteCount) }
+
+  private func projections(_ count: Int) -> ScratchMemory { filled(layout.sinogramBlockByteCount(slots: count)) }
+
+  /// Memory that nobody has written is one page of zeros for all of it, and never leaves the cache.
+  private func filled(_ byteCount: Int) -> ScratchMemory {
+    let memory = ScratchMemory(byteCount: byteCount)
+    memory.start.initializeMemory(as: Float.self, repeating: 1, count: byteCount / MemoryLayout<Float>.stride)
+    return memory
   }
 
   private func angles(_ count: Int) -> [WindowAngle] {

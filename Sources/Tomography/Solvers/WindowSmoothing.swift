@@ -14,7 +14,7 @@ internal import KernelTypes
 /// made.
 package final class WindowSmoothing {
   /// Updates from one smoothing to the next.
-  private static let updates = 6
+  package static let updates = 6
   private static let innerSteps = 2
   /// Projections of the noise, bins of them, and voxels of the scale that are looked at, at most.
   private static let projectionsMax = 3
