@@ -17,10 +17,8 @@ package final class StreamBenchmark {
     package var algorithm = Algorithm.sirt
     /// Whether voxels outside the inscribed disk take part.
     package var diskMask = false
-    /// Projections of a window.
-    package var windowLength = 24
-    /// Projections between updates.
-    package var windowStep = 1
+    /// The updates while the scan runs; several are measured in turn, as fast as it goes.
+    package var windows = [StreamWindows.sliding(length: 24, step: 1)]
     /// Iterations of an update.
     package var windowIterations = 1
     /// Whether events go to a journal on disk.
@@ -69,16 +67,21 @@ package final class StreamBenchmark {
     monitor.notice(
       "simulating a scan of \(options.shape.projections) × \(options.shape.rows) × \(options.shape.columns)")
     try simulate()
+    let schedule = options.windows[0].schedule(
+      projections: options.shape.projections, iterations: options.windowIterations)
     var report = try StreamReport(
       build: buildName, processor: Machine.processorName, cores: Affinity.current().count,
       shape: [options.shape.projections, options.shape.rows, options.shape.columns],
       algorithm: options.algorithm.rawValue,
       diskMask: options.diskMask,
-      windowLength: options.windowLength,
-      windowStep: options.windowStep, windowIterations: options.windowIterations,
+      windowLength: schedule.length, windowStep: schedule.step, windowIterations: options.windowIterations,
       checkpointEvery: options.checkpointEvery.text)
     if options.comparedPairs > 0 {
       report.comparison = try compare()
+      return report
+    }
+    if options.windows.count > 1 {
+      report.windows = try compareWindows()
       return report
     }
     monitor.notice("as fast as it goes")
@@ -90,6 +93,26 @@ package final class StreamBenchmark {
       report.paced = try measure(.durable, rate: rate)
     }
     return report
+  }
+
+  /// A run with each kind of windows, and how near its updates come to what the machine can do.
+  private func compareWindows() throws -> [StreamReport.Windows] {
+    let meter = try CeilingMeter(threads: Affinity.current().count), before = meter.measure()
+    let runs = try options.windows.map { windows in
+      monitor.notice("windows \(windows.text)")
+      return (windows, try measure(options.durability, rate: nil, windows))
+    }
+    let after = meter.measure(), ceiling = max(before.updates, after.updates), memory = max(before.bytes, after.bytes)
+    let (projections, rows, columns) = options.shape
+    return runs.map { windows, run in
+      let work = windows.work(projections: projections, iterations: options.windowIterations)
+      let voxels = Double(rows) * Double(columns * columns) / run.seconds
+      return StreamReport.Windows(
+        windows: windows.text, run: run, workerSeconds: run.workerSeconds / Double(run.projections),
+        gigaupdates: 2 * Double(work.angles) * voxels / 1e9,
+        fractionOfMultiplyAdds: 2 * Double(work.angles) * voxels / ceiling,
+        fractionOfMemory: work.bytesPerVoxel * voxels / memory)
+    }
   }
 
   /// Every second pair begins with the run in memory, so that a drift of the machine costs neither.
@@ -110,7 +133,9 @@ package final class StreamBenchmark {
   }
 
   /// One run, whose files go afterwards.
-  private func measure(_ durability: Durability, rate: Double?) throws -> StreamReport.Run {
+  private func measure(
+    _ durability: Durability, rate: Double?, _ windows: StreamWindows? = nil
+  ) throws -> StreamReport.Run {
     runCount += 1
     let name = "run-\(runCount)"
     let runFolder = RunFolder(path: "\(folder.path)/\(name)")
@@ -118,9 +143,11 @@ package final class StreamBenchmark {
     scan.runFolder = runFolder.path
     (scan.algorithm, scan.diskMask) = (options.algorithm, options.diskMask)
     scan.rotationAxis = .pixels(Double(options.shape.columns) / 2)
-    (scan.windowLength, scan.windowStep, scan.windowIter) = (
-      options.windowLength, options.windowStep, options.windowIterations
-    )
+    switch windows ?? options.windows[0] {
+    case .sliding(let length, let step): (scan.windowLength, scan.windowStep) = (length, step)
+    case .spread: (scan.algorithm, scan.windowSpread) = (.auto, StreamWindows.spreadCount)
+    }
+    scan.windowIter = options.windowIterations
     // Every update is made: what is measured is not how well a run avoids them.
     (scan.finalIterations, scan.format, scan.rate, scan.lagMax) = (0, .hdf5, rate, 0)
     (scan.workers, scan.threads) = (options.workers, options.threads)
@@ -158,8 +185,17 @@ package final class StreamBenchmark {
           + "8…\(SliceLayout.columnsMax) columns"
       )
     }
-    guard options.windowStep > 0 else {
-      throw ScanFailure(.usage, "--window-step 0 makes no updates: there is nothing to measure")
+    guard !options.windows.isEmpty else { throw ScanFailure(.usage, "without windows there is nothing to measure") }
+    for case .sliding(let length, let step) in options.windows {
+      guard step > 0 else {
+        throw ScanFailure(.usage, "--window-step 0 makes no updates: there is nothing to measure")
+      }
+      guard step <= length else {
+        throw ScanFailure(.usage, "--window-step \(step) leaves projections between windows of \(length) out")
+      }
+    }
+    guard options.comparedPairs == 0 || options.windows.count == 1 else {
+      throw ScanFailure(.usage, "--compare takes windows of one kind")
     }
     guard (0...100).contains(options.comparedPairs) else {
       throw ScanFailure(.usage, "--pairs \(options.comparedPairs) is outside 1…100")

@@ -40,6 +40,22 @@ package struct StreamReport: Codable, Sendable {
     package var restarts: [String: Int]
   }
 
+  /// A run with windows of one kind among several, and what its updates reach over all of its time.
+  package struct Windows: Codable, Sendable {
+    /// As in `24, 1`: length, step.
+    package var windows: String
+    /// As fast as it goes.
+    package var run: Run
+    /// Processor time of all workers for one projection.
+    package var workerSeconds: Double
+    /// Updates of a voxel by a projection, forward and back, 10⁹ a second.
+    package var gigaupdates: Double
+    /// Of what all cores can multiply and add in registers.
+    package var fractionOfMultiplyAdds: Double
+    /// What they move at least, of what all cores can read of memory.
+    package var fractionOfMemory: Double
+  }
+
   /// Runs with journal and checkpoints in turn with runs without.
   package struct Comparison: Codable, Sendable {
     /// The runs, two by two: durable and memory.
@@ -75,7 +91,7 @@ package struct StreamReport: Codable, Sendable {
   package var algorithm: String
   /// Whether voxels outside the inscribed disk were left out.
   var diskMask: Bool
-  /// Projections of a window.
+  /// Projections of a window; of several kinds the first, of spread ones the newest.
   package var windowLength: Int
   /// Projections between updates.
   package var windowStep: Int
@@ -87,11 +103,16 @@ package struct StreamReport: Codable, Sendable {
   package var saturated: Run?
   /// At a part of that rate: what latencies are without a queue.
   package var paced: Run?
+  /// With windows of several kinds, in turn; nil for one.
+  package var windows: [Windows]?
   /// With and without journal and checkpoints.
   package var comparison: Comparison?
 }
 
 extension StreamReport.Run {
+  /// Processor time of all workers.
+  var workerSeconds: Double { cpuSeconds.filter { $0.key.hasPrefix("reconstruct.") }.values.reduce(0, +) }
+
   /// Processor time of everything but the export.
   var streamCPUSeconds: Double { cpuSeconds.filter { $0.key != "export" }.values.reduce(0, +) }
 }

@@ -18,8 +18,12 @@ struct BenchStream: ParsableCommand {
   @Option(help: ArgumentHelp("Projections, detector rows and columns.", valueName: "a,r,n")) var shape = "180,100,1024"
   @Option(help: "What an update is.") var algorithm: Algorithm = .sirt
   @Flag(help: "Leave out voxels outside the inscribed disk.") var diskMask = false
-  @Option(help: "Projections of a window.") var windowLength = 24
-  @Option(help: "Projections between updates.") var windowStep = 1
+  @Option(help: ArgumentHelp("Projections of a window; several, with commas, are measured in turn.", valueName: "l,l"))
+  var windowLength = "24"
+  @Option(help: ArgumentHelp("Projections between updates, likewise with each length.", valueName: "s,s"))
+  var windowStep = "1"
+  @Flag(help: "Measure auto's windows as well: the newest projection and two spread in angle, smoothed now and then.")
+  var spread = false
   @Option(help: "Iterations of an update.") var windowIter = 1
   @Option(help: "Whether events go to a journal on disk.") var durability: Durability = .durable
   @Option(
@@ -59,21 +63,37 @@ struct BenchStream: ParsableCommand {
     if compare, pairs < 1 { throw ScanFailure(.usage, "--pairs \(pairs) is outside 1…100") }
     options.shape = (projections, rows, columns)
     (options.algorithm, options.diskMask) = (algorithm, diskMask)
-    (options.windowLength, options.windowStep, options.windowIterations) = (windowLength, windowStep, windowIter)
+    let (lengths, steps) = (
+      try Self.numbers(windowLength, "--window-length"), try Self.numbers(windowStep, "--window-step")
+    )
+    // A list may have steps that are too long for some of its windows.
+    let windows = lengths.flatMap { length in steps.map { (length, $0) } }
+      .filter { length, step in step <= length || lengths.count * steps.count == 1 }
+    options.windows = windows.map { .sliding(length: $0, step: $1) } + (spread ? [.spread] : [])
+    options.windowIterations = windowIter
     (options.durability, options.checkpointEvery) = (durability, checkpointEvery)
     (options.workers, options.threads, options.rate) = (workers, threads, rate)
     (options.comparedPairs, options.folder) = (compare ? pairs : 0, folder)
     return options
   }
 
+  private static func numbers(_ text: String, _ option: String) throws -> [Int] {
+    try text.split(separator: ",", omittingEmptySubsequences: false).map { word in
+      guard let number = Int(word), (0...100_000).contains(number) else {
+        throw ScanFailure(.usage, "\(option) \(text) is not a number from 0 to 100000, nor several with commas")
+      }
+      return number
+    }
+  }
+
   private static func lines(_ report: StreamReport) -> [String] {
-    let (shape, window) = (
-      report.shape, "window \(report.windowLength), step \(report.windowStep), \(report.windowIterations) iterations"
-    )
+    let window = "window \(report.windowLength), step \(report.windowStep), \(report.windowIterations) iterations"
+    let shape = report.shape
     var lines = [
       "\(report.processor), \(report.cores) cores, \(report.build) build; "
         + "\(report.algorithm) of \(shape[0]) × \(shape[1]) × \(shape[2]), \(window)"
     ]
+    if let windows = report.windows { lines += table(windows) }
     if let run = report.saturated { lines += ["as fast as it goes:"] + figures(run) }
     if let run = report.paced, let rate = run.rateLimit {
       lines += ["at \(ProgressLine.oneDecimal(rate)) projections/s:"] + figures(run)
@@ -91,6 +111,24 @@ struct BenchStream: ParsableCommand {
           + "\(percent(comparison.cpuCost)) more processor time")
     }
     return lines
+  }
+
+  /// Beside each other, and how many times less processor time each takes than the one that takes most.
+  private static func table(_ windows: [StreamReport.Windows]) -> [String] {
+    func row(_ cells: [String]) -> String {
+      cells.map { String(repeating: " ", count: max(1, 15 - $0.count)) + $0 }.joined()
+    }
+    let most = windows.map(\.workerSeconds).max() ?? 0
+    return [
+      row(["windows", "projections/s", "updates/s", "worker ms each", "times less", "GUPS", "multiply-adds", "memory"])
+    ]
+      + windows.map {
+        row([
+          $0.windows, number($0.run.projectionsPerSecond), number($0.run.updatesPerSecond),
+          number(1000 * $0.workerSeconds), number(most / $0.workerSeconds), number($0.gigaupdates),
+          percent($0.fractionOfMultiplyAdds), percent($0.fractionOfMemory),
+        ])
+      }
   }
 
   private static func figures(_ run: StreamReport.Run) -> [String] {
