@@ -19,6 +19,8 @@ import h5py
 import numpy as np
 from skimage.transform import iradon
 
+import peers_quality
+
 
 def line_integrals(slipring, folder, angles, columns):
     """Sinogram (angles, columns) and angles in radians of one slice of Slipring's foam phantom."""
@@ -90,20 +92,8 @@ def agreement(slipring, folder, iterations, reference, columns):
     return float(np.linalg.norm((volume - reference)[disk]) / np.linalg.norm(reference[disk]))
 
 
-def main():
-    parser = argparse.ArgumentParser(
-        prog="Tools/benchmark-peers", description="Slipring beside public codes, one core each."
-    )
-    parser.add_argument("slipring", help=argparse.SUPPRESS)
-    parser.add_argument("--columns", type=int, default=1024)
-    parser.add_argument("--angles", type=int, default=180, help="of SIRT")
-    parser.add_argument("--fbp-angles", type=int, default=720)
-    parser.add_argument("--rows", type=int, default=64, help="of Slipring")
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-    if min(options.columns, options.angles, options.fbp_angles, options.rows, options.rounds) < 1:
-        parser.error("every number must be at least 1")
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+def rates(options):
+    """Prints how fast an iteration of SIRT is, and FBP."""
     gups = options.angles * options.columns ** 2 * 2 / 1e9
     with tempfile.TemporaryDirectory(prefix="slipring-peers-") as folder:
         sirt, sirt_theta = line_integrals(options.slipring, folder, options.angles, options.columns)
@@ -137,6 +127,37 @@ def main():
         f"{middle['fbp astra']:.2f} | "
         f"{middle['fbp scikit-image']:.2f} | {best / middle['fbp ours']:.0f} × (the faster one) |"
     )
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="Tools/benchmark-peers", description="Slipring beside public codes, one core each."
+    )
+    parser.add_argument("slipring", help=argparse.SUPPRESS)
+    parser.add_argument("--columns", type=int, default=1024)
+    parser.add_argument("--angles", type=int, default=180, help="of SIRT")
+    parser.add_argument("--fbp-angles", type=int, default=720)
+    parser.add_argument("--rows", type=int, default=64, help="of Slipring")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--quality-columns", type=int, default=256, help="of the foam whose picture is to be as good as SIRT's best")
+    parser.add_argument("--iterations", default="50,100,150,200,300", help="of SIRT, that its best is looked for at")
+    parser.add_argument("--seed", type=int, default=21, help="of that foam and its noise")
+    parser.add_argument("--quality-only", action="store_true", help="leave the rates out")
+    options = parser.parse_args()
+    numbers = [options.columns, options.angles, options.fbp_angles, options.rows, options.rounds]
+    if min(numbers + [options.quality_columns]) < 1:
+        parser.error("every number must be at least 1")
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    if not options.quality_only:
+        rates(options)
+        print()
+    with tempfile.TemporaryDirectory(prefix="slipring-peers-") as folder:
+        iterations = [int(number) for number in options.iterations.split(",")]
+        for line in peers_quality.table(
+            Astra, options.slipring, folder, options.quality_columns, options.angles, iterations, options.seed
+        ):
+            print(line)
 
 
 if __name__ == "__main__":
