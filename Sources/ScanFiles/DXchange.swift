@@ -6,7 +6,7 @@ import Host
 //   /exchange/data (theta, y, x) /exchange/data_white (frames, y, x) or (y, x) else
 //   /process/acquisition/flat_fields/flat_field_value /exchange/data_dark (frames, y, x) or (y, x) else
 //   /process/acquisition/dark_fields/dark_field_value /exchange/theta (theta) else
-//   /process/acquisition/rotation/{rotation_start, rotation_step, num_angles}
+//   /process/acquisition/rotation/{rotation_start, rotation_step, num_angles} else what somebody says, or half a turn
 
 enum DXchange {
   static let data = "/exchange/data"
@@ -20,11 +20,13 @@ enum DXchange {
 }
 
 /// Opens a DXchange file.
-func openDXchange(_ file: HDF5File, thetaUnit: ThetaUnit) throws(FileError) -> any ScanReader {
+func openDXchange(
+  _ file: HDF5File, thetaUnit: ThetaUnit, spacing: ThetaSpacing
+) throws(FileError) -> any ScanReader {
   let data = try HDF5Dataset(file, DXchange.data)
   try checkIsStack(data, axes: "theta, y, x")
   let (count, rows, columns) = (data.shape[0], data.shape[1], data.shape[2])
-  let thetas = try readThetas(file, count: count, unit: thetaUnit)
+  let thetas = try readThetas(file, count: count, unit: thetaUnit, spacing: spacing)
   var flats = try openField(file, [DXchange.flats, DXchange.flatFallback], rows: rows, columns: columns)
   let darks = try openField(file, [DXchange.darks, DXchange.darkFallback], rows: rows, columns: columns)
   var notices = thetas.notices + [data.notice].compactMap { $0 }
@@ -74,8 +76,17 @@ private func openField(_ file: HDF5File, _ names: [String], rows: Int, columns: 
   }
 }
 
-private func readThetas(_ file: HDF5File, count: Int, unit: ThetaUnit) throws(FileError) -> Thetas {
-  guard try file.hasDataset(DXchange.theta) else { return try computeThetas(file, count: count, unit: unit) }
+private func readThetas(
+  _ file: HDF5File, count: Int, unit: ThetaUnit, spacing: ThetaSpacing
+) throws(FileError) -> Thetas {
+  guard try file.hasDataset(DXchange.theta) else {
+    guard try file.hasDataset("\(DXchange.rotation)/rotation_start") else {
+      return try Thetas(spacing, count: count, file: file)
+    }
+    try spacing.refuse(in: file, which: DXchange.rotation)
+    return try computeThetas(file, count: count, unit: unit)
+  }
+  try spacing.refuse(in: file, which: DXchange.theta)
   let values = try file.numbers(DXchange.theta)
   guard values.count == count else {
     throw file.bad("\(DXchange.theta) has \(values.count) values for the \(count) projections of \(DXchange.data)")

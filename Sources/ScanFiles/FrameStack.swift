@@ -47,14 +47,22 @@ struct FrameStack {
       preconditionFailure("a frame of none")
     }
   }
+
+  /// The same in single precision, of a frame in a dataset.
+  func read(_ index: Int, rows range: Range<Int>, into buffer: UnsafeMutableBufferPointer<Float>) throws(FileError) {
+    guard case .frames(let dataset, let frames) = source, 0..<count ~= index else {
+      preconditionFailure("frame \(index) of \(count)")
+    }
+    try dataset.read(start: [frames[index], range.lowerBound, 0], count: [1, range.count, columns], into: buffer)
+  }
 }
 
 /// A scan in an HDF5 file, of whichever layout.
 final class HDF5ScanReader: ScanReader {
   let info: ScanInfo
-  private let projections: FrameStack
-  private let flats: FrameStack
-  private let darks: FrameStack
+  let projections: FrameStack
+  let flats: FrameStack
+  let darks: FrameStack
 
   init(info: ScanInfo, projections: FrameStack, flats: FrameStack, darks: FrameStack) {
     self.info = info

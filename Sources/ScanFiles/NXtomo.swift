@@ -5,7 +5,8 @@ import Host
 //
 //   ENTRY/definition "NXtomo" ENTRY/instrument/detector/data (frames, y, x): projections, flats, darks and invalid
 //   frames in the order of acquisition ENTRY/instrument/detector/image_key (frames): 0 projection, 1 flat, 2 dark, 3
-//   invalid ENTRY/sample/rotation_angle (frames), degrees unless its `units` say otherwise
+//   invalid ENTRY/sample/rotation_angle (frames), degrees unless its `units` say otherwise ENTRY/control/data (frames),
+//   where there is one: the beam in each frame
 //
 // ENTRY is a group of the root, or a group of such a group ("/entry1/tomo_entry").
 
@@ -56,7 +57,8 @@ func openNXtomo(_ file: HDF5File, entry: String, thetaUnit: ThetaUnit) throws(Fi
 
   let thetas = try readRotationAngles(file, entry: entry, keys: keys, unit: thetaUnit)
   if flats.count == 0, darks.count > 0 { notices.append("there are darks and no flats: the data is taken as it is") }
-  let info = ScanInfo(
+  let monitor = try readMonitor(file, entry: entry, keys: keys, notices: &notices)
+  var info = ScanInfo(
     path: file.path, format: .nxtomo, projectionCount: projections.count, rows: rows, columns: columns,
     pixel: projections.pixel, flatPixel: flats.pixel, darkPixel: darks.pixel,
     thetas: thetas.radians, thetaSource: thetas.source, flatCount: flats.count, darkCount: darks.count,
@@ -64,7 +66,11 @@ func openNXtomo(_ file: HDF5File, entry: String, thetaUnit: ThetaUnit) throws(Fi
     pixelSizeMillimetres: try pixelSizeMillimetres(
       file, of: ["\(entry)/sample/x_pixel_size", "\(detector)/x_pixel_size"]),
     notices: thetas.notices + notices)
-  return HDF5ScanReader(info: info, projections: projections, flats: flats, darks: darks)
+  // What lies in the second half was taken behind: most scans have their flats at both ends and none between.
+  let shown = keys.indices.filter { keys[$0] == 0 }, middle = shown[shown.count / 2]
+  info.flatsBehind = keys.indices.count { keys[$0] == 1 && $0 > middle }
+  let scan = HDF5ScanReader(info: info, projections: projections, flats: flats, darks: darks)
+  return monitor.map { MonitoredReader(scan, $0) } ?? scan
 }
 
 private func required(_ file: HDF5File, _ names: [String]) throws(FileError) -> String {

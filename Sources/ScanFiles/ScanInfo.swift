@@ -6,8 +6,8 @@ package enum ThetaUnit: String, Sendable, Codable {
   case degrees
   /// Radians, whatever the file says.
   case radians
-  /// As the `units` attribute says; without one, degrees in NXtomo, and in DXchange radians when |theta| never exceeds
-  /// 2π.
+  /// As the `units` attribute says; without one, in DXchange radians when |theta| never exceeds 2π; in NXtomo degrees,
+  /// but radians when they would span half a turn and not exceed a full one.
   case automatic
 }
 
@@ -56,6 +56,8 @@ package struct ScanInfo: Sendable {
   package let pixelSizeMillimetres: Double?
   /// Sentences for the user: what was assumed, and what is unusual.
   package let notices: [String]
+  /// The last flat fields, that were taken behind the projections; nil where the file does not say when.
+  package var flatsBehind: Int?
 
   /// What is known of a scan that is no file.
   package init(

@@ -24,9 +24,14 @@ package protocol ScanReader: AnyObject {
 /// Opens a DXchange or NXtomo file and checks everything about it but its pixels.
 /// - Throws: `.cannotOpen` when the file is missing or unreadable, `.badData` when it is not a scan that can be
 ///   reconstructed.
-package func openScan(path: String, thetaUnit: ThetaUnit = .automatic) throws(FileError) -> any ScanReader {
+package func openScan(
+  path: String, thetaUnit: ThetaUnit = .automatic, spacing: ThetaSpacing = ThetaSpacing()
+) throws(FileError) -> any ScanReader {
   let file = try HDF5File(path: path)
-  if try file.hasDataset("/exchange/data") { return try openDXchange(file, thetaUnit: thetaUnit) }
-  if let entry = try findNXtomoEntry(file) { return try openNXtomo(file, entry: entry, thetaUnit: thetaUnit) }
+  if try file.hasDataset("/exchange/data") { return try openDXchange(file, thetaUnit: thetaUnit, spacing: spacing) }
+  if let entry = try findNXtomoEntry(file) {
+    try spacing.refuse(in: file, which: "\(entry)/sample/rotation_angle")
+    return try openNXtomo(file, entry: entry, thetaUnit: thetaUnit)
+  }
   throw .badData(path: path, reason: "it has neither /exchange/data (DXchange) nor an entry whose definition is NXtomo")
 }

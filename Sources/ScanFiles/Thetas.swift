@@ -1,5 +1,23 @@
 import Host
 
+/// What somebody says of the thetas of a file that has none: degrees of the first projection, and from one to the next.
+package struct ThetaSpacing: Equatable, Sendable {
+  /// Nil for 0.
+  let start: Double?
+  /// Nil for half a turn over all projections.
+  let step: Double?
+
+  /// As given.
+  package init(start: Double? = nil, step: Double? = nil) { (self.start, self.step) = (start, step) }
+
+  /// Throws where something is said of a file that has thetas, in `name`.
+  func refuse(in file: HDF5File, which name: String) throws(FileError) {
+    guard start == nil, step == nil else {
+      throw file.bad("it has thetas, \(name); leave --theta-start and --theta-step out")
+    }
+  }
+}
+
 /// Turns a file's angles into radians.
 struct Thetas {
   /// One a projection, in radians; all finite.
@@ -33,7 +51,14 @@ struct Thetas {
     } else if let stated {
       unit = stated
     } else if let unitByDefinition {
-      unit = unitByDefinition
+      // What the format says of a file that says nothing is often not meant: a scan over three to six degrees is rare.
+      let isDoubtful = unitByDefinition == .degrees && Self.spansHalfTurn(values)
+      unit = isDoubtful ? .radians : unitByDefinition
+      if isDoubtful {
+        notices.append(
+          "\(name) has no unit and spans half a turn in radians, so it is taken as radians; "
+            + "--theta-unit degrees decides otherwise")
+      }
     } else {
       unit = Self.looksLikeRadians(values) ? .radians : .degrees
       notices.append("\(name) has no unit and is taken as \(unit); --theta-unit decides otherwise")
@@ -46,8 +71,31 @@ struct Thetas {
     self.notices = notices
   }
 
+  /// Evenly spaced, as somebody says, or over half a turn.
+  init(_ spacing: ThetaSpacing, count: Int, file: HDF5File) throws(FileError) {
+    let (start, step) = (spacing.start ?? 0, spacing.step ?? 180 / Double(max(1, count)))
+    let degrees = (0..<count).map { start + Double($0) * step }
+    radians = degrees.map { $0 * .pi / 180 }
+    guard radians.allSatisfy({ abs($0) <= Self.radiansMax }) else {
+      throw file.bad("\(count) projections from \(start) degrees in steps of \(step): that are no thetas")
+    }
+    source = "start and step"
+    notices = [
+      "it has no thetas: they are taken to be \(start) to \(Float(degrees.last ?? start)) degrees "
+        + "in \(count) even steps; --theta-start and --theta-step decide otherwise"
+    ]
+  }
+
   /// Radians never exceed a full turn, up to rounding in single precision; degrees of a scan practically always do.
   private static func looksLikeRadians(_ values: [Double]) -> Bool { values.allSatisfy { abs($0) <= 2 * .pi + 1e-5 } }
+
+  /// Whether angles, taken as radians, span about half a turn or more, and never exceed a full one.
+  private static func spansHalfTurn(_ values: [Double]) -> Bool {
+    guard values.count > 2, let least = values.min(), let most = values.max(), looksLikeRadians(values) else {
+      return false
+    }
+    return (most - least) * Double(values.count) / Double(values.count - 1) > 0.98 * .pi
+  }
 
   private static func unit(_ attribute: String?, of name: String, isNeeded: Bool, file: HDF5File) throws(FileError)
     -> ThetaUnit?

@@ -92,9 +92,11 @@ import Testing
     expectFailure(65, "/exchange/theta[2]", "\(theta)") { try open() }
   }
 
-  @Test func `missing thetas are an error that says where they could be`() throws {
-    try makeDXchange(path, thetas: nil)
-    expectFailure(65, "/exchange/theta", "rotation_start") { try open() }
+  @Test func `thetas that are half described are an error that says where they could be`() throws {
+    try makeDXchange(path, thetas: nil) {
+      try $0.add("/process/acquisition/rotation/rotation_start", [1], [0], type: chdf5_double_le())
+    }
+    expectFailure(65, "/exchange/theta", "rotation_step") { try open() }
   }
 
   @Test(arguments: ["data_white", "data_dark"], [[2, 3, 4], [2, 4, 5], [5, 3], [3, 1], [15], [2, 1, 3, 5]])

@@ -52,6 +52,51 @@ import Testing
     #expect(try openScan(path: path).info.thetas == [0, 1, 2])
   }
 
+  @Test func `angles without units that span half a turn in radians are radians, with a notice`() throws {
+    try make(angles: [0, 0, 0, 1.25, 0, 2.5, 0])
+    let info = try openScan(path: path).info
+    #expect(info.thetas == [0, 1.25, 2.5])
+    #expect(info.notices.contains { $0.contains("taken as radians") && $0.contains("--theta-unit") }, "\(info.notices)")
+    #expect(try openScan(path: path, thetaUnit: .degrees).info.thetas == radians([0, 1.25, 2.5]))
+    // More than a turn is no scan in radians, and a unit that is there is believed.
+    try make(angles: [0, 0, 0, 3.5, 0, 7, 0])
+    #expect(try openScan(path: path).info.thetas == radians([0, 3.5, 7]))
+    try make(angles: [0, 0, 0, 1.25, 0, 2.5, 0], units: "degrees")
+    #expect(try openScan(path: path).info.notices.isEmpty)
+  }
+
+  @Test func `the beam monitor brings projections and flats to the same beam, and leaves the dark field`() throws {
+    // Keys 2, 1, 0, 0, 3, 0, 1: the pixels of frame n are 6n to 6n + 5, those of the dark field 0 to 5.
+    try make()
+    try TestHDF5(adding: path).add("/entry/control/data", [7], [0, 100, 50, 200, 1, 0, 300])
+    let scan = try openScan(path: path)
+    #expect(scan.info.pixel == .float32 && scan.info.notices.contains { $0.contains("/entry/control/data") })
+    func scaled(_ frame: Int, _ scale: Double) -> [Double] { (0..<6).map { Double($0) + Double(6 * frame) * scale } }
+    // The mean of both flats is 200.
+    #expect(try scan.values(.flat, 0) == scaled(1, 2))
+    #expect(try scan.values(.projection, 0) == scaled(2, 4) && scan.values(.projection, 1) == scaled(3, 1))
+    #expect(try scan.values(.projection, 1, rows: 1..<2) == Array(scaled(3, 1)[3...]))
+    #expect(try scan.values(.projection, 0, rows: 1..<2) == Array(scaled(2, 4)[3...]))
+    // Where there was no beam the frame stays as it is.
+    #expect(try scan.values(.projection, 2) == scaled(5, 1) && scan.values(.dark, 0) == scaled(0, 1))
+  }
+
+  @Test(arguments: [
+    [1, 2, 3], [5, 5, 5, 5, 5, 5, 5], [0, 0, 0, 0, 0, 0, 0], [.nan, .nan, .nan, .nan, .nan, .nan, 1],
+  ])
+  func `a beam monitor that says nothing, or is not one a frame, changes nothing`(counts: [Double]) throws {
+    try make()
+    func look() throws -> (ScanInfo, [Double]) {
+      let scan = try openScan(path: path)
+      return (scan.info, try scan.values(.projection, 1))
+    }
+    let (plain, values) = try look()
+    try TestHDF5(adding: path).add("/entry/control/data", [counts.count], counts)
+    let (info, same) = try look()
+    #expect(info.pixel == plain.pixel && info.counts == plain.counts && same == values)
+    #expect(info.notices.contains { $0.contains("not used") } == (counts != [5, 5, 5, 5, 5, 5, 5]))
+  }
+
   @Test func `without image keys every frame is a projection, with a notice`() throws {
     try make(keyName: "other", angles: [0, 1, 2, 3, 4, 5, 6])
     let info = try openScan(path: path).info

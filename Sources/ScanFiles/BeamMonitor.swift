@@ -1,0 +1,115 @@
+import Host
+
+/// What the beam was in each frame, by NXtomo's `ENTRY/control/data`: "total integral monitor counts for each measured
+/// frame".
+struct BeamMonitor {
+  /// What the frames of one kind are multiplied with, above the dark field, to have the same beam.
+  let projections, flats: [Float]
+  let notice: String
+
+  /// Where a frame has no such count, or hardly any, the beam was not there: it stays as it is, to be told as empty.
+  private static let partMin = 1e-3
+  /// Counts that differ less than this say nothing.
+  private static let changeMin = 1e-6
+
+  /// From the counts of the frames with keys 0 (projections) and 1 (flats); nil where they are all the same. Throws
+  /// nothing: what cannot be used is told in `notices`.
+  init?(_ counts: [Double], of name: String, keys: [Double], notices: inout [String]) {
+    func beam(_ key: Double) -> [Double] { zip(counts, keys).filter { $0.1 == key }.map { $0.0 } }
+    let (projections, flats) = (beam(0), beam(1))
+    let known = (flats.isEmpty ? projections : flats).filter { $0.isFinite && $0 > 0 }
+    let mean = known.reduce(0, +) / Double(max(known.count, 1))
+    func isUsable(_ count: Double) -> Bool { count.isFinite && count > mean * Self.partMin }
+    let usable = (projections + flats).filter(isUsable)
+    guard !known.isEmpty, 2 * usable.count >= projections.count + flats.count,
+      let least = usable.min(), let most = usable.max()
+    else {
+      notices.append("\(name) has no beam in most of the frames and is not used")
+      return nil
+    }
+    guard most - least > Self.changeMin * most else { return nil }
+    func scales(_ counts: [Double]) -> [Float] { counts.map { isUsable($0) ? Float(mean / $0) : 1 } }
+    (self.projections, self.flats) = (scales(projections), scales(flats))
+    let range = "\((least / mean * 1000).rounded() / 10) to \((most / mean * 1000).rounded() / 10) %"
+    notice = "projections and flats are normalised by the beam monitor, \(name), which has \(range) of its mean"
+  }
+}
+
+/// A scan whose frames are brought to the same beam: dark + (counts − dark) × scale, in single precision.
+final class MonitoredReader: ScanReader {
+  let info: ScanInfo
+  private let scan: HDF5ScanReader
+  private let monitor: BeamMonitor
+  /// The mean dark field, rows × columns; nil before it is needed.
+  private var dark: [Float]?
+
+  /// Of a scan whose frames are all of one dataset.
+  init(_ scan: HDF5ScanReader, _ monitor: BeamMonitor) {
+    (self.scan, self.monitor) = (scan, monitor)
+    let info = scan.info
+    var scaled = ScanInfo(
+      path: info.path, format: info.format, projectionCount: info.projectionCount, rows: info.rows,
+      columns: info.columns, pixel: .float32, flatPixel: .float32, darkPixel: .float32, thetas: info.thetas,
+      thetaSource: info.thetaSource, flatCount: info.flatCount, darkCount: info.darkCount,
+      invalidCount: info.invalidCount, pixelSizeMillimetres: info.pixelSizeMillimetres,
+      notices: info.notices + [monitor.notice])
+    scaled.flatsBehind = info.flatsBehind
+    self.info = scaled
+  }
+
+  func readProjection(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) {
+    try read(scan.projections, index, rows, monitor.projections[index], into: buffer)
+  }
+
+  func readFlat(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) {
+    try read(scan.flats, index, rows, monitor.flats[index], into: buffer)
+  }
+
+  func readDark(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) {
+    try scan.darks.read(index, rows: rows, into: floats(buffer))
+  }
+
+  private func read(
+    _ stack: FrameStack, _ index: Int, _ rows: Range<Int>, _ scale: Float, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(FileError) {
+    let pixels = floats(buffer), first = rows.lowerBound * info.columns
+    try stack.read(index, rows: rows, into: pixels)
+    guard scale != 1 else { return }
+    let dark = try meanDark()
+    for pixel in pixels.indices { pixels[pixel] = dark[first + pixel] + (pixels[pixel] - dark[first + pixel]) * scale }
+  }
+
+  /// Zeros without dark fields.
+  private func meanDark() throws(FileError) -> [Float] {
+    if let dark { return dark }
+    var sums = [Double](repeating: 0, count: info.rows * info.columns)
+    let frame = UnsafeMutableBufferPointer<Float>.allocate(capacity: sums.count)
+    defer { frame.deallocate() }
+    for index in 0..<info.darkCount {
+      try scan.darks.read(index, rows: 0..<info.rows, into: frame)
+      for pixel in sums.indices { sums[pixel] += Double(frame[pixel]) }
+    }
+    let mean = sums.map { Float($0 / Double(max(1, info.darkCount))) }
+    dark = mean
+    return mean
+  }
+
+  private func floats(_ buffer: UnsafeMutableRawBufferPointer) -> UnsafeMutableBufferPointer<Float> {
+    // Sound: a buffer of this reader's pixels, which are floats.
+    buffer.bindMemory(to: Float.self)
+  }
+}
+
+/// The monitor of an NXtomo entry; nil where there is none that can be used.
+func readMonitor(
+  _ file: HDF5File, entry: String, keys: [Double], notices: inout [String]
+) throws(FileError) -> BeamMonitor? {
+  let name = "\(entry)/control/data"
+  guard try file.hasDataset(name) else { return nil }
+  let counts = try file.numbers(name)
+  guard counts.count == keys.count else {
+    notices.append("\(name) has \(counts.count) values for \(keys.count) frames and is not used")
+    return nil
+  }
+  return BeamMonitor(counts, of: name, keys: keys, notices: &notices)
+}
