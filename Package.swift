@@ -158,7 +158,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "DetectorsTests",
-      dependencies: ["CPVAccess", "Detectors", "Host", "Rings", "RunModel"],
+      dependencies: ["CPVAccess", "Detectors", "Host", "Rings", "RunModel", "ScanFiles"],
       swiftSettings: strict),
     .testTarget(
       name: "StagesTests",

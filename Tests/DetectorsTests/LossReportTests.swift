@@ -35,6 +35,20 @@ import Testing
     #expect(report.counts.malformed == 3)
   }
 
+  @Test func `What was left out has its keys and its facts where there is some`() throws {
+    var ledger = ledger
+    #expect(LossReport(ledger, firstFrame: 0).facts["empty_frames"] == nil)
+    for frame: UInt64 in [4, 5, 9] { ledger.noteEmpty(.projection, frame: frame) }
+    ledger.noteEmpty(.flat, frame: 0)
+    let report = LossReport(ledger, firstFrame: 100)
+    let json = try text(report)
+    #expect(json.contains(#""emptyFlats":1,"emptyFrames":[[104,105],[109,109]],"emptyProjections":3"#), "\(json)")
+    #expect(try JSONDecoder().decode(LossReport.self, from: Data(json.utf8)) == report)
+    #expect(report.facts["empty_frames"] == "104-105 109" && report.facts["empty_projections"] == "3")
+    #expect(report.emptyWords == "3 projections (104-105 109) and 1 flat fields")
+    #expect(try text(ledger.losses).contains(#""empty":4"#))
+  }
+
   @Test func `status.json has four of them, with messages that were dropped under that name`() throws {
     #expect(try text(ledger.losses) == #"{"dropped":3,"duplicates":1,"late":1,"lost":6}"#)
   }

@@ -1,3 +1,4 @@
+import Rings
 import RunModel
 
 /// Finds the end of a live scan: by the sender's message, by what came, by what followed the scan, or by silence.
@@ -41,8 +42,8 @@ struct EndDetection {
 
   /// Whether every image is there, or what is missing will not come.
   func isComplete(_ ledger: LossLedger) -> Bool {
-    let missing = configuration.thetas.count - ledger.projections
-    if missing <= 0, ledger.flats >= configuration.flats, ledger.darks >= configuration.darks { return true }
+    let missing = configuration.thetas.count - ledger.taken(of: .projection)
+    if missing <= 0, ledger.taken(of: .flat) >= configuration.flats, ledger.darks >= configuration.darks { return true }
     return ledger.next >= configuration.total && ledger.lost >= missing && .now - framed > Self.lateMax
   }
 

@@ -44,7 +44,7 @@ struct FrameClassifier {
       return nil
     }
     let index = kind == .projection ? projectionIndex(number, isKeyed: header.key != nil, ledger) : 0
-    guard ledger.count(of: kind) < configuration.count(of: kind), index < configuration.thetas.count else {
+    guard ledger.taken(of: kind) < configuration.count(of: kind), index < configuration.thetas.count else {
       throw .surplus
     }
     let given = header.theta.map { configuration.usesRadians ? $0 : $0 * .pi / 180 }
@@ -67,7 +67,8 @@ struct FrameClassifier {
 
   /// The number of a projection among the projections of the scan, lost ones included.
   private func projectionIndex(_ number: UInt64, isKeyed: Bool, _ ledger: LossLedger) -> Int {
-    let others = isKeyed ? ledger.darks + ledger.flats + ledger.invalid : configuration.darks + configuration.flats
+    let others =
+      isKeyed ? ledger.darks + ledger.taken(of: .flat) + ledger.invalid : configuration.darks + configuration.flats
     return max(0, Int(number) - others)
   }
 }

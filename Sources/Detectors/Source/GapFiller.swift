@@ -69,6 +69,15 @@ final class GapFiller {
   /// Leaves the gap as it is: the image behind it is damaged.
   func abandon() { gap = nil }
 
+  /// The image behind the gap in the form of a slot, once a projection of the gap was written.
+  var imageBehind: UnsafeRawBufferPointer? { hasNext ? UnsafeRawBufferPointer(next) : nil }
+
+  /// Leaves the gap as it is, as the image behind it shows nothing: that one is what comes next.
+  func passGap() { if let gap { self.gap?.number = gap.next.image.number } }
+
+  /// The last image shows nothing: no gap is filled from it.
+  func forgetLast() { lastProjection = nil }
+
   /// Writes an image into `target`, or with a weight below 1 what lies so far between the last projection and it.
   func write(_ image: SourceFrame.StreamImage, into target: UnsafeMutableRawBufferPointer) throws(MessageFault) {
     if image.weight < 1 {

@@ -31,11 +31,14 @@ extension LiveSource {
     var onGap: GapPolicy
     /// The scan ends where no frame came for so long after the first; nil for no such limit.
     var silenceMax: Duration?
+    /// Whether flats and projections that show nothing are left out.
+    var tellsEmpty: Bool
 
     /// A configuration; the values were validated with the scan description.
     package init(
       format: FrameFormat, rows: Range<Int>, binning: Int, darks: Int, flats: Int, thetas: [Double],
-      usesRadians: Bool = false, firstFrame: UInt64 = 0, onGap: GapPolicy = .skip, silenceMax: Duration? = nil
+      usesRadians: Bool = false, firstFrame: UInt64 = 0, onGap: GapPolicy = .skip, silenceMax: Duration? = nil,
+      tellsEmpty: Bool = false
     ) {
       self.format = format
       self.rows = rows
@@ -47,6 +50,7 @@ extension LiveSource {
       self.firstFrame = firstFrame
       self.onGap = onGap
       self.silenceMax = silenceMax
+      self.tellsEmpty = tellsEmpty
     }
 
     /// Frames of the stream.

@@ -1,6 +1,7 @@
 import Host
 import Rings
 package import RunModel
+package import Tomography
 
 /// Delivers what a detector sends: says what each frame is, keeps the loss ledger, and finds the end of the scan.
 /// Frames are taken in the order in which they come; each carries its own theta, so a late one is as good as any.
@@ -16,6 +17,8 @@ package final class LiveSource: ProjectionSource {
   private var ledger = LossLedger()
   /// Frames below this number came, and some of them are lost that nobody could note.
   private var cameThrough: UInt64 = 0
+  /// How bright fields from elsewhere are; nil where they come with the images.
+  private var fieldLevel: BeamLevel?
 
   /// How long the message of the end is waited for that nobody needs any more.
   private static let leaveMax: Duration = .seconds(1)
@@ -62,6 +65,16 @@ package final class LiveSource: ProjectionSource {
 
   /// What was lost.
   package var losses: LossLedger? { ledger }
+
+  /// How bright the fields are that a file has in place of the stream.
+  package func know(_ level: BeamLevel) { fieldLevel = level }
+
+  /// The same of those that came.
+  private var level: BeamLevel {
+    if let fieldLevel { return fieldLevel }
+    guard let sums = ledger.fieldSums else { return BeamLevel(darks: (0, 0), flats: (0, 0)) }
+    return BeamLevel(darks: (sums.darks, ledger.darks), flats: (sums.flats, ledger.flats))
+  }
 
   /// Goes on with the ledger of the last image that is not lost. The numbers of those behind it are known to nobody any
   /// more, but that they were higher: the next frame that comes shows them as a gap, and the end does where none comes.
@@ -117,7 +130,7 @@ package final class LiveSource: ProjectionSource {
     }
   }
 
-  /// Brings an image into a slot, and writes the ledger beside it; nil where it is damaged.
+  /// Brings an image into a slot, and writes the ledger beside it; nil where it is damaged or empty.
   func write(
     _ kind: EventKind, _ image: SourceFrame.StreamImage, into payload: UnsafeMutableRawBufferPointer,
     metadata: UnsafeMutableRawBufferPointer
@@ -132,10 +145,28 @@ package final class LiveSource: ProjectionSource {
       return nil
     }
     let isInterpolated = image.weight < 1
+    if configuration.tellsEmpty, isEmpty(kind, image, UnsafeRawBufferPointer(payload)) { return nil }
     ledger.notePublished(kind, isInterpolated: isInterpolated)
     return ledger.encode(
       frame: configuration.firstFrame + image.number, timestamp: isInterpolated ? nil : image.header.timestamp,
       into: metadata)
+  }
+
+  /// Whether an image shows nothing, or is to be made of one that shows nothing.
+  private func isEmpty(_ kind: EventKind, _ image: SourceFrame.StreamImage, _ payload: UnsafeRawBufferPointer) -> Bool {
+    let (level, pixel) = (level, pixels.pixel)
+    if image.weight < 1 {
+      guard let behind = gaps?.imageBehind, level.isEmpty(projection: ImageTotal(behind, type: pixel)) else {
+        return false
+      }
+      gaps?.passGap()
+      return true
+    }
+    let frame = configuration.firstFrame + image.number
+    guard ledger.leavesOut(kind, frame: image.number, payload, type: pixel, level) else { return false }
+    if ledger.empty + ledger.emptyFlats == 1 { noticed(.empty(frame: frame)) }
+    gaps?.forgetLast()
+    return true
   }
 
   /// The frame that an image makes, or the first one of the gap before it; nil where it is dropped.
@@ -164,7 +195,8 @@ package final class LiveSource: ProjectionSource {
   }
 
   private func nextOfGap() -> SourceFrame? {
-    guard let next = gaps?.nextProjection(hasRoom: ledger.projections < configuration.thetas.count - 1) else {
+    guard let next = gaps?.nextProjection(hasRoom: ledger.taken(of: .projection) < configuration.thetas.count - 1)
+    else {
       return nil
     }
     return frame(.projection, theta: next.theta, next.image)

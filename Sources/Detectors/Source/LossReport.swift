@@ -1,6 +1,6 @@
 package import RunModel
 
-/// What a live source has lost, for people and programs: the content of a run's `losses.json`.
+/// What a source has lost or left out, for people and programs: the content of a run's `losses.json`.
 package struct LossReport: Equatable, Sendable {
   /// In numbers.
   package var counts: Losses
@@ -8,25 +8,58 @@ package struct LossReport: Equatable, Sendable {
   package var malformed: [String: Int]
   /// First and last number of each gap; the newest ones where there are very many.
   package var gaps: [[UInt64]]
+  /// Projections that showed nothing and were left out.
+  package var emptyProjections = 0
+  /// Flat fields of which that is so.
+  package var emptyFlats = 0
+  /// First and last number of each range of such projections; the first ones where there are very many.
+  package var emptyFrames: [[UInt64]] = []
 
-  /// What a ledger says, in numbers of frames as the detector counts them.
+  /// What a ledger says, in numbers of frames as the detector counts them, or of a file's projections from 0.
   package init(_ ledger: LossLedger, firstFrame: UInt64) {
     counts = ledger.losses
     malformed = Dictionary(
       uniqueKeysWithValues: MessageFault.allCases.compactMap { fault in
         ledger.malformed[fault.rawValue] > 0 ? (fault.name, Int(ledger.malformed[fault.rawValue])) : nil
       })
-    gaps = ledger.gaps.map { [$0.lowerBound + firstFrame, $0.upperBound - 1 + firstFrame] }
+    func listed(_ ranges: [Range<UInt64>]) -> [[UInt64]] {
+      ranges.map { [$0.lowerBound + firstFrame, $0.upperBound - 1 + firstFrame] }
+    }
+    (gaps, emptyFrames) = (listed(ledger.gaps), listed(ledger.emptyRanges))
+    (emptyProjections, emptyFlats) = (ledger.empty, ledger.emptyFlats)
+  }
+
+  /// Frames that showed nothing, in words; nil where there is none.
+  package var emptyWords: String? {
+    guard emptyProjections + emptyFlats > 0 else { return nil }
+    let kinds = [
+      (emptyProjections, "projections", Self.text(emptyFrames)), (emptyFlats, "flat fields", ""),
+    ].filter { $0.0 > 0 }
+    return kinds.map { count, name, numbers in
+      let isListed = emptyFrames.reduce(0) { $0 + Int($1[1] - $1[0]) + 1 } == count
+      return "\(count) \(name)" + (numbers.isEmpty ? "" : " (\(numbers)\(isListed ? "" : " …"))")
+    }.joined(separator: " and ")
+  }
+
+  private static func text(_ ranges: [[UInt64]]) -> String {
+    ranges.map { $0[0] == $0[1] ? "\($0[0])" : "\($0[0])-\($0[1])" }.joined(separator: " ")
   }
 
   /// For the attributes of an output.
   package var facts: [String: String] {
-    [
+    let facts = [
       "source_lost_frames": "\(counts.lost)", "source_duplicate_frames": "\(counts.duplicates)",
       "source_interpolated_projections": "\(counts.interpolated)",
       "source_dropped_messages": "\(counts.malformed)",
-      "source_gaps": gaps.map { $0[0] == $0[1] ? "\($0[0])" : "\($0[0])-\($0[1])" }.joined(separator: " "),
+      "source_gaps": Self.text(gaps),
     ]
+    guard emptyWords != nil else { return facts }
+    return facts.merging(
+      [
+        "empty_projections": "\(emptyProjections)", "empty_flats": "\(emptyFlats)",
+        "empty_frames": Self.text(emptyFrames),
+      ]
+    ) { $1 }
   }
 }
 
@@ -34,6 +67,7 @@ package struct LossReport: Equatable, Sendable {
 extension LossReport: Codable {
   private enum CodingKeys: String, CodingKey {
     case lost, duplicates, late, interpolated, invalid, malformed, gaps
+    case emptyProjections, emptyFlats, emptyFrames
   }
 
   /// Reads what `encode` wrote.
@@ -41,11 +75,15 @@ extension LossReport: Codable {
     let fields = try decoder.container(keyedBy: CodingKeys.self)
     malformed = try fields.decode([String: Int].self, forKey: .malformed)
     gaps = try fields.decode([[UInt64]].self, forKey: .gaps)
+    emptyProjections = try fields.decodeIfPresent(Int.self, forKey: .emptyProjections) ?? 0
+    emptyFlats = try fields.decodeIfPresent(Int.self, forKey: .emptyFlats) ?? 0
+    emptyFrames = try fields.decodeIfPresent([[UInt64]].self, forKey: .emptyFrames) ?? []
     counts = Losses(
       lost: try fields.decode(Int.self, forKey: .lost), duplicates: try fields.decode(Int.self, forKey: .duplicates),
       late: try fields.decode(Int.self, forKey: .late),
       interpolated: try fields.decode(Int.self, forKey: .interpolated),
-      invalid: try fields.decode(Int.self, forKey: .invalid), malformed: malformed.values.reduce(0, +))
+      invalid: try fields.decode(Int.self, forKey: .invalid), malformed: malformed.values.reduce(0, +),
+      empty: emptyProjections + emptyFlats)
   }
 
   /// Writes one object.
@@ -58,5 +96,9 @@ extension LossReport: Codable {
     try fields.encode(counts.invalid, forKey: .invalid)
     try fields.encode(malformed, forKey: .malformed)
     try fields.encode(gaps, forKey: .gaps)
+    guard emptyWords != nil else { return }
+    try fields.encode(emptyProjections, forKey: .emptyProjections)
+    try fields.encode(emptyFlats, forKey: .emptyFlats)
+    try fields.encode(emptyFrames, forKey: .emptyFrames)
   }
 }

@@ -1,4 +1,5 @@
 package import RunModel
+package import Tomography
 
 /// What a source has next.
 package enum SourceStep: ~Copyable {
@@ -23,7 +24,10 @@ package protocol ProjectionSource: AnyObject {
   /// The next image, for which it waits up to `timeout`. The bytes of the one before are gone then.
   func next(timeout: Duration) throws -> SourceStep
 
-  /// What a source that nobody can ask again has lost; nil for others.
+  /// Hears how bright fields are that came from elsewhere, before its first image.
+  func know(_ level: BeamLevel)
+
+  /// What a source that nobody can ask again has lost, and what any has left out; nil for nothing of that.
   var losses: LossLedger? { get }
 
   /// Hears, after the end was published, what the sender may still have to say, for a moment: it may wait until
@@ -32,6 +36,9 @@ package protocol ProjectionSource: AnyObject {
 }
 
 extension ProjectionSource {
+  /// A file has its own.
+  package func know(_ level: BeamLevel) {}
+
   /// A file can be read again.
   package var losses: LossLedger? { nil }
 

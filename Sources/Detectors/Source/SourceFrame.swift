@@ -7,8 +7,8 @@ package import Rings
 package struct SourceFrame: ~Copyable {
   /// Where its bytes are, and who takes note of what became of them.
   enum Origin {
-    /// In a scan file, from which they are read straight into the slot.
-    case file(FileSource)
+    /// In a scan file, from which they are read straight into the slot; the image's number among those of its kind.
+    case file(FileSource, Int)
     /// In what a stream's sender sent.
     case stream(LiveSource, StreamImage)
   }
@@ -42,16 +42,13 @@ package struct SourceFrame: ~Copyable {
   }
 
   /// Writes the pixels, row by row, straight into a slot's `payload`, which holds exactly the image, and what is known
-  /// of their origin into its `metadata`; returns the bytes of metadata. Nil where the pixels turn out to be damaged:
-  /// then the image is as if it had never come, and `payload` may hold anything.
+  /// of their origin into its `metadata`; returns the bytes of metadata. Nil where the pixels turn out to be damaged,
+  /// or to show nothing: then the image is as if it had never come, and `payload` may hold anything.
   package consuming func write(
     into payload: UnsafeMutableRawBufferPointer, metadata: UnsafeMutableRawBufferPointer
   ) throws -> Int? {
     switch origin {
-    case .file(let source):
-      try source.write(kind, index, into: payload)
-      // A file says nothing of an image that is not in the file.
-      return 0
+    case .file(let source, let number): return try source.write(kind, number, into: payload, metadata: metadata)
     case .stream(let source, let image): return source.write(kind, image, into: payload, metadata: metadata)
     }
   }

@@ -6,12 +6,16 @@ package enum SourceNotice: Equatable, Sendable {
   case disconnected
   /// A message was dropped, `count` for the same fault so far; what is known of it beyond the fault.
   case dropped(MessageFault, detail: String?, count: Int)
+  /// The first frame that shows nothing, and is left out as all others will be.
+  case empty(frame: UInt64)
 
   /// The notice in words.
   package var words: String {
     switch self {
     case .listening(let peer): "listening to \(peer)"
     case .disconnected: "the sender is gone; looking for it"
+    case .empty(let frame):
+      "frame \(frame) is empty (zero, or no brighter than the dark field) and is left out, as all such frames are"
     case .dropped(let fault, let detail, _): "dropped a message: \(fault.name)" + (detail.map { " (\($0))" } ?? "")
     }
   }

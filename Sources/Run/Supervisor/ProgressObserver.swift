@@ -1,3 +1,4 @@
+import Detectors
 import Rings
 import RunModel
 import ScanPlan
@@ -17,6 +18,8 @@ struct ProgressObserver {
   private var latest: [UpdateEvent?]
   private var ends: [EndEvent?]
   private var losses: Losses?
+  private let folder: RunFolder
+  private var isTold = false
   private var acquired = 0
 
   init(plan: RunPlan, folder: RunFolder, rings: [Topic: Ring]) {
@@ -27,7 +30,7 @@ struct ProgressObserver {
       guard let ring = rings[topic] else { preconditionFailure("the run has no ring for \(topic.name)") }
       return NewestEvent(ring: ring, journal: plan.scan.durability == .durable ? folder.journal(topic) : nil)
     }
-    self.rings = rings
+    (self.rings, self.folder) = (rings, folder)
     projections = newest(.projections)
     orders = newest(.orders(partition: 0))
     updates = partitions.map { newest(.updates(partition: $0)) }
@@ -48,10 +51,15 @@ struct ProgressObserver {
         let end = try metadata.withUnsafeBytes { try EndEvent(decoding: $0) }
         status.acquired = end.projections
         if end.reason == .finalized { status.finalized = try finalized() }
+        // Only the report knows what came behind the last image that was taken.
+        if !isTold { losses = try folder.readLosses()?.counts ?? losses }
+        isTold = true
       default: break
       }
-      if plan.live != nil, header.kind != .end, !metadata.isEmpty {
-        losses = try metadata.withUnsafeBytes { try LossLedger(decoding: $0) }.losses
+      if header.kind != .end, !metadata.isEmpty {
+        let known = try metadata.withUnsafeBytes { try LossLedger(decoding: $0) }.losses
+        // A file loses nothing.
+        losses = plan.live != nil || known.empty != nil ? known : nil
       }
     }
     (acquired, status.losses) = (status.acquired, losses)
@@ -68,6 +76,8 @@ struct ProgressObserver {
     status.updates = awaited.map(updateCount).min() ?? 0
     status.sweptFraction = awaited.map(sweptFraction).min() ?? 0
     let squares = latest.compactMap { $0 }
+    let clamped = squares.reduce(0) { $0 + $1.pixels.clamped }
+    status.clampedPixels = clamped > 0 ? clamped : nil
     let data = squares.reduce(0) { $0 + $1.dataSquared }
     let residual = (squares.reduce(0) { $0 + $1.residualSquared } / data).squareRoot()
     // A worker whose residual is no number ends the run, and has said why.

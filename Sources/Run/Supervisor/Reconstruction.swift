@@ -224,18 +224,28 @@ package struct Reconstruction {
       projectionsPerSecond: seconds > 0 ? Double(projections) / seconds : 0,
       lost: (report?.lost ?? 0) + (losses?.counts.lost ?? 0),
       lostFields: report?.lostFields ?? 0, duplicates: (report?.duplicates ?? 0) + (losses?.counts.duplicates ?? 0),
+      emptyProjections: losses?.emptyProjections ?? 0, emptyFlats: losses?.emptyFlats ?? 0,
+      emptyFrames: losses?.emptyFrames ?? [], clampedPixels: report?.pixels.clamped ?? 0,
+      deadPixels: report?.pixels.dead ?? 0,
       restarts: ending.restarts, memory: memory, stoppedBy: report?.stoppedBy ?? reason, stop: stop,
       outputs: report?.outputs ?? [], fit: report.flatMap { plan.export.fit($0.fits) },
       missingRows: ending.missing.map(\.rows),
       range: report?.range, volumeSHA256: report?.volumeSHA256, denoisedSHA256: report?.denoisedSHA256)
     return ReconstructionOutcome(
       result: result, report: report,
-      notices: notices(plan, report) + notices(losses) + notices(stop) + notices(ending.secondsWithoutRoom),
-      isInterrupted: ending.isInterrupted, failure: failure(plan, ending))
+      notices: notices(plan, report, empty: losses?.emptyProjections ?? 0) + notices(losses) + notices(stop)
+        + notices(ending.secondsWithoutRoom),
+      isInterrupted: ending.isInterrupted, failure: failure(plan, ending, losses))
   }
 
-  /// What to say of rows that are missing, once all others are exported.
-  private static func failure(_ plan: RunPlan, _ ending: Supervisor.RunEnding) -> ScanFailure? {
+  /// What to say of a scan that shows nothing, or of rows that are missing, once all others are exported.
+  private static func failure(_ plan: RunPlan, _ ending: Supervisor.RunEnding, _ losses: LossReport?) -> ScanFailure? {
+    if ending.report == nil, !ending.isInterrupted, let losses, losses.emptyProjections > 0 {
+      return ScanFailure(
+        .data,
+        "every projection is empty (zero, or no brighter than the dark field), \(losses.emptyProjections) of them; "
+          + "look whether the shutter was open and the flat and dark fields belong to the scan")
+    }
     guard !ending.missing.isEmpty else { return nil }
     let reasons = ending.missing.map { "\($0.rows) are missing (\($0.why))" }.joined(separator: ", ")
     let denoised = plan.denoising == nil ? "" : ", and the volume is not denoised"
@@ -246,17 +256,20 @@ package struct Reconstruction {
   /// What a live source has lost, in words.
   private static func notices(_ report: LossReport?) -> [String] {
     guard let report else { return [] }
+    let empty = report.emptyWords.map {
+      ["left out, as they are empty (zero, or no brighter than the dark field): \($0)"]
+    }
     let losses = report.counts
     let counts = [
       (losses.lost, "frames never came"), (losses.interpolated, "of them were interpolated"),
       (losses.duplicates, "came twice"), (losses.late, "came late"), (losses.invalid, "were marked as invalid"),
       (losses.malformed, "messages were dropped"),
     ].filter { $0.0 > 0 }
-    guard !counts.isEmpty else { return [] }
+    guard !counts.isEmpty else { return empty ?? [] }
     let kinds = report.malformed.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
     return [
       "the source: " + counts.map { "\($0.0) \($0.1)" }.joined(separator: ", ") + (kinds.isEmpty ? "" : " (\(kinds))")
-    ]
+    ] + (empty ?? [])
   }
 
   /// Said again at the end: it took longer for it.
@@ -267,7 +280,7 @@ package struct Reconstruction {
   /// Said again at the end: somebody has to go and stop it.
   private static func notices(_ stop: StopReport?) -> [String] { stop.map { $0.wasTold ? [] : [$0.words] } ?? [] }
 
-  private static func notices(_ plan: RunPlan, _ report: ExportReport?) -> [String] {
+  private static func notices(_ plan: RunPlan, _ report: ExportReport?, empty: Int) -> [String] {
     guard let report else { return ["stopped before the first projection: there is nothing to export"] }
     var notices: [String] = []
     if report.lost + report.lostFields > 0 {
@@ -276,7 +289,7 @@ package struct Reconstruction {
           + "the volume is made of the others"
       )
     }
-    if report.projections + report.lost < plan.shape.projections {
+    if report.projections + report.lost + empty < plan.shape.projections {
       notices.append("stopped after \(report.projections) of \(plan.shape.projections) projections")
     }
     let (pixels, corrected) = (plan.shape.rows * plan.shape.columns, report.pixels)
@@ -287,7 +300,14 @@ package struct Reconstruction {
       )
     } else if corrected.dead > 0 {
       notices.append(
-        "\(corrected.dead) dead pixels (dark field not below flat field) were interpolated from their neighbours")
+        "\(corrected.dead) dead pixels (dark field not below flat field, or every projection at or below dark) "
+          + "were interpolated from their neighbours")
+    }
+    if corrected.clamped > 0 {
+      notices.append(
+        "\(corrected.clamped) pixels at or below the dark field show nothing; "
+          + "each was taken for a line integral of 11.8"
+      )
     }
     if corrected.nonFinite > 0, corrected.nonFinite == (pixels - corrected.dead) * report.projections {
       notices.append("every pixel is NaN or infinite: the volume is empty")

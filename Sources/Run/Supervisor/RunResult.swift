@@ -23,6 +23,17 @@ package struct RunResult: Codable, Equatable, Sendable {
   package var lostFields: Int
   /// Events that came twice and were dropped.
   package var duplicates: Int
+  /// Projections that showed nothing and were left out; they are not among those that were acquired.
+  package var emptyProjections: Int
+  /// Flat fields of which that is so.
+  package var emptyFlats: Int
+  /// First and last number of each range of such projections, as the detector counts its frames and a file its
+  /// projections from 0; the first ones where there are very many.
+  package var emptyFrames: [[UInt64]]
+  /// Pixels at or below the dark field, which became the least transmission.
+  package var clampedPixels: Int
+  /// Pixels of the detector that no projection has a value for, interpolated from their neighbours.
+  package var deadPixels: Int
   /// How often each stage was restarted.
   package var restarts: [String: Int]
   /// Estimate and peak of the memory of each worker.

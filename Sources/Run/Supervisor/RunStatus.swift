@@ -70,8 +70,10 @@ package struct RunStatus: Codable, Equatable, Sendable {
   package var spilled: UInt64 = 0
   /// Projections, flats and darks that are in memory and not yet on disk; not counted as acquired before they are.
   package var buffered: UInt64 = 0
-  /// What a live source has lost so far; nil for a scan file.
+  /// What a live source has lost so far, and what any has left out; nil for a scan file that left nothing out.
   package var losses: Losses?
+  /// Pixels at or below the dark field that the updates had so far; nil for none.
+  package var clampedPixels: Int?
   /// Why messages of a live source were dropped, each reason once; nil where none was.
   package var faults: [String]?
   /// Projections from one update to the next: `window-step`, or more while a worker does not keep up.

@@ -1,16 +1,20 @@
 package import Rings
 
-/// What became of the frames that a live source sent: which numbers came, which never did, and what else was wrong. It
-/// lies beside every image of such a source, so that a successor of `acquire` goes on with it.
+/// What became of the frames of a source: which numbers came, which never did, which showed nothing, and what else was
+/// wrong. It lies beside every image, so that a successor of `acquire` goes on with it. Frames of a scan file are its
+/// images in the order of delivery.
 ///
 /// ```
-/// metadata (little-endian, 152 B and 16 for each gap)
+/// metadata (little-endian, 152 B and 16 for each gap; where empty frames are told, 32 and 16 for each range more)
 ///    0  frame u64: the image's number at the source       8  next u64: above the highest number that came
 ///   16  projections u64: published so far                24  flats u32, darks u32 of the source
 ///   32  duplicates u64          40  late u64             48  invalid u32, interpolated u32
 ///   56  unlisted u64: frames of gaps that are not listed any more
-///   64  timestamp f64 of the source, NaN for none        72  gaps u32, reserved u32
+///   64  timestamp f64 of the source, NaN for none        72  gaps u32, ranges u32: 0, or of empty frames and one
 ///   80  malformed 18 × u32: messages by MessageFault    152  gaps × (first u64, frames u64), the oldest first
+///  then  0  darks f64, 8  flats f64: sums of their totals    16  empty u64: projections
+///       24  emptyFlats u32, reserved u32
+///       32  ranges × (first u64, frames u64) of empty projections, rising
 /// ```
 package struct LossLedger: Equatable, Sendable {
   /// What a frame's number says about it.
@@ -46,10 +50,33 @@ package struct LossLedger: Equatable, Sendable {
   /// Frames in older gaps.
   package private(set) var unlisted: UInt64 = 0
 
+  /// Intensities of the dark and flat fields that were published, each the sum of their totals.
+  package struct FieldSums: Equatable, Sendable {
+    /// Of the darks.
+    package var darks = 0.0
+    /// Of the flats.
+    package var flats = 0.0
+
+    /// Of no field, unless given.
+    package init(darks: Double = 0, flats: Double = 0) { (self.darks, self.flats) = (darks, flats) }
+  }
+
+  /// The same; nil until one was measured, or where empty frames are not told.
+  package private(set) var fieldSums: FieldSums?
+  /// Projections that showed nothing and were left out.
+  package private(set) var empty = 0
+  /// Flat fields of which that is so.
+  package private(set) var emptyFlats = 0
+  /// Numbers of those projections, rising; the first `emptyRangesMax` ranges of them.
+  package private(set) var emptyRanges: [Range<UInt64>] = []
+
   /// Gaps that are listed.
   package static let gapsMax = 200
+  /// Ranges of empty frames that are listed.
+  package static let emptyRangesMax = 30
   static let malformedMax = 18
   private static let fixedByteCount = 152
+  private static let emptyByteCount = 32
 
   /// A ledger of nothing.
   package init() { gaps.reserveCapacity(Self.gapsMax + 1) }
@@ -61,7 +88,7 @@ package struct LossLedger: Equatable, Sendable {
   package var losses: Losses {
     Losses(
       lost: lost, duplicates: duplicates, late: late, interpolated: interpolated, invalid: invalid,
-      malformed: malformed.reduce(0) { $0 + Int($1) })
+      malformed: malformed.reduce(0) { $0 + Int($1) }, empty: empty + emptyFlats)
   }
 
   /// Takes note of a frame's number.
@@ -105,6 +132,48 @@ package struct LossLedger: Equatable, Sendable {
     case .dark: darks
     case .flat: flats
     default: projections
+    }
+  }
+
+  /// Images of a kind that came, published or left out.
+  package func taken(of kind: EventKind) -> Int {
+    switch kind {
+    case .dark: darks
+    case .flat: flats + emptyFlats
+    default: projections + empty
+    }
+  }
+
+  /// Takes note of the total intensity of a dark or flat field that is published.
+  package mutating func noteField(_ kind: EventKind, total: Double) {
+    precondition(kind == .dark || kind == .flat, "\(kind) is no field")
+    // A predecessor of an older build measured none, and what is known of others says nothing.
+    guard fieldSums != nil || darks + flats == 0 else { return }
+    var sums = fieldSums ?? FieldSums()
+    if kind == .dark { sums.darks += total } else { sums.flats += total }
+    fieldSums = sums
+  }
+
+  /// Takes note of a flat or a projection that showed nothing and is left out; `frame` is its number.
+  package mutating func noteEmpty(_ kind: EventKind, frame: UInt64) {
+    precondition(kind == .flat || kind == .projection, "an empty \(kind)")
+    fieldSums = fieldSums ?? FieldSums()
+    guard kind == .projection else {
+      emptyFlats += 1
+      return
+    }
+    empty += 1
+    let index = emptyRanges.firstIndex { $0.upperBound >= frame } ?? emptyRanges.endIndex
+    if index < emptyRanges.endIndex, emptyRanges[index].lowerBound <= frame + 1 {
+      let range = emptyRanges[index]
+      emptyRanges[index] = min(range.lowerBound, frame)..<max(range.upperBound, frame + 1)
+      // The next one may begin where this one now ends.
+      if index + 1 < emptyRanges.endIndex, emptyRanges[index + 1].lowerBound == emptyRanges[index].upperBound {
+        emptyRanges[index] = emptyRanges[index].lowerBound..<emptyRanges.remove(at: index + 1).upperBound
+      }
+    } else {
+      emptyRanges.insert(frame..<frame + 1, at: index)
+      if emptyRanges.count > Self.emptyRangesMax { emptyRanges.removeLast() }
     }
   }
 
@@ -154,13 +223,24 @@ package struct LossLedger: Equatable, Sendable {
     metadata.store(unlisted, at: 56)
     metadata.store(timestamp ?? .nan, at: 64)
     metadata.store(UInt32(gaps.count), at: 72)
-    metadata.store(UInt32(0), at: 76)
+    metadata.store(UInt32(fieldSums == nil ? 0 : emptyRanges.count + 1), at: 76)
     for (index, count) in malformed.enumerated() { metadata.store(count, at: 80 + 4 * index) }
     for (index, gap) in gaps.enumerated() {
       metadata.store(gap.lowerBound, at: Self.fixedByteCount + 16 * index)
       metadata.store(UInt64(gap.count), at: Self.fixedByteCount + 16 * index + 8)
     }
-    return Self.fixedByteCount + 16 * gaps.count
+    let end = Self.fixedByteCount + 16 * gaps.count
+    guard let fieldSums else { return end }
+    metadata.store(fieldSums.darks, at: end)
+    metadata.store(fieldSums.flats, at: end + 8)
+    metadata.store(UInt64(empty), at: end + 16)
+    metadata.store(UInt32(clamping: emptyFlats), at: end + 24)
+    metadata.store(UInt32(0), at: end + 28)
+    for (index, range) in emptyRanges.enumerated() {
+      metadata.store(range.lowerBound, at: end + Self.emptyByteCount + 16 * index)
+      metadata.store(UInt64(range.count), at: end + Self.emptyByteCount + 16 * index + 8)
+    }
+    return end + Self.emptyByteCount + 16 * emptyRanges.count
   }
 
   /// Reads a ledger back; throws where it contradicts itself.
@@ -168,8 +248,13 @@ package struct LossLedger: Equatable, Sendable {
     self.init()
     guard metadata.count >= Self.fixedByteCount else { throw .malformed("a loss ledger of \(metadata.count) B") }
     let listed = Int(UInt32(littleEndian: metadata.loadUnaligned(fromByteOffset: 72, as: UInt32.self)))
-    guard listed <= Self.gapsMax else { throw .malformed("a loss ledger of \(listed) gaps") }
-    let fields = try MetadataFields(metadata, byteCount: Self.fixedByteCount + 16 * listed, of: "loss ledger's")
+    let ranges = Int(UInt32(littleEndian: metadata.loadUnaligned(fromByteOffset: 76, as: UInt32.self)))
+    guard listed <= Self.gapsMax, ranges <= Self.emptyRangesMax + 1 else {
+      throw .malformed("a loss ledger of \(listed) gaps and \(ranges) ranges")
+    }
+    let end = Self.fixedByteCount + 16 * listed
+    let fields = try MetadataFields(
+      metadata, byteCount: end + (ranges == 0 ? 0 : Self.emptyByteCount + 16 * (ranges - 1)), of: "loss ledger's")
     next = UInt64(try fields.count(at: 8, "next frame"))
     projections = try fields.count(at: 16, "projections")
     (flats, darks) = (Int(fields.u32(at: 24)), Int(fields.u32(at: 28)))
@@ -185,6 +270,27 @@ package struct LossLedger: Equatable, Sendable {
         throw .malformed("gaps that overlap")
       }
       gaps.append(first..<first + count)
+    }
+    if ranges > 0 { try decodeEmpty(fields, at: end, ranges: ranges - 1) }
+  }
+
+  private mutating func decodeEmpty(_ fields: MetadataFields, at offset: Int, ranges: Int) throws(EventError) {
+    let sums = FieldSums(darks: fields.f64(at: offset), flats: fields.f64(at: offset + 8))
+    guard sums.darks.isFinite, sums.flats.isFinite else { throw .malformed("fields of intensities \(sums)") }
+    fieldSums = sums
+    empty = try fields.count(at: offset + 16, "empty projections")
+    emptyFlats = Int(fields.u32(at: offset + 24))
+    for index in 0..<ranges {
+      let place = offset + Self.emptyByteCount + 16 * index
+      let first = UInt64(try fields.count(at: place, "empty projection"))
+      let count = UInt64(try fields.count(at: place + 8, "empty projections of a range"))
+      guard count > 0, index == 0 || first > emptyRanges[index - 1].upperBound else {
+        throw .malformed("ranges of empty projections that overlap")
+      }
+      emptyRanges.append(first..<first + count)
+    }
+    guard emptyRanges.reduce(0, { $0 + $1.count }) <= empty else {
+      throw .malformed("more than \(empty) empty projections are listed")
     }
   }
 }

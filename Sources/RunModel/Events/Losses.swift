@@ -12,16 +12,19 @@ package struct Losses: Codable, Equatable, Sendable {
   package var invalid = 0
   /// Messages that were dropped because something was wrong with them.
   package var malformed: Int
+  /// Frames that showed nothing and were left out; nil for none.
+  package var empty: Int?
 
   /// Losses as given.
-  package init(lost: Int, duplicates: Int, late: Int, interpolated: Int, invalid: Int, malformed: Int) {
+  package init(lost: Int, duplicates: Int, late: Int, interpolated: Int, invalid: Int, malformed: Int, empty: Int = 0) {
     (self.lost, self.duplicates, self.late) = (lost, duplicates, late)
     (self.interpolated, self.invalid, self.malformed) = (interpolated, invalid, malformed)
+    self.empty = empty > 0 ? empty : nil
   }
 
   /// The words of `status.json`, which leaves out what is only told at the end.
   private enum CodingKeys: String, CodingKey {
-    case lost, duplicates, late
+    case lost, duplicates, late, empty
     case malformed = "dropped"
   }
 }

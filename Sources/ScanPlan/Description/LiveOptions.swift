@@ -1,5 +1,6 @@
 package import Detectors
 import Host
+import ScanFiles
 import Tomography
 
 import struct Foundation.URL
@@ -111,6 +112,9 @@ extension PixelType: ScanValue {}
 extension GapPolicy: ScanValue {}
 
 extension ScanKey {
+  /// What may also be said of a scan file, where it has no thetas.
+  static let ofThetas = ["theta-start", "theta-step"]
+
   /// What a live source will deliver; a scan file says it itself.
   static let source = [
     ScanKey(
@@ -132,7 +136,8 @@ extension ScanKey {
       .source, "fields", \.fields, "Take flat and dark fields from this scan file.",
       unset: "they come with the projections"),
     ScanKey(
-      .source, "theta-start", \.thetaStart, "Degrees of the first projection, where frames have no theta.", unset: "0",
+      .source, "theta-start", \.thetaStart,
+      "Degrees of the first projection, where frames, or the scan file, have no theta.", unset: "0",
       .within(-1e6...1e6)),
     ScanKey(
       .source, "theta-step", \.thetaStep, "Degrees from one projection to the next.", unset: "180 over projections",
@@ -159,7 +164,7 @@ extension ScanDescription {
   /// What is known of a live source before its first image must be said, and of a scan file nothing of it.
   static let sourceRules: [@Sendable (ScanDescription) -> String?] = [
     { $0.addressProblem }, { $0.fileProblem }, { $0.liveProblem }, { $0.axisProblem }, { $0.fieldsProblem },
-    { $0.hookProblem },
+    { $0.hookProblem }, { $0.beamProblem }, { $0.flatFieldsProblem },
   ]
 
   /// Whether images come when they come; false where the address is none.
@@ -174,7 +179,7 @@ extension ScanDescription {
 
   private var fileProblem: String? {
     guard let source = try? ScanSource(input), !source.isLive,
-      let key = ScanKey.source.first(where: { $0.text(self) != nil })
+      let key = ScanKey.source.first(where: { $0.text(self) != nil && !ScanKey.ofThetas.contains($0.name) })
     else {
       return nil
     }
@@ -195,6 +200,14 @@ extension ScanDescription {
   private var fieldsProblem: String? {
     guard fields != nil, (flats ?? 0) + (darks ?? 0) > 0 else { return nil }
     return "--fields and --flats or --darks exclude each other: flats and darks come from the file or from the stream"
+  }
+
+  private var beamProblem: String? {
+    guard let i0, isLive else { return nil }
+    if fields == nil, i0 == .border {
+      return "--i0 border looks at the projections of a file; \(input) needs a number of counts"
+    }
+    return (flats ?? 0) > 0 ? "--i0 and --flats exclude each other: flat fields say what the beam is" : nil
   }
 
   private var hookProblem: String? {

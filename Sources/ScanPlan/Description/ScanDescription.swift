@@ -125,6 +125,10 @@ package struct ScanDescription: Equatable, Sendable {
   package var compress = false
   /// Whether counts become line integrals by −log.
   package var minusLog: MinusLog = .auto
+  /// The intensity of the beam where there are no flat fields; nil where these say it.
+  package var i0: BeamIntensity?
+  /// How flat fields are used.
+  package var flatFields: FlatFields = .mean
   /// The unit of the angles in the file.
   package var thetaUnit: AngleUnit = .auto
   /// Rows and columns of a live source's images.

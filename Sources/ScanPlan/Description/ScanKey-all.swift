@@ -20,6 +20,14 @@ extension ScanKey {
       // One projection a day … faster than any detector.
       .within(1e-5...1e9, "projections a second")),
     ScanKey(.input, "minus-log", \.minusLog, "Whether the data are counts; auto: where there are flat fields."),
+    ScanKey(
+      .input, "i0", \.i0,
+      "Intensity of the beam where there are no flat fields, in counts; border: as the outermost columns show it.",
+      unset: "flat fields say it"),
+    ScanKey(
+      .input, "flat-fields", \.flatFields,
+      "What projections are divided by: the mean of all flat fields, or what lies between those before and behind the "
+        + "scan at each one's time."),
     ScanKey(.input, "theta-unit", \.thetaUnit, "Unit of the angles in the file."),
   ]
 

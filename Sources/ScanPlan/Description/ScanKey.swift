@@ -92,7 +92,10 @@ package struct ScanKey: Sendable {
   /// The key that a person may have meant by a word that is none.
   static func nearest(to word: String) -> ScanKey? {
     let distances = all.map { ($0, editDistance(word, $0.name)) }
-    guard let best = distances.min(by: { $0.1 < $1.1 }), best.1 <= max(2, best.0.name.count / 3) else { return nil }
+    // A word that has no letter where the key has it is no mistake in it.
+    guard let best = distances.min(by: { $0.1 < $1.1 }), best.1 <= max(2, best.0.name.count / 3),
+      best.1 < max(word.count, best.0.name.count)
+    else { return nil }
     return best.0
   }
 }

@@ -96,7 +96,7 @@ struct InputIdentity: Codable, Equatable, Sendable {
 extension RunPlan {
   /// Throws where the scan file, or the file of a live source's fields, is not what it was when the run was planned.
   package func checkInputs() throws {
-    if let input { try input.check(openScan(path: scan.input, thetaUnit: scan.thetaUnit.fileUnit)) }
-    if let fieldsFile, let path = scan.fields { try fieldsFile.check(openScan(path: path)) }
+    if let input { try input.check(scan.openInput()) }
+    if let fieldsFile, let reader = try scan.openFields() { try fieldsFile.check(reader) }
   }
 }

@@ -68,9 +68,10 @@ extension RunPlan {
     switch try ScanSource(scan.input) {
     case .file(let path):
       try input?.checkSizeAndTime(path)
-      let reader = try openScan(path: path, thetaUnit: scan.thetaUnit.fileUnit)
+      let reader = try scan.openInput()
       let source = FileSource(
-        reader: reader, rows: rows, binning: binning, visits: scan.order.visits(thetas: reader.info.thetas))
+        reader: reader, rows: rows, binning: binning, visits: scan.order.visits(thetas: reader.info.thetas),
+        tellsEmpty: minusLog, flatsBehind: scan.flatsBehind(reader.info))
       guard reader.info.projectionCount == shape.projections, source.shape == (shape.rows, shape.columns) else {
         throw ScanFailure(.data, "\(path) changed since the run was planned")
       }
@@ -92,18 +93,22 @@ extension RunPlan {
       binning: 1 << scan.binning,
       darks: live.darks, flats: live.flats, thetas: scan.liveThetas, usesRadians: scan.thetaUnit == .radians,
       firstFrame: UInt64(scan.firstFrame ?? 0), onGap: scan.onGap ?? .skip,
-      silenceMax: scan.sourceTimeout.map { .seconds($0) })
+      silenceMax: scan.sourceTimeout.map { .seconds($0) }, tellsEmpty: minusLog)
   }
 
   /// The source behind the flat and dark fields of a file, where there is one.
   private func withFields(_ source: LiveSource) throws -> any ProjectionSource {
-    guard let path = scan.fields, let live else { return source }
+    guard let live, live.fieldsOfFile > 0 else { return source }
+    let path = scan.fields ?? "--i0"
     try fieldsFile?.checkSizeAndTime(path)
-    let reader = try openScan(path: path)
+    guard let reader = try scan.openFields() else {
+      preconditionFailure("fields of a file were planned, and none is named")
+    }
     guard reader.info.darkCount + reader.info.flatCount == live.fieldsOfFile,
       (reader.info.rows, reader.info.columns) == (live.rows, live.columns)
     else { throw ScanFailure(.data, "\(path) changed since the run was planned") }
-    let file = FileSource(reader: reader, rows: shape.detectorRows, binning: 1 << scan.binning, visits: [])
+    let file = FileSource(
+      reader: reader, rows: shape.detectorRows, binning: 1 << scan.binning, visits: [], tellsEmpty: minusLog)
     return FieldsFirst(file, fieldCount: live.fieldsOfFile, then: source)
   }
 }

@@ -30,11 +30,11 @@ package struct Planner {
     self.scan = scan
     self.topology = topology
     if try ScanSource(scan.input).isLive {
-      let fields = try scan.fields.map { try openScan(path: $0) }
+      let fields = try scan.openFields()
       let live = try LivePlan(scan, fields: fields)
       (reader, fieldsReader, self.live, info) = (nil, fields, live, live.info(scan, fields: fields))
     } else {
-      let reader = try openScan(path: scan.input, thetaUnit: scan.thetaUnit.fileUnit)
+      let reader = try scan.openInput()
       (self.reader, fieldsReader, live, info) = (reader, nil, nil, reader.info)
     }
   }
@@ -65,6 +65,13 @@ package struct Planner {
           + "--minus-log yes says that the data are counts"
       )
     }
+    guard try !minusLog || info.hasFlats || !holdsCounts() else {
+      throw ScanFailure(
+        .data,
+        "\(scan.input) has no flat fields, so there is no I₀ to divide its counts by: give --i0 COUNTS, or --i0 border "
+          + "to take it from the projections' border; --minus-log no says that the data are line integrals"
+      )
+    }
     if case .program(let path) = scan.denoise, access(path, X_OK) != 0 {
       throw ScanFailure(.noInput, "--denoise program:\(path): \(Errno.current); name a program that can be executed")
     }
@@ -84,7 +91,8 @@ package struct Planner {
     try checkControl(shape)
     var plan = RunPlan(
       runID: runID, command: command, scan: scan, live: live, input: try reader.map { try InputIdentity($0) },
-      fieldsFile: try fieldsReader.map { try InputIdentity($0) }, shape: shape, rotationAxis: axis, minusLog: minusLog,
+      fieldsFile: scan.fields == nil ? nil : try fieldsReader.map { try InputIdentity($0) }, shape: shape,
+      rotationAxis: axis, minusLog: minusLog,
       pixelSizeMillimetres: info.pixelSizeMillimetres.map { $0 * Double(factor) },
       placement: placement, slots: slots(shape, placement, windows),
       projectionsCovering: projectionsCovering(windows), projectionsPerHalfTurn: perHalfTurn)
@@ -186,6 +194,15 @@ package struct Planner {
     if scan.minusLog == .auto, !info.hasFlats {
       notices.append("no flat fields: the data are taken as line integrals; --minus-log yes takes them as counts")
     }
+    if let behind = scan.flatFields == .interpolate ? scan.flatsBehind(info) : nil, live == nil {
+      notices.append(
+        behind == 0 || behind == info.flatCount
+          ? "there are no flat fields at both ends of the scan: their mean is used"
+          : "each projection has a flat field between the \(info.flatCount - behind) before the scan and the "
+            + "\(behind) behind it"
+            + (info.flatsBehind == nil
+              ? "; the file does not say which, so the second half is taken for the latter" : ""))
+    }
     if scan.rotationAxis == .automatic {
       let axis = (plan.detectorAxis * 100).rounded() / 100
       notices.append("rotation axis found at \(axis) px from the detector's left edge")
@@ -194,6 +211,16 @@ package struct Planner {
       notices.append("the detector could not be told to stop now: --stop-hook \(error)")
     }
     return notices
+  }
+
+  /// Whether data without flat fields are counts, and not transmissions, where the beam is one.
+  private func holdsCounts() throws -> Bool {
+    guard info.pixel == .float32 else { return true }
+    guard let reader else { return false }
+    let row = info.rows / 2..<info.rows / 2 + 1
+    var line = [Float](repeating: 0, count: info.columns)
+    try line.withUnsafeMutableBytes { try reader.readProjection(info.projectionCount / 2, rows: row, into: $0) }
+    return line.sorted()[info.columns / 2] > 2
   }
 
   private func detectorRows() throws(ScanFailure) -> Range<Int> {
@@ -222,9 +249,21 @@ package struct Planner {
       guard let reader else { preconditionFailure("a live source without an axis was validated") }
       FaultPoint.axisSearch.reach()
       let row = (rows.lowerBound + rows.upperBound) / 2
-      let sinogram = try SinogramReader(reader: reader, row: row, minusLog: minusLog).read()
-      return try sinogram.withUnsafeBufferPointer {
-        try estimateRotationAxis(sinogram: $0, angles: info.thetas, columns: info.columns).axis
+      let (sinogram, thetas, _) = try SinogramReader(reader: reader, row: row, minusLog: minusLog).read()
+      guard !thetas.isEmpty else {
+        throw ScanFailure(
+          .data,
+          "every projection is empty (zero, or no brighter than the dark field) in row \(row), where the rotation axis "
+            + "is looked for; look whether the shutter was open, or give --rotation-axis")
+      }
+      do {
+        return try sinogram.withUnsafeBufferPointer {
+          try estimateRotationAxis(sinogram: $0, angles: thetas, columns: info.columns).axis
+        }
+      } catch let error as RotationAxisError {
+        let empty = info.projectionCount - thetas.count
+        guard empty > 0 else { throw error }
+        throw ScanFailure(.data, "\(error); \(empty) projections are empty there and were left out")
       }
     }
   }
@@ -236,7 +275,7 @@ package struct Planner {
     let pixels = padding.pixelsMax(columns: plan.shape.columns)
     guard padding == .whereTheSampleLeaves, pixels > 0 else { return pixels }
     guard let reader else { return 0 }
-    let sinogram = try SinogramReader(reader: reader, row: info.rows / 2, minusLog: plan.minusLog).read()
+    let sinogram = try SinogramReader(reader: reader, row: info.rows / 2, minusLog: plan.minusLog).read().sinogram
     return SampleEdges.reachBeyond(sinogram, columns: info.columns) ? pixels : 0
   }
 

@@ -215,6 +215,7 @@ package struct RunPlan: Codable, Sendable {
       keepsProjections: keepsProjections,
       projectionsMax: shape.projections,
       checkpointInterval: scan.durability == .durable ? scan.checkpointEvery.interval : .never,
-      needs: needs, fieldsMayComeLate: live != nil)
+      needs: needs, fieldsMayComeLate: live != nil || scan.flatFields == .interpolate,
+      interpolatesFlats: scan.flatFields == .interpolate)
   }
 }

@@ -26,17 +26,18 @@ package struct ScanRow {
     guard info.columns <= SliceLayout.columnsMax else {
       throw ScanFailure(.data, "\(info.columns) columns exceed the \(SliceLayout.columnsMax) that can be reconstructed")
     }
-    let (lines, fields) = try SinogramReader(reader: reader, row: row, minusLog: info.hasFlats).readWithFields()
+    let (lines, thetas, fields) = try SinogramReader(reader: reader, row: row, minusLog: info.hasFlats).read()
+    guard !thetas.isEmpty else { throw ScanFailure(.data, "every projection of \(path) is empty in row \(row)") }
     let axis =
       try rotationAxis
       ?? lines.withUnsafeBufferPointer {
-        try estimateRotationAxis(sinogram: $0, angles: info.thetas, columns: info.columns).axis
+        try estimateRotationAxis(sinogram: $0, angles: thetas, columns: info.columns).axis
       }
     guard axis > 0, axis < Double(info.columns) else {
       throw ScanFailure(.data, "--rotation-axis \(axis) is outside the detector, which has \(info.columns) columns")
     }
-    (columns, thetas, self.lines, self.rotationAxis) = (info.columns, info.thetas, lines, axis)
-    noise = Self.noise(of: lines, fields, thetas: info.thetas)
+    (columns, self.thetas, self.lines, self.rotationAxis) = (info.columns, thetas, lines, axis)
+    noise = Self.noise(of: lines, fields, thetas: thetas)
   }
 
   private static func noise(of lines: [Float], _ fields: FlatDarkAccumulator, thetas: [Double]) -> Float? {

@@ -9,7 +9,7 @@ extension AcquireStage: Stage {
     let source = try settings.makeSource { notice in
       switch notice {
       case .listening: log.notice("\(notice.words)")
-      case .disconnected: log.warning("\(notice.words)")
+      case .disconnected, .empty: log.warning("\(notice.words)")
       // The first of each kind tells what is wrong; the ledger counts the others.
       case .dropped(let fault, _, let count):
         guard count == 1 else { return }

@@ -101,13 +101,15 @@ package struct CorrectStage {
     guard before.input <= projections.published else { return false }
     progress = before
     var (sequence, found) = (UInt64(0), 0)
-    while found < progress.fields, sequence < progress.input {
+    while found < progress.fields || fields.listens, sequence < progress.input {
       switch try projections.arrival(at: sequence) {
       case .lost(let range): sequence = range.upperBound
       case .event(let event):
         if event.header.kind == .flat || event.header.kind == .dark {
           fields.add(try pixels(event), isFlat: event.header.kind == .flat)
           found += 1
+        } else if event.header.kind == .projection, fields.listens {
+          fields.listen(try pixels(event))
         }
         sequence += 1
       }
@@ -127,6 +129,7 @@ package struct CorrectStage {
       if isNew { try publish(event) { $0.update(repeating: isFlat ? 1 : 0) } }
     case .projection:
       try checkFields()
+      if fields.listens { fields.listen(try pixels(event)) }
       if isNew { try publish(event) { try correct(event, into: $0) } }
     case .end:
       guard isNew else { return }

@@ -66,7 +66,8 @@ package struct ExportStage {
     guard let used = ends.map(\.projections).min(), used > 0 else { return nil }
     FaultPoint.exportBefore.reach()
     let lost = ends.reduce(0) { max($0, $1.acquired) } - used
-    let lostFields = configuration.fields - (ends.map(\.fields).min() ?? 0)
+    let losses = try losses(), pixels = convergence.pixelCounts
+    let lostFields = configuration.fields - (ends.map(\.fields).min() ?? 0) - (losses?.emptyFlats ?? 0)
     let duplicates = ends.reduce(0) { $0 + $1.duplicates }
     var configuration = configuration
     configuration.came(projections: used + lost)
@@ -74,8 +75,9 @@ package struct ExportStage {
     var facts = [
       "stop_reason": stopReason, "projections": "\(used)", "lost_projections": "\(lost)",
       "lost_fields": "\(lostFields)",
-      "duplicate_events": "\(duplicates)",
-    ].merging(try losses()?.facts ?? [:]) { $1 }
+      "duplicate_events": "\(duplicates)", "clamped_pixels": "\(pixels.clamped)", "dead_pixels": "\(pixels.dead)",
+      "non_finite_pixels": "\(pixels.nonFinite)",
+    ].merging(losses?.facts ?? [:]) { $1 }
     let source = VolumeSource(volumes: volumes, missing: missing)
     let missingRows = source.missingRows.map { RowRange($0, firstSlice: configuration.firstSlice) }
     if !missingRows.isEmpty { facts["missing_rows"] = RowRange.list(missingRows) }
@@ -103,7 +105,7 @@ package struct ExportStage {
       denoisedSHA256: denoisedSHA256,
       stoppedBy: stopReason, projections: used, lost: lost, lostFields: lostFields, duplicates: duplicates,
       updates: window.count + final.count, windowResiduals: window, finalResiduals: final,
-      pixels: convergence.pixelCounts, fits: fits, missingRows: missingRows,
+      pixels: pixels, fits: fits, missingRows: missingRows,
       range: written.range.map { [$0.lowerBound, $0.upperBound] })
   }
 
@@ -119,11 +121,24 @@ package struct ExportStage {
   private func write(
     _ source: any SliceSource, _ facts: [String: String], _ configuration: ExportConfiguration, _ fits: [RowFit] = []
   ) throws -> VolumeExport.Written? {
-    let export = VolumeExport(
+    var export = VolumeExport(
       configuration: configuration, source: source, fits: fits, room: room, stopRequested: wait.stopRequested)
+    export.remark = Self.remark(facts)
     guard let written = try export.write(facts) else { return nil }
     if configuration.checks { guard try export.check() else { return nil } }
     return written
+  }
+
+  /// What is told in every slice's file: what the volume was made without.
+  private static func remark(_ facts: [String: String]) -> String {
+    let told = [
+      ("empty_projections", "empty projections left out"), ("dead_pixels", "dead pixels"),
+      ("clamped_pixels", "pixels at or below dark"),
+    ]
+    return told.map { name, words in
+      guard let count = facts[name], count != "0" else { return "" }
+      return ", \(count) \(words)"
+    }.joined()
   }
 
   /// Waits until `denoised` is closed and its volume complete: after a restart of the machine it is made again, though

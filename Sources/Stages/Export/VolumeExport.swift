@@ -12,6 +12,8 @@ struct VolumeExport {
   let source: any SliceSource
   /// How well each slice fits; none where that is not known.
   var fits: [RowFit] = []
+  /// What follows the description of every slice.
+  var remark = ""
   /// How the files wait for room on a full disk; nil where that is an error.
   let room: RoomWait?
   let stopRequested: () -> Bool
@@ -109,7 +111,7 @@ struct VolumeExport {
     let image = TIFFImage(
       columns: source.columns, rows: source.columns, pixels: pixels,
       description: "slice \(configuration.firstSlice + index), \(configuration.quantity) in \(configuration.unit)"
-        + (fits.isEmpty ? "" : configuration.words(fits[index])),
+        + (fits.isEmpty ? "" : configuration.words(fits[index])) + remark,
       voxelSizeMillimetres: configuration.about.voxelSizeMillimetres)
     try image.write(UnsafeBufferPointer(slice), scale: configuration.scale, to: file)
     FaultPoint.exportHalf.reach()

@@ -10,48 +10,87 @@ final class BlockCorrections {
   private let minusLog: Bool
   private var nonNegative: Bool
   private var accumulators: [FlatDarkAccumulator]
+  private let interpolatesFlats: Bool
+  /// The flats before the projections and those behind them, a block each; nil while none came behind.
+  private var ends: (before: [FlatDarkAccumulator], behind: [FlatDarkAccumulator])?
   private var corrections: [Correction]?
   private var counts: [CorrectionCounts]
+  /// What is known of silent pixels, a block.
+  private var silent: [SilentPixels]
   /// What a predecessor counted.
   private var before = PixelCounts()
   /// Line integrals of the worker's rows, rows × columns.
   private let scratch: UnsafeMutableBufferPointer<Float>
 
-  /// With `tracksNoise` the noise of line integrals can be asked for.
-  init(layout: SliceLayout, minusLog: Bool, nonNegative: Bool, tracksNoise: Bool) {
+  /// Without fields yet. With `interpolatesFlats` flats behind the projections make each projection's own.
+  init(layout: SliceLayout, minusLog: Bool, nonNegative: Bool, interpolatesFlats: Bool = false) {
     self.layout = layout
     self.minusLog = minusLog
+    self.interpolatesFlats = interpolatesFlats
     self.nonNegative = nonNegative
     accumulators = (0..<layout.blockCount).map { block in
-      FlatDarkAccumulator(
-        rows: layout.rows(of: block..<block + 1).count, columns: layout.columns, tracksNoise: tracksNoise)
+      FlatDarkAccumulator(rows: layout.rows(of: block..<block + 1).count, columns: layout.columns)
     }
+    silent = Self.nothingKnown(layout)
     counts = Array(repeating: CorrectionCounts(), count: layout.blockCount)
     scratch = .allocate(capacity: layout.rows * layout.columns)
   }
 
   deinit { scratch.deallocate() }
 
-  /// Bytes of the sums of flats and darks, the corrections made of them, and one projection's line integrals.
-  static func byteCount(layout: SliceLayout, tracksNoise: Bool) -> Int {
-    FlatDarkAccumulator.byteCount(rows: layout.rows, columns: layout.columns, tracksNoise: tracksNoise)
+  /// Bytes of the sums of flats and darks, the corrections made of them, silent pixels, and one projection's line
+  /// integrals.
+  static func byteCount(layout: SliceLayout, interpolatesFlats: Bool) -> Int {
+    (interpolatesFlats ? 3 : 1) * FlatDarkAccumulator.byteCount(rows: layout.rows, columns: layout.columns)
+      + SilentPixels.byteCount(rows: layout.rows, columns: layout.columns)
       + layout.rows * layout.columns * 3 * MemoryLayout<Float>.stride
   }
 
+  private static func nothingKnown(_ layout: SliceLayout) -> [SilentPixels] {
+    (0..<layout.blockCount).map {
+      SilentPixels(rows: layout.rows(of: $0..<$0 + 1).count, columns: layout.columns)
+    }
+  }
+
+  /// Projections that were looked at for silent pixels: the first ones of the scan, or some from all of it.
+  var listenedCount: Int { silent[0].count }
+
+  /// Looks at one more of these. Line integrals have no dark field to be silent at.
+  func listen(_ pixels: RowPixels, _ executor: some Executor) {
+    precondition(minusLog, "a projection of line integrals was listened to")
+    let corrections = current(), layout = layout
+    silent.withUnsafeMutableBufferPointer { silent in
+      // Sound: each item reads its own correction and writes what is known of its own block.
+      nonisolated(unsafe) let (silent, pixels) = (silent, pixels)
+      executor.forEach(count: silent.count) { block in
+        let row = layout.rows(of: block..<block + 1).lowerBound
+        corrections[block].note(pixels.row(row, columns: layout.columns), type: pixels.type, in: &silent[block])
+      }
+    }
+  }
+
   /// Adds one flat or dark. What was corrected before keeps the fields that were known then, until it is stored anew.
-  func add(_ role: ImageRole, _ pixels: RowPixels) {
+  /// `isBehind` says whether a projection came before it.
+  func add(_ role: ImageRole, _ pixels: RowPixels, isBehind: Bool) {
+    if interpolatesFlats, role == .flat, isBehind, ends == nil {
+      let none = accumulators.map { FlatDarkAccumulator(rows: $0.rows, columns: $0.columns) }
+      ends = (accumulators, none)
+    }
     for block in accumulators.indices {
       let rows = layout.rows(of: block..<block + 1)
       let bytes = UnsafeRawBufferPointer(
         start: pixels.row(rows.lowerBound, columns: layout.columns),
         count: rows.count * layout.columns * pixels.type.byteCount)
       switch role {
-      case .flat: accumulators[block].add(flat: bytes, type: pixels.type)
+      case .flat:
+        accumulators[block].add(flat: bytes, type: pixels.type)
+        if isBehind { ends?.behind[block].add(flat: bytes, type: pixels.type) }
       case .dark: accumulators[block].add(dark: bytes, type: pixels.type)
       case .projection: preconditionFailure("a projection is no flat or dark field")
       }
     }
     corrections = nil
+    silent = Self.nothingKnown(layout)
   }
 
   /// σ of a line integral in each row of a block, whose projections a sinogram of just this block holds, from the
@@ -66,11 +105,12 @@ final class BlockCorrections {
   var fieldCounts: (flats: Int, darks: Int) { (accumulators[0].flatCount, accumulators[0].darkCount) }
 
   /// Corrects the rows of `blocks` of one projection, block by block in parallel, and puts them into a slot of a
-  /// sinogram that holds exactly these blocks.
+  /// sinogram that holds exactly these blocks. It is the scan's projection `ordinal`.
   func store(
-    _ pixels: RowPixels, blocks: Range<Int>, slot: Int, in sinogram: SinogramBuffer, _ executor: some Executor,
-    counting: Bool
+    _ pixels: RowPixels, ordinal: Int, blocks: Range<Int>, slot: Int, in sinogram: SinogramBuffer,
+    _ executor: some Executor, counting: Bool
   ) {
+    let silent = silent
     let corrections = current()
     let columns = layout.columns
     // Sound: each item reads its own correction and writes its own block's rows of scratch and its own count.
@@ -81,7 +121,8 @@ final class BlockCorrections {
         let block = blocks.lowerBound + item
         let row = layout.rows(of: block..<block + 1).lowerBound
         let replaced = corrections[block].apply(
-          pixels.row(row, columns: columns), type: pixels.type, into: scratch + row * columns)
+          pixels.row(row, columns: columns), type: pixels.type, into: scratch + row * columns, silent: silent[block],
+          number: ordinal)
         if counting { counts[block] += replaced }
       }
     }
@@ -93,6 +134,7 @@ final class BlockCorrections {
   func startOver(nonNegative: Bool) {
     self.nonNegative = nonNegative
     corrections = nil
+    silent = Self.nothingKnown(layout)
     before = .init()
     for block in counts.indices { counts[block] = CorrectionCounts() }
   }
@@ -103,7 +145,7 @@ final class BlockCorrections {
   /// Corrects one block's rows of some projections, in parallel, and puts them into their slots of a sinogram that
   /// holds just this block.
   func store(_ batch: RowBatch, block: Int, in sinogram: SinogramBuffer, _ executor: some Executor) {
-    let correction = current()[block]
+    let (correction, silent) = (current()[block], silent[block])
     let (columns, rows) = (layout.columns, layout.rows(of: block..<block + 1))
     let part = SliceLayout(columns: columns, rows: rows.count, lanes: layout.lanes)
     precondition(
@@ -118,7 +160,8 @@ final class BlockCorrections {
         let raw = batch.parts[item]
         withUnsafeTemporaryAllocation(of: Float.self, capacity: rows.count * columns) { line in
           replaced[item] = correction.apply(
-            raw.base + skipped * raw.type.byteCount, type: raw.type, into: line.baseAddress!)
+            raw.base + skipped * raw.type.byteCount, type: raw.type, into: line.baseAddress!, silent: silent,
+            time: (Float(raw.slot) + 0.5) / Float(sinogram.slots))
           part.storeProjection(
             line.baseAddress!, blocks: 0..<1, slot: raw.slot, slots: sinogram.slots, into: sinogram.storage)
         }
@@ -129,8 +172,10 @@ final class BlockCorrections {
 
   private func current() -> [Correction] {
     if let corrections { return corrections }
-    let made = accumulators.map {
-      Correction(rows: $0.rows, columns: $0.columns, flats: $0, minusLog: minusLog, nonNegative: nonNegative)
+    let made = accumulators.enumerated().map { block, fields in
+      Correction(
+        rows: fields.rows, columns: fields.columns, flats: fields,
+        ends: ends.map { ($0.before[block], $0.behind[block]) }, minusLog: minusLog, nonNegative: nonNegative)
     }
     corrections = made
     return made
@@ -142,8 +187,9 @@ final class BlockCorrections {
   /// The same, of the first blocks: others may have been corrected ahead.
   func pixelCounts(ofBlocks blocks: Int) -> PixelCounts {
     var total = counts[..<blocks].reduce(before) { $0 + PixelCounts($1) }
-    // Dead pixels are the same in every projection.
-    total.dead = corrections?.reduce(0) { $0 + $1.deadPixelCount } ?? 0
+    // Dead and silent pixels are the same in every projection.
+    total.dead =
+      corrections.map { zip($0, silent).reduce(0) { $0 + $1.0.deadPixelCount + $1.0.silentCount($1.1) } } ?? 0
     return total
   }
 }

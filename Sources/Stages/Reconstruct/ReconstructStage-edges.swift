@@ -43,10 +43,17 @@ extension ReconstructStage {
       Correction(rows: 1, columns: columns, flats: $0, minusLog: configuration.minusLog, nonNegative: false)
     }
     let sequences = Self.spread(Self.imagesLookedAt, over: applied.all.map(\.sequence))
+    var silent = rows.map { _ in SilentPixels(rows: 1, columns: columns) }
+    if configuration.minusLog {
+      try forEachRow(rows, of: sequences) { row, _, pixels in
+        corrections[row].note(pixels.base, type: pixels.type, in: &silent[row])
+      }
+    }
     var lines = rows.map { _ in [Float](repeating: 0, count: sequences.count * columns) }
     try forEachRow(rows, of: sequences) { row, image, pixels in
       lines[row].withUnsafeMutableBufferPointer {
-        _ = corrections[row].apply(pixels.base, type: pixels.type, into: $0.baseAddress! + image * columns)
+        _ = corrections[row].apply(
+          pixels.base, type: pixels.type, into: $0.baseAddress! + image * columns, silent: silent[row])
       }
     }
     return lines.contains { SampleEdges.reachBeyond($0, columns: columns) }
@@ -66,7 +73,7 @@ extension ReconstructStage {
   }
 
   /// So many of some values at most, evenly spread, from the middle of their parts.
-  private static func spread<Value>(_ count: Int, over values: [Value]) -> [Value] {
+  static func spread<Value>(_ count: Int, over values: [Value]) -> [Value] {
     let count = min(count, values.count)
     return (0..<count).map { values[(2 * $0 + 1) * values.count / (2 * count)] }
   }

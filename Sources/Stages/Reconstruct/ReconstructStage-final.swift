@@ -13,6 +13,7 @@ extension ReconstructStage {
     try recallProjections()
     let angles = applied.all.enumerated().map { WindowAngle(theta: $1.theta, slot: $0) }
     corrections.startOver(nonNegative: configuration.methods.final.needsNonNegative)
+    try listenToAll()
     sealNewest()
     switch configuration.methods.final {
     case .iterations(let method, let start):

@@ -41,7 +41,7 @@ extension ReconstructStage {
       + (configuration.keepsProjections
         ? final + buffers([], blocks: atOnce - 1, slots: slots) + readAhead : 0)
       + (configuration.removesStripes ? threads * stripeByteCount(stripes) : 0)
-      + BlockCorrections.byteCount(layout: layout, tracksNoise: configuration.tracksNoise)
+      + BlockCorrections.byteCount(layout: layout, interpolatesFlats: configuration.interpolatesFlats)
   }
 
   /// Bytes of what the solver of the final iterations saves of a block; nil where it saves nothing.

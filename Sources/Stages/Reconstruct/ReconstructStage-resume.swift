@@ -78,7 +78,7 @@ extension ReconstructStage {
     else { return false }
     applied.begin(after: progress.projections)
     applied.insertBefore(newest)
-    for (role, image) in fields { _ = try remember(role, image, ordinal: 0) }
+    for (role, image) in fields { _ = try remember(role, image, ordinal: 0, isBehind: false) }
     duplicates = Int(start) - progress.orders
     try orders.skip(to: start)
     return true
@@ -127,7 +127,7 @@ extension ReconstructStage {
   }
 
   /// An order that was applied, and how far distribute was with it.
-  private func order(_ number: UInt64) throws -> (order: WorkerOrder, progress: DistributionProgress) {
+  func order(_ number: UInt64) throws -> (order: WorkerOrder, progress: DistributionProgress) {
     let event = try orders.event(at: number)
     guard event.header.kind == .order else {
       throw StageError.disorder("\(event.header.kind) in orders at \(number), before the cursor of the volume")
@@ -148,7 +148,7 @@ extension ReconstructStage {
     let order = try WorkerOrder(decoding: event.metadata, rows: configuration.rows)
     if case .rows(let role, let sequence, let ordinal, let theta) = order {
       let image = AppliedProjections.Projection(sequence: sequence, theta: theta)
-      _ = try remember(role, image, ordinal: ordinal)
+      _ = try remember(role, image, ordinal: ordinal, isBehind: applied.count > 0)
     }
   }
 }

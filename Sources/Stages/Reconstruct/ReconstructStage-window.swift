@@ -6,18 +6,20 @@ import Topics
 
 // The projections of windows.
 extension ReconstructStage {
-  /// Puts a projection's line integrals into the window.
-  func store(_ event: Event, ordinal: Int) throws {
+  /// Puts the line integrals of the event `sequence` into the window.
+  func store(_ sequence: UInt64, ordinal: Int) throws {
     guard let buffer = window?.buffer else { return }
-    try store(event, ordinal: ordinal, slot: buffer.slot(of: ordinal, after: ordinal + 1, place: 0), counting: true)
+    try store(sequence, ordinal: ordinal, slot: buffer.slot(of: ordinal, after: ordinal + 1, place: 0), counting: true)
   }
 
-  private func store(_ event: Event, ordinal: Int, slot: Int, counting: Bool) throws {
+  private func store(_ sequence: UInt64, ordinal: Int, slot: Int, counting: Bool) throws {
     guard let buffer = window?.buffer else { return }
+    try listen(through: ordinal)
+    let event = try projections.event(at: sequence, rows: configuration.rows)
     newestAcquiredAt = max(newestAcquiredAt, event.header.acquiredAt)
     let pixels = try RowPixels(event, rows: configuration.rows, columns: configuration.layout.columns)
     corrections.store(
-      pixels, blocks: 0..<configuration.layout.blockCount, slot: slot, in: buffer.sinogram, executor,
+      pixels, ordinal: ordinal, blocks: 0..<configuration.layout.blockCount, slot: slot, in: buffer.sinogram, executor,
       counting: counting)
     buffer.hold(ordinal, in: slot)
   }
@@ -46,8 +48,7 @@ extension ReconstructStage {
     guard let buffer = window?.buffer else { preconditionFailure("a run without windows has none to fill") }
     let slot = buffer.slot(of: ordinal, after: applied.count, place: place)
     if !buffer.holds(ordinal, in: slot) {
-      let event = try projections.event(at: sequence, rows: configuration.rows)
-      try store(event, ordinal: ordinal, slot: slot, counting: false)
+      try store(sequence, ordinal: ordinal, slot: slot, counting: false)
     }
     return slot
   }

@@ -38,6 +38,8 @@ package final class ReconstructStage {
     var needs: (flats: Bool, darks: Bool)
     /// Whether flat and dark fields may come among or behind the projections.
     var fieldsMayComeLate: Bool
+    /// Whether flats before and behind the projections make each projection's own.
+    var interpolatesFlats: Bool
 
     /// A configuration; the values were validated with the scan description.
     package init(
@@ -46,7 +48,8 @@ package final class ReconstructStage {
       minusLog: Bool,
       windows: WindowSchedule, windowMemory: Int = 0,
       keepsProjections: Bool, projectionsMax: Int, checkpointInterval: CheckpointInterval,
-      needs: (flats: Bool, darks: Bool) = (false, false), fieldsMayComeLate: Bool = false
+      needs: (flats: Bool, darks: Bool) = (false, false), fieldsMayComeLate: Bool = false,
+      interpolatesFlats: Bool = false
     ) {
       self.layout = layout
       self.beam = beam
@@ -62,11 +65,7 @@ package final class ReconstructStage {
       self.checkpointInterval = checkpointInterval
       self.needs = needs
       self.fieldsMayComeLate = fieldsMayComeLate
-    }
-
-    /// Whether the noise of line integrals is asked for.
-    var tracksNoise: Bool {
-      if case .subsets = methods.final { minusLog && keepsProjections } else { false }
+      self.interpolatesFlats = interpolatesFlats
     }
 
     /// Newest projections that windows keep, and others that an update has room for; none where no update comes while
@@ -152,7 +151,7 @@ package final class ReconstructStage {
     self.widerPool = widerPool
     corrections = BlockCorrections(
       layout: layout, minusLog: configuration.minusLog, nonNegative: !configuration.methods.window.startsFromZero,
-      tracksNoise: configuration.tracksNoise)
+      interpolatesFlats: configuration.interpolatesFlats)
     let slots = configuration.windowSlots
     window =
       slots.kept > 0
@@ -221,18 +220,23 @@ package final class ReconstructStage {
   /// Takes the worker's rows of one image. A projection that no window needs is not looked at before the final
   /// iterations.
   private func take(_ role: ImageRole, _ image: AppliedProjections.Projection, ordinal: Int) throws {
-    if try remember(role, image, ordinal: ordinal), role == .projection, window != nil {
-      try store(projections.event(at: image.sequence, rows: configuration.rows), ordinal: ordinal)
+    if try remember(role, image, ordinal: ordinal, isBehind: applied.count > 0), role == .projection, window != nil {
+      try store(image.sequence, ordinal: ordinal)
     }
     try projections.release(upTo: image.sequence + 1)
   }
 
   /// Adds a flat or dark to its mean, and a projection to the list of those that were applied; false for a projection
   /// that came before, which is dropped and counted.
-  func remember(_ role: ImageRole, _ image: AppliedProjections.Projection, ordinal: Int) throws -> Bool {
+  /// `isBehind` says whether a projection came before a field.
+  func remember(
+    _ role: ImageRole, _ image: AppliedProjections.Projection, ordinal: Int, isBehind: Bool
+  ) throws -> Bool {
     guard role == .projection else {
       let event = try projections.event(at: image.sequence, rows: configuration.rows)
-      corrections.add(role, try RowPixels(event, rows: configuration.rows, columns: configuration.layout.columns))
+      corrections.add(
+        role, try RowPixels(event, rows: configuration.rows, columns: configuration.layout.columns),
+        isBehind: isBehind)
       fieldImages.append((role, image.sequence))
       window?.buffer.forget()
       return true
@@ -261,7 +265,9 @@ package final class ReconstructStage {
     for (kind, isNeeded, count) in [("flat", needs.flats, counts.flats), ("dark", needs.darks, counts.darks)]
     where isNeeded && count == 0 {
       throw StageError.lost(
-        "no \(kind) field of the scan is left, and projections cannot be corrected without; reconstruct the scan anew")
+        "no \(kind) field of the scan is left that shows anything, and projections cannot be corrected without; "
+          + "reconstruct the scan anew"
+      )
     }
   }
 

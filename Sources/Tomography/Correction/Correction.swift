@@ -48,6 +48,8 @@ package struct Correction: Sendable {
   private let nonNegative: Bool
   private let darks: [Float]
   private let divisors: [Float]  // flat − dark; NaN where the pixel is dead
+  /// What flat − dark becomes more from the first projection to the last; none where it stays.
+  private let changes: [Float]
   private let deadPixelCounts: [Int]  // a row
 
   /// A correction for `rows` × `columns` pixels.
@@ -57,8 +59,13 @@ package struct Correction: Sendable {
   ///     the difference
   ///     counts − dark is taken as it is; without dark fields the dark is 0.
   ///   - minusLog: whether the negative logarithm is taken. Without it values may have any sign and are not clamped.
+  ///   - ends: the flat fields before the projections, and those behind them, where each projection is to be divided by
+  ///     what lies between these at its time. Nil, or one of them without flat fields, for the mean of all.
   ///   - nonNegative: whether results below zero, which noise makes where there is no sample, become zero.
-  package init(rows: Int, columns: Int, flats: FlatDarkAccumulator, minusLog: Bool, nonNegative: Bool = false) {
+  package init(
+    rows: Int, columns: Int, flats: FlatDarkAccumulator,
+    ends: (before: FlatDarkAccumulator, behind: FlatDarkAccumulator)? = nil, minusLog: Bool, nonNegative: Bool = false
+  ) {
     precondition(
       rows == flats.rows && columns == flats.columns,
       "fields of \(flats.rows) × \(flats.columns) for \(rows) × \(columns)")
@@ -66,12 +73,20 @@ package struct Correction: Sendable {
     self.columns = columns
     self.minusLog = minusLog
     self.nonNegative = nonNegative
-    let pixels = 0..<rows * columns
-    darks = pixels.map { Float(flats.darkMean(at: $0)) }
-    divisors = pixels.map { pixel in
-      let dark = flats.darkMean(at: pixel)
-      let divisor = Float(flats.flatCount == 0 ? (dark.isNaN ? .nan : 1) : flats.flatMean(at: pixel) - dark)
-      return divisor > 0 ? divisor : .nan
+    let (flatMeans, darkMeans) = (flats.flatMeans(), flats.darkMeans())
+    darks = darkMeans.map { Float($0) }
+    func differences(_ flatMeans: [Double]) -> [Float] {
+      zip(flatMeans, darkMeans).map { flat, dark in
+        let divisor = Float(flats.flatCount == 0 ? (dark.isNaN ? .nan : 1) : flat - dark)
+        return divisor > 0 ? divisor : .nan
+      }
+    }
+    if let ends, ends.before.flatCount > 0, ends.behind.flatCount > 0 {
+      let (before, behind) = (differences(ends.before.flatMeans()), differences(ends.behind.flatMeans()))
+      divisors = zip(before, behind).map { $1.isNaN ? .nan : $0 }
+      changes = zip(before, behind).map { $1 - $0 }
+    } else {
+      (divisors, changes) = (differences(flatMeans), [])
     }
     let divisors = divisors
     deadPixelCounts = (0..<rows).map { row in divisors[row * columns..<(row + 1) * columns].count { $0.isNaN } }
@@ -80,36 +95,64 @@ package struct Correction: Sendable {
 
   /// Corrects one projection's rows.
   ///
-  /// A pixel that is dead, NaN or infinite becomes the mean of the nearest valid pixels left and right of it in its
-  /// detector row, the only one there is at the edges, or 0 in a row without any.
+  /// A pixel that is dead, silent, NaN or infinite becomes the mean of the nearest valid pixels left and right of it in
+  /// its detector row, the only one there is at the edges, or 0 in a row without any.
   ///
   /// - Parameters:
   ///   - counts: `rows` × `columns` pixels, row by row, at any alignment.
   ///   - output: `rows` × `columns` floats, row by row; must not overlap `counts`.
+  ///   - silent: what is known of silent pixels; nil for nothing.
+  ///   - number: the projection's among those that were looked at for these, or any higher one.
+  ///   - time: when it was taken, from 0 for the first projection to 1 for the last.
   /// - Returns: how many pixels were replaced.
-  package func apply(_ counts: UnsafeRawPointer, type: PixelType, into output: UnsafeMutablePointer<Float>)
-    -> CorrectionCounts
-  {
+  package func apply(
+    _ counts: UnsafeRawPointer, type: PixelType, into output: UnsafeMutablePointer<Float>,
+    silent: SilentPixels? = nil, number: Int = .max, time: Float = 0.5
+  ) -> CorrectionCounts {
     var total = CorrectionCounts()
-    darks.withUnsafeBufferPointer { darks in
-      divisors.withUnsafeBufferPointer { divisors in
-        for row in 0..<rows {
-          // `rows` × `columns` elements lie behind all four pointers; a row stays in the first-level cache from pass to
-          // pass.
-          let first = row * columns
-          let line = output + first
-          type.widen(counts + first * type.byteCount, count: columns, into: line)
-          let invalidCount = normalise(
-            line, darks: darks.baseAddress! + first, divisors: divisors.baseAddress! + first, count: columns)
-          if minusLog { total.clamped += Tomography.minusLog(line, count: columns, floor: Self.transmissionFloor) }
-          if invalidCount > 0 { fillGaps(line, count: columns) }
-          if nonNegative { total.negative += raiseToZero(line, count: columns) }
-          total.nonFinite += invalidCount - deadPixelCounts[row]
-        }
-      }
+    for row in 0..<rows {
+      // A row stays in the first-level cache from pass to pass.
+      let line = output + row * columns
+      let invalidCount = transmissions(counts, type: type, row: row, time: time, into: line)
+      let silenced = silent?.silence(line, row: row, number: number) ?? 0
+      if minusLog { total.clamped += Tomography.minusLog(line, count: columns, floor: Self.transmissionFloor) }
+      if invalidCount + silenced > 0 { fillGaps(line, count: columns) }
+      if nonNegative { total.negative += raiseToZero(line, count: columns) }
+      total.nonFinite += invalidCount - deadPixelCounts[row]
     }
     return total
   }
+
+  /// The transmissions of a row of a projection, NaN where there is none. Returns how many of these there are.
+  @discardableResult
+  func transmissions(
+    _ counts: UnsafeRawPointer, type: PixelType, row: Int, time: Float = 0.5, into line: UnsafeMutablePointer<Float>
+  ) -> Int {
+    let first = row * columns
+    type.widen(counts + first * type.byteCount, count: columns, into: line)
+    guard changes.isEmpty else { return divide(line, first: first, time: time) }
+    return darks.withUnsafeBufferPointer { darks in
+      divisors.withUnsafeBufferPointer { divisors in
+        // `rows` × `columns` elements lie behind both.
+        normalise(line, darks: darks.baseAddress! + first, divisors: divisors.baseAddress! + first, count: columns)
+      }
+    }
+  }
+
+  /// The same with the flat field at a time.
+  private func divide(_ line: UnsafeMutablePointer<Float>, first: Int, time: Float) -> Int {
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: columns) { divisors in
+      for column in 0..<columns {
+        divisors[column] = self.divisors[first + column] + changes[first + column] * time
+      }
+      return darks.withUnsafeBufferPointer { darks in
+        normalise(line, darks: darks.baseAddress! + first, divisors: divisors.baseAddress!, count: columns)
+      }
+    }
+  }
+
+  /// Whether no projection has a value for a pixel.
+  func isDead(_ pixel: Int) -> Bool { divisors[pixel].isNaN }
 }
 
 /// value ← (value − dark) / divisor, where a result that is not finite becomes NaN. Returns how many did.

@@ -14,12 +14,13 @@ package struct PhotonNoise: Sendable, Equatable {
   /// 1 / (gain (flat − dark)) of each pixel; NaN where there is none.
   private let variances: [Float]
 
-  /// Nil with fewer than two flats, or where they are not tracked.
+  /// Nil with fewer than two flats.
   package init?(_ fields: FlatDarkAccumulator) {
     guard fields.flatCount >= 2 else { return nil }
     columns = fields.columns
     flatCount = fields.flatCount
-    variances = (0..<fields.rows).flatMap { Self.variances(fields, row: $0) }
+    let counts = zip(fields.flatMeans(), fields.darkMeans()).map { $0 - $1 }
+    variances = (0..<fields.rows).flatMap { Self.variances(fields, counts, row: $0) }
     if variances.allSatisfy(\.isNaN) { return nil }
   }
 
@@ -47,9 +48,9 @@ package struct PhotonNoise: Sendable, Equatable {
     }
   }
 
-  private static func variances(_ fields: FlatDarkAccumulator, row: Int) -> [Float] {
+  private static func variances(_ fields: FlatDarkAccumulator, _ counts: [Double], row: Int) -> [Float] {
     let pixels = row * fields.columns..<(row + 1) * fields.columns
-    let counts = pixels.map { fields.flatMean(at: $0) - fields.darkMean(at: $0) }
+    let counts = counts[pixels]
     var ratios = zip(pixels, counts).compactMap { pixel, count -> Float? in
       guard count > 0, let variance = fields.flatVariance(at: pixel) else { return nil }
       return Float(variance / count)

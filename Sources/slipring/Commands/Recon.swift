@@ -1,4 +1,5 @@
 import ArgumentParser
+package import ScanFiles
 package import ScanPlan
 package import Tomography
 
@@ -52,6 +53,8 @@ struct Recon: ParsableCommand {
   @Option(help: .key("bits")) var bits = standard.bits
   @OptionGroup var output: OutputOptions
   @Option(help: .key("minus-log")) var minusLog = standard.minusLog
+  @Option(name: .customLong("i0"), help: .key("i0", "counts|border")) var i0: BeamIntensity?
+  @Option(help: .key("flat-fields")) var flatFields = standard.flatFields
   @Option(help: .key("theta-unit")) var thetaUnit = standard.thetaUnit
   @Option(help: .key("durability")) var durability = standard.durability
   @Option(help: .key("checkpoint-every", "n|seconds")) var checkpointEvery = standard.checkpointEvery
@@ -79,6 +82,7 @@ struct Recon: ParsableCommand {
     (scan.durability, scan.checkpointEvery) = (durability, checkpointEvery)
     (scan.format, scan.bits, scan.minusLog, scan.thetaUnit, scan.retain) = (format, bits, minusLog, thetaUnit, retain)
     output.apply(to: &scan)
+    (scan.i0, scan.flatFields) = (i0, flatFields)
     source.apply(to: &scan)
     subsets.apply(to: &scan)
     filters.apply(to: &scan)
@@ -109,6 +113,13 @@ extension Regularisation: ExpressibleByArgument {
   package var defaultValueDescription: String { text }
 }
 
+extension BeamIntensity: ExpressibleByArgument {
+  /// From a number or `border`.
+  package init?(argument: String) { self.init(scanText: argument) }
+  /// For the help.
+  package var defaultValueDescription: String { scanText }
+}
+
 extension Algorithm: ExpressibleByArgument {}
 extension InitialVolume: ExpressibleByArgument {}
 extension FBPOptions.Filter: ExpressibleByArgument {}
@@ -116,6 +127,7 @@ extension Durability: ExpressibleByArgument {}
 extension OutputFormat: ExpressibleByArgument {}
 extension SampleBits: ExpressibleByArgument {}
 extension MinusLog: ExpressibleByArgument {}
+extension FlatFields: ExpressibleByArgument {}
 extension AngleUnit: ExpressibleByArgument {}
 extension LogLevel: ExpressibleByArgument {}
 

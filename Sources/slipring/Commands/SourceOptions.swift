@@ -11,8 +11,9 @@ struct SourceOptions: ParsableArguments {
   @Option(help: .key("flats")) var flats: Int?
   @Option(help: .key("darks")) var darks: Int?
   @Option(help: .key("fields", "file.h5")) var fields: String?
-  @Option(help: .key("theta-start")) var thetaStart: Double?
-  @Option(help: .key("theta-step")) var thetaStep: Double?
+  // What begins with a minus is a number here.
+  @Option(parsing: .unconditional, help: .key("theta-start")) var thetaStart: Double?
+  @Option(parsing: .unconditional, help: .key("theta-step")) var thetaStep: Double?
   @Option(help: .key("first-frame")) var firstFrame: Int?
   @Option(help: .key("on-gap")) var onGap: GapPolicy?
   @Option(help: .key("source-timeout", "seconds")) var sourceTimeout: Double?

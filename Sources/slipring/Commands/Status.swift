@@ -46,7 +46,9 @@ struct Status: ParsableCommand {
     let losses =
       status.losses.map {
         ["source: \($0.lost) lost, \($0.duplicates) twice, \($0.late) late, \($0.malformed) messages dropped"]
+          + ($0.empty.map { ["left out, as they are empty: \($0) frames"] } ?? [])
       } ?? []
+    let clamped = status.clampedPixels.map { ["pixels at or below the dark field: \($0)"] } ?? []
     let room =
       status.secondsWithoutRoom > 0
       ? [
@@ -67,7 +69,7 @@ struct Status: ParsableCommand {
       "projections \(status.acquired)/\(status.projections) (\(ProgressLine.oneDecimal(status.rate))/s, "
         + "lag \(status.lag)\(spilled)), updates \(status.updates)/\(status.updatesExpected), "
         + "step \(status.step)\(residual), \(ProgressLine.oneDecimal(status.seconds)) s",
-    ] + [old].compactMap { $0 } + faults + losses + room + missing + [
+    ] + [old].compactMap { $0 } + faults + losses + clamped + room + missing + [
       row("stage", "pid", "state", "epoch", "cursor", "lag", "restarts", "hung")
     ]
       + status.stages.map { stage in

@@ -61,6 +61,32 @@ struct CorrectionTests {
       correct(counts, with: Correction(rows: 2, columns: 2, flats: flats, minusLog: false)).0 == [0.5, -1, 0.75, 0.875])
   }
 
+  @Test func `between flats before and behind, each projection has the one of its time`() {
+    func flats(_ value: Double) -> FlatDarkAccumulator {
+      accumulate(rows: 1, columns: 3, flats: [[value + 2, value + 2, 2]], darks: [])
+    }
+    let (before, behind) = (flats(100), flats(50))
+    let fields = accumulate(
+      rows: 1, columns: 3, flats: [[102, 102, 2], [52, 52, 2]], darks: [[2, 2, 2]])
+    let correction = Correction(
+      rows: 1, columns: 3, flats: fields, ends: (before, behind), minusLog: false)
+    let mean = Correction(rows: 1, columns: 3, flats: fields, minusLog: false)
+    for (time, beam) in [(Float(0), Float(100)), (0.5, 75), (1, 50)] {
+      var output = [Float](repeating: -1, count: 3)
+      pixelBytes([77, 27, 3], as: .float32).withUnsafeBytes { bytes in
+        output.withUnsafeMutableBufferPointer {
+          _ = correction.apply(bytes.baseAddress!, type: .float32, into: $0.baseAddress!, time: time)
+        }
+      }
+      #expect(output == [75 / beam, 25 / beam, 25 / beam], "\(time)")
+    }
+    #expect(correction.deadPixelCount == 1 && correct([77, 27, 3], with: mean).0 == [1, 1.0 / 3, 1.0 / 3])
+    // With flats at one end only, it is their mean.
+    let none = FlatDarkAccumulator(rows: 1, columns: 3)
+    let one = Correction(rows: 1, columns: 3, flats: fields, ends: (before, none), minusLog: false)
+    #expect(correct([77, 27, 3], with: one).0 == [1, 1.0 / 3, 1.0 / 3])
+  }
+
   @Test func `results below zero become zero and are counted where that is asked for`() {
     let empty = FlatDarkAccumulator(rows: 2, columns: 3)
     let correction = Correction(rows: 2, columns: 3, flats: empty, minusLog: false, nonNegative: true)

@@ -14,7 +14,7 @@ import Testing
   /// Flats of a detector with so many units a photon, whose beam drifts by up to 3 % from flat to flat.
   private static func fields(unitsPerPhoton: Double, photons: Double, count: Int, rows: Int = 2) -> FlatDarkAccumulator
   {
-    var random = SplitMix64(seed: 11), fields = FlatDarkAccumulator(rows: rows, columns: columns, tracksNoise: true)
+    var random = SplitMix64(seed: 11), fields = FlatDarkAccumulator(rows: rows, columns: columns)
     for flat in 0..<count {
       let beam = 1 + 0.03 * sin(Double(flat))
       let values = (0..<rows * columns).map { pixel in
@@ -52,7 +52,7 @@ import Testing
 
   @Test func `a row's noise does not depend on the rows beside it`() throws {
     let both = Self.fields(unitsPerPhoton: 2, photons: 800, count: 5)
-    var alone = FlatDarkAccumulator(rows: 1, columns: Self.columns, tracksNoise: true)
+    var alone = FlatDarkAccumulator(rows: 1, columns: Self.columns)
     var random = SplitMix64(seed: 11)
     for flat in 0..<5 {
       let beam = 1 + 0.03 * sin(Double(flat))
@@ -67,12 +67,9 @@ import Testing
     #expect(try #require(Self.noise(both, integral: 1))[0] == #require(Self.noise(alone, integral: 1))[0])
   }
 
-  @Test func `one flat, flats that are not tracked and flats without noise say nothing`() {
+  @Test func `one flat and flats without noise say nothing`() {
     #expect(PhotonNoise(Self.fields(unitsPerPhoton: 1, photons: 100, count: 1)) == nil)
     let flats = [[Double]](repeating: [Double](repeating: 9, count: 4), count: 3)
     #expect(PhotonNoise(accumulate(rows: 1, columns: 4, flats: flats, darks: [])) == nil)
-    var still = FlatDarkAccumulator(rows: 1, columns: 4, tracksNoise: true)
-    for flat in flats { pixelBytes(flat, as: .uint16).withUnsafeBytes { still.add(flat: $0, type: .uint16) } }
-    #expect(PhotonNoise(still) == nil)
   }
 }
