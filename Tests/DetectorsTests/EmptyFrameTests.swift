@@ -65,15 +65,16 @@ import Testing
 
   /// Takes up to `count` images of a source.
   private func take(_ count: Int = .max, from source: any ProjectionSource) throws -> [Delivered] {
-    let payload = UnsafeMutableRawBufferPointer.allocate(byteCount: 4, alignment: 8)
+    let slot = UnsafeMutableRawBufferPointer.allocate(byteCount: 16, alignment: 8)
     let metadata = UnsafeMutableRawBufferPointer.allocate(byteCount: EventHeader.metadataCapacity, alignment: 8)
     defer {
-      payload.deallocate()
+      slot.deallocate()
       metadata.deallocate()
     }
     var delivered: [Delivered] = []
     while delivered.count < count, case .frame(let frame) = try source.next(timeout: .zero) {
       let (kind, index, theta) = (frame.kind, frame.index, frame.theta)
+      let payload = UnsafeMutableRawBufferPointer(rebasing: slot[..<(4 * frame.pixel.byteCount)])
       guard let used = try frame.write(into: payload, metadata: metadata) else { continue }
       delivered.append(
         Delivered(kind: kind, index: index, theta: theta, value: payload[0], metadata: Array(metadata[..<used])))
@@ -178,6 +179,15 @@ import Testing
       let source = live(values, darks: 1, flats: 1, onGap: .interpolate, without: [3])
       #expect(try take(from: source).map(\.value) == expected, "\(values)")
     }
+  }
+
+  @Test func `A beam that was said is compared with the darks of the stream`() throws {
+    let beam = FileSource(
+      reader: AssumedBeamFields(rows: 1, columns: 4, value: 200), rows: 0..<1, binning: 1, visits: [], tellsEmpty: true)
+    let source = FieldsFirst(beam, fieldCount: 1, then: live([10, 10] + scan.projections, darks: 2, flats: 0))
+    // The flat field is a float, of which the first byte is seen here.
+    #expect(try take(from: source).map(\.value) == [0, 10, 10, 90, 80, 70])
+    #expect(try #require(source.losses).emptyRanges == [3..<5, 7..<8])
   }
 
   @Test func `The fields of a file tell a stream's empty frames, and its own empty flats are counted`() throws {

@@ -17,8 +17,8 @@ package final class LiveSource: ProjectionSource {
   private var ledger = LossLedger()
   /// Frames below this number came, and some of them are lost that nobody could note.
   private var cameThrough: UInt64 = 0
-  /// How bright fields from elsewhere are; nil where they come with the images.
-  private var fieldLevel: BeamLevel?
+  /// How bright fields from elsewhere are; nothing is known where they come with the images.
+  private var fieldLevel = BeamLevel(darks: (0, 0), flats: (0, 0))
 
   /// How long the message of the end is waited for that nobody needs any more.
   private static let leaveMax: Duration = .seconds(1)
@@ -69,11 +69,10 @@ package final class LiveSource: ProjectionSource {
   /// How bright the fields are that a file has in place of the stream.
   package func know(_ level: BeamLevel) { fieldLevel = level }
 
-  /// The same of those that came.
+  /// The same with those that came: a beam that was said has darks of the stream.
   private var level: BeamLevel {
-    if let fieldLevel { return fieldLevel }
-    guard let sums = ledger.fieldSums else { return BeamLevel(darks: (0, 0), flats: (0, 0)) }
-    return BeamLevel(darks: (sums.darks, ledger.darks), flats: (sums.flats, ledger.flats))
+    guard let sums = ledger.fieldSums else { return fieldLevel }
+    return fieldLevel.filled(by: BeamLevel(darks: (sums.darks, ledger.darks), flats: (sums.flats, ledger.flats)))
   }
 
   /// Goes on with the ledger of the last image that is not lost. The numbers of those behind it are known to nobody any

@@ -68,6 +68,13 @@ package struct BeamLevel: Equatable, Sendable {
     flat = flats.count > 0 ? flats.sum / Double(flats.count) : nil
   }
 
+  /// The same where `other` knows less of it.
+  package func filled(by other: BeamLevel) -> BeamLevel {
+    BeamLevel(dark: dark ?? other.dark, flat: flat ?? other.flat)
+  }
+
+  private init(dark: Double?, flat: Double?) { (self.dark, self.flat) = (dark, flat) }
+
   /// Whether a flat field is empty.
   package func isEmpty(flat image: ImageTotal) -> Bool { image.isZero || isDark(image) }
 
