@@ -1,5 +1,3 @@
-import CHDF5
-import Foundation
 import Host
 
 // The same volume for readers of NeXus (NXtomoproc, manual.nexusformat.org/classes/applications/NXtomoproc.html):

@@ -1,6 +1,5 @@
 import CPNG
 import CTIFF
-import Foundation
 import Glibc
 import Host
 import ScanFiles

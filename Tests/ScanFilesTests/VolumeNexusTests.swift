@@ -1,4 +1,3 @@
-import CHDF5
 import Foundation
 import Glibc
 import Host

@@ -49,7 +49,7 @@ package struct RunResult: Codable, Equatable, Sendable {
   /// Rows that could not be reconstructed and hold no numbers; none, as a rule.
   package var missingRows: [RowRange]
   /// What the least and the greatest integer of the files stand for; nil where there are no integers.
-  package var range: [Float]?
+  var range: [Float]?
   /// Checksum of the volume; nil where nothing was reconstructed.
   package var volumeSHA256: String?
   /// Checksum of the denoised volume; nil where there is none.
