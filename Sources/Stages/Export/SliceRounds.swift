@@ -1,5 +1,4 @@
 import Host
-import ScanFiles
 import Synchronization
 
 /// One turn over a volume, group by group, by several threads. While a group is written the next one is taken out of

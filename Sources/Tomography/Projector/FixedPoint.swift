@@ -64,7 +64,7 @@ package final class FixedPoint {
   func forget() { peaksStart.update(repeating: .nan, count: sizes.lanes) }
 
   /// Of each slice (lane) of a block, whether the last projection met voxels that did not fit, and was made once more.
-  package func outgrown(block: Int) -> UnsafeMutableBufferPointer<Float> {
+  func outgrown(block: Int) -> UnsafeMutableBufferPointer<Float> {
     UnsafeMutableBufferPointer(
       start: (memory.start + sizes.outgrown).assumingMemoryBound(to: Float.self) + block * sizes.stride,
       count: layout.lanes(block: block))
