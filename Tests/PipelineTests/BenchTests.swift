@@ -55,6 +55,44 @@ extension Pipeline {
       #expect(try folder.names().isEmpty)
     }
 
+    @Test func `Windows of several kinds are measured in one run, with what they reach`() throws {
+      let report = try decode(
+        StreamReport.self,
+        bench(
+          "stream", "--shape", "12,2,32", "--window-length", "4,6", "--window-step", "1,6", "--spread", "--workers",
+          "1",
+          "--json"))
+      let windows = try #require(report.windows)
+      // A step of 6 leaves projections between windows of 4 out.
+      #expect(windows.map(\.windows) == ["4, 1", "6, 1", "6, 6", "1 + 2 spread"])
+      #expect(windows.map(\.run.updates) == [15, 17, 2, 12] && report.saturated == nil)
+      for figures in windows {
+        #expect(figures.gigaupdates > 0 && figures.fractionOfMultiplyAdds > 0 && figures.fractionOfMultiplyAdds < 1)
+        #expect(figures.fractionOfMemory > 0 && figures.fractionOfMemory < 1)
+      }
+      #expect(try folder.names().isEmpty)
+    }
+
+    @Test func `A row of a scan file is looked at without a truth, and its pictures are left`() throws {
+      let scan = folder.file("foam.h5"), pictures = folder.file("pictures")
+      let made = try Command.run("simulate", scan, "--rows", "1", "--columns", "64", "--projections", "60", "--quiet")
+      try #require(made.status == .exited(0), "\(made.errors)")
+      let outcome = try Command.run(
+        "bench", "quality", scan, "--rotation-axis", "32", "--slices", "1", "--iterations", "5", "--pictures", pictures,
+        "--json")
+      let table = try #require(try decode(QualityReport.self, outcome).tables.first)
+      #expect(table.rows.allSatisfy { $0.known == nil && $0.looks != nil && $0.residual > 0 && $0.residual < 1 })
+      // The flats tell the noise: 20,000 photons, less where the sample absorbs.
+      #expect(try #require(table.noise) > 0.007 && table.largest > 1)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: pictures).contains("scan-fbp-hann.tiff"))
+      expectFailure(64, try Command.run("bench", "quality", "--phantom", "fog"), "--phantom fog")
+      expectFailure(64, try Command.run("bench", "quality", "--noise", "0.1", "--photons", "9"), "exclude")
+      expectFailure(64, try Command.run("bench", "quality", "--iterations", "many"), "--iterations many")
+      expectFailure(64, try Command.run("bench", "quality", "--row", "1"), "--row")
+      expectFailure(65, try Command.run("bench", "quality", scan, "--row", "1"), "row 1")
+      expectFailure(66, try Command.run("bench", "quality", folder.file("none.h5")), "none.h5")
+    }
+
     @Test func `Journal and checkpoints are compared with memory`() throws {
       let report = try decode(
         StreamReport.self,
@@ -79,6 +117,8 @@ extension Pipeline {
       expectFailure(64, try bench("stream", "--shape", "10,10"), "--shape 10,10")
       expectFailure(64, try bench("stream", "--shape", "10,0,64"), "--shape 10,0,64")
       expectFailure(64, try bench("stream", "--compare", "--pairs", "0"), "--pairs 0")
+      expectFailure(64, try bench("stream", "--window-length", "4,", "--window-step", "1"), "--window-length 4,")
+      expectFailure(64, try bench("stream", "--window-length", "4,8", "--compare"), "--compare")
       expectFailure(
         64, try bench("stream", "--window-length", "4", "--window-step", "5", "--shape", "4,1,16"), "--window-step 5")
       expectFailure(73, try Command(["bench", "event", "--folder", folder.file("none")]).end(), "none")

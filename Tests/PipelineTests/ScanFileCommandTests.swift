@@ -38,6 +38,16 @@ extension Pipeline {
       #expect(ran.status == .exited(0), "\(ran.errors)")
       let reconstructed = try Command.run("recon", scan, "--output-folder", folder.file("other"), "--json", "--quiet")
       #expect(try ran.result().volumeSHA256 == reconstructed.result().volumeSHA256)
+      // A grid of seven times the edges has 49 times the pixels.
+      func finalSeconds(padding: String) throws -> Double {
+        let words = "input: \(scan)\noutput-folder: \(folder.file("padded"))\nrotation-axis: 16\npadding: \(padding)\n"
+        try words.write(toFile: watched, atomically: true, encoding: .utf8)
+        let outcome = try Command.run("check", watched, "--json")
+        let seconds = try #require(outcome.output.firstMatch(of: /"finalSeconds" : ([0-9.e-]+)/)).1
+        return try #require(Double(seconds))
+      }
+      let (plain, padded) = (try finalSeconds(padding: "none"), try finalSeconds(padding: "96"))
+      #expect(padded > 4 * plain, "\(plain) s, padded \(padded) s")
       // What was in effect is a scan file as well.
       #expect(try Command.run("check", folder.file("out/scan.yaml")).status == .exited(0))
       expectFailure(73, try Command.run("init", file), "is there already")
