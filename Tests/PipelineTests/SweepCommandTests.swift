@@ -21,7 +21,6 @@ extension Pipeline {
     private struct Report: Decodable {
       struct Trial: Decodable {
         let value: String
-        let slice: String
       }
       let row: Int
       let trials: [Trial]

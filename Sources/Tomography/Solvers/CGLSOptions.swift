@@ -1,7 +1,7 @@
 /// What can be chosen about CGLS.
 package struct CGLSOptions: Sendable, Equatable {
   /// Only voxels of the inscribed disk take part; the others stay 0.
-  package var diskMask: Bool
+  var diskMask: Bool
 
   package init(diskMask: Bool = false) { self.diskMask = diskMask }
 }

@@ -1,7 +1,6 @@
 import Foundation
 import Host
 import Run
-import RunModel
 import ScanFiles
 import ScanPlan
 import Tomography

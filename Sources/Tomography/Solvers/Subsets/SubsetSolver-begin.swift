@@ -41,6 +41,7 @@ extension SubsetSolver {
     for residuals in isMixed ? [memory.residuals, memory.floats] : [memory.residuals] {
       clear(residuals, grid.sinogramBlockByteCount(slots: residualSlots), executor)
     }
+    meanWeights = findMeanWeights(executor)
   }
 
   private func clear(_ start: UnsafeMutableRawPointer, _ byteCount: Int, _ executor: some Executor) {

@@ -1,12 +1,11 @@
 import KernelTypes
 
-// Penalised weighted least squares: a line integral b has the variance 1 / (I₀ e^−b), so it weighs e^−b ≤ 1 (J. Fessler,
-// IEEE Trans. Med. Imaging 13, 1994, 290–300, where counts are Poisson). R and C stay those of ones, which are no
-// smaller, so steps stay as safe. λ is multiplied by the mean weight of the slice's rays: the rule's balance of data and
-// penalty.
+// Penalised weighted least squares: a line integral b has the variance 1 / (I₀ e^−b), so it weighs e^−b ≤ 1 (J. A.
+// Fessler, IEEE Trans. Med. Imaging 13, 1994, 290–300). R and C stay those of ones, which are no smaller, so steps stay
+// as safe. λ is multiplied by the mean weight of the slice's rays: the rule's balance of data and penalty.
 extension SubsetSolver {
   /// Mean weights of the block's slices; ones where nothing is weighed.
-  func meanWeights(_ executor: some Executor) -> [Float] {
+  func findMeanWeights(_ executor: some Executor) -> [Float] {
     let rows = layout.rows(of: blocks), lanes = layout.lanes(block: state.block)
     guard options.weighsCounts else { return Array(repeating: 1, count: rows.count) }
     let sums = UnsafeMutableBufferPointer<Double>.allocate(capacity: angles.count * lanes)
