@@ -23,10 +23,11 @@ struct ZarrFolder {
   /// Takes over what is there of a volume that is made as `layout` says, or begins.
   init(path: String, layout: String) throws(FileError) {
     let path = absolutePath(path)
-    var status = stat()
-    if lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFDIR {
+    let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+    guard descriptor >= 0 || errno == ENOENT else {
       throw .cannotCreate(path: path, reason: "the name is taken by something that is no folder; choose another name")
     }
+    if descriptor >= 0 { close(descriptor) }
     self.path = path
     let name = path.split(separator: "/").last ?? "volume"
     partial = "\(folderName(of: path))/.slipring-\(name).partial"
@@ -133,9 +134,7 @@ struct ZarrFolder {
   }
 
   private static func remove(_ path: String) throws(FileError) {
-    var status = stat()
-    guard lstat(path, &status) == 0 else { return }
-    do { try FileManager.default.removeItem(atPath: path) } catch {
+    do { try FileManager.default.removeItem(atPath: path) } catch CocoaError.fileNoSuchFile { return } catch {
       throw .io(path: path, reason: "it cannot be removed; remove it, or choose another output folder")
     }
   }
