@@ -39,7 +39,7 @@ package struct SubsetOptions: Sendable, Equatable {
     case huber(epsilon: Float)
   }
 
-  /// M; nil for round(10 (A / 180)^⅓) of A angles.
+  /// M; nil for round(10 (A / 180)^⅓) of A angles, at most A / 2.
   package var subsets: Int?
   /// K; nil for what `sweepCount` says.
   package var sweeps: Int?
@@ -49,7 +49,7 @@ package struct SubsetOptions: Sendable, Equatable {
   package var relaxedSweeps: Int
   /// Steps on the dual in each subset, 1…8.
   package var innerSteps: Int
-  /// The largest momentum, 0 (none) … 1.
+  /// The largest momentum, 0 (none) … 1; less where subsets have few angles: see `momentumLimit`.
   package var momentumMax: Float
   /// λ
   package var weight: Weight
@@ -83,10 +83,25 @@ package struct SubsetOptions: Sendable, Equatable {
     self.diskMask = diskMask
   }
 
-  /// M for so many angles, 1…angles: subsets grow with the square root of M, so that the noise of a subset does.
+  /// M for so many angles, 1…angles: subsets grow with the square root of M, so that the noise of a subset does. By the
+  /// rule each has two angles at least.
   package func subsetCount(angles: Int) -> Int {
-    let rule = Int((10 * cbrt(Double(angles) / 180)).rounded())
+    let rule = min(Int((10 * cbrt(Double(angles) / 180)).rounded()), angles / 2)
     return min(max(1, subsets ?? rule), angles)
+  }
+
+  /// The most momentum over `count` subsets, of which the smallest has `size` angles. Few angles say little of what
+  /// the others ask for: with more momentum the steps grow without end (16 to 90 subsets, 16 to 30 sweeps).
+  func momentumLimit(count: Int, size: Int) -> Float {
+    let stable: Float =
+      switch size {
+      case _ where count == 1: 1
+      case ...1: 0.5
+      case 2: 0.7
+      case 3: 0.8
+      default: 1
+      }
+    return min(momentumMax, stable)
   }
 
   /// K for so many angles of a detector with `columns`: about 70 subsets, and a sweep more for each doubling of the

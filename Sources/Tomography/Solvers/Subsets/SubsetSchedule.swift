@@ -40,6 +40,7 @@ struct SubsetSchedule {
     var t = 1.0
     for sweep in 0..<sweeps {
       let isDoubled = sweep < doubledSweeps, count = isDoubled ? doubledCount : self.count
+      let momentumMax = options.momentumLimit(count: count, size: angles / count)
       let share = Float(subsets[0].count) / Float(isDoubled ? subsets[self.count].count : subsets[0].count)
       for (index, subset) in bitReversed(count).enumerated() {
         let next = (1 + (1 + 4 * t * t).squareRoot()) / 2
@@ -47,7 +48,7 @@ struct SubsetSchedule {
           Step(
             sweep: sweep, subset: isDoubled ? self.count + subset : subset,
             relaxation: Float(sign: .plus, exponent: min(0, sweeps - relaxed - 1 - sweep), significand: 1),
-            share: share, momentum: min(Float((t - 1) / next), options.momentumMax), endsSweep: index == count - 1))
+            share: share, momentum: min(Float((t - 1) / next), momentumMax), endsSweep: index == count - 1))
         t = next
       }
     }

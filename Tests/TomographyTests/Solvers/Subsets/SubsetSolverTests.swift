@@ -145,6 +145,31 @@ import Testing
     }
   }
 
+  @Test func `subsets of few angles have less momentum, and the rule makes none of a single one`() {
+    #expect([1, 2, 3, 4, 5, 6, 9].map { SubsetOptions().subsetCount(angles: $0) } == [1, 1, 1, 2, 2, 3, 4])
+    func momentum(angles: Int, subsets: Int, most: Float = 0.9) -> Float {
+      var options = SubsetOptions()
+      (options.subsets, options.sweeps, options.momentumMax) = (subsets, 40, most)
+      let thetas = (0..<angles).map { Double($0) * .pi / Double(angles) }
+      return SubsetSchedule(thetas: thetas, columns: 32, options: options).steps.map(\.momentum).max()!
+    }
+    #expect([24, 12, 8, 6, 5].map { momentum(angles: 24, subsets: $0) } == [0.5, 0.7, 0.8, 0.9, 0.9])
+    #expect(momentum(angles: 3, subsets: 1) == 0.9 && momentum(angles: 7, subsets: 4) == 0.5)
+    #expect(momentum(angles: 24, subsets: 24, most: 0.3) == 0.3)
+  }
+
+  @Test(arguments: [(3, nil), (4, nil), (7, nil), (16, 16), (32, 16), (48, 16)] as [(Int, Int?)])
+  func `few angles in a subset do not diverge`(angles: Int, subsets: Int?) {
+    let foam = NoisyFoamScan(columns: 32, angles: angles, noise: 0.01, seed: 5)
+    for preset in [SubsetOptions.Preset.standard, .fast] {
+      var options = SubsetOptions(preset: preset)
+      options.subsets = subsets
+      options.sweeps = subsets.map { _ in 30 }
+      let report = foam.scan().solve(options, noise: [foam.sigma]).reports[0]
+      #expect(report.residualOverNoise! < 2, "\(angles) angles, \(preset)")
+    }
+  }
+
   @Test func `the weight of a scale-free slice is the rule's`() {
     let rule = WeightRule(angles: 720, columns: 128)
     let weight = rule.weight(scale: 1, noise: 1.28, gradient: 0.05)
