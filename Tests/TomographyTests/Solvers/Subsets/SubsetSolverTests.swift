@@ -208,7 +208,7 @@ import Testing
   @Test func `a weight is the photons that came through`() {
     for value in stride(from: -1 as Float, to: 70, by: 0.0173) {
       let expected = exp(-Double(max(0, min(value, 60))))
-      #expect(abs(Double(transmission(value)) - expected) < 5e-6 * expected, "\(value)")
+      #expect(abs(Double(transmission(value)) - expected) < 4e-7 * expected, "\(value)")
     }
   }
 
