@@ -10,12 +10,14 @@ extension ScanKey {
       .method, "precision", \.precision,
       "Projections of auto: fixed point for all slices, float, or fixed point where it costs no accuracy."),
     ScanKey(
-      .method, "weight", \.weight, "Weight of auto's penalty: a multiple of what the noise suggests, or 1/pixel.",
+      .method, "weight", \.weight,
+      "Weight of auto's penalty: a multiple of what the noise suggests, or 1/pixel; no more than 8x takes effect.",
       unset: "1x, with preset detail 0.4x"),
     ScanKey(
       .method, "inner-steps", \.innerSteps, "Steps of auto's penalty in each subset.", unset: "2", .within(1...8)),
     ScanKey(
-      .method, "momentum-max", \.momentumMax, "The most momentum of auto; 0 is none.", unset: "0.9", .within(0...1)),
+      .method, "momentum-max", \.momentumMax,
+      "The most momentum of auto, less over subsets of one to three angles; 0 is none.", unset: "0.9", .within(0...1)),
     ScanKey(
       .method, "relaxed-sweeps", \.relaxedSweeps, "Last sweeps of auto, each with half the step of the one before.",
       unset: "2", .within(0...20)),
