@@ -89,6 +89,7 @@ extension Pipeline {
       expectFailure(64, try Command.run("bench", "quality", "--noise", "0.1", "--photons", "9"), "exclude")
       expectFailure(64, try Command.run("bench", "quality", "--iterations", "many"), "--iterations many")
       expectFailure(64, try Command.run("bench", "quality", "--row", "1"), "--row")
+      expectFailure(64, try Command.run("bench", "quality", scan, "--phantom", "rock"), "--phantom rock")
       expectFailure(65, try Command.run("bench", "quality", scan, "--row", "1"), "row 1")
       expectFailure(66, try Command.run("bench", "quality", folder.file("none.h5")), "none.h5")
     }

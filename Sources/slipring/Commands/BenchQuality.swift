@@ -85,7 +85,22 @@ struct BenchQuality: ParsableCommand {
     guard input != nil || row == nil && rotationAxis == nil else {
       throw ScanFailure(.usage, "--row and --rotation-axis are those of a scan file")
     }
+    if input != nil, let given = phantomOption {
+      throw ScanFailure(.usage, "\(given) is about slices whose truth is known, and a scan file is measured")
+    }
     return options
+  }
+
+  /// An option of slices with a known truth that was given.
+  private var phantomOption: String? {
+    let standard = QualityBenchmark.Options()
+    return [
+      phantom == "foam" ? nil : "--phantom \(phantom)", size == standard.columns ? nil : "--size \(size)",
+      angles == standard.angles ? nil : "--angles \(angles)", noise.map { "--noise \($0)" },
+      photons.map { "--photons \($0)" }, rings == standard.rings ? nil : "--rings \(rings)",
+      axisError == standard.axisError ? nil : "--axis-error \(axisError)",
+      seed == standard.seed ? nil : "--seed \(seed)",
+    ].compactMap(\.self).first
   }
 
   private static func write(_ picture: QualityBenchmark.Picture, to path: String) throws {
