@@ -50,6 +50,7 @@ import Tomography
     ("--window-subsets 3 goes with", { ($0.algorithm, $0.windowSubsets) = (.fbp, 3) }),
     ("--relaxation 0.5 goes with", { ($0.algorithm, $0.relaxation) = (.osem, 0.5) }),
     ("--final-iterations 0 with --algorithm fbp", { ($0.algorithm, $0.finalIterations) = (.fbp, 0) }),
+    ("--final-iterations 0 with --algorithm cgls", { ($0.algorithm, $0.finalIterations) = (.cgls, 0) }),
     ("--initial fbp is a start for iterations", { ($0.algorithm, $0.initial) = (.fbp, .fbp) }),
     ("--initial fbp is a start for final", { ($0.initial, $0.finalIterations) = (.fbp, 0) }),
     ("--non-negative goes with", { ($0.algorithm, $0.nonNegative) = (.fbp, true) }),

@@ -2,6 +2,7 @@ import Testing
 import Tomography
 
 @testable import ScanPlan
+@testable import Stages
 
 /// Which updates are made while the scan runs.
 @Suite struct WindowKindTests {
@@ -44,5 +45,14 @@ import Tomography
     #expect(kind { ($0.windowSubsets, $0.rate) = (2, 10) } == .sliding)
     #expect(kind { ($0.windowRecent, $0.algorithm) = (2, .sirt) } == .spread)
     #expect(kind { $0.windowMemory = .projections(0) } == .spread)
+  }
+
+  @Test func `Only who named sirt is told of its relaxation where updates diverge`() {
+    for (algorithm, final) in [(.auto, nil), (.cgls, nil), (.sirt, nil), (.auto, .sirt)] as [(Algorithm, Algorithm?)] {
+      var scan = ScanDescription(input: "scan.h5", outputFolder: "out")
+      (scan.algorithm, scan.final) = (algorithm, final)
+      let isNamed = algorithm == .sirt || final == .sirt
+      #expect(scan.methods.remedy.contains("--relaxation") == isNamed, "\(algorithm)")
+    }
   }
 }

@@ -84,9 +84,9 @@ extension ScanDescription {
   /// What a person can do where the residual is not finite.
   private func remedy(_ algorithm: Algorithm) -> String {
     switch algorithm {
-    case .sirt: "use a smaller --relaxation"
+    case .sirt where names(.sirt): "use a smaller --relaxation"
     case .pmlQuadratic, .pmlHybrid: "use a smaller --reg, or look for infinite values in the data"
-    case .auto, .mlem, .osem, .fbp, .cgls: "look for infinite values in the data"
+    case .auto, .sirt, .mlem, .osem, .fbp, .cgls: "look for infinite values in the data"
     }
   }
 

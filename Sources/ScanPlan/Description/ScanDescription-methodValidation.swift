@@ -16,9 +16,12 @@ extension ScanDescription {
   ]
 
   /// Whether an algorithm is asked for by name.
-  private func names(_ algorithm: Algorithm) -> Bool { self.algorithm == algorithm || final == algorithm }
+  func names(_ algorithm: Algorithm) -> Bool { self.algorithm == algorithm || final == algorithm }
 
   private var finalProblem: String? {
+    if final == nil, algorithm == .cgls, !hasFinalIterations {
+      return "--final-iterations 0 with --algorithm cgls leaves nothing to it: updates while the scan runs are SIRT's"
+    }
     guard let final, !hasFinalIterations else { return nil }
     return "--final \(final.rawValue) is the method of final iterations: give --final-iterations a value above 0"
   }
