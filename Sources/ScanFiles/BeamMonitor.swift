@@ -30,8 +30,11 @@ struct BeamMonitor {
     guard most - least > Self.changeMin * most else { return nil }
     func scales(_ counts: [Double]) -> [Float] { counts.map { isUsable($0) ? Float(mean / $0) : 1 } }
     (self.projections, self.flats) = (scales(projections), scales(flats))
+    let without = projections.count + flats.count - usable.count
     let range = "\((least / mean * 1000).rounded() / 10) to \((most / mean * 1000).rounded() / 10) %"
-    notice = "projections and flats are normalised by the beam monitor, \(name), which has \(range) of its mean"
+    notice =
+      "projections and flats are normalised by the beam monitor, \(name), which has \(range) of its mean"
+      + (without == 0 ? "" : "; \(without) of the frames without such a count stay as they are")
   }
 }
 
