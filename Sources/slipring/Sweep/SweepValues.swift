@@ -38,8 +38,13 @@ struct SweepValues: Equatable {
     // Half a thousandth of a step more, so that 290:302:0.1 ends with 302.
     let count = ((last - first) / step + 0.0005).rounded(.down) + 1
     guard count <= Double(countMax) else { throw tooMany(whole, "\(Int(min(count, 1e9)))") }
+    // Makes 0.3 of 0.1 + 2 × 0.1, and leaves small numbers what they are.
+    let least = [first, last, step].map(abs).filter { $0 > 0 }.min() ?? 1
+    let unit = pow(10, (log10(least) - 6).rounded(.down))
     return (0..<Int(count)).map { index in
-      let value = ((first + Double(index) * step) * 1e6).rounded() / 1e6
+      let steps = ((first + Double(index) * step) / unit).rounded()
+      // Divided where that is exact, so that the words are short.
+      let value = unit < 1 ? steps / (1 / unit).rounded() : steps * unit
       return value == value.rounded() && abs(value) < 1e9 ? "\(Int(value))" : "\(value)"
     }
   }
