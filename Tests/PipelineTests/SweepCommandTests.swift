@@ -21,6 +21,7 @@ extension Pipeline {
     private struct Report: Decodable {
       struct Trial: Decodable {
         let value: String
+        let entropy: Double
       }
       let row: Int
       let trials: [Trial]
@@ -48,6 +49,27 @@ extension Pipeline {
       #expect(texts.contains("50.5, the sharpest"))
     }
 
+    @Test func `Binned and denoised slices are what is shown`() throws {
+      let binned = try sweep("--vary", "binning=0,1", "--set", "algorithm=fbp", "--row", "2")
+      #expect(binned.trials.map(\.value) == ["0", "1"] && binned.row == 2)
+      let denoised = try sweep("--vary", "denoise=median:1,median:2", "--set", "algorithm=fbp")
+      #expect(denoised.trials[0].entropy != denoised.trials[1].entropy)
+    }
+
+    @Test func `A signal ends all of it at once, and nothing half-made stays`() throws {
+      let sweeping = try Command([
+        "sweep", scan, "--output-folder", folder.file("try"), "--vary", "rotation-axis=50:51:0.5", "--set",
+        "algorithm=sirt", "--set", "final-iterations=100000",
+      ])
+      let scratch = folder.file("try/.slipring-sweep")
+      let deadline = Deadline(after: .seconds(20))
+      while !FileManager.default.fileExists(atPath: "\(scratch)/out/scan.yaml"), !deadline.hasPassed { usleep(5000) }
+      usleep(300_000)
+      try sweeping.process.signal(SIGINT)
+      #expect(try sweeping.end().status == .exited(128 + SIGINT))
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("try")).isEmpty)
+    }
+
     @Test func `Mistakes are named before anything is made`() throws {
       for (vary, fragment) in [
         ("axis=1,2", "axis is no key"), ("binning=0,99", "--binning 99"), ("rotation-axis=40:60:0.1", "201 values"),
@@ -55,6 +77,15 @@ extension Pipeline {
         let outcome = try Command.run("sweep", scan, "--output-folder", folder.file("none"), "--vary", vary)
         expectFailure(64, outcome, fragment)
       }
+      try FileManager.default.createDirectory(atPath: folder.file("none"), withIntermediateDirectories: false)
+      try Data().write(to: URL(filePath: folder.file("none/mine")))
+      // `.` as a folder's name would be that of the folder itself.
+      for vary in ["run-folder=.", "start-row=0,1", "denoise=program:/a/b;program:/a_b"] {
+        let outcome = try Command.run("sweep", scan, "--output-folder", folder.file("none/in"), "--vary", vary)
+        #expect(outcome.status == .exited(64), "\(vary): \(outcome.errors)")
+      }
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("none")) == ["mine"])
+      try FileManager.default.removeItem(atPath: folder.file("none"))
       let outcome = try Command.run(
         "sweep", scan, "--output-folder", folder.file("none"), "--vary", "binning=0", "--row", "3")
       expectFailure(64, outcome, "--row 3: the scan has rows 0 to 2")

@@ -14,6 +14,7 @@ package struct Reconstruction {
   private let command: [String]
   private let signals: SignalDescriptor
   private let overwrites: Bool
+  private let abandon: (@Sendable () -> Void)?
 
   /// What a person sees of it.
   package struct ReconstructionOutcome: Sendable {
@@ -30,12 +31,17 @@ package struct Reconstruction {
   }
 
   /// `command` is kept beside the output. `signals` holds SIGINT and SIGTERM and was made before any thread. With
-  /// `overwrites` the result of an earlier run in the output folder makes room for this one's.
-  package init(_ scan: ScanDescription, command: [String], signals: SignalDescriptor, overwrites: Bool = false) {
+  /// `overwrites` the result of an earlier run in the output folder makes room for this one's. With `abandon` nobody
+  /// wants half of it: the first signal ends the run, and where it ends the process, `abandon` is called before.
+  package init(
+    _ scan: ScanDescription, command: [String], signals: SignalDescriptor, overwrites: Bool = false,
+    abandon: (@Sendable () -> Void)? = nil
+  ) {
     self.scan = scan
     self.command = command
     self.signals = signals
     self.overwrites = overwrites
+    self.abandon = abandon
   }
 
   /// Runs the whole pipeline with the stages of `executable`. `notice` receives what is worth knowing before it starts.
@@ -43,7 +49,9 @@ package struct Reconstruction {
     -> ReconstructionOutcome
   {
     // Nothing is made yet, so a signal ends the process at once, but for what its caller has begun.
-    var (plan, decisions) = try signals.endingProcess(grace: .milliseconds(200)) { try makePlan(notice, $0) }
+    var (plan, decisions) = try signals.endingProcess(grace: .milliseconds(200), cleanUp: abandon ?? {}) {
+      try makePlan(notice, $0)
+    }
     let folder = RunFolder(path: plan.scan.runFolder ?? "")
     try folder.refuseIfTaken()
     let output = try Self.takeOutput(of: plan, overwrites: overwrites)
@@ -51,7 +59,11 @@ package struct Reconstruction {
     try folder.create(topics: scan.durability == .durable ? plan.wiring.topics : [])
     try write(plan, to: folder)
     if let notice = try plan.writeMetadata(to: folder.metadata) { decisions.append(notice) }
-    try signals.endingProcess(cleanUp: output.cleanUp) { _ in
+    let cleanUp: @Sendable () -> Void = { [unlock = output.cleanUp, abandon] in
+      unlock()
+      abandon?()
+    }
+    try signals.endingProcess(cleanUp: cleanUp) { _ in
       for expired in try folder.removeExpiredSiblings() {
         notice(
           expired.failure.map { "\(expired.path), whose days are over, stays: \($0)" }
@@ -59,7 +71,8 @@ package struct Reconstruction {
       }
     }
     return try Self.supervise(
-      plan, folder, output, decisions: decisions, executable: executable, signals: signals, monitor: monitor)
+      plan, folder, output, decisions: decisions, executable: executable, signals: signals, monitor: monitor,
+      cleanUp: cleanUp, finishes: abandon == nil)
   }
 
   /// Answers every question, looks whether there is room, and creates nothing; the plan, and what was decided, in
@@ -118,7 +131,9 @@ package struct Reconstruction {
     }
     let output = try takeOutput(of: plan, overwrites: overwrites)
     defer { withExtendedLifetime(output) {} }
-    return try supervise(plan, folder, output, executable: executable, signals: signals, monitor: monitor)
+    return try supervise(
+      plan, folder, output, executable: executable, signals: signals, monitor: monitor, cleanUp: output.cleanUp,
+      finishes: true)
   }
 
   /// Keeps what a dead supervisor left in memory, looks whether what the run relies on is what was written, and removes
@@ -176,10 +191,11 @@ package struct Reconstruction {
 
   private static func supervise(
     _ plan: RunPlan, _ folder: RunFolder, _ output: OutputFolder, decisions: [String] = [], executable: String,
-    signals: SignalDescriptor, monitor: any RunMonitor
+    signals: SignalDescriptor, monitor: any RunMonitor, cleanUp: @escaping @Sendable () -> Void, finishes: Bool
   ) throws -> ReconstructionOutcome {
     let supervisor = try Supervisor(
-      plan: plan, folder: folder, executable: executable, signals: signals, monitor: monitor, cleanUp: output.cleanUp)
+      plan: plan, folder: folder, executable: executable, signals: signals, monitor: monitor, cleanUp: cleanUp,
+      finishes: finishes)
     for line in decisions { supervisor.log.notice("\(line)") }
     let ending: Supervisor.RunEnding
     do { ending = try supervisor.run() } catch {

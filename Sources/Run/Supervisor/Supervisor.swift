@@ -49,6 +49,7 @@ final class Supervisor {
   let plan: RunPlan
   let folder: RunFolder
   private let cleanUp: @Sendable () -> Void
+  private let finishes: Bool
   private let executable: String
   private let signals: SignalDescriptor
   let monitor: any RunMonitor
@@ -102,14 +103,16 @@ final class Supervisor {
   private static let regionsGrace: Duration = .milliseconds(200)
 
   /// `signals` was made before any thread; `executable` is the program that knows the `stage` command. `cleanUp` is
-  /// for a process that a signal ends while the regions are made.
+  /// for a process that a signal ends while the regions are made. What the first signal leaves of a scan is finished,
+  /// or with `finishes` false given up.
   init(
     plan: RunPlan, folder: RunFolder, executable: String, signals: SignalDescriptor, monitor: any RunMonitor,
-    cleanUp: @escaping @Sendable () -> Void
+    cleanUp: @escaping @Sendable () -> Void, finishes: Bool
   ) throws {
     self.plan = plan
     self.folder = folder
     self.cleanUp = cleanUp
+    self.finishes = finishes
     self.executable = executable
     self.signals = signals
     self.monitor = monitor
@@ -280,7 +283,7 @@ final class Supervisor {
     while let signal = try signals.next() {
       signalCount += 1
       log.notice("received signal \(signal)")
-      guard signalCount == 1 else { throw StageFailure(signal: signal) }
+      guard finishes, signalCount == 1 else { throw StageFailure(signal: signal) }
       monitor.notice("finishing with what was acquired; interrupt again to abort")
       // The acquisition ends; everything behind it finishes with what was acquired.
       for stage in stages where stage.stage == .acquire && stage.isRunning { try stage.process.signal(SIGTERM) }

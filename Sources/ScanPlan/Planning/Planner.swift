@@ -5,7 +5,7 @@ package import Host
 import KernelTypes
 package import Rings
 import RunModel
-import ScanFiles
+package import ScanFiles
 import Stages
 import Tomography
 
@@ -304,7 +304,8 @@ package struct Planner {
 }
 
 extension AngleUnit {
-  var fileUnit: ThetaUnit {
+  /// As the reader of scan files names it.
+  package var fileUnit: ThetaUnit {
     switch self {
     case .degrees: .degrees
     case .radians: .radians

@@ -40,6 +40,7 @@ struct SweepCommand: ParsableCommand {
       guard halves[0] != values.name else {
         throw ScanFailure(.usage, "--set \(setting): \(halves[0]) is what --vary varies")
       }
+      try Sweep.refuseFixed(halves[0])
       try scan.set(halves[0], to: halves[1])
     }
     let report = try Sweep(

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Host
 import Run
 import ScanFiles
@@ -40,44 +41,79 @@ struct Sweep {
   /// The part of a slice's width that is compared.
   private static let discFraction = 0.45
   private static let outliers = 0.2
+  private static let fixed: Set = [
+    "input", "output-folder", "run-folder", "start-row", "end-row", "nsino", "format", "bits", "range", "compress",
+    "zarr-version", "durability", "retain",
+  ]
 
   /// Runs all of it. `told` hears of each value before it is tried.
   func run(command: [String], monitor: any RunMonitor, told: (String) -> Void) throws -> SweepReport {
+    try Self.refuseFixed(values.name)
     guard !scan.isLive else {
       throw ScanFailure(.usage, "\(scan.input) is a live source: a sweep reconstructs the same scan again and again")
     }
-    let info = try openScan(path: scan.input).info
+    let info = try openScan(path: scan.input, thetaUnit: scan.thetaUnit.fileUnit).info
     let row = row ?? info.rows / 2
     guard (0..<info.rows).contains(row) else {
       throw ScanFailure(.usage, "--row \(row): the scan has rows 0 to \(info.rows - 1)")
     }
     // All mistakes before the first run.
-    let descriptions = try values.words.map { try description($0, row: row) }
+    let descriptions = try values.words.map { try description($0, row: row, of: info.rows) }
+    if let two = Dictionary(grouping: values.words, by: path).values.first(where: { $0.count > 1 }) {
+      throw ScanFailure(
+        .usage, "--vary \(values.name): \(two.joined(separator: " and ")) make one file name, \(path(of: two[0]))")
+    }
     try RunFolder.makeFolder(folder, for: .usual)
+    guard mkdir(scratch, 0o700) == 0 else {
+      let reason = Errno.current
+      throw ScanFailure(
+        .cannotCreate,
+        reason.rawValue == EEXIST
+          ? "\(scratch) is there: another sweep works in \(folder), or one was killed; remove it if none does"
+          : "cannot make \(scratch): \(reason)")
+    }
+    defer { Self.remove(scratch) }
     var slices: [[Float]] = [], seconds: [Double] = []
     for (word, description) in zip(values.words, descriptions) {
       told(word)
-      let outcome = try Reconstruction(description, command: command, signals: signals, overwrites: true)
-        .run(executable: executable, monitor: monitor, notice: { _ in })
+      try signals.stopOnSignal()
+      let outcome = try Reconstruction(
+        description, command: command, signals: signals, abandon: { [scratch] in Self.remove(scratch) }
+      ).run(executable: executable, monitor: monitor, notice: { _ in })
       if let failure = outcome.failure { throw failure }
-      guard !outcome.isInterrupted, let volume = outcome.result.outputs.first(where: { $0.hasSuffix(".h5") }) else {
-        throw StageFailure(signal: SIGINT)
+      // Denoised, where that is what is varied: it is the last.
+      guard let volume = outcome.result.outputs.last(where: { $0.hasSuffix(".h5") }) else {
+        preconditionFailure("a run that ended well has written its volume: \(outcome.result.outputs)")
       }
       slices.append(try Self.slice(volume))
       seconds.append(outcome.result.seconds)
       try keep(slices[slices.count - 1], of: word)
-      try FileManager.default.removeItem(atPath: description.outputFolder)
+      Self.remove(description.outputFolder)
     }
     return try report(slices, seconds, row: row)
   }
 
-  private func description(_ word: String, row: Int) throws -> ScanDescription {
+  /// Where the runs write, one after the other.
+  private var scratch: String { "\(folder)/.slipring-sweep" }
+
+  private static func remove(_ folder: String) { try? FileManager.default.removeItem(atPath: folder) }
+
+  /// Refuses a key whose value the sweep itself decides.
+  static func refuseFixed(_ name: String) throws(ScanFailure) {
+    guard fixed.contains(name) else { return }
+    throw ScanFailure(
+      .usage, "\(name) cannot be chosen here: a sweep makes one row (--row) of one input into TIFF files")
+  }
+
+  private func description(_ word: String, row: Int, of rows: Int) throws -> ScanDescription {
     var one = scan
     try one.set(values.name, to: word)
-    (one.startRow, one.endRow, one.nsino) = (row, row + 1, nil)
     (one.format, one.bits, one.durability, one.retain) = (.hdf5, .thirtyTwo, .memory, .none)
-    (one.runFolder, one.outputFolder) = (nil, "\(folder)/.\(Self.fileName(word))")
+    (one.runFolder, one.outputFolder) = (nil, "\(scratch)/out")
     try one.validate()
+    // As many as make one row.
+    let count = 1 << one.binning, first = max(0, min(row / count * count, rows - count))
+    (one.startRow, one.endRow) = (first, first + count)
     return one
   }
 
@@ -96,7 +132,7 @@ struct Sweep {
   private func path(of word: String) -> String { "\(folder)/\(values.name)=\(Self.fileName(word)).tif" }
 
   private func keep(_ slice: [Float], of word: String) throws {
-    let columns = Int(Double(slice.count).squareRoot())
+    let columns = Self.columns(slice)
     try slice.withUnsafeBufferPointer { values in
       try writeTIFF(
         path: path(of: word), columns: columns, rows: columns, values: values,
@@ -105,8 +141,7 @@ struct Sweep {
   }
 
   private func report(_ slices: [[Float]], _ seconds: [Double], row: Int) throws -> SweepReport {
-    let columns = Int(Double(slices[0].count).squareRoot())
-    let discs = slices.map { Self.disc($0, columns) }
+    let discs = slices.map { Self.disc($0, Self.columns($0)) }
     // One range for all, so that what differs is seen and not how it is shown.
     let ranges = discs.map { disc in disc.withUnsafeBufferPointer { greyRange($0, percentile: Self.outliers) } }
     let low = ranges.map(\.lowerBound).sorted()[ranges.count / 2]
@@ -115,9 +150,9 @@ struct Sweep {
     let best =
       values.name == "rotation-axis" ? entropies.indices.min { entropies[$0] < entropies[$1] } : nil
     let figure = SweepFigure(
-      title: "\(values.name), row \(row) of \(URL(filePath: scan.input).lastPathComponent)", columns: columns,
+      title: "\(values.name), row \(row) of \(URL(filePath: scan.input).lastPathComponent)",
       slices: zip(values.words, slices).map { word, slice in
-        (word, slice.withUnsafeBufferPointer { greyLevels($0, low: low, high: high) })
+        (word, Self.columns(slice), slice.withUnsafeBufferPointer { greyLevels($0, low: low, high: high) })
       }, best: best)
     let picture = "\(folder)/sweep.svg"
     try writeFileAtomically(path: picture, text: figure.draw().document)
@@ -128,6 +163,9 @@ struct Sweep {
           value: values.words[$0], slice: path(of: values.words[$0]), seconds: seconds[$0], entropy: entropies[$0])
       }, best: best.map { values.words[$0] }, picture: picture)
   }
+
+  /// Of a square slice; not the same for each value of `binning`.
+  private static func columns(_ slice: [Float]) -> Int { Int(Double(slice.count).squareRoot()) }
 
   /// Pixels that all rays cross.
   private static func disc(_ slice: [Float], _ columns: Int) -> [Float] {

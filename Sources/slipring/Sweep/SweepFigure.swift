@@ -4,8 +4,7 @@ import ScanFiles
 /// One slice for each value, side by side with its value above, all with the same range of grey.
 struct SweepFigure {
   let title: String
-  let columns: Int
-  let slices: [(label: String, grey: [UInt8])]
+  let slices: [(label: String, columns: Int, grey: [UInt8])]
   /// Place of the slice that is named the best.
   let best: Int?
 
@@ -31,7 +30,7 @@ struct SweepFigure {
         slice.label + (isBest ? ", the sharpest" : ""), at: .init(x: box.x, y: box.y - 8), isBest ? .orange : .ink,
         size: 13, isBold: isBest)
       svg.image(
-        png: try encodePNG(name: slice.label, columns: columns, rows: columns, grey: slice.grey), in: box)
+        png: try encodePNG(name: slice.label, columns: slice.columns, rows: slice.columns, grey: slice.grey), in: box)
     }
     return svg
   }
