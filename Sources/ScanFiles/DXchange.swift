@@ -35,7 +35,7 @@ func openDXchange(
     flats = FrameStack(source: .none, rows: rows, columns: columns)
   }
   if flats.count == 0, darks.count > 0 {
-    notices.append("there are darks and no flats: the darks are subtracted and nothing is divided")
+    notices.append("there are darks and no flats: the darks are subtracted")
   }
   let projections = FrameStack(source: .frames(data, Array(0..<count)), rows: rows, columns: columns)
   let info = ScanInfo(

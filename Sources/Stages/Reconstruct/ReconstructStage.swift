@@ -266,7 +266,7 @@ package final class ReconstructStage {
     where isNeeded && count == 0 {
       throw StageError.lost(
         "no \(kind) field of the scan is left that shows anything, and projections cannot be corrected without; "
-          + "reconstruct the scan anew"
+          + "look whether the shutter was open, or reconstruct the scan anew"
       )
     }
   }

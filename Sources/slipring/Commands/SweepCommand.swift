@@ -10,9 +10,9 @@ struct SweepCommand: ParsableCommand {
     abstract: "Reconstructs one row of a scan file once for each value of an option, and puts the slices side by side.",
     discussion: """
       slipring sweep scan.h5 --vary rotation-axis=290:302:0.5 --output-folder try \
-      makes 25 slices and names the sharpest. --vary weight=0.5x,1x,2x, --vary algorithm=fbp,sirt,auto and every other \
-      key of scan.yaml work likewise; --set gives other keys a value in all of them. The folder gets a TIFF for each \
-      value and sweep.svg, in which they have the same range of grey.
+      makes 25 slices and names the sharpest. --vary weight=0.5x,1x,2x, --vary algorithm=fbp,sirt,auto and other keys \
+      of scan.yaml work likewise, but for rows, output and folders; --set gives keys a value in all of them. The \
+      folder gets a TIFF for each value and sweep.svg, in which they have the same range of grey.
       """)
 
   @Argument(help: .key("input")) var input: String
