@@ -5,6 +5,8 @@ import RunModel
 import TestSupport
 import Testing
 
+@testable import ScanFiles
+
 extension Pipeline {
   /// Scans with frames and pixels that show nothing, as beamlines make them every week.
   @Suite struct EmptyFrameTests {
@@ -91,6 +93,16 @@ extension Pipeline {
       let status = try JSONDecoder().decode(
         RunStatus.self, from: Data(contentsOf: URL(filePath: folder.file("out-run/status.json"))))
       #expect(status.losses?.empty ?? 0 == empty + spoiled.emptyFlats && status.clampedPixels == nil)
+      // What the volume was made without stands in every file of it.
+      let again = try Command.run(
+        "export", folder.file("out-run"), "--format", "hdf5", "--output-folder", folder.file("again"), "--quiet")
+      try #require(again.status == .exited(0), "\(again.errors)")
+      for name in ["empty_projections", "empty_flats", "empty_frames", "dead_pixels", "clamped_pixels"] {
+        let texts = try ["out", "again"].map {
+          try HDF5File(path: folder.file("\($0)/scan_rec.h5")).text(ofAttribute: name, of: DXchange.data)
+        }
+        #expect(texts[0] == texts[1], "\(name): \(texts)")
+      }
     }
 
     @Test

@@ -1,3 +1,4 @@
+import Detectors
 import Glibc
 package import Host
 import KernelTypes
@@ -74,7 +75,7 @@ package struct SavedExport {
       // Of an export that was killed.
       try removeTemporaryFilesOfDeadProcesses(in: path)
       let fits = finished?.fits ?? []
-      let facts = facts(projections, finished).merging(configuration.fit(fits)?.facts ?? [:]) { $1 }
+      let facts = try facts(projections, finished).merging(configuration.fit(fits)?.facts ?? [:]) { $1 }
       let written = try SavedVolume(parts).export(configuration, facts: facts, fits: fits) { watch.signal != nil }
       guard let written else { throw StageFailure(signal: watch.signal ?? SIGTERM) }
       return Result(
@@ -94,14 +95,17 @@ package struct SavedExport {
   }
 
   /// What the HDF5 file says of the run.
-  private func facts(_ projections: Int, _ finished: ExportReport?) -> [String: String] {
+  private func facts(_ projections: Int, _ finished: ExportReport?) throws -> [String: String] {
     let reason = finished?.stoppedBy ?? "not finished: the newest saved volume"
     var facts = ["stop_reason": reason, "projections": "\(projections)"]
     if let finished {
       facts.merge(["lost_projections": "\(finished.lost)", "lost_fields": "\(finished.lostFields)"]) { $1 }
       facts["duplicate_events"] = "\(finished.duplicates)"
+      facts["clamped_pixels"] = "\(finished.pixels.clamped)"
+      facts["dead_pixels"] = "\(finished.pixels.dead)"
+      facts["non_finite_pixels"] = "\(finished.pixels.nonFinite)"
     }
-    return facts
+    return facts.merging(try folder.readLosses()?.facts ?? [:]) { $1 }
   }
 
   /// The newest whole volume of every worker, and the update that made it.
