@@ -24,13 +24,15 @@ do {
   let observer = RingObserver(ring: ring)
   var next = ring.specification.firstSequence
   while true {
-    for sequence in next..<max(next, ring.progress.published) {
+    // Read once: what is published meanwhile belongs to the next turn.
+    let published = max(next, ring.progress.published)
+    for sequence in next..<published {
       guard let (header, metadata) = try observer.event(at: sequence) else { continue }
       guard header.kind == .update else { exit(0) }
       let update = try metadata.withUnsafeBytes { try UpdateEvent(decoding: $0) }
       print("update \(update.index), projections \(update.projections), generation \(update.generation)")
     }
-    next = max(next, ring.progress.published)
+    next = published
     usleep(10_000)
   }
 } catch {
