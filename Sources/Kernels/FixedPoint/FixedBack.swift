@@ -14,7 +14,7 @@ private let positionBits = 25
 private let tapByteCount = 2 * 4 * patchLength * patchWidth
 
 // Memory: a plane of the tile, float32 `[row][column][lane]`; taps; angles of a pass.
-private let tapsOffset = Tile.edge * Tile.pitch * fixedPlaneLanes * 4
+private let tapsOffset = Tile.edge * Tile.pitch * backPlaneLanes * 4
 private let anglesOffset = tapsOffset + anglesPerPass * tapByteCount
 /// Bytes that `backTileFixed` needs, a multiple of 64.
 package let fixedBackByteCount = anglesOffset + anglesPerPass * MemoryLayout<FixedAngle>.stride
@@ -60,20 +60,25 @@ private struct FixedBackJob {
     self.units = units
     self.memory = memory
     self.target = target
-    let planes = (shape.lanes + fixedPlaneLanes - 1) / fixedPlaneLanes
+    let planes = (shape.lanes + backPlaneLanes - 1) / backPlaneLanes
     nextTile = NextTilePrefetch(
       after: tile, target: target, passes: planes * passCount(angles, atMost: anglesPerPass), shape: shape)
   }
 
   mutating func run() {
-    forEachPlane(lanes: shape.lanes) { lane, lanes in
+    forEachPlane(lanes: shape.lanes, widest: backPlaneLanes) { lane, lanes in
       plane = (lane, lanes)
       if shape.lanes == 2 { return passes(NarrowPairs<SIMD2<Float>>.self) }
       if shape.lanes == 4 { return passes(NarrowPairs<SIMD4<Float>>.self) }
       #if !WITHOUT_AVX512
         if cvector_has_vnni() != 0 {
-          return lanes == 16 ? passes(DotPairs16.self) : passes(PairLanesPair<DotPairs16>.self)
+          return switch lanes {
+          case 64: passes(PairLanesPair<PairLanesPair<DotPairs16>>.self)
+          case 32: passes(PairLanesPair<DotPairs16>.self)
+          default: passes(DotPairs16.self)
+          }
         }
+        if lanes == 64 { return passes(PairLanesPair<PairLanesPair<Pairs16>>.self) }
       #endif
       return lanes == 16 ? passes(Pairs16.self) : passes(PairLanesPair<Pairs16>.self)
     }
@@ -224,7 +229,7 @@ struct FixedAngle {
     let weight = Int32(truncatingIfNeeded: 2 * fixedBackUnit + 1)
     weights = weight | ((weight &- slope) &<< 16)
     slopes = (-slope & 0xffff) | (slope &<< 16)
-    wordBits = lanes == 16 ? 3 : 4
+    wordBits = Int32(truncatingIfNeeded: (lanes / 2).trailingZeroBitCount)
     place = Int32(truncatingIfNeeded: (row * shape.sinogramPitch + sinogramMargin) * lanes / 2)
     first = -Int32(truncatingIfNeeded: sinogramMargin)
     last = Int32(truncatingIfNeeded: shape.columns + sinogramMargin - 1)

@@ -82,7 +82,7 @@ private struct FixedForwardJob {
       {
         self.column = column
         self.row = row
-        forEachPlane(lanes: shape.usedLanes) { lane, lanes in project(lane, lanes) }
+        forEachPlane(lanes: shape.usedLanes, widest: forwardPlaneLanes) { lane, lanes in project(lane, lanes) }
       }
     }
     return count
@@ -101,8 +101,13 @@ private struct FixedForwardJob {
     if shape.lanes == 4 { return tile(NarrowPairs<SIMD4<Float>>.self) }
     #if !WITHOUT_AVX512
       if cvector_has_vnni() != 0 {
-        return lanes == 16 ? tile(DotPairs16.self) : tile(PairLanesPair<DotPairs16>.self)
+        return switch lanes {
+        case 64: tile(PairLanesPair<PairLanesPair<DotPairs16>>.self)
+        case 32: tile(PairLanesPair<DotPairs16>.self)
+        default: tile(DotPairs16.self)
+        }
       }
+      if lanes == 64 { return tile(PairLanesPair<PairLanesPair<Pairs16>>.self) }
     #endif
     return lanes == 16 ? tile(Pairs16.self) : tile(PairLanesPair<Pairs16>.self)
   }
@@ -175,7 +180,7 @@ private struct FixedForwardJob {
   @inline(__always) private func build(
     _ ray: UnsafePointer<Ray>, _ number: Int, _ lower: Int, _ upper: Int, minor: Int, band: Int
   ) {
-    let one: Int32 = 1 << weightBits, wordBits: Int32 = plane.lanes == 16 ? 6 : 7
+    let one: Int32 = 1 << weightBits, wordBits = Int32(truncatingIfNeeded: (4 * plane.lanes).trailingZeroBitCount)
     let steps: Indices = vector(memory + stepsOffset + 64 * number)
     let rows =
       Indices(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7)

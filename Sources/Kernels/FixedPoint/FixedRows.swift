@@ -33,7 +33,7 @@ package func convertRow(
   pairs: UnsafeMutableRawPointer
 ) -> Int {
   var misfits = 0
-  forEachPlane(lanes: shape.lanes) { first, lanes in
+  forEachPlane(lanes: shape.lanes, widest: backPlaneLanes) { first, lanes in
     let row = pairs + (first * count + lanes * number) * 4 * shape.sinogramPitch
     for lane in stride(from: 0, to: lanes, by: 16) {
       let steps: SIMD16<Float> = cvector_multiply16(vector(scales.steps + first + lane), SIMD16(repeating: weight))

@@ -16,7 +16,7 @@ let fixedMargin = fixedReach + fixedOutside + 1
 /// Words of a row; odd, so that rows do not fall on the same cache sets.
 let fixedPitch = Tile.edge + 2 * fixedMargin - 1
 /// Bytes of a tile in fixed point.
-let fixedVolumeByteCount = Tile.edge * fixedPitch * fixedPlaneLanes * 4
+let fixedVolumeByteCount = Tile.edge * fixedPitch * forwardPlaneLanes * 4
 /// Voxels of a row that are converted together where they do not lie one behind the other.
 private let run = 8
 

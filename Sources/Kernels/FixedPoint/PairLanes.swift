@@ -123,19 +123,22 @@ where V.Scalar == Float {
   return vector(address)
 }
 
-/// The lanes of a block in pieces, *planes*: what is in fixed point is laid out plane by plane, so that what a patch or
-/// a stripe meets stays in the first-level cache. As many whole planes of `fixedPlaneLanes` as there are, then some of
-/// 16, which two or four lanes fill in part.
+/// The lanes of a block in pieces, *planes*: what is in fixed point is laid out plane by plane. As many planes of the
+/// `widest` as there are, then narrower ones, of which two or four lanes fill one of 16 in part.
 ///
 /// Calls `body` with each plane's first lane and width.
-@inline(__always) func forEachPlane(lanes: Int, _ body: (_ lane: Int, _ lanes: Int) -> Void) {
+@inline(__always) func forEachPlane(lanes: Int, widest: Int, _ body: (_ lane: Int, _ lanes: Int) -> Void) {
   var lane = 0
   while lane < lanes {
-    let width = lanes - lane >= fixedPlaneLanes ? fixedPlaneLanes : 16
+    let left = lanes - lane, width = left >= widest ? widest : left >= 32 ? 32 : 16
     body(lane, width)
     lane += width
   }
 }
 
-/// Lanes of a plane.
-let fixedPlaneLanes = 32
+#if WITHOUT_AVX512
+  /// Lanes of the widest planes of voxels and of bins: what a stripe or a patch meets stays in the first-level cache.
+  let forwardPlaneLanes = 32, backPlaneLanes = 32
+#else
+  let forwardPlaneLanes = 32, backPlaneLanes = 64
+#endif
