@@ -82,6 +82,11 @@ CVECTOR_INLINE cvector_int16 cvector_side_by_side(cvector_int16 a, cvector_int16
   return (a & 0xffff) | (b << 16);
 }
 
+/// Word by word: the low half is a's high one, the high half b's.
+CVECTOR_INLINE cvector_int16 cvector_high_side_by_side(cvector_int16 a, cvector_int16 b) {
+  return (cvector_int16)((cvector_unsigned16)a >> 16 | ((cvector_unsigned16)b & 0xffff0000u));
+}
+
 /// The larger magnitudes, as bits: what is not a number is larger than all others.
 CVECTOR_INLINE cvector_int16 cvector_larger_magnitudes(cvector_int16 peaks, cvector_float16 x) {
   return __builtin_elementwise_max(peaks, (cvector_int16)x & 0x7fffffff);

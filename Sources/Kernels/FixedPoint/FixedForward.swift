@@ -1,12 +1,11 @@
 import CVector
 package import KernelTypes
 
-/// Angles that read a tile one after the other while it is in the cache.
-private let raysPerGroup = 24
-/// Few rays of a kind meet a band after the other, so that no more than a band is kept in fixed point.
-private let fewRays = 24
-/// Voxels along the minor axis that all angles of a group finish before the next ones.
-private let stripe = 16, stripesPerBand = Tile.edge / stripe
+/// Angles that share a stripe's words: more of them meet more of the voxels beside it.
+private let raysPerGroup = 48
+/// Positions count from so many voxels before the tile: where rays begin outside the slice, and what they meet.
+private let positionMargin = fixedReach + fixedOutside + 1
+private let stripesPerBand = Tile.edge / fixedStripe
 /// Bits of a weight: eight steps of `fixedLimit` are below 2³¹.
 private let weightBits: Int32 = 13
 /// Bits of a position's fraction: a position in a tile is below 2⁶.
@@ -15,10 +14,12 @@ private let positionBits: Int32 = 25
 /// of 16 words in bytes, `[step][ray]`.
 private let entryByteCount = 2 * 64
 /// Pairs of rays that begin in a stripe: |across| ≤ 1.
-private let pairsMax = stripe / 2 + 1
+private let pairsMax = fixedStripe / 2 + 1
 
-// Memory: a tile in fixed point, entries, an angle's steps [ray of the group], cursors [ray of the group].
-private let entriesOffset = fixedVolumeByteCount
+// Memory: a tile in fixed point, a stripe's words, entries, an angle's steps [ray of the group], cursors [ray of the
+// group].
+private let wordsOffset = fixedVoxelsByteCount
+private let entriesOffset = wordsOffset + fixedWordsByteCount
 private let stepsOffset = entriesOffset + pairsMax * entryByteCount
 private let cursorsOffset = stepsOffset + raysPerGroup * 64
 /// Bytes that `forwardFixed` needs, a multiple of 64.
@@ -36,7 +37,7 @@ package func forwardFixed(
 ) -> Int {
   var job = FixedForwardJob(
     sinogram: sinogram, rays: rays, shape: shape, memory: memory, peaks: peaks,
-    volume: FixedVolume(volume: volume, shape: shape, scales: scales, words: memory))
+    volume: FixedVolume(volume: volume, shape: shape, scales: scales, voxels: memory, words: memory + wordsOffset))
   return job.run()
 }
 
@@ -53,6 +54,8 @@ private struct FixedForwardJob {
   var column = 0, row = 0, plane = (lane: 0, lanes: 0)
   var next = (column: 0, row: 0, lane: 0)
   var nextTile: ForwardPrefetch
+  /// The sinogram is larger than second-level caches, so that bins come from afar for each tile.
+  let fetchesSums: Bool
 
   init(
     sinogram: UnsafeMutableRawPointer, rays: UnsafeBufferPointer<Ray>, shape: KernelShape,
@@ -64,6 +67,7 @@ private struct FixedForwardJob {
     self.memory = memory
     self.peaks = peaks
     self.volume = volume
+    fetchesSums = rays.count * shape.sinogramPitch * shape.usedByteCount > 1 << 22
     nextTile = ForwardPrefetch(calls: rays.count * (Tile.edge / bandSteps) * stripesPerBand, shape: shape)
   }
 
@@ -113,60 +117,73 @@ private struct FixedForwardJob {
   }
 
   @inline(__always) private mutating func tile<Lanes: PairLanes>(_: Lanes.Type) {
+    count += volume.fill(column: column, row: row, plane: plane, peaks: peaks)
     var first = 0
     while first < rays.count {
       let isSwapped = rays[first].isSwapped
       var end = first + 1
-      while end < rays.count && rays[end].isSwapped == isSwapped { end += 1 }
-      let minor = isSwapped ? row : column, major = isSwapped ? column : row
-      let steps = end - first <= fewRays ? bandSteps : Tile.edge
-      for start in stride(from: major, to: min(major + Tile.edge, shape.columns), by: steps) {
-        count += volume.fill(
-          minor: minor, major: start, steps: steps, isSwapped: isSwapped, plane: plane, peaks: first == 0 ? peaks : nil)
-        for number in stride(from: first, to: end, by: raysPerGroup) {
-          group(
-            number, min(number + raysPerGroup, end), minor: minor, bands: start..<min(start + steps, shape.columns),
-            part: (start - major) / bandSteps * stripesPerBand, Lanes.self)
-        }
-      }
+      while end < rays.count && end - first < raysPerGroup && rays[end].isSwapped == isSwapped { end += 1 }
+      group(first, end, Lanes.self)
       first = end
     }
   }
 
   private var cursors: UnsafeMutablePointer<Int> { (memory + cursorsOffset).assumingMemoryBound(to: Int.self) }
 
-  /// Some bands of the tile for some rays of one kind; `part` is the first one's first stripe.
-  @inline(__always) private mutating func group<Lanes: PairLanes>(
-    _ first: Int, _ end: Int, minor: Int, bands: Range<Int>, part: Int, _: Lanes.Type
-  ) {
+  /// The tile for some rays of one kind.
+  @inline(__always) private mutating func group<Lanes: PairLanes>(_ first: Int, _ end: Int, _: Lanes.Type) {
+    let isSwapped = rays[first].isSwapped
+    let minor = isSwapped ? row : column, major = isSwapped ? column : row
     let from = minor == 0 ? -fixedOutside : minor
     let to = minor + Tile.edge >= shape.columns ? shape.columns + fixedOutside : minor + Tile.edge
+    var drifts = (least: rays[first].drift, most: rays[first].drift)
     for number in first..<end {
+      let drift = rays[number].drift
+      drifts = (min(drifts.least, drift), max(drifts.most, drift))
       let steps = cvector_integers(rays[number].offsets * Float(1 << positionBits))
       memory.storeBytes(of: steps, toByteOffset: stepsOffset + 64 * (number - first), as: Indices.self)
     }
-    var part = part, band = bands.lowerBound
-    while band < bands.upperBound {
+    var part = 0
+    for band in stride(from: major, to: min(major + Tile.edge, shape.columns), by: bandSteps) {
       let middle = Double(band) + 0.5 * Double(bandSteps - 1)
       for number in first..<end { cursors[number - first] = rayIndex(rays.baseAddress! + number, from, middle) }
       var position = from
       while position < to {
-        position = min(position + stripe, to)
+        let start = position - minor
+        position = min(position + fixedStripe, to)
+        makeWords(start..<position - minor, band - major, isSwapped, drifts, Lanes.self)
         for number in first..<end {
           let ray = rays.baseAddress! + number
-          let start = cursors[number - first], stop = rayIndex(ray, position, middle)
+          let begin = cursors[number - first], stop = rayIndex(ray, position, middle)
           cursors[number - first] = stop
-          let lower = max(0, min(start, stop)), upper = min(shape.columns, max(start, stop))
-          fetchSums(number + end - first, part: part)
+          let lower = max(0, min(begin, stop)), upper = min(shape.columns, max(begin, stop))
+          if fetchesSums { fetchSums(number + end - first, part: part) }
           nextTile.fetch()
           if lower < upper {
-            build(ray, number - first, lower, upper, minor: minor, band: band)
-            accumulate(ray, lower, upper, step: band - bands.lowerBound, Lanes.self)
+            build(ray, number - first, lower, upper, minor: minor, stripe: start, band: band)
+            accumulate(ray, lower, upper, Lanes.self)
           }
         }
         part += 1
       }
-      band += bandSteps
+    }
+  }
+
+  /// The words that the group's rays meet in a stripe: they drift apart from the middle of the band.
+  @inline(__always) private func makeWords<Lanes: PairLanes>(
+    _ stripe: Range<Int>, _ major: Int, _ isSwapped: Bool, _ drifts: (least: Double, most: Double), _: Lanes.Type
+  ) {
+    for step in 0..<bandSteps {
+      let distance = Double(step) - 0.5 * Double(bandSteps - 1)
+      let low = min(distance * drifts.least, distance * drifts.most),
+        high = max(distance * drifts.least, distance * drifts.most)
+      // What positions are rounded by is between 3e-5 and 1e-4.
+      let first = Int((Double(stripe.lowerBound) + low + 3e-5).rounded(.down)),
+        last = Int((Double(stripe.upperBound) + high + 1e-4).rounded(.down))
+      let place = step * fixedPitch + first - stripe.lowerBound + fixedReach
+      volume.makeWords(
+        first: first, count: last - first + 1, major: major + step, isSwapped: isSwapped,
+        to: volume.words + place * Lanes.byteCount, Lanes.self)
     }
   }
 
@@ -176,21 +193,22 @@ private struct FixedForwardJob {
     Int((Double(minor) * ray.pointee.across + middle * ray.pointee.along + ray.pointee.origin).rounded(.up))
   }
 
-  /// Weights and offsets of rays through the band, two by two.
+  /// Weights and offsets of rays through the band, two by two; the stripe's voxels count from the tile.
   @inline(__always) private func build(
-    _ ray: UnsafePointer<Ray>, _ number: Int, _ lower: Int, _ upper: Int, minor: Int, band: Int
+    _ ray: UnsafePointer<Ray>, _ number: Int, _ lower: Int, _ upper: Int, minor: Int, stripe: Int, band: Int
   ) {
     let one: Int32 = 1 << weightBits, wordBits = Int32(truncatingIfNeeded: (4 * plane.lanes).trailingZeroBitCount)
     let steps: Indices = vector(memory + stepsOffset + 64 * number)
     let rows =
       Indices(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7)
       &* Int32(truncatingIfNeeded: fixedPitch << Int(wordBits))
-    let start = Double(band) * ray.pointee.drift + ray.pointee.start + Double(fixedMargin - minor)
+      &- Int32(truncatingIfNeeded: (stripe + positionMargin - fixedReach) << Int(wordBits))
+    let start = Double(band) * ray.pointee.drift + ray.pointee.start + Double(positionMargin - minor)
     let inverse = ray.pointee.inverse
     var entry = memory + entriesOffset, bin = lower
     var sums = sinogram + (ray.pointee.slot * shape.sinogramPitch + lower) * shape.pixelByteCount + 4 * plane.lane
     while bin < upper {
-      for line in 0..<plane.lanes / 16 {
+      for line in 0..<(fetchesSums ? plane.lanes / 16 : 0) {
         cvector_prefetch_near(sums + 64 * line)
         cvector_prefetch_near(sums + shape.pixelByteCount + 64 * line)
       }
@@ -208,12 +226,12 @@ private struct FixedForwardJob {
     }
   }
 
-  /// Adds what rays meet in the band that begins `step` rows down the tile to their bins.
+  /// Adds what rays meet in the stripe to their bins.
   @inline(__always) private func accumulate<Lanes: PairLanes>(
-    _ ray: UnsafePointer<Ray>, _ lower: Int, _ upper: Int, step: Int, _: Lanes.Type
+    _ ray: UnsafePointer<Ray>, _ lower: Int, _ upper: Int, _: Lanes.Type
   ) {
     let pixel = shape.pixelByteCount
-    let source = UnsafeRawPointer(memory + step * fixedPitch * Lanes.byteCount)
+    let source = UnsafeRawPointer(volume.words)
     let units = Lanes.Floats(volume.scales.units + plane.lane) * (ray.pointee.weight / Float(1 << weightBits))
     var sums = sinogram + (ray.pointee.slot * shape.sinogramPitch + lower) * pixel + 4 * plane.lane
     var tap = UnsafeRawPointer(memory + entriesOffset)

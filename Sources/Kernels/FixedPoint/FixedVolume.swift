@@ -1,84 +1,93 @@
 import CVector
 import KernelTypes
 
-// A tile's voxels in fixed point, as rays of one kind run: a step of the major axis is a row, and beside each voxel
+// A tile's voxels in fixed point, and what rays of one kind meet of them in a stripe of a band: beside each voxel
 // stands its neighbour along the minor axis. Zeros stand outside the slice.
 //
-//   word of column x, row m   voxel x, voxel x + 1   of `lanes` slices, a plane
+//   voxels  [row][column][plane]    16-bit numbers, those of lanes 16 … 31 in the high halves of lanes 0 … 15
+//   words   [step][minor][lane]     voxel x, voxel x + 1
 
 /// Voxels beside a tile that a ray can meet: it belongs to the tile of its middle in a band, drifts a voxel a step at
 /// most, and meets a voxel and the next.
 let fixedReach = bandSteps / 2
 /// Voxels outside the slice where rays begin that meet it.
 let fixedOutside = fixedReach + 1
-/// Words left of the tile.
-let fixedMargin = fixedReach + fixedOutside + 1
-/// Words of a row; odd, so that rows do not fall on the same cache sets.
-let fixedPitch = Tile.edge + 2 * fixedMargin - 1
-/// Bytes of a tile in fixed point.
-let fixedVolumeByteCount = Tile.edge * fixedPitch * forwardPlaneLanes * 4
-/// Voxels of a row that are converted together where they do not lie one behind the other.
-private let run = 8
+/// Voxels of a row of a tile and those beside it; odd, so that rows do not fall on the same cache sets.
+let fixedEdge = Tile.edge + 2 * fixedReach + 1
+/// Voxels along the minor axis that all angles of a group finish before the next ones. A stripe's rays are computed two
+/// by two from its first on, and the second's position is rounded from the first's: with other stripes a few weights
+/// would be rounded otherwise.
+let fixedStripe = 16
+/// Words of a step in a stripe; odd.
+let fixedPitch = (fixedStripe + 2 * fixedReach + 2) | 1
 
-/// A tile of a plane.
+/// Bytes of a tile's voxels, and of a stripe's words.
+let fixedVoxelsByteCount = (fixedEdge * fixedEdge * 2 * max(32, forwardPlaneLanes) + 63) & ~63
+let fixedWordsByteCount = bandSteps * fixedPitch * forwardPlaneLanes * 4
+
+/// A plane of a tile.
 struct FixedVolume {
   let volume: UnsafeRawPointer
   let shape: KernelShape
   let scales: FixedScales
-  /// `fixedVolumeByteCount` bytes.
-  let words: UnsafeMutableRawPointer
+  /// `fixedVoxelsByteCount` bytes, and `fixedWordsByteCount`.
+  let voxels: UnsafeMutableRawPointer, words: UnsafeMutableRawPointer
 
-  /// Converts `steps` steps of the major axis from `major` on, for the tile that begins at `minor`. With `peaks`, one
-  /// for each lane, the magnitudes of what is converted are taken into them, and the tile's voxels that do not fit are
-  /// counted.
-  func fill(
-    minor: Int, major: Int, steps: Int, isSwapped: Bool, plane: (lane: Int, lanes: Int),
-    peaks: UnsafeMutablePointer<Float>?
-  ) -> Int {
-    let columns = shape.columns, length = min(steps, columns - major)
-    let first = max(0, minor - fixedReach), last = min(columns - 1, minor + Tile.edge + fixedReach)
-    if first > minor - fixedReach || last < minor + Tile.edge + fixedReach || length < steps {
-      words.initializeMemory(as: UInt8.self, repeating: 0, count: steps * fixedPitch * plane.lanes * 4)
+  /// Bytes of a voxel in a plane of so many lanes.
+  @inline(__always) static func voxelByteCount(_ lanes: Int) -> Int { max(64, 2 * lanes) }
+
+  /// Converts a tile and the voxels beside it. With `peaks`, one for each lane, the magnitudes of the tile's voxels are
+  /// taken into them, and those that do not fit are counted.
+  func fill(column: Int, row: Int, plane: (lane: Int, lanes: Int), peaks: UnsafeMutablePointer<Float>?) -> Int {
+    let columns = shape.columns, end = Tile.edge + fixedReach + 1
+    let width = min(Tile.edge, columns - column), size = Self.voxelByteCount(plane.lanes)
+    let left = max(-fixedReach, -column), right = min(end, columns - column)
+    let top = max(-fixedReach, -row), bottom = min(end, columns - row)
+    if left > -fixedReach || right < end || top > -fixedReach || bottom < end {
+      voxels.initializeMemory(as: UInt8.self, repeating: 0, count: fixedEdge * fixedEdge * size)
     }
-    var count = 0, lane = plane.lane
-    while lane < plane.lane + plane.lanes {
+    var count = 0
+    for lane in stride(from: plane.lane, to: plane.lane + plane.lanes, by: 32) {
       var piece = FixedPiece(
-        source: volume + 4 * lane, words: words + 4 * (lane - plane.lane), word: 4 * plane.lanes,
-        scales: vector(scales.steps + lane), lanes: shape.lanes)
-      if isSwapped {
-        fillColumns(&piece, minor: minor, major: major, first: first, last: last, length: length)
-      } else {
-        for step in 0..<length {
-          piece.convert(
-            from: ((major + step) * shape.volumePitch + first) * shape.pixelByteCount, stride: shape.pixelByteCount,
-            count: last - first + 1, to: step * fixedPitch + first - minor + fixedMargin, follows: false, ends: true)
+        scales: scales.steps + lane, lanes: shape.lanes, isWide: plane.lanes > 16, voxelByteCount: size)
+      for line in top..<bottom {
+        let isInside = (0..<Tile.edge).contains(line)
+        let source = volume + ((row + line) * shape.volumePitch + column) * shape.pixelByteCount + 4 * lane
+        let target =
+          voxels + ((line + fixedReach) * fixedEdge + fixedReach) * size + 2 * (lane - plane.lane)
+        if isInside {
+          piece.convert(source, target, left..<0, notes: false)
+          piece.convert(source, target, 0..<width, notes: true)
+          piece.convert(source, target, width..<right, notes: false)
+        } else {
+          piece.convert(source, target, 0..<width, notes: false)
         }
       }
-      if let peaks {
-        let across = minor..<min(minor + Tile.edge, columns), along = major..<major + length
-        count += piece.note(peaks + lane) {
-          countVoxels(columns: isSwapped ? along : across, rows: isSwapped ? across : along, lane: lane)
-        }
+      guard let peaks else { continue }
+      count += piece.note(peaks + lane) {
+        countVoxels(
+          columns: column..<column + width, rows: row..<row + min(Tile.edge, columns - row), lane: lane + $0)
       }
-      lane += 16
     }
     return count
   }
 
-  /// Rows of the slice are the minor axis: a few of them are read together, from left to right.
-  @inline(__always) private func fillColumns(
-    _ piece: inout FixedPiece, minor: Int, major: Int, first: Int, last: Int, length: Int
+  /// The words of `count` voxels from `first` on along the minor axis, at the step `major`; both count from the tile.
+  @inline(__always) func makeWords<Lanes: PairLanes>(
+    first: Int, count: Int, major: Int, isSwapped: Bool, to words: UnsafeMutableRawPointer, _: Lanes.Type
   ) {
-    var start = first
-    while start <= last {
-      let count = min(run, last + 1 - start)
-      for step in 0..<length {
-        piece.convert(
-          from: (start * shape.volumePitch + major + step) * shape.pixelByteCount,
-          stride: shape.volumePitch * shape.pixelByteCount, count: count,
-          to: step * fixedPitch + start - minor + fixedMargin, follows: start > first, ends: start + count > last)
+    let size = Lanes.voxelByteCount, neighbour = isSwapped ? fixedEdge * size : size
+    let start = isSwapped ? size : fixedEdge * size
+    var voxel = UnsafeRawPointer(voxels + (major + fixedReach) * start + (first + fixedReach) * neighbour)
+    var word = words
+    for place in first..<first + count {
+      if place >= -fixedReach && place < Tile.edge + fixedReach {
+        Lanes.storeWord(voxel, voxel + neighbour, word)
+      } else {
+        word.initializeMemory(as: UInt8.self, repeating: 0, count: Lanes.byteCount)
       }
-      start += count
+      voxel += neighbour
+      word += Lanes.byteCount
     }
   }
 
@@ -97,55 +106,58 @@ struct FixedVolume {
   }
 }
 
-/// Sixteen lanes of a tile.
+/// 32 lanes of a tile, or 16 and zeros.
 private struct FixedPiece {
-  let source: UnsafeRawPointer
-  let words: UnsafeMutableRawPointer
-  /// Bytes from a word to the next.
-  let word: Int
-  let scales: SIMD16<Float>
+  let first: SIMD16<Float>, second: SIMD16<Float>
   /// Of the block.
   let lanes: Int
-  var peaks = SIMD16<Int32>()
+  let isWide: Bool
+  let voxelByteCount: Int
+  var peaks = SIMD16<Int32>(), otherPeaks = SIMD16<Int32>()
 
-  init(
-    source: UnsafeRawPointer, words: UnsafeMutableRawPointer, word: Int, scales: SIMD16<Float>, lanes: Int
-  ) {
-    self.source = source
-    self.words = words
-    self.word = word
-    self.scales = scales
+  init(scales: UnsafePointer<Float>, lanes: Int, isWide: Bool, voxelByteCount: Int) {
+    first = vector(scales)
+    second = isWide ? vector(scales + 16) : SIMD16()
     self.lanes = lanes
+    self.isWide = isWide
+    self.voxelByteCount = voxelByteCount
   }
 
-  /// Converts voxels along the minor axis, the first to word `place`. It is also the second half of the word before,
-  /// whose first half is a zero unless it `follows` another one; where they do not end the line, the last word is left
-  /// to those that follow.
+  /// Converts voxels of a row.
   @inline(__always) mutating func convert(
-    from offset: Int, stride: Int, count: Int, to place: Int, follows: Bool, ends: Bool
+    _ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, _ columns: Range<Int>, notes: Bool
   ) {
-    var address = source + offset, target = words + (place - 1) * word
-    var before = follows ? cvector_quantised(sixteen(address - stride, of: lanes), scales) : SIMD16<Int32>()
-    for _ in 0..<count {
-      let voxels = sixteen(address, of: lanes)
-      peaks = cvector_larger_magnitudes(peaks, voxels)
-      let next = cvector_quantised(voxels, scales)
-      target.storeBytes(of: cvector_side_by_side(before, next), as: SIMD16<Int32>.self)
-      before = next
-      address += stride
-      target += word
+    let pixel = 4 * lanes
+    var address = source + columns.lowerBound * pixel, voxel = target + columns.lowerBound * voxelByteCount
+    for _ in columns {
+      let low = sixteen(address, of: lanes)
+      if notes { peaks = cvector_larger_magnitudes(peaks, low) }
+      var high = SIMD16<Int32>()
+      if isWide {
+        let values: SIMD16<Float> = vector(address + 64)
+        if notes { otherPeaks = cvector_larger_magnitudes(otherPeaks, values) }
+        high = cvector_quantised(values, second)
+      }
+      voxel.storeBytes(of: cvector_side_by_side(cvector_quantised(low, first), high), as: SIMD16<Int32>.self)
+      address += pixel
+      voxel += voxelByteCount
     }
-    if ends { target.storeBytes(of: cvector_side_by_side(before, SIMD16()), as: SIMD16<Int32>.self) }
   }
 
-  /// Takes the peaks into those of the volume, and counts where one is beyond the limit.
-  func note(_ volumePeaks: UnsafeMutablePointer<Float>, count: () -> Int) -> Int {
-    let peaks = unsafeBitCast(peaks, to: SIMD16<Float>.self)
-    var fits = true
-    for lane in 0..<16 {
-      if peaks[lane].bitPattern > volumePeaks[lane].bitPattern { volumePeaks[lane] = peaks[lane] }
-      fits = fits && peaks[lane] * scales[lane] <= fixedLimit
+  /// Takes the peaks into those of the volume, and counts where one of sixteen is beyond the limit.
+  func note(_ volumePeaks: UnsafeMutablePointer<Float>, count: (_ lane: Int) -> Int) -> Int {
+    var misfits = 0
+    for half in 0..<(isWide ? 2 : 1) {
+      let peaks = unsafeBitCast(half == 0 ? peaks : otherPeaks, to: SIMD16<Float>.self)
+      let scales = half == 0 ? first : second
+      var fits = true
+      for lane in 0..<16 {
+        let noted = volumePeaks + (16 * half + lane)
+        if peaks[lane].bitPattern > noted.pointee.bitPattern { noted.pointee = peaks[lane] }
+        fits = fits && peaks[lane] * scales[lane] <= fixedLimit
+      }
+      if !fits { misfits += count(16 * half) }
     }
-    return fits ? 0 : count()
+    return misfits
   }
 }

@@ -14,6 +14,20 @@ protocol PairLanes {
   /// self += first weight · first neighbour + second weight · second neighbour, of the words at an address.
   mutating func add(_ weights: Int32, _ pairs: UnsafeRawPointer)
   var floats: Floats { get }
+  /// Bytes of a voxel's lanes in a tile.
+  static var voxelByteCount: Int { get }
+  /// The words of a voxel of a tile and its neighbour.
+  static func storeWord(_ near: UnsafeRawPointer, _ far: UnsafeRawPointer, _ word: UnsafeMutableRawPointer)
+}
+
+extension PairLanes {
+  @inline(__always) static var voxelByteCount: Int { max(64, byteCount / 2) }
+  @inline(__always) static func storeWord(
+    _ near: UnsafeRawPointer, _ far: UnsafeRawPointer, _ word: UnsafeMutableRawPointer
+  ) {
+    let a: SIMD16<Int32> = vector(near), b: SIMD16<Int32> = vector(far)
+    word.storeBytes(of: cvector_side_by_side(a, b), as: SIMD16<Int32>.self)
+  }
 }
 
 /// Floats whose products and sums are rounded one by one, so that the bits do not depend on the level.
@@ -78,6 +92,17 @@ struct PairLanesPair<Half: PairLanes>: PairLanes {
     b.add(weights, pairs + Half.byteCount)
   }
   @inline(__always) var floats: GroupPair<Half.Floats, Half.Floats> { GroupPair(a.floats, b.floats) }
+  @inline(__always) static func storeWord(
+    _ near: UnsafeRawPointer, _ far: UnsafeRawPointer, _ word: UnsafeMutableRawPointer
+  ) {
+    Half.storeWord(near, far, word)
+    if Half.byteCount == 64 {
+      let a: SIMD16<Int32> = vector(near), b: SIMD16<Int32> = vector(far)
+      (word + 64).storeBytes(of: cvector_high_side_by_side(a, b), as: SIMD16<Int32>.self)
+    } else {
+      Half.storeWord(near + Half.voxelByteCount, far + Half.voxelByteCount, word + Half.byteCount)
+    }
+  }
 }
 
 /// Two or four lanes: words of 16 lanes, of which the last hold zeros, so that a slice has the same bits in a narrow
@@ -140,5 +165,5 @@ where V.Scalar == Float {
   /// Lanes of the widest planes of voxels and of bins: what a stripe or a patch meets stays in the first-level cache.
   let forwardPlaneLanes = 32, backPlaneLanes = 32
 #else
-  let forwardPlaneLanes = 32, backPlaneLanes = 64
+  let forwardPlaneLanes = 64, backPlaneLanes = 64
 #endif
