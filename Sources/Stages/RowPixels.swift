@@ -23,6 +23,11 @@ struct RowPixels {
     self.type = type
   }
 
+  private init(base: UnsafeRawPointer, type: PixelType) { (self.base, self.type) = (base, type) }
+
+  /// The rows from `row` on.
+  func from(_ row: Int, columns: Int) -> RowPixels { RowPixels(base: self.row(row, columns: columns), type: type) }
+
   /// The first of the worker's rows from `row` on.
   func row(_ row: Int, columns: Int) -> UnsafeRawPointer { base + row * columns * type.byteCount }
 }

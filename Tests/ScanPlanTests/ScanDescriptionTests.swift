@@ -80,6 +80,8 @@ import Tomography
     ("--count-weights goes with", { ($0.algorithm, $0.countWeights) = (.sirt, true) }),
     ("--padding none goes with", { ($0.algorithm, $0.padding) = (.fbp, .none) }),
     ("--huber 0.03 is about final iterations", { ($0.algorithm, $0.huber, $0.finalIterations) = (.auto, 0.03, 0) }),
+    ("--tv-dimensions 4", { ($0.final, $0.tvDimensions) = (.auto, 4) }),
+    ("--tv-dimensions 3 goes with", { ($0.algorithm, $0.tvDimensions) = (.sirt, 3) }),
     ("--inner-steps 9", { ($0.final, $0.innerSteps) = (.auto, 9) }),
     ("--momentum-max 1.5", { ($0.final, $0.momentumMax) = (.auto, 1.5) }),
     ("--final auto is the method", { ($0.final, $0.finalIterations) = (.auto, 0) }),

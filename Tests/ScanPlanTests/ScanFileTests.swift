@@ -67,7 +67,8 @@ import Testing
     "denoise": "nlm:0.5", "stripe-removal": "vo", "zingers": "0.75",
     "paganin": "'energy=20,distance=100,pixel=0.65,delta-beta=500'",
     "log-level": "warning",
-    "final": "auto", "preset": "detail", "precision": "fixed", "weight": "0.5x", "inner-steps": "3",
+    "final": "auto", "preset": "detail", "precision": "fixed", "weight": "0.5x", "tv-dimensions": "3",
+    "inner-steps": "3",
     "momentum-max": "0.8",
     "relaxed-sweeps": "1", "doubled-sweeps": "2", "huber": "0.03", "count-weights": "yes", "padding": "12",
   ]

@@ -64,6 +64,11 @@ extension ScanDescription {
     return padding.grid.pixelsMax(columns: columns)
   }
 
+  /// How the rows of a detector of so many are cut where slices are penalised together; nil where they are not.
+  func slabs(rows: Int) -> RowSlabs? {
+    hasFinalIterations && finalAlgorithm == .auto && tvDimensions == 3 ? RowSlabs(rows: rows) : nil
+  }
+
   private func sirt(relaxation: Double) -> Method {
     .sirt(SIRTOptions(relaxation: Float(relaxation), nonNegative: nonNegative, diskMask: diskMask))
   }
@@ -104,6 +109,7 @@ extension ScanDescription {
   var subsetOptions: SubsetOptions {
     var options = SubsetOptions(preset: preset, nonNegative: nonNegative, diskMask: diskMask)
     options.precision = precision
+    options.dimensions = tvDimensions
     if let finalSubsets { options.subsets = finalSubsets }
     if let finalIterations { options.sweeps = finalIterations }
     if let innerSteps { options.innerSteps = innerSteps }

@@ -11,8 +11,7 @@ extension ScanDescription {
     { $0.subsetsProblem("--window-subsets", $0.windowSubsets, of: $0.windowAlgorithm, "sirt or osem") },
     { $0.relaxation != 1 && !$0.names(.sirt) ? $0.refused("--relaxation \($0.relaxation)", "sirt") : nil },
     { $0.backprojectionProblem }, { $0.initialProblem }, { $0.filterProblem }, { $0.regularisationProblem },
-    { $0.knobProblem }, { $0.stripeProblem },
-    { $0.countsProblem },
+    { $0.knobProblem }, { $0.stripeProblem }, { $0.countsProblem }, { $0.tiltedSlabsProblem },
   ]
 
   /// Whether an algorithm is asked for by name.
@@ -75,12 +74,19 @@ extension ScanDescription {
       ? nil : "\(given): the difference is outside \(Self.deltas.lowerBound)…\(Self.deltas.upperBound)"
   }
 
+  private var tiltedSlabsProblem: String? {
+    guard tvDimensions == 3, axisTilt != .degrees(0) else { return nil }
+    return "--tv-dimensions \(tvDimensions) and --axis-tilt \(axisTilt.scanText) exclude each other: slices that each "
+      + "have their own axis are computed in other groups than those that are penalised together"
+  }
+
   /// Options of auto's final iterations that nothing will look at.
   private var knobProblem: String? {
     guard finalAlgorithm != .auto || !hasFinalIterations else { return nil }
     let given = [
       preset == .standard ? nil : "--preset \(preset.rawValue)", weight.map { "--weight \($0.scanText)" },
       precision == .auto ? nil : "--precision \(precision.rawValue)", innerSteps.map { "--inner-steps \($0)" },
+      tvDimensions == 2 ? nil : "--tv-dimensions \(tvDimensions)",
       momentumMax.map { "--momentum-max \($0.scanText)" },
       relaxedSweeps.map { "--relaxed-sweeps \($0)" }, doubledSweeps.map { "--doubled-sweeps \($0)" },
       huber.map { "--huber \($0.scanText)" }, countWeights ? "--count-weights" : nil,

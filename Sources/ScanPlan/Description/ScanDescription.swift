@@ -49,6 +49,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var preset = SubsetOptions.Preset.standard
   /// How it projects.
   package var precision = SubsetOptions.Precision.auto
+  /// Whether its penalty is taken within each slice, 2, or over the slices too, 3.
+  package var tvDimensions = 2
   /// The weight of its penalty; nil for what suits the preset.
   package var weight: PenaltyWeight?
   /// Steps of its penalty in each subset; nil for what suits the preset, as below.

@@ -14,6 +14,10 @@ extension ScanKey {
       "Weight of auto's penalty: a multiple of what the noise suggests, or 1/pixel; no more than 8x takes effect.",
       unset: "1x, with preset detail 0.4x"),
     ScanKey(
+      .method, "tv-dimensions", \.tvDimensions,
+      "Dimensions of auto's penalty: 2 within each slice, 3 over neighbouring slices too, which takes longer.",
+      .within(2...3)),
+    ScanKey(
       .method, "inner-steps", \.innerSteps, "Steps of auto's penalty in each subset.", unset: "2", .within(1...8)),
     ScanKey(
       .method, "momentum-max", \.momentumMax,

@@ -84,7 +84,8 @@ package struct Planner {
       detectorRows: rows, firstSlice: rows.lowerBound / factor, payloadCapacity: binnedRows * columns * pixelBytes)
     let placement = Placement.plan(
       topology: topology, rows: binnedRows, workers: scan.workers, threads: scan.threads,
-      bytesPerSecond: (scan.rate ?? 0) * Double(shape.payloadCapacity))
+      bytesPerSecond: (scan.rate ?? 0) * Double(shape.payloadCapacity),
+      rowsTogether: scan.slabs(rows: binnedRows)?.step ?? 1)
     let perHalfTurn = max(1, directionCount(thetas: info.thetas))
     let windows = scan.windows(projectionsPerHalfTurn: perHalfTurn)
     try checkSinogram(shape, placement, windows)
@@ -141,7 +142,9 @@ package struct Planner {
           + "\(SliceLayout.columnsMax) are the most; give it fewer pixels"
       )
     }
-    let limit = placement.workers.map { SliceLayout(columns: grid, rows: $0.rows.count).slotsMax }.min() ?? 0
+    let slab = scan.slabs(rows: shape.rows)?.layout(columns: grid)
+    let layouts = placement.workers.map { SliceLayout(columns: grid, rows: $0.rows.count) } + (slab.map { [$0] } ?? [])
+    let limit = layouts.map(\.slotsMax).min() ?? 0
     guard shape.projections > limit, scan.hasFinalIterations || windows.length > limit else { return }
     throw ScanFailure(
       .data,

@@ -85,6 +85,8 @@ struct SpeedEstimate {
 /// One block to be measured on.
 private struct Bed {
   private let layout: SliceLayout
+  /// Of a slab where slices are penalised together; its lanes are more than the block's.
+  private let slab: SliceLayout?
   private let beam: ParallelBeam
   /// Its columns over those of the detector.
   private let scale: Double
@@ -96,6 +98,7 @@ private struct Bed {
     scale = min(1, Double(Self.columnsMax) / Double(plan.shape.columns))
     let layout = plan.layout(ofWorker: 0), columns = min(plan.shape.columns, Self.columnsMax)
     self.layout = SliceLayout(columns: columns, rows: layout.rows(of: 0..<1).count, lanes: layout.lanes)
+    slab = plan.scan.slabs(rows: plan.shape.rows)?.layout(columns: columns)
     beam = ParallelBeam(columns: columns, rotationAxis: 0.5 * Double(columns))
   }
 
@@ -117,7 +120,7 @@ private struct Bed {
   func seconds(of options: SubsetOptions, _ subset: Int, padding: Int) -> (step: Double, start: Double) {
     var options = options
     (options.subsets, options.doubledSweeps, options.sweeps) = (2, 0, Self.tries)
-    let count = 2 * subset, data = projections(count)
+    let count = 2 * subset, layout = slab ?? layout, data = filled(layout.sinogramBlockByteCount(slots: count))
     let solver = SubsetSolver(
       layout: layout, beam: beam, options: options, angles: angles(count),
       padding: Int((scale * Double(padding)).rounded(.up)), threads: 1)

@@ -94,11 +94,13 @@ final class BlockCorrections {
   }
 
   /// σ of a line integral in each row of a block, whose projections a sinogram of just this block holds, from the
-  /// photons of the flats; nil where these do not tell it.
-  func noise(of block: Int, _ sinogram: SinogramBuffer, _ angles: [WindowAngle]) -> [Float]? {
+  /// photons of the flats; nil where these do not tell it. `layout` is the sinogram's, where that is another.
+  func noise(
+    of block: Int, _ sinogram: SinogramBuffer, _ angles: [WindowAngle], layout: SliceLayout? = nil
+  ) -> [Float]? {
     guard minusLog else { return nil }
     return PhotonNoise(accumulators[block])?.noise(
-      block: block, layout: layout, sinogram: sinogram.base, slots: sinogram.slots, angles: angles)
+      block: block, layout: layout ?? self.layout, sinogram: sinogram.base, slots: sinogram.slots, angles: angles)
   }
 
   /// Flats and darks that were added.
@@ -145,29 +147,51 @@ final class BlockCorrections {
   /// Corrects one block's rows of some projections, in parallel, and puts them into their slots of a sinogram that
   /// holds just this block.
   func store(_ batch: RowBatch, block: Int, in sinogram: SinogramBuffer, _ executor: some Executor) {
-    let (correction, silent) = (current()[block], silent[block])
-    let (columns, rows) = (layout.columns, layout.rows(of: block..<block + 1))
-    let part = SliceLayout(columns: columns, rows: rows.count, lanes: layout.lanes)
+    let rows = layout.rows(of: block..<block + 1)
+    let part = SliceLayout(columns: layout.columns, rows: rows.count, lanes: layout.lanes)
     precondition(
       batch.rows.lowerBound <= rows.lowerBound && rows.upperBound <= batch.rows.upperBound,
       "rows \(rows) are to be stored, \(batch.rows) were read")
-    let skipped = (rows.lowerBound - batch.rows.lowerBound) * columns
+    count(
+      store(
+        batch, block: block, skipping: rows.lowerBound - batch.rows.lowerBound, counted: nil, as: part, in: sinogram,
+        executor), block: block)
+  }
+
+  /// Adds what was replaced in a block.
+  func count(_ replaced: CorrectionCounts, block: Int) {
+    counts[block] += replaced
+    // Dead pixels are counted by the corrections, which who counts may not have needed so far.
+    _ = current()
+  }
+
+  /// Corrects a block's rows of some projections, the first of which lies so many rows behind the batch's, and puts
+  /// them into their slots of a sinogram of one block, with zeros behind them. Returns what was replaced in `counted`
+  /// of the block's rows, or in all.
+  func store(
+    _ batch: RowBatch, block: Int, skipping rows: Int, counted: Range<Int>?, as target: SliceLayout,
+    in sinogram: SinogramBuffer, _ executor: some Executor
+  ) -> CorrectionCounts {
+    let (correction, silent, columns) = (current()[block], silent[block], layout.columns)
+    let values = layout.rows(of: block..<block + 1).count * columns
     var replaced = Array(repeating: CorrectionCounts(), count: batch.parts.count)
     replaced.withUnsafeMutableBufferPointer { replaced in
       // Sound: each item writes its own count and its own slot.
       nonisolated(unsafe) let replaced = replaced
       executor.forEach(count: batch.parts.count) { item in
         let raw = batch.parts[item]
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: rows.count * columns) { line in
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: target.rows * columns) { line in
+          let start = line.baseAddress!
           replaced[item] = correction.apply(
-            raw.base + skipped * raw.type.byteCount, type: raw.type, into: line.baseAddress!, silent: silent,
-            time: (Float(raw.slot) + 0.5) / Float(sinogram.slots))
-          part.storeProjection(
-            line.baseAddress!, blocks: 0..<1, slot: raw.slot, slots: sinogram.slots, into: sinogram.storage)
+            raw.base + rows * columns * raw.type.byteCount, type: raw.type, into: start, silent: silent,
+            time: (Float(raw.slot) + 0.5) / Float(sinogram.slots), counted: counted)
+          (start + values).update(repeating: 0, count: line.count - values)
+          target.storeProjection(
+            start, blocks: 0..<1, slot: raw.slot, slots: sinogram.slots, into: sinogram.storage)
         }
       }
     }
-    for count in replaced { counts[block] += count }
+    return replaced.reduce(into: CorrectionCounts()) { $0 += $1 }
   }
 
   private func current() -> [Correction] {

@@ -21,33 +21,36 @@ extension ReconstructStage {
         iterations: iterations, cursor: cursor, angles: angles, groups: self.subsets(of: angles, count: subsets),
         method: method, start: start, solver: finalSolver(method, anglesMax: angles.count),
         initial: start.method.map { finalSolver($0, anglesMax: angles.count) })
-      try forEachFinalBlock { try iterate($0, $1, sweep) }
+      try forEachFinalBlock(nil) { try iterate($0, $1, sweep) }
     case .subsets(var options, let padding):
       (options.sweeps, options.subsets) = (iterations, subsets)
       let run = try subsetRun(options, padding, angles: angles, cursor: cursor)
-      try forEachFinalBlock { try iterate($0, $1, run) }
+      try forEachFinalBlock(run.slabs) { try iterate($0, $1, run) }
     }
   }
 
-  /// Has `body` make each block that is not complete yet, of its sinogram; it gives the update that completed it.
-  private func forEachFinalBlock(_ body: (_ block: Int, _ sinogram: SinogramBuffer) throws -> UpdateEvent?) throws {
+  /// Has `body` make each block that is not complete yet, of its sinogram or its slab's; it gives the update that
+  /// completed it.
+  private func forEachFinalBlock(
+    _ slabs: SlabCorrections?, _ body: (_ block: Int, _ sinogram: SinogramBuffer) throws -> UpdateEvent?
+  ) throws {
     let layout = configuration.layout, current = volume.newest
     let swept = try volume.finalProgress()
     if let swept { corrections.resumeCounting(from: swept.update.pixels) }
     var last = swept?.update
     let passes = Self.passes(configuration, from: swept?.blocks ?? 0)
     let sinograms = (0..<(passes.first?.count ?? 0)).map { _ in
-      SinogramBuffer(layout: layout, blocks: 1, slots: applied.count)
+      SinogramBuffer(layout: configuration.finalLayout, blocks: 1, slots: applied.count)
     }
     let readAhead = try RowReadAhead(
-      projections, applied.all, passes: passes.map(layout.rows(of:)), from: configuration.rows.lowerBound,
+      projections, applied.all, passes: passes.map { rows(of: $0, slabs) }, from: configuration.rows.lowerBound,
       columns: layout.columns, threads: executor.width)
     defer { readAhead.stop() }
     for pass in passes {
       takeIdleCores()
-      try gather(pass, from: readAhead, into: sinograms)
+      try gather(pass, slabs, from: readAhead, into: sinograms)
       for (block, sinogram) in zip(pass, sinograms) {
-        if configuration.removesStripes { removeStripes(block, from: sinogram) }
+        if configuration.removesStripes { removeStripes(rows(of: block..<block + 1, slabs).count, from: sinogram) }
         last = try body(block, sinogram) ?? last
         try check(block..<block + 1, of: current)
         sealNext(block..<block + 1)
@@ -56,6 +59,11 @@ extension ReconstructStage {
       }
     }
     if let last { volume.publish(last, isSealed: true) }
+  }
+
+  /// The rows that some blocks are made of, counted from the worker's first one.
+  private func rows(of blocks: Range<Int>, _ slabs: SlabCorrections?) -> Range<Int> {
+    slabs.map { $0.computed(block: blocks.lowerBound) } ?? configuration.layout.rows(of: blocks)
   }
 
   /// What the final iterations of all blocks have in common.
@@ -118,12 +126,18 @@ extension ReconstructStage {
 
   /// Puts the rows of some blocks, of every projection, into a sinogram each, corrected with all flats and darks of the
   /// scan.
-  private func gather(_ blocks: Range<Int>, from readAhead: RowReadAhead, into sinograms: [SinogramBuffer]) throws {
+  private func gather(
+    _ blocks: Range<Int>, _ slabs: SlabCorrections?, from readAhead: RowReadAhead, into sinograms: [SinogramBuffer]
+  ) throws {
     var left = applied.count
     while left > 0 {
       let batch = try readAhead.next(limit: limits.idle)
       for (block, sinogram) in zip(blocks, sinograms) {
-        corrections.store(batch, block: block, in: sinogram, executor)
+        if let slabs {
+          slabs.store(batch, block: block, in: sinogram, counting: corrections, executor)
+        } else {
+          corrections.store(batch, block: block, in: sinogram, executor)
+        }
       }
       left -= batch.parts.count
       readAhead.empty()

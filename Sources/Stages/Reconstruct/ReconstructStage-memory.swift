@@ -3,6 +3,19 @@ import KernelTypes
 import Rings
 import Tomography
 
+extension ReconstructStage.Configuration {
+  /// How the slices of a block of the final iterations lie in memory: one block, that of the widest.
+  var finalLayout: SliceLayout {
+    slabs?.layout(columns: layout.columns)
+      ?? SliceLayout(columns: layout.columns, rows: layout.rows(of: 0..<1).count, lanes: layout.lanes)
+  }
+
+  /// The most rows that so many blocks are made of.
+  func rowsAtOnce(blocks: Int) -> Int {
+    slabs == nil ? layout.rows(of: 0..<blocks).count : min(finalLayout.rows, detectorRows)
+  }
+}
+
 extension ReconstructStage {
   /// Bytes of a worker's own memory at its peak: the window's line integrals and solver, or one block's in the final
   /// iterations.
@@ -24,12 +37,13 @@ extension ReconstructStage {
       case .iterations(let method, let start):
         buffers([method] + [start.method].compactMap { $0 }, blocks: 1, slots: slots)
       case .subsets(let options, let padding):
-        buffers([], blocks: 1, slots: slots)
+        (slots > 0 ? SinogramBuffer.byteCount(layout: configuration.finalLayout, blocks: 1, slots: slots) : 0)
           + SubsetSolver.scratchByteCount(
-            layout: layout, options: options, angles: max(slots, 1),
-            padding: padding.pixelsMax(columns: layout.columns), threads: threads)
+            layout: configuration.slabs == nil ? layout : configuration.finalLayout, options: options,
+            angles: max(slots, 1), padding: padding.pixelsMax(columns: layout.columns), threads: threads)
+          + (configuration.slabs.map { SlabCorrections.byteCount(configuration, slabs: $0) } ?? 0)
       }
-    let atOnce = blocksAtOnce(configuration), rows = layout.rows(of: 0..<atOnce).count
+    let atOnce = blocksAtOnce(configuration), rows = configuration.rowsAtOnce(blocks: atOnce)
     let readAhead = RowReadAhead.byteCount(
       rows: rows, columns: layout.columns, threads: threads,
       projections: configuration.projectionsMax * ((layout.rows + rows - 1) / rows))
@@ -46,11 +60,13 @@ extension ReconstructStage {
 
   /// Bytes of what the solver of the final iterations saves of a block; nil where it saves nothing.
   package static func solverStateByteCount(_ configuration: Configuration) -> Int? {
-    guard configuration.keepsProjections, case .subsets(_, let padding) = configuration.methods.final else {
+    guard configuration.keepsProjections, case .subsets(let options, let padding) = configuration.methods.final else {
       return nil
     }
     return SubsetSolver.stateByteCount(
-      layout: configuration.layout, padding: padding.pixelsMax(columns: configuration.layout.columns))
+      layout: configuration.slabs == nil ? configuration.layout : configuration.finalLayout,
+      padding: padding.pixelsMax(columns: configuration.layout.columns),
+      dimensions: options.dimensions)
   }
 
   /// Blocks whose rows are read at once for the final iterations. What is read are whole pages and whole bands
@@ -58,7 +74,7 @@ extension ReconstructStage {
   /// twice, as far as their sinograms may take memory.
   static func blocksAtOnce(_ configuration: Configuration) -> Int {
     let layout = configuration.layout, block = layout.rows(of: 0..<1).count
-    guard layout.blockCount > 1, configuration.projectionsMax > 0 else { return 1 }
+    guard layout.blockCount > 1, configuration.projectionsMax > 0, configuration.slabs == nil else { return 1 }
     let byteCount = block * layout.columns * PixelType.uint16.byteCount
     let isAcross = block % EventBands.rowsMin != 0 || configuration.rows.lowerBound % EventBands.rowsMin != 0
     if !isAcross, byteCount % EventHeader.pageByteCount == 0 || byteCount >= leastByteCount { return 1 }

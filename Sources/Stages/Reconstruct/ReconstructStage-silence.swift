@@ -16,8 +16,12 @@ extension ReconstructStage {
 
   /// Looks at projections from the whole scan, all of which is known.
   func listenToAll() throws {
-    guard configuration.minusLog else { return }
-    for sequence in Self.spread(SilentPixels.spread, over: applied.all.map(\.sequence)) { try listen(to: sequence) }
+    for sequence in silentSequences { try listen(to: sequence) }
+  }
+
+  /// Those that are looked at; none without a dark field to be silent at.
+  var silentSequences: [UInt64] {
+    configuration.minusLog ? Self.spread(SilentPixels.spread, over: applied.all.map(\.sequence)) : []
   }
 
   private func listen(to sequence: UInt64) throws {

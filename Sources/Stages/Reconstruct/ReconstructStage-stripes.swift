@@ -3,11 +3,13 @@ import Tomography
 
 // Stripes can only be told from the sample when all angles are there, so windows are left as they are.
 extension ReconstructStage {
-  /// Removes the stripes of a block's sinogram that holds just this block, each row for itself.
-  func removeStripes(_ block: Int, from sinogram: SinogramBuffer) {
+  /// Removes the stripes of so many rows of a sinogram that holds just their block, each row for itself.
+  func removeStripes(_ rows: Int, from sinogram: SinogramBuffer) {
     let filter = StripeFilter(angles: applied.count, columns: configuration.layout.columns)
-    let rows = configuration.layout.rows(of: block..<block + 1).count, angles = applied.count
-    let part = SliceLayout(columns: configuration.layout.columns, rows: rows, lanes: configuration.layout.lanes)
+    let angles = applied.count, columns = configuration.layout.columns
+    let part =
+      configuration.slabs == nil
+      ? SliceLayout(columns: columns, rows: rows, lanes: configuration.layout.lanes) : configuration.finalLayout
     let byteCount = Self.stripeByteCount(filter)
     // Each has much memory: as many as the worker was planned with.
     let workers = min(ownThreads, rows)

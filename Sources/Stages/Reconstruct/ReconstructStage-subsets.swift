@@ -11,10 +11,17 @@ extension ReconstructStage {
     let solver: SubsetSolver
     let angles: [WindowAngle]
     let cursor: UInt64
+    /// Where slices are penalised together with their neighbours.
+    let slabs: SlabCorrections?
     var budget = SealBudget(share: SealBudget.stateShare)
 
-    init(_ solver: SubsetSolver, angles: [WindowAngle], cursor: UInt64) {
-      (self.solver, self.angles, self.cursor) = (solver, angles, cursor)
+    init(_ solver: SubsetSolver, angles: [WindowAngle], cursor: UInt64, slabs: SlabCorrections?) {
+      (self.solver, self.angles, self.cursor, self.slabs) = (solver, angles, cursor, slabs)
+    }
+
+    /// A block's number in the solver, which knows one slab at a time, and its slices.
+    func place(_ block: Int) -> (block: Int, slab: SubsetSolver.Slab?) {
+      slabs.map { (0, $0.slab(block: block)) } ?? (block, nil)
     }
   }
 
@@ -23,9 +30,9 @@ extension ReconstructStage {
     _ options: SubsetOptions, _ padding: FinalMethod.Padding, angles: [WindowAngle], cursor: UInt64
   ) throws -> SubsetRun {
     let solver = SubsetSolver(
-      layout: configuration.layout, beam: configuration.beam, options: options, angles: angles,
-      padding: try pixels(of: padding), threads: threadsMax)
-    return SubsetRun(solver, angles: angles, cursor: cursor)
+      layout: configuration.slabs == nil ? configuration.layout : configuration.finalLayout,
+      beam: configuration.beam, options: options, angles: angles, padding: try pixels(of: padding), threads: threadsMax)
+    return SubsetRun(solver, angles: angles, cursor: cursor, slabs: try slabCorrections())
   }
 
   /// All subsets of all sweeps over one block, each sweep reported; gives the last one.
@@ -33,9 +40,12 @@ extension ReconstructStage {
     let solver = run.solver, generation = volume.newest.number + 1
     let sums = goOn(block, sinogram, run)
     if sums == nil {
+      let noise =
+        run.slabs.map { $0.noise(of: block, sinogram, run.angles) }
+        ?? corrections.noise(of: block, sinogram, run.angles)
+      let (number, slab) = run.place(block)
       solver.begin(
-        block: block, sinogram: sinogram.base, slots: sinogram.slots,
-        noise: corrections.noise(of: block, sinogram, run.angles), executor: executor)
+        block: number, slab: slab, sinogram: sinogram.base, slots: sinogram.slots, noise: noise, executor: executor)
     }
     var residual = sums ?? .zero, last: UpdateEvent?
     var start = Machine.monotonicNanoseconds
@@ -56,7 +66,7 @@ extension ReconstructStage {
       // What a sweep came to is reported before anybody goes on behind it.
       if !isLast { save(block, residual, run) }
     }
-    solver.finish(into: volume.nextBase, executor: executor)
+    solver.finish(into: volume.nextBase, layout: configuration.layout, block: block, executor: executor)
     return last
   }
 
@@ -79,7 +89,7 @@ extension ReconstructStage {
   /// Goes on behind the newest saved subset of a block that is what a predecessor saved: what its sweep had come to.
   /// Nil where there is none; then nothing was done.
   private func goOn(_ block: Int, _ sinogram: SinogramBuffer, _ run: SubsetRun) -> Residual? {
-    let generation = volume.newest.number + 1
+    let generation = volume.newest.number + 1, (number, slab) = run.place(block)
     // Where the generation came out as no number, nothing that led there is gone on with.
     guard let states = solverStates, volume.suspect.generation != generation else { return nil }
     for state in states.states(of: block, generation: generation, projections: applied.count) {
@@ -87,7 +97,8 @@ extension ReconstructStage {
       guard place.byteCount == run.solver.stateByteCount,
         areWhole(states.pieces(of: place.byteCount), { states.isWhole(piece: $0, of: state) }),
         run.solver.restore(
-          from: state.base, block: block, sinogram: sinogram.base, slots: sinogram.slots, executor: executor)
+          from: state.base, block: number, slab: slab, sinogram: sinogram.base, slots: sinogram.slots,
+          executor: executor)
       else {
         noticed("a saved subset of the final iterations is not what was written there: going on from one before it")
         continue

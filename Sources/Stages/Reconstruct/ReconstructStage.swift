@@ -78,6 +78,12 @@ package final class ReconstructStage {
       return (kept, kept < reach ? spread.count : 0)
     }
 
+    /// How rows are cut where the final iterations penalise slices together with their neighbours.
+    var slabs: RowSlabs? {
+      guard case .subsets(let options, _) = methods.final, options.dimensions == 3 else { return nil }
+      return RowSlabs(rows: detectorRows)
+    }
+
     /// Angles that a window's solver goes through at once.
     var windowAnglesMax: Int {
       max(windows.slots(projections: projectionsMax), min(windows.spread?.count ?? 0, projectionsMax))
@@ -108,7 +114,7 @@ package final class ReconstructStage {
   let window: (buffer: WindowBuffer, solver: any WindowSolver, smoothing: WindowSmoothing?)?
   var applied = AppliedProjections()
   /// The flats and darks, each by its sequence in the topic of the images.
-  private(set) var fieldImages: [(role: ImageRole, sequence: UInt64)] = []
+  private(set) var fieldImages: [(role: ImageRole, sequence: UInt64, isBehind: Bool)] = []
   /// Projections that came twice and were dropped.
   var duplicates = 0
   private var budget = SealBudget(share: SealBudget.volumeShare)
@@ -237,7 +243,7 @@ package final class ReconstructStage {
       corrections.add(
         role, try RowPixels(event, rows: configuration.rows, columns: configuration.layout.columns),
         isBehind: isBehind)
-      fieldImages.append((role, image.sequence))
+      fieldImages.append((role, image.sequence, isBehind))
       window?.buffer.forget()
       return true
     }

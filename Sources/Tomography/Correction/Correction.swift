@@ -104,10 +104,11 @@ package struct Correction: Sendable {
   ///   - silent: what is known of silent pixels; nil for nothing.
   ///   - number: the projection's among those that were looked at for these, or any higher one.
   ///   - time: when it was taken, from 0 for the first projection to 1 for the last.
+  ///   - counted: rows whose pixels are counted; nil for all.
   /// - Returns: how many pixels were replaced.
   package func apply(
     _ counts: UnsafeRawPointer, type: PixelType, into output: UnsafeMutablePointer<Float>,
-    silent: SilentPixels? = nil, number: Int = .max, time: Float = 0.5
+    silent: SilentPixels? = nil, number: Int = .max, time: Float = 0.5, counted: Range<Int>? = nil
   ) -> CorrectionCounts {
     var total = CorrectionCounts()
     for row in 0..<rows {
@@ -115,10 +116,11 @@ package struct Correction: Sendable {
       let line = output + row * columns
       let invalidCount = transmissions(counts, type: type, row: row, time: time, into: line)
       let silenced = silent?.silence(line, row: row, number: number) ?? 0
-      if minusLog { total.clamped += Tomography.minusLog(line, count: columns, floor: Self.transmissionFloor) }
+      var counts = CorrectionCounts(nonFinite: invalidCount - deadPixelCounts[row])
+      if minusLog { counts.clamped = Tomography.minusLog(line, count: columns, floor: Self.transmissionFloor) }
       if invalidCount + silenced > 0 { fillGaps(line, count: columns) }
-      if nonNegative { total.negative += raiseToZero(line, count: columns) }
-      total.nonFinite += invalidCount - deadPixelCounts[row]
+      if nonNegative { counts.negative = raiseToZero(line, count: columns) }
+      if counted?.contains(row) ?? true { total += counts }
     }
     return total
   }

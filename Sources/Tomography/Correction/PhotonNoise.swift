@@ -24,15 +24,15 @@ package struct PhotonNoise: Sendable, Equatable {
     if variances.allSatisfy(\.isNaN) { return nil }
   }
 
-  /// The noise of line integrals of each row of `block`, whose flats these are. `sinogram` holds exactly this block. 0
-  /// where nothing is known. Some 128 × 512 rays of each row are looked at.
+  /// The noise of line integrals of each row of `block`, whose flats these are, as far as there are. `sinogram` holds
+  /// exactly this block. 0 where nothing is known. Some 128 × 512 rays of each row are looked at.
   package func noise(
     block: Int, layout: SliceLayout, sinogram: UnsafeRawPointer, slots: Int, angles: [WindowAngle]
   ) -> [Float] {
-    let rows = layout.rows(of: block..<block + 1), lanes = layout.lanes(block: block)
-    precondition(rows.count * columns == variances.count && columns == layout.columns, "flats of other rows")
+    let rows = variances.count / columns, lanes = layout.lanes(block: block)
+    precondition(rows <= layout.rows(of: block..<block + 1).count && columns == layout.columns, "flats of other rows")
     let angleStep = (angles.count + 127) / 128, binStep = (columns + 511) / 512
-    return (0..<rows.count).map { lane in
+    return (0..<rows).map { lane in
       var sum = 0.0, count = 0
       for angle in stride(from: 0, to: angles.count, by: angleStep) {
         let offset = layout.binOffset(block: block, of: block..<block + 1, slot: angles[angle].slot, slots: slots)

@@ -7,6 +7,7 @@ struct SubsetKnobs: ParsableArguments {
   @Option(help: .key("preset")) var preset = ScanDescription.standard.preset
   @Option(help: .key("precision")) var precision = ScanDescription.standard.precision
   @Option(help: .key("weight", "factor x|weight")) var weight: PenaltyWeight?
+  @Option(help: .key("tv-dimensions", "2|3")) var tvDimensions = ScanDescription.standard.tvDimensions
   @Option(help: .key("inner-steps")) var innerSteps: Int?
   @Option(help: .key("momentum-max")) var momentumMax: Double?
   @Option(help: .key("relaxed-sweeps")) var relaxedSweeps: Int?
@@ -18,7 +19,7 @@ struct SubsetKnobs: ParsableArguments {
   /// Puts the options where they belong.
   func apply(to scan: inout ScanDescription) {
     (scan.preset, scan.weight, scan.innerSteps, scan.momentumMax) = (preset, weight, innerSteps, momentumMax)
-    (scan.relaxedSweeps, scan.doubledSweeps) = (relaxedSweeps, doubledSweeps)
+    (scan.relaxedSweeps, scan.doubledSweeps, scan.tvDimensions) = (relaxedSweeps, doubledSweeps, tvDimensions)
     (scan.huber, scan.countWeights, scan.padding, scan.precision) = (huber, countWeights, padding, precision)
   }
 }

@@ -55,6 +55,8 @@ package struct SubsetOptions: Sendable, Equatable {
   package var weight: Weight
   /// Total variation or Huber's potential.
   package var penalty: Penalty
+  /// Whether ∇ is taken within each slice (2), or over the slices of a slab too (3): see `RowSlabs`.
+  package var dimensions = 2
   /// How subsets are projected.
   package var precision = Precision.auto
   /// Weigh each line integral b by e^−b, the share of the photons that came through: penalised weighted least squares.
@@ -117,6 +119,7 @@ package struct SubsetOptions: Sendable, Equatable {
   /// Traps on what cannot be.
   func check() {
     precondition((1...TotalVariationStep.innerStepsMax).contains(innerSteps), "\(innerSteps) inner steps")
+    precondition(dimensions == 2 || dimensions == 3, "a penalty in \(dimensions) dimensions")
     precondition(momentumMax >= 0 && momentumMax <= 1, "momentum up to \(momentumMax)")
     precondition(doubledSweeps >= 0 && relaxedSweeps >= 0, "\(doubledSweeps) doubled, \(relaxedSweeps) relaxed sweeps")
     switch weight {

@@ -4,11 +4,11 @@ import KernelTypes
 extension SubsetSolver {
   /// Begins a block. `sinogram` holds exactly this one, with `slots` slots, and stays as it is until `finish`.
   /// `noise[lane]` is σ of a line integral in each of the block's rows; where it is nil, or not above zero, it comes
-  /// from the residual.
+  /// from the residual. Of a slab `slab` says which slices it has.
   package func begin(
-    block: Int, sinogram: UnsafeRawPointer, slots: Int, noise: [Float]?, executor: some Executor
+    block: Int, slab: Slab? = nil, sinogram: UnsafeRawPointer, slots: Int, noise: [Float]?, executor: some Executor
   ) {
-    attach(block: block, sinogram: sinogram, slots: slots, executor)
+    attach(block: block, slab: slab, sinogram: sinogram, slots: slots, executor)
     let rows = layout.rows(of: blocks)
     precondition(
       noise.map { $0.count == rows.count } ?? true, "the noise of \(noise?.count ?? 0) of \(rows.count) rows")
@@ -28,14 +28,18 @@ extension SubsetSolver {
   }
 
   /// Takes a block's sinogram, with nothing done for it yet.
-  func attach(block: Int, sinogram: UnsafeRawPointer, slots: Int, _ executor: some Executor) {
+  func attach(block: Int, slab: Slab?, sinogram: UnsafeRawPointer, slots: Int, _ executor: some Executor) {
     precondition((0..<layout.blockCount).contains(block), "block \(block) of \(layout.blockCount)")
     precondition(angles.allSatisfy { $0.slot < slots }, "an angle lies beyond the \(slots) slots")
     prepareWeights(executor)
     self.sinogram = (sinogram, slots)
+    let rows = layout.rows(of: block..<block + 1).count
+    self.slab = slab ?? Slab(count: rows, own: 0..<rows)
+    precondition(
+      self.slab.count <= rows && self.slab.own.upperBound <= self.slab.count, "\(self.slab) of \(rows) slices")
     state.begin(block: block)
     // A narrower block's rows lie elsewhere.
-    for volume in [memory.iterate, memory.dual, memory.previous] {
+    for volume in memory.volumes(dimensions: options.dimensions) {
       clear(volume, grid.volumeBlockByteCount, executor)
     }
     for residuals in isMixed ? [memory.residuals, memory.floats] : [memory.residuals] {

@@ -9,15 +9,17 @@ package import KernelTypes
 //    24  –    zeros
 //    64  [lane] SubsetState.Lane, as many as the widest block has, then zeros to a multiple of 4096; what the scales of
 //        fixed point come from is among it
-//     –  y, x and p: three volume blocks of the grid
+//     –  y, x and p, which in three dimensions is two: volume blocks of the grid
 // ```
 extension SubsetSolver {
   /// Bytes of a saved state.
-  package var stateByteCount: Int { Self.stateByteCount(layout: layout, padding: padding) }
+  package var stateByteCount: Int {
+    Self.stateByteCount(layout: layout, padding: padding, dimensions: options.dimensions)
+  }
 
   /// Bytes of a state that a solver with the same arguments saves; a multiple of 4096.
-  package static func stateByteCount(layout: SliceLayout, padding: Int) -> Int {
-    headerByteCount(layout) + 3 * grid(layout, padding: padding).volumeBlockByteCount
+  package static func stateByteCount(layout: SliceLayout, padding: Int, dimensions: Int) -> Int {
+    headerByteCount(layout) + (dimensions == 3 ? 4 : 3) * grid(layout, padding: padding).volumeBlockByteCount
   }
 
   private static func headerByteCount(_ layout: SliceLayout) -> Int {
@@ -41,11 +43,12 @@ extension SubsetSolver {
   /// Takes over a state that `save` made of this block with the same arguments of `init`, and goes on with the same
   /// bits. `sinogram` and `slots` as for `begin`. False, and nothing begun, where the state is another's.
   package func restore(
-    from source: UnsafeRawPointer, block: Int, sinogram: UnsafeRawPointer, slots: Int, executor: some Executor
+    from source: UnsafeRawPointer, block: Int, slab: Slab? = nil, sinogram: UnsafeRawPointer, slots: Int,
+    executor: some Executor
   ) -> Bool {
     let words = (0..<3).map { source.load(fromByteOffset: 8 * $0, as: UInt64.self) }
     guard words[0] == fingerprint, words[1] == UInt64(block), words[2] <= UInt64(stepCount) else { return false }
-    attach(block: block, sinogram: sinogram, slots: slots, executor)
+    attach(block: block, slab: slab, sinogram: sinogram, slots: slots, executor)
     state.go(to: Int(words[2]))
     UnsafeMutableRawPointer(state.lanes.baseAddress!).copyMemory(
       from: source + 64, byteCount: state.lanes.count * MemoryLayout<SubsetState.Lane>.stride)
@@ -56,21 +59,16 @@ extension SubsetSolver {
     return true
   }
 
-  /// The three volumes in pieces: what is copied, where it starts there and behind the header.
+  /// The volumes in pieces: what is copied, where it starts there and behind the header.
   private func forEachPiece(
     _ executor: some Executor,
     _ body: (_ volume: UnsafeMutableRawPointer, _ offset: Int, _ place: Int, _ count: Int) -> Void
   ) {
     let size = grid.volumeBlockByteCount, piece = 1 << 20, pieces = (size + piece - 1) / piece
-    executor.forEach(count: 3 * pieces) { item in
+    let volumes = memory.volumes(dimensions: options.dimensions)
+    executor.forEach(count: volumes.count * pieces) { item in
       let offset = item % pieces * piece
-      let volume =
-        switch item / pieces {
-        case 0: memory.iterate
-        case 1: memory.previous
-        default: memory.dual
-        }
-      body(volume, offset, item / pieces * size + offset, min(piece, size - offset))
+      body(volumes[item / pieces], offset, item / pieces * size + offset, min(piece, size - offset))
     }
   }
 
@@ -96,6 +94,7 @@ extension SubsetSolver {
     if case .huber(let epsilon) = options.penalty { add(2 << 32 | UInt64(epsilon.bitPattern)) }
     add((options.nonNegative ? 1 : 0) | (options.diskMask ? 2 : 0))
     if options.weighsCounts { add(4) }
+    if options.dimensions == 3 { add(8) }
     for byte in options.precision.rawValue.utf8 { add(UInt64(byte)) }
     return hash
   }

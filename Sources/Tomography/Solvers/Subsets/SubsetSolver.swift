@@ -36,7 +36,8 @@ package final class SubsetSolver {
   let workers: Int
   let filter: RowFilter
   let samples: SliceSamples
-  let penalty: TotalVariationStep
+  /// In two dimensions, and in three.
+  private let penalty: TotalVariationStep?, slabPenalty: SlabVariationStep?
   let gridBeam: ParallelBeam
   /// Of one block at a time; nil where all slices are projected in float.
   let fixedPoint: FixedPoint?
@@ -50,6 +51,8 @@ package final class SubsetSolver {
   /// Mean weights of the rays of the block's slices.
   var meanWeights: [Float] = []
   var sinogram: (start: UnsafeRawPointer, slots: Int)?
+  /// Which of the block's slices are there, and which of these count; all in two dimensions.
+  var slab = Slab(count: 0, own: 0..<0)
 
   /// Allocates what a block needs. `angles` are all projections of the scan, in any order; `padding` pixels are added
   /// to the grid on each side. At most `threads` threads work. `level` is the x86-64 level of the instructions, the
@@ -77,12 +80,17 @@ package final class SubsetSolver {
     let size = schedule.subsets[0].count, isFixed = Self.isFixed(options, subsetSize: size, grid: grid)
     isMixed = isFixed && options.precision == .auto
     memory = SubsetMemory(
-      layout: layout, grid: grid, angles: angles.count, subsetSize: size, threads: threads, isMixed: isMixed)
+      layout: layout, grid: grid, angles: angles.count, subsetSize: size, threads: threads, isMixed: isMixed,
+      dimensions: options.dimensions)
     fixedPoint = isFixed ? FixedPoint(layout: grid, anglesMax: size, blocksMax: 1, workers: threads) : nil
     tiles = TileScratch(layout: grid, workers: threads)
     filter = RowFilter(columns: grid.columns, filter: .hann, workers: threads)
     samples = SliceSamples(columns: layout.columns, gridColumns: grid.columns)
-    penalty = TotalVariationStep(layout: grid, innerSteps: options.innerSteps, threads: threads, level: level)
+    let isSlab = options.dimensions == 3
+    penalty =
+      isSlab ? nil : TotalVariationStep(layout: grid, innerSteps: options.innerSteps, threads: threads, level: level)
+    slabPenalty =
+      isSlab ? SlabVariationStep(layout: grid, innerSteps: options.innerSteps, threads: threads, level: level) : nil
     passes = schedule.subsets.map { subset in
       let plan = AnglePlan(capacity: subset.count)
       plan.prepare(subset.map { angles[$0] }, beam: gridBeam) { $0 }
@@ -112,11 +120,13 @@ package final class SubsetSolver {
     let plans = options.doubledSweeps > 0 ? 2 : 1, isFixed = isFixed(options, subsetSize: size, grid: grid)
     return SubsetMemory.byteCount(
       layout: layout, grid: grid, angles: angles, subsetSize: size, threads: threads,
-      isMixed: isFixed && options.precision == .auto)
+      isMixed: isFixed && options.precision == .auto, dimensions: options.dimensions)
       + (isFixed ? FixedPoint.byteCount(layout: grid, anglesMax: size, blocksMax: 1, workers: threads) : 0)
       + TileScratch.byteCount(layout: grid, workers: threads)
       + RowFilter.byteCount(columns: grid.columns, workers: threads)
-      + TotalVariationStep.byteCount(layout: grid, innerSteps: options.innerSteps, threads: threads)
+      + (options.dimensions == 3
+        ? SlabVariationStep.byteCount(layout: grid, threads: threads)
+        : TotalVariationStep.byteCount(layout: grid, innerSteps: options.innerSteps, threads: threads))
       + plans * AnglePlan.byteCount(capacity: angles)
   }
 
@@ -186,16 +196,22 @@ package final class SubsetSolver {
   /// x and y of the step, from z.
   private func penalise(_ step: SubsetSchedule.Step, _ executor: some Executor) {
     let block = state.block, offset = grid.pixelOffset(block: block)
-    penalty.setFactors(lanes: grid.lanes(block: block), stepMax: stepMax) { lane in
+    func factors(_ lane: Int) -> (weight: Float, epsilon: Float) {
       let epsilon: Float =
         if case .huber(let epsilon) = options.penalty { epsilon * state.lanes[lane].scale } else { 0 }
       return (state.lanes[lane].weight * step.relaxation, epsilon)
     }
-    penalty.run(
-      TotalVariationJob(
-        shape: grid.shape(block: block), data: volume(memory.iterate) + offset, dual: volume(memory.dual) + offset,
-        previous: volume(memory.previous) + offset, steps: memory.steps(row: 0), stepsPitch: memory.scalesPitch,
-        momentum: step.momentum, isNonNegative: options.nonNegative), executor)
+    let job = TotalVariationJob(
+      shape: grid.shape(block: block), data: volume(memory.iterate) + offset, dual: volume(memory.dual) + offset,
+      previous: volume(memory.previous) + offset, steps: memory.steps(row: 0), stepsPitch: memory.scalesPitch,
+      momentum: step.momentum, isNonNegative: options.nonNegative)
+    if let slabPenalty {
+      slabPenalty.setFactors(count: slab.count, stepMax: stepMax, factors)
+      slabPenalty.run(job, across: volume(memory.across) + offset, executor)
+    } else {
+      penalty?.setFactors(lanes: grid.lanes(block: block), stepMax: stepMax, factors)
+      penalty?.run(job, executor)
+    }
   }
 
   /// Adds the subset's squares to those of the sweep, and all together.
@@ -206,6 +222,7 @@ package final class SubsetSolver {
       for angle in 0..<count {
         let sums = memory.sums(angle: angle) + lane
         state.lanes[lane].residualSquared += sums[0]
+        guard slab.own.contains(lane) else { continue }
         residualSquared += sums[0]
         dataSquared += sums[width]
       }
@@ -213,9 +230,9 @@ package final class SubsetSolver {
     return Residual(residualSquared: residualSquared, dataSquared: dataSquared)
   }
 
-  /// Of each row of the block; whole after the last step.
+  /// Of each row of the block, or of a slab's own ones; whole after the last step.
   package var report: [SubsetReport] {
-    state.lanes[..<layout.rows(of: blocks).count].map {
+    state.lanes[slab.own].map {
       SubsetReport(
         noise: $0.noise, weight: $0.weight, scale: $0.scale, residual: $0.residual, isNoiseGiven: $0.isNoiseGiven,
         isFloat: $0.isFloat, outgrownCount: Int($0.outgrownCount))
@@ -224,16 +241,34 @@ package final class SubsetSolver {
 
   /// Writes the block's slices into `volume`, which holds all blocks of the layout.
   package func finish(into volume: UnsafeMutableRawPointer, executor: some Executor) {
+    finish(into: volume, layout: layout, block: state.block, executor: executor)
+  }
+
+  /// Writes a slab's own slices into a block of `volume`, which holds all blocks of another layout of as many columns.
+  package func finish(
+    into volume: UnsafeMutableRawPointer, layout target: SliceLayout, block: Int, executor: some Executor
+  ) {
     precondition(state.nextStep == stepCount, "step \(state.nextStep) of \(stepCount)")
-    let block = state.block, source = self.volume(memory.previous) + grid.pixelOffset(block: block)
-    let target = volume + layout.pixelOffset(block: block), pixel = layout.shape(block: block).pixelByteCount
+    precondition(
+      target.columns == layout.columns && target.rows(of: block..<block + 1).count == slab.own.count,
+      "slices \(slab.own) for block \(block) of \(target)")
+    let source = self.volume(memory.previous) + grid.pixelOffset(block: state.block), lane = MemoryLayout<Float>.stride
+    let pixel = grid.shape(block: state.block).pixelByteCount, pixelInto = target.shape(block: block).pixelByteCount
+    let own = slab.own.lowerBound * lane, size = slab.own.count * lane, isWhole = pixel == pixelInto && own == 0
     let inside = DiskMask(columns: layout.columns, isDisk: options.diskMask)
     executor.forEach(count: layout.columns) { row in
       let from = source + ((row + padding) * grid.shape.volumePitch + padding) * pixel
-      let into = target + row * layout.shape.volumePitch * pixel, columns = inside.columns(row: row)
-      into.initializeMemory(as: UInt8.self, repeating: 0, count: layout.columns * pixel)
-      (into + columns.lowerBound * pixel).copyMemory(
-        from: from + columns.lowerBound * pixel, byteCount: columns.count * pixel)
+      let into = volume + (target.pixelOffset(block: block) + row * target.shape.volumePitch * pixelInto)
+      let columns = inside.columns(row: row)
+      into.initializeMemory(as: UInt8.self, repeating: 0, count: layout.columns * pixelInto)
+      if isWhole {
+        (into + columns.lowerBound * pixel).copyMemory(
+          from: from + columns.lowerBound * pixel, byteCount: columns.count * pixel)
+      } else {
+        for column in columns {
+          (into + column * pixelInto).copyMemory(from: from + (column * pixel + own), byteCount: size)
+        }
+      }
     }
   }
 }

@@ -98,7 +98,7 @@ import Testing
   func `another solver goes on after any step with the same bits`(options: Int) {
     let scan = Self.scan(0..<Self.rows, lanes: 16), padding = options == 1 ? 3 : 0
     let count = scan.subsetSolver(Self.options[options], padding: padding).stateByteCount
-    #expect(count == SubsetSolver.stateByteCount(layout: scan.layout, padding: padding))
+    #expect(count == SubsetSolver.stateByteCount(layout: scan.layout, padding: padding, dimensions: 2))
     let state = Memory(byteCount: count)
     let noise = Self.noise(Self.options[options])
     let result = scan.solve(Self.options[options], noise: noise, padding: padding, width: 2) { solver, block in
