@@ -1,3 +1,4 @@
+import Host
 import Run
 import RunModel
 
@@ -154,7 +155,8 @@ extension RunReport {
   private static func room(_ status: RunStatus) -> String {
     status.withoutRoom.isEmpty
       ? ""
-      : "no room on disk for \(status.withoutRoom.joined(separator: ", ")), \(status.buffered) images in memory; "
+      : "no room on disk for \(status.withoutRoom.joined(separator: ", ")), "
+        + "\(counted(status.buffered, "image")) in memory; "
   }
 
   private static func headline(_ status: RunStatus, _ rates: Rates) -> String {
@@ -166,7 +168,9 @@ extension RunReport {
         + "second\(left)"
     case .finalIterations: return "\(Text.percent(status.sweptFraction)) of the final iterations\(left)"
     case .exporting, .finished, .failed:
-      return "\(status.acquired) projections, \(status.updates) updates in \(Text.duration(status.seconds))"
+      return
+        "\(counted(status.acquired, "projection")), \(counted(status.updates, "update")) in "
+        + Text.duration(status.seconds)
     }
   }
 
@@ -244,8 +248,8 @@ extension RunReport.ReportedEnding {
       self.init(
         isSuccess: result.missingRows.isEmpty,
         text:
-          "\(result.projections) projections, \(result.updates) updates in \(Text.duration(result.seconds))\(without); "
-          + "ended by: \(result.stoppedBy)\(missing)\(warning)",
+          "\(counted(result.projections, "projection")), \(counted(result.updates, "update")) in "
+          + "\(Text.duration(result.seconds))\(without); ended by: \(result.stoppedBy)\(missing)\(warning)",
         outputs: result.outputs)
     }
   }

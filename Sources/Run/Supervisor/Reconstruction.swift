@@ -141,7 +141,7 @@ package struct Reconstruction {
   private static func removeDead(_ plan: RunPlan, _ folder: RunFolder, _ notice: (String) -> Void) throws {
     do {
       let kept = try RunRegions.drainAcquired(plan, folder)
-      if kept > 0 { notice("kept \(kept) images that were on their way to disk when the run was killed") }
+      if kept > 0 { notice("kept \(counted(kept, "image")) on the way to disk when the run was killed") }
     } catch let error as RingError {
       // Nothing of a ring that somebody has written over can be had. Whatever else it is may be mended, and the images
       // stay until then.
@@ -306,7 +306,7 @@ package struct Reconstruction {
       )
     }
     if report.projections + report.lost + empty < plan.shape.projections {
-      notices.append("stopped after \(report.projections) of \(plan.shape.projections) projections")
+      notices.append("stopped after \(report.projections) of \(counted(plan.shape.projections, "projection"))")
     }
     let (pixels, corrected) = (plan.shape.rows * plan.shape.columns, report.pixels)
     if corrected.dead == pixels {

@@ -48,7 +48,7 @@ struct BenchKernel: ParsableCommand {
   }
 
   private static func lines(_ report: KernelReport) -> [String] {
-    let threads = report.threads == 1 ? "1 thread" : "\(report.threads) threads"
+    let threads = counted(report.threads, "thread")
     var lines = [
       "\(report.processor), x86-64-v\(report.level), \(threads), \(report.lanes) lanes, \(report.build) build, "
         + "\(report.rounds) rounds",

@@ -112,9 +112,9 @@ struct BenchQuality: ParsableCommand {
   }
 
   private static func lines(_ report: QualityReport) -> [String] {
-    let slices = report.slices == 1 ? "1 slice" : "\(report.slices) slices"
     var lines = [
-      "\(report.processor), 1 thread, \(report.build) build; \(slices) of \(report.columns)², \(report.angles) angles"
+      "\(report.processor), 1 thread, \(report.build) build; \(counted(report.slices, "slice")) of "
+        + "\(report.columns)², \(counted(report.angles, "angle"))"
     ]
     for table in report.tables {
       let percent = table.noise.map { ", noise \(digits(100 * $0 / table.largest, 2)) % of the largest line integral" }
@@ -129,7 +129,8 @@ struct BenchQuality: ParsableCommand {
       lines += shown.compactMap(\.self).map(line)
       if let first = table.overtaking, let sirt = table.best("sirt") {
         lines.append(
-          "auto is as good as sirt's best after \(Int(first.sweeps)) sweeps and \(digits(1000 * first.seconds, 2)) ms, "
+          "auto is as good as sirt's best after \(counted(Int(first.sweeps), "sweep")) and "
+            + "\(digits(1000 * first.seconds, 2)) ms, "
             + "\(digits(sirt.seconds / first.seconds, 1)) times as fast")
       }
     }

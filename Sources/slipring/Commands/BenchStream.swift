@@ -87,10 +87,11 @@ struct BenchStream: ParsableCommand {
   }
 
   private static func lines(_ report: StreamReport) -> [String] {
-    let window = "window \(report.windowLength), step \(report.windowStep), \(report.windowIterations) iterations"
+    let iterations = counted(report.windowIterations, "iteration")
+    let window = "window \(report.windowLength), step \(report.windowStep), \(iterations)"
     let shape = report.shape
     var lines = [
-      "\(report.processor), \(report.cores) cores, \(report.build) build; "
+      "\(report.processor), \(counted(report.cores, "core")), \(report.build) build; "
         + "\(report.algorithm) of \(shape[0]) × \(shape[1]) × \(shape[2]), \(window)"
     ]
     if let windows = report.windows { lines += table(windows) }

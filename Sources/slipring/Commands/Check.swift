@@ -61,7 +61,7 @@ struct Check: ParsableCommand {
     }
     var lines =
       estimate.notices + [
-        "\(estimate.projections) projections of \(estimate.rows) × \(estimate.columns)",
+        "\(counted(estimate.projections, "projection")) of \(estimate.rows) × \(estimate.columns)",
         line("memory", estimate.memory),
         line("  of it in /dev/shm", estimate.shared), line("output", estimate.output),
         line("journal and checkpoints", estimate.journal),
@@ -69,7 +69,7 @@ struct Check: ParsableCommand {
       ]
     for (number, worker) in estimate.workers.enumerated() {
       lines.append(
-        "worker \(number): \(worker.rows) rows on \(worker.threads) thread\(worker.threads == 1 ? "" : "s"), "
+        "worker \(number): \(counted(worker.rows, "row")) on \(counted(worker.threads, "thread")), "
           + "\(bytes(worker.bytes)) at most"
       )
     }

@@ -30,8 +30,9 @@ struct Export: ParsableCommand {
     if json { return try Console.json(result) }
     guard !quiet else { return }
     if !result.isFinal {
-      Console.notice("the run did not come to its end; this is its volume after \(result.projections) projections")
+      let projections = counted(result.projections, "projection")
+      Console.notice("the run did not come to its end; this is its volume after \(projections)")
     }
-    Console.result("\(result.outputs.count) files, the last is \(result.outputs.last ?? "none")")
+    Console.result("\(counted(result.outputs.count, "file")), the last is \(result.outputs.last ?? "none")")
   }
 }

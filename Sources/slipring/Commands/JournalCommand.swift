@@ -68,7 +68,7 @@ struct JournalCommand: ParsableCommand {
           let moved = files.map { "\($0.name) to \($0.place ?? folder)" }
           Console.result("\(topic): moved \(moved.joined(separator: ", "))")
         case .ended(let end):
-          Console.result("\(topic): ended again after \(end.projections) projections: \(end.reason.word)")
+          Console.result("\(topic): ended again after \(counted(end.projections, "projection")): \(end.reason.word)")
         case .gaveUp(let damages):
           Console.result("\(topic): gave up \(damages.map(\.description).joined(separator: "; "))")
         case .setAside(let folder, let reason):

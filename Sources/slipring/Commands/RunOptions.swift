@@ -86,8 +86,9 @@ struct RunOptions: ParsableArguments {
   /// One line about what was done.
   static func summary(_ result: RunResult) -> String {
     let seconds = ProgressLine.oneDecimal(result.seconds)
-    let files = result.outputs.last.map { "\(result.outputs.count) files, the last is \($0)" } ?? "no files"
-    return "\(result.projections) projections, \(result.updates) updates in \(seconds) s; \(files)"
+    let files = result.outputs.last.map { "\(counted(result.outputs.count, "file")), the last is \($0)" } ?? "no files"
+    let (projections, updates) = (counted(result.projections, "projection"), counted(result.updates, "update"))
+    return "\(projections), \(updates) in \(seconds) s; \(files)"
   }
 }
 

@@ -85,8 +85,9 @@ struct SendOptions: ParsableArguments {
     let info = reader.info
     if !quiet {
       Console.notice(
-        "sending \(info.projectionCount * rounds) projections of \(info.rows) × \(info.columns) "
-          + "\(info.pixel.rawValue), \(info.flatCount) flats and \(info.darkCount) darks at \(sender.address)")
+        "sending \(counted(info.projectionCount * rounds, "projection")) of \(info.rows) × \(info.columns) "
+          + "\(info.pixel.rawValue), \(counted(info.flatCount, "flat")) and \(counted(info.darkCount, "dark")) "
+          + "at \(sender.address)")
     }
     var counter = Counter(isQuiet: quiet)
     defer { counter.end() }
@@ -99,7 +100,7 @@ struct SendOptions: ParsableArguments {
     if let order = report.stoppedBy, !quiet { Console.notice("was told to stop: \(order)") }
     if !quiet {
       Console.result(
-        "sent \(report.sent) images, \(report.dropped.count) were left out, \(report.duplicates) were sent twice")
+        "sent \(counted(report.sent, "image")); left out: \(report.dropped.count); sent twice: \(report.duplicates)")
     }
   }
 }

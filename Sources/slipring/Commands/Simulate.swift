@@ -80,7 +80,8 @@ struct Simulate: ParsableCommand {
     }
     counter.end()
     if !quiet, self.output != nil {
-      Console.result("\(output): \(simulation.thetas.count) projections of \(simulation.rows) × \(simulation.columns)")
+      Console.result(
+        "\(output): \(counted(simulation.thetas.count, "projection")) of \(simulation.rows) × \(simulation.columns)")
     }
   }
 
