@@ -3,6 +3,7 @@ import Glibc
 import Host
 import Run
 import RunModel
+import ScanFiles
 import TestSupport
 import Testing
 
@@ -61,6 +62,7 @@ extension Pipeline {
       let fixed = try result(recon("fixed", Self.auto + ["--precision", "fixed"]))
       let auto = try result(recon("auto", Self.auto)), float = try result(recon("float", ["--precision", "float"]))
       #expect(auto.volumeSHA256 == fixed.volumeSHA256 && auto.volumeSHA256 != float.volumeSHA256)
+      #expect(auto.fit?.precision == "fixed" && float.fit?.precision == "float" && float.fit?.floatSlices == 0)
       #expect(auto.fit?.floatSlices == 0 && auto.fit?.outgrownProjections == fixed.fit?.outgrownProjections)
     }
 
@@ -160,6 +162,33 @@ extension Pipeline {
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let warning = try #require(try outcome.result().fit?.warning)
       #expect(warning.contains("--rotation-axis") && outcome.errors.contains(warning), "\(outcome.errors)")
+    }
+
+    /// Line integrals of a disc, of which one is wrong by far.
+    @Test func `A slice with an outlier is projected in float, and everyone is told`() throws {
+      let path = folder.file("outlier.h5"), (rows, columns, count) = (2, 32, 40)
+      let writer = try DXchangeWriter(
+        path: path, projectionCount: count, rows: rows, columns: columns, pixel: .float32, flatCount: 0, darkCount: 0,
+        thetasDegrees: (0..<count).map { Double($0) * 180 / Double(count) })
+      var random = SplitMix64(seed: 9)
+      for index in 0..<count {
+        var lines = (0..<rows * columns).map { place -> Float in
+          let x = Float(place % columns) - 15.5
+          return 0.1 * max(0, 144 - x * x).squareRoot() + Float.random(in: -1e-3...1e-3, using: &random)
+        }
+        if index == 17 { lines[columns + 20] = 1e5 }
+        try lines.withUnsafeBytes { try writer.writeProjection(index, $0) }
+      }
+      try writer.finish()
+      let outcome = try Command.run(
+        "recon", path, "--output-folder", folder.file("out"), "--rotation-axis", "16", "--json", "--format", "hdf5")
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      let fit = try #require(try outcome.result().fit)
+      #expect(fit.floatSlices == 1 && fit.precision == "mixed", "\(fit)")
+      #expect(outcome.errors.contains("1 slice was projected in float"), "\(outcome.errors)")
+      let volume = try Data(contentsOf: URL(filePath: folder.file("out/outlier_rec.h5")))
+      let text = String(decoding: volume, as: UTF8.self)
+      #expect(text.contains("projection_precision") && text.contains("mixed") && text.contains("slices_in_float"))
     }
 
     private static let others: [(options: [String], fragment: String)] = [

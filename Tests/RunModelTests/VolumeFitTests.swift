@@ -33,7 +33,10 @@ import Testing
   @Test func `Where the noise comes from the residual there is no ratio, and no warning`() throws {
     let volume = try #require(VolumeFit([fit(.nan), fit(.nan)], unit: 1, firstSlice: 0))
     #expect(volume.residualOverNoise == nil && volume.worstRow == nil && volume.warning == nil)
-    #expect(volume.facts.keys.sorted() == ["attenuation_scale", "line_integral_noise", "penalty_weight"])
+    #expect(
+      volume.facts.keys.sorted() == [
+        "attenuation_scale", "line_integral_noise", "penalty_weight", "projection_precision",
+      ])
   }
 
   @Test func `Slices in float and projections made once more are counted and told`() throws {
@@ -43,9 +46,16 @@ import Testing
     (fits[0].isFloat, fits[1].outgrownCount, fits[2].outgrownCount) = (true, 2, 3)
     let volume = try #require(VolumeFit(fits, unit: 1, firstSlice: 0))
     #expect(volume.floatSlices == 1 && volume.outgrownProjections == 5)
-    for words in ["1 slices were projected in float", "--zingers", "5 projections of slices"] {
+    for words in ["1 slice was projected in float", "--zingers", "5 projections of slices were"] {
       #expect(volume.precisionNotice?.contains(words) == true)
     }
+    #expect(none.precision == "fixed" && none.facts["projection_precision"] == "fixed")
+    #expect(volume.precision == "mixed" && volume.facts["slices_in_float"] == "1")
+    #expect(volume.precisionWords == "1 slice projected in float, the others in fixed point")
+    let asked = try #require(VolumeFit([fit(1)], unit: 1, firstSlice: 0, asksForFloat: true))
+    #expect(asked.precision == "float" && asked.precisionNotice == nil)
+    for index in fits.indices { fits[index].isFloat = true }
+    #expect(VolumeFit(fits, unit: 1, firstSlice: 0)?.precision == "float")
     let text = String(decoding: try JSONEncoder().encode(fits), as: UTF8.self)
     #expect(try JSONDecoder().decode([RowFit].self, from: Data(text.utf8)) == fits)
   }

@@ -243,7 +243,7 @@ extension RunReport.ReportedEnding {
     case .result(let result):
       let lost = result.lost + result.lostFields
       let without = lost > 0 ? ", without \(lost) that were lost" : ""
-      let warning = result.fit?.warning.map { "; " + $0 } ?? ""
+      let warning = [result.fit?.precisionWords, result.fit?.warning].compactMap(\.self).map { "; " + $0 }.joined()
       let missing = result.missingRows.isEmpty ? "" : "; missing in the volume: \(RowRange.list(result.missingRows))"
       self.init(
         isSuccess: result.missingRows.isEmpty,

@@ -1,3 +1,5 @@
+import Host
+
 /// How well the final iterations fit the data, over all rows of a volume.
 package struct VolumeFit: Codable, Equatable, Sendable {
   /// σ, the standard deviation of a line integral: the median of the rows.
@@ -12,7 +14,9 @@ package struct VolumeFit: Codable, Equatable, Sendable {
   package var residualOverNoiseWorst: Float?
   /// That row, by the number of its slice.
   package var worstRow: Int?
-  /// Slices whose range was too wide for fixed point, and that were projected in float.
+  /// How slices were projected: `fixed` point, `float`, or `mixed`. Nil of a run of an earlier build.
+  package var precision: String?
+  /// Slices for which fixed point would not do, and that were projected in float.
   package var floatSlices: Int?
   /// Projections of slices that were made once more, because voxels did not fit in fixed point; nothing is lost.
   package var outgrownProjections: Int?
@@ -21,8 +25,8 @@ package struct VolumeFit: Codable, Equatable, Sendable {
   static let residualMax: Float = 1.15
 
   /// Of the fits of the rows from slice `firstSlice` on, with the factor from 1/pixel to the unit of the volume; nil
-  /// where of no row anything is known.
-  package init?(_ fits: [RowFit], unit: Float, firstSlice: Int) {
+  /// where of no row anything is known. `asksForFloat` where float was asked for.
+  package init?(_ fits: [RowFit], unit: Float, firstSlice: Int, asksForFloat: Bool = false) {
     func median(_ value: (RowFit) -> Float) -> Float? {
       let sorted = fits.map(value).filter(\.isFinite).sorted()
       return sorted.isEmpty ? nil : sorted[sorted.count / 2]
@@ -35,7 +39,9 @@ package struct VolumeFit: Codable, Equatable, Sendable {
       $0.element.residual < $1.element.residual
     }
     (residualOverNoiseWorst, worstRow) = (worst?.element.residual, worst.map { firstSlice + $0.offset })
-    floatSlices = fits.count(where: \.isFloat)
+    let float = fits.count(where: \.isFloat)
+    floatSlices = float
+    precision = asksForFloat || float == fits.count ? "float" : float == 0 ? "fixed" : "mixed"
     outgrownProjections = fits.reduce(0) { $0 + $1.outgrownCount }
   }
 
@@ -64,13 +70,27 @@ package struct VolumeFit: Codable, Equatable, Sendable {
     let parts = [
       float == 0
         ? nil
-        : "\(float) slices were projected in float, because some bins are too many times their noise for fixed point: "
-          + "outliers (--zingers), or rays that meet next to nothing of the disk (--disk-mask), are likely reasons",
+        : "\(counted(float, "slice was", "slices were")) projected in float, because some bins are too many times "
+          + "their noise for fixed point: outliers (--zingers), or rays that meet next to nothing of the disk "
+          + "(--disk-mask), are likely reasons; or because subsets have more angles than fixed point holds at this "
+          + "width",
       outgrown == 0
-        ? nil : "\(outgrown) projections of slices were made once more, because voxels had outgrown fixed point",
+        ? nil
+        : "\(counted(outgrown, "projection of a slice was", "projections of slices were")) made once more, because "
+          + "voxels had outgrown fixed point",
     ]
     let known = parts.compactMap(\.self)
     return known.isEmpty ? nil : known.joined(separator: "; ")
+  }
+
+  /// How slices were projected, in a word or two; nil where it is not known.
+  package var precisionWords: String? {
+    switch precision {
+    case "fixed": "projected in fixed point"
+    case "float": "projected in float"
+    case "mixed": "\(counted(floatSlices ?? 0, "slice")) projected in float, the others in fixed point"
+    default: nil
+    }
   }
 
   /// What a volume file says of it.
@@ -79,9 +99,11 @@ package struct VolumeFit: Codable, Equatable, Sendable {
       "line_integral_noise": noise, "penalty_weight": weight, "attenuation_scale": scale,
       "residual_over_noise": residualOverNoise, "residual_over_noise_worst": residualOverNoiseWorst,
     ].compactMapValues { $0 }
-    return known.mapValues { "\($0)" }.merging(worstRow.map { ["residual_over_noise_worst_slice": "\($0)"] } ?? [:]) {
-      $1
-    }
+    let others = [
+      "residual_over_noise_worst_slice": worstRow.map { "\($0)" }, "projection_precision": precision,
+      "slices_in_float": precision == "mixed" ? floatSlices.map { "\($0)" } : nil,
+    ].compactMapValues { $0 }
+    return known.mapValues { "\($0)" }.merging(others) { $1 }
   }
 
   /// Three significant digits.

@@ -210,6 +210,13 @@ package struct Planner {
       let axis = (plan.detectorAxis * 100).rounded() / 100
       notices.append("rotation axis found at \(axis) px from the detector's left edge")
     }
+    if scan.hasFinalIterations, scan.finalAlgorithm == .auto,
+      let reason = SubsetSolver.floatReason(
+        scan.subsetOptions, angles: max(plan.shape.projections, 1), columns: plan.shape.columns)
+    {
+      notices.append(
+        "--precision fixed: \(reason), so slices are projected in float; --final-subsets makes more of them")
+    }
     do throws(StreamError) { try scan.hook?.reach(timeout: Self.hookTimeout) } catch {
       notices.append("the detector could not be told to stop now: --stop-hook \(error)")
     }

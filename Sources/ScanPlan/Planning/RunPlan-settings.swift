@@ -2,6 +2,7 @@ package import Detectors
 import Rings
 import ScanFiles
 package import Stages
+import Tomography
 
 // What each stage of a run works with, beside the configurations that RunPlan makes.
 extension RunPlan: StageSettings {
@@ -65,6 +66,7 @@ extension RunPlan: StageSettings {
     configuration.range = scan.range ?? .standard
     configuration.zarr = parts.zarr ? ("\(name)_rec.zarr", scan.zarrVersion) : nil
     configuration.compresses = scan.compress
+    configuration.asksForFloat = scan.precision == .float
     return configuration
   }
 }

@@ -61,6 +61,8 @@ package struct ExportConfiguration: Sendable {
   package var range = SampleRange.standard
   /// Name of the Zarr folder without the folder it is in, and its version; nil for none.
   package var zarr: (name: String, version: OMEZarrVersion)?
+  /// Whether projections in float were asked for.
+  package var asksForFloat = false
   /// Whether the chunks of the HDF5 file are compressed.
   package var compresses = false
 
@@ -93,7 +95,9 @@ package struct ExportConfiguration: Sendable {
   }
 
   /// How well a volume fits, in its unit; nil where that is not known.
-  package func fit(_ fits: [RowFit]) -> VolumeFit? { VolumeFit(fits, unit: scale, firstSlice: firstSlice) }
+  package func fit(_ fits: [RowFit]) -> VolumeFit? {
+    VolumeFit(fits, unit: scale, firstSlice: firstSlice, asksForFloat: asksForFloat)
+  }
 
   /// How well one slice fits, in words that follow others.
   func words(_ fit: RowFit) -> String {

@@ -12,9 +12,25 @@ extension SubsetSolver {
   /// residuals of that size is a tenth of the noise, which adds less than a thousandth to its variance.
   private static let rangeMax: Float = 2000
 
-  /// Whether there are slices that are projected in fixed point.
+  /// Whether there are slices that are projected in fixed point. That is asked of the widest blocks that there are, so
+  /// that it does not depend on how rows are cut.
   static func isFixed(_ options: SubsetOptions, subsetSize: Int, grid: SliceLayout) -> Bool {
-    options.precision != .float && subsetSize <= FixedPoint.anglesMax(grid)
+    options.precision != .float && subsetSize <= fixedAnglesMax(columns: grid.columns, lanes: grid.lanes)
+  }
+
+  /// The most angles of a subset in fixed point, on a grid of so many columns.
+  static func fixedAnglesMax(columns: Int, lanes: Int) -> Int {
+    let lanes = max(lanes, 64)
+    return FixedPoint.anglesMax(SliceLayout(columns: columns, rows: lanes, lanes: lanes))
+  }
+
+  /// Why none is, though `options` ask for it, of a scan of so many angles and columns on a grid that is not padded;
+  /// nil where some are.
+  package static func floatReason(_ options: SubsetOptions, angles: Int, columns: Int) -> String? {
+    let size = SubsetSchedule.subsetSizeMax(angles: angles, options: options)
+    let most = fixedAnglesMax(columns: columns, lanes: 64)
+    guard options.precision == .fixed, size > most else { return nil }
+    return "subsets of \(size) angles are more than the \(most) that fixed point holds at \(columns) columns"
   }
 
   /// Which slices of the block are projected in float.

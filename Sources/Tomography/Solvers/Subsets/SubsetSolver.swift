@@ -235,7 +235,7 @@ package final class SubsetSolver {
     state.lanes[slab.own].map {
       SubsetReport(
         noise: $0.noise, weight: $0.weight, scale: $0.scale, residual: $0.residual, isNoiseGiven: $0.isNoiseGiven,
-        isFloat: $0.isFloat, outgrownCount: Int($0.outgrownCount))
+        isFloat: $0.isFloat || fixedPoint == nil && options.precision != .float, outgrownCount: Int($0.outgrownCount))
     }
   }
 

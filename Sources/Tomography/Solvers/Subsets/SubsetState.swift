@@ -56,7 +56,8 @@ package struct SubsetReport: Sendable, Equatable {
   let residual: Float
   /// Whether σ was given; else it is the residual of an earlier sweep.
   let isNoiseGiven: Bool
-  /// Whether the slice's range was too wide for fixed point, and it was projected in float.
+  /// Whether the slice was projected in float because fixed point would not do: its range was too wide, or subsets have
+  /// too many angles.
   package let isFloat: Bool
   /// Projections of the slice that were made once more, because voxels did not fit in fixed point.
   package let outgrownCount: Int
