@@ -14,7 +14,14 @@ import Testing
   }
 
   @Test func `auto is better than any filter and overtakes SIRT, in a fraction of its time`() throws {
-    let report = try QualityBenchmark(options()).run(), table = report.tables[0]
+    let report = try QualityBenchmark(options { $0.checks = true }).run(), table = report.tables[0]
+    #expect(table.checks.allSatisfy { $0.isMet }, "\(table.checks)")
+    var worse = table
+    for index in worse.rows.indices where worse.rows[index].variant == "standard" { worse.rows[index].known?.psnr -= 2 }
+    #expect(!worse.checks.allSatisfy { $0.isMet }, "\(worse.checks)")
+    var without = table
+    without.rows.removeAll { $0.method == "sirt" }
+    #expect(!without.checks.allSatisfy { $0.isMet })
     let noise = try #require(table.noise)
     #expect(table.sample == "foam" && abs(noise / table.largest - 0.01) < 0.001)
     let (fbp, sirt, auto) = (
@@ -61,7 +68,8 @@ import Testing
       { $0.columns = 31 }, { $0.columns = 2049 }, { $0.angles = 3 }, { $0.slices = 0 }, { $0.slices = 65 },
       { $0.iterations = [] }, { $0.iterations = [0] }, { $0.kinds = [] }, { $0.noise = .relative(0) },
       { $0.noise = .relative(.nan) }, { $0.rings = .nan }, { $0.axisError = 10 }, { $0.noise = .photons(0) },
-      { $0.noise = .photons(.infinity) },
+      { $0.noise = .photons(.infinity) }, { ($0.checks, $0.kinds) = (true, [.smooth]) },
+      { ($0.checks, $0.noise) = (true, .photons(1000)) }, { ($0.checks, $0.columns) = (true, 64) },
     ]
     for change in wrong {
       #expect(throws: ScanFailure.self) { try QualityBenchmark(options(change)) }

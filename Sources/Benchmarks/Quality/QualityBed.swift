@@ -86,9 +86,11 @@ final class QualityBed {
   }
 
   /// A preset of auto with so many sweeps; processor seconds.
-  func runSubsets(_ preset: SubsetOptions.Preset, sweeps: Int) -> Double {
+  func runSubsets(
+    _ preset: SubsetOptions.Preset, sweeps: Int, precision: SubsetOptions.Precision = .auto
+  ) -> Double {
     var options = SubsetOptions(preset: preset, nonNegative: nonNegative)
-    options.sweeps = sweeps
+    (options.sweeps, options.precision) = (sweeps, precision)
     let solver = SubsetSolver(layout: layout, beam: beam, options: options, angles: angles, threads: 1)
     return processorSeconds {
       solver.begin(block: 0, sinogram: sinogram.start, slots: angles.count, noise: noise, executor: executor)

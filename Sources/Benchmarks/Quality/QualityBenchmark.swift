@@ -31,6 +31,8 @@ package struct QualityBenchmark {
     package var iterations = [10, 20, 50, 100, 200]
     /// Whether volumes are cut at zero.
     package var nonNegative = false
+    /// Whether figures are held against what is committed: then standard auto is measured in float as well.
+    package var checks = false
 
     /// A foam.
     package init() {}
@@ -156,6 +158,10 @@ package struct QualityBenchmark {
         try add("auto", preset.rawValue, sweeps: Double(sweeps), seconds: seconds)
       }
     }
+    if options.checks {
+      let sweeps = bed.sweepCount(.standard), seconds = bed.runSubsets(.standard, sweeps: sweeps, precision: .float)
+      try add("auto", QualityReport.Table.floatVariant, sweeps: Double(sweeps), seconds: seconds)
+    }
     return rows
   }
 
@@ -168,6 +174,15 @@ package struct QualityBenchmark {
     try check("--size", options.columns, in: 32...2048)
     try check("--angles", options.angles, in: 4...10_000)
     try check("--slices", options.slices, in: 1...64)
+    if options.checks {
+      guard options.file == nil, options.kinds == [.foam], options.noise == .relative(0.01), options.rings == 0,
+        options.axisError == 0, (96...512).contains(options.columns), options.angles >= 90
+      else {
+        throw ScanFailure(
+          .usage, "--check holds foams of 96 to 512 columns, 90 angles or more and noise 0.01 against what is committed"
+        )
+      }
+    }
     guard (0...1).contains(options.rings) else { throw ScanFailure(.usage, "--rings \(options.rings) is outside 0…1") }
     guard abs(options.axisError) < 10 else {
       throw ScanFailure(.usage, "--axis-error \(options.axisError) is 10 pixels or more")

@@ -46,6 +46,7 @@ struct BenchQuality: ParsableCommand {
     help: ArgumentHelp(
       "Write data, truth and every picture of the first slice into this folder, as TIFF.", valueName: "folder"))
   var pictures: String?
+  @Flag(help: "Exit with status 1 where a ratio of a foam falls short of what is committed.") var check = false
   @Flag(help: "Print the report as one JSON object.") var json = false
 
   private static let names = KnownSlice.Kind.allCases.map(\.rawValue).joined(separator: ", ")
@@ -59,8 +60,16 @@ struct BenchQuality: ParsableCommand {
       options, interrupt: { try signals.stopOnSignal() },
       show: pictures.map { folder in { try Self.write($0, to: "\(folder)/\($0.name).tiff") } }
     ).run()
-    if json { return try Console.json(report) }
-    for line in Self.lines(report) { Console.result(line) }
+    if json { try Console.json(report) } else { for line in Self.lines(report) { Console.result(line) } }
+    guard check else { return }
+    let checks = report.tables.flatMap(\.checks)
+    for check in checks where !json || !check.isMet { Console.notice(Self.words(check)) }
+    if !checks.allSatisfy(\.isMet) { throw ExitCode.failure }
+  }
+
+  private static func words(_ check: QualityCheck) -> String {
+    "\(check.isMet ? "met" : "missed"): \(check.name): \(check.value.map { digits($0, 2) } ?? "not measured"), "
+      + "\(check.isMost ? "at most" : "at least") \(digits(check.limit, 2))"
   }
 
   private func options() throws -> QualityBenchmark.Options {
@@ -81,6 +90,7 @@ struct BenchQuality: ParsableCommand {
     if let photons { options.noise = .photons(photons) } else { options.noise = .relative(noise ?? 0.01) }
     (options.columns, options.angles, options.seed, options.slices) = (size, angles, seed, slices)
     (options.nonNegative, options.rings, options.axisError) = (nonNegative, rings, axisError)
+    options.checks = check
     options.file = input.map { QualityBenchmark.File(path: $0, row: row, rotationAxis: rotationAxis) }
     guard input != nil || row == nil && rotationAxis == nil else {
       throw ScanFailure(.usage, "--row and --rotation-axis are those of a scan file")
