@@ -22,6 +22,9 @@ package struct KernelBenchmark {
     /// Rounds are begun for so long; at least three are measured.
     package var seconds = 10.0
 
+    /// Those that have such updates: auto's sweeps are measured by `bench quality`.
+    package static let algorithms = Algorithm.allCases.filter { $0 != .auto }
+
     /// The shape of design and README on one thread.
     package init() {}
   }

@@ -17,7 +17,15 @@ struct BenchKernel: ParsableCommand {
       """)
 
   @Option(help: ArgumentHelp("Projections, detector rows and columns.", valueName: "a,r,n")) var shape = "180,64,1024"
-  @Option(help: "Whose complete update is measured.") var algorithm: Algorithm = .sirt
+  @Option(
+    help: ArgumentHelp("Whose complete update is measured: \(measured).", valueName: "algorithm"),
+    transform: { name in
+      guard let algorithm = Algorithm(rawValue: name), KernelBenchmark.Options.algorithms.contains(algorithm) else {
+        throw ValidationError("--algorithm \(name) is none of \(measured)")
+      }
+      return algorithm
+    })
+  var algorithm = Algorithm.sirt
   @Flag(help: "Leave out voxels outside the inscribed disk, in the update.") var diskMask = false
   @Option(help: "Threads, pinned to as many cores.") var threads = 1
   @Option(help: "Slices interleaved in a block: 2, 4 or a multiple of 16. (default: what suits the rows)") var lanes:
@@ -25,6 +33,8 @@ struct BenchKernel: ParsableCommand {
   @Option(help: "x86-64 level of the instructions, 2 to 4. (default: the processor's)") var level: Int?
   @Option(help: "Seconds in which rounds are begun; at least three are measured.") var seconds = 10.0
   @Flag(help: "Print the report as one JSON object.") var json = false
+
+  private static let measured = KernelBenchmark.Options.algorithms.map(\.rawValue).joined(separator: ", ")
 
   func run() throws {
     // Before any thread, so that every thread leaves the signals to the descriptor.
