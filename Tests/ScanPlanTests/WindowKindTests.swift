@@ -27,7 +27,21 @@ import Tomography
     #expect(kind { $0.watch() } == .spread)
   }
 
-  @Test(arguments: Algorithm.allCases.filter { $0 != .auto })
+  @Test(arguments: [Algorithm.cgls, .fbp]) func `A method of all projections has no updates that nobody looks at`(
+    algorithm: Algorithm
+  ) {
+    #expect(kind { $0.algorithm = algorithm } == .none)
+    #expect(kind { ($0.algorithm, $0.rate) = (algorithm, 10) } == .sliding)
+    #expect(kind { ($0.algorithm, $0.windowStep) = (algorithm, 2) } == .sliding)
+    #expect(kind { ($0.algorithm, $0.input) = (algorithm, "zmq+pull://detector:5555") } == .sliding)
+    var watched = ScanDescription(input: "scan.h5", outputFolder: "out")
+    watched.algorithm = algorithm
+    watched.watch()
+    #expect(throws: Never.self) { try watched.validate() }
+    #expect(watched.windows(projectionsPerHalfTurn: 180) == WindowSchedule(length: 24, step: 1, iterations: 1))
+  }
+
+  @Test(arguments: Algorithm.allCases.filter { ![.auto, .cgls, .fbp].contains($0) })
   func `A method that is named has the published windows`(algorithm: Algorithm) {
     #expect(kind { $0.algorithm = algorithm } == .sliding)
     #expect(kind { ($0.algorithm, $0.rate) = (algorithm, 10) } == .sliding)

@@ -15,8 +15,8 @@ extension ScanDescription {
   /// Which kind of windows the options ask for. This is where the default is decided.
   var windowKind: WindowKind {
     if !spreadOptions.isEmpty { return .spread }
-    if !slidingOptions.isEmpty || algorithm != .auto { return .sliding }
-    return isWatched ? .spread : .none
+    if !slidingOptions.isEmpty { return .sliding }
+    return usesWindows || isWatched ? algorithm == .auto ? .spread : .sliding : .none
   }
 
   /// Whether somebody looks at the volume while the scan runs, or nothing else makes one. A page is looked at as well:
@@ -26,12 +26,23 @@ extension ScanDescription {
     return isLive || rate != nil || comparesSlices || stopRises != nil || !hasFinalIterations
   }
 
+  /// Whether windows are part of the method: auto, cgls and fbp make the volume of all projections alone.
+  private var usesWindows: Bool {
+    switch algorithm {
+    case .auto, .cgls, .fbp: false
+    case .sirt, .mlem, .osem, .pmlQuadratic, .pmlHybrid: true
+    }
+  }
+
   /// Has the volume updated while the scan runs, unless it was said how.
   package mutating func watch() {
-    if windowKind == .none { windowSpread = Self.standardSpread }
+    guard windowKind == .none else { return }
+    if algorithm == .auto { windowSpread = Self.standardSpread } else { windowLength = Self.standardLength }
   }
 
   private static let standardSpread = 2
+  /// As in the published method.
+  private static let standardLength = 24
 
   /// The options that were given and ask for spread windows, as they are written.
   var spreadOptions: [String] {
@@ -60,7 +71,7 @@ extension ScanDescription {
           count: windowSpread ?? Self.standardSpread, projectionsPerHalfTurn: projectionsPerHalfTurn),
         iterations: windowIter)
     case .sliding:
-      WindowSchedule(length: windowLength ?? 24, step: windowStep ?? 1, iterations: windowIter)
+      WindowSchedule(length: windowLength ?? Self.standardLength, step: windowStep ?? 1, iterations: windowIter)
     case .none: WindowSchedule(length: 1, step: 0, iterations: windowIter)
     }
   }
