@@ -88,7 +88,8 @@ extension Pipeline {
       }
     }
 
-    @Test(arguments: ["auto", "sirt", "mlem", "pml-quad", "pml-hybrid", "fbp", "cgls"])
+    // cgls makes no windows of a file and sums squares in double precision: to it this is a scan like others.
+    @Test(arguments: ["auto", "sirt", "mlem", "pml-quad", "pml-hybrid", "fbp"])
     func `A residual that is not finite ends the run`(algorithm: String) throws {
       let folder = try TestFolder()
       let path = folder.file("huge.h5")

@@ -80,7 +80,8 @@ extension Pipeline {
       }
       try command.process.signal(SIGINT)
       let outcome = try command.end()
-      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      // Before the first projection there is nothing to make a volume of.
+      #expect(outcome.status == .exited(0) || outcome.status == .exited(75), "\(outcome.errors)")
     }
 
     private func reconstruct(_ name: String, faults: String?) throws -> Command.Outcome {

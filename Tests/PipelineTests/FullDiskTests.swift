@@ -126,7 +126,7 @@ extension Pipeline {
       expectFailure(74, try Command(["resume", run, "--json"]).end(), "the disk is full")
       disk.makeRoom()
       let outcome = try Command(["resume", run, "--json"]).end()
-      #expect(outcome.status == .exited(0) && outcome.errors.contains("on their way to disk"), "\(outcome.errors)")
+      #expect(outcome.status == .exited(0) && outcome.errors.contains("on the way to disk"), "\(outcome.errors)")
       let result = try outcome.result()
       #expect(result.volumeSHA256 == reference.volumeSHA256 && result.lost == 0)
       #expect(try regions(of: result.run).isEmpty)
