@@ -50,6 +50,7 @@ enum MetricsText {
     if let losses = status.losses {
       let kinds = [
         ("lost", losses.lost), ("twice", losses.duplicates), ("late", losses.late), ("malformed", losses.malformed),
+        ("empty", losses.empty ?? 0),
       ]
       page.add(
         "slipring_source_faults_total", "counter", "Frames of a live source that were lost or wrong.",

@@ -177,7 +177,7 @@ extension RunReport {
   /// What `ledger` tells.
   static let ledgerLabels = [
     ("used", "In the volume"), ("lost", "Lost"), ("source-lost", "Lost by the source"),
-    ("source-other", "twice, late, broken"),
+    ("source-other", "twice, late, broken"), ("source-empty", "Empty, left out"),
     ("spilled", "By way of the disk"), ("room", "Without room on disk"), ("dropped", "Dropped"),
     ("restarts", "Stages restarted"),
     ("hangs", "of these, hung"), ("dead", "Dead pixels"), ("non-finite", "NaN or infinite"),
@@ -199,6 +199,7 @@ extension RunReport {
         "used": "\(result?.projections ?? status.reconstructed)", "lost": lost ?? "at the end",
         "spilled": "\(status.spilled)", "room": room(status.secondsWithoutRoom),
         "source-lost": status.losses.map { "\($0.lost)" } ?? "–",
+        "source-empty": status.losses.map { "\($0.empty ?? 0)" } ?? "–",
         "source-other": status.losses.map { "\($0.duplicates), \($0.late), \($0.malformed)" } ?? "–",
         "dropped": "\(dropped)",
         "restarts": "\(status.stages.reduce(0) { $0 + $1.restarts })",

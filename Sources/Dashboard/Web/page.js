@@ -185,7 +185,9 @@ function moveWindow(name) {
 // ---- Figures ----
 
 const quiet = new Set(["0", "–", "at the end", "0, 0, 0"]);
-const alarming = new Set(["lost", "source-lost", "source-other", "dropped", "spilled", "room", "restarts", "hangs"]);
+const alarming = new Set([
+  "lost", "source-lost", "source-other", "source-empty", "dropped", "spilled", "room", "restarts", "hangs",
+]);
 
 function showFigures(figures) {
   for (const figure of figures) {
