@@ -23,6 +23,12 @@ import Testing
         Array(#"{"htype":"dconfig-1.0","start_time":834759834759,"stop_time":834759834769,"real_time":10}"#.utf8),
       ]
     }
+    let sizes: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 48, 0, 0, 0, 48]
+    func stream2(_ content: CBORText) -> [UInt8] {
+      CBORText.image(
+        series: 1, number: 3, channels: [("a", .plane(4, 6, tag: 69, content))], more: [("x", .array(.text("y")))]
+      ).bytes
+    }
     return [
       [
         Array(
@@ -33,6 +39,10 @@ import Testing
       [Array(#"{"htype":"dheader-1.0","series":1,"header_detail":"basic"}"#.utf8), Array("{}".utf8)],
       [Array(#"{"htype":"dseries_end-1.0","series":1}"#.utf8)], dectris("<", image), dectris("lz4<", packed),
       dectris("bs16-lz4<", shuffled),
+      [CBORText.map([("type", .text("start")), ("series_id", .number(1)), ("channels", .array(.text("a")))]).bytes],
+      [stream2(.data(image))], [stream2(.tag(56_500, .array(.text("bslz4"), .number(2), .data(shuffled))))],
+      [stream2(.tag(56_500, .array(.text("lz4"), .number(0), .data(sizes + [0, 0, 0, 48] + image))))],
+      [CBORText.openMap([("type", .text("end")), ("series_id", .number(1))]).bytes],
     ]
   }()
 

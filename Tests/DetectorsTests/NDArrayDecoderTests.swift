@@ -53,7 +53,7 @@ import Testing
   }
 
   private static let wrong: [(MessageFault, @Sendable (inout NDArrayUpdate) -> Void)] = [
-    (.number, { $0.number = -1 }), (.number, { $0.number = .max }), (.shape, { $0.dimensions = (2, 3) }),
+    (.number, { $0.number = -1 << 32 }), (.number, { $0.number = .max }), (.shape, { $0.dimensions = (2, 3) }),
     (.shape, { $0.dimensions = (3, -2) }),
     (.shape, { $0.dimensions = (.max, .max) }), (.shape, { $0.dimensionCount = 0 }),
     (.shape, { $0.dimensionCount = 3 }),

@@ -66,13 +66,14 @@ import Testing
 
   @Test func `Updates that are wrong are named, with the codec that is not known`() throws {
     let steps: [Script.Step] = [
-      .connected, .empty, .image(-1), .other, .codec("jpeg"), .codec(String(repeating: "x", count: 100)),
+      .connected, .empty, .image(-1 << 40), .other, .codec("jpeg"), .codec(String(repeating: "x", count: 100)),
     ]
     #expect(
       try words(receiver(steps))
         == [
-          "to peer", "frame-number-out-of-range ", "unknown-htype no NTNDArray", "unknown-encoding codec jpeg",
-          "unknown-encoding codec " + String(repeating: "x", count: Int(SLIPRING_PVA_TEXT) - 1),
+          "to peer", "frame-number-out-of-range uniqueId \(-1 << 40) came", "unknown-htype no NTNDArray",
+          "unknown-encoding codec jpeg came",
+          "unknown-encoding codec " + String(repeating: "x", count: Int(SLIPRING_PVA_TEXT) - 1) + " came",
         ])
   }
 

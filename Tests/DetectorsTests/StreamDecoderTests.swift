@@ -1,6 +1,7 @@
-import Detectors
 import Host
 import Testing
+
+@testable import Detectors
 
 /// What detectors send, and what is taken of it.
 @Suite struct StreamDecoderTests {
@@ -14,7 +15,7 @@ import Testing
     return try Parts(parts).with { parts in
       switch try decoder.decode(parts) {
       case .frame(let header, let image): (header, Array(image))
-      case .other, .end: nil
+      case .other, .series, .end: nil
       }
     }
   }
@@ -62,7 +63,7 @@ import Testing
     (#"{"htype":"array-1.0","shape":[2,3],"type":16,"frame":1}"#, .pixel),
     (#"{"htype":"array-1.0","shape":[2,3],"type":"uint16","endianness":"middle","frame":1}"#, .pixel),
     (#"{"htype":"array-1.0","shape":[2,3],"type":"uint16","encoding":"zip","frame":1}"#, .encoding),
-    (#"{"htype":"array-1.0","shape":[2,3],"type":"uint16","frame":-1}"#, .field),
+    (#"{"htype":"array-1.0","shape":[2,3],"type":"uint16","frame":-2147483649}"#, .field),
     (#"{"htype":"array-1.0","shape":[2,3],"type":"uint16","frame":1.5}"#, .field),
     (#"{"htype":"array-1.0","shape":[2,3],"type":"uint16","frame":18446744073709551616}"#, .field),
     (#"{"htype":"array-1.0","shape":[2,3],"type":"uint16","frame":1,"theta":1e999}"#, .field),
@@ -82,6 +83,64 @@ import Testing
     #expect(throws: MessageFault.headerTooLong) { _ = try decode([UInt8](repeating: 0x20, count: 70_000), pixels) }
   }
 
+  @Test(arguments: [
+    (
+      MessageFault.shape, #"{"htype":"array-1.0","shape":[3,2],"type":"uint16","frame":1}"#,
+      "3 × 2 came, 2 × 3 was wanted: rows and columns swapped?"
+    ),
+    (
+      .shape, #"{"htype":"array-1.0","shape":[64,100],"type":"uint16","frame":1}"#,
+      "64 × 100 came, 2 × 3 was wanted: --shape says rows,columns"
+    ),
+    (.shape, #"{"htype":"array-1.0","shape":[1,2,3],"type":"uint16","frame":1}"#, "[1,2,3] came, 2 × 3 was wanted"),
+    (
+      .pixel, #"{"htype":"array-1.0","shape":[2,3],"type":"int16","frame":1}"#,
+      "int16 came, uint16 was wanted: --pixel says which"
+    ),
+    (.encoding, #"{"htype":"array-1.0","shape":[2,3],"type":"uint16","encoding":"zip","frame":1}"#, "zip came"),
+    (.messageType, #"{"htype":"array-2.0"}"#, "htype array-2.0 came"),
+    (.field, #"{"htype":"array-1.0","shape":[2,3],"type":"uint16"}"#, "frame missing"),
+    (
+      .json, "P5 640 480 \u{1} and more of it",
+      "2 parts came, of 32 B at most; the first begins with \"P5 640 480 ? and more of \""
+    ),
+  ])
+  func `What came and what was wanted is said`(fault: MessageFault, header: String, words: String) throws {
+    try Parts([text(header), pixels]).with { parts in
+      var decoder = StreamDecoder(format: format)
+      #expect(throws: fault) { _ = try decoder.decode(parts) }
+      let said = decoder.words(for: fault, parts)
+      #expect(fault == .json ? said?.hasPrefix("2 parts came") == true : said == words, "\(said ?? "")")
+    }
+  }
+
+  @Test func `So is that of DECTRIS images`() throws {
+    func said(_ parts: [[UInt8]], channel: String? = nil) throws -> (MessageFault?, String?) {
+      var decoder = StreamDecoder(format: format, channel: channel, series: 5)
+      return try Parts(parts).with { parts in
+        do throws(MessageFault) {
+          _ = try decoder.decode(parts)
+          return (nil, nil)
+        } catch { return (error, decoder.words(for: error, parts)) }
+      }
+    }
+    let data = text(#"{"htype":"dimage_d-1.0","shape":[2,3],"type":"uint16","encoding":"<","size":12}"#)
+    let version1 = try said([text(#"{"htype":"dimage-1.0","series":5,"frame":0}"#), data, pixels])
+    #expect(version1 == (.shape, "3 × 2 came, 2 × 3 was wanted: rows and columns swapped?"))
+    let older = try said([text(#"{"htype":"dimage-1.0","series":4,"frame":7}"#), data, pixels])
+    #expect(older == (.series, "series 4 came, series 5 was wanted"))
+    let plane = CBORText.plane(2, 3, tag: 69, .data(pixels)), turned = CBORText.plane(3, 2, tag: 69, .data(pixels))
+    #expect(
+      try said([CBORText.image(number: 1, channels: [("t", turned)]).bytes])
+        == (.shape, "3 × 2 came, 2 × 3 was wanted: rows and columns swapped?"))
+    #expect(
+      try said([CBORText.image(number: 1, channels: [("t_1", plane), ("t_2", plane)]).bytes])
+        == (.channel, "t_1, t_2 came, --channel says which one"))
+    #expect(
+      try said([CBORText.image(number: 1, channels: [("t", .plane(2, 3, tag: 70, .data(pixels)))]).bytes])
+        == (.pixel, "uint32 came, uint16 was wanted: --pixel says which"))
+  }
+
   @Test func `The end of a series says how many images there were, or not`() throws {
     var decoder = StreamDecoder(format: format)
     func end(_ header: String) throws -> UInt64?? {
@@ -99,7 +158,7 @@ import Testing
     var decoder = StreamDecoder(format: format)
     let other = try Parts([text(#"{"htype":"dheader-1.0","series":5,"header_detail":"basic"}"#), text("{}")]).with {
       parts in
-      if case .other = try decoder.decode(parts) { true } else { false }
+      if case .series(5) = try decoder.decode(parts) { true } else { false }
     }
     #expect(other)
     let data = text(#"{"htype":"dimage_d-1.0","shape":[3,2],"type":"uint16","encoding":"<","size":12}"#)

@@ -179,7 +179,7 @@ extension Pipeline {
         let start = ContinuousClock.now
         let detector = try variable.play(folder.file("projections.npy"), delay: delay)
         let shape = ["--shape", "\(Self.rows),\(Self.columns)", "--projections", "\(Self.projections)"]
-        let command = try recon(variable.address, "live", shape + ["--fields", scan, "--first-frame", "1"])
+        let command = try recon(variable.address, "live", shape + ["--fields", scan])
         try wait("acquire to listen") { log.contains("listening to 127.0.0.1") }
         let isInTime = ContinuousClock.now - start < .seconds(delay)
         if !isInTime { try command.process.signal(SIGTERM) }

@@ -8,8 +8,9 @@ import Testing
 /// Third-party senders and readers: Python scripts with packages from PyPI, in environments that are made once beside
 /// the build.
 enum Senders {
-  /// A Python with pyzmq and lz4; nil where it cannot be had.
-  static let python = environment("senders", packages: ["pyzmq", "lz4"], probe: "import zmq, lz4.block")
+  /// A Python with pyzmq, lz4 and cbor2; nil where it cannot be had.
+  static let python = environment(
+    "senders", packages: ["pyzmq", "lz4", "cbor2"], probe: "import zmq, lz4.block, cbor2")
   /// A Python with pvaPy and lz4.
   static let pvaPython = environment("pva-senders", packages: ["pvapy", "lz4"], probe: "import pvaccess, lz4.block")
   /// A Python with readers of what an export writes.

@@ -1,3 +1,4 @@
+import Detectors
 import Glibc
 import Host
 import Rings
@@ -85,6 +86,30 @@ import Testing
     let region = try SharedRegion.attach(name: "slipring-\(run)-beats")
     region.base.storeBytes(of: 7, toByteOffset: 128 + 16, as: UInt64.self)
     #expect(other.standing(of: 0) == .expected)
+  }
+
+  @Test func `what a stage says of its source is there for people and its successor, the first of each kind`()
+    throws
+  {
+    let run = RunID.random(), names = RegionNames(runID: run)
+    let heartbeats = try Heartbeats.create(names, run, stageCount: 2)
+    defer { shm_unlink("/slipring-\(run)-beats") }
+    let stage = try Heartbeats.attach(names, run, stageCount: 2)
+    #expect(heartbeats.faults(of: 0).isEmpty && heartbeats.interruption(of: 0) == nil)
+    #expect(heartbeats.sourceOrigin == SourceOrigin())
+    stage.note(.shape, "24 × 4 came", of: 0)
+    stage.note(.shape, "5 × 5 came", of: 0)
+    stage.note(.json, nil, of: 0)
+    stage.note(.channel, String(repeating: "é", count: 300), of: 0)
+    stage.noteInterruption("series 8 began\u{1B}[2J", of: 0)
+    let said = heartbeats.faults(of: 0)
+    #expect(said.map(\.fault) == [.json, .shape, .channel] && said.prefix(2).map(\.detail) == ["", "24 × 4 came"])
+    #expect(said[2].detail.hasPrefix("éé") && said[2].detail.utf8.count < 260)
+    #expect(heartbeats.interruption(of: 0) == "series 8 began?[2J" && heartbeats.faults(of: 1).isEmpty)
+    stage.note(SourceOrigin(series: 0))
+    stage.note(SourceOrigin(firstFrame: 1001))
+    heartbeats.reset(0)
+    #expect(heartbeats.sourceOrigin == SourceOrigin(firstFrame: 1001, series: 0) && heartbeats.faults(of: 0).count == 3)
   }
 
   @Test func `beats of another run, shape or version are refused`() throws {

@@ -62,7 +62,7 @@ import Testing
     "retain": "none",
     "shape": "4,48", "pixel": "uint8", "projections": "60", "flats": "3", "darks": "2", "fields": "fields.h5",
     "theta-start": "-90",
-    "theta-step": "0.5", "first-frame": "1", "on-gap": "interpolate", "source-timeout": "5",
+    "theta-step": "0.5", "first-frame": "1", "channel": "threshold_2", "on-gap": "interpolate", "source-timeout": "5",
     "stop-hook": "http+put://detector/stop",
     "denoise": "nlm:0.5", "stripe-removal": "vo", "zingers": "0.75",
     "paganin": "'energy=20,distance=100,pixel=0.65,delta-beta=500'",

@@ -37,16 +37,27 @@ package enum FrameEncoding: Equatable, Sendable {
   case none
   /// One LZ4 block.
   case lz4
+  /// LZ4 blocks with their sizes, as the LZ4 filter of HDF5 writes them.
+  case lz4Blocks
   /// LZ4 blocks of shuffled bits, as the bitshuffle filter of HDF5 writes them.
   case bitshuffleLZ4
   /// The same without the sizes before the first block, in blocks of 8 KiB, as EPICS detectors send them.
   case bitshuffleBlocks
 }
 
+/// The number of a frame as a detector's counter has it: one of 32 bits with a sign goes on below zero, where others
+/// have the upper half of these bits. Nil for none.
+func frameNumber(_ counter: Int64) -> UInt64? {
+  if counter < 0 { return counter >= Int64(Int32.min) ? UInt64(UInt32(bitPattern: Int32(counter))) : nil }
+  return UInt64(counter) <= StreamDecoder.numberMax ? UInt64(counter) : nil
+}
+
 /// What a stream says of an image, checked.
 package struct FrameHeader: Equatable, Sendable {
   /// Its number at the detector.
   package var number: UInt64
+  /// The series that it is of, where the detector counts these.
+  var series: UInt64?
   /// How its bytes are packed.
   package var encoding: FrameEncoding = .none
   /// Whether the most significant byte of a pixel comes first.
@@ -68,6 +79,8 @@ package enum StreamMessage {
   case frame(FrameHeader, UnsafeRawBufferPointer)
   /// Nothing that a reconstruction needs.
   case other
+  /// A series begins, whose images have numbers from 0.
+  case series(UInt64)
   /// The series is complete; its number of images, where the stream says so.
   case end(UInt64?)
 }

@@ -36,7 +36,7 @@ package final class FrameUnpacker {
     case .none:
       precondition(image.count == format.byteCount, "an image of \(image.count) B, \(format.byteCount) were checked")
       memcpy(target.baseAddress!, image.baseAddress! + rows.lowerBound * rowByteCount, byteCount)
-    case .lz4, .bitshuffleLZ4, .bitshuffleBlocks:
+    case .lz4, .lz4Blocks, .bitshuffleLZ4, .bitshuffleBlocks:
       // Where all rows are wanted they go straight to their place.
       if rows.count == format.rows {
         try decompress(image, header.encoding, into: target)
@@ -54,6 +54,7 @@ package final class FrameUnpacker {
     _ image: UnsafeRawBufferPointer, _ encoding: FrameEncoding, into target: UnsafeMutableRawBufferPointer
   ) throws(MessageFault) {
     if encoding == .lz4 { return try decompressBlock(image, into: target) }
+    if encoding == .lz4Blocks { return try decompressBlocks(image, into: target) }
     try unshuffleImage(
       image, hasSizes: encoding == .bitshuffleLZ4, elementByteCount: format.pixel.byteCount, into: target)
   }

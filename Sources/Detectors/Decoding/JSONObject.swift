@@ -71,6 +71,14 @@ struct JSONValue {
     return value
   }
 
+  /// A frame's number, which a counter of 32 bits may have below zero.
+  func frameNumber() throws(MessageFault) -> UInt64 {
+    guard kind == .number, bytes.first == UInt8(ascii: "-") else { return try count(limit: StreamDecoder.numberMax) }
+    let digits = JSONValue(kind: .number, bytes: UnsafeRawBufferPointer(rebasing: bytes.dropFirst()))
+    guard let number = Detectors.frameNumber(-Int64(try digits.count(limit: 1 << 31))) else { throw .field }
+    return number
+  }
+
   /// A finite number.
   func number() throws(MessageFault) -> Double {
     guard kind == .number, bytes.count < Self.numberLengthMax else { throw .field }

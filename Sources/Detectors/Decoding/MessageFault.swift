@@ -26,6 +26,10 @@ package enum MessageFault: Int, Error, Equatable, Sendable, CaseIterable {
   case series
   /// It is an image beyond the number that was announced of its kind.
   case surplus
+  /// It is no CBOR map, as messages of DECTRIS stream version 2 are.
+  case cbor
+  /// It holds images of several channels, of which none was chosen, or not the one that was.
+  case channel
 
   /// The name in reports.
   package var name: String {
@@ -43,6 +47,8 @@ package enum MessageFault: Int, Error, Equatable, Sendable, CaseIterable {
     case .compression: "does-not-decompress"
     case .series: "other-series"
     case .surplus: "more-images-than-announced"
+    case .cbor: "no-cbor"
+    case .channel: "several-channels"
     }
   }
 }

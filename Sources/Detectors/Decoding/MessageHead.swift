@@ -62,7 +62,7 @@ struct MessageHead {
   private mutating func set(_ key: JSONValue, _ value: JSONValue) throws(MessageFault) {
     if value.kind == .null { return }
     if key.isString("frame") {
-      frame = try value.count(limit: StreamDecoder.numberMax)
+      frame = try value.frameNumber()
     } else if key.isString("shape") {
       shape = try Self.shape(value)
     } else if key.isString("type") {

@@ -4,17 +4,18 @@
 //   dheader-1.0 [head: series] [configuration] … dimage-1.0 [head: series, frame] [dimage_d-1.0: shape as columns and
 //   rows, type, encoding, size] [image] [dconfig-1.0: times] … dseries_end-1.0 [head: series]
 extension StreamDecoder {
-  func decodeDectris(
+  mutating func decodeDectris(
     _ head: MessageHead, _ parts: UnsafeBufferPointer<UnsafeRawBufferPointer>
   ) throws(MessageFault) -> StreamMessage {
     guard (3...5).contains(parts.count) else { throw .parts }
-    // A receiver that came late has not seen the header.
-    guard try head.needed(head.series) == series ?? head.series else { throw .series }
+    let number = try head.needed(head.frame)
+    try enter(head.needed(head.series), image: number)
     let data = try MessageHead(dectrisData: parts[1])
     guard try data.needed(data.shape) == (format.columns, format.rows) else { throw .shape }
     try check(data)
     guard data.encoding != .none || parts[2].count == format.byteCount, !parts[2].isEmpty else { throw .size }
-    var header = FrameHeader(number: try head.needed(head.frame))
+    var header = FrameHeader(number: number)
+    header.series = head.series
     (header.encoding, header.isBigEndian) = (data.encoding, data.isBigEndian)
     return .frame(header, parts[2])
   }

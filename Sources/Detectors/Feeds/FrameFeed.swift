@@ -6,8 +6,12 @@ enum FeedStep {
   case fault(MessageFault, String? = nil)
   /// Something to tell people.
   case notice(SourceNotice)
+  /// A series begins.
+  case series(UInt64)
   /// Nothing that matters.
   case other
+  /// Frames have come, and one before them is still waited for.
+  case held
   /// Nothing yet.
   case nothing
   /// The series is complete; its number of images, where that is known.
@@ -24,9 +28,15 @@ protocol FrameFeed: AnyObject {
 
   /// Whether a sender may wait until its message of the end is taken.
   var endIsAwaited: Bool { get }
+
+  /// What is known of the number of the scan's first frame, once the first one that came is the last step.
+  var firstNumber: FrameNumbering.FirstNumber { get }
 }
 
 extension FrameFeed {
   /// Files and process variables wait for nobody.
   var endIsAwaited: Bool { false }
+
+  /// Files are counted from 0, where nothing else was said.
+  var firstNumber: FrameNumbering.FirstNumber { .exactly(0) }
 }

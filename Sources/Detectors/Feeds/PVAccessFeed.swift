@@ -7,6 +7,9 @@ final class PVAccessFeed: FrameFeed {
       address, library: .load(), format: format, queueLength: ZeroMQFeed.queueLength(imageByteCount: format.byteCount))
   }
 
+  /// The images that a detector has sent before are counted too, and the last of them was there when it was found.
+  var firstNumber: FrameNumbering.FirstNumber { receiver.held.map { .expected($0 + 1) } ?? .unknown }
+
   func resume(after number: UInt64) { receiver.resume(after: number) }
 
   func next(timeout: Duration) throws -> FeedStep {

@@ -2,20 +2,30 @@
 final class ZeroMQFeed: FrameFeed {
   private let receiver: ZeroMQReceiver
   private var decoder: StreamDecoder
+  /// Faults that were described: people need one message of each.
+  private var described: Set<MessageFault> = []
 
   /// A `push` sender without a receiver does not go on.
   let endIsAwaited = true
   /// Memory for messages that wait to be taken.
   private static let queueByteCount = 64 << 20
   private static let queueLengths = 8...1000
+  /// A part may be so long whatever an image has: what is wrong with a detector of another size is to be said.
+  private static let partByteCountMin = 16 << 20
 
-  init(_ address: StreamAddress, format: FrameFormat) throws(StreamError) {
-    decoder = StreamDecoder(format: format)
-    // A DECTRIS header holds a flat field of 32-bit floats.
+  init(_ address: StreamAddress, _ configuration: LiveSource.Configuration) throws(StreamError) {
+    let format = configuration.format
+    decoder = StreamDecoder(
+      format: format, channel: configuration.channel, series: configuration.origin.series,
+      firstImage: configuration.firstFrame ?? 0)
+    // A DECTRIS header holds a flat field and a mask of 32 bits a pixel, of stream version 2 all of them in one part.
     receiver = try ZeroMQReceiver(
-      address, partByteCountMax: 4 * format.byteCount + 1 << 20,
+      address, partByteCountMax: max(16 * format.byteCount + 1 << 20, Self.partByteCountMin),
       queueLength: Self.queueLength(imageByteCount: format.byteCount))
   }
+
+  /// DECTRIS numbers the images of a series from 0.
+  var firstNumber: FrameNumbering.FirstNumber { decoder.series == nil ? .unknown : .exactly(0) }
 
   /// Images that may wait, where each has so many bytes.
   static func queueLength(imageByteCount: Int) -> Int {
@@ -23,18 +33,20 @@ final class ZeroMQFeed: FrameFeed {
   }
 
   /// What was sent while nobody listened is gone, or waits at the sender.
-  func resume(after number: UInt64) {}
+  func resume(after number: UInt64) { decoder.goOn() }
 
   func next(timeout: Duration) throws -> FeedStep {
     guard let parts = try receiver.receive(timeout: timeout) else { return .nothing }
     do throws(MessageFault) {
       switch try decoder.decode(parts) {
       case .frame(let header, let image): return .frame(header, image)
+      case .series(let series): return .series(series)
       case .other: return .other
       case .end(let count): return .end(count)
       }
     } catch {
-      return .fault(error)
+      guard described.insert(error).inserted else { return .fault(error) }
+      return .fault(error, decoder.words(for: error, parts))
     }
   }
 }

@@ -12,17 +12,35 @@ package struct NDArrayDecoder: Sendable {
     header: FrameHeader, image: UnsafeRawBufferPointer
   )? {
     if update.element == nil, update.dimensionCount == 0 { return nil }
-    guard update.number >= 0, update.number <= StreamDecoder.numberMax else { throw .number }
+    guard let number = frameNumber(update.number) else { throw .number }
     guard update.dimensionCount == 2, update.dimensions == (Int64(format.columns), Int64(format.rows)) else {
       throw .shape
     }
-    var header = FrameHeader(number: UInt64(update.number))
+    var header = FrameHeader(number: number)
     header.encoding = try encoding(update)
     header.theta = try finite(update.theta)
     header.key = try key(update.imageKey)
     // Detectors' clocks are often wrong, which is no fault of the image.
     header.timestamp = try? finite(update.timestamp)
     return (header, update.bytes)
+  }
+
+  /// What is to be said of an update that was refused for `fault`; nil where its name says all.
+  func words(for fault: MessageFault, _ update: NDArrayUpdate) -> String? {
+    switch fault {
+    case .number: return "uniqueId \(update.number) came"
+    case .shape:
+      guard update.dimensionCount == 2 else { return "\(update.dimensionCount) dimensions came, 2 were wanted" }
+      return shapeWords(
+        came: (Int(clamping: update.dimensions.1), Int(clamping: update.dimensions.0)), wanted: format)
+    case .pixel:
+      let came = update.element.map { "\($0)" } ?? "nothing"
+      return "\(came) came, \(format.pixel.rawValue) was wanted: --pixel says which"
+    case .encoding: return "codec \(plainLine(update.codec.utf8.prefix(64))) came"
+    case .size: return "\(update.bytes.count) B of pixels came, \(format.byteCount) B were wanted"
+    case .field: return "theta or image_key is no number that it can have"
+    default: return nil
+    }
   }
 
   private func encoding(_ update: NDArrayUpdate) throws(MessageFault) -> FrameEncoding {

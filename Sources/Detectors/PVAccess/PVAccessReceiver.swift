@@ -35,6 +35,8 @@ final class PVAccessReceiver {
   private var pending: PVAccessStep?
   /// The highest number that was taken or missed; nil before the first image.
   private var last: UInt64?
+  /// The number of the image that the variable held when it was found, which is of the past; nil where it held none.
+  private(set) var held: UInt64?
   private var hasEnded = false
 
   /// Subscribes. At most `queueLength` images wait here; beyond that the newest are lost.
@@ -86,13 +88,16 @@ final class PVAccessReceiver {
     do throws(MessageFault) {
       guard let (header, image) = try decoder.decode(update) else { return welcome ?? .other }
       // Behind a predecessor or a broken connection the first one was missed, if it is not one of old.
-      if let welcome, header.number <= last ?? .max { return welcome }
+      if let welcome, header.number <= last ?? .max {
+        if last == nil { held = header.number }
+        return welcome
+      }
       last = max(last ?? 0, header.number)
       guard let welcome else { return .frame(header, image) }
       pending = .frame(header, image)
       return welcome
     } catch {
-      return welcome ?? .fault(error, error == .encoding ? "codec \(update.codec)" : nil)
+      return welcome ?? .fault(error, decoder.words(for: error, update))
     }
   }
 

@@ -4,8 +4,10 @@ import RunModel
 /// Finds the end of a live scan: by the sender's message, by what came, by what followed the scan, or by silence.
 struct EndDetection {
   private let configuration: LiveSource.Configuration
-  /// When the last message came, and the last frame of this scan.
-  private var (arrived, framed) = (ContinuousClock.now, ContinuousClock.now)
+  /// When the last frame of this scan came, or that one was to be expected; nil before anybody waits.
+  private var framed: ContinuousClock.Instant?
+  /// When nobody waited any more: an image was being published.
+  private var left: ContinuousClock.Instant?
   /// Frames behind the scan's that came one after the other.
   private var beyond = 0
   /// Whether the sender's message of the end was taken.
@@ -18,8 +20,18 @@ struct EndDetection {
 
   init(_ configuration: LiveSource.Configuration) { self.configuration = configuration }
 
-  /// Takes note that the sender said something, whatever it was.
-  mutating func noteMessage() { arrived = .now }
+  /// Takes note that frames are waited for; the time in which nobody did is not the sender's.
+  mutating func noteWaiting() {
+    let now = ContinuousClock.now
+    guard let framed else { return self.framed = now }
+    if let left, left > framed { self.framed = framed + (now - left) }
+  }
+
+  /// Takes note that nobody waits for a while.
+  mutating func noteLeaving() { left = .now }
+
+  /// Takes note that frames were announced, or wait for one before them.
+  mutating func noteAnnouncement() { framed = .now }
 
   /// Takes note of a frame of this scan.
   mutating func noteFrame() { (framed, beyond) = (.now, 0) }
@@ -44,13 +56,14 @@ struct EndDetection {
   func isComplete(_ ledger: LossLedger) -> Bool {
     let missing = configuration.thetas.count - ledger.taken(of: .projection)
     if missing <= 0, ledger.taken(of: .flat) >= configuration.flats, ledger.darks >= configuration.darks { return true }
-    return ledger.next >= configuration.total && ledger.lost >= missing && .now - framed > Self.lateMax
+    return ledger.next >= configuration.total && ledger.lost >= missing
+      && framed.map { .now - $0 > Self.lateMax } ?? false
   }
 
-  /// Whether nothing came for longer than the scan may be silent; then `ledger` knows that the rest of the scan did not
-  /// come.
+  /// Whether no frame of the scan came for longer than it may be silent, whatever else came; then `ledger` knows that
+  /// the rest of the scan did not come.
   func isSilent(_ ledger: inout LossLedger) -> Bool {
-    guard let limit = configuration.silenceMax, ledger.next > 0, .now - arrived > limit else { return false }
+    guard let limit = configuration.silenceMax, let framed, .now - framed > limit else { return false }
     ledger.pass(to: UInt64(configuration.total))
     return true
   }

@@ -20,18 +20,16 @@ struct FrameClassifier {
 
   init(_ configuration: LiveSource.Configuration) { self.configuration = configuration }
 
-  /// The numbers, as the detector counts, of which a frame's must be one.
-  func numbers(for header: FrameHeader) -> Range<UInt64> {
-    let slack = header.key == nil ? 0 : Self.numberSlack
-    return configuration.firstFrame..<configuration.firstFrame + UInt64(configuration.total) + slack
-  }
+  /// How many numbers behind the scan's last frame may be a frame's.
+  func slack(for header: FrameHeader) -> UInt64 { header.key == nil ? 0 : Self.numberSlack }
 
-  /// What a frame is, whose number may be one of the scan's; `ledger` takes note of it. Nil for one that is only
+  /// What a frame is, `number` frames behind the scan's first; `ledger` takes note of it. Nil for one that is only
   /// counted there: a duplicate, or one that the detector marked as invalid. Throws `.surplus` where the scan has all
   /// images of its kind.
-  func classify(_ header: FrameHeader, notingIn ledger: inout LossLedger) throws(MessageFault) -> Verdict? {
-    precondition(numbers(for: header).contains(header.number), "frame \(header.number) is none of the scan")
-    let number = header.number - configuration.firstFrame
+  func classify(_ header: FrameHeader, number: UInt64, notingIn ledger: inout LossLedger) throws(MessageFault)
+    -> Verdict?
+  {
+    precondition(number < UInt64(configuration.total) + slack(for: header), "frame \(number) is none of the scan")
     // An interpolated projection may have its place.
     if configuration.onGap == .interpolate, number < ledger.next {
       ledger.noteDuplicate()
@@ -67,8 +65,9 @@ struct FrameClassifier {
 
   /// The number of a projection among the projections of the scan, lost ones included.
   private func projectionIndex(_ number: UInt64, isKeyed: Bool, _ ledger: LossLedger) -> Int {
-    let others =
-      isKeyed ? ledger.darks + ledger.taken(of: .flat) + ledger.invalid : configuration.darks + configuration.flats
-    return max(0, Int(number) - others)
+    guard isKeyed else { return max(0, Int(number) - configuration.darks - configuration.flats) }
+    // Fields in surplus are none of the scan's, but have numbers.
+    let fields = ledger.darks + ledger.taken(of: .flat) + Int(ledger.malformed[MessageFault.surplus.rawValue])
+    return max(0, Int(number) - fields - ledger.invalid)
   }
 }

@@ -8,6 +8,19 @@ package enum GapPolicy: String, CaseIterable, Codable, Sendable {
   case interpolate
 }
 
+/// What the beginning of a live scan says of all of it. It outlives the process of acquire that saw it.
+package struct SourceOrigin: Equatable, Sendable {
+  /// The number that the source gives to the scan's first frame; nil before that came.
+  package var firstFrame: UInt64?
+  /// The series of the scan; nil before it began, and where the source counts none.
+  package var series: UInt64?
+
+  /// An origin as far as it is known.
+  package init(firstFrame: UInt64? = nil, series: UInt64? = nil) {
+    (self.firstFrame, self.series) = (firstFrame, series)
+  }
+}
+
 extension LiveSource {
   /// What is known of the scan before its first frame.
   package struct Configuration: Sendable {
@@ -25,11 +38,15 @@ extension LiveSource {
     var thetas: [Double]
     /// Whether frames say their theta in radians, not in degrees.
     var usesRadians: Bool
-    /// The number of the first frame.
-    var firstFrame: UInt64
+    /// The number of the first frame; nil where the first one that comes shall say it.
+    var firstFrame: UInt64?
+    /// The channel that is taken of a detector with several; nil for its only one.
+    var channel: String?
+    /// What a predecessor found out.
+    var origin: SourceOrigin
     /// What becomes of lost projections.
     var onGap: GapPolicy
-    /// The scan ends where no frame came for so long after the first; nil for no such limit.
+    /// The scan ends where no frame of it came for so long; nil for no such limit.
     var silenceMax: Duration?
     /// Whether flats and projections that show nothing are left out.
     var tellsEmpty: Bool
@@ -37,8 +54,9 @@ extension LiveSource {
     /// A configuration; the values were validated with the scan description.
     package init(
       format: FrameFormat, rows: Range<Int>, binning: Int, darks: Int, flats: Int, thetas: [Double],
-      usesRadians: Bool = false, firstFrame: UInt64 = 0, onGap: GapPolicy = .skip, silenceMax: Duration? = nil,
-      tellsEmpty: Bool = false
+      usesRadians: Bool = false, firstFrame: UInt64? = nil, channel: String? = nil,
+      origin: SourceOrigin = SourceOrigin(),
+      onGap: GapPolicy = .skip, silenceMax: Duration? = nil, tellsEmpty: Bool = false
     ) {
       self.format = format
       self.rows = rows
@@ -47,7 +65,7 @@ extension LiveSource {
       self.flats = flats
       self.thetas = thetas
       self.usesRadians = usesRadians
-      self.firstFrame = firstFrame
+      (self.firstFrame, self.channel, self.origin) = (firstFrame, channel, origin)
       self.onGap = onGap
       self.silenceMax = silenceMax
       self.tellsEmpty = tellsEmpty

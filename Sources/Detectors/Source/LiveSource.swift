@@ -14,6 +14,9 @@ package final class LiveSource: ProjectionSource {
   /// Nil where lost projections are done without.
   private let gaps: GapFiller?
   private var end: EndDetection
+  private var numbering: FrameNumbering
+  /// The series of the scan, where the detector counts these.
+  private var series: UInt64?
   private var ledger = LossLedger()
   /// Frames below this number came, and some of them are lost that nobody could note.
   private var cameThrough: UInt64 = 0
@@ -29,7 +32,7 @@ package final class LiveSource: ProjectionSource {
   package convenience init(
     _ configuration: Configuration, address: StreamAddress, noticed: @escaping (SourceNotice) -> Void
   ) throws {
-    let feed = try ZeroMQFeed(address, format: configuration.format)
+    let feed = try ZeroMQFeed(address, configuration)
     self.init(configuration, feed: feed, noticed: noticed)
   }
 
@@ -58,6 +61,9 @@ package final class LiveSource: ProjectionSource {
     pixels = FramePixels(configuration)
     gaps = configuration.onGap == .interpolate ? GapFiller(pixels) : nil
     end = EndDetection(configuration)
+    numbering = FrameNumbering(
+      total: configuration.total, first: configuration.firstFrame ?? configuration.origin.firstFrame)
+    series = configuration.origin.series
   }
 
   /// Rows and columns after cropping and binning.
@@ -84,30 +90,51 @@ package final class LiveSource: ProjectionSource {
     guard count > lost else { return 0 }
     ledger = try metadata.withUnsafeBytes { try LossLedger(decoding: $0) }
     cameThrough += ledger.next
-    try feed.resume(after: configuration.firstFrame + ledger.next)
+    // An older build began at 0 where nothing was said.
+    let first = ledger.firstFrame ?? configuration.firstFrame ?? 0
+    numbering.goOn(at: first)
+    try feed.resume(after: first + ledger.next)
     return ledger.projections
   }
 
   /// The next image, or one in place of a lost one.
   package func next(timeout: Duration) throws -> SourceStep {
+    end.noteWaiting()
+    defer { end.noteLeaving() }
     if let frame = nextOfGap() { return .frame(frame) }
     for _ in 0..<Self.passedMax {
       if end.isComplete(ledger) { return finish() }
       switch try feed.next(timeout: timeout) {
       case .nothing: return end.isSilent(&ledger) ? finish() : .nothing
       case .other: break
+      case .held: end.noteAnnouncement()
       case .end(let count): if end.isEnded(byMessageOf: count, &ledger) { return finish() }
       case .fault(let fault, let detail): drop(fault, detail)
-      case .notice(let notice):
-        noticed(notice)
-        continue
+      case .notice(let notice): noticed(notice)
+      case .series(let next):
+        // Where a death left nobody who knows the scan's own series, a header is of another one all the same.
+        if isInterrupted(by: next, from: series ?? .max) { return finish() }
+        noticed(.announced(series: next))
+        end.noteAnnouncement()
       case .frame(let header, let bytes):
-        end.noteMessage()
+        if let next = header.series, isInterrupted(by: next, from: series ?? next) { return finish() }
         if let frame = take(header, bytes) { return .frame(frame) }
       }
-      end.noteMessage()
+      // Messages may come, and none of them be of use.
+      if end.isSilent(&ledger) { return finish() }
     }
     return .nothing
+  }
+
+  /// Whether the series that begins ends the scan: frames of another one were taken, and an image of the next one in
+  /// their volume would be of another sample.
+  private func isInterrupted(by next: UInt64, from series: UInt64) -> Bool {
+    self.series = next
+    guard ledger.next > 0, next != series else { return false }
+    noticed(.interrupted(by: next))
+    ledger.noteMalformed(MessageFault.series.rawValue)
+    ledger.pass(to: UInt64(configuration.total))
+    return true
   }
 
   /// Nothing comes any more that could show what was lost at the end.
@@ -124,7 +151,7 @@ package final class LiveSource: ProjectionSource {
       // What goes wrong now changes nothing any more.
       switch try? feed.next(timeout: deadline.remaining) {
       case .end, .frame, nil: return
-      case .fault, .notice, .other, .nothing: break
+      case .fault, .notice, .series, .other, .held, .nothing: break
       }
     }
   }
@@ -139,7 +166,8 @@ package final class LiveSource: ProjectionSource {
     } catch {
       drop(error)
       // With it goes what was to be made of it.
-      ledger.lose(image.header.number - configuration.firstFrame)
+      guard let number = index(of: image.header) else { preconditionFailure("\(image.header) was none of the scan") }
+      ledger.lose(number)
       gaps?.abandon()
       return nil
     }
@@ -147,8 +175,7 @@ package final class LiveSource: ProjectionSource {
     if configuration.tellsEmpty, isEmpty(kind, image, UnsafeRawBufferPointer(payload)) { return nil }
     ledger.notePublished(kind, isInterpolated: isInterpolated)
     return ledger.encode(
-      frame: configuration.firstFrame + image.number, timestamp: isInterpolated ? nil : image.header.timestamp,
-      into: metadata)
+      frame: firstFrame + image.number, timestamp: isInterpolated ? nil : image.header.timestamp, into: metadata)
   }
 
   /// Whether an image shows nothing, or is to be made of one that shows nothing.
@@ -161,7 +188,7 @@ package final class LiveSource: ProjectionSource {
       gaps?.passGap()
       return true
     }
-    let frame = configuration.firstFrame + image.number
+    let frame = firstFrame + image.number
     guard ledger.leavesOut(kind, frame: image.number, payload, type: pixel, level) else { return false }
     if ledger.empty + ledger.emptyFlats == 1 { noticed(.empty(frame: frame)) }
     gaps?.forgetLast()
@@ -170,26 +197,45 @@ package final class LiveSource: ProjectionSource {
 
   /// The frame that an image makes, or the first one of the gap before it; nil where it is dropped.
   private func take(_ header: FrameHeader, _ bytes: UnsafeRawBufferPointer) -> SourceFrame? {
-    let numbers = classifier.numbers(for: header)
-    guard numbers.contains(header.number) else {
+    if ledger.firstFrame == nil { begin(with: header) }
+    guard let number = index(of: header) else {
       drop(
-        .number,
-        "\(header.number) of \(numbers.lowerBound) to \(numbers.upperBound - 1); "
-          + "--first-frame says where the detector begins"
-      )
-      if header.number >= numbers.upperBound { end.noteBeyond(&ledger) }
+        .number, "\(header.number) of \(numbering.words); --first-frame says where the detector begins")
+      if numbering.isBeyond(header.number) { end.noteBeyond(&ledger) }
       return nil
     }
     end.noteFrame()
     do throws(MessageFault) {
-      guard let verdict = try classifier.classify(header, notingIn: &ledger) else { return nil }
-      let image = SourceFrame.StreamImage(
-        number: header.number - configuration.firstFrame, header: header, bytes: bytes)
+      guard let verdict = try classifier.classify(header, number: number, notingIn: &ledger) else { return nil }
+      let image = SourceFrame.StreamImage(number: number, header: header, bytes: bytes)
       gaps?.note(verdict.kind, theta: verdict.theta, image, behind: verdict.lost)
       return nextOfGap() ?? frame(verdict.kind, theta: verdict.theta, image)
     } catch {
-      drop(error)
+      drop(error, error == .surplus ? surplusWords(header) : nil)
       return nil
+    }
+  }
+
+  /// The first frame came, from this process's view: says so, before anything is made of it.
+  private func begin(with header: FrameHeader) {
+    let first = numbering.decide(header, feed.firstNumber)
+    ledger.noteFirst(first)
+    series = header.series
+    noticed(.began(SourceOrigin(firstFrame: first, series: series), number: header.number))
+  }
+
+  /// The number that the detector gives to the scan's first frame.
+  private var firstFrame: UInt64 { numbering.first ?? 0 }
+
+  private func index(of header: FrameHeader) -> UInt64? {
+    numbering.index(of: header.number, slack: classifier.slack(for: header))
+  }
+
+  private func surplusWords(_ header: FrameHeader) -> String {
+    switch header.key {
+    case .flat: "frame \(header.number) is a flat field behind all \(configuration.flats); --flats says how many come"
+    case .dark: "frame \(header.number) is a dark field behind all \(configuration.darks); --darks says how many come"
+    default: "frame \(header.number) is behind all of the \(configuration.thetas.count) projections"
     }
   }
 

@@ -8,6 +8,8 @@ package struct LossReport: Equatable, Sendable {
   package var malformed: [String: Int]
   /// First and last number of each gap; the newest ones where there are very many.
   package var gaps: [[UInt64]]
+  /// The number of the scan's first frame; nil where none came, and for a scan file.
+  var firstFrame: UInt64?
   /// Projections that showed nothing and were left out.
   package var emptyProjections = 0
   /// Flat fields of which that is so.
@@ -16,8 +18,11 @@ package struct LossReport: Equatable, Sendable {
   package var emptyFrames: [[UInt64]] = []
 
   /// What a ledger says, in numbers of frames as the detector counts them, or of a file's projections from 0.
+  /// `firstFrame` counts where the source was not asked for its first number.
   package init(_ ledger: LossLedger, firstFrame: UInt64) {
     counts = ledger.losses
+    self.firstFrame = ledger.firstFrame
+    let firstFrame = ledger.firstFrame ?? firstFrame
     malformed = Dictionary(
       uniqueKeysWithValues: MessageFault.allCases.compactMap { fault in
         ledger.malformed[fault.rawValue] > 0 ? (fault.name, Int(ledger.malformed[fault.rawValue])) : nil
@@ -47,12 +52,17 @@ package struct LossReport: Equatable, Sendable {
 
   /// For the attributes of an output.
   package var facts: [String: String] {
-    let facts = [
+    var facts = [
       "source_lost_frames": "\(counts.lost)", "source_duplicate_frames": "\(counts.duplicates)",
       "source_interpolated_projections": "\(counts.interpolated)",
       "source_dropped_messages": "\(counts.malformed)",
       "source_gaps": Self.text(gaps),
     ]
+    if !malformed.isEmpty {
+      facts["source_dropped_kinds"] = malformed.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
+        .joined(separator: ", ")
+    }
+    if let firstFrame { facts["source_first_frame"] = "\(firstFrame)" }
     guard emptyWords != nil else { return facts }
     return facts.merging(
       [
@@ -66,7 +76,7 @@ package struct LossReport: Equatable, Sendable {
 /// In JSON the numbers stand side by side with the rest, and what was malformed stands by its faults.
 extension LossReport: Codable {
   private enum CodingKeys: String, CodingKey {
-    case lost, duplicates, late, interpolated, invalid, malformed, gaps
+    case lost, duplicates, late, interpolated, invalid, malformed, gaps, firstFrame
     case emptyProjections, emptyFlats, emptyFrames
   }
 
@@ -75,6 +85,7 @@ extension LossReport: Codable {
     let fields = try decoder.container(keyedBy: CodingKeys.self)
     malformed = try fields.decode([String: Int].self, forKey: .malformed)
     gaps = try fields.decode([[UInt64]].self, forKey: .gaps)
+    firstFrame = try fields.decodeIfPresent(UInt64.self, forKey: .firstFrame)
     emptyProjections = try fields.decodeIfPresent(Int.self, forKey: .emptyProjections) ?? 0
     emptyFlats = try fields.decodeIfPresent(Int.self, forKey: .emptyFlats) ?? 0
     emptyFrames = try fields.decodeIfPresent([[UInt64]].self, forKey: .emptyFrames) ?? []
@@ -96,6 +107,7 @@ extension LossReport: Codable {
     try fields.encode(counts.invalid, forKey: .invalid)
     try fields.encode(malformed, forKey: .malformed)
     try fields.encode(gaps, forKey: .gaps)
+    try fields.encodeIfPresent(firstFrame, forKey: .firstFrame)
     guard emptyWords != nil else { return }
     try fields.encode(emptyProjections, forKey: .emptyProjections)
     try fields.encode(emptyFlats, forKey: .emptyFlats)

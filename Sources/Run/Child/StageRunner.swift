@@ -232,7 +232,16 @@ extension StageRunner {
   }
 
   /// Says that a message of the source was dropped.
-  package func didDrop(_ fault: MessageFault) { heartbeats.note(fault, of: number) }
+  package func didDrop(_ fault: MessageFault, _ detail: String?) { heartbeats.note(fault, detail, of: number) }
+
+  /// Says why the source ended the scan early.
+  package func didInterrupt(_ words: String) { heartbeats.noteInterruption(words, of: number) }
+
+  /// What a predecessor has found out of the source's beginning.
+  package var sourceOrigin: SourceOrigin { heartbeats.sourceOrigin }
+
+  /// Says what is known of it.
+  package func note(_ origin: SourceOrigin) { heartbeats.note(origin) }
 
   /// Who asked for the end of the scan.
   package func finalizeRequester() throws -> String? { try RunRequests(runFolder: folder).requester(.finalize) }

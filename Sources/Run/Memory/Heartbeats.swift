@@ -1,4 +1,3 @@
-import Detectors
 import Glibc
 import Host
 import Rings
@@ -15,17 +14,20 @@ import Synchronization
 /// 128·(i+1)  beats of stage i u64 atomic: 0 not begun, 1, 2 … one each 100 ms, 2^64−1 the work is done
 ///        +8  what it lacks of its disk u64 atomic: bits of `DiskShortage`
 ///       +16  standing of stage i u64 atomic: 0 expected, 1 set aside, 2 missing
-///       +24  of acquire: messages that it has dropped u64 atomic: bit n for `MessageFault` n
+///       +24  of acquire: what it has said of its source u64 atomic: bit n for text n
+/// 128·(stages+1)  of the source: number of its first frame and 1 u64 atomic, series and 1 u64 atomic; 0 for unknown
+///      +128+256·n  text n, UTF-8 up to a 0: n < 63 what was wrong with the first message of `MessageFault` n, 63 why
+///                  the source ended the scan early
 /// ```
 final class Heartbeats: @unchecked Sendable {
-  private let region: SharedRegion
-  private let stageCount: Int
+  let region: SharedRegion
+  let stageCount: Int
 
   /// Between two beats, and between two looks at them.
   static let period: Duration = .milliseconds(100)
   private static let magic: UInt32 = 0x4250_4C53
-  private static let layoutVersion: UInt32 = 4
-  private static let lineByteCount = 128
+  private static let layoutVersion: UInt32 = 5
+  static let lineByteCount = 128
   private static let done = UInt64.max
 
   private init(region: SharedRegion, stageCount: Int) {
@@ -57,7 +59,7 @@ final class Heartbeats: @unchecked Sendable {
     return Heartbeats(region: region, stageCount: stageCount)
   }
 
-  private static func byteCount(_ stageCount: Int) -> Int { lineByteCount * (1 + stageCount) }
+  private static func byteCount(_ stageCount: Int) -> Int { lineByteCount * (2 + stageCount) + sourceTextsByteCount }
 
   private static func header(_ runID: RunID, _ stageCount: Int) -> [UInt64] {
     [UInt64(magic) | UInt64(layoutVersion) << 32, runID.low, runID.high, UInt64(stageCount)]
@@ -86,22 +88,6 @@ final class Heartbeats: @unchecked Sendable {
   /// Says what the process of a stage lacks of its disk.
   func note(_ shortage: DiskShortage, of stage: Int) {
     word(stage, .shortage).pointee.store(shortage.rawValue, ordering: .relaxed)
-  }
-
-  /// Why a stage's processes have dropped messages.
-  func faults(of stage: Int) -> [MessageFault] {
-    let bits = word(stage, .dropped).pointee.load(ordering: .relaxed)
-    return MessageFault.allCases.filter { bits & Self.bit($0) != 0 }
-  }
-
-  /// Says that the process of a stage has dropped a message. That stays when the process ends: the sender is as it was.
-  func note(_ fault: MessageFault, of stage: Int) {
-    word(stage, .dropped).pointee.bitwiseOr(Self.bit(fault), ordering: .relaxed)
-  }
-
-  private static func bit(_ fault: MessageFault) -> UInt64 {
-    precondition((0..<64).contains(fault.rawValue), "\(fault) is fault \(fault.rawValue) of 64 at most")
-    return 1 << UInt64(fault.rawValue)
   }
 
   /// What the supervisor expects of a stage. A word without meaning says nothing new.
@@ -177,11 +163,11 @@ final class Heartbeats: @unchecked Sendable {
   }
 
   /// The words of a stage's line, in their order.
-  private enum Word: Int {
-    case beats, shortage, standing, dropped
+  enum Word: Int {
+    case beats, shortage, standing, source
   }
 
-  private func word(_ stage: Int, _ word: Word = .beats) -> UnsafeMutablePointer<Atomic<UInt64>> {
+  func word(_ stage: Int, _ word: Word = .beats) -> UnsafeMutablePointer<Atomic<UInt64>> {
     precondition((0..<stageCount).contains(stage), "stage \(stage) of \(stageCount)")
     // Sound: the word is 8-aligned inside the mapping and only ever accessed atomically.
     return (region.base + Self.lineByteCount * (1 + stage) + 8 * word.rawValue)

@@ -178,7 +178,7 @@ package struct Reconstruction {
     let ending = Supervisor.RunEnding(
       report: report, seconds: status.seconds, secondsWithoutRoom: status.secondsWithoutRoom,
       restarts: Dictionary(status.stages.map { ($0.name, $0.restarts) }, uniquingKeysWith: +), isInterrupted: false,
-      finalized: status.finalized, missing: [])
+      finalized: status.finalized, faults: status.faultDetails ?? [:], missing: [])
     return outcome(plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses(), try folder.readStop())
   }
 
@@ -241,7 +241,8 @@ package struct Reconstruction {
       lost: (report?.lost ?? 0) + (losses?.counts.lost ?? 0),
       lostFields: report?.lostFields ?? 0, duplicates: (report?.duplicates ?? 0) + (losses?.counts.duplicates ?? 0),
       emptyProjections: losses?.emptyProjections ?? 0, emptyFlats: losses?.emptyFlats ?? 0,
-      emptyFrames: losses?.emptyFrames ?? [], clampedPixels: report?.pixels.clamped ?? 0,
+      emptyFrames: losses?.emptyFrames ?? [], droppedMessages: losses?.malformed ?? [:],
+      clampedPixels: report?.pixels.clamped ?? 0,
       deadPixels: report?.pixels.dead ?? 0,
       restarts: ending.restarts, memory: memory, stoppedBy: report?.stoppedBy ?? reason, stop: stop,
       outputs: report?.outputs ?? [], fit: report.flatMap { plan.export.fit($0.fits) },
@@ -249,7 +250,8 @@ package struct Reconstruction {
       range: report?.range, volumeSHA256: report?.volumeSHA256, denoisedSHA256: report?.denoisedSHA256)
     return ReconstructionOutcome(
       result: result, report: report,
-      notices: notices(plan, report, empty: losses?.emptyProjections ?? 0) + notices(losses) + notices(stop)
+      notices: notices(plan, report, empty: losses?.emptyProjections ?? 0) + notices(losses, ending.faults)
+        + notices(stop)
         + notices(ending.secondsWithoutRoom),
       isInterrupted: ending.isInterrupted, failure: failure(plan, ending, losses))
   }
@@ -262,6 +264,7 @@ package struct Reconstruction {
         "every projection is empty (zero, or no brighter than the dark field), \(losses.emptyProjections) of them; "
           + "look whether the shutter was open and the flat and dark fields belong to the scan")
     }
+    if ending.report == nil { return nothingCame(plan, ending, losses) }
     guard !ending.missing.isEmpty else { return nil }
     let reasons = ending.missing.map { "\($0.rows) are missing (\($0.why))" }.joined(separator: ", ")
     let denoised = plan.denoising == nil ? "" : ", and the volume is not denoised"
@@ -269,8 +272,24 @@ package struct Reconstruction {
       .software, "\(reasons); all other rows are exported\(denoised); mend the cause; \(plan.whatIsKept)")
   }
 
+  /// What to say of a run without a projection: whoever goes on with its result must not find it well.
+  private static func nothingCame(_ plan: RunPlan, _ ending: Supervisor.RunEnding, _ losses: LossReport?) -> ScanFailure
+  {
+    if ending.isInterrupted || ending.finalized != nil {
+      return ScanFailure(.temporary, "the scan was ended before its first projection: nothing is reconstructed")
+    }
+    let dropped = losses?.counts.malformed ?? 0
+    let why = ending.faults.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "; ")
+    return dropped > 0
+      ? ScanFailure(
+        .data,
+        "no projection came from \(plan.scan.input) that is one of the scan, and \(dropped) messages were dropped"
+          + (why.isEmpty ? "" : " (\(why))"))
+      : ScanFailure(.unavailable, "no projection came from \(plan.scan.input)")
+  }
+
   /// What a live source has lost, in words.
-  private static func notices(_ report: LossReport?) -> [String] {
+  private static func notices(_ report: LossReport?, _ faults: [String: String]) -> [String] {
     guard let report else { return [] }
     let empty = report.emptyWords.map {
       ["left out, as they are empty (zero, or no brighter than the dark field): \($0)"]
@@ -283,8 +302,10 @@ package struct Reconstruction {
     ].filter { $0.0 > 0 }
     guard !counts.isEmpty else { return empty ?? [] }
     let kinds = report.malformed.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+    let details = faults.sorted { $0.key < $1.key }.map { "; the first \($0.key): \($0.value)" }.joined()
     return [
       "the source: " + counts.map { "\($0.0) \($0.1)" }.joined(separator: ", ") + (kinds.isEmpty ? "" : " (\(kinds))")
+        + details
     ] + (empty ?? [])
   }
 

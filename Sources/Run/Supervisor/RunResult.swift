@@ -30,6 +30,8 @@ package struct RunResult: Codable, Equatable, Sendable {
   /// First and last number of each range of such projections, as the detector counts its frames and a file its
   /// projections from 0; the first ones where there are very many.
   package var emptyFrames: [[UInt64]]
+  /// Messages of a live source that were dropped, by what was wrong with them.
+  package var droppedMessages: [String: Int]
   /// Pixels at or below the dark field, which became the least transmission.
   package var clampedPixels: Int
   /// Pixels of the detector that no projection has a value for, interpolated from their neighbours.

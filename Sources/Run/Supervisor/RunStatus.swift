@@ -76,6 +76,10 @@ package struct RunStatus: Codable, Equatable, Sendable {
   package var clampedPixels: Int?
   /// Why messages of a live source were dropped, each reason once; nil where none was.
   package var faults: [String]?
+  /// What was wrong with the first message of each of these, where more is known than the reason.
+  package var faultDetails: [String: String]?
+  /// The number that a live source gives to the scan's first frame; nil before that is known.
+  var firstFrame: UInt64?
   /// Projections from one update to the next: `window-step`, or more while a worker does not keep up.
   package var step = 0
   /// Updates of the slowest worker so far.

@@ -1,6 +1,7 @@
 import Detectors
 import Logging
 import RunModel
+import ScanPlan
 
 // What the supervisor does while a sender sends what no scan can use: people hear of it at once, as they could still
 // mend the scan's description or the detector.
@@ -8,13 +9,35 @@ extension Supervisor {
   /// Looks why messages were dropped, tells people what is new, and fills that in.
   func watchSource(_ regions: RunRegions, _ status: inout RunStatus) {
     guard let acquire = stages.first(where: { $0.stage == .acquire }) else { return }
+    watchBeginning(regions, &status)
     let faults = regions.heartbeats.faults(of: acquire.number)
-    status.faults = faults.isEmpty ? nil : faults.map(\.name)
-    let new = faults.filter { !knownFaults.contains($0) }
-    guard !new.isEmpty else { return }
-    knownFaults = faults
-    let names = new.map(\.name).joined(separator: ", ")
-    let line = "messages of the source are dropped (\(names)): \(folder.log("acquire")) says more"
+    status.faults = faults.isEmpty ? nil : faults.map(\.fault.name)
+    let details = faults.filter { !$0.detail.isEmpty }.map { ($0.fault.name, $0.detail) }
+    status.faultDetails = details.isEmpty ? nil : Dictionary(details) { $1 }
+    for (fault, detail) in faults where knownFaults[fault] == nil {
+      knownFaults[fault] = detail
+      say(
+        "messages of the source are dropped: \(fault.name)" + (detail.isEmpty ? "" : " (\(detail))")
+          + "; \(folder.log("acquire")) has more")
+    }
+    guard !isInterrupted, let words = regions.heartbeats.interruption(of: acquire.number) else { return }
+    isInterrupted = true
+    say(words)
+  }
+
+  /// Says what is taken for the first frame, where nobody said it and the detector does not begin at 0.
+  private func watchBeginning(_ regions: RunRegions, _ status: inout RunStatus) {
+    guard plan.live != nil, let first = regions.heartbeats.sourceOrigin.firstFrame else { return }
+    status.firstFrame = first
+    guard !isBeginningKnown else { return }
+    isBeginningKnown = true
+    guard first > 0, plan.scan.firstNumber == nil else { return }
+    say(
+      "the source's frame \(first) is taken for the first one of the scan; if frames before it were lost, "
+        + "--first-frame says where the scan begins")
+  }
+
+  private func say(_ line: String) {
     log.warning("\(line)")
     monitor.notice(line)
   }

@@ -67,8 +67,10 @@ final class Supervisor {
   private var isStopNoticed = false
   private let requests: RunRequests
   var room: RoomWatch
-  /// Why messages of the source were dropped, as far as people know.
-  var knownFaults: [MessageFault] = []
+  /// Why messages of the source were dropped, and what was wrong with the first of each, as far as people know.
+  var knownFaults: [MessageFault: String] = [:]
+  /// Whether people know that the source ended the scan early, and with which frame it began.
+  var (isInterrupted, isBeginningKnown) = (false, false)
   /// Why the status could not be written; nil where it was.
   var statusFailure: FileError?
   private var regionFolder = ""
@@ -93,6 +95,8 @@ final class Supervisor {
     let isInterrupted: Bool
     /// Who or what ended the scan before its source did, but for a signal.
     let finalized: String?
+    /// What was wrong with messages of the source that were dropped, by their faults' names.
+    let faults: [String: String]
     /// What the volume lacks.
     let missing: [MissingRows]
   }
@@ -163,7 +167,8 @@ final class Supervisor {
     return RunEnding(
       report: try folder.readExport(), seconds: seconds, secondsWithoutRoom: finished.secondsWithoutRoom,
       restarts: Dictionary(uniqueKeysWithValues: stages.map { ("\($0.stage)", $0.restarts) }),
-      isInterrupted: signalCount > 0, finalized: finished.finalized, missing: missing)
+      isInterrupted: signalCount > 0, finalized: finished.finalized, faults: finished.faultDetails ?? [:],
+      missing: missing)
   }
 
   /// Makes the regions, and puts the folder in order. A signal that comes meanwhile ends the process, which leaves no

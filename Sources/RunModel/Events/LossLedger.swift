@@ -11,7 +11,8 @@ package import Rings
 ///   32  duplicates u64          40  late u64             48  invalid u32, interpolated u32
 ///   56  unlisted u64: frames of gaps that are not listed any more
 ///   64  timestamp f64 of the source, NaN for none        72  gaps u32, ranges u32: 0, or of empty frames and one
-///   80  malformed 18 × u32: messages by MessageFault    152  gaps × (first u64, frames u64), the oldest first
+///   80  malformed 16 × u32: messages by MessageFault    144  first u64: the number of the scan's first frame at the
+///  152  gaps × (first u64, frames u64), the oldest first     source and 1; 0 where nobody knows it
 ///  then  0  darks f64, 8  flats f64: sums of their totals    16  empty u64: projections
 ///       24  emptyFlats u32, reserved u32
 ///       32  ranges × (first u64, frames u64) of empty projections, rising
@@ -27,6 +28,8 @@ package struct LossLedger: Equatable, Sendable {
     case duplicate
   }
 
+  /// The number that the source gives to frame 0; nil where it was not found out.
+  package private(set) var firstFrame: UInt64?
   /// Above the highest number that came.
   package private(set) var next: UInt64 = 0
   /// Projections that were published, interpolated ones too.
@@ -74,7 +77,7 @@ package struct LossLedger: Equatable, Sendable {
   package static let gapsMax = 200
   /// Ranges of empty frames that are listed.
   package static let emptyRangesMax = 30
-  static let malformedMax = 18
+  static let malformedMax = 16
   private static let fixedByteCount = 152
   private static let emptyByteCount = 32
 
@@ -89,6 +92,12 @@ package struct LossLedger: Equatable, Sendable {
     Losses(
       lost: lost, duplicates: duplicates, late: late, interpolated: interpolated, invalid: invalid,
       malformed: malformed.reduce(0) { $0 + Int($1) }, empty: empty + emptyFlats)
+  }
+
+  /// Takes note of the number that the source gives to frame 0.
+  package mutating func noteFirst(_ number: UInt64) {
+    precondition(firstFrame == nil && number < .max, "frame 0 has number \(number), and \(firstFrame ?? 0) before")
+    firstFrame = number
   }
 
   /// Takes note of a frame's number.
@@ -225,6 +234,7 @@ package struct LossLedger: Equatable, Sendable {
     metadata.store(UInt32(gaps.count), at: 72)
     metadata.store(UInt32(fieldSums == nil ? 0 : emptyRanges.count + 1), at: 76)
     for (index, count) in malformed.enumerated() { metadata.store(count, at: 80 + 4 * index) }
+    metadata.store(firstFrame.map { $0 + 1 } ?? 0, at: 144)
     for (index, gap) in gaps.enumerated() {
       metadata.store(gap.lowerBound, at: Self.fixedByteCount + 16 * index)
       metadata.store(UInt64(gap.count), at: Self.fixedByteCount + 16 * index + 8)
@@ -263,6 +273,8 @@ package struct LossLedger: Equatable, Sendable {
     (invalid, interpolated) = (Int(fields.u32(at: 48)), Int(fields.u32(at: 52)))
     unlisted = UInt64(try fields.count(at: 56, "lost frames"))
     malformed = (0..<Self.malformedMax).map { fields.u32(at: 80 + 4 * $0) }
+    let first = UInt64(try fields.count(at: 144, "first frame"))
+    firstFrame = first == 0 ? nil : first - 1
     for index in 0..<listed {
       let first = UInt64(try fields.count(at: Self.fixedByteCount + 16 * index, "gap"))
       let count = UInt64(try fields.count(at: Self.fixedByteCount + 16 * index + 8, "gap's frames"))

@@ -108,6 +108,33 @@ extension DetectorShape: ScanValue {
   package var scanText: String { text }
 }
 
+/// The number of a source's first frame, as `--first-frame` says it.
+package enum FirstFrame: Equatable, Sendable {
+  /// That of the first one that comes.
+  case automatic
+  /// This one.
+  case number(UInt64)
+
+  private static let limit: UInt64 = 1 << 32
+}
+
+extension FirstFrame: ScanValue {
+  /// For people.
+  package static var form: String { "auto or a whole number from 0 to \(limit)" }
+  /// `auto` or a number.
+  package init?(scanText: String) {
+    if scanText == "auto" {
+      self = .automatic
+    } else if let number = UInt64(scanText), number <= Self.limit {
+      self = .number(number)
+    } else {
+      return nil
+    }
+  }
+  /// As it is written on the command line.
+  package var scanText: String { if case .number(let number) = self { "\(number)" } else { "auto" } }
+}
+
 extension PixelType: ScanValue {}
 extension GapPolicy: ScanValue {}
 
@@ -143,12 +170,15 @@ extension ScanKey {
       .source, "theta-step", \.thetaStep, "Degrees from one projection to the next.", unset: "180 over projections",
       .within(-1e6...1e6)),
     ScanKey(
-      .source, "first-frame", \.firstFrame, "The number of the source's first frame.", unset: "0",
-      .within(0...1 << 31)),
+      .source, "first-frame", \.firstFrame,
+      "The number of the source's first frame; auto takes that of the first one that comes.", unset: "auto"),
+    ScanKey(
+      .source, "channel", \.channel, "The channel of a detector with several, as in threshold_1.",
+      unset: "its only one", .needed("the name of a channel")),
     ScanKey(.source, "on-gap", \.onGap, "What becomes of projections that the source has lost.", unset: "skip"),
     ScanKey(
       .source, "source-timeout", \.sourceTimeout,
-      "End the scan where no frame came for so many seconds after the first.", unset: "never",
+      "End the scan where no frame of it came for so many seconds, whatever else came.", unset: "never",
       .within(0.1...1e6, "seconds")),
     ScanKey(
       .source, "stop-hook", \.stopHook,
@@ -216,6 +246,9 @@ extension ScanDescription {
       return nil
     } catch { return "--stop-hook \(error)" }
   }
+
+  /// The number of a live source's first frame; nil where the first one that comes says it.
+  package var firstNumber: UInt64? { if case .number(let number) = firstFrame { number } else { nil } }
 
   /// Where the detector is told to stop.
   var hook: StopHook? { get throws(StreamError) { if let stopHook { try StopHook(stopHook) } else { nil } } }

@@ -149,11 +149,13 @@ package struct ScanDescription: Equatable, Sendable {
   package var thetaStart: Double?
   /// Degrees from one projection of a live source to the next; nil for half a turn over all of them.
   package var thetaStep: Double?
-  /// The number of a live source's first frame; nil for 0.
-  package var firstFrame: Int?
+  /// The number of a live source's first frame; nil for auto.
+  package var firstFrame: FirstFrame?
+  /// The channel of a live source with several; nil for its only one.
+  package var channel: String?
   /// What becomes of projections that a live source has lost; nil for skip.
   package var onGap: GapPolicy?
-  /// Seconds without a frame after which a live source is taken to have ended; nil for none.
+  /// Seconds without a frame of the scan after which a live source is taken to have ended; nil for none.
   package var sourceTimeout: Double?
   /// The address at which a live source is told that the scan was ended early; nil for none.
   package var stopHook: String?

@@ -62,8 +62,11 @@ package struct LivePlan: Codable, Equatable, Sendable {
 }
 
 extension RunPlan {
-  /// The source of `acquire`'s images. `noticed` hears of messages that are dropped, and of senders that come and go.
-  package func makeSource(noticed: @escaping (SourceNotice) -> Void) throws -> any ProjectionSource {
+  /// The source of `acquire`'s images, of which a predecessor knew `origin`. `noticed` hears of messages that are
+  /// dropped, of senders that come and go, and of the beginning.
+  package func makeSource(origin: SourceOrigin, noticed: @escaping (SourceNotice) -> Void) throws
+    -> any ProjectionSource
+  {
     let (rows, binning) = (shape.detectorRows, 1 << scan.binning)
     switch try ScanSource(scan.input) {
     case .file(let path):
@@ -77,22 +80,22 @@ extension RunPlan {
       }
       return source
     case .stream(let address):
-      return try withFields(LiveSource(liveConfiguration, address: address, noticed: noticed))
+      return try withFields(LiveSource(liveConfiguration(origin), address: address, noticed: noticed))
     case .variable(let address):
-      return try withFields(LiveSource(liveConfiguration, variable: address, noticed: noticed))
+      return try withFields(LiveSource(liveConfiguration(origin), variable: address, noticed: noticed))
     case .folder(let path):
       return try withFields(
-        LiveSource(liveConfiguration, folder: path, usesNumbers: scan.firstFrame != nil, noticed: noticed))
+        LiveSource(liveConfiguration(origin), folder: path, usesNumbers: scan.firstNumber != nil, noticed: noticed))
     }
   }
 
-  private var liveConfiguration: LiveSource.Configuration {
+  private func liveConfiguration(_ origin: SourceOrigin) -> LiveSource.Configuration {
     guard let live else { preconditionFailure("a live source was not planned") }
     return LiveSource.Configuration(
       format: FrameFormat(rows: live.rows, columns: live.columns, pixel: live.pixel), rows: shape.detectorRows,
       binning: 1 << scan.binning,
       darks: live.darks, flats: live.flats, thetas: scan.liveThetas, usesRadians: scan.thetaUnit == .radians,
-      firstFrame: UInt64(scan.firstFrame ?? 0), onGap: scan.onGap ?? .skip,
+      firstFrame: scan.firstNumber, channel: scan.channel, origin: origin, onGap: scan.onGap ?? .skip,
       silenceMax: scan.sourceTimeout.map { .seconds($0) }, tellsEmpty: minusLog)
   }
 

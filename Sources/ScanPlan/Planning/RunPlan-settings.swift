@@ -12,8 +12,8 @@ extension RunPlan: StageSettings {
   /// A detector that does not wait sets the rate itself.
   package var sourceRate: Double? { live == nil ? scan.rate : nil }
 
-  /// The number that the source gives to its first frame.
-  package var firstFrame: UInt64 { UInt64(scan.firstFrame ?? 0) }
+  /// The number that the source gives to its first frame, where that was said.
+  package var firstFrame: UInt64 { scan.firstNumber ?? 0 }
 
   /// Where the detector is told to stop; nil for nowhere.
   package var stopHook: StopHook? { get throws { try scan.hook } }

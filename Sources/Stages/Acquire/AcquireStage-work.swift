@@ -6,15 +6,24 @@ extension AcquireStage: Stage {
   /// Opens the source, listens for orders to stop, and acquires.
   package static func work(in environment: some StageEnvironment) throws {
     let (settings, log) = (environment.settings, environment.log)
-    let source = try settings.makeSource { notice in
+    let source = try settings.makeSource(origin: environment.sourceOrigin) { notice in
       switch notice {
       case .listening: log.notice("\(notice.words)")
+      case .announced(let series):
+        log.notice("\(notice.words)")
+        environment.note(SourceOrigin(series: series))
+      case .began(let origin, _):
+        log.notice("\(notice.words)")
+        environment.note(origin)
+      case .interrupted:
+        log.warning("\(notice.words)")
+        environment.didInterrupt(notice.words)
       case .disconnected, .empty: log.warning("\(notice.words)")
       // The first of each kind tells what is wrong; the ledger counts the others.
-      case .dropped(let fault, _, let count):
+      case .dropped(let fault, let detail, let count):
         guard count == 1 else { return }
         log.warning("\(notice.words)")
-        environment.didDrop(fault)
+        environment.didDrop(fault, detail)
       }
     }
     let notice = try settings.stopHook.map { StopNotice(hook: $0, run: settings.run, log: log) }

@@ -59,8 +59,15 @@ package protocol StageEnvironment {
   func stopRequested() -> Bool
   /// Says that an event was handled.
   func didWork()
-  /// Says that a message of the source was dropped, so that people hear of it while the sender still sends.
-  func didDrop(_ fault: MessageFault)
+  /// Says that a message of the source was dropped, and what was wrong with it, so that people hear of it while the
+  /// sender still sends.
+  func didDrop(_ fault: MessageFault, _ detail: String?)
+  /// Says why the source ended the scan early.
+  func didInterrupt(_ words: String)
+  /// What a predecessor has found out of the source's beginning.
+  var sourceOrigin: SourceOrigin { get }
+  /// Says what is known of it for a successor; what is not known stays as it was.
+  func note(_ origin: SourceOrigin)
   /// Who asked for the end of the scan; nil where nobody has.
   func finalizeRequester() throws -> String?
   /// What the source has lost; nil for a scan file, and until the acquisition has ended.
@@ -89,11 +96,12 @@ package enum StageReport: Sendable {
 package protocol StageSettings: Sendable {
   /// Names the run for people and detectors.
   var run: String { get }
-  /// The source of `acquire`'s images. `noticed` hears of messages that are dropped, and of senders that come and go.
-  func makeSource(noticed: @escaping (SourceNotice) -> Void) throws -> any ProjectionSource
+  /// The source of `acquire`'s images, of which a predecessor knew `origin`. `noticed` hears of messages that are
+  /// dropped, of senders that come and go, and of the beginning.
+  func makeSource(origin: SourceOrigin, noticed: @escaping (SourceNotice) -> Void) throws -> any ProjectionSource
   /// Projections a second at most; nil for a source that sets the rate itself, or as fast as can be.
   var sourceRate: Double? { get }
-  /// The number that the source gives to its first frame.
+  /// The number that the source gives to its first frame, where that was said.
   var firstFrame: UInt64 { get }
   /// Where the detector is told to stop; nil for nowhere.
   var stopHook: StopHook? { get throws }

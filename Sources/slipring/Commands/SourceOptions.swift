@@ -14,7 +14,8 @@ struct SourceOptions: ParsableArguments {
   // What begins with a minus is a number here.
   @Option(parsing: .unconditional, help: .key("theta-start")) var thetaStart: Double?
   @Option(parsing: .unconditional, help: .key("theta-step")) var thetaStep: Double?
-  @Option(help: .key("first-frame")) var firstFrame: Int?
+  @Option(help: .key("first-frame", "number|auto")) var firstFrame: FirstFrame?
+  @Option(help: .key("channel", "name")) var channel: String?
   @Option(help: .key("on-gap")) var onGap: GapPolicy?
   @Option(help: .key("source-timeout", "seconds")) var sourceTimeout: Double?
   @Option(help: .key("stop-hook", "url")) var stopHook: String?
@@ -24,6 +25,7 @@ struct SourceOptions: ParsableArguments {
     (scan.detectorShape, scan.pixel, scan.projections) = (shape, pixel, projections)
     (scan.flats, scan.darks, scan.fields) = (flats, darks, fields)
     (scan.thetaStart, scan.thetaStep, scan.firstFrame) = (thetaStart, thetaStep, firstFrame)
+    scan.channel = channel
     (scan.onGap, scan.sourceTimeout, scan.stopHook) = (onGap, sourceTimeout, stopHook)
   }
 }
@@ -33,6 +35,13 @@ extension DetectorShape: ExpressibleByArgument {
   package init?(argument: String) { self.init(argument) }
   /// For the help.
   package var defaultValueDescription: String { text }
+}
+
+extension FirstFrame: ExpressibleByArgument {
+  /// From `auto` or a number.
+  package init?(argument: String) { self.init(scanText: argument) }
+  /// For the help.
+  package var defaultValueDescription: String { scanText }
 }
 
 extension PixelType: ExpressibleByArgument {}

@@ -57,7 +57,9 @@ struct Status: ParsableCommand {
             ? "" : "; now: \(status.withoutRoom.joined(separator: ", ")); \(status.buffered) images in memory")
       ] : []
     let late = status.decidedLate.map { ", ended \(ProgressLine.oneDecimal($0)) s late" } ?? ""
-    let faults = status.faults.map { ["messages of the source are dropped: \($0.joined(separator: ", "))"] } ?? []
+    let faults = (status.faults ?? []).map { fault in
+      "messages of the source are dropped: \(fault)" + (status.faultDetails?[fault].map { " (\($0))" } ?? "")
+    }
     let old =
       isSupervised
       ? age.flatMap { age in
