@@ -88,6 +88,14 @@ extension Pipeline {
         65, try command.end(), "no projection came", "30 messages were dropped", "rows and columns swapped?")
     }
 
+    @Test func `Parts that are longer than any of the scan are named, though libzmq takes none of them`() throws {
+      let command = try recon()
+      for _ in 0..<4 { try send(array(#""shape":[4,24],"type":"uint16""#), byteCount: 17 << 20) }
+      try wait("a word of it") { try command.errorsSoFar().contains("has it parts of more than 16 MiB?") }
+      try command.process.signal(SIGTERM)
+      #expect(try command.end().status == .exited(75))
+    }
+
     @Test func `A scan from which nothing comes ends by the timeout`() throws {
       expectFailure(
         69, try recon(["--source-timeout", "0.5"], port: "9").end(), "no projection came from zmq+pull://127.0.0.1:9")

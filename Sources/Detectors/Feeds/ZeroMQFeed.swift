@@ -4,6 +4,12 @@ final class ZeroMQFeed: FrameFeed {
   private var decoder: StreamDecoder
   /// Faults that were described: people need one message of each.
   private var described: Set<MessageFault> = []
+  private let address: StreamAddress
+  private let partByteCountMax: Int
+  /// Messages so far, and at the end of the last connection; connections that ended without one, one after the other.
+  private var (messages, messagesBefore, emptyConnections) = (0, 0, 0)
+  /// Since when there is no connection that was there.
+  private var lostSince: ContinuousClock.Instant?
 
   /// A `push` sender without a receiver does not go on.
   let endIsAwaited = true
@@ -12,6 +18,8 @@ final class ZeroMQFeed: FrameFeed {
   private static let queueLengths = 8...1000
   /// A part may be so long whatever an image has: what is wrong with a detector of another size is to be said.
   private static let partByteCountMin = 16 << 20
+  /// libzmq tries again after 20 ms, and then less often: a sender that is there has a connection by now.
+  private static let ownReconnect: Duration = .milliseconds(250)
 
   init(_ address: StreamAddress, _ configuration: LiveSource.Configuration) throws(StreamError) {
     let format = configuration.format
@@ -19,8 +27,9 @@ final class ZeroMQFeed: FrameFeed {
       format: format, channel: configuration.channel, series: configuration.origin.series,
       firstImage: configuration.firstFrame ?? 0)
     // A DECTRIS header holds a flat field and a mask of 32 bits a pixel, of stream version 2 all of them in one part.
+    (self.address, partByteCountMax) = (address, max(16 * format.byteCount + 1 << 20, Self.partByteCountMin))
     receiver = try ZeroMQReceiver(
-      address, partByteCountMax: max(16 * format.byteCount + 1 << 20, Self.partByteCountMin),
+      address, partByteCountMax: partByteCountMax,
       queueLength: Self.queueLength(imageByteCount: format.byteCount))
   }
 
@@ -36,7 +45,8 @@ final class ZeroMQFeed: FrameFeed {
   func resume(after number: UInt64) { decoder.goOn() }
 
   func next(timeout: Duration) throws -> FeedStep {
-    guard let parts = try receiver.receive(timeout: timeout) else { return .nothing }
+    guard let parts = try receiver.receive(timeout: timeout) else { return try lookAtConnection() }
+    messages += 1
     do throws(MessageFault) {
       switch try decoder.decode(parts) {
       case .frame(let header, let image): return .frame(header, image)
@@ -49,4 +59,29 @@ final class ZeroMQFeed: FrameFeed {
       return .fault(error, decoder.words(for: error, parts))
     }
   }
+
+  /// What became of the connection while nothing came. libzmq ends one over which a longer part is announced than is
+  /// allowed, says nobody why, and does not connect anew.
+  private func lookAtConnection() throws(StreamError) -> FeedStep {
+    switch receiver.connectionEvent() {
+    case nil:
+      if let lostSince, .now - lostSince > Self.ownReconnect {
+        self.lostSince = nil
+        try receiver.reconnect()
+      }
+      return .nothing
+    case .connected:
+      lostSince = nil
+      return .notice(.listening(to: address.description))
+    case .disconnected:
+      lostSince = .now
+      emptyConnections = messages == messagesBefore ? emptyConnections + 1 : 0
+      messagesBefore = messages
+      guard emptyConnections > 1 else { return .notice(.disconnected) }
+      let words = "the connection ended twice without a whole message: has it parts of more than \(largestPart) MiB?"
+      return .fault(.size, described.insert(.size).inserted ? words : nil)
+    }
+  }
+
+  private var largestPart: Int { partByteCountMax >> 20 }
 }

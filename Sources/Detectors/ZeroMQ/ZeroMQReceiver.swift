@@ -7,6 +7,7 @@ internal import CZMQ
 /// connection, which is made anew.
 final class ZeroMQReceiver {
   private let socket: ZeroMQSocket
+  private let monitor: ZeroMQMonitor
   private let messages: UnsafeMutableBufferPointer<zmq_msg_t>
   private let parts: UnsafeMutableBufferPointer<UnsafeRawBufferPointer>
   private var timeout: Duration = .zero
@@ -24,6 +25,7 @@ final class ZeroMQReceiver {
     try socket.set(ZMQ_RECONNECT_IVL, Int32(20))
     try socket.set(ZMQ_RECONNECT_IVL_MAX, Int32(1000))
     try socket.set(ZMQ_RCVTIMEO, Int32(0))
+    monitor = try ZeroMQMonitor(socket)
     if address.pattern == .sub {
       try socket.check(zmq_setsockopt(socket.handle, ZMQ_SUBSCRIBE, "", 0), "zmq_setsockopt")
     }
@@ -48,6 +50,17 @@ final class ZeroMQReceiver {
       guard try receivePart() else { return UnsafeBufferPointer(rebasing: parts[..<0]) }
     }
     return UnsafeBufferPointer(rebasing: parts[..<open])
+  }
+
+  /// What became of the connection, for which it does not wait.
+  func connectionEvent() -> ZeroMQMonitor.ConnectionEvent? { monitor.next() }
+
+  /// Connects anew where libzmq does not: it gives up a connection over which a longer part came than is allowed. Only
+  /// for a connection that is lost: what waits to be taken goes.
+  func reconnect() throws(StreamError) {
+    // It may be given up already.
+    _ = zmq_disconnect(socket.handle, socket.address.endpoint)
+    try socket.check(zmq_connect(socket.handle, socket.address.endpoint), "zmq_connect")
   }
 
   private func setTimeout(_ timeout: Duration) throws(StreamError) {

@@ -40,6 +40,23 @@ final class ZeroMQSocket {
     try check(zmq_setsockopt(handle, option, &value, MemoryLayout<Int64>.size), "zmq_setsockopt")
   }
 
+  /// A socket at which these events are heard; whoever gets it closes it before this one goes.
+  func monitor(_ events: Int32) throws(StreamError) -> UnsafeMutableRawPointer {
+    let place = "inproc://monitor"
+    try check(zmq_socket_monitor(handle, place, events), "zmq_socket_monitor")
+    guard let pair = zmq_socket(context, ZMQ_PAIR) else {
+      throw .system(call: "zmq_socket", address: "\(address)", reason: Self.reason)
+    }
+    var linger: Int32 = 0
+    zmq_setsockopt(pair, ZMQ_LINGER, &linger, MemoryLayout<Int32>.size)
+    guard zmq_connect(pair, place) == 0 else {
+      let error = StreamError.system(call: "zmq_connect", address: "\(address)", reason: Self.reason)
+      zmq_close(pair)
+      throw error
+    }
+    return pair
+  }
+
   func check(_ result: Int32, _ call: String) throws(StreamError) {
     guard result < 0 else { return }
     throw .system(call: call, address: "\(address)", reason: Self.reason)
