@@ -10,6 +10,8 @@ package struct VolumeDescription: Sendable {
   package var rotationAxis: Double?
   /// Projections that came, of those whose thetas `metadata` has.
   package var projections: Int?
+  /// Radians of the projections of a live source, in the order in which they came; nil where `metadata` has them.
+  package var thetas: [Double]?
   /// The scan file, or the address of the source.
   package var source = "unknown"
   /// When the run was planned, in ISO 8601; nil where nobody says.

@@ -24,6 +24,7 @@ extension HDF5OutputFile {
         }
       }
     }
+    thetas = about.thetas ?? thetas
     try setAttribute("NX_class", "NXroot", of: "/")
     try setAttribute("default", "entry", of: "/")
     try setAttribute("creator", "Slipring \(programVersion)", of: "/")

@@ -11,6 +11,8 @@ import Simulation
 import TestSupport
 import Testing
 
+@testable import ScanFiles
+
 extension Pipeline {
   /// Detectors that send: the same scan from a stream and from its file.
   @Suite struct LiveSourceTests {
@@ -111,6 +113,11 @@ extension Pipeline {
       let outcome = try recon("zmq+pull://127.0.0.1:\(port)", "live", shape + fields + ["--order", "golden"]).end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       #expect(try outcome.result().volumeSHA256 == reference.volumeSHA256)
+      // They are in the output as those of the file are.
+      let degrees = try ["live/stream", "reference/spread"].map {
+        try HDF5File(path: folder.file("\($0)_rec.h5")).numbers("/entry/reconstruction/parameters/rotation_angle")
+      }
+      #expect(degrees[0] == degrees[1] && degrees[0].count == Self.projections)
       #expect(try sender.end().status == .exited(0))
     }
 

@@ -249,6 +249,12 @@ extension StageRunner {
   /// What the source has lost.
   package func readLosses() throws -> LossReport? { try folder.readLosses() }
 
+  /// Radians of a live source's projections.
+  package func liveThetas(_ count: Int) throws -> [Double]? {
+    guard plan.live != nil else { return nil }
+    return try plan.orderedThetas(count, folder, ring: ring(.orders(partition: 0)))
+  }
+
   /// Takes note of whether the stage's volume could be saved.
   package func didSave(_ failure: FileError?) { disk.noteSaved(failure) }
 

@@ -66,7 +66,8 @@ package struct SavedExport {
     defer { withExtendedLifetime(output) {} }
     let finished = try folder.readExport()
     let projections = updates.map { $0.projections.upperBound }.min() ?? 0
-    configuration.came(projections: projections)
+    configuration.came(
+      projections: projections, thetas: plan.live == nil ? nil : try plan.orderedThetas(projections, folder, ring: nil))
     let cleanUp: @Sendable () -> Void = { [cleanUp = output.cleanUp] in
       Self.removeUnfinished(in: path)
       cleanUp()

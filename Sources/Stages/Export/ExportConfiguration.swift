@@ -87,7 +87,10 @@ package struct ExportConfiguration: Sendable {
   }
 
   /// Says how many projections of the scan came.
-  package mutating func came(projections: Int) { about.projections = projections }
+  /// `thetas` are those of a live source's projections, in radians.
+  package mutating func came(projections: Int, thetas: [Double]? = nil) {
+    (about.projections, about.thetas) = (projections, thetas)
+  }
 
   /// Names of all files of a volume of so many slices, slices first; those of the denoised volume follow.
   package func names(slices: Int) -> [String] {

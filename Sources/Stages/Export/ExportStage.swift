@@ -17,6 +17,7 @@ package struct ExportStage {
   private let didWork: () -> Void
   private let commands: TopicReader
   private let losses: () throws -> LossReport?
+  private let thetas: (Int) throws -> [Double]?
   private let denoised: (reader: TopicReader, volume: DenoisedVolume)?
 
   /// One reader and one volume for each worker, in the order of their rows; `commands` says who finalized the scan,
@@ -27,7 +28,7 @@ package struct ExportStage {
     configuration: ExportConfiguration, updates: [TopicReader], commands: TopicReader, volumes: [VolumeRegion],
     denoised: (reader: TopicReader, volume: DenoisedVolume)?, limits: WaitLimits, room: RoomWait,
     standing: @escaping (Int) -> WorkerStanding, stopRequested: @escaping () -> Bool, didWork: @escaping () -> Void,
-    losses: @escaping () throws -> LossReport? = { nil }
+    losses: @escaping () throws -> LossReport? = { nil }, thetas: @escaping (Int) throws -> [Double]? = { _ in nil }
   ) {
     precondition(
       updates.count == volumes.count && !updates.isEmpty, "\(updates.count) update topics, \(volumes.count) volumes")
@@ -35,7 +36,7 @@ package struct ExportStage {
       (denoised == nil) == (configuration.denoised == nil), "a denoised volume is written where there is one")
     self.configuration = configuration
     self.commands = commands
-    self.losses = losses
+    (self.losses, self.thetas) = (losses, thetas)
     self.denoised = denoised
     self.room = room
     (self.updates, self.volumes, self.standing, self.didWork) = (updates, volumes, standing, didWork)
@@ -70,7 +71,7 @@ package struct ExportStage {
     let lostFields = configuration.fields - (ends.map(\.fields).min() ?? 0) - (losses?.emptyFlats ?? 0)
     let duplicates = ends.reduce(0) { $0 + $1.duplicates }
     var configuration = configuration
-    configuration.came(projections: used + lost)
+    configuration.came(projections: used + lost, thetas: try thetas(used + lost))
     let stopReason = try stopReason(first)
     var facts = [
       "stop_reason": stopReason, "projections": "\(used)", "lost_projections": "\(lost)",

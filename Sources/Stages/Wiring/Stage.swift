@@ -72,6 +72,9 @@ package protocol StageEnvironment {
   func finalizeRequester() throws -> String?
   /// What the source has lost; nil for a scan file, and until the acquisition has ended.
   func readLosses() throws -> LossReport?
+  /// Radians of the first `count` of a live source's projections, in the order in which they were handed out; nil for a
+  /// scan file, and where an order is nowhere any more.
+  func liveThetas(_ count: Int) throws -> [Double]?
   /// Takes note of whether the stage's volume could be saved, and why not: it goes on either way.
   func didSave(_ failure: FileError?)
   /// Writes the stage's output again where the disk has no room for it, until it has or the stage is asked to stop.
