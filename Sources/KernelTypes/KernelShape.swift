@@ -4,8 +4,8 @@
 /// Sizes that every projector kernel needs. Pitches are in pixels; a pixel is `lanes` floats, one for each slice of a
 /// block.
 public struct KernelShape: Sendable {
-  /// Columns of the detector, and both edges of a slice.
-  public let columns: Int
+  /// Both edges of a slice, and the bins of a row.
+  public internal(set) var columns: Int
   /// Slices that are interleaved in a pixel.
   public let lanes: Int
   /// Distance between two rows of a volume block.

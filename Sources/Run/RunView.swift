@@ -74,7 +74,7 @@ package final class RunView: Sendable {
       plan.denoising == nil
       ? nil
       : try DenoisedVolume.attach(
-        name: names.denoisedVolume, runID: plan.runID, slices: plan.shape.rows, columns: plan.shape.columns,
+        name: names.denoisedVolume, runID: plan.runID, slices: plan.shape.rows, columns: plan.geometry.columns,
         isReadOnly: true)
   }
 
@@ -83,7 +83,9 @@ package final class RunView: Sendable {
   /// Slices of the whole volume.
   package var slices: Int { plan.shape.rows }
   /// Edge of a slice in pixels.
-  package var columns: Int { plan.shape.columns }
+  package var columns: Int { plan.geometry.columns }
+  /// The field of view, in words.
+  package var fieldOfView: String { plan.geometry.words }
 
   /// How far the rings are, in the order of `RunWiring.topics`.
   package var levels: [Level] {

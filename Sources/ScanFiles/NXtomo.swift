@@ -66,11 +66,24 @@ func openNXtomo(_ file: HDF5File, entry: String, thetaUnit: ThetaUnit) throws(Fi
     pixelSizeMillimetres: try pixelSizeMillimetres(
       file, of: ["\(entry)/sample/x_pixel_size", "\(detector)/x_pixel_size"]),
     notices: thetas.notices + notices)
+  info.isHalfAcquisition = try readFieldOfView(file, detector: detector)
   // What lies in the second half was taken behind: most scans have their flats at both ends and none between.
   let shown = keys.indices.filter { keys[$0] == 0 }, middle = shown[shown.count / 2]
   info.flatsBehind = keys.indices.count { keys[$0] == 1 && $0 > middle }
   let scan = HDF5ScanReader(info: info, projections: projections, flats: flats, darks: darks)
   return monitor.map { MonitoredReader(scan, $0) } ?? scan
+}
+
+/// Whether the detector's field of view is said to be `Half`, as in files that nxtomomill makes; other words say
+/// nothing.
+private func readFieldOfView(_ file: HDF5File, detector: String) throws(FileError) -> Bool? {
+  let name = "\(detector)/field_of_view"
+  guard try file.hasDataset(name) else { return nil }
+  return switch try file.text(ofDataset: name)?.lowercased() {
+  case "half": true
+  case "full": false
+  default: nil
+  }
 }
 
 private func required(_ file: HDF5File, _ names: [String]) throws(FileError) -> String {

@@ -58,6 +58,8 @@ package struct ScanInfo: Sendable {
   package let notices: [String]
   /// The last flat fields, that were taken behind the projections; nil where the file does not say when.
   package var flatsBehind: Int?
+  /// Whether the file calls the scan a half acquisition (`Half`), or not (`Full`); nil where it says nothing.
+  package var isHalfAcquisition: Bool?
 
   /// What is known of a scan that is no file.
   package init(

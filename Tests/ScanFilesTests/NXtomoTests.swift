@@ -45,6 +45,19 @@ import Testing
     #expect(info.counts == [3, 2, 1, 1])
   }
 
+  @Test(arguments: [("Half", true), ("full", false), ("", nil), ("Elsewhere", nil)] as [(String, Bool?)])
+  func `the field of view says whether it is a half acquisition`(word: String, isHalf: Bool?) throws {
+    try make()
+    #expect(try openScan(path: path).info.isHalfAcquisition == nil)
+    let file = try TestHDF5(path)
+    try file.addText("/entry/definition", "NXtomo")
+    try file.add("/entry/instrument/detector/data", [7, 2, 3])
+    try file.add("/entry/instrument/detector/image_key", [7], keys)
+    try file.add("/entry/sample/rotation_angle", [7], [0, 0, 0, 60, .nan, 120, 0])
+    if !word.isEmpty { try file.addText("/entry/instrument/detector/field_of_view", word) }
+    #expect(try openScan(path: path).info.isHalfAcquisition == isHalf)
+  }
+
   @Test func `angles are degrees unless their units say radians`() throws {
     try make(angles: [0, 0, 0, 1, 0, 2, 0])
     #expect(try openScan(path: path).info.thetas == radians([0, 1, 2]))

@@ -176,7 +176,7 @@ extension RunReport {
 
   /// What `ledger` tells.
   static let ledgerLabels = [
-    ("used", "In the volume"), ("lost", "Lost"), ("source-lost", "Lost by the source"),
+    ("field", "Field of view"), ("used", "In the volume"), ("lost", "Lost"), ("source-lost", "Lost by the source"),
     ("source-other", "twice, late, broken"), ("source-empty", "Empty, left out"),
     ("spilled", "By way of the disk"), ("room", "Without room on disk"), ("dropped", "Dropped"),
     ("restarts", "Stages restarted"),
@@ -196,7 +196,8 @@ extension RunReport {
     return figures(
       ledgerLabels,
       [
-        "used": "\(result?.projections ?? status.reconstructed)", "lost": lost ?? "at the end",
+        "field": latest.view?.fieldOfView ?? "–", "used": "\(result?.projections ?? status.reconstructed)",
+        "lost": lost ?? "at the end",
         "spilled": "\(status.spilled)", "room": room(status.secondsWithoutRoom),
         "source-lost": status.losses.map { "\($0.lost)" } ?? "–",
         "source-empty": status.losses.map { "\($0.empty ?? 0)" } ?? "–",

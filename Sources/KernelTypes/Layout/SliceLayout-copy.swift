@@ -40,8 +40,8 @@ extension SliceLayout {
     forEachPixel(row: row) { pixel, offset in target[offset] = slice[pixel] }
   }
 
-  /// Puts one projection (all rows × columns) into `slot` of a sinogram that holds exactly `blocks`. Rows of other
-  /// blocks are not read.
+  /// Puts one projection (all rows × columns of the detector) into `slot` of a sinogram that holds exactly `blocks`.
+  /// Rows of other blocks are not read; bins that the detector does not measure become zero.
   package func storeProjection(
     _ rows: UnsafePointer<Float>, blocks: Range<Int>, slot: Int, slots: Int, into sinogram: UnsafeMutableRawPointer
   ) {
@@ -50,20 +50,20 @@ extension SliceLayout {
       let lanes = lanes(block: block)
       let bins = (sinogram + binOffset(block: block, of: blocks, slot: slot, slots: slots)).assumingMemoryBound(
         to: Float.self)
-      clearMargins(of: bins, block: block)
-      let used = self.rows(of: block..<block + 1)
+      clearUnmeasured(of: bins, block: block)
+      let used = self.rows(of: block..<block + 1), first = bins + measured.lowerBound * lanes
       forEachTile(lanes: used.count) { lane, columns in
-        let source = rows + (used.lowerBound + lane) * self.columns
-        for column in columns { bins[column * lanes + lane] = source[column] }
+        let source = rows + (used.lowerBound + lane) * measured.count
+        for column in columns { first[column * lanes + lane] = source[column] }
       }
       for lane in used.count..<lanes {
-        for column in 0..<columns { bins[column * lanes + lane] = 0 }
+        for column in 0..<measured.count { first[column * lanes + lane] = 0 }
       }
     }
   }
 
-  /// Copies `slot` of a sinogram that holds exactly `blocks` into a projection (all rows × columns), of which only
-  /// those rows are written.
+  /// Copies `slot` of a sinogram that holds exactly `blocks` into a projection (all rows × columns of the detector), of
+  /// which only those rows are written.
   package func copyProjection(
     slot: Int, slots: Int, from sinogram: UnsafeRawPointer, blocks: Range<Int>, into rows: UnsafeMutablePointer<Float>
   ) {
@@ -72,10 +72,10 @@ extension SliceLayout {
       let lanes = lanes(block: block)
       let bins = (sinogram + binOffset(block: block, of: blocks, slot: slot, slots: slots)).assumingMemoryBound(
         to: Float.self)
-      let used = self.rows(of: block..<block + 1)
+      let used = self.rows(of: block..<block + 1), first = bins + measured.lowerBound * lanes
       forEachTile(lanes: used.count) { lane, columns in
-        let target = rows + (used.lowerBound + lane) * self.columns
-        for column in columns { target[column] = bins[column * lanes + lane] }
+        let target = rows + (used.lowerBound + lane) * measured.count
+        for column in columns { target[column] = first[column * lanes + lane] }
       }
     }
   }
@@ -87,6 +87,16 @@ extension SliceLayout {
       after = shape.sinogramPitch - columns - sinogramMargin
     (bins - sinogramMargin * pixel).initializeMemory(as: UInt8.self, repeating: 0, count: sinogramMargin * pixel)
     (bins + columns * pixel).initializeMemory(as: UInt8.self, repeating: 0, count: after * pixel)
+  }
+
+  /// Zeroes the bins of a sinogram row of `block`, whose bin 0 is `bins`, that the detector does not measure, and its
+  /// margins.
+  package func clearUnmeasured(of bins: UnsafeMutableRawPointer, block: Int) {
+    clearMargins(of: bins, block: block)
+    let pixel = shape(block: block).pixelByteCount
+    bins.initializeMemory(as: UInt8.self, repeating: 0, count: measured.lowerBound * pixel)
+    (bins + measured.upperBound * pixel).initializeMemory(
+      as: UInt8.self, repeating: 0, count: (columns - measured.upperBound) * pixel)
   }
 
   package func checked(_ blocks: Range<Int>) -> Range<Int> {
@@ -106,10 +116,10 @@ extension SliceLayout {
     }
   }
 
-  /// A transposition in pieces of a few columns, so that both sides stay in the first-level cache.
+  /// A transposition in pieces of a few of the detector's columns, so that both sides stay in the first-level cache.
   @inline(__always) private func forEachTile(lanes used: Int, _ body: (_ lane: Int, _ columns: Range<Int>) -> Void) {
-    for first in stride(from: 0, to: columns, by: 32) {
-      for lane in 0..<used { body(lane, first..<min(first + 32, columns)) }
+    for first in stride(from: 0, to: measured.count, by: 32) {
+      for lane in 0..<used { body(lane, first..<min(first + 32, measured.count)) }
     }
   }
 }

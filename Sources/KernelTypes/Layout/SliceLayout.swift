@@ -4,25 +4,51 @@
 /// Slice `row` is lane `row % lanes` of block `row / lanes`. A volume is `[block][y][x][lane]` and a sinogram
 /// `[block][slot][bin][lane]`, float32, with margins that hold zeros. Memory for either starts as zero bytes, at a
 /// multiple of 64.
+///
+/// A row of a sinogram has a bin for each column of a slice. Those that the detector measures are `measured`, as a rule
+/// all of them; the others hold zeros.
 package struct SliceLayout: Sendable, Equatable {
-  /// Columns of the detector, and both edges of a slice, in pixels.
+  /// Both edges of a slice in pixels, and the bins of a sinogram row.
   package let columns: Int
+  /// Bins that the detector measures: as many as it has columns.
+  package let measured: Range<Int>
   /// Detector rows, which is slices.
   package let rows: Int
   /// Interleaved slices of a block, 2, 4 or a multiple of 16; the last block may have fewer.
   package let lanes: Int
 
   /// Lays out `rows` slices of `columns` × `columns` pixels; without `lanes`, a width that suits the number of rows.
-  package init(columns: Int, rows: Int, lanes: Int? = nil) {
+  /// The detector measures the bins `measured`, all of them if nil.
+  package init(columns: Int, measured: Range<Int>? = nil, rows: Int, lanes: Int? = nil) {
+    let measured = measured ?? 0..<columns
     precondition(
       (1...SliceLayout.columnsMax).contains(columns), "\(columns) columns: 1…\(SliceLayout.columnsMax) are possible")
     precondition(rows >= 1, "\(rows) rows")
     let lanes = lanes ?? SliceLayout.lanesNeeded(rows: rows, at: 64)
     precondition(
       SliceLayout.isPossible(lanes: lanes), "\(lanes) lanes: 2, 4 or a multiple of 16 up to 256 are possible")
+    precondition(
+      measured.lowerBound >= 0 && measured.upperBound <= columns && !measured.isEmpty,
+      "bins \(measured) of \(columns) are measured")
     self.columns = columns
+    self.measured = measured
     self.rows = rows
     self.lanes = lanes
+  }
+
+  /// Whether the detector measures each bin.
+  package var measuresAll: Bool { measured.count == columns }
+
+  /// The same of other rows, whose first one is lane 0 of the first block.
+  package func with(rows: Int) -> SliceLayout {
+    SliceLayout(columns: columns, measured: measured, rows: rows, lanes: lanes)
+  }
+
+  /// The same with `pixels` more at each edge of a slice, which the detector does not measure.
+  package func padded(by pixels: Int) -> SliceLayout {
+    SliceLayout(
+      columns: columns + 2 * pixels, measured: measured.lowerBound + pixels..<measured.upperBound + pixels, rows: rows,
+      lanes: lanes)
   }
 
   /// Whether so many slices can be interleaved: 2, 4 or a multiple of 16 up to 256.
@@ -30,7 +56,7 @@ package struct SliceLayout: Sendable, Equatable {
     lanes == 2 || lanes == 4 || ((16...256).contains(lanes) && lanes % 16 == 0)
   }
 
-  /// The widest detector: offsets in a block stay below 2³¹ units of 16 bytes.
+  /// The widest slice: offsets in a block stay below 2³¹ units of 16 bytes.
   package static let columnsMax = 5_000
 
   /// Number of blocks; the lanes of the last one beyond `rows` hold zeros.
@@ -74,6 +100,16 @@ package struct SliceLayout: Sendable, Equatable {
 
   /// What the kernels know of `block`.
   package func shape(block: Int) -> KernelShape { shape(lanes: lanes(block: block)) }
+
+  /// The same for what the detector measures: its columns are those of the detector.
+  package func measuredShape(block: Int) -> KernelShape {
+    var shape = shape(block: block)
+    shape.columns = measured.count
+    return shape
+  }
+
+  /// Bytes from bin 0 of a row of `block` to the first one that the detector measures.
+  package func measuredOffset(block: Int) -> Int { measured.lowerBound * shape(block: block).pixelByteCount }
 
   /// The widest blocks' shape, which sizes are computed from.
   package var shape: KernelShape { shape(lanes: lanes) }

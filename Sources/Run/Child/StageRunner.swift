@@ -164,7 +164,7 @@ extension StageRunner {
   /// The denoised volume.
   package func denoisedVolume() throws -> DenoisedVolume {
     try DenoisedVolume.attach(
-      name: names.denoisedVolume, runID: plan.runID, slices: plan.shape.rows, columns: plan.shape.columns)
+      name: names.denoisedVolume, runID: plan.runID, slices: plan.shape.rows, columns: plan.geometry.columns)
   }
 
   /// The saved generations of the worker's volume.

@@ -62,7 +62,7 @@ package final class RunRegions {
       }
       if plan.denoising != nil {
         _ = try DenoisedVolume.create(
-          name: names.denoisedVolume, runID: plan.runID, slices: plan.shape.rows, columns: plan.shape.columns,
+          name: names.denoisedVolume, runID: plan.runID, slices: plan.shape.rows, columns: plan.geometry.columns,
           node: plan.placement.serviceNode)
       }
       heartbeats = try Heartbeats.create(names, plan.runID, stageCount: plan.wiring.stages.count)

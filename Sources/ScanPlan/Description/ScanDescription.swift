@@ -15,6 +15,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var runFolder: String?
   /// Where the rotation axis is.
   package var rotationAxis: RotationAxis = .automatic
+  /// What of the sample a slice holds; in a plan `full` or `half`.
+  package var fieldOfView = FieldOfView.auto
   /// First detector row; nil for the top row.
   package var startRow: Int?
   /// The row after the last; nil for all rows to the bottom.

@@ -36,6 +36,13 @@ extension ScanKey {
       .region, "rotation-axis", \.rotationAxis,
       "Rotation axis in pixels from the detector's left edge; auto finds it from the projections."
     ),
+    ScanKey(
+      .region, "field-of-view", \.fieldOfView,
+      """
+      full: slices as wide as the detector; half (half acquisition): as wide as twice its reach from the axis, over a \
+      whole turn; auto: half where the file says so or the axis is not in the middle.
+      """
+    ),
     ScanKey(.region, "start-row", \.startRow, "First detector row.", unset: "the top row", .within(0...countMax)),
     ScanKey(
       .region, "end-row", \.endRow, "The row after the last.", unset: "all rows to the bottom", .within(1...countMax)),

@@ -42,7 +42,7 @@ package struct MemoryEstimate: Equatable, Sendable {
       Item(
         name: "denoised volume",
         byteCount: plan.denoising == nil
-          ? 0 : DenoisedVolume.byteCount(slices: plan.shape.rows, columns: plan.shape.columns)),
+          ? 0 : DenoisedVolume.byteCount(slices: plan.shape.rows, columns: plan.geometry.columns)),
     ].filter { $0.byteCount > 0 }
     resident = [
       Item(
@@ -57,12 +57,12 @@ package struct MemoryEstimate: Equatable, Sendable {
       Item(
         name: "denoising buffers",
         byteCount: plan.scan.denoise.method.map {
-          DenoiseStage.byteCount($0, columns: plan.shape.columns, threads: plan.workersPlace.threads)
+          DenoiseStage.byteCount($0, columns: plan.geometry.columns, threads: plan.workersPlace.threads)
         } ?? 0),
       Item(
         name: "export buffers",
         byteCount: ExportStage.byteCount(
-          slices: plan.shape.rows, columns: plan.shape.columns, makesZarr: plan.export.zarr != nil)),
+          slices: plan.shape.rows, columns: plan.geometry.columns, makesZarr: plan.export.zarr != nil)),
       Item(name: "processes", byteCount: plan.wiring.stages.count * Self.processByteCount),
     ].filter { $0.byteCount > 0 }
   }

@@ -12,10 +12,10 @@ import Tomography
 /// Answers every open question of a scan description from the scan file and the machine, or says in one line what is
 /// wrong.
 package struct Planner {
-  private let scan: ScanDescription
+  let scan: ScanDescription
   private let reader: (any ScanReader)?
   private let fieldsReader: (any ScanReader)?
-  private let live: LivePlan?
+  let live: LivePlan?
   private let topology: Topology
 
   /// Memory for the newest projections of a durable topic.
@@ -75,7 +75,7 @@ package struct Planner {
     if case .program(let path) = scan.denoise, access(path, X_OK) != 0 {
       throw ScanFailure(.noInput, "--denoise program:\(path): \(Errno.current); name a program that can be executed")
     }
-    let axis = try rotationAxis(rows: rows, minusLog: minusLog) / Double(factor)
+    let (scan, axis, geometry) = try place(rows: rows, columns: columns, minusLog: minusLog)
     let pixelBytes = factor > 1 ? 4 : [info.pixel, info.flatPixel, info.darkPixel].map(\.byteCount).max()!
     let shape = RunPlan.Shape(
       projections: info.projectionCount, flatsAndDarks: info.flatCount + info.darkCount, flats: info.flatCount,
@@ -86,17 +86,17 @@ package struct Planner {
       topology: topology, rows: binnedRows, workers: scan.workers, threads: scan.threads,
       bytesPerSecond: (scan.rate ?? 0) * Double(shape.payloadCapacity),
       rowsTogether: scan.slabs(rows: binnedRows)?.step ?? 1)
-    let perHalfTurn = max(1, directionCount(thetas: info.thetas))
+    let perHalfTurn = max(1, directionCount(thetas: info.thetas, period: geometry.period))
     let windows = scan.windows(projectionsPerHalfTurn: perHalfTurn)
-    try checkSinogram(shape, placement, windows)
-    try checkControl(shape)
+    try checkSinogram(shape, geometry, placement, windows)
+    try checkControl(shape, geometry)
     var plan = RunPlan(
       runID: runID, command: command, scan: scan, live: live, input: try reader.map { try InputIdentity($0) },
       fieldsFile: scan.fields == nil ? nil : try fieldsReader.map { try InputIdentity($0) }, shape: shape,
       rotationAxis: axis, minusLog: minusLog,
       pixelSizeMillimetres: info.pixelSizeMillimetres.map { $0 * Double(factor) },
-      placement: placement, slots: slots(shape, placement, windows),
-      projectionsCovering: projectionsCovering(windows), projectionsPerHalfTurn: perHalfTurn)
+      placement: placement, slots: slots(shape, geometry, placement, windows),
+      projectionsCovering: projectionsCovering(windows, geometry), projectionsPerHalfTurn: perHalfTurn)
     plan.slots.onTheWay = onTheWay(plan)
     plan.examples = try Self.examples()
     plan.created = Date.now.formatted(.iso8601)
@@ -132,58 +132,66 @@ package struct Planner {
   /// A worker holds a block's sinogram of all projections at most: for the final iterations, or for a window that is
   /// longer than the scan.
   private func checkSinogram(
-    _ shape: RunPlan.Shape, _ placement: Placement, _ windows: WindowSchedule
+    _ shape: RunPlan.Shape, _ geometry: ScanGeometry, _ placement: Placement, _ windows: WindowSchedule
   ) throws(ScanFailure) {
-    let grid = shape.columns + 2 * scan.gridPaddingMax(columns: shape.columns)
+    guard geometry.columns <= SliceLayout.columnsMax else {
+      throw ScanFailure(
+        .data,
+        "with half acquisition \(shape.columns) columns of the detector make slices of \(geometry.columns), and "
+          + "\(SliceLayout.columnsMax) are the most; use --binning, or --field-of-view full"
+      )
+    }
+    let padding = scan.gridPaddingMax(columns: geometry.columns), grid = geometry.columns + 2 * padding
     guard grid <= SliceLayout.columnsMax else {
       throw ScanFailure(
         .data,
-        "--padding \(scan.padding.scanText) makes \(grid) columns of \(shape.columns), and "
+        "--padding \(scan.padding.scanText) makes \(grid) columns of \(geometry.columns), and "
           + "\(SliceLayout.columnsMax) are the most; give it fewer pixels"
       )
     }
-    let slab = scan.slabs(rows: shape.rows)?.layout(columns: grid)
-    let layouts = placement.workers.map { SliceLayout(columns: grid, rows: $0.rows.count) } + (slab.map { [$0] } ?? [])
-    let limit = layouts.map(\.slotsMax).min() ?? 0
+    let layouts = placement.workers.map { geometry.layout(rows: $0.rows.count).padded(by: padding) }
+    let slab = scan.slabs(rows: shape.rows)?.layout(like: geometry.layout(rows: 1).padded(by: padding))
+    let limit = (layouts + (slab.map { [$0] } ?? [])).map(\.slotsMax).min() ?? 0
     guard shape.projections > limit, scan.hasFinalIterations || windows.length > limit else { return }
     throw ScanFailure(
       .data,
-      "\(shape.projections) projections of \(shape.columns) columns exceed the \(limit) that are iterated over "
+      "\(shape.projections) projections of \(geometry.columns) columns exceed the \(limit) that are iterated over "
         + "together; use --binning"
     )
   }
 
   /// Where not even all projections see the object from everywhere, all of them.
-  private func projectionsCovering(_ windows: WindowSchedule) -> Int {
+  private func projectionsCovering(_ windows: WindowSchedule, _ geometry: ScanGeometry) -> Int {
     // A live source's are in their order already.
     let thetas = info.thetas, visits = live == nil ? scan.order.visits(thetas: thetas) : Array(thetas.indices)
     // A window's projections, spread over the half turn, lie half of this apart.
-    let gap = 2 * Double.pi / Double(max(2, windows.span))
-    return directionsCovered(thetas: visits.map { thetas[$0] }, gap: gap) ?? thetas.count
+    let period = geometry.period, gap = 2 * period / Double(max(2, windows.span))
+    return directionsCovered(thetas: visits.map { thetas[$0] }, gap: gap, period: period) ?? thetas.count
   }
 
   /// What slices are compared with has their shape, and they are large enough.
-  private func checkControl(_ shape: RunPlan.Shape) throws {
+  private func checkControl(_ shape: RunPlan.Shape, _ geometry: ScanGeometry) throws {
     guard scan.comparesSlices else { return }
-    guard shape.columns >= MultiScaleSimilarity.columnsMin else {
+    let columns = geometry.columns
+    guard columns >= MultiScaleSimilarity.columnsMin else {
       throw ScanFailure(
         .data,
         "--stop-ssim and --reference compare slices of at least \(MultiScaleSimilarity.columnsMin) columns; "
-          + "these have \(shape.columns)"
+          + "these have \(columns)"
       )
     }
-    let scales = MultiScaleSimilarity.scaleCount(columns: shape.columns)
+    let scales = MultiScaleSimilarity.scaleCount(columns: columns)
     if let scale = scan.stopScale, scale > scales {
       throw ScanFailure(
-        .data, "--stop-scale \(scale) needs larger slices: those of \(shape.columns) columns have \(scales) scales")
+        .data, "--stop-scale \(scale) needs larger slices: those of \(columns) columns have \(scales) scales")
     }
     guard let path = scan.reference else { return }
     let reference = try VolumeReader(path: path)
-    guard reference.slices == shape.rows, reference.columns == shape.columns else {
+    guard reference.slices == shape.rows, reference.columns == columns else {
       throw ScanFailure(
         .data,
         "--reference \(path) has \(reference.slices) slices of \(reference.columns)², "
-          + "the volume will have \(shape.rows) of \(shape.columns)²"
+          + "the volume will have \(shape.rows) of \(columns)²"
       )
     }
   }
@@ -217,6 +225,7 @@ package struct Planner {
       notices.append(
         "--precision fixed: \(reason), so slices are projected in float; --final-subsets makes more of them")
     }
+    notices += fieldNotices(plan)
     do throws(StreamError) { try scan.hook?.reach(timeout: Self.hookTimeout) } catch {
       notices.append("the detector could not be told to stop now: --stop-hook \(error)")
     }
@@ -248,7 +257,7 @@ package struct Planner {
     return rows.0..<rows.1
   }
 
-  private func rotationAxis(rows: Range<Int>, minusLog: Bool) throws -> Double {
+  func rotationAxis(rows: Range<Int>, minusLog: Bool) throws -> Double {
     switch scan.rotationAxis {
     case .pixels(let axis):
       guard axis > 0, axis < Double(info.columns) else {
@@ -282,21 +291,24 @@ package struct Planner {
   /// decides, the middle row of a file does here; a run looks at more rows.
   func gridPadding(_ plan: RunPlan) throws -> Int {
     guard case .subsets(_, let padding) = plan.reconstruction(ofWorker: 0).methods.final else { return 0 }
-    let pixels = padding.pixelsMax(columns: plan.shape.columns)
+    let pixels = padding.pixelsMax(columns: plan.geometry.columns)
     guard padding == .whereTheSampleLeaves, pixels > 0 else { return pixels }
     guard let reader else { return 0 }
     let sinogram = try SinogramReader(reader: reader, row: info.rows / 2, minusLog: plan.minusLog).read().sinogram
-    return SampleEdges.reachBeyond(sinogram, columns: info.columns) ? pixels : 0
+    return SampleEdges.reachBeyond(sinogram, columns: info.columns, sides: plan.geometry.layout(rows: 1).outerSides)
+      ? pixels : 0
   }
 
   /// A topic in memory has nothing behind it but its ring, so each ring holds all of its events: the final iterations
   /// read every projection again, and a stage that is started again reads its whole past. A durable topic has its
   /// journal for that.
-  private func slots(_ shape: RunPlan.Shape, _ placement: Placement, _ windows: WindowSchedule) -> RingSlots {
+  private func slots(
+    _ shape: RunPlan.Shape, _ geometry: ScanGeometry, _ placement: Placement, _ windows: WindowSchedule
+  ) -> RingSlots {
     let frames = shape.projections + shape.flatsAndDarks
     let updates = windows.updateCount(projections: shape.projections, isComplete: true)
     let blocks =
-      placement.workers.map { SliceLayout(columns: shape.columns, rows: $0.rows.count).blockCount }.max() ?? 1
+      placement.workers.map { geometry.layout(rows: $0.rows.count).blockCount }.max() ?? 1
     // Beyond those: the end of each, and the order for the final iterations.
     if scan.durability == .durable {
       let recent = min(
@@ -307,7 +319,7 @@ package struct Planner {
         ? max(Self.ringSlots.lowerBound, windows.span) : recent
       return RingSlots(projections: min(frames + 1, recent, ahead), orders: 1024, updates: 256)
     }
-    let iterations = scan.finalSchedule(columns: shape.columns).iterationsMax(projections: shape.projections)
+    let iterations = scan.finalSchedule(columns: geometry.columns).iterationsMax(projections: shape.projections)
     return RingSlots(
       projections: frames + 1, orders: frames + updates + 2, updates: updates + iterations * blocks + 1)
   }

@@ -37,6 +37,8 @@ package struct RunEstimate: Codable, Sendable {
   package let rows: Int
   /// Columns, after binning.
   package let columns: Int
+  /// Columns of a slice, which has as many rows.
+  package let sliceColumns: Int
   /// Everything in memory, /dev/shm included.
   package let memory: Need
   /// Rings and volumes.
@@ -67,6 +69,7 @@ package struct RunEstimate: Codable, Sendable {
     let plan = try planner.plan(runID: .random(), command: [])
     let room = try RunRoom(plan)
     (projections, rows, columns) = (plan.shape.projections, plan.shape.rows, plan.shape.columns)
+    sliceColumns = plan.geometry.columns
     memory = Need(bytes: room.memory.byteCount, free: room.memoryAvailable)
     shared = Need(bytes: room.memory.sharedByteCount, free: room.sharedFree)
     func disk(_ bytes: Int, _ free: Int) -> Need { Need(bytes: bytes, free: free == .max ? nil : free) }

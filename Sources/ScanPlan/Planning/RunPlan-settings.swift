@@ -54,6 +54,7 @@ extension RunPlan: StageSettings {
         "command": shellQuoted(scan.withoutSecrets(command)),
         "run": runID.description,
         "rotation_axis": "\(detectorAxis)",
+        "field_of_view": geometry.words,
       ], checks: scan.retain != .keep, fields: shape.flatsAndDarks,
       windowUpdates: updateCount - finalIterationCount(),
       finalIterations: finalSchedule.iterationsMax(projections: shape.projections),

@@ -19,7 +19,7 @@ package struct RunPlan: Codable, Sendable {
     var flats: Int
     /// Rows of a projection's payload.
     package var rows: Int
-    /// Columns of it.
+    /// Columns of it; those of a slice are `RunPlan.geometry`'s.
     package var columns: Int
     /// Detector rows that are read from the file.
     var detectorRows: Range<Int>
@@ -71,7 +71,12 @@ package struct RunPlan: Codable, Sendable {
 
   /// How worker `partition`'s slices lie in memory.
   package func layout(ofWorker partition: Int) -> SliceLayout {
-    SliceLayout(columns: shape.columns, rows: placement.workers[partition].rows.count)
+    geometry.layout(rows: placement.workers[partition].rows.count)
+  }
+
+  /// How the detector lies beside the slices.
+  package var geometry: ScanGeometry {
+    ScanGeometry(detectorColumns: shape.columns, rotationAxis: rotationAxis, isHalf: scan.fieldOfView == .half)
   }
 
   /// The stages and topics of the run, and what is connected to what.
@@ -148,7 +153,7 @@ package struct RunPlan: Codable, Sendable {
   var keepsProjections: Bool { scan.hasFinalIterations }
 
   /// How often all projections are iterated over after the scan.
-  var finalSchedule: FinalSchedule { scan.finalSchedule(columns: shape.columns) }
+  var finalSchedule: FinalSchedule { scan.finalSchedule(columns: geometry.columns) }
 
   /// The same in numbers, where so many came; all of the scan's unless said otherwise.
   package func finalIterationCount(projections: Int? = nil) -> Int {
@@ -160,8 +165,8 @@ package struct RunPlan: Codable, Sendable {
 
   /// Newest projections that the workers keep for spread windows: by default as many as fill the memory of a volume.
   private var windowMemory: Int {
-    scan.windowMemory?.projections(ofByteCount: shape.rows * shape.columns * MemoryLayout<Float>.stride)
-      ?? shape.columns
+    scan.windowMemory?.projections(ofByteCount: shape.rows * geometry.columns * MemoryLayout<Float>.stride)
+      ?? geometry.columns
   }
 
   /// Updates that a complete scan makes.
@@ -192,7 +197,7 @@ package struct RunPlan: Codable, Sendable {
 
   /// The slices that each worker keeps for control; nil where none are compared.
   package var sliceHistory: SliceHistory.Shape? {
-    scan.comparesSlices ? control.looks.history(columns: shape.columns) : nil
+    scan.comparesSlices ? control.looks.history(columns: geometry.columns) : nil
   }
 
   /// Bytes of what worker `partition`'s solver saves of its final iterations; nil where it saves nothing.
@@ -208,7 +213,7 @@ package struct RunPlan: Codable, Sendable {
   /// What worker `partition` computes with.
   package func reconstruction(ofWorker partition: Int) -> ReconstructStage.Configuration {
     ReconstructStage.Configuration(
-      layout: layout(ofWorker: partition), beam: ParallelBeam(columns: shape.columns, rotationAxis: rotationAxis),
+      layout: layout(ofWorker: partition), beam: geometry.beam,
       rows: placement.workers[partition].rows, detectorRows: shape.rows,
       methods: scan.methods, removesStripes: scan.stripeRemoval == .vo, minusLog: minusLog, windows: windows,
       windowMemory: windowMemory,

@@ -41,7 +41,7 @@ struct SpeedEstimate {
       // What a subset needs beside its angles, the penalty, does not depend on how many these are.
       let measured = min(subset, Self.anglesMax)
       let (step, start) = bed.seconds(of: options, measured, padding: padding)
-      let grid = Double(plan.shape.columns + 2 * padding) / Double(plan.shape.columns), pixels = grid * grid
+      let grid = Double(plan.geometry.columns + 2 * padding) / Double(plan.geometry.columns), pixels = grid * grid
       let excess = max(0, step / secondsPerVoxel - pixels) * Double(measured)
       sweep = pixels + excess / Double(subset)
       beginning = start / secondsPerVoxel
@@ -51,7 +51,7 @@ struct SpeedEstimate {
   /// Seconds that the slowest worker takes at least for an update of so many projections: its threads share caches and
   /// memory, which are not measured.
   func seconds(_ plan: RunPlan, projections: Int, iterations: Int) -> Double {
-    secondsPerVoxel * Double(projections) * lanesPerThread(plan) * Double(plan.shape.columns * plan.shape.columns)
+    secondsPerVoxel * Double(projections) * lanesPerThread(plan) * Double(plan.geometry.columns * plan.geometry.columns)
       * Double(iterations)
   }
 
@@ -62,7 +62,7 @@ struct SpeedEstimate {
       return seconds(
         plan, projections: plan.windows.slots(projections: plan.shape.projections), iterations: iterations)
     }
-    return secondsPerWindow * lanesPerThread(plan) * Double(plan.shape.columns * plan.shape.columns)
+    return secondsPerWindow * lanesPerThread(plan) * Double(plan.geometry.columns * plan.geometry.columns)
       * Double(iterations)
   }
 
@@ -95,10 +95,10 @@ private struct Bed {
   private static let tries = 3
 
   init(_ plan: RunPlan) {
-    scale = min(1, Double(Self.columnsMax) / Double(plan.shape.columns))
-    let layout = plan.layout(ofWorker: 0), columns = min(plan.shape.columns, Self.columnsMax)
+    scale = min(1, Double(Self.columnsMax) / Double(plan.geometry.columns))
+    let layout = plan.layout(ofWorker: 0), columns = min(plan.geometry.columns, Self.columnsMax)
     self.layout = SliceLayout(columns: columns, rows: layout.rows(of: 0..<1).count, lanes: layout.lanes)
-    slab = plan.scan.slabs(rows: plan.shape.rows)?.layout(columns: columns)
+    slab = plan.scan.slabs(rows: plan.shape.rows)?.layout(like: self.layout)
     beam = ParallelBeam(columns: columns, rotationAxis: 0.5 * Double(columns))
   }
 

@@ -29,11 +29,11 @@ final class BlockCorrections {
     self.interpolatesFlats = interpolatesFlats
     self.nonNegative = nonNegative
     accumulators = (0..<layout.blockCount).map { block in
-      FlatDarkAccumulator(rows: layout.rows(of: block..<block + 1).count, columns: layout.columns)
+      FlatDarkAccumulator(rows: layout.rows(of: block..<block + 1).count, columns: layout.measured.count)
     }
     silent = Self.nothingKnown(layout)
     counts = Array(repeating: CorrectionCounts(), count: layout.blockCount)
-    scratch = .allocate(capacity: layout.rows * layout.columns)
+    scratch = .allocate(capacity: layout.rows * layout.measured.count)
   }
 
   deinit { scratch.deallocate() }
@@ -41,14 +41,14 @@ final class BlockCorrections {
   /// Bytes of the sums of flats and darks, the corrections made of them, silent pixels, and one projection's line
   /// integrals.
   static func byteCount(layout: SliceLayout, interpolatesFlats: Bool) -> Int {
-    (interpolatesFlats ? 3 : 1) * FlatDarkAccumulator.byteCount(rows: layout.rows, columns: layout.columns)
-      + SilentPixels.byteCount(rows: layout.rows, columns: layout.columns)
-      + layout.rows * layout.columns * 3 * MemoryLayout<Float>.stride
+    (interpolatesFlats ? 3 : 1) * FlatDarkAccumulator.byteCount(rows: layout.rows, columns: layout.measured.count)
+      + SilentPixels.byteCount(rows: layout.rows, columns: layout.measured.count)
+      + layout.rows * layout.measured.count * 3 * MemoryLayout<Float>.stride
   }
 
   private static func nothingKnown(_ layout: SliceLayout) -> [SilentPixels] {
     (0..<layout.blockCount).map {
-      SilentPixels(rows: layout.rows(of: $0..<$0 + 1).count, columns: layout.columns)
+      SilentPixels(rows: layout.rows(of: $0..<$0 + 1).count, columns: layout.measured.count)
     }
   }
 
@@ -64,7 +64,7 @@ final class BlockCorrections {
       nonisolated(unsafe) let (silent, pixels) = (silent, pixels)
       executor.forEach(count: silent.count) { block in
         let row = layout.rows(of: block..<block + 1).lowerBound
-        corrections[block].note(pixels.row(row, columns: layout.columns), type: pixels.type, in: &silent[block])
+        corrections[block].note(pixels.row(row, columns: layout.measured.count), type: pixels.type, in: &silent[block])
       }
     }
   }
@@ -79,8 +79,8 @@ final class BlockCorrections {
     for block in accumulators.indices {
       let rows = layout.rows(of: block..<block + 1)
       let bytes = UnsafeRawBufferPointer(
-        start: pixels.row(rows.lowerBound, columns: layout.columns),
-        count: rows.count * layout.columns * pixels.type.byteCount)
+        start: pixels.row(rows.lowerBound, columns: layout.measured.count),
+        count: rows.count * layout.measured.count * pixels.type.byteCount)
       switch role {
       case .flat:
         accumulators[block].add(flat: bytes, type: pixels.type)
@@ -114,7 +114,7 @@ final class BlockCorrections {
   ) {
     let silent = silent
     let corrections = current()
-    let columns = layout.columns
+    let columns = layout.measured.count
     // Sound: each item reads its own correction and writes its own block's rows of scratch and its own count.
     nonisolated(unsafe) let scratch = self.scratch.baseAddress!
     counts.withUnsafeMutableBufferPointer { counts in
@@ -147,8 +147,7 @@ final class BlockCorrections {
   /// Corrects one block's rows of some projections, in parallel, and puts them into their slots of a sinogram that
   /// holds just this block.
   func store(_ batch: RowBatch, block: Int, in sinogram: SinogramBuffer, _ executor: some Executor) {
-    let rows = layout.rows(of: block..<block + 1)
-    let part = SliceLayout(columns: layout.columns, rows: rows.count, lanes: layout.lanes)
+    let rows = layout.rows(of: block..<block + 1), part = layout.with(rows: rows.count)
     precondition(
       batch.rows.lowerBound <= rows.lowerBound && rows.upperBound <= batch.rows.upperBound,
       "rows \(rows) are to be stored, \(batch.rows) were read")
@@ -172,7 +171,7 @@ final class BlockCorrections {
     _ batch: RowBatch, block: Int, skipping rows: Int, counted: Range<Int>?, as target: SliceLayout,
     in sinogram: SinogramBuffer, _ executor: some Executor
   ) -> CorrectionCounts {
-    let (correction, silent, columns) = (current()[block], silent[block], layout.columns)
+    let (correction, silent, columns) = (current()[block], silent[block], layout.measured.count)
     let values = layout.rows(of: block..<block + 1).count * columns
     var replaced = Array(repeating: CorrectionCounts(), count: batch.parts.count)
     replaced.withUnsafeMutableBufferPointer { replaced in

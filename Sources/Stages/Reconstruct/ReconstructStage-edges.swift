@@ -25,7 +25,7 @@ extension ReconstructStage {
 
   /// Whether it does in any of the rows that are looked at.
   private func sampleLeaves() throws -> Bool {
-    let columns = configuration.layout.columns
+    let layout = configuration.layout, columns = layout.measured.count
     let rows = Self.spread(Self.rowsLookedAt, over: Array(0..<configuration.detectorRows))
     var fields = rows.map { _ in FlatDarkAccumulator(rows: 1, columns: columns) }
     for role in [ImageRole.flat, .dark] {
@@ -56,7 +56,7 @@ extension ReconstructStage {
           pixels.base, type: pixels.type, into: $0.baseAddress! + image * columns, silent: silent[row])
       }
     }
-    return lines.contains { SampleEdges.reachBeyond($0, columns: columns) }
+    return lines.contains { SampleEdges.reachBeyond($0, columns: columns, sides: layout.outerSides) }
   }
 
   /// Hands out the rows of some images, by the numbers of both.
@@ -67,7 +67,7 @@ extension ReconstructStage {
       var table: BandTable?
       for (number, row) in rows.enumerated() {
         let event = try projections.event(at: sequence, rows: row..<row + 1, table: &table)
-        body(number, image, try RowPixels(event, rows: row..<row + 1, columns: configuration.layout.columns))
+        body(number, image, try RowPixels(event, rows: row..<row + 1, columns: configuration.layout.measured.count))
       }
     }
   }

@@ -44,7 +44,7 @@ extension ReconstructStage {
     }
     let readAhead = try RowReadAhead(
       projections, applied.all, passes: passes.map { rows(of: $0, slabs) }, from: configuration.rows.lowerBound,
-      columns: layout.columns, threads: executor.width)
+      columns: layout.measured.count, threads: executor.width)
     defer { readAhead.stop() }
     for pass in passes {
       takeIdleCores()

@@ -6,8 +6,7 @@ import Tomography
 extension ReconstructStage.Configuration {
   /// How the slices of a block of the final iterations lie in memory: one block, that of the widest.
   var finalLayout: SliceLayout {
-    slabs?.layout(columns: layout.columns)
-      ?? SliceLayout(columns: layout.columns, rows: layout.rows(of: 0..<1).count, lanes: layout.lanes)
+    slabs?.layout(like: layout) ?? layout.with(rows: layout.rows(of: 0..<1).count)
   }
 
   /// The most rows that so many blocks are made of.
@@ -45,9 +44,9 @@ extension ReconstructStage {
       }
     let atOnce = blocksAtOnce(configuration), rows = configuration.rowsAtOnce(blocks: atOnce)
     let readAhead = RowReadAhead.byteCount(
-      rows: rows, columns: layout.columns, threads: threads,
+      rows: rows, columns: layout.measured.count, threads: threads,
       projections: configuration.projectionsMax * ((layout.rows + rows - 1) / rows))
-    let stripes = StripeFilter(angles: configuration.projectionsMax, columns: layout.columns)
+    let stripes = StripeFilter(angles: configuration.projectionsMax, columns: layout.measured.count)
     return buffers(
       [methods.window], blocks: layout.blockCount, slots: window.kept + window.others,
       anglesMax: configuration.windowAnglesMax)
@@ -75,7 +74,7 @@ extension ReconstructStage {
   static func blocksAtOnce(_ configuration: Configuration) -> Int {
     let layout = configuration.layout, block = layout.rows(of: 0..<1).count
     guard layout.blockCount > 1, configuration.projectionsMax > 0, configuration.slabs == nil else { return 1 }
-    let byteCount = block * layout.columns * PixelType.uint16.byteCount
+    let byteCount = block * layout.measured.count * PixelType.uint16.byteCount
     let isAcross = block % EventBands.rowsMin != 0 || configuration.rows.lowerBound % EventBands.rowsMin != 0
     if !isAcross, byteCount % EventHeader.pageByteCount == 0 || byteCount >= leastByteCount { return 1 }
     let wanted = max(isAcross ? 8 : 1, (leastByteCount + byteCount - 1) / byteCount)

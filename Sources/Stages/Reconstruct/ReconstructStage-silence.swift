@@ -27,7 +27,7 @@ extension ReconstructStage {
   private func listen(to sequence: UInt64) throws {
     let event = try projections.event(at: sequence, rows: configuration.rows)
     corrections.listen(
-      try RowPixels(event, rows: configuration.rows, columns: configuration.layout.columns), executor)
+      try RowPixels(event, rows: configuration.rows, columns: configuration.layout.measured.count), executor)
   }
 
   /// The sequences of the first `count` projections, from the orders where a restart did without them.

@@ -5,11 +5,8 @@ import Tomography
 extension ReconstructStage {
   /// Removes the stripes of so many rows of a sinogram that holds just their block, each row for itself.
   func removeStripes(_ rows: Int, from sinogram: SinogramBuffer) {
-    let filter = StripeFilter(angles: applied.count, columns: configuration.layout.columns)
-    let angles = applied.count, columns = configuration.layout.columns
-    let part =
-      configuration.slabs == nil
-      ? SliceLayout(columns: columns, rows: rows, lanes: configuration.layout.lanes) : configuration.finalLayout
+    let angles = applied.count, filter = StripeFilter(angles: angles, columns: configuration.layout.measured.count)
+    let part = configuration.slabs == nil ? configuration.layout.with(rows: rows) : configuration.finalLayout
     let byteCount = Self.stripeByteCount(filter)
     // Each has much memory: as many as the worker was planned with.
     let workers = min(ownThreads, rows)

@@ -17,7 +17,7 @@ extension ReconstructStage {
     try listen(through: ordinal)
     let event = try projections.event(at: sequence, rows: configuration.rows)
     newestAcquiredAt = max(newestAcquiredAt, event.header.acquiredAt)
-    let pixels = try RowPixels(event, rows: configuration.rows, columns: configuration.layout.columns)
+    let pixels = try RowPixels(event, rows: configuration.rows, columns: configuration.layout.measured.count)
     corrections.store(
       pixels, ordinal: ordinal, blocks: 0..<configuration.layout.blockCount, slot: slot, in: buffer.sinogram, executor,
       counting: counting)

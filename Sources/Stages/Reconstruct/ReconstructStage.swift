@@ -241,7 +241,7 @@ package final class ReconstructStage {
     guard role == .projection else {
       let event = try projections.event(at: image.sequence, rows: configuration.rows)
       corrections.add(
-        role, try RowPixels(event, rows: configuration.rows, columns: configuration.layout.columns),
+        role, try RowPixels(event, rows: configuration.rows, columns: configuration.layout.measured.count),
         isBehind: isBehind)
       fieldImages.append((role, image.sequence, isBehind))
       window?.buffer.forget()

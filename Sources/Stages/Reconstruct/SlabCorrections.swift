@@ -17,18 +17,18 @@ final class SlabCorrections {
   private let parts: [BlockCorrections]
 
   init(_ configuration: ReconstructStage.Configuration, slabs: RowSlabs) {
-    let (own, step) = (configuration.rows, slabs.step), columns = configuration.layout.columns
+    let (own, step) = (configuration.rows, slabs.step)
     precondition(own.lowerBound % step == 0, "a worker with rows \(own), slabs of \(step)")
     self.slabs = slabs
     workerRows = own
     first = own.lowerBound / step
-    layout = slabs.layout(columns: columns)
-    let (first, lanes) = (first, layout.lanes)
+    layout = slabs.layout(like: configuration.layout)
+    let (first, layout) = (first, layout)
     let numbers = first..<first + configuration.layout.blockCount
     rows = slabs.computed(first).lowerBound..<slabs.computed(numbers.upperBound - 1).upperBound
     parts = numbers.map {
       BlockCorrections(
-        layout: SliceLayout(columns: columns, rows: slabs.computed($0).count, lanes: lanes),
+        layout: layout.with(rows: slabs.computed($0).count),
         minusLog: configuration.minusLog, nonNegative: false, interpolatesFlats: configuration.interpolatesFlats)
     }
   }
@@ -37,7 +37,7 @@ final class SlabCorrections {
   static func byteCount(_ configuration: ReconstructStage.Configuration, slabs: RowSlabs) -> Int {
     configuration.layout.blockCount
       * BlockCorrections.byteCount(
-        layout: slabs.layout(columns: configuration.layout.columns),
+        layout: slabs.layout(like: configuration.layout),
         interpolatesFlats: configuration.interpolatesFlats)
   }
 
@@ -56,12 +56,12 @@ final class SlabCorrections {
 
   /// Adds one flat or dark, of which `pixels` are `rows`.
   func add(_ role: ImageRole, _ pixels: RowPixels, isBehind: Bool) {
-    forEachPart { $0.add(role, pixels.from($1, columns: layout.columns), isBehind: isBehind) }
+    forEachPart { $0.add(role, pixels.from($1, columns: layout.measured.count), isBehind: isBehind) }
   }
 
   /// Looks for silent pixels in one more projection, of which `pixels` are `rows`.
   func listen(_ pixels: RowPixels, _ executor: some Executor) {
-    forEachPart { $0.listen(pixels.from($1, columns: layout.columns), executor) }
+    forEachPart { $0.listen(pixels.from($1, columns: layout.measured.count), executor) }
   }
 
   private func forEachPart(_ body: (_ part: BlockCorrections, _ firstRow: Int) -> Void) {
@@ -91,7 +91,7 @@ extension ReconstructStage {
   /// With all flats and darks of the scan, and what is known of silent pixels; nil where slices stand by themselves.
   func slabCorrections() throws -> SlabCorrections? {
     guard let slabs = configuration.slabs else { return nil }
-    let corrections = SlabCorrections(configuration, slabs: slabs), columns = configuration.layout.columns
+    let corrections = SlabCorrections(configuration, slabs: slabs), columns = configuration.layout.measured.count
     for image in fieldImages {
       let event = try projections.event(at: image.sequence, rows: corrections.rows)
       corrections.add(

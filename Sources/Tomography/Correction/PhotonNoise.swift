@@ -30,13 +30,14 @@ package struct PhotonNoise: Sendable, Equatable {
     block: Int, layout: SliceLayout, sinogram: UnsafeRawPointer, slots: Int, angles: [WindowAngle]
   ) -> [Float] {
     let rows = variances.count / columns, lanes = layout.lanes(block: block)
-    precondition(rows <= layout.rows(of: block..<block + 1).count && columns == layout.columns, "flats of other rows")
+    precondition(
+      rows <= layout.rows(of: block..<block + 1).count && columns == layout.measured.count, "flats of other rows")
     let angleStep = (angles.count + 127) / 128, binStep = (columns + 511) / 512
     return (0..<rows).map { lane in
       var sum = 0.0, count = 0
       for angle in stride(from: 0, to: angles.count, by: angleStep) {
         let offset = layout.binOffset(block: block, of: block..<block + 1, slot: angles[angle].slot, slots: slots)
-        let line = (sinogram + offset).assumingMemoryBound(to: Float.self) + lane
+        let line = (sinogram + offset + layout.measuredOffset(block: block)).assumingMemoryBound(to: Float.self) + lane
         for bin in stride(from: 0, to: columns, by: binStep) {
           let variance = Double(variances[lane * columns + bin]), integral = Double(line[bin * lanes])
           guard variance.isFinite, integral.isFinite else { continue }

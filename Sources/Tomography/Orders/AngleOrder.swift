@@ -37,7 +37,7 @@ package enum AngleOrder: Equatable, Sendable {
 
   /// Angles in the order of their directions.
   private func byDirection(_ thetas: [Double]) -> [Int] {
-    let directions = thetas.map(direction)
+    let directions = thetas.map { direction($0) }
     return thetas.indices.sorted { (directions[$0], $0) < (directions[$1], $1) }
   }
 
@@ -100,23 +100,24 @@ extension [Int] {
   }
 }
 
-/// The direction of an angle: modulo a half turn, which a parallel beam does not tell apart. In [0, π).
-func direction(_ theta: Double) -> Double {
-  let rest = theta.truncatingRemainder(dividingBy: .pi)
-  let direction = rest < 0 ? rest + .pi : rest
-  // What rounding left just below a half turn is 0.
-  return .pi - direction < 1e-9 ? 0 : direction
+/// The direction of an angle: modulo a half turn, which a parallel beam does not tell apart, or another `period`. In
+/// [0, period).
+func direction(_ theta: Double, period: Double = .pi) -> Double {
+  let rest = theta.truncatingRemainder(dividingBy: period)
+  let direction = rest < 0 ? rest + period : rest
+  // What rounding left just below the period is 0.
+  return period - direction < 1e-9 ? 0 : direction
 }
 
 /// How many of the first `thetas` see the object from all directions: the least number, between which no gap is wider
-/// than `gap` radians, modulo a half turn; nil where all of them leave a wider one.
-package func directionsCovered(thetas: [Double], gap: Double) -> Int? {
+/// than `gap` radians, modulo a half turn, or another `period`; nil where all of them leave a wider one.
+package func directionsCovered(thetas: [Double], gap: Double, period: Double = .pi) -> Int? {
   func isCovered(_ count: Int) -> Bool {
-    let directions = thetas[..<count].map(direction).sorted()
+    let directions = thetas[..<count].map { direction($0, period: period) }.sorted()
     guard let first = directions.first, let last = directions.last else { return false }
     let tolerance = gap * (1 + 1e-9)
     return zip(directions, directions.dropFirst()).allSatisfy { $1 - $0 <= tolerance }
-      && first + .pi - last <= tolerance
+      && first + period - last <= tolerance
   }
   guard isCovered(thetas.count) else { return nil }
   // More angles never make a gap wider.
@@ -128,12 +129,13 @@ package func directionsCovered(thetas: [Double], gap: Double) -> Int? {
   return high
 }
 
-/// Different directions among `thetas`, modulo a half turn: the projections of a half turn where a scan goes through
-/// the same angles again and again. Angles are the same that lie within a quarter of what even ones would be apart.
-package func directionCount(thetas: [Double]) -> Int {
-  let directions = thetas.map(direction).sorted()
+/// Different directions among `thetas`, modulo a half turn, or another `period`: the projections of a half turn where a
+/// scan goes through the same angles again and again. Angles are the same that lie within a quarter of what even ones
+/// would be apart.
+package func directionCount(thetas: [Double], period: Double = .pi) -> Int {
+  let directions = thetas.map { direction($0, period: period) }.sorted()
   guard let first = directions.first, let last = directions.last else { return 0 }
-  let tolerance = 0.25 * .pi / Double(directions.count)
+  let tolerance = 0.25 * period / Double(directions.count)
   let count = 1 + zip(directions, directions.dropFirst()).count { $1 - $0 > tolerance }
-  return count > 1 && first + .pi - last <= tolerance ? count - 1 : count
+  return count > 1 && first + period - last <= tolerance ? count - 1 : count
 }

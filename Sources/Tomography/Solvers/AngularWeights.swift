@@ -1,24 +1,24 @@
-/// The part of half a turn that each projection stands for, in radians.
+/// The part of half a turn that each projection stands for, in radians; with half acquisition of a whole one.
 ///
-/// Parallel projections at θ and θ + π are the same, so thetas are taken modulo π; a projection stands for half the
-/// distance to each of its two neighbours, across the ends too. Equal thetas share. A gap of more than three times the
-/// median distance was not measured, so it counts as three distances only; the golden ratio's distances differ by 2.6
-/// at most.
-func angularWeights(_ thetas: [Double]) -> [Double] {
-  guard thetas.count > 1 else { return thetas.map { _ in .pi } }
+/// Parallel projections at θ and θ + π are the same, so thetas are taken modulo the `period`: π, or 2π where the
+/// detector sees one side of the axis only. A projection stands for half the distance to each of its two neighbours,
+/// across the ends too. Equal thetas share. A gap of more than three times the median distance was not measured, so it
+/// counts as three distances only; the golden ratio's distances differ by 2.6 at most.
+func angularWeights(_ thetas: [Double], period: Double = .pi) -> [Double] {
+  guard thetas.count > 1 else { return thetas.map { _ in period } }
   let folded = thetas.map { theta in
-    let rest = theta.truncatingRemainder(dividingBy: .pi)
-    return rest < 0 ? rest + .pi : rest
+    let rest = theta.truncatingRemainder(dividingBy: period)
+    return rest < 0 ? rest + period : rest
   }
   let order = folded.indices.sorted { folded[$0] < folded[$1] }
-  // Behind projection order[i]: to the next one, from the last to the first across π.
+  // Behind projection order[i]: to the next one, from the last to the first across the period.
   let gaps = order.indices.map { index in
     index + 1 < order.count
-      ? folded[order[index + 1]] - folded[order[index]] : folded[order[0]] + .pi - folded[order[index]]
+      ? folded[order[index + 1]] - folded[order[index]] : folded[order[0]] + period - folded[order[index]]
   }
   // Rounding makes equal thetas differ a little.
   let distances = gaps.filter { $0 > 1e-6 }.sorted()
-  let limit = distances.isEmpty ? .pi : 3 * distances[distances.count / 2]
+  let limit = distances.isEmpty ? period : 3 * distances[distances.count / 2]
   var weights = [Double](repeating: 0, count: thetas.count)
   for (index, projection) in order.enumerated() {
     let before = gaps[index > 0 ? index - 1 : gaps.count - 1]

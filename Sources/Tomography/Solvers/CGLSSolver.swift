@@ -73,7 +73,7 @@ package final class CGLSSolver: WindowSolver {
     workspace.forEachRow(of: window, executor) { row in
       let bins = row.shape.columns * row.shape.lanes, data = row.data.assumingMemoryBound(to: Float.self)
       let rest = state.residuals(row, of: blocks), projected = row.scratch.assumingMemoryBound(to: Float.self)
-      layout.clearMargins(of: UnsafeMutableRawPointer(rest), block: row.block)
+      layout.clearUnmeasured(of: UnsafeMutableRawPointer(rest) - row.measuredOffset, block: row.block)
       for index in 0..<bins { rest[index] = data[index] - projected[index] }
       squares(rest, row.shape, into: row.sums)
       squares(data, row.shape, into: row.sums + row.shape.lanes)

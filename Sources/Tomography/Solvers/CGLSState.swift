@@ -66,9 +66,9 @@ final class CGLSState {
     gradientsStart - blocks.lowerBound * layout.volumeBlockByteCount
   }
 
-  /// Bin 0 of r in a row of the window, which is of one of `blocks`.
+  /// The first measured bin of r in a row of the window, which is of one of `blocks`.
   func residuals(_ row: WindowRow, of blocks: Range<Int>) -> UnsafeMutablePointer<Float> {
-    (residuals + layout.binOffset(block: row.block, of: blocks, slot: row.angle, slots: anglesMax))
+    (residuals + layout.binOffset(block: row.block, of: blocks, slot: row.angle, slots: anglesMax) + row.measuredOffset)
       .assumingMemoryBound(to: Float.self)
   }
 

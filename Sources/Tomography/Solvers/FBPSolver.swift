@@ -2,7 +2,8 @@ import KernelTypes
 
 /// Filtered backprojection: x = Σ Δθ Aᵀ(h ∗ b) over the angles of a window, h a windowed ramp (`FBPOptions.Filter`) and
 /// Δθ the part of half a turn that a projection stands for (`angularWeights`). The sum over all projections of a scan
-/// is its reconstruction, that over the last half turn a quick look.
+/// is its reconstruction, that over the last half turn a quick look. With half acquisition h ∗ (w b) over a whole turn,
+/// `overlapWeights` w.
 ///
 /// The interpolation is that of Joseph's transpose. An update does not look at the volume that was there, so its
 /// residual is that of a zero volume: ‖b‖.
@@ -21,7 +22,9 @@ package final class FBPSolver: WindowSolver {
     workspace = SolverWorkspace(
       layout: layout, beam: beam, diskMask: options.diskMask, skipsOutside: false, anglesMax: anglesMax,
       blocksMax: blocksMax, threads: threads, level: level)
-    filter = RowFilter(columns: layout.columns, filter: options.filter, workers: workspace.tiles.workers)
+    filter = RowFilter(
+      binWeights: layout.overlapWeights(rotationAxis: beam.rotationAxis), filter: options.filter,
+      workers: workspace.tiles.workers)
   }
 
   /// Bytes that `init` allocated beside the volume and the data.
@@ -56,7 +59,7 @@ package final class FBPSolver: WindowSolver {
   ) -> Residual {
     let window = WindowData(sinogram: sinogram, slots: slots, blocks: blocks, angles: angles)
     memory.requireRoom(for: window, of: layout, iterations: iterations)
-    workspace.prepare(angles) { weights = angularWeights(angles.map(\.theta)).map(Float.init) }
+    workspace.prepare(angles) { weights = angularWeights(angles.map(\.theta), period: layout.period).map(Float.init) }
     let pairs = (angles.count + 1) / 2
     executor.share(count: blocks.count * pairs, workers: min(executor.width, workspace.tiles.workers)) { worker, item in
       filter(item % pairs, of: window, index: item / pairs, worker: worker)
@@ -84,15 +87,16 @@ package final class FBPSolver: WindowSolver {
     let first = workspace.row(of: window, index: index, angle: 2 * pair)
     let second =
       2 * pair + 1 < window.angles.count ? workspace.row(of: window, index: index, angle: 2 * pair + 1) : nil
+    // Filtered rows reach beyond what is measured.
     for row in [first, second].compactMap({ $0 }) {
-      layout.clearMargins(of: row.scratch, block: row.block)
+      layout.clearMargins(of: row.scratchStart, block: row.block)
       workspace.kernels.dataSums(row.data, row.shape, row.sums)
     }
     for lane in stride(from: 0, to: first.shape.lanes, by: RowFilter.lanes) {
       let offset = lane * MemoryLayout<Float>.stride
       filter.apply(
-        first.data + offset, second.map { $0.data + offset }, pitch: first.shape.pixelByteCount,
-        into: (first.scratch + offset, second.map { $0.scratch + offset }),
+        first.dataStart + offset, second.map { $0.dataStart + offset }, pitch: first.shape.pixelByteCount,
+        into: (first.scratchStart + offset, second.map { $0.scratchStart + offset }),
         weights: (weights[first.angle], second.map { weights[$0.angle] } ?? 0), worker: worker)
     }
   }

@@ -5,21 +5,23 @@ import Glibc
 ///
 /// The ramp is made in space, h(0) = 1/4, h(k) = −1 / (πk)² for odd k and 0 for even k, so that its mean is right (A.
 /// C. Kak and M. Slaney, Principles of Computerized Tomographic Imaging, 1988, section 3.3). Rows are padded with zeros
-/// to at least twice their length. Each row is transformed by itself, so the bits depend on neither lanes nor
-/// neighbours.
+/// to at least twice their length. Each bin is multiplied by its `overlapWeights` before. Each row is transformed by
+/// itself, so the bits depend on neither lanes nor neighbours.
 final class RowFilter: @unchecked Sendable {
   /// Lanes that are filtered together: as many as the narrowest pixels have.
   static let lanes = 2
   let length: Int
   private let columns: Int
   private let response: [Float]
+  private let binWeights: [Float]
   private let forward: OpaquePointer
   private let backward: OpaquePointer
   private let memory: ScratchMemory
 
-  /// Has buffers for `workers` threads.
-  init(columns: Int, filter: FBPOptions.Filter, workers: Int) {
-    self.columns = columns
+  /// Of rows with a bin for each of `binWeights`; has buffers for `workers` threads.
+  init(binWeights: [Float], filter: FBPOptions.Filter, workers: Int) {
+    self.binWeights = binWeights
+    columns = binWeights.count
     length = RowFilter.length(columns: columns)
     response = RowFilter.response(length: length, filter: filter)
     memory = ScratchMemory(byteCount: RowFilter.byteCount(columns: columns, workers: workers))
@@ -79,9 +81,10 @@ final class RowFilter: @unchecked Sendable {
     for bin in 0..<columns {
       let a = (first + bin * pitch).loadUnaligned(as: SIMD2<Float>.self)
       let b = second.map { ($0 + bin * pitch).loadUnaligned(as: SIMD2<Float>.self) } ?? SIMD2()
+      let weight = binWeights[bin]
       for lane in 0..<RowFilter.lanes {
-        rows[lane * rowFloats + 2 * bin] = a[lane]
-        rows[lane * rowFloats + 2 * bin + 1] = b[lane]
+        rows[lane * rowFloats + 2 * bin] = weight * a[lane]
+        rows[lane * rowFloats + 2 * bin + 1] = weight * b[lane]
       }
     }
     for lane in 0..<RowFilter.lanes { convolve(rows + lane * rowFloats, spectrum: rows + RowFilter.lanes * rowFloats) }

@@ -58,7 +58,8 @@ package final class SIRTSolver: WindowSolver {
     return workspace.iterate(
       volume: volume, next: next, window: window, iterations: iterations, executor: executor
     ) { row in
-      workspace.kernels.residualRow(row.scratch, row.data, memory.rowWeights(angle: row.angle), row.shape, row.sums)
+      let weights = memory.rowWeights(angle: row.angle) + workspace.layout.measured.lowerBound
+      workspace.kernels.residualRow(row.scratch, row.data, weights, row.shape, row.sums)
     } correct: { source in
       correct(source, next, blocks: blocks, executor)
     }

@@ -66,7 +66,7 @@ final class SolverWorkspace {
   @inline(__always) func scaleColumns(_ executor: some Executor, _ weight: (_ sum: Float) -> Float) {
     executor.forEach(count: layout.columns) { row in
       let scales = memory.scales(row: row)
-      kernels.columnSums(row, pass.plan.back, layout.columns, 0..<layout.columns, scales)
+      kernels.columnSums(row, pass.plan.back, layout.columns, layout.measured, scales)
       let inside = mask.columns(row: row)
       for column in 0..<layout.columns {
         let sum = scales[column]
@@ -86,7 +86,7 @@ final class SolverWorkspace {
       pass.forward(
         volume: source, sinogram: memory.residuals, slots: memory.anglesMax, blocks: window.blocks, executor: executor)
       forEachRow(of: window, executor) { row in
-        layout.clearMargins(of: row.scratch, block: row.block)
+        layout.clearUnmeasured(of: row.scratchStart, block: row.block)
         compare(row)
       }
       correct(source)
@@ -123,11 +123,11 @@ final class SolverWorkspace {
   func row(of window: WindowData, index: Int, angle: Int) -> WindowRow {
     let blocks = window.blocks, block = blocks.lowerBound + index, slot = window.angles[angle].slot
     return WindowRow(
-      block: block, angle: angle, shape: layout.shape(block: block),
-      data: window.sinogram + layout.binOffset(block: block, of: blocks, slot: slot, slots: window.slots),
-      scratch: memory.residuals
+      block: block, angle: angle, shape: layout.measuredShape(block: block),
+      dataStart: window.sinogram + layout.binOffset(block: block, of: blocks, slot: slot, slots: window.slots),
+      scratchStart: memory.residuals
         + layout.binOffset(block: block, of: blocks, slot: angle, slots: memory.anglesMax),
-      sums: memory.sums(block: index, angle: angle))
+      measuredOffset: layout.measuredOffset(block: block), sums: memory.sums(block: index, angle: angle))
   }
 }
 
@@ -144,9 +144,16 @@ struct WindowRow {
   let block: Int
   /// Place in the window's angles.
   let angle: Int
+  /// Its columns are those of the detector.
   let shape: KernelShape
-  /// Bin 0 of what was measured, and of the same row in the update's memory.
-  let data: UnsafeRawPointer, scratch: UnsafeMutableRawPointer
+  /// Bin 0 of the data, and of the same row in the update's memory.
+  let dataStart: UnsafeRawPointer, scratchStart: UnsafeMutableRawPointer
+  /// Bytes from there to the first bin that is measured.
+  let measuredOffset: Int
   /// Where the sums of its bins go, two for each lane.
   let sums: UnsafeMutablePointer<Double>
+
+  /// The first bin that is measured, of each.
+  var data: UnsafeRawPointer { dataStart + measuredOffset }
+  var scratch: UnsafeMutableRawPointer { scratchStart + measuredOffset }
 }

@@ -89,12 +89,12 @@ package final class WindowSmoothing {
     _ samples: UnsafeMutablePointer<Float>
   ) -> Float {
     let block = row / layout.lanes, lanes = layout.lanes(block: block), blocks = 0..<layout.blockCount
-    let width = layout.columns - 4, places = width * angles.count
+    let width = layout.measured.count - 4, places = width * angles.count
     guard places > 0 else { return 0 }
     let step = max(1, (places + samplesMax - 1) / samplesMax)
     var count = 0
     for place in stride(from: 0, to: places, by: step) {
-      let angle = angles[angles.startIndex + place / width], bin = place % width
+      let angle = angles[angles.startIndex + place / width], bin = layout.measured.lowerBound + place % width
       let offset = layout.binOffset(block: block, of: blocks, slot: angle.slot, slots: slots)
       let bins = (sinogram + offset).assumingMemoryBound(to: Float.self) + bin * lanes + row % layout.lanes
       let difference = abs(bins[0] - 4 * (bins[lanes] + bins[3 * lanes]) + 6 * bins[2 * lanes] + bins[4 * lanes])

@@ -61,7 +61,8 @@ struct Check: ParsableCommand {
     }
     var lines =
       estimate.notices + [
-        "\(counted(estimate.projections, "projection")) of \(estimate.rows) × \(estimate.columns)",
+        "\(counted(estimate.projections, "projection")) of \(estimate.rows) × \(estimate.columns), "
+          + "slices of \(estimate.sliceColumns)²",
         line("memory", estimate.memory),
         line("  of it in /dev/shm", estimate.shared), line("output", estimate.output),
         line("journal and checkpoints", estimate.journal),

@@ -21,6 +21,7 @@ struct Recon: ParsableCommand {
 
   @Option(name: [.customLong("rotation-axis"), .customLong("center")], help: .key("rotation-axis", "px|auto"))
   var rotationAxis = standard.rotationAxis
+  @Option(help: .key("field-of-view")) var fieldOfView = standard.fieldOfView
   @Option(help: .key("start-row")) var startRow: Int?
   @Option(help: .key("end-row")) var endRow: Int?
   @Option(help: .key("nsino")) var nsino: Double?
@@ -71,7 +72,7 @@ struct Recon: ParsableCommand {
   private var description: ScanDescription {
     var scan = ScanDescription(input: input, outputFolder: outputFolder)
     scan.runFolder = runFolder
-    scan.rotationAxis = rotationAxis
+    (scan.rotationAxis, scan.fieldOfView) = (rotationAxis, fieldOfView)
     (scan.startRow, scan.endRow, scan.nsino, scan.binning) = (startRow, endRow, nsino, binning)
     (scan.algorithm, scan.final) = (algorithm, final)
     windows.apply(to: &scan)
@@ -121,6 +122,7 @@ extension BeamIntensity: ExpressibleByArgument {
 }
 
 extension Algorithm: ExpressibleByArgument {}
+extension FieldOfView: ExpressibleByArgument {}
 extension InitialVolume: ExpressibleByArgument {}
 extension FBPOptions.Filter: ExpressibleByArgument {}
 extension Durability: ExpressibleByArgument {}

@@ -26,6 +26,19 @@ import Tomography
     #expect(!SampleEdges.reachBeyond(lines(58, 20, noise: noise), columns: Self.columns))
   }
 
+  @Test func `With half acquisition the side beyond the axis alone is looked at`() {
+    // Its left half, and air: the sample reaches the left edge.
+    let lines = lines(40, 40, noise: 0.01)
+    let shifted = (0..<32).flatMap { angle in
+      (0..<Self.columns).map { column in
+        column + 64 < Self.columns ? lines[angle * Self.columns + column + 64] : lines[angle * Self.columns]
+      }
+    }
+    #expect(SampleEdges.reachBeyond(shifted, columns: Self.columns))
+    #expect(SampleEdges.reachBeyond(shifted, columns: Self.columns, sides: .left))
+    #expect(!SampleEdges.reachBeyond(shifted, columns: Self.columns, sides: .right))
+  }
+
   @Test(arguments: [0, 0.01, 0.1]) func `One that is wider than the detector does`(noise: Double) {
     #expect(SampleEdges.reachBeyond(lines(80, 80, noise: noise), columns: Self.columns))
   }

@@ -88,6 +88,9 @@ import Testing
     expect([0, 1, 3].map { $0 * .pi / 6 }, [2, 1.5, 2.5].map { $0 * .pi / 6 })
     // A wedge that was not measured counts as three steps.
     expect((0..<5).map { Double($0) * step }, [2, 1, 1, 1, 2].map { $0 * step })
+    // Seen from one side of the axis only, half turns differ.
+    #expect(
+      angularWeights((0..<24).map { Double($0) * step }, period: 2 * .pi).allSatisfy { abs($0 - step) < 1e-9 })
     let golden = (0..<89).map { Double($0) * .pi * (5.0.squareRoot() - 1) / 2 }
     #expect(abs(angularWeights(golden).reduce(0, +) - .pi) < 1e-9)
   }

@@ -29,11 +29,11 @@ package struct RowSlabs: Sendable, Equatable {
   /// Rows that are a slab's own; the last one may have fewer.
   package var step: Int { min(rows, Self.ownRows) }
   /// How many there are.
-  package var count: Int { (rows + step - 1) / step }
-  /// How the slices of any of them lie in memory; there may be fewer.
-  package func layout(columns: Int) -> SliceLayout {
+  var count: Int { (rows + step - 1) / step }
+  /// How the slices of any of them lie in memory, as wide as those of `layout`; there may be fewer.
+  package func layout(like layout: SliceLayout) -> SliceLayout {
     let lanes = count == 1 ? (rows + 15) & ~15 : Self.ownRows + 2 * Self.overlap
-    return SliceLayout(columns: columns, rows: lanes, lanes: lanes)
+    return SliceLayout(columns: layout.columns, measured: layout.measured, rows: lanes, lanes: lanes)
   }
 
   /// A slab's own rows.

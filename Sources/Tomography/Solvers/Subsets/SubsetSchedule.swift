@@ -1,8 +1,8 @@
 /// Which angles each step of `SubsetSolver` uses, and how far it goes; the same for every block.
 ///
-/// Subsets are interleaved in angle modulo π, whatever the order in which the projections came, and taken in
-/// bit-reversed order, so that those that follow each other lie far apart. Momentum is Nesterov's over all steps, up to
-/// a limit.
+/// Subsets are interleaved in angle modulo π, with half acquisition modulo 2π, whatever the order in which the
+/// projections came, and taken in bit-reversed order, so that those that follow each other lie far apart. Momentum is
+/// Nesterov's over all steps, up to a limit.
 struct SubsetSchedule {
   struct Step {
     let sweep: Int
@@ -16,7 +16,7 @@ struct SubsetSchedule {
     let endsSweep: Bool
   }
 
-  /// Places of the scan's angles by theta modulo π.
+  /// Places of the scan's angles by theta modulo the period.
   let order: [Int]
   /// Places in the scan's angles: M subsets, and then 2 M where those are used.
   private(set) var subsets: [[Int]]
@@ -25,8 +25,8 @@ struct SubsetSchedule {
   let sweeps: Int
   private(set) var steps: [Step] = []
 
-  init(thetas: [Double], columns: Int, options: SubsetOptions) {
-    let angles = thetas.count, order = SubsetSchedule.order(thetas)
+  init(thetas: [Double], columns: Int, options: SubsetOptions, period: Double = .pi) {
+    let angles = thetas.count, order = SubsetSchedule.order(thetas, period)
     self.order = order
     count = options.subsetCount(angles: angles)
     sweeps = options.sweepCount(angles: angles, columns: columns)
@@ -60,10 +60,10 @@ struct SubsetSchedule {
     return (angles + count - 1) / count
   }
 
-  private static func order(_ thetas: [Double]) -> [Int] {
+  private static func order(_ thetas: [Double], _ period: Double) -> [Int] {
     let folded = thetas.map { theta in
-      let rest = theta.truncatingRemainder(dividingBy: .pi)
-      return rest < 0 ? rest + .pi : rest
+      let rest = theta.truncatingRemainder(dividingBy: period)
+      return rest < 0 ? rest + period : rest
     }
     return thetas.indices.sorted { folded[$0] == folded[$1] ? $0 < $1 : folded[$0] < folded[$1] }
   }

@@ -59,7 +59,7 @@ extension SubsetSolver {
   /// y = Σ Δθ Aᵀ(h ∗ b), subset by subset, with Hann's window. Beyond the detector's edges rows go on as they end
   /// there: a sample that leaves the detector would make a bright ring.
   private func backprojectFiltered(_ executor: some Executor) {
-    let weights = angularWeights(angles.map(\.theta)).map(Float.init)
+    let weights = angularWeights(angles.map(\.theta), period: layout.period).map(Float.init)
     // Ones for every row of the slice.
     let ones = memory.samples(worker: 0)
     ones.update(repeating: 1, count: grid.columns + 16)
@@ -74,16 +74,15 @@ extension SubsetSolver {
 
   /// Δθ (h ∗ b) of two angles of a subset.
   private func filter(_ subset: [Int], _ weights: [Float], pair: Int, worker: Int) {
-    let shape = grid.shape(block: state.block), pixel = shape.pixelByteCount
+    let shape = grid.shape(block: state.block), pixel = shape.pixelByteCount, measured = grid.measured
     let first = 2 * pair, second = first + 1 < subset.count ? first + 1 : nil
     for index in [first, second].compactMap({ $0 }) {
       let bins = residualRow(index), data = data(angle: subset[index])
       grid.clearMargins(of: bins, block: state.block)
-      (bins + padding * pixel).copyMemory(from: data, byteCount: layout.columns * pixel)
-      for bin in 0..<padding {
-        (bins + bin * pixel).copyMemory(from: data, byteCount: pixel)
-        (bins + (padding + layout.columns + bin) * pixel).copyMemory(
-          from: data + (layout.columns - 1) * pixel, byteCount: pixel)
+      (bins + measured.lowerBound * pixel).copyMemory(from: data, byteCount: measured.count * pixel)
+      for bin in 0..<measured.lowerBound { (bins + bin * pixel).copyMemory(from: data, byteCount: pixel) }
+      for bin in measured.upperBound..<grid.columns {
+        (bins + bin * pixel).copyMemory(from: data + (measured.count - 1) * pixel, byteCount: pixel)
       }
     }
     for lane in stride(from: 0, to: shape.lanes, by: RowFilter.lanes) {
@@ -142,7 +141,7 @@ extension SubsetSolver {
   /// between neighbouring bins and between neighbouring angles. σ = 1.4826 median |a − 2 b + c| / √6; edges make it too
   /// large.
   private func neighbourNoise(lane: Int, _ memory: UnsafeMutablePointer<Float>) -> Float {
-    let order = schedule.order, columns = layout.columns
+    let order = schedule.order, columns = layout.measured.count
     let angleStep = (order.count + 127) / 128, binStep = (columns + 511) / 512
     let lanes = layout.lanes(block: state.block)
     func median(angles: Range<Int>, bins: Range<Int>, _ difference: (_ angle: Int, _ bin: Int) -> Float) -> Float? {
@@ -169,7 +168,7 @@ extension SubsetSolver {
 
   /// Takes the sweep's residuals and, from the third one on, the picture's gradient, and sets the next sweep's weights.
   func endSweep(_ sweep: Int, _ executor: some Executor) {
-    let rays = Double(angles.count * layout.columns)
+    let rays = Double(angles.count * layout.measured.count)
     if sweep >= 2 { executor.forEach(count: samples.rows.count) { addGradients(row: $0) } }
     for lane in 0..<layout.rows(of: blocks).count {
       var slice = state.lanes[lane]

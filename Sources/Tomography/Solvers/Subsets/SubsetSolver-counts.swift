@@ -13,11 +13,11 @@ extension SubsetSolver {
     sums.initialize(repeating: 0)
     executor.forEach(count: angles.count) { angle in
       let bins = data(angle: angle).assumingMemoryBound(to: Float.self)
-      for bin in 0..<layout.columns {
+      for bin in 0..<layout.measured.count {
         for lane in 0..<lanes { sums[angle * lanes + lane] += Double(transmission(bins[bin * lanes + lane])) }
       }
     }
-    let rays = Double(angles.count * layout.columns)
+    let rays = Double(angles.count * layout.measured.count)
     return rows.indices.map { index in
       let lane = index - rows.lowerBound
       return Float(angles.indices.reduce(0.0) { $0 + sums[$1 * lanes + lane] } / rays)
@@ -27,7 +27,7 @@ extension SubsetSolver {
   /// Residuals of a row times their weights.
   func weigh(_ residuals: UnsafeMutableRawPointer, by data: UnsafeRawPointer, lanes: Int) {
     let residuals = residuals.assumingMemoryBound(to: Float.self), data = data.assumingMemoryBound(to: Float.self)
-    for index in 0..<layout.columns * lanes { residuals[index] *= transmission(data[index]) }
+    for index in 0..<layout.measured.count * lanes { residuals[index] *= transmission(data[index]) }
   }
 }
 

@@ -40,7 +40,7 @@ extension SubsetSolver {
     fixedPoint.clearFound()
     executor.share(count: angles.count, workers: min(executor.width, workers)) { worker, angle in
       let bins = data(angle: angle), weights = memory.rowWeights(angle: angle)
-      for bin in 0..<layout.columns where weights[bin] > 0 {
+      for bin in 0..<layout.measured.count where weights[bin] > 0 {
         kernels.notePeaks(
           bins + bin * lanes * MemoryLayout<Float>.size, 1, lanes, weights[bin] * Float(grid.columns),
           fixedPoint.found(worker: worker, block: block))

@@ -95,6 +95,7 @@ extension SubsetSolver {
     add((options.nonNegative ? 1 : 0) | (options.diskMask ? 2 : 0))
     if options.weighsCounts { add(4) }
     if options.dimensions == 3 { add(8) }
+    if !layout.measuresAll { for bin in [layout.measured.lowerBound, layout.measured.upperBound] { add(UInt64(bin)) } }
     for byte in options.precision.rawValue.utf8 { add(UInt64(byte)) }
     return hash
   }

@@ -16,7 +16,8 @@ package import KernelTypes
 ///
 /// Subsets are projected in fixed point, but for slices whose range is too wide: `SubsetSolver-precision`.
 ///
-/// On a padded grid what lies beyond the detector's edge takes part, and no bins are made up.
+/// On a padded grid what lies beyond the detector's edge takes part, and no bins are made up. Nor are they where a
+/// slice has more columns than the detector.
 ///
 /// A block's result is a function of its projections alone, of each slice by itself: the same bits for any lane width,
 /// cut into blocks, executor and number of threads. All memory is allocated by `init`.
@@ -75,8 +76,10 @@ package final class SubsetSolver {
     mask = DiskMask(columns: grid.columns, isDisk: options.diskMask)
     let gridBeam = ParallelBeam(columns: grid.columns, rotationAxis: beam.rotationAxis + Double(padding))
     self.gridBeam = gridBeam
-    schedule = SubsetSchedule(thetas: angles.map(\.theta), columns: layout.columns, options: options)
-    rule = WeightRule(angles: angles.count, columns: layout.columns)
+    schedule = SubsetSchedule(
+      thetas: angles.map(\.theta), columns: layout.columns, options: options, period: layout.period)
+    // A voxel is seen by so many of them.
+    rule = WeightRule(angles: Double(angles.count) * layout.measuredPart, columns: layout.columns)
     let size = schedule.subsets[0].count, isFixed = Self.isFixed(options, subsetSize: size, grid: grid)
     isMixed = isFixed && options.precision == .auto
     memory = SubsetMemory(
@@ -84,7 +87,9 @@ package final class SubsetSolver {
       dimensions: options.dimensions)
     fixedPoint = isFixed ? FixedPoint(layout: grid, anglesMax: size, blocksMax: 1, workers: threads) : nil
     tiles = TileScratch(layout: grid, workers: threads)
-    filter = RowFilter(columns: grid.columns, filter: .hann, workers: threads)
+    filter = RowFilter(
+      binWeights: layout.overlapWeights(rotationAxis: beam.rotationAxis, padding: padding), filter: .hann,
+      workers: threads)
     samples = SliceSamples(columns: layout.columns, gridColumns: grid.columns)
     let isSlab = options.dimensions == 3
     penalty =
@@ -131,7 +136,7 @@ package final class SubsetSolver {
   }
 
   static func grid(_ layout: SliceLayout, padding: Int) -> SliceLayout {
-    SliceLayout(columns: layout.columns + 2 * padding, rows: layout.rows, lanes: layout.lanes)
+    layout.padded(by: padding)
   }
 
   /// Steps of a block: the same for each.
@@ -177,19 +182,16 @@ package final class SubsetSolver {
 
   /// Turns the projected rows of a subset into R (b − A y) times the step's length.
   private func compare(_ subset: [Int], length: Float, _ executor: some Executor) {
-    let pixel = grid.shape(block: state.block).pixelByteCount, shape = layout.shape(block: state.block)
+    let shape = layout.measuredShape(block: state.block), offset = grid.measuredOffset(block: state.block)
     executor.forEach(count: subset.count) { index in
       let bins = residualRow(index), weights = memory.relaxedWeights(angle: index)
       let inverse = memory.rowWeights(angle: subset[index])
-      for bin in 0..<layout.columns { weights[bin] = inverse[bin] * length }
-      grid.clearMargins(of: bins, block: state.block)
-      for side in [bins, bins + (padding + layout.columns) * pixel] {
-        side.initializeMemory(as: UInt8.self, repeating: 0, count: padding * pixel)
-      }
+      for bin in 0..<shape.columns { weights[bin] = inverse[bin] * length }
+      grid.clearUnmeasured(of: bins, block: state.block)
       kernels.residualRow(
-        bins + padding * pixel, data(angle: subset[index]), weights, shape, memory.sums(angle: index))
+        bins + offset, data(angle: subset[index]), weights, shape, memory.sums(angle: index))
       guard options.weighsCounts else { return }
-      weigh(bins + padding * pixel, by: data(angle: subset[index]), lanes: shape.lanes)
+      weigh(bins + offset, by: data(angle: subset[index]), lanes: shape.lanes)
     }
   }
 
@@ -283,11 +285,12 @@ extension SubsetSolver {
     memory - state.block * grid.volumeBlockByteCount
   }
 
-  /// Bin 0 of what was measured at an angle.
+  /// The first bin that was measured at an angle.
   func data(angle: Int) -> UnsafeRawPointer {
     guard let sinogram else { preconditionFailure("no block was begun") }
     return sinogram.start
       + layout.binOffset(block: state.block, of: blocks, slot: angles[angle].slot, slots: sinogram.slots)
+      + layout.measuredOffset(block: state.block)
   }
 
   /// Bin 0 of the grid in a subset's row.
@@ -307,7 +310,8 @@ extension SubsetSolver {
     executor.forEach(count: angles.count) { angle in
       withUnsafeTemporaryAllocation(of: Float.self, capacity: grid.columns) { inverse in
         rowSums.inverse(theta: angles[angle].theta, into: inverse.baseAddress!)
-        memory.rowWeights(angle: angle).update(from: inverse.baseAddress! + padding, count: layout.columns)
+        memory.rowWeights(angle: angle).update(
+          from: inverse.baseAddress! + grid.measured.lowerBound, count: grid.measured.count)
       }
     }
     executor.forEach(count: grid.columns) { scaleColumns(row: $0) }
@@ -325,7 +329,7 @@ extension SubsetSolver {
     let inside = mask.columns(row: row)
     for index in 0..<schedule.count {
       kernels.columnSums(
-        row, passes[index].plan.back, grid.columns, padding..<padding + layout.columns, index == 0 ? largest : steps)
+        row, passes[index].plan.back, grid.columns, grid.measured, index == 0 ? largest : steps)
       if index > 0 { for column in 0..<grid.columns { largest[column] = max(largest[column], steps[column]) } }
     }
     for column in 0..<memory.scalesPitch {

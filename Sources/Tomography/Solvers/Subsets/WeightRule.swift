@@ -8,7 +8,7 @@ import Glibc
 /// rock, smooth, 45 to 720 angles, 500 to 100,000 photons): on average 0.3 dB below the best weight, 1.2 at worst. It
 /// grows with the data's scale and has no unit.
 struct WeightRule {
-  let angles: Int
+  let angles: Double
   let columns: Int
 
   private static let noiseFactor = 0.032
@@ -19,7 +19,7 @@ struct WeightRule {
     let m = Double(scale)
     guard m > 0, m.isFinite, noise.isFinite, gradient.isFinite else { return 0 }
     let noiseTerm =
-      Self.noiseFactor * Double(noise) / (m * Double(columns)) * pow(Double(angles) / 180, -0.5)
+      Self.noiseFactor * Double(noise) / (m * Double(columns)) * pow(angles / 180, -0.5)
       * pow(max(Double(gradient) / m, 0.002), -0.3)
     return Float(m * (noiseTerm * noiseTerm + Self.floor * Self.floor).squareRoot())
   }

@@ -100,7 +100,7 @@ private struct NoisyFoamVolume {
   @Test func `a foam is better where slices help each other`() {
     let alone = Self.foam.quality(Self.foam.solved(Self.rows, own: Self.rows, SubsetOptions(nonNegative: true)))
     let together = Self.foam.quality(Self.whole)
-    #expect(together >= alone + 0.4, "\(alone) dB, together \(together)")
+    #expect(together >= alone + 0.3, "\(alone) dB, together \(together)")
   }
 
   @Test func `rows beyond the overlap change a slab less than its noise by far`() {
@@ -132,7 +132,7 @@ private struct NoisyFoamVolume {
   }
 
   @Test(arguments: [1, 16, 63, 64, 65, 128, 129, 200]) func `slabs are all rows, once`(rows: Int) {
-    let slabs = RowSlabs(rows: rows), layout = slabs.layout(columns: 9)
+    let slabs = RowSlabs(rows: rows), layout = slabs.layout(like: SliceLayout(columns: 9, rows: 1))
     #expect((0..<slabs.count).flatMap { Array(slabs.own($0)) } == Array(0..<rows))
     for slab in 0..<slabs.count {
       let (own, computed) = (slabs.own(slab), slabs.computed(slab))
