@@ -84,6 +84,8 @@ package final class RunView: Sendable {
   package var slices: Int { plan.shape.rows }
   /// Edge of a slice in pixels.
   package var columns: Int { plan.geometry.columns }
+  /// The tilt of the rotation axis, in degrees.
+  package var axisTilt: Double { plan.geometry.tiltDegrees }
   /// The field of view, in words.
   package var fieldOfView: String { plan.geometry.words }
 

@@ -39,7 +39,7 @@ import Testing
   @Test(arguments: [1, 63, 64, 65, 128, 1000], [1, 2, 3, 20]) func `Rows that belong together have one worker`(
     rows: Int, workers: Int
   ) {
-    let placement = Placement.plan(topology: topology(2, cores: 6), rows: rows, workers: workers, rowsTogether: 64)
+    let placement = Placement.plan(topology: topology(2, cores: 6), rows: rows, workers: workers, alignment: 64)
     #expect(placement.workers.count == min(workers, (rows + 63) / 64))
     #expect(placement.workers.flatMap { Array($0.rows) } == Array(0..<rows))
     #expect(placement.workers.allSatisfy { $0.rows.lowerBound % 64 == 0 })

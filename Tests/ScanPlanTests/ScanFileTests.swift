@@ -45,7 +45,7 @@ import Testing
   /// A value of each key that is not its default.
   private static let values = [
     "input": "a.h5", "rate": "2.5", "minus-log": "no", "i0": "border", "flat-fields": "interpolate",
-    "theta-unit": "radians", "rotation-axis": "296.25", "field-of-view": "half",
+    "theta-unit": "radians", "rotation-axis": "296.25", "field-of-view": "half", "axis-tilt": "-0.25",
     "start-row": "3", "end-row": "5",
     "nsino": "0.5", "binning": "1", "algorithm": "pml-hybrid", "window-length": "12", "window-step": "4",
     "window-iter": "2", "window-recent": "3", "window-spread": "4", "window-memory": "2.5GiB",

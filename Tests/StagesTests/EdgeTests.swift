@@ -61,7 +61,7 @@ import Topics
       name: RegionNames(runID: runID).volume(0), runID: runID, partition: 0, layout: layout, node: nil)
     _ = try ReconstructStage(
       configuration: ReconstructStage.Configuration(
-        layout: layout, beam: ParallelBeam(columns: self.columns, rotationAxis: 4), rows: 0..<self.rows,
+        layout: layout, beams: [ParallelBeam(columns: self.columns, rotationAxis: 4)], rows: 0..<self.rows,
         methods: WorkerMethods(window: .sirt(SIRTOptions()), remedy: "none"),
         minusLog: false, windows: WindowSchedule(length: 4, step: 1, iterations: 1), keepsProjections: false,
         projectionsMax: 4, checkpointInterval: .never),

@@ -60,7 +60,7 @@ import Topics
     -> EndEvent
   {
     let configuration = ReconstructStage.Configuration(
-      layout: SliceLayout(columns: columns, rows: rows), beam: ParallelBeam(columns: columns, rotationAxis: 4),
+      layout: SliceLayout(columns: columns, rows: rows), beams: [ParallelBeam(columns: columns, rotationAxis: 4)],
       rows: 0..<rows,
       methods: WorkerMethods(window: .sirt(SIRTOptions()), remedy: "none"), minusLog: false,
       windows: WindowSchedule(length: 4, step: 1, iterations: 1),

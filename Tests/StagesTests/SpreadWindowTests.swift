@@ -146,7 +146,7 @@ import Topics
     ReconstructStage(
       configuration: ReconstructStage.Configuration(
         layout: SliceLayout(columns: Self.columns, rows: Self.rows),
-        beam: ParallelBeam(columns: Self.columns, rotationAxis: 8), rows: 0..<Self.rows,
+        beams: [ParallelBeam(columns: Self.columns, rotationAxis: 8)], rows: 0..<Self.rows,
         methods: WorkerMethods(window: .sirt(SIRTOptions(relaxation: 0.5)), remedy: "none"), minusLog: true,
         windows: Self.windows, windowMemory: memory, keepsProjections: false, projectionsMax: Self.projections,
         checkpointInterval: .never, needs: (true, false), fieldsMayComeLate: true),

@@ -66,7 +66,7 @@ import Topics
     var works = 0
     let stage = ReconstructStage(
       configuration: ReconstructStage.Configuration(
-        layout: SliceLayout(columns: columns, rows: rows), beam: ParallelBeam(columns: columns, rotationAxis: 4),
+        layout: SliceLayout(columns: columns, rows: rows), beams: [ParallelBeam(columns: columns, rotationAxis: 4)],
         rows: 0..<rows, methods: WorkerMethods(window: .sirt(SIRTOptions()), remedy: "none"), minusLog: false,
         windows: windows, keepsProjections: false, projectionsMax: Self.projections, checkpointInterval: .never,
         fieldsMayComeLate: true),

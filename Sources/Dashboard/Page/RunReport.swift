@@ -176,8 +176,8 @@ extension RunReport {
 
   /// What `ledger` tells.
   static let ledgerLabels = [
-    ("field", "Field of view"), ("used", "In the volume"), ("lost", "Lost"), ("source-lost", "Lost by the source"),
-    ("source-other", "twice, late, broken"), ("source-empty", "Empty, left out"),
+    ("field", "Field of view"), ("tilt", "Tilt of the axis"), ("used", "In the volume"), ("lost", "Lost"),
+    ("source-lost", "Lost by the source"), ("source-other", "twice, late, broken"), ("source-empty", "Empty, left out"),
     ("spilled", "By way of the disk"), ("room", "Without room on disk"), ("dropped", "Dropped"),
     ("restarts", "Stages restarted"),
     ("hangs", "of these, hung"), ("dead", "Dead pixels"), ("non-finite", "NaN or infinite"),
@@ -196,8 +196,9 @@ extension RunReport {
     return figures(
       ledgerLabels,
       [
-        "field": latest.view?.fieldOfView ?? "–", "used": "\(result?.projections ?? status.reconstructed)",
-        "lost": lost ?? "at the end",
+        "field": latest.view?.fieldOfView ?? "–",
+        "tilt": latest.view.map { $0.axisTilt == 0 ? "–" : Text.decimal($0.axisTilt, 3) + "°" } ?? "–",
+        "used": "\(result?.projections ?? status.reconstructed)", "lost": lost ?? "at the end",
         "spilled": "\(status.spilled)", "room": room(status.secondsWithoutRoom),
         "source-lost": status.losses.map { "\($0.lost)" } ?? "–",
         "source-empty": status.losses.map { "\($0.empty ?? 0)" } ?? "–",

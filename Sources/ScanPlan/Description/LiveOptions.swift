@@ -223,7 +223,11 @@ extension ScanDescription {
   }
 
   private var axisProblem: String? {
-    guard isLive, rotationAxis == .automatic else { return nil }
+    guard isLive else { return nil }
+    if axisTilt == .automatic {
+      return "--axis-tilt auto finds the tilt in scan files only; \(input) needs degrees, or 0"
+    }
+    guard rotationAxis == .automatic else { return nil }
     return "--rotation-axis auto finds the axis in scan files only; \(input) needs a number of pixels"
   }
 

@@ -15,6 +15,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var runFolder: String?
   /// Where the rotation axis is.
   package var rotationAxis: RotationAxis = .automatic
+  /// The tilt of the axis in the plane of the detector; in a plan degrees.
+  package var axisTilt = AxisTilt.degrees(0)
   /// What of the sample a slice holds; in a plan `full` or `half`.
   package var fieldOfView = FieldOfView.auto
   /// First detector row; nil for the top row.

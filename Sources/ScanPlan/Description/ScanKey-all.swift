@@ -37,6 +37,13 @@ extension ScanKey {
       "Rotation axis in pixels from the detector's left edge; auto finds it from the projections."
     ),
     ScanKey(
+      .region, "axis-tilt", \.axisTilt,
+      """
+      Tilt of the rotation axis in the plane of the detector, in degrees, above 0 where it is farther right in lower \
+      rows; auto finds it. rotation-axis is then where it crosses the middle of the detector's rows.
+      """,
+      .small),
+    ScanKey(
       .region, "field-of-view", \.fieldOfView,
       """
       full: slices as wide as the detector; half (half acquisition): as wide as twice its reach from the axis, over a \

@@ -45,13 +45,12 @@ package struct Placement: Codable, Equatable, Sendable {
   /// Places `workers` (default: one a node) of `threads` (default: one a core) for a detector of `rows` that delivers
   /// so many bytes a second, as far as that is known.
   ///
-  /// Workers fill the nodes in order and share a node's cores evenly; rows are split evenly too, where each worker has
-  /// many at bands of images (`EventBands`), so that nobody reads another's rows. With `rowsTogether` so many rows have
-  /// one worker, and there are no more workers than that takes. A pure function: the same arguments give the same
-  /// placement.
+  /// Workers fill the nodes in order and share a node's cores evenly; rows are split evenly too, at multiples of
+  /// `alignment` rows, and where each worker has many at bands of images (`EventBands`), so that nobody reads another's
+  /// rows. There are no more workers than that takes. A pure function: the same arguments give the same placement.
   static func plan(
-    topology: Topology, rows: Int, workers requested: Int? = nil, threads: Int? = nil, bytesPerSecond: Double = 0,
-    rowsTogether: Int = 1
+    topology: Topology, rows: Int, workers requested: Int? = nil, threads: Int? = nil, alignment: Int = 1,
+    bytesPerSecond: Double = 0
   )
     -> Placement
   {
@@ -73,13 +72,13 @@ package struct Placement: Codable, Equatable, Sendable {
     } else {
       free[0].removeFirst(needed)
     }
-    let count = min(requested ?? nodes.count, (rows + rowsTogether - 1) / rowsTogether)
+    let count = min(requested ?? nodes.count, (rows + alignment - 1) / alignment)
     let places = (0..<count).map { worker in
       let node = worker * nodes.count / count
       return cores(
         of: worker, amongst: (0..<count).filter { $0 * nodes.count / count == node }, node: node, free: free[node])
     }
-    let split = rowRanges(rows, workers: count, together: rowsTogether)
+    let split = rowRanges(rows, workers: count, alignment: alignment)
     return Placement(
       workers: places.enumerated().map { worker, place in
         Worker(
@@ -107,11 +106,12 @@ package struct Placement: Codable, Equatable, Sendable {
   }
 }
 
-/// The rows of each worker: from this many bands a worker on, an eighth of them at most is more than an even share.
-private func rowRanges(_ rows: Int, workers: Int, together: Int) -> [Range<Int>] {
-  guard together == 1 else {
-    return balancedRanges((rows + together - 1) / together, parts: workers).map {
-      $0.lowerBound * together..<min(rows, $0.upperBound * together)
+/// The rows of each worker, which begin at multiples of `alignment`. Where that is 1: from this many bands a worker on,
+/// an eighth of them at most is more than an even share.
+private func rowRanges(_ rows: Int, workers: Int, alignment: Int) -> [Range<Int>] {
+  if alignment > 1 {
+    return balancedRanges((rows + alignment - 1) / alignment, parts: workers).map {
+      $0.lowerBound * alignment..<min(rows, $0.upperBound * alignment)
     }
   }
   let even = balancedRanges(rows, parts: workers), band = EventBands.rowsMin

@@ -1,7 +1,7 @@
 import Host
 import ScanFiles
 
-// The field of view: what of the sample a slice holds.
+// Where the detector lies beside the slices, and with it the field of view: what of the sample a slice holds.
 extension Planner {
   /// Whether the angles are known before the scan: those of a live source are where their step is given.
   private var knowsThetas: Bool { live == nil || scan.thetaStep != nil }
@@ -11,13 +11,22 @@ extension Planner {
   func place(rows: Range<Int>, columns: Int, minusLog: Bool) throws -> (
     scan: ScanDescription, axis: Double, geometry: ScanGeometry
   ) {
-    let axis = try rotationAxis(rows: rows, minusLog: minusLog) / Double(1 << scan.binning)
+    let factor = Double(1 << scan.binning), degrees = try axisTilt(minusLog: minusLog)
+    let axis = try rotationAxis(rows: rows, minusLog: minusLog, tiltDegrees: degrees) / factor
+    let middle = 0.5 * Double(info.rows) - Double(rows.lowerBound)
     var decided = scan
+    decided.axisTilt = .degrees(degrees)
     decided.fieldOfView = try fieldOfView(axis: axis, columns: columns)
-    return (
-      decided, axis,
-      ScanGeometry(detectorColumns: columns, rotationAxis: axis, isHalf: decided.fieldOfView == .half)
-    )
+    let geometry = ScanGeometry(
+      detectorColumns: columns, rotationAxis: axis, isHalf: decided.fieldOfView == .half,
+      tilt: degrees == 0 ? nil : ScanTilt(degrees: degrees, middle: middle / factor))
+    guard geometry.crossesDetector(rows: rows.count >> scan.binning) else {
+      throw ScanFailure(
+        .data,
+        "--axis-tilt \(degrees.scanText) takes the rotation axis out of the detector in some of its rows; choose "
+          + "others by --start-row and --end-row where it is right")
+    }
+    return (decided, axis, geometry)
   }
 
   /// Full or half, for a rotation axis in columns after binning.

@@ -84,8 +84,8 @@ package struct Planner {
       detectorRows: rows, firstSlice: rows.lowerBound / factor, payloadCapacity: binnedRows * columns * pixelBytes)
     let placement = Placement.plan(
       topology: topology, rows: binnedRows, workers: scan.workers, threads: scan.threads,
-      bytesPerSecond: (scan.rate ?? 0) * Double(shape.payloadCapacity),
-      rowsTogether: scan.slabs(rows: binnedRows)?.step ?? 1)
+      alignment: scan.slabs(rows: binnedRows)?.step ?? geometry.rowAlignment,
+      bytesPerSecond: (scan.rate ?? 0) * Double(shape.payloadCapacity))
     let perHalfTurn = max(1, directionCount(thetas: info.thetas, period: geometry.period))
     let windows = scan.windows(projectionsPerHalfTurn: perHalfTurn)
     try checkSinogram(shape, geometry, placement, windows)
@@ -93,7 +93,7 @@ package struct Planner {
     var plan = RunPlan(
       runID: runID, command: command, scan: scan, live: live, input: try reader.map { try InputIdentity($0) },
       fieldsFile: scan.fields == nil ? nil : try fieldsReader.map { try InputIdentity($0) }, shape: shape,
-      rotationAxis: axis, minusLog: minusLog,
+      rotationAxis: axis, tilt: geometry.tilt, minusLog: minusLog,
       pixelSizeMillimetres: info.pixelSizeMillimetres.map { $0 * Double(factor) },
       placement: placement, slots: slots(shape, geometry, placement, windows),
       projectionsCovering: projectionsCovering(windows, geometry), projectionsPerHalfTurn: perHalfTurn)
@@ -220,12 +220,12 @@ package struct Planner {
     }
     if scan.hasFinalIterations, scan.finalAlgorithm == .auto,
       let reason = SubsetSolver.floatReason(
-        scan.subsetOptions, angles: max(plan.shape.projections, 1), columns: plan.shape.columns)
+        scan.subsetOptions, angles: max(plan.shape.projections, 1), columns: plan.geometry.columns)
     {
       notices.append(
         "--precision fixed: \(reason), so slices are projected in float; --final-subsets makes more of them")
     }
-    notices += fieldNotices(plan)
+    notices += tiltNotices(plan) + fieldNotices(plan)
     do throws(StreamError) { try scan.hook?.reach(timeout: Self.hookTimeout) } catch {
       notices.append("the detector could not be told to stop now: --stop-hook \(error)")
     }
@@ -257,7 +257,8 @@ package struct Planner {
     return rows.0..<rows.1
   }
 
-  func rotationAxis(rows: Range<Int>, minusLog: Bool) throws -> Double {
+  /// Where the axis crosses the middle of the detector's rows, in pixels of the detector.
+  func rotationAxis(rows: Range<Int>, minusLog: Bool, tiltDegrees: Double) throws -> Double {
     switch scan.rotationAxis {
     case .pixels(let axis):
       guard axis > 0, axis < Double(info.columns) else {
@@ -265,25 +266,31 @@ package struct Planner {
       }
       return axis
     case .automatic:
-      guard let reader else { preconditionFailure("a live source without an axis was validated") }
       FaultPoint.axisSearch.reach()
       let row = (rows.lowerBound + rows.upperBound) / 2
-      let (sinogram, thetas, _) = try SinogramReader(reader: reader, row: row, minusLog: minusLog).read()
-      guard !thetas.isEmpty else {
+      guard let axis = try axis(ofRow: row, minusLog: minusLog) else {
         throw ScanFailure(
           .data,
           "every projection is empty (zero, or no brighter than the dark field) in row \(row), where the rotation axis "
             + "is looked for; look whether the shutter was open, or give --rotation-axis")
       }
-      do {
-        return try sinogram.withUnsafeBufferPointer {
-          try estimateRotationAxis(sinogram: $0, angles: thetas, columns: info.columns).axis
-        }
-      } catch let error as RotationAxisError {
-        let empty = info.projectionCount - thetas.count
-        guard empty > 0 else { throw error }
-        throw ScanFailure(.data, "\(error); \(empty) projections are empty there and were left out")
+      return axis - tan(tiltDegrees * .pi / 180) * (Double(row) + 0.5 - 0.5 * Double(info.rows))
+    }
+  }
+
+  /// The axis as a row shows it, in pixels of the detector; nil where every projection is empty there.
+  func axis(ofRow row: Int, minusLog: Bool) throws -> Double? {
+    guard let reader else { preconditionFailure("a live source without an axis was validated") }
+    let (sinogram, thetas, _) = try SinogramReader(reader: reader, row: row, minusLog: minusLog).read()
+    guard !thetas.isEmpty else { return nil }
+    do {
+      return try sinogram.withUnsafeBufferPointer {
+        try estimateRotationAxis(sinogram: $0, angles: thetas, columns: info.columns).axis
       }
+    } catch let error as RotationAxisError {
+      let empty = info.projectionCount - thetas.count
+      guard empty > 0 else { throw error }
+      throw ScanFailure(.data, "\(error); \(empty) projections are empty there and were left out")
     }
   }
 

@@ -55,6 +55,7 @@ extension RunPlan: StageSettings {
         "run": runID.description,
         "rotation_axis": "\(detectorAxis)",
         "field_of_view": geometry.words,
+        "axis_tilt": "\(geometry.tiltDegrees)",
       ], checks: scan.retain != .keep, fields: shape.flatsAndDarks,
       windowUpdates: updateCount - finalIterationCount(),
       finalIterations: finalSchedule.iterationsMax(projections: shape.projections),

@@ -51,6 +51,8 @@ package struct RunPlan: Codable, Sendable {
   package var shape: Shape
   /// The rotation axis in columns of the payload.
   var rotationAxis: Double
+  /// Its tilt; nil for none.
+  var tilt: ScanTilt?
   /// Whether the data are counts.
   var minusLog: Bool
   /// Size of a voxel, where the file knows it.
@@ -76,7 +78,8 @@ package struct RunPlan: Codable, Sendable {
 
   /// How the detector lies beside the slices.
   package var geometry: ScanGeometry {
-    ScanGeometry(detectorColumns: shape.columns, rotationAxis: rotationAxis, isHalf: scan.fieldOfView == .half)
+    ScanGeometry(
+      detectorColumns: shape.columns, rotationAxis: rotationAxis, isHalf: scan.fieldOfView == .half, tilt: tilt)
   }
 
   /// The stages and topics of the run, and what is connected to what.
@@ -213,7 +216,7 @@ package struct RunPlan: Codable, Sendable {
   /// What worker `partition` computes with.
   package func reconstruction(ofWorker partition: Int) -> ReconstructStage.Configuration {
     ReconstructStage.Configuration(
-      layout: layout(ofWorker: partition), beam: geometry.beam,
+      layout: layout(ofWorker: partition), beams: geometry.beams(rows: placement.workers[partition].rows),
       rows: placement.workers[partition].rows, detectorRows: shape.rows,
       methods: scan.methods, removesStripes: scan.stripeRemoval == .vo, minusLog: minusLog, windows: windows,
       windowMemory: windowMemory,

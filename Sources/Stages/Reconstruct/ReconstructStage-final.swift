@@ -114,7 +114,7 @@ extension ReconstructStage {
 
   private func finalSolver(_ method: Method, anglesMax: Int) -> any WindowSolver {
     method.solver(
-      layout: configuration.layout, beam: configuration.beam, anglesMax: anglesMax, blocksMax: 1,
+      layout: configuration.layout, beams: configuration.beams, anglesMax: anglesMax, blocksMax: 1,
       threads: threadsMax)
   }
 

@@ -20,13 +20,15 @@ extension ReconstructStage {
   /// iterations.
   package static func byteCount(_ configuration: Configuration, threads: Int) -> Int {
     let layout = configuration.layout
+    // Where blocks differ each has a solver of its own.
+    let areMany = configuration.beams.count > 1
     func buffers(_ methods: [Method], blocks: Int, slots: Int, anglesMax: Int? = nil) -> Int {
       guard slots > 0 else { return 0 }
       return SinogramBuffer.byteCount(layout: layout, blocks: blocks, slots: slots)
         + methods.reduce(0) {
-          $0
-            + $1.scratchByteCount(
-              layout: layout, anglesMax: anglesMax ?? slots, blocksMax: blocks, threads: threads)
+          $0 + (areMany ? blocks : 1)
+            * $1.scratchByteCount(
+              layout: layout, anglesMax: anglesMax ?? slots, blocksMax: areMany ? 1 : blocks, threads: threads)
         }
     }
     let window = configuration.windowSlots

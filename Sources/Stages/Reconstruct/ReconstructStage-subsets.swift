@@ -8,20 +8,36 @@ import Tomography
 extension ReconstructStage {
   /// What the subsets of all blocks have in common.
   final class SubsetRun {
-    let solver: SubsetSolver
     let angles: [WindowAngle]
     let cursor: UInt64
     /// Where slices are penalised together with their neighbours.
     let slabs: SlabCorrections?
     var budget = SealBudget(share: SealBudget.stateShare)
+    private let beams: [ParallelBeam]
+    private let make: (ParallelBeam) -> SubsetSolver
+    private var current: (beam: ParallelBeam, solver: SubsetSolver)?
 
-    init(_ solver: SubsetSolver, angles: [WindowAngle], cursor: UInt64, slabs: SlabCorrections?) {
-      (self.solver, self.angles, self.cursor, self.slabs) = (solver, angles, cursor, slabs)
+    /// `make` makes the solver for one of `beams`: that of all blocks, or one for each.
+    init(
+      angles: [WindowAngle], cursor: UInt64, beams: [ParallelBeam], slabs: SlabCorrections?,
+      make: @escaping (ParallelBeam) -> SubsetSolver
+    ) {
+      (self.angles, self.cursor, self.beams, self.slabs, self.make) = (angles, cursor, beams, slabs, make)
     }
 
     /// A block's number in the solver, which knows one slab at a time, and its slices.
     func place(_ block: Int) -> (block: Int, slab: SubsetSolver.Slab?) {
       slabs.map { (0, $0.slab(block: block)) } ?? (block, nil)
+    }
+
+    /// The solver of a block: one at a time has memory.
+    func solver(of block: Int) -> SubsetSolver {
+      let beam = beams[beams.count == 1 ? 0 : block]
+      if let current, current.beam == beam { return current.solver }
+      current = nil
+      let solver = make(beam)
+      current = (beam, solver)
+      return solver
     }
   }
 
@@ -29,15 +45,16 @@ extension ReconstructStage {
   func subsetRun(
     _ options: SubsetOptions, _ padding: FinalMethod.Padding, angles: [WindowAngle], cursor: UInt64
   ) throws -> SubsetRun {
-    let solver = SubsetSolver(
-      layout: configuration.slabs == nil ? configuration.layout : configuration.finalLayout,
-      beam: configuration.beam, options: options, angles: angles, padding: try pixels(of: padding), threads: threadsMax)
-    return SubsetRun(solver, angles: angles, cursor: cursor, slabs: try slabCorrections())
+    let layout = configuration.slabs == nil ? configuration.layout : configuration.finalLayout
+    let (padding, threads, slabs) = (try pixels(of: padding), threadsMax, try slabCorrections())
+    return SubsetRun(angles: angles, cursor: cursor, beams: configuration.beams, slabs: slabs) { beam in
+      SubsetSolver(layout: layout, beam: beam, options: options, angles: angles, padding: padding, threads: threads)
+    }
   }
 
   /// All subsets of all sweeps over one block, each sweep reported; gives the last one.
   func iterate(_ block: Int, _ sinogram: SinogramBuffer, _ run: SubsetRun) throws -> UpdateEvent? {
-    let solver = run.solver, generation = volume.newest.number + 1
+    let solver = run.solver(of: block), generation = volume.newest.number + 1
     let sums = goOn(block, sinogram, run)
     if sums == nil {
       let noise =
@@ -73,14 +90,14 @@ extension ReconstructStage {
   /// Saves what the solver knows, if there was time enough since it was done.
   private func save(_ block: Int, _ sums: Residual, _ run: SubsetRun) {
     guard let states = solverStates, run.budget.isAffordable else { return }
-    let byteCount = run.solver.stateByteCount
+    let solver = run.solver(of: block), byteCount = solver.stateByteCount
     run.budget.spend {
-      run.solver.save(to: states.begin(), executor: executor)
+      solver.save(to: states.begin(), executor: executor)
       FaultPoint.subsetHalf.reach()
       executor.forEach(count: states.pieces(of: byteCount).count) { states.seal(piece: $0, of: byteCount) }
       states.save(
         SolverStateRegion.Place(
-          generation: volume.newest.number + 1, block: block, step: run.solver.nextStep, projections: applied.count,
+          generation: volume.newest.number + 1, block: block, step: solver.nextStep, projections: applied.count,
           byteCount: byteCount, residualSquared: sums.residualSquared, dataSquared: sums.dataSquared))
     }
     FaultPoint.subsetSaved.reach()
@@ -92,11 +109,12 @@ extension ReconstructStage {
     let generation = volume.newest.number + 1, (number, slab) = run.place(block)
     // Where the generation came out as no number, nothing that led there is gone on with.
     guard let states = solverStates, volume.suspect.generation != generation else { return nil }
+    let solver = run.solver(of: block)
     for state in states.states(of: block, generation: generation, projections: applied.count) {
       let place = state.place
-      guard place.byteCount == run.solver.stateByteCount,
+      guard place.byteCount == solver.stateByteCount,
         areWhole(states.pieces(of: place.byteCount), { states.isWhole(piece: $0, of: state) }),
-        run.solver.restore(
+        solver.restore(
           from: state.base, block: number, slab: slab, sinogram: sinogram.base, slots: sinogram.slots,
           executor: executor)
       else {
@@ -104,7 +122,7 @@ extension ReconstructStage {
         continue
       }
       states.keep(state)
-      told("going on behind subset \(place.step) of \(run.solver.stepCount) of block \(block)")
+      told("going on behind subset \(place.step) of \(solver.stepCount) of block \(block)")
       return Residual(residualSquared: place.residualSquared, dataSquared: place.dataSquared)
     }
     return nil

@@ -11,8 +11,8 @@ package final class ReconstructStage {
   package struct Configuration: Sendable {
     /// How the worker's slices lie in memory.
     package var layout: SliceLayout
-    /// The detector behind them.
-    var beam: ParallelBeam
+    /// The detector behind them: one for all, or one for each block where the rotation axis is tilted.
+    var beams: [ParallelBeam]
     /// The worker's rows in the payload of a projection.
     var rows: Range<Int>
     /// All rows of it.
@@ -43,7 +43,7 @@ package final class ReconstructStage {
 
     /// A configuration; the values were validated with the scan description.
     package init(
-      layout: SliceLayout, beam: ParallelBeam, rows: Range<Int>, detectorRows: Int? = nil, methods: WorkerMethods,
+      layout: SliceLayout, beams: [ParallelBeam], rows: Range<Int>, detectorRows: Int? = nil, methods: WorkerMethods,
       removesStripes: Bool = false,
       minusLog: Bool,
       windows: WindowSchedule, windowMemory: Int = 0,
@@ -52,7 +52,8 @@ package final class ReconstructStage {
       interpolatesFlats: Bool = false
     ) {
       self.layout = layout
-      self.beam = beam
+      precondition(beams.count == 1 || beams.count == layout.blockCount, "\(beams.count) beams")
+      self.beams = beams
       self.rows = rows
       self.detectorRows = detectorRows ?? rows.upperBound
       self.methods = methods
@@ -164,7 +165,8 @@ package final class ReconstructStage {
       ? (
         WindowBuffer(layout: layout, kept: slots.kept, others: slots.others),
         configuration.methods.window.solver(
-          layout: layout, beam: configuration.beam, anglesMax: configuration.windowAnglesMax, threads: self.threadsMax),
+          layout: layout, beams: configuration.beams, anglesMax: configuration.windowAnglesMax, threads: self.threadsMax
+        ),
         configuration.windows.spread == nil
           ? nil : configuration.methods.window.smoothing(layout: layout, threads: self.threadsMax)
       ) : nil

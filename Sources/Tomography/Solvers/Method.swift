@@ -36,6 +36,18 @@ package enum Method: Sendable, Equatable {
     }
   }
 
+  /// The same for blocks that have a beam each, or one that is that of all.
+  package func solver(
+    layout: SliceLayout, beams: [ParallelBeam], anglesMax: Int, blocksMax: Int? = nil, threads: Int
+  ) -> any WindowSolver {
+    guard beams.count > 1 else {
+      return solver(layout: layout, beam: beams[0], anglesMax: anglesMax, blocksMax: blocksMax, threads: threads)
+    }
+    return BlockSolvers(beams: beams, blocksMax: blocksMax ?? layout.blockCount, layout: layout) { beam in
+      solver(layout: layout, beam: beam, anglesMax: anglesMax, blocksMax: 1, threads: threads)
+    }
+  }
+
   /// Bytes that `solver` with the same arguments would allocate.
   package func scratchByteCount(layout: SliceLayout, anglesMax: Int, blocksMax: Int? = nil, threads: Int) -> Int {
     switch self {

@@ -21,6 +21,7 @@ struct Recon: ParsableCommand {
 
   @Option(name: [.customLong("rotation-axis"), .customLong("center")], help: .key("rotation-axis", "px|auto"))
   var rotationAxis = standard.rotationAxis
+  @Option(help: .key("axis-tilt", "degrees|auto")) var axisTilt = standard.axisTilt
   @Option(help: .key("field-of-view")) var fieldOfView = standard.fieldOfView
   @Option(help: .key("start-row")) var startRow: Int?
   @Option(help: .key("end-row")) var endRow: Int?
@@ -72,7 +73,7 @@ struct Recon: ParsableCommand {
   private var description: ScanDescription {
     var scan = ScanDescription(input: input, outputFolder: outputFolder)
     scan.runFolder = runFolder
-    (scan.rotationAxis, scan.fieldOfView) = (rotationAxis, fieldOfView)
+    (scan.rotationAxis, scan.axisTilt, scan.fieldOfView) = (rotationAxis, axisTilt, fieldOfView)
     (scan.startRow, scan.endRow, scan.nsino, scan.binning) = (startRow, endRow, nsino, binning)
     (scan.algorithm, scan.final) = (algorithm, final)
     windows.apply(to: &scan)
@@ -98,6 +99,13 @@ extension RotationAxis: ExpressibleByArgument {
   package init?(argument: String) { self.init(argument) }
   /// For the help.
   package var defaultValueDescription: String { "auto" }
+}
+
+extension AxisTilt: ExpressibleByArgument {
+  /// From degrees or `auto`.
+  package init?(argument: String) { self.init(scanText: argument) }
+  /// For the help.
+  package var defaultValueDescription: String { scanText }
 }
 
 extension CheckpointEvery: ExpressibleByArgument {
