@@ -234,8 +234,9 @@ package struct Reconstruction {
     let projections = report?.projections ?? 0
     let reason = ending.finalized ?? (ending.isInterrupted ? EndEvent.Reason.signal : .sourceEnded).word
     let result = RunResult(
-      run: plan.runID.description, rotationAxis: plan.detectorAxis, axisTilt: plan.geometry.tiltDegrees,
-      fieldOfView: plan.scan.fieldOfView.rawValue, columns: plan.geometry.columns, projections: projections,
+      run: plan.runID.description, rotationAxis: plan.detectorAxis, rotationAxisError: plan.rotationAxisError,
+      axisTilt: plan.geometry.tiltDegrees, fieldOfView: plan.scan.fieldOfView.rawValue,
+      columns: plan.geometry.columns, projections: projections,
       updates: report?.updates ?? 0, seconds: seconds,
       secondsWithoutRoom: ending.secondsWithoutRoom,
       projectionsPerSecond: seconds > 0 ? Double(projections) / seconds : 0,

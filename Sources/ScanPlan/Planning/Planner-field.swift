@@ -6,13 +6,13 @@ extension Planner {
   /// Whether the angles are known before the scan: those of a live source are where their step is given.
   private var knowsThetas: Bool { live == nil || scan.thetaStep != nil }
 
-  /// Where the detector lies beside the slices: the rotation axis in columns after binning, what follows from it, and
-  /// the description with what was decided.
+  /// Where the detector lies beside the slices: the rotation axis in columns after binning, with the error of one that
+  /// was found in pixels of the detector, what follows from it, and the description with what was decided.
   func place(rows: Range<Int>, columns: Int, minusLog: Bool) throws -> (
-    scan: ScanDescription, axis: Double, geometry: ScanGeometry
+    scan: ScanDescription, axis: (axis: Double, error: Double?), geometry: ScanGeometry
   ) {
     let factor = Double(1 << scan.binning), degrees = try axisTilt(minusLog: minusLog)
-    let axis = try rotationAxis(rows: rows, minusLog: minusLog, tiltDegrees: degrees) / factor
+    let found = try rotationAxis(rows: rows, minusLog: minusLog, tiltDegrees: degrees), axis = found.axis / factor
     let middle = 0.5 * Double(info.rows) - Double(rows.lowerBound)
     var decided = scan
     decided.axisTilt = .degrees(degrees)
@@ -26,7 +26,7 @@ extension Planner {
         "--axis-tilt \(degrees.scanText) takes the rotation axis out of the detector in some of its rows; choose "
           + "others by --start-row and --end-row where it is right")
     }
-    return (decided, axis, geometry)
+    return (decided, (axis, found.error), geometry)
   }
 
   /// Full or half, for a rotation axis in columns after binning.

@@ -44,7 +44,11 @@ extension Planner {
   private func axes(_ places: [Double], minusLog: Bool) throws -> [(row: Int, axis: Double)] {
     try places.compactMap { place in
       let row = min(Int(place * Double(info.rows)), info.rows - 1)
-      do { return try axis(ofRow: row, minusLog: minusLog).map { (row, $0) } } catch is RotationAxisError { return nil }
+      do {
+        return try axis(ofRow: row, minusLog: minusLog).map { (row, $0.axis) }
+      } catch is RotationAxisError {
+        return nil
+      }
     }
   }
 

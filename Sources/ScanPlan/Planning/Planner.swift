@@ -93,7 +93,7 @@ package struct Planner {
     var plan = RunPlan(
       runID: runID, command: command, scan: scan, live: live, input: try reader.map { try InputIdentity($0) },
       fieldsFile: scan.fields == nil ? nil : try fieldsReader.map { try InputIdentity($0) }, shape: shape,
-      rotationAxis: axis, tilt: geometry.tilt, minusLog: minusLog,
+      rotationAxis: axis.axis, rotationAxisError: axis.error, tilt: geometry.tilt, minusLog: minusLog,
       pixelSizeMillimetres: info.pixelSizeMillimetres.map { $0 * Double(factor) },
       placement: placement, slots: slots(shape, geometry, placement, windows),
       projectionsCovering: projectionsCovering(windows, geometry), projectionsPerHalfTurn: perHalfTurn)
@@ -216,7 +216,13 @@ package struct Planner {
     }
     if scan.rotationAxis == .automatic {
       let axis = (plan.detectorAxis * 100).rounded() / 100
-      notices.append("rotation axis found at \(axis) px from the detector's left edge")
+      let found = "rotation axis found at \(axis) px from the detector's left edge"
+      let error = plan.rotationAxisError ?? 0, isSure = error <= RotationAxisEstimate.errorMax
+      notices.append(
+        isSure
+          ? found
+          : "\(found), but it may be \(error.isFinite ? "\((error * 10).rounded(.up) / 10)" : "many") px off: "
+            + "look at slices of others (slipring sweep --vary rotation-axis=FIRST:LAST:STEP) and give --rotation-axis")
     }
     if scan.hasFinalIterations, scan.finalAlgorithm == .auto,
       let reason = SubsetSolver.floatReason(
@@ -257,14 +263,17 @@ package struct Planner {
     return rows.0..<rows.1
   }
 
-  /// Where the axis crosses the middle of the detector's rows, in pixels of the detector.
-  func rotationAxis(rows: Range<Int>, minusLog: Bool, tiltDegrees: Double) throws -> Double {
+  /// Where the axis crosses the middle of the detector's rows, in pixels of the detector, with the error of one that was
+  /// found.
+  func rotationAxis(
+    rows: Range<Int>, minusLog: Bool, tiltDegrees: Double
+  ) throws -> (axis: Double, error: Double?) {
     switch scan.rotationAxis {
     case .pixels(let axis):
       guard axis > 0, axis < Double(info.columns) else {
         throw ScanFailure(.data, "--rotation-axis \(axis) is outside the detector, which has \(info.columns) columns")
       }
-      return axis
+      return (axis, nil)
     case .automatic:
       FaultPoint.axisSearch.reach()
       let row = (rows.lowerBound + rows.upperBound) / 2
@@ -274,18 +283,20 @@ package struct Planner {
           "every projection is empty (zero, or no brighter than the dark field) in row \(row), where the rotation axis "
             + "is looked for; look whether the shutter was open, or give --rotation-axis")
       }
-      return axis - tan(tiltDegrees * .pi / 180) * (Double(row) + 0.5 - 0.5 * Double(info.rows))
+      return (
+        axis.axis - tan(tiltDegrees * .pi / 180) * (Double(row) + 0.5 - 0.5 * Double(info.rows)), axis.error
+      )
     }
   }
 
   /// The axis as a row shows it, in pixels of the detector; nil where every projection is empty there.
-  func axis(ofRow row: Int, minusLog: Bool) throws -> Double? {
+  func axis(ofRow row: Int, minusLog: Bool) throws -> RotationAxisEstimate? {
     guard let reader else { preconditionFailure("a live source without an axis was validated") }
     let (sinogram, thetas, _) = try SinogramReader(reader: reader, row: row, minusLog: minusLog).read()
     guard !thetas.isEmpty else { return nil }
     do {
       return try sinogram.withUnsafeBufferPointer {
-        try estimateRotationAxis(sinogram: $0, angles: thetas, columns: info.columns).axis
+        try estimateRotationAxis(sinogram: $0, angles: thetas, columns: info.columns)
       }
     } catch let error as RotationAxisError {
       let empty = info.projectionCount - thetas.count

@@ -51,6 +51,8 @@ package struct RunPlan: Codable, Sendable {
   package var shape: Shape
   /// The rotation axis in columns of the payload.
   var rotationAxis: Double
+  /// Its standard error in pixels of the detector, where it was found; nil of one that was given.
+  package var rotationAxisError: Double?
   /// Its tilt; nil for none.
   var tilt: ScanTilt?
   /// Whether the data are counts.

@@ -16,12 +16,16 @@ struct HalfTurnRegistration {
   private let seams: [Seam]
   private let varianceMin: Double
   private static let seamsMax = 8
-  /// What the standard error cannot know: interpolation, an imperfect prediction. In pixels.
-  private static let systematicError = 0.05
+  /// What the standard error cannot know, in pixels: interpolation, and a prediction over so many degrees.
+  private let systematicError: Double
+  private static let (interpolationError, predictionError) = (0.05, 0.06)
 
   init(_ sinogram: SortedSinogram) {
     columns = sinogram.columns
     let thetas = sinogram.thetas
+    let gap = (thetas[thetas.count - 1] - thetas[0]) / Double(thetas.count - 1)
+    let beyond = max(gap, thetas[0] + .pi - thetas[thetas.count - 1])
+    systematicError = Self.interpolationError + Self.predictionError * Double(columns) * beyond * beyond
     // The first projection may find its partner beyond the end of the scan; the others, in longer scans, must find it
     // inside.
     let inside = thetas.indices.filter { thetas[$0] + .pi <= thetas[thetas.count - 1] }
@@ -49,7 +53,7 @@ struct HalfTurnRegistration {
     // smoothing leaves one independent value in about four bins.
     let independentCount = Double(columns * seams.count) / 4
     let error = step * (2 * fine.mismatch / curvature / independentCount).squareRoot()
-    return AxisPosition(axis: (Double(columns) + shift) / 2, error: hypot(error / 2, Self.systematicError))
+    return AxisPosition(axis: (Double(columns) + shift) / 2, error: hypot(error / 2, systematicError))
   }
 
   private func best(_ shifts: [Double]) -> (shift: Double, mismatch: Double)? {

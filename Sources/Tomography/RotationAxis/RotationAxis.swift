@@ -2,17 +2,20 @@ package import Host
 
 /// Where the rotation axis is, in pixels from the detector's left edge: N/2 is the middle of N columns.
 package struct RotationAxisEstimate: Sendable, Equatable {
-  /// The best position, sub-pixel: the mean of registration and image metric, weighted by their errors.
+  /// The best position, sub-pixel: the mean of what agrees, weighted by its errors.
   package let axis: Double
-  /// What the registration of the projections half a turn apart gave on its own.
-  let registration: Double
-  /// Standard error of `axis` in pixels, as far as noise goes.
-  let error: Double
+  /// Standard error of `axis` in pixels. It counts what the methods disagree by, and not noise alone.
+  package let error: Double
+
+  /// A larger error is worth a look at the slices: half a pixel of the axis costs more than all methods differ.
+  package static let errorMax = 0.25
+  /// Whether the axis is known well enough to reconstruct without a look.
+  package var isSure: Bool { error <= Self.errorMax }
 }
 
 /// Why no rotation axis could be found.
 package enum RotationAxisError: SysExitError, Equatable {
-  /// The projections span less than 175°, so that no two of them are about half a turn apart.
+  /// The projections span less than 120°, their last step with them.
   case spanTooSmall(degrees: Double)
   /// The sinogram says nothing about the axis: it is too small, constant, or not finite.
   case unusable(reason: String)
@@ -24,8 +27,8 @@ package enum RotationAxisError: SysExitError, Equatable {
   package var description: String {
     switch self {
     case .spanTooSmall(let degrees):
-      "the projections span \((degrees * 100).rounded() / 100) degrees and the rotation axis can be found from 175 "
-        + "only; give --rotation-axis"
+      "the projections span \((degrees * 100).rounded() / 100) degrees and the rotation axis can be found from "
+        + "\(Int(SortedSinogram.degreesMin)) only; give --rotation-axis"
     case .unusable(let reason):
       "the rotation axis cannot be found, \(reason); give --rotation-axis"
     }
@@ -34,16 +37,16 @@ package enum RotationAxisError: SysExitError, Equatable {
 
 /// Finds the rotation axis from one detector row.
 ///
-/// Projections half a turn apart are mirror images of each other about the axis (`HalfTurnRegistration`). Noise, and
-/// scans that end a step short of half a turn, leave that uncertain by up to a pixel, so the position is then refined
-/// by the entropy of a reconstructed slice (`SliceEntropy`), unless that has no clear minimum nearby. The axis is
-/// looked for between a tenth and nine tenths of the detector's width.
+/// Three methods look for it: the axis about which some slice explains the sinogram (`AxisSearch`), where the centres
+/// of mass of the projections go round (`CentreOfMass`), and projections half a turn apart as mirror images of each
+/// other (`HalfTurnRegistration`). The second needs a sample that stays on the detector, the third a half turn. It is
+/// looked for from 0.06 to 0.94 of the detector's width.
 ///
 /// - Parameters:
 ///   - sinogram: angles × columns line integrals.
 ///   - thetas: radians, one an angle, in any order.
 ///   - columns: bins of the detector.
-/// - Throws: `spanTooSmall` for a scan of less than 175°; `unusable` for a sinogram that is constant, has NaN or
+/// - Throws: `spanTooSmall` for a scan of less than 120°; `unusable` for a sinogram that is constant, has NaN or
 ///   infinite values, fewer than 8 columns or fewer than 4 different angles.
 package func estimateRotationAxis(
   sinogram: UnsafeBufferPointer<Float>, angles thetas: [Double], columns: Int
@@ -52,12 +55,13 @@ package func estimateRotationAxis(
     sinogram.count == thetas.count * columns, "\(sinogram.count) values for \(thetas.count) angles × \(columns) columns"
   )
   let sorted = try SortedSinogram(sinogram, thetas: thetas, columns: columns)
-  guard let registration = HalfTurnRegistration(sorted).axis() else {
-    throw .unusable(reason: "projections half a turn apart have nothing in common")
+  let mass = CentreOfMass.axis(sorted)
+  guard var best = AxisSearch(sorted).axis(hint: mass?.axis) else {
+    throw .unusable(reason: "the projections fit together about one axis as well as about another")
   }
-  let refined = SliceEntropy(sorted).refine(registration.axis)
-  let best = refined.map { registration.combined(with: $0) } ?? registration
-  return RotationAxisEstimate(axis: best.axis, registration: registration.axis, error: best.error)
+  if let mass { best = best.joined(with: mass) }
+  if let mirrored = HalfTurnRegistration(sorted).axis() { best = best.confirmed(by: mirrored) }
+  return RotationAxisEstimate(axis: best.axis, error: best.error)
 }
 
 /// A position of the axis with its standard error, in pixels.
@@ -65,8 +69,30 @@ struct AxisPosition {
   let axis: Double
   let error: Double
 
-  /// The mean of two positions, weighted by the inverse squares of their errors.
-  func combined(with other: AxisPosition) -> AxisPosition {
+  private static let doubtMax = 0.5
+
+  /// The mean of two positions that agree; of others the one with the smaller error, which then counts a third of what
+  /// lies between them.
+  func joined(with other: AxisPosition) -> AxisPosition {
+    guard error < .infinity, other.error < .infinity else { return error <= other.error ? self : other }
+    if agrees(with: other) { return combined(with: other) }
+    let apart = abs(axis - other.axis)
+    let better = error <= other.error ? self : other
+    return AxisPosition(axis: better.axis, error: max(better.error, min(apart / 3, Self.doubtMax)))
+  }
+
+  /// The mean of two positions that agree; else this one, of which the other makes less sure.
+  func confirmed(by other: AxisPosition) -> AxisPosition {
+    let joined = joined(with: other)
+    return agrees(with: other) ? joined : AxisPosition(axis: axis, error: max(error, joined.error))
+  }
+
+  private func agrees(with other: AxisPosition) -> Bool {
+    abs(axis - other.axis) <= 3 * (error * error + other.error * other.error).squareRoot()
+  }
+
+  /// The mean of both, weighted by the inverse squares of their errors.
+  private func combined(with other: AxisPosition) -> AxisPosition {
     let (weight, otherWeight) = (1 / (error * error), 1 / (other.error * other.error))
     return AxisPosition(
       axis: (weight * axis + otherWeight * other.axis) / (weight + otherWeight),
@@ -79,6 +105,10 @@ struct SortedSinogram {
   let thetas: [Double]
   let columns: Int
   let values: [Float]
+  /// Radians, the step behind the last with them.
+  let span: Double
+  /// Less of a turn leaves it open.
+  static let degreesMin = 120.0
 
   /// Sorts, keeping the first of projections at the same theta, and checks what was given.
   init(_ sinogram: UnsafeBufferPointer<Float>, thetas: [Double], columns: Int) throws(RotationAxisError) {
@@ -93,11 +123,14 @@ struct SortedSinogram {
     guard columns >= 8, order.count >= 4, let first = order.first, let last = order.last else {
       throw .unusable(reason: "\(order.count) different angles of \(columns) columns are too few")
     }
-    let degrees = (thetas[last] - thetas[first]) * 180 / .pi
-    // 36 projections 5° apart span 175°, whatever the rounding of their radians says.
-    guard degrees >= 175 - 1e-3 else { throw .spanTooSmall(degrees: degrees) }
     self.thetas = order.map { thetas[$0] }
     self.columns = columns
+    // 30 projections 6° apart span 180°, the last one's step with them.
+    let gaps = zip(self.thetas, self.thetas.dropFirst()).map { $1 - $0 }.sorted()
+    span = thetas[last] - thetas[first] + gaps[gaps.count / 2]
+    let degrees = span * 180 / .pi
+    // Whatever the rounding of radians says.
+    guard degrees >= Self.degreesMin - 1e-3 else { throw .spanTooSmall(degrees: degrees) }
     values = order.flatMap { Self.smoothed(sinogram[$0 * columns..<($0 + 1) * columns]) }
   }
 
@@ -114,8 +147,9 @@ struct SortedSinogram {
     }
   }
 
-  private init(thetas: [Double], columns: Int, values: [Float]) {
+  init(thetas: [Double], columns: Int, values: [Float], span: Double) {
     self.thetas = thetas
+    self.span = span
     self.columns = columns
     self.values = values
   }
@@ -133,6 +167,6 @@ struct SortedSinogram {
         means[angle * binnedColumns + bin / factor] += values[angle * columns + bin] / Float(factor)
       }
     }
-    return SortedSinogram(thetas: thetas, columns: binnedColumns, values: means)
+    return SortedSinogram(thetas: thetas, columns: binnedColumns, values: means, span: span)
   }
 }
