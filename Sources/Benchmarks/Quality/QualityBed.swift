@@ -1,4 +1,3 @@
-import Glibc
 import KernelTypes
 internal import Tomography
 
@@ -146,20 +145,6 @@ final class QualityBed {
     for row in 0..<layout.rows {
       slice(row).map { max(0, $0) }.withUnsafeBufferPointer { layout.setSlice(row: row, in: volume.start, from: $0) }
     }
-  }
-
-  private func processorSeconds(_ body: () -> Void) -> Double {
-    let start = Self.processorTime
-    body()
-    return Self.processorTime - start
-  }
-
-  /// Of the calling thread.
-  private static var processorTime: Double {
-    var time = timespec()
-    let result = clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-    precondition(result == 0, "clock_gettime: \(errno)")
-    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
   }
 }
 

@@ -4,5 +4,5 @@ import ArgumentParser
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measures what Slipring reaches on this machine.",
-    subcommands: [BenchKernel.self, BenchEvent.self, BenchStream.self, BenchQuality.self])
+    subcommands: [BenchKernel.self, BenchEvent.self, BenchStream.self, BenchQuality.self, BenchAxis.self])
 }
