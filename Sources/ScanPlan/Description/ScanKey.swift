@@ -93,7 +93,7 @@ package struct ScanKey: Sendable {
   static func nearest(to word: String) -> ScanKey? {
     let distances = all.map { ($0, editDistance(word, $0.name)) }
     // A word that has no letter where the key has it is no mistake in it.
-    guard let best = distances.min(by: { $0.1 < $1.1 }), best.1 <= max(2, best.0.name.count / 3),
+    guard let best = distances.min(by: { $0.1 < $1.1 }), best.1 <= max(1, best.0.name.count / 3),
       best.1 < max(word.count, best.0.name.count)
     else { return nil }
     return best.0
