@@ -127,11 +127,10 @@ private func fill(_ buffer: UnsafeMutableRawBufferPointer, with rows: ArraySlice
 extension ScanInfo {
   /// The same with a flat field of single precision.
   fileprivate func adding(flat notice: String) -> ScanInfo {
-    ScanInfo(
-      path: path, format: format, projectionCount: projectionCount, rows: rows, columns: columns, pixel: pixel,
-      flatPixel: .float32, darkPixel: darkPixel, thetas: thetas, thetaSource: thetaSource, flatCount: 1,
-      darkCount: darkCount, invalidCount: invalidCount, pixelSizeMillimetres: pixelSizeMillimetres,
-      notices: notices + [notice])
+    var info = self
+    (info.flatCount, info.flatPixel, info.flatsBehind) = (1, .float32, nil)
+    info.notices.append(notice)
+    return info
   }
 }
 

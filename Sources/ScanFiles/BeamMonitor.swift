@@ -49,15 +49,10 @@ final class MonitoredReader: ScanReader {
   /// Of a scan whose frames are all of one dataset.
   init(_ scan: HDF5ScanReader, _ monitor: BeamMonitor) {
     (self.scan, self.monitor) = (scan, monitor)
-    let info = scan.info
-    var scaled = ScanInfo(
-      path: info.path, format: info.format, projectionCount: info.projectionCount, rows: info.rows,
-      columns: info.columns, pixel: .float32, flatPixel: .float32, darkPixel: .float32, thetas: info.thetas,
-      thetaSource: info.thetaSource, flatCount: info.flatCount, darkCount: info.darkCount,
-      invalidCount: info.invalidCount, pixelSizeMillimetres: info.pixelSizeMillimetres,
-      notices: info.notices + [monitor.notice])
-    scaled.flatsBehind = info.flatsBehind
-    self.info = scaled
+    var info = scan.info
+    (info.pixel, info.flatPixel, info.darkPixel) = (.float32, .float32, .float32)
+    info.notices.append(monitor.notice)
+    self.info = info
   }
 
   func readProjection(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) {
@@ -103,16 +98,16 @@ final class MonitoredReader: ScanReader {
   }
 }
 
-/// The monitor of an NXtomo entry; nil where there is none that can be used.
+/// The monitor of an NXtomo entry; nil where there is none that can be used. A scan that ended early has `keys` for the
+/// first of its `frames`.
 func readMonitor(
-  _ file: HDF5File, entry: String, keys: [Double], notices: inout [String]
+  _ file: HDF5File, entry: String?, keys: [Double], frames: Int, notices: inout [String]
 ) throws(FileError) -> BeamMonitor? {
-  let name = "\(entry)/control/data"
-  guard try file.hasDataset(name) else { return nil }
+  guard let name = entry.map({ "\($0)/control/data" }), try file.hasDataset(name) else { return nil }
   let counts = try file.numbers(name)
-  guard counts.count == keys.count else {
+  guard counts.count == keys.count || counts.count == frames else {
     notices.append("\(name) has \(counts.count) values for \(keys.count) frames and is not used")
     return nil
   }
-  return BeamMonitor(counts, of: name, keys: keys, notices: &notices)
+  return BeamMonitor(Array(counts.prefix(keys.count)), of: name, keys: keys, notices: &notices)
 }

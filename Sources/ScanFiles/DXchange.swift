@@ -9,27 +9,40 @@ import Host
 //   /process/acquisition/rotation/{rotation_start, rotation_step, num_angles} else what somebody says, or half a turn
 
 enum DXchange {
-  static let data = "/exchange/data"
-  static let flats = "/exchange/data_white"
-  static let darks = "/exchange/data_dark"
-  static let theta = "/exchange/theta"
+  static let group = "/exchange"
+  static let data = "\(group)/data"
+  static let flats = "\(group)/data_white"
+  static let darks = "\(group)/data_dark"
+  static let theta = "\(group)/theta"
   static let pixelSize = "/measurement/instrument/detection_system/objective/resolution"
   static let flatFallback = "/process/acquisition/flat_fields/flat_field_value"
   static let darkFallback = "/process/acquisition/dark_fields/dark_field_value"
   static let rotation = "/process/acquisition/rotation"
 }
 
-/// Opens a DXchange file.
+/// Opens what is in a group of a DXchange file, `/exchange` as a rule, but for the datasets that `selection` names;
+/// `notice` is what was assumed about the group.
 func openDXchange(
-  _ file: HDF5File, thetaUnit: ThetaUnit, spacing: ThetaSpacing
+  _ file: HDF5File, group: String, thetaUnit: ThetaUnit, spacing: ThetaSpacing,
+  _ selection: ScanSelection, _ notice: String?
 ) throws(FileError) -> any ScanReader {
-  let data = try HDF5Dataset(file, DXchange.data)
+  let data = try HDF5Dataset(file, required(file, [selection.dataPath ?? "\(group)/data"]))
   try checkIsStack(data, axes: "theta, y, x")
-  let (count, rows, columns) = (data.shape[0], data.shape[1], data.shape[2])
-  let thetas = try readThetas(file, count: count, unit: thetaUnit, spacing: spacing)
-  var flats = try openField(file, [DXchange.flats, DXchange.flatFallback], rows: rows, columns: columns)
-  let darks = try openField(file, [DXchange.darks, DXchange.darkFallback], rows: rows, columns: columns)
-  var notices = thetas.notices + [data.notice].compactMap { $0 }
+  let (rows, columns) = (data.shape[1], data.shape[2])
+  var whole = CompleteFrames(data, isStrict: selection.isStrict)
+  let theta = selection.thetaPath ?? "\(group)/theta"
+  let all = try readThetas(file, theta, frames: data.shape[0], unit: thetaUnit, spacing: spacing, &whole)
+  try whole.checkIsStrict()
+  let frames = (0..<whole.count).filter { whole.has($0) }
+  guard !frames.isEmpty else { throw file.bad("no frame of \(data.name) is there yet") }
+  let thetas = all.keeping(frames)
+  func field(_ names: [String]) throws(FileError) -> FrameStack {
+    try openField(file, names, rows: rows, columns: columns, of: data.name)
+  }
+  var flats = try field(["\(group)/data_white", DXchange.flatFallback])
+  let darks = try field(["\(group)/data_dark", DXchange.darkFallback])
+  var notices = [notice].compactMap(\.self) + thetas.notices + [data.notice].compactMap { $0 }
+  notices += whole.notices(projections: frames.count, of: all.radians.count)
   if case .constant(let value) = flats.source, value <= 0 {
     notices.append("the flat field is \(value) everywhere and is not used")
     flats = FrameStack(source: .none, rows: rows, columns: columns)
@@ -37,12 +50,13 @@ func openDXchange(
   if flats.count == 0, darks.count > 0 {
     notices.append("there are darks and no flats: the darks are subtracted")
   }
-  let projections = FrameStack(source: .frames(data, Array(0..<count)), rows: rows, columns: columns)
-  let info = ScanInfo(
-    path: file.path, format: .dxchange, projectionCount: count, rows: rows, columns: columns,
+  let projections = FrameStack(source: .frames(data, frames), rows: rows, columns: columns)
+  var info = ScanInfo(
+    path: file.path, format: .dxchange, projectionCount: frames.count, rows: rows, columns: columns,
     pixel: data.pixel, flatPixel: flats.pixel, darkPixel: darks.pixel,
     thetas: thetas.radians, thetaSource: thetas.source, flatCount: flats.count, darkCount: darks.count, invalidCount: 0,
     pixelSizeMillimetres: try pixelSizeMillimetres(file, of: [DXchange.pixelSize]), notices: notices)
+  info.isGrowing = file.isGrowing || whole.hasGrowingSource
   return HDF5ScanReader(info: info, projections: projections, flats: flats, darks: darks)
 }
 
@@ -57,7 +71,9 @@ func checkIsStack(_ dataset: HDF5Dataset, axes: String) throws(FileError) {
 }
 
 /// Flats or darks: a stack, a single frame, or one number for all pixels. No frames at all are the same as no dataset.
-private func openField(_ file: HDF5File, _ names: [String], rows: Int, columns: Int) throws(FileError) -> FrameStack {
+func openField(
+  _ file: HDF5File, _ names: [String], rows: Int, columns: Int, of data: String
+) throws(FileError) -> FrameStack {
   func stack(_ source: FrameStack.Source) -> FrameStack { FrameStack(source: source, rows: rows, columns: columns) }
   guard let name = try file.firstDataset(of: names) else { return stack(.none) }
   let dataset = try HDF5Dataset(file, name)
@@ -72,42 +88,48 @@ private func openField(_ file: HDF5File, _ names: [String], rows: Int, columns: 
     return stack(.constant(Float(value)))
   default:
     throw file.bad(
-      "\(name) is \(dataset.shapeText), and has to be frames of \(rows) × \(columns) as \(DXchange.data) is")
+      "\(name) is \(dataset.shapeText), and has to be frames of \(rows) × \(columns) as \(data) is")
   }
 }
 
+/// The angles of the projections that there were to be; `whole` learns where these are not as many as came.
 private func readThetas(
-  _ file: HDF5File, count: Int, unit: ThetaUnit, spacing: ThetaSpacing
+  _ file: HDF5File, _ name: String, frames: Int, unit: ThetaUnit, spacing: ThetaSpacing, _ whole: inout CompleteFrames
 ) throws(FileError) -> Thetas {
-  guard try file.hasDataset(DXchange.theta) else {
+  guard try file.hasDataset(name) else {
     guard try file.hasDataset("\(DXchange.rotation)/rotation_start") else {
-      return try Thetas(spacing, count: count, file: file)
+      try spacing.checkIsKnown(in: file)
+      return try Thetas(spacing, count: frames, path: file.path)
     }
     try spacing.refuse(in: file, which: DXchange.rotation)
-    return try computeThetas(file, count: count, unit: unit)
+    return try computeThetas(file, name, unit: unit, &whole)
   }
-  try spacing.refuse(in: file, which: DXchange.theta)
-  let values = try file.numbers(DXchange.theta)
-  guard values.count == count else {
-    throw file.bad("\(DXchange.theta) has \(values.count) values for the \(count) projections of \(DXchange.data)")
-  }
-  let attribute = try file.text(ofAttribute: "units", of: DXchange.theta)
-  return try Thetas(values, of: DXchange.theta, attribute: attribute, unitByDefinition: nil, wanted: unit, file: file)
+  try spacing.refuse(in: file, which: name)
+  let values = try file.numbers(name)
+  try whole.limit(to: values.count, name)
+  let attribute = try file.text(ofAttribute: "units", of: name)
+  return try Thetas(values, of: name, attribute: attribute, unitByDefinition: nil, wanted: unit, file: file)
 }
 
+/// Far more than any scan has, and few enough for a list of them.
+private let anglesMax = 1 << 26
+
 /// theta = start + i × step, in degrees unless `rotation_step` says otherwise.
-private func computeThetas(_ file: HDF5File, count: Int, unit: ThetaUnit) throws(FileError) -> Thetas {
+private func computeThetas(
+  _ file: HDF5File, _ theta: String, unit: ThetaUnit, _ whole: inout CompleteFrames
+) throws(FileError) -> Thetas {
   func number(_ key: String) throws(FileError) -> Double {
     let name = "\(DXchange.rotation)/\(key)"
-    guard try file.hasDataset(name) else { throw file.bad("it has no thetas: neither \(DXchange.theta) nor \(name)") }
+    guard try file.hasDataset(name) else { throw file.bad("it has no thetas: neither \(theta) nor \(name)") }
     let values = try file.numbers(name)
     guard values.count == 1 else { throw file.bad("\(name) has \(values.count) values, and has to be one number") }
     return values[0]
   }
   let (start, step, angleCount) = (try number("rotation_start"), try number("rotation_step"), try number("num_angles"))
-  guard angleCount == Double(count) else {
-    throw file.bad("\(DXchange.rotation)/num_angles is \(angleCount) for the \(count) projections of \(DXchange.data)")
+  guard let count = Int(exactly: angleCount), (0...anglesMax).contains(count) else {
+    throw file.bad("\(DXchange.rotation)/num_angles is \(angleCount), which is no number of projections")
   }
+  try whole.limit(to: count, "\(DXchange.rotation), by num_angles,")
   let attribute = try file.text(ofAttribute: "units", of: "\(DXchange.rotation)/rotation_step")
   let values = (0..<count).map { start + Double($0) * step }
   return try Thetas(

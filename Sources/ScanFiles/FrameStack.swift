@@ -1,7 +1,22 @@
 import Host
 
+/// Images of one kind and shape, read one at a time.
+protocol ImageStack {
+  /// Images.
+  var count: Int { get }
+  /// Rows of each.
+  var rows: Int { get }
+  /// Columns of each.
+  var columns: Int { get }
+  /// The type in which they are delivered.
+  var pixel: PixelType { get }
+
+  /// Reads rows of an image into exactly as many bytes.
+  func read(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(FileError)
+}
+
 /// Frames of one kind (projections, flats or darks) of an open scan.
-struct FrameStack {
+struct FrameStack: ImageStack {
   enum Source {
     /// Frames `frames[i]` along the first axis of a dataset of rank 3.
     case frames(HDF5Dataset, [Int])

@@ -12,6 +12,14 @@ final class HDF5Dataset {
   /// A sentence for the user when reading will be slow.
   let notice: String?
 
+  /// Frames along the first axis that a virtual dataset does not have, because its sources are too short.
+  let missing: Set<Int>
+  /// What of its sources is too short, in words.
+  let shortages: [String]
+  /// Whether somebody is writing a file behind it.
+  let hasGrowingSource: Bool
+
+  private let isChunked: Bool
   private let handle: HDF5Handle
   private let space: HDF5Handle
 
@@ -31,9 +39,11 @@ final class HDF5Dataset {
       shape = try storage.shape()
       pixel = try storage.pixel()
       try storage.checkFilters()
-      try storage.checkVirtualSources(depth: depth)
+      let sources = try storage.checkVirtualSources(depth: depth, shape: shape)
+      (missing, shortages, hasGrowingSource) = (sources.missing, sources.shortages, sources.isGrowing)
       layer = try storage.layer(shape: shape)
     }
+    isChunked = layer.chunkCount > 0
     // Opened again, because a dataset takes its chunk cache from the property list that it was first opened with.
     let access = try file.handle(name) { H5Pcreate(chdf5_dataset_access()) }
     if layer.byteCount > Self.cacheBytesUsual, layer.byteCount <= Self.cacheBytesMax {
@@ -48,6 +58,17 @@ final class HDF5Dataset {
       ? "\(name) is stored in chunks across many projections that do not fit into memory together: reading is slow; "
         + "h5repack can mend it"
       : nil
+  }
+
+  /// Whether anything was ever written to frame `index`; true where nobody can know. A dataset may have been made for
+  /// all frames that were to come.
+  func isWritten(_ index: Int) throws(FileError) -> Bool {
+    guard isChunked else { return true }
+    var place = [hsize_t](repeating: 0, count: shape.count)
+    place[0] = hsize_t(index)
+    var (mask, address, size) = (UInt32(0), haddr_t(0), hsize_t(0))
+    _ = try file.check(name) { H5Dget_chunk_info_by_coord(handle.id, place, &mask, &address, &size) }
+    return address != haddr_t.max
   }
 
   /// The extents as in "181 × 2 × 640".

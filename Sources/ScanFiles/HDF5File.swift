@@ -15,21 +15,69 @@ final class HDF5File {
   private static let numbersMax = 1 << 26
   private static let linksMax = 10_000
 
+  /// Whether somebody is writing the file, or never closed it.
+  let isGrowing: Bool
+
+  /// Opens the file. One that somebody is writing is read as it is: with SWMR as its writer lets it be read, without
+  /// that as far as it is on disk.
   init(path: String) throws(FileError) {
     try Self.checkIsReadableFile(path)
     self.path = path
     do throws(HDF5.Failure) {
       let signature = try HDF5.call { H5Fis_hdf5(path) }
       guard signature > 0 else { throw HDF5.Failure(message: "it is not an HDF5 file") }
-      let access = try HDF5Handle { H5Pcreate(chdf5_file_access()) }
-      // Locks keep us from a file that is being written; file systems that have no locks are no reason to refuse.
-      _ = try HDF5.call { H5Pset_file_locking(access.id, true, true) }
-      let handle = try HDF5Handle { H5Fopen(path, chdf5_read_only(), access.id) }
+      var isGrowing = false
+      let handle = try Self.openToRead(path, &isGrowing)
       _ = try HDF5.call { chdf5_close_on_exec(handle.id) }
+      self.isGrowing = isGrowing
       self.handle = handle
     } catch {
-      throw .badData(path: path, reason: error.message)
+      throw .badData(path: path, reason: Self.words(error.message))
     }
+  }
+
+  private static func openToRead(_ path: String, _ isGrowing: inout Bool) throws(HDF5.Failure) -> HDF5Handle {
+    let first: HDF5.Failure
+    do throws(HDF5.Failure) {
+      let file = try openFile(path, chdf5_read_only(), locks: true)
+      // Where this process has it open already, as a file that is being written.
+      var intent: UInt32 = 0
+      _ = try HDF5.call { H5Fget_intent(file.id, &intent) }
+      isGrowing = intent & (chdf5_read_concurrently() & ~chdf5_read_only()) != 0
+      return file
+    } catch { first = error }
+    // The third is said where this process has it open without a lock.
+    let isLocked = ["unable to lock file", "file locking flag"].contains { first.message.contains($0) }
+    let isMarked = first.message.contains("already open for write")
+    guard isMarked || isLocked else { throw first }
+    isGrowing = true
+    do throws(HDF5.Failure) {
+      return try openFile(path, isMarked ? chdf5_read_concurrently() : chdf5_read_only(), locks: isMarked)
+    } catch {
+      // Why it is not read at first is what can be mended.
+      throw first
+    }
+  }
+
+  private static func openFile(_ path: String, _ flags: UInt32, locks: Bool) throws(HDF5.Failure) -> HDF5Handle {
+    let access = try HDF5Handle { H5Pcreate(chdf5_file_access()) }
+    // Locks tell of a file that is being written; file systems that have no locks are no reason to refuse.
+    _ = try HDF5.call { H5Pset_file_locking(access.id, locks, true) }
+    return try HDF5Handle { H5Fopen(path, flags, access.id) }
+  }
+
+  /// What the library says of a file that it does not open, for people.
+  private static func words(_ message: String) -> String {
+    if message.contains("already open for write") || message.contains("unable to lock file") {
+      return "another program is writing it, and not so that it can be read meanwhile (SWMR); wait until it is closed. "
+        + "If no program has it open any more, its writer died: h5clear -s makes a copy of it readable"
+    }
+    if message.contains("bad version number") {
+      return "it is written in a newer format of HDF5 than is read here (1.10); h5repack --high=v110 of a newer HDF5 "
+        + "makes a copy that is (\(message))"
+    }
+    if message.contains("truncated file") { return "it is cut short, or was not copied to its end (\(message))" }
+    return message
   }
 
   private static func checkIsReadableFile(_ path: String) throws(FileError) {
@@ -48,12 +96,12 @@ final class HDF5File {
 
   /// Makes a call on this file; a failure names `what`.
   func check<Result: SignedInteger & Sendable>(_ what: String, _ body: () -> Result) throws(FileError) -> Result {
-    do { return try HDF5.call(body) } catch { throw bad("\(what): \(error.message)") }
+    do { return try HDF5.call(body) } catch { throw bad("\(what): \(Self.words(error.message))") }
   }
 
   /// Takes a handle of this file; a failure names `what`.
   func handle(_ what: String, _ body: () -> hid_t) throws(FileError) -> HDF5Handle {
-    do { return try HDF5Handle(body) } catch { throw bad("\(what): \(error.message)") }
+    do { return try HDF5Handle(body) } catch { throw bad("\(what): \(Self.words(error.message))") }
   }
 
   /// An error about what is in this file.

@@ -84,31 +84,43 @@ struct HDF5Storage: ~Copyable {
       guard try file.check(name, { H5Zfilter_avail(filter) }) == 0 else { continue }
       throw file.bad(
         "\(name) is compressed by filter \(filter) (\(String(upToNUL: label))), which is not installed; "
-          + "set HDF5_PLUGIN_PATH"
+          + "set HDF5_PLUGIN_PATH to the folder of its plugin: pip install hdf5plugin has most of them, and "
+          + "python3 -c 'import hdf5plugin; print(hdf5plugin.PLUGIN_PATH)' prints the folder"
       )
     }
   }
 
-  /// Refuses a virtual dataset with a missing source: libhdf5 would read zeros in its place.
-  func checkVirtualSources(depth: Int) throws(FileError) {
-    guard try file.check(name, { H5Pget_layout(creation.id).rawValue }) == H5D_VIRTUAL.rawValue else { return }
+  /// What the sources of a virtual dataset do not have, for which libhdf5 would read zeros; refuses it where one of
+  /// them is missing altogether. Nothing of any other dataset.
+  func checkVirtualSources(depth: Int, shape: [Int]) throws(FileError) -> VirtualSources {
+    var found = VirtualSources()
+    guard try file.check(name, { H5Pget_layout(creation.id).rawValue }) == H5D_VIRTUAL.rawValue else { return found }
     guard depth < Self.depthMax else { throw file.bad("\(name) is a virtual dataset that refers to itself") }
     var sourceCount = 0
     _ = try file.check(name) { H5Pget_virtual_count(creation.id, &sourceCount) }
-    var checked: Set<String> = []
+    var opened: [String: HDF5Dataset] = [:]
     for index in 0..<sourceCount {
       let source = try virtualName(index, H5Pget_virtual_filename)
       let sourceDataset = try virtualName(index, H5Pget_virtual_dsetname)
       // A name with % stands for a series of files or datasets, of which only those that exist count.
-      guard !source.contains("%"), !sourceDataset.contains("%"), checked.insert("\(source)\n\(sourceDataset)").inserted
-      else { continue }
-      let sourceFile = try openVirtualSource(source)
-      let path = sourceDataset.hasPrefix("/") ? sourceDataset : "/\(sourceDataset)"
-      guard try sourceFile.hasDataset(path) else {
-        throw file.bad("\(name) takes frames from \(sourceFile.path), which has no \(path)")
+      guard !source.contains("%"), !sourceDataset.contains("%") else { continue }
+      let key = "\(source)\n\(sourceDataset)"
+      if opened[key] == nil {
+        let sourceFile = try openVirtualSource(source)
+        let path = sourceDataset.hasPrefix("/") ? sourceDataset : "/\(sourceDataset)"
+        guard try sourceFile.hasDataset(path) else {
+          throw file.bad(
+            "\(name) takes frames from \(sourceFile.path), which has no \(path); "
+              + "look whether it is the file of this scan")
+        }
+        opened[key] = try HDF5Dataset(sourceFile, path, depth: depth + 1)
+        // Kept open, it could not be opened by the library in another way.
+        found.isGrowing = found.isGrowing || sourceFile.isGrowing && sourceFile.path != file.path
       }
-      _ = try HDF5Dataset(sourceFile, path, depth: depth + 1)
+      guard let dataset = opened[key] else { continue }
+      try found.add(try VirtualMapping(file: file, name: name, creation: creation, index: index), of: dataset)
     }
+    return found
   }
 
   private func virtualName(_ index: Int, _ call: (hid_t, Int, UnsafeMutablePointer<CChar>?, Int) -> Int)

@@ -17,6 +17,10 @@ package enum ScanFormat: String, Sendable, Codable, CustomStringConvertible {
   case dxchange = "DXchange"
   /// The NeXus application definition of tomography.
   case nxtomo = "NXtomo"
+  /// Frames in an HDF5 file of no known layout, at paths that somebody named.
+  case frames = "HDF5"
+  /// TIFF files.
+  case tiff = "TIFF"
   /// No file: what a person says of a live source.
   case live
 
@@ -27,39 +31,45 @@ package enum ScanFormat: String, Sendable, Codable, CustomStringConvertible {
 /// What a scan file holds, checked when it was opened.
 package struct ScanInfo: Sendable {
   /// The file.
-  package let path: String
+  package internal(set) var path: String
   /// Its layout.
-  package let format: ScanFormat
+  package internal(set) var format: ScanFormat
   /// Projections, without flats, darks and invalid frames; at least 1.
-  package let projectionCount: Int
+  package internal(set) var projectionCount: Int
   /// Detector rows; at least 1.
-  package let rows: Int
+  package internal(set) var rows: Int
   /// Detector columns; at least 1.
-  package let columns: Int
+  package internal(set) var columns: Int
   /// The type in which projections are delivered.
-  package let pixel: PixelType
+  package internal(set) var pixel: PixelType
   /// The type in which flats are delivered; it may be another than that of the projections.
-  package let flatPixel: PixelType
+  package internal(set) var flatPixel: PixelType
   /// The type in which darks are delivered.
-  package let darkPixel: PixelType
+  package internal(set) var darkPixel: PixelType
   /// One theta a projection, in radians; all finite.
-  package let thetas: [Double]
+  package internal(set) var thetas: [Double]
   /// Where the thetas come from and in which unit they were, for the log.
-  package let thetaSource: String
+  package internal(set) var thetaSource: String
   /// Flat fields.
-  package let flatCount: Int
+  package internal(set) var flatCount: Int
   /// Dark fields.
-  package let darkCount: Int
+  package internal(set) var darkCount: Int
   /// Frames that the file marks as invalid; they are left out.
-  package let invalidCount: Int
+  package internal(set) var invalidCount: Int
   /// The size of a pixel at the sample, where the file states it with a unit.
-  package let pixelSizeMillimetres: Double?
+  package internal(set) var pixelSizeMillimetres: Double?
   /// Sentences for the user: what was assumed, and what is unusual.
-  package let notices: [String]
+  package internal(set) var notices: [String]
   /// The last flat fields, that were taken behind the projections; nil where the file does not say when.
   package var flatsBehind: Int?
   /// Whether the file calls the scan a half acquisition (`Half`), or not (`Full`); nil where it says nothing.
   package var isHalfAcquisition: Bool?
+  /// Whether somebody is still writing the file, or never closed it: it may have more of everything when it is opened
+  /// again.
+  package internal(set) var isGrowing = false
+  /// How the file says that its frames are mirrored; they are delivered as they would be without that. Nil where it
+  /// says nothing.
+  var flips: DetectorFlips?
 
   /// What is known of a scan that is no file.
   package init(

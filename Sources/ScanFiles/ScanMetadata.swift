@@ -25,19 +25,31 @@ package enum ScanMetadata {
   /// Writes it to a file of its own that nobody else may read, with thetas in radians; how many of its objects could
   /// not be read.
   /// - Throws: what `openScan` does, or what writing a file does.
-  package static func write(of scan: String, thetas: [Double], to path: String) throws(FileError) -> Int {
-    let (source, target) = (try HDF5File(path: scan), try HDF5OutputFile(path: path, isPrivate: true))
+  package static func write(
+    of scan: String, _ selection: ScanSelection = ScanSelection(), thetas: [Double], to path: String
+  ) throws(FileError) -> Int {
+    let target = try HDF5OutputFile(path: path, isPrivate: true)
+    let unreadable = try ImageFiles.isMeant(by: scan) ? 0 : copy(scan, selection, to: target)
+    if !thetas.isEmpty { try target.createNumbers(Self.thetas, thetas, shape: [thetas.count], units: "radian") }
+    try target.finish()
+    return unreadable
+  }
+
+  /// Copies what an HDF5 file says; how many of its objects could not be read.
+  private static func copy(
+    _ scan: String, _ selection: ScanSelection, to target: HDF5OutputFile
+  ) throws(FileError) -> Int {
+    let source = try HDF5File(path: scan)
     var copy = MetadataCopy(source: source, target: target)
-    if try source.hasDataset(DXchange.data) {
+    switch try source.entry(selection.absolute.entry).entry {
+    case .dxchange:
       for group in ["/measurement", "/process"] where try source.kind(of: group) == .group {
         try copy.copy(group, to: group)
       }
       try linkDXchange(target)
-    } else if let entry = try findNXtomoEntry(source) {
-      try copy.copy(entry, to: "/entry", without: ["data", "definition"])
+    case .nxtomo(let entry): try copy.copy(entry, to: "/entry", without: ["data", "definition"])
+    case nil: break
     }
-    if !thetas.isEmpty { try target.createNumbers(Self.thetas, thetas, shape: [thetas.count], units: "radian") }
-    try target.finish()
     return copy.unreadable
   }
 

@@ -21,17 +21,36 @@ package protocol ScanReader: AnyObject {
   func readDark(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(FileError)
 }
 
-/// Opens a DXchange or NXtomo file and checks everything about it but its pixels.
+/// Opens a DXchange or NXtomo file, one whose datasets `selection` names, or TIFF files (a folder of them, a pattern,
+/// or a stack in one file), and checks everything about it but its pixels. Frames that the file says are mirrored are
+/// delivered as they would be without that.
 /// - Throws: `.cannotOpen` when the file is missing or unreadable, `.badData` when it is not a scan that can be
 ///   reconstructed.
 package func openScan(
-  path: String, thetaUnit: ThetaUnit = .automatic, spacing: ThetaSpacing = ThetaSpacing()
+  path: String, thetaUnit: ThetaUnit = .automatic, spacing: ThetaSpacing = ThetaSpacing(),
+  selection: ScanSelection = ScanSelection()
 ) throws(FileError) -> any ScanReader {
-  let file = try HDF5File(path: path)
-  if try file.hasDataset("/exchange/data") { return try openDXchange(file, thetaUnit: thetaUnit, spacing: spacing) }
-  if let entry = try findNXtomoEntry(file) {
-    try spacing.refuse(in: file, which: "\(entry)/sample/rotation_angle")
-    return try openNXtomo(file, entry: entry, thetaUnit: thetaUnit)
+  if ImageFiles.isMeant(by: path) { return try openImages(path, spacing, selection) }
+  let (file, selection) = (try HDF5File(path: path), selection.absolute)
+  let (entry, notice) = try file.entry(selection.entry)
+  switch entry {
+  case .dxchange(let group) where selection.imageKeyPath == nil:
+    return try openDXchange(file, group: group, thetaUnit: thetaUnit, spacing: spacing, selection, notice)
+  case .nxtomo(let entry):
+    let paths = try FramePaths(file, entry: entry, selection, notice)
+    let scan = try openFrames(file, paths, thetaUnit: thetaUnit, spacing: spacing, selection)
+    guard let detector = paths.detector, let flips = try DetectorFlips(file, entry: entry, detector: detector) else {
+      return scan
+    }
+    return FlippedReader(scan, flips)
+  default:
+    guard selection.namesDatasets else {
+      let stacks = try file.stacks().joined(separator: " or ")
+      throw file.bad(
+        "it has neither /exchange/data (DXchange) nor an entry whose definition is NXtomo"
+          + (stacks.isEmpty ? ", and no other frames" : "; --data-path names the frames, perhaps \(stacks)"))
+    }
+    let paths = try FramePaths(file, entry: nil, selection, nil)
+    return try openFrames(file, paths, thetaUnit: thetaUnit, spacing: spacing, selection)
   }
-  throw .badData(path: path, reason: "it has neither /exchange/data (DXchange) nor an entry whose definition is NXtomo")
 }

@@ -10,6 +10,12 @@ package struct ThetaSpacing: Equatable, Sendable {
   /// As given.
   package init(start: Double? = nil, step: Double? = nil) { (self.start, self.step) = (start, step) }
 
+  /// Throws where nobody says how far apart the projections are of a file whose number of projections still rises.
+  func checkIsKnown(in file: HDF5File) throws(FileError) {
+    guard step == nil, file.isGrowing else { return }
+    throw file.bad("it is still being written and has no thetas: give --theta-step, or wait until it is closed")
+  }
+
   /// Throws where something is said of a file that has thetas, in `name`.
   func refuse(in file: HDF5File, which name: String) throws(FileError) {
     guard start == nil, step == nil else {
@@ -72,18 +78,28 @@ struct Thetas {
   }
 
   /// Evenly spaced, as somebody says, or over half a turn.
-  init(_ spacing: ThetaSpacing, count: Int, file: HDF5File) throws(FileError) {
+  init(_ spacing: ThetaSpacing, count: Int, path: String) throws(FileError) {
     let (start, step) = (spacing.start ?? 0, spacing.step ?? 180 / Double(max(1, count)))
     let degrees = (0..<count).map { start + Double($0) * step }
     radians = degrees.map { $0 * .pi / 180 }
     guard radians.allSatisfy({ abs($0) <= Self.radiansMax }) else {
-      throw file.bad("\(count) projections from \(start) degrees in steps of \(step): that are no thetas")
+      throw .badData(
+        path: path, reason: "\(count) projections from \(start) degrees in steps of \(step): that are no thetas")
     }
     source = "start and step"
     notices = [
       "it has no thetas: they are taken to be \(start) to \(Float(degrees.last ?? start)) degrees "
         + "in \(count) even steps; --theta-start and --theta-step decide otherwise"
     ]
+  }
+
+  private init(radians: [Double], source: String, notices: [String]) {
+    (self.radians, self.source, self.notices) = (radians, source, notices)
+  }
+
+  /// Those of some projections, by their numbers.
+  func keeping(_ indices: [Int]) -> Thetas {
+    Thetas(radians: indices.map { radians[$0] }, source: source, notices: notices)
   }
 
   /// Radians never exceed a full turn, up to rounding in single precision; degrees of a scan practically always do.

@@ -18,6 +18,10 @@ enum Senders {
     "readers", packages: ["h5py", "silx", "tifffile", "ome-zarr"],
     probe: "import h5py, tifffile, zarr, ome_zarr.reader, silx.io.nxdata")
 
+  /// A Python with libraries that write scans.
+  static let writers = environment(
+    "writers", packages: ["h5py", "nxtomo", "tifffile"], probe: "import h5py, tifffile, nxtomo")
+
   /// The package's folder.
   static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()

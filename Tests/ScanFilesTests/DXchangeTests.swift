@@ -146,11 +146,11 @@ import Testing
 
   @Test func `start, step and count have to fit the data`() throws {
     try makeDXchange(path, thetas: nil) {
-      for (key, value) in [("rotation_start", 0.0), ("rotation_step", 1), ("num_angles", 5)] {
+      for (key, value) in [("rotation_start", 0.0), ("rotation_step", 1), ("num_angles", 3)] {
         try $0.add("/process/acquisition/rotation/\(key)", [], [value])
       }
     }
-    expectFailure(65, "num_angles", "5", "4 projections") { _ = try openScan(path: path) }
+    expectFailure(65, "num_angles", "3 values", "4 frames") { _ = try openScan(path: path) }
   }
 
   @Test func `the units attribute decides what thetas are`() throws {

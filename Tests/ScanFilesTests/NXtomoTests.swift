@@ -119,14 +119,18 @@ import Testing
   }
 
   @Test func `keys and angles have to be one a frame, and known`() throws {
+    // Fewer than frames: nobody can say what the others are.
     try make(keys: [0, 0])
     expectFailure(65, "image_key", "2 values", "7 frames") { _ = try openScan(path: path) }
     try make(keys: [0, 0, 0, 0, 0, 0, 9])
     expectFailure(65, "image_key", "9") { _ = try openScan(path: path) }
     try make(keys: [1, 1, 1, 2, 2, 2, 3])
     expectFailure(65, "projection") { _ = try openScan(path: path) }
+    try make(angles: [0, 1, 2, 3])
+    expectFailure(65, "rotation_angle", "4 values", "7 frames") { _ = try openScan(path: path) }
+    // One a projection is enough.
     try make(angles: [0, 1, 2])
-    expectFailure(65, "rotation_angle", "3 values", "7 frames") { _ = try openScan(path: path) }
+    #expect(try openScan(path: path).info.thetas == radians([0, 1, 2]))
     try make(angles: [0, 1, 2, .nan, 4, 5, 6])
     expectFailure(65, "rotation_angle", "nan") { _ = try openScan(path: path) }
   }

@@ -9,7 +9,12 @@ final class TestHDF5 {
   /// H5F_ACC_RDWR, a macro that Swift cannot import.
   private static let readWrite: UInt32 = 1
 
-  init(_ path: String) throws { handle = try Self.own { H5Fcreate(path, chdf5_truncate(), 0, 0) } }
+  /// With `latest` in the newest format, which others can read while it is written.
+  init(_ path: String, latest: Bool = false) throws {
+    let access = try HDF5Handle { H5Pcreate(chdf5_file_access()) }
+    if latest { _ = try HDF5.call { H5Pset_libver_bounds(access.id, H5F_LIBVER_V110, H5F_LIBVER_V110) } }
+    handle = try Self.own { H5Fcreate(path, chdf5_truncate(), 0, access.id) }
+  }
 
   /// Opens a file to add to it.
   init(adding path: String) throws { handle = try Self.own { H5Fopen(path, Self.readWrite, 0) } }
@@ -20,6 +25,12 @@ final class TestHDF5 {
     _ = try HDF5.call { chdf5_close_on_exec(handle.id) }
     return handle
   }
+
+  /// Has everything on disk.
+  func flush() throws { _ = try HDF5.call { H5Fflush(file, H5F_SCOPE_GLOBAL) } }
+
+  /// Lets others read the file while it is written.
+  func startSWMR() throws { _ = try HDF5.call { H5Fstart_swmr_write(file) } }
 
   /// Closes the file, so that it can be read.
   func close() { handle = nil }
@@ -76,11 +87,23 @@ final class TestHDF5 {
     _ = try HDF5.call { H5Dwrite(dataset.id, type.id, 0, 0, 0, Array(text.utf8) + [0, 0, 0]) }
   }
 
-  func setUnits(_ units: String, of name: String) throws {
+  func setUnits(_ units: String, of name: String) throws { try setText("units", units, of: name) }
+
+  /// Gives an object an attribute.
+  func setText(_ attribute: String, _ text: String, of name: String) throws {
     let space = try HDF5Handle { H5Screate(H5S_SCALAR) }
-    let type = try HDF5Handle { H5Tcreate(H5T_STRING, units.utf8.count) }
-    let attribute = try HDF5Handle { H5Acreate_by_name(file, name, "units", type.id, space.id, 0, 0, 0) }
-    _ = try HDF5.call { H5Awrite(attribute.id, type.id, Array(units.utf8)) }
+    let type = try HDF5Handle { H5Tcreate(H5T_STRING, text.utf8.count) }
+    let handle = try HDF5Handle { H5Acreate_by_name(file, name, attribute, type.id, space.id, 0, 0, 0) }
+    _ = try HDF5.call { H5Awrite(handle.id, type.id, Array(text.utf8)) }
+  }
+
+  /// Gives an object an attribute of several numbers.
+  func setNumbers(_ attribute: String, _ numbers: [Double], of name: String) throws {
+    let space = try HDF5Handle { H5Screate_simple(1, [hsize_t(numbers.count)], nil) }
+    let handle = try HDF5Handle {
+      H5Acreate_by_name(file, name, attribute, chdf5_double_le(), space.id, 0, 0, 0)
+    }
+    _ = try HDF5.call { H5Awrite(handle.id, chdf5_native_double(), numbers) }
   }
 
   func addExternalLink(_ name: String, to target: String, in path: String) throws {

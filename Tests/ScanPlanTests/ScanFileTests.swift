@@ -57,7 +57,8 @@ import Testing
     "order": "interleaved:4", "stop-ssim": "0.95", "stop-patience": "3", "stop-after": "90", "stop-rises": "8",
     "stop-scale": "3", "stop-distance": "12",
     "reference": "b.h5",
-    "run-folder": "run", "format": "tiff", "bits": "16", "range": "0,0.5", "zarr-version": "0.4", "compress": "true",
+    "run-folder": "run", "format": "tiff", "bits": "16", "range": "0,0.5",
+    "subset": "5:95", "volume-every": "half-turn", "zarr-version": "0.4", "compress": "true",
     "durability": "memory", "checkpoint-every": "30",
     "retain": "none",
     "shape": "4,48", "pixel": "uint8", "projections": "60", "flats": "3", "darks": "2", "fields": "fields.h5",
@@ -71,6 +72,7 @@ import Testing
     "inner-steps": "3",
     "momentum-max": "0.8",
     "relaxed-sweeps": "1", "doubled-sweeps": "2", "huber": "0.03", "count-weights": "yes", "padding": "12",
+    "entry": "entry0001", "data-path": "/a/b", "image-key-path": "/a/c", "theta-path": "/a/d", "strict": "yes",
   ]
 
   @Test(arguments: ScanKey.all.map(\.name)) func `A wrong value of any key is told with its line and what it may be`(

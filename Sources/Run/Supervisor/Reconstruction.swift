@@ -92,7 +92,7 @@ package struct Reconstruction {
     if let shortfall = shortfalls.first { throw shortfall }
     let folder = RunFolder(path: scan.runFolder ?? "\(scan.outputFolder)/run-\(plan.runID.description.prefix(8))")
     plan.scan.input = try ScanSource(scan.input).absolute
-    plan.scan.fields = scan.fields.map(absolutePath)
+    plan.scan.makeFieldPathsAbsolute()
     plan.scan.reference = scan.reference.map(absolutePath)
     plan.scan.outputFolder = absolutePath(scan.outputFolder)
     plan.scan.runFolder = folder.path
@@ -246,7 +246,8 @@ package struct Reconstruction {
       emptyFrames: losses?.emptyFrames ?? [], droppedMessages: losses?.malformed ?? [:],
       clampedPixels: report?.pixels.clamped ?? 0,
       deadPixels: report?.pixels.dead ?? 0,
-      restarts: ending.restarts, memory: memory, stoppedBy: report?.stoppedBy ?? reason, stop: stop,
+      restarts: ending.restarts, memory: memory, inputNotices: plan.inputNotices ?? [],
+      stoppedBy: report?.stoppedBy ?? reason, stop: stop,
       outputs: report?.outputs ?? [], fit: report.flatMap { plan.export.fit($0.fits) },
       missingRows: ending.missing.map(\.rows),
       range: report?.range, volumeSHA256: report?.volumeSHA256, denoisedSHA256: report?.denoisedSHA256)

@@ -8,7 +8,7 @@ package struct RunResult: Codable, Equatable, Sendable {
   /// The rotation axis, given or found, in pixels from the detector's left edge, whatever the binning.
   package var rotationAxis: Double
   /// The standard error in these pixels of one that was found; nil of one that was given.
-  package var rotationAxisError: Double?
+  var rotationAxisError: Double?
   /// Degrees by which it is tilted in the plane of the detector.
   package var axisTilt: Double
   /// `half` where slices reach as far from the axis as the detector does on its far side, `full` otherwise.
@@ -48,6 +48,8 @@ package struct RunResult: Codable, Equatable, Sendable {
   package var restarts: [String: Int]
   /// Estimate and peak of the memory of each worker.
   package var memory: [String: WorkerMemory]
+  /// What was assumed of the input, and what of it is missing, in sentences.
+  package var inputNotices: [String]
   /// Why the scan ended.
   package var stoppedBy: String
   /// What came of telling the detector that the scan was ended early; nil where nobody was told.

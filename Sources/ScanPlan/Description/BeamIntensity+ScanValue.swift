@@ -23,13 +23,6 @@ extension BeamIntensity: ScanValue {
 }
 
 extension ScanDescription {
-  /// Opens the scan file, with the beam that is assumed where it has no flat fields.
-  func openInput() throws -> any ScanReader {
-    let reader = try openScan(
-      path: input, thetaUnit: thetaUnit.fileUnit, spacing: ThetaSpacing(start: thetaStart, step: thetaStep))
-    return try i0.map { try reader.assuming($0) } ?? reader
-  }
-
   /// Opens what stands for the fields of a live source; nil where these come with its projections.
   func openFields() throws -> (any ScanReader)? {
     if let fields {

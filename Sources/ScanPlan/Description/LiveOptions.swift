@@ -7,13 +7,13 @@ import struct Foundation.URL
 
 /// Where the images of a scan come from, as `input` names it.
 package enum ScanSource: Equatable, Sendable {
-  /// A DXchange or NXtomo file.
+  /// A DXchange or NXtomo file, or TIFF files: a folder of them, a pattern, a stack.
   case file(String)
   /// A detector that sends by ZeroMQ.
   case stream(StreamAddress)
   /// A process variable of EPICS that holds images.
   case variable(PVAccessAddress)
-  /// A folder in which TIFF files appear.
+  /// A folder in which TIFF files appear, or an HDF5 file that is being written.
   case folder(String)
 
   /// What a watched folder's path follows.
@@ -68,6 +68,7 @@ package enum ScanSource: Equatable, Sendable {
   /// What an output is named after.
   var name: String {
     switch self {
+    case .file(let path) where ImageFiles.isMeant(by: path): ImageFiles.name(of: absolutePath(path))
     case .file(let path), .folder(let path):
       URL(fileURLWithPath: absolutePath(path)).deletingPathExtension().lastPathComponent
     case .stream, .variable: "stream"
@@ -139,9 +140,6 @@ extension PixelType: ScanValue {}
 extension GapPolicy: ScanValue {}
 
 extension ScanKey {
-  /// What may also be said of a scan file, where it has no thetas.
-  static let ofThetas = ["theta-start", "theta-step"]
-
   /// What a live source will deliver; a scan file says it itself.
   static let source = [
     ScanKey(
@@ -152,13 +150,14 @@ extension ScanKey {
       .source, "projections", \.projections, "Projections of the scan.", unset: "none, and a live source needs it",
       .within(1...countMax)),
     ScanKey(
-      .source, "flats", \.flats,
-      "Flat fields that the source sends: frames with image_key 1, or those behind the darks.", unset: "0",
-      .within(0...countMax)),
+      .source, "flats", \.flatFieldSource,
+      "Flat fields that the source sends: frames with image_key 1, or those behind the darks. Of a scan file, where "
+        + "they are: TIFF files, a scan file, or FILE::/path/in/file.",
+      unset: "0, or the scan file's own", .fields),
     ScanKey(
-      .source, "darks", \.darks, "Dark fields that the source sends: frames with image_key 2, or the first ones.",
-      unset: "0",
-      .within(0...countMax)),
+      .source, "darks", \.darkFieldSource,
+      "Dark fields that the source sends: frames with image_key 2, or the first ones. Of a scan file, where they are.",
+      unset: "0, or the scan file's own", .fields),
     ScanKey(
       .source, "fields", \.fields, "Take flat and dark fields from this scan file.",
       unset: "they come with the projections"),
@@ -194,7 +193,7 @@ extension ScanDescription {
   /// What is known of a live source before its first image must be said, and of a scan file nothing of it.
   static let sourceRules: [@Sendable (ScanDescription) -> String?] = [
     { $0.addressProblem }, { $0.fileProblem }, { $0.liveProblem }, { $0.axisProblem }, { $0.fieldsProblem },
-    { $0.hookProblem }, { $0.beamProblem }, { $0.flatFieldsProblem },
+    { $0.hookProblem }, { $0.beamProblem }, { $0.flatFieldsProblem }, { $0.selectionProblem },
   ]
 
   /// Whether images come when they come; false where the address is none.
@@ -209,7 +208,7 @@ extension ScanDescription {
 
   private var fileProblem: String? {
     guard let source = try? ScanSource(input), !source.isLive,
-      let key = ScanKey.source.first(where: { $0.text(self) != nil && !ScanKey.ofThetas.contains($0.name) })
+      let key = ScanKey.source.first(where: { $0.text(self) != nil && !ScanKey.ofFiles.contains($0.name) })
     else {
       return nil
     }
@@ -232,7 +231,7 @@ extension ScanDescription {
   }
 
   private var fieldsProblem: String? {
-    guard fields != nil, (flats ?? 0) + (darks ?? 0) > 0 else { return nil }
+    guard fields != nil, (flats ?? 0) + (darks ?? 0) > 0 || flatFiles != nil || darkFiles != nil else { return nil }
     return "--fields and --flats or --darks exclude each other: flats and darks come from the file or from the stream"
   }
 

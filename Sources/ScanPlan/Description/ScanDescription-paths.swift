@@ -10,6 +10,7 @@ extension ScanDescription {
     let program: String? = if case .program(let path) = denoise { path } else { nil }
     let paths = [
       ("input", source), ("output-folder", outputFolder), ("run-folder", runFolder), ("fields", fields),
+      ("flats", flatFiles), ("darks", darkFiles),
       ("reference", reference), ("denoise", program),
     ]
     for case (let key, let path?) in paths where path == "~" || path.hasPrefix("~") && path.contains("/") {

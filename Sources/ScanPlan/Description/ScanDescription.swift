@@ -137,17 +137,19 @@ package struct ScanDescription: Equatable, Sendable {
   package var flatFields: FlatFields = .mean
   /// The unit of the angles in the file.
   package var thetaUnit: AngleUnit = .auto
+  /// What of the file is the scan.
+  package var selection = ScanSelection()
   /// Rows and columns of a live source's images.
   package var detectorShape: DetectorShape?
   /// Pixels of a live source; nil for uint16.
   package var pixel: PixelType?
   /// Projections of a live source.
   package var projections: Int?
-  /// Flat fields that a live source sends; nil for none.
-  package var flats: Int?
-  /// Dark fields that a live source sends; nil for none.
-  package var darks: Int?
-  /// Path of a scan file with the flat and dark fields of a live source's projections.
+  /// Flat fields that a live source sends, or where those of a file are; nil for none, or its own.
+  package var flatFieldSource: FieldSource?
+  /// Dark fields likewise.
+  package var darkFieldSource: FieldSource?
+  /// Path of a scan file with the flat and dark fields of the projections.
   package var fields: String?
   /// Degrees of a live source's first projection; nil for 0.
   package var thetaStart: Double?

@@ -5,14 +5,16 @@
 extension ScanKey {
   /// Every key, in the order of the file that `init` writes.
   package static let all: [ScanKey] =
-    input + source + region + method + windows + subsets + filters + control + machine + output + safety
+    input + selection + source + region + method + windows + subsets + filters + control + machine + output + safety
 
   /// Limits that keep arithmetic on sizes far from overflow; no real scan comes near them.
   static let countMax = 1_000_000
 
   private static let input = [
     ScanKey(
-      .input, "input", \.input, "The scan file, DXchange or NXtomo, or the address of a live source.",
+      .input, "input", \.input,
+
+      "The scan file (DXchange, NXtomo), TIFF files (a folder, a pattern, a stack), or the address of a live source.",
       .needed("the scan file")),
     ScanKey(
       .input, "rate", \.rate, "Projections a second at most; of a live source, those to be ready for.",

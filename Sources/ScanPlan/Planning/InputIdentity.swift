@@ -15,38 +15,55 @@ struct InputIdentity: Codable, Equatable, Sendable {
   var modified: Int
   /// SHA-256 of its shape, its angles, and the middle row of some images of each kind.
   var sha256: String
+  /// How many images were there of a file that was still being written: it may have grown since, and these are those
+  /// that count. Nil of another one.
+  var counts: ImageCounts?
 
   /// Images of each kind that are looked at, spread over the scan.
   private static let samples = 3
 
-  /// What the open file is now.
-  init(_ reader: any ScanReader) throws {
-    (byteCount, modified) = try Self.sizeAndTime(reader.info.path)
+  /// What the open scan is now, which lies in `files`. Where a beam is assumed, its flat field is in none of them.
+  init(_ reader: any ScanReader, files: [String], assumesBeam: Bool = false) throws {
+    (byteCount, modified) = try Self.sizeAndTime(files)
     sha256 = try Self.digest(reader)
+    counts = reader.info.isGrowing ? ImageCounts(reader.info, assumesBeam: assumesBeam) : nil
   }
 
-  /// Throws where the file at `path` has another size or time. Reads nothing of it.
-  func checkSizeAndTime(_ path: String) throws(ScanFailure) {
-    let (byteCount, modified) = try Self.sizeAndTime(path)
+  /// Throws where `files` have another size or time, all together. Reads nothing of them.
+  func checkSizeAndTime(_ files: [String]) throws(ScanFailure) {
+    let (byteCount, modified) = try Self.sizeAndTime(files)
+    guard counts == nil else { return }
+    let path = files.count == 1 ? files[0] : "\(files.first ?? "") and \(files.count - 1) more"
     guard byteCount == self.byteCount else {
       throw Self.changed(path, "it had \(self.byteCount) bytes and has \(byteCount)")
     }
     guard modified == self.modified else {
+      let again = "it was written again"
+      guard files.count == 1 else { throw Self.changed(path, again) }
       let time = "\(self.modified / 1_000_000_000).\(String(self.modified % 1_000_000_000 + 1_000_000_000).dropFirst())"
-      throw Self.changed(
-        path, "it was written again; if it is the same all the same, say so with touch -d @\(time) \(path)")
+      throw Self.changed(path, "\(again); if it is the same all the same, say so with touch -d @\(time) \(path)")
     }
   }
 
-  /// Throws where the open file is not what it was.
-  func check(_ reader: any ScanReader) throws {
-    try checkSizeAndTime(reader.info.path)
+  /// Throws where the open scan, which lies in `files`, is not what it was.
+  func check(_ reader: any ScanReader, files: [String]) throws {
+    try checkSizeAndTime(files)
     guard try Self.digest(reader) == sha256 else { throw Self.changed(reader.info.path, "it has other content") }
   }
 
   private static func changed(_ path: String, _ how: String) -> ScanFailure {
     ScanFailure(
       .data, "\(path) changed since the run was planned: \(how); put the file back, or reconstruct the new one anew")
+  }
+
+  /// Of several files, of all of them together and of the newest.
+  private static func sizeAndTime(_ files: [String]) throws(ScanFailure) -> (byteCount: Int, modified: Int) {
+    var total = (byteCount: 0, modified: Int.min)
+    for file in files {
+      let one = try sizeAndTime(file)
+      total = (total.byteCount + one.byteCount, max(total.modified, one.modified))
+    }
+    return total
   }
 
   private static func sizeAndTime(_ path: String) throws(ScanFailure) -> (byteCount: Int, modified: Int) {
@@ -96,7 +113,10 @@ struct InputIdentity: Codable, Equatable, Sendable {
 extension RunPlan {
   /// Throws where the scan file, or the file of a live source's fields, is not what it was when the run was planned.
   package func checkInputs() throws {
-    if let input { try input.check(scan.openInput()) }
-    if let fieldsFile, let reader = try scan.openFields() { try fieldsFile.check(reader) }
+    if let input { try input.check(openPlanned(), files: scan.inputFiles()) }
+    if let fieldsFile, let reader = try scan.openFields() { try fieldsFile.check(reader, files: [reader.info.path]) }
   }
+
+  /// Opens the scan file, with the images that were there when the run was planned.
+  func openPlanned() throws -> any ScanReader { try scan.openInput(input?.counts) }
 }

@@ -36,10 +36,7 @@ package struct LivePlan: Codable, Equatable, Sendable {
     } catch { throw ScanFailure(error) }
     if case .folder(let path) = source {
       waits = true
-      var status = stat()
-      guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, access(path, R_OK | X_OK) == 0 else {
-        throw ScanFailure(.noInput, "\(path) is no folder that can be watched; create it before the scan")
-      }
+      try Self.checkCanBeWatched(path)
     }
     guard let info = fields?.info else { return }
     guard (info.rows, info.columns) == (rows, columns) else {
@@ -47,6 +44,15 @@ package struct LivePlan: Codable, Equatable, Sendable {
         .data, "--fields \(info.path) has \(info.rows) × \(info.columns) pixels, and --shape says \(shape.text)")
     }
     guard fieldsOfFile > 0 else { throw ScanFailure(.data, "--fields \(info.path) has neither flat nor dark fields") }
+  }
+
+  /// A folder has to be there; of a file that somebody will write, the folder.
+  private static func checkCanBeWatched(_ path: String) throws(ScanFailure) {
+    let folder = ScanSource.isWatchedFile(path) ? folderName(of: absolutePath(path)) : path
+    var status = stat()
+    guard stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, access(folder, R_OK | X_OK) == 0 else {
+      throw ScanFailure(.noInput, "\(folder) is no folder that can be watched; create it before the scan")
+    }
   }
 
   /// The same in the form in which a scan file answers.
@@ -70,8 +76,8 @@ extension RunPlan {
     let (rows, binning) = (shape.detectorRows, 1 << scan.binning)
     switch try ScanSource(scan.input) {
     case .file(let path):
-      try input?.checkSizeAndTime(path)
-      let reader = try scan.openInput()
+      try input?.checkSizeAndTime(scan.inputFiles())
+      let reader = try openPlanned()
       let source = FileSource(
         reader: reader, rows: rows, binning: binning, visits: scan.order.visits(thetas: reader.info.thetas),
         tellsEmpty: minusLog, flatsBehind: scan.flatsBehind(reader.info))
@@ -83,6 +89,9 @@ extension RunPlan {
       return try withFields(LiveSource(liveConfiguration(origin), address: address, noticed: noticed))
     case .variable(let address):
       return try withFields(LiveSource(liveConfiguration(origin), variable: address, noticed: noticed))
+    case .folder(let path) where ScanSource.isWatchedFile(path):
+      return try withFields(
+        LiveSource(liveConfiguration(origin), file: path, selection: scan.selection, noticed: noticed))
     case .folder(let path):
       return try withFields(
         LiveSource(liveConfiguration(origin), folder: path, usesNumbers: scan.firstNumber != nil, noticed: noticed))
@@ -103,7 +112,7 @@ extension RunPlan {
   private func withFields(_ source: LiveSource) throws -> any ProjectionSource {
     guard let live, live.fieldsOfFile > 0 else { return source }
     let path = scan.fields ?? "--i0"
-    try fieldsFile?.checkSizeAndTime(path)
+    try fieldsFile?.checkSizeAndTime([path])
     guard let reader = try scan.openFields() else {
       preconditionFailure("fields of a file were planned, and none is named")
     }

@@ -91,16 +91,26 @@ package struct Planner {
     try checkSinogram(shape, geometry, placement, windows)
     try checkControl(shape, geometry)
     var plan = RunPlan(
-      runID: runID, command: command, scan: scan, live: live, input: try reader.map { try InputIdentity($0) },
-      fieldsFile: scan.fields == nil ? nil : try fieldsReader.map { try InputIdentity($0) }, shape: shape,
-      rotationAxis: axis.axis, rotationAxisError: axis.error, tilt: geometry.tilt, minusLog: minusLog,
+      runID: runID, command: command, scan: scan, live: live, input: try inputIdentity, fieldsFile: try fieldsIdentity,
+      shape: shape, rotationAxis: axis.axis, rotationAxisError: axis.error, tilt: geometry.tilt, minusLog: minusLog,
       pixelSizeMillimetres: info.pixelSizeMillimetres.map { $0 * Double(factor) },
       placement: placement, slots: slots(shape, geometry, placement, windows),
       projectionsCovering: projectionsCovering(windows, geometry), projectionsPerHalfTurn: perHalfTurn)
     plan.slots.onTheWay = onTheWay(plan)
+    plan.inputNotices = info.notices
     plan.examples = try Self.examples()
     plan.created = Date.now.formatted(.iso8601)
     return plan
+  }
+
+  /// What the scan file is now; nil for a live source.
+  private var inputIdentity: InputIdentity? {
+    get throws { try reader.map { try InputIdentity($0, files: scan.inputFiles(), assumesBeam: scan.i0 != nil) } }
+  }
+
+  /// What the file of a live source's fields is now; nil where there is none.
+  private var fieldsIdentity: InputIdentity? {
+    get throws { scan.fields == nil ? nil : try fieldsReader.map { try InputIdentity($0, files: [$0.info.path]) } }
   }
 
   /// Stages beside those that make the volume, which somebody who tries one out names in the environment.

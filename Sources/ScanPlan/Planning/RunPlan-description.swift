@@ -1,4 +1,3 @@
-package import Host
 import ScanFiles
 import Tomography
 
@@ -9,11 +8,12 @@ extension RunPlan {
 
   /// Writes what the scan file, or the file of a live source's fields, says of the measurement; a sentence where
   /// something of it cannot be read.
-  package func writeMetadata(to path: String) throws(FileError) -> String? {
+  package func writeMetadata(to path: String) throws -> String? {
     guard let source = metadataSource else { return nil }
-    let thetas = live == nil ? try openScan(path: source, thetaUnit: scan.thetaUnit.fileUnit).info.thetas : []
+    let thetas = live == nil ? try openPlanned().info.thetas : []
     let visits = scan.order.visits(thetas: thetas)
-    let unreadable = try ScanMetadata.write(of: source, thetas: visits.map { thetas[$0] }, to: path)
+    let unreadable = try ScanMetadata.write(
+      of: source, live == nil ? scan.selection : ScanSelection(), thetas: visits.map { thetas[$0] }, to: path)
     return unreadable == 0
       ? nil : "\(unreadable) of the things that \(source) says of its measurement cannot be read and are left out"
   }

@@ -64,6 +64,9 @@ extension RunPlan: StageSettings {
           hdf5Name: parts.hdf5 ? "\(name)_denoised.h5" : nil, zarrName: parts.zarr ? "\(name)_denoised.zarr" : nil,
           words: $0)
       })
+    if let notices = inputNotices, !notices.isEmpty {
+      configuration.attributes["input_notices"] = notices.joined(separator: "\n")
+    }
     configuration.about = description(name: name)
     configuration.range = scan.range ?? .standard
     configuration.zarr = parts.zarr ? ("\(name)_rec.zarr", scan.zarrVersion) : nil

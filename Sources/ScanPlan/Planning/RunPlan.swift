@@ -70,6 +70,8 @@ package struct RunPlan: Codable, Sendable {
   var projectionsPerHalfTurn: Int
   /// Stages beside those that make the volume, by name (`WiringFacts.examples`).
   var examples: [String] = []
+  /// What was assumed of the input, and what of it is missing, in sentences; nil of a plan of an earlier build.
+  package var inputNotices: [String]?
   /// When it was made, in ISO 8601; nil of a plan of an earlier build.
   var created: String?
 

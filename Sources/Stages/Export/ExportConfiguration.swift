@@ -44,7 +44,7 @@ package struct ExportConfiguration: Sendable {
   /// See `unit`.
   var scale: Float
   /// Facts about the run that go into the HDF5 file: name and value.
-  var attributes: [String: String]
+  package var attributes: [String: String]
   /// Whether everything is read back and compared once it is written.
   var checks: Bool
   /// Flat and dark fields of the scan.

@@ -6,13 +6,14 @@ package import Tomography
 /// From a scan file to a volume.
 struct Recon: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Reconstructs a scan file (DXchange or NXtomo), or what a detector sends, through the whole pipeline.",
+    abstract: "Reconstructs a scan (DXchange, NXtomo, TIFF), or what a detector sends, through the whole pipeline.",
     discussion: """
       Windowed updates run while projections come in; the final iterations over all projections follow. \
       --algorithm sirt --window-step 0 --final-iterations 100 is plain SIRT with 100 iterations. \
+      TIFF files are named by a folder or a pattern in quotes: recon 'scan/proj_*.tif' --flats 'scan/flat_*.tif'. \
       An input of zmq+pull://HOST:PORT or zmq+sub://HOST:PORT is a detector that sends there (array-1.0 or DECTRIS \
       stream 1), pva://NAME a process variable of EPICS that holds an NTNDArray, \
-      watch:FOLDER a folder in which TIFF files appear.
+      watch:FOLDER a folder in which TIFF files appear, watch:FILE.h5 a file that is being written.
       """)
 
   @Argument(help: .key("input")) var input: String
@@ -28,6 +29,7 @@ struct Recon: ParsableCommand {
   @Option(help: .key("nsino")) var nsino: Double?
   @Option(help: .key("binning")) var binning = standard.binning
 
+  @OptionGroup(title: "Scan file") var selection: SelectionOptions
   @OptionGroup(title: "Live source") var source: SourceOptions
 
   @Option(help: .key("algorithm")) var algorithm = standard.algorithm
@@ -85,6 +87,7 @@ struct Recon: ParsableCommand {
     (scan.format, scan.bits, scan.minusLog, scan.thetaUnit, scan.retain) = (format, bits, minusLog, thetaUnit, retain)
     output.apply(to: &scan)
     (scan.i0, scan.flatFields) = (i0, flatFields)
+    selection.apply(to: &scan)
     source.apply(to: &scan)
     subsets.apply(to: &scan)
     filters.apply(to: &scan)

@@ -8,8 +8,8 @@ struct SourceOptions: ParsableArguments {
   @Option(help: .key("shape", "rows,columns")) var shape: DetectorShape?
   @Option(help: .key("pixel")) var pixel: PixelType?
   @Option(help: .key("projections")) var projections: Int?
-  @Option(help: .key("flats")) var flats: Int?
-  @Option(help: .key("darks")) var darks: Int?
+  @Option(help: .key("flats", "n|files")) var flats: FieldSource?
+  @Option(help: .key("darks", "n|files")) var darks: FieldSource?
   @Option(help: .key("fields", "file.h5")) var fields: String?
   // What begins with a minus is a number here.
   @Option(parsing: .unconditional, help: .key("theta-start")) var thetaStart: Double?
@@ -23,7 +23,7 @@ struct SourceOptions: ParsableArguments {
   /// Puts the options into a description.
   func apply(to scan: inout ScanDescription) {
     (scan.detectorShape, scan.pixel, scan.projections) = (shape, pixel, projections)
-    (scan.flats, scan.darks, scan.fields) = (flats, darks, fields)
+    (scan.flatFieldSource, scan.darkFieldSource, scan.fields) = (flats, darks, fields)
     (scan.thetaStart, scan.thetaStep, scan.firstFrame) = (thetaStart, thetaStep, firstFrame)
     scan.channel = channel
     (scan.onGap, scan.sourceTimeout, scan.stopHook) = (onGap, sourceTimeout, stopHook)
@@ -35,6 +35,13 @@ extension DetectorShape: ExpressibleByArgument {
   package init?(argument: String) { self.init(argument) }
   /// For the help.
   package var defaultValueDescription: String { text }
+}
+
+extension FieldSource: ExpressibleByArgument {
+  /// From a number or a path.
+  package init?(argument: String) { self.init(scanText: argument) }
+  /// For the help.
+  package var defaultValueDescription: String { scanText }
 }
 
 extension FirstFrame: ExpressibleByArgument {

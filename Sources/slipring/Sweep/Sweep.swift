@@ -52,7 +52,7 @@ struct Sweep {
     guard !scan.isLive else {
       throw ScanFailure(.usage, "\(scan.input) is a live source: a sweep reconstructs the same scan again and again")
     }
-    let info = try openScan(path: scan.input, thetaUnit: scan.thetaUnit.fileUnit).info
+    let info = try scan.openInput().info
     let row = row ?? info.rows / 2
     guard (0..<info.rows).contains(row) else {
       throw ScanFailure(.usage, "--row \(row): the scan has rows 0 to \(info.rows - 1)")

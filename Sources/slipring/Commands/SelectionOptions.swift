@@ -1,0 +1,19 @@
+import ArgumentParser
+import ScanFiles
+import ScanPlan
+
+/// What of a scan file is the scan.
+struct SelectionOptions: ParsableArguments {
+  @Option(help: .key("entry", "group")) var entry: String?
+  @Option(help: .key("data-path", "/path/in/file")) var dataPath: String?
+  @Option(help: .key("image-key-path", "/path/in/file")) var imageKeyPath: String?
+  @Option(help: .key("theta-path", "/path/in/file")) var thetaPath: String?
+  @Flag(help: .key("strict")) var strict = false
+
+  /// Puts the options into a description.
+  func apply(to scan: inout ScanDescription) {
+    (scan.selection.entry, scan.selection.dataPath) = (entry, dataPath)
+    (scan.selection.imageKeyPath, scan.selection.thetaPath) = (imageKeyPath, thetaPath)
+    scan.selection.isStrict = strict
+  }
+}
