@@ -96,6 +96,27 @@ extension Pipeline {
       #expect(try outcome.result().projections == Self.projections - 2)
     }
 
+    @Test func `Names without zeros are taken as people count, and one cut file ends nothing before the others came`()
+      throws
+    {
+      let reader = try openScan(path: scan)
+      let cut = "\(watched)/p_9.tif"
+      for index in 0..<Self.projections { try write(index, reader, to: "\(watched)/p_\(index).tif") }
+      try Data(contentsOf: URL(filePath: cut)).prefix(400).write(to: URL(filePath: cut))
+      // Shorter than the cut file is waited for.
+      let outcome = try recon("watch:\(watched)", "live", live + ["--source-timeout", "1"]).end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      let losses = try JSONDecoder().decode(
+        LossReport.self, from: Data(contentsOf: URL(filePath: folder.file("live-run/losses.json"))))
+      #expect(try outcome.result().projections == Self.projections - 1)
+      #expect(losses.gaps == [[9, 9]], "\(losses)")
+      try copyScan(
+        scan, to: folder.file("others.h5"), projections: (0..<Self.projections).filter { $0 != 9 },
+        degrees: 180 / Double(Self.projections))
+      let others = try recon(folder.file("others.h5"), "others").end().result()
+      #expect(try outcome.result().volumeSHA256 == others.volumeSHA256)
+    }
+
     @Test func `A folder that is not there is no input`() throws {
       expectFailure(66, try recon("watch:\(folder.file("none"))", "out", live).end(), "none", "folder")
       expectFailure(64, try recon("watch:", "out", live).end(), "no folder")

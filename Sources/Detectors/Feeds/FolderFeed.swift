@@ -2,8 +2,10 @@ import Glibc
 import Host
 import ScanFiles
 
-/// TIFF files as they appear in a folder, in the order of their names. A file is taken once all of it is there and its
-/// size and time have stayed as they are for a moment: a name that somebody renames a finished file to is safest.
+/// TIFF files as they appear in a folder, in the order of their names in which people count (img_2 before img_10). A
+/// file is taken once all of it is there and its size and time have stayed as they are for a moment: a name that
+/// somebody renames a finished file to is safest. One that is not complete is waited for, and those behind it with it;
+/// the source is not silent meanwhile.
 final class FolderFeed: FrameFeed {
   private let path: String
   private let format: FrameFormat
@@ -16,12 +18,13 @@ final class FolderFeed: FrameFeed {
   /// The last name that was taken or passed over, and how many there were.
   private var last: Name?
   private var taken: UInt64 = 0
-  private var seen: (state: FileState, since: ContinuousClock.Instant)?
+  private var seen: (state: FileState, since: ContinuousClock.Instant, first: ContinuousClock.Instant)?
 
   /// How long a file must stay as it is.
   private static let settled: Duration = .milliseconds(200)
-  /// A file that is not complete after so long is passed over.
-  private static let patience: Duration = .seconds(10)
+  /// A file that is not complete so long after it was written to for the last time is passed over, and one that is
+  /// written to for longer than a detector takes for an image.
+  private static let (patience, patienceMax) = (Duration.seconds(10), Duration.seconds(60))
   private static let poll: Duration = .milliseconds(20)
 
   private struct Name: Comparable {
@@ -29,7 +32,7 @@ final class FolderFeed: FrameFeed {
     /// The last digits of the name.
     let number: UInt64?
 
-    static func < (first: Name, second: Name) -> Bool { first.text < second.text }
+    static func < (first: Name, second: Name) -> Bool { isNaturallyBefore(first.text, second.text) }
   }
 
   private struct FileState: Equatable {
@@ -61,7 +64,8 @@ final class FolderFeed: FrameFeed {
       if let name = waiting.first, let step = look(at: name) { return step }
       usleep(UInt32(Self.poll / .microseconds(1)))
     } while ContinuousClock.now < deadline
-    return .nothing
+    // What waits behind a file that is not complete has come all the same.
+    return waiting.count > 1 ? .held : .nothing
   }
 
   /// The step that a file makes; nil where it is not complete yet.
@@ -73,7 +77,7 @@ final class FolderFeed: FrameFeed {
       inode: UInt64(status.st_ino), byteCount: status.st_size, seconds: status.st_mtim.tv_sec,
       nanoseconds: status.st_mtim.tv_nsec)
     guard let seen, seen.state == state else {
-      self.seen = (state, .now)
+      self.seen = (state, .now, self.seen?.state.inode == state.inode ? self.seen?.first ?? .now : .now)
       return nil
     }
     let age = ContinuousClock.now - seen.since
@@ -82,14 +86,25 @@ final class FolderFeed: FrameFeed {
       try readTIFF(path: file, rows: format.rows, columns: format.columns, pixel: format.pixel, into: image)
     } catch {
       switch error {
-      case .incomplete: return age < Self.patience ? nil : take(name, .fault(.size))
-      case .shape: return take(name, .fault(.shape))
-      case .pixel: return take(name, .fault(.pixel))
-      case .layout: return take(name, .fault(.encoding))
+      case .incomplete: return isHopeless(seen, age) ? take(name, .fault(.size, "\(name.text) is cut short")) : nil
+      case .shape: return take(name, .fault(.shape, name.text))
+      case .pixel: return take(name, .fault(.pixel, name.text))
+      case .layout: return take(name, .fault(.encoding, name.text))
       }
     }
     guard let number = usesNumbers ? name.number : taken else { return take(name, .fault(.number)) }
     return take(name, .frame(FrameHeader(number: number), UnsafeRawBufferPointer(image)))
+  }
+
+  /// Whether a file that is not complete will hardly be.
+  private func isHopeless(
+    _ seen: (state: FileState, since: ContinuousClock.Instant, first: ContinuousClock.Instant), _ age: Duration
+  ) -> Bool {
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    // A clock elsewhere may be ahead of this one.
+    let untouched = Duration.seconds(max(0, now.tv_sec - seen.state.seconds))
+    return max(age, untouched) >= Self.patience || ContinuousClock.now - seen.first >= Self.patienceMax
   }
 
   private func take(_ name: Name, _ step: FeedStep) -> FeedStep {
@@ -110,7 +125,7 @@ final class FolderFeed: FrameFeed {
     waiting =
       names.compactMap { text in
         // Of a long scan's names nearly all were taken: they are compared before anything else is done with them.
-        guard last.map({ $0.text < text }) ?? true, !text.hasPrefix(".") else { return nil }
+        guard last.map({ isNaturallyBefore($0.text, text) }) ?? true, !text.hasPrefix(".") else { return nil }
         return Self.name(text)
       }.sorted()[...]
   }
