@@ -178,7 +178,7 @@ extension HDF5File {
   }
 
   /// Copies the object at `name` with its attributes and what is below it.
-  fileprivate func copy(_ name: String, to path: String, in target: HDF5OutputFile) throws(FileError) {
+  func copy(_ name: String, to path: String, in target: HDF5OutputFile) throws(FileError) {
     _ = try check(name) { H5Ocopy(id, name, target.id, path, 0, 0) }
   }
 

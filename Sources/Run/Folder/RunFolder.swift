@@ -170,6 +170,9 @@ package struct RunFolder: Sendable {
     }
   }
 
+  /// Whether a run was begun here.
+  package var isBegun: Bool { access(plan, F_OK) == 0 }
+
   /// Whether a run was begun here and has not come to its result, as far as its status can be read.
   package var isUnfinished: Bool {
     guard access(plan, F_OK) == 0 else { return false }

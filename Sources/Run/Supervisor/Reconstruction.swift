@@ -101,10 +101,11 @@ package struct Reconstruction {
   }
 
   /// Takes a run over whose supervisor is dead, or the whole machine was: goes on after its journals and checkpoints.
-  /// Of a run that is finished it gives the result, and changes nothing.
+  /// Of a run that is finished it gives the result, and changes nothing. Without `finishes` nobody wants a volume of
+  /// what came before a signal: the first one ends the run.
   package static func resume(
     _ folder: RunFolder, overwrites: Bool, executable: String, signals: SignalDescriptor, monitor: any RunMonitor,
-    notice: (String) -> Void
+    finishes: Bool = true, notice: (String) -> Void
   ) throws -> ReconstructionOutcome {
     let plan = try folder.readPlan()
     try folder.refuseIfSupervised()
@@ -133,7 +134,7 @@ package struct Reconstruction {
     defer { withExtendedLifetime(output) {} }
     return try supervise(
       plan, folder, output, executable: executable, signals: signals, monitor: monitor, cleanUp: output.cleanUp,
-      finishes: true)
+      finishes: finishes)
   }
 
   /// Keeps what a dead supervisor left in memory, looks whether what the run relies on is what was written, and removes

@@ -101,7 +101,8 @@ extension ScanDescription {
     if case .files(let path) = source { path } else { nil }
   }
 
-  /// Opens the scan file, with fields that lie elsewhere, and the beam that is assumed where it has no flat fields.
+  /// Opens the scan file, with fields that lie elsewhere, those of its projections that are used, and the beam that is
+  /// assumed where it has no flat fields.
   /// With `counts`, only as many images of it as there were once.
   package func openInput(_ counts: ImageCounts? = nil) throws -> any ScanReader {
     var selection = selection
@@ -110,12 +111,13 @@ extension ScanDescription {
       path: input, thetaUnit: thetaUnit.fileUnit, spacing: ThetaSpacing(start: thetaStart, step: thetaStep),
       selection: selection)
     let whole = try scan.taking(flats: flatFiles, darks: darkFiles, fields: fields, isStrict: selection.isStrict)
-    let reader = try counts.map { try whole.limited(to: $0) } ?? whole
+    let used = try subset.map { try whole.keeping($0.numbers) } ?? whole
+    let reader = try counts.map { try used.limited(to: $0) } ?? used
     return try i0.map { try reader.assuming($0) } ?? reader
   }
 
   /// Every file that the input names, in their order, with those of fields that lie elsewhere.
-  func inputFiles() throws -> [String] {
+  package func inputFiles() throws -> [String] {
     let others = [fields ?? flatFiles, fields ?? darkFiles].compactMap(\.self)
     let sources = [input] + (others.first == others.last ? Array(others.prefix(1)) : others)
     return try sources.flatMap { try ImageFiles.list(SeparateFieldFiles.parts(of: $0).path) }

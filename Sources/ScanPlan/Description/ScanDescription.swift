@@ -27,6 +27,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var nsino: Double?
   /// Binning by squares of 2^binning pixels.
   package var binning = 0
+  /// Projections of the scan file that are used, by their numbers there; nil for all.
+  package var subset: ProjectionRange?
   /// The reconstruction method.
   package var algorithm: Algorithm = .auto
   /// The method of the final iterations; nil for that of `algorithm`.
@@ -121,6 +123,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var diskBuffer: Double?
   /// What is written.
   package var format: OutputFormat = .both
+  /// Projections of each volume of a series; nil for one volume of all.
+  package var volumeEvery: VolumeInterval?
   /// Bits of a TIFF sample.
   package var bits: SampleBits = .thirtyTwo
   /// What the integers of 8 and 16 bits stand for; nil for what leaves out few voxels.

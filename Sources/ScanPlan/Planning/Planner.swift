@@ -5,7 +5,7 @@ package import Host
 import KernelTypes
 package import Rings
 import RunModel
-package import ScanFiles
+import ScanFiles
 import Stages
 import Tomography
 
@@ -112,6 +112,9 @@ package struct Planner {
   private var fieldsIdentity: InputIdentity? {
     get throws { scan.fields == nil ? nil : try fieldsReader.map { try InputIdentity($0, files: [$0.info.path]) } }
   }
+
+  /// The rotation axis, given or found, in pixels from the detector's left edge.
+  package func detectorAxis() throws -> Double { try plan(runID: .random(), command: []).detectorAxis }
 
   /// Stages beside those that make the volume, which somebody who tries one out names in the environment.
   private static func examples() throws(ScanFailure) -> [String] {
@@ -273,8 +276,8 @@ package struct Planner {
     return rows.0..<rows.1
   }
 
-  /// Where the axis crosses the middle of the detector's rows, in pixels of the detector, with the error of one that was
-  /// found.
+  /// Where the axis crosses the middle of the detector's rows, in pixels of the detector, with the error of one that
+  /// was found.
   func rotationAxis(
     rows: Range<Int>, minusLog: Bool, tiltDegrees: Double
   ) throws -> (axis: Double, error: Double?) {
@@ -355,7 +358,7 @@ package struct Planner {
 
 extension AngleUnit {
   /// As the reader of scan files names it.
-  package var fileUnit: ThetaUnit {
+  var fileUnit: ThetaUnit {
     switch self {
     case .degrees: .degrees
     case .radians: .radians

@@ -1,5 +1,6 @@
 package import Host
 import Rings
+import ScanFiles
 import Stages
 import Tomography
 
@@ -64,7 +65,10 @@ package struct RunEstimate: Codable, Sendable {
   package let shortfalls: [String]
 
   /// Opens the input, plans the run, looks at the machine, and measures one core for a moment.
-  package init(_ scan: ScanDescription, topology: Topology) throws {
+  package init(_ whole: ScanDescription, topology: Topology) throws {
+    // Of a series, the run of one volume after the other.
+    let parts = try whole.volumeEvery?.parts(thetas: whole.openInput().info.thetas)
+    let scan = parts.map { whole.part($0[0]) } ?? whole, runs = parts?.count ?? 1
     let planner = try Planner(scan, topology: topology)
     let plan = try planner.plan(runID: .random(), command: [])
     let room = try RunRoom(plan)
@@ -73,8 +77,8 @@ package struct RunEstimate: Codable, Sendable {
     memory = Need(bytes: room.memory.byteCount, free: room.memoryAvailable)
     shared = Need(bytes: room.memory.sharedByteCount, free: room.sharedFree)
     func disk(_ bytes: Int, _ free: Int) -> Need { Need(bytes: bytes, free: free == .max ? nil : free) }
-    output = disk(room.output, room.outputFree)
-    journal = disk(room.journal, room.journalFree)
+    output = disk(runs * room.output, room.outputFree)
+    journal = disk(runs * room.journal, room.journalFree)
     workers = plan.placement.workers.enumerated().map {
       Worker(rows: $1.rows.count, threads: $1.threads, bytes: MemoryEstimate.worker($0, of: plan))
     }
@@ -91,6 +95,9 @@ package struct RunEstimate: Codable, Sendable {
     projectionsPerSecond = step > 0 ? Double(step) / window : nil
     finalSeconds = speed.finalSeconds(plan)
     var notices = planner.notices(plan) + room.notices
+    if runs > 1 {
+      notices.append("\(runs) volumes after each other; memory, rates and seconds are those of one, disk is of all")
+    }
     if let rate = scan.rate, let reached = projectionsPerSecond, rate > reached, plan.distribution.lagMax > 0 {
       notices.append("--rate \(rate.scanText) is more than updates keep up with: they will be made less often")
     }

@@ -30,9 +30,7 @@ extension RunPlan {
     about.rotationAxis = detectorAxis
     about.source = scan.input
     about.date = created
-    let open = scan.withoutSecrets
-    about.options = Dictionary(
-      uniqueKeysWithValues: ScanKey.all.compactMap { key in key.text(open).map { (key.name, $0) } })
+    about.options = scan.withoutSecrets.words
     about.metadata = metadataSource == nil ? nil : scan.runFolder.map { "\($0)/\(Self.metadataName)" }
     return about
   }

@@ -28,6 +28,7 @@ struct Recon: ParsableCommand {
   @Option(help: .key("end-row")) var endRow: Int?
   @Option(help: .key("nsino")) var nsino: Double?
   @Option(help: .key("binning")) var binning = standard.binning
+  @OptionGroup var series: SeriesOptions
 
   @OptionGroup(title: "Scan file") var selection: SelectionOptions
   @OptionGroup(title: "Live source") var source: SourceOptions
@@ -86,6 +87,7 @@ struct Recon: ParsableCommand {
     (scan.durability, scan.checkpointEvery) = (durability, checkpointEvery)
     (scan.format, scan.bits, scan.minusLog, scan.thetaUnit, scan.retain) = (format, bits, minusLog, thetaUnit, retain)
     output.apply(to: &scan)
+    series.apply(to: &scan)
     (scan.i0, scan.flatFields) = (i0, flatFields)
     selection.apply(to: &scan)
     source.apply(to: &scan)

@@ -18,7 +18,8 @@ struct Run: ParsableCommand {
   func run() throws {
     let file = try ScanFile(path: scanFile)
     try file.validate()
-    guard resume else { return try options.reconstruct(file.scan) }
+    // A series goes on by itself.
+    guard resume, file.scan.volumeEvery == nil else { return try options.reconstruct(file.scan) }
     guard let path = file.scan.runFolder else {
       throw ScanFailure(
         .configuration, "\(scanFile) has no run-folder, so --resume cannot tell which run to go on with; add one")

@@ -15,6 +15,7 @@ struct RunOptions: ParsableArguments {
 
   /// Runs the pipeline from beginning to end.
   func reconstruct(_ scan: ScanDescription) throws {
+    if let interval = scan.volumeEvery { return try makeSeries(scan, interval) }
     var scan = scan
     // A page is for looking at the volume while the scan runs.
     if dashboardOptions.dashboard != nil { scan.watch() }
@@ -22,6 +23,27 @@ struct RunOptions: ParsableArguments {
       try Reconstruction(scan, command: CommandLine.arguments, signals: signals, overwrites: overwrite)
         .run(executable: Console.executable, monitor: monitor, notice: notice)
     }
+  }
+
+  /// Runs it once for each volume of a series.
+  private func makeSeries(_ scan: ScanDescription, _ interval: VolumeInterval) throws {
+    guard dashboardOptions.dashboard == nil, !overwrite else {
+      throw ScanFailure(
+        .usage,
+        "--volume-every goes with neither --dashboard nor --overwrite: it runs once for each volume, and goes on with "
+          + "a series that was begun")
+    }
+    let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
+    let progress = ProgressLine(isQuiet: quiet)
+    defer { progress.end() }
+    let result = try Series(scan: scan, interval: interval, signals: signals, executable: Console.executable)
+      .run(command: CommandLine.arguments, monitor: progress, notice: progress.notice)
+    progress.end()
+    if json { return try Console.json(result) }
+    guard !quiet else { return }
+    let files = result.outputs.isEmpty ? scan.outputFolder : result.outputs.joined(separator: ", ")
+    let count = result.volumes.count
+    Console.result("\(count) volume\(count == 1 ? "" : "s") in \(scan.outputFolder); look at \(files)")
   }
 
   /// Takes a run over whose supervisor is dead.
