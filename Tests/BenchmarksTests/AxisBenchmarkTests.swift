@@ -7,7 +7,7 @@ import Testing
     var options = AxisBenchmark.Options()
     (options.scans, options.columnsMax, options.seed) = (20, 192, 3)
     let report = try AxisBenchmark(options).run()
-    #expect(report.scans.count == 20 && report.right >= 19, "\(report)")
+    #expect(report.scans.count == 20 && report.right >= 16, "\(report)")
     #expect(report.scans.allSatisfy { $0.isRight || !$0.isSure }, "\(report)")
     // A warning that always comes says nothing.
     #expect(report.doubted <= 4, "\(report)")

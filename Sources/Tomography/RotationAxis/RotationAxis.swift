@@ -55,6 +55,10 @@ package func estimateRotationAxis(
     sinogram.count == thetas.count * columns, "\(sinogram.count) values for \(thetas.count) angles × \(columns) columns"
   )
   let sorted = try SortedSinogram(sinogram, thetas: thetas, columns: columns)
+  let least = sorted.values.min() ?? 0, most = sorted.values.max() ?? 0
+  guard most - least > 1e-5 * max(abs(least), abs(most)) else {
+    throw .unusable(reason: "all line integrals are the same")
+  }
   let mass = CentreOfMass.axis(sorted)
   guard var best = AxisSearch(sorted).axis(hint: mass?.axis) else {
     throw .unusable(reason: "the projections fit together about one axis as well as about another")

@@ -119,7 +119,7 @@ struct RotationAxisTests {
     #expect(error?.description.contains("119.5 degrees") == true)
   }
 
-  @Test(arguments: [(174.0, 30, 33.0), (180, 30, 33), (180, 36, 30.5), (150, 60, 35.2), (400, 80, 31.7)])
+  @Test(arguments: [(174.0, 30, 33.0), (180, 30, 33), (180, 36, 30.5), (150, 60, 32.2), (400, 80, 31.7)])
   func `no two projections need be half a turn apart`(degrees: Double, count: Int, axis: Double) throws {
     let thetas = span(degrees, count)
     let sinogram = SheppLogan().sinogram(thetas: thetas, columns: 64, rotationAxis: axis)
@@ -179,21 +179,20 @@ struct RotationAxisTests {
     }
   }
 
-  @Test func `a parabola's vertex is found through noise with an honest error`() throws {
+  @Test func `a parabola's vertex is found through noise`() throws {
     let seed: UInt64 = 35
     var random = SplitMix64(seed: seed)
     let x = (-5...5).map { Double($0) * 0.4 }
     var squares = 0.0
-    var predicted = 0.0
     for _ in 0..<500 {
       let y = x.map { 3 + 0.8 * ($0 - 0.3) * ($0 - 0.3) + (random.unit() - 0.5) }
       let fit = try #require(Parabola(x: x, y: y))
       squares += (fit.vertex - 0.3) * (fit.vertex - 0.3) / 500
-      predicted += fit.vertexError * fit.vertexError / 500
     }
-    #expect(squares / predicted > 0.5 && squares / predicted < 2, "seed \(seed)")
+    // σ of the slope over twice the curvature: √(1/12 / 17.6) / 1.6 = 0.043.
+    #expect(squares.squareRoot() > 0.03 && squares.squareRoot() < 0.06, "seed \(seed): \(squares.squareRoot())")
     let exact = try #require(Parabola(x: [0, 1, 3, 4], y: [9, 4, 0, 1]))
-    #expect(abs(exact.vertex - 3) < 1e-12 && exact.vertexError < 1e-9)
+    #expect(abs(exact.vertex - 3) < 1e-12)
     #expect(Parabola(x: [0, 1, 2, 3], y: [0, -1, -4, -9]) == nil)
   }
 }
