@@ -31,6 +31,7 @@ import Testing
     }
     #expect(report.pair.best <= 2 * max(report.forward.best, report.back.best))
     #expect(report.fixedPair.best <= 2 * max(report.fixedForward.best, report.fixedBack.best))
+    #expect(report.variationPairs > 0 && report.variationFixedPairs > 0)
     let core = report.core
     #expect(report.fractionOfMultiplyAdds == core.pair.best / core.multiplyAddCeiling.best)
     #expect(report.fixedFractionOfMultiplyAdds == core.fixedPair.best / core.multiplyAddCeiling.best)

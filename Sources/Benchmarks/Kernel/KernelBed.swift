@@ -10,6 +10,8 @@ struct KernelRound {
   /// By the clock, and by the time that processors worked.
   var wall: KernelRates, core: KernelRates
   var updateSeconds: Double
+  /// An inner step of total variation, in pairs of projections over one angle, float and fixed: processor time.
+  var variationPairs: Double, variationFixedPairs: Double
 }
 
 /// GUPS of each direction and of a complete update, and of what the processor does at most.
@@ -39,6 +41,7 @@ final class KernelBed {
   /// What is backprojected and reconstructed, and what is projected.
   private let data: ScratchMemory, projected: ScratchMemory
   private let angles: [WindowAngle]
+  private let variation: KernelVariation
 
   /// Memory that is read for the bandwidth, of all threads together: more than third-level caches hold.
   private static let memoryByteCount = 512 << 20
@@ -80,6 +83,7 @@ final class KernelBed {
     let sinogramByteCount = layout.blockCount * layout.sinogramBlockByteCount(slots: count)
     data = ScratchMemory(byteCount: sinogramByteCount)
     projected = ScratchMemory(byteCount: sinogramByteCount)
+    variation = KernelVariation(layout: layout, threads: options.threads, level: options.level)
     fill()
   }
 
@@ -98,6 +102,10 @@ final class KernelBed {
           executor: executor)
       }
     }
+    // Both volumes are written anew after it.
+    let variation = time {
+      self.variation.run(data: next.start, previous: volume.start, executor)
+    }
     let fixedBack = back(fixedProjector, into: next), back = self.back(projector, into: volume)
     func rates(_ seconds: (Spent) -> Double) -> KernelRates {
       func rate(_ work: Double, _ spent: Spent) -> Double { work / seconds(spent) / 1e9 }
@@ -107,9 +115,11 @@ final class KernelBed {
         update: rate(options.algorithm.directions * updates, update), fixedForward: rate(updates, fixedForward),
         fixedBack: rate(updates, fixedBack))
     }
+    let core = rates(\.processor), step = variation.processor / Double(KernelVariation.innerSteps)
+    func pairs(_ rate: Double) -> Double { step * rate * 1e9 * Double(slots) / (2 * updates) }
     return KernelRound(
-      memory: memory.work / memory.spent.wall / 1e9, wall: rates(\.wall), core: rates(\.processor),
-      updateSeconds: update.wall)
+      memory: memory.work / memory.spent.wall / 1e9, wall: rates(\.wall), core: core, updateSeconds: update.wall,
+      variationPairs: pairs(core.pair), variationFixedPairs: pairs(core.fixedPair))
   }
 
   private func forward(_ projector: Projector) -> Spent {

@@ -82,7 +82,8 @@ package struct KernelBenchmark {
       fixedFractionOfMultiplyAdds: core.fixedPair.best / core.multiplyAddCeiling.best,
       fixedFractionOfLoads: core.fixedPair.best / core.loadCeiling.best,
       fixedToFloat: rate { $0.core.fixedPair / $0.core.pair }.median,
-      updateToProjections: rate { $0.core.update / (isPair ? $0.core.pair : $0.core.back) }.median)
+      updateToProjections: rate { $0.core.update / (isPair ? $0.core.pair : $0.core.back) }.median,
+      variationPairs: rate(\.variationPairs).median, variationFixedPairs: rate(\.variationFixedPairs).median)
   }
 
   private static func check(_ options: Options) throws {

@@ -74,4 +74,7 @@ package struct KernelReport: Codable, Sendable {
   /// Median over the rounds of update / pair (for fbp: / back) of a core, each measured in the same
   /// round.
   package var updateToProjections: Double
+  /// Median over the rounds of an inner step of total variation / a pair over one angle, of a core, in float and in
+  /// fixed point.
+  package var variationPairs: Double, variationFixedPairs: Double
 }

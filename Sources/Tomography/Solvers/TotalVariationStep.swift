@@ -1,4 +1,4 @@
-import KernelTypes
+package import KernelTypes
 
 /// Steps towards the slices x that minimise ½ Σ (x − z)² / τ + λ Σ |∇x|, with forward differences within a slice and
 /// none across its edges: projected gradient on the dual p, |p| ≤ 1 (A. Chambolle, J. Math. Imaging Vis. 20, 2004,
@@ -10,7 +10,7 @@ import KernelTypes
 ///
 /// Work is cut by block, by sixteen lanes and by bands of rows; old rows at the bands' edges are copied before. The
 /// same bits for any cut, executor and lane width.
-final class TotalVariationStep {
+package final class TotalVariationStep {
   /// The most inner steps of a pass.
   static let innerStepsMax = 8
   /// Groups of sixteen lanes that are taken through a band together, row by row: the processor fetches cache lines in
@@ -30,7 +30,7 @@ final class TotalVariationStep {
   private let factors: UnsafeMutablePointer<Float>
 
   /// Allocates what passes of `innerSteps` (1…8) inner steps by at most `threads` threads need.
-  init(layout: SliceLayout, innerSteps: Int, threads: Int, level: Int? = nil) {
+  package init(layout: SliceLayout, innerSteps: Int, threads: Int, level: Int? = nil) {
     precondition((1...Self.innerStepsMax).contains(innerSteps), "\(innerSteps) inner steps")
     precondition(threads >= 1, "\(threads) threads")
     self.layout = layout
@@ -71,7 +71,7 @@ final class TotalVariationStep {
   }
 
   /// Sets λ and Huber's ε of each of a block's `lanes`; `stepMax` is max τ.
-  func setFactors(lanes: Int, stepMax: Float, _ factors: (_ lane: Int) -> (weight: Float, epsilon: Float)) {
+  package func setFactors(lanes: Int, stepMax: Float, _ factors: (_ lane: Int) -> (weight: Float, epsilon: Float)) {
     let count = max(16, lanes)
     for index in 0..<count {
       let (weight, epsilon) = factors(index % lanes)
@@ -84,7 +84,7 @@ final class TotalVariationStep {
   }
 
   /// One pass over a block.
-  func run(_ job: TotalVariationJob, _ executor: some Executor) {
+  package func run(_ job: TotalVariationJob, _ executor: some Executor) {
     let width = max(1, min(executor.width, workers)), groups = max(1, job.shape.lanes / 16)
     let parts = (groups + Self.groupsTogether - 1) / Self.groupsTogether
     let wanted = width == 1 ? 1 : (2 * width + parts - 1) / parts
@@ -148,19 +148,35 @@ final class TotalVariationStep {
 }
 
 /// What a pass works on. Volumes are pointers to pixel (0, 0) of the same block.
-struct TotalVariationJob {
+package struct TotalVariationJob {
   let shape: KernelShape
-  /// z, which becomes x, or the extrapolated x.
   let data: UnsafeMutableRawPointer
-  /// p, which is kept; nil to begin at 0 and keep nothing.
   let dual: UnsafeMutableRawPointer?
-  /// The x before, which becomes the new one; nil for no extrapolation.
   let previous: UnsafeMutableRawPointer?
-  /// τ, one value a pixel, `stepsPitch` from row to row.
   let steps: UnsafePointer<Float>
   let stepsPitch: Int
   let momentum: Float
   let isNonNegative: Bool
+
+  /// - Parameters:
+  ///   - data: z, which becomes x, or the extrapolated x.
+  ///   - dual: p, which is kept; nil to begin at 0 and keep nothing.
+  ///   - previous: the x before, which becomes the new one; nil for no extrapolation.
+  ///   - steps: τ, one value a pixel, `stepsPitch` from row to row, with room for sixteen more.
+  package init(
+    shape: KernelShape, data: UnsafeMutableRawPointer, dual: UnsafeMutableRawPointer?,
+    previous: UnsafeMutableRawPointer?, steps: UnsafePointer<Float>, stepsPitch: Int, momentum: Float,
+    isNonNegative: Bool
+  ) {
+    self.shape = shape
+    self.data = data
+    self.dual = dual
+    self.previous = previous
+    self.steps = steps
+    self.stepsPitch = stepsPitch
+    self.momentum = momentum
+    self.isNonNegative = isNonNegative
+  }
 }
 
 /// Old rows around a band that its neighbours overwrite.

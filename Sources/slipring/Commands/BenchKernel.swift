@@ -88,6 +88,9 @@ struct BenchKernel: ParsableCommand {
       "in fixed point it reaches \(percent(report.fixedFractionOfMultiplyAdds)) and "
         + "\(percent(report.fixedFractionOfLoads)), \(percent(report.fixedToFloat)) of the pair in float")
     lines.append(
+      "a step of total variation takes the time of \(ProgressLine.oneDecimal(report.variationPairs)) angles' pairs in "
+        + "float, of \(ProgressLine.oneDecimal(report.variationFixedPairs)) in fixed point")
+    lines.append(
       "a complete update takes \(milliseconds(seconds)) ms, \(milliseconds(seconds / Double(report.rows))) ms a slice")
     return lines
   }
