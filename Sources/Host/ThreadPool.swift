@@ -9,6 +9,8 @@ internal import Synchronization
 package final class ThreadPool: @unchecked Sendable {
   /// How many threads work on a loop, the calling one among them.
   package let threadCount: Int
+  /// How many of them can work at the same time: on as many cores as they are pinned to.
+  package let coreCount: Int
   private let loop: SharedLoop
   private var threads: [pthread_t] = []
 
@@ -17,6 +19,7 @@ package final class ThreadPool: @unchecked Sendable {
   package init(threads count: Int, cores: [Int] = []) throws(HostError) {
     precondition(count >= 1, "a pool of \(count) threads")
     threadCount = count
+    coreCount = cores.isEmpty ? count : min(count, Set(cores).count)
     loop = SharedLoop(helperCount: count - 1)
     for index in 1..<max(count, 1) {
       let core = cores.isEmpty ? nil : cores[index % cores.count]

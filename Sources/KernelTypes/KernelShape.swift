@@ -17,6 +17,8 @@ public struct KernelShape: Sendable {
   /// Lanes that a projection computes, from its pointers on: all of them, or a multiple of 16 where threads share a
   /// block.
   public var usedLanes: Int
+  /// Pairs of bins that a projection computes: all of them, or some where threads share its rays.
+  public var usedPairs: Range<Int>
 
   /// Bytes of a pixel or bin with all its lanes.
   @inlinable public var pixelByteCount: Int { lanes * MemoryLayout<Float>.size }
@@ -28,6 +30,7 @@ public struct KernelShape: Sendable {
     self.columns = columns
     self.lanes = lanes
     usedLanes = lanes
+    usedPairs = 0..<(columns + 1) >> 1
     self.volumePitch = volumePitch
     self.sinogramPitch = sinogramPitch
   }

@@ -19,7 +19,8 @@ private let pairsMax = stripe / 2 + 2
 ///
 /// `volume` is pixel (0, 0) and `sinogram` bin 0 of slot 0 of the block. Rays of one kind (swapped or not) stand
 /// together; neighbours in the list should have a similar drift. Lanes beyond `shape.usedLanes` are neither read nor
-/// written. A bin's sum runs over tiles, then over steps: the same for all lanes and lists of rays.
+/// written, bins beyond `shape.usedPairs` not written. A bin's sum runs over tiles, then over steps: the same for all
+/// lanes, parts and lists of rays.
 package func forward(
   volume: UnsafeRawPointer, sinogram: UnsafeMutableRawPointer, rays: UnsafeBufferPointer<Ray>, shape: KernelShape
 ) {
@@ -82,7 +83,8 @@ private struct ForwardJob {
 
   @inline(__always) mutating func run<Group: LaneGroup>(_: Group.Type) {
     let pixel = shape.pixelByteCount
-    for ray in rays { clear(ray, bins: 0..<shape.columns + 1) }
+    let bins = shape.usedPairs.lowerBound * 2..<min(shape.usedPairs.upperBound * 2, shape.columns + 1)
+    for ray in rays { clear(ray, bins: bins) }
     var row = 0
     while row < shape.columns {
       var column = 0
@@ -109,6 +111,7 @@ private struct ForwardJob {
       row += Tile.edge
     }
     // An odd last bin shares its pair with the first bin of the margin.
+    guard bins.upperBound >= shape.columns else { return }
     for ray in rays { clear(ray, bins: shape.columns..<shape.columns + 1) }
   }
 
@@ -144,7 +147,8 @@ private struct ForwardJob {
           let ray = rays.baseAddress! + number
           let start = cursors[number - first], stop = pairIndex(ray, minor: position, middle)
           cursors[number - first] = stop
-          let lower = max(0, min(start, stop)), upper = min((shape.columns + 1) >> 1, max(start, stop))
+          let lower = max(shape.usedPairs.lowerBound, min(start, stop))
+          let upper = min(shape.usedPairs.upperBound, max(start, stop))
           if fetchesSums { fetchSums(number, end - first, part: part, column: column, row: row) }
           if lower < upper {
             build(ray, lower, upper, band: band)

@@ -29,17 +29,21 @@ private struct TwoLanesForwardJob {
   let strip: UnsafeMutableRawPointer
 
   func run() {
-    let binsByteCount = (shape.columns + 1) * TwoLanes.pixelByteCount
-    for ray in rays { row(ray).initializeMemory(as: UInt8.self, repeating: 0, count: binsByteCount) }
+    let bins = shape.usedPairs.lowerBound * 2..<min(shape.usedPairs.upperBound * 2, shape.columns + 1)
+    clear(bins)
     for row in stride(from: 0, to: shape.columns, by: Tile.edge) {
       for column in stride(from: 0, to: shape.columns, by: Tile.edge) {
         if !isLeftOut(column: column, row: row, shape) { tile(column: column, row: row) }
       }
     }
     // An odd last bin shares its pair with the first bin of the margin.
+    if bins.upperBound >= shape.columns { clear(shape.columns..<shape.columns + 1) }
+  }
+
+  private func clear(_ bins: Range<Int>) {
     for ray in rays {
-      (row(ray) + shape.columns * TwoLanes.pixelByteCount).initializeMemory(
-        as: UInt8.self, repeating: 0, count: TwoLanes.pixelByteCount)
+      (row(ray) + bins.lowerBound * TwoLanes.pixelByteCount).initializeMemory(
+        as: UInt8.self, repeating: 0, count: bins.count * TwoLanes.pixelByteCount)
     }
   }
 
@@ -110,7 +114,8 @@ private struct TwoLanesForwardJob {
       for number in first..<end {
         let ray = rays.baseAddress! + number
         let start = pairIndex(ray, minor: from, middle), stop = pairIndex(ray, minor: to, middle)
-        let lower = max(0, min(start, stop)), upper = min((shape.columns + 1) >> 1, max(start, stop))
+        let lower = max(shape.usedPairs.lowerBound, min(start, stop))
+        let upper = max(lower, min(shape.usedPairs.upperBound, max(start, stop)))
         entries(number - first).prepare(ray, lower, upper, band: band)
       }
       let line = UnsafeRawPointer(strip + ((band - major) * stripPitch + stripMargin - minor) * TwoLanes.pixelByteCount)

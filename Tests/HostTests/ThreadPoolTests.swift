@@ -18,6 +18,13 @@ import Testing
     }
   }
 
+  @Test func `no more threads work at the same time than there are cores for them`() throws {
+    let cores = try Affinity.current(), core = try #require(cores.first)
+    #expect(try ThreadPool(threads: 3).coreCount == 3)
+    #expect(try ThreadPool(threads: 3, cores: [core, core]).coreCount == 1)
+    #expect(try ThreadPool(threads: 16, cores: cores).coreCount == min(16, cores.count))
+  }
+
   @Test func `many short loops follow each other without losing one`() throws {
     let pool = try ThreadPool(threads: 3)
     let sum = Atomic<Int>(0)

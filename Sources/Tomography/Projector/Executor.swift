@@ -4,6 +4,8 @@ import Synchronization
 package protocol Executor {
   /// How many bodies can run at the same time.
   var width: Int { get }
+  /// How many of them have a processor of their own: what work is cut for where a cut costs something.
+  var cores: Int { get }
   /// Calls `body` exactly once with each number in `0..<count`, in any order and concurrently, and returns after the
   /// last has returned. Results never depend on the distribution.
   func forEach(count: Int, _ body: (Int) -> Void)
@@ -22,6 +24,9 @@ package struct SerialExecutor: Executor {
 }
 
 extension Executor {
+  /// As many as bodies.
+  package var cores: Int { width }
+
   /// Shares `count` items among `workers` bodies, each of which has its own number and so its own scratch memory.
   func share(count: Int, workers: Int, _ body: (_ worker: Int, _ item: Int) -> Void) {
     let next = Atomic(0)

@@ -10,6 +10,9 @@ package struct PoolExecutor: Executor {
   /// The pool's threads.
   package var width: Int { pool.threadCount }
 
+  /// The cores that the pool's threads are pinned to.
+  package var cores: Int { pool.coreCount }
+
   /// Calls `body` once for each of 0..<count, on all threads.
   package func forEach(count: Int, _ body: (Int) -> Void) { pool.forEach(count: count, body) }
 }

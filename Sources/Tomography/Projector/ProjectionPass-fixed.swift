@@ -23,7 +23,8 @@ extension ProjectionPass {
     of all: Range<Int>, _ fixedPoint: FixedPoint, _ executor: some Executor
   ) -> Int {
     let width = max(1, min(executor.width, fixedPoint.workers))
-    let cut = ForwardCut(layout: layout, blocks: blocks, rays: plan.count, threads: width, isFixed: true)
+    let cut = ForwardCut(
+      layout: layout, blocks: blocks, rays: plan.count, threads: min(width, max(1, executor.cores)), isFixed: true)
     let misfits = Atomic(0)
     executor.share(count: cut.count, workers: width) { worker, item in
       let piece = cut.piece(item), block = piece.block, lane = piece.lanes.lowerBound

@@ -20,11 +20,11 @@ struct ProjectionPass {
         volume: volume, sinogram: sinogram, slots: slots, blocks: blocks, fixedPoint, executor)
     }
     let width = max(1, executor.width)
-    let cut = ForwardCut(layout: layout, blocks: blocks, rays: plan.count, threads: width)
+    let cut = ForwardCut(layout: layout, blocks: blocks, rays: plan.count, threads: max(1, executor.cores))
     executor.share(count: cut.count, workers: width) { _, item in
       let piece = cut.piece(item), offset = piece.lanes.lowerBound * MemoryLayout<Float>.size
       var shape = shape(block: piece.block)
-      shape.usedLanes = piece.lanes.count
+      (shape.usedLanes, shape.usedPairs) = (piece.lanes.count, piece.pairs)
       kernels.forward(
         volume + layout.pixelOffset(block: piece.block) + offset,
         sinogram + layout.binOffset(block: piece.block, of: blocks, slot: 0, slots: slots) + offset,
