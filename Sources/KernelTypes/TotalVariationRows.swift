@@ -40,20 +40,19 @@ package struct PrimalRow: @unchecked Sendable {
   package let shape: LaneRowShape
   /// z
   package let data: LaneRow
-  /// p of the row and of the one above it. Left of the row are zeros.
+  /// p of the row, after the pixel left of it, and of the one above it.
   package let dual: LaneRow, above: LaneRow
   /// τ, one value a pixel, with room for sixteen more.
   package let steps: UnsafePointer<Float>
   /// λ / 32,767 of sixteen lanes.
   package let weights: UnsafePointer<Float>
-  /// Bytes to the rows of data and dual, and of what a finished row replaces, that will be wanted next; 0 where the
-  /// processor finds them by itself.
-  package let ahead: Int
+  /// What is brought into the cache along the way; any address.
+  package let wanted: LaneRow
 
   /// The pointers must outlive the kernel's call.
   package init(
     shape: LaneRowShape, data: LaneRow, dual: LaneRow, above: LaneRow, steps: UnsafePointer<Float>,
-    weights: UnsafePointer<Float>, ahead: Int
+    weights: UnsafePointer<Float>, wanted: LaneRow
   ) {
     self.shape = shape
     self.data = data
@@ -61,7 +60,7 @@ package struct PrimalRow: @unchecked Sendable {
     self.above = above
     self.steps = steps
     self.weights = weights
-    self.ahead = ahead
+    self.wanted = wanted
   }
 }
 
@@ -74,11 +73,13 @@ package struct DualRow: @unchecked Sendable {
   package let primal: LaneRow, below: UnsafeMutableRawPointer
   /// 32,767 σ of sixteen lanes, and what p + σ ∇d is multiplied by before it is cut: 1, or less for Huber's potential.
   package let steps: UnsafePointer<Float>, shrinks: UnsafePointer<Float>
+  /// What is brought into the cache along the way; any address.
+  package let wanted: LaneRow
 
   /// The pointers must outlive the kernel's call.
   package init(
     shape: LaneRowShape, dual: LaneRow, primal: LaneRow, below: UnsafeMutableRawPointer, steps: UnsafePointer<Float>,
-    shrinks: UnsafePointer<Float>
+    shrinks: UnsafePointer<Float>, wanted: LaneRow
   ) {
     self.shape = shape
     self.dual = dual
@@ -86,5 +87,6 @@ package struct DualRow: @unchecked Sendable {
     self.below = below
     self.steps = steps
     self.shrinks = shrinks
+    self.wanted = wanted
   }
 }

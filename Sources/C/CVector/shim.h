@@ -63,6 +63,11 @@ CVECTOR_INLINE cvector_float16 cvector_positive16(cvector_float16 x) {
   return __builtin_elementwise_max(x, (cvector_float16)0.0f);
 }
 
+/// The larger of each lane and `least`; that where the lane is not a number.
+CVECTOR_INLINE cvector_float16 cvector_at_least16(cvector_float16 x, float least) {
+  return __builtin_elementwise_max(x, (cvector_float16)least);
+}
+
 /// Each lane limited to 0…last.
 CVECTOR_INLINE cvector_int16 cvector_clamp16(cvector_int16 x, int last) {
   return __builtin_elementwise_min(__builtin_elementwise_max(x, (cvector_int16)0), (cvector_int16)last);

@@ -8,25 +8,24 @@ package import KernelTypes
 /// Writes d = z + τ λ div p into `target`, whole vectors, and repeats the last pixel right of it.
 package func primalRow(_ row: PrimalRow, into target: LaneRow) {
   row.forEachVector { index, value in
-    if row.ahead != 0 {
-      cvector_prefetch_write(row.data.start + (index * row.data.stride + row.ahead))
-      cvector_prefetch_write(row.dual.start + (index * row.dual.stride + row.ahead))
-    }
+    cvector_prefetch_write(row.wanted.start + index * row.wanted.stride)
     (target.start + index * target.stride).storeBytes(of: value, as: Vector.self)
   }
-  let size = min(16, row.shape.lanes) * MemoryLayout<Float>.stride
-  let end = target.start + ((row.shape.count - 1) * target.stride + row.shape.tail * MemoryLayout<Float>.stride)
-  end.copyMemory(from: end - size, byteCount: size)
+  row.repeatLast(of: target)
 }
 
 /// Replaces z by x = z + τ λ div p, cut at zero if asked; with `previous`, replaces that by x, and z by x + momentum (x
 /// − previous).
 package func finishedRow(_ row: PrimalRow, previous: LaneRow?, momentum: Float, isNonNegative: Bool) {
+  let shape = row.shape
+  func tail(_ index: Int) -> Int { index == shape.count - 1 ? shape.tail : 16 }
   switch (previous, isNonNegative) {
-  case (let previous?, true): row.finish(previous, momentum, isNonNegative: true)
-  case (let previous?, false): row.finish(previous, momentum, isNonNegative: false)
-  case (nil, true): row.finish(isNonNegative: true)
-  case (nil, false): row.finish(isNonNegative: false)
+  case (let previous?, true):
+    row.forEachVector { row.finish($0, $1, previous, momentum, isNonNegative: true, tail: tail($0)) }
+  case (let previous?, false):
+    row.forEachVector { row.finish($0, $1, previous, momentum, isNonNegative: false, tail: tail($0)) }
+  case (nil, true): row.forEachVector { row.finish($0, $1, isNonNegative: true, tail: tail($0)) }
+  case (nil, false): row.forEachVector { row.finish($0, $1, isNonNegative: false, tail: tail($0)) }
   }
 }
 
@@ -35,20 +34,38 @@ package func dualRow(_ row: DualRow, into target: LaneRow, tail: Int) {
   let neighbour = row.shape.neighbour(stride: row.primal.stride)
   let step: Vector = values(row.steps), shrink: Vector = values(row.shrinks)
   for index in 0..<row.shape.count {
-    let place = index * row.primal.stride
-    let here = pairs(row.dual, index), d = values(row.primal.start + place)
-    let down = (cvector_low16(here) + step * (values(row.below + place) - d)) * shrink
-    let right = (cvector_high16(here) + step * (values(row.primal.start + (place + neighbour)) - d)) * shrink
-    let squared = (down * down + right * right) * inverseOne
-    let one = Vector(repeating: 1)
-    let factor = one / squared.whereNegative(squared - one, one).squareRoots
-    store(
-      cvector_halves16(down * factor, right * factor), target, index, tail: index == row.shape.count - 1 ? tail : 16)
+    let next: Vector = values(row.primal.start + (index * row.primal.stride + neighbour))
+    store(row.value(index, step, shrink, next), target, index, tail: index == row.shape.count - 1 ? tail : 16)
   }
 }
 
-/// 1 / 32,767²
-private let inverseOne: Float = 1 / (32_767 * 32_767)
+// A dual step and what the new p of the row gives, in one: the divider, which a root and a division keep busy, works
+// beside all the rest, and p stays in registers. For blocks of sixteen lanes and more.
+
+/// `dualRow` and then `primalRow` of the same row's new p, into `difference`.
+package func steppedRow(_ row: DualRow, into target: LaneRow, next: PrimalRow, difference: LaneRow) {
+  row.forEachVector(target, next) { index, value in
+    (difference.start + index * difference.stride).storeBytes(of: value, as: Vector.self)
+  }
+  next.repeatLast(of: difference)
+}
+
+/// `dualRow` and then `finishedRow` of the same row's new p.
+package func lastRow(
+  _ row: DualRow, into target: LaneRow, next: PrimalRow, previous: LaneRow?, momentum: Float, isNonNegative: Bool
+) {
+  switch (previous, isNonNegative) {
+  case (let previous?, true):
+    row.forEachVector(target, next) { next.finish($0, $1, previous, momentum, isNonNegative: true, tail: 16) }
+  case (let previous?, false):
+    row.forEachVector(target, next) { next.finish($0, $1, previous, momentum, isNonNegative: false, tail: 16) }
+  case (nil, true): row.forEachVector(target, next) { next.finish($0, $1, isNonNegative: true, tail: 16) }
+  case (nil, false): row.forEachVector(target, next) { next.finish($0, $1, isNonNegative: false, tail: 16) }
+  }
+}
+
+/// What stands for 1 in p.
+private let one: Float = 32_767
 
 @inline(__always) private func values(_ address: UnsafeRawPointer) -> Vector { address.loadUnaligned(as: Vector.self) }
 
@@ -89,21 +106,54 @@ extension PrimalRow {
     }
   }
 
-  @inline(__always) fileprivate func finish(_ previous: LaneRow, _ momentum: Float, isNonNegative: Bool) {
-    forEachVector { index, value in
-      let x = isNonNegative ? value.positive : value
-      if ahead != 0 { cvector_prefetch_write(previous.start + (index * previous.stride + ahead)) }
-      let change = x - values(previous.start + index * previous.stride)
-      let tail = index == shape.count - 1 ? shape.tail : 16
-      store(x, previous, index, tail: tail)
-      store(x + change * momentum, data, index, tail: tail)
-    }
+  /// Writes sixteen values of x, and what is extrapolated from them.
+  @inline(__always) fileprivate func finish(
+    _ index: Int, _ value: Vector, _ previous: LaneRow, _ momentum: Float, isNonNegative: Bool, tail: Int
+  ) {
+    let x = isNonNegative ? value.positive : value, address = previous.start + index * previous.stride
+    let change = x - values(address)
+    store(x, previous, index, tail: tail)
+    store(x + change * momentum, data, index, tail: tail)
   }
 
-  @inline(__always) fileprivate func finish(isNonNegative: Bool) {
-    forEachVector { index, value in
-      store(
-        isNonNegative ? value.positive : value, data, index, tail: index == shape.count - 1 ? shape.tail : 16)
+  @inline(__always) fileprivate func finish(_ index: Int, _ value: Vector, isNonNegative: Bool, tail: Int) {
+    store(isNonNegative ? value.positive : value, data, index, tail: tail)
+  }
+
+  /// Repeats the last pixel of a row of d right of it.
+  @inline(__always) fileprivate func repeatLast(of target: LaneRow) {
+    let size = min(16, shape.lanes) * MemoryLayout<Float>.stride
+    let end = target.start + ((shape.count - 1) * target.stride + shape.tail * MemoryLayout<Float>.stride)
+    end.copyMemory(from: end - size, byteCount: size)
+  }
+}
+
+extension DualRow {
+  /// Sixteen pairs of p after the step; `next` is d of the pixels to the right.
+  @inline(__always) fileprivate func value(_ index: Int, _ step: Vector, _ shrink: Vector, _ next: Vector) -> Indices {
+    let place = index * primal.stride
+    let here = pairs(dual, index), d: Vector = values(primal.start + place)
+    let down = (cvector_low16(here) + step * (values(below + place) - d)) * shrink
+    let right = (cvector_high16(here) + step * (next - d)) * shrink
+    let factor = one / cvector_at_least16(down * down + right * right, one * one).squareRoots
+    return cvector_halves16(down * factor, right * factor)
+  }
+
+  /// Writes p after the step, whole pixels, and calls `body` with z + τ λ div p of it, as `next` has it.
+  @inline(__always) fileprivate func forEachVector(
+    _ target: LaneRow, _ next: PrimalRow, _ body: (_ index: Int, _ value: Vector) -> Void
+  ) {
+    let step: Vector = values(steps), shrink: Vector = values(shrinks), weight: Vector = values(next.weights)
+    var before = cvector_high16((target.start - target.stride).loadUnaligned(as: Indices.self))
+    for index in 0..<shape.count {
+      cvector_prefetch_write(wanted.start + index * wanted.stride)
+      let p = value(index, step, shrink, values(primal.start + (index + 1) * primal.stride))
+      (target.start + index * target.stride).storeBytes(of: p, as: Indices.self)
+      let right = cvector_high16(p)
+      let divergence = (cvector_low16(p) - cvector_low16(pairs(next.above, index))) + (right - before)
+      before = right
+      let z: Vector = values(next.data.start + index * next.data.stride)
+      body(index, z + (next.steps[index] * weight) * divergence)
     }
   }
 }

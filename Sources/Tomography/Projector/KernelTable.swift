@@ -49,6 +49,8 @@ struct KernelTable: Sendable {
   let primalRow: @Sendable (PrimalRow, LaneRow) -> Void
   let finishedRow: @Sendable (PrimalRow, LaneRow?, Float, Bool) -> Void
   let dualRow: @Sendable (DualRow, LaneRow, Int) -> Void
+  let steppedRow: @Sendable (DualRow, LaneRow, PrimalRow, LaneRow) -> Void
+  let lastRow: @Sendable (DualRow, LaneRow, PrimalRow, LaneRow?, Float, Bool) -> Void
   let slabPrimalRow: @Sendable (SlabRow, UnsafeMutableRawPointer) -> Void
   let slabDualRow: @Sendable (SlabRow, UnsafeRawPointer, UnsafeRawPointer) -> Void
   let slabFinishedRow: @Sendable (SlabRow, UnsafeMutableRawPointer, Float, Bool) -> Void
@@ -81,6 +83,7 @@ struct KernelTable: Sendable {
       (residualRow, ratioRow, dataSums) = (Kernels.residualRow, Kernels.ratioRow, Kernels.dataSums)
       (scaleTile, penaliseTile) = (Kernels.scaleTile, Kernels.penaliseTile)
       (primalRow, finishedRow, dualRow) = (Kernels.primalRow, Kernels.finishedRow, Kernels.dualRow)
+      (steppedRow, lastRow) = (Kernels.steppedRow, Kernels.lastRow)
       (slabPrimalRow, slabDualRow) = (Kernels.slabPrimalRow, Kernels.slabDualRow)
       slabFinishedRow = Kernels.slabFinishedRow
       (multiplyAdds, loads) = (Kernels.multiplyAdds, Kernels.loads)
@@ -91,6 +94,7 @@ struct KernelTable: Sendable {
       (residualRow, ratioRow, dataSums) = (KernelsAVX2.residualRow, KernelsAVX2.ratioRow, KernelsAVX2.dataSums)
       (scaleTile, penaliseTile) = (KernelsAVX2.scaleTile, KernelsAVX2.penaliseTile)
       (primalRow, finishedRow, dualRow) = (KernelsAVX2.primalRow, KernelsAVX2.finishedRow, KernelsAVX2.dualRow)
+      (steppedRow, lastRow) = (KernelsAVX2.steppedRow, KernelsAVX2.lastRow)
       (slabPrimalRow, slabDualRow) = (KernelsAVX2.slabPrimalRow, KernelsAVX2.slabDualRow)
       slabFinishedRow = KernelsAVX2.slabFinishedRow
       (multiplyAdds, loads) = (KernelsAVX2.multiplyAdds, KernelsAVX2.loads)
@@ -101,6 +105,7 @@ struct KernelTable: Sendable {
       (residualRow, ratioRow, dataSums) = (KernelsSSE42.residualRow, KernelsSSE42.ratioRow, KernelsSSE42.dataSums)
       (scaleTile, penaliseTile) = (KernelsSSE42.scaleTile, KernelsSSE42.penaliseTile)
       (primalRow, finishedRow, dualRow) = (KernelsSSE42.primalRow, KernelsSSE42.finishedRow, KernelsSSE42.dualRow)
+      (steppedRow, lastRow) = (KernelsSSE42.steppedRow, KernelsSSE42.lastRow)
       (slabPrimalRow, slabDualRow) = (KernelsSSE42.slabPrimalRow, KernelsSSE42.slabDualRow)
       slabFinishedRow = KernelsSSE42.slabFinishedRow
       (multiplyAdds, loads) = (KernelsSSE42.multiplyAdds, KernelsSSE42.loads)

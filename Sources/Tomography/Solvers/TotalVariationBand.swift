@@ -1,100 +1,131 @@
 internal import KernelTypes
 
-/// The inner steps of a band of rows, for groups of sixteen lanes or for all of a narrow block.
+/// The inner steps of a band of rows.
 ///
-/// At row r of the band's pass, inner step k makes d of row r − k + 1 and then p of the row above it, so that the last
-/// one is innerSteps rows behind when x is written there. Memory of a worker, for each group:
+/// At row r of the band's pass d of the first inner step is made; then step k makes p of row r − k, and from it, as one
+/// kernel, d of step k + 1 of the same row, or x after the last step.
 ///
-/// ```
-/// differences  [innerSteps][2] rows    d of the newest two rows
-/// dual         [innerSteps][2] rows    p of the newest two rows, unless it is kept in the volume
-/// zeros        a row
-/// ```
+/// Wide slices are passed in tiles of columns, all rows of one before the next, so that what a row needs of those above
+/// stays in the second-level cache. What step k makes lies k columns further left than the tile, where all it needs is
+/// there; the last column of each is kept for the next tile.
 struct TotalVariationBand {
   let job: TotalVariationJob
   let kernels: KernelTable
   let innerSteps: Int
   let band: Range<Int>
   let edges: UnsafeMutableRawPointer
-  let scratch: UnsafeMutableRawPointer
-  let scratchRowByteCount: Int
+  let memory: TotalVariationMemory
   let factors: UnsafePointer<Float>
 
-  /// Which sixteen lanes, and the worker's rows for them.
+  /// Which sixteen lanes, and which columns.
   private var group = 0
-  private var rows: UnsafeMutableRawPointer
+  private var tile = 0..<0
 
   init(
     job: TotalVariationJob, kernels: KernelTable, innerSteps: Int, band: Range<Int>, edges: UnsafeMutableRawPointer,
-    scratch: UnsafeMutableRawPointer, scratchRowByteCount: Int, factors: UnsafePointer<Float>
+    memory: TotalVariationMemory, factors: UnsafePointer<Float>
   ) {
     self.job = job
     self.kernels = kernels
     self.innerSteps = innerSteps
     self.band = band
     self.edges = edges
-    self.scratch = scratch
-    self.scratchRowByteCount = scratchRowByteCount
+    self.memory = memory
     self.factors = factors
-    rows = scratch
   }
 
-  static func scratchRowCount(innerSteps: Int) -> Int { 4 * innerSteps + 1 }
-
-  /// Takes all groups through each row before the next one.
-  func run(groups: Range<Int>) {
+  /// Takes all lanes through each row before the next one: the processor fetches what lies in sequence by itself.
+  func run() {
     var part = self
-    for row in band.lowerBound - innerSteps..<band.upperBound + innerSteps {
-      for group in groups {
-        part.group = group
-        part.rows =
-          scratch + (group - groups.lowerBound) * Self.scratchRowCount(innerSteps: innerSteps) * scratchRowByteCount
-        for step in 1...innerSteps { part.advance(step, row: row - step + 1) }
-        if band.contains(row - innerSteps) { part.finish(row - innerSteps) }
+    let groups = max(1, job.shape.lanes / 16), count = memory.tileCount
+    for index in 0..<count {
+      part.tile = columns * index / count..<columns * (index + 1) / count
+      for row in band.lowerBound - innerSteps..<band.upperBound + innerSteps {
+        for group in 0..<groups {
+          part.group = group
+          part.begin(row)
+          for step in 1...innerSteps { part.advance(step, row: row - step) }
+        }
       }
     }
   }
 
   private var columns: Int { job.shape.columns }
-  private var rowShape: LaneRowShape { LaneRowShape(columns: columns, lanes: job.shape.lanes) }
   /// Bytes between sixteen values in a volume: narrow pixels lie close together.
   private var stride: Int { max(64, job.shape.pixelByteCount) }
+  private var isFirstTile: Bool { tile.lowerBound == 0 }
+  private var isLastTile: Bool { tile.upperBound == columns }
 
-  /// d of `row` by step `step`, and p of the row above.
+  /// Rows of which step `step` makes d; those of its p are the same but the last one.
+  private func rows(step: Int) -> ClosedRange<Int> {
+    max(0, band.lowerBound - innerSteps + step - 1)...min(columns, band.upperBound + innerSteps - step)
+  }
+
+  /// Columns of p by step `step` and of what follows from it; of d by the first step with 0.
+  private func columns(step: Int) -> Range<Int> {
+    (isFirstTile ? 0 : tile.lowerBound - step)..<(isLastTile ? columns : tile.upperBound - step)
+  }
+
+  /// d of a row by the first step.
+  private func begin(_ row: Int) {
+    guard rows(step: 1).contains(row), row < columns else { return }
+    let range = columns(step: 0), difference = difference(1, row)
+    takeOver(difference, .difference, 1, row, range)
+    kernels.primalRow(primal(row, step: 0, range, wanted: wanted(job.data, row + 1)), at(difference, range))
+    handOver(difference, .difference, 1, row, range)
+  }
+
+  /// p of `row` by step `step`, and what it gives.
   private func advance(_ step: Int, row: Int) {
-    let first = max(0, band.lowerBound - innerSteps + step - 1)
-    guard row >= first, row <= min(columns, band.upperBound + innerSteps - step) else { return }
-    if row < columns {
-      kernels.primalRow(primal(row, step: step - 1, data: data(row)), LaneRow(difference(step, row), stride: 64))
-    }
-    guard row > first else { return }
-    let above = row - 1, isKept = step == innerSteps && job.dual != nil && band.contains(above)
+    let made = rows(step: step)
+    guard row >= made.lowerBound, row < made.upperBound else { return }
+    let isLast = step == innerSteps, isKept = isLast && job.dual != nil && band.contains(row)
+    let range = columns(step: step), rowShape = LaneRowShape(columns: range.count, lanes: job.shape.lanes)
+    let whole = dual(row, step: step), target = at(whole, range)
+    if !isKept { takeOver(whole, .dual, step, row, range) }
+    defer { if !isKept { handOver(whole, .dual, step, row, range) } }
     // Below the last row is nothing: no difference.
-    let below = difference(step, row < columns ? row : above)
-    kernels.dualRow(
-      DualRow(
-        shape: rowShape, dual: dual(above, step: step - 1), primal: LaneRow(difference(step, above), stride: 64),
-        below: below, steps: factor(1), shrinks: factor(2)),
-      dual(above, step: step), isKept ? rowShape.tail : 16)
+    let below = at(difference(step, row + 1 < columns ? row + 1 : row), range)
+    let stepped = DualRow(
+      shape: rowShape, dual: at(dual(row, step: step - 1), range), primal: at(difference(step, row), range),
+      below: below.start, steps: factor(1), shrinks: factor(2),
+      wanted: step == 1 ? wanted(job.dual, row + 2) : wanted(isLast ? job.previous : nil, row + 1))
+    guard isLast ? band.contains(row) : rows(step: step + 1).contains(row) else {
+      return kernels.dualRow(stepped, target, 16)
+    }
+    let next = primal(row, step: step, range, wanted: nowhere)
+    // Several pixels in a vector are one another's neighbours.
+    let isWide = rowShape.lanes == 16
+    if isLast {
+      let previous = job.previous.map { at(volumeRow($0, row), range) }
+      if isWide { return kernels.lastRow(stepped, target, next, previous, job.momentum, job.isNonNegative) }
+      kernels.dualRow(stepped, target, isKept ? rowShape.tail : 16)
+      kernels.finishedRow(next, previous, job.momentum, job.isNonNegative)
+    } else {
+      let difference = difference(step + 1, row)
+      takeOver(difference, .difference, step + 1, row, range)
+      if isWide {
+        kernels.steppedRow(stepped, target, next, at(difference, range))
+      } else {
+        kernels.dualRow(stepped, target, 16)
+        kernels.primalRow(next, at(difference, range))
+      }
+      handOver(difference, .difference, step + 1, row, range)
+    }
   }
 
-  /// x of a row, after its last dual step.
-  private func finish(_ row: Int) {
-    let target = volumeRow(job.data, row)
-    kernels.finishedRow(
-      primal(row, step: innerSteps, data: target), job.previous.map { volumeRow($0, row) }, job.momentum,
-      job.isNonNegative)
-  }
-
-  private func primal(_ row: Int, step: Int, data: LaneRow) -> PrimalRow {
+  private func primal(_ row: Int, step: Int, _ range: Range<Int>, wanted: LaneRow) -> PrimalRow {
     PrimalRow(
-      shape: rowShape, data: data, dual: dual(row, step: step), above: dual(row - 1, step: step),
-      steps: job.steps + row * job.stepsPitch, weights: factor(0), ahead: step == 0 || step == innerSteps ? ahead : 0)
+      shape: LaneRowShape(columns: range.count, lanes: job.shape.lanes), data: at(data(row), range),
+      dual: at(dual(row, step: step), range), above: at(dual(row - 1, step: step), range),
+      steps: job.steps + (row * job.stepsPitch + range.lowerBound), weights: factor(0), wanted: wanted)
   }
+}
 
-  /// Pixels of several sixteen lanes are passed in strides that the processor does not foresee.
-  private var ahead: Int {
-    job.shape.pixelByteCount > 64 ? job.shape.volumePitch * job.shape.pixelByteCount : 0
+// Where rows lie: column 0 of each, whether it is there or not.
+extension TotalVariationBand {
+  private func at(_ row: LaneRow, _ range: Range<Int>) -> LaneRow {
+    LaneRow(row.start + range.lowerBound * row.stride, stride: row.stride)
   }
 
   /// z of a row.
@@ -109,18 +140,18 @@ struct TotalVariationBand {
       if band.contains(row) { return volumeRow(dual, row) }
       if step == 0 { return edgeRow(row, isDual: true) }
     }
-    if step == 0 { return zeros }
-    return LaneRow(scratchRow(2 * innerSteps + 2 * (step - 1) + row & 1), stride: 64)
+    return step == 0 ? zeros : scratchRow(memory.dual(step, row: row, group: group))
   }
 
-  private func difference(_ step: Int, _ row: Int) -> UnsafeMutableRawPointer {
-    scratchRow(2 * (step - 1) + row & 1)
+  private func difference(_ step: Int, _ row: Int) -> LaneRow {
+    scratchRow(memory.difference(step, row: row, group: group))
   }
 
-  private var zeros: LaneRow { LaneRow(scratchRow(4 * innerSteps), stride: 64) }
+  private var zeros: LaneRow { scratchRow(memory.zeros) }
 
-  /// Pixel 0 of a row of the worker's memory; left of it are zeros.
-  private func scratchRow(_ index: Int) -> UnsafeMutableRawPointer { rows + (index * scratchRowByteCount + 64) }
+  private func scratchRow(_ start: UnsafeMutableRawPointer) -> LaneRow {
+    LaneRow(start - tile.lowerBound * 64, stride: 64)
+  }
 
   private func volumeRow(_ volume: UnsafeMutableRawPointer, _ row: Int) -> LaneRow {
     LaneRow(
@@ -133,8 +164,42 @@ struct TotalVariationBand {
     return LaneRow(saved.row(row, of: band, isDual: isDual) + (pixel + group * 64), stride: stride)
   }
 
+  /// What the pass will read of a row of the tile. Each sixteen lanes ask for a part of all of them, so that addresses
+  /// follow each other.
+  private func wanted(_ volume: UnsafeMutableRawPointer?, _ row: Int) -> LaneRow {
+    guard let volume else { return nowhere }
+    let offset = (row * job.shape.volumePitch + tile.lowerBound) * job.shape.pixelByteCount
+    return LaneRow(volume + (offset + group * tile.count * 64), stride: 64)
+  }
+
+  /// Where nothing is wanted: what is in the cache anyway.
+  private var nowhere: LaneRow { LaneRow(memory.zeros, stride: 0) }
+
   /// Sixteen lanes' values of one kind.
   private func factor(_ kind: Int) -> UnsafePointer<Float> {
     factors + (kind * max(16, job.shape.lanes) + 16 * group)
+  }
+}
+
+// From a tile to the next.
+extension TotalVariationBand {
+  /// Puts the last column that the tile before made of a row left of this tile's; zeros left of the slice.
+  private func takeOver(
+    _ row: LaneRow, _ kind: TotalVariationMemory.Kind, _ step: Int, _ number: Int, _ range: Range<Int>
+  ) {
+    let kept = memory.column(kind, step, row: number - band.lowerBound + innerSteps, group: group)
+    copySixteen(isFirstTile ? memory.zeros : kept, row.start + (range.lowerBound - 1) * row.stride)
+  }
+
+  private func handOver(
+    _ row: LaneRow, _ kind: TotalVariationMemory.Kind, _ step: Int, _ number: Int, _ range: Range<Int>
+  ) {
+    guard !isLastTile else { return }
+    let kept = memory.column(kind, step, row: number - band.lowerBound + innerSteps, group: group)
+    copySixteen(row.start + (range.upperBound - 1) * row.stride, kept)
+  }
+
+  private func copySixteen(_ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer) {
+    target.storeBytes(of: source.loadUnaligned(as: SIMD16<Float>.self), as: SIMD16<Float>.self)
   }
 }

@@ -8,14 +8,11 @@ package import KernelTypes
 /// τ λ div p. Dual values are kept as pairs of 16-bit integers, rounded to 1/32,767. All inner steps are done in one
 /// pass over the rows, with a few rows of each in the cache: step k of a row follows step k − 1 of the row below.
 ///
-/// Work is cut by block, by sixteen lanes and by bands of rows; old rows at the bands' edges are copied before. The
-/// same bits for any cut, executor and lane width.
+/// Work is cut by block and by bands of rows; old rows at the bands' edges are copied before. The same bits for any
+/// cut, executor and lane width.
 package final class TotalVariationStep {
   /// The most inner steps of a pass.
   static let innerStepsMax = 8
-  /// Groups of sixteen lanes that are taken through a band together, row by row: the processor fetches cache lines in
-  /// pairs, so that one group's bring the next one's.
-  private static let groupsTogether = 2
   /// Fewer rows make no band of their own.
   private static let bandRowsMin = 16
 
@@ -24,7 +21,7 @@ package final class TotalVariationStep {
   private let innerSteps: Int
   private let workers: Int
   private let memory: ScratchMemory
-  /// Of each worker and each group of its lanes: differences, dual rows, and a row of zeros.
+  /// `TotalVariationMemory` of each worker.
   private let rows: UnsafeMutableRawPointer
   private let edges: UnsafeMutableRawPointer
   private let factors: UnsafeMutablePointer<Float>
@@ -85,19 +82,17 @@ package final class TotalVariationStep {
 
   /// One pass over a block.
   package func run(_ job: TotalVariationJob, _ executor: some Executor) {
-    let width = max(1, min(executor.width, workers)), groups = max(1, job.shape.lanes / 16)
-    let parts = (groups + Self.groupsTogether - 1) / Self.groupsTogether
-    let wanted = width == 1 ? 1 : (2 * width + parts - 1) / parts
+    let width = max(1, min(executor.width, workers)), threads = min(width, max(1, executor.cores))
+    let wanted = threads == 1 ? 1 : 2 * threads
     let bands = max(1, min(wanted, layout.columns / max(Self.bandRowsMin, 4 * innerSteps)))
     func band(_ index: Int) -> Range<Int> { layout.columns * index / bands..<layout.columns * (index + 1) / bands }
     if bands > 1 { executor.forEach(count: bands) { save(job, band($0), edges(of: $0)) } }
-    executor.share(count: bands * parts, workers: width) { worker, item in
-      let index = item % bands, first = item / bands * Self.groupsTogether
-      let scratch = rows + worker * Self.rowsByteCount(layout, innerSteps)
+    let size = TotalVariationMemory.byteCount(layout, innerSteps: innerSteps)
+    executor.share(count: bands, workers: width) { worker, index in
       TotalVariationBand(
         job: job, kernels: kernels, innerSteps: innerSteps, band: band(index), edges: edges(of: index),
-        scratch: scratch, scratchRowByteCount: Self.rowByteCount(layout), factors: factors
-      ).run(groups: first..<min(groups, first + Self.groupsTogether))
+        memory: TotalVariationMemory(rows + worker * size, layout: layout, innerSteps: innerSteps), factors: factors
+      ).run()
     }
   }
 
@@ -125,14 +120,6 @@ package final class TotalVariationStep {
     return UnsafePointer(row)
   }
 
-  /// A row of sixteen lanes with a pixel of zeros on the left, one on the right and room for a vector.
-  private static func rowByteCount(_ layout: SliceLayout) -> Int { (layout.columns + 3) * 64 }
-
-  private static func rowsByteCount(_ layout: SliceLayout, _ innerSteps: Int) -> Int {
-    let groups = min(groupsTogether, max(1, layout.lanes / 16))
-    return groups * TotalVariationBand.scratchRowCount(innerSteps: innerSteps) * rowByteCount(layout)
-  }
-
   private static func edgesByteCount(_ layout: SliceLayout, _ innerSteps: Int) -> Int {
     TotalVariationEdges.rowCount(innerSteps: innerSteps) * (layout.columns + 2) * layout.shape.pixelByteCount + 64
   }
@@ -141,7 +128,8 @@ package final class TotalVariationStep {
     rows: Int, edges: Int, factors: Int
   ) {
     (
-      threads * rowsByteCount(layout, innerSteps), threads == 1 ? 0 : 2 * threads * edgesByteCount(layout, innerSteps),
+      threads * TotalVariationMemory.byteCount(layout, innerSteps: innerSteps),
+      threads == 1 ? 0 : 2 * threads * edgesByteCount(layout, innerSteps),
       (3 * max(16, layout.lanes) + layout.columns + 16) * MemoryLayout<Float>.stride
     )
   }

@@ -134,6 +134,19 @@ struct DenseTotalVariation {
     #expect(other == Self.whole)
   }
 
+  /// Pixels of four lanes are passed as one tile of columns, wider ones in three.
+  @Test(arguments: [1, 2, 5], [1, 3])
+  func `tiles of columns do not change a bit`(innerSteps: Int, width: Int) {
+    let columns = 401, slices = Self.slices(seed: 6, columns: columns, rows: 18)
+    func denoised(_ rows: Range<Int>, lanes: Int, width: Int = 1) -> [[Float]] {
+      Self.denoised(
+        Array(slices[rows]), columns: columns, weights: rows.map { 0.02 * Float($0) }, innerSteps: innerSteps,
+        lanes: lanes, width: width)
+    }
+    let narrow = denoised(15..<18, lanes: 4)
+    #expect(denoised(0..<18, lanes: 32, width: width)[15..<18] == narrow[...])
+  }
+
   @Test func `every instruction set gives the same bits`() {
     for level in KernelTable.levels {
       let other = Self.denoised(
@@ -143,22 +156,24 @@ struct DenseTotalVariation {
     }
   }
 
-  @Test func `several steps in a pass give the bits of as many passes`() {
+  @Test(arguments: [(61, 3), (300, 20)])
+  func `several steps in a pass give the bits of as many passes`(columns: Int, rows: Int) {
+    let slices = Self.slices(seed: 9, columns: columns, rows: rows)
     func result(innerSteps: Int, passes: Int) -> [Float] {
-      let scan = Scan(columns: 61, rows: 3, thetas: [0]), layout = scan.layout
+      let scan = Scan(columns: columns, rows: rows, thetas: [0]), layout = scan.layout
       let dual = Memory(byteCount: layout.volumeByteCount), offset = layout.pixelOffset(block: 0)
       let step = TotalVariationStep(layout: layout, innerSteps: innerSteps, threads: 1)
       step.setFactors(lanes: layout.lanes(block: 0), stepMax: 1) { _ in (0.2, 0) }
       for _ in 0..<passes {
-        for (row, slice) in Self.slices(seed: 9, columns: 61, rows: 3).enumerated() { scan.set(slice: slice, row: row) }
-        [Float](repeating: 1, count: 61 + 16).withUnsafeBufferPointer {
+        for (row, slice) in slices.enumerated() { scan.set(slice: slice, row: row) }
+        [Float](repeating: 1, count: columns + 16).withUnsafeBufferPointer {
           step.run(
             TotalVariationJob(
               shape: layout.shape(block: 0), data: scan.volume.start + offset, dual: dual.start + offset, previous: nil,
               steps: $0.baseAddress!, stepsPitch: 0, momentum: 0, isNonNegative: false), SerialExecutor())
         }
       }
-      return (0..<3).flatMap { scan.slice($0) }
+      return slices.indices.flatMap { scan.slice($0) }
     }
     #expect(result(innerSteps: 4, passes: 1) == result(innerSteps: 1, passes: 4))
     #expect(result(innerSteps: 4, passes: 1) == result(innerSteps: 2, passes: 2))
