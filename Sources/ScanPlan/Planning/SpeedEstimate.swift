@@ -7,7 +7,7 @@ import Tomography
 struct SpeedEstimate {
   /// Processor time for one projection of one lane of one column squared, once forward and back, in one update.
   private let secondsPerVoxel: Double
-  /// Processor time for one lane of one column squared of a spread window, with all its projections and its part of the
+  /// Processor time for one lane of one column squared of a spread window, with all its iterations and its part of the
   /// smoothing; nil where windows slide.
   private let secondsPerWindow: Double?
   /// Time of a final iteration over a projection, in that of an update.
@@ -24,19 +24,18 @@ struct SpeedEstimate {
     let projections = max(plan.shape.projections, 1)
     let slots = windows.spread == nil ? windows.slots(projections: projections) : 0
     // Few projections run at the speed of memory.
-    secondsPerWindow = windows.spread.map { spread in
-      [windows.length, spread.count].map { min($0, projections) }.filter { $0 > 0 }
-        .reduce(bed.seconds(ofSmoothing: methods.window)) {
-          $0 + bed.seconds(of: methods.window, $1) * Double($1)
-        }
+    secondsPerWindow = windows.spread.map { _ in
+      let groups = Self.groups(of: windows, projections: projections)
+      return bed.seconds(ofWindow: methods.window, groups, iterations: windows.iterations)
+        + bed.seconds(ofSmoothing: methods.window)
     }
     let count = min(slots > 0 ? slots : projections, Self.anglesMax)
     switch methods.final {
     case .iterations(let method, _):
-      secondsPerVoxel = bed.seconds(of: slots > 0 ? methods.window : method, count)
+      secondsPerVoxel = slots > 0 ? bed.seconds(ofSliding: methods.window, count) : bed.seconds(of: method, count)
       (sweep, beginning) = (1, 0)
     case .subsets(let options, _):
-      secondsPerVoxel = bed.seconds(of: methods.window, count)
+      secondsPerVoxel = bed.seconds(ofSliding: methods.window, count)
       let subset = max(1, projections / options.subsetCount(angles: projections))
       // What a subset needs beside its angles, the penalty, does not depend on how many these are.
       let measured = min(subset, Self.anglesMax)
@@ -46,6 +45,14 @@ struct SpeedEstimate {
       sweep = pixels + excess / Double(subset)
       beginning = start / secondsPerVoxel
     }
+  }
+
+  /// Projections that an update of a full window goes through, one group after the other: the newest ones, and of
+  /// spread windows then the others.
+  static func groups(of windows: WindowSchedule, projections: Int) -> [Int] {
+    let newest = windows.slots(projections: projections)
+    let others = windows.spread.map { min($0.count, projections - newest) } ?? 0
+    return [newest, others].filter { $0 > 0 }
   }
 
   /// Seconds that the slowest worker takes at least for an update of so many projections: its threads share caches and
@@ -63,7 +70,6 @@ struct SpeedEstimate {
         plan, projections: plan.windows.slots(projections: plan.shape.projections), iterations: iterations)
     }
     return secondsPerWindow * lanesPerThread(plan) * Double(plan.geometry.columns * plan.geometry.columns)
-      * Double(iterations)
   }
 
   /// Of the slowest worker.
@@ -102,16 +108,37 @@ private struct Bed {
     beam = ParallelBeam(columns: columns, rotationAxis: 0.5 * Double(columns))
   }
 
-  /// Of an update over so many angles.
+  /// Of an angle of an iteration over so many, the same ones each time.
   func seconds(of method: Method, _ count: Int) -> Double {
+    seconds(of: method, [count], areNew: false) / Double(count)
+  }
+
+  /// Of an angle of a window of so many, which each time are others.
+  func seconds(ofSliding method: Method, _ count: Int) -> Double {
+    seconds(of: method, [count], areNew: true) / Double(count)
+  }
+
+  /// Of an update that goes through groups of so many angles, each time others.
+  func seconds(ofWindow method: Method, _ groups: [Int], iterations: Int) -> Double {
+    seconds(of: method, (0..<iterations).flatMap { _ in groups }, areNew: groups.count > 1 || iterations == 1)
+  }
+
+  /// As a worker goes from one generation of the volume to the next: the first group from one to the other, then in
+  /// place. Angles that are new need new weights.
+  private func seconds(of method: Method, _ groups: [Int], areNew: Bool) -> Double {
+    let count = groups.max() ?? 0
     let solver = method.solver(layout: layout, beam: beam, anglesMax: count, threads: 1)
-    var (volume, next) = (slices(), slices())
+    var (volume, next) = (slices(), slices()), turn = 0.0
     let data = projections(count)
-    return best(angles: count) {
-      _ = solver.update(
-        volume: volume.start, next: next.start, sinogram: data.start, slots: count, blocks: 0..<1,
-        angles: angles(count), iterations: 1, executor: SerialExecutor())
-      // As from one generation to the next.
+    return best(angles: 1) {
+      var source = volume.start
+      for group in groups {
+        _ = solver.update(
+          volume: source, next: next.start, sinogram: data.start, slots: count, blocks: 0..<1,
+          angles: angles(group, turned: turn), iterations: 1, executor: SerialExecutor())
+        source = next.start
+        if areNew { turn += 1e-3 }
+      }
       swap(&volume, &next)
     }
   }
@@ -153,8 +180,8 @@ private struct Bed {
     return memory
   }
 
-  private func angles(_ count: Int) -> [WindowAngle] {
-    (0..<count).map { WindowAngle(theta: 0.01 + .pi * Double($0) / Double(count), slot: $0) }
+  private func angles(_ count: Int, turned turn: Double = 0) -> [WindowAngle] {
+    (0..<count).map { WindowAngle(theta: 0.01 + turn + .pi * Double($0) / Double(count), slot: $0) }
   }
 
   /// The shortest time of some tries, over angles and voxels.
