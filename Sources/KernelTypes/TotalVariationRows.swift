@@ -46,7 +46,7 @@ package struct PrimalRow: @unchecked Sendable {
   package let steps: UnsafePointer<Float>
   /// λ / 32,767 of sixteen lanes.
   package let weights: UnsafePointer<Float>
-  /// What is brought into the cache along the way; any address.
+  /// What is brought into the cache along the way, by kernels that make p too; any address.
   package let wanted: LaneRow
 
   /// The pointers must outlive the kernel's call.

@@ -8,7 +8,6 @@ package import KernelTypes
 /// Writes d = z + τ λ div p into `target`, whole vectors, and repeats the last pixel right of it.
 package func primalRow(_ row: PrimalRow, into target: LaneRow) {
   row.forEachVector { index, value in
-    cvector_prefetch_write(row.wanted.start + index * row.wanted.stride)
     (target.start + index * target.stride).storeBytes(of: value, as: Vector.self)
   }
   row.repeatLast(of: target)
@@ -147,6 +146,7 @@ extension DualRow {
     var before = cvector_high16((target.start - target.stride).loadUnaligned(as: Indices.self))
     for index in 0..<shape.count {
       cvector_prefetch_write(wanted.start + index * wanted.stride)
+      cvector_prefetch_write(next.wanted.start + index * next.wanted.stride)
       let p = value(index, step, shrink, values(primal.start + (index + 1) * primal.stride))
       (target.start + index * target.stride).storeBytes(of: p, as: Indices.self)
       let right = cvector_high16(p)

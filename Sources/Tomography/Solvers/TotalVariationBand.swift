@@ -71,7 +71,7 @@ struct TotalVariationBand {
     guard rows(step: 1).contains(row), row < columns else { return }
     let range = columns(step: 0), difference = difference(1, row)
     takeOver(difference, .difference, 1, row, range)
-    kernels.primalRow(primal(row, step: 0, range, wanted: wanted(job.data, row + 1)), at(difference, range))
+    kernels.primalRow(primal(row, step: 0, range, wanted: nowhere), at(difference, range))
     handOver(difference, .difference, 1, row, range)
   }
 
@@ -93,7 +93,7 @@ struct TotalVariationBand {
     guard isLast ? band.contains(row) : rows(step: step + 1).contains(row) else {
       return kernels.dualRow(stepped, target, 16)
     }
-    let next = primal(row, step: step, range, wanted: nowhere)
+    let next = primal(row, step: step, range, wanted: wanted(step == 1 ? job.data : nil, row + 2))
     // Several pixels in a vector are one another's neighbours.
     let isWide = rowShape.lanes == 16
     if isLast {
