@@ -134,17 +134,15 @@ struct DenseTotalVariation {
     #expect(other == Self.whole)
   }
 
-  /// Pixels of four lanes are passed as one tile of columns, wider ones in three.
-  @Test(arguments: [1, 2, 5], [1, 3])
-  func `tiles of columns do not change a bit`(innerSteps: Int, width: Int) {
-    let columns = 401, slices = Self.slices(seed: 6, columns: columns, rows: 18)
-    func denoised(_ rows: Range<Int>, lanes: Int, width: Int = 1) -> [[Float]] {
+  /// Pixels of four lanes are passed as one tile of columns, wider ones in two.
+  @Test(arguments: [1, 2, 5]) func `tiles of columns do not change a bit`(innerSteps: Int) {
+    let columns = 270, slices = Self.slices(seed: 6, columns: columns, rows: 5)
+    func denoised(_ rows: Range<Int>, lanes: Int, width: Int) -> [[Float]] {
       Self.denoised(
         Array(slices[rows]), columns: columns, weights: rows.map { 0.02 * Float($0) }, innerSteps: innerSteps,
         lanes: lanes, width: width)
     }
-    let narrow = denoised(15..<18, lanes: 4)
-    #expect(denoised(0..<18, lanes: 32, width: width)[15..<18] == narrow[...])
+    #expect(denoised(0..<5, lanes: 16, width: 2)[3..<5] == denoised(3..<5, lanes: 4, width: 1)[...])
   }
 
   @Test func `every instruction set gives the same bits`() {
@@ -156,7 +154,7 @@ struct DenseTotalVariation {
     }
   }
 
-  @Test(arguments: [(61, 3), (300, 20)])
+  @Test(arguments: [(61, 3), (270, 5)])
   func `several steps in a pass give the bits of as many passes`(columns: Int, rows: Int) {
     let slices = Self.slices(seed: 9, columns: columns, rows: rows)
     func result(innerSteps: Int, passes: Int) -> [Float] {
