@@ -3,129 +3,122 @@ import Glibc
 /// Finds the axis from projections half a turn apart.
 ///
 /// The projection at θ + π is the one at θ, mirrored: p(θ + π, s) = p(θ, 2·axis − 1 − s), that is the projection
-/// mirrored in the detector's middle and shifted by d = 2·axis − N bins. A scan seldom measures both, so neighbours
-/// predict across the seam, by a straight line in theta: the last projections before θ + π predict the mirrored first
-/// one, and the mirrored first ones predict the last. That removes most of the motion between the two, which otherwise
-/// biases the axis by a pixel where a scan ends a degree or two short of half a turn.
+/// mirrored in the detector's middle and shifted by d = 2·axis − N bins. Where a scan measures both, all such pairs
+/// count. Half a turn has none: there the projections beside the seam predict across it (`HalfTurnPair`).
 ///
-/// The shift is the one with the smallest mean squared difference over the bins where both projections exist, divided
-/// by their variance there: else a shift that lays nothing but air on air would win. So a sample that leaves the
-/// detector on one side does no harm.
+/// Differences are weighted by the inverse of their variance, which for counts grows as exp(p): so noise adds the same
+/// to all shifts, whatever part of the sample lies in the overlap. Shifts are whole bins, as interpolated noise would
+/// be weaker between them; a parabola gives the part of a bin. The error is that of a jackknife over groups of pairs,
+/// or of bins where pairs are few, and needs no model of the noise.
 struct HalfTurnRegistration {
+  private static let (groupsMin, groups) = (8, 16)
+  /// Both neighbours of θ + π lie nearer to each other than so many usual steps.
+  private static let gapMax = 1.6
+  /// Differences that the first search takes.
+  private static let workMax = 3e7
+  /// Bins around the place found first, and how often that may move.
+  private static let (reach, moves) = (3, 4)
+  /// Line integrals beyond which the weight stays as it is.
+  private static let range: ClosedRange<Float> = -1...6
+  /// What the jackknife does not see: interpolation in pixels, and in pixels a column and square radian what lies
+  /// between two projections, or beyond the last.
+  private static let (interpolationError, betweenError, beyondError) = (0.03, 0.03, 0.06)
+
   private let columns: Int
-  private let seams: [Seam]
-  private let varianceMin: Double
-  private static let seamsMax = 8
-  /// What the standard error cannot know, in pixels: interpolation, and a prediction over so many degrees.
+  private let pairs: [HalfTurnPair]
   private let systematicError: Double
-  private static let (interpolationError, predictionError) = (0.05, 0.06)
 
   init(_ sinogram: SortedSinogram) {
     columns = sinogram.columns
-    let thetas = sinogram.thetas
-    let gap = (thetas[thetas.count - 1] - thetas[0]) / Double(thetas.count - 1)
-    let beyond = max(gap, thetas[0] + .pi - thetas[thetas.count - 1])
-    systematicError = Self.interpolationError + Self.predictionError * Double(columns) * beyond * beyond
-    // The first projection may find its partner beyond the end of the scan; the others, in longer scans, must find it
-    // inside.
-    let inside = thetas.indices.filter { thetas[$0] + .pi <= thetas[thetas.count - 1] }
-    let starts = inside.isEmpty ? [0] : inside
-    let step = (starts.count + Self.seamsMax - 1) / Self.seamsMax
-    let seams = stride(from: 0, to: starts.count, by: step).map { Seam(sinogram, first: starts[$0]) }
-    self.seams = seams
-    varianceMin = 0.02 * seams.reduce(0) { $0 + $1.variance }
+    let thetas = sinogram.thetas, usual = sinogram.usualStep
+    let variances = sinogram.values.map { exp(min(max($0, Self.range.lowerBound), Self.range.upperBound)) }
+    var pairs: [HalfTurnPair] = [], next = 0, betweenMax = 0.0
+    for first in thetas.indices {
+      let theta = thetas[first] + .pi
+      while next < thetas.count, thetas[next] < theta - 1e-6 { next += 1 }
+      guard next < thetas.count else { break }
+      let gap = thetas[next] - thetas[next - 1], part = min(max((theta - thetas[next - 1]) / gap, 0), 1)
+      guard 1 - part < 1e-4 || gap <= Self.gapMax * usual else { continue }
+      betweenMax = max(betweenMax, 4 * part * (1 - part) * gap * gap)
+      pairs.append(HalfTurnPair(sinogram, variances, first: first, before: next - 1, part: Float(part)))
+    }
+    if pairs.isEmpty {
+      let beyond = max(usual, thetas[0] + .pi - thetas[thetas.count - 1])
+      self.pairs = HalfTurnPair.acrossSeam(sinogram, variances)
+      systematicError = hypot(Self.interpolationError, Self.beyondError * Double(columns) * beyond * beyond)
+    } else {
+      self.pairs = pairs
+      systematicError = hypot(Self.interpolationError, Self.betweenError * Double(columns) * betweenMax)
+    }
   }
 
   /// The axis in pixels from the detector's left edge, and its standard error; nil when no shift lays structure on
   /// structure.
   func axis() -> AxisPosition? {
-    let limit = columns * 4 / 5
-    guard let coarse = best((-limit...limit).map { Double($0) }), coarse.mismatch < .infinity else { return nil }
-    let step = 0.25
-    guard let fine = best((-6...6).map { coarse.shift + step * Double($0) }) else { return nil }
-    let (before, after) = (mismatch(fine.shift - step), mismatch(fine.shift + step))
-    let curvature = before - 2 * fine.mismatch + after
-    guard curvature > 0, curvature < .infinity else {
-      return AxisPosition(axis: (Double(columns) + fine.shift) / 2, error: .infinity)
+    guard var place = coarse() else { return nil }
+    for _ in 0..<Self.moves {
+      let shifts = Array(place - Self.reach...place + Self.reach)
+      let bins = max(0, shifts[shifts.count - 1])..<min(columns, columns + shifts[0])
+      guard bins.count >= max(8, columns / 10) else { return nil }
+      let curves = curves(shifts, bins)
+      let sums = shifts.indices.map { index in curves.reduce(0) { $0 + $1[index] } }
+      guard let lowest = sums.indices.min(by: { sums[$0] < sums[$1] }) else { return nil }
+      if (1..<sums.count - 1).contains(lowest) { return position(curves, sums, lowest, place: shifts[lowest]) }
+      place = shifts[lowest]
     }
-    let shift = fine.shift + step * (before - after) / 2 / curvature
-    // A sum of n squares with the minimum m · n and the second derivative c · n has the standard error √(2m / cn). The
-    // smoothing leaves one independent value in about four bins.
-    let independentCount = Double(columns * seams.count) / 4
-    let error = step * (2 * fine.mismatch / curvature / independentCount).squareRoot()
-    return AxisPosition(axis: (Double(columns) + shift) / 2, error: hypot(error / 2, systematicError))
+    return nil
   }
 
-  private func best(_ shifts: [Double]) -> (shift: Double, mismatch: Double)? {
-    shifts.map { ($0, mismatch($0)) }.min { $0.1 < $1.1 }
-  }
-
-  private func mismatch(_ shift: Double) -> Double {
-    var total = Overlap()
-    for seam in seams { total += seam.overlap(shift) }
-    return total.variance > varianceMin ? total.squaredDifference / total.variance : .infinity
-  }
-}
-
-/// Means over the bins that two projections share.
-private struct Overlap {
-  var squaredDifference = 0.0
-  var variance = 0.0
-
-  static func += (total: inout Overlap, overlap: Overlap) {
-    total.squaredDifference += overlap.squaredDifference
-    total.variance += overlap.variance
-  }
-}
-
-/// Two curves on each side of θ + π: a measured projection and the prediction of the one across the seam.
-private struct Seam {
-  private var last: [Float]  // the last projection before θ + π
-  private var prediction: [Float]  // of the projection at θ + π, from the last ones
-  private var mirrored: [Float]  // the projection at θ, mirrored
-  private var mirroredPrediction: [Float]  // of the last projection, from the mirrored ones
-
-  /// - Parameter first: index of the projection at θ.
-  init(_ sinogram: SortedSinogram, first: Int) {
-    let thetas = sinogram.thetas
-    let seam = thetas[first] + .pi
-    let lastIndex = thetas.lastIndex { $0 <= seam } ?? thetas.count - 1
-    let gap = seam - thetas[lastIndex]
-    // Partners at least a gap away, so that a prediction never magnifies the noise; the scan is far longer than the
-    // gap.
-    let before = thetas[..<lastIndex].lastIndex { thetas[lastIndex] - $0 >= 0.999 * gap } ?? 0
-    let next = thetas[(first + 1)...].firstIndex { $0 - thetas[first] >= 0.999 * gap } ?? thetas.count - 1
-    last = Array(sinogram.projection(lastIndex))
-    mirrored = sinogram.projection(first).reversed()
-    let slopeBefore = Float(gap / (thetas[lastIndex] - thetas[before]))
-    let slopeAfter = Float(gap / (thetas[next] - thetas[first]))
-    prediction = zip(last, sinogram.projection(before)).map { $0 + ($0 - $1) * slopeBefore }
-    mirroredPrediction = zip(mirrored, sinogram.projection(next).reversed()).map { $0 + ($0 - $1) * slopeAfter }
-  }
-
-  var variance: Double { overlap(0).variance }
-
-  /// Compares bin s of one side with bin s − shift of the mirrored side, linearly interpolated.
-  func overlap(_ shift: Double) -> Overlap {
-    let whole = Int(shift.rounded(.down))
-    let fraction = Float(shift - Double(whole))
-    let bins = max(0, whole + 1)..<max(max(0, whole + 1), min(last.count, last.count + whole))
-    guard bins.count > last.count / 8 else { return Overlap() }
-    var squares = 0.0
-    var (sum, squaredSum, mirroredSum, mirroredSquaredSum) = (0.0, 0.0, 0.0, 0.0)
-    for bin in bins {
-      let other = bin - whole
-      let value = mirrored[other] + fraction * (mirrored[other - 1] - mirrored[other])
-      let predicted = mirroredPrediction[other] + fraction * (mirroredPrediction[other - 1] - mirroredPrediction[other])
-      let (first, second) = (value - prediction[bin], predicted - last[bin])
-      squares += Double(first * first + second * second)
-      sum += Double(last[bin])
-      squaredSum += Double(last[bin]) * Double(last[bin])
-      mirroredSum += Double(value)
-      mirroredSquaredSum += Double(value) * Double(value)
+  /// The weighted squares of each group at each shift.
+  private func curves(_ shifts: [Int], _ bins: Range<Int>) -> [[Double]] {
+    let count = Self.groups
+    return (0..<count).map { group in
+      func part(_ all: Range<Int>) -> Range<Int> {
+        all.lowerBound + group * all.count / count..<all.lowerBound + (group + 1) * all.count / count
+      }
+      let some = pairs.count < Self.groupsMin ? pairs[...] : pairs[part(pairs.indices)]
+      let near = pairs.count < Self.groupsMin ? part(bins) : bins
+      return shifts.map { shift in some.reduce(0) { $0 + $1.difference(shift: shift, bins: near) } }
     }
-    let count = Double(bins.count)
-    let variance = squaredSum + mirroredSquaredSum - (sum * sum + mirroredSum * mirroredSum) / count
-    return Overlap(squaredDifference: squares / count, variance: max(0, variance) / count)
+  }
+
+  private func position(_ curves: [[Double]], _ sums: [Double], _ lowest: Int, place: Int) -> AxisPosition? {
+    guard let vertex = Self.vertex(sums, lowest) else { return nil }
+    let used = curves.filter { $0.contains { $0 > 0 } }
+    var others: [Double] = []
+    for curve in used {
+      guard let one = Self.vertex(zip(sums, curve).map { $0 - $1 }, lowest) else {
+        return AxisPosition(axis: Double(columns + place) / 2, error: .infinity)
+      }
+      others.append(one)
+    }
+    let count = Double(max(others.count, 1)), mean = others.reduce(0, +) / count
+    let variance = others.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } * (count - 1) / count
+    return AxisPosition(
+      axis: (Double(columns + place) + vertex) / 2, error: hypot(variance.squareRoot() / 2, systematicError))
+  }
+
+  /// Of the parabola through three sums, beside the middle one and near it; nil where they have no minimum.
+  private static func vertex(_ sums: [Double], _ middle: Int) -> Double? {
+    let (before, after) = (sums[middle - 1], sums[middle + 1])
+    let curvature = before - 2 * sums[middle] + after, vertex = (before - after) / 2 / curvature
+    return curvature > 0 ? min(max(vertex, -2), 2) : nil
+  }
+
+  /// The shift of whole bins with the smallest mean squared difference divided by the variance of what overlaps: else
+  /// one that lays nothing but air on air would win.
+  private func coarse() -> Int? {
+    let limit = columns * 4 / 5, work = 1.2 * Double(columns * columns) * Double(pairs.count)
+    let step = max(1, Int((work / Self.workMax).rounded(.up)))
+    let some = stride(from: 0, to: pairs.count, by: step).map { pairs[$0] }
+    let all = some.reduce(0) { $0 + $1.overlap(shift: 0).variance }
+    let found = (-limit...limit).map { shift in
+      let sums = some.reduce((difference: 0.0, variance: 0.0)) { sums, pair in
+        let overlap = pair.overlap(shift: shift)
+        return (sums.difference + overlap.difference, sums.variance + overlap.variance)
+      }
+      return (shift: shift, mismatch: sums.variance > 0.02 * all ? sums.difference / sums.variance : .infinity)
+    }
+    return found.min { $0.mismatch < $1.mismatch }.flatMap { $0.mismatch < .infinity ? $0.shift : nil }
   }
 }

@@ -59,12 +59,13 @@ package func estimateRotationAxis(
   guard most - least > 1e-5 * max(abs(least), abs(most)) else {
     throw .unusable(reason: "all line integrals are the same")
   }
-  let mass = CentreOfMass.axis(sorted)
-  guard var best = AxisSearch(sorted).axis(hint: mass?.axis) else {
+  let mass = CentreOfMass.axis(sorted), mirrored = HalfTurnRegistration(sorted).axis()
+  let hint = mass ?? mirrored.flatMap { $0.error <= AxisPosition.hintMax ? $0 : nil }
+  guard var best = AxisSearch(sorted).axis(hint: hint?.axis) else {
     throw .unusable(reason: "the projections fit together about one axis as well as about another")
   }
   if let mass { best = best.joined(with: mass) }
-  if let mirrored = HalfTurnRegistration(sorted).axis() { best = best.confirmed(by: mirrored) }
+  if let mirrored { best = best.joined(with: mirrored) }
   return RotationAxisEstimate(axis: best.axis, error: best.error)
 }
 
@@ -73,22 +74,19 @@ struct AxisPosition {
   let axis: Double
   let error: Double
 
-  private static let doubtMax = 0.5
+  private static let (doubtMax, certain, uncertain) = (0.5, 0.05, 0.2)
+  /// Pixels: a less certain one is no place to look at first.
+  static let hintMax = 1.0
 
   /// The mean of two positions that agree; of others the one with the smaller error, which then counts a third of what
-  /// lies between them.
+  /// lies between them, unless it is far more certain than the other, which is not.
   func joined(with other: AxisPosition) -> AxisPosition {
     guard error < .infinity, other.error < .infinity else { return error <= other.error ? self : other }
     if agrees(with: other) { return combined(with: other) }
     let apart = abs(axis - other.axis)
-    let better = error <= other.error ? self : other
+    let better = error <= other.error ? self : other, worse = max(error, other.error)
+    if better.error < Self.certain, worse > Self.uncertain { return better }
     return AxisPosition(axis: better.axis, error: max(better.error, min(apart / 3, Self.doubtMax)))
-  }
-
-  /// The mean of two positions that agree; else this one, of which the other makes less sure.
-  func confirmed(by other: AxisPosition) -> AxisPosition {
-    let joined = joined(with: other)
-    return agrees(with: other) ? joined : AxisPosition(axis: axis, error: max(error, joined.error))
   }
 
   private func agrees(with other: AxisPosition) -> Bool {
@@ -130,12 +128,18 @@ struct SortedSinogram {
     self.thetas = order.map { thetas[$0] }
     self.columns = columns
     // 30 projections 6° apart span 180°, the last one's step with them.
-    let gaps = zip(self.thetas, self.thetas.dropFirst()).map { $1 - $0 }.sorted()
-    span = thetas[last] - thetas[first] + gaps[gaps.count / 2]
+    span = thetas[last] - thetas[first] + Self.usualStep(self.thetas)
     let degrees = span * 180 / .pi
     // Whatever the rounding of radians says.
     guard degrees >= Self.degreesMin - 1e-3 else { throw .spanTooSmall(degrees: degrees) }
     values = order.flatMap { Self.smoothed(sinogram[$0 * columns..<($0 + 1) * columns]) }
+  }
+
+  /// The median of the steps between neighbours, in radians.
+  var usualStep: Double { Self.usualStep(thetas) }
+
+  private static func usualStep(_ thetas: [Double]) -> Double {
+    zip(thetas, thetas.dropFirst()).map { $1 - $0 }.sorted()[(thetas.count - 1) / 2]
   }
 
   /// One projection smoothed by the binomial weights 1, 4, 6, 4, 1, its edge values going on outside.
