@@ -27,6 +27,7 @@ extension Pipeline {
       let trials: [Trial]
       let best: String?
       let picture: String
+      let strip: String
     }
 
     private func sweep(_ arguments: String...) throws -> Report {
@@ -42,11 +43,36 @@ extension Pipeline {
       #expect(report.best == "50.5" && report.row == 1)
       #expect(report.trials.map(\.value) == ["48.5", "49.5", "50.5", "51.5", "52.5"])
       let files = try FileManager.default.contentsOfDirectory(atPath: folder.file("try")).sorted()
-      #expect(files == report.trials.map { "rotation-axis=\($0.value).tif" } + ["sweep.svg"], "\(files)")
+      #expect(files == report.trials.map { "rotation-axis=\($0.value).tif" } + ["sweep.png", "sweep.svg"], "\(files)")
       let picture = try XMLDocument(contentsOf: URL(filePath: report.picture))
       #expect(try picture.nodes(forXPath: "//*[local-name()='image']").count == 5)
       let texts = try picture.nodes(forXPath: "//*[local-name()='text']").compactMap(\.stringValue)
       #expect(texts.contains("50.5, the sharpest"))
+    }
+
+    @Test func `An option with several values is what varies, and others are the same for all`() throws {
+      let report = try sweep("--rotation-axis", "50:51:0.5", "--algorithm", "fbp")
+      #expect(report.best == "50.5" && report.trials.map(\.value) == ["50", "50.5", "51"])
+      let bytes = try Data(contentsOf: URL(filePath: report.strip))
+      // Three slices of 240 pixels with 12 beside each, their values of 28 above, as PNG's header has them.
+      #expect(Array(bytes[16..<24]) == [0, 0, 3, 0, 0, 0, 1, 24], "\(Array(bytes.prefix(24)))")
+      let regularised = try sweep("--reg", "0.001;0.01,0.1", "--rotation-axis", "50.5", "--final-iterations", "2")
+      #expect(regularised.trials.map(\.value) == ["0.001", "0.01,0.1"] && regularised.best == nil)
+    }
+
+    @Test func `One option varies, and recon has one axis`() throws {
+      for (arguments, fragment) in [
+        (["--rotation-axis", "50.5"], "nothing varies"),
+        (["--rotation-axis", "50:51:0.5", "--algorithm", "fbp,sirt"], "rotation-axis and algorithm vary"),
+        (["--rotation-axis", "50", "--vary", "rotation-axis=50,51"], "rotation-axis is what --vary varies"),
+        (["--algorithm", "fpb"], "\"fpb\""),
+      ] {
+        let outcome = try Command(["sweep", scan, "--output-folder", folder.file("none")] + arguments).end()
+        expectFailure(64, outcome, fragment)
+      }
+      let outcome = try Command.run(
+        "recon", scan, "--output-folder", folder.file("none"), "--rotation-axis", "50:51:0.5")
+      #expect(outcome.status == .exited(64) && outcome.errors.contains("slipring sweep --rotation-axis 50:51:0.5"))
     }
 
     @Test func `Binned and denoised slices are what is shown`() throws {

@@ -20,7 +20,9 @@ struct Recon: ParsableCommand {
   @Option(help: .key("output-folder")) var outputFolder: String
   @Option(help: .key("run-folder")) var runFolder: String?
 
-  @Option(name: [.customLong("rotation-axis"), .customLong("center")], help: .key("rotation-axis", "px|auto"))
+  @Option(
+    name: [.customLong("rotation-axis"), .customLong("center")], help: .key("rotation-axis", "px|auto"),
+    transform: RotationAxis.init(option:))
   var rotationAxis = standard.rotationAxis
   @Option(help: .key("axis-tilt", "degrees|auto")) var axisTilt = standard.axisTilt
   @Option(help: .key("field-of-view")) var fieldOfView = standard.fieldOfView
@@ -99,11 +101,17 @@ struct Recon: ParsableCommand {
   }
 }
 
-extension RotationAxis: ExpressibleByArgument {
-  /// From a number or `auto`.
-  package init?(argument: String) { self.init(argument) }
-  /// For the help.
-  package var defaultValueDescription: String { "auto" }
+extension RotationAxis {
+  /// From a number or `auto`; a range is for `sweep`.
+  init(option: String) throws {
+    guard let axis = RotationAxis(option) else {
+      throw ValidationError(
+        (try? SweepValues(name: "rotation-axis", text: option, option: option)).map { $0.words.count > 1 } ?? false
+          ? "\(option) is several axes: slipring sweep --rotation-axis \(option) tries them on one row"
+          : "\(option) is no number of pixels, and not auto")
+    }
+    self = axis
+  }
 }
 
 extension AxisTilt: ExpressibleByArgument {

@@ -9,10 +9,11 @@ struct SweepCommand: ParsableCommand {
     commandName: "sweep",
     abstract: "Reconstructs one row of a scan file once for each value of an option, and puts the slices side by side.",
     discussion: """
-      slipring sweep scan.h5 --vary rotation-axis=290:302:0.5 --output-folder try \
-      makes 25 slices and names the sharpest. --vary weight=0.5x,1x,2x, --vary algorithm=fbp,sirt,auto and other keys \
-      of scan.yaml work likewise, but for rows, output and folders; --set gives keys a value in all of them. The \
-      folder gets a TIFF for each value and sweep.svg, in which they have the same range of grey.
+      slipring sweep scan.h5 --rotation-axis 290:302:0.5 --output-folder try \
+      makes 25 slices and names the sharpest. --algorithm fbp,sirt,auto, --reg '0.01;0.1' and --vary weight=0.5x,1x,2x \
+      work likewise, and --vary with every other key of scan.yaml, but for rows, output and folders. One option has \
+      several values; others, and --set, give all slices one. The folder gets a TIFF for each value, and sweep.svg and \
+      sweep.png, in which they have the same range of grey.
       """)
 
   @Argument(help: .key("input")) var input: String
@@ -21,7 +22,8 @@ struct SweepCommand: ParsableCommand {
     help: ArgumentHelp(
       "What is tried, as rotation-axis=290:302:0.5 or algorithm=fbp,sirt; semicolons part values that have commas.",
       valueName: "name=values"))
-  var vary: String
+  var vary: String?
+  @OptionGroup var shortForms: SweepShortForms
   @Option(
     name: .customLong("set"),
     help: ArgumentHelp("A key of scan.yaml and its value, as binning=1; can be repeated.", valueName: "name=value"))
@@ -32,13 +34,13 @@ struct SweepCommand: ParsableCommand {
 
   func run() throws {
     let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
-    let values = try SweepValues(vary)
     var scan = ScanDescription(input: input, outputFolder: outputFolder)
+    let values = try shortForms.apply(to: &scan, vary: vary)
     for setting in settings {
       let halves = setting.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
       guard halves.count == 2 else { throw ScanFailure(.usage, "--set \(setting): write NAME=VALUE") }
       guard halves[0] != values.name else {
-        throw ScanFailure(.usage, "--set \(setting): \(halves[0]) is what --vary varies")
+        throw ScanFailure(.usage, "--set \(setting): \(halves[0]) is what the sweep varies")
       }
       try Sweep.refuseFixed(halves[0])
       try scan.set(halves[0], to: halves[1])
@@ -56,6 +58,6 @@ struct SweepCommand: ParsableCommand {
           + "\(ProgressLine.oneDecimal(trial.seconds)) s, \(trial.slice)")
     }
     if let best = report.best { Console.result("the sharpest slice has \(report.key) \(best)") }
-    Console.result("look at \(report.picture)")
+    Console.result("look at \(report.picture) or \(report.strip)")
   }
 }

@@ -28,6 +28,8 @@ struct Sweep {
     let best: String?
     /// An SVG file.
     let picture: String
+    /// The same as a PNG file.
+    let strip: String
   }
 
   let scan: ScanDescription
@@ -61,7 +63,7 @@ struct Sweep {
     let descriptions = try values.words.map { try description($0, row: row, of: info.rows) }
     if let two = Dictionary(grouping: values.words, by: path).values.first(where: { $0.count > 1 }) {
       throw ScanFailure(
-        .usage, "--vary \(values.name): \(two.joined(separator: " and ")) make one file name, \(path(of: two[0]))")
+        .usage, "\(values.name): \(two.joined(separator: " and ")) make one file name, \(path(of: two[0]))")
     }
     try RunFolder.makeFolder(folder, for: .usual)
     guard mkdir(scratch, 0o700) == 0 else {
@@ -149,19 +151,20 @@ struct Sweep {
     let entropies = discs.map { greyEntropy($0, range: low...high) }
     let best =
       values.name == "rotation-axis" ? entropies.indices.min { entropies[$0] < entropies[$1] } : nil
-    let figure = SweepFigure(
-      title: "\(values.name), row \(row) of \(URL(filePath: scan.input).lastPathComponent)",
-      slices: zip(values.words, slices).map { word, slice in
-        (word, Self.columns(slice), slice.withUnsafeBufferPointer { greyLevels($0, low: low, high: high) })
-      }, best: best)
-    let picture = "\(folder)/sweep.svg"
-    try writeFileAtomically(path: picture, text: figure.draw().document)
+    let shown = zip(values.words, slices).map { word, slice in
+      (word, Self.columns(slice), slice.withUnsafeBufferPointer { greyLevels($0, low: low, high: high) })
+    }
+    let title = "\(values.name), row \(row) of \(URL(filePath: scan.input).lastPathComponent)"
+    let picture = "\(folder)/sweep.svg", strip = "\(folder)/sweep.png"
+    try writeFileAtomically(
+      path: picture, text: SweepFigure(title: title, slices: shown, best: best).draw().document)
+    try writeFileAtomically(path: strip, bytes: SweepStrip(slices: shown, best: best).draw(name: strip))
     return SweepReport(
       key: values.name, row: row,
       trials: values.words.indices.map {
         Trial(
           value: values.words[$0], slice: path(of: values.words[$0]), seconds: seconds[$0], entropy: entropies[$0])
-      }, best: best.map { values.words[$0] }, picture: picture)
+      }, best: best.map { values.words[$0] }, picture: picture, strip: strip)
   }
 
   /// Of a square slice; not the same for each value of `binning`.

@@ -17,10 +17,16 @@ struct SweepValues: Equatable {
     guard halves.count == 2, !halves[1].isEmpty else {
       throw ScanFailure(.usage, "--vary \(text): write NAME=FIRST:LAST:STEP or NAME=A,B,C")
     }
-    name = halves[0]
-    words = try Self.range(halves[1], text) ?? Self.list(halves[1])
-    guard words.count <= Self.countMax else { throw Self.tooMany(text, "\(words.count)") }
-    guard Set(words).count == words.count else { throw ScanFailure(.usage, "--vary \(text): a value is there twice") }
+    try self.init(name: halves[0], text: halves[1], option: "--vary \(text)")
+  }
+
+  /// Reads `FIRST:LAST:STEP` or `A,B,C`. `option` is how the user wrote it.
+  /// - Throws: `.usage`
+  init(name: String, text: String, option: String) throws(ScanFailure) {
+    self.name = name
+    words = try Self.range(text, option) ?? Self.list(text)
+    guard words.count <= Self.countMax else { throw Self.tooMany(option, "\(words.count)") }
+    guard Set(words).count == words.count else { throw ScanFailure(.usage, "\(option): a value is there twice") }
   }
 
   private static func list(_ text: String) -> [String] {
@@ -33,7 +39,7 @@ struct SweepValues: Equatable {
     guard parts.count == 3, let first = number(parts[0]), let last = number(parts[1]), let step = number(parts[2])
     else { return nil }
     guard step != 0, (last - first) / step >= 0 else {
-      throw ScanFailure(.usage, "--vary \(whole): steps of \(parts[2]) do not lead from \(parts[0]) to \(parts[1])")
+      throw ScanFailure(.usage, "\(whole): steps of \(parts[2]) do not lead from \(parts[0]) to \(parts[1])")
     }
     // Half a thousandth of a step more, so that 290:302:0.1 ends with 302.
     let count = ((last - first) / step + 0.0005).rounded(.down) + 1
@@ -53,7 +59,7 @@ struct SweepValues: Equatable {
     Double(text).flatMap { $0.isFinite ? $0 : nil }
   }
 
-  private static func tooMany(_ text: String, _ count: String) -> ScanFailure {
-    ScanFailure(.usage, "--vary \(text): \(count) values, and \(countMax) can be looked at; take larger steps")
+  private static func tooMany(_ option: String, _ count: String) -> ScanFailure {
+    ScanFailure(.usage, "\(option): \(count) values, and \(countMax) can be looked at; take larger steps")
   }
 }
