@@ -1,30 +1,30 @@
 /// Removes stripes from the sinogram of one detector row: detector pixels that are off for all or many angles, which
 /// become rings in the slice.
 ///
-/// N. T. Vo, R. C. Atwood and M. Drakopoulos, Opt. Express 26 (2018) 28396–28412, three of its algorithms one after the
-/// other, on line integrals:
+/// After N. T. Vo, R. C. Atwood and M. Drakopoulos, Opt. Express 26 (2018) 28396–28412, on line integrals:
 ///
-/// * columns that do not respond, or fluctuate (algorithm 6): those whose mean distance to their own running mean over
-///   ten angles is out of line with that of their neighbours, are interpolated;
-/// * large stripes (algorithm 5): every column is sorted, a median over columns gives what the sorted columns should
-///   be, and columns whose ratio to that, over the middle 90 % of ranks, is out of line, get those values at the angles
-///   where they had the same rank;
-/// * small and medium stripes (algorithm 3): the same with a smaller median, for all columns.
+/// * columns that do not respond, or fluctuate (algorithms 6 and 4): those whose mean distance to their own running
+///   mean over ten angles is out of line with that of their neighbours, are interpolated;
+/// * stripes (algorithms 3 and 5): every column is sorted, and those of a stripe get what the sorted columns at both
+///   sides say at the angles where they had the same rank.
 ///
-/// What is out of line is found by algorithm 4 with a signal-to-noise ratio of 3. The order of the angles matters to
-/// the first step alone, and there it hardly does.
+/// The paper's way to find both takes sample for stripes where a clean sinogram changes fast or hardly, as around the
+/// axis and at the sample's edge: whole disks and rings of a slice were replaced. So a column that does not respond
+/// must also stand out from the lines through its neighbours at both sides, at many angles (`deviation`); and a stripe
+/// is what stands out from both lines in the profile of median differences (`StripeProfile`). Medians over the columns
+/// of the sorted sinogram, which smooth what is no stripe as well, are not taken.
 package struct StripeFilter: Sendable {
   /// Angles of the sinogram.
   package let angles: Int
   /// Columns of the detector.
   package let columns: Int
-  /// Columns over which medians are taken: for small stripes, and for large ones and to find them.
+  /// Columns over which medians are taken: twice the width of columns that may not respond, and of stripes.
   let windows: (small: Int, large: Int)
 
   private static let runningMean = 10
   static let signalToNoise = 3.0
-  /// Ranks at both ends of a sorted column that are left out of its ratio.
-  private static let dropped = 0.05
+  /// Columns at both sides through which a line is laid, and how much more than others one must stand out from it.
+  private static let (beside, standingOut) = (3, 3.0)
 
   /// Medians are as wide as the paper's are for its detector, 21 and 51 of 2,560 columns, but not narrower than the
   /// stripes of a small one.
@@ -48,10 +48,10 @@ package struct StripeFilter: Sendable {
     let sheet = Sheet(
       sorted: sorted, smooth: sorted + count, order: (scratch + 2 * count * 4).assumingMemoryBound(to: Int32.self))
     interpolateDeadColumns(sinogram)
-    replaceLargeStripes(sinogram, sheet)
-    sort(sinogram, sheet)
-    smooth(sheet, window: windows.small)
-    for column in 0..<columns { putBack(column, sheet, sinogram) }
+    let profile = StripeProfile(sinogram, angles: angles, columns: columns)
+    let stripes = profile.stripes(widthMax: windows.large / 2, near: 4 * windows.large + 1)
+    guard !stripes.isEmpty else { return }
+    bridge(stripes, sinogram, sheet)
   }
 
   /// A sinogram whose columns are sorted, a row a rank; for each column the angles in the order of their values, one
@@ -66,22 +66,56 @@ package struct StripeFilter: Sendable {
 
   private func interpolateDeadColumns(_ sinogram: UnsafeMutablePointer<Float>) {
     let fluctuations = (0..<columns).map { fluctuation(sinogram + $0) }
-    var isDead = outOfLine(ratios(fluctuations, slidingMedian(fluctuations, window: windows.large)))
-    (isDead[0], isDead[columns - 1]) = (false, false)
-    var column = 1
-    while column < columns {
-      guard isDead[column] else {
-        column += 1
-        continue
-      }
-      var end = column
-      while isDead[end] { end += 1 }
+    let standsOut = outOfLine(ratios(fluctuations, slidingMedian(fluctuations, window: windows.large)))
+    let least = 1e-5 * UnsafeBufferPointer(start: sinogram, count: angles * columns).reduce(0) { max($0, abs($1)) }
+    for dead in runs(standsOut, within: 1..<columns - 1) where isDead(dead, sinogram, least: Double(least)) {
+      let (first, end) = (dead.lowerBound, dead.upperBound)
       for angle in 0..<angles {
-        let row = sinogram + angle * columns, left = row[column - 1], step = (row[end] - left) / Float(end - column + 1)
-        for dead in column..<end { row[dead] = left + step * Float(dead - column + 1) }
+        let row = sinogram + angle * columns, left = row[first - 1]
+        let step = (row[end] - left) / Float(dead.count + 1)
+        for column in dead { row[column] = left + step * Float(column - first + 1) }
       }
-      column = end
     }
+  }
+
+  /// Whether these columns stand out from the lines through their neighbours, as others beside them do not: the sample
+  /// itself is faster or slower in some columns than in their neighbours.
+  private func isDead(_ run: Range<Int>, _ sinogram: UnsafePointer<Float>, least: Double) -> Bool {
+    guard run.count <= windows.small / 2 + 1 else { return false }
+    let width = run.count
+    let others = [
+      run.lowerBound - width - 1, run.lowerBound - width - 2, run.upperBound + 1, run.upperBound + 2,
+    ].map { deviation($0..<$0 + width, sinogram) }
+    return deviation(run, sinogram) > Self.standingOut * max(others.max() ?? 0, least)
+  }
+
+  /// How much the worst of these columns stands out from the lines through those at both sides: the mean distance over
+  /// all angles, less what it is at all of them, as that is a stripe; 0 at the detector's edges.
+  private func deviation(_ run: Range<Int>, _ sinogram: UnsafePointer<Float>) -> Double {
+    let left = max(0, run.lowerBound - Self.beside)..<max(0, run.lowerBound)
+    let right = min(columns, run.upperBound)..<min(columns, run.upperBound + Self.beside)
+    guard left.count > 1, right.count > 1 else { return 0 }
+    return run.map { column in
+      let distances = (0..<angles).map { angle in
+        let row = UnsafeBufferPointer(start: sinogram + angle * columns, count: columns)
+        return distance(
+          Double(row[column]), at: Double(column), LineThrough(row, left), LineThrough(row, right))
+      }
+      let middle = distances.sorted()[angles / 2]
+      return distances.reduce(0) { $0 + abs($1 - middle) } / Double(angles)
+    }.max() ?? 0
+  }
+
+  private func runs(_ isInside: [Bool], within: Range<Int>) -> [Range<Int>] {
+    var runs: [Range<Int>] = []
+    for column in within where isInside[column] {
+      if let last = runs.last, last.upperBound == column {
+        runs[runs.count - 1] = last.lowerBound..<column + 1
+      } else {
+        runs.append(column..<column + 1)
+      }
+    }
+    return runs
   }
 
   /// The mean distance of a column's values to their running mean.
@@ -99,29 +133,40 @@ package struct StripeFilter: Sendable {
     return sum / Double(angles)
   }
 
-  // MARK: Large stripes
+  // MARK: Stripes
 
-  private func replaceLargeStripes(_ sinogram: UnsafeMutablePointer<Float>, _ sheet: Sheet) {
-    sort(sinogram, sheet)
-    smooth(sheet, window: windows.large)
-    let drop = Int(Self.dropped * Double(angles))
-    func means(_ sheet: UnsafePointer<Float>) -> [Double] {
-      var sums = [Double](repeating: 0, count: columns)
-      for rank in drop..<angles - drop {
-        for column in 0..<columns { sums[column] += Double(sheet[rank * columns + column]) }
+  /// Gives the columns of stripes what lies between the sorted columns beside them.
+  private func bridge(_ stripes: [Range<Int>], _ sinogram: UnsafeMutablePointer<Float>, _ sheet: Sheet) {
+    let isStripe = Set(stripes.joined())
+    let joined = runs((0..<columns).map(isStripe.contains), within: 0..<columns)
+    for run in joined {
+      let left = max(0, run.lowerBound - Self.beside)..<run.lowerBound
+      let right = run.upperBound..<min(columns, run.upperBound + Self.beside)
+      let (near, far) = (left.filter { !isStripe.contains($0) }, right.filter { !isStripe.contains($0) })
+      guard !near.isEmpty, !far.isEmpty else { continue }
+      sort(near + run + far, sinogram, sheet)
+      let (start, end) = (mean(near), mean(far))
+      for rank in 0..<angles {
+        let row = sheet.sorted + rank * columns
+        let (low, high) = (mean(near.map { Double(row[$0]) }), mean(far.map { Double(row[$0]) }))
+        for column in run {
+          sheet.smooth[rank * columns + column] = Float(low + (high - low) * (Double(column) - start) / (end - start))
+        }
       }
-      return sums
+      for column in run { putBack(column, sheet, sinogram) }
     }
-    let isStripe = outOfLine(ratios(means(sheet.sorted), means(sheet.smooth)))
-    for column in 0..<columns where isStripe[column] { putBack(column, sheet, sinogram) }
   }
+
+  private func mean(_ values: [Int]) -> Double { mean(values.map { Double($0) }) }
+
+  private func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
 
   // MARK: Sorted sinograms
 
-  private func sort(_ sinogram: UnsafePointer<Float>, _ sheet: Sheet) {
+  private func sort(_ some: [Int], _ sinogram: UnsafePointer<Float>, _ sheet: Sheet) {
     withUnsafeTemporaryAllocation(of: UInt64.self, capacity: angles) { memory in
       var keys = memory
-      for column in 0..<columns {
+      for column in some {
         for angle in 0..<angles {
           // Ordered as the values are, and equal values as the angles.
           let bits = (sinogram[angle * columns + column] + 0).bitPattern
@@ -134,13 +179,6 @@ package struct StripeFilter: Sendable {
           sheet.order[column * angles + rank] = Int32(angle)
         }
       }
-    }
-  }
-
-  private func smooth(_ sheet: Sheet, window: Int) {
-    var sliding = SlidingMedian(window: window)
-    for rank in 0..<angles {
-      sliding.apply(sheet.sorted + rank * columns, count: columns, into: sheet.smooth + rank * columns)
     }
   }
 
@@ -190,53 +228,5 @@ func outOfLine(_ values: [Double], signalToNoise: Double = StripeFilter.signalTo
   let standsOut = values.map { $0 > upper || $0 < lower }
   return standsOut.indices.map { index in
     standsOut[max(0, index - 1)] || standsOut[index] || standsOut[min(count - 1, index + 1)]
-  }
-}
-
-/// The median of a window that slides along a line; beyond its ends the outermost values are repeated. Values are
-/// finite.
-struct SlidingMedian {
-  private let window: Int
-  /// The window's values in order.
-  private var ordered: [Float]
-
-  /// An odd window.
-  init(window: Int) {
-    precondition(window > 0 && window % 2 == 1, "a median of \(window)")
-    self.window = window
-    ordered = Array(repeating: 0, count: window)
-  }
-
-  mutating func apply(_ values: UnsafePointer<Float>, count: Int, into output: UnsafeMutablePointer<Float>) {
-    let half = window / 2
-    for index in 0..<window { ordered[index] = values[min(max(index - half, 0), count - 1)] }
-    ordered.sort()
-    ordered.withUnsafeMutableBufferPointer { [window] ordered in
-      output[0] = ordered[half]
-      for index in 1..<max(1, count) {
-        Self.replace(
-          values[max(index - 1 - half, 0)], by: values[min(index + half, count - 1)], in: ordered.baseAddress!,
-          count: window)
-        output[index] = ordered[half]
-      }
-    }
-  }
-
-  /// Takes one value out of the ordered window and puts another in.
-  private static func replace(_ old: Float, by new: Float, in ordered: UnsafeMutablePointer<Float>, count: Int) {
-    var (low, high) = (0, count - 1)
-    while low < high {
-      let middle = (low + high) / 2
-      if ordered[middle] < old { low = middle + 1 } else { high = middle }
-    }
-    while low + 1 < count, ordered[low + 1] < new {
-      ordered[low] = ordered[low + 1]
-      low += 1
-    }
-    while low > 0, ordered[low - 1] > new {
-      ordered[low] = ordered[low - 1]
-      low -= 1
-    }
-    ordered[low] = new
   }
 }

@@ -1,4 +1,5 @@
 import Host
+import PhantomSupport
 import Testing
 
 @testable import Simulation
@@ -57,6 +58,33 @@ import Testing
     let norm = Self.clean.reduce(0.0) { $0 + Double($1 * $1) }.squareRoot()
     let change = zip(filtered, Self.clean).reduce(0.0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) }.squareRoot()
     #expect(change / norm < 0.01, "relative change \(change / norm)")
+  }
+
+  /// Where the sample changes fast or hardly: a shell, the axis, edges, few columns.
+  @Test(arguments: [(64, 90), (64, 240), (128, 180), (256, 240)])
+  func `No disk and no shell is taken for a stripe`(columns: Int, angles: Int) {
+    var random = SplitMix64(seed: 5)
+    let round = EllipsePhantom(
+      fullWidthIntegral: 4,
+      shapes: [
+        Ellipse(x: 0, y: 0, a: 0.8, value: 1), Ellipse(x: 0, y: 0, a: 0.3, value: -0.5),
+        Ellipse(x: 0.5, y: 0.1, a: 0.05, value: 1),
+      ])
+    for phantom in [SheppLogan(), Foam(rows: 1, columns: columns, seed: 4), round] as [any Phantom] {
+      let thetas = (0..<angles).map { Double($0) * .pi / Double(angles) }
+      let exact = phantom.sinogram(thetas: thetas, columns: columns, rotationAxis: Double(columns) / 2)
+      for noise in [0, 0.01] as [Float] {
+        let clean = exact.map { $0 + noise * Float(random.unit() + random.unit() + random.unit() - 1.5) }
+        var filtered = clean
+        let filter = StripeFilter(angles: angles, columns: columns)
+        let scratch = UnsafeMutableRawPointer.allocate(byteCount: filter.scratchByteCount, alignment: 64)
+        defer { scratch.deallocate() }
+        filter.apply(&filtered, scratch: scratch)
+        let norm = clean.reduce(0.0) { $0 + Double($1 * $1) }.squareRoot()
+        let change = zip(filtered, clean).reduce(0.0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) }.squareRoot()
+        #expect(change / norm < 0.005, "\(type(of: phantom)), noise \(noise): relative change \(change / norm)")
+      }
+    }
   }
 
   @Test(arguments: [
