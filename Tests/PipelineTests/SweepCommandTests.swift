@@ -56,8 +56,9 @@ extension Pipeline {
       let bytes = try Data(contentsOf: URL(filePath: report.strip))
       // Three slices of 240 pixels with 12 beside each, their values of 28 above, as PNG's header has them.
       #expect(Array(bytes[16..<24]) == [0, 0, 3, 0, 0, 0, 1, 24], "\(Array(bytes.prefix(24)))")
-      let regularised = try sweep("--reg", "0.001;0.01,0.1", "--rotation-axis", "50.5", "--final-iterations", "2")
-      #expect(regularised.trials.map(\.value) == ["0.001", "0.01,0.1"] && regularised.best == nil)
+      let regularised = try sweep(
+        "--reg", "5,0.1;50,0.1", "--algorithm", "pml-hybrid", "--rotation-axis", "50.5", "--final-iterations", "2")
+      #expect(regularised.trials.map(\.value) == ["5,0.1", "50,0.1"] && regularised.best == nil)
     }
 
     @Test func `One option varies, and recon has one axis`() throws {
