@@ -24,9 +24,13 @@ struct HalfTurnRegistration {
   /// between two projections, or beyond the last.
   private static let (interpolationError, betweenError, beyondError) = (0.03, 0.03, 0.06)
 
+  /// By so much the jackknife counts more where two predictions from the same projections are all pairs.
+  private static let seamWeight = 1.5
+
   private let columns: Int
   private let pairs: [HalfTurnPair]
   private let systematicError: Double
+  private let errorWeight: Double
 
   init(_ sinogram: SortedSinogram) {
     columns = sinogram.columns
@@ -42,6 +46,7 @@ struct HalfTurnRegistration {
       betweenMax = max(betweenMax, 4 * part * (1 - part) * gap * gap)
       pairs.append(HalfTurnPair(sinogram, variances, first: first, before: next - 1, part: Float(part)))
     }
+    errorWeight = pairs.isEmpty ? Self.seamWeight : 1
     if pairs.isEmpty {
       let beyond = max(usual, thetas[0] + .pi - thetas[thetas.count - 1])
       self.pairs = HalfTurnPair.acrossSeam(sinogram, variances)
@@ -95,7 +100,8 @@ struct HalfTurnRegistration {
     let count = Double(max(others.count, 1)), mean = others.reduce(0, +) / count
     let variance = others.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } * (count - 1) / count
     return AxisPosition(
-      axis: (Double(columns + place) + vertex) / 2, error: hypot(variance.squareRoot() / 2, systematicError))
+      axis: (Double(columns + place) + vertex) / 2,
+      error: hypot(errorWeight * variance.squareRoot() / 2, systematicError))
   }
 
   /// Of the parabola through three sums, beside the middle one and near it; nil where they have no minimum.
