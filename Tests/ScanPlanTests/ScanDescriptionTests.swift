@@ -1,5 +1,6 @@
 import Foundation
 import Host
+import ScanFiles
 import ScanPlan
 import Stages
 import Testing
@@ -89,7 +90,45 @@ import Tomography
     ("--final-subsets 3 goes with", { ($0.algorithm, $0.final, $0.finalSubsets) = (.sirt, .mlem, 3) }),
     ("--relaxation 0.5 goes with", { ($0.algorithm, $0.relaxation) = (.auto, 0.5) }),
     ("reconstructs nothing", { ($0.windowStep, $0.finalIterations) = (0, 0) }),
+    ("--bits 8 is about TIFF files", { ($0.bits, $0.format) = (.eight, .hdf5) }),
+    ("--bits 16 is about TIFF files", { ($0.bits, $0.format) = (.sixteen, .zarr) }),
+    ("--compress is about the HDF5 file", { ($0.compress, $0.format) = (true, .tiff) }),
+    ("Zarr is compressed in any case", { ($0.compress, $0.format) = (true, .zarr) }),
+    ("--zarr-version 0.4 goes with", { $0.zarrVersion = .v04 }),
+    ("--window-iter 3 is about updates", { ($0.windowIter, $0.windowStep) = (3, 0) }),
+    ("--window-subsets 2 is about updates", { ($0.windowSubsets, $0.windowStep) = (2, 0) }),
+    ("--lag-max 9 is about updates", { $0.lagMax = 9 }),
+    ("--algorithm fbp with --final sirt has nothing", { ($0.algorithm, $0.final) = (.fbp, .sirt) }),
+    ("--algorithm cgls with --final sirt has nothing", { ($0.algorithm, $0.final, $0.rate) = (.cgls, .sirt, 5) }),
+    ("fbp makes one pass", { ($0.algorithm, $0.finalIterations) = (.fbp, 20) }),
+    ("--final-subsets 4 is about final", { ($0.algorithm, $0.finalSubsets, $0.finalIterations) = (.sirt, 4, 0) }),
+    ("--disk-buffer 2 is for images that cannot wait", { $0.diskBuffer = 2 }),
+    (
+      "--window-memory 9 is for the projections",
+      { ($0.windowMemory, $0.windowSpread) = (.projections(9), 0) }
+    ),
+    ("--theta-unit radians is the unit", { ($0.input, $0.thetaUnit) = ("a.tif", .radians) }),
+    ("are degrees: leave one of them out", { ($0.thetaUnit, $0.thetaStep) = (.radians, 0.03) }),
+    (
+      "--channel a is of a DECTRIS stream",
+      { ($0.input, $0.channel, $0.detectorShape, $0.projections) = ("pva://A:Image", "a", DetectorShape(4, 4), 9) }
+    ),
+    ("--first-frame 5: frames of a file", { ($0.input, $0.firstFrame) = ("watch:/tmp/a.h5", .number(5)) }),
   ]
+
+  @Test func `What changes nothing in one kind of run has its effect in another`() throws {
+    let changes: [@Sendable (inout ScanDescription) -> Void] = [
+      { ($0.bits, $0.format) = (.eight, .all) }, { ($0.compress, $0.format) = (true, .hdf5) },
+      { ($0.zarrVersion, $0.format) = (.v04, .zarr) }, { $0.windowIter = 3 }, { ($0.lagMax, $0.rate) = (9, 5) },
+      { ($0.diskBuffer, $0.rate) = (2, 5) }, { ($0.algorithm, $0.final, $0.rate) = (.fbp, .sirt, 5) },
+      { ($0.algorithm, $0.finalIterations) = (.fbp, 1) },
+    ]
+    for (number, change) in changes.enumerated() {
+      var scan = ScanDescription(input: "a.h5", outputFolder: "out")
+      change(&scan)
+      #expect(throws: Never.self, "change \(number)") { try scan.validate() }
+    }
+  }
 
   @Test func `Every mistake is named with its option and value`() {
     for (fragment, make) in Self.mistakes {

@@ -52,6 +52,14 @@ package enum ScanSource: Equatable, Sendable {
     }
   }
 
+  /// Whether images can be left where they are until somebody takes them.
+  var waits: Bool {
+    switch self {
+    case .file, .folder: true
+    case .stream, .variable: false
+    }
+  }
+
   /// Whether the library for EPICS is needed.
   var isVariable: Bool { if case .variable = self { true } else { false } }
 
@@ -193,7 +201,7 @@ extension ScanDescription {
   /// What is known of a live source before its first image must be said, and of a scan file nothing of it.
   static let sourceRules: [@Sendable (ScanDescription) -> String?] = [
     { $0.addressProblem }, { $0.fileProblem }, { $0.liveProblem }, { $0.axisProblem }, { $0.fieldsProblem },
-    { $0.hookProblem }, { $0.beamProblem }, { $0.flatFieldsProblem }, { $0.selectionProblem },
+    { $0.hookProblem }, { $0.beamProblem }, { $0.flatFieldsProblem }, { $0.selectionProblem }, { $0.senderProblem },
   ]
 
   /// Whether images come when they come; false where the address is none.
@@ -248,6 +256,30 @@ extension ScanDescription {
       _ = try hook
       return nil
     } catch { return "--stop-hook \(error)" }
+  }
+
+  /// About senders that tell channels apart, count their frames, or say angles.
+  private var senderProblem: String? {
+    guard let source = try? ScanSource(input) else { return nil }
+    switch source {
+    case .file(let path) where thetaUnit != .auto && ImageFiles.isMeant(by: path):
+      return "--theta-unit \(thetaUnit.rawValue) is the unit of angles in a file, and TIFF files have none; "
+        + "--theta-start and --theta-step are degrees"
+    case .file where thetaUnit == .radians && (thetaStart ?? thetaStep) != nil:
+      return "--theta-unit radians is the unit of angles in a file, and --theta-start and --theta-step, which are for "
+        + "files without, are degrees: leave one of them out"
+    case .file, .stream: return nil
+    case .variable, .folder:
+      if let channel {
+        return "--channel \(channel) is of a DECTRIS stream with several, and \(input) has one image a frame"
+      }
+      guard case .folder(let path) = source else { return nil }
+      guard ScanSource.isWatchedFile(path) else {
+        return thetaUnit == .auto
+          ? nil : "--theta-unit \(thetaUnit.rawValue) is the unit of angles in frames, and TIFF files have none"
+      }
+      return firstNumber.map { "--first-frame \($0): frames of a file are counted from its first one" }
+    }
   }
 
   /// The number of a live source's first frame; nil where the first one that comes says it.

@@ -16,7 +16,8 @@ extension ScanDescription {
   var windowKind: WindowKind {
     if !spreadOptions.isEmpty { return .spread }
     if !slidingOptions.isEmpty { return .sliding }
-    return usesWindows || isWatched ? algorithm == .auto ? .spread : .sliding : .none
+    guard usesWindows || isWatched || windowIter != Self.standard.windowIter else { return .none }
+    return algorithm == .auto ? .spread : .sliding
   }
 
   /// Whether somebody looks at the volume while the scan runs, or nothing else makes one. A page is looked at as well:

@@ -214,7 +214,7 @@ package struct Planner {
 
   /// Sentences for the person: what was assumed, and who is not there.
   package func notices(_ plan: RunPlan) -> [String] {
-    var notices = info.notices
+    var notices = info.notices + scan.idleNotices
     if scan.minusLog == .auto, !info.hasFlats {
       notices.append("no flat fields: the data are taken as line integrals; --minus-log yes takes them as counts")
     }
