@@ -96,7 +96,8 @@ import class Foundation.JSONDecoder
       {"run": "0123456789abcdef", "phase": "scanning", "acquired": 12, "reconstructed": 10, "projections": 180, \
       "spilled": 0, "buffered": 193, "step": 1,
        "updates": 9, "updatesExpected": 203, "sweptFraction": 0, "residual": 0.5, "seconds": 61,
-       "withoutRoom": ["journal of acquire"], "secondsWithoutRoom": 2.04, "stages": [
+       "withoutRoom": ["journal of acquire"], "secondsWithoutRoom": 2.04, "notices": ["no unit: taken as <radians>"],
+       "stages": [
         {"name": "acquire", "pid": 77, "isRunning": true, "restarts": 3, "hangs": 0, "epoch": 1, \
       "cursor": 17, "lag": 0}]}
       """
@@ -107,6 +108,8 @@ import class Foundation.JSONDecoder
     for part in ["no room on disk for journal of acquire, 193 images in memory; projection 12", "2.0 s</dd>"] {
       #expect(html.contains(part), "\(part) is missing")
     }
+    #expect(report.notices.count == 2 && report.notices[0] == "no unit: taken as <radians>")
+    #expect(html.contains("<li>no unit: taken as &lt;radians&gt;</li>"))
     for part in ["12 of 180", "50.0 %", "<th scope=\"row\">acquire</th><td>runs</td>", "1:01", "scanning"] {
       #expect(html.contains(part), "\(part) is missing")
     }

@@ -80,7 +80,7 @@ extension RunReport {
   ) {
     let (status, view) = (latest.status, latest.view)
     run = status?.run ?? view?.run ?? ""
-    (self.status, self.pace, notices) = (status, pace, latest.notices)
+    (self.status, self.pace, notices) = (status, pace, (status?.notices ?? []) + latest.notices)
     stages = status?.stages.map { Stage($0, rate: rates.rate("stage " + $0.name)) } ?? []
     rings = view?.levels ?? []
     volume = view.map {

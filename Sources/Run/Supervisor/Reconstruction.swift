@@ -58,7 +58,10 @@ package struct Reconstruction {
     defer { withExtendedLifetime(output) {} }
     try folder.create(topics: scan.durability == .durable ? plan.wiring.topics : [])
     try write(plan, to: folder)
-    if let notice = try plan.writeMetadata(to: folder.metadata) { decisions.append(notice) }
+    if let notice = try plan.writeMetadata(to: folder.metadata) {
+      decisions.append(notice)
+      monitor.notice(notice)
+    }
     let cleanUp: @Sendable () -> Void = { [unlock = output.cleanUp, abandon] in
       unlock()
       abandon?()
@@ -87,6 +90,7 @@ package struct Reconstruction {
     var plan = try planner.plan(runID: .random(), command: command)
     let room = try RunRoom(plan), decisions = planner.notices(plan) + room.notices
     for line in decisions { notice(line) }
+    plan.notices = decisions
     let shortfalls = room.shortfalls()
     try watch.throwIfSignalled()
     if let shortfall = shortfalls.first { throw shortfall }

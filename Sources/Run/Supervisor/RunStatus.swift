@@ -102,6 +102,9 @@ package struct RunStatus: Codable, Equatable, Sendable {
   /// Seconds from when the last projection was acquired that a score knew to the decision to end the scan with it; nil
   /// where no score has decided.
   package var decidedLate: Double?
+  /// What a person was told before it began: what is odd about the input, what was assumed, found and decided; nil for
+  /// nothing.
+  package var notices: [String]?
   /// Rows that could not be reconstructed; nil where there are none.
   package var missingRows: [RowRange]?
   /// Seconds since the stages were started.

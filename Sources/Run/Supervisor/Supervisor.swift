@@ -305,7 +305,7 @@ final class Supervisor {
       },
       acquired: 0, reconstructed: 0, projections: plan.shape.projections, updates: 0, updatesExpected: plan.updateCount,
       sweptFraction: 0,
-      residual: nil, missingRows: missing.isEmpty ? nil : missing.map(\.rows),
+      residual: nil, notices: plan.notices, missingRows: missing.isEmpty ? nil : missing.map(\.rows),
       seconds: (ContinuousClock.now - start) / .seconds(1))
   }
 }

@@ -72,6 +72,9 @@ package struct RunPlan: Codable, Sendable {
   var examples: [String] = []
   /// What was assumed of the input, and what of it is missing, in sentences; nil of a plan of an earlier build.
   package var inputNotices: [String]?
+  /// All that a person was told of it when it was made: these, and what was found and decided; nil of a plan of an
+  /// earlier build.
+  package var notices: [String]?
   /// When it was made, in ISO 8601; nil of a plan of an earlier build.
   var created: String?
 

@@ -68,6 +68,7 @@ struct RunOptions: ParsableArguments {
       let outcome = try body(signals, RunMonitors([progress] + (dashboard.map { [$0] } ?? [])))
       progress.end()
       try report(outcome)
+      for line in outcome.notices { dashboard?.notice(line) }
       dashboard?.finish(outcome.result)
       failure = outcome.failure
     } catch {

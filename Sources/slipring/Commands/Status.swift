@@ -66,12 +66,13 @@ struct Status: ParsableCommand {
         age < ageMax ? nil : "this is \(ProgressLine.oneDecimal(age)) s old: status.json cannot be written"
       } : nil
     let missing = status.missingRows.map { ["missing in the volume: \(RowRange.list($0))"] } ?? []
+    let notices = (status.notices ?? []).map { "notice: \($0)" }
     return [
       "run \(status.run): \(phase)\(late)",
       "projections \(status.acquired)/\(status.projections) (\(ProgressLine.oneDecimal(status.rate))/s, "
         + "lag \(status.lag)\(spilled)), updates \(status.updates)/\(status.updatesExpected), "
         + "step \(status.step)\(residual), \(ProgressLine.oneDecimal(status.seconds)) s",
-    ] + [old].compactMap { $0 } + faults + losses + clamped + room + missing + [
+    ] + [old].compactMap { $0 } + notices + faults + losses + clamped + room + missing + [
       row("stage", "pid", "state", "epoch", "cursor", "lag", "restarts", "hung")
     ]
       + status.stages.map { stage in
