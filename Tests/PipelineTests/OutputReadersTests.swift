@@ -128,6 +128,7 @@ extension Pipeline {
       let again = try read("again")
       #expect(again["sha256"] as? String == found["sha256"] as? String && again["compression"] as? String == "gzip")
       #expect(again["bits"] as? Int == 16 && (again["description"] as? String)?.contains("; range: ") == true)
+      #expect((again["description"] as? String)?.contains("0 outside the inscribed disk") == true)
       #expect((again["zarr"] as? [String: Any])?["format"] as? Int == 2)
     }
   }

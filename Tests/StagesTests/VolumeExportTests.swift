@@ -160,6 +160,30 @@ import Tomography
     withExtendedLifetime(parts) {}
   }
 
+  @Test(arguments: [ExportConfiguration.Sample.float32, .uint16, .uint8], [false, true])
+  func `Outside of the disk integers stand for zero, and floats are as they were computed`(
+    sample: ExportConfiguration.Sample, isMasked: Bool
+  ) throws {
+    var configuration = configuration(sample, scale: 0.5)
+    configuration.masksIntegers = isMasked
+    let written = try #require(try volume(rows: [3]).export(configuration, facts: [:]) { false })
+    let half = Double(Self.columns) / 2
+    for index in 0..<3 {
+      let computed = slice(index).map { $0 * 0.5 }
+      let reader = try VolumeReader(path: folder.file("v.h5"))
+      try computed.withUnsafeBufferPointer { try reader.check(index, $0) }
+      let expected = computed.enumerated().map { pixel, value -> Float in
+        let (x, y) = (Double(pixel % Self.columns) + 0.5 - half, Double(pixel / Self.columns) + 0.5 - half)
+        return isMasked && sample != .float32 && x * x + y * y > half * half ? 0 : value
+      }
+      try expected.withUnsafeBufferPointer { values in
+        try checkTIFF(
+          path: written.outputs[index], columns: Self.columns, rows: Self.columns, values: values,
+          pixels: sample.pixels(written.range))
+      }
+    }
+  }
+
   @Test func `A volume without a number has a range all the same`() throws {
     let histogram = VoxelHistogram(columns: 4)
     #expect(histogram.value(atPercent: 0) == 0 && histogram.value(atPercent: 99.9) == 0)

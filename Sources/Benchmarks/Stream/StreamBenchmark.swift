@@ -141,7 +141,7 @@ package final class StreamBenchmark {
     let runFolder = RunFolder(path: "\(folder.path)/\(name)")
     var scan = ScanDescription(input: scanPath, outputFolder: runFolder.path + "/output")
     scan.runFolder = runFolder.path
-    (scan.algorithm, scan.diskMask) = (options.algorithm, options.diskMask)
+    (scan.algorithm, scan.diskMask) = (options.algorithm, options.diskMask ? .yes : .auto)
     scan.rotationAxis = .pixels(Double(options.shape.columns) / 2)
     switch windows ?? options.windows[0] {
     case .sliding(let length, let step): (scan.windowLength, scan.windowStep) = (length, step)

@@ -80,7 +80,8 @@ final class Gallery {
     return request.axis == .z ? [] : [UInt64(complete)]
   }
 
-  /// From the 0.5 to the 99.5 percentile of the newest middle slice; nil before there is one.
+  /// From the 0.5 to the 99.5 percentile of the newest middle slice, inside the inscribed disk: what lies outside is
+  /// seen by few projections and has the largest values; nil before there is one.
   func automaticWindow(isOver: Bool) -> GreyWindow? {
     let generations = view.generations
     if let range, range.generations == generations { return range.window }
@@ -88,11 +89,19 @@ final class Gallery {
     guard isOver || range == nil || budget.allows(isNew: false, now: .now) else { return range?.window }
     let window = budget.spend { () -> GreyWindow? in
       guard let cut = view.cut(.z, at: view.slices / 2, edgeMax: Self.rangeEdge) else { return nil }
-      let range = cut.values.withUnsafeBufferPointer { greyRange($0, percentile: Self.percentile) }
+      let inside = Self.insideDisk(cut.values, columns: cut.columns, rows: cut.rows)
+      let range = inside.withUnsafeBufferPointer { greyRange($0, percentile: Self.percentile) }
       return GreyWindow(low: range.lowerBound, high: range.upperBound)
     }
     if let window { range = (generations, window) }
     return window ?? range?.window
+  }
+
+  /// The values inside the disk that is inscribed in a slice.
+  static func insideDisk(_ values: [Float], columns: Int, rows: Int) -> [Float] {
+    precondition(columns == rows && values.count == columns * rows, "\(columns) × \(rows) is no slice")
+    let disk = DiskMask(columns: columns, isDisk: true)
+    return (0..<rows).flatMap { row in disk.columns(row: row).map { values[row * columns + $0] } }
   }
 
   /// `generations` were read before: what is newer in the picture is made once more then, and nothing newer is missed.

@@ -70,19 +70,19 @@ extension ScanDescription {
   }
 
   private func sirt(relaxation: Double) -> Method {
-    .sirt(SIRTOptions(relaxation: Float(relaxation), nonNegative: nonNegative, diskMask: diskMask))
+    .sirt(SIRTOptions(relaxation: Float(relaxation), nonNegative: nonNegative, diskMask: diskMask == .yes))
   }
 
-  private var backprojection: FBPOptions { FBPOptions(filter: filter ?? .ramp, diskMask: diskMask) }
+  private var backprojection: FBPOptions { FBPOptions(filter: filter ?? .ramp, diskMask: diskMask == .yes) }
 
   private func method(_ algorithm: Algorithm) -> Method {
     switch algorithm {
     case .auto: preconditionFailure("auto is no method, it chooses one")
     case .sirt: sirt(relaxation: relaxation)
     case .mlem, .osem, .pmlQuadratic, .pmlHybrid:
-      .expectationMaximisation(EMOptions(penalty: penalty(of: algorithm), diskMask: diskMask))
+      .expectationMaximisation(EMOptions(penalty: penalty(of: algorithm), diskMask: diskMask == .yes))
     case .fbp: .filteredBackprojection(backprojection)
-    case .cgls: .conjugateGradients(CGLSOptions(diskMask: diskMask))
+    case .cgls: .conjugateGradients(CGLSOptions(diskMask: diskMask == .yes))
     }
   }
 
@@ -107,7 +107,7 @@ extension ScanDescription {
 
   /// The options of auto's solver: those of the preset, but for what was said.
   var subsetOptions: SubsetOptions {
-    var options = SubsetOptions(preset: preset, nonNegative: nonNegative, diskMask: diskMask)
+    var options = SubsetOptions(preset: preset, nonNegative: nonNegative, diskMask: diskMask == .yes)
     options.precision = precision
     options.dimensions = tvDimensions
     if let finalSubsets { options.subsets = finalSubsets }

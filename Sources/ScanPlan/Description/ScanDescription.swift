@@ -83,8 +83,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var relaxation: Double = 1
   /// Whether negative voxels become zero after every update.
   package var nonNegative = false
-  /// Whether voxels outside the inscribed disk stay zero.
-  package var diskMask = false
+  /// What becomes of voxels outside the inscribed disk.
+  package var diskMask = DiskMasking.auto
   /// How far above their surroundings pixels are that are removed from projections; nil to leave them.
   package var zingers: Double?
   /// The measurement behind phase retrieval; nil for none.

@@ -93,7 +93,12 @@ extension ScanKey {
     ScanKey(.method, "filter", \.filter, "Window on the ramp filter of fbp.", unset: "ramp, which is none"),
     ScanKey(.method, "relaxation", \.relaxation, "Relaxation of sirt.", .between(0, 2, "where SIRT converges")),
     ScanKey(.method, "non-negative", \.nonNegative, "Set negative voxels to zero after every update (auto, sirt)."),
-    ScanKey(.method, "disk-mask", \.diskMask, "Keep voxels outside the inscribed disk at zero."),
+    ScanKey(
+      .method, "disk-mask", \.diskMask,
+      """
+      Keep voxels outside the inscribed disk at zero; auto: only where a file holds integers (--bits 8, 16), and the \
+      volume stays as it is computed.
+      """),
   ]
 
   private static let machine = [

@@ -56,6 +56,7 @@ extension RunPlan: StageSettings {
         "rotation_axis": "\(detectorAxis)",
         "field_of_view": geometry.words,
         "axis_tilt": "\(geometry.tiltDegrees)",
+        "disk_mask": scan.diskWords,
       ], checks: scan.retain != .keep, fields: shape.flatsAndDarks,
       windowUpdates: updateCount - finalIterationCount(),
       finalIterations: finalSchedule.iterationsMax(projections: shape.projections),
@@ -69,6 +70,7 @@ extension RunPlan: StageSettings {
     }
     configuration.about = description(name: name)
     configuration.range = scan.range ?? .standard
+    configuration.masksIntegers = scan.masksIntegers
     configuration.zarr = parts.zarr ? ("\(name)_rec.zarr", scan.zarrVersion) : nil
     configuration.compresses = scan.compress
     configuration.asksForFloat = scan.precision == .float

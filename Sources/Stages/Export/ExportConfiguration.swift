@@ -59,6 +59,8 @@ package struct ExportConfiguration: Sendable {
   package var about = VolumeDescription()
   /// What integers stand for.
   package var range = SampleRange.standard
+  /// Whether integers hold what zero is outside the inscribed disk, whatever the volume has there.
+  package var masksIntegers = false
   /// Name of the Zarr folder without the folder it is in, and its version; nil for none.
   package var zarr: (name: String, version: OMEZarrVersion)?
   /// Whether projections in float were asked for.

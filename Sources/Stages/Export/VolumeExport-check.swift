@@ -16,13 +16,13 @@ extension VolumeExport {
       scale(voxels)
       for (slice, index) in group.enumerated() {
         if stopRequested() { return false }
-        let values = UnsafeBufferPointer(slices(voxels, slice))
-        if let pixels {
-          try checkTIFF(
-            path: path(ofSlice: index), columns: source.columns, rows: source.columns, values: values, pixels: pixels)
-        }
+        let memory = slices(voxels, slice), values = UnsafeBufferPointer(memory)
         try volume?.check(index, values)
         try zarr?.add(slice: values)
+        guard let pixels else { continue }
+        if configuration.masksIntegers, pixels != .float32 { mask(memory) }
+        try checkTIFF(
+          path: path(ofSlice: index), columns: source.columns, rows: source.columns, values: values, pixels: pixels)
       }
       return true
     }

@@ -2,6 +2,7 @@ import Glibc
 import Host
 import RunModel
 import ScanFiles
+import Tomography
 
 /// Writes the files of a finished volume. Every file is complete under its name or not there.
 ///
@@ -97,6 +98,17 @@ struct VolumeExport {
     for voxel in voxels.indices { voxels[voxel] *= configuration.scale }
   }
 
+  /// Sets what lies outside the inscribed disk to zero.
+  func mask(_ slice: UnsafeMutableBufferPointer<Float>) {
+    let columns = source.columns, disk = DiskMask(columns: columns, isDisk: true)
+    for row in 0..<columns {
+      let inside = disk.columns(row: row)
+      for outside in [0..<inside.lowerBound, inside.upperBound..<columns] {
+        for column in outside { slice[row * columns + column] = 0 }
+      }
+    }
+  }
+
   /// The file of slice `index`.
   func path(ofSlice index: Int) -> String { "\(configuration.folder)/\(configuration.tiffName(ofSlice: index))" }
 
@@ -108,10 +120,14 @@ struct VolumeExport {
   private func writeTIFF(
     _ index: Int, _ slice: UnsafeMutableBufferPointer<Float>, _ pixels: TIFFPixels, to file: AtomicFileGroup.Member
   ) throws {
+    let isMasked = configuration.masksIntegers && pixels != .float32
+    // Integers have a turn of their own: nobody else reads these voxels in it.
+    if isMasked { mask(slice) }
     let image = TIFFImage(
       columns: source.columns, rows: source.columns, pixels: pixels,
       description: "slice \(configuration.firstSlice + index), \(configuration.quantity) in \(configuration.unit)"
-        + (fits.isEmpty ? "" : configuration.words(fits[index])) + remark,
+        + (fits.isEmpty ? "" : configuration.words(fits[index])) + remark
+        + (isMasked ? ", 0 outside the inscribed disk" : ""),
       voxelSizeMillimetres: configuration.about.voxelSizeMillimetres)
     try image.write(UnsafeBufferPointer(slice), scale: configuration.scale, to: file)
     FaultPoint.exportHalf.reach()

@@ -45,7 +45,8 @@ struct Recon: ParsableCommand {
   @Option(help: .key("filter")) var filter: FBPOptions.Filter?
   @Option(help: .key("relaxation")) var relaxation = standard.relaxation
   @Flag(help: .key("non-negative")) var nonNegative = false
-  @Flag(help: .key("disk-mask")) var diskMask = false
+  @Option(defaultAsFlag: DiskMasking.yes, parsing: .next, help: .key("disk-mask", "auto|yes|no"))
+  var diskMask: DiskMasking? = nil
 
   @OptionGroup var subsets: SubsetKnobs
   @OptionGroup var filters: FilterOptions
@@ -84,7 +85,7 @@ struct Recon: ParsableCommand {
     windows.apply(to: &scan)
     (scan.finalIterations, scan.finalSubsets) = (finalIterations, finalSubsets)
     (scan.initial, scan.regularisation, scan.filter) = (initial, reg, filter)
-    (scan.relaxation, scan.nonNegative, scan.diskMask) = (relaxation, nonNegative, diskMask)
+    (scan.relaxation, scan.nonNegative, scan.diskMask) = (relaxation, nonNegative, diskMask ?? Self.standard.diskMask)
     (scan.workers, scan.threads, scan.rate, scan.lagMax, scan.diskBuffer) = (workers, threads, rate, lagMax, diskBuffer)
     (scan.durability, scan.checkpointEvery) = (durability, checkpointEvery)
     (scan.format, scan.bits, scan.minusLog, scan.thetaUnit, scan.retain) = (format, bits, minusLog, thetaUnit, retain)
@@ -116,6 +117,13 @@ extension RotationAxis {
 
 extension AxisTilt: ExpressibleByArgument {
   /// From degrees or `auto`.
+  package init?(argument: String) { self.init(scanText: argument) }
+  /// For the help.
+  package var defaultValueDescription: String { scanText }
+}
+
+extension DiskMasking: ExpressibleByArgument {
+  /// From auto, yes or no.
   package init?(argument: String) { self.init(scanText: argument) }
   /// For the help.
   package var defaultValueDescription: String { scanText }

@@ -53,7 +53,7 @@ struct Demonstration {
     }
     var scan = ScanDescription(input: scanPath, outputFolder: folder)
     scan.rotationAxis = .pixels(Self.rotationAxis)
-    scan.diskMask = true
+    scan.diskMask = .yes
     // As with a page: the picture shows what happens while the scan runs, too.
     scan.watch()
     // A demonstration that is repeated replaces its own result.
