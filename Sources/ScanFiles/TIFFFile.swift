@@ -33,21 +33,23 @@ final class TIFFFile {
     let rows: Int
     let columns: Int
     let sample: Sample
+    /// The shape of its tiles; nil where it is in strips.
+    let tile: (rows: Int, columns: Int)?
     /// Where its directory is in the file.
     fileprivate let directory: UInt64
     /// Where its pixels are, of a stack that has one directory for all images (ImageJ, above 4 GB); else nil.
     fileprivate let raw: UInt64?
   }
 
-  private let tiff: OpaquePointer
+  let tiff: OpaquePointer
   private let message: UnsafeMutablePointer<ctiff_message>
   private let byteCount: UInt64
-  /// A strip before its rows are taken.
-  private var strip: [UInt8] = []
+  /// A strip or a tile before its rows are taken.
+  var strip: [UInt8] = []
 
   private static let pagesMax = 1_000_000
   private static let edgeMax = 1 << 20
-  private static let stripBytesMax = 1 << 30
+  static let stripBytesMax = 1 << 30
 
   /// Opens the file. One that cannot be opened, or is none, is `.incomplete`: somebody may still be writing it.
   init(_ path: String) throws(TIFFFault) {
@@ -99,14 +101,15 @@ final class TIFFFile {
     else { throw .incomplete }
     guard (1...Self.edgeMax).contains(Int(width)), (1...Self.edgeMax).contains(Int(length)) else { throw .shape }
     let sample = try sample()
-    guard TIFFIsTiled(tiff) == 0 else { throw .layout }
-    for strip in 0..<TIFFNumberOfStrips(tiff) {
+    let tile = try tileShape(sample)
+    for strip in 0..<(tile == nil ? TIFFNumberOfStrips(tiff) : TIFFNumberOfTiles(tiff)) {
       let (end, overflow) = TIFFGetStrileOffset(tiff, strip).addingReportingOverflow(
         TIFFGetStrileByteCount(tiff, strip))
       guard !overflow, end > 0, end <= byteCount else { throw .incomplete }
     }
     return Page(
-      rows: Int(length), columns: Int(width), sample: sample, directory: TIFFCurrentDirOffset(tiff), raw: nil)
+      rows: Int(length), columns: Int(width), sample: sample, tile: tile, directory: TIFFCurrentDirOffset(tiff),
+      raw: nil)
   }
 
   private func sample() throws(TIFFFault) -> Sample {
@@ -140,13 +143,16 @@ final class TIFFFile {
     else { return [page] }
     var compression = UInt16(COMPRESSION_NONE)
     _ = ctiff_get_u16(tiff, UInt32(TIFFTAG_COMPRESSION), &compression)
-    guard Int32(compression) == Int32(COMPRESSION_NONE), count <= Self.pagesMax else { throw .layout }
+    guard Int32(compression) == Int32(COMPRESSION_NONE), page.tile == nil, count <= Self.pagesMax else {
+      throw .layout
+    }
     let (start, size) = (TIFFGetStrileOffset(tiff, 0), UInt64(page.rows * page.columns * page.sample.byteCount))
     let (end, overflow) = size.multipliedReportingOverflow(by: UInt64(count))
     guard !overflow, start <= byteCount, end <= byteCount - start else { throw .incomplete }
     return (0..<UInt64(count)).map {
       Page(
-        rows: page.rows, columns: page.columns, sample: page.sample, directory: page.directory, raw: start + $0 * size)
+        rows: page.rows, columns: page.columns, sample: page.sample, tile: nil, directory: page.directory,
+        raw: start + $0 * size)
     }
   }
 
@@ -156,6 +162,12 @@ final class TIFFFile {
       target.count == rows.count * page.columns * page.sample.pixel.byteCount, "room for \(target.count) B")
     guard !rows.isEmpty else { return }
     guard TIFFSetSubDirectory(tiff, page.directory) == 1 else { throw .incomplete }
+    if let tile = page.tile {
+      // Whoever puts another file in its place may have written other tiles.
+      guard let now = try tileShape(page.sample), now == tile else { throw .incomplete }
+      return try readTiles(page, tile, rows: rows, into: target)
+    }
+    guard page.raw != nil || TIFFIsTiled(tiff) == 0 else { throw .incomplete }
     let rowBytes = page.columns * page.sample.byteCount
     var stripRows = UInt32.max
     _ = ctiff_get_u32(tiff, UInt32(TIFFTAG_ROWSPERSTRIP), &stripRows)
@@ -198,7 +210,7 @@ final class TIFFFile {
   }
 
   /// Converts samples to pixels, from pixel `first` of the target on.
-  private func convert(
+  func convert(
     _ source: UnsafeRawBufferPointer, _ sample: Sample, into target: UnsafeMutableRawBufferPointer, at first: Int
   ) {
     func floats<Value>(_ type: Value.Type, _ float: (Value) -> Float) {

@@ -8,12 +8,12 @@ package enum TIFFFault: Error, Equatable, Sendable {
   case shape
   /// Its pixels have another type, or several samples.
   case pixel
-  /// It is tiled, which no detector's image is, or has more images than a scan.
+  /// Its strips or tiles are too large, or it has more images than a scan, or several that lie in its only one.
   case layout
 }
 
 /// Reads the first image of a grey TIFF into `target`, row by row, as pixels of this machine; whatever libtiff unpacks.
-/// A file that somebody is still writing is `.incomplete` until all of its strips are there.
+/// A file that somebody is still writing is `.incomplete` until all of its strips or tiles are there.
 /// - Parameter target: rows × columns pixels, exactly.
 package func readTIFF(
   path: String, rows: Int, columns: Int, pixel: PixelType, into target: UnsafeMutableRawBufferPointer

@@ -86,7 +86,7 @@ extension TIFFFault {
     case .incomplete: "it is no TIFF, or is cut short or still being written; copy it again, or take it away"
     case .shape: "its image has no pixels, or too many"
     case .pixel: "its pixels are no grey values (integers of 8, 16 or 32 bits, or floats of 32 or 64)"
-    case .layout: "it is in tiles, or compressed as a whole; write it in strips"
+    case .layout: "its strips or tiles are above 1 GiB, or it is a stack that is compressed as a whole; write it anew"
     }
   }
 }

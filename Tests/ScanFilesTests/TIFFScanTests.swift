@@ -74,6 +74,34 @@ import Testing
     #expect(try scan.values(.projection, 0, rows: 1..<3) == Array(values[2...]))
   }
 
+  @Test(arguments: TestTIFF.Sample.allCases, [false, true])
+  func `An image in tiles is read like one in strips, all of it and some rows`(
+    sample: TestTIFF.Sample, isBigEndian: Bool
+  ) throws {
+    var tiff = TestTIFF(rows: 37, columns: 21)
+    (tiff.sample, tiff.isBigEndian, tiff.tile) = (sample, isBigEndian, (16, 16))
+    let images = (0..<2).map { number in (0..<37 * 21).map { Double(($0 * 7 + number) % 120) } }
+    try tiff.write(images, to: folder.file("a.tif"))
+    let scan = try openScan(path: folder.file("a.tif"))
+    #expect(scan.info.shape == [2, 37, 21])
+    for (number, image) in images.enumerated() {
+      #expect(try scan.values(.projection, number) == image)
+      for rows in [0..<1, 15..<17, 31..<37, 36..<37] {
+        #expect(
+          try scan.values(.projection, number, rows: rows)
+            == Array(image[rows.lowerBound * 21..<rows.upperBound * 21]), "rows \(rows)")
+      }
+    }
+    // Cut within the last tile.
+    let whole = tiff.bytes([images[0]])
+    tiff.hasOneDirectory = true
+    tiff.description = "ImageJ=1.54f\nimages=2\n"
+    try tiff.write(images, to: folder.file("stack.tif"))
+    expectFailure(65, "stack.tif", "stack") { _ = try openScan(path: folder.file("stack.tif")) }
+    try whole.prefix(whole.count - 200).write(to: folder.url("a.tif"))
+    expectFailure(65, "a.tif", "cut short") { _ = try openScan(path: folder.file("a.tif")) }
+  }
+
   @Test(arguments: [false, true]) func `A stack is as many projections as it has images, also with one directory`(
     isBigEndian: Bool
   ) throws {

@@ -25,6 +25,8 @@ struct TestTIFF {
   var isBigEndian = false
   /// Rows of a strip.
   var stripRows = 1
+  /// Rows and columns of a tile; nil for strips.
+  var tile: (rows: Int, columns: Int)?
   /// ImageDescription of the first image.
   var description: String?
   /// Whether one directory stands for all images.
@@ -35,7 +37,7 @@ struct TestTIFF {
     var data = Data(isBigEndian ? [0x4D, 0x4D, 0, 42] : [0x49, 0x49, 42, 0])
     data += integer(0, 4)
     let starts = images.map { image in
-      defer { for value in image { data += pixel(value) } }
+      defer { for value in tiled(image) { data += pixel(value) } }
       return data.count
     }
     var link = 4
@@ -53,12 +55,21 @@ struct TestTIFF {
   private func appendDirectory(to data: inout Data, start: Int, description: String?) -> Int {
     let rowBytes = columns * sample.bits / 8
     let tops = Array(stride(from: 0, to: rows, by: stripRows))
+    let tileBytes = tile.map { $0.rows * $0.columns * sample.bits / 8 } ?? 0
+    let strips: [(tag: Int, type: Int, values: [Int])] = [
+      (273, 4, tops.map { start + $0 * rowBytes }), (277, 3, [1]), (278, 4, [stripRows]),
+      (279, 4, tops.map { min(stripRows, rows - $0) * rowBytes }),
+    ]
+    let tiles: [(tag: Int, type: Int, values: [Int])] = [
+      (277, 3, [1]), (322, 4, [tile?.columns ?? 0]), (323, 4, [tile?.rows ?? 0]),
+      (324, 4, tileCorners.indices.map { start + $0 * tileBytes }),
+      (325, 4, tileCorners.map { _ in tileBytes }),
+    ]
     let text = description.map { Data($0.utf8) + [0] }
     var entries: [(tag: Int, type: Int, values: [Int])] = [
       (256, 4, [columns]), (257, 4, [rows]), (258, 3, [sample.bits]), (259, 3, [1]), (262, 3, [1]),
-      (273, 4, tops.map { start + $0 * rowBytes }), (277, 3, [1]), (278, 4, [stripRows]),
-      (279, 4, tops.map { min(stripRows, rows - $0) * rowBytes }), (339, 3, [sample.format]),
     ]
+    entries += (tile == nil ? strips : tiles) + [(339, 3, [sample.format])]
     if let text { entries.insert((270, 2, Array(text).map(Int.init)), at: 5) }
     let end = data.count + 2 + 12 * entries.count + 4
     var (directory, behind) = (integer(entries.count, 2), Data())
@@ -78,6 +89,27 @@ struct TestTIFF {
     let link = data.count - 4
     data += behind
     return link
+  }
+
+  /// Rows and columns at which tiles begin; none of strips.
+  private var tileCorners: [(row: Int, column: Int)] {
+    guard let tile else { return [] }
+    return stride(from: 0, to: rows, by: tile.rows).flatMap { row in
+      stride(from: 0, to: columns, by: tile.columns).map { (row, $0) }
+    }
+  }
+
+  /// The pixels of an image as they lie in the file; what tiles have beyond the image is 77.
+  private func tiled(_ image: [Double]) -> [Double] {
+    guard let tile else { return image }
+    return tileCorners.flatMap { corner in
+      (0..<tile.rows).flatMap { row in
+        (0..<tile.columns).map { column in
+          let (y, x) = (corner.row + row, corner.column + column)
+          return y < rows && x < columns ? image[y * columns + x] : 77
+        }
+      }
+    }
   }
 
   private func pixel(_ value: Double) -> Data {
