@@ -46,6 +46,7 @@ import Testing
     var ledger = LossLedger()
     var metadata: [UInt8] = []
     var hasEnded = false
+    var reason = EndEvent.Reason.sourceEnded
 
     var origins: [SourceOrigin] {
       notices.compactMap { if case .began(let origin, _) = $0 { origin } else { nil } }
@@ -84,6 +85,7 @@ import Testing
       }
     }
     (result.notices, result.ledger) = (notices, try #require(source.losses))
+    result.reason = source.endReason
     return result
   }
 
@@ -142,7 +144,7 @@ import Testing
       let result = try run(script, silenceMax: nil)
       #expect(result.hasEnded && result.thetas == [0, 1, 2, 3] && result.ledger.lost == 2)
       #expect(result.notices.last?.words == "series 7 began before all of the scan came, which it ends")
-      #expect(result.origins == [SourceOrigin(firstFrame: 0, series: 6)])
+      #expect(result.origins == [SourceOrigin(firstFrame: 0, series: 6)] && result.reason == .overtaken)
     }
     // Before the first frame a series may follow another, as where one was aborted.
     let script = Script([.series(6), .series(7)] + series(7, 0...5))
@@ -168,7 +170,8 @@ import Testing
     }
     // Frames of the scan, and nothing but refused messages after them.
     let result = try run(Script(frames([0, 1]), then: .fault), silenceMax: .milliseconds(60))
-    #expect(result.hasEnded && result.thetas == [0, 1] && result.ledger.lost == 4)
+    #expect(result.hasEnded && result.thetas == [0, 1] && result.ledger.lost == 4 && result.reason == .silence)
+    #expect(try run(Script(frames([0, 1, 2, 3, 4, 5]))).reason == .sourceEnded)
   }
 
   @Test func `While nobody waits, because an image is being published, the source is not silent`() throws {

@@ -25,6 +25,9 @@ package final class FieldsFirst: ProjectionSource {
     return ledger
   }
 
+  /// Of the other source.
+  package var endReason: EndEvent.Reason { source.endReason }
+
   /// From the other source.
   package func takeLeave() { source.takeLeave() }
 

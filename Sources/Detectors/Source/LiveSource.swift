@@ -18,6 +18,8 @@ package final class LiveSource: ProjectionSource {
   /// The series of the scan, where the detector counts these.
   private var series: UInt64?
   private var ledger = LossLedger()
+  /// Why there is nothing any more.
+  package private(set) var endReason = EndEvent.Reason.sourceEnded
   /// Frames below this number came, and some of them are lost that nobody could note.
   private var cameThrough: UInt64 = 0
   /// How bright fields from elsewhere are; nothing is known where they come with the images.
@@ -105,7 +107,7 @@ package final class LiveSource: ProjectionSource {
     for _ in 0..<Self.passedMax {
       if end.isComplete(ledger) { return finish() }
       switch try feed.next(timeout: timeout) {
-      case .nothing: return end.isSilent(&ledger) ? finish() : .nothing
+      case .nothing: return isSilent() ? finish() : .nothing
       case .other: break
       case .held: end.noteAnnouncement()
       case .end(let count): if end.isEnded(byMessageOf: count, &ledger) { return finish() }
@@ -121,7 +123,7 @@ package final class LiveSource: ProjectionSource {
         if let frame = take(header, bytes) { return .frame(frame) }
       }
       // Messages may come, and none of them be of use.
-      if end.isSilent(&ledger) { return finish() }
+      if isSilent() { return finish() }
     }
     return .nothing
   }
@@ -132,8 +134,16 @@ package final class LiveSource: ProjectionSource {
     self.series = next
     guard ledger.next > 0, next != series else { return false }
     noticed(.interrupted(by: next))
+    endReason = .overtaken
     ledger.noteMalformed(MessageFault.series.rawValue)
     ledger.pass(to: UInt64(configuration.total))
+    return true
+  }
+
+  /// Whether the source was silent for so long that it ends the scan.
+  private func isSilent() -> Bool {
+    guard end.isSilent(&ledger) else { return false }
+    endReason = .silence
     return true
   }
 

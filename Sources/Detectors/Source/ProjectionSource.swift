@@ -30,6 +30,9 @@ package protocol ProjectionSource: AnyObject {
   /// What a source that nobody can ask again has lost, and what any has left out; nil for nothing of that.
   var losses: LossLedger? { get }
 
+  /// Why there is nothing any more, once it has said `.end`.
+  var endReason: EndEvent.Reason { get }
+
   /// Hears, after the end was published, what the sender may still have to say, for a moment: it may wait until
   /// somebody takes it.
   func takeLeave()
@@ -41,6 +44,9 @@ extension ProjectionSource {
 
   /// A file can be read again.
   package var losses: LossLedger? { nil }
+
+  /// A file was read.
+  package var endReason: EndEvent.Reason { .sourceEnded }
 
   /// A file does not care.
   package func takeLeave() {}

@@ -16,6 +16,10 @@ package struct EndEvent: Equatable, Sendable {
     case salvaged
     /// `control` ordered it; its command says why.
     case finalized
+    /// The detector began another series before all of the scan came.
+    case overtaken
+    /// No frame of the scan came for longer than its source may be silent.
+    case silence
 
     /// The word in reports and outputs.
     package var word: String {
@@ -24,6 +28,8 @@ package struct EndEvent: Equatable, Sendable {
       case .signal: "signal"
       case .salvaged: "end of what was salvaged"
       case .finalized: "finalized"
+      case .overtaken: "another series, which began before all of the scan came"
+      case .silence: "silence of the source before all of the scan came"
       }
     }
   }

@@ -61,7 +61,7 @@ package struct AcquireStage {
       }
       arrived = .now
     }
-    try finish(stop ?? .sourceEnded)
+    try finish(stop ?? source.endReason)
   }
 
   /// Whether a stop was requested.
