@@ -26,6 +26,14 @@ struct DetectorFlips: Equatable, Sendable {
     }
   }
 
+  /// As somebody asked for.
+  init(asked: FrameFlips) {
+    (leftRight, upDown) = ([.leftRight, .both].contains(asked), [.upDown, .both].contains(asked))
+  }
+
+  /// Whether anything is mirrored.
+  var isAny: Bool { leftRight || upDown }
+
   /// What an entry says of its detector; nil where it says nothing of flips.
   init?(_ file: HDF5File, entry: String, detector: String) throws(FileError) {
     let flags = (try file.flag("\(detector)/x_flipped"), try file.flag("\(detector)/y_flipped"))
@@ -76,23 +84,32 @@ struct DetectorFlips: Equatable, Sendable {
   }
 }
 
-/// A scan whose frames are mirrored in the file, as they would be without that.
+/// A scan whose frames are mirrored in the file, as they would be without that, or as somebody asked for.
 final class FlippedReader: ScanReader {
   let info: ScanInfo
   private let scan: any ScanReader
   private let flips: DetectorFlips
 
-  /// Mirrors whatever `scan` delivers, and says so.
-  init(_ scan: any ScanReader, _ flips: DetectorFlips) {
+  /// Mirrors whatever `scan` delivers, and says so. With `asked`, somebody said how, whatever the file says of it.
+  init(_ scan: any ScanReader, _ flips: DetectorFlips, asked: Bool = false, file said: DetectorFlips? = nil) {
     (self.scan, self.flips) = (scan, flips)
     var info = scan.info
-    info.flips = flips
-    if flips.leftRight || flips.upDown {
-      info.notices.append(
-        "the file says that its frames are mirrored \(flips.words); they are mirrored back, and rows and the rotation "
-          + "axis are those of the frames then")
-    }
+    (info.flips, info.flipsWereAsked) = (flips, asked)
+    info.flipNotice = Self.notice(flips, asked: asked, file: said)
+    info.notices += [info.flipNotice].compactMap(\.self)
     self.info = info
+  }
+
+  private static func notice(_ flips: DetectorFlips, asked: Bool, file said: DetectorFlips?) -> String? {
+    let counted = "rows and the rotation axis are those of the frames then"
+    if asked {
+      if flips.isAny { return "frames are mirrored \(flips.words), as was asked for; \(counted)" }
+      guard let said, said.isAny else { return nil }
+      return "the file says that its frames are mirrored \(said.words); they are taken as they are, as was asked for"
+    }
+    return flips.isAny
+      ? "the file says that its frames are mirrored \(flips.words); they are mirrored back, and \(counted); "
+        + "--flips none takes them as they are" : nil
   }
 
   func readProjection(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) {

@@ -70,6 +70,10 @@ package struct ScanInfo: Sendable {
   /// How the file says that its frames are mirrored; they are delivered as they would be without that. Nil where it
   /// says nothing.
   var flips: DetectorFlips?
+  /// Whether somebody said so, of all frames and fields, whatever files say.
+  var flipsWereAsked = false
+  /// What of `notices` is about that.
+  package internal(set) var flipNotice: String?
 
   /// What is known of a scan that is no file.
   package init(

@@ -23,26 +23,37 @@ package protocol ScanReader: AnyObject {
 
 /// Opens a DXchange or NXtomo file, one whose datasets `selection` names, or TIFF files (a folder of them, a pattern,
 /// or a stack in one file), and checks everything about it but its pixels. Frames that the file says are mirrored are
-/// delivered as they would be without that.
+/// delivered as they would be without that, unless `selection` says otherwise.
 /// - Throws: `.cannotOpen` when the file is missing or unreadable, `.badData` when it is not a scan that can be
 ///   reconstructed.
 package func openScan(
   path: String, thetaUnit: ThetaUnit = .automatic, spacing: ThetaSpacing = ThetaSpacing(),
   selection: ScanSelection = ScanSelection()
 ) throws(FileError) -> any ScanReader {
-  if ImageFiles.isMeant(by: path) { return try openImages(path, spacing, selection) }
-  let (file, selection) = (try HDF5File(path: path), selection.absolute)
+  let (scan, said) =
+    ImageFiles.isMeant(by: path)
+    ? (try openImages(path, spacing, selection), nil)
+    : try openHDF5(path, thetaUnit: thetaUnit, spacing: spacing, selection.absolute)
+  guard selection.flips == .file else {
+    return FlippedReader(scan, DetectorFlips(asked: selection.flips), asked: true, file: said)
+  }
+  return said.map { FlippedReader(scan, $0) } ?? scan
+}
+
+/// Opens an HDF5 file as `openScan` does; the frames as they are in it, and what it says of flips.
+private func openHDF5(
+  _ path: String, thetaUnit: ThetaUnit, spacing: ThetaSpacing, _ selection: ScanSelection
+) throws(FileError) -> (scan: any ScanReader, flips: DetectorFlips?) {
+  let file = try HDF5File(path: path)
   let (entry, notice) = try file.entry(selection.entry)
   switch entry {
   case .dxchange(let group) where selection.imageKeyPath == nil:
-    return try openDXchange(file, group: group, thetaUnit: thetaUnit, spacing: spacing, selection, notice)
+    return (try openDXchange(file, group: group, thetaUnit: thetaUnit, spacing: spacing, selection, notice), nil)
   case .nxtomo(let entry):
     let paths = try FramePaths(file, entry: entry, selection, notice)
     let scan = try openFrames(file, paths, thetaUnit: thetaUnit, spacing: spacing, selection)
-    guard let detector = paths.detector, let flips = try DetectorFlips(file, entry: entry, detector: detector) else {
-      return scan
-    }
-    return FlippedReader(scan, flips)
+    guard let detector = paths.detector else { return (scan, nil) }
+    return (scan, try DetectorFlips(file, entry: entry, detector: detector))
   default:
     guard selection.namesDatasets else {
       let stacks = try file.stacks().joined(separator: " or ")
@@ -51,6 +62,6 @@ package func openScan(
           + (stacks.isEmpty ? ", and no other frames" : "; --data-path names the frames, perhaps \(stacks)"))
     }
     let paths = try FramePaths(file, entry: nil, selection, nil)
-    return try openFrames(file, paths, thetaUnit: thetaUnit, spacing: spacing, selection)
+    return (try openFrames(file, paths, thetaUnit: thetaUnit, spacing: spacing, selection), nil)
   }
 }

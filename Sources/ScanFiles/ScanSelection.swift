@@ -1,3 +1,17 @@
+/// How frames are mirrored, where somebody knows better than the file.
+package enum FrameFlips: String, CaseIterable, Sendable {
+  /// As the file says, in NXtomo; not where it says nothing.
+  case file
+  /// Not at all, whatever the file says.
+  case none
+  /// Columns.
+  case leftRight = "left-right"
+  /// Rows.
+  case upDown = "up-down"
+  /// Columns and rows.
+  case both
+}
+
 /// What of a file is the scan, where that is not what is found first, or where the layout of the file is not known.
 package struct ScanSelection: Equatable, Sendable {
   /// The group of the scan, as `entry0001`, `entry1/tomo_entry` or `exchange`; nil for the first one.
@@ -8,6 +22,8 @@ package struct ScanSelection: Equatable, Sendable {
   package var imageKeyPath: String?
   /// HDF5 path of the angles.
   package var thetaPath: String?
+  /// How frames are mirrored.
+  package var flips = FrameFlips.file
   /// Whether a scan is refused that is not complete.
   package var isStrict = false
 

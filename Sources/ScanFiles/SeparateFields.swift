@@ -153,11 +153,12 @@ private final class SeparateFieldsReader: ScanReader {
     try read(darks, index, rows, into: buffer)
   }
 
-  /// Fields that say nothing of the detector are as the scan's own frames are.
+  /// Fields that say nothing of the detector are as the scan's own frames are, and so are all where somebody said how
+  /// frames are.
   private func read(
     _ fields: SeparateFields, _ index: Int, _ rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer
   ) throws(FileError) {
-    guard let flips = fields.flips ?? scan.info.flips else {
+    guard let flips = scan.info.flipsWereAsked ? scan.info.flips : fields.flips ?? scan.info.flips else {
       return try fields.images.read(index, rows: rows, into: buffer)
     }
     try fields.images.read(index, rows: flips.source(rows, of: info.rows), into: buffer)

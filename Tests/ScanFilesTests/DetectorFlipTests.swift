@@ -67,6 +67,35 @@ import Testing
     #expect(try scan.values(.projection, 0) == expected)
   }
 
+  @Test(arguments: [
+    (FrameFlips.file, leftRight), (.none, plain), (.leftRight, leftRight), (.upDown, upDown), (.both, both),
+  ])
+  func `Whoever knows better than the file says how frames are mirrored, of fields from elsewhere too`(
+    asked: FrameFlips, expected: [Double]
+  ) throws {
+    let byte = try integerType(byteCount: 1, isSigned: false)
+    _ = try make { try $0.add("\($1)/x_flipped", [], [1], type: byte.id) }
+    var selection = ScanSelection()
+    selection.flips = asked
+    // The file's fields are its own and say the same of the detector.
+    for scan in [
+      try openScan(path: path, selection: selection),
+      try openScan(path: path, selection: selection).taking(fields: path),
+    ] {
+      #expect(try scan.values(.projection, 0) == expected)
+      #expect(try scan.values(.projection, 0, rows: 1..<2) == Array(expected[3...]))
+      #expect(try scan.values(.flat, 0) == expected.map { $0 - 6 } && scan.values(.dark, 0) == expected.map { $0 - 12 })
+      let told = scan.info.notices.filter { $0.contains("mirrored") }
+      #expect(told.count == 1 && told[0].contains("asked for") == (asked != .file), "\(told)")
+    }
+    // A file that says nothing of it.
+    let images = TestTIFF(rows: 2, columns: 3)
+    try images.write([Self.plain], to: folder.file("a.tif"))
+    #expect(
+      try openScan(path: folder.file("a.tif"), selection: selection).values(.projection, 0)
+        == (asked == .file ? Self.plain : expected))
+  }
+
   @Test func `Fields from elsewhere that say nothing are mirrored as the scan's frames are`() throws {
     let byte = try integerType(byteCount: 1, isSigned: false)
     let fields = folder.file("flats.h5")

@@ -73,6 +73,7 @@ import Testing
     "momentum-max": "0.8",
     "relaxed-sweeps": "1", "doubled-sweeps": "2", "huber": "0.03", "count-weights": "yes", "padding": "12",
     "entry": "entry0001", "data-path": "/a/b", "image-key-path": "/a/c", "theta-path": "/a/d", "strict": "yes",
+    "flips": "left-right",
   ]
 
   @Test(arguments: ScanKey.all.map(\.name)) func `A wrong value of any key is told with its line and what it may be`(

@@ -23,10 +23,20 @@ extension BeamIntensity: ScanValue {
 }
 
 extension ScanDescription {
+  /// How the frames of the file of a live source's fields are mirrored. A detector's images are as it sends them: what
+  /// a file says of mirrored frames is said of these too, so its fields are as they are. Of a file that is watched each
+  /// says it itself.
+  private var fieldFlips: FrameFlips {
+    if case .folder(let path)? = try? ScanSource(input), ScanSource.isWatchedFile(path) { return selection.flips }
+    return .none
+  }
+
   /// Opens what stands for the fields of a live source; nil where these come with its projections.
   func openFields() throws -> (any ScanReader)? {
     if let fields {
-      let reader = try openScan(path: fields)
+      var selection = ScanSelection()
+      selection.flips = fieldFlips
+      let reader = try openScan(path: fields, selection: selection)
       return try i0.map { try reader.assuming($0) } ?? reader
     }
     guard isLive, case .value(let value) = i0, let detectorShape else { return nil }

@@ -27,6 +27,8 @@ extension FieldSource: ScanValue {
   }
 }
 
+extension FrameFlips: ScanValue {}
+
 extension ScanLimit where Value == FieldSource {
   /// So many fields of a live source at most.
   static var fields: ScanLimit {
@@ -64,6 +66,9 @@ extension ScanKey {
     ScanKey(
       .input, "theta-path", \.selection.thetaPath, "HDF5 path of the angles, one a frame or one a projection.",
       unset: "where DXchange or NXtomo have them"),
+    ScanKey(
+      .input, "flips", \.selection.flips,
+      "Mirror frames as the file says, which NXtomo can, not at all, or as is said here, whatever the file says."),
     ScanKey(
       .input, "strict", \.selection.isStrict,
       "Refuse a scan that is not complete: with fewer frames than angles or image keys, or still being written."),

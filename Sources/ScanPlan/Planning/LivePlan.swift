@@ -63,7 +63,8 @@ package struct LivePlan: Codable, Equatable, Sendable {
       flatPixel: file?.flatPixel ?? pixel, darkPixel: file?.darkPixel ?? pixel, thetas: thetas,
       thetaSource: "frames, or start and step",
       flatCount: flats + (file?.flatCount ?? 0), darkCount: darks + (file?.darkCount ?? 0), invalidCount: 0,
-      pixelSizeMillimetres: file?.pixelSizeMillimetres, notices: [])
+      pixelSizeMillimetres: file?.pixelSizeMillimetres,
+      notices: [file?.flipNotice].compactMap { $0.map { "\(scan.fields ?? ""): \($0)" } })
   }
 }
 

@@ -1,5 +1,5 @@
 import ArgumentParser
-import ScanFiles
+package import ScanFiles
 import ScanPlan
 
 /// What of a scan file is the scan.
@@ -8,12 +8,15 @@ struct SelectionOptions: ParsableArguments {
   @Option(help: .key("data-path", "/path/in/file")) var dataPath: String?
   @Option(help: .key("image-key-path", "/path/in/file")) var imageKeyPath: String?
   @Option(help: .key("theta-path", "/path/in/file")) var thetaPath: String?
+  @Option(help: .key("flips")) var flips = ScanDescription.standard.selection.flips
   @Flag(help: .key("strict")) var strict = false
 
   /// Puts the options into a description.
   func apply(to scan: inout ScanDescription) {
     (scan.selection.entry, scan.selection.dataPath) = (entry, dataPath)
     (scan.selection.imageKeyPath, scan.selection.thetaPath) = (imageKeyPath, thetaPath)
-    scan.selection.isStrict = strict
+    (scan.selection.flips, scan.selection.isStrict) = (flips, strict)
   }
 }
+
+extension FrameFlips: ExpressibleByArgument {}
