@@ -98,13 +98,29 @@ final class MonitoredReader: ScanReader {
   }
 }
 
-/// The monitor of an NXtomo entry; nil where there is none that can be used. A scan that ended early has `keys` for the
-/// first of its `frames`.
+/// Where NXtomo has the counts of a beam monitor.
+func monitorName(_ entry: String) -> String { "\(entry)/control/data" }
+
+/// The monitor of an NXtomo entry; nil where there is none that can be used, which `notices` tell. `reason` is why none
+/// is to be used. A scan that ended early has `keys` for the first of its `frames`.
 func readMonitor(
-  _ file: HDF5File, entry: String?, keys: [Double], frames: Int, notices: inout [String]
+  _ file: HDF5File, entry: String?, unless reason: String?, keys: [Double], frames: Int, notices: inout [String]
 ) throws(FileError) -> BeamMonitor? {
-  guard let name = entry.map({ "\($0)/control/data" }), try file.hasDataset(name) else { return nil }
-  let counts = try file.numbers(name)
+  guard let name = entry.map(monitorName) else { return nil }
+  let counts: [Double]
+  do throws(FileError) {
+    guard try file.hasDataset(name) else { return nil }
+    if let reason {
+      notices.append("the beam monitor, \(name), is not used: \(reason)")
+      return nil
+    }
+    counts = try file.numbers(name)
+  } catch {
+    // The scan is whole without it.
+    guard case .badData(_, let reason) = error else { throw error }
+    notices.append("the beam monitor is not used: \(reason)")
+    return nil
+  }
   guard counts.count == keys.count || counts.count == frames else {
     notices.append("\(name) has \(counts.count) values for \(keys.count) frames and is not used")
     return nil

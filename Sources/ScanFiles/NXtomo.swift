@@ -84,9 +84,10 @@ func openFrames(
   let thetas = try angles.thetas(of: shown, wanted: thetaUnit, file: file)
   if flats.count == 0, darks.count > 0 { notices.append("there are darks and no flats: the data is taken as it is") }
   let taken = keys.indices.map { whole.has($0) ? keys[$0] : 3 }
-  // What a frame is compared with must not change while more of them come.
-  let monitored = selection.hasOtherFlats || file.isGrowing || whole.hasGrowingSource ? nil : paths.entry
-  let monitor = try readMonitor(file, entry: monitored, keys: taken, frames: whole.planned, notices: &notices)
+  let isGrowing = file.isGrowing || whole.hasGrowingSource
+  let monitor = try readMonitor(
+    file, entry: paths.entry, unless: noMonitorReason(selection, isGrowing: isGrowing), keys: taken,
+    frames: whole.planned, notices: &notices)
   var info = ScanInfo(
     path: file.path, format: paths.entry == nil ? .frames : .nxtomo, projectionCount: projections.count, rows: rows,
     columns: columns, pixel: projections.pixel, flatPixel: flats.pixel, darkPixel: darks.pixel,
@@ -97,9 +98,15 @@ func openFrames(
   // What lies in the second half was taken behind: most scans have their flats at both ends and none between.
   let middle = shown[shown.count / 2]
   info.flatsBehind = keys.indices.count { keys[$0] == 1 && whole.has($0) && $0 > middle }
-  info.isGrowing = file.isGrowing || whole.hasGrowingSource
+  info.isGrowing = isGrowing
   let scan = HDF5ScanReader(info: info, projections: projections, flats: flats, darks: darks)
   return monitor.map { MonitoredReader(scan, $0) } ?? scan
+}
+
+/// Why what a beam monitor showed is of no use for a scan; nil where it may be.
+private func noMonitorReason(_ selection: ScanSelection, isGrowing: Bool) -> String? {
+  if selection.hasOtherFlats { return "nobody knows what it showed of flat fields from elsewhere" }
+  return isGrowing ? "its mean changes while more frames are written" : nil
 }
 
 /// Whether the detector's field of view is said to be `Half`, as in files that nxtomomill makes; other words say

@@ -111,6 +111,31 @@ import Testing
     #expect(info.notices.contains { $0.contains("not used") } == (counts != [5, 5, 5, 5, 5, 5, 5]))
   }
 
+  @Test func `a beam monitor that cannot be used is told, and the scan is read without it`() throws {
+    let name = "/entry/control/data"
+    try make()
+    func look() throws -> (PixelType, [Double]) {
+      let scan = try openScan(path: path)
+      return (scan.info.pixel, try scan.values(.projection, 1))
+    }
+    let (pixel, plain) = try look()
+    func expectUnused(_ words: String, _ selection: ScanSelection = ScanSelection()) throws {
+      let scan = try openScan(path: path, selection: selection)
+      #expect(scan.info.notices.contains { $0.contains("not used") && $0.contains(words) }, "\(scan.info.notices)")
+      #expect(try scan.info.pixel == pixel && scan.values(.projection, 1) == plain)
+    }
+    try TestHDF5(adding: path).addText(name, "1200 counts")
+    try expectUnused("\(name) has the type string")
+    try make()
+    try TestHDF5(adding: path).addExternalLink(name, to: "/monitor", in: folder.file("missing.h5"))
+    try expectUnused("leads nowhere")
+    try make()
+    try TestHDF5(adding: path).add(name, [7], [0, 100, 50, 200, 1, 0, 300])
+    var selection = ScanSelection()
+    selection.hasOtherFlats = true
+    try expectUnused("flat fields from elsewhere", selection)
+  }
+
   @Test func `without image keys every frame is a projection, with a notice`() throws {
     try make(keyName: "other", angles: [0, 1, 2, 3, 4, 5, 6])
     let info = try openScan(path: path).info
