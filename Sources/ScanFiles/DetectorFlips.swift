@@ -100,7 +100,8 @@ final class FlippedReader: ScanReader {
     self.info = info
   }
 
-  private static func notice(_ flips: DetectorFlips, asked: Bool, file said: DetectorFlips?) -> String? {
+  /// What to tell of it; nil where nothing is mirrored.
+  static func notice(_ flips: DetectorFlips, asked: Bool, file said: DetectorFlips?) -> String? {
     let counted = "rows and the rotation axis are those of the frames then"
     if asked {
       if flips.isAny { return "frames are mirrored \(flips.words), as was asked for; \(counted)" }

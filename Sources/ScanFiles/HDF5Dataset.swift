@@ -19,7 +19,11 @@ final class HDF5Dataset {
   /// Whether somebody is writing a file behind it.
   let hasGrowingSource: Bool
 
-  private let isChunked: Bool
+  /// Steps along the first axis that share a chunk; 0 where there are no chunks.
+  let chunkDepth: Int
+  /// Whether its values lie in other datasets.
+  let isVirtual: Bool
+
   private let handle: HDF5Handle
   private let space: HDF5Handle
 
@@ -41,9 +45,9 @@ final class HDF5Dataset {
       try storage.checkFilters()
       let sources = try storage.checkVirtualSources(depth: depth, shape: shape)
       (missing, shortages, hasGrowingSource) = (sources.missing, sources.shortages, sources.isGrowing)
-      layer = try storage.layer(shape: shape)
+      (layer, isVirtual) = (try storage.layer(shape: shape), try storage.isVirtual())
     }
-    isChunked = layer.chunkCount > 0
+    chunkDepth = layer.chunkCount > 0 ? layer.depth : 0
     // Opened again, because a dataset takes its chunk cache from the property list that it was first opened with.
     let access = try file.handle(name) { H5Pcreate(chdf5_dataset_access()) }
     if layer.byteCount > Self.cacheBytesUsual, layer.byteCount <= Self.cacheBytesMax {
@@ -60,15 +64,27 @@ final class HDF5Dataset {
       : nil
   }
 
-  /// Whether anything was ever written to frame `index`; true where nobody can know. A dataset may have been made for
-  /// all frames that were to come.
+  /// Whether anything was ever written to frame `index`, to its first chunk and to its last; true where nobody can
+  /// know. A dataset may have been made for all frames that were to come.
   func isWritten(_ index: Int) throws(FileError) -> Bool {
-    guard isChunked else { return true }
-    var place = [hsize_t](repeating: 0, count: shape.count)
-    place[0] = hsize_t(index)
-    var (mask, address, size) = (UInt32(0), haddr_t(0), hsize_t(0))
-    _ = try file.check(name) { H5Dget_chunk_info_by_coord(handle.id, place, &mask, &address, &size) }
-    return address != haddr_t.max
+    guard chunkDepth > 0 else { return true }
+    let first = shape.indices.map { hsize_t($0 == 0 ? index : 0) }
+    let last = shape.indices.map { hsize_t($0 == 0 ? index : shape[$0] - 1) }
+    for place in [first, last] {
+      var (mask, address, size) = (UInt32(0), haddr_t(0), hsize_t(0))
+      _ = try file.check(name) { H5Dget_chunk_info_by_coord(handle.id, place, &mask, &address, &size) }
+      guard address != haddr_t.max else { return false }
+    }
+    return true
+  }
+
+  /// What the first axis may grow to; nil where that has no limit.
+  func lengthMax() throws(FileError) -> Int? {
+    guard !shape.isEmpty else { return 1 }
+    var extents = [hsize_t](repeating: 0, count: Self.rankMax), limits = extents
+    _ = try file.check(name) { H5Sget_simple_extent_dims(space.id, &extents, &limits) }
+    // H5S_UNLIMITED, all bits.
+    return limits[0] == .max ? nil : Int(clamping: limits[0])
   }
 
   /// The extents as in "181 × 2 × 640".

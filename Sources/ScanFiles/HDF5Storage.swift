@@ -90,11 +90,16 @@ struct HDF5Storage: ~Copyable {
     }
   }
 
+  /// Whether its values lie in other datasets.
+  func isVirtual() throws(FileError) -> Bool {
+    try file.check(name) { H5Pget_layout(creation.id).rawValue } == H5D_VIRTUAL.rawValue
+  }
+
   /// What the sources of a virtual dataset do not have, for which libhdf5 would read zeros; refuses it where one of
   /// them is missing altogether. Nothing of any other dataset.
   func checkVirtualSources(depth: Int, shape: [Int]) throws(FileError) -> VirtualSources {
     var found = VirtualSources()
-    guard try file.check(name, { H5Pget_layout(creation.id).rawValue }) == H5D_VIRTUAL.rawValue else { return found }
+    guard try isVirtual() else { return found }
     guard depth < Self.depthMax else { throw file.bad("\(name) is a virtual dataset that refers to itself") }
     var sourceCount = 0
     _ = try file.check(name) { H5Pget_virtual_count(creation.id, &sourceCount) }

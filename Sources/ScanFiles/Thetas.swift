@@ -113,7 +113,8 @@ struct Thetas {
     return (most - least) * Double(values.count) / Double(values.count - 1) > 0.98 * .pi
   }
 
-  private static func unit(_ attribute: String?, of name: String, isNeeded: Bool, file: HDF5File) throws(FileError)
+  /// The unit that a `units` attribute says; nil where there is none, or an unknown one that is not needed.
+  static func unit(_ attribute: String?, of name: String, isNeeded: Bool, file: HDF5File) throws(FileError)
     -> ThetaUnit?
   {
     switch attribute?.lowercased() {

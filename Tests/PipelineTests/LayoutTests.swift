@@ -108,6 +108,23 @@ extension Pipeline {
       #expect((result.volumeSHA256 == reference) == !isKilled && result.lost == (isKilled ? 10 : 0))
     }
 
+    @Test func `A file that is watched says itself what other live sources have to be told`() throws {
+      // The second is mirrored both ways.
+      for name in ["tomo_standard.nxs", "two.nxs"] {
+        let result = try Self.recon("watch:" + folder.file(name), folder.file("of-" + name), ["--source-timeout", "4"])
+        #expect(result.volumeSHA256 == reference && result.projections == Self.projections, "\(name)")
+        #expect(result.inputNotices.contains { $0.contains("\(Self.projections) projections, 10 flats and 10 darks") })
+      }
+      let watched = "watch:" + folder.file("tomo_standard.nxs")
+      func refused(_ input: String, _ options: [String]) throws -> Command.Outcome {
+        try Self.command(input, folder.file("refused"), options).end()
+      }
+      expectFailure(65, try refused(watched, ["--shape", "3,48"]), "--shape 3,48", "2,48")
+      expectFailure(65, try refused(watched, ["--pixel", "float32"]), "--pixel float32", "uint16")
+      expectFailure(
+        64, try refused("watch:" + folder.file("none.h5"), ["--shape", "3,48"]), "give --projections N")
+    }
+
     @Test func `An aborted scan gives what came, says so in every place, and is refused by strict`() throws {
       let output = folder.file("aborted")
       let result = try Self.recon(folder.file("aborted.nxs"), output, [])

@@ -9,6 +9,9 @@ final class GrowingFileFeed: FrameFeed {
   private let format: FrameFormat
   private let selection: ScanSelection
   private let usesRadians: Bool
+  private let thetaUnit: ThetaUnit
+  /// What people know of the file already.
+  private var told: Set<String>
   /// The number of the file's first frame.
   private let first: UInt64
   /// The image of the last frame.
@@ -24,10 +27,14 @@ final class GrowingFileFeed: FrameFeed {
   /// A file that is there and cannot be read for so long will hardly be: a writer makes its datasets at once.
   private static let patience: Duration = .seconds(60)
 
-  /// Watches the file at `path`, which need not be there yet; `first` is the number of its first frame, and
-  /// `usesRadians` the unit of angles that it is to deliver.
-  init(path: String, format: FrameFormat, selection: ScanSelection, usesRadians: Bool, first: UInt64) {
-    (self.path, self.format, self.selection) = (path, format, selection)
+  /// Watches the file at `path`, which need not be there yet; `first` is the number of its first frame, `thetaUnit`
+  /// that of its angles where somebody says it, and `usesRadians` the unit in which it is to deliver them.
+  init(
+    path: String, format: FrameFormat, selection: ScanSelection, thetaUnit: ThetaUnit, usesRadians: Bool, first: UInt64,
+    told: [String] = []
+  ) {
+    self.told = Set(told)
+    (self.path, self.format, self.selection, self.thetaUnit) = (path, format, selection, thetaUnit)
     (self.usesRadians, self.first) = (usesRadians, first)
     image = .allocate(byteCount: format.byteCount, alignment: 64)
   }
@@ -43,10 +50,18 @@ final class GrowingFileFeed: FrameFeed {
       // Looked at once more after its writer closed it: it may have added frames before.
       if let frames, !frames.isGrowing, taken >= frames.count, frames.count > 0 { return .end(UInt64(taken)) }
       try look()
+      if let notice = newNotice() { return .notice(.remark(notice)) }
       if let frames, taken < frames.count || !frames.isGrowing && frames.count > 0 { continue }
       usleep(UInt32(Self.poll / .microseconds(1)))
     } while ContinuousClock.now < deadline
     return .nothing
+  }
+
+  /// What the file says that people do not know yet.
+  private func newNotice() -> String? {
+    let new = frames?.notices.filter { !told.contains($0) } ?? []
+    told.formUnion(new)
+    return new.isEmpty ? nil : new.joined(separator: "; ")
   }
 
   private func look() throws(FileError) {
@@ -55,7 +70,7 @@ final class GrowingFileFeed: FrameFeed {
     // Two at once would be one and the same to the library, as it was at first.
     frames = nil
     do throws(FileError) {
-      frames = try GrowingFrames(path: path, selection: selection, known: known)
+      frames = try GrowingFrames(path: path, selection: selection, thetaUnit: thetaUnit, known: known)
       unreadable = nil
     } catch {
       let since = unreadable ?? .now
@@ -84,14 +99,14 @@ final class GrowingFileFeed: FrameFeed {
 }
 
 extension LiveSource {
-  /// Watches an HDF5 file that another program writes, or will write.
+  /// Watches an HDF5 file that another program writes, or will write; `told` is what people know of it.
   package convenience init(
-    _ configuration: Configuration, file path: String, selection: ScanSelection,
+    _ configuration: Configuration, file path: String, selection: ScanSelection, thetaUnit: ThetaUnit, told: [String],
     noticed: @escaping (SourceNotice) -> Void
   ) {
     let feed = GrowingFileFeed(
-      path: path, format: configuration.format, selection: selection, usesRadians: configuration.usesRadians,
-      first: configuration.firstFrame ?? 0)
+      path: path, format: configuration.format, selection: selection, thetaUnit: thetaUnit,
+      usesRadians: configuration.usesRadians, first: configuration.firstFrame ?? 0, told: told)
     self.init(configuration, feed: feed, noticed: noticed)
   }
 }

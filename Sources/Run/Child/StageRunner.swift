@@ -234,6 +234,9 @@ extension StageRunner {
   /// Says that a message of the source was dropped.
   package func didDrop(_ fault: MessageFault, _ detail: String?) { heartbeats.note(fault, detail, of: number) }
 
+  /// Says what was assumed of the source.
+  package func didRemark(_ words: String) { heartbeats.noteRemark(words, of: number) }
+
   /// Says why the source ended the scan early.
   package func didInterrupt(_ words: String) { heartbeats.noteInterruption(words, of: number) }
 

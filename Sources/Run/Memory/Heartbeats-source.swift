@@ -4,7 +4,9 @@ import Synchronization
 
 // What acquire says of its source: people hear of it at once, and its successor goes on with it.
 extension Heartbeats {
-  private static let (textByteCount, textCount, interruption) = (256, 64, 63)
+  private static let (textByteCount, textCount) = (256, 64)
+  /// Behind those of faults.
+  private static let (remark, interruption) = (62, 63)
 
   /// Bytes of the texts.
   static let sourceTextsByteCount = textByteCount * textCount
@@ -25,6 +27,15 @@ extension Heartbeats {
     word(stage, .source).pointee.load(ordering: .acquiring) >> UInt64(Self.interruption) & 1 == 0
       ? nil : text(Self.interruption)
   }
+
+  /// What was assumed of a stage's source; nil for nothing.
+  func remark(of stage: Int) -> String? {
+    // SYNC remark ← noteRemark: as above.
+    word(stage, .source).pointee.load(ordering: .acquiring) >> UInt64(Self.remark) & 1 == 0 ? nil : text(Self.remark)
+  }
+
+  /// Says what was assumed of the source.
+  func noteRemark(_ words: String, of stage: Int) { say(words, at: Self.remark, stage) }
 
   /// Says why the source ended the scan early.
   func noteInterruption(_ words: String, of stage: Int) { say(words, at: Self.interruption, stage) }
@@ -56,7 +67,7 @@ extension Heartbeats {
     let bytes = Array(words.utf8.prefix(Self.textByteCount - 1))
     textPlace(index).copyMemory(from: bytes, byteCount: bytes.count)
     // The region was zeros, so an end follows.
-    // SYNC note → faults, interruption: the text is there before its bit.
+    // SYNC note → faults, remark, interruption: the text is there before its bit.
     said.pointee.bitwiseOr(bit, ordering: .releasing)
   }
 

@@ -20,6 +20,10 @@ extension Supervisor {
         "messages of the source are dropped: \(fault.name)" + (detail.isEmpty ? "" : " (\(detail))")
           + "; \(folder.log("acquire")) has more")
     }
+    if !isRemarked, let words = regions.heartbeats.remark(of: acquire.number) {
+      isRemarked = true
+      say(words)
+    }
     guard !isInterrupted, let words = regions.heartbeats.interruption(of: acquire.number) else { return }
     isInterrupted = true
     say(words)

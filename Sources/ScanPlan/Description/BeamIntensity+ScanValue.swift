@@ -26,10 +26,7 @@ extension ScanDescription {
   /// How the frames of the file of a live source's fields are mirrored. A detector's images are as it sends them: what
   /// a file says of mirrored frames is said of these too, so its fields are as they are. Of a file that is watched each
   /// says it itself.
-  private var fieldFlips: FrameFlips {
-    if case .folder(let path)? = try? ScanSource(input), ScanSource.isWatchedFile(path) { return selection.flips }
-    return .none
-  }
+  private var fieldFlips: FrameFlips { watchesFile ? selection.flips : .none }
 
   /// Opens what stands for the fields of a live source; nil where these come with its projections.
   func openFields() throws -> (any ScanReader)? {

@@ -223,8 +223,14 @@ extension ScanDescription {
     return "--\(key.name) describes a live source, and a scan file says it itself: \(input)"
   }
 
+  /// Whether an HDF5 file is watched.
+  var watchesFile: Bool {
+    if case .folder(let path)? = try? ScanSource(input) { ScanSource.isWatchedFile(path) } else { false }
+  }
+
   private var liveProblem: String? {
-    guard isLive, detectorShape == nil || projections == nil else { return nil }
+    // A file that is watched may say it itself, which its planner finds out.
+    guard isLive, !watchesFile, detectorShape == nil || projections == nil else { return nil }
     let missing = detectorShape == nil ? "--shape ROWS,COLUMNS" : "--projections N"
     return "\(missing) is needed for \(input): memory and disk for the scan are made before its first image comes"
   }

@@ -141,9 +141,7 @@ extension ScanDescription {
     }
     guard isLive, let key = ScanKey.selection.first(where: { $0.text(self) != $0.text(.standard) }) else { return nil }
     // Of a file that is being written, where its frames are can be said too.
-    if case .folder(let path)? = try? ScanSource(input), ScanSource.isWatchedFile(path), key.name != "strict" {
-      return nil
-    }
+    if watchesFile, key.name != "strict" { return nil }
     return "--\(key.name) is about a scan file, and \(input) is a live source"
   }
 }

@@ -56,7 +56,8 @@ package struct LivePlan: Codable, Equatable, Sendable {
   }
 
   /// The same in the form in which a scan file answers.
-  func info(_ scan: ScanDescription, fields: (any ScanReader)?) -> ScanInfo {
+  /// `notices` are what was found out of it beforehand.
+  func info(_ scan: ScanDescription, fields: (any ScanReader)?, _ notices: [String]) -> ScanInfo {
     let (file, thetas) = (fields?.info, scan.liveThetas)
     return ScanInfo(
       path: scan.input, format: .live, projectionCount: thetas.count, rows: rows, columns: columns, pixel: pixel,
@@ -64,7 +65,7 @@ package struct LivePlan: Codable, Equatable, Sendable {
       thetaSource: "frames, or start and step",
       flatCount: flats + (file?.flatCount ?? 0), darkCount: darks + (file?.darkCount ?? 0), invalidCount: 0,
       pixelSizeMillimetres: file?.pixelSizeMillimetres,
-      notices: [file?.flipNotice].compactMap { $0.map { "\(scan.fields ?? ""): \($0)" } })
+      notices: notices + [file?.flipNotice].compactMap { $0.map { "\(scan.fields ?? ""): \($0)" } })
   }
 }
 
@@ -92,7 +93,9 @@ extension RunPlan {
       return try withFields(LiveSource(liveConfiguration(origin), variable: address, noticed: noticed))
     case .folder(let path) where ScanSource.isWatchedFile(path):
       return try withFields(
-        LiveSource(liveConfiguration(origin), file: path, selection: scan.selection, noticed: noticed))
+        LiveSource(
+          liveConfiguration(origin), file: path, selection: scan.watchedSelection, thetaUnit: scan.thetaUnit.fileUnit,
+          told: inputNotices ?? [], noticed: noticed))
     case .folder(let path):
       return try withFields(
         LiveSource(liveConfiguration(origin), folder: path, usesNumbers: scan.firstNumber != nil, noticed: noticed))

@@ -27,12 +27,13 @@ package struct Planner {
   package init(_ scan: ScanDescription, topology: Topology) throws {
     try scan.validate()
     FaultPoint.sourceOpening.reach()
+    let (scan, found) = try scan.knowingWatchedFile()
     self.scan = scan
     self.topology = topology
     if try ScanSource(scan.input).isLive {
       let fields = try scan.openFields()
       let live = try LivePlan(scan, fields: fields)
-      (reader, fieldsReader, self.live, info) = (nil, fields, live, live.info(scan, fields: fields))
+      (reader, fieldsReader, self.live, info) = (nil, fields, live, live.info(scan, fields: fields, found))
     } else {
       let reader = try scan.openInput()
       (self.reader, fieldsReader, live, info) = (reader, nil, nil, reader.info)

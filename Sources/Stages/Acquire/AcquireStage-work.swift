@@ -18,6 +18,9 @@ extension AcquireStage: Stage {
       case .interrupted:
         log.warning("\(notice.words)")
         environment.didInterrupt(notice.words)
+      case .remark:
+        log.warning("\(notice.words)")
+        environment.didRemark(notice.words)
       case .disconnected, .empty: log.warning("\(notice.words)")
       // The first of each kind tells what is wrong; the ledger counts the others.
       case .dropped(let fault, let detail, let count):

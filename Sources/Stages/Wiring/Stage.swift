@@ -62,6 +62,8 @@ package protocol StageEnvironment {
   /// Says that a message of the source was dropped, and what was wrong with it, so that people hear of it while the
   /// sender still sends.
   func didDrop(_ fault: MessageFault, _ detail: String?)
+  /// Says what was assumed of the source, and what of it is not used.
+  func didRemark(_ words: String)
   /// Says why the source ended the scan early.
   func didInterrupt(_ words: String)
   /// What a predecessor has found out of the source's beginning.
