@@ -10,25 +10,28 @@ extension ScanReader {
         reason: "it has \(info.projectionCount) projections, and --subset asks for those up to "
           + "\(projections.upperBound - 1)")
     }
-    return ScanSubset(self, projections)
+    return ScanExcerptReader(self, info.keeping(projections), firstProjection: projections.lowerBound)
   }
 }
 
-/// Some projections of a scan, one behind the other.
-private final class ScanSubset: ScanReader {
+/// Some images of a scan: projections from one on, and the first fields.
+final class ScanExcerptReader: ScanReader {
   let info: ScanInfo
   private let scan: any ScanReader
-  private let projections: Range<Int>
+  private let firstProjection: Int
 
-  init(_ scan: any ScanReader, _ projections: Range<Int>) {
-    precondition(!projections.isEmpty && projections.lowerBound >= 0, "projections \(projections)")
-    (self.scan, self.projections) = (scan, projections)
-    info = scan.info.keeping(projections)
+  /// Those that `info` counts of `scan`.
+  init(_ scan: any ScanReader, _ info: ScanInfo, firstProjection: Int) {
+    precondition(
+      info.projectionCount > 0 && firstProjection >= 0
+        && firstProjection + info.projectionCount <= scan.info.projectionCount,
+      "\(info.projectionCount) projections from \(firstProjection) on of \(scan.info.projectionCount)")
+    (self.scan, self.info, self.firstProjection) = (scan, info, firstProjection)
   }
 
   func readProjection(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) {
-    precondition(0..<projections.count ~= index, "projection \(index) of \(projections.count)")
-    try scan.readProjection(projections.lowerBound + index, rows: rows, into: buffer)
+    precondition(0..<info.projectionCount ~= index, "projection \(index) of \(info.projectionCount)")
+    try scan.readProjection(firstProjection + index, rows: rows, into: buffer)
   }
 
   func readFlat(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) {
