@@ -10,14 +10,26 @@ struct CompleteFrames {
   /// Frames that the scan was to have.
   private(set) var planned: Int
   private var lists: [String] = []
+  /// Frames that nobody wrote.
+  private let unwritten: Set<Int>
 
-  init(_ data: HDF5Dataset, isStrict: Bool) {
+  init(_ data: HDF5Dataset, isStrict: Bool) throws(FileError) {
     (self.data, self.isStrict) = (data, isStrict)
     (count, planned) = (data.shape[0], data.shape[0])
+    unwritten = try data.unwrittenFrames()
   }
 
   /// Whether a frame is there.
-  func has(_ frame: Int) -> Bool { frame < count && !data.missing.contains(frame) }
+  func has(_ frame: Int) -> Bool {
+    frame < count && !data.missing.contains(frame) && !unwritten.contains(frame)
+  }
+
+  /// What of it nobody wrote, in words; nil for nothing.
+  private var gap: String? {
+    guard !unwritten.isEmpty else { return nil }
+    return "\(unwritten.count) of the \(data.shape[0]) frames of \(data.name) were never written, or not all of them: "
+      + Self.words(unwritten)
+  }
 
   /// Whether somebody may still write a file behind a virtual dataset.
   var hasGrowingSource: Bool { data.hasGrowingSource }
@@ -39,7 +51,7 @@ struct CompleteFrames {
 
   /// What to tell of what is missing. `wanted` are the projections that the scan was to have.
   func notices(projections: Int, of wanted: Int) -> [String] {
-    var causes = lists + data.shortages
+    var causes = lists + data.shortages + [gap].compactMap(\.self)
     if data.file.isGrowing { causes.append("it is still being written, or was not closed") }
     guard !causes.isEmpty else { return [] }
     return [
@@ -51,7 +63,7 @@ struct CompleteFrames {
   /// Throws what is missing where nothing may be.
   func checkIsStrict() throws(FileError) {
     guard isStrict else { return }
-    if let shortage = data.shortages.first { throw data.file.bad("\(shortage), which --strict refuses") }
+    if let shortage = data.shortages.first ?? gap { throw data.file.bad("\(shortage), which --strict refuses") }
     if data.file.isGrowing {
       throw data.file.bad("it is still being written, or was not closed, which --strict refuses")
     }

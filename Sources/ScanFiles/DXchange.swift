@@ -29,7 +29,7 @@ func openDXchange(
   let data = try HDF5Dataset(file, required(file, [selection.dataPath ?? "\(group)/data"]))
   try checkIsStack(data, axes: "theta, y, x")
   let (rows, columns) = (data.shape[1], data.shape[2])
-  var whole = CompleteFrames(data, isStrict: selection.isStrict)
+  var whole = try CompleteFrames(data, isStrict: selection.isStrict)
   let theta = selection.thetaPath ?? "\(group)/theta"
   let all = try readThetas(file, theta, frames: data.shape[0], unit: thetaUnit, spacing: spacing, &whole)
   try whole.checkIsStrict()

@@ -68,14 +68,35 @@ final class HDF5Dataset {
   /// know. A dataset may have been made for all frames that were to come.
   func isWritten(_ index: Int) throws(FileError) -> Bool {
     guard chunkDepth > 0 else { return true }
-    let first = shape.indices.map { hsize_t($0 == 0 ? index : 0) }
-    let last = shape.indices.map { hsize_t($0 == 0 ? index : shape[$0] - 1) }
-    for place in [first, last] {
-      var (mask, address, size) = (UInt32(0), haddr_t(0), hsize_t(0))
-      _ = try file.check(name) { H5Dget_chunk_info_by_coord(handle.id, place, &mask, &address, &size) }
-      guard address != haddr_t.max else { return false }
+    let first = shape.indices.map { $0 == 0 ? index : 0 }
+    let last = shape.indices.map { $0 == 0 ? index : shape[$0] - 1 }
+    guard try isChunkWritten(at: first) else { return false }
+    return try isChunkWritten(at: last)
+  }
+
+  /// Whether anything was ever written to the chunk that an element lies in.
+  func isChunkWritten(at place: [Int]) throws(FileError) -> Bool {
+    var (mask, address, size) = (UInt32(0), haddr_t(0), hsize_t(0))
+    _ = try file.check(name) {
+      H5Dget_chunk_info_by_coord(handle.id, place.map(hsize_t.init), &mask, &address, &size)
     }
-    return true
+    return address != haddr_t.max
+  }
+
+  /// Chunks that were written.
+  func writtenChunkCount() throws(FileError) -> Int {
+    var count: hsize_t = 0
+    _ = try file.check(name) { H5Dget_num_chunks(handle.id, space.id, &count) }
+    return Int(clamping: count)
+  }
+
+  /// The shape of a chunk; nil where there are none.
+  func chunkShape() throws(FileError) -> [Int]? {
+    guard chunkDepth > 0 else { return nil }
+    let creation = try file.handle(name) { H5Dget_create_plist(handle.id) }
+    var chunk = [hsize_t](repeating: 1, count: Self.rankMax)
+    _ = try file.check(name) { H5Pget_chunk(creation.id, Int32(Self.rankMax), &chunk) }
+    return chunk.prefix(shape.count).map { max(1, Int(clamping: $0)) }
   }
 
   /// What the first axis may grow to; nil where that has no limit.

@@ -63,7 +63,7 @@ func openFrames(
   try checkIsStack(data, axes: "frame, y, x")
   let (rows, columns) = (data.shape[1], data.shape[2])
   var notices = paths.notices + [data.notice].compactMap { $0 }
-  var whole = CompleteFrames(data, isStrict: selection.isStrict)
+  var whole = try CompleteFrames(data, isStrict: selection.isStrict)
 
   let planned = try readImageKeys(file, paths.keys)
   if let planned, let name = paths.keys { try whole.limit(to: planned.count, name) }

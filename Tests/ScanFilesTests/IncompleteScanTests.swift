@@ -53,6 +53,29 @@ import Testing
     expectFailure(65, "/exchange/theta has 6 values", "--strict") { _ = try openScan(path: path, selection: strict) }
   }
 
+  @Test func `Frames that were never written, or not all of them, are left out, whatever the library gives for them`()
+    throws
+  {
+    let file = try TestHDF5(path)
+    // Of six frames the second has no chunk, the fourth only the upper one of its two.
+    try file.addPartly(
+      "/exchange/data", [6, 4, 5], chunk: [1, 2, 5], fill: 65_535,
+      boxes: [([0, 0, 0], [1, 4, 5]), ([2, 0, 0], [1, 4, 5]), ([3, 0, 0], [1, 2, 5]), ([4, 0, 0], [2, 4, 5])])
+    try file.add("/exchange/theta", [6], [0, 30, 60, 90, 120, 150], units: "degrees")
+    file.close()
+    let scan = try openScan(path: path)
+    #expect(scan.info.projectionCount == 4 && scan.info.thetas == radians([0, 60, 120, 150]))
+    for projection in 0..<4 { #expect(try scan.values(.projection, projection).allSatisfy { $0 == 1 }) }
+    expectIncomplete(scan, "2 of the 6 frames of /exchange/data were never written", ": 1, 3;", "4 of 6 projections")
+    expectFailure(65, "never written", "--strict") { _ = try openScan(path: path, selection: strict) }
+    // Nobody knows more of a dataset to which nothing was written than that it is empty.
+    let other = folder.file("empty.h5"), empty = try TestHDF5(other)
+    try empty.addPartly("/exchange/data", [6, 4, 5], chunk: [1, 2, 5], fill: 0, boxes: [])
+    try empty.add("/exchange/theta", [6], [0, 30, 60, 90, 120, 150], units: "degrees")
+    empty.close()
+    #expect(try openScan(path: other).info.projectionCount == 6)
+  }
+
   @Test func `Angles in even steps are those of the whole scan, not of what came`() throws {
     let file = try TestHDF5(path)
     try file.add("/data", [3, 2, 3])

@@ -70,6 +70,28 @@ final class TestHDF5 {
     _ = try create(name, chdf5_float_le(), space.id, creation: creation.id)
   }
 
+  /// Adds a chunked dataset of 2-byte integers of which only some boxes are written, with 1 everywhere; the library
+  /// gives `fill` for the rest.
+  func addPartly(
+    _ name: String, _ shape: [Int], chunk: [Int], fill: UInt16, boxes: [(start: [Int], count: [Int])]
+  ) throws {
+    let space = try HDF5Handle { H5Screate_simple(Int32(shape.count), shape.map(hsize_t.init), nil) }
+    let creation = try HDF5Handle { H5Pcreate(chdf5_dataset_create()) }
+    _ = try HDF5.call { H5Pset_chunk(creation.id, Int32(chunk.count), chunk.map(hsize_t.init)) }
+    var fill = fill
+    _ = try HDF5.call { H5Pset_fill_value(creation.id, chdf5_native_uint16(), &fill) }
+    let dataset = try create(name, chdf5_uint16_le(), space.id, creation: creation.id)
+    for (start, count) in boxes {
+      let extents = count.map(hsize_t.init)
+      _ = try HDF5.call {
+        H5Sselect_hyperslab(space.id, H5S_SELECT_SET, start.map(hsize_t.init), nil, extents, nil)
+      }
+      let memory = try HDF5Handle { H5Screate_simple(Int32(extents.count), extents, nil) }
+      let ones = [UInt16](repeating: 1, count: count.reduce(1, *))
+      _ = try HDF5.call { H5Dwrite(dataset.id, chdf5_native_uint16(), memory.id, space.id, 0, ones) }
+    }
+  }
+
   /// Adds a dataset whose chunks would go through a filter that nobody has.
   func addWithUnknownFilter(_ name: String, _ shape: [Int]) throws {
     let space = try HDF5Handle { H5Screate_simple(Int32(shape.count), shape.map(hsize_t.init), nil) }
