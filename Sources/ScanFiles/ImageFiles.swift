@@ -43,6 +43,28 @@ package enum ImageFiles {
     return trimmed.isEmpty ? parts.dropLast().last ?? "scan" : trimmed
   }
 
+  /// Of files in their order the places that the numbers in their names give them, from 0: a number without a file is
+  /// an image that is missing. Nil where the names do not count images: where not one number alone changes in them, or
+  /// more than a tenth of the numbers would be missing.
+  static func places(of paths: [String]) -> [Int]? {
+    let names = paths.map { $0.split(separator: "/").last.map(String.init) ?? $0 }
+    let numbers = names.map { name in name.matches(of: /[0-9]+/).map { Int($0.output) } }
+    guard let first = numbers.first, paths.count > 2, numbers.allSatisfy({ $0.count == first.count }) else {
+      return nil
+    }
+    let changing = first.indices.filter { group in numbers.contains { $0[group] != first[group] } }
+    guard changing.count == 1 else { return nil }
+    let counted = numbers.compactMap { $0[changing[0]] }
+    guard counted.count == names.count, let start = counted.first else { return nil }
+    let steps = zip(counted.dropFirst(), counted).map { $0.subtractingReportingOverflow($1) }
+    guard !steps.contains(where: { $0.overflow || $0.partialValue < 1 }), let step = steps.map(\.partialValue).min(),
+      steps.allSatisfy({ $0.partialValue % step == 0 })
+    else { return nil }
+    let places = counted.map { ($0 - start) / step }
+    let missing = places[places.count - 1] + 1 - places.count
+    return 10 * missing <= places.count ? places : nil
+  }
+
   private static func matches(_ pattern: String) throws(FileError) -> [String] {
     var found = glob_t()
     defer { globfree(&found) }

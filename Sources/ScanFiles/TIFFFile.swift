@@ -51,11 +51,15 @@ final class TIFFFile {
   private static let edgeMax = 1 << 20
   static let stripBytesMax = 1 << 30
 
-  /// Opens the file. One that cannot be opened, or is none, is `.incomplete`: somebody may still be writing it.
+  /// Opens the file. One that is no TIFF is `.incomplete`: somebody may still be writing it.
   init(_ path: String) throws(TIFFFault) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { throw .incomplete }
-    let length = isRegularFile(descriptor) ? lseek(descriptor, 0, SEEK_END) : -1
+    guard descriptor >= 0 else { throw .unreadable(errnoText(errno)) }
+    guard isRegularFile(descriptor) else {
+      close(descriptor)
+      throw .unreadable("it is not a file")
+    }
+    let length = lseek(descriptor, 0, SEEK_END)
     guard length > 0, lseek(descriptor, 0, SEEK_SET) == 0 else {
       close(descriptor)
       throw .incomplete

@@ -4,6 +4,8 @@ package import Host
 package enum TIFFFault: Error, Equatable, Sendable {
   /// It is cut short or damaged: somebody may still be writing it.
   case incomplete
+  /// It cannot be opened, for this reason.
+  case unreadable(String)
   /// Its image has another shape.
   case shape
   /// Its pixels have another type, or several samples.

@@ -29,10 +29,13 @@ final class TIFFImages: ImageStack {
   /// early; with `isStrict` it is refused.
   init(_ paths: [String], isStrict: Bool) throws(FileError) {
     var (places, numbers, cut, next): ([Place], [Int], [String], Int) = ([], [], [], 0)
-    for path in paths {
+    // Files with several images are not what their numbers count.
+    let (numbered, isSingle) = (ImageFiles.places(of: paths), try Self.hasOneImage(paths))
+    for (index, path) in paths.enumerated() {
+      if let numbered, isSingle { next = numbered[index] }
       let pages: [TIFFFile.Page]
       do throws(TIFFFault) { pages = try TIFFFile(path).pages() } catch {
-        guard error == .incomplete, !isStrict, paths.count > 1 else { throw .badData(path: path, reason: error.words) }
+        guard error == .incomplete, !isStrict, paths.count > 1 else { throw error.failure(path) }
         cut.append(path)
         // A file of one image, as all others are.
         next += 1
@@ -62,12 +65,33 @@ final class TIFFImages: ImageStack {
     }
     (rows, columns, pixel) = (first.page.rows, first.page.columns, first.page.sample.pixel)
     (self.places, self.numbers, planned) = (places, numbers, next)
-    let named = cut.prefix(Self.namedMax).joined(separator: ", ") + (cut.count > Self.namedMax ? ", …" : "")
-    notice =
-      cut.isEmpty
+    let missing = next - places.count - cut.count
+    if missing > 0, isStrict {
+      throw .badData(path: paths[0], reason: "\(missing) numbers of its series have no file, which --strict refuses")
+    }
+    notice = Self.notice(cut, missing: missing, taken: places.count, of: next)
+  }
+
+  /// What to tell of files that are of no use, and of numbers without one.
+  private static func notice(_ cut: [String], missing: Int, taken: Int, of planned: Int) -> String? {
+    let named = cut.prefix(namedMax).joined(separator: ", ") + (cut.count > namedMax ? ", …" : "")
+    let causes = [
+      cut.isEmpty ? nil : "\(cut.count) files are cut short or still being written and left out: \(named)",
+      missing == 0 ? nil : "\(missing) of the numbers in the names have no file, and their angles are passed over",
+    ].compactMap(\.self)
+    return causes.isEmpty
       ? nil
-      : "the scan is not complete: \(cut.count) files are cut short or still being written and left out: \(named); "
-        + "\(places.count) of \(next) images are there and taken"
+      : "the scan is not complete: \(causes.joined(separator: "; ")); \(taken) of \(planned) images are there and taken"
+  }
+
+  /// Whether the first of the files that can be read has one image.
+  private static func hasOneImage(_ paths: [String]) throws(FileError) -> Bool {
+    for path in paths {
+      do throws(TIFFFault) { return try TIFFFile(path).pages().count == 1 } catch {
+        guard error == .incomplete else { throw error.failure(path) }
+      }
+    }
+    return true
   }
 
   func read(_ index: Int, rows: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) {
@@ -75,14 +99,21 @@ final class TIFFImages: ImageStack {
     do throws(TIFFFault) {
       if open?.path != place.file { open = (place.file, try TIFFFile(place.file)) }
       try open?.file.read(place.page, rows: rows, into: buffer)
-    } catch { throw .badData(path: place.file, reason: error.words) }
+    } catch { throw error.failure(place.file) }
   }
 }
 
 extension TIFFFault {
+  /// The error about a file that is needed.
+  fileprivate func failure(_ path: String) -> FileError {
+    if case .unreadable(let reason) = self { return .cannotOpen(path: path, reason: reason) }
+    return .badData(path: path, reason: words)
+  }
+
   /// Why the file is of no use, and what to do.
   fileprivate var words: String {
     switch self {
+    case .unreadable(let reason): reason
     case .incomplete: "it is no TIFF, or is cut short or still being written; copy it again, or take it away"
     case .shape: "its image has no pixels, or too many"
     case .pixel: "its pixels are no grey values (integers of 8, 16 or 32 bits, or floats of 32 or 64)"

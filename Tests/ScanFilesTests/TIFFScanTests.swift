@@ -1,8 +1,9 @@
 import Foundation
 import Host
-import ScanFiles
 import TestSupport
 import Testing
+
+@testable import ScanFiles
 
 /// TIFF files as a scan.
 @Suite struct TIFFScanTests {
@@ -39,6 +40,28 @@ import Testing
       try ImageFiles.list(folder.file("img_1*.tif")).map { $0.split(separator: "/").last } == [
         "img_1.tif", "img_10.tif", "img_11.tif",
       ])
+  }
+
+  @Test func `A number without a file is an image that is missing, and moves no angle`() throws {
+    try makeFolder { "img_\(5 * $0 + 3).tif" }
+    try FileManager.default.removeItem(atPath: folder.file("img_38.tif"))
+    let scan = try openScan(path: folder.path)
+    #expect(try firsts(scan) == (0..<12).filter { $0 != 7 }.map { Double(10 * $0) })
+    #expect(scan.info.thetas[6] == radians([90])[0] && scan.info.thetas[7] == radians([120])[0])
+    #expect(scan.info.notices.contains { $0.contains("1 of the numbers") && $0.contains("11 of 12 images") })
+    var strict = ScanSelection()
+    strict.isStrict = true
+    expectFailure(65, "1 numbers", "--strict") { _ = try openScan(path: folder.path, selection: strict) }
+  }
+
+  @Test func `Names count images where one number alone changes in them, in even steps and hardly a gap`() {
+    func places(_ names: String...) -> [Int]? { ImageFiles.places(of: names.map { "a7/" + $0 }) }
+    #expect(places("p1_3.tif", "p1_4.tif", "p1_5.tif") == [0, 1, 2])
+    #expect(places("p1_3.tif", "p2_4.tif", "p3_5.tif") == nil && places("p3.tif", "p4.tif") == nil)
+    #expect(places("p3.tif", "p4.tif", "p9.tif") == nil && places("p.tif", "p4.tif", "p5.tif") == nil)
+    #expect(places("p1.tif", "p99999999999999999999999.tif", "p2.tif") == nil)
+    let names = (0..<30).filter { $0 != 11 && $0 != 12 }.map { "p\($0 * 10).tif" }
+    #expect(ImageFiles.places(of: names) == (0..<30).filter { $0 != 11 && $0 != 12 })
   }
 
   @Test func `Names are in one order, whatever zeros they have`() {
@@ -152,6 +175,9 @@ import Testing
     expectFailure(65, "img_7.tif", "int16", "uint16") { _ = try openScan(path: folder.path) }
     try Data("no image".utf8).write(to: folder.url("img_7.tif"))
     #expect(try openScan(path: folder.path).info.projectionCount == 11)
+    try FileManager.default.removeItem(atPath: folder.file("img_7.tif"))
+    try FileManager.default.createSymbolicLink(atPath: folder.file("img_7.tif"), withDestinationPath: "nowhere.tif")
+    expectFailure(66, "img_7.tif", "No such file") { _ = try openScan(path: folder.path) }
   }
 
   @Test func `A file that is cut short is left out with its angle, and refused where nothing may be missing`() throws {
@@ -175,6 +201,7 @@ import Testing
 
   @Test func `What is no image is no input`() throws {
     expectFailure(66, "without TIFF files", "folder") { _ = try openScan(path: folder.path) }
+    expectFailure(66, "none.tif", "No such file") { _ = try openScan(path: folder.file("none.tif")) }
     expectFailure(66, "no file matches", "none_*.tif") { _ = try openScan(path: folder.file("none_*.tif")) }
     try Data().write(to: folder.url("a.txt"))
     expectFailure(66, "a.txt", "*.tif") { _ = try openScan(path: folder.file("a.*")) }

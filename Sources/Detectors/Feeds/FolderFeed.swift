@@ -86,6 +86,9 @@ final class FolderFeed: FrameFeed {
       try readTIFF(path: file, rows: format.rows, columns: format.columns, pixel: format.pixel, into: image)
     } catch {
       switch error {
+      // As while somebody puts another file in its place.
+      case .unreadable(let reason):
+        return isHopeless(seen, age) ? take(name, .fault(.size, "\(name.text): \(reason)")) : nil
       case .incomplete: return isHopeless(seen, age) ? take(name, .fault(.size, "\(name.text) is cut short")) : nil
       case .shape: return take(name, .fault(.shape, name.text))
       case .pixel: return take(name, .fault(.pixel, name.text))

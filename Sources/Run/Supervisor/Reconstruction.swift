@@ -272,12 +272,23 @@ package struct Reconstruction {
         "every projection is empty (zero, or no brighter than the dark field), \(losses.emptyProjections) of them; "
           + "look whether the shutter was open and the flat and dark fields belong to the scan")
     }
-    if ending.report == nil { return nothingCame(plan, ending, losses) }
-    guard !ending.missing.isEmpty else { return nil }
+    guard let report = ending.report else { return nothingCame(plan, ending, losses) }
+    guard !ending.missing.isEmpty else { return emptiness(plan, report).map { ScanFailure(.data, $0) } }
     let reasons = ending.missing.map { "\($0.rows) are missing (\($0.why))" }.joined(separator: ", ")
     let denoised = plan.denoising == nil ? "" : ", and the volume is not denoised"
     return ScanFailure(
       .software, "\(reasons); all other rows are exported\(denoised); mend the cause; \(plan.whatIsKept)")
+  }
+
+  /// What to say of a volume without a single measurement in it, which is exported all the same; nil of any other.
+  private static func emptiness(_ plan: RunPlan, _ report: ExportReport) -> String? {
+    let pixels = plan.shape.rows * plan.shape.columns, counts = report.pixels
+    if counts.dead == pixels {
+      return "every pixel is dead (dark field not below flat field, or every projection at or below dark): the volume "
+        + "is empty; look whether flats and darks are swapped"
+    }
+    return counts.nonFinite > 0 && counts.nonFinite == (pixels - counts.dead) * report.projections
+      ? "every pixel is NaN or infinite: the volume is empty" : nil
   }
 
   /// What to say of a run without a projection: whoever goes on with its result must not find it well.
@@ -338,12 +349,7 @@ package struct Reconstruction {
       notices.append("stopped after \(report.projections) of \(counted(plan.shape.projections, "projection"))")
     }
     let (pixels, corrected) = (plan.shape.rows * plan.shape.columns, report.pixels)
-    if corrected.dead == pixels {
-      notices.append(
-        "every pixel is dead (dark field not below flat field): the volume is empty; "
-          + "look whether flats and darks are swapped"
-      )
-    } else if corrected.dead > 0 {
+    if corrected.dead > 0, corrected.dead < pixels {
       notices.append(
         "\(corrected.dead) dead pixels (dark field not below flat field, or every projection at or below dark) "
           + "were interpolated from their neighbours")
@@ -354,9 +360,7 @@ package struct Reconstruction {
           + "each was taken for a line integral of 11.8"
       )
     }
-    if corrected.nonFinite > 0, corrected.nonFinite == (pixels - corrected.dead) * report.projections {
-      notices.append("every pixel is NaN or infinite: the volume is empty")
-    } else if corrected.nonFinite > 0 {
+    if corrected.nonFinite > 0, emptiness(plan, report) == nil {
       notices.append("\(corrected.nonFinite) NaN or infinite pixels were replaced by their neighbours")
     }
     let fit = plan.export.fit(report.fits)
