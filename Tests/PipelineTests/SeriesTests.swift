@@ -24,6 +24,7 @@ extension Pipeline {
         let firstProjection: Int
         let projections: Int
         let result: RunResult
+        let failure: String?
       }
       let left: Int
       let outputs: [String]
@@ -59,6 +60,27 @@ extension Pipeline {
       expectFailure(
         73, try Command(command(["--output-folder", folder.file("series"), "--volume-every", "20"])).end(),
         "another series")
+    }
+
+    @Test func `A volume whose projections show nothing is left out, and the others are made`() throws {
+      var spoiled = DiskScan()
+      for frame in 30..<60 { spoiled.frames[frame] = DiskScan.image { _ in 100 } }
+      let path = folder.file("shut.h5")
+      try spoiled.write(path)
+      let arguments =
+        ["recon", path, "--rotation-axis", "31", "--json", "--output-folder", folder.file("shut")] + method
+        + ["--volume-every", "30", "--format", "hdf5"]
+      // The same command says the same again, and makes nothing anew.
+      var runs: [[String]] = []
+      for _ in 0..<2 {
+        let outcome = try Command(arguments).end()
+        expectFailure(65, outcome, "1 of 3 volumes are left out (1)", "every projection is empty")
+        let made = try JSONDecoder().decode(Series.self, from: Data(outcome.output.utf8))
+        #expect(made.volumes.map { $0.failure == nil } == [true, false, true])
+        #expect(made.outputs == [folder.file("shut/shut_rec_series.h5")])
+        runs.append(made.volumes.map(\.result.run))
+      }
+      #expect(runs[0] == runs[1])
     }
 
     @Test func `A series that is killed goes on, to the same volumes`() throws {

@@ -29,7 +29,11 @@ import Testing
     let golden = (0..<90).map { Double($0) * 137.508 * .pi / 180 }.map { $0.truncatingRemainder(dividingBy: .pi) }
     var jump = thetas(90, step: 4)
     for index in 30..<90 { jump[index] += 0.3 }
-    for (thetas, words) in [(golden, "half-turn"), (jump, "29 to 30"), (thetas(40, step: 4), "needs more than")] {
+    let back = (0..<45).map { 4 * Double($0) * .pi / 180 }
+    for (thetas, words) in [
+      (back + back.reversed(), "one way"), (golden, "half-turn"), (jump, "29 to 30"),
+      (thetas(40, step: 4), "needs more than"),
+    ] {
       let failure = #expect(throws: ScanFailure.self) { try VolumeInterval.halfTurn.parts(thetas: thetas) }
       #expect(failure?.description.contains(words) == true, "\(failure?.description ?? "")")
     }

@@ -58,8 +58,14 @@ extension VolumeInterval {
 
   private static func halfTurns(_ thetas: [Double]) throws(ScanFailure) -> [Range<Int>] {
     let steps = zip(thetas.dropFirst(), thetas).map { $0 - $1 }
-    let usual = steps.sorted()[safe: steps.count / 2] ?? 0
-    guard usual != 0 else { return [] }
+    guard !steps.isEmpty else { return [] }
+    let usual = steps.sorted()[steps.count / 2]
+    guard usual != 0 else {
+      throw ScanFailure(
+        .data,
+        "--volume-every half-turn needs a sample that goes on turning one way, and the usual step between angles is "
+          + "0 degrees; give a number of projections")
+    }
     guard abs(usual) <= stepMax else {
       throw ScanFailure(
         .data,
@@ -108,8 +114,4 @@ extension ScanDescription {
   package var words: [String: String] {
     Dictionary(uniqueKeysWithValues: ScanKey.all.compactMap { key in key.text(self).map { (key.name, $0) } })
   }
-}
-
-extension Array {
-  fileprivate subscript(safe index: Int) -> Element? { indices.contains(index) ? self[index] : nil }
 }

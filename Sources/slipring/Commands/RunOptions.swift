@@ -39,11 +39,14 @@ struct RunOptions: ParsableArguments {
     let result = try Series(scan: scan, interval: interval, signals: signals, executable: Console.executable)
       .run(command: CommandLine.arguments, monitor: progress, notice: progress.notice)
     progress.end()
-    if json { return try Console.json(result) }
-    guard !quiet else { return }
-    let files = result.outputs.isEmpty ? scan.outputFolder : result.outputs.joined(separator: ", ")
-    let count = result.volumes.count
-    Console.result("\(count) volume\(count == 1 ? "" : "s") in \(scan.outputFolder); look at \(files)")
+    if json {
+      try Console.json(result)
+    } else if !quiet {
+      let files = result.outputs.isEmpty ? scan.outputFolder : result.outputs.joined(separator: ", ")
+      let count = result.volumes.count { $0.failure == nil }
+      Console.result("\(count) volume\(count == 1 ? "" : "s") in \(scan.outputFolder); look at \(files)")
+    }
+    if let failure = Series.failure(of: result) { throw failure }
   }
 
   /// Takes a run over whose supervisor is dead.

@@ -25,6 +25,8 @@ struct Series {
     let firstProjection: Int
     let projections: Int
     let result: RunResult
+    /// Why it is not there, where its projections show nothing; nil where it is.
+    var failure: String?
   }
 
   /// What came of all.
@@ -47,8 +49,10 @@ struct Series {
 
   private var manifestPath: String { "\(scan.outputFolder)/series.json" }
 
-  /// Runs all that is not there yet.
-  /// - Throws: what the first run that fails throws; the volumes before it stay.
+  /// Runs all that is not there yet. A volume whose projections show nothing is told and left out: the others are made
+  /// all the same.
+  /// - Throws: what the first run that fails otherwise throws; the volumes before it stay. At the end `.data` where a
+  ///   volume is left out.
   func run(command: [String], monitor: any RunMonitor, notice: (String) -> Void) throws -> SeriesResult {
     try scan.validate()
     let info = try scan.openInput().info, parts = try interval.parts(thetas: info.thetas)
@@ -64,17 +68,32 @@ struct Series {
       one.rotationAxis = .pixels(manifest.result.rotationAxis)
       one.outputFolder = folder(index)
       if one.durability == .durable { one.runFolder = "\(scan.runFolder ?? scan.outputFolder)/\(name(index))/run" }
-      let tell = { (line: String) in notice("volume \(index): \(line)") }
+      func tell(_ line: String) { notice("volume \(index): \(line)") }
       let outcome = try reconstruct(one, command: command, monitor: monitor, notice: tell)
       outcome.notices.forEach(tell)
-      if let failure = outcome.failure { throw failure }
+      if let failure = outcome.failure {
+        guard failure.sysExit == .data else { throw failure }
+        tell(failure.description)
+      }
       manifest.result.volumes.append(
-        Volume(firstProjection: numbers.lowerBound, projections: numbers.count, result: outcome.result))
+        Volume(
+          firstProjection: numbers.lowerBound, projections: numbers.count, result: outcome.result,
+          failure: outcome.failure?.description))
       try save(manifest)
     }
     manifest.result.outputs = try join(manifest.result.volumes)
     try save(manifest)
     return manifest.result
+  }
+
+  /// What is to be said of volumes that are left out; nil where all are there.
+  static func failure(of result: SeriesResult) -> ScanFailure? {
+    let lacking = result.volumes.indices.filter { result.volumes[$0].failure != nil }
+    guard let first = lacking.first, let why = result.volumes[first].failure else { return nil }
+    let numbers = lacking.prefix(8).map(String.init).joined(separator: ", ") + (lacking.count > 8 ? ", …" : "")
+    return ScanFailure(
+      .data,
+      "\(lacking.count) of \(result.volumes.count) volumes are left out (\(numbers)), the first because: \(why)")
   }
 
   /// A series that is begun, or the one that was.
@@ -123,15 +142,17 @@ struct Series {
 
   /// Joins what the volumes have in common: for each of their HDF5 files and Zarr folders one of the series.
   private func join(_ volumes: [Volume]) throws -> [String] {
-    let names = volumes[0].result.outputs.map { String($0.split(separator: "/").last ?? "") }
+    let whole = volumes.indices.filter { volumes[$0].failure == nil }
+    guard let first = whole.first else { return [] }
+    let names = volumes[first].result.outputs.map { String($0.split(separator: "/").last ?? "") }
     var outputs: [String] = []
     for name in names where name.hasSuffix(".h5") || name.hasSuffix(".zarr") {
       let halves = name.split(separator: ".", maxSplits: .max).map(String.init)
       let path = "\(scan.outputFolder)/\(halves.dropLast().joined(separator: "."))_series.\(halves[halves.count - 1])"
       outputs.append(absolutePath(path))
       let series = VolumeSeries(
-        volumes: volumes.indices.map { "\(folder($0))/\(name)" },
-        times: volumes.map { Double($0.firstProjection) + Double($0.projections - 1) / 2 })
+        volumes: whole.map { "\(folder($0))/\(name)" },
+        times: whole.map { Double(volumes[$0].firstProjection) + Double(volumes[$0].projections - 1) / 2 })
       if name.hasSuffix(".h5") {
         try series.writeHDF5(to: path)
       } else if access(path, F_OK) != 0 {
