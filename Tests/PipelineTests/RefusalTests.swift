@@ -47,6 +47,10 @@ extension Pipeline {
       expectFailure(64, try recon(scan, "--workers", "0"), "--workers 0")
       expectFailure(64, try recon(scan, "--window-step", "0", "--final-iterations", "0"), "reconstructs nothing")
       expectFailure(64, try recon(scan, "--relaxation", "2.5"), "--relaxation 2.5")
+      // What begins with a minus is a value here.
+      expectFailure(64, try recon(scan, "--axis-tilt", "-6"), "--axis-tilt -6", "-5…5")
+      expectFailure(64, try recon(scan, "--range", "-0.01,0.05"), "--range -0.01,0.05", "--bits 8")
+      expectFailure(64, try recon(scan, "--bits", "8", "--format", "hdf5"), "--bits 8", "TIFF")
       expectFailure(65, try recon(scan, "--rotation-axis", "40"), "--rotation-axis 40", "32 columns")
       expectFailure(65, try recon(scan, "--rotation-axis", "16", "--end-row", "3"), "2 rows")
       expectFailure(65, try recon(scan, "--rotation-axis", "16", "--binning", "6"), "--binning 6")

@@ -245,6 +245,9 @@ package struct Planner {
       notices.append(
         "--precision fixed: \(reason), so slices are projected in float; --final-subsets makes more of them")
     }
+    if scan.tvDimensions == 3, plan.shape.rows == 1 {
+      notices.append("--tv-dimensions 3 changes nothing: a single slice has no neighbours")
+    }
     notices += tiltNotices(plan) + fieldNotices(plan)
     do throws(StreamError) { try scan.hook?.reach(timeout: Self.hookTimeout) } catch {
       notices.append("the detector could not be told to stop now: --stop-hook \(error)")

@@ -5,7 +5,8 @@ package import Stages
 
 /// How the files of a volume are written, beside their format and bits.
 struct OutputOptions: ParsableArguments {
-  @Option(help: .key("range", "low,high|p,p")) var range: SampleRange?
+  // What begins with a minus is a number here.
+  @Option(parsing: .unconditional, help: .key("range", "low,high|p,p")) var range: SampleRange?
   @Option(help: .key("zarr-version")) var zarrVersion = ScanDescription.standard.zarrVersion
   @Flag(help: .key("compress")) var compress = false
 

@@ -24,7 +24,8 @@ struct Recon: ParsableCommand {
     name: [.customLong("rotation-axis"), .customLong("center")], help: .key("rotation-axis", "px|auto"),
     transform: RotationAxis.init(option:))
   var rotationAxis = standard.rotationAxis
-  @Option(help: .key("axis-tilt", "degrees|auto")) var axisTilt = standard.axisTilt
+  // What begins with a minus is a number here.
+  @Option(parsing: .unconditional, help: .key("axis-tilt", "degrees|auto")) var axisTilt = standard.axisTilt
   @Option(help: .key("field-of-view")) var fieldOfView = standard.fieldOfView
   @Option(help: .key("start-row")) var startRow: Int?
   @Option(help: .key("end-row")) var endRow: Int?
