@@ -36,6 +36,8 @@ package enum FaultPoint: String, Sendable, CaseIterable {
   case ordersHalf = "orders-half"
   /// An event was handled and its slot is not given back yet.
   case unreleased
+  /// The rotation axis of a scan that goes on is found, and nobody was told.
+  case axisFound = "axis-found"
   /// An update is computed and the volume not yet flipped.
   case flipBefore = "flip-before"
   /// The volume is flipped and the update not yet reported.

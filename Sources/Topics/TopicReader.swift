@@ -125,6 +125,10 @@ package final class TopicReader {
     return try event(at: sequence, rows: rows, table: &table)
   }
 
+  /// Keeps every event readable though it is released, where the topic has no journal to read it from. To be asked for
+  /// before anything is released.
+  package func keepAll() throws(RingError) { if history == nil { try ring.hold(from: 0) } }
+
   /// Says that every event below `sequence` was applied. Events that a replay applies again are released already:
   /// nothing happens.
   package func release(upTo sequence: UInt64) throws(RingError) {

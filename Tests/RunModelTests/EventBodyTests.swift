@@ -21,6 +21,8 @@ import Testing
       spread: [.init(ordinal: 3, sequence: 12, theta: 0.25), .init(ordinal: 40, sequence: 1 << 43, theta: -7)],
       iterations: 1),
     .final(iterations: 20, subsets: 4, projections: 181),
+    .axis(FoundAxis(31.4375, error: 0.0625), projections: 48, startsOver: false),
+    .axis(FoundAxis(1e-3, error: 0), projections: 181, startsOver: true),
   ]
 
   @Test(arguments: orders, [3..<10, 0..<1, 100..<200])
@@ -51,11 +53,11 @@ import Testing
     #expect(try decoded(most) { _ in } == most)
     let two = order([4, 9], 11, 0.5)
     // More than there is room for, more than there are, an ordinal twice, one beyond the end, a theta that is none.
-    for (offset, byte) in [(36, UInt8(65)), (36, 3), (36, 1), (104, 9), (128, 11), (128, 4), (104 + 22, 0xF0)] {
+    for (offset, byte) in [(36, UInt8(65)), (36, 3), (36, 1), (128, 9), (152, 11), (152, 4), (128 + 22, 0xF0)] {
       #expect(throws: EventError.self, "\(byte) at \(offset)") {
         try decoded(two) {
           $0[offset] = byte
-          if offset == 126 { $0[127] = 0x7F }
+          if offset == 150 { $0[151] = 0x7F }
         }
       }
     }
@@ -76,18 +78,43 @@ import Testing
     )
     (progress.windowEnd, progress.updateInterval, progress.acquired) = (204, 8, 182)
     (progress.fields, progress.lateFields) = (30, 10)
+    (progress.axis, progress.axisOrders, progress.axisSought) = (FoundAxis(12.75, error: 0.5), 3, 162)
     return progress
   }()
 
   @Test func `Progress comes back in every state`() throws {
     for end in [nil] + EndEvent.Reason.allCases.map(Optional.some) {
-      for isFinalOrdered in [false, true] {
+      for (isFinalOrdered, isAxisFinal) in [(false, false), (true, false), (false, true), (true, true)] {
         var progress = DistributionProgress()
-        (progress.end, progress.isFinalOrdered) = (end, isFinalOrdered)
+        (progress.end, progress.isFinalOrdered, progress.isAxisFinal) = (end, isFinalOrdered, isAxisFinal)
         let written = bytes { Self.orders[0].encode(into: $0, rows: 0..<1, progress: progress) }
         #expect(try written.withUnsafeBytes { try DistributionProgress(decoding: $0) } == progress)
       }
     }
+  }
+
+  @Test func `An axis that is none is refused, in an order and in what is known after it`() throws {
+    let order = WorkerOrder.axis(FoundAxis(31.5, error: 0.25), projections: 48, startsOver: true)
+    func decoded(_ offset: Int, _ value: some FixedWidthInteger) throws -> (WorkerOrder, DistributionProgress) {
+      var written = bytes { order.encode(into: $0, rows: 0..<1, progress: Self.progress) }
+      written.withUnsafeMutableBytes { $0.storeBytes(of: value, toByteOffset: offset, as: type(of: value)) }
+      return try written.withUnsafeBytes {
+        (try WorkerOrder(decoding: $0, rows: 0..<1), try DistributionProgress(decoding: $0))
+      }
+    }
+    #expect(try decoded(40, 31.5.bitPattern).0 == order)
+    // The axis and its error, of both.
+    for (axis, error) in [(40, 16), (104, 112)] {
+      for value in [Double.nan, .infinity, 0, -3] {
+        #expect(throws: EventError.self, "\(value) at \(axis)") { try decoded(axis, value.bitPattern) }
+      }
+      for value in [Double.nan, .infinity, -0.25] {
+        #expect(throws: EventError.self, "\(value) at \(error)") { try decoded(error, value.bitPattern) }
+      }
+    }
+    #expect(throws: EventError.self) { try decoded(4, UInt32(2)) }
+    #expect(throws: EventError.self) { try decoded(8, UInt64.max) }
+    #expect(throws: EventError.self) { try decoded(68, UInt32(1024)) }
   }
 
   @Test func `How far the filters are comes back, and no more fields than events`() throws {
@@ -188,7 +215,7 @@ import Testing
   }
 
   @Test func `Metadata of another length is malformed`() {
-    for count in [0, 1, 63, 65, 104, 111, 113] {
+    for count in [0, 1, 63, 65, 104, 111, 113, 128] {
       let bytes = [UInt8](repeating: 0, count: count)
       #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try WorkerOrder(decoding: $0, rows: 0..<0) } }
       #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try UpdateEvent(decoding: $0) } }
@@ -235,6 +262,8 @@ import Testing
       index >= 0 && !projections.isEmpty && iterations > 0
         && spread.allSatisfy { (0..<projections.upperBound).contains($0.ordinal) && $0.theta.isFinite }
     case .final(let iterations, let subsets, let projections): iterations > 0 && subsets > 0 && projections >= 0
+    case .axis(let found, let projections, _):
+      found.axis.isFinite && found.axis > 0 && found.error.isFinite && found.error >= 0 && projections >= 0
     }
   }
 }

@@ -1,12 +1,13 @@
 /// How far `distribute` is. Every order carries the progress after it, so that a successor goes on exactly there.
 ///
 /// ```
-/// metadata of an order, behind its 48 bytes (56 B, little-endian)
+/// metadata of an order, behind its 48 bytes (80 B, little-endian)
 ///   48  input u64 (next event of projections)     56  projections u64     64  updates u32     68  state u32
 ///   72  acquired u64 (known with the end)        80  windowEnd u64         88  updateInterval u32, reserved u32
-///   96  fields u32, late fields u32
+///   96  fields u32, late fields u32             104  axis f64, its error f64 (0, 0: not known by any order)
+///  120  orders about the axis u32, projections when it was last looked for u32
 ///       state: 0 while projections come; 1 + reason of the end afterwards, plus 256 once the final iterations were
-///       ordered
+///       ordered, plus 512 once the axis of all projections was
 /// ```
 package struct DistributionProgress: Equatable, Sendable {
   /// The next event of `projections` to be looked at.
@@ -29,15 +30,23 @@ package struct DistributionProgress: Equatable, Sendable {
   package var end: EndEvent.Reason?
   /// Whether the final iterations were ordered.
   package var isFinalOrdered = false
+  /// The rotation axis as the last order about it says; nil before the first.
+  package var axis: FoundAxis?
+  /// Orders about it.
+  package var axisOrders = 0
+  /// Projections handed out when it was last looked for, whether it was found or not.
+  package var axisSought = 0
+  /// Whether that of all projections was ordered.
+  package var isAxisFinal = false
 
   /// The beginning.
   package init() {}
 
   /// Orders that were made, if no projection was handed out twice.
-  package var orders: Int { fields + projections + updates + (isFinalOrdered ? 1 : 0) }
+  package var orders: Int { fields + projections + updates + axisOrders + (isFinalOrdered ? 1 : 0) }
 
   static let offset = 48
-  static let byteCount = 56
+  static let byteCount = 80
 
   func encode(into metadata: UnsafeMutableRawBufferPointer) {
     precondition(updateInterval >= 1, "windows \(updateInterval) steps apart")
@@ -50,7 +59,12 @@ package struct DistributionProgress: Equatable, Sendable {
     metadata.store(UInt32(0), at: Self.offset + 44)
     metadata.store(UInt32(clamping: fields), at: Self.offset + 48)
     metadata.store(UInt32(clamping: lateFields), at: Self.offset + 52)
-    metadata.store((end.map { 1 + $0.rawValue } ?? 0) + (isFinalOrdered ? 256 : 0), at: Self.offset + 20)
+    metadata.store(
+      (end.map { 1 + $0.rawValue } ?? 0) + (isFinalOrdered ? 256 : 0) + (isAxisFinal ? 512 : 0), at: Self.offset + 20)
+    metadata.store(axis?.axis ?? 0, at: Self.offset + 56)
+    metadata.store(axis?.error ?? 0, at: Self.offset + 64)
+    metadata.store(UInt32(clamping: axisOrders), at: Self.offset + 72)
+    metadata.store(UInt32(clamping: axisSought), at: Self.offset + 76)
   }
 
   /// Reads the progress from an order's metadata; throws where a field has no meaning.
@@ -65,12 +79,15 @@ package struct DistributionProgress: Equatable, Sendable {
     guard updateInterval >= 1 else { throw .malformed("windows 0 steps apart") }
     (self.fields, lateFields) = (Int(fields.u32(at: Self.offset + 48)), Int(fields.u32(at: Self.offset + 52)))
     guard lateFields <= self.fields else { throw .malformed("\(lateFields) of \(self.fields) fields came late") }
+    (axisOrders, axisSought) = (Int(fields.u32(at: Self.offset + 72)), Int(fields.u32(at: Self.offset + 76)))
+    if axisOrders > 0 {
+      axis = try FoundAxis(axis: fields.f64(at: Self.offset + 56), error: fields.f64(at: Self.offset + 64))
+    }
     let state = fields.u32(at: Self.offset + 20)
-    isFinalOrdered = state >= 256
+    (isFinalOrdered, isAxisFinal) = (state & 256 > 0, state & 512 > 0)
+    guard state < 1024 else { throw .malformed("order state \(state)") }
     if state % 256 > 0 {
-      guard state < 512, let reason = EndEvent.Reason(rawValue: state % 256 - 1) else {
-        throw .malformed("order state \(state)")
-      }
+      guard let reason = EndEvent.Reason(rawValue: state % 256 - 1) else { throw .malformed("order state \(state)") }
       end = reason
     }
   }

@@ -2,17 +2,19 @@
 /// decide everything a worker computes, so replaying them repeats the same volume.
 ///
 /// ```
-/// metadata (104 B and 24 for each spread projection, little-endian)
-///    0  action u32            1 rows   2 update   3 final
-///    4  count u32             rows: rows      update, final: iterations
-///    8  first u64             rows: sequence in projections    update: first projection     final: projections
+/// metadata (128 B and 24 for each spread projection, little-endian)
+///    0  action u32            1 rows   2 update   3 final   4 axis
+///    4  count u32             rows: rows      update, final: iterations      axis: 1 where the volume begins anew
+///    8  first u64             rows: sequence in projections    update: first projection     final, axis: projections
 ///   16  end u64               rows: first row                  update: end projection       final: subsets
+///       end f64                  axis: standard error, in columns
 ///   24  index u64             rows: ordinal of the projection  update: number of the update
 ///   32  role u32              rows: 1 projection 2 flat 3 dark
 ///   36  spread u32               update: spread projections
 ///   40  theta f64                rows: of the projection, in radians; 0 of a field
+///       axis f64                 axis: in columns of a projection's payload, from its left edge
 ///   48  progress, see DistributionProgress
-///  104  spread projections       each: ordinal u64, sequence in projections u64, theta f64; ordinals rise
+///  128  spread projections       each: ordinal u64, sequence in projections u64, theta f64; ordinals rise
 /// ```
 package enum WorkerOrder: Equatable, Sendable {
   /// Take your rows of the event `sequence` of `projections`; a projection is number `ordinal` of the scan, from 0, at
@@ -23,6 +25,9 @@ package enum WorkerOrder: Equatable, Sendable {
   case update(index: Int, projections: Range<Int>, spread: [SpreadProjection] = [], iterations: Int)
   /// Run `iterations` over all `projections` of the scan, each in `subsets` ordered subsets.
   case final(iterations: Int, subsets: Int, projections: Int)
+  /// The rotation axis is here, as the first `projections` show it, until the next such order. Where the volume begins
+  /// anew, what was made about another axis is left behind: the next update starts from nothing.
+  case axis(FoundAxis, projections: Int, startsOver: Bool)
 
   /// An earlier projection that an update uses: all that a worker needs to find it again.
   package struct SpreadProjection: Equatable, Sendable {
@@ -52,22 +57,25 @@ package enum WorkerOrder: Equatable, Sendable {
   package func encode(
     into metadata: UnsafeMutableRawBufferPointer, rows: Range<Int>, progress: DistributionProgress
   ) -> Int {
-    let (action, count, first, end, index, role): (UInt32, Int, UInt64, Int, Int, UInt32) =
+    let (action, count, first, end, index, role): (UInt32, Int, UInt64, UInt64, Int, UInt32) =
       switch self {
       case .rows(let role, let sequence, let ordinal, _):
-        (1, rows.count, sequence, rows.lowerBound, ordinal, role.rawValue)
+        (1, rows.count, sequence, UInt64(rows.lowerBound), ordinal, role.rawValue)
       case .update(let index, let projections, _, let iterations):
-        (2, iterations, UInt64(projections.lowerBound), projections.upperBound, index, 0)
-      case .final(let iterations, let subsets, let projections): (3, iterations, UInt64(projections), subsets, 0, 0)
+        (2, iterations, UInt64(projections.lowerBound), UInt64(projections.upperBound), index, 0)
+      case .final(let iterations, let subsets, let projections):
+        (3, iterations, UInt64(projections), UInt64(subsets), 0, 0)
+      case .axis(let found, let projections, let startsOver):
+        (4, startsOver ? 1 : 0, UInt64(projections), found.error.bitPattern, 0, 0)
       }
     metadata.store(action, at: 0)
     metadata.store(UInt32(count), at: 4)
     metadata.store(first, at: 8)
-    metadata.store(UInt64(end), at: 16)
+    metadata.store(end, at: 16)
     metadata.store(UInt64(index), at: 24)
     metadata.store(role, at: 32)
     metadata.store(UInt32(spread.count), at: 36)
-    if case .rows(_, _, _, let theta) = self { metadata.store(theta, at: 40) } else { metadata.store(0.0, at: 40) }
+    metadata.store(place, at: 40)
     progress.encode(into: metadata)
     for (number, projection) in spread.enumerated() {
       let offset = Self.byteCount + number * SpreadProjection.byteCount
@@ -80,6 +88,15 @@ package enum WorkerOrder: Equatable, Sendable {
     assert((try? Self(decoding: written, rows: rows)) == self, "\(self) does not read back")
     assert((try? DistributionProgress(decoding: written)) == progress, "\(progress) does not read back")
     return byteCount
+  }
+
+  /// What stands where the theta of a projection does.
+  private var place: Double {
+    switch self {
+    case .rows(_, _, _, let theta): theta
+    case .axis(let found, _, _): found.axis
+    case .update, .final: 0
+    }
   }
 
   private var spread: [SpreadProjection] {
@@ -115,8 +132,8 @@ package enum WorkerOrder: Equatable, Sendable {
   /// Reads an order to the worker of `rows` back; throws where a field has no meaning, or where it is another worker's.
   package init(decoding metadata: UnsafeRawBufferPointer, rows: Range<Int>) throws(EventError) {
     let fields = try Self.fields(metadata)
-    let count = Int(fields.u32(at: 4))
-    let end = try fields.count(at: 16, "end")
+    let count = Int(fields.u32(at: 4)), isAxis = fields.u32(at: 0) == 4
+    let end = isAxis ? 0 : try fields.count(at: 16, "end")
     let index = try fields.count(at: 24, "index")
     switch fields.u32(at: 0) {
     case 1:
@@ -138,6 +155,10 @@ package enum WorkerOrder: Equatable, Sendable {
       let projections = try fields.count(at: 8, "projections")
       guard count > 0, end > 0 else { throw .malformed("final sweep of \(count) iterations, \(end) subsets") }
       self = .final(iterations: count, subsets: end, projections: projections)
+    case 4:
+      guard count <= 1 else { throw .malformed("an order about the axis with \(count)") }
+      let found = try FoundAxis(axis: fields.f64(at: 40), error: fields.f64(at: 16))
+      self = .axis(found, projections: try fields.count(at: 8, "projections"), startsOver: count == 1)
     case let other: throw .malformed("order action \(other)")
     }
   }

@@ -31,7 +31,7 @@ package struct RunPlan: Codable, Sendable {
 
   /// The version of the plans that this build writes, and the only one that it reads. It rises whenever a plan, or the
   /// topics and folders of a run, get another meaning.
-  package static let versionRead = 4
+  package static let versionRead = 5
 
   /// The version of this plan.
   private(set) var version = Self.versionRead

@@ -1,3 +1,4 @@
+import Logging
 import RunModel
 
 extension DistributeStage: Stage {
@@ -8,7 +9,8 @@ extension DistributeStage: Stage {
       configuration: settings.distribution, projections: try environment.reader(settings.images),
       orders: try (0..<environment.workers).map { try environment.writer(.orders(partition: $0)) },
       updates: try (0..<environment.workers).map { try environment.observer(.updates(partition: $0)) },
-      limits: environment.limits, didWork: environment.didWork)
+      limits: environment.limits, noticed: { environment.log.warning("no rotation axis: \($0)") },
+      didWork: environment.didWork)
     try stage.run()
   }
 }

@@ -19,30 +19,34 @@ package struct DistributeStage {
     var final: FinalSchedule
     /// Projections that a worker may be behind before updates are made less often; 0 for no limit.
     package var lagMax: Int
+    /// Where the rotation axis is looked for; nil where it is known.
+    package var axis: AxisSchedule?
 
     /// A configuration; the values were validated with the scan description.
     package init(
-      rows: [Range<Int>], windows: WindowSchedule, final: FinalSchedule, lagMax: Int = 0
+      rows: [Range<Int>], windows: WindowSchedule, final: FinalSchedule, lagMax: Int = 0, axis: AxisSchedule? = nil
     ) {
       self.rows = rows
       self.windows = windows
       self.final = final
       self.lagMax = lagMax
+      self.axis = axis
     }
   }
 
-  private let configuration: Configuration
-  private let projections: TopicReader
-  private let orders: [TopicWriter]
+  let configuration: Configuration
+  let projections: TopicReader
+  let orders: [TopicWriter]
   private let updates: [RingObserver]
   private let limits: WaitLimits
+  let noticed: (String) -> Void
   private let didWork: () -> Void
 
   /// One writer in `orders` for each worker, and in `updates` one observer, which tells how long its updates take, or
-  /// none; `didWork` hears of every order.
+  /// none; `noticed` hears why no rotation axis is found, `didWork` of every order.
   package init(
     configuration: Configuration, projections: TopicReader, orders: [TopicWriter], updates: [RingObserver] = [],
-    limits: WaitLimits, didWork: @escaping () -> Void
+    limits: WaitLimits, noticed: @escaping (String) -> Void = { _ in }, didWork: @escaping () -> Void
   ) {
     precondition(
       configuration.rows.count == orders.count, "\(orders.count) topics for \(configuration.rows.count) workers")
@@ -51,6 +55,7 @@ package struct DistributeStage {
     self.orders = orders
     self.updates = updates
     self.limits = limits
+    self.noticed = noticed
     self.didWork = didWork
   }
 
@@ -63,20 +68,25 @@ package struct DistributeStage {
     var interval = UpdateInterval(
       lagMax: configuration.lagMax, windows: configuration.windows, projections: sequence.progress.projections)
     var pace = UpdatePace(updates: updates, windows: configuration.windows)
+    let axis = try liveAxis(handedOut: sequence.progress.projections + sequence.progress.fields, orders: number)
     while true {
       let before = sequence.progress
+      let recorded = try recordedOrder(number)
       sequence.progress.updateInterval =
-        try recordedInterval(number)
+        recorded?.progress.updateInterval
         ?? interval.next(before.updateInterval, lag: lag(before), projections: before.projections) {
           pace.interval(isBehind: $0)
         }
-      switch try sequence.next(input) {
+      var arrived: Event?
+      let step = try sequence.next({ try input($0, &arrived) }, axis: axis.map { decisions($0, recorded) })
+      switch step {
       case .order(let order):
         let progress = sequence.progress
         try tell(number, .order) { order.encode(into: $0, rows: $1, progress: progress) }
         number += 1
-        if case .rows(let role, let image, _, _) = order {
+        if case .rows(let role, let image, _, let theta) = order {
           if role == .projection { pace.countProjection(at: Machine.monotonicNanoseconds) }
+          if let axis, let arrived { try axis.note(role, theta: theta, arrived) }
           FaultPoint.unreleased.reach()
           try projections.release(upTo: image + 1)
         }
@@ -88,12 +98,18 @@ package struct DistributeStage {
     }
   }
 
-  /// The pace with which a predecessor made order `number`, where a worker has it already: the others must get the
-  /// same one.
-  private func recordedInterval(_ number: UInt64) throws -> Int? {
-    guard configuration.lagMax > 0, let ahead = orders.first(where: { $0.nextSequence > number }) else { return nil }
-    guard let (header, metadata) = try ahead.event(at: number), header.kind == .order else { return nil }
-    return try metadata.withUnsafeBytes { try DistributionProgress(decoding: $0) }.updateInterval
+  /// Order `number` where a worker has it already, with the pace with which a predecessor made it, and where that found
+  /// the axis: the others must get the same one.
+  private func recordedOrder(_ number: UInt64) throws -> (order: WorkerOrder, progress: DistributionProgress)? {
+    guard configuration.lagMax > 0 || configuration.axis != nil,
+      let worker = orders.firstIndex(where: { $0.nextSequence > number }),
+      let (header, metadata) = try orders[worker].event(at: number), header.kind == .order
+    else { return nil }
+    return try metadata.withUnsafeBytes {
+      (
+        try WorkerOrder(decoding: $0, rows: configuration.rows[worker]), try DistributionProgress(decoding: $0)
+      )
+    }
   }
 
   /// How many projections the slowest worker is behind. Its backlog is counted in orders, of which each update is one.
@@ -143,11 +159,15 @@ package struct DistributeStage {
     return newest.reversed()
   }
 
-  /// The event `sequence` of `projections`, or what is lost from there on.
-  private func input(_ sequence: UInt64) throws -> Arrival {
+  /// The event `sequence` of `projections`, which is put into `arrived`, or what is lost from there on.
+  private func input(_ sequence: UInt64, _ arrived: inout Event?) throws -> Arrival {
     while true {
       let arrival = try limits.arrival(projections, of: Topic.projections.name)
-      guard case .event(let event) = arrival, event.header.sequence != sequence else { return arrival }
+      guard case .event(let event) = arrival else { return arrival }
+      guard event.header.sequence != sequence else {
+        arrived = event
+        return arrival
+      }
       // The predecessor had made its order and died before it could give it back.
       guard event.header.sequence < sequence else {
         throw StageError.disorder("event \(event.header.sequence) of projections came where \(sequence) was expected")

@@ -3,6 +3,14 @@ import RunModel
 import Tomography
 import Topics
 
+/// Who says where the axis is, where that is not known before the scan.
+struct AxisDecisions {
+  /// While projections come.
+  let next: (DistributionProgress) throws -> LiveAxis.Search
+  /// After the last one.
+  let last: (DistributionProgress) throws -> FoundAxis
+}
+
 /// The orders of a scan, one after the other: a function of the configuration and of what came in so far.
 struct OrderSequence {
   /// What follows the orders before it.
@@ -38,10 +46,11 @@ struct OrderSequence {
     for projection in known { newest?.append(sequence: projection.sequence, theta: projection.theta) }
   }
 
-  /// The next order. Updates that are due come before the next input. What is lost is passed over, as if it had never
-  /// been there.
-  mutating func next(_ input: (UInt64) throws -> Arrival) throws -> Step {
+  /// The next order. What is due about the axis, then updates that are due, come before the next input. What is lost is
+  /// passed over, as if it had never been there. `axis` is asked where that is due.
+  mutating func next(_ input: (UInt64) throws -> Arrival, axis: AxisDecisions? = nil) throws -> Step {
     while true {
+      if let order = try dueAxis(axis) { return .order(order) }
       if let update = dueUpdate() { return .order(update) }
       if let reason = progress.end { return afterProjections(reason) }
       switch try input(progress.input) {
@@ -51,8 +60,36 @@ struct OrderSequence {
     }
   }
 
-  /// The update that is due; nil while there is none.
+  /// The order about the axis that is due; nil while there is none.
+  private mutating func dueAxis(_ decisions: AxisDecisions?) throws -> WorkerOrder? {
+    guard let schedule = configuration.axis, let decisions, progress.projections > 0, !progress.isAxisFinal else {
+      return nil
+    }
+    if progress.end != nil {
+      let found = try decisions.last(progress)
+      progress.isAxisFinal = true
+      return axis(found)
+    }
+    guard schedule.isDue(projections: progress.projections, sought: progress.axisSought) else { return nil }
+    switch try decisions.next(progress) {
+    case .tooEarly: return nil
+    case .nothing:
+      progress.axisSought = progress.projections
+      return nil
+    case .found(let found): return axis(found)
+    }
+  }
+
+  private mutating func axis(_ found: FoundAxis) -> WorkerOrder {
+    let startsOver = progress.axis.map { abs($0.axis - found.axis) > AxisSchedule.moveMax } ?? false
+    (progress.axis, progress.axisSought) = (found, progress.projections)
+    progress.axisOrders += 1
+    return .axis(found, projections: progress.projections, startsOver: startsOver)
+  }
+
+  /// The update that is due; nil while there is none, and before an axis is known.
   private mutating func dueUpdate() -> WorkerOrder? {
+    guard configuration.axis == nil || progress.axis != nil else { return nil }
     let windows = configuration.windows
     // Nothing has to be kept up with after the end.
     let due = progress.windowEnd + windows.step * (progress.end == nil ? progress.updateInterval : 1)

@@ -83,7 +83,7 @@ extension ReconstructStage {
     let blocks = block..<block + 1
     var source = begin(
       sweep.solver, sweep.method, sinogram, blocks: blocks, angles: sweep.angles, with: sweep.initial,
-      anew: sweep.start.isOwn)
+      anew: sweep.start.isOwn || startsOver)
     var last: UpdateEvent?
     for iteration in 0..<sweep.iterations {
       takeIdleCores()
@@ -114,7 +114,7 @@ extension ReconstructStage {
 
   private func finalSolver(_ method: Method, anglesMax: Int) -> any WindowSolver {
     method.solver(
-      layout: configuration.layout, beams: configuration.beams, anglesMax: anglesMax, blocksMax: 1,
+      layout: configuration.layout, beams: beams, anglesMax: anglesMax, blocksMax: 1,
       threads: threadsMax)
   }
 

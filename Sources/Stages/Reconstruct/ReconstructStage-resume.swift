@@ -76,6 +76,7 @@ extension ReconstructStage {
       let newest = try newestProjections(of: progress.projections, before: start),
       let fields = try firstFields(progress.fields)
     else { return false }
+    if let axis = progress.axis { try turn(about: axis) }
     applied.begin(after: progress.projections)
     applied.insertBefore(newest)
     for (role, image) in fields { _ = try remember(role, image, ordinal: 0, isBehind: false) }
@@ -146,9 +147,12 @@ extension ReconstructStage {
         "\(event.header.kind) in orders at \(event.header.sequence), before the cursor of the volume")
     }
     let order = try WorkerOrder(decoding: event.metadata, rows: configuration.rows)
-    if case .rows(let role, let sequence, let ordinal, let theta) = order {
+    switch order {
+    case .rows(let role, let sequence, let ordinal, let theta):
       let image = AppliedProjections.Projection(sequence: sequence, theta: theta)
       _ = try remember(role, image, ordinal: ordinal, isBehind: applied.count > 0)
+    case .axis(let found, _, _): try turn(about: found)
+    case .update, .final: break
     }
   }
 }

@@ -47,7 +47,7 @@ extension ReconstructStage {
   ) throws -> SubsetRun {
     let layout = configuration.slabs == nil ? configuration.layout : configuration.finalLayout
     let (padding, threads, slabs) = (try pixels(of: padding), threadsMax, try slabCorrections())
-    return SubsetRun(angles: angles, cursor: cursor, beams: configuration.beams, slabs: slabs) { beam in
+    return SubsetRun(angles: angles, cursor: cursor, beams: beams, slabs: slabs) { beam in
       SubsetSolver(layout: layout, beam: beam, options: options, angles: angles, padding: padding, threads: threads)
     }
   }

@@ -13,6 +13,8 @@ package final class ReconstructStage {
     package var layout: SliceLayout
     /// The detector behind them: one for all, or one for each block where the rotation axis is tilted.
     var beams: [ParallelBeam]
+    /// The same about an axis that is found while the scan goes on, in columns of a projection; nil where it is known.
+    var beamsAbout: (@Sendable (Double) -> [ParallelBeam])?
     /// The worker's rows in the payload of a projection.
     var rows: Range<Int>
     /// All rows of it.
@@ -43,7 +45,8 @@ package final class ReconstructStage {
 
     /// A configuration; the values were validated with the scan description.
     package init(
-      layout: SliceLayout, beams: [ParallelBeam], rows: Range<Int>, detectorRows: Int? = nil, methods: WorkerMethods,
+      layout: SliceLayout, beams: [ParallelBeam], beamsAbout: (@Sendable (Double) -> [ParallelBeam])? = nil,
+      rows: Range<Int>, detectorRows: Int? = nil, methods: WorkerMethods,
       removesStripes: Bool = false,
       minusLog: Bool,
       windows: WindowSchedule, windowMemory: Int = 0,
@@ -54,6 +57,7 @@ package final class ReconstructStage {
       self.layout = layout
       precondition(beams.count == 1 || beams.count == layout.blockCount, "\(beams.count) beams")
       self.beams = beams
+      self.beamsAbout = beamsAbout
       self.rows = rows
       self.detectorRows = detectorRows ?? rows.upperBound
       self.methods = methods
@@ -112,7 +116,13 @@ package final class ReconstructStage {
   private let checkpoints: CheckpointThread?
   let noticed: (String) -> Void
   let told: (String) -> Void
-  let window: (buffer: WindowBuffer, solver: any WindowSolver, smoothing: WindowSmoothing?)?
+  let window: (buffer: WindowBuffer, smoothing: WindowSmoothing?)?
+  /// What updates windows; nil where there are none, and before the axis is known.
+  private var windowSolver: (any WindowSolver)?
+  /// The detector, about the rotation axis that the last order about it names.
+  private(set) var beams: [ParallelBeam]
+  /// Whether what the newest generation holds was made about another axis, and the next update starts from nothing.
+  private(set) var startsOver = false
   var applied = AppliedProjections()
   /// The flats and darks, each by its sequence in the topic of the images.
   private(set) var fieldImages: [(role: ImageRole, sequence: UInt64, isBehind: Bool)] = []
@@ -164,13 +174,12 @@ package final class ReconstructStage {
       slots.kept > 0
       ? (
         WindowBuffer(layout: layout, kept: slots.kept, others: slots.others),
-        configuration.methods.window.solver(
-          layout: layout, beams: configuration.beams, anglesMax: configuration.windowAnglesMax, threads: self.threadsMax
-        ),
         configuration.windows.spread == nil
           ? nil : configuration.methods.window.smoothing(layout: layout, threads: self.threadsMax)
       ) : nil
+    beams = configuration.beams
     applied.reserveCapacity(configuration.projectionsMax)
+    if configuration.beamsAbout == nil { makeWindowSolver() }
   }
 
   /// Runs until the orders end; then closes `updates`. A successor of a worker that died goes on with the newest
@@ -182,6 +191,24 @@ package final class ReconstructStage {
     if isFinished { try passOrders() } else { try work() }
     // Beside the export, which does not wait for it.
     return try checkpoints?.finish()
+  }
+
+  /// Makes what updates windows, about the axis as it is known. One at a time has memory.
+  private func makeWindowSolver() {
+    guard window != nil else { return }
+    windowSolver = nil
+    windowSolver = configuration.methods.window.solver(
+      layout: configuration.layout, beams: beams, anglesMax: configuration.windowAnglesMax, threads: threadsMax)
+  }
+
+  /// Takes the axis for what comes from here on.
+  func turn(about axis: FoundAxis) throws {
+    guard let beams = configuration.beamsAbout?(axis.axis) else {
+      throw StageError.disorder("an order about the rotation axis, which was known before the scan")
+    }
+    guard windowSolver == nil || beams != self.beams else { return }
+    self.beams = beams
+    makeWindowSolver()
   }
 
   private func work() throws {
@@ -222,6 +249,12 @@ package final class ReconstructStage {
         throw StageError.disorder("a final sweep over \(count) projections, \(applied.count) were kept")
       }
       try runFinalIterations(iterations: iterations, subsets: subsets, cursor: cursor)
+    case .axis(let found, let projections, let startsOver):
+      guard projections == applied.count else {
+        throw StageError.disorder("the axis of \(projections) projections after \(applied.count)")
+      }
+      try turn(about: found)
+      if startsOver { self.startsOver = true }
     }
   }
 
@@ -282,7 +315,7 @@ package final class ReconstructStage {
   private func update(
     index: Int, over ordinals: Range<Int>, spread: [WorkerOrder.SpreadProjection], iterations: Int, cursor: UInt64
   ) throws {
-    guard let window, canUpdate(over: ordinals, spread: spread) else {
+    guard let window, let solver = windowSolver, canUpdate(over: ordinals, spread: spread) else {
       throw StageError.disorder(
         "update \(index) over \(ordinals) and \(spread.map(\.ordinal)) after \(applied.count) projections")
     }
@@ -295,9 +328,9 @@ package final class ReconstructStage {
     let newest = volume.newest
     let blocks = 0..<configuration.layout.blockCount
     let source = begin(
-      window.solver, configuration.methods.window, sinogram, blocks: blocks, angles: angles.all)
+      solver, configuration.methods.window, sinogram, blocks: blocks, angles: angles.all, anew: startsOver)
     let residual = iterate(
-      window.solver, from: source, sinogram, blocks: blocks, groups: angles.groups, iterations: iterations)
+      solver, from: source, sinogram, blocks: blocks, groups: angles.groups, iterations: iterations)
     try check(residual, of: newest.number + 1)
     smooth(after: index, angles: angles.all, seen: ordinals.upperBound)
     let isSealed = budget.isAffordable || checkpoints?.isDueNext == true
@@ -309,6 +342,7 @@ package final class ReconstructStage {
       rows: configuration.rows, residualSquared: residual.residualSquared, dataSquared: residual.dataSquared,
       duration: Machine.monotonicNanoseconds - start, pixels: corrections.pixelCounts)
     volume.publish(update, isSealed: isSealed)
+    startsOver = false
     FaultPoint.flipAfter.reach()
     keepSlice(after: update)
     if try report(update) { didWork() }
