@@ -168,10 +168,10 @@ struct Campaign {
 
   static func arguments(_ scan: String, _ options: [String], output: String) -> [String] {
     [
-      "recon", scan, "--output-folder", output, "--run-folder", run(output), "--rotation-axis", "32", "--workers",
+      "recon", scan, "--output-folder", output, "--run-folder", run(output), "--workers",
       "\(Scenario.workers)", "--algorithm", "sirt",
       "--final-iterations", "3", "--checkpoint-every", "9", "--quiet", "--json",
-    ] + options
+    ] + (options.contains("--rotation-axis") ? [] : ["--rotation-axis", "32"]) + options
   }
 
   /// The folder of the run that writes to `output`.

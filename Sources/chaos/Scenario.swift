@@ -62,8 +62,14 @@ struct Scenario {
       "control": [(.scored, 8), (.commandBefore, 1), (.commandAfter, 1), (.submit, 8), (.completion, 8)],
     ])
 
-  /// A detector that does not wait.
-  static let live = Scenario(name: "live", options: sliding + ["--lag-max", "0"], endings: [], points: [:])
+  /// A detector that does not wait, about an axis that is found while it sends: the final iterations begin anew, so
+  /// that the volume is that of a file.
+  static let live = Scenario(
+    name: "live", options: sliding + ["--lag-max", "0", "--rotation-axis", "auto", "--final", "auto"], endings: [],
+    points: [
+      "distribute": [(.axisSearch, 2), (.axisFound, 2)],
+      "reconstruct": [(.subsetHalf, 12), (.subsetSaved, 12)],
+    ])
 
   private static let all = [plain, spread, filtered, automatic, stopping]
 

@@ -364,7 +364,9 @@ extension Pipeline {
       expectFailure(64, try recon(address, "out", ["--shape", "4,48"]).end(), "--projections")
       expectFailure(64, try recon("zmq+pull://127.0.0.1", "out").end(), "port")
       expectFailure(64, try recon("zmq+push://127.0.0.1:9", "out").end(), "zmq+pull")
-      expectFailure(64, try recon(address, "out", shape + ["--rotation-axis", "auto"]).end(), "--rotation-axis")
+      expectFailure(
+        64, try recon(address, "out", shape + ["--rotation-axis", "auto", "--field-of-view", "half"]).end(),
+        "--field-of-view half", "--rotation-axis")
       expectFailure(64, try recon(scan, "out", shape).end(), "--shape")
       expectFailure(
         65, try recon(address, "out", ["--shape", "4,48", "--projections", "3", "--fields", scan]).end(), "--fields",

@@ -25,6 +25,7 @@ enum MetricsText {
     let missing = (status.missingRows ?? []).reduce(0) { $0 + $1.last - $1.first + 1 }
     page.add("slipring_rows_missing", "gauge", "Rows that could not be reconstructed.", [([], Double(missing))])
     page.add("slipring_final_sweep_ratio", "gauge", "Done of the final iterations.", [([], status.sweptFraction)])
+    axis(status, &page)
     if let residual = status.residual {
       page.add(
         "slipring_residual_ratio", "gauge", "Norm of b - A x over norm of b, of the latest update.", [([], residual)])
@@ -60,6 +61,15 @@ enum MetricsText {
     stages(status, &page)
     rings(report, &page)
     return page.text
+  }
+
+  private static func axis(_ status: RunStatus, _ page: inout Builder) {
+    if let axis = status.rotationAxis {
+      page.add("slipring_rotation_axis_pixels", "gauge", "From the detector's left edge.", [([], axis)])
+    }
+    if let error = status.rotationAxisError {
+      page.add("slipring_rotation_axis_error_pixels", "gauge", "Standard error of one that was found.", [([], error)])
+    }
   }
 
   private static func room(_ status: RunStatus, _ page: inout Builder) {

@@ -176,7 +176,8 @@ extension RunReport {
 
   /// What `ledger` tells.
   static let ledgerLabels = [
-    ("field", "Field of view"), ("tilt", "Tilt of the axis"), ("used", "In the volume"), ("lost", "Lost"),
+    ("field", "Field of view"), ("axis", "Rotation axis"), ("tilt", "Tilt of the axis"), ("used", "In the volume"),
+    ("lost", "Lost"),
     ("source-lost", "Lost by the source"), ("source-other", "twice, late, broken"), ("source-empty", "Empty, left out"),
     ("spilled", "By way of the disk"), ("room", "Without room on disk"), ("dropped", "Dropped"),
     ("restarts", "Stages restarted"),
@@ -196,7 +197,7 @@ extension RunReport {
     return figures(
       ledgerLabels,
       [
-        "field": latest.view?.fieldOfView ?? "–",
+        "field": latest.view?.fieldOfView ?? "–", "axis": status.axisWords,
         "tilt": latest.view.map { $0.axisTilt == 0 ? "–" : Text.decimal($0.axisTilt, 3) + "°" } ?? "–",
         "used": "\(result?.projections ?? status.reconstructed)", "lost": lost ?? "at the end",
         "spilled": "\(status.spilled)", "room": room(status.secondsWithoutRoom),
@@ -246,7 +247,9 @@ extension RunReport.ReportedEnding {
     case .result(let result):
       let lost = result.lost + result.lostFields
       let without = lost > 0 ? ", without \(lost) that were lost" : ""
-      let warning = [result.fit?.precisionWords, result.fit?.warning].compactMap(\.self).map { "; " + $0 }.joined()
+      let warning = [result.axisWarning, result.fit?.precisionWords, result.fit?.warning].compactMap(\.self).map {
+        "; " + $0
+      }.joined()
       let missing = result.missingRows.isEmpty ? "" : "; missing in the volume: \(RowRange.list(result.missingRows))"
       self.init(
         isSuccess: result.missingRows.isEmpty,

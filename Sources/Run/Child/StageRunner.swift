@@ -258,6 +258,13 @@ extension StageRunner {
     return try plan.orderedThetas(count, folder, ring: ring(.orders(partition: 0)))
   }
 
+  /// The rotation axis of a live scan that nobody gave.
+  package func foundAxis() throws -> FoundAxis? {
+    guard plan.findsAxis else { return nil }
+    let ring = try ring(.orders(partition: 0))
+    return try plan.orderedAxis(folder, ring: ring, before: ring.progress.published)
+  }
+
   /// Takes note of whether the stage's volume could be saved.
   package func didSave(_ failure: FileError?) { disk.noteSaved(failure) }
 

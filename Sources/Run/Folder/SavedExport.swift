@@ -68,6 +68,7 @@ package struct SavedExport {
     let projections = updates.map { $0.projections.upperBound }.min() ?? 0
     configuration.came(
       projections: projections, thetas: plan.live == nil ? nil : try plan.orderedThetas(projections, folder, ring: nil))
+    if let axis = try axis(finished, updates) { configuration.note(axis: axis) }
     let cleanUp: @Sendable () -> Void = { [cleanUp = output.cleanUp] in
       Self.removeUnfinished(in: path)
       cleanUp()
@@ -85,6 +86,13 @@ package struct SavedExport {
         isFinal: finished?.volumeSHA256 == written.volumeSHA256,
         generations: updates.map(\.generation))
     }
+  }
+
+  /// The axis that a live scan's volume is made about, in pixels of the detector, where it was found; nil where the
+  /// plan knows it.
+  private func axis(_ finished: ExportReport?, _ updates: [UpdateEvent]) throws -> FoundAxis? {
+    if let axis = finished?.axis { return axis }
+    return try plan.orderedAxis(folder, ring: nil, before: updates.map(\.cursor).max() ?? 0)
   }
 
   /// From one slice to the next; the last steps of a file, or a large slice, may take longer.

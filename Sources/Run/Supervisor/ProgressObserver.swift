@@ -20,6 +20,8 @@ struct ProgressObserver {
   private var losses: Losses?
   private let folder: RunFolder
   private var isTold = false
+  private var axis: FoundAxis?
+  private var isAxisFinal = false
   private var acquired = 0
 
   init(plan: RunPlan, folder: RunFolder, rings: [Topic: Ring]) {
@@ -64,6 +66,7 @@ struct ProgressObserver {
     }
     (acquired, status.losses) = (status.acquired, losses)
     status.step = try step()
+    try fillAxis(&status)
     if let images = rings[.projections]?.progress {
       status.buffered = images.committed - min(images.published, images.committed)
     }
@@ -126,6 +129,23 @@ struct ProgressObserver {
     guard let (header, metadata) = try orders.latest(), header.kind == .order else { return plan.windows.step }
     let progress = try metadata.withUnsafeBytes { try DistributionProgress(decoding: $0) }
     return plan.windows.step * (progress.end == nil ? progress.updateInterval : 1)
+  }
+
+  /// Fills in the rotation axis, as distribute decided last.
+  private mutating func fillAxis(_ status: inout RunStatus) throws {
+    if !plan.findsAxis {
+      axis = FoundAxis(plan.detectorAxis, error: plan.rotationAxisError ?? 0)
+    } else if let (header, metadata) = try orders.latest() {
+      if header.kind == .order {
+        axis = try metadata.withUnsafeBytes { try DistributionProgress(decoding: $0) }.axis.map(plan.inPixels)
+      } else if !isAxisFinal {
+        // What the last order before the end says is looked up once.
+        axis = try plan.orderedAxis(folder, ring: rings[.orders(partition: 0)], before: header.sequence)
+        isAxisFinal = true
+      }
+    }
+    status.rotationAxis = axis?.axis
+    status.rotationAxisError = axis.flatMap { $0.error > 0 ? $0.error : nil }
   }
 
   /// Fills in where a stage is.

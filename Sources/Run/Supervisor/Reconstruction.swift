@@ -210,6 +210,9 @@ package struct Reconstruction {
     let outcome = outcome(plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses(), try folder.readStop())
     for line in outcome.notices { supervisor.log.warning("\(line)") }
     if let failure = outcome.failure { supervisor.log.error("\(failure)") }
+    if plan.findsAxis, let axis = ending.report?.axis, !axis.isGuess {
+      try describe(plan, folder, command: plan.command, axis: axis.axis)
+    }
     supervisor.log.notice(
       "finished",
       metadata: ["seconds": "\(ending.seconds)", "volumeSHA256": "\(outcome.result.volumeSHA256 ?? "none")"].merging(
@@ -223,12 +226,17 @@ package struct Reconstruction {
   /// The plan for the stages; the effective configuration for people, also beside the output.
   private func write(_ plan: RunPlan, to folder: RunFolder) throws {
     try folder.write(plan)
-    let yaml = ScanFile.effective(plan.scan, command: command, axisFound: plan.detectorAxis)
+    try Self.describe(plan, folder, command: command, axis: plan.knownAxis)
+  }
+
+  /// Writes the effective configuration, with the rotation axis where that is known; once more where it was found.
+  private static func describe(_ plan: RunPlan, _ folder: RunFolder, command: [String], axis: Double?) throws {
+    let yaml = ScanFile.effective(plan.scan, command: command, axisFound: axis)
     try writeFileAtomically(path: folder.description, bytes: Array(yaml.utf8), isPrivate: true)
     guard plan.scan.outputFolder != folder.path else { return }
     try writeFileAtomically(
       path: "\(plan.scan.outputFolder)/\(OutputFolder.configurationName)",
-      text: ScanFile.published(plan.scan, command: command, axisFound: plan.detectorAxis))
+      text: ScanFile.published(plan.scan, command: command, axisFound: axis))
   }
 
   private static func outcome(
@@ -239,7 +247,8 @@ package struct Reconstruction {
     let projections = report?.projections ?? 0
     let reason = ending.finalized ?? (ending.isInterrupted ? EndEvent.Reason.signal : .sourceEnded).word
     let result = RunResult(
-      run: plan.runID.description, rotationAxis: plan.detectorAxis, rotationAxisError: plan.rotationAxisError,
+      run: plan.runID.description, rotationAxis: report?.rotationAxis ?? plan.detectorAxis,
+      rotationAxisError: report?.rotationAxisError ?? plan.rotationAxisError,
       axisTilt: plan.geometry.tiltDegrees, fieldOfView: plan.scan.fieldOfView.rawValue,
       columns: plan.geometry.columns, projections: projections,
       updates: report?.updates ?? 0, seconds: seconds,
@@ -336,9 +345,21 @@ package struct Reconstruction {
   /// Said again at the end: somebody has to go and stop it.
   private static func notices(_ stop: StopReport?) -> [String] { stop.map { $0.wasTold ? [] : [$0.words] } ?? [] }
 
+  /// Where the axis of a live scan was found.
+  private static func axisNotices(_ plan: RunPlan, _ report: ExportReport) -> [String] {
+    guard plan.findsAxis, let axis = report.axis else { return [] }
+    let isOuter = !axis.isGuess && plan.isOuter(axis: axis.axis)
+    return [axis.words]
+      + (isOuter && plan.scan.fieldOfView == .full
+        ? [
+          "the rotation axis is near an edge of the detector: where the scan is a half acquisition, --rotation-axis "
+            + "\((axis.axis * 100).rounded() / 100) makes its slices as wide as they were measured"
+        ] : [])
+  }
+
   private static func notices(_ plan: RunPlan, _ report: ExportReport?, empty: Int) -> [String] {
     guard let report else { return ["stopped before the first projection: there is nothing to export"] }
-    var notices: [String] = []
+    var notices = axisNotices(plan, report)
     if report.lost + report.lostFields > 0 {
       notices.append(
         "\(report.lost) projections and \(report.lostFields) flat or dark fields were lost; "

@@ -8,7 +8,7 @@ package struct RunResult: Codable, Equatable, Sendable {
   /// The rotation axis, given or found, in pixels from the detector's left edge, whatever the binning.
   package var rotationAxis: Double
   /// The standard error in these pixels of one that was found; nil of one that was given.
-  var rotationAxisError: Double?
+  package var rotationAxisError: Double?
   /// Degrees by which it is tilted in the plane of the detector.
   package var axisTilt: Double
   /// `half` where slices reach as far from the axis as the detector does on its far side, `full` otherwise.

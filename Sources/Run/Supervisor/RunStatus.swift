@@ -105,6 +105,11 @@ package struct RunStatus: Codable, Equatable, Sendable {
   /// What a person was told before it began: what is odd about the input, what was assumed, found and decided; nil for
   /// nothing.
   package var notices: [String]?
+  /// The rotation axis in pixels from the detector's left edge, whatever the binning: given, found before the scan, or
+  /// as far as it is found in a live one; nil before that.
+  package var rotationAxis: Double?
+  /// Its standard error in the same, where it was found.
+  package var rotationAxisError: Double?
   /// Rows that could not be reconstructed; nil where there are none.
   package var missingRows: [RowRange]?
   /// Seconds since the stages were started.

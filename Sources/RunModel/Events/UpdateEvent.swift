@@ -27,7 +27,7 @@ package struct UpdateEvent: Equatable, Sendable {
   /// Iterations in this update.
   var iterations: Int
   /// The next order that the worker will apply.
-  var cursor: UInt64
+  package var cursor: UInt64
   /// The generation of the volume that holds the result; in the final phase the one that is being written.
   package var generation: UInt64
   /// Ordinals of the projections it covers, of spread windows the newest ones.

@@ -240,8 +240,10 @@ extension ScanDescription {
     if axisTilt == .automatic {
       return "--axis-tilt auto finds the tilt in scan files only; \(input) needs degrees, or 0"
     }
-    guard rotationAxis == .automatic else { return nil }
-    return "--rotation-axis auto finds the axis in scan files only; \(input) needs a number of pixels"
+    guard rotationAxis == .automatic, fieldOfView == .half else { return nil }
+    return
+      "--field-of-view half needs --rotation-axis PIXELS for \(input): how wide its slices are follows from the axis, "
+      + "and memory is made before its first image comes"
   }
 
   private var fieldsProblem: String? {

@@ -37,7 +37,7 @@ extension ScanKey {
   private static let region = [
     ScanKey(
       .region, "rotation-axis", \.rotationAxis,
-      "Rotation axis in pixels from the detector's left edge; auto finds it from the projections."
+      "Rotation axis in pixels from the detector's left edge; auto finds it from the projections, also while they come."
     ),
     ScanKey(
       .region, "axis-tilt", \.axisTilt,

@@ -54,6 +54,7 @@ package struct MemoryEstimate: Equatable, Sendable {
       Item(
         name: "correction buffers",
         byteCount: plan.correction.map { CorrectStage.byteCount($0, threads: plan.placement.serviceCores.count) } ?? 0),
+      Item(name: "axis search", byteCount: plan.axisSearchByteCount),
       Item(
         name: "denoising buffers",
         byteCount: plan.scan.denoise.method.map {

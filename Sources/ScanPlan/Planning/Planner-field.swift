@@ -1,5 +1,7 @@
 import Host
+import RunModel
 import ScanFiles
+import Stages
 
 // Where the detector lies beside the slices, and with it the field of view: what of the sample a slice holds.
 extension Planner {
@@ -12,7 +14,8 @@ extension Planner {
     scan: ScanDescription, axis: (axis: Double, error: Double?), geometry: ScanGeometry
   ) {
     let factor = Double(1 << scan.binning), degrees = try axisTilt(minusLog: minusLog)
-    let found = try rotationAxis(rows: rows, minusLog: minusLog, tiltDegrees: degrees), axis = found.axis / factor
+    let found = try rotationAxis(scan.rotationAxis, rows: rows, minusLog: minusLog, tiltDegrees: degrees)
+    let axis = found.axis / factor
     let middle = 0.5 * Double(info.rows) - Double(rows.lowerBound)
     var decided = scan
     decided.axisTilt = .degrees(degrees)
@@ -45,6 +48,18 @@ extension Planner {
       let isWanted = info.isHalfAcquisition == true || ScanGeometry.isOuter(axis: axis, columns: columns)
       return isWanted && knowsThetas && turn?.isTurn == true ? .half : .full
     }
+  }
+
+  /// What is worth knowing of the rotation axis.
+  func axisNotices(_ plan: RunPlan) -> [String] {
+    guard scan.rotationAxis == .automatic else { return [] }
+    guard !plan.findsAxis else {
+      return [
+        "the rotation axis is found from the projections as they come: no updates before these span 150°, and the "
+          + "final iterations are about that of all"
+      ]
+    }
+    return [FoundAxis(plan.detectorAxis, error: plan.rotationAxisError ?? 0).words]
   }
 
   /// What is worth knowing of it.

@@ -228,16 +228,7 @@ package struct Planner {
             + (info.flatsBehind == nil
               ? "; the file does not say which, so the second half is taken for the latter" : ""))
     }
-    if scan.rotationAxis == .automatic {
-      let axis = (plan.detectorAxis * 100).rounded() / 100
-      let found = "rotation axis found at \(axis) px from the detector's left edge"
-      let error = plan.rotationAxisError ?? 0, isSure = error <= RotationAxisEstimate.errorMax
-      notices.append(
-        isSure
-          ? found
-          : "\(found), but it may be \(error.isFinite ? "\((error * 10).rounded(.up) / 10)" : "many") px off: "
-            + "look at slices of others (slipring sweep --vary rotation-axis=FIRST:LAST:STEP) and give --rotation-axis")
-    }
+    notices += axisNotices(plan)
     if scan.hasFinalIterations, scan.finalAlgorithm == .auto,
       let reason = SubsetSolver.floatReason(
         scan.subsetOptions, angles: max(plan.shape.projections, 1), columns: plan.geometry.columns)
@@ -281,16 +272,19 @@ package struct Planner {
   }
 
   /// Where the axis crosses the middle of the detector's rows, in pixels of the detector, with the error of one that
-  /// was found.
+  /// was found; `said` is what was said of it.
   func rotationAxis(
-    rows: Range<Int>, minusLog: Bool, tiltDegrees: Double
+    _ said: RotationAxis, rows: Range<Int>, minusLog: Bool, tiltDegrees: Double
   ) throws -> (axis: Double, error: Double?) {
-    switch scan.rotationAxis {
+    switch said {
     case .pixels(let axis):
       guard axis > 0, axis < Double(info.columns) else {
         throw ScanFailure(.data, "--rotation-axis \(axis) is outside the detector, which has \(info.columns) columns")
       }
       return (axis, nil)
+    case .automatic where live != nil:
+      let middle = FoundAxis.middle(ofColumns: info.columns)
+      return (middle.axis, middle.error)
     case .automatic:
       FaultPoint.axisSearch.reach()
       let row = (rows.lowerBound + rows.upperBound) / 2
@@ -356,7 +350,8 @@ package struct Planner {
     }
     let iterations = scan.finalSchedule(columns: geometry.columns).iterationsMax(projections: shape.projections)
     return RingSlots(
-      projections: frames + 1, orders: frames + updates + 2, updates: updates + iterations * blocks + 1)
+      projections: frames + 1, orders: frames + updates + 2 + AxisSchedule.ordersMax(projections: shape.projections),
+      updates: updates + iterations * blocks + 1)
   }
 }
 

@@ -27,7 +27,7 @@ extension RunPlan {
     about.name = name
     about.firstSlice = shape.firstSlice
     about.voxelSizeMillimetres = pixelSizeMillimetres
-    about.rotationAxis = detectorAxis
+    about.rotationAxis = knownAxis
     about.source = scan.input
     about.date = created
     about.options = scan.withoutSecrets.words

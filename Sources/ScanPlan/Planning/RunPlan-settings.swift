@@ -1,5 +1,6 @@
 package import Detectors
 import Rings
+import RunModel
 import ScanFiles
 package import Stages
 import Tomography
@@ -53,7 +54,6 @@ extension RunPlan: StageSettings {
           "attenuation coefficient, reconstructed by Slipring with \(scan.lastAlgorithm.rawValue.uppercased())",
         "command": shellQuoted(scan.withoutSecrets(command)),
         "run": runID.description,
-        "rotation_axis": "\(detectorAxis)",
         "field_of_view": geometry.words,
         "axis_tilt": "\(geometry.tiltDegrees)",
         "disk_mask": scan.diskWords,
@@ -65,6 +65,7 @@ extension RunPlan: StageSettings {
           hdf5Name: parts.hdf5 ? "\(name)_denoised.h5" : nil, zarrName: parts.zarr ? "\(name)_denoised.zarr" : nil,
           words: $0)
       })
+    if let axis = knownAxis { configuration.note(axis: FoundAxis(axis, error: rotationAxisError ?? 0)) }
     if let notices = inputNotices, !notices.isEmpty {
       configuration.attributes["input_notices"] = notices.joined(separator: "\n")
     }

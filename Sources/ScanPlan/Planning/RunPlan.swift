@@ -38,7 +38,7 @@ package struct RunPlan: Codable, Sendable {
   /// Identifies the run; names its regions.
   package var runID: RunID
   /// The command line.
-  var command: [String]
+  package var command: [String]
   /// What was asked for, with defaults filled in.
   package var scan: ScanDescription
   /// What a live source was said to deliver; nil for a scan file.
@@ -49,9 +49,9 @@ package struct RunPlan: Codable, Sendable {
   var fieldsFile: InputIdentity?
   /// The shapes.
   package var shape: Shape
-  /// The rotation axis in columns of the payload.
+  /// The rotation axis in columns of the payload; the detector's middle where it is found while the scan goes on.
   var rotationAxis: Double
-  /// Its standard error in pixels of the detector, where it was found; nil of one that was given.
+  /// Its standard error in pixels of the detector, where it was found, or is to be; nil of one that was given.
   package var rotationAxisError: Double?
   /// Its tilt; nil for none.
   var tilt: ScanTilt?
@@ -84,9 +84,11 @@ package struct RunPlan: Codable, Sendable {
   }
 
   /// How the detector lies beside the slices.
-  package var geometry: ScanGeometry {
-    ScanGeometry(
-      detectorColumns: shape.columns, rotationAxis: rotationAxis, isHalf: scan.fieldOfView == .half, tilt: tilt)
+  package var geometry: ScanGeometry { geometry(about: rotationAxis) }
+
+  /// The same about another axis, in columns of the payload.
+  func geometry(about axis: Double) -> ScanGeometry {
+    ScanGeometry(detectorColumns: shape.columns, rotationAxis: axis, isHalf: scan.fieldOfView == .half, tilt: tilt)
   }
 
   /// The stages and topics of the run, and what is connected to what.
@@ -192,7 +194,7 @@ package struct RunPlan: Codable, Sendable {
   package var distribution: DistributeStage.Configuration {
     DistributeStage.Configuration(
       rows: placement.workers.map(\.rows), windows: windows, final: finalSchedule,
-      lagMax: scan.lagMax ?? (sourceWaits ? 0 : 2 * windows.span))
+      lagMax: scan.lagMax ?? (sourceWaits ? 0 : 2 * windows.span), axis: axisSchedule)
   }
 
   /// What `control` decides with.
@@ -222,9 +224,10 @@ package struct RunPlan: Codable, Sendable {
 
   /// What worker `partition` computes with.
   package func reconstruction(ofWorker partition: Int) -> ReconstructStage.Configuration {
-    ReconstructStage.Configuration(
-      layout: layout(ofWorker: partition), beams: geometry.beams(rows: placement.workers[partition].rows),
-      rows: placement.workers[partition].rows, detectorRows: shape.rows,
+    let rows = placement.workers[partition].rows
+    return ReconstructStage.Configuration(
+      layout: layout(ofWorker: partition), beams: geometry.beams(rows: rows),
+      beamsAbout: beamsAbout(rows), rows: rows, detectorRows: shape.rows,
       methods: scan.methods, removesStripes: scan.stripeRemoval == .vo, minusLog: minusLog, windows: windows,
       windowMemory: windowMemory,
       keepsProjections: keepsProjections,

@@ -94,6 +94,14 @@ package struct ExportConfiguration: Sendable {
     (about.projections, about.thetas) = (projections, thetas)
   }
 
+  /// Says where the rotation axis is, in pixels of the detector, and what is wrong with it.
+  package mutating func note(axis: FoundAxis) {
+    about.rotationAxis = axis.axis
+    attributes["rotation_axis"] = "\(axis.axis)"
+    if axis.error > 0 { attributes["rotation_axis_error"] = "\(axis.error)" }
+    if !axis.isSure { attributes["rotation_axis_warning"] = axis.words }
+  }
+
   /// Names of all files of a volume of so many slices, slices first; those of the denoised volume follow.
   package func names(slices: Int) -> [String] {
     ownNames(slices: slices) + (denoised.map { denoised($0, noise: 0).ownNames(slices: slices) } ?? [])

@@ -5,7 +5,7 @@ extension ExportReport: Codable {
   private enum CodingKeys: String, CodingKey {
     case outputs, isChecked, volumeSHA256, denoisedSHA256, stoppedBy, projections, lost, lostFields, duplicates
     case updates, windowResiduals, finalResiduals
-    case fits, missingRows, range
+    case fits, missingRows, range, rotationAxis, rotationAxisError
     case nonFinitePixels, clampedPixels, deadPixels, negativePixels
   }
 
@@ -32,7 +32,9 @@ extension ExportReport: Codable {
         negative: try fields.decode(Int.self, forKey: .negativePixels)),
       fits: try fields.decodeIfPresent([RowFit].self, forKey: .fits) ?? [],
       missingRows: try fields.decodeIfPresent([RowRange].self, forKey: .missingRows) ?? [],
-      range: try fields.decodeIfPresent([Float].self, forKey: .range))
+      range: try fields.decodeIfPresent([Float].self, forKey: .range),
+      rotationAxis: try fields.decodeIfPresent(Double.self, forKey: .rotationAxis),
+      rotationAxisError: try fields.decodeIfPresent(Double.self, forKey: .rotationAxisError))
   }
 
   /// Writes one object.
@@ -56,6 +58,8 @@ extension ExportReport: Codable {
     try fields.encode(pixels.negative, forKey: .negativePixels)
     if !fits.isEmpty { try fields.encode(fits, forKey: .fits) }
     try fields.encodeIfPresent(range, forKey: .range)
+    try fields.encodeIfPresent(rotationAxis, forKey: .rotationAxis)
+    try fields.encodeIfPresent(rotationAxisError, forKey: .rotationAxisError)
     if !missingRows.isEmpty { try fields.encode(missingRows, forKey: .missingRows) }
   }
 }

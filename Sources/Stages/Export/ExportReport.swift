@@ -35,4 +35,14 @@ package struct ExportReport: Equatable, Sendable {
   package var missingRows: [RowRange] = []
   /// What the least and the greatest integer of the files stand for; nil where there are no integers.
   package var range: [Float]?
+  /// The rotation axis that was found while the scan went on, in pixels from the detector's left edge; nil where the
+  /// plan knows it.
+  package var rotationAxis: Double?
+  /// Its standard error in the same.
+  package var rotationAxisError: Double?
+}
+
+extension ExportReport {
+  /// The axis that was found while the scan went on, in pixels of the detector.
+  package var axis: FoundAxis? { rotationAxis.map { FoundAxis($0, error: rotationAxisError ?? 0) } }
 }

@@ -13,7 +13,7 @@ extension ExportStage: Stage {
       limits: environment.limits, room: environment.outputRoom, standing: environment.standing(ofWorker:),
       stopRequested: environment.stopRequested,
       didWork: environment.didWork,
-      losses: environment.readLosses, thetas: environment.liveThetas)
+      losses: environment.readLosses, thetas: environment.liveThetas, axis: environment.foundAxis)
     guard let report = try stage.run() else { return }
     FaultPoint.exportAfter.reach()
     try environment.write(report, as: .export)

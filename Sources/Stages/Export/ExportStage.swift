@@ -18,17 +18,20 @@ package struct ExportStage {
   private let commands: TopicReader
   private let losses: () throws -> LossReport?
   private let thetas: (Int) throws -> [Double]?
+  private let axis: () throws -> FoundAxis?
   private let denoised: (reader: TopicReader, volume: DenoisedVolume)?
 
   /// One reader and one volume for each worker, in the order of their rows; `commands` says who finalized the scan,
   /// `standing` what is expected of each worker; `didWork` hears of every update. `denoised` is what the stage
   /// `denoise` writes, where the run has one. `losses` are asked for once the updates have ended: what a live source
-  /// has lost. `room` says what to do on a full disk.
+  /// has lost, and `axis` where its rotation axis is, in pixels of the detector, if nobody gave that. `room` says what
+  /// to do on a full disk.
   init(
     configuration: ExportConfiguration, updates: [TopicReader], commands: TopicReader, volumes: [VolumeRegion],
     denoised: (reader: TopicReader, volume: DenoisedVolume)?, limits: WaitLimits, room: RoomWait,
     standing: @escaping (Int) -> WorkerStanding, stopRequested: @escaping () -> Bool, didWork: @escaping () -> Void,
-    losses: @escaping () throws -> LossReport? = { nil }, thetas: @escaping (Int) throws -> [Double]? = { _ in nil }
+    losses: @escaping () throws -> LossReport? = { nil }, thetas: @escaping (Int) throws -> [Double]? = { _ in nil },
+    axis: @escaping () throws -> FoundAxis? = { nil }
   ) {
     precondition(
       updates.count == volumes.count && !updates.isEmpty, "\(updates.count) update topics, \(volumes.count) volumes")
@@ -36,7 +39,7 @@ package struct ExportStage {
       (denoised == nil) == (configuration.denoised == nil), "a denoised volume is written where there is one")
     self.configuration = configuration
     self.commands = commands
-    (self.losses, self.thetas) = (losses, thetas)
+    (self.losses, self.thetas, self.axis) = (losses, thetas, axis)
     self.denoised = denoised
     self.room = room
     (self.updates, self.volumes, self.standing, self.didWork) = (updates, volumes, standing, didWork)
@@ -72,6 +75,8 @@ package struct ExportStage {
     let duplicates = ends.reduce(0) { $0 + $1.duplicates }
     var configuration = configuration
     configuration.came(projections: used + lost, thetas: try thetas(used + lost))
+    let axis = try axis()
+    if let axis { configuration.note(axis: axis) }
     let stopReason = try stopReason(first)
     var facts = [
       "stop_reason": stopReason, "projections": "\(used)", "lost_projections": "\(lost)",
@@ -107,7 +112,8 @@ package struct ExportStage {
       stoppedBy: stopReason, projections: used, lost: lost, lostFields: lostFields, duplicates: duplicates,
       updates: window.count + final.count, windowResiduals: window, finalResiduals: final,
       pixels: pixels, fits: fits, missingRows: missingRows,
-      range: written.range.map { [$0.lowerBound, $0.upperBound] })
+      range: written.range.map { [$0.lowerBound, $0.upperBound] }, rotationAxis: axis?.axis,
+      rotationAxisError: axis?.error)
   }
 
   /// Why the scan ended, in words. Of a scan that was finalized and whose command is lost nobody knows who did it.

@@ -77,6 +77,9 @@ package protocol StageEnvironment {
   /// Radians of the first `count` of a live source's projections, in the order in which they were handed out; nil for a
   /// scan file, and where an order is nowhere any more.
   func liveThetas(_ count: Int) throws -> [Double]?
+  /// The rotation axis that the last order about it names, in pixels of the detector; nil where the plan knows it, and
+  /// where nobody knows it yet.
+  func foundAxis() throws -> FoundAxis?
   /// Takes note of whether the stage's volume could be saved, and why not: it goes on either way.
   func didSave(_ failure: FileError?)
   /// Writes the stage's output again where the disk has no room for it, until it has or the stage is asked to stop.

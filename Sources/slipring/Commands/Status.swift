@@ -65,6 +65,8 @@ struct Status: ParsableCommand {
       ? age.flatMap { age in
         age < ageMax ? nil : "this is \(ProgressLine.oneDecimal(age)) s old: status.json cannot be written"
       } : nil
+    let isGiven = status.rotationAxis != nil && status.rotationAxisError == nil
+    let axis = isGiven ? [] : ["rotation axis: \(status.axisWords)"]
     let missing = status.missingRows.map { ["missing in the volume: \(RowRange.list($0))"] } ?? []
     let notices = (status.notices ?? []).map { "notice: \($0)" }
     return [
@@ -72,7 +74,7 @@ struct Status: ParsableCommand {
       "projections \(status.acquired)/\(status.projections) (\(ProgressLine.oneDecimal(status.rate))/s, "
         + "lag \(status.lag)\(spilled)), updates \(status.updates)/\(status.updatesExpected), "
         + "step \(status.step)\(residual), \(ProgressLine.oneDecimal(status.seconds)) s",
-    ] + [old].compactMap { $0 } + notices + faults + losses + clamped + room + missing + [
+    ] + [old].compactMap { $0 } + notices + faults + losses + clamped + axis + room + missing + [
       row("stage", "pid", "state", "epoch", "cursor", "lag", "restarts", "hung")
     ]
       + status.stages.map { stage in
