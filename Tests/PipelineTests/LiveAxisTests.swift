@@ -176,5 +176,34 @@ extension Pipeline {
       try detector.process.signal(SIGINT)
       _ = try detector.end()
     }
+
+    @Test func `The axis of the scan before is taken where that is asked for, and told`() throws {
+      let scan = try scan("foam.h5"), once = ["--algorithm", "fbp", "--format", "hdf5"]
+      let first = try recon(scan, "first", once).end().result()
+      let given = try recon(scan, "given", once + ["--rotation-axis", "29.5"]).end().result()
+      #expect(given.rotationAxis == 29.5)
+      let (command, detector) = try live(scan, "live", once + ["--rotation-axis", "last"])
+      let last = try command.end()
+      #expect(last.status == .exited(0), "\(last.errors)")
+      #expect(try last.result().volumeSHA256 == given.volumeSHA256 && last.result().rotationAxis == 29.5)
+      #expect(try detector.end().status == .exited(0))
+      #expect(try yaml("runs/live/scan.yaml") == .pixels(29.5))
+      let from = try Command(
+        [
+          "recon", scan, "--output-folder", folder.file("from"), "--run-folder", folder.file("runs/from"), "--json",
+          "--rotation-axis", "from:" + folder.file("runs/first"),
+        ] + once
+      ).end()
+      #expect(from.status == .exited(0), "\(from.errors)")
+      #expect(try from.result().volumeSHA256 == first.volumeSHA256)
+      #expect(from.errors.contains("as that of the run in \(folder.file("runs/first"))"), "\(from.errors)")
+      expectFailure(
+        66, try recon(scan, "none", ["--rotation-axis", "from:" + folder.file("nowhere")]).end(), "there is no run")
+      let alone = try Command([
+        "recon", scan, "--output-folder", folder.file("alone"), "--run-folder", folder.file("other/alone"),
+        "--rotation-axis", "last",
+      ]).end()
+      expectFailure(66, alone, "--rotation-axis last", "no finished run")
+    }
   }
 }

@@ -98,6 +98,7 @@ package struct Reconstruction {
     plan.scan.input = try ScanSource(scan.input).absolute
     plan.scan.makeFieldPathsAbsolute()
     plan.scan.reference = scan.reference.map(absolutePath)
+    plan.scan.makeAxisPathAbsolute()
     plan.scan.outputFolder = absolutePath(scan.outputFolder)
     plan.scan.runFolder = folder.path
     if case .program(let path) = scan.denoise { plan.scan.denoise = .program(absolutePath(path)) }

@@ -11,7 +11,7 @@ extension ScanDescription {
     let paths = [
       ("input", source), ("output-folder", outputFolder), ("run-folder", runFolder), ("fields", fields),
       ("flats", flatFiles), ("darks", darkFiles),
-      ("reference", reference), ("denoise", program),
+      ("reference", reference), ("denoise", program), ("rotation-axis", rotationAxis.runFolder),
     ]
     for case (let key, let path?) in paths where path == "~" || path.hasPrefix("~") && path.contains("/") {
       return

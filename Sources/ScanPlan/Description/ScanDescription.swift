@@ -188,25 +188,6 @@ package struct ScanDescription: Equatable, Sendable {
   package static let standard = ScanDescription(input: "", outputFolder: "")
 }
 
-/// Where the rotation axis is, in pixels from the detector's left edge.
-package enum RotationAxis: Equatable, Sendable {
-  /// Found from the projections.
-  case automatic
-  /// Given.
-  case pixels(Double)
-
-  /// Reads `auto` or a number.
-  package init?(_ text: String) {
-    if text == "auto" {
-      self = .automatic
-    } else if let pixels = Double(text), pixels.isFinite {
-      self = .pixels(pixels)
-    } else {
-      return nil
-    }
-  }
-}
-
 /// What is written of the volume.
 package enum OutputFormat: String, CaseIterable, Sendable {
   /// One file a slice.

@@ -2,12 +2,17 @@ import Glibc
 import Host
 
 extension ScanFile {
-  /// What is in effect, as a scan file, with the command line that made it above. An axis that was found stands in
-  /// place of auto, in pixels of the detector, so that the file makes the same volume again.
+  /// What is in effect, as a scan file, with the command line that made it above. An axis that was found, or that of
+  /// another run, stands there in pixels of the detector, so that the file makes the same volume again.
   package static func effective(_ scan: ScanDescription, command: [String], axisFound: Double? = nil) -> String {
     var (scan, comment) = (scan, "")
-    if scan.rotationAxis == .automatic, let axisFound {
-      (scan.rotationAxis, comment) = (.pixels(axisFound), "  # found by auto")
+    if let axisFound {
+      switch scan.rotationAxis {
+      case .pixels: break
+      case .automatic: comment = "  # found by auto"
+      case .lastRun, .run: comment = "  # that of another run"
+      }
+      if !comment.isEmpty { scan.rotationAxis = .pixels(axisFound) }
     }
     let entries = ScanKey.all.compactMap { key in
       key.text(scan).map { "\(key.name): \(word($0))\(key.name == "rotation-axis" ? comment : "")\n" }

@@ -37,7 +37,10 @@ extension ScanKey {
   private static let region = [
     ScanKey(
       .region, "rotation-axis", \.rotationAxis,
-      "Rotation axis in pixels from the detector's left edge; auto finds it from the projections, also while they come."
+      """
+      Rotation axis in pixels from the detector's left edge; auto finds it from the projections, also while they come; \
+      last takes that of the newest finished run beside this one's folder, from:RUN-FOLDER that of a run.
+      """
     ),
     ScanKey(
       .region, "axis-tilt", \.axisTilt,

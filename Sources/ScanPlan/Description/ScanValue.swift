@@ -106,20 +106,6 @@ extension PhaseRetrieval: ScanValue {
   }
 }
 
-extension RotationAxis: ScanValue {
-  /// For people.
-  package static var form: String { "a number of pixels or auto" }
-  /// `auto` or a number.
-  package init?(scanText: String) { self.init(scanText) }
-  /// As it is written on the command line.
-  package var scanText: String {
-    switch self {
-    case .automatic: "auto"
-    case .pixels(let pixels): pixels.scanText
-    }
-  }
-}
-
 extension Regularisation: ScanValue {
   /// For people.
   package static var form: String { "a strength, or a strength and a difference as in 10,0.01" }

@@ -14,11 +14,11 @@ extension Planner {
     scan: ScanDescription, axis: (axis: Double, error: Double?), geometry: ScanGeometry
   ) {
     let factor = Double(1 << scan.binning), degrees = try axisTilt(minusLog: minusLog)
-    let found = try rotationAxis(scan.rotationAxis, rows: rows, minusLog: minusLog, tiltDegrees: degrees)
-    let axis = found.axis / factor
+    let said = try RunBefore.named(by: scan)
+    let found = try rotationAxis(said, rows: rows, minusLog: minusLog, tiltDegrees: degrees), axis = found.axis / factor
     let middle = 0.5 * Double(info.rows) - Double(rows.lowerBound)
     var decided = scan
-    decided.axisTilt = .degrees(degrees)
+    (decided.rotationAxis, decided.axisTilt) = (said, .degrees(degrees))
     decided.fieldOfView = try fieldOfView(axis: axis, columns: columns)
     let geometry = ScanGeometry(
       detectorColumns: columns, rotationAxis: axis, isHalf: decided.fieldOfView == .half,
@@ -52,6 +52,9 @@ extension Planner {
 
   /// What is worth knowing of the rotation axis.
   func axisNotices(_ plan: RunPlan) -> [String] {
+    if let folder = plan.scan.rotationAxis.runFolder {
+      return ["rotation axis at \(plan.detectorAxis) px, as that of the run in \(folder)"]
+    }
     guard scan.rotationAxis == .automatic else { return [] }
     guard !plan.findsAxis else {
       return [

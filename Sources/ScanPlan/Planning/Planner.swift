@@ -282,6 +282,15 @@ package struct Planner {
         throw ScanFailure(.data, "--rotation-axis \(axis) is outside the detector, which has \(info.columns) columns")
       }
       return (axis, nil)
+    case .lastRun, .run:
+      let axis = try RunBefore(folder: said.runFolder ?? "").axis()
+      guard axis > 0, axis < Double(info.columns) else {
+        throw ScanFailure(
+          .data,
+          "--rotation-axis \(said.scanText): the axis of that run is at \(axis), outside the detector, which has "
+            + "\(info.columns) columns")
+      }
+      return (axis, nil)
     case .automatic where live != nil:
       let middle = FoundAxis.middle(ofColumns: info.columns)
       return (middle.axis, middle.error)

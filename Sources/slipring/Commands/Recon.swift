@@ -21,7 +21,7 @@ struct Recon: ParsableCommand {
   @Option(help: .key("run-folder")) var runFolder: String?
 
   @Option(
-    name: [.customLong("rotation-axis"), .customLong("center")], help: .key("rotation-axis", "px|auto"),
+    name: [.customLong("rotation-axis"), .customLong("center")], help: .key("rotation-axis", "px|auto|last|from:run"),
     transform: RotationAxis.init(option:))
   var rotationAxis = standard.rotationAxis
   // What begins with a minus is a number here.
@@ -104,13 +104,13 @@ struct Recon: ParsableCommand {
 }
 
 extension RotationAxis {
-  /// From a number or `auto`; a range is for `sweep`.
+  /// From a number, `auto`, `last` or `from:RUN`; a range is for `sweep`.
   init(option: String) throws {
     guard let axis = RotationAxis(option) else {
       throw ValidationError(
         (try? SweepValues(name: "rotation-axis", text: option, option: option)).map { $0.words.count > 1 } ?? false
           ? "\(option) is several axes: slipring sweep --rotation-axis \(option) tries them on one row"
-          : "\(option) is no number of pixels, and not auto")
+          : "\(option) is neither a number of pixels nor auto, last or from:RUN")
     }
     self = axis
   }
