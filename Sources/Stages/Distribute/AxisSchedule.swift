@@ -1,23 +1,21 @@
-import RunModel
-
 /// When the rotation axis of a scan is looked for that nobody gave, and in which row.
 ///
 /// Everything is a function of how many projections there are, never of the time, so that a successor looks for it at
 /// the same places.
 package struct AxisSchedule: Sendable {
   /// The row of a projection's payload.
-  package var row: Int
+  var row: Int
   /// Columns of it.
-  package var columns: Int
+  var columns: Int
   /// Whether the data are counts.
-  package var minusLog: Bool
+  var minusLog: Bool
   /// Whether there are flat fields to come: without any, counts are no line integrals.
-  package var needsFlats: Bool
+  var needsFlats: Bool
   /// Projections of the scan.
-  package var projections: Int
+  var projections: Int
   /// Columns by which the axis is farther right in that row than where the plan means it: in the middle of the detector
   /// where it is tilted.
-  package var offset: Double
+  var offset: Double
 
   /// As given.
   package init(

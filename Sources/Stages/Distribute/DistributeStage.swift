@@ -20,7 +20,7 @@ package struct DistributeStage {
     /// Projections that a worker may be behind before updates are made less often; 0 for no limit.
     package var lagMax: Int
     /// Where the rotation axis is looked for; nil where it is known.
-    package var axis: AxisSchedule?
+    var axis: AxisSchedule?
 
     /// A configuration; the values were validated with the scan description.
     package init(
