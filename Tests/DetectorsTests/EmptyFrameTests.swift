@@ -17,7 +17,7 @@ import Testing
 
     deinit { image.deallocate() }
 
-    func resume(after number: UInt64) {}
+    func resume(after number: UInt64, last _: UInt64) {}
 
     func next(timeout: Duration) -> FeedStep {
       guard let (number, value) = frames.popFirst() else { return .end(nil) }

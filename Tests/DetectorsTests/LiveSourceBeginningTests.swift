@@ -23,7 +23,7 @@ import Testing
 
     deinit { image.deallocate() }
 
-    func resume(after number: UInt64) { resumedAfter = number }
+    func resume(after number: UInt64, last _: UInt64) { resumedAfter = number }
 
     func next(timeout: Duration) -> FeedStep {
       switch sent.popFirst() ?? rest {

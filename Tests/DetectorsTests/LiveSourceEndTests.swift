@@ -25,7 +25,7 @@ import Testing
 
     deinit { image.deallocate() }
 
-    func resume(after number: UInt64) {}
+    func resume(after number: UInt64, last _: UInt64) {}
 
     func next(timeout: Duration) throws -> FeedStep {
       let due = steps.first.map { last + $0.after } ?? end.map { last + $0 } ?? .now + timeout

@@ -3,11 +3,11 @@ package import Host
 /// What the images of a scan look like.
 package struct FrameFormat: Equatable, Sendable {
   /// Detector rows.
-  var rows: Int
+  package var rows: Int
   /// Detector columns.
-  var columns: Int
+  package var columns: Int
   /// What a pixel is.
-  var pixel: PixelType
+  package var pixel: PixelType
 
   /// A format as given.
   package init(rows: Int, columns: Int, pixel: PixelType) {
@@ -57,7 +57,7 @@ package struct FrameHeader: Equatable, Sendable {
   /// Its number at the detector.
   package var number: UInt64
   /// The series that it is of, where the detector counts these.
-  var series: UInt64?
+  package var series: UInt64?
   /// How its bytes are packed.
   package var encoding: FrameEncoding = .none
   /// Whether the most significant byte of a pixel comes first.
@@ -70,7 +70,7 @@ package struct FrameHeader: Equatable, Sendable {
   package var timestamp: Double?
 
   /// A plain image, by its number alone.
-  init(number: UInt64) { self.number = number }
+  package init(number: UInt64) { self.number = number }
 }
 
 /// A message of a stream.

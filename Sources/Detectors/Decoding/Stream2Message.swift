@@ -158,13 +158,14 @@ extension StreamDecoder {
     guard let number = message.image else { throw .field }
     try enter(series, image: number)
     let array = try message.channel(channel)
-    guard array.rows == format.rows, array.columns == format.columns else { throw .shape }
-    guard let element = array.element, element.pixel == format.pixel else { throw .pixel }
+    let format = try check(shape: (Int(array.rows), Int(array.columns)), pixel: array.element?.pixel)
+    guard let element = array.element else { throw .pixel }
     var header = FrameHeader(number: number)
     header.series = series
     header.isBigEndian = element.isBigEndian
     header.encoding = try array.encoding(elementByteCount: format.pixel.byteCount)
     guard header.encoding != .none || array.bytes.count == format.byteCount, !array.bytes.isEmpty else { throw .size }
+    follow(format)
     return .frame(header, array.bytes)
   }
 }

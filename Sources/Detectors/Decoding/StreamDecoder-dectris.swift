@@ -11,9 +11,10 @@ extension StreamDecoder {
     let number = try head.needed(head.frame)
     try enter(head.needed(head.series), image: number)
     let data = try MessageHead(dectrisData: parts[1])
-    guard try data.needed(data.shape) == (format.columns, format.rows) else { throw .shape }
-    try check(data)
+    let (columns, rows) = try data.needed(data.shape)
+    let format = try check(shape: (rows, columns), pixel: data.needed(data.pixel))
     guard data.encoding != .none || parts[2].count == format.byteCount, !parts[2].isEmpty else { throw .size }
+    follow(format)
     var header = FrameHeader(number: number)
     header.series = head.series
     (header.encoding, header.isBigEndian) = (data.encoding, data.isBigEndian)

@@ -50,7 +50,7 @@ final class FolderFeed: FrameFeed {
 
   deinit { image.deallocate() }
 
-  func resume(after next: UInt64) throws {
+  func resume(after next: UInt64, last _: UInt64) throws {
     try list()
     let past = usesNumbers ? waiting.prefix { $0.number ?? 0 < next } : waiting.prefix(Int(clamping: next))
     waiting = waiting.dropFirst(past.count)

@@ -1,5 +1,5 @@
 /// What a feed has next.
-enum FeedStep {
+package enum FeedStep {
   /// An image: what was said of it, and its bytes, which are valid until the next step.
   case frame(FrameHeader, UnsafeRawBufferPointer)
   /// Something that is dropped, with what is known of it beyond the fault.
@@ -19,9 +19,10 @@ enum FeedStep {
 }
 
 /// Where the images of a live source come from.
-protocol FrameFeed: AnyObject {
-  /// Passes over frames with numbers below `number`, which a predecessor has taken or missed.
-  func resume(after number: UInt64) throws
+package protocol FrameFeed: AnyObject {
+  /// Passes over frames with numbers below `number`, which a predecessor has taken or missed; the last one that it
+  /// published was `last`.
+  func resume(after number: UInt64, last: UInt64) throws
 
   /// The next step, for which it waits up to `timeout`.
   func next(timeout: Duration) throws -> FeedStep
@@ -35,8 +36,8 @@ protocol FrameFeed: AnyObject {
 
 extension FrameFeed {
   /// Files and process variables wait for nobody.
-  var endIsAwaited: Bool { false }
+  package var endIsAwaited: Bool { false }
 
   /// Files are counted from 0, where nothing else was said.
-  var firstNumber: FrameNumbering.FirstNumber { .exactly(0) }
+  package var firstNumber: FrameNumbering.FirstNumber { .exactly(0) }
 }

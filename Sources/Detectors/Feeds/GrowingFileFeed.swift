@@ -41,7 +41,7 @@ final class GrowingFileFeed: FrameFeed {
 
   deinit { image.deallocate() }
 
-  func resume(after next: UInt64) { taken = Int(clamping: next - min(next, first)) }
+  func resume(after next: UInt64, last _: UInt64) { taken = Int(clamping: next - min(next, first)) }
 
   func next(timeout: Duration) throws -> FeedStep {
     let deadline = ContinuousClock.now + timeout

@@ -10,7 +10,7 @@ final class PVAccessFeed: FrameFeed {
   /// The images that a detector has sent before are counted too, and the last of them was there when it was found.
   var firstNumber: FrameNumbering.FirstNumber { receiver.held.map { .expected($0 + 1) } ?? .unknown }
 
-  func resume(after number: UInt64) { receiver.resume(after: number) }
+  func resume(after number: UInt64, last _: UInt64) { receiver.resume(after: number) }
 
   func next(timeout: Duration) throws -> FeedStep {
     switch try receiver.next(timeout: timeout) {

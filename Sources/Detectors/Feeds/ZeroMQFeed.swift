@@ -1,5 +1,5 @@
 /// Images of a ZeroMQ stream.
-final class ZeroMQFeed: FrameFeed {
+package final class ZeroMQFeed: FrameFeed {
   private let receiver: ZeroMQReceiver
   private var decoder: StreamDecoder
   /// Faults that were described: people need one message of each.
@@ -8,11 +8,13 @@ final class ZeroMQFeed: FrameFeed {
   private let partByteCountMax: Int
   /// Messages so far, and at the end of the last connection; connections that ended without one, one after the other.
   private var (messages, messagesBefore, emptyConnections) = (0, 0, 0)
+  /// The message of the last step, valid until the next.
+  private var parts: UnsafeBufferPointer<UnsafeRawBufferPointer>?
   /// Since when there is no connection that was there.
   private var lostSince: ContinuousClock.Instant?
 
   /// A `push` sender without a receiver does not go on.
-  let endIsAwaited = true
+  package let endIsAwaited = true
   /// Memory for messages that wait to be taken.
   private static let queueByteCount = 64 << 20
   private static let queueLengths = 8...1000
@@ -33,8 +35,25 @@ final class ZeroMQFeed: FrameFeed {
       queueLength: Self.queueLength(imageByteCount: format.byteCount))
   }
 
+  /// Takes what comes, whatever it looks like; `series` is the one that a predecessor was in.
+  package init(following address: StreamAddress, channel: String?, series: UInt64?) throws(StreamError) {
+    decoder = StreamDecoder(followingStreamWith: channel, series: series)
+    (self.address, partByteCountMax) = (address, Self.followedPartByteCountMax)
+    receiver = try ZeroMQReceiver(
+      address, partByteCountMax: partByteCountMax, queueLength: Self.followedQueueLength)
+  }
+
+  /// No image of a detector is larger; libzmq may hold so many of these.
+  private static let (followedPartByteCountMax, followedQueueLength) = (1 << 30, 16)
+
+  /// What the image of the last step looks like.
+  package var format: FrameFormat { decoder.format }
+
+  /// What the message of the last step says of its scan.
+  package var announcement: ScanAnnouncement { parts.map { ScanAnnouncement($0) } ?? ScanAnnouncement() }
+
   /// DECTRIS numbers the images of a series from 0.
-  var firstNumber: FrameNumbering.FirstNumber { decoder.series == nil ? .unknown : .exactly(0) }
+  package var firstNumber: FrameNumbering.FirstNumber { decoder.series == nil ? .unknown : .exactly(0) }
 
   /// Images that may wait, where each has so many bytes.
   static func queueLength(imageByteCount: Int) -> Int {
@@ -42,10 +61,11 @@ final class ZeroMQFeed: FrameFeed {
   }
 
   /// What was sent while nobody listened is gone, or waits at the sender.
-  func resume(after number: UInt64) { decoder.goOn() }
+  package func resume(after number: UInt64, last _: UInt64) { decoder.goOn() }
 
-  func next(timeout: Duration) throws -> FeedStep {
-    guard let parts = try receiver.receive(timeout: timeout) else { return try lookAtConnection() }
+  package func next(timeout: Duration) throws -> FeedStep {
+    parts = try receiver.receive(timeout: timeout)
+    guard let parts else { return try lookAtConnection() }
     messages += 1
     do throws(MessageFault) {
       switch try decoder.decode(parts) {

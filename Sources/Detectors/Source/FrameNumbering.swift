@@ -1,8 +1,8 @@
 /// Says which frame of a scan a detector's number is. A detector counts from 0, from 1 or on from the scan before; and
 /// a counter of 16, 31 or 32 bits begins again at 0.
-struct FrameNumbering {
+package struct FrameNumbering {
   /// What is known of the number of a scan's first frame before that comes.
-  enum FirstNumber: Equatable {
+  package enum FirstNumber: Equatable {
     /// It is this one.
     case exactly(UInt64)
     /// It is this one where the detector did not begin anew.
@@ -21,7 +21,8 @@ struct FrameNumbering {
   /// Where more frames than this are missing before the first one that comes, they never were.
   private static let lostMax: UInt64 = 64
 
-  init(total: Int, first: UInt64?) {
+  /// The numbering of a scan of `total` frames.
+  package init(total: Int, first: UInt64?) {
     precondition(total > 0, "a scan of \(total) frames")
     (self.total, self.first) = (UInt64(total), first)
   }
@@ -32,7 +33,7 @@ struct FrameNumbering {
   /// Decides, where nothing has decided before, which number the first frame has: `header` is of the first one that
   /// came. It is the one that came, unless there is reason to think that others were lost before it: a detector that is
   /// known to begin elsewhere, or a frame that says what it is and where, and needs no number for that.
-  mutating func decide(_ header: FrameHeader, _ known: FirstNumber) -> UInt64 {
+  package mutating func decide(_ header: FrameHeader, _ known: FirstNumber) -> UInt64 {
     if let first { return first }
     let number = header.number
     let decided: UInt64

@@ -25,7 +25,7 @@ extension LiveSource {
   /// What is known of the scan before its first frame.
   package struct Configuration: Sendable {
     /// What images look like.
-    var format: FrameFormat
+    package var format: FrameFormat
     /// Detector rows that are taken of them.
     var rows: Range<Int>
     /// Edge of the squares of pixels whose mean becomes one pixel.

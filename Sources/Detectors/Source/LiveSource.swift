@@ -55,7 +55,8 @@ package final class LiveSource: ProjectionSource {
     self.init(configuration, feed: feed, noticed: noticed)
   }
 
-  init(_ configuration: Configuration, feed: any FrameFeed, noticed: @escaping (SourceNotice) -> Void) {
+  /// Takes the images of any feed.
+  package init(_ configuration: Configuration, feed: any FrameFeed, noticed: @escaping (SourceNotice) -> Void) {
     self.configuration = configuration
     self.feed = feed
     self.noticed = noticed
@@ -95,7 +96,7 @@ package final class LiveSource: ProjectionSource {
     // An older build began at 0 where nothing was said.
     let first = ledger.firstFrame ?? configuration.firstFrame ?? 0
     numbering.goOn(at: first)
-    try feed.resume(after: first + ledger.next)
+    try feed.resume(after: first + ledger.next, last: LossLedger.frame(in: metadata))
     return ledger.projections
   }
 

@@ -253,6 +253,12 @@ package struct LossLedger: Equatable, Sendable {
     return end + Self.emptyByteCount + 16 * emptyRanges.count
   }
 
+  /// The number of the image that a ledger lies beside, of which `init(decoding:)` made one.
+  package static func frame(in metadata: [UInt8]) -> UInt64 {
+    precondition(metadata.count >= fixedByteCount, "a loss ledger of \(metadata.count) B")
+    return metadata.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: 0, as: UInt64.self)) }
+  }
+
   /// Reads a ledger back; throws where it contradicts itself.
   package init(decoding metadata: UnsafeRawBufferPointer) throws(EventError) {
     self.init()
