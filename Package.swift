@@ -76,6 +76,9 @@ let package = Package(
       dependencies: ["CCurl", "CLZ4", "CPVAccess", "CZMQ", "Host", "Rings", "RunModel", "ScanFiles", "Tomography"],
       swiftSettings: fast),
     .target(
+      name: "Spools", dependencies: ["Detectors", "Host", "Journal", "Rings", "RunModel", "Topics"],
+      swiftSettings: strict),
+    .target(
       name: "Stages",
       dependencies: [
         "Detectors", "Host", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Tomography", "Topics",
@@ -160,6 +163,8 @@ let package = Package(
       name: "DetectorsTests",
       dependencies: ["CPVAccess", "Detectors", "Host", "Rings", "RunModel", "ScanFiles"],
       swiftSettings: strict),
+    .testTarget(
+      name: "SpoolsTests", dependencies: ["Detectors", "Host", "Rings", "RunModel", "Spools"], swiftSettings: strict),
     .testTarget(
       name: "StagesTests",
       dependencies: [

@@ -63,7 +63,7 @@ package final class TopicHistory {
   }
 
   /// The header of one event, checked; its payload is not read.
-  func header(at sequence: UInt64, published: UInt64) throws(JournalError) -> EventHeader {
+  package func header(at sequence: UInt64, published: UInt64 = 0) throws(JournalError) -> EventHeader {
     try reader.readHeader(sequence: sequence, into: buffer, durableThrough: published)
   }
 }

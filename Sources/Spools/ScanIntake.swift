@@ -1,0 +1,185 @@
+package import Detectors
+import Host
+import Rings
+import RunModel
+
+/// Takes everything that a detector sends, scan after scan, each into a spool of its own: whoever reconstructs a scan
+/// reads it from there, while it comes or later. So a detector never waits for a reconstruction, and the first frames
+/// of the next scan are never those that nobody wanted any more.
+///
+/// ```
+/// detector ─► intake ─► spool of scan 17 (ended) ─► run of scan 17
+///                   └─► spool of scan 18 (open)  ─► run of scan 18, live where its size is known
+/// ```
+package final class ScanIntake {
+  /// What is known of a source's scans before any of them.
+  package struct Settings: Sendable {
+    /// Where the detector sends.
+    let address: StreamAddress
+    /// The channel that is taken of a detector with several.
+    let channel: String?
+    /// What every scan has that says nothing else.
+    let expected: ScanAnnouncement
+    /// A scan ends where nothing of it came for so long.
+    let silenceMax: Duration
+
+    /// Settings as given.
+    package init(address: StreamAddress, channel: String?, expected: ScanAnnouncement, silenceMax: Duration) {
+      (self.address, self.channel, self.expected, self.silenceMax) = (address, channel, expected, silenceMax)
+    }
+  }
+
+  /// What is worth telling.
+  package enum IntakeNotice {
+    /// Something about the stream.
+    case source(SourceNotice)
+    /// A scan began, in the spool of this folder.
+    case began(String, SpoolDescription)
+    /// A scan ended.
+    case ended(String, SpoolDescription)
+    /// Frames came that belong to a scan that has ended; how many so far.
+    case late(Int)
+  }
+
+  private struct OpenScan {
+    var borders: ScanBorders
+    let spool: SpoolWriter
+    var dropped: [String: Int] = [:]
+  }
+
+  private let settings: Settings
+  private let feed: ZeroMQFeed
+  private let makeFolder: () throws -> String
+  private let noticed: (IntakeNotice) -> Void
+  private var open: OpenScan?
+  private var closed: ScanBorders?
+  /// What the header of a series said of the scan whose first image has not come.
+  private var header = ScanAnnouncement()
+  private var (dropped, late) = ([MessageFault: Int](), 0)
+
+  /// Listens. `unfinished` are the folders of spools that a predecessor left open: it goes on with the newest, and the
+  /// others have ended. `makeFolder` gives each scan an empty folder.
+  package init(
+    _ settings: Settings, unfinished: [String], makeFolder: @escaping () throws -> String,
+    noticed: @escaping (IntakeNotice) -> Void
+  ) throws {
+    (self.settings, self.makeFolder, self.noticed) = (settings, makeFolder, noticed)
+    for (index, folder) in unfinished.enumerated() {
+      let (scan, isMarked) = try Self.reopen(folder)
+      // A scan after which another began has ended.
+      if isMarked || index < unfinished.count - 1 {
+        try Self.finish(scan, .message, settings, isMarked: isMarked)
+      } else {
+        open = scan
+      }
+    }
+    feed = try ZeroMQFeed(following: settings.address, channel: settings.channel, series: open?.borders.series)
+  }
+
+  /// A scan that a predecessor left open, and whether its end is written.
+  private static func reopen(_ folder: String) throws -> (OpenScan, isMarked: Bool) {
+    let spool = try SpoolWriter(reopening: folder), reader = try SpoolReader(folder: folder)
+    let description = spool.description
+    var scan: OpenScan?
+    while true {
+      let step = try reader.next()
+      let hasEnded = if case .end = step { true } else { false }
+      switch step {
+      case .frame(let header, _):
+        if scan == nil {
+          let borders = ScanBorders(header, description.format, announced: description.announced)
+          scan = OpenScan(borders: borders, spool: spool, dropped: description.dropped)
+        }
+        scan?.borders.note(header)
+      case .damaged: continue
+      case .end, .nothing:
+        guard let scan else { throw SpoolError.damaged(folder, "it holds no frame") }
+        return (scan, hasEnded)
+      }
+    }
+  }
+
+  /// Takes what comes next, for which it waits up to `timeout`.
+  package func step(timeout: Duration) throws {
+    switch try feed.next(timeout: timeout) {
+    case .nothing, .held: break
+    case .other: break
+    case .frame(let header, let image): try take(header, image)
+    case .series:
+      header = feed.announcement
+      if open != nil { try finish(.series) }
+    case .end(let count):
+      open?.borders.noteEnd(count)
+      if open != nil { try finish(.message) }
+    case .fault(let fault, let detail): drop(fault, detail)
+    case .notice(let notice): noticed(.source(notice))
+    }
+    if let ending = open?.borders.ending(at: .now, silenceMax: settings.silenceMax) { try finish(ending) }
+  }
+
+  /// Makes durable what came. The scan stays open for who goes on.
+  package func leave() throws { try open?.spool.flush() }
+
+  private func take(_ header: FrameHeader, _ image: UnsafeRawBufferPointer) throws {
+    let format = feed.format
+    if let ending = open?.borders.ending(before: header, format) { try finish(ending) }
+    guard open != nil || closed.map({ !$0.isPast(header, format) }) ?? true else {
+      late += 1
+      return noticed(.late(late))
+    }
+    if open == nil { try begin(header, format) }
+    guard open?.spool.hasRoom(for: image) == true else { return drop(.size, nil) }
+    try open?.spool.append(header, image)
+    open?.borders.note(header)
+    if open?.borders.isComplete == true { try finish(.complete) }
+  }
+
+  private func begin(_ first: FrameHeader, _ format: FrameFormat) throws {
+    let said = feed.announcement.filled(by: header), announced = said.filled(by: settings.expected)
+    header = ScanAnnouncement()
+    let borders = ScanBorders(first, format, announced: announced)
+    let folder = try makeFolder()
+    var description = SpoolDescription(
+      id: .random(), rows: format.rows, columns: format.columns, pixel: format.pixel, firstFrame: borders.first,
+      series: first.series, announced: announced, began: Double(Machine.realtimeNanoseconds) / 1e9)
+    if let total = announced.total {
+      (description.flats, description.darks) = (announced.flats ?? 0, announced.darks ?? 0)
+      description.projections =
+        announced.projections ?? max(1, total - (announced.flats ?? 0) - (announced.darks ?? 0))
+    }
+    open = OpenScan(borders: borders, spool: try SpoolWriter(creating: folder, description))
+    noticed(.began(folder, description))
+  }
+
+  private func finish(_ ending: ScanEnding) throws {
+    guard let scan = open else { preconditionFailure("no scan is open") }
+    open = nil
+    closed = ending == .complete || ending == .message ? scan.borders : nil
+    try Self.finish(scan, ending, settings)
+    noticed(.ended(scan.spool.folder, scan.spool.description))
+  }
+
+  private static func finish(
+    _ scan: OpenScan, _ ending: ScanEnding, _ settings: Settings, isMarked: Bool = false
+  ) throws {
+    let counts = scan.borders.counts(
+      otherwise: (settings.expected.flats ?? 0, settings.expected.darks ?? 0))
+    if !isMarked { try scan.spool.markEnd() }
+    try scan.spool.describe { description in
+      description.ended = Double(Machine.realtimeNanoseconds) / 1e9
+      description.ending = ending
+      // What was announced holds: memory was made for it, and what did not come is lost.
+      description.projections = description.projections ?? max(1, counts.projections)
+      description.flats = description.flats ?? counts.flats
+      description.darks = description.darks ?? counts.darks
+      description.lost = scan.borders.ledger.lost
+      description.dropped = scan.dropped
+    }
+  }
+
+  private func drop(_ fault: MessageFault, _ detail: String?) {
+    dropped[fault, default: 0] += 1
+    open?.dropped[fault.name, default: 0] += 1
+    noticed(.source(.dropped(fault, detail: detail, count: dropped[fault] ?? 0)))
+  }
+}

@@ -1,0 +1,106 @@
+import Foundation
+import Host
+import Rings
+import Testing
+
+@testable import Detectors
+@testable import Spools
+
+/// Frames of a scan that are written by one process and taken by another, while they come and after.
+@Suite struct SpoolTests {
+  private let folder: String
+  private static let format = FrameFormat(rows: 3, columns: 5, pixel: .uint16)
+
+  init() throws {
+    folder = NSTemporaryDirectory() + "spool-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+  }
+
+  private func removeFolder() { try? FileManager.default.removeItem(atPath: folder) }
+
+  private func description() -> SpoolDescription {
+    SpoolDescription(
+      id: .random(), rows: 3, columns: 5, pixel: .uint16, firstFrame: 0, series: nil, announced: ScanAnnouncement(),
+      began: 1)
+  }
+
+  private func header(_ number: UInt64) -> FrameHeader {
+    var header = FrameHeader(number: number)
+    (header.theta, header.key, header.timestamp) = (Double(number) / 3, .projection, 1e9 + Double(number))
+    return header
+  }
+
+  private func image(_ number: UInt64) -> [UInt8] { (0..<30).map { UInt8(truncatingIfNeeded: number * 31 + $0) } }
+
+  private func write(_ numbers: Range<UInt64>, to spool: SpoolWriter) throws {
+    for number in numbers { try image(number).withUnsafeBytes { try spool.append(header(number), $0) } }
+  }
+
+  /// What a feed gives until it has nothing; whether it came to the end.
+  private func taken(_ feed: SpoolFeed) throws -> (numbers: [UInt64], isEnded: Bool) {
+    var numbers: [UInt64] = []
+    while true {
+      switch try feed.next(timeout: .milliseconds(20)) {
+      case .frame(let header, let bytes):
+        #expect(Array(bytes) == image(header.number))
+        #expect(header == self.header(header.number))
+        numbers.append(header.number)
+      case .end: return (numbers, true)
+      default: return (numbers, false)
+      }
+    }
+  }
+
+  @Test func `A reader has every frame as it came, while they come and when the scan has ended`() throws {
+    defer { removeFolder() }
+    let spool = try SpoolWriter(creating: folder, description())
+    let feed = try SpoolFeed(folder: folder, format: Self.format)
+    #expect(try taken(feed) == ([], false))
+    try write(0..<40, to: spool)
+    try spool.flush()
+    #expect(try taken(feed) == (Array(0..<40), false))
+    try write(40..<45, to: spool)
+    try spool.markEnd()
+    #expect(try taken(feed) == (Array(40..<45), true))
+  }
+
+  @Test func `A writer goes on where its predecessor died, and a reader behind what was published`() throws {
+    defer { removeFolder() }
+    do {
+      let spool = try SpoolWriter(creating: folder, description())
+      try write(0..<10, to: spool)
+      try spool.flush()
+    }
+    let spool = try SpoolWriter(reopening: folder)
+    try write(12..<20, to: spool)
+    try spool.markEnd()
+    let feed = try SpoolFeed(folder: folder, format: Self.format)
+    try feed.resume(after: 8, last: 7)
+    #expect(try taken(feed) == ([8, 9] + Array(12..<20), true))
+    // The last one that was published is none of the spool's: one that the disk lost.
+    let behind = try SpoolFeed(folder: folder, format: Self.format)
+    try behind.resume(after: 12, last: 11)
+    #expect(try taken(behind) == (Array(12..<20), true))
+  }
+
+  @Test func `A frame that is damaged on disk is told, not taken`() throws {
+    defer { removeFolder() }
+    let spool = try SpoolWriter(creating: folder, description())
+    try write(0..<3, to: spool)
+    try spool.markEnd()
+    var metadata = [UInt8](repeating: 0, count: SpoolRecord.byteCount)
+    let used = metadata.withUnsafeMutableBytes { SpoolRecord.encode(header(5), into: $0) }
+    #expect(used == metadata.count)
+    #expect(metadata.withUnsafeBytes { SpoolRecord.decode($0) } == header(5))
+    for place in [7, 23, 35, 39, 43, 47] {
+      var other = metadata
+      other[place] = 0xFF
+      #expect(other.withUnsafeBytes { SpoolRecord.decode($0) } == nil, "byte \(place)")
+    }
+    #expect(throws: SpoolError.self) {
+      try SpoolFeed(folder: folder, format: FrameFormat(rows: 3, columns: 6, pixel: .uint16))
+    }
+    try FileManager.default.removeItem(atPath: SpoolDescription.path(in: folder))
+    #expect(throws: SpoolError.self) { try SpoolFeed(folder: folder, format: Self.format) }
+  }
+}
