@@ -87,8 +87,8 @@ let package = Package(
     .target(
       name: "ScanPlan",
       dependencies: [
-        "Detectors", "Host", "Journal", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Stages", "Tomography",
-        .product(name: "Yams", package: "Yams"),
+        "Detectors", "Host", "Journal", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Spools", "Stages",
+        "Tomography", .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
     .target(
       name: "Run",

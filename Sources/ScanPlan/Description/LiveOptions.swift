@@ -15,9 +15,13 @@ package enum ScanSource: Equatable, Sendable {
   case variable(PVAccessAddress)
   /// A folder in which TIFF files appear, or an HDF5 file that is being written.
   case folder(String)
+  /// A folder to which somebody else writes what the detector sends: that of a scan of `slipring serve`.
+  case spool(String)
 
   /// What a watched folder's path follows.
   static let folderPrefix = "watch:"
+  /// What a spool's path follows.
+  package static let spoolPrefix = "spool:"
 
   /// Reads what `input` says; throws where it names a stream that is none.
   package init(_ input: String) throws(ScanFailure) {
@@ -25,6 +29,12 @@ package enum ScanSource: Equatable, Sendable {
       let path = String(input.dropFirst(Self.folderPrefix.count))
       guard !path.isEmpty else { throw ScanFailure(.usage, "\(input) names no folder, as in watch:/data/scan-17") }
       self = .folder(path)
+      return
+    }
+    if input.hasPrefix(Self.spoolPrefix) {
+      let path = String(input.dropFirst(Self.spoolPrefix.count))
+      guard !path.isEmpty else { throw ScanFailure(.usage, "\(input) names no folder") }
+      self = .spool(path)
       return
     }
     do throws(StreamError) {
@@ -48,14 +58,14 @@ package enum ScanSource: Equatable, Sendable {
   var isLive: Bool {
     switch self {
     case .file: false
-    case .stream, .variable, .folder: true
+    case .stream, .variable, .folder, .spool: true
     }
   }
 
   /// Whether images can be left where they are until somebody takes them.
   var waits: Bool {
     switch self {
-    case .file, .folder: true
+    case .file, .folder, .spool: true
     case .stream, .variable: false
     }
   }
@@ -70,6 +80,7 @@ package enum ScanSource: Equatable, Sendable {
     case .stream(let address): address.description
     case .variable(let address): address.description
     case .folder(let path): Self.folderPrefix + absolutePath(path)
+    case .spool(let path): Self.spoolPrefix + absolutePath(path)
     }
   }
 
@@ -79,7 +90,7 @@ package enum ScanSource: Equatable, Sendable {
     case .file(let path) where ImageFiles.isMeant(by: path): ImageFiles.name(of: absolutePath(path))
     case .file(let path), .folder(let path):
       URL(fileURLWithPath: absolutePath(path)).deletingPathExtension().lastPathComponent
-    case .stream, .variable: "stream"
+    case .stream, .variable, .spool: "stream"
     }
   }
 }
@@ -101,6 +112,12 @@ package struct DetectorShape: Equatable, Sendable {
     else {
       return nil
     }
+    (self.rows, self.columns) = (rows, columns)
+  }
+
+  /// A shape that a detector said; a precondition: its edges are within the limits of one that a person says.
+  package init(_ rows: Int, _ columns: Int) {
+    precondition(Self.edges.contains(rows) && Self.edges.contains(columns), "\(rows) × \(columns) pixels")
     (self.rows, self.columns) = (rows, columns)
   }
 
@@ -276,7 +293,7 @@ extension ScanDescription {
     case .file where thetaUnit == .radians && (thetaStart ?? thetaStep) != nil:
       return "--theta-unit radians is the unit of angles in a file, and --theta-start and --theta-step, which are for "
         + "files without, are degrees: leave one of them out"
-    case .file, .stream: return nil
+    case .file, .stream, .spool: return nil
     case .variable, .folder:
       if let channel {
         return "--channel \(channel) is of a DECTRIS stream with several, and \(input) has one image a frame"

@@ -85,6 +85,18 @@ extension ScanDescription {
   /// Dark fields that a live source sends; nil where nobody says.
   var darks: Int? { if case .count(let count) = darkFieldSource { count } else { nil } }
 
+  /// Flat fields that a live source is said to send; nil where nobody says.
+  package var sentFlats: Int? { flats }
+
+  /// Dark fields that a live source is said to send; nil where nobody says.
+  package var sentDarks: Int? { darks }
+
+  /// Says how many flat and dark fields a live source sends.
+  package mutating func setSent(flats: Int, darks: Int) {
+    flatFieldSource = flats > 0 ? .count(flats) : nil
+    darkFieldSource = darks > 0 ? .count(darks) : nil
+  }
+
   /// Where the flat fields of a scan file are, if not in it.
   var flatFiles: String? { Self.files(flatFieldSource) }
 

@@ -4,7 +4,7 @@ extension ScanDescription {
   var homeProblem: String? {
     let source: String? =
       switch try? ScanSource(input) {
-      case .file(let path), .folder(let path): path
+      case .file(let path), .folder(let path), .spool(let path): path
       case .stream, .variable, nil: nil
       }
     let program: String? = if case .program(let path) = denoise { path } else { nil }

@@ -29,11 +29,16 @@ package struct ScanFile: Sendable {
   /// Reads the file at `path`; `input` stands in place of the input that it names. Throws where it cannot be read at
   /// all.
   package init(path: String, input: String? = nil) throws(ScanFailure) {
-    self.init(path: path, bytes: try Self.read(path), input: input)
+    try self.init(path: path) { scan in if let input { scan.input = input } }
+  }
+
+  /// Reads the file at `path`, which leaves to `complete` what it cannot say. Throws where it cannot be read at all.
+  package init(path: String, complete: (inout ScanDescription) -> Void) throws(ScanFailure) {
+    self.init(path: path, bytes: try Self.read(path), complete: complete)
   }
 
   /// Reads the content of a file.
-  package init(path: String, bytes: [UInt8], input: String? = nil) {
+  package init(path: String, bytes: [UInt8], complete: (inout ScanDescription) -> Void = { _ in }) {
     self.path = path
     var problems: [Problem] = []
     var entries: [ScanYAML.Entry] = []
@@ -52,7 +57,7 @@ package struct ScanFile: Sendable {
       problems.append(Problem(line: entry.line, text: text))
       known.insert(entry.name)
     }
-    if let input { scan.input = input }
+    complete(&scan)
     // A file that is no YAML has said nothing yet.
     let others = problems.isEmpty || !entries.isEmpty ? scan.problems() : []
     for text in others where known.isDisjoint(with: ScanKey.mentioned(in: text)) {
@@ -115,11 +120,13 @@ package struct ScanFile: Sendable {
     return "\"\(shown.joined())\(word.unicodeScalars.count > 40 ? "…" : "")\""
   }
 
-  private static func read(_ path: String) throws(ScanFailure) -> [UInt8] {
+  /// The bytes of a file that people write, which messages call `name`. Throws where it cannot be read, is none, or is
+  /// too long.
+  package static func read(_ path: String, as name: String = "the scan file") throws(ScanFailure) -> [UInt8] {
     // Not to wait for the writer of a pipe.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
-      throw ScanFailure(.noInput, "cannot read the scan file \(path): \(String(cString: strerror(errno)))")
+      throw ScanFailure(.noInput, "cannot read \(name) \(path): \(String(cString: strerror(errno)))")
     }
     defer { close(descriptor) }
     var status = stat()
@@ -132,7 +139,7 @@ package struct ScanFile: Sendable {
       let read = bytes.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress! + count, $0.count - count) }
       if read < 0, errno == EINTR { continue }
       guard read >= 0 else {
-        throw ScanFailure(.inputOutput, "cannot read the scan file \(path): \(String(cString: strerror(errno)))")
+        throw ScanFailure(.inputOutput, "cannot read \(name) \(path): \(String(cString: strerror(errno)))")
       }
       if read == 0 { break }
       count += read

@@ -2,6 +2,7 @@ package import Detectors
 import Glibc
 import Host
 import ScanFiles
+import Spools
 import Tomography
 
 /// What a live source was said to deliver.
@@ -38,6 +39,7 @@ package struct LivePlan: Codable, Equatable, Sendable {
       waits = true
       try Self.checkCanBeWatched(path)
     }
+    if case .spool = source { waits = true }
     guard let info = fields?.info else { return }
     guard (info.rows, info.columns) == (rows, columns) else {
       throw ScanFailure(
@@ -91,6 +93,9 @@ extension RunPlan {
       return try withFields(LiveSource(liveConfiguration(origin), address: address, noticed: noticed))
     case .variable(let address):
       return try withFields(LiveSource(liveConfiguration(origin), variable: address, noticed: noticed))
+    case .spool(let path):
+      let configuration = liveConfiguration(origin), feed = try SpoolFeed(folder: path, format: configuration.format)
+      return try withFields(LiveSource(configuration, feed: feed, noticed: noticed))
     case .folder(let path) where ScanSource.isWatchedFile(path):
       return try withFields(
         LiveSource(
