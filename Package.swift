@@ -104,6 +104,11 @@ let package = Package(
       dependencies: ["Host", "KernelTypes", "Run", "RunModel", "ScanFiles", "ScanPlan", "Tomography"],
       resources: ["page.html", "page.css", "page.js"].map { .embedInCode("Web/\($0)") }, swiftSettings: strict),
     .target(
+      name: "Serve",
+      dependencies: [
+        "Detectors", "Host", "Run", "ScanPlan", "Spools", .product(name: "Yams", package: "Yams"),
+      ], swiftSettings: strict),
+    .target(
       name: "Benchmarks",
       dependencies: [
         "CLinux", "Host", "KernelTypes", "Rings", "Run", "RunModel", "ScanPlan", "Simulation", "Tomography",
@@ -113,7 +118,7 @@ let package = Package(
       name: "slipring",
       dependencies: [
         "Benchmarks", "Dashboard", "Detectors", "Host", "Journal", "KernelTypes", "Run", "RunModel", "ScanFiles",
-        "ScanPlan", "Simulation", "Stages", "Tomography",
+        "ScanPlan", "Serve", "Simulation", "Stages", "Tomography",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     .executableTarget(
@@ -164,7 +169,7 @@ let package = Package(
       dependencies: ["CPVAccess", "Detectors", "Host", "Rings", "RunModel", "ScanFiles"],
       swiftSettings: strict),
     .testTarget(
-      name: "SpoolsTests", dependencies: ["Detectors", "Host", "Rings", "RunModel", "Spools"], swiftSettings: strict),
+      name: "SpoolsTests", dependencies: ["Detectors", "Host", "Rings", "Spools"], swiftSettings: strict),
     .testTarget(
       name: "StagesTests",
       dependencies: [
@@ -194,7 +199,7 @@ let package = Package(
       dependencies: [
         "Benchmarks", "Confined", "Detectors", "Host", "Journal", "Rings", "Run", "RunModel",
         "ScanFiles",
-        "ScanPlan", "Simulation", "Stages", "TestSupport", "Tomography", "UpdateProbe", "chaos", "slipring",
+        "ScanPlan", "Serve", "Simulation", "Stages", "TestSupport", "Tomography", "UpdateProbe", "chaos", "slipring",
       ],
       exclude: ["Browser"], swiftSettings: strict),
   ]

@@ -84,10 +84,12 @@ extension Pipeline {
       path: "../../Tools/systemd"
     ).standardized.path
 
-    @Test(.enabled(if: access(analyzer, X_OK) == 0, "systemd-analyze is not here"))
-    func `systemd takes the unit, and finds little exposed`() throws {
-      let unit = folder.file("slipring@.service")
-      let text = try String(contentsOfFile: Self.units + "/slipring@.service", encoding: .utf8)
+    @Test(
+      .enabled(if: access(analyzer, X_OK) == 0, "systemd-analyze is not here"),
+      arguments: ["slipring@.service", "slipring-serve.service"])
+    func `systemd takes the units, and finds little exposed`(name: String) throws {
+      let unit = folder.file(name)
+      let text = try String(contentsOfFile: Self.units + "/\(name)", encoding: .utf8)
       try text.replacing("/usr/local/bin/slipring", with: Command.executable).write(
         toFile: unit, atomically: true, encoding: .utf8)
       let verified = try Command(["verify", "--man=no", unit], executable: Self.analyzer).end()

@@ -36,6 +36,22 @@ extension RunFolder {
     return expired
   }
 
+  /// Removes the folder of a run that is finished; false where it is not, or somebody is at it.
+  package func removeIfFinished() throws -> Bool {
+    let plan: RunPlan
+    do {
+      plan = try readPlan()
+      guard try readStatus().status.phase == .finished else { return false }
+    } catch {
+      // What cannot be read is no finished run, and is left alone.
+      return false
+    }
+    guard plan.scan.runFolder == path, let lock = try LockFile(path: lock) else { return false }
+    defer { withExtendedLifetime(lock) {} }
+    try remove(plan)
+    return true
+  }
+
   /// The plan of the run here where its time is over; nil for everything else, whatever it is.
   private func expiredPlan(now: Date) -> RunPlan? {
     var entry = stat()

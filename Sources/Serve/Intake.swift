@@ -1,0 +1,96 @@
+import Detectors
+import Glibc
+package import Host
+package import ScanPlan
+import Spools
+
+/// Takes what one source of a server sends, in a process of its own, as long as the server lives: scan after scan into
+/// the queue.
+package struct Intake {
+  private let queue: ScanQueue
+  private let source: ServeFile.Source
+  private let settings: ScanIntake.Settings
+
+  /// How long a step may wait before it is looked whether a signal came.
+  private static let poll: Duration = .milliseconds(100)
+  /// Entries that are looked at for a scan which a predecessor left open.
+  private static let openMax = 64
+
+  /// The intake of the source `name`.
+  /// - Throws: `.usage` where it is none that a detector sends.
+  package init(_ file: ServeFile, source name: String) throws(ScanFailure) {
+    guard let source = file.sources.first(where: { $0.name == name }), case .stream(let address) = source.address else {
+      throw ScanFailure(.usage, "\(file.path) has no detector \(name)")
+    }
+    self.source = source
+    queue = ScanQueue(folder: file.folder)
+    settings = ScanIntake.Settings(
+      address: address, channel: try file.channel(of: source), expected: try file.expected(of: source),
+      silenceMax: .seconds(source.silence))
+  }
+
+  /// Runs until a signal comes; a scan that is open then stays open for who goes on.
+  package func run(signals: SignalDescriptor, notice: @escaping (String) -> Void) throws {
+    let intake = try ScanIntake(settings, unfinished: try unfinished()) {
+      try begin()
+    } noticed: {
+      tell($0, notice)
+    }
+    while try signals.next() == nil { try intake.step(timeout: Self.poll) }
+    try intake.leave()
+  }
+
+  /// A folder for the frames of a new scan.
+  private func begin() throws -> String {
+    let entry = try queue.add { number in
+      QueueEntry(number: number, source: source.name, state: .receiving, added: QueueEntry.now)
+    } fill: {
+      try DurableFolder.make("\($0)/spool", for: .owner)
+    }
+    return queue.spool(of: entry.number)
+  }
+
+  /// Spools that a predecessor left open, in the order of their scans.
+  private func unfinished() throws -> [String] {
+    var open: [String] = []
+    for number in try queue.numbers().suffix(Self.openMax) {
+      guard let entry = try queue.entry(number), entry.source == source.name, entry.file == nil else { continue }
+      let spool = queue.spool(of: number)
+      guard access(spool, F_OK) == 0 else { continue }
+      guard SpoolDescription.isThere(spool) else {
+        // It died before the first frame was written, which is lost.
+        try queue.update(number) { entry in
+          guard entry.state == .receiving else { return false }
+          (entry.state, entry.ended, entry.reason) = (.removed, QueueEntry.now, "no frame of it was written")
+          return true
+        }
+        continue
+      }
+      if try SpoolDescription.read(spool).ended == nil { open.append(spool) }
+    }
+    return open
+  }
+
+  private func tell(_ notice: ScanIntake.IntakeNotice, _ line: (String) -> Void) {
+    func scan(_ folder: String) -> String {
+      "scan " + (folder.split(separator: "/").dropLast().last.map(String.init) ?? "?")
+    }
+    switch notice {
+    case .source(.dropped(let fault, let detail, let count)):
+      // The first of each kind tells what is wrong; the scan's description counts the others.
+      if count == 1 { line(SourceNotice.dropped(fault, detail: detail, count: count).words) }
+    case .source(let notice): line(notice.words)
+    case .began(let folder, let description):
+      let size = description.projections.map { ", \($0) projections" } ?? ""
+      line("\(scan(folder)) begins: \(description.rows) × \(description.columns) \(description.pixel.rawValue)\(size)")
+    case .ended(let folder, let description):
+      let lost = description.lost.map { $0 > 0 ? ", \($0) frames lost" : "" } ?? ""
+      line(
+        "\(scan(folder)) ended \(description.ending?.words ?? ""): \(description.projections ?? 0) projections\(lost)")
+    case .late(let count):
+      if count == 1 {
+        line("a frame came that belongs to a scan which has ended; it and all others like it are dropped")
+      }
+    }
+  }
+}

@@ -1,0 +1,155 @@
+import Detectors
+import Host
+package import ScanPlan
+import Yams
+
+/// What a server is to do: the content of `serve.yaml`.
+///
+/// ```
+/// folder: /data/slipring                # everything that it makes
+/// output: "{date}/{sample}_{number}"    # where a volume comes, in scans/ of it
+/// runs: 1                               # reconstructions at a time
+/// free-at-least: 50                     # GiB: run folders of finished scans go before less is free
+/// sources:
+///   camera:
+///     address: zmq+pull://127.0.0.1:9999
+///     scan: camera.yaml                 # a scan file, without what the detector says
+///     silence: 10                       # seconds after which a scan has ended
+///   files:
+///     address: drop:/data/incoming      # a folder: scan files that are put there
+/// ```
+package struct ServeFile: Sendable {
+  /// Where scans come from.
+  package struct Source: Sendable {
+    /// Where its scans are.
+    enum Address: Sendable {
+      /// A detector that sends.
+      case stream(StreamAddress)
+      /// A folder into which people put scan files.
+      case drop(String)
+    }
+
+    /// As it is named.
+    package let name: String
+    let address: Address
+    /// Path of the scan file that says how its scans are reconstructed; nil for all defaults.
+    let scanFile: String?
+    /// Seconds after which a scan of which nothing comes has ended.
+    let silence: Double
+  }
+
+  /// As it was named.
+  let path: String
+  /// Absolute path of the server's folder.
+  package private(set) var folder = ""
+  /// Pattern of the folder of a volume.
+  private(set) var output = "{date}/{sample}_{number}"
+  /// Reconstructions at a time.
+  private(set) var runs = 1
+  /// Bytes that are to be free; nil for no such limit.
+  private(set) var freeAtLeast: Int?
+  /// Where scans come from, in the order of their names.
+  package private(set) var sources: [Source] = []
+
+  private static let (runsMax, sourcesMax, silenceRange) = (16, 32, 0.5...86_400.0)
+
+  /// Reads and checks it, with the scan files that it names; relative paths are from its own folder.
+  /// - Throws: `.noInput` where it cannot be read, `.configuration` with the line of the first mistake.
+  package init(path: String) throws(ScanFailure) {
+    self.path = path
+    let bytes = try ScanFile.read(path, as: "the file")
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw ScanFailure(.configuration, "\(path) is not text in UTF-8")
+    }
+    let root: Node?
+    do { root = try compose(yaml: text, .basic, .default, .utf8) } catch {
+      throw ScanFailure(.configuration, "\(path): this is not YAML: \(error)")
+    }
+    guard case .mapping(let mapping)? = root else {
+      throw ScanFailure(.configuration, "\(path) has no keys; it needs folder: and sources:")
+    }
+    for (key, value) in mapping { try read(key, value) }
+    guard !folder.isEmpty else { throw ScanFailure(.configuration, "\(path): folder is missing") }
+    guard !sources.isEmpty else { throw ScanFailure(.configuration, "\(path): sources is missing, or empty") }
+    for source in sources { try checkTemplate(of: source) }
+  }
+
+  private mutating func read(_ key: Node, _ value: Node) throws(ScanFailure) {
+    switch key.string {
+    case "folder": folder = resolved(try word(key, value))
+    case "output":
+      output = try word(key, value)
+      if let problem = OutputPattern(output).problem { throw mistake(key, "output \(problem)") }
+    case "runs":
+      guard let count = Int(try word(key, value)), (1...Self.runsMax).contains(count) else {
+        throw mistake(key, "runs is a whole number from 1 to \(Self.runsMax)")
+      }
+      runs = count
+    case "free-at-least":
+      guard let gibibytes = Double(try word(key, value)), (0...1e6).contains(gibibytes) else {
+        throw mistake(key, "free-at-least is a number of GiB")
+      }
+      freeAtLeast = Int(gibibytes * 1_073_741_824)
+    case "sources":
+      guard case .mapping(let mapping) = value, mapping.count <= Self.sourcesMax else {
+        throw mistake(key, "sources has one to \(Self.sourcesMax) names, each with an address")
+      }
+      for (name, value) in mapping { sources.append(try source(name, value)) }
+      sources.sort { $0.name < $1.name }
+    default: throw mistake(key, "there is no key \(key.string ?? "?"); known are \(Self.keys)")
+    }
+  }
+
+  private static let keys = "folder, output, runs, free-at-least and sources"
+
+  private func source(_ key: Node, _ value: Node) throws(ScanFailure) -> Source {
+    guard let name = key.string, name.wholeMatch(of: /[A-Za-z0-9_-]{1,40}/) != nil else {
+      throw mistake(key, "a source's name has up to 40 letters, digits, - and _")
+    }
+    guard case .mapping(let mapping) = value else { throw mistake(key, "\(name) needs an address:") }
+    var (address, scanFile, silence) = (Source.Address?.none, String?.none, 10.0)
+    for (key, value) in mapping {
+      switch key.string {
+      case "address": address = try self.address(key, word(key, value))
+      case "scan": scanFile = resolved(try word(key, value))
+      case "silence":
+        guard let seconds = Double(try word(key, value)), Self.silenceRange.contains(seconds) else {
+          throw mistake(key, "silence is a number of seconds from 0.5 to 86400")
+        }
+        silence = seconds
+      default: throw mistake(key, "a source has no key \(key.string ?? "?"); known are address, scan and silence")
+      }
+    }
+    guard let address else { throw mistake(key, "\(name) needs an address:") }
+    return Source(name: name, address: address, scanFile: scanFile, silence: silence)
+  }
+
+  private func address(_ key: Node, _ text: String) throws(ScanFailure) -> Source.Address {
+    let prefix = "drop:"
+    if text.hasPrefix(prefix), text.count > prefix.count {
+      return .drop(resolved(String(text.dropFirst(prefix.count))))
+    }
+    let address: StreamAddress
+    do throws(StreamError) { address = try StreamAddress(text) } catch {
+      throw mistake(key, "address \(text): it is zmq+pull://HOST:PORT, zmq+sub://HOST:PORT or drop:FOLDER (\(error))")
+    }
+    guard address.receives else { throw mistake(key, "address \(text) sends; zmq+pull:// and zmq+sub:// receive") }
+    return .stream(address)
+  }
+
+  private func word(_ key: Node, _ value: Node) throws(ScanFailure) -> String {
+    guard case .scalar(let scalar) = value, !scalar.string.isEmpty else {
+      throw mistake(key, "\(key.string ?? "?") has no value, or several")
+    }
+    return scalar.string
+  }
+
+  private func mistake(_ key: Node, _ text: String) -> ScanFailure {
+    ScanFailure(.configuration, "\(path):\(key.mark?.line ?? 1): \(text)")
+  }
+
+  /// A path as this file means it.
+  private func resolved(_ text: String) -> String {
+    text.hasPrefix("/") ? text : absolutePath("\(folderName(of: path))/\(text)")
+  }
+}

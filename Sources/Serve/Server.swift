@@ -1,0 +1,155 @@
+import Glibc
+package import Host
+import ScanPlan
+
+/// Takes scan after scan, from detectors and folders, and reconstructs them one by one, for as long as it lives.
+///
+/// ```
+/// detector ─► intake (a process for each) ─► queue on disk ─► jobs (a process for each) ─► volumes
+/// folder of files ───────────────────────────┘
+/// ```
+/// What it knows is on disk: a server that is killed, and all of its processes with it, goes on where it was.
+package final class Server {
+  let file: ServeFile
+  let queue: ScanQueue
+  let executable: String
+  let notice: (String) -> Void
+  var intakes: [String: IntakeProcess] = [:]
+  var jobs: [Int: JobProcess] = [:]
+  var drops: [DropFolder] = []
+  /// Jobs that failed are begun again, but not before.
+  var notBefore: [Int: ContinuousClock.Instant] = [:]
+  /// Entries whose spools are to go as soon as nobody writes there.
+  var spoolsToRemove: Set<Int> = []
+  /// Entries of which nothing is to be done any more, as long as nobody changes them.
+  var over: [Int: FileStamp] = [:]
+  /// Whether people were told that there is less room than there shall be.
+  var toldOfRoom = false
+  /// What went wrong and was said.
+  private var told: Set<String> = []
+  private let signals: SignalDescriptor
+  private let manager: ServiceManager?
+  private let lock: LockFile
+  private var (roomLooked, statusWritten) = (ContinuousClock.Instant?.none, ServerStatus?.none)
+
+  private static let period: Duration = .milliseconds(100)
+  private static let roomPeriod: Duration = .seconds(10)
+  private static let stopLimit: Duration = .seconds(20)
+
+  /// A server that does what `file` says, with the processes of `executable`. `signals` holds SIGINT and SIGTERM and
+  /// was made before any thread.
+  /// - Throws: `.cannotCreate` where its folder cannot be made, or another server has it.
+  package init(
+    _ file: ServeFile, executable: String, signals: SignalDescriptor, manager: ServiceManager?,
+    notice: @escaping (String) -> Void
+  ) throws {
+    (self.file, self.executable, self.signals, self.manager) = (file, executable, signals, manager)
+    self.notice = notice
+    queue = ScanQueue(folder: file.folder)
+    try queue.create()
+    guard let lock = try LockFile(path: queue.serverLock) else {
+      let holder = try LockFile.holder(path: queue.serverLock) ?? "another process"
+      throw ScanFailure(.cannotCreate, "\(file.folder) has a server, \(holder)")
+    }
+    self.lock = lock
+    for source in file.sources {
+      guard case .drop(let path) = source.address else { continue }
+      drops.append(try DropFolder(path: path, source: source.name))
+    }
+  }
+
+  /// Serves until a signal comes. What is under way then goes on when a server is started again.
+  package func run() throws {
+    tell(.ready)
+    while try signals.next() == nil {
+      for source in file.sources { carryOn("the intake of \(source.name)") { try keepIntake(source) } }
+      reapJobs()
+      for index in drops.indices { carryOn { try drops[index].look(into: queue, notice: notice) } }
+      let entries = try entries()
+      settle(entries)
+      startJobs(entries)
+      removeSpools()
+      keepRoom()
+      note(ServerStatus(self, entries: entries.mapValues(\.state)))
+      let ends = intakes.values.compactMap(\.child?.pidfd) + jobs.values.map(\.child.pidfd)
+      _ = try Poll.wait(readable: [signals.descriptor] + ends, timeout: Self.period)
+    }
+    try stop()
+  }
+
+  /// All entries of which something is to be done.
+  private func entries() throws -> [Int: QueueEntry] {
+    var entries: [Int: QueueEntry] = [:]
+    for number in try queue.numbers() {
+      let stamp = FileStamp(path: "\(queue.folder(of: number))/entry.json")
+      if let stamp, over[number] == stamp { continue }
+      do throws(ScanFailure) {
+        guard let entry = try queue.entry(number) else { continue }
+        entries[number] = entry
+        over[number] = entry.isOver && jobs[number] == nil ? stamp : nil
+        if entry.state == .finished, entry.file == nil { spoolsToRemove.insert(number) }
+      } catch {
+        // Told once: it stays until somebody repairs it.
+        notice("\(error)")
+        over[number] = stamp
+      }
+    }
+    return entries
+  }
+
+  /// Ends all processes, the intakes first: what came is on disk.
+  private func stop() throws {
+    tell(.stopping)
+    notice("ending; what is under way goes on at the next start")
+    let deadline = Deadline(after: Self.stopLimit)
+    for intake in intakes.values { try intake.child?.signal(SIGTERM) }
+    for number in jobs.keys { try end(job: number) }
+    let children = intakes.values.compactMap(\.child) + jobs.values.map(\.child)
+    for child in children where try child.waitForExit(timeout: deadline.remaining) == nil {
+      try child.signal(SIGKILL)
+      _ = try child.waitForExit(timeout: .seconds(5))
+    }
+    jobs = [:]
+  }
+
+  private func keepRoom() {
+    if let roomLooked, .now - roomLooked < Self.roomPeriod { return }
+    roomLooked = .now
+    carryOn { try makeRoom() }
+  }
+
+  private func note(_ status: ServerStatus) {
+    if manager?.watchdogPeriod != nil { tell(.alive) }
+    guard status != statusWritten else { return }
+    carryOn { try status.write(file.folder) }
+    tell(.status(status.words))
+    statusWritten = status
+  }
+
+  /// A service manager that does not hear is no reason to end.
+  private func tell(_ message: ServiceManager.Message) { carryOn { try manager?.tell(message) } }
+
+  /// What goes wrong with one thing, as with a disk that is full, does not stop the others: it is said once, and tried
+  /// again.
+  func carryOn(_ subject: String = "", _ body: () throws -> Void) {
+    do { try body() } catch {
+      let words = subject.isEmpty ? "\(error)" : "\(subject): \(error)"
+      if told.insert(words).inserted { notice(words) }
+      if told.count > Self.toldMax { told = [] }
+    }
+  }
+
+  private static let toldMax = 1000
+}
+
+/// What tells that a file is the one that was looked at before.
+struct FileStamp: Equatable {
+  let words: [Int]
+
+  /// Of the file at `path`; nil where there is none.
+  init?(path: String) {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return nil }
+    words = [Int(status.st_ino), Int(status.st_size), status.st_mtim.tv_sec, status.st_mtim.tv_nsec]
+  }
+}

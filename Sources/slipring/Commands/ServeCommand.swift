@@ -1,0 +1,71 @@
+import ArgumentParser
+import Foundation
+import Glibc
+import Host
+import Serve
+
+/// Takes scan after scan, and reconstructs them.
+struct ServeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve",
+    abstract: "Takes scan after scan, from detectors and from a folder of files, and reconstructs each.",
+    discussion: """
+      What it does stands in a file: folder, output, runs, free-at-least, and sources, each with an address, a scan \
+      file and the silence after which a scan has ended. It goes on until SIGTERM; what is under way then, or when it \
+      is killed, goes on at the next start. slipring queue shows its scans.
+      """)
+
+  @Argument(help: ArgumentHelp("What is to be served.", valueName: "serve.yaml")) var file: String
+  @Flag(help: "Look for mistakes in the file, and end.") var check = false
+
+  func run() throws {
+    let file = try ServeFile(path: absolutePath(file))
+    if check { return Console.notice("\(self.file) is well; \(counted(file.sources.count, "source"))") }
+    // Before any thread, so that every thread leaves the signals to the descriptor.
+    let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
+    let manager = ServiceManager(environment: ProcessInfo.processInfo.environment, processID: getpid())
+    // It is this process's; its children have nothing to tell.
+    for name in ServiceManager.environmentNames { unsetenv(name) }
+    let server = try Server(
+      file, executable: Console.executable, signals: signals, manager: manager, notice: Console.notice)
+    Console.notice("serving \(file.sources.map(\.name).joined(separator: ", ")) in \(file.folder)")
+    try server.run()
+  }
+}
+
+/// Takes what a detector sends; started by the server, not by people.
+struct ServeIntake: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve-intake", abstract: "Takes what one source sends. The server starts it.", shouldDisplay: false)
+
+  @Argument(help: "The server's file.") var file: String
+  @Argument(help: "The source's name.") var source: String
+  @Option(help: "The server's process id: the intake ends with it.") var parent: Int32
+
+  func run() throws {
+    try ChildProcess.dieWithParent(expectedParent: parent)
+    let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
+    let source = source
+    try Intake(ServeFile(path: file), source: source).run(signals: signals) { Console.notice("\(source): \($0)") }
+  }
+}
+
+/// Reconstructs one scan; started by the server, not by people.
+struct ServeJob: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve-job", abstract: "Reconstructs one scan of the queue. The server starts it.",
+    shouldDisplay: false)
+
+  @Argument(help: "The server's file.") var file: String
+  @Argument(help: "The scan's number.") var number: Int
+  @Option(help: "The server's process id: the job ends with it.") var parent: Int32
+
+  func run() throws {
+    try ChildProcess.dieWithParent(expectedParent: parent)
+    let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
+    let progress = ProgressLine(isQuiet: true)
+    try Job(ServeFile(path: file), number: number).run(
+      executable: Console.executable, command: CommandLine.arguments, signals: signals, monitor: progress,
+      notice: Console.notice)
+  }
+}
