@@ -31,13 +31,26 @@ package struct Intake {
 
   /// Runs until a signal comes; a scan that is open then stays open for who goes on.
   package func run(signals: SignalDescriptor, notice: @escaping (String) -> Void) throws {
+    var givenUp: [String: String] = [:]
     let intake = try ScanIntake(settings, unfinished: try unfinished()) {
       try begin()
     } noticed: {
+      if case .gaveUp(let folder, let reason) = $0 { givenUp[folder] = reason }
       tell($0, notice)
     }
+    for (folder, reason) in givenUp { try giveUp(folder, reason) }
     while try signals.next() == nil { try intake.step(timeout: Self.poll) }
     try intake.leave()
+  }
+
+  /// Takes a scan out of the queue whose frames cannot be read; what is there of them stays.
+  private func giveUp(_ folder: String, _ reason: String) throws {
+    guard let number = try queue.numbers().last(where: { queue.spool(of: $0) == folder }) else { return }
+    try queue.update(number) { entry in
+      guard !entry.isOver else { return false }
+      (entry.state, entry.ended, entry.reason) = (.removed, QueueEntry.now, reason)
+      return true
+    }
   }
 
   /// A folder for the frames of a new scan.
@@ -54,7 +67,9 @@ package struct Intake {
   private func unfinished() throws -> [String] {
     var open: [String] = []
     for number in try queue.numbers().suffix(Self.openMax) {
-      guard let entry = try queue.entry(number), entry.source == source.name, entry.file == nil else { continue }
+      guard let entry = try queue.entryIfWhole(number), entry.source == source.name, entry.file == nil,
+        entry.state != .removed
+      else { continue }
       let spool = queue.spool(of: number)
       guard access(spool, F_OK) == 0 else { continue }
       guard SpoolDescription.isThere(spool) else {
@@ -87,6 +102,8 @@ package struct Intake {
       let lost = description.lost.map { $0 > 0 ? ", \($0) frames lost" : "" } ?? ""
       line(
         "\(scan(folder)) ended \(description.ending?.words ?? ""): \(description.projections ?? 0) projections\(lost)")
+    case .gaveUp(let folder, let reason):
+      line("\(scan(folder)) cannot be gone on with, and is taken out of the queue: \(reason)")
     case .late(let count):
       if count == 1 {
         line("a frame came that belongs to a scan which has ended; it and all others like it are dropped")

@@ -37,6 +37,8 @@ package final class ScanIntake {
     case began(String, SpoolDescription)
     /// A scan ended.
     case ended(String, SpoolDescription)
+    /// A scan that a predecessor left open cannot be gone on with, and why.
+    case gaveUp(String, String)
     /// Frames came that belong to a scan that has ended; how many so far.
     case late(Int)
   }
@@ -65,12 +67,17 @@ package final class ScanIntake {
   ) throws {
     (self.settings, self.makeFolder, self.noticed) = (settings, makeFolder, noticed)
     for (index, folder) in unfinished.enumerated() {
-      let (scan, isMarked) = try Self.reopen(folder)
-      // A scan after which another began has ended.
-      if isMarked || index < unfinished.count - 1 {
-        try Self.finish(scan, .message, settings, isMarked: isMarked)
-      } else {
-        open = scan
+      do {
+        let (scan, isMarked) = try Self.reopen(folder)
+        // A scan after which another began has ended.
+        if isMarked || index < unfinished.count - 1 {
+          try Self.finish(scan, .message, settings, isMarked: isMarked)
+        } else {
+          open = scan
+        }
+      } catch {
+        // Whatever became of that scan, the detector goes on.
+        noticed(.gaveUp(folder, "\(error)"))
       }
     }
     feed = try ZeroMQFeed(following: settings.address, channel: settings.channel, series: open?.borders.series)

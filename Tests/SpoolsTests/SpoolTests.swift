@@ -103,4 +103,20 @@ import Testing
     try FileManager.default.removeItem(atPath: SpoolDescription.path(in: folder))
     #expect(throws: SpoolError.self) { try SpoolFeed(folder: folder, format: Self.format) }
   }
+
+  @Test func `A spool whose writer died before its first frame is given up, and the detector is listened to`() throws {
+    defer { removeFolder() }
+    _ = try SpoolWriter(creating: folder, description())
+    var given: [String] = []
+    let settings = ScanIntake.Settings(
+      address: try StreamAddress("zmq+pull://127.0.0.1:9"), channel: nil, expected: ScanAnnouncement(),
+      silenceMax: .seconds(1))
+    let intake = try ScanIntake(settings, unfinished: [folder]) {
+      ""
+    } noticed: {
+      if case .gaveUp(let path, let reason) = $0 { given.append("\(path): \(reason)") }
+    }
+    try intake.step(timeout: .milliseconds(10))
+    #expect(given.count == 1 && given[0].contains("holds no frame"), "\(given)")
+  }
 }
