@@ -64,15 +64,33 @@ struct ScanBorders {
     (self.format, series, self.announced, last) = (format, header.series, announced, now)
   }
 
+  /// Where a successor goes on.
+  var place: DetectorAddress.Place { DetectorAddress.Place(series: series, next: first + ledger.next) }
+
+  /// Counters of so many numbers begin again at 0; negative numbers of 32 bits were read as the upper half of the last.
+  private static let counters: [UInt64] = [1 << 16, 1 << 31, 1 << 32]
+  /// A number so near the one that is expected, had the counter gone on, shows that it has begun again.
+  private static let wrappedMax: UInt64 = 64
+
+  /// How far behind the scan's first frame a number is; nil for one before it. In a counter that has begun again, small
+  /// numbers follow its largest.
+  private func index(of number: UInt64) -> UInt64? {
+    if number >= first { return number - first }
+    for counter in Self.counters where first < counter && first + ledger.next + Self.wrappedMax >= counter {
+      let index = counter - first + number
+      if index + Self.lateMax >= ledger.next, index <= ledger.next + Self.wrappedMax { return index }
+    }
+    return nil
+  }
+
   /// What ends the scan where a frame comes that is the next one's; nil for a frame that belongs to this one.
   func ending(before header: FrameHeader, _ format: FrameFormat) -> ScanEnding? {
     if header.series != series { return .series }
     if format != self.format { return .format }
-    guard header.number >= first else {
+    guard let number = index(of: header.number) else {
       let isEarly = first - header.number <= Self.earlyMax && ledger.next <= Self.earlyMax
       return isEarly ? nil : .numbers
     }
-    let number = header.number - first
     if let total = announced.total, number >= UInt64(total) { return .numbers }
     guard number < ledger.next else { return nil }
     let isMissing = ledger.gaps.contains { $0.contains(number) }
@@ -86,14 +104,13 @@ struct ScanBorders {
 
   /// Whether a frame that comes when the scan has ended is one of its own: late, or sent twice.
   func isPast(_ header: FrameHeader, _ format: FrameFormat) -> Bool {
-    ending(before: header, format) == nil && header.number >= first && header.number - first < ledger.next
+    ending(before: header, format) == nil && index(of: header.number).map { $0 < ledger.next } ?? false
   }
 
   /// Takes note of a frame that belongs to the scan.
   mutating func note(_ header: FrameHeader, now: ContinuousClock.Instant = .now) {
     last = now
-    guard header.number >= first, case let arrival = ledger.note(frame: header.number - first), arrival != .duplicate
-    else { return }
+    guard let number = index(of: header.number), ledger.note(frame: number) != .duplicate else { return }
     if let key = header.key { keyed[key.rawValue] += 1 }
   }
 

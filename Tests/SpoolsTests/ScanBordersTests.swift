@@ -40,6 +40,20 @@ import Testing
     #expect(scans(Array(100..<160), total: 20).map(\.first) == [100, 120, 140])
   }
 
+  @Test func `A counter that begins again at its end goes on with the scan, and one that begins anew does not`() {
+    for width in [16, 31, 32] as [UInt64] {
+      let end = UInt64(1) << width
+      let wrapped = Array(end - 30..<end) + Array(0..<30)
+      #expect(scans(wrapped).map(\.count) == [60])
+      // With what came around the end missing, late or twice.
+      let odd = wrapped.filter { $0 != end - 1 && $0 != 0 } + [0, 29, 28]
+      #expect(scans(odd).map(\.count) == [61])
+      #expect(scans(wrapped + wrapped).map(\.count) == [60, 60])
+    }
+    #expect(scans(Array(1000..<1100) + Array(0..<100)).map(\.count) == [100, 100])
+    #expect(scans(Array(65_000..<65_100) + Array(0..<100)).map(\.count) == [100, 100])
+  }
+
   @Test func `A scan that lost its last frames ends with the first frame behind it`() {
     #expect(
       scans([0, 1, 2, 3, 4, 5, 6] + [10, 11, 12, 13, 14, 15, 16, 17, 18, 19], total: 10).map(\.count) == [7, 10])
