@@ -19,4 +19,37 @@ import Testing
     #expect(try announced(#"{"projections": -3, "flats": 1e9, "sample": 4}"#) == ScanAnnouncement())
     #expect(try announced("{") == ScanAnnouncement())
   }
+
+  @Test func `The start of a DECTRIS series of version 2 says how many images it has, its angles and its sample`()
+    throws
+  {
+    func text(_ word: String) -> [UInt8] { [0x60 + UInt8(word.utf8.count)] + Array(word.utf8) }
+    func map(_ pairs: (String, [UInt8])...) -> [UInt8] {
+      [0xA0 + UInt8(pairs.count)] + pairs.flatMap { text($0) + $1 }
+    }
+    func announced(_ bytes: [UInt8]) throws -> ScanAnnouncement { try Parts([bytes]).with { ScanAnnouncement($0) } }
+    // Half, single and double floats as RFC 8949 writes 1.5, -90 and 0.1.
+    let omega = map(("increment", [0xF9, 0x3E, 0x00]), ("start", [0xFA, 0xC2, 0xB4, 0x00, 0x00]))
+    let whole = map(
+      ("goniometer", map(("chi", [0xF6]), ("omega", omega))),
+      ("user_data", map(("n", [0x80]), ("sample", text("wood")))),
+      ("number_of_images", [0x18, 180]))
+    for start in [whole, [0xD9, 0xD9, 0xF7] + whole] {
+      let said = try announced(start)
+      #expect(said.images == 180 && said.thetaStep == 1.5 && said.thetaStart == -90 && said.sample == "wood")
+    }
+    // What is of another kind is not said, and hides nothing else.
+    let odd = map(
+      ("goniometer", [0x80]), ("user_data", text("wood")), ("number_of_images", [0x18, 180]))
+    var expected = ScanAnnouncement()
+    expected.images = 180
+    #expect(try announced(odd) == expected)
+    let double = map(
+      ("goniometer", map(("omega", map(("increment", [0xFB, 0x3F, 0xB9, 0x99] + [0x99, 0x99, 0x99, 0x99, 0x9A]))))))
+    #expect(try announced(double).thetaStep == 0.1)
+    // Not a number, and an angle of nothing.
+    #expect(
+      try announced(map(("goniometer", map(("omega", map(("increment", [0xF9, 0x7E, 0x00]))))))) == ScanAnnouncement())
+    #expect(try announced([0xA1]) == ScanAnnouncement())
+  }
 }

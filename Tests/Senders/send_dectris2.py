@@ -83,9 +83,9 @@ def send_start(series):
     mask = cbor2.CBORTag(40, [[rows, columns], cbor2.CBORTag(70, bytes(4 * rows * columns))])
     send(
         type="start", arm_date=cbor2.CBORTag(0, "2026-11-30T10:00:00Z"), beam_center_x=1.5, channels=channels,
-        count_time=0.001, goniometer={"omega": {"increment": 0.1, "start": 0.0}}, image_dtype="uint16",
-        image_size_x=columns, image_size_y=rows, number_of_images=projections, series_id=series,
-        series_unique_id="01HB", pixel_mask={"threshold_1": mask}, user_data=None,
+        count_time=0.001, goniometer={"chi": None, "omega": {"increment": 180.0 / projections, "start": 0.0}},
+        image_dtype="uint16", image_size_x=columns, image_size_y=rows, number_of_images=projections, series_id=series,
+        series_unique_id="01HB", pixel_mask={"threshold_1": mask}, user_data={"sample": f"s{series}", "n": [1]},
     )
 
 

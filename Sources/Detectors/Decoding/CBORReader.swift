@@ -81,11 +81,38 @@ struct CBORReader {
     return head.argument
   }
 
+  /// A number of any kind.
+  mutating func number() throws(MessageFault) -> Double {
+    guard position < message.count else { throw .cbor }
+    let first = message[position]
+    let head = try head()
+    switch (head.kind, first & 31) {
+    case (.unsigned, _): return Double(head.argument)
+    case (.negative, _): return -1 - Double(head.argument)
+    case (.simple, 25): return Double(Float16(bitPattern: UInt16(head.argument)))
+    case (.simple, 26): return Double(Float(bitPattern: UInt32(head.argument)))
+    case (.simple, 27): return Double(bitPattern: head.argument)
+    default: throw .field
+    }
+  }
+
   /// A string of this kind in one piece, where it lies.
   mutating func string(_ kind: CBORKind) throws(MessageFault) -> UnsafeRawBufferPointer {
     let head = try head()
     guard head.kind == kind, !head.isOpen else { throw .field }
     return try span(head.argument)
+  }
+
+  /// Calls `body` with each word of a map from words to values, which comes next, and the place of its value.
+  mutating func eachPair(_ body: (UnsafeRawBufferPointer, CBORReader) -> Void) throws(MessageFault) {
+    let head = try head()
+    guard head.kind == .map else { throw .field }
+    var pairs = contents(head)
+    while try begin(&pairs) {
+      let word = try string(.text)
+      body(word, self)
+      try skip()
+    }
   }
 
   /// Passes over the next item, whatever it is.

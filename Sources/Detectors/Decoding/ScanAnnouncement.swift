@@ -4,7 +4,9 @@
 /// ```
 /// array-1.0     {…, "projections": 180, "flats": 5, "darks": 5, "sample": "tooth", "theta_start": 0, "theta_step": 1}
 /// dheader-1.0   [head] [{…, "nimages": 180, "ntrigger": 1, "omega_start": 0, "omega_increment": 1}]
-/// start         {…, "number_of_images": 180, "user_data": {"sample": "tooth"}}
+/// start         {…, "number_of_images": 180, "goniometer": {"omega": {"start": 0, "increment": 1}, …},
+///                "user_data": {"sample": "tooth", "projections": 175, "flats": 5}}
+/// NTNDArray     attributes projections, flats, darks and sample
 /// ```
 package struct ScanAnnouncement: Codable, Equatable, Sendable {
   /// Images of the scan, whatever they are of.
@@ -43,6 +45,17 @@ package struct ScanAnnouncement: Codable, Equatable, Sendable {
     }
   }
 
+  /// What the attributes of an NTNDArray say.
+  init(_ update: NDArrayUpdate) {
+    func count(_ reading: NDArrayUpdate.Reading) -> Int? {
+      guard case .number(let number) = reading, let count = Int(exactly: number), (0...Int(Self.countMax)) ~= count
+      else { return nil }
+      return count
+    }
+    (projections, flats, darks) = (count(update.projections), count(update.flats), count(update.darks))
+    sample = Self.sample(update.sample.utf8)
+  }
+
   /// All images of the scan; nil where that is not said.
   package var total: Int? { projections.map { $0 + (flats ?? 0) + (darks ?? 0) } ?? images }
 
@@ -74,7 +87,7 @@ package struct ScanAnnouncement: Codable, Equatable, Sendable {
       } else if key.isString("ntrigger") {
         triggers = Self.count(value).map(UInt64.init)
       } else if key.isString("sample") {
-        sample = Self.sample(value) ?? sample
+        sample = (value.kind == .string ? Self.sample(value.bytes) : nil) ?? sample
       } else if key.isString("theta_start") || key.isString("omega_start") {
         thetaStart = Self.angle(value) ?? thetaStart
       } else if key.isString("theta_step") || key.isString("omega_increment") {
@@ -89,35 +102,58 @@ package struct ScanAnnouncement: Codable, Equatable, Sendable {
 
   private mutating func readStream2(_ part: UnsafeRawBufferPointer) throws(MessageFault) {
     var reader = CBORReader(part)
-    var head = try reader.head()
-    if head.kind == .tag { head = try reader.head() }
-    guard head.kind == .map else { return }
-    var pairs = reader.contents(head)
-    while try reader.begin(&pairs) {
-      let key = try reader.string(.text)
-      guard key.isWord("number_of_images") else {
-        try reader.skip()
-        continue
+    if CBORReader.CBORKind(rawValue: part[0] >> 5) == .tag { _ = try reader.head() }
+    var said = self
+    try reader.eachPair { word, value in
+      var value = value
+      if word.isWord("number_of_images") {
+        said.images = Self.count(&value).flatMap { $0 > 0 ? $0 : nil }
+      } else if word.isWord("goniometer") {
+        try? value.eachPair { if $0.isWord("omega") { said.readAxis($1) } }
+      } else if word.isWord("user_data") {
+        try? value.eachPair { said.readUserData($0, $1) }
       }
-      let count = try reader.count(limit: Self.countMax)
-      images = count > 0 ? Int(count) : nil
+    }
+    self = said
+  }
+
+  private mutating func readAxis(_ axis: CBORReader) {
+    var axis = axis
+    try? axis.eachPair { word, value in
+      var value = value
+      guard let angle = (try? value.number()).flatMap(Self.angle) else { return }
+      if word.isWord("start") { thetaStart = angle }
+      if word.isWord("increment"), angle != 0 { thetaStep = angle }
     }
   }
+
+  private mutating func readUserData(_ word: UnsafeRawBufferPointer, _ value: CBORReader) {
+    var value = value
+    if word.isWord("sample") {
+      sample = (try? value.string(.text)).flatMap { Self.sample($0) }
+    } else if word.isWord("projections") {
+      projections = Self.count(&value)
+    } else if word.isWord("flats") {
+      flats = Self.count(&value)
+    } else if word.isWord("darks") {
+      darks = Self.count(&value)
+    }
+  }
+
+  private static func count(_ value: inout CBORReader) -> Int? { (try? value.count(limit: countMax)).map { Int($0) } }
 
   private static func count(_ value: JSONValue) -> Int? {
     guard let count = try? value.count(limit: countMax) else { return nil }
     return Int(count)
   }
 
-  private static func angle(_ value: JSONValue) -> Double? {
-    guard let angle = try? value.number(), abs(angle) <= angleMax else { return nil }
-    return angle
-  }
+  private static func angle(_ value: JSONValue) -> Double? { (try? value.number()).flatMap(angle) }
+
+  private static func angle(_ angle: Double) -> Double? { abs(angle) <= angleMax ? angle : nil }
 
   /// Text of which a folder may be named; nil where nothing of it is left.
-  private static func sample(_ value: JSONValue) -> String? {
-    guard value.kind == .string else { return nil }
-    let text = plainLine(value.bytes.prefix(sampleLengthMax))
+  private static func sample(_ bytes: some Sequence<UInt8>) -> String? {
+    let text = plainLine(bytes.prefix(sampleLengthMax))
     return text.isEmpty ? nil : text
   }
 }

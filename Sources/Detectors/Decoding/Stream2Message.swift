@@ -76,14 +76,7 @@ struct Stream2Message {
   /// Calls `body` with the name of each channel, and the place of its image.
   func eachChannel(_ body: (UnsafeRawBufferPointer, CBORReader) -> Void) throws(MessageFault) {
     guard var reader = data else { throw .field }
-    let head = try reader.head()
-    guard head.kind == .map else { throw .field }
-    var channels = reader.contents(head)
-    while try reader.begin(&channels) {
-      let name = try reader.string(.text)
-      body(name, reader)
-      try reader.skip()
-    }
+    try reader.eachPair(body)
   }
 }
 
