@@ -19,7 +19,8 @@ package struct Intake {
   /// The intake of the source `name`.
   /// - Throws: `.usage` where it is none that a detector sends.
   package init(_ file: ServeFile, source name: String) throws(ScanFailure) {
-    guard let source = file.sources.first(where: { $0.name == name }), case .stream(let address) = source.address else {
+    guard let source = file.sources.first(where: { $0.name == name }), case .detector(let address) = source.address
+    else {
       throw ScanFailure(.usage, "\(file.path) has no detector \(name)")
     }
     self.source = source

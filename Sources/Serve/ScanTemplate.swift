@@ -8,7 +8,8 @@ extension ServeFile {
   func checkTemplate(of source: Source) throws(ScanFailure) {
     switch source.address {
     case .drop: _ = try template(of: source) { $0.input = "scan.h5" }
-    case .stream:
+    case .detector(let address):
+      do throws(StreamError) { try address.checkMeans() } catch { throw ScanFailure(error) }
       _ = try template(of: source) { scan in
         // Any detector: what is wrong with it then is wrong with every one.
         let shape = DetectorShape(16, 16)

@@ -24,7 +24,7 @@ package struct ServeFile: Sendable {
     /// Where its scans are.
     enum Address: Sendable {
       /// A detector that sends.
-      case stream(StreamAddress)
+      case detector(DetectorAddress)
       /// A folder into which people put scan files.
       case drop(String)
     }
@@ -129,12 +129,10 @@ package struct ServeFile: Sendable {
     if text.hasPrefix(prefix), text.count > prefix.count {
       return .drop(resolved(String(text.dropFirst(prefix.count))))
     }
-    let address: StreamAddress
-    do throws(StreamError) { address = try StreamAddress(text) } catch {
-      throw mistake(key, "address \(text): it is zmq+pull://HOST:PORT, zmq+sub://HOST:PORT or drop:FOLDER (\(error))")
+    do throws(StreamError) { return .detector(try DetectorAddress(text)) } catch {
+      let known = "zmq+pull://HOST:PORT, zmq+sub://HOST:PORT, pva://VARIABLE or drop:FOLDER"
+      throw mistake(key, "address \(text): it is \(known) (\(error))")
     }
-    guard address.receives else { throw mistake(key, "address \(text) sends; zmq+pull:// and zmq+sub:// receive") }
-    return .stream(address)
   }
 
   private func word(_ key: Node, _ value: Node) throws(ScanFailure) -> String {

@@ -18,7 +18,7 @@ extension Server {
   /// Starts the intake of a source where it does not run. One that ends again and again is given more and more time:
   /// the detector's frames wait, where they can, and somebody has to look why.
   func keepIntake(_ source: ServeFile.Source) throws {
-    guard case .stream = source.address else { return }
+    guard case .detector = source.address else { return }
     var intake = intakes[source.name] ?? IntakeProcess()
     defer { intakes[source.name] = intake }
     if let child = intake.child, let status = try child.reap() {

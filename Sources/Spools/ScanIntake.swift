@@ -15,7 +15,7 @@ package final class ScanIntake {
   /// What is known of a source's scans before any of them.
   package struct Settings: Sendable {
     /// Where the detector sends.
-    let address: StreamAddress
+    let address: DetectorAddress
     /// The channel that is taken of a detector with several.
     let channel: String?
     /// What every scan has that says nothing else.
@@ -24,7 +24,7 @@ package final class ScanIntake {
     let silenceMax: Duration
 
     /// Settings as given.
-    package init(address: StreamAddress, channel: String?, expected: ScanAnnouncement, silenceMax: Duration) {
+    package init(address: DetectorAddress, channel: String?, expected: ScanAnnouncement, silenceMax: Duration) {
       (self.address, self.channel, self.expected, self.silenceMax) = (address, channel, expected, silenceMax)
     }
   }
@@ -50,7 +50,7 @@ package final class ScanIntake {
   }
 
   private let settings: Settings
-  private let feed: ZeroMQFeed
+  private let feed: any FollowedFeed
   private let makeFolder: () throws -> String
   private let noticed: (IntakeNotice) -> Void
   private var open: OpenScan?
@@ -80,7 +80,7 @@ package final class ScanIntake {
         noticed(.gaveUp(folder, "\(error)"))
       }
     }
-    feed = try ZeroMQFeed(following: settings.address, channel: settings.channel, series: open?.borders.series)
+    feed = try settings.address.follow(channel: settings.channel, from: open?.borders.place)
   }
 
   /// A scan that a predecessor left open, and whether its end is written.

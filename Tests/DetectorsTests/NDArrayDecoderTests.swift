@@ -135,7 +135,7 @@ import Testing
           $0.dimensions = (69, 65)
         }
       ) { update in
-        let (header, packed) = try #require(try NDArrayDecoder(format: format).decode(update))
+        let (header, packed, _) = try #require(try NDArrayDecoder(format: format).decode(update))
         var rows = [UInt8](repeating: 0, count: 2 * 69 * 2)
         try rows.withUnsafeMutableBytes {
           try FrameUnpacker(format: format, rows: 60..<62).unpack(packed, header, into: $0)
@@ -157,7 +157,7 @@ import Testing
     for round in 0..<Self.seeds {
       do {
         try withDrawn(&random) { update in
-          guard let (header, image) = try decoder.decode(update) else { return }
+          guard let (header, image, _) = try decoder.decode(update) else { return }
           taken += 1
           #expect(
             header.theta?.isFinite != false && header.timestamp?.isFinite != false, "seed \(seed), round \(round)")

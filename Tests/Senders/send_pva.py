@@ -28,6 +28,7 @@ for count in ("rows", "columns", "darks", "flats", "projections"):
     parser.add_argument(count, type=int)
 parser.add_argument("--codec", default="", choices=["", "lz4", "bslz4"])
 parser.add_argument("--attributes", action="store_true", help="say theta and image_key")
+parser.add_argument("--counts", default="", help="say how many images come, of a sample of this name")
 parser.add_argument("--skip", default="", help="numbers that are not sent")
 parser.add_argument("--twice", default="", help="numbers that are sent twice")
 parser.add_argument("--first", type=int, default=0, help="begin with this number")
@@ -98,6 +99,11 @@ def update(number, image, dtype="u2"):
             attributes.append(
                 pvaccess.NtAttribute("theta", pvaccess.PvDouble(projection * 180.0 / options.projections))
             )
+    if options.counts:
+        attributes += [
+            pvaccess.NtAttribute(name, pvaccess.PvInt(getattr(options, name)))
+            for name in ("darks", "flats", "projections")
+        ] + [pvaccess.NtAttribute("sample", pvaccess.PvString(options.counts))]
     array["attribute"] = attributes
     return array
 

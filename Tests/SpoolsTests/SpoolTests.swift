@@ -109,7 +109,7 @@ import Testing
     _ = try SpoolWriter(creating: folder, description())
     var given: [String] = []
     let settings = ScanIntake.Settings(
-      address: try StreamAddress("zmq+pull://127.0.0.1:9"), channel: nil, expected: ScanAnnouncement(),
+      address: try DetectorAddress("zmq+pull://127.0.0.1:9"), channel: nil, expected: ScanAnnouncement(),
       silenceMax: .seconds(1))
     let intake = try ScanIntake(settings, unfinished: [folder]) {
       ""

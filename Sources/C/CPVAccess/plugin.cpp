@@ -52,6 +52,16 @@ slipring_pva_number number_of(const Value &field) {
   return number;
 }
 
+// The text that such a field holds; empty for none.
+std::string text_of(const Value &field) {
+  std::string text;
+  Value held = field;
+  if (held.valid() && (held.type() == TypeCode::Any || held.type() == TypeCode::Union)) held = held["->"];
+  if (held.valid() && held.type() == TypeCode::Struct) held = held["value"];
+  if (held.valid()) held.as(text);
+  return text;
+}
+
 slipring_pva_number time_of(const Value &stamp) {
   slipring_pva_number seconds = number_of(stamp["secondsPastEpoch"]);
   const slipring_pva_number nanoseconds = number_of(stamp["nanoseconds"]);
@@ -162,8 +172,13 @@ private:
     for (size_t index = 0; index < attributes.size() && index < attributes_max; index++) {
       std::string name;
       if (!attributes[index]["name"].as(name)) continue;
-      if (name == "theta") image->theta = number_of(attributes[index]["value"]);
-      if (name == "image_key") image->image_key = number_of(attributes[index]["value"]);
+      const Value value = attributes[index]["value"];
+      if (name == "theta") image->theta = number_of(value);
+      if (name == "image_key") image->image_key = number_of(value);
+      if (name == "projections") image->projections = number_of(value);
+      if (name == "flats") image->flats = number_of(value);
+      if (name == "darks") image->darks = number_of(value);
+      if (name == "sample") copy_text(text_of(value), image->sample, sizeof image->sample);
     }
   }
 

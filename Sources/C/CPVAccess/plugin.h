@@ -5,7 +5,7 @@
 #pragma once
 #include <stdint.h>
 
-#define SLIPRING_PVA_VERSION 2
+#define SLIPRING_PVA_VERSION 3
 #define SLIPRING_PVA_SYMBOL "slipring_pva"
 #define SLIPRING_PVA_TEXT 64
 #define SLIPRING_PVA_DIMENSIONS 4
@@ -65,6 +65,11 @@ typedef struct slipring_pva_image {
   // The attributes of these names.
   slipring_pva_number theta;
   slipring_pva_number image_key;
+  slipring_pva_number projections;
+  slipring_pva_number flats;
+  slipring_pva_number darks;
+  // Text, cut where it is long; empty for none.
+  char sample[SLIPRING_PVA_TEXT];
 } slipring_pva_image;
 
 typedef struct slipring_pva_channel slipring_pva_channel;

@@ -1,11 +1,21 @@
 /// Images of a process variable of EPICS.
-final class PVAccessFeed: FrameFeed {
+final class PVAccessFeed: FollowedFeed {
   private let receiver: PVAccessReceiver
 
   init(_ address: PVAccessAddress, format: FrameFormat) throws(StreamError) {
     receiver = try PVAccessReceiver(
       address, library: .load(), format: format, queueLength: ZeroMQFeed.queueLength(imageByteCount: format.byteCount))
   }
+
+  /// Takes what comes, whatever it looks like.
+  init(following address: PVAccessAddress) throws(StreamError) {
+    receiver = try PVAccessReceiver(
+      address, library: .load(), format: nil, queueLength: ZeroMQFeed.followedQueueLength)
+  }
+
+  var format: FrameFormat { receiver.format }
+
+  var announcement: ScanAnnouncement { receiver.announcement }
 
   /// The images that a detector has sent before are counted too, and the last of them was there when it was found.
   var firstNumber: FrameNumbering.FirstNumber { receiver.held.map { .expected($0 + 1) } ?? .unknown }

@@ -1,5 +1,5 @@
 /// Images of a ZeroMQ stream.
-package final class ZeroMQFeed: FrameFeed {
+package final class ZeroMQFeed: FollowedFeed {
   private let receiver: ZeroMQReceiver
   private var decoder: StreamDecoder
   /// Faults that were described: people need one message of each.
@@ -36,7 +36,7 @@ package final class ZeroMQFeed: FrameFeed {
   }
 
   /// Takes what comes, whatever it looks like; `series` is the one that a predecessor was in.
-  package init(following address: StreamAddress, channel: String?, series: UInt64?) throws(StreamError) {
+  init(following address: StreamAddress, channel: String?, series: UInt64?) throws(StreamError) {
     decoder = StreamDecoder(followingStreamWith: channel, series: series)
     (self.address, partByteCountMax) = (address, Self.followedPartByteCountMax)
     receiver = try ZeroMQReceiver(
@@ -44,7 +44,8 @@ package final class ZeroMQFeed: FrameFeed {
   }
 
   /// No image of a detector is larger; libzmq may hold so many of these.
-  private static let (followedPartByteCountMax, followedQueueLength) = (1 << 30, 16)
+  private static let followedPartByteCountMax = 1 << 30
+  static let followedQueueLength = 16
 
   /// What the image of the last step looks like.
   package var format: FrameFormat { decoder.format }

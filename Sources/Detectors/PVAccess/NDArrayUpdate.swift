@@ -54,6 +54,14 @@ package struct NDArrayUpdate {
   package var theta = Reading.none
   /// The attribute `image_key`.
   package var imageKey = Reading.none
+  /// The attribute `projections`: how many the scan has.
+  var projections = Reading.none
+  /// The attribute `flats`, likewise.
+  var flats = Reading.none
+  /// The attribute `darks`, likewise.
+  var darks = Reading.none
+  /// The attribute `sample`; empty where it is missing.
+  var sample = ""
 
   /// An update that says nothing.
   package init() {}

@@ -1,4 +1,5 @@
 internal import CPVAccess
+import Host
 
 /// What a process variable has next.
 enum PVAccessStep {
@@ -37,10 +38,13 @@ final class PVAccessReceiver {
   private var last: UInt64?
   /// The number of the image that the variable held when it was found, which is of the past; nil where it held none.
   private(set) var held: UInt64?
+  /// What the image of the last update looks like, and what that says of its scan.
+  private(set) var (format, announcement) = (FrameFormat(rows: 1, columns: 1, pixel: .uint16), ScanAnnouncement())
   private var hasEnded = false
 
-  /// Subscribes. At most `queueLength` images wait here; beyond that the newest are lost.
-  init(_ address: PVAccessAddress, library: PVAccessLibrary, format: FrameFormat, queueLength: Int)
+  /// Subscribes to images of `format`, and of any where it is nil. At most `queueLength` images wait here; beyond that
+  /// the newest are lost.
+  init(_ address: PVAccessAddress, library: PVAccessLibrary, format: FrameFormat?, queueLength: Int)
     throws(StreamError)
   {
     precondition(queueLength > 1, "a queue of \(queueLength)")
@@ -86,7 +90,8 @@ final class PVAccessReceiver {
   private func take(_ update: NDArrayUpdate) -> PVAccessStep {
     let welcome = welcome()
     do throws(MessageFault) {
-      guard let (header, image) = try decoder.decode(update) else { return welcome ?? .other }
+      guard let (header, image, format) = try decoder.decode(update) else { return welcome ?? .other }
+      (self.format, announcement) = (format, ScanAnnouncement(update))
       // Behind a predecessor or a broken connection the first one was missed, if it is not one of old.
       if let welcome, header.number <= last ?? .max {
         if last == nil { held = header.number }
@@ -122,6 +127,8 @@ extension NDArrayUpdate {
     codec = withUnsafeBytes(of: image.codec) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     (codecParameter, timestamp) = (Reading(image.codec_parameter), Reading(image.timestamp))
     (theta, imageKey) = (Reading(image.theta), Reading(image.image_key))
+    (projections, flats, darks) = (Reading(image.projections), Reading(image.flats), Reading(image.darks))
+    sample = withUnsafeBytes(of: image.sample) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
   }
 }
 
