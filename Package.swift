@@ -104,6 +104,9 @@ let package = Package(
       dependencies: ["Host", "KernelTypes", "Run", "RunModel", "ScanFiles", "ScanPlan", "Tomography"],
       resources: ["page.html", "page.css", "page.js"].map { .embedInCode("Web/\($0)") }, swiftSettings: strict),
     .target(
+      name: "Variables", dependencies: ["Detectors", "KernelTypes", "Run", "RunModel", "ScanPlan"],
+      swiftSettings: strict),
+    .target(
       name: "Serve",
       dependencies: [
         "Detectors", "Host", "Run", "ScanPlan", "Spools", .product(name: "Yams", package: "Yams"),
@@ -118,7 +121,7 @@ let package = Package(
       name: "slipring",
       dependencies: [
         "Benchmarks", "Dashboard", "Detectors", "Host", "Journal", "KernelTypes", "Run", "RunModel", "ScanFiles",
-        "ScanPlan", "Serve", "Simulation", "Stages", "Tomography",
+        "ScanPlan", "Serve", "Simulation", "Stages", "Tomography", "Variables",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     .executableTarget(

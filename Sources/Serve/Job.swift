@@ -16,12 +16,15 @@ package struct Job {
     queue = ScanQueue(folder: file.folder)
   }
 
+  /// What the names of its process variables begin with; nil for none.
+  package var epics: String? { get throws { try queue.entry(number).flatMap { file.epics(of: $0.source) } } }
+
   /// Runs it, and leaves in `outcome.json` what came of it.
   /// - Throws: why there is no volume.
   package func run(
     executable: String, command: [String], signals: SignalDescriptor, monitor: any RunMonitor,
     notice: @escaping (String) -> Void
-  ) throws {
+  ) throws -> RunResult {
     let folder = queue.folder(of: number)
     var notices: [String] = []
     do {
@@ -35,6 +38,7 @@ package struct Job {
         notices: notices + outcome.notices
       ).write(folder)
       if let failure = outcome.failure { throw failure }
+      return outcome.result
     } catch {
       let failure = ScanFailure(error)
       if try JobOutcome.read(folder)?.result == nil {

@@ -10,6 +10,7 @@ import Yams
 /// output: "{date}/{sample}_{number}"    # where a volume comes, in scans/ of it
 /// runs: 1                               # reconstructions at a time
 /// free-at-least: 50                     # GiB: run folders of finished scans go before less is free
+/// epics: BL10:Slipring                  # process variables of its runs, BL10:Slipring:camera:State and so on
 /// sources:
 ///   camera:
 ///     address: zmq+pull://127.0.0.1:9999
@@ -48,6 +49,8 @@ package struct ServeFile: Sendable {
   private(set) var runs = 1
   /// Bytes that are to be free; nil for no such limit.
   private(set) var freeAtLeast: Int?
+  /// What the names of process variables of its runs begin with; nil for none.
+  private(set) var epics: String?
   /// Where scans come from, in the order of their names.
   package private(set) var sources: [Source] = []
 
@@ -90,6 +93,7 @@ package struct ServeFile: Sendable {
         throw mistake(key, "free-at-least is a number of GiB")
       }
       freeAtLeast = Int(gibibytes * 1_073_741_824)
+    case "epics": epics = try prefix(key, value)
     case "sources":
       guard case .mapping(let mapping) = value, mapping.count <= Self.sourcesMax else {
         throw mistake(key, "sources has one to \(Self.sourcesMax) names, each with an address")
@@ -100,7 +104,19 @@ package struct ServeFile: Sendable {
     }
   }
 
-  private static let keys = "folder, output, runs, free-at-least and sources"
+  private static let keys = "folder, output, runs, free-at-least, epics and sources"
+
+  private func prefix(_ key: Node, _ value: Node) throws(ScanFailure) -> String {
+    let text = try word(key, value)
+    do throws(StreamError) {
+      _ = try PVAccessAddress(PVAccessAddress.scheme + text)
+      try DetectorAddress(PVAccessAddress.scheme + text).checkMeans()
+    } catch { throw mistake(key, "epics: \(error)") }
+    return text
+  }
+
+  /// What the process variables of a source's runs begin with; nil for none.
+  package func epics(of source: String) -> String? { epics.map { "\($0):\(source)" } }
 
   private func source(_ key: Node, _ value: Node) throws(ScanFailure) -> Source {
     guard let name = key.string, name.wholeMatch(of: /[A-Za-z0-9_-]{1,40}/) != nil else {

@@ -126,7 +126,9 @@ private enum Script {
         put: { _, _, _, text, size in
           strncpy(text!, "no\nsuch variable", Int(size))
           return -1
-        }))
+        }, serve: { _, _ in nil }, add: { _, _, _, _, _, _ in -1 }, post_number: { _, _, _, _, _ in -1 },
+        post_line: { _, _, _, _, _ in -1 }, post_picture: { _, _, _, _, _, _, _, _ in -1 },
+        take: { _, _, _, _, _, _ in 0 }, end_server: { _ in }))
     return UnsafePointer(functions)
   }()
 

@@ -1,16 +1,25 @@
-// Subscribes to an NTNDArray (EPICS normative types) with pvxs and says what each update holds; sets variables. See
-// plugin.h.
+// Subscribes to an NTNDArray (EPICS normative types) with pvxs and says what each update holds; sets variables, and
+// serves others. See plugin.h.
 #include "plugin.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <cstdlib>
+#include <deque>
 #include <exception>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <string>
+#include <vector>
 
 #include <pvxs/client.h>
+#include <pvxs/nt.h>
+#include <pvxs/server.h>
+#include <pvxs/sharedpv.h>
 
 namespace {
 
@@ -191,6 +200,155 @@ private:
   pvxs::shared_array<const void> pixels;
 };
 
+class VariableServer {
+public:
+  VariableServer() : server(config().build()) { server.start(); }
+
+  ~VariableServer() { server.stop(); }
+
+  void add(const std::string &name, slipring_pva_kind kind, const std::string &choices) {
+    Variable variable;
+    variable.kind = kind;
+    variable.type = prototype(kind);
+    variable.held = kind == SLIPRING_PVA_COMMAND ? pvxs::server::SharedPV::buildMailbox()
+                                                 : pvxs::server::SharedPV::buildReadonly();
+    if (kind == SLIPRING_PVA_COMMAND) {
+      variable.held.onPut([this, name](pvxs::server::SharedPV &held, std::unique_ptr<pvxs::server::ExecOp> &&operation,
+                                       Value &&value) { command(name, held, *operation, value); });
+    }
+    Value first = variable.type.cloneEmpty();
+    if (kind == SLIPRING_PVA_CHOICE) {
+      std::vector<std::string> lines;
+      for (size_t start = 0; start < choices.size();) {
+        const size_t end = std::min(choices.find('\n', start), choices.size());
+        lines.push_back(choices.substr(start, end - start));
+        start = end + 1;
+      }
+      pvxs::shared_array<std::string> words(lines.begin(), lines.end());
+      first["value.choices"] = words.freeze();
+    }
+    variable.held.open(first);
+    server.addPV(name, variable.held);
+    variables.emplace(name, variable);
+  }
+
+  void post_number(const std::string &name, double number) {
+    Variable &variable = variables.at(name);
+    Value value = variable.type.cloneEmpty();
+    value[variable.kind == SLIPRING_PVA_CHOICE ? "value.index" : "value"] = number;
+    post(variable, value);
+  }
+
+  void post_line(const std::string &name, const std::string &line) {
+    Variable &variable = variables.at(name);
+    Value value = variable.type.cloneEmpty();
+    value["value"] = line;
+    post(variable, value);
+  }
+
+  void post_picture(const std::string &name, const float *pixels, uint32_t columns, uint32_t rows, int64_t number) {
+    Variable &variable = variables.at(name);
+    const size_t count = size_t(columns) * rows;
+    pvxs::shared_array<float> copy(count);
+    std::copy(pixels, pixels + count, copy.begin());
+    Value value = variable.type.cloneEmpty();
+    value["value->floatValue"] = copy.freeze();
+    pvxs::shared_array<Value> dimensions(2);
+    for (size_t axis = 0; axis < 2; axis++) {
+      const int32_t size = axis == 0 ? columns : rows;
+      dimensions[axis] = value["dimension"].allocMember();
+      dimensions[axis]["size"] = size;
+      dimensions[axis]["fullSize"] = size;
+      dimensions[axis]["binning"] = 1;
+    }
+    value["dimension"] = dimensions.freeze();
+    // uniqueId has 31 bits for whoever takes it as a positive number.
+    value["uniqueId"] = int32_t(number & 0x7fffffff);
+    value["compressedSize"] = int64_t(count * sizeof(float));
+    value["uncompressedSize"] = int64_t(count * sizeof(float));
+    stamp(value["dataTimeStamp"]);
+    post(variable, value);
+  }
+
+  bool take(int32_t *value, std::string &name, std::string &peer) {
+    std::lock_guard<std::mutex> guard(lock);
+    if (commands.empty()) return false;
+    *value = commands.front().value;
+    name = commands.front().name;
+    peer = commands.front().peer;
+    commands.pop_front();
+    return true;
+  }
+
+private:
+  struct Variable {
+    slipring_pva_kind kind;
+    Value type;
+    pvxs::server::SharedPV held;
+  };
+
+  struct Command {
+    std::string name, peer;
+    int32_t value;
+  };
+
+  // Commands that wait; who sets more hears that.
+  static constexpr size_t commands_max = 16;
+
+  static pvxs::server::Config config() {
+    pvxs::server::Config config = pvxs::server::Config::fromEnv();
+    if (!std::getenv("EPICS_PVAS_INTF_ADDR_LIST")) {
+      config.interfaces = {"127.0.0.1"};
+      config.beaconDestinations = {"127.0.0.1"};
+      config.auto_beacon = false;
+    }
+    return config;
+  }
+
+  static Value prototype(slipring_pva_kind kind) {
+    switch (kind) {
+      case SLIPRING_PVA_NUMBER: return pvxs::nt::NTScalar{TypeCode::Float64}.create();
+      case SLIPRING_PVA_COUNT: return pvxs::nt::NTScalar{TypeCode::Int64}.create();
+      case SLIPRING_PVA_LINE: return pvxs::nt::NTScalar{TypeCode::String}.create();
+      case SLIPRING_PVA_CHOICE: return pvxs::nt::NTEnum{}.create();
+      case SLIPRING_PVA_PICTURE: return pvxs::nt::NTNDArray{}.create();
+      case SLIPRING_PVA_COMMAND: return pvxs::nt::NTScalar{TypeCode::Int32}.create();
+    }
+    throw std::logic_error("there is no such kind of variable");
+  }
+
+  static void stamp(Value field) {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now);
+    field["secondsPastEpoch"] = int64_t(seconds.count());
+    field["nanoseconds"] = int32_t(std::chrono::duration_cast<std::chrono::nanoseconds>(now - seconds).count());
+  }
+
+  static void post(Variable &variable, Value &value) {
+    stamp(value["timeStamp"]);
+    variable.held.post(value);
+  }
+
+  // On a thread of pvxs.
+  void command(
+      const std::string &name, pvxs::server::SharedPV &held, pvxs::server::ExecOp &operation, const Value &value) {
+    int32_t number = 0;
+    if (!value["value"].as(number)) return operation.error("a whole number is wanted");
+    {
+      std::lock_guard<std::mutex> guard(lock);
+      if (commands.size() >= commands_max) return operation.error("too many commands wait");
+      commands.push_back({name, operation.peerName(), number});
+    }
+    held.post(value);
+    operation.reply();
+  }
+
+  pvxs::server::Server server;
+  std::map<std::string, Variable> variables;
+  std::mutex lock;
+  std::deque<Command> commands;
+};
+
 const char *library() { return pvxs::version_abi_check() ? pvxs::version_str() : nullptr; }
 
 // No exception leaves these: what calls them is not C++.
@@ -250,8 +408,72 @@ int32_t put_number(const char *name, const char *number, uint32_t milliseconds, 
   }
 }
 
+// What `body` does with the server. 0, or -1 with a line in `text` where it throws.
+template <typename Body>
+int32_t guarded(slipring_pva_server *server, char *text, uint64_t text_size, Body body) {
+  try {
+    body(*reinterpret_cast<VariableServer *>(server));
+    return 0;
+  } catch (std::exception &error) {
+    copy_text(error.what(), text, text_size);
+    return -1;
+  }
+}
+
+slipring_pva_server *serve(char *text, uint64_t text_size) {
+  try {
+    return reinterpret_cast<slipring_pva_server *>(new VariableServer());
+  } catch (std::exception &error) {
+    copy_text(error.what(), text, text_size);
+    return nullptr;
+  }
+}
+
+int32_t add_variable(
+    slipring_pva_server *server, const char *name, slipring_pva_kind kind, const char *choices, char *text,
+    uint64_t text_size) {
+  return guarded(server, text, text_size, [&](VariableServer &served) { served.add(name, kind, choices); });
+}
+
+int32_t post_number(slipring_pva_server *server, const char *name, double value, char *text, uint64_t text_size) {
+  return guarded(server, text, text_size, [&](VariableServer &served) { served.post_number(name, value); });
+}
+
+int32_t post_line(slipring_pva_server *server, const char *name, const char *value, char *text, uint64_t text_size) {
+  return guarded(server, text, text_size, [&](VariableServer &served) { served.post_line(name, value); });
+}
+
+int32_t post_picture(
+    slipring_pva_server *server, const char *name, const float *pixels, uint32_t columns, uint32_t rows, int64_t number,
+    char *text, uint64_t text_size) {
+  return guarded(server, text, text_size, [&](VariableServer &served) {
+    served.post_picture(name, pixels, columns, rows, number);
+  });
+}
+
+int32_t take_command(
+    slipring_pva_server *server, int32_t *value, char *name, uint64_t name_size, char *text, uint64_t text_size) {
+  bool is_there = false;
+  guarded(server, text, text_size, [&](VariableServer &served) {
+    std::string command, peer;
+    is_there = served.take(value, command, peer);
+    copy_text(command, name, name_size);
+    copy_text(peer, text, text_size);
+  });
+  return is_there ? 1 : 0;
+}
+
+void end_server(slipring_pva_server *server) {
+  try {
+    delete reinterpret_cast<VariableServer *>(server);
+  } catch (std::exception &) {
+    // It is gone as far as it can be.
+  }
+}
+
 const slipring_pva_functions functions = {
-    SLIPRING_PVA_VERSION, library, open_channel, next_step, close_channel, put_number};
+    SLIPRING_PVA_VERSION, library, open_channel, next_step, close_channel, put_number, serve, add_variable,
+    post_number, post_line, post_picture, take_command, end_server};
 
 }  // namespace
 

@@ -74,6 +74,22 @@ typedef struct slipring_pva_image {
 
 typedef struct slipring_pva_channel slipring_pva_channel;
 
+// What a variable that is served holds.
+typedef enum slipring_pva_kind {
+  // NTScalar: a double, a 64-bit number, a text.
+  SLIPRING_PVA_NUMBER = 0,
+  SLIPRING_PVA_COUNT,
+  SLIPRING_PVA_LINE,
+  // NTEnum.
+  SLIPRING_PVA_CHOICE,
+  // NTNDArray of floats.
+  SLIPRING_PVA_PICTURE,
+  // NTScalar of 32 bits, which others set.
+  SLIPRING_PVA_COMMAND,
+} slipring_pva_kind;
+
+typedef struct slipring_pva_server slipring_pva_server;
+
 typedef struct slipring_pva_functions {
   // SLIPRING_PVA_VERSION of this header.
   uint32_t version;
@@ -89,6 +105,24 @@ typedef struct slipring_pva_functions {
   // Sets a variable to a number, of an enumeration to the choice of that number, and waits until that is done; without
   // a number, until the variable was found. 0, or -1 with a line in `text`.
   int32_t (*put)(const char *name, const char *number, uint32_t milliseconds, char *text, uint64_t text_size);
+  // Starts a server, on this machine alone unless EPICS_PVAS_INTF_ADDR_LIST says more; `end_server` ends it. NULL, with
+  // a line in `text`, where that fails. What follows is for one thread.
+  slipring_pva_server *(*serve)(char *text, uint64_t text_size);
+  // Adds a variable; the words of a choice are the lines of `choices`. 0, or -1 with a line in `text`.
+  int32_t (*add)(
+      slipring_pva_server *, const char *name, slipring_pva_kind, const char *choices, char *text, uint64_t text_size);
+  // Changes a variable that was added: a number, a count, a choice by its number, a command; a line; a picture, line by
+  // line. 0, or -1 with a line in `text`.
+  int32_t (*post_number)(slipring_pva_server *, const char *name, double value, char *text, uint64_t text_size);
+  int32_t (*post_line)(slipring_pva_server *, const char *name, const char *value, char *text, uint64_t text_size);
+  int32_t (*post_picture)(
+      slipring_pva_server *, const char *name, const float *pixels, uint32_t columns, uint32_t rows, int64_t number,
+      char *text, uint64_t text_size);
+  // The oldest command that somebody set and nobody took yet: 1, with its value, its name in `name` and who set it in
+  // `text`; 0 where there is none.
+  int32_t (*take)(
+      slipring_pva_server *, int32_t *value, char *name, uint64_t name_size, char *text, uint64_t text_size);
+  void (*end_server)(slipring_pva_server *);
 } slipring_pva_functions;
 
 // What SLIPRING_PVA_SYMBOL is the address of.

@@ -5,6 +5,7 @@ import Host
 import Run
 import RunModel
 import ScanPlan
+import Variables
 
 /// What every command has that runs the pipeline: whether it may replace a result, and how it tells of it.
 struct RunOptions: ParsableArguments {
@@ -12,13 +13,14 @@ struct RunOptions: ParsableArguments {
   @Flag(help: "Print the result as one JSON object.") var json = false
   @Flag(help: "Print errors only.") var quiet = false
   @OptionGroup var dashboardOptions: DashboardOptions
+  @OptionGroup var variableOptions: VariableOptions
 
   /// Runs the pipeline from beginning to end.
   func reconstruct(_ scan: ScanDescription) throws {
     if let interval = scan.volumeEvery { return try makeSeries(scan, interval) }
     var scan = scan
-    // A page is for looking at the volume while the scan runs.
-    if dashboardOptions.dashboard != nil { scan.watch() }
+    // A page or a picture is for looking at the volume while the scan runs.
+    if dashboardOptions.dashboard != nil || variableOptions.epics != nil { scan.watch() }
     try supervise { [scan] signals, monitor in
       try Reconstruction(scan, command: CommandLine.arguments, signals: signals, overwrites: overwrite)
         .run(executable: Console.executable, monitor: monitor, notice: notice)
@@ -27,11 +29,11 @@ struct RunOptions: ParsableArguments {
 
   /// Runs it once for each volume of a series.
   private func makeSeries(_ scan: ScanDescription, _ interval: VolumeInterval) throws {
-    guard dashboardOptions.dashboard == nil, !overwrite else {
+    guard dashboardOptions.dashboard == nil, variableOptions.epics == nil, !overwrite else {
       throw ScanFailure(
         .usage,
-        "--volume-every goes with neither --dashboard nor --overwrite: it runs once for each volume, and goes on with "
-          + "a series that was begun")
+        "--volume-every goes with neither --dashboard nor --epics nor --overwrite: it runs once for each volume, and "
+          + "goes on with a series that was begun")
     }
     let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
     let progress = ProgressLine(isQuiet: quiet)
@@ -64,20 +66,25 @@ struct RunOptions: ParsableArguments {
     // Before any thread, so that every thread leaves the signals to the descriptor.
     let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
     let dashboard = try dashboardOptions.open(notice: notice)
+    let variables = try variableOptions.open()
+    let watchers: [any RunMonitor] = (dashboard.map { [$0] } ?? []) + (variables.map { [$0] } ?? [])
     let progress = ProgressLine(isQuiet: quiet)
     defer { progress.end() }
     var failure: ScanFailure?
     do {
-      let outcome = try body(signals, RunMonitors([progress] + (dashboard.map { [$0] } ?? [])))
+      let outcome = try body(signals, RunMonitors([progress] + watchers))
       progress.end()
       try report(outcome)
-      for line in outcome.notices { dashboard?.notice(line) }
+      for line in outcome.notices { for watcher in watchers { watcher.notice(line) } }
+      variables?.finish(outcome.result)
       dashboard?.finish(outcome.result)
       failure = outcome.failure
     } catch {
       let failure = error as? StageFailure
+      let reason = failure.map { _ in "a stage failed; its log says why" } ?? ScanFailure(error).description
+      variables?.fail(reason, isAwaited: failure?.isInterrupt == true)
       dashboard?.fail(
-        failure.map { _ in "a stage failed; its log says why" } ?? ScanFailure(error).description,
+        reason,
         // Who interrupts the program waits for its end.
         within: failure?.isInterrupt == true ? .milliseconds(100) : Dashboard.grace)
       throw error

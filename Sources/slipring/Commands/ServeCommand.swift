@@ -2,7 +2,9 @@ import ArgumentParser
 import Foundation
 import Glibc
 import Host
+import Run
 import Serve
+import Variables
 
 /// Takes scan after scan, and reconstructs them.
 struct ServeCommand: ParsableCommand {
@@ -63,9 +65,21 @@ struct ServeJob: ParsableCommand {
   func run() throws {
     try ChildProcess.dieWithParent(expectedParent: parent)
     let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
-    let progress = ProgressLine(isQuiet: true)
-    try Job(ServeFile(path: file), number: number).run(
-      executable: Console.executable, command: CommandLine.arguments, signals: signals, monitor: progress,
-      notice: Console.notice)
+    let job = try Job(ServeFile(path: file), number: number)
+    // A scan is reconstructed whether or not somebody can look at it.
+    var variables: RunVariables?
+    do {
+      variables = try job.epics.map { try RunVariables(prefix: $0, allowsStop: false, notice: Console.notice) }
+    } catch { Console.notice("no process variables: \(error)") }
+    do {
+      let monitors = RunMonitors([ProgressLine(isQuiet: true)] + (variables.map { [$0] } ?? []))
+      let result = try job.run(
+        executable: Console.executable, command: CommandLine.arguments, signals: signals, monitor: monitors,
+        notice: Console.notice)
+      variables?.finish(result)
+    } catch {
+      variables?.fail("\(error)", isAwaited: (error as? StageFailure)?.isInterrupt == true)
+      throw error
+    }
   }
 }
