@@ -31,8 +31,15 @@ package struct Topology: Sendable, Codable, Equatable {
     let allowed = try Affinity.current()
     var nodes: [NUMANode] = []
     for id in 0..<Int(clinux_numa_node_limit()) {
-      let cores = try coreList(call: "numa_node_to_cpus", subject: "NUMA node \(id)") {
-        clinux_numa_cores(Int32(id), $0)
+      let cores: [Int]
+      do throws(HostError) {
+        cores = try coreList(call: "numa_node_to_cpus", subject: "NUMA node \(id)") {
+          clinux_numa_cores(Int32(id), $0)
+        }
+      } catch .system(_, _, Errno(rawValue: ENOENT)) {
+        // Without /sys, as in a chroot, nobody knows where the cores are.
+        nodes = []
+        break
       }
       let usable = cores.filter(Set(allowed).contains)
       let memory = Int(clinux_numa_memory(Int32(id)))

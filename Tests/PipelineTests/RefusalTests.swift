@@ -92,6 +92,19 @@ extension Pipeline {
       expectNoOutput()
     }
 
+    @Test(.enabled(if: geteuid() == 0, "hiding /sys needs root"))
+    func `Where /sys is not mounted, as in a chroot, doctor and a run find one node`() throws {
+      let script = "mount -t tmpfs tmpfs /sys && exec \"$0\" \"$@\""
+      for arguments in [
+        ["doctor"], ["recon", scan, "--rotation-axis", "16", "--output-folder", folder.file("out")],
+      ] {
+        let outcome = try Command(
+          ["--mount", "sh", "-c", script, Command.executable] + arguments, executable: "/usr/bin/unshare"
+        ).end()
+        #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      }
+    }
+
     /// A scan of two projections.
     private func makeScan(rows: Int = 1, columns: Int) throws -> String {
       let path = folder.file("wide.h5")
