@@ -74,6 +74,12 @@ package enum Machine {
     }
   }
 
+  /// The user that this process runs as, by name where there is one.
+  package static var userName: String {
+    let id = geteuid()
+    return getpwuid(id).map { String(cString: $0.pointee.pw_name) } ?? "\(id)"
+  }
+
   /// The processor's name, such as "AMD EPYC 9575F".
   package static var processorName: String { field("model name", of: "/proc/cpuinfo") ?? "unknown" }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Host
 import Run
 import ScanPlan
@@ -17,6 +18,34 @@ extension Pipeline {
       let outcome = try Command.run(
         "simulate", scan, "--rows", "2", "--columns", "32", "--projections", "40", "--quiet")
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only what root writes is for somebody else"))
+    func `What root writes is for the service's group to read, where there is one`() throws {
+      let description = ScanDescription(input: scan, outputFolder: folder.file("out"))
+      for (group, mode) in [("daemon", 0o640), ("no-such-group", 0o600)] as [(String, mode_t)] {
+        let path = folder.file(group)
+        try ScanFile.create(path, description, group: group)
+        var status = stat()
+        try #require(stat(path, &status) == 0)
+        #expect(status.st_mode & 0o777 == mode && status.st_uid == 0, "\(group)")
+        #expect(status.st_gid == (getgrnam(group)?.pointee.gr_gid ?? getegid()), "\(group)")
+      }
+    }
+
+    private static let setpriv = "/usr/bin/setpriv"
+
+    @Test(.enabled(if: geteuid() == 0 && access(setpriv, X_OK) == 0, "another user needs root and setpriv"))
+    func `A scan file that the user may not read is refused with the user's name`() throws {
+      let file = folder.file("scan.yaml")
+      #expect(try Command.run("init", file).status == .exited(0))
+      for (user, name) in [("65534", "nobody"), ("12345", "12345")] {
+        let outcome = try Command(
+          ["--reuid", user, "--regid", "12345", "--clear-groups", Command.executable, "run", file],
+          executable: Self.setpriv
+        ).end()
+        expectFailure(66, outcome, "cannot read the scan file \(file): Permission denied", "runs as user \(name),")
+      }
     }
 
     @Test func `A scan file that init wrote passes check and runs to the same volume as recon`() throws {

@@ -38,8 +38,14 @@ extension ScanFile {
       """ + sections.joined()
   }
 
-  /// Writes a template to a new file. Throws where there is one already: it is left as it is.
-  package static func create(_ path: String, _ scan: ScanDescription) throws(ScanFailure) {
+  /// The group of the user that the service runs as, who has to read what root writes for it.
+  package static let serviceGroup = "slipring"
+
+  /// Writes a template to a new file for this user alone; root's also for `group` to read, where there is one. Throws
+  /// where there is a file already: it is left as it is.
+  package static func create(
+    _ path: String, _ scan: ScanDescription, group: String = serviceGroup
+  ) throws(ScanFailure) {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else {
       throw errno == EEXIST
@@ -47,6 +53,10 @@ extension ScanFile {
         : ScanFailure(.cannotCreate, "cannot create \(path): \(String(cString: strerror(errno)))")
     }
     defer { close(descriptor) }
+    if geteuid() == 0, let group = getgrnam(group) {
+      // Where the folder's file system knows no groups the file stays root's, and who may not read it says so.
+      if fchown(descriptor, uid_t.max, group.pointee.gr_gid) == 0 { fchmod(descriptor, 0o640) }
+    }
     let bytes = Array(template(scan).utf8)
     var count = 0
     while count < bytes.count {

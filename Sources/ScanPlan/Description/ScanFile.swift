@@ -120,13 +120,20 @@ package struct ScanFile: Sendable {
     return "\"\(shown.joined())\(word.unicodeScalars.count > 40 ? "…" : "")\""
   }
 
+  /// Why a file cannot be opened. A service runs as somebody else than who wrote its file.
+  private static func openFailure(_ code: Int32) -> String {
+    let text = String(cString: strerror(code))
+    guard code == EACCES else { return text }
+    return "\(text): slipring runs as user \(Machine.userName), who has to read it and to pass its folders"
+  }
+
   /// The bytes of a file that people write, which messages call `name`. Throws where it cannot be read, is none, or is
   /// too long.
   package static func read(_ path: String, as name: String = "the scan file") throws(ScanFailure) -> [UInt8] {
     // Not to wait for the writer of a pipe.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
-      throw ScanFailure(.noInput, "cannot read \(name) \(path): \(String(cString: strerror(errno)))")
+      throw ScanFailure(.noInput, "cannot read \(name) \(path): \(Self.openFailure(errno))")
     }
     defer { close(descriptor) }
     var status = stat()
