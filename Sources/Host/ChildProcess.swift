@@ -27,9 +27,10 @@ package final class ChildProcess {
   package let pidfd: Int32
   private var status: ExitStatus?
 
-  /// Starts `executable` (a path, not searched for). `arguments` do not repeat the executable; `environment` of nil is
-  /// this process's own; `standardOutput` and `standardError` become the child's descriptors 1 and 2. `blockedSignals`
-  /// stay blocked in the child until it has a descriptor for them, so that none that comes earlier ends it.
+  /// Starts `executable` (a path, not searched for). `arguments` do not repeat the executable, whose name is its path,
+  /// or for this very program (`OwnProgram`) the path that people know; `environment` of nil is this process's own;
+  /// `standardOutput` and `standardError` become the child's descriptors 1 and 2. `blockedSignals` stay blocked in the
+  /// child until it has a descriptor for them, so that none that comes earlier ends it.
   package init(
     executable: String, arguments: [String], environment: [String: String]? = nil,
     standardOutput: Int32? = nil, standardError: Int32? = nil, blockedSignals: [Int32] = []
@@ -51,7 +52,8 @@ package final class ChildProcess {
 
     var pid: pid_t = 0
     let strings = environment.map { $0.map { "\($0.key)=\($0.value)" }.sorted() }
-    let error = withCStrings([executable] + arguments) { argumentVector in
+    let name = executable == OwnProgram.executable ? OwnProgram.file : executable
+    let error = withCStrings([name] + arguments) { argumentVector in
       guard let strings else { return posix_spawn(&pid, executable, &actions, &attributes, argumentVector, environ) }
       return withCStrings(strings) { posix_spawn(&pid, executable, &actions, &attributes, argumentVector, $0) }
     }

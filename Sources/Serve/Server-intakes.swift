@@ -30,7 +30,8 @@ extension Server {
     guard intake.child == nil, .now >= intake.next else { return }
     intake.started = .now
     intake.child = try ChildProcess(
-      executable: executable, arguments: ["serve-intake", file.path, source.name, "--parent", "\(getpid())"],
+      executable: executable,
+      arguments: ["serve-intake", file.path, source.name, "--parent", "\(getpid())", "--program", OwnProgram.build],
       blockedSignals: [SIGINT, SIGTERM])
   }
 }

@@ -85,7 +85,8 @@ extension Server {
       "\(queue.folder(of: number))/log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
     defer { if log >= 0 { close(log) } }
     let child = try ChildProcess(
-      executable: executable, arguments: ["serve-job", file.path, "\(number)", "--parent", "\(getpid())"],
+      executable: executable,
+      arguments: ["serve-job", file.path, "\(number)", "--parent", "\(getpid())", "--program", OwnProgram.build],
       standardOutput: log >= 0 ? log : nil, standardError: log >= 0 ? log : nil, blockedSignals: [SIGINT, SIGTERM])
     jobs[number] = JobProcess(child: child, run: run)
     let sample = started.sample.map { " (\($0))" } ?? ""

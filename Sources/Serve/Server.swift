@@ -9,6 +9,10 @@ import ScanPlan
 /// folder of files ───────────────────────────┘
 /// ```
 /// What it knows is on disk: a server that is killed, and all of its processes with it, goes on where it was.
+///
+/// All processes are of the server's own program, also after its file was replaced by an upgrade: they share the queue,
+/// spools and rings, whose shapes a version knows. The next start of the server, which nobody hurries, takes the new
+/// one, and that reads what is under way or refuses it by name.
 package final class Server {
   let file: ServeFile
   let queue: ScanQueue
@@ -30,6 +34,7 @@ package final class Server {
   private let signals: SignalDescriptor
   private let manager: ServiceManager?
   private let lock: LockFile
+  private var isReplacementTold = false
   private var (roomLooked, statusWritten) = (ContinuousClock.Instant?.none, ServerStatus?.none)
 
   private static let period: Duration = .milliseconds(100)
@@ -116,6 +121,10 @@ package final class Server {
     if let roomLooked, .now - roomLooked < Self.roomPeriod { return }
     roomLooked = .now
     carryOn { try makeRoom() }
+    if OwnProgram.isReplaced, !isReplacementTold {
+      isReplacementTold = true
+      notice("\(OwnProgram.file) was replaced: the new program is used when this server is started again")
+    }
   }
 
   private func note(_ status: ServerStatus) {

@@ -4,6 +4,8 @@ import Host
 import Run
 import ScanPlan
 
+// Before any thread, which would inherit the other one.
+OwnProgram.giveName()
 // A closed pipe and a file-size limit are errors of that write, not the end of the process.
 signal(SIGPIPE, SIG_IGN)
 signal(SIGXFSZ, SIG_IGN)

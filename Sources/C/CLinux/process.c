@@ -38,6 +38,8 @@ int clinux_pidfd_reap(int pidfd, int *status) {
   return info.si_code == CLD_EXITED ? 1 : 2;
 }
 
+int clinux_name_process(const char *name) { return result(prctl(PR_SET_NAME, name, 0, 0, 0)); }
+
 int clinux_parent_death_signal(int signal) { return result(prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0)); }
 
 int clinux_signalfd(const int *signals, int count) {

@@ -1,5 +1,6 @@
 internal import CPVAccess
 internal import Glibc
+internal import Host
 
 /// What takes images from EPICS: a library of its own, because pvxs, which it needs, is not everywhere.
 /// `Tools/pvaccess` makes it; it is looked for and loaded when a source asks for it, and stays loaded.
@@ -62,12 +63,7 @@ package struct PVAccessLibrary {
 
   /// Beside the program, or beside the folders of its builds.
   private static func candidates() -> [String] {
-    let program = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer -> String in
-      let count = readlink("/proc/self/exe", buffer.baseAddress!, buffer.count)
-      return String(
-        decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<max(0, count)]), as: UTF8.self)
-    }
-    var folders = program.split(separator: "/").dropLast()
+    var folders = OwnProgram.file.split(separator: "/").dropLast()
     return (0..<3).map { _ in
       defer { folders = folders.dropLast() }
       return folders.map { "/\($0)" }.joined() + "/" + fileName

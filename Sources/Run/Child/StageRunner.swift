@@ -39,12 +39,10 @@ package final class StageRunner: StageEnvironment {
   /// A program that is killed ends within this time.
   private static let programKillLimit: Duration = .seconds(5)
 
-  /// Reads the run's plan. `regions` is the run's folder in /dev/shm. `parent` is the supervisor: the process ends with
-  /// it. `movedTo` are cores to use in place of
-  /// the planned ones. To be made before any thread is started.
-  package init(stage: StageName, folder: RunFolder, regions: String, parent: Int32, movedTo: [Int]?) throws {
+  /// Reads the run's plan. `regions` is the run's folder in /dev/shm; `movedTo` are cores to use in place of the
+  /// planned ones. To be made before any thread is started, in a process that ends with its supervisor.
+  package init(stage: StageName, folder: RunFolder, regions: String, movedTo: [Int]?) throws {
     precondition(movedTo?.isEmpty != true, "a stage needs a core")
-    try ChildProcess.dieWithParent(expectedParent: parent)
     signals = try SignalDescriptor(signals: [SIGTERM])
     self.stage = stage
     self.folder = folder
@@ -294,7 +292,8 @@ extension StageRunner {
     environment["SLIPRING_RUN"] = names.prefix
     environment["SLIPRING_FAULT"] = nil
     let process = try ChildProcess(
-      executable: "/proc/self/exe", arguments: ["program", "--parent", "\(getpid())", path], environment: environment)
+      executable: OwnProgram.executable,
+      arguments: ["program", "--parent", "\(getpid())", "--program", OwnProgram.build, path], environment: environment)
     guard let end = try process.waitForExit(timeout: limits.idle) else {
       try process.signal(SIGKILL)
       _ = try process.waitForExit(timeout: Self.programKillLimit)

@@ -201,7 +201,8 @@ final class Supervisor {
     let process = try ChildProcess(
       executable: executable,
       arguments: ["stage"] + stage.arguments + [
-        "--run-folder", folder.path, "--regions", regionFolder, "--parent", "\(getpid())",
+        "--run-folder", folder.path, "--regions", regionFolder, "--parent", "\(getpid())", "--program",
+        OwnProgram.build,
       ] + place,
       environment: faults.environment(of: stage, life: life), blockedSignals: [SIGTERM])
     log.info("started \(stage)", metadata: ["pid": "\(process.pid)", "life": "\(life)"])

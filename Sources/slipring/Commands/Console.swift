@@ -48,14 +48,6 @@ enum Console {
   /// Where files go that nobody needs afterwards.
   static var temporaryFolder: String { getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" }
 
-  /// The path of this program.
-  static var executable: String {
-    let link = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer -> String? in
-      let count = readlink("/proc/self/exe", buffer.baseAddress!, buffer.count)
-      return count > 0
-        ? String(decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]), as: UTF8.self)
-        : nil
-    }
-    return link ?? CommandLine.arguments[0]
-  }
+  /// What starts this program again, also where its file was replaced meanwhile.
+  static var executable: String { OwnProgram.executable }
 }

@@ -6,11 +6,11 @@ struct ProgramCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "program", abstract: "Becomes a denoising program. The stage denoise starts it.", shouldDisplay: false)
 
-  @Option(help: "The stage's process id.") var parent: Int32
   @Argument(help: "The program.") var path: String
+  @OptionGroup var parentOptions: ParentOptions
 
   func run() throws {
-    try ChildProcess.dieWithParent(expectedParent: parent)
+    try parentOptions.begin()
     try ChildProcess.become(path)
   }
 }

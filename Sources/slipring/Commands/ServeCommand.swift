@@ -42,10 +42,10 @@ struct ServeIntake: ParsableCommand {
 
   @Argument(help: "The server's file.") var file: String
   @Argument(help: "The source's name.") var source: String
-  @Option(help: "The server's process id: the intake ends with it.") var parent: Int32
+  @OptionGroup var parentOptions: ParentOptions
 
   func run() throws {
-    try ChildProcess.dieWithParent(expectedParent: parent)
+    try parentOptions.begin()
     let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
     let source = source
     try Intake(ServeFile(path: file), source: source).run(signals: signals) { Console.notice("\(source): \($0)") }
@@ -60,10 +60,10 @@ struct ServeJob: ParsableCommand {
 
   @Argument(help: "The server's file.") var file: String
   @Argument(help: "The scan's number.") var number: Int
-  @Option(help: "The server's process id: the job ends with it.") var parent: Int32
+  @OptionGroup var parentOptions: ParentOptions
 
   func run() throws {
-    try ChildProcess.dieWithParent(expectedParent: parent)
+    try parentOptions.begin()
     let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
     let job = try Job(ServeFile(path: file), number: number)
     // A scan is reconstructed whether or not somebody can look at it.

@@ -14,9 +14,8 @@ struct StageCommand: ParsableCommand {
   @Option(help: "The worker's number, for reconstruct.") var partition: Int?
   @Option(help: "The run's folder.") var runFolder: String
   @Option(help: "The run's folder in /dev/shm, without a slash.") var regions: String
-  @Option(help: "The supervisor's process id: the stage ends with it.") var parent: Int32
-
   @Option(help: "Cores in place of the planned ones, as in 0,2.") var movedTo: String?
+  @OptionGroup var parentOptions: ParentOptions
 
   func run() throws {
     guard RunWiring.isStage(name), partition ?? 0 >= 0 else {
@@ -31,8 +30,7 @@ struct StageCommand: ParsableCommand {
       return cores.compactMap { $0 }
     }
     guard !regions.contains("/") else { throw ScanFailure(.usage, "--regions \(regions): it has no slash") }
-    try StageRunner(
-      stage: stage, folder: RunFolder(path: runFolder), regions: regions, parent: parent, movedTo: cores
-    ).run()
+    try parentOptions.begin()
+    try StageRunner(stage: stage, folder: RunFolder(path: runFolder), regions: regions, movedTo: cores).run()
   }
 }

@@ -41,6 +41,9 @@ int clinux_pidfd_send_signal(int pidfd, int signal);
 /// is the signal.
 int clinux_pidfd_reap(int pidfd, int *status);
 
+/// Gives the calling thread, which of a process is its first one, the name that ps shows: 15 characters of it.
+int clinux_name_process(const char *name);
+
 /// Has the kernel send `signal` to this process when the thread that started it ends.
 int clinux_parent_death_signal(int signal);
 
