@@ -14,9 +14,8 @@ package enum ByteSize {
 
   /// As short as it is exact.
   package static func text(_ bytes: Int) -> String {
-    for (unit, shift) in [("G", 30), ("M", 20), ("K", 10)] where bytes > 0 && bytes % (1 << shift) == 0 {
-      return "\(bytes >> shift)\(unit)"
-    }
-    return "\(bytes)"
+    // No loop over units: the compiler unrolls one in either order, and two builds would differ.
+    let tens = bytes > 0 ? min(bytes.trailingZeroBitCount / 10, 3) : 0
+    return "\(bytes >> (10 * tens))" + ["", "K", "M", "G"][tens]
   }
 }
