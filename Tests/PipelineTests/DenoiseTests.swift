@@ -31,7 +31,7 @@ extension Pipeline {
           "--window-step", "0", "--quiet",
           "--json",
         ] + options,
-        faults: faults
+        faults: faults, variables: ["PYTHONPATH": Senders.root.appending(path: "Python/src").path]
       ).end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let result = try outcome.result()
@@ -128,12 +128,8 @@ extension Pipeline {
       #expect(try resumed.result().denoisedSHA256 == reference.denoisedSHA256)
     }
 
-    /// The folder of the interfaces for other languages.
-    private static let interfaces = URL(filePath: #filePath).deletingLastPathComponent().appending(
-      path: "../../Tools/interfaces"
-    )
-    .standardized
-    .path
+    /// The folder of the C header.
+    private static let interfaces = Senders.root.appending(path: "Tools/interfaces").path
 
     /// Whether a command ends well: what a test needs may not be there.
     private static func works(_ path: String, _ arguments: String...) -> Bool {
@@ -150,7 +146,7 @@ extension Pipeline {
 
     @Test(.enabled(if: works("/usr/bin/env", "python3", "-c", "import numpy"), "needs python3 with numpy"))
     func `A program in Python denoises through views of the shared memory, also when its stage is killed`() throws {
-      let program = "program:" + Self.interfaces + "/denoise_box.py"
+      let program = "program:" + Senders.root.appending(path: "Python/examples/denoise_box.py").path
       let options = ["--final-iterations", "2", "--workers", "2", "--denoise", program]
       let reference = try reconstruct("python", options)
       let (before, after) = (

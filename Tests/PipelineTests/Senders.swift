@@ -22,6 +22,10 @@ enum Senders {
   static let writers = environment(
     "writers", packages: ["h5py", "nxtomo", "tifffile"], probe: "import h5py, tifffile, nxtomo")
 
+  /// A Python with what the Python package is tested with.
+  static let package = environment(
+    "python-package", packages: ["numpy", "h5py", "pytest", "mypy"], probe: "import numpy, h5py, pytest, mypy")
+
   /// The package's folder.
   static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()

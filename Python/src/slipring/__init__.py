@@ -1,0 +1,25 @@
+"""Slipring's runs as numpy arrays: started, watched while they compute, and read when they are finished.
+
+    import slipring
+
+    with slipring.start("scan.h5", output_folder="out", rotation_axis=296) as scan:
+        middle = scan.run.slice(scan.run.shape[0] // 2)   # a view of the volume while it is made
+    volume = slipring.open("out").volume()
+
+`open` reads a run, live or finished; `start` begins one; `Client` and `AsyncClient` talk to a run's page; `Queue` to the
+scans of a server (`slipring serve`); `SharedRun` is what a denoising program works on.
+"""
+
+from ._client import AsyncClient, Client
+from ._errors import Refused, SlipringError, Unavailable
+from ._journal import Image, Images
+from ._ledger import Ledger
+from ._memory import Denoised, SharedRun, Volume
+from ._process import Started, start
+from ._queue import Queue
+from ._run import Run, open_run as open  # noqa: A004
+
+__all__ = [
+    "AsyncClient", "Client", "Denoised", "Image", "Images", "Ledger", "Queue", "Refused", "Run", "SharedRun",
+    "SlipringError", "Started", "Unavailable", "Volume", "open", "start",
+]
