@@ -29,6 +29,12 @@ extension Pipeline {
       #expect(outcome.status == .exited(0), "\(outcome.output)")
     }
 
+    @Test(.enabled(if: Senders.bluesky != nil, "bluesky cannot be installed"))
+    func `A Bluesky plan takes scans, and hears why one fails`() throws {
+      let outcome = try run(Senders.bluesky, "pytest", "-q", "-p", "no:cacheprovider", "tests/test_ophyd.py")
+      #expect(outcome.status == .exited(0) && outcome.output.contains("2 passed"), "\(outcome.output)")
+    }
+
     @Test(.enabled(if: Senders.package != nil, "mypy cannot be installed"))
     func `The Python package has types throughout`() throws {
       let outcome = try run(Senders.package, "mypy")

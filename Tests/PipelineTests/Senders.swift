@@ -26,6 +26,11 @@ enum Senders {
   static let package = environment(
     "python-package", packages: ["numpy", "h5py", "pytest", "mypy"], probe: "import numpy, h5py, pytest, mypy")
 
+  /// The same with bluesky, for its example.
+  static let bluesky = environment(
+    "python-bluesky", packages: ["numpy", "h5py", "pytest", "bluesky", "ophyd-async>=0.21,<0.22"],
+    probe: "import h5py, pytest, bluesky, ophyd_async.core")
+
   /// The package's folder.
   static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
