@@ -109,7 +109,8 @@ let package = Package(
     .target(
       name: "Serve",
       dependencies: [
-        "Detectors", "Host", "Run", "ScanPlan", "Spools", .product(name: "Yams", package: "Yams"),
+        "Detectors", "Host", "Run", "RunModel", "ScanFiles", "ScanPlan", "Spools", "Tomography",
+        .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
     .target(
       name: "Benchmarks",
@@ -173,6 +174,8 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "SpoolsTests", dependencies: ["Detectors", "Host", "Rings", "Spools"], swiftSettings: strict),
+    .testTarget(
+      name: "ServeTests", dependencies: ["Detectors", "Host", "Serve", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "StagesTests",
       dependencies: [

@@ -37,6 +37,7 @@ package struct Job {
         exitCode: outcome.failure?.exitCode ?? 0, failure: outcome.failure?.description, result: outcome.result,
         notices: notices + outcome.notices
       ).write(folder)
+      picture(outcome.result, folder, notice)
       if let failure = outcome.failure { throw failure }
       return outcome.result
     } catch {
@@ -47,6 +48,11 @@ package struct Job {
       }
       throw error
     }
+  }
+
+  /// A scan without its picture is as good.
+  private func picture(_ result: RunResult, _ folder: String, _ notice: (String) -> Void) {
+    do { try MiddleSlice.write(of: result, to: folder) } catch { notice("no picture for lists: \(error)") }
   }
 
   private func reconstruct(

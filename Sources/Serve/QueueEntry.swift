@@ -67,6 +67,14 @@ package struct QueueEntry: Codable, Equatable, Sendable {
   /// Whether nothing becomes of it any more unless a person wants it.
   package var isOver: Bool { state == .finished || state == .failed || state == .removed }
 
+  /// The order of the queue: first what was begun, then by priority and number.
+  static func comesFirst(_ first: QueueEntry, _ second: QueueEntry) -> Bool {
+    func rank(_ entry: QueueEntry) -> (Int, Int, Int) {
+      (entry.state == .running ? 0 : 1, -entry.priority, entry.number)
+    }
+    return rank(first) < rank(second)
+  }
+
   /// Now, as the times of entries.
   static var now: Double { Double(Machine.realtimeNanoseconds) / 1e9 }
 }

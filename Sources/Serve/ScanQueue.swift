@@ -8,6 +8,7 @@ package import ScanPlan
 /// ```
 /// <folder>/server.lock          held by the server as long as it lives
 /// <folder>/queue.lock           held by whoever changes an entry, for that moment
+/// <folder>/changes.jsonl        what changed, for those who follow it (ChangeLog)
 /// <folder>/queue/000017/        a scan
 ///   entry.json                  QueueEntry; replaced, durably, with each change
 ///   spool/                      its frames, of a detector's scan
@@ -35,6 +36,9 @@ package struct ScanQueue: Sendable {
 
   /// The spool of an entry.
   package func spool(of number: Int) -> String { "\(folder(of: number))/spool" }
+
+  /// What the processes of an entry said.
+  package func log(of number: Int) -> String { "\(folder(of: number))/log" }
 
   /// The folder of an entry's run.
   func runFolder(of number: Int) -> String { "\(folder)/runs/\(Self.name(number))" }
@@ -101,6 +105,7 @@ package struct ScanQueue: Sendable {
         throw ScanFailure(.cannotCreate, "cannot create \(path): \(String(cString: strerror(errno)))")
       }
       try DurableFolder(entries).sync()
+      note(entry, before: nil)
       return entry
     }
   }
@@ -110,21 +115,30 @@ package struct ScanQueue: Sendable {
   func update(_ number: Int, _ change: (inout QueueEntry) throws -> Bool) throws -> QueueEntry? {
     try locked {
       guard var entry = try entry(number) else {
-        throw ScanFailure(.noInput, "there is no scan \(number) in \(folder); slipring queue list shows all")
+        throw ScanFailure(.noInput, "there is no scan \(number) in \(folder); slipring list shows all")
       }
       let before = entry
       guard try change(&entry) else { return nil }
       precondition(entry.number == number, "entry \(number) became \(entry.number)")
-      if entry != before { try Self.write(entry, to: folder(of: number)) }
+      if entry != before {
+        try Self.write(entry, to: folder(of: number))
+        note(entry, before: before.state)
+      }
       return entry
     }
+  }
+
+  /// Tells those who follow the queue. The entry is what counts: what cannot be told now, as on a disk that is full, is
+  /// made up for when the next server starts.
+  private func note(_ entry: QueueEntry, before state: QueueEntry.EntryState?) {
+    do { try changes.append(entry, before: state) } catch {}
   }
 
   private static func write(_ entry: QueueEntry, to folder: String) throws {
     try JSONFile.write(entry, to: "\(folder)/entry.json")
   }
 
-  private func locked<Result>(_ body: () throws -> Result) throws -> Result {
+  func locked<Result>(_ body: () throws -> Result) throws -> Result {
     let deadline = Deadline(after: Self.lockLimit)
     while true {
       if let lock = try LockFile(path: "\(folder)/queue.lock") {

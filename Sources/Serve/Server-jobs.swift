@@ -55,14 +55,12 @@ extension Server {
     }
   }
 
-  /// Starts what is next, as many at a time as there may be: first what was begun, then by priority and number.
+  /// Starts what is next, as many at a time as there may be.
   func startJobs(_ entries: [Int: QueueEntry]) {
     let now = ContinuousClock.now
     let next = entries.values.filter {
       ($0.state == .waiting || $0.state == .running) && jobs[$0.number] == nil && notBefore[$0.number] ?? now <= now
-    }.sorted {
-      ($0.state == .running ? 0 : 1, -$0.priority, $0.number) < ($1.state == .running ? 0 : 1, -$1.priority, $1.number)
-    }
+    }.sorted(by: QueueEntry.comesFirst)
     for entry in next.prefix(max(0, file.runs - jobs.count)) {
       carryOn("scan \(entry.number)") { try start(entry.number) }
     }
@@ -82,7 +80,7 @@ extension Server {
     // The folders above it; what a run makes itself is not there before.
     try DurableFolder.make(output, for: .usual)
     let log = Glibc.open(
-      "\(queue.folder(of: number))/log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
+      queue.log(of: number), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
     defer { if log >= 0 { close(log) } }
     let child = try ChildProcess(
       executable: executable,

@@ -57,6 +57,7 @@ package final class Server {
       throw ScanFailure(.cannotCreate, "\(file.folder) has a server, \(holder)")
     }
     self.lock = lock
+    try queue.mendChanges()
     for source in file.sources {
       guard case .drop(let path) = source.address else { continue }
       drops.append(try DropFolder(path: path, source: source.name))

@@ -8,9 +8,9 @@ struct Slipring: ParsableCommand {
     abstract: "Reconstructs a tomography scan while it is measured, and loses none of it.",
     version: programVersion,
     subcommands: [
-      Recon.self, Run.self, ServeCommand.self, QueueCommand.self, SweepCommand.self, Check.self, Init.self, Status.self,
-      Finalize.self, Abort.self,
-      Resume.self, Export.self, JournalCommand.self, Simulate.self,
+      Recon.self, Run.self, ServeCommand.self, QueueCommand.self, ListCommand.self, ShowCommand.self, TailCommand.self,
+      SweepCommand.self, Check.self, Init.self, Status.self, Finalize.self, Abort.self, Resume.self, Export.self,
+      JournalCommand.self, Simulate.self,
       Demo.self, BenchCommand.self, DoctorCommand.self,
       StageCommand.self, ProgramCommand.self, ServeIntake.self, ServeJob.self,
     ])

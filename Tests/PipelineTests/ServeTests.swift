@@ -103,8 +103,12 @@ extension Pipeline {
       entries = try served.settled(3, server)
       #expect(entries[2].volumeSHA256 == entries[1].volumeSHA256 && entries[2].output != entries[1].output)
       try served.stop(server)
-      let listed = try Command.run("queue", "list", queue.folder)
-      #expect(listed.output.split(separator: "\n").count == 3 && listed.output.contains("failed"))
+      let listed = try Command.run("list", queue.folder)
+      #expect(listed.output.split(separator: "\n").count == 4 && listed.output.contains("failed"), "\(listed)")
+      let shown = try Command.run("show", queue.folder, "2")
+      #expect(shown.output.contains("good_rec.h5") && shown.output.contains("projections:  60"), "\(shown)")
+      expectFailure(66, try Command.run("show", queue.folder, "17"), "no scan 17")
+      #expect(try Command.run("queue", "list", queue.folder).output.isEmpty)
       expectFailure(64, try Command.run("queue", "retry", queue.folder, "2"), "finished")
       expectFailure(66, try Command.run("queue", "remove", queue.folder, "17"), "no scan 17")
     }
@@ -123,7 +127,7 @@ extension Pipeline {
       try "algorythm: sirt\n".write(toFile: folder.file("scan.yaml"), atomically: true, encoding: .utf8)
       expectFailure(78, try refusal("folder: a\n" + sources + "    scan: scan.yaml\n"), "scan.yaml:1", "algorythm")
       expectFailure(66, try Command.run("serve", folder.file("none.yaml")), "none.yaml")
-      expectFailure(66, try Command.run("queue", "list", folder.file("nothing")), "no folder of a server")
+      expectFailure(66, try Command.run("list", folder.file("nothing")), "no folder of a server")
     }
   }
 }

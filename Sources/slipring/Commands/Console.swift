@@ -15,9 +15,14 @@ enum Console {
   static func result(_ text: String) { put(text + "\n", 1) }
 
   /// A value as JSON on standard output; an error where a program that waits for it would not get it.
-  static func json(_ value: some Encodable) throws {
+  static func json(_ value: some Encodable) throws { try json(value, .prettyPrinted) }
+
+  /// The same on one line, of which a program reads one after the other.
+  static func jsonLine(_ value: some Encodable) throws { try json(value, []) }
+
+  private static func json(_ value: some Encodable, _ formatting: JSONEncoder.OutputFormatting) throws {
     let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.outputFormatting = formatting.union([.sortedKeys, .withoutEscapingSlashes])
     let text = String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
     guard put(text, 1) || errno == EPIPE else {
       throw ScanFailure(.inputOutput, "cannot write the result to standard output: \(String(cString: strerror(errno)))")

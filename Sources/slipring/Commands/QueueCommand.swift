@@ -3,10 +3,10 @@ import Host
 import ScanPlan
 import Serve
 
-/// Looks at the scans of a server, and changes what becomes of them.
+/// Looks at what a server has to do, and changes it.
 struct QueueCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "queue", abstract: "Shows the scans of a server, and changes what becomes of them.",
+    commandName: "queue", abstract: "Shows what a server has to do, and changes it.",
     discussion: "It works on the server's folder, whether a server runs or not.",
     subcommands: [QueueList.self, QueueAdd.self, QueueRemove.self, QueueRetry.self, QueueMove.self],
     defaultSubcommand: QueueList.self)
@@ -24,36 +24,29 @@ struct ServerFolder: ParsableArguments {
   }
 }
 
-/// All scans.
+/// Scans that wait or are under way.
 struct QueueList: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "Lists all scans: number, state, sample, source, projections, lost, volume.")
+    commandName: "list",
+    abstract:
+      "Lists the scans of which something is to be done, in the order in which they come; slipring list has all."
+  )
 
   @OptionGroup var server: ServerFolder
   @Flag(help: "Print them as JSON.") var json = false
 
   func run() throws {
-    let queue = try server.queue()
-    let entries = try queue.numbers().compactMap { try queue.entry($0) }
-    if json { return try Console.json(entries) }
-    for entry in entries { Console.result(Self.line(entry)) }
-    if entries.isEmpty { Console.notice("no scan yet") }
+    let records = try Catalogue(server.queue()).queued()
+    if json { return try Console.json(records) }
+    for record in records { Console.result(Self.line(record)) }
+    if records.isEmpty { Console.notice("nothing is to be done") }
   }
 
-  static func line(_ entry: QueueEntry) -> String {
-    func padded(_ text: String, _ width: Int) -> String {
-      text + String(repeating: " ", count: max(1, width - text.count))
-    }
-    let what =
-      switch entry.state {
-      case .failed, .removed: entry.reason ?? ""
-      case .waiting where entry.attempts > 0: entry.reason ?? ""
-      default: entry.output ?? entry.file ?? ""
-      }
-    let counts =
-      (entry.projections.map { "\($0) projections" } ?? "") + (entry.lost.map { $0 > 0 ? ", \($0) lost" : "" } ?? "")
-    return padded("\(entry.number)", 7) + padded(entry.state.rawValue, 10) + padded(entry.sample ?? "-", 20)
-      + padded(entry.source, 12) + padded(counts, 26) + what
+  static func line(_ record: ScanRecord) -> String {
+    let priority = record.priority == 0 ? "" : ", priority \(record.priority)"
+    let again = record.state == .waiting && record.attempts > 0 ? ", again: \(record.reason ?? "")" : ""
+    return "\(record.number) \(record.activity.rawValue)\(priority): "
+      + (record.file ?? record.sample ?? "from \(record.source)") + again
   }
 }
 
