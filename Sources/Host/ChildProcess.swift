@@ -29,10 +29,10 @@ package final class ChildProcess {
 
   /// Starts `executable` (a path, not searched for). `arguments` do not repeat the executable, whose name is its path,
   /// or for this very program (`OwnProgram`) the path that people know; `environment` of nil is this process's own;
-  /// `standardOutput` and `standardError` become the child's descriptors 1 and 2. `blockedSignals` stay blocked in the
-  /// child until it has a descriptor for them, so that none that comes earlier ends it.
+  /// `standardInput`, `standardOutput` and `standardError` become the child's descriptors 0, 1 and 2. `blockedSignals`
+  /// stay blocked in the child until it has a descriptor for them, so that none that comes earlier ends it.
   package init(
-    executable: String, arguments: [String], environment: [String: String]? = nil,
+    executable: String, arguments: [String], environment: [String: String]? = nil, standardInput: Int32? = nil,
     standardOutput: Int32? = nil, standardError: Int32? = nil, blockedSignals: [Int32] = []
   ) throws(HostError) {
     var attributes = posix_spawnattr_t()
@@ -44,6 +44,7 @@ package final class ChildProcess {
       posix_spawn_file_actions_destroy(&actions)
     }
     Self.setSignals(&attributes, blocked: blockedSignals)
+    if let standardInput { posix_spawn_file_actions_adddup2(&actions, standardInput, 0) }
     if let standardOutput { posix_spawn_file_actions_adddup2(&actions, standardOutput, 1) }
     if let standardError { posix_spawn_file_actions_adddup2(&actions, standardError, 2) }
     // Libraries open files without O_CLOEXEC: a child that had such a descriptor would hold the file's lock as long as

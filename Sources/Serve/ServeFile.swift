@@ -11,6 +11,10 @@ import Yams
 /// runs: 1                               # reconstructions at a time
 /// free-at-least: 50                     # GiB: run folders of finished scans go before less is free
 /// epics: BL10:Slipring                  # process variables of its runs, BL10:Slipring:camera:State and so on
+/// keep: 30d                             # run folders of finished scans go after so many days
+/// address: 127.0.0.1:8080               # the page and the API of all scans
+/// on-change: [/usr/local/bin/tell]      # a program that is told of each change of a scan
+/// hook: http://localhost:9000/scans     # an address that is told of it
 /// sources:
 ///   camera:
 ///     address: zmq+pull://127.0.0.1:9999
@@ -39,8 +43,21 @@ package struct ServeFile: Sendable {
     let silence: Double
   }
 
+  /// Where the page and the API of all scans are, and who may do what there.
+  package struct PageSettings: Sendable {
+    /// ADDRESS:PORT, as it was written, and the line in which.
+    package fileprivate(set) var address = ""
+    package fileprivate(set) var line = 0
+    /// The name under which a reverse proxy on this machine serves it.
+    package fileprivate(set) var name: String?
+    /// The file with the token; by default `token` in the server's folder.
+    package fileprivate(set) var tokenFile: String?
+    /// Folders whose files may be added; besides those of the sources.
+    package fileprivate(set) var folders: [String] = []
+  }
+
   /// As it was named.
-  let path: String
+  package let path: String
   /// Absolute path of the server's folder.
   package private(set) var folder = ""
   /// Pattern of the folder of a volume.
@@ -51,10 +68,17 @@ package struct ServeFile: Sendable {
   private(set) var freeAtLeast: Int?
   /// What the names of process variables of its runs begin with; nil for none.
   private(set) var epics: String?
+  /// Seconds after which run folders of finished scans go; nil for never.
+  private(set) var keep: Double?
+  /// Where its page and API are; nil for none.
+  package private(set) var page: PageSettings?
+  /// Who is told of changes; nil for nobody.
+  private(set) var program: [String]?
+  private(set) var hook: StopHook?
   /// Where scans come from, in the order of their names.
   package private(set) var sources: [Source] = []
 
-  private static let (runsMax, sourcesMax, silenceRange) = (16, 32, 0.5...86_400.0)
+  private static let (runsMax, sourcesMax, wordsMax, silenceRange) = (16, 32, 32, 0.5...86_400.0)
 
   /// Reads and checks it, with the scan files that it names; relative paths are from its own folder.
   /// - Throws: `.noInput` where it cannot be read, `.configuration` with the line of the first mistake.
@@ -71,14 +95,38 @@ package struct ServeFile: Sendable {
     guard case .mapping(let mapping)? = root else {
       throw ScanFailure(.configuration, "\(path) has no keys; it needs folder: and sources:")
     }
-    for (key, value) in mapping { try read(key, value) }
+    var page = PageSettings()
+    for (key, value) in mapping { try read(key, value, &page) }
+    if page.line > 0 { self.page = page }
     guard !folder.isEmpty else { throw ScanFailure(.configuration, "\(path): folder is missing") }
     guard !sources.isEmpty else { throw ScanFailure(.configuration, "\(path): sources is missing, or empty") }
     for source in sources { try checkTemplate(of: source) }
   }
 
-  private mutating func read(_ key: Node, _ value: Node) throws(ScanFailure) {
+  private mutating func read(_ key: Node, _ value: Node, _ page: inout PageSettings) throws(ScanFailure) {
     switch key.string {
+    case "address": (page.address, page.line) = (try word(key, value), key.mark?.line ?? 1)
+    case "name":
+      page.name = try word(key, value)
+      guard page.name?.wholeMatch(of: /[A-Za-z0-9.-]{1,253}/) != nil else {
+        throw mistake(key, "name is that of a machine, as a reverse proxy serves it: slipring.lab.org")
+      }
+    case "token-file": page.tokenFile = resolved(try word(key, value))
+    case "files-from": page.folders = try words(key, value).map(resolved)
+    case "on-change":
+      program = try words(key, value)
+      guard program?.first?.hasPrefix("/") == true else {
+        throw mistake(
+          key, "on-change is a program by its whole path, and what it is given: [/usr/local/bin/tell, night]")
+      }
+    case "hook":
+      let text = try word(key, value)
+      do throws(StreamError) { hook = try StopHook(text) } catch { throw mistake(key, "hook: \(error)") }
+    case "keep":
+      guard let match = try word(key, value).wholeMatch(of: /([0-9]{1,5})d/), let days = Double(match.1) else {
+        throw mistake(key, "keep is a number of days: 30d")
+      }
+      keep = days * 86_400
     case "folder": folder = resolved(try word(key, value))
     case "output":
       output = try word(key, value)
@@ -104,8 +152,6 @@ package struct ServeFile: Sendable {
     }
   }
 
-  private static let keys = "folder, output, runs, free-at-least, epics and sources"
-
   private func prefix(_ key: Node, _ value: Node) throws(ScanFailure) -> String {
     let text = try word(key, value)
     do throws(StreamError) {
@@ -117,6 +163,9 @@ package struct ServeFile: Sendable {
 
   /// What the process variables of a source's runs begin with; nil for none.
   package func epics(of source: String) -> String? { epics.map { "\($0):\(source)" } }
+  private static let keys =
+    "folder, output, runs, free-at-least, keep, address, name, token-file, files-from, on-change, hook, epics "
+    + "and sources"
 
   private func source(_ key: Node, _ value: Node) throws(ScanFailure) -> Source {
     guard let name = key.string, name.wholeMatch(of: /[A-Za-z0-9_-]{1,40}/) != nil else {
@@ -140,6 +189,12 @@ package struct ServeFile: Sendable {
     return Source(name: name, address: address, scanFile: scanFile, silence: silence)
   }
 
+  /// Folders whose files may be added from afar.
+  package var openFolders: [String] {
+    (page?.folders ?? [])
+      + sources.compactMap { source in if case .drop(let path) = source.address { path } else { nil } }
+  }
+
   private func address(_ key: Node, _ text: String) throws(ScanFailure) -> Source.Address {
     let prefix = "drop:"
     if text.hasPrefix(prefix), text.count > prefix.count {
@@ -156,6 +211,17 @@ package struct ServeFile: Sendable {
       throw mistake(key, "\(key.string ?? "?") has no value, or several")
     }
     return scalar.string
+  }
+
+  /// A list of words, or one.
+  private func words(_ key: Node, _ value: Node) throws(ScanFailure) -> [String] {
+    guard case .sequence(let sequence) = value else { return [try word(key, value)] }
+    guard (1...Self.wordsMax).contains(sequence.count) else {
+      throw mistake(key, "\(key.string ?? "?") has one to \(Self.wordsMax) words")
+    }
+    var words: [String] = []
+    for value in sequence { words.append(try word(key, value)) }
+    return words
   }
 
   private func mistake(_ key: Node, _ text: String) -> ScanFailure {

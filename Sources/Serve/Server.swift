@@ -27,8 +27,14 @@ package final class Server {
   var spoolsToRemove: Set<Int> = []
   /// Entries of which nothing is to be done any more, as long as nobody changes them.
   var over: [Int: FileStamp] = [:]
-  /// Whether people were told that there is less room than there shall be.
-  var toldOfRoom = false
+  /// Whether people were told that there is less room than there shall be, and that it does not last.
+  var (toldOfRoom, toldOfForecast) = (false, false)
+  /// How the room on its disk goes.
+  var disk = DiskWatch()
+  /// When it began.
+  let started = QueueEntry.now
+  /// Tells others of changes; nil where nobody is to be told.
+  let reporter: ChangeReporter?
   /// What went wrong and was said.
   private var told: Set<String> = []
   private let signals: SignalDescriptor
@@ -57,6 +63,9 @@ package final class Server {
       throw ScanFailure(.cannotCreate, "\(file.folder) has a server, \(holder)")
     }
     self.lock = lock
+    reporter =
+      file.program == nil && file.hook == nil
+      ? nil : try ChangeReporter(queue, program: file.program, hook: file.hook)
     try queue.mendChanges()
     for source in file.sources {
       guard case .drop(let path) = source.address else { continue }
@@ -76,6 +85,7 @@ package final class Server {
       startJobs(entries)
       removeSpools()
       keepRoom()
+      reporter?.takeNotices().forEach(notice)
       note(ServerStatus(self, entries: entries.mapValues(\.state)))
       let ends = intakes.values.compactMap(\.child?.pidfd) + jobs.values.map(\.child.pidfd)
       _ = try Poll.wait(readable: [signals.descriptor] + ends, timeout: Self.period)
@@ -116,6 +126,7 @@ package final class Server {
       _ = try child.waitForExit(timeout: .seconds(5))
     }
     jobs = [:]
+    reporter?.stop()
   }
 
   private func keepRoom() {
@@ -126,6 +137,7 @@ package final class Server {
       isReplacementTold = true
       notice("\(OwnProgram.file) was replaced: the new program is used when this server is started again")
     }
+    watchDisk()
   }
 
   private func note(_ status: ServerStatus) {

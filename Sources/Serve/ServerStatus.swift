@@ -4,8 +4,20 @@ package import ScanPlan
 
 /// How a server is, for whoever looks at its folder: the content of its `server.json`.
 package struct ServerStatus: Codable, Equatable, Sendable {
+  /// A process of the server.
+  package struct ServerProcess: Codable, Equatable, Sendable {
+    /// As in `intake camera`, `scan 17`.
+    package let name: String
+    /// Nil for one that is to be started again.
+    package let pid: Int32?
+    /// How often it ended by itself, one time shortly after the other.
+    package let failures: Int
+  }
+
   /// Its process.
-  let pid: Int32
+  package let pid: Int32
+  /// When it began, in seconds since 1970.
+  package let started: Double
   /// The file that says what it does.
   let file: String
   /// Its sources, `detector` or `folder` by their names.
@@ -13,10 +25,18 @@ package struct ServerStatus: Codable, Equatable, Sendable {
   /// Scans of which something is to be done, by what that is.
   let scans: [String: Int]
   /// Scans that are being reconstructed.
-  let running: [Int]
+  package let running: [Int]
+  /// What it has started.
+  package let processes: [ServerProcess]
+  /// The disk that its folder is on; nil before it was looked at.
+  package let disk: DiskForecast?
+  /// What somebody should do something about.
+  package let warnings: [String]
+  /// Changes of which nobody was told, as too many came at a time or who was to be told did not answer.
+  package let untold: Int
 
   init(_ server: Server, entries: [Int: QueueEntry.EntryState]) {
-    pid = getpid()
+    (pid, started) = (getpid(), server.started)
     file = absolutePath(server.file.path)
     sources = Dictionary(
       uniqueKeysWithValues: server.file.sources.map { source in
@@ -24,6 +44,14 @@ package struct ServerStatus: Codable, Equatable, Sendable {
       })
     scans = Dictionary(grouping: entries.values, by: \.rawValue).mapValues(\.count)
     running = server.jobs.keys.sorted()
+    processes =
+      server.intakes.sorted { $0.key < $1.key }.map { name, intake in
+        ServerProcess(name: "intake \(name)", pid: intake.child?.pid, failures: intake.failures)
+      }
+      + running.map { ServerProcess(name: "scan \($0)", pid: server.jobs[$0]?.child.pid, failures: 0) }
+    disk = server.disk.forecast
+    untold = server.reporter?.untold ?? 0
+    warnings = [disk?.warning].compactMap(\.self)
   }
 
   /// One line for people.
@@ -31,7 +59,7 @@ package struct ServerStatus: Codable, Equatable, Sendable {
     let what =
       running.isEmpty ? "waiting for scans" : "reconstructing scan \(running.map { "\($0)" }.joined(separator: ", "))"
     let waiting = (scans["waiting"] ?? 0) + (scans["receiving"] ?? 0)
-    return waiting > 0 ? "\(what), \(waiting) in the queue" : what
+    return ([waiting > 0 ? "\(what), \(waiting) in the queue" : what] + warnings).joined(separator: "; ")
   }
 
   func write(_ folder: String) throws { try JSONFile.write(self, to: "\(folder)/server.json") }
