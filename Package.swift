@@ -101,8 +101,10 @@ let package = Package(
       dependencies: ["Detectors", "Host", "ScanFiles", "ScanPlan", "Tomography"], swiftSettings: strict),
     .target(
       name: "Dashboard",
-      dependencies: ["Host", "KernelTypes", "Run", "RunModel", "ScanFiles", "ScanPlan", "Tomography"],
-      resources: ["page.html", "page.css", "page.js"].map { .embedInCode("Web/\($0)") }, swiftSettings: strict),
+      dependencies: ["Host", "KernelTypes", "Run", "RunModel", "ScanFiles", "ScanPlan", "Serve", "Tomography"],
+      resources: [
+        "page.html", "page.css", "page.js", "scans.html", "scan.html", "scans.css", "scans.js", "openapi.json",
+      ].map { .embedInCode("Web/\($0)") }, swiftSettings: strict),
     .target(
       name: "Variables", dependencies: ["Detectors", "KernelTypes", "Run", "RunModel", "ScanPlan"],
       swiftSettings: strict),
@@ -193,7 +195,7 @@ let package = Package(
     .testTarget(
       name: "DashboardTests",
       dependencies: [
-        "Dashboard", "Host", "Run", "RunModel", "ScanPlan",
+        "Dashboard", "Host", "Run", "RunModel", "ScanPlan", "Serve", "TestSupport",
       ], swiftSettings: strict),
     .testTarget(
       name: "SlipringTests", dependencies: ["CPNG", "ScanFiles", "TestSupport", "slipring"], swiftSettings: strict),

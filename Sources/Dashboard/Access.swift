@@ -1,7 +1,10 @@
 /// 128 random bits that whoever started the run knows: who has them may end it.
 struct Token: Sendable {
-  /// 32 hexadecimal digits.
+  /// 32 hexadecimal digits, or what a person chose.
   let text: String
+
+  /// One that a person chose.
+  init(_ text: String) { self.text = text }
 
   /// A new one, from the system's generator.
   init() {
@@ -30,6 +33,8 @@ struct Access: Sendable {
   let isLoopback: Bool
   let port: UInt16
   let token: Token
+  /// The name under which a reverse proxy on this machine serves it to others, who all need the token; nil for none.
+  var publicName: String? = nil
 
   /// Cookies do not tell ports apart.
   private var cookieName: String { "slipring-\(port)" }
@@ -41,33 +46,39 @@ struct Access: Sendable {
 
   /// Whether the client has shown the token in a way that browsers do not do by themselves for foreign pages.
   func isTrusted(_ request: Request) -> Bool {
-    let bearer = request.headers["authorization"].flatMap {
+    token.matches(request.cookie(cookieName)) || token.matches(Self.bearer(request))
+  }
+
+  private static func bearer(_ request: Request) -> String? {
+    request.headers["authorization"].flatMap {
       $0.hasPrefix("Bearer ") ? String($0.dropFirst("Bearer ".count)) : nil
     }
-    return token.matches(request.cookie(cookieName)) || token.matches(bearer)
   }
 
   /// Why a request is not answered; nil where it is.
   func refusal(of request: Request) -> Response? {
     let host = request.headers["host"] ?? ""
-    if isLoopback, !Self.isOwnName(host) {
+    let isPublic = publicName.map { Self.name(of: host)?.lowercased() == $0.lowercased() } ?? false
+    if isLoopback, !isPublic, !Self.isOwnName(host) {
       return Response(status: 421, "this page is served as 127.0.0.1 or localhost, not as another name")
     }
     guard request.method == .post else {
       let isLogin = request.path == "/" && request.query["token"] != nil
-      guard isLoopback || isTrusted(request) || isLogin || request.path == "/healthz" else {
+      guard (isLoopback && !isPublic) || isTrusted(request) || isLogin || request.path == "/healthz" else {
         return Response(status: 403, "open the address that slipring printed: it ends with ?token=")
       }
       return nil
     }
     // Where the browser says where the request comes from, it must be our own page.
-    if let origin = request.headers["origin"], origin != "http://\(host)" {
+    if let origin = request.headers["origin"], origin != "http://\(host)", !isPublic || origin != "https://\(host)" {
       return Response(status: 403, "the request comes from another site")
     }
     if let site = request.headers["sec-fetch-site"], site != "same-origin" {
       return Response(status: 403, "the request comes from another site")
     }
-    guard token.matches(request.headers["x-slipring-token"]) || token.matches(request.form["token"]) else {
+    guard
+      [request.headers["x-slipring-token"], request.form["token"], Self.bearer(request)].contains(where: token.matches)
+    else {
       return Response(status: 403, "the token is missing or wrong: open the address that slipring printed")
     }
     return nil
@@ -75,14 +86,19 @@ struct Access: Sendable {
 
   /// Any port: a tunnel's other end may have a different one.
   private static func isOwnName(_ host: String) -> Bool {
-    let isNumber: (Substring) -> Bool = { !$0.isEmpty && $0.utf8.allSatisfy { (48...57).contains($0) } }
-    var name = host[...]
-    if !name.hasSuffix("]"), let colon = name.lastIndex(of: ":") {
-      guard isNumber(name[name.index(after: colon)...]) else { return false }
-      name = name[..<colon]
-    }
+    guard let name = name(of: host) else { return false }
     if ["localhost", "[::1]"].contains(name.lowercased()) { return true }
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { isNumber($0) && $0.count <= 3 }
+  }
+
+  /// The name in `Host`, without a port; nil where that is none.
+  private static func name(of host: String) -> Substring? {
+    guard !host.hasSuffix("]"), let colon = host.lastIndex(of: ":") else { return host[...] }
+    return isNumber(host[host.index(after: colon)...]) ? host[..<colon] : nil
+  }
+
+  private static func isNumber(_ text: Substring) -> Bool {
+    !text.isEmpty && text.utf8.allSatisfy { (48...57).contains($0) }
   }
 }

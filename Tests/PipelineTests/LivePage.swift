@@ -32,6 +32,19 @@ final class LivePage {
     token = try #require(url.queryItems?.first { $0.name == "token" }?.value)
   }
 
+  /// The page of all scans of a server, whose token is in a file.
+  init(server command: Command, tokenFile: String) throws {
+    self.command = command
+    var line: Substring?
+    try PipelineTests.wait("the address of the page") {
+      line = try command.errorsSoFar().split(separator: "\n").first { $0.contains("page: http://") }
+      return line != nil
+    }
+    let url = try #require(line?.split(separator: " ").last.flatMap { URLComponents(string: String($0)) })
+    port = UInt16(try #require(url.port))
+    token = try String(contentsOfFile: tokenFile, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
+  }
+
   func end() throws -> Command.Outcome { try command.end() }
 
   func wait(_ what: String, until isTrue: () throws -> Bool) throws { try PipelineTests.wait(what, until: isTrue) }

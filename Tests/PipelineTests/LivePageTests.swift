@@ -228,7 +228,7 @@ extension Pipeline {
 }
 
 /// Where a program is, if anywhere on the path.
-private func program(_ name: String) -> String? {
+func program(_ name: String) -> String? {
   (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { folder -> String in
     "\(folder)/\(name)"
   }

@@ -8,7 +8,8 @@ struct Connection {
   private var output: [[UInt8]] = []
   /// Of `output[0]`.
   private var sent = 0
-  private(set) var getsEvents = false
+  /// The events that it gets; nil for a client that asks for something.
+  private(set) var stream: EventStream?
   /// Whether `input` holds more than was answered in this turn of the server.
   private var isBehind = false
   private var closesAfterOutput = false
@@ -29,6 +30,7 @@ struct Connection {
     deadline = now + Self.requestLimit
   }
 
+  var getsEvents: Bool { stream != nil }
   /// Whether nothing is under way, so that it may be closed for another client.
   var isIdle: Bool { !getsEvents && input.isEmpty && output.isEmpty }
   var hasOutput: Bool { !output.isEmpty }
@@ -78,15 +80,16 @@ struct Connection {
       output.append(response.head(keepsAlive: request.keepsAlive))
       if request.method != .head, !bytes.isEmpty { output.append(bytes) }
       closesAfterOutput = !request.keepsAlive
-    case .events:
+    case .events(let stream):
       output.append(response.head(keepsAlive: true))
-      (getsEvents, input) = (true, [])
+      (self.stream, input) = (stream, [])
     }
   }
 
   /// Answers what cannot be understood, or came too slowly, and ends.
   mutating func refuse(_ status: Int) {
-    let response = Response(status: status, "the request was refused")
+    let allowed = status == 405 ? [("Allow", "GET, HEAD, POST")] : []
+    let response = Response(status: status, "the request was refused", headers: allowed)
     output.append(response.head(keepsAlive: false))
     if case .bytes(let bytes) = response.body { output.append(bytes) }
     (closesAfterOutput, input) = (true, [])
@@ -94,9 +97,10 @@ struct Connection {
 
   /// Sends an event, unless the client has not taken the last one: then this one is left out for it, and the next is
   /// newer.
-  mutating func send(event: [UInt8], now: ContinuousClock.Instant) -> Next {
+  mutating func send(event: [UInt8], position: Int = 0, now: ContinuousClock.Instant) -> Next {
     guard getsEvents, output.isEmpty else { return .goesOn }
     output.append(event)
+    stream?.position = position
     deadline = now + Self.outputLimit
     return send(now: now)
   }

@@ -6,7 +6,9 @@ enum RequestParser {
   /// The first line and the headers.
   static let headBytesMax = 8192
   static let headersMax = 64
-  static let bodyBytesMax = 1024
+  static let bodyBytesMax = 16 << 10
+  /// What HTTP has besides, and nothing here takes.
+  private static let otherMethods: Set = ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"]
 
   enum ParsedHead: Equatable {
     /// The rest is still to come.
@@ -29,7 +31,9 @@ enum RequestParser {
     guard let headers = headers(lines), headers["host"] != nil else { return .refused(status: 400) }
     let words = first.split(separator: " ", omittingEmptySubsequences: false)
     guard words.count == 3, words[2] == "HTTP/1.1" || words[2] == "HTTP/1.0" else { return .refused(status: 400) }
-    guard let method = Request.Method(rawValue: String(words[0])) else { return .refused(status: 501) }
+    guard let method = Request.Method(rawValue: String(words[0])) else {
+      return .refused(status: otherMethods.contains(String(words[0])) ? 405 : 501)
+    }
     guard words[1].hasPrefix("/"), words[1].utf8.allSatisfy({ $0 > 32 && $0 < 127 }) else {
       return .refused(status: 400)
     }

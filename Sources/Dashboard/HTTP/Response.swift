@@ -1,9 +1,20 @@
+/// Server-sent events that a client gets, and which of them it has.
+struct EventStream: Equatable {
+  /// Which of the site's streams; that of `Site.tick` has no name.
+  let channel: String
+  /// The last event that the client has, in a stream of which it is to miss none.
+  var position: Int
+
+  /// What `Site.tick` gives, from now on.
+  static let own = EventStream(channel: "", position: 0)
+}
+
 /// What a client gets.
 struct Response {
   enum Body {
     case bytes([UInt8])
-    /// The connection stays open and gets every event from now on.
-    case events
+    /// The connection stays open and gets the events of this stream.
+    case events(EventStream)
   }
 
   var status: Int
@@ -26,8 +37,13 @@ struct Response {
     (self.status, self.headers, self.body) = (status, headers, body)
   }
 
+  /// The site's own stream of server-sent events.
+  static let events = events(.own)
+
   /// A stream of server-sent events.
-  static let events = Response(status: 200, headers: [("Content-Type", "text/event-stream")], body: .events)
+  static func events(_ stream: EventStream) -> Response {
+    Response(status: 200, headers: [("Content-Type", "text/event-stream")], body: .events(stream))
+  }
 
   /// Sends the client to another page of this site.
   static func redirect(to path: String, headers: [(name: String, value: String)] = []) -> Response {
@@ -59,10 +75,10 @@ struct Response {
   }
 
   private static let reasons = [
-    200: "OK", 202: "Accepted", 303: "See Other", 304: "Not Modified", 400: "Bad Request", 403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed", 408: "Request Timeout", 409: "Conflict", 413: "Content Too Large",
-    421: "Misdirected Request",
+    200: "OK", 201: "Created", 202: "Accepted", 303: "See Other", 304: "Not Modified", 400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout", 409: "Conflict", 413: "Content Too Large",
+    415: "Unsupported Media Type", 421: "Misdirected Request",
     431: "Request Header Fields Too Large", 500: "Internal Server Error", 501: "Not Implemented",
     503: "Service Unavailable",
   ]

@@ -7,8 +7,17 @@ import Synchronization
 protocol Site: AnyObject {
   /// The answer to a request; `viewers` clients get events at present.
   func respond(to request: Request, viewers: Int) -> Response
-  /// Called several times a second; an event that every client that gets events should have now, nil for none.
+  /// Called several times a second; an event that every client of `EventStream.own` should have now, nil for none.
   func tick(viewers: Int) -> [UInt8]?
+  /// Called before `events`, several times a second, with the number of clients of each other stream.
+  func prepare(streams: [String: Int])
+  /// What a client of another stream should have now, and the position that it has then; nil for nothing.
+  func events(after position: Int, on channel: String) -> (bytes: [UInt8], position: Int)?
+}
+
+extension Site {
+  func prepare(streams: [String: Int]) {}
+  func events(after position: Int, on channel: String) -> (bytes: [UInt8], position: Int)? { nil }
 }
 
 /// A small HTTP/1.1 server on one thread of its own: a fixed number of connections, requests of a fixed size, and a
@@ -117,7 +126,7 @@ final class Server: Sendable {
       if ready.hasClients, !accept(into: &connections, now) { acceptsFrom = now + Self.acceptPause }
       if now >= tickDue {
         tickDue = now + Self.tick
-        if let event = site.tick(viewers: viewers) { broadcast(event, &connections, now) }
+        broadcast(site, &connections, now)
       }
       // The last event is on its way; who has it asks for what it tells of within the grace.
       if let end = stopAt.withLock({ $0 }), now >= end || !connections.contains(where: \.getsEvents) { return }
@@ -192,8 +201,16 @@ final class Server: Sendable {
     precondition(isSet, "fcntl of an open descriptor: \(Errno.current)")
   }
 
-  private func broadcast(_ event: [UInt8], _ connections: inout [Connection], _ now: ContinuousClock.Instant) {
-    for index in connections.indices.reversed() where connections[index].send(event: event, now: now) == .ends {
+  private func broadcast(_ site: any Site, _ connections: inout [Connection], _ now: ContinuousClock.Instant) {
+    let channels = Dictionary(grouping: connections.compactMap(\.stream), by: \.channel).mapValues(\.count)
+    let own = site.tick(viewers: channels[EventStream.own.channel] ?? 0)
+    site.prepare(streams: channels)
+    for index in connections.indices.reversed() where !connections[index].hasOutput {
+      guard let stream = connections[index].stream,
+        let event = stream.channel == EventStream.own.channel
+          ? own.map({ ($0, 0) }) : site.events(after: stream.position, on: stream.channel),
+        connections[index].send(event: event.0, position: event.1, now: now) == .ends
+      else { continue }
       close(connections.remove(at: index).descriptor)
     }
   }

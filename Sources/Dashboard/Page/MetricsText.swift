@@ -116,7 +116,7 @@ enum MetricsText {
   }
 
   /// Writes families: a help line, a type line, and a line for each sample. A family without samples is left out.
-  private struct Builder {
+  struct Builder {
     typealias Sample = (labels: [(String, String)], value: Double)
 
     private(set) var text = ""

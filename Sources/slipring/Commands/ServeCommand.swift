@@ -1,4 +1,5 @@
 import ArgumentParser
+import Dashboard
 import Foundation
 import Glibc
 import Host
@@ -12,9 +13,11 @@ struct ServeCommand: ParsableCommand {
     commandName: "serve",
     abstract: "Takes scan after scan, from detectors and from a folder of files, and reconstructs each.",
     discussion: """
-      What it does stands in a file: folder, output, runs, free-at-least, and sources, each with an address, a scan \
-      file and the silence after which a scan has ended. It goes on until SIGTERM; what is under way then, or when it \
-      is killed, goes on at the next start. slipring queue shows its scans.
+      What it does stands in a file: folder, output, runs, free-at-least and keep for the disk; address, name, \
+      token-file and files-from for the page and the API of all scans; on-change and hook for who is to be told of \
+      scans; and sources, each with an address, a scan file and the silence after which a scan has ended. It goes on \
+      until SIGTERM; what is under way then, or when it is killed, goes on at the next start. slipring list, show and \
+      tail show its scans, slipring queue changes what becomes of them.
       """)
 
   @Argument(help: ArgumentHelp("What is to be served.", valueName: "serve.yaml")) var file: String
@@ -22,6 +25,7 @@ struct ServeCommand: ParsableCommand {
 
   func run() throws {
     let file = try ServeFile(path: absolutePath(file))
+    try ScanServerPage.address(file)
     if check { return Console.notice("\(self.file) is well; \(counted(file.sources.count, "source"))") }
     // Before any thread, so that every thread leaves the signals to the descriptor.
     let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
@@ -30,6 +34,10 @@ struct ServeCommand: ParsableCommand {
     for name in ServiceManager.environmentNames { unsetenv(name) }
     let server = try Server(
       file, executable: Console.executable, signals: signals, manager: manager, notice: Console.notice)
+    let page = try ScanServerPage(file) { Console.notice($0) }
+    // Who may read what goes to a log is not who may change something.
+    if let page { Console.notice("page: \(Console.isTerminal ? page.addressWithToken : page.address)") }
+    defer { page?.stop() }
     Console.notice("serving \(file.sources.map(\.name).joined(separator: ", ")) in \(file.folder)")
     try server.run()
   }

@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""Looks at the pages of all scans of a server as a person does, through a headless Chromium (see look.py). Scan 1 has
+failed and scan 2 is being reconstructed when it begins; it finalizes scan 2 by hand, and ends when that is finished.
+Ends with 0 when everything that a person may do works; with one line otherwise.
+
+    look_scans.py CHROMIUM URL_WITH_TOKEN FOLDER PROFILE
+
+FOLDER gets the screenshots, PROFILE what the browser keeps.
+"""
+
+import sys
+from urllib.parse import urlsplit
+
+sys.dont_write_bytecode = True
+from look import Browser, Tab
+
+SIZES = {"wide": (1280, 900, False), "phone": (400, 860, True)}
+
+
+def shoot(tab, folder, name, phone=True):
+    for size, (width, height, mobile) in SIZES.items():
+        if size == "phone" and not phone:
+            continue
+        for dark in (False, True):
+            tab.screenshot(f"{folder}/{name}-{size}-{'dark' if dark else 'light'}.png", width, height, dark, mobile)
+    tab.screenshot(f"{folder}/{name}-wide-light.png", *SIZES["wide"][:2])
+    overflow = tab.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth + 1")
+    if overflow:
+        raise RuntimeError(f"{name} is wider than its window")
+
+
+def main(program, url, folder, profile):
+    parts = urlsplit(url)
+    root = f"{parts.scheme}://{parts.netloc}"
+    browser = Browser(program, profile)
+    try:
+        tab = Tab(browser, url)
+        tab.wait("two scans", "document.querySelectorAll('#scans tr.link').length >= 2")
+        tab.wait("the reason", "document.querySelector('#scans .reason')?.textContent.length > 10")
+        tab.wait("a scan that goes on", "document.querySelectorAll('.now progress').length === 1")
+        tab.wait("its picture", "document.querySelector('.now img')?.naturalWidth > 0")
+        if tab.evaluate("location.search"):
+            raise RuntimeError("the token is still in the address")
+        shoot(tab, folder, "list")
+
+        tab.call("Page.navigate", url=f"{root}/scans/2/run/")
+        tab.wait("the run's page", "document.getElementById('state')?.dataset.state === 'scanning'")
+        first = tab.wait("its slices", "document.getElementById('picture-z')?.naturalWidth > 0 && "
+                         "document.getElementById('picture-z').src")
+        tab.wait("newer slices", "document.getElementById('picture-z').src", differs_from=first)
+        shoot(tab, folder, "run", phone=False)
+
+        tab.call("Page.navigate", url=f"{root}/scans/2/")
+        tab.wait("the facts", "document.querySelectorAll('#facts dt').length > 5")
+        tab.wait("the picture", "document.getElementById('picture')?.naturalWidth > 0")
+        tab.wait("the buttons", "document.querySelectorAll('#actions button').length === 2")
+        shoot(tab, folder, "scan")
+        tab.evaluate("document.querySelector('#actions button').click()")
+        tab.wait("the question", "document.getElementById('sure').open")
+        tab.evaluate("document.querySelector('#sure button[value=yes]').click()")
+        tab.wait("the end", "document.getElementById('state').textContent === 'finished'")
+        tab.wait("its files", "document.querySelectorAll('#files tr').length > 1")
+        tab.wait("its log", "document.getElementById('log').textContent.length > 10")
+        shoot(tab, folder, "finished")
+
+        tab.call("Page.navigate", url=f"{root}/scans/1/")
+        tab.wait("why it failed", "document.getElementById('facts')?.textContent.includes('HDF5')")
+        shoot(tab, folder, "failed", phone=False)
+        # What is not there is no mistake of the page.
+        complaints = [text for text in browser.complaints if "picture.png" not in text and "/slices/" not in text]
+        if complaints:
+            raise RuntimeError(f"the browser complains: {complaints[0]}")
+    finally:
+        browser.end()
+
+
+try:
+    main(*sys.argv[1:])
+except (RuntimeError, TimeoutError, EOFError) as error:
+    sys.exit(f"look_scans.py: {error}")

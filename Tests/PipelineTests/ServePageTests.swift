@@ -1,0 +1,152 @@
+import Foundation
+import Glibc
+import Host
+import Serve
+import TestSupport
+import Testing
+
+extension Pipeline {
+  /// The page and the API of all scans, with a server, real scans, and programs that others wrote.
+  @Suite struct ServePageTests {
+    private let folder: TestFolder
+
+    init() throws {
+      folder = try TestFolder()
+      try FileManager.default.createDirectory(atPath: folder.file("incoming"), withIntermediateDirectories: true)
+    }
+
+    /// Starts a server whose files come like images of a detector, `rate` a second.
+    private func serve(rate: Int, _ more: String...) throws -> (server: Command, page: LivePage) {
+      try """
+      algorithm: sirt
+      final-iterations: 2
+      window-length: 6
+      workers: 1
+      rotation-axis: 24
+      rate: \(rate)
+      """.write(toFile: folder.file("scan.yaml"), atomically: true, encoding: .utf8)
+      let text = """
+        folder: served
+        output: "{sample}_{number}"
+        address: 127.0.0.1:0
+        sources: { files: { address: "drop:incoming", scan: scan.yaml } }
+        """
+      try ([text] + more).joined(separator: "\n").write(
+        toFile: folder.file("serve.yaml"), atomically: true, encoding: .utf8)
+      let server = try Command(["serve", folder.file("serve.yaml")])
+      return (server, try LivePage(server: server, tokenFile: folder.file("served/token")))
+    }
+
+    /// Puts a scan into the folder.
+    private func drop(_ name: String, projections: Int = 60) throws {
+      let outcome = try Command.run(
+        "simulate", folder.file(name), "--rows", "5", "--columns", "48", "--projections", "\(projections)", "--darks",
+        "2", "--flats", "3", "--quiet")
+      try #require(outcome.status == .exited(0), "\(outcome.errors)")
+      try FileManager.default.moveItem(atPath: folder.file(name), toPath: folder.file("incoming/\(name)"))
+    }
+
+    private func stop(_ server: Command) throws {
+      try server.process.signal(SIGTERM)
+      let outcome = try server.end(within: .seconds(40))
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+    }
+
+    private func scan(_ number: Int, _ page: LivePage) throws -> ScanRecord? {
+      struct Details: Decodable { let scan: ScanRecord }
+      let answer = try page.get("/api/v1/scans/\(number)")
+      return answer.status == 200 ? try JSONDecoder().decode(Details.self, from: answer.body).scan : nil
+    }
+
+    @Test func `A scan is seen while it comes, is ended from afar, and is still there when the server starts again`()
+      throws
+    {
+      let told = "on-change: [/bin/sh, -c, 'cat >> \(folder.file("told"))']"
+      var (server, page) = try serve(rate: 4, told)
+      let events = try Command(
+        ["-sN", "http://127.0.0.1:\(page.port)/api/v1/events?after=0"], executable: "/usr/bin/curl")
+      try drop("wood.h5", projections: 400)
+      try wait("some projections") { try scan(1, page)?.progress?.acquired ?? 0 > 8 }
+      #expect(try scan(1, page)?.activity == .scanning)
+      let run = try page.get("/scans/1/run/")
+      #expect(run.status == 200 && run.text.contains("/scans/1/run/page.js"))
+      var picture = Data()
+      try wait("a picture of the run") {
+        picture = try page.get("/scans/1/run/slices/z/2.png").body
+        return picture.starts(with: [0x89, 0x50, 0x4E, 0x47])
+      }
+      #expect(try page.get("/scans/1/picture.png").body.starts(with: [0x89, 0x50, 0x4E, 0x47]))
+      #expect(try page.post("/api/v1/scans/1/finalize", token: nil).status == 403)
+      #expect(try page.post("/api/v1/scans/1/finalize", token: page.token).status == 200)
+      try wait("the end", within: 60) { try scan(1, page)?.state == .finished }
+      #expect(try scan(1, page)?.projections ?? 0 < 400)
+      try wait("the program") {
+        (try? String(contentsOfFile: folder.file("told"), encoding: .utf8))?
+          .contains("\"finished\"") == true
+      }
+      try events.process.signal(SIGTERM)
+      let states = try events.end().output.split(separator: "\n").filter { $0.hasPrefix("data: ") }.compactMap {
+        try JSONDecoder().decode(ScanChange.self, from: Data($0.dropFirst(6).utf8))
+      }.filter(\.isOfState).map(\.state)
+      #expect(states == [.waiting, .running, .finished])
+      try stop(server)
+      let token = page.token
+      (server, page) = try serve(rate: 4)
+      #expect(page.token == token)
+      #expect(try page.get("/scans/1/picture.png").body.starts(with: [0x89, 0x50, 0x4E, 0x47]))
+      #expect(try page.get("/api/v1/scans/1").text.contains("wood_rec.h5"))
+      #expect(try page.get("/metrics").text.contains("slipring_scans{state=\"finished\"} 1.0"))
+      try stop(server)
+    }
+
+    @Test(.enabled(if: Senders.schemathesis != nil, "schemathesis cannot be installed"))
+    func `A program that tries what the description allows, and what it does not, finds nothing`() throws {
+      let (server, page) = try serve(rate: 1000)
+      try Data("no scan".utf8).write(to: URL(filePath: folder.file("incoming/bad.h5")))
+      try drop("wood.h5")
+      try wait("two scans that are over") {
+        try scan(1, page)?.ended != nil && scan(2, page)?.ended != nil
+      }
+      try """
+      [auth.openapi.header]
+      api_key = "\(page.token)"
+      [auth.openapi.bearer]
+      bearer = "\(page.token)"
+      """.write(toFile: folder.file("schemathesis.toml"), atomically: true, encoding: .utf8)
+      // The stream of events never ends, and is tested above.
+      let outcome = try Command(
+        [
+          "-m", "schemathesis.cli", "--config-file", folder.file("schemathesis.toml"), "run",
+          "http://127.0.0.1:\(page.port)/api/v1/openapi.json", "--exclude-path", "/api/v1/events", "--max-examples",
+          "15", "--seed", "1", "--no-color", "--suppress-health-check", "all",
+        ], executable: #require(Senders.schemathesis)
+      ).end(within: .seconds(180))
+      #expect(outcome.status == .exited(0), "\(outcome.output.suffix(4000))\(outcome.errors)")
+      #expect(try page.get("/healthz").status == 200)
+      try stop(server)
+    }
+
+    @Test(
+      .enabled(if: program("chromium") != nil && program("python3") != nil, "needs chromium and python3"))
+    func `In a browser the lists and the pages of scans show what happens, in the light, in the dark, on a phone`()
+      throws
+    {
+      let (server, page) = try serve(rate: 2)
+      try Data("no scan".utf8).write(to: URL(filePath: folder.file("incoming/bad.h5")))
+      try wait("the scan that fails") { try scan(1, page)?.state == .failed }
+      try drop("wood.h5", projections: 400)
+      try wait("a scan that goes on") { try scan(2, page)?.progress?.updates ?? 0 > 4 }
+      let pictures = FileManager.default.currentDirectoryPath + "/.build/scans-page"
+      try FileManager.default.createDirectory(atPath: pictures, withIntermediateDirectories: true)
+      let look = try Command(
+        [
+          URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Browser/look_scans.py").path,
+          #require(program("chromium")), "http://127.0.0.1:\(page.port)/?token=\(page.token)", pictures,
+          folder.file("profile"),
+        ], executable: #require(program("python3"))
+      ).end(within: .seconds(180))
+      #expect(look.status == .exited(0), "\(look.errors)")
+      try stop(server)
+    }
+  }
+}
