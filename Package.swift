@@ -99,6 +99,7 @@ let package = Package(
     .target(
       name: "Simulation",
       dependencies: ["Detectors", "Host", "ScanFiles", "ScanPlan", "Tomography"], swiftSettings: strict),
+    .target(name: "Viewing", dependencies: ["Host", "KernelTypes", "ScanFiles"], swiftSettings: fast),
     .target(
       name: "Dashboard",
       dependencies: ["Host", "KernelTypes", "Run", "RunModel", "ScanFiles", "ScanPlan", "Serve", "Tomography"],
@@ -192,6 +193,8 @@ let package = Package(
     .testTarget(
       name: "SimulationTests", dependencies: ["Host", "PhantomSupport", "Simulation", "Tomography"],
       swiftSettings: strict),
+    .testTarget(
+      name: "ViewingTests", dependencies: ["Host", "KernelTypes", "ScanFiles", "Viewing"], swiftSettings: strict),
     .testTarget(
       name: "DashboardTests",
       dependencies: [

@@ -12,7 +12,7 @@ package final class VolumeReader {
   /// Columns of a slice, which has as many rows; at least 1.
   package let columns: Int
 
-  private let dataset: HDF5Dataset
+  let dataset: HDF5Dataset
 
   private static let usualNames = ["/exchange/data", "/volume", "/data"]
   private static let groupsMax = 1_000

@@ -30,6 +30,7 @@ enum Senders {
   static let bluesky = environment(
     "python-bluesky", packages: ["numpy", "h5py", "pytest", "bluesky", "ophyd-async>=0.21,<0.22"],
     probe: "import h5py, pytest, bluesky, ophyd_async.core")
+
   /// A Python with a program that tries an API by its description.
   static let schemathesis = environment("schemathesis", packages: ["schemathesis"], probe: "import schemathesis")
 

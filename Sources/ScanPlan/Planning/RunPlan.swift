@@ -58,7 +58,7 @@ package struct RunPlan: Codable, Sendable {
   /// Whether the data are counts.
   var minusLog: Bool
   /// Size of a voxel, where the file knows it.
-  var pixelSizeMillimetres: Double?
+  package var pixelSizeMillimetres: Double?
   /// Who computes what.
   package var placement: Placement
   /// Slots of the rings.

@@ -1,0 +1,29 @@
+package import Host
+
+// What a viewer asks of a volume's file.
+extension VolumeReader {
+  /// Reads a box (z, y, x) of the volume, slowest extent first.
+  /// - Throws: `.badData` when the file turns out to be damaged.
+  package func read(start: [Int], count: [Int]) throws(FileError) -> [Float] {
+    var values = [Float](repeating: 0, count: count.reduce(1, *))
+    try values.withUnsafeMutableBufferPointer { buffer throws(FileError) in
+      try dataset.read(start: start, count: count, into: buffer)
+    }
+    return values
+  }
+
+  /// Edge of a voxel, as `VolumeHDF5Writer` says it; nil where the file does not say it so.
+  package var voxelSizeMillimetres: Double? {
+    let words = text("voxel_size")?.split(separator: " ") ?? []
+    guard words.count == 2, let size = Double(words[0]), size > 0, size.isFinite else { return nil }
+    return ["um": size / 1000, "mm": size][words[1]]
+  }
+
+  /// The unit of a voxel's value; nil where the file does not say it.
+  package var unit: String? { text("units") }
+
+  /// What cannot be read is not known.
+  private func text(_ attribute: String) -> String? {
+    (try? dataset.file.text(ofAttribute: attribute, of: datasetName)) ?? nil
+  }
+}

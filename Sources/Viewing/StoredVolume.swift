@@ -1,0 +1,75 @@
+import Glibc
+package import Host
+package import KernelTypes
+import ScanFiles
+
+/// A finished volume in an HDF5 file.
+package final class StoredVolume: ViewedVolume {
+  private let reader: VolumeReader
+  package let name: String
+  package let identity: UInt64
+  package let isLive = false
+  package let generations: [UInt64] = [0]
+
+  /// Files keep a slice in one piece, so that a cut across slices reads all of them: up to so many bytes.
+  private static let crossBytesMax = 1 << 30
+
+  /// - Throws: as `VolumeReader`.
+  package init(path: String) throws(FileError) {
+    reader = try VolumeReader(path: path)
+    name = path.split(separator: "/").last.map(String.init) ?? path
+    var status = stat()
+    // The file was open a moment ago; were it gone now, zeros would name it as well as anything.
+    _ = stat(path, &status)
+    let words = [
+      UInt64(truncatingIfNeeded: status.st_ino), UInt64(truncatingIfNeeded: status.st_size),
+      UInt64(truncatingIfNeeded: status.st_mtim.tv_sec), UInt64(truncatingIfNeeded: status.st_mtim.tv_nsec),
+    ]
+    identity = words.reduce(0) { ($0 ^ $1) &* 0x9E37_79B9_7F4A_7C15 }
+  }
+
+  package var slices: Int { reader.slices }
+  package var columns: Int { reader.columns }
+  package var voxelSizeMillimetres: Double? { reader.voxelSizeMillimetres }
+  package var unit: String { reader.unit ?? "" }
+
+  package var axes: [CutAxis] {
+    let (bytes, hasOverflown) = (slices * columns).multipliedReportingOverflow(by: columns * MemoryLayout<Float>.size)
+    return hasOverflown || bytes > Self.crossBytesMax ? [.z] : [.z, .y, .x]
+  }
+
+  package func plane(_ axis: CutAxis, at index: Int, edgeMax: Int) throws(PlaneMissing) -> Plane {
+    precondition((0..<count(along: axis)).contains(index) && edgeMax > 0, "cut \(axis) at \(index)")
+    let size = size(of: axis)
+    let (start, count) =
+      switch axis {
+      case .z: ([index, 0, 0], [1, columns, columns])
+      case .y: ([0, index, 0], [slices, 1, columns])
+      case .x: ([0, 0, index], [slices, columns, 1])
+      }
+    var values: [Float]
+    do { values = try reader.read(start: start, count: count) } catch { throw .unreadable(error.description) }
+    // (z, y) in the file, y × z on the screen.
+    if axis == .x { values = Self.transposed(values, columns: columns, rows: slices) }
+    return Self.thinned(Plane(columns: size.columns, rows: size.rows, values: values, generations: [0]), edgeMax)
+  }
+
+  private static func transposed(_ values: [Float], columns: Int, rows: Int) -> [Float] {
+    var turned = [Float](repeating: 0, count: values.count)
+    for row in 0..<rows { for column in 0..<columns { turned[column * rows + row] = values[row * columns + column] } }
+    return turned
+  }
+
+  private static func thinned(_ plane: Plane, _ edgeMax: Int) -> Plane {
+    func picked(_ count: Int) -> [Int] {
+      let step = (count + edgeMax - 1) / edgeMax
+      return Array(stride(from: step / 2, to: count, by: step))
+    }
+    guard max(plane.columns, plane.rows) > edgeMax else { return plane }
+    let (columns, rows) = (picked(plane.columns), picked(plane.rows))
+    return Plane(
+      columns: columns.count, rows: rows.count,
+      values: rows.flatMap { row in columns.map { plane.values[row * plane.columns + $0] } },
+      generations: plane.generations)
+  }
+}
