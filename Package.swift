@@ -102,9 +102,13 @@ let package = Package(
     .target(name: "Viewing", dependencies: ["Host", "KernelTypes", "ScanFiles"], swiftSettings: fast),
     .target(
       name: "Dashboard",
-      dependencies: ["Host", "KernelTypes", "Run", "RunModel", "ScanFiles", "ScanPlan", "Serve", "Tomography"],
+      dependencies: [
+        "Host", "KernelTypes", "Run", "RunModel", "ScanFiles", "ScanPlan", "Serve", "Tomography", "Viewing",
+      ],
       resources: [
         "page.html", "page.css", "page.js", "scans.html", "scan.html", "scans.css", "scans.js", "openapi.json",
+        "viewer.html", "viewer.css", "viewer.js", "viewer-pane.js", "viewer-tiles.js", "viewer-histogram.js",
+        "viewer-volume.js", "viewer-shaders.js", "viewer-save.js",
       ].map { .embedInCode("Web/\($0)") }, swiftSettings: strict),
     .target(
       name: "Variables", dependencies: ["Detectors", "KernelTypes", "Run", "RunModel", "ScanPlan"],
@@ -198,7 +202,7 @@ let package = Package(
     .testTarget(
       name: "DashboardTests",
       dependencies: [
-        "Dashboard", "Host", "Run", "RunModel", "ScanPlan", "Serve", "TestSupport",
+        "Dashboard", "Host", "KernelTypes", "Run", "RunModel", "ScanPlan", "Serve", "TestSupport", "Viewing",
       ], swiftSettings: strict),
     .testTarget(
       name: "SlipringTests", dependencies: ["CPNG", "ScanFiles", "TestSupport", "slipring"], swiftSettings: strict),

@@ -10,9 +10,11 @@ import class Foundation.JSONEncoder
 final class RunSite: Site {
   private let access: Access
   private let mailbox: Mailbox
-  private let cores: Int
+  private let budget: RenderBudget
   private var view: RunView?
   private var gallery: Gallery?
+  /// By the first part of their address.
+  private var volumes: [Substring: VolumeDesk] = [:]
   private var curves: Curves?
   private var similarity: SimilarityCurves?
   private var positions: (updates: [UInt64], scores: UInt64) = ([], 0)
@@ -24,7 +26,6 @@ final class RunSite: Site {
 
   /// A run whose supervisor has not reported for so long is not well.
   private static let silenceMax: Duration = .seconds(10)
-  private static let revalidates = [("Cache-Control", "no-cache")]
   private static let niceness: Int32 = 5
   /// Who asked, for the run's reports.
   private static let requester = "the dashboard"
@@ -37,7 +38,7 @@ final class RunSite: Site {
     (self.access, self.mailbox) = (access, mailbox)
     // The stages go first.
     Priority.lower(by: Self.niceness)
-    cores = (try? Affinity.current().count) ?? 1
+    budget = RenderBudget(cores: (try? Affinity.current().count) ?? 1, now: .now)
   }
 
   /// Longer while many watch, so that the cost does not grow with their number.
@@ -70,7 +71,8 @@ final class RunSite: Site {
     }
     guard let status = latest.status else { return }
     var counters = [
-      "acquired": Double(status.acquired), "updates": Double(status.updates), "swept": status.sweptFraction,
+      "acquired": Double(status.acquired), "used": Double(status.reconstructed), "updates": Double(status.updates),
+      "swept": status.sweptFraction,
     ]
     for stage in status.stages { counters["stage " + stage.name] = Double(stage.cursor) }
     rates.sample(counters, now: now)
@@ -78,7 +80,10 @@ final class RunSite: Site {
 
   private func begin(_ view: RunView) {
     self.view = view
-    gallery = Gallery(view, cores: cores)
+    gallery = Gallery(view, budget)
+    let others = view.denoisedSlices == nil ? [] : ["denoised"]
+    volumes["voxels"] = VolumeDesk(LiveVolume(view, .reconstructed), budget, others: others)
+    if !others.isEmpty { volumes["denoised"] = VolumeDesk(LiveVolume(view, .denoised), budget) }
     let workers = view.plan.placement.workers
     positions.updates = workers.map { _ in 0 }
     var curves = Curves(updatesMax: view.plan.updateCount, rows: workers.map(\.rows))
@@ -101,8 +106,6 @@ final class RunSite: Site {
     if request.method == .post { return command(request) }
     switch request.path {
     case "/": return page(request, report(latest, Self.pace(viewers: viewers)))
-    case "/page.css": return .init(type: "text/css; charset=utf-8", Page.style, headers: Self.revalidates)
-    case "/page.js": return .init(type: "text/javascript; charset=utf-8", Page.script, headers: Self.revalidates)
     case "/api/status": return .init(type: "application/json", Self.json(report(latest, Self.pace(viewers: viewers))))
     case "/api/curves": return curvesResponse()
     case "/api/events": return .events
@@ -112,11 +115,22 @@ final class RunSite: Site {
         report(latest, Self.pace(viewers: viewers)), pixels: curves?.pixels ?? .init(), viewers: viewers)
       return .init(type: MetricsText.contentType, Array(text.utf8))
     case "/finalize", "/abort": return .init(status: 405, "this needs POST", headers: [("Allow", "POST")])
-    default:
-      return request.path.hasPrefix("/slices/")
-        ? slice(request, isOver: latest.ending != nil, Self.pace(viewers: viewers))
-        : .init(status: 404, "there is nothing at \(request.path)")
+    default: return picture(request, isOver: latest.ending != nil, Self.pace(viewers: viewers))
     }
+  }
+
+  /// What is below an address of its own: files of the page, pictures, parts of volumes.
+  private func picture(_ request: Request, isOver: Bool, _ pace: RunReport.RefreshPeriods) -> Response {
+    let parts = request.path.dropFirst().split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+    if parts.count == 1, let file = WebFiles.response(for: parts[0]) { return file }
+    if parts.count == 2, parts[0] == "slices" { return slice(request, isOver: isOver, pace) }
+    if parts.count == 2, let desk = volumes[parts[0]] {
+      return desk.respond(to: request, path: parts[1], isOver: isOver, freshFor: .milliseconds(2 * pace.pictures))
+    }
+    if view == nil, parts[0] == "voxels" {
+      return .init(status: 503, "there is no volume yet", headers: [("Retry-After", "1")])
+    }
+    return .init(status: 404, "there is nothing at \(request.path)")
   }
 
   /// A wish to end the run, from somebody who may.
@@ -135,7 +149,7 @@ final class RunSite: Site {
       return .init(status: 409, ScanFailure(error).description)
     }
     // A form without the page's script wants the page again.
-    if request.form["token"] != nil { return .redirect(to: "/") }
+    if request.form["token"] != nil { return .redirect(to: "./") }
     return .init(status: 202, kind == .finalize ? "the run ends with what was acquired" : "the run stops")
   }
 
@@ -148,7 +162,7 @@ final class RunSite: Site {
     guard access.token.matches(token) else {
       return .init(status: 403, "the token is wrong: this address belongs to an earlier run")
     }
-    return .redirect(to: "/", headers: [access.cookie])
+    return .redirect(to: "./", headers: [access.cookie])
   }
 
   private func slice(_ request: Request, isOver: Bool, _ pace: RunReport.RefreshPeriods) -> Response {
@@ -193,7 +207,7 @@ final class RunSite: Site {
     return .init(type: "application/json", curvesText?.bytes ?? [])
   }
 
-  private static func json(_ value: some Encodable) -> [UInt8] {
+  static func json(_ value: some Encodable) -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     encoder.nonConformingFloatEncodingStrategy = .convertToString(

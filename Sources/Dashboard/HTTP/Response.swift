@@ -77,7 +77,8 @@ struct Response {
   private static let reasons = [
     200: "OK", 201: "Created", 202: "Accepted", 303: "See Other", 304: "Not Modified", 400: "Bad Request",
     403: "Forbidden",
-    404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout", 409: "Conflict", 413: "Content Too Large",
+    404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout", 409: "Conflict", 410: "Gone",
+    413: "Content Too Large",
     415: "Unsupported Media Type", 421: "Misdirected Request",
     431: "Request Header Fields Too Large", 500: "Internal Server Error", 501: "Not Implemented",
     503: "Service Unavailable",

@@ -1,10 +1,7 @@
 import Run
 
-/// The page's three files, which are part of the program, and the page with the figures of now in it, for whoever has
-/// no script.
+/// The page with the figures of now in it, for whoever has no script.
 enum Page {
-  static let style = PackageResources.page_css
-  static let script = PackageResources.page_js
   private static let template = String(decoding: PackageResources.page_html, as: UTF8.self)
 
   /// The page. With `token`, whoever gets it may end the run.
@@ -30,8 +27,8 @@ enum Page {
       "columns": "\(volume?.columns ?? 0)", "slices": "\(volume?.slices ?? 0)",
       "generation": volume.map { "generation \($0.generations.map(String.init).joined(separator: ", "))" }
         ?? "not there yet",
-      "pictureZ": "/slices/z/\(middle.z).png", "pictureX": "/slices/x/\(middle.edge).png",
-      "pictureY": "/slices/y/\(middle.edge).png",
+      "pictureZ": "slices/z/\(middle.z).png", "pictureX": "slices/x/\(middle.edge).png",
+      "pictureY": "slices/y/\(middle.edge).png",
       "middleZ": "\(middle.z)", "middleX": "\(middle.edge)", "middleY": "\(middle.edge)",
       "progress": figures(report.progress, known: RunReport.progressLabels),
       "ledger": figures(report.ledger, known: RunReport.ledgerLabels),
@@ -71,7 +68,7 @@ enum Page {
     let isOver = report.ending == nil ? "" : " disabled"
     func form(_ path: String, _ label: String, _ style: String, _ explanation: String) -> String {
       """
-      <form method="post" action="/\(path)" data-explanation="\(Text.html(explanation))">\
+      <form method="post" action="\(path)" data-explanation="\(Text.html(explanation))">\
       <input type="hidden" name="token" value="\(token.text)"><button id="\(path)" \
       class="\(style)"\(isOver)>\(label)</button></form>
       """

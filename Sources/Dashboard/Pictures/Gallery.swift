@@ -6,7 +6,7 @@ import Tomography
 /// Makes pictures of a run's newest volume, each of them once for all who want it. Use from one thread.
 final class Gallery {
   private let view: RunView
-  private var budget: RenderBudget
+  private let budget: RenderBudget
   private var pictures: [PictureRequest: Entry] = [:]
   private var uses = 0
   private var range: (generations: [UInt64], window: GreyWindow)?
@@ -26,10 +26,7 @@ final class Gallery {
   private static let rangeEdge = 128
   private static let percentile = 0.5
 
-  init(_ view: RunView, cores: Int) {
-    self.view = view
-    budget = RenderBudget(cores: cores, now: .now)
-  }
+  init(_ view: RunView, _ budget: RenderBudget) { (self.view, self.budget) = (view, budget) }
 
   /// Why there is no picture.
   enum Missing: Error {

@@ -1,8 +1,8 @@
 import Glibc
 
 /// How much processor time pictures may take: a share of the machine, saved up for a while so that the first pictures
-/// and a moved slider come at once.
-struct RenderBudget {
+/// and a moved slider come at once. One budget is shared by all that draws for a page. Use from one thread.
+final class RenderBudget {
   /// Seconds that may be spent now.
   private var saved: Double
   private var last: ContinuousClock.Instant
@@ -20,17 +20,17 @@ struct RenderBudget {
   }
 
   /// Whether a picture may be made now. One that was never made may overdraw what was saved once as much again.
-  mutating func allows(isNew: Bool, now: ContinuousClock.Instant) -> Bool {
+  func allows(isNew: Bool, now: ContinuousClock.Instant) -> Bool {
     saved = min(Self.savedMax, saved + share * ((now - last) / .seconds(1)))
     last = now
     return saved > (isNew ? -Self.savedMax : 0)
   }
 
   /// Runs `body` and takes its processor time from what was saved.
-  mutating func spend<Result>(_ body: () -> Result) -> Result {
+  func spend<Result, Failure>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
     let start = Self.threadSeconds
     defer { saved -= Self.threadSeconds - start }
-    return body()
+    return try body()
   }
 
   private static var threadSeconds: Double {

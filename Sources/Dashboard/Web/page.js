@@ -45,7 +45,7 @@ class Cut {
     const denoised = this.axis === "z" ? "d" : `d${report.volume.denoised}`;
     const version = (content ? denoised : report.volume.generations.join("."))
       + (windowing.automatic && auto ? `_${auto.low}_${auto.high}` : "") + (report.ending ? "_end" : "");
-    return `/slices/${this.axis}/${this.index}.png?edge=${edge}${content}${levels}&version=${version}`;
+    return `slices/${this.axis}/${this.index}.png?edge=${edge}${content}${levels}&version=${version}`;
   }
 
   // isUrgent: a person moved something and waits for it.
@@ -347,7 +347,7 @@ async function showCurves() {
   const version = report.curves;
   curveVersion = version;
   try {
-    const answer = await fetch("/api/curves");
+    const answer = await fetch("api/curves");
     if (!answer.ok) return;
     const curves = await answer.json();
     drawCurves(curves);
@@ -528,7 +528,7 @@ function end() {
 }
 
 function follow() {
-  source = new EventSource("/api/events");
+  source = new EventSource("api/events");
   source.onmessage = (event) => {
     byId("link-lost").hidden = true;
     show(JSON.parse(event.data));

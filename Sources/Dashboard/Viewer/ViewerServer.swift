@@ -1,0 +1,72 @@
+import Host
+import Viewing
+
+/// The viewer of finished volumes, one or two side by side, as a server of its own.
+package final class ViewerServer: Sendable {
+  private let server: Server
+  private let token: Token
+  private let isLoopback: Bool
+
+  /// So many volumes are shown at once.
+  package static let volumesMax = 2
+
+  /// Begins to serve the volumes in these HDF5 files. Throws `.unavailable` where it cannot listen there, and what is
+  /// wrong with a file.
+  package init(_ address: DashboardAddress, files: [String]) throws {
+    precondition((1...Self.volumesMax).contains(files.count), "\(files.count) volumes")
+    let opened = try Opened(volumes: files.map { try StoredVolume(path: $0) })
+    let listener = try Listener(address)
+    let token = Token()
+    let access = Access(isLoopback: listener.address.isLoopback, port: listener.address.port, token: token)
+    (self.token, isLoopback) = (token, listener.address.isLoopback)
+    server = try Server(listener) { ViewerSite(access: access, opened.volumes) }
+  }
+
+  /// Sound: the volumes are made by one thread and used by another, which is started afterwards, and by it alone.
+  private struct Opened: @unchecked Sendable { let volumes: [StoredVolume] }
+
+  /// What a person opens.
+  package var url: String { "http://\(server.address)/\(isLoopback ? "" : "?token=\(token.text)")" }
+
+  /// Ends the server and waits for its thread.
+  package func stop() { server.stop(grace: .zero) }
+}
+
+/// The viewer of finished volumes: the page, and a desk for each volume. Lives on the server's thread.
+final class ViewerSite: Site {
+  private let access: Access
+  private let desks: [Substring: VolumeDesk]
+
+  /// The first part of each volume's address; the page knows both.
+  static let names: [Substring] = ["voxels", "compare"]
+
+  init(access: Access, _ volumes: [any ViewedVolume]) {
+    self.access = access
+    // Nothing else is done here, but machines have other work.
+    let budget = RenderBudget(cores: 1, now: .now)
+    let others = Self.names.prefix(volumes.count).dropFirst().map(String.init)
+    desks = Dictionary(uniqueKeysWithValues: zip(Self.names, volumes.map { VolumeDesk($0, budget, others: others) }))
+  }
+
+  func tick(viewers: Int) -> [UInt8]? { nil }
+
+  func respond(to request: Request, viewers: Int) -> Response {
+    if let refusal = access.refusal(of: request) { return refusal }
+    if request.path == "/", let token = request.query["token"] {
+      guard access.token.matches(token) else { return .init(status: 403, "the token is wrong") }
+      return .redirect(to: "./", headers: [access.cookie])
+    }
+    if request.path == "/healthz" { return .init(status: 200, "ok") }
+    return answer(request)
+  }
+
+  private func answer(_ request: Request) -> Response {
+    let parts = request.path.dropFirst().split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+    guard request.method != .post, let first = parts.first else { return .init(status: 405, "this is for reading") }
+    if parts.count == 1, let file = WebFiles.response(for: first.isEmpty ? "viewer" : first) { return file }
+    if parts.count == 2, let desk = desks[first] {
+      return desk.respond(to: request, path: parts[1], isOver: true, freshFor: .zero)
+    }
+    return .init(status: 404, "there is nothing at \(request.path)")
+  }
+}
