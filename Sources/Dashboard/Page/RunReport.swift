@@ -1,6 +1,8 @@
+import Glibc
 import Host
 import Run
 import RunModel
+import ScanPlan
 
 /// Everything that the page shows, as `/api/status` and each event hold it: figures as numbers for programs and as
 /// words for people, so that the page with and without its script says the same.
@@ -92,7 +94,11 @@ extension RunReport {
     ending = latest.ending.map(ReportedEnding.init)
     state = Self.state(latest)
     fraction = status?.phaseFraction ?? 0
-    headline = status.map { Self.room($0) + Self.headline($0, rates) } ?? ""
+    headline =
+      status.map {
+        Self.room($0)
+          + Self.headline($0, rates, waitsAt: view.flatMap { $0.plan.live == nil ? nil : $0.plan.scan.input })
+      } ?? ""
     progress =
       status.map {
         Self.progress(
@@ -112,14 +118,21 @@ extension RunReport {
     case nil: break
     }
     guard let status = latest.status else { return latest.view == nil ? "planning" : "starting" }
-    return status.phase.rawValue
+    switch status.phase {
+    case .scanning where status.acquired == 0: return "waiting"
+    case .scanning where status.acquired >= status.projections: return "catching up"
+    case .scanning: return "scanning"
+    case .finalIterations: return "final iterations"
+    case .exporting: return "writing"
+    case .finished, .failed: return status.phase.rawValue
+    }
   }
 
   /// What `progress` tells, also before there is anything to tell.
   static let progressLabels = [
     ("acquired", "Projections"), ("rate", "per second"), ("updates", "Updates"), ("update-rate", "per second"),
     ("lag", "Behind the source"),
-    ("step", "Step"), ("sweep", "Final sweep"), ("left", "Left, about"), ("residual", "Residual"),
+    ("step", "Step"), ("sweep", "Final iterations"), ("left", "Left, about"), ("residual", "Residual"),
     ("seconds", "Running for"),
     ("similarity", "Similarity"), ("goal", "ends it at"), ("late", "decided, late by"),
   ]
@@ -140,15 +153,21 @@ extension RunReport {
       ])
   }
 
-  /// Seconds to the end of this part of the run, at the present speed.
+  /// Seconds to the end of this part of the run, at the present speed: of its slowest work.
   private static func left(_ status: RunStatus, _ rates: Rates) -> Double? {
-    let (rest, rate): (Double, Double)
     switch status.phase {
-    case .scanning: (rest, rate) = (Double(status.projections - status.acquired), rates.rate("acquired"))
-    case .finalIterations: (rest, rate) = (1 - status.sweptFraction, rates.rate("swept"))
+    case .scanning:
+      let parts = [(status.acquired, "acquired"), (status.reconstructed, "used")]
+      let waits = parts.filter { $0.0 < status.projections }.map { done, counter -> Double? in
+        let rate = rates.rate(counter)
+        return rate > 0 ? Double(status.projections - done) / rate : nil
+      }
+      return waits.contains(nil) ? nil : waits.compactMap(\.self).max()
+    case .finalIterations:
+      let rate = rates.rate("swept")
+      return rate > 0 ? max(0, 1 - status.sweptFraction) / rate : nil
     case .exporting, .finished, .failed: return nil
     }
-    return rate > 0 ? rest / rate : nil
   }
 
   /// What waits for room on disk.
@@ -159,15 +178,20 @@ extension RunReport {
         + "\(counted(status.buffered, "image")) in memory; "
   }
 
-  private static func headline(_ status: RunStatus, _ rates: Rates) -> String {
+  private static func headline(_ status: RunStatus, _ rates: Rates, waitsAt address: String?) -> String {
     let left = left(status, rates).map { ", \(Text.duration($0)) left" } ?? ""
     switch status.phase {
+    case .scanning where status.acquired == 0:
+      return address.map { "waits for the first frame at \($0)" } ?? "reads the flat and dark fields"
+    case .scanning where status.acquired >= status.projections:
+      return "all \(status.projections) projections are there, \(status.lag) wait to be reconstructed\(left)"
     case .scanning:
       return
         "projection \(status.acquired) of \(status.projections), \(Text.decimal(rates.rate("acquired"))) a "
         + "second\(left)"
     case .finalIterations: return "\(Text.percent(status.sweptFraction)) of the final iterations\(left)"
-    case .exporting, .finished, .failed:
+    case .exporting: return "the volume is complete and goes to its files"
+    case .finished, .failed:
       return
         "\(counted(status.acquired, "projection")), \(counted(status.updates, "update")) in "
         + Text.duration(status.seconds)
@@ -256,7 +280,14 @@ extension RunReport.ReportedEnding {
         text:
           "\(counted(result.projections, "projection")), \(counted(result.updates, "update")) in "
           + "\(Text.duration(result.seconds))\(without); ended by: \(result.stoppedBy)\(missing)\(warning)",
-        outputs: result.outputs)
+        outputs: result.outputs.map(Self.withSize))
     }
+  }
+
+  /// A path and how large its file is, where it is one.
+  private static func withSize(_ path: String) -> String {
+    var status = stat()
+    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return path }
+    return "\(path) (\(bytes(Int(status.st_size))))"
   }
 }
