@@ -20,7 +20,7 @@ package final class ThreadPool: @unchecked Sendable {
     precondition(count >= 1, "a pool of \(count) threads")
     threadCount = count
     coreCount = cores.isEmpty ? count : min(count, Set(cores).count)
-    loop = SharedLoop(helperCount: count - 1)
+    loop = SharedLoop(helperCount: count - 1, spins: coreCount == count)
     for index in 1..<max(count, 1) {
       let core = cores.isEmpty ? nil : cores[index % cores.count]
       let start = Unmanaged.passRetained(ThreadStart(loop: loop, core: core))
@@ -85,14 +85,17 @@ private func runHelper(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRaw
 private final class SharedLoop: @unchecked Sendable {
   private static let spinLimit = 2000
   private let helperCount: UInt32
+  /// How often a thread looks before it sleeps: where others wait for its core, not at all.
+  private let spins: Int
   private let memory: UnsafeMutableRawPointer
   // Written by the caller before `generation` grows, read by helpers after it.
   private var body: ((Int) -> Void)?
   private var count = 0
   private var isStopping = false
 
-  init(helperCount: Int) {
+  init(helperCount: Int, spins: Bool) {
     self.helperCount = UInt32(helperCount)
+    self.spins = spins ? Self.spinLimit : 0
     memory = UnsafeMutableRawPointer.allocate(byteCount: 640, alignment: 128)
     memory.initializeMemory(as: UInt8.self, repeating: 0, count: 640)
   }
@@ -165,7 +168,7 @@ private final class SharedLoop: @unchecked Sendable {
     _ word: UnsafeMutablePointer<Atomic<UInt32>>, sleepers: UnsafeMutablePointer<Atomic<UInt32>>? = nil,
     until isReached: (UInt32) -> Bool
   ) {
-    for _ in 0..<Self.spinLimit {
+    for _ in 0..<spins {
       if isReached(word.pointee.load(ordering: .acquiring)) { return }
       clinux_pause()
     }

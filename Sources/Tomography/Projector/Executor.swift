@@ -27,10 +27,11 @@ extension Executor {
   /// As many as bodies.
   package var cores: Int { width }
 
-  /// Shares `count` items among `workers` bodies, each of which has its own number and so its own scratch memory.
+  /// Shares `count` items among at most `workers` bodies, each of which has its own number and so its own scratch
+  /// memory. Bodies are no more than cores: those would take turns, and each other's caches.
   func share(count: Int, workers: Int, _ body: (_ worker: Int, _ item: Int) -> Void) {
     let next = Atomic(0)
-    forEach(count: min(workers, count)) { worker in
+    forEach(count: min(workers, count, max(1, cores))) { worker in
       // SYNC none: an item's data is published by forEach's own start and end.
       var item = next.wrappingAdd(1, ordering: .relaxed).oldValue
       while item < count {
