@@ -63,9 +63,13 @@ CVECTOR_INLINE cvector_float16 cvector_positive16(cvector_float16 x) {
   return __builtin_elementwise_max(x, (cvector_float16)0.0f);
 }
 
-/// The larger of each lane and `least`; that where the lane is not a number.
-CVECTOR_INLINE cvector_float16 cvector_at_least16(cvector_float16 x, float least) {
-  return __builtin_elementwise_max(x, (cvector_float16)least);
+/// The larger of each two; b where a is not a number.
+CVECTOR_INLINE cvector_float16 cvector_larger16(cvector_float16 a, cvector_float16 b) { return a > b ? a : b; }
+
+/// Each lane, but no less than `least`; not a number where x is not.
+CVECTOR_INLINE cvector_float16 cvector_cut16(cvector_float16 x, float least) {
+  cvector_float16 all = (cvector_float16)least;
+  return x < all ? all : x;
 }
 
 /// Each lane limited to 0…last.
@@ -84,21 +88,36 @@ CVECTOR_INLINE cvector_float16 cvector_spread4(cvector_float4 x) {
   return __builtin_shufflevector(x, x, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
 }
 
-/// Each lane's low sixteen bits, a signed number.
-CVECTOR_INLINE cvector_float16 cvector_low16(cvector_int16 x) {
-  return __builtin_convertvector((cvector_int16)((cvector_unsigned16)x << 16) >> 16, cvector_float16);
+/// 2²³ + 2¹⁵: the bits of the sum with a whole number of sixteen bits end in these, but for the sign's.
+#define CVECTOR_ROUNDING 8421376.0f
+#define CVECTOR_ROUNDING_BITS 0x4b008000
+
+/// Each lane's low sixteen bits, a signed number, plus `CVECTOR_ROUNDING`.
+CVECTOR_INLINE cvector_float16 cvector_low_rounded16(cvector_int16 x) {
+  return (cvector_float16)((x & 0xffff) ^ CVECTOR_ROUNDING_BITS);
 }
+
+/// Each lane's high sixteen bits, a signed number, plus `CVECTOR_ROUNDING`.
+CVECTOR_INLINE cvector_float16 cvector_high_rounded16(cvector_int16 x) {
+  return (cvector_float16)((cvector_int16)((cvector_unsigned16)x >> 16) ^ CVECTOR_ROUNDING_BITS);
+}
+
+/// Each lane's low sixteen bits, a signed number.
+CVECTOR_INLINE cvector_float16 cvector_low16(cvector_int16 x) { return cvector_low_rounded16(x) - CVECTOR_ROUNDING; }
 
 /// Each lane's high sixteen bits, a signed number.
 CVECTOR_INLINE cvector_float16 cvector_high16(cvector_int16 x) {
   return __builtin_convertvector(x >> 16, cvector_float16);
 }
 
-/// Two numbers of at most ±32767, rounded to the nearest, in the low and high sixteen bits of each lane. Adding 1.5 ·
-/// 2²³ leaves the rounded number in the low bits.
+/// A number of at most ±32767, rounded to the nearest, plus `CVECTOR_ROUNDING`; any such where x is not a number.
+CVECTOR_INLINE cvector_float16 cvector_rounded16(cvector_float16 x) {
+  return (cvector_float16)(((cvector_int16)(x + CVECTOR_ROUNDING) & 0xffff) | 0x4b000000);
+}
+
+/// Two of `cvector_rounded16` in the low and high sixteen bits of each lane.
 CVECTOR_INLINE cvector_int16 cvector_halves16(cvector_float16 low, cvector_float16 high) {
-  return (cvector_int16)(((cvector_unsigned16)(low + 12582912.0f) & 0xffffu) |
-                         ((cvector_unsigned16)(high + 12582912.0f) << 16));
+  return (((cvector_int16)low & 0xffff) ^ (cvector_int16)((cvector_unsigned16)high << 16)) ^ (int)0x80008000;
 }
 
 /// Stores past the caches: the lines are neither read first nor kept. `address` is a multiple of the vector's size.

@@ -28,7 +28,8 @@ package func slabDualRow(_ row: SlabRow, primal: UnsafeRawPointer, below: Unsafe
       let squared = ((down * down + right * right) + across * across) * inverseOne
       let one = Vector(repeating: 1)
       let factor = one / squared.whereNegative(squared - one, one).squareRoots
-      (row.dual + offset).storeBytes(of: cvector_halves16(down * factor, right * factor), as: Indices.self)
+      let pairs = cvector_halves16(cvector_rounded16(down * factor), cvector_rounded16(right * factor))
+      (row.dual + offset).storeBytes(of: pairs, as: Indices.self)
       (row.across + offset).storeBytes(of: across * factor, as: Vector.self)
     }
   }

@@ -46,11 +46,11 @@ struct KernelTable: Sendable {
       Tile, UnsafeRawPointer, UnsafeRawPointer, TileBorder, UnsafeMutableRawPointer, UnsafePointer<Float>, Int,
       UnsafePointer<ColumnRange>, TilePenalty, Float, Bool, KernelShape
     ) -> Void
-  let primalRow: @Sendable (PrimalRow, LaneRow) -> Void
-  let finishedRow: @Sendable (PrimalRow, LaneRow?, Float, Bool) -> Void
-  let dualRow: @Sendable (DualRow, LaneRow, Int) -> Void
-  let steppedRow: @Sendable (DualRow, LaneRow, PrimalRow, LaneRow) -> Void
-  let lastRow: @Sendable (DualRow, LaneRow, PrimalRow, LaneRow?, Float, Bool) -> Void
+  let primalRow: @Sendable (PrimalRow, UnsafeMutableRawPointer) -> Void
+  let finishedRow: @Sendable (PrimalRow, VariationTarget) -> Void
+  let dualRow: @Sendable (DualRow, DualValues, Int) -> Void
+  let steppedRow: @Sendable (DualRow, PrimalRow, UnsafeMutableRawPointer) -> Void
+  let lastRow: @Sendable (DualRow, PrimalRow, VariationTarget) -> Void
   let slabPrimalRow: @Sendable (SlabRow, UnsafeMutableRawPointer) -> Void
   let slabDualRow: @Sendable (SlabRow, UnsafeRawPointer, UnsafeRawPointer) -> Void
   let slabFinishedRow: @Sendable (SlabRow, UnsafeMutableRawPointer, Float, Bool) -> Void

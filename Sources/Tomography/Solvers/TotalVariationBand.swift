@@ -3,11 +3,11 @@ internal import KernelTypes
 /// The inner steps of a band of rows.
 ///
 /// At row r of the band's pass d of the first inner step is made; then step k makes p of row r − k, and from it, as one
-/// kernel, d of step k + 1 of the same row, or x after the last step.
+/// kernel, d of step k + 1 of the same row, or x after the last step. Between two steps p stays in floats.
 ///
 /// Wide slices are passed in tiles of columns, all rows of one before the next, so that what a row needs of those above
 /// stays in the second-level cache. What step k makes lies k columns further left than the tile, where all it needs is
-/// there; the last column of each is kept for the next tile.
+/// there; the last pixel of each row is kept for the next tile.
 struct TotalVariationBand {
   let job: TotalVariationJob
   let kernels: KernelTable
@@ -15,15 +15,14 @@ struct TotalVariationBand {
   let band: Range<Int>
   let edges: UnsafeMutableRawPointer
   let memory: TotalVariationMemory
-  let factors: UnsafePointer<Float>
+  let factors: VariationFactors
 
-  /// Which sixteen lanes, and which columns.
-  private var group = 0
+  /// Which columns.
   private var tile = 0..<0
 
   init(
     job: TotalVariationJob, kernels: KernelTable, innerSteps: Int, band: Range<Int>, edges: UnsafeMutableRawPointer,
-    memory: TotalVariationMemory, factors: UnsafePointer<Float>
+    memory: TotalVariationMemory, factors: VariationFactors
   ) {
     self.job = job
     self.kernels = kernels
@@ -34,25 +33,21 @@ struct TotalVariationBand {
     self.factors = factors
   }
 
-  /// Takes all lanes through each row before the next one: the processor fetches what lies in sequence by itself.
+  /// Takes all lanes of a row as they lie in memory: the processor fetches what follows by itself.
   func run() {
     var part = self
-    let groups = max(1, job.shape.lanes / 16), count = memory.tileCount
+    let count = memory.tileCount
     for index in 0..<count {
       part.tile = columns * index / count..<columns * (index + 1) / count
       for row in band.lowerBound - innerSteps..<band.upperBound + innerSteps {
-        for group in 0..<groups {
-          part.group = group
-          part.begin(row)
-          for step in 1...innerSteps { part.advance(step, row: row - step) }
-        }
+        part.begin(row)
+        for step in 1...innerSteps { part.advance(step, row: row - step) }
       }
     }
   }
 
   private var columns: Int { job.shape.columns }
-  /// Bytes between sixteen values in a volume: narrow pixels lie close together.
-  private var stride: Int { max(64, job.shape.pixelByteCount) }
+  private var pixel: Int { job.shape.pixelByteCount }
   private var isFirstTile: Bool { tile.lowerBound == 0 }
   private var isLastTile: Bool { tile.upperBound == columns }
 
@@ -79,127 +74,142 @@ struct TotalVariationBand {
   private func advance(_ step: Int, row: Int) {
     let made = rows(step: step)
     guard row >= made.lowerBound, row < made.upperBound else { return }
-    let isLast = step == innerSteps, isKept = isLast && job.dual != nil && band.contains(row)
-    let range = columns(step: step), rowShape = LaneRowShape(columns: range.count, lanes: job.shape.lanes)
-    let whole = dual(row, step: step), target = at(whole, range)
-    if !isKept { takeOver(whole, .dual, step, row, range) }
-    defer { if !isKept { handOver(whole, .dual, step, row, range) } }
+    let isLast = step == innerSteps, range = columns(step: step), whole = dual(row, step: step)
+    takeOver(whole, isLast, step, row, range)
+    defer { handOver(whole, isLast, step, row, range) }
     // Below the last row is nothing: no difference.
     let below = at(difference(step, row + 1 < columns ? row + 1 : row), range)
     let stepped = DualRow(
-      shape: rowShape, dual: at(dual(row, step: step - 1), range), primal: at(difference(step, row), range),
-      below: below.start, steps: factor(1), shrinks: factor(2),
+      shape: shape(range), dual: at(dual(row, step: step - 1), range), primal: at(difference(step, row), range),
+      below: below, factors: factors,
       wanted: step == 1 ? wanted(job.dual, row + 2) : wanted(isLast ? job.previous : nil, row + 1))
     guard isLast ? band.contains(row) : rows(step: step + 1).contains(row) else {
-      return kernels.dualRow(stepped, target, 16)
+      return kernels.dualRow(stepped, at(whole, range), 16)
     }
     let next = primal(row, step: step, range, wanted: wanted(step == 1 ? job.data : nil, row + 2))
-    // Several pixels in a vector are one another's neighbours.
-    let isWide = rowShape.lanes == 16
     if isLast {
-      let previous = job.previous.map { at(volumeRow($0, row), range) }
-      if isWide { return kernels.lastRow(stepped, target, next, previous, job.momentum, job.isNonNegative) }
-      kernels.dualRow(stepped, target, isKept ? rowShape.tail : 16)
-      kernels.finishedRow(next, previous, job.momentum, job.isNonNegative)
+      finish(stepped, next, row, range)
     } else {
       let difference = difference(step + 1, row)
       takeOver(difference, .difference, step + 1, row, range)
-      if isWide {
-        kernels.steppedRow(stepped, target, next, at(difference, range))
-      } else {
-        kernels.dualRow(stepped, target, 16)
-        kernels.primalRow(next, at(difference, range))
-      }
+      make(stepped, next, at(difference, range))
       handOver(difference, .difference, step + 1, row, range)
     }
   }
 
-  private func primal(_ row: Int, step: Int, _ range: Range<Int>, wanted: LaneRow) -> PrimalRow {
+  /// Several pixels in a vector are one another's neighbours: then p of the row comes first.
+  private func make(_ stepped: DualRow, _ next: PrimalRow, _ difference: UnsafeMutableRawPointer) {
+    if stepped.shape.lanes >= 16 { return kernels.steppedRow(stepped, next, difference) }
+    kernels.dualRow(stepped, next.dual, 16)
+    kernels.primalRow(next, difference)
+  }
+
+  private func finish(_ stepped: DualRow, _ next: PrimalRow, _ row: Int, _ range: Range<Int>) {
+    let target = VariationTarget(
+      previous: job.previous.map { at(volumeRow($0, row), range) }, momentum: job.momentum,
+      isNonNegative: job.isNonNegative)
+    if stepped.shape.lanes >= 16 { return kernels.lastRow(stepped, next, target) }
+    kernels.dualRow(stepped, next.dual, job.dual == nil ? 16 : stepped.shape.tail)
+    kernels.finishedRow(next, target)
+  }
+
+  private func primal(
+    _ row: Int, step: Int, _ range: Range<Int>, wanted: UnsafeRawPointer
+  ) -> PrimalRow {
     PrimalRow(
-      shape: LaneRowShape(columns: range.count, lanes: job.shape.lanes), data: at(data(row), range),
-      dual: at(dual(row, step: step), range), above: at(dual(row - 1, step: step), range),
-      steps: job.steps + (row * job.stepsPitch + range.lowerBound), weights: factor(0), wanted: wanted)
+      shape: shape(range), data: at(data(row), range), dual: at(dual(row, step: step), range),
+      above: at(dual(row - 1, step: step).start, range), steps: job.steps + (row * job.stepsPitch + range.lowerBound),
+      factors: factors, wanted: wanted)
   }
 }
 
 // Where rows lie: column 0 of each, whether it is there or not.
 extension TotalVariationBand {
-  private func at(_ row: LaneRow, _ range: Range<Int>) -> LaneRow {
-    LaneRow(row.start + range.lowerBound * row.stride, stride: row.stride)
+  private func shape(_ range: Range<Int>) -> LaneRowShape { LaneRowShape(columns: range.count, lanes: job.shape.lanes) }
+
+  private func at(_ row: UnsafeMutableRawPointer, _ range: Range<Int>) -> UnsafeMutableRawPointer {
+    row + range.lowerBound * pixel
+  }
+
+  private func at(_ row: DualValues, _ range: Range<Int>) -> DualValues {
+    guard let right = row.right else { return DualValues(pairs: at(row.start, range)) }
+    return DualValues(down: at(row.start, range), right: at(right, range))
   }
 
   /// z of a row.
-  private func data(_ row: Int) -> LaneRow {
+  private func data(_ row: Int) -> UnsafeMutableRawPointer {
     band.contains(row) ? volumeRow(job.data, row) : edgeRow(row, isDual: false)
   }
 
-  /// p of a row after `step` steps.
-  private func dual(_ row: Int, step: Int) -> LaneRow {
-    if row < 0 { return zeros }
-    if let dual = job.dual, step == 0 || step == innerSteps {
-      if band.contains(row) { return volumeRow(dual, row) }
-      if step == 0 { return edgeRow(row, isDual: true) }
+  /// p of a row after `step` steps; zeros above the slice.
+  private func dual(_ row: Int, step: Int) -> DualValues {
+    if row < 0 { return DualValues(pairs: scratchRow(memory.zeros)) }
+    if step > 0 && step < innerSteps {
+      let parts = memory.parts(step, row: row)
+      return DualValues(down: scratchRow(parts.start), right: scratchRow(parts.right!))
     }
-    return step == 0 ? zeros : scratchRow(memory.dual(step, row: row, group: group))
+    if let dual = job.dual, band.contains(row) { return DualValues(pairs: volumeRow(dual, row)) }
+    if step > 0 { return DualValues(pairs: scratchRow(memory.pairs(row: row))) }
+    return DualValues(pairs: job.dual == nil ? scratchRow(memory.zeros) : edgeRow(row, isDual: true))
   }
 
-  private func difference(_ step: Int, _ row: Int) -> LaneRow {
-    scratchRow(memory.difference(step, row: row, group: group))
+  private func difference(_ step: Int, _ row: Int) -> UnsafeMutableRawPointer {
+    scratchRow(memory.difference(step, row: row))
   }
 
-  private var zeros: LaneRow { scratchRow(memory.zeros) }
-
-  private func scratchRow(_ start: UnsafeMutableRawPointer) -> LaneRow {
-    LaneRow(start - tile.lowerBound * 64, stride: 64)
+  private func scratchRow(_ start: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+    start - tile.lowerBound * pixel
   }
 
-  private func volumeRow(_ volume: UnsafeMutableRawPointer, _ row: Int) -> LaneRow {
-    LaneRow(
-      volume + (row * job.shape.volumePitch * job.shape.pixelByteCount + group * 64), stride: stride)
+  private func volumeRow(_ volume: UnsafeMutableRawPointer, _ row: Int) -> UnsafeMutableRawPointer {
+    volume + row * job.shape.volumePitch * pixel
   }
 
-  private func edgeRow(_ row: Int, isDual: Bool) -> LaneRow {
-    let pixel = job.shape.pixelByteCount
+  private func edgeRow(_ row: Int, isDual: Bool) -> UnsafeMutableRawPointer {
     let saved = TotalVariationEdges(start: edges, innerSteps: innerSteps, rowByteCount: (columns + 2) * pixel)
-    return LaneRow(saved.row(row, of: band, isDual: isDual) + (pixel + group * 64), stride: stride)
+    return saved.row(row, of: band, isDual: isDual) + pixel
   }
 
-  /// What the pass will read of a row of the tile. Each sixteen lanes ask for a part of all of them, so that addresses
-  /// follow each other.
-  private func wanted(_ volume: UnsafeMutableRawPointer?, _ row: Int) -> LaneRow {
+  /// What the pass will read of a row of the tile.
+  private func wanted(_ volume: UnsafeMutableRawPointer?, _ row: Int) -> UnsafeRawPointer {
     guard let volume else { return nowhere }
-    let offset = (row * job.shape.volumePitch + tile.lowerBound) * job.shape.pixelByteCount
-    return LaneRow(volume + (offset + group * tile.count * 64), stride: 64)
+    return UnsafeRawPointer(volumeRow(volume, row) + tile.lowerBound * pixel)
   }
 
   /// Where nothing is wanted: what is in the cache anyway.
-  private var nowhere: LaneRow { LaneRow(memory.zeros, stride: 0) }
-
-  /// Sixteen lanes' values of one kind.
-  private func factor(_ kind: Int) -> UnsafePointer<Float> {
-    factors + (kind * max(16, job.shape.lanes) + 16 * group)
-  }
+  private var nowhere: UnsafeRawPointer { UnsafeRawPointer(memory.zeros) }
 }
 
 // From a tile to the next.
 extension TotalVariationBand {
-  /// Puts the last column that the tile before made of a row left of this tile's; zeros left of the slice.
+  /// Puts the last pixel that the tile before made of a row left of this tile's; zeros left of the slice.
   private func takeOver(
-    _ row: LaneRow, _ kind: TotalVariationMemory.Kind, _ step: Int, _ number: Int, _ range: Range<Int>
+    _ row: UnsafeMutableRawPointer, _ kind: TotalVariationMemory.Kind, _ step: Int, _ number: Int, _ range: Range<Int>
   ) {
-    let kept = memory.column(kind, step, row: number - band.lowerBound + innerSteps, group: group)
-    copySixteen(isFirstTile ? memory.zeros : kept, row.start + (range.lowerBound - 1) * row.stride)
+    let kept = memory.column(kind, step, row: number - band.lowerBound + innerSteps)
+    (row + (range.lowerBound - 1) * pixel).copyMemory(from: isFirstTile ? memory.zeros : kept, byteCount: pixel)
   }
 
   private func handOver(
-    _ row: LaneRow, _ kind: TotalVariationMemory.Kind, _ step: Int, _ number: Int, _ range: Range<Int>
+    _ row: UnsafeMutableRawPointer, _ kind: TotalVariationMemory.Kind, _ step: Int, _ number: Int, _ range: Range<Int>
   ) {
     guard !isLastTile else { return }
-    let kept = memory.column(kind, step, row: number - band.lowerBound + innerSteps, group: group)
-    copySixteen(row.start + (range.upperBound - 1) * row.stride, kept)
+    let kept = memory.column(kind, step, row: number - band.lowerBound + innerSteps)
+    kept.copyMemory(from: row + (range.upperBound - 1) * pixel, byteCount: pixel)
   }
 
-  private func copySixteen(_ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer) {
-    target.storeBytes(of: source.loadUnaligned(as: SIMD16<Float>.self), as: SIMD16<Float>.self)
+  /// The same for p, unless it is the volume's.
+  private func takeOver(_ row: DualValues, _ isLast: Bool, _ step: Int, _ number: Int, _ range: Range<Int>) {
+    guard !isKept(number, isLast) else { return }
+    takeOver(row.start, .dual, step, number, range)
+    if let right = row.right { takeOver(right, .right, step, number, range) }
   }
+
+  private func handOver(_ row: DualValues, _ isLast: Bool, _ step: Int, _ number: Int, _ range: Range<Int>) {
+    guard !isKept(number, isLast) else { return }
+    handOver(row.start, .dual, step, number, range)
+    if let right = row.right { handOver(right, .right, step, number, range) }
+  }
+
+  private func isKept(_ row: Int, _ isLast: Bool) -> Bool { isLast && job.dual != nil && band.contains(row) }
 }

@@ -4,9 +4,10 @@ package import KernelTypes
 /// none across its edges: projected gradient on the dual p, |p| ≤ 1 (A. Chambolle, J. Math. Imaging Vis. 20, 2004,
 /// 89–97; A. Beck and M. Teboulle, IEEE Trans. Image Process. 18, 2009, 2419–2434).
 ///
-/// An inner step is d = z + τ λ div p, p ← (p + σ ∇d) / max(1, |p + σ ∇d|) with σ = 1 / (8 λ max τ); in the end x = z +
-/// τ λ div p. Dual values are kept as pairs of 16-bit integers, rounded to 1/32,767. All inner steps are done in one
-/// pass over the rows, with a few rows of each in the cache: step k of a row follows step k − 1 of the row below.
+/// An inner step is d = z + τ λ div p, p ← q / max(1 + σ ε, |q|) with q = p + σ ∇d, σ = 1 / (8 λ max τ) and Huber's ε
+/// or 0; in the end x = z + τ λ div p. From pass to pass dual values are kept as pairs of 16-bit integers, rounded to 1/32,767. All inner steps
+/// are done in one pass over the rows, with a few rows of each in the cache: step k of a row follows step k − 1 of the
+/// row below.
 ///
 /// Work is cut by block and by bands of rows; old rows at the bands' edges are copied before. The same bits for any
 /// cut, executor and lane width.
@@ -25,6 +26,8 @@ package final class TotalVariationStep {
   private let rows: UnsafeMutableRawPointer
   private let edges: UnsafeMutableRawPointer
   private let factors: UnsafeMutablePointer<Float>
+  /// σ λ
+  private var ratio: Float = 0
 
   /// Allocates what passes of `innerSteps` (1…8) inner steps by at most `threads` threads need.
   package init(layout: SliceLayout, innerSteps: Int, threads: Int, level: Int? = nil) {
@@ -70,13 +73,15 @@ package final class TotalVariationStep {
   /// Sets λ and Huber's ε of each of a block's `lanes`; `stepMax` is max τ.
   package func setFactors(lanes: Int, stepMax: Float, _ factors: (_ lane: Int) -> (weight: Float, epsilon: Float)) {
     let count = max(16, lanes)
+    ratio = 1 / (8 * stepMax)
     for index in 0..<count {
       let (weight, epsilon) = factors(index % lanes)
       precondition(weight >= 0 && weight.isFinite && epsilon >= 0, "weight \(weight), epsilon \(epsilon)")
       let step = weight > 0 ? 1 / (8 * weight * stepMax) : 0
       self.factors[index] = weight / 32_767
       self.factors[count + index] = step * 32_767
-      self.factors[2 * count + index] = 1 / (1 + step * epsilon)
+      let bound = 32_767 * (1 + step * epsilon)
+      self.factors[2 * count + index] = bound * bound
     }
   }
 
@@ -88,6 +93,9 @@ package final class TotalVariationStep {
     func band(_ index: Int) -> Range<Int> { layout.columns * index / bands..<layout.columns * (index + 1) / bands }
     if bands > 1 { executor.forEach(count: bands) { save(job, band($0), edges(of: $0)) } }
     let size = TotalVariationMemory.byteCount(layout, innerSteps: innerSteps)
+    let count = max(16, job.shape.lanes)
+    let factors = VariationFactors(
+      weights: factors, scales: factors + count, bounds: factors + 2 * count, ratio: ratio)
     executor.share(count: bands, workers: width) { worker, index in
       TotalVariationBand(
         job: job, kernels: kernels, innerSteps: innerSteps, band: band(index), edges: edges(of: index),
