@@ -214,7 +214,7 @@ package final class RunView: Sendable {
     return scores
   }
 
-  /// The updates that an earlier supervisor of the run saw, from the journals: the last `limit` of each worker.
+  /// The updates that no ring holds any more, from the journals: the last `limit` of each worker.
   package func earlierUpdates(limit: Int) throws -> [UpdateEvent] {
     var updates: [UpdateEvent] = []
     for (topic, ring) in rings where topic.kind == .updates {
@@ -223,7 +223,7 @@ package final class RunView: Sendable {
     return updates
   }
 
-  /// The last `limit` scores that an earlier supervisor of the run saw, from the journal.
+  /// The last `limit` scores that the ring does not hold any more, from the journal.
   package func earlierScores(limit: Int) throws -> [ScoreEvent] {
     var scores: [ScoreEvent] = []
     for (topic, ring) in rings where topic == .scores {
@@ -255,7 +255,9 @@ package final class RunView: Sendable {
   private func forEachEarlierEvent(
     of topic: Topic, _ ring: Ring, limit: Int, _ kind: EventKind, _ body: (UnsafeRawBufferPointer) throws -> Void
   ) throws {
-    let end = ring.specification.firstSequence
+    // What the ring does not hold: before it was made, and where nobody looked while it was passed over.
+    let published = ring.progress.published, slots = UInt64(ring.specification.slotCount)
+    let end = max(ring.specification.firstSequence, published - min(slots, published))
     guard plan.scan.durability == .durable, end > 0 else { return }
     let history = try TopicHistory(folder: folder.journal(topic), specification: plan.ring(topic))
     for sequence in end - min(end, UInt64(limit))..<end {

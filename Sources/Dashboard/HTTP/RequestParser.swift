@@ -8,7 +8,7 @@ enum RequestParser {
   static let headersMax = 64
   static let bodyBytesMax = 16 << 10
   /// What HTTP has besides, and nothing here takes.
-  private static let otherMethods: Set = ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"]
+  private static let otherMethods: Set = ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "QUERY"]
 
   enum ParsedHead: Equatable {
     /// The rest is still to come.

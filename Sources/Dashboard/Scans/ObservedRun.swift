@@ -7,13 +7,15 @@ final class ObservedRun {
   private let mailbox = Mailbox()
   private let site: RunSite
   private(set) var view: RunView?
+  /// When somebody asked for something of it last.
+  private var asked = ContinuousClock.now
   private var lookDue = ContinuousClock.now
   /// When it is let go, of a run that is over.
   private(set) var endsAt: ContinuousClock.Instant?
   /// The newest event, and how many there were.
   private var (event, eventCount) = ([UInt8](), 0)
 
-  private static let period: Duration = .milliseconds(500)
+  private static let (period, interest) = (Duration.milliseconds(500), Duration.seconds(10))
   /// Who watches has so long to fetch the last pictures.
   private static let grace: Duration = .seconds(15)
 
@@ -21,11 +23,19 @@ final class ObservedRun {
   init(_ folder: RunFolder, access: Access) {
     self.folder = folder
     site = RunSite(access: access, mailbox: mailbox)
-    look()
+    look(asked)
+  }
+
+  /// Keeps up with the run as long as somebody watches it.
+  func follow(viewers: Int, _ now: ContinuousClock.Instant) {
+    guard viewers > 0 || endsAt != nil || now - asked < Self.interest else { return }
+    look(now)
+    guard let bytes = site.tick(viewers: viewers) else { return }
+    (event, eventCount) = (bytes, eventCount + 1)
   }
 
   /// Reads how far the run is, twice a second.
-  func look(_ now: ContinuousClock.Instant = .now) {
+  private func look(_ now: ContinuousClock.Instant) {
     guard now >= lookDue, endsAt == nil else { return }
     lookDue = now + Self.period
     // What is not complete yet, or is just going, will be there or not the next time.
@@ -53,12 +63,10 @@ final class ObservedRun {
   }
 
   /// The answer to a request for something below the run's page.
-  func respond(to request: Request, viewers: Int) -> Response { site.respond(to: request, viewers: viewers) }
-
-  /// Makes the newest event for those who get them.
-  func tick(viewers: Int) {
-    guard let bytes = site.tick(viewers: viewers) else { return }
-    (event, eventCount) = (bytes, eventCount + 1)
+  func respond(to request: Request, viewers: Int) -> Response {
+    asked = .now
+    look(asked)
+    return site.respond(to: request, viewers: viewers)
   }
 
   /// The newest event where a client has an older one.

@@ -7,10 +7,10 @@ final class ScanCache {
   private var follower: ChangeFollower
   /// The newest changes.
   private(set) var changes: [ScanChange] = []
-  private var lookDue = ContinuousClock.now
+  private var (lookDue, progressDue) = (ContinuousClock.now, ContinuousClock.now)
   private var isComplete = false
 
-  private static let period: Duration = .milliseconds(250)
+  private static let (period, progressPeriod) = (Duration.milliseconds(250), Duration.milliseconds(500))
   private static let changesMax = 1000
 
   init(_ queue: ScanQueue) {
@@ -21,9 +21,11 @@ final class ScanCache {
   /// The number of the newest change.
   var lastChange: Int { follower.lastID }
 
-  /// Reads what changed. With `isUrgent` at once, for who has just changed something.
-  func look(isUrgent: Bool = false, _ now: ContinuousClock.Instant = .now) throws {
-    guard isUrgent || now >= lookDue else { return }
+  /// Reads what changed. With `isUrgent` at once, for who has just changed something; with `forSomebody` also how far
+  /// those are that are being reconstructed, which changes all the time.
+  func look(isUrgent: Bool = false, forSomebody: Bool = false, _ now: ContinuousClock.Instant = .now) throws {
+    let wantsProgress = isUrgent || (forSomebody && now >= progressDue)
+    guard wantsProgress || now >= lookDue else { return }
     lookDue = now + Self.period
     // The follower was made before everything is read for the first time: nothing is missed.
     if !isComplete {
@@ -35,8 +37,10 @@ final class ScanCache {
       changes = (changes + newer).suffix(Self.changesMax)
       changed.formUnion(newer.map(\.scan))
     }
-    // How far those are that are being reconstructed changes all the time.
-    changed.formUnion(records.values.filter { $0.state == .running }.map(\.number))
+    if wantsProgress {
+      progressDue = now + Self.progressPeriod
+      changed.formUnion(records.values.filter { $0.state == .running }.map(\.number))
+    }
     for number in changed { records[number] = try catalogue.record(number) }
   }
 

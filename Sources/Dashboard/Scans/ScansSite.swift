@@ -27,7 +27,7 @@ final class ScansSite: Site {
   private static let niceness: Int32 = 5
   /// Scans whose memory is looked at at the same time.
   private static let runsMax = 16
-  private static let (aliveEvery, eventsAtATime) = (Duration.seconds(15), 64)
+  private static let (aliveEvery, eventsAtATime) = (Duration.seconds(15), 500)
   private static let (logByteCountMax, pictureByteCountMax, pictureEdge) = (256 << 10, 4 << 20, 256)
 
   init(
@@ -57,8 +57,7 @@ final class ScansSite: Site {
     if saysAlive { aliveDue = now + Self.aliveEvery }
     look()
     for (number, run) in runs {
-      run.look(now)
-      run.tick(viewers: streams[Self.channel(number)] ?? 0)
+      run.follow(viewers: streams[Self.channel(number)] ?? 0, now)
       if let end = run.endsAt, now >= end { runs[number] = nil }
     }
   }
@@ -79,8 +78,8 @@ final class ScansSite: Site {
   private static func channel(_ number: Int) -> String { "scan \(number)" }
 
   /// Reads what changed; what cannot be read now may be the next time.
-  private func look() {
-    do { try cache.look() } catch { notice("the page of all scans: \(error)") }
+  private func look(forSomebody: Bool = false) {
+    do { try cache.look(forSomebody: forSomebody) } catch { notice("the page of all scans: \(error)") }
     for (number, run) in runs where run.endsAt == nil {
       guard let record = cache.record(number), record.state != .running else { continue }
       var result: RunResult?
@@ -94,7 +93,7 @@ final class ScansSite: Site {
 
   func respond(to request: Request, viewers: Int) -> Response {
     if let refusal = access.refusal(of: request) { return refusal }
-    look()
+    look(forSomebody: true)
     if request.path == "/healthz" { return .init(status: 200, "ok") }
     if request.path.hasPrefix("/api/") { return api(request) }
     let parts = request.path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(String.init)

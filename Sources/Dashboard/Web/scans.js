@@ -246,8 +246,10 @@ async function tell(order) {
 }
 
 async function showScan() {
-  const [details, log] = await Promise.all(
-    [get(`/api/v1/scans/${scanNumber}`), fetch(`/scans/${scanNumber}/log`).then((answer) => answer.text())]);
+  const [details, said] = await Promise.all([
+    get(`/api/v1/scans/${scanNumber}`), fetch(`/scans/${scanNumber}/log`).then((answer) => answer.text()),
+  ]);
+  const log = said.trim() || "Nothing yet.";
   const scan = details.scan;
   setState("state", scan.activity, scan.activity);
   byId("fraction").hidden = !scan.progress;
