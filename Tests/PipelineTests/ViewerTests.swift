@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Host
 import ScanFiles
 import TestSupport
 import Testing
@@ -60,7 +61,7 @@ extension Pipeline {
     func refusals() throws {
       let folder = try TestFolder()
       expectFailure(66, try Command.run("view", folder.file("nothing.h5")), "nothing.h5")
-      FileManager.default.createFile(atPath: folder.file("text.h5"), contents: Data("text".utf8))
+      try Data("text".utf8).write(to: URL(filePath: folder.file("text.h5")))
       expectFailure(65, try Command.run("view", folder.file("text.h5")), "not an HDF5 file")
       #expect(try Command.run("view").status == .exited(64))
     }

@@ -66,14 +66,15 @@ function setAxis(axis) {
 async function refresh() {
   if (isRefreshing) { isAgain = true; return; }
   isRefreshing = true;
-  do {
-    isAgain = false;
-    const answers = await Promise.all(panes.map((pane) => loadStats(pane)));
-    if (answers.some((isThere) => isThere)) say("");
-    if (isAutomatic) setWindow(windowOf(panes[0].stats, percent));
-    showHistogram();
-  } while (isAgain);
-  isRefreshing = false;
+  try {
+    do {
+      isAgain = false;
+      const answers = await Promise.all(panes.map((pane) => loadStats(pane)));
+      if (answers.every((isThere) => isThere)) say("");
+      if (isAutomatic) setWindow(windowOf(panes[0].stats, percent));
+      showHistogram();
+    } while (isAgain);
+  } finally { isRefreshing = false; }
   measure();
   if (cursorPlace) showCursor(cursorPlace);
 }

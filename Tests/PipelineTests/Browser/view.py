@@ -122,6 +122,20 @@ def look_at_files(tab, z, columns):
     expect("the TIFF file", tab.evaluate(script), expected)
 
 
+def look_at_touch(tab):
+    """Two fingers that part zoom in."""
+    tab.call("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=2)
+    before = tab.evaluate("viewer.view.scale")
+    x, y = tab.evaluate(PLACE % (150, 150))
+    fingers = lambda distance: [{"x": x - distance, "y": y, "id": 1}, {"x": x + distance, "y": y, "id": 2}]
+    tab.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=fingers(30))
+    for distance in (50, 70, 90):
+        tab.call("Input.dispatchTouchEvent", type="touchMove", touchPoints=fingers(distance))
+    tab.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+    tab.wait("what two fingers do", f"viewer.view.scale > {before} * 2")
+    tab.call("Emulation.setTouchEmulationEnabled", enabled=False)
+
+
 def look_at_volume(tab, folder):
     for mode in ["oblique", "mip", "iso"]:
         tab.evaluate(f'document.querySelector("[data-mode={mode}]").click()')
@@ -150,6 +164,7 @@ def look(browser, url, folder, slices, columns):
     tab.evaluate('viewer.setAxis("z")')
     tab.wait("the cut again", SETTLED)
     tab.screenshot(f"{folder}/viewer-phone.png", 390, 844, mobile=True)
+    look_at_touch(tab)
     tab.call("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
     look_at_volume(tab, folder)
     if browser.complaints:
