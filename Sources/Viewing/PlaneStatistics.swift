@@ -26,7 +26,7 @@ package struct PlaneStatistics: Sendable, Equatable {
   }
 
   /// Percentiles of finite numbers; zeros where there are none.
-  package static func percentiles(of values: [Float], _ percents: [Double]) -> [Double] {
+  static func percentiles(of values: [Float], _ percents: [Double]) -> [Double] {
     guard !values.isEmpty else { return percents.map { _ in 0 } }
     let places = percents.map { $0 / 100 * Double(values.count - 1) }
     let lower = places.map { min(values.count - 1, max(0, Int($0))) }

@@ -119,6 +119,36 @@ import class Foundation.JSONDecoder
     #expect(Page.html(report, token: token).contains("name=\"token\" value=\"\(token.text)\""))
   }
 
+  @Test(
+    "What a run is doing is said in plain words, and how long its slowest work takes",
+    arguments: [
+      ("scanning", 0, 0, "waiting", "reads the flat and dark fields"),
+      ("scanning", 90, 40, "scanning", "projection 90 of 180, 9.0 a second, 0:28 left"),
+      ("scanning", 180, 40, "catching up", "all 180 projections are there, 140 wait to be reconstructed, 0:28 left"),
+      (
+        "scanning", 180, 180, "final iterations",
+        "all 180 projections are in the volume; iterations over all of them begin"
+      ),
+      ("final sweep", 180, 180, "final iterations", "25.0 % of the final iterations, 0:15 left"),
+      ("exporting", 180, 180, "writing", "the volume is complete and goes to its files"),
+    ])
+  func states(_ phase: String, _ acquired: Int, _ used: Int, _ state: String, _ headline: String) throws {
+    let status = """
+      {"run": "0123", "phase": "\(phase)", "acquired": \(acquired), "reconstructed": \(used), "projections": 180,
+       "spilled": 0, "buffered": 0, "step": 1, "updates": 9, "updatesExpected": 203, "sweptFraction": 0.25,
+       "seconds": 61, "withoutRoom": [], "secondsWithoutRoom": 0, "stages": []}
+      """
+    var (latest, rates) = (SupervisorState(), Rates())
+    latest.status = try JSONDecoder().decode(RunStatus.self, from: Data(status.utf8))
+    let start = ContinuousClock.now
+    for second in [0.0, 1] {
+      rates.sample(["acquired": 9 * second, "used": 5 * second, "swept": second / 20], now: start + .seconds(second))
+    }
+    let report = RunReport(
+      latest, curves: nil, similarity: nil, rates: rates, window: nil, pace: .init(events: 250, pictures: 500))
+    #expect(report.state == state && report.headline == headline)
+  }
+
   @Test("Each figure that a report may have has a place in the page, and the page asks for no other")
   func figures() {
     let report = RunReport(

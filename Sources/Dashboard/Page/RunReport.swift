@@ -120,9 +120,9 @@ extension RunReport {
     guard let status = latest.status else { return latest.view == nil ? "planning" : "starting" }
     switch status.phase {
     case .scanning where status.acquired == 0: return "waiting"
-    case .scanning where status.acquired >= status.projections: return "catching up"
-    case .scanning: return "scanning"
-    case .finalIterations: return "final iterations"
+    case .scanning where status.acquired < status.projections: return "scanning"
+    case .scanning where status.lag > 0: return "catching up"
+    case .scanning, .finalIterations: return "final iterations"
     case .exporting: return "writing"
     case .finished, .failed: return status.phase.rawValue
     }
@@ -183,6 +183,8 @@ extension RunReport {
     switch status.phase {
     case .scanning where status.acquired == 0:
       return address.map { "waits for the first frame at \($0)" } ?? "reads the flat and dark fields"
+    case .scanning where status.acquired >= status.projections && status.lag == 0:
+      return "all \(status.projections) projections are in the volume; iterations over all of them begin"
     case .scanning where status.acquired >= status.projections:
       return "all \(status.projections) projections are there, \(status.lag) wait to be reconstructed\(left)"
     case .scanning:

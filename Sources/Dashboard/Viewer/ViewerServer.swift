@@ -1,4 +1,3 @@
-import Host
 import Viewing
 
 /// The viewer of finished volumes, one or two side by side, as a server of its own.

@@ -1,4 +1,3 @@
-import KernelTypes
 import Viewing
 
 /// Answers what viewers ask of one volume. Use from one thread.
