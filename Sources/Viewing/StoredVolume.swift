@@ -13,10 +13,16 @@ package final class StoredVolume: ViewedVolume {
 
   /// Files keep a slice in one piece, so that a cut across slices reads all of them: up to so many bytes.
   private static let crossBytesMax = 1 << 30
+  /// A slice is held in memory.
+  private static let columnsMax = 16_384
 
-  /// - Throws: as `VolumeReader`.
+  /// - Throws: as `VolumeReader`, and `.badData` where slices are too large to be shown.
   package init(path: String) throws(FileError) {
     reader = try VolumeReader(path: path)
+    guard reader.columns <= Self.columnsMax else {
+      throw .badData(
+        path: path, reason: "its slices are \(reader.columns) voxels wide, \(Self.columnsMax) at most can be shown")
+    }
     name = path.split(separator: "/").last.map(String.init) ?? path
     var status = stat()
     // The file was open a moment ago; were it gone now, zeros would name it as well as anything.
