@@ -4,18 +4,18 @@ package struct SlabFactors: @unchecked Sendable {
   package let weights: UnsafePointer<Float>
   /// 32,767 σ for differences within a slice, and for those to the next one: 0 where there is none.
   package let steps: UnsafePointer<Float>, stepsAcross: UnsafePointer<Float>
-  /// What p + σ ∇d is multiplied by before it is cut: 1, or less for Huber's potential.
-  package let shrinks: UnsafePointer<Float>
+  /// The square of 32,767, or of more for Huber's potential: what |p + σ ∇d|² is compared with.
+  package let bounds: UnsafePointer<Float>
 
   /// The pointers must outlive the kernel's call.
   package init(
     weights: UnsafePointer<Float>, steps: UnsafePointer<Float>, stepsAcross: UnsafePointer<Float>,
-    shrinks: UnsafePointer<Float>
+    bounds: UnsafePointer<Float>
   ) {
     self.weights = weights
     self.steps = steps
     self.stepsAcross = stepsAcross
-    self.shrinks = shrinks
+    self.bounds = bounds
   }
 }
 

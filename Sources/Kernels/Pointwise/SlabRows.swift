@@ -11,27 +11,23 @@ package func slabPrimalRow(_ row: SlabRow, into target: UnsafeMutableRawPointer)
   end.copyMemory(from: end - pixel, byteCount: pixel)
 }
 
-/// Replaces p of a row by (p + σ ∇d) / max(1, |·|). `primal` is d of the row, with a pixel more on the right, and
-/// `below` that of the one below it.
+/// Replaces p of a row by q / max(1 + σ ε, |q|), q = p + σ ∇d. `primal` is d of the row, with a pixel more on the right,
+/// and `below` that of the one below it.
 package func slabDualRow(_ row: SlabRow, primal: UnsafeRawPointer, below: UnsafeRawPointer) {
   let pixel = row.pixelByteCount, factors = row.factors
-  for lane in stride(from: 0, to: row.lanes, by: 16) {
-    let step: Vector = values(factors.steps + lane), shrink: Vector = values(factors.shrinks + lane)
-    let stepAcross: Vector = values(factors.stepsAcross + lane)
-    for column in 0..<row.columns {
-      let offset = column * pixel + lane * MemoryLayout<Float>.stride
-      let here = (row.dual + offset).loadUnaligned(as: Indices.self), d: Vector = values(primal + offset)
-      let down = (cvector_low16(here) + step * (values(below + offset) - d)) * shrink
-      let right = (cvector_high16(here) + step * (values(primal + (offset + pixel)) - d)) * shrink
-      let next: Vector = values(primal + (offset + MemoryLayout<Float>.stride))
-      let across = (values(row.across + offset) + stepAcross * (next - d)) * shrink
-      let squared = ((down * down + right * right) + across * across) * inverseOne
-      let one = Vector(repeating: 1)
-      let factor = one / squared.whereNegative(squared - one, one).squareRoots
-      let pairs = cvector_halves16(cvector_rounded16(down * factor), cvector_rounded16(right * factor))
-      (row.dual + offset).storeBytes(of: pairs, as: Indices.self)
-      (row.across + offset).storeBytes(of: across * factor, as: Vector.self)
-    }
+  row.forEachOffset { offset, _, lane in
+    let step: Vector = values(factors.steps + lane), stepAcross: Vector = values(factors.stepsAcross + lane)
+    let here = (row.dual + offset).loadUnaligned(as: Indices.self), d: Vector = values(primal + offset)
+    let down = cvector_low16(here) + step * (values(below + offset) - d)
+    let right = cvector_high16(here) + step * (values(primal + (offset + pixel)) - d)
+    let next: Vector = values(primal + (offset + MemoryLayout<Float>.stride))
+    let across = values(row.across + offset) + stepAcross * (next - d)
+    let squared = cvector_larger16(
+      (down * down + right * right) + across * across, values(factors.bounds + lane))
+    let factor = one / squared.squareRoots
+    let pairs = cvector_halves16(cvector_rounded16(down * factor), cvector_rounded16(right * factor))
+    (row.dual + offset).storeBytes(of: pairs, as: Indices.self)
+    (row.across + offset).storeBytes(of: across * factor, as: Vector.self)
   }
 }
 
@@ -46,30 +42,41 @@ package func slabFinishedRow(
   }
 }
 
-/// 1 / 32,767²
-private let inverseOne: Float = 1 / (32_767 * 32_767)
+/// What stands for 1 in p.
+private let one: Float = 32_767
 
 @inline(__always) private func values(_ address: UnsafeRawPointer) -> Vector { address.loadUnaligned(as: Vector.self) }
 
 extension SlabRow {
-  fileprivate var pixelByteCount: Int { lanes * MemoryLayout<Float>.stride }
+  @inline(__always) fileprivate var pixelByteCount: Int { lanes * MemoryLayout<Float>.stride }
+
+  /// Calls `body` with the offset of sixteen values at a time, as they lie in memory, their column and first lane.
+  @inline(__always) fileprivate func forEachOffset(_ body: (_ offset: Int, _ column: Int, _ lane: Int) -> Void) {
+    var offset = 0
+    for column in 0..<columns {
+      var lane = 0
+      while lane < lanes {
+        body(offset, column, lane)
+        lane &+= 16
+        offset &+= 64
+      }
+    }
+  }
 
   /// Calls `body` with sixteen values of d at a time, and their offset in the row.
   @inline(__always) fileprivate func forEachVector(_ body: (_ offset: Int, _ value: Vector) -> Void) {
     let size = MemoryLayout<Float>.stride, pixel = pixelByteCount
-    for lane in stride(from: 0, to: lanes, by: 16) {
+    forEachOffset { offset, column, lane in
       let weight: Vector = values(factors.weights + lane), weightBefore: Vector = values(factors.weights + lane - 1)
-      let first = lane * size
-      var before = cvector_high16((dual + (first - pixel)).loadUnaligned(as: Indices.self))
-      for column in 0..<columns {
-        let offset = column * pixel + first, here = (dual + offset).loadUnaligned(as: Indices.self)
-        let right = cvector_high16(here), up = cvector_low16((above + offset).loadUnaligned(as: Indices.self))
-        let within = (cvector_low16(here) - up) + (right - before)
-        before = right
-        // The last slice has no difference to the next one, so what lies before the first lane is zero.
-        let across = weight * values(self.across + offset) - weightBefore * values(self.across + (offset - size))
-        body(offset, values(data + offset) + steps[column] * (weight * within + across))
-      }
+      let here = (dual + offset).loadUnaligned(as: Indices.self)
+      let left = (dual + (offset - pixel)).loadUnaligned(as: Indices.self)
+      let up = (above + offset).loadUnaligned(as: Indices.self)
+      let within =
+        (cvector_low_rounded16(here) - cvector_low_rounded16(up))
+        + (cvector_high_rounded16(here) - cvector_high_rounded16(left))
+      // The last slice has no difference to the next one, so what lies before the first lane is zero.
+      let across = weight * values(self.across + offset) - weightBefore * values(self.across + (offset - size))
+      body(offset, values(data + offset) + steps[column] * (weight * within + across))
     }
   }
 }

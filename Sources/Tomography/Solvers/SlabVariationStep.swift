@@ -3,10 +3,12 @@ internal import KernelTypes
 /// `TotalVariationStep` over x, y and the slices of a block: ½ Σ (x − z)² / τ + λ Σ |∇x| with the difference to the
 /// next slice in ∇. λ is that of each slice.
 ///
-/// An inner step is d = z + τ div (λ p), p ← (p + σ ∇d) / max(1, |p + σ ∇d|) with σ = 1 / (12 λ max τ) of each slice:
-/// the norm of ∇ in three dimensions is at most √12. An inner step is one pass over the rows, in bands; what a band
-/// needs of its neighbours' rows is copied before. The same bits for any executor and number of threads.
+/// An inner step is d = z + τ div (λ p), p ← q / max(1 + σ ε, |q|) with q = p + σ ∇d, σ = 1 / (12 λ max τ) and Huber's ε
+/// or 0, each slice's own: the norm of ∇ in three dimensions is at most √12. An inner step is one pass over the rows, in
+/// bands. The same bits for any executor and number of threads.
 final class SlabVariationStep {
+  /// ‖∇‖² at most.
+  private static let norm: Float = 12
   /// Fewer rows make no band of their own.
   private static let bandRowsMin = 8
   /// Rows around a band that its neighbours overwrite: p of the one above; p of the one below, and p to the next slice.
@@ -20,7 +22,7 @@ final class SlabVariationStep {
   /// Of each worker: d of two rows.
   private let rows: UnsafeMutableRawPointer
   private let edges: UnsafeMutableRawPointer
-  /// λ with a zero before it, σ, σ to the next slice, and the shrinks.
+  /// λ with a zero before it, σ, σ to the next slice, and the bounds.
   private let factors: UnsafeMutablePointer<Float>
   private let shape: KernelShape
 
@@ -50,16 +52,14 @@ final class SlabVariationStep {
   /// Sets λ and Huber's ε of the block's slices, the first `count` lanes; `stepMax` is max τ.
   func setFactors(count: Int, stepMax: Float, _ factors: (_ lane: Int) -> (weight: Float, epsilon: Float)) {
     precondition((1...shape.lanes).contains(count), "\(count) slices of \(shape.lanes)")
-    let (weights, steps, across, shrinks) = places
+    let (weights, steps, across, bounds) = places
     (weights - 1).pointee = 0
     for lane in 0..<shape.lanes {
-      let (weight, epsilon) = lane < count ? factors(lane) : (0, 0)
-      precondition(weight >= 0 && weight.isFinite && epsilon >= 0, "weight \(weight), epsilon \(epsilon)")
-      let step = weight > 0 ? 1 / (12 * weight * stepMax) : 0
-      weights[lane] = weight / 32_767
-      steps[lane] = step * 32_767
+      let dual = DualStep(lane < count ? factors(lane) : (0, 0), norm: Self.norm, stepMax: stepMax)
+      weights[lane] = dual.weight / 32_767
+      steps[lane] = dual.step * 32_767
       across[lane] = lane < count - 1 ? steps[lane] : 0
-      shrinks[lane] = 1 / (1 + step * epsilon)
+      bounds[lane] = dual.bound
     }
   }
 
@@ -67,13 +67,13 @@ final class SlabVariationStep {
   func run(_ job: TotalVariationJob, across: UnsafeMutableRawPointer, _ executor: some Executor) {
     guard let dual = job.dual, let previous = job.previous else { preconditionFailure("a slab keeps its dual field") }
     let pass = Pass(job: job, dual: dual, across: across, factors: slabFactors)
-    let width = max(1, min(executor.width, workers)), wanted = width == 1 ? 1 : 2 * width
-    let bands = max(1, min(wanted, layout.columns / Self.bandRowsMin))
-    func band(_ index: Int) -> Range<Int> { layout.columns * index / bands..<layout.columns * (index + 1) / bands }
+    let threads = min(workers, max(1, executor.cores))
+    let bands = RowBands(rows: layout.columns, rowsMin: Self.bandRowsMin, threads: threads)
     for _ in 0..<innerSteps {
-      if bands > 1 { executor.forEach(count: bands) { save(pass, band($0), edges(of: $0)) } }
-      executor.share(count: bands, workers: width) { worker, index in
-        step(pass, band(index), edges(of: index), rows + worker * Self.rowsByteCount(layout))
+      bands.run(executor, workers: workers) {
+        save(pass, bands[$0], edges(of: $0))
+      } step: { worker, index in
+        step(pass, bands[index], edges(of: index), rows + worker * Self.rowsByteCount(layout))
       }
     }
     executor.forEach(count: layout.columns) { row in
@@ -137,7 +137,7 @@ final class SlabVariationStep {
   private var places:
     (
       weights: UnsafeMutablePointer<Float>, steps: UnsafeMutablePointer<Float>, across: UnsafeMutablePointer<Float>,
-      shrinks: UnsafeMutablePointer<Float>
+      bounds: UnsafeMutablePointer<Float>
     )
   {
     let weights = factors + 16, lanes = shape.lanes
@@ -145,8 +145,8 @@ final class SlabVariationStep {
   }
 
   private var slabFactors: SlabFactors {
-    let (weights, steps, across, shrinks) = places
-    return SlabFactors(weights: weights, steps: steps, stepsAcross: across, shrinks: shrinks)
+    let (weights, steps, across, bounds) = places
+    return SlabFactors(weights: weights, steps: steps, stepsAcross: across, bounds: bounds)
   }
 
   private func edges(of band: Int) -> UnsafeMutableRawPointer {
@@ -162,7 +162,8 @@ final class SlabVariationStep {
 
   private static func sizes(_ layout: SliceLayout, _ threads: Int) -> (rows: Int, edges: Int, factors: Int) {
     (
-      threads * rowsByteCount(layout), threads == 1 ? 0 : 2 * threads * edgeRows * rowByteCount(layout),
+      threads * rowsByteCount(layout),
+      RowBands.edgesMax(threads: threads) * edgeRows * rowByteCount(layout),
       (16 + 4 * layout.lanes) * MemoryLayout<Float>.stride
     )
   }

@@ -14,6 +14,8 @@ package import KernelTypes
 package final class TotalVariationStep {
   /// The most inner steps of a pass.
   static let innerStepsMax = 8
+  /// ‖∇‖² at most.
+  private static let norm: Float = 8
   /// Fewer rows make no band of their own.
   private static let bandRowsMin = 16
 
@@ -73,32 +75,28 @@ package final class TotalVariationStep {
   /// Sets λ and Huber's ε of each of a block's `lanes`; `stepMax` is max τ.
   package func setFactors(lanes: Int, stepMax: Float, _ factors: (_ lane: Int) -> (weight: Float, epsilon: Float)) {
     let count = max(16, lanes)
-    ratio = 1 / (8 * stepMax)
+    ratio = 1 / (Self.norm * stepMax)
     for index in 0..<count {
-      let (weight, epsilon) = factors(index % lanes)
-      precondition(weight >= 0 && weight.isFinite && epsilon >= 0, "weight \(weight), epsilon \(epsilon)")
-      let step = weight > 0 ? 1 / (8 * weight * stepMax) : 0
-      self.factors[index] = weight / 32_767
-      self.factors[count + index] = step * 32_767
-      let bound = 32_767 * (1 + step * epsilon)
-      self.factors[2 * count + index] = bound * bound
+      let dual = DualStep(factors(index % lanes), norm: Self.norm, stepMax: stepMax)
+      self.factors[index] = dual.weight / 32_767
+      self.factors[count + index] = dual.step * 32_767
+      self.factors[2 * count + index] = dual.bound
     }
   }
 
   /// One pass over a block.
   package func run(_ job: TotalVariationJob, _ executor: some Executor) {
-    let width = max(1, min(executor.width, workers)), threads = min(width, max(1, executor.cores))
-    let wanted = threads == 1 ? 1 : 2 * threads
-    let bands = max(1, min(wanted, layout.columns / max(Self.bandRowsMin, 4 * innerSteps)))
-    func band(_ index: Int) -> Range<Int> { layout.columns * index / bands..<layout.columns * (index + 1) / bands }
-    if bands > 1 { executor.forEach(count: bands) { save(job, band($0), edges(of: $0)) } }
+    let threads = min(workers, max(1, executor.cores))
+    let bands = RowBands(rows: layout.columns, rowsMin: max(Self.bandRowsMin, 4 * innerSteps), threads: threads)
     let size = TotalVariationMemory.byteCount(layout, innerSteps: innerSteps)
     let count = max(16, job.shape.lanes)
     let factors = VariationFactors(
       weights: factors, scales: factors + count, bounds: factors + 2 * count, ratio: ratio)
-    executor.share(count: bands, workers: width) { worker, index in
+    bands.run(executor, workers: workers) {
+      save(job, bands[$0], edges(of: $0))
+    } step: { worker, index in
       TotalVariationBand(
-        job: job, kernels: kernels, innerSteps: innerSteps, band: band(index), edges: edges(of: index),
+        job: job, kernels: kernels, innerSteps: innerSteps, band: bands[index], edges: edges(of: index),
         memory: TotalVariationMemory(rows + worker * size, layout: layout, innerSteps: innerSteps), factors: factors
       ).run()
     }
@@ -137,7 +135,7 @@ package final class TotalVariationStep {
   ) {
     (
       threads * TotalVariationMemory.byteCount(layout, innerSteps: innerSteps),
-      threads == 1 ? 0 : 2 * threads * edgesByteCount(layout, innerSteps),
+      RowBands.edgesMax(threads: threads) * edgesByteCount(layout, innerSteps),
       (3 * max(16, layout.lanes) + layout.columns + 16) * MemoryLayout<Float>.stride
     )
   }

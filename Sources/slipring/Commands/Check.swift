@@ -76,7 +76,9 @@ struct Check: ParsableCommand {
     }
     if let updates = estimate.updatesPerSecond, let projections = estimate.projectionsPerSecond {
       let rates = [updates, projections].map(ProgressLine.oneDecimal)
-      lines.append("at most \(rates[0]) updates a second, which keep up with \(rates[1]) projections a second")
+      lines.append(
+        "at most \(rates[0]) updates a second while they run, which keep up with \(rates[1]) projections a second; "
+          + "processes start before and volumes are written after")
     }
     let seconds = ProgressLine.oneDecimal(estimate.finalSeconds)
     return lines + ["at least \(seconds) s of final iterations; all if nothing else needs cores, caches and memory"]
