@@ -1,5 +1,5 @@
-/// How the values of a row are taken, sixteen at a time: `[column][lane]`, one after the other. Of pixels of 2 or 4 lanes
-/// sixteen values are those of several.
+/// How the values of a row are taken, sixteen at a time: `[column][lane]`, one after the other. Of pixels of 2 or 4
+/// lanes sixteen values are those of several.
 package struct LaneRowShape: Sendable {
   package let columns: Int
   /// Lanes of a pixel.

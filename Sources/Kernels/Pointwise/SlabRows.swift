@@ -11,8 +11,8 @@ package func slabPrimalRow(_ row: SlabRow, into target: UnsafeMutableRawPointer)
   end.copyMemory(from: end - pixel, byteCount: pixel)
 }
 
-/// Replaces p of a row by q / max(1 + σ ε, |q|), q = p + σ ∇d. `primal` is d of the row, with a pixel more on the right,
-/// and `below` that of the one below it.
+/// Replaces p of a row by q / max(1 + σ ε, |q|), q = p + σ ∇d. `primal` is d of the row, with a pixel more on the
+/// right, and `below` that of the one below it.
 package func slabDualRow(_ row: SlabRow, primal: UnsafeRawPointer, below: UnsafeRawPointer) {
   let pixel = row.pixelByteCount, factors = row.factors
   row.forEachOffset { offset, _, lane in

@@ -3,9 +3,9 @@ internal import KernelTypes
 /// `TotalVariationStep` over x, y and the slices of a block: ½ Σ (x − z)² / τ + λ Σ |∇x| with the difference to the
 /// next slice in ∇. λ is that of each slice.
 ///
-/// An inner step is d = z + τ div (λ p), p ← q / max(1 + σ ε, |q|) with q = p + σ ∇d, σ = 1 / (12 λ max τ) and Huber's ε
-/// or 0, each slice's own: the norm of ∇ in three dimensions is at most √12. An inner step is one pass over the rows, in
-/// bands. The same bits for any executor and number of threads.
+/// An inner step is d = z + τ div (λ p), p ← q / max(1 + σ ε, |q|) with q = p + σ ∇d, σ = 1 / (12 λ max τ) and
+/// Huber's ε or 0, each slice's own: the norm of ∇ in three dimensions is at most √12. An inner step is one pass over
+/// the rows, in bands. The same bits for any executor and number of threads.
 final class SlabVariationStep {
   /// ‖∇‖² at most.
   private static let norm: Float = 12

@@ -5,9 +5,9 @@ package import KernelTypes
 /// 89–97; A. Beck and M. Teboulle, IEEE Trans. Image Process. 18, 2009, 2419–2434).
 ///
 /// An inner step is d = z + τ λ div p, p ← q / max(1 + σ ε, |q|) with q = p + σ ∇d, σ = 1 / (8 λ max τ) and Huber's ε
-/// or 0; in the end x = z + τ λ div p. From pass to pass dual values are kept as pairs of 16-bit integers, rounded to 1/32,767. All inner steps
-/// are done in one pass over the rows, with a few rows of each in the cache: step k of a row follows step k − 1 of the
-/// row below.
+/// or 0; in the end x = z + τ λ div p. From pass to pass dual values are kept as pairs of 16-bit integers, rounded to
+/// 1/32,767. All inner steps are done in one pass over the rows, with a few rows of each in the cache: step k of a row
+/// follows step k − 1 of the row below.
 ///
 /// Work is cut by block and by bands of rows; old rows at the bands' edges are copied before. The same bits for any
 /// cut, executor and lane width.
