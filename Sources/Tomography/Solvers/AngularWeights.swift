@@ -2,7 +2,7 @@
 ///
 /// Parallel projections at θ and θ + π are the same, so thetas are taken modulo the `period`: π, or 2π where the
 /// detector sees one side of the axis only. A projection stands for half the distance to each of its two neighbours,
-/// across the ends too. Equal thetas share. A gap of more than three times the median distance was not measured, so it
+/// across the ends too. Equal thetas share. A gap of more than three times the typical distance was not measured, so it
 /// counts as three distances only; the golden ratio's distances differ by 2.6 at most.
 func angularWeights(_ thetas: [Double], period: Double = .pi) -> [Double] {
   guard thetas.count > 1 else { return thetas.map { _ in period } }
@@ -16,13 +16,26 @@ func angularWeights(_ thetas: [Double], period: Double = .pi) -> [Double] {
     index + 1 < order.count
       ? folded[order[index + 1]] - folded[order[index]] : folded[order[0]] + period - folded[order[index]]
   }
-  // Rounding makes equal thetas differ a little.
-  let distances = gaps.filter { $0 > 1e-6 }.sorted()
-  let limit = distances.isEmpty ? period : 3 * distances[distances.count / 2]
+  let widest = gaps.indices.max { gaps[$0] < gaps[$1] }
+  // What was not measured, if it is that, says nothing of the distances.
+  let limit = 3 * (typicalDistance(gaps.indices.filter { $0 != widest }.map { gaps[$0] }) ?? period)
   var weights = [Double](repeating: 0, count: thetas.count)
   for (index, projection) in order.enumerated() {
     let before = gaps[index > 0 ? index - 1 : gaps.count - 1]
     weights[projection] = 0.5 * (min(before, limit) + min(gaps[index], limit))
   }
   return weights
+}
+
+/// The distance that half of the angle between the first and the last projection lies in distances up to. Unlike the
+/// median it does not look at how many projections are nearly at the same angle, as those of a second turn are. Nil
+/// where all are at the same.
+private func typicalDistance(_ distances: [Double]) -> Double? {
+  // Rounding makes equal thetas differ a little.
+  let rising = distances.filter { $0 > 1e-6 }.sorted(), half = 0.5 * rising.reduce(0, +)
+  var sum = 0.0
+  return rising.first {
+    sum += $0
+    return sum >= half
+  }
 }

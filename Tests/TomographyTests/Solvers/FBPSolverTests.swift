@@ -70,28 +70,4 @@ import Testing
       #expect(rest == 1)
     }
   }
-
-  @Test func `projections stand for the angles around them`() {
-    func expect(_ thetas: [Double], _ expected: [Double], at location: SourceLocation = #_sourceLocation) {
-      let weights = angularWeights(thetas)
-      #expect(zip(weights, expected).allSatisfy { abs($0 - $1) < 1e-9 }, "\(weights)", sourceLocation: location)
-    }
-    let step = Double.pi / 12
-    expect([1], [.pi])
-    expect((0..<12).map { Double($0) * step }, [Double](repeating: step, count: 12))
-    // Any order, any turn, any direction.
-    expect([3, 0, 2, 1].map { -Double($0) * .pi / 4 + 7 * .pi }, [Double](repeating: .pi / 4, count: 4))
-    // Both ends of half a turn share, and so do the two halves of a full one.
-    expect((0...12).map { Double($0) * step }, [0.5 * step] + [Double](repeating: step, count: 11) + [0.5 * step])
-    expect((0..<24).map { Double($0) * step }, [Double](repeating: 0.5 * step, count: 24))
-    // Uneven: 0, 1, 3 of 6 steps.
-    expect([0, 1, 3].map { $0 * .pi / 6 }, [2, 1.5, 2.5].map { $0 * .pi / 6 })
-    // A wedge that was not measured counts as three steps.
-    expect((0..<5).map { Double($0) * step }, [2, 1, 1, 1, 2].map { $0 * step })
-    // Seen from one side of the axis only, half turns differ.
-    #expect(
-      angularWeights((0..<24).map { Double($0) * step }, period: 2 * .pi).allSatisfy { abs($0 - step) < 1e-9 })
-    let golden = (0..<89).map { Double($0) * .pi * (5.0.squareRoot() - 1) / 2 }
-    #expect(abs(angularWeights(golden).reduce(0, +) - .pi) < 1e-9)
-  }
 }
