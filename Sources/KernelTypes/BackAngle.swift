@@ -15,7 +15,7 @@ package struct BackAngle: Sendable {
   /// True when bins rise along a pair, so that its first pixel is the lower one.
   package let isRising: Bool
   /// Joseph's weight at distance d is max(0, weight − slope · d): 1 / c and 1 / c².
-  package let weight: Float, slope: Float
+  package private(set) var weight: Float, slope: Float
   /// Steps along the pairs' axis that keep a bin for each step across it: with like drifts, neighbouring pixels share
   /// bins alike.
   package let drift: Double
@@ -45,5 +45,13 @@ package struct BackAngle: Sendable {
       offsets[lane] = Float(Double((lane & 3) * 2 + lower) * along + Double(lane >> 2) * across)
     }
     self.offsets = offsets
+  }
+
+  /// The same angle with Joseph's weight times `factor`.
+  package func weighed(by factor: Float) -> BackAngle {
+    var angle = self
+    angle.weight *= factor
+    angle.slope *= factor
+    return angle
   }
 }

@@ -49,6 +49,10 @@ extension Pipeline {
       Spoiled(description: "the shutter was shut for three", empty: [[30, 30], [61, 62]]) { scan in
         for frame in [30, 61, 62] { scan.frames[frame] = DiskScan.image { UInt16(99 + $0 % 3) } }
       },
+      Spoiled(description: "every ninth frame is zero", empty: stride(from: 4, to: 90, by: 9).map { [$0, $0] }) {
+        scan in
+        for frame in stride(from: 4, to: 90, by: 9) { scan.frames[frame] = DiskScan.image { _ in 0 } }
+      },
       Spoiled(description: "a column reads below dark", dead: DiskScan.rows) { scan in
         for frame in scan.frames.indices {
           for row in 0..<DiskScan.rows { scan.frames[frame][row * DiskScan.columns + 40] = 50 }

@@ -11,7 +11,8 @@ extension ReconstructStage {
   func runFinalIterations(iterations: Int, subsets: Int, cursor: UInt64) throws {
     try checkFields()
     try recallProjections()
-    let angles = applied.all.enumerated().map { WindowAngle(theta: $1.theta, slot: $0) }
+    let shares = angularShares(applied.all.map(\.theta), period: configuration.layout.period)
+    let angles = applied.all.enumerated().map { WindowAngle(theta: $1.theta, slot: $0, share: shares?[$0] ?? 1) }
     corrections.startOver(nonNegative: configuration.methods.final.needsNonNegative)
     try listenToAll()
     sealNewest()

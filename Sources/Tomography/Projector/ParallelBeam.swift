@@ -27,12 +27,14 @@ package struct WindowAngle: Sendable, Equatable {
   let theta: Double
   /// Where the projection lies in the sinogram.
   let slot: Int
+  /// What SIRT counts it for: see `angularShares`.
+  let share: Float
 
   /// A projection at `theta` (radians, finite) in row `slot` of a sinogram block.
-  package init(theta: Double, slot: Int) {
+  package init(theta: Double, slot: Int, share: Float = 1) {
     precondition(theta.isFinite, "theta is \(theta)")
     precondition(slot >= 0, "slot \(slot)")
-    self.theta = theta
-    self.slot = slot
+    precondition(share >= 0 && share.isFinite, "a share of \(share)")
+    (self.theta, self.slot, self.share) = (theta, slot, share)
   }
 }

@@ -27,6 +27,16 @@ func angularWeights(_ thetas: [Double], period: Double = .pi) -> [Double] {
   return weights
 }
 
+/// What each projection counts for SIRT, 1 on average, where projections are missing between others or lie unevenly:
+/// its `angularWeights`. Nil where no distance to the next angle is more than half as large again as the typical one:
+/// SIRT proper, whatever part of a turn the scan spans.
+package func angularShares(_ thetas: [Double], period: Double) -> [Float]? {
+  let sorted = thetas.sorted(), distances = zip(sorted.dropFirst(), sorted).map { $0 - $1 }
+  guard let typical = typicalDistance(distances), distances.contains(where: { $0 > 1.5 * typical }) else { return nil }
+  let weights = angularWeights(thetas, period: period), mean = weights.reduce(0, +) / Double(weights.count)
+  return weights.map { Float($0 / mean) }
+}
+
 /// The distance that half of the angle between the first and the last projection lies in distances up to. Unlike the
 /// median it does not look at how many projections are nearly at the same angle, as those of a second turn are. Nil
 /// where all are at the same.

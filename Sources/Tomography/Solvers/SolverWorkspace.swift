@@ -9,8 +9,8 @@ final class SolverWorkspace {
   let tiles: TileScratch
   let memory: UpdateMemory
   private let beam: ParallelBeam
-  /// The thetas that the plan, and what a solver computes from it, were made for.
-  private var prepared: [Double] = []
+  /// What the plan, and what a solver computes from it, were made for.
+  private var prepared: [(theta: Double, share: Float)] = []
 
   /// Allocates what updates of up to `blocksMax` blocks (default all of the layout), `anglesMax` angles and `threads`
   /// threads (default one for each processor) need. `level` is the x86-64 level of the instructions, the processor's
@@ -45,28 +45,32 @@ final class SolverWorkspace {
   static func byteCount(layout: SliceLayout, anglesMax: Int, blocksMax: Int?, threads: Int?) -> Int {
     UpdateMemory.byteCount(layout: layout, anglesMax: anglesMax, blocks: blocksMax ?? layout.blockCount)
       + TileScratch.byteCount(layout: layout, workers: workers(threads))
-      + AnglePlan.byteCount(capacity: anglesMax) + anglesMax * MemoryLayout<Double>.stride
+      + AnglePlan.byteCount(capacity: anglesMax) + anglesMax * MemoryLayout<(Double, Float)>.stride
   }
 
   /// Workers of a solver for `threads` threads, one for each processor where it is not told how many.
   static func workers(_ threads: Int?) -> Int { threads ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
-  /// Prepares the plan for `angles`, then does `work`. Both depend on the thetas alone, so neither is done again for
-  /// the same ones: final iterations need it once.
+  /// Prepares the plan for `angles`, then does `work`. Both depend on thetas and shares alone, so neither is done again
+  /// for the same ones: final iterations need it once.
   func prepare(_ angles: [WindowAngle], _ work: () -> Void) {
-    guard !prepared.elementsEqual(angles.lazy.map(\.theta)) else { return }
+    let isPrepared = prepared.elementsEqual(angles) { $0.theta == $1.theta && $0.share == $1.share }
+    guard !isPrepared else { return }
     pass.plan.prepare(angles, beam: beam) { $0 }
     work()
     prepared.removeAll(keepingCapacity: true)
-    prepared.append(contentsOf: angles.lazy.map(\.theta))
+    prepared.append(contentsOf: angles.lazy.map { ($0.theta, $0.share) })
   }
 
-  /// Fills the scales of `memory`: `weight` turns the column sum of each voxel that takes part into its scale, the
-  /// others have 0.
-  @inline(__always) func scaleColumns(_ executor: some Executor, _ weight: (_ sum: Float) -> Float) {
+  /// Fills the scales of `memory`: `weight` turns the column sum of each voxel that takes part, over `angles`, by
+  /// default the plan's, into its scale; the others have 0.
+  @inline(__always) func scaleColumns(
+    over angles: UnsafeBufferPointer<BackAngle>? = nil, _ executor: some Executor, _ weight: (_ sum: Float) -> Float
+  ) {
+    let angles = angles ?? pass.plan.back
     executor.forEach(count: layout.columns) { row in
       let scales = memory.scales(row: row)
-      kernels.columnSums(row, pass.plan.back, layout.columns, layout.measured, scales)
+      kernels.columnSums(row, angles, layout.columns, layout.measured, scales)
       let inside = mask.columns(row: row)
       for column in 0..<layout.columns {
         let sum = scales[column]

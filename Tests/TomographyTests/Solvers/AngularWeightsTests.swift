@@ -41,4 +41,34 @@ import Testing
     let weights = angularWeights(thetas.map { $0 * .pi / 180 })
     #expect(weights[120...].dropFirst().allSatisfy { abs($0 * 180 / .pi - 5) < 1e-9 }, "\(weights[120...])")
   }
+
+  @Test func `evenly spaced angles have no shares, whatever they span and however they come`() {
+    var random = SplitMix64(seed: 4)
+    for (count, step, jitter) in [
+      (90, 2.0, 0.0), (91, 2, 0), (80, 2, 0), (30, 2, 0.3), (97, 3.7, 0), (361, 1, 0.002), (1, 1, 0), (2, 40, 0),
+    ] {
+      let thetas = (0..<count).map { (Double($0) * step + jitter * .random(in: -1...1, using: &random)) * .pi / 180 }
+      for period in [Double.pi, 2 * .pi] {
+        #expect(angularShares(thetas, period: period) == nil, "\(count) of \(step)°")
+        #expect(angularShares(thetas.shuffled(using: &random), period: period) == nil, "\(count) of \(step)°")
+        #expect(angularShares(thetas + thetas, period: period) == nil, "\(count) of \(step)°, twice")
+      }
+    }
+  }
+
+  @Test func `neighbours of what is missing have larger shares, of 1 on average`() throws {
+    let kept = (0..<90).filter { ![30, 61, 62].contains($0) }
+    let shares = try #require(angularShares(kept.map { Double($0) * .pi / 90 }, period: .pi))
+    let mean = 90.0 / 87
+    for (index, share) in zip(kept, shares) {
+      let steps: Double = [29: 1.5, 31: 1.5, 60: 2, 63: 2][index] ?? 1
+      let difference = abs(Double(share) * mean - steps)
+      #expect(difference < 1e-5, "\(index): \(share)")
+    }
+    #expect(abs(shares.reduce(0, +) / 87 - 1) < 1e-6)
+    // What a half turn later saw makes up for it.
+    let turn = (0..<180).filter { $0 != 40 }.map { Double($0) * .pi / 90 }
+    let both = try #require(angularShares(turn, period: .pi))
+    #expect(abs(both[129] / both[10] - 2) < 1e-4 && abs(both[39] / both[10] - 1) < 1e-4)
+  }
 }

@@ -7,11 +7,15 @@ struct DenseSIRT {
   var isDisk = false
   var slice: [Double]
 
-  /// One iteration over projections `data[angle][bin]` at `thetas`; returns ‖b − A x‖² and ‖b‖² from before it.
-  mutating func iterate(_ data: [[Float]], thetas: [Double]) -> (residual: Double, data: Double) {
+  /// One iteration over projections `data[angle][bin]` at `thetas`, each of which counts for its share; returns
+  /// ‖b − A x‖² and ‖b‖² from before it.
+  mutating func iterate(
+    _ data: [[Float]], thetas: [Double], shares: [Float]? = nil
+  ) -> (residual: Double, data: Double) {
     let reference = JosephReference(columns: columns, axis: axis)
     var update = slice.map { _ in 0.0 }, columnSums = update, residualSquared = 0.0, dataSquared = 0.0
     for (angle, theta) in thetas.enumerated() {
+      let share = Double(shares?[angle] ?? 1)
       for bin in 0..<columns {
         var projected = 0.0, rowSum = 0.0
         reference.forEachWeight(theta: theta, bin: bin) { pixel, weight in
@@ -22,8 +26,8 @@ struct DenseSIRT {
         residualSquared += difference * difference
         dataSquared += Double(data[angle][bin]) * Double(data[angle][bin])
         reference.forEachWeight(theta: theta, bin: bin) { pixel, weight in
-          columnSums[pixel] += weight
-          if rowSum > 1e-3 { update[pixel] += weight * difference / rowSum }
+          columnSums[pixel] += share * weight
+          if rowSum > 1e-3 { update[pixel] += share * weight * difference / rowSum }
         }
       }
     }

@@ -85,6 +85,28 @@ import Testing
     #expect(inside.allSatisfy { abs($0 - 1) < 0.02 }, "\(inside.min()!)…\(inside.max()!)")
   }
 
+  @Test(arguments: KernelTable.levels) func `shares weigh rows and columns`(level: Int) {
+    var random = SplitMix64(seed: UInt64(level))
+    let columns = 21, thetas = [0, 0.1, 0.2, 0.5, 0.9, 1.1, 2.8], shares = angularShares(thetas, period: .pi)!
+    let scan = Scan(columns: columns, axis: 9.7, thetas: thetas)
+    let data = thetas.map { _ in (0..<columns).map { _ in Float.random(in: -1...4, using: &random) } }
+    for slot in thetas.indices { scan.set(projection: data[slot], slot: slot) }
+    let solver = SIRTSolver(layout: scan.layout, beam: scan.beam, options: SIRTOptions(), anglesMax: 7, level: level)
+    func update(_ shares: [Float]) -> Residual {
+      solver.update(
+        volume: scan.volume.start, next: scan.volume.start, sinogram: scan.sinogram.start, slots: thetas.count,
+        blocks: scan.blocks, angles: thetas.indices.map { WindowAngle(theta: thetas[$0], slot: $0, share: shares[$0]) },
+        iterations: 1, executor: SerialExecutor())
+    }
+    var dense = DenseSIRT(columns: columns, axis: 9.7, slice: [Double](repeating: 0, count: columns * columns))
+    // The same thetas with other shares are prepared anew.
+    for shares in [shares, [Float](repeating: 1, count: 7), shares] {
+      let residual = update(shares), expected = dense.iterate(data, thetas: thetas, shares: shares)
+      #expect(abs(residual.residualSquared - expected.residual) <= 1e-4 * expected.data)
+      #expect(relativeDistance(scan.slice().map(Double.init), dense.slice) < 2e-5)
+    }
+  }
+
   @Test func `untouched voxels stay`() {
     // The detector sees only columns 10…19 of a slice whose axis is projected far to the left.
     let scan = Scan(columns: 20, axis: 0, thetas: [0])
