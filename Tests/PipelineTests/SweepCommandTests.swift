@@ -97,6 +97,20 @@ extension Pipeline {
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("try")).isEmpty)
     }
 
+    @Test func `What a killed sweep left is cleared away by the next, and nobody disturbs one that lives`() throws {
+      let arguments = ["sweep", scan, "--output-folder", folder.file("try"), "--vary", "rotation-axis=50:51:0.5"]
+      let sweeping = try Command(arguments + ["--set", "algorithm=sirt", "--set", "final-iterations=100000"])
+      let status = folder.file("try/.slipring-sweep/out/scan.yaml")
+      let deadline = Deadline(after: .seconds(20))
+      while !FileManager.default.fileExists(atPath: status), !deadline.hasPassed { usleep(5000) }
+      expectFailure(73, try Command(arguments + ["--set", "algorithm=fbp"]).end(), "another sweep works in")
+      try sweeping.process.signal(SIGKILL)
+      #expect(try sweeping.end().status == .killed(signal: SIGKILL))
+      #expect(FileManager.default.fileExists(atPath: folder.file("try/.slipring-sweep")))
+      #expect(try sweep("--vary", "rotation-axis=50:51:0.5", "--set", "algorithm=fbp").best == "50.5")
+      #expect(!FileManager.default.fileExists(atPath: folder.file("try/.slipring-sweep")))
+    }
+
     @Test func `Mistakes are named before anything is made`() throws {
       for (vary, fragment) in [
         ("axis=1,2", "axis is no key"), ("binning=0,99", "--binning 99"), ("rotation-axis=40:60:0.1", "201 values"),

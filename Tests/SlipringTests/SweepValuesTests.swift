@@ -17,10 +17,18 @@ import Testing
     #expect(try SweepValues(text).words == words)
   }
 
-  @Test(arguments: ["rotation-axis", "rotation-axis=", "axis=1:2:0", "axis=2:1:0.5", "axis=0:1:0.001", "axis=1,1"])
+  @Test(arguments: [
+    "rotation-axis", "rotation-axis=", "axis=1:2:0", "axis=2:1:0.5", "axis=0:1:0.001", "axis=1,1", "axis=,",
+  ])
   func `Anything else is refused`(text: String) {
     let failure = #expect(throws: ScanFailure.self) { try SweepValues(text) }
     #expect(failure?.exitCode == 64 && failure?.description.contains(text) == true)
+  }
+
+  @Test func `An option without a value is refused`() {
+    #expect(throws: ScanFailure.self) {
+      try SweepValues(name: "rotation-axis", text: "", option: "--rotation-axis ")
+    }
   }
 
   @Test func `A key gets a word that it can have`() throws {

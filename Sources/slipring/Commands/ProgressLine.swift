@@ -4,6 +4,7 @@ import ScanPlan
 /// A progress bar on a terminal, a line now and then elsewhere.
 final class ProgressLine: RunMonitor {
   private let isQuiet: Bool
+  private let hasProgress: Bool
   private var nextLine = ContinuousClock.now
   private var hasBar = false
   /// Seconds of the run when the final iterations began: what came before says nothing about how long it takes.
@@ -17,12 +18,13 @@ final class ProgressLine: RunMonitor {
   private static let barWidth = 24
   private static let linePeriod: Duration = .seconds(5)
 
-  init(isQuiet: Bool) { self.isQuiet = isQuiet }
+  /// Without progress there are only the notices.
+  init(isQuiet: Bool, hasProgress: Bool = true) { (self.isQuiet, self.hasProgress) = (isQuiet, hasProgress) }
 
   func began(_ view: RunView) { address = view.plan.live == nil ? nil : view.plan.scan.input }
 
   func progress(_ status: RunStatus) {
-    guard !isQuiet else { return }
+    guard !isQuiet, hasProgress else { return }
     if status.acquired > 0, scanStart == nil { scanStart = status }
     if status.phase == .finalIterations, sweepStart == nil { sweepStart = status.seconds }
     if Console.isTerminal {

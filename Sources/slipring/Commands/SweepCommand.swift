@@ -47,7 +47,7 @@ struct SweepCommand: ParsableCommand {
     }
     let report = try Sweep(
       scan: scan, values: values, row: row, folder: outputFolder, signals: signals, executable: Console.executable
-    ).run(command: CommandLine.arguments, monitor: ProgressLine(isQuiet: true)) { word in
+    ).run(command: CommandLine.arguments, monitor: ProgressLine(isQuiet: quiet, hasProgress: false)) { word in
       if !quiet { Console.notice("\(values.name) \(word)") }
     }
     if json { return try Console.json(report) }

@@ -66,15 +66,11 @@ struct Sweep {
         .usage, "\(values.name): \(two.joined(separator: " and ")) make one file name, \(path(of: two[0]))")
     }
     try RunFolder.makeFolder(folder, for: .usual)
-    guard mkdir(scratch, 0o700) == 0 else {
-      let reason = Errno.current
-      throw ScanFailure(
-        .cannotCreate,
-        reason.rawValue == EEXIST
-          ? "\(scratch) is there: another sweep works in \(folder), or one was killed; remove it if none does"
-          : "cannot make \(scratch): \(reason)")
+    let lock = try takeScratch()
+    defer {
+      Self.remove(scratch)
+      withExtendedLifetime(lock) {}
     }
-    defer { Self.remove(scratch) }
     var slices: [[Float]] = [], seconds: [Double] = []
     for (word, description) in zip(values.words, descriptions) {
       told(word)
@@ -98,6 +94,26 @@ struct Sweep {
   /// Where the runs write, one after the other.
   private var scratch: String { "\(folder)/.slipring-sweep" }
 
+  /// Makes the scratch folder, or takes it over from a sweep that was killed, and holds it for as long as this lives.
+  private func takeScratch() throws -> LockFile {
+    guard mkdir(scratch, 0o700) == 0 || errno == EEXIST else {
+      throw ScanFailure(.cannotCreate, "cannot make \(scratch): \(Errno.current)")
+    }
+    var status = stat()
+    guard lstat(scratch, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+      throw ScanFailure(.cannotCreate, "\(scratch) is in the way and is no folder; move it away")
+    }
+    // Who ended just now may have removed the file in between.
+    guard let lock = try LockFile(path: "\(scratch)/lock"), access("\(scratch)/lock", F_OK) == 0 else {
+      throw ScanFailure(.cannotCreate, "another sweep works in \(folder); choose another --output-folder")
+    }
+    Self.remove(runOutput)
+    return lock
+  }
+
+  /// Where a run writes.
+  private var runOutput: String { "\(scratch)/out" }
+
   private static func remove(_ folder: String) { try? FileManager.default.removeItem(atPath: folder) }
 
   /// Refuses a key whose value the sweep itself decides.
@@ -111,7 +127,7 @@ struct Sweep {
     var one = scan
     try one.set(values.name, to: word)
     (one.format, one.bits, one.durability, one.retain) = (.hdf5, .thirtyTwo, .memory, .none)
-    (one.runFolder, one.outputFolder) = (nil, "\(scratch)/out")
+    (one.runFolder, one.outputFolder) = (nil, runOutput)
     try one.validate()
     // As many as make one row.
     let count = 1 << one.binning, first = max(0, min(row / count * count, rows - count))

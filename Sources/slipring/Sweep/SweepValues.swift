@@ -25,6 +25,9 @@ struct SweepValues: Equatable {
   init(name: String, text: String, option: String) throws(ScanFailure) {
     self.name = name
     words = try Self.range(text, option) ?? Self.list(text)
+    guard !words.isEmpty, words.allSatisfy({ !$0.isEmpty }) else {
+      throw ScanFailure(.usage, "\(option): no value is there, or one is empty")
+    }
     guard words.count <= Self.countMax else { throw Self.tooMany(option, "\(words.count)") }
     guard Set(words).count == words.count else { throw ScanFailure(.usage, "\(option): a value is there twice") }
   }
