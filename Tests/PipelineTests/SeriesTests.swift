@@ -56,6 +56,12 @@ extension Pipeline {
       // The same command makes nothing again.
       let identifiers = made.volumes.map(\.result.run)
       #expect(try series("series", ["--format", "hdf5"]).volumes.map(\.result.run) == identifiers)
+      // A volume that was removed is made again, and no other.
+      try FileManager.default.removeItem(atPath: folder.file("series/volume_00001/long_rec.h5"))
+      let again = try series("series", ["--format", "hdf5"])
+      #expect(again.volumes[0].result.run == identifiers[0] && again.volumes[1].result.run != identifiers[1])
+      #expect(again.volumes.map(\.result.volumeSHA256) == made.volumes.map(\.result.volumeSHA256))
+      #expect(try folder.names(in: "series/volume_00001").contains("long_rec.h5"))
       // Another one leaves it alone.
       expectFailure(
         73, try Command(command(["--output-folder", folder.file("series"), "--volume-every", "20"])).end(),

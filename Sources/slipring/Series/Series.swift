@@ -12,7 +12,8 @@ import ScanPlan
 /// volume_00000/              the output of the first volume's run, and its run folder
 /// <name>_series.h5, .zarr    all volumes, with time as the first axis
 /// ```
-/// The same command goes on where it ended: volumes that are there stay, and a run that was killed is resumed.
+/// The same command goes on where it ended: volumes that are there stay, one whose files were removed is made again, and
+/// a run that was killed is resumed.
 struct Series {
   let scan: ScanDescription
   let interval: VolumeInterval
@@ -62,12 +63,12 @@ struct Series {
     notice(
       "\(parts.count) volume\(parts.count == 1 ? "" : "s") of \(Self.sizes(parts)) projections"
         + (manifest.result.left > 0 ? "; the last \(manifest.result.left) of \(count) make none and are left out" : ""))
-    for (index, part) in parts.enumerated().dropFirst(manifest.result.volumes.count) {
+    for (index, part) in parts.enumerated() where try !isThere(index, in: manifest) {
       var one = scan.part(part)
       let numbers = one.subset?.numbers ?? part
       one.rotationAxis = .pixels(manifest.result.rotationAxis)
       one.outputFolder = folder(index)
-      if one.durability == .durable { one.runFolder = "\(scan.runFolder ?? scan.outputFolder)/\(name(index))/run" }
+      if one.durability == .durable { one.runFolder = runFolder(index) }
       func tell(_ line: String) { notice("volume \(index): \(line)") }
       let outcome = try reconstruct(one, command: command, monitor: monitor, notice: tell)
       outcome.notices.forEach(tell)
@@ -75,15 +76,32 @@ struct Series {
         guard failure.sysExit == .data else { throw failure }
         tell(failure.description)
       }
-      manifest.result.volumes.append(
-        Volume(
-          firstProjection: numbers.lowerBound, projections: numbers.count, result: outcome.result,
-          failure: outcome.failure?.description))
+      let volume = Volume(
+        firstProjection: numbers.lowerBound, projections: numbers.count, result: outcome.result,
+        failure: outcome.failure?.description)
+      let volumes = manifest.result.volumes
+      manifest.result.volumes.replaceSubrange(index..<min(index + 1, volumes.count), with: [volume])
       try save(manifest)
     }
     manifest.result.outputs = try join(manifest.result.volumes)
     try save(manifest)
     return manifest.result
+  }
+
+  /// Whether nothing is left to do for a volume. One that was made, and whose files somebody has removed since, is made
+  /// by a new run.
+  private func isThere(_ index: Int, in manifest: Manifest) throws -> Bool {
+    guard manifest.result.volumes.indices.contains(index) else { return false }
+    let volume = manifest.result.volumes[index]
+    guard volume.failure == nil, !outputs(index, of: volume).allSatisfy({ access($0, F_OK) == 0 }) else {
+      return true
+    }
+    let run = runFolder(index)
+    guard access(run, F_OK) == 0, !RunFolder(path: run).isUnfinished else { return false }
+    do { try FileManager.default.removeItem(atPath: run) } catch {
+      throw ScanFailure(.inputOutput, "cannot remove \(run), whose volume is gone: \(error.localizedDescription)")
+    }
+    return false
   }
 
   /// What is to be said of volumes that are left out; nil where all are there.
@@ -168,6 +186,13 @@ struct Series {
   }
 
   private func folder(_ index: Int) -> String { "\(scan.outputFolder)/\(name(index))" }
+
+  /// The files of a volume, also where all of it was moved.
+  private func outputs(_ index: Int, of volume: Volume) -> [String] {
+    volume.result.outputs.map { "\(folder(index))/\($0.split(separator: "/").last ?? "")" }
+  }
+
+  private func runFolder(_ index: Int) -> String { "\(scan.runFolder ?? scan.outputFolder)/\(name(index))/run" }
 
   private static func sizes(_ parts: [Range<Int>]) -> String {
     let counts = parts.map(\.count), (least, most) = (counts.min() ?? 0, counts.max() ?? 0)
