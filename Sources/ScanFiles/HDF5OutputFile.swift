@@ -104,14 +104,11 @@ final class HDF5OutputFile {
       _ = try HDF5.call { H5Fflush(id, H5F_SCOPE_GLOBAL) }
       _ = try HDF5.call { H5Fget_filesize(id, &byteCount) }
     }
-    guard let descriptor = temporary?.descriptor,
-      chdf5_reserve(descriptor, off_t(byteCount) + off_t(Self.reserveMargin)) != 0
-    else {
-      return
-    }
+    let needed = off_t(byteCount) + off_t(Self.reserveMargin)
+    guard let descriptor = temporary?.descriptor, chdf5_reserve(descriptor, needed) != 0 else { return }
     let code = errno
     guard code != EOPNOTSUPP, code != ENOSYS, code != EINTR else { return }
-    let reason = "\(byteCount >> 20) MiB are needed: \(errnoText(code))"
+    let reason = "\((needed + (1 << 20) - 1) >> 20) MiB are needed: \(errnoText(code))"
     throw Errno(rawValue: code).isNoSpace ? .full(path: path, reason: reason) : .io(path: path, reason: reason)
   }
 

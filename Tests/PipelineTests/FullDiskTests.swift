@@ -150,6 +150,11 @@ extension Pipeline {
         if isEnded {
           #expect(outcome.status == .exited(143) || outcome.status == .exited(130), "\(outcome.errors)")
           #expect(files.sorted() == ["outputs.json", "scan.yaml"])
+          // How far it was stays to be seen.
+          let status = try JSONDecoder().decode(
+            RunStatus.self, from: Data(contentsOf: URL(filePath: folder.file("run-true/status.json"))))
+          #expect(status.phase == .failed && status.acquired > 0 && status.withoutRoom.isEmpty)
+          #expect(status.secondsWithoutRoom > 0)
         } else {
           #expect(outcome.status == .exited(0), "\(outcome.errors)")
           #expect(files.count == Self.rows + 3 && !files.contains { $0.hasSuffix(".tmp") })

@@ -73,6 +73,8 @@ final class Supervisor {
   var (isInterrupted, isRemarked, isBeginningKnown) = (false, false, false)
   /// Why the status could not be written; nil where it was.
   var statusFailure: FileError?
+  /// What was last seen of the run; nil before the first look.
+  private(set) var newestStatus: RunStatus?
   private var regionFolder = ""
 
   /// Rows that could not be reconstructed, and why.
@@ -149,7 +151,7 @@ final class Supervisor {
       drainAcquired(regions)
       log.error("\(ScanFailure(error))")
       // The disk may be what failed, and the first error is the one to tell.
-      do { try writeLastStatus(status(at: start, .failed)) } catch { log.error("\(ScanFailure(error))") }
+      do { try writeLastStatus(failed(status(at: start, .failed))) } catch { log.error("\(ScanFailure(error))") }
       throw error
     }
     let seconds = (ContinuousClock.now - start) / .seconds(1)
@@ -234,6 +236,7 @@ final class Supervisor {
       noticeStep(status)
       noticeEnd(status)
       try noticeStop()
+      newestStatus = status
       monitor.progress(status)
       service.turn(status)
       if ContinuousClock.now >= statusDue {
