@@ -38,25 +38,35 @@ extension Scan {
   }
 }
 
-/// A foam's line integrals with normal noise of a part of the largest one.
+/// A foam that varies from slice to slice: line integrals with normal noise of a part of the largest one.
 struct NoisyFoamScan {
-  let columns: Int, thetas: [Double], sigma: Float, data: [[Float]], truth: [Float]
+  let columns: Int, rows: Int, thetas: [Double], sigma: Float
+  /// Of each angle, row after row.
+  let data: [[Float]]
+  let truths: [[Float]]
+  /// Of the first row.
+  var truth: [Float] { truths[0] }
 
-  init(columns: Int, angles: Int, noise: Double, seed: UInt64) {
-    let foam = Foam(rows: 1, columns: columns, seed: seed, voidValue: 0)
-    self.columns = columns
+  init(columns: Int, rows: Int = 1, angles: Int, noise: Double, seed: UInt64) {
+    let foam = Foam(rows: rows, columns: columns, seed: seed, voidValue: 0)
+    (self.columns, self.rows) = (columns, rows)
     let thetas = (0..<angles).map { Double($0) * .pi / Double(angles) }
     self.thetas = thetas
-    truth = [Float](unsafeUninitializedCapacity: columns * columns) { buffer, count in
-      foam.slice(row: 0, columns: columns, supersampling: 8, into: UnsafeMutableBufferPointer(rebasing: buffer[...]))
-      count = columns * columns
+    truths = (0..<rows).map { row in
+      [Float](unsafeUninitializedCapacity: columns * columns) { buffer, count in
+        foam.slice(
+          row: row, columns: columns, supersampling: 8, into: UnsafeMutableBufferPointer(rebasing: buffer[...]))
+        count = columns * columns
+      }
     }
     let lines = thetas.map { theta in
-      [Float](unsafeUninitializedCapacity: columns) { buffer, count in
-        foam.lineIntegrals(
-          row: 0, theta: theta, columns: columns, rotationAxis: Double(columns) / 2, samplesPerBin: 4,
-          into: UnsafeMutableBufferPointer(rebasing: buffer[...]))
-        count = columns
+      (0..<rows).flatMap { row in
+        [Float](unsafeUninitializedCapacity: columns) { buffer, count in
+          foam.lineIntegrals(
+            row: row, theta: theta, columns: columns, rotationAxis: Double(columns) / 2, samplesPerBin: 4,
+            into: UnsafeMutableBufferPointer(rebasing: buffer[...]))
+          count = columns
+        }
       }
     }
     let sigma = Float(noise) * lines.joined().max()!
@@ -69,16 +79,17 @@ struct NoisyFoamScan {
     }
   }
 
+  /// Of the first row alone.
   func scan(times factor: Float = 1) -> Scan {
     let scan = Scan(columns: columns, thetas: thetas)
     for (slot, line) in data.enumerated() { scan.set(projection: line.map { $0 * factor }, slot: slot) }
     return scan
   }
 
-  /// Decibels of the largest value inside 0.45 columns.
-  func quality(_ slice: [Float]) -> Double {
+  /// Decibels of the largest value inside 0.45 columns, of the slice of a row.
+  func quality(_ slice: [Float], row: Int = 0) -> Double {
     slice.withUnsafeBufferPointer { slice in
-      truth.withUnsafeBufferPointer { psnr(slice, reference: $0, columns: columns, radiusFraction: 0.45) }
+      truths[row].withUnsafeBufferPointer { psnr(slice, reference: $0, columns: columns, radiusFraction: 0.45) }
     }
   }
 

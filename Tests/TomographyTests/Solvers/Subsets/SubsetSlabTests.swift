@@ -6,58 +6,14 @@ import Testing
 @testable import Simulation
 @testable import Tomography
 
-/// A foam that varies from slice to slice: line integrals with normal noise of a part of the largest one.
-private struct NoisyFoamVolume {
-  let columns: Int, rows: Int, thetas: [Double], sigma: Float
-  /// Of each angle, row after row.
-  let data: [[Float]]
-  let truths: [[Float]]
-
-  init(columns: Int, rows: Int, angles: Int, noise: Double, seed: UInt64) {
-    let foam = Foam(rows: rows, columns: columns, seed: seed, voidValue: 0)
-    (self.columns, self.rows) = (columns, rows)
-    let thetas = (0..<angles).map { Double($0) * .pi / Double(angles) }
-    self.thetas = thetas
-    truths = (0..<rows).map { row in
-      [Float](unsafeUninitializedCapacity: columns * columns) { buffer, count in
-        foam.slice(
-          row: row, columns: columns, supersampling: 4, into: UnsafeMutableBufferPointer(rebasing: buffer[...]))
-        count = columns * columns
-      }
-    }
-    let lines = thetas.map { theta in
-      (0..<rows).flatMap { row in
-        [Float](unsafeUninitializedCapacity: columns) { buffer, count in
-          foam.lineIntegrals(
-            row: row, theta: theta, columns: columns, rotationAxis: Double(columns) / 2, samplesPerBin: 4,
-            into: UnsafeMutableBufferPointer(rebasing: buffer[...]))
-          count = columns
-        }
-      }
-    }
-    let sigma = Float(noise) * lines.joined().max()!
-    self.sigma = sigma
-    var random = SplitMix64(seed: seed + 1000)
-    data = lines.map { line in
-      line.map { value in
-        value + sigma * Float((-2 * log(1 - random.unit())).squareRoot() * cos(2 * .pi * random.unit()))
-      }
-    }
-  }
-
-  func quality(_ slices: [[Float]], from first: Int = 0) -> Double {
-    let decibels = slices.indices.map { row in
-      slices[row].withUnsafeBufferPointer { slice in
-        truths[first + row].withUnsafeBufferPointer {
-          psnr(slice, reference: $0, columns: columns, radiusFraction: 0.45)
-        }
-      }
-    }
-    return decibels.reduce(0, +) / Double(slices.count)
+extension NoisyFoamScan {
+  /// The mean of all rows.
+  fileprivate func quality(_ slices: [[Float]]) -> Double {
+    slices.indices.reduce(0) { $0 + quality(slices[$1], row: $1) } / Double(slices.count)
   }
 
   /// The own slices of a slab of some rows.
-  func solved(
+  fileprivate func solved(
     _ rows: Range<Int>, own: Range<Int>, _ options: SubsetOptions, width: Int = 1,
     interrupting: ((SubsetSolver, SubsetSolver.Slab, Scan) -> SubsetSolver)? = nil
   ) -> [[Float]] {
@@ -93,7 +49,7 @@ private struct NoisyFoamVolume {
   }
 
   /// 24 rows are enough for the overlap, and one slab.
-  private static let foam = NoisyFoamVolume(columns: 64, rows: 24, angles: 90, noise: 0.03, seed: 7)
+  private static let foam = NoisyFoamScan(columns: 64, rows: 24, angles: 90, noise: 0.03, seed: 7)
   private static let rows = 0..<24
   private static let whole = foam.solved(rows, own: rows, options)
 
