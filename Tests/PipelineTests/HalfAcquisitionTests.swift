@@ -40,6 +40,7 @@ extension Pipeline {
       (["--algorithm", "pml-hybrid", "--reg", "5,0.005"], 0.05),
       // Updates while the scan runs alone.
       (["--window-recent", "1", "--window-spread", "2", "--final-iterations", "0"], 0.07),
+      (["--window-recent", "1", "--window-spread", "2", "--final-iterations", "0", "--order", "interleaved:5"], 0.045),
     ])
     func `Every method makes slices as wide as twice the detector's reach, through deaths and by any workers`(
       options: [String], limit: Double

@@ -112,6 +112,24 @@ extension Pipeline {
       #expect(after < before / 2, "\(before) → \(after)")
     }
 
+    @Test(arguments: ["fbp", "auto"]) func `A scan without stripes is hardly touched by what removes them`(
+      algorithm: String
+    ) throws {
+      // One of its disks lies around the axis: the same in every projection, as a stripe is.
+      try DiskScan().write(folder.file("disks.h5"))
+      let distances = try [[], ["--stripe-removal", "vo"]].map { options in
+        let outcome = try Command(
+          [
+            "recon", folder.file("disks.h5"), "--output-folder", folder.file("out\(options.count)"),
+            "--rotation-axis", "\(DiskScan.axis)", "--algorithm", algorithm, "--window-step", "0", "--quiet",
+          ] + options
+        ).end()
+        #expect(outcome.status == .exited(0), "\(outcome.errors)")
+        return try DiskScan.distance(folder.file("out\(options.count)/disks_rec.h5"))
+      }
+      #expect(distances[1] <= 1.1 * distances[0], "\(distances)")
+    }
+
     @Test func `With all filters the bits depend neither on workers nor on who is killed`() throws {
       try makeScan("scan.h5")
       let options = [

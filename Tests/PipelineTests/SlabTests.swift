@@ -1,6 +1,7 @@
 import Foundation
 import Host
 import Run
+import ScanFiles
 import TestSupport
 import Testing
 
@@ -21,12 +22,12 @@ extension Pipeline {
       try #require(outcome.status == .exited(0), "\(outcome.errors)")
     }
 
-    private func result(_ name: String, _ options: [String], dimensions: Int = 3, faults: String? = nil) throws
-      -> RunResult
-    {
+    private func result(
+      _ name: String, _ options: [String], dimensions: Int = 3, of other: String? = nil, faults: String? = nil
+    ) throws -> RunResult {
       let outcome = try Command(
         [
-          "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
+          "recon", other ?? scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
           "--rotation-axis", "12", "--format", "hdf5", "--quiet", "--json", "--tv-dimensions", "\(dimensions)",
         ] + options, faults: faults
       ).end()
@@ -59,6 +60,26 @@ extension Pipeline {
       #expect(killed.restarts["reconstruct.0"] == 4 && killed.restarts["reconstruct.1"] == 1)
       #expect(try log("killed", 0).contains("going on behind subset 1 of"))
       #expect(try log("killed", 1).contains("going on behind subset 1 of"))
+    }
+
+    @Test func `A row more than a slab has is a slab of its own`() throws {
+      let rows = 65, scan = folder.file("more.h5")
+      let made = try Command.run(
+        "simulate", scan, "--rows", "\(rows)", "--columns", "\(Self.columns)", "--projections", "\(Self.projections)",
+        "--darks", "2", "--flats", "4", "--photons", "3000", "--quiet")
+      try #require(made.status == .exited(0), "\(made.errors)")
+      let reference = try result("reference", ["--workers", "1", "--threads", "1"], of: scan)
+      let two = try result("two", ["--workers", "2"], of: scan, faults: "reconstruct.1=subset-saved:1")
+      #expect(two.volumeSHA256 == reference.volumeSHA256 && two.fit == reference.fit && reference.fit != nil)
+      let volume = try VolumeReader(path: folder.file("reference/more_rec.h5"))
+      #expect(volume.slices == rows)
+      // The last row, made of its neighbours' rows too, is a slice as the one before it.
+      let ends = try [63, 64].map { row in
+        var slice = [Float](repeating: 0, count: Self.columns * Self.columns)
+        try slice.withUnsafeMutableBufferPointer { try volume.readSlice(row, into: $0) }
+        return slice.reduce(0, +)
+      }
+      #expect(ends[0] > 0 && abs(ends[1] / ends[0] - 1) < 0.05, "\(ends)")
     }
   }
 }
