@@ -16,9 +16,7 @@ func angularWeights(_ thetas: [Double], period: Double = .pi) -> [Double] {
     index + 1 < order.count
       ? folded[order[index + 1]] - folded[order[index]] : folded[order[0]] + period - folded[order[index]]
   }
-  let widest = gaps.indices.max { gaps[$0] < gaps[$1] }
-  // What was not measured, if it is that, says nothing of the distances.
-  let limit = 3 * (typicalDistance(gaps.indices.filter { $0 != widest }.map { gaps[$0] }) ?? period)
+  let limit = 3 * (typicalDistance(gaps) ?? period)
   var weights = [Double](repeating: 0, count: thetas.count)
   for (index, projection) in order.enumerated() {
     let before = gaps[index > 0 ? index - 1 : gaps.count - 1]
@@ -37,12 +35,12 @@ package func angularShares(_ thetas: [Double], period: Double) -> [Float]? {
   return weights.map { Float($0 / mean) }
 }
 
-/// The distance that half of the angle between the first and the last projection lies in distances up to. Unlike the
-/// median it does not look at how many projections are nearly at the same angle, as those of a second turn are. Nil
-/// where all are at the same.
+/// The distance up to which half of the measured angle lies, without the widest one, which may be what was not measured.
+/// Unlike the median it does not look at how many projections are nearly at the same angle, as those of a second turn
+/// are. Nil where there is no other distance.
 private func typicalDistance(_ distances: [Double]) -> Double? {
   // Rounding makes equal thetas differ a little.
-  let rising = distances.filter { $0 > 1e-6 }.sorted(), half = 0.5 * rising.reduce(0, +)
+  let rising = distances.filter { $0 > 1e-6 }.sorted().dropLast(), half = 0.5 * rising.reduce(0, +)
   var sum = 0.0
   return rising.first {
     sum += $0
