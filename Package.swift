@@ -182,7 +182,7 @@ let package = Package(
     .testTarget(
       name: "SpoolsTests", dependencies: ["Detectors", "Host", "Rings", "Spools"], swiftSettings: strict),
     .testTarget(
-      name: "ServeTests", dependencies: ["Detectors", "Host", "Serve", "TestSupport"], swiftSettings: strict),
+      name: "ServeTests", dependencies: ["Detectors", "Serve", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "StagesTests",
       dependencies: [

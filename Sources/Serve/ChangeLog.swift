@@ -116,7 +116,7 @@ extension ScanQueue {
   var changes: ChangeLog { ChangeLog(folder: folder) }
 
   /// The number of the newest change of a scan; 0 before the first.
-  package var lastChange: Int { changes.lastID }
+  var lastChange: Int { changes.lastID }
 
   /// Adds what is missing in the log of changes because whoever made the change died before it was written. For a
   /// server, when it starts.

@@ -23,7 +23,8 @@ final class ChangeReporter: Sendable {
   private let done = DispatchSemaphore(value: 0)
 
   /// Changes that may wait.
-  static let waitingMax = 256
+  private let waitingMax: Int
+
   private static let (programLimit, hookLimit, period) = (
     Duration.seconds(10), Duration.seconds(5), Duration.milliseconds(100)
   )
@@ -31,8 +32,8 @@ final class ChangeReporter: Sendable {
   private static let joinLimit = DispatchTimeInterval.seconds(12)
 
   /// Begins to tell.
-  init(_ queue: ScanQueue, program: [String]?, hook: StopHook?) throws(ScanFailure) {
-    (self.queue, self.program, self.hook) = (queue, program, hook)
+  init(_ queue: ScanQueue, program: [String]?, hook: StopHook?, waitingMax: Int = 256) throws(ScanFailure) {
+    (self.queue, self.program, self.hook, self.waitingMax) = (queue, program, hook, waitingMax)
     let told = try JSONFile.read(Told.self, Self.toldPath(queue))?.id
     let first = min(told ?? queue.lastChange, queue.lastChange)
     let thread = Thread { [self] in
@@ -72,9 +73,9 @@ final class ChangeReporter: Sendable {
     while !isStopping {
       var waiting: [ScanChange] = []
       while case let changes = follower.next(), !changes.isEmpty { waiting += changes.filter(\.isOfState) }
-      let excess = max(0, waiting.count - Self.waitingMax)
+      let excess = max(0, waiting.count - waitingMax)
       if excess > 0 {
-        skip(excess, "\(excess) changes of scans are told to nobody: more than \(Self.waitingMax) were waiting")
+        skip(excess, "\(excess) changes of scans are told to nobody: more than \(waitingMax) were waiting")
       }
       for change in waiting.dropFirst(excess) where !isStopping {
         attempt("program", change, &failures) { try tellProgram(change) }

@@ -15,7 +15,7 @@ package struct DiskForecast: Codable, Equatable, Sendable {
   }
 
   /// What to say where it is full within a day.
-  package var warning: String? {
+  var warning: String? {
     guard let hoursLeft, hoursLeft < Self.warningHours else { return nil }
     return "the disk is full in \((hoursLeft * 10).rounded() / 10) hours, at the rate of the last hour"
   }
@@ -39,7 +39,7 @@ struct DiskWatch {
     self.total = total
     // The one before the last hour is where it begins.
     while samples.count > 2, now - samples[1].time >= Self.window { samples.removeFirst() }
-    removed.removeAll { $0.time < samples[0].time }
+    removed.removeAll { $0.time <= samples[0].time }
   }
 
   /// Bytes that the server gave back: they hide how fast the disk fills.

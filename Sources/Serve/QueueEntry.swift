@@ -21,9 +21,9 @@ package struct QueueEntry: Codable, Equatable, Sendable {
   /// Its place in the queue, for good; counted from 1.
   package let number: Int
   /// The name of its source in `serve.yaml`.
-  package let source: String
+  let source: String
   /// A scan file; nil for one that a detector sends, whose frames lie in the entry's spool.
-  package let file: String?
+  let file: String?
   /// What tells this content of the file from another one in its place.
   let fileIdentity: [Int]?
   /// What is measured, as a folder may be named.
@@ -39,7 +39,7 @@ package struct QueueEntry: Codable, Equatable, Sendable {
   /// When it finished or failed.
   var ended: Double?
   /// How often its reconstruction was begun or gone on with.
-  package var attempts = 0
+  var attempts = 0
   /// How often a person had it tried again, each time with another run; nil for never.
   var retries: Int?
   /// Why it failed, or why it is begun once more.

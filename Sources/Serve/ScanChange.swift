@@ -1,5 +1,3 @@
-import Host
-
 /// One change of a scan of the queue, as whoever follows the queue is told of it.
 package struct ScanChange: Codable, Equatable, Sendable {
   /// Its place among all changes of the queue; counted from 1, without a gap.
@@ -11,17 +9,17 @@ package struct ScanChange: Codable, Equatable, Sendable {
   /// What becomes of the scan next.
   package let state: QueueEntry.EntryState
   /// The same before; nil for a scan that is new. Where it is no other one, something else of the scan changed.
-  package let previous: QueueEntry.EntryState?
+  let previous: QueueEntry.EntryState?
   /// Its source and sample.
-  package let source: String
-  package let sample: String?
+  let source: String
+  let sample: String?
   /// Why it failed, or is begun once more.
-  package let reason: String?
+  let reason: String?
   /// Where its volume is, or will be.
-  package let output: String?
+  let output: String?
   /// Projections that were used, and frames that never came.
-  package let projections: Int?
-  package let lost: Int?
+  let projections: Int?
+  let lost: Int?
 
   /// A reason may quote whatever a file or a detector says.
   private static let reasonLengthMax = 1000

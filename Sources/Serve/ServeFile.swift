@@ -53,7 +53,7 @@ package struct ServeFile: Sendable {
     /// The file with the token; by default `token` in the server's folder.
     package fileprivate(set) var tokenFile: String?
     /// Folders whose files may be added; besides those of the sources.
-    package fileprivate(set) var folders: [String] = []
+    fileprivate(set) var folders: [String] = []
   }
 
   /// As it was named.
@@ -162,7 +162,7 @@ package struct ServeFile: Sendable {
   }
 
   /// What the process variables of a source's runs begin with; nil for none.
-  package func epics(of source: String) -> String? { epics.map { "\($0):\(source)" } }
+  func epics(of source: String) -> String? { epics.map { "\($0):\(source)" } }
   private static let keys =
     "folder, output, runs, free-at-least, keep, address, name, token-file, files-from, on-change, hook, epics "
     + "and sources"

@@ -15,7 +15,7 @@ package struct ServerStatus: Codable, Equatable, Sendable {
   }
 
   /// Its process.
-  package let pid: Int32
+  let pid: Int32
   /// When it began, in seconds since 1970.
   package let started: Double
   /// The file that says what it does.
@@ -25,13 +25,13 @@ package struct ServerStatus: Codable, Equatable, Sendable {
   /// Scans of which something is to be done, by what that is.
   let scans: [String: Int]
   /// Scans that are being reconstructed.
-  package let running: [Int]
+  let running: [Int]
   /// What it has started.
   package let processes: [ServerProcess]
   /// The disk that its folder is on; nil before it was looked at.
   package let disk: DiskForecast?
   /// What somebody should do something about.
-  package let warnings: [String]
+  let warnings: [String]
   /// Changes of which nobody was told, as too many came at a time or who was to be told did not answer.
   package let untold: Int
 

@@ -18,6 +18,28 @@ import Testing
 
   private struct Malformed: Error {}
 
+  @Test("Under the name that a reverse proxy serves, the page wants the token for everything, and knows https")
+  func publicName() throws {
+    func status(_ text: String, _ headers: [String: String], name: String? = "slipring.lab.org") throws -> Int? {
+      let all = headers.map { "\($0): \($1)\r\n" }.joined()
+      guard case .request(let request, _) = RequestParser.parse(Array("\(text) HTTP/1.1\r\n\(all)\r\n".utf8)[...])
+      else {
+        throw Malformed()
+      }
+      return Access(isLoopback: true, port: 8080, token: token, publicName: name).refusal(of: request)?.status
+    }
+    let (host, bearer) = (["Host": "Slipring.lab.org"], ["Authorization": "Bearer \(token.text)"])
+    #expect(try status("GET /", host) == 403)
+    #expect(try status("GET /healthz", host) == nil)
+    #expect(try status("GET /", host.merging(bearer) { $1 }) == nil)
+    #expect(try status("GET /", host.merging(bearer) { $1 }, name: nil) == 421)
+    #expect(try status("GET /", ["Host": "127.0.0.1:8080"]) == nil)
+    let post = host.merging(bearer) { $1 }
+    #expect(try status("POST /x", post.merging(["Origin": "https://Slipring.lab.org"]) { $1 }) == nil)
+    #expect(try status("POST /x", post.merging(["Origin": "https://evil.example"]) { $1 }) == 403)
+    #expect(try status("POST /x", ["Host": "127.0.0.1", "Origin": "https://127.0.0.1"].merging(bearer) { $1 }) == 403)
+  }
+
   @Test("Two tokens differ and have 128 bits")
   func tokens() {
     #expect(token.text.count == 32 && token.text.allSatisfy(\.isHexDigit))

@@ -1,5 +1,4 @@
 import Foundation
-import Host
 import ScanPlan
 import TestSupport
 import Testing
@@ -166,7 +165,7 @@ import Testing
           text = String(decoding: bytes, as: UTF8.self)
           return text.components(separatedBy: "event: scan\n").count > count && text.hasSuffix("\n\n")
         }
-        return text.split(separator: "\n").compactMap { $0.hasPrefix("id: ") ? Int($0.dropFirst(4)) : nil }
+        return text.split(whereSeparator: \.isNewline).compactMap { $0.hasPrefix("id: ") ? Int($0.dropFirst(4)) : nil }
       }
       let client = try Client(port: port)
       client.send("GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")

@@ -106,7 +106,7 @@ extension Pipeline {
       let listed = try Command.run("list", queue.folder)
       #expect(listed.output.split(separator: "\n").count == 4 && listed.output.contains("failed"), "\(listed)")
       let shown = try Command.run("show", queue.folder, "2")
-      #expect(shown.output.contains("good_rec.h5") && shown.output.contains("projections:  60"), "\(shown)")
+      #expect(shown.output.contains("good_rec.h5") && shown.output.contains("projections:   60"), "\(shown)")
       expectFailure(66, try Command.run("show", queue.folder, "17"), "no scan 17")
       #expect(try Command.run("queue", "list", queue.folder).output.isEmpty)
       expectFailure(64, try Command.run("queue", "retry", queue.folder, "2"), "finished")
