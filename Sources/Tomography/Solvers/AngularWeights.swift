@@ -35,9 +35,9 @@ package func angularShares(_ thetas: [Double], period: Double) -> [Float]? {
   return weights.map { Float($0 / mean) }
 }
 
-/// The distance up to which half of the measured angle lies, without the widest one, which may be what was not measured.
-/// Unlike the median it does not look at how many projections are nearly at the same angle, as those of a second turn
-/// are. Nil where there is no other distance.
+/// The distance up to which half of the measured angle lies, without the widest one, which may be what was not
+/// measured. Unlike the median it does not look at how many projections are nearly at the same angle, as those of a
+/// second turn are. Nil where there is no other distance.
 private func typicalDistance(_ distances: [Double]) -> Double? {
   // Rounding makes equal thetas differ a little.
   let rising = distances.filter { $0 > 1e-6 }.sorted().dropLast(), half = 0.5 * rising.reduce(0, +)

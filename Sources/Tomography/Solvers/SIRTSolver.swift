@@ -4,8 +4,8 @@ import KernelTypes
 /// column sums of A *over that window* (P. Gilbert, J. Theor. Biol. 36, 1972; in this form J. Gregor and T. Benson,
 /// IEEE Trans. Med. Imaging 27, 2008).
 ///
-/// Projections that count for shares of their own (`WindowAngle`) have R times their share, and C is made of column sums
-/// with these: gaps between angles then pull less. With shares of 1 it is SIRT proper, to the bit.
+/// Projections that count for shares of their own (`WindowAngle`) have R times their share, and C is made of column
+/// sums with these: gaps between angles then pull less. With shares of 1 it is SIRT proper, to the bit.
 ///
 /// A row or column whose sum is nearly zero gets weight 0, so voxels that no ray of the window meets stay as they are.
 /// All memory is allocated by `init`. One update at a time.

@@ -12,8 +12,8 @@ import ScanPlan
 /// volume_00000/              the output of the first volume's run, and its run folder
 /// <name>_series.h5, .zarr    all volumes, with time as the first axis
 /// ```
-/// The same command goes on where it ended: volumes that are there stay, one whose files were removed is made again, and
-/// a run that was killed is resumed.
+/// The same command goes on where it ended: volumes that are there stay, one whose files were removed is made again,
+/// and a run that was killed is resumed.
 struct Series {
   let scan: ScanDescription
   let interval: VolumeInterval

@@ -1,5 +1,3 @@
-import Glibc
-import Host
 import Testing
 
 @testable import KernelTypes
