@@ -132,10 +132,13 @@ def test_an_exception_in_the_block_aborts_the_run_which_can_be_gone_on_with(foam
         with slipring.start(
             foam, output_folder=tmp_path / "out", rate=10, rotation_axis=32, executable=program
         ) as scan:
-            assert scan.run.is_live
+            while len(scan.run.projections) < 5:
+                assert scan.process.poll() is None, scan.messages
+                time.sleep(0.02)
             raise KeyError("a mistake of mine")
-    assert scan.process.returncode not in (None, 0)
-    subprocess.run([program, "resume", scan.run_folder, "--quiet"], check=True, capture_output=True)
+    assert scan.process.returncode not in (None, 0), scan.messages
+    resumed = subprocess.run([program, "resume", scan.run_folder, "--quiet"], capture_output=True, text=True)
+    assert resumed.returncode == 0, resumed.stderr
     assert slipring.open(tmp_path / "out").phase == "finished"
 
 

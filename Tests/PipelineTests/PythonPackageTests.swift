@@ -29,10 +29,11 @@ extension Pipeline {
       #expect(outcome.status == .exited(0), "\(outcome.output)")
     }
 
-    @Test(.enabled(if: Senders.bluesky != nil, "bluesky cannot be installed"))
-    func `A Bluesky plan takes scans, and hears why one fails`() throws {
-      let outcome = try run(Senders.bluesky, "pytest", "-q", "-p", "no:cacheprovider", "tests/test_ophyd.py")
-      #expect(outcome.status == .exited(0) && outcome.output.contains("2 passed"), "\(outcome.output)")
+    @Test(.enabled(if: Senders.examples != nil, "bluesky and a notebook's kernel cannot be installed"))
+    func `A Bluesky plan takes scans, and hears why one fails, and the notebook runs`() throws {
+      let outcome = try run(
+        Senders.examples, "pytest", "-q", "-p", "no:cacheprovider", "tests/test_ophyd.py", "tests/test_notebook.py")
+      #expect(outcome.status == .exited(0) && outcome.output.contains("3 passed"), "\(outcome.output)")
     }
 
     @Test(.enabled(if: Senders.package != nil, "mypy cannot be installed"))

@@ -26,10 +26,12 @@ enum Senders {
   static let package = environment(
     "python-package", packages: ["numpy", "h5py", "pytest", "mypy"], probe: "import numpy, h5py, pytest, mypy")
 
-  /// The same with bluesky, for its example.
-  static let bluesky = environment(
-    "python-bluesky", packages: ["numpy", "h5py", "pytest", "bluesky", "ophyd-async>=0.21,<0.22"],
-    probe: "import h5py, pytest, bluesky, ophyd_async.core")
+  /// The same with what its examples need.
+  static let examples = environment(
+    "python-examples",
+    packages: [
+      "numpy", "h5py", "pytest", "bluesky", "ophyd-async>=0.21,<0.22", "matplotlib", "nbclient", "ipykernel",
+    ], probe: "import h5py, pytest, bluesky, ophyd_async.core, matplotlib, nbclient, ipykernel")
 
   /// A Python with a program that tries an API by its description.
   static let schemathesis = environment("schemathesis", packages: ["schemathesis"], probe: "import schemathesis")
