@@ -70,7 +70,9 @@ extension Pipeline {
       try wait("some projections") { try scan(1, page)?.progress?.acquired ?? 0 > 8 }
       #expect(try scan(1, page)?.activity == .scanning)
       let run = try page.get("/scans/1/run/")
-      #expect(run.status == 200 && run.text.contains("/scans/1/run/page.js"))
+      #expect(run.status == 200 && run.text.contains("src=\"page.js\""))
+      #expect(try page.get("/scans/1/run/page.js").status == 200)
+      #expect(try page.get("/scans/1/view/").status == 404)
       var picture = Data()
       try wait("a picture of the run") {
         picture = try page.get("/scans/1/run/slices/z/2.png").body
@@ -98,6 +100,13 @@ extension Pipeline {
       #expect(page.token == token)
       #expect(try page.get("/scans/1/picture.png").body.starts(with: [0x89, 0x50, 0x4E, 0x47]))
       #expect(try page.get("/api/v1/scans/1").text.contains("wood_rec.h5"))
+      let viewer = try page.get("/scans/1/view/")
+      #expect(viewer.status == 200 && viewer.text.contains("viewer.js"))
+      #expect(try page.get("/scans/1/view/viewer.js").status == 200)
+      let info = try page.get("/scans/1/view/voxels/info")
+      #expect(info.status == 200 && info.text.contains("wood_rec.h5"), "\(info.text)")
+      #expect(try page.get("/scans/1/view/voxels/stats/z/2").status == 200)
+      #expect(try page.get("/scans/1/view/../../../../etc/passwd").status == 404)
       #expect(try page.get("/metrics").text.contains("slipring_scans{state=\"finished\"} 1.0"))
       try stop(server)
     }

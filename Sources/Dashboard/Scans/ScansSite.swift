@@ -3,6 +3,7 @@ import Host
 import Run
 import ScanPlan
 import Serve
+import Viewing
 
 /// The addresses of the pages of all scans and what is behind them. Lives on the server's thread.
 ///
@@ -10,6 +11,7 @@ import Serve
 /// /                      the list of scans, the queue, the disk
 /// /scans/17/             a scan: facts, files, what its processes said
 /// /scans/17/run/…        the page of its run, while it is being reconstructed
+/// /scans/17/view/…       the viewer of its volume
 /// /scans/17/picture.png  the middle slice
 /// /api/v1/…              the same as JSON (ScansSite-api)
 /// ```
@@ -20,6 +22,9 @@ final class ScansSite: Site {
   let openFolders: [String]
   let notice: @Sendable (String) -> Void
   private var runs: [Int: ObservedRun] = [:]
+  /// Volumes that somebody looks at, the one that was asked for last at the end.
+  private var viewers: [(number: Int, ended: Double?, viewer: VolumeViewer)] = []
+  private let viewersBudget = RenderBudget(cores: 1, now: .now)
   private var aliveDue = ContinuousClock.now
   private var saysAlive = false
 
@@ -27,6 +32,8 @@ final class ScansSite: Site {
   private static let niceness: Int32 = 5
   /// Scans whose memory is looked at at the same time.
   private static let runsMax = 16
+  /// Volumes that are open at the same time: each may keep planes in memory.
+  private static let viewersMax = 3
   private static let (aliveEvery, eventsAtATime) = (Duration.seconds(15), 500)
   private static let (logByteCountMax, pictureByteCountMax, pictureEdge) = (256 << 10, 4 << 20, 256)
 
@@ -137,6 +144,10 @@ final class ScansSite: Site {
       guard rest.count > 1 else { return .redirect(to: "/scans/\(number)/run/") }
       return run(record, "/" + rest.dropFirst().joined(separator: "/"), request, viewers)
     }
+    if rest.first == "view" {
+      guard rest.count > 1 else { return .redirect(to: "/scans/\(number)/view/") }
+      return view(record, rest.dropFirst().joined(separator: "/"), request)
+    }
     guard request.method != .post else { return .init(status: 405, "this takes no POST", headers: [("Allow", "GET")]) }
     switch rest {
     case []: return .redirect(to: "/scans/\(number)/")
@@ -177,19 +188,29 @@ final class ScansSite: Site {
         : .init(status: 404, "scan \(record.number) is not reconstructed now")
     }
     var response = run.respond(to: request.at(path), viewers: viewers)
-    let prefix = "/scans/\(record.number)/run"
-    switch response.body {
-    case .events: response.body = .events(EventStream(channel: Self.channel(record.number), position: 0))
-    case .bytes(let bytes):
-      let type = response.headers.first { $0.name == "Content-Type" }?.value ?? ""
-      if type.hasPrefix("text/html") || type.hasPrefix("text/javascript") {
-        response.body = .bytes(BasePath.moved(bytes, below: prefix))
-      }
-      for index in response.headers.indices where response.headers[index].name == "Location" {
-        response.headers[index].value = prefix + response.headers[index].value
-      }
+    if case .events = response.body {
+      response.body = .events(EventStream(channel: Self.channel(record.number), position: 0))
     }
     return response
+  }
+
+  // MARK: Volumes
+
+  /// The viewer of a scan's volume, which is in an HDF5 file.
+  private func view(_ record: ScanRecord, _ path: String, _ request: Request) -> Response {
+    if let index = viewers.firstIndex(where: { $0.number == record.number && $0.ended == record.ended }) {
+      viewers.append(viewers.remove(at: index))
+    } else {
+      do {
+        let outputs = record.state == .finished ? try cache.catalogue.result(record.number)?.outputs ?? [] : []
+        guard let file = outputs.first(where: { $0.hasSuffix(".h5") }) else {
+          return .init(status: 404, "scan \(record.number) has no volume in HDF5 that could be looked into")
+        }
+        let viewer = VolumeViewer([try StoredVolume(path: file)], viewersBudget)
+        viewers = viewers.suffix(Self.viewersMax - 1) + [(record.number, record.ended, viewer)]
+      } catch { return .init(status: 404, ScanFailure(error).description) }
+    }
+    return viewers[viewers.count - 1].viewer.respond(to: request, path: path[...])
   }
 
   /// The middle slice: of a run that goes on the newest one, otherwise what its process left.

@@ -31,20 +31,15 @@ package final class ViewerServer: Sendable {
   package func stop() { server.stop(grace: .zero) }
 }
 
-/// The viewer of finished volumes: the page, and a desk for each volume. Lives on the server's thread.
+/// The viewer of finished volumes, at the root of a server. Lives on the server's thread.
 final class ViewerSite: Site {
   private let access: Access
-  private let desks: [Substring: VolumeDesk]
-
-  /// The first part of each volume's address; the page knows both.
-  static let names: [Substring] = ["voxels", "compare"]
+  private let viewer: VolumeViewer
 
   init(access: Access, _ volumes: [any ViewedVolume]) {
     self.access = access
     // Nothing else is done here, but machines have other work.
-    let budget = RenderBudget(cores: 1, now: .now)
-    let others = Self.names.prefix(volumes.count).dropFirst().map(String.init)
-    desks = Dictionary(uniqueKeysWithValues: zip(Self.names, volumes.map { VolumeDesk($0, budget, others: others) }))
+    viewer = VolumeViewer(volumes, RenderBudget(cores: 1, now: .now))
   }
 
   func tick(viewers: Int) -> [UInt8]? { nil }
@@ -56,16 +51,6 @@ final class ViewerSite: Site {
       return .redirect(to: "./", headers: [access.cookie])
     }
     if request.path == "/healthz" { return .init(status: 200, "ok") }
-    return answer(request)
-  }
-
-  private func answer(_ request: Request) -> Response {
-    let parts = request.path.dropFirst().split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-    guard request.method != .post, let first = parts.first else { return .init(status: 405, "this is for reading") }
-    if parts.count == 1, let file = WebFiles.response(for: first.isEmpty ? "viewer" : first) { return file }
-    if parts.count == 2, let desk = desks[first] {
-      return desk.respond(to: request, path: parts[1], isOver: true, freshFor: .zero)
-    }
-    return .init(status: 404, "there is nothing at \(request.path)")
+    return viewer.respond(to: request, path: request.path.dropFirst())
   }
 }

@@ -177,6 +177,8 @@ function showFiles(details) {
     element("td", file.byteCount === undefined ? "not there any more" : bytes(file.byteCount), { class: "number" }),
   ])), rest > 0 ? element("tr", element("td", `and ${rest} more`, { class: "faint", colspan: 2 })) : "");
   byId("no-files").hidden = details.outputs.length > 0;
+  byId("volume").hidden = details.scan.state !== "finished"
+    || !files.some((file) => file.path.endsWith(".h5") && file.byteCount !== undefined);
 }
 
 function showPicture(scan) {

@@ -65,7 +65,7 @@ package struct StreamAddress: Equatable, Sendable {
   var endpoint: String { "tcp://\(host == "localhost" ? "127.0.0.1" : host):\(port)" }
 
   /// Whether messages come from there.
-  package var receives: Bool { pattern == .pull || pattern == .sub }
+  var receives: Bool { pattern == .pull || pattern == .sub }
 
   /// Whether nobody beyond this machine can reach it.
   package var isLoopback: Bool { host == "localhost" || host.hasPrefix("127.") || host == "[::1]" }
