@@ -25,12 +25,16 @@ func angularWeights(_ thetas: [Double], period: Double = .pi) -> [Double] {
   return weights
 }
 
-/// What each projection counts for SIRT, 1 on average, where projections are missing between others or lie unevenly:
-/// its `angularWeights`. Nil where no distance to the next angle is more than half as large again as the typical one:
-/// SIRT proper, whatever part of a turn the scan spans.
+/// What each projection counts for SIRT, 1 on average, where projections are missing between others: its
+/// `angularWeights`. Nil where none is missing in the steps that the typical distance makes, or the angles are no such
+/// steps, as those of the golden ratio: SIRT proper, whatever part of a turn the scan spans.
 package func angularShares(_ thetas: [Double], period: Double) -> [Float]? {
-  let sorted = thetas.sorted(), distances = zip(sorted.dropFirst(), sorted).map { $0 - $1 }
-  guard let typical = typicalDistance(distances), distances.contains(where: { $0 > 1.5 * typical }) else { return nil }
+  let sorted = thetas.sorted()
+  let distances = zip(sorted.dropFirst(), sorted).map { $0 - $1 }.filter { $0 > equalMax }
+  guard let typical = typicalDistance(distances) else { return nil }
+  let steps = distances.map { $0 / typical }
+  guard steps.contains(where: { $0 > 1.5 }), steps.allSatisfy({ $0 > 0.5 && abs($0 - $0.rounded()) < stepErrorMax })
+  else { return nil }
   let weights = angularWeights(thetas, period: period), mean = weights.reduce(0, +) / Double(weights.count)
   return weights.map { Float($0 / mean) }
 }
@@ -39,11 +43,15 @@ package func angularShares(_ thetas: [Double], period: Double) -> [Float]? {
 /// measured. Unlike the median it does not look at how many projections are nearly at the same angle, as those of a
 /// second turn are. Nil where there is no other distance.
 private func typicalDistance(_ distances: [Double]) -> Double? {
-  // Rounding makes equal thetas differ a little.
-  let rising = distances.filter { $0 > 1e-6 }.sorted().dropLast(), half = 0.5 * rising.reduce(0, +)
+  let rising = distances.filter { $0 > equalMax }.sorted().dropLast(), half = 0.5 * rising.reduce(0, +)
   var sum = 0.0
   return rising.first {
     sum += $0
     return sum >= half
   }
 }
+
+/// Rounding makes equal thetas differ a little.
+private let equalMax = 1e-6
+/// Encoders are no better than so much of a step; the golden ratio's distances are 0.38 of one off.
+private let stepErrorMax = 0.25

@@ -42,6 +42,13 @@ import Testing
     #expect(weights[120...].dropFirst().allSatisfy { abs($0 * 180 / .pi - 5) < 1e-9 }, "\(weights[120...])")
   }
 
+  @Test func `angles that are no steps have no shares`() {
+    for count in [2, 3, 13, 30, 55, 90, 144, 180, 1000] {
+      let golden = (0..<count).map { (Double($0) * 0.618_033_988_749_895).truncatingRemainder(dividingBy: 1) * .pi }
+      for period in [Double.pi, 2 * .pi] { #expect(angularShares(golden, period: period) == nil, "\(count)") }
+    }
+  }
+
   @Test func `evenly spaced angles have no shares, whatever they span and however they come`() {
     var random = SplitMix64(seed: 4)
     for (count, step, jitter) in [
