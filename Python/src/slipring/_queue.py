@@ -14,6 +14,8 @@ from ._run import Run
 
 _TIMEOUT = 60
 _OVER = ("finished", "failed", "removed")
+# EX_NOINPUT of sysexits.
+_NO_INPUT = 66
 
 
 class Queue:
@@ -22,15 +24,15 @@ class Queue:
     def __init__(self, folder: os.PathLike[str] | str, executable: os.PathLike[str] | str | None = None) -> None:
         self.folder, self._program = os.fspath(folder), program(executable)
 
-    def _command(self, *words: str) -> str:
+    def _command(self, command: str, *words: str) -> str:
         try:
             done = subprocess.run(
-                [self._program, "queue", words[0], self.folder, *words[1:]], stdin=subprocess.DEVNULL,
+                [self._program, *command.split(), self.folder, *words], stdin=subprocess.DEVNULL,
                 capture_output=True, text=True, timeout=_TIMEOUT)
         except FileNotFoundError:
             raise Unavailable(f"there is no program {self._program}: install it, or name it as executable=") from None
         except subprocess.TimeoutExpired:
-            raise Unavailable(f"slipring queue {words[0]} took longer than {_TIMEOUT} s") from None
+            raise Unavailable(f"slipring {command} took longer than {_TIMEOUT} s") from None
         if done.returncode:
             raise SlipringError(done.stderr.strip() or f"exit {done.returncode}", done.returncode)
         return done.stdout
@@ -40,34 +42,42 @@ class Queue:
         entries: list[dict[str, Any]] = json.loads(self._command("list", "--json"))
         return entries
 
+    def details(self, number: int) -> dict[str, Any]:
+        """All that is known of one scan: `scan` as in the list, its outputs, volumeSHA256, run, rotationAxis."""
+        try:
+            details: dict[str, Any] = json.loads(self._command("show", str(number), "--json"))
+        except SlipringError as error:
+            if error.exit_code == _NO_INPUT:
+                raise Unavailable(str(error)) from None
+            raise
+        return details
+
     def entry(self, number: int) -> dict[str, Any]:
-        """One scan."""
-        for entry in self.list():
-            if entry["number"] == number:
-                return entry
-        raise Unavailable(f"{self.folder} has no scan {number}")
+        """One scan, as in the list."""
+        entry: dict[str, Any] = self.details(number)["scan"]
+        return entry
 
     def add(self, *files: os.PathLike[str] | str, source: str | None = None, priority: int = 0) -> tuple[int, ...]:
         """Adds scan files at the queue's end; gives their numbers."""
         words = [os.path.abspath(file) for file in files] + ["--priority", str(priority)]
-        printed = self._command("add", *words, *(["--source", source] if source else []))
+        printed = self._command("queue add", *words, *(["--source", source] if source else []))
         return tuple(int(line) for line in printed.split())
 
     def remove(self, *numbers: int) -> None:
         """Takes scans out; one that is being reconstructed is stopped. Nothing is deleted."""
-        self._command("remove", *map(str, numbers))
+        self._command("queue remove", *map(str, numbers))
 
     def retry(self, *numbers: int) -> None:
         """Puts scans that failed or were removed into the queue again."""
-        self._command("retry", *map(str, numbers))
+        self._command("queue retry", *map(str, numbers))
 
     def move(self, *numbers: int, priority: int) -> None:
         """Gives scans that wait another priority; higher ones come first."""
-        self._command("move", *map(str, numbers), "--priority", str(priority))
+        self._command("queue move", *map(str, numbers), "--priority", str(priority))
 
     def run(self, number: int) -> Run:
         """The run of a scan that has begun."""
-        folder = self.entry(number).get("run")
+        folder = self.details(number).get("run")
         if not folder:
             raise Unavailable(f"scan {number} has not begun")
         return Run(folder)
