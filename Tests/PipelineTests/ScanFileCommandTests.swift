@@ -143,7 +143,9 @@ extension Pipeline {
       let help = try Command.run("recon", "--experimental-dump-help")
       let arguments = try JSONDecoder().decode(Help.self, from: Data(help.output.utf8)).command.arguments
       // How a command tells of its run is no part of what it runs, and nor is whether it may replace another's result.
-      let own: Set = ["overwrite", "json", "quiet", "dashboard", "no-dashboard", "version", "help"]
+      let own: Set = [
+        "overwrite", "json", "quiet", "dashboard", "no-dashboard", "epics", "epics-control", "version", "help",
+      ]
       let names = arguments.map { $0.preferredName?.name ?? $0.valueName }.filter { !own.contains($0) }
       #expect(Set(names) == Set(ScanKey.all.map(\.name)))
       for argument in arguments {
