@@ -9,6 +9,8 @@ import ScanPlan
 extension Campaign {
   /// Projections a second that it sends: some seconds of work for a run.
   private static let liveRate = 60
+  /// A file whose projections span less has no axis that could be found.
+  private static let axisSpanMin = 120.0
 
   /// One run of what a virtual detector sends, with at most `killsMax` kills. Its volume is that of a scan of what
   /// came.
@@ -66,20 +68,29 @@ extension Campaign {
     report.duplicated += result.duplicates
     let excerpt = ScanExcerpt(
       darks: Array(0..<info.darkCount), flats: Array(0..<info.flatCount), projections: came)
-    if try liveReference(excerpt).volumeSHA256 != result.volumeSHA256 {
+    if try liveReference(excerpt, axis: result.rotationAxis).volumeSHA256 != result.volumeSHA256 {
       report.differing += 1
       report.failed.append("\(story): other bits than a scan of \(came.count) projections")
     }
   }
 
-  private mutating func liveReference(_ excerpt: ScanExcerpt) throws -> RunResult {
+  /// A run of a file of what came. Where that is too little to find the axis in a file, it has the live scan's, which
+  /// says that it is a guess.
+  private mutating func liveReference(_ excerpt: ScanExcerpt, axis: Double) throws -> RunResult {
     let key = "live-\(excerpt.projections)"
+    var options = Scenario.live.options
+    let steps = (excerpt.projections.last ?? 0) - (excerpt.projections.first ?? 0)
+    if Double(steps) / Double(projections) * Self.range < Self.axisSpanMin,
+      let place = options.firstIndex(of: "--rotation-axis")
+    {
+      options[place + 1] = "\(axis)"
+    }
     if let known = references[key] { return known }
     let name = "\(folder)/reference-live"
     try excerpt.write(of: Self.scan(folder, projections), range: Self.range, to: name + ".h5")
     defer { for path in [name, name + ".h5"] { try? FileManager.default.removeItem(atPath: path) } }
     let (result, _) = try Self.reconstruct(
-      program, Self.arguments(name + ".h5", Scenario.live.options, output: name), output: name, faults: nil)
+      program, Self.arguments(name + ".h5", options, output: name), output: name, faults: nil)
     references[key] = result
     return result
   }
