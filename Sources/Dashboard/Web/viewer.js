@@ -302,7 +302,9 @@ function connect() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { showHistogram(); measure(); });
 }
 
-const fileName = (pane) => `${pane.info.name.replace(/\.[^.]*$/, "")}_${view.axis}${view.index}`;
+// By the plane that is on the screen: the one that was asked for may still be on its way.
+const fileName = (pane) =>
+  `${pane.info.name.replace(/\.[^.]*$/, "")}_${(pane.store.plane ?? "").replace("/", "")}`;
 
 // ---- Beginning ----
 

@@ -113,6 +113,7 @@ def look_at_keys(tab, z):
 
 
 def look_at_files(tab, z, columns):
+    tab.wait("the cut again", f'viewer.panes[0].store.plane === "z/{z}" && {SETTLED}')
     script = f"""(async () => {{ const {{ tiff }} = await import("./viewer-save.js"); const pane = viewer.panes[0];
       const blob = tiff({columns}, {columns}, await pane.store.all({columns}, {columns}, 256));
       const bytes = await blob.arrayBuffer(), view = new DataView(bytes);
