@@ -71,7 +71,8 @@ struct KilledRuns {
 
   /// A new run whose power is cut.
   func cutPower(_ name: String, after updates: Int) throws {
-    try cutPower(recon(name, "--rate", "30", "--lag-max", "0"), name, after: updates)
+    // The status is written once a second: the run goes on for longer than that behind any of these updates.
+    try cutPower(recon(name, "--rate", "15", "--lag-max", "0"), name, after: updates)
   }
 
   /// Kills the supervisor once the run has made some updates, and deletes all of its shared memory: what a power cut
