@@ -1,6 +1,8 @@
 /// Images of a process variable of EPICS.
 final class PVAccessFeed: FollowedFeed {
   private let receiver: PVAccessReceiver
+  /// A variable waits for nobody: what comes while a scan's folder is made is to have room, whatever its size.
+  private static let followedQueueLength = 128
 
   init(_ address: PVAccessAddress, format: FrameFormat) throws(StreamError) {
     receiver = try PVAccessReceiver(
@@ -10,7 +12,7 @@ final class PVAccessFeed: FollowedFeed {
   /// Takes what comes, whatever it looks like.
   init(following address: PVAccessAddress) throws(StreamError) {
     receiver = try PVAccessReceiver(
-      address, library: .load(), format: nil, queueLength: ZeroMQFeed.followedQueueLength)
+      address, library: .load(), format: nil, queueLength: Self.followedQueueLength)
   }
 
   var format: FrameFormat { receiver.format }

@@ -45,7 +45,7 @@ package final class ZeroMQFeed: FollowedFeed {
 
   /// No image of a detector is larger; libzmq may hold so many of these.
   private static let followedPartByteCountMax = 1 << 30
-  static let followedQueueLength = 16
+  private static let followedQueueLength = 16
 
   /// What the image of the last step looks like.
   package var format: FrameFormat { decoder.format }
