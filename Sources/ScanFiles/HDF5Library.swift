@@ -7,7 +7,7 @@ import Synchronization
 package enum HDF5 {
   /// What the library said about a call that failed.
   package struct Failure: Error {
-    let message: String
+    package let message: String
   }
 
   /// Held during a call and while its message is read. Debian's library is thread-safe, others are not.
