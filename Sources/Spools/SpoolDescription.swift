@@ -31,7 +31,7 @@ package struct SpoolDescription: Codable, Equatable, Sendable {
   /// What a pixel is.
   package let pixel: PixelType
   /// The number of its first frame.
-  let firstFrame: UInt64
+  package let firstFrame: UInt64
   /// Its series, where the detector counts these.
   let series: UInt64?
   /// What was announced of it.

@@ -18,6 +18,7 @@ final class SpoolReader {
 
   let description: SpoolDescription
   private let history: TopicHistory
+  /// The number of the next record.
   private var position: UInt64 = 0
   /// Since when the next record is there in part; its writer is at it, or died over it and will be followed by another.
   private var partSince: ContinuousClock.Instant?
@@ -39,19 +40,41 @@ final class SpoolReader {
     return .frame(header, event.payload)
   }
 
+  /// What the next frame says of itself, which stays the next one; its image is not read, so it may still turn out to
+  /// be damaged. Nil where none is there yet, or the next record is none.
+  func comingFrame() throws -> FrameHeader? { try coming()?.frame }
+
+  /// The same: nil where no frame is there, and without it where it does not say what it is.
+  func coming() throws -> (frame: FrameHeader?, Void)? {
+    guard let (header, metadata) = try look({ try history.beginning(at: position) }), header.kind == .projection
+    else { return nil }
+    return (SpoolRecord.decode(metadata), ())
+  }
+
+  /// Passes over the next record without reading its image.
+  func skip() { position += 1 }
+
   /// Passes over all frames up to the one with this number, or where none has it, over all up to the first with a
-  /// higher one: a predecessor has taken them.
-  func pass(through number: UInt64) throws {
-    var (place, isFound, firstHigher) = (position, false, UInt64?.none)
-    while let header = try look({ try history.header(at: place) }), header.kind == .projection {
-      place += 1
-      if header.projection == number {
-        isFound = true
-        break
-      }
-      if header.projection > number, firstHigher == nil { firstHigher = place - 1 }
+  /// higher one: a predecessor has taken them. `number` gives the number that a frame has, nil for one that is not
+  /// looked at; `passed` hears of those that are passed over.
+  func pass(
+    through last: UInt64, number: (FrameHeader) -> UInt64? = { $0.number }, passed: (FrameHeader) -> Void = { _ in }
+  ) throws {
+    let start = position
+    var (isFound, firstHigher) = (false, UInt64?.none)
+    while !isFound, let coming = try coming() {
+      let place = position, found = coming.frame.flatMap(number)
+      skip()
+      isFound = found == last
+      if let found, found > last, firstHigher == nil { firstHigher = place }
     }
-    position = isFound ? place : firstHigher ?? place
+    let end = isFound ? position : firstHigher ?? position
+    position = start
+    while position < end, let coming = try coming() {
+      coming.frame.map(passed)
+      skip()
+    }
+    position = end
   }
 
   /// What `read` gives; nil where it is not there yet.

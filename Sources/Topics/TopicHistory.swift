@@ -62,6 +62,15 @@ package final class TopicHistory {
     return BandTable(header, page: UnsafeRawBufferPointer(page))
   }
 
+  /// The header of one event, checked, and its metadata, which are not: they have one checksum with the payload, which
+  /// is not read. Valid until the next call.
+  package func beginning(at sequence: UInt64) throws(JournalError) -> (EventHeader, metadata: UnsafeRawBufferPointer) {
+    let header = try header(at: sequence)
+    precondition(header.metadataByteCount <= EventHeader.metadataCapacity, "\(header.metadataByteCount) B of metadata")
+    let metadata = buffer[EventHeader.byteCount..<EventHeader.byteCount + header.metadataByteCount]
+    return (header, UnsafeRawBufferPointer(rebasing: metadata))
+  }
+
   /// The header of one event, checked; its payload is not read.
   package func header(at sequence: UInt64, published: UInt64 = 0) throws(JournalError) -> EventHeader {
     try reader.readHeader(sequence: sequence, into: buffer, durableThrough: published)

@@ -30,6 +30,9 @@ package protocol FrameFeed: AnyObject {
   /// Whether a sender may wait until its message of the end is taken.
   var endIsAwaited: Bool { get }
 
+  /// Whether an end is that of this scan, also where no frame of it came.
+  var endIsCertain: Bool { get }
+
   /// What is known of the number of the scan's first frame, once the first one that came is the last step.
   var firstNumber: FrameNumbering.FirstNumber { get }
 }
@@ -37,6 +40,9 @@ package protocol FrameFeed: AnyObject {
 extension FrameFeed {
   /// Files and process variables wait for nobody.
   package var endIsAwaited: Bool { false }
+
+  /// Before every frame it may be that of the series before.
+  package var endIsCertain: Bool { false }
 
   /// Files are counted from 0, where nothing else was said.
   package var firstNumber: FrameNumbering.FirstNumber { .exactly(0) }

@@ -44,9 +44,10 @@ struct EndDetection {
   }
 
   /// Whether the sender's message of the end, with its number of frames where it says one, ends this scan; then
-  /// `ledger` knows what did not come. One that comes before every frame belongs to the series before.
-  mutating func isEnded(byMessageOf count: UInt64?, _ ledger: inout LossLedger) -> Bool {
-    guard ledger.next > 0 else { return false }
+  /// `ledger` knows what did not come. One that comes before every frame belongs to the series before, unless it
+  /// `isCertain`.
+  mutating func isEnded(byMessageOf count: UInt64?, isCertain: Bool, _ ledger: inout LossLedger) -> Bool {
+    guard ledger.next > 0 || isCertain else { return false }
     if let count { ledger.pass(to: min(count, UInt64(configuration.total))) }
     messageWasTaken = true
     return true

@@ -50,7 +50,7 @@ package struct FrameNumbering {
 
   /// How far behind the scan's first frame a number is, of which there may be `slack` more than the scan has; nil where
   /// it lies before the first frame or behind all of them.
-  func index(of number: UInt64, slack: UInt64) -> UInt64? {
+  package func index(of number: UInt64, slack: UInt64) -> UInt64? {
     guard let first else { preconditionFailure("the frame \(number) came before the first one was decided") }
     if number >= first { return number - first < total + slack ? number - first : nil }
     for width in Self.widths {
@@ -62,7 +62,7 @@ package struct FrameNumbering {
   }
 
   /// Whether a number that is none of the scan's lies behind it.
-  func isBeyond(_ number: UInt64) -> Bool { number >= first ?? 0 }
+  package func isBeyond(_ number: UInt64) -> Bool { number >= first ?? 0 }
 
   /// The numbers of the scan, for people.
   var words: String { "\(first ?? 0) to \((first ?? 0) + total - 1)" }

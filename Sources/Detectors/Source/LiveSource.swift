@@ -111,7 +111,8 @@ package final class LiveSource: ProjectionSource {
       case .nothing: return isSilent() ? finish() : .nothing
       case .other: break
       case .held: end.noteAnnouncement()
-      case .end(let count): if end.isEnded(byMessageOf: count, &ledger) { return finish() }
+      case .end(let count):
+        if end.isEnded(byMessageOf: count, isCertain: feed.endIsCertain, &ledger) { return finish() }
       case .fault(let fault, let detail): drop(fault, detail)
       case .notice(let notice): noticed(notice)
       case .series(let next):

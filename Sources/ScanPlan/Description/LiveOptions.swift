@@ -314,11 +314,12 @@ extension ScanDescription {
   var hook: StopHook? { get throws(StreamError) { if let stopHook { try StopHook(stopHook) } else { nil } } }
 
   /// Radians of each projection of a live source as it comes, for frames that do not say theirs: evenly spaced, over
-  /// half a turn unless a step is given, and visited in the order that was said.
-  var liveThetas: [Double] {
+  /// half a turn unless a step is given, and visited in the order that was said; those of the subset that is used.
+  package var liveThetas: [Double] {
     let count = projections ?? 0
     let (start, step) = (thetaStart ?? 0, thetaStep ?? 180 / Double(max(1, count)))
     let thetas = (0..<count).map { (start + Double($0) * step) * .pi / 180 }
-    return order.visits(thetas: thetas).map { thetas[$0] }
+    let coming = order.visits(thetas: thetas).map { thetas[$0] }
+    return subset.map { Array(coming[$0.numbers]) } ?? coming
   }
 }

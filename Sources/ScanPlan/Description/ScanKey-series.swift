@@ -4,7 +4,7 @@ extension ScanKey {
   /// Parts of a long scan.
   static let series = [
     ScanKey(
-      .region, "subset", \.subset, "Use these projections of the scan file, as 0:180 for the first 180.",
+      .region, "subset", \.subset, "Use these projections of the scan, as 0:180 for the first 180.",
       unset: "all of them"),
     ScanKey(
       .output, "volume-every", \.volumeEvery,
@@ -14,12 +14,26 @@ extension ScanKey {
 }
 
 extension ScanDescription {
+  /// Whether frames come from where somebody else writes them.
+  private var readsSpool: Bool { if case .spool? = try? ScanSource(input) { true } else { false } }
+
   var subsetProblem: String? {
     guard let subset else { return nil }
-    if isLive { return "--subset \(subset.scanText) chooses from a scan file, and \(input) is a live source" }
+    let option = "--subset \(subset.scanText)"
+    if isLive, !readsSpool { return "\(option) chooses from a scan file, and \(input) is a live source" }
+    if isLive, let projections, subset.numbers.upperBound > projections {
+      return "\(option) asks for projections up to \(subset.numbers.upperBound - 1), and there are \(projections)"
+    }
     return flatFields == .interpolate
-      ? "--subset \(subset.scanText) and --flat-fields interpolate exclude each other: what lies between flat fields "
+      ? "\(option) and --flat-fields interpolate exclude each other: what lies between flat fields "
         + "before and behind the scan depends on all projections" : nil
+  }
+
+  /// What is used of a live scan, in words; nil for all of it.
+  var subsetNotice: String? {
+    subset.map {
+      "projections \($0.numbers.lowerBound) to \($0.numbers.upperBound - 1) of \(projections ?? 0) are used"
+    }
   }
 
   var seriesProblem: String? {

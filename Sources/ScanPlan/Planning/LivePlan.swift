@@ -67,7 +67,7 @@ package struct LivePlan: Codable, Equatable, Sendable {
       thetaSource: "frames, or start and step",
       flatCount: flats + (file?.flatCount ?? 0), darkCount: darks + (file?.darkCount ?? 0), invalidCount: 0,
       pixelSizeMillimetres: file?.pixelSizeMillimetres,
-      notices: notices + [file?.flipNotice].compactMap { $0.map { "\(scan.fields ?? ""): \($0)" } })
+      notices: notices + [scan.subsetNotice, file?.flipNotice.map { "\(scan.fields ?? ""): \($0)" }].compactMap { $0 })
   }
 }
 
@@ -94,7 +94,8 @@ extension RunPlan {
     case .variable(let address):
       return try withFields(LiveSource(liveConfiguration(origin), variable: address, noticed: noticed))
     case .spool(let path):
-      let configuration = liveConfiguration(origin), feed = try SpoolFeed(folder: path, format: configuration.format)
+      let configuration = liveConfiguration(origin)
+      let feed = try SpoolFeed(folder: path, format: configuration.format, part: spoolPart)
       return try withFields(LiveSource(configuration, feed: feed, noticed: noticed))
     case .folder(let path) where ScanSource.isWatchedFile(path):
       return try withFields(
@@ -107,13 +108,21 @@ extension RunPlan {
     }
   }
 
+  /// The part of a spool that is used; nil for all of it.
+  private var spoolPart: ((SpoolDescription) -> SpoolPart)? {
+    guard let live, let subset = scan.subset, let all = scan.projections else { return nil }
+    return { [first = scan.firstNumber] in
+      SpoolPart(subset.numbers, of: all, fields: live.darks + live.flats, first: first ?? $0.firstFrame)
+    }
+  }
+
   private func liveConfiguration(_ origin: SourceOrigin) -> LiveSource.Configuration {
     guard let live else { preconditionFailure("a live source was not planned") }
     return LiveSource.Configuration(
       format: FrameFormat(rows: live.rows, columns: live.columns, pixel: live.pixel), rows: shape.detectorRows,
       binning: 1 << scan.binning,
       darks: live.darks, flats: live.flats, thetas: scan.liveThetas, usesRadians: scan.thetaUnit == .radians,
-      firstFrame: scan.firstNumber, channel: scan.channel, origin: origin, onGap: scan.onGap ?? .skip,
+      firstFrame: scan.subset == nil ? scan.firstNumber : 0, channel: scan.channel, origin: origin, onGap: scan.onGap ?? .skip,
       silenceMax: scan.sourceTimeout.map { .seconds($0) }, tellsEmpty: minusLog)
   }
 
