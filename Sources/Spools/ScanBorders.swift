@@ -15,6 +15,8 @@ package enum ScanEnding: String, Codable, Equatable, Sendable {
   case format
   /// Nothing came for as long as a scan may be silent.
   case silence
+  /// A person said so.
+  case order
 
   /// For people, to follow "ended".
   package var words: String {
@@ -25,6 +27,7 @@ package enum ScanEnding: String, Codable, Equatable, Sendable {
     case .numbers: "when the numbers of its frames began anew"
     case .format: "when images of another shape came"
     case .silence: "when nothing came any more"
+    case .order: "as was asked for"
     }
   }
 }
@@ -57,15 +60,23 @@ struct ScanBorders {
   /// So many frames before the first one may come late.
   private static let earlyMax: UInt64 = 64
 
-  /// A scan that begins with a frame.
-  init(_ header: FrameHeader, _ format: FrameFormat, announced: ScanAnnouncement, now: ContinuousClock.Instant = .now) {
-    var numbering = FrameNumbering(total: 1, first: nil)
+  /// A scan that begins with a frame, whose number is `firstFrame` where somebody said so.
+  init(
+    _ header: FrameHeader, _ format: FrameFormat, announced: ScanAnnouncement, firstFrame: UInt64? = nil,
+    now: ContinuousClock.Instant = .now
+  ) {
+    var numbering = FrameNumbering(total: 1, first: firstFrame)
     first = numbering.decide(header, header.series == nil ? .unknown : .exactly(0))
     (self.format, series, self.announced, last) = (format, header.series, announced, now)
   }
 
   /// Where a successor goes on.
   var place: DetectorAddress.Place { DetectorAddress.Place(series: series, next: first + ledger.next) }
+
+  /// Its frames, those that the detector marked as invalid among them; nil where that was not announced.
+  private var total: Int? {
+    announced.total.map { $0 + (announced.projections == nil ? 0 : keyed[ImageKey.invalid.rawValue]) }
+  }
 
   /// Counters of so many numbers begin again at 0; negative numbers of 32 bits were read as the upper half of the last.
   private static let counters: [UInt64] = [1 << 16, 1 << 31, 1 << 32]
@@ -91,7 +102,7 @@ struct ScanBorders {
       let isEarly = first - header.number <= Self.earlyMax && ledger.next <= Self.earlyMax
       return isEarly ? nil : .numbers
     }
-    if let total = announced.total, number >= UInt64(total) { return .numbers }
+    if let total, number >= UInt64(total) { return .numbers }
     guard number < ledger.next else { return nil }
     let isMissing = ledger.gaps.contains { $0.contains(number) }
     return ledger.next - number > (isMissing ? Self.lateMax : repeatedMax) ? .numbers : nil
@@ -99,7 +110,7 @@ struct ScanBorders {
 
   /// How far behind the newest a frame may be that came before.
   private var repeatedMax: UInt64 {
-    announced.total.map { min(Self.repeatedMax, UInt64($0) / 4) } ?? Self.repeatedMax
+    total.map { min(Self.repeatedMax, UInt64($0) / 4) } ?? Self.repeatedMax
   }
 
   /// Whether a frame that comes when the scan has ended is one of its own: late, or sent twice.
@@ -122,12 +133,12 @@ struct ScanBorders {
   }
 
   /// Whether all images came that were announced.
-  var isComplete: Bool { announced.total.map { ledger.next >= UInt64($0) && ledger.lost == 0 } ?? false }
+  var isComplete: Bool { total.map { ledger.next >= UInt64($0) && ledger.lost == 0 } ?? false }
 
   /// What ends the scan where nothing comes; `silenceMax` is how long it may be silent.
   func ending(at now: ContinuousClock.Instant, silenceMax: Duration) -> ScanEnding? {
     let silence = now - last
-    if let total = announced.total, ledger.next >= UInt64(total), silence > Self.lateWait { return .complete }
+    if let total, ledger.next >= UInt64(total), silence > Self.lateWait { return .complete }
     return silence > silenceMax ? .silence : nil
   }
 

@@ -22,10 +22,41 @@ package final class ScanIntake {
     let expected: ScanAnnouncement
     /// A scan ends where nothing of it came for so long.
     let silenceMax: Duration
+    /// What is known for certain of the only scan that is wanted; nil where any scan is.
+    let known: KnownScan?
 
     /// Settings as given.
-    package init(address: DetectorAddress, channel: String?, expected: ScanAnnouncement, silenceMax: Duration) {
+    package init(
+      address: DetectorAddress, channel: String?, expected: ScanAnnouncement, silenceMax: Duration,
+      known: KnownScan? = nil
+    ) {
       (self.address, self.channel, self.expected, self.silenceMax) = (address, channel, expected, silenceMax)
+      self.known = known
+    }
+  }
+
+  /// A scan for which memory and disk were planned: what is expected of it holds whatever the detector says.
+  package struct KnownScan: Sendable {
+    /// What its images look like; others are dropped.
+    let format: FrameFormat
+    /// The number of its first frame; nil where the first one that comes says it.
+    let firstFrame: UInt64?
+
+    /// As given.
+    package init(format: FrameFormat, firstFrame: UInt64?) { (self.format, self.firstFrame) = (format, firstFrame) }
+
+    /// What is wrong with an image that looks otherwise; nil where nothing is.
+    func fault(of other: FrameFormat) -> (MessageFault, String)? {
+      if (other.rows, other.columns) != (format.rows, format.columns) {
+        let turned = (other.rows, other.columns) == (format.columns, format.rows)
+        return (
+          .shape,
+          "the image has \(other.rows) × \(other.columns) pixels, and --shape says \(format.rows),\(format.columns)"
+            + (turned ? ": rows and columns are the wrong way round" : "")
+        )
+      }
+      guard other.pixel != format.pixel else { return nil }
+      return (.pixel, "pixels are \(other.pixel.rawValue), and --pixel says \(format.pixel.rawValue)")
     }
   }
 
@@ -94,7 +125,8 @@ package final class ScanIntake {
       switch step {
       case .frame(let header, _):
         if scan == nil {
-          let borders = ScanBorders(header, description.format, announced: description.announced)
+          let borders = ScanBorders(
+            header, description.format, announced: description.announced, firstFrame: description.firstFrame)
           scan = OpenScan(borders: borders, spool: spool, dropped: description.dropped)
         }
         scan?.borders.note(header)
@@ -124,11 +156,15 @@ package final class ScanIntake {
     if let ending = open?.borders.ending(at: .now, silenceMax: settings.silenceMax) { try finish(ending) }
   }
 
+  /// Ends the scan that is open, as a person asks for.
+  package func endScan() throws { if open != nil { try finish(.order) } }
+
   /// Makes durable what came. The scan stays open for who goes on.
   package func leave() throws { try open?.spool.flush() }
 
   private func take(_ header: FrameHeader, _ image: UnsafeRawBufferPointer) throws {
     let format = feed.format
+    if let (fault, detail) = settings.known?.fault(of: format) { return drop(fault, detail) }
     if let ending = open?.borders.ending(before: header, format) { try finish(ending) }
     guard open != nil || closed.map({ !$0.isPast(header, format) }) ?? true else {
       late += 1
@@ -142,9 +178,10 @@ package final class ScanIntake {
   }
 
   private func begin(_ first: FrameHeader, _ format: FrameFormat) throws {
-    let said = feed.announcement.filled(by: header), announced = said.filled(by: settings.expected)
+    let (said, expected) = (feed.announcement.filled(by: header), settings.expected)
+    let announced = settings.known == nil ? said.filled(by: expected) : expected.filled(by: said)
     header = ScanAnnouncement()
-    let borders = ScanBorders(first, format, announced: announced)
+    let borders = ScanBorders(first, format, announced: announced, firstFrame: settings.known?.firstFrame)
     let folder = try makeFolder()
     var description = SpoolDescription(
       id: .random(), rows: format.rows, columns: format.columns, pixel: format.pixel, firstFrame: borders.first,

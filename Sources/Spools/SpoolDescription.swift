@@ -64,14 +64,20 @@ package struct SpoolDescription: Codable, Equatable, Sendable {
   /// Bytes of an image, unpacked.
   var format: FrameFormat { FrameFormat(rows: rows, columns: columns, pixel: pixel) }
 
-  /// Events as its journal holds them. A packed image may be somewhat longer than it is unpacked.
+  /// Events as its journal holds them.
   var ring: RingSpecification {
-    let capacity = format.byteCount + format.byteCount / 64 + 4096
-    let stride = capacity + 2 * EventHeader.pageByteCount
-    return RingSpecification(
-      runID: id, topic: Self.topic, slotCount: min(max(Self.ringByteCount / stride, 4), 256), payloadCapacity: capacity,
-      requiredReaders: 0)
+    RingSpecification(
+      runID: id, topic: Self.topic, slotCount: min(max(Self.ringByteCount / Self.stride(format), 4), 256),
+      payloadCapacity: Self.capacity(format), requiredReaders: 0)
   }
+
+  /// Bytes on disk of so many images at most.
+  package static func byteCount(_ format: FrameFormat, frames: Int) -> Int { stride(format) * frames }
+
+  /// A packed image may be somewhat longer than it is unpacked.
+  private static func capacity(_ format: FrameFormat) -> Int { format.byteCount + format.byteCount / 64 + 4096 }
+
+  private static func stride(_ format: FrameFormat) -> Int { capacity(format) + 2 * EventHeader.pageByteCount }
 
   /// No topic of a run has this number.
   private static let topic: UInt32 = 1000

@@ -15,8 +15,8 @@ package final class SpoolFeed: FrameFeed {
   /// Frames of other parts that are passed over before somebody may look whether there is something else to do.
   private static let passedMax = 10_000
 
-  /// The spool in `folder`, which holds images of `format`; `part` gives the part that is wanted of it, whose frames are
-  /// then counted from 0.
+  /// The spool in `folder`, which holds images of `format`; `part` gives the part that is wanted of it, whose frames
+  /// are then counted from 0.
   package init(folder: String, format: FrameFormat, part: ((SpoolDescription) -> SpoolPart)? = nil) throws {
     reader = try SpoolReader(folder: folder)
     self.format = format

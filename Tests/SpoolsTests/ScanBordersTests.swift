@@ -31,6 +31,23 @@ import Testing
     return scans
   }
 
+  @Test func `A frame that is marked as invalid takes no projection's place`() {
+    var announced = ScanAnnouncement()
+    announced.projections = 3
+    func header(_ number: UInt64, _ key: ImageKey) -> FrameHeader {
+      var header = FrameHeader(number: number)
+      header.key = key
+      return header
+    }
+    var borders = ScanBorders(header(0, .projection), Self.format, announced: announced)
+    for (number, key) in [(UInt64(0), ImageKey.projection), (1, .invalid), (2, .projection)] {
+      borders.note(header(number, key))
+    }
+    #expect(!borders.isComplete && borders.ending(before: header(3, .projection), Self.format) == nil)
+    borders.note(header(3, .projection))
+    #expect(borders.isComplete && borders.ending(before: header(4, .projection), Self.format) == .numbers)
+  }
+
   @Test func `Counters that begin anew begin a scan`() {
     let one = Array(UInt64(0)..<30)
     #expect(scans(one + one + one).map(\.count) == [30, 30, 30])

@@ -118,6 +118,22 @@ import Testing
     }
   }
 
+  @Test func `It is known how far a scan is, while it comes and when it has ended`() throws {
+    defer { removeFolder() }
+    try spool((0..<93).filter { $0 != 7 }.map { header($0) }, isWhole: false)
+    let progress = try SpoolProgress(folder: folder, projections: 100, fields: 3, firstFrame: nil)
+    #expect(progress.count == 0 && !progress.hasBegun(0..<5))
+    #expect(try progress.look())
+    #expect(progress.count == 89 && progress.reached == 90 && progress.lost == 1 && !progress.hasEnded)
+    #expect(progress.hasBegun(80..<100) && !progress.hasBegun(90..<100) && !progress.hasBegun(4..<5))
+    #expect(progress.isOver(4..<5) && !progress.isOver(40..<50))
+    var description = progress.description
+    description.ended = 2
+    try description.write(folder)
+    #expect(try progress.look())
+    #expect(progress.hasEnded && progress.lost == 11 && progress.isOver(90..<100))
+  }
+
   @Test func `Frames before the scan and behind it are in no part`() throws {
     defer { removeFolder() }
     try spool([header(0, first: 998), header(0, first: 999)] + (0..<13).map { header($0) } + [header(200)])
