@@ -6,32 +6,58 @@ extension VolumeSeries {
   /// Makes one OME-Zarr folder of the volumes' own, with time as its first axis, out of the same chunks: they become
   /// other names of the same files where the file system has that, and copies elsewhere.
   ///
-  /// Hidden until it is complete; what a process that was killed has left of it is made anew.
+  /// Hidden until it is complete; what a process that was killed has left of it is made anew. One that is there with
+  /// the first of these volumes gets the others: readers find them when all of their chunks are there.
   /// - Throws: `.badData` where the volumes were not written alike; `.cannotCreate`, `.full` or `.io`.
   package func writeZarr(to path: String) throws(FileError) {
     let path = absolutePath(path), folder = folderName(of: path)
+    if access(path, F_OK) == 0 { return try lengthen(path) }
     let partial = "\(folder)/.slipring-\(path.dropFirst(folder.utf8.count + 1)).partial"
-    guard access(path, F_OK) != 0 else { throw .cannotCreate(path: path, reason: "it is there already") }
     try Self.remove(partial)
     do throws(FileError) {
-      let first = volumes[0]
-      let files = try Self.files(below: first)
-      for name in files.sorted() where Self.isMetadata(name) {
-        let bytes = try lengthened(name, first)
-        for other in volumes.dropFirst() where name != Self.root(files) {
-          guard FileManager.default.contentsEqual(atPath: "\(first)/\(name)", andPath: "\(other)/\(name)") else {
-            throw .badData(path: "\(other)/\(name)", reason: "it was written otherwise than in the first volume")
-          }
-        }
-        try Self.makeFolder(of: "\(partial)/\(name)")
-        try writeFileAtomically(path: "\(partial)/\(name)", bytes: bytes)
-      }
+      try writeMetadata(partial)
       for (time, volume) in volumes.enumerated() { try linkChunks(of: volume, time, into: partial) }
       guard rename(partial, path) == 0 else { throw .writing(path, errno) }
       try Self.sync(folder)
     } catch {
       try Self.remove(partial)
       throw error
+    }
+  }
+
+  /// Adds those volumes that a folder does not have.
+  private func lengthen(_ path: String) throws(FileError) {
+    let count = try Self.count(path)
+    guard count < volumes.count else { return }
+    for time in count..<volumes.count { try linkChunks(of: volumes[time], time, into: path) }
+    try writeMetadata(path)
+  }
+
+  /// Volumes that a folder has for certain: a process may have been killed between the lengths of two levels.
+  private static func count(_ path: String) throws(FileError) -> Int {
+    var counts: [Int] = []
+    for name in try files(below: path) where isMetadata(name) {
+      let file = "\(path)/\(name)"
+      guard let data = FileManager.default.contents(atPath: file),
+        let object = (try? JSONSerialization.jsonObject(with: data)) as? [String: Any]
+      else { throw .badData(path: file, reason: "it is no metadata of a volume") }
+      if let shape = object["shape"] as? [Any], let count = shape.first as? Int { counts.append(count) }
+    }
+    return counts.min() ?? 0
+  }
+
+  private func writeMetadata(_ target: String) throws(FileError) {
+    let first = volumes[0]
+    let files = try Self.files(below: first)
+    for name in files.sorted() where Self.isMetadata(name) {
+      let bytes = try lengthened(name, first)
+      for other in volumes.dropFirst() where name != Self.root(files) {
+        guard FileManager.default.contentsEqual(atPath: "\(first)/\(name)", andPath: "\(other)/\(name)") else {
+          throw .badData(path: "\(other)/\(name)", reason: "it was written otherwise than in the first volume")
+        }
+      }
+      try Self.makeFolder(of: "\(target)/\(name)")
+      try writeFileAtomically(path: "\(target)/\(name)", bytes: bytes)
     }
   }
 
@@ -54,7 +80,8 @@ extension VolumeSeries {
 
   /// Another name for a file, or a copy of it.
   private static func share(_ source: String, _ target: String) throws(FileError) {
-    if link(source, target) == 0 { return }
+    // What is there is of a process that was killed before anybody could find it.
+    if link(source, target) == 0 || errno == EEXIST && unlink(target) == 0 && link(source, target) == 0 { return }
     guard [EXDEV, EPERM, EMLINK, EOPNOTSUPP, ENOSYS].contains(errno) else { throw .writing(target, errno) }
     guard let data = FileManager.default.contents(atPath: source) else { throw .writing(target, EIO) }
     try writeFileAtomically(path: target, bytes: Array(data))
