@@ -129,7 +129,7 @@ let package = Package(
       name: "slipring",
       dependencies: [
         "Benchmarks", "Dashboard", "Detectors", "Host", "Journal", "KernelTypes", "Run", "RunModel", "ScanFiles",
-        "ScanPlan", "Serve", "Simulation", "Stages", "Tomography", "Variables",
+        "ScanPlan", "Serve", "Simulation", "Spools", "Stages", "Tomography", "Variables",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     .executableTarget(

@@ -12,6 +12,6 @@ struct Slipring: ParsableCommand {
       SweepCommand.self, Check.self, Init.self, Status.self, Finalize.self, Abort.self, Resume.self, Export.self,
       View.self, JournalCommand.self, Simulate.self,
       Demo.self, BenchCommand.self, DoctorCommand.self,
-      StageCommand.self, ProgramCommand.self, ServeIntake.self, ServeJob.self,
+      StageCommand.self, ProgramCommand.self, ServeIntake.self, ServeJob.self, SeriesIntakeCommand.self,
     ])
 }

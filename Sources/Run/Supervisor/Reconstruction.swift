@@ -95,13 +95,8 @@ package struct Reconstruction {
     try watch.throwIfSignalled()
     if let shortfall = shortfalls.first { throw shortfall }
     let folder = RunFolder(path: scan.runFolder ?? "\(scan.outputFolder)/run-\(plan.runID.description.prefix(8))")
-    plan.scan.input = try ScanSource(scan.input).absolute
-    plan.scan.makeFieldPathsAbsolute()
-    plan.scan.reference = scan.reference.map(absolutePath)
-    plan.scan.makeAxisPathAbsolute()
-    plan.scan.outputFolder = absolutePath(scan.outputFolder)
+    try plan.scan.makePathsAbsolute()
     plan.scan.runFolder = folder.path
-    if case .program(let path) = scan.denoise { plan.scan.denoise = .program(absolutePath(path)) }
     return (plan, decisions)
   }
 

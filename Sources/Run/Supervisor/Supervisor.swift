@@ -320,7 +320,8 @@ package struct StageFailure: Error, Equatable, Sendable {
   /// The process's exit status.
   package let exitCode: Int32
 
-  init(exitCode: Int32) { self.exitCode = exitCode }
+  /// Of a process that ended so, and has said why.
+  package init(exitCode: Int32) { self.exitCode = exitCode }
 
   /// Whether a signal to this program is why.
   package var isInterrupt: Bool { exitCode > 128 }

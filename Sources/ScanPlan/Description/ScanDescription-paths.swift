@@ -1,3 +1,5 @@
+import Host
+
 extension ScanDescription {
   /// A path that begins with a home folder. Shells replace that where it is not quoted; nothing else does, and a folder
   /// with the name "~" is nobody's wish.
@@ -18,5 +20,23 @@ extension ScanDescription {
         "--\(key) \(path): no shell has replaced the ~; write the whole path, or ./\(path) where that is the name"
     }
     return nil
+  }
+
+  /// Makes all paths independent of the present folder.
+  package mutating func makePathsAbsolute() throws(ScanFailure) {
+    input = try ScanSource(input).absolute
+    makeFieldPathsAbsolute()
+    makeAxisPathAbsolute()
+    reference = reference.map(absolutePath)
+    outputFolder = absolutePath(outputFolder)
+    runFolder = runFolder.map(absolutePath)
+    if case .program(let path) = denoise { denoise = .program(absolutePath(path)) }
+  }
+
+  /// A description with these words of its keys, as `words` has them.
+  /// - Throws: `.usage` for a key that there is not, or a word that it cannot have.
+  package init(words: [String: String]) throws(ScanFailure) {
+    self = .standard
+    for (name, word) in words.sorted(by: { $0.key < $1.key }) { try set(name, to: word) }
   }
 }

@@ -1,3 +1,4 @@
+package import Detectors
 import Stages
 
 extension ScanKey {
@@ -29,6 +30,17 @@ extension ScanDescription {
         + "before and behind the scan depends on all projections" : nil
   }
 
+  /// The detector whose scan is divided while it comes; nil for a file, and for what is none that can be listened to.
+  package var seriesDetector: DetectorAddress? {
+    switch try? ScanSource(input) {
+    case .stream, .variable: try? DetectorAddress(input)
+    case .file, .folder, .spool, nil: nil
+    }
+  }
+
+  /// Where frames of a live series wait for their volumes.
+  package var seriesSpool: String { "\(outputFolder)/spool" }
+
   /// What is used of a live scan, in words; nil for all of it.
   var subsetNotice: String? {
     subset.map {
@@ -39,8 +51,12 @@ extension ScanDescription {
   var seriesProblem: String? {
     guard let volumeEvery else { return nil }
     let option = "--volume-every \(volumeEvery.scanText)"
-    if isLive {
-      return "\(option) divides a scan file, and \(input) is a live source"
+    if isLive, seriesDetector == nil {
+      return "\(option) divides a scan file, or what comes by zmq+pull://, zmq+sub:// or pva://, and not \(input)"
+    }
+    if isLive, let stopHook {
+      return "\(option) and --stop-hook \(stopHook) exclude each other: that one volume is good enough is no reason to "
+        + "end the scan of all"
     }
     if flatFields == .interpolate {
       return "\(option) and --flat-fields interpolate exclude each other: what lies between flat fields before and "

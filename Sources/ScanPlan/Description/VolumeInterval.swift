@@ -1,4 +1,5 @@
 import Host
+import ScanFiles
 
 /// How many projections each volume of a series has.
 package enum VolumeInterval: Equatable, Sendable {
@@ -101,9 +102,19 @@ extension VolumeInterval {
 }
 
 extension ScanDescription {
-  /// The same of one volume of a series, which has those of the projections that are used.
+  /// The projections of each volume of a series, of which `volumeEvery` says how many.
+  package func seriesParts(_ interval: VolumeInterval) throws -> [Range<Int>] {
+    try interval.parts(thetas: isLive ? liveThetas : openInput().info.thetas)
+  }
+
+  /// The same of one volume of a series, which has those of the projections that are used; of a live one it is made of
+  /// what another process takes from the detector.
   package func part(_ projections: Range<Int>) -> ScanDescription {
     var part = self
+    if seriesDetector != nil {
+      part.input = ScanSource.spoolPrefix + seriesSpool
+      (part.channel, part.sourceTimeout) = (nil, nil)
+    }
     let first = subset?.numbers.lowerBound ?? 0
     part.volumeEvery = nil
     part.subset = ProjectionRange(first + projections.lowerBound..<first + projections.upperBound)

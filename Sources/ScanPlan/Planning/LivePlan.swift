@@ -122,7 +122,8 @@ extension RunPlan {
       format: FrameFormat(rows: live.rows, columns: live.columns, pixel: live.pixel), rows: shape.detectorRows,
       binning: 1 << scan.binning,
       darks: live.darks, flats: live.flats, thetas: scan.liveThetas, usesRadians: scan.thetaUnit == .radians,
-      firstFrame: scan.subset == nil ? scan.firstNumber : 0, channel: scan.channel, origin: origin, onGap: scan.onGap ?? .skip,
+      firstFrame: scan.subset == nil ? scan.firstNumber : 0, channel: scan.channel, origin: origin,
+      onGap: scan.onGap ?? .skip,
       silenceMax: scan.sourceTimeout.map { .seconds($0) }, tellsEmpty: minusLog)
   }
 

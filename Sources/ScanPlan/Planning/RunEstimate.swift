@@ -46,7 +46,7 @@ package struct RunEstimate: Codable, Sendable {
   package let shared: Need
   /// The files that are written.
   package let output: Need
-  /// Journals and checkpoints; 0 for a run in memory.
+  /// Journals and checkpoints; 0 for a run in memory. Of a live series also frames that wait for their volume.
   package let journal: Need
   /// Files that one process has open at most, and how many the system allows.
   package let descriptors: Descriptors
@@ -67,7 +67,8 @@ package struct RunEstimate: Codable, Sendable {
   /// Opens the input, plans the run, looks at the machine, and measures one core for a moment.
   package init(_ whole: ScanDescription, topology: Topology) throws {
     // Of a series, the run of one volume after the other.
-    let parts = try whole.volumeEvery?.parts(thetas: whole.openInput().info.thetas)
+    try whole.validate()
+    let parts = try whole.volumeEvery.map { try whole.seriesParts($0) }
     let scan = parts.map { whole.part($0[0]) } ?? whole, runs = parts?.count ?? 1
     let planner = try Planner(scan, topology: topology)
     let plan = try planner.plan(runID: .random(), command: [])
@@ -77,8 +78,9 @@ package struct RunEstimate: Codable, Sendable {
     memory = Need(bytes: room.memory.byteCount, free: room.memoryAvailable)
     shared = Need(bytes: room.memory.sharedByteCount, free: room.sharedFree)
     func disk(_ bytes: Int, _ free: Int) -> Need { Need(bytes: bytes, free: free == .max ? nil : free) }
+    let series = try whole.isLive ? parts.map { try SeriesRoom(whole, parts: $0, topology: topology) } : nil
     output = disk(runs * room.output, room.outputFree)
-    journal = disk(runs * room.journal, room.journalFree)
+    journal = disk((series?.spool ?? 0) + runs * room.journal, room.journalFree)
     workers = plan.placement.workers.enumerated().map {
       Worker(rows: $1.rows.count, threads: $1.threads, bytes: MemoryEstimate.worker($0, of: plan))
     }
@@ -88,7 +90,8 @@ package struct RunEstimate: Codable, Sendable {
       ? nil
       : "the run needs \(descriptors.needed) open files a process and \(descriptors.limit) are allowed; "
         + "raise the hard limit (ulimit -Hn, LimitNOFILE in a systemd unit)"
-    shortfalls = room.shortfalls().map(\.description) + [descriptorShortfall].compactMap { $0 }
+    shortfalls =
+      room.shortfalls().map(\.description) + [descriptorShortfall, series?.shortfall?.description].compactMap { $0 }
     let speed = SpeedEstimate(plan, padding: try planner.gridPadding(plan))
     let (window, step) = (speed.updateSeconds(plan), plan.windows.step)
     updatesPerSecond = step > 0 ? 1 / window : nil

@@ -7,7 +7,10 @@ struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list",
     abstract: "Lists the scans of a server: state, sample, when, how long, projections, lost, volume.",
-    discussion: "It reads the server's folder, whether a server runs or not. Times are UTC.")
+    discussion: """
+      It reads the server's folder, whether a server runs or not. Times are UTC. Of the folder of a series it lists \
+      the volumes.
+      """)
 
   @OptionGroup var server: ServerFolder
   @Option(help: ArgumentHelp("Only those in this state: \(states).", valueName: "state")) var state: String?
@@ -21,6 +24,10 @@ struct ListCommand: ParsableCommand {
   }
 
   func run() throws {
+    if SeriesManifest.isThere(server.folder) {
+      let series = try SeriesStatus(server.folder)
+      return json ? try Console.json(series) : Console.result((series.lines + series.table).joined(separator: "\n"))
+    }
     let records = try Catalogue(server.queue()).records().filter { state == nil || $0.state.rawValue == state }
     if json { return try Console.json(records) }
     guard !records.isEmpty else { return Console.notice("no scan yet") }

@@ -14,12 +14,17 @@ private struct Requester: ParsableArguments {
 /// Ends the acquisition of a running run.
 struct Finalize: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Ends the acquisition of a running run, which then reconstructs and exports what was acquired.")
+    abstract: "Ends the acquisition of a running run, which then reconstructs and exports what was acquired.",
+    discussion: "Of a live series it ends the scan: the volumes of what came are made.")
 
-  @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var runFolder: String
+  @Argument(help: ArgumentHelp("The run's folder, or that of a live series.", valueName: "run")) var runFolder: String
   @OptionGroup private var requester: Requester
 
   func run() throws {
+    if SeriesManifest.isThere(runFolder) {
+      try SeriesIntake.end(runFolder)
+      return Console.notice("asked for the end of the scan; slipring status shows how far its volumes are")
+    }
     try RunRequests(runFolder: RunFolder(path: runFolder)).finalize(by: requester.name)
     Console.notice("asked the run to finish with what was acquired; slipring status shows how far it is")
   }

@@ -27,19 +27,23 @@ struct RunOptions: ParsableArguments {
     }
   }
 
-  /// Runs it once for each volume of a series.
-  private func makeSeries(_ scan: ScanDescription, _ interval: VolumeInterval) throws {
-    guard dashboardOptions.dashboard == nil, variableOptions.epics == nil, !overwrite else {
+  /// Runs it once for each volume of a series, or goes on with that.
+  func makeSeries(_ scan: ScanDescription, _ interval: VolumeInterval) throws {
+    guard dashboardOptions.dashboard == nil || scan.isLive, variableOptions.epics == nil, !overwrite else {
       throw ScanFailure(
         .usage,
-        "--volume-every goes with neither --dashboard nor --epics nor --overwrite: it runs once for each volume, and "
-          + "goes on with a series that was begun")
+        "--volume-every goes with neither --epics nor --overwrite, nor with --dashboard for a file: it runs once for "
+          + "each volume, and goes on with a series that was begun")
     }
     let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
     let progress = ProgressLine(isQuiet: quiet)
     defer { progress.end() }
-    let result = try Series(scan: scan, interval: interval, signals: signals, executable: Console.executable)
-      .run(command: CommandLine.arguments, monitor: progress, notice: progress.notice)
+    let series = try Series(scan: scan, interval: interval, signals: signals, executable: Console.executable) {
+      try dashboardOptions.open(notice: notice)
+    }
+    let result =
+      try series
+      .run(command: CommandLine.arguments, monitor: progress) { progress.notice($0) }
     progress.end()
     if json {
       try Console.json(result)

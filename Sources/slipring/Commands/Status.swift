@@ -11,7 +11,7 @@ struct Status: ParsableCommand {
       + "ends."
   )
 
-  @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var runFolder: String
+  @Argument(help: ArgumentHelp("The run's folder, or that of a series.", valueName: "run")) var runFolder: String
   @Flag(help: "Print the status as one JSON object.") var json = false
   @Flag(help: "Print once and end, on a terminal too.") var once = false
 
@@ -20,22 +20,35 @@ struct Status: ParsableCommand {
   private static let ageMax = 3.0
 
   func run() throws {
-    let folder = RunFolder(path: runFolder)
-    let (status, isSupervised) = try folder.readStatus()
-    if json { return try Console.json(status) }
-    var lines = Self.table(status, isSupervised: isSupervised, age: folder.statusAge)
+    let isSeries = SeriesManifest.isThere(runFolder)
+    if json {
+      return try isSeries
+        ? Console.json(SeriesStatus(runFolder)) : Console.json(RunFolder(path: runFolder).readStatus().status)
+    }
+    var (lines, isRunning) = try isSeries ? series() : single()
     Console.result(lines.joined(separator: "\n"))
     guard !once, isatty(1) == 1 else { return }
-    var isRunning = isSupervised
     // It ends with the run, or when the person ends it.
     while isRunning {
       usleep(Self.period)
-      let (status, isSupervised) = try folder.readStatus()
       let height = lines.count
-      lines = Self.table(status, isSupervised: isSupervised, age: folder.statusAge)
+      (lines, isRunning) = try isSeries ? series() : single()
       Console.result("\u{1B}[\(height)A\u{1B}[J" + lines.joined(separator: "\n"))
-      isRunning = isSupervised
     }
+  }
+
+  /// What is to be shown of a run, and whether it goes on.
+  private func single() throws -> (lines: [String], isRunning: Bool) {
+    let folder = RunFolder(path: runFolder)
+    let (status, isSupervised) = try folder.readStatus()
+    return (Self.table(status, isSupervised: isSupervised, age: folder.statusAge), isSupervised)
+  }
+
+  /// The same of a series, with the run that is under way.
+  private func series() throws -> (lines: [String], isRunning: Bool) {
+    let series = try SeriesStatus(runFolder)
+    let run = series.run.map { Self.table($0, isSupervised: true, age: nil) } ?? []
+    return (series.lines + run, series.maker != nil)
   }
 
   private static func table(_ status: RunStatus, isSupervised: Bool, age: Double?) -> [String] {
