@@ -1,5 +1,3 @@
-import Detectors
-
 /// How far a scan in a spool is: which of its projections came. Reads no image.
 package final class SpoolProgress {
   private let reader: SpoolReader
@@ -9,9 +7,9 @@ package final class SpoolProgress {
   /// Projections that came.
   package private(set) var count = 0
   /// Projections up to the last one that came, lost ones included.
-  package private(set) var reached = 0
+  private(set) var reached = 0
   /// What is known of the scan.
-  package private(set) var description: SpoolDescription
+  private(set) var description: SpoolDescription
 
   /// Frames that are looked at before somebody may look whether there is something else to do.
   private static let passedMax = 10_000

@@ -72,7 +72,7 @@ package final class TopicHistory {
   }
 
   /// The header of one event, checked; its payload is not read.
-  package func header(at sequence: UInt64, published: UInt64 = 0) throws(JournalError) -> EventHeader {
+  func header(at sequence: UInt64, published: UInt64 = 0) throws(JournalError) -> EventHeader {
     try reader.readHeader(sequence: sequence, into: buffer, durableThrough: published)
   }
 }

@@ -27,7 +27,6 @@ extension Pipeline {
 
     private struct Made: Decodable {
       struct Volume: Decodable {
-        let firstProjection: Int
         let projections: Int
         let result: RunResult?
         let failure: String?
@@ -136,6 +135,35 @@ extension Pipeline {
       let status = try status("live")
       #expect(status.state == "finished" && status.isReceiving == false)
       #expect(status.volumes.map(\.state) == ["made", "made"])
+    }
+
+    @Test func `What DECTRIS sends is divided as well, and what is packed stays so until its volume`() throws {
+      let reference = try ofFile(Self.axis())
+      try Senders.writeRaw(scan, to: folder.file("projections"), fields: false)
+      let counts = [Self.rows, Self.columns, Self.projections].map(String.init)
+      let (sender, port) = try Senders.start(
+        "send_dectris2.py", in: folder, [folder.file("projections")] + counts + ["bslz4", "start7 7:0-70 end7"])
+      let shape = ["--shape", "\(Self.rows),\(Self.columns)", "--projections", "\(Self.projections)", "--fields", scan]
+      let outcome = try Command(arguments("zmq+pull://127.0.0.1:\(port)", "live", shape + Self.axis())).end()
+      try sender.process.signal(SIGKILL)
+      _ = try sender.end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      #expect(try made(outcome).hashes == reference.hashes)
+    }
+
+    @Test(.enabled(if: Variable.isThere, "pvxs (Tools/pvaccess) or Python with pvapy and lz4 cannot be had"))
+    func `What a process variable holds is divided as well`() throws {
+      let reference = try ofFile(Self.axis()), variable = try Variable(folder: folder)
+      let counts = [Self.rows, Self.columns, Self.darks, Self.flats, Self.projections].map(String.init)
+      let sender = try variable.hold([folder.file("raw")] + counts + ["--rate", "100"])
+      let series = try Command(
+        arguments(variable.address, "live", Self.shape + Self.axis()), variables: variable.environment)
+      try wait("the series to listen") { try series.errorsSoFar().contains("listening to 127.0.0.1") }
+      try variable.send()
+      let outcome = try series.end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      #expect(try made(outcome).hashes == reference.hashes)
+      try variable.end(sender)
     }
 
     @Test func `All volumes have the axis that the first one shows`() throws {

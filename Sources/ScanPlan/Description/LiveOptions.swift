@@ -24,7 +24,7 @@ package enum ScanSource: Equatable, Sendable {
   package static let spoolPrefix = "spool:"
 
   /// Reads what `input` says; throws where it names a stream that is none.
-  package init(_ input: String) throws(ScanFailure) {
+  init(_ input: String) throws(ScanFailure) {
     if input.hasPrefix(Self.folderPrefix) {
       let path = String(input.dropFirst(Self.folderPrefix.count))
       guard !path.isEmpty else { throw ScanFailure(.usage, "\(input) names no folder, as in watch:/data/scan-17") }
@@ -74,7 +74,7 @@ package enum ScanSource: Equatable, Sendable {
   var isVariable: Bool { if case .variable = self { true } else { false } }
 
   /// The same with an absolute path.
-  package var absolute: String {
+  var absolute: String {
     switch self {
     case .file(let path): absolutePath(path)
     case .stream(let address): address.description

@@ -104,7 +104,7 @@ extension ScanDescription {
   var darkFiles: String? { Self.files(darkFieldSource) }
 
   /// Makes the paths of fields independent of the present folder.
-  package mutating func makeFieldPathsAbsolute() {
+  mutating func makeFieldPathsAbsolute() {
     func absolute(_ source: String) -> String {
       let (path, dataset) = SeparateFieldFiles.parts(of: source)
       return absolutePath(path) + (dataset.map { "::\($0)" } ?? "")

@@ -46,7 +46,7 @@ struct RunBefore {
 
 extension ScanDescription {
   /// Names the run whose axis is taken wherever this is read.
-  package mutating func makeAxisPathAbsolute() {
+  mutating func makeAxisPathAbsolute() {
     if case .run(let folder) = rotationAxis { rotationAxis = .run(absolutePath(folder)) }
   }
 }

@@ -1,6 +1,5 @@
 package import Host
 import Rings
-import ScanFiles
 import Stages
 import Tomography
 

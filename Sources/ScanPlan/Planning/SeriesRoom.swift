@@ -7,11 +7,11 @@ import Spools
 /// all of it is to be known before the first frame.
 package struct SeriesRoom: Sendable {
   /// All frames of the scan, as they come.
-  package let spool: Int
+  let spool: Int
   /// The files of all volumes.
-  package let output: Int
+  let output: Int
   /// Journals and checkpoints of the runs that are kept, of the largest one at least.
-  package let journal: Int
+  let journal: Int
   /// Free where frames and volumes go.
   let outputFree: Int
   /// Free where journals go, which may be the same disk.
