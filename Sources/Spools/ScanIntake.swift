@@ -119,23 +119,20 @@ package final class ScanIntake {
     let spool = try SpoolWriter(reopening: folder), reader = try SpoolReader(folder: folder)
     let description = spool.description
     var scan: OpenScan?
-    while true {
-      let step = try reader.next()
-      let hasEnded = if case .end = step { true } else { false }
-      switch step {
-      case .frame(let header, _):
-        if scan == nil {
-          let borders = ScanBorders(
-            header, description.format, announced: description.announced, firstFrame: description.firstFrame)
-          scan = OpenScan(borders: borders, spool: spool, dropped: description.dropped)
-        }
-        scan?.borders.note(header)
-      case .damaged: continue
-      case .end, .nothing:
-        guard let scan else { throw SpoolError.damaged(folder, "it holds no frame") }
-        return (scan, hasEnded)
+    // Without their images: of a long scan these are more than can be read while a detector waits.
+    while let coming = try reader.coming() {
+      reader.skip()
+      guard let header = coming.frame else { continue }
+      if scan == nil {
+        let borders = ScanBorders(
+          header, description.format, announced: description.announced, firstFrame: description.firstFrame)
+        scan = OpenScan(borders: borders, spool: spool, dropped: description.dropped)
       }
+      scan?.borders.note(header)
     }
+    guard let scan else { throw SpoolError.damaged(folder, "it holds no frame") }
+    if case .end = try reader.next() { return (scan, true) }
+    return (scan, false)
   }
 
   /// Takes what comes next, for which it waits up to `timeout`.
