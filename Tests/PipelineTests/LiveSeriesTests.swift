@@ -312,6 +312,11 @@ extension Pipeline {
         let outcome = try Command(arguments(input, "none", options)).end()
         expectFailure(Int32(code), outcome, words)
       }
+      // Frames, volumes and journals of some 20 TiB.
+      let large = ["--shape", "2000,2000", "--projections", "1000000", "--volume-every", "4000"]
+      let refused = try Command(arguments("zmq+pull://127.0.0.1:\(port)", "large", large)).end()
+      expectFailure(73, refused, "the series needs", "for frames as they come")
+      #expect(access(folder.file("large"), F_OK) != 0)
       // Nobody takes what is sent in another shape.
       let (sender, other) = try send(["silent"])
       let wrong = [

@@ -100,6 +100,7 @@ package struct RunEstimate: Codable, Sendable {
     if runs > 1 {
       notices.append("\(runs) volumes after each other; memory, rates and seconds are those of one, disk is of all")
     }
+    if let series { notices.append(series.notice) }
     if let rate = scan.rate, let reached = projectionsPerSecond, rate > reached, plan.distribution.lagMax > 0 {
       notices.append("--rate \(rate.scanText) is more than updates keep up with: they will be made less often")
     }

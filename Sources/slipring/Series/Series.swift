@@ -51,9 +51,11 @@ struct Series {
     -> SeriesManifest.SeriesResult
   {
     let parts = try scan.seriesParts(interval)
+    let wasThere = access(scan.outputFolder, F_OK) == 0
     try RunFolder.makeFolder(scan.outputFolder, for: .usual)
     let lock = try takeLock()
     defer { withExtendedLifetime(lock) {} }
+    defer { leaveNothing(wasThere: wasThere) }
     var manifest = try begin(parts, notice)
     let left = manifest.result.left, count = left + (parts.last?.upperBound ?? 0)
     notice(
@@ -148,6 +150,13 @@ struct Series {
       throw ScanFailure(.cannotCreate, "the series in \(scan.outputFolder) is being made by \(holder)")
     }
     return lock
+  }
+
+  /// Removes what was made for a series that was refused; a folder that was there before stays.
+  private func leaveNothing(wasThere: Bool) {
+    guard !SeriesManifest.isThere(scan.outputFolder) else { return }
+    unlink(SeriesManifest.lock(in: scan.outputFolder))
+    if !wasThere { rmdir(scan.outputFolder) }
   }
 
   /// The last volume is there.
