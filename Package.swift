@@ -50,6 +50,8 @@ let package = Package(
       name: "CCurl", path: "Sources/C/CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .systemLibrary(name: "CLZ4", path: "Sources/C/CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CZstd", path: "Sources/C/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    // Without pkg-config, whose flags are those of CCrypto.
+    .systemLibrary(name: "CSSL", path: "Sources/C/CSSL", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(
       name: "CCrypto", path: "Sources/C/CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(
@@ -103,7 +105,7 @@ let package = Package(
     .target(
       name: "Dashboard",
       dependencies: [
-        "Host", "KernelTypes", "Run", "RunModel", "ScanFiles", "ScanPlan", "Serve", "Tomography", "Viewing",
+        "CSSL", "Host", "KernelTypes", "Run", "RunModel", "ScanFiles", "ScanPlan", "Serve", "Tomography", "Viewing",
       ],
       resources: [
         "page.html", "page.css", "page.js", "scans.html", "scan.html", "scans.css", "scans.js", "openapi.json",

@@ -33,15 +33,32 @@ struct Access: Sendable {
   let isLoopback: Bool
   let port: UInt16
   let token: Token
+  /// Whether it is served as `https://`.
+  let isEncrypted: Bool
   /// The name under which a reverse proxy on this machine serves it to others, who all need the token; nil for none.
-  var publicName: String? = nil
+  let publicName: String?
+
+  /// What is asked of the clients of a page at `address`.
+  init(_ address: DashboardAddress, token: Token, publicName: String? = nil) {
+    self.init(
+      isLoopback: address.isLoopback, port: address.port, token: token, isEncrypted: address.tls != nil,
+      publicName: publicName)
+  }
+
+  init(isLoopback: Bool, port: UInt16, token: Token, isEncrypted: Bool = false, publicName: String? = nil) {
+    (self.isLoopback, self.port, self.token) = (isLoopback, port, token)
+    (self.isEncrypted, self.publicName) = (isEncrypted, publicName)
+  }
 
   /// Cookies do not tell ports apart.
   private var cookieName: String { "slipring-\(port)" }
 
   /// The cookie that stands for the token from now on. Scripts do not get it, foreign pages cannot have it sent.
   var cookie: (name: String, value: String) {
-    ("Set-Cookie", "\(cookieName)=\(token.text); HttpOnly; SameSite=Strict; Path=/; Max-Age=604800")
+    (
+      "Set-Cookie",
+      "\(cookieName)=\(token.text); HttpOnly; SameSite=Strict; Path=/; Max-Age=604800\(isEncrypted ? "; Secure" : "")"
+    )
   }
 
   /// Whether the client has shown the token in a way that browsers do not do by themselves for foreign pages.
@@ -70,7 +87,8 @@ struct Access: Sendable {
       return nil
     }
     // Where the browser says where the request comes from, it must be our own page.
-    if let origin = request.headers["origin"], origin != "http://\(host)", !isPublic || origin != "https://\(host)" {
+    let own = (isEncrypted ? [] : ["http://\(host)"]) + (isEncrypted || isPublic ? ["https://\(host)"] : [])
+    if let origin = request.headers["origin"], !own.contains(origin) {
       return Response(status: 403, "the request comes from another site")
     }
     if let site = request.headers["sec-fetch-site"], site != "same-origin" {

@@ -16,17 +16,18 @@ package final class Dashboard: RunMonitor, Sendable {
   /// Clients that watch may fetch the last pictures for so long.
   package static let grace: Duration = .seconds(2)
 
-  /// Begins to serve. Throws `.unavailable` where it cannot listen there.
+  /// Begins to serve. Throws `.unavailable` where it cannot listen there, and what is wrong with the
+  /// files of its certificate.
   package init(_ address: DashboardAddress) throws(ScanFailure) {
-    let listener = try Listener(address)
     let (mailbox, token) = (mailbox, Token())
-    let access = Access(isLoopback: listener.address.isLoopback, port: listener.address.port, token: token)
+    let listener = try Listener(address) { mailbox.add(notice: $0) }
+    let access = Access(listener.address, token: token)
     self.token = token
     server = try Server(listener) { RunSite(access: access, mailbox: mailbox) }
   }
 
   /// What a person opens to see the run and to be allowed to end it.
-  package var url: String { "http://\(server.address)/?token=\(token.text)" }
+  package var url: String { "\(server.address.scheme)://\(server.address)/?token=\(token.text)" }
 
   /// The run's memory is there.
   package func began(_ view: RunView) { mailbox.update { $0.view = view } }
@@ -40,12 +41,7 @@ package final class Dashboard: RunMonitor, Sendable {
   }
 
   /// Something that a person should know.
-  package func notice(_ text: String) {
-    mailbox.update {
-      $0.notices.append(text)
-      $0.notices = $0.notices.suffix(SupervisorState.noticesMax)
-    }
-  }
+  package func notice(_ text: String) { mailbox.add(notice: text) }
 
   /// The run has a result: tells those who watch, gives them the time to fetch the last pictures, and ends the server.
   package func finish(_ result: RunResult) {
@@ -88,6 +84,13 @@ final class Mailbox: Sendable {
   private let content = Mutex(SupervisorState())
 
   func update(_ change: (inout SupervisorState) -> Void) { content.withLock { change(&$0) } }
+
+  func add(notice: String) {
+    update {
+      $0.notices.append(notice)
+      $0.notices = $0.notices.suffix(SupervisorState.noticesMax)
+    }
+  }
 
   var latest: SupervisorState { content.withLock { $0 } }
 }

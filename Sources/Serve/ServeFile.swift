@@ -52,6 +52,8 @@ package struct ServeFile: Sendable {
     package fileprivate(set) var name: String?
     /// The file with the token; by default `token` in the server's folder.
     package fileprivate(set) var tokenFile: String?
+    /// Files of a certificate and of its key, in PEM; nil for plain HTTP.
+    package fileprivate(set) var certificate: (path: String, key: String)?
     /// Folders whose files may be added; besides those of the sources.
     fileprivate(set) var folders: [String] = []
   }
@@ -98,6 +100,9 @@ package struct ServeFile: Sendable {
     var page = PageSettings()
     for (key, value) in mapping { try read(key, value, &page) }
     if page.line > 0 { self.page = page }
+    guard page.certificate.map({ !$0.path.isEmpty && !$0.key.isEmpty }) ?? true else {
+      throw ScanFailure(.configuration, "\(path): tls-certificate and tls-key are both needed, or neither")
+    }
     guard !folder.isEmpty else { throw ScanFailure(.configuration, "\(path): folder is missing") }
     guard !sources.isEmpty else { throw ScanFailure(.configuration, "\(path): sources is missing, or empty") }
     for source in sources { try checkTemplate(of: source) }
@@ -112,6 +117,8 @@ package struct ServeFile: Sendable {
         throw mistake(key, "name is that of a machine, as a reverse proxy serves it: slipring.lab.org")
       }
     case "token-file": page.tokenFile = resolved(try word(key, value))
+    case "tls-certificate": page.certificate = (resolved(try word(key, value)), page.certificate?.key ?? "")
+    case "tls-key": page.certificate = (page.certificate?.path ?? "", resolved(try word(key, value)))
     case "files-from": page.folders = try words(key, value).map(resolved)
     case "on-change":
       program = try words(key, value)
@@ -164,8 +171,8 @@ package struct ServeFile: Sendable {
   /// What the process variables of a source's runs begin with; nil for none.
   func epics(of source: String) -> String? { epics.map { "\($0):\(source)" } }
   private static let keys =
-    "folder, output, runs, free-at-least, keep, address, name, token-file, files-from, on-change, hook, epics "
-    + "and sources"
+    "folder, output, runs, free-at-least, keep, address, name, token-file, tls-certificate, tls-key, files-from, "
+    + "on-change, hook, epics and sources"
 
   private func source(_ key: Node, _ value: Node) throws(ScanFailure) -> Source {
     guard let name = key.string, name.wholeMatch(of: /[A-Za-z0-9_-]{1,40}/) != nil else {

@@ -40,6 +40,19 @@ import Testing
     #expect(try status("POST /x", ["Host": "127.0.0.1", "Origin": "https://127.0.0.1"].merging(bearer) { $1 }) == 403)
   }
 
+  @Test func `encrypted, it takes requests from its own encrypted pages only, and so does its cookie`() throws {
+    let access = Access(isLoopback: true, port: 8080, token: token, isEncrypted: true)
+    func status(_ origin: String) throws -> Int? {
+      let text = "POST /x HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: \(origin)\r\nX-Slipring-Token: \(token.text)\r\n\r\n"
+      guard case .request(let request, _) = RequestParser.parse(Array(text.utf8)[...]) else { throw Malformed() }
+      return access.refusal(of: request)?.status
+    }
+    #expect(try status("https://127.0.0.1") == nil)
+    #expect(try status("http://127.0.0.1") == 403)
+    #expect(access.cookie.value.hasSuffix("; Secure"))
+    #expect(!Access(isLoopback: true, port: 8080, token: token).cookie.value.contains("Secure"))
+  }
+
   @Test("Two tokens differ and have 128 bits")
   func tokens() {
     #expect(token.text.count == 32 && token.text.allSatisfy(\.isHexDigit))

@@ -8,6 +8,8 @@ package struct DashboardAddress: Equatable, Sendable, CustomStringConvertible {
   let host: String
   /// 0 lets the system choose.
   let port: UInt16
+  /// What it is encrypted with; nil for plain HTTP.
+  package var tls: TLSFiles? = nil
 
   /// 127.0.0.1:8787.
   package static let standard = DashboardAddress(host: "127.0.0.1", port: 8787)
@@ -28,6 +30,9 @@ package struct DashboardAddress: Equatable, Sendable, CustomStringConvertible {
     self.init(host: host, port: port)
     guard isIPv4 || isIPv6 else { return nil }
   }
+
+  /// What its URLs begin with.
+  var scheme: String { tls == nil ? "http" : "https" }
 
   /// As it stands in a URL.
   package var description: String { "\(isIPv6 ? "[\(host)]" : host):\(port)" }
@@ -51,12 +56,16 @@ final class Listener: Sendable {
   let descriptor: Int32
   /// With the port that the system chose.
   let address: DashboardAddress
+  /// What clients get to see who is here; nil for plain HTTP.
+  let identity: TLSIdentity?
 
   /// Clients that come at the same moment: for one more of them the system waits a second.
   private static let backlog: Int32 = 256
 
-  /// Throws `.unavailable` where the port is taken or the address is not this machine's.
-  init(_ wanted: DashboardAddress) throws(ScanFailure) {
+  /// Throws `.unavailable` where the port is taken or the address is not this machine's, and as `TLSIdentity`, whose
+  /// notices `notice` hears.
+  init(_ wanted: DashboardAddress, notice: @escaping @Sendable (String) -> Void = { _ in }) throws(ScanFailure) {
+    identity = try wanted.tls.map { files throws(ScanFailure) in try TLSIdentity(files, notice: notice) }
     let family = wanted.isIPv6 ? AF_INET6 : AF_INET
     let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
     guard descriptor >= 0 else { throw Self.failure(wanted) }
@@ -116,5 +125,9 @@ final class Listener: Sendable {
 }
 
 extension DashboardAddress {
-  fileprivate func with(port: UInt16) -> DashboardAddress { DashboardAddress(host: host, port: port) }
+  fileprivate func with(port: UInt16) -> DashboardAddress {
+    var address = DashboardAddress(host: host, port: port)
+    address.tls = tls
+    return address
+  }
 }

@@ -126,6 +126,7 @@ final class Server: Sendable {
       if ready.hasClients, !accept(into: &connections, now) { acceptsFrom = now + Self.acceptPause }
       if now >= tickDue {
         tickDue = now + Self.tick
+        listener.identity?.refresh(now)
         broadcast(site, &connections, now)
       }
       // The last event is on its way; who has it asks for what it tells of within the grace.
@@ -183,7 +184,15 @@ final class Server: Sendable {
       Self.set(TCP_NODELAY, 1, descriptor)
       // What was sent to a client that is no longer there counts as taken, until the system says that nothing arrived.
       Self.set(TCP_USER_TIMEOUT, Int32(Connection.outputLimit / .milliseconds(1)), descriptor)
-      connections.append(Connection(descriptor: descriptor, now: now))
+      guard let identity = listener.identity else {
+        connections.append(Connection(descriptor: descriptor, now: now))
+        continue
+      }
+      guard let session = identity.session() else {
+        close(descriptor)
+        continue
+      }
+      connections.append(Connection(descriptor: descriptor, tls: session, now: now))
     }
     return true
   }

@@ -10,7 +10,7 @@ package final class ScanServerPage: Sendable {
   private let token: String
 
   /// Where it listens, as a person opens it.
-  package var address: String { "http://\(server.address)/" }
+  package var address: String { "\(server.address.scheme)://\(server.address)/" }
 
   /// The same with the token, for whoever is to end runs and change the queue there.
   package var addressWithToken: String { "\(address)?token=\(token)" }
@@ -19,27 +19,31 @@ package final class ScanServerPage: Sendable {
 
   /// Begins to serve what `file` asks for; nil where it asks for no page.
   /// - Throws: `.configuration` for an address that is none, `.unavailable` where it cannot listen there, and where the
-  ///   token cannot be read or kept.
+  ///   token cannot be read or kept, or the certificate not used.
   package init?(_ file: ServeFile, notice: @escaping @Sendable (String) -> Void) throws {
     guard let page = file.page, let wanted = try Self.address(file) else { return nil }
     let path = page.tokenFile ?? "\(file.folder)/token"
     let token = try Self.token(path, isOwn: page.tokenFile == nil)
-    let listener = try Listener(wanted)
-    let access = Access(
-      isLoopback: listener.address.isLoopback, port: listener.address.port, token: token, publicName: page.name)
+    let listener = try Listener(wanted, notice: notice)
+    let access = Access(listener.address, token: token, publicName: page.name)
     self.token = token.text
     let queue = ScanQueue(folder: file.folder), folders = file.openFolders
     server = try Server(listener) { ScansSite(queue, openFolders: folders, access: access, notice: notice) }
   }
 
   /// Where a server's page is to be; nil for nowhere.
-  /// - Throws: `.configuration` where that is no address.
+  /// - Throws: `.configuration` where that is no address, and what is wrong with the files of its certificate.
   @discardableResult
   package static func address(_ file: ServeFile) throws(ScanFailure) -> DashboardAddress? {
     guard let page = file.page else { return nil }
-    guard let address = DashboardAddress(page.address) else {
+    guard var address = DashboardAddress(page.address) else {
       throw ScanFailure(
         .configuration, "\(file.path):\(page.line): address is ADDRESS:PORT with a numeric address, as 127.0.0.1:8080")
+    }
+    if let files = page.certificate {
+      let files = TLSFiles(certificate: files.path, key: files.key)
+      _ = try TLSIdentity(files) { _ in }
+      address.tls = files
     }
     return address
   }

@@ -11,12 +11,13 @@ package final class ViewerServer: Sendable {
 
   /// Begins to serve the volumes in these HDF5 files. Throws `.unavailable` where it cannot listen there, and what is
   /// wrong with a file.
-  package init(_ address: DashboardAddress, files: [String]) throws {
+  /// `notice` hears of a renewed certificate that cannot be used.
+  package init(_ address: DashboardAddress, files: [String], notice: @escaping @Sendable (String) -> Void) throws {
     precondition((1...Self.volumesMax).contains(files.count), "\(files.count) volumes")
     let opened = try Opened(volumes: files.map { try StoredVolume(path: $0) })
-    let listener = try Listener(address)
+    let listener = try Listener(address, notice: notice)
     let token = Token()
-    let access = Access(isLoopback: listener.address.isLoopback, port: listener.address.port, token: token)
+    let access = Access(listener.address, token: token)
     (self.token, isLoopback) = (token, listener.address.isLoopback)
     server = try Server(listener) { ViewerSite(access: access, opened.volumes) }
   }
@@ -25,7 +26,7 @@ package final class ViewerServer: Sendable {
   private struct Opened: @unchecked Sendable { let volumes: [StoredVolume] }
 
   /// What a person opens.
-  package var url: String { "http://\(server.address)/\(isLoopback ? "" : "?token=\(token.text)")" }
+  package var url: String { "\(server.address.scheme)://\(server.address)/\(isLoopback ? "" : "?token=\(token.text)")" }
 
   /// Ends the server and waits for its thread.
   package func stop() { server.stop(grace: .zero) }

@@ -1,5 +1,6 @@
 import ArgumentParser
 package import Dashboard
+import Host
 import ScanPlan
 
 /// Whether and where a run shows its page.
@@ -12,6 +13,7 @@ struct DashboardOptions: ParsableArguments {
       valueName: "address:port"))
   var dashboard: DashboardAddress? = nil
   @Flag(help: "Do not show the run in a browser.") var noDashboard = false
+  @OptionGroup var certificate: CertificateOptions
 
   mutating func validate() throws {
     if noDashboard, dashboard != nil { throw ValidationError("--dashboard and --no-dashboard exclude each other") }
@@ -22,7 +24,7 @@ struct DashboardOptions: ParsableArguments {
   func open(notice: (String) -> Void) throws -> Dashboard? {
     guard !noDashboard, dashboard != nil || Console.isTerminal else { return nil }
     do throws(ScanFailure) {
-      let page = try Dashboard(dashboard ?? .standard)
+      let page = try Dashboard(certificate.with(dashboard ?? .standard))
       notice("dashboard: \(page.url)")
       return page
     } catch {
@@ -30,6 +32,29 @@ struct DashboardOptions: ParsableArguments {
       notice(error.description)
       return nil
     }
+  }
+}
+
+/// What a page is encrypted with.
+struct CertificateOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Serve the page as https://, with this certificate and those that lead to an authority (PEM).", valueName: "file")
+  ) var tlsCertificate: String? = nil
+  @Option(help: ArgumentHelp("Private key of the certificate (PEM).", valueName: "file")) var tlsKey: String? = nil
+
+  mutating func validate() throws {
+    if (tlsCertificate == nil) != (tlsKey == nil) {
+      throw ValidationError("--tls-certificate and --tls-key are both needed, or neither")
+    }
+  }
+
+  /// The address, encrypted where that was asked for.
+  func with(_ address: DashboardAddress) -> DashboardAddress {
+    guard let tlsCertificate, let tlsKey else { return address }
+    var address = address
+    address.tls = TLSFiles(certificate: absolutePath(tlsCertificate), key: absolutePath(tlsKey))
+    return address
   }
 }
 

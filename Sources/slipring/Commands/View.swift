@@ -15,6 +15,7 @@ struct View: ParsableCommand {
     help: ArgumentHelp(
       "Where it is served; beyond this machine only with the token that is printed.", valueName: "address:port"))
   var dashboard = DashboardAddress.standard
+  @OptionGroup var certificate: CertificateOptions
 
   mutating func validate() throws {
     guard (1...ViewerServer.volumesMax).contains(files.count) else {
@@ -25,7 +26,8 @@ struct View: ParsableCommand {
   func run() throws {
     // Before the server's thread, so that it leaves the signals to the descriptor.
     let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
-    let server = try ViewerServer(dashboard, files: files.map(absolutePath))
+    let server = try ViewerServer(
+      certificate.with(dashboard), files: files.map(absolutePath), notice: Console.notice)
     Console.notice("viewer: \(server.url)")
     repeat {
       var entry = pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0)
