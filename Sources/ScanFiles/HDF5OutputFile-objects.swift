@@ -49,6 +49,12 @@ extension HDF5OutputFile {
     }
   }
 
+  /// Takes a name away, where it is there; the object stays as long as it has another.
+  func removeLink(_ path: String) throws(FileError) {
+    guard try has(path) else { return }
+    try doing("remove \(path)") { () throws(HDF5.Failure) in _ = try HDF5.call { H5Ldelete(id, path, 0) } }
+  }
+
   /// Whether the object at `path` has an attribute of that name.
   func hasAttribute(_ attribute: String, of path: String) throws(FileError) -> Bool {
     try doing("look for attributes of \(path)") { () throws(HDF5.Failure) in

@@ -9,6 +9,8 @@ package import Host
 ///               /measurement/sample               → /entry/sample
 ///               /measurement/instrument/…         → /entry/instrument/… source, monochromator
 ///               /measurement/sample/name …        → /entry/title, start_time, end_time
+/// of people     sample                            → /entry/sample/name, in place of the file's
+///               energy                            → /entry/instrument/monochromator/energy, likewise
 /// of NXtomo     ENTRY without data, definition    → /entry
 /// thetas        /thetas (projections) f64, radians, in the order in which they are taken
 /// ```
@@ -22,17 +24,45 @@ package enum ScanMetadata {
 
   fileprivate static let thetas = "/thetas"
 
+  /// What is said of a measurement beside its file.
+  package struct Words: Sendable {
+    let sample: String?
+    let energy: Double?
+
+    /// As it is called, and keV; nil for what the file says.
+    package init(sample: String? = nil, energy: Double? = nil) { (self.sample, self.energy) = (sample, energy) }
+  }
+
   /// Writes it to a file of its own that nobody else may read, with thetas in radians; how many of its objects could
-  /// not be read.
+  /// not be read. Without a scan file it is `words` alone.
   /// - Throws: what `openScan` does, or what writing a file does.
   package static func write(
-    of scan: String, _ selection: ScanSelection = ScanSelection(), thetas: [Double], to path: String
+    of scan: String?, _ selection: ScanSelection = ScanSelection(), thetas: [Double], _ words: Words = Words(),
+    to path: String
   ) throws(FileError) -> Int {
     let target = try HDF5OutputFile(path: path, isPrivate: true)
-    let unreadable = try ImageFiles.isMeant(by: scan) ? 0 : copy(scan, selection, to: target)
+    var unreadable = 0
+    if let scan, !ImageFiles.isMeant(by: scan) { unreadable = try copy(scan, selection, to: target) }
+    try write(words, to: target)
     if !thetas.isEmpty { try target.createNumbers(Self.thetas, thetas, shape: [thetas.count], units: "radian") }
     try target.finish()
     return unreadable
+  }
+
+  private static func write(_ words: Words, to target: HDF5OutputFile) throws(FileError) {
+    if let sample = words.sample {
+      try target.createGroup("/entry", class: "NXentry")
+      try target.createGroup("/entry/sample", class: "NXsample")
+      try target.removeLink("/entry/sample/name")
+      try target.createText("/entry/sample/name", sample)
+    }
+    if let energy = words.energy {
+      try target.createGroup("/entry", class: "NXentry")
+      try target.createGroup("/entry/instrument", class: "NXinstrument")
+      try target.createGroup("/entry/instrument/monochromator", class: "NXmonochromator")
+      try target.removeLink("/entry/instrument/monochromator/energy")
+      try target.createNumbers("/entry/instrument/monochromator/energy", [energy], shape: [], units: "keV")
+    }
   }
 
   /// Copies what an HDF5 file says; how many of its objects could not be read.

@@ -74,6 +74,8 @@ extension ServeFile {
       scan.setSent(flats: spool.flats ?? 0, darks: spool.darks ?? 0)
       scan.thetaStart = scan.thetaStart ?? spool.announced.thetaStart
       scan.thetaStep = scan.thetaStep ?? spool.announced.thetaStep
+      let own = spool.announced
+      scan.measure(energy: own.energy, pixelSize: own.pixelSize, sample: own.sample)
     }
   }
 }

@@ -16,6 +16,15 @@ import Testing
       #"{"htype": "dheader-1.0", "series": 7}"#,
       #"{"nimages": 2, "ntrigger": 90, "omega_start": -90, "omega_increment": 0}"#)
     #expect(header.images == 180 && header.thetaStart == -90 && header.thetaStep == nil)
+    let measured = try announced(#"{"energy": 20.5, "pixel_size": 0.0065}"#)
+    #expect(measured.energy == 20.5 && measured.pixelSize == 0.0065)
+    let dectris = try announced(
+      #"{"htype": "dheader-1.0", "series": 7}"#, #"{"photon_energy": 12000, "x_pixel_size": 0.000075}"#)
+    #expect(dectris.energy == 12 && dectris.pixelSize.map { abs($0 - 0.075) < 1e-12 } == true)
+    // No X-rays, and no pixel.
+    #expect(
+      try announced(#"{"energy": 0, "photon_energy": "x", "pixel_size": -1, "x_pixel_size": 5}"#)
+        == ScanAnnouncement())
     #expect(try announced(#"{"projections": -3, "flats": 1e9, "sample": 4}"#) == ScanAnnouncement())
     #expect(try announced("{") == ScanAnnouncement())
   }
@@ -38,6 +47,9 @@ import Testing
       let said = try announced(start)
       #expect(said.images == 180 && said.thetaStep == 1.5 && said.thetaStart == -90 && said.sample == "wood")
     }
+    let measured = map(("pixel_size_x", [0xFA, 0x38, 0xD1, 0xB7, 0x17]), ("incident_energy", [0x19, 0x2E, 0xE0]))
+    #expect(try announced(measured).energy == 12)
+    #expect(try announced(measured).pixelSize.map { abs($0 - 0.1) < 1e-6 } == true)
     // What is of another kind is not said, and hides nothing else.
     let odd = map(
       ("goniometer", [0x80]), ("user_data", text("wood")), ("number_of_images", [0x18, 180]))

@@ -6,6 +6,8 @@ import Serve
 import TestSupport
 import Testing
 
+@testable import ScanFiles
+
 extension Pipeline {
   /// Scan after scan from one detector, and from a folder: each volume is that of its file.
   @Suite struct ServeTests {
@@ -39,15 +41,22 @@ extension Pipeline {
     @Test(.enabled(if: Senders.python != nil, "Python with pyzmq cannot be installed"))
     func `Nothing need be said of a detector but its address`() throws {
       let scan = try served.scan("wood", columns: 64, projections: 90)
-      let (_, port) = try Senders.start("send_scans.py", in: folder, [served.words(scan, "counts")])
+      let (_, port) = try Senders.start("send_scans.py", in: folder, [served.words(scan, "counts", "measured")])
       let file = try served.serveFile("zmq+pull://127.0.0.1:\(port)", [])
       let server = try Command(["serve", file])
       let entries = try served.settled(1, server)
       try served.stop(server)
       let reference = try Command.run(
-        "recon", scan.path, "--output-folder", folder.file("reference"), "--quiet", "--json")
+        "recon", scan.path, "--output-folder", folder.file("reference"), "--pixel-size", "0.002", "--quiet", "--json")
       #expect(entries.map(\.volumeSHA256) == [try reference.result().volumeSHA256], "\(entries)")
       #expect(entries[0].sample == "wood")
+      // What the frames said of their measurement.
+      let output = try #require(entries[0].output)
+      let files = try FileManager.default.contentsOfDirectory(atPath: output)
+      let volume = try HDF5File(path: "\(output)/\(#require(files.first { $0.hasSuffix("_rec.h5") }))")
+      #expect(try volume.numbers("/entry/instrument/monochromator/energy") == [20.5])
+      #expect(try volume.text(ofDataset: "/entry/sample/name") == "wood")
+      #expect(try volume.text(ofAttribute: "voxel_size", of: "/exchange/data") == "2.0 um")
     }
 
     @Test(.enabled(if: Senders.python != nil, "Python with pyzmq cannot be installed"))

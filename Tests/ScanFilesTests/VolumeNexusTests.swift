@@ -144,6 +144,23 @@ import Testing
     #expect(try file.numbers("/entry/data/z") == [35, 40])
   }
 
+  @Test func `What people say of a measurement takes the place of what the file says, or stands alone`() throws {
+    try makeScan()
+    let words = ScanMetadata.Words(sample: "A molar, ½ wet", energy: 30)
+    for (number, scan) in [folder.file("scan.h5"), nil].enumerated() {
+      let metadata = folder.file("metadata\(number).h5")
+      #expect(try ScanMetadata.write(of: scan, thetas: [], words, to: metadata) == 0)
+      var about = about
+      about.metadata = metadata
+      let file = try write(about, as: "volume\(number)")
+      #expect(try file.text(ofDataset: "/entry/sample/name") == "A molar, ½ wet")
+      #expect(try file.numbers("/entry/instrument/monochromator/energy") == [30])
+      #expect(try file.text(ofAttribute: "NX_class", of: "/entry/sample") == "NXsample")
+      // The file's own words stay where they were.
+      if scan != nil { #expect(try file.text(ofDataset: "/measurement/sample/name") == "Tooth") }
+    }
+  }
+
   @Test func `Without what the input said the volume is written all the same, and says so`() throws {
     var about = about
     about.metadata = folder.file("gone.h5")

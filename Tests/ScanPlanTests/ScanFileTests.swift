@@ -73,7 +73,7 @@ import Testing
     "momentum-max": "0.8",
     "relaxed-sweeps": "1", "doubled-sweeps": "2", "huber": "0.03", "count-weights": "yes", "padding": "12",
     "entry": "entry0001", "data-path": "/a/b", "image-key-path": "/a/c", "theta-path": "/a/d", "strict": "yes",
-    "flips": "left-right",
+    "flips": "left-right", "pixel-size": "0.0065", "energy": "20", "sample": "wood",
   ]
 
   @Test(arguments: ScanKey.all.map(\.name)) func `A wrong value of any key is told with its line and what it may be`(
@@ -81,8 +81,8 @@ import Testing
   ) throws {
     let key = try #require(ScanKey.named(name))
     let values =
-      ["[1, 2]", "{a: b}", "*nothing", "\"\u{1}\""]
-      + (key.form == "text" || key.form.hasPrefix("the ") ? [] : ["wrong", "''"])
+      ["[1, 2]", "{a: b}", "*nothing", "\"\u{1}\""] + (name == "sample" ? ["''"] : [])
+      + (key.form == "text" || name == "sample" || key.form.hasPrefix("the ") ? [] : ["wrong", "''"])
     for value in values {
       let others = ["input: a.h5", "output-folder: out"].filter { !$0.hasPrefix(name + ":") }
       let file = Self.file((["# a comment", ""] + others + ["\(name): \(value)"]).joined(separator: "\n") + "\n")

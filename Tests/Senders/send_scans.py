@@ -3,7 +3,8 @@
 send_scans.py PORT_FILE SCAN…
 
 A SCAN is NAME:RAW:ROWS:COLUMNS:DARKS:FLATS:PROJECTIONS[:WHAT…]. RAW holds all images one after the other: darks, flats,
-projections, unsigned 16-bit little-endian. WHAT is any of "counts" (the first frame says how many come), "endless" (no
+projections, unsigned 16-bit little-endian. WHAT is any of "counts" (the first frame says how many come),
+"measured" (frames say energy and pixel size), "endless" (no
 message of the end), "drop=N" (frame N is not sent), "stop=N" (nothing from frame N on, nor the end).
 """
 
@@ -37,6 +38,8 @@ for scan in sys.argv[2:]:
             }
             if "counts" in options:
                 header |= {"projections": projections, "flats": flats, "darks": darks}
+            if "measured" in options:
+                header |= {"energy": 20.5, "pixel_size": 0.002}
             if key == 0:
                 header["theta"] = (number - darks - flats) * 180.0 / projections
             if options.get("drop") == str(number):

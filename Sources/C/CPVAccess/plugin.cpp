@@ -187,6 +187,8 @@ private:
       if (name == "projections") image->projections = number_of(value);
       if (name == "flats") image->flats = number_of(value);
       if (name == "darks") image->darks = number_of(value);
+      if (name == "energy") image->energy = number_of(value);
+      if (name == "pixel_size") image->pixel_size = number_of(value);
       if (name == "sample") copy_text(text_of(value), image->sample, sizeof image->sample);
     }
   }

@@ -5,7 +5,7 @@
 #pragma once
 #include <stdint.h>
 
-#define SLIPRING_PVA_VERSION 3
+#define SLIPRING_PVA_VERSION 4
 #define SLIPRING_PVA_SYMBOL "slipring_pva"
 #define SLIPRING_PVA_TEXT 64
 #define SLIPRING_PVA_DIMENSIONS 4
@@ -68,6 +68,8 @@ typedef struct slipring_pva_image {
   slipring_pva_number projections;
   slipring_pva_number flats;
   slipring_pva_number darks;
+  slipring_pva_number energy;
+  slipring_pva_number pixel_size;
   // Text, cut where it is long; empty for none.
   char sample[SLIPRING_PVA_TEXT];
 } slipring_pva_image;

@@ -2,11 +2,14 @@
 /// a series of DECTRIS begins. Each is as the sender says it, within limits.
 ///
 /// ```
-/// array-1.0     {…, "projections": 180, "flats": 5, "darks": 5, "sample": "tooth", "theta_start": 0, "theta_step": 1}
-/// dheader-1.0   [head] [{…, "nimages": 180, "ntrigger": 1, "omega_start": 0, "omega_increment": 1}]
+/// array-1.0     {…, "projections": 180, "flats": 5, "darks": 5, "sample": "tooth", "theta_start": 0, "theta_step": 1,
+///                "energy": 20 (keV), "pixel_size": 0.0065 (mm)}
+/// dheader-1.0   [head] [{…, "nimages": 180, "ntrigger": 1, "omega_start": 0, "omega_increment": 1,
+///                       "photon_energy": 20000 (eV), "x_pixel_size": 75e-6 (m)}]
 /// start         {…, "number_of_images": 180, "goniometer": {"omega": {"start": 0, "increment": 1}, …},
+///                "incident_energy": 20000 (eV), "pixel_size_x": 75e-6 (m),
 ///                "user_data": {"sample": "tooth", "projections": 175, "flats": 5}}
-/// NTNDArray     attributes projections, flats, darks and sample
+/// NTNDArray     attributes projections, flats, darks, sample, energy (keV) and pixel_size (mm)
 /// ```
 package struct ScanAnnouncement: Codable, Equatable, Sendable {
   /// Images of the scan, whatever they are of.
@@ -19,6 +22,10 @@ package struct ScanAnnouncement: Codable, Equatable, Sendable {
   package var darks: Int?
   /// What is measured, in plain text of one line.
   package var sample: String?
+  /// Energy of the X-rays in keV.
+  package var energy: Double?
+  /// Edge of a detector pixel at the sample, in mm.
+  package var pixelSize: Double?
   /// Degrees of the first projection.
   package var thetaStart: Double?
   /// Degrees from one projection to the next.
@@ -28,6 +35,7 @@ package struct ScanAnnouncement: Codable, Equatable, Sendable {
   private static let fieldsMax = 256
   private static let sampleLengthMax = 80
   private static let angleMax = 1e6
+  private static let (energies, pixelSizes) = (1e-3...1e5, 1e-7...10.0)
 
   /// Of nothing.
   package init() {}
@@ -54,7 +62,15 @@ package struct ScanAnnouncement: Codable, Equatable, Sendable {
     }
     (projections, flats, darks) = (count(update.projections), count(update.flats), count(update.darks))
     sample = Self.sample(update.sample.utf8)
+    if case .number(let number) = update.energy { setEnergy(number) }
+    if case .number(let number) = update.pixelSize { setPixelSize(number) }
   }
+
+  /// In keV; what is no energy of X-rays is not said.
+  private mutating func setEnergy(_ number: Double) { if Self.energies ~= number { energy = number } }
+
+  /// In mm, likewise.
+  private mutating func setPixelSize(_ number: Double) { if Self.pixelSizes ~= number { pixelSize = number } }
 
   /// All images of the scan; nil where that is not said.
   package var total: Int? { projections.map { $0 + (flats ?? 0) + (darks ?? 0) } ?? images }
@@ -66,6 +82,7 @@ package struct ScanAnnouncement: Codable, Equatable, Sendable {
     filled.projections = projections ?? other.projections
     (filled.flats, filled.darks) = (flats ?? other.flats, darks ?? other.darks)
     filled.sample = sample ?? other.sample
+    (filled.energy, filled.pixelSize) = (energy ?? other.energy, pixelSize ?? other.pixelSize)
     (filled.thetaStart, filled.thetaStep) = (thetaStart ?? other.thetaStart, thetaStep ?? other.thetaStep)
     return filled
   }
@@ -88,6 +105,14 @@ package struct ScanAnnouncement: Codable, Equatable, Sendable {
         triggers = Self.count(value).map(UInt64.init)
       } else if key.isString("sample") {
         sample = (value.kind == .string ? Self.sample(value.bytes) : nil) ?? sample
+      } else if key.isString("energy") {
+        if let number = try? value.number() { setEnergy(number) }
+      } else if key.isString("photon_energy") {
+        if let number = try? value.number() { setEnergy(number / 1000) }
+      } else if key.isString("pixel_size") {
+        if let number = try? value.number() { setPixelSize(number) }
+      } else if key.isString("x_pixel_size") {
+        if let number = try? value.number() { setPixelSize(number * 1000) }
       } else if key.isString("theta_start") || key.isString("omega_start") {
         thetaStart = Self.angle(value) ?? thetaStart
       } else if key.isString("theta_step") || key.isString("omega_increment") {
@@ -108,6 +133,10 @@ package struct ScanAnnouncement: Codable, Equatable, Sendable {
       var value = value
       if word.isWord("number_of_images") {
         said.images = Self.count(&value).flatMap { $0 > 0 ? $0 : nil }
+      } else if word.isWord("incident_energy") {
+        if let number = try? value.number() { said.setEnergy(number / 1000) }
+      } else if word.isWord("pixel_size_x") {
+        if let number = try? value.number() { said.setPixelSize(number * 1000) }
       } else if word.isWord("goniometer") {
         try? value.eachPair { if $0.isWord("omega") { said.readAxis($1) } }
       } else if word.isWord("user_data") {

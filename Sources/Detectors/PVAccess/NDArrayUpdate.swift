@@ -60,6 +60,10 @@ package struct NDArrayUpdate {
   var flats = Reading.none
   /// The attribute `darks`, likewise.
   var darks = Reading.none
+  /// The attribute `energy`: keV.
+  var energy = Reading.none
+  /// The attribute `pixel_size`: mm.
+  var pixelSize = Reading.none
   /// The attribute `sample`; empty where it is missing.
   var sample = ""
 

@@ -128,6 +128,7 @@ extension NDArrayUpdate {
     (codecParameter, timestamp) = (Reading(image.codec_parameter), Reading(image.timestamp))
     (theta, imageKey) = (Reading(image.theta), Reading(image.image_key))
     (projections, flats, darks) = (Reading(image.projections), Reading(image.flats), Reading(image.darks))
+    (energy, pixelSize) = (Reading(image.energy), Reading(image.pixel_size))
     sample = withUnsafeBytes(of: image.sample) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
   }
 }

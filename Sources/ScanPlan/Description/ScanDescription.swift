@@ -141,6 +141,12 @@ package struct ScanDescription: Equatable, Sendable {
   package var flatFields: FlatFields = .mean
   /// The unit of the angles in the file.
   package var thetaUnit: AngleUnit = .auto
+  /// Edge of a detector pixel at the sample, in mm; nil for what the scan says.
+  package var pixelSize: Double?
+  /// Energy of the X-rays in keV; nil for what the scan says.
+  package var energy: Double?
+  /// What is measured; nil for what the scan says.
+  package var sample: String?
   /// What of the file is the scan.
   package var selection = ScanSelection()
   /// Rows and columns of a live source's images.

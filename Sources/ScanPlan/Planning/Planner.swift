@@ -94,7 +94,7 @@ package struct Planner {
     var plan = RunPlan(
       runID: runID, command: command, scan: scan, live: live, input: try inputIdentity, fieldsFile: try fieldsIdentity,
       shape: shape, rotationAxis: axis.axis, rotationAxisError: axis.error, tilt: geometry.tilt, minusLog: minusLog,
-      pixelSizeMillimetres: info.pixelSizeMillimetres.map { $0 * Double(factor) },
+      pixelSizeMillimetres: (scan.pixelSize ?? info.pixelSizeMillimetres).map { $0 * Double(factor) },
       placement: placement, slots: slots(shape, geometry, placement, windows),
       projectionsCovering: projectionsCovering(windows, geometry), projectionsPerHalfTurn: perHalfTurn)
     plan.slots.onTheWay = onTheWay(plan)
