@@ -4,12 +4,12 @@ import ScanPlan
 
 // What people want of the queue, from any process of the server's user.
 extension ScanQueue {
-  private static let prioritiesMax = 1_000_000
+  private static let priorities = -1_000_000...1_000_000
 
   /// Adds a scan file.
   package func add(file: String, source: String, priority: Int) throws -> QueueEntry {
-    guard abs(priority) <= Self.prioritiesMax else {
-      throw ScanFailure(.usage, "--priority \(priority) is beyond \(Self.prioritiesMax)")
+    guard Self.priorities.contains(priority) else {
+      throw ScanFailure(.usage, "--priority \(priority) is beyond \(Self.priorities.upperBound)")
     }
     guard let stamp = FileStamp(path: file), access(file, R_OK) == 0 else {
       throw ScanFailure(.noInput, "cannot read \(file): \(String(cString: strerror(errno)))")
@@ -51,8 +51,8 @@ extension ScanQueue {
 
   /// Gives a scan that waits another priority.
   package func move(_ number: Int, priority: Int) throws {
-    guard abs(priority) <= Self.prioritiesMax else {
-      throw ScanFailure(.usage, "--priority \(priority) is beyond \(Self.prioritiesMax)")
+    guard Self.priorities.contains(priority) else {
+      throw ScanFailure(.usage, "--priority \(priority) is beyond \(Self.priorities.upperBound)")
     }
     try update(number) { entry in
       guard !entry.isOver else {

@@ -122,7 +122,9 @@ import Testing
       #expect(try post("/api/v1/scans/1/priority", port, "{}").status == 400)
       #expect(
         try post("/api/v1/scans/1/priority", port, "{\"priority\": 9}", ["Content-Type": "text/plain"]).status == 415)
-      #expect(try post("/api/v1/scans/1/priority", port, "{\"priority\": 99999999}").status == 409)
+      for beyond in ["99999999", "\(Int.max)", "\(Int.min)"] {
+        #expect(try post("/api/v1/scans/1/priority", port, "{\"priority\": \(beyond)}").status == 409)
+      }
       for order in ["finalize", "abort", "retry"] {
         #expect(try post("/api/v1/scans/1/\(order)", port).status == 409, "\(order)")
       }
