@@ -6,6 +6,10 @@ struct Slipring: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "slipring",
     abstract: "Reconstructs a tomography scan while it is measured, and loses none of it.",
+    discussion: """
+      Errors.md explains every error: in Docs.docc of the sources, and in /usr/share/doc/slipring/Docs.docc where the \
+      package is installed.
+      """,
     version: programVersion,
     subcommands: [
       Recon.self, Run.self, ServeCommand.self, QueueCommand.self, ListCommand.self, ShowCommand.self, TailCommand.self,
