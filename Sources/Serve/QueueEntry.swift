@@ -68,11 +68,13 @@ package struct QueueEntry: Codable, Equatable, Sendable {
   package var isOver: Bool { state == .finished || state == .failed || state == .removed }
 
   /// The order of the queue: first what was begun, then by priority and number.
-  static func comesFirst(_ first: QueueEntry, _ second: QueueEntry) -> Bool {
-    func rank(_ entry: QueueEntry) -> (Int, Int, Int) {
-      (entry.state == .running ? 0 : 1, -entry.priority, entry.number)
-    }
-    return rank(first) < rank(second)
+  static func comesFirst(_ first: QueueEntry, _ second: QueueEntry) -> Bool { first.rank < second.rank }
+
+  private var rank: (Int, Int, Int) { Self.rank(state, priority: priority, number: number) }
+
+  /// The place of an entry among others.
+  static func rank(_ state: EntryState, priority: Int, number: Int) -> (Int, Int, Int) {
+    (state == .running ? 0 : 1, -priority, number)
   }
 
   /// Now, as the times of entries.

@@ -68,6 +68,15 @@ package struct ScanRecord: Codable, Equatable, Sendable {
   /// How far its reconstruction is; nil where there is none now.
   package var progress: ScanProgress?
 
+  /// Whether nothing is to be done with it any more.
+  package var isOver: Bool { state == .finished || state == .failed || state == .removed }
+
+  /// The order of the queue, as that of entries.
+  package static func comesFirst(_ first: ScanRecord, _ second: ScanRecord) -> Bool {
+    QueueEntry.rank(first.state, priority: first.priority, number: first.number)
+      < QueueEntry.rank(second.state, priority: second.priority, number: second.number)
+  }
+
   /// What an entry says by itself, at the time `now`.
   init(_ entry: QueueEntry, now: Double) {
     (number, state, activity) = (entry.number, entry.state, Self.activity(entry.state))

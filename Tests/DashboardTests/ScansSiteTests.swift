@@ -113,9 +113,15 @@ import Testing
   @Test func `Orders change the queue at once, and those that make no sense are refused`() throws {
     try add()
     try add(.failed)
+    for state in [QueueEntry.EntryState.waiting, .running, .finished] { try add(state) }
     try withSite { port throws in
+      func queued() throws -> [Int?] {
+        (try get("/api/v1/queue", port).body["scans"] as? [[String: Any]] ?? []).map { $0["number"] as? Int }
+      }
+      #expect(try queued() == [4, 1, 3])
+      #expect(try post("/api/v1/scans/3/priority", port, "{\"priority\": 8}").status == 200)
+      #expect(try queued() == [4, 3, 1])
       #expect(try post("/api/v1/scans/1/priority", port, "{\"priority\": 7}").status == 200)
-      #expect(try get("/api/v1/queue", port).body["scans"] as? [[String: Any]] != nil)
       #expect(try queue.entry(1)?.priority == 7)
       let scan = try get("/api/v1/scans/1", port).body["scan"] as? [String: Any]
       #expect(scan?["priority"] as? Int == 7)

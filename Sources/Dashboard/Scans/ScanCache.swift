@@ -49,6 +49,9 @@ final class ScanCache {
   /// Numbers of the scans that are being reconstructed.
   var running: [Int] { records.values.filter { $0.state == .running }.map(\.number).sorted() }
 
+  /// Scans of which something is to be done, in the order in which they come.
+  var queued: [ScanRecord] { records.values.filter { !$0.isOver }.sorted(by: ScanRecord.comesFirst) }
+
   /// How many scans there are in each state.
   var counts: [QueueEntry.EntryState: Int] { Dictionary(grouping: records.values, by: \.state).mapValues(\.count) }
 

@@ -61,7 +61,7 @@ extension ScansSite {
     case (["status"], false): return json(ServerReport(self))
     case (["scans"], false): return try scans(request)
     case (["scans"], true): return try add(request)
-    case (["queue"], false): return try queue()
+    case (["queue"], false): return json(["scans": cache.queued])
     case (["events"], false): return try events(request)
     case (["openapi.json"], false): return .init(type: "application/json", ScansPage.description)
     case (let path, _) where path.first == "scans" && (2...3).contains(path.count):
@@ -122,10 +122,6 @@ extension ScansSite {
       throw APIFailure(400, "\(name) is a number from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
-  }
-
-  private func queue() throws(APIFailure) -> Response {
-    do { return json(["scans": try cache.catalogue.queued()]) } catch { throw APIFailure(error) }
   }
 
   private func events(_ request: Request) throws(APIFailure) -> Response {
