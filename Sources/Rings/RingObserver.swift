@@ -42,4 +42,48 @@ package final class RingObserver {
     }
     return nil
   }
+
+  /// Sequences below it are published.
+  package var published: UInt64 { ring.memory.published.pointee.load(ordering: .acquiring) }
+
+  /// Copies bytes of an event's slot; false if the ring does not hold the event, or the writer came in between. What
+  /// was copied is checked by who asked for it.
+  package func copySlot(of sequence: UInt64, _ range: Range<Int>, into target: UnsafeMutableRawBufferPointer) -> Bool {
+    ring.copySlot(of: sequence, range, into: target)
+  }
+
+  /// The checksums of an image's bands and its header; nil if the ring does not hold it as it was written, or it has no
+  /// rows. Its page is copied to the beginning of `page`.
+  package func bandTable(of sequence: UInt64, page: UnsafeMutableRawBufferPointer) -> BandTable? {
+    let page = UnsafeMutableRawBufferPointer(rebasing: page[..<EventHeader.pageByteCount])
+    guard copySlot(of: sequence, 0..<EventHeader.pageByteCount, into: page),
+      let header = ring.header(in: UnsafeRawBufferPointer(page), of: sequence)
+    else { return nil }
+    return BandTable(header, page: UnsafeRawBufferPointer(page))
+  }
+}
+
+extension Ring {
+  /// Copies bytes of a slot, which the writer may fill anew at any time; false where the ring does not have the event
+  /// any more.
+  func copySlot(of sequence: UInt64, _ range: Range<Int>, into target: UnsafeMutableRawBufferPointer) -> Bool {
+    precondition(
+      range.lowerBound >= 0 && range.upperBound <= specification.slotStride && target.count == range.count,
+      "\(range) of a slot of \(specification.slotStride) B into \(target.count) B")
+    guard let slot = memory.committedSlot(sequence) else { return false }
+    // SYNC copySlot → commit, claim: as in `RingObserver.event`.
+    let word = memory.stamp(slot), stamp = TaggedWord(rawValue: word.pointee.load(ordering: .acquiring))
+    guard stamp.slotState == .committed, stamp.sequence == sequence else { return false }
+    target.copyMemory(from: UnsafeRawBufferPointer(start: slot + range.lowerBound, count: range.count))
+    atomicMemoryFence(ordering: .acquiring)
+    return word.pointee.load(ordering: .relaxed) == stamp.rawValue
+  }
+
+  /// The header in a copy of a slot's page (`copySlot`); nil where it is not the event's.
+  func header(in page: UnsafeRawBufferPointer, of sequence: UInt64) -> EventHeader? {
+    guard let header = try? EventHeader(validating: page), header.sequence == sequence,
+      header.identity == specification.identity, header.payloadByteCount <= specification.payloadCapacity
+    else { return nil }
+    return header
+  }
 }

@@ -113,24 +113,12 @@ package final class RingReader {
   /// Copies bytes of a slot below the lease, which the writer may fill anew at any time; false where the ring does not
   /// have the event any more. What was copied is checked by who asked for it.
   package func copySlot(of sequence: UInt64, _ range: Range<Int>, into target: UnsafeMutableRawBufferPointer) -> Bool {
-    precondition(
-      range.lowerBound >= 0 && range.upperBound <= ring.specification.slotStride && target.count == range.count,
-      "\(range) of a slot of \(ring.specification.slotStride) B into \(target.count) B")
-    guard isPublished(sequence), let slot = memory.committedSlot(sequence) else { return false }
-    // SYNC copySlot → commit, claim: as an observer does, see `RingObserver.event`.
-    let word = memory.stamp(slot), stamp = TaggedWord(rawValue: word.pointee.load(ordering: .acquiring))
-    guard stamp.slotState == .committed, stamp.sequence == sequence else { return false }
-    target.copyMemory(from: UnsafeRawBufferPointer(start: slot + range.lowerBound, count: range.count))
-    atomicMemoryFence(ordering: .acquiring)
-    return word.pointee.load(ordering: .relaxed) == stamp.rawValue
+    isPublished(sequence) && ring.copySlot(of: sequence, range, into: target)
   }
 
   /// The header in a copy of a slot's page (`copySlot`); nil where it is not the event's.
   package func header(in page: UnsafeRawBufferPointer, of sequence: UInt64) -> EventHeader? {
-    guard let header = try? EventHeader(validating: page), header.sequence == sequence,
-      header.identity == ring.specification.identity, header.payloadByteCount <= ring.specification.payloadCapacity
-    else { return nil }
-    return header
+    ring.header(in: page, of: sequence)
   }
 
   /// Reads all bytes of the event, or with `rows` the bands of an image that hold these, and throws `.damaged` if they

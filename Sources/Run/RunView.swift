@@ -192,6 +192,16 @@ package final class RunView: Sendable {
     }
   }
 
+  /// Its images, for whoever looks at them. Use each answer from one thread at a time.
+  package func images() -> RunImages {
+    let wanted = rings.filter { $0.topic == .projections || $0.topic == .corrected }, names = names
+    return RunImages(plan, folder, rings: Dictionary(uniqueKeysWithValues: wanted.map { ($0.topic, $0.ring) })) {
+      wanted.allSatisfy { topic, ring in
+        RunRegions.byteCount(names.ring(topic)) ?? ring.mapping.count >= ring.mapping.count
+      }
+    }
+  }
+
   /// The updates that the rings hold from `positions` on (one a worker, 0 for all), which move behind them. What a ring
   /// does not hold any more is left out: this is for curves, not for decisions.
   package func updates(from positions: inout [UInt64]) throws -> [UpdateEvent] {

@@ -53,6 +53,21 @@ package final class TopicHistory {
       payload: UnsafeRawBufferPointer(rebasing: payload))
   }
 
+  /// The same from the journal alone.
+  func rows(_ rows: Range<Int>, of sequence: UInt64, published: UInt64) throws(JournalError) -> Event {
+    guard let table = try reader.readTable(sequence: sequence, into: buffer, durableThrough: published) else {
+      return try event(at: sequence, published: published)
+    }
+    try reader.readBands(table.bands.bands(ofRows: rows), table, into: buffer, durableThrough: published)
+    let payload = buffer[EventHeader.pageByteCount..<EventHeader.pageByteCount + table.header.payloadByteCount]
+    return Event(
+      header: table.header, metadata: UnsafeRawBufferPointer(start: nil, count: 0),
+      payload: UnsafeRawBufferPointer(rebasing: payload))
+  }
+
+  /// Where the journal ends, as far as its records are whole.
+  func end() throws(JournalError) -> UInt64 { try reader.sequences().last?.upperBound ?? 0 }
+
   /// The table of an event that a ring still has below the lease; nil where it does not, or with damage.
   private func ringTable(_ sequence: UInt64, _ ring: RingReader) -> BandTable? {
     let page = UnsafeMutableRawBufferPointer(rebasing: buffer[..<EventHeader.pageByteCount])

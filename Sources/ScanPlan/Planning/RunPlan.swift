@@ -16,7 +16,7 @@ package struct RunPlan: Codable, Sendable {
     /// Flat and dark fields.
     package var flatsAndDarks: Int
     /// Flat fields among them.
-    var flats: Int
+    package internal(set) var flats: Int
     /// Rows of a projection's payload.
     package var rows: Int
     /// Columns of it; those of a slice are `RunPlan.geometry`'s.
@@ -56,7 +56,7 @@ package struct RunPlan: Codable, Sendable {
   /// Its tilt; nil for none.
   var tilt: ScanTilt?
   /// Whether the data are counts.
-  var minusLog: Bool
+  package internal(set) var minusLog: Bool
   /// Size of a voxel, where the file knows it.
   package var pixelSizeMillimetres: Double?
   /// Who computes what.
