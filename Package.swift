@@ -110,7 +110,7 @@ let package = Package(
       resources: [
         "page.html", "page.css", "page.js", "scans.html", "scan.html", "scans.css", "scans.js", "openapi.json",
         "viewer.html", "viewer.css", "viewer.js", "viewer-pane.js", "viewer-tiles.js", "viewer-histogram.js",
-        "viewer-volume.js", "viewer-shaders.js", "viewer-save.js",
+        "images.js", "images.css", "viewer-volume.js", "viewer-shaders.js", "viewer-save.js",
       ].map { .embedInCode("Web/\($0)") }, swiftSettings: strict),
     .target(
       name: "Variables", dependencies: ["Detectors", "KernelTypes", "Run", "RunModel", "ScanPlan"],

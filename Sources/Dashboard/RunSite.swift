@@ -10,11 +10,14 @@ import class Foundation.JSONEncoder
 final class RunSite: Site {
   private let access: Access
   private let mailbox: Mailbox
+  /// The number of its scan, where a server has many.
+  private let scan: Int?
   private let budget: RenderBudget
   private var view: RunView?
   private var gallery: Gallery?
   /// By the first part of their address.
   private var volumes: [Substring: VolumeDesk] = [:]
+  private var images: ImageDesk?
   private var curves: Curves?
   private var similarity: SimilarityCurves?
   private var positions: (updates: [UInt64], scores: UInt64) = ([], 0)
@@ -34,8 +37,8 @@ final class RunSite: Site {
   /// So many viewers cost what one costs; more of them share it.
   private static let viewersAtFullPace = 10
 
-  init(access: Access, mailbox: Mailbox) {
-    (self.access, self.mailbox) = (access, mailbox)
+  init(access: Access, mailbox: Mailbox, scan: Int? = nil) {
+    (self.access, self.mailbox, self.scan) = (access, mailbox, scan)
     // The stages go first.
     Priority.lower(by: Self.niceness)
     budget = RenderBudget(cores: (try? Affinity.current().count) ?? 1, now: .now)
@@ -85,6 +88,7 @@ final class RunSite: Site {
     volumes["voxels"] = VolumeDesk(LiveVolume(view, .reconstructed), budget, others: others)
     if !others.isEmpty { volumes["denoised"] = VolumeDesk(LiveVolume(view, .denoised), budget) }
     let workers = view.plan.placement.workers
+    images = ImageDesk(view.images(), budget)
     positions.updates = workers.map { _ in 0 }
     var curves = Curves(updatesMax: view.plan.updateCount, rows: workers.map(\.rows))
     var similarity = SimilarityCurves(projectionsMax: view.plan.shape.projections, workers: workers.count)
@@ -127,7 +131,10 @@ final class RunSite: Site {
     if parts.count == 2, let desk = volumes[parts[0]] {
       return desk.respond(to: request, path: parts[1], isOver: isOver, freshFor: .milliseconds(2 * pace.pictures))
     }
-    if view == nil, parts[0] == "voxels" {
+    if parts.count == 2, parts[0] == "images", let images {
+      return images.respond(to: request, path: parts[1], isOver: isOver, freshFor: .milliseconds(2 * pace.pictures))
+    }
+    if view == nil, ["voxels", "images"].contains(parts[0]) {
       return .init(status: 503, "there is no volume yet", headers: [("Retry-After", "1")])
     }
     return .init(status: 404, "there is nothing at \(request.path)")
@@ -155,7 +162,7 @@ final class RunSite: Site {
 
   private func page(_ request: Request, _ report: RunReport) -> Response {
     guard let token = request.query["token"] else {
-      let html = Page.html(report, token: access.isTrusted(request) ? access.token : nil)
+      let html = Page.html(report, token: access.isTrusted(request) ? access.token : nil, scan: scan)
       return .init(type: "text/html; charset=utf-8", Array(html.utf8))
     }
     // The token moves from the address, which histories keep, to a cookie.

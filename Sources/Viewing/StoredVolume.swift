@@ -24,14 +24,19 @@ package final class StoredVolume: ViewedVolume {
         path: path, reason: "its slices are \(reader.columns) voxels wide, \(Self.columnsMax) at most can be shown")
     }
     name = path.split(separator: "/").last.map(String.init) ?? path
+    identity = Self.identity(ofFile: path)
+  }
+
+  /// What tells the file at `path` from others that were, or will be, there; changes where the file does.
+  package static func identity(ofFile path: String) -> UInt64 {
     var status = stat()
-    // The file was open a moment ago; were it gone now, zeros would name it as well as anything.
+    // One that is gone has zeros, which name it as well as anything.
     _ = stat(path, &status)
     let words = [
       UInt64(truncatingIfNeeded: status.st_ino), UInt64(truncatingIfNeeded: status.st_size),
       UInt64(truncatingIfNeeded: status.st_mtim.tv_sec), UInt64(truncatingIfNeeded: status.st_mtim.tv_nsec),
     ]
-    identity = words.reduce(0) { ($0 ^ $1) &* 0x9E37_79B9_7F4A_7C15 }
+    return words.reduce(0) { ($0 ^ $1) &* 0x9E37_79B9_7F4A_7C15 }
   }
 
   package var slices: Int { reader.slices }

@@ -158,6 +158,10 @@ import class Foundation.JSONDecoder
     for id in (RunReport.progressLabels + RunReport.ledgerLabels).map(\.0) {
       #expect(html.contains("id=\"figure-\(id)\""))
     }
+    #expect(Set(LedgerWords.sentences.keys) == Set(RunReport.ledgerLabels.map(\.0)))
+    #expect(html.contains("<h1>Slipring <span"))
+    let ofScan = Page.html(report, token: nil, scan: 17)
+    #expect(ofScan.contains("<a href=\"../../../\">Slipring</a>") && ofScan.contains("<a href=\"../\">scan 17</a>"))
     #expect(report.state == "planning")
   }
 }

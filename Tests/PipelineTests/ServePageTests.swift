@@ -79,6 +79,8 @@ extension Pipeline {
         return picture.starts(with: [0x89, 0x50, 0x4E, 0x47])
       }
       #expect(try page.get("/scans/1/picture.png").body.starts(with: [0x89, 0x50, 0x4E, 0x47]))
+      #expect(run.text.contains("<a href=\"../\">scan 1</a>"))
+      try checkImages(page)
       #expect(try page.post("/api/v1/scans/1/finalize", token: nil).status == 403)
       #expect(try page.post("/api/v1/scans/1/finalize", token: page.token).status == 200)
       try wait("the end", within: 60) { try scan(1, page)?.state == .finished }
@@ -100,6 +102,24 @@ extension Pipeline {
       #expect(page.token == token)
       #expect(try page.get("/scans/1/picture.png").body.starts(with: [0x89, 0x50, 0x4E, 0x47]))
       #expect(try page.get("/api/v1/scans/1").text.contains("wood_rec.h5"))
+      #expect(try page.get("/metrics").text.contains("slipring_scans{state=\"finished\"} 1.0"))
+      try checkFinished(page)
+      try stop(server)
+    }
+
+    /// Pictures of the projections of scan 1, which goes on.
+    private func checkImages(_ page: LivePage) throws {
+      for name in ["raw.png", "corrected.png", "sinogram.png?row=2", "sinogram.png?row=2&of=raw"] {
+        let address = "/scans/1/run/images/\(name)"
+        try wait(name) { try page.get(address).body.starts(with: [0x89, 0x50, 0x4E, 0x47]) }
+      }
+      for name in ["sinogram.png?row=5", "sinogram.png", "sinogram.png?row=-1", "red.png"] {
+        #expect(try page.get("/scans/1/run/images/\(name)").status == 404, "\(name)")
+      }
+    }
+
+    /// What can be looked into of scan 1, which has finished.
+    private func checkFinished(_ page: LivePage) throws {
       let viewer = try page.get("/scans/1/view/")
       #expect(viewer.status == 200 && viewer.text.contains("viewer.js"))
       #expect(try page.get("/scans/1/view/viewer.js").status == 200)
@@ -107,8 +127,18 @@ extension Pipeline {
       #expect(info.status == 200 && info.text.contains("wood_rec.h5"), "\(info.text)")
       #expect(try page.get("/scans/1/view/voxels/stats/z/2").status == 200)
       #expect(try page.get("/scans/1/view/../../../../etc/passwd").status == 404)
-      #expect(try page.get("/metrics").text.contains("slipring_scans{state=\"finished\"} 1.0"))
-      try stop(server)
+      #expect(try page.get("/scans/1/images/info").text.contains("\"columns\":48"))
+      try wait("all lines") { try page.get("/scans/1/images/sinogram.png?row=2").headers["X-Complete"] == "yes" }
+      #expect(try page.get("/scans/1/with/1/").text.contains("viewer.js"))
+      #expect(try page.get("/scans/1/with/1/compare/stats/z/2").status == 200)
+      #expect(try page.get("/scans/1/with/2/").status == 404)
+      // A volume that somebody removes is none any more, though it was open.
+      let volume = try #require(
+        try FileManager.default.subpathsOfDirectory(atPath: folder.file("served/scans")).first {
+          $0.hasSuffix("wood_rec.h5")
+        })
+      try FileManager.default.removeItem(atPath: folder.file("served/scans/\(volume)"))
+      #expect(try page.get("/scans/1/view/voxels/stats/z/2").status == 404)
     }
 
     @Test(.enabled(if: Senders.schemathesis != nil, "schemathesis cannot be installed"))

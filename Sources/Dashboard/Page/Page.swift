@@ -4,8 +4,10 @@ import Run
 enum Page {
   private static let template = String(decoding: PackageResources.page_html, as: UTF8.self)
 
-  /// The page. With `token`, whoever gets it may end the run.
-  static func html(_ report: RunReport, token: Token?) -> String { fill(template, values(report, token)) }
+  /// The page. With `token`, whoever gets it may end the run; where a server has many scans, `scan` is the number.
+  static func html(_ report: RunReport, token: Token?, scan: Int? = nil) -> String {
+    fill(template, values(report, token, scan))
+  }
 
   /// Replaces each `{{name}}` once: what a value holds is never looked at.
   private static func fill(_ template: String, _ values: [String: String]) -> String {
@@ -17,13 +19,17 @@ enum Page {
     return parts.map(\.text).joined()
   }
 
-  private static func values(_ report: RunReport, _ token: Token?) -> [String: String] {
+  private static func values(_ report: RunReport, _ token: Token?, _ scan: Int?) -> [String: String] {
     let (volume, ending) = (report.volume, report.ending)
     let middle = (z: (volume?.slices ?? 1) / 2, edge: (volume?.columns ?? 1) / 2)
     return [
       "run": Text.html(report.run), "short": Text.html(String(report.run.prefix(8))), "state": Text.html(report.state),
       "fraction": Text.decimal(report.fraction, 3), "headline": Text.html(report.headline),
-      "actions": actions(report, token),
+      "actions": actions(report, token), "words": LedgerWords.html,
+      // Relative, so that a proxy may have it below a prefix.
+      "home": scan.map {
+        "<a href=\"../../../\">Slipring</a> <span class=\"faint\">›</span> <a href=\"../\">scan \($0)</a>"
+      } ?? "Slipring",
       "columns": "\(volume?.columns ?? 0)", "slices": "\(volume?.slices ?? 0)",
       "generation": volume.map { "generation \($0.generations.map(String.init).joined(separator: ", "))" }
         ?? "not there yet",

@@ -82,7 +82,11 @@ extension RunReport {
   ) {
     let (status, view) = (latest.status, latest.view)
     run = status?.run ?? view?.run ?? ""
-    (self.status, self.pace, notices) = (status, pace, (status?.notices ?? []) + latest.notices)
+    (self.status, self.pace) = (status, pace)
+    // A status has what was said before it; what is told again is told once.
+    notices = ((status?.notices ?? []) + latest.notices).reduce(into: []) { told, notice in
+      if !told.contains(notice) { told.append(notice) }
+    }
     stages = status?.stages.map { Stage($0, rate: rates.rate("stage " + $0.name)) } ?? []
     rings = view?.levels ?? []
     volume = view.map {

@@ -19,10 +19,10 @@ final class ObservedRun {
   /// Who watches has so long to fetch the last pictures.
   private static let grace: Duration = .seconds(15)
 
-  /// The run in `folder`, for those who may see it.
-  init(_ folder: RunFolder, access: Access) {
+  /// The run of a scan in `folder`, for those who may see it.
+  init(_ folder: RunFolder, scan: Int, access: Access) {
     self.folder = folder
-    site = RunSite(access: access, mailbox: mailbox)
+    site = RunSite(access: access, mailbox: mailbox, scan: scan)
     look(asked)
   }
 
@@ -47,7 +47,6 @@ final class ObservedRun {
     mailbox.update {
       $0.status = status
       $0.heardAt = .now
-      $0.notices = Array((status.notices ?? []).suffix(SupervisorState.noticesMax))
     }
   }
 

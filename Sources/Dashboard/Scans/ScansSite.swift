@@ -3,7 +3,6 @@ import Host
 import Run
 import ScanPlan
 import Serve
-import Viewing
 
 /// The addresses of the pages of all scans and what is behind them. Lives on the server's thread.
 ///
@@ -12,6 +11,8 @@ import Viewing
 /// /scans/17/             a scan: facts, files, what its processes said
 /// /scans/17/run/…        the page of its run, while it is being reconstructed
 /// /scans/17/view/…       the viewer of its volume
+/// /scans/17/with/12/…    the same of two scans side by side, each of which may be going on
+/// /scans/17/images/…     its newest projection, raw and corrected, and sinograms
 /// /scans/17/picture.png  the middle slice
 /// /api/v1/…              the same as JSON (ScansSite-api)
 /// ```
@@ -22,9 +23,7 @@ final class ScansSite: Site {
   let openFolders: [String]
   let notice: @Sendable (String) -> Void
   private var runs: [Int: ObservedRun] = [:]
-  /// Volumes that somebody looks at, the one that was asked for last at the end.
-  private var viewers: [(number: Int, ended: Double?, viewer: VolumeViewer)] = []
-  private let viewersBudget = RenderBudget(cores: 1, now: .now)
+  private let finished: FinishedScans
   private var aliveDue = ContinuousClock.now
   private var saysAlive = false
 
@@ -32,8 +31,6 @@ final class ScansSite: Site {
   private static let niceness: Int32 = 5
   /// Scans whose memory is looked at at the same time.
   private static let runsMax = 16
-  /// Volumes that are open at the same time: each may keep planes in memory.
-  private static let viewersMax = 3
   private static let (aliveEvery, eventsAtATime) = (Duration.seconds(15), 500)
   private static let (logByteCountMax, pictureByteCountMax, pictureEdge) = (256 << 10, 4 << 20, 256)
 
@@ -43,6 +40,7 @@ final class ScansSite: Site {
     (self.access, self.notice) = (access, notice)
     self.openFolders = openFolders.compactMap(Self.real)
     cache = ScanCache(queue)
+    finished = FinishedScans(cache.catalogue)
     // The stages go first.
     Priority.lower(by: Self.niceness)
   }
@@ -63,6 +61,7 @@ final class ScansSite: Site {
     saysAlive = now >= aliveDue
     if saysAlive { aliveDue = now + Self.aliveEvery }
     look()
+    finished.letGo(now)
     for (number, run) in runs {
       run.follow(viewers: streams[Self.channel(number)] ?? 0, now)
       if let end = run.endsAt, now >= end { runs[number] = nil }
@@ -110,6 +109,8 @@ final class ScansSite: Site {
     case "/": return list(request)
     case "/scans.css": return .init(type: "text/css; charset=utf-8", ScansPage.style, headers: Self.revalidates)
     case "/scans.js": return .init(type: "text/javascript; charset=utf-8", ScansPage.script, headers: Self.revalidates)
+    case "/images.css", "/images.js":
+      return WebFiles.response(for: request.path.dropFirst()) ?? .init(status: 404, "there is nothing there")
     case "/metrics":
       let text = ScanMetrics.text(cache, status, viewers: viewers)
       return .init(type: MetricsText.contentType, Array(text.utf8))
@@ -146,13 +147,20 @@ final class ScansSite: Site {
     }
     if rest.first == "view" {
       guard rest.count > 1 else { return .redirect(to: "/scans/\(number)/view/") }
-      return view(record, rest.dropFirst().joined(separator: "/"), request)
+      return finished.respond(to: request, rest.dropFirst().joined(separator: "/")[...], .volume, of: record)
     }
     guard request.method != .post else { return .init(status: 405, "this takes no POST", headers: [("Allow", "GET")]) }
     switch rest {
     case []: return .redirect(to: "/scans/\(number)/")
     case [""]: return .init(type: "text/html; charset=utf-8", ScansPage.scan(record, token: trusted(request)))
     case ["picture.png"]: return picture(record, request, viewers)
+    case let path where path.first == "images" && path.count > 1:
+      return images(record, Array(path.dropFirst()), request, viewers)
+    case let path where path.first == "with" && path.count > 2:
+      guard let other = Self.number(path[1]).flatMap(cache.record) else {
+        return .init(status: 404, "there is no scan \(path[1])")
+      }
+      return compare(record, other, Array(path.dropFirst(2)), request, viewers)
     case ["log"]:
       let log = cache.catalogue.queue.log(of: number)
       return .init(status: 200, LogFollower.end(of: log, byteCount: Self.logByteCountMax) ?? "nothing was said yet")
@@ -176,7 +184,7 @@ final class ScansSite: Site {
     guard record.state == .running, runs.count < Self.runsMax, let run = cache.catalogue.runFolder(record.number) else {
       return nil
     }
-    let observed = ObservedRun(RunFolder(path: run), access: access)
+    let observed = ObservedRun(RunFolder(path: run), scan: record.number, access: access)
     runs[record.number] = observed
     return observed
   }
@@ -196,21 +204,24 @@ final class ScansSite: Site {
 
   // MARK: Volumes
 
-  /// The viewer of a scan's volume, which is in an HDF5 file.
-  private func view(_ record: ScanRecord, _ path: String, _ request: Request) -> Response {
-    if let index = viewers.firstIndex(where: { $0.number == record.number && $0.ended == record.ended }) {
-      viewers.append(viewers.remove(at: index))
-    } else {
-      do {
-        let outputs = record.state == .finished ? try cache.catalogue.result(record.number)?.outputs ?? [] : []
-        guard let file = outputs.first(where: { $0.hasSuffix(".h5") }) else {
-          return .init(status: 404, "scan \(record.number) has no volume in HDF5 that could be looked into")
-        }
-        let viewer = VolumeViewer([try StoredVolume(path: file)], viewersBudget)
-        viewers = viewers.suffix(Self.viewersMax - 1) + [(record.number, record.ended, viewer)]
-      } catch { return .init(status: 404, ScanFailure(error).description) }
-    }
-    return viewers[viewers.count - 1].viewer.respond(to: request, path: path[...])
+  /// The viewer of a scan's volume: of a run that goes on the newest one, otherwise of its HDF5 file. With
+  /// `with/12/` that of two scans side by side.
+  private func compare(
+    _ record: ScanRecord, _ other: ScanRecord, _ path: [String], _ request: Request, _ viewers: Int
+  ) -> Response {
+    guard path != [""] else { return VolumeViewer.page }
+    let isOther = path.first == "compare", shown = isOther ? other : record
+    let rest = (isOther ? ["voxels"] + path.dropFirst() : path).joined(separator: "/")
+    return shown.state == .running
+      ? run(shown, "/" + rest, request, viewers) : finished.respond(to: request, rest[...], .volume, of: shown)
+  }
+
+  /// Projections of a run: the newest ones while it goes on, otherwise what its folder still has.
+  private func images(_ record: ScanRecord, _ path: [String], _ request: Request, _ viewers: Int) -> Response {
+    let rest = path.joined(separator: "/")
+    return record.state == .running
+      ? run(record, "/images/" + rest, request, viewers)
+      : finished.respond(to: request, rest[...], .images, of: record)
   }
 
   /// The middle slice: of a run that goes on the newest one, otherwise what its process left.

@@ -13,6 +13,12 @@ final class VolumeViewer {
     desks = Dictionary(uniqueKeysWithValues: zip(Self.names, volumes.map { VolumeDesk($0, budget, others: others) }))
   }
 
+  /// The page itself, for a server that has the volumes elsewhere.
+  static var page: Response {
+    guard let page = WebFiles.response(for: "viewer") else { preconditionFailure("the viewer has no page") }
+    return page
+  }
+
   /// The answer to a request for `path`, behind the viewer's own address: nothing for the page.
   func respond(to request: Request, path: Substring) -> Response {
     let parts = path.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)

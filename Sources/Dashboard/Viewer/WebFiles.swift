@@ -8,6 +8,7 @@ enum WebFiles {
     "viewer-histogram.js": (script, PackageResources.viewer_histogram_js),
     "viewer-volume.js": (script, PackageResources.viewer_volume_js),
     "viewer-shaders.js": (script, PackageResources.viewer_shaders_js),
+    "images.js": (script, PackageResources.images_js), "images.css": (css, PackageResources.images_css),
     "viewer-save.js": (script, PackageResources.viewer_save_js),
   ]
   private static let (html, css) = ("text/html; charset=utf-8", "text/css; charset=utf-8")

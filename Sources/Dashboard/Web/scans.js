@@ -68,7 +68,11 @@ async function get(path) {
 
 // ---- The list ----
 
+// So many scans of the list, those with a lower number than `before` where that is given; the server gives `pageMax`.
+const pageMax = 500;
 let shown = 50;
+let before = null;
+let next = null;
 
 function showServer(status) {
   const server = status.server;
@@ -134,16 +138,23 @@ function row(scan) {
     : [cells];
 }
 
+function showFrom(number) {
+  [before, shown] = [number, 50];
+  update();
+}
+
 async function showList() {
   const filter = byId("filter").value;
-  const query = `limit=${Math.min(500, shown)}` + (filter ? `&state=${filter}` : "");
+  const query = `limit=${shown}` + (before ? `&before=${before}` : "") + (filter ? `&state=${filter}` : "");
   const [status, queue, list] = await Promise.all(
     [get("/api/v1/status"), get("/api/v1/queue"), get(`/api/v1/scans?${query}`)]);
   showServer(status);
   showQueue(queue.scans);
   byId("scan-count").textContent = list.total;
   byId("scans").replaceChildren(...list.scans.flatMap(row));
-  byId("older").hidden = list.next === undefined || shown >= 500;
+  next = list.next;
+  byId("older").hidden = next === undefined;
+  byId("newest").hidden = before === null;
   return status.running.length > 0;
 }
 
@@ -156,7 +167,9 @@ function showFacts(details) {
     ["source", scan.source], ["scan file", scan.file], ["priority", scan.priority || undefined],
     ["added", time(scan.added)], ["begun", scan.begun && time(scan.begun)], ["ended", scan.ended && time(scan.ended)],
     ["took", scan.duration === undefined ? undefined : duration(scan.duration)], ["projections", projections(scan)],
-    ["lost", scan.lost === undefined ? "not counted" : scan.lost], ["updates", scan.progress?.updates],
+    ["lost", scan.lost === undefined ? undefined
+      : scan.lost === 0 ? "none: every frame that the detector sent has come" : `${scan.lost} frames never came`],
+    ["updates", scan.progress?.updates],
     ["rotation axis", details.rotationAxis === undefined ? undefined : `${details.rotationAxis.toFixed(2)} pixels`],
     ["ended by", details.stoppedBy], ["attempts", scan.attempts > 1 ? scan.attempts : undefined],
     ["volume", scan.output], ["run", details.run], ["SHA-256", details.volumeSHA256],
@@ -177,6 +190,8 @@ function showFiles(details) {
     element("td", file.byteCount === undefined ? "not there any more" : bytes(file.byteCount), { class: "number" }),
   ])), rest > 0 ? element("tr", element("td", `and ${rest} more`, { class: "faint", colspan: 2 })) : "");
   byId("no-files").hidden = details.outputs.length > 0;
+  byId("compare").hidden = details.scan.state !== "running" && (details.scan.state !== "finished"
+    || !files.some((file) => file.path.endsWith(".h5") && file.byteCount !== undefined));
   byId("volume").hidden = details.scan.state !== "finished"
     || !files.some((file) => file.path.endsWith(".h5") && file.byteCount !== undefined);
 }
@@ -296,7 +311,16 @@ events.addEventListener("scan", (event) => {
 });
 events.addEventListener("error", () => { byId("link-lost").hidden = false; });
 events.addEventListener("open", update);
-byId("filter")?.addEventListener("change", update);
-byId("older")?.addEventListener("click", () => { shown += 100; update(); });
+byId("filter")?.addEventListener("change", () => { showFrom(null); });
+byId("older")?.addEventListener("click", () => {
+  if (shown >= pageMax) return showFrom(next);
+  shown = Math.min(pageMax, shown + 150);
+  update();
+});
+byId("newest")?.addEventListener("click", () => showFrom(null));
+byId("compare")?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  location.assign(`/scans/${scanNumber}/with/${Number(byId("other").value)}/`);
+});
 document.addEventListener("visibilitychange", () => { if (!document.hidden) update(); });
 update();

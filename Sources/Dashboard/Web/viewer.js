@@ -323,7 +323,10 @@ async function begin() {
   const first = await load("voxels");
   if (!first) return say("There is no volume here.");
   say("");
-  const second = first.others.includes("compare") ? await load("compare") : null;
+  // A server of many scans has two of them side by side at such an address.
+  const hasSecond = first.others.includes("compare") || /\/with\/\d+\/$/.test(location.pathname);
+  const second = hasSecond ? await load("compare") : null;
+  if (hasSecond && !second) say("There is no second volume that could be looked into.");
   for (const [base, info] of [["voxels", first], ["compare", second]]) {
     if (!info) continue;
     const box = Object.assign(document.createElement("figure"), { className: "pane" });
@@ -341,7 +344,7 @@ async function begin() {
   showCut();
   await refresh();
   setInterval(() => {
-    if (document.hidden || !first.isLive) return;
+    if (document.hidden || !panes.some((pane) => pane.info.isLive)) return;
     refresh();
     if (view.mode !== "slice") for (const pane of panes) loadVolume(pane);
   }, period);

@@ -29,6 +29,20 @@ def shoot(tab, folder, name, phone=True):
         raise RuntimeError(f"{name} is wider than its window")
 
 
+def look_at_images(tab):
+    """The newest projection, raw and corrected, and sinograms of two rows, which differ."""
+    pixels = """(() => { const canvas = document.getElementById("image-NAME");
+        return canvas.hidden ? "" : [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]
+            .reduce((sum, value, place) => (sum * 31 + value * (place % 97)) % 1000003, 0) + " " + canvas.width; })()"""
+    for name in ("raw", "corrected", "sinogram"):
+        tab.wait(f"the {name} picture", pixels.replace("NAME", name))
+    first = tab.evaluate(pixels.replace("NAME", "sinogram"))
+    tab.evaluate("""(() => { const row = document.getElementById("image-row"); row.value = 0;
+        row.dispatchEvent(new Event("input")); })()""")
+    tab.wait("the caption of row 0", "document.getElementById('image-sinogram-text').textContent.startsWith('row 0,')")
+    tab.wait("another sinogram", pixels.replace("NAME", "sinogram"), differs_from=first)
+
+
 def main(program, url, folder, profile):
     parts = urlsplit(url)
     root = f"{parts.scheme}://{parts.netloc}"
@@ -48,7 +62,12 @@ def main(program, url, folder, profile):
         first = tab.wait("its slices", "document.getElementById('picture-z')?.naturalWidth > 0 && "
                          "document.getElementById('picture-z').src")
         tab.wait("newer slices", "document.getElementById('picture-z').src", differs_from=first)
-        shoot(tab, folder, "run", phone=False)
+        tab.evaluate("document.getElementById('images').open = true")
+        look_at_images(tab)
+        tab.evaluate("document.querySelector('.words').open = true")
+        shoot(tab, folder, "run")
+        if tab.evaluate("document.querySelector('h1 a[href=\"../\"]').href") != f"{root}/scans/2/":
+            raise RuntimeError("the run's page does not lead back to its scan")
 
         tab.call("Page.navigate", url=f"{root}/scans/2/")
         tab.wait("the facts", "document.querySelectorAll('#facts dt').length > 5")
@@ -61,11 +80,16 @@ def main(program, url, folder, profile):
         tab.wait("the end", "document.getElementById('state').textContent === 'finished'")
         tab.wait("its files", "document.querySelectorAll('#files tr').length > 1")
         tab.wait("its log", "document.getElementById('log').textContent.length > 10")
+        tab.evaluate("document.getElementById('images').open = true")
+        look_at_images(tab)
         shoot(tab, folder, "finished")
 
         tab.call("Page.navigate", url=f"{root}/scans/1/")
         tab.wait("why it failed", "document.getElementById('facts')?.textContent.includes('HDF5')")
         shoot(tab, folder, "failed", phone=False)
+        tab.call("Page.navigate", url=f"{root}/scans/2/with/2/")
+        tab.wait("two volumes", "document.querySelectorAll('.pane').length === 2")
+        tab.wait("figures of the second one", "window.viewer?.panes[1]?.stats?.count > 0")
         # What is not there is no mistake of the page.
         complaints = [text for text in browser.complaints if "picture.png" not in text and "/slices/" not in text]
         if complaints:

@@ -1,0 +1,98 @@
+import Run
+import ScanPlan
+import Serve
+import Viewing
+
+/// What somebody looks into of scans that are over: their volumes, and the projections that their runs still have.
+/// Lives on the server's thread.
+///
+/// A volume that is open keeps planes in memory, and its file's room on disk though somebody removes it: a few are open
+/// at the same time, each as long as its file stays as it is and somebody asks.
+final class FinishedScans {
+  /// What is looked into.
+  enum Part {
+    case volume
+    case images
+  }
+
+  private final class Opened {
+    let (scan, ended, part): (Int, Double?, Part)
+    let respond: (Request, Substring) -> Response
+    let isCurrent: () -> Bool
+    var asked: ContinuousClock.Instant
+
+    init(
+      _ record: ScanRecord, _ part: Part, respond: @escaping (Request, Substring) -> Response,
+      isCurrent: @escaping () -> Bool
+    ) {
+      (scan, ended, self.part) = (record.number, record.ended, part)
+      (self.respond, self.isCurrent, asked) = (respond, isCurrent, .now)
+    }
+  }
+
+  private let catalogue: Catalogue
+  private let budget = RenderBudget(cores: 1, now: .now)
+  /// The one that was asked for last at the end.
+  private var opened: [Opened] = []
+
+  /// Of each part, at the same time.
+  private static let openedMax = 3
+  /// One that nobody has asked for is let go.
+  private static let idleMax: Duration = .seconds(300)
+
+  /// Those of a server's folder.
+  init(_ catalogue: Catalogue) { self.catalogue = catalogue }
+
+  /// Lets go of what nobody has asked for in a while.
+  func letGo(_ now: ContinuousClock.Instant) { opened.removeAll { now - $0.asked > Self.idleMax } }
+
+  /// The answer to a request for `path`, behind the address of a part of a finished scan.
+  func respond(to request: Request, _ path: Substring, _ part: Part, of record: ScanRecord) -> Response {
+    let index = opened.firstIndex {
+      $0.scan == record.number && $0.ended == record.ended && $0.part == part
+    }
+    if let index {
+      let known = opened.remove(at: index)
+      if known.isCurrent() {
+        known.asked = .now
+        opened.append(known)
+        return known.respond(request, path)
+      }
+    }
+    let new: Opened
+    do {
+      guard let made = part == .volume ? try volume(record) : try images(record) else {
+        let missing = part == .volume ? "volume in HDF5 that could be looked into" : "projections any more"
+        return .init(status: 404, "scan \(record.number) has no \(missing)")
+      }
+      new = made
+    } catch { return .init(status: 404, ScanFailure(error).description) }
+    let others = opened.filter { $0.part == part }
+    if others.count >= Self.openedMax, let oldest = others.first { opened.removeAll { $0 === oldest } }
+    opened.append(new)
+    return new.respond(request, path)
+  }
+
+  private func volume(_ record: ScanRecord) throws -> Opened? {
+    let outputs = record.state == .finished ? try catalogue.result(record.number)?.outputs ?? [] : []
+    guard let file = outputs.first(where: { $0.hasSuffix(".h5") }) else { return nil }
+    let volume = try StoredVolume(path: file), viewer = VolumeViewer([volume], budget)
+    return Opened(record, .volume) {
+      viewer.respond(to: $0, path: $1)
+    } isCurrent: {
+      StoredVolume.identity(ofFile: file) == volume.identity
+    }
+  }
+
+  private func images(_ record: ScanRecord) throws -> Opened? {
+    guard record.ended != nil, let run = catalogue.runFolder(record.number) else { return nil }
+    let folder = RunFolder(path: run)
+    guard folder.hasImages else { return nil }
+    let desk = ImageDesk(try RunImages(folder: folder), budget)
+    return Opened(record, .images) {
+      desk.respond(to: $0, path: $1, isOver: true, freshFor: .zero)
+    } isCurrent: {
+      folder.hasImages
+    }
+  }
+}
