@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Measures what viewers cost a run. In one run, phases without and with viewers take turns; a viewer follows as the
-page does (events, and three pictures whenever the generation is new, no faster than the page's pace). Each phase with
-viewers is compared with the two around it, so that what else the machine does weighs little; the answer is the median
-of these comparisons, with quartiles.
+page does (events, and three pictures whenever the generation is new, no faster than the page's pace), and at the same
+pace as the viewer does (figures and a tile of a slice) and as the page does with its projections open (the newest one,
+raw and corrected, and a sinogram). Each phase with viewers is compared with the two around it, so that what else the
+machine does weighs little; the answer is the median of these comparisons, with quartiles.
 
     viewers.py SLIPRING SCAN.h5 FOLDER [PHASES [SECONDS [VIEWERS [OPTION …]]]]
 
@@ -66,6 +67,11 @@ class Viewer:
                     f"/slices/z/{self.number % 4}.png?edge=512",
                     "/slices/y/8.png?edge=512",
                     "/slices/x/8.png?edge=512",
+                    f"/voxels/stats/z/{self.number % 4}",
+                    f"/voxels/tile/z/{self.number % 4}/0/0/0",
+                    "/images/raw.png",
+                    "/images/corrected.png",
+                    "/images/sinogram.png?row=3",
                 ]
                 self.ask()
 
@@ -224,7 +230,7 @@ def report(phases, times, cores, viewers):
     seconds = sum(on["span"][1] - on["span"][0] + SETTLING for on, _, _ in compared)
     print(
         f"  they got {sum(on['events'] for on, _, _ in compared) / seconds:.0f} reports and "
-        f"{sum(on['pictures'] for on, _, _ in compared) / seconds:.0f} pictures a second"
+        f"{sum(on['pictures'] for on, _, _ in compared) / seconds:.0f} pictures and parts a second"
     )
 
 
