@@ -17,7 +17,7 @@ enum LedgerWords {
     "spilled": "Images that waited on disk because memory was full. Nothing is lost: they are in the volume like the "
       + "others.",
     "room": "How long something waited for room on the disk.",
-    "dropped": "Reports that nobody read in time. They are for this page only; no image is among them.",
+    "dropped": "Events that found no room and are gone. Everything here waits or goes by way of the disk: it stays 0.",
     "restarts": "Processes that ended and were started again. They went on where they were: nothing is lost.",
     "hangs": "Those of them that were ended because they no longer answered.",
     "dead": "Pixels that are at or below the dark field always: their value comes from their neighbours.",
