@@ -88,6 +88,9 @@ extension Pipeline {
       expectFailure(64, try Command.run("bench", "quality", "--phantom", "fog"), "--phantom fog")
       expectFailure(64, try Command.run("bench", "quality", "--noise", "0.1", "--photons", "9"), "exclude")
       expectFailure(64, try Command.run("bench", "quality", "--iterations", "many"), "--iterations many")
+      expectFailure(64, try Command.run("bench", "quality", "--angles", "60,", "--grid"), "--angles 60,")
+      expectFailure(
+        64, try Command.run("bench", "quality", "--noise", "0.1,0.2", "--pictures", pictures), "--pictures")
       expectFailure(64, try Command.run("bench", "quality", "--row", "1"), "--row")
       expectFailure(64, try Command.run("bench", "quality", scan, "--phantom", "rock"), "--phantom rock")
       expectFailure(65, try Command.run("bench", "quality", scan, "--row", "1"), "row 1")

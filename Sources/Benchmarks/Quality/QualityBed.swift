@@ -90,12 +90,34 @@ final class QualityBed {
   ) -> Double {
     var options = SubsetOptions(preset: preset, nonNegative: nonNegative)
     (options.sweeps, options.precision) = (sweeps, precision)
-    let solver = SubsetSolver(layout: layout, beam: beam, options: options, angles: angles, threads: 1)
+    let solver = subsetSolver(options)
     return processorSeconds {
-      solver.begin(block: 0, sinogram: sinogram.start, slots: angles.count, noise: noise, executor: executor)
+      begin(solver)
       while solver.nextStep < solver.stepCount { _ = solver.step(executor: executor) }
       solver.finish(into: volume.start, executor: executor)
     }
+  }
+
+  /// Auto with one weight in all sweeps, or with the rule's where it is nil. Calls `body` after each sweep with their
+  /// number. Returns the mean of the slices' last weights.
+  @discardableResult func sweep(
+    weight: Float?, sweeps: Int, isRelaxed: Bool, _ body: (_ sweeps: Int) throws -> Void
+  ) rethrows -> Float {
+    var options = SubsetOptions(nonNegative: nonNegative)
+    options.sweeps = sweeps
+    if let weight { options.weight = .fixed(weight) }
+    if !isRelaxed { options.relaxedSweeps = 0 }
+    let solver = subsetSolver(options)
+    begin(solver)
+    while solver.nextStep < solver.stepCount {
+      let sweep = solver.sweep(ofStep: solver.nextStep)
+      _ = solver.step(executor: executor)
+      guard solver.nextStep == solver.stepCount || solver.sweep(ofStep: solver.nextStep) > sweep else { continue }
+      solver.copySlices(into: volume.start, layout: layout, block: 0, executor: executor)
+      try body(sweep + 1)
+    }
+    let weights = solver.report.map(\.weight)
+    return weights.reduce(0, +) / Float(weights.count)
   }
 
   /// ‖√R (b − A x)‖ / ‖√R b‖ over all slices.
@@ -129,6 +151,14 @@ final class QualityBed {
       for row in 0..<layout.rows { result[row] += rows[row * layout.columns..<(row + 1) * layout.columns] }
     }
     return result
+  }
+
+  private func subsetSolver(_ options: SubsetOptions) -> SubsetSolver {
+    SubsetSolver(layout: layout, beam: beam, options: options, angles: angles, threads: 1)
+  }
+
+  private func begin(_ solver: SubsetSolver) {
+    solver.begin(block: 0, sinogram: sinogram.start, slots: angles.count, noise: noise, executor: executor)
   }
 
   private func solver(_ method: Method) -> any WindowSolver {

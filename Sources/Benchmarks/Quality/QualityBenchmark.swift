@@ -15,10 +15,10 @@ package struct QualityBenchmark {
     package var file: File?
     /// Columns of the detector.
     package var columns = 256
-    /// Projections over half a turn.
-    package var angles = 180
-    /// Of the line integrals.
-    package var noise = KnownSlice.Noise.relative(0.01)
+    /// Projections over half a turn; each is measured.
+    package var angles = [180]
+    /// Of the line integrals; each is measured.
+    package var noises = [KnownSlice.Noise.relative(0.01)]
     /// What the columns' gains are wrong by, as a part of them.
     package var rings = 0.0
     /// Pixels that the rotation axis is taken beside where it is.
@@ -31,6 +31,8 @@ package struct QualityBenchmark {
     package var iterations = [10, 20, 50, 100, 200]
     /// Whether volumes are cut at zero.
     package var nonNegative = false
+    /// Whether auto is measured over a grid of weights and sweeps.
+    package var grid = false
     /// Whether figures are held against what is committed: then standard auto is measured in float as well.
     package var checks = false
 
@@ -77,24 +79,30 @@ package struct QualityBenchmark {
   package func run() throws -> QualityReport {
     var report = QualityReport(
       build: buildName, processor: Machine.processorName, slices: options.slices, columns: options.columns,
-      angles: options.angles, seed: options.seed, tables: [])
+      seed: options.seed, tables: [])
     if let file = options.file {
       let row = try ScanRow(path: file.path, row: file.row, rotationAxis: file.rotationAxis)
       try check(columns: row.columns, angles: row.thetas.count)
-      (report.columns, report.angles) = (row.columns, row.thetas.count)
+      report.columns = row.columns
       report.tables = [try measure(row, path: file.path)]
     } else {
-      report.tables = try options.kinds.map(measure)
+      for kind in options.kinds {
+        for noise in options.noises {
+          for angles in options.angles { report.tables.append(try measure(kind, noise, angles: angles)) }
+        }
+      }
     }
     return report
   }
 
-  private func measure(_ kind: KnownSlice.Kind) throws -> QualityReport.Table {
+  private func measure(
+    _ kind: KnownSlice.Kind, _ noise: KnownSlice.Noise, angles: Int
+  ) throws -> QualityReport.Table {
     try interrupt()
-    let thetas = (0..<options.angles).map { .pi * Double($0) / Double(options.angles) }
+    let thetas = (0..<angles).map { .pi * Double($0) / Double(angles) }
     let truth = KnownSlice(kind, columns: options.columns, thetas: thetas, seed: options.seed)
     let scans = (0..<options.slices).map {
-      truth.measured(options.noise, rings: options.rings, seed: options.seed, number: $0)
+      truth.measured(noise, rings: options.rings, seed: options.seed, number: $0)
     }
     let bed = QualityBed(
       lines: scans.map(\.lines), thetas: thetas, rotationAxis: Double(options.columns) / 2 + options.axisError,
@@ -103,14 +111,18 @@ package struct QualityBenchmark {
     try show?(Picture(name: "\(kind.rawValue)-truth", pixels: truth.truth, columns: options.columns))
     try show?(Picture(name: "\(kind.rawValue)-data", pixels: scans[0].lines, columns: options.columns))
     let judge = TruthJudge(truth)
-    let rows = try pictures(on: bed, of: kind.rawValue) { row in
+    func known() -> QualityReport.Known {
       let all = bed.slices.map(judge.compare)
-      row.known = QualityReport.Known(
+      return QualityReport.Known(
         psnr: all.reduce(0) { $0 + $1.psnr } / Double(all.count),
         detail: all.reduce(0) { $0 + $1.detail } / Double(all.count))
     }
+    var photons: Double?
+    if case .photons(let count) = noise { photons = count }
     return QualityReport.Table(
-      sample: kind.rawValue, noise: Double(scans[0].noise), largest: Double(scans[0].lines.max() ?? 0), rows: rows)
+      sample: kind.rawValue, angles: angles, photons: photons, noise: Double(scans[0].noise),
+      largest: Double(scans[0].lines.max() ?? 0), rows: try pictures(on: bed, of: kind.rawValue) { $0.known = known() },
+      grid: options.grid ? try QualityGrid(on: bed, interrupt: interrupt, judge: known) : nil)
   }
 
   private func measure(_ row: ScanRow, path: String) throws -> QualityReport.Table {
@@ -122,7 +134,8 @@ package struct QualityBenchmark {
       bed.slice(0), columns: row.columns, width: 2 * min(row.rotationAxis, Double(row.columns) - row.rotationAxis))
     let rows = try pictures(on: bed, of: "scan") { $0.looks = masks.look(at: bed.slice(0)) }
     return QualityReport.Table(
-      sample: path, noise: row.noise.map(Double.init), largest: Double(row.lines.max() ?? 0), rows: rows)
+      sample: path, angles: row.thetas.count, noise: row.noise.map(Double.init), largest: Double(row.lines.max() ?? 0),
+      rows: rows)
   }
 
   private static let maskIterations = 100
@@ -172,11 +185,11 @@ package struct QualityBenchmark {
       }
     }
     try check("--size", options.columns, in: 32...2048)
-    try check("--angles", options.angles, in: 4...10_000)
+    for angles in options.angles { try check("--angles", angles, in: 4...10_000) }
     try check("--slices", options.slices, in: 1...64)
     if options.checks {
-      guard options.file == nil, options.kinds == [.foam], options.noise == .relative(0.01), options.rings == 0,
-        options.axisError == 0, (96...512).contains(options.columns), options.angles >= 90
+      guard options.file == nil, options.kinds == [.foam], options.noises == [.relative(0.01)], options.rings == 0,
+        options.axisError == 0, (96...512).contains(options.columns), options.angles.allSatisfy({ $0 >= 90 })
       else {
         throw ScanFailure(
           .usage, "--check holds foams of 96 to 512 columns, 90 angles or more and noise 0.01 against what is committed"
@@ -188,14 +201,19 @@ package struct QualityBenchmark {
       throw ScanFailure(.usage, "--axis-error \(options.axisError) is 10 pixels or more")
     }
     for iterations in options.iterations { try check("--iterations", iterations, in: 1...10_000) }
-    guard !options.iterations.isEmpty, !options.kinds.isEmpty else {
-      throw ScanFailure(.usage, "without iterations or phantoms there is nothing to measure")
+    guard !options.iterations.isEmpty, !options.kinds.isEmpty, !options.noises.isEmpty, !options.angles.isEmpty else {
+      throw ScanFailure(.usage, "without iterations, phantoms, noise or angles there is nothing to measure")
     }
-    switch options.noise {
-    case .relative(let part):
-      guard part > 0, part <= 1 else { throw ScanFailure(.usage, "--noise \(part) is not above 0 and at most 1") }
-    case .photons(let photons):
-      guard photons >= 1, photons <= 1e7 else { throw ScanFailure(.usage, "--photons \(photons) is outside 1…1e7") }
+    guard !options.grid || options.file == nil else {
+      throw ScanFailure(.usage, "--grid is about slices whose truth is known, and a scan file is measured")
+    }
+    for noise in options.noises {
+      switch noise {
+      case .relative(let part):
+        guard part > 0, part <= 1 else { throw ScanFailure(.usage, "--noise \(part) is not above 0 and at most 1") }
+      case .photons(let photons):
+        guard photons >= 1, photons <= 1e7 else { throw ScanFailure(.usage, "--photons \(photons) is outside 1…1e7") }
+      }
     }
   }
 

@@ -41,12 +41,18 @@ package struct QualityReport: Codable, Sendable {
   package struct Table: Codable, Sendable {
     /// The phantom's name, or the file's path.
     package var sample: String
+    /// Projections.
+    package var angles: Int
+    /// Photons a pixel without a sample, where the noise is that of photons.
+    package var photons: Double?
     /// σ of a line integral, as the solver was told; nil where it was not.
     package var noise: Double?
     /// The largest line integral.
     package var largest: Double
     /// Every picture that was made, in the order in which it was.
     package var rows: [Row]
+    /// What auto could have done with other weights and sweeps, where that was asked for.
+    package var grid: QualityGrid?
   }
 
   /// `release`, or `debug`, whose kernels are the same.
@@ -57,11 +63,9 @@ package struct QualityReport: Codable, Sendable {
   package var slices: Int
   /// Columns of the detector.
   package var columns: Int
-  /// Projections.
-  package var angles: Int
   /// Of phantom and noise.
   var seed: UInt64
-  /// One for each sample.
+  /// One for each sample, noise and number of angles.
   package var tables: [Table]
 }
 

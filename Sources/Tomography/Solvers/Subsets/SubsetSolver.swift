@@ -251,6 +251,13 @@ package final class SubsetSolver {
     into volume: UnsafeMutableRawPointer, layout target: SliceLayout, block: Int, executor: some Executor
   ) {
     precondition(state.nextStep == stepCount, "step \(state.nextStep) of \(stepCount)")
+    copySlices(into: volume, layout: target, block: block, executor: executor)
+  }
+
+  /// The same after any step.
+  package func copySlices(
+    into volume: UnsafeMutableRawPointer, layout target: SliceLayout, block: Int, executor: some Executor
+  ) {
     precondition(
       target.columns == layout.columns && target.rows(of: block..<block + 1).count == slab.own.count,
       "slices \(slab.own) for block \(block) of \(target)")
