@@ -12,7 +12,7 @@ extension ScanKey {
     ScanKey(
       .method, "weight", \.weight,
       "Weight of auto's penalty: a multiple of what the noise suggests, or 1/pixel; no more than 8x takes effect.",
-      unset: "1x, with preset detail 0.4x"),
+      unset: "1x, with preset detail 0.4x, less of more than 180 columns"),
     ScanKey(
       .method, "tv-dimensions", \.tvDimensions,
       "Dimensions of auto's penalty: 2 within each slice, 3 over neighbouring slices too, which takes longer.",

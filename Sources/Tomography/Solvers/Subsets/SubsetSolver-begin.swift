@@ -118,6 +118,7 @@ extension SubsetSolver {
     let ruled = rule.weight(scale: scale, noise: noise, gradient: gradient) * meanWeights[lane]
     switch options.weight {
     case .rule(let factor): return ruled * min(factor, SubsetOptions.factorMax)
+    case .detail: return ruled * SubsetOptions.detailFactor(columns: layout.columns)
     case .fixed(let weight): return min(weight, ruled * SubsetOptions.factorMax)
     }
   }

@@ -89,6 +89,7 @@ extension SubsetSolver {
     for angle in angles { add(angle.theta.bitPattern) }
     switch options.weight {
     case .rule(let factor): add(UInt64(factor.bitPattern))
+    case .detail: add(2 << 32)
     case .fixed(let weight): add(1 << 32 | UInt64(weight.bitPattern))
     }
     if case .huber(let epsilon) = options.penalty { add(2 << 32 | UInt64(epsilon.bitPattern)) }

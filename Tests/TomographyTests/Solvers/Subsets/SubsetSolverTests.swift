@@ -192,6 +192,19 @@ import Testing
     #expect(weight(.rule(factor: 100)) == ruled && abs(weight(.fixed(1e9)) / ruled - 1) < 0.2)
   }
 
+  @Test func `detail takes 0.4 of the rule's weight, and less of many columns`() {
+    #expect(SubsetOptions.detailFactor(columns: 32) == 0.4 && SubsetOptions.detailFactor(columns: 180) == 0.4)
+    #expect(abs(SubsetOptions.detailFactor(columns: 720) - 0.2) < 1e-6)
+    let foam = NoisyFoamScan(columns: 200, angles: 20, noise: 0.01, seed: 3)
+    func weight(_ weight: SubsetOptions.Weight) -> Float {
+      var options = SubsetOptions(preset: .detail)
+      #expect(options.weight == .detail)
+      (options.weight, options.sweeps) = (weight, 1)
+      return foam.scan().solve(options, noise: [foam.sigma]).reports[0].weight
+    }
+    #expect(abs(weight(.detail) / weight(.rule(factor: 1)) - SubsetOptions.detailFactor(columns: 200)) < 1e-5)
+  }
+
   @Test func `data that are not finite are seen in the residual`() {
     for bad in [Float.nan, .infinity] {
       let scan = Scan(columns: 20, thetas: [0.1, 1.2])
