@@ -70,7 +70,7 @@ package struct SubsetOptions: Sendable, Equatable {
   /// within columns / 2.
   var diskMask: Bool
 
-  /// With N columns 0.4 √(180 / N), at most 0.4: keeps cracks that are thinner than a pixel as well as filtered
+  /// With N columns 0.4 √(180 / N), at most 0.4: keeps cracks that are thinner than a pixel about as well as filtered
   /// backprojection with Hann's window does. The more pixels a ray crosses, the less a thin crack is of its integral,
   /// and the less the data hold against a threshold. Of the weight that the rule alone comes to, as much is kept at
   /// 0.42 to 0.48 times with 128 columns and at 0.29 times with 256; a noisier picture's g makes it less by itself.
