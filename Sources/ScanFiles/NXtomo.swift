@@ -46,7 +46,13 @@ struct FramePaths {
     self.detector = detector
     let keyNames = ["\(detector)/image_key", "\(detector)/image_key_control", "\(entry)/data/image_key"]
     let angleNames = ["\(entry)/sample/rotation_angle", "\(entry)/data/rotation_angle"]
-    data = try required(file, selection.dataPath.map { [$0] } ?? ["\(detector)/data", "\(entry)/data/data"])
+    if let named = selection.dataPath {
+      data = named
+    } else if let found = try file.firstDataset(of: ["\(detector)/data", "\(entry)/data/data"]) {
+      data = found
+    } else {
+      throw file.bad("\(entry.dropFirst()) is an NXtomo without \(detector)/data\(try file.suggestion())")
+    }
     keys = try file.firstDataset(of: selection.imageKeyPath.map { [$0] } ?? keyNames)
     thetas = try needsAngles ? required(file, selection.thetaPath.map { [$0] } ?? angleNames) : nil
     notices =

@@ -115,28 +115,6 @@ extension HDF5File {
       return false
     }
   }
-
-  /// Stacks of frames that a person could name in a file of no known layout; at most three.
-  func stacks() throws(FileError) -> [String] {
-    var stacks: [String] = []
-    var groups = ["/"], visited = 0
-    while let group = groups.popLast(), visited < Self.suggestionGroupsMax, stacks.count < 3 {
-      visited += 1
-      for link in try links(in: group) {
-        let name = group == "/" ? "/\(link)" : "\(group)/\(link)"
-        do throws(FileError) {
-          switch try kind(of: name) {
-          case .group where name.split(separator: "/").count < 8: groups.append(name)
-          case .dataset where try rank(of: name) == 3: stacks.append(name)
-          default: continue
-          }
-        } catch { continue }
-      }
-    }
-    return stacks
-  }
-
-  private static let suggestionGroupsMax = 1000
 }
 
 extension Array {

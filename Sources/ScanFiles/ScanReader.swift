@@ -56,10 +56,8 @@ private func openHDF5(
     return (scan, try DetectorFlips(file, entry: entry, detector: detector))
   default:
     guard selection.namesDatasets else {
-      let stacks = try file.stacks().joined(separator: " or ")
       throw file.bad(
-        "it has neither /exchange/data (DXchange) nor an entry whose definition is NXtomo"
-          + (stacks.isEmpty ? ", and no other frames" : "; --data-path names the frames, perhaps \(stacks)"))
+        "it has neither /exchange/data (DXchange) nor an entry whose definition is NXtomo\(try file.suggestion())")
     }
     let paths = try FramePaths(file, entry: nil, selection, nil)
     return (try openFrames(file, paths, thetaUnit: thetaUnit, spacing: spacing, selection), nil)

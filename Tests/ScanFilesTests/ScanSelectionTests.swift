@@ -148,4 +148,27 @@ import Testing
     #expect(scan.info.counts == [2, 1, 1, 0] && scan.info.thetas == radians([0, 90]))
     #expect(try scan.values(.projection, 1)[0] == 18)
   }
+
+  @Test func `What a person could name in a file of no known layout is in the refusal`() throws {
+    let file = try TestHDF5(path)
+    try file.addText("/entry/definition", "NXtomo")
+    try file.add("/entry/imaging/data", [4, 2, 3])
+    try file.add("/entry/instrument/imaging/image_key", [4], keys)
+    try file.add("/entry/imaging_sum/gts_theta_value", [4], [0, 0, 0, 90])
+    try file.add("/entry/imaging_sum/current", [4])
+    expectFailure(
+      65, "an NXtomo without /entry/instrument/detector/data",
+      "--data-path /entry/imaging/data --image-key-path /entry/instrument/imaging/image_key "
+        + "--theta-path /entry/imaging_sum/gts_theta_value"
+    ) { _ = try openScan(path: path) }
+    let bliss = folder.file("bliss.h5")
+    let other = try TestHDF5(bliss)
+    try other.add("/1.1/measurement/pcolinux", [2, 2, 3])
+    try other.add("/2.1/measurement/pcolinux", [9, 2, 3])
+    try other.add("/2.1/measurement/hrsrot", [9])
+    expectFailure(
+      65, "perhaps /2.1/measurement/pcolinux or /1.1/measurement/pcolinux --theta-path /2.1/measurement/hrsrot",
+      "nxtomomill h52nx"
+    ) { _ = try openScan(path: bliss) }
+  }
 }
