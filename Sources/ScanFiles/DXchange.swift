@@ -3,10 +3,12 @@ import Host
 // The layout of DXchange, the format of the Advanced Photon Source (De Carlo et al., J. Synchrotron Rad. 21, 1224,
 // 2014):
 //
-//   /exchange/data (theta, y, x) /exchange/data_white (frames, y, x) or (y, x) else
-//   /process/acquisition/flat_fields/flat_field_value /exchange/data_dark (frames, y, x) or (y, x) else
-//   /process/acquisition/dark_fields/dark_field_value /exchange/theta (theta) else
-//   /process/acquisition/rotation/{rotation_start, rotation_step, num_angles} else what somebody says, or half a turn
+//   /exchange/data (theta, y, x)
+//   /exchange/data_white (frames, y, x) or (y, x), else data_white_pre and data_white_post (or …_start and …_end),
+//   before and behind the scan, else /process/acquisition/flat_fields/flat_field_value
+//   /exchange/data_dark likewise, else /process/acquisition/dark_fields/dark_field_value
+//   /exchange/theta (theta), else /process/acquisition/rotation/{rotation_start, rotation_step, num_angles}, else what
+//   somebody says, or half a turn
 
 enum DXchange {
   static let group = "/exchange"
@@ -28,19 +30,25 @@ func openDXchange(
 ) throws(FileError) -> any ScanReader {
   let data = try HDF5Dataset(file, required(file, [selection.dataPath ?? "\(group)/data"]))
   try checkIsStack(data, axes: "theta, y, x")
+  if let axes = try file.text(ofAttribute: "axes", of: data.name), axes.lowercased().hasPrefix("y:") {
+    throw file.bad(
+      "\(data.name) has the axes \(axes): these are sinograms; frames (theta:y:x) are read, so write a copy with its "
+        + "axes exchanged")
+  }
   let (rows, columns) = (data.shape[1], data.shape[2])
   var whole = try CompleteFrames(data, isStrict: selection.isStrict)
   let theta = selection.thetaPath ?? "\(group)/theta"
-  let all = try readThetas(file, theta, frames: data.shape[0], unit: thetaUnit, spacing: spacing, &whole)
+  let all = try readThetas(file, theta, data, unit: thetaUnit, spacing: spacing, &whole)
   try whole.checkIsStrict()
   let frames = (0..<whole.count).filter { whole.has($0) }
   guard !frames.isEmpty else { throw file.bad("no frame of \(data.name) is there yet") }
   let thetas = all.keeping(frames)
-  func field(_ names: [String]) throws(FileError) -> FrameStack {
-    try openField(file, names, rows: rows, columns: columns, of: data.name)
+  func fields(_ name: String, else fallback: String) throws(FileError) -> (all: FrameStack, behind: Int?) {
+    try openFields(file, "\(group)/\(name)", else: fallback, rows: rows, columns: columns, of: data.name)
   }
-  var flats = try field(["\(group)/data_white", DXchange.flatFallback])
-  let darks = try field(["\(group)/data_dark", DXchange.darkFallback])
+  let white = try fields("data_white", else: DXchange.flatFallback)
+  var flats = white.all
+  let darks = try fields("data_dark", else: DXchange.darkFallback).all
   var notices = [notice].compactMap(\.self) + thetas.notices + [data.notice].compactMap { $0 }
   notices += whole.notices(projections: frames.count, of: all.radians.count)
   if case .constant(let value) = flats.source, value <= 0 {
@@ -56,6 +64,7 @@ func openDXchange(
     pixel: data.pixel, flatPixel: flats.pixel, darkPixel: darks.pixel,
     thetas: thetas.radians, thetaSource: thetas.source, flatCount: flats.count, darkCount: darks.count, invalidCount: 0,
     pixelSizeMillimetres: try pixelSizeMillimetres(file, of: [DXchange.pixelSize]), notices: notices)
+  info.flatsBehind = white.behind
   info.isGrowing = file.isGrowing || whole.hasGrowingSource
   return HDF5ScanReader(info: info, projections: projections, flats: flats, darks: darks)
 }
@@ -70,42 +79,32 @@ func checkIsStack(_ dataset: HDF5Dataset, axes: String) throws(FileError) {
   }
 }
 
-/// Flats or darks: a stack, a single frame, or one number for all pixels. No frames at all are the same as no dataset.
-func openField(
-  _ file: HDF5File, _ names: [String], rows: Int, columns: Int, of data: String
-) throws(FileError) -> FrameStack {
-  func stack(_ source: FrameStack.Source) -> FrameStack { FrameStack(source: source, rows: rows, columns: columns) }
-  guard let name = try file.firstDataset(of: names) else { return stack(.none) }
-  let dataset = try HDF5Dataset(file, name)
-  switch dataset.shape.count {
-  case 3 where dataset.shape[0] == 0: return stack(.none)
-  case 3 where Array(dataset.shape[1...]) == [rows, columns]:
-    return stack(.frames(dataset, Array(0..<dataset.shape[0])))
-  case 2 where dataset.shape == [rows, columns]: return stack(.single(dataset))
-  case 0...1 where dataset.shape.allSatisfy { $0 == 1 }:
-    let value = try dataset.readAll()[0]
-    guard value.isFinite else { throw file.bad("\(name) is \(value)") }
-    return stack(.constant(Float(value)))
-  default:
-    throw file.bad(
-      "\(name) is \(dataset.shapeText), and has to be frames of \(rows) × \(columns) as \(data) is")
-  }
+/// Refuses sinograms: where a list with one value a frame has as many as the second axis, and not as the first.
+func checkIsInOrder(_ dataset: HDF5Dataset, values: Int, of name: String) throws(FileError) {
+  guard values != dataset.shape[0], values == dataset.shape[1], values > 1 else { return }
+  // A list may be behind while the file is written.
+  guard !dataset.file.isGrowing, !dataset.hasGrowingSource else { return }
+  throw dataset.file.bad(
+    "\(name) has \(values) values for \(dataset.shape[0]) frames, and \(dataset.name) is \(dataset.shapeText): "
+      + "these are sinograms (y, theta, x); frames (theta, y, x) are read, so write a copy with both axes exchanged")
 }
 
 /// The angles of the projections that there were to be; `whole` learns where these are not as many as came.
 private func readThetas(
-  _ file: HDF5File, _ name: String, frames: Int, unit: ThetaUnit, spacing: ThetaSpacing, _ whole: inout CompleteFrames
+  _ file: HDF5File, _ name: String, _ data: HDF5Dataset, unit: ThetaUnit, spacing: ThetaSpacing,
+  _ whole: inout CompleteFrames
 ) throws(FileError) -> Thetas {
   guard try file.hasDataset(name) else {
     guard try file.hasDataset("\(DXchange.rotation)/rotation_start") else {
       try spacing.checkIsKnown(in: file)
-      return try Thetas(spacing, count: frames, path: file.path)
+      return try Thetas(spacing, count: data.shape[0], path: file.path)
     }
     try spacing.refuse(in: file, which: DXchange.rotation)
     return try computeThetas(file, name, unit: unit, &whole)
   }
   try spacing.refuse(in: file, which: name)
   let values = try file.numbers(name)
+  try checkIsInOrder(data, values: values.count, of: name)
   try whole.limit(to: values.count, name)
   let attribute = try file.text(ofAttribute: "units", of: name)
   return try Thetas(values, of: name, attribute: attribute, unitByDefinition: nil, wanted: unit, file: file)

@@ -17,13 +17,15 @@ protocol ImageStack {
 
 /// Frames of one kind (projections, flats or darks) of an open scan.
 struct FrameStack: ImageStack {
-  enum Source {
+  indirect enum Source {
     /// Frames `frames[i]` along the first axis of a dataset of rank 3.
     case frames(HDF5Dataset, [Int])
     /// The only frame of a dataset of rank 2.
     case single(HDF5Dataset)
     /// One frame that has the same value everywhere.
     case constant(Float)
+    /// Frames of several datasets of one pixel type, one dataset behind the other.
+    case joined([FrameStack])
     case none
   }
 
@@ -35,6 +37,7 @@ struct FrameStack: ImageStack {
     switch source {
     case .frames(_, let frames): frames.count
     case .single, .constant: 1
+    case .joined(let stacks): stacks.reduce(0) { $0 + $1.count }
     case .none: 0
     }
   }
@@ -42,6 +45,7 @@ struct FrameStack: ImageStack {
   var pixel: PixelType {
     switch source {
     case .frames(let dataset, _), .single(let dataset): dataset.pixel
+    case .joined(let stacks): stacks[0].pixel
     case .constant, .none: .float32
     }
   }
@@ -58,6 +62,12 @@ struct FrameStack: ImageStack {
       precondition(
         buffer.count == range.count * columns * pixel.byteCount, "a buffer of \(buffer.count) B for rows \(range)")
       buffer.withMemoryRebound(to: Float.self) { $0.update(repeating: value) }
+    case .joined(let stacks):
+      var index = index
+      for stack in stacks {
+        guard index >= stack.count else { return try stack.read(index, rows: range, into: buffer) }
+        index -= stack.count
+      }
     case .none:
       preconditionFailure("a frame of none")
     }

@@ -68,7 +68,8 @@ struct GrowingPaths {
     switch entry {
     case .dxchange(let group) where !selection.hasOtherFlats:
       var fields: [String] = []
-      for name in ["\(group)/data_white", "\(group)/data_dark"] where try file.hasDataset(name) { fields.append(name) }
+      for name in ["data_white", "data_white_pre", "data_dark"].map({ "\(group)/\($0)" })
+      where try file.hasDataset(name) { fields.append(name) }
       return fields.isEmpty
         ? []
         : [

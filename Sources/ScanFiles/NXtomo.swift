@@ -72,8 +72,11 @@ func openFrames(
   var whole = try CompleteFrames(data, isStrict: selection.isStrict)
 
   let planned = try readImageKeys(file, paths.keys)
-  if let planned, let name = paths.keys { try whole.limit(to: planned.count, name) }
-  let angles = try readAngles(file, paths, keys: planned, frames: data.shape[0], spacing, &whole)
+  if let planned, let name = paths.keys {
+    try checkIsInOrder(data, values: planned.count, of: name)
+    try whole.limit(to: planned.count, name)
+  }
+  let angles = try readAngles(file, paths, keys: planned, data, spacing, &whole)
   let keys = (0..<whole.count).map { planned?[$0] ?? 0 }
   func stack(_ key: Double) -> FrameStack {
     let frames = keys.indices.filter { keys[$0] == key && whole.has($0) }
@@ -178,9 +181,10 @@ private enum PlannedAngles {
 }
 
 private func readAngles(
-  _ file: HDF5File, _ paths: FramePaths, keys: [Double]?, frames: Int, _ spacing: ThetaSpacing,
+  _ file: HDF5File, _ paths: FramePaths, keys: [Double]?, _ data: HDF5Dataset, _ spacing: ThetaSpacing,
   _ whole: inout CompleteFrames
 ) throws(FileError) -> PlannedAngles {
+  let frames = data.shape[0]
   let shown = keys.map { keys in keys.indices.filter { keys[$0] == 0 } } ?? Array(0..<frames)
   guard let name = paths.thetas else {
     if keys == nil { try spacing.checkIsKnown(in: file) }
@@ -193,6 +197,7 @@ private func readAngles(
   if angles.count == shown.count, angles.count != keys?.count ?? frames {
     return .projections(angles, name: name, unit: unit, frames: shown)
   }
+  if keys == nil { try checkIsInOrder(data, values: angles.count, of: name) }
   try whole.limit(to: angles.count, name)
   return .frames(angles, name: name, unit: unit)
 }

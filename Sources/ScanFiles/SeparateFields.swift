@@ -38,6 +38,7 @@ private struct SeparateFields {
     if try file.hasDataset(kind.dataset) { return (try frames(file, kind.dataset) { _ in true }, nil) }
     switch try file.entry(nil).entry {
     case .dxchange(let group):
+      if let own = try scanFields(file, kind, group: group) { return (own, nil) }
       let isScan = try file.firstDataset(of: [DXchange.flats, DXchange.darks]) != nil
       return (try frames(file, "\(group)/data") { _ in mayBeAll && !isScan }, nil)
     case .nxtomo(let entry):
@@ -54,6 +55,18 @@ private struct SeparateFields {
         "it is no scan file; name the dataset of its \(kind.rawValue) fields, as --\(kind.rawValue)s "
           + "\(file.path)::\(dataset)")
     }
+  }
+
+  /// Those of a DXchange scan that has them before and behind it; nil where there are none.
+  private static func scanFields(_ file: HDF5File, _ kind: Kind, group: String) throws(FileError) -> FrameStack? {
+    let data = try HDF5Dataset(file, "\(group)/data")
+    guard data.shape.count == 3 else { return nil }
+    let fields = try openFields(
+      file, "\(group)/\(kind == .flat ? "data_white" : "data_dark")",
+      else: kind == .flat ? DXchange.flatFallback : DXchange.darkFallback, rows: data.shape[1], columns: data.shape[2],
+      of: data.name
+    ).all
+    return fields.count > 0 ? fields : nil
   }
 
   private static func frames(

@@ -63,6 +63,23 @@ extension Pipeline {
       #expect(short.inputNotices.contains { $0.contains("short_1.h5 has") && $0.contains("of 30 projections") })
     }
 
+    @Test func `Files of TOMCAT, FXI and Bliss make the same volume, those without a known layout by the paths named`()
+      throws
+    {
+      #expect(try recon("tomcat.h5", []).volumeSHA256 == reference)
+      #expect(try recon("alone.h5", ["--fields", folder.file("tomcat.h5")]).volumeSHA256 == reference)
+      func fields(_ file: String, _ flats: String, _ darks: String) -> [String] {
+        ["--flats", folder.file("\(file)::\(flats)"), "--darks", folder.file("\(file)::\(darks)")]
+      }
+      let fxi = ["--data-path", "img_tomo", "--theta-path", "angle"] + fields("fxi.h5", "img_bkg", "img_dark")
+      #expect(try recon("fxi.h5", fxi).volumeSHA256 == reference)
+      let paths = ["--data-path", "/4.1/measurement/pcolinux", "--theta-path", "/4.1/measurement/hrsrot"]
+      let bliss = paths + fields("bliss.h5", "/3.1/measurement/pcolinux", "/2.1/measurement/pcolinux")
+      #expect(try recon("bliss.h5", bliss).volumeSHA256 == reference)
+      let refused = try Self.command(folder.file("bliss.h5"), folder.file("refused"), []).end()
+      expectFailure(65, refused, "perhaps /4.1/", "--theta-path /4.1/measurement/hrsrot", "nxtomomill")
+    }
+
     @Test func `Fields of other files, and of TIFF files, make the same volume`() throws {
       let fields = [
         "--flats", folder.file("flats.h5::/1-TempPlugin-tomo/data"), "--darks",

@@ -6,6 +6,9 @@ write_scans.py SCAN.h5 FOLDER: reads a DXchange file, writes
   k11.nxs             as DIAD's: frames in a virtual dataset of two files, keys and angles in groups of their own
   two.nxs             two scans, the second one the default; by nxtomo, with a detector that is mirrored both ways
   flats.h5, darks.h5  fields as datasets of other files
+  tomcat.h5           as TOMCAT's: flats before and behind the scan
+  fxi.h5              as FXI's: no groups, fields as their mean
+  bliss.h5            as Bliss writes it: a scan each for darks, flats and projections
   aborted.nxs         the same as tomo_standard.nxs with two thirds of its frames
   short.nxs           a virtual dataset whose second source has half of its frames
   proj_*.tif, flat.tif, dark_*.tif    by tifffile: single images of unpadded numbers, and a stack
@@ -85,6 +88,18 @@ with h5py.File("darks.h5", "w") as f:
     f["1-TempPlugin-tomo/data"] = darks
 with h5py.File("alone.h5", "w") as f:
     f["exchange/data"], f["exchange/theta"] = shown, degrees
+
+with h5py.File("tomcat.h5", "w") as f:
+    f["exchange/data"], f["exchange/theta"], f["exchange/data_dark"] = shown, degrees, darks
+    f["exchange/data_white_pre"], f["exchange/data_white_post"] = flats[:4], flats[4:]
+with h5py.File("fxi.h5", "w") as f:
+    f["img_tomo"], f["angle"], f["img_bkg"], f["img_dark"] = shown, degrees, flats, darks
+with h5py.File("bliss.h5", "w") as f:
+    for number, images in [("2.1", darks), ("3.1", flats), ("4.1", shown)]:
+        f[f"{number}/instrument/pcolinux/data"] = images
+        f[f"{number}/measurement/pcolinux"] = h5py.SoftLink(f"/{number}/instrument/pcolinux/data")
+    f["4.1/measurement/hrsrot"] = degrees
+    f["4.1/measurement/hrsrot"].attrs["units"] = "deg"
 
 for kind in ("float64", "int16"):
     os.mkdir(kind)
