@@ -73,6 +73,7 @@ struct Thetas {
     if let bad = radians.firstIndex(where: { !(abs($0) <= Self.radiansMax) }) {
       throw file.bad("\(name)[\(bad)] is \(values[bad]) \(unit), more than a million turns: that is no theta")
     }
+    if stated == unit, let doubt = Self.doubt(values, unit) { notices.append("\(name) \(doubt)") }
     source = "\(name) in \(unit)"
     self.notices = notices
   }
@@ -100,6 +101,20 @@ struct Thetas {
   /// Those of some projections, by their numbers.
   func keeping(_ indices: [Int]) -> Thetas {
     Thetas(radians: indices.map { radians[$0] }, source: source, notices: notices)
+  }
+
+  /// Why the unit that a file states is hardly meant; nil where it may be.
+  private static func doubt(_ values: [Double], _ unit: ThetaUnit) -> String? {
+    if unit == .degrees {
+      guard spansHalfTurn(values) else { return nil }
+      return "says degrees and spans half a turn in radians: --theta-unit radians takes it so"
+    }
+    guard values.count > 2, let least = values.min(), let most = values.max() else { return nil }
+    // With or without the last step: half a turn or a whole one, of degrees.
+    let spans = [most - least, (most - least) * Double(values.count) / Double(values.count - 1)]
+    guard spans.contains(where: { abs($0 / 180 - 1) < 0.01 || abs($0 / 360 - 1) < 0.01 }) else { return nil }
+    let turns = Int((spans[1] / 2 / .pi).rounded())
+    return "says radians and spans \(turns) turns: --theta-unit degrees takes it as degrees"
   }
 
   /// Radians never exceed a full turn, up to rounding in single precision; degrees of a scan practically always do.

@@ -175,6 +175,21 @@ import Testing
     }
   }
 
+  @Test(
+    arguments: [
+      (180.0, "radians", "--theta-unit degrees"), (360, "rad", "--theta-unit degrees"),
+      (.pi, "degrees", "--theta-unit radians"), (170, "radians", nil), (3, "deg", nil), (180, "deg", nil),
+      (.pi, "radians", nil),
+    ] as [(Double, String, String?)])
+  func `A unit that is hardly meant is taken, with a notice`(span: Double, unit: String, option: String?) throws {
+    try makeDXchange(path, thetas: (0..<4).map { Double($0) * span / 4 }, units: unit)
+    let info = try openScan(path: path).info
+    let factor = unit.hasPrefix("rad") ? 1 : Double.pi / 180
+    #expect(abs(info.thetas[3] - 0.75 * span * factor) < 1e-12)
+    #expect(info.notices.filter { $0.contains("/exchange/theta says") }.count == (option == nil ? 0 : 1))
+    if let option { #expect(info.notices.contains { $0.contains(option) }, "\(info.notices)") }
+  }
+
   @Test func `the user's unit beats the file's, and says so`() throws {
     try makeDXchange(path, thetas: [0, 1, 2, 3], units: "radians")
     let info = try openScan(path: path, thetaUnit: .degrees).info

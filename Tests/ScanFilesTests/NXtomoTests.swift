@@ -71,11 +71,13 @@ import Testing
     #expect(info.thetas == [0, 1.25, 2.5])
     #expect(info.notices.contains { $0.contains("taken as radians") && $0.contains("--theta-unit") }, "\(info.notices)")
     #expect(try openScan(path: path, thetaUnit: .degrees).info.thetas == radians([0, 1.25, 2.5]))
-    // More than a turn is no scan in radians, and a unit that is there is believed.
+    // More than a turn is no scan in radians, and a unit that is there is believed, with a notice.
     try make(angles: [0, 0, 0, 3.5, 0, 7, 0])
     #expect(try openScan(path: path).info.thetas == radians([0, 3.5, 7]))
     try make(angles: [0, 0, 0, 1.25, 0, 2.5, 0], units: "degrees")
-    #expect(try openScan(path: path).info.notices.isEmpty)
+    let stated = try openScan(path: path).info
+    #expect(stated.thetas == radians([0, 1.25, 2.5]))
+    #expect(stated.notices.count == 1 && stated.notices[0].contains("--theta-unit radians"), "\(stated.notices)")
   }
 
   @Test func `the beam monitor brings projections and flats to the same beam, and leaves the dark field`() throws {

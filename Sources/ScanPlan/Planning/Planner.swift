@@ -217,7 +217,11 @@ package struct Planner {
   package func notices(_ plan: RunPlan) -> [String] {
     var notices = info.notices + scan.idleNotices
     if scan.minusLog == .auto, !info.hasFlats {
-      notices.append("no flat fields: the data are taken as line integrals; --minus-log yes takes them as counts")
+      notices.append(
+        info.pixel == .float32
+          ? "no flat fields: the data are taken as line integrals; --minus-log yes takes them as counts"
+          : "no flat fields: the data are integers and are taken as line integrals, which is wrong if they are counts: "
+            + "give their --flats, or the beam by --i0")
     }
     if let behind = scan.flatFields == .interpolate ? scan.flatsBehind(info) : nil, live == nil {
       notices.append(
