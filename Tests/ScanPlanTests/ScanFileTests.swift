@@ -1,3 +1,4 @@
+import Foundation
 import ScanPlan
 import Testing
 
@@ -180,5 +181,20 @@ import Testing
       let text = problems("\(word): 1\n")[0]
       #expect(name.map { text.contains("did you mean \($0)?") } ?? text.contains("slipring init"), "\(text)")
     }
+  }
+
+  @Test func `Every key is on a page`() throws {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let names = try ["README.md", "Docs.docc", "Sources"].flatMap { name in
+      let path = root.appending(path: name).path
+      return name.hasSuffix(".md")
+        ? [path] : try FileManager.default.subpathsOfDirectory(atPath: path).map { "\(path)/\($0)" }
+    }
+    let pages = try names.filter { $0.hasSuffix(".md") }.map { try String(contentsOfFile: $0, encoding: .utf8) }
+    try #require(pages.count > 20)
+    let words = Set(pages.joined(separator: "\n").split { !($0.isLetter || $0.isNumber || $0 == "-") }.map(String.init))
+    let missing = ScanKey.all.map(\.name).filter { !words.contains("--" + $0) && !words.contains($0) }
+    #expect(missing.isEmpty, "\(missing)")
   }
 }
