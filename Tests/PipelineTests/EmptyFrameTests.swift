@@ -77,6 +77,15 @@ extension Pipeline {
       let distance = try DiskScan.distance(folder.file("out/scan_rec.h5"))
       // A ninth of the angles is missing where the last ten frames are.
       #expect(distance < (isShort ? 0.115 : 0.07), "\(distance)")
+      // What a person gets who says nothing of the method.
+      let usual = try Command(
+        [
+          "recon", folder.file("scan.h5"), "--output-folder", folder.file("usual"), "--format", "hdf5", "--quiet",
+        ]
+      ).end()
+      try #require(usual.status == .exited(0), "\(usual.errors)")
+      let usualDistance = try DiskScan.distance(folder.file("usual/scan_rec.h5"))
+      #expect(usualDistance < 0.03, "auto: \(usualDistance)")
       let result = try outcome.result(), empty = spoiled.empty.reduce(0) { $0 + Int($1[1] - $1[0]) + 1 }
       if isShort {
         scan.frames.removeLast(10)
