@@ -16,6 +16,22 @@ import Testing
       kinds.contains(where: \.isTruncated) && kinds.contains { $0.span < 175 } && kinds.contains { $0.span > 350 })
   }
 
+  @Test func `what little is seen twice around an axis near an edge tells the axis`() throws {
+    var options = AxisBenchmark.Options()
+    (options.scans, options.first, options.seed) = (1, 28, 8202)
+    let scan = try #require(AxisBenchmark(options).run().scans.first)
+    #expect(scan.isTruncated && scan.rotationAxis > 0.85 * Double(scan.columns))
+    #expect(scan.isRight && scan.isSure, "\(scan)")
+  }
+
+  @Test func `where no ray is seen twice and the sample leaves the detector the error is told larger`() throws {
+    var options = AxisBenchmark.Options()
+    (options.scans, options.first, options.seed) = (1, 25, 8201)
+    let scan = try #require(AxisBenchmark(options).run().scans.first)
+    // Both methods are 0.6 px off in the same direction.
+    #expect(scan.isTruncated && (scan.isRight || (scan.error ?? 0) > 0.2), "\(scan)")
+  }
+
   @Test func `a scan of a campaign is the same in pieces, and another seed's is another`() throws {
     func scan(seed: UInt64, first: Int, scans: Int) throws -> AxisReport.Scan {
       var options = AxisBenchmark.Options()

@@ -46,7 +46,8 @@ struct HalfTurnRegistration {
       betweenMax = max(betweenMax, 4 * part * (1 - part) * gap * gap)
       pairs.append(HalfTurnPair(sinogram, variances, first: first, before: next - 1, part: Float(part)))
     }
-    errorWeight = pairs.isEmpty ? Self.seamWeight : 1
+    hasPairs = !pairs.isEmpty
+    errorWeight = hasPairs ? 1 : Self.seamWeight
     if pairs.isEmpty {
       let beyond = max(usual, thetas[0] + .pi - thetas[thetas.count - 1])
       self.pairs = HalfTurnPair.acrossSeam(sinogram, variances)
@@ -57,10 +58,13 @@ struct HalfTurnRegistration {
     }
   }
 
+  /// Whether the scan has projections half a turn apart.
+  let hasPairs: Bool
+
   /// The axis in pixels from the detector's left edge, and its standard error; nil when no shift lays structure on
-  /// structure.
-  func axis() -> AxisPosition? {
-    guard var place = coarse() else { return nil }
+  /// structure. It is looked for everywhere, or near a place in pixels.
+  func axis(near hint: Double? = nil) -> AxisPosition? {
+    guard var place = hint.map({ Int((2 * $0).rounded()) - columns }) ?? coarse() else { return nil }
     for _ in 0..<Self.moves {
       let shifts = Array(place - Self.reach...place + Self.reach)
       let bins = max(0, shifts[shifts.count - 1])..<min(columns, columns + shifts[0])

@@ -59,14 +59,19 @@ package func estimateRotationAxis(
   guard most - least > 1e-5 * max(abs(least), abs(most)) else {
     throw .unusable(reason: "all line integrals are the same")
   }
-  let mass = CentreOfMass.axis(sorted), mirrored = HalfTurnRegistration(sorted).axis()
+  let mass = CentreOfMass.axis(sorted), registration = HalfTurnRegistration(sorted)
+  var mirrored = registration.axis()
   let hint = mass ?? mirrored.flatMap { $0.error <= AxisPosition.hintMax ? $0 : nil }
   guard var best = AxisSearch(sorted).axis(hint: hint?.axis) else {
     throw .unusable(reason: "the projections fit together about one axis as well as about another")
   }
+  // Little that is seen twice is easily missed among all shifts.
+  if mirrored == nil, registration.hasPairs { mirrored = registration.axis(near: best.axis) }
   if let mass { best = best.joined(with: mass) }
   if let mirrored { best = best.joined(with: mirrored) }
-  return RotationAxisEstimate(axis: best.axis, error: best.error)
+  // No ray was measured twice, and none is known to be whole: the methods err together.
+  let weight = mass == nil && !registration.hasPairs ? AxisPosition.interiorWeight : 1
+  return RotationAxisEstimate(axis: best.axis, error: weight * best.error)
 }
 
 /// A position of the axis with its standard error, in pixels.
@@ -75,6 +80,8 @@ struct AxisPosition {
   let error: Double
 
   private static let (doubtMax, certain, uncertain) = (0.5, 0.05, 0.2)
+  /// What the error of an axis counts that both methods have from the same rays.
+  static let interiorWeight = 1.6
   /// Pixels: a less certain one is no place to look at first.
   static let hintMax = 1.0
 
