@@ -131,5 +131,26 @@ extension Pipeline {
       #expect((again["description"] as? String)?.contains("0 outside the inscribed disk") == true)
       #expect((again["zarr"] as? [String: Any])?["format"] as? Int == 2)
     }
+
+    @Test(
+      .enabled(if: Senders.napari != nil, "SLIPRING_TEST_NAPARI is not set, or napari-ome-zarr cannot be installed"),
+      arguments: [
+        "0.5", "0.4",
+      ]) func `napari's reader opens the volume with its axes, units and scale`(version: String) throws
+    {
+      _ = try recon("out", ["--rotation-axis", "31", "--format", "all", "--zarr-version", version])
+      let script = Senders.root.appending(path: "Tests/Readers/read_napari.py").path
+      let outcome = try Command(
+        [script, folder.file("out/foam_rec.zarr"), folder.file("out/foam_rec.h5")],
+        executable: #require(Senders.napari)
+      ).end()
+      try #require(outcome.status == .exited(0), "\(outcome.errors)")
+      let found = try #require(JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? NSDictionary)
+      #expect(
+        found == [
+          "kind": "image", "shapes": [[3, 32, 32]], "axes": ["z", "y", "x"],
+          "units": ["micrometer", "micrometer", "micrometer"], "scale": [10.0, 10.0, 10.0],
+        ], "\(found)")
+    }
   }
 }

@@ -18,6 +18,12 @@ enum Senders {
     "readers", packages: ["h5py", "silx", "tifffile", "ome-zarr"],
     probe: "import h5py, tifffile, zarr, ome_zarr.reader, silx.io.nxdata")
 
+  /// A Python with napari's reader of OME-Zarr; nil as well where SLIPRING_TEST_NAPARI does not ask for it, as it takes
+  /// 700 MiB and minutes to install.
+  static let napari =
+    getenv("SLIPRING_TEST_NAPARI") == nil
+    ? nil : environment("napari", packages: ["h5py", "napari-ome-zarr"], probe: "import h5py, napari_ome_zarr")
+
   /// A Python with libraries that write scans.
   static let writers = environment(
     "writers", packages: ["h5py", "nxtomo", "tifffile"], probe: "import h5py, tifffile, nxtomo")
