@@ -66,7 +66,10 @@ extension Pipeline {
 
     private func reference() throws -> RunResult { try recon(scan, "reference").end().result() }
 
-    @Test(arguments: [[], ["--attributes"], ["--codec", "lz4"], ["--codec", "bslz4", "--attributes"]])
+    @Test(arguments: [
+      [], ["--attributes"], ["--codec", "lz4"], ["--codec", "bslz4", "--attributes"], ["--offset", "1"],
+      ["--offset", "1001"],
+    ])
     func `What pvaPy's server holds gives the volume that the file gives, bit for bit`(options: [String]) throws {
       let sender = try sender(options)
       let command = try live()

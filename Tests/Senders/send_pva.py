@@ -32,6 +32,7 @@ parser.add_argument("--counts", default="", help="say how many images come, of a
 parser.add_argument("--skip", default="", help="numbers that are not sent")
 parser.add_argument("--twice", default="", help="numbers that are sent twice")
 parser.add_argument("--first", type=int, default=0, help="begin with this number")
+parser.add_argument("--offset", type=int, default=0, help="what the detector's counter has for the first image")
 parser.add_argument("--until", type=int, default=1 << 31, help="end before this number")
 parser.add_argument("--rate", type=float, default=200)
 parser.add_argument("--damaged", type=int, default=0, help="send so many damaged updates among the others")
@@ -79,7 +80,7 @@ def pack(image):
 def update(number, image, dtype="u2"):
     """An NTNDArray of the scan's shape, whose dimension[0] is x."""
     array = pvaccess.NtNdArray()
-    array["uniqueId"] = number
+    array["uniqueId"] = number + options.offset
     array["dimension"] = [pvaccess.PvDimension(size, 0, size, 1, False) for size in (options.columns, options.rows)]
     stamp = pvaccess.PvTimeStamp(1.7e9 + number)
     array["timeStamp"] = stamp
