@@ -13,10 +13,7 @@ extension Pipeline {
 
     init() throws {
       folder = try TestFolder()
-      scan = folder.file("foam.h5")
-      let outcome = try Command.run(
-        "simulate", scan, "--rows", "4", "--columns", "48", "--projections", "100", "--quiet")
-      try #require(outcome.status == .exited(0), "\(outcome.errors)")
+      scan = try folder.simulate(rows: 4, columns: 48, projections: 100)
     }
 
     private func reconstruct(_ name: String, faults: String?) throws -> Command.Outcome {

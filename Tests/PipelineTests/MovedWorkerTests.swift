@@ -17,10 +17,7 @@ extension Pipeline {
 
     init() throws {
       folder = try TestFolder()
-      scan = folder.file("foam.h5")
-      let outcome = try Command.run(
-        "simulate", scan, "--rows", "4", "--columns", "48", "--projections", "100", "--quiet")
-      try #require(outcome.status == .exited(0), "\(outcome.errors)")
+      scan = try folder.simulate(rows: 4, columns: 48, projections: 100)
     }
 
     private func recon(_ name: String, rate: String, faults: String? = nil) throws -> Command {

@@ -13,10 +13,7 @@ extension Pipeline {
 
     init() throws {
       folder = try TestFolder()
-      scan = folder.file("foam.h5")
-      let outcome = try Command.run(
-        "simulate", scan, "--rows", "2", "--columns", "32", "--projections", "12", "--quiet")
-      try #require(outcome.status == .exited(0), "\(outcome.errors)")
+      scan = try folder.simulate(rows: 2, columns: 32, projections: 12)
     }
 
     private func recon(_ input: String, _ options: String...) throws -> Command.Outcome {

@@ -13,10 +13,7 @@ extension Pipeline {
 
     init() throws {
       folder = try TestFolder()
-      scan = folder.file("foam.h5")
-      let outcome = try Command.run(
-        "simulate", scan, "--rows", "3", "--columns", "32", "--projections", "10", "--quiet")
-      try #require(outcome.status == .exited(0), "\(outcome.errors)")
+      scan = try folder.simulate(rows: 3, columns: 32, projections: 10)
     }
 
     private func recon(_ name: String, _ retain: String, _ options: String..., faults: String? = nil) throws

@@ -14,10 +14,7 @@ extension Pipeline {
 
     init() throws {
       folder = try TestFolder()
-      scan = folder.file("foam.h5")
-      let outcome = try Command.run(
-        "simulate", scan, "--rows", "5", "--columns", "32", "--projections", "60", "--quiet")
-      try #require(outcome.status == .exited(0), "\(outcome.errors)")
+      scan = try folder.simulate(rows: 5, columns: 32, projections: 60)
     }
 
     private func recon(_ options: String...) throws -> Command {

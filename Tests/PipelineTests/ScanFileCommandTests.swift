@@ -14,10 +14,7 @@ extension Pipeline {
 
     init() throws {
       folder = try TestFolder()
-      scan = folder.file("foam.h5")
-      let outcome = try Command.run(
-        "simulate", scan, "--rows", "2", "--columns", "32", "--projections", "40", "--quiet")
-      try #require(outcome.status == .exited(0), "\(outcome.errors)")
+      scan = try folder.simulate(rows: 2, columns: 32, projections: 40)
     }
 
     @Test(.enabled(if: geteuid() == 0, "only what root writes is for somebody else"))

@@ -11,18 +11,13 @@ import Testing
 
   init() throws {
     folder = try TestFolder()
-    queue = ScanQueue(folder: folder.path)
-    try queue.create()
+    queue = try ScanQueue(new: folder)
   }
 
   @discardableResult
   private func add(_ count: Int = 1) throws -> Int {
     var last = 0
-    for _ in 0..<count {
-      last = try queue.add { number in
-        QueueEntry(number: number, source: "camera", sample: "wood", state: .waiting, added: 1e9)
-      }.number
-    }
+    for _ in 0..<count { last = try queue.addScan() }
     return last
   }
 

@@ -13,12 +13,7 @@ import Testing
 
   init() throws {
     folder = try TestFolder()
-    queue = ScanQueue(folder: folder.path)
-    try queue.create()
-  }
-
-  private func add() throws -> Int {
-    try queue.add { QueueEntry(number: $0, source: "camera", sample: "wood", state: .waiting, added: 1e9) }.number
+    queue = try ScanQueue(new: folder)
   }
 
   private func program(_ lines: String) throws -> [String] {
@@ -43,7 +38,7 @@ import Testing
   @Test func `A program is told each change of state once, in order, and goes on after a restart`() throws {
     let program = try program("cat >> \"$1\"")
     let reporter = try ChangeReporter(queue, program: program, hook: nil)
-    _ = try add()
+    _ = try queue.addScan()
     try queue.move(1, priority: 2)
     try queue.remove(1)
     try wait("two changes") { told().count == 2 }
@@ -59,7 +54,7 @@ import Testing
 
   @Test func `A program that fails is told of once, and is asked again with the next change`() throws {
     let reporter = try ChangeReporter(queue, program: try program("cat > /dev/null; exit 3"), hook: nil)
-    for _ in 0..<3 { _ = try add() }
+    for _ in 0..<3 { _ = try queue.addScan() }
     try wait("three failures") { reporter.untold == 3 }
     reporter.stop()
     let notices = reporter.takeNotices()
@@ -68,7 +63,7 @@ import Testing
 
   @Test func `A program that hangs does not keep its server from ending`() throws {
     let reporter = try ChangeReporter(queue, program: try program("touch \"$1\"; exec sleep 60"), hook: nil)
-    _ = try add()
+    _ = try queue.addScan()
     try wait("the program") { access(folder.file("told"), F_OK) == 0 }
     let time = ContinuousClock().measure { reporter.stop() }
     #expect(time < .seconds(5), "\(time)")
@@ -79,7 +74,7 @@ import Testing
     // While it is at the first one, until it is let go.
     let lines = "cat >> \"$1\"; while [ ! -e \"$1.go\" ]; do sleep 0.05; done"
     let reporter = try ChangeReporter(queue, program: try program(lines), hook: nil, waitingMax: 4)
-    _ = try add()
+    _ = try queue.addScan()
     try wait("the first") { !told().isEmpty }
     for _ in 0..<5 {
       try queue.remove(1)
@@ -95,7 +90,7 @@ import Testing
   @Test func `An address that nobody answers at is told of`() throws {
     let hook = try StopHook("http://127.0.0.1:1/scans")
     let reporter = try ChangeReporter(queue, program: nil, hook: hook)
-    _ = try add()
+    _ = try queue.addScan()
     try wait("a failure") { reporter.untold == 1 }
     reporter.stop()
     #expect(reporter.takeNotices().first?.contains("127.0.0.1:1") == true)
