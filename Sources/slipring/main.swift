@@ -14,6 +14,10 @@ Machine.raiseDescriptorLimit()
 
 // Ends with one line on standard error and a sysexits code. A stage that failed has printed its line itself.
 do {
+  // The arguments are read there. Without them every command would print the help, and end well.
+  guard !CommandLine.arguments.isEmpty else {
+    throw ScanFailure(.system, "/proc is missing, as in a bare chroot; mount it: mount -t proc proc /proc")
+  }
   var command = try Slipring.parseAsRoot()
   try command.run()
 } catch let failure as StageFailure {

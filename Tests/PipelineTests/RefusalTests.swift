@@ -102,6 +102,20 @@ extension Pipeline {
       }
     }
 
+    @Test(.enabled(if: geteuid() == 0, "hiding /proc needs root"))
+    func `What a run cannot do without is named where it is missing`() throws {
+      func hidden(_ mount: String, _ arguments: String...) throws -> Command.Outcome {
+        let script = "mount -t tmpfs \(mount) && exec \"$0\" \"$@\""
+        return try Command(
+          ["--mount", "sh", "-c", script, Command.executable] + arguments, executable: "/usr/bin/unshare"
+        ).end()
+      }
+      expectFailure(71, try hidden("tmpfs /proc", "doctor"), "/proc is missing")
+      let doctor = try hidden("-o ro tmpfs /dev/shm", "doctor")
+      #expect(doctor.status == .exited(71), "\(doctor.errors)")
+      #expect(doctor.output.contains("missing   /dev/shm: not writable"), "\(doctor.output)")
+    }
+
     /// A scan of two projections.
     private func makeScan(rows: Int = 1, columns: Int) throws -> String {
       let path = folder.file("wide.h5")

@@ -1,4 +1,5 @@
 import Detectors
+import Glibc
 import Host
 import Run
 import ScanPlan
@@ -82,6 +83,11 @@ struct Doctor {
       return Finding(
         subject: "/dev/shm", verdict: .missing, seen: "there is none",
         remedy: "mount it: mount -t tmpfs -o size=50% tmpfs /dev/shm")
+    }
+    guard access("/dev/shm", W_OK | X_OK) == 0 else {
+      return Finding(
+        subject: "/dev/shm", verdict: .missing, seen: "not writable: \(Errno(rawValue: errno))",
+        remedy: "a run's memory is made there: mount -o remount,rw,mode=1777 /dev/shm")
     }
     let isEnough = free >= 2 << 30
     return Finding(
