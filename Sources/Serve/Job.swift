@@ -1,3 +1,4 @@
+package import Detectors
 import Glibc
 package import Host
 package import Run
@@ -17,7 +18,7 @@ package struct Job {
   }
 
   /// What the names of its process variables begin with; nil for none.
-  package var epics: String? { get throws { try queue.entry(number).flatMap { file.epics(of: $0.source) } } }
+  package var epics: VariablePrefix? { get throws { try queue.entry(number).flatMap { file.epics(of: $0.source) } } }
 
   /// Runs it, and leaves in `outcome.json` what came of it.
   /// - Throws: why there is no volume.

@@ -69,7 +69,7 @@ package struct ServeFile: Sendable {
   /// Bytes that are to be free; nil for no such limit.
   private(set) var freeAtLeast: Int?
   /// What the names of process variables of its runs begin with; nil for none.
-  private(set) var epics: String?
+  private(set) var epics: VariablePrefix?
   /// Seconds after which run folders of finished scans go; nil for never.
   private(set) var keep: Double?
   /// Where its page and API are; nil for none.
@@ -159,17 +159,17 @@ package struct ServeFile: Sendable {
     }
   }
 
-  private func prefix(_ key: Node, _ value: Node) throws(ScanFailure) -> String {
+  private func prefix(_ key: Node, _ value: Node) throws(ScanFailure) -> VariablePrefix {
     let text = try word(key, value)
     do throws(StreamError) {
-      _ = try PVAccessAddress(PVAccessAddress.scheme + text)
+      let prefix = try VariablePrefix(text)
       try DetectorAddress(PVAccessAddress.scheme + text).checkMeans()
+      return prefix
     } catch { throw mistake(key, "epics: \(error)") }
-    return text
   }
 
   /// What the process variables of a source's runs begin with; nil for none.
-  func epics(of source: String) -> String? { epics.map { "\($0):\(source)" } }
+  func epics(of source: String) -> VariablePrefix? { epics.map { $0.adding(source) } }
   private static let keys =
     "folder, output, runs, free-at-least, keep, address, name, token-file, tls-certificate, tls-key, files-from, "
     + "on-change, hook, epics and sources"

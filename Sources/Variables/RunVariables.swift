@@ -1,4 +1,4 @@
-import Detectors
+package import Detectors
 import Glibc
 import KernelTypes
 package import Run
@@ -74,7 +74,7 @@ package final class RunVariables: RunMonitor, Sendable {
   /// Everything that the supervisor's thread touches.
   private struct Content {
     let server: PVAccessServer
-    let prefix: String
+    let prefix: VariablePrefix
     var view: RunView?
     var posted: [Name: String] = [:]
     var imaged: (generations: [UInt64], due: ContinuousClock.Instant) = ([], .now)
@@ -84,10 +84,12 @@ package final class RunVariables: RunMonitor, Sendable {
 
   /// Serves the variables `prefix:State` and so on. With `allowsStop`, whoever sets `prefix:Stop` to another number
   /// than 0 finalizes the run.
-  /// - Throws: `.unavailable` where the library for EPICS is missing, or cannot serve.
-  package init(prefix: String, allowsStop: Bool, notice: @escaping @Sendable (String) -> Void) throws(ScanFailure) {
+  /// - Throws: `.unavailable` where the library for EPICS is missing, or cannot serve, or where another run may be
+  ///   ended by the same variable.
+  package init(
+    prefix: VariablePrefix, allowsStop: Bool, notice: @escaping @Sendable (String) -> Void
+  ) throws(ScanFailure) {
     do throws(StreamError) {
-      _ = try PVAccessAddress(PVAccessAddress.scheme + prefix)
       let server = try PVAccessServer()
       for name in Name.allCases { try server.add("\(prefix):\(name.rawValue)", name.kind(isCommand: allowsStop)) }
       content = Mutex(Content(server: server, prefix: prefix, notice: notice))

@@ -43,16 +43,19 @@ extension Pipeline {
     }
 
     /// Reconstructs while a display watches that may want to end the scan.
-    private func watched(_ options: [String], stopAfter: Int? = nil) throws -> (Command.Outcome, Seen) {
+    private func watched(
+      _ options: [String], rate: Int = 15, stopAfter: Int? = nil, nonsense: Int = 0
+    ) throws -> (Command.Outcome, Seen) {
       let script = Senders.root.appending(path: "Tests/Senders/watch_pva.py").path
       let display = try Command(
-        [script, folder.file("ready"), prefix, folder.file("seen")] + (stopAfter.map { ["\($0)"] } ?? []),
+        [script, folder.file("ready"), prefix, folder.file("seen")]
+          + (stopAfter.map { ["\($0)", "\(nonsense)"] } ?? []),
         executable: #require(Senders.pvaPython), variables: variable.environment)
       try wait("the display") { FileManager.default.fileExists(atPath: folder.file("ready")) }
       let run = try Command(
         [
-          "recon", folder.file("scan.h5"), "--output-folder", folder.file("out"), "--rate", "15", "--algorithm", "sirt",
-          "--final-iterations", "4", "--format", "tiff", "--quiet", "--json", "--epics", prefix,
+          "recon", folder.file("scan.h5"), "--output-folder", folder.file("out"), "--rate", "\(rate)", "--algorithm",
+          "sirt", "--final-iterations", "4", "--format", "tiff", "--quiet", "--json", "--epics", prefix,
         ] + options, variables: variable.environment)
       let outcome = try run.end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
@@ -89,6 +92,29 @@ extension Pipeline {
       #expect(result.stoppedBy.contains("\(prefix):Stop from 127.0.0.1"), "\(result.stoppedBy)")
     }
 
+    /// More than might wait, faster than the run looks.
+    @Test func `Nonsense ends no scan, and keeps nobody from ending it`() throws {
+      let (outcome, seen) = try watched(["--epics-control"], rate: 1, stopAfter: 2, nonsense: 40)
+      #expect(seen.stop == "taken" && seen.states.last == "finished", "\(seen)")
+      #expect(try outcome.result().stoppedBy.contains("\(prefix):Stop"))
+    }
+
+    @Test func `Two runs cannot be ended by the same variable`() throws {
+      func recon(_ name: String, _ options: String...) throws -> Command {
+        try Command(
+          [
+            "recon", folder.file("scan.h5"), "--output-folder", folder.file(name), "--run-folder",
+            folder.file(name + "-run"), "--rotation-axis", "24", "--algorithm", "sirt", "--final-iterations", "1",
+            "--quiet", "--json", "--epics", prefix,
+          ] + options, variables: variable.environment)
+      }
+      let first = try recon("first", "--epics-control", "--rate", "1")
+      _ = try waitForImages(1, of: folder.file("first-run"))
+      expectFailure(69, try recon("second", "--epics-control").end(), "\(prefix):Stop", "another program serves it")
+      try first.process.signal(SIGTERM)
+      _ = try first.end()
+    }
+
     @Test func `Variables need a name and the library`() throws {
       let input = folder.file("scan.h5")
       expectFailure(
@@ -98,7 +124,10 @@ extension Pipeline {
           variables: ["SLIPRING_PVACCESS": folder.file("none.so")]
         ).end(), "Tools/pvaccess")
       let output = ["--output-folder", folder.file("none")]
-      expectFailure(64, try Command(["recon", input, "--epics", "a b"] + output).end(), "blanks")
+      for prefix in ["a b", "", String(repeating: "x", count: 151)] {
+        expectFailure(
+          64, try Command(["recon", input, "--epics", prefix] + output).end(), "no prefix of process variables")
+      }
       let control = try Command(["recon", input, "--epics-control"] + output).end()
       #expect(control.status == .exited(64) && control.errors.contains("--epics PREFIX"), "\(control.errors)")
     }

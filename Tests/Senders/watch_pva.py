@@ -1,10 +1,11 @@
 """Watches the process variables of a run with pvaPy until it is over: what an EPICS display does.
 
-watch_pva.py READY_FILE PREFIX RESULT_FILE [STOP_AFTER]
+watch_pva.py READY_FILE PREFIX RESULT_FILE [STOP_AFTER [NONSENSE]]
 
 READY_FILE appears at once. RESULT_FILE has a JSON object: the states in their order, the last value of every other
 variable, and how many pictures came; RESULT_FILE.image the last picture, 32-bit floats. Once STOP_AFTER projections
-are there, PREFIX:Stop is set to 1; the answer to that is `stop` in the result.
+are there, PREFIX:Stop is set to 1; the answer to that is `stop` in the result. Before that, NONSENSE times, a zero is
+written there, and once what is no number, which must be refused.
 """
 
 import json
@@ -17,6 +18,7 @@ import pvaccess
 
 ready, prefix, result_file = sys.argv[1:4]
 stop_after = int(sys.argv[4]) if len(sys.argv) > 4 else None
+nonsense = int(sys.argv[5]) if len(sys.argv) > 5 else 0
 names = ["Run", "Acquired", "Projections", "Reconstructed", "FinalIterations", "Lost", "Axis", "Message"]
 states, last, pictures, image = [], {}, 0, {}
 
@@ -58,7 +60,16 @@ deadline = time.monotonic() + 100
 while time.monotonic() < deadline and not (states and states[-1] in ("finished", "failed")):
     if stop_after is not None and stop is None and last.get("Acquired", 0) >= stop_after:
         try:
-            pvaccess.Channel(f"{prefix}:Stop").put(1)
+            channel = pvaccess.Channel(f"{prefix}:Stop")
+            for _ in range(nonsense):
+                channel.put(0)
+            if nonsense > 0:
+                try:
+                    channel.put("word")
+                    raise SystemExit("a word was taken for a number")
+                except Exception:
+                    pass
+            channel.put(1)
             stop = "taken"
         except Exception as error:
             stop = f"refused: {error}"

@@ -215,6 +215,7 @@ public:
     variable.held = kind == SLIPRING_PVA_COMMAND ? pvxs::server::SharedPV::buildMailbox()
                                                  : pvxs::server::SharedPV::buildReadonly();
     if (kind == SLIPRING_PVA_COMMAND) {
+      if (is_served(name)) throw std::runtime_error("another program serves it; choose another name");
       variable.held.onPut([this, name](pvxs::server::SharedPV &held, std::unique_ptr<pvxs::server::ExecOp> &&operation,
                                        Value &&value) { command(name, held, *operation, value); });
     }
@@ -294,9 +295,6 @@ private:
     int32_t value;
   };
 
-  // Commands that wait; who sets more hears that.
-  static constexpr size_t commands_max = 16;
-
   static pvxs::server::Config config() {
     pvxs::server::Config config = pvxs::server::Config::fromEnv();
     if (!std::getenv("EPICS_PVAS_INTF_ADDR_LIST")) {
@@ -305,6 +303,20 @@ private:
       config.auto_beacon = false;
     }
     return config;
+  }
+
+  // Whether somebody has a variable of this name, as far as a client here can find it in a second: who sets one that
+  // is there twice does not know which.
+  static bool is_served(const std::string &name) {
+    pvxs::client::Config config = pvxs::client::Config::fromEnv();
+    config.addressList.push_back("127.0.0.1");
+    pvxs::client::Context context(config.build());
+    try {
+      context.info(name).exec()->wait(1.0);
+      return true;
+    } catch (pvxs::client::Timeout &) {
+      return false;
+    }
   }
 
   static Value prototype(slipring_pva_kind kind) {
@@ -338,8 +350,10 @@ private:
     if (!value["value"].as(number)) return operation.error("a whole number is wanted");
     {
       std::lock_guard<std::mutex> guard(lock);
-      if (commands.size() >= commands_max) return operation.error("too many commands wait");
-      commands.push_back({name, operation.peerName(), number});
+      // Of each variable one waits at most, so that nobody's zeros keep another's command away.
+      const bool waits = std::any_of(
+          commands.begin(), commands.end(), [&name](const Command &command) { return command.name == name; });
+      if (number != 0 && !waits) commands.push_back({name, operation.peerName(), number});
     }
     held.post(value);
     operation.reply();

@@ -110,7 +110,8 @@ typedef struct slipring_pva_functions {
   // Starts a server, on this machine alone unless EPICS_PVAS_INTF_ADDR_LIST says more; `end_server` ends it. NULL, with
   // a line in `text`, where that fails. What follows is for one thread.
   slipring_pva_server *(*serve)(char *text, uint64_t text_size);
-  // Adds a variable; the words of a choice are the lines of `choices`. 0, or -1 with a line in `text`.
+  // Adds a variable; the words of a choice are the lines of `choices`. A command that another program serves already is
+  // refused, which takes a second to know. 0, or -1 with a line in `text`.
   int32_t (*add)(
       slipring_pva_server *, const char *name, slipring_pva_kind, const char *choices, char *text, uint64_t text_size);
   // Changes a variable that was added: a number, a count, a choice by its number, a command; a line; a picture, line by
@@ -120,8 +121,8 @@ typedef struct slipring_pva_functions {
   int32_t (*post_picture)(
       slipring_pva_server *, const char *name, const float *pixels, uint32_t columns, uint32_t rows, int64_t number,
       char *text, uint64_t text_size);
-  // The oldest command that somebody set and nobody took yet: 1, with its value, its name in `name` and who set it in
-  // `text`; 0 where there is none.
+  // The oldest command that somebody set, to another value than 0, and nobody took yet: 1, with its value, its name in
+  // `name` and who set it in `text`; 0 where there is none. While one waits, what else is set there is not a command.
   int32_t (*take)(
       slipring_pva_server *, int32_t *value, char *name, uint64_t name_size, char *text, uint64_t text_size);
   void (*end_server)(slipring_pva_server *);

@@ -38,14 +38,17 @@ package final class PVAccessServer {
   package init() throws(StreamError) {
     functions = try PVAccessLibrary.load().functions.pointee
     guard let server = functions.serve(&text, UInt64(text.count)) else {
-      throw .refused(address: PVAccessAddress.scheme, reason: plainLine(text))
+      throw .refused(
+        address: "a server of process variables (EPICS_PVAS_INTF_ADDR_LIST, EPICS_PVAS_SERVER_PORT)",
+        reason: plainLine(text))
     }
     self.server = server
   }
 
   deinit { functions.end_server(server) }
 
-  /// Adds a variable, which holds 0, or nothing.
+  /// Adds a variable, which holds 0, or nothing. Throws `.refused`, after a second, for a command that another program
+  /// serves already.
   package func add(_ name: String, _ kind: VariableKind) throws(StreamError) {
     let choices = if case .choice(let words) = kind { words.joined(separator: "\n") } else { "" }
     try check(name, functions.add(server, name, kind.code, choices, &text, UInt64(text.count)))

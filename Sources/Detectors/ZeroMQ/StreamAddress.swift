@@ -75,6 +75,8 @@ package struct StreamAddress: Equatable, Sendable {
 package enum StreamError: SysExitError, Equatable, Sendable {
   /// The address is none.
   case address(String, String)
+  /// No variable's name may begin so.
+  case prefix(String, String)
   /// A call of libzmq failed.
   case system(call: String, address: String, reason: String)
   /// Nobody took a message within the limit.
@@ -88,6 +90,7 @@ package enum StreamError: SysExitError, Equatable, Sendable {
   package var description: String {
     switch self {
     case .address(let text, let reason): "\(text) is no address: \(reason)"
+    case .prefix(let text, let reason): "\(text.debugDescription) is no prefix of process variables: \(reason)"
     case .system(let call, let address, let reason): "\(address): \(call): \(reason)"
     case .notTaken(let address, let limit):
       "\(address): nobody took a message for \(limit); start the receiver, as in slipring recon"
@@ -99,7 +102,7 @@ package enum StreamError: SysExitError, Equatable, Sendable {
   /// The sysexits code.
   package var sysExit: SysExit {
     switch self {
-    case .address: .usage
+    case .address, .prefix: .usage
     case .system: .system
     case .notTaken, .withoutPVAccess, .refused: .unavailable
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Detectors
 import ScanPlan
 import Variables
 
@@ -19,6 +20,8 @@ struct VariableOptions: ParsableArguments {
   /// The variables, served from now on; nil for none.
   func open() throws(ScanFailure) -> RunVariables? {
     guard let epics else { return nil }
-    return try RunVariables(prefix: epics, allowsStop: epicsControl, notice: Console.notice)
+    let prefix: VariablePrefix
+    do throws(StreamError) { prefix = try VariablePrefix(epics) } catch { throw ScanFailure(error) }
+    return try RunVariables(prefix: prefix, allowsStop: epicsControl, notice: Console.notice)
   }
 }
