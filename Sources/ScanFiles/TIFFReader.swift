@@ -27,3 +27,16 @@ package func readTIFF(
   guard page.sample.pixel == pixel else { throw .pixel }
   try file.read(page, rows: 0..<rows, into: target)
 }
+
+/// The same of an image of any shape: `room` gives the memory for rows × columns pixels, or throws.
+package func readTIFF(
+  path: String,
+  _ room: (_ rows: Int, _ columns: Int, _ pixel: PixelType) throws(TIFFFault) -> UnsafeMutableRawBufferPointer
+) throws(TIFFFault) {
+  let file = try TIFFFile(path)
+  guard let page = try file.pages().first else { throw .layout }
+  let target = try room(page.rows, page.columns, page.sample.pixel)
+  precondition(
+    target.count == page.rows * page.columns * page.sample.pixel.byteCount, "room for \(target.count) B")
+  try file.read(page, rows: 0..<page.rows, into: target)
+}

@@ -27,7 +27,7 @@ package struct Intake {
     queue = ScanQueue(folder: file.folder)
     settings = ScanIntake.Settings(
       address: address, channel: try file.channel(of: source), expected: try file.expected(of: source),
-      silenceMax: .seconds(source.silence))
+      silenceMax: .seconds(source.silence), memory: WatchFile(path: queue.watchNotes(of: name)))
   }
 
   /// Runs until a signal comes; a scan that is open then stays open for who goes on.
@@ -111,4 +111,13 @@ package struct Intake {
       }
     }
   }
+}
+
+/// What of a watched folder was taken, in a file.
+private struct WatchFile: WatchMemory {
+  let path: String
+
+  func read() throws -> WatchNotes? { try JSONFile.read(WatchNotes.self, path) }
+
+  func write(_ notes: WatchNotes) throws { try JSONFile.write(notes, to: path) }
 }

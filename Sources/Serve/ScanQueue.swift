@@ -9,6 +9,7 @@ package import ScanPlan
 /// <folder>/server.lock          held by the server as long as it lives
 /// <folder>/queue.lock           held by whoever changes an entry, for that moment
 /// <folder>/changes.jsonl        what changed, for those who follow it (ChangeLog)
+/// <folder>/watched.NAME.json    what of the folder was taken that the source NAME watches
 /// <folder>/queue/000017/        a scan
 ///   entry.json                  QueueEntry; replaced, durably, with each change
 ///   spool/                      its frames, of a detector's scan
@@ -41,7 +42,13 @@ package struct ScanQueue: Sendable {
   package func log(of number: Int) -> String { "\(folder(of: number))/log" }
 
   /// The folder of an entry's run.
-  func runFolder(of number: Int) -> String { "\(folder)/runs/\(Self.name(number))" }
+  func runFolder(of number: Int) -> String { "\(runs)/\(Self.name(number))" }
+
+  /// Where runs are.
+  var runs: String { "\(folder)/runs" }
+
+  /// What of a watched folder was taken.
+  func watchNotes(of source: String) -> String { "\(folder)/watched.\(source).json" }
 
   static func name(_ number: Int) -> String {
     let digits = "\(number)"

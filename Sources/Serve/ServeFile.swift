@@ -207,8 +207,12 @@ package struct ServeFile: Sendable {
     if text.hasPrefix(prefix), text.count > prefix.count {
       return .drop(resolved(String(text.dropFirst(prefix.count))))
     }
-    do throws(StreamError) { return .detector(try DetectorAddress(text)) } catch {
-      let known = "zmq+pull://HOST:PORT, zmq+sub://HOST:PORT, pva://VARIABLE or drop:FOLDER"
+    do throws(StreamError) {
+      let address = try DetectorAddress(text)
+      if case .folder(let path) = address { return .detector(.folder(resolved(path))) }
+      return .detector(address)
+    } catch {
+      let known = "zmq+pull://HOST:PORT, zmq+sub://HOST:PORT, pva://VARIABLE, watch:FOLDER or drop:FOLDER"
       throw mistake(key, "address \(text): it is \(known) (\(error))")
     }
   }

@@ -71,7 +71,11 @@ struct ScanBorders {
   }
 
   /// Where a successor goes on.
-  var place: DetectorAddress.Place { DetectorAddress.Place(series: series, next: first + ledger.next) }
+  var place: DetectorAddress.Place {
+    DetectorAddress.Place(
+      series: series, first: first, next: first + ledger.next,
+      missing: ledger.gaps.map { first + $0.lowerBound..<first + $0.upperBound })
+  }
 
   /// Its frames, those that the detector marked as invalid among them; nil where that was not announced.
   private var total: Int? {

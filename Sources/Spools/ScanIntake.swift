@@ -24,14 +24,16 @@ package final class ScanIntake {
     let silenceMax: Duration
     /// What is known for certain of the only scan that is wanted; nil where any scan is.
     let known: KnownScan?
+    /// Where it is kept what of a watched folder was taken.
+    let memory: (any WatchMemory)?
 
     /// Settings as given.
     package init(
       address: DetectorAddress, channel: String?, expected: ScanAnnouncement, silenceMax: Duration,
-      known: KnownScan? = nil
+      known: KnownScan? = nil, memory: (any WatchMemory)? = nil
     ) {
       (self.address, self.channel, self.expected, self.silenceMax) = (address, channel, expected, silenceMax)
-      self.known = known
+      (self.known, self.memory) = (known, memory)
     }
   }
 
@@ -111,7 +113,8 @@ package final class ScanIntake {
         noticed(.gaveUp(folder, "\(error)"))
       }
     }
-    feed = try settings.address.follow(channel: settings.channel, from: open?.borders.place)
+    feed = try settings.address.follow(
+      channel: settings.channel, memory: settings.memory, from: open?.borders.place)
   }
 
   /// A scan that a predecessor left open, and whether its end is written.
@@ -138,7 +141,9 @@ package final class ScanIntake {
   /// Takes what comes next, for which it waits up to `timeout`.
   package func step(timeout: Duration) throws {
     switch try feed.next(timeout: timeout) {
-    case .nothing, .held: break
+    case .nothing: break
+    // It has come, and is waited for.
+    case .held: return
     case .other: break
     case .frame(let header, let image): try take(header, image)
     case .series:
@@ -162,7 +167,7 @@ package final class ScanIntake {
   private func take(_ header: FrameHeader, _ image: UnsafeRawBufferPointer) throws {
     let format = feed.format
     if let (fault, detail) = settings.known?.fault(of: format) { return drop(fault, detail) }
-    if let ending = open?.borders.ending(before: header, format) { try finish(ending) }
+    if let ending = open?.borders.ending(before: header, format) { try finish(ending, withLast: false) }
     guard open != nil || closed.map({ !$0.isPast(header, format) }) ?? true else {
       late += 1
       return noticed(.late(late))
@@ -192,8 +197,12 @@ package final class ScanIntake {
     noticed(.began(folder, description))
   }
 
-  private func finish(_ ending: ScanEnding) throws {
+  /// Ends the scan that is open; the last frame that came is of it, or the next one's.
+  private func finish(_ ending: ScanEnding, withLast: Bool = true) throws {
     guard let scan = open else { preconditionFailure("no scan is open") }
+    // In this order: what is asked for once more is on disk, and what is not asked for is in a scan that goes on.
+    try scan.spool.flush()
+    try feed.settle(withLast: withLast)
     open = nil
     closed = ending == .complete || ending == .message ? scan.borders : nil
     try Self.finish(scan, ending, settings)

@@ -181,7 +181,7 @@ package struct ScanAnnouncement: Codable, Equatable, Sendable {
   private static func angle(_ angle: Double) -> Double? { abs(angle) <= angleMax ? angle : nil }
 
   /// Text of which a folder may be named; nil where nothing of it is left.
-  private static func sample(_ bytes: some Sequence<UInt8>) -> String? {
+  static func sample(_ bytes: some Sequence<UInt8>) -> String? {
     let text = plainLine(bytes.prefix(sampleLengthMax))
     return text.isEmpty ? nil : text
   }
