@@ -54,6 +54,8 @@ package struct QueueEntry: Codable, Equatable, Sendable {
   package var lost: Int?
   /// Checksum of the volume.
   package var volumeSHA256: String?
+  /// What of it was removed to keep the disk free; nil for nothing.
+  var cleared: ScanClearing?
 
   /// An entry as given.
   init(

@@ -20,6 +20,8 @@ package struct ScanChange: Codable, Equatable, Sendable {
   /// Projections that were used, and frames that never came.
   let projections: Int?
   let lost: Int?
+  /// What of it was removed to keep the disk free.
+  let cleared: ScanClearing?
 
   /// A reason may quote whatever a file or a detector says.
   private static let reasonLengthMax = 1000
@@ -29,7 +31,7 @@ package struct ScanChange: Codable, Equatable, Sendable {
     (self.id, time, self.previous) = (id, QueueEntry.now, previous)
     (scan, state, source, sample) = (entry.number, entry.state, entry.source, entry.sample)
     reason = entry.reason.map { String($0.prefix(Self.reasonLengthMax)) }
-    (output, projections, lost) = (entry.output, entry.projections, entry.lost)
+    (output, projections, lost, cleared) = (entry.output, entry.projections, entry.lost, entry.cleared)
   }
 
   /// Whether the scan's state is another one now.
@@ -40,6 +42,8 @@ package struct ScanChange: Codable, Equatable, Sendable {
     let name = "scan \(scan)" + (sample.map { " (\($0))" } ?? "")
     let what =
       switch state {
+      case _ where !isOfState && cleared != nil:
+        "is \(state.rawValue), and what it left was removed by \(cleared?.by.rawValue ?? "")"
       case _ where !isOfState: "is \(state.rawValue), and something of it changed"
       case .receiving: "comes in from \(source)"
       case .waiting: previous == .running ? "is begun again: \(reason ?? "")" : "waits"

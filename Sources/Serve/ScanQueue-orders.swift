@@ -42,7 +42,10 @@ extension ScanQueue {
         throw ScanFailure(
           .usage, "scan \(number) is \(entry.state.rawValue); failed and removed ones can be tried again")
       }
-      entry.retries = (entry.retries ?? 0) + 1
+      if let cleared = entry.cleared, entry.file == nil {
+        throw ScanFailure(.usage, "the frames of scan \(number) were removed by \(cleared.by.rawValue)")
+      }
+      (entry.retries, entry.cleared) = ((entry.retries ?? 0) + 1, nil)
       (entry.state, entry.attempts, entry.ended) = (.waiting, 0, nil)
       entry.run = "\(runFolder(of: number))-\(entry.retries ?? 0)"
       return true

@@ -65,6 +65,8 @@ package struct ScanRecord: Codable, Equatable, Sendable {
   package let output: String?
   /// Why it failed, was removed, or is begun once more.
   package let reason: String?
+  /// What of it was removed to keep the disk free: its volume, or what was acquired of one without. Nil for nothing.
+  package let cleared: ScanClearing?
   /// How far its reconstruction is; nil where there is none now.
   package var progress: ScanProgress?
 
@@ -84,7 +86,7 @@ package struct ScanRecord: Codable, Equatable, Sendable {
     (added, begun, ended) = (entry.added, entry.begun, entry.ended)
     duration = entry.begun.map { max(0, (entry.ended ?? now) - $0) }
     (attempts, projections, lost) = (entry.attempts, entry.projections, entry.lost)
-    (output, reason) = (entry.output, entry.reason)
+    (output, reason, cleared) = (entry.output, entry.reason, entry.cleared)
   }
 
   /// What there is to say of an entry that cannot be read.

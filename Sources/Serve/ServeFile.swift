@@ -1,4 +1,4 @@
-import Detectors
+package import Detectors
 import Host
 package import ScanPlan
 import Yams
@@ -12,6 +12,9 @@ import Yams
 /// free-at-least: 50                     # GiB: run folders of finished scans go before less is free
 /// epics: BL10:Slipring                  # process variables of its runs, BL10:Slipring:camera:State and so on
 /// keep: 30d                             # run folders of finished scans go after so many days
+/// keep-volumes: 90d                     # volumes go after so many days,
+/// volumes-at-most: 2T                   # and the oldest ones where all take more
+/// keep-failed: 30d                      # what failed and removed scans acquired goes after so many days
 /// address: 127.0.0.1:8080               # the page and the API of all scans
 /// on-change: [/usr/local/bin/tell]      # a program that is told of each change of a scan
 /// hook: http://localhost:9000/scans     # an address that is told of it
@@ -66,12 +69,10 @@ package struct ServeFile: Sendable {
   private(set) var output = "{date}/{sample}_{number}"
   /// Reconstructions at a time.
   private(set) var runs = 1
-  /// Bytes that are to be free; nil for no such limit.
-  private(set) var freeAtLeast: Int?
+  /// What its scans may take of the disk.
+  private(set) var disk = DiskLimits()
   /// What the names of process variables of its runs begin with; nil for none.
-  private(set) var epics: VariablePrefix?
-  /// Seconds after which run folders of finished scans go; nil for never.
-  private(set) var keep: Double?
+  package private(set) var epics: VariablePrefix?
   /// Where its page and API are; nil for none.
   package private(set) var page: PageSettings?
   /// Who is told of changes; nil for nobody.
@@ -129,11 +130,6 @@ package struct ServeFile: Sendable {
     case "hook":
       let text = try word(key, value)
       do throws(StreamError) { hook = try StopHook(text) } catch { throw mistake(key, "hook: \(error)") }
-    case "keep":
-      guard let match = try word(key, value).wholeMatch(of: /([0-9]{1,5})d/), let days = Double(match.1) else {
-        throw mistake(key, "keep is a number of days: 30d")
-      }
-      keep = days * 86_400
     case "folder": folder = resolved(try word(key, value))
     case "output":
       output = try word(key, value)
@@ -143,11 +139,6 @@ package struct ServeFile: Sendable {
         throw mistake(key, "runs is a whole number from 1 to \(Self.runsMax)")
       }
       runs = count
-    case "free-at-least":
-      guard let gibibytes = Double(try word(key, value)), (0...1e6).contains(gibibytes) else {
-        throw mistake(key, "free-at-least is a number of GiB")
-      }
-      freeAtLeast = Int(gibibytes * 1_073_741_824)
     case "epics": epics = try prefix(key, value)
     case "sources":
       guard case .mapping(let mapping) = value, mapping.count <= Self.sourcesMax else {
@@ -155,7 +146,11 @@ package struct ServeFile: Sendable {
       }
       for (name, value) in mapping { sources.append(try source(name, value)) }
       sources.sort { $0.name < $1.name }
-    default: throw mistake(key, "there is no key \(key.string ?? "?"); known are \(Self.keys)")
+    default:
+      guard let limit = key.string.flatMap(DiskLimits.LimitKey.init) else {
+        throw mistake(key, "there is no key \(key.string ?? "?"); known are \(Self.keys)")
+      }
+      if let problem = disk.read(limit, try word(key, value)) { throw mistake(key, problem) }
     }
   }
 
@@ -171,8 +166,8 @@ package struct ServeFile: Sendable {
   /// What the process variables of a source's runs begin with; nil for none.
   func epics(of source: String) -> VariablePrefix? { epics.map { $0.adding(source) } }
   private static let keys =
-    "folder, output, runs, free-at-least, keep, address, name, token-file, tls-certificate, tls-key, files-from, "
-    + "on-change, hook, epics and sources"
+    "folder, output, runs, \(DiskLimits.LimitKey.allCases.map(\.rawValue).joined(separator: ", ")), address, name, "
+    + "token-file, tls-certificate, tls-key, files-from, on-change, hook, epics and sources"
 
   private func source(_ key: Node, _ value: Node) throws(ScanFailure) -> Source {
     guard let name = key.string, name.wholeMatch(of: /[A-Za-z0-9_-]{1,40}/) != nil else {

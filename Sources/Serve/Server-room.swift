@@ -2,14 +2,20 @@ import Glibc
 import Run
 
 extension Server {
+  /// Looks what scans that are over take, where that matters.
+  func lookAtStored() throws {
+    guard file.disk != DiskLimits() else { return }
+    try stored.look(queue, measures: file.disk.clearsScans)
+  }
+
   /// Removes run folders of finished scans that are too old and, the oldest first, while less is free than there shall
   /// be. What a scan's volume needs, and what is not finished, is never touched.
   func makeRoom() throws {
     let now = QueueEntry.now
-    if let keep = file.keep {
-      try removeRuns("after \(Int(keep / 86_400)) days") { entry in (entry.ended ?? now) < now - keep }
+    if let keep = file.disk.keep {
+      try removeRuns("after \(Int(keep / 86_400)) days") { $0.ended < now - keep }
     }
-    guard let limit = file.freeAtLeast else { return }
+    guard let limit = file.disk.freeAtLeast else { return }
     func isShort() -> Bool { Self.room(file.folder).map { $0.free < limit } ?? false }
     guard isShort() else {
       toldOfRoom = false
@@ -25,11 +31,9 @@ extension Server {
   }
 
   /// Removes the run folders of finished scans that `isDue` names.
-  private func removeRuns(_ why: String, where isDue: (QueueEntry) -> Bool) throws {
-    for number in try queue.numbers() {
-      guard let entry = try queue.entryIfWhole(number), entry.state == .finished, let run = entry.run,
-        access(run, F_OK) == 0, isDue(entry)
-      else { continue }
+  private func removeRuns(_ why: String, where isDue: (StoredScans.StoredScan) -> Bool) throws {
+    for (number, scan) in stored.scans.sorted(by: { $0.key < $1.key }) where scan.state == .finished {
+      guard let run = scan.run, access(run, F_OK) == 0, isDue(scan) else { continue }
       let before = Self.room(file.folder)?.free
       guard try RunFolder(path: run).removeIfFinished() else { continue }
       if let before, let after = Self.room(file.folder)?.free { disk.note(removed: after - before, now: .now) }

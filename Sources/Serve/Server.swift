@@ -29,6 +29,8 @@ package final class Server {
   var over: [Int: FileStamp] = [:]
   /// Whether people were told that there is less room than there shall be, and that it does not last.
   var (toldOfRoom, toldOfForecast) = (false, false)
+  /// What scans that are over take on it.
+  var stored = StoredScans()
   /// How the room on its disk goes.
   var disk = DiskWatch()
   /// When it began.
@@ -135,7 +137,9 @@ package final class Server {
     carryOn { try makeRoom() }
     if OwnProgram.isReplaced, !isReplacementTold {
       isReplacementTold = true
+    carryOn { try lookAtStored() }
       notice("\(OwnProgram.file) was replaced: the new program is used when this server is started again")
+    carryOn { try clearScans() }
     }
     watchDisk()
   }

@@ -164,6 +164,8 @@ function showFacts(details) {
   const scan = details.scan;
   const facts = [
     ["state", scan.reason && scan.state !== "finished" ? `${scan.activity}: ${scan.reason}` : scan.activity],
+    [scan.state === "finished" ? "volume removed" : "data removed",
+      scan.cleared && `by ${scan.cleared.by}, ${time(scan.cleared.time)}`],
     ["source", scan.source], ["scan file", scan.file], ["priority", scan.priority || undefined],
     ["added", time(scan.added)], ["begun", scan.begun && time(scan.begun)], ["ended", scan.ended && time(scan.ended)],
     ["took", scan.duration === undefined ? undefined : duration(scan.duration)], ["projections", projections(scan)],

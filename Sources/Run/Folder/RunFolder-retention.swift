@@ -52,6 +52,11 @@ extension RunFolder {
     return true
   }
 
+  /// Whether no process is at the run here, where there is one.
+  package var isFree: Bool {
+    get throws { try !isBegun || LockFile.holder(path: lock) == nil }
+  }
+
   /// The plan of the run here where its time is over; nil for everything else, whatever it is.
   private func expiredPlan(now: Date) -> RunPlan? {
     var entry = stat()

@@ -13,11 +13,12 @@ struct ServeCommand: ParsableCommand {
     commandName: "serve",
     abstract: "Takes scan after scan, from detectors and from a folder of files, and reconstructs each.",
     discussion: """
-      What it does stands in a file: folder, output, runs, free-at-least and keep for the disk; address, name, \
-      token-file, tls-certificate, tls-key and files-from for the page and the API of all scans; on-change and hook \
-      for who is to be told of scans; and sources, each with an address, a scan file and the silence after which a \
-      scan has ended. It goes on until SIGTERM; what is under way then, or when it is killed, goes on at the next \
-      start. slipring list, show and tail show its scans, slipring queue changes what becomes of them.
+      What it does stands in a file: folder, output, runs; free-at-least, keep, keep-volumes, volumes-at-most and \
+      keep-failed for the disk; epics for process variables; address, name, token-file, tls-certificate, tls-key and \
+      files-from for the page and the API of all scans; on-change and hook for who is to be told of scans; and \
+      sources, each with an address, a scan file and the silence after which a scan has ended. It goes on until \
+      SIGTERM; what is under way then, or when it is killed, goes on at the next start. slipring list, show and tail \
+      show its scans, slipring queue changes what becomes of them.
       """)
 
   @Argument(help: ArgumentHelp("What is to be served.", valueName: "serve.yaml")) var file: String

@@ -27,6 +27,7 @@ struct ShowCommand: ParsableCommand {
     let scan = details.scan
     let facts: [(String, String?)] = [
       ("state", scan.activity.rawValue + (scan.progress.map { ", \(Int($0.fraction * 100)) %" } ?? "")),
+      ("cleared", scan.cleared.map { "removed by \($0.by.rawValue), \(ScanWords.time($0.time))" }),
       ("reason", scan.reason), ("sample", scan.sample), ("source", scan.source), ("scan file", scan.file),
       ("priority", scan.priority == 0 ? nil : "\(scan.priority)"), ("added", ScanWords.time(scan.added)),
       ("begun", scan.begun.map(ScanWords.time)), ("ended", scan.ended.map(ScanWords.time)),
