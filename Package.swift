@@ -113,7 +113,7 @@ let package = Package(
         "images.js", "images.css", "viewer-volume.js", "viewer-shaders.js", "viewer-save.js",
       ].map { .embedInCode("Web/\($0)") }, swiftSettings: strict),
     .target(
-      name: "Variables", dependencies: ["Detectors", "KernelTypes", "Run", "RunModel", "ScanPlan"],
+      name: "Variables", dependencies: ["Detectors", "KernelTypes", "Run", "RunModel", "ScanPlan", "Serve"],
       swiftSettings: strict),
     .target(
       name: "Serve",

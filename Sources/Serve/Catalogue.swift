@@ -16,6 +16,12 @@ package struct Catalogue: Sendable {
   /// Every scan, by its number.
   package func records() throws -> [ScanRecord] { try queue.numbers().compactMap(record) }
 
+  /// The scan that finished last; nil before the first.
+  package func lastFinished() throws -> ScanRecord? {
+    try queue.numbers().compactMap { number in try queue.entryIfWhole(number) }.filter { $0.state == .finished }
+      .max { ($0.ended ?? 0, $0.number) < ($1.ended ?? 0, $1.number) }.flatMap { try record($0.number) }
+  }
+
   /// Scans of which something is to be done, in the order in which they come.
   package func queued() throws -> [ScanRecord] {
     try queue.numbers().compactMap { number in try queue.entryIfWhole(number) }.filter { !$0.isOver }

@@ -37,6 +37,8 @@ package final class Server {
   let started = QueueEntry.now
   /// Tells others of changes; nil where nobody is to be told.
   let reporter: ChangeReporter?
+  /// Who shows it to others than the page; nil for nobody.
+  package var monitor: (any ServerMonitor)?
   /// What went wrong and was said.
   private var told: Set<String> = []
   private let signals: SignalDescriptor
@@ -118,6 +120,7 @@ package final class Server {
   /// Ends all processes, the intakes first: what came is on disk.
   private func stop() throws {
     tell(.stopping)
+    monitor?.end()
     notice("ending; what is under way goes on at the next start")
     let deadline = Deadline(after: Self.stopLimit)
     for intake in intakes.values { try intake.child?.signal(SIGTERM) }
@@ -134,17 +137,18 @@ package final class Server {
   private func keepRoom() {
     if let roomLooked, .now - roomLooked < Self.roomPeriod { return }
     roomLooked = .now
+    carryOn { try lookAtStored() }
     carryOn { try makeRoom() }
+    carryOn { try clearScans() }
     if OwnProgram.isReplaced, !isReplacementTold {
       isReplacementTold = true
-    carryOn { try lookAtStored() }
       notice("\(OwnProgram.file) was replaced: the new program is used when this server is started again")
-    carryOn { try clearScans() }
     }
     watchDisk()
   }
 
   private func note(_ status: ServerStatus) {
+    carryOn { try monitor?.show(status) }
     if manager?.watchdogPeriod != nil { tell(.alive) }
     guard status != statusWritten else { return }
     carryOn { try status.write(file.folder) }

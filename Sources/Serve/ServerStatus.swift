@@ -25,13 +25,13 @@ package struct ServerStatus: Codable, Equatable, Sendable {
   /// Scans of which something is to be done, by what that is.
   let scans: [String: Int]
   /// Scans that are being reconstructed.
-  let running: [Int]
+  package let running: [Int]
   /// What it has started.
   package let processes: [ServerProcess]
   /// The disk that its folder is on; nil before it was looked at.
   package let disk: DiskForecast?
   /// What somebody should do something about.
-  let warnings: [String]
+  package let warnings: [String]
   /// Changes of which nobody was told, as too many came at a time or who was to be told did not answer.
   package let untold: Int
 
@@ -54,12 +54,14 @@ package struct ServerStatus: Codable, Equatable, Sendable {
     warnings = [disk?.warning].compactMap(\.self)
   }
 
+  /// Scans that wait, or come in.
+  package var queued: Int { (scans["waiting"] ?? 0) + (scans["receiving"] ?? 0) }
+
   /// One line for people.
   var words: String {
     let what =
       running.isEmpty ? "waiting for scans" : "reconstructing scan \(running.map { "\($0)" }.joined(separator: ", "))"
-    let waiting = (scans["waiting"] ?? 0) + (scans["receiving"] ?? 0)
-    return ([waiting > 0 ? "\(what), \(waiting) in the queue" : what] + warnings).joined(separator: "; ")
+    return ([queued > 0 ? "\(what), \(queued) in the queue" : what] + warnings).joined(separator: "; ")
   }
 
   func write(_ folder: String) throws { try JSONFile.write(self, to: "\(folder)/server.json") }
@@ -71,4 +73,12 @@ package struct ServerStatus: Codable, Equatable, Sendable {
     }
     return status
   }
+}
+
+/// Shows a server to somebody, on the server's thread.
+package protocol ServerMonitor {
+  /// How the server is; called many times a second.
+  func show(_ status: ServerStatus) throws
+  /// The server ends.
+  func end()
 }

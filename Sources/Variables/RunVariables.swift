@@ -73,13 +73,9 @@ package final class RunVariables: RunMonitor, Sendable {
 
   /// Everything that the supervisor's thread touches.
   private struct Content {
-    let server: PVAccessServer
-    let prefix: VariablePrefix
+    var board: VariableBoard
     var view: RunView?
-    var posted: [Name: String] = [:]
     var imaged: (generations: [UInt64], due: ContinuousClock.Instant) = ([], .now)
-    /// Hears once where a variable cannot be posted.
-    var notice: ((String) -> Void)?
   }
 
   /// Serves the variables `prefix:State` and so on. With `allowsStop`, whoever sets `prefix:Stop` to another number
@@ -90,9 +86,8 @@ package final class RunVariables: RunMonitor, Sendable {
     prefix: VariablePrefix, allowsStop: Bool, notice: @escaping @Sendable (String) -> Void
   ) throws(ScanFailure) {
     do throws(StreamError) {
-      let server = try PVAccessServer()
-      for name in Name.allCases { try server.add("\(prefix):\(name.rawValue)", name.kind(isCommand: allowsStop)) }
-      content = Mutex(Content(server: server, prefix: prefix, notice: notice))
+      let variables = Name.allCases.map { ($0.rawValue, $0.kind(isCommand: allowsStop)) }
+      content = Mutex(Content(board: try VariableBoard(prefix: prefix, variables, notice: notice)))
     } catch { throw ScanFailure(error) }
   }
 
@@ -145,27 +140,16 @@ package final class RunVariables: RunMonitor, Sendable {
     post(.state, State(status).rawValue, &content)
   }
 
-  private static func post(_ name: Name, _ value: Int, _ content: inout Content) { post(name, Double(value), &content) }
+  private static func post(_ name: Name, _ value: Int, _ content: inout Content) {
+    content.board.post(name.rawValue, value)
+  }
 
   private static func post(_ name: Name, _ value: Double, _ content: inout Content) {
-    post(name, "\(value)", &content) { (server, full) throws(StreamError) in try server.post(value, to: full) }
+    content.board.post(name.rawValue, value)
   }
 
   private static func post(_ name: Name, _ line: String, _ content: inout Content) {
-    post(name, line, &content) { (server, full) throws(StreamError) in try server.post(line, to: full) }
-  }
-
-  /// Posts what is not there already. A run does not end because somebody cannot be told of it.
-  private static func post(
-    _ name: Name, _ value: String, _ content: inout Content,
-    _ body: (PVAccessServer, String) throws(StreamError) -> Void
-  ) {
-    guard content.posted[name] != value else { return }
-    content.posted[name] = value
-    do throws(StreamError) { try body(content.server, "\(content.prefix):\(name.rawValue)") } catch {
-      content.notice?("EPICS: \(error)")
-      content.notice = nil
-    }
+    content.board.post(name.rawValue, line)
   }
 
   /// The middle slice, where it is another than the last one; the last of all in any case.
@@ -175,7 +159,7 @@ package final class RunVariables: RunMonitor, Sendable {
       let cut = view.cut(.z, at: view.slices / 2, edgeMax: edgeMax)
     else { return }
     let number = cut.generations.max() ?? 0
-    post(.image, "\(generations)", &content) { (server, full) throws(StreamError) in
+    content.board.post(Name.image.rawValue, "\(generations)") { (server, full) throws(StreamError) in
       try server.post(cut.values, rows: cut.rows, number: number, to: full)
     }
     let spent = ContinuousClock.now - start
@@ -183,8 +167,8 @@ package final class RunVariables: RunMonitor, Sendable {
   }
 
   private static func takeCommands(_ content: inout Content) {
-    while let command = content.server.command() {
-      guard command.name == "\(content.prefix):\(Name.stop.rawValue)", command.value != 0, let view = content.view
+    while let command = content.board.server.command() {
+      guard command.name == content.board.whole(Name.stop.rawValue), command.value != 0, let view = content.view
       else { continue }
       do {
         try RunRequests(runFolder: view.folder).finalize(by: "\(command.name) from \(command.peer)")

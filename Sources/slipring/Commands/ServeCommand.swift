@@ -35,6 +35,12 @@ struct ServeCommand: ParsableCommand {
     for name in ServiceManager.environmentNames { unsetenv(name) }
     let server = try Server(
       file, executable: Console.executable, signals: signals, manager: manager, notice: Console.notice)
+    // Scans are taken whether or not somebody can look at it.
+    do {
+      server.monitor = try file.epics.map {
+        try ServerVariables(prefix: $0, ScanQueue(folder: file.folder), notice: Console.notice)
+      }
+    } catch { Console.notice("no process variables of the server: \(error)") }
     let page = try ScanServerPage(file) { Console.notice($0) }
     // Who may read what goes to a log is not who may change something.
     if let page { Console.notice("page: \(Console.isTerminal ? page.addressWithToken : page.address)") }
