@@ -25,7 +25,8 @@ extension Pipeline {
     @Test(.enabled(if: Senders.package != nil, "pytest cannot be installed"))
     func `The Python package does what its tests say`() throws {
       let outcome = try run(
-        Senders.package, "pytest", "-q", "-p", "no:cacheprovider", "tests/test_run.py", "tests/test_client.py")
+        Senders.package, "pytest", "-q", "-p", "no:cacheprovider", "tests/test_run.py", "tests/test_client.py",
+        "tests/test_server.py")
       #expect(outcome.status == .exited(0), "\(outcome.output)")
     }
 

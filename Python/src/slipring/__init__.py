@@ -6,8 +6,9 @@
         middle = scan.run.slice(scan.run.shape[0] // 2)   # a view of the volume while it is made
     volume = slipring.open("out").volume()
 
-`open` reads a run, live or finished; `start` begins one; `Client` and `AsyncClient` talk to a run's page; `Queue` to the
-scans of a server (`slipring serve`); `SharedRun` is what a denoising program works on.
+`open` reads a run, live or finished; `start` begins one; `Client` and `AsyncClient` talk to a run's page, `Server` and
+`AsyncServer` to a server of scans (`slipring serve`) over HTTP, `Queue` to its folder; `SharedRun` is what a denoising
+program works on.
 """
 
 from ._client import AsyncClient, Client
@@ -18,8 +19,11 @@ from ._memory import Denoised, SharedRun, Volume
 from ._process import Started, start
 from ._queue import Queue
 from ._run import Run, open_run as open  # noqa: A004
+from ._server import AsyncServer, Events, Server
+from ._server_types import Change, Scan, ScanDetails, State, Status
 
 __all__ = [
-    "AsyncClient", "Client", "Denoised", "Image", "Images", "Ledger", "Queue", "Refused", "Run", "SharedRun",
-    "SlipringError", "Started", "Unavailable", "Volume", "open", "start",
+    "AsyncClient", "AsyncServer", "Change", "Client", "Denoised", "Events", "Image", "Images", "Ledger", "Queue",
+    "Refused", "Run", "Scan", "ScanDetails", "Server", "SharedRun", "SlipringError", "Started", "State", "Status",
+    "Unavailable", "Volume", "open", "start",
 ]

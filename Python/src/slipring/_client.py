@@ -10,64 +10,18 @@ from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
 from typing import Any
 
-from ._errors import SlipringError, Unavailable
+from ._errors import Unavailable
+from ._http import Page
 
 _EVENT_TIMEOUT = 60.0
-_BODY_MAX = 64 << 20
 
 
-class Client:
+class Client(Page):
     """A run's page: `Client("http://127.0.0.1:8787/?token=…")`, the address that slipring printed.
 
     Without a token, a page on this machine can be looked at, and nothing be changed. Each call has a connection of its
     own, so it may be used from several threads.
     """
-
-    def __init__(self, address: str, token: str | None = None, timeout: float = 10) -> None:
-        url = urllib.parse.urlsplit(address if "//" in address else "//" + address)
-        if url.scheme not in ("", "http", "https") or not url.hostname:
-            raise ValueError(f"{address} is no address of a page")
-        self._is_secure, self._host, self._port, self._timeout = url.scheme == "https", url.hostname, url.port, timeout
-        self._path = url.path.rstrip("/")
-        self.token = token or urllib.parse.parse_qs(url.query).get("token", [None])[0]
-
-    def _open(
-        self, method: str, path: str, timeout: float
-    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-        make = http.client.HTTPSConnection if self._is_secure else http.client.HTTPConnection
-        connection = make(self._host, self._port, timeout=timeout)
-        headers = {}
-        if self.token:
-            headers = {"Authorization": f"Bearer {self.token}", "X-Slipring-Token": self.token}
-        try:
-            connection.request(method, self._path + path, headers=headers)
-            response = connection.getresponse()
-        except OSError as error:
-            connection.close()
-            raise Unavailable(f"nobody answers at {self._host}:{self._port}: {error}") from None
-        if response.status >= 400:
-            said = response.read(1000).decode(errors="replace").strip()
-            connection.close()
-            raise SlipringError(f"{method} {path}: {response.status} {said}")
-        return connection, response
-
-    def _request(self, method: str, path: str) -> bytes:
-        connection, response = self._open(method, path, self._timeout)
-        try:
-            body = response.read(_BODY_MAX + 1)
-        except (OSError, http.client.HTTPException) as error:
-            raise Unavailable(f"{method} {path}: {error}") from None
-        finally:
-            connection.close()
-        if len(body) > _BODY_MAX:
-            raise SlipringError(f"{method} {path}: an answer of more than {_BODY_MAX} bytes")
-        return body
-
-    def _json(self, path: str) -> dict[str, Any]:
-        value = json.loads(self._request("GET", path))
-        if not isinstance(value, dict):
-            raise SlipringError(f"GET {path}: no object")
-        return value
 
     def status(self) -> dict[str, Any]:
         """Everything that the page shows."""
@@ -88,7 +42,7 @@ class Client:
 
     def events(self) -> Iterator[dict[str, Any]]:
         """The status whenever it changes, until the run's page closes."""
-        connection, response = self._open("GET", "/api/events", _EVENT_TIMEOUT)
+        connection, response, _ = self._open("GET", "/api/events", _EVENT_TIMEOUT)
         try:
             for line in response:
                 if line.startswith(b"data:"):
