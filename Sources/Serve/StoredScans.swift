@@ -51,8 +51,9 @@ struct StoredScans {
     guard measures else { return }
     let now = ContinuousClock.now
     let due = scans.filter { $0.value.measured.map { now - $0 > Self.validity } ?? true }
-    for (number, scan) in due.sorted(by: { $0.value.ended < $1.value.ended }) {
-      guard .now - now < Self.budget else { break }
+    for (index, (number, scan)) in due.sorted(by: { $0.value.ended < $1.value.ended }).enumerated() {
+      // On a machine that has much to do, time passes without anything being measured.
+      guard index < 200 || .now - now < Self.budget else { break }
       scans[number]?.byteCount = try Self.byteCount(of: number, scan.state, queue)
       scans[number]?.measured = .now
     }
@@ -63,7 +64,9 @@ struct StoredScans {
 
   private static func byteCount(of number: Int, _ state: QueueEntry.EntryState, _ queue: ScanQueue) throws -> Int {
     guard state == .finished else { return queue.acquired(of: number).contains { access($0, F_OK) == 0 } ? 1 : 0 }
-    return try queue.outputs(of: number).reduce(0) { $0 + (ScanOutput($1).byteCount ?? 0) }
+    // What lies elsewhere, as of a server's folder that was moved, is not the server's to remove.
+    let outputs = try queue.outputs(of: number).filter { $0.hasPrefix(queue.volumes + "/") }
+    return outputs.reduce(0) { $0 + (ScanOutput($1).byteCount ?? 0) }
   }
 
   /// What is to be removed at the time `now`, the oldest first. The newest volume always stays, and while not all are
