@@ -81,7 +81,7 @@ package struct ServeFile: Sendable {
   /// Where scans come from, in the order of their names.
   package private(set) var sources: [Source] = []
 
-  private static let (runsMax, sourcesMax, wordsMax, silenceRange) = (16, 32, 32, 0.5...86_400.0)
+  static let (runsMax, sourcesMax, wordsMax, silenceRange) = (16, 32, 32, 0.5...86_400.0)
 
   /// Reads and checks it, with the scan files that it names; relative paths are from its own folder.
   /// - Throws: `.noInput` where it cannot be read, `.configuration` with the line of the first mistake.
@@ -110,48 +110,52 @@ package struct ServeFile: Sendable {
   }
 
   private mutating func read(_ key: Node, _ value: Node, _ page: inout PageSettings) throws(ScanFailure) {
-    switch key.string {
-    case "address": (page.address, page.line) = (try word(key, value), key.mark?.line ?? 1)
-    case "name":
+    guard let known = key.string.flatMap(ServeKey.init) else { return try readLimit(key, value) }
+    switch known {
+    case .address: (page.address, page.line) = (try word(key, value), key.mark?.line ?? 1)
+    case .name:
       page.name = try word(key, value)
       guard page.name?.wholeMatch(of: /[A-Za-z0-9.-]{1,253}/) != nil else {
         throw mistake(key, "name is that of a machine, as a reverse proxy serves it: slipring.lab.org")
       }
-    case "token-file": page.tokenFile = resolved(try word(key, value))
-    case "tls-certificate": page.certificate = (resolved(try word(key, value)), page.certificate?.key ?? "")
-    case "tls-key": page.certificate = (page.certificate?.path ?? "", resolved(try word(key, value)))
-    case "files-from": page.folders = try words(key, value).map(resolved)
-    case "on-change":
+    case .tokenFile: page.tokenFile = resolved(try word(key, value))
+    case .tlsCertificate: page.certificate = (resolved(try word(key, value)), page.certificate?.key ?? "")
+    case .tlsKey: page.certificate = (page.certificate?.path ?? "", resolved(try word(key, value)))
+    case .filesFrom: page.folders = try words(key, value).map(resolved)
+    case .onChange:
       program = try words(key, value)
       guard program?.first?.hasPrefix("/") == true else {
         throw mistake(
           key, "on-change is a program by its whole path, and what it is given: [/usr/local/bin/tell, night]")
       }
-    case "hook":
+    case .hook:
       let text = try word(key, value)
       do throws(StreamError) { hook = try StopHook(text) } catch { throw mistake(key, "hook: \(error)") }
-    case "folder": folder = resolved(try word(key, value))
-    case "output":
+    case .folder: folder = resolved(try word(key, value))
+    case .output:
       output = try word(key, value)
       if let problem = OutputPattern(output).problem { throw mistake(key, "output \(problem)") }
-    case "runs":
+    case .runs:
       guard let count = Int(try word(key, value)), (1...Self.runsMax).contains(count) else {
         throw mistake(key, "runs is a whole number from 1 to \(Self.runsMax)")
       }
       runs = count
-    case "epics": epics = try prefix(key, value)
-    case "sources":
+    case .epics: epics = try prefix(key, value)
+    case .sources:
       guard case .mapping(let mapping) = value, mapping.count <= Self.sourcesMax else {
         throw mistake(key, "sources has one to \(Self.sourcesMax) names, each with an address")
       }
       for (name, value) in mapping { sources.append(try source(name, value)) }
       sources.sort { $0.name < $1.name }
-    default:
-      guard let limit = key.string.flatMap(DiskLimits.LimitKey.init) else {
-        throw mistake(key, "there is no key \(key.string ?? "?"); known are \(Self.keys)")
-      }
-      if let problem = disk.read(limit, try word(key, value)) { throw mistake(key, problem) }
     }
+  }
+
+  private mutating func readLimit(_ key: Node, _ value: Node) throws(ScanFailure) {
+    guard let limit = key.string.flatMap(DiskLimits.LimitKey.init) else {
+      let known = ServeKey.allCases.map(\.rawValue) + DiskLimits.LimitKey.allCases.map(\.rawValue)
+      throw mistake(key, "there is no key \(key.string ?? "?"); known are \(known.joined(separator: ", "))")
+    }
+    if let problem = disk.read(limit, try word(key, value)) { throw mistake(key, problem) }
   }
 
   private func prefix(_ key: Node, _ value: Node) throws(ScanFailure) -> VariablePrefix {
@@ -165,9 +169,6 @@ package struct ServeFile: Sendable {
 
   /// What the process variables of a source's runs begin with; nil for none.
   func epics(of source: String) -> VariablePrefix? { epics.map { $0.adding(source) } }
-  private static let keys =
-    "folder, output, runs, \(DiskLimits.LimitKey.allCases.map(\.rawValue).joined(separator: ", ")), address, name, "
-    + "token-file, tls-certificate, tls-key, files-from, on-change, hook, epics and sources"
 
   private func source(_ key: Node, _ value: Node) throws(ScanFailure) -> Source {
     guard let name = key.string, name.wholeMatch(of: /[A-Za-z0-9_-]{1,40}/) != nil else {
@@ -176,15 +177,17 @@ package struct ServeFile: Sendable {
     guard case .mapping(let mapping) = value else { throw mistake(key, "\(name) needs an address:") }
     var (address, scanFile, silence) = (Source.Address?.none, String?.none, 10.0)
     for (key, value) in mapping {
-      switch key.string {
-      case "address": address = try self.address(key, word(key, value))
-      case "scan": scanFile = resolved(try word(key, value))
-      case "silence":
+      switch key.string.flatMap(SourceKey.init) {
+      case .address: address = try self.address(key, word(key, value))
+      case .scan: scanFile = resolved(try word(key, value))
+      case .silence:
         guard let seconds = Double(try word(key, value)), Self.silenceRange.contains(seconds) else {
           throw mistake(key, "silence is a number of seconds from 0.5 to 86400")
         }
         silence = seconds
-      default: throw mistake(key, "a source has no key \(key.string ?? "?"); known are address, scan and silence")
+      case nil:
+        let known = SourceKey.allCases.map(\.rawValue).joined(separator: ", ")
+        throw mistake(key, "a source has no key \(key.string ?? "?"); known are \(known)")
       }
     }
     guard let address else { throw mistake(key, "\(name) needs an address:") }

@@ -39,6 +39,10 @@ enum Senders {
       "numpy", "h5py", "pytest", "bluesky", "ophyd-async>=0.21,<0.22", "matplotlib", "nbclient", "ipykernel",
     ], probe: "import h5py, pytest, bluesky, ophyd_async.core, matplotlib, nbclient, ipykernel")
 
+  /// A Python that checks files by their JSON Schema.
+  static let schemas = environment(
+    "schemas", packages: ["jsonschema", "pyyaml"], probe: "import jsonschema, yaml; jsonschema.Draft202012Validator")
+
   /// A Python with a program that tries an API by its description.
   static let schemathesis = environment("schemathesis", packages: ["schemathesis"], probe: "import schemathesis")
 

@@ -40,7 +40,7 @@ package struct RunStatus: Codable, Equatable, Sendable {
   }
 
   /// What the run is doing.
-  package enum Phase: String, Codable, Sendable {
+  package enum Phase: String, CaseIterable, Codable, Sendable {
     /// Projections come in; windows are updated.
     case scanning
     /// All projections are there; iterations over all of them.

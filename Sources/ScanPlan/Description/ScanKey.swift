@@ -38,6 +38,8 @@ package struct ScanKey: Sendable {
   package let unset: String?
   /// What can be written: form and limits.
   package let form: String
+  /// The same as JSON Schema has it.
+  let value: SchemaValue
   /// Reads a word into a description; false for one without meaning.
   let read: @Sendable (String, inout ScanDescription) -> Bool
   /// The word in a description; nil where none is set.
@@ -52,6 +54,7 @@ package struct ScanKey: Sendable {
   ) {
     (self.group, self.name, self.help, unset) = (group, name, help, nil)
     form = limit.form
+    value = Self.schema(Value.self, limit)
     read = { word, scan in
       guard let value = Value(scanText: word) else { return false }
       scan[keyPath: path] = value
@@ -69,6 +72,7 @@ package struct ScanKey: Sendable {
   ) {
     (self.group, self.name, self.help, self.unset) = (group, name, help, unset)
     form = limit.form
+    value = Self.schema(Value.self, limit)
     read = { word, scan in
       guard let value = Value(scanText: word) else { return false }
       scan[keyPath: path] = value
@@ -100,12 +104,27 @@ package struct ScanKey: Sendable {
   }
 }
 
+/// The least and the largest value; `isOpen` where they are themselves too small and too large.
+struct ScanBounds: Sendable {
+  let low: Double
+  let high: Double
+  let isOpen: Bool
+
+  /// Nil where they are no numbers.
+  init?(_ low: some ScanValue, _ high: some ScanValue, isOpen: Bool) {
+    guard let least = Double(low.scanText), let largest = Double(high.scanText) else { return nil }
+    (self.low, self.high, self.isOpen) = (least, largest, isOpen)
+  }
+}
+
 /// What values a key may have.
 struct ScanLimit<Value: ScanValue>: Sendable {
   /// Form and limits in words.
   let form: String
   /// What is wrong with a value; nil where nothing is.
   let problem: @Sendable (Value) -> String?
+  /// Where values end; nil where they do not.
+  var bounds: ScanBounds?
 
   /// Whatever can be written.
   static var none: ScanLimit { ScanLimit(form: Value.form) { _ in nil } }
@@ -127,17 +146,19 @@ extension ScanLimit where Value: Comparable {
   /// Values from the first to the last, of `unit`.
   static func within(_ range: ClosedRange<Value>, _ unit: String = "") -> ScanLimit {
     let (low, high, unit) = (range.lowerBound.scanText, range.upperBound.scanText, unit.isEmpty ? "" : " \(unit)")
-    return ScanLimit(form: "\(Value.form) from \(low) to \(high)\(unit)") {
-      range.contains($0) ? nil : "is outside \(low)…\(high)\(unit)"
-    }
+    return ScanLimit(
+      form: "\(Value.form) from \(low) to \(high)\(unit)",
+      problem: { range.contains($0) ? nil : "is outside \(low)…\(high)\(unit)" },
+      bounds: ScanBounds(range.lowerBound, range.upperBound, isOpen: false))
   }
 
   /// Values between two that are themselves too small and too large; `reason` follows them.
   static func between(_ low: Value, _ high: Value, _ reason: String) -> ScanLimit {
     let words = "\(low.scanText)…\(high.scanText)"
-    return ScanLimit(form: "\(Value.form) above \(low.scanText) and below \(high.scanText)") {
-      $0 > low && $0 < high ? nil : "is outside \(words), \(reason)"
-    }
+    return ScanLimit(
+      form: "\(Value.form) above \(low.scanText) and below \(high.scanText)",
+      problem: { $0 > low && $0 < high ? nil : "is outside \(words), \(reason)" },
+      bounds: ScanBounds(low, high, isOpen: true))
   }
 }
 

@@ -4,10 +4,17 @@ package import Tomography
 package protocol ScanValue: Equatable, Sendable {
   /// What can be written, for people: `a whole number`.
   static var form: String { get }
+  /// The words that can be written where there are no others; nil for any other form.
+  static var choices: [String]? { get }
   /// Reads the word; nil for one without meaning.
   init?(scanText: String)
   /// The word; reading it gives the same value.
   var scanText: String { get }
+}
+
+extension ScanValue {
+  /// Of most values there are too many to name.
+  package static var choices: [String]? { nil }
 }
 
 extension Int: ScanValue {
@@ -59,6 +66,8 @@ extension ScanValue where Self: RawRepresentable & CaseIterable, RawValue: ScanV
     let words = allCases.map(\.rawValue.scanText)
     return words.dropLast().joined(separator: ", ") + " or " + (words.last ?? "")
   }
+  /// The words.
+  package static var choices: [String]? { allCases.map(\.rawValue.scanText) }
   /// One of the words.
   package init?(scanText: String) {
     guard let raw = RawValue(scanText: scanText), let value = Self(rawValue: raw) else { return nil }

@@ -1,0 +1,44 @@
+import ArgumentParser
+import Run
+import ScanPlan
+import Serve
+
+/// What files and answers look like, for programs.
+struct SchemaCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "schema",
+    abstract: "Prints the JSON Schema (2020-12) of a file, or of what --json prints.",
+    discussion: """
+      scan and serve are the files scan.yaml and serve.yaml, for editors and for checks before they are used; result \
+      is what recon, run and resume tell of a run that is over, status how far one is; list, show and tail are the \
+      answers of these commands, of tail a line.
+      """)
+
+  /// What there is a description of.
+  enum Subject: String, CaseIterable, ExpressibleByArgument {
+    case scan, serve, result, status, list, show, tail
+  }
+
+  @Argument(help: ArgumentHelp("scan, serve, result, status, list, show or tail.", valueName: "subject"))
+  var subject: Subject
+
+  func run() throws { try Console.json(Self.schema(subject)) }
+
+  /// The description of a subject.
+  static func schema(_ subject: Subject) throws -> SchemaValue {
+    switch subject {
+    case .scan: ScanKey.schema
+    case .serve: ServeFile.schema
+    case .result: try document("What came of a run", RunResult.self)
+    case .status: try document("How far a run is", RunStatus.self)
+    case .list: try document("The scans of a server", [ScanRecord].self)
+    case .show: try document("One scan of a server", ScanDetails.self)
+    case .tail: try document("A change of a scan", ScanChange.self)
+    }
+  }
+
+  private static func document(_ title: String, _ type: any Decodable.Type) throws -> SchemaValue {
+    try TypeSchema.schema(of: type).with("title", .string(title))
+      .with("$schema", "https://json-schema.org/draft/2020-12/schema")
+  }
+}
