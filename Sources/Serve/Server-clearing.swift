@@ -1,5 +1,3 @@
-import Glibc
-import Host
 import Run
 import Spools
 

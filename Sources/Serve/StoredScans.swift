@@ -1,6 +1,5 @@
 import Glibc
 import Run
-import ScanPlan
 
 /// What the scans of a queue that are over take on disk, and which of it has had its time. Entries are read again where
 /// they changed, and sizes measured bit by bit, so that thousands of scans cost little.

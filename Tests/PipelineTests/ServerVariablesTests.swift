@@ -47,8 +47,8 @@ extension Pipeline {
     /// The values of each variable, one after the other.
     private struct Seen: Decodable {
       let connections: Int
-      let State, Sample, Activity, LastSample, Message: [String]
-      let Scan, Queue, LastScan, LastLost: [Int]
+      let State, Activity, LastSample, Message: [String]
+      let Scan, LastScan, LastLost: [Int]
     }
   }
 }

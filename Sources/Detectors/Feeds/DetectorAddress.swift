@@ -10,7 +10,7 @@ package enum DetectorAddress: Equatable, Sendable {
   case folder(String)
 
   /// What the path of a watched folder follows.
-  package static let folderScheme = "watch:"
+  static let folderScheme = "watch:"
 
   /// Where a predecessor left the scan that goes on.
   package struct Place: Equatable, Sendable {

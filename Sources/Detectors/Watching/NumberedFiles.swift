@@ -1,6 +1,6 @@
 /// Files of a folder whose names differ in their number alone, and which of them were taken. A number that came before
 /// is new again where its file was written anew.
-package struct NumberedFiles: Codable, Equatable, Sendable {
+struct NumberedFiles: Codable, Equatable, Sendable {
   /// Which files they are.
   struct Name: Codable, Comparable, Hashable, Sendable {
     /// Below the folder that is watched; empty for itself.
