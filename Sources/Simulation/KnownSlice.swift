@@ -60,17 +60,28 @@ package struct KnownSlice: Sendable {
     }
     truth = Self.slice(of: phantom, columns: columns)
     self.background = background
-    lines = thetas.flatMap { theta in
-      [Float](unsafeUninitializedCapacity: columns) { buffer, count in
-        phantom.lineIntegrals(
-          row: 0, theta: theta, columns: columns, rotationAxis: Double(columns) / 2, samplesPerBin: Self.samplesPerBin,
-          into: UnsafeMutableBufferPointer(rebasing: buffer[..<columns]))
-        count = columns
-      }
+    lines = thetas.flatMap { Self.line(of: phantom, theta: $0, columns: columns) }
+  }
+
+  /// What `phantoms`, one for each of `thetas`, show of a sample that changes; the truth is that of the last one.
+  init(_ phantoms: [some Phantom], columns: Int, thetas: [Double]) {
+    precondition(phantoms.count == thetas.count, "\(phantoms.count) phantoms at \(thetas.count) thetas")
+    self.columns = columns
+    truth = phantoms.last.map { Self.slice(of: $0, columns: columns) } ?? []
+    background = []
+    lines = zip(phantoms, thetas).flatMap { Self.line(of: $0, theta: $1, columns: columns) }
+  }
+
+  private static func line(of phantom: some Phantom, theta: Double, columns: Int) -> [Float] {
+    [Float](unsafeUninitializedCapacity: columns) { buffer, count in
+      phantom.lineIntegrals(
+        row: 0, theta: theta, columns: columns, rotationAxis: Double(columns) / 2, samplesPerBin: samplesPerBin,
+        into: UnsafeMutableBufferPointer(rebasing: buffer[..<columns]))
+      count = columns
     }
   }
 
-  private static func slice(of phantom: some Phantom, columns: Int) -> [Float] {
+  static func slice(of phantom: some Phantom, columns: Int) -> [Float] {
     [Float](unsafeUninitializedCapacity: columns * columns) { buffer, count in
       phantom.slice(
         row: 0, columns: columns, supersampling: supersampling,

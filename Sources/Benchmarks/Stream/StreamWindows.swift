@@ -40,7 +40,8 @@ package enum StreamWindows: Sendable, Equatable {
       angles += (newest.count + others) * iterations
       // A x reads the volume; the update reads and writes it. The newest and the others are two updates.
       bytes += Double(Self.updateBytes * iterations * (others > 0 ? 2 : 1))
-      if schedule.spread != nil, WindowSmoothing.isDue(after: update) { bytes += Double(Self.smoothingBytes) }
+      let isSmoothed = schedule.spread != nil && WindowSmoothing.Schedule.standard.isDue(after: update)
+      if isSmoothed { bytes += Double(Self.smoothingBytes) }
     }
     return (angles, bytes)
   }

@@ -166,7 +166,7 @@ private struct Bed {
         volume.start, sinogram: data.start, slots: 1, angles: angles(1), seen: 1,
         spread: AngularSpread(count: 1, reach: 1), executor: SerialExecutor())
     }
-    return seconds / Double(WindowSmoothing.updates)
+    return seconds / Double(WindowSmoothing.Schedule.standard.updates)
   }
 
   private func slices() -> ScratchMemory { filled(layout.volumeByteCount) }

@@ -55,7 +55,7 @@ extension ReconstructStage {
 
   /// Smooths the generation that update `index` made, where that is due.
   func smooth(after index: Int, angles: [WindowAngle], seen: Int) {
-    guard WindowSmoothing.isDue(after: index), let spread = configuration.windows.spread, let window,
+    guard WindowSmoothing.Schedule.standard.isDue(after: index), let spread = configuration.windows.spread, let window,
       let smoothing = window.smoothing
     else { return }
     smoothing.apply(

@@ -31,6 +31,22 @@ package struct AngularSpread: Sendable, Equatable {
     return (0..<count).map { min(Int((offset + Double($0)) * Double(total) / Double(count)), total - 1) }
   }
 
+  /// What the newest projections count for of an update, and the drawn ones for the rest.
+  package static let newestPart: Float = 0.5
+
+  /// An update over the newest projections and others, each group with its part however many it has: what one is wrong
+  /// by is taken from the volume before the other was. Two updates one after the other would read and write the volume
+  /// twice.
+  package static func together(
+    newest: [WindowAngle], others: [WindowAngle], newestPart: Float = newestPart
+  ) -> [WindowAngle] {
+    guard !newest.isEmpty, !others.isEmpty else { return newest + others }
+    func sharing(_ part: Float, _ angles: [WindowAngle]) -> [WindowAngle] {
+      angles.map { WindowAngle(theta: $0.theta, slot: $0.slot, share: part / Float(angles.count)) }
+    }
+    return sharing(newestPart, newest) + sharing(1 - newestPart, others)
+  }
+
   /// (√5 − 1) / 2
   private static let goldenRatio = 0.618_033_988_749_894_8
 }

@@ -65,9 +65,11 @@ package enum Method: Sendable, Equatable {
 
   /// What smooths the volume between the updates of spread windows, for as many threads; nil where the method has no
   /// such windows.
-  package func smoothing(layout: SliceLayout, threads: Int, level: Int? = nil) -> WindowSmoothing? {
+  package func smoothing(
+    layout: SliceLayout, threads: Int, level: Int? = nil, schedule: WindowSmoothing.Schedule = .standard
+  ) -> WindowSmoothing? {
     guard case .sirt(let options) = self else { return nil }
-    return WindowSmoothing(layout: layout, options: options, threads: threads, level: level)
+    return WindowSmoothing(layout: layout, options: options, schedule: schedule, threads: threads, level: level)
   }
 
   /// Bytes that `smoothing` with the same arguments would allocate.

@@ -13,6 +13,8 @@ package final class SIRTSolver: WindowSolver {
   private let options: SIRTOptions
   private let workspace: SolverWorkspace
   private let rowSums: RowSums
+  /// Angles of the plan times their shares.
+  private var shared: [BackAngle] = []
 
   /// Allocates what updates need. See `Method.solver` for the arguments.
   init(
@@ -24,6 +26,7 @@ package final class SIRTSolver: WindowSolver {
       layout: layout, beam: beam, diskMask: options.diskMask, skipsOutside: true, anglesMax: anglesMax,
       blocksMax: blocksMax, threads: threads, level: level)
     rowSums = RowSums(beam: beam, mask: workspace.mask)
+    shared.reserveCapacity(anglesMax)
   }
 
   /// Bytes that `init` allocated beside the volume and the data.
@@ -78,8 +81,9 @@ package final class SIRTSolver: WindowSolver {
       guard angles.contains(where: { $0.share != 1 }) else {
         return workspace.scaleColumns(executor) { options.relaxation / $0 }
       }
-      // Once before final iterations, never on the way of a window.
-      workspace.pass.plan.back.map { $0.weighed(by: angles[$0.slot].share) }.withUnsafeBufferPointer { shared in
+      shared.removeAll(keepingCapacity: true)
+      shared.append(contentsOf: workspace.pass.plan.back.lazy.map { $0.weighed(by: angles[$0.slot].share) })
+      shared.withUnsafeBufferPointer { shared in
         workspace.scaleColumns(over: shared, executor) { options.relaxation / $0 }
       }
     }

@@ -4,7 +4,7 @@ internal import KernelTypes
 /// Total variation steps between the updates of spread windows: a volume of few projections a voxel is noise and
 /// streaks, and the edges that it has are worth more than its grey levels.
 ///
-/// The weight of a slice is λ = 3 m · 8.4e-4 · (128 σ / (m N))^0.7 · (n / 180)^−0.25 for the six half steps that lie
+/// The weight of a slice is λ = k / 2 · m · 8.4e-4 · (128 σ / (m N))^0.7 · (n / 180)^−0.25 for the k updates that lie
 /// between two smoothings, with n = 20 … the projections of a half turn of which so many have come. σ, the noise of a
 /// line integral, is the median of |b(i−2) − 4 b(i−1) + 6 b(i) − 4 b(i+1) + b(i+2)| over projections of the update,
 /// divided by 0.6745 √70 (the median of D. L. Donoho and I. M. Johnstone, Biometrika 81, 1994, 425–455): it needs no
@@ -13,13 +13,31 @@ internal import KernelTypes
 /// Both are a slice's own, so its weight does not depend on the rows beside it. All memory is allocated when it is
 /// made.
 package final class WindowSmoothing {
-  /// Updates from one smoothing to the next.
-  package static let updates = 6
-  private static let innerSteps = 2
+  /// How often, and how thoroughly.
+  package struct Schedule: Sendable, Equatable {
+    /// Updates from one smoothing to the next.
+    package let updates: Int
+    /// Steps on the dual, each time from none.
+    let innerSteps: Int
+
+    /// What runs do.
+    package static let standard = Schedule(updates: 6, innerSteps: 2)
+
+    /// `updates` ≥ 1, and 1…8 `innerSteps`.
+    package init(updates: Int, innerSteps: Int) {
+      precondition(updates >= 1, "smoothing every \(updates) updates")
+      (self.updates, self.innerSteps) = (updates, innerSteps)
+    }
+
+    /// Whether the volume is smoothed after update number `update`.
+    package func isDue(after update: Int) -> Bool { (update + 1) % updates == 0 }
+  }
+
   /// Projections of the noise, bins of them, and voxels of the scale that are looked at, at most.
   private static let projectionsMax = 3
   private static let samplesMax = 2048
 
+  private let schedule: Schedule
   private let layout: SliceLayout
   private let mask: DiskMask
   private let nonNegative: Bool
@@ -27,36 +45,36 @@ package final class WindowSmoothing {
   private let memory: ScratchMemory
   private var weights: [Float]
 
-  init(layout: SliceLayout, options: SIRTOptions, threads: Int, level: Int?) {
+  init(layout: SliceLayout, options: SIRTOptions, schedule: Schedule, threads: Int, level: Int?) {
+    self.schedule = schedule
     self.layout = layout
     mask = DiskMask(columns: layout.columns, isDisk: options.diskMask)
     nonNegative = options.nonNegative
-    step = TotalVariationStep(layout: layout, innerSteps: Self.innerSteps, threads: threads, level: level)
+    step = TotalVariationStep(layout: layout, innerSteps: schedule.innerSteps, threads: threads, level: level)
     memory = ScratchMemory(byteCount: Self.samplesByteCount(layout))
     weights = Array(repeating: 0, count: layout.rows)
   }
 
   /// Bytes that `init` with the same arguments would allocate.
   static func byteCount(layout: SliceLayout, threads: Int) -> Int {
-    TotalVariationStep.byteCount(layout: layout, innerSteps: innerSteps, threads: threads) + samplesByteCount(layout)
+    TotalVariationStep.byteCount(layout: layout, innerSteps: Schedule.standard.innerSteps, threads: threads)
+      + samplesByteCount(layout)
   }
 
   private static func samplesByteCount(_ layout: SliceLayout) -> Int {
     layout.rows * samplesMax * MemoryLayout<Float>.stride
   }
 
-  /// Whether the volume is smoothed after update number `update`.
-  package static func isDue(after update: Int) -> Bool { (update + 1) % updates == 0 }
-
   /// λ for a line integral's noise σ and a slice's scale m, both in the same unit of length, when `seen` projections
   /// have come of a scan with so many in a half turn.
   static func weight(
-    noise: Float, scale: Float, columns: Int, seen: Int, projectionsPerHalfTurn: Int
+    noise: Float, scale: Float, columns: Int, seen: Int, projectionsPerHalfTurn: Int,
+    updates: Int = Schedule.standard.updates
   ) -> Float {
     guard noise > 0, scale > 0 else { return 0 }
     let relative = 128 * Double(noise) / (Double(scale) * Double(columns))
     let count = Double(max(min(max(seen, 20), projectionsPerHalfTurn), 1))
-    return Float(Double(scale) * 3 * 8.4e-4 * pow(relative, 0.7) * pow(count / 180, -0.25))
+    return Float(Double(scale) * 0.5 * Double(updates) * 8.4e-4 * pow(relative, 0.7) * pow(count / 180, -0.25))
   }
 
   /// Smooths all slices of `volume`, which an update over `angles` made, when `seen` projections had come. `sinogram`
@@ -65,7 +83,7 @@ package final class WindowSmoothing {
     _ volume: UnsafeMutableRawPointer, sinogram: UnsafeRawPointer, slots: Int, angles: [WindowAngle], seen: Int,
     spread: AngularSpread, executor: some Executor
   ) {
-    let looked = angles.prefix(Self.projectionsMax), layout = self.layout
+    let looked = angles.prefix(Self.projectionsMax), layout = self.layout, updates = schedule.updates
     // Sound: each item writes its own samples and its own weight.
     nonisolated(unsafe) let samples = memory.start.assumingMemoryBound(to: Float.self)
     weights.withUnsafeMutableBufferPointer { weights in
@@ -75,7 +93,7 @@ package final class WindowSmoothing {
         let noise = Self.noise(row, sinogram, slots, looked, layout, own)
         weights[row] = Self.weight(
           noise: noise, scale: Self.scale(row, volume, layout, own), columns: layout.columns, seen: seen,
-          projectionsPerHalfTurn: spread.projectionsPerHalfTurn)
+          projectionsPerHalfTurn: spread.projectionsPerHalfTurn, updates: updates)
       }
     }
     let blocks = 0..<layout.blockCount

@@ -4,5 +4,7 @@ import ArgumentParser
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measures what Slipring reaches on this machine.",
-    subcommands: [BenchKernel.self, BenchEvent.self, BenchStream.self, BenchQuality.self, BenchAxis.self])
+    subcommands: [
+      BenchKernel.self, BenchEvent.self, BenchStream.self, BenchQuality.self, BenchWindows.self, BenchAxis.self,
+    ])
 }

@@ -1,3 +1,4 @@
+import KernelTypes
 import Testing
 
 @testable import Tomography
@@ -99,5 +100,47 @@ import Testing
       #expect(schedule.window(end: count, projections: count) == max(0, count - 2)..<count)
     }
     #expect(WindowSchedule(newest: 1, spread: AngularSpread(count: 3, reach: 4), iterations: 1).updateIntervalMax == 4)
+  }
+}
+
+/// The newest projections and drawn ones in one update.
+@Suite struct SpreadUpdateTests {
+  /// A volume and line integrals that do not agree.
+  private func scan(_ thetas: [Double]) -> Scan {
+    let scan = Scan(columns: 32, rows: 2, thetas: thetas)
+    for row in 0..<2 { scan.set(slice: (0..<1024).map { Float(($0 * 7 + row) % 13) * 0.01 }, row: row) }
+    for slot in thetas.indices { scan.set(projection: (0..<64).map { Float(($0 * 5 + slot) % 11) }, slot: slot) }
+    return scan
+  }
+
+  private func updated(_ scan: Scan, _ angles: [WindowAngle]) -> [Float] {
+    let next = Memory(byteCount: scan.layout.volumeByteCount)
+    let solver = Method.sirt(SIRTOptions()).solver(layout: scan.layout, beam: scan.beam, anglesMax: 8, threads: 1)
+    _ = solver.update(
+      volume: scan.volume.start, next: next.start, sinogram: scan.sinogram.start, slots: scan.thetas.count,
+      blocks: scan.blocks, angles: angles, iterations: 1, executor: SerialExecutor())
+    return scan.slice(1, of: next)
+  }
+
+  @Test(arguments: [(1, 2), (2, 3), (3, 1)], [Float(0.5), 0.7])
+  func `Each group makes its part of the step that it would make alone, however many it has`(
+    counts: (newest: Int, others: Int), part: Float
+  ) {
+    // At these angles every voxel has the same column sum.
+    let scan = scan((0..<counts.newest + counts.others).map { Double($0) * .pi / 2 })
+    let (newest, others) = (Array(scan.angles.prefix(counts.newest)), Array(scan.angles.dropFirst(counts.newest)))
+    let together = updated(scan, AngularSpread.together(newest: newest, others: others, newestPart: part))
+    let before = scan.slice(1), first = updated(scan, newest), second = updated(scan, others)
+    for (pixel, old) in before.enumerated() {
+      let expected = old + part * (first[pixel] - old) + (1 - part) * (second[pixel] - old)
+      #expect(abs(together[pixel] - expected) < 1e-4 * max(1, abs(expected)))
+    }
+    #expect(together != first && together != second)
+  }
+
+  @Test func `A group alone is the whole of an update`() {
+    let angles = scan([0.1, 0.9]).angles
+    #expect(AngularSpread.together(newest: angles, others: []) == angles)
+    #expect(AngularSpread.together(newest: [], others: angles) == angles)
   }
 }

@@ -98,7 +98,7 @@ import Testing
       newest.append(sequence: 0, theta: spread.scan.thetas[ordinal])
       let drawn = newest.drawn(by: draw, update: ordinal).map(\.ordinal)
       let angles = spread.iterate(half, [ordinal]) + spread.iterate(half, drawn)
-      if WindowSmoothing.isDue(after: ordinal) {
+      if WindowSmoothing.Schedule.standard.isDue(after: ordinal) {
         smoothing.apply(
           spread.scan.volume.start, sinogram: spread.scan.sinogram.start, slots: spread.count,
           angles: ([ordinal] + drawn).map { spread.scan.angles[$0] }, seen: ordinal + 1, spread: draw,
