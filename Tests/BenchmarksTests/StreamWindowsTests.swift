@@ -11,9 +11,9 @@ import Testing
     #expect(long.angles == 2 * 42 * 120 && long.bytesPerVoxel == Double(2 * (120 + 41) * 12))
   }
 
-  @Test func `spread windows draw from what has come, and are smoothed every sixth update`() {
+  @Test func `spread windows draw from what has come, and are smoothed every twelfth update`() {
     let work = StreamWindows.spread.work(projections: 12, iterations: 1)
     #expect(work.angles == 12 + 0 + 1 + 10 * 2)
-    #expect(work.bytesPerVoxel == Double(12 * 12 + 11 * 12 + 2 * 24))
+    #expect(work.bytesPerVoxel == Double(12 * 12 + 8))
   }
 }

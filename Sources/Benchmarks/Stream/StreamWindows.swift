@@ -38,14 +38,14 @@ package enum StreamWindows: Sendable, Equatable {
       let end = (update + 1) * schedule.step, newest = schedule.window(end: end, projections: projections)
       let others = schedule.spread.map { min($0.count, newest.lowerBound) } ?? 0
       angles += (newest.count + others) * iterations
-      // A x reads the volume; the update reads and writes it. The newest and the others are two updates.
-      bytes += Double(Self.updateBytes * iterations * (others > 0 ? 2 : 1))
+      // A x reads the volume; the update reads and writes it.
+      bytes += Double(Self.updateBytes * iterations)
       let isSmoothed = schedule.spread != nil && WindowSmoothing.Schedule.standard.isDue(after: update)
       if isSmoothed { bytes += Double(Self.smoothingBytes) }
     }
     return (angles, bytes)
   }
 
-  /// Of a voxel: three floats; and for two inner steps twice what one moves.
-  private static let (updateBytes, smoothingBytes) = (12, 2 * 12)
+  /// Of a voxel: three floats; and for all inner steps at once, one that is read and written.
+  private static let (updateBytes, smoothingBytes) = (12, 8)
 }

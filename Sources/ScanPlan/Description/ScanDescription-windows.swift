@@ -77,8 +77,9 @@ extension ScanDescription {
     }
   }
 
-  /// λ of SIRT in updates. One over each part of a spread window is half a step: together they are a whole one.
-  var windowRelaxation: Double { windowKind == .spread ? 0.5 * relaxation : relaxation }
+  /// λ of SIRT in updates. The newest projections of a spread window are half of a step, whether others are drawn or
+  /// not.
+  var windowRelaxation: Double { windowKind == .spread && windowSpread == 0 ? 0.5 * relaxation : relaxation }
 
   /// Whether no update is made while the scan runs.
   var makesNoWindows: Bool { windowKind == .none || windowKind == .sliding && windowStep == 0 }

@@ -25,7 +25,7 @@ extension ReconstructStage {
   }
 
   /// The angles of an update, each projection in its slot, and what it goes through one after the other: those of a
-  /// sliding window in their subsets, of a spread one the newest, then the others.
+  /// sliding window in their subsets, of a spread one all together.
   func angles(
     over ordinals: Range<Int>, spread: [WorkerOrder.SpreadProjection]
   ) throws -> (all: [WindowAngle], groups: [[WindowAngle]]) {
@@ -39,7 +39,7 @@ extension ReconstructStage {
     let others = try spread.enumerated().map { place, projection in
       WindowAngle(theta: projection.theta, slot: try slot(of: projection.ordinal, projection.sequence, place: place))
     }
-    return (newest + others, others.isEmpty ? [newest] : [newest, others])
+    return (newest + others, [AngularSpread.together(newest: newest, others: others)])
   }
 
   /// The slot of a projection. It is read again where it is not there: after a restart, where a field came behind it,

@@ -91,7 +91,7 @@ package final class ReconstructStage {
 
     /// Angles that a window's solver goes through at once.
     var windowAnglesMax: Int {
-      max(windows.slots(projections: projectionsMax), min(windows.spread?.count ?? 0, projectionsMax))
+      min(windows.slots(projections: projectionsMax) + (windows.spread?.count ?? 0), projectionsMax)
     }
   }
 

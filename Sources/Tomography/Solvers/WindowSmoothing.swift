@@ -21,7 +21,7 @@ package final class WindowSmoothing {
     let innerSteps: Int
 
     /// What runs do.
-    package static let standard = Schedule(updates: 6, innerSteps: 2)
+    package static let standard = Schedule(updates: 12, innerSteps: 2)
 
     /// `updates` ≥ 1, and 1…8 `innerSteps`.
     package init(updates: Int, innerSteps: Int) {

@@ -69,8 +69,9 @@ import Testing
       return (qualities, angles)
     }
 
-    func iterate(_ solver: any WindowSolver, _ ordinals: some Sequence<Int>) -> Int {
-      let angles = ordinals.map { scan.angles[$0] }
+    func iterate(_ solver: any WindowSolver, _ ordinals: some Sequence<Int>, drawn: [Int] = []) -> Int {
+      let angles = AngularSpread.together(
+        newest: ordinals.map { scan.angles[$0] }, others: drawn.map { scan.angles[$0] })
       _ = solver.update(
         volume: scan.volume.start, next: scan.volume.start, sinogram: scan.sinogram.start, slots: count,
         blocks: scan.blocks, angles: angles, iterations: 1, executor: SerialExecutor())
@@ -78,26 +79,25 @@ import Testing
     }
   }
 
-  private func solver(_ drift: Drift, relaxation: Float) -> any WindowSolver {
-    Method.sirt(SIRTOptions(relaxation: relaxation)).solver(
-      layout: drift.scan.layout, beam: drift.scan.beam, anglesMax: 24, threads: 1)
+  private func solver(_ drift: Drift) -> any WindowSolver {
+    Method.sirt(SIRTOptions()).solver(layout: drift.scan.layout, beam: drift.scan.beam, anglesMax: 24, threads: 1)
   }
 
   @Test(arguments: orders, [false, true])
   func `The volume is at every moment as good as that of the published windows, for a seventh of the work`(
     order: AngleOrder, moves: Bool
   ) throws {
-    let published = Drift(order, moves: moves), plain = solver(published, relaxation: 1)
+    let published = Drift(order, moves: moves), plain = solver(published)
     let old = published.follow { published.iterate(plain, max(0, $0 - 23)..<$0 + 1) }
 
-    let spread = Drift(order, moves: moves), half = solver(spread, relaxation: 0.5)
+    let spread = Drift(order, moves: moves), solver = solver(spread)
     let draw = AngularSpread(count: 2, projectionsPerHalfTurn: Self.perTurn)
     let smoothing = try #require(Method.sirt(SIRTOptions()).smoothing(layout: spread.scan.layout, threads: 1))
     var newest = NewestDirections(reach: draw.reach)
     let new = spread.follow { ordinal in
       newest.append(sequence: 0, theta: spread.scan.thetas[ordinal])
       let drawn = newest.drawn(by: draw, update: ordinal).map(\.ordinal)
-      let angles = spread.iterate(half, [ordinal]) + spread.iterate(half, drawn)
+      let angles = spread.iterate(solver, [ordinal], drawn: drawn)
       if WindowSmoothing.Schedule.standard.isDue(after: ordinal) {
         smoothing.apply(
           spread.scan.volume.start, sinogram: spread.scan.sinogram.start, slots: spread.count,

@@ -79,9 +79,9 @@ import Testing
     #expect(WindowSmoothing.weight(noise: 1, scale: -1, columns: 64, seen: 30, projectionsPerHalfTurn: 90) == 0)
   }
 
-  @Test func `The weight is that of the rule, and every sixth update is followed by a smoothing`() {
+  @Test func `The weight is that of the rule, and every twelfth update is followed by a smoothing`() {
     let weight = WindowSmoothing.weight(noise: 0.5, scale: 1, columns: 128, seen: 200, projectionsPerHalfTurn: 180)
-    #expect(abs(weight - 3 * 8.4e-4 * 0.6155722) < 1e-7)
-    #expect((0..<14).filter(WindowSmoothing.Schedule.standard.isDue(after:)) == [5, 11])
+    #expect(abs(weight - 6 * 8.4e-4 * 0.6155722) < 1e-7)
+    #expect((0..<26).filter(WindowSmoothing.Schedule.standard.isDue(after:)) == [11, 23])
   }
 }
