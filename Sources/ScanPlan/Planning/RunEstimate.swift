@@ -91,7 +91,7 @@ package struct RunEstimate: Codable, Sendable {
         + "raise the hard limit (ulimit -Hn, LimitNOFILE in a systemd unit)"
     shortfalls =
       room.shortfalls().map(\.description) + [descriptorShortfall, series?.shortfall?.description].compactMap { $0 }
-    let speed = SpeedEstimate(plan, padding: try planner.gridPadding(plan))
+    let speed = try SpeedEstimate(plan, padding: try planner.gridPadding(plan))
     let (window, step) = (speed.updateSeconds(plan), plan.windows.step)
     updatesPerSecond = step > 0 ? 1 / window : nil
     projectionsPerSecond = step > 0 ? Double(step) / window : nil

@@ -1,9 +1,10 @@
 import Glibc
+import Host
 import KernelTypes
 import Stages
 import Tomography
 
-/// How fast this machine's cores reconstruct, measured on one of them for a moment.
+/// How fast this machine's cores reconstruct, measured for a moment.
 struct SpeedEstimate {
   /// Processor time for one projection of one lane of one column squared, once forward and back, in one update.
   private let secondsPerVoxel: Double
@@ -17,18 +18,18 @@ struct SpeedEstimate {
 
   private static let anglesMax = 24
 
-  /// Measures updates of one block on the calling thread, in its processor time: other work on the machine makes it
-  /// no slower. The grid of the final iterations has `padding` pixels more than the detector at each side.
-  init(_ plan: RunPlan, padding: Int) {
+  /// Measures updates of one block on the calling thread, and spread windows on a worker's threads, in processor time:
+  /// other work on the machine makes it no slower. The grid of the final iterations has `padding` pixels more than the
+  /// detector at each side. Throws where there is no thread to be had.
+  init(_ plan: RunPlan, padding: Int) throws(HostError) {
     let bed = Bed(plan), windows = plan.windows, methods = plan.reconstruction(ofWorker: 0).methods
     let projections = max(plan.shape.projections, 1)
     let slots = windows.spread == nil ? windows.slots(projections: projections) : 0
-    // Few projections run at the speed of memory.
-    secondsPerWindow = windows.spread.map { _ in
-      let groups = Self.groups(of: windows, projections: projections)
-      return bed.seconds(ofWindow: methods.window, groups, iterations: windows.iterations)
-        + bed.seconds(ofSmoothing: methods.window)
-    }
+    secondsPerWindow =
+      windows.spread == nil
+      ? nil
+      : try SpreadWindowBed(plan).secondsPerVoxel(
+        methods.window, angles: Self.angleCount(of: windows, projections: projections), iterations: windows.iterations)
     let count = min(slots > 0 ? slots : projections, Self.anglesMax)
     switch methods.final {
     case .iterations(let method, _):
@@ -47,12 +48,9 @@ struct SpeedEstimate {
     }
   }
 
-  /// Projections that an update of a full window goes through, one group after the other: the newest ones, and of
-  /// spread windows then the others.
-  static func groups(of windows: WindowSchedule, projections: Int) -> [Int] {
-    let newest = windows.slots(projections: projections)
-    let others = windows.spread.map { min($0.count, projections - newest) } ?? 0
-    return [newest, others].filter { $0 > 0 }
+  /// Projections that an update of a full window goes through.
+  static func angleCount(of windows: WindowSchedule, projections: Int) -> Int {
+    windows.step == 0 ? 0 : min(windows.projectionsPerUpdate, projections)
   }
 
   /// Seconds that the slowest worker takes at least for an update of so many projections: its threads share caches and
@@ -109,36 +107,21 @@ private struct Bed {
   }
 
   /// Of an angle of an iteration over so many, the same ones each time.
-  func seconds(of method: Method, _ count: Int) -> Double {
-    seconds(of: method, [count], areNew: false) / Double(count)
-  }
+  func seconds(of method: Method, _ count: Int) -> Double { seconds(of: method, count, areNew: false) }
 
   /// Of an angle of a window of so many, which each time are others.
-  func seconds(ofSliding method: Method, _ count: Int) -> Double {
-    seconds(of: method, [count], areNew: true) / Double(count)
-  }
+  func seconds(ofSliding method: Method, _ count: Int) -> Double { seconds(of: method, count, areNew: true) }
 
-  /// Of an update that goes through groups of so many angles, each time others.
-  func seconds(ofWindow method: Method, _ groups: [Int], iterations: Int) -> Double {
-    seconds(of: method, (0..<iterations).flatMap { _ in groups }, areNew: groups.count > 1 || iterations == 1)
-  }
-
-  /// As a worker goes from one generation of the volume to the next: the first group from one to the other, then in
-  /// place. Angles that are new need new weights.
-  private func seconds(of method: Method, _ groups: [Int], areNew: Bool) -> Double {
-    let count = groups.max() ?? 0
+  /// As a worker goes from one generation of the volume to the next. Angles that are new need new weights.
+  private func seconds(of method: Method, _ count: Int, areNew: Bool) -> Double {
     let solver = method.solver(layout: layout, beam: beam, anglesMax: count, threads: 1)
     var (volume, next) = (slices(), slices()), turn = 0.0
     let data = projections(count)
-    return best(angles: 1) {
-      var source = volume.start
-      for group in groups {
-        _ = solver.update(
-          volume: source, next: next.start, sinogram: data.start, slots: count, blocks: 0..<1,
-          angles: angles(group, turned: turn), iterations: 1, executor: SerialExecutor())
-        source = next.start
-        if areNew { turn += 1e-3 }
-      }
+    return best(angles: count) {
+      _ = solver.update(
+        volume: volume.start, next: next.start, sinogram: data.start, slots: count, blocks: 0..<1,
+        angles: angles(count, turned: turn), iterations: 1, executor: SerialExecutor())
+      if areNew { turn += 1e-3 }
       swap(&volume, &next)
     }
   }
@@ -155,18 +138,6 @@ private struct Bed {
       solver.begin(block: 0, sinogram: data.start, slots: count, noise: nil, executor: SerialExecutor())
     }
     return (best(angles: subset) { _ = solver.step(executor: SerialExecutor()) }, start)
-  }
-
-  /// Of smoothing, what belongs to one update; 0 where nothing is smoothed.
-  func seconds(ofSmoothing method: Method) -> Double {
-    guard let smoothing = method.smoothing(layout: layout, threads: 1) else { return 0 }
-    let volume = slices(), data = projections(1)
-    let seconds = best(angles: 1) {
-      smoothing.apply(
-        volume.start, sinogram: data.start, slots: 1, angles: angles(1), seen: 1,
-        spread: AngularSpread(count: 1, reach: 1), executor: SerialExecutor())
-    }
-    return seconds / Double(WindowSmoothing.Schedule.standard.updates)
   }
 
   private func slices() -> ScratchMemory { filled(layout.volumeByteCount) }
