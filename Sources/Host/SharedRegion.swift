@@ -111,9 +111,14 @@ package final class SharedRegion: @unchecked Sendable {
         throw .system(call: "mbind", subject: "/dev/shm/\(name)", errno: Errno(rawValue: -error))
       }
     }
+    // Pages that posix_fallocate makes do not hear of the advice. Where there is no room it says so.
+    if hugePages, SharedHugePages.current == .advised { madvise(region.base, byteCount, Self.populateForWriting) }
     try allocate(descriptor, name: name, byteCount: byteCount)
     return region
   }
+
+  /// MADV_POPULATE_WRITE of <linux/mman.h>, which Glibc's module lacks.
+  private static let populateForWriting: Int32 = 23
 
   private static func allocate(_ descriptor: Int32, name: String, byteCount: Int) throws(HostError) {
     var error = EINTR

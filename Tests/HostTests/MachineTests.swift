@@ -30,6 +30,25 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    ("rw,relatime,size=100k", "always [never] deny", SharedHugePages.never),
+    ("rw,huge=advise,size=100k", "always [never] deny", .advised), ("rw,huge=advise", "always never [deny]", .never),
+    ("rw,huge=within_size", "always [never] deny", .always), ("rw", "never deny [force]", .always),
+    ("rw,huge=never", "", .never),
+  ])
+  func `whether shared memory has huge pages is what its mount and the kernel say`(
+    options: String, enabled: String, expected: SharedHugePages
+  ) {
+    let mounts = """
+      tmpfs /dev/shm tmpfs rw,huge=always 0 0
+      tmpfs /run tmpfs rw,huge=always 0 0
+      tmpfs /dev/shm tmpfs \(options) 0 0
+
+      """
+    #expect(SharedHugePages(mounts: mounts, enabled: enabled) == expected)
+    #expect(SharedHugePages(mounts: "", enabled: "") == .never)
+  }
+
   @Test func `the nodes share out exactly the cores that this process may use`() throws {
     let topology = try Topology.current()
     #expect(!topology.nodes.isEmpty && topology.nodes.map(\.id) == topology.nodes.map(\.id).sorted())

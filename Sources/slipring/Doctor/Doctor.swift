@@ -37,7 +37,8 @@ struct Doctor {
   /// Looks at everything.
   func examine() throws -> [Finding] {
     [
-      kernel(), processor(), try nodes(), memory(), sharedMemory(), ioUring(), lockedMemory(), openFiles(), disk(),
+      kernel(), processor(), try nodes(), memory(), sharedMemory(), hugePages(), ioUring(), lockedMemory(), openFiles(),
+      disk(),
       directIO(), pvAccess(), try leftovers(),
     ]
   }
@@ -93,6 +94,15 @@ struct Doctor {
     return Finding(
       subject: "/dev/shm", verdict: isEnough ? .good : .limited, seen: "\(bytes(free)) of \(bytes(total)) free",
       remedy: isEnough ? nil : "rings and volumes live there; enlarge it: mount -o remount,size=75% /dev/shm")
+  }
+
+  private func hugePages() -> Finding {
+    let areThere = SharedHugePages.current != .never
+    return Finding(
+      subject: "huge pages", verdict: areThere ? .good : .limited, seen: areThere ? "in /dev/shm" : "none in /dev/shm",
+      remedy: areThere
+        ? nil
+        : "with them updates while a scan runs take up to a quarter less time: mount -o remount,huge=advise /dev/shm")
   }
 
   private func ioUring() -> Finding {
