@@ -48,7 +48,10 @@ extension Pipeline {
       try served.stop(server)
       let reference = try Command.run(
         "recon", scan.path, "--output-folder", folder.file("reference"), "--pixel-size", "0.002", "--quiet", "--json")
-      #expect(entries.map(\.volumeSHA256) == [try reference.result().volumeSHA256], "\(entries)")
+      let outcome = FileManager.default.contents(atPath: folder.file("served/queue/000001/outcome.json"))
+      #expect(
+        entries.map(\.volumeSHA256) == [try reference.result().volumeSHA256],
+        "\(entries), \(outcome.map { String(decoding: $0, as: UTF8.self) } ?? "nothing") and \(reference.output)")
       #expect(entries[0].sample == "wood")
       // What the frames said of their measurement.
       let output = try #require(entries[0].output)
@@ -85,8 +88,15 @@ extension Pipeline {
       let file = try served.serveFile("zmq+pull://127.0.0.1:\(port)")
       let references = try scans.map(served.volume)
       let server = try Command(["serve", file])
-      // Both scans are on disk, and the first is being reconstructed or done.
-      try wait("both scans") { try served.queued().count == 2 && served.queued()[1].state != .receiving }
+      // Both scans are on disk, and the first is being reconstructed or done. A scan that is announced waits, or runs,
+      // before its last frame is there.
+      try wait("both scans") {
+        let entries = try served.queued()
+        guard entries.count == 2 else { return false }
+        let spool = folder.file("served/queue/000002/spool/scan.json")
+        let description = FileManager.default.contents(atPath: spool).map { String(decoding: $0, as: UTF8.self) }
+        return entries[1].isOver || description?.contains("\"ended\"") == true
+      }
       try server.process.signal(SIGKILL)
       #expect(try server.end().status == .killed(signal: SIGKILL))
       let next = try Command(["serve", file])
