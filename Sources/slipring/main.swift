@@ -16,7 +16,13 @@ Machine.raiseDescriptorLimit()
 do {
   // The arguments are read there. Without them every command would print the help, and end well.
   guard !CommandLine.arguments.isEmpty else {
-    throw ScanFailure(.system, "/proc is missing, as in a bare chroot; mount it: mount -t proc proc /proc")
+    guard access("/proc/self/cmdline", F_OK) == 0 else {
+      throw ScanFailure(.system, "/proc is missing, as in a bare chroot; mount it: mount -t proc proc /proc")
+    }
+    // What kept it from being read is what it was before: a limit on open files.
+    let isOpen = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC) >= 0
+    let reason = isOpen ? "it could not be read before" : String(cString: strerror(errno))
+    throw ScanFailure(.system, "cannot open /proc/self/cmdline: \(reason)")
   }
   var command = try Slipring.parseAsRoot()
   try command.run()
