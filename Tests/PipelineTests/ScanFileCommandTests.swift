@@ -141,7 +141,8 @@ extension Pipeline {
       let arguments = try JSONDecoder().decode(Help.self, from: Data(help.output.utf8)).command.arguments
       // How a command tells of its run is no part of what it runs, and nor is whether it may replace another's result.
       let own: Set = [
-        "overwrite", "json", "quiet", "dashboard", "no-dashboard", "epics", "epics-control", "version", "help",
+        "overwrite", "json", "quiet", "dashboard", "no-dashboard", "tls-certificate", "tls-key", "epics",
+        "epics-control", "version", "help",
       ]
       let names = arguments.map { $0.preferredName?.name ?? $0.valueName }.filter { !own.contains($0) }
       #expect(Set(names) == Set(ScanKey.all.map(\.name)))
