@@ -18,13 +18,8 @@ final class FolderFeed: FrameFeed {
   /// The last name that was taken or passed over, and how many there were.
   private var last: Name?
   private var taken: UInt64 = 0
-  private var seen: (state: FileState, since: ContinuousClock.Instant, first: ContinuousClock.Instant)?
+  private var settling = SettlingFiles()
 
-  /// How long a file must stay as it is.
-  private static let settled: Duration = .milliseconds(200)
-  /// A file that is not complete so long after it was written to for the last time is passed over, and one that is
-  /// written to for longer than a detector takes for an image.
-  private static let (patience, patienceMax) = (Duration.seconds(10), Duration.seconds(60))
   private static let poll: Duration = .milliseconds(20)
 
   private struct Name: Comparable {
@@ -33,13 +28,6 @@ final class FolderFeed: FrameFeed {
     let number: UInt64?
 
     static func < (first: Name, second: Name) -> Bool { isNaturallyBefore(first.text, second.text) }
-  }
-
-  private struct FileState: Equatable {
-    let inode: UInt64
-    let byteCount: Int
-    let seconds: Int
-    let nanoseconds: Int
   }
 
   /// Watches the folder `path`.
@@ -68,28 +56,23 @@ final class FolderFeed: FrameFeed {
     return waiting.count > 1 ? .held : .nothing
   }
 
-  /// The step that a file makes; nil where it is not complete yet.
+  /// The step that the first file makes; nil where it is not complete yet. Those behind it settle meanwhile.
   private func look(at name: Name) -> FeedStep? {
+    settling.look(at: waiting.prefix(SettlingFiles.lengthMax).lazy.map { "\(self.path)/\($0.text)" })
     let file = "\(path)/\(name.text)"
-    var status = stat()
-    guard stat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return take(name, .fault(.field)) }
-    let state = FileState(
-      inode: UInt64(status.st_ino), byteCount: status.st_size, seconds: status.st_mtim.tv_sec,
-      nanoseconds: status.st_mtim.tv_nsec)
-    guard let seen, seen.state == state else {
-      self.seen = (state, .now, self.seen?.state.inode == state.inode ? self.seen?.first ?? .now : .now)
-      return nil
+    switch settling.condition(of: file) {
+    case .missing: return take(name, .fault(.field))
+    case .settling: return nil
+    case .settled: break
     }
-    let age = ContinuousClock.now - seen.since
-    guard age >= Self.settled else { return nil }
     do throws(TIFFFault) {
       try readTIFF(path: file, rows: format.rows, columns: format.columns, pixel: format.pixel, into: image)
     } catch {
       switch error {
       // As while somebody puts another file in its place.
       case .unreadable(let reason):
-        return isHopeless(seen, age) ? take(name, .fault(.size, "\(name.text): \(reason)")) : nil
-      case .incomplete: return isHopeless(seen, age) ? take(name, .fault(.size, "\(name.text) is cut short")) : nil
+        return settling.isHopeless(file) ? take(name, .fault(.size, "\(name.text): \(reason)")) : nil
+      case .incomplete: return settling.isHopeless(file) ? take(name, .fault(.size, "\(name.text) is cut short")) : nil
       case .shape: return take(name, .fault(.shape, name.text))
       case .pixel: return take(name, .fault(.pixel, name.text))
       case .layout: return take(name, .fault(.encoding, name.text))
@@ -99,21 +82,10 @@ final class FolderFeed: FrameFeed {
     return take(name, .frame(FrameHeader(number: number), UnsafeRawBufferPointer(image)))
   }
 
-  /// Whether a file that is not complete will hardly be.
-  private func isHopeless(
-    _ seen: (state: FileState, since: ContinuousClock.Instant, first: ContinuousClock.Instant), _ age: Duration
-  ) -> Bool {
-    var now = timespec()
-    clock_gettime(CLOCK_REALTIME, &now)
-    // A clock elsewhere may be ahead of this one.
-    let untouched = Duration.seconds(max(0, now.tv_sec - seen.state.seconds))
-    return max(age, untouched) >= Self.patience || ContinuousClock.now - seen.first >= Self.patienceMax
-  }
-
   private func take(_ name: Name, _ step: FeedStep) -> FeedStep {
     waiting = waiting.dropFirst()
     // Where files are counted, one that is passed over counts too: it is a frame that is lost.
-    (last, seen, taken) = (name, nil, taken + 1)
+    (last, taken) = (name, taken + 1)
     return step
   }
 
