@@ -188,7 +188,7 @@ let package = Package(
     .testTarget(
       name: "StagesTests",
       dependencies: [
-        "Host", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Stages", "TestSupport", "Tomography",
+        "Detectors", "Host", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Stages", "TestSupport", "Tomography",
         "Topics",
       ], swiftSettings: strict),
     .testTarget(

@@ -82,6 +82,9 @@ package final class ScanIntake {
     var dropped: [String: Int] = [:]
   }
 
+  /// What a source holds is taken for so long, and nothing more is expected after so long a silence.
+  private static let (leaveMax, leaveSilence) = (Duration.seconds(1), Duration.milliseconds(50))
+
   private let settings: Settings
   private let feed: any FollowedFeed
   private let makeFolder: () throws -> String
@@ -139,8 +142,10 @@ package final class ScanIntake {
   }
 
   /// Takes what comes next, for which it waits up to `timeout`.
-  package func step(timeout: Duration) throws {
-    switch try feed.next(timeout: timeout) {
+  package func step(timeout: Duration) throws { try take(try feed.next(timeout: timeout)) }
+
+  private func take(_ step: FeedStep) throws {
+    switch step {
     case .nothing: break
     // It has come, and is waited for.
     case .held: return
@@ -161,8 +166,17 @@ package final class ScanIntake {
   /// Ends the scan that is open, as a person asks for.
   package func endScan() throws { if open != nil { try finish(.order) } }
 
-  /// Makes durable what came. The scan stays open for who goes on.
-  package func leave() throws { try open?.spool.flush() }
+  /// Takes what the source still holds and nobody sends again, for a moment, and makes durable what came. The scan
+  /// stays open for who goes on.
+  package func leave() throws {
+    let deadline = Deadline(after: Self.leaveMax)
+    while feed.holdsFrames, !deadline.hasPassed {
+      let step = try feed.next(timeout: Self.leaveSilence)
+      if case .nothing = step { break }
+      try take(step)
+    }
+    try open?.spool.flush()
+  }
 
   private func take(_ header: FrameHeader, _ image: UnsafeRawBufferPointer) throws {
     let format = feed.format

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Host
 import Rings
 import Testing
@@ -118,5 +119,39 @@ import Testing
     }
     try intake.step(timeout: .milliseconds(10))
     #expect(given.count == 1 && given[0].contains("holds no frame"), "\(given)")
+  }
+
+  @Test func `Who leaves takes what lies in the socket`() throws {
+    defer { removeFolder() }
+    let sender = try ZeroMQSender(try StreamAddress("zmq+push://127.0.0.1:0"), queueLength: 64, linger: .zero)
+    func send(_ numbers: Range<UInt64>) throws {
+      for number in numbers {
+        let head = #"{"htype":"array-1.0","shape":[3,5],"type":"uint16","frame":\#(number)}"#
+        try Array(head.utf8).withUnsafeBytes { head in
+          try image(number).withUnsafeBytes { try sender.send(head, $0, timeout: .seconds(5)) {} }
+        }
+      }
+    }
+    let settings = ScanIntake.Settings(
+      address: try DetectorAddress("zmq+pull://127.0.0.1:\(sender.address.port)"), channel: nil,
+      expected: ScanAnnouncement(), silenceMax: .seconds(60))
+    var begun: [String] = []
+    let intake = try ScanIntake(settings, unfinished: []) {
+      folder
+    } noticed: {
+      if case .began(let folder, _) = $0 { begun.append(folder) }
+    }
+    try send(0..<1)
+    let deadline = Deadline(after: .seconds(10))
+    while begun.isEmpty, !deadline.hasPassed { try intake.step(timeout: .milliseconds(20)) }
+    #expect(begun == [folder])
+    try send(1..<30)
+    // They cross the socket meanwhile.
+    usleep(300_000)
+    try intake.leave()
+    let feed = try SpoolFeed(folder: folder, format: Self.format)
+    var numbers: [UInt64] = []
+    while case .frame(let header, _) = try feed.next(timeout: .milliseconds(20)) { numbers.append(header.number) }
+    #expect(numbers == Array(0..<30))
   }
 }

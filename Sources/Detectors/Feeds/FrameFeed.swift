@@ -27,6 +27,9 @@ package protocol FrameFeed: AnyObject {
   /// The next step, for which it waits up to `timeout`.
   func next(timeout: Duration) throws -> FeedStep
 
+  /// Whether frames may wait here that nobody sends again.
+  var holdsFrames: Bool { get }
+
   /// Whether a sender may wait until its message of the end is taken.
   var endIsAwaited: Bool { get }
 
@@ -38,6 +41,9 @@ package protocol FrameFeed: AnyObject {
 }
 
 extension FrameFeed {
+  /// Files stay where they are.
+  package var holdsFrames: Bool { false }
+
   /// Files and process variables wait for nobody.
   package var endIsAwaited: Bool { false }
 

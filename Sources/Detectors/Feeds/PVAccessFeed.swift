@@ -1,6 +1,8 @@
 /// Images of a process variable of EPICS.
 final class PVAccessFeed: FollowedFeed {
   private let receiver: PVAccessReceiver
+  /// What came lies in the subscription's queue.
+  let holdsFrames = true
   /// A variable waits for nobody: what comes while a scan's folder is made is to have room, whatever its size.
   private static let followedQueueLength = 128
 

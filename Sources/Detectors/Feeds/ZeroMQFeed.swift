@@ -13,6 +13,8 @@ package final class ZeroMQFeed: FollowedFeed {
   /// Since when there is no connection that was there.
   private var lostSince: ContinuousClock.Instant?
 
+  /// What came lies in libzmq's queue and the socket's buffers.
+  package let holdsFrames = true
   /// A `push` sender without a receiver does not go on.
   package let endIsAwaited = true
   /// Memory for messages that wait to be taken.

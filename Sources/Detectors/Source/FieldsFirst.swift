@@ -28,6 +28,9 @@ package final class FieldsFirst: ProjectionSource {
   /// Of the other source.
   package var endReason: EndEvent.Reason { source.endReason }
 
+  /// In the other source.
+  package var holdsFrames: Bool { source.holdsFrames }
+
   /// From the other source.
   package func takeLeave() { source.takeLeave() }
 

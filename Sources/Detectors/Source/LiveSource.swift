@@ -69,6 +69,9 @@ package final class LiveSource: ProjectionSource {
     series = configuration.origin.series
   }
 
+  /// As of its feed.
+  package var holdsFrames: Bool { feed.holdsFrames }
+
   /// Rows and columns after cropping and binning.
   package var shape: (rows: Int, columns: Int) { pixels.shape }
 

@@ -33,6 +33,9 @@ package protocol ProjectionSource: AnyObject {
   /// Why there is nothing any more, once it has said `.end`.
   var endReason: EndEvent.Reason { get }
 
+  /// Whether images may wait here that nobody sends again: who leaves takes them first.
+  var holdsFrames: Bool { get }
+
   /// Hears, after the end was published, what the sender may still have to say, for a moment: it may wait until
   /// somebody takes it.
   func takeLeave()
@@ -47,6 +50,9 @@ extension ProjectionSource {
 
   /// A file was read.
   package var endReason: EndEvent.Reason { .sourceEnded }
+
+  /// A file can be read again.
+  package var holdsFrames: Bool { false }
 
   /// A file does not care.
   package func takeLeave() {}

@@ -17,6 +17,11 @@ package struct AcquireStage {
   private var projections = 0
   /// Why the scan is to end before its source does.
   private var stop: EndEvent.Reason?
+  /// Until when what the source holds is taken, once a stop was requested.
+  private var leaving: Deadline?
+
+  /// What a source holds is taken for so long, and nothing more is expected after so long a silence.
+  private static let (leaveMax, leaveSilence) = (Duration.seconds(1), Duration.milliseconds(50))
 
   /// `rate` limits projections a second; `stopRequested` is asked between frames and while waiting, and gives the
   /// reason; `didWork` hears of every image, `didEnd` of what a live source has lost before the topic is closed.
@@ -42,14 +47,14 @@ package struct AcquireStage {
     guard try resume(ending) else { return try finish(.salvaged) }
     var due = ContinuousClock.now
     var arrived = ContinuousClock.now
-    acquisition: while true {
-      switch try source.next(timeout: WaitLimits.pollInterval) {
+    acquisition: while try !mustEnd() {
+      switch try source.next(timeout: leaving == nil ? WaitLimits.pollInterval : Self.leaveSilence) {
       case .end: break acquisition
       case .nothing:
+        if leaving != nil { break acquisition }
         guard !limits.isOver(since: &arrived) else {
           throw StageError.stalled("the source sent nothing for \(limits.idle)")
         }
-        if try isStopped() { break acquisition }
         continue
       case .frame(let frame):
         guard try pause(until: due), let claim = try claim() else { break acquisition }
@@ -64,10 +69,15 @@ package struct AcquireStage {
     try finish(stop ?? source.endReason)
   }
 
-  /// Whether a stop was requested.
-  private mutating func isStopped() throws -> Bool {
+  /// Whether a stop was requested, and nothing is left that would be lost. A sender may go on: what it sends is taken
+  /// for a moment only.
+  private mutating func mustEnd() throws -> Bool {
     if stop == nil { stop = try stopRequested() }
-    return stop != nil
+    guard stop != nil else { return false }
+    guard source.holdsFrames else { return true }
+    let deadline = leaving ?? Deadline(after: Self.leaveMax)
+    leaving = deadline
+    return deadline.hasPassed
   }
 
   /// Goes on behind what a predecessor published; false where nothing is left but the end, which was lost.
@@ -86,9 +96,9 @@ package struct AcquireStage {
     return false
   }
 
-  /// Sleeps until `deadline`; false where a stop was requested.
+  /// Sleeps until `deadline`; false where the scan is to end before.
   private mutating func pause(until deadline: ContinuousClock.Instant) throws -> Bool {
-    while try !isStopped() {
+    while try !mustEnd() {
       let left = deadline - .now
       if left <= .zero { return true }
       usleep(UInt32(min(left, WaitLimits.pollInterval) / .microseconds(1)))
@@ -96,10 +106,10 @@ package struct AcquireStage {
     return false
   }
 
-  /// A slot, or nil where a stop was requested while none was free.
+  /// A slot, or nil where the scan is to end while none is free.
   private mutating func claim() throws -> Claim? {
     do {
-      return try writer.claim(timeout: limits.room) { try isStopped() }
+      return try writer.claim(timeout: limits.room) { try mustEnd() }
     } catch let error as RingError where error.isTimeout {
       throw StageError.stalled("\(error.after(limits.room))")
     }
