@@ -19,6 +19,13 @@ struct Connection {
   private var closesAfterOutput = false
   /// When the client's time for what it is doing is over.
   private(set) var deadline: ContinuousClock.Instant
+  /// When it got an event, or began to get these.
+  private var eventSentAt = ContinuousClock.now
+
+  /// A stream in which nothing happens is kept open with a line that says nothing so often: what lies between, as a
+  /// reverse proxy, ends a silent connection after a minute or less.
+  private static let silenceMax: Duration = .seconds(15)
+  private static let comment = Array(": alive\n\n".utf8)
 
   /// For a whole request, from its first byte.
   static let requestLimit: Duration = .seconds(10)
@@ -125,8 +132,14 @@ struct Connection {
     guard getsEvents, !hasOutput else { return .goesOn }
     output.append(event)
     stream?.position = position
-    deadline = now + Self.outputLimit
+    (deadline, eventSentAt) = (now + Self.outputLimit, now)
     return send(now: now)
+  }
+
+  /// Says that the stream goes on, where it has said nothing for long.
+  mutating func keepAlive(now: ContinuousClock.Instant) -> Next {
+    guard let stream, now - eventSentAt >= Self.silenceMax else { return .goesOn }
+    return send(event: Self.comment, position: stream.position, now: now)
   }
 
   /// Sends what the client takes.

@@ -215,12 +215,15 @@ final class Server: Sendable {
     let own = site.tick(viewers: channels[EventStream.own.channel] ?? 0)
     site.prepare(streams: channels)
     for index in connections.indices.reversed() where !connections[index].hasOutput {
-      guard let stream = connections[index].stream,
-        let event = stream.channel == EventStream.own.channel
-          ? own.map({ ($0, 0) }) : site.events(after: stream.position, on: stream.channel),
-        connections[index].send(event: event.0, position: event.1, now: now) == .ends
-      else { continue }
-      close(connections.remove(at: index).descriptor)
+      guard let stream = connections[index].stream else { continue }
+      let event =
+        stream.channel == EventStream.own.channel
+        ? own.map { ($0, 0) } : site.events(after: stream.position, on: stream.channel)
+      let next =
+        if let event { connections[index].send(event: event.0, position: event.1, now: now) } else {
+          connections[index].keepAlive(now: now)
+        }
+      if next == .ends { close(connections.remove(at: index).descriptor) }
     }
   }
 }

@@ -24,14 +24,12 @@ final class ScansSite: Site {
   let notice: @Sendable (String) -> Void
   private var runs: [Int: ObservedRun] = [:]
   private let finished: FinishedScans
-  private var aliveDue = ContinuousClock.now
-  private var saysAlive = false
 
   private static let revalidates = [("Cache-Control", "no-cache")]
   private static let niceness: Int32 = 5
   /// Scans whose memory is looked at at the same time.
   private static let runsMax = 16
-  private static let (aliveEvery, eventsAtATime) = (Duration.seconds(15), 500)
+  private static let eventsAtATime = 500
   private static let (logByteCountMax, pictureByteCountMax, pictureEdge) = (256 << 10, 4 << 20, 256)
 
   init(
@@ -58,8 +56,6 @@ final class ScansSite: Site {
 
   func prepare(streams: [String: Int]) {
     let now = ContinuousClock.now
-    saysAlive = now >= aliveDue
-    if saysAlive { aliveDue = now + Self.aliveEvery }
     look()
     finished.letGo(now)
     for (number, run) in runs {
@@ -69,12 +65,11 @@ final class ScansSite: Site {
   }
 
   func events(after position: Int, on channel: String) -> (bytes: [UInt8], position: Int)? {
-    let alive = saysAlive ? (Array(": alive\n\n".utf8), position) : nil
     guard channel == Self.changesChannel else {
-      return runs.first { Self.channel($0.key) == channel }?.value.event(after: position) ?? alive
+      return runs.first { Self.channel($0.key) == channel }?.value.event(after: position)
     }
     let changes = cache.changes(after: position, limit: Self.eventsAtATime)
-    guard let last = changes.last else { return alive }
+    guard let last = changes.last else { return nil }
     return (
       changes.flatMap { Array("id: \($0.id)\nevent: scan\ndata: ".utf8) + JSONText.bytes($0) + [10, 10] }, last.id
     )
