@@ -37,7 +37,7 @@ package struct SpoolDescription: Codable, Equatable, Sendable {
   /// What was announced of it.
   package let announced: ScanAnnouncement
   /// When its first frame came, in seconds since 1970.
-  let began: Double
+  package let began: Double
   /// When its last one did, and the end was found.
   package var ended: Double?
   /// What ended it.

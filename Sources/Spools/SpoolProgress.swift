@@ -9,7 +9,7 @@ package final class SpoolProgress {
   /// Projections up to the last one that came, lost ones included.
   private(set) var reached = 0
   /// What is known of the scan.
-  private(set) var description: SpoolDescription
+  package private(set) var description: SpoolDescription
 
   /// Frames that are looked at before somebody may look whether there is something else to do.
   private static let passedMax = 10_000

@@ -1,3 +1,4 @@
+import Host
 import Run
 import ScanPlan
 import Spools
@@ -32,6 +33,10 @@ struct SeriesStatus: Encodable {
   let lost: Int?
   /// Whether more is awaited; nil for a file.
   let isReceiving: Bool?
+  /// Seconds until the projections that are awaited have come, and until all volumes are there, as it went so far; nil
+  /// where that is not known yet, or nothing is under way.
+  let scanSecondsLeft: Double?
+  let secondsLeft: Double?
   /// The run that is under way.
   let run: RunStatus?
   /// Files with all volumes that are there.
@@ -58,6 +63,15 @@ struct SeriesStatus: Encodable {
       if let (status, isSupervised) = try? folder.readStatus(), isSupervised { run = status }
     }
     self.run = run
+    var awaited: (Int, Int, Double)?
+    if let frames, isReceiving == true, let all = scan.projections {
+      awaited = (all, frames.count + frames.lost, Self.now - frames.description.began)
+    }
+    let forecast = SeriesForecast(
+      projections: awaited, made: result.volumes.compactMap { $0.failure == nil ? $0.result?.seconds : nil },
+      left: expected - made,
+      running: run?.seconds)
+    (scanSecondsLeft, secondsLeft) = maker == nil ? (nil, nil) : (forecast.scan, forecast.volumes)
     volumes = (0..<expected).map { number in
       guard number < made else {
         return VolumeStatus(
@@ -72,15 +86,19 @@ struct SeriesStatus: Encodable {
     }
   }
 
+  private static var now: Double { Double(Machine.realtimeNanoseconds) / 1e9 }
+
   /// A line or two for people, above those of the run.
   var lines: [String] {
     let made = volumes.count { $0.state == "made" }, leftOut = volumes.count { $0.state == "left out" }
     var lines = [
       "series: \(state), \(made) of \(volumes.count) volumes are there" + (leftOut > 0 ? ", \(leftOut) left out" : "")
         + (state == "stopped" ? "; slipring resume goes on" : "")
+        + (secondsLeft.map { "; all of them in about \(ScanWords.duration($0))" } ?? "")
     ]
     if let projections {
-      let end = isReceiving == true ? "" : state == "stopped" ? "; nobody takes any" : "; the scan has ended"
+      let rest = scanSecondsLeft.map { "; the rest in about \(ScanWords.duration($0))" } ?? ""
+      let end = isReceiving == true ? rest : state == "stopped" ? "; nobody takes any" : "; the scan has ended"
       lines.append(
         "projections \(received ?? 0)/\(projections) came" + (lost.map { $0 > 0 ? ", \($0) lost" : "" } ?? "") + end)
     }
