@@ -34,6 +34,9 @@ package struct ChangeFollower {
 
   /// Takes whole lines only: who writes may be in the middle of one.
   private mutating func read(_ descriptor: Int32) -> [ScanChange] {
+    var status = stat()
+    // Most of the time nothing came.
+    guard fstat(descriptor, &status) == 0, Int(status.st_size) > offset else { return [] }
     var bytes = [UInt8](repeating: 0, count: Self.pieceByteCountMax)
     while true {
       let count = pread(descriptor, &bytes, bytes.count, off_t(offset))

@@ -26,7 +26,9 @@ package final class Server {
   /// Entries whose spools are to go as soon as nobody writes there.
   var spoolsToRemove: Set<Int> = []
   /// Entries of which nothing is to be done any more, as long as nobody changes them.
-  var over: [Int: FileStamp] = [:]
+  private var over: [Int: FileStamp] = [:]
+  /// Which entries may have changed.
+  private var watch: EntryWatch
   /// Whether people were told that there is less room than there shall be, and that it does not last.
   var (toldOfRoom, toldOfForecast) = (false, false)
   /// What scans that are over take on it.
@@ -62,6 +64,7 @@ package final class Server {
     self.notice = notice
     queue = ScanQueue(folder: file.folder)
     try queue.create()
+    watch = EntryWatch(queue)
     guard let lock = try LockFile(path: queue.serverLock) else {
       let holder = try LockFile.holder(path: queue.serverLock) ?? "another process"
       throw ScanFailure(.cannotCreate, "\(file.folder) has a server, \(holder)")
@@ -100,18 +103,24 @@ package final class Server {
   /// All entries of which something is to be done.
   private func entries() throws -> [Int: QueueEntry] {
     var entries: [Int: QueueEntry] = [:]
-    for number in try queue.numbers() {
-      let stamp = FileStamp(path: "\(queue.folder(of: number))/entry.json")
-      if let stamp, over[number] == stamp { continue }
+    for number in try watch.due() {
+      let stamp = FileStamp(path: queue.entryPath(of: number))
+      if let stamp, over[number] == stamp {
+        watch.settle(number)
+        continue
+      }
       do throws(ScanFailure) {
         guard let entry = try queue.entry(number) else { continue }
         entries[number] = entry
-        over[number] = entry.isOver && jobs[number] == nil ? stamp : nil
+        let isOver = entry.isOver && jobs[number] == nil
+        over[number] = isOver ? stamp : nil
+        if isOver { watch.settle(number) }
         if entry.state == .finished, entry.file == nil { spoolsToRemove.insert(number) }
       } catch {
         // Told once: it stays until somebody repairs it.
         notice("\(error)")
         over[number] = stamp
+        watch.settle(number)
       }
     }
     return entries
