@@ -56,7 +56,8 @@ package struct Catalogue: Sendable {
     return ScanDetails(
       scan: record, outputs: (outcome?.result?.outputs ?? []).prefix(ScanDetails.outputsMax).map { ScanOutput($0) },
       outputCount: outcome?.result?.outputs.count ?? 0, volumeSHA256: entry?.volumeSHA256,
-      run: entry?.run.flatMap { access($0, F_OK) == 0 ? $0 : nil }, log: access(log, F_OK) == 0 ? log : nil,
+      run: entry?.run.flatMap { access($0, F_OK) == 0 ? $0 : nil },
+      left: entry.map { queue.left(of: $0, outcome) } ?? [], log: access(log, F_OK) == 0 ? log : nil,
       rotationAxis: outcome?.result?.rotationAxis, stoppedBy: outcome?.result?.stoppedBy,
       notices: outcome?.notices ?? [])
   }
@@ -91,6 +92,16 @@ package struct Catalogue: Sendable {
   }
 }
 
+extension ScanQueue {
+  /// Folders with what there is of a scan that has no volume: its frames, those of its runs and, where only some rows
+  /// could not be made, the files of the others.
+  func left(of entry: QueueEntry, _ outcome: JobOutcome?) -> [String] {
+    guard entry.state == .failed || entry.state == .removed else { return [] }
+    let files = outcome?.result?.outputs.isEmpty == false ? [entry.output].compactMap(\.self) : []
+    return (acquired(of: entry.number) + files).filter { access($0, F_OK) == 0 }
+  }
+}
+
 /// Everything that is known of a scan.
 package struct ScanDetails: Codable, Sendable {
   /// What lists show.
@@ -103,6 +114,9 @@ package struct ScanDetails: Codable, Sendable {
   package let volumeSHA256: String?
   /// Its run's folder; nil where there is none any more.
   package let run: String?
+  /// Of a scan without a volume the folders with what there is of it: its frames, those of its runs and, where only
+  /// some rows could not be made, the volume of the others.
+  package let left: [String]
   /// What its processes said.
   package let log: String?
   /// The rotation axis, in pixels from the detector's left edge.

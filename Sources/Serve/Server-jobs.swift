@@ -105,7 +105,7 @@ extension Server {
         jobs[number] = nil
         guard let entry else { return }
         if entry.state == .waiting { notBefore[number] = .now + .seconds(min(entry.attempts * entry.attempts, 60)) }
-        notice(Self.words(entry))
+        notice(words(entry, outcome))
       }
     }
   }
@@ -133,12 +133,14 @@ extension Server {
     entry.state = .waiting
   }
 
-  private static func words(_ entry: QueueEntry) -> String {
-    switch entry.state {
-    case .finished: "scan \(entry.number) is finished: \(entry.output ?? "")"
-    case .failed: "scan \(entry.number) failed: \(entry.reason ?? "")"
-    default: "scan \(entry.number) is begun again: \(entry.reason ?? "")"
+  private func words(_ entry: QueueEntry, _ outcome: JobOutcome?) -> String {
+    let name = "scan \(entry.number)", reason = entry.reason ?? ""
+    guard entry.state == .failed else {
+      return entry.state == .finished
+        ? "\(name) is finished: \(entry.output ?? "")" : "\(name) is begun again: \(reason)"
     }
+    let left = queue.left(of: entry, outcome)
+    return "\(name) failed: \(reason)" + (left.isEmpty ? "" : "; what there is of it: \(left.joined(separator: ", "))")
   }
 
   /// Ends a job at once; what its run acquired stays.

@@ -57,6 +57,22 @@ import Testing
     #expect(records[0].reason?.contains("damaged") == true)
   }
 
+  @Test func `Of a scan that failed it is told where what there is of it lies`() throws {
+    try add()
+    let run = queue.runFolder(of: 1)
+    for path in [queue.spool(of: 1), run, "\(run)-1"] {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+    #expect(try Catalogue(queue).details(1)?.left == [])
+    try set(1, .failed, "no")
+    #expect(try Catalogue(queue).details(1)?.left == [queue.spool(of: 1), run])
+    try queue.retry(1)
+    try set(1, .failed, "no")
+    #expect(try Catalogue(queue).details(1)?.left == [queue.spool(of: 1), run, "\(run)-1"])
+    try FileManager.default.removeItem(atPath: run)
+    #expect(try Catalogue(queue).details(1)?.left == [queue.spool(of: 1), "\(run)-1"])
+  }
+
   @Test func `A thousand scans are listed within a second`() throws {
     // As a server writes them, but without waiting for the disk a thousand times.
     let encoder = JSONEncoder()

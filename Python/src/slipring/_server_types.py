@@ -63,6 +63,7 @@ class _ScanDetails(TypedDict):
     scan: Scan
     outputs: list[Output]
     outputCount: int
+    left: list[str]
     notices: list[str]
 
 

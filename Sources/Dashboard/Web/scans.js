@@ -174,7 +174,8 @@ function showFacts(details) {
     ["updates", scan.progress?.updates],
     ["rotation axis", details.rotationAxis === undefined ? undefined : `${details.rotationAxis.toFixed(2)} pixels`],
     ["ended by", details.stoppedBy], ["attempts", scan.attempts > 1 ? scan.attempts : undefined],
-    ["volume", scan.output], ["run", details.run], ["SHA-256", details.volumeSHA256],
+    ["volume", scan.output], ["run", details.left.length ? undefined : details.run],
+    ...details.left.map((folder) => ["left of it", folder]), ["SHA-256", details.volumeSHA256],
   ].filter(([, value]) => value !== undefined && value !== null);
   byId("facts").replaceChildren(...facts.flatMap(([key, value]) => [element("dt", key), element("dd", String(value))]));
   byId("notices").replaceChildren(...details.notices.map((text) => element("li", text)));

@@ -41,8 +41,9 @@ struct ShowCommand: ParsableCommand {
     let outputs = details.outputs.prefix(outputsMax).map { output in
       "  \(output.path)  \(output.byteCount.map(ScanWords.bytes) ?? "is not there any more")"
     }
+    let left = details.left.map { ("left of it", Optional($0)) }
     return ["scan \(scan.number)"]
-      + facts.compactMap { name, value in
+      + (facts + left).compactMap { name, value in
         value.map { "\(name):" + String(repeating: " ", count: max(1, 14 - name.count)) + $0 }
       } + outputs + (details.outputCount > outputsMax ? ["  …"] : []) + details.notices.map { "notice: \($0)" }
   }
