@@ -36,6 +36,15 @@ final class HDF5File {
     }
   }
 
+  /// Bytes that the file has, or had when somebody in this process opened it first: the library does not look again.
+  var byteCount: Int {
+    get throws(FileError) {
+      var size: hsize_t = 0
+      do throws(HDF5.Failure) { _ = try HDF5.call { H5Fget_filesize(id, &size) } } catch { throw bad(error.message) }
+      return Int(clamping: size)
+    }
+  }
+
   private static func openToRead(_ path: String, _ isGrowing: inout Bool) throws(HDF5.Failure) -> HDF5Handle {
     let first: HDF5.Failure
     do throws(HDF5.Failure) {

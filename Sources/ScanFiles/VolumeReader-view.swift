@@ -12,6 +12,11 @@ extension VolumeReader {
     return values
   }
 
+  /// Bytes that the file has when all of it is there; 0 for one that is being written.
+  package var fileByteCount: Int {
+    get throws(FileError) { dataset.file.isGrowing ? 0 : try dataset.file.byteCount }
+  }
+
   /// Edge of a voxel, as `VolumeHDF5Writer` says it; nil where the file does not say it so.
   package var voxelSizeMillimetres: Double? {
     let words = text("voxel_size")?.split(separator: " ") ?? []

@@ -10,6 +10,7 @@ package final class StoredVolume: ViewedVolume {
   package let identity: UInt64
   package let isLive = false
   package let generations: [UInt64] = [0]
+  private let file: OpenedFile
 
   /// Files keep a slice in one piece, so that a cut across slices reads all of them: up to so many bytes.
   private static let crossBytesMax = 1 << 30
@@ -25,6 +26,8 @@ package final class StoredVolume: ViewedVolume {
     }
     name = path.split(separator: "/").last.map(String.init) ?? path
     identity = Self.identity(ofFile: path)
+    file = OpenedFile(path, byteCount: try reader.fileByteCount)
+    if let damage = file.damage { throw damage }
   }
 
   /// What tells the file at `path` from others that were, or will be, there; changes where the file does.
@@ -60,6 +63,7 @@ package final class StoredVolume: ViewedVolume {
       }
     var values: [Float]
     do { values = try reader.read(start: start, count: count) } catch { throw .unreadable(error.description) }
+    if let damage = file.damage { throw .unreadable(damage.description) }
     // (z, y) in the file, y × z on the screen.
     if axis == .x { values = Self.transposed(values, columns: columns, rows: slices) }
     return Self.thinned(Plane(columns: size.columns, rows: size.rows, values: values, generations: [0]), edgeMax)
@@ -82,5 +86,30 @@ package final class StoredVolume: ViewedVolume {
       columns: columns.count, rows: rows.count,
       values: rows.flatMap { row in columns.map { plane.values[row * plane.columns + $0] } },
       generations: plane.generations)
+  }
+}
+
+/// A file that is open. Behind the end of one that was cut short since, HDF5 reads zeros, and they look like voxels.
+private struct OpenedFile {
+  private let path: String
+  private let (inode, byteCount): (UInt64, Int)
+
+  /// The file at `path`, which has so many bytes when all of it is there.
+  init(_ path: String, byteCount: Int) {
+    (self.path, self.byteCount) = (path, byteCount)
+    inode = Self.look(path)?.inode ?? 0
+  }
+
+  /// What has happened to it; nil where all of it is there. One in whose place another file was put is there as long as
+  /// it is open.
+  var damage: FileError? {
+    guard let now = Self.look(path), now.inode == inode, now.byteCount < byteCount else { return nil }
+    return .badData(path: path, reason: "it is cut short: \(now.byteCount) of \(byteCount) B are there")
+  }
+
+  private static func look(_ path: String) -> (inode: UInt64, byteCount: Int)? {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    return (UInt64(status.st_ino), Int(status.st_size))
   }
 }

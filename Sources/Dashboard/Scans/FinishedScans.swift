@@ -1,3 +1,4 @@
+import Host
 import Run
 import ScanPlan
 import Serve
@@ -66,7 +67,11 @@ final class FinishedScans {
         return .init(status: 404, "scan \(record.number) has no \(missing)")
       }
       new = made
-    } catch { return .init(status: 404, ScanFailure(error).description) }
+    } catch {
+      // What is not there any more, and what is there and cannot be read.
+      let failure = ScanFailure(error)
+      return .init(status: failure.sysExit == .noInput ? 404 : 500, failure.description)
+    }
     let others = opened.filter { $0.part == part }
     if others.count >= Self.openedMax, let oldest = others.first { opened.removeAll { $0 === oldest } }
     opened.append(new)

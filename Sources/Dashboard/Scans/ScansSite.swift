@@ -10,7 +10,7 @@ import Serve
 /// /                      the list of scans, the queue, the disk
 /// /scans/17/             a scan: facts, files, what its processes said
 /// /scans/17/run/…        the page of its run, while it is being reconstructed
-/// /scans/17/view/…       the viewer of its volume
+/// /scans/17/view/…       the viewer of its volume, while it goes on and after
 /// /scans/17/with/12/…    the same of two scans side by side, each of which may be going on
 /// /scans/17/images/…     its newest projection, raw and corrected, and sinograms
 /// /scans/17/picture.png  the middle slice
@@ -142,6 +142,7 @@ final class ScansSite: Site {
     }
     if rest.first == "view" {
       guard rest.count > 1 else { return .redirect(to: "/scans/\(number)/view/") }
+      if record.state == .running { return compare(record, record, Array(rest.dropFirst()), request, viewers) }
       return finished.respond(to: request, rest.dropFirst().joined(separator: "/")[...], .volume, of: record)
     }
     guard request.method != .post else { return .init(status: 405, "this takes no POST", headers: [("Allow", "GET")]) }
@@ -186,6 +187,10 @@ final class ScansSite: Site {
 
   private func run(_ record: ScanRecord, _ path: String, _ request: Request, _ viewers: Int) -> Response {
     guard let run = observed(record) else {
+      // Who looks at its volume goes on with the file.
+      if record.state == .finished, path.hasPrefix("/viewer") || path.hasPrefix("/voxels/") {
+        return finished.respond(to: request, path.dropFirst(), .volume, of: record)
+      }
       return path == "/"
         ? .redirect(to: "/scans/\(record.number)/")
         : .init(status: 404, "scan \(record.number) is not reconstructed now")

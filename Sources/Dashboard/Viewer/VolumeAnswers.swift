@@ -40,6 +40,8 @@ struct VolumeInfo: Encodable {
 /// What a plane's values are.
 struct StatsAnswer: Encodable {
   let version: String
+  /// Whether the volume may still change: the page of a run that has ended learns so that there is a file.
+  let isLive: Bool
   let count: Int
   let notFinite: Int
   let low: Float
@@ -48,8 +50,8 @@ struct StatsAnswer: Encodable {
   let percents = PlaneStatistics.shown
   let percentiles: [Double]
 
-  init(_ tag: VersionTag, _ statistics: PlaneStatistics) {
-    version = tag.description
+  init(_ tag: VersionTag, isLive: Bool, _ statistics: PlaneStatistics) {
+    (version, self.isLive) = (tag.description, isLive)
     (count, notFinite, low, high) = (statistics.count, statistics.notFinite, statistics.low, statistics.high)
     (counts, percentiles) = (statistics.counts, statistics.percentiles)
   }

@@ -100,7 +100,7 @@ final class VolumeDesk {
       let snapshot = try snapshot(cut)
       let tag = "\"\(snapshot.tag)\""
       if known == tag { return .unchanged(tag: tag) }
-      let answer = StatsAnswer(snapshot.tag, budget.spend { snapshot.statistics })
+      let answer = StatsAnswer(snapshot.tag, isLive: source.isLive, budget.spend { snapshot.statistics })
       return .init(
         type: "application/json", RunSite.json(answer), headers: [("Cache-Control", "no-cache"), ("ETag", tag)])
     case .tile(let cut, let level, let row, let column):

@@ -9,7 +9,7 @@ const numbersFrom = 44;
 const [scaleMin, scaleMax] = [0.01, 400];
 
 export class Pane {
-  // owner is told of what a person does: changed(), cursor(x, y), measure(), step(count).
+  // owner is told of what a person does: changed(), cursor(x, y), measure(), step(count); and say(text) of what fails.
   constructor(box, base, info, view, owner) {
     Object.assign(this, { box, base, info, view, owner, stats: null, pointers: new Map(), asked: false });
     const canvas = (name) => box.appendChild(Object.assign(document.createElement("canvas"), { className: name }));
@@ -19,14 +19,21 @@ export class Pane {
     this.over.tabIndex = 0;
     this.over.setAttribute("role", "application");
     this.over.setAttribute("aria-label", `${info.name}: arrows move, plus and minus zoom, Page Up and Down turn pages`);
-    box.appendChild(Object.assign(document.createElement("figcaption"), { textContent: info.name }));
-    this.store = new TileStore(base, () => this.draw(), () => owner.refresh());
+    this.caption = box.appendChild(Object.assign(document.createElement("figcaption"), { textContent: info.name }));
+    this.store = new TileStore(base, () => this.draw(), () => owner.refresh(), (text) => owner.say(text));
     this.volume = new VolumeView(this.scene, () => this.draw());
     for (const [kind, act] of [
       ["pointerdown", this.press], ["pointermove", this.move], ["pointerup", this.release],
       ["pointercancel", this.release], ["wheel", this.wheel], ["keydown", this.key],
     ]) this.over.addEventListener(kind, act.bind(this), { passive: false });
     new ResizeObserver(() => this.draw()).observe(box);
+  }
+
+  // Goes over to another volume of the same place, as the file of a run that has ended.
+  become(base, info) {
+    Object.assign(this, { base, info });
+    this.store.base = base;
+    this.caption.textContent = info.name;
   }
 
   get cuts() { return this.info.cuts.find((cuts) => cuts.axis === this.view.axis) || this.info.cuts[0]; }

@@ -7,9 +7,11 @@ const notFinite = 65535;
 const codeMax = 65534;
 
 export class TileStore {
-  // changed is called when a tile has come, gone when the server no longer has the version that is asked for.
-  constructor(base, changed, gone) {
-    Object.assign(this, { base, changed, gone, tiles: new Map(), wanted: new Map(), inFlight: 0, version: null });
+  // changed is called when a tile has come, gone when the server no longer has the version that is asked for, failed
+  // with the words of a tile that cannot be read.
+  constructor(base, changed, gone, failed) {
+    Object.assign(this, { base, changed, gone, failed, tiles: new Map(), wanted: new Map() });
+    Object.assign(this, { inFlight: 0, version: null });
   }
 
   // The plane that is looked at, and the version of it that is asked for; null before that is known.
@@ -45,7 +47,7 @@ export class TileStore {
   async load(key, version) {
     const answer = await fetch(`${this.base}/tile/${key}?g=${version}`);
     if (answer.status === 410) return this.gone();
-    if (!answer.ok) return;
+    if (!answer.ok) { if (answer.status === 500) this.failed((await answer.text()).trim()); return; }
     const number = (name) => Number(answer.headers.get(name));
     const level = Number(key.split("/")[2]);
     const body = await answer.arrayBuffer();

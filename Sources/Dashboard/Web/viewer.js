@@ -21,6 +21,8 @@ let isAutomatic = true;
 let percent = 0.5;
 let isRefreshing = false;
 let isAgain = false;
+// What is said as long as nothing else is to be said.
+let standing = "";
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const short = (number) => String(Number(number.toPrecision(6)));
@@ -37,6 +39,7 @@ const owner = {
   step(count) { setIndex(view.index + count); },
   cursor: (place) => showCursor(place),
   measure: () => measure(),
+  say: (text) => say(text),
 };
 
 // ---- Which plane, which version ----
@@ -70,7 +73,7 @@ async function refresh() {
     do {
       isAgain = false;
       const answers = await Promise.all(panes.map((pane) => loadStats(pane)));
-      if (answers.every((isThere) => isThere)) say("");
+      if (answers.every((isThere) => isThere)) say(standing);
       if (isAutomatic) setWindow(windowOf(panes[0].stats, percent));
       showHistogram();
     } while (isAgain);
@@ -85,8 +88,10 @@ async function loadStats(pane) {
   const plane = `${axis}/${Math.min(index, pane.cuts.count - 1)}`;
   try {
     const answer = await fetch(`${pane.base}/stats/${plane}`);
+    if (answer.status === 404 && pane.base === "denoised") return await goOver(pane);
     if (!answer.ok) { say((await answer.text()).trim()); return false; }
     const stats = await answer.json();
+    if (pane.info.isLive && !stats.isLive) return await goOver(pane);
     if (axis !== view.axis || index !== view.index) { isAgain = true; return true; }
     pane.showStats(stats, plane);
     return true;
@@ -94,6 +99,21 @@ async function loadStats(pane) {
     say("The server does not answer: this is the last that it showed.");
     return false;
   }
+}
+
+// The run of a volume has ended: from now on its file is looked at, which also knows its name, unit and voxels.
+async function goOver(pane) {
+  const base = pane.base === "denoised" ? "voxels" : pane.base;
+  const answer = await fetch(`${base}/info`);
+  if (!answer.ok) { say((await answer.text()).trim()); return false; }
+  pane.become(base, await answer.json());
+  // Another volume has no part of what is kept of this one.
+  pane.store.version = null;
+  showNames();
+  if (!pane.info.cuts.some((cuts) => cuts.axis === view.axis)) setAxis(pane.info.cuts[0].axis);
+  if (view.mode !== "slice") loadVolume(pane);
+  isAgain = true;
+  return true;
 }
 
 // ---- Window ----
@@ -312,33 +332,41 @@ async function load(base) {
   for (let attempt = 0; attempt < retries; attempt++) {
     const answer = await fetch(`${base}/info`);
     if (answer.ok) return answer.json();
-    if (answer.status !== 503) return null;
+    if (answer.status !== 503) { say((await answer.text()).trim()); return null; }
     say("There is no volume yet: it begins with the first projections.");
     await pause(period);
   }
   return null;
 }
 
+// What the volumes are called, and what can be chosen.
+function showNames() {
+  const { info } = panes[0];
+  byId("name").textContent = panes.map((pane) => pane.info.name).join(" and ");
+  document.title = `${byId("name").textContent}: Slipring viewer`;
+  byId("denoised-row").hidden = !info.others.includes("denoised");
+  byId("denoised").checked = panes[0].base === "denoised";
+  byId("unit").textContent = info.unit;
+  byId("axis").replaceChildren(...info.cuts.map(({ axis }) =>
+    Object.assign(document.createElement("option"), { textContent: axis, value: axis })));
+  byId("axis").value = view.axis;
+}
+
 async function begin() {
   const first = await load("voxels");
-  if (!first) return say("There is no volume here.");
+  if (!first) return;
   say("");
   // A server of many scans has two of them side by side at such an address.
   const hasSecond = first.others.includes("compare") || /\/with\/\d+\/$/.test(location.pathname);
   const second = hasSecond ? await load("compare") : null;
-  if (hasSecond && !second) say("There is no second volume that could be looked into.");
+  if (hasSecond && !second) standing = byId("message").textContent;
   for (const [base, info] of [["voxels", first], ["compare", second]]) {
     if (!info) continue;
     const box = Object.assign(document.createElement("figure"), { className: "pane" });
     byId("panes").append(box);
     panes.push(new Pane(box, base, info, view, owner));
   }
-  byId("name").textContent = panes.map((pane) => pane.info.name).join(" and ");
-  document.title = `${byId("name").textContent}: Slipring viewer`;
-  byId("denoised-row").hidden = !first.others.includes("denoised");
-  byId("unit").textContent = first.unit;
-  byId("axis").replaceChildren(...first.cuts.map(({ axis }) =>
-    Object.assign(document.createElement("option"), { textContent: axis, value: axis })));
+  showNames();
   view.index = Math.floor(panes[0].cuts.count / 2);
   connect();
   showCut();

@@ -69,6 +69,13 @@ def main(program, url, folder, profile):
         if tab.evaluate("document.querySelector('h1 a[href=\"../\"]').href") != f"{root}/scans/2/":
             raise RuntimeError("the run's page does not lead back to its scan")
 
+        views = [Tab(browser, f"{root}/scans/2/{place}") for place in ("view/", "run/viewer")]
+        for view in views:
+            # A page that nobody sees asks for nothing.
+            view.call("Page.bringToFront")
+            view.wait("a viewer of what goes on", "window.viewer?.panes[0]?.stats?.isLive === true")
+        tab.call("Page.bringToFront")
+
         tab.call("Page.navigate", url=f"{root}/scans/2/")
         tab.wait("the facts", "document.querySelectorAll('#facts dt').length > 5")
         tab.wait("the picture", "document.getElementById('picture')?.naturalWidth > 0")
@@ -79,6 +86,13 @@ def main(program, url, folder, profile):
         tab.evaluate("document.querySelector('#sure button[value=yes]').click()")
         tab.wait("the end", "document.getElementById('state').textContent === 'finished'")
         tab.wait("its files", "document.querySelectorAll('#files tr').length > 1")
+        for view in views:
+            view.call("Page.bringToFront")
+            view.wait("the finished file in the same viewer",
+                      "(({info, stats, store}) => !info.isLive && !stats.isLive && store.isComplete"
+                      " && document.getElementById('name').textContent.endsWith('_rec.h5'))(viewer.panes[0])")
+            view.wait("its picture", "viewer.panes[0].store.tiles.size > 0")
+        tab.call("Page.bringToFront")
         tab.wait("its log", "document.getElementById('log').textContent.length > 10")
         tab.evaluate("document.getElementById('images').open = true")
         look_at_images(tab)
