@@ -48,6 +48,8 @@ let package = Package(
     .systemLibrary(name: "CZMQ", path: "Sources/C/CZMQ", providers: [.apt(["libzmq3-dev"])]),
     .systemLibrary(
       name: "CCurl", path: "Sources/C/CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    // The header alone; the library is loaded where a run sends events to Kafka.
+    .systemLibrary(name: "CKafka", path: "Sources/C/CKafka", providers: [.apt(["librdkafka-dev"])]),
     .systemLibrary(name: "CLZ4", path: "Sources/C/CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CZstd", path: "Sources/C/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     // Without pkg-config, whose flags are those of CCrypto.
@@ -70,6 +72,7 @@ let package = Package(
       ], swiftSettings: fast),
     .target(name: "Rings", dependencies: ["CLinux", "Host"], swiftSettings: fast),
     .target(name: "Journal", dependencies: ["CLinux", "Host", "Rings"], swiftSettings: fast),
+    .target(name: "Events", dependencies: ["CCurl", "CKafka", "Host"], swiftSettings: strict),
     .target(name: "Topics", dependencies: ["Host", "Journal", "Rings"], swiftSettings: strict),
     .target(name: "RunModel", dependencies: ["CLinux", "Host", "KernelTypes", "Rings"], swiftSettings: strict),
     .target(name: "ScanFiles", dependencies: ["CHDF5", "CPNG", "CTIFF", "CZstd", "Host"], swiftSettings: strict),
@@ -89,13 +92,13 @@ let package = Package(
     .target(
       name: "ScanPlan",
       dependencies: [
-        "Detectors", "Host", "Journal", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Spools", "Stages",
+        "Detectors", "Events", "Host", "Journal", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Spools", "Stages",
         "Tomography", .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
     .target(
       name: "Run",
       dependencies: [
-        "Detectors", "Host", "Journal", "KernelTypes", "Rings", "RunModel", "ScanPlan", "Stages",
+        "Detectors", "Events", "Host", "Journal", "KernelTypes", "Rings", "RunModel", "ScanPlan", "Stages",
         "Tomography", "Topics", .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict),
     .target(
@@ -130,7 +133,8 @@ let package = Package(
     .executableTarget(
       name: "slipring",
       dependencies: [
-        "Benchmarks", "Dashboard", "Detectors", "Host", "Journal", "KernelTypes", "Run", "RunModel", "ScanFiles",
+        "Benchmarks", "Dashboard", "Detectors", "Events", "Host", "Journal", "KernelTypes", "Run", "RunModel",
+        "ScanFiles",
         "ScanPlan", "Serve", "Simulation", "Spools", "Stages", "Tomography", "Variables",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
@@ -181,6 +185,7 @@ let package = Package(
       name: "DetectorsTests",
       dependencies: ["CPVAccess", "Detectors", "Host", "Rings", "RunModel", "ScanFiles"],
       swiftSettings: strict),
+    .testTarget(name: "EventsTests", dependencies: ["CKafka", "Events", "Host", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "SpoolsTests", dependencies: ["Detectors", "Host", "Rings", "Spools"], swiftSettings: strict),
     .testTarget(
@@ -214,7 +219,7 @@ let package = Package(
     .testTarget(
       name: "PipelineTests",
       dependencies: [
-        "Benchmarks", "Confined", "Detectors", "Host", "Journal", "Rings", "Run", "RunModel",
+        "Benchmarks", "Confined", "Detectors", "Events", "Host", "Journal", "Rings", "Run", "RunModel",
         "ScanFiles",
         "ScanPlan", "Serve", "Simulation", "Stages", "TestSupport", "Tomography", "UpdateProbe", "chaos", "slipring",
       ],

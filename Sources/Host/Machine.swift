@@ -3,6 +3,14 @@ internal import Glibc
 
 /// Facts about this machine, asked anew on each use.
 package enum Machine {
+  /// The name that the machine has for itself; empty for none.
+  package static var hostName: String {
+    var name = [CChar](repeating: 0, count: 256)
+    // A machine without a name has an empty one.
+    gethostname(&name, name.count - 1)
+    return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+
   /// Whether the kernel lets this process use a facility.
   package enum Availability: Sendable, Equatable {
     /// It was tried and works.

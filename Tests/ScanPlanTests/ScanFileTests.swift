@@ -75,6 +75,8 @@ import Testing
     "relaxed-sweeps": "1", "doubled-sweeps": "2", "huber": "0.03", "count-weights": "yes", "padding": "12",
     "entry": "entry0001", "data-path": "/a/b", "image-key-path": "/a/c", "theta-path": "/a/d", "strict": "yes",
     "flips": "left-right", "pixel-size": "0.0065", "energy": "20", "sample": "wood",
+    "events": "kafka://broker:9092/lab diaspora+https://events.lab.org/v3/lab", "events-config": "events.properties",
+    "events-patience": "30", "accept-commands": "lab.commands",
   ]
 
   @Test(arguments: ScanKey.all.map(\.name)) func `A wrong value of any key is told with its line and what it may be`(

@@ -1,4 +1,5 @@
 import Detectors
+import Events
 import Foundation
 import Glibc
 package import Host
@@ -22,6 +23,7 @@ import Stages
 /// journal/      the durable topics, one folder each
 /// checkpoints/  the newest saved generations of each worker's volume
 /// requests/     what people asked of the run while it ran
+/// events/       what others are told of the run, and how far they have taken it; with --events
 /// salvaged/     what salvage set aside, one folder a salvage
 /// ```
 ///
@@ -52,6 +54,7 @@ package struct RunFolder: Sendable {
   var checkpoints: String { path + "/checkpoints" }
   var salvaged: String { path + "/salvaged" }
   var requests: String { path + "/requests" }
+  var events: String { path + "/" + EventOutbox.folderName }
 
   var journals: String { path + "/journal" }
 
@@ -99,7 +102,7 @@ package struct RunFolder: Sendable {
     {
       try Self.remove(file, unlink(file), accepting: [ENOENT])
     }
-    for folder in [checkpoints, salvaged, requests, journals] where access(folder, F_OK) == 0 {
+    for folder in [checkpoints, salvaged, requests, events, journals] where access(folder, F_OK) == 0 {
       do { try FileManager.default.removeItem(atPath: folder) } catch {
         throw ScanFailure(.inputOutput, "cannot remove \(folder): \(error.reasonText)")
       }
@@ -143,7 +146,7 @@ package struct RunFolder: Sendable {
       try removeTemporaryFilesOfDeadProcesses(in: plan.scan.outputFolder)
     }
     // These are the run's own, so whoever wrote there is dead. Other runs may write to the output.
-    for path in [path, checkpoints, requests] where path != plan.scan.outputFolder && access(path, F_OK) == 0 {
+    for path in [path, checkpoints, requests, events] where path != plan.scan.outputFolder && access(path, F_OK) == 0 {
       try removeTemporaryFiles(in: path, ofProcess: nil)
     }
   }

@@ -19,7 +19,7 @@ package struct Reconstruction {
   /// What a person sees of it.
   package struct ReconstructionOutcome: Sendable {
     /// For programs.
-    package let result: RunResult
+    package internal(set) var result: RunResult
     /// What the export says; nil where nothing was reconstructed.
     package let report: ExportReport?
     /// Worth a person's attention: replaced pixels, an early stop.
@@ -194,16 +194,23 @@ package struct Reconstruction {
     _ plan: RunPlan, _ folder: RunFolder, _ output: OutputFolder, decisions: [String] = [], executable: String,
     signals: SignalDescriptor, monitor: any RunMonitor, cleanUp: @escaping @Sendable () -> Void, finishes: Bool
   ) throws -> ReconstructionOutcome {
-    let supervisor = try Supervisor(
-      plan: plan, folder: folder, executable: executable, signals: signals, monitor: monitor, cleanUp: cleanUp,
-      finishes: finishes)
-    for line in decisions { supervisor.log.notice("\(line)") }
-    let ending: Supervisor.RunEnding
-    do { ending = try supervisor.run() } catch {
-      if supervisor.stages.contains(where: \.isUnkillable) { output.leaveName() }
+    let events = RunEvents.begin(plan, folder, executable: executable, people: monitor)
+    let supervisor: Supervisor, ending: Supervisor.RunEnding
+    do {
+      supervisor = try Supervisor(
+        plan: plan, folder: folder, executable: executable, signals: signals, monitor: monitor, events: events,
+        cleanUp: cleanUp, finishes: finishes)
+      for line in decisions { supervisor.log.notice("\(line)") }
+      do { ending = try supervisor.run() } catch {
+        if supervisor.stages.contains(where: \.isUnkillable) { output.leaveName() }
+        throw error
+      }
+    } catch {
+      _ = events?.end(nil, error, isStopped: signals.isPending)
       throw error
     }
-    let outcome = outcome(plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses(), try folder.readStop())
+    var outcome = outcome(plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses(), try folder.readStop())
+    outcome.result.events = events?.end(outcome.result, outcome.failure, isStopped: signals.isPending)
     for line in outcome.notices { supervisor.log.warning("\(line)") }
     if let failure = outcome.failure { supervisor.log.error("\(failure)") }
     if plan.findsAxis, let axis = ending.report?.axis, !axis.isGuess {

@@ -1,3 +1,4 @@
+package import Events
 package import RunModel
 package import Stages
 
@@ -66,4 +67,6 @@ package struct RunResult: Codable, Equatable, Sendable {
   package var volumeSHA256: String?
   /// Checksum of the denoised volume; nil where there is none.
   package var denoisedSHA256: String?
+  /// How far those are who were told of the run; nil where nobody was.
+  package var events: EventsReport?
 }

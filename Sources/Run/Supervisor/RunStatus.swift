@@ -1,3 +1,4 @@
+package import Events
 package import RunModel
 
 /// How far a run is; what `status.json` holds and a progress bar shows.
@@ -112,6 +113,8 @@ package struct RunStatus: Codable, Equatable, Sendable {
   package var rotationAxisError: Double?
   /// Rows that could not be reconstructed; nil where there are none.
   package var missingRows: [RowRange]?
+  /// How far those are who are told of the run; nil where nobody is.
+  package var events: EventsReport?
   /// Seconds since the stages were started.
   package var seconds: Double
 

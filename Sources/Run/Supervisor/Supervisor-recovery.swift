@@ -41,7 +41,7 @@ extension Supervisor {
       log.warning(
         "starting \(stage) again", metadata: ["signal": "\(signal)", "restarts": "\(stages[index].restarts + 1)"])
       let report = folder.crashMetadata(stage, pid: pid)["report"].map { ": see \($0)" } ?? ""
-      monitor.notice("stage \(stage) was killed by signal \(signal) and is started again\(report)")
+      monitor.alarm(.restart, "stage \(stage) was killed by signal \(signal) and is started again\(report)")
       stages[index].scheduleRestart()
     }
   }
@@ -63,7 +63,7 @@ extension Supervisor {
     }
     let seconds = (silence / .milliseconds(100)).rounded() / 10
     log.warning("killed \(stage), which hung", metadata: ["pid": "\(pid)", "silent": "\(seconds) s"])
-    monitor.notice("stage \(stage) gave no sign of life for \(seconds) s: killed")
+    monitor.alarm(.restart, "stage \(stage) gave no sign of life for \(seconds) s: killed")
   }
 
   /// Ends every process of the run; the export may remove its unfinished files first. Goes on whatever it meets:
@@ -104,12 +104,13 @@ extension Supervisor {
       regions.stayForResume()
       let count = ring.progress.committed - min(ring.progress.published, ring.progress.committed)
       log.warning("what was on its way to disk stays in shared memory", metadata: ["events": "\(count)"])
-      monitor.notice(
+      monitor.alarm(
+        .disk,
         "\(count) images have no room on disk and stay in /dev/shm: free some space, then slipring resume "
           + "\(folder.path); another run would remove them")
     } catch {
       log.error("what was on its way to disk is lost", metadata: ["reason": "\(ScanFailure(error))"])
-      monitor.notice("images that were on their way to disk are lost: \(ScanFailure(error))")
+      monitor.alarm(.lost, "images that were on their way to disk are lost: \(ScanFailure(error))")
     }
   }
 

@@ -25,7 +25,7 @@ extension Supervisor {
     }
     for line in room.look(lacking, at: .now) {
       log.warning("\(line)")
-      monitor.notice(line)
+      monitor.alarm(.disk, line)
     }
     status.withoutRoom = room.words
     status.secondsWithoutRoom = room.duration(at: .now) / .seconds(1)
@@ -47,7 +47,7 @@ extension Supervisor {
       limit: Self.lastStatusLimit, period: .milliseconds(200), isStopped: { false }, changed: { _ in })
     do { _ = try wait.write { try folder.write(status, to: folder.status) } } catch let error as FileError {
       log.warning("the last status is not written", metadata: ["reason": "\(error)"])
-      monitor.notice("\(error): slipring status shows an older status of this run")
+      monitor.alarm(.disk, "\(error): slipring status shows an older status of this run")
     }
   }
 }

@@ -43,6 +43,6 @@ extension Supervisor {
 
   private func say(_ line: String) {
     log.warning("\(line)")
-    monitor.notice(line)
+    monitor.alarm(.source, line)
   }
 }

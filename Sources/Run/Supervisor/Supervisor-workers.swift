@@ -36,7 +36,7 @@ extension Supervisor {
     }
     stages[index].move(to: cores)
     log.warning("moved \(process.stage)", metadata: ["cores": "\(cores)"])
-    monitor.notice("\(deaths): its rows are tried on \(Self.list(cores)) of other workers")
+    monitor.alarm(.worker, "\(deaths): its rows are tried on \(Self.list(cores)) of other workers")
     return true
   }
 
@@ -59,14 +59,15 @@ extension Supervisor {
       stages[index].setAside()
       try regions.setAside(stage)
       log.warning("set \(stage) aside", metadata: ["reason": "\(why)"])
-      return monitor.notice(
+      return monitor.alarm(
+        .worker,
         "\(why): \(rows) are set aside, and are reconstructed after the scan; acquisition and other rows go on")
     }
     stages[index].giveUp()
     guard stages.contains(where: { $0.stage.partition != nil && $0.standing != .missing }) else { throw failure() }
     regions.giveUp(stage)
     log.error("gave \(stage) up", metadata: ["reason": "\(why)"])
-    monitor.notice("\(why): \(rows) are missing in the volume")
+    monitor.alarm(.worker, "\(why): \(rows) are missing in the volume")
     missing.append(.init(rows: rows, why: why))
   }
 

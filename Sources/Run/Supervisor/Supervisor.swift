@@ -7,36 +7,6 @@ import RunModel
 import ScanPlan
 import Stages
 
-/// What a run tells the person who started it.
-package protocol RunMonitor {
-  /// The run's shared memory is there; its stages start now.
-  func began(_ view: RunView)
-  /// How far the run is; called several times a second.
-  func progress(_ status: RunStatus)
-  /// Something that the person should know now.
-  func notice(_ text: String)
-}
-
-extension RunMonitor {
-  /// Nothing: for a monitor that shows figures only.
-  package func began(_ view: RunView) {}
-}
-
-/// Several monitors as one.
-package struct RunMonitors: RunMonitor {
-  private let all: [any RunMonitor]
-
-  /// Each hears everything, in this order.
-  package init(_ all: [any RunMonitor]) { self.all = all }
-
-  /// The run's shared memory is there.
-  package func began(_ view: RunView) { for monitor in all { monitor.began(view) } }
-  /// How far the run is.
-  package func progress(_ status: RunStatus) { for monitor in all { monitor.progress(status) } }
-  /// Something that the person should know now.
-  package func notice(_ text: String) { for monitor in all { monitor.notice(text) } }
-}
-
 /// Starts a run's stages, each as its own process, and sees the run to its end.
 ///
 /// A stage that is killed is started again and goes on where it was: what it had done is in the rings and the volume,
@@ -53,6 +23,7 @@ final class Supervisor {
   private let executable: String
   private let signals: SignalDescriptor
   let monitor: any RunMonitor
+  private let events: RunEvents?
   private let faults: FaultOrders
   let log: Logger
   var stages: [StageProcess] = []
@@ -113,7 +84,7 @@ final class Supervisor {
   /// or with `finishes` false given up.
   init(
     plan: RunPlan, folder: RunFolder, executable: String, signals: SignalDescriptor, monitor: any RunMonitor,
-    cleanUp: @escaping @Sendable () -> Void, finishes: Bool
+    events: RunEvents?, cleanUp: @escaping @Sendable () -> Void, finishes: Bool
   ) throws {
     self.plan = plan
     self.folder = folder
@@ -121,7 +92,8 @@ final class Supervisor {
     self.finishes = finishes
     self.executable = executable
     self.signals = signals
-    self.monitor = monitor
+    self.monitor = events.map { RunMonitors([monitor, $0]) } ?? monitor
+    self.events = events
     requests = RunRequests(runFolder: folder)
     room = RoomWatch(folder: folder, outputFolder: plan.scan.outputFolder)
     faults = try FaultOrders()
@@ -138,7 +110,7 @@ final class Supervisor {
     beginView(regions)
     for problem in Log.problems(plan, folder: folder) {
       log.warning("\(problem)")
-      monitor.notice(problem)
+      monitor.alarm(.disk, problem)
     }
     do {
       for (number, stage) in plan.wiring.stages.enumerated() {
@@ -254,7 +226,7 @@ final class Supervisor {
     hasSpilled = true
     let slowest = slowest.map { "\($0)" } ?? "a stage"
     log.warning("the ring of projections is full", metadata: ["slowest": "\(slowest)"])
-    monitor.notice("\(slowest) does not keep up: projections wait for it on disk, and none is lost")
+    monitor.alarm(.lag, "\(slowest) does not keep up: projections wait for it on disk, and none is lost")
   }
 
   /// Logs each decision to make updates more or less often.
@@ -310,7 +282,7 @@ final class Supervisor {
       acquired: 0, reconstructed: 0, projections: plan.shape.projections, updates: 0, updatesExpected: plan.updateCount,
       sweptFraction: 0,
       residual: nil, notices: plan.notices, missingRows: missing.isEmpty ? nil : missing.map(\.rows),
-      seconds: (ContinuousClock.now - start) / .seconds(1))
+      events: events?.report, seconds: (ContinuousClock.now - start) / .seconds(1))
   }
 }
 

@@ -13,7 +13,8 @@ extension ScanDescription {
     let paths = [
       ("input", source), ("output-folder", outputFolder), ("run-folder", runFolder), ("fields", fields),
       ("flats", flatFiles), ("darks", darkFiles),
-      ("reference", reference), ("denoise", program), ("rotation-axis", rotationAxis.runFolder),
+      ("events-config", eventsConfig), ("reference", reference), ("denoise", program),
+      ("rotation-axis", rotationAxis.runFolder),
     ]
     for case (let key, let path?) in paths where path == "~" || path.hasPrefix("~") && path.contains("/") {
       return
@@ -28,6 +29,7 @@ extension ScanDescription {
     makeFieldPathsAbsolute()
     makeAxisPathAbsolute()
     reference = reference.map(absolutePath)
+    eventsConfig = eventsConfig.map(absolutePath)
     outputFolder = absolutePath(outputFolder)
     runFolder = runFolder.map(absolutePath)
     if case .program(let path) = denoise { denoise = .program(absolutePath(path)) }

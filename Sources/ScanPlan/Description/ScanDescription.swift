@@ -175,6 +175,14 @@ package struct ScanDescription: Equatable, Sendable {
   package var sourceTimeout: Double?
   /// The address at which a live source is told that the scan was ended early; nil for none.
   package var stopHook: String?
+  /// Where what becomes of the run is told; nil for nowhere.
+  package var events: EventAddresses?
+  /// The file that says how to reach these; nil for none.
+  package var eventsConfig: String?
+  /// Seconds that are waited for them after the run's end.
+  package var eventsPatience = 5.0
+  /// The topic in which commands are accepted; nil for none.
+  package var acceptCommands: String?
   /// Whether events go to a journal on disk.
   package var durability: Durability = .durable
   /// How often volumes are saved.

@@ -31,6 +31,12 @@ package enum SchemaValue: Encodable, Equatable, Sendable {
     return .object(values)
   }
 
+  /// The same with another value of a key of the object under `outer`; where there is none, itself.
+  package func with(_ outer: String, _ key: String, _ value: SchemaValue) -> SchemaValue {
+    guard case .object(let values) = self, let inner = values[outer] else { return self }
+    return with(outer, inner.with(key, value))
+  }
+
   /// A whole document: an object with these properties, and no others.
   package static func document(
     _ title: String, _ properties: [String: SchemaValue], required: [String] = []

@@ -26,6 +26,7 @@ package struct Planner {
   /// test makes one up.
   package init(_ scan: ScanDescription, topology: Topology) throws {
     try scan.validate()
+    try scan.checkEvents()
     FaultPoint.sourceOpening.reach()
     let (scan, found) = try scan.knowingWatchedFile()
     self.scan = scan

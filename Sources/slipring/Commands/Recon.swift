@@ -71,6 +71,7 @@ struct Recon: ParsableCommand {
   @Option(help: .key("retain", "keep|none|days")) var retain = standard.retain
 
   @OptionGroup(title: "Control options") var control: ControlOptions
+  @OptionGroup(title: "Events") var events: EventOptions
   @OptionGroup var options: RunOptions
 
   private static let standard = ScanDescription.standard
@@ -99,6 +100,7 @@ struct Recon: ParsableCommand {
     filters.apply(to: &scan)
     scan.logLevel = logLevel
     control.apply(to: &scan)
+    events.apply(to: &scan)
     return scan
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Events
 import Run
 import ScanPlan
 import Serve
@@ -11,15 +12,15 @@ struct SchemaCommand: ParsableCommand {
     discussion: """
       scan and serve are the files scan.yaml and serve.yaml, for editors and for checks before they are used; result \
       is what recon, run and resume tell of a run that is over, status how far one is; list, show and tail are the \
-      answers of these commands, of tail a line.
+      answers of these commands, of tail a line; events is what --events sends, one record.
       """)
 
   /// What there is a description of.
   enum Subject: String, CaseIterable, ExpressibleByArgument {
-    case scan, serve, result, status, list, show, tail
+    case scan, serve, result, status, list, show, tail, events
   }
 
-  @Argument(help: ArgumentHelp("scan, serve, result, status, list, show or tail.", valueName: "subject"))
+  @Argument(help: ArgumentHelp("scan, serve, result, status, list, show, tail or events.", valueName: "subject"))
   var subject: Subject
 
   func run() throws { try Console.json(Self.schema(subject)) }
@@ -34,7 +35,22 @@ struct SchemaCommand: ParsableCommand {
     case .list: try document("The scans of a server", [ScanRecord].self)
     case .show: try document("One scan of a server", ScanDetails.self)
     case .tail: try document("A change of a scan", ScanChange.self)
+    case .events: try events()
     }
+  }
+
+  /// A record of any topic.
+  private static func events() throws -> SchemaValue {
+    let bodies: [(EventTopic, any Decodable.Type)] = [
+      (.runs, EventEnvelope<RunsBody>.self), (.scores, EventEnvelope<ScoresBody>.self),
+      (.status, EventEnvelope<StatusBody>.self), (.losses, EventEnvelope<LossesBody>.self),
+      (.alarms, EventEnvelope<AlarmsBody>.self),
+    ]
+    let records = try bodies.map { topic, type in
+      try TypeSchema.schema(of: type).with("properties", "topic", ["const": .string(topic.rawValue)])
+    }
+    return SchemaValue.object(["oneOf": .array(records)]).with("title", "An event of a run, as --events sends it")
+      .with("$schema", "https://json-schema.org/draft/2020-12/schema")
   }
 
   private static func document(_ title: String, _ type: any Decodable.Type) throws -> SchemaValue {

@@ -1,4 +1,5 @@
 import Detectors
+import Events
 import Glibc
 import Host
 import Run
@@ -39,7 +40,7 @@ struct Doctor {
     [
       kernel(), processor(), try nodes(), memory(), sharedMemory(), hugePages(), ioUring(), lockedMemory(), openFiles(),
       disk(),
-      directIO(), pvAccess(), try leftovers(),
+      directIO(), pvAccess(), kafka(), try leftovers(),
     ]
   }
 
@@ -184,6 +185,19 @@ struct Doctor {
       return Finding(
         subject: "EPICS", verdict: .limited, seen: reason,
         remedy: "only pva:// sources need it; for them, \(PVAccessLibrary.remedy)")
+    }
+  }
+
+  private func kafka() -> Finding {
+    do throws(EventsError) {
+      return Finding(
+        subject: "Kafka", verdict: .good, seen: "librdkafka \(try KafkaLibrary.load().version), for --events kafka://",
+        remedy: nil)
+    } catch {
+      let reason = if case .withoutKafka(let reason) = error { reason } else { error.description }
+      return Finding(
+        subject: "Kafka", verdict: .limited, seen: reason,
+        remedy: "only --events kafka:// needs it; for that, \(KafkaLibrary.remedy)")
     }
   }
 
