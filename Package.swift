@@ -46,6 +46,8 @@ let package = Package(
     .systemLibrary(name: "CPVAccess", path: "Sources/C/CPVAccess"),
     // Without pkg-config, whose flags name folders of other libraries.
     .systemLibrary(name: "CZMQ", path: "Sources/C/CZMQ", providers: [.apt(["libzmq3-dev"])]),
+    // Without pkg-config, whose flags are those of CSSL and CCrypto.
+    .systemLibrary(name: "CNATS", path: "Sources/C/CNATS", providers: [.apt(["libnats-dev"])]),
     .systemLibrary(
       name: "CCurl", path: "Sources/C/CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     // The header alone; the library is loaded where a run sends events to Kafka.
@@ -76,9 +78,12 @@ let package = Package(
     .target(name: "Topics", dependencies: ["Host", "Journal", "Rings"], swiftSettings: strict),
     .target(name: "RunModel", dependencies: ["CLinux", "Host", "KernelTypes", "Rings"], swiftSettings: strict),
     .target(name: "ScanFiles", dependencies: ["CHDF5", "CPNG", "CTIFF", "CZstd", "Host"], swiftSettings: strict),
+    .target(name: "Fabric", dependencies: ["CCrypto", "CLinux", "CNATS", "Host", "Rings"], swiftSettings: fast),
     .target(
       name: "Detectors",
-      dependencies: ["CCurl", "CLZ4", "CPVAccess", "CZMQ", "Host", "Rings", "RunModel", "ScanFiles", "Tomography"],
+      dependencies: [
+        "CCurl", "CLZ4", "CPVAccess", "CZMQ", "Host", "Rings", "RunModel", "ScanFiles", "Tomography",
+      ],
       swiftSettings: fast),
     .target(
       name: "Spools", dependencies: ["Detectors", "Host", "Journal", "Rings", "RunModel", "Topics"],
@@ -166,6 +171,8 @@ let package = Package(
     .testTarget(
       name: "JournalTests", dependencies: ["CLinux", "Host", "Journal", "JournalExerciser", "Rings"],
       swiftSettings: fast),
+    .testTarget(
+      name: "FabricTests", dependencies: ["Fabric", "Host", "Rings", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "TopicsTests", dependencies: ["Host", "Journal", "Rings", "RunModel", "TestSupport", "Topics"],
       swiftSettings: strict),

@@ -1,0 +1,193 @@
+internal import CNATS
+internal import Host
+package import Rings
+
+/// The edge's end of the fabric: publishes each event once for each granule, in order. Use from one thread at a time.
+///
+/// It keeps no state of its own: where it is, the streams' last sequences say (F3), and each message names the sequence
+/// that it expects its stream to have reached, so that the servers refuse gaps, repeats, and what a second publisher
+/// sends (F2).
+package final class BandPublisher {
+  /// How it stands.
+  package enum State: Equatable, Sendable {
+    /// Messages are under way, or may be.
+    case flowing
+    /// Something was lost, refused, or not answered: `synchronise` comes next, after a wait.
+    case interrupted(String)
+  }
+
+  /// What it has done.
+  package struct Counts: Codable, Equatable, Sendable {
+    /// Messages, and bytes of them, that the servers have acknowledged.
+    package var (messages, bytes): (UInt64, UInt64) = (0, 0)
+    /// Times that the streams were asked where it is, but for the first.
+    package var resyncs = 0
+    /// Messages that were refused, because their stream was elsewhere.
+    package var refused = 0
+    /// Streams that had lost what they had acknowledged, and were filled again.
+    package var refilled = 0
+  }
+
+  /// What a stream does not have that it should (F6).
+  package enum StreamFault: Equatable, Sendable, CustomStringConvertible {
+    /// It is not there any more.
+    case missing(stream: String)
+    /// It ends before what it has acknowledged.
+    case shortened(stream: String, last: UInt64, acknowledged: UInt64)
+    /// It goes on behind what was published: somebody else publishes.
+    case foreign(stream: String, last: UInt64, published: UInt64)
+    /// Messages in its middle are gone.
+    case holed(stream: String, lost: UInt64)
+
+    /// In words.
+    package var description: String {
+      switch self {
+      case .missing(let stream): "stream \(stream) is gone"
+      case .shortened(let stream, let last, let acknowledged):
+        "stream \(stream) ends at \(last) and had acknowledged \(acknowledged)"
+      case .foreign(let stream, let last, let published):
+        "stream \(stream) has \(last) messages, of which \(published) were published here"
+      case .holed(let stream, let lost):
+        "stream \(stream) has lost \(lost) of its messages; nodes read them from the edge's journal"
+      }
+    }
+
+    /// Whether publishing again mends it.
+    package var isMendable: Bool {
+      switch self {
+      case .missing, .shortened: true
+      case .foreign, .holed: false
+      }
+    }
+  }
+
+  let topic: FabricTopic
+  let granules: Granules
+  /// What it has done.
+  package internal(set) var counts = Counts()
+  /// How it stands.
+  package internal(set) var state = State.interrupted("it was not asked where the streams are")
+
+  let connection: FabricConnection
+  let streams: BandStreams
+  let rules: FabricRules
+  let epoch: UInt32
+  private let byteCountMax: UInt64
+  private let replicas: Int
+  private let buffer: UnsafeMutableRawBufferPointer
+  let inbox: FabricInbox
+  /// Of each granule, the next event to publish.
+  var next: [UInt64]
+  /// Of each granule, events below it are acknowledged.
+  var acked: [UInt64]
+  var window = PublishWindow()
+  /// Answers to what was published before the last `synchronise` say nothing any more.
+  var generation: UInt64 = 0
+  private var hasBegun = false
+  private let subjects: [String]
+
+  /// A publisher of a run's topic. `eventsMax` and `messageByteCountMax` tell how much room each stream needs;
+  /// `replicas` how many servers keep it.
+  package init(
+    _ connection: FabricConnection, topic: FabricTopic, granules: Granules, eventsMax: UInt64,
+    messageByteCountMax: Int, replicas: Int = 1, rules: FabricRules = FabricRules()
+  ) throws(FabricError) {
+    precondition((BandMessage.headByteCount...BandMessage.byteCountMax).contains(messageByteCountMax) && replicas > 0)
+    (self.connection, self.topic, self.granules, self.replicas) = (connection, topic, granules, replicas)
+    self.rules = rules
+    streams = try BandStreams(connection, topic: topic, granules: granules)
+    inbox = try FabricInbox(connection)
+    let messageByteCount = UInt64(messageByteCountMax + EventHeader.metadataCapacity + 256)
+    byteCountMax = (eventsMax + 1) * messageByteCount
+    epoch = UInt32(truncatingIfNeeded: Machine.realtimeNanoseconds / 1_000_000_000)
+    buffer = .allocate(byteCount: BandMessage.byteCountMax, alignment: 64)
+    next = Array(repeating: 0, count: granules.count)
+    acked = next
+    subjects = (0..<granules.count).map(topic.subject)
+  }
+
+  deinit { buffer.deallocate() }
+
+  /// Events below it are acknowledged by every stream.
+  package var acknowledged: UInt64 { acked.min() ?? 0 }
+
+  /// Events below it were published for every granule.
+  package var published: UInt64 { next.min() ?? 0 }
+
+  /// Bytes that are under way.
+  package var inFlight: Int { window.inFlight }
+
+  /// Asks the streams where they are, and makes those that are missing; gives the next event that some stream lacks.
+  package func synchronise() throws(FabricError) -> UInt64 {
+    if hasBegun {
+      counts.resyncs += 1
+      guard rules.asksStreams else {
+        resume(at: next)
+        return published
+      }
+    }
+    var states = try streams.states()
+    let missing = states.indices.filter { states[$0] == nil }
+    if !missing.isEmpty {
+      let made = try streams.make(missing, byteCountMax: byteCountMax, replicas: replicas)
+      for (granule, state) in zip(missing, made) { states[granule] = state }
+    }
+    let found = states.map { $0?.last ?? 0 }
+    if hasBegun { counts.refilled += zip(found, acked).count { $0 < $1 } }
+    resume(at: found)
+    return published
+  }
+
+  private func resume(at sequences: [UInt64]) {
+    (next, acked, hasBegun) = (sequences, sequences, true)
+    generation += 1
+    window.clear(granules: granules.count)
+    state = .flowing
+  }
+
+  /// Publishes an event for each granule that lacks it: the one that `published` names. `metadata` stands in place of
+  /// the event's own. `taken` is called as soon as the event's bytes are not needed any more, before anything is waited
+  /// for. Gives how it stands: where it was interrupted, some granules may lack the event.
+  package func publish(
+    _ event: Event, metadata: [UInt8]? = nil, taken: () throws -> Void = {}
+  ) throws -> State {
+    let sequence = event.header.sequence
+    precondition(next.allSatisfy { $0 >= sequence }, "event \(sequence) follows \(published)")
+    var prepared: [(granule: Int, message: OpaquePointer, byteCount: Int)] = []
+    defer { prepared.forEach { natsMsg_Destroy($0.message) } }
+    for granule in next.indices where next[granule] == sequence {
+      let (message, byteCount) = try prepare(event, metadata, granule)
+      prepared.append((granule, message, byteCount))
+    }
+    try taken()
+    for (granule, message, byteCount) in prepared {
+      guard try awaitRoom(byteCount) == .flowing else { break }
+      let status = natsConnection_PublishMsg(connection.handle, message)
+      guard status == NATS_OK else {
+        state = .interrupted("publishing failed: \(String(cString: natsStatus_GetText(status)))")
+        break
+      }
+      window.sent(granule, sequence, byteCount)
+      next[granule] = sequence + 1
+    }
+    return state
+  }
+
+  /// The message of a granule, in memory of the library.
+  private func prepare(_ event: Event, _ metadata: [UInt8]?, _ granule: Int) throws(FabricError) -> (OpaquePointer, Int)
+  {
+    let encoded = try BandMessage.encode(
+      event, metadata: metadata, granule: granule, in: granules, epoch: epoch, into: buffer)
+    var message: OpaquePointer?
+    let reply = "\(inbox.prefix).\(generation).\(granule).\(event.header.sequence)"
+    let status = natsMsg_Create(
+      &message, subjects[granule], reply, encoded.baseAddress?.assumingMemoryBound(to: CChar.self),
+      Int32(encoded.count))
+    guard status == NATS_OK, let message else { throw .refused(what: "a message", reason: "no memory") }
+    if rules.expectsSequence {
+      natsMsgHeader_Set(message, "Nats-Expected-Last-Sequence", "\(event.header.sequence)")
+    }
+    natsMsgHeader_Set(message, "Slipring-Epoch", "\(epoch)")
+    return (message, encoded.count)
+  }
+}

@@ -1,0 +1,103 @@
+internal import Foundation
+internal import Host
+internal import Rings
+
+/// The streams of a run's granules, at the servers.
+final class BandStreams {
+  /// What a stream holds.
+  struct State: Equatable {
+    /// Its last sequence: how many events it has taken.
+    var last: UInt64
+    /// Messages that are still there.
+    var messages: UInt64
+  }
+
+  let topic: FabricTopic
+  let granules: Granules
+  private let api: JetStream
+
+  init(_ connection: FabricConnection, topic: FabricTopic, granules: Granules) throws(FabricError) {
+    (self.topic, self.granules) = (topic, granules)
+    api = try JetStream(connection)
+  }
+
+  private struct Info: Decodable {
+    struct State: Decodable {
+      let last_seq: UInt64
+      let messages: UInt64
+    }
+    struct Config: Decodable { let subjects: [String]? }
+    let error: JetStream.Fault?
+    let state: State?
+    let config: Config?
+  }
+
+  private struct Creation: Encodable {
+    let name: String
+    let subjects: [String]
+    let retention = "limits"
+    let storage = "file"
+    let discard = "new"
+    let num_replicas: Int
+    let max_bytes: Int64
+    let allow_direct = true
+    let metadata: [String: String]
+  }
+
+  /// The states of all streams; nil for one that is not there.
+  func states() throws(FabricError) -> [State?] {
+    try answers(
+      (0..<granules.count).map { granule in
+        JetStream.Request(
+          subject: "$JS.API.STREAM.INFO.\(topic.stream(granule))", what: "the state of stream \(topic.stream(granule))")
+      })
+  }
+
+  /// Makes some streams, each with room for `byteCountMax`.
+  func make(_ missing: [Int], byteCountMax: UInt64, replicas: Int) throws(FabricError) -> [State?] {
+    try answers(
+      missing.map { granule in
+        let rows = granules[granule]
+        let creation = Creation(
+          name: topic.stream(granule), subjects: [topic.subject(granule)], num_replicas: replicas,
+          max_bytes: Int64(clamping: byteCountMax),
+          metadata: [
+            "run": topic.identity.runID.description, "firstRow": "\(rows.lowerBound)", "rows": "\(rows.count)",
+          ])
+        return JetStream.Request(
+          subject: "$JS.API.STREAM.CREATE.\(topic.stream(granule))", body: JetStream.encode(creation),
+          what: "stream \(topic.stream(granule))")
+      }, of: missing)
+  }
+
+  /// Removes all streams; one that is not there is no error.
+  func remove() throws(FabricError) {
+    struct Removal: Decodable { let error: JetStream.Fault? }
+    let requests = (0..<granules.count).map {
+      JetStream.Request(
+        subject: "$JS.API.STREAM.DELETE.\(topic.stream($0))", what: "the removal of stream \(topic.stream($0))")
+    }
+    for (bytes, request) in zip(try api.ask(requests), requests) {
+      let removal = try JetStream.decode(Removal.self, bytes, what: request.what)
+      if let error = removal.error, error.number != JetStream.Fault.noStream { throw error.error(request.what) }
+    }
+  }
+
+  private func answers(_ requests: [JetStream.Request], of granules: [Int]? = nil) throws(FabricError) -> [State?] {
+    var states: [State?] = []
+    for (index, bytes) in try api.ask(requests).enumerated() {
+      let what = requests[index].what
+      let info = try JetStream.decode(Info.self, bytes, what: what)
+      if let error = info.error {
+        guard error.number == JetStream.Fault.noStream else { throw error.error(what) }
+        states.append(nil)
+        continue
+      }
+      guard let state = info.state, state.messages <= state.last_seq,
+        info.config?.subjects == [topic.subject(granules?[index] ?? index)]
+      else { throw .damaged(what: what, reason: "the stream is none of Slipring's") }
+      states.append(State(last: state.last_seq, messages: state.messages))
+    }
+    return states
+  }
+}

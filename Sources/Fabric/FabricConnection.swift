@@ -1,0 +1,180 @@
+internal import CNATS
+internal import Glibc
+
+/// One connection to a fabric. The library connects again by itself, to any of the servers, for as long as the
+/// connection is not closed; what is published meanwhile is refused, never kept. May be used by several threads.
+package final class FabricConnection: @unchecked Sendable {
+  // Sound: the handle never changes, and the library locks the connection behind it.
+  let handle: OpaquePointer
+  /// Where it connects to.
+  package let address: FabricAddress
+
+  private static let connectLimit: Duration = .seconds(2)
+  private static let pingInterval: Duration = .seconds(1)
+  private static let writeLimit: Duration = .seconds(10)
+
+  /// Connects as `name`, which the servers' own lists show. Where nobody answers it tries again for `patience`; what
+  /// will not change by itself, as an unknown key, is thrown at once.
+  package init(_ address: FabricAddress, name: String, patience: Duration) throws(FabricError) {
+    keepMessageMemory()
+    self.address = address
+    let options = try Self.options(address, name: name)
+    defer { natsOptions_Destroy(options) }
+    let start = ContinuousClock.now
+    var backOff = BackOff()
+    while true {
+      var made: OpaquePointer?
+      let status = natsConnection_Connect(&made, options)
+      if status == NATS_OK, let made {
+        handle = made
+        return
+      }
+      let error = Self.connectError(status, address)
+      guard case .unreachable = error, ContinuousClock.now - start < patience else { throw error }
+      pause(min(backOff.fail(), max(.zero, patience - (ContinuousClock.now - start))))
+    }
+  }
+
+  deinit {
+    natsConnection_Close(handle)
+    natsConnection_Destroy(handle)
+  }
+
+  /// Whether a server answers at present.
+  package var isConnected: Bool { natsConnection_Status(handle) == NATS_CONN_STATUS_CONNECTED }
+
+  /// Whether the library has given up, which it does where a server refuses the key when it connects again.
+  package var isClosed: Bool { natsConnection_IsClosed(handle) }
+
+  /// Bytes of the largest message that the servers take, with its headers.
+  package var payloadMax: Int { Int(natsConnection_GetMaxPayload(handle)) }
+
+  /// The server that answers at present; nil for none.
+  package var server: String? {
+    var buffer = [CChar](repeating: 0, count: 512)
+    guard natsConnection_GetConnectedUrl(handle, &buffer, buffer.count) == NATS_OK else { return nil }
+    let text = String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    return text.isEmpty ? nil : text
+  }
+
+  /// What a server has told to be forbidden since the last time; nil for nothing. Without this a refusal looks like
+  /// silence.
+  var violation: String? {
+    var text: UnsafePointer<CChar>?
+    guard natsConnection_GetLastError(handle, &text) == NATS_NOT_PERMITTED, let text else { return nil }
+    return String(cString: text)
+  }
+
+  /// Sends bytes to a subject; false where nobody is connected.
+  func publish(_ subject: String, reply: String? = nil, headers: [(String, String)] = [], _ bytes: [UInt8]) -> Bool {
+    guard isConnected else { return false }
+    var message: OpaquePointer?
+    let status = bytes.withUnsafeBytes {
+      natsMsg_Create(
+        &message, subject, reply, $0.baseAddress?.assumingMemoryBound(to: CChar.self), Int32($0.count))
+    }
+    guard status == NATS_OK, let message else { return false }
+    defer { natsMsg_Destroy(message) }
+    for (key, value) in headers where natsMsgHeader_Set(message, key, value) != NATS_OK { return false }
+    return natsConnection_PublishMsg(handle, message) == NATS_OK
+  }
+
+  /// Sends what still lies in the library's buffer.
+  func flush() { natsConnection_FlushTimeout(handle, 1000) }
+}
+
+// Options of the library, and what its codes mean.
+extension FabricConnection {
+  private static func options(_ address: FabricAddress, name: String) throws(FabricError) -> OpaquePointer {
+    var made: OpaquePointer?
+    guard natsOptions_Create(&made) == NATS_OK, let options = made else {
+      throw .unreachable("\(address)", reason: "no memory")
+    }
+    var isComplete = false
+    defer { if !isComplete { natsOptions_Destroy(options) } }
+    let servers = address.locations.map { strdup($0) }
+    defer { servers.forEach { free($0) } }
+    var pointers = servers.map { UnsafePointer<CChar>($0) }
+    let results = [
+      natsOptions_SetServers(options, &pointers, Int32(pointers.count)),
+      natsOptions_SetNoRandomize(options, true), natsOptions_SetName(options, name),
+      natsOptions_SetTimeout(options, connectLimit.milliseconds),
+      natsOptions_SetAllowReconnect(options, true), natsOptions_SetMaxReconnect(options, Int32.max),
+      natsOptions_SetReconnectWait(options, 200), natsOptions_SetReconnectJitter(options, 200, 200),
+      // What cannot be sent now is published anew later, from the journal: nothing is kept here meanwhile.
+      natsOptions_SetReconnectBufSize(options, 1),
+      natsOptions_SetPingInterval(options, pingInterval.milliseconds), natsOptions_SetMaxPingsOut(options, 2),
+      natsOptions_SetWriteDeadline(options, writeLimit.milliseconds), natsOptions_SetSendAsap(options, true),
+      natsOptions_SetIOBufSize(options, 1 << 18),
+      // The library's own writes them to the standard error.
+      natsOptions_SetErrorHandler(options, { _, _, _, _ in }, nil),
+    ]
+    guard results.allSatisfy({ $0 == NATS_OK }) else {
+      throw .unreachable("\(address)", reason: "its client library refuses the options")
+    }
+    try secure(options, address)
+    isComplete = true
+    return options
+  }
+
+  private static func secure(_ options: OpaquePointer, _ address: FabricAddress) throws(FabricError) {
+    if let file = address.credentials {
+      let key = try UserKey(seedFile: file)
+      guard natsOptions_SetNKeyFromSeed(options, key.publicText, file) == NATS_OK else {
+        throw .credentials(file: file, reason: lastReason)
+      }
+    }
+    guard address.isEncrypted else { return }
+    guard natsOptions_SetSecure(options, true) == NATS_OK else {
+      throw .untrusted("\(address)", reason: "the client library has no TLS")
+    }
+    if let file = address.authority {
+      guard natsOptions_LoadCATrustedCertificates(options, file) == NATS_OK else {
+        throw .credentials(file: file, reason: "it holds no certificates")
+      }
+    }
+  }
+
+  private static func connectError(_ status: natsStatus, _ address: FabricAddress) -> FabricError {
+    let reason = lastReason
+    switch status {
+    case NATS_CONNECTION_AUTH_FAILED: return .authentication("\(address)")
+    case NATS_SSL_ERROR: return .untrusted("\(address)", reason: reason)
+    case NATS_SECURE_CONNECTION_REQUIRED:
+      return .untrusted("\(address)", reason: "it wants an encrypted connection; write tls:// in place of nats://")
+    case NATS_SECURE_CONNECTION_WANTED:
+      return .untrusted("\(address)", reason: "it has no encryption, and tls:// was asked for")
+    default: return .unreachable("\(address)", reason: reason)
+    }
+  }
+
+  /// What the library says of its last error in this thread, in one line.
+  static var lastReason: String {
+    var status = NATS_OK
+    guard let text = nats_GetLastError(&status) else { return String(cString: natsStatus_GetText(status)) }
+    let words = String(cString: text).split(whereSeparator: \.isNewline).joined(separator: " ")
+    return words.isEmpty ? String(cString: natsStatus_GetText(status)) : words
+  }
+}
+
+extension Duration {
+  /// Whole milliseconds, rounded up.
+  var milliseconds: Int64 {
+    let (seconds, attoseconds) = components
+    return seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
+  }
+}
+
+/// Sleeps.
+func pause(_ duration: Duration) {
+  guard duration > .zero else { return }
+  usleep(UInt32(clamping: duration.milliseconds * 1000))
+}
+
+/// The library allocates each message. By default malloc(3) gives memory of that size back to the system every time,
+/// and the system clears it page by page for the next message: that costs as much as the transfer. This process keeps
+/// it.
+private func keepMessageMemory() {
+  mallopt(M_MMAP_THRESHOLD, 32 << 20)
+  mallopt(M_TRIM_THRESHOLD, 256 << 20)
+}

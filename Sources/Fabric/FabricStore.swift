@@ -1,0 +1,214 @@
+internal import Foundation
+package import Rings
+
+/// Small values under names, which all machines of a fabric see: a bucket of the servers' key-value store. Use from one
+/// thread at a time.
+///
+/// Each value has a revision. `create` fails where there is a value, `update` where it is not the expected one: so one
+/// of many gets what all want.
+package final class FabricStore {
+  /// A value, and its place in the bucket's history.
+  package struct Entry: Equatable, Sendable {
+    /// The value.
+    package let value: [UInt8]
+    /// The number of the change that wrote it.
+    package let revision: UInt64
+    /// When it was written, as text that sorts by time.
+    package let written: String
+  }
+
+  /// The bucket.
+  package let bucket: String
+  private let api: JetStream
+
+  /// Bytes of a value at most.
+  package static let valueByteCountMax = 64 << 10
+
+  /// A bucket by name: letters, digits and `-`. Nothing is asked of the servers yet.
+  package init(_ connection: FabricConnection, bucket: String) throws(FabricError) {
+    precondition(Self.isName(bucket), "bucket '\(bucket)'")
+    self.bucket = bucket
+    api = try JetStream(connection)
+  }
+
+  /// The bucket with a run's plan.
+  package convenience init(_ connection: FabricConnection, run: RunID) throws(FabricError) {
+    try self.init(connection, bucket: "slipring-\(run)")
+  }
+
+  private struct Creation: Encodable {
+    let name: String
+    let subjects: [String]
+    let retention = "limits"
+    let storage = "file"
+    let discard = "new"
+    let num_replicas: Int
+    let max_msgs_per_subject = 1
+    let max_age: Int64
+    let max_msg_size = FabricStore.valueByteCountMax + 4096
+    let max_bytes: Int64 = 64 << 20
+    let allow_rollup_hdrs = true
+    let deny_delete = true
+    let allow_direct = true
+  }
+
+  private struct Answer: Decodable {
+    let error: JetStream.Fault?
+    let seq: UInt64?
+  }
+
+  private struct Found: Decodable {
+    struct Message: Decodable {
+      let seq: UInt64
+      let data: String?
+      let hdrs: String?
+      let time: String?
+    }
+    let error: JetStream.Fault?
+    let message: Message?
+  }
+
+  /// Makes the bucket, unless it is there. Values that are not written again within `lifetime` vanish; nil for never.
+  package func make(replicas: Int = 1, lifetime: Duration? = nil) throws(FabricError) {
+    let (seconds, attoseconds) = (lifetime ?? .zero).components
+    let creation = Creation(
+      name: "KV_\(bucket)", subjects: ["$KV.\(bucket).>"], num_replicas: replicas,
+      max_age: seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+    _ = try answer(
+      JetStream.Request(
+        subject: "$JS.API.STREAM.CREATE.KV_\(bucket)", body: JetStream.encode(creation), what: "bucket \(bucket)"))
+  }
+
+  /// Removes the bucket with all values; that it is not there is no error.
+  package func remove() throws(FabricError) {
+    let request = JetStream.Request(
+      subject: "$JS.API.STREAM.DELETE.KV_\(bucket)", what: "the removal of bucket \(bucket)")
+    do throws(FabricError) { _ = try answer(request) } catch {
+      guard case .missing = error else { throw error }
+    }
+  }
+
+  /// The value of a key; nil where there is none.
+  package func get(_ key: String) throws(FabricError) -> Entry? {
+    struct Wanted: Encodable { let last_by_subj: String }
+    let what = "\(key) of bucket \(bucket)"
+    let bytes = try api.ask(
+      JetStream.Request(
+        subject: "$JS.API.STREAM.MSG.GET.KV_\(bucket)",
+        body: JetStream.encode(Wanted(last_by_subj: "$KV.\(bucket).\(key)")), what: what))
+    return try Self.entry(bytes, what: what)
+  }
+
+  private static func entry(_ bytes: [UInt8], what: String) throws(FabricError) -> Entry? {
+    let found = try JetStream.decode(Found.self, bytes, what: what)
+    if let error = found.error {
+      guard error.number == JetStream.Fault.noMessage else { throw error.error(what) }
+      return nil
+    }
+    guard let message = found.message else { throw .damaged(what: what, reason: "the answer holds no value") }
+    if let headers = message.hdrs.flatMap({ Data(base64Encoded: $0) }),
+      headers.range(of: Data("KV-Operation".utf8)) != nil
+    {
+      return nil
+    }
+    guard let data = Data(base64Encoded: message.data ?? ""), data.count <= valueByteCountMax else {
+      throw .damaged(what: what, reason: "its value is none, or too long")
+    }
+    return Entry(value: [UInt8](data), revision: message.seq, written: sortable(message.time ?? ""))
+  }
+
+  /// Servers leave out zeros at the end of a time's fraction.
+  private static func sortable(_ time: String) -> String {
+    let text = time.hasSuffix("Z") ? String(time.dropLast()) : time
+    return text.contains(".") ? text : text + "."
+  }
+
+  /// Writes a value, whatever was there; gives its revision.
+  @discardableResult
+  package func put(_ key: String, _ value: [UInt8]) throws(FabricError) -> UInt64 { try write(key, value, after: nil) }
+
+  /// Writes a value where there is none; throws `.conflict` where there is one.
+  @discardableResult
+  package func create(_ key: String, _ value: [UInt8]) throws(FabricError) -> UInt64 {
+    try write(key, value, after: 0)
+  }
+
+  /// Writes a value in place of that of a revision; throws `.conflict` where it was changed.
+  @discardableResult
+  package func update(_ key: String, _ value: [UInt8], revision: UInt64) throws(FabricError) -> UInt64 {
+    try write(key, value, after: revision)
+  }
+
+  private func write(_ key: String, _ value: [UInt8], after revision: UInt64?) throws(FabricError) -> UInt64 {
+    precondition(
+      key.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { Self.isName(String($0)) }, "key '\(key)'"
+    )
+    let what = "\(key) of bucket \(bucket)"
+    guard value.count <= Self.valueByteCountMax else {
+      throw .refused(what: what, reason: "it has \(value.count) B, \(Self.valueByteCountMax) have room")
+    }
+    let headers = revision.map { [("Nats-Expected-Last-Subject-Sequence", "\($0)")] } ?? []
+    return try answer(
+      JetStream.Request(subject: "$KV.\(bucket).\(key)", headers: headers, body: value, what: what)) ?? 0
+  }
+
+  @discardableResult
+  private func answer(_ request: JetStream.Request) throws(FabricError) -> UInt64? {
+    let answer = try JetStream.decode(Answer.self, try api.ask(request), what: request.what)
+    if let error = answer.error { throw error.error(request.what) }
+    return answer.seq
+  }
+
+  private static func isName(_ text: String) -> Bool {
+    !text.isEmpty
+      && text.utf8.allSatisfy { byte in
+        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == 0x2D
+      }
+  }
+}
+
+// Which runs there are.
+extension FabricStore {
+  private struct Names: Decodable {
+    let error: JetStream.Fault?
+    let streams: [String]?
+    let total: Int?
+  }
+
+  private static let namesMax = 65_536
+
+  /// The runs that have a bucket, and the value of a key of each where it has one, the one written last at the end.
+  package static func runs(
+    _ connection: FabricConnection, key: String
+  ) throws(FabricError) -> [(run: RunID, entry: Entry)] {
+    struct Wanted: Encodable {
+      let subject: String
+      let offset: Int
+    }
+    let api = try JetStream(connection)
+    var names: [String] = []
+    // Servers give a part of the list at a time.
+    while names.count < namesMax {
+      let bytes = try api.ask(
+        JetStream.Request(
+          subject: "$JS.API.STREAM.NAMES", body: JetStream.encode(Wanted(subject: "$KV.*.\(key)", offset: names.count)),
+          what: "the list of runs"))
+      let answer = try JetStream.decode(Names.self, bytes, what: "the list of runs")
+      if let error = answer.error { throw error.error("the list of runs") }
+      guard let more = answer.streams, !more.isEmpty else { break }
+      names += more
+      if names.count >= answer.total ?? 0 { break }
+    }
+    var runs: [(run: RunID, entry: Entry)] = []
+    for name in names where name.hasPrefix("KV_slipring-") {
+      guard let run = RunID(String(name.dropFirst("KV_slipring-".count))) else { continue }
+      do throws(FabricError) {
+        if let entry = try FabricStore(connection, run: run).get(key) { runs.append((run, entry)) }
+      } catch {
+        // Removed meanwhile.
+        guard case .missing = error else { throw error }
+      }
+    }
+    return runs.sorted { $0.entry.written < $1.entry.written }
+  }
+}

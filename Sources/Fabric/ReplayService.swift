@@ -1,0 +1,70 @@
+internal import CNATS
+internal import Host
+package import Rings
+
+/// Answers at the edge to nodes that ask for events that their streams do not have (F4): from the edge's journal. A
+/// request is `{first u64, end u64}`; each event of it that there is becomes one message. Use from one thread at a
+/// time.
+package final class ReplayService {
+  /// Messages that were sent.
+  package private(set) var served: UInt64 = 0
+  /// Requests that were none.
+  package private(set) var malformed: UInt64 = 0
+  private let connection: FabricConnection
+  private let topic: FabricTopic
+  private let granules: Granules
+  private let inbox: FabricInbox
+  private let event: (UInt64, Range<Int>) throws -> (event: Event, metadata: [UInt8]?)?
+  private let buffer: UnsafeMutableRawBufferPointer
+  private let epoch: UInt32
+
+  /// Events that one request gives at most.
+  package static let eventsMax: UInt64 = 64
+  static let requestByteCount = 16
+
+  /// Answers with what `event` gives for a sequence and some rows of its image, and the metadata that stand in place of
+  /// its own; nil for an event that is not there (yet).
+  package init(
+    _ connection: FabricConnection, topic: FabricTopic, granules: Granules,
+    event: @escaping (UInt64, Range<Int>) throws -> (event: Event, metadata: [UInt8]?)?
+  ) throws(FabricError) {
+    (self.connection, self.topic, self.granules, self.event) = (connection, topic, granules, event)
+    inbox = try FabricInbox(connection, subject: topic.replays)
+    buffer = .allocate(byteCount: BandMessage.byteCountMax, alignment: 64)
+    epoch = UInt32(truncatingIfNeeded: Machine.realtimeNanoseconds / 1_000_000_000)
+  }
+
+  deinit { buffer.deallocate() }
+
+  /// Answers one request, for which it waits up to `timeout`; says whether there was one.
+  @discardableResult
+  package func serve(timeout: Duration) throws -> Bool {
+    guard let message = try inbox.next(timeout: timeout) else { return false }
+    guard let reply = message.reply, message.bytes.count == Self.requestByteCount,
+      let granule = message.subject.split(separator: ".").last.flatMap({ Int($0) }),
+      (0..<granules.count).contains(granule), message.subject == topic.replay(granule)
+    else {
+      malformed += 1
+      return true
+    }
+    let first = message.bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self)
+    let end = message.bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+    guard first < end else {
+      malformed += 1
+      return true
+    }
+    for sequence in first..<min(end, first.addingReportingOverflow(Self.eventsMax).partialValue) {
+      guard let found = try event(sequence, granules[granule]), try send(found, granule, to: reply) else { break }
+    }
+    return true
+  }
+
+  private func send(_ found: (event: Event, metadata: [UInt8]?), _ granule: Int, to reply: String) throws -> Bool {
+    let bytes = try BandMessage.encode(
+      found.event, metadata: found.metadata, granule: granule, in: granules, epoch: epoch, into: buffer)
+    let status = natsConnection_Publish(connection.handle, reply, bytes.baseAddress, Int32(bytes.count))
+    guard status == NATS_OK else { return false }
+    served += 1
+    return true
+  }
+}

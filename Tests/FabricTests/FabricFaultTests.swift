@@ -1,0 +1,183 @@
+import Foundation
+import Host
+import Rings
+import TestSupport
+import Testing
+
+@testable import Fabric
+
+/// Servers that die, lose and alter what they keep; publishers that fight; messages of all sizes.
+@Suite(.enabled(if: FabricServer.isAvailable, "no nats-server: Tools/fabric gets it"))
+struct FabricFaultTests {
+  private let server: FabricServer
+  private let edge = Edge(rows: 12, each: 4, columns: 2000, events: 60)
+
+  init() throws { server = try FabricServer() }
+
+  private func connect(_ patience: Duration = .seconds(5)) throws -> FabricConnection {
+    try FabricConnection(try FabricAddress(server.address), name: "test", patience: patience)
+  }
+
+  @Test func `A server that is killed while it is written to and read from costs nothing`() throws {
+    let publisher = try edge.publisher(try connect())
+    let reader = try edge.reader(try connect(), 0..<3)
+    let service = try edge.replayService(try connect())
+    for end in [20, 40, 60] as [UInt64] {
+      try publish(publisher, edge, through: end - 10)
+      server.kill()
+      try server.start()
+      try publish(publisher, edge, through: end)
+      try expectRead(reader, edge, 0..<3, from: end - 20, through: end, service: service)
+    }
+    #expect(publisher.counts.resyncs >= 3 && reader.counts.reopened >= 3)
+  }
+
+  @Test func `A server that loses its disk is filled again, and nodes go on where they were`() throws {
+    let publisher = try edge.publisher(try connect())
+    let reader = try edge.reader(try connect(), 0..<2)
+    try publish(publisher, edge, through: 30)
+    try expectRead(reader, edge, 0..<2, through: 25)
+    server.kill()
+    try server.wipe()
+    try server.start()
+    #expect(try publish(publisher, edge))
+    #expect(publisher.counts.refilled == 3 && publisher.counts.messages >= 270)
+    try expectRead(reader, edge, 0..<2, from: 25)
+    try expectRead(try edge.reader(try connect(), 2..<3), edge, 2..<3)
+  }
+
+  /// What a check finds as soon as the server answers.
+  private func faults(_ publisher: BandPublisher) -> [BandPublisher.StreamFault] {
+    for _ in 0..<200 {
+      do {
+        if publisher.state != .flowing { _ = try publisher.synchronise() }
+        return try publisher.check()
+      } catch {
+        usleep(50_000)
+      }
+    }
+    return []
+  }
+
+  @Test(arguments: [1, 2] as [UInt64])
+  func `A bit that flips in the middle of a stream is found, told, and read from the edge`(seed: UInt64) throws {
+    let edge = Edge(rows: 4, each: 4, columns: 6000, events: 300)
+    let publisher = try edge.publisher(try connect())
+    try publish(publisher, edge)
+    try #require(try server.blocks(of: edge.topic.stream(0)).count > 1)
+    server.kill()
+    try server.flipBit(in: edge.topic.stream(0), seed: seed)
+    try server.start()
+    let found = faults(publisher)
+    #expect(found.contains { if case .holed = $0 { true } else { false } }, "seed \(seed): \(found)")
+    let service = try edge.replayService(try connect()), reader = try edge.reader(try connect(), 0..<1)
+    try expectRead(reader, edge, 0..<1, service: service)
+    #expect(reader.counts.replayed > 0)
+  }
+
+  @Test func `A bit that flips in a stream's only file costs its tail, which is published again`() throws {
+    let publisher = try edge.publisher(try connect())
+    try publish(publisher, edge)
+    server.kill()
+    try server.flipBit(in: edge.topic.stream(1), seed: 1)
+    try server.start()
+    _ = faults(publisher)
+    #expect(try publish(publisher, edge))
+    #expect(publisher.counts.refilled == 1)
+    try expectRead(try edge.reader(try connect(), 1..<2), edge, 1..<2, service: edge.replayService(connect()))
+  }
+
+  @Test func `A stream whose newest messages are gone is filled again`() throws {
+    let publisher = try edge.publisher(try connect())
+    try publish(publisher, edge)
+    server.kill()
+    let path = try #require(try server.blocks(of: edge.topic.stream(0)).last)
+    let byteCount = try Data(contentsOf: URL(filePath: path)).count
+    #expect(truncate(path, off_t(byteCount * 2 / 3)) == 0)
+    try server.start()
+    var tries = 0
+    repeat {
+      tries += 1
+      if publisher.state != .flowing { _ = try? publisher.synchronise() }
+      _ = try? publisher.check()
+      usleep(50_000)
+    } while publisher.counts.refilled == 0 && tries < 200
+    #expect(try publish(publisher, edge))
+    #expect(publisher.counts.refilled == 1)
+    try expectRead(try edge.reader(try connect(), 0..<3), edge, 0..<3, service: edge.replayService(connect()))
+  }
+
+  @Test func `Two publishers at once refuse each other, and the streams are right`() throws {
+    let (first, second) = (try edge.publisher(try connect()), try edge.publisher(try connect()))
+    var turns = 0
+    while min(first.acknowledged, second.acknowledged) < edge.count, turns < 2000 {
+      turns += 1
+      for publisher in [first, second] where publisher.acknowledged < edge.count {
+        if publisher.state != .flowing { _ = try publisher.synchronise() }
+        if publisher.published < edge.count { _ = try publisher.publish(edge.event(publisher.published)) }
+        _ = try publisher.pump(timeout: .milliseconds(1))
+      }
+    }
+    #expect(min(first.acknowledged, second.acknowledged) == edge.count)
+    #expect(first.counts.refused + second.counts.refused > 0)
+    try expectRead(try edge.reader(try connect(), 0..<3), edge, 0..<3)
+    #expect(try first.check() == [])
+  }
+
+  @Test func `Messages up to the largest go through, larger ones are refused`() throws {
+    let columns = (BandMessage.byteCountMax - BandMessage.headByteCount - 40) / 2 / 4
+    let large = Edge(rows: 12, each: 4, columns: columns, events: 6)
+    #expect(large.messageByteCountMax + 40 > BandMessage.byteCountMax - 8)
+    #expect(try publish(try large.publisher(try connect()), large))
+    try expectRead(try large.reader(try connect(), 0..<3), large, 0..<3)
+    let larger = Edge(rows: 12, each: 4, columns: columns + 8, events: 6)
+    let publisher = try BandPublisher(
+      try connect(), topic: larger.topic, granules: larger.granules, eventsMax: 6,
+      messageByteCountMax: 1 << 20 - 8 << 10)
+    _ = try publisher.synchronise()
+    #expect(throws: FabricError.self) { _ = try publisher.publish(larger.event(0)) }
+  }
+
+  @Test func `Streams need room: a server without it says so`() throws {
+    let small = try FabricServer("jetstream { max_file: 1MB }")
+    let connection = try FabricConnection(try FabricAddress(small.address), name: "test", patience: .seconds(5))
+    let error = #expect(throws: FabricError.self) { _ = try edge.publisher(connection).synchronise() }
+    guard case .full? = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
+  @Test func `Where nobody answers a connection is refused in time, and a server that hangs is noticed`() throws {
+    let publisher = try edge.publisher(try connect())
+    try publish(publisher, edge, through: 5)
+    server.signal(SIGSTOP)
+    let start = ContinuousClock.now
+    while publisher.state == .flowing, ContinuousClock.now - start < .seconds(20) {
+      if publisher.published < 20 { _ = try publisher.publish(edge.event(publisher.published)) }
+      _ = try publisher.pump(timeout: .milliseconds(50))
+    }
+    #expect(publisher.state != .flowing)
+    server.signal(SIGCONT)
+    #expect(try publish(publisher, edge))
+    server.kill()
+    let error = #expect(throws: FabricError.self) { _ = try connect(.zero) }
+    #expect(error?.exitCode == 69 && error?.description.contains("\n") == false)
+  }
+
+  @Test func `Requests to the edge that are none are counted, and answered by nothing`() throws {
+    let connection = try connect(), service = try edge.replayService(connection)
+    connection.flush()
+    let inbox = try FabricInbox(connection)
+    let requests: [[UInt8]] = [[], [1], [UInt8](repeating: 255, count: 16), [UInt8](repeating: 0, count: 16)]
+    for request in requests { #expect(connection.publish(edge.topic.replay(0), reply: inbox.prefix + ".x", request)) }
+    let valid = [UInt8](repeating: 0, count: 8) + [UInt8](repeating: 255, count: 8)
+    #expect(connection.publish(edge.topic.replay(99), reply: inbox.prefix + ".x", valid))
+    #expect(connection.publish(edge.topic.replay(1), valid))
+    for _ in 0..<6 { #expect(try service.serve(timeout: .seconds(2))) }
+    #expect(service.malformed == 6 && service.served == 0)
+    #expect(connection.publish(edge.topic.replay(1), reply: inbox.prefix + ".x", valid))
+    #expect(try service.serve(timeout: .seconds(2)))
+    #expect(service.served == min(edge.count, ReplayService.eventsMax))
+  }
+}

@@ -1,0 +1,97 @@
+import Foundation
+import Glibc
+import Rings
+import TestSupport
+import Testing
+
+@testable import Fabric
+
+/// Encrypted servers that know who connects, with what `Tools/fabric keys` makes.
+@Suite(.enabled(if: FabricServer.isAvailable, "no nats-server: Tools/fabric gets it"))
+struct FabricSecurityTests {
+  private let keys: TestFolder
+  private let server: FabricServer
+  private let edge = Edge()
+
+  init() throws {
+    keys = try TestFolder()
+    let tool = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Tools/fabric").path
+    let process = Process()
+    process.executableURL = URL(filePath: "/bin/bash")
+    process.arguments = [tool, "keys", keys.path]
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    try #require(process.terminationStatus == 0)
+    let accounts = try String(contentsOfFile: keys.file("accounts.conf"), encoding: .utf8)
+    server = try FabricServer(
+      """
+      tls { cert_file: "\(keys.file("server.pem"))", key_file: "\(keys.file("server.key"))" }
+      \(accounts)
+      """)
+  }
+
+  private func connect(_ role: String?, authority: String? = nil, scheme: String = "tls") throws -> FabricConnection {
+    var address = try FabricAddress("\(scheme)://127.0.0.1:\(server.port)")
+    address.credentials = role.map { keys.file("\($0).nk") }
+    address.authority = authority ?? keys.file("ca.pem")
+    return try FabricConnection(address, name: "test", patience: .zero)
+  }
+
+  private func refusal(_ body: () throws -> Void) -> FabricError? {
+    #expect(throws: FabricError.self, performing: body)
+  }
+
+  @Test func `An edge publishes, a node reads, and neither does what the other may`() throws {
+    let (edgeConnection, nodeConnection) = (try connect("edge"), try connect("node"))
+    let store = try FabricStore(edgeConnection, run: edge.topic.identity.runID)
+    try store.make()
+    try store.create("plan", [1])
+    #expect(try publish(try edge.publisher(edgeConnection), edge))
+    let service = try edge.replayService(edgeConnection)
+    try expectRead(try edge.reader(nodeConnection, 0..<3), edge, 0..<3, service: service)
+    #expect(try FabricStore(nodeConnection, run: edge.topic.identity.runID).get("plan")?.value == [1])
+    let publisher = try edge.publisher(nodeConnection)
+    #expect(try publisher.synchronise() == edge.count)
+    let error = refusal { try publisher.streams.remove() }
+    guard case .refused(_, let reason)? = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(reason.localizedCaseInsensitiveContains("permissions violation"))
+  }
+
+  @Test func `A node's projections are refused, and it hears why`() throws {
+    try publish(try edge.publisher(try connect("edge")), edge, through: 3)
+    let publisher = try edge.publisher(try connect("node"))
+    _ = try publisher.synchronise()
+    _ = try publisher.publish(edge.event(3))
+    while publisher.state == .flowing { _ = try publisher.pump(timeout: .milliseconds(100)) }
+    guard case .interrupted(let reason) = publisher.state else { return }
+    #expect(reason.localizedCaseInsensitiveContains("permissions violation"))
+  }
+
+  @Test func `No key, another key, another authority and no encryption are told apart`() throws {
+    #expect(refusal { _ = try connect(nil) } == .authentication("tls://127.0.0.1:\(server.port)"))
+    let other = keys.file("other.nk")
+    try "SUAACAQDAQCQMBYIBEFAWDANBYHRAEISCMKBKFQXDAMRUGY4DUPB6IBZGM\n"
+      .write(toFile: other, atomically: false, encoding: .utf8)
+    guard case .credentials? = refusal({ _ = try connect("other") }) else {
+      Issue.record("a mistyped seed was taken")
+      return
+    }
+    guard case .untrusted? = refusal({ _ = try connect("edge", authority: "/etc/ssl/certs/ca-certificates.crt") })
+    else {
+      Issue.record("another authority was taken")
+      return
+    }
+    guard case .untrusted? = refusal({ _ = try connect("edge", scheme: "nats") }) else {
+      Issue.record("a connection in the clear was taken")
+      return
+    }
+    guard case .credentials? = refusal({ _ = try connect("edge", authority: keys.file("none.pem")) }) else {
+      Issue.record("an authority that is not there was taken")
+      return
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import Foundation
+import Glibc
+import Host
+
+/// A server of a fabric on a free port of this machine, whose streams are in a folder of its own; it ends with the
+/// value that owns it.
+package final class FabricServer {
+  /// The port that it listens on, through all of its lives.
+  package let port: UInt16
+  /// Where its streams are.
+  package var store: String { folder.file("store") }
+  private let folder: TestFolder
+  private let more: String
+  private var process: Process?
+
+  /// The program; nil where `Tools/fabric` could not get it.
+  package static let program: String? = {
+    var package = URL(filePath: #filePath).deletingLastPathComponent()
+    while package.path != "/", !FileManager.default.fileExists(atPath: package.appending(path: "Package.swift").path) {
+      package.deleteLastPathComponent()
+    }
+    let path = package.appending(path: ".build/fabric/nats-server").path
+    return FileManager.default.isExecutableFile(atPath: path) ? path : nil
+  }()
+
+  /// Whether there is one.
+  package static var isAvailable: Bool { program != nil }
+
+  /// Starts it; `more` are lines for its settings.
+  package init(_ more: String = "") throws {
+    (folder, self.more) = (try TestFolder(), more)
+    port = try Self.freePort()
+    try start()
+  }
+
+  deinit { kill() }
+
+  /// Its address.
+  package var address: String { "nats://127.0.0.1:\(port)" }
+
+  /// Starts it again, and waits until it takes connections.
+  package func start() throws {
+    let settings = """
+      server_name: "test-\(port)"
+      listen: "127.0.0.1:\(port)"
+      jetstream { store_dir: "\(store)", max_mem: 256MB, max_file: 8GB, sync_interval: "1s" }
+      ping_interval: "1s", ping_max: 3, write_deadline: "10s"
+      \(more)
+      """
+    try settings.write(toFile: folder.file("server.conf"), atomically: false, encoding: .utf8)
+    guard let program = Self.program else { throw POSIXError(.ENOENT) }
+    let process = Process()
+    process.executableURL = URL(filePath: program)
+    process.arguments = ["-c", folder.file("server.conf"), "-l", folder.file("log")]
+    try process.run()
+    self.process = process
+    for _ in 0..<400 {
+      if Self.canConnect(port) { return }
+      usleep(25_000)
+    }
+    throw POSIXError(.ETIMEDOUT)
+  }
+
+  /// Kills it, as a crash would.
+  package func kill() {
+    guard let process else { return }
+    Glibc.kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+    self.process = nil
+  }
+
+  /// Stops and continues it: to others it is there and says nothing.
+  package func signal(_ number: Int32) {
+    if let process { Glibc.kill(process.processIdentifier, number) }
+  }
+
+  /// Loses everything that it keeps; to be called while it is killed.
+  package func wipe() throws { try FileManager.default.removeItem(atPath: store) }
+
+  /// The files in which the messages of a stream are, in order.
+  package func blocks(of stream: String) throws -> [String] {
+    let all = try FileManager.default.subpathsOfDirectory(atPath: store)
+    return all.filter { $0.contains("/\(stream)/msgs/") && $0.hasSuffix(".blk") }.sorted().map { "\(store)/\($0)" }
+  }
+
+  /// Flips a bit in the middle of a stream's first file; to be called while it is killed.
+  package func flipBit(in stream: String, seed: UInt64) throws {
+    guard let path = try blocks(of: stream).first else { throw POSIXError(.ENOENT) }
+    var random = SplitMix64(seed: seed)
+    var bytes = try Data(contentsOf: URL(filePath: path))
+    let place = Int.random(in: bytes.count / 4..<bytes.count * 3 / 4, using: &random)
+    bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+    try bytes.write(to: URL(filePath: path))
+  }
+
+  private static func freePort() throws -> UInt16 {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    guard descriptor >= 0 else { throw POSIXError(.EIO) }
+    defer { close(descriptor) }
+    var name = loopback(0)
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let result = withUnsafeMutablePointer(to: &name) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, length) == 0 ? getsockname(descriptor, $0, &length) : -1
+      }
+    }
+    guard result == 0 else { throw POSIXError(.EADDRINUSE) }
+    return UInt16(bigEndian: name.sin_port)
+  }
+
+  private static func canConnect(_ port: UInt16) -> Bool {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    var name = loopback(port)
+    return withUnsafePointer(to: &name) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+      }
+    }
+  }
+
+  private static func loopback(_ port: UInt16) -> sockaddr_in {
+    var name = sockaddr_in()
+    name.sin_family = sa_family_t(AF_INET)
+    name.sin_port = port.bigEndian
+    name.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    return name
+  }
+}
