@@ -31,6 +31,13 @@ extension TopicReader {
     }
   }
 
+  /// The same with some rows of an image, as `event(at:rows:)` gives it.
+  package func arrival(at sequence: UInt64, rows: Range<Int>) throws -> Arrival {
+    do { return .event(try event(at: sequence, rows: rows)) } catch JournalError.lost(_, let range) {
+      return .lost(range)
+    }
+  }
+
   /// The event of any sequence that was published, or the range that was given up in its place.
   package func arrival(at sequence: UInt64) throws -> Arrival {
     do { return .event(try event(at: sequence)) } catch JournalError.lost(_, let range) { return .lost(range) }

@@ -177,6 +177,20 @@ import Testing
     #expect(try bytes(end.encode).withUnsafeBytes { try EndEvent(decoding: $0) } == end)
   }
 
+  @Test func `An end event says whether the sample leaves the detector where that was looked for`() throws {
+    for leaves in [nil, false, true] {
+      let written = bytes(EndEvent(reason: .sourceEnded, projections: 9, sampleLeaves: leaves).encode)
+      // Without it, it is what earlier builds wrote.
+      #expect(written.count == (leaves == nil ? 40 : 48))
+      #expect(try written.withUnsafeBytes { try EndEvent(decoding: $0) }.sampleLeaves == leaves)
+    }
+    var written = bytes(EndEvent(reason: .sourceEnded, projections: 9, sampleLeaves: true).encode)
+    for value: UInt64 in [0, 3, 1 << 32 | 1] {
+      written.withUnsafeMutableBytes { $0.storeBytes(of: value, toByteOffset: 40, as: UInt64.self) }
+      #expect(throws: EventError.self) { try written.withUnsafeBytes { try EndEvent(decoding: $0) } }
+    }
+  }
+
   private static let commands = [
     CommandEvent(cause: .person, words: "anna"),
     CommandEvent(cause: .similarity, projections: 96, words: "control: MS-SSIM 0,96 ≥ 0,95"),
@@ -215,7 +229,7 @@ import Testing
   }
 
   @Test func `Metadata of another length is malformed`() {
-    for count in [0, 1, 63, 65, 104, 111, 113, 128] {
+    for count in [0, 1, 41, 47, 49, 63, 65, 104, 111, 113, 128] {
       let bytes = [UInt8](repeating: 0, count: count)
       #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try WorkerOrder(decoding: $0, rows: 0..<0) } }
       #expect(throws: EventError.self) { try bytes.withUnsafeBytes { try UpdateEvent(decoding: $0) } }

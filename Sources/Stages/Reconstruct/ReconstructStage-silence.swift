@@ -21,7 +21,7 @@ extension ReconstructStage {
 
   /// Those that are looked at; none without a dark field to be silent at.
   var silentSequences: [UInt64] {
-    configuration.minusLog ? Self.spread(SilentPixels.spread, over: applied.all.map(\.sequence)) : []
+    configuration.minusLog ? SampleLook.spread(SilentPixels.spread, over: applied.all.map(\.sequence)) : []
   }
 
   private func listen(to sequence: UInt64) throws {

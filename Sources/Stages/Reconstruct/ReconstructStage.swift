@@ -42,6 +42,8 @@ package final class ReconstructStage {
     var fieldsMayComeLate: Bool
     /// Whether flats before and behind the projections make each projection's own.
     var interpolatesFlats: Bool
+    /// Whether the end of the images says what only all rows of the detector show.
+    var isToldOfSample: Bool
 
     /// A configuration; the values were validated with the scan description.
     package init(
@@ -52,7 +54,7 @@ package final class ReconstructStage {
       windows: WindowSchedule, windowMemory: Int = 0,
       keepsProjections: Bool, projectionsMax: Int, checkpointInterval: CheckpointInterval,
       needs: (flats: Bool, darks: Bool) = (false, false), fieldsMayComeLate: Bool = false,
-      interpolatesFlats: Bool = false
+      interpolatesFlats: Bool = false, isToldOfSample: Bool = false
     ) {
       self.layout = layout
       precondition(beams.count == 1 || beams.count == layout.blockCount, "\(beams.count) beams")
@@ -71,6 +73,7 @@ package final class ReconstructStage {
       self.needs = needs
       self.fieldsMayComeLate = fieldsMayComeLate
       self.interpolatesFlats = interpolatesFlats
+      self.isToldOfSample = isToldOfSample
     }
 
     /// Newest projections that windows keep, and others that an update has room for; none where no update comes while
