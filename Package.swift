@@ -82,7 +82,7 @@ let package = Package(
     .target(
       name: "Detectors",
       dependencies: [
-        "CCurl", "CLZ4", "CPVAccess", "CZMQ", "Host", "Rings", "RunModel", "ScanFiles", "Tomography",
+        "CCurl", "CLZ4", "CPVAccess", "CZMQ", "Fabric", "Host", "Rings", "RunModel", "ScanFiles", "Tomography",
       ],
       swiftSettings: fast),
     .target(
@@ -91,14 +91,14 @@ let package = Package(
     .target(
       name: "Stages",
       dependencies: [
-        "Detectors", "Host", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Tomography", "Topics",
+        "Detectors", "Fabric", "Host", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Tomography", "Topics",
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict),
     .target(
       name: "ScanPlan",
       dependencies: [
-        "Detectors", "Events", "Host", "Journal", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Spools", "Stages",
-        "Tomography", .product(name: "Yams", package: "Yams"),
+        "Detectors", "Events", "Fabric", "Host", "Journal", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Spools",
+        "Stages", "Tomography", .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
     .target(
       name: "Run",
@@ -204,7 +204,9 @@ let package = Package(
         "Topics",
       ], swiftSettings: strict),
     .testTarget(
-      name: "ScanPlanTests", dependencies: ["Host", "ScanPlan", "Stages", "Tomography"], swiftSettings: strict),
+      name: "ScanPlanTests",
+      dependencies: ["Fabric", "Host", "KernelTypes", "Rings", "RunModel", "ScanPlan", "Stages", "Tomography"],
+      swiftSettings: strict),
     .testTarget(
       name: "RunTests", dependencies: ["Host", "Rings", "Run", "RunModel", "ScanPlan", "TestSupport"],
       swiftSettings: strict),
@@ -226,7 +228,7 @@ let package = Package(
     .testTarget(
       name: "PipelineTests",
       dependencies: [
-        "Benchmarks", "Confined", "Detectors", "Events", "Host", "Journal", "Rings", "Run", "RunModel",
+        "Benchmarks", "Confined", "Detectors", "Events", "Fabric", "Host", "Journal", "Rings", "Run", "RunModel",
         "ScanFiles",
         "ScanPlan", "Serve", "Simulation", "Stages", "TestSupport", "Tomography", "UpdateProbe", "chaos", "slipring",
       ],

@@ -81,7 +81,7 @@ package final class RunView: Sendable {
   /// The run's identifier, in words.
   package var run: String { plan.runID.description }
   /// Slices of the whole volume.
-  package var slices: Int { plan.shape.rows }
+  package var slices: Int { plan.slices }
   /// Edge of a slice in pixels.
   package var columns: Int { plan.geometry.columns }
   /// The tilt of the rotation axis, in degrees.
@@ -161,7 +161,8 @@ package final class RunView: Sendable {
     var generations: [UInt64] = []
     guard areWhole else { return nil }
     for (worker, volume) in volumes.enumerated() {
-      let own = plan.placement.workers[worker].rows
+      let first = plan.reconstructedRows.lowerBound, rowsOfImage = plan.placement.workers[worker].rows
+      let own = rowsOfImage.lowerBound - first..<rowsOfImage.upperBound - first
       let taken = rows.enumerated().filter { own.contains($0.element) }
       guard axis == .z ? own.contains(index) : !taken.isEmpty else { continue }
       let origin = axis == .z ? 0 : taken[0].offset * (axis == .y ? width : 1)

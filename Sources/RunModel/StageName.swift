@@ -32,6 +32,8 @@ extension StageName {
   package static let acquire = StageName("acquire")
   /// Writes the files.
   package static let export = StageName("export")
+  /// Hands images to nodes.
+  package static let uplink = StageName("uplink")
   /// Computes one partition.
   package static func reconstruct(_ worker: Int) -> StageName { StageName("reconstruct", partition: worker) }
 }

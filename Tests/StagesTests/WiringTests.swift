@@ -6,15 +6,16 @@ import Testing
 /// What follows from the table of stages.
 @Suite struct WiringTests {
   private func wiring(
-    workers: Int = 2, corrects: Bool = false, denoises: Bool = false, examples: [String] = [], isDurable: Bool = true,
+    workers: Int = 2, corrects: Bool = false, denoises: Bool = false, hasNodes: Bool = false, examples: [String] = [],
+    isDurable: Bool = true,
     sourceWaits: Bool = true
   ) -> RunWiring {
     var slots = RingSlots(projections: 64, orders: 1024, updates: 256)
     slots.onTheWay = 9
     return RunWiring(
       WiringFacts(
-        workers: workers, corrects: corrects, denoises: denoises, examples: examples, isDurable: isDurable,
-        sourceWaits: sourceWaits, imageByteCount: (1000, 2000), slots: slots))
+        workers: workers, corrects: corrects, denoises: denoises, hasNodes: hasNodes, examples: examples,
+        isDurable: isDurable, sourceWaits: sourceWaits, imageByteCount: (1000, 2000), slots: slots))
   }
 
   private func names(_ values: [some CustomStringConvertible]) -> [String] { values.map(\.description) }

@@ -36,6 +36,9 @@ package protocol ProjectionSource: AnyObject {
   /// Whether images may wait here that nobody sends again: who leaves takes them first.
   var holdsFrames: Bool { get }
 
+  /// The end of the images of another run, once they have ended; nil of a source whose end is what came of it.
+  var toldEnd: EndEvent? { get }
+
   /// Hears, after the end was published, what the sender may still have to say, for a moment: it may wait until
   /// somebody takes it.
   func takeLeave()
@@ -53,6 +56,9 @@ extension ProjectionSource {
 
   /// A file can be read again.
   package var holdsFrames: Bool { false }
+
+  /// A file has as many as it has.
+  package var toldEnd: EndEvent? { nil }
 
   /// A file does not care.
   package func takeLeave() {}

@@ -11,6 +11,8 @@ package struct SourceFrame: ~Copyable {
     case file(FileSource, Int)
     /// In what a stream's sender sent.
     case stream(LiveSource, StreamImage)
+    /// In messages of a fabric.
+    case fabric(FabricSource)
   }
 
   /// The image of a stream that a frame is made of.
@@ -49,6 +51,7 @@ package struct SourceFrame: ~Copyable {
   ) throws -> Int? {
     switch origin {
     case .file(let source, let number): return try source.write(kind, number, into: payload, metadata: metadata)
+    case .fabric(let source): return try source.write(into: payload, metadata: metadata)
     case .stream(let source, let image): return source.write(kind, image, into: payload, metadata: metadata)
     }
   }

@@ -279,6 +279,7 @@ extension StageRunner {
       case .losses: folder.losses
       case .stop: folder.stop
       case .export: folder.export
+      case .uplink: folder.uplink
       }
     let room = RoomWait(isStopped: { file == .export && self.stopRequested() }) { [disk] in
       disk.noteFile(.report, isFull: $0)

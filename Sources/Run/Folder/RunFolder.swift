@@ -18,6 +18,7 @@ import Stages
 /// status.json   state, stages, progress; replaced about once a second
 /// losses.json   of a live source, what it has lost; there when the acquisition has ended
 /// stop.json     what came of telling its detector to stop; there where that was tried
+/// uplink.json   how its images stand on their way to nodes; there with --fabric
 /// export.json   what the export wrote, with the volume's checksum; there when the export is complete
 /// log/          JSON lines, one file a stage
 /// journal/      the durable topics, one folder each
@@ -47,6 +48,7 @@ package struct RunFolder: Sendable {
   var export: String { path + "/export.json" }
   var losses: String { path + "/losses.json" }
   var stop: String { path + "/stop.json" }
+  var uplink: String { path + "/uplink.json" }
   var lock: String { path + "/lock" }
   var logFolder: String { path + "/log" }
   /// The log of a stage, or of the supervisor.
@@ -97,7 +99,7 @@ package struct RunFolder: Sendable {
     }
     let logs = (["supervisor"] + plan.wiring.stages.map(\.description)).map(log) + crashes
     // The description beside the output is the output's.
-    for file in logs + [self.plan, planCopy, metadata, status, export, losses, stop, lock]
+    for file in logs + [self.plan, planCopy, metadata, status, export, losses, stop, uplink, lock]
       + (isOutput ? [] : [description])
     {
       try Self.remove(file, unlink(file), accepting: [ENOENT])
@@ -210,6 +212,13 @@ package struct RunFolder: Sendable {
 
   /// What came of telling the detector to stop; nil where that was not tried.
   func readStop() throws -> StopReport? { access(stop, F_OK) == 0 ? try read(StopReport.self, from: stop) : nil }
+
+  /// How the run's images stand on their way to nodes; nil where nobody has said it. It is for people, and nothing that
+  /// a run does depends on it.
+  func readUplink() -> UplinkReport? {
+    guard access(uplink, F_OK) == 0 else { return nil }
+    do { return try read(UplinkReport.self, from: uplink) } catch { return nil }
+  }
 
   /// What the run's live source has lost; nil for another source, and until the acquisition has ended.
   func readLosses() throws -> LossReport? { access(losses, F_OK) == 0 ? try read(LossReport.self, from: losses) : nil }

@@ -34,7 +34,8 @@ package struct RunRequests: Sendable {
   /// Asks the run to end its acquisition and to finish with what was acquired. Asking again changes nothing. `by` is
   /// who asks, for reports.
   /// - Throws: `ScanFailure`: `.noInput` where this is no run's folder, `.unavailable` where the run is not running,
-  ///   `.usage` for a name that is empty, too long or not plain text.
+  ///   `.usage` for a name that is empty, too long or not plain text, and for a node's run, which ends where the edge's
+  ///   does.
   package func finalize(by: String) throws { try ask(.finalize, by: by) }
 
   /// Asks the run to stop at once, without a result. Asking again changes nothing. `by` is who asks, for reports.
@@ -48,7 +49,12 @@ package struct RunRequests: Sendable {
     guard !by.isEmpty, by.utf8.count <= Self.nameMax, isPlain else {
       throw ScanFailure(.usage, "a request needs a name of 1 to \(Self.nameMax) bytes of plain text, to say who asked")
     }
-    _ = try folder.readPlan()
+    if kind == .finalize, let part = try folder.readPlan().fabric {
+      throw ScanFailure(
+        .usage,
+        "the run in \(folder.path) is a node's: finalize run \(part.run) at the edge, so that all of its rows end at "
+          + "the same projection")
+    }
     guard try folder.isSupervised else {
       throw ScanFailure(.unavailable, "the run in \(folder.path) is not running; slipring status shows how far it came")
     }

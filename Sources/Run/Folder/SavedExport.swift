@@ -62,7 +62,7 @@ package struct SavedExport {
     var configuration = try plan.export(to: path, apply)
     let (parts, updates) = try signals.endingProcess { _ in try read() }
     let output = try OutputFolder(
-      path, run: plan.runID, files: configuration.names(slices: plan.shape.rows), overwrites: overwrites)
+      path, run: plan.runID, files: configuration.names(slices: plan.slices), overwrites: overwrites)
     defer { withExtendedLifetime(output) {} }
     let finished = try folder.readExport()
     let projections = updates.map { $0.projections.upperBound }.min() ?? 0

@@ -58,7 +58,8 @@ struct ProgressObserver {
         isTold = true
       default: break
       }
-      if header.kind != .end, !metadata.isEmpty {
+      // What was filtered at the edge carries how far the filter is, and no ledger.
+      if header.kind != .end, !metadata.isEmpty, plan.fabric?.isCorrected != true {
         let known = try metadata.withUnsafeBytes { try LossLedger(decoding: $0) }.losses
         // A file loses nothing.
         losses = plan.live != nil || known.empty != nil ? known : nil

@@ -180,14 +180,16 @@ package struct Reconstruction {
       report: report, seconds: status.seconds, secondsWithoutRoom: status.secondsWithoutRoom,
       restarts: Dictionary(status.stages.map { ($0.name, $0.restarts) }, uniquingKeysWith: +), isInterrupted: false,
       finalized: status.finalized, faults: status.faultDetails ?? [:], missing: [])
-    return outcome(plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses(), try folder.readStop())
+    return outcome(
+      plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses(), try folder.readStop(),
+      uplink: folder.readUplink())
   }
 
   /// Takes the output folder for a run, as long as the value that this gives is there.
   private static func takeOutput(of plan: RunPlan, overwrites: Bool) throws -> OutputFolder {
     try OutputFolder(
       plan.scan.outputFolder, run: plan.runID,
-      files: plan.export.names(slices: plan.shape.rows) + [OutputFolder.configurationName], overwrites: overwrites)
+      files: plan.export.names(slices: plan.slices) + [OutputFolder.configurationName], overwrites: overwrites)
   }
 
   private static func supervise(
@@ -199,7 +201,9 @@ package struct Reconstruction {
     do {
       supervisor = try Supervisor(
         plan: plan, folder: folder, executable: executable, signals: signals, monitor: monitor, events: events,
-        cleanUp: cleanUp, finishes: finishes)
+        cleanUp: cleanUp,
+        // A node's part of half a scan fits no other node's.
+        finishes: finishes && plan.fabric == nil)
       for line in decisions { supervisor.log.notice("\(line)") }
       do { ending = try supervisor.run() } catch {
         if supervisor.stages.contains(where: \.isUnkillable) { output.leaveName() }
@@ -209,7 +213,9 @@ package struct Reconstruction {
       _ = events?.end(nil, error, isStopped: signals.isPending)
       throw error
     }
-    var outcome = outcome(plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses(), try folder.readStop())
+    var outcome = outcome(
+      plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses(), try folder.readStop(),
+      uplink: folder.readUplink())
     outcome.result.events = events?.end(outcome.result, outcome.failure, isStopped: signals.isPending)
     for line in outcome.notices { supervisor.log.warning("\(line)") }
     if let failure = outcome.failure { supervisor.log.error("\(failure)") }
@@ -244,7 +250,7 @@ package struct Reconstruction {
 
   private static func outcome(
     _ plan: RunPlan, _ ending: Supervisor.RunEnding, _ memory: [String: WorkerMemory], _ losses: LossReport?,
-    _ stop: StopReport?
+    _ stop: StopReport?, uplink: UplinkReport?
   ) -> ReconstructionOutcome {
     let (report, seconds) = (ending.report, ending.seconds)
     let projections = report?.projections ?? 0
@@ -267,11 +273,13 @@ package struct Reconstruction {
       stoppedBy: report?.stoppedBy ?? reason, stop: stop,
       outputs: report?.outputs ?? [], fit: report.flatMap { plan.export.fit($0.fits) },
       missingRows: ending.missing.map(\.rows),
-      range: report?.range, volumeSHA256: report?.volumeSHA256, denoisedSHA256: report?.denoisedSHA256)
+      range: report?.range, volumeSHA256: report?.volumeSHA256, denoisedSHA256: report?.denoisedSHA256,
+      part: plan.fabric.map { ResultPart($0, rows: RowRange(0..<plan.slices, firstSlice: plan.firstSlice)) },
+      uplink: uplink)
     return ReconstructionOutcome(
       result: result, report: report,
       notices: notices(plan, report, empty: losses?.emptyProjections ?? 0) + notices(losses, ending.faults)
-        + notices(stop)
+        + notices(stop) + notices(uplink)
         + notices(ending.secondsWithoutRoom),
       isInterrupted: ending.isInterrupted, failure: failure(plan, ending, losses))
   }
@@ -294,7 +302,7 @@ package struct Reconstruction {
 
   /// What to say of a volume without a single measurement in it, which is exported all the same; nil of any other.
   private static func emptiness(_ plan: RunPlan, _ report: ExportReport) -> String? {
-    let pixels = plan.shape.rows * plan.shape.columns, counts = report.pixels
+    let pixels = plan.slices * plan.shape.columns, counts = report.pixels
     if counts.dead == pixels {
       return "every pixel is dead (dark field not below flat field, or every projection at or below dark): the volume "
         + "is empty; look whether flats and darks are swapped"
@@ -345,6 +353,11 @@ package struct Reconstruction {
     secondsWithoutRoom > 0 ? ["the run was without room on disk for \((secondsWithoutRoom * 10).rounded() / 10) s"] : []
   }
 
+  /// What nodes do not have.
+  private static func notices(_ uplink: UplinkReport?) -> [String] {
+    uplink.map { $0.isComplete && $0.faults.isEmpty ? [] : [$0.words] } ?? []
+  }
+
   /// Said again at the end: somebody has to go and stop it.
   private static func notices(_ stop: StopReport?) -> [String] { stop.map { $0.wasTold ? [] : [$0.words] } ?? [] }
 
@@ -372,7 +385,7 @@ package struct Reconstruction {
     if report.projections + report.lost + empty < plan.shape.projections {
       notices.append("stopped after \(report.projections) of \(counted(plan.shape.projections, "projection"))")
     }
-    let (pixels, corrected) = (plan.shape.rows * plan.shape.columns, report.pixels)
+    let (pixels, corrected) = (plan.slices * plan.shape.columns, report.pixels)
     if corrected.dead > 0, corrected.dead < pixels {
       notices.append(
         "\(corrected.dead) dead pixels (dark field not below flat field, or every projection at or below dark) "

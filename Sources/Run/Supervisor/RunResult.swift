@@ -1,5 +1,7 @@
 package import Events
+import Rings
 package import RunModel
+import ScanPlan
 package import Stages
 
 /// What `--json` prints of a run.
@@ -69,4 +71,22 @@ package struct RunResult: Codable, Equatable, Sendable {
   package var denoisedSHA256: String?
   /// How far those are who were told of the run; nil where nobody was.
   package var events: EventsReport?
+  /// Of a node: what of an edge's run the volume is; nil of any other run.
+  package var part: ResultPart?
+  /// Of an edge: how its images came to the fabric; nil of any other run.
+  package var uplink: UplinkReport?
+}
+
+/// Which slices of an edge's run a node has made.
+package struct ResultPart: Codable, Equatable, Sendable {
+  /// The run at the edge.
+  package let run: String
+  /// The first granule, and the one behind the last.
+  package let granules: [Int]
+  /// The slices.
+  package let rows: RowRange
+
+  init(_ part: FabricPart, rows: RowRange) {
+    (run, granules, self.rows) = (part.run.description, [part.taken.lowerBound, part.taken.upperBound], rows)
+  }
 }

@@ -1,5 +1,6 @@
 package import Events
 package import RunModel
+package import Stages
 
 /// How far a run is; what `status.json` holds and a progress bar shows.
 package struct RunStatus: Codable, Equatable, Sendable {
@@ -115,6 +116,8 @@ package struct RunStatus: Codable, Equatable, Sendable {
   package var missingRows: [RowRange]?
   /// How far those are who are told of the run; nil where nobody is.
   package var events: EventsReport?
+  /// How images stand on their way to nodes; nil where none do.
+  package var uplink: UplinkReport?
   /// Seconds since the stages were started.
   package var seconds: Double
 

@@ -36,6 +36,8 @@ final class Supervisor {
   private var lastStep = 0
   private var isFinalized = false
   private var isStopNoticed = false
+  /// Whether images do not get on to nodes, as far as people know, and whether they were given up.
+  var (isUplinkAway, isUplinkEnding) = (false, false)
   private let requests: RunRequests
   var room: RoomWatch
   /// Why messages of the source were dropped, and what was wrong with the first of each, as far as people know.
@@ -133,6 +135,7 @@ final class Supervisor {
     try observer.update(&finished)
     finished.phase = phase
     watchSource(regions, &finished)
+    watchUplink(&finished)
     if let losses = try folder.readLosses() { finished.losses = losses.counts }
     finished.secondsWithoutRoom = room.duration(at: .now) / .seconds(1)
     monitor.progress(finished)
@@ -204,6 +207,7 @@ final class Supervisor {
       try observer.update(&status)
       watchRoom(regions, &status)
       watchSource(regions, &status)
+      watchUplink(&status)
       noticeSpilling(status, slowest: observer.slowestReader)
       noticeStep(status)
       noticeEnd(status)
@@ -262,8 +266,9 @@ final class Supervisor {
 
   private func handleSignals() throws {
     while let signal = try signals.next() {
-      signalCount += 1
       log.notice("received signal \(signal)")
+      if try endUplink() { continue }
+      signalCount += 1
       guard finishes, signalCount == 1 else { throw StageFailure(signal: signal) }
       monitor.notice("finishing with what was acquired; interrupt again to abort")
       // The acquisition ends; everything behind it finishes with what was acquired.

@@ -17,6 +17,8 @@ package enum ScanSource: Equatable, Sendable {
   case folder(String)
   /// A folder to which somebody else writes what the detector sends: that of a scan of `slipring serve`.
   case spool(String)
+  /// A run at the edge, some of whose rows come from a fabric.
+  case fabric(FabricInput)
 
   /// What a watched folder's path follows.
   static let folderPrefix = "watch:"
@@ -35,6 +37,10 @@ package enum ScanSource: Equatable, Sendable {
       let path = String(input.dropFirst(Self.spoolPrefix.count))
       guard !path.isEmpty else { throw ScanFailure(.usage, "\(input) names no folder") }
       self = .spool(path)
+      return
+    }
+    if FabricInput.isMeant(by: input) {
+      self = .fabric(try FabricInput(input))
       return
     }
     do throws(StreamError) {
@@ -58,14 +64,14 @@ package enum ScanSource: Equatable, Sendable {
   var isLive: Bool {
     switch self {
     case .file: false
-    case .stream, .variable, .folder, .spool: true
+    case .stream, .variable, .folder, .spool, .fabric: true
     }
   }
 
   /// Whether images can be left where they are until somebody takes them.
   var waits: Bool {
     switch self {
-    case .file, .folder, .spool: true
+    case .file, .folder, .spool, .fabric: true
     case .stream, .variable: false
     }
   }
@@ -81,6 +87,7 @@ package enum ScanSource: Equatable, Sendable {
     case .variable(let address): address.description
     case .folder(let path): Self.folderPrefix + absolutePath(path)
     case .spool(let path): Self.spoolPrefix + absolutePath(path)
+    case .fabric(let input): input.description
     }
   }
 
@@ -90,7 +97,7 @@ package enum ScanSource: Equatable, Sendable {
     case .file(let path) where ImageFiles.isMeant(by: path): ImageFiles.name(of: absolutePath(path))
     case .file(let path), .folder(let path):
       URL(fileURLWithPath: absolutePath(path)).deletingPathExtension().lastPathComponent
-    case .stream, .variable, .spool: "stream"
+    case .stream, .variable, .spool, .fabric: "stream"
     }
   }
 }
@@ -228,7 +235,7 @@ extension ScanDescription {
     do throws(ScanFailure) {
       _ = try ScanSource(input)
       return nil
-    } catch { return "--input \(input): \(error)" }
+    } catch { return FabricInput.isMeant(by: input) ? "--input: \(error)" : "--input \(input): \(error)" }
   }
 
   private var fileProblem: String? {
@@ -247,7 +254,8 @@ extension ScanDescription {
 
   private var liveProblem: String? {
     // A file that is watched may say it itself, which its planner finds out.
-    guard isLive, !watchesFile, detectorShape == nil || projections == nil else { return nil }
+    // The plan of the edge says it for a node.
+    guard isLive, !watchesFile, fabricInput == nil, detectorShape == nil || projections == nil else { return nil }
     let missing = detectorShape == nil ? "--shape ROWS,COLUMNS" : "--projections N"
     return "\(missing) is needed for \(input): memory and disk for the scan are made before its first image comes"
   }
@@ -293,7 +301,7 @@ extension ScanDescription {
     case .file where thetaUnit == .radians && (thetaStart ?? thetaStep) != nil:
       return "--theta-unit radians is the unit of angles in a file, and --theta-start and --theta-step, which are for "
         + "files without, are degrees: leave one of them out"
-    case .file, .stream, .spool: return nil
+    case .file, .stream, .spool, .fabric: return nil
     case .variable, .folder:
       if let channel {
         return "--channel \(channel) is of a DECTRIS stream with several, and \(input) has one image a frame"

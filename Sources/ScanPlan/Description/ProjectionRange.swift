@@ -15,12 +15,23 @@ extension ProjectionRange: ScanValue {
   package static var form: String { "FIRST:END, as 0:180 for projections 0 to 179" }
   /// Two numbers and a colon.
   package init?(scanText: String) {
+    guard let numbers = Range(scanText: scanText) else { return nil }
+    self.numbers = numbers
+  }
+  /// As it is written on the command line.
+  package var scanText: String { numbers.scanText }
+}
+
+extension Range<Int> {
+  /// Two numbers of things that are counted from 0, and a colon; nil where there is none between them.
+  init?(scanText: String) {
     let parts = scanText.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
     guard parts.count == 2, let first = parts[0], let end = parts[1], first >= 0, first < end,
       end <= ScanKey.countMax
     else { return nil }
-    numbers = first..<end
+    self = first..<end
   }
-  /// As it is written on the command line.
-  package var scanText: String { "\(numbers.lowerBound):\(numbers.upperBound)" }
+
+  /// The same two numbers.
+  var scanText: String { "\(lowerBound):\(upperBound)" }
 }

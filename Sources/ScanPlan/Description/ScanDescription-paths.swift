@@ -7,14 +7,15 @@ extension ScanDescription {
     let source: String? =
       switch try? ScanSource(input) {
       case .file(let path), .folder(let path), .spool(let path): path
-      case .stream, .variable, nil: nil
+      case .stream, .variable, .fabric, nil: nil
       }
     let program: String? = if case .program(let path) = denoise { path } else { nil }
     let paths = [
       ("input", source), ("output-folder", outputFolder), ("run-folder", runFolder), ("fields", fields),
       ("flats", flatFiles), ("darks", darkFiles),
       ("events-config", eventsConfig), ("reference", reference), ("denoise", program),
-      ("rotation-axis", rotationAxis.runFolder),
+      ("rotation-axis", rotationAxis.runFolder), ("fabric-credentials", fabricCredentials),
+      ("fabric-authority", fabricAuthority),
     ]
     for case (let key, let path?) in paths where path == "~" || path.hasPrefix("~") && path.contains("/") {
       return
@@ -30,6 +31,7 @@ extension ScanDescription {
     makeAxisPathAbsolute()
     reference = reference.map(absolutePath)
     eventsConfig = eventsConfig.map(absolutePath)
+    (fabricCredentials, fabricAuthority) = (fabricCredentials.map(absolutePath), fabricAuthority.map(absolutePath))
     outputFolder = absolutePath(outputFolder)
     runFolder = runFolder.map(absolutePath)
     if case .program(let path) = denoise { denoise = .program(absolutePath(path)) }

@@ -37,8 +37,18 @@ extension ScanDescription {
 
   /// Has the volume updated while the scan runs, unless it was said how.
   package mutating func watch() {
-    guard windowKind == .none else { return }
+    // A node makes the updates that the edge does.
+    guard windowKind == .none, fabricInput == nil else { return }
     if algorithm == .auto { windowSpread = Self.standardSpread } else { windowLength = Self.standardLength }
+  }
+
+  /// Says which updates are made, where that follows from something else than the options about them.
+  mutating func settleWindows() {
+    switch windowKind {
+    case .spread: windowSpread = windowSpread ?? Self.standardSpread
+    case .sliding: windowLength = windowLength ?? Self.standardLength
+    case .none: windowStep = 0
+    }
   }
 
   private static let standardSpread = 2

@@ -183,6 +183,18 @@ package struct ScanDescription: Equatable, Sendable {
   package var eventsPatience = 5.0
   /// The topic in which commands are accepted; nil for none.
   package var acceptCommands: String?
+  /// The servers that hand images to nodes; nil where this machine does everything.
+  package var fabric: String?
+  /// Rows that are handed out together; nil for what suits the geometry.
+  package var granule: Int?
+  /// Rows that the edge reconstructs itself.
+  package var localRows = LocalRows.all
+  /// The granules that a node reconstructs; nil for all.
+  package var granules: GranuleRange?
+  /// Path of the secret key that the servers ask for.
+  package var fabricCredentials: String?
+  /// Path of the certificates that those of the servers are signed by.
+  package var fabricAuthority: String?
   /// Whether events go to a journal on disk.
   package var durability: Durability = .durable
   /// How often volumes are saved.

@@ -34,7 +34,7 @@ extension ScanDescription {
   package var seriesDetector: DetectorAddress? {
     switch try? ScanSource(input) {
     case .stream, .variable: try? DetectorAddress(input)
-    case .file, .folder, .spool, nil: nil
+    case .file, .folder, .spool, .fabric, nil: nil
     }
   }
 

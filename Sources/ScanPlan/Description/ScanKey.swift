@@ -22,6 +22,8 @@ package struct ScanKey: Sendable {
     case control = "Control"
     /// On what.
     case machine = "Machine"
+    /// On which others as well.
+    case fabric = "Fabric"
     /// What is written.
     case output = "Output"
     /// What is kept, in case something goes wrong.

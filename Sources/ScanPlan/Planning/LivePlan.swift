@@ -22,6 +22,12 @@ package struct LivePlan: Codable, Equatable, Sendable {
   /// Whether images wait to be taken: files in a folder do.
   var waits: Bool
 
+  /// A source as given.
+  init(rows: Int, columns: Int, pixel: PixelType, darks: Int, flats: Int, fieldsOfFile: Int, waits: Bool) {
+    (self.rows, self.columns, self.pixel) = (rows, columns, pixel)
+    (self.darks, self.flats, self.fieldsOfFile, self.waits) = (darks, flats, fieldsOfFile, waits)
+  }
+
   /// What `scan` says of its source; `fields` is the file of its flat and dark fields.
   init(_ scan: ScanDescription, fields: (any ScanReader)?) throws(ScanFailure) {
     guard let shape = scan.detectorShape else { preconditionFailure("a live source without a shape was validated") }
@@ -79,6 +85,7 @@ extension RunPlan {
   {
     let (rows, binning) = (shape.detectorRows, 1 << scan.binning)
     switch try ScanSource(scan.input) {
+    case .fabric: return try makeFabricSource(noticed: noticed)
     case .file(let path):
       try input?.checkSizeAndTime(scan.inputFiles())
       let reader = try openPlanned()

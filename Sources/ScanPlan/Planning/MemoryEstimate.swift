@@ -63,7 +63,7 @@ package struct MemoryEstimate: Equatable, Sendable {
       Item(
         name: "export buffers",
         byteCount: ExportStage.byteCount(
-          slices: plan.shape.rows, columns: plan.geometry.columns, makesZarr: plan.export.zarr != nil)),
+          slices: plan.slices, columns: plan.geometry.columns, makesZarr: plan.export.zarr != nil)),
       Item(name: "processes", byteCount: plan.wiring.stages.count * Self.processByteCount),
     ].filter { $0.byteCount > 0 }
   }

@@ -16,7 +16,9 @@ package struct Planner {
   private let reader: (any ScanReader)?
   private let fieldsReader: (any ScanReader)?
   let live: LivePlan?
-  private let topology: Topology
+  /// What the edge says of the scan, some rows of which this run reconstructs; nil where it reads the scan itself.
+  let edge: FabricPlan?
+  let topology: Topology
 
   /// Memory for the newest projections of a durable topic.
   private static let ringByteCount = 256 << 20
@@ -28,9 +30,20 @@ package struct Planner {
     try scan.validate()
     try scan.checkEvents()
     FaultPoint.sourceOpening.reach()
+    if case .fabric(let input) = try ScanSource(scan.input) {
+      let (edge, input) = try Self.edge(of: scan, input)
+      try self.init(edge, input: input, of: scan, topology: topology)
+    } else {
+      try self.init(reading: scan, topology: topology)
+    }
+  }
+
+  /// Of a scan that is read here.
+  private init(reading scan: ScanDescription, topology: Topology) throws {
+    self.topology = topology
+    edge = nil
     let (scan, found) = try scan.knowingWatchedFile()
     self.scan = scan
-    self.topology = topology
     if try ScanSource(scan.input).isLive {
       let fields = try scan.openFields()
       let live = try LivePlan(scan, fields: fields)
@@ -41,12 +54,20 @@ package struct Planner {
     }
   }
 
+  /// Of a node, which reads rows of the run that `edge` is the plan of at `input`.
+  init(_ edge: FabricPlan, input: String, of scan: ScanDescription, topology: Topology) throws(ScanFailure) {
+    self.scan = try edge.description(of: scan, input: input)
+    (reader, fieldsReader, self.edge, self.topology) = (nil, nil, edge, topology)
+    (live, info) = Self.info(of: edge, input: input)
+  }
+
   /// What the scan file says of itself, or a person of a live source.
   let info: ScanInfo
 
   /// The plan of a new run.
   package func plan(runID: RunID, command: [String]) throws -> RunPlan {
     FaultPoint.planning.reach()
+    if let edge { return try plan(edge, runID: runID, command: command) }
     let rows = try detectorRows()
     let factor = 1 << scan.binning
     guard rows.count >= factor, info.columns >= factor else {
@@ -77,17 +98,22 @@ package struct Planner {
     if case .program(let path) = scan.denoise, access(path, X_OK) != 0 {
       throw ScanFailure(.noInput, "--denoise program:\(path): \(Errno.current); name a program that can be executed")
     }
-    let (scan, axis, geometry) = try place(rows: rows, columns: columns, minusLog: minusLog)
+    var (scan, axis, geometry) = try place(rows: rows, columns: columns, minusLog: minusLog)
     let pixelBytes = factor > 1 ? 4 : [info.pixel, info.flatPixel, info.darkPixel].map(\.byteCount).max()!
+    scan.granule = try granule(
+      rows: binnedRows, columns: columns, pixelByteCount: scan.zingers == nil && scan.paganin == nil ? pixelBytes : 4,
+      geometry)
+    let local = try localRows(of: binnedRows, from: rows.lowerBound / factor, geometry)
     let shape = RunPlan.Shape(
       projections: info.projectionCount, flatsAndDarks: info.flatCount + info.darkCount, flats: info.flatCount,
       rows: binnedRows,
       columns: columns,
       detectorRows: rows, firstSlice: rows.lowerBound / factor, payloadCapacity: binnedRows * columns * pixelBytes)
     let placement = Placement.plan(
-      topology: topology, rows: binnedRows, workers: scan.workers, threads: scan.threads,
+      topology: topology, rows: local.count, workers: scan.workers, threads: scan.threads,
       alignment: scan.slabs(rows: binnedRows)?.step ?? geometry.rowAlignment,
-      bytesPerSecond: (scan.rate ?? 0) * Double(shape.payloadCapacity))
+      bytesPerSecond: (scan.rate ?? 0) * Double(shape.payloadCapacity)
+    ).from(local.lowerBound)
     let perHalfTurn = max(1, directionCount(thetas: info.thetas, period: geometry.period))
     let windows = scan.windows(projectionsPerHalfTurn: perHalfTurn)
     try checkSinogram(shape, geometry, placement, windows)
@@ -146,7 +172,7 @@ package struct Planner {
 
   /// A worker holds a block's sinogram of all projections at most: for the final iterations, or for a window that is
   /// longer than the scan.
-  private func checkSinogram(
+  func checkSinogram(
     _ shape: RunPlan.Shape, _ geometry: ScanGeometry, _ placement: Placement, _ windows: WindowSchedule
   ) throws(ScanFailure) {
     guard geometry.columns <= SliceLayout.columnsMax else {
@@ -216,6 +242,7 @@ package struct Planner {
 
   /// Sentences for the person: what was assumed, and who is not there.
   package func notices(_ plan: RunPlan) -> [String] {
+    if edge != nil { return fabricNotices(plan) }
     var notices = info.notices + scan.idleNotices
     if scan.minusLog == .auto, !info.hasFlats {
       notices.append(
@@ -244,7 +271,7 @@ package struct Planner {
     if scan.tvDimensions == 3, plan.shape.rows == 1 {
       notices.append("--tv-dimensions 3 changes nothing: a single slice has no neighbours")
     }
-    notices += tiltNotices(plan) + fieldNotices(plan)
+    notices += tiltNotices(plan) + fieldNotices(plan) + fabricNotices(plan)
     do throws(StreamError) { try scan.hook?.reach(timeout: Self.hookTimeout) } catch {
       notices.append("the detector could not be told to stop now: --stop-hook \(error)")
     }
@@ -345,7 +372,7 @@ package struct Planner {
   /// A topic in memory has nothing behind it but its ring, so each ring holds all of its events: the final iterations
   /// read every projection again, and a stage that is started again reads its whole past. A durable topic has its
   /// journal for that.
-  private func slots(
+  func slots(
     _ shape: RunPlan.Shape, _ geometry: ScanGeometry, _ placement: Placement, _ windows: WindowSchedule
   ) -> RingSlots {
     let frames = shape.projections + shape.flatsAndDarks

@@ -30,7 +30,7 @@ extension RunPlan {
   func description(name: String) -> VolumeDescription {
     var about = VolumeDescription()
     about.name = name
-    about.firstSlice = shape.firstSlice
+    about.firstSlice = firstSlice
     about.voxelSizeMillimetres = pixelSizeMillimetres
     about.rotationAxis = knownAxis
     about.source = scan.input

@@ -41,13 +41,16 @@ extension RunPlan: StageSettings {
     }
   }
 
+  /// What outputs are named after: on a node as at the edge.
+  var outputName: String { fabric?.name ?? (try? ScanSource(scan.input))?.name ?? "scan" }
+
   /// What the export writes, and where.
   package var export: ExportConfiguration {
-    let name = (try? ScanSource(scan.input))?.name ?? "scan"
+    let name = outputName
     let parts = scan.format.parts
     var configuration = ExportConfiguration(
       folder: scan.outputFolder, hdf5Name: parts.hdf5 ? "\(name)_rec.h5" : nil,
-      tiff: parts.tiff ? scan.bits.sample : nil, firstSlice: shape.firstSlice,
+      tiff: parts.tiff ? scan.bits.sample : nil, firstSlice: firstSlice,
       unit: pixelSizeMillimetres == nil ? "1/pixel" : "1/mm", scale: Float(1 / (pixelSizeMillimetres ?? 1)),
       attributes: [
         "description":
@@ -68,6 +71,10 @@ extension RunPlan: StageSettings {
     if let axis = knownAxis { configuration.note(axis: FoundAxis(axis, error: rotationAxisError ?? 0)) }
     if let notices = inputNotices, !notices.isEmpty {
       configuration.attributes["input_notices"] = notices.joined(separator: "\n")
+    }
+    if let fabric {
+      configuration.attributes["edge_run"] = fabric.run.description
+      configuration.attributes["edge_granules"] = fabric.words
     }
     configuration.about = description(name: name)
     configuration.range = scan.range ?? .standard

@@ -77,6 +77,8 @@ package struct RunPlan: Codable, Sendable {
   package var notices: [String]?
   /// When it was made, in ISO 8601; nil of a plan of an earlier build.
   var created: String?
+  /// The rows of an edge's run that this one reconstructs; nil where it reads the scan itself.
+  package internal(set) var fabric: FabricPart?
 
   /// How worker `partition`'s slices lie in memory.
   package func layout(ofWorker partition: Int) -> SliceLayout {
@@ -95,8 +97,9 @@ package struct RunPlan: Codable, Sendable {
   package var wiring: RunWiring {
     RunWiring(
       WiringFacts(
-        workers: placement.workers.count, corrects: correction != nil, denoises: denoising != nil, examples: examples,
-        isDurable: scan.durability == .durable, sourceWaits: sourceWaits,
+        workers: placement.workers.count, corrects: correction != nil, denoises: denoising != nil,
+        hasNodes: scan.fabric != nil, examples: examples, isDurable: scan.durability == .durable,
+        sourceWaits: sourceWaits,
         imageByteCount: (shape.payloadCapacity, shape.rows * shape.columns * PixelType.float32.byteCount), slots: slots)
     )
   }
@@ -190,11 +193,14 @@ package struct RunPlan: Codable, Sendable {
       + finalIterationCount(projections: projections)
   }
 
+  /// Whether updates that were made less often here than on nodes would make another volume.
+  private var isPaceless: Bool { scan.fabric != nil && scan.windowsShape }
+
   /// What `distribute` decides with.
   package var distribution: DistributeStage.Configuration {
     DistributeStage.Configuration(
       rows: placement.workers.map(\.rows), windows: windows, final: finalSchedule,
-      lagMax: scan.lagMax ?? (sourceWaits ? 0 : 2 * windows.span), axis: axisSchedule)
+      lagMax: scan.lagMax ?? (sourceWaits || isPaceless ? 0 : 2 * windows.span), axis: axisSchedule)
   }
 
   /// What `control` decides with.
@@ -233,7 +239,7 @@ package struct RunPlan: Codable, Sendable {
       keepsProjections: keepsProjections,
       projectionsMax: shape.projections,
       checkpointInterval: scan.durability == .durable ? scan.checkpointEvery.interval : .never,
-      needs: needs, fieldsMayComeLate: live != nil || scan.flatFields == .interpolate,
-      interpolatesFlats: scan.flatFields == .interpolate)
+      needs: needs, fieldsMayComeLate: fieldsMayComeLate, interpolatesFlats: scan.flatFields == .interpolate,
+      isToldOfSample: fabric != nil)
   }
 }

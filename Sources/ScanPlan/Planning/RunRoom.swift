@@ -109,7 +109,7 @@ package struct RunRoom {
 extension RunPlan {
   /// Bytes of all files that the export will write, headers aside.
   var outputByteCount: Int {
-    let voxels = shape.rows * geometry.columns * geometry.columns * (denoising == nil ? 1 : 2)
+    let voxels = slices * geometry.columns * geometry.columns * (denoising == nil ? 1 : 2)
     let tiff = scan.format == .hdf5 ? 0 : scan.bits.rawValue / 8
     return voxels * (tiff + (scan.format == .tiff ? 0 : 4))
   }

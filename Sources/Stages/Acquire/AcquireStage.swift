@@ -137,7 +137,8 @@ package struct AcquireStage {
 
   private func finish(_ reason: EndEvent.Reason) throws {
     if let losses = source.losses { try didEnd(losses) }
-    try writer.append(kind: .end, timeout: limits.room, EndEvent(reason: reason, projections: projections).encode)
+    let told = stop == nil ? source.toldEnd : nil, end = told ?? EndEvent(reason: reason, projections: projections)
+    try writer.append(kind: .end, timeout: limits.room, end.encode)
     try writer.flush()
     if reason == .sourceEnded { source.takeLeave() }
   }

@@ -98,6 +98,8 @@ package enum StageReport: Sendable {
   case stop
   /// What the export wrote.
   case export
+  /// How images stand on their way to nodes.
+  case uplink
 }
 
 /// What the stages of a run were planned with. Every value is the same for each life of a stage.
@@ -113,6 +115,8 @@ package protocol StageSettings: Sendable {
   var firstFrame: UInt64 { get }
   /// Where the detector is told to stop; nil for nowhere.
   var stopHook: StopHook? { get throws }
+  /// How images go to nodes; nil where they do not.
+  var uplink: UplinkConfiguration? { get }
   /// What is done to whole projections before they are distributed; nil for nothing.
   var correction: CorrectStage.Configuration? { get }
   /// The topic of the images that are distributed and reconstructed.

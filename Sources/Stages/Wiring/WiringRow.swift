@@ -119,6 +119,8 @@ package struct WiringFacts: Sendable {
   package var corrects: Bool
   /// Whether the finished volume is denoised.
   package var denoises: Bool
+  /// Whether images go to nodes as well.
+  package var hasNodes: Bool
   /// Stages beside those that make the volume, by name.
   package var examples: [String]
   /// Whether events go to disk.
@@ -132,13 +134,14 @@ package struct WiringFacts: Sendable {
 
   /// Facts as given.
   package init(
-    workers: Int, corrects: Bool, denoises: Bool, examples: [String], isDurable: Bool, sourceWaits: Bool,
-    imageByteCount: (acquired: Int, corrected: Int), slots: RingSlots
+    workers: Int, corrects: Bool, denoises: Bool, hasNodes: Bool = false, examples: [String], isDurable: Bool,
+    sourceWaits: Bool, imageByteCount: (acquired: Int, corrected: Int), slots: RingSlots
   ) {
     precondition(workers > 0, "\(workers) workers")
     self.workers = workers
     self.corrects = corrects
     self.denoises = denoises
+    self.hasNodes = hasNodes
     self.examples = examples
     self.isDurable = isDurable
     self.sourceWaits = sourceWaits

@@ -13,7 +13,8 @@ struct Recon: ParsableCommand {
       TIFF files are named by a folder or a pattern in quotes: recon 'scan/proj_*.tif' --flats 'scan/flat_*.tif'. \
       An input of zmq+pull://HOST:PORT or zmq+sub://HOST:PORT is a detector that sends there (array-1.0 or DECTRIS \
       stream 1), pva://NAME a process variable of EPICS that holds an NTNDArray, \
-      watch:FOLDER a folder in which TIFF files appear, watch:FILE.h5 a file that is being written.
+      watch:FOLDER a folder in which TIFF files appear, watch:FILE.h5 a file that is being written, \
+      nats://HOST:PORT/RUN a run with --fabric on another machine, of which this one takes some rows.
       """)
 
   @Argument(help: .key("input")) var input: String
@@ -72,6 +73,7 @@ struct Recon: ParsableCommand {
 
   @OptionGroup(title: "Control options") var control: ControlOptions
   @OptionGroup(title: "Events") var events: EventOptions
+  @OptionGroup(title: "Fabric") var fabric: FabricOptions
   @OptionGroup var options: RunOptions
 
   private static let standard = ScanDescription.standard
@@ -101,6 +103,7 @@ struct Recon: ParsableCommand {
     scan.logLevel = logLevel
     control.apply(to: &scan)
     events.apply(to: &scan)
+    fabric.apply(to: &scan)
     return scan
   }
 }

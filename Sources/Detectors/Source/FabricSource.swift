@@ -1,0 +1,159 @@
+package import Fabric
+import Glibc
+import Host
+package import Rings
+package import RunModel
+
+/// Some rows of the images of another run, the edge's, from a fabric: event for event, with the edge's numbers, angles
+/// and metadata. They can be had again: a successor goes on right behind the last one that its predecessor published,
+/// and nothing is lost.
+package final class FabricSource: ProjectionSource {
+  /// Which rows of which images.
+  package struct Configuration: Sendable {
+    let address: FabricAddress
+    let topic: FabricTopic
+    let granules: Granules
+    let taking: Range<Int>
+    let columns: Int
+    let pixelByteCountMax: Int
+    let hasLedger: Bool
+    let patience: Duration
+
+    /// The granules `taking` of a topic, whose images have so many columns, and pixels of so many bytes at most.
+    /// `hasLedger` says whether the source's ledger is beside the images. Servers, or the edge where it is needed, may
+    /// be away for `patience`.
+    package init(
+      address: FabricAddress, run: RunID, topic: Topic, granules: Granules, taking: Range<Int>, columns: Int,
+      pixelByteCountMax: Int, hasLedger: Bool, patience: Duration
+    ) {
+      (self.address, self.granules, self.taking, self.columns) = (address, granules, taking, columns)
+      self.topic = FabricTopic(run: run, id: topic.id, word: topic.kind.word)
+      (self.pixelByteCountMax, self.hasLedger, self.patience) = (pixelByteCountMax, hasLedger, patience)
+    }
+  }
+
+  /// The edge's end, once it came.
+  package private(set) var toldEnd: EndEvent?
+  /// Of the newest image that carries one.
+  package private(set) var losses: LossLedger?
+  private let configuration: Configuration
+  private let noticed: (SourceNotice) -> Void
+  private var nextEvent: UInt64 = 0
+  private var reader: BandReader?
+  private var bands: Bands?
+  private var isAwayTold = false
+  /// When an event last came, or the servers were last there.
+  private var (lastEvent, lastConnected) = (ContinuousClock.now, ContinuousClock.now)
+
+  private static let connectPause: Duration = .milliseconds(100)
+
+  /// `noticed` hears of servers that are away.
+  package init(_ configuration: Configuration, noticed: @escaping (SourceNotice) -> Void) {
+    (self.configuration, self.noticed) = (configuration, noticed)
+  }
+
+  /// Rows and columns of what comes.
+  package var shape: (rows: Int, columns: Int) {
+    (configuration.granules.rows(of: configuration.taking).count, configuration.columns)
+  }
+
+  /// That of the edge.
+  package var endReason: EndEvent.Reason { toldEnd?.reason ?? .sourceEnded }
+
+  /// Goes on at event `count`, which has that number at the edge as well. How many projections these were nobody needs
+  /// to know here: the end says it.
+  package func resume(after count: UInt64, metadata: [UInt8], lost: UInt64) throws -> Int? {
+    (nextEvent, reader) = (count, nil)
+    try note(metadata)
+    return 0
+  }
+
+  /// The next image; nothing while the edge has none, or the servers are away.
+  package func next(timeout: Duration) throws -> SourceStep {
+    if toldEnd != nil { return .end }
+    bands = nil
+    guard let reader = try connected() else {
+      usleep(UInt32(min(timeout, Self.connectPause) / .microseconds(1)))
+      return .nothing
+    }
+    guard let next = try reader.next(timeout: timeout) else {
+      try look(at: reader)
+      return .nothing
+    }
+    (lastEvent, nextEvent) = (.now, next.header.sequence + 1)
+    lastConnected = .now
+    if next.header.kind == .end {
+      toldEnd = try next.metadata.withUnsafeBytes { try EndEvent(decoding: $0) }
+      return .end
+    }
+    bands = next
+    return .frame(try frame(next))
+  }
+
+  /// What the edge says of an image, if it is one that was planned.
+  private func frame(_ bands: Bands) throws(FabricError) -> SourceFrame {
+    let header = bands.header
+    guard ImageRole(header.kind) != nil, let pixel = header.pixel, pixel.byteCount <= configuration.pixelByteCountMax,
+      Int(header.columns) == configuration.columns, header.theta.isFinite,
+      bands.byteCount == shape.rows * shape.columns * pixel.byteCount, let index = Int(exactly: header.projection)
+    else {
+      throw .damaged(
+        what: "event \(header.sequence)",
+        reason: "a \(header.kind) of \(header.rows) × \(header.columns) pixels is not of the run that was planned")
+    }
+    return SourceFrame(kind: header.kind, index: index, theta: header.theta, pixel: pixel, origin: .fabric(self))
+  }
+
+  /// Writes the rows of the newest image into `payload`, and the edge's metadata as they came.
+  func write(into payload: UnsafeMutableRawBufferPointer, metadata: UnsafeMutableRawBufferPointer) throws -> Int {
+    guard let bands else { preconditionFailure("an image was written twice, or after the next one") }
+    bands.copy(into: payload)
+    precondition(bands.metadata.count <= metadata.count, "\(bands.metadata.count) B of metadata")
+    bands.metadata.withUnsafeBytes { metadata.copyMemory(from: $0) }
+    try note(bands.metadata)
+    return bands.metadata.count
+  }
+
+  private func note(_ metadata: [UInt8]) throws {
+    guard configuration.hasLedger, !metadata.isEmpty else { return }
+    losses = try metadata.withUnsafeBytes { try LossLedger(decoding: $0) }
+  }
+
+  /// The reader, once the servers were there; nil before that.
+  private func connected() throws(FabricError) -> BandReader? {
+    if let reader { return reader }
+    do throws(FabricError) {
+      let connection = try FabricConnection(configuration.address, name: "slipring node", patience: .zero)
+      let reader = try BandReader(
+        connection, topic: configuration.topic, granules: configuration.granules, taking: configuration.taking,
+        next: nextEvent)
+      (self.reader, lastConnected, lastEvent) = (reader, .now, .now)
+      return reader
+    } catch {
+      guard case .unreachable = error, ContinuousClock.now - lastConnected < configuration.patience else { throw error }
+      tellAway()
+      return nil
+    }
+  }
+
+  /// Throws where nothing will come any more.
+  private func look(at reader: BandReader) throws(FabricError) {
+    if reader.isConnected {
+      (lastConnected, isAwayTold) = (.now, false)
+      guard reader.isHoled, ContinuousClock.now - lastEvent >= configuration.patience else { return }
+      throw .missing(
+        "event \(nextEvent), and the edge, which has it, did not answer for \(configuration.patience): let its run go "
+          + "on (slipring resume there), then this one")
+    }
+    tellAway()
+    guard ContinuousClock.now - lastConnected >= configuration.patience else { return }
+    throw reader.refusal
+      ?? .unreachable("\(configuration.address)", reason: "nobody was there for \(configuration.patience)")
+  }
+
+  private func tellAway() {
+    guard !isAwayTold else { return }
+    isAwayTold = true
+    noticed(.remark("the fabric \(configuration.address) is away; waiting for it"))
+  }
+}

@@ -1,0 +1,194 @@
+import Fabric
+import Host
+package import Rings
+import Stages
+
+/// The run on a fabric whose images are the input of a node, as `input` names it: `nats://host:4222/RUN`.
+package struct FabricInput: Equatable, Sendable, CustomStringConvertible {
+  /// The servers, without a run.
+  package let servers: String
+  /// The run at the edge; nil for the newest one that has a plan there.
+  package let run: RunID?
+
+  private static let newest = "latest"
+  private static let schemes = ["nats://", "tls://"]
+
+  /// Whether a text is meant as one.
+  static func isMeant(by input: String) -> Bool { schemes.contains { input.hasPrefix($0) } }
+
+  /// Reads servers and the run behind them.
+  init(_ input: String) throws(ScanFailure) {
+    guard let scheme = Self.schemes.first(where: { input.hasPrefix($0) }) else {
+      preconditionFailure("\(input) is no address of a fabric")
+    }
+    let rest = input.dropFirst(scheme.count)
+    let parts = rest.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 2, parts[1] == Self.newest || RunID(parts[1]) != nil else {
+      throw ScanFailure(
+        .usage,
+        "\(input) names no run: add the 32 digits that slipring status of the edge's run prints, or "
+          + "\(Self.newest), as in \(scheme)host:4222/\(Self.newest)")
+    }
+    servers = scheme + parts[0]
+    run = RunID(parts[1])
+    do throws(FabricError) { _ = try FabricAddress(servers) } catch { throw ScanFailure(error) }
+  }
+
+  /// As `input` has it.
+  package var description: String { "\(servers)/\(run?.description ?? Self.newest)" }
+}
+
+/// Granules, one behind the other.
+package struct GranuleRange: Equatable, Sendable {
+  /// Their numbers, from 0.
+  package let numbers: Range<Int>
+}
+
+extension GranuleRange: ScanValue {
+  /// For people.
+  package static var form: String { "FIRST:END, as 0:2 for granules 0 and 1" }
+  /// Two numbers and a colon.
+  package init?(scanText: String) {
+    guard let numbers = Range(scanText: scanText) else { return nil }
+    self.numbers = numbers
+  }
+  /// As it is written on the command line.
+  package var scanText: String { numbers.scanText }
+}
+
+/// Rows that the edge reconstructs itself where nodes do as well.
+package enum LocalRows: Equatable, Sendable {
+  /// All of them.
+  case all
+  /// Those with these numbers, which are those of their slices.
+  case some(Range<Int>)
+}
+
+extension LocalRows: ScanValue {
+  /// For people.
+  package static var form: String { "all, or FIRST:END by the numbers of slices, as 0:64" }
+  /// `all` or two numbers and a colon.
+  package init?(scanText: String) {
+    if scanText == "all" {
+      self = .all
+    } else if let rows = Range(scanText: scanText) {
+      self = .some(rows)
+    } else {
+      return nil
+    }
+  }
+  /// As it is written on the command line.
+  package var scanText: String { if case .some(let rows) = self { rows.scanText } else { "all" } }
+}
+
+extension ScanKey {
+  /// Several machines for one scan.
+  static let fabric = [
+    ScanKey(
+      .fabric, "fabric", \.fabric,
+      """
+      The NATS servers (JetStream) that hand the images, cut by rows, to nodes: nats://HOST:PORT, several with commas \
+      between them, or tls://.
+      """,
+      unset: "this machine does everything"),
+    ScanKey(
+      .fabric, "granule", \.granule, "Rows that are handed out together, to one node.",
+      unset: "16, more where the rotation axis is tilted", .within(1...1024)),
+    ScanKey(.fabric, "local-rows", \.localRows, "Rows that this machine reconstructs itself, with fabric."),
+    ScanKey(
+      .fabric, "granules", \.granules,
+      "Of an input that is a run on a fabric: the granules that this node reconstructs.", unset: "all of them"),
+    ScanKey(
+      .fabric, "fabric-credentials", \.fabricCredentials, "A file with the secret key (nkey) that the servers ask for.",
+      unset: "none", .needed("the path of a file")),
+    ScanKey(
+      .fabric, "fabric-authority", \.fabricAuthority,
+      "A file with the certificates that those of the servers are signed by.",
+      unset: "those of the system", .needed("the path of a file")),
+  ]
+}
+
+extension ScanDescription {
+  /// What contradicts what where a scan has several machines.
+  static let fabricRules: [@Sendable (ScanDescription) -> String?] = [
+    { $0.fabricAddressProblem }, { $0.strayFabricProblem }, { $0.wholeVolumeProblem }, { $0.edgeProblem },
+  ]
+
+  /// The run on a fabric that the input names; nil for any other input, and one that cannot be read.
+  package var fabricInput: FabricInput? {
+    if case .fabric(let input)? = try? ScanSource(input) { input } else { nil }
+  }
+
+  /// The servers as they are reached, with the files that are named for them; nil where the scan has none.
+  func fabricAddress() throws(FabricError) -> FabricAddress? {
+    guard let servers = fabric ?? fabricInput?.servers else { return nil }
+    var address = try FabricAddress(servers)
+    (address.credentials, address.authority) = (fabricCredentials, fabricAuthority)
+    return address
+  }
+
+  private var fabricAddressProblem: String? {
+    guard let fabric else { return nil }
+    if fabricInput != nil {
+      return "--fabric \(fabric) hands images to nodes, and \(input) makes this run a node: leave it out"
+    }
+    // Not with what was given, in which there may be a password.
+    do throws(FabricError) { _ = try FabricAddress(fabric) } catch { return "--fabric: \(error)" }
+    return nil
+  }
+
+  /// Options of one end that are given to the other, or to neither.
+  private var strayFabricProblem: String? {
+    if fabric == nil {
+      if let granule { return "--granule \(granule) goes with --fabric, which hands out rows" }
+      if localRows != .all {
+        return "--local-rows \(localRows.scanText) goes with --fabric, which has nodes for the others"
+      }
+    }
+    guard fabricInput == nil else { return nil }
+    if let granules {
+      return "--granules \(granules.scanText) goes with an input on a fabric, as nats://host:4222/latest"
+    }
+    guard fabric == nil else { return nil }
+    if fabricCredentials != nil { return "--fabric-credentials goes with --fabric, or with an input on a fabric" }
+    return fabricAuthority == nil ? nil : "--fabric-authority goes with --fabric, or with an input on a fabric"
+  }
+
+  /// What needs slices beside a node's own.
+  private var wholeVolumeProblem: String? {
+    guard fabric != nil else { return nil }
+    if tvDimensions == 3 {
+      return "--tv-dimensions 3 and --fabric exclude each other: it penalises slices with their neighbours, which "
+        + "another node has"
+    }
+    if denoise != .none {
+      return "--denoise \(denoise.scanText) and --fabric exclude each other: it looks at the whole volume, of which "
+        + "nodes have parts; denoise the finished parts"
+    }
+    return volumeEvery.map {
+      "--volume-every \($0.scanText) and --fabric exclude each other: a series makes a run for each volume, and nodes "
+        + "read one run"
+    }
+  }
+
+  /// What an edge has to know or keep for its nodes.
+  private var edgeProblem: String? {
+    guard fabric != nil else { return nil }
+    if durability == .memory {
+      return "--durability memory and --fabric exclude each other: what the fabric loses is read from the journal again"
+    }
+    if isLive, rotationAxis == .automatic {
+      return "--fabric needs --rotation-axis PIXELS for \(input): nodes begin before an axis can be found in its images"
+    }
+    guard let lagMax, lagMax > 0, windowsShape else { return nil }
+    return "--lag-max \(lagMax) and --fabric exclude each other where updates are part of the volume, as here: each "
+      + "machine would make others"
+  }
+
+  /// Whether the volume in the end depends on the updates while the scan runs.
+  var windowsShape: Bool {
+    guard hasFinalIterations else { return true }
+    if case .iterations(_, let start) = methods.final, case .windows = start { return !makesNoWindows }
+    return false
+  }
+}

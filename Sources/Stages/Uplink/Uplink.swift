@@ -1,0 +1,230 @@
+import Fabric
+import Glibc
+import Host
+import Rings
+import RunModel
+import Topics
+
+/// The edge's end of a fabric: publishes what is durable, in order, and answers nodes that ask for what their streams
+/// do not have. A fabric that is away stops nothing: events are read from the journal when it is back.
+final class Uplink {
+  private let configuration: UplinkConfiguration
+  private let images: TopicReader
+  private let stopRequested: () -> Bool
+  private let didWork: () -> Void
+  private let noticed: (String) -> Void
+  private let write: (UplinkReport) throws -> Void
+  private var isStopping = false
+  /// An event that salvage gave up, behind which no node can go on.
+  private var isBroken = false
+  private var report: UplinkReport
+  /// What was done over connections before this one.
+  private var before: UplinkReport
+  private var written: UplinkReport?
+  private var told = ContinuousClock.now
+  private var link: Link?
+  private var backOff = BackOff()
+  /// The topic's last event, once it came, and what stands in place of its own metadata.
+  private var end: (sequence: UInt64, metadata: [UInt8])?
+  /// When servers last did what was asked of them.
+  private var lastGood = ContinuousClock.now
+  private var checked = ContinuousClock.now
+  /// Checks in a row, after everything was acknowledged, that found all of it.
+  private var agreements = 0
+
+  /// What there is while servers answer.
+  private struct Link {
+    let publisher: BandPublisher
+    let replays: ReplayService
+  }
+
+  private static let poll: Duration = .milliseconds(20)
+  private static let (checkInterval, lastCheckInterval) = (Duration.seconds(5), Duration.milliseconds(500))
+  private static let agreementsMin = 2
+  private static let tellInterval: Duration = .seconds(1)
+  /// Faults of streams that are listed.
+  private static let faultsMax = 16
+  /// Requests of nodes that are answered between two events.
+  private static let requestsMax = 8
+  /// So far behind, events are read from the journal, and the ring is given back.
+  private static let lagMax: UInt64 = 2
+
+  /// `images` reads the topic from where it is; `noticed` hears of what was done, and `write` leaves behind how it
+  /// stands.
+  init(
+    _ configuration: UplinkConfiguration, images: TopicReader, stopRequested: @escaping () -> Bool,
+    didWork: @escaping () -> Void, noticed: @escaping (String) -> Void, write: @escaping (UplinkReport) throws -> Void
+  ) {
+    (self.configuration, self.images, self.stopRequested) = (configuration, images, stopRequested)
+    (self.didWork, self.noticed, self.write) = (didWork, noticed, write)
+    report = UplinkReport(fabric: "\(configuration.address)")
+    before = report
+  }
+
+  /// Runs until all is acknowledged, it is asked to end, or servers stay away too long after the end of the scan.
+  func run() throws {
+    var isDone = false
+    while !isDone, !isStopped() {
+      do {
+        isDone = try step(link ?? connect())
+      } catch let error as FabricError {
+        try suffer(error)
+        isDone = try isGivenUp()
+      }
+      try tell()
+    }
+    try tell(isOver: true)
+    noticed("\(report.words)")
+  }
+
+  /// Connects, and publishes the plan before anything else.
+  private func connect() throws -> Link {
+    let connection = try FabricConnection(configuration.address, name: "slipring uplink", patience: .zero)
+    let store = try FabricStore(connection, run: configuration.topic.identity.runID)
+    try store.make()
+    try publishPlan(store)
+    let publisher = try BandPublisher(
+      connection, topic: configuration.topic, granules: configuration.granules, eventsMax: configuration.eventsMax,
+      messageByteCountMax: configuration.messageByteCountMax)
+    let replays = try ReplayService(connection, topic: configuration.topic, granules: configuration.granules) {
+      [unowned self] sequence, _ in try self.event(sequence)
+    }
+    noticed("connected to the fabric \(configuration.address)")
+    let link = Link(publisher: publisher, replays: replays)
+    self.link = link
+    return link
+  }
+
+  /// Where it is there already, a life before has published it.
+  private func publishPlan(_ store: FabricStore) throws {
+    let key = UplinkConfiguration.planKey
+    guard let entry = try store.get(key) else {
+      try store.create(key, configuration.plan)
+      return
+    }
+    guard entry.value != configuration.plan else { return }
+    noticed("somebody else had written the plan of the run on the fabric: it is written again")
+    try store.put(key, configuration.plan)
+  }
+
+  /// An event that nodes may ask for, with what stands in place of its own metadata.
+  private func event(_ sequence: UInt64) throws -> (event: Event, metadata: [UInt8]?)? {
+    guard sequence < images.published, case .event(let event) = try images.arrival(at: sequence) else { return nil }
+    return (event, event.header.kind == .end ? try endMetadata(event) : nil)
+  }
+
+  /// The next thing to do; true where nothing is left.
+  private func step(_ link: Link) throws -> Bool {
+    if case .interrupted(let reason) = link.publisher.state {
+      noticed("asking where the streams are: \(reason)")
+      if link.publisher.counts.resyncs > 0 { wait(backOff.fail()) }
+      _ = try link.publisher.synchronise()
+      agreements = 0
+    }
+    for _ in 0..<Self.requestsMax where try !link.replays.serve(timeout: .zero) { break }
+    let acknowledged = link.publisher.acknowledged, isBusy = try publishNext(link.publisher)
+    let state = try link.publisher.pump(timeout: isBusy ? .zero : Self.poll)
+    if state == .flowing, link.publisher.acknowledged > acknowledged || link.publisher.inFlight == 0 { noteGood() }
+    return try isBroken || !isBusy && look(at: link.publisher)
+  }
+
+  /// Publishes an event that some stream lacks; false where there is none.
+  private func publishNext(_ publisher: BandPublisher) throws -> Bool {
+    let sequence = publisher.published
+    guard publisher.state == .flowing, sequence < images.published, !isEnded(before: sequence) else { return false }
+    if images.published - sequence > Self.lagMax { try images.release(upTo: images.published) }
+    guard let (event, metadata) = try event(sequence) else {
+      report.away =
+        "event \(sequence) of \(configuration.images.name) was given up by salvage; nodes cannot go on behind it"
+      isBroken = true
+      return false
+    }
+    let state = try publisher.publish(event, metadata: metadata) { try images.release(upTo: images.published) }
+    if case .flowing = state { didWork() }
+    return true
+  }
+
+  private func isEnded(before sequence: UInt64) -> Bool { end.map { sequence > $0.sequence } ?? false }
+
+  /// The end's metadata, with what nodes cannot see.
+  private func endMetadata(_ event: Event) throws -> [UInt8] {
+    if let end { return end.metadata }
+    let sequence = event.header.sequence
+    var told = try EndEvent(decoding: event.metadata)
+    // What was read of the journal is gone with the next event.
+    if let look = configuration.look { told.sampleLeaves = try look.leaves(images, before: sequence) }
+    let metadata = [UInt8](unsafeUninitializedCapacity: EventHeader.metadataCapacity) { buffer, count in
+      count = told.encode(into: UnsafeMutableRawBufferPointer(buffer))
+    }
+    end = (sequence, metadata)
+    return metadata
+  }
+
+  /// Compares the streams with what they have acknowledged, now and then; true where they have everything.
+  private func look(at publisher: BandPublisher) throws -> Bool {
+    let isWhole = end.map { publisher.acknowledged > $0.sequence } ?? false
+    guard ContinuousClock.now - checked >= (isWhole ? Self.lastCheckInterval : Self.checkInterval) else { return false }
+    checked = .now
+    let faults = try publisher.check()
+    report.faults = faults.prefix(Self.faultsMax).map { "\($0)" }
+    agreements = isWhole && !faults.contains(where: \.isMendable) ? agreements + 1 : 0
+    return agreements >= Self.agreementsMin
+  }
+
+  private func noteGood() {
+    lastGood = .now
+    if !isBroken { report.away = nil }
+    backOff.succeed()
+  }
+
+  /// Waits, after servers did not do what was asked of them, while the ring belongs to others.
+  private func suffer(_ error: FabricError) throws {
+    if report.away == nil { noticed("\(error)") }
+    if let link { report.note(link.publisher, served: link.replays.served, after: before) }
+    (report.away, before) = ("\(error)", report)
+    (link, agreements) = (nil, 0)
+    try images.release(upTo: images.published)
+    wait(backOff.fail())
+  }
+
+  /// Whether somebody asked for the end.
+  private func isStopped() -> Bool {
+    isStopping = isStopping || stopRequested()
+    return isStopping
+  }
+
+  /// Waits as long as nobody asks for the end.
+  private func wait(_ duration: Duration) {
+    let deadline = Deadline(after: duration)
+    while !deadline.hasPassed, !isStopped() {
+      usleep(UInt32(max(.zero, min(deadline.remaining, Self.poll)) / .microseconds(1)))
+    }
+  }
+}
+
+// What becomes of it.
+extension Uplink {
+  /// Whether all is acknowledged.
+  private var isComplete: Bool {
+    guard let end, let link else { return false }
+    return link.publisher.acknowledged > end.sequence
+  }
+
+  /// Whether the scan is over and servers stay away.
+  private func isGivenUp() throws -> Bool {
+    guard ContinuousClock.now - lastGood >= configuration.patience else { return false }
+    return try end != nil || event(images.published &- 1)?.event.header.kind == .end
+  }
+
+  /// Leaves behind how it stands, now and then, and in the end.
+  private func tell(isOver: Bool = false) throws {
+    guard isOver || ContinuousClock.now - told >= Self.tellInterval else { return }
+    told = .now
+    if let link { report.note(link.publisher, served: link.replays.served, after: before) }
+    report.events = images.published
+    (report.isComplete, report.isOver) = (isComplete, isOver)
+    guard report != written else { return }
+    written = report
+    try write(report)
+  }
+}

@@ -1,0 +1,38 @@
+package import Fabric
+package import Rings
+package import RunModel
+
+/// How the images of a scan go to its nodes.
+package struct UplinkConfiguration: Sendable {
+  /// The servers.
+  let address: FabricAddress
+  /// The topic whose images go there.
+  let images: Topic
+  /// The same as the fabric names it.
+  let topic: FabricTopic
+  /// How its rows are cut.
+  let granules: Granules
+  /// Events of a complete scan, with its end.
+  let eventsMax: UInt64
+  /// Bytes of a message at most.
+  let messageByteCountMax: Int
+  /// What nodes are told of the run: it lies in the run's store under `planKey`.
+  let plan: [UInt8]
+  /// What only all rows show, and the end tells nodes; nil where they do not need it.
+  let look: SampleLook?
+  /// How long servers may be away after the end of the scan.
+  let patience: Duration
+
+  /// The key of the plan.
+  package static let planKey = "plan"
+
+  /// The values as given.
+  package init(
+    address: FabricAddress, run: RunID, images: Topic, granules: Granules, eventsMax: UInt64, messageByteCountMax: Int,
+    plan: [UInt8], look: SampleLook?, patience: Duration
+  ) {
+    (self.address, self.images, self.granules, self.eventsMax) = (address, images, granules, eventsMax)
+    topic = FabricTopic(run: run, id: images.id, word: images.kind.word)
+    (self.messageByteCountMax, self.plan, self.look, self.patience) = (messageByteCountMax, plan, look, patience)
+  }
+}

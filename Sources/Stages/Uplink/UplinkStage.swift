@@ -1,0 +1,20 @@
+import Host
+import Logging
+import RunModel
+
+/// Hands the images of a scan, cut by rows, to a fabric, from which nodes read them. It keeps no state of its own:
+/// where it is, the streams say.
+package struct UplinkStage: Stage {
+  /// Publishes every event, until all are acknowledged or it is asked to end.
+  package static func work(in environment: some StageEnvironment) throws {
+    guard let configuration = environment.settings.uplink else {
+      preconditionFailure("\(environment.stage) without a fabric")
+    }
+    let log = environment.log
+    let uplink = Uplink(
+      configuration, images: try environment.reader(configuration.images),
+      stopRequested: environment.stopRequested, didWork: environment.didWork,
+      noticed: { log.notice("\($0)") }, write: { try environment.write($0, as: .uplink) })
+    try uplink.run()
+  }
+}

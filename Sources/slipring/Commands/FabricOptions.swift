@@ -1,0 +1,32 @@
+import ArgumentParser
+package import ScanPlan
+
+/// Several machines for one scan.
+struct FabricOptions: ParsableArguments {
+  @Option(help: .key("fabric", "nats://host:port")) var fabric: String?
+  @Option(help: .key("granule", "rows")) var granule: Int?
+  @Option(help: .key("local-rows", "all|first:end")) var localRows = ScanDescription.standard.localRows
+  @Option(help: .key("granules", "first:end")) var granules: GranuleRange?
+  @Option(help: .key("fabric-credentials", "file")) var fabricCredentials: String?
+  @Option(help: .key("fabric-authority", "file")) var fabricAuthority: String?
+
+  /// Takes the options over.
+  func apply(to scan: inout ScanDescription) {
+    (scan.fabric, scan.granule, scan.localRows, scan.granules) = (fabric, granule, localRows, granules)
+    (scan.fabricCredentials, scan.fabricAuthority) = (fabricCredentials, fabricAuthority)
+  }
+}
+
+extension GranuleRange: ExpressibleByArgument {
+  /// From two numbers.
+  package init?(argument: String) { self.init(scanText: argument) }
+  /// For the help.
+  package var defaultValueDescription: String { scanText }
+}
+
+extension LocalRows: ExpressibleByArgument {
+  /// From `all` or two numbers.
+  package init?(argument: String) { self.init(scanText: argument) }
+  /// For the help.
+  package var defaultValueDescription: String { scanText }
+}

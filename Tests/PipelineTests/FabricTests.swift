@@ -1,0 +1,251 @@
+import Fabric
+import Foundation
+import Glibc
+import Host
+import Rings
+import Run
+import RunModel
+import TestSupport
+import Testing
+
+@testable import ScanFiles
+
+extension Pipeline {
+  /// Scans whose slices several runs make, which get their rows by a real server: bit for bit those of one run,
+  /// during the scan and after it.
+  @Suite(.enabled(if: FabricServer.isAvailable, "nats-server cannot be had: see Tools/fabric")) struct FabricTests {
+    private let bench: FabricBench
+
+    init() throws { bench = try FabricBench() }
+
+    @Test func `Three nodes make one node's slices of a file`() throws {
+      let edge = try bench.edge("edge", ["--rate", "200"])
+      let nodes = try bench.nodes(of: "edge")
+      let whole = try bench.result(edge)
+      try bench.expectSame(nodes, as: whole, of: "edge")
+      // What a node says of its part.
+      let part = try #require(try bench.result(of: "node1").part)
+      #expect(part.run == whole.run && part.granules == [1, 2] && part.rows.first == 16 && part.rows.last == 31)
+      let file = try HDF5File(path: bench.folder.file("node1/foam_rec.h5"))
+      #expect(try file.text(ofAttribute: "edge_run", of: DXchange.data) == whole.run)
+      #expect(try bench.tiffs("node1") == (16..<32).map { "recon_000\($0).tiff" })
+    }
+
+    @Test func `Three nodes make one node's slices of what a detector sends`() throws {
+      let port = try freePort()
+      let detector = try Command([
+        "simulate", "--stream", "zmq+push://127.0.0.1:\(port)", "--scan", bench.scan, "--rate", "60", "--quiet",
+      ])
+      let edge = try bench.edge(
+        "edge",
+        [
+          "--shape", "\(FabricBench.rows),\(FabricBench.columns)", "--projections", "\(FabricBench.projections)",
+          "--darks", "\(FabricBench.darks)", "--flats", "\(FabricBench.flats)",
+        ], input: "zmq+pull://127.0.0.1:\(port)")
+      let nodes = try bench.nodes(of: "edge")
+      let whole = try bench.result(edge)
+      #expect(try detector.end().status == .exited(0))
+      try bench.expectSame(nodes, as: whole, of: "edge")
+      // The file's slices are the same as well.
+      let file = try Command([
+        "recon", bench.scan, "--output-folder", bench.folder.file("file"), "--rotation-axis", "32", "--quiet", "--json",
+      ]).end().result()
+      #expect(file.volumeSHA256 == whole.volumeSHA256)
+    }
+
+    @Test(arguments: [
+      ["--algorithm", "sirt", "--final-iterations", "3", "--window-length", "8", "--rate", "300"],
+      ["--algorithm", "fbp", "--rate", "300"], ["--flat-fields", "interpolate"], ["--axis-tilt", "0.2"],
+      ["--start-row", "4", "--end-row", "44", "--granule", "13"], ["--binning", "1", "--granule", "8"],
+      ["--stripe-removal", "vo", "--precision", "fixed", "--final-subsets", "4"],
+    ]) func `Nodes that come after the end make the same, with all methods`(options: [String]) throws {
+      let whole = try bench.result(bench.edge("edge", options))
+      let nodes = try bench.nodes(of: "edge", run: whole.run)
+      try bench.expectSame(nodes, as: whole, of: "edge")
+    }
+
+    @Test func `What is filtered goes up as it is filtered`() throws {
+      let whole = try bench.result(bench.edge("edge", ["--zingers", "0.5"]))
+      let nodes = try bench.nodes(of: "edge", run: whole.run)
+      try bench.expectSame(nodes, as: whole, of: "edge")
+      let plan = try String(contentsOfFile: bench.folder.file("node0-run/plan.json"), encoding: .utf8)
+      #expect(plan.contains(#""images" : "corrected""#) && !plan.contains("zingers"))
+    }
+
+    @Test func `A half acquisition, and a sample that leaves the detector, are the same on nodes`() throws {
+      let half = bench.folder.file("half.h5"), wide = bench.folder.file("wide.h5")
+      try WideScan(rows: 12).write(half)
+      // The lower a row, the larger the sample: a node with the upper ones alone would not see that it leaves.
+      try WideScan(rows: 12, axis: 32, range: 180).write(wide)
+      for (name, scan, axis) in [("half", half, "12"), ("wide", wide, "32")] {
+        let whole = try bench.result(
+          bench.edge(name, ["--rotation-axis", axis, "--granule", "4"], input: scan, axis: nil))
+        let nodes = try bench.nodes(of: name, run: whole.run, each: 1, count: 3, prefix: name + "-node")
+        try bench.expectSame(nodes, as: whole, of: name, file: "\(name)_rec.h5")
+        guard name == "wide" else { continue }
+        let log = try String(
+          contentsOfFile: bench.folder.file("wide-node0-run/log/reconstruct.0.jsonl"), encoding: .utf8)
+        #expect(log.contains("reaches beyond the detector"))
+      }
+    }
+
+    @Test func `The edge makes some of the rows, and nodes the others`() throws {
+      let alone = try Command([
+        "recon", bench.scan, "--output-folder", bench.folder.file("alone"), "--rotation-axis", "32", "--quiet",
+        "--json",
+      ]).end().result()
+      let edge = try bench.result(bench.edge("edge", ["--local-rows", "16:32", "--workers", "2"]))
+      #expect(try bench.tiffs("edge") == (16..<32).map { "recon_000\($0).tiff" })
+      let node = try bench.result(bench.node("node", edge.run, "0:1"))
+      #expect(alone.volumeSHA256 != nil && node.part?.rows.last == 15)
+      try bench.expectSame(["edge": 16..<32, "node": 0..<16], asIn: "alone")
+    }
+
+    @Test func `A scan that is finalized ends at the same projection on every machine`() throws {
+      let edge = try bench.edge("edge", ["--rate", "30"])
+      let nodes = try bench.nodes(of: "edge")
+      try waitForImages(30, of: bench.folder.file("edge-run"))
+      // Only the edge can: nodes would end elsewhere.
+      try wait("a node's run") { access(bench.folder.file("node0-run/status.json"), F_OK) == 0 }
+      expectFailure(64, try Command.run("finalize", bench.folder.file("node0-run")), "is a node's: finalize run")
+      #expect(try Command.run("finalize", bench.folder.file("edge-run"), "--by", "anna").status == .exited(0))
+      let whole = try bench.result(edge)
+      #expect(whole.projections < FabricBench.projections && whole.stoppedBy == "anna")
+      try bench.expectSame(nodes, as: whole, of: "edge")
+      #expect(try bench.result(of: "node2").projections == whole.projections)
+    }
+  }
+}
+
+/// A scan, a server, and runs at both ends of it.
+struct FabricBench {
+  static let (rows, columns, projections, darks, flats) = (48, 64, 60, 2, 4)
+  let folder: TestFolder
+  let server: FabricServer
+  let scan: String
+  private let results = Results()
+
+  /// What commands printed, for later.
+  private final class Results { var all: [String: RunResult] = [:] }
+
+  init(_ settings: String = "") throws {
+    (folder, server) = (try TestFolder(), try FabricServer(settings))
+    scan = folder.file("foam.h5")
+    try Self.foam.get().write(to: URL(filePath: scan))
+  }
+
+  /// The scan's bytes, made once.
+  private static let foam = Result {
+    let folder = try TestFolder()
+    let outcome = try Command.run(
+      "simulate", folder.file("foam.h5"), "--rows", "\(rows)", "--columns", "\(columns)", "--projections",
+      "\(projections)", "--flats", "\(flats)", "--darks", "\(darks)", "--quiet")
+    try #require(outcome.status == .exited(0), "\(outcome.errors)")
+    return try Data(contentsOf: URL(filePath: folder.file("foam.h5")))
+  }
+
+  /// The run that hands out rows.
+  func edge(
+    _ name: String, _ options: [String] = [], input: String? = nil, axis: String? = "32", faults: String? = nil
+  ) throws -> Command {
+    try Command(
+      [
+        "recon", input ?? scan, "--fabric", server.address, "--output-folder", folder.file(name), "--run-folder",
+        folder.file(name + "-run"), "--threads", "1", "--quiet", "--json",
+      ] + (axis.map { ["--rotation-axis", $0] } ?? []) + options, faults: faults)
+  }
+
+  /// A run that takes some.
+  func node(_ name: String, _ run: String, _ granules: String, _ options: [String] = [], faults: String? = nil) throws
+    -> Command
+  {
+    try Command(
+      [
+        "recon", "\(server.address)/\(run)", "--granules", granules, "--output-folder", folder.file(name),
+        "--run-folder", folder.file(name + "-run"), "--threads", "1", "--quiet", "--json",
+      ] + options, faults: faults)
+  }
+
+  /// Nodes of the run that writes to `name`, with `each` granules.
+  func nodes(
+    of name: String, run: String? = nil, each: Int = 1, count: Int = 3, prefix: String = "node",
+    faults: [Int: String] = [:]
+  ) throws -> [(name: String, command: Command)] {
+    let run = try run ?? self.run(name)
+    return try (0..<count).map { number in
+      let node = "\(prefix)\(number)"
+      return (
+        node, try self.node(node, run, "\(number * each):\((number + 1) * each)", faults: faults[number])
+      )
+    }
+  }
+
+  /// The number of a run that has begun.
+  func run(_ name: String) throws -> String {
+    var status: RunStatus?
+    try wait("the run of \(name)") {
+      status = try FileManager.default.contents(atPath: folder.file("\(name)-run/status.json")).map {
+        try JSONDecoder().decode(RunStatus.self, from: $0)
+      }
+      return status != nil
+    }
+    return try #require(status).run
+  }
+
+  /// What a run came to that ends well.
+  func result(_ command: Command, at location: SourceLocation = #_sourceLocation) throws -> RunResult {
+    let outcome = try command.end()
+    try #require(outcome.status == .exited(0), "\(outcome.errors)", sourceLocation: location)
+    return try outcome.result()
+  }
+
+  /// What a node came to that was looked at.
+  func result(of node: String) throws -> RunResult { try #require(results.all[node]) }
+
+  /// Expects that nodes end well, with the slices that the run of `name` made, and together with all of them.
+  func expectSame(
+    _ nodes: [(name: String, command: Command)], as whole: RunResult, of name: String, file: String = "foam_rec.h5",
+    at location: SourceLocation = #_sourceLocation
+  ) throws {
+    var parts: [String: Range<Int>] = [:]
+    let first = try tiffs(name).compactMap { Int($0.drop { !$0.isNumber }.prefix { $0.isNumber }) }.min() ?? 0
+    for node in nodes {
+      let result = try self.result(node.command, at: location)
+      results.all[node.name] = result
+      let part = try #require(result.part, sourceLocation: location)
+      #expect(part.run == whole.run && result.volumeSHA256 != nil, sourceLocation: location)
+      #expect(result.projections == whole.projections && result.lost == whole.lost, sourceLocation: location)
+      parts[node.name] = part.rows.first - first..<part.rows.last + 1 - first
+    }
+    try expectSame(parts, asIn: name, file: file, at: location)
+    #expect(
+      parts.values.reduce(0) { $0 + $1.count } == (try VolumeReader(path: folder.file("\(name)/\(file)")).slices),
+      sourceLocation: location)
+  }
+
+  /// Expects that the slices of some outputs are those of another one, from its slice `range` on.
+  func expectSame(
+    _ parts: [String: Range<Int>], asIn name: String, file: String = "foam_rec.h5",
+    at location: SourceLocation = #_sourceLocation
+  ) throws {
+    let whole = try VolumeReader(path: folder.file("\(name)/\(file)"))
+    for (node, rows) in parts {
+      let part = try VolumeReader(path: folder.file("\(node)/\(file)"))
+      try #require(part.slices == rows.count && part.columns == whole.columns, sourceLocation: location)
+      for row in rows {
+        #expect(
+          try slice(part, row - rows.lowerBound) == slice(whole, row), "slice \(row) of \(node)",
+          sourceLocation: location)
+      }
+    }
+  }
+
+  private func slice(_ volume: VolumeReader, _ index: Int) throws -> [UInt32] {
+    var slice = [Float](repeating: 0, count: volume.columns * volume.columns)
+    try slice.withUnsafeMutableBufferPointer { try volume.readSlice(index, into: $0) }
+    return slice.map(\.bitPattern)
+  }
+
+  /// The slices' files in an output.
+  func tiffs(_ name: String) throws -> [String] { try folder.names(in: name).filter { $0.hasSuffix(".tiff") } }
+}
