@@ -52,6 +52,11 @@ package final class RingObserver {
     ring.copySlot(of: sequence, range, into: target)
   }
 
+  /// The header in a copy of a slot's page (`copySlot`); nil where it is not the event's.
+  package func header(in page: UnsafeRawBufferPointer, of sequence: UInt64) -> EventHeader? {
+    ring.header(in: page, of: sequence)
+  }
+
   /// The checksums of an image's bands and its header; nil if the ring does not hold it as it was written, or it has no
   /// rows. Its page is copied to the beginning of `page`.
   package func bandTable(of sequence: UInt64, page: UnsafeMutableRawBufferPointer) -> BandTable? {

@@ -28,7 +28,7 @@ package struct SampleLook: Sendable {
   /// Whether it does in any of the rows that are looked at. `images` reads the images that are reconstructed, of which
   /// `fields` and `projections` are all, in their order.
   package func leaves(
-    _ images: TopicReader, fields all: [(role: ImageRole, sequence: UInt64)], projections: [UInt64]
+    _ images: some TopicRows, fields all: [(role: ImageRole, sequence: UInt64)], projections: [UInt64]
   ) throws -> Bool {
     let rows = Self.spread(Self.rowsLookedAt, over: Array(0..<self.rows))
     var fields = rows.map { _ in FlatDarkAccumulator(rows: 1, columns: columns) }
@@ -53,7 +53,7 @@ package struct SampleLook: Sendable {
   }
 
   /// The same where the end of the images is event `end` of the topic, for who has no list of them.
-  package func leaves(_ images: TopicReader, before end: UInt64) throws -> Bool {
+  package func leaves(_ images: some TopicRows, before end: UInt64) throws -> Bool {
     var (fields, projections): ([(role: ImageRole, sequence: UInt64)], [UInt64]) = ([], [])
     var next: UInt64 = 0
     while next < end {
@@ -73,7 +73,7 @@ package struct SampleLook: Sendable {
 
   /// Line integrals of some rows of some projections.
   private func lines(
-    _ rows: [Int], of sequences: [UInt64], _ images: TopicReader, _ corrections: [Correction]
+    _ rows: [Int], of sequences: [UInt64], _ images: some TopicRows, _ corrections: [Correction]
   ) throws -> [[Float]] {
     var silent = rows.map { _ in SilentPixels(rows: 1, columns: columns) }
     if minusLog {
@@ -93,7 +93,7 @@ package struct SampleLook: Sendable {
 
   /// Hands out the rows of some images, by the numbers of both.
   private func forEachRow(
-    _ rows: [Int], of sequences: [UInt64], _ images: TopicReader,
+    _ rows: [Int], of sequences: [UInt64], _ images: some TopicRows,
     _ body: (_ row: Int, _ image: Int, _ pixels: RowPixels) -> Void
   ) throws {
     for (image, sequence) in sequences.enumerated() {

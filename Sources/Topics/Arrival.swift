@@ -19,6 +19,28 @@ package enum TopicEnding: Equatable, Sendable {
   case lost
 }
 
+/// Where some rows of images are read, one image after the other.
+package protocol TopicRows {
+  /// The event of any sequence that was published, with some rows of its image, checked; `table` is nil, or what an
+  /// earlier call for the same event filled in. Valid until the next call.
+  func event(at sequence: UInt64, rows: Range<Int>, table: inout BandTable?) throws -> Event
+}
+
+extension TopicReader: TopicRows {}
+
+extension TopicRows {
+  /// The same for who looks at an event once, or the range that was given up in its place.
+  package func arrival(at sequence: UInt64, rows: Range<Int>) throws -> Arrival {
+    var table: BandTable?
+    return try arrival { try event(at: sequence, rows: rows, table: &table) }
+  }
+
+  /// An event, or the range that was given up in its place.
+  func arrival(_ event: () throws -> Event) throws -> Arrival {
+    do { return .event(try event()) } catch JournalError.lost(_, let range) { return .lost(range) }
+  }
+}
+
 extension TopicReader {
   /// The next event, or the range that was given up in its place, behind which the reader then is; nil where none comes
   /// before `timeout`.
@@ -27,13 +49,6 @@ extension TopicReader {
       return try next(timeout: timeout).map(Arrival.event)
     } catch JournalError.lost(_, let range) {
       pass(to: range.upperBound)
-      return .lost(range)
-    }
-  }
-
-  /// The same with some rows of an image, as `event(at:rows:)` gives it.
-  package func arrival(at sequence: UInt64, rows: Range<Int>) throws -> Arrival {
-    do { return .event(try event(at: sequence, rows: rows)) } catch JournalError.lost(_, let range) {
       return .lost(range)
     }
   }

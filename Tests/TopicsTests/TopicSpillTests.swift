@@ -78,6 +78,24 @@ import Topics
     #expect(slow.gapsFilled == 96)
   }
 
+  @Test func `a follower finds every event, in the ring, on its way to disk or in the journal, and holds nobody up`()
+    throws
+  {
+    let topic = try DurableTopic()
+    let writer = try TopicWriter(ring: topic.ring, folder: topic.folder.path), reader = try topic.reader()
+    let follower = try TopicFollower(topic.ring, folder: topic.folder.path)
+    for value in 0..<40 as Range<UInt64> {
+      try append(value, to: writer)
+      _ = try #require(try reader.next(timeout: .seconds(30)))
+      try reader.release(upTo: value + 1)
+      // Now and then it looks at the newest one.
+      if value % 7 == 0 { #expect(isWhole(try follower.event(at: value), value)) }
+    }
+    #expect(follower.published == 40)
+    for value in 0..<40 as Range<UInt64> { #expect(isWhole(try follower.event(at: value), value)) }
+    #expect(topic.ring.progress.cursors == [40])
+  }
+
   @Test func `rows of an image are read without the others, and damage of the others does not matter`() throws {
     let topic = try DurableTopic()
     let writer = try TopicWriter(ring: topic.ring, folder: topic.folder.path), reader = try topic.reader()

@@ -159,6 +159,12 @@ extension StageRunner {
   /// An observer of a topic.
   package func observer(_ topic: Topic) throws -> RingObserver { RingObserver(ring: try ring(topic)) }
 
+  /// Looks at a topic, and misses nothing.
+  package func follower(_ topic: Topic) throws -> TopicFollower {
+    precondition(isDurable, "\(topic.name) has no journal")
+    return try TopicFollower(ring(topic), folder: folder.journal(topic))
+  }
+
   /// The denoised volume.
   package func denoisedVolume() throws -> DenoisedVolume {
     try DenoisedVolume.attach(

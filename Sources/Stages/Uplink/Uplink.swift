@@ -6,10 +6,10 @@ import RunModel
 import Topics
 
 /// The edge's end of a fabric: publishes what is durable, in order, and answers nodes that ask for what their streams
-/// do not have. A fabric that is away stops nothing: events are read from the journal when it is back.
+/// do not have. A fabric that is slow or away stops nothing: what the ring has no more is read from the journal.
 final class Uplink {
   private let configuration: UplinkConfiguration
-  private let images: TopicReader
+  private let images: TopicFollower
   private let stopRequested: () -> Bool
   private let didWork: () -> Void
   private let noticed: (String) -> Void
@@ -38,7 +38,8 @@ final class Uplink {
     let replays: ReplayService
   }
 
-  private static let poll: Duration = .milliseconds(20)
+  /// How often it is looked for a new event while the scan goes on.
+  private static let poll: Duration = .milliseconds(2)
   private static let (checkInterval, lastCheckInterval) = (Duration.seconds(5), Duration.milliseconds(500))
   private static let agreementsMin = 2
   private static let tellInterval: Duration = .seconds(1)
@@ -46,13 +47,11 @@ final class Uplink {
   private static let faultsMax = 16
   /// Requests of nodes that are answered between two events.
   private static let requestsMax = 8
-  /// So far behind, events are read from the journal, and the ring is given back.
-  private static let lagMax: UInt64 = 2
 
-  /// `images` reads the topic from where it is; `noticed` hears of what was done, and `write` leaves behind how it
+  /// `noticed` hears of what was done, and `write` leaves behind how it
   /// stands.
   init(
-    _ configuration: UplinkConfiguration, images: TopicReader, stopRequested: @escaping () -> Bool,
+    _ configuration: UplinkConfiguration, images: TopicFollower, stopRequested: @escaping () -> Bool,
     didWork: @escaping () -> Void, noticed: @escaping (String) -> Void, write: @escaping (UplinkReport) throws -> Void
   ) {
     (self.configuration, self.images, self.stopRequested) = (configuration, images, stopRequested)
@@ -132,14 +131,13 @@ final class Uplink {
   private func publishNext(_ publisher: BandPublisher) throws -> Bool {
     let sequence = publisher.published
     guard publisher.state == .flowing, sequence < images.published, !isEnded(before: sequence) else { return false }
-    if images.published - sequence > Self.lagMax { try images.release(upTo: images.published) }
     guard let (event, metadata) = try event(sequence) else {
       report.away =
         "event \(sequence) of \(configuration.images.name) was given up by salvage; nodes cannot go on behind it"
       isBroken = true
       return false
     }
-    let state = try publisher.publish(event, metadata: metadata) { try images.release(upTo: images.published) }
+    let state = try publisher.publish(event, metadata: metadata)
     if case .flowing = state { didWork() }
     return true
   }
@@ -177,13 +175,12 @@ final class Uplink {
     backOff.succeed()
   }
 
-  /// Waits, after servers did not do what was asked of them, while the ring belongs to others.
+  /// Waits, after servers did not do what was asked of them.
   private func suffer(_ error: FabricError) throws {
     if report.away == nil { noticed("\(error)") }
     if let link { report.note(link.publisher, served: link.replays.served, after: before) }
     (report.away, before) = ("\(error)", report)
     (link, agreements) = (nil, 0)
-    try images.release(upTo: images.published)
     wait(backOff.fail())
   }
 

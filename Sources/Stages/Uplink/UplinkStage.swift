@@ -12,7 +12,7 @@ package struct UplinkStage: Stage {
     }
     let log = environment.log
     let uplink = Uplink(
-      configuration, images: try environment.reader(configuration.images),
+      configuration, images: try environment.follower(configuration.images),
       stopRequested: environment.stopRequested, didWork: environment.didWork,
       noticed: { log.notice("\($0)") }, write: { try environment.write($0, as: .uplink) })
     try uplink.run()

@@ -41,6 +41,8 @@ package protocol StageEnvironment {
   func solverStates(_ worker: Int) throws -> SolverStateRegion?
   /// An observer of any topic of the run: it is not waited for, and may miss events.
   func observer(_ topic: Topic) throws -> RingObserver
+  /// Looks at a topic that goes to disk; it is not waited for either, and misses nothing.
+  func follower(_ topic: Topic) throws -> TopicFollower
   /// The denoised volume; the run has one where it denoises.
   func denoisedVolume() throws -> DenoisedVolume
   /// The saved generations of the stage's own volume; nil where nothing of the run goes to disk.
