@@ -194,7 +194,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(name: "EventsTests", dependencies: ["CKafka", "Events", "Host", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "SpoolsTests", dependencies: ["Detectors", "Host", "Rings", "Spools"], swiftSettings: strict),
+      name: "SpoolsTests", dependencies: ["Detectors", "Host", "Rings", "RunModel", "Spools"], swiftSettings: strict),
     .testTarget(
       name: "ServeTests", dependencies: ["Detectors", "Serve", "TestSupport"], swiftSettings: strict),
     .testTarget(

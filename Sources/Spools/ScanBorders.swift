@@ -136,6 +136,9 @@ struct ScanBorders {
     ledger.pass(to: count)
   }
 
+  /// Takes note that no frame of the scan will come any more: what was announced and did not come is lost.
+  mutating func noteOver() { if let total { ledger.pass(to: UInt64(total)) } }
+
   /// Whether all images came that were announced.
   var isComplete: Bool { total.map { ledger.next >= UInt64($0) && ledger.lost == 0 } ?? false }
 

@@ -228,6 +228,8 @@ package final class ScanIntake {
   ) throws {
     let counts = scan.borders.counts(
       otherwise: (settings.expected.flats ?? 0, settings.expected.darks ?? 0))
+    var borders = scan.borders
+    borders.noteOver()
     if !isMarked { try scan.spool.markEnd() }
     try scan.spool.describe { description in
       description.ended = Double(Machine.realtimeNanoseconds) / 1e9
@@ -236,7 +238,7 @@ package final class ScanIntake {
       description.projections = description.projections ?? max(1, counts.projections)
       description.flats = description.flats ?? counts.flats
       description.darks = description.darks ?? counts.darks
-      description.lost = scan.borders.ledger.lost
+      description.lost = borders.ledger.lost
       description.dropped = scan.dropped
     }
   }

@@ -95,9 +95,9 @@ package final class SpoolFeed: FrameFeed {
     return nil
   }
 
-  /// What has not come of a part is lost.
+  /// What has not come of the scan, or of a part of it, is lost: its run knows how many frames that has.
   private func end() -> FeedStep {
     hasEnded = true
-    return .end(part?.total)
+    return .end(part?.total ?? .max)
   }
 }

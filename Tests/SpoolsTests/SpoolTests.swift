@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import Host
 import Rings
+import RunModel
 import Testing
 
 @testable import Detectors
@@ -121,17 +122,60 @@ import Testing
     #expect(given.count == 1 && given[0].contains("holds no frame"), "\(given)")
   }
 
+  @Test func `What was announced and did not come is lost, whatever ended the scan`() throws {
+    defer { removeFolder() }
+    let sender = try ZeroMQSender(try StreamAddress("zmq+push://127.0.0.1:0"), queueLength: 64, linger: .zero)
+    var folders = [folder, folder + "/next"], ended: [SpoolDescription] = []
+    let settings = ScanIntake.Settings(
+      address: try DetectorAddress("zmq+pull://127.0.0.1:\(sender.address.port)"), channel: nil,
+      expected: ScanAnnouncement(), silenceMax: .seconds(60))
+    let intake = try ScanIntake(settings, unfinished: []) {
+      try FileManager.default.createDirectory(atPath: folders[0], withIntermediateDirectories: true)
+      return folders.removeFirst()
+    } noticed: {
+      if case .ended(_, let description) = $0 { ended.append(description) }
+    }
+    // Frame 3 and all from 8 on are missing when the next scan begins.
+    for number in [0, 1, 2, 4, 5, 6, 7] as [UInt64] {
+      try send(number, rows: 3, counts: #","projections":20,"flats":0,"darks":0"#, by: sender)
+    }
+    try send(0, rows: 2, by: sender)
+    let deadline = Deadline(after: .seconds(10))
+    while ended.isEmpty, !deadline.hasPassed { try intake.step(timeout: .milliseconds(20)) }
+    #expect(ended.first?.projections == 20 && ended.first?.lost == 13 && ended.first?.ending == .format)
+    // So says its run.
+    let source = LiveSource(
+      LiveSource.Configuration(
+        format: Self.format, rows: 0..<3, binning: 1, darks: 0, flats: 0, thetas: (0..<20).map(Double.init),
+        silenceMax: nil), feed: try SpoolFeed(folder: folder, format: Self.format)
+    ) { _ in }
+    let payload = UnsafeMutableRawBufferPointer.allocate(byteCount: 30, alignment: 8)
+    let metadata = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 8)
+    defer {
+      payload.deallocate()
+      metadata.deallocate()
+    }
+    steps: for _ in 0..<100 {
+      switch try source.next(timeout: .milliseconds(20)) {
+      case .frame(let frame): _ = try frame.write(into: payload, metadata: metadata)
+      case .nothing: break
+      case .end: break steps
+      }
+    }
+    #expect(source.losses?.lost == 13)
+  }
+
+  /// Sends a frame as a detector does.
+  private func send(_ number: UInt64, rows: Int, counts: String = "", by sender: ZeroMQSender) throws {
+    let head = #"{"htype":"array-1.0","shape":[\#(rows),5],"type":"uint16","frame":\#(number)\#(counts)}"#
+    try Array(head.utf8).withUnsafeBytes { head in
+      try image(number).prefix(rows * 10).withUnsafeBytes { try sender.send(head, $0, timeout: .seconds(5)) {} }
+    }
+  }
+
   @Test func `Who leaves takes what lies in the socket`() throws {
     defer { removeFolder() }
     let sender = try ZeroMQSender(try StreamAddress("zmq+push://127.0.0.1:0"), queueLength: 64, linger: .zero)
-    func send(_ numbers: Range<UInt64>) throws {
-      for number in numbers {
-        let head = #"{"htype":"array-1.0","shape":[3,5],"type":"uint16","frame":\#(number)}"#
-        try Array(head.utf8).withUnsafeBytes { head in
-          try image(number).withUnsafeBytes { try sender.send(head, $0, timeout: .seconds(5)) {} }
-        }
-      }
-    }
     let settings = ScanIntake.Settings(
       address: try DetectorAddress("zmq+pull://127.0.0.1:\(sender.address.port)"), channel: nil,
       expected: ScanAnnouncement(), silenceMax: .seconds(60))
@@ -141,11 +185,11 @@ import Testing
     } noticed: {
       if case .began(let folder, _) = $0 { begun.append(folder) }
     }
-    try send(0..<1)
+    try send(0, rows: 3, by: sender)
     let deadline = Deadline(after: .seconds(10))
     while begun.isEmpty, !deadline.hasPassed { try intake.step(timeout: .milliseconds(20)) }
     #expect(begun == [folder])
-    try send(1..<30)
+    for number in 1..<30 as Range<UInt64> { try send(number, rows: 3, by: sender) }
     // They cross the socket meanwhile.
     usleep(300_000)
     try intake.leave()
