@@ -178,7 +178,7 @@ import Testing
   @Test(arguments: [
     "zmq+pull://127.0.0.1:9999", "zmq+sub://eiger-1.beamline:31001", "zmq+push://[::1]:0", "zmq+pub://localhost:5",
   ])
-  func `An address is read and written`(text: String) throws { #expect(try StreamAddress(text).description == text) }
+  func `An address is read and written`(text: String) throws { #expect("\(try StreamAddress(text))" == text) }
 
   @Test(arguments: [
     "zmq+pull://127.0.0.1", "zmq+pull://:1", "zmq+pull://a:0", "zmq+pull://a:65536", "zmq://a:1", "zmq+pull://a b:1",

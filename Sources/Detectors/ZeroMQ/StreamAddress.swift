@@ -1,7 +1,7 @@
 package import Host
 
 /// Where messages come from or go to, as in `zmq+pull://192.168.1.7:9999`.
-package struct StreamAddress: Equatable, Sendable {
+package struct StreamAddress: Equatable, Sendable, CustomStringConvertible {
   /// What the socket at this end does.
   package enum Pattern: String, CaseIterable, Sendable {
     /// Takes every message once; a sender that finds the queue full waits.
