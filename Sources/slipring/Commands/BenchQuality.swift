@@ -21,7 +21,8 @@ struct BenchQuality: ParsableCommand {
       a summary says how auto does in the worst and in the best.
       """)
 
-  @Argument(help: ArgumentHelp("A scan file, to measure one of its rows.", valueName: "scan.h5")) var input: String?
+  @Argument(help: ArgumentHelp("A scan file, to measure one of its rows.", valueName: "scan.h5"), completion: .file())
+  var input: String?
   @Option(
     help: ArgumentHelp("Slices with a known truth: \(BenchQuality.names); several with commas.", valueName: "name"))
   var phantom = "foam"

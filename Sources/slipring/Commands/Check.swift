@@ -12,9 +12,12 @@ struct Check: ParsableCommand {
       78 for a mistake in the file, 65 or 66 for the input, 73 where the machine has no room.
       """)
 
-  @Argument(help: ArgumentHelp("The scan file.", valueName: "scan.yaml")) var scanFile: String
-  @Argument(help: ArgumentHelp("An input to check it with, in place of its own.", valueName: "input")) var input:
-    String?
+  @Argument(
+    help: ArgumentHelp("The scan file.", valueName: "scan.yaml"), completion: .file(extensions: ["yaml", "yml"]))
+  var scanFile: String
+  @Argument(
+    help: ArgumentHelp("An input to check it with, in place of its own.", valueName: "input"), completion: .file())
+  var input: String?
   @Flag(help: "Print problems and estimate as one JSON object.") var json = false
 
   private struct CheckReport: Encodable {

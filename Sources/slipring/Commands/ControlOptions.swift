@@ -12,7 +12,7 @@ struct ControlOptions: ParsableArguments {
   @Option(help: .key("stop-patience")) var stopPatience = ScanDescription.standard.stopPatience
   @Option(help: .key("stop-after")) var stopAfter: Int?
   @Option(help: .key("stop-rises")) var stopRises: Int?
-  @Option(help: .key("reference", "file.h5")) var reference: String?
+  @Option(help: .key("reference", "file.h5"), completion: .file()) var reference: String?
 
   /// Takes the options over.
   func apply(to scan: inout ScanDescription) {

@@ -7,7 +7,8 @@ struct Demo: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Simulates a noisy scan of a foam, reconstructs it through the whole pipeline, and leaves a picture.")
 
-  @Option(help: "Folder of everything that the demonstration leaves.") var outputFolder = "slipring-demo"
+  @Option(help: "Folder of everything that the demonstration leaves.", completion: .directory) var outputFolder =
+    "slipring-demo"
   @Flag(help: "Print errors only.") var quiet = false
 
   func run() throws {

@@ -10,11 +10,12 @@ struct Export: ParsableCommand {
     abstract: "Writes the volume of a finished or stopped run again, from the newest whole one that it saved.",
     discussion: "Every file is read back and compared with the volume, and is complete or not there.")
 
-  @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var runFolder: String
+  @Argument(help: ArgumentHelp("The run's folder.", valueName: "run"), completion: .directory) var runFolder: String
   @Option(help: .key("format")) var format: OutputFormat
   @Option(help: .key("bits")) var bits = ScanDescription.standard.bits
   @OptionGroup var options: OutputOptions
-  @Option(help: "Folder of the files. (default: exported in the run's folder)") var outputFolder: String?
+  @Option(help: "Folder of the files. (default: exported in the run's folder)", completion: .directory)
+  var outputFolder: String?
   @Flag(help: .overwrite) var overwrite = false
   @Flag(help: "Print the result as one JSON object.") var json = false
   @Flag(help: "Print errors only.") var quiet = false

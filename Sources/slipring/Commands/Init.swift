@@ -7,9 +7,11 @@ struct Init: ParsableCommand {
     abstract: "Writes a scan file with every key, what it means, and its default.",
     discussion: "A file that is there already is left as it is.")
 
-  @Argument(help: ArgumentHelp("The file to write.", valueName: "scan.yaml")) var scanFile = "scan.yaml"
-  @Option(help: .key("input")) var input = "scan.h5"
-  @Option(help: .key("output-folder")) var outputFolder = "out"
+  @Argument(
+    help: ArgumentHelp("The file to write.", valueName: "scan.yaml"), completion: .file(extensions: ["yaml", "yml"]))
+  var scanFile = "scan.yaml"
+  @Option(help: .key("input"), completion: .file()) var input = "scan.h5"
+  @Option(help: .key("output-folder"), completion: .directory) var outputFolder = "out"
   @Flag(help: "Print errors only.") var quiet = false
 
   func run() throws {

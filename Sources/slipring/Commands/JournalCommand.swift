@@ -15,7 +15,7 @@ struct JournalCommand: ParsableCommand {
   struct List: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Lists each journal's records and segments.")
 
-    @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var runFolder: String
+    @Argument(help: ArgumentHelp("The run's folder.", valueName: "run"), completion: .directory) var runFolder: String
     @Flag(help: "Print as JSON.") var json = false
 
     func run() throws {
@@ -30,7 +30,7 @@ struct JournalCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Reads every record: header, chain and payload. Changes nothing.")
 
-    @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var runFolder: String
+    @Argument(help: ArgumentHelp("The run's folder.", valueName: "run"), completion: .directory) var runFolder: String
     @Flag(help: "Print as JSON.") var json = false
 
     func run() throws {
@@ -58,7 +58,7 @@ struct JournalCommand: ParsableCommand {
       discussion:
         "Changes no byte of a journal. Afterwards the run can be resumed; what was lost is counted in its result.")
 
-    @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var runFolder: String
+    @Argument(help: ArgumentHelp("The run's folder.", valueName: "run"), completion: .directory) var runFolder: String
 
     func run() throws {
       for (topic, done) in try RunJournals(RunFolder(path: runFolder)).salvage() {

@@ -13,10 +13,12 @@ struct ListCommand: ParsableCommand {
       """)
 
   @OptionGroup var server: ServerFolder
-  @Option(help: ArgumentHelp("Only those in this state: \(states).", valueName: "state")) var state: String?
+  @Option(help: ArgumentHelp("Only those in this state: \(states).", valueName: "state"), completion: .list(stateNames))
+  var state: String?
   @Flag(help: "Print them as JSON.") var json = false
 
-  private static let states = QueueEntry.EntryState.allCases.map(\.rawValue).joined(separator: ", ")
+  private static let stateNames = QueueEntry.EntryState.allCases.map(\.rawValue)
+  private static let states = stateNames.joined(separator: ", ")
 
   func validate() throws {
     guard let state, QueueEntry.EntryState(rawValue: state) == nil else { return }

@@ -14,7 +14,7 @@ struct QueueCommand: ParsableCommand {
 
 /// The folder of a server.
 struct ServerFolder: ParsableArguments {
-  @Argument(help: ArgumentHelp("The server's folder.", valueName: "folder")) var folder: String
+  @Argument(help: ArgumentHelp("The server's folder.", valueName: "folder"), completion: .directory) var folder: String
 
   /// Its queue.
   func queue() throws -> ScanQueue {
@@ -55,7 +55,7 @@ struct QueueAdd: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "add", abstract: "Adds scan files at the queue's end.")
 
   @OptionGroup var server: ServerFolder
-  @Argument(help: "Scan files.") var files: [String]
+  @Argument(help: "Scan files.", completion: .file()) var files: [String]
   @Option(help: "The source whose scan file says how they are reconstructed. (default: the first folder of the server)")
   var source: String?
   @Option(help: "Higher ones come first.") var priority = 0

@@ -17,9 +17,9 @@ struct Recon: ParsableCommand {
       nats://HOST:PORT/RUN a run with --fabric on another machine, of which this one takes some rows.
       """)
 
-  @Argument(help: .key("input")) var input: String
-  @Option(help: .key("output-folder")) var outputFolder: String
-  @Option(help: .key("run-folder")) var runFolder: String?
+  @Argument(help: .key("input"), completion: .file()) var input: String
+  @Option(help: .key("output-folder"), completion: .directory) var outputFolder: String
+  @Option(help: .key("run-folder"), completion: .directory) var runFolder: String?
 
   @Option(
     name: [.customLong("rotation-axis"), .customLong("center")], help: .key("rotation-axis", "px|auto|last|from:run"),

@@ -17,7 +17,8 @@ struct Finalize: ParsableCommand {
     abstract: "Ends the acquisition of a running run, which then reconstructs and exports what was acquired.",
     discussion: "Of a live series it ends the scan: the volumes of what came are made.")
 
-  @Argument(help: ArgumentHelp("The run's folder, or that of a live series.", valueName: "run")) var runFolder: String
+  @Argument(help: ArgumentHelp("The run's folder, or that of a live series.", valueName: "run"), completion: .directory)
+  var runFolder: String
   @OptionGroup private var requester: Requester
 
   func run() throws {
@@ -36,7 +37,7 @@ struct Abort: ParsableCommand {
     abstract: "Stops a running run at once, without a result.",
     discussion: "What was acquired is kept: slipring resume goes on with it.")
 
-  @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var runFolder: String
+  @Argument(help: ArgumentHelp("The run's folder.", valueName: "run"), completion: .directory) var runFolder: String
   @OptionGroup private var requester: Requester
 
   func run() throws {

@@ -8,7 +8,8 @@ struct Resume: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Goes on with a run whose supervisor or machine died, after what its journals and checkpoints hold.")
 
-  @Argument(help: ArgumentHelp("The run's folder, or that of a series.", valueName: "run")) var runFolder: String
+  @Argument(help: ArgumentHelp("The run's folder, or that of a series.", valueName: "run"), completion: .directory)
+  var runFolder: String
   @OptionGroup var options: RunOptions
 
   func run() throws {

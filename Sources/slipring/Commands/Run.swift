@@ -10,7 +10,8 @@ struct Run: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "The scan file, as slipring init writes it; paths in it are from the present folder.", valueName: "scan.yaml"))
+      "The scan file, as slipring init writes it; paths in it are from the present folder.", valueName: "scan.yaml"),
+    completion: .file(extensions: ["yaml", "yml"]))
   var scanFile: String
   @Flag(help: "Go on with the run in run-folder, if one was begun there and did not finish.") var resume = false
   @OptionGroup var options: RunOptions

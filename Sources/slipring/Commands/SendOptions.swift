@@ -13,7 +13,8 @@ struct SendOptions: ParsableArguments {
       "Send the scan to receivers that connect here, instead of writing a file.", valueName: "zmq+push://127.0.0.1:port"
     ))
   var stream: String?
-  @Option(help: ArgumentHelp("Send this scan file instead of a phantom.", valueName: "file.h5")) var scan: String?
+  @Option(help: ArgumentHelp("Send this scan file instead of a phantom.", valueName: "file.h5"), completion: .file())
+  var scan: String?
   @Option(help: ArgumentHelp("Projections a second at most.", valueName: "p/s")) var rate: Double?
   @Option(help: "Send the projections so many times, numbered on.") var rounds = 1
   @Flag(help: "Send flats and darks behind the projections.") var fieldsLast = false

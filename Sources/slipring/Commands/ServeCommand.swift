@@ -21,7 +21,9 @@ struct ServeCommand: ParsableCommand {
       show its scans, slipring queue changes what becomes of them.
       """)
 
-  @Argument(help: ArgumentHelp("What is to be served.", valueName: "serve.yaml")) var file: String
+  @Argument(
+    help: ArgumentHelp("What is to be served.", valueName: "serve.yaml"),
+    completion: .file(extensions: ["yaml", "yml"])) var file: String
   @Flag(help: "Look for mistakes in the file, and end.") var check = false
 
   func run() throws {

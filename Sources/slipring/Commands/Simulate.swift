@@ -24,7 +24,7 @@ struct Simulate: ParsableCommand {
     case sheppLogan = "shepp-logan"
   }
 
-  @Argument(help: "The scan file to write; none with --stream.") var output: String?
+  @Argument(help: "The scan file to write; none with --stream.", completion: .file()) var output: String?
   @Option(help: "What is measured.") var phantom: PhantomName = .foam
   @Option(help: ArgumentHelp("Measure this volume (z, y, x) instead of a phantom.", valueName: "file.h5")) var volume:
     String?

@@ -8,9 +8,9 @@ struct SourceOptions: ParsableArguments {
   @Option(help: .key("shape", "rows,columns")) var shape: DetectorShape?
   @Option(help: .key("pixel")) var pixel: PixelType?
   @Option(help: .key("projections")) var projections: Int?
-  @Option(help: .key("flats", "n|files")) var flats: FieldSource?
-  @Option(help: .key("darks", "n|files")) var darks: FieldSource?
-  @Option(help: .key("fields", "file.h5")) var fields: String?
+  @Option(help: .key("flats", "n|files"), completion: .file()) var flats: FieldSource?
+  @Option(help: .key("darks", "n|files"), completion: .file()) var darks: FieldSource?
+  @Option(help: .key("fields", "file.h5"), completion: .file()) var fields: String?
   // What begins with a minus is a number here.
   @Option(parsing: .unconditional, help: .key("theta-start")) var thetaStart: Double?
   @Option(parsing: .unconditional, help: .key("theta-step")) var thetaStep: Double?

@@ -11,7 +11,8 @@ struct Status: ParsableCommand {
       + "ends."
   )
 
-  @Argument(help: ArgumentHelp("The run's folder, or that of a series.", valueName: "run")) var runFolder: String
+  @Argument(help: ArgumentHelp("The run's folder, or that of a series.", valueName: "run"), completion: .directory)
+  var runFolder: String
   @Flag(help: "Print the status as one JSON object.") var json = false
   @Flag(help: "Print once and end, on a terminal too.") var once = false
 

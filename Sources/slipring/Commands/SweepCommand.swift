@@ -16,8 +16,8 @@ struct SweepCommand: ParsableCommand {
       sweep.png, in which they have the same range of grey.
       """)
 
-  @Argument(help: .key("input")) var input: String
-  @Option(help: "Folder of the slices and the picture.") var outputFolder: String
+  @Argument(help: .key("input"), completion: .file()) var input: String
+  @Option(help: "Folder of the slices and the picture.", completion: .directory) var outputFolder: String
   @Option(
     help: ArgumentHelp(
       "What is tried, as rotation-axis=290:302:0.5 or algorithm=fbp,sirt; semicolons part values that have commas.",

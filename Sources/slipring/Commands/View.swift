@@ -9,7 +9,8 @@ struct View: ParsableCommand {
     abstract: "Shows a finished volume in a browser, or two side by side.",
     discussion: "It serves until it is interrupted. A run shows its own volume: see recon --dashboard.")
 
-  @Argument(help: ArgumentHelp("HDF5 files with a volume (z, y, x): one, or two.", valueName: "file"))
+  @Argument(
+    help: ArgumentHelp("HDF5 files with a volume (z, y, x): one, or two.", valueName: "file"), completion: .file())
   var files: [String]
   @Option(
     help: ArgumentHelp(
