@@ -13,7 +13,7 @@ import Host
 /// diaspora.token.file=/etc/slipring/token
 /// diaspora.ca.file=/etc/ssl/certs/lab.pem
 /// ```
-package struct EventSettings: Sendable {
+struct EventSettings: Sendable {
   /// One line of it.
   struct Setting: Sendable {
     let key: String
@@ -39,13 +39,13 @@ package struct EventSettings: Sendable {
   ]
 
   /// No settings.
-  package static let none = EventSettings()
+  static let none = EventSettings()
 
   private init() { (path, kafka, tokenFile, authoritiesFile) = ("", [], nil, nil) }
 
   /// Reads a file. Throws `.unreadable`, `.setting` for a line that is none, and `.open` where it holds a secret that
   /// others may read.
-  package init(path: String) throws(EventsError) {
+  init(path: String) throws(EventsError) {
     let (text, isPrivate) = try Self.read(path, byteCountMax: Self.byteCountMax)
     var settings: [Setting] = []
     for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
@@ -74,6 +74,13 @@ package struct EventSettings: Sendable {
     kafka.filter { Self.isSecret($0.key) && !$0.value.isEmpty }.reduce(plainText(text)) {
       $0.replacing($1.value, with: "…")
     }
+  }
+
+  /// Throws where a file that is named here is of no use.
+  func check() throws(EventsError) {
+    _ = try token()
+    guard let authoritiesFile, access(authoritiesFile, R_OK) != 0 else { return }
+    throw .unreadable(path: authoritiesFile, reason: "\(Errno.current)")
   }
 
   /// The token of requests, read again with each as it may be renewed; nil for none.

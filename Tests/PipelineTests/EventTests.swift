@@ -3,7 +3,6 @@ import Foundation
 import Glibc
 import Host
 import Run
-import ScanPlan
 import TestSupport
 import Testing
 

@@ -44,14 +44,25 @@ extension Pipeline {
         [script, address, "lab", folder.file("read.jsonl")] + options, executable: #require(Senders.kafka))
     }
 
-    private func recon(_ options: [String], faults: String? = nil) throws -> Command {
+    private func recon(_ options: [String], faults: String? = nil, variables: [String: String] = [:]) throws -> Command
+    {
       try Command(
         [
           "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file("out"), "--run-folder",
           folder.file("run"), "--rotation-axis", "48", "--format", "hdf5", "--workers", "1", "--order", "bit-reversal",
           "--rate", "40", "--lag-max", "0", "--window-length", "6", "--final-iterations", "2", "--stop-ssim", "1",
           "--stop-after", "\(Self.projections)", "--json",
-        ] + options, faults: faults)
+        ] + options, faults: faults, variables: variables)
+    }
+
+    /// The library of confluent-kafka, which is newer than Debian's: that one does not understand Tansu's first answer.
+    private var newerLibrary: String {
+      get throws {
+        let find =
+          "import confluent_kafka, glob, os; print(glob.glob(os.path.dirname(confluent_kafka.__file__) + "
+          + "'.libs/librdkafka-*')[0], end='')"
+        return try Command(["-c", find], executable: #require(Senders.kafka)).end().output
+      }
     }
 
     private func records() throws -> [Record] {
@@ -65,7 +76,7 @@ extension Pipeline {
       let reader = try reader(address, "--finalize", "lab.commands")
       let outcome = try recon(
         ["--events", "kafka://\(address)/lab", "--accept-commands", "lab.commands"],
-        faults: "events=time:1500,unreleased:12"
+        faults: "events=time:1500,unreleased:12", variables: ["SLIPRING_LIBRDKAFKA": newerLibrary]
       ).end()
       #expect(try reader.end().status == .exited(0))
       try broker.process.signal(SIGTERM)
@@ -74,9 +85,12 @@ extension Pipeline {
       let result = try outcome.result(), events = try #require(result.events), records = try records()
       #expect(result.stoppedBy == "finalized by anna" && result.projections < Self.projections)
       #expect(events.sinks.map(\.pending) == [0] && events.sinks.map(\.refused) == [0], "\(events)")
-      #expect(events.commandsProblem == nil, "\(events)")
+      // Those of other runs do not count.
+      #expect(
+        events.commands ?? 0 >= 1 && events.commandsRefused ?? 0 >= 2 && events.commandsProblem == nil, "\(events)")
       for record in records {
-        #expect(record.key == result.run && record.topic == "lab.\(record.value.topic)")
+        #expect(
+          record.key == result.run && record.value.run == result.run && record.topic == "lab.\(record.value.topic)")
         #expect(
           record.headers == [
             "run": result.run, "topic": record.value.topic, "sequence": "\(record.value.sequence)",

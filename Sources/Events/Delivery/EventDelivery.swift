@@ -1,4 +1,3 @@
-import Foundation
 import Glibc
 import Host
 
@@ -7,9 +6,9 @@ package struct EventsPlan: Equatable, Sendable {
   /// The sinks.
   package let addresses: [EventAddress]
   /// The file of settings; nil for none.
-  package let settingsPath: String?
+  let settingsPath: String?
   /// The topic in which commands are accepted; nil for none.
-  package let commandTopic: String?
+  let commandTopic: String?
   /// How long sinks have after the run's end.
   package let patience: Duration
 
@@ -32,7 +31,7 @@ package struct EventsPlan: Equatable, Sendable {
   /// Throws where a library is missing, or a setting is wrong: what can be known before anything is sent.
   package func check() throws(EventsError) {
     let settings = try settings()
-    _ = try settings.token()
+    try settings.check()
     guard addresses.contains(where: \.isKafka) else { return }
     try KafkaLibrary.load().check(settings)
   }
@@ -41,7 +40,6 @@ package struct EventsPlan: Equatable, Sendable {
 /// Sends what a run's outbox holds to all of its sinks, and reads commands: the work of a process of its own, which may
 /// die at any time. Its successor goes on where the cursors are.
 package final class EventDelivery {
-  private let plan: EventsPlan
   private let folder: String
   private let run: String
   private let obey: (RunCommand) throws -> Void
@@ -57,13 +55,13 @@ package final class EventDelivery {
   private var savedCommands: CommandReader.Progress?
 
   private static let listeningLimit: Duration = .seconds(5)
-  private static let stopLimit = DispatchTimeInterval.seconds(2)
+  private static let stopLimit: Duration = .seconds(2)
 
   /// What there is to do in a run's folder of events. `obey` does what is asked of the run, and throws where it cannot
   /// be asked.
   /// - Throws: `EventsError`, and `HostError` where another process delivers.
   package init(_ plan: EventsPlan, folder: String, run: String, obey: @escaping (RunCommand) throws -> Void) throws {
-    (self.plan, self.folder, self.run, self.obey) = (plan, folder, run, obey)
+    (self.folder, self.run, self.obey) = (folder, run, obey)
     guard let lock = try LockFile(path: "\(folder)/lock") else {
       throw EventsError.refused(sink: "any sink", reason: "another process delivers the events in \(folder)")
     }
@@ -140,10 +138,8 @@ package final class EventDelivery {
       report.sinks[index].pending = max(0, count - sink.sent - sink.refused)
     }
     report.commandsProblem = commands?.problem
-    if commands != nil {
-      report.commands = report.commands ?? 0
-      report.commandsRefused = report.commandsRefused ?? 0
-    }
+    report.commands = commands?.progress.obeyed
+    report.commandsRefused = commands?.progress.refused
     return report
   }
 
@@ -159,12 +155,12 @@ package final class EventDelivery {
     if let text {
       switch CommandReader.read(text, run: run) {
       case .foreign: break
-      case .wrong: report.commandsRefused = (report.commandsRefused ?? 0) + 1
+      case .wrong: commands.progress.refused += 1
       case .command(let command):
         do {
           try obey(command)
-          report.commands = (report.commands ?? 0) + 1
-        } catch { report.commandsRefused = (report.commandsRefused ?? 0) + 1 }
+          commands.progress.obeyed += 1
+        } catch { commands.progress.refused += 1 }
       }
     }
     // After it was obeyed: asking again changes nothing.

@@ -40,7 +40,7 @@ package struct SinkReport: Codable, Equatable, Sendable {
   package var problem: String?
 
   /// A sink to which nothing was sent.
-  package init(sink: String) { self.sink = sink }
+  init(sink: String) { self.sink = sink }
 }
 
 /// How far all of them are.

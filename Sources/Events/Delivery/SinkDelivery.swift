@@ -62,9 +62,9 @@ final class SinkDelivery: Sendable {
   func end(_ time: ContinuousClock.Instant?) { shared.withLock { $0.endedAt = time } }
 
   /// Ends it at once, with its cursor saved; false where it does not end within the limit.
-  func stop(within limit: DispatchTimeInterval) -> Bool {
+  func stop(within limit: Duration) -> Bool {
     shared.withLock { $0.isStopping = true }
-    return done.wait(timeout: .now() + limit) == .success
+    return done.wait(timeout: .now() + .milliseconds(Int(limit / .milliseconds(1)))) == .success
   }
 
   private func run(_ sink: any EventSink, _ start: SinkCursor) throws {

@@ -1,6 +1,6 @@
 internal import CKafka
 import Foundation
-import Glibc
+import Host
 
 /// What somebody asks of a run in a topic of Kafka.
 package struct RunCommand: Equatable, Sendable {
@@ -40,10 +40,15 @@ final class CommandReader {
     let start: Int
     /// The next offset of each partition.
     var next: [Int32: Int64] = [:]
+    /// Commands that were obeyed, and that were not.
+    var (obeyed, refused) = (0, 0)
+
+    /// Nothing read yet, or up to these offsets.
+    init(start: Int, next: [Int32: Int64] = [:]) { (self.start, self.next) = (start, next) }
   }
 
   private(set) var problem: String?
-  private(set) var progress: Progress
+  var progress: Progress
   private let library: KafkaLibrary
   private let settings: EventSettings
   private let topic: String
@@ -111,16 +116,19 @@ final class CommandReader {
     guard due <= .now else { return }
     due = .now + Self.retryDelay
     guard let partitions = findPartitions() else { return }
+    let deadline = Deadline(after: Self.retryDelay)
+    for partition in partitions where progress.next[partition] == nil {
+      // Who watches this process hears of it between two of these turns.
+      guard !deadline.hasPassed else { return due = .now }
+      var (low, high) = (Int64(0), Int64(0))
+      let error = library.functions.query_watermark_offsets(
+        consumer, topic, partition, &low, &high, Self.metadataTimeout)
+      guard error == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0 else { return fail(error) }
+      progress.next[partition] = high
+    }
     let list = library.functions.topic_partition_list_new(Int32(partitions.count))
     defer { library.functions.topic_partition_list_destroy(list) }
     for partition in partitions {
-      if progress.next[partition] == nil {
-        var (low, high) = (Int64(0), Int64(0))
-        let error = library.functions.query_watermark_offsets(
-          consumer, topic, partition, &low, &high, Self.metadataTimeout)
-        guard error == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0 else { return fail(error) }
-        progress.next[partition] = high
-      }
       library.functions.topic_partition_list_add(list, topic, partition)?.pointee.offset =
         progress.next[partition] ?? 0
     }

@@ -9,7 +9,7 @@ package struct KafkaLibrary: @unchecked Sendable {
   package let version: String
 
   /// The variable that names the library's file; without it, the system's loader looks for it.
-  package static let variable = "SLIPRING_LIBRDKAFKA"
+  static let variable = "SLIPRING_LIBRDKAFKA"
   /// How to get it.
   package static let remedy = "install it: apt-get install librdkafka1"
   private static let name = "librdkafka.so.1"
@@ -33,7 +33,7 @@ package struct KafkaLibrary: @unchecked Sendable {
   }
 
   /// Throws where the library refuses one of the settings, in its own words.
-  package func check(_ settings: EventSettings) throws(EventsError) {
+  func check(_ settings: EventSettings) throws(EventsError) {
     let configuration = try configuration(settings, own: [])
     functions.conf_destroy(configuration)
   }

@@ -20,6 +20,8 @@ package final class EventOutbox {
   private let descriptor: Int32
   private var byteCount: Int
   private var next: [EventTopic: Int] = [:]
+  /// Lines that there are, or that wait.
+  package private(set) var count = 0
   /// Lines that found no room, with their ends.
   private var waiting: [[UInt8]] = []
   /// Events that were not written, because there were too many or nothing could be made of them.
@@ -41,8 +43,13 @@ package final class EventOutbox {
     descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
     guard descriptor >= 0 else { throw .system(call: "open", subject: path, errno: .current) }
     byteCount = 0
+    // Two supervisions at the same time would give one sequence to two events.
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
+      throw .system(call: "flock", subject: path, errno: .current)
+    }
     let reader = try OutboxReader(path: path, isDurable: false)
     while let line = try reader.next() {
+      count += 1
       guard case .record(let record) = line, record.run == run else { continue }
       next[record.topic] = max(next[record.topic] ?? 0, record.sequence + 1)
       lastSource = record.source ?? lastSource
@@ -75,6 +82,7 @@ package final class EventOutbox {
       return true
     }
     next[topic] = sequence + 1
+    count += 1
     waiting.append(Array(text) + [UInt8(ascii: "\n")])
     writeWaiting()
     return true

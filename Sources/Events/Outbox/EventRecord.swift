@@ -1,7 +1,7 @@
 import Foundation
 
 /// A record of an outbox: the bytes that are sent, and what names them.
-package struct EventRecord: Sendable {
+struct EventRecord: Sendable {
   /// The run's identifier, which is the record's key.
   let run: String
   let topic: EventTopic
@@ -27,9 +27,9 @@ package struct EventRecord: Sendable {
   }
 
   /// The most bytes of a record; smaller than what any sink refuses.
-  package static let byteCountMax = 64 << 10
+  static let byteCountMax = 64 << 10
   /// What a run's last record of `runs` says of itself.
-  package static let endWord = "ended"
+  static let endWord = "ended"
   private static let runLengthMax = 64
 
   /// Reads a line; nil for one that no run wrote.

@@ -15,7 +15,7 @@ package struct RunDelivery {
   package init(_ folder: RunFolder, patience: Duration? = nil) throws {
     signals = try SignalDescriptor(signals: [SIGTERM, SIGINT])
     let plan = try folder.readPlan()
-    guard var events = plan.scan.eventsPlan, access(folder.events, F_OK) == 0 else {
+    guard var events = try plan.scan.eventsPlan, access(folder.events, F_OK) == 0 else {
       throw ScanFailure(.usage, "the run in \(folder.path) tells nobody of itself: it was made without --events")
     }
     isOver = patience != nil

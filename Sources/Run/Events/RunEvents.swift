@@ -32,9 +32,11 @@ final class RunEvents: RunMonitor {
   /// Begins to tell of a run, where its plan says whom. A run goes on without: where the outbox cannot be had, `people`
   /// hear why.
   static func begin(_ plan: RunPlan, _ folder: RunFolder, executable: String, people: any RunMonitor) -> RunEvents? {
-    guard let eventsPlan = plan.scan.eventsPlan else { return nil }
     do {
+      guard let eventsPlan = try plan.scan.eventsPlan else { return nil }
       try RunFolder.makeFolder(folder.events, for: .owner)
+      // Nobody delivers yet: these are of processes that died.
+      try removeTemporaryFiles(in: folder.events, ofProcess: nil)
       return try RunEvents(plan, eventsPlan, folder, executable: executable, people: people)
     } catch {
       people.notice("no events are sent: \(ScanFailure(error))")
@@ -58,6 +60,13 @@ final class RunEvents: RunMonitor {
   var report: EventsReport {
     var report = process.report ?? EventsReport(eventsPlan.addresses)
     report.dropped = outbox.dropped > 0 ? outbox.dropped : nil
+    for index in report.sinks.indices {
+      let sink = report.sinks[index]
+      report.sinks[index].pending = max(0, outbox.count - sink.sent - sink.refused)
+      if process.isOver, report.sinks[index].pending > 0, sink.problem == nil {
+        report.sinks[index].problem = "no time was left, or the process that sends has ended"
+      }
+    }
     return report
   }
 
@@ -91,13 +100,12 @@ final class RunEvents: RunMonitor {
   }
 
   private func watchLosses(_ status: RunStatus) {
-    guard let counts = status.losses, lostDue <= .now || status.phase == .finished else { return }
+    guard let counts = status.losses, statusDue <= .now || status.phase == .finished else { return }
     let body = LossesBody(losses: counts, faults: status.faults ?? [])
-    if body != losses, statusDue <= .now || status.phase == .finished {
-      losses = body
-      outbox.append(.losses, body)
-    }
-    guard counts.lost > lostKnown else { return }
+    guard body != losses else { return }
+    losses = body
+    outbox.append(.losses, body)
+    guard counts.lost > lostKnown, lostDue <= .now || status.phase == .finished else { return }
     (lostKnown, lostDue) = (counts.lost, .now + Self.lostPeriod)
     alarm(.lost, "\(counts.lost) frames of the source never came")
   }

@@ -148,7 +148,7 @@ package struct RunFolder: Sendable {
       try removeTemporaryFilesOfDeadProcesses(in: plan.scan.outputFolder)
     }
     // These are the run's own, so whoever wrote there is dead. Other runs may write to the output.
-    for path in [path, checkpoints, requests, events] where path != plan.scan.outputFolder && access(path, F_OK) == 0 {
+    for path in [path, checkpoints, requests] where path != plan.scan.outputFolder && access(path, F_OK) == 0 {
       try removeTemporaryFiles(in: path, ofProcess: nil)
     }
   }

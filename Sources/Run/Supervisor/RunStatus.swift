@@ -1,4 +1,4 @@
-package import Events
+import Events
 package import RunModel
 package import Stages
 
@@ -115,7 +115,7 @@ package struct RunStatus: Codable, Equatable, Sendable {
   /// Rows that could not be reconstructed; nil where there are none.
   package var missingRows: [RowRange]?
   /// How far those are who are told of the run; nil where nobody is.
-  package var events: EventsReport?
+  var events: EventsReport?
   /// How images stand on their way to nodes; nil where none do.
   package var uplink: UplinkReport?
   /// Seconds since the stages were started.

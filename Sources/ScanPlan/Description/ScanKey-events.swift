@@ -9,7 +9,7 @@ extension ScanKey {
       Send what becomes of the run here, as JSON: kafka://HOST:PORT[,HOST:PORT]/PREFIX (topics PREFIX.runs, .scores, \
       .status, .losses, .alarms) or diaspora+https://HOST/PATH/PREFIX; several with blanks between them.
       """,
-      unset: "nobody is told"),
+      unset: "nobody is told", .addresses),
     ScanKey(
       .output, "events-config", \.eventsConfig,
       "A file of lines key=value: settings of librdkafka, as security.protocol=SASL_SSL, and diaspora.token.file.",
@@ -27,27 +27,43 @@ extension ScanKey {
   ]
 }
 
-/// The sinks of a run, in their order.
+/// The sinks of a run, in their order, with blanks between them.
 package struct EventAddresses: ScanValue {
-  package let addresses: [EventAddress]
+  /// As it is written on the command line and in scan.yaml.
+  package let scanText: String
 
-  private static let countMax = 8
+  fileprivate static let countMax = 8
 
   /// For people.
   package static var form: String { "up to \(countMax) of kafka://HOST:PORT/PREFIX and diaspora+https://HOST/PREFIX" }
 
-  /// Addresses with blanks between them.
+  /// Words with blanks between them, whether they are addresses or not.
   package init?(scanText: String) {
-    let words = scanText.split(separator: " ").map(String.init)
-    let addresses = words.compactMap { try? EventAddress($0) }
-    guard (1...Self.countMax).contains(words.count), addresses.count == words.count,
-      Set(words).count == words.count
-    else { return nil }
-    self.addresses = addresses
+    self.scanText = scanText.split(separator: " ").joined(separator: " ")
+    if self.scanText.isEmpty { return nil }
   }
 
-  /// As it is written on the command line.
-  package var scanText: String { addresses.map(\.description).joined(separator: " ") }
+  /// What the words are. Throws where one is no address.
+  var addresses: [EventAddress] {
+    get throws(EventsError) {
+      var addresses: [EventAddress] = []
+      for word in scanText.split(separator: " ") { addresses.append(try EventAddress(String(word))) }
+      return addresses
+    }
+  }
+}
+
+extension ScanLimit where Value == EventAddresses {
+  /// Addresses, none of them twice.
+  static var addresses: ScanLimit {
+    ScanLimit(form: EventAddresses.form) { events in
+      do throws(EventsError) {
+        let addresses = try events.addresses.map(\.description)
+        return addresses.count <= EventAddresses.countMax && Set(addresses).count == addresses.count
+          ? nil : "is not \(EventAddresses.form), none of them twice"
+      } catch { return "is not \(EventAddresses.form): \(error)" }
+    }
+  }
 }
 
 extension ScanLimit where Value == String {
@@ -67,9 +83,10 @@ extension ScanLimit where Value == String {
 extension ScanDescription {
   /// Whom the run tells; nil for nobody.
   package var eventsPlan: EventsPlan? {
-    events.map {
-      EventsPlan(
-        addresses: $0.addresses, settingsPath: eventsConfig, commandTopic: acceptCommands,
+    get throws(EventsError) {
+      guard let events else { return nil }
+      return EventsPlan(
+        addresses: try events.addresses, settingsPath: eventsConfig, commandTopic: acceptCommands,
         patience: .seconds(eventsPatience))
     }
   }
@@ -87,7 +104,7 @@ extension ScanDescription {
       ]
       return given.compactMap { $0 }.first.map { "\($0) goes with --events, which says where they go" }
     }
-    guard let acceptCommands, !events.addresses.contains(where: \.isKafka) else { return nil }
+    guard let acceptCommands, (try? events.addresses)?.contains(where: \.isKafka) == false else { return nil }
     return "--accept-commands \(acceptCommands) is a topic of Kafka, and --events names no kafka:// address"
   }
 }
