@@ -41,6 +41,13 @@ import Testing
     #expect(names(wiring.readers(of: .denoised)) == ["export"])
   }
 
+  @Test func `an edge hands its images out, and no ring waits for that`() {
+    let (edge, alone) = (wiring(hasNodes: true), wiring())
+    #expect(edge.stages.contains(.uplink) && !alone.stages.contains(.uplink))
+    for topic in edge.topics { #expect(edge.readers(of: topic) == alone.readers(of: topic), "\(topic.name)") }
+    #expect(edge.inputs(of: .uplink).isEmpty && edge.progress(of: .uplink) == nil)
+  }
+
   @Test func `a worker reads its own orders and the images, and writes its own updates`() {
     let (wiring, worker) = (wiring(), StageName.reconstruct(1))
     #expect(wiring.inputs(of: worker).map(\.topic.name) == ["orders.1", "projections"])

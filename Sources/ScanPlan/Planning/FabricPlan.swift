@@ -150,6 +150,7 @@ extension FabricPlan {
   static let ownKeys: Set = [
     "input", "output-folder", "run-folder", "granules", "fabric-credentials", "fabric-authority", "workers", "threads",
     "format", "bits", "range", "zarr-version", "compress", "log-level", "durability", "checkpoint-every", "retain",
+    "events", "events-config", "events-patience", "accept-commands",
   ]
 
   /// What the keys of `scan` come to on a node.

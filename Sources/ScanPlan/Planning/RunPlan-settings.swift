@@ -76,6 +76,7 @@ extension RunPlan: StageSettings {
       configuration.attributes["edge_run"] = fabric.run.description
       configuration.attributes["edge_granules"] = fabric.words
     }
+    configuration.firstRow = reconstructedRows.lowerBound
     configuration.about = description(name: name)
     configuration.range = scan.range ?? .standard
     configuration.masksIntegers = scan.masksIntegers

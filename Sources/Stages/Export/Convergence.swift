@@ -46,12 +46,14 @@ struct Convergence {
     return data > 0 ? (parts.reduce(0) { $0 + $1.residualSquared } / data).squareRoot() : 0
   }
 
-  /// How well each of so many rows fits; none where nobody told it of any.
-  func fits(rows: Int) -> [RowFit] {
+  /// How well each of some rows fits; none where nobody told it of any.
+  func fits(rows: Range<Int>) -> [RowFit] {
     guard !fits.isEmpty else { return [] }
-    var all = Array(repeating: RowFit.unknown, count: rows)
+    var all = Array(repeating: RowFit.unknown, count: rows.count)
     for (first, part) in fits {
-      for (row, fit) in zip(first..<min(first + part.count, rows), part) { all[row] = fit }
+      for (offset, fit) in part.enumerated() where rows.contains(first + offset) {
+        all[first + offset - rows.lowerBound] = fit
+      }
     }
     return all
   }

@@ -39,6 +39,8 @@ package struct ExportConfiguration: Sendable {
   var tiff: Sample?
   /// The number in the first slice's file name.
   var firstSlice: Int
+  /// The row of the images that it is made of.
+  package var firstRow = 0
   /// The unit of a voxel, as in `1/pixel`, and the factor from 1/pixel to it.
   var unit: String
   /// See `unit`.

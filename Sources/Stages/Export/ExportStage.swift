@@ -87,7 +87,7 @@ package struct ExportStage {
     let source = VolumeSource(volumes: volumes, missing: missing)
     let missingRows = source.missingRows.map { RowRange($0, firstSlice: configuration.firstSlice) }
     if !missingRows.isEmpty { facts["missing_rows"] = RowRange.list(missingRows) }
-    let fits = convergence.fits(rows: source.count)
+    let fits = convergence.fits(rows: configuration.firstRow..<configuration.firstRow + source.count)
     if let fit = configuration.fit(fits) { facts.merge(fit.facts) { $1 } }
     let generations = volumes.map(\.newest)
     try VolumeSource.check(volumes, generations, without: missing)
