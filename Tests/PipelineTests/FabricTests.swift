@@ -75,8 +75,8 @@ extension Pipeline {
     @Test func `A half acquisition, and a sample that leaves the detector, are the same on nodes`() throws {
       let half = bench.folder.file("half.h5"), wide = bench.folder.file("wide.h5")
       try WideScan(rows: 12).write(half)
-      // The lower a row, the larger the sample: a node with the upper ones alone would not see that it leaves.
-      try WideScan(rows: 12, axis: 32, range: 180).write(wide)
+      // Only the lowest third leaves the detector: a node with others alone would not see it.
+      try Self.writeCone(wide)
       for (name, scan, axis) in [("half", half, "12"), ("wide", wide, "32")] {
         let whole = try bench.result(
           bench.edge(name, ["--rotation-axis", axis, "--granule", "4"], input: scan, axis: nil))
@@ -87,6 +87,34 @@ extension Pipeline {
           contentsOfFile: bench.folder.file("wide-node0-run/log/reconstruct.0.jsonl"), encoding: .utf8)
         #expect(log.contains("reaches beyond the detector"))
       }
+    }
+
+    /// Writes a scan of a disk in the middle, which is wider than the detector in the lowest third of 12 rows.
+    private static func writeCone(_ path: String) throws {
+      let (rows, columns, projections) = (12, 64, 90)
+      let writer = try DXchangeWriter(
+        path: path, projectionCount: projections, rows: rows, columns: columns, pixel: .uint16, flatCount: 3,
+        darkCount: 3, thetasDegrees: (0..<projections).map { 2 * Double($0) })
+      func image(_ value: (_ row: Int, _ column: Int) -> Double) -> [UInt16] {
+        (0..<rows * columns).map { UInt16(value($0 / columns, $0 % columns).rounded()) }
+      }
+      // Numbers without a pattern in place of noise, which the flats have to tell.
+      func noise(_ row: Int, _ column: Int, _ index: Int) -> Double {
+        Double((row * 31 + column * 17 + index * 101) % 283 - 141)
+      }
+      for index in 0..<3 {
+        try image { _, _ in 100 }.withUnsafeBytes { try writer.writeDark(index, $0) }
+        try image { 20_100 + noise($0, $1, index) }.withUnsafeBytes { try writer.writeFlat(index, $0) }
+      }
+      for index in 0..<projections {
+        let counts = image { row, column in
+          let radius = row < 8 ? 18.0 : 44, t = Double(column) - 31.5
+          let integral = 0.02 * max(0, radius * radius - t * t).squareRoot()
+          return 300 + 20_000 * exp(-integral) + noise(row, column, index + 3)
+        }
+        try counts.withUnsafeBytes { try writer.writeProjection(index, $0) }
+      }
+      try writer.finish()
     }
 
     @Test func `The edge makes some of the rows, and nodes the others`() throws {
@@ -110,7 +138,7 @@ extension Pipeline {
       expectFailure(64, try Command.run("finalize", bench.folder.file("node0-run")), "is a node's: finalize run")
       #expect(try Command.run("finalize", bench.folder.file("edge-run"), "--by", "anna").status == .exited(0))
       let whole = try bench.result(edge)
-      #expect(whole.projections < FabricBench.projections && whole.stoppedBy == "anna")
+      #expect(whole.projections < FabricBench.projections && whole.stoppedBy.contains("anna"))
       try bench.expectSame(nodes, as: whole, of: "edge")
       #expect(try bench.result(of: "node2").projections == whole.projections)
     }
