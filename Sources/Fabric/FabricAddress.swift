@@ -36,13 +36,6 @@ package struct FabricAddress: Codable, Equatable, Sendable, CustomStringConverti
   /// The servers as the library takes them.
   var locations: [String] { servers.map { (isEncrypted ? "tls://" : "nats://") + $0 } }
 
-  /// The host of the first server, without its port.
-  var host: String {
-    let first = servers[0]
-    let host = first[..<(first.lastIndex(of: ":") ?? first.endIndex)]
-    return host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : String(host)
-  }
-
   /// A host with its port.
   private static func server(_ part: String, of text: String) throws(FabricError) -> String {
     // What stands before an @ would be a password, which would be printed with every message.

@@ -10,7 +10,7 @@ import Testing
     #expect("\(try FabricAddress("nats://edge"))" == "nats://edge:4222")
     #expect("\(try FabricAddress("tls://a.b:1,c-d:65535"))" == "tls://a.b:1,c-d:65535")
     #expect(try FabricAddress("nats://a:1,nats://b:2").servers == ["a:1", "b:2"])
-    #expect(try FabricAddress("nats://[::1]:5").host == "::1")
+    #expect(try FabricAddress("nats://[::1]:5").servers == ["[::1]:5"])
     #expect(try FabricAddress("tls://a:1,b:2").locations == ["tls://a:1", "tls://b:2"])
   }
 

@@ -14,19 +14,28 @@ struct FabricSecurityTests {
   private let edge = Edge()
 
   init() throws {
-    keys = try TestFolder()
+    keys = try Self.makeKeys()
+    server = try Self.start(keys)
+  }
+
+  private static func makeKeys(_ more: [String] = []) throws -> TestFolder {
+    let keys = try TestFolder()
     let tool = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Tools/fabric").path
     let process = Process()
     process.executableURL = URL(filePath: "/bin/bash")
-    process.arguments = [tool, "keys", keys.path]
+    process.arguments = [tool, "keys", keys.path] + more
     process.standardError = FileHandle.nullDevice
     try process.run()
     process.waitUntilExit()
     try #require(process.terminationStatus == 0)
+    return keys
+  }
+
+  private static func start(_ keys: TestFolder, certificate: String = "server") throws -> FabricServer {
     let accounts = try String(contentsOfFile: keys.file("accounts.conf"), encoding: .utf8)
-    server = try FabricServer(
+    return try FabricServer(
       """
-      tls { cert_file: "\(keys.file("server.pem"))", key_file: "\(keys.file("server.key"))" }
+      tls { cert_file: "\(keys.file("\(certificate).pem"))", key_file: "\(keys.file("\(certificate).key"))" }
       \(accounts)
       """)
   }
@@ -91,6 +100,29 @@ struct FabricSecurityTests {
     }
     guard case .credentials? = refusal({ _ = try connect("edge", authority: keys.file("none.pem")) }) else {
       Issue.record("an authority that is not there was taken")
+      return
+    }
+  }
+
+  @Test func `A certificate for another host is refused`() throws {
+    // Vouched for by the same authority.
+    let command = """
+      cd "\(keys.path)" && openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=other \
+        -addext subjectAltName=DNS:other.example -keyout other.key -out other.csr &&
+      openssl x509 -req -in other.csr -CA ca.pem -CAkey ca.key -CAcreateserial -copy_extensions copy -out other.pem
+      """
+    let process = Process()
+    process.executableURL = URL(filePath: "/bin/sh")
+    process.arguments = ["-c", command]
+    (process.standardError, process.standardOutput) = (FileHandle.nullDevice, FileHandle.nullDevice)
+    try process.run()
+    process.waitUntilExit()
+    try #require(process.terminationStatus == 0)
+    let other = try Self.start(keys, certificate: "other")
+    var address = try FabricAddress("tls://127.0.0.1:\(other.port)")
+    (address.credentials, address.authority) = (keys.file("edge.nk"), keys.file("ca.pem"))
+    guard case .untrusted? = refusal({ _ = try FabricConnection(address, name: "test", patience: .zero) }) else {
+      Issue.record("a certificate for another host was taken")
       return
     }
   }

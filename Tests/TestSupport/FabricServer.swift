@@ -12,6 +12,18 @@ package final class FabricServer {
   private let folder: TestFolder
   private let more: String
   private var process: Process?
+  private var input: FileHandle?
+  private var number: pid_t?
+
+  /// Kills the server when its input ends: when it is told to, or this process is gone.
+  private static let keeper = """
+    exec 3<&0
+    "$@" </dev/null >/dev/null 2>&1 3<&- &
+    echo $!
+    read -r nothing <&3
+    kill -9 $!
+    wait $!
+    """
 
   /// The program; nil where `Tools/fabric` could not get it.
   package static let program: String? = {
@@ -49,11 +61,23 @@ package final class FabricServer {
       """
     try settings.write(toFile: folder.file("server.conf"), atomically: false, encoding: .utf8)
     guard let program = Self.program else { throw POSIXError(.ENOENT) }
-    let process = Process()
-    process.executableURL = URL(filePath: program)
-    process.arguments = ["-c", folder.file("server.conf"), "-l", folder.file("log")]
+    // Its other end is this process's alone: what is started beside must not keep it open.
+    var ends: [Int32] = [0, 0]
+    guard pipe(&ends) == 0 else { throw POSIXError(.EMFILE) }
+    ends.forEach { _ = fcntl($0, F_SETFD, FD_CLOEXEC) }
+    let (process, output) = (Process(), Pipe())
+    input = FileHandle(fileDescriptor: ends[1], closeOnDealloc: true)
+    process.executableURL = URL(filePath: "/bin/sh")
+    process.arguments = [
+      "-c", Self.keeper, "sh", program, "-c", folder.file("server.conf"), "-l", folder.file("log"),
+    ]
+    (process.standardInput, process.standardOutput) = (
+      FileHandle(fileDescriptor: ends[0], closeOnDealloc: true), output
+    )
     try process.run()
     self.process = process
+    let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+    number = pid_t(line.trimmingCharacters(in: .whitespacesAndNewlines))
     for _ in 0..<400 {
       if Self.canConnect(port) { return }
       usleep(25_000)
@@ -63,15 +87,18 @@ package final class FabricServer {
 
   /// Kills it, as a crash would.
   package func kill() {
-    guard let process else { return }
-    Glibc.kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
-    self.process = nil
+    signal(SIGKILL)
+    input = nil
+    if let process {
+      Glibc.kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+    }
+    (process, number) = (nil, nil)
   }
 
   /// Stops and continues it: to others it is there and says nothing.
-  package func signal(_ number: Int32) {
-    if let process { Glibc.kill(process.processIdentifier, number) }
+  package func signal(_ signal: Int32) {
+    if let number { Glibc.kill(number, signal) }
   }
 
   /// Loses everything that it keeps; to be called while it is killed.
