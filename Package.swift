@@ -200,7 +200,8 @@ let package = Package(
     .testTarget(
       name: "StagesTests",
       dependencies: [
-        "Detectors", "Host", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Stages", "TestSupport", "Tomography",
+        "Detectors", "Fabric", "Host", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Stages", "TestSupport",
+        "Tomography",
         "Topics",
       ], swiftSettings: strict),
     .testTarget(

@@ -83,7 +83,8 @@ package final class BandPublisher {
   var window = PublishWindow()
   /// Answers to what was published before the last `synchronise` say nothing any more.
   var generation: UInt64 = 0
-  private var hasBegun = false
+  /// Whether the streams were asked before.
+  package private(set) var hasBegun = false
   private let subjects: [String]
 
   /// A publisher of a run's topic. `eventsMax` and `messageByteCountMax` tell how much room each stream needs;

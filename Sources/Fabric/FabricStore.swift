@@ -46,7 +46,7 @@ package final class FabricStore {
     let max_msgs_per_subject = 1
     let max_age: Int64
     let max_msg_size = FabricStore.valueByteCountMax + 4096
-    let max_bytes: Int64 = 64 << 20
+    let max_bytes: Int64 = 4 << 20
     let allow_rollup_hdrs = true
     let deny_delete = true
     let allow_direct = true

@@ -40,6 +40,8 @@ final class Uplink {
 
   /// How often it is looked for a new event while the scan goes on.
   private static let poll: Duration = .milliseconds(2)
+  /// The same, once its end came.
+  private static let lastPoll: Duration = .milliseconds(20)
   private static let (checkInterval, lastCheckInterval) = (Duration.seconds(5), Duration.milliseconds(500))
   private static let agreementsMin = 2
   private static let tellInterval: Duration = .seconds(1)
@@ -114,17 +116,25 @@ final class Uplink {
 
   /// The next thing to do; true where nothing is left.
   private func step(_ link: Link) throws -> Bool {
-    if case .interrupted(let reason) = link.publisher.state {
-      noticed("asking where the streams are: \(reason)")
-      if link.publisher.counts.resyncs > 0 { wait(backOff.fail()) }
-      _ = try link.publisher.synchronise()
-      agreements = 0
-    }
+    if case .interrupted(let reason) = link.publisher.state, try !resume(link.publisher, after: reason) { return true }
     for _ in 0..<Self.requestsMax where try !link.replays.serve(timeout: .zero) { break }
     let acknowledged = link.publisher.acknowledged, isBusy = try publishNext(link.publisher)
-    let state = try link.publisher.pump(timeout: isBusy ? .zero : Self.poll)
+    let state = try link.publisher.pump(timeout: isBusy ? .zero : end == nil ? Self.poll : Self.lastPoll)
     if state == .flowing, link.publisher.acknowledged > acknowledged || link.publisher.inFlight == 0 { noteGood() }
     return try isBroken || !isBusy && look(at: link.publisher)
+  }
+
+  /// Asks where the streams are; false where servers have refused everything for too long after the end of the scan.
+  private func resume(_ publisher: BandPublisher, after reason: String) throws -> Bool {
+    agreements = 0
+    if publisher.hasBegun {
+      noticed("asking where the streams are: \(reason)")
+      report.away = reason
+      if try isGivenUp() { return false }
+      wait(backOff.fail())
+    }
+    _ = try publisher.synchronise()
+    return true
   }
 
   /// Publishes an event that some stream lacks; false where there is none.
@@ -160,11 +170,17 @@ final class Uplink {
 
   /// Compares the streams with what they have acknowledged, now and then; true where they have everything.
   private func look(at publisher: BandPublisher) throws -> Bool {
+    // Where the streams have all of it already, a life before has published the end.
+    if end == nil, publisher.published > 0, publisher.published == images.published {
+      _ = try event(publisher.published - 1)
+    }
     let isWhole = end.map { publisher.acknowledged > $0.sequence } ?? false
     guard ContinuousClock.now - checked >= (isWhole ? Self.lastCheckInterval : Self.checkInterval) else { return false }
     checked = .now
     let faults = try publisher.check()
-    report.faults = faults.prefix(Self.faultsMax).map { "\($0)" }
+    let words = faults.prefix(Self.faultsMax).map { "\($0)" }
+    words.filter { !report.faults.contains($0) }.forEach(noticed)
+    report.faults = words
     agreements = isWhole && !faults.contains(where: \.isMendable) ? agreements + 1 : 0
     return agreements >= Self.agreementsMin
   }

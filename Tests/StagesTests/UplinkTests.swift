@@ -1,0 +1,198 @@
+import Fabric
+import Foundation
+import Host
+import Rings
+import RunModel
+import TestSupport
+import Testing
+import Topics
+
+@testable import Stages
+
+/// The edge's end of a fabric, with a topic of its own and a real server.
+@Suite(.enabled(if: FabricServer.isAvailable, "no nats-server: Tools/fabric gets it"))
+struct UplinkTests {
+  private let server: FabricServer
+  private let topic: DurableTopic
+  private static let (rows, columns, images) = (6, 32, 12)
+
+  init() throws {
+    server = try FabricServer()
+    topic = try DurableTopic()
+  }
+
+  /// A ring of four slots that spills, and its journal.
+  private final class DurableTopic {
+    let folder: TestFolder
+    let ring: Ring
+    let runID = RunID.random()
+    private var writer: TopicWriter?
+
+    init() throws {
+      folder = try TestFolder()
+      ring = try Ring.create(
+        name: RegionNames(runID: runID).ring(.projections),
+        specification: RingSpecification(
+          runID: runID, topic: Topic.projections.id, slotCount: 4, payloadCapacity: rows * columns * 2,
+          requiredReaders: 0, whenFull: .spill, spillSlotCount: 4))
+    }
+
+    deinit { try? Ring.unlink(name: ring.name) }
+
+    var follower: TopicFollower { get throws { try TopicFollower(ring, folder: folder.path) } }
+
+    /// Appends the next image, or the end, and waits until it is durable.
+    func append(_ number: Int) throws {
+      let writer = try writer ?? TopicWriter(ring: ring, folder: folder.path)
+      self.writer = writer
+      if number == images {
+        try writer.append(kind: .end, timeout: .seconds(30), EndEvent(reason: .sourceEnded, projections: images).encode)
+      } else {
+        let claim = try writer.claim(timeout: .seconds(30))
+        fill(claim.payload, number)
+        try writer.commit(
+          claim,
+          EventFields(
+            kind: .projection, payloadByteCount: rows * columns * 2, projection: UInt64(number), rows: rows,
+            columns: columns, pixel: .uint16))
+      }
+      try writer.flush()
+    }
+  }
+
+  private static func fill(_ payload: UnsafeMutableRawBufferPointer, _ number: Int) {
+    for pixel in 0..<rows * columns {
+      payload.storeBytes(
+        of: UInt16(truncatingIfNeeded: number * 1000 + pixel), toByteOffset: 2 * pixel, as: UInt16.self)
+    }
+  }
+
+  private var granules: Granules { Granules(rows: Self.rows, each: 4) }
+
+  private func configuration(_ patience: Duration, address: String? = nil) throws -> UplinkConfiguration {
+    UplinkConfiguration(
+      address: try FabricAddress(address ?? server.address), run: topic.runID, images: .projections,
+      granules: granules, eventsMax: UInt64(Self.images + 1),
+      messageByteCountMax: BandMessage.byteCount(granules: granules, columns: Self.columns, pixelByteCount: 2) + 200,
+      plan: [1, 2, 3], look: nil, patience: patience)
+  }
+
+  /// One life of an uplink, to its end; `turn` is called in each of its turns, and says whether it is to end.
+  private func uplink(
+    patience: Duration = .seconds(20), address: String? = nil, within limit: Duration = .seconds(30),
+    turn: @escaping (Int) throws -> Bool = { _ in false }
+  ) throws -> UplinkReport {
+    var (reports, turns): ([UplinkReport], Int) = ([], 0)
+    let start = ContinuousClock.now
+    let uplink = Uplink(
+      try configuration(patience, address: address), images: try topic.follower,
+      stopRequested: {
+        turns += 1
+        do { return try turn(turns) || ContinuousClock.now - start > limit } catch {
+          Issue.record(error)
+          return true
+        }
+      }, didWork: {}, noticed: { _ in }, write: { reports.append($0) })
+    try uplink.run()
+    return try #require(reports.last)
+  }
+
+  /// What a node reads of all granules.
+  private func expectWhole() throws {
+    let connection = try FabricConnection(try FabricAddress(server.address), name: "test", patience: .seconds(5))
+    let reader = try BandReader(
+      connection, topic: FabricTopic(run: topic.runID, id: Topic.projections.id, word: "projections"),
+      granules: granules, taking: 0..<2, next: 0)
+    let (found, wanted) = (
+      UnsafeMutableRawBufferPointer.allocate(byteCount: Self.rows * Self.columns * 2, alignment: 64),
+      UnsafeMutableRawBufferPointer.allocate(byteCount: Self.rows * Self.columns * 2, alignment: 64)
+    )
+    defer {
+      found.deallocate()
+      wanted.deallocate()
+    }
+    for number in 0...Self.images {
+      let bands = try #require(try reader.next(timeout: .seconds(10)))
+      #expect(bands.header.sequence == UInt64(number) && (bands.header.kind == .end) == (number == Self.images))
+      guard number < Self.images else { break }
+      bands.copy(into: found)
+      Self.fill(wanted, number)
+      #expect(found.elementsEqual(wanted), "image \(number)")
+    }
+    #expect(reader.counts.replayed == 0 && reader.counts.repeated == 0 && reader.counts.damaged == 0)
+    #expect(try FabricStore(connection, run: topic.runID).get(UplinkConfiguration.planKey)?.value == [1, 2, 3])
+  }
+
+  @Test func `It publishes a scan while that goes on, and ends when all is acknowledged`() throws {
+    var next = 0
+    let report = try uplink { _ in
+      if next <= Self.images { try topic.append(next) }
+      next += 1
+      return false
+    }
+    #expect(report.isComplete && report.isOver && report.acknowledged == 13 && report.away == nil)
+    #expect(report.messages == 26 && report.resyncs == 0 && report.faults == [])
+    try expectWhole()
+  }
+
+  @Test func `F1: what is not durable does not go up`() throws {
+    let ring = topic.ring
+    let writer = try RingWriter(ring: ring, epoch: try ring.grantEpoch(), publishing: .whenDurable)
+    let claim = try writer.claim(timeout: .zero)
+    Self.fill(claim.payload, 0)
+    try writer.commit(
+      claim,
+      EventFields(
+        kind: .projection, payloadByteCount: Self.rows * Self.columns * 2, rows: Self.rows, columns: Self.columns,
+        pixel: .uint16))
+    let before = try uplink { $0 > 50 }
+    #expect(before.acknowledged == 0 && before.messages == 0 && !before.isComplete)
+    writer.publish(through: 1)
+    let after = try uplink { $0 > 200 }
+    #expect(after.acknowledged == 1 && after.messages == 2)
+  }
+
+  @Test func `One that died is followed by another, which publishes nothing twice`() throws {
+    for number in 0...Self.images { try topic.append(number) }
+    let first = try uplink { $0 > 6 }
+    #expect(!first.isComplete)
+    let second = try uplink()
+    #expect(second.isComplete && second.refused == 0)
+    #expect(first.messages + second.messages <= 26)
+    // All is there already: it finds the end, and ends.
+    let third = try uplink()
+    #expect(third.isComplete && third.messages == 0)
+    try expectWhole()
+  }
+
+  @Test func `A server that dies in the middle, and one that loses its disk, cost nothing`() throws {
+    var next = 0
+    let report = try uplink(within: .seconds(60)) { _ in
+      if next == 5 || next == 9 {
+        server.kill()
+        if next == 9 { try server.wipe() }
+        try server.start()
+      }
+      if next <= Self.images { try topic.append(next) }
+      next += 1
+      return false
+    }
+    #expect(report.isComplete && report.acknowledged == 13)
+    try expectWhole()
+  }
+
+  @Test func `A fabric that was never there, and one that refuses, end it in time after the scan`() throws {
+    for number in 0...Self.images { try topic.append(number) }
+    let away = try uplink(patience: .seconds(1), address: "nats://127.0.0.1:1")
+    #expect(away.isOver && !away.isComplete && away.acknowledged == 0 && away.away != nil)
+    let refusing = try FabricServer(
+      """
+      no_auth_user: "anybody"
+      authorization { users: [ { user: "anybody", password: "x", permissions {
+        publish: ["$JS.API.>", "$KV.>", "_INBOX.>"], subscribe: ">" } } ] }
+      """)
+    let refused = try uplink(patience: .seconds(4), address: refusing.address, within: .seconds(60))
+    #expect(refused.isOver && !refused.isComplete && refused.acknowledged == 0)
+    #expect(refused.away?.localizedCaseInsensitiveContains("permissions violation") == true, "\(refused)")
+  }
+}
