@@ -4,13 +4,13 @@ internal import Host
 /// more or less of it, so that many do not ask at the same time.
 package struct BackOff: Sendable {
   /// Failures in a row.
-  package private(set) var failures = 0
+  private(set) var failures = 0
   private var random: SplitMix64
   private let doubles: Bool
   /// The wait after the first failure.
-  package static let first: Duration = .milliseconds(100)
+  static let first: Duration = .milliseconds(100)
   /// The longest one, before chance has its part.
-  package static let longest: Duration = .seconds(5)
+  static let longest: Duration = .seconds(5)
 
   /// No failure yet.
   package init(seed: UInt64 = Machine.monotonicNanoseconds, rules: FabricRules = FabricRules()) {

@@ -1,6 +1,6 @@
 internal import CLinux
 internal import Host
-package import Rings
+internal import Rings
 
 /// What stands behind the edge's header in a band message.
 ///
@@ -10,25 +10,25 @@ package import Rings
 ///  40  bandCRC32C u32 (metadata, then the stored bytes), uplinkEpoch u32
 ///  48  zeros     60  headerCRC32C u32 (of 0 … 59)
 /// ```
-package struct BandHeader: Equatable, Sendable {
+struct BandHeader: Equatable, Sendable {
   /// Bytes of it.
-  package static let byteCount = 64
+  static let byteCount = 64
   static let magic: UInt32 = 0x4442_4C53
   static let layout: UInt16 = 1
   static let flagEnd: UInt32 = 1
 
   /// First of the rows.
-  package var firstRow: Int
+  var firstRow: Int
   /// Rows that it carries; 0 for an event without.
-  package var rows: Int
+  var rows: Int
   /// Which granule.
-  package var granule: Int
+  var granule: Int
   /// Whether it is the topic's last event.
-  package var isEnd: Bool
+  var isEnd: Bool
   /// Bytes of the rows.
-  package var byteCount: Int
+  var byteCount: Int
   /// The incarnation of who published it.
-  package var uplinkEpoch: UInt32
+  var uplinkEpoch: UInt32
 }
 
 /// One event, with one granule of its rows, as it travels.
@@ -46,9 +46,9 @@ package struct BandMessage {
   package static let byteCountMax = 1 << 20 - 8 << 10
 
   /// The edge's header: checksum and sizes are those of the whole image.
-  package let header: EventHeader
+  let header: EventHeader
   /// What of it is here.
-  package let band: BandHeader
+  let band: BandHeader
   /// The whole message.
   private let bytes: UnsafeRawBufferPointer
   /// Where its rows begin.
@@ -56,7 +56,7 @@ package struct BandMessage {
   private let owner: FabricMessage?
 
   /// The event's metadata, as the edge wrote it.
-  package var metadata: UnsafeRawBufferPointer {
+  var metadata: UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: bytes[Self.headByteCount..<rowsOffset])
   }
 
@@ -64,10 +64,10 @@ package struct BandMessage {
   var byteCount: Int { bytes.count }
 
   /// The rows' bytes.
-  package var payload: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes[rowsOffset...]) }
+  var payload: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes[rowsOffset...]) }
 
   /// Why bytes are no message of a granule.
-  package enum Fault: String, Error, Sendable, CaseIterable {
+  enum Fault: String, Error, Sendable, CaseIterable {
     /// Too short, too long, or not as long as it says.
     case length
     /// The edge's header is not one.
@@ -137,11 +137,6 @@ package struct BandMessage {
       guard band.isEnd, band.byteCount == 0, band.rows == 0, band.firstRow == 0 else { throw .value }
     default: throw .value
     }
-  }
-
-  /// Bytes of the message of a granule of an image, without metadata; the largest of all granules.
-  package static func byteCount(granules: Granules, columns: Int, pixelByteCount: Int) -> Int {
-    headByteCount + min(granules.each, granules.rows) * columns * pixelByteCount
   }
 
   /// Writes the message of a granule of `event` into `buffer`, whose first bytes it gives back. `metadata` stands in

@@ -1,5 +1,3 @@
-internal import Host
-
 // What the servers answer.
 extension BandPublisher {
   /// Answers that are taken before somebody may look whether there is something else to do.

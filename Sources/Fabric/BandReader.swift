@@ -56,7 +56,7 @@ package final class BandReader {
   /// What it met.
   package internal(set) var counts = Counts()
   /// What was wrong with the newest damaged message.
-  package internal(set) var newestFault: BandMessage.Fault?
+  var newestFault: BandMessage.Fault?
   /// When a server, or the edge, was last heard of.
   package internal(set) var heard = ContinuousClock.now
   /// What the servers last refused, in a line; nil for nothing.

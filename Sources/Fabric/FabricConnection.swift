@@ -46,17 +46,6 @@ package final class FabricConnection: @unchecked Sendable {
   /// Whether the library has given up, which it does where a server refuses the key when it connects again.
   package var isClosed: Bool { natsConnection_IsClosed(handle) }
 
-  /// Bytes of the largest message that the servers take, with its headers.
-  package var payloadMax: Int { Int(natsConnection_GetMaxPayload(handle)) }
-
-  /// The server that answers at present; nil for none.
-  package var server: String? {
-    var buffer = [CChar](repeating: 0, count: 512)
-    guard natsConnection_GetConnectedUrl(handle, &buffer, buffer.count) == NATS_OK else { return nil }
-    let text = String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-    return text.isEmpty ? nil : text
-  }
-
   /// What a server has told to be forbidden since the last time; nil for nothing. Without this a refusal looks like
   /// silence.
   var violation: String? {

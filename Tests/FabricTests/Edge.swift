@@ -1,8 +1,9 @@
-import Fabric
 import Glibc
 import Host
 import Rings
 import Testing
+
+@testable import Fabric
 
 /// What the edge of a scan has: a dark, a flat, projections and the end, with pixels that sequence and row decide.
 final class Edge {
@@ -56,7 +57,7 @@ final class Edge {
       ? [] : [UInt8](event.payload[rows.lowerBound * columns * 2..<rows.upperBound * columns * 2])
   }
 
-  var messageByteCountMax: Int { BandMessage.byteCount(granules: granules, columns: columns, pixelByteCount: 2) }
+  var messageByteCountMax: Int { BandMessage.headByteCount + granules[0].count * columns * 2 }
 
   func publisher(_ connection: FabricConnection, rules: FabricRules = FabricRules()) throws -> BandPublisher {
     try BandPublisher(

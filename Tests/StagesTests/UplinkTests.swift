@@ -73,7 +73,7 @@ struct UplinkTests {
     UplinkConfiguration(
       address: try FabricAddress(address ?? server.address), run: topic.runID, images: .projections,
       granules: granules, eventsMax: UInt64(Self.images + 1),
-      messageByteCountMax: BandMessage.byteCount(granules: granules, columns: Self.columns, pixelByteCount: 2) + 200,
+      messageByteCountMax: BandMessage.headByteCount + 4 * Self.columns * 2 + 200,
       plan: [1, 2, 3], look: nil, patience: patience)
   }
 
