@@ -1,4 +1,3 @@
-internal import Host
 internal import Rings
 
 // What is asked of the servers and of the edge for each granule, and what they answer.

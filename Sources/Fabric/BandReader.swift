@@ -45,7 +45,7 @@ package final class BandReader {
     /// Messages that were no messages of their granule, by what was wrong, and were dropped.
     package var damaged = 0
     /// Times that a stream was read anew, but for the first.
-    package var reopened = 0
+    var reopened = 0
   }
 
   let topic: FabricTopic
@@ -58,7 +58,7 @@ package final class BandReader {
   /// What was wrong with the newest damaged message.
   var newestFault: BandMessage.Fault?
   /// When a server, or the edge, was last heard of.
-  package internal(set) var heard = ContinuousClock.now
+  var heard = ContinuousClock.now
   /// What the servers last refused, in a line; nil for nothing.
   package internal(set) var refusal: FabricError?
   var lanes: [BandLane]
@@ -66,7 +66,7 @@ package final class BandReader {
   private let places: [String: Int]
   var asked: UInt64 = 0
   /// The next event.
-  package private(set) var next: UInt64
+  private(set) var next: UInt64
   private var tended = ContinuousClock.now
 
   private static let tendInterval: Duration = .milliseconds(50)

@@ -1,5 +1,3 @@
-internal import Foundation
-internal import Host
 internal import Rings
 
 /// The streams of a run's granules, at the servers.

@@ -3,9 +3,9 @@
 /// Names of files stand beside it: the address itself holds no secret, and is printed as it is.
 package struct FabricAddress: Codable, Equatable, Sendable, CustomStringConvertible {
   /// Hosts with their ports, in the order in which they are tried.
-  package let servers: [String]
+  let servers: [String]
   /// Whether the connection is encrypted, and the server must have a certificate.
-  package let isEncrypted: Bool
+  let isEncrypted: Bool
   /// The file with the seed of the key (nkey) by which the server knows who connects; nil for none.
   package var credentials: String?
   /// The file with the certificates that may vouch for the server's; nil for those of the machine.

@@ -7,7 +7,7 @@ package final class FabricConnection: @unchecked Sendable {
   // Sound: the handle never changes, and the library locks the connection behind it.
   let handle: OpaquePointer
   /// Where it connects to.
-  package let address: FabricAddress
+  let address: FabricAddress
 
   private static let connectLimit: Duration = .seconds(2)
   private static let pingInterval: Duration = .seconds(1)
@@ -41,10 +41,10 @@ package final class FabricConnection: @unchecked Sendable {
   }
 
   /// Whether a server answers at present.
-  package var isConnected: Bool { natsConnection_Status(handle) == NATS_CONN_STATUS_CONNECTED }
+  var isConnected: Bool { natsConnection_Status(handle) == NATS_CONN_STATUS_CONNECTED }
 
   /// Whether the library has given up, which it does where a server refuses the key when it connects again.
-  package var isClosed: Bool { natsConnection_IsClosed(handle) }
+  var isClosed: Bool { natsConnection_IsClosed(handle) }
 
   /// What a server has told to be forbidden since the last time; nil for nothing. Without this a refusal looks like
   /// silence.

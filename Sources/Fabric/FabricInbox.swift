@@ -1,5 +1,4 @@
 internal import CNATS
-internal import Glibc
 
 /// A message that came.
 final class FabricMessage {

@@ -12,20 +12,20 @@ package final class FabricStore {
     /// The value.
     package let value: [UInt8]
     /// The number of the change that wrote it.
-    package let revision: UInt64
+    let revision: UInt64
     /// When it was written, as text that sorts by time.
-    package let written: String
+    let written: String
   }
 
   /// The bucket.
-  package let bucket: String
+  let bucket: String
   private let api: JetStream
 
   /// Bytes of a value at most.
-  package static let valueByteCountMax = 64 << 10
+  static let valueByteCountMax = 64 << 10
 
   /// A bucket by name: letters, digits and `-`. Nothing is asked of the servers yet.
-  package init(_ connection: FabricConnection, bucket: String) throws(FabricError) {
+  init(_ connection: FabricConnection, bucket: String) throws(FabricError) {
     precondition(Self.isName(bucket), "bucket '\(bucket)'")
     self.bucket = bucket
     api = try JetStream(connection)
@@ -80,7 +80,7 @@ package final class FabricStore {
   }
 
   /// Removes the bucket with all values; that it is not there is no error.
-  package func remove() throws(FabricError) {
+  func remove() throws(FabricError) {
     let request = JetStream.Request(
       subject: "$JS.API.STREAM.DELETE.KV_\(bucket)", what: "the removal of bucket \(bucket)")
     do throws(FabricError) { _ = try answer(request) } catch {
@@ -135,7 +135,7 @@ package final class FabricStore {
 
   /// Writes a value in place of that of a revision; throws `.conflict` where it was changed.
   @discardableResult
-  package func update(_ key: String, _ value: [UInt8], revision: UInt64) throws(FabricError) -> UInt64 {
+  func update(_ key: String, _ value: [UInt8], revision: UInt64) throws(FabricError) -> UInt64 {
     try write(key, value, after: revision)
   }
 

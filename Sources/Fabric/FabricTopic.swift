@@ -5,7 +5,7 @@ package struct FabricTopic: Equatable, Sendable {
   /// Whose events.
   package let identity: RingIdentity
   /// The topic's word, as in `projections`.
-  package let word: String
+  let word: String
 
   /// A topic of a run; `word` is one token of a subject.
   package init(run: RunID, id: UInt32, word: String) {
@@ -18,11 +18,11 @@ package struct FabricTopic: Equatable, Sendable {
   private var run: String { identity.runID.description }
 
   /// Where a granule's messages are published.
-  package func subject(_ granule: Int) -> String { "slipring.\(run).\(word).\(granule)" }
+  func subject(_ granule: Int) -> String { "slipring.\(run).\(word).\(granule)" }
   /// The stream that keeps them.
-  package func stream(_ granule: Int) -> String { "slipring-\(run)-p\(granule)" }
+  func stream(_ granule: Int) -> String { "slipring-\(run)-p\(granule)" }
   /// Where the edge is asked for what the stream does not have.
-  package func replay(_ granule: Int) -> String { "slipring.\(run).replay.\(word).\(granule)" }
+  func replay(_ granule: Int) -> String { "slipring.\(run).replay.\(word).\(granule)" }
   /// The same of all granules.
   var replays: String { "slipring.\(run).replay.\(word).*" }
 }

@@ -1,9 +1,9 @@
 /// Rows of a scan that travel together: equally many each, the last ones fewer.
 package struct Granules: Codable, Equatable, Sendable {
   /// Rows of the whole detector.
-  package let rows: Int
+  let rows: Int
   /// Rows of each granule but the last.
-  package let each: Int
+  let each: Int
 
   /// Cuts `rows` into granules.
   package init(rows: Int, each: Int) {

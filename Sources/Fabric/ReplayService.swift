@@ -9,7 +9,7 @@ package final class ReplayService {
   /// Messages that were sent.
   package private(set) var served: UInt64 = 0
   /// Requests that were none.
-  package private(set) var malformed: UInt64 = 0
+  private(set) var malformed: UInt64 = 0
   private let connection: FabricConnection
   private let topic: FabricTopic
   private let granules: Granules
@@ -19,7 +19,7 @@ package final class ReplayService {
   private let epoch: UInt32
 
   /// Events that one request gives at most.
-  package static let eventsMax: UInt64 = 64
+  static let eventsMax: UInt64 = 64
   static let requestByteCount = 16
 
   /// Answers with what `event` gives for a sequence and some rows of its image, and the metadata that stand in place of

@@ -1,6 +1,5 @@
 import Foundation
 import Host
-import Rings
 import TestSupport
 import Testing
 

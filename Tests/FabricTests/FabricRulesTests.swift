@@ -1,6 +1,4 @@
 import Foundation
-import Host
-import Rings
 import TestSupport
 import Testing
 

@@ -1,5 +1,4 @@
 import Foundation
-import Glibc
 import Rings
 import TestSupport
 import Testing
