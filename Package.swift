@@ -206,7 +206,7 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(
       name: "ScanPlanTests",
-      dependencies: ["Fabric", "Host", "KernelTypes", "Rings", "RunModel", "ScanPlan", "Stages", "Tomography"],
+      dependencies: ["Fabric", "Host", "KernelTypes", "Rings", "ScanPlan", "Stages", "Tomography"],
       swiftSettings: strict),
     .testTarget(
       name: "RunTests", dependencies: ["Host", "Rings", "Run", "RunModel", "ScanPlan", "TestSupport"],

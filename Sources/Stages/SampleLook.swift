@@ -1,8 +1,8 @@
 import Host
 import Rings
-package import RunModel
+import RunModel
 package import Tomography
-package import Topics
+import Topics
 
 /// Looks whether the sample reaches beyond the detector, which is asked of the whole scan: whoever looks sees the same
 /// rows of the same projections, and comes to the same, at any time.
@@ -27,7 +27,7 @@ package struct SampleLook: Sendable {
 
   /// Whether it does in any of the rows that are looked at. `images` reads the images that are reconstructed, of which
   /// `fields` and `projections` are all, in their order.
-  package func leaves(
+  func leaves(
     _ images: some TopicRows, fields all: [(role: ImageRole, sequence: UInt64)], projections: [UInt64]
   ) throws -> Bool {
     let rows = Self.spread(Self.rowsLookedAt, over: Array(0..<self.rows))
@@ -53,7 +53,7 @@ package struct SampleLook: Sendable {
   }
 
   /// The same where the end of the images is event `end` of the topic, for who has no list of them.
-  package func leaves(_ images: some TopicRows, before end: UInt64) throws -> Bool {
+  func leaves(_ images: some TopicRows, before end: UInt64) throws -> Bool {
     var (fields, projections): ([(role: ImageRole, sequence: UInt64)], [UInt64]) = ([], [])
     var next: UInt64 = 0
     while next < end {

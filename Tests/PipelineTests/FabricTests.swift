@@ -1,10 +1,9 @@
-import Fabric
 import Foundation
 import Glibc
 import Host
-import Rings
 import Run
 import RunModel
+import Stages
 import TestSupport
 import Testing
 
@@ -23,6 +22,7 @@ extension Pipeline {
       let nodes = try bench.nodes(of: "edge")
       let whole = try bench.result(edge)
       try bench.expectSame(nodes, as: whole, of: "edge")
+      #expect(whole.uplink?.isComplete == true)
       // What a node says of its part.
       let part = try #require(try bench.result(of: "node1").part)
       #expect(part.run == whole.run && part.granules == [1, 2] && part.rows.first == 16 && part.rows.last == 31)

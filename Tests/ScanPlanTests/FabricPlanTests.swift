@@ -2,7 +2,6 @@ import Fabric
 import Host
 import KernelTypes
 import Rings
-import RunModel
 import Stages
 import Testing
 import Tomography

@@ -1,6 +1,6 @@
 import Events
 package import RunModel
-package import Stages
+import Stages
 
 /// How far a run is; what `status.json` holds and a progress bar shows.
 package struct RunStatus: Codable, Equatable, Sendable {
@@ -117,7 +117,7 @@ package struct RunStatus: Codable, Equatable, Sendable {
   /// How far those are who are told of the run; nil where nobody is.
   var events: EventsReport?
   /// How images stand on their way to nodes; nil where none do.
-  package var uplink: UplinkReport?
+  var uplink: UplinkReport?
   /// Seconds since the stages were started.
   package var seconds: Double
 

@@ -1,14 +1,14 @@
 import Fabric
 import Host
-package import Rings
+import Rings
 import Stages
 
 /// The run on a fabric whose images are the input of a node, as `input` names it: `nats://host:4222/RUN`.
 package struct FabricInput: Equatable, Sendable, CustomStringConvertible {
   /// The servers, without a run.
-  package let servers: String
+  let servers: String
   /// The run at the edge; nil for the newest one that has a plan there.
-  package let run: RunID?
+  let run: RunID?
 
   private static let newest = "latest"
   private static let schemes = ["nats://", "tls://"]
@@ -41,7 +41,7 @@ package struct FabricInput: Equatable, Sendable, CustomStringConvertible {
 /// Granules, one behind the other.
 package struct GranuleRange: Equatable, Sendable {
   /// Their numbers, from 0.
-  package let numbers: Range<Int>
+  let numbers: Range<Int>
 }
 
 extension GranuleRange: ScanValue {
@@ -115,7 +115,7 @@ extension ScanDescription {
   ]
 
   /// The run on a fabric that the input names; nil for any other input, and one that cannot be read.
-  package var fabricInput: FabricInput? {
+  var fabricInput: FabricInput? {
     if case .fabric(let input)? = try? ScanSource(input) { input } else { nil }
   }
 

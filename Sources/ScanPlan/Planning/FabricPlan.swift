@@ -1,9 +1,7 @@
 import Fabric
 import Foundation
 import Host
-import KernelTypes
-package import Rings
-import ScanFiles
+import Rings
 import Stages
 
 /// What the edge of a scan tells its nodes before its first image: everything that decides the bits of a slice, and
@@ -11,20 +9,20 @@ import Stages
 ///
 /// It lies as JSON under the key `plan` of the run's store on the fabric, and anybody who may write there may have made
 /// it: `init(decoding:)` believes nothing.
-package struct FabricPlan: Codable, Equatable, Sendable {
+struct FabricPlan: Codable, Equatable, Sendable {
   /// The key of the store.
-  package static let key = UplinkConfiguration.planKey
+  static let key = UplinkConfiguration.planKey
   /// The most bytes.
-  package static let byteCountMax = 64 << 10
+  static let byteCountMax = 64 << 10
   /// The version that this build writes, and the only one that it reads. It rises when a value gets another meaning.
-  package static let versionRead = 1
+  static let versionRead = 1
 
   /// The version of this plan.
   private(set) var version = Self.versionRead
   /// The program of the edge.
   var program: String
   /// The run at the edge.
-  package var run: RunID
+  var run: RunID
   /// What outputs are named after.
   var name: String
   /// The topic whose images go to nodes: as acquired, or as corrected.

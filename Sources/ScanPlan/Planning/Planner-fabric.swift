@@ -1,11 +1,8 @@
 import Fabric
 import Glibc
 import Host
-import KernelTypes
 import Rings
-import RunModel
 import ScanFiles
-import Tomography
 
 // Scans that have several machines: what the edge hands out, and what a node takes of it.
 extension Planner {

@@ -13,7 +13,8 @@ import Tomography
 /// wrong.
 package struct Planner {
   let scan: ScanDescription
-  private let reader: (any ScanReader)?
+  /// The scan file; nil for a live source.
+  let reader: (any ScanReader)?
   private let fieldsReader: (any ScanReader)?
   let live: LivePlan?
   /// What the edge says of the scan, some rows of which this run reconstructs; nil where it reads the scan itself.
@@ -81,23 +82,7 @@ package struct Planner {
         .data, "\(columns) columns exceed the \(SliceLayout.columnsMax) that Slipring reconstructs; use --binning")
     }
     let minusLog = scan.minusLog == .yes || (scan.minusLog == .auto && info.hasFlats)
-    guard minusLog || (scan.zingers == nil && scan.paganin == nil) else {
-      throw ScanFailure(
-        .data,
-        "\(scan.input) has no flat fields, and --zingers and --paganin work on counts; "
-          + "--minus-log yes says that the data are counts"
-      )
-    }
-    guard try !minusLog || info.hasFlats || !holdsCounts() else {
-      throw ScanFailure(
-        .data,
-        "\(scan.input) has no flat fields, so there is no I₀ to divide its counts by: give --i0 COUNTS, or --i0 border "
-          + "to take it from the projections' border; --minus-log no says that the data are line integrals"
-      )
-    }
-    if case .program(let path) = scan.denoise, access(path, X_OK) != 0 {
-      throw ScanFailure(.noInput, "--denoise program:\(path): \(Errno.current); name a program that can be executed")
-    }
+    try checkCounts(minusLog: minusLog)
     var (scan, axis, geometry) = try place(rows: rows, columns: columns, minusLog: minusLog)
     let pixelBytes = factor > 1 ? 4 : [info.pixel, info.flatPixel, info.darkPixel].map(\.byteCount).max()!
     scan.granule = try granule(
@@ -276,16 +261,6 @@ package struct Planner {
       notices.append("the detector could not be told to stop now: --stop-hook \(error)")
     }
     return notices
-  }
-
-  /// Whether data without flat fields are counts, and not transmissions, where the beam is one.
-  private func holdsCounts() throws -> Bool {
-    guard info.pixel == .float32 else { return true }
-    guard let reader else { return false }
-    let row = info.rows / 2..<info.rows / 2 + 1
-    var line = [Float](repeating: 0, count: info.columns)
-    try line.withUnsafeMutableBytes { try reader.readProjection(info.projectionCount / 2, rows: row, into: $0) }
-    return line.sorted()[info.columns / 2] > 2
   }
 
   private func detectorRows() throws(ScanFailure) -> Range<Int> {

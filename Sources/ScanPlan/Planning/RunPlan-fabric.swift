@@ -47,7 +47,7 @@ extension RunPlan {
   }
 
   /// What nodes are told of the run; nil where it has none.
-  package var fabricPlan: FabricPlan? {
+  var fabricPlan: FabricPlan? {
     guard scan.fabric != nil, let granule = scan.granule else { return nil }
     var settled = scan
     settled.rotationAxis = .pixels(detectorAxis)

@@ -3,21 +3,21 @@ import Fabric
 /// How the images of a scan stand on their way to nodes: the content of a run's `uplink.json`.
 package struct UplinkReport: Codable, Equatable, Sendable {
   /// The servers.
-  package var fabric: String
+  var fabric: String
   /// Events that nodes are to have: darks, flats, projections and the end, as far as they came.
   package var events: UInt64 = 0
   /// Those that the servers have acknowledged, of every granule.
   package var acknowledged: UInt64 = 0
   /// Messages that were acknowledged, one a granule and event.
-  package var messages: UInt64 = 0
+  var messages: UInt64 = 0
   /// Bytes of these.
-  package var bytes: UInt64 = 0
+  var bytes: UInt64 = 0
   /// How often it was asked where the streams are, but for the first time.
-  package var resyncs = 0
+  var resyncs = 0
   /// Messages that the servers refused.
-  package var refused = 0
+  var refused = 0
   /// Streams that had less than they had acknowledged, and were filled again.
-  package var refilled = 0
+  var refilled = 0
   /// Messages that nodes asked for, as their streams did not have them.
   package var replayed: UInt64 = 0
   /// Why nothing goes up at present; nil while it does.
@@ -27,7 +27,7 @@ package struct UplinkReport: Codable, Equatable, Sendable {
   /// Whether the servers have the whole scan.
   package var isComplete = false
   /// Whether nothing more goes up.
-  package var isOver = false
+  var isOver = false
 
   init(fabric: String) { self.fabric = fabric }
 

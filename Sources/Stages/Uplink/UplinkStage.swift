@@ -1,6 +1,4 @@
-import Host
 import Logging
-import RunModel
 
 /// Hands the images of a scan, cut by rows, to a fabric, from which nodes read them. It keeps no state of its own:
 /// where it is, the streams say.

@@ -1,0 +1,92 @@
+import Detectors
+import Host
+import RunModel
+import ScanPlan
+import Stages
+
+// What to tell of a run that is over, in sentences.
+extension Reconstruction {
+  /// What a live source has lost, in words.
+  static func notices(_ report: LossReport?, _ faults: [String: String]) -> [String] {
+    guard let report else { return [] }
+    let empty = report.emptyWords.map {
+      ["left out, as they are empty (zero, or no brighter than the dark field): \($0)"]
+    }
+    let losses = report.counts
+    let counts = [
+      (losses.lost, "frames never came"), (losses.interpolated, "of them were interpolated"),
+      (losses.duplicates, "came twice"), (losses.late, "came late"), (losses.invalid, "were marked as invalid"),
+      (losses.malformed, "messages were dropped"),
+    ].filter { $0.0 > 0 }
+    guard !counts.isEmpty else { return empty ?? [] }
+    let kinds = report.malformed.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+    let details = faults.sorted { $0.key < $1.key }.map { "; the first \($0.key): \($0.value)" }.joined()
+    return [
+      "the source: " + counts.map { "\($0.0) \($0.1)" }.joined(separator: ", ") + (kinds.isEmpty ? "" : " (\(kinds))")
+        + details
+    ] + (empty ?? [])
+  }
+
+  /// Said again at the end: it took longer for it.
+  static func notices(_ secondsWithoutRoom: Double) -> [String] {
+    secondsWithoutRoom > 0 ? ["the run was without room on disk for \((secondsWithoutRoom * 10).rounded() / 10) s"] : []
+  }
+
+  /// What nodes do not have.
+  static func notices(_ uplink: UplinkReport?) -> [String] {
+    uplink.map { $0.isComplete && $0.faults.isEmpty ? [] : [$0.words] } ?? []
+  }
+
+  /// Said again at the end: somebody has to go and stop it.
+  static func notices(_ stop: StopReport?) -> [String] { stop.map { $0.wasTold ? [] : [$0.words] } ?? [] }
+
+  /// Where the axis of a live scan was found.
+  private static func axisNotices(_ plan: RunPlan, _ report: ExportReport) -> [String] {
+    guard plan.findsAxis, let axis = report.axis else { return [] }
+    let isOuter = !axis.isGuess && plan.isOuter(axis: axis.axis)
+    return [axis.words]
+      + (isOuter && plan.scan.fieldOfView == .full
+        ? [
+          "the rotation axis is near an edge of the detector: where the scan is a half acquisition, --rotation-axis "
+            + "\((axis.axis * 100).rounded() / 100) makes its slices as wide as they were measured"
+        ] : [])
+  }
+
+  static func notices(_ plan: RunPlan, _ report: ExportReport?, empty: Int) -> [String] {
+    guard let report else { return ["stopped before the first projection: there is nothing to export"] }
+    var notices = axisNotices(plan, report)
+    if report.lost + report.lostFields > 0 {
+      notices.append(
+        "\(report.lost) projections and \(report.lostFields) flat or dark fields were lost; "
+          + "the volume is made of the others"
+      )
+    }
+    if report.projections + report.lost + empty < plan.shape.projections {
+      notices.append("stopped after \(report.projections) of \(counted(plan.shape.projections, "projection"))")
+    }
+    let (pixels, corrected) = (plan.slices * plan.shape.columns, report.pixels)
+    if corrected.dead > 0, corrected.dead < pixels {
+      notices.append(
+        "\(corrected.dead) dead pixels (dark field not below flat field, or every projection at or below dark) "
+          + "were interpolated from their neighbours")
+    }
+    if corrected.clamped > 0 {
+      notices.append(
+        "\(corrected.clamped) pixels at or below the dark field show nothing; "
+          + "each was taken for a line integral of 11.8"
+      )
+    }
+    if corrected.nonFinite > 0, emptiness(plan, report) == nil {
+      notices.append("\(corrected.nonFinite) NaN or infinite pixels were replaced by their neighbours")
+    }
+    let fit = plan.export.fit(report.fits)
+    notices += [fit?.warning, fit?.precisionNotice].compactMap(\.self)
+    if corrected.negative > 0 {
+      notices.append(
+        "\(corrected.negative) line integrals below zero were taken for zero, "
+          + "which \(plan.scan.lastAlgorithm.rawValue) needs"
+      )
+    }
+    return notices
+  }
+}
