@@ -4,8 +4,7 @@ package import Rings
 /// Small values under names, which all machines of a fabric see: a bucket of the servers' key-value store. Use from one
 /// thread at a time.
 ///
-/// Each value has a revision. `create` fails where there is a value, `update` where it is not the expected one: so one
-/// of many gets what all want.
+/// `create` fails where there is a value: so one of many gets what all want.
 package final class FabricStore {
   /// A value, and its place in the bucket's history.
   package struct Entry: Equatable, Sendable {
@@ -131,12 +130,6 @@ package final class FabricStore {
   @discardableResult
   package func create(_ key: String, _ value: [UInt8]) throws(FabricError) -> UInt64 {
     try write(key, value, after: 0)
-  }
-
-  /// Writes a value in place of that of a revision; throws `.conflict` where it was changed.
-  @discardableResult
-  func update(_ key: String, _ value: [UInt8], revision: UInt64) throws(FabricError) -> UInt64 {
-    try write(key, value, after: revision)
   }
 
   private func write(_ key: String, _ value: [UInt8], after revision: UInt64?) throws(FabricError) -> UInt64 {

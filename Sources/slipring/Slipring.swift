@@ -14,7 +14,7 @@ struct Slipring: ParsableCommand {
     subcommands: [
       Recon.self, Run.self, ServeCommand.self, QueueCommand.self, ListCommand.self, ShowCommand.self, TailCommand.self,
       SweepCommand.self, Check.self, Init.self, Status.self, Finalize.self, Abort.self, Resume.self, Export.self,
-      Deliver.self,
+      Deliver.self, FabricCommand.self,
       View.self, JournalCommand.self, SchemaCommand.self, Simulate.self,
       Demo.self, BenchCommand.self, DoctorCommand.self,
       StageCommand.self, EventDeliveryCommand.self, ProgramCommand.self, ServeIntake.self, ServeJob.self,

@@ -36,7 +36,7 @@ extension Pipeline {
     }
 
     @Test func `A node's machine dies during the scan, and its run is resumed after it`() throws {
-      let edge = try bench.edge("edge", ["--rate", "60"])
+      let edge = try bench.edge("edge", ["--rate", "20"])
       let run = try bench.run("edge")
       let command = try bench.node("node", run, "1:3")
       try waitForImages(15, of: bench.folder.file("node-run"))

@@ -64,6 +64,28 @@ extension Pipeline {
       try bench.expectSame(nodes, as: whole, of: "edge")
     }
 
+    @Test func `What servers keep of a run is listed, and removed for good`() throws {
+      let first = try bench.result(bench.edge("first", ["--end-row", "16"]))
+      let second = try bench.result(bench.edge("second", ["--granule", "8", "--end-row", "24"]))
+      let address = bench.server.address
+      let lines = try Command.run("fabric", "list", address).output.split(separator: "\n").map(String.init)
+      let events = FabricBench.projections + FabricBench.flats + FabricBench.darks + 1
+      #expect(lines.count == 2, "\(lines)")
+      #expect(
+        lines.first?.hasPrefix("\(first.run) foam: \(events) of \(events) events of 1 granules, ") == true, "\(lines)")
+      #expect(
+        lines.last?.hasPrefix("\(second.run) foam: \(events) of \(events) events of 3 granules, ") == true, "\(lines)")
+      #expect(try Command.run("fabric", "remove", address, first.run).status == .exited(0))
+      // What is gone cannot be removed again, and a node has nothing to read; the other run is as it was.
+      expectFailure(66, try Command.run("fabric", "remove", address, first.run), "has nothing of run \(first.run)")
+      expectFailure(64, try Command.run("fabric", "remove", address, "latest"), "latest is no run")
+      expectFailure(
+        66, try Command.run("recon", "\(address)/\(first.run)", "--output-folder", bench.folder.file("none")),
+        "no plan of run \(first.run)")
+      let nodes = try bench.nodes(of: "second", run: second.run)
+      try bench.expectSame(nodes, as: second, of: "second")
+    }
+
     @Test func `What is filtered goes up as it is filtered`() throws {
       let whole = try bench.result(bench.edge("edge", ["--zingers", "0.5"]))
       let nodes = try bench.nodes(of: "edge", run: whole.run)

@@ -1,0 +1,74 @@
+import Fabric
+import Host
+import Rings
+
+/// The runs that servers hold, for people who tidy up.
+package struct FabricRuns {
+  /// A run there.
+  package struct Held: Encodable, Sendable {
+    /// The run at the edge.
+    package let run: String
+    /// What its outputs are named after; nil where its plan is missing, or of another version.
+    package let name: String?
+    /// Granules that have a stream.
+    package let granules: Int
+    /// Events that all of them have; with the end of the scan there are no more than `planned`.
+    package let events: UInt64
+    /// Events of a whole scan, with its end; nil where that is not known.
+    package let planned: Int?
+    /// Messages that streams had and have lost.
+    package let lost: UInt64
+    /// Bytes on the servers' disks.
+    package let byteCount: UInt64
+  }
+
+  private let connection: FabricConnection
+  private let servers: String
+
+  private static let patience: Duration = .seconds(5)
+
+  /// The runs at these servers, which are reached with these files, if any.
+  package init(servers: String, credentials: String?, authority: String?) throws(ScanFailure) {
+    self.servers = servers
+    do throws(FabricError) {
+      var address = try FabricAddress(servers)
+      (address.credentials, address.authority) = (credentials, authority)
+      connection = try FabricConnection(address, name: "slipring fabric", patience: Self.patience)
+    } catch { throw ScanFailure(error) }
+  }
+
+  /// All of them, those whose plan was written last at the end.
+  package func all() throws(ScanFailure) -> [Held] {
+    do throws(FabricError) {
+      let plans = try FabricStore.runs(connection, key: FabricPlan.key)
+      let holdings = try FabricHolding.all(connection)
+      let unplanned = holdings.filter { holding in !plans.contains { $0.run == holding.run } }
+      return unplanned.map { held($0.run, $0, nil) }
+        + plans.map { plan in
+          held(
+            plan.run, holdings.first { $0.run == plan.run },
+            try? FabricPlan(decoding: plan.entry.value, run: plan.run))
+        }
+    } catch { throw ScanFailure(error) }
+  }
+
+  private func held(_ run: RunID, _ holding: FabricHolding?, _ plan: FabricPlan?) -> Held {
+    Held(
+      run: "\(run)", name: plan?.name, granules: holding?.streams ?? 0, events: holding?.events ?? 0,
+      planned: plan.map { $0.projections + $0.flats + $0.darks + 1 }, lost: holding?.lost ?? 0,
+      byteCount: holding?.byteCount ?? 0)
+  }
+
+  /// Removes what the servers keep of the run that `text` names; gives how many streams that were.
+  /// - Throws: `.usage` where it names no run, `.noInput` where the servers do not know it.
+  package func remove(_ text: String) throws(ScanFailure) -> Int {
+    guard let run = RunID(text) else {
+      throw ScanFailure(.usage, "\(text) is no run: slipring fabric list \(servers) has their numbers, of 32 digits")
+    }
+    guard try all().contains(where: { $0.run == "\(run)" }) else {
+      throw ScanFailure(
+        .noInput, "\(servers) has nothing of run \(run): slipring fabric list has the runs that it knows")
+    }
+    do throws(FabricError) { return try FabricHolding.remove(run, connection) } catch { throw ScanFailure(error) }
+  }
+}
