@@ -19,7 +19,7 @@ package struct UplinkReport: Codable, Equatable, Sendable {
   /// Streams that had less than they had acknowledged, and were filled again.
   var refilled = 0
   /// Messages that nodes asked for, as their streams did not have them.
-  package var replayed: UInt64 = 0
+  var replayed: UInt64 = 0
   /// Why nothing goes up at present; nil while it does.
   package var away: String?
   /// What the streams lack.
