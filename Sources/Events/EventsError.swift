@@ -18,13 +18,20 @@ package enum EventsError: SysExitError, Equatable, Sendable {
   /// What happened, where, and what to do.
   package var description: String {
     switch self {
-    case .address(let text, let reason): "\(text) is no address for events: \(reason)"
+    case .address(let text, let reason): "\(Self.withoutSecret(text)) is no address for events: \(reason)"
     case .unreadable(let path, let reason): "the settings of events in \(path) cannot be read: \(reason)"
     case .open(let path): "others may read \(path), which holds secrets: chmod 600 \(path)"
     case .setting(let path, let line, let reason): "\(path):\(line): \(reason)"
     case .withoutKafka(let reason): "events cannot go to Kafka: \(reason); \(KafkaLibrary.remedy)"
     case .refused(let sink, let reason): "events cannot go to \(sink): \(reason)"
     }
+  }
+
+  /// An address without the user and the password that somebody may have written into it.
+  private static func withoutSecret(_ text: String) -> String {
+    guard let at = text.lastIndex(of: "@") else { return text }
+    let scheme = ["kafka://", "diaspora+https://", "diaspora+http://"].first { text.hasPrefix($0) } ?? ""
+    return "\(scheme)…\(text[at...])"
   }
 
   /// The sysexits code.

@@ -16,6 +16,8 @@ package struct FabricAddress: Codable, Equatable, Sendable, CustomStringConverti
 
   /// Reads an address.
   package init(_ text: String) throws(FabricError) {
+    // What stands before an @ would be a password, which would be printed with every message.
+    if text.contains("@") { throw .address("nats://…@…", "credentials are in a file, never in an address") }
     let schemes = ["nats://": false, "tls://": true]
     guard let (scheme, isEncrypted) = schemes.first(where: { text.hasPrefix($0.key) }) else {
       throw .address(text, "it begins with neither nats:// nor tls://")
@@ -38,8 +40,6 @@ package struct FabricAddress: Codable, Equatable, Sendable, CustomStringConverti
 
   /// A host with its port.
   private static func server(_ part: String, of text: String) throws(FabricError) -> String {
-    // What stands before an @ would be a password, which would be printed with every message.
-    if part.contains("@") { throw .address("nats://…@…", "credentials are in a file, never in an address") }
     var (host, port) = (Substring(part), Substring("\(defaultPort)"))
     if part.hasPrefix("[") {
       guard let end = part.firstIndex(of: "]") else { throw .address(text, "a bracket is not closed") }

@@ -40,7 +40,7 @@ package final class ReplayService {
   @discardableResult
   package func serve(timeout: Duration) throws -> Bool {
     guard let message = try inbox.next(timeout: timeout) else { return false }
-    guard let reply = message.reply, message.bytes.count == Self.requestByteCount,
+    guard let reply = message.reply, Self.isInbox(reply), message.bytes.count == Self.requestByteCount,
       let granule = message.subject.split(separator: ".").last.flatMap({ Int($0) }),
       (0..<granules.count).contains(granule), message.subject == topic.replay(granule)
     else {
@@ -53,10 +53,18 @@ package final class ReplayService {
       malformed += 1
       return true
     }
-    for sequence in first..<min(end, first.addingReportingOverflow(Self.eventsMax).partialValue) {
+    for sequence in first..<first + min(end - first, Self.eventsMax) {
       guard let found = try event(sequence, granules[granule]), try send(found, granule, to: reply) else { break }
     }
     return true
+  }
+
+  /// Whether a subject is where a reader awaits events. To any other the edge would publish what the asker may not.
+  private static func isInbox(_ subject: String) -> Bool {
+    let tokens = subject.split(separator: ".", omittingEmptySubsequences: false)
+    return tokens.count == 5 && tokens[0] == "_INBOX" && (1...13).contains(tokens[1].utf8.count)
+      && tokens[1].utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x7A).contains($0) } && tokens[2] == "r"
+      && Int(tokens[3]) != nil && UInt64(tokens[4]) != nil
   }
 
   private func send(_ found: (event: Event, metadata: [UInt8]?), _ granule: Int, to reply: String) throws -> Bool {

@@ -169,13 +169,25 @@ struct FabricFaultTests {
     connection.flush()
     let inbox = try FabricInbox(connection)
     let requests: [[UInt8]] = [[], [1], [UInt8](repeating: 255, count: 16), [UInt8](repeating: 0, count: 16)]
-    for request in requests { #expect(connection.publish(edge.topic.replay(0), reply: inbox.prefix + ".x", request)) }
+    for request in requests {
+      #expect(connection.publish(edge.topic.replay(0), reply: inbox.prefix + ".r.0.0", request))
+    }
     let valid = [UInt8](repeating: 0, count: 8) + [UInt8](repeating: 255, count: 8)
-    #expect(connection.publish(edge.topic.replay(99), reply: inbox.prefix + ".x", valid))
+    #expect(connection.publish(edge.topic.replay(99), reply: inbox.prefix + ".r.0.0", valid))
     #expect(connection.publish(edge.topic.replay(1), valid))
-    for _ in 0..<6 { #expect(try service.serve(timeout: .seconds(2))) }
-    #expect(service.malformed == 6 && service.served == 0)
-    #expect(connection.publish(edge.topic.replay(1), reply: inbox.prefix + ".x", valid))
+    // Where only the edge may publish, nobody makes it publish.
+    for reply in [edge.topic.subject(1), "$KV.slipring-1.plan", inbox.prefix + ".x", "_INBOX.>.r.0.0"] {
+      #expect(connection.publish(edge.topic.replay(1), reply: reply, valid))
+    }
+    for _ in 0..<10 { #expect(try service.serve(timeout: .seconds(2))) }
+    #expect(service.malformed == 10 && service.served == 0)
+    // The last numbers that there are: no event has them.
+    let last = (UInt64.max - 1).littleEndian, end = UInt64.max.littleEndian
+    let ends = withUnsafeBytes(of: last) { [UInt8]($0) } + withUnsafeBytes(of: end) { [UInt8]($0) }
+    #expect(connection.publish(edge.topic.replay(1), reply: inbox.prefix + ".r.0.0", ends))
+    #expect(try service.serve(timeout: .seconds(2)))
+    #expect(service.malformed == 10 && service.served == 0)
+    #expect(connection.publish(edge.topic.replay(1), reply: inbox.prefix + ".r.0.0", valid))
     #expect(try service.serve(timeout: .seconds(2)))
     #expect(service.served == min(edge.count, ReplayService.eventsMax))
   }

@@ -123,6 +123,25 @@ struct UplinkTests {
     #expect(try FabricStore(connection, run: topic.runID).get(UplinkConfiguration.planKey)?.value == [1, 2, 3])
   }
 
+  @Test(arguments: [true, false])
+  func `What somebody removes, or writes over, is there again in the end`(isRemoved: Bool) throws {
+    let connection = try FabricConnection(try FabricAddress(server.address), name: "test", patience: .seconds(5))
+    var next = 0
+    let report = try uplink { _ in
+      if next <= Self.images { try topic.append(next) }
+      next += 1
+      guard next == 6 else { return false }
+      if isRemoved {
+        #expect(try FabricHolding.remove(topic.runID, connection) == granules.count)
+      } else {
+        try FabricStore(connection, run: topic.runID).put(UplinkConfiguration.planKey, [9])
+      }
+      return false
+    }
+    #expect(report.isComplete)
+    try expectWhole()
+  }
+
   @Test func `It publishes a scan while that goes on, and ends when all is acknowledged`() throws {
     var next = 0
     let report = try uplink { _ in

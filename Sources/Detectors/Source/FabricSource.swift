@@ -41,11 +41,13 @@ package final class FabricSource: ProjectionSource {
   private var nextEvent: UInt64 = 0
   private var reader: BandReader?
   private var bands: Bands?
-  private var isAwayTold = false
+  private var (isAwayTold, isHoleTold) = (false, false)
   /// When an event last came, or the servers were last there.
   private var (lastEvent, lastConnected) = (ContinuousClock.now, ContinuousClock.now)
 
   private static let connectPause: Duration = .milliseconds(100)
+  /// How long the edge may take to answer before a person hears of it.
+  private static let holeToldAfter: Duration = .seconds(5)
 
   /// `noticed` hears of servers that are away.
   package init(_ configuration: Configuration, noticed: @escaping (SourceNotice) -> Void) {
@@ -140,7 +142,17 @@ package final class FabricSource: ProjectionSource {
   private func look(at reader: BandReader) throws(FabricError) {
     if reader.isConnected {
       (lastConnected, isAwayTold) = (.now, false)
-      guard reader.isHoled, ContinuousClock.now - lastEvent >= configuration.patience else { return }
+      let waited = ContinuousClock.now - lastEvent
+      if reader.isHoled, waited >= Self.holeToldAfter, !isHoleTold {
+        isHoleTold = true
+        noticed(
+          .remark(
+            "event \(nextEvent) is missing on the fabric, and the edge, which has it, does not answer; waiting for it "
+              + "for \(configuration.patience)"))
+      }
+      guard waited >= configuration.patience else { return }
+      if let refusal = reader.refusal { throw refusal }
+      guard reader.isHoled else { return }
       throw .missing(
         "event \(nextEvent), and the edge, which has it, did not answer for \(configuration.patience): let its run go "
           + "on (slipring resume there), then this one")

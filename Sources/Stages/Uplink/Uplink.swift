@@ -36,6 +36,7 @@ final class Uplink {
   private struct Link {
     let publisher: BandPublisher
     let replays: ReplayService
+    let store: FabricStore
   }
 
   /// How often it is looked for a new event while the scan goes on.
@@ -82,7 +83,6 @@ final class Uplink {
   private func connect() throws -> Link {
     let connection = try FabricConnection(configuration.address, name: "slipring uplink", patience: .zero)
     let store = try FabricStore(connection, run: configuration.topic.identity.runID)
-    try store.make()
     try publishPlan(store)
     let publisher = try BandPublisher(
       connection, topic: configuration.topic, granules: configuration.granules, eventsMax: configuration.eventsMax,
@@ -91,15 +91,21 @@ final class Uplink {
       [unowned self] sequence, _ in try self.event(sequence)
     }
     noticed("connected to the fabric \(configuration.address)")
-    let link = Link(publisher: publisher, replays: replays)
+    let link = Link(publisher: publisher, replays: replays, store: store)
     self.link = link
     return link
   }
 
-  /// Where it is there already, a life before has published it.
+  /// Where it is there already, a life before has published it; where it is there no more, somebody removed it.
   private func publishPlan(_ store: FabricStore) throws {
     let key = UplinkConfiguration.planKey
-    guard let entry = try store.get(key) else {
+    var found: FabricStore.Entry?
+    do throws(FabricError) { found = try store.get(key) } catch {
+      // Only then: a server with little room left refuses to make what it has.
+      guard case .missing = error else { throw error }
+      try store.make()
+    }
+    guard let entry = found else {
       try store.create(key, configuration.plan)
       return
     }
@@ -116,24 +122,26 @@ final class Uplink {
 
   /// The next thing to do; true where nothing is left.
   private func step(_ link: Link) throws -> Bool {
-    if case .interrupted(let reason) = link.publisher.state, try !resume(link.publisher, after: reason) { return true }
+    if case .interrupted(let reason) = link.publisher.state, try !resume(link, after: reason) { return true }
     for _ in 0..<Self.requestsMax where try !link.replays.serve(timeout: .zero) { break }
     let acknowledged = link.publisher.acknowledged, isBusy = try publishNext(link.publisher)
     let state = try link.publisher.pump(timeout: isBusy ? .zero : end == nil ? Self.poll : Self.lastPoll)
     if state == .flowing, link.publisher.acknowledged > acknowledged || link.publisher.inFlight == 0 { noteGood() }
-    return try isBroken || !isBusy && look(at: link.publisher)
+    return try isBroken || !isBusy && look(at: link)
   }
 
   /// Asks where the streams are; false where servers have refused everything for too long after the end of the scan.
-  private func resume(_ publisher: BandPublisher, after reason: String) throws -> Bool {
+  private func resume(_ link: Link, after reason: String) throws -> Bool {
     agreements = 0
-    if publisher.hasBegun {
+    if link.publisher.hasBegun {
       noticed("asking where the streams are: \(reason)")
       report.away = reason
       if try isGivenUp() { return false }
       wait(backOff.fail())
     }
-    _ = try publisher.synchronise()
+    _ = try link.publisher.synchronise()
+    // Who lost streams may have lost the plan as well.
+    try publishPlan(link.store)
     return true
   }
 
@@ -169,7 +177,8 @@ final class Uplink {
   }
 
   /// Compares the streams with what they have acknowledged, now and then; true where they have everything.
-  private func look(at publisher: BandPublisher) throws -> Bool {
+  private func look(at link: Link) throws -> Bool {
+    let publisher = link.publisher
     // Where the streams have all of it already, a life before has published the end.
     if end == nil, publisher.published > 0, publisher.published == images.published {
       _ = try event(publisher.published - 1)
@@ -177,6 +186,7 @@ final class Uplink {
     let isWhole = end.map { publisher.acknowledged > $0.sequence } ?? false
     guard ContinuousClock.now - checked >= (isWhole ? Self.lastCheckInterval : Self.checkInterval) else { return false }
     checked = .now
+    if isWhole { try publishPlan(link.store) }
     let faults = try publisher.check()
     let words = faults.prefix(Self.faultsMax).map { "\($0)" }
     words.filter { !report.faults.contains($0) }.forEach(noticed)
