@@ -52,7 +52,8 @@ struct PlanFacts: Codable {
     (host, version) = (Machine.hostName, programVersion)
     (isLive, algorithm, sample) = (plan.live != nil, scan.algorithm.rawValue, scan.sample)
     (projections, flatsAndDarks) = (plan.shape.projections, plan.shape.flatsAndDarks)
-    (slices, columns, voxelSizeMillimetres) = (plan.shape.rows, plan.geometry.columns, plan.pixelSizeMillimetres)
+    (slices, columns) = (plan.slices, plan.geometry.columns)
+    voxelSizeMillimetres = plan.pixelSizeMillimetres
     rotationAxis = plan.findsAxis ? nil : plan.detectorAxis
     (workers, updatesExpected) = (plan.placement.workers.count, plan.updateCount)
     isDurable = scan.durability == .durable
