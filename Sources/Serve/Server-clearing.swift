@@ -21,7 +21,7 @@ extension Server {
   private func clear(_ due: StoredScans.DueScan) throws {
     guard let entry = try queue.entry(due.number), entry.isOver else { return stored.forget(due.number) }
     let (isVolume, before) = (entry.state == .finished, Self.room(file.folder)?.free)
-    let paths = isVolume ? try queue.outputs(of: due.number) : queue.acquired(of: due.number)
+    let paths = try isVolume ? volume(of: entry) : queue.acquired(of: due.number)
     // Its detector may go on.
     if !isVolume, try isOpen(queue.spool(of: due.number)) { return }
     // Where something cannot be removed at all, nothing is said to be.
@@ -42,6 +42,12 @@ extension Server {
     if let before, let after = Self.room(file.folder)?.free { disk.note(removed: after - before, now: .now) }
     let what = isVolume ? "the volume of scan \(due.number)" : "what was acquired of scan \(due.number), \(entry.state)"
     notice("removed \(what), as \(due.by.rawValue) says: \(isVolume ? entry.output ?? "" : entry.run ?? "")")
+  }
+
+  /// Everything that a scan's runs wrote into its output folder; the list goes first, as it would be wrong.
+  private func volume(of entry: QueueEntry) throws -> [String] {
+    let notes = entry.output.map { output in OutputFolder.notes.map { "\(output)/\($0)" } } ?? []
+    return try notes + queue.outputs(of: entry.number)
   }
 
   /// Whether frames may still come into a spool.

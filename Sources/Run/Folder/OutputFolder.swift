@@ -13,7 +13,10 @@ import ScanPlan
 /// ```
 /// Files of another run are refused, or with `overwrites` removed: those of its list. What no list has is nobody's to
 /// remove.
-final class OutputFolder {
+package final class OutputFolder {
+  /// What lies beside a run's result: the list and the configuration.
+  package static let notes = [manifestName, configurationName]
+
   private let lock: String
   private let path: String
   private let run: RunID
