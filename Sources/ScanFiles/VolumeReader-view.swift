@@ -1,9 +1,13 @@
 package import Host
 
 // What a viewer asks of a volume's file.
-extension VolumeReader {
-  /// Reads a box (z, y, x) of the volume, slowest extent first.
-  /// - Throws: `.badData` when the file turns out to be damaged.
+extension VolumeReader: StoredVoxels {
+  /// A slice is in one piece, so that all of them are read.
+  package var crossByteCount: Int {
+    let (bytes, hasOverflown) = (slices * columns).multipliedReportingOverflow(by: columns * MemoryLayout<Float>.size)
+    return hasOverflown ? .max : bytes
+  }
+
   package func read(start: [Int], count: [Int]) throws(FileError) -> [Float] {
     var values = [Float](repeating: 0, count: count.reduce(1, *))
     try values.withUnsafeMutableBufferPointer { buffer throws(FileError) in

@@ -3,34 +3,44 @@ package import Host
 package import KernelTypes
 import ScanFiles
 
-/// A finished volume in an HDF5 file.
+/// A finished volume in an HDF5 file, or in an OME-Zarr folder.
 package final class StoredVolume: ViewedVolume {
-  private let reader: VolumeReader
+  private let reader: any StoredVoxels
   package let name: String
   package let identity: UInt64
   package let isLive = false
   package let generations: [UInt64] = [0]
-  private let file: OpenedFile
+  /// Nil of a folder, whose chunks are complete or refused.
+  private let file: OpenedFile?
 
-  /// Files keep a slice in one piece, so that a cut across slices reads all of them: up to so many bytes.
+  /// A cut across slices reads parts of all of them: up to so many bytes.
   private static let crossBytesMax = 1 << 30
   /// A slice is held in memory.
   private static let columnsMax = 16_384
 
-  /// - Throws: as `VolumeReader`, and `.badData` where slices are too large to be shown.
+  /// - Throws: as `VolumeReader` and `ZarrReader`, and `.badData` where slices are too large to be shown.
   package init(path: String) throws(FileError) {
-    reader = try VolumeReader(path: path)
+    if Self.isFolder(path) {
+      (reader, file) = (try ZarrReader(path: path), nil)
+    } else {
+      let volume = try VolumeReader(path: path)
+      (reader, file) = (volume, OpenedFile(path, byteCount: try volume.fileByteCount))
+    }
     guard reader.columns <= Self.columnsMax else {
       throw .badData(
         path: path, reason: "its slices are \(reader.columns) voxels wide, \(Self.columnsMax) at most can be shown")
     }
     name = path.split(separator: "/").last.map(String.init) ?? path
     identity = Self.identity(ofFile: path)
-    file = OpenedFile(path, byteCount: try reader.fileByteCount)
-    if let damage = file.damage { throw damage }
+    if let damage = file?.damage { throw damage }
   }
 
-  /// What tells the file at `path` from others that were, or will be, there; changes where the file does.
+  private static func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// What tells the file or folder at `path` from others that were, or will be, there; changes where the file does.
   package static func identity(ofFile path: String) -> UInt64 {
     var status = stat()
     // One that is gone has zeros, which name it as well as anything.
@@ -47,10 +57,7 @@ package final class StoredVolume: ViewedVolume {
   package var voxelSizeMillimetres: Double? { reader.voxelSizeMillimetres }
   package var unit: String { reader.unit ?? "" }
 
-  package var axes: [CutAxis] {
-    let (bytes, hasOverflown) = (slices * columns).multipliedReportingOverflow(by: columns * MemoryLayout<Float>.size)
-    return hasOverflown || bytes > Self.crossBytesMax ? [.z] : [.z, .y, .x]
-  }
+  package var axes: [CutAxis] { reader.crossByteCount > Self.crossBytesMax ? [.z] : [.z, .y, .x] }
 
   package func plane(_ axis: CutAxis, at index: Int, edgeMax: Int) throws(PlaneMissing) -> Plane {
     precondition((0..<count(along: axis)).contains(index) && edgeMax > 0, "cut \(axis) at \(index)")
@@ -63,7 +70,7 @@ package final class StoredVolume: ViewedVolume {
       }
     var values: [Float]
     do { values = try reader.read(start: start, count: count) } catch { throw .unreadable(error.description) }
-    if let damage = file.damage { throw .unreadable(damage.description) }
+    if let damage = file?.damage { throw .unreadable(damage.description) }
     // (z, y) in the file, y × z on the screen.
     if axis == .x { values = Self.transposed(values, columns: columns, rows: slices) }
     return Self.thinned(Plane(columns: size.columns, rows: size.rows, values: values, generations: [0]), edgeMax)

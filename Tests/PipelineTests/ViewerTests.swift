@@ -17,20 +17,30 @@ extension Pipeline {
     private func write(to path: String) throws {
       var about = VolumeDescription()
       about.voxelSizeMillimetres = 0.01
-      let writer = try VolumeHDF5Writer(path: path, slices: Self.slices, columns: Self.columns, about: about)
-      for z in 0..<Self.slices {
-        let slice = (0..<Self.columns).flatMap { y in (0..<Self.columns).map { voxel(z, y, $0) } }
-        try slice.withUnsafeBufferPointer { try writer.write(slice: $0, at: z) }
+      let slices = (0..<Self.slices).map { z in
+        (0..<Self.columns).flatMap { y in (0..<Self.columns).map { voxel(z, y, $0) } }
       }
-      try writer.finish()
+      if path.hasSuffix(".zarr") {
+        let volume = try ZarrVolume(
+          path: path, slices: Self.slices, columns: Self.columns, depth: 4, version: .v05, about: about)
+        for slice in slices { try slice.withUnsafeBufferPointer { try volume.add(slice: $0) } }
+        try volume.finish()
+      } else {
+        let writer = try VolumeHDF5Writer(path: path, slices: Self.slices, columns: Self.columns, about: about)
+        for (z, slice) in slices.enumerated() {
+          try slice.withUnsafeBufferPointer { try writer.write(slice: $0, at: z) }
+        }
+        try writer.finish()
+      }
     }
 
     @Test(
       "In a browser the viewer shows the file's voxels, numpy's percentiles, means of regions, and it from all sides",
-      .enabled(if: Self.program("chromium") != nil && Self.program("python3") != nil, "needs chromium and python3"))
-    func browser() throws {
+      .enabled(if: Self.program("chromium") != nil && Self.program("python3") != nil, "needs chromium and python3"),
+      arguments: ["volume.h5", "volume.zarr"])
+    func browser(name: String) throws {
       let folder = try TestFolder()
-      let file = folder.file("volume.h5")
+      let file = folder.file(name)
       try write(to: file)
       let command = try Command(["view", file, "--dashboard", "127.0.0.1:0"])
       var url: Substring?
@@ -63,6 +73,7 @@ extension Pipeline {
       expectFailure(66, try Command.run("view", folder.file("nothing.h5")), "nothing.h5")
       try Data("text".utf8).write(to: URL(filePath: folder.file("text.h5")))
       expectFailure(65, try Command.run("view", folder.file("text.h5")), "not an HDF5 file")
+      expectFailure(65, try Command.run("view", folder.path), "no OME-Zarr volume")
       #expect(try Command.run("view").status == .exited(64))
     }
 

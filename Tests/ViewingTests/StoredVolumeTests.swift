@@ -29,11 +29,29 @@ import Viewing
     return path
   }
 
-  @Test("Cuts of a file are those of its volume, in all directions; the file says how large a voxel is")
-  func cuts() throws {
-    let path = try write()
+  /// Writes the same volume as Zarr.
+  private func writeZarr() throws -> String {
+    let path = folder.appending(path: "volume.zarr").path
+    var about = VolumeDescription()
+    about.voxelSizeMillimetres = 0.00065
+    let writer = try ZarrVolume(
+      path: path, slices: 3, columns: 40, depth: 2, edge: 16, version: .v05, attributes: ["units": "1/mm"],
+      about: about)
+    for z in 0..<3 {
+      let slice = (0..<40).flatMap { y in (0..<40).map { voxel(z, y, $0) } }
+      try slice.withUnsafeBufferPointer { try writer.add(slice: $0) }
+    }
+    try writer.finish()
+    return path
+  }
+
+  @Test(
+    "Cuts of a file are those of its volume, in all directions; the file says how large a voxel is",
+    arguments: ["volume.h5", "volume.zarr"])
+  func cuts(name: String) throws {
+    let path = try name == "volume.h5" ? write() : writeZarr()
     let volume = try StoredVolume(path: path)
-    #expect(volume.slices == 3 && volume.columns == 40 && volume.unit == "1/mm" && volume.name == "volume.h5")
+    #expect(volume.slices == 3 && volume.columns == 40 && volume.unit == "1/mm" && volume.name == name)
     #expect(abs((volume.voxelSizeMillimetres ?? 0) - 0.00065) < 1e-12)
     let (z, y, x) = (
       try volume.plane(.z, at: 2, edgeMax: 40), try volume.plane(.y, at: 7, edgeMax: 40),
@@ -70,6 +88,27 @@ import Viewing
       _ = try StoredVolume(path: path)
       Issue.record("it was opened")
     } catch { #expect(error.description.contains("cut short"), "\(error)") }
+  }
+
+  @Test("A chunk of Zarr that is missing is told; the others are shown")
+  func missingChunk() throws {
+    let path = try writeZarr()
+    let volume = try StoredVolume(path: path)
+    try FileManager.default.removeItem(atPath: "\(path)/0/c/0/1/1")
+    do throws(PlaneMissing) {
+      _ = try volume.plane(.z, at: 1, edgeMax: 40)
+      Issue.record("a cut of what is not there")
+    } catch {
+      guard case .unreadable(let words) = error else {
+        Issue.record("\(error)")
+        return
+      }
+      #expect(words.contains("\(path)/0/c/0/1/1"), "\(words)")
+    }
+    #expect(try volume.plane(.z, at: 2, edgeMax: 40).values.last == voxel(2, 39, 39))
+    #expect(StoredVolume.identity(ofFile: path) == volume.identity)
+    try FileManager.default.removeItem(atPath: path)
+    #expect(StoredVolume.identity(ofFile: path) != volume.identity)
   }
 
   @Test("A file that is replaced is there as long as it is open")

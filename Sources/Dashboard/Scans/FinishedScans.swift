@@ -63,7 +63,7 @@ final class FinishedScans {
     let new: Opened
     do {
       guard let made = part == .volume ? try volume(record) : try images(record) else {
-        let missing = part == .volume ? "volume in HDF5 that could be looked into" : "projections any more"
+        let missing = part == .volume ? "volume in HDF5 or Zarr that could be looked into" : "projections any more"
         return .init(status: 404, "scan \(record.number) has no \(missing)")
       }
       new = made
@@ -80,7 +80,7 @@ final class FinishedScans {
 
   private func volume(_ record: ScanRecord) throws -> Opened? {
     let outputs = record.state == .finished ? try catalogue.result(record.number)?.outputs ?? [] : []
-    guard let file = outputs.first(where: { $0.hasSuffix(".h5") }) else { return nil }
+    guard let file = VolumeOutputs.path(of: "rec", in: outputs) else { return nil }
     let volume = try StoredVolume(path: file), viewer = VolumeViewer([volume], budget)
     return Opened(record, .volume) {
       viewer.respond(to: $0, path: $1)
@@ -99,5 +99,16 @@ final class FinishedScans {
     } isCurrent: {
       folder.hasImages
     }
+  }
+}
+
+/// Which of a run's outputs can be looked into.
+enum VolumeOutputs {
+  /// HDF5 is read faster.
+  private static let endings = ["h5", "zarr"]
+
+  /// The file or folder of the volume whose name ends so; nil where there is none.
+  static func path(of volume: String, in outputs: [String]) -> String? {
+    endings.lazy.compactMap { ending in outputs.first { $0.hasSuffix("_\(volume).\(ending)") } }.first
   }
 }

@@ -9,9 +9,8 @@ package final class ViewerServer: Sendable {
   /// So many volumes are shown at once.
   package static let volumesMax = 2
 
-  /// Begins to serve the volumes in these HDF5 files. Throws `.unavailable` where it cannot listen there, and what is
-  /// wrong with a file.
-  /// `notice` hears of a renewed certificate that cannot be used.
+  /// Begins to serve the volumes in these HDF5 files and OME-Zarr folders. Throws `.unavailable` where it cannot listen
+  /// there, and what is wrong with a file. `notice` hears of a renewed certificate that cannot be used.
   package init(_ address: DashboardAddress, files: [String], notice: @escaping @Sendable (String) -> Void) throws {
     precondition((1...Self.volumesMax).contains(files.count), "\(files.count) volumes")
     let opened = try Opened(volumes: files.map { try StoredVolume(path: $0) })

@@ -193,10 +193,10 @@ function showFiles(details) {
     element("td", file.byteCount === undefined ? "not there any more" : bytes(file.byteCount), { class: "number" }),
   ])), rest > 0 ? element("tr", element("td", `and ${rest} more`, { class: "faint", colspan: 2 })) : "");
   byId("no-files").hidden = details.outputs.length > 0;
-  byId("compare").hidden = details.scan.state !== "running" && (details.scan.state !== "finished"
-    || !files.some((file) => file.path.endsWith(".h5") && file.byteCount !== undefined));
-  byId("volume").hidden = details.scan.state !== "finished"
-    || !files.some((file) => file.path.endsWith(".h5") && file.byteCount !== undefined);
+  const hasVolume = details.scan.state === "finished"
+    && files.some((file) => /_rec\.(h5|zarr)$/.test(file.path) && file.byteCount !== undefined);
+  byId("compare").hidden = details.scan.state !== "running" && !hasVolume;
+  byId("volume").hidden = !hasVolume;
 }
 
 function showPicture(scan) {

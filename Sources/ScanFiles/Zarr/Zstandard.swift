@@ -30,4 +30,30 @@ final class Zstandard {
     precondition(ZSTD_isError(count) == 0, String(cString: ZSTD_getErrorName(count)))
     return UnsafeRawBufferPointer(rebasing: target[..<count])
   }
+
+  /// The most bytes that so many become.
+  static func bound(_ byteCount: Int) -> Int { ZSTD_compressBound(byteCount) }
+
+  /// Takes frames apart.
+  final class Decompressor {
+    private let context: OpaquePointer
+
+    init() {
+      guard let context = ZSTD_createDCtx() else { preconditionFailure("libzstd has no memory for a context") }
+      self.context = context
+    }
+
+    deinit { ZSTD_freeDCtx(context) }
+
+    /// The values of a frame; nil where it has not exactly so many, or is damaged.
+    func floats(_ frame: [UInt8], count: Int) -> [Float]? {
+      var values = [Float](repeating: 0, count: count)
+      let byteCount = values.withUnsafeMutableBytes { values in
+        frame.withUnsafeBytes {
+          ZSTD_decompressDCtx(context, values.baseAddress, values.count, $0.baseAddress, $0.count)
+        }
+      }
+      return ZSTD_isError(byteCount) == 0 && byteCount == count * MemoryLayout<Float>.stride ? values : nil
+    }
+  }
 }

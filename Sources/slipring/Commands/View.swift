@@ -10,7 +10,8 @@ struct View: ParsableCommand {
     discussion: "It serves until it is interrupted. A run shows its own volume: see recon --dashboard.")
 
   @Argument(
-    help: ArgumentHelp("HDF5 files with a volume (z, y, x): one, or two.", valueName: "file"), completion: .file())
+    help: ArgumentHelp("HDF5 files or OME-Zarr folders with a volume (z, y, x): one, or two.", valueName: "file"),
+    completion: .file())
   var files: [String]
   @Option(
     help: ArgumentHelp(
