@@ -86,7 +86,7 @@ final class RunSite: Site {
     gallery = Gallery(view, budget)
     let others = view.denoisedSlices == nil ? [] : ["denoised"]
     volumes["voxels"] = VolumeDesk(LiveVolume(view, .reconstructed), budget, others: others)
-    if !others.isEmpty { volumes["denoised"] = VolumeDesk(LiveVolume(view, .denoised), budget) }
+    if !others.isEmpty { volumes["denoised"] = VolumeDesk(LiveVolume(view, .denoised), budget, others: others) }
     let workers = view.plan.placement.workers
     images = ImageDesk(view.images(), budget)
     positions.updates = workers.map { _ in 0 }

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Host
+import ScanFiles
 import Serve
 import TestSupport
 import Testing
@@ -15,8 +16,9 @@ extension Pipeline {
       try FileManager.default.createDirectory(atPath: folder.file("incoming"), withIntermediateDirectories: true)
     }
 
-    /// Starts a server whose files come like images of a detector, `rate` a second.
-    private func serve(rate: Int, _ more: String...) throws -> (server: Command, page: LivePage) {
+    /// Starts a server whose files come like images of a detector, `rate` a second, with these lines more in the scan
+    /// file and in its own.
+    private func serve(rate: Int, scan: String = "", _ more: String...) throws -> (server: Command, page: LivePage) {
       try """
       algorithm: sirt
       final-iterations: 2
@@ -24,6 +26,7 @@ extension Pipeline {
       workers: 1
       rotation-axis: 24
       rate: \(rate)
+      \(scan)
       """.write(toFile: folder.file("scan.yaml"), atomically: true, encoding: .utf8)
       let text = """
         folder: served
@@ -107,6 +110,36 @@ extension Pipeline {
       try stop(server)
     }
 
+    @Test func `Of a scan in Zarr alone the page shows the voxels of its folders, denoised and not`() throws {
+      let (server, page) = try serve(rate: 200, scan: "format: zarr\ndenoise: tv")
+      try drop("wood.h5")
+      try wait("the volume", within: 90) { try page.get("/scans/1/view/voxels/info").text.contains("wood_rec.zarr") }
+      let volumes = folder.file("served/scans/wood_000001")
+      var shown: [String: [Float]] = [:]
+      for (address, name) in [("voxels", "wood_rec.zarr"), ("denoised", "wood_denoised.zarr")] {
+        for place in ["view", "with/1"] {
+          let info = try page.get("/scans/1/\(place)/\(address)/info")
+          #expect(info.status == 200 && info.text.contains(name), "\(info.text)")
+          #expect(info.text.contains("\"denoised\""), "\(info.text)")
+        }
+        let volume = try ZarrReader(path: "\(volumes)/\(name)")
+        for (cut, start, count) in [
+          ("z/2", [2, 0, 0], [1, 48, 48]), ("y/17", [0, 17, 0], [5, 1, 48]), ("z/4", [4, 0, 0], [1, 48, 48]),
+        ] {
+          let tile = try page.get("/scans/1/view/\(address)/tile/\(cut)/0/0/0")
+          let values = tile.body.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+          #expect(try values == volume.read(start: start, count: count), "\(cut) of \(name)")
+          shown["\(address) \(cut)"] = values
+        }
+      }
+      #expect(shown["voxels z/2"] != shown["denoised z/2"])
+      // Without its folder the denoised volume is none, and nothing else is shown in its place.
+      try FileManager.default.removeItem(atPath: "\(volumes)/wood_denoised.zarr")
+      #expect(try page.get("/scans/1/view/denoised/stats/z/2").status == 404)
+      #expect(try page.get("/scans/1/view/voxels/stats/z/2").status == 200)
+      try stop(server)
+    }
+
     /// Pictures of the projections of scan 1, which goes on.
     private func checkImages(_ page: LivePage) throws {
       for name in ["raw.png", "corrected.png", "sinogram.png?row=2", "sinogram.png?row=2&of=raw"] {
@@ -185,7 +218,7 @@ extension Pipeline {
     func `In a browser the lists and the pages of scans show what happens, in the light, in the dark, on a phone`()
       throws
     {
-      let (server, page) = try serve(rate: 2)
+      let (server, page) = try serve(rate: 2, scan: "denoise: median")
       try Data("no scan".utf8).write(to: URL(filePath: folder.file("incoming/bad.h5")))
       try wait("the scan that fails") { try scan(1, page)?.state == .failed }
       try drop("wood.h5", projections: 400)

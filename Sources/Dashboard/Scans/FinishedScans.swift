@@ -1,3 +1,4 @@
+import Glibc
 import Host
 import Run
 import ScanPlan
@@ -13,6 +14,7 @@ final class FinishedScans {
   /// What is looked into.
   enum Part {
     case volume
+    case denoised
     case images
   }
 
@@ -38,6 +40,8 @@ final class FinishedScans {
 
   /// Of each part, at the same time.
   private static let openedMax = 3
+  /// What the address of a denoised volume begins with, behind that of its scan's volume.
+  private static let denoised = "denoised"
   /// One that nobody has asked for is let go.
   private static let idleMax: Duration = .seconds(300)
 
@@ -49,6 +53,7 @@ final class FinishedScans {
 
   /// The answer to a request for `path`, behind the address of a part of a finished scan.
   func respond(to request: Request, _ path: Substring, _ part: Part, of record: ScanRecord) -> Response {
+    let part = part == .volume && path.hasPrefix(Self.denoised + "/") ? .denoised : part
     let index = opened.firstIndex {
       $0.scan == record.number && $0.ended == record.ended && $0.part == part
     }
@@ -62,10 +67,13 @@ final class FinishedScans {
     }
     let new: Opened
     do {
-      guard let made = part == .volume ? try volume(record) : try images(record) else {
-        let missing = part == .volume ? "volume in HDF5 or Zarr that could be looked into" : "projections any more"
-        return .init(status: 404, "scan \(record.number) has no \(missing)")
-      }
+      let (made, missing) =
+        switch part {
+        case .volume: (try volume(record), "volume in HDF5 or Zarr that could be looked into")
+        case .denoised: (try denoised(record), "denoised volume in HDF5 or Zarr")
+        case .images: (try images(record), "projections any more")
+        }
+      guard let made else { return .init(status: 404, "scan \(record.number) has no \(missing)") }
       new = made
     } catch {
       // What is not there any more, and what is there and cannot be read.
@@ -78,12 +86,29 @@ final class FinishedScans {
     return new.respond(request, path)
   }
 
+  private func outputs(_ record: ScanRecord) throws -> [String] {
+    record.state == .finished ? try catalogue.result(record.number)?.outputs ?? [] : []
+  }
+
   private func volume(_ record: ScanRecord) throws -> Opened? {
-    let outputs = record.state == .finished ? try catalogue.result(record.number)?.outputs ?? [] : []
+    let outputs = try outputs(record)
     guard let file = VolumeOutputs.path(of: "rec", in: outputs) else { return nil }
-    let volume = try StoredVolume(path: file), viewer = VolumeViewer([volume], budget)
+    let other = VolumeOutputs.path(of: "denoised", in: outputs)
+    let others = other.map { access($0, F_OK) == 0 ? [Self.denoised] : [] } ?? []
+    let volume = try StoredVolume(path: file), viewer = VolumeViewer([volume], others: others, budget)
     return Opened(record, .volume) {
       viewer.respond(to: $0, path: $1)
+    } isCurrent: {
+      StoredVolume.identity(ofFile: file) == volume.identity
+    }
+  }
+
+  /// The same volume, denoised: opened by itself, so that one that is damaged takes nothing from the other.
+  private func denoised(_ record: ScanRecord) throws -> Opened? {
+    guard let file = VolumeOutputs.path(of: "denoised", in: try outputs(record)) else { return nil }
+    let volume = try StoredVolume(path: file), desk = VolumeDesk(volume, budget, others: [Self.denoised])
+    return Opened(record, .denoised) {
+      desk.respond(to: $0, path: $1.dropFirst(Self.denoised.utf8.count + 1), isOver: true, freshFor: .zero)
     } isCurrent: {
       StoredVolume.identity(ofFile: file) == volume.identity
     }

@@ -188,7 +188,7 @@ final class ScansSite: Site {
   private func run(_ record: ScanRecord, _ path: String, _ request: Request, _ viewers: Int) -> Response {
     guard let run = observed(record) else {
       // Who looks at its volume goes on with the file.
-      if record.state == .finished, path.hasPrefix("/viewer") || path.hasPrefix("/voxels/") {
+      if record.state == .finished, ["/viewer", "/voxels/", "/denoised/"].contains(where: path.hasPrefix) {
         return finished.respond(to: request, path.dropFirst(), .volume, of: record)
       }
       return path == "/"
@@ -204,7 +204,7 @@ final class ScansSite: Site {
 
   // MARK: Volumes
 
-  /// The viewer of a scan's volume: of a run that goes on the newest one, otherwise of its HDF5 file. With
+  /// The viewer of a scan's volume: of a run that goes on the newest one, otherwise of its file. With
   /// `with/12/` that of two scans side by side.
   private func compare(
     _ record: ScanRecord, _ other: ScanRecord, _ path: [String], _ request: Request, _ viewers: Int

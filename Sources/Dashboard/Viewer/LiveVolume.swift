@@ -10,7 +10,7 @@ final class LiveVolume: ViewedVolume {
 
   init(_ view: RunView, _ content: RunView.Content) { (self.view, self.content) = (view, content) }
 
-  var name: String { String(view.run.prefix(8)) }
+  var name: String { view.run.prefix(8) + (content == .denoised ? "-denoised" : "") }
   var slices: Int { view.slices }
   var columns: Int { view.columns }
   var voxelSizeMillimetres: Double? { view.plan.pixelSizeMillimetres }

@@ -81,7 +81,9 @@ final class VolumeDesk {
       case .missing: return .init(status: 404, "the volume has no such part")
       case .malformed: return .init(status: 400, "this is no question about a volume; see the dashboard's page")
       case .gone: return .init(status: 410, "this version of the volume is gone: ask stats for the newest")
-      case .busy: return .init(status: 503, "no time for this now", headers: [("Retry-After", "1")])
+      case .busy:
+        let words = "this is not made yet, or there is no time for it now"
+        return .init(status: 503, words, headers: [("Retry-After", "1")])
       case .underWay: return .init(status: 202, "the volume is being read", headers: [("Retry-After", "1")])
       case .unreadable(let reason): return .init(status: 500, reason)
       }

@@ -7,9 +7,10 @@ final class VolumeViewer {
   /// The first part of each volume's address; the page knows both.
   private static let names: [Substring] = ["voxels", "compare"]
 
-  init(_ volumes: [any ViewedVolume], _ budget: RenderBudget) {
+  /// `others` are what the server has beside them.
+  init(_ volumes: [any ViewedVolume], others: [String] = [], _ budget: RenderBudget) {
     precondition((1...Self.names.count).contains(volumes.count), "\(volumes.count) volumes")
-    let others = Self.names.prefix(volumes.count).dropFirst().map(String.init)
+    let others = Self.names.prefix(volumes.count).dropFirst().map(String.init) + others
     desks = Dictionary(uniqueKeysWithValues: zip(Self.names, volumes.map { VolumeDesk($0, budget, others: others) }))
   }
 

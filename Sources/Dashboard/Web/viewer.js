@@ -101,12 +101,17 @@ async function loadStats(pane) {
   }
 }
 
-// The run of a volume has ended: from now on its file is looked at, which also knows its name, unit and voxels.
+// Another volume is looked at from now on, as the file of a run that has ended, with its own name, unit and voxels.
+// Where there is no file of the denoised one, the other is shown, and that is said for as long as it is so.
 async function goOver(pane) {
-  const base = pane.base === "denoised" ? "voxels" : pane.base;
-  const answer = await fetch(`${base}/info`);
+  let answer = await fetch(`${pane.base}/info`);
+  if (answer.status === 404 && pane.base === "denoised") {
+    standing = "There is no file of the denoised volume: this is the one that is not denoised.";
+    pane.base = "voxels";
+    answer = await fetch("voxels/info");
+  }
   if (!answer.ok) { say((await answer.text()).trim()); return false; }
-  pane.become(base, await answer.json());
+  pane.become(pane.base, await answer.json());
   // Another volume has no part of what is kept of this one.
   pane.store.version = null;
   showNames();
@@ -315,9 +320,10 @@ function connect() {
     } catch (error) { say(`The cut cannot be saved: ${error.message}`); }
   }));
   byId("denoised").addEventListener("change", (event) => {
-    panes[0].base = panes[0].store.base = event.target.checked ? "denoised" : "voxels";
-    panes[0].store.version = null;
-    refresh();
+    const [pane] = panes;
+    pane.base = pane.store.base = event.target.checked ? "denoised" : "voxels";
+    pane.store.version = null;
+    goOver(pane).then(refresh);
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { showHistogram(); measure(); });
 }

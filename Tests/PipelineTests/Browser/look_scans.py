@@ -69,11 +69,18 @@ def main(program, url, folder, profile):
         if tab.evaluate("document.querySelector('h1 a[href=\"../\"]').href") != f"{root}/scans/2/":
             raise RuntimeError("the run's page does not lead back to its scan")
 
-        views = [Tab(browser, f"{root}/scans/2/{place}") for place in ("view/", "run/viewer")]
-        for view in views:
+        # By what the name of the file ends with that each goes over to.
+        views = [(Tab(browser, f"{root}/scans/2/{place}"), volume) for place, volume in (
+            ("view/", "rec"), ("run/viewer", "rec"), ("view/", "denoised"), ("run/viewer", "denoised"))]
+        for view, volume in views:
             # A page that nobody sees asks for nothing.
             view.call("Page.bringToFront")
             view.wait("a viewer of what goes on", "window.viewer?.panes[0]?.stats?.isLive === true")
+            if volume == "denoised":
+                view.evaluate("document.getElementById('denoised').click()")
+                view.wait("the volume that is to be denoised",
+                          "viewer.panes[0].base === 'denoised' && document.getElementById('denoised').checked"
+                          " && document.getElementById('name').textContent.endsWith('-denoised')")
         tab.call("Page.bringToFront")
 
         tab.call("Page.navigate", url=f"{root}/scans/2/")
@@ -86,12 +93,18 @@ def main(program, url, folder, profile):
         tab.evaluate("document.querySelector('#sure button[value=yes]').click()")
         tab.wait("the end", "document.getElementById('state').textContent === 'finished'")
         tab.wait("its files", "document.querySelectorAll('#files tr').length > 1")
-        for view in views:
+        for view, volume in views:
             view.call("Page.bringToFront")
             view.wait("the finished file in the same viewer",
                       "(({info, stats, store}) => !info.isLive && !stats.isLive && store.isComplete"
-                      " && document.getElementById('name').textContent.endsWith('_rec.h5'))(viewer.panes[0])")
+                      f" && document.getElementById('name').textContent.endsWith('_{volume}.h5'))(viewer.panes[0])")
             view.wait("its picture", "viewer.panes[0].store.tiles.size > 0")
+        # From the denoised file to the other one, and back.
+        for volume in ("rec", "denoised"):
+            view.evaluate("document.getElementById('denoised').click()")
+            view.wait(f"the other volume, {volume}",
+                      "(({store}) => store.isComplete && store.tiles.size > 0"
+                      f" && document.getElementById('name').textContent.endsWith('_{volume}.h5'))(viewer.panes[0])")
         tab.call("Page.bringToFront")
         tab.wait("its log", "document.getElementById('log').textContent.length > 10")
         tab.evaluate("document.getElementById('images').open = true")
@@ -105,7 +118,8 @@ def main(program, url, folder, profile):
         tab.wait("two volumes", "document.querySelectorAll('.pane').length === 2")
         tab.wait("figures of the second one", "window.viewer?.panes[1]?.stats?.count > 0")
         # What is not there is no mistake of the page.
-        complaints = [text for text in browser.complaints if "picture.png" not in text and "/slices/" not in text]
+        missing = ("picture.png", "/slices/", "/denoised/stats/")
+        complaints = [text for text in browser.complaints if not any(place in text for place in missing)]
         if complaints:
             raise RuntimeError(f"the browser complains: {complaints[0]}")
     finally:
