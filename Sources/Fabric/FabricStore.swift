@@ -11,7 +11,7 @@ package final class FabricStore {
     /// The value.
     package let value: [UInt8]
     /// The number of the change that wrote it.
-    let revision: UInt64
+    package let revision: UInt64
     /// When it was written, as text that sorts by time.
     let written: String
   }
@@ -24,7 +24,7 @@ package final class FabricStore {
   static let valueByteCountMax = 64 << 10
 
   /// A bucket by name: letters, digits and `-`. Nothing is asked of the servers yet.
-  init(_ connection: FabricConnection, bucket: String) throws(FabricError) {
+  package init(_ connection: FabricConnection, bucket: String) throws(FabricError) {
     precondition(Self.isName(bucket), "bucket '\(bucket)'")
     self.bucket = bucket
     api = try JetStream(connection)
@@ -33,6 +33,16 @@ package final class FabricStore {
   /// The bucket with a run's plan.
   package convenience init(_ connection: FabricConnection, run: RunID) throws(FabricError) {
     try self.init(connection, bucket: "slipring-\(run)")
+  }
+
+  /// The bucket with the leases of a run's granules, and of its uplink.
+  package convenience init(_ connection: FabricConnection, leasesOf run: RunID) throws(FabricError) {
+    try self.init(connection, bucket: "slipring-\(run)-leases")
+  }
+
+  /// The bucket with the nodes that live.
+  package convenience init(nodes connection: FabricConnection) throws(FabricError) {
+    try self.init(connection, bucket: FabricNames.nodes)
   }
 
   private struct Creation: Encodable {
@@ -89,16 +99,29 @@ package final class FabricStore {
 
   /// The value of a key; nil where there is none.
   package func get(_ key: String) throws(FabricError) -> Entry? {
-    struct Wanted: Encodable { let last_by_subj: String }
-    let what = "\(key) of bucket \(bucket)"
-    let bytes = try api.ask(
-      JetStream.Request(
-        subject: "$JS.API.STREAM.MSG.GET.KV_\(bucket)",
-        body: JetStream.encode(Wanted(last_by_subj: "$KV.\(bucket).\(key)")), what: what))
-    return try Self.entry(bytes, what: what)
+    if case .entry(let entry)? = try look(key) { entry } else { nil }
   }
 
-  private static func entry(_ bytes: [UInt8], what: String) throws(FabricError) -> Entry? {
+  /// What a key has.
+  private enum Content {
+    case entry(Entry)
+    /// A removal with its revision.
+    case removed(UInt64)
+  }
+
+  private func look(_ key: String) throws(FabricError) -> Content? {
+    let request = request(of: key)
+    return try Self.content(try api.ask(request), what: request.what)
+  }
+
+  private func request(of key: String) -> JetStream.Request {
+    struct Wanted: Encodable { let last_by_subj: String }
+    return JetStream.Request(
+      subject: "$JS.API.STREAM.MSG.GET.KV_\(bucket)",
+      body: JetStream.encode(Wanted(last_by_subj: "$KV.\(bucket).\(key)")), what: "\(key) of bucket \(bucket)")
+  }
+
+  private static func content(_ bytes: [UInt8], what: String) throws(FabricError) -> Content? {
     let found = try JetStream.decode(Found.self, bytes, what: what)
     if let error = found.error {
       guard error.number == JetStream.Fault.noMessage else { throw error.error(what) }
@@ -106,14 +129,14 @@ package final class FabricStore {
     }
     guard let message = found.message else { throw .damaged(what: what, reason: "the answer holds no value") }
     if let headers = message.hdrs.flatMap({ Data(base64Encoded: $0) }),
-      headers.range(of: Data("KV-Operation".utf8)) != nil
+      headers.range(of: Data(operation.utf8)) != nil
     {
-      return nil
+      return .removed(message.seq)
     }
     guard let data = Data(base64Encoded: message.data ?? ""), data.count <= valueByteCountMax else {
       throw .damaged(what: what, reason: "its value is none, or too long")
     }
-    return Entry(value: [UInt8](data), revision: message.seq, written: sortable(message.time ?? ""))
+    return .entry(Entry(value: [UInt8](data), revision: message.seq, written: sortable(message.time ?? "")))
   }
 
   /// Servers leave out zeros at the end of a time's fraction.
@@ -129,18 +152,39 @@ package final class FabricStore {
   /// Writes a value where there is none; throws `.conflict` where there is one.
   @discardableResult
   package func create(_ key: String, _ value: [UInt8]) throws(FabricError) -> UInt64 {
-    try write(key, value, after: 0)
+    do throws(FabricError) { return try write(key, value, after: 0) } catch {
+      // What was removed has left a mark, which one of many may replace.
+      guard case .conflict = error, case .removed(let mark)? = try look(key) else { throw error }
+      return try write(key, value, after: mark)
+    }
   }
 
-  private func write(_ key: String, _ value: [UInt8], after revision: UInt64?) throws(FabricError) -> UInt64 {
-    precondition(
-      key.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { Self.isName(String($0)) }, "key '\(key)'"
-    )
+  /// Writes a value in place of the one that `revision` is; throws `.conflict` where that is there no more.
+  @discardableResult
+  package func update(_ key: String, _ value: [UInt8], after revision: UInt64) throws(FabricError) -> UInt64 {
+    precondition(revision > 0, "\(key): a value that is there has a revision")
+    return try write(key, value, after: revision)
+  }
+
+  /// Removes the value that `revision` is, so that another one can be created; throws `.conflict` where that is there
+  /// no more.
+  package func remove(_ key: String, after revision: UInt64) throws(FabricError) {
+    precondition(revision > 0, "\(key): a value that is there has a revision")
+    _ = try write(key, [], after: revision, headers: [(Self.operation, "DEL")])
+  }
+
+  /// What marks a message that stands for a removal.
+  private static let operation = "KV-Operation"
+
+  private func write(
+    _ key: String, _ value: [UInt8], after revision: UInt64?, headers more: [(String, String)] = []
+  ) throws(FabricError) -> UInt64 {
+    precondition(Self.isKey(key), "key '\(key)'")
     let what = "\(key) of bucket \(bucket)"
     guard value.count <= Self.valueByteCountMax else {
       throw .refused(what: what, reason: "it has \(value.count) B, \(Self.valueByteCountMax) have room")
     }
-    let headers = revision.map { [("Nats-Expected-Last-Subject-Sequence", "\($0)")] } ?? []
+    let headers = (revision.map { [("Nats-Expected-Last-Subject-Sequence", "\($0)")] } ?? []) + more
     return try answer(
       JetStream.Request(subject: "$KV.\(bucket).\(key)", headers: headers, body: value, what: what)) ?? 0
   }
@@ -152,11 +196,65 @@ package final class FabricStore {
     return answer.seq
   }
 
-  private static func isName(_ text: String) -> Bool {
+  /// Whether a text may be one word of a name.
+  static func isName(_ text: String) -> Bool {
     !text.isEmpty
       && text.utf8.allSatisfy { byte in
         (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == 0x2D
       }
+  }
+
+  private static func isKey(_ text: String) -> Bool {
+    text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { isName(String($0)) }
+  }
+}
+
+// Several values at once.
+extension FabricStore {
+  private static let keysMax = 65_536
+  /// Values that are asked for at once.
+  private static let requestsMax = 256
+
+  /// The keys that have a value; a removed one may stay among them as long as its mark does.
+  package func keys() throws(FabricError) -> [String] {
+    struct Wanted: Encodable {
+      let subjects_filter: String
+      let offset: Int
+    }
+    struct Info: Decodable {
+      struct State: Decodable { let subjects: [String: Int]? }
+      let error: JetStream.Fault?
+      let total: Int?
+      let state: State?
+    }
+    let what = "the keys of bucket \(bucket)", prefix = "$KV.\(bucket)."
+    var keys: [String] = [], seen = 0
+    // Servers give a part of the list at a time.
+    while seen < Self.keysMax {
+      let body = JetStream.encode(Wanted(subjects_filter: prefix + ">", offset: seen))
+      let bytes = try api.ask(
+        JetStream.Request(subject: "$JS.API.STREAM.INFO.KV_\(bucket)", body: body, what: what))
+      let info = try JetStream.decode(Info.self, bytes, what: what)
+      if let error = info.error { throw error.error(what) }
+      guard let more = info.state?.subjects, !more.isEmpty else { break }
+      seen += more.count
+      keys += more.keys.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }.filter(Self.isKey)
+      if seen >= info.total ?? 0 { break }
+    }
+    return keys.sorted()
+  }
+
+  /// The values of all keys that begin with `prefix`.
+  package func all(_ prefix: String = "") throws(FabricError) -> [String: Entry] {
+    let wanted = try keys().filter { $0.hasPrefix(prefix) }
+    var all: [String: Entry] = [:]
+    for first in stride(from: 0, to: wanted.count, by: Self.requestsMax) {
+      let some = wanted[first..<min(first + Self.requestsMax, wanted.count)], requests = some.map(request)
+      for ((key, request), bytes) in zip(zip(some, requests), try api.ask(requests)) {
+        if case .entry(let entry)? = try Self.content(bytes, what: request.what) { all[key] = entry }
+      }
+    }
+    return all
   }
 }
 

@@ -40,6 +40,49 @@ struct FabricStoreTests {
     #expect(throws: FabricError.self) { try store.put("plan", most + [1]) }
   }
 
+  @Test func `A value is changed, and removed, by who knows its revision, and then created anew`() throws {
+    let store = try FabricStore(connection, leasesOf: .random())
+    let taken = FabricError.conflict("granule.0 of bucket \(store.bucket)")
+    try store.make(lifetime: .seconds(60))
+    let first = try store.create("granule.0", [1])
+    let second = try store.update("granule.0", [2], after: first)
+    #expect(throws: taken) { try store.update("granule.0", [3], after: first) }
+    #expect(throws: taken) { try store.remove("granule.0", after: first) }
+    #expect(try store.get("granule.0") == store.all()["granule.0"] && store.get("granule.0")?.value == [2])
+    try store.remove("granule.0", after: second)
+    #expect(try store.get("granule.0") == nil && store.all().isEmpty)
+    #expect(throws: taken) { try store.update("granule.0", [4], after: second) }
+    #expect(try store.create("granule.0", [5]) > second)
+    #expect(throws: taken) { try store.create("granule.0", [6]) }
+  }
+
+  @Test func `Values that are not written again vanish, and can be created by somebody else`() throws {
+    let store = try FabricStore(nodes: connection)
+    try store.make(lifetime: .seconds(2))
+    var revision = try store.create("a", [1])
+    let start = ContinuousClock.now
+    try store.create("b", [2])
+    // Longer than it lives without.
+    while .now - start < .seconds(3) {
+      usleep(300_000)
+      revision = try store.update("a", [1], after: revision)
+    }
+    #expect(try store.get("b") == nil && store.all().keys.sorted() == ["a"])
+    try store.create("b", [3])
+  }
+
+  @Test func `All keys are listed, and the values of some`() throws {
+    let store = try FabricStore(connection, run: .random())
+    #expect(throws: FabricError.missing("the keys of bucket \(store.bucket)")) { try store.keys() }
+    try store.make()
+    #expect(try store.keys() == [])
+    try store.create("plan", [1])
+    for granule in 0..<300 { try store.create(FabricNames.part(granule), [UInt8(granule & 255)]) }
+    #expect(try store.keys().count == 301)
+    let parts = try store.all("part.")
+    #expect(parts.count == 300 && (0..<300).allSatisfy { parts["part.\($0)"]?.value == [UInt8($0 & 255)] })
+  }
+
   @Test func `Runs are listed by the time of their plan`() throws {
     let runs = [RunID.random(), RunID.random(), RunID.random()]
     for run in runs {
