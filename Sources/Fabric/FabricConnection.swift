@@ -155,7 +155,7 @@ extension Duration {
 }
 
 /// Sleeps.
-func pause(_ duration: Duration) {
+package func pause(_ duration: Duration) {
   guard duration > .zero else { return }
   usleep(UInt32(clamping: duration.milliseconds * 1000))
 }

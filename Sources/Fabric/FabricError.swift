@@ -22,6 +22,8 @@ package enum FabricError: SysExitError, Equatable, Sendable {
   case missing(String)
   /// A value was changed by another one.
   case conflict(String)
+  /// Somebody else has the right to something.
+  case held(String, by: String)
   /// What came back is not what was written.
   case damaged(what: String, reason: String)
   /// No answer within the limit.
@@ -40,8 +42,17 @@ package enum FabricError: SysExitError, Equatable, Sendable {
     case .full(let what, let reason): "the fabric has no room for \(what): \(reason)"
     case .missing(let what): "the fabric has no \(what)"
     case .conflict(let what): "\(what) of the fabric was changed by somebody else"
+    case .held(let what, let holder): "\(what) is held by \(holder), which renews it"
     case .damaged(let what, let reason): "\(what) of the fabric is damaged: \(reason)"
     case .timedOut(let what, let limit): "the fabric did not answer within \(limit): \(what)"
+    }
+  }
+
+  /// Whether waiting may help: servers come back.
+  package var mayPass: Bool {
+    switch self {
+    case .unreachable, .closed, .timedOut: true
+    default: false
     }
   }
 
@@ -53,7 +64,7 @@ package enum FabricError: SysExitError, Equatable, Sendable {
     case .unreachable, .closed, .timedOut, .missing: .unavailable
     case .authentication, .untrusted, .refused: .noPermission
     case .full: .cannotCreate
-    case .conflict: .temporary
+    case .conflict, .held: .temporary
     case .damaged: .data
     }
   }

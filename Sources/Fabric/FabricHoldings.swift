@@ -39,6 +39,7 @@ package struct FabricHolding: Equatable, Sendable {
       let topic = FabricTopic(run: run, id: 0, word: "projections")
       try BandStreams(connection, topic: topic, granules: granules).remove()
     }
+    try FabricStore(connection, leasesOf: run).remove()
     // The plan last: with it the run is found again where this was interrupted.
     try FabricStore(connection, run: run).remove()
     return holding.streams

@@ -83,14 +83,22 @@ package struct LeaseRecord: FabricRecord {
   package var cursor: UInt64
   /// Events that there are; 0 where nobody knows yet.
   package var of: UInt64
+  /// Of an uplink: what all lives of one and the same have in common, and nobody else; nil of a node.
+  package let holder: String?
 
   /// The values as given.
-  package init(node: String, epoch: UInt64 = 0, state: State = .waiting, cursor: UInt64 = 0, of: UInt64 = 0) {
+  package init(
+    node: String, epoch: UInt64 = 0, state: State = .waiting, cursor: UInt64 = 0, of: UInt64 = 0, holder: String? = nil
+  ) {
     precondition(FabricNames.isNode(node), "node '\(node)'")
     (self.node, self.epoch, self.state, self.cursor, self.of) = (node, epoch, state, cursor, of)
+    self.holder = holder
   }
 
-  package var problem: String? { FabricNames.isNode(node) ? nil : "its node has no name" }
+  package var problem: String? {
+    guard FabricNames.isNode(node) else { return "its node has no name" }
+    return holder.map(FabricNames.isPlain) ?? true ? nil : "its holder is none"
+  }
 }
 
 /// What a node has made of a granule: under `part.<g>` in the run's bucket. It is created once and never changes.
@@ -163,8 +171,14 @@ package enum FabricNames {
   /// The key of the uplink's lease.
   package static let uplink = "uplink"
 
-  /// How long a lease and a node's record live without being renewed, and how often they are.
-  package static let (lifetime, renewal) = (Duration.seconds(6), Duration.seconds(2))
+  /// How long a lease and a node's record live without being renewed; they are thrice as often.
+  package static let lifetime: Duration = .seconds(6)
+
+  /// A text as a node's name: what cannot stand there becomes a `-`.
+  package static func node(_ text: String) -> String {
+    let name = text.prefix(64).map { FabricStore.isName(String($0)) ? $0 : "-" }
+    return name.isEmpty ? "node" : String(name)
+  }
 
   /// Whether a text may be a node's name: letters, digits and `-`, 64 at most.
   package static func isNode(_ text: String) -> Bool { (1...64).contains(text.utf8.count) && FabricStore.isName(text) }

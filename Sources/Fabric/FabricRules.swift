@@ -15,6 +15,12 @@ package struct FabricRules: Sendable {
   var noticesRegress = true
   /// F7: a node reads from its own cursor on.
   var startsAtCursor = true
+  /// F8: what is leased is created, which one of many can do.
+  var createsLeases = true
+  /// F8: who could not renew a lease knows in time that it is lost.
+  var endsLeases = true
+  /// F9: who publishes holds the lease of the run's uplink.
+  package var leasesUplink = true
   /// F10: who asks again waits longer each time.
   var backsOff = true
 

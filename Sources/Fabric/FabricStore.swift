@@ -13,7 +13,7 @@ package final class FabricStore {
     /// The number of the change that wrote it.
     package let revision: UInt64
     /// When it was written, as text that sorts by time.
-    let written: String
+    package let written: String
   }
 
   /// The bucket.
@@ -23,26 +23,35 @@ package final class FabricStore {
   /// Bytes of a value at most.
   static let valueByteCountMax = 64 << 10
 
-  /// A bucket by name: letters, digits and `-`. Nothing is asked of the servers yet.
-  package init(_ connection: FabricConnection, bucket: String) throws(FabricError) {
+  /// How long servers may take to answer.
+  package static let limit: Duration = .seconds(2)
+
+  /// A bucket by name: letters, digits and `-`. Nothing is asked of the servers yet, which may take `limit` to answer.
+  init(_ connection: FabricConnection, bucket: String, limit: Duration = FabricStore.limit) throws(FabricError) {
     precondition(Self.isName(bucket), "bucket '\(bucket)'")
     self.bucket = bucket
-    api = try JetStream(connection)
+    api = try JetStream(connection, limit: limit)
   }
 
   /// The bucket with a run's plan.
-  package convenience init(_ connection: FabricConnection, run: RunID) throws(FabricError) {
-    try self.init(connection, bucket: "slipring-\(run)")
+  package convenience init(
+    _ connection: FabricConnection, run: RunID, limit: Duration = FabricStore.limit
+  ) throws(FabricError) {
+    try self.init(connection, bucket: "slipring-\(run)", limit: limit)
   }
 
   /// The bucket with the leases of a run's granules, and of its uplink.
-  package convenience init(_ connection: FabricConnection, leasesOf run: RunID) throws(FabricError) {
-    try self.init(connection, bucket: "slipring-\(run)-leases")
+  package convenience init(
+    _ connection: FabricConnection, leasesOf run: RunID, limit: Duration = FabricStore.limit
+  ) throws(FabricError) {
+    try self.init(connection, bucket: "slipring-\(run)-leases", limit: limit)
   }
 
   /// The bucket with the nodes that live.
-  package convenience init(nodes connection: FabricConnection) throws(FabricError) {
-    try self.init(connection, bucket: FabricNames.nodes)
+  package convenience init(
+    nodes connection: FabricConnection, limit: Duration = FabricStore.limit
+  ) throws(FabricError) {
+    try self.init(connection, bucket: FabricNames.nodes, limit: limit)
   }
 
   private struct Creation: Encodable {
@@ -179,14 +188,20 @@ package final class FabricStore {
   private func write(
     _ key: String, _ value: [UInt8], after revision: UInt64?, headers more: [(String, String)] = []
   ) throws(FabricError) -> UInt64 {
-    precondition(Self.isKey(key), "key '\(key)'")
     let what = "\(key) of bucket \(bucket)"
     guard value.count <= Self.valueByteCountMax else {
       throw .refused(what: what, reason: "it has \(value.count) B, \(Self.valueByteCountMax) have room")
     }
+    return try answer(change(key, value, after: revision, more)) ?? 0
+  }
+
+  private func change(
+    _ key: String, _ value: [UInt8], after revision: UInt64?, _ more: [(String, String)] = []
+  ) -> JetStream.Request {
+    precondition(Self.isKey(key), "key '\(key)'")
     let headers = (revision.map { [("Nats-Expected-Last-Subject-Sequence", "\($0)")] } ?? []) + more
-    return try answer(
-      JetStream.Request(subject: "$KV.\(bucket).\(key)", headers: headers, body: value, what: what)) ?? 0
+    return JetStream.Request(
+      subject: "$KV.\(bucket).\(key)", headers: headers, body: value, what: "\(key) of bucket \(bucket)")
   }
 
   @discardableResult
@@ -244,6 +259,19 @@ extension FabricStore {
     return keys.sorted()
   }
 
+  /// Writes values in place of those that their revisions are, all at once; gives the new revisions, nil for a value
+  /// that somebody else has changed.
+  func update(_ changes: [(key: String, value: [UInt8], after: UInt64)]) throws(FabricError) -> [UInt64?] {
+    let requests = changes.map { change($0.key, $0.value, after: $0.after) }
+    var revisions: [UInt64?] = []
+    for (bytes, request) in zip(try api.ask(requests), requests) {
+      let answer = try JetStream.decode(Answer.self, bytes, what: request.what)
+      if let error = answer.error, error.number != JetStream.Fault.wrongSequence { throw error.error(request.what) }
+      revisions.append(answer.error == nil ? answer.seq : nil)
+    }
+    return revisions
+  }
+
   /// The values of all keys that begin with `prefix`.
   package func all(_ prefix: String = "") throws(FabricError) -> [String: Entry] {
     let wanted = try keys().filter { $0.hasPrefix(prefix) }
@@ -272,11 +300,27 @@ extension FabricStore {
   package static func runs(
     _ connection: FabricConnection, key: String
   ) throws(FabricError) -> [(run: RunID, entry: Entry)] {
+    var runs: [(run: RunID, entry: Entry)] = []
+    for run in try self.runs(connection, key: key, limit: limit) {
+      do throws(FabricError) {
+        if let entry = try FabricStore(connection, run: run).get(key) { runs.append((run, entry)) }
+      } catch {
+        // Removed meanwhile.
+        guard case .missing = error else { throw error }
+      }
+    }
+    return runs.sorted { $0.entry.written < $1.entry.written }
+  }
+
+  /// The runs that have a bucket which may have a key.
+  package static func runs(
+    _ connection: FabricConnection, key: String, limit: Duration
+  ) throws(FabricError) -> [RunID] {
     struct Wanted: Encodable {
       let subject: String
       let offset: Int
     }
-    let api = try JetStream(connection)
+    let api = try JetStream(connection, limit: limit)
     var names: [String] = []
     // Servers give a part of the list at a time.
     while names.count < namesMax {
@@ -290,16 +334,7 @@ extension FabricStore {
       names += more
       if names.count >= answer.total ?? 0 { break }
     }
-    var runs: [(run: RunID, entry: Entry)] = []
-    for name in names where name.hasPrefix("KV_slipring-") {
-      guard let run = RunID(String(name.dropFirst("KV_slipring-".count))) else { continue }
-      do throws(FabricError) {
-        if let entry = try FabricStore(connection, run: run).get(key) { runs.append((run, entry)) }
-      } catch {
-        // Removed meanwhile.
-        guard case .missing = error else { throw error }
-      }
-    }
-    return runs.sorted { $0.entry.written < $1.entry.written }
+    let prefix = "KV_slipring-"
+    return names.filter { $0.hasPrefix(prefix) }.compactMap { RunID(String($0.dropFirst(prefix.count))) }
   }
 }

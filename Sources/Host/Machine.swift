@@ -72,6 +72,9 @@ package enum Machine {
     setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
   }
 
+  /// What this start of this machine has to itself; "unknown" where the system does not tell.
+  package static var startID: String { field("", of: "/proc/sys/kernel/random/boot_id") ?? "unknown" }
+
   /// The kernel's release, such as "6.1.0-18-amd64".
   package static var kernelRelease: String {
     var name = utsname()

@@ -8,6 +8,7 @@ import Testing
     #expect(try #require(Machine.memoryAvailable) > 1 << 20)
     #expect(!Machine.kernelRelease.isEmpty && Machine.kernelRelease.first?.isNumber == true)
     #expect(!Machine.processorName.isEmpty)
+    #expect(Machine.startID.count == 36 && Machine.startID == Machine.startID)
     #expect(Machine.lockedMemoryLimit >= 0)
     #expect(try Machine.diskFree("/") > 0)
     if let total = Machine.sharedMemoryTotal, let free = Machine.sharedMemoryFree { #expect(free <= total) }

@@ -69,30 +69,33 @@ struct UplinkTests {
 
   private var granules: Granules { Granules(rows: Self.rows, each: 4) }
 
-  private func configuration(_ patience: Duration, address: String? = nil) throws -> UplinkConfiguration {
+  private func configuration(
+    _ patience: Duration, address: String? = nil, holder: String = "this"
+  ) throws -> UplinkConfiguration {
     UplinkConfiguration(
       address: try FabricAddress(address ?? server.address), run: topic.runID, images: .projections,
       granules: granules, eventsMax: UInt64(Self.images + 1),
       messageByteCountMax: BandMessage.headByteCount + 4 * Self.columns * 2 + 200,
-      plan: [1, 2, 3], look: nil, patience: patience)
+      plan: [1, 2, 3], look: nil, patience: patience, holder: holder)
   }
 
   /// One life of an uplink, to its end; `turn` is called in each of its turns, and says whether it is to end.
   private func uplink(
     patience: Duration = .seconds(20), address: String? = nil, within limit: Duration = .seconds(30),
+    holder: String = "this", rules: FabricRules = FabricRules(),
     turn: @escaping (Int) throws -> Bool = { _ in false }
   ) throws -> UplinkReport {
     var (reports, turns): ([UplinkReport], Int) = ([], 0)
     let start = ContinuousClock.now
     let uplink = Uplink(
-      try configuration(patience, address: address), images: try topic.follower,
+      try configuration(patience, address: address, holder: holder), images: try topic.follower,
       stopRequested: {
         turns += 1
         do { return try turn(turns) || ContinuousClock.now - start > limit } catch {
           Issue.record(error)
           return true
         }
-      }, didWork: {}, noticed: { _ in }, write: { reports.append($0) })
+      }, didWork: {}, noticed: { _ in }, write: { reports.append($0) }, rules: rules)
     try uplink.run()
     return try #require(reports.last)
   }
@@ -182,6 +185,41 @@ struct UplinkTests {
     let third = try uplink()
     #expect(third.isComplete && third.messages == 0)
     try expectWhole()
+  }
+
+  @Test(arguments: [false, true])
+  func `F9: a second uplink waits until the first has not renewed its lease`(isAway: Bool) throws {
+    for number in 0...Self.images { try topic.append(number) }
+    var rules = FabricRules()
+    rules.leasesUplink = !isAway
+    var (second, third): (UplinkReport?, UplinkReport?)
+    let first = try uplink(rules: rules) { turn in
+      guard turn == 6 else { return false }
+      // The first one does nothing meanwhile, as one that hangs.
+      second = try uplink(within: .seconds(2), holder: "other", rules: rules)
+      if !isAway { third = try uplink(within: .seconds(20), holder: "other", rules: rules) }
+      return false
+    }
+    #expect(first.isComplete)
+    #expect((second?.messages == 0) == !isAway)
+    guard !isAway else { return }
+    #expect(second?.away?.contains("is held by") == true)
+    #expect(third?.isComplete == true && first.messages < 26)
+    try expectWhole()
+  }
+
+  @Test func `An uplink that ends well leaves the lease to any other one, and one that dies to its successor`() throws {
+    for number in 0...Self.images { try topic.append(number) }
+    let connection = try FabricConnection(try FabricAddress(server.address), name: "test", patience: .seconds(5))
+    let store = try FabricStore(connection, leasesOf: topic.runID)
+    try store.make(lifetime: FabricNames.lifetime)
+    let dead = LeaseRecord(node: "edge", state: .reading, holder: "this")
+    #expect(try FabricLease.take(FabricNames.uplink, in: store, dead) != nil)
+    let start = ContinuousClock.now
+    #expect(try uplink().isComplete)
+    #expect(try uplink(holder: "other").isComplete)
+    #expect(ContinuousClock.now - start < FabricNames.lifetime)
+    #expect(try store.get(FabricNames.uplink) == nil)
   }
 
   @Test func `A server that dies in the middle, and one that loses its disk, cost nothing`() throws {

@@ -71,7 +71,15 @@ extension RunPlan {
       address: address, run: runID, images: images, granules: plan.granules,
       eventsMax: UInt64(shape.projections + shape.flatsAndDarks + 1),
       messageByteCountMax: min(plan.granule, plan.rows) * rowByteCount + Self.messageOverhead, plan: plan.encoded(),
-      look: sampleLook, patience: Self.fabricPatience)
+      look: sampleLook, patience: Self.fabricPatience, holder: uplinkHolder)
+  }
+
+  /// A run's folder has one supervisor, and that one uplink: who has the same folder on the same machine is this one's
+  /// successor. A checksum, as nobody beyond needs to know where that is.
+  private var uplinkHolder: String {
+    var digest = SHA256()
+    Array("\(Machine.startID) \(scan.runFolder ?? "")".utf8).withUnsafeBytes { digest.update($0) }
+    return digest.hexDigest()
   }
 
   /// What only all rows of the detector show, and the final iterations have to know; nil where they do not.

@@ -14,6 +14,7 @@ final class Uplink {
   private let didWork: () -> Void
   private let noticed: (String) -> Void
   private let write: (UplinkReport) throws -> Void
+  private let rules: FabricRules
   private var isStopping = false
   /// An event that salvage gave up, behind which no node can go on.
   private var isBroken = false
@@ -37,6 +38,8 @@ final class Uplink {
     let publisher: BandPublisher
     let replays: ReplayService
     let store: FabricStore
+    /// F9: nobody else publishes this run; nil where the rule is taken away.
+    let lease: FabricLease?
   }
 
   /// How often it is looked for a new event while the scan goes on.
@@ -55,10 +58,12 @@ final class Uplink {
   /// stands.
   init(
     _ configuration: UplinkConfiguration, images: TopicFollower, stopRequested: @escaping () -> Bool,
-    didWork: @escaping () -> Void, noticed: @escaping (String) -> Void, write: @escaping (UplinkReport) throws -> Void
+    didWork: @escaping () -> Void, noticed: @escaping (String) -> Void, write: @escaping (UplinkReport) throws -> Void,
+    rules: FabricRules = FabricRules()
   ) {
     (self.configuration, self.images, self.stopRequested) = (configuration, images, stopRequested)
     (self.didWork, self.noticed, self.write) = (didWork, noticed, write)
+    self.rules = rules
     report = UplinkReport(fabric: "\(configuration.address)")
     before = report
   }
@@ -77,13 +82,16 @@ final class Uplink {
     }
     try tell(isOver: true)
     noticed("\(report.words)")
+    // One that comes later need not wait.
+    do throws(FabricError) { try link?.lease?.release() } catch { noticed("\(error)") }
   }
 
-  /// Connects, and publishes the plan before anything else.
+  /// Connects, and publishes the plan before anything else. Nobody else publishes the run's images then.
   private func connect() throws -> Link {
     let connection = try FabricConnection(configuration.address, name: "slipring uplink", patience: .zero)
     let store = try FabricStore(connection, run: configuration.topic.identity.runID)
     try publishPlan(store)
+    let lease = rules.leasesUplink ? try takeLease(connection) : nil
     let publisher = try BandPublisher(
       connection, topic: configuration.topic, granules: configuration.granules, eventsMax: configuration.eventsMax,
       messageByteCountMax: configuration.messageByteCountMax)
@@ -91,9 +99,40 @@ final class Uplink {
       [unowned self] sequence, _ in try self.event(sequence)
     }
     noticed("connected to the fabric \(configuration.address)")
-    let link = Link(publisher: publisher, replays: replays, store: store)
+    let link = Link(publisher: publisher, replays: replays, store: store, lease: lease)
     self.link = link
     return link
+  }
+
+  /// The right to publish the run. What died before, of this very run's uplink, holds nothing against it.
+  private func takeLease(_ connection: FabricConnection) throws(FabricError) -> FabricLease {
+    let run = configuration.topic.identity.runID, store = try FabricStore(connection, leasesOf: run)
+    let record = LeaseRecord(
+      node: FabricNames.node(Machine.hostName), state: .reading, holder: configuration.holder)
+    try makeBucket(store)
+    try makeBucket(FabricStore(nodes: connection))
+    if let lease = try FabricLease.take(FabricNames.uplink, in: store, record) { return lease }
+    let holder = try store.get(FabricNames.uplink).flatMap { entry throws(FabricError) in
+      try LeaseRecord(decoding: entry.value, what: FabricNames.uplink).node
+    }
+    throw .held("the uplink of run \(run)", by: holder ?? "somebody")
+  }
+
+  /// A bucket whose values vanish. Servers with little room left refuse to make what they have.
+  private func makeBucket(_ store: FabricStore) throws(FabricError) {
+    do throws(FabricError) { _ = try store.get(FabricNames.uplink) } catch {
+      guard case .missing = error else { throw error }
+      try store.make(lifetime: FabricNames.lifetime)
+    }
+  }
+
+  /// Renews the right to publish, where it is time.
+  private func keepLease(_ link: Link) throws(FabricError) {
+    guard let lease = link.lease, lease.isDue else { return }
+    (lease.record.cursor, lease.record.of) = (link.publisher.acknowledged, images.published)
+    try lease.renew()
+    guard lease.isLost else { return }
+    throw .held("the uplink of run \(configuration.topic.identity.runID)", by: "somebody else")
   }
 
   /// Where it is there already, a life before has published it; where it is there no more, somebody removed it.
@@ -122,6 +161,7 @@ final class Uplink {
 
   /// The next thing to do; true where nothing is left.
   private func step(_ link: Link) throws -> Bool {
+    try keepLease(link)
     if case .interrupted(let reason) = link.publisher.state, try !resume(link, after: reason) { return true }
     for _ in 0..<Self.requestsMax where try !link.replays.serve(timeout: .zero) { break }
     let acknowledged = link.publisher.acknowledged, isBusy = try publishNext(link.publisher)

@@ -23,16 +23,20 @@ package struct UplinkConfiguration: Sendable {
   /// How long servers may be away after the end of the scan.
   let patience: Duration
 
+  /// What all lives of this run's uplink have in common.
+  let holder: String
+
   /// The key of the plan.
   package static let planKey = "plan"
 
   /// The values as given.
   package init(
     address: FabricAddress, run: RunID, images: Topic, granules: Granules, eventsMax: UInt64, messageByteCountMax: Int,
-    plan: [UInt8], look: SampleLook?, patience: Duration
+    plan: [UInt8], look: SampleLook?, patience: Duration, holder: String
   ) {
     (self.address, self.images, self.granules, self.eventsMax) = (address, images, granules, eventsMax)
     topic = FabricTopic(run: run, id: images.id, word: images.kind.word)
-    (self.messageByteCountMax, self.plan, self.look, self.patience) = (messageByteCountMax, plan, look, patience)
+    (self.messageByteCountMax, self.plan, self.look) = (messageByteCountMax, plan, look)
+    (self.patience, self.holder) = (patience, holder)
   }
 }
