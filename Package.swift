@@ -103,7 +103,7 @@ let package = Package(
     .target(
       name: "Run",
       dependencies: [
-        "Detectors", "Events", "Host", "Journal", "KernelTypes", "Rings", "RunModel", "ScanPlan", "Stages",
+        "Detectors", "Events", "Fabric", "Host", "Journal", "KernelTypes", "Rings", "RunModel", "ScanPlan", "Stages",
         "Tomography", "Topics", .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict),
     .target(

@@ -3,7 +3,7 @@ package struct Granules: Codable, Equatable, Sendable {
   /// Rows of the whole detector.
   let rows: Int
   /// Rows of each granule but the last.
-  let each: Int
+  package let each: Int
 
   /// Cuts `rows` into granules.
   package init(rows: Int, each: Int) {

@@ -221,6 +221,8 @@ import Tomography
     ("--granule 16 goes with", { $0.granule = 16 }), ("--granule 0", { ($0.fabric, $0.granule) = ("nats://a", 0) }),
     ("--local-rows 0:8 goes with", { $0.localRows = .some(0..<8) }),
     ("--granules 0:1 goes with", { $0.granules = GranuleRange(scanText: "0:1") }),
+    ("--node-name beam goes with", { $0.nodeName = "beam" }),
+    ("--node-name a.b is no", { ($0.input, $0.nodeName) = ("nats://b/latest", "a.b") }),
     ("--fabric-credentials goes with", { $0.fabricCredentials = "a.nk" }),
     ("--fabric-authority goes with", { $0.fabricAuthority = "a.pem" }),
     ("--tv-dimensions 3", { ($0.fabric, $0.tvDimensions) = ("nats://a", 3) }),

@@ -1,4 +1,5 @@
 import Detectors
+import Fabric
 import Glibc
 package import Host
 import Journal
@@ -23,7 +24,7 @@ package struct Reconstruction {
     /// What the export says; nil where nothing was reconstructed.
     package let report: ExportReport?
     /// Worth a person's attention: replaced pixels, an early stop.
-    package let notices: [String]
+    package internal(set) var notices: [String]
     /// Whether a signal came, also one that came too late to end the acquisition.
     package let isInterrupted: Bool
     /// Why the run is no success all the same: rows are missing. Everything else is exported.
@@ -125,7 +126,8 @@ package struct Reconstruction {
       try removeDead(plan, folder, notice)
       return nil
     }
-    if let finished {
+    if var finished {
+      _ = tellParts(of: plan, &finished, isStopped: signals.isPending)
       notice(
         "the run in \(folder.path) is finished, and nothing was changed; its result is in \(plan.scan.outputFolder)")
       return finished
@@ -216,6 +218,7 @@ package struct Reconstruction {
     var outcome = outcome(
       plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses(), try folder.readStop(),
       uplink: folder.readUplink())
+    let isTold = tellParts(of: plan, &outcome, isStopped: signals.isPending)
     outcome.result.events = events?.end(outcome.result, outcome.failure, isStopped: signals.isPending)
     for line in outcome.notices { supervisor.log.warning("\(line)") }
     if let failure = outcome.failure { supervisor.log.error("\(failure)") }
@@ -228,8 +231,26 @@ package struct Reconstruction {
         outcome.result.range.map { ["range": "\($0)"] } ?? [:]
       ) { $1 })
     // Nothing is deleted before what replaces it was read back.
-    if plan.scan.retain == .none, ending.report?.isChecked == true, outcome.failure == nil { try folder.remove(plan) }
+    if plan.scan.retain == .none, ending.report?.isChecked == true, outcome.failure == nil, isTold {
+      try folder.remove(plan)
+    }
     return outcome
+  }
+
+  /// Tells the fabric what a node has made; false where it does not know it in the end, which resuming the run repeats.
+  private static func tellParts(
+    of plan: RunPlan, _ outcome: inout ReconstructionOutcome, isStopped: () -> Bool
+  ) -> Bool {
+    guard outcome.failure == nil, let report = outcome.report,
+      let parts = PartsReport(plan, report, restarts: outcome.result.restarts.values.reduce(0, +))
+    else { return true }
+    do throws(FabricError) {
+      outcome.notices += try parts.tell(isStopped: isStopped)
+      return true
+    } catch {
+      outcome.notices.append("the fabric does not know of these slices, until this run is resumed: \(error)")
+      return false
+    }
   }
 
   /// The plan for the stages; the effective configuration for people, also beside the output.
@@ -274,7 +295,10 @@ package struct Reconstruction {
       outputs: report?.outputs ?? [], fit: report.flatMap { plan.export.fit($0.fits) },
       missingRows: ending.missing.map(\.rows),
       range: report?.range, volumeSHA256: report?.volumeSHA256, denoisedSHA256: report?.denoisedSHA256,
-      part: plan.fabric.map { ResultPart($0, rows: RowRange(0..<plan.slices, firstSlice: plan.firstSlice)) },
+      part: plan.fabric.map {
+        ResultPart(
+          $0, rows: RowRange(0..<plan.slices, firstSlice: plan.firstSlice), sha256: report?.partsSHA256 ?? [])
+      },
       uplink: uplink)
     return ReconstructionOutcome(
       result: result, report: report,

@@ -85,8 +85,11 @@ package struct ResultPart: Codable, Equatable, Sendable {
   package let granules: [Int]
   /// The slices.
   package let rows: RowRange
+  /// The checksum of each granule's slices; none where nothing was reconstructed.
+  package let sha256: [String]
 
-  init(_ part: FabricPart, rows: RowRange) {
+  init(_ part: FabricPart, rows: RowRange, sha256: [String]) {
     (run, granules, self.rows) = (part.run.description, [part.taken.lowerBound, part.taken.upperBound], rows)
+    self.sha256 = sha256
   }
 }

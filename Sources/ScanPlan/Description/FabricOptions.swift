@@ -99,6 +99,10 @@ extension ScanKey {
       .fabric, "granules", \.granules,
       "Of an input that is a run on a fabric: the granules that this node reconstructs.", unset: "all of them"),
     ScanKey(
+      .fabric, "node-name", \.nodeName,
+      "Of an input that is a run on a fabric: the name under which this node tells what it has made.",
+      unset: "the machine's", .needed("the name of a node")),
+    ScanKey(
       .fabric, "fabric-credentials", \.fabricCredentials, "A file with the secret key (nkey) that the servers ask for.",
       unset: "none", .needed("the path of a file")),
     ScanKey(
@@ -145,10 +149,14 @@ extension ScanDescription {
         return "--local-rows \(localRows.scanText) goes with --fabric, which has nodes for the others"
       }
     }
+    if fabricInput != nil, let nodeName, !FabricNames.isNode(nodeName) {
+      return "--node-name \(nodeName) is no name of a node: letters, digits and -, at most 64"
+    }
     guard fabricInput == nil else { return nil }
     if let granules {
       return "--granules \(granules.scanText) goes with an input on a fabric, as nats://host:4222/latest"
     }
+    if let nodeName { return "--node-name \(nodeName) goes with an input on a fabric, as nats://host:4222/latest" }
     guard fabric == nil else { return nil }
     if fabricCredentials != nil { return "--fabric-credentials goes with --fabric, or with an input on a fabric" }
     return fabricAuthority == nil ? nil : "--fabric-authority goes with --fabric, or with an input on a fabric"

@@ -191,6 +191,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var localRows = LocalRows.all
   /// The granules that a node reconstructs; nil for all.
   package var granules: GranuleRange?
+  /// The name under which a node's part is known to others; nil for the machine's.
+  package var nodeName: String?
   /// Path of the secret key that the servers ask for.
   package var fabricCredentials: String?
   /// Path of the certificates that those of the servers are signed by.

@@ -1,4 +1,5 @@
 package import Detectors
+import Fabric
 import Rings
 import RunModel
 import ScanFiles
@@ -75,6 +76,7 @@ extension RunPlan: StageSettings {
     if let fabric {
       configuration.attributes["edge_run"] = fabric.run.description
       configuration.attributes["edge_granules"] = fabric.words
+      configuration.partSlices = fabric.granules.each
     }
     configuration.firstRow = reconstructedRows.lowerBound
     configuration.about = description(name: name)

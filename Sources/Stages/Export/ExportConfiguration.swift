@@ -31,12 +31,12 @@ package struct ExportConfiguration: Sendable {
   /// An existing folder.
   var folder: String
   /// Name of the HDF5 file without folder; nil for none.
-  var hdf5Name: String?
+  package var hdf5Name: String?
   /// What the names of slices begin with, and what is in them.
   private(set) var tiffPrefix = "recon"
   private(set) var quantity = "attenuation"
   /// What a TIFF holds; nil for no TIFF files.
-  var tiff: Sample?
+  package var tiff: Sample?
   /// The number in the first slice's file name.
   var firstSlice: Int
   /// The row of the images that it is made of.
@@ -67,6 +67,8 @@ package struct ExportConfiguration: Sendable {
   package var zarr: (name: String, version: OMEZarrVersion)?
   /// Whether projections in float were asked for.
   package var asksForFloat = false
+  /// Slices of each part that has a checksum of its own; nil where only the whole has one.
+  package var partSlices: Int?
   /// Whether the chunks of the HDF5 file are compressed.
   package var compresses = false
 
@@ -128,7 +130,7 @@ package struct ExportConfiguration: Sendable {
   }
 
   /// The name of slice `index`'s file: the number of the row has five digits at least.
-  func tiffName(ofSlice index: Int) -> String {
+  package func tiffName(ofSlice index: Int) -> String {
     let digits = "\(firstSlice + index)"
     return "\(tiffPrefix)_\(String(repeating: "0", count: max(0, 5 - digits.count)))\(digits).tiff"
   }

@@ -3,7 +3,8 @@ internal import RunModel
 /// The content of a run's `export.json`, where the counts of pixels stand beside the rest.
 extension ExportReport: Codable {
   private enum CodingKeys: String, CodingKey {
-    case outputs, isChecked, volumeSHA256, denoisedSHA256, stoppedBy, projections, lost, lostFields, duplicates
+    case outputs, isChecked, volumeSHA256, partsSHA256, denoisedSHA256, stoppedBy, projections, lost, lostFields,
+      duplicates
     case updates, windowResiduals, finalResiduals
     case fits, missingRows, range, rotationAxis, rotationAxisError
     case nonFinitePixels, clampedPixels, deadPixels, negativePixels
@@ -16,6 +17,7 @@ extension ExportReport: Codable {
       outputs: try fields.decode([String].self, forKey: .outputs),
       isChecked: try fields.decode(Bool.self, forKey: .isChecked),
       volumeSHA256: try fields.decode(String.self, forKey: .volumeSHA256),
+      partsSHA256: try fields.decodeIfPresent([String].self, forKey: .partsSHA256) ?? [],
       denoisedSHA256: try fields.decodeIfPresent(String.self, forKey: .denoisedSHA256),
       stoppedBy: try fields.decode(String.self, forKey: .stoppedBy),
       projections: try fields.decode(Int.self, forKey: .projections),
@@ -43,6 +45,7 @@ extension ExportReport: Codable {
     try fields.encode(outputs, forKey: .outputs)
     try fields.encode(isChecked, forKey: .isChecked)
     try fields.encode(volumeSHA256, forKey: .volumeSHA256)
+    if !partsSHA256.isEmpty { try fields.encode(partsSHA256, forKey: .partsSHA256) }
     try fields.encodeIfPresent(denoisedSHA256, forKey: .denoisedSHA256)
     try fields.encode(stoppedBy, forKey: .stoppedBy)
     try fields.encode(projections, forKey: .projections)

@@ -9,6 +9,8 @@ package struct ExportReport: Equatable, Sendable {
   package var isChecked: Bool
   /// SHA-256 over every slice from top to bottom, as little-endian Float, row by row.
   package var volumeSHA256: String
+  /// The same of each part, from top to bottom; none where the volume has no parts.
+  package var partsSHA256: [String] = []
   /// The same of the denoised volume; nil where there is none.
   package var denoisedSHA256: String?
   /// Why the scan ended.

@@ -108,6 +108,7 @@ package struct ExportStage {
     let (window, final) = (convergence.windowResiduals, convergence.finalResiduals)
     return ExportReport(
       outputs: written.outputs, isChecked: configuration.checks, volumeSHA256: written.digest,
+      partsSHA256: written.parts,
       denoisedSHA256: denoisedSHA256,
       stoppedBy: stopReason, projections: used, lost: lost, lostFields: lostFields, duplicates: duplicates,
       updates: window.count + final.count, windowResiduals: window, finalResiduals: final,

@@ -20,8 +20,9 @@ struct VolumeExport {
   let stopRequested: () -> Bool
   var threads = SliceRounds.threads
 
-  /// The paths of all files, the volume's checksum, and what integers stand for, where there are any.
-  typealias Written = (outputs: [String], digest: String, range: ClosedRange<Float>?)
+  /// The paths of all files, the checksums of the volume and of its parts, and what integers stand for, where there are
+  /// any.
+  typealias Written = (outputs: [String], digest: String, parts: [String], range: ClosedRange<Float>?)
 
   /// Writes everything, `facts` about the run with it; nil where a stop was requested in between. Where the disk was
   /// full everything is written once more, when there is room for what is not there yet.
@@ -50,7 +51,7 @@ struct VolumeExport {
   private func writeOnce(_ facts: [String: String]) throws -> Written? {
     let volume = try configuration.hdf5Name.map { try makeHDF5($0, facts) }
     let zarr = try makeZarr(facts)
-    let summary = VolumeSummary(histogram: makeHistogram())
+    let summary = VolumeSummary(histogram: makeHistogram(), parts: partVoxels)
     let rounds = SliceRounds(
       source: source, pool: try ThreadPool(threads: threads), images: AtomicFileGroup(),
       path: path(ofSlice:))
@@ -69,7 +70,15 @@ struct VolumeExport {
       attributes: range.map { ["integer_range": "\($0.lowerBound) to \($0.upperBound)"] } ?? [:])
     try zarr?.finish()
     let paths = configuration.ownNames(slices: source.count).map { "\(configuration.folder)/\($0)" }
-    return (paths, summary.takeDigest(), range)
+    return (paths, summary.takeDigest(), summary.partDigests, range)
+  }
+
+  /// Voxels of each part; none where there are no parts.
+  private var partVoxels: [Int] {
+    guard let each = configuration.partSlices else { return [] }
+    return stride(from: 0, to: source.count, by: each).map {
+      min(each, source.count - $0) * source.columns * source.columns
+    }
   }
 
   /// Hands out the slices in groups, each in turn in the same memory, until `body` says false; whether it never did.

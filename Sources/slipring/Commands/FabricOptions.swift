@@ -7,12 +7,14 @@ struct FabricOptions: ParsableArguments {
   @Option(help: .key("granule", "rows")) var granule: Int?
   @Option(help: .key("local-rows", "all|first:end")) var localRows = ScanDescription.standard.localRows
   @Option(help: .key("granules", "first:end")) var granules: GranuleRange?
+  @Option(help: .key("node-name", "name")) var nodeName: String?
   @Option(help: .key("fabric-credentials", "file")) var fabricCredentials: String?
   @Option(help: .key("fabric-authority", "file")) var fabricAuthority: String?
 
   /// Takes the options over.
   func apply(to scan: inout ScanDescription) {
     (scan.fabric, scan.granule, scan.localRows, scan.granules) = (fabric, granule, localRows, granules)
+    scan.nodeName = nodeName
     (scan.fabricCredentials, scan.fabricAuthority) = (fabricCredentials, fabricAuthority)
   }
 }
