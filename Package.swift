@@ -130,6 +130,8 @@ let package = Package(
         .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
     .target(
+      name: "Nodes", dependencies: ["Fabric", "Host", "Rings", "Run", "ScanPlan"], swiftSettings: strict),
+    .target(
       name: "Benchmarks",
       dependencies: [
         "CLinux", "Host", "KernelTypes", "Rings", "Run", "RunModel", "ScanPlan", "Simulation", "Tomography",
@@ -138,7 +140,7 @@ let package = Package(
     .executableTarget(
       name: "slipring",
       dependencies: [
-        "Benchmarks", "Dashboard", "Detectors", "Events", "Host", "Journal", "KernelTypes", "Run", "RunModel",
+        "Benchmarks", "Dashboard", "Detectors", "Events", "Host", "Journal", "KernelTypes", "Nodes", "Run", "RunModel",
         "ScanFiles",
         "ScanPlan", "Serve", "Simulation", "Spools", "Stages", "Tomography", "Variables",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -195,6 +197,7 @@ let package = Package(
     .testTarget(name: "EventsTests", dependencies: ["CKafka", "Events", "Host", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "SpoolsTests", dependencies: ["Detectors", "Host", "Rings", "RunModel", "Spools"], swiftSettings: strict),
+    .testTarget(name: "NodesTests", dependencies: ["Nodes"], swiftSettings: strict),
     .testTarget(
       name: "ServeTests", dependencies: ["Detectors", "Serve", "TestSupport"], swiftSettings: strict),
     .testTarget(

@@ -12,12 +12,14 @@ struct Slipring: ParsableCommand {
       """,
     version: programVersion,
     subcommands: [
-      Recon.self, Run.self, ServeCommand.self, QueueCommand.self, ListCommand.self, ShowCommand.self, TailCommand.self,
+      Recon.self, Run.self, ServeCommand.self, NodeCommand.self, QueueCommand.self, ListCommand.self, ShowCommand.self,
+      TailCommand.self,
       SweepCommand.self, Check.self, Init.self, Status.self, Finalize.self, Abort.self, Resume.self, Export.self,
       Deliver.self, FabricCommand.self,
       View.self, JournalCommand.self, SchemaCommand.self, Simulate.self,
       Demo.self, BenchCommand.self, DoctorCommand.self,
       StageCommand.self, EventDeliveryCommand.self, ProgramCommand.self, ServeIntake.self, ServeJob.self,
+      NodeJobCommand.self,
       SeriesIntakeCommand.self,
     ])
 }

@@ -69,6 +69,32 @@ struct FabricSecurityTests {
     #expect(reason.localizedCaseInsensitiveContains("permissions violation"))
   }
 
+  @Test func `A node registers, leases granules and tells parts, and changes no plan`() throws {
+    let (edgeConnection, nodeConnection) = (try connect("edge"), try connect("node"))
+    let run = edge.topic.identity.runID
+    let plans = try FabricStore(edgeConnection, run: run)
+    try plans.make()
+    try plans.create("plan", [1])
+    for store in [try FabricStore(edgeConnection, leasesOf: run), try FabricStore(nodes: edgeConnection)] {
+      try store.make(lifetime: FabricNames.lifetime)
+    }
+    #expect(try FabricStore.runs(nodeConnection, key: "plan").map(\.run) == [run])
+    let leases = try FabricStore(nodeConnection, leasesOf: run)
+    let lease = try #require(
+      try FabricLease.take(FabricNames.lease(3), in: leases, LeaseRecord(node: "a")))
+    try lease.renew()
+    #expect(try leases.keys() == ["granule.3"] && !lease.isLost)
+    try lease.release()
+    try FabricStore(nodes: nodeConnection).create("a", [1])
+    let store = try FabricStore(nodeConnection, run: run)
+    try store.create(FabricNames.part(3), [1])
+    guard case .refused? = refusal({ _ = try store.put("plan", [2]) }) else {
+      Issue.record("a node wrote a plan")
+      return
+    }
+    #expect(try plans.get("plan")?.value == [1])
+  }
+
   @Test func `A node's projections are refused, and it hears why`() throws {
     try publish(try edge.publisher(try connect("edge")), edge, through: 3)
     let publisher = try edge.publisher(try connect("node"))

@@ -83,7 +83,7 @@ extension Pipeline {
 
     @Test(
       .enabled(if: access(analyzer, X_OK) == 0, "systemd-analyze is not here"),
-      arguments: ["slipring@.service", "slipring-serve.service"])
+      arguments: ["slipring@.service", "slipring-serve.service", "slipring-node.service"])
     func `systemd takes the units, and finds little exposed`(name: String) throws {
       let unit = folder.file(name)
       let text = try String(contentsOfFile: Self.units + "/\(name)", encoding: .utf8)

@@ -1,0 +1,95 @@
+import Fabric
+import Foundation
+import Glibc
+import Host
+import Run
+import ScanPlan
+
+/// A process that makes some granules, and the right to do so.
+final class NodeJob {
+  let run: NodeRun
+  let granules: Range<Int>
+  let leases: [FabricLease]
+  /// Bytes of memory that it needs.
+  let byteCount: Int
+  private let child: ChildProcess
+  private let began = ContinuousClock.now
+  /// Why it was killed; nil where it was not.
+  private(set) var killed: String?
+
+  private static let tailByteCount = 8192
+
+  /// Starts it with the scan file at `path`; what it says goes to a log beside that.
+  init(_ run: NodeRun, _ granules: Range<Int>, _ leases: [FabricLease], byteCount: Int, executable: String) throws {
+    (self.run, self.granules, self.leases, self.byteCount) = (run, granules, leases, byteCount)
+    let log = Glibc.open(
+      Self.log(run, granules), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    defer { if log >= 0 { close(log) } }
+    child = try ChildProcess(
+      executable: executable,
+      arguments: [
+        "node-job", Self.scanFile(run, granules), "--parent", "\(getpid())", "--program", OwnProgram.build,
+      ],
+      standardOutput: log >= 0 ? log : nil, standardError: log >= 0 ? log : nil, blockedSignals: [SIGINT, SIGTERM])
+  }
+
+  static func scanFile(_ run: NodeRun, _ granules: Range<Int>) -> String { run.outputFolder(granules) + ".yaml" }
+  private static func log(_ run: NodeRun, _ granules: Range<Int>) -> String { run.outputFolder(granules) + ".log" }
+
+  /// The granules in messages.
+  var words: String { Self.words(run, granules) }
+
+  static func words(_ run: NodeRun, _ granules: Range<Int>) -> String {
+    let count = granules.count == 1 ? "granule" : "granules"
+    let last = granules.count == 1 ? "" : " to \(granules.upperBound - 1)"
+    return "\(run.words): \(count) \(granules.lowerBound)\(last)"
+  }
+
+  /// How long it has run.
+  var seconds: Int { Int((ContinuousClock.now - began) / .seconds(1)) }
+
+  /// Becomes readable when it ends.
+  var descriptor: Int32 { child.pidfd }
+
+  /// How it ended; nil while it runs.
+  func reap() throws(HostError) -> ExitStatus? { try child.reap() }
+
+  /// Asks it to end.
+  func stop() throws(HostError) { try child.signal(SIGTERM) }
+
+  /// Ends it at once, and all of its stages; what it has taken stays on disk.
+  func kill(_ reason: String) throws(HostError) {
+    killed = killed ?? reason
+    try child.signal(SIGKILL)
+  }
+
+  /// Waits for its end.
+  func wait(_ limit: Duration) throws(HostError) -> Bool { try child.waitForExit(timeout: limit) != nil }
+
+  /// Tells how far it is with the next renewal of its leases.
+  func note() {
+    // It has not begun, or is over.
+    guard let status = try? RunFolder(path: run.runFolder(granules)).readStatus().status else { return }
+    let state: LeaseRecord.State =
+      switch status.phase {
+      case .scanning: .reading
+      case .finalIterations: .sweeping
+      case .exporting, .finished, .failed: .writing
+      }
+    let cursor = status.stages.first { $0.name == "acquire" }?.cursor ?? 0
+    for lease in leases {
+      (lease.record.state, lease.record.cursor, lease.record.of) = (state, cursor, run.scan.events)
+    }
+  }
+
+  /// The last thing that it said, for people.
+  var lastWords: String? {
+    guard let file = FileHandle(forReadingAtPath: Self.log(run, granules)),
+      let end = try? file.seekToEnd(),
+      (try? file.seek(toOffset: end - min(end, UInt64(Self.tailByteCount)))) != nil,
+      let tail = try? file.read(upToCount: Self.tailByteCount)
+    else { return nil }
+    let line = String(decoding: tail, as: UTF8.self).split(whereSeparator: \.isNewline).last
+    return line.map { String($0.trimmingPrefix("slipring: ").trimmingPrefix("error: ").prefix(500)) }
+  }
+}
