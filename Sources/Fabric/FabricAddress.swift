@@ -35,6 +35,12 @@ package struct FabricAddress: Codable, Equatable, Sendable, CustomStringConverti
   /// The address as it is written.
   package var description: String { (isEncrypted ? "tls://" : "nats://") + servers.joined(separator: ",") }
 
+  /// What is wrong with naming certificates; nil where none are, or the connection is encrypted.
+  package var authorityProblem: String? {
+    authority == nil || isEncrypted
+      ? nil : "\(self) is not encrypted, and no certificate is looked at; write tls:// in place of nats://"
+  }
+
   /// The servers as the library takes them.
   var locations: [String] { servers.map { (isEncrypted ? "tls://" : "nats://") + $0 } }
 

@@ -1,5 +1,6 @@
 internal import CCrypto
-internal import Foundation
+internal import Glibc
+internal import Host
 
 /// The key by which a fabric's servers know who connects (an nkey): of the seed's file only the public half is kept.
 ///
@@ -16,11 +17,8 @@ struct UserKey {
 
   /// Reads the seed.
   init(seedFile path: String) throws(FabricError) {
-    guard let data = FileManager.default.contents(atPath: path), data.count <= Self.fileByteCountMax else {
-      throw .credentials(file: path, reason: "it cannot be read, or is no key")
-    }
-    let line = data.split(whereSeparator: { $0 == 10 || $0 == 13 || $0 == 32 }).first {
-      $0.starts(with: Data("SU".utf8))
+    let line = try Self.content(path).split(whereSeparator: { $0 == 10 || $0 == 13 || $0 == 32 }).first {
+      $0.starts(with: "SU".utf8)
     }
     guard let line, let bytes = Self.decode(Array(line)), bytes.count == 36 else {
       throw .credentials(file: path, reason: "it holds no seed of a user's key (SU…)")
@@ -34,6 +32,27 @@ struct UserKey {
       throw .credentials(file: path, reason: "its seed makes no key")
     }
     publicText = Self.encode([Self.userKind] + half)
+  }
+
+  /// The bytes of the file, which must be its owner's alone.
+  private static func content(_ path: String) throws(FabricError) -> [UInt8] {
+    // With O_NONBLOCK nobody waits for the writer of a pipe in its place.
+    let descriptor = Glibc.open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .credentials(file: path, reason: "\(Errno.current)") }
+    defer { close(descriptor) }
+    var status = stat()
+    guard isRegularFile(descriptor), fstat(descriptor, &status) == 0 else {
+      throw .credentials(file: path, reason: "it is not a file")
+    }
+    guard status.st_mode & 0o077 == 0 else {
+      throw .credentials(file: path, reason: "others may read it, and it holds a secret: chmod 600 \(path)")
+    }
+    var bytes = [UInt8](repeating: 0, count: fileByteCountMax + 1)
+    let count = Glibc.read(descriptor, &bytes, bytes.count)
+    guard (0...fileByteCountMax).contains(count) else {
+      throw .credentials(file: path, reason: "it cannot be read, or is no key")
+    }
+    return Array(bytes[..<count])
   }
 
   private static func publicHalf(_ seed: [UInt8]) -> [UInt8]? {

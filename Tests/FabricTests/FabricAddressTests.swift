@@ -42,6 +42,7 @@ import Testing
     let folder = try TestFolder(), file = folder.file("user.nk")
     let seed = "SUAACAQDAQCQMBYIBEFAWDANBYHRAEISCMKBKFQXDAMRUGY4DUPB6IC5CQ"
     try "# a comment\n\(seed)\n".write(toFile: file, atomically: false, encoding: .utf8)
+    #expect(chmod(file, 0o600) == 0)
     #expect(
       try UserKey(seedFile: file).publicText == "UB43KVROR7TFJ6KAPCYRF2FJROTZAH4FHLTJLPWX4DRZCC5NASLGJBFE")
     try (String(seed.dropLast()) + "7").write(toFile: file, atomically: false, encoding: .utf8)

@@ -45,6 +45,8 @@ package final class FabricSource: ProjectionSource {
   /// When an event last came, or the servers were last there.
   private var (lastEvent, lastConnected) = (ContinuousClock.now, ContinuousClock.now)
 
+  /// Radians of any angle: a million turns, as in a file.
+  private static let thetaMax = 2 * Double.pi * 1e6
   private static let connectPause: Duration = .milliseconds(100)
   /// How long the edge may take to answer before a person hears of it.
   private static let holeToldAfter: Duration = .seconds(5)
@@ -85,7 +87,9 @@ package final class FabricSource: ProjectionSource {
     (lastEvent, nextEvent) = (.now, next.header.sequence + 1)
     lastConnected = .now
     if next.header.kind == .end {
-      toldEnd = try next.metadata.withUnsafeBytes { try EndEvent(decoding: $0) }
+      toldEnd = try Self.decoded(next.metadata, "event \(next.header.sequence)") { bytes throws(EventError) in
+        try EndEvent(decoding: bytes)
+      }
       return .end
     }
     bands = next
@@ -96,7 +100,7 @@ package final class FabricSource: ProjectionSource {
   private func frame(_ bands: Bands) throws(FabricError) -> SourceFrame {
     let header = bands.header
     guard ImageRole(header.kind) != nil, let pixel = header.pixel, pixel.byteCount <= configuration.pixelByteCountMax,
-      Int(header.columns) == configuration.columns, header.theta.isFinite,
+      Int(header.columns) == configuration.columns, abs(header.theta) <= Self.thetaMax,
       bands.byteCount == shape.rows * shape.columns * pixel.byteCount, let index = Int(exactly: header.projection)
     else {
       throw .damaged(
@@ -116,9 +120,22 @@ package final class FabricSource: ProjectionSource {
     return bands.metadata.count
   }
 
-  private func note(_ metadata: [UInt8]) throws {
+  private func note(_ metadata: [UInt8]) throws(FabricError) {
     guard configuration.hasLedger, !metadata.isEmpty else { return }
-    losses = try metadata.withUnsafeBytes { try LossLedger(decoding: $0) }
+    losses = try Self.decoded(metadata, "the ledger before event \(nextEvent)") { bytes throws(EventError) in
+      try LossLedger(decoding: bytes)
+    }
+  }
+
+  /// Reads what came from the fabric, where it is somebody else's fault if it has no meaning.
+  private static func decoded<Value>(
+    _ metadata: [UInt8], _ what: String, _ decode: (UnsafeRawBufferPointer) throws(EventError) -> Value
+  ) throws(FabricError) -> Value {
+    let result = metadata.withUnsafeBytes { bytes in Result { () throws(EventError) in try decode(bytes) } }
+    switch result {
+    case .success(let value): return value
+    case .failure(let error): throw .damaged(what: what, reason: "\(error)")
+    }
   }
 
   /// The reader, once the servers were there; nil before that.

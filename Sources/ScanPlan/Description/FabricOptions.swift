@@ -115,7 +115,8 @@ extension ScanKey {
 extension ScanDescription {
   /// What contradicts what where a scan has several machines.
   static let fabricRules: [@Sendable (ScanDescription) -> String?] = [
-    { $0.fabricAddressProblem }, { $0.strayFabricProblem }, { $0.wholeVolumeProblem }, { $0.edgeProblem },
+    { $0.fabricAddressProblem }, { $0.strayFabricProblem }, { $0.fabricAuthorityProblem }, { $0.wholeVolumeProblem },
+    { $0.edgeProblem },
   ]
 
   /// The run on a fabric that the input names; nil for any other input, and one that cannot be read.
@@ -160,6 +161,12 @@ extension ScanDescription {
     guard fabric == nil else { return nil }
     if fabricCredentials != nil { return "--fabric-credentials goes with --fabric, or with an input on a fabric" }
     return fabricAuthority == nil ? nil : "--fabric-authority goes with --fabric, or with an input on a fabric"
+  }
+
+  /// Certificates that nobody would look at.
+  private var fabricAuthorityProblem: String? {
+    guard fabricAuthority != nil, let address = try? fabricAddress() else { return nil }
+    return address.authorityProblem.map { "--fabric-authority: \($0)" }
   }
 
   /// What needs slices beside a node's own.

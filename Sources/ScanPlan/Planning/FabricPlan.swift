@@ -100,20 +100,23 @@ extension FabricPlan {
     if let problem { throw damaged(problem) }
   }
 
-  private static let (topics, keysMax, wordMax) = (["projections", "corrected"], 128, 256)
+  private static let (topics, keysMax, wordMax) = (["projections", "corrected"], 128, 255)
 
   /// What is wrong with it; nil where nothing is.
   private var problem: String? {
     let counts: [(String, Int, ClosedRange<Int>)] = [
       ("rows", rows, 1...65_536), ("columns", columns, 1...65_536), ("granule", granule, 1...max(1, min(rows, 65_536))),
-      ("bytes of a pixel", pixelByteCount, 1...8), ("first slice", firstSlice, 0...ScanKey.countMax),
+      ("first slice", firstSlice, 0...ScanKey.countMax),
       ("projections", projections, 1...ScanKey.countMax), ("flats", flats, 0...ScanKey.countMax),
       ("darks", darks, 0...ScanKey.countMax),
       ("projections of a half turn", projectionsPerHalfTurn, 1...ScanKey.countMax),
     ]
     for (name, count, range) in counts where !range.contains(count) { return "\(name): \(count)" }
+    guard [1, 2, 4].contains(pixelByteCount) else { return "bytes of a pixel: \(pixelByteCount)" }
     guard Self.topics.contains(images) else { return "it has images of another topic" }
-    guard Self.isPlain(name), !name.hasPrefix("."), !name.contains("/"), Self.isPlain(program) else {
+    guard Self.isPlain(name, byteCountMax: Self.nameMax), !name.hasPrefix("."), !name.contains("/"),
+      Self.isPlain(program, byteCountMax: Self.wordMax)
+    else {
       return "a name in it is none"
     }
     guard rotationAxis > 0, rotationAxis < Double(columns), rotationAxisError.map({ $0 >= 0 && $0 <= 65_536 }) ?? true
@@ -122,15 +125,28 @@ extension FabricPlan {
       return "the rotation axis is tilted by \(tilt.degrees)°"
     }
     guard pixelSizeMillimetres.map({ $0 > 0 && $0 <= 1e3 }) ?? true else { return "a pixel has no size" }
-    guard keys.count <= Self.keysMax, keys.values.allSatisfy({ $0.utf8.count <= Self.wordMax }) else {
-      return "its description is too long"
+    guard keys.count <= Self.keysMax,
+      keys.values.allSatisfy({ $0.isEmpty || Self.isPlain($0, byteCountMax: Self.wordMax) })
+    else {
+      return "its description is too long, or has characters that are not printed"
     }
     return nil
   }
 
-  private static func isPlain(_ name: String) -> Bool {
-    (1...wordMax).contains(name.utf8.count)
-      && name.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control && $0 != "\u{2028}" }
+  /// Bytes of a name: what is added to it for files fits into the 255 of a file's.
+  private static let nameMax = 240
+
+  /// Whether a text is what it looks like where it is printed: no control characters, none that turn or break a line.
+  private static func isPlain(_ text: String, byteCountMax: Int) -> Bool {
+    (1...byteCountMax).contains(text.utf8.count)
+      && text.unicodeScalars.allSatisfy { scalar in
+        // Letters of some scripts, and faces, are joined by the first two.
+        if scalar == "\u{200C}" || scalar == "\u{200D}" { return true }
+        return switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate, .unassigned: false
+        default: true
+        }
+      }
   }
 }
 
