@@ -88,10 +88,21 @@ extension BandReader {
     lanes[place].close()
   }
 
+  /// Nobody is there for something that was asked; which of it, nobody knows. What waits for an answer asks again after
+  /// a pause.
+  func noteNobody() {
+    for place in lanes.indices {
+      if lanes[place].replay != nil { giveUpReplay(place) }
+      guard case .asked = lanes[place].consumer else { continue }
+      refusal = connection.noJetStream
+      lanes[place].close()
+    }
+  }
+
   func noteConsumer(_ message: FabricMessage, _ place: Int, _ number: UInt64) {
     guard case .asked(number, _) = lanes[place].consumer else { return }
     heard = .now
-    guard message.status == nil, let answer = decoded(Created.self, message), let name = answer.name,
+    guard let answer = decoded(Created.self, message), let name = answer.name,
       answer.error == nil
     else {
       let answer = decoded(Created.self, message)
@@ -201,8 +212,6 @@ extension BandReader {
 
   func noteReplayed(_ message: FabricMessage, _ place: Int, _ number: UInt64) {
     guard let replay = lanes[place].replay, replay.number == number else { return }
-    // Nobody is at the edge now.
-    guard message.status == nil else { return giveUpReplay(place) }
     heard = .now
     guard let band = decoded(message, place) else { return }
     lanes[place].replay?.heard = .now
@@ -241,7 +250,7 @@ extension BandReader {
   }
 
   func noteState(_ message: FabricMessage, _ place: Int, _ number: UInt64) {
-    guard number == lanes[place].probe, message.status == nil, let info = decoded(Info.self, message) else { return }
+    guard number == lanes[place].probe, let info = decoded(Info.self, message) else { return }
     heard = .now
     // Made again: the consumer belonged to the stream that was there before.
     if info.error?.number == JetStream.Fault.noStream { return lanes[place].close() }

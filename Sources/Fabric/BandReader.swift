@@ -106,8 +106,9 @@ package final class BandReader {
         lanes.indices.forEach(tend)
       }
       if let bands = try whole() { return bands }
-      let wait = min(deadline.remaining, Self.tendInterval)
+      let wait = min(deadline.remaining, Self.tendInterval), unanswered = inbox.unanswered
       guard let message = try inbox.next(timeout: wait) else {
+        if inbox.unanswered > unanswered { noteNobody() }
         if deadline.hasPassed { return nil }
         continue
       }

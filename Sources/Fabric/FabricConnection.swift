@@ -51,7 +51,12 @@ package final class FabricConnection: @unchecked Sendable {
   var violation: String? {
     var text: UnsafePointer<CChar>?
     guard natsConnection_GetLastError(handle, &text) == NATS_NOT_PERMITTED, let text else { return nil }
-    return String(cString: text)
+    return Self.line(String(cString: text))
+  }
+
+  /// What it means that nobody is there for a request to the servers' API of streams.
+  var noJetStream: FabricError {
+    .unreachable("\(address)", reason: "its servers run without JetStream, or have no leader for it at present")
   }
 
   /// Sends bytes to a subject; false where nobody is connected.
@@ -141,8 +146,14 @@ extension FabricConnection {
   static var lastReason: String {
     var status = NATS_OK
     guard let text = nats_GetLastError(&status) else { return String(cString: natsStatus_GetText(status)) }
-    let words = String(cString: text).split(whereSeparator: \.isNewline).joined(separator: " ")
+    let words = line(String(cString: text))
     return words.isEmpty ? String(cString: natsStatus_GetText(status)) : words
+  }
+
+  /// A text of the library in one line, without the places in its source.
+  private static func line(_ text: String) -> String {
+    text.replacing(/\([A-Za-z0-9_]+\.c:[0-9]+\):? */, with: "").split(whereSeparator: \.isNewline).joined(
+      separator: " ")
   }
 }
 

@@ -37,6 +37,8 @@ final class FabricMessage {
 final class FabricInbox {
   /// What subjects of it begin with, without the point.
   let prefix: String
+  /// How often a server said that nobody is there for what was sent. The library keeps to itself which message it was.
+  private(set) var unanswered = 0
   private let connection: FabricConnection
   private let subscription: OpaquePointer
 
@@ -63,13 +65,16 @@ final class FabricInbox {
     natsSubscription_Destroy(subscription)
   }
 
-  /// The next message; nil where none comes before `timeout`.
+  /// The next message; nil where none comes before `timeout`, or a server said that nobody is there.
   func next(timeout: Duration) throws(FabricError) -> FabricMessage? {
     var message: OpaquePointer?
     let status = natsSubscription_NextMsg(&message, subscription, max(timeout.milliseconds, 0))
     switch status {
     case NATS_OK: return message.map { FabricMessage(taking: $0) }
     case NATS_CONNECTION_CLOSED, NATS_INVALID_SUBSCRIPTION: throw .closed("\(connection.address)")
+    case NATS_NO_RESPONDERS:
+      unanswered += 1
+      return nil
     // Messages were dropped because too many waited: what they were for is asked for again.
     default: return nil
     }

@@ -86,15 +86,25 @@ package final class FabricStore {
     let message: Message?
   }
 
+  /// Copies where there are servers enough: one of three may be away.
+  private static let replicasMax = 3
+
   /// Makes the bucket, unless it is there. Values that are not written again within `lifetime` vanish; nil for never.
-  package func make(replicas: Int = 1, lifetime: Duration? = nil) throws(FabricError) {
-    let (seconds, attoseconds) = (lifetime ?? .zero).components
-    let creation = Creation(
-      name: "KV_\(bucket)", subjects: ["$KV.\(bucket).>"], num_replicas: replicas,
-      max_age: seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
-    _ = try answer(
-      JetStream.Request(
-        subject: "$JS.API.STREAM.CREATE.KV_\(bucket)", body: JetStream.encode(creation), what: "bucket \(bucket)"))
+  package func make(lifetime: Duration? = nil) throws(FabricError) {
+    let (seconds, attoseconds) = (lifetime ?? .zero).components, what = "bucket \(bucket)"
+    for replicas in [Self.replicasMax, 1] {
+      let creation = Creation(
+        name: "KV_\(bucket)", subjects: ["$KV.\(bucket).>"], num_replicas: replicas,
+        max_age: seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+      let bytes = try api.ask(
+        JetStream.Request(
+          subject: "$JS.API.STREAM.CREATE.KV_\(bucket)", body: JetStream.encode(creation), what: what))
+      // It may be there with another number of copies.
+      guard let error = try JetStream.decode(Answer.self, bytes, what: what).error,
+        error.number != JetStream.Fault.streamExists
+      else { return }
+      guard replicas > 1, JetStream.Fault.fewServers.contains(error.number) else { throw error.error(what) }
+    }
   }
 
   /// Removes the bucket with all values; that it is not there is no error.

@@ -21,6 +21,9 @@ final class JetStream {
     static let noStream = 10059
     static let noMessage = 10037
     static let wrongSequence = 10071
+    static let streamExists = 10058
+    /// 10074: there is no cluster; 10005: it has too few servers for so many copies, or too few with room.
+    static let fewServers = [10074, 10005]
     /// 10047: no room on the servers' disks; 10077: none in the stream; 10028: none left to the account.
     static let noRoom = [10047, 10077, 10028, 10023]
 
@@ -60,19 +63,18 @@ final class JetStream {
     }
     var answers = [[UInt8]?](repeating: nil, count: requests.count)
     var left = requests.count
-    let deadline = Deadline(after: limit)
+    let deadline = Deadline(after: limit), unanswered = inbox.unanswered
     while left > 0 {
       guard let message = try inbox.next(timeout: deadline.remaining) else {
-        if deadline.hasPassed { throw silence(requests[answers.firstIndex { $0 == nil } ?? 0]) }
+        let request = requests[answers.firstIndex { $0 == nil } ?? 0]
+        if inbox.unanswered > unanswered { throw nobody(request) }
+        if deadline.hasPassed { throw silence(request) }
         continue
       }
       let tokens = inbox.tokens(message)
       guard tokens.count == 2, UInt64(tokens[0]) == calls, let index = Int(tokens[1]), answers.indices.contains(index),
         answers[index] == nil
       else { continue }
-      if message.status == 503 {
-        throw .missing("streams: JetStream is off, or \(requests[index].what) is unknown there")
-      }
       answers[index] = [UInt8](message.bytes)
       left -= 1
     }
@@ -85,6 +87,11 @@ final class JetStream {
   private var unreachable: FabricError {
     connection.isClosed
       ? .closed("\(connection.address)") : .unreachable("\(connection.address)", reason: "the connection is broken")
+  }
+
+  /// What it means that nobody is there: for the API of streams, or for what a stream should take.
+  private func nobody(_ request: Request) -> FabricError {
+    request.subject.hasPrefix("$JS.") ? connection.noJetStream : .missing(request.what)
   }
 
   /// What no answer means: a server says nothing more where something is forbidden.

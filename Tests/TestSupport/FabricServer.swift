@@ -11,6 +11,7 @@ package final class FabricServer {
   package var store: String { folder.file("store") }
   private let folder: TestFolder
   private let more: String
+  private let hasJetStream: Bool
   private var process: Process?
   private var input: FileHandle?
   private var number: pid_t?
@@ -39,8 +40,8 @@ package final class FabricServer {
   package static var isAvailable: Bool { program != nil }
 
   /// Starts it; `more` are lines for its settings.
-  package init(_ more: String = "") throws {
-    (folder, self.more) = (try TestFolder(), more)
+  package init(_ more: String = "", hasJetStream: Bool = true) throws {
+    (folder, self.more, self.hasJetStream) = (try TestFolder(), more, hasJetStream)
     port = try Self.freePort()
     try start()
   }
@@ -52,10 +53,11 @@ package final class FabricServer {
 
   /// Starts it again, and waits until it takes connections.
   package func start() throws {
+    let streams = #"jetstream { store_dir: "\#(store)", max_mem: 256MB, max_file: 8GB, sync_interval: "1s" }"#
     let settings = """
       server_name: "test-\(port)"
       listen: "127.0.0.1:\(port)"
-      jetstream { store_dir: "\(store)", max_mem: 256MB, max_file: 8GB, sync_interval: "1s" }
+      \(hasJetStream ? streams : "")
       ping_interval: "1s", ping_max: 3, write_deadline: "10s"
       \(more)
       """
