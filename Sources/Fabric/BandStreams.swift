@@ -1,3 +1,4 @@
+internal import Foundation
 internal import Rings
 
 /// The streams of a run's granules, at the servers.
@@ -69,16 +70,50 @@ final class BandStreams {
   }
 
   /// Removes all streams; one that is not there is no error.
-  func remove() throws(FabricError) {
+  func remove() throws(FabricError) { try remove(Array(0..<granules.count)) }
+
+  /// Removes those of some granules.
+  func remove(_ granules: [Int]) throws(FabricError) { try Self.remove(granules.map(topic.stream), api) }
+
+  /// Removes streams by their names.
+  static func remove(_ names: [String], _ api: JetStream) throws(FabricError) {
     struct Removal: Decodable { let error: JetStream.Fault? }
-    let requests = (0..<granules.count).map {
-      JetStream.Request(
-        subject: "$JS.API.STREAM.DELETE.\(topic.stream($0))", what: "the removal of stream \(topic.stream($0))")
+    let requests = names.map { name in
+      JetStream.Request(subject: "$JS.API.STREAM.DELETE.\(name)", what: "the removal of stream \(name)")
     }
     for (bytes, request) in zip(try api.ask(requests), requests) {
       let removal = try JetStream.decode(Removal.self, bytes, what: request.what)
       if let error = removal.error, error.number != JetStream.Fault.noStream { throw error.error(request.what) }
     }
+  }
+
+  private struct Place: Encodable { let seq: UInt64 }
+
+  private struct Stored: Decodable {
+    struct Message: Decodable { let data: String? }
+    let error: JetStream.Fault?
+    let message: Message?
+  }
+
+  /// What streams have as some events; nil where one has nothing there any more.
+  func messages(_ wanted: some Collection<(granule: Int, sequence: UInt64)>) throws(FabricError) -> [[UInt8]?] {
+    let requests = wanted.map { granule, sequence in
+      JetStream.Request(
+        subject: "$JS.API.STREAM.MSG.GET.\(topic.stream(granule))", body: JetStream.encode(Place(seq: sequence + 1)),
+        what: "message \(sequence + 1) of stream \(topic.stream(granule))")
+    }
+    var messages: [[UInt8]?] = []
+    for (bytes, request) in zip(try api.ask(requests), requests) {
+      let stored = try JetStream.decode(Stored.self, bytes, what: request.what)
+      if let error = stored.error {
+        guard error.number == JetStream.Fault.noMessage else { throw error.error(request.what) }
+        messages.append(nil)
+      } else {
+        // What is no base64 is no message of the edge's either.
+        messages.append(Data(base64Encoded: stored.message?.data ?? "").map { [UInt8]($0) } ?? [])
+      }
+    }
+    return messages
   }
 
   private func answers(_ requests: [JetStream.Request], of granules: [Int]? = nil) throws(FabricError) -> [State?] {

@@ -4,25 +4,26 @@ package import Rings
 package struct FabricHolding: Equatable, Sendable {
   /// The run at the edge.
   package let run: RunID
-  /// Streams of its granules.
+  /// Streams of its granules; there may be none beside its plan, and none of a plan beside them.
   package private(set) var streams = 0
   /// Events that every one of these has taken; the end of the scan is one.
-  package private(set) var events: UInt64 = .max
+  package var events: UInt64 { streams == 0 ? 0 : eventsMin }
+  private var eventsMin: UInt64 = .max
   /// Messages that they had and have lost.
   package private(set) var lost: UInt64 = 0
   /// Bytes that they take.
   package private(set) var byteCount: UInt64 = 0
-  /// The highest number of a granule.
-  private var lastGranule = 0
 
   private init(_ run: RunID) { self.run = run }
 
   /// What the servers keep of all runs, in the order of their names.
   package static func all(_ connection: FabricConnection) throws(FabricError) -> [FabricHolding] {
     var holdings: [RunID: FabricHolding] = [:]
-    for stream in try streams(connection, subject: "slipring.>") {
-      guard let (run, granule) = stream.granule else { continue }
-      holdings[run, default: FabricHolding(run)].add(stream.state, granule)
+    for subject in ["slipring.>", "$KV.>"] {
+      for stream in try streams(connection, subject: subject) {
+        guard let run = stream.run else { continue }
+        holdings[run, default: FabricHolding(run)].add(stream)
+      }
     }
     return holdings.values.sorted { "\($0.run)" < "\($1.run)" }
   }
@@ -30,27 +31,22 @@ package struct FabricHolding: Equatable, Sendable {
   /// Removes everything that the servers keep of a run; gives how many streams that were. An edge whose run still goes
   /// on sends it all again.
   package static func remove(_ run: RunID, _ connection: FabricConnection) throws(FabricError) -> Int {
-    var holding = FabricHolding(run)
-    for stream in try streams(connection, subject: "slipring.\(run).>") {
-      if let (owner, granule) = stream.granule, owner == run { holding.add(stream.state, granule) }
-    }
-    if holding.streams > 0 {
-      let granules = Granules(rows: holding.lastGranule + 1, each: 1)
-      let topic = FabricTopic(run: run, id: 0, word: "projections")
-      try BandStreams(connection, topic: topic, granules: granules).remove()
-    }
-    try FabricStore(connection, leasesOf: run).remove()
+    let all = try streams(connection, subject: "slipring.\(run).>") + streams(connection, subject: "$KV.>")
+    let own = all.filter { $0.run == run }
     // The plan last: with it the run is found again where this was interrupted.
-    try FabricStore(connection, run: run).remove()
-    return holding.streams
+    let api = try JetStream(connection), names = own.map(\.config.name)
+    let isPlan = { (name: String) in name == "KV_slipring-\(run)" }
+    try BandStreams.remove(names.filter { !isPlan($0) }, api)
+    try BandStreams.remove(names.filter(isPlan), api)
+    return own.count { $0.isGranule }
   }
 
-  private mutating func add(_ state: Stream.State, _ granule: Int) {
+  private mutating func add(_ stream: Stream) {
+    byteCount += stream.state.bytes
+    guard stream.isGranule else { return }
     streams += 1
-    events = min(events, state.last_seq)
-    lost += state.last_seq - min(state.last_seq, state.messages)
-    byteCount += state.bytes
-    lastGranule = max(lastGranule, granule)
+    eventsMin = min(eventsMin, stream.state.last_seq)
+    lost += stream.state.last_seq - min(stream.state.last_seq, stream.state.messages)
   }
 
   private struct Stream: Decodable {
@@ -59,15 +55,20 @@ package struct FabricHolding: Equatable, Sendable {
     let config: Config
     let state: State
 
-    private static let granulesMax = 65_536
+    /// The parts of its name: `slipring`, a run, and for all but the bucket of its plan a word.
+    private var parts: [Substring] { config.name.split(separator: "-", maxSplits: 2, omittingEmptySubsequences: false) }
 
-    /// The run and the granule that its name says; nil for a stream of somebody else.
-    var granule: (run: RunID, number: Int)? {
-      let parts = config.name.split(separator: "-", omittingEmptySubsequences: false)
-      guard parts.count == 3, parts[0] == "slipring", let run = RunID(String(parts[1])), parts[2].first == "p",
-        let number = Int(parts[2].dropFirst()), (0..<Self.granulesMax).contains(number)
-      else { return nil }
-      return (run, number)
+    /// The run that its name says; nil for a stream of somebody else.
+    var run: RunID? {
+      let parts = parts
+      guard parts.count >= 2, ["slipring", "KV_slipring"].contains(parts[0]) else { return nil }
+      return RunID(String(parts[1]))
+    }
+
+    /// Whether it holds images of a granule.
+    var isGranule: Bool {
+      let parts = parts
+      return parts.count == 3 && parts[0] == "slipring" && parts[2].first == "p" && Int(parts[2].dropFirst()) != nil
     }
   }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Host
 import Rings
 import TestSupport
 import Testing
@@ -110,6 +111,7 @@ struct FabricSecurityTests {
     let other = keys.file("other.nk")
     try "SUAACAQDAQCQMBYIBEFAWDANBYHRAEISCMKBKFQXDAMRUGY4DUPB6IBZGM\n"
       .write(toFile: other, atomically: false, encoding: .utf8)
+    #expect(chmod(other, 0o600) == 0)
     guard case .credentials? = refusal({ _ = try connect("other") }) else {
       Issue.record("a mistyped seed was taken")
       return
@@ -127,6 +129,35 @@ struct FabricSecurityTests {
       Issue.record("an authority that is not there was taken")
       return
     }
+  }
+
+  @Test func `Who may look lists runs, and only the administrator removes them`() throws {
+    let run = edge.topic.identity.runID, edgeConnection = try connect("edge"),
+      store = try FabricStore(edgeConnection, run: run)
+    try store.make()
+    try store.create("plan", [1])
+    try publish(try edge.publisher(edgeConnection), edge)
+    for role in ["edge", "viewer", "admin"] {
+      let connection = try connect(role)
+      #expect(try FabricHolding.all(connection).map(\.run) == [run], "\(role)")
+      guard role != "admin" else { continue }
+      guard case .refused? = refusal({ _ = try FabricHolding.remove(run, connection) }) else {
+        Issue.record("\(role) removed a run")
+        return
+      }
+    }
+    // Images, and plans, are not for who only looks.
+    guard case .refused? = refusal({ _ = try FabricStore(try connect("viewer"), run: run).get("plan") }) else {
+      Issue.record("a viewer read a plan")
+      return
+    }
+    #expect(try FabricHolding.remove(run, try connect("admin")) == 3)
+  }
+
+  @Test func `The file of a key that others may read is refused`() throws {
+    #expect(chmod(keys.file("edge.nk"), 0o644) == 0)
+    let error = refusal { _ = try connect("edge") }
+    #expect(error?.description.contains("chmod 600") == true && error?.exitCode == 66)
   }
 
   @Test func `A certificate for another host is refused`() throws {

@@ -1,4 +1,5 @@
 import Foundation
+import Host
 import Rings
 import TestSupport
 import Testing
@@ -29,6 +30,35 @@ struct FabricStoreTests {
     #expect(try store.get("granule.0.part")?.value == [])
     try store.remove()
     try store.remove()
+  }
+
+  @Test func `Servers without JetStream are told at once`() throws {
+    let bare = try FabricServer(hasJetStream: false), start = ContinuousClock.now
+    let connection = try FabricConnection(try FabricAddress(bare.address), name: "test", patience: .seconds(5))
+    let error = #expect(throws: FabricError.self) { _ = try FabricStore(connection, run: .random()).get("plan") }
+    #expect(error?.description.contains("without JetStream") == true && error?.exitCode == 69)
+    #expect(ContinuousClock.now - start < .seconds(2))
+    let edge = Edge(), publisher = try edge.publisher(connection)
+    #expect(throws: FabricError.self) { _ = try publisher.synchronise() }
+    // A node goes on asking.
+    let reader = try edge.reader(connection, 0..<1)
+    #expect(try reader.next(timeout: .milliseconds(300)) == nil)
+    #expect(reader.refusal == error)
+    // Nor does the fabric take a value where there is no bucket.
+    let other = try FabricStore(self.connection, bucket: "none")
+    #expect(throws: FabricError.missing("plan of bucket none")) { try other.put("plan", [1]) }
+  }
+
+  @Test func `A bucket without streams, and streams without a bucket, are listed and removed`() throws {
+    let run = RunID.random(), edge = Edge()
+    try FabricStore(connection, run: run).make()
+    _ = try edge.publisher(connection).synchronise()
+    let found = try FabricHolding.all(connection)
+    #expect(Set(found.map(\.run)) == [run, edge.topic.identity.runID])
+    #expect(found.first { $0.run == run }.map { [$0.streams, Int($0.events)] } == [0, 0])
+    #expect(try FabricHolding.remove(run, connection) == 0)
+    #expect(try FabricHolding.remove(edge.topic.identity.runID, connection) == 3)
+    #expect(try FabricHolding.all(connection) == [])
   }
 
   @Test func `A value has a limit`() throws {

@@ -33,6 +33,7 @@ package struct FabricRuns {
     do throws(FabricError) {
       var address = try FabricAddress(servers)
       (address.credentials, address.authority) = (credentials, authority)
+      if let problem = address.authorityProblem { throw .address(servers, problem) }
       connection = try FabricConnection(address, name: "slipring fabric", patience: Self.patience)
     } catch { throw ScanFailure(error) }
   }
@@ -40,7 +41,11 @@ package struct FabricRuns {
   /// All of them, those whose plan was written last at the end.
   package func all() throws(ScanFailure) -> [Held] {
     do throws(FabricError) {
-      let plans = try FabricStore.runs(connection, key: FabricPlan.key)
+      // Who may see what there is may not have the right to read what is in it.
+      var plans: [(run: RunID, entry: FabricStore.Entry)] = []
+      do throws(FabricError) { plans = try FabricStore.runs(connection, key: FabricPlan.key) } catch {
+        guard case .refused = error else { throw error }
+      }
       let holdings = try FabricHolding.all(connection)
       let unplanned = holdings.filter { holding in !plans.contains { $0.run == holding.run } }
       return unplanned.map { held($0.run, $0, nil) }
@@ -49,7 +54,13 @@ package struct FabricRuns {
             plan.run, holdings.first { $0.run == plan.run },
             try? FabricPlan(decoding: plan.entry.value, run: plan.run))
         }
-    } catch { throw ScanFailure(error) }
+    } catch { throw refusal(error, "the keys of edge and viewer list runs (edge.nk, viewer.nk of Tools/fabric keys)") }
+  }
+
+  /// An error, and beside one of rights whose key has them.
+  private func refusal(_ error: FabricError, _ keys: String) -> ScanFailure {
+    guard case .refused(let what, let reason) = error else { return ScanFailure(error) }
+    return ScanFailure(FabricError.refused(what: what, reason: "\(reason); \(keys)"))
   }
 
   private func held(_ run: RunID, _ holding: FabricHolding?, _ plan: FabricPlan?) -> Held {
@@ -69,6 +80,8 @@ package struct FabricRuns {
       throw ScanFailure(
         .noInput, "\(servers) has nothing of run \(run): slipring fabric list has the runs that it knows")
     }
-    do throws(FabricError) { return try FabricHolding.remove(run, connection) } catch { throw ScanFailure(error) }
+    do throws(FabricError) { return try FabricHolding.remove(run, connection) } catch {
+      throw refusal(error, "only the administrator's key removes runs (admin.nk of Tools/fabric keys)")
+    }
   }
 }
