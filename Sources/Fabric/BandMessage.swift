@@ -123,6 +123,14 @@ package struct BandMessage {
     else { throw .value }
   }
 
+  /// The incarnation that a message names; nil where it is too short to name one.
+  static func epoch(of bytes: [UInt8]) -> UInt32? {
+    guard bytes.count >= headByteCount else { return nil }
+    return bytes.withUnsafeBytes {
+      UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: EventHeader.byteCount + 44, as: UInt32.self))
+    }
+  }
+
   private func checkRows(_ granules: Granules) throws(Fault) {
     switch header.kind {
     case .projection, .flat, .dark:

@@ -1,3 +1,5 @@
+internal import Rings
+
 // What the servers answer.
 extension BandPublisher {
   /// Answers that are taken before somebody may look whether there is something else to do.
@@ -6,11 +8,13 @@ extension BandPublisher {
   /// Takes the answers that have come, or come before `timeout`.
   package func pump(timeout: Duration) throws(FabricError) -> State {
     var wait = timeout
+    let unanswered = inbox.unanswered
     for _ in 0..<Self.answersMax {
       guard let message = try inbox.next(timeout: wait) else { break }
       take(message)
       wait = .zero
     }
+    if inbox.unanswered > unanswered { state = .interrupted("a stream of run \(topic.identity.runID) is not there") }
     notice()
     return state
   }
@@ -36,6 +40,8 @@ extension BandPublisher {
       }
       if rules.noticesRegress, state.last < before[granule] {
         faults.append(.shortened(stream: stream, last: state.last, acknowledged: before[granule]))
+      } else if let end, next[granule] > end, state.last > next[granule] {
+        faults.append(.trailed(stream: stream, more: state.last - next[granule]))
       } else if state.last > next[granule] {
         faults.append(.foreign(stream: stream, last: state.last, published: next[granule]))
       }
@@ -52,14 +58,11 @@ extension BandPublisher {
     guard tokens.count == 3, UInt64(tokens[0]) == generation, let granule = Int(tokens[1]),
       next.indices.contains(granule), let sequence = UInt64(tokens[2])
     else { return }
-    if message.status == 503 {
-      state = .interrupted("stream \(topic.stream(granule)) is not there")
-      return
-    }
     switch PublishAnswer(message.bytes) {
     case .acknowledged(sequence + 1):
       guard let byteCount = window.acknowledged(granule, sequence) else { return }
       acked[granule] = sequence + 1
+      if proven?[granule] == sequence { proven?[granule] = sequence + 1 }
       counts.messages += 1
       counts.bytes += UInt64(byteCount)
     case .acknowledged(let other):

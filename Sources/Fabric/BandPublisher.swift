@@ -26,6 +26,8 @@ package final class BandPublisher {
     package var refused = 0
     /// Streams that had lost what they had acknowledged, and were filled again.
     package var refilled = 0
+    /// Streams in which somebody else had published, which were removed and filled again.
+    package var replaced = 0
   }
 
   /// What a stream does not have that it should (F6).
@@ -36,6 +38,8 @@ package final class BandPublisher {
     case shortened(stream: String, last: UInt64, acknowledged: UInt64)
     /// It goes on behind what was published: somebody else publishes.
     case foreign(stream: String, last: UInt64, published: UInt64)
+    /// Behind the topic's last event somebody else has published, which nobody reads.
+    case trailed(stream: String, more: UInt64)
     /// Messages in its middle are gone.
     case holed(stream: String, lost: UInt64)
 
@@ -47,16 +51,18 @@ package final class BandPublisher {
         "stream \(stream) ends at \(last) and had acknowledged \(acknowledged)"
       case .foreign(let stream, let last, let published):
         "stream \(stream) has \(last) messages, of which \(published) were published here"
+      case .trailed(let stream, let more):
+        "stream \(stream) has \(more) messages of somebody else behind the end of the scan"
       case .holed(let stream, let lost):
         "stream \(stream) has lost \(lost) of its messages; nodes read them from the edge's journal"
       }
     }
 
-    /// Whether publishing again mends it.
+    /// Whether publishing again mends it, where somebody else published in a stream that is made anew.
     package var isMendable: Bool {
       switch self {
-      case .missing, .shortened: true
-      case .foreign, .holed: false
+      case .missing, .shortened, .foreign: true
+      case .trailed, .holed: false
       }
     }
   }
@@ -73,6 +79,7 @@ package final class BandPublisher {
   let rules: FabricRules
   let epoch: UInt32
   private let byteCountMax: UInt64
+  private let messageByteCountMax: Int
   private let replicas: Int
   private let buffer: UnsafeMutableRawBufferPointer
   let inbox: FabricInbox
@@ -81,6 +88,12 @@ package final class BandPublisher {
   /// Of each granule, events below it are acknowledged.
   var acked: [UInt64]
   var window = PublishWindow()
+  /// The topic's last event, once that is known: what streams have behind it matters to nobody.
+  package var end: UInt64?
+  /// Of each granule, events below it in its stream are the edge's as far as this process knows; nil before it knows.
+  package internal(set) var proven: [UInt64]?
+  /// Events that streams had before `synchronise`, and that may be somebody else's.
+  private(set) var doubts: [(granule: Int, sequence: UInt64)] = []
   /// Answers to what was published before the last `synchronise` say nothing any more.
   var generation: UInt64 = 0
   /// Whether the streams were asked before.
@@ -88,13 +101,14 @@ package final class BandPublisher {
   private let subjects: [String]
 
   /// A publisher of a run's topic. `eventsMax` and `messageByteCountMax` tell how much room each stream needs;
-  /// `replicas` how many servers keep it.
+  /// `proven` is what one before it in this process knew, and `replicas` how many servers keep a stream.
   package init(
     _ connection: FabricConnection, topic: FabricTopic, granules: Granules, eventsMax: UInt64,
-    messageByteCountMax: Int, replicas: Int = 1, rules: FabricRules = FabricRules()
+    messageByteCountMax: Int, proven: [UInt64]? = nil, replicas: Int = 1, rules: FabricRules = FabricRules()
   ) throws(FabricError) {
     precondition((BandMessage.headByteCount...BandMessage.byteCountMax).contains(messageByteCountMax) && replicas > 0)
     (self.connection, self.topic, self.granules, self.replicas) = (connection, topic, granules, replicas)
+    (self.messageByteCountMax, self.proven) = (messageByteCountMax, proven)
     self.rules = rules
     streams = try BandStreams(connection, topic: topic, granules: granules)
     inbox = try FabricInbox(connection)
@@ -133,10 +147,65 @@ package final class BandPublisher {
       let made = try streams.make(missing, byteCountMax: byteCountMax, replicas: replicas)
       for (granule, state) in zip(missing, made) { states[granule] = state }
     }
-    let found = states.map { $0?.last ?? 0 }
+    let past = end.map { $0 + 1 } ?? .max
+    let found = states.map { min($0?.last ?? 0, past) }
+    doubts = rules.comparesStreams ? found.indices.flatMap { doubts(in: $0, through: found[$0]) } : []
     if hasBegun { counts.refilled += zip(found, acked).count { $0 < $1 } }
     resume(at: found)
     return published
+  }
+
+  /// Unacknowledged messages of a stream that are compared: where somebody else came between, it is the first of these.
+  private static let doubtsMax: UInt64 = 16
+
+  /// The events of a stream, which has those below `last`, that somebody else may have published.
+  private func doubts(in granule: Int, through last: UInt64) -> [(granule: Int, sequence: UInt64)] {
+    guard last > 0 else { return [] }
+    let first = min(proven?[granule] ?? last, last)
+    let unknown = first..<min(last, first + Self.doubtsMax)
+    return (unknown.contains(last - 1) ? Array(unknown) : unknown + [last - 1]).map { (granule, $0) }
+  }
+
+  /// Messages that are asked for at a time, and about how many bytes: they come back over the link that is slow.
+  private static let compared = (messages: 8, byteCount: 1 << 20)
+
+  /// Compares what streams had, right behind `synchronise`, with the edge's events, of which there are those below
+  /// `count`: a stream with something else is removed, and `synchronise` is due again. `event` gives one; nil for one
+  /// that cannot be compared.
+  package func compare(
+    below count: UInt64, _ event: (UInt64) throws -> (event: Event, metadata: [UInt8]?)?
+  ) throws {
+    var foreign: Set<Int> = []
+    while !doubts.isEmpty {
+      let some = doubts.prefix(min(max(1, Self.compared.byteCount / messageByteCountMax), Self.compared.messages))
+      for (doubt, bytes) in zip(some, try streams.messages(some)) {
+        // Where it is gone it is a hole, which nodes read from the edge.
+        guard let bytes else { continue }
+        guard doubt.sequence < count else {
+          foreign.insert(doubt.granule)
+          continue
+        }
+        if let own = try event(doubt.sequence), try !isSame(bytes, own, doubt.granule) { foreign.insert(doubt.granule) }
+      }
+      doubts.removeFirst(some.count)
+    }
+    guard let first = foreign.min() else {
+      proven = next
+      return
+    }
+    state = .interrupted("somebody else has published in stream \(topic.stream(first)), which is filled again")
+    try streams.remove(foreign.sorted())
+    counts.replaced += foreign.count
+  }
+
+  /// Whether a message is the one that is published here, but for who published it.
+  private func isSame(
+    _ bytes: [UInt8], _ own: (event: Event, metadata: [UInt8]?), _ granule: Int
+  ) throws(FabricError) -> Bool {
+    guard let epoch = BandMessage.epoch(of: bytes) else { return false }
+    let encoded = try BandMessage.encode(
+      own.event, metadata: own.metadata, granule: granule, in: granules, epoch: epoch, into: buffer)
+    return encoded.elementsEqual(bytes)
   }
 
   private func resume(at sequences: [UInt64]) {

@@ -5,6 +5,8 @@ package struct FabricRules: Sendable {
   var expectsSequence = true
   /// F3: after any error the streams say where the uplink is, never its own counters.
   var asksStreams = true
+  /// F3: the newest message of a stream, and those that nobody has acknowledged, are compared with the edge's own.
+  var comparesStreams = true
   /// F4: what a stream does not have is read from the edge's journal.
   var fillsHoles = true
   /// F5: a band is checked before it is used.

@@ -36,27 +36,54 @@ package final class ReplayService {
 
   deinit { buffer.deallocate() }
 
-  /// Answers one request, for which it waits up to `timeout`; says whether there was one.
+  /// What is left of a request.
+  private struct Rest {
+    let granule: Int
+    var sequences: Range<UInt64>
+    let reply: String
+  }
+
+  private var rest: Rest?
+
+  /// Answers one request, for which it waits up to `timeout`, or goes on with the one before: until so many bytes were
+  /// sent, and one message at least. Gives the bytes; nil where nobody asks for anything.
   @discardableResult
-  package func serve(timeout: Duration) throws -> Bool {
-    guard let message = try inbox.next(timeout: timeout) else { return false }
+  package func serve(timeout: Duration, byteCountMax: Int = .max) throws -> Int? {
+    if rest == nil {
+      guard let message = try inbox.next(timeout: timeout) else { return nil }
+      rest = request(in: message)
+    }
+    guard let (granule, reply) = rest.map({ ($0.granule, $0.reply) }) else { return 0 }
+    var sent = 0
+    while sent < byteCountMax, let sequence = rest?.sequences.first {
+      guard let found = try event(sequence, granules[granule]), let byteCount = try send(found, granule, to: reply)
+      else {
+        rest = nil
+        break
+      }
+      sent += byteCount
+      rest?.sequences.removeFirst()
+    }
+    if rest?.sequences.isEmpty == true { rest = nil }
+    return sent
+  }
+
+  /// What a message asks for; nil for nothing.
+  private func request(in message: FabricMessage) -> Rest? {
     guard let reply = message.reply, Self.isInbox(reply), message.bytes.count == Self.requestByteCount,
       let granule = message.subject.split(separator: ".").last.flatMap({ Int($0) }),
       (0..<granules.count).contains(granule), message.subject == topic.replay(granule)
     else {
       malformed += 1
-      return true
+      return nil
     }
     let first = message.bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self)
     let end = message.bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
     guard first < end else {
       malformed += 1
-      return true
+      return nil
     }
-    for sequence in first..<first + min(end - first, Self.eventsMax) {
-      guard let found = try event(sequence, granules[granule]), try send(found, granule, to: reply) else { break }
-    }
-    return true
+    return Rest(granule: granule, sequences: first..<first + min(end - first, Self.eventsMax), reply: reply)
   }
 
   /// Whether a subject is where a reader awaits events. To any other the edge would publish what the asker may not.
@@ -67,12 +94,14 @@ package final class ReplayService {
       && Int(tokens[3]) != nil && UInt64(tokens[4]) != nil
   }
 
-  private func send(_ found: (event: Event, metadata: [UInt8]?), _ granule: Int, to reply: String) throws -> Bool {
+  private func send(_ found: (event: Event, metadata: [UInt8]?), _ granule: Int, to reply: String) throws(FabricError)
+    -> Int?
+  {
     let bytes = try BandMessage.encode(
       found.event, metadata: found.metadata, granule: granule, in: granules, epoch: epoch, into: buffer)
     let status = natsConnection_Publish(connection.handle, reply, bytes.baseAddress, Int32(bytes.count))
-    guard status == NATS_OK else { return false }
+    guard status == NATS_OK else { return nil }
     served += 1
-    return true
+    return bytes.count
   }
 }

@@ -90,8 +90,9 @@ func publish(
     if case .interrupted = publisher.state {
       do {
         _ = try publisher.synchronise()
+        try publisher.compare(below: edge.count) { (edge.event($0), nil) }
         backOff.succeed()
-      } catch {
+      } catch let error as FabricError {
         switch error {
         case .unreachable, .timedOut, .missing: sleep(backOff.fail())
         default: throw error

@@ -74,6 +74,36 @@ struct FabricRulesTests {
     try expectRead(try edge.reader(connection, 1..<3), edge, 1..<3)
   }
 
+  /// Publishes what is none of the edge's.
+  private func disturb(_ granule: Int) {
+    #expect(connection.publish(edge.topic.subject(granule), [1, 2, 3]))
+    connection.flush()
+    usleep(100_000)
+  }
+
+  @Test(arguments: [false, true])
+  func `F3: what somebody else published is not taken for what a life before did`(isAway: Bool) throws {
+    try publish(try edge.publisher(connection), edge, through: 5)
+    disturb(1)
+    let publisher = try edge.publisher(connection, rules: without(\.comparesStreams, isAway))
+    try publish(publisher, edge)
+    let wrong = try read(try edge.reader(connection, 0..<3), edge, 0..<3, within: .seconds(isAway ? 4 : 30))
+    #expect((wrong == nil) == !isAway, "\(wrong ?? "")")
+    #expect(publisher.counts.replaced == (isAway ? 0 : 1))
+  }
+
+  @Test func `F3: what somebody else published between two messages under way is found`() throws {
+    let publisher = try edge.publisher(connection)
+    try publish(publisher, edge, through: 5)
+    disturb(1)
+    // The first of these is refused, and those behind it fit.
+    for sequence in 5..<9 as Range<UInt64> { _ = try publisher.publish(edge.event(sequence)) }
+    try publish(publisher, edge)
+    #expect(publisher.counts.replaced == 1 && publisher.counts.refused > 0)
+    try expectRead(try edge.reader(connection, 0..<3), edge, 0..<3)
+    #expect(try publisher.check() == [])
+  }
+
   @Test(arguments: [false, true])
   func `F4: a hole in the middle, and one at the end, come from the edge`(isAway: Bool) throws {
     try publish(try edge.publisher(connection), edge)
@@ -103,7 +133,8 @@ struct FabricRulesTests {
 
   @Test(arguments: [false, true])
   func `F5: a damaged band is a hole`(isAway: Bool) throws {
-    let publisher = try edge.publisher(connection)
+    // Where it compares what streams have, it publishes in place of the damaged message.
+    let publisher = try edge.publisher(connection, rules: without(\.comparesStreams))
     try publish(publisher, edge, through: 5)
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: BandMessage.byteCountMax, alignment: 64)
     defer { buffer.deallocate() }
@@ -154,10 +185,14 @@ struct FabricRulesTests {
     #expect(try publish(publisher, edge, through: edge.count) || true)
     _ = try publisher.synchronise()
     try publish(publisher, edge)
-    #expect(connection.publish(edge.topic.subject(1), [1, 2, 3]))
-    connection.flush()
-    usleep(100_000)
+    disturb(1)
+    // Behind the end it matters to nobody.
+    publisher.end = edge.count - 1
+    #expect(try publisher.check() == [.trailed(stream: edge.topic.stream(1), more: 1)])
+    #expect(publisher.state == .flowing)
+    publisher.end = nil
     #expect(try publisher.check() == [.foreign(stream: edge.topic.stream(1), last: 21, published: 20)])
+    #expect(publisher.state != .flowing)
   }
 
   @Test(arguments: [false, true])

@@ -1,4 +1,3 @@
-import Fabric
 import Foundation
 import Host
 import Rings
@@ -7,6 +6,7 @@ import TestSupport
 import Testing
 import Topics
 
+@testable import Fabric
 @testable import Stages
 
 /// The edge's end of a fabric, with a topic of its own and a real server.
@@ -143,6 +143,40 @@ struct UplinkTests {
     }
     #expect(report.isComplete)
     try expectWhole()
+  }
+
+  /// What is none of the edge's, in the stream of the last granule.
+  private func disturb(_ connection: FabricConnection) {
+    let subject = FabricTopic(run: topic.runID, id: Topic.projections.id, word: "projections").subject(1)
+    #expect(connection.publish(subject, [1, 2, 3]))
+    connection.flush()
+  }
+
+  @Test func `What somebody else publishes is replaced, also where a life before did not notice it`() throws {
+    let connection = try FabricConnection(try FabricAddress(server.address), name: "test", patience: .seconds(5))
+    for number in 0..<6 { try topic.append(number) }
+    _ = try uplink { $0 > 30 }
+    disturb(connection)
+    var next = 6
+    let report = try uplink { turn in
+      if next <= Self.images { try topic.append(next) }
+      next += 1
+      if next == 9 { disturb(connection) }
+      return false
+    }
+    #expect(report.isComplete && (1...3).contains(report.replaced) && report.away == nil)
+    try expectWhole()
+  }
+
+  @Test func `Who publishes again and again is told of, and the uplink gives up`() throws {
+    let connection = try FabricConnection(try FabricAddress(server.address), name: "test", patience: .seconds(5))
+    for number in 0..<6 { try topic.append(number) }
+    _ = try uplink { $0 > 30 }
+    let report = try uplink(within: .seconds(100)) { _ in
+      disturb(connection)
+      return false
+    }
+    #expect(report.isOver && !report.isComplete && report.away?.contains("give the servers keys") == true, "\(report)")
   }
 
   @Test func `It publishes a scan while that goes on, and ends when all is acknowledged`() throws {

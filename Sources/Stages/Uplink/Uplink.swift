@@ -24,6 +24,8 @@ final class Uplink {
   private var written: UplinkReport?
   private var told = ContinuousClock.now
   private var link: Link?
+  /// What the publisher before this one knew to be the edge's in the streams.
+  private var proven: [UInt64]?
   private var backOff = BackOff()
   /// The topic's last event, once it came, and what stands in place of its own metadata.
   private var end: (sequence: UInt64, metadata: [UInt8])?
@@ -51,8 +53,10 @@ final class Uplink {
   private static let tellInterval: Duration = .seconds(1)
   /// Faults of streams that are listed.
   private static let faultsMax = 16
-  /// Requests of nodes that are answered between two events.
-  private static let requestsMax = 8
+  /// Requests of nodes that are answered between two events, and bytes while there is no event to publish.
+  private static let (requestsMax, idleByteCountMax) = (8, 8 << 20)
+  /// Streams that are removed and filled again because somebody else published in them, before it is given up.
+  private static let replacedMax = 16
 
   /// `noticed` hears of what was done, and `write` leaves behind how it
   /// stands.
@@ -94,7 +98,7 @@ final class Uplink {
     let lease = rules.leasesUplink ? try takeLease(connection) : nil
     let publisher = try BandPublisher(
       connection, topic: configuration.topic, granules: configuration.granules, eventsMax: configuration.eventsMax,
-      messageByteCountMax: configuration.messageByteCountMax)
+      messageByteCountMax: configuration.messageByteCountMax, proven: proven)
     let replays = try ReplayService(connection, topic: configuration.topic, granules: configuration.granules) {
       [unowned self] sequence, _ in try self.event(sequence)
     }
@@ -163,11 +167,21 @@ final class Uplink {
   private func step(_ link: Link) throws -> Bool {
     try keepLease(link)
     if case .interrupted(let reason) = link.publisher.state, try !resume(link, after: reason) { return true }
-    for _ in 0..<Self.requestsMax where try !link.replays.serve(timeout: .zero) { break }
     let acknowledged = link.publisher.acknowledged, isBusy = try publishNext(link.publisher)
+    try answer(link, isBusy)
     let state = try link.publisher.pump(timeout: isBusy ? .zero : end == nil ? Self.poll : Self.lastPoll)
     if state == .flowing, link.publisher.acknowledged > acknowledged || link.publisher.inFlight == 0 { noteGood() }
     return try isBroken || !isBusy && look(at: link)
+  }
+
+  /// Answers nodes that ask for events: with as many bytes as an event has, while there are events to publish, so that
+  /// who asks for everything again takes half of the link at most.
+  private func answer(_ link: Link, _ isBusy: Bool) throws {
+    var left = isBusy ? configuration.messageByteCountMax * configuration.granules.count : Self.idleByteCountMax
+    for _ in 0..<Self.requestsMax where left > 0 {
+      guard let sent = try link.replays.serve(timeout: .zero, byteCountMax: left) else { return }
+      left -= sent
+    }
   }
 
   /// Asks where the streams are; false where servers have refused everything for too long after the end of the scan.
@@ -179,7 +193,17 @@ final class Uplink {
       if try isGivenUp() { return false }
       wait(backOff.fail())
     }
+    try noteEnd()
+    link.publisher.end = end?.sequence
     _ = try link.publisher.synchronise()
+    try link.publisher.compare(below: images.published, event)
+    report.note(link.publisher, served: link.replays.served, after: before)
+    guard report.replaced <= Self.replacedMax else {
+      report.away =
+        "somebody else publishes in the streams of the run, again and again; give the servers keys (Tools/fabric keys)"
+      isBroken = true
+      return false
+    }
     // Who lost streams may have lost the plan as well.
     try publishPlan(link.store)
     return true
@@ -198,6 +222,11 @@ final class Uplink {
     let state = try publisher.publish(event, metadata: metadata)
     if case .flowing = state { didWork() }
     return true
+  }
+
+  /// Looks whether the topic's last event is there: a life before may have published it.
+  private func noteEnd() throws {
+    if end == nil, images.published > 0 { _ = try event(images.published - 1) }
   }
 
   private func isEnded(before sequence: UInt64) -> Bool { end.map { sequence > $0.sequence } ?? false }
@@ -219,13 +248,11 @@ final class Uplink {
   /// Compares the streams with what they have acknowledged, now and then; true where they have everything.
   private func look(at link: Link) throws -> Bool {
     let publisher = link.publisher
-    // Where the streams have all of it already, a life before has published the end.
-    if end == nil, publisher.published > 0, publisher.published == images.published {
-      _ = try event(publisher.published - 1)
-    }
     let isWhole = end.map { publisher.acknowledged > $0.sequence } ?? false
     guard ContinuousClock.now - checked >= (isWhole ? Self.lastCheckInterval : Self.checkInterval) else { return false }
     checked = .now
+    try noteEnd()
+    publisher.end = end?.sequence
     if isWhole { try publishPlan(link.store) }
     let faults = try publisher.check()
     let words = faults.prefix(Self.faultsMax).map { "\($0)" }
@@ -244,7 +271,10 @@ final class Uplink {
   /// Waits, after servers did not do what was asked of them.
   private func suffer(_ error: FabricError) throws {
     if report.away == nil { noticed("\(error)") }
-    if let link { report.note(link.publisher, served: link.replays.served, after: before) }
+    if let link {
+      proven = link.publisher.proven
+      report.note(link.publisher, served: link.replays.served, after: before)
+    }
     (report.away, before) = ("\(error)", report)
     (link, agreements) = (nil, 0)
     wait(backOff.fail())

@@ -18,6 +18,8 @@ package struct UplinkReport: Codable, Equatable, Sendable {
   var refused = 0
   /// Streams that had less than they had acknowledged, and were filled again.
   var refilled = 0
+  /// Streams in which somebody else had published, which were removed and filled again.
+  var replaced = 0
   /// Messages that nodes asked for, as their streams did not have them.
   var replayed: UInt64 = 0
   /// Why nothing goes up at present; nil while it does.
@@ -29,16 +31,19 @@ package struct UplinkReport: Codable, Equatable, Sendable {
   /// Whether nothing more goes up.
   var isOver = false
 
-  init(fabric: String) { self.fabric = fabric }
+  /// Of servers at an address, before anything was done.
+  package init(fabric: String) { self.fabric = fabric }
+
+  /// Says that nobody goes on with it, and why.
+  package mutating func giveUp(_ reason: String) { (away, isOver) = (reason, true) }
 
   /// Takes over where a publisher is, and what it has done beside what others did `before` it.
   mutating func note(_ publisher: BandPublisher, served: UInt64, after before: UplinkReport) {
     let counts = publisher.counts
     (acknowledged, replayed) = (publisher.acknowledged, before.replayed + served)
     (messages, bytes) = (before.messages + counts.messages, before.bytes + counts.bytes)
-    (resyncs, refused, refilled) = (
-      before.resyncs + counts.resyncs, before.refused + counts.refused, before.refilled + counts.refilled
-    )
+    (resyncs, refused) = (before.resyncs + counts.resyncs, before.refused + counts.refused)
+    (refilled, replaced) = (before.refilled + counts.refilled, before.replaced + counts.replaced)
   }
 
   /// For people.
