@@ -30,6 +30,8 @@ struct StageProcess {
   private var watch = HeartbeatWatch(start: .now)
   /// The deaths that count, oldest first.
   private var deaths: [Death] = []
+  /// Times that it was started again although it had died too often.
+  private(set) var lateRestarts = 0
   private let launch: Launch
 
   private struct Death {
@@ -41,6 +43,7 @@ struct StageProcess {
   /// A stage may die this often within the period; one that dies more often would only die again.
   static let budget = 10
   static let budgetPeriod: Duration = .seconds(60)
+  private static let lateRestartPauseMax: Duration = .seconds(30)
   /// A killed process ends within this time, unless it waits for a device that does not answer.
   static let killLimit: Duration = .seconds(5)
 
@@ -123,6 +126,12 @@ struct StageProcess {
     scheduleRestart()
   }
 
+  /// Gives up a stage that the run can do without, whatever becomes of it.
+  mutating func abandon() {
+    precondition(!isRunning, "\(stage) runs")
+    (standing, restartDue) = (.missing, nil)
+  }
+
   /// Gives it up for good.
   mutating func giveUp() {
     precondition(!isRunning && wasSetAside, "\(stage) has another chance")
@@ -135,6 +144,13 @@ struct StageProcess {
     precondition(!isRunning && restartDue == nil, "\(stage) runs")
     let patience = max(0, deaths.reversed().prefix { $0.done == deaths.last?.done }.count - 3)
     restartDue = ContinuousClock.now + (patience > 0 ? .milliseconds(20 << min(patience, 5)) : .zero)
+  }
+
+  /// Has the next process started after a pause that doubles with each death beyond the budget.
+  mutating func scheduleLateRestart() {
+    precondition(!isRunning && restartDue == nil, "\(stage) runs")
+    lateRestarts += 1
+    restartDue = ContinuousClock.now + min(.seconds(1 << min(lateRestarts - 1, 5)), Self.lateRestartPauseMax)
   }
 
   /// Starts the next process. The dead one was reaped, so no store of its can follow: its claims can be voided and its

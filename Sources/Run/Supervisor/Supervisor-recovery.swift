@@ -31,13 +31,13 @@ extension Supervisor {
       metadata: facts.merging(folder.crashMetadata(stage, pid: pid)) { $1 }.mapValues { "\($0)" })
     switch ended {
     case .exited(0): return
+    case .exited(let code) where stage == .uplink: giveUpUplink(index, "stage \(stage) ended with status \(code)")
     case .exited(let code): try doWithout(index, exitCode: code, regions)
     case .killed(let signal):
       let progress = regions.progress(of: stage)
-      guard
-        try stages[index].mayRestart(done: progress.done, hasWork: progress.hasWork)
-          || isRelocated(index, killedBy: signal, regions)
-      else { return }
+      let mayRestart = stages[index].mayRestart(done: progress.done, hasWork: progress.hasWork)
+      if !mayRestart, stage == .uplink { return delayUplink(index, killedBy: signal) }
+      guard try mayRestart || isRelocated(index, killedBy: signal, regions) else { return }
       log.warning(
         "starting \(stage) again", metadata: ["signal": "\(signal)", "restarts": "\(stages[index].restarts + 1)"])
       let report = folder.crashMetadata(stage, pid: pid)["report"].map { ": see \($0)" } ?? ""
@@ -74,11 +74,15 @@ extension Supervisor {
     }
     let deadline = ContinuousClock.now + Self.exportGrace
     // One that cannot be killed is not waited for, and may hold the disk that its files are on.
-    for stage in stages where stage.isRunning && !stage.isUnkillable {
+    for index in stages.indices where stages[index].isRunning && !stages[index].isUnkillable {
+      let stage = stages[index]
       attempt("end \(stage.stage)") {
-        guard try stage.process.waitForExit(timeout: max(.zero, deadline - .now)) == nil else { return }
-        try stage.process.signal(SIGKILL)
-        _ = try stage.process.waitForExit(timeout: Self.killLimit)
+        if try stage.process.waitForExit(timeout: max(.zero, deadline - .now)) == nil {
+          try stage.process.signal(SIGKILL)
+          _ = try stage.process.waitForExit(timeout: Self.killLimit)
+        }
+        // The last status says who still runs.
+        _ = try stages[index].reap()
       }
     }
     for stage in stages where !stage.isUnkillable {

@@ -11,10 +11,10 @@ import Stages
 ///
 /// A stage that is killed is started again and goes on where it was: what it had done is in the rings and the volume,
 /// which belong to the supervisor. A stage that gives no sign of life is killed. A worker that dies too often is set
-/// aside, tried once more after the scan, and then done without. Any other stage that exits with an error, or dies too
-/// often, fails the run: the others are stopped, nothing half-written stays, and the failure names the stage. A first
-/// SIGINT or SIGTERM ends the acquisition, and everything that was acquired is reconstructed and exported; a second one
-/// aborts.
+/// aside, tried once more after the scan, and then done without; so is an uplink, after longer and longer pauses. Any
+/// other stage that exits with an error, or dies too often, fails the run: the others are stopped, nothing half-written
+/// stays, and the failure names the stage. A first SIGINT or SIGTERM ends the acquisition, and everything that was
+/// acquired is reconstructed and exported; a second one aborts.
 final class Supervisor {
   let plan: RunPlan
   let folder: RunFolder
@@ -38,6 +38,8 @@ final class Supervisor {
   private var isStopNoticed = false
   /// Whether images do not get on to nodes, as far as people know, and whether they were given up.
   var (isUplinkAway, isUplinkEnding) = (false, false)
+  /// Whether people know that the uplink dies too often.
+  var isUplinkDelayed = false
   private let requests: RunRequests
   var room: RoomWatch
   /// Why messages of the source were dropped, and what was wrong with the first of each, as far as people know.
