@@ -62,6 +62,10 @@ def start_run(options, folder, port, frames):
     ]  # fmt: skip
     if options.threads:
         command += ["--threads", str(options.threads)]
+    if options.fabric:
+        # Updates that are part of the volume may not be made less often there; the run is aborted before its sweep.
+        command[command.index("--final-iterations") + 1] = "1"
+        command += ["--fabric", options.fabric, "--local-rows", options.local_rows]
     run = subprocess.Popen(command)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and run.poll() is None:
@@ -123,6 +127,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--shape", default="256,1024")
     parser.add_argument("--threads", type=int, help="threads of the worker (default: one a core)")
+    parser.add_argument("--fabric", help="servers to which the frames go up as well")
+    parser.add_argument("--local-rows", default="all", help="with --fabric, rows that are reconstructed here")
     parser.add_argument("--folder", default=".", help="folder for a folder that is removed")
     options = parser.parse_args()
     rows, columns = (int(edge) for edge in options.shape.split(","))

@@ -4,6 +4,7 @@ import Glibc
 import Host
 import Rings
 import Run
+import Stages
 import TestSupport
 import Testing
 
@@ -59,6 +60,32 @@ extension Pipeline {
       let whole = try bench.result(edge)
       try bench.expectSame(nodes, as: whole, of: "edge")
       #expect((whole.restarts["uplink"] ?? 0) >= 2, "\(whole.restarts)")
+    }
+
+    @Test(arguments: [1, 3]) func `A short campaign of kills and cuts changes no bit`(servers: Int) throws {
+      let tool = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Tools/chaos-fabric.py")
+      let seed = 20_261_201, program = try #require(FabricServer.program)
+      let outcome = try Command(
+        [
+          "python3", tool.path, Command.executable, program, "--kills", "10", "--servers", "\(servers)", "--seed",
+          "\(seed)", "--json",
+        ], executable: "/usr/bin/env"
+      ).end()
+      #expect(outcome.status == .exited(0), "seed \(seed): \(outcome.output)\(outcome.errors)")
+    }
+
+    @Test(arguments: [13, 40]) func `An uplink that cannot live does not end the run`(deaths: Int) throws {
+      let orders = "uplink=" + Array(repeating: "time:1", count: deaths).joined(separator: ",")
+      let whole = try bench.result(bench.edge("edge", ["--rate", "30"], faults: orders))
+      #expect(whole.projections == FabricBench.projections && whole.volumeSHA256 != nil)
+      #expect((whole.restarts["uplink"] ?? 0) >= 13)
+      guard deaths == 13 else {
+        // It was given up, and the result says so.
+        #expect(whole.uplink?.isComplete != true && whole.uplink?.away?.contains("killed by signal") == true)
+        return
+      }
+      #expect(whole.uplink?.isComplete == true)
+      try bench.expectSame(bench.nodes(of: "edge", run: whole.run), as: whole, of: "edge")
     }
 
     @Test func `The edge's machine dies, and its run and its nodes' go on`() throws {
@@ -171,6 +198,8 @@ extension Pipeline {
       try command.process.signal(SIGTERM)
       #expect(try command.end().status == .exited(128 + SIGTERM))
       #expect(try bench.tiffs("node").isEmpty)
+      let data = try Data(contentsOf: URL(filePath: bench.folder.file("node-run/status.json")))
+      #expect(try JSONDecoder().decode(RunStatus.self, from: data).stages.allSatisfy { !$0.isRunning })
       let whole = try bench.result(edge)
       let resumed = try bench.result(Command(["resume", bench.folder.file("node-run"), "--quiet", "--json"]))
       #expect(resumed.projections == whole.projections)
