@@ -62,6 +62,7 @@ let package = Package(
       name: "CLinux", path: "Sources/C/CLinux", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra", "-Werror"])],
       linkerSettings: [.linkedLibrary("uring"), .linkedLibrary("numa")]),
 
+    .target(name: "Alarms", swiftSettings: strict),
     .target(name: "Host", dependencies: ["CCrypto", "CLinux"], swiftSettings: strict),
     .target(name: "KernelTypes", swiftSettings: fast),
     kernels("KernelsSSE42", level: 2, [.define("WITHOUT_FMA"), .define("WITHOUT_AVX512")]),
@@ -76,7 +77,8 @@ let package = Package(
     .target(name: "Journal", dependencies: ["CLinux", "Host", "Rings"], swiftSettings: fast),
     .target(name: "Events", dependencies: ["CCurl", "CKafka", "Host"], swiftSettings: strict),
     .target(name: "Topics", dependencies: ["Host", "Journal", "Rings"], swiftSettings: strict),
-    .target(name: "RunModel", dependencies: ["CLinux", "Host", "KernelTypes", "Rings"], swiftSettings: strict),
+    .target(
+      name: "RunModel", dependencies: ["Alarms", "CLinux", "Host", "KernelTypes", "Rings"], swiftSettings: strict),
     .target(name: "ScanFiles", dependencies: ["CHDF5", "CPNG", "CTIFF", "CZstd", "Host"], swiftSettings: strict),
     .target(name: "Fabric", dependencies: ["CCrypto", "CLinux", "CNATS", "Host", "Rings"], swiftSettings: fast),
     .target(
@@ -91,19 +93,21 @@ let package = Package(
     .target(
       name: "Stages",
       dependencies: [
-        "Detectors", "Fabric", "Host", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Tomography", "Topics",
+        "Alarms", "Detectors", "Fabric", "Host", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Tomography",
+        "Topics",
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict),
     .target(
       name: "ScanPlan",
       dependencies: [
-        "Detectors", "Events", "Fabric", "Host", "Journal", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Spools",
-        "Stages", "Tomography", .product(name: "Yams", package: "Yams"),
+        "Alarms", "Detectors", "Events", "Fabric", "Host", "Journal", "KernelTypes", "Rings", "RunModel", "ScanFiles",
+        "Spools", "Stages", "Tomography", .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
     .target(
       name: "Run",
       dependencies: [
-        "Detectors", "Events", "Fabric", "Host", "Journal", "KernelTypes", "Rings", "RunModel", "ScanPlan", "Stages",
+        "Alarms", "Detectors", "Events", "Fabric", "Host", "Journal", "KernelTypes", "Rings", "RunModel", "ScanPlan",
+        "Stages",
         "Tomography", "Topics", .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict),
     .target(
@@ -134,7 +138,7 @@ let package = Package(
     .target(
       name: "Benchmarks",
       dependencies: [
-        "CLinux", "Host", "KernelTypes", "Rings", "Run", "RunModel", "ScanPlan", "Simulation", "Tomography",
+        "Alarms", "CLinux", "Host", "KernelTypes", "Rings", "Run", "RunModel", "ScanPlan", "Simulation", "Tomography",
         "Topics", .product(name: "Histogram", package: "hdrhistogram-swift"),
       ], swiftSettings: fast),
     .executableTarget(
@@ -167,6 +171,7 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["Host"], path: "Tests/TestSupport", swiftSettings: strict),
     .target(
       name: "PhantomSupport", dependencies: ["Simulation"], path: "Tests/PhantomSupport", swiftSettings: strict),
+    .testTarget(name: "AlarmsTests", dependencies: ["Alarms", "Host"], swiftSettings: strict),
     .testTarget(name: "HostTests", dependencies: ["CLinux", "Host", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "RingsTests", dependencies: ["Host", "RingExerciser", "Rings"], swiftSettings: strict),
@@ -179,7 +184,8 @@ let package = Package(
       name: "TopicsTests", dependencies: ["Host", "Journal", "Rings", "RunModel", "TestSupport", "Topics"],
       swiftSettings: strict),
     .testTarget(
-      name: "RunModelTests", dependencies: ["CLinux", "Host", "KernelTypes", "Rings", "RunModel", "TestSupport"],
+      name: "RunModelTests",
+      dependencies: ["Alarms", "CLinux", "Host", "KernelTypes", "Rings", "RunModel", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "TomographyTests", dependencies: ["Host", "KernelTypes", "PhantomSupport", "Simulation", "Tomography"],

@@ -1,0 +1,37 @@
+extension Trigger {
+  /// An alarm, for people: `beam-lost: intensity is 12.4 (usual until now; …)`.
+  package func words(isRaised: Bool, value: Double, forecast: Double?) -> String {
+    guard isRaised else { return "\(name) is over: \(gauge.rawValue) is \(Self.figure(value))" }
+    let now = "\(name): \(gauge.rawValue) is \(Self.figure(value))"
+    switch model {
+    case .threshold(let side, let limit): return "\(now), \(side == .above ? "above" : "below") \(limit.text)"
+    case .ewma, .cusum: return "\(now), far from what it was"
+    case .holt(let seconds, let side, let limit):
+      return "\(now), and \(forecast.map(Self.figure) ?? "more") in \(Self.number(seconds)) s as it goes on, "
+        + "\(side == .above ? "above" : "below") \(limit.text)"
+    case .quantile(let quantile): return "\(now), above its \(quantile) quantile \(forecast.map(Self.figure) ?? "")"
+    case .program(let path): return "\(now), and \(path) answers \(forecast.map(Self.figure) ?? "an alarm")"
+    }
+  }
+
+  /// Four digits are enough for people.
+  private static func figure(_ value: Double) -> String {
+    guard value.isFinite, value != 0 else { return "\(value == 0 ? "0" : "\(value)")" }
+    if abs(value) >= 1e4, abs(value) < 1e15 { return "\(Int(value.rounded()))" }
+    let scale = pow10(3 - exponent(abs(value)))
+    return number((value * scale).rounded() / scale)
+  }
+
+  private static func exponent(_ value: Double) -> Int {
+    var (exponent, value) = (0, value)
+    while value >= 10, exponent < 15 { (value, exponent) = (value / 10, exponent + 1) }
+    while value < 1, exponent > -15 { (value, exponent) = (value * 10, exponent - 1) }
+    return exponent
+  }
+
+  private static func pow10(_ exponent: Int) -> Double {
+    var power = 1.0
+    for _ in 0..<abs(exponent) { power *= 10 }
+    return exponent < 0 ? 1 / power : power
+  }
+}
