@@ -20,4 +20,8 @@ package enum EventKind: UInt16, Sendable, Codable, CaseIterable {
   case end
   /// How much a volume changed.
   case score
+  /// A trigger's alarm begins or ends.
+  case alarm = 16
+  /// The figures of a run over some seconds.
+  case gauges
 }

@@ -46,6 +46,9 @@ package final class RingObserver {
   /// Sequences below it are published.
   package var published: UInt64 { ring.memory.published.pointee.load(ordering: .acquiring) }
 
+  /// How far the writer and the readers are.
+  package var progress: RingProgress { ring.progress }
+
   /// Copies bytes of an event's slot; false if the ring does not hold the event, or the writer came in between. What
   /// was copied is checked by who asked for it.
   package func copySlot(of sequence: UInt64, _ range: Range<Int>, into target: UnsafeMutableRawBufferPointer) -> Bool {

@@ -34,6 +34,8 @@ extension TopicKind {
   package static let corrected = TopicKind(id: 6, "corrected")
   /// Written by `control`: how much the volume changed, and how near it is to a reference.
   package static let scores = TopicKind(id: 7, "scores")
+  /// Written by `watch`: what begins to be wrong, or ends to be, and the gauges that show it; has no end.
+  package static let alarms = TopicKind(id: 12, "alarms")
 }
 
 /// A named stream of events. A kind with partitions has one for each of them: a ring has exactly one writer.
@@ -66,6 +68,8 @@ extension Topic {
   package static let commands = Topic(.commands)
   /// See `TopicKind.scores`.
   package static let scores = Topic(.scores)
+  /// See `TopicKind.alarms`.
+  package static let alarms = Topic(.alarms)
   /// See `TopicKind.denoised`.
   package static let denoised = Topic(.denoised)
   /// See `TopicKind.orders`.

@@ -79,6 +79,7 @@ import Testing
     "flips": "left-right", "pixel-size": "0.0065", "energy": "20", "sample": "wood",
     "events": "kafka://broker:9092/lab diaspora+https://events.lab.org/v3/lab", "events-config": "events.properties",
     "events-patience": "30", "accept-commands": "lab.commands",
+    "trigger": "'none slow,watch=rate,model=threshold:<5,then=notify'",
   ]
 
   @Test(arguments: ScanKey.all.map(\.name)) func `A wrong value of any key is told with its line and what it may be`(
@@ -128,6 +129,14 @@ import Testing
       "\ttab: 1",
       "scan.yaml:3: this is not YAML: while scanning a plain scalar of line 2, "
         + "found a tab character that violates indentation"
+    ),
+    (
+      "trigger:\n  - slow,watch=rate,model=cusum:5\n  - fast,watch=speed,model=cusum:5",
+      "scan.yaml:5: trigger \"fast,watch=speed,model=cusum:5\" is not \(TriggerRecords.form): "
+        + "fast,watch=speed,model=cusum:5: watch is not one of intensity, dead-rows, rate, lag, update-seconds, "
+        + "buffered, spilled, disk-free, disk-spare, missing, faults, dead-pixels, corrected-pixels, residual, "
+        + "similarity, restarts, cpu-pressure, io-pressure, memory-pressure, socket-drops, disk-full, step, "
+        + "worker-spread"
     ),
     ("? [a, b]\n: c", "scan.yaml:3: there is no key \"?\"; slipring init lists all of them"),
   ]

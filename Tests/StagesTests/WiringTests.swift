@@ -6,7 +6,8 @@ import Testing
 /// What follows from the table of stages.
 @Suite struct WiringTests {
   private func wiring(
-    workers: Int = 2, corrects: Bool = false, denoises: Bool = false, hasNodes: Bool = false, examples: [String] = [],
+    workers: Int = 2, corrects: Bool = false, denoises: Bool = false, hasNodes: Bool = false, isWatched: Bool = false,
+    examples: [String] = [],
     isDurable: Bool = true,
     sourceWaits: Bool = true
   ) -> RunWiring {
@@ -14,7 +15,8 @@ import Testing
     slots.onTheWay = 9
     return RunWiring(
       WiringFacts(
-        workers: workers, corrects: corrects, denoises: denoises, hasNodes: hasNodes, examples: examples,
+        workers: workers, corrects: corrects, denoises: denoises, hasNodes: hasNodes, isWatched: isWatched,
+        examples: examples,
         isDurable: isDurable, sourceWaits: sourceWaits, imageByteCount: (1000, 2000), slots: slots))
   }
 
@@ -46,6 +48,14 @@ import Testing
     #expect(edge.stages.contains(.uplink) && !alone.stages.contains(.uplink))
     for topic in edge.topics { #expect(edge.readers(of: topic) == alone.readers(of: topic), "\(topic.name)") }
     #expect(edge.inputs(of: .uplink).isEmpty && edge.progress(of: .uplink) == nil)
+  }
+
+  @Test func `a run does without its watch, and no ring waits for it`() {
+    let (watched, alone) = (wiring(isWatched: true), wiring())
+    #expect(watched.stages == alone.stages + [.watch] && watched.outputs(of: .watch) == [.alarms])
+    for topic in alone.topics { #expect(watched.readers(of: topic) == alone.readers(of: topic), "\(topic.name)") }
+    #expect(watched.readers(of: .alarms).isEmpty)
+    #expect(watched.stages.filter { watched.row(of: $0)?.isOptional == true } == [.watch])
   }
 
   @Test func `a worker reads its own orders and the images, and writes its own updates`() {
@@ -98,6 +108,7 @@ import Testing
     let kinds = Wiring.rows.flatMap(\.writes).map(\.kind)
     let expected = [
       "projections": 1, "orders": 2, "updates": 3, "commands": 4, "denoised": 5, "corrected": 6, "scores": 7, "echo": 8,
+      "alarms": 12,
     ]
     #expect(Dictionary(uniqueKeysWithValues: kinds.map { ($0.word, Int($0.id)) }) == expected)
   }

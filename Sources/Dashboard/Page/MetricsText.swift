@@ -58,6 +58,7 @@ enum MetricsText {
         kinds.map { ([("kind", $0.0)], Double($0.1)) })
     }
     room(status, &page)
+    alarms(status, &page)
     stages(status, &page)
     rings(report, &page)
     return page.text
@@ -81,6 +82,19 @@ enum MetricsText {
     page.add(
       "slipring_images_buffered", "gauge", "Images in memory that are not on disk yet.", [([], Double(status.buffered))]
     )
+  }
+
+  private static func alarms(_ status: RunStatus, _ page: inout Builder) {
+    page.add(
+      "slipring_gauge", "gauge", "Figures of the run as they were last known, each in its own unit.",
+      (status.gauges ?? [:]).sorted { $0.key < $1.key }.map { ([("gauge", $0.key)], $0.value) })
+    let alarms = status.alarms ?? []
+    page.add(
+      "slipring_alarm", "gauge", "Whether the trigger's alarm has begun and not ended.",
+      alarms.map { ([("trigger", $0.trigger), ("severity", $0.severity)], $0.isRaised ? 1 : 0) })
+    page.add(
+      "slipring_alarms_total", "counter", "How often the trigger's alarm has begun.",
+      alarms.map { ([("trigger", $0.trigger)], Double($0.count)) })
   }
 
   private static func stages(_ status: RunStatus, _ page: inout Builder) {

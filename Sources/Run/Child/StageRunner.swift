@@ -293,14 +293,26 @@ extension StageRunner {
     _ = try room.write { try folder.write(report, to: path) }
   }
 
-  /// Runs a program to its end. It dies with this process, and writes into the stage's own output.
-  package func runProgram(_ path: String) throws {
+  /// The run's figures.
+  package func gauges() throws -> GaugesRegion { try GaugesRegion.attach(names, plan.runID) }
+
+  /// Asks for the end of the scan.
+  package func finalize(by name: String) throws { try RunRequests(runFolder: folder).finalize(by: name) }
+
+  /// Starts a program that dies with this process.
+  package func startProgram(_ path: String, input: Int32? = nil, output: Int32? = nil) throws -> ChildProcess {
     var environment = ProcessInfo.processInfo.environment
     environment["SLIPRING_RUN"] = names.prefix
     environment["SLIPRING_FAULT"] = nil
-    let process = try ChildProcess(
+    return try ChildProcess(
       executable: OwnProgram.executable,
-      arguments: ["program", "--parent", "\(getpid())", "--program", OwnProgram.build, path], environment: environment)
+      arguments: ["program", "--parent", "\(getpid())", "--program", OwnProgram.build, path],
+      environment: environment, standardInput: input, standardOutput: output)
+  }
+
+  /// Runs a program to its end. It dies with this process, and writes into the stage's own output.
+  package func runProgram(_ path: String) throws {
+    let process = try startProgram(path)
     guard let end = try process.waitForExit(timeout: limits.idle) else {
       try process.signal(SIGKILL)
       _ = try process.waitForExit(timeout: Self.programKillLimit)

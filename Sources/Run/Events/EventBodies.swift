@@ -159,4 +159,6 @@ package enum AlarmKind: String, CaseIterable, Codable, Sendable {
   case source
   /// The rotation axis is doubtful.
   case axis
+  /// A trigger's alarm begins or ends.
+  case trigger
 }

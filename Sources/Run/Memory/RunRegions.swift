@@ -14,6 +14,8 @@ package final class RunRegions {
   let rings: [Topic: Ring]
   /// Signs of life, a line for each of `RunWiring.stages`.
   let heartbeats: Heartbeats
+  /// The run's figures; nil where nothing is watched.
+  let gauges: GaugesRegion?
   /// What is connected to what.
   let wiring: RunWiring
   /// Where they are.
@@ -65,6 +67,7 @@ package final class RunRegions {
           name: names.denoisedVolume, runID: plan.runID, slices: plan.shape.rows, columns: plan.geometry.columns,
           node: plan.placement.serviceNode)
       }
+      gauges = plan.watching == nil ? nil : try GaugesRegion.create(names, plan.runID)
       heartbeats = try Heartbeats.create(names, plan.runID, stageCount: plan.wiring.stages.count)
       self.rings = rings
       wiring = plan.wiring
@@ -171,7 +174,7 @@ package final class RunRegions {
   private static func regionNames(_ names: RegionNames, _ plan: RunPlan) -> [String] {
     let workers = plan.placement.workers.indices
     return plan.wiring.topics.map(names.ring) + workers.map(names.volume) + workers.map(names.slices)
-      + workers.map(names.solverState) + [names.denoisedVolume, names.heartbeats, names.lock]
+      + workers.map(names.solverState) + [names.denoisedVolume, names.gauges, names.heartbeats, names.lock]
   }
 
   /// Removes the names of a run whose lock this process holds; of any other nothing. For a process that has to end

@@ -129,6 +129,7 @@ struct ProgressObserver {
   private func step() throws -> Int {
     guard let (header, metadata) = try orders.latest(), header.kind == .order else { return plan.windows.step }
     let progress = try metadata.withUnsafeBytes { try DistributionProgress(decoding: $0) }
+    if progress.isPaused, progress.end == nil { return 0 }
     return plan.windows.step * (progress.end == nil ? progress.updateInterval : 1)
   }
 

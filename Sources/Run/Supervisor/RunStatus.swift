@@ -61,6 +61,22 @@ package struct RunStatus: Codable, Equatable, Sendable {
   package var phase: Phase
   /// Its processes.
   package var stages: [Stage]
+  /// What a trigger has said.
+  package struct AlarmStatus: Codable, Equatable, Sendable {
+    /// Its name.
+    package var trigger: String
+    /// `notice`, `warning` or `critical`.
+    package var severity: String
+    /// Whether it has begun and not ended.
+    package var isRaised: Bool
+    /// How often it has begun.
+    package var count: Int
+    /// When it last began or ended, in seconds since 1970.
+    package var time: Double
+    /// What it said then.
+    package var text: String
+  }
+
   /// Projections acquired so far.
   package var acquired: Int
   /// Projections that the slowest worker has taken so far.
@@ -114,6 +130,10 @@ package struct RunStatus: Codable, Equatable, Sendable {
   package var rotationAxisError: Double?
   /// Rows that could not be reconstructed; nil where there are none.
   package var missingRows: [RowRange]?
+  /// Figures of the run as they were last known, by their names in triggers; nil where nothing is watched.
+  package var gauges: [String: Double]?
+  /// What triggers have said, each its last word; nil where none has.
+  package var alarms: [AlarmStatus]?
   /// How far those are who are told of the run; nil where nobody is.
   var events: EventsReport?
   /// How images stand on their way to nodes; nil where none do.

@@ -56,6 +56,7 @@ struct ServiceReports {
     "\(status.phase.rawValue): projection \(status.acquired)/\(status.projections), "
       + "update \(status.updates)/\(status.updatesExpected), lag \(status.lag), "
       + "\(status.stages.reduce(0) { $0 + $1.restarts }) restarts"
+      + (status.alarms ?? []).filter(\.isRaised).map { ", \($0.trigger)" }.joined()
       + (status.withoutRoom.isEmpty ? "" : ", no room on disk for \(status.withoutRoom.joined(separator: ", "))")
   }
 }

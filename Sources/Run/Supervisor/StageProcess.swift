@@ -8,6 +8,8 @@ import Topics
 /// may be.
 struct StageProcess {
   let stage: StageName
+  /// Whether the run does without it.
+  let isOptional: Bool
   /// Its place in `RunWiring.stages`.
   let number: Int
   private(set) var process: ChildProcess
@@ -51,8 +53,9 @@ struct StageProcess {
   typealias Launch = (StageName, _ life: Int, _ movedTo: [Int]?) throws -> ChildProcess
 
   /// `launch` starts each of the stage's processes.
-  init(_ stage: StageName, number: Int, launch: @escaping Launch) throws {
+  init(_ stage: StageName, number: Int, isOptional: Bool = false, launch: @escaping Launch) throws {
     self.stage = stage
+    self.isOptional = isOptional
     self.number = number
     self.launch = launch
     process = try launch(stage, 0, nil)
@@ -128,7 +131,7 @@ struct StageProcess {
 
   /// Gives up a stage that the run can do without, whatever becomes of it.
   mutating func abandon() {
-    precondition(!isRunning, "\(stage) runs")
+    precondition(isOptional || stage == .uplink, "the run needs \(stage)")
     (standing, restartDue) = (.missing, nil)
   }
 

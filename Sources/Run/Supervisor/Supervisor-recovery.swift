@@ -32,11 +32,15 @@ extension Supervisor {
     switch ended {
     case .exited(0): return
     case .exited(let code) where stage == .uplink: giveUpUplink(index, "stage \(stage) ended with status \(code)")
+    case .exited(let code) where isDoneWithout(index, "ended with status \(code), its log says why"): return
     case .exited(let code): try doWithout(index, exitCode: code, regions)
     case .killed(let signal):
       let progress = regions.progress(of: stage)
       let mayRestart = stages[index].mayRestart(done: progress.done, hasWork: progress.hasWork)
-      if !mayRestart, stage == .uplink { return delayUplink(index, killedBy: signal) }
+      if !mayRestart {
+        if stage == .uplink { return delayUplink(index, killedBy: signal) }
+        if isDoneWithout(index, "was killed by signal \(signal) \(stages[index].deathCount)") { return }
+      }
       guard try mayRestart || isRelocated(index, killedBy: signal, regions) else { return }
       log.warning(
         "starting \(stage) again", metadata: ["signal": "\(signal)", "restarts": "\(stages[index].restarts + 1)"])
@@ -56,6 +60,7 @@ extension Supervisor {
     guard let silence = try stages[index].killIfHung(regions.heartbeats.sign(of: index)) else { return }
     let (stage, pid) = (stages[index].stage, stages[index].process.pid)
     guard !stages[index].isUnkillable else {
+      if isDoneWithout(index, "hangs in the kernel and cannot be killed") { return }
       throw ScanFailure(
         .software,
         "stage \(stage) (process \(pid)) hangs in the kernel and cannot be killed, as on a disk that does not answer; "

@@ -33,7 +33,7 @@ extension Supervisor {
     return true
   }
 
-  private var isAllElseOver: Bool { stages.allSatisfy { $0.stage == .uplink || $0.isOver } }
+  private var isAllElseOver: Bool { stages.allSatisfy { $0.stage == .uplink || $0.isOver || $0.isOptional } }
 
   /// Times that an uplink which was killed too often is tried again when the run has nothing else left to do.
   private static let lastTries = 3

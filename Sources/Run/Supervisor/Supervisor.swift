@@ -48,6 +48,8 @@ final class Supervisor {
   var (isInterrupted, isRemarked, isBeginningKnown) = (false, false, false)
   /// Why the status could not be written; nil where it was.
   var statusFailure: FileError?
+  /// Alarms that people know, by their triggers, and the next event of the topic.
+  var (alarms, alarmsRead): ([String: RunStatus.AlarmStatus], UInt64?) = ([:], nil)
   /// What was last seen of the run; nil before the first look.
   private(set) var newestStatus: RunStatus?
   private var regionFolder = ""
@@ -118,7 +120,9 @@ final class Supervisor {
     }
     do {
       for (number, stage) in plan.wiring.stages.enumerated() {
-        stages.append(try StageProcess(stage, number: number, launch: launch))
+        stages.append(
+          try StageProcess(
+            stage, number: number, isOptional: plan.wiring.row(of: stage)?.isOptional == true, launch: launch))
       }
       try watch(regions, from: start, &observer)
     } catch {
@@ -138,6 +142,7 @@ final class Supervisor {
     finished.phase = phase
     watchSource(regions, &finished)
     watchUplink(&finished)
+    watchAlarms(regions, &finished)
     if let losses = try folder.readLosses() { finished.losses = losses.counts }
     finished.secondsWithoutRoom = room.duration(at: .now) / .seconds(1)
     monitor.progress(finished)
@@ -194,7 +199,7 @@ final class Supervisor {
   {
     var statusDue = start
     while true {
-      if stages.allSatisfy(\.isOver) { return }
+      if areNeededOver { return try endOptional() }
       let running = stages.filter(\.isRunning)
       let due = stages.compactMap(\.restartDue).map { max(.zero, $0 - .now) }.min() ?? Self.tick
       _ = try Poll.wait(
@@ -210,6 +215,7 @@ final class Supervisor {
       watchRoom(regions, &status)
       watchSource(regions, &status)
       watchUplink(&status)
+      watchAlarms(regions, &status)
       noticeSpilling(status, slowest: observer.slowestReader)
       noticeStep(status)
       noticeEnd(status)

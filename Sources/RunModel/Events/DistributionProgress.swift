@@ -42,6 +42,11 @@ package struct DistributionProgress: Equatable, Sendable {
   /// The beginning.
   package init() {}
 
+  /// An interval that no scan reaches the end of: no updates are made.
+  package static let intervalPaused = 1 << 24
+  /// Whether none are made for now.
+  package var isPaused: Bool { updateInterval == Self.intervalPaused }
+
   /// Orders that were made, if no projection was handed out twice.
   package var orders: Int { fields + projections + updates + axisOrders + (isFinalOrdered ? 1 : 0) }
 

@@ -109,6 +109,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var stopRises: Int?
   /// A volume in an HDF5 file that the updates are compared with; nil for none.
   package var reference: String?
+  /// What the run is watched for; nil for the standard set where the source does not wait.
+  package var trigger: TriggerRecords?
   /// Reconstruction processes; nil for one a NUMA node.
   package var workers: Int?
   /// Threads of each; nil for one a core.

@@ -53,8 +53,8 @@ package struct ScanFile: Sendable {
     var known: Set<String> = []
     for entry in entries {
       if let key = ScanKey.named(entry.name) { lines[key.name] = entry.line }
-      guard let text = Self.apply(entry, to: &scan) else { continue }
-      problems.append(Problem(line: entry.line, text: text))
+      guard let problem = Self.problem(of: entry, &scan) else { continue }
+      problems.append(problem)
       known.insert(entry.name)
     }
     complete(&scan)
@@ -94,6 +94,21 @@ package struct ScanFile: Sendable {
     return Problem(line: nil, text: "\(key) is missing; " + text.dropFirst("--\(key) is empty; ".count))
   }
 
+  /// Takes one entry over; what is wrong with it otherwise, and where. Of a list the first word that is wrong is told.
+  private static func problem(of entry: ScanYAML.Entry, _ scan: inout ScanDescription) -> Problem? {
+    guard case .words(let words) = entry.value, let key = ScanKey.named(entry.name), key.isRepeatable else {
+      return apply(entry, to: &scan).map { Problem(line: entry.line, text: $0) }
+    }
+    for (word, line) in words {
+      var alone = ScanDescription.standard
+      let isWord = !word.contains(" ") && key.read(word, &alone)
+      let problem = isWord ? key.problem(alone) : "is not \(key.form)"
+      if let problem { return Problem(line: line, text: "\(key.name) \(quoted(word)) \(problem)") }
+    }
+    let all = words.map(\.word).joined(separator: " ")
+    return key.read(all, &scan) ? nil : Problem(line: entry.line, text: "\(key.name) is not \(key.form)")
+  }
+
   /// Takes one entry over; what is wrong with it otherwise.
   private static func apply(_ entry: ScanYAML.Entry, to scan: inout ScanDescription) -> String? {
     guard let key = ScanKey.named(entry.name) else {
@@ -106,7 +121,7 @@ package struct ScanFile: Sendable {
       if key.unset != nil { return nil }
       return "\(key.name) has no value; it is \(key.form)"
         + (key.text(.standard).map { $0.isEmpty ? "" : ", by default \($0)" } ?? "")
-    case .several: return "\(key.name) has several values; it is \(key.form)"
+    case .several, .words: return "\(key.name) has several values; it is \(key.form)"
     case .word(let word):
       return key.read(word, &scan) ? nil : "\(key.name) \(quoted(word)) is not \(key.form)"
     }

@@ -84,6 +84,9 @@ package struct ScanKey: Sendable {
     problem = { $0[keyPath: path].flatMap(limit.problem) }
   }
 
+  /// Whether it takes several records, in scan.yaml as a list.
+  var isRepeatable: Bool { name == "trigger" }
+
   /// The key of that name.
   package static func named(_ name: String) -> ScanKey? { byName[name] }
 

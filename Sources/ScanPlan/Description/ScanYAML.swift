@@ -8,6 +8,8 @@ enum ScanYAML {
     enum Value {
       case none
       case word(String)
+      /// A list of words, each with its line.
+      case words([(word: String, line: Int)])
       /// A list, or keys of its own.
       case several
     }
@@ -58,6 +60,11 @@ enum ScanYAML {
   private static func entry(_ key: Node, _ value: Node) -> Entry {
     let line = key.mark?.line ?? 1
     guard case .scalar(let name) = key else { return Entry(name: "?", value: .several, line: line) }
+    if case .sequence(let nodes) = value, !nodes.isEmpty, nodes.allSatisfy({ $0.scalar != nil }) {
+      return Entry(
+        name: name.string,
+        value: .words(nodes.map { ($0.scalar?.string ?? "", $0.mark?.line ?? line) }), line: line)
+    }
     guard case .scalar(let scalar) = value else { return Entry(name: name.string, value: .several, line: line) }
     let isNull = scalar.style == .plain && ["", "~", "null", "Null", "NULL"].contains(scalar.string)
     return Entry(name: name.string, value: isNull ? .none : .word(scalar.string), line: line)

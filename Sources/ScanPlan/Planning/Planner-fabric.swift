@@ -109,6 +109,7 @@ extension Planner {
       slots: slots(shape, geometry, placement, windows), projectionsCovering: edge.projections,
       projectionsPerHalfTurn: edge.projectionsPerHalfTurn)
     plan.fabric = part
+    plan.isWatched = !scan.triggers(sourceWaits: plan.sourceWaits).isEmpty
     plan.inputNotices = []
     return plan
   }

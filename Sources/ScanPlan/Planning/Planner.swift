@@ -110,6 +110,7 @@ package struct Planner {
       placement: placement, slots: slots(shape, geometry, placement, windows),
       projectionsCovering: projectionsCovering(windows, geometry), projectionsPerHalfTurn: perHalfTurn)
     plan.slots.onTheWay = onTheWay(plan)
+    plan.isWatched = !scan.triggers(sourceWaits: plan.sourceWaits).isEmpty
     plan.inputNotices = info.notices
     plan.examples = try Self.examples()
     plan.created = Date.now.formatted(.iso8601)

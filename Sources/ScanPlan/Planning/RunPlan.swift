@@ -70,6 +70,8 @@ package struct RunPlan: Codable, Sendable {
   var projectionsPerHalfTurn: Int
   /// Stages beside those that make the volume, by name (`WiringFacts.examples`).
   var examples: [String] = []
+  /// Whether the run's figures are watched; nil of a plan of an earlier build, in which they were not.
+  var isWatched: Bool?
   /// What was assumed of the input, and what of it is missing, in sentences; nil of a plan of an earlier build.
   package var inputNotices: [String]?
   /// All that a person was told of it when it was made: these, and what was found and decided; nil of a plan of an
@@ -98,7 +100,8 @@ package struct RunPlan: Codable, Sendable {
     RunWiring(
       WiringFacts(
         workers: placement.workers.count, corrects: correction != nil, denoises: denoising != nil,
-        hasNodes: scan.fabric != nil, examples: examples, isDurable: scan.durability == .durable,
+        hasNodes: scan.fabric != nil, isWatched: isWatched == true, examples: examples,
+        isDurable: scan.durability == .durable,
         sourceWaits: sourceWaits,
         imageByteCount: (shape.payloadCapacity, shape.rows * shape.columns * PixelType.float32.byteCount), slots: slots)
     )
@@ -194,13 +197,14 @@ package struct RunPlan: Codable, Sendable {
   }
 
   /// Whether updates that were made less often here than on nodes would make another volume.
-  private var isPaceless: Bool { scan.fabric != nil && scan.windowsShape }
+  var isPaceless: Bool { scan.fabric != nil && scan.windowsShape }
 
   /// What `distribute` decides with.
   package var distribution: DistributeStage.Configuration {
     DistributeStage.Configuration(
       rows: placement.workers.map(\.rows), windows: windows, final: finalSchedule,
-      lagMax: scan.lagMax ?? (sourceWaits || isPaceless ? 0 : 2 * windows.span), axis: axisSchedule)
+      lagMax: scan.lagMax ?? (sourceWaits || isPaceless ? 0 : 2 * windows.span), axis: axisSchedule,
+      obeysTriggers: obeysTriggers)
   }
 
   /// What `control` decides with.

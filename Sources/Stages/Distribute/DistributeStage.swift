@@ -1,6 +1,6 @@
 import Host
 package import Rings
-import RunModel
+package import RunModel
 package import Tomography
 package import Topics
 
@@ -21,16 +21,20 @@ package struct DistributeStage {
     package var lagMax: Int
     /// Where the rotation axis is looked for; nil where it is known.
     var axis: AxisSchedule?
+    /// Whether triggers may change when updates are made.
+    package var obeysTriggers: Bool
 
     /// A configuration; the values were validated with the scan description.
     package init(
-      rows: [Range<Int>], windows: WindowSchedule, final: FinalSchedule, lagMax: Int = 0, axis: AxisSchedule? = nil
+      rows: [Range<Int>], windows: WindowSchedule, final: FinalSchedule, lagMax: Int = 0, axis: AxisSchedule? = nil,
+      obeysTriggers: Bool = false
     ) {
       self.rows = rows
       self.windows = windows
       self.final = final
       self.lagMax = lagMax
       self.axis = axis
+      self.obeysTriggers = obeysTriggers
     }
   }
 
@@ -38,15 +42,17 @@ package struct DistributeStage {
   let projections: TopicReader
   let orders: [TopicWriter]
   private let updates: [RingObserver]
+  private let gauges: GaugesRegion?
   private let limits: WaitLimits
   let noticed: (String) -> Void
   private let didWork: () -> Void
 
   /// One writer in `orders` for each worker, and in `updates` one observer, which tells how long its updates take, or
-  /// none; `noticed` hears why no rotation axis is found, `didWork` of every order.
+  /// none; `gauges` has what triggers ask for, where they may; `noticed` hears why no rotation axis is found, `didWork` of every order.
   package init(
     configuration: Configuration, projections: TopicReader, orders: [TopicWriter], updates: [RingObserver] = [],
-    limits: WaitLimits, noticed: @escaping (String) -> Void = { _ in }, didWork: @escaping () -> Void
+    gauges: GaugesRegion? = nil, limits: WaitLimits, noticed: @escaping (String) -> Void = { _ in },
+    didWork: @escaping () -> Void
   ) {
     precondition(
       configuration.rows.count == orders.count, "\(orders.count) topics for \(configuration.rows.count) workers")
@@ -54,6 +60,7 @@ package struct DistributeStage {
     self.projections = projections
     self.orders = orders
     self.updates = updates
+    self.gauges = gauges
     self.limits = limits
     self.noticed = noticed
     self.didWork = didWork
@@ -68,14 +75,15 @@ package struct DistributeStage {
     var interval = UpdateInterval(
       lagMax: configuration.lagMax, windows: configuration.windows, projections: sequence.progress.projections)
     var pace = UpdatePace(updates: updates, windows: configuration.windows)
+    var triggered = gauges.map { TriggeredPace($0) }
     let axis = try liveAxis(handedOut: sequence.progress.projections + sequence.progress.fields, orders: number)
     while true {
       let before = sequence.progress
       let recorded = try recordedOrder(number)
       sequence.progress.updateInterval =
         recorded?.progress.updateInterval
-        ?? interval.next(before.updateInterval, lag: lag(before), projections: before.projections) {
-          pace.interval(isBehind: $0)
+        ?? Self.next(before, &interval, &triggered) { present, interval in
+          interval.next(present, lag: lag(before), projections: before.projections) { pace.interval(isBehind: $0) }
         }
       var arrived: Event?
       let step = try sequence.next({ try input($0, &arrived) }, axis: axis.map { decisions($0, recorded) })
@@ -98,10 +106,20 @@ package struct DistributeStage {
     }
   }
 
+  /// The interval after `progress`, as `paced` gives it where triggers ask for nothing.
+  private static func next(
+    _ progress: DistributionProgress, _ interval: inout UpdateInterval, _ triggered: inout TriggeredPace?,
+    paced: (_ present: Int, inout UpdateInterval) -> Int
+  ) -> Int {
+    guard triggered != nil else { return paced(progress.updateInterval, &interval) }
+    return triggered!.interval(
+      progress.updateInterval, &interval, projections: progress.projections, next: paced)
+  }
+
   /// Order `number` where a worker has it already, with the pace with which a predecessor made it, and where that found
   /// the axis: the others must get the same one.
   private func recordedOrder(_ number: UInt64) throws -> (order: WorkerOrder, progress: DistributionProgress)? {
-    guard configuration.lagMax > 0 || configuration.axis != nil,
+    guard configuration.lagMax > 0 || configuration.axis != nil || configuration.obeysTriggers,
       let worker = orders.firstIndex(where: { $0.nextSequence > number }),
       let (header, metadata) = try orders[worker].event(at: number), header.kind == .order
     else { return nil }

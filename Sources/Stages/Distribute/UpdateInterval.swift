@@ -60,6 +60,11 @@ package struct UpdateInterval {
     return lag < before.lag
   }
 
+  /// Twice the present one, because somebody asked for it.
+  package mutating func widen(_ present: Int, projections: Int) -> Int {
+    change(to: 2 * present, from: present, projections)
+  }
+
   private mutating func change(to wanted: Int, from present: Int, _ projections: Int) -> Int {
     let new = min(max(wanted, 1), max(windows.updateIntervalMax, present))
     if new != present { (changedAt, reached) = (projections, nil) }

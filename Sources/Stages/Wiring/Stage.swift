@@ -88,6 +88,12 @@ package protocol StageEnvironment {
   var outputRoom: RoomWait { get }
   /// Writes a report into the run's folder, complete or not at all, as soon as the disk has room for it.
   func write(_ report: some Encodable, as file: StageReport) throws
+  /// The run's figures; a run that is watched has them.
+  func gauges() throws -> GaugesRegion
+  /// Asks for the end of the scan, as a person may.
+  func finalize(by name: String) throws
+  /// Starts a program of a person's, which dies with the stage; these become its standard input and output.
+  func startProgram(_ path: String, input: Int32?, output: Int32?) throws -> ChildProcess
   /// Runs a program of a person's to its end; it finds the run's memory by the environment that it is given.
   func runProgram(_ path: String) throws
 }
@@ -134,6 +140,8 @@ package protocol StageSettings: Sendable {
   func monitoredTruths() throws -> [[Float]?]
   /// How the finished volume is denoised; nil for not at all.
   var denoisingWork: DenoisingWork? { get }
+  /// What `watch` looks at; nil where nothing is watched.
+  var watching: WatchConfiguration? { get }
   /// What `export` writes, and where.
   var export: ExportConfiguration { get }
 }

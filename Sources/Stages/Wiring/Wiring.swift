@@ -11,6 +11,7 @@ import Topics
 ///                                     images ─► uplink ─► nodes
 ///                                    denoise ◄──┤
 ///                              files ◄─ export ◄┘
+///                                 all topics ─► watch ─ alarms
 /// ```
 package enum Wiring {
   /// Every stage that a run can have.
@@ -55,5 +56,9 @@ package enum Wiring {
       "echo", EchoStage.self, reads: [.topic(.updates)],
       writes: [.init(.echo, slots: { $0.slots.updates }, whenFull: .spills)],
       isPresent: { $0.examples.contains("echo") }),
+    // It looks at everything from outside.
+    WiringRow(
+      "watch", WatchStage.self, reads: [], writes: [.init(.alarms, slots: { _ in 64 })], isOptional: true,
+      isPresent: { $0.isWatched }),
   ]
 }

@@ -17,6 +17,8 @@ package struct WiringRow: Sendable {
   package let writes: [Output]
   /// Where it writes files, whose temporary names are removed when it died.
   package let files: [Files]
+  /// Whether the run does without it: nobody waits for it, and it ends when all others have.
+  package let isOptional: Bool
   /// Whether a run has it.
   let isPresent: @Sendable (WiringFacts) -> Bool
 
@@ -98,7 +100,8 @@ package struct WiringRow: Sendable {
   /// A row as given; by default of a stage on the service cores that writes no files and that every run has.
   init(
     _ name: String, _ stage: any Stage.Type, isPerWorker: Bool = false, place: Place = .service, reads: [Input],
-    writes: [Output] = [], files: [Files] = [], isPresent: @escaping @Sendable (WiringFacts) -> Bool = { _ in true }
+    writes: [Output] = [], files: [Files] = [], isOptional: Bool = false,
+    isPresent: @escaping @Sendable (WiringFacts) -> Bool = { _ in true }
   ) {
     self.name = name
     self.stage = stage
@@ -107,6 +110,7 @@ package struct WiringRow: Sendable {
     self.reads = reads
     self.writes = writes
     self.files = files
+    self.isOptional = isOptional
     self.isPresent = isPresent
   }
 }
@@ -121,6 +125,8 @@ package struct WiringFacts: Sendable {
   package var denoises: Bool
   /// Whether images go to nodes as well.
   package var hasNodes: Bool
+  /// Whether the run's figures are watched.
+  package var isWatched: Bool
   /// Stages beside those that make the volume, by name.
   package var examples: [String]
   /// Whether events go to disk.
@@ -134,7 +140,8 @@ package struct WiringFacts: Sendable {
 
   /// Facts as given.
   package init(
-    workers: Int, corrects: Bool, denoises: Bool, hasNodes: Bool = false, examples: [String], isDurable: Bool,
+    workers: Int, corrects: Bool, denoises: Bool, hasNodes: Bool = false, isWatched: Bool = false,
+    examples: [String], isDurable: Bool,
     sourceWaits: Bool, imageByteCount: (acquired: Int, corrected: Int), slots: RingSlots
   ) {
     precondition(workers > 0, "\(workers) workers")
@@ -142,6 +149,7 @@ package struct WiringFacts: Sendable {
     self.corrects = corrects
     self.denoises = denoises
     self.hasNodes = hasNodes
+    self.isWatched = isWatched
     self.examples = examples
     self.isDurable = isDurable
     self.sourceWaits = sourceWaits

@@ -82,6 +82,7 @@ struct Status: ParsableCommand {
     let isGiven = status.rotationAxis != nil && status.rotationAxisError == nil
     let axis = isGiven ? [] : ["rotation axis: \(status.axisWords)"]
     let missing = status.missingRows.map { ["missing in the volume: \(RowRange.list($0))"] } ?? []
+    let alarms = (status.alarms ?? []).map { "\($0.severity): \($0.text)" }
     let uplink = status.uplinkWords.map { ["nodes: \($0)"] } ?? []
     let notices = (status.notices ?? []).map { "notice: \($0)" }
     return [
@@ -89,7 +90,7 @@ struct Status: ParsableCommand {
       "projections \(status.acquired)/\(status.projections) (\(ProgressLine.oneDecimal(status.rate))/s, "
         + "lag \(status.lag)\(spilled)), updates \(status.updates)/\(status.updatesExpected), "
         + "step \(status.step)\(residual), \(ProgressLine.oneDecimal(status.seconds)) s",
-    ] + [old].compactMap { $0 } + notices + faults + losses + clamped + axis + room + missing + uplink + [
+    ] + [old].compactMap { $0 } + notices + faults + losses + clamped + axis + room + alarms + missing + uplink + [
       row("stage", "pid", "state", "epoch", "cursor", "lag", "restarts", "hung")
     ]
       + status.stages.map { stage in

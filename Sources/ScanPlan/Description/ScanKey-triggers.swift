@@ -1,0 +1,81 @@
+import Alarms
+
+// What a run is watched for.
+extension ScanKey {
+  static let triggers = [
+    ScanKey(
+      .control, "trigger", \.trigger,
+      """
+      Tells people, or does more, when a figure of the run is not as it should be or will not be, as in \
+      slow,watch=rate,model=threshold:<5,then=notify; can be given several times. A name of the standard set replaces \
+      that trigger, none leaves the set out.
+      """,
+      unset: "the standard set where the source does not wait, else nothing", .triggers)
+  ]
+}
+
+/// What a run is watched for, in its order: records with blanks between them.
+package struct TriggerRecords: ScanValue {
+  /// As it is written on the command line and in scan.yaml.
+  package let scanText: String
+  fileprivate static let (none, countMax) = ("none", 32)
+
+  /// For people.
+  package static var form: String {
+    "up to \(countMax) records \(Trigger.form) without blanks, each name once; or none"
+  }
+
+  /// Words with blanks between them, whether they are records or not.
+  package init?(scanText: String) {
+    self.scanText = scanText.split(separator: " ").joined(separator: " ")
+    if self.scanText.isEmpty { return nil }
+  }
+
+  private var words: [String] { scanText.split(separator: " ").map(String.init) }
+
+  /// Whether the standard set is left out.
+  var isAlone: Bool { words.contains(Self.none) }
+
+  /// What the words are. Throws where one is no record.
+  var triggers: [Trigger] {
+    get throws(Trigger.Mistake) {
+      var triggers: [Trigger] = []
+      for word in words where word != Self.none {
+        do throws(Trigger.Mistake) { triggers.append(try Trigger(parsing: word)) } catch {
+          throw Trigger.Mistake(description: "\(word.prefix(60)): \(error)")
+        }
+      }
+      return triggers
+    }
+  }
+}
+
+extension ScanLimit where Value == TriggerRecords {
+  /// Records, no name twice.
+  static var triggers: ScanLimit {
+    ScanLimit(form: TriggerRecords.form) { records in
+      do throws(Trigger.Mistake) {
+        let names = try records.triggers.map(\.name)
+        return names.count <= TriggerRecords.countMax && Set(names).count == names.count
+          ? nil : "is not \(TriggerRecords.form)"
+      } catch { return "is not \(TriggerRecords.form): \(error)" }
+    }
+  }
+}
+
+extension ScanDescription {
+  /// What is watched in a run whose source waits, or does not.
+  func triggers(sourceWaits: Bool) -> [Trigger] {
+    // What is no record is told where the description is checked.
+    let given = (try? trigger?.triggers) ?? []
+    let standard = sourceWaits || trigger?.isAlone == true ? [] : Trigger.standard
+    return standard.filter { trigger in !given.contains { $0.name == trigger.name } } + given
+  }
+
+  var triggerProblem: String? {
+    guard let trigger, fabric != nil, windowsShape, (try? trigger.triggers)?.contains(where: \.changesWindows) == true
+    else { return nil }
+    return "--trigger with widen or pause-windows and --fabric exclude each other where updates are part of the "
+      + "volume, as here: nodes would make others; leave these actions out, or use --final auto"
+  }
+}

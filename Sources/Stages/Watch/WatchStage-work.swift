@@ -1,0 +1,18 @@
+import RunModel
+
+extension WatchStage: Stage {
+  /// Watches the run until it is asked to stop.
+  package static func work(in environment: some StageEnvironment) throws {
+    guard let configuration = environment.settings.watching else {
+      preconditionFailure("\(environment.stage) without anything to watch")
+    }
+    var stage = WatchStage(
+      configuration, writer: try environment.writer(.alarms), gauges: try environment.gauges(),
+      figures: try RunFigures(configuration, observer: environment.observer, workers: environment.workers),
+      Environment(
+        run: environment.settings.run, log: environment.log, stopRequested: environment.stopRequested,
+        didWork: environment.didWork, finalize: environment.finalize(by:),
+        startProgram: environment.startProgram(_:input:output:)))
+    try stage.run()
+  }
+}
