@@ -6,5 +6,6 @@ struct BenchCommand: ParsableCommand {
     commandName: "bench", abstract: "Measures what Slipring reaches on this machine.",
     subcommands: [
       BenchKernel.self, BenchEvent.self, BenchStream.self, BenchQuality.self, BenchWindows.self, BenchAxis.self,
+      BenchAlarms.self,
     ])
 }
