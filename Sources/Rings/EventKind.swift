@@ -20,6 +20,8 @@ package enum EventKind: UInt16, Sendable, Codable, CaseIterable {
   case end
   /// How much a volume changed.
   case score
+  /// What a person's program wrote into a topic of its own.
+  case program
   /// A trigger's alarm begins or ends.
   case alarm = 16
   /// The figures of a run over some seconds.

@@ -8,7 +8,7 @@
 
 `open` reads a run, live or finished; `start` begins one; `Client` and `AsyncClient` talk to a run's page, `Server` and
 `AsyncServer` to a server of scans (`slipring serve`) over HTTP, `Queue` to its folder; `SharedRun` is what a denoising
-program works on.
+program works on, `Topic` any topic of a run, `TopicWriter` one of one's own.
 """
 
 from ._client import AsyncClient, Client
@@ -18,12 +18,14 @@ from ._ledger import Ledger
 from ._memory import Denoised, SharedRun, Volume
 from ._process import Started, start
 from ._queue import Queue
+from ._records import Event
 from ._run import Run, open_run as open  # noqa: A004
 from ._server import AsyncServer, Events, Server
 from ._server_types import Change, Scan, ScanDetails, State, Status
+from ._topic import Topic, TopicWriter
 
 __all__ = [
-    "AsyncClient", "AsyncServer", "Change", "Client", "Denoised", "Events", "Image", "Images", "Ledger", "Queue",
-    "Refused", "Run", "Scan", "ScanDetails", "Server", "SharedRun", "SlipringError", "Started", "State", "Status",
-    "Unavailable", "Volume", "open", "start",
+    "AsyncClient", "AsyncServer", "Change", "Client", "Denoised", "Event", "Events", "Image", "Images", "Ledger",
+    "Queue", "Refused", "Run", "Scan", "ScanDetails", "Server", "SharedRun", "SlipringError", "Started", "State",
+    "Status", "Topic", "TopicWriter", "Unavailable", "Volume", "open", "start",
 ]

@@ -1,7 +1,7 @@
 """Events of a run's journals, read where they lie: segments are mapped, and images are views of them.
 
 The bytes are drawn in Sources/Journal (segments) and at EventHeader in Sources/Rings (records). A record's header is
-checked; whether an image's pixels are as they were written, `slipring journal verify` tells.
+checked; whether an image's pixels are as they were written, `Event.check` and `slipring journal verify` tell.
 """
 
 from __future__ import annotations
@@ -19,61 +19,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._errors import Refused, Unavailable
+from ._records import HEAD, PAGE, SEQUENCE_LIMIT, Event, is_whole
 
-_PAGE = 4096
 _SEGMENT = re.compile(r"(\d{20})(?:\.\d+)?\.segment")
-_CONTROL = struct.Struct("<QIHHQQIIQQQQQQQ")
-_HEADER = struct.Struct("<IHHQQQQIIQQQQIIdQIIHHI")
-_PIXELS = {1: "<u1", 2: "<u2", 3: "<f4", 4: "<u4"}
+CONTROL = struct.Struct("<QIHHQQIIQQQQQQQ")
+CONTROL_MAGIC, CONTROL_LAYOUT = 0x504A4C53, 1
 
 
-def _crc_table() -> list[int]:
-    table = []
-    for byte in range(256):
-        for _ in range(8):
-            byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
-        table.append(byte)
-    return table
+class Segment(NamedTuple):
+    """A mapped segment."""
 
-
-_TABLE = _crc_table()
-
-
-def crc32c(data: bytes) -> int:
-    """CRC32C (Castagnoli) of a few bytes."""
-    value = 0xFFFFFFFF
-    for byte in data:
-        value = value >> 8 ^ _TABLE[(value ^ byte) & 0xFF]
-    return value ^ 0xFFFFFFFF
-
-
-def _is_whole(page: bytes) -> bool:
-    return crc32c(page[8:124]) == int.from_bytes(page[124:128], "little")
-
-
-class Event(NamedTuple):
-    """The header of a record, and where its bytes are."""
-
-    kind: int
-    sequence: int
-    epoch: int
-    acquired_at: int
-    theta: float
-    projection: int
-    rows: int
-    columns: int
-    pixel: int
-    metadata: bytes
-    segment: mmap.mmap
-    payload: int
-
-
-class _Segment(NamedTuple):
     path: pathlib.Path
     map: mmap.mmap
+    identity: tuple[int, int, int, int]
     first: int
+    epoch: int
     number: int
     stride: int
+
+    def at(self, sequence: int) -> Event | None:
+        """The record of a sequence; None where there is none yet, or no whole one."""
+        offset = PAGE + (sequence - self.first) * self.stride
+        if sequence < self.first or offset + self.stride > len(self.map):
+            return None
+        head = self.map[offset:offset + HEAD]
+        if not any(head[8:12]) or not is_whole(head):
+            return None
+        event = Event(self.map, offset, self.stride - PAGE, f"{self.path}, record {sequence}")
+        if event.sequence != sequence or event.identity != self.identity:
+            raise Refused(f"{self.path}: record {sequence} is not the one that belongs there")
+        return event
 
 
 class Journal:
@@ -81,71 +56,68 @@ class Journal:
 
     def __init__(self, folder: pathlib.Path) -> None:
         self._folder = folder
-        self._segments: dict[str, _Segment] = {}
+        self._segments: dict[str, Segment] = {}
+        self._ordered: list[Segment] = []
         if not folder.is_dir():
             raise Unavailable(f"{folder} is not there: the run keeps no journal of it, or none any more")
 
-    def _map(self, path: pathlib.Path) -> _Segment | None:
+    def _map(self, path: pathlib.Path) -> Segment | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             size = os.fstat(descriptor).st_size
-            if size < 2 * _PAGE:
+            if size < 2 * PAGE:
                 return None
             pages = mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
         finally:
             os.close(descriptor)
-        head = pages[:128]
-        _, magic, layout, kind, _, _, _, _, stride, first, _, _, _, number, _ = _CONTROL.unpack_from(head)
-        if magic != 0x504A4C53 or not _is_whole(head):
+        head = pages[:HEAD]
+        _, magic, layout, kind, low, high, topic, partition, stride, first, _, _, epoch, number, _ = (
+            CONTROL.unpack_from(head))
+        if magic != CONTROL_MAGIC or not is_whole(head):
             return None  # Being made, or damaged: its records are not missed silently, for the next ones lack them.
-        if layout != 1 or kind != 1:
+        if layout != CONTROL_LAYOUT or kind != 1:
             raise Refused(f"{path} was written by another version (layout {layout})")
-        if stride < _PAGE or stride % _PAGE:
+        if stride < PAGE or stride % PAGE or first >= SEQUENCE_LIMIT:
             raise Refused(f"{path} has records {stride} bytes apart")
-        return _Segment(path, pages, first, number, stride)
+        return Segment(path, pages, (low, high, topic, partition), first, epoch, number, stride)
 
-    def _look(self) -> list[_Segment]:
-        """All segments, by the first record that counts in them."""
+    def look(self) -> list[Segment]:
+        """All segments, in the order of their numbers; each holds its records up to where a later one begins."""
         for path in self._folder.iterdir():
             if _SEGMENT.fullmatch(path.name) and path.name not in self._segments:
                 segment = self._map(path)
                 if segment:
                     self._segments[path.name] = segment
-        return sorted(self._segments.values(), key=lambda segment: segment.number)
+        self._ordered = sorted(self._segments.values(), key=lambda segment: segment.number)
+        return self._ordered
+
+    def at(self, sequence: int, look: bool = True) -> Event | None:
+        """The record of a sequence at its computed place; None where there is none yet. With `look`, segments that are
+        new are looked for."""
+        for again in range(2):
+            # The last one that begins at or before it: all earlier ones end where that begins.
+            for segment in reversed(self._ordered):
+                if segment.first <= sequence:
+                    event = segment.at(sequence)
+                    if event is not None:
+                        return event
+                    break
+            if again or not look:
+                break
+            self.look()
+        return None
 
     def events(self, start: int = 0) -> Iterator[Event]:
         """The events from sequence `start` on, as far as they are written now."""
-        segments = self._look()
+        segments = self.look()
         for index, segment in enumerate(segments):
             # Its records count up to where any later one begins.
-            end = min((later.first for later in segments[index + 1:]), default=None)
-            sequence = max(start, segment.first)
-            while end is None or sequence < end:
-                event = self._record(segment, sequence)
+            end = min((later.first for later in segments[index + 1:]), default=SEQUENCE_LIMIT)
+            for sequence in range(max(start, segment.first), end):
+                event = segment.at(sequence)
                 if event is None:
                     break
                 yield event
-                sequence += 1
-
-    def _record(self, segment: _Segment, sequence: int) -> Event | None:
-        offset = _PAGE + (sequence - segment.first) * segment.stride
-        if offset + segment.stride > len(segment.map):
-            return None
-        head = segment.map[offset:offset + 128]
-        (magic, layout, kind, found, epoch, _, _, _, _, acquired, _, _, size, _, count, theta, projection, rows, columns,
-            pixel, _, _) = _HEADER.unpack_from(head, 8)
-        if magic != 0x56454C53 or not _is_whole(head):
-            return None
-        if layout != 2:
-            raise Refused(f"{segment.path} has events of layout {layout}, which this package does not read")
-        if found != sequence or count > _PAGE - 128 or size > segment.stride - _PAGE:
-            raise Refused(f"{segment.path}: record {sequence} is not the one that belongs there")
-        if pixel and rows * columns * np.dtype(_PIXELS.get(pixel, "<f8")).itemsize > size:
-            raise Refused(f"{segment.path}: the image of record {sequence} is larger than the record")
-        metadata = segment.map[offset + 128:offset + 128 + count]
-        return Event(
-            kind, sequence, epoch, acquired, theta, projection, rows, columns, pixel, metadata, segment.map,
-            offset + _PAGE)
 
 
 class Image(NamedTuple):
@@ -192,11 +164,7 @@ class Images(Sequence[Image]):
 
     @staticmethod
     def _image(event: Event) -> Image:
-        if event.pixel not in _PIXELS:
-            raise Refused(f"record {event.sequence} has pixels of type {event.pixel}")
-        pixels: NDArray[np.generic] = np.ndarray(
-            (event.rows, event.columns), _PIXELS[event.pixel], event.segment, event.payload)
-        return Image(pixels, event.theta, event.projection, event.acquired_at)
+        return Image(event.pixels, event.theta, event.projection, event.acquired_at)
 
     @property
     def thetas(self) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from ._errors import Refused, SlipringError, Unavailable
 from ._journal import Images, Journal
 from ._ledger import Ledger
 from ._memory import SharedRun
+from ._topic import Topic, TopicWriter
 
 #: What the journals of updates and scores hold, one row an event (UpdateEvent and ScoreEvent in Sources/RunModel).
 UPDATE = np.dtype([
@@ -186,6 +187,14 @@ class Run:
         if any(len(metadata) < dtype.itemsize for metadata in found):
             raise Refused(f"an event of {topics} is too short")
         return np.frombuffer(b"".join(found), dtype)
+
+    def topic(self, name: str) -> Topic:
+        """A topic by its name, as `projections`, `updates.1`, or that of a `topic_writer`. See `Topic`."""
+        return Topic(self.folder, name, self.status["run"])
+
+    def topic_writer(self, name: str, payload_max: int = 0, bytes_max: int = 1 << 30) -> TopicWriter:
+        """Writes a topic of one's own beside those of the run. See `TopicWriter`."""
+        return TopicWriter(self.folder, name, self.status["run"], payload_max, bytes_max)
 
     def ledger(self) -> Ledger | None:
         """What became of the scan's frames, as the newest projection tells it; None before the first."""

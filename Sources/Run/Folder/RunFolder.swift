@@ -59,6 +59,8 @@ package struct RunFolder: Sendable {
   var events: String { path + "/" + EventOutbox.folderName }
 
   var journals: String { path + "/journal" }
+  /// Topics that programs of people wrote.
+  var topics: String { path + "/topics" }
 
   /// The journal of a topic.
   func journal(_ topic: Topic) -> String { "\(journals)/\(topic.folderName)" }
@@ -104,7 +106,7 @@ package struct RunFolder: Sendable {
     {
       try Self.remove(file, unlink(file), accepting: [ENOENT])
     }
-    for folder in [checkpoints, salvaged, requests, events, journals] where access(folder, F_OK) == 0 {
+    for folder in [checkpoints, salvaged, requests, events, journals, topics] where access(folder, F_OK) == 0 {
       do { try FileManager.default.removeItem(atPath: folder) } catch {
         throw ScanFailure(.inputOutput, "cannot remove \(folder): \(error.reasonText)")
       }
