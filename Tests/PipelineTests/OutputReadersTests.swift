@@ -101,10 +101,12 @@ extension Pipeline {
 
     @Test(.enabled(if: Senders.readers != nil, "Python with h5py, silx, tifffile and ome-zarr cannot be installed"))
     func `Programs of others read volume, positions, resolutions and where all of it comes from`() throws {
-      _ = try recon(
+      let result = try recon(
         "out",
         ["--rotation-axis", "31", "--format", "all", "--start-row", "2", "--run-folder", folder.file("run")])
       let found = try read("out")
+      // The result's checksum is that of the values that anybody reads.
+      #expect(result.volumeSHA256 != nil && found["sha256"] as? String == result.volumeSHA256)
       #expect(found["signal"] as? Bool == true && found["axes"] as? [String] == ["z", "y", "x"])
       #expect(found["units"] as? [String] == ["um", "um", "um"] && found["interpretation"] as? String == "image")
       #expect(found["z"] as? [Double] == [10, 20] && (found["x"] as? [Double])?.first == -155)

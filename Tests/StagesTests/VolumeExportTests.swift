@@ -67,7 +67,7 @@ import Tomography
     #expect(written.outputs == (names + ["v.h5"]).map(folder.file))
     #expect(try folder.names() == names + ["v.h5"])
     var digest = SHA256()
-    for index in 0..<count { slice(index).withUnsafeBytes { digest.update($0) } }
+    for index in 0..<count { slice(index).map { $0 * scale }.withUnsafeBytes { digest.update($0) } }
     let expected = digest.hexDigest()
     #expect(written.volumeSHA256 == expected)
     let slices = (0..<count).map { slice($0).map { $0 * scale } }

@@ -1,13 +1,13 @@
 package import RunModel
 
 /// What a complete export wrote. The checksum is of the volume, not of a file: equal volumes have equal checksums
-/// whatever they were written as.
+/// whatever they were written as. It is that of the values in a file of floats.
 package struct ExportReport: Equatable, Sendable {
   /// Paths of the files, slices first.
   package var outputs: [String]
   /// Whether they were read back from the disk and are what was written.
   package var isChecked: Bool
-  /// SHA-256 over every slice from top to bottom, as little-endian Float, row by row.
+  /// SHA-256 over every slice from top to bottom, as little-endian Float in the files' unit, row by row.
   package var volumeSHA256: String
   /// The same of each part, from top to bottom; none where the volume has no parts.
   package var partsSHA256: [String] = []

@@ -51,7 +51,7 @@ struct VolumeExport {
   private func writeOnce(_ facts: [String: String]) throws -> Written? {
     let volume = try configuration.hdf5Name.map { try makeHDF5($0, facts) }
     let zarr = try makeZarr(facts)
-    let summary = VolumeSummary(histogram: makeHistogram(), parts: partVoxels)
+    let summary = VolumeSummary(histogram: makeHistogram(), scale: configuration.scale, parts: partVoxels)
     let rounds = SliceRounds(
       source: source, pool: try ThreadPool(threads: threads), images: AtomicFileGroup(),
       path: path(ofSlice:))

@@ -4,6 +4,7 @@ import Host
 final class VolumeSummary {
   /// Nil where nobody asks for it.
   private(set) var histogram: VoxelHistogram?
+  private let scale: Float
   private var digest: SHA256? = SHA256()
   /// Voxels of each part that has a checksum of its own, from top to bottom; none where only the whole has one.
   private let parts: [Int]
@@ -13,17 +14,30 @@ final class VolumeSummary {
   /// The checksums of the parts that are complete.
   private(set) var partDigests: [String] = []
 
-  /// Nothing seen yet.
-  init(histogram: VoxelHistogram?, parts: [Int] = []) { (self.histogram, self.parts) = (histogram, parts) }
+  /// Voxels that are scaled at once.
+  private static let stride = 4096
+
+  /// Nothing seen yet. Checksums are of voxels in the unit of the files, which `scale` leads to: whoever has a file of
+  /// floats can compare it.
+  init(histogram: VoxelHistogram?, scale: Float = 1, parts: [Int] = []) {
+    (self.histogram, self.scale, self.parts) = (histogram, scale, parts)
+  }
 
   /// Adds the next voxels; one thread at a time.
   func add(_ voxels: UnsafeMutableBufferPointer<Float>) {
-    digest?.update(UnsafeRawBufferPointer(voxels))
     histogram?.add(UnsafeBufferPointer(voxels))
-    addToParts(voxels)
+    guard scale != 1 else { return addToDigests(voxels) }
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.stride) { scaled in
+      for first in Swift.stride(from: 0, to: voxels.count, by: Self.stride) {
+        let some = voxels[first..<min(first + Self.stride, voxels.count)]
+        for (index, voxel) in some.enumerated() { scaled[index] = voxel * scale }
+        addToDigests(UnsafeMutableBufferPointer(rebasing: scaled[..<some.count]))
+      }
+    }
   }
 
-  private func addToParts(_ voxels: UnsafeMutableBufferPointer<Float>) {
+  private func addToDigests(_ voxels: UnsafeMutableBufferPointer<Float>) {
+    digest?.update(UnsafeRawBufferPointer(voxels))
     var rest = voxels[...]
     while !rest.isEmpty, partDigests.count < parts.count {
       let some = rest.prefix(parts[partDigests.count] - taken)
