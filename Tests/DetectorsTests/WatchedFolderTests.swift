@@ -52,7 +52,9 @@ import Testing
   private func steps(_ feed: WatchedFolderFeed, atMost count: Int = 1000) throws -> [String] {
     var (steps, empty) = ([String](), 0)
     while empty < 2, steps.count < count {
-      switch try feed.next(timeout: .milliseconds(800)) {
+      let step = try feed.next(timeout: .milliseconds(800))
+      if case .nothing = step {} else { empty = 0 }
+      switch step {
       case .frame(let header, let image):
         #expect(image.count == feed.format.byteCount)
         let value = image.loadUnaligned(as: UInt16.self)
@@ -79,6 +81,16 @@ import Testing
     #expect(try steps(try feed()) == [])
     try write(names("c/p_", 0..<2), time: 3000)
     #expect(try steps(try feed()) == ["scan c", "0", "1"])
+  }
+
+  @Test func `Folders that were all there at once are taken one after the other, also by a successor`() throws {
+    let scans = ["a", "b", "c", "d"]
+    for (index, scan) in scans.enumerated() { try write(names("\(scan)/p_", 0..<3), time: 1000 * Double(index + 1)) }
+    let first = try feed()
+    #expect(try steps(first, atMost: 8) == ["scan a", "0", "1", "2", "scan b", "0", "1", "2"])
+    try first.settle(withLast: false)
+    let place = DetectorAddress.Place(series: nil, first: 0, next: 2, missing: [])
+    #expect(try steps(try feed(place)) == ["2", "scan c", "0", "1", "2", "scan d", "0", "1", "2"])
   }
 
   @Test func `Files that are written anew under their names are another scan's`() throws {

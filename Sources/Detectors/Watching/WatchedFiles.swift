@@ -30,9 +30,10 @@ struct WatchedFiles {
   private static let share = 10
 
   private struct WatchedSubfolder {
-    var stamp: Int
-    /// Since when it is like this.
-    var since: ContinuousClock.Instant
+    /// Nil where it is to be read whatever its time says.
+    var stamp: Int?
+    /// Since when it is like this, and when it was read last.
+    var since, read: ContinuousClock.Instant
     var patterns: Set<String> = []
   }
 
@@ -78,6 +79,11 @@ struct WatchedFiles {
     return found
   }
 
+  /// Files that were listed are not taken now: their folders are read again.
+  mutating func putBack(_ files: some Sequence<WatchedFile>) {
+    for folder in Set(files.lazy.map(\.name.folder)) { folders[folder]?.stamp = nil }
+  }
+
   /// The files of which people are to be told now.
   mutating func takeUnnumbered() -> [String] {
     defer { unnumbered = [] }
@@ -94,9 +100,12 @@ struct WatchedFiles {
     let stamp = modificationTime(status)
     if let before = folders[name], before.stamp == stamp {
       // A name that appears within a tick of the clock after it was read leaves its time as it was.
-      return isClose || ContinuousClock.now - before.since < .seconds(2)
+      guard isClose || before.read - before.since < .seconds(2) else { return false }
+      folders[name]?.read = .now
+      return true
     }
-    folders[name] = WatchedSubfolder(stamp: stamp, since: .now, patterns: folders[name]?.patterns ?? [])
+    let now = ContinuousClock.now
+    folders[name] = WatchedSubfolder(stamp: stamp, since: now, read: now, patterns: folders[name]?.patterns ?? [])
     return true
   }
 

@@ -82,6 +82,12 @@ final class WatchedFolderFeed: FollowedFeed {
       note(file, file.modified)
       folder = file.name.folder
     }
+    putBack()
+  }
+
+  /// Lists the files that wait once more, later.
+  private func putBack() {
+    listing.putBack(waiting)
     waiting = []
   }
 
@@ -110,7 +116,7 @@ final class WatchedFolderFeed: FollowedFeed {
         return .notice(.remark("\(plainLine(file.path.utf8)) came after its scan had ended, and is left alone"))
       }
       if let lastTaken, .now - lastTaken < Self.changeWait {
-        waiting = []
+        putBack()
         return nil
       }
       (folder, isFolderNew, announcement) = (file.name.folder, true, Self.announcement(of: file.name))
