@@ -21,7 +21,7 @@ extension Pipeline {
     private final class NodeProcess {
       let command: Command
       init(_ command: Command) { self.command = command }
-      deinit { try? command.process.signal(SIGKILL) }
+      deinit { do { try command.process.signal(SIGKILL) } catch { Issue.record(error) } }
 
       func signal(_ number: Int32) throws { try command.process.signal(number) }
       func end() throws -> Command.Outcome { try command.end(within: .seconds(60)) }
@@ -49,9 +49,13 @@ extension Pipeline {
 
     /// Who has which granules of a run.
     private func holders(_ store: FabricStore) throws -> [Int: String] {
-      var (holders, entries) = ([Int: String](), [String: FabricStore.Entry]())
-      // The edge is about to make the bucket.
-      do { entries = try store.all("granule.") } catch FabricError.missing { return [:] }
+      var holders: [Int: String] = [:]
+      let entries: [String: FabricStore.Entry]
+      do throws(FabricError) { entries = try store.all("granule.") } catch {
+        // The edge is about to make the bucket.
+        guard case .missing = error else { throw error }
+        return [:]
+      }
       for (key, entry) in entries {
         let granule = try #require(Int(key.dropFirst("granule.".count)))
         holders[granule] = try LeaseRecord(decoding: entry.value, what: key).node
@@ -141,7 +145,7 @@ extension Pipeline {
     {
       let (a, b) = (try node("a", 3), try node("b", 3))
       try waitForNodes(["a", "b"])
-      let edge = try bench.edge("edge", ["--rate", "4", "--granule", "\(Self.granule)"])
+      let edge = try bench.edge("edge", ["--rate", "3", "--granule", "\(Self.granule)"])
       let run = try bench.run("edge"), leases = try FabricStore(connection(), leasesOf: #require(RunID(run)))
       try waitForHolders("all granules", leases) { $0 == ["a": 3, "b": 3] }
       try waitForImages(8, of: bench.folder.file("edge-run"))
