@@ -30,6 +30,7 @@ extension Node {
     run.lookDue = .now
     if let reason = job.killed {
       run.notBefore = .now + .seconds(1)
+      removeRegions()
       return notice("\(job.words) stopped: \(reason)")
     }
     guard status != .exited(0) else {

@@ -2,6 +2,7 @@ import Fabric
 import Foundation
 package import Host
 import Rings
+import Run
 import ScanPlan
 
 /// Makes slices of any run whose images are on a fabric, for as long as it lives: takes free granules, as many as it
@@ -127,6 +128,8 @@ package final class Node {
       isAway = false
       backOff.succeed()
     } catch {
+      // The library connects again by itself, unless a server does not know the key any more.
+      if case .closed = error { throw error }
       guard error.mayPass || isTransient(error) else { throw error }
       if !isAway { notice("\(error); trying again") }
       isAway = true
@@ -237,9 +240,13 @@ package final class Node {
       notice("\(job.words) are left: they go on when this node is started again, or elsewhere")
       attempt { try job.leases.forEach { try $0.release() } }
     }
+    if !jobs.isEmpty { removeRegions() }
     jobs = []
     if let link, let registered { attempt { try link.nodes.remove(settings.name, after: registered.revision) } }
   }
+
+  /// A run that was killed leaves its shared memory behind, which is memory all the same.
+  func removeRegions() { attempt { _ = try RunRegions.removeDeadRegions() } }
 
   private func attempt(_ body: () throws -> Void) { do { try body() } catch { notice("\(error)") } }
 

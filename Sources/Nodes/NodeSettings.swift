@@ -49,7 +49,7 @@ package struct NodeSettings: Sendable {
     self.cores = Array(allowed.prefix(cores ?? allowed.count))
     // A granule is what the kernels of a core or two interleave.
     self.granulesMax = granulesMax ?? self.cores.count
-    self.memoryByteCount = memoryByteCount ?? Int(Double(Machine.memoryAvailable ?? 0) * Self.memoryShare)
+    self.memoryByteCount = memoryByteCount ?? Machine.memoryAvailable.map { Int(Double($0) * Self.memoryShare) } ?? .max
     var scan = scan
     scan.fabric = nil
     scan.input = "\(address)/latest"

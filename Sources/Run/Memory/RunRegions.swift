@@ -211,7 +211,7 @@ package final class RunRegions {
   }
 
   /// Removes what dead runs left behind. Returns how many regions that were.
-  static func removeDeadRegions() throws(HostError) -> Int {
+  package static func removeDeadRegions() throws(HostError) -> Int {
     var count = try removeAbandonedFolders()
     for lock in try SharedRegion.names(prefix: RegionNames.common) where isLock(lock) {
       // Two that look at the same time must not remove what a third made in between, so only who has the lock removes.
