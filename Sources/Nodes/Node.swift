@@ -163,8 +163,18 @@ package final class Node {
       jobs.forEach { $0.note() }
       try FabricLease.renew(jobs.flatMap(\.leases).filter { !$0.isLost })
     }
+    if isDraining { return try leave(link) }
     guard ContinuousClock.now >= registrationDue else { return }
     try register(link)
+  }
+
+  /// Others share out what is free without it.
+  private func leave(_ link: NodeLink) throws(FabricError) {
+    guard let (revision, _) = registered else { return }
+    registered = nil
+    do throws(FabricError) { try link.nodes.remove(settings.name, after: revision) } catch {
+      guard case .conflict = error else { throw error }
+    }
   }
 
   private func register(_ link: NodeLink) throws(FabricError) {
@@ -242,7 +252,7 @@ package final class Node {
     }
     if !jobs.isEmpty { removeRegions() }
     jobs = []
-    if let link, let registered { attempt { try link.nodes.remove(settings.name, after: registered.revision) } }
+    if let link { attempt { try leave(link) } }
   }
 
   /// A run that was killed leaves its shared memory behind, which is memory all the same.
