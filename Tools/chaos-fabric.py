@@ -337,7 +337,9 @@ def main():
     parser.add_argument("--loopback", action="store_true", help="no network namespaces, also as root")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    # Also where a shell in the background has it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="slipring-chaos-") as folder:
         bed = Bed(options, folder)
         try:
