@@ -8,6 +8,7 @@ run on one machine without faults, bit for bit.
 
 import argparse
 import collections
+import glob
 import hashlib
 import json
 import os
@@ -84,6 +85,9 @@ class Run:
             return False
         return True
 
+    def outputs(self):
+        return [self.output]
+
     def errors(self):
         with open(self.log + ".errors") as file:
             return file.read().strip()
@@ -93,6 +97,57 @@ class Run:
             raise ValueError(f"{self.machine} ended with {self.process.returncode}: {self.errors()[-300:]}")
         with open(self.log + ".json") as file:
             return json.load(file)
+
+
+class Node(Run):
+    """A node that takes granules by itself, through all of its lives."""
+
+    def __init__(self, bed, machine, address):
+        self.node = [
+            "node", "--fabric", address, "--folder", f"{bed.round_folder}/{machine}-run", "--name", machine,
+            "--most-granules", "2", "--cores", "1", "--format", "tiff", "--retain", "keep",
+        ]  # fmt: skip
+        self.bed, self.machine = bed, machine
+        self.output = f"{bed.round_folder}/{machine}"
+        self.folder = f"{self.output}-run"
+        self.resume_due, self.resumes, self.process = None, 0, None
+        self.launch(self.node)
+
+    def status(self):
+        return {"stages": []} if self.process.poll() is None else None
+
+    def stages(self):
+        found = {}
+        for path in glob.glob(f"{self.folder}/**/status.json", recursive=True):
+            try:
+                with open(path) as file:
+                    stages = json.load(file)["stages"]
+            except (OSError, ValueError):
+                continue
+            found |= {f"{path} {stage['name']}": stage["pid"] for stage in stages if stage["isRunning"]}
+        return found
+
+    def look(self):
+        """Starts it again where that is due; whether all of the scan's slices are there."""
+        if self.resume_due is not None and time.monotonic() >= self.resume_due:
+            self.resume_due, self.resumes = None, self.resumes + 1
+            self.launch(self.node)
+        if self.resume_due is None and self.process.poll() is not None:
+            self.result()
+        folders = [folder for node in self.bed.runs[1:] for folder in node.outputs()]
+        return len({name for folder in folders for name in names(folder)}) == ROWS
+
+    def outputs(self):
+        return glob.glob(f"{self.folder}/*/*-*/")
+
+    def end(self, limit):
+        """Has it finish what it has."""
+        if self.resume_due is not None:
+            return
+        self.process.terminate()
+        self.process.wait(timeout=limit)
+        if self.process.returncode != 0:
+            raise ValueError(f"{self.machine} ended with {self.process.returncode}: {self.errors()[-300:]}")
 
 
 class Bed:
@@ -152,8 +207,10 @@ class Bed:
         deadline = time.monotonic() + ROUND_LIMIT
         edge = ["--fabric", self.address("edge"), "--granule", str(GRANULE), "--rate", str(RATE)] + OPTIONS[:-2]
         self.runs = [Run(self, "edge", [self.scan] + edge)]
+        if self.options.pool:
+            self.runs += [Node(self, machine, self.address(machine)) for machine in self.machines[1:]]
         number = self.wait_for_status(deadline)[0]["run"]
-        self.runs += [
+        self.runs += [] if self.options.pool else [
             Run(self, machine, [f"{self.address(machine)}/{number}", "--granules", f"{index}:{index + 1}"])
             for index, machine in enumerate(self.machines[1:])
         ]
@@ -236,15 +293,22 @@ class Bed:
         for _, action in due:
             action()
 
+    def made(self):
+        """The slices of all nodes."""
+        made = {}
+        for folder in [folder for run in self.runs[1:] for folder in run.outputs()]:
+            made |= slices(folder)
+        return made
+
     def judge(self):
-        results = [run.result() for run in self.runs]
-        for run, result in zip(self.runs, results):
+        for run in self.runs:
+            if isinstance(run, Node):
+                run.end(60)
+                continue
+            result = run.result()
             self.lost += PROJECTIONS - result["projections"] + result["lost"]
             self.doubled += result["duplicates"]
-        made = {}
-        for run in self.runs[1:]:
-            made |= slices(run.output)
-        for name, found in (("the nodes", made), ("the edge", slices(self.runs[0].output))):
+        for name, found in (("the nodes", self.made()), ("the edge", slices(self.runs[0].output))):
             if digest(found) != digest(self.reference):
                 self.differing += 1
                 other = [row for row in self.reference if found.get(row) != self.reference[row]]
@@ -297,11 +361,18 @@ def send(pid, number, folder):
 def slices(folder):
     """The pixels of each slice in a folder of TIFF files, by the slice's number."""
     found = {}
-    for name in os.listdir(folder):
-        if name.startswith("recon_") and name.endswith(".tiff"):
-            with open(f"{folder}/{name}", "rb") as file:
-                found[int(name[6:-5])] = pixels(file.read())
+    for name in names(folder):
+        with open(f"{folder}/{name}", "rb") as file:
+            found[int(name[6:-5])] = pixels(file.read())
     return found
+
+
+def names(folder):
+    """The files of slices in a folder; none where it was removed."""
+    try:
+        return [name for name in os.listdir(folder) if name.startswith("recon_") and name.endswith(".tiff")]
+    except FileNotFoundError:
+        return []
 
 
 def pixels(data):
@@ -334,6 +405,7 @@ def main():
     parser.add_argument("--kills", type=int, default=20, help="faults to make")
     parser.add_argument("--seed", type=int, default=1, help="equal seeds draw the same faults")
     parser.add_argument("--servers", type=int, choices=(1, 3), default=1, help="servers of the fabric")
+    parser.add_argument("--pool", action="store_true", help="nodes that take granules by themselves (slipring node)")
     parser.add_argument("--loopback", action="store_true", help="no network namespaces, also as root")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args()
