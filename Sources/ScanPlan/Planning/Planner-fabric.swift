@@ -8,8 +8,8 @@ import ScanFiles
 extension Planner {
   /// How long servers may take to answer before a node's run begins.
   private static let patience: Duration = .seconds(5)
-  /// How long a plan may take to be there.
-  private static let planPatience: Duration = .seconds(3)
+  /// How long a plan may take to be there, and servers to say so: one of several may have to be chosen first.
+  private static let (planPatience, choicePatience) = (Duration.seconds(3), Duration.seconds(15))
   /// Rows of a granule where nobody says: slices that the kernels interleave.
   private static let granuleRows = 16
 
@@ -35,10 +35,14 @@ extension Planner {
   private static func awaited(
     at connection: FabricConnection, run: RunID?
   ) throws(FabricError) -> (run: RunID, plan: [UInt8])? {
-    let deadline = Deadline(after: planPatience)
+    let deadline = Deadline(after: planPatience), lastDeadline = Deadline(after: choicePatience)
     while true {
-      if let found = try newest(at: connection, run: run) { return found }
-      guard !deadline.hasPassed else { return nil }
+      do throws(FabricError) {
+        if let found = try newest(at: connection, run: run) { return found }
+        guard !deadline.hasPassed else { return nil }
+      } catch {
+        guard case .timedOut = error, !lastDeadline.hasPassed else { throw error }
+      }
       usleep(100_000)
     }
   }
