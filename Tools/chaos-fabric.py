@@ -308,6 +308,9 @@ class Bed:
             result = run.result()
             self.lost += PROJECTIONS - result["projections"] + result["lost"]
             self.doubled += result["duplicates"]
+            # Nobody else publishes here: the edge must know its own messages, whoever of it sent them.
+            if (result.get("uplink") or {}).get("replaced"):
+                raise ValueError("the uplink took its own messages for somebody else's")
         for name, found in (("the nodes", self.made()), ("the edge", slices(self.runs[0].output))):
             if digest(found) != digest(self.reference):
                 self.differing += 1
