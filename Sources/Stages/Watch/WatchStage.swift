@@ -66,7 +66,7 @@ struct WatchStage {
       due = max(due + Self.period, .now)
       usleep(UInt32(max(.zero, due - .now) / .microseconds(1)))
     }
-    try append(.gauges)
+    if !samples.isEmpty { try append(.gauges) }
     let deadline = Deadline(after: Self.endLimit)
     while !hooks.isIdle, !deadline.hasPassed {
       hooks.turn()
