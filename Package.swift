@@ -106,9 +106,8 @@ let package = Package(
     .target(
       name: "Run",
       dependencies: [
-        "Alarms", "Detectors", "Events", "Fabric", "Host", "Journal", "KernelTypes", "Rings", "RunModel", "ScanPlan",
-        "Stages",
-        "Tomography", "Topics", .product(name: "Logging", package: "swift-log"),
+        "Alarms", "Detectors", "Events", "Fabric", "Host", "Journal", "KernelTypes", "Rings", "RunModel", "ScanFiles",
+        "ScanPlan", "Stages", "Tomography", "Topics", .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict),
     .target(
       name: "Simulation",
@@ -117,7 +116,8 @@ let package = Package(
     .target(
       name: "Dashboard",
       dependencies: [
-        "CSSL", "Host", "KernelTypes", "Run", "RunModel", "ScanFiles", "ScanPlan", "Serve", "Tomography", "Viewing",
+        "CSSL", "Host", "KernelTypes", "Run", "RunModel", "ScanFiles", "ScanPlan", "Serve", "Stages", "Tomography",
+        "Viewing",
       ],
       resources: [
         "page.html", "page.css", "page.js", "scans.html", "scan.html", "scans.css", "scans.js", "openapi.json",

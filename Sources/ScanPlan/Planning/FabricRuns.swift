@@ -20,10 +20,12 @@ package struct FabricRuns {
     package let lost: UInt64
     /// Bytes on the servers' disks.
     package let byteCount: UInt64
+    /// Granules that nodes have made; nil where that is not known.
+    package let parts: Int?
   }
 
-  private let connection: FabricConnection
-  private let servers: String
+  let connection: FabricConnection
+  let servers: String
 
   private static let patience: Duration = .seconds(5)
 
@@ -64,24 +66,28 @@ package struct FabricRuns {
   }
 
   private func held(_ run: RunID, _ holding: FabricHolding?, _ plan: FabricPlan?) -> Held {
-    Held(
+    // Who may list runs may not read all of what is known of them.
+    let keys = plan.flatMap { _ in try? FabricStore(connection, run: run).keys() }
+    return Held(
       run: "\(run)", name: plan?.name, granules: holding?.streams ?? 0, events: holding?.events ?? 0,
       planned: plan.map { $0.projections + $0.flats + $0.darks + 1 }, lost: holding?.lost ?? 0,
-      byteCount: holding?.byteCount ?? 0)
+      byteCount: holding?.byteCount ?? 0,
+      parts: plan.flatMap { plan in
+        keys.map { keys in (0..<plan.granules.count).count { keys.contains(FabricNames.part($0)) } }
+      })
   }
 
   /// Removes what the servers keep of the run that `text` names; gives how many streams that were.
   /// - Throws: `.usage` where it names no run, `.noInput` where the servers do not know it.
   package func remove(_ text: String) throws(ScanFailure) -> Int {
-    guard let run = RunID(text) else {
-      throw ScanFailure(.usage, "\(text) is no run: slipring fabric list \(servers) has their numbers, of 32 digits")
-    }
-    guard try all().contains(where: { $0.run == "\(run)" }) else {
-      throw ScanFailure(
-        .noInput, "\(servers) has nothing of run \(run): slipring fabric list has the runs that it knows")
-    }
+    let run = try run(text)
+    guard try all().contains(where: { $0.run == "\(run)" }) else { throw unknown(run) }
     do throws(FabricError) { return try FabricHolding.remove(run, connection) } catch {
       throw refusal(error, "only the administrator's key removes runs (admin.nk of Tools/fabric keys)")
     }
+  }
+
+  func unknown(_ run: RunID) -> ScanFailure {
+    ScanFailure(.noInput, "\(servers) has nothing of run \(run): slipring fabric list has the runs that it knows")
   }
 }

@@ -4,9 +4,9 @@ import ScanPlan
 /// Looks at what the servers of a fabric keep, and removes it.
 struct FabricCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "fabric", abstract: "Shows the runs that NATS servers keep for nodes, and removes them.",
+    commandName: "fabric", abstract: "Shows the runs that NATS servers keep for nodes, verifies and removes them.",
     discussion: "Streams stay on the servers, with the room that they reserved, until somebody removes them.",
-    subcommands: [FabricList.self, FabricRemove.self])
+    subcommands: [FabricList.self, FabricVerify.self, FabricRemove.self])
 }
 
 /// The servers.
@@ -38,9 +38,11 @@ struct FabricList: ParsableCommand {
 
   static func line(_ run: FabricRuns.Held) -> String {
     let events = run.planned.map { "\(run.events) of \($0) events" } ?? "\(run.events) events"
+    let made = run.parts.map { $0 > 0 ? ", \($0) of them made" : "" } ?? ""
     let lost = run.lost == 0 ? "" : ", \(run.lost) messages lost"
     let megabytes = run.byteCount / 1_000_000
-    return "\(run.run) \(run.name ?? "without a plan"): \(events) of \(run.granules) granules\(lost), \(megabytes) MB"
+    return
+      "\(run.run) \(run.name ?? "without a plan"): \(events) of \(run.granules) granules\(lost)\(made), \(megabytes) MB"
   }
 }
 
