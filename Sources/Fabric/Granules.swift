@@ -20,6 +20,9 @@ package struct Granules: Codable, Equatable, Sendable {
     return granule * each..<min((granule + 1) * each, rows)
   }
 
+  /// The same of what may be none; nil then.
+  package func range(of granule: Int) -> Range<Int>? { (0..<count).contains(granule) ? self[granule] : nil }
+
   /// The rows of some consecutive ones.
   package func rows(of granules: Range<Int>) -> Range<Int> {
     precondition(!granules.isEmpty, "no granules")

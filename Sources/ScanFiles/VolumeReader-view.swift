@@ -31,8 +31,14 @@ extension VolumeReader: StoredVoxels {
   /// The unit of a voxel's value; nil where the file does not say it.
   package var unit: String? { text("units") }
 
-  /// What cannot be read is not known.
-  private func text(_ attribute: String) -> String? {
+  /// What the file says of the volume under a name; nil where it says nothing, or nothing that can be read.
+  package func text(_ attribute: String) -> String? {
     (try? dataset.file.text(ofAttribute: attribute, of: datasetName)) ?? nil
+  }
+
+  /// Radians of the projections, as `VolumeHDF5Writer` says them; none where the file does not.
+  package var thetas: [Double] {
+    let degrees = (try? dataset.file.numbers("/entry/reconstruction/parameters/rotation_angle")) ?? []
+    return degrees.map { $0 * .pi / 180 }
   }
 }

@@ -24,7 +24,7 @@ extension SliceSource {
 }
 
 /// The most slices of a group: what a line of the cache holds of each pixel, or fewer where they are very large.
-func slicesOfGroup(columns: Int) -> Int {
+package func slicesOfGroup(columns: Int) -> Int {
   let byteCountMax = 256 << 20
   return max(1, min(16, byteCountMax / (columns * columns * MemoryLayout<Float>.stride)))
 }

@@ -42,7 +42,8 @@ import Tomography
       "paganin", "denoise", "lag-max", "disk-buffer", "stop-ssim", "stop-scale", "stop-distance", "stop-patience",
       "stop-after", "stop-rises", "reference", "pixel-size", "shape", "pixel", "projections", "flats", "darks",
       "fields", "theta-start", "theta-step", "first-frame", "channel", "on-gap", "source-timeout", "stop-hook", "entry",
-      "data-path", "image-key-path", "theta-path", "flips", "strict", "fabric", "granule", "local-rows",
+      "data-path", "image-key-path", "theta-path", "flips", "strict", "fabric", "granule", "local-rows", "nodes",
+      "gather", "parts-patience",
     ]
     let all = Set(ScanKey.all.map(\.name)), (deciding, own) = (FabricPlan.decidingKeys, FabricPlan.ownKeys)
     #expect(deciding.isDisjoint(with: own) && edge.isDisjoint(with: deciding) && edge.isDisjoint(with: own))
@@ -223,7 +224,8 @@ import Tomography
     ("--fabric: 'ftp://a' is", { $0.fabric = "ftp://a" }),
     ("--fabric: 'nats://…@…'", { $0.fabric = "nats://me:secret@edge" }),
     ("--granule 16 goes with", { $0.granule = 16 }), ("--granule 0", { ($0.fabric, $0.granule) = ("nats://a", 0) }),
-    ("--local-rows 0:8 goes with", { $0.localRows = .some(0..<8) }),
+    ("--local-rows 0:8 goes with", { $0.localRows = .slices(0..<8) }),
+    ("--nodes 3 goes with --fabric", { $0.nodes = 3 }),
     ("--granules 0:1 goes with", { $0.granules = GranuleRange(scanText: "0:1") }),
     ("--node-name beam goes with", { $0.nodeName = "beam" }),
     ("--node-name a.b is no", { ($0.input, $0.nodeName) = ("nats://b/latest", "a.b") }),

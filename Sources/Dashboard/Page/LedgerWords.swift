@@ -26,6 +26,9 @@ enum LedgerWords {
     "negative": "Line integrals below zero: brighter than the flat field.",
     "missing-rows": "Slices that could not be reconstructed. They hold no numbers in the files.",
     "uplink": "Images that the servers of the fabric have taken, of those that there are: nodes read them there.",
+    "nodes": "Other machines that are alive and make slices of this scan, with their granules.",
+    "granules":
+      "What becomes of the groups of slices that nodes make: free, being read, in the final iterations, made.",
     "noise": "The standard deviation of a line integral, from the photons that the flat fields show.",
     "residual-noise": "What the volume leaves of the data, over their noise: about 1 fits, above 1.15 look for rings, "
       + "a wrong axis or a sample that moved.",

@@ -1,5 +1,6 @@
 import Run
 import RunModel
+import Stages
 
 /// The figures in Prometheus' text format, version 0.0.4
 /// (https://prometheus.io/docs/instrumenting/exposition_formats/).
@@ -59,6 +60,7 @@ enum MetricsText {
     }
     room(status, &page)
     alarms(status, &page)
+    nodes(status, &page)
     stages(status, &page)
     rings(report, &page)
     return page.text
@@ -95,6 +97,32 @@ enum MetricsText {
     page.add(
       "slipring_alarms_total", "counter", "How often the trigger's alarm has begun.",
       alarms.map { ([("trigger", $0.trigger)], Double($0.count)) })
+  }
+
+  private static func nodes(_ status: RunStatus, _ page: inout Builder) {
+    guard let uplink = status.uplink else { return }
+    page.add(
+      "slipring_uplink_events_total", "counter", "Events that servers have for nodes.",
+      [([], Double(uplink.acknowledged))])
+    page.add("slipring_uplink_lag", "gauge", "Events that wait for the servers.", [([], Double(uplink.lag))])
+    page.add("slipring_uplink_bytes_total", "counter", "Bytes that servers have taken.", [([], Double(uplink.bytes))])
+    page.add(
+      "slipring_uplink_replayed_total", "counter", "Messages that nodes asked the edge for.",
+      [([], Double(uplink.replayed))])
+    page.add(
+      "slipring_uplink_resyncs_total", "counter", "How often the servers were asked where their streams are.",
+      [([], Double(uplink.resyncs))])
+    page.add(
+      "slipring_uplink_refused_total", "counter", "Messages that servers refused.", [([], Double(uplink.refused))])
+    page.add("slipring_uplink_away", "gauge", "Whether nothing goes up at present.", [([], uplink.away == nil ? 0 : 1)])
+    if let nodes = uplink.nodes {
+      page.add("slipring_nodes", "gauge", "Nodes that are alive.", [([], Double(nodes.count))])
+    }
+    if let granules = uplink.granules {
+      page.add(
+        "slipring_granules", "gauge", "Granules by what becomes of them.",
+        UplinkReport.granuleStates.map { ([("state", $0)], Double(granules[$0] ?? 0)) })
+    }
   }
 
   private static func stages(_ status: RunStatus, _ page: inout Builder) {

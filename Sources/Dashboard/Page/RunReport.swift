@@ -214,7 +214,8 @@ extension RunReport {
     ("hangs", "of these, hung"), ("dead", "Dead pixels"), ("non-finite", "NaN or infinite"),
     ("clamped", "At or below dark"),
     ("negative", "Below zero"),
-    ("missing-rows", "Missing in the volume"), ("uplink", "Events that nodes can have"),
+    ("missing-rows", "Missing in the volume"), ("uplink", "Events that nodes can have"), ("nodes", "Nodes"),
+    ("granules", "Granules"),
     ("noise", "Noise of a line integral"),
     ("residual-noise", "Residual over noise"), ("worst-slice", "at most"),
   ]
@@ -240,7 +241,7 @@ extension RunReport {
         "hangs": "\(status.stages.reduce(0) { $0 + $1.hangs })", "dead": "\(pixels.dead)",
         "non-finite": "\(pixels.nonFinite)",
         "clamped": "\(pixels.clamped)", "negative": "\(pixels.negative)",
-        "uplink": status.uplinkFigure,
+        "uplink": status.uplinkFigure, "nodes": status.nodesFigure, "granules": status.granulesFigure,
         "missing-rows": status.missingRows.map(RowRange.list) ?? "–",
         "noise": result?.fit.map { Text.decimal(Double($0.noise), 4) } ?? "–",
         "residual-noise": result?.fit?.residualOverNoise.map { Text.decimal(Double($0), 2) } ?? "–",

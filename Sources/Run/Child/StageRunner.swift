@@ -286,6 +286,7 @@ extension StageRunner {
       case .stop: folder.stop
       case .export: folder.export
       case .uplink: folder.uplink
+      case .parts: folder.parts
       }
     let room = RoomWait(isStopped: { file == .export && self.stopRequested() }) { [disk] in
       disk.noteFile(.report, isFull: $0)

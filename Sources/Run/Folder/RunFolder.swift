@@ -1,5 +1,6 @@
 import Detectors
 import Events
+import Fabric
 import Foundation
 import Glibc
 package import Host
@@ -19,7 +20,9 @@ import Stages
 /// losses.json   of a live source, what it has lost; there when the acquisition has ended
 /// stop.json     what came of telling its detector to stop; there where that was tried
 /// uplink.json   how its images stand on their way to nodes; there with --fabric
+/// parts.json    which slices nodes have made, where their files are, and checksums; there when there are some
 /// export.json   what the export wrote, with the volume's checksum; there when the export is complete
+/// gathered.json what became of them: the whole volume's files and checksum; there when they are put together
 /// log/          JSON lines, one file a stage
 /// journal/      the durable topics, one folder each
 /// checkpoints/  the newest saved generations of each worker's volume
@@ -49,6 +52,8 @@ package struct RunFolder: Sendable {
   var losses: String { path + "/losses.json" }
   var stop: String { path + "/stop.json" }
   var uplink: String { path + "/uplink.json" }
+  var parts: String { path + "/parts.json" }
+  var gathered: String { path + "/gathered.json" }
   var lock: String { path + "/lock" }
   var logFolder: String { path + "/log" }
   /// The log of a stage, or of the supervisor.
@@ -101,7 +106,7 @@ package struct RunFolder: Sendable {
     }
     let logs = (["supervisor"] + plan.wiring.stages.map(\.description)).map(log) + crashes
     // The description beside the output is the output's.
-    for file in logs + [self.plan, planCopy, metadata, status, export, losses, stop, uplink, lock]
+    for file in logs + [self.plan, planCopy, metadata, status, export, losses, stop, uplink, parts, gathered, lock]
       + (isOutput ? [] : [description])
     {
       try Self.remove(file, unlink(file), accepting: [ENOENT])
@@ -220,6 +225,12 @@ package struct RunFolder: Sendable {
   func readUplink() -> UplinkReport? {
     guard access(uplink, F_OK) == 0 else { return nil }
     do { return try read(UplinkReport.self, from: uplink) } catch { return nil }
+  }
+
+  /// What nodes have made of the run's scan, as far as its uplink has seen it.
+  func readParts() throws -> [PartRecord] {
+    guard access(parts, F_OK) == 0 else { return [] }
+    return try read(PartList.self, from: parts).parts.filter { $0.problem == nil }
   }
 
   /// What the run's live source has lost; nil for another source, and until the acquisition has ended.

@@ -28,7 +28,7 @@ package struct Reconstruction {
     /// Whether a signal came, also one that came too late to end the acquisition.
     package let isInterrupted: Bool
     /// Why the run is no success all the same: rows are missing. Everything else is exported.
-    package let failure: ScanFailure?
+    package internal(set) var failure: ScanFailure?
   }
 
   /// `command` is kept beside the output. `signals` holds SIGINT and SIGTERM and was made before any thread. With
@@ -178,20 +178,28 @@ package struct Reconstruction {
       report?.missingRows.isEmpty ?? true, report?.outputs.allSatisfy({ access($0, F_OK) == 0 }) ?? true,
       try RunJournals(folder, plan).areWhole
     else { return nil }
+    let whole = try folder.readGathered()
+    // Parts that were missing then may be there now.
+    let isGathered = plan.scan.nodes == nil || plan.scan.gather == .none || whole != nil
+    guard isGathered, whole?.outputs.allSatisfy({ access($0, F_OK) == 0 }) ?? true else { return nil }
     let ending = Supervisor.RunEnding(
       report: report, seconds: status.seconds, secondsWithoutRoom: status.secondsWithoutRoom,
       restarts: Dictionary(status.stages.map { ($0.name, $0.restarts) }, uniquingKeysWith: +), isInterrupted: false,
       finalized: status.finalized, faults: status.faultDetails ?? [:], missing: [])
-    return outcome(
+    var outcome = outcome(
       plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses(), try folder.readStop(),
       uplink: folder.readUplink())
+    if !plan.writesSlices { outcome.result.volumeSHA256 = nil }
+    if let whole { outcome.result.note(whole) }
+    return outcome
   }
 
   /// Takes the output folder for a run, as long as the value that this gives is there.
   private static func takeOutput(of plan: RunPlan, overwrites: Bool) throws -> OutputFolder {
     try OutputFolder(
       plan.scan.outputFolder, run: plan.runID,
-      files: plan.export.names(slices: plan.slices) + [OutputFolder.configurationName], overwrites: overwrites)
+      files: plan.export.names(slices: plan.slices) + plan.gatherNames + [OutputFolder.configurationName],
+      overwrites: overwrites)
   }
 
   private static func supervise(
@@ -219,6 +227,7 @@ package struct Reconstruction {
       plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses(), try folder.readStop(),
       uplink: folder.readUplink())
     let isTold = tellParts(of: plan, &outcome, isStopped: signals.isPending)
+    try gather(plan, folder, signals: signals, monitor: monitor, into: &outcome)
     outcome.result.events = events?.end(outcome.result, outcome.failure, isStopped: signals.isPending)
     for line in outcome.notices { supervisor.log.warning("\(line)") }
     if let failure = outcome.failure { supervisor.log.error("\(failure)") }

@@ -73,6 +73,8 @@ package struct RunResult: Codable, Equatable, Sendable {
   package var events: EventsReport?
   /// Of a node: what of an edge's run the volume is; nil of any other run.
   package var part: ResultPart?
+  /// Of an edge that has waited for nodes: who made which slices of the volume; nil of any other run.
+  package var parts: [Gather.Piece]?
   /// Of an edge: how its images came to the fabric; nil of any other run.
   package var uplink: UplinkReport?
 }

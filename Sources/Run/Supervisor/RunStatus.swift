@@ -1,6 +1,6 @@
 import Events
 package import RunModel
-import Stages
+package import Stages
 
 /// How far a run is; what `status.json` holds and a progress bar shows.
 package struct RunStatus: Codable, Equatable, Sendable {
@@ -137,7 +137,7 @@ package struct RunStatus: Codable, Equatable, Sendable {
   /// How far those are who are told of the run; nil where nobody is.
   var events: EventsReport?
   /// How images stand on their way to nodes; nil where none do.
-  var uplink: UplinkReport?
+  package var uplink: UplinkReport?
   /// Seconds since the stages were started.
   package var seconds: Double
 

@@ -11,11 +11,23 @@ extension Supervisor {
   func watchUplink(_ status: inout RunStatus) {
     guard stages.contains(where: { $0.stage == .uplink }) else { return }
     status.uplink = folder.readUplink() ?? newestStatus?.uplink
+    noticeParts(status.uplink)
     guard let report = status.uplink, (report.away != nil) != isUplinkAway else { return }
     isUplinkAway = report.away != nil
     let words = report.away.map { "images do not reach nodes, and wait in the journal: \($0)" }
     log.notice("\(words ?? report.words)")
     monitor.notice(words ?? "images reach nodes again: \(report.words)")
+  }
+
+  /// Says once that nothing but nodes is waited for.
+  private func noticeParts(_ report: UplinkReport?) {
+    guard !isPartsNoticed, let report, report.isComplete, let missing = report.missing, !missing.isEmpty,
+      stages.allSatisfy({ $0.stage == .uplink || $0.isOver })
+    else { return }
+    isPartsNoticed = true
+    let nodes = report.nodeWords.map { " (\($0))" } ?? ""
+    monitor.notice(
+      "the scan is over and on the servers; waiting for \(counted(missing.count, "part")) of nodes\(nodes)")
   }
 
   /// Has the uplink end where nothing else is left to do, once; false otherwise.
@@ -24,7 +36,11 @@ extension Supervisor {
       isAllElseOver
     else { return false }
     isUplinkEnding = true
-    monitor.notice("the volume is complete; ending without what nodes do not have yet")
+    let isWaiting = newestStatus?.uplink?.missing?.isEmpty == false
+    monitor.notice(
+      isWaiting
+        ? "ending without the parts that nodes have not made yet"
+        : "the volume is complete; ending without what nodes do not have yet")
     if stages[index].isRunning {
       try stages[index].process.signal(SIGTERM)
     } else {

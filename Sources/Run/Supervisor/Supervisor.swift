@@ -37,7 +37,7 @@ final class Supervisor {
   private var isFinalized = false
   private var isStopNoticed = false
   /// Whether images do not get on to nodes, as far as people know, and whether they were given up.
-  var (isUplinkAway, isUplinkEnding) = (false, false)
+  var (isUplinkAway, isUplinkEnding, isPartsNoticed) = (false, false, false)
   /// Whether people know that the uplink dies too often.
   var isUplinkDelayed = false
   private let requests: RunRequests

@@ -1,23 +1,23 @@
 import Fabric
 import Host
-import Rings
+package import Rings
 import Stages
 
 /// The run on a fabric whose images are the input of a node, as `input` names it: `nats://host:4222/RUN`.
 package struct FabricInput: Equatable, Sendable, CustomStringConvertible {
   /// The servers, without a run.
-  let servers: String
+  package let servers: String
   /// The run at the edge; nil for the newest one that has a plan there.
-  let run: RunID?
+  package let run: RunID?
 
   private static let newest = "latest"
   private static let schemes = ["nats://", "tls://"]
 
   /// Whether a text is meant as one.
-  static func isMeant(by input: String) -> Bool { schemes.contains { input.hasPrefix($0) } }
+  package static func isMeant(by input: String) -> Bool { schemes.contains { input.hasPrefix($0) } }
 
   /// Reads servers and the run behind them.
-  init(_ input: String) throws(ScanFailure) {
+  package init(_ input: String) throws(ScanFailure) {
     guard let scheme = Self.schemes.first(where: { input.hasPrefix($0) }) else {
       preconditionFailure("\(input) is no address of a fabric")
     }
@@ -41,7 +41,7 @@ package struct FabricInput: Equatable, Sendable, CustomStringConvertible {
 /// Granules, one behind the other.
 package struct GranuleRange: Equatable, Sendable {
   /// Their numbers, from 0.
-  let numbers: Range<Int>
+  package let numbers: Range<Int>
 }
 
 extension GranuleRange: ScanValue {
@@ -60,26 +60,44 @@ extension GranuleRange: ScanValue {
 package enum LocalRows: Equatable, Sendable {
   /// All of them.
   case all
+  /// None for the result: the slice in the middle alone, for people and scores, which is not written.
+  case nothing
   /// Those with these numbers, which are those of their slices.
-  case some(Range<Int>)
+  case slices(Range<Int>)
 }
 
 extension LocalRows: ScanValue {
   /// For people.
-  package static var form: String { "all, or FIRST:END by the numbers of slices, as 0:64" }
-  /// `all` or two numbers and a colon.
+  package static var form: String { "all, none, or FIRST:END by the numbers of slices, as 0:64" }
+  /// `all`, `none`, or two numbers and a colon.
   package init?(scanText: String) {
-    if scanText == "all" {
-      self = .all
-    } else if let rows = Range(scanText: scanText) {
-      self = .some(rows)
-    } else {
-      return nil
+    switch scanText {
+    case "all": self = .all
+    case "none": self = .nothing
+    default:
+      guard let rows = Range(scanText: scanText) else { return nil }
+      self = .slices(rows)
     }
   }
   /// As it is written on the command line.
-  package var scanText: String { if case .some(let rows) = self { rows.scanText } else { "all" } }
+  package var scanText: String {
+    switch self {
+    case .all: "all"
+    case .nothing: "none"
+    case .slices(let rows): rows.scanText
+    }
+  }
 }
+
+/// How parts of nodes become one volume at the edge.
+package enum Gathering: String, CaseIterable, Sendable {
+  /// A file that refers to those of the nodes.
+  case links
+  /// Not at all.
+  case none
+}
+
+extension Gathering: ScanValue {}
 
 extension ScanKey {
   /// Several machines for one scan.
@@ -94,7 +112,22 @@ extension ScanKey {
     ScanKey(
       .fabric, "granule", \.granule, "Rows that are handed out together, to one node.",
       unset: "16, more where the rotation axis is tilted", .within(1...1024)),
-    ScanKey(.fabric, "local-rows", \.localRows, "Rows that this machine reconstructs itself, with fabric."),
+    ScanKey(
+      .fabric, "nodes", \.nodes,
+      "Machines that make the slices: the run stays until each granule has its part, and puts them together.",
+      unset: "nobody is waited for", .within(1...1024)),
+    ScanKey(
+      .fabric, "local-rows", \.localRows,
+      "Rows that this machine reconstructs itself, with fabric; with none only the slice in the middle, to look at.",
+      unset: "all, with nodes none"),
+    ScanKey(
+      .fabric, "gather", \.gather,
+      "Whether the parts of nodes become one volume: by links to their files, which this machine has to reach, or none."
+    ),
+    ScanKey(
+      .fabric, "parts-patience", \.partsPatience,
+      "Seconds that the run waits for parts, after the scan is on the servers, without a sign of a node.",
+      .within(1...604_800, "seconds")),
     ScanKey(
       .fabric, "granules", \.granules,
       "Of an input that is a run on a fabric: the granules that this node reconstructs.", unset: "all of them"),
@@ -146,9 +179,10 @@ extension ScanDescription {
   private var strayFabricProblem: String? {
     if fabric == nil {
       if let granule { return "--granule \(granule) goes with --fabric, which hands out rows" }
-      if localRows != .all {
+      if let localRows {
         return "--local-rows \(localRows.scanText) goes with --fabric, which has nodes for the others"
       }
+      if let nodes { return "--nodes \(nodes) goes with --fabric, from which they have their images" }
     }
     if fabricInput != nil, let nodeName, !FabricNames.isNode(nodeName) {
       return "--node-name \(nodeName) is no name of a node: letters, digits and -, at most 64"
@@ -186,9 +220,15 @@ extension ScanDescription {
     }
   }
 
+  /// The rows that an edge makes itself.
+  var rowsHere: LocalRows { localRows ?? (nodes == nil ? .all : .nothing) }
+
   /// What an edge has to know or keep for its nodes.
   private var edgeProblem: String? {
     guard fabric != nil else { return nil }
+    if nodes != nil, rowsHere == .all {
+      return "--nodes and --local-rows all exclude each other: this machine makes everything, and nodes are not awaited"
+    }
     if durability == .memory {
       return "--durability memory and --fabric exclude each other: what the fabric loses is read from the journal again"
     }

@@ -189,8 +189,14 @@ package struct ScanDescription: Equatable, Sendable {
   package var fabric: String?
   /// Rows that are handed out together; nil for what suits the geometry.
   package var granule: Int?
-  /// Rows that the edge reconstructs itself.
-  package var localRows = LocalRows.all
+  /// Machines that make slices, for which the edge waits; nil where it waits for none.
+  package var nodes: Int?
+  /// Rows that the edge reconstructs itself; nil for all, or where nodes make them for none.
+  package var localRows: LocalRows?
+  /// How parts of nodes become one volume.
+  package var gather = Gathering.links
+  /// Seconds that parts are waited for without a sign of a node.
+  package var partsPatience = 21_600.0
   /// The granules that a node reconstructs; nil for all.
   package var granules: GranuleRange?
   /// The name under which a node's part is known to others; nil for the machine's.

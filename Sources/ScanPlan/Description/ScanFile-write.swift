@@ -101,7 +101,7 @@ extension ScanFile {
 }
 
 /// A command line as a shell reads it, in one line.
-func shellQuoted(_ words: [String]) -> String {
+package func shellQuoted(_ words: [String]) -> String {
   words.map { word in
     if word.wholeMatch(of: /[A-Za-z0-9_.,\/+:=@%-]+/) != nil { return word }
     guard word.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 }) else {

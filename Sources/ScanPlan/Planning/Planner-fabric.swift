@@ -147,7 +147,14 @@ extension Planner {
   /// The rows of an image that are reconstructed here: all of `count`, the first of which makes slice `first`, unless
   /// somebody says which.
   func localRows(of count: Int, from first: Int, _ geometry: ScanGeometry) throws(ScanFailure) -> Range<Int> {
-    guard case .some(let slices) = scan.localRows else { return 0..<count }
+    let slices: Range<Int>
+    switch scan.rowsHere {
+    case .all: return 0..<count
+    case .nothing:
+      let middle = count / 2 / geometry.rowAlignment * geometry.rowAlignment
+      return middle..<middle + 1
+    case .slices(let some): slices = some
+    }
     let option = "--local-rows \(slices.scanText)"
     guard slices.lowerBound >= first, slices.upperBound <= first + count else {
       throw ScanFailure(.data, "\(option): the scan has slices \(first) to \(first + count - 1)")

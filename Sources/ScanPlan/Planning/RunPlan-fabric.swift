@@ -67,11 +67,26 @@ extension RunPlan {
   package var uplink: UplinkConfiguration? {
     guard let plan = fabricPlan, let address = try? scan.fabricAddress() else { return nil }
     let rowByteCount = plan.columns * plan.pixelByteCount
-    return UplinkConfiguration(
+    var uplink = UplinkConfiguration(
       address: address, run: runID, images: images, granules: plan.granules,
       eventsMax: UInt64(shape.projections + shape.flatsAndDarks + 1),
       messageByteCountMax: min(plan.granule, plan.rows) * rowByteCount + Self.messageOverhead, plan: plan.encoded(),
       look: sampleLook, patience: Self.fabricPatience, holder: uplinkHolder)
+    if let nodes = scan.nodes {
+      uplink.wanted = .init(
+        nodes: nodes, granules: (0..<plan.granules.count).filter { !makesAll(plan.granules[$0]) },
+        patience: .seconds(scan.partsPatience))
+    }
+    return uplink
+  }
+
+  /// Whether this machine writes the slices that it makes.
+  package var writesSlices: Bool { scan.rowsHere != .nothing }
+
+  /// Whether the edge writes all slices of some rows itself.
+  private func makesAll(_ rows: Range<Int>) -> Bool {
+    let own = reconstructedRows
+    return writesSlices && own.lowerBound <= rows.lowerBound && rows.upperBound <= own.upperBound
   }
 
   /// A run's folder has one supervisor, and that one uplink: who has the same folder on the same machine is this one's

@@ -48,7 +48,8 @@ extension RunPlan: StageSettings {
   /// What the export writes, and where.
   package var export: ExportConfiguration {
     let name = outputName
-    let parts = scan.format.parts
+    // Where nodes make the slices, the one that this machine has made is for looking at.
+    let parts = writesSlices ? scan.format.parts : (tiff: false, hdf5: false, zarr: false)
     var configuration = ExportConfiguration(
       folder: scan.outputFolder, hdf5Name: parts.hdf5 ? "\(name)_rec.h5" : nil,
       tiff: parts.tiff ? scan.bits.sample : nil, firstSlice: firstSlice,

@@ -34,6 +34,9 @@ final class Uplink {
   private var checked = ContinuousClock.now
   /// Checks in a row, after everything was acknowledged, that found all of it.
   private var agreements = 0
+  private let watch: FabricWatch
+  /// Bytes that were acknowledged when it was last told.
+  private var bytesBefore: UInt64 = 0
 
   /// What there is while servers answer.
   private struct Link {
@@ -58,13 +61,15 @@ final class Uplink {
   /// Streams that are removed and filled again because somebody else published in them, before it is given up.
   private static let replacedMax = 16
 
-  /// `noticed` hears of what was done, and `write` leaves behind how it
-  /// stands.
+  /// `noticed` hears of what was done, `write` leaves behind how it stands, and `writeParts` what nodes have made.
   init(
     _ configuration: UplinkConfiguration, images: TopicFollower, stopRequested: @escaping () -> Bool,
     didWork: @escaping () -> Void, noticed: @escaping (String) -> Void, write: @escaping (UplinkReport) throws -> Void,
-    rules: FabricRules = FabricRules()
+    writeParts: @escaping ([PartRecord]) throws -> Void = { _ in }, rules: FabricRules = FabricRules()
   ) {
+    watch = FabricWatch(
+      run: configuration.topic.identity.runID, granules: configuration.granules, wanted: configuration.wanted,
+      noticed: noticed, write: writeParts)
     (self.configuration, self.images, self.stopRequested) = (configuration, images, stopRequested)
     (self.didWork, self.noticed, self.write) = (didWork, noticed, write)
     self.rules = rules
@@ -102,6 +107,7 @@ final class Uplink {
     let replays = try ReplayService(connection, topic: configuration.topic, granules: configuration.granules) {
       [unowned self] sequence, _ in try self.event(sequence)
     }
+    try watch.attach(connection)
     noticed("connected to the fabric \(configuration.address)")
     let link = Link(publisher: publisher, replays: replays, store: store, lease: lease)
     self.link = link
@@ -171,7 +177,8 @@ final class Uplink {
     try answer(link, isBusy)
     let state = try link.publisher.pump(timeout: isBusy ? .zero : end == nil ? Self.poll : Self.lastPoll)
     if state == .flowing, link.publisher.acknowledged > acknowledged || link.publisher.inFlight == 0 { noteGood() }
-    return try isBroken || !isBusy && look(at: link)
+    if state == .flowing { try watch.turn() }
+    return try isBroken || !isBusy && look(at: link) && !watch.isWaiting
   }
 
   /// Answers nodes that ask for events: with as many bytes as an event has, while there are events to publish, so that
@@ -249,7 +256,10 @@ final class Uplink {
   private func look(at link: Link) throws -> Bool {
     let publisher = link.publisher
     let isWhole = end.map { publisher.acknowledged > $0.sequence } ?? false
-    guard ContinuousClock.now - checked >= (isWhole ? Self.lastCheckInterval : Self.checkInterval) else { return false }
+    let isAgreed = agreements >= Self.agreementsMin
+    guard ContinuousClock.now - checked >= (isWhole && !isAgreed ? Self.lastCheckInterval : Self.checkInterval) else {
+      return isAgreed
+    }
     checked = .now
     try noteEnd()
     publisher.end = end?.sequence
@@ -259,6 +269,7 @@ final class Uplink {
     words.filter { !report.faults.contains($0) }.forEach(noticed)
     report.faults = words
     agreements = isWhole && !faults.contains(where: \.isMendable) ? agreements + 1 : 0
+    if agreements == Self.agreementsMin, !isAgreed { watch.begin() }
     return agreements >= Self.agreementsMin
   }
 
@@ -312,8 +323,12 @@ extension Uplink {
   /// Leaves behind how it stands, now and then, and in the end.
   private func tell(isOver: Bool = false) throws {
     guard isOver || ContinuousClock.now - told >= Self.tellInterval else { return }
+    let sinceTold = max(.milliseconds(1), ContinuousClock.now - told)
     told = .now
     if let link { report.note(link.publisher, served: link.replays.served, after: before) }
+    watch.note(in: &report)
+    report.bytesPerSecond = Double(report.bytes - min(report.bytes, bytesBefore)) / (sinceTold / .seconds(1))
+    bytesBefore = report.bytes
     report.events = images.published
     (report.isComplete, report.isOver) = (isComplete, isOver)
     guard report != written else { return }

@@ -22,6 +22,23 @@ package struct UplinkConfiguration: Sendable {
   let look: SampleLook?
   /// How long servers may be away after the end of the scan.
   let patience: Duration
+  /// What nodes are to make of it before the edge is done; nil where it waits for none.
+  package var wanted: Wanted?
+
+  /// Granules that an edge waits for.
+  package struct Wanted: Equatable, Sendable {
+    /// Machines that are expected.
+    let nodes: Int
+    /// The granules that they make.
+    let granules: [Int]
+    /// How long parts are waited for without a sign of a node.
+    let patience: Duration
+
+    /// The values as given.
+    package init(nodes: Int, granules: [Int], patience: Duration) {
+      (self.nodes, self.granules, self.patience) = (nodes, granules, patience)
+    }
+  }
 
   /// What all lives of this run's uplink have in common.
   let holder: String

@@ -1,4 +1,10 @@
-import Fabric
+package import Fabric
+
+/// What nodes have made of a run's scan: the content of its `parts.json`.
+package struct PartList: Codable, Sendable {
+  /// In the order of granules.
+  package var parts: [PartRecord]
+}
 
 /// How the images of a scan stand on their way to nodes: the content of a run's `uplink.json`.
 package struct UplinkReport: Codable, Equatable, Sendable {
@@ -11,19 +17,30 @@ package struct UplinkReport: Codable, Equatable, Sendable {
   /// Messages that were acknowledged, one a granule and event.
   var messages: UInt64 = 0
   /// Bytes of these.
-  var bytes: UInt64 = 0
+  package var bytes: UInt64 = 0
   /// How often it was asked where the streams are, but for the first time.
-  var resyncs = 0
+  package var resyncs = 0
   /// Messages that the servers refused.
-  var refused = 0
+  package var refused = 0
   /// Streams that had less than they had acknowledged, and were filled again.
   var refilled = 0
   /// Streams in which somebody else had published, which were removed and filled again.
   var replaced = 0
   /// Messages that nodes asked for, as their streams did not have them.
-  var replayed: UInt64 = 0
+  package var replayed: UInt64 = 0
   /// Why nothing goes up at present; nil while it does.
   package var away: String?
+  /// Bytes a second that were acknowledged of late.
+  package var bytesPerSecond: Double = 0
+  /// Nodes that live; nil where none was ever seen or expected.
+  package var nodes: [Node]?
+  /// How many there are to be; nil where nobody waits for them.
+  package var nodesExpected: Int?
+  /// Granules by what is done with them: `free`, `waiting`, `reading`, `sweeping`, `writing`, `made`; nil where no node
+  /// was ever seen or expected.
+  package var granules: [String: Int]?
+  /// Granules without a part for which the run waits; nil where it waits for none.
+  package var missing: [Int]?
   /// What the streams lack.
   package var faults: [String] = []
   /// Whether the servers have the whole scan.
@@ -31,11 +48,50 @@ package struct UplinkReport: Codable, Equatable, Sendable {
   /// Whether nothing more goes up.
   var isOver = false
 
+  /// A node that lives.
+  package struct Node: Codable, Equatable, Sendable {
+    /// Its name.
+    package var name: String
+    /// Its program.
+    package var version: String
+    /// Cores that it computes with.
+    package var cores: Int
+    /// Granules that it is at.
+    package var granules: [Int]
+  }
+
   /// Of servers at an address, before anything was done.
   package init(fabric: String) { self.fabric = fabric }
 
   /// Says that nobody goes on with it, and why.
   package mutating func giveUp(_ reason: String) { (away, isOver) = (reason, true) }
+
+  /// Events that wait for the servers.
+  package var lag: UInt64 { events - min(events, acknowledged) }
+
+  /// Bytes of these, were they like those before; nil where nothing went up yet.
+  private var lagBytes: Double? { acknowledged > 0 ? Double(bytes) / Double(acknowledged) * Double(lag) : nil }
+
+  /// Seconds until they are there, at the rate of late; nil where that is not known.
+  package var lagSeconds: Double? {
+    lag == 0 ? 0 : bytesPerSecond > 0 ? lagBytes.map { $0 / bytesPerSecond } : nil
+  }
+
+  /// Nodes, and what becomes of the granules; nil where no node was ever seen or expected.
+  package var nodeWords: String? {
+    guard let granuleWords, let nodes else { return nil }
+    return "\(nodes.count)\(nodesExpected.map { " of \($0)" } ?? "") alive; granules: \(granuleWords)"
+  }
+
+  /// What can become of a granule.
+  package static let granuleStates = ["free", "waiting", "reading", "sweeping", "writing", "made"]
+
+  /// How many granules are in which state; nil where no node was ever seen or expected.
+  package var granuleWords: String? {
+    granules.map { granules in
+      Self.granuleStates.compactMap { state in granules[state].map { "\($0) \(state)" } }.joined(separator: ", ")
+    }
+  }
 
   /// Takes over where a publisher is, and what it has done beside what others did `before` it.
   mutating func note(_ publisher: BandPublisher, served: UInt64, after before: UplinkReport) {

@@ -12,7 +12,8 @@ package struct UplinkStage: Stage {
     let uplink = Uplink(
       configuration, images: try environment.follower(configuration.images),
       stopRequested: environment.stopRequested, didWork: environment.didWork,
-      noticed: { log.notice("\($0)") }, write: { try environment.write($0, as: .uplink) })
+      noticed: { log.notice("\($0)") }, write: { try environment.write($0, as: .uplink) },
+      writeParts: { try environment.write(PartList(parts: $0), as: .parts) })
     try uplink.run()
   }
 }

@@ -108,6 +108,8 @@ package enum StageReport: Sendable {
   case export
   /// How images stand on their way to nodes.
   case uplink
+  /// What nodes have made.
+  case parts
 }
 
 /// What the stages of a run were planned with. Every value is the same for each life of a stage.

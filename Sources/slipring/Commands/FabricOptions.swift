@@ -5,7 +5,10 @@ package import ScanPlan
 struct FabricOptions: ParsableArguments {
   @Option(help: .key("fabric", "nats://host:port")) var fabric: String?
   @Option(help: .key("granule", "rows")) var granule: Int?
-  @Option(help: .key("local-rows", "all|first:end")) var localRows = ScanDescription.standard.localRows
+  @Option(help: .key("nodes", "count")) var nodes: Int?
+  @Option(help: .key("local-rows", "all|none|first:end")) var localRows: LocalRows?
+  @Option(help: .key("gather", "links|none")) var gather = ScanDescription.standard.gather
+  @Option(help: .key("parts-patience", "seconds")) var partsPatience = ScanDescription.standard.partsPatience
   @Option(help: .key("granules", "first:end")) var granules: GranuleRange?
   @Option(help: .key("node-name", "name")) var nodeName: String?
   @Option(help: .key("fabric-credentials", "file")) var fabricCredentials: String?
@@ -15,6 +18,7 @@ struct FabricOptions: ParsableArguments {
   func apply(to scan: inout ScanDescription) {
     (scan.fabric, scan.granule, scan.localRows, scan.granules) = (fabric, granule, localRows, granules)
     scan.nodeName = nodeName
+    (scan.nodes, scan.gather, scan.partsPatience) = (nodes, gather, partsPatience)
     (scan.fabricCredentials, scan.fabricAuthority) = (fabricCredentials, fabricAuthority)
   }
 }
@@ -26,8 +30,10 @@ extension GranuleRange: ExpressibleByArgument {
   package var defaultValueDescription: String { scanText }
 }
 
+extension Gathering: ExpressibleByArgument {}
+
 extension LocalRows: ExpressibleByArgument {
-  /// From `all` or two numbers.
+  /// From `all`, `none` or two numbers.
   package init?(argument: String) { self.init(scanText: argument) }
   /// For the help.
   package var defaultValueDescription: String { scanText }

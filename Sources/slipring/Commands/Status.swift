@@ -83,7 +83,7 @@ struct Status: ParsableCommand {
     let axis = isGiven ? [] : ["rotation axis: \(status.axisWords)"]
     let missing = status.missingRows.map { ["missing in the volume: \(RowRange.list($0))"] } ?? []
     let alarms = (status.alarms ?? []).map { "\($0.severity): \($0.text)" }
-    let uplink = status.uplinkWords.map { ["nodes: \($0)"] } ?? []
+    let uplink = status.uplinkWords.map { ["uplink: \($0)"] + status.nodeLines } ?? []
     let notices = (status.notices ?? []).map { "notice: \($0)" }
     return [
       "run \(status.run): \(phase)\(late)",

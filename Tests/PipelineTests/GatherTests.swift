@@ -1,0 +1,170 @@
+import Fabric
+import Foundation
+import Glibc
+import Host
+import Rings
+import Run
+import RunModel
+import Stages
+import TestSupport
+import Testing
+
+@testable import ScanFiles
+
+extension Pipeline {
+  /// Volumes that are put together of what nodes have made, by a real server: bit for bit those of one run.
+  @Suite(.enabled(if: FabricServer.isAvailable, "nats-server cannot be had: see Tools/fabric")) struct GatherTests {
+    private let bench: FabricBench
+    private var connection: FabricConnection {
+      get throws { try FabricConnection(FabricAddress(bench.server.address), name: "test", patience: .seconds(5)) }
+    }
+
+    init() throws { bench = try FabricBench() }
+
+    /// One machine's run.
+    private func alone(_ options: [String] = []) throws -> RunResult {
+      try Command(
+        [
+          "recon", bench.scan, "--output-folder", bench.folder.file("alone"), "--rotation-axis", "32", "--threads", "1",
+          "--quiet", "--json",
+        ] + options
+      ).end().result()
+    }
+
+    /// Leaves the records of nodes with one granule each.
+    private func note(_ nodes: [(name: String, command: Command)], of run: String) throws {
+      let store = try FabricStore(connection, run: #require(RunID(run)))
+      for (granule, node) in nodes.enumerated() {
+        let result = try bench.result(node.command)
+        let part = try #require(result.part)
+        try store.create(
+          FabricNames.part(granule),
+          PartRecord(
+            granule: granule, node: node.name, rows: part.rows.first..<part.rows.last + 1,
+            sha256: #require(result.volumeSHA256), format: .hdf5, files: Array(result.outputs.suffix(8)),
+            projections: result.projections, lost: 0, restarts: 0
+          ).encoded())
+      }
+    }
+
+    private func gather(_ arguments: String...) throws -> Command.Outcome {
+      try Command(["gather"] + arguments + ["--json"]).end()
+    }
+
+    private struct Whole: Decodable {
+      let volumeSHA256: String
+      let outputs: [String]
+    }
+
+    private func whole(_ outcome: Command.Outcome, at location: SourceLocation = #_sourceLocation) throws -> Whole {
+      try #require(outcome.status == .exited(0), "\(outcome.errors)", sourceLocation: location)
+      return try JSONDecoder().decode(Whole.self, from: Data(outcome.output.utf8))
+    }
+
+    @Test func `The edge waits for three nodes, and has the volume of one machine`() throws {
+      let one = try alone()
+      let edge = try bench.edge("edge", ["--nodes", "3"])
+      let run = try bench.run("edge")
+      try note(bench.nodes(of: "edge", run: run), of: run)
+      let result = try bench.result(edge)
+      #expect(result.volumeSHA256 == one.volumeSHA256 && result.outputs == [bench.folder.file("edge/foam_rec.h5")])
+      #expect(result.parts?.map(\.node) == ["node0", "node1", "node2"] && result.uplink?.granules == ["made": 3])
+      #expect(result.uplink?.missing == [] && result.parts?.map(\.slices.last) == [15, 31, 47])
+      #expect(try bench.folder.names(in: "edge") == ["foam_rec.h5", "outputs.json", "scan.yaml"])
+      try bench.expectSame(["edge": 0..<48], asIn: "alone")
+      // What it says of itself is what one run's file says.
+      let (file, single) = (
+        try HDF5File(path: bench.folder.file("edge/foam_rec.h5")),
+        try HDF5File(path: bench.folder.file("alone/foam_rec.h5"))
+      )
+      for name in ["units", "rotation_axis", "projections", "stop_reason", "clamped_pixels", "voxel_size", "axes"] {
+        #expect(
+          try file.text(ofAttribute: name, of: DXchange.data) == single.text(ofAttribute: name, of: DXchange.data),
+          "\(name)")
+      }
+      #expect(try file.text(ofAttribute: "run", of: DXchange.data) == run)
+      #expect(try file.text(ofAttribute: "sha256", of: DXchange.data) == one.volumeSHA256)
+      #expect(try file.numbers("/entry/data/z") == single.numbers("/entry/data/z"))
+      let angles = "/entry/reconstruction/parameters/rotation_angle"
+      #expect(try file.numbers(angles) == single.numbers(angles))
+      // Once more from the servers, by others, and as a copy.
+      let there = "\(bench.server.address)/\(run)", again = bench.folder.file("again")
+      #expect(try whole(gather(there, "--output-folder", again)).volumeSHA256 == one.volumeSHA256)
+      try bench.expectSame(["again": 0..<48], asIn: "alone")
+      let copy = try whole(
+        gather(bench.folder.file("edge-run"), "--form", "hdf5", "--output-folder", bench.folder.file("copy")))
+      #expect(copy.volumeSHA256 == one.volumeSHA256)
+      // The result of another run is not replaced.
+      expectFailure(
+        73, try gather(there, "--output-folder", bench.folder.file("alone")), "has the result of another run")
+      // A run that is done stays done.
+      let resumed = try Command(["resume", bench.folder.file("edge-run"), "--json", "--quiet"]).end().result()
+      #expect(resumed.volumeSHA256 == one.volumeSHA256 && resumed.outputs == result.outputs)
+      // Elsewhere, and then damaged.
+      for node in 0..<3 {
+        try FileManager.default.createDirectory(
+          atPath: bench.folder.file("mnt/node\(node)"), withIntermediateDirectories: true)
+        try FileManager.default.moveItem(
+          atPath: bench.folder.file("node\(node)/foam_rec.h5"), toPath: bench.folder.file("mnt/node\(node)/foam_rec.h5")
+        )
+      }
+      expectFailure(66, try gather(there, "--output-folder", again), "with --parts")
+      #expect(
+        try whole(gather(there, "--output-folder", again, "--parts", bench.folder.file("mnt"))).volumeSHA256
+          == one.volumeSHA256)
+      try flip(bench.folder.file("mnt/node1/foam_rec.h5"))
+      expectFailure(
+        65, try gather(there, "--output-folder", bench.folder.file("bad"), "--parts", bench.folder.file("mnt")),
+        "slices 16 to 31 of node node1 are not what it has made")
+      #expect(try bench.folder.names(in: "bad") == ["outputs.json"])
+    }
+
+    /// Flips a bit of the volume.
+    private func flip(_ path: String) throws {
+      let file = try FileHandle(forUpdating: URL(filePath: path))
+      defer { try? file.close() }
+      let place = try file.seekToEnd() - 5000
+      try file.seek(toOffset: place)
+      let byte = try #require(try file.read(upToCount: 1)?.first)
+      try file.seek(toOffset: place)
+      try file.write(contentsOf: [byte ^ 1])
+    }
+
+    @Test func `What servers keep is compared with the edge's journal, message by message`() throws {
+      let run = try bench.result(bench.edge("edge", ["--granule", "24"])).run
+      let arguments = [bench.server.address, run, "--run-folder", bench.folder.file("edge-run")]
+      let whole = try Command(["fabric", "verify"] + arguments).end()
+      #expect(whole.status == .exited(0) && whole.output.hasPrefix("134 messages of run \(run) are whole"), "\(whole)")
+      bench.server.kill()
+      try bench.server.flipBit(in: "slipring-\(run)-p1", seed: 1)
+      try bench.server.start()
+      expectFailure(65, try Command(["fabric", "verify"] + arguments).end(), "of granule 1 is missing")
+      expectFailure(64, try Command.run("fabric", "verify", bench.server.address, "latest"), "latest is no run")
+    }
+
+    @Test func `TIFF files are linked, beside those of the edge, and missing slices are told`() throws {
+      let one = try alone(["--format", "tiff"])
+      let edge = try bench.edge(
+        "edge", ["--nodes", "1", "--local-rows", "32:48", "--format", "tiff", "--parts-patience", "3"])
+      let run = try bench.run("edge")
+      let node = try bench.node("node", run, "0:1", ["--format", "tiff"])
+      try note([("node", node)], of: run)
+      // Granule 1 has nobody.
+      let outcome = try edge.end()
+      expectFailure(75, outcome, "rows 16 to 31 of run \(run) are missing")
+      #expect(try bench.tiffs("edge") == (32..<48).map { "recon_000\($0).tiff" })
+      // Somebody makes it, and the run is taken up again.
+      let other = try bench.node("other", run, "1:2", ["--format", "tiff"])
+      let result = try bench.result(other)
+      try FabricStore(connection, run: #require(RunID(run))).create(
+        FabricNames.part(1),
+        PartRecord(
+          granule: 1, node: "other", rows: 16..<32, sha256: #require(result.volumeSHA256), format: .tiff,
+          files: Array(result.outputs.prefix(3)), projections: result.projections, lost: 0, restarts: 0
+        ).encoded())
+      let resumed = try Command(["resume", bench.folder.file("edge-run"), "--json", "--quiet"]).end().result()
+      #expect(resumed.volumeSHA256 == one.volumeSHA256)
+      #expect(try bench.tiffs("edge") == bench.tiffs("alone"))
+    }
+  }
+}
