@@ -31,19 +31,24 @@ extension Pipeline {
       ).end().result()
     }
 
+    /// A node with one granule.
+    private func node(_ name: String, _ run: String, _ granules: String, _ options: [String] = []) throws -> Command {
+      try bench.node(name, run, granules, options)
+    }
+
     /// Leaves the records of nodes with one granule each.
     private func note(_ nodes: [(name: String, command: Command)], of run: String) throws {
       let store = try FabricStore(connection, run: #require(RunID(run)))
-      for (granule, node) in nodes.enumerated() {
+      for node in nodes {
         let result = try bench.result(node.command)
-        let part = try #require(result.part)
-        try store.create(
-          FabricNames.part(granule),
-          PartRecord(
-            granule: granule, node: node.name, rows: part.rows.first..<part.rows.last + 1,
-            sha256: #require(result.volumeSHA256), format: .hdf5, files: Array(result.outputs.suffix(8)),
-            projections: result.projections, lost: 0, restarts: 0
-          ).encoded())
+        let part = try #require(result.part), granule = part.granules[0]
+        let hdf5 = result.outputs.filter { $0.hasSuffix(".h5") }
+        let record = PartRecord(
+          granule: granule, node: node.name, rows: part.rows.first..<part.rows.last + 1,
+          sha256: try #require(result.volumeSHA256), format: hdf5.isEmpty ? .tiff : .hdf5,
+          files: hdf5.isEmpty ? Array(result.outputs.prefix(8)) : hdf5, projections: result.projections, lost: 0,
+          restarts: 0)
+        do { try store.create(FabricNames.part(granule), record.encoded()) } catch FabricError.conflict {}
       }
     }
 
@@ -65,7 +70,7 @@ extension Pipeline {
       let one = try alone()
       let edge = try bench.edge("edge", ["--nodes", "3"])
       let run = try bench.run("edge")
-      try note(bench.nodes(of: "edge", run: run), of: run)
+      try note((0..<3).map { ("node\($0)", try node("node\($0)", run, "\($0):\($0 + 1)")) }, of: run)
       let result = try bench.result(edge)
       #expect(result.volumeSHA256 == one.volumeSHA256 && result.outputs == [bench.folder.file("edge/foam_rec.h5")])
       #expect(result.parts?.map(\.node) == ["node0", "node1", "node2"] && result.uplink?.granules == ["made": 3])
@@ -145,23 +150,21 @@ extension Pipeline {
     @Test func `TIFF files are linked, beside those of the edge, and missing slices are told`() throws {
       let one = try alone(["--format", "tiff"])
       let edge = try bench.edge(
-        "edge", ["--nodes", "1", "--local-rows", "32:48", "--format", "tiff", "--parts-patience", "3"])
+        "edge", ["--nodes", "1", "--local-rows", "32:48", "--format", "tiff"])
       let run = try bench.run("edge")
-      let node = try bench.node("node", run, "0:1", ["--format", "tiff"])
-      try note([("node", node)], of: run)
-      // Granule 1 has nobody.
+      try note([("node", try node("node", run, "0:1", ["--format", "tiff"]))], of: run)
+      // Granule 1 has nobody, and somebody will not wait for it.
+      try wait("the edge to wait for one part alone") {
+        let status = try RunFolder(path: bench.folder.file("edge-run")).readStatus().status
+        return status.uplink?.missing == [1] && status.uplink?.isComplete == true
+          && status.stages.allSatisfy { $0.name == "uplink" || !$0.isRunning }
+      }
+      try edge.process.signal(SIGTERM)
       let outcome = try edge.end()
       expectFailure(75, outcome, "rows 16 to 31 of run \(run) are missing")
       #expect(try bench.tiffs("edge") == (32..<48).map { "recon_000\($0).tiff" })
       // Somebody makes it, and the run is taken up again.
-      let other = try bench.node("other", run, "1:2", ["--format", "tiff"])
-      let result = try bench.result(other)
-      try FabricStore(connection, run: #require(RunID(run))).create(
-        FabricNames.part(1),
-        PartRecord(
-          granule: 1, node: "other", rows: 16..<32, sha256: #require(result.volumeSHA256), format: .tiff,
-          files: Array(result.outputs.prefix(3)), projections: result.projections, lost: 0, restarts: 0
-        ).encoded())
+      try note([("other", try node("other", run, "1:2", ["--format", "tiff"]))], of: run)
       let resumed = try Command(["resume", bench.folder.file("edge-run"), "--json", "--quiet"]).end().result()
       #expect(resumed.volumeSHA256 == one.volumeSHA256)
       #expect(try bench.tiffs("edge") == bench.tiffs("alone"))
