@@ -37,13 +37,13 @@ package struct Bands {
 /// Where it is, its owner knows (F7). What a stream does not have, or has with damage, it asks the edge for (F4, F5).
 package final class BandReader {
   /// What it met.
-  package struct Counts: Codable, Equatable, Sendable {
+  struct Counts: Equatable, Sendable {
     /// Messages that the edge was asked for.
-    package var replayed = 0
+    var replayed = 0
     /// Messages that came before, and were dropped.
-    package var repeated = 0
+    var repeated = 0
     /// Messages that were no messages of their granule, by what was wrong, and were dropped.
-    package var damaged = 0
+    var damaged = 0
     /// Times that a stream was read anew, but for the first.
     var reopened = 0
   }
@@ -54,7 +54,7 @@ package final class BandReader {
   let connection: FabricConnection
   let inbox: FabricInbox
   /// What it met.
-  package internal(set) var counts = Counts()
+  var counts = Counts()
   /// What was wrong with the newest damaged message.
   var newestFault: BandMessage.Fault?
   /// When a server, or the edge, was last heard of.

@@ -69,13 +69,10 @@ final class BandStreams {
       }, of: missing)
   }
 
-  /// Removes all streams; one that is not there is no error.
-  func remove() throws(FabricError) { try remove(Array(0..<granules.count)) }
-
-  /// Removes those of some granules.
+  /// Removes the streams of some granules.
   func remove(_ granules: [Int]) throws(FabricError) { try Self.remove(granules.map(topic.stream), api) }
 
-  /// Removes streams by their names.
+  /// Removes streams by their names; that one is not there is no error.
   static func remove(_ names: [String], _ api: JetStream) throws(FabricError) {
     struct Removal: Decodable { let error: JetStream.Fault? }
     let requests = names.map { name in

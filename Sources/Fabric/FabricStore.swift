@@ -107,15 +107,6 @@ package final class FabricStore {
     }
   }
 
-  /// Removes the bucket with all values; that it is not there is no error.
-  func remove() throws(FabricError) {
-    let request = JetStream.Request(
-      subject: "$JS.API.STREAM.DELETE.KV_\(bucket)", what: "the removal of bucket \(bucket)")
-    do throws(FabricError) { _ = try answer(request) } catch {
-      guard case .missing = error else { throw error }
-    }
-  }
-
   /// The value of a key; nil where there is none.
   package func get(_ key: String) throws(FabricError) -> Entry? {
     if case .entry(let entry)? = try look(key) { entry } else { nil }

@@ -78,6 +78,11 @@ final class Edge {
   }
 }
 
+extension BandStreams {
+  /// Removes all of them.
+  func remove() throws(FabricError) { try remove(Array(0..<granules.count)) }
+}
+
 /// Publishes until events below `end` are acknowledged, as an uplink does; false where that takes longer than `limit`.
 @discardableResult
 func publish(

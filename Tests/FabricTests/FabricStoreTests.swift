@@ -28,8 +28,6 @@ struct FabricStoreTests {
     #expect(entry.value == [1, 2, 3] && entry.revision == first)
     #expect(try store.put("granule.0.part", []) > first)
     #expect(try store.get("granule.0.part")?.value == [])
-    try store.remove()
-    try store.remove()
   }
 
   @Test func `Servers without JetStream are told at once`() throws {
