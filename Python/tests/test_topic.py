@@ -55,7 +55,8 @@ def test_a_live_topic_is_read_to_its_end_from_ring_and_journal(foam, tmp_path, p
         foam, output_folder=tmp_path / "out", rate=100, rotation_axis=32, window_step=4, executable=program,
     ) as scan:
         with h5py.File(foam) as file:
-            expected = {1: file["exchange/data"][()], 2: file["exchange/data_white"][()], 3: file["exchange/data_dark"][()]}
+            names = {1: "data", 2: "data_white", 3: "data_dark"}
+            expected = {kind: file[f"exchange/{name}"][()] for kind, name in names.items()}
         topic = scan.run.topic("projections")
         seen = {1: 0, 2: 0, 3: 0}
         from_ring = 0
