@@ -22,10 +22,11 @@ from ._records import Event
 from ._run import Run, open_run as open  # noqa: A004
 from ._server import AsyncServer, Events, Server
 from ._server_types import Change, Scan, ScanDetails, State, Status
+from ._stage import Stage
 from ._topic import Topic, TopicWriter
 
 __all__ = [
     "AsyncClient", "AsyncServer", "Change", "Client", "Denoised", "Event", "Events", "Image", "Images", "Ledger",
-    "Queue", "Refused", "Run", "Scan", "ScanDetails", "Server", "SharedRun", "SlipringError", "Started", "State",
-    "Status", "Topic", "TopicWriter", "Unavailable", "Volume", "open", "start",
+    "Queue", "Refused", "Run", "Scan", "ScanDetails", "Server", "SharedRun", "SlipringError", "Stage", "Started",
+    "State", "Status", "Topic", "TopicWriter", "Unavailable", "Volume", "open", "start",
 ]

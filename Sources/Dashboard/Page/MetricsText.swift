@@ -62,6 +62,7 @@ enum MetricsText {
     alarms(status, &page)
     nodes(status, &page)
     stages(status, &page)
+    programs(status, &page)
     rings(report, &page)
     return page.text
   }
@@ -139,6 +140,18 @@ enum MetricsText {
     page.add(
       "slipring_stage_hangs_total", "counter", "How often the stage was killed because it hung.",
       series { Double($0.hangs) })
+  }
+
+  private static func programs(_ status: RunStatus, _ page: inout Builder) {
+    guard let programs = status.programs else { return }
+    page.add(
+      "slipring_stage_gave_up", "gauge", "Whether the run goes on without the program of --stage.",
+      programs.map { ([("stage", $0.name)], $0.state == .gaveUp ? 1 : 0) })
+    page.add(
+      "slipring_stage_value", "gauge", "What the program of --stage said last.",
+      programs.flatMap { program in
+        program.figures.sorted { $0.key < $1.key }.map { ([("stage", program.name), ("name", $0.key)], $0.value) }
+      })
   }
 
   private static func rings(_ report: RunReport, _ page: inout Builder) {

@@ -185,7 +185,7 @@ package struct Reconstruction {
     let ending = Supervisor.RunEnding(
       report: report, seconds: status.seconds, secondsWithoutRoom: status.secondsWithoutRoom,
       restarts: Dictionary(status.stages.map { ($0.name, $0.restarts) }, uniquingKeysWith: +), isInterrupted: false,
-      finalized: status.finalized, faults: status.faultDetails ?? [:], missing: [])
+      finalized: status.finalized, faults: status.faultDetails ?? [:], missing: [], programs: status.programs)
     var outcome = outcome(
       plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses(), try folder.readStop(),
       uplink: folder.readUplink())
@@ -304,6 +304,7 @@ package struct Reconstruction {
       outputs: report?.outputs ?? [], fit: report.flatMap { plan.export.fit($0.fits) },
       missingRows: ending.missing.map(\.rows),
       range: report?.range, volumeSHA256: report?.volumeSHA256, denoisedSHA256: report?.denoisedSHA256,
+      programs: ending.programs,
       part: plan.fabric.map {
         ResultPart(
           $0, rows: RowRange(0..<plan.slices, firstSlice: plan.firstSlice), sha256: report?.partsSHA256 ?? [])

@@ -134,6 +134,8 @@ package struct RunStatus: Codable, Equatable, Sendable {
   package var gauges: [String: Double]?
   /// What triggers have said, each its last word; nil where none has.
   package var alarms: [AlarmStatus]?
+  /// How programs of people do; nil where there are none.
+  package var programs: [ProgramStatus]?
   /// How far those are who are told of the run; nil where nobody is.
   var events: EventsReport?
   /// How images stand on their way to nodes; nil where none do.

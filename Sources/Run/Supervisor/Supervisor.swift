@@ -24,6 +24,7 @@ final class Supervisor {
   private let signals: SignalDescriptor
   let monitor: any RunMonitor
   private let events: RunEvents?
+  private let programs: UserPrograms
   private let faults: FaultOrders
   let log: Logger
   var stages: [StageProcess] = []
@@ -78,6 +79,8 @@ final class Supervisor {
     let faults: [String: String]
     /// What the volume lacks.
     let missing: [MissingRows]
+    /// How programs of people ended; nil where there were none.
+    let programs: [ProgramStatus]?
   }
 
   private static let tick: Duration = .milliseconds(100)
@@ -104,6 +107,8 @@ final class Supervisor {
     room = RoomWatch(folder: folder, outputFolder: plan.scan.outputFolder)
     faults = try FaultOrders()
     log = Log.supervisor(plan, folder: folder)
+    programs = UserPrograms(
+      plan.scan.stage?.records ?? [], executable: executable, folder: folder, log: log, self.monitor)
     service = ServiceReports(log: log)
   }
 
@@ -124,8 +129,15 @@ final class Supervisor {
           try StageProcess(
             stage, number: number, isOptional: plan.wiring.row(of: stage)?.isOptional == true, launch: launch))
       }
+      programs.begin(regions: regions.names.prefix)
       try watch(regions, from: start, &observer)
+      // The volume is complete, and stays until they have seen it.
+      try programs.finish {
+        try handleSignals()
+        if let newestStatus { service.turn(newestStatus) }
+      }
     } catch {
+      programs.stop()
       service.stopping("\(ScanFailure(error))")
       stopAll()
       drainAcquired(regions)
@@ -152,7 +164,7 @@ final class Supervisor {
       report: try folder.readExport(), seconds: seconds, secondsWithoutRoom: finished.secondsWithoutRoom,
       restarts: Dictionary(uniqueKeysWithValues: stages.map { ("\($0.stage)", $0.restarts) }),
       isInterrupted: signalCount > 0, finalized: finished.finalized, faults: finished.faultDetails ?? [:],
-      missing: missing)
+      missing: missing, programs: finished.programs)
   }
 
   /// Makes the regions, and puts the folder in order. A signal that comes meanwhile ends the process, which leaves no
@@ -210,6 +222,7 @@ final class Supervisor {
       try regions.checkSizes()
       for index in stages.indices { try look(at: index, regions) }
       try retrySetAside(regions)
+      programs.look()
       var status = status(at: start, .scanning)
       try observer.update(&status)
       watchRoom(regions, &status)
@@ -295,7 +308,7 @@ final class Supervisor {
       acquired: 0, reconstructed: 0, projections: plan.shape.projections, updates: 0, updatesExpected: plan.updateCount,
       sweptFraction: 0,
       residual: nil, notices: plan.notices, missingRows: missing.isEmpty ? nil : missing.map(\.rows),
-      events: events?.report, seconds: (ContinuousClock.now - start) / .seconds(1))
+      programs: programs.report, events: events?.report, seconds: (ContinuousClock.now - start) / .seconds(1))
   }
 }
 

@@ -17,7 +17,8 @@ extension ScanDescription {
       ("rotation-axis", rotationAxis.runFolder), ("fabric-credentials", fabricCredentials),
       ("fabric-authority", fabricAuthority),
     ]
-    for case (let key, let path?) in paths where path == "~" || path.hasPrefix("~") && path.contains("/") {
+    let programs = (stage?.records ?? []).map { ("stage", Optional($0.program)) }
+    for case (let key, let path?) in paths + programs where path == "~" || path.hasPrefix("~") && path.contains("/") {
       return
         "--\(key) \(path): no shell has replaced the ~; write the whole path, or ./\(path) where that is the name"
     }
@@ -31,6 +32,7 @@ extension ScanDescription {
     makeAxisPathAbsolute()
     reference = reference.map(absolutePath)
     eventsConfig = eventsConfig.map(absolutePath)
+    stage = stage?.absolute
     (fabricCredentials, fabricAuthority) = (fabricCredentials.map(absolutePath), fabricAuthority.map(absolutePath))
     outputFolder = absolutePath(outputFolder)
     runFolder = runFolder.map(absolutePath)

@@ -177,6 +177,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var sourceTimeout: Double?
   /// The address at which a live source is told that the scan was ended early; nil for none.
   package var stopHook: String?
+  /// Programs of people that look at the volume while it is made; nil for none.
+  package var stage: UserStages?
   /// Where what becomes of the run is told; nil for nowhere.
   package var events: EventAddresses?
   /// The file that says how to reach these; nil for none.

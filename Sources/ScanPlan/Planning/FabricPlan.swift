@@ -165,7 +165,7 @@ extension FabricPlan {
     "input", "output-folder", "run-folder", "granules", "node-name", "fabric-credentials", "fabric-authority",
     "workers", "threads",
     "format", "bits", "range", "zarr-version", "compress", "log-level", "durability", "checkpoint-every", "retain",
-    "events", "events-config", "events-patience", "accept-commands", "trigger",
+    "events", "events-config", "events-patience", "accept-commands", "trigger", "stage",
   ]
 
   /// What the keys of `scan` come to on a node.

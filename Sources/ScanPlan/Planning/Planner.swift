@@ -30,6 +30,7 @@ package struct Planner {
   package init(_ scan: ScanDescription, topology: Topology) throws {
     try scan.validate()
     try scan.checkEvents()
+    try scan.checkStages()
     FaultPoint.sourceOpening.reach()
     if case .fabric(let input) = try ScanSource(scan.input) {
       let (edge, input) = try Self.edge(of: scan, input)

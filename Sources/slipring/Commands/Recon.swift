@@ -72,11 +72,17 @@ struct Recon: ParsableCommand {
   @Option(help: .key("retain", "keep|none|days")) var retain = standard.retain
 
   @OptionGroup(title: "Control options") var control: ControlOptions
+  @Option(help: .key("stage", "record")) var stage: [String] = []
   @OptionGroup(title: "Events") var events: EventOptions
   @OptionGroup(title: "Fabric") var fabric: FabricOptions
   @OptionGroup var options: RunOptions
 
   private static let standard = ScanDescription.standard
+
+  func validate() throws {
+    guard !stage.isEmpty, UserStages(scanText: stage.joined(separator: " ")) == nil else { return }
+    throw ValidationError("--stage \(stage.joined(separator: " ")) is not \(UserStages.form)")
+  }
 
   func run() throws { try options.reconstruct(description) }
 
@@ -101,6 +107,7 @@ struct Recon: ParsableCommand {
     subsets.apply(to: &scan)
     filters.apply(to: &scan)
     scan.logLevel = logLevel
+    scan.stage = UserStages(scanText: stage.joined(separator: " "))
     control.apply(to: &scan)
     events.apply(to: &scan)
     fabric.apply(to: &scan)

@@ -1,0 +1,29 @@
+import ScanPlan
+
+/// How a program of `--stage` does.
+package struct ProgramStatus: Codable, Equatable, Sendable {
+  /// What is to be said of it in a word.
+  package enum State: String, CaseIterable, Codable, Sendable {
+    /// It works, or is about to be started again.
+    case runs
+    /// It ended well.
+    case ended
+    /// It is done without.
+    case gaveUp
+  }
+
+  /// As it was named.
+  package let name: String
+  /// What it does.
+  package internal(set) var state = State.runs
+  /// Its process; nil where there is none.
+  package internal(set) var pid: Int32?
+  /// How often it was started again.
+  package internal(set) var restarts = 0
+  /// What it said last.
+  package internal(set) var figures: [String: Double] = [:]
+  /// Why it is done without; nil where it is not.
+  package internal(set) var reason: String?
+
+  init(name: String) { self.name = name }
+}

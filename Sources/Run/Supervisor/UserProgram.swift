@@ -1,0 +1,234 @@
+import Foundation
+import Glibc
+import Host
+import Logging
+import ScanPlan
+
+/// A program of `--stage`, through all of its lives. It says lines of JSON on its output, which are its sign of life
+/// and its figures, and sees the end of its input when the volume is complete. One that dies is started again, as long
+/// as one of its lives after the other comes to say something; one that is silent, after it had spoken, is killed
+/// first. Nothing that it does or says changes the run.
+final class UserProgram {
+  private let record: UserStages.Record
+  private let log: Logger
+  private let launch: (_ input: Int32, _ output: Int32) throws -> ChildProcess
+  private var process: ChildProcess?
+  /// Where it sees that the volume is complete, and where it says figures; negative for none.
+  private var (input, output): (Int32, Int32) = (-1, -1)
+  private var text: [UInt8] = []
+  private var lines: UInt64 = 0
+  private var watch = HeartbeatWatch(start: .now)
+  private var restartDue = ContinuousClock.now
+  private var failuresInRow = 0
+  private var isComplete = false
+  private var hasMisspoken = false
+  /// How it does.
+  private(set) var status: ProgramStatus
+
+  private static let limits = HeartbeatWatch.Limits(working: .seconds(60))
+  private static let (failuresInRowMax, restartsMax) = (5, 1000)
+  private static let (lineByteCountMax, figuresMax, nameMax) = (3072, 32, 48)
+  private static let delayMax: Duration = .seconds(10)
+  private static let stopLimit: Duration = .seconds(3)
+
+  init(_ record: UserStages.Record, log: Logger, launch: @escaping (Int32, Int32) throws -> ChildProcess) {
+    (self.record, self.log, self.launch) = (record, log, launch)
+    status = ProgramStatus(name: record.name)
+  }
+
+  deinit { closePipes() }
+
+  var isOver: Bool { status.state != .runs }
+
+  /// Starts it, or sees to it: takes what it said, and starts it again where it died. Never waits.
+  func look() {
+    guard !isOver else { return }
+    if process == nil, restartDue <= .now { start() }
+    read()
+    guard let process else { return }
+    do {
+      if lines > 0, let silence = watch.look(.beats(lines), at: .now) {
+        log.warning("killed \(record.name), which hung", metadata: ["silent": "\(silence / .seconds(1)) s"])
+        try process.signal(SIGKILL)
+      }
+      if let ended = try process.reap() { take(ended) }
+    } catch { giveUp("\(error)") }
+  }
+
+  /// Has it see that the volume is complete.
+  func complete() {
+    isComplete = true
+    if input >= 0 { close(input) }
+    input = -1
+  }
+
+  /// Has it end, and does without it where it did not end well by itself.
+  func stop(_ reason: String) {
+    guard !isOver else { return }
+    if let process {
+      do {
+        try process.signal(SIGTERM)
+        if try process.waitForExit(timeout: Self.stopLimit) == nil {
+          try process.signal(SIGKILL)
+          _ = try process.waitForExit(timeout: Self.stopLimit)
+        }
+      } catch { log.warning("cannot end \(record.name)", metadata: ["reason": "\(error)"]) }
+    }
+    read()
+    giveUp(reason)
+  }
+
+  private func start() {
+    closePipes()
+    var (inputs, outputs): ([Int32], [Int32]) = ([-1, -1], [-1, -1])
+    // No process that is started meanwhile has them: each gets its first three descriptors only.
+    guard pipe(&inputs) == 0 else { return giveUp("\(Errno.current)") }
+    guard pipe(&outputs) == 0 else {
+      let error = Errno.current
+      for end in inputs { close(end) }
+      return giveUp("\(error)")
+    }
+    (input, output, text, lines) = (inputs[1], outputs[0], [], 0)
+    // This end only: who writes waits where nobody reads.
+    _ = fcntl(output, F_SETFL, O_NONBLOCK)
+    defer {
+      close(inputs[0])
+      close(outputs[1])
+    }
+    do { process = try launch(inputs[0], outputs[1]) } catch { return giveUp("\(error)") }
+    if isComplete { complete() }
+    status.pid = process?.pid
+    watch = HeartbeatWatch(limits: Self.limits, start: .now)
+    log.info(
+      "started the program \(record.name)", metadata: ["pid": "\(status.pid ?? 0)", "life": "\(status.restarts)"])
+  }
+
+  private func take(_ ended: ExitStatus) {
+    read()
+    (process, status.pid) = (nil, nil)
+    log.info("ended the program \(record.name)", metadata: ["status": "\(ended)"])
+    if ended == .exited(0) { return status.state = .ended }
+    failuresInRow = lines > 0 ? 1 : failuresInRow + 1
+    guard failuresInRow < Self.failuresInRowMax, status.restarts < Self.restartsMax else {
+      return giveUp("it \(ended.words), \(failuresInRow) times in a row without having said anything")
+    }
+    status.restarts += 1
+    restartDue = .now + min(Self.delayMax, .milliseconds(50 << failuresInRow))
+  }
+
+  private func giveUp(_ reason: String) {
+    (status.state, status.reason, status.pid) = (.gaveUp, reason, nil)
+    process = nil
+    closePipes()
+  }
+
+  private func closePipes() {
+    for end in [input, output] where end >= 0 { close(end) }
+    (input, output) = (-1, -1)
+  }
+
+  /// Takes what it said, so much of it that a program that never stops speaking holds nobody up.
+  private func read() {
+    guard output >= 0 else { return }
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    for _ in 0..<64 {
+      let count = Glibc.read(output, &bytes, bytes.count)
+      guard count > 0 else { return }
+      text += bytes[..<count]
+      while let end = text.firstIndex(of: UInt8(ascii: "\n")) {
+        take(line: text[..<end])
+        text.removeSubrange(...end)
+      }
+      if text.count > Self.lineByteCountMax { text.removeLast(text.count - Self.lineByteCountMax - 1) }
+    }
+  }
+
+  private func take(line: ArraySlice<UInt8>) {
+    lines += 1
+    guard line.count <= Self.lineByteCountMax,
+      let figures = try? JSONDecoder().decode([String: Double].self, from: Data(line)),
+      figures.count <= Self.figuresMax,
+      figures.allSatisfy({ 1...Self.nameMax ~= $0.key.utf8.count && $0.value.isFinite && Self.isName($0.key) })
+    else {
+      if !hasMisspoken {
+        log.warning("the program \(record.name) says what is no JSON object of numbers: it is passed over")
+      }
+      return hasMisspoken = true
+    }
+    // An empty one is a sign of life alone.
+    if !figures.isEmpty { status.figures = figures }
+  }
+
+  private static func isName(_ text: String) -> Bool {
+    text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") }
+  }
+}
+
+/// All programs of a run.
+final class UserPrograms {
+  private let records: [UserStages.Record]
+  private let executable: String
+  private let folder: RunFolder
+  private let log: Logger
+  private let monitor: any RunMonitor
+  private var programs: [UserProgram] = []
+  private var told: Set<String> = []
+
+  private static let (finishLimit, lookPeriod) = (Duration.seconds(60), Duration.milliseconds(20))
+
+  init(
+    _ records: [UserStages.Record], executable: String, folder: RunFolder, log: Logger, _ monitor: any RunMonitor
+  ) {
+    (self.records, self.executable, self.folder, self.log, self.monitor) = (records, executable, folder, log, monitor)
+  }
+
+  /// How they do; nil where there are none.
+  var report: [ProgramStatus]? { programs.isEmpty ? nil : programs.map(\.status) }
+
+  /// Starts all. `regions` is the prefix of the names of the run's regions.
+  func begin(regions: String) {
+    programs = records.map { record in
+      UserProgram(record, log: log) { [executable, folder] input, output in
+        var environment = ProcessInfo.processInfo.environment
+        for name in ServiceManager.environmentNames { environment[name] = nil }
+        environment["SLIPRING_RUN"] = regions
+        environment["SLIPRING_RUN_FOLDER"] = folder.path
+        environment["SLIPRING_STAGE"] = record.name
+        environment["SLIPRING_STAGE_EVERY"] = record.every
+        return try ChildProcess(
+          executable: executable,
+          arguments: [
+            "program", "--last", "--parent", "\(getpid())", "--program", OwnProgram.build, record.program,
+          ], environment: environment, standardInput: input, standardOutput: output)
+      }
+    }
+    look()
+  }
+
+  /// Sees to all, and says once of each that is done without.
+  func look() {
+    for program in programs {
+      program.look()
+      guard program.status.state == .gaveUp, told.insert(program.status.name).inserted else { continue }
+      let words = "the run goes on without the stage \(program.status.name): \(program.status.reason ?? "")"
+      log.warning("\(words)")
+      monitor.notice(words)
+    }
+  }
+
+  /// Tells all that the volume is complete, and waits for them a limited time; `lookUp` throws where nobody wants that.
+  func finish(_ lookUp: () throws -> Void) throws {
+    let deadline = Deadline(after: Self.finishLimit)
+    for program in programs { program.complete() }
+    while programs.contains(where: { !$0.isOver }), !deadline.hasPassed {
+      try lookUp()
+      look()
+      usleep(UInt32(Self.lookPeriod / .microseconds(1)))
+    }
+    for program in programs { program.stop("it did not end within \(Self.finishLimit) of the volume") }
+    look()
+  }
+
+  /// Has all end, as the run does.
+  func stop() { for program in programs { program.stop("the run has ended") } }
+}
