@@ -55,7 +55,7 @@ package final class FabricLease {
   package var isDue: Bool { ContinuousClock.now - renewed >= lifetime / 3 }
 
   /// How long nobody else can have it; none, where somebody may have.
-  package var remaining: Duration {
+  var remaining: Duration {
     if isTaken { return .zero }
     guard rules.endsLeases else { return lifetime }
     return max(.zero, lifetime - lifetime / Self.margin - (ContinuousClock.now - renewed))

@@ -84,7 +84,7 @@ package struct LeaseRecord: FabricRecord {
   /// Events that there are; 0 where nobody knows yet.
   package var of: UInt64
   /// Of an uplink: what all lives of one and the same have in common, and nobody else; nil of a node.
-  package let holder: String?
+  let holder: String?
 
   /// The values as given.
   package init(
