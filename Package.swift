@@ -209,7 +209,8 @@ let package = Package(
     .testTarget(
       name: "StagesTests",
       dependencies: [
-        "Detectors", "Fabric", "Host", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Stages", "TestSupport",
+        "Alarms", "Detectors", "Fabric", "Host", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Stages",
+        "TestSupport",
         "Tomography",
         "Topics",
       ], swiftSettings: strict),
@@ -238,7 +239,8 @@ let package = Package(
     .testTarget(
       name: "PipelineTests",
       dependencies: [
-        "Benchmarks", "Confined", "Detectors", "Events", "Fabric", "Host", "Journal", "Rings", "Run", "RunModel",
+        "Alarms", "Benchmarks", "Confined", "Detectors", "Events", "Fabric", "Host", "Journal", "Rings", "Run",
+        "RunModel",
         "ScanFiles",
         "ScanPlan", "Serve", "Simulation", "Stages", "TestSupport", "Tomography", "UpdateProbe", "chaos", "slipring",
       ],

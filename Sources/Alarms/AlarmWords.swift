@@ -1,11 +1,11 @@
 extension Trigger {
-  /// An alarm, for people: `beam-lost: intensity is 12.4 (usual until now; …)`.
+  /// An alarm, for people: `beam-lost: intensity is 12.4, lower than it was`.
   package func words(isRaised: Bool, value: Double, forecast: Double?) -> String {
     guard isRaised else { return "\(name) is over: \(gauge.rawValue) is \(Self.figure(value))" }
     let now = "\(name): \(gauge.rawValue) is \(Self.figure(value))"
     switch model {
     case .threshold(let side, let limit): return "\(now), \(side == .above ? "above" : "below") \(limit.text)"
-    case .ewma, .cusum: return "\(now), far from what it was"
+    case .ewma, .cusum: return "\(now), \((forecast ?? 0) < 0 ? "lower" : "higher") than it was"
     case .holt(let seconds, let side, let limit):
       return "\(now), and \(forecast.map(Self.figure) ?? "more") in \(Self.number(seconds)) s as it goes on, "
         + "\(side == .above ? "above" : "below") \(limit.text)"
@@ -14,9 +14,12 @@ extension Trigger {
     }
   }
 
-  /// Four digits are enough for people.
+  /// Four digits are enough for people; M is a million, G a thousand of these.
   private static func figure(_ value: Double) -> String {
     guard value.isFinite, value != 0 else { return "\(value == 0 ? "0" : "\(value)")" }
+    for (unit, word) in [(1e12, "T"), (1e9, "G"), (1e6, "M")] where abs(value) >= unit && abs(value) < 1e15 {
+      return figure(value / unit) + word
+    }
     if abs(value) >= 1e4, abs(value) < 1e15 { return "\(Int(value.rounded()))" }
     let scale = pow10(3 - exponent(abs(value)))
     return number((value * scale).rounded() / scale)

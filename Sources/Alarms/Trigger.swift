@@ -85,10 +85,10 @@ package struct Trigger: Equatable, Sendable {
   package static let standard: [Trigger] = [
     Trigger("beam-lost", .intensity, .cusum(.below, 20)),
     Trigger("dead-rows", .deadRows, .cusum(.above, 20)),
-    Trigger("detector-slows", .rate, .cusum(.below, 20)),
+    Trigger("detector-slows", .rate, .cusum(.below, 20), for: 3),
     Trigger("slow-worker", .updateSeconds, .cusum(.above, 20)),
     Trigger("falls-behind", .lag, .holt(seconds: 30, .above, .named(.lagMax)), for: 10),
     Trigger("disk-slow", .buffered, .holt(seconds: 10, .above, .named(.diskBuffer)), for: 1),
-    Trigger("disk-fills", .diskSpare, .holt(seconds: 600, .below, .number(0)), for: 5),
+    Trigger("disk-fills", .diskSpare, .holt(seconds: 120, .below, .number(0)), for: 10),
   ]
 }

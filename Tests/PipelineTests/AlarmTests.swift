@@ -1,5 +1,7 @@
+import Alarms
 import Foundation
 import Glibc
+import Host
 import Journal
 import Rings
 import RunModel
@@ -19,12 +21,14 @@ extension Pipeline {
       scan = try folder.simulate(rows: 4, columns: 48, projections: 180)
     }
 
-    private func recon(_ name: String, faults: String? = nil, _ options: String...) throws -> Command.Outcome {
+    private func recon(
+      _ name: String, rate: Int = 60, faults: String? = nil, _ options: String...
+    ) throws -> Command.Outcome {
       try Command(
         [
           "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file(name), "--run-folder",
           folder.file(name + "-run"), "--rotation-axis", "24", "--workers", "2", "--window-length", "6",
-          "--final-iterations", "2", "--rate", "60", "--lag-max", "0", "--json",
+          "--final-iterations", "2", "--rate", "\(rate)", "--lag-max", "0", "--json",
         ] + options, faults: faults
       ).end()
     }
@@ -63,6 +67,12 @@ extension Pipeline {
       #expect((status.gauges?["intensity"] ?? 0) > 0 && status.gauges?["lag"] != nil)
       let (alarms, samples) = try events("out")
       #expect(alarms.first?.trigger.name == "here" && alarms.first?.isRaised == true && samples > 5)
+      let table = try Command(["history", folder.file("out-run")]).end()
+      let lines = table.output.split(separator: "\n")
+      #expect(lines.count == samples + 1 && lines[0].hasPrefix("run,time,evidence,intensity,"), "\(table.errors)")
+      #expect(Set(lines.map { $0.count { $0 == "," } }) == [25])
+      let none = try Command(["history", folder.file("plain-run")]).end()
+      #expect(none.status == .exited(64) && none.errors.contains("was not watched"))
       let told = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: folder.file("told"))))
       let order = try #require(told as? [String: Any])
       #expect(order["trigger"] as? String == "here" && order["state"] as? String == "begins", "\(order)")
@@ -74,7 +84,8 @@ extension Pipeline {
       #expect(killed.status == .exited(0), "\(killed.errors)")
       #expect(try killed.result().volumeSHA256 == plain.volumeSHA256 && killed.result().restarts["watch"] == 3)
       let lives = Array(repeating: "time:1", count: 20).joined(separator: ",")
-      let dead = try recon("dead", faults: "watch=\(lives)")
+      // Each of its lives waits longer than the one before.
+      let dead = try recon("dead", rate: 15, faults: "watch=\(lives)")
       #expect(try dead.status == .exited(0) && dead.result().volumeSHA256 == plain.volumeSHA256, "\(dead.errors)")
       #expect(dead.errors.contains("stage watch was killed by signal 9 for the 11th time in a minute: the run goes on"))
     }

@@ -46,12 +46,14 @@ struct BeamLook {
   static func figures(_ means: [(left: Double, right: Double)], rows: Int) -> BeamFigures? {
     let known = means.filter { $0.left.isFinite && $0.right.isFinite }
     guard !known.isEmpty else { return nil }
-    let (left, right) = (known.reduce(0) { $0 + $1.left }, known.reduce(0) { $0 + $1.right })
-    let bright = known.map { left > right ? $0.left : $0.right }
-    let middle = bright.sorted()[bright.count / 2]
-    let dead = middle > 0 ? bright.filter { $0 < deadPart * middle }.count + means.count - known.count : 0
+    let isLeft = known.reduce(0) { $0 + $1.left - $1.right } > 0
+    let beam = known.map { isLeft ? $0.left : $0.right }
+    let middle = beam.sorted()[beam.count / 2]
+    // Rows that died are no sign of the beam.
+    let lit = middle > 0 ? beam.filter { $0 >= deadPart * middle } : beam
+    let dead = middle > 0 ? means.count - lit.count : 0
     return BeamFigures(
-      intensity: max(left, right) / Double(known.count),
+      intensity: lit.reduce(0, +) / Double(lit.count),
       deadRows: (Double(dead) * Double(rows) / Double(means.count)).rounded())
   }
 
