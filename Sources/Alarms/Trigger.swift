@@ -64,9 +64,9 @@ package struct Trigger: Equatable, Sendable {
   /// What is watched.
   package var gauge: Gauge
   /// How.
-  package var model: Model
+  var model: Model
   /// For how many seconds it must hold.
-  package var seconds: Double = 0
+  var seconds: Double = 0
   /// What is done.
   package var actions: [Action] = [.notify]
   /// How serious it is.

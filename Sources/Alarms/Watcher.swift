@@ -13,7 +13,7 @@ package struct Watcher {
   }
 
   /// Seconds from one sample to the next.
-  package static let period = 0.1
+  static let period = 0.1
   /// An alarm is over when its trigger was quiet for so long, in samples.
   private static let quietSamples = 50
   /// Alarms of one trigger in a run: what comes more often is told no more.

@@ -60,7 +60,8 @@ extension BandPublisher {
     else { return }
     switch PublishAnswer(message.bytes) {
     case .acknowledged(sequence + 1):
-      guard let byteCount = window.acknowledged(granule, sequence) else { return }
+      // Behind a message that was refused others may fit, where somebody else published one: the streams are asked.
+      guard state == .flowing, let byteCount = window.acknowledged(granule, sequence) else { return }
       acked[granule] = sequence + 1
       if proven?[granule] == sequence { proven?[granule] = sequence + 1 }
       counts.messages += 1

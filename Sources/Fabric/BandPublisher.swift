@@ -194,6 +194,8 @@ package final class BandPublisher {
       return
     }
     state = .interrupted("somebody else has published in stream \(topic.stream(first)), which is filled again")
+    // What such a stream had acknowledged says nothing.
+    for granule in foreign { (next[granule], acked[granule]) = (0, 0) }
     try streams.remove(foreign.sorted())
     counts.replaced += foreign.count
   }

@@ -40,11 +40,11 @@ package struct NodeRecord: FabricRecord {
   /// Cores that it computes with.
   package let cores: Int
   /// Bytes of memory that its runs may take.
-  package let memory: UInt64
+  let memory: UInt64
   /// The most granules that it takes.
-  package let granulesMax: Int
+  let granulesMax: Int
   /// Those that it has.
-  package var granules: Int
+  var granules: Int
   /// When it began: seconds of the Unix era.
   package let since: Double
 
@@ -76,7 +76,7 @@ package struct LeaseRecord: FabricRecord {
   /// Who has it.
   package let node: String
   /// The revision of its `create`: a node that takes a granule again has a higher one. 0 in the value of that itself.
-  package var epoch: UInt64
+  var epoch: UInt64
   /// What is done with it.
   package var state: State
   /// Events that its run has taken.
@@ -126,7 +126,7 @@ package struct PartRecord: FabricRecord {
   /// Those that are not.
   package let lost: Int
   /// Restarts of the node's stages.
-  package let restarts: Int
+  let restarts: Int
 
   /// The values as given.
   package init(

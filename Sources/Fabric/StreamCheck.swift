@@ -1,5 +1,4 @@
 internal import Foundation
-internal import Host
 package import Rings
 
 /// Reads every message that servers keep of a run's images, and compares it with what is known of it.

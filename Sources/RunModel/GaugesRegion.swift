@@ -12,18 +12,16 @@ import Synchronization
 ///   256  of watch: looks u64 atomic, gauge n at 256 + 8 (n + 1) f64 atomic, NaN for unknown
 ///   768  of watch, to distribute: no updates before this time u64 atomic (ns of the monotonic clock, 0 for none),
 ///        how often updates are to be made half as often u64 atomic
-///  1024  of watch: place of worker n in the images u64 atomic, up to 128 workers
-///  2048
+///  1024
 /// ```
 package final class GaugesRegion: @unchecked Sendable {
   private let region: SharedRegion
 
   /// Bytes of the region.
-  package static let byteCount = 2048
+  static let byteCount = 1024
   private static let magic: UInt32 = 0x4750_4C53
   private static let layoutVersion: UInt32 = 1
-  private static let (supervisorOffset, watchOffset, ordersOffset, workersOffset) = (128, 256, 768, 1024)
-  private static let workersMax = 128
+  private static let (supervisorOffset, watchOffset, ordersOffset) = (128, 256, 768)
   /// An order to make no updates holds for so long, unless it is given again: a stage that died pauses nothing.
   private static let pauseNanoseconds: UInt64 = 2_000_000_000
 
@@ -92,19 +90,10 @@ package final class GaugesRegion: @unchecked Sendable {
     return value.isFinite ? value : nil
   }
 
-  /// Takes over what a look has found; what it does not know stays as it was. With it the places of the workers.
-  package func note(_ sample: GaugeSample, workers: [UInt64]) {
+  /// Takes over what a look has found; what it does not know stays as it was.
+  package func note(_ sample: GaugeSample) {
     for gauge in Gauge.allCases { if let value = sample[gauge] { store(value, gauge) } }
-    for (worker, place) in workers.prefix(Self.workersMax).enumerated() {
-      word(Self.workersOffset + 8 * worker).pointee.store(place, ordering: .relaxed)
-    }
     word(Self.watchOffset).pointee.wrappingAdd(1, ordering: .relaxed)
-  }
-
-  /// Where a worker is in the images.
-  package func place(ofWorker worker: Int) -> UInt64 {
-    precondition((0..<Self.workersMax).contains(worker), "worker \(worker)")
-    return word(Self.workersOffset + 8 * worker).pointee.load(ordering: .relaxed)
   }
 
   /// Asks for no updates for the next two seconds, or takes that back.

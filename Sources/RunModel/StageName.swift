@@ -32,8 +32,6 @@ extension StageName {
   package static let acquire = StageName("acquire")
   /// Writes the files.
   package static let export = StageName("export")
-  /// Looks at the run's figures.
-  package static let watch = StageName("watch")
   /// Hands images to nodes.
   package static let uplink = StageName("uplink")
   /// Computes one partition.

@@ -6,9 +6,9 @@ package struct VolumePiece: Equatable, Sendable {
   /// That file; a path that is not absolute begins at the folder of the volume's file.
   package let path: String
   /// Its dataset (z, y, x).
-  package let dataset: String
+  let dataset: String
   /// Slices that it has.
-  package let slicesThere: Int
+  let slicesThere: Int
   /// Which of them are meant.
   package let source: Range<Int>
   /// The number of the first one in the volume.

@@ -4,9 +4,11 @@ import Testing
 
 private let stride = 8192
 private let recordCount = EventKind.allCases.count
+/// What each record has more than the one before, so that the last one fits.
+private let payloadStep = 4096 / recordCount
 private let segmentName = "00000000000000000000.segment"
 
-/// A disk with one segment of nine records, one of each kind, and what its file holds.
+/// A disk with one segment of records, one of each kind, and what its file holds.
 private struct Recorded {
   let disk = SimulatedDisk()
   let bytes: [UInt8]
@@ -19,7 +21,8 @@ private struct Recorded {
       options: smallOptions(stride: stride, records: recordCount + 3))
     let producer = Producer(after: writer)
     for (index, kind) in EventKind.allCases.enumerated() {
-      try writer.append(producer.next(kind: kind, payload: index * 450, durableThrough: states ? UInt64(index) : 0))
+      try writer.append(
+        producer.next(kind: kind, payload: index * payloadStep, durableThrough: states ? UInt64(index) : 0))
     }
     try writer.close()
     bytes = try #require(disk.bytes(of: segmentName))
@@ -32,7 +35,7 @@ private struct Recorded {
   /// The bytes that say something: of the page its 128, of a record its header without the stamp, metadata and payload.
   static func meaningful(_ record: Int) -> [Range<Int>] {
     let start = 4096 + record * stride
-    return [start + 8..<start + 128 + 24, start + 4096..<start + 4096 + record * 450]
+    return [start + 8..<start + 128 + 24, start + 4096..<start + 4096 + record * payloadStep]
   }
 
   /// The first record of which a byte was cut off at `length`, nil if there is none.

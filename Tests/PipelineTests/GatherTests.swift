@@ -1,8 +1,6 @@
-import Fabric
 import Foundation
 import Glibc
 import Host
-import Rings
 import Run
 import RunModel
 import Stages
@@ -15,9 +13,6 @@ extension Pipeline {
   /// Volumes that are put together of what nodes have made, by a real server: bit for bit those of one run.
   @Suite(.enabled(if: FabricServer.isAvailable, "nats-server cannot be had: see Tools/fabric")) struct GatherTests {
     private let bench: FabricBench
-    private var connection: FabricConnection {
-      get throws { try FabricConnection(FabricAddress(bench.server.address), name: "test", patience: .seconds(5)) }
-    }
 
     init() throws { bench = try FabricBench() }
 
@@ -31,35 +26,16 @@ extension Pipeline {
       ).end().result()
     }
 
-    /// A node with one granule.
+    /// A node, which tells the servers what it has made.
     private func node(_ name: String, _ run: String, _ granules: String, _ options: [String] = []) throws -> Command {
-      try bench.node(name, run, granules, options)
-    }
-
-    /// Leaves the records of nodes with one granule each.
-    private func note(_ nodes: [(name: String, command: Command)], of run: String) throws {
-      let store = try FabricStore(connection, run: #require(RunID(run)))
-      for node in nodes {
-        let result = try bench.result(node.command)
-        let part = try #require(result.part), granule = part.granules[0]
-        let hdf5 = result.outputs.filter { $0.hasSuffix(".h5") }
-        let record = PartRecord(
-          granule: granule, node: node.name, rows: part.rows.first..<part.rows.last + 1,
-          sha256: try #require(result.volumeSHA256), format: hdf5.isEmpty ? .tiff : .hdf5,
-          files: hdf5.isEmpty ? Array(result.outputs.prefix(8)) : hdf5, projections: result.projections, lost: 0,
-          restarts: 0)
-        do { try store.create(FabricNames.part(granule), record.encoded()) } catch FabricError.conflict {}
-      }
+      try bench.node(name, run, granules, ["--node-name", name] + options)
     }
 
     private func gather(_ arguments: String...) throws -> Command.Outcome {
       try Command(["gather"] + arguments + ["--json"]).end()
     }
 
-    private struct Whole: Decodable {
-      let volumeSHA256: String
-      let outputs: [String]
-    }
+    private struct Whole: Decodable { let volumeSHA256: String }
 
     private func whole(_ outcome: Command.Outcome, at location: SourceLocation = #_sourceLocation) throws -> Whole {
       try #require(outcome.status == .exited(0), "\(outcome.errors)", sourceLocation: location)
@@ -70,7 +46,8 @@ extension Pipeline {
       let one = try alone()
       let edge = try bench.edge("edge", ["--nodes", "3"])
       let run = try bench.run("edge")
-      try note((0..<3).map { ("node\($0)", try node("node\($0)", run, "\($0):\($0 + 1)")) }, of: run)
+      let nodes = try (0..<3).map { try node("node\($0)", run, "\($0):\($0 + 1)") }
+      for node in nodes { _ = try bench.result(node) }
       let result = try bench.result(edge)
       #expect(result.volumeSHA256 == one.volumeSHA256 && result.outputs == [bench.folder.file("edge/foam_rec.h5")])
       #expect(result.parts?.map(\.node) == ["node0", "node1", "node2"] && result.uplink?.granules == ["made": 3])
@@ -152,7 +129,7 @@ extension Pipeline {
       let edge = try bench.edge(
         "edge", ["--nodes", "1", "--local-rows", "32:48", "--format", "tiff"])
       let run = try bench.run("edge")
-      try note([("node", try node("node", run, "0:1", ["--format", "tiff"]))], of: run)
+      _ = try bench.result(node("node", run, "0:1", ["--format", "tiff"]))
       // Granule 1 has nobody, and somebody will not wait for it.
       try wait("the edge to wait for one part alone") {
         let status = try RunFolder(path: bench.folder.file("edge-run")).readStatus().status
@@ -164,7 +141,7 @@ extension Pipeline {
       expectFailure(75, outcome, "rows 16 to 31 of run \(run) are missing")
       #expect(try bench.tiffs("edge") == (32..<48).map { "recon_000\($0).tiff" })
       // Somebody makes it, and the run is taken up again.
-      try note([("other", try node("other", run, "1:2", ["--format", "tiff"]))], of: run)
+      _ = try bench.result(node("other", run, "1:2", ["--format", "tiff"]))
       let resumed = try Command(["resume", bench.folder.file("edge-run"), "--json", "--quiet"]).end().result()
       #expect(resumed.volumeSHA256 == one.volumeSHA256)
       #expect(try bench.tiffs("edge") == bench.tiffs("alone"))

@@ -2,7 +2,6 @@ import Alarms
 import Host
 import Rings
 import RunModel
-import TestSupport
 import Testing
 
 @Suite struct AlarmEventTests {
@@ -73,10 +72,9 @@ import Testing
     #expect(other.looks == 0 && other.value(.lag) == nil && !other.isPaused)
     var sample = GaugeSample(at: 1)
     sample[.lag] = 4
-    region.note(sample, workers: [7, 9])
-    region.note(GaugeSample(at: 2), workers: [8, 9])
+    region.note(sample)
+    region.note(GaugeSample(at: 2))
     #expect(other.looks == 2 && other.value(.lag) == 4 && other.value(.rate) == nil)
-    #expect(other.place(ofWorker: 0) == 8 && other.place(ofWorker: 1) == 9)
     region.askForPause(true)
     #expect(other.isPaused)
     region.askForPause(false)

@@ -3,7 +3,6 @@ import Foundation
 import Glibc
 import Host
 import Rings
-import RunModel
 import TestSupport
 import Testing
 

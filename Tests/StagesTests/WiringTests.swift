@@ -51,11 +51,11 @@ import Testing
   }
 
   @Test func `a run does without its watch, and no ring waits for it`() {
-    let (watched, alone) = (wiring(isWatched: true), wiring())
-    #expect(watched.stages == alone.stages + [.watch] && watched.outputs(of: .watch) == [.alarms])
+    let (watched, alone, watch) = (wiring(isWatched: true), wiring(), StageName("watch"))
+    #expect(watched.stages == alone.stages + [watch] && watched.outputs(of: watch) == [.alarms])
     for topic in alone.topics { #expect(watched.readers(of: topic) == alone.readers(of: topic), "\(topic.name)") }
     #expect(watched.readers(of: .alarms).isEmpty)
-    #expect(watched.stages.filter { watched.row(of: $0)?.isOptional == true } == [.watch])
+    #expect(watched.stages.filter { watched.row(of: $0)?.isOptional == true } == [watch])
   }
 
   @Test func `a worker reads its own orders and the images, and writes its own updates`() {

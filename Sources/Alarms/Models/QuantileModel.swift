@@ -18,7 +18,6 @@ struct QuantileModel: AlarmModel {
 
 /// A quantile of a stream of values, in constant memory.
 struct QuantileEstimate {
-  private let quantile: Double
   private var heights: [Double] = []
   private var positions = [1.0, 2, 3, 4, 5]
   private var wanted: [Double]
@@ -26,7 +25,6 @@ struct QuantileEstimate {
 
   init(_ quantile: Double) {
     precondition(quantile > 0 && quantile < 1, "quantile \(quantile)")
-    self.quantile = quantile
     steps = [0, quantile / 2, quantile, (1 + quantile) / 2, 1]
     wanted = steps.map { 1 + 4 * $0 }
   }

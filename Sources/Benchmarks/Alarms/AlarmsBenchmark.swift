@@ -1,4 +1,4 @@
-package import Alarms
+import Alarms
 import Host
 
 /// How long before the product's own rules triggers tell of faults, and how often they tell of none.
@@ -12,7 +12,7 @@ package struct AlarmsBenchmark {
     /// Hours without a fault, in runs of an hour.
     package var quietHours = 8
     /// What is watched.
-    package var triggers = Trigger.standard
+    var triggers = Trigger.standard
 
     /// The standard set, twenty seeds, eight hours.
     package init() {}

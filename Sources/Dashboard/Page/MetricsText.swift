@@ -89,7 +89,7 @@ enum MetricsText {
 
   private static func alarms(_ status: RunStatus, _ page: inout Builder) {
     page.add(
-      "slipring_gauge", "gauge", "Figures of the run as they were last known, each in its own unit.",
+      "slipring_figure", "gauge", "Figures of the run as they were last known, each in its own unit.",
       (status.gauges ?? [:]).sorted { $0.key < $1.key }.map { ([("gauge", $0.key)], $0.value) })
     let alarms = status.alarms ?? []
     page.add(

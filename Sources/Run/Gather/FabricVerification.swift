@@ -1,8 +1,7 @@
-package import Fabric
+import Fabric
 import Host
 import Journal
 import Rings
-import RunModel
 package import ScanPlan
 
 /// What reading everything that servers keep of a run found.
@@ -12,15 +11,15 @@ package struct FabricVerification: Encodable, Sendable {
   /// Messages that were read.
   package let messages: Int
   /// Granules whose stream is not there.
-  package let absent: [Int]
+  let absent: [Int]
   /// The first of what is wrong.
-  package let findings: [StreamCheck.Finding]
+  let findings: [StreamCheck.Finding]
   /// How much of it there is.
-  package let findingCount: Int
+  let findingCount: Int
   /// Whether it was compared with the edge's journal.
   package let hasJournal: Bool
 
-  /// Reads all messages of a run, and compares them with the journal of the edge's run in `folder`, where that is named.
+  /// Reads all messages of a run, and compares them with the journal of the edge's run in `folder`, where it is named.
   /// `stopRequested` throws where it is to end.
   package init(_ runs: FabricRuns, _ text: String, folder: RunFolder?, stopRequested: () throws -> Void) throws {
     let run = try runs.run(text), journal = try folder.map { try EdgeJournal($0, run: run) }
@@ -40,8 +39,8 @@ package struct FabricVerification: Encodable, Sendable {
     let more = findingCount > wrong.count ? ["\(findingCount - wrong.count) more"] : []
     return ScanFailure(
       .data,
-      "the streams of run \(run) are not whole: \((gone + wrong + more).joined(separator: "; ")); nodes ask the edge for "
-        + "what is missing or damaged, as long as its run goes on")
+      "the streams of run \(run) are not whole: \((gone + wrong + more).joined(separator: "; ")); nodes ask the edge "
+        + "for what is missing or damaged, as long as its run goes on")
   }
 }
 

@@ -1,7 +1,6 @@
 import Fabric
 import Glibc
 package import Host
-import Rings
 package import ScanPlan
 import Stages
 

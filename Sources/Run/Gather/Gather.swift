@@ -1,11 +1,11 @@
-package import Fabric
+import Fabric
 import Foundation
 import Glibc
 import Host
 import Rings
 package import RunModel
 import ScanFiles
-package import ScanPlan
+import ScanPlan
 import Stages
 
 /// Makes one volume of the parts that nodes have made of a scan.
@@ -32,7 +32,7 @@ package struct Gather {
   /// What came of it.
   package struct Result: Codable, Equatable, Sendable {
     /// The run at the edge.
-    package let run: String
+    let run: String
     /// Paths of the files.
     package let outputs: [String]
     /// Checksum of the volume: that of a single run.
@@ -59,7 +59,7 @@ package struct Gather {
   }
 
   /// The scan.
-  package let scan: ScatteredScan
+  let scan: ScatteredScan
   private let parts: [PartRecord]
   private let own: Own?
   private let about: VolumeDescription
@@ -70,7 +70,7 @@ package struct Gather {
   let outputFolder: String?
 
   /// Of the parts that a run's bucket has. Their files are where their records say, or below `folder`.
-  package init(_ scan: ScatteredScan, _ parts: [PartRecord], folder: String?, command: [String]) {
+  init(_ scan: ScatteredScan, _ parts: [PartRecord], folder: String?, command: [String]) {
     (self.scan, self.parts, self.folder, own, isLive, outputFolder) = (scan, parts, folder, nil, true, nil)
     (about, attributes) = (scan.about, ["run": scan.run.description, "command": shellQuoted(command)])
   }
@@ -86,7 +86,7 @@ package struct Gather {
   }
 
   /// Rows of which nobody has a part, in order.
-  package var missing: [Range<Int>] {
+  var missing: [Range<Int>] {
     let there = Set(parts.map(\.granule))
     var missing: [Range<Int>] = []
     for granule in 0..<scan.granules.count where !there.contains(granule) {
@@ -102,7 +102,7 @@ package struct Gather {
   }
 
   /// Names of all files that may be written.
-  package func names(_ form: Form) -> [String] { names(form, isWhole: own == nil) }
+  func names(_ form: Form) -> [String] { names(form, isWhole: own == nil) }
 
   /// The same; `isWhole` says whether the edge makes no slices itself, beside whose file the whole has another name.
   func names(_ form: Form, isWhole: Bool) -> [String] {
@@ -120,7 +120,7 @@ package struct Gather {
   /// each slice, and throws where it is to end.
   /// - Throws: `.temporary` where slices are missing, `.data` where a part is not what its record says. Nothing is left
   ///   half-written.
-  package func write(_ form: Form, to output: String, stopRequested: () throws -> Void) throws -> Result {
+  func write(_ form: Form, to output: String, stopRequested: () throws -> Void) throws -> Result {
     guard missing.isEmpty else { throw missingFailure }
     let pieces = try self.pieces()
     guard let columns = pieces.first?.files.columns, pieces.allSatisfy({ $0.files.columns == columns }) else {
@@ -153,7 +153,7 @@ package struct Gather {
   }
 
   /// Which slices nobody has made.
-  package var missingFailure: ScanFailure {
+  var missingFailure: ScanFailure {
     let slices = missing.map { RowRange($0, firstSlice: scan.firstSlice) }
     return ScanFailure(
       .temporary,
@@ -213,8 +213,8 @@ package struct Gather {
         let slices = scan.slices(piece.rows)
         throw ScanFailure(
           .data,
-          "slices \(slices.lowerBound) to \(slices.upperBound - 1) of node \(piece.node ?? "") are not what it has made: "
-            + "their checksum is \(found.prefix(16))…, its record says \(piece.sha256?.prefix(16) ?? "")…; copy "
+          "slices \(slices.lowerBound) to \(slices.upperBound - 1) of node \(piece.node ?? "") are not what it has "
+            + "made: their checksum is \(found.prefix(16))…, its record says \(piece.sha256?.prefix(16) ?? "")…; copy "
             + "\(piece.files.place) again, or have another node make them")
       }
     }

@@ -140,8 +140,8 @@ final class PartFiles {
       let where_ = folder.map { "not below \($0)" } ?? "not on this machine"
       throw ScanFailure(
         .noInput,
-        "\(path), which node \(part.node) has written, is \(where_): name the folder where the nodes' files are mounted "
-          + "or copied to with --parts")
+        "\(path), which node \(part.node) has written, is \(where_): name the folder where the nodes' files are "
+          + "mounted or copied to with --parts")
     }
     return found
   }

@@ -1,5 +1,3 @@
-import ScanPlan
-
 /// How a program of `--stage` does.
 package struct ProgramStatus: Codable, Equatable, Sendable {
   /// What is to be said of it in a word.

@@ -72,7 +72,7 @@ package struct RunStatus: Codable, Equatable, Sendable {
     /// How often it has begun.
     package var count: Int
     /// When it last began or ended, in seconds since 1970.
-    package var time: Double
+    var time: Double
     /// What it said then.
     package var text: String
   }

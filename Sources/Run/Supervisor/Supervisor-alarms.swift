@@ -4,7 +4,6 @@ import Host
 import Logging
 import Rings
 import RunModel
-import ScanPlan
 
 // What the supervisor does with the run's figures, and with what triggers say of them.
 extension Supervisor {

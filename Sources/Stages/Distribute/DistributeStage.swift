@@ -48,7 +48,8 @@ package struct DistributeStage {
   private let didWork: () -> Void
 
   /// One writer in `orders` for each worker, and in `updates` one observer, which tells how long its updates take, or
-  /// none; `gauges` has what triggers ask for, where they may; `noticed` hears why no rotation axis is found, `didWork` of every order.
+  /// none; `gauges` has what triggers ask for, where they may; `noticed` hears why no rotation axis is found, `didWork`
+  /// of every order.
   package init(
     configuration: Configuration, projections: TopicReader, orders: [TopicWriter], updates: [RingObserver] = [],
     gauges: GaugesRegion? = nil, limits: WaitLimits, noticed: @escaping (String) -> Void = { _ in },

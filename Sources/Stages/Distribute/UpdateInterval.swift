@@ -61,7 +61,7 @@ package struct UpdateInterval {
   }
 
   /// Twice the present one, because somebody asked for it.
-  package mutating func widen(_ present: Int, projections: Int) -> Int {
+  mutating func widen(_ present: Int, projections: Int) -> Int {
     change(to: 2 * present, from: present, projections)
   }
 

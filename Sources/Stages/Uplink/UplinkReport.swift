@@ -53,7 +53,7 @@ package struct UplinkReport: Codable, Equatable, Sendable {
     /// Its name.
     package var name: String
     /// Its program.
-    package var version: String
+    var version: String
     /// Cores that it computes with.
     package var cores: Int
     /// Granules that it is at.

@@ -1,5 +1,4 @@
 import Alarms
-import Host
 import Rings
 import RunModel
 
@@ -21,8 +20,6 @@ struct RunFigures {
   private var newestUpdates: [UInt64?]
   private var newestScore: UInt64?
   private var looks = 0
-  /// Places of the workers in the images.
-  private(set) var places: [UInt64]
   /// Whether the workers have made all that they will.
   private(set) var isReconstructed = false
   /// Projections that were acquired.
@@ -41,14 +38,13 @@ struct RunFigures {
     scores = try observer(.scores)
     latest = updates.map { _ in nil }
     newestUpdates = updates.map { _ in nil }
-    places = updates.map { _ in 0 }
   }
 
   /// Fills in what is known now.
   mutating func fill(_ sample: inout GaugeSample) {
     lookAtSource(&sample)
     let progress = images.progress
-    places = configuration.images.readers.map { progress.cursors[$0] ?? progress.published }
+    let places = configuration.images.readers.map { progress.cursors[$0] ?? progress.published }
     let (slowest, fastest) = (places.min() ?? 0, places.max() ?? 0)
     sample[.lag] = Double(progress.published - min(slowest, progress.published))
     sample[.workerSpread] = Double(fastest - slowest)

@@ -97,7 +97,7 @@ struct WatchStage {
     machine.fill(&sample, projectionsLeft: left)
     let supervised = gauges.supervised
     (sample[.restarts], sample[.diskFull]) = (Double(supervised.restarts), Double(supervised.withoutRoom))
-    gauges.note(sample, workers: figures.places)
+    gauges.note(sample)
     samples.append(sample)
     for alarm in watcher.look(sample) { try tell(alarm, sample) }
     let isPaused = watcher.triggers.indices.contains {

@@ -2,7 +2,6 @@ import ArgumentParser
 import Glibc
 import Host
 import Run
-import ScanPlan
 
 /// Whether what servers keep of a run is whole.
 struct FabricVerify: ParsableCommand {
@@ -10,8 +9,8 @@ struct FabricVerify: ParsableCommand {
     commandName: "verify",
     abstract: "Reads every message that the servers keep of a run. Changes nothing.",
     discussion: """
-      Each is compared with its own checksum, and with --run-folder with the journal of the edge's run. What is missing, \
-      damaged, foreign or different is told, and ends it with 65.
+      Each is compared with its own checksum, and with --run-folder with the journal of the edge's run. What is \
+      missing, damaged, foreign or different is told, and ends it with 65.
       """)
 
   @OptionGroup var fabric: FabricServers

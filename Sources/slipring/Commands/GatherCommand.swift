@@ -1,7 +1,6 @@
 import ArgumentParser
 import Glibc
 import Host
-import Rings
 import Run
 import ScanPlan
 

@@ -2,7 +2,6 @@ import ArgumentParser
 import Glibc
 import Host
 import Run
-import ScanPlan
 
 /// What the watch of runs saw, as a table.
 struct HistoryCommand: ParsableCommand {

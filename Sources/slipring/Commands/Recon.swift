@@ -1,4 +1,5 @@
 import ArgumentParser
+import Host
 package import ScanFiles
 package import ScanPlan
 package import Tomography
@@ -79,12 +80,15 @@ struct Recon: ParsableCommand {
 
   private static let standard = ScanDescription.standard
 
-  func validate() throws {
-    guard !stage.isEmpty, UserStages(scanText: stage.joined(separator: " ")) == nil else { return }
-    throw ValidationError("--stage \(stage.joined(separator: " ")) is not \(UserStages.form)")
+  func run() throws {
+    try checkStages()
+    try options.reconstruct(description)
   }
 
-  func run() throws { try options.reconstruct(description) }
+  private func checkStages() throws(ScanFailure) {
+    guard !stage.isEmpty, UserStages(scanText: stage.joined(separator: " ")) == nil else { return }
+    throw ScanFailure(.usage, "--stage \(stage.joined(separator: " ")) is not \(UserStages.form)")
+  }
 
   private var description: ScanDescription {
     var scan = ScanDescription(input: input, outputFolder: outputFolder)

@@ -2,7 +2,6 @@ import Foundation
 import Glibc
 import Host
 import Run
-import ScanFiles
 import ScanPlan
 import Simulation
 
