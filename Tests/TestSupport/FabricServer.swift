@@ -42,7 +42,7 @@ package final class FabricServer {
   /// Starts it; `more` are lines for its settings.
   package init(_ more: String = "", hasJetStream: Bool = true) throws {
     (folder, self.more, self.hasJetStream) = (try TestFolder(), more, hasJetStream)
-    port = try Self.freePort()
+    port = try LoopbackPort.free()
     try start()
   }
 
@@ -81,7 +81,7 @@ package final class FabricServer {
     let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
     number = pid_t(line.trimmingCharacters(in: .whitespacesAndNewlines))
     for _ in 0..<400 {
-      if Self.canConnect(port) { return }
+      if try LoopbackPort.isServed(port) { return }
       usleep(25_000)
     }
     throw POSIXError(.ETIMEDOUT)
@@ -120,40 +120,5 @@ package final class FabricServer {
     let place = Int.random(in: bytes.count / 4..<bytes.count * 3 / 4, using: &random)
     bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
     try bytes.write(to: URL(filePath: path))
-  }
-
-  private static func freePort() throws -> UInt16 {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    guard descriptor >= 0 else { throw POSIXError(.EIO) }
-    defer { close(descriptor) }
-    var name = loopback(0)
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let result = withUnsafeMutablePointer(to: &name) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(descriptor, $0, length) == 0 ? getsockname(descriptor, $0, &length) : -1
-      }
-    }
-    guard result == 0 else { throw POSIXError(.EADDRINUSE) }
-    return UInt16(bigEndian: name.sin_port)
-  }
-
-  private static func canConnect(_ port: UInt16) -> Bool {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    guard descriptor >= 0 else { return false }
-    defer { close(descriptor) }
-    var name = loopback(port)
-    return withUnsafePointer(to: &name) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-      }
-    }
-  }
-
-  private static func loopback(_ port: UInt16) -> sockaddr_in {
-    var name = sockaddr_in()
-    name.sin_family = sa_family_t(AF_INET)
-    name.sin_port = port.bigEndian
-    name.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    return name
   }
 }

@@ -147,7 +147,7 @@ extension NodesDemonstration {
       throw ScanFailure(
         .unavailable, "nats-server is neither in PATH nor in .build/fabric: Tools/fabric gets it, or Debian's package")
     }
-    let port = try freePort(), home = "\(folder)/server"
+    let port = try LoopbackPort.free(), home = "\(folder)/server"
     try RunFolder.makeFolder(home, for: .owner)
     try writeFileAtomically(
       path: "\(home)/server.conf",
@@ -159,7 +159,7 @@ extension NodesDemonstration {
         """)
     let process = try launch(program, ["-c", "\(home)/server.conf"], "server")
     let deadline = Deadline(after: Self.serverLimit)
-    while !Self.canConnect(port) {
+    while try !LoopbackPort.isServed(port) {
       try signals.stopOnSignal()
       guard !deadline.hasPassed, try process.reap() == nil else {
         end(process)
@@ -252,39 +252,5 @@ extension NodesDemonstration {
     let own = [build, build.deletingLastPathComponent(), build.deletingLastPathComponent().deletingLastPathComponent()]
       .map { $0.appending(path: "fabric/nats-server").path }
     return (own + path).first { access($0, X_OK) == 0 }
-  }
-
-  private func freePort() throws -> UInt16 {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    guard descriptor >= 0 else { throw ScanFailure(.software, "no socket: \(errnoText(errno))") }
-    defer { close(descriptor) }
-    var name = Self.loopback(0), length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let isBound = withUnsafeMutablePointer(to: &name) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-      }
-    }
-    guard isBound else { throw ScanFailure(.unavailable, "no free port: \(errnoText(errno))") }
-    return UInt16(bigEndian: name.sin_port)
-  }
-
-  private static func canConnect(_ port: UInt16) -> Bool {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    guard descriptor >= 0 else { return false }
-    defer { close(descriptor) }
-    var name = loopback(port)
-    return withUnsafePointer(to: &name) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-      }
-    }
-  }
-
-  private static func loopback(_ port: UInt16) -> sockaddr_in {
-    var name = sockaddr_in()
-    name.sin_family = sa_family_t(AF_INET)
-    name.sin_port = port.bigEndian
-    name.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    return name
   }
 }
