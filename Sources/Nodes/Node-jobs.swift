@@ -55,7 +55,7 @@ extension Node {
       bytes: Array(ScanFile.effective(scan, command: CommandLine.arguments).utf8), isPrivate: true)
     let goesOn = RunFolder(path: run.runFolder(granules)).isBegun
     jobs.append(try NodeJob(run, granules, leases, byteCount: byteCount, executable: executable))
-    notice("\(NodeJob.words(run, granules)) \(goesOn ? "go on" : "taken")")
+    notice("\(NodeJob.words(run, granules)) \(goesOn ? "taken up again" : "taken")")
   }
 
   /// What the process is to do.

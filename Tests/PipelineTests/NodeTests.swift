@@ -162,7 +162,7 @@ extension Pipeline {
       #expect(Set(try expectParts(of: run).map(\.node)) == ["a"])
       try end(heir)
       let lines = try heir.errorsSoFar()
-      #expect(lines.contains("granules 0 to 2 go on"), "\(lines)")
+      #expect(lines.contains("granules 0 to 2 taken up again"), "\(lines)")
     }
 
     @Test func `A part is told once, also by a run that a person starts, and what a node cannot do is one line`() throws

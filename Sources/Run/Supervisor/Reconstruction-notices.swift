@@ -13,16 +13,18 @@ extension Reconstruction {
       ["left out, as they are empty (zero, or no brighter than the dark field): \($0)"]
     }
     let losses = report.counts
-    let counts = [
-      (losses.lost, "frames never came"), (losses.interpolated, "of them were interpolated"),
-      (losses.duplicates, "came twice"), (losses.late, "came late"), (losses.invalid, "were marked as invalid"),
-      (losses.malformed, "messages were dropped"),
-    ].filter { $0.0 > 0 }
+    let counts: [String] = [
+      (losses.lost, "frame never came", "frames never came"),
+      (losses.interpolated, "of them was interpolated", "of them were interpolated"),
+      (losses.duplicates, "came twice", "came twice"), (losses.late, "came late", "came late"),
+      (losses.invalid, "was marked as invalid", "were marked as invalid"),
+      (losses.malformed, "message was dropped", "messages were dropped"),
+    ].filter { $0.0 > 0 }.map { counted($0.0, $0.1, $0.2) }
     guard !counts.isEmpty else { return empty ?? [] }
     let kinds = report.malformed.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
     let details = faults.sorted { $0.key < $1.key }.map { "; the first \($0.key): \($0.value)" }.joined()
     return [
-      "the source: " + counts.map { "\($0.0) \($0.1)" }.joined(separator: ", ") + (kinds.isEmpty ? "" : " (\(kinds))")
+      "the source: " + counts.joined(separator: ", ") + (kinds.isEmpty ? "" : " (\(kinds))")
         + details
     ] + (empty ?? [])
   }
