@@ -189,7 +189,9 @@ extension ScansSite {
     guard (1...Self.filesMax).contains(order.files.count) else {
       throw APIFailure(400, "files has one to \(Self.filesMax) paths")
     }
-    let sources = status?.sources ?? [:]
+    guard let sources = status?.sources else {
+      throw APIFailure(503, "the server has not said yet what its sources are; try again")
+    }
     guard let source = order.source ?? sources.filter({ $0.value == "folder" }).keys.min(), sources[source] != nil
     else {
       throw APIFailure(404, "source is one of \(sources.keys.sorted().joined(separator: ", "))")
