@@ -20,13 +20,14 @@ extension Server {
 
   private func clear(_ due: StoredScans.DueScan) throws {
     guard let entry = try queue.entry(due.number), entry.isOver else { return stored.forget(due.number) }
-    let (isVolume, before) = (entry.state == .finished, Self.room(file.folder)?.free)
-    let paths = try isVolume ? volume(of: entry) : queue.acquired(of: due.number)
+    let (isVolume, before) = (due.part == .volume, Self.room(file.folder)?.free)
+    let paths = try isVolume ? queue.written(of: due.number, entry.state) : queue.acquired(of: due.number)
     // Its detector may go on.
     if !isVolume, try isOpen(queue.spool(of: due.number)) { return }
     // Where something cannot be removed at all, nothing is said to be.
     for path in paths { try tree(of: path).check(path) }
-    if entry.cleared == nil {
+    // A scan without a volume does not lose one by that.
+    if entry.cleared == nil, isVolume == (entry.state == .finished) {
       try queue.update(due.number) { entry in
         guard entry.isOver, (entry.state == .finished) == isVolume else { return false }
         entry.cleared = ScanClearing(by: due.by, time: QueueEntry.now)
@@ -40,14 +41,17 @@ extension Server {
     }
     if isVolume, let output = entry.output { try OwnTree(root: queue.volumes).removeIfEmpty(output) }
     if let before, let after = Self.room(file.folder)?.free { disk.note(removed: after - before, now: .now) }
-    let what = isVolume ? "the volume of scan \(due.number)" : "what was acquired of scan \(due.number), \(entry.state)"
-    notice("removed \(what), as \(due.by.rawValue) says: \(isVolume ? entry.output ?? "" : entry.run ?? "")")
+    notice(
+      "removed \(Self.words(due, entry)), as \(due.by.rawValue) says: "
+        + ((isVolume ? entry.output : entry.run) ?? ""))
   }
 
-  /// Everything that a scan's runs wrote into its output folder; the list goes first, as it would be wrong.
-  private func volume(of entry: QueueEntry) throws -> [String] {
-    let notes = entry.output.map { output in OutputFolder.notes.map { "\(output)/\($0)" } } ?? []
-    return try notes + queue.outputs(of: entry.number)
+  private static func words(_ due: StoredScans.DueScan, _ entry: QueueEntry) -> String {
+    switch (due.part, entry.state) {
+    case (.volume, .finished): "the volume of scan \(due.number)"
+    case (.volume, _): "what was written of the volume of scan \(due.number), \(entry.state)"
+    case (.acquired, _): "what was acquired of scan \(due.number), \(entry.state)"
+    }
   }
 
   /// Whether frames may still come into a spool.

@@ -27,11 +27,24 @@ extension Server {
           carryOn("scan \(number)") { try settleReceived(number) }
         }
       case .removed:
+        if entry.sample == nil, entry.file == nil { carryOn("scan \(number)") { try nameRemoved(number) } }
         guard jobs[number]?.isEnding == false else { continue }
         jobs[number]?.isEnding = true
         carryOn("scan \(number)") { try end(job: number) }
       case .waiting, .running, .finished, .failed: continue
       }
+    }
+  }
+
+  /// A scan that was taken out while it came is still somebody's sample.
+  private func nameRemoved(_ number: Int) throws {
+    let spool = queue.spool(of: number)
+    guard SpoolDescription.isThere(spool) else { return }
+    guard let sample = try SpoolDescription.read(spool).announced.sample else { return }
+    try queue.update(number) { entry in
+      guard entry.state == .removed, entry.sample == nil else { return false }
+      entry.sample = sample
+      return true
     }
   }
 
@@ -87,6 +100,7 @@ extension Server {
       arguments: ["serve-job", file.path, "\(number)", "--parent", "\(getpid())", "--program", OwnProgram.build],
       standardOutput: log >= 0 ? log : nil, standardError: log >= 0 ? log : nil, blockedSignals: [SIGINT, SIGTERM])
     jobs[number] = JobProcess(child: child, run: run)
+    lookAtRoomSoon()
     let sample = started.sample.map { " (\($0))" } ?? ""
     notice("scan \(number)\(sample) \(started.attempts == 1 ? "is reconstructed" : "goes on")")
   }
@@ -103,6 +117,7 @@ extension Server {
           return true
         }
         jobs[number] = nil
+        lookAtRoomSoon()
         guard let entry else { return }
         if entry.state == .waiting { notBefore[number] = .now + .seconds(min(entry.attempts * entry.attempts, 60)) }
         notice(words(entry, outcome))

@@ -1,5 +1,6 @@
 import Glibc
 package import Host
+import Run
 import ScanPlan
 
 /// Takes scan after scan, from detectors and folders, and reconstructs them one by one, for as long as it lives.
@@ -47,10 +48,14 @@ package final class Server {
   private let manager: ServiceManager?
   private let lock: LockFile
   private var isReplacementTold = false
-  private var (roomLooked, statusWritten) = (ContinuousClock.Instant?.none, ServerStatus?.none)
+  private var statusWritten: ServerStatus?
+  /// When the room is looked at next.
+  private var roomDue = ContinuousClock.now
 
   private static let period: Duration = .milliseconds(100)
   private static let roomPeriod: Duration = .seconds(10)
+  /// After a job has begun it is known what it is going to write.
+  private static let roomPeriodOfChange: Duration = .seconds(1)
   private static let stopLimit: Duration = .seconds(20)
 
   /// A server that does what `file` says, with the processes of `executable`. `signals` holds SIGINT and SIGTERM and
@@ -78,6 +83,8 @@ package final class Server {
       guard case .drop(let path) = source.address else { continue }
       drops.append(try DropFolder(path: path, source: source.name))
     }
+    // The page, which is there before the first look at the queue, knows its sources, and not those of the last server.
+    try ServerStatus(self, entries: [:]).write(file.folder)
   }
 
   /// Serves until a signal comes. What is under way then goes on when a server is started again.
@@ -114,7 +121,11 @@ package final class Server {
         entries[number] = entry
         let isOver = entry.isOver && jobs[number] == nil
         over[number] = isOver ? stamp : nil
-        if isOver { watch.settle(number) }
+        if isOver {
+          watch.settle(number)
+          // Its process may have been killed before the end.
+          if let output = entry.output { OutputFolder.removeLockOfNobody(in: output) }
+        }
         if entry.state == .finished, entry.file == nil { spoolsToRemove.insert(number) }
       } catch {
         // Told once: it stays until somebody repairs it.
@@ -143,9 +154,12 @@ package final class Server {
     reporter?.stop()
   }
 
+  /// What scans take has changed, or is about to.
+  func lookAtRoomSoon() { roomDue = min(roomDue, .now + Self.roomPeriodOfChange) }
+
   private func keepRoom() {
-    if let roomLooked, .now - roomLooked < Self.roomPeriod { return }
-    roomLooked = .now
+    guard .now >= roomDue else { return }
+    roomDue = .now + Self.roomPeriod
     carryOn { try lookAtStored() }
     carryOn { try makeRoom() }
     carryOn { try clearScans() }

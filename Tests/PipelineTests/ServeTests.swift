@@ -81,6 +81,19 @@ extension Pipeline {
     }
 
     @Test(.enabled(if: Senders.python != nil, "Python with pyzmq cannot be installed"))
+    func `A scan that is taken out while it comes keeps its sample's name`() throws {
+      // How many come is not said, and the end neither.
+      let (_, port) = try Senders.start("send_scans.py", in: folder, [served.words(try served.scan("wood"), "stop=40")])
+      let server = try Command(["serve", try served.serveFile("zmq+pull://127.0.0.1:\(port)")])
+      try wait("the scan to come") { try served.queued().first?.state == .receiving }
+      let removed = try Command.run("queue", "remove", queue.folder, "1")
+      #expect(removed.status == .exited(0), "\(removed)")
+      try wait("its name") { try served.queued().first?.sample == "wood" }
+      try served.stop(server)
+      #expect(try served.queued().map(\.state) == [.removed])
+    }
+
+    @Test(.enabled(if: Senders.python != nil, "Python with pyzmq cannot be installed"))
     func `A server that is killed with all of its processes goes on where it was`() throws {
       let scans = [try served.scan("one"), try served.scan("two", seed: 2)]
       let (_, port) = try Senders.start(

@@ -110,6 +110,16 @@ package final class OutputFolder {
     try readManifest(in: path)?.run == run.description
   }
 
+  /// What a run wrote into a folder: absolute paths of what is there of its list, and of the notes beside it.
+  static func files(of run: RunID, in path: String) throws(ScanFailure) -> [String] {
+    guard let manifest = try readManifest(in: path), manifest.run == run.description else { return [] }
+    let results = manifest.files.filter { $0 != configurationName }
+    return (results + [configurationName, manifestName]).map { "\(path)/\($0)" }.filter {
+      var status = stat()
+      return lstat($0, &status) == 0
+    }
+  }
+
   /// The list of what lies in a folder; nil where there is none.
   private static func readManifest(in path: String) throws(ScanFailure) -> Manifest? {
     let name = "\(path)/\(manifestName)"
@@ -190,6 +200,15 @@ package final class OutputFolder {
       close(descriptor)
       usleep(20_000)
     }
+  }
+
+  /// Removes the lock that a process left which was killed; that of one which lives stays.
+  package static func removeLockOfNobody(in path: String) {
+    let name = "\(path)/\(lockName)"
+    let descriptor = open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+    guard descriptor >= 0 else { return }
+    defer { close(descriptor) }
+    if flock(descriptor, LOCK_EX | LOCK_NB) == 0, isNamed(descriptor, name) { unlink(name) }
   }
 
   /// Whether the file still has its name: whoever held it may have removed it in between.

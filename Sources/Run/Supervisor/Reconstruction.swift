@@ -190,6 +190,8 @@ package struct Reconstruction {
       plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses(), try folder.readStop(),
       uplink: folder.readUplink())
     if !plan.writesSlices { outcome.result.volumeSHA256 = nil }
+    // Who was killed between its last word and its end has left it.
+    OutputFolder.removeLockOfNobody(in: plan.scan.outputFolder)
     if let whole { outcome.result.note(whole) }
     return outcome
   }
