@@ -47,6 +47,50 @@ def test_pores_are_what_touches_by_faces():
     assert names["otsu"](np.array([0.0] * 50 + [1.0] * 50)) == pytest.approx(0, abs=1.0)
 
 
+DOUBLE = """
+import numpy as np
+import slipring
+
+stage = slipring.Stage()
+for volume in stage.volumes():
+    with stage.output() as out:
+        np.multiply(volume, 2, out=out)
+    stage.report(sum=float(volume.sum(dtype=float)))
+"""
+
+LABEL = """
+import numpy as np
+import slipring
+
+stage = slipring.Stage()
+for volume in stage.volumes():
+    assert not volume.flags.writeable
+    with stage.output() as out:
+        out[...] = volume > 0
+    if stage.is_current():
+        stage.report(sum=float(volume.sum(dtype=float)), share=float(out.mean()), last=float(stage.is_last))
+    assert not stage.is_last or stage.source.is_complete
+"""
+
+
+def test_stages_read_what_others_write(foam, tmp_path, program):
+    for name, text in [("double", DOUBLE), ("label", LABEL)]:
+        (tmp_path / f"{name}.py").write_text(text)
+        (tmp_path / name).write_text(f"#!/bin/sh\nexec {sys.executable} {tmp_path}/{name}.py\n")
+        (tmp_path / name).chmod(0o700)
+    with slipring.start(
+        foam, output_folder=tmp_path / "out", rate=30, rotation_axis=32, window_step=4, executable=program,
+        stage=f"name=double,program={tmp_path}/double,writes=volume:f32 "
+        f"name=label,program={tmp_path}/label,reads=double,writes=labels:u8",
+    ) as scan:
+        double, label = scan.wait(120)["programs"]
+    assert double["state"] == label["state"] == "ended", scan.messages
+    volume = slipring.open(tmp_path / "out").volume()
+    assert label["figures"]["last"] == 1
+    assert label["figures"]["sum"] == pytest.approx(2 * volume.sum(dtype=float), rel=1e-6)
+    assert label["figures"]["share"] == pytest.approx((volume > 0).mean())
+
+
 def test_a_stage_is_started_by_a_run():
     assert "SLIPRING_STAGE" not in os.environ
     with pytest.raises(slipring.Unavailable, match="--stage"):

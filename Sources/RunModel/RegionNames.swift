@@ -62,4 +62,7 @@ package struct RegionNames: Sendable {
 
   /// The denoised volume of all workers.
   package var denoisedVolume: String { prefix + "denoised-volume" }
+
+  /// What a program of `--stage` writes.
+  package func stageVolume(_ stage: String) -> String { prefix + stage + "-volume" }
 }

@@ -18,7 +18,8 @@ struct Slipring: ParsableCommand {
       Deliver.self, GatherCommand.self, FabricCommand.self,
       View.self, HistoryCommand.self, JournalCommand.self, SchemaCommand.self, Simulate.self,
       Demo.self, BenchCommand.self, DoctorCommand.self,
-      StageCommand.self, EventDeliveryCommand.self, ProgramCommand.self, ServeIntake.self, ServeJob.self,
+      StageCommand.self, LiveStageCommand.self, EventDeliveryCommand.self, ProgramCommand.self, ServeIntake.self,
+      ServeJob.self,
       NodeJobCommand.self,
       SeriesIntakeCommand.self,
     ])

@@ -66,16 +66,64 @@ extension Pipeline {
       #expect(found.state == .ended && found.restarts == 2 && found.figures == ["pores": 7.5], "\(found)")
     }
 
-    @Test(.enabled(if: access("/usr/bin/cc", X_OK) == 0, "needs a C compiler"))
-    func `A program in C reads slices of the newest volume, and of the finished one`() throws {
-      let program = folder.file("mean")
+    private static let interfaces = Senders.root.appending(path: "Tools/interfaces").path
+
+    private func compile(_ source: String, _ name: String) throws -> String {
+      let program = folder.file(name)
       let compiler = try ChildProcess(
         executable: "/usr/bin/cc",
         arguments: [
-          "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-o", program,
-          Senders.root.appending(path: "Tools/interfaces/examples/stage.c").path,
+          "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-I", Self.interfaces, "-o", program, source,
         ])
       try #require(try compiler.waitForExit(timeout: .seconds(60)) == .exited(0))
+      return program
+    }
+
+    @Test(.enabled(if: access("/usr/bin/cc", X_OK) == 0, "needs a C compiler"))
+    func `A program reads what one before it writes, live and when the volume is finished`() throws {
+      let source = folder.file("numbers.c")
+      try #"""
+      #include <stdio.h>
+      #include <stdlib.h>
+      #include "slipring.h"
+
+      // Slices of their numbers; after the end of the input one that is complete.
+      int main(void) {
+        char name[300], byte;
+        snprintf(name, sizeof name, "%snumbers-volume", getenv("SLIPRING_RUN"));
+        struct slipring_stage *stage = slipring_attach_stage(name, 1);
+        if (!stage || stage->pixel != 3) return 1;
+        size_t pixels = (size_t)stage->columns * stage->columns;
+        for (int last = 0; last < 2; last++) {
+          float *voxels = slipring_stage_begin(stage);
+          for (size_t i = 0; i < pixels * stage->slices; i++) voxels[i] = (float)(i / pixels + last * (i < pixels * 2));
+          slipring_stage_publish(stage, 1, last);
+          printf("{\"written\": %d}\n", last + 1);
+          fflush(stdout);
+          if (!last) while (read(0, &byte, 1) > 0) {}
+        }
+        return 0;
+      }
+      """#.write(toFile: source, atomically: true, encoding: .utf8)
+      let outcome = try recon(
+        "chain",
+        "name=numbers,program=\(try compile(source, "numbers")),writes=volume:f32 "
+          + "name=below,program=\(try compile(Self.interfaces + "/examples/threshold.c", "threshold")),reads=numbers,"
+          + "writes=labels:u8 name=fails,program=/bin/false,writes=volume:f32 "
+          + "name=last,program=\(try program("last", "cat")),reads=fails"
+      ).end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      let result = try outcome.result(), programs = try #require(result.programs)
+      #expect(programs.map(\.state) == [.ended, .ended, .gaveUp, .gaveUp], "\(programs)")
+      // 1, 2, 2, 3 have the mean 2; 0, 1, 2, 3 are those before the end.
+      #expect(programs[0].figures == ["written": 2] && programs[1].figures == ["below": 0.25], "\(programs)")
+      #expect(programs[3].reason == "it reads the stage fails, which the run does without")
+      #expect(try regions(of: result.run).isEmpty)
+    }
+
+    @Test(.enabled(if: access("/usr/bin/cc", X_OK) == 0, "needs a C compiler"))
+    func `A program in C reads slices of the newest volume, and of the finished one`() throws {
+      let program = try compile(Self.interfaces + "/examples/stage.c", "mean")
       let outcome = try recon("c", "name=mean,program=\(program)").end()
       let found = try #require(try outcome.result().programs?.first)
       #expect(found.state == .ended && found.restarts == 0 && (found.figures["mean"] ?? 0) > 0, "\(found)")
@@ -85,7 +133,9 @@ extension Pipeline {
     {
       for record in [
         "name=a", "program=/bin/true", "name=A,program=/bin/true", "name=a,program=/bin/true,every=0s",
-        "name=a,program=/bin/true,name=b", "name=a,program=/bin/true name=a,program=/bin/true", "",
+        "name=a,program=/bin/true,writes=labels:f32", "name=volume,program=/bin/true",
+        "name=a,program=/bin/true,reads=B", "name=a,program=/bin/true,name=b",
+        "name=a,program=/bin/true name=a,program=/bin/true", "",
       ] {
         expectFailure(64, try recon("refused", record).end(), "name=NAME,program=PATH")
       }

@@ -31,6 +31,25 @@ import Tomography
   }
 
   private static let mistakes: [(String, @Sendable (inout ScanDescription) -> Void)] = [
+    (
+      "--stage name=a reads b, which comes after it",
+      {
+        $0.stage = UserStages(
+          scanText: "name=a,program=/bin/true,reads=b name=b,program=/bin/true,reads=a,writes=labels:u8")
+      }
+    ),
+    (
+      "--stage name=a reads a, which is itself",
+      { $0.stage = UserStages(scanText: "name=a,program=/bin/true,reads=a,writes=labels:u8") }
+    ),
+    (
+      "--stage name=a reads c, which is no stage",
+      { $0.stage = UserStages(scanText: "name=a,program=/bin/true,reads=c") }
+    ),
+    (
+      "--stage name=b reads a, which writes nothing",
+      { $0.stage = UserStages(scanText: "name=a,program=/bin/true name=b,program=/bin/true,reads=a") }
+    ),
     ("--window-length 0", { $0.windowLength = 0 }), ("--window-step 25", { $0.windowStep = 25 }),
     ("--window-step -1", { $0.windowStep = -1 }), ("--window-iter 0", { $0.windowIter = 0 }),
     ("--final-iterations -1", { $0.finalIterations = -1 }), ("--final-subsets 0", { $0.finalSubsets = 0 }),

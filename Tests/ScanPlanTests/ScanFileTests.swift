@@ -78,7 +78,7 @@ import Testing
     "nodes": "3", "gather": "none", "parts-patience": "60",
     "fabric-credentials": "edge.nk", "fabric-authority": "ca.pem",
     "flips": "left-right", "pixel-size": "0.0065", "energy": "20", "sample": "wood",
-    "stage": "name=pores,program=/opt/pores name=last,program=/opt/last,every=final",
+    "stage": "name=pores,program=/opt/pores,writes=labels:u8 name=last,program=/opt/last,every=final,reads=pores",
     "events": "kafka://broker:9092/lab diaspora+https://events.lab.org/v3/lab", "events-config": "events.properties",
     "events-patience": "30", "accept-commands": "lab.commands",
     "trigger": "'none slow,watch=rate,model=threshold:<5,then=notify'",

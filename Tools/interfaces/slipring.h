@@ -7,8 +7,8 @@
 // process of the same user may look at the volumes too, while the run computes: a generation may be written again once
 // another one is complete, so compare slipring_newest before and after.
 //
-// The bytes are drawn at VolumeRegion and DenoisedVolume in Sources/RunModel. Every function gives NULL or 0 where a
-// region is not what it should be.
+// The bytes are drawn at VolumeRegion, DenoisedVolume and StageVolume in Sources/RunModel. Every function
+// gives NULL or 0 where a region is not what it should be.
 #pragma once
 #include <fcntl.h>
 #include <stddef.h>
@@ -18,7 +18,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SLIPRING_PAGE = 4096, SLIPRING_VOLUME_MAGIC = 0x56504C53, SLIPRING_DENOISED_MAGIC = 0x44504C53 };
+enum {
+  SLIPRING_PAGE = 4096,
+  SLIPRING_VOLUME_MAGIC = 0x56504C53,
+  SLIPRING_DENOISED_MAGIC = 0x44504C53,
+  SLIPRING_STAGE_MAGIC = 0x4C504C53
+};
 
 // The header of a worker's volume.
 struct slipring_volume {
@@ -36,6 +41,18 @@ struct slipring_denoised {
   uint32_t slices, columns, crc, unused[23];
   uint64_t complete;
   float noise;
+};
+
+// The header of what a stage with writes= makes, in the region <SLIPRING_RUN><stage>-volume: `pixel` is 1 for u8 and 3
+// for f32, `newest` generation << 2 | complete << 1 | slot.
+struct slipring_stage {
+  uint32_t magic, layout;
+  uint64_t run[2];
+  uint32_t slices, columns, pixel, zero, crc, unused[21];
+  uint64_t newest, unused_too[7];
+  struct {
+    uint64_t source, unused[7];
+  } slots[2];
 };
 
 // Maps a region of this user, whose name is FOLDER/REGION. The mapping stays until the process ends.
@@ -123,7 +140,49 @@ static inline void slipring_mark_complete(struct slipring_denoised *denoised, ui
   __atomic_store_n(&denoised->complete, count, __ATOMIC_RELEASE);
 }
 
+static inline size_t slipring_stage_bytes(const struct slipring_stage *stage) {
+  size_t bytes = (size_t)stage->slices * stage->columns * stage->columns * (stage->pixel == 1 ? 1 : 4);
+  return (bytes + SLIPRING_PAGE - 1) / SLIPRING_PAGE * SLIPRING_PAGE;
+}
+
+// The volume of a stage: of another one to read it, of one's own with `writable`.
+static inline struct slipring_stage *slipring_attach_stage(const char *name, int writable) {
+  size_t bytes = 0;
+  struct slipring_stage *stage = (struct slipring_stage *)slipring_map(name, writable, &bytes);
+  if (!stage || stage->magic != SLIPRING_STAGE_MAGIC || stage->layout != 1) return NULL;
+  if (stage->slices == 0 || stage->slices > 1 << 20 || stage->columns == 0 || stage->columns > 5000) return NULL;
+  if (stage->pixel != 1 && stage->pixel != 3) return NULL;
+  return bytes == SLIPRING_PAGE + 2 * slipring_stage_bytes(stage) ? stage : NULL;
+}
+
+// The word of the newest generation: 0 where there is none. It is the same behind the reading where what was read is
+// its own.
+static inline uint64_t slipring_stage_newest(const struct slipring_stage *stage) {
+  return __atomic_load_n(&stage->newest, __ATOMIC_ACQUIRE);
+}
+
+// The first voxel of the generation that a word of `slipring_stage_newest` names; (z, row, column) without gaps.
+static inline const void *slipring_stage_voxels(const struct slipring_stage *stage, uint64_t newest) {
+  return (const char *)stage + SLIPRING_PAGE + (newest & 1) * slipring_stage_bytes(stage);
+}
+
+// Where the next generation is to be written, whole.
+static inline void *slipring_stage_begin(struct slipring_stage *stage) {
+  return (char *)stage + SLIPRING_PAGE + (1 - (slipring_stage_newest(stage) & 1)) * slipring_stage_bytes(stage);
+}
+
+// Makes what was written the newest generation, made from generation `source` of what is read; `complete` says that
+// that was the finished volume.
+static inline void slipring_stage_publish(struct slipring_stage *stage, uint64_t source, int complete) {
+  uint64_t before = slipring_stage_newest(stage), slot = 1 - (before & 1);
+  stage->slots[slot].source = source;
+  __atomic_store_n(&stage->newest, ((before >> 2) + 1) << 2 | (complete ? 2 : 0) | slot, __ATOMIC_RELEASE);
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
 #ifndef __cplusplus
+_Static_assert(offsetof(struct slipring_stage, newest) == 128, "as drawn at StageVolume");
+_Static_assert(offsetof(struct slipring_stage, slots) == 192, "as drawn at StageVolume");
 _Static_assert(offsetof(struct slipring_volume, generation_bytes) == 40, "as drawn at VolumeRegion");
 _Static_assert(offsetof(struct slipring_denoised, complete) == 128, "as drawn at DenoisedVolume");
 _Static_assert(offsetof(struct slipring_denoised, noise) == 136, "as drawn at DenoisedVolume");

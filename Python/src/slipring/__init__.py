@@ -15,7 +15,7 @@ from ._client import AsyncClient, Client
 from ._errors import Refused, SlipringError, Unavailable
 from ._journal import Image, Images
 from ._ledger import Ledger
-from ._memory import Denoised, SharedRun, Volume
+from ._memory import Denoised, SharedRun, StageVolume, Volume
 from ._process import Started, start
 from ._queue import Queue
 from ._records import Event
@@ -27,6 +27,6 @@ from ._topic import Topic, TopicWriter
 
 __all__ = [
     "AsyncClient", "AsyncServer", "Change", "Client", "Denoised", "Event", "Events", "Image", "Images", "Ledger",
-    "Queue", "Refused", "Run", "Scan", "ScanDetails", "Server", "SharedRun", "SlipringError", "Stage", "Started",
-    "State", "Status", "Topic", "TopicWriter", "Unavailable", "Volume", "open", "start",
+    "Queue", "Refused", "Run", "Scan", "ScanDetails", "Server", "SharedRun", "SlipringError", "Stage", "StageVolume",
+    "Started", "State", "Status", "Topic", "TopicWriter", "Unavailable", "Volume", "open", "start",
 ]

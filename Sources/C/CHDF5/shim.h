@@ -15,6 +15,7 @@ static inline hid_t chdf5_native_float(void) { return H5T_NATIVE_FLOAT; }
 static inline hid_t chdf5_native_double(void) { return H5T_NATIVE_DOUBLE; }
 
 // What is written to disk: little-endian whatever machine writes it.
+static inline hid_t chdf5_uint8_le(void) { return H5T_STD_U8LE; }
 static inline hid_t chdf5_uint16_le(void) { return H5T_STD_U16LE; }
 static inline hid_t chdf5_float_le(void) { return H5T_IEEE_F32LE; }
 static inline hid_t chdf5_double_le(void) { return H5T_IEEE_F64LE; }

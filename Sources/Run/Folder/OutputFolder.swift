@@ -98,7 +98,7 @@ package final class OutputFolder {
   /// Whether a run writes files of such a name: what a list says is removed, so it is not believed further than that.
   private static func isPossible(_ name: String) -> Bool {
     name == configurationName
-      || !name.contains("/") && [".tiff", ".h5", ".zarr"].contains { name.hasSuffix($0) }
+      || !name.contains("/") && [".tiff", ".h5", ".zarr", "analysis.json"].contains { name.hasSuffix($0) }
   }
 
   private func names() throws(ScanFailure) -> Set<String> {

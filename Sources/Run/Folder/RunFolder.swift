@@ -22,6 +22,7 @@ import Stages
 /// uplink.json   how its images stand on their way to nodes; there with --fabric
 /// parts.json    which slices nodes have made, where their files are, and checksums; there when there are some
 /// export.json   what the export wrote, with the volume's checksum; there when the export is complete
+/// stage.NAME.json  which files a stage of --stage has made, and a checksum; there when they are
 /// gathered.json what became of them: the whole volume's files and checksum; there when they are put together
 /// log/          JSON lines, one file a stage
 /// journal/      the durable topics, one folder each
@@ -54,6 +55,8 @@ package struct RunFolder: Sendable {
   var uplink: String { path + "/uplink.json" }
   var parts: String { path + "/parts.json" }
   var gathered: String { path + "/gathered.json" }
+  /// What a stage beside the run has saved.
+  func savedStage(_ name: String) -> String { "\(path)/stage.\(name).json" }
   var lock: String { path + "/lock" }
   var logFolder: String { path + "/log" }
   /// The log of a stage, or of the supervisor.
@@ -107,7 +110,7 @@ package struct RunFolder: Sendable {
     let logs = (["supervisor"] + plan.wiring.stages.map(\.description)).map(log) + crashes
     // The description beside the output is the output's.
     for file in logs + [self.plan, planCopy, metadata, status, export, losses, stop, uplink, parts, gathered, lock]
-      + (isOutput ? [] : [description])
+      + (plan.scan.stage?.records ?? []).map({ savedStage($0.name) }) + (isOutput ? [] : [description])
     {
       try Self.remove(file, unlink(file), accepting: [ENOENT])
     }

@@ -67,6 +67,11 @@ package final class RunRegions {
           name: names.denoisedVolume, runID: plan.runID, slices: plan.shape.rows, columns: plan.geometry.columns,
           node: plan.placement.serviceNode)
       }
+      for stage in plan.stageVolumes {
+        _ = try StageVolume.create(
+          name: names.stageVolume(stage.name), runID: plan.runID, slices: plan.slices, columns: plan.geometry.columns,
+          pixel: stage.pixel, node: plan.placement.serviceNode)
+      }
       gauges = plan.watching == nil ? nil : try GaugesRegion.create(names, plan.runID)
       heartbeats = try Heartbeats.create(names, plan.runID, stageCount: plan.wiring.stages.count)
       self.rings = rings
@@ -174,7 +179,9 @@ package final class RunRegions {
   private static func regionNames(_ names: RegionNames, _ plan: RunPlan) -> [String] {
     let workers = plan.placement.workers.indices
     return plan.wiring.topics.map(names.ring) + workers.map(names.volume) + workers.map(names.slices)
-      + workers.map(names.solverState) + [names.denoisedVolume, names.gauges, names.heartbeats, names.lock]
+      + workers.map(names.solverState) + plan.stageVolumes.map { names.stageVolume($0.name) } + [
+        names.denoisedVolume, names.gauges, names.heartbeats, names.lock,
+      ]
   }
 
   /// Removes the names of a run whose lock this process holds; of any other nothing. For a process that has to end

@@ -1,4 +1,4 @@
-/// How a program of `--stage` does.
+/// How a stage beside the run does: a program of `--stage`, or a work of Slipring's own.
 package struct ProgramStatus: Codable, Equatable, Sendable {
   /// What is to be said of it in a word.
   package enum State: String, CaseIterable, Codable, Sendable {
@@ -18,8 +18,14 @@ package struct ProgramStatus: Codable, Equatable, Sendable {
   package internal(set) var pid: Int32?
   /// How often it was started again.
   package internal(set) var restarts = 0
+  /// Lines that it has said, in all of its lives.
+  package internal(set) var said = 0
   /// What it said last.
   package internal(set) var figures: [String: Double] = [:]
+  /// Files that it made of the finished volume; nil for none.
+  package internal(set) var outputs: [String]?
+  /// Checksum of what it wrote of the finished volume, slice by slice; nil where it wrote nothing.
+  package internal(set) var sha256: String?
   /// Why it is done without; nil where it is not.
   package internal(set) var reason: String?
 

@@ -200,7 +200,9 @@ package struct Reconstruction {
   private static func takeOutput(of plan: RunPlan, overwrites: Bool) throws -> OutputFolder {
     try OutputFolder(
       plan.scan.outputFolder, run: plan.runID,
-      files: plan.export.names(slices: plan.slices) + plan.gatherNames + [OutputFolder.configurationName],
+      files: plan.export.names(slices: plan.slices) + plan.stageFiles + plan.gatherNames + [
+        OutputFolder.configurationName
+      ],
       overwrites: overwrites)
   }
 

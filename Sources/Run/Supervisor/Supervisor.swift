@@ -107,8 +107,7 @@ final class Supervisor {
     room = RoomWatch(folder: folder, outputFolder: plan.scan.outputFolder)
     faults = try FaultOrders()
     log = Log.supervisor(plan, folder: folder)
-    programs = UserPrograms(
-      plan.scan.stage?.records ?? [], executable: executable, folder: folder, log: log, self.monitor)
+    programs = UserPrograms(plan.scan, executable: executable, folder: folder, log: log, self.monitor)
     service = ServiceReports(log: log)
   }
 
@@ -132,10 +131,12 @@ final class Supervisor {
       programs.begin(regions: regions.names.prefix)
       try watch(regions, from: start, &observer)
       // The volume is complete, and stays until they have seen it.
-      try programs.finish {
-        try handleSignals()
-        if let newestStatus { service.turn(newestStatus) }
+      let lookUp = {
+        try self.handleSignals()
+        if let status = self.newestStatus { self.service.turn(status) }
       }
+      try programs.finish(lookUp)
+      try programs.save(lookUp)
     } catch {
       programs.stop()
       service.stopping("\(ScanFailure(error))")

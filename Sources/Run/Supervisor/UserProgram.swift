@@ -9,7 +9,7 @@ import ScanPlan
 /// as one of its lives after the other comes to say something; one that is silent, after it had spoken, is killed
 /// first. Nothing that it does or says changes the run.
 final class UserProgram {
-  private let record: UserStages.Record
+  let record: UserStages.Record
   private let log: Logger
   private let launch: (_ input: Int32, _ output: Int32) throws -> ChildProcess
   private var process: ChildProcess?
@@ -24,6 +24,8 @@ final class UserProgram {
   private var hasMisspoken = false
   /// How it does.
   private(set) var status: ProgramStatus
+  /// Hears of each process that ended.
+  private let ended: (Int32) -> Void
 
   private static let limits = HeartbeatWatch.Limits(working: .seconds(60))
   private static let (failuresInRowMax, restartsMax) = (5, 1000)
@@ -31,8 +33,11 @@ final class UserProgram {
   private static let delayMax: Duration = .seconds(10)
   private static let stopLimit: Duration = .seconds(3)
 
-  init(_ record: UserStages.Record, log: Logger, launch: @escaping (Int32, Int32) throws -> ChildProcess) {
-    (self.record, self.log, self.launch) = (record, log, launch)
+  init(
+    _ record: UserStages.Record, log: Logger, ended: @escaping (Int32) -> Void,
+    launch: @escaping (Int32, Int32) throws -> ChildProcess
+  ) {
+    (self.record, self.log, self.ended, self.launch) = (record, log, ended, launch)
     status = ProgramStatus(name: record.name)
   }
 
@@ -53,6 +58,11 @@ final class UserProgram {
       }
       if let ended = try process.reap() { take(ended) }
     } catch { giveUp("\(error)") }
+  }
+
+  /// Takes note of what it made.
+  func note(_ saved: SavedStage) {
+    (status.outputs, status.sha256) = (saved.outputs.isEmpty ? nil : saved.outputs, saved.digest)
   }
 
   /// Has it see that the volume is complete.
@@ -105,6 +115,7 @@ final class UserProgram {
 
   private func take(_ ended: ExitStatus) {
     read()
+    if let pid = status.pid { self.ended(pid) }
     (process, status.pid) = (nil, nil)
     log.info("ended the program \(record.name)", metadata: ["status": "\(ended)"])
     if ended == .exited(0) { return status.state = .ended }
@@ -145,6 +156,7 @@ final class UserProgram {
 
   private func take(line: ArraySlice<UInt8>) {
     lines += 1
+    status.said += 1
     guard line.count <= Self.lineByteCountMax,
       let figures = try? JSONDecoder().decode([String: Double].self, from: Data(line)),
       figures.count <= Self.figuresMax,
@@ -167,6 +179,7 @@ final class UserProgram {
 /// All programs of a run.
 final class UserPrograms {
   private let records: [UserStages.Record]
+  private let outputFolder: String
   private let executable: String
   private let folder: RunFolder
   private let log: Logger
@@ -174,12 +187,16 @@ final class UserPrograms {
   private var programs: [UserProgram] = []
   private var told: Set<String> = []
 
-  private static let (finishLimit, lookPeriod) = (Duration.seconds(60), Duration.milliseconds(20))
+  private static let lookPeriod = Duration.milliseconds(20)
+  /// Nobody knows how long a program of a person takes; what is known to get on may take longer.
+  private static let (programLimit, liveLimit, saveLimit) = (
+    Duration.seconds(60), Duration.seconds(3600), Duration.seconds(600)
+  )
+  private var regions = ""
 
-  init(
-    _ records: [UserStages.Record], executable: String, folder: RunFolder, log: Logger, _ monitor: any RunMonitor
-  ) {
-    (self.records, self.executable, self.folder, self.log, self.monitor) = (records, executable, folder, log, monitor)
+  init(_ scan: ScanDescription, executable: String, folder: RunFolder, log: Logger, _ monitor: any RunMonitor) {
+    (records, outputFolder) = (scan.stage?.records ?? [], scan.outputFolder)
+    (self.executable, self.folder, self.log, self.monitor) = (executable, folder, log, monitor)
   }
 
   /// How they do; nil where there are none.
@@ -187,27 +204,59 @@ final class UserPrograms {
 
   /// Starts all. `regions` is the prefix of the names of the run's regions.
   func begin(regions: String) {
+    self.regions = regions
     programs = records.map { record in
-      UserProgram(record, log: log) { [executable, folder] input, output in
-        var environment = ProcessInfo.processInfo.environment
-        for name in ServiceManager.environmentNames { environment[name] = nil }
-        environment["SLIPRING_RUN"] = regions
-        environment["SLIPRING_RUN_FOLDER"] = folder.path
-        environment["SLIPRING_STAGE"] = record.name
-        environment["SLIPRING_STAGE_EVERY"] = record.every
+      UserProgram(record, log: log, ended: { [weak self] in self?.removeLeftovers($0) }) {
+        [executable, folder] input, output in
+        let program = record.work.program
         return try ChildProcess(
           executable: executable,
-          arguments: [
-            "program", "--last", "--parent", "\(getpid())", "--program", OwnProgram.build, record.program,
-          ], environment: environment, standardInput: input, standardOutput: output)
+          arguments: program.map { ["program", "--last"] + Self.parent + [$0] }
+            ?? Self.liveStage(record.name, folder, regions: regions),
+          environment: Self.environment(of: record, regions: regions, runFolder: folder.path),
+          standardInput: input, standardOutput: output)
       }
     }
     look()
   }
 
-  /// Sees to all, and says once of each that is done without.
+  private static var parent: [String] { ["--parent", "\(getpid())", "--program", OwnProgram.build] }
+
+  private static func liveStage(_ name: String, _ folder: RunFolder, regions: String) -> [String] {
+    ["live-stage", name, "--run-folder", folder.path, "--regions", String(regions.dropLast())] + parent
+  }
+
+  /// Removes what a process was just writing when it died.
+  private func removeLeftovers(_ pid: Int32) {
+    for path in [folder.path, outputFolder] {
+      do { try removeTemporaryFiles(in: path, ofProcess: pid) } catch { log.warning("\(error)") }
+    }
+  }
+
+  /// What a program is told: where the run is, and what it reads and writes there.
+  static func environment(of record: UserStages.Record, regions: String, runFolder: String) -> [String: String] {
+    var environment = ProcessInfo.processInfo.environment
+    for name in ServiceManager.environmentNames { environment[name] = nil }
+    environment["SLIPRING_RUN"] = regions
+    environment["SLIPRING_RUN_FOLDER"] = runFolder
+    environment["SLIPRING_STAGE"] = record.name
+    environment["SLIPRING_STAGE_EVERY"] = record.every
+    environment["SLIPRING_STAGE_READS"] = record.reads ?? UserStages.volume
+    environment["SLIPRING_STAGE_WRITES"] = record.writes?.rawValue
+    return environment
+  }
+
+  /// The program whose volume another one reads; nil for one that reads the run's.
+  private func source(of program: UserProgram) -> UserProgram? {
+    program.record.reads.flatMap { name in programs.first { $0.record.name == name } }
+  }
+
+  /// Sees to all, and says once of each that is done without; without what it reads so is a program that reads it.
   func look() {
     for program in programs {
+      if let source = source(of: program), source.status.state == .gaveUp, !program.isOver {
+        program.stop("it reads the stage \(source.record.name), which the run does without")
+      }
       program.look()
       guard program.status.state == .gaveUp, told.insert(program.status.name).inserted else { continue }
       let words = "the run goes on without the stage \(program.status.name): \(program.status.reason ?? "")"
@@ -216,17 +265,71 @@ final class UserPrograms {
     }
   }
 
-  /// Tells all that the volume is complete, and waits for them a limited time; `lookUp` throws where nobody wants that.
+  /// Tells each program that what it reads is complete, once it is, and waits for it a limited time; `lookUp` throws
+  /// where nobody wants that.
   func finish(_ lookUp: () throws -> Void) throws {
-    let deadline = Deadline(after: Self.finishLimit)
-    for program in programs { program.complete() }
-    while programs.contains(where: { !$0.isOver }), !deadline.hasPassed {
+    var deadlines: [String: Deadline] = [:]
+    while programs.contains(where: { !$0.isOver }) {
+      for program in programs where !program.isOver && source(of: program)?.isOver ?? true {
+        let name = program.record.name
+        if let deadline = deadlines[name] {
+          if deadline.hasPassed { program.stop("it did not end within \(limit(program)) of the volume") }
+        } else {
+          deadlines[name] = Deadline(after: limit(program))
+          program.complete()
+        }
+      }
       try lookUp()
       look()
       usleep(UInt32(Self.lookPeriod / .microseconds(1)))
     }
-    for program in programs { program.stop("it did not end within \(Self.finishLimit) of the volume") }
-    look()
+  }
+
+  private func limit(_ program: UserProgram) -> Duration {
+    program.record.work.live == nil ? Self.programLimit : Self.liveLimit
+  }
+
+  /// Saves what each has made of the finished volume. What cannot be saved is told, and the run ends as it would.
+  func save(_ lookUp: () throws -> Void) throws {
+    for program in programs where program.status.state == .ended {
+      let name = program.record.name
+      do {
+        if program.record.writes != nil { try save(program, lookUp) }
+        guard !program.record.isProgramOfFigures else { continue }
+        program.note(try folder.read(SavedStage.self, from: folder.savedStage(name)))
+      } catch let stopped as StageFailure {
+        throw stopped
+      } catch {
+        let words = "what the stage \(name) made is not saved: \(ScanFailure(error))"
+        log.warning("\(words)")
+        monitor.notice(words)
+      }
+    }
+  }
+
+  private func save(_ program: UserProgram, _ lookUp: () throws -> Void) throws {
+    let name = program.record.name
+    let figures = program.status.figures.filter { !["skipped", "generation"].contains($0.key) }
+      .sorted { $0.key < $1.key }.flatMap { ["--figure", "\($0.key)=\($0.value)"] }
+    let process = try ChildProcess(
+      executable: executable,
+      arguments: Self.liveStage(name, folder, regions: regions) + ["--save"] + figures)
+    let deadline = Deadline(after: Self.saveLimit)
+    defer { removeLeftovers(process.pid) }
+    while true {
+      if let ended = try process.waitForExit(timeout: Self.lookPeriod) {
+        guard ended != .exited(0) else { return }
+        throw ScanFailure(.software, "its process \(ended.words)")
+      }
+      do {
+        try lookUp()
+        guard !deadline.hasPassed else { throw ScanFailure(.software, "that took longer than \(Self.saveLimit)") }
+      } catch {
+        try process.signal(SIGKILL)
+        _ = try process.waitForExit(timeout: Self.lookPeriod)
+        throw error
+      }
+    }
   }
 
   /// Has all end, as the run does.

@@ -17,7 +17,7 @@ extension ScanDescription {
       ("rotation-axis", rotationAxis.runFolder), ("fabric-credentials", fabricCredentials),
       ("fabric-authority", fabricAuthority),
     ]
-    let programs = (stage?.records ?? []).map { ("stage", Optional($0.program)) }
+    let programs = (stage?.records ?? []).map { ("stage", $0.work.program) }
     for case (let key, let path?) in paths + programs where path == "~" || path.hasPrefix("~") && path.contains("/") {
       return
         "--\(key) \(path): no shell has replaced the ~; write the whole path, or ./\(path) where that is the name"

@@ -43,6 +43,11 @@ package struct MemoryEstimate: Equatable, Sendable {
         name: "denoised volume",
         byteCount: plan.denoising == nil
           ? 0 : DenoisedVolume.byteCount(slices: plan.shape.rows, columns: plan.geometry.columns)),
+      Item(
+        name: "volumes of programs",
+        byteCount: plan.stageVolumes.reduce(0) {
+          $0 + StageVolume.byteCount(slices: plan.slices, columns: plan.geometry.columns, pixel: $1.pixel)
+        }),
     ].filter { $0.byteCount > 0 }
     resident = [
       Item(
@@ -60,6 +65,7 @@ package struct MemoryEstimate: Equatable, Sendable {
         byteCount: plan.scan.denoise.method.map {
           DenoiseStage.byteCount($0, columns: plan.geometry.columns, threads: plan.workersPlace.threads)
         } ?? 0),
+      Item(name: "stages beside the run", byteCount: plan.liveStageByteCount),
       Item(
         name: "export buffers",
         byteCount: ExportStage.byteCount(

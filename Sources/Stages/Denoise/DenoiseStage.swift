@@ -28,9 +28,6 @@ package struct DenoiseStage {
   private let writer: TopicWriter
   private let pool: ThreadPool
 
-  /// Slice pairs that the noise is estimated from.
-  private static let pairsMax = 8
-
   /// One reader and one volume for each worker, in the order of their rows; `pool` must have no other user. `standing`
   /// says what is expected of each worker, `didWork` hears of every update and of every few slices.
   init(
@@ -116,20 +113,14 @@ package struct DenoiseStage {
   /// Slices between two marks; the bits do not depend on it.
   private static func batch(_ threads: Int) -> Int { max(4, threads) }
 
-  /// The median of what pairs of neighbouring slices all over the volume say.
   private func noise(_ source: VolumeSource) -> Float {
-    let size = source.columns * source.columns, pairs = min(Self.pairsMax, max(1, source.count / 2))
-    let stack = UnsafeMutableBufferPointer<Float>.allocate(capacity: 2 * size)
-    defer { stack.deallocate() }
-    let levels = (0..<pairs).map { pair in
-      let first = pairs == 1 ? max(0, source.count / 2 - 1) : pair * (source.count - 2) / (pairs - 1)
-      let count = min(2, source.count)
-      for index in 0..<count {
-        source.copy(first + index, into: UnsafeMutableBufferPointer(rebasing: stack[index * size..<(index + 1) * size]))
+    let size = source.columns * source.columns
+    return noiseLevel(slices: source.count, columns: source.columns) { slices, target in
+      for (number, slice) in slices.enumerated() {
+        source.copy(
+          slice, into: UnsafeMutableBufferPointer(rebasing: target[number * size..<(number + 1) * size]))
       }
-      return noiseLevel(of: UnsafePointer(stack.baseAddress!), count: count, columns: source.columns)
     }
-    return levels.sorted()[pairs / 2]
   }
 
   /// Bytes of the stage's own memory at its peak.

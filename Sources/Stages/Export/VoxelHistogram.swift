@@ -1,5 +1,3 @@
-import Tomography
-
 /// How often the voxels inside the disks of slices have which value: 2²⁰ bins by the upper bits of the number, so that
 /// each is 2⁻¹¹ of its value wide. Counts do not depend on the order in which voxels come.
 ///
@@ -7,7 +5,7 @@ import Tomography
 struct VoxelHistogram {
   /// Edge of a slice.
   let columns: Int
-  private let disk: DiskMask
+  private let disk: SliceDisk
   private var counts = [UInt64](repeating: 0, count: 1 << 20)
   private var count: UInt64 = 0
   private var (low, high) = (Float.infinity, -Float.infinity)
@@ -15,19 +13,23 @@ struct VoxelHistogram {
   /// Bits of a number that its bin does not tell.
   private static let bitsBelow: UInt32 = 12
 
-  /// Of slices with so many columns.
-  init(columns: Int) {
+  /// Bytes of the counts.
+  static let byteCount = 8 << 20
+
+  /// Of slices with so many columns, inside disks of a part of their width.
+  init(columns: Int, within: Double = 1) {
     self.columns = columns
-    disk = DiskMask(columns: columns, isDisk: true)
+    disk = SliceDisk(columns: columns, within: within)
   }
 
   /// Counts whole slices. What is no number, as in rows that are missing, counts for nothing.
   mutating func add(_ voxels: UnsafeBufferPointer<Float>) {
     precondition(voxels.count % (columns * columns) == 0, "\(voxels.count) voxels of slices with \(columns) columns")
     for row in 0..<voxels.count / columns {
-      let range = disk.columns(row: row % columns)
+      let range = disk.range(row: row % columns)
       for voxel in voxels[row * columns + range.lowerBound..<row * columns + range.upperBound] where voxel.isFinite {
-        counts[Int(Self.key(voxel) >> Self.bitsBelow)] += 1
+        // One zero, and not two.
+        counts[Int(Self.key(voxel + 0) >> Self.bitsBelow)] += 1
         count += 1
         if voxel < low { low = voxel }
         if voxel > high { high = voxel }
@@ -51,6 +53,27 @@ struct VoxelHistogram {
       below += count
     }
     return high
+  }
+
+  /// Bins that have voxels, in ascending order: the middle of each, and its voxels.
+  var bins: [(value: Double, count: UInt64)] {
+    counts.enumerated().compactMap { bin, count in
+      guard count > 0 else { return nil }
+      let first = UInt32(bin) << Self.bitsBelow, last = first | (1 << Self.bitsBelow - 1)
+      return ((Double(max(Self.value(first), low)) + Double(min(Self.value(last), high))) / 2, count)
+    }
+  }
+
+  /// The same in so many bins of equal width between the lowest and the highest value; nil where there is no voxel.
+  func binned(_ binsMax: Int) -> VolumeAnalysis.Histogram? {
+    guard count > 0 else { return nil }
+    let (low, high) = (Double(low), Double(high))
+    var wide = [UInt64](repeating: 0, count: high > low ? binsMax : 1)
+    for (value, count) in bins {
+      let place = high > low ? Int((value - low) / (high - low) * Double(binsMax)) : 0
+      wide[min(max(place, 0), wide.count - 1)] += count
+    }
+    return VolumeAnalysis.Histogram(low: low, high: high, counts: wide)
   }
 
   /// A number's bits in the order of the numbers.
