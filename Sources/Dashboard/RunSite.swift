@@ -20,6 +20,7 @@ final class RunSite: Site {
   private var images: ImageDesk?
   private var curves: Curves?
   private var similarity: SimilarityCurves?
+  private var stages = StageCurves()
   private var positions: (updates: [UInt64], scores: UInt64) = ([], 0)
   private var rates = Rates()
   private var lastEvent: RunReport?
@@ -73,6 +74,7 @@ final class RunSite: Site {
       for score in (try? view.scores(from: &positions.scores)) ?? [] { similarity?.add(score) }
     }
     guard let status = latest.status else { return }
+    stages.add(status.programs ?? [], projections: status.reconstructed)
     var counters = [
       "acquired": Double(status.acquired), "used": Double(status.reconstructed), "updates": Double(status.updates),
       "swept": status.sweptFraction,
@@ -100,7 +102,7 @@ final class RunSite: Site {
 
   private func report(_ latest: SupervisorState, _ pace: RunReport.RefreshPeriods) -> RunReport {
     RunReport(
-      latest, curves: curves, similarity: similarity, rates: rates,
+      latest, curves: curves, similarity: similarity, stages: stages, rates: rates,
       window: gallery?.automaticWindow(isOver: latest.ending != nil), pace: pace)
   }
 
@@ -206,9 +208,9 @@ final class RunSite: Site {
 
   private func curvesResponse() -> Response {
     guard let curves else { return .init(type: "application/json", Array("{}".utf8)) }
-    let version = curves.version + (similarity?.version ?? 0)
+    let version = curves.version + (similarity?.version ?? 0) + stages.version
     if curvesText?.version != version {
-      let drawn = DrawnCurves(curves, similarity, goal: view?.similarityGoal, pointsMax: Self.curvePoints)
+      let drawn = DrawnCurves(curves, similarity, stages, goal: view?.similarityGoal, pointsMax: Self.curvePoints)
       curvesText = (version, Self.json(drawn))
     }
     return .init(type: "application/json", curvesText?.bytes ?? [])

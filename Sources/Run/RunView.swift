@@ -1,3 +1,4 @@
+import Host
 package import KernelTypes
 import Rings
 package import RunModel
@@ -16,6 +17,8 @@ package final class RunView: Sendable {
   private let rings: [(topic: Topic, ring: Ring)]
   private let volumes: [VolumeRegion]
   private let denoised: DenoisedVolume?
+  /// What the stage `denoise` makes of the volume while that is made.
+  private let denoisedLive: (name: String, volume: StageVolume)?
   private let names: RegionNames
 
   /// How far one ring is.
@@ -44,7 +47,8 @@ package final class RunView: Sendable {
   package enum Content: String, Sendable {
     /// The newest generation of what the workers make.
     case reconstructed
-    /// What denoise makes of it in the end: slice by slice from the top, each as it will stay.
+    /// What denoise makes of it in the end: slice by slice from the top, each as it will stay; before that what a live
+    /// stage makes of it, where the run has one.
     case denoised
   }
 
@@ -58,6 +62,14 @@ package final class RunView: Sendable {
     package let values: [Float]
     /// The generation that each worker's part is of; of the denoised volume the slices that are complete.
     package let generations: [UInt64]
+
+    fileprivate init(columns: Int, rows: Int, values: [Float], generations: [UInt64]) {
+      (self.columns, self.rows, self.values, self.generations) = (columns, rows, values, generations)
+    }
+
+    fileprivate init(_ cut: (columns: Int, rows: Int, values: [Float]), generations: [UInt64]) {
+      self.init(columns: cut.columns, rows: cut.rows, values: cut.values, generations: generations)
+    }
   }
 
   /// Attaches to the volumes of a run whose regions are there.
@@ -76,6 +88,14 @@ package final class RunView: Sendable {
       : try DenoisedVolume.attach(
         name: names.denoisedVolume, runID: plan.runID, slices: plan.shape.rows, columns: plan.geometry.columns,
         isReadOnly: true)
+    denoisedLive = try plan.denoisingStage.map {
+      (
+        $0,
+        try StageVolume.attach(
+          name: names.stageVolume($0), runID: plan.runID, slices: plan.slices, columns: plan.geometry.columns,
+          pixel: .float32, isReadOnly: true)
+      )
+    }
   }
 
   /// The run's identifier, in words.
@@ -108,8 +128,14 @@ package final class RunView: Sendable {
   /// The newest complete generation of each worker's volume.
   package var generations: [UInt64] { volumes.map(\.newest.number) }
 
-  /// Slices of the denoised volume that are complete, from the top; nil where the run denoises nothing.
-  package var denoisedSlices: Int? { denoised?.complete }
+  /// Slices of the denoised volume that can be seen, from the top; nil where the run denoises nothing.
+  package var denoisedSlices: Int? {
+    let isLive = denoisedLive.map { $0.volume.newest.number > 0 ? slices : 0 }
+    return [denoised?.complete, isLive].compactMap { $0 }.max()
+  }
+
+  /// The newest generation of the volume that a live stage denoises; nil where none does.
+  package var denoisedGeneration: UInt64? { denoisedLive?.volume.newest.number }
 
   /// The number of cuts along an axis.
   package func count(along axis: CutAxis) -> Int { axis == .z ? slices : columns }
@@ -118,9 +144,33 @@ package final class RunView: Sendable {
   package func denoisedCut(_ axis: CutAxis, at index: Int, edgeMax: Int) -> Cut? {
     precondition(
       (0..<count(along: axis)).contains(index) && edgeMax > 0, "cut \(axis) at \(index) of \(count(along: axis))")
-    guard let denoised, areWhole else { return nil }
-    let complete = denoised.complete
-    guard axis == .z ? index < complete : complete > 0 else { return nil }
+    guard areWhole else { return nil }
+    if let denoised, denoised.complete > (axis == .z ? index : 0) {
+      let complete = denoised.complete
+      let values = self.values(axis, at: index, edgeMax: edgeMax) { z, voxel in
+        z < complete ? denoised.slice(z)[voxel] : 0
+      }
+      return Cut(values, generations: [UInt64(complete)])
+    }
+    guard let volume = denoisedLive?.volume else { return nil }
+    for _ in 0..<Self.attemptsMax {
+      let newest = volume.newest
+      guard newest.number > 0 else { return nil }
+      let values = self.values(axis, at: index, edgeMax: edgeMax) { z, voxel in
+        volume.slice(z, of: newest).load(fromByteOffset: voxel * MemoryLayout<Float>.stride, as: Float.self)
+      }
+      if volume.isCurrent(newest) { return Cut(values, generations: [newest.number]) }
+    }
+    return nil
+  }
+
+  private static let attemptsMax = 4
+
+  /// Every so-manieth value of a cut through slices that lie one behind the other; `value` gives that of a slice at an
+  /// offset.
+  private func values(
+    _ axis: CutAxis, at index: Int, edgeMax: Int, _ value: (_ z: Int, _ voxel: Int) -> Float
+  ) -> (columns: Int, rows: Int, values: [Float]) {
     let edge = Array(stride(from: picked(columns, edgeMax) / 2, to: columns, by: picked(columns, edgeMax)))
     let rows = Array(stride(from: picked(slices, edgeMax) / 2, to: slices, by: picked(slices, edgeMax)))
     let lines = axis == .y ? rows : edge, pixels = axis == .x ? rows : edge
@@ -132,10 +182,10 @@ package final class RunView: Sendable {
           case .y: (line, index, pixel)
           case .x: (pixel, line, index)
           }
-        return z < complete ? denoised.slice(z)[row * columns + column] : 0
+        return value(z, row * columns + column)
       }
     }
-    return Cut(columns: pixels.count, rows: lines.count, values: values, generations: [UInt64(complete)])
+    return (pixels.count, lines.count, values)
   }
 
   /// One pixel in so many is taken of a side.
@@ -186,6 +236,10 @@ package final class RunView: Sendable {
     let denoisedSize = denoised == nil ? 0 : DenoisedVolume.byteCount(slices: slices, columns: columns)
     guard denoised == nil || RunRegions.byteCount(names.denoisedVolume) ?? denoisedSize >= denoisedSize else {
       return false
+    }
+    if let denoisedLive {
+      let size = StageVolume.byteCount(slices: slices, columns: columns, pixel: .float32)
+      guard RunRegions.byteCount(names.stageVolume(denoisedLive.name)) ?? size >= size else { return false }
     }
     return volumes.indices.allSatisfy { worker in
       let expected = VolumeRegion.byteCount(volumes[worker].layout)

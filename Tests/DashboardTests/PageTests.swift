@@ -49,6 +49,27 @@ import class Foundation.JSONDecoder
       truth: truth, range: 0...1)
   }
 
+  @Test func `What stages say are curves, of which the oldest points are thinned`() throws {
+    var curves = StageCurves()
+    let status = { (text: String) in try JSONDecoder().decode([ProgramStatus].self, from: Data(text.utf8)) }
+    let say = { (value: Int) in
+      try status(
+        #"[{"name":"a","state":"runs","restarts":0,"said":1,"figures":{"pores":\#(value),"skipped":1}},"#
+          + #"{"name":"b","state":"gaveUp","restarts":4,"said":0,"figures":{}}]"#)
+    }
+    curves.add(try say(7), projections: 10)
+    curves.add(try say(7), projections: 20)
+    #expect(curves.version == 1)
+    curves.add(try say(8), projections: 30)
+    #expect(
+      curves.lines(pointsMax: 9)
+        == [StageCurves.Line(stage: "a", name: "pores", projections: [10, 30], values: [7, 8])])
+    for value in 9..<5009 { curves.add(try say(value), projections: value) }
+    let line = try #require(curves.lines(pointsMax: 10_000).first)
+    #expect(line.values.count <= 1000 && line.projections.count == line.values.count && line.values.last == 5008)
+    #expect(curves.lines(pointsMax: 1)[0].values == [5008])
+  }
+
   @Test(
     "The similarity is that of the worker that is least similar, over projections; what no run can have is left out")
   func similarity() {

@@ -37,6 +37,8 @@ struct RunReport: Codable, Equatable {
     var generations: [UInt64]
     /// Slices that are denoised, from the top; nil where none will be.
     var denoised: Int?
+    /// Generation of the volume that a live stage denoises; nil where none does.
+    var denoisedGeneration: UInt64?
     /// What is black and white unless the page asks for something else.
     var window: GreyWindow?
   }
@@ -77,8 +79,8 @@ struct RunReport: Codable, Equatable {
 extension RunReport {
   /// The report of what is known now. `rates` are those of the status's counters.
   init(
-    _ latest: SupervisorState, curves: Curves?, similarity: SimilarityCurves?, rates: Rates, window: GreyWindow?,
-    pace: RefreshPeriods
+    _ latest: SupervisorState, curves: Curves?, similarity: SimilarityCurves?, stages: StageCurves = StageCurves(),
+    rates: Rates, window: GreyWindow?, pace: RefreshPeriods
   ) {
     let (status, view) = (latest.status, latest.view)
     run = status?.run ?? view?.run ?? ""
@@ -87,14 +89,14 @@ extension RunReport {
     notices = ((status?.notices ?? []) + latest.notices).reduce(into: []) { told, notice in
       if !told.contains(notice) { told.append(notice) }
     }
-    stages = status?.stages.map { Stage($0, rate: rates.rate("stage " + $0.name)) } ?? []
+    self.stages = status?.stages.map { Stage($0, rate: rates.rate("stage " + $0.name)) } ?? []
     rings = view?.levels ?? []
     volume = view.map {
       Volume(
-        columns: $0.columns, slices: $0.slices, generations: $0.generations, denoised: $0.denoisedSlices, window: window
-      )
+        columns: $0.columns, slices: $0.slices, generations: $0.generations, denoised: $0.denoisedSlices,
+        denoisedGeneration: $0.denoisedGeneration, window: window)
     }
-    self.curves = (curves?.version ?? 0) + (similarity?.version ?? 0)
+    self.curves = (curves?.version ?? 0) + (similarity?.version ?? 0) + stages.version
     ending = latest.ending.map(ReportedEnding.init)
     state = Self.state(latest)
     fraction = status?.phaseFraction ?? 0

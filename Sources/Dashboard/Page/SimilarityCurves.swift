@@ -70,9 +70,15 @@ struct DrawnCurves: Encodable {
   /// The similarity that ends the scan, and the projections from which on it does; nil where none does.
   let similarityMin: Double?
   let projectionsMin: Int?
+  /// What stages beside the run said.
+  let stages: [StageCurves.Line]
 
-  init(_ curves: Curves, _ scores: SimilarityCurves?, goal: (min: Double, projections: Int)?, pointsMax: Int) {
+  init(
+    _ curves: Curves, _ scores: SimilarityCurves?, _ stages: StageCurves, goal: (min: Double, projections: Int)?,
+    pointsMax: Int
+  ) {
     (window, final) = curves.lines(pointsMax: pointsMax)
+    self.stages = stages.lines(pointsMax: pointsMax)
     (similarity, truth) = scores?.lines(pointsMax: pointsMax) ?? (.init(), .init())
     (similarityMin, projectionsMin) = (goal?.min, goal?.projections)
   }

@@ -74,7 +74,8 @@ final class Gallery {
     guard request.content == .denoised else { return view.generations }
     guard let complete = view.denoisedSlices else { throw .noSuchCut }
     guard request.axis == .z ? request.index < complete : complete > 0 else { throw .notDenoised }
-    return request.axis == .z ? [] : [UInt64(complete)]
+    let live = view.denoisedGeneration.map { [$0] } ?? []
+    return (request.axis == .z ? [] : [UInt64(complete)]) + live
   }
 
   /// From the 0.5 to the 99.5 percentile of the newest middle slice, inside the inscribed disk: what lies outside is

@@ -24,7 +24,8 @@ final class LiveVolume: ViewedVolume {
   }
 
   var generations: [UInt64] {
-    content == .denoised ? [UInt64(view.denoisedSlices ?? 0)] : view.generations
+    content == .denoised
+      ? [UInt64(view.denoisedSlices ?? 0)] + (view.denoisedGeneration.map { [$0] } ?? []) : view.generations
   }
 
   func plane(_ axis: CutAxis, at index: Int, edgeMax: Int) throws(PlaneMissing) -> Plane {

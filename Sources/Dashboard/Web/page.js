@@ -7,6 +7,7 @@ const axes = ["z", "y", "x"];
 const cuts = {};
 let report = null;
 let curveVersion = -1;
+let besideIsLoading = false;
 let source = null;
 // Whether the run's process has ended, so that there is nobody to ask.
 let isOver = false;
@@ -42,7 +43,8 @@ class Cut {
     const levels = windowing.automatic ? "" : `&low=${windowing.low}&high=${windowing.high}`;
     const auto = report.volume.window;
     const content = this.isDenoised ? "&of=denoised" : "";
-    const denoised = this.axis === "z" ? "d" : `d${report.volume.denoised}`;
+    const live = report.volume.denoisedGeneration ?? "";
+    const denoised = this.axis === "z" ? `d${live}` : `d${report.volume.denoised}_${live}`;
     const version = (content ? denoised : report.volume.generations.join("."))
       + (windowing.automatic && auto ? `_${auto.low}_${auto.high}` : "") + (report.ending ? "_end" : "");
     return `slices/${this.axis}/${this.index}.png?edge=${edge}${content}${levels}&version=${version}`;
@@ -152,6 +154,28 @@ function showVolume(volume) {
   byId("denoised-control").hidden = typeof volume.denoised !== "number";
   byId("denoised-text").textContent = `${volume.denoised} of ${volume.slices} slices`;
   askAll(false);
+  showBeside(volume);
+}
+
+// The slice z as a live stage denoises it, beside the one that it was made from. What is there stays until the next one
+// is complete.
+function showBeside(volume) {
+  const generation = volume.denoisedGeneration ?? 0;
+  byId("beside").hidden = generation === 0;
+  if (generation === 0 || besideIsLoading || isOver) return;
+  const levels = windowing.automatic ? "" : `&low=${windowing.low}&high=${windowing.high}`;
+  const address = `slices/z/${cuts.z.index}.png?edge=512&of=denoised${levels}&version=${generation}`;
+  const image = byId("picture-denoised");
+  if (image.getAttribute("src") === address) return;
+  const next = new Image();
+  besideIsLoading = true;
+  next.onload = () => {
+    image.src = address;
+    byId("beside-text").textContent = `${cuts.z.index}, generation ${generation}`;
+    setTimeout(() => { besideIsLoading = false; }, report.pace.pictures);
+  };
+  next.onerror = () => { setTimeout(() => { besideIsLoading = false; }, 1000); };
+  next.src = address;
 }
 
 const generationText = (volume) =>
@@ -352,6 +376,7 @@ async function showCurves() {
     const curves = await answer.json();
     drawCurves(curves);
     drawSimilarity(curves);
+    drawStages(curves.stages || []);
   } catch { curveVersion = -1; }
 }
 
@@ -462,6 +487,33 @@ function drawSimilarity(curves) {
   const latest = lines.map((line) => `${line.words} ${line.scores[line.scores.length - 1].toFixed(4)}`);
   byId("similarity-text").textContent = `MS-SSIM ${latest.join(", ")}${goal ? `; ends the scan at ${goal}` : ""}`;
   byId("similarity-section").hidden = false;
+}
+
+// A small curve for each figure that a stage beside the run says, over projections, with its lowest and highest value.
+function drawStages(lines) {
+  if (lines.length === 0) return;
+  const [left, right, top, bottom] = [110, 330, 8, 40];
+  const drawings = lines.slice(0, 24).map((line) => {
+    const [low, high] = [Math.min(...line.values), Math.max(...line.values)];
+    const all = Math.max(report.status.projections, line.projections[line.projections.length - 1], 1);
+    const x = (projections) => left + (projections / all) * (right - left);
+    const y = (value) => (high > low ? bottom - ((value - low) / (high - low)) * (bottom - top) : (bottom + top) / 2);
+    const text = (value) => String(Number(value.toPrecision(4)));
+    const now = text(line.values[line.values.length - 1]);
+    const parts = [
+      element("line", { x1: left, x2: right, y1: bottom, y2: bottom, class: "grid" }),
+      element("text", { x: 0, y: 16 }, `${line.stage} ${line.name}`),
+      element("text", { x: 0, y: 32, class: "faint" }, high > low ? `${now} (${text(low)}…${text(high)})` : now),
+    ];
+    drawLine(parts, "window", line.projections.map((projections, n) => [x(projections), y(line.values[n])]));
+    const drawing = element("svg", {
+      viewBox: "0 0 340 48", role: "img", "aria-label": `${line.name} of ${line.stage}, now ${now}`,
+    });
+    drawing.replaceChildren(...parts);
+    return drawing;
+  });
+  byId("stage-curves").replaceChildren(...drawings);
+  byId("stage-section").hidden = false;
 }
 
 // ---- The whole ----
