@@ -16,7 +16,7 @@ struct Slipring: ParsableCommand {
       TailCommand.self,
       SweepCommand.self, Check.self, Init.self, Status.self, Finalize.self, Abort.self, Resume.self, Export.self,
       Deliver.self, GatherCommand.self, FabricCommand.self,
-      View.self, HistoryCommand.self, JournalCommand.self, SchemaCommand.self, Simulate.self,
+      View.self, HistoryCommand.self, JournalCommand.self, PluginsCommand.self, SchemaCommand.self, Simulate.self,
       Demo.self, BenchCommand.self, DoctorCommand.self,
       StageCommand.self, LiveStageCommand.self, EventDeliveryCommand.self, ProgramCommand.self, ServeIntake.self,
       ServeJob.self,
