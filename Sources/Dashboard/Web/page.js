@@ -492,7 +492,7 @@ function drawSimilarity(curves) {
 // A small curve for each figure that a stage beside the run says, over projections, with its lowest and highest value.
 function drawStages(lines) {
   if (lines.length === 0) return;
-  const [left, right, top, bottom] = [110, 330, 8, 40];
+  const [left, right, top, bottom] = [150, 330, 8, 46];
   const drawings = lines.slice(0, 24).map((line) => {
     const [low, high] = [Math.min(...line.values), Math.max(...line.values)];
     const all = Math.max(report.status.projections, line.projections[line.projections.length - 1], 1);
@@ -503,11 +503,12 @@ function drawStages(lines) {
     const parts = [
       element("line", { x1: left, x2: right, y1: bottom, y2: bottom, class: "grid" }),
       element("text", { x: 0, y: 16 }, `${line.stage} ${line.name}`),
-      element("text", { x: 0, y: 32, class: "faint" }, high > low ? `${now} (${text(low)}…${text(high)})` : now),
+      element("text", { x: 0, y: 32 }, now),
+      element("text", { x: 0, y: 47, class: "faint" }, `${text(low)} … ${text(high)}`),
     ];
     drawLine(parts, "window", line.projections.map((projections, n) => [x(projections), y(line.values[n])]));
     const drawing = element("svg", {
-      viewBox: "0 0 340 48", role: "img", "aria-label": `${line.name} of ${line.stage}, now ${now}`,
+      viewBox: "0 0 340 56", role: "img", "aria-label": `${line.name} of ${line.stage}, now ${now}`,
     });
     drawing.replaceChildren(...parts);
     return drawing;
