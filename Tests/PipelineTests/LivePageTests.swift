@@ -122,6 +122,24 @@ extension Pipeline {
       #expect(try other.end().status == .exited(0))
     }
 
+    @Test("What a live stage denoises is shown while the scan runs, and what stages say as curves")
+    func liveStages() throws {
+      // Stages are nice to everybody else: the scan lasts until all was seen.
+      let page = try live("live", rate: 2, "--stage", "denoise,method=median", "--stage", "analyse,reads=denoise")
+      try page.wait("a denoised slice") { try page.get("/slices/z/3.png?of=denoised").status == 200 }
+      #expect(try page.status().phase == .scanning)
+      let first = try page.get("/slices/z/3.png?of=denoised&low=0&high=0.02")
+      try page.wait("another one") { try page.get("/slices/z/3.png?of=denoised&low=0&high=0.02").body != first.body }
+      #expect(try first.body != page.get("/slices/z/3.png?low=0&high=0.02").body)
+      try page.wait("a curve") { try page.get("/api/curves").text.contains("\"name\":\"porosity\"") }
+      try page.wait("a metric") {
+        try page.get("/metrics").text.contains("slipring_stage_value{stage=\"analyse\",name=\"pores\"}")
+      }
+      #expect(try page.get("/api/status").text.contains("\"denoisedGeneration\":"))
+      #expect(try page.post("/finalize", token: page.token).status == 202)
+      #expect(try page.end().status == .exited(0))
+    }
+
     @Test("Finalize from the page ends the acquisition; what was acquired becomes a volume")
     func finalize() throws {
       let page = try live("finalized", rate: 5)
