@@ -98,7 +98,8 @@ extension Node {
   private func takeShare(_ free: Set<Int>, of run: NodeRun, own: Int, _ link: NodeLink) throws(FabricError) {
     guard !free.isEmpty else { return }
     let names = Set(try link.nodes.keys()).union([settings.name]).sorted(), count = run.scan.granuleCount
-    let limit = min(GranuleChoice.share(of: count, nodes: names.count) - own, settings.granulesMax - granuleCount)
+    let most = settings.granulesMax(rows: run.scan.granuleRows)
+    let limit = min(GranuleChoice.share(of: count, nodes: names.count) - own, most - granuleCount)
     guard
       let granules = GranuleChoice.next(
         free: free, of: count, limit: limit, place: names.firstIndex(of: settings.name) ?? 0, nodes: names.count)

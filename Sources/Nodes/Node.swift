@@ -79,7 +79,7 @@ package final class Node {
     let room = "\(counted(settings.cores.count, "core")), \(bytes(settings.memoryByteCount))"
     notice(
       "node \(settings.name) serves \(settings.address) in \(settings.folder): \(room), "
-        + "\(counted(settings.granulesMax, "granule")) at most")
+        + "\(settings.most) at most")
     tell(.ready)
     do {
       while !isOver {
@@ -178,9 +178,10 @@ package final class Node {
   }
 
   private func register(_ link: NodeLink) throws(FabricError) {
+    // Of the usual size, where its cores say how many.
     let record = NodeRecord(
       node: settings.name, version: programVersion, cores: settings.cores.count,
-      memory: UInt64(settings.memoryByteCount), granulesMax: settings.granulesMax,
+      memory: UInt64(settings.memoryByteCount), granulesMax: settings.granulesMax(rows: 16),
       granules: granuleCount, since: since)
     do throws(FabricError) {
       if let (revision, begun) = registered {

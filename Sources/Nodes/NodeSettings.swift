@@ -10,8 +10,8 @@ package struct NodeSettings: Sendable {
   let folder: String
   /// Its name among all nodes.
   let name: String
-  /// The most granules that it has at a time.
-  let granulesMax: Int
+  /// The most granules that it has at a time; nil where its cores say.
+  let granulesAsked: Int?
   /// Cores that it computes with.
   let cores: [Int]
   /// Bytes of memory that its runs may take.
@@ -47,8 +47,7 @@ package struct NodeSettings: Sendable {
     (self.address, self.name, self.drainLimit) = (address, name, drainLimit)
     self.folder = absolutePath(folder)
     self.cores = Array(allowed.prefix(cores ?? allowed.count))
-    // A granule is what the kernels of a core or two interleave.
-    self.granulesMax = granulesMax ?? self.cores.count
+    granulesAsked = granulesMax
     self.memoryByteCount = memoryByteCount ?? Machine.memoryAvailable.map { Int(Double($0) * Self.memoryShare) } ?? .max
     var scan = scan
     scan.fabric = nil
@@ -58,5 +57,12 @@ package struct NodeSettings: Sendable {
     scan.outputFolder = self.folder
     try scan.validate()
     self.scan = scan
+  }
+  /// The most granules of so many rows that it has at a time.
+  func granulesMax(rows: Int) -> Int { granulesAsked ?? GranuleChoice.most(rows: rows, cores: cores.count) }
+
+  /// The same in words.
+  var most: String {
+    granulesAsked.map { counted($0, "granule") } ?? "\(GranuleChoice.rowsOfCore * cores.count) rows"
   }
 }

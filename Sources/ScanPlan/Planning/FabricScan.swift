@@ -21,6 +21,8 @@ package struct FabricScan: Sendable {
   package var name: String { plan.name }
   /// How many granules it has.
   package var granuleCount: Int { plan.granules.count }
+  /// Rows of each, but for the last one.
+  package var granuleRows: Int { plan.granule }
   /// Events of the whole scan, with its end.
   package var events: UInt64 { UInt64(plan.projections + plan.flats + plan.darks + 1) }
 

@@ -24,7 +24,7 @@ struct NodeCommand: ParsableCommand {
   var folder: String
   @Option(help: ArgumentHelp("Its name among all nodes; by default the machine's.", valueName: "name")) var name:
     String?
-  @Option(help: ArgumentHelp("The most granules that it has at a time; by default one a core.", valueName: "n"))
+  @Option(help: ArgumentHelp("The most granules that it has at a time; by default 64 rows a core.", valueName: "n"))
   var mostGranules: Int?
   @Option(help: ArgumentHelp("Cores that it computes with; by default all.", valueName: "n")) var cores: Int?
   @Option(
