@@ -46,6 +46,17 @@ package final class RingObserver {
   /// Sequences below it are published.
   package var published: UInt64 { ring.memory.published.pointee.load(ordering: .acquiring) }
 
+  /// Sleeps until more than `sequence` events are published, at most for `timeout`; whether they are. It may come back
+  /// earlier.
+  package func awaitPublished(_ sequence: UInt64, timeout: Duration) -> Bool {
+    let memory = ring.memory, count = memory.publishedBell.count
+    // SYNC awaitPublished → publish: as in `RingReader.awaitPublished`.
+    memory.readersAsleep.pointee.store(1, ordering: .sequentiallyConsistent)
+    if memory.published.pointee.load(ordering: .sequentiallyConsistent) > sequence { return true }
+    if timeout > .zero { memory.publishedBell.sleep(since: count, atMost: timeout) }
+    return published > sequence
+  }
+
   /// How far the writer and the readers are.
   package var progress: RingProgress { ring.progress }
 

@@ -19,6 +19,11 @@ package final class TopicFollower {
   /// Sequences below it are published.
   package var published: UInt64 { ring.published }
 
+  /// Sleeps until event `sequence` is published, at most for `timeout`; whether it is. It may come back earlier.
+  package func awaitEvent(_ sequence: UInt64, timeout: Duration) -> Bool {
+    ring.awaitPublished(sequence, timeout: timeout)
+  }
+
   /// One event that is published, checked with its payload; valid until the next call.
   package func event(at sequence: UInt64) throws -> Event {
     precondition(sequence < published, "event \(sequence) of \(published)")

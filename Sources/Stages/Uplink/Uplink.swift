@@ -47,9 +47,10 @@ final class Uplink {
     let lease: FabricLease?
   }
 
-  /// How often it is looked for a new event while the scan goes on.
-  private static let poll: Duration = .milliseconds(2)
-  /// The same, once its end came.
+  /// How long it sleeps where no event comes, while the scan goes on: answers of servers, and nodes, wait meanwhile. An
+  /// event wakes it.
+  private static let poll: Duration = .milliseconds(20)
+  /// How often it is looked what there is to do, once the end came.
   private static let lastPoll: Duration = .milliseconds(20)
   private static let (checkInterval, lastCheckInterval) = (Duration.seconds(5), Duration.milliseconds(500))
   private static let agreementsMin = 2
@@ -174,21 +175,26 @@ final class Uplink {
     try keepLease(link)
     if case .interrupted(let reason) = link.publisher.state, try !resume(link, after: reason) { return true }
     let acknowledged = link.publisher.acknowledged, isBusy = try publishNext(link.publisher)
-    try answer(link, isBusy)
-    let state = try link.publisher.pump(timeout: isBusy ? .zero : end == nil ? Self.poll : Self.lastPoll)
+    let hasAnswered = try answer(link, isBusy)
+    if !isBusy, !hasAnswered, end == nil, link.publisher.state == .flowing {
+      _ = images.awaitEvent(link.publisher.published, timeout: Self.poll)
+    }
+    let state = try link.publisher.pump(timeout: isBusy || hasAnswered || end == nil ? .zero : Self.lastPoll)
     if state == .flowing, link.publisher.acknowledged > acknowledged || link.publisher.inFlight == 0 { noteGood() }
     if state == .flowing { try watch.turn() }
     return try isBroken || !isBusy && look(at: link) && !watch.isWaiting
   }
 
   /// Answers nodes that ask for events: with as many bytes as an event has, while there are events to publish, so that
-  /// who asks for everything again takes half of the link at most.
-  private func answer(_ link: Link, _ isBusy: Bool) throws {
+  /// who asks for everything again takes half of the link at most. Whether somebody asked.
+  private func answer(_ link: Link, _ isBusy: Bool) throws -> Bool {
+    var hasAnswered = false
     var left = isBusy ? configuration.messageByteCountMax * configuration.granules.count : Self.idleByteCountMax
     for _ in 0..<Self.requestsMax where left > 0 {
-      guard let sent = try link.replays.serve(timeout: .zero, byteCountMax: left) else { return }
-      left -= sent
+      guard let sent = try link.replays.serve(timeout: .zero, byteCountMax: left) else { return hasAnswered }
+      (left, hasAnswered) = (left - sent, true)
     }
+    return hasAnswered
   }
 
   /// Asks where the streams are; false where servers have refused everything for too long after the end of the scan.
