@@ -4,28 +4,46 @@ import Glibc
 package enum LoopbackPort {
   /// A port where nobody listens now. Somebody may take it before it is used.
   package static func free() throws(HostError) -> UInt16 {
+    let (descriptor, port) = try bound()
+    close(descriptor)
+    return port
+  }
+
+  /// A socket with a free port, for the caller to listen at and to close.
+  package static func bound() throws(HostError) -> (descriptor: Int32, port: UInt16) {
     let descriptor = try socket()
-    defer { close(descriptor) }
     var name = address(0), length = socklen_t(MemoryLayout<sockaddr_in>.size)
     let isBound = withUnsafeMutablePointer(to: &name) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
       }
     }
-    guard isBound else { throw .system(call: "bind", subject: "a loopback port", errno: .current) }
-    return UInt16(bigEndian: name.sin_port)
+    guard isBound else {
+      defer { close(descriptor) }
+      throw .system(call: "bind", subject: "a loopback port", errno: .current)
+    }
+    return (descriptor, UInt16(bigEndian: name.sin_port))
   }
 
-  /// Whether somebody takes connections at a port.
-  package static func isServed(_ port: UInt16) throws(HostError) -> Bool {
+  /// A connection to a port, for the caller to close; nil where nobody listens.
+  package static func connection(to port: UInt16) throws(HostError) -> Int32? {
     let descriptor = try socket()
-    defer { close(descriptor) }
     var name = address(port)
-    return withUnsafePointer(to: &name) {
+    let isConnected = withUnsafePointer(to: &name) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
       }
     }
+    guard !isConnected else { return descriptor }
+    close(descriptor)
+    return nil
+  }
+
+  /// Whether somebody takes connections at a port.
+  package static func isServed(_ port: UInt16) throws(HostError) -> Bool {
+    guard let descriptor = try connection(to: port) else { return false }
+    close(descriptor)
+    return true
   }
 
   private static func socket() throws(HostError) -> Int32 {

@@ -32,6 +32,29 @@ struct FabricFaultTests {
     #expect(publisher.counts.resyncs >= 3 && reader.counts.reopened >= 3)
   }
 
+  /// Closed ones are noticed at once, silent ones by pings that nobody answers.
+  @Test(arguments: [LinkRelay.State.closed, .silent])
+  func `A link that is cut, the edge's or a node's, costs nothing, and others go on`(cut: LinkRelay.State) throws {
+    let (ours, theirs) = (try LinkRelay(to: server.port), try LinkRelay(to: server.port))
+    func connect(_ link: LinkRelay) throws -> FabricConnection {
+      try FabricConnection(try FabricAddress(link.address), name: "test", patience: .seconds(5))
+    }
+    let publisher = try edge.publisher(try connect(ours)), service = try edge.replayService(try self.connect())
+    let (away, here) = (try edge.reader(try connect(theirs), 0..<2), try edge.reader(try self.connect(), 2..<3))
+    try publish(publisher, edge, through: 20)
+    try expectRead(away, edge, 0..<2, through: 15, service: service)
+    theirs.set(cut)
+    try publish(publisher, edge, through: 40)
+    try expectRead(here, edge, 2..<3, through: 40, service: service)
+    ours.set(cut)
+    #expect(try !publish(publisher, edge, through: 50, within: .milliseconds(300)))
+    for link in [ours, theirs] { link.set(.open) }
+    try publish(publisher, edge)
+    try expectRead(away, edge, 0..<2, from: 15, service: service)
+    try expectRead(here, edge, 2..<3, from: 40, service: service)
+    #expect(publisher.counts.resyncs >= 1 && publisher.counts.replaced == 0)
+  }
+
   @Test func `A server that loses its disk is filled again, and nodes go on where they were`() throws {
     let publisher = try edge.publisher(try connect())
     let reader = try edge.reader(try connect(), 0..<2)

@@ -62,6 +62,25 @@ extension Pipeline {
       #expect((whole.restarts["uplink"] ?? 0) >= 2, "\(whole.restarts)")
     }
 
+    @Test func `The links of the edge and of a node are cut in the middle, and no bit changes`() throws {
+      let (ours, theirs) = (try LinkRelay(to: bench.server.port), try LinkRelay(to: bench.server.port))
+      let edge = try bench.edge("edge", ["--rate", "15"], servers: ours.address)
+      let run = try bench.run("edge")
+      let nodes =
+        [("node0", try bench.node("node0", run, "0:1", servers: theirs.address))]
+        + (try (1...2).map { ("node\($0)", try bench.node("node\($0)", run, "\($0):\($0 + 1)")) })
+      try waitForImages(10, of: bench.folder.file("node0-run"))
+      theirs.set(.silent)
+      try waitForImages(25, of: bench.folder.file("edge-run"))
+      ours.set(.closed)
+      theirs.set(.open)
+      try waitForImages(40, of: bench.folder.file("edge-run"))
+      ours.set(.open)
+      let whole = try bench.result(edge)
+      try bench.expectSame(nodes, as: whole, of: "edge")
+      #expect(whole.uplink?.isComplete == true && whole.projections == FabricBench.projections)
+    }
+
     @Test(arguments: [1, 3]) func `A short campaign of kills and cuts changes no bit`(servers: Int) throws {
       let tool = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Tools/chaos-fabric.py")
       let seed = 20_261_201, program = try #require(FabricServer.program)

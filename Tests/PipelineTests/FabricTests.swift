@@ -151,7 +151,7 @@ extension Pipeline {
       try bench.expectSame(["edge": 16..<32, "node": 0..<16], asIn: "alone")
     }
 
-    @Test func `A scan that is finalized ends at the same projection on every machine`() throws {
+    @Test func `F11: a scan that is finalized ends at the same projection on every machine`() throws {
       let edge = try bench.edge("edge", ["--rate", "8"])
       let nodes = try bench.nodes(of: "edge")
       try waitForImages(10, of: bench.folder.file("edge-run"))
@@ -163,6 +163,19 @@ extension Pipeline {
       #expect(whole.projections < FabricBench.projections && whole.stoppedBy.contains("anna"))
       try bench.expectSame(nodes, as: whole, of: "edge")
       #expect(try bench.result(of: "node2").projections == whole.projections)
+    }
+
+    @Test func `F11 taken away: a node that obeys by itself ends before the others`() throws {
+      // With padding by itself the node would ask for what its end does not say.
+      let edge = try bench.edge("edge", ["--rate", "15", "--padding", "none"])
+      let node = try bench.nodes(of: "edge", count: 1)[0]
+      try waitForImages(10, of: bench.folder.file("node0-run"))
+      // What the refusal keeps from being written.
+      let requests = bench.folder.file("node0-run/requests")
+      try RunFolder.makeFolder(requests, for: .owner)
+      try "{}".write(toFile: requests + "/finalize", atomically: true, encoding: .utf8)
+      let (own, whole) = (try bench.result(node.command), try bench.result(edge))
+      #expect(own.projections < whole.projections && whole.projections == FabricBench.projections)
     }
   }
 }
@@ -196,22 +209,24 @@ struct FabricBench {
 
   /// The run that hands out rows.
   func edge(
-    _ name: String, _ options: [String] = [], input: String? = nil, axis: String? = "32", faults: String? = nil
+    _ name: String, _ options: [String] = [], input: String? = nil, axis: String? = "32", faults: String? = nil,
+    servers: String? = nil
   ) throws -> Command {
     try Command(
       [
-        "recon", input ?? scan, "--fabric", server.address, "--output-folder", folder.file(name), "--run-folder",
-        folder.file(name + "-run"), "--threads", "1", "--quiet", "--json",
+        "recon", input ?? scan, "--fabric", servers ?? server.address, "--output-folder", folder.file(name),
+        "--run-folder", folder.file(name + "-run"), "--threads", "1", "--quiet", "--json",
       ] + (axis.map { ["--rotation-axis", $0] } ?? []) + options, faults: faults)
   }
 
   /// A run that takes some.
-  func node(_ name: String, _ run: String, _ granules: String, _ options: [String] = [], faults: String? = nil) throws
-    -> Command
-  {
+  func node(
+    _ name: String, _ run: String, _ granules: String, _ options: [String] = [], faults: String? = nil,
+    servers: String? = nil
+  ) throws -> Command {
     try Command(
       [
-        "recon", "\(server.address)/\(run)", "--granules", granules, "--output-folder", folder.file(name),
+        "recon", "\(servers ?? server.address)/\(run)", "--granules", granules, "--output-folder", folder.file(name),
         "--run-folder", folder.file(name + "-run"), "--threads", "1", "--quiet", "--json",
       ] + options, faults: faults)
   }

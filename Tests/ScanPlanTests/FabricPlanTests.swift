@@ -188,6 +188,21 @@ import Tomography
     }
   }
 
+  @Test(arguments: [false, true])
+  func `F12: a node decides nothing about the pace, however far behind it is`(isAway: Bool) throws {
+    var plan = try Self.runPlan(Self.plan { ($0.algorithm, $0.windowStep) = (.sirt, 3) })
+    // The rule taken away: images that do not wait.
+    if isAway { plan.live?.waits = false }
+    let windows = plan.windows
+    var interval = UpdateInterval(lagMax: plan.distribution.lagMax, windows: windows, projections: 0)
+    var present = 1
+    for projections in 1...600 {
+      present = interval.next(present, lag: projections - 1, projections: projections) { _ in nil }
+    }
+    // Further apart than at its neighbours: seams in the volume.
+    #expect((present == 1) == !isAway)
+  }
+
   @Test func `granules that the run does not have are refused with how many there are`() {
     let failure = #expect(throws: ScanFailure.self) {
       try Self.runPlan(Self.plan(), Self.node { $0.granules = GranuleRange(scanText: "2:4") })
