@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 
-from fabric_machines import Namespaces, Server, free_port, may_make_namespaces
+from fabric_machines import Host, Namespaces, Server, free_port, may_make_namespaces
 
 TICKS = os.sysconf("SC_CLK_TCK")
 # Projections of the scan that is sent again and again.
@@ -277,19 +277,6 @@ class Bed:
         self.server.kill()
         if self.network:
             self.network.close()
-
-
-class Host:
-    """This machine itself."""
-
-    def command(self, machine, command):
-        return command
-
-    def host(self, machine):
-        return "127.0.0.1"
-
-    def close(self):
-        pass
 
 
 def main():

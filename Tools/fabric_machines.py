@@ -14,6 +14,19 @@ def call(*command, check=True):
     return result.returncode == 0
 
 
+class Host:
+    """This machine itself."""
+
+    def command(self, machine, command):
+        return command
+
+    def host(self, machine):
+        return "127.0.0.1"
+
+    def close(self):
+        pass
+
+
 class Namespaces:
     """Machines with one link each to a switch; nothing of it is seen outside."""
 
