@@ -81,6 +81,7 @@ package final class BandPublisher {
   private let byteCountMax: UInt64
   private let messageByteCountMax: Int
   private let replicas: Int
+  private let silence: StreamSilence
   private let buffer: UnsafeMutableRawBufferPointer
   let inbox: FabricInbox
   /// Of each granule, the next event to publish.
@@ -101,14 +102,15 @@ package final class BandPublisher {
   private let subjects: [String]
 
   /// A publisher of a run's topic. `eventsMax` and `messageByteCountMax` tell how much room each stream needs;
-  /// `proven` is what one before it in this process knew, and `replicas` how many servers keep a stream.
+  /// `proven` and `silence` are what one before it in this process knew, and `replicas` how many servers keep a stream.
   package init(
     _ connection: FabricConnection, topic: FabricTopic, granules: Granules, eventsMax: UInt64,
-    messageByteCountMax: Int, proven: [UInt64]? = nil, replicas: Int = 1, rules: FabricRules = FabricRules()
+    messageByteCountMax: Int, proven: [UInt64]? = nil, silence: StreamSilence = StreamSilence(), replicas: Int = 1,
+    rules: FabricRules = FabricRules()
   ) throws(FabricError) {
     precondition((BandMessage.headByteCount...BandMessage.byteCountMax).contains(messageByteCountMax) && replicas > 0)
     (self.connection, self.topic, self.granules, self.replicas) = (connection, topic, granules, replicas)
-    (self.messageByteCountMax, self.proven) = (messageByteCountMax, proven)
+    (self.messageByteCountMax, self.proven, self.silence) = (messageByteCountMax, proven, silence)
     self.rules = rules
     streams = try BandStreams(connection, topic: topic, granules: granules)
     inbox = try FabricInbox(connection)
@@ -141,7 +143,7 @@ package final class BandPublisher {
         return published
       }
     }
-    var states = try streams.states()
+    var states = try streams.states(silent: replace)
     let missing = states.indices.filter { states[$0] == nil }
     if !missing.isEmpty {
       let made = try streams.make(missing, byteCountMax: byteCountMax, replicas: replicas)
@@ -153,6 +155,18 @@ package final class BandPublisher {
     if hasBegun { counts.refilled += zip(found, acked).count { $0 < $1 } }
     resume(at: found)
     return published
+  }
+
+  /// Removes streams of which nobody has said anything for too long while servers answer otherwise: the one that has
+  /// them is away. They are missing then, and made anew where there are servers.
+  private func replace(_ silent: [Int]) throws(FabricError) {
+    let lost = silence.note(silent)
+    guard !lost.isEmpty, try streams.isBucketServed() else { return }
+    silence.move(lost, lost.map(topic.stream))
+    // The server that should answer is away.
+    do throws(FabricError) { try streams.remove(lost) } catch {
+      guard case .timedOut = error else { throw error }
+    }
   }
 
   /// Unacknowledged messages of a stream that are compared: where somebody else came between, it is the first of these.

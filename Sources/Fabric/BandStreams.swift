@@ -45,28 +45,47 @@ final class BandStreams {
 
   /// The states of all streams; nil for one that is not there.
   func states() throws(FabricError) -> [State?] {
-    try answers(
-      (0..<granules.count).map { granule in
-        JetStream.Request(
-          subject: "$JS.API.STREAM.INFO.\(topic.stream(granule))", what: "the state of stream \(topic.stream(granule))")
-      })
+    let requests = stateRequests
+    return try read(try api.ask(requests), requests)
+  }
+
+  /// The same; where nobody says anything of some, `silent` hears which, and nothing of the others is given.
+  func states(silent: ([Int]) throws(FabricError) -> Void) throws(FabricError) -> [State?] {
+    let requests = stateRequests, answers = try api.askSome(requests)
+    try silent(answers.indices.filter { answers[$0] == nil })
+    if let index = answers.firstIndex(of: nil) { throw api.silence(requests[index]) }
+    return try read(answers.map { $0 ?? [] }, requests)
+  }
+
+  /// Whether servers answer what is asked of the bucket with the plan, which more than one of them have.
+  func isBucketServed() throws(FabricError) -> Bool {
+    let request = JetStream.Request(
+      subject: "$JS.API.STREAM.INFO.KV_slipring-\(topic.identity.runID)", what: "the bucket of the run")
+    return try api.askSome([request])[0] != nil
+  }
+
+  private var stateRequests: [JetStream.Request] {
+    (0..<granules.count).map { granule in
+      JetStream.Request(
+        subject: "$JS.API.STREAM.INFO.\(topic.stream(granule))", what: "the state of stream \(topic.stream(granule))")
+    }
   }
 
   /// Makes some streams, each with room for `byteCountMax`.
   func make(_ missing: [Int], byteCountMax: UInt64, replicas: Int) throws(FabricError) -> [State?] {
-    try answers(
-      missing.map { granule in
-        let rows = granules[granule]
-        let creation = Creation(
-          name: topic.stream(granule), subjects: [topic.subject(granule)], num_replicas: replicas,
-          max_bytes: Int64(clamping: byteCountMax),
-          metadata: [
-            "run": topic.identity.runID.description, "firstRow": "\(rows.lowerBound)", "rows": "\(rows.count)",
-          ])
-        return JetStream.Request(
-          subject: "$JS.API.STREAM.CREATE.\(topic.stream(granule))", body: JetStream.encode(creation),
-          what: "stream \(topic.stream(granule))")
-      }, of: missing)
+    let requests = missing.map { granule in
+      let rows = granules[granule]
+      let creation = Creation(
+        name: topic.stream(granule), subjects: [topic.subject(granule)], num_replicas: replicas,
+        max_bytes: Int64(clamping: byteCountMax),
+        metadata: [
+          "run": topic.identity.runID.description, "firstRow": "\(rows.lowerBound)", "rows": "\(rows.count)",
+        ])
+      return JetStream.Request(
+        subject: "$JS.API.STREAM.CREATE.\(topic.stream(granule))", body: JetStream.encode(creation),
+        what: "stream \(topic.stream(granule))")
+    }
+    return try read(try api.ask(requests), requests, of: missing)
   }
 
   /// Removes the streams of some granules.
@@ -113,9 +132,11 @@ final class BandStreams {
     return messages
   }
 
-  private func answers(_ requests: [JetStream.Request], of granules: [Int]? = nil) throws(FabricError) -> [State?] {
+  private func read(
+    _ answers: [[UInt8]], _ requests: [JetStream.Request], of granules: [Int]? = nil
+  ) throws(FabricError) -> [State?] {
     var states: [State?] = []
-    for (index, bytes) in try api.ask(requests).enumerated() {
+    for (index, bytes) in answers.enumerated() {
       let what = requests[index].what
       let info = try JetStream.decode(Info.self, bytes, what: what)
       if let error = info.error {

@@ -54,6 +54,13 @@ final class JetStream {
 
   /// Sends all requests, and waits for all answers, in the order of the requests.
   func ask(_ requests: [Request]) throws(FabricError) -> [[UInt8]] {
+    let answers = try askSome(requests)
+    if let index = answers.firstIndex(of: nil) { throw silence(requests[index]) }
+    return answers.map { $0 ?? [] }
+  }
+
+  /// The same; nil for a request that nobody answers in time.
+  func askSome(_ requests: [Request]) throws(FabricError) -> [[UInt8]?] {
     calls += 1
     for (index, request) in requests.enumerated() {
       guard
@@ -66,9 +73,8 @@ final class JetStream {
     let deadline = Deadline(after: limit), unanswered = inbox.unanswered
     while left > 0 {
       guard let message = try inbox.next(timeout: deadline.remaining) else {
-        let request = requests[answers.firstIndex { $0 == nil } ?? 0]
-        if inbox.unanswered > unanswered { throw nobody(request) }
-        if deadline.hasPassed { throw silence(request) }
+        if inbox.unanswered > unanswered { throw nobody(requests[answers.firstIndex(of: nil) ?? 0]) }
+        if deadline.hasPassed { break }
         continue
       }
       let tokens = inbox.tokens(message)
@@ -78,7 +84,7 @@ final class JetStream {
       answers[index] = [UInt8](message.bytes)
       left -= 1
     }
-    return answers.map { $0 ?? [] }
+    return answers
   }
 
   /// One request.
@@ -95,7 +101,7 @@ final class JetStream {
   }
 
   /// What no answer means: a server says nothing more where something is forbidden.
-  private func silence(_ request: Request) -> FabricError {
+  func silence(_ request: Request) -> FabricError {
     if let violation = connection.violation { return .refused(what: request.what, reason: violation) }
     return connection.isConnected ? .timedOut(what: request.what, limit: limit) : unreachable
   }

@@ -59,10 +59,12 @@ final class Edge {
 
   var messageByteCountMax: Int { BandMessage.headByteCount + granules[0].count * columns * 2 }
 
-  func publisher(_ connection: FabricConnection, rules: FabricRules = FabricRules()) throws -> BandPublisher {
+  func publisher(
+    _ connection: FabricConnection, silence: StreamSilence = StreamSilence(), rules: FabricRules = FabricRules()
+  ) throws -> BandPublisher {
     try BandPublisher(
       connection, topic: topic, granules: granules, eventsMax: count, messageByteCountMax: messageByteCountMax,
-      rules: rules)
+      silence: silence, rules: rules)
   }
 
   func reader(

@@ -55,6 +55,32 @@ struct FabricFaultTests {
     #expect(publisher.counts.resyncs >= 1 && publisher.counts.replaced == 0)
   }
 
+  @Test func `Streams of a server that stays away are made anew on others, and filled again`() throws {
+    let servers = try FabricServer.cluster()
+    let address = try FabricAddress("nats://" + servers.map { "127.0.0.1:\($0.port)" }.joined(separator: ","))
+    let connection = try FabricConnection(address, name: "test", patience: .seconds(10))
+    let silence = StreamSilence(limit: .seconds(1))
+    let publisher = try edge.publisher(connection, silence: silence)
+    try #require(try publish(publisher, edge, through: 30))
+    // What says whether servers answer otherwise.
+    try FabricStore(connection, run: edge.topic.identity.runID).make()
+    let reader = try edge.reader(try FabricConnection(address, name: "test", patience: .seconds(10)), 0..<3)
+    try expectRead(reader, edge, 0..<3, through: 25)
+    let state = try JetStream(connection).ask(
+      JetStream.Request(subject: "$JS.API.STREAM.INFO.\(edge.topic.stream(0))", what: "test"))
+    let text = String(decoding: state, as: UTF8.self)
+    let holder = try #require(servers.first { text.contains("\"leader\":\"test-\($0.port)\"") }, "\(text)")
+    holder.kill()
+    try #require(try publish(publisher, edge, within: .seconds(60)))
+    #expect(silence.takeWords()?.contains(edge.topic.stream(0)) == true && silence.takeWords() == nil)
+    let service = try edge.replayService(connection)
+    try expectRead(reader, edge, 0..<3, from: 25, service: service)
+    // What it still has of them when it is back is nobody's any more.
+    try holder.start()
+    try expectRead(try edge.reader(connection, 0..<3), edge, 0..<3, service: service)
+    #expect(faults(publisher) == [])
+  }
+
   @Test func `A server that loses its disk is filled again, and nodes go on where they were`() throws {
     let publisher = try edge.publisher(try connect())
     let reader = try edge.reader(try connect(), 0..<2)

@@ -48,6 +48,16 @@ package final class FabricServer {
 
   deinit { kill() }
 
+  /// Three servers that know of each other.
+  package static func cluster() throws -> [FabricServer] {
+    let ports = try (0..<3).map { _ in try LoopbackPort.free() }
+    let routes = ports.map { "\"nats://127.0.0.1:\($0)\"" }.joined(separator: ", ")
+    return try ports.map { port in
+      try FabricServer(
+        "cluster { name: test, no_advertise: true, listen: \"127.0.0.1:\(port)\", routes: [\(routes)] }")
+    }
+  }
+
   /// Its address.
   package var address: String { "nats://127.0.0.1:\(port)" }
 

@@ -26,6 +26,8 @@ final class Uplink {
   private var link: Link?
   /// What the publisher before this one knew to be the edge's in the streams.
   private var proven: [UInt64]?
+  /// Streams of which nobody says anything.
+  private let silence = StreamSilence()
   private var backOff = BackOff()
   /// The topic's last event, once it came, and what stands in place of its own metadata.
   private var end: (sequence: UInt64, metadata: [UInt8])?
@@ -104,7 +106,7 @@ final class Uplink {
     let lease = rules.leasesUplink ? try takeLease(connection) : nil
     let publisher = try BandPublisher(
       connection, topic: configuration.topic, granules: configuration.granules, eventsMax: configuration.eventsMax,
-      messageByteCountMax: configuration.messageByteCountMax, proven: proven)
+      messageByteCountMax: configuration.messageByteCountMax, proven: proven, silence: silence)
     let replays = try ReplayService(connection, topic: configuration.topic, granules: configuration.granules) {
       [unowned self] sequence, _ in try self.event(sequence)
     }
@@ -288,6 +290,7 @@ final class Uplink {
   /// Waits, after servers did not do what was asked of them.
   private func suffer(_ error: FabricError) throws {
     if report.away == nil { noticed("\(error)") }
+    if let words = silence.takeWords() { noticed(words) }
     if let link {
       proven = link.publisher.proven
       report.note(link.publisher, served: link.replays.served, after: before)
