@@ -13,12 +13,13 @@ package final class FabricConnection: @unchecked Sendable {
   private static let pingInterval: Duration = .seconds(1)
   private static let writeLimit: Duration = .seconds(10)
 
-  /// Connects as `name`, which the servers' own lists show. Where nobody answers it tries again for `patience`; what
-  /// will not change by itself, as an unknown key, is thrown at once.
-  package init(_ address: FabricAddress, name: String, patience: Duration) throws(FabricError) {
+  /// Connects as `name`, which the servers' own lists show; `sends` says that large messages go out over it rather than
+  /// come in. Where nobody answers it tries again for `patience`; what will not change by itself, as an unknown key, is
+  /// thrown at once.
+  package init(_ address: FabricAddress, name: String, sends: Bool = false, patience: Duration) throws(FabricError) {
     keepMessageMemory()
     self.address = address
-    let options = try Self.options(address, name: name)
+    let options = try Self.options(address, name: name, sends: sends)
     defer { natsOptions_Destroy(options) }
     let start = ContinuousClock.now
     var backOff = BackOff()
@@ -79,7 +80,9 @@ package final class FabricConnection: @unchecked Sendable {
 
 // Options of the library, and what its codes mean.
 extension FabricConnection {
-  private static func options(_ address: FabricAddress, name: String) throws(FabricError) -> OpaquePointer {
+  private static func options(
+    _ address: FabricAddress, name: String, sends: Bool
+  ) throws(FabricError) -> OpaquePointer {
     var made: OpaquePointer?
     guard natsOptions_Create(&made) == NATS_OK, let options = made else {
       throw .unreachable("\(address)", reason: "no memory")
@@ -99,7 +102,8 @@ extension FabricConnection {
       natsOptions_SetReconnectBufSize(options, 1),
       natsOptions_SetPingInterval(options, pingInterval.milliseconds), natsOptions_SetMaxPingsOut(options, 2),
       natsOptions_SetWriteDeadline(options, writeLimit.milliseconds), natsOptions_SetSendAsap(options, true),
-      natsOptions_SetIOBufSize(options, 1 << 18),
+      // What is received goes through it with fewer calls; what is sent is copied to it as far as it fits.
+      natsOptions_SetIOBufSize(options, sends ? 1 << 13 : 1 << 18),
       // The library's own writes them to the standard error.
       natsOptions_SetErrorHandler(options, { _, _, _, _ in }, nil),
     ]

@@ -100,7 +100,7 @@ final class Uplink {
 
   /// Connects, and publishes the plan before anything else. Nobody else publishes the run's images then.
   private func connect() throws -> Link {
-    let connection = try FabricConnection(configuration.address, name: "slipring uplink", patience: .zero)
+    let connection = try FabricConnection(configuration.address, name: "slipring uplink", sends: true, patience: .zero)
     let store = try FabricStore(connection, run: configuration.topic.identity.runID)
     try publishPlan(store)
     let lease = rules.leasesUplink ? try takeLease(connection) : nil
