@@ -80,6 +80,20 @@ package final class ChildProcess {
     }
   }
 
+  /// Kills the process, and what it has started that is still in its group; a process that has ended is no error.
+  package func killGroup() throws(HostError) {
+    // Not reaped yet, so the id is still that of its group.
+    guard status == nil, kill(-pid, SIGKILL) != 0, errno != ESRCH else { return }
+    throw .system(call: "kill", subject: "the group of process \(pid)", errno: .current)
+  }
+
+  /// How the process ended, or nil while it runs; what it leaves in its group is killed.
+  package func reapGroup() throws(HostError) -> ExitStatus? {
+    guard try !Poll.wait(readable: [pidfd], timeout: .zero).isEmpty else { return nil }
+    try killGroup()
+    return try reap()
+  }
+
   /// How the process ended, or nil while it runs. The first answer removes the process from the system's table.
   package func reap() throws(HostError) -> ExitStatus? {
     if let status { return status }

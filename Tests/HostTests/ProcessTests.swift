@@ -32,6 +32,27 @@ import Testing
     #expect(try child.waitForExit(timeout: .seconds(10)) == .exited(0))
   }
 
+  @Test func `what a child has started ends with it`() throws {
+    for isKilled in [true, false] {
+      // The pipe ends when the last of them is gone.
+      let pipe = Pipe()
+      let child = try shell(
+        isKilled ? "sleep 100 & echo up; wait" : "sleep 100 & echo up", output: pipe.fileHandleForWriting.fileDescriptor
+      )
+      pipe.fileHandleForWriting.closeFile()
+      #expect(pipe.fileHandleForReading.readData(ofLength: 3) == Data("up\n".utf8))
+      if isKilled { try child.killGroup() } else { _ = try Poll.wait(readable: [child.pidfd], timeout: .seconds(10)) }
+      var ended = try child.reapGroup()
+      for _ in 0..<1000 where ended == nil {
+        ended = try child.reapGroup()
+        usleep(10_000)
+      }
+      #expect(ended == (isKilled ? .killed(signal: SIGKILL) : .exited(0)))
+      #expect(pipe.fileHandleForReading.readDataToEndOfFile().isEmpty)
+      try child.killGroup()
+    }
+  }
+
   @Test func `a signal that a child was started with blocked waits for it`() throws {
     let child = try ChildProcess(executable: "/bin/sleep", arguments: ["0.2"], blockedSignals: [SIGTERM])
     try child.signal(SIGTERM)

@@ -315,7 +315,7 @@ extension StageRunner {
   package func runProgram(_ path: String) throws {
     let process = try startProgram(path)
     guard let end = try process.waitForExit(timeout: limits.idle) else {
-      try process.signal(SIGKILL)
+      try process.killGroup()
       _ = try process.waitForExit(timeout: Self.programKillLimit)
       throw StageError.stalled("\(path) did not end within \(limits.idle)")
     }

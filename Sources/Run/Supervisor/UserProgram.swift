@@ -30,6 +30,8 @@ final class UserProgram {
   private static let limits = HeartbeatWatch.Limits(working: .seconds(60))
   private static let (failuresInRowMax, restartsMax) = (5, 1000)
   private static let (lineByteCountMax, figuresMax, nameMax) = (3072, 32, 48)
+  /// Of 4 KiB each in a look, and lines of each that are looked at.
+  private static let (readsMax, linesMax) = (16, 8)
   private static let delayMax: Duration = .seconds(10)
   private static let stopLimit: Duration = .seconds(3)
 
@@ -54,9 +56,9 @@ final class UserProgram {
     do {
       if lines > 0, let silence = watch.look(.beats(lines), at: .now) {
         log.warning("killed \(record.name), which hung", metadata: ["silent": "\(silence / .seconds(1)) s"])
-        try process.signal(SIGKILL)
+        try process.killGroup()
       }
-      if let ended = try process.reap() { take(ended) }
+      if let ended = try process.reapGroup() { take(ended) }
     } catch { giveUp("\(error)") }
   }
 
@@ -78,10 +80,9 @@ final class UserProgram {
     if let process {
       do {
         try process.signal(SIGTERM)
-        if try process.waitForExit(timeout: Self.stopLimit) == nil {
-          try process.signal(SIGKILL)
-          _ = try process.waitForExit(timeout: Self.stopLimit)
-        }
+        _ = try Poll.wait(readable: [process.pidfd], timeout: Self.stopLimit)
+        try process.killGroup()
+        _ = try process.waitForExit(timeout: Self.stopLimit)
       } catch { log.warning("cannot end \(record.name)", metadata: ["reason": "\(error)"]) }
     }
     read()
@@ -138,16 +139,20 @@ final class UserProgram {
     (input, output) = (-1, -1)
   }
 
-  /// Takes what it said, so much of it that a program that never stops speaking holds nobody up.
+  /// Takes what it said, so much of it that a program that never stops speaking holds nobody up: of many lines at once
+  /// the last ones.
   private func read() {
     guard output >= 0 else { return }
     var bytes = [UInt8](repeating: 0, count: 4096)
-    for _ in 0..<64 {
+    for _ in 0..<Self.readsMax {
       let count = Glibc.read(output, &bytes, bytes.count)
       guard count > 0 else { return }
       text += bytes[..<count]
-      while let end = text.firstIndex(of: UInt8(ascii: "\n")) {
-        take(line: text[..<end])
+      if let end = text.lastIndex(of: UInt8(ascii: "\n")) {
+        let said = text[..<end].split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        lines += UInt64(said.count)
+        status.said += said.count
+        said.suffix(Self.linesMax).forEach(take(line:))
         text.removeSubrange(...end)
       }
       if text.count > Self.lineByteCountMax { text.removeLast(text.count - Self.lineByteCountMax - 1) }
@@ -155,8 +160,6 @@ final class UserProgram {
   }
 
   private func take(line: ArraySlice<UInt8>) {
-    lines += 1
-    status.said += 1
     guard line.count <= Self.lineByteCountMax,
       let figures = try? JSONDecoder().decode([String: Double].self, from: Data(line)),
       figures.count <= Self.figuresMax,

@@ -54,7 +54,7 @@ final class HookRunner {
         if let ended = try process.reap() {
           take(ended == .exited(0) ? nil : ended.words)
         } else if deadline.hasPassed {
-          try process.signal(SIGKILL)
+          try process.killGroup()
           _ = try process.waitForExit(timeout: .seconds(1))
           take("did not end within \(Self.limit)")
         }

@@ -109,7 +109,7 @@ final class ProgramModel: AlarmModel {
     (input, output) = (-1, -1)
     // It dies with this process at the latest.
     do {
-      try process?.signal(SIGKILL)
+      try process?.killGroup()
       _ = try process?.waitForExit(timeout: Self.killLimit)
     } catch { noticed("the program \(path): \(error)") }
     process = nil
