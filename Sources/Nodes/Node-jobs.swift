@@ -23,6 +23,36 @@ extension Node {
     }
   }
 
+  private static let edgeLookPeriod: Duration = .seconds(2)
+  /// How long an edge may be away before a person hears of it: longer than its uplink takes to be started again.
+  private static let edgeToldAfter: Duration = .seconds(30)
+
+  /// Ends what waits for the images of an edge that is gone, where others could use the room; what it has taken stays
+  /// on disk, and it is taken up again when the edge is back.
+  func watchEdges(_ link: NodeLink) throws(FabricError) {
+    guard ContinuousClock.now >= edgeLookDue else { return }
+    edgeLookDue = .now + Self.edgeLookPeriod
+    for run in runs.values {
+      let waiting = jobs.filter { $0.run === run && $0.killed == nil && $0.needsEdge }
+      guard !waiting.isEmpty else { continue }
+      try keep(link)
+      if try run.leases.get(FabricNames.uplink) != nil { run.edgeSeen = .now }
+      let away = ContinuousClock.now - run.edgeSeen
+      for job in waiting where min(away, job.idleTime) >= settings.edgePatience { setAside(job) }
+      guard !run.isAside, waiting.contains(where: { min(away, $0.idleTime) >= Self.edgeToldAfter }) else { continue }
+      tellOnce(
+        "\(run.words): its edge is away, and no image comes; waiting for it for \(settings.edgePatience) (slipring "
+          + "resume there)")
+    }
+  }
+
+  private func setAside(_ job: NodeJob) {
+    job.run.isAside = true
+    do throws(HostError) {
+      try job.kill("nothing came of its edge for \(settings.edgePatience); taken up again when that is back")
+    } catch { tellOnce("\(error)") }
+  }
+
   private static let (pause, pauseMax) = (2, 60)
 
   private func settle(_ job: NodeJob, _ status: ExitStatus) {

@@ -61,9 +61,13 @@ extension Node {
     let leased = try run.leases.keys()
     try keep(link)
     let parts = NodeRun.granules(try run.store.keys(), "part.")
-    run.isServed = run.isServed || leased.contains(FabricNames.uplink)
+    if leased.contains(FabricNames.uplink) {
+      (run.isServed, run.edgeSeen) = (true, .now)
+      // Whatever failed without it is tried anew.
+      if run.isAside { (run.isAside, run.failures) = (false, 0) }
+    }
     let begun = drop(run.begun(), of: run, parts)
-    guard run.isServed || !begun.isEmpty else { return run.lookDue = .now + Self.idlePeriod }
+    guard !run.isAside, run.isServed || !begun.isEmpty else { return run.lookDue = .now + Self.idlePeriod }
     let count = run.scan.granuleCount
     // Looked at all the same: servers that lose everything lose parts as well.
     guard !(0..<count).allSatisfy(parts.contains) else { return run.lookDue = .now + Self.idlePeriod }

@@ -25,6 +25,8 @@ package final class Node {
   var strangers: Set<RunID> = []
   /// When the list of runs is looked at again.
   var listDue = ContinuousClock.now
+  /// When the edges are looked at again for which runs wait.
+  var edgeLookDue = ContinuousClock.now
   /// When leases, and the servers, are looked at again.
   var lookDue = ContinuousClock.now
   private(set) var registered: (revision: UInt64, at: ContinuousClock.Instant)?
@@ -63,7 +65,7 @@ package final class Node {
     (self.settings, self.executable, self.signals, self.manager) = (settings, executable, signals, manager)
     self.notice = notice
     since = Date.now.timeIntervalSince1970
-    try DurableFolder.make(settings.folder, for: .owner)
+    try RunFolder.makeFolder(settings.folder, for: .owner)
     let path = settings.folder + "/lock"
     guard let lock = try LockFile(path: path) else {
       let holder = try LockFile.holder(path: path) ?? "another process"
@@ -123,6 +125,7 @@ package final class Node {
     do throws(FabricError) {
       let link = try connected()
       try keep(link)
+      try watchEdges(link)
       try look(link)
       if isAway { notice("the fabric \(settings.address) answers again") }
       isAway = false

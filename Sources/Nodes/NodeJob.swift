@@ -14,6 +14,9 @@ final class NodeJob {
   let byteCount: Int
   private let child: ChildProcess
   private let began = ContinuousClock.now
+  /// Events that it has taken, when that last changed, and whether more are to come.
+  private var (cursor, moved) = (UInt64(0), ContinuousClock.now)
+  private(set) var needsEdge = true
   /// Why it was killed; nil where it was not.
   private(set) var killed: String?
 
@@ -48,6 +51,9 @@ final class NodeJob {
   /// How long it has run.
   var seconds: Int { Int((ContinuousClock.now - began) / .seconds(1)) }
 
+  /// How long it has taken no event.
+  var idleTime: Duration { .now - moved }
+
   /// Becomes readable when it ends.
   var descriptor: Int32 { child.pidfd }
 
@@ -76,7 +82,10 @@ final class NodeJob {
       case .finalIterations: .sweeping
       case .exporting, .finished, .failed: .writing
       }
-    let cursor = status.stages.first { $0.name == "acquire" }?.cursor ?? 0
+    let acquire = status.stages.first { $0.name == "acquire" }, cursor = acquire?.cursor ?? 0
+    // Without room on its own disk it takes nothing, whatever there is.
+    needsEdge = status.phase == .scanning && acquire?.state != "ended" && status.withoutRoom.isEmpty
+    if cursor != self.cursor || !needsEdge { (self.cursor, moved) = (cursor, .now) }
     for lease in leases {
       (lease.record.state, lease.record.cursor, lease.record.of) = (state, cursor, run.scan.events)
     }

@@ -16,6 +16,9 @@ final class NodeRun {
   let folder: String
   /// Whether its edge was seen to be there: nobody waits for the slices of one that was over before.
   var isServed = false
+  /// When its edge was last seen to be there, and whether what was begun waits for it to come back.
+  var edgeSeen = ContinuousClock.now
+  var isAside = false
   /// Attempts of this node that failed.
   var failures = 0
   /// Nothing of it is begun before.

@@ -18,6 +18,8 @@ package struct NodeSettings: Sendable {
   let memoryByteCount: Int
   /// How long it finishes what it has once it was asked to end.
   let drainLimit: Duration
+  /// How long its runs wait for images of an edge that is away.
+  let edgePatience: Duration
   /// What its runs have of their own: files, threads, where the key is.
   let scan: ScanDescription
 
@@ -28,7 +30,7 @@ package struct NodeSettings: Sendable {
   /// - Throws: `.usage` for what cannot be.
   package init(
     _ scan: ScanDescription, folder: String, name: String?, granulesMax: Int?, cores: Int?, memoryByteCount: Int?,
-    drainLimit: Duration
+    drainLimit: Duration, edgePatience: Duration
   ) throws {
     guard let servers = scan.fabric else { preconditionFailure("a node without servers") }
     var address = try FabricAddress(servers)
@@ -43,8 +45,11 @@ package struct NodeSettings: Sendable {
     guard cores.map({ (1...allowed.count).contains($0) }) ?? true else {
       throw ScanFailure(.usage, "--cores \(cores ?? 0): this process may use \(counted(allowed.count, "core"))")
     }
-    guard granulesMax ?? 1 > 0 else { throw ScanFailure(.usage, "--most-granules \(granulesMax ?? 0) is none") }
-    (self.address, self.name, self.drainLimit) = (address, name, drainLimit)
+    guard granulesMax ?? 1 > 0 else {
+      throw ScanFailure(.usage, "--most-granules \(granulesMax ?? 0) is none: give 1 or more")
+    }
+    (self.address, self.name) = (address, name)
+    (self.drainLimit, self.edgePatience) = (drainLimit, edgePatience)
     self.folder = absolutePath(folder)
     self.cores = Array(allowed.prefix(cores ?? allowed.count))
     granulesAsked = granulesMax

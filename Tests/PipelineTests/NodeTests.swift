@@ -28,12 +28,14 @@ extension Pipeline {
       func errorsSoFar() throws -> String { try command.errorsSoFar() }
     }
 
-    private func node(_ name: String, _ most: Int) throws -> NodeProcess {
+    private func node(_ name: String, _ most: Int, _ options: String...) throws -> NodeProcess {
       NodeProcess(
-        try Command([
-          "node", "--fabric", bench.server.address, "--folder", bench.folder.file(name), "--name", name, "--cores", "1",
-          "--most-granules", "\(most)",
-        ]))
+        try Command(
+          [
+            "node", "--fabric", bench.server.address, "--folder", bench.folder.file(name), "--name", name, "--cores",
+            "1",
+            "--most-granules", "\(most)",
+          ] + options))
     }
 
     private func connection() throws -> FabricConnection {
@@ -164,6 +166,26 @@ extension Pipeline {
       try end(heir)
       let lines = try heir.errorsSoFar()
       #expect(lines.contains("granules 0 to 2 taken up again"), "\(lines)")
+    }
+
+    @Test func `What waits for an edge that is gone is set aside, and made when the edge goes on`() throws {
+      let node = try node("a", 6, "--edge-patience", "3")
+      try waitForNodes(["a"])
+      let edge = try bench.edge("edge", ["--rate", "4", "--granule", "\(Self.granule)"])
+      let run = try bench.run("edge"), leases = try FabricStore(connection(), leasesOf: #require(RunID(run)))
+      try waitForHolders("all granules", leases) { $0 == ["a": 6] }
+      try waitForImages(8, of: bench.folder.file("edge-run"))
+      try edge.process.signal(SIGKILL)
+      #expect(try edge.end().status == .killed(signal: SIGKILL))
+      // Its room is free for others, and it is not begun again for nothing.
+      try wait("its end", within: 60) { try node.errorsSoFar().contains("stopped: nothing came of its edge for 3") }
+      try waitForHolders("nobody", leases) { $0.isEmpty }
+      let resumed = try Command(["resume", bench.folder.file("edge-run"), "--json", "--quiet"])
+      _ = try bench.result(resumed)
+      #expect(try expectParts(of: run).allSatisfy { $0.node == "a" })
+      try end(node)
+      let lines = try node.errorsSoFar()
+      #expect(lines.contains("granules 0 to 5 taken up again"), "\(lines)")
     }
 
     @Test func `A part is told once, also by a run that a person starts, and what a node cannot do is one line`() throws

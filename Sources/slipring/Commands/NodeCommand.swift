@@ -34,6 +34,11 @@ struct NodeCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp("Seconds that it may take on SIGTERM to finish what it has.", valueName: "seconds"))
   var drainLimit = 3600.0
+  @Option(
+    help: ArgumentHelp(
+      "Seconds that runs wait for images of an edge that is away before they are set aside until it is back.",
+      valueName: "seconds"))
+  var edgePatience = 300.0
   @Option(help: .key("fabric-credentials", "file"), completion: .file()) var fabricCredentials: String?
   @Option(help: .key("fabric-authority", "file"), completion: .file()) var fabricAuthority: String?
 
@@ -49,12 +54,14 @@ struct NodeCommand: ParsableCommand {
     guard memory.map({ $0 > 0 && $0 <= Self.memoryMax }) ?? true else {
       throw ScanFailure(.usage, "--memory \(memory ?? 0) is no amount of memory in GiB")
     }
-    guard drainLimit >= 0, drainLimit <= Self.secondsMax else {
-      throw ScanFailure(.usage, "--drain-limit \(drainLimit) is no number of seconds")
+    for (name, seconds) in [("--drain-limit", drainLimit), ("--edge-patience", edgePatience)]
+    where !(0...Self.secondsMax).contains(seconds) {
+      throw ScanFailure(.usage, "\(name) \(seconds) is no number of seconds")
     }
     let settings = try NodeSettings(
       scan, folder: folder, name: name, granulesMax: mostGranules, cores: cores,
-      memoryByteCount: memory.map { Int($0 * Double(1 << 30)) }, drainLimit: .seconds(drainLimit))
+      memoryByteCount: memory.map { Int($0 * Double(1 << 30)) }, drainLimit: .seconds(drainLimit),
+      edgePatience: .seconds(edgePatience))
     // Before any thread, so that every thread leaves the signals to the descriptor.
     let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
     let manager = ServiceManager(environment: ProcessInfo.processInfo.environment, processID: getpid())
