@@ -101,6 +101,27 @@ extension Pipeline {
       #expect(try bench.folder.names(in: "bad") == ["outputs.json"])
     }
 
+    @Test func `Nodes that write TIFF, and TIFF and HDF5, make one volume of TIFF files`() throws {
+      let edge = try bench.edge("edge", ["--nodes", "2", "--granule", "24"]), run = try bench.run("edge")
+      _ = try bench.result(node("a", run, "0:1", ["--format", "tiff"]))
+      _ = try bench.result(node("b", run, "1:2", ["--format", "both"]))
+      let result = try bench.result(edge)
+      #expect(try result.volumeSHA256 == alone().volumeSHA256 && result.outputs.count == 48)
+      #expect(result.outputs.allSatisfy { access($0, F_OK) == 0 })
+      // Of HDF5 alone there is no such file.
+      try FileManager.default.removeItem(atPath: bench.folder.file("b/recon_00024.tiff"))
+      expectFailure(
+        64, try gather(bench.folder.file("edge-run"), "--output-folder", bench.folder.file("again")), "--form hdf5")
+      // Once its record is gone, another one makes the part.
+      let there = "\(bench.server.address)/\(run)"
+      let removed = try Command(["fabric", "remove", bench.server.address, run, "--granules", "1:2"]).end()
+      #expect(removed.status == .exited(0) && removed.errors.contains("removed 1 part of run"), "\(removed.errors)")
+      expectFailure(75, try gather(there, "--output-folder", bench.folder.file("again")), "rows 24 to 47")
+      _ = try bench.result(node("c", run, "1:2", ["--format", "tiff"]))
+      let again = try whole(gather(there, "--output-folder", bench.folder.file("again")))
+      #expect(again.volumeSHA256 == result.volumeSHA256)
+    }
+
     /// Flips a bit of the volume.
     private func flip(_ path: String) throws {
       let file = try FileHandle(forUpdating: URL(filePath: path))

@@ -122,7 +122,7 @@ package struct Gather {
   ///   half-written.
   func write(_ form: Form, to output: String, stopRequested: () throws -> Void) throws -> Result {
     guard missing.isEmpty else { throw missingFailure }
-    let pieces = try self.pieces()
+    let pieces = try self.pieces(form)
     guard let columns = pieces.first?.files.columns, pieces.allSatisfy({ $0.files.columns == columns }) else {
       throw ScanFailure(.data, "the parts of run \(scan.run) have slices of different sizes")
     }
@@ -167,6 +167,22 @@ package struct Gather {
     let node: String?
     let sha256: String?
     let files: PartFiles
+  }
+
+  private func pieces(_ form: Form) throws(ScanFailure) -> [Rows] {
+    let pieces = try pieces()
+    guard form == .links, pieces.contains(where: { $0.files.isTIFF }) else { return pieces }
+    // A file of HDF5 cannot refer to a TIFF file: where nodes that write HDF5 write TIFF as well, that is what all
+    // have.
+    return try pieces.map { piece throws(ScanFailure) in
+      guard let files = try piece.files.tiff(row: piece.rows.lowerBound, of: scan) else {
+        throw ScanFailure(
+          .usage,
+          "some parts of run \(scan.run) are HDF5 and others TIFF: slipring gather --form hdf5 makes a file with all "
+            + "voxels")
+      }
+      return Rows(rows: piece.rows, node: piece.node, sha256: piece.sha256, files: files)
+    }
   }
 
   private func pieces() throws(ScanFailure) -> [Rows] {
@@ -310,10 +326,7 @@ extension Gather {
       }
     }
     if links.isEmpty { return nil }
-    guard links.reduce(0, { $0 + $1.source.count }) == rows else {
-      throw ScanFailure(
-        .usage, "some parts of run \(scan.run) are HDF5 and others TIFF: --form hdf5 makes a file with all voxels")
-    }
+    precondition(links.reduce(0) { $0 + $1.source.count } == rows, "a file of HDF5 cannot refer to a TIFF file")
     return links
   }
 
@@ -349,50 +362,5 @@ extension Gather {
       throw ScanFailure(.noInput, "cannot read \(path)")
     }
     return [UInt8](data)
-  }
-}
-
-/// A copy of the voxels that is being written; nil where none is asked for.
-private enum VolumeCopy {
-  case hdf5(VolumeHDF5Writer)
-  case zarr(ZarrVolume)
-
-  /// Begins to write, where a copy is asked for.
-  init?(
-    _ form: Gather.Form, path: String, slices: Int, columns: Int, attributes: [String: String],
-    about: VolumeDescription
-  ) throws(FileError) {
-    switch form {
-    case .links: return nil
-    case .hdf5:
-      self = .hdf5(
-        try VolumeHDF5Writer(path: path, slices: slices, columns: columns, attributes: attributes, about: about))
-    case .zarr:
-      self = .zarr(
-        try ZarrVolume(
-          path: path, slices: slices, columns: columns, depth: slicesOfGroup(columns: columns), version: .v05,
-          attributes: attributes, about: about))
-    }
-  }
-
-  func add(_ slice: UnsafeBufferPointer<Float>, at row: Int) throws(FileError) {
-    switch self {
-    case .hdf5(let writer): try writer.write(slice: slice, at: row)
-    case .zarr(let volume): try volume.add(slice: slice)
-    }
-  }
-
-  func finish(_ sha256: String) throws(FileError) {
-    switch self {
-    case .hdf5(let writer): try writer.finish(attributes: ["sha256": sha256])
-    case .zarr(let volume): try volume.finish()
-    }
-  }
-
-  func abandon() {
-    switch self {
-    case .hdf5(let writer): writer.abandon()
-    case .zarr(let volume): volume.abandon()
-    }
   }
 }

@@ -77,6 +77,18 @@ final class PartFiles {
     return PartFiles(.tiff(folder: folder, first: scan.firstSlice), columns: columns)
   }
 
+  /// Whether they are one file for each slice.
+  var isTIFF: Bool { if case .tiff = kind { true } else { false } }
+
+  /// These where they are TIFF files, or those that lie beside an HDF5 file, where its node writes both; nil where
+  /// there is none of `row`.
+  func tiff(row: Int, of scan: ScatteredScan) throws(ScanFailure) -> PartFiles? {
+    guard case .hdf5(_, let path, _) = kind else { return self }
+    let folder = folderName(of: path), first = "\(folder)/\(Self.tiffName(scan.firstSlice + row))"
+    guard access(first, R_OK) == 0 else { return nil }
+    return PartFiles(.tiff(folder: folder, first: scan.firstSlice), columns: try Self.columns(ofTIFF: first))
+  }
+
   /// Reads the slice of a row, columns × columns values.
   func read(row: Int, into slice: UnsafeMutableBufferPointer<Float>) throws(ScanFailure) {
     switch kind {

@@ -87,6 +87,24 @@ package struct FabricRuns {
     }
   }
 
+  /// Removes what the servers know of parts of the run that `text` names, so that nodes may make them again; gives how
+  /// many these were.
+  /// - Throws: `.usage` where it names no run, `.noInput` where the servers do not know it.
+  package func remove(parts granules: GranuleRange, of text: String) throws(ScanFailure) -> Int {
+    let run = try run(text)
+    do throws(FabricError) {
+      let store = try FabricStore(connection, run: run)
+      let parts = try store.all("part.").filter { part in
+        Int(part.key.dropFirst("part.".count)).map(granules.numbers.contains) ?? false
+      }
+      for part in parts { try store.remove(part.key, after: part.value.revision) }
+      return parts.count
+    } catch {
+      if case .missing = error { throw unknown(run) }
+      throw refusal(error, "the keys of node and administrator change parts (node.nk, admin.nk of Tools/fabric keys)")
+    }
+  }
+
   func unknown(_ run: RunID) -> ScanFailure {
     ScanFailure(.noInput, "\(servers) has nothing of run \(run): slipring fabric list has the runs that it knows")
   }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Host
 import ScanPlan
 
 /// Looks at what the servers of a fabric keep, and removes it.
@@ -53,12 +54,19 @@ struct FabricRemove: ParsableCommand {
     abstract: "Removes what the servers keep of a run, for good.",
     discussion: """
       Nodes that still read it end with an error. An edge whose run still goes on sends all of it again: end that first.
+      With --granules only what nodes told of their parts is removed, as of one that is damaged, so that another makes \
+      it.
       """)
 
   @OptionGroup var fabric: FabricServers
   @Argument(help: ArgumentHelp("The run, by its 32 digits.", valueName: "run")) var number: String
+  @Option(help: ArgumentHelp("Only the parts of these granules.", valueName: "first:end")) var granules: GranuleRange?
 
   func run() throws {
+    if let granules {
+      let count = try fabric.runs().remove(parts: granules, of: number)
+      return Console.notice("removed \(counted(count, "part")) of run \(number): nodes may make them again")
+    }
     let streams = try fabric.runs().remove(number)
     Console.notice("removed \(streams) streams and the plan of run \(number)")
   }
