@@ -26,8 +26,9 @@ extension Trigger {
       }
       guard fields.updateValue(value, forKey: key) == nil else { throw Mistake(description: "\(key) is there twice") }
     }
-    guard let name = fields["name"], (1...Self.nameMax).contains(name.utf8.count), Self.isName(name) else {
-      throw Mistake(description: "its name is not 1 to \(Self.nameMax) small letters, digits and dashes")
+    guard let name = fields["name"], (1...Self.nameMax).contains(name.utf8.count), Self.isName(name), name != "none"
+    else {
+      throw Mistake(description: "its name is not 1 to \(Self.nameMax) small letters, digits and dashes, or it is none")
     }
     guard let gauge = Gauge(rawValue: fields["watch"] ?? "") else {
       throw Mistake(description: "watch is not one of \(Gauge.allCases.map(\.rawValue).joined(separator: ", "))")
@@ -65,6 +66,13 @@ extension Trigger {
     if actions != [.notify] { text += ",then=\(actions.map(\.text).joined(separator: "+"))" }
     if severity != .warning { text += ",severity=\(severity.rawValue)" }
     return text
+  }
+
+  /// Paths of the programs that it needs.
+  package var programs: [String] {
+    var programs = actions.compactMap { action in if case .hook(let path) = action { path } else { nil } }
+    if case .program(let path) = model { programs.append(path) }
+    return programs
   }
 
   private static func isName(_ text: String) -> Bool {

@@ -43,7 +43,7 @@ package struct Trigger: Equatable, Sendable {
     case hook(String)
     /// The scan ends with what was acquired.
     case finalize
-    /// Updates are made half as often.
+    /// Updates are made half as often, at least as long as the alarm lasts.
     case widen
     /// No update is made as long as the alarm lasts.
     case pauseWindows

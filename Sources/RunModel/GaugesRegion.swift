@@ -11,7 +11,7 @@ import Synchronization
 ///   128  of the supervisor: restarts u64 atomic, stages without room on disk u64 atomic
 ///   256  of watch: looks u64 atomic, gauge n at 256 + 8 (n + 1) f64 atomic, NaN for unknown
 ///   768  of watch, to distribute: no updates before this time u64 atomic (ns of the monotonic clock, 0 for none),
-///        how often updates are to be made half as often u64 atomic
+///        how often updates are to be made half as often u64 atomic, not nearer again before this time u64 atomic
 ///  1024
 /// ```
 package final class GaugesRegion: @unchecked Sendable {
@@ -20,10 +20,10 @@ package final class GaugesRegion: @unchecked Sendable {
   /// Bytes of the region.
   static let byteCount = 1024
   private static let magic: UInt32 = 0x4750_4C53
-  private static let layoutVersion: UInt32 = 1
+  private static let layoutVersion: UInt32 = 2
   private static let (supervisorOffset, watchOffset, ordersOffset) = (128, 256, 768)
-  /// An order to make no updates holds for so long, unless it is given again: a stage that died pauses nothing.
-  private static let pauseNanoseconds: UInt64 = 2_000_000_000
+  /// An order holds for so long, unless it is given again: a stage that died pauses nothing.
+  private static let orderNanoseconds: UInt64 = 2_000_000_000
 
   private init(_ region: SharedRegion) { self.region = region }
 
@@ -98,14 +98,27 @@ package final class GaugesRegion: @unchecked Sendable {
 
   /// Asks for no updates for the next two seconds, or takes that back.
   package func askForPause(_ isPaused: Bool) {
-    word(Self.ordersOffset).pointee.store(
-      isPaused ? Machine.monotonicNanoseconds + Self.pauseNanoseconds : 0, ordering: .relaxed)
+    order(isPaused, Self.ordersOffset)
   }
 
-  /// Whether no updates are to be made now. A time too far ahead is none.
-  package var isPaused: Bool {
-    let (until, now) = (word(Self.ordersOffset).pointee.load(ordering: .relaxed), Machine.monotonicNanoseconds)
-    return until > now && until - now <= Self.pauseNanoseconds
+  /// Whether no updates are to be made now.
+  package var isPaused: Bool { isOrdered(Self.ordersOffset) }
+
+  /// Asks that updates come no nearer to each other for the next two seconds, or takes that back.
+  package func askToStayWide(_ isWide: Bool) { order(isWide, Self.ordersOffset + 16) }
+
+  /// Whether updates are to come no nearer to each other now.
+  package var staysWide: Bool { isOrdered(Self.ordersOffset + 16) }
+
+  private func order(_ isGiven: Bool, _ offset: Int) {
+    word(offset).pointee.store(
+      isGiven ? Machine.monotonicNanoseconds + Self.orderNanoseconds : 0, ordering: .relaxed)
+  }
+
+  /// Whether an order holds. A time too far ahead is none.
+  private func isOrdered(_ offset: Int) -> Bool {
+    let (until, now) = (word(offset).pointee.load(ordering: .relaxed), Machine.monotonicNanoseconds)
+    return until > now && until - now <= Self.orderNanoseconds
   }
 
   /// Asks for updates half as often.

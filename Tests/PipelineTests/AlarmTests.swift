@@ -90,11 +90,14 @@ extension Pipeline {
       #expect(dead.errors.contains("stage watch was killed by signal 9 for the 11th time in a minute: the run goes on"))
     }
 
-    @Test func `A pause of updates is recorded: workers and successors make the same ones`() throws {
+    @Test(arguments: ["pause-windows", "widen"])
+    func `Fewer updates, as long as an alarm lasts, are recorded: workers and successors make the same ones`(
+      action: String
+    ) throws {
       let all = try recon("all", "--trigger", "none", "--quiet").result()
       let outcome = try recon(
         "out", faults: "distribute=orders-half:200,unreleased:60;reconstruct.0=unreleased:120", "--trigger",
-        "always,watch=rate,model=threshold:>1,then=pause-windows")
+        "always,watch=rate,model=threshold:>1,then=\(action)", "--lag-max", "48")
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let result = try outcome.result()
       #expect(result.projections == 180 && result.lost == 0 && result.updates < all.updates - 20, "\(result.updates)")
@@ -109,6 +112,16 @@ extension Pipeline {
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let result = try outcome.result()
       #expect(result.stoppedBy == "finalized by the trigger enough" && result.projections < 180, "\(result.stoppedBy)")
+    }
+
+    @Test func `A program that is not there is told before anything is made`() throws {
+      for record in ["then=hook:/none/there", "then=hook:/tmp"] {
+        expectFailure(
+          66, try recon("refused", "--trigger", "a,watch=rate,model=threshold:>1,\(record)"), "--trigger a: /")
+      }
+      expectFailure(66, try recon("refused", "--trigger", "a,watch=rate,model=program:/none"), "/none")
+      expectFailure(64, try recon("refused", "--trigger", "none,watch=rate,model=ewma:6"), "or it is none")
+      #expect(!access(folder.file("refused")))
     }
 
     private func access(_ path: String) -> Bool { Glibc.access(path, F_OK) == 0 }

@@ -80,7 +80,11 @@ import Testing
     region.askForPause(false)
     #expect(!other.isPaused)
     region.askForWidening()
-    #expect(other.widenings == 1)
+    #expect(other.widenings == 1 && !other.staysWide)
+    region.askToStayWide(true)
+    #expect(other.staysWide && !other.isPaused)
+    region.askToStayWide(false)
+    #expect(!other.staysWide)
     #expect(throws: HostError.self) { try GaugesRegion.attach(names, .random()) }
   }
 }

@@ -21,9 +21,9 @@ extension ScanDescription {
   /// Throws where a program is not there.
   func checkStages() throws(ScanFailure) {
     for stage in stage?.records ?? [] {
-      guard let program = stage.work.program, access(program, X_OK) != 0 else { continue }
+      guard let program = stage.work.program, let problem = programProblem(program) else { continue }
       throw ScanFailure(
-        .noInput, "--stage name=\(stage.name): \(program): \(Errno.current); name a program that can be executed")
+        .noInput, "--stage name=\(stage.name): \(program): \(problem); name a program that can be executed")
     }
   }
 
@@ -87,5 +87,14 @@ extension RunPlan {
         slices: slices, columns: geometry.columns, readsLabels: readsLabels, threads: workersPlace.threads)
       return sum + own + (readsLabels ? 4 * slices * geometry.columns * geometry.columns : 0)
     }
+  }
+}
+
+extension ScanDescription {
+  /// Why nothing can be executed there; nil where that is not known.
+  func programProblem(_ path: String) -> Errno? {
+    var status = stat()
+    guard stat(path, &status) == 0, access(path, X_OK) == 0 else { return .current }
+    return status.st_mode & S_IFMT == S_IFDIR ? Errno(rawValue: EISDIR) : nil
   }
 }

@@ -1,4 +1,5 @@
 import Alarms
+import Host
 
 // What a run is watched for.
 extension ScanKey {
@@ -56,8 +57,11 @@ extension ScanLimit where Value == TriggerRecords {
     ScanLimit(form: TriggerRecords.form) { records in
       do throws(Trigger.Mistake) {
         let names = try records.triggers.map(\.name)
-        return names.count <= TriggerRecords.countMax && Set(names).count == names.count
-          ? nil : "is not \(TriggerRecords.form)"
+        guard names.count <= TriggerRecords.countMax else {
+          return "is not \(TriggerRecords.form): they are \(names.count)"
+        }
+        let twice = names.indices.first { names[..<$0].contains(names[$0]) }
+        return twice.map { "is not \(TriggerRecords.form): \(names[$0]) is there twice" }
       } catch { return "is not \(TriggerRecords.form): \(error)" }
     }
   }
@@ -70,6 +74,17 @@ extension ScanDescription {
     let given = (try? trigger?.triggers) ?? []
     let standard = sourceWaits || trigger?.isAlone == true ? [] : Trigger.standard
     return standard.filter { trigger in !given.contains { $0.name == trigger.name } } + given
+  }
+
+  /// Throws where a program is not there: an alarm would tell nobody.
+  func checkTriggers() throws(ScanFailure) {
+    for trigger in (try? trigger?.triggers) ?? [] {
+      for path in trigger.programs {
+        guard let problem = programProblem(path) else { continue }
+        throw ScanFailure(
+          .noInput, "--trigger \(trigger.name): \(path): \(problem); name a program that can be executed")
+      }
+    }
   }
 
   var triggerProblem: String? {

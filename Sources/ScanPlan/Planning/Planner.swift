@@ -31,6 +31,7 @@ package struct Planner {
     try scan.validate()
     try scan.checkEvents()
     try scan.checkStages()
+    try scan.checkTriggers()
     FaultPoint.sourceOpening.reach()
     if case .fabric(let input) = try ScanSource(scan.input) {
       let (edge, input) = try Self.edge(of: scan, input)

@@ -13,7 +13,7 @@ struct TriggeredPace {
   }
 
   /// The interval after `projections`: none while updates are paused, twice the present one where that was asked for,
-  /// otherwise what `next` gives.
+  /// otherwise what `next` gives, and no less than the present one as long as that is asked for.
   mutating func interval(
     _ present: Int, _ interval: inout UpdateInterval, projections: Int,
     next: (_ present: Int, inout UpdateInterval) throws -> Int
@@ -23,6 +23,8 @@ struct TriggeredPace {
     defer { widenings = asked }
     // What was before the pause is long past.
     let present = present == DistributionProgress.intervalPaused ? 1 : present
-    return asked == widenings ? try next(present, &interval) : interval.widen(present, projections: projections)
+    guard asked == widenings else { return interval.widen(present, projections: projections) }
+    let wanted = try next(present, &interval)
+    return gauges.staysWide ? max(wanted, present) : wanted
   }
 }

@@ -73,6 +73,7 @@ struct WatchStage {
       usleep(10_000)
     }
     gauges.askForPause(false)
+    gauges.askToStayWide(false)
     try writer.flush()
   }
 
@@ -100,12 +101,15 @@ struct WatchStage {
     gauges.note(sample)
     samples.append(sample)
     for alarm in watcher.look(sample) { try tell(alarm, sample) }
-    let isPaused = watcher.triggers.indices.contains {
-      watcher.isRaised($0) && watcher.triggers[$0].actions.contains(.pauseWindows)
-    }
-    gauges.askForPause(isPaused)
+    gauges.askForPause(isRaised(.pauseWindows))
+    gauges.askToStayWide(isRaised(.widen))
     if samples.count == GaugesEvent.samplesMax { try append(.gauges) }
     hooks.turn()
+  }
+
+  /// Whether an alarm lasts that has this action.
+  private func isRaised(_ action: Trigger.Action) -> Bool {
+    watcher.triggers.indices.contains { watcher.isRaised($0) && watcher.triggers[$0].actions.contains(action) }
   }
 
   private mutating func tell(_ alarm: Watcher.Alarm, _ sample: GaugeSample) throws {
