@@ -23,7 +23,7 @@ package struct ProgramStatus: Codable, Equatable, Sendable {
   /// What it said last.
   package internal(set) var figures: [String: Double] = [:]
   /// Files that it made of the finished volume; nil for none.
-  package internal(set) var outputs: [String]?
+  var outputs: [String]?
   /// Checksum of what it wrote of the finished volume, slice by slice; nil where it wrote nothing.
   package internal(set) var sha256: String?
   /// Why it is done without; nil where it is not.

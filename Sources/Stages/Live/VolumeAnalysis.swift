@@ -13,9 +13,9 @@ package struct VolumeAnalysis: Codable, Equatable, Sendable {
   /// Pores are below it; nil where another stage said what pores are.
   package let threshold: Double?
   /// Voxels that were looked at.
-  package private(set) var voxels = 0
+  private(set) var voxels = 0
   /// Those of them that are pores.
-  package private(set) var poreVoxels = 0
+  private(set) var poreVoxels = 0
   /// Their part of the whole.
   package private(set) var porosity = 0.0
   /// The same of each slice, from the top.

@@ -1,7 +1,7 @@
 /// Finds what is connected by faces in a volume whose slices come one after the other: two passes with a union-find
 /// (A. Rosenfeld and J. L. Pfaltz, J. ACM 13, 1966, 471–494), the first over the voxels with two slices in memory,
-/// the second over the numbers that it gave. The least number of a component stands for it, so that the same volume always
-/// gives the same result.
+/// the second over the numbers that it gave. The least number of a component stands for it, so that the same volume
+/// always gives the same result.
 package struct ConnectedComponents {
   /// Edge of a slice.
   let columns: Int

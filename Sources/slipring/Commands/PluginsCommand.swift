@@ -17,8 +17,8 @@ struct PluginsTest: ParsableCommand {
     commandName: "test",
     abstract: "Runs a program as a stage beside the reconstruction of a foam, and says what it did.",
     discussion: """
-      The foam has 16 slices of 64 × 64 voxels, 90 projections that come within three seconds, and solid of 1 and pores \
-      of 0 in units of its own attenuation. Nothing is left of it. Exit 0 where the program ended well, was not \
+      The foam has 16 slices of 64 × 64 voxels, 90 projections that come within three seconds, and empty pores. \
+      Nothing is left of it. Exit 0 where the program ended well, was not \
       started again, and wrote what it said it would.
       """)
 
