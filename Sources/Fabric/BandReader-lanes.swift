@@ -228,6 +228,9 @@ extension BandReader {
   private func giveUpReplay(_ place: Int) {
     lanes[place].replay = nil
     lanes[place].replaysAt = .now + lanes[place].replaying.fail()
+    // The stream may have them all the same: what is under way when a link breaks never comes, and is not sent again.
+    // The next consumer begins there.
+    if case .open = lanes[place].consumer { lanes[place].close() }
   }
 
   /// Where nothing comes any more, the stream says whether it should have: its newest messages may be lost, and its

@@ -55,6 +55,19 @@ struct FabricFaultTests {
     #expect(publisher.counts.resyncs >= 1 && publisher.counts.replaced == 0)
   }
 
+  @Test func `What was under way when a link broke is read from the stream again, as the edge may be gone`() throws {
+    let link = try LinkRelay(to: server.port)
+    let connection = try FabricConnection(try FabricAddress(link.address), name: "test", patience: .seconds(5))
+    let publisher = try edge.publisher(try connect()), reader = try edge.reader(connection, 0..<2)
+    try publish(publisher, edge, through: 20)
+    try expectRead(reader, edge, 0..<2, through: 15)
+    link.set(.silent)
+    try publish(publisher, edge, through: 30)
+    link.set(.open)
+    try publish(publisher, edge)
+    try expectRead(reader, edge, 0..<2, from: 15)
+  }
+
   @Test func `Streams of a server that stays away are made anew on others, and filled again`() throws {
     let servers = try FabricServer.cluster()
     let address = try FabricAddress("nats://" + servers.map { "127.0.0.1:\($0.port)" }.joined(separator: ","))
