@@ -73,7 +73,7 @@ extension Pipeline {
 
     @Test func `A run goes on after the machine died, and the volume has the same bits`() throws {
       let reference = try recon("reference").end().result()
-      let command = try recon("out", "--rate", "60", "--lag-max", "0")
+      let command = try recon("out", "--rate", "30", "--lag-max", "0")
       try cutPower(command, "out", after: 20)
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("out-run/checkpoints")).count > 0)
       // What an export that died has left of a file.
