@@ -13,6 +13,8 @@ package enum ScanEnding: String, Codable, Equatable, Sendable {
   case numbers
   /// Images of another shape came.
   case format
+  /// Frames came that name another sample.
+  case sample
   /// Nothing came for as long as a scan may be silent.
   case silence
   /// A person said so.
@@ -26,6 +28,7 @@ package enum ScanEnding: String, Codable, Equatable, Sendable {
     case .series: "when another series began"
     case .numbers: "when the numbers of its frames began anew"
     case .format: "when images of another shape came"
+    case .sample: "when frames of another sample came"
     case .silence: "when nothing came any more"
     case .order: "as was asked for"
     }
@@ -111,6 +114,9 @@ struct ScanBorders {
     let isMissing = ledger.gaps.contains { $0.contains(number) }
     return ledger.next - number > (isMissing ? Self.lateMax : repeatedMax) ? .numbers : nil
   }
+
+  /// Whether a frame is the one that is expected: of most nothing else need be looked at.
+  func isNext(_ header: FrameHeader) -> Bool { header.series == series && index(of: header.number) == ledger.next }
 
   /// How far behind the newest a frame may be that came before.
   private var repeatedMax: UInt64 {

@@ -181,16 +181,34 @@ package final class ScanIntake {
   private func take(_ header: FrameHeader, _ image: UnsafeRawBufferPointer) throws {
     let format = feed.format
     if let (fault, detail) = settings.known?.fault(of: format) { return drop(fault, detail) }
-    if let ending = open?.borders.ending(before: header, format) { try finish(ending, withLast: false) }
-    guard open != nil || closed.map({ !$0.isPast(header, format) }) ?? true else {
-      late += 1
-      return noticed(.late(late))
+    if let open, !open.borders.isNext(header), isOfAnother(open.borders) {
+      // Of who sends over several sockets a frame of the scan before may come now.
+      if let closed, closed.isPast(header, format), !isOfAnother(closed) { return noteLate() }
+      try finish(.sample, withLast: false)
+    } else if let ending = open?.borders.ending(before: header, format) {
+      try finish(ending, withLast: false)
     }
+    // Where many frames of a scan are missing, those of the next one have their numbers.
+    if open == nil, let closed, closed.isPast(header, format), !isOfAnother(closed) { return noteLate() }
     if open == nil { try begin(header, format) }
     guard open?.spool.hasRoom(for: image) == true else { return drop(.size, nil) }
     try open?.spool.append(header, image)
     open?.borders.note(header)
     if open?.borders.isComplete == true { try finish(.complete) }
+  }
+
+  /// Whether the frame that came names another sample than a scan's frames. Where a person said what is measured, names
+  /// are not compared.
+  private func isOfAnother(_ scan: ScanBorders) -> Bool {
+    guard settings.known == nil, let own = scan.announced.sample, let named = feed.announcement.sample else {
+      return false
+    }
+    return named != own
+  }
+
+  private func noteLate() {
+    late += 1
+    noticed(.late(late))
   }
 
   private func begin(_ first: FrameHeader, _ format: FrameFormat) throws {

@@ -165,6 +165,48 @@ import Testing
     #expect(source.losses?.lost == 13)
   }
 
+  @Test func `Frames of another sample are of another scan, whatever their numbers`() throws {
+    defer { removeFolder() }
+    let sender = try ZeroMQSender(try StreamAddress("zmq+push://127.0.0.1:0"), queueLength: 64, linger: .zero)
+    let settings = ScanIntake.Settings(
+      address: try DetectorAddress("zmq+pull://127.0.0.1:\(sender.address.port)"), channel: nil,
+      expected: ScanAnnouncement(), silenceMax: .seconds(60))
+    var folders = ["", "/b", "/c"].map { folder + $0 }, ended: [SpoolDescription] = [], lateCount = 0
+    let intake = try ScanIntake(settings, unfinished: []) {
+      try FileManager.default.createDirectory(atPath: folders[0], withIntermediateDirectories: true)
+      return folders.removeFirst()
+    } noticed: {
+      if case .ended(_, let description) = $0 { ended.append(description) }
+      if case .late(let count) = $0 { lateCount = count }
+    }
+    func take(_ isDone: () -> Bool) throws {
+      let deadline = Deadline(after: .seconds(10))
+      while !isDone(), !deadline.hasPassed { try intake.step(timeout: .milliseconds(20)) }
+    }
+    func send(_ numbers: [UInt64], _ sample: String) throws {
+      for number in numbers {
+        try self.send(
+          number, rows: 3, counts: #","sample":"\#(sample)","projections":40,"flats":0,"darks":0"#, by: sender)
+      }
+    }
+    // A receiver that was killed has taken 31 frames with it.
+    try send([0] + Array(32..<40), "a")
+    try take { ended.count == 1 }
+    // They have the numbers that are missing, and are broken off. One of the scan before comes late.
+    try send(Array(0..<6), "b")
+    try send([5], "a")
+    // The first ones were lost with a receiver.
+    try send(Array(20..<26), "c")
+    try take { ended.count == 2 }
+    #expect(ended.map(\.announced.sample) == ["a", "b"] && ended.map(\.ending) == [.complete, .sample])
+    #expect(ended.map(\.lost) == [31, 34] && lateCount == 1)
+    try intake.leave()
+    let feed = try SpoolFeed(folder: folder + "/c", format: Self.format)
+    var numbers: [UInt64] = []
+    while case .frame(let header, _) = try feed.next(timeout: .milliseconds(20)) { numbers.append(header.number) }
+    #expect(numbers == Array(20..<26))
+  }
+
   /// Sends a frame as a detector does.
   private func send(_ number: UInt64, rows: Int, counts: String = "", by sender: ZeroMQSender) throws {
     let head = #"{"htype":"array-1.0","shape":[\#(rows),5],"type":"uint16","frame":\#(number)\#(counts)}"#
