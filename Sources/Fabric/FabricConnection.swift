@@ -136,6 +136,9 @@ extension FabricConnection {
   private static func connectError(_ status: natsStatus, _ address: FabricAddress) -> FabricError {
     let reason = lastReason
     switch status {
+    // A server, or this machine, that is too busy for the exchange of keys; the next attempt may be in time.
+    case NATS_CONNECTION_AUTH_FAILED where reason.lowercased().contains("timeout"):
+      return .unreachable("\(address)", reason: reason)
     case NATS_CONNECTION_AUTH_FAILED: return .authentication("\(address)")
     case NATS_SSL_ERROR: return .untrusted("\(address)", reason: reason)
     case NATS_SECURE_CONNECTION_REQUIRED:

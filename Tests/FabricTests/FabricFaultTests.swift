@@ -91,7 +91,12 @@ struct FabricFaultTests {
     // What it still has of them when it is back is nobody's any more.
     try holder.start()
     try expectRead(try edge.reader(connection, 0..<3), edge, 0..<3, service: service)
-    #expect(faults(publisher) == [])
+    // For a moment it may say that it has them, before it hears of the others.
+    for _ in 0..<100 {
+      guard faults(publisher) != [] else { return }
+      usleep(100_000)
+    }
+    Issue.record("\(faults(publisher))")
   }
 
   @Test func `A server that loses its disk is filled again, and nodes go on where they were`() throws {
@@ -118,6 +123,7 @@ struct FabricFaultTests {
         usleep(50_000)
       }
     }
+    Issue.record("nobody says how the streams are")
     return []
   }
 

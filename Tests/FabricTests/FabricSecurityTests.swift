@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Host
 import Rings
 import TestSupport
@@ -35,7 +36,10 @@ struct FabricSecurityTests {
     let accounts = try String(contentsOfFile: keys.file("accounts.conf"), encoding: .utf8)
     return try FabricServer(
       """
-      tls { cert_file: "\(keys.file("\(certificate).pem"))", key_file: "\(keys.file("\(certificate).key"))" }
+      tls {
+        cert_file: "\(keys.file("\(certificate).pem"))", key_file: "\(keys.file("\(certificate).key"))", timeout: 30
+      }
+      authorization { timeout: 30 }
       \(accounts)
       """)
   }
@@ -129,6 +133,33 @@ struct FabricSecurityTests {
       Issue.record("an authority that is not there was taken")
       return
     }
+  }
+
+  /// A server says so where it, or who connects, was too slow.
+  @Test func `A key that nobody looked at in time is no wrong key`() throws {
+    let (listener, port) = try LoopbackPort.bound()
+    defer { close(listener) }
+    try #require(listen(listener, 4) == 0)
+    Thread.detachNewThread {
+      let client = accept(listener, nil, nil)
+      guard client >= 0 else { return }
+      defer { close(client) }
+      let greeting = #"INFO {"server_id":"a","version":"2.15.1","proto":1,"max_payload":1048576,"auth_required":true}"#
+      for line in [greeting, "-ERR 'Authentication Timeout'"] {
+        let bytes = Array("\(line)\r\n".utf8)
+        send(client, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+        var heard = [UInt8](repeating: 0, count: 4096)
+        _ = recv(client, &heard, heard.count, 0)
+      }
+    }
+    let error = refusal {
+      _ = try FabricConnection(try FabricAddress("nats://127.0.0.1:\(port)"), name: "test", patience: .zero)
+    }
+    guard case .unreachable(_, let reason)? = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(reason.contains("Authentication Timeout"))
   }
 
   @Test func `Who may look lists runs, and only the administrator removes them`() throws {
