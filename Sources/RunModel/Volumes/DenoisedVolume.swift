@@ -27,7 +27,6 @@ package final class DenoisedVolume: @unchecked Sendable {
   private static let magic: UInt32 = 0x4450_4C53
   private static let layoutVersion: UInt32 = 2
   private static let headerByteCount = 4096
-  private static let checkedByteCount = 32
   private static let completeOffset = 128, noiseOffset = 136, noiseSealOffset = 140
 
   private init(region: SharedRegion, slices: Int, columns: Int) {
@@ -67,17 +66,8 @@ package final class DenoisedVolume: @unchecked Sendable {
   }
 
   private static func header(_ runID: RunID, _ slices: Int, _ columns: Int) -> InlineArray<9, UInt32> {
-    var words = InlineArray<9, UInt32>(repeating: 0)
-    withUnsafeMutableBytes(of: &words) { bytes in
-      bytes.store(magic, at: 0)
-      bytes.store(layoutVersion, at: 4)
-      bytes.store(runID.low, at: 8)
-      bytes.store(runID.high, at: 16)
-      bytes.store(UInt32(slices), at: 24)
-      bytes.store(UInt32(columns), at: 28)
-      bytes.store(clinux_crc32c(0, bytes.baseAddress, checkedByteCount), at: checkedByteCount)
-    }
-    return words
+    regionWords(
+      magic: magic, layout: layoutVersion, runID, UInt32(slices), UInt32(columns))
   }
 
   /// Slices that are complete, from the top.

@@ -53,7 +53,6 @@ package final class SliceHistory: @unchecked Sendable {
 
   private static let magic: UInt32 = 0x4850_4C53
   private static let layoutVersion: UInt32 = 1
-  private static let checkedByteCount = 40
   private static let (recordsOffset, recordByteCount) = (128, 48)
 
   private init(region: SharedRegion, shape: Shape) {
@@ -94,19 +93,9 @@ package final class SliceHistory: @unchecked Sendable {
   }
 
   private static func header(_ runID: RunID, _ partition: Int, _ shape: Shape) -> InlineArray<11, UInt32> {
-    var words = InlineArray<11, UInt32>(repeating: 0)
-    withUnsafeMutableBytes(of: &words) { bytes in
-      bytes.store(magic, at: 0)
-      bytes.store(layoutVersion, at: 4)
-      bytes.store(runID.low, at: 8)
-      bytes.store(runID.high, at: 16)
-      bytes.store(UInt32(partition), at: 24)
-      bytes.store(UInt32(shape.slots), at: 28)
-      bytes.store(UInt32(shape.columns), at: 32)
-      bytes.store(UInt32(shape.spacing), at: 36)
-      bytes.store(clinux_crc32c(0, bytes.baseAddress, checkedByteCount), at: checkedByteCount)
-    }
-    return words
+    regionWords(
+      magic: magic, layout: layoutVersion, runID, UInt32(partition), UInt32(shape.slots), UInt32(shape.columns),
+      UInt32(shape.spacing))
   }
 
   /// Whether the slice is kept after update `number`.

@@ -62,7 +62,6 @@ package final class SolverStateRegion: @unchecked Sendable {
 
   private static let magic: UInt32 = 0x5350_4C53
   private static let layoutVersion: UInt32 = 1
-  private static let checkedByteCount = 40
   private static let slotCount = 2
   private static let pageByteCount = 4096
   private static let pieceByteCount = 1 << 20
@@ -107,17 +106,9 @@ package final class SolverStateRegion: @unchecked Sendable {
   }
 
   private static func header(_ runID: RunID, _ partition: Int, _ stateByteCount: Int) -> InlineArray<11, UInt32> {
-    var words = InlineArray<11, UInt32>(repeating: 0)
-    withUnsafeMutableBytes(of: &words) { bytes in
-      bytes.store(magic, at: 0)
-      bytes.store(layoutVersion, at: 4)
-      bytes.store(runID.low, at: 8)
-      bytes.store(runID.high, at: 16)
-      bytes.store(UInt32(partition), at: 24)
-      bytes.store(UInt64(stateByteCount), at: 32)
-      bytes.store(clinux_crc32c(0, bytes.baseAddress, checkedByteCount), at: checkedByteCount)
-    }
-    return words
+    regionWords(
+      magic: magic, layout: layoutVersion, runID, UInt32(partition), 0, UInt32(truncatingIfNeeded: stateByteCount),
+      UInt32(stateByteCount >> 32))
   }
 
   /// Pieces of a state of so many bytes, each of which has a checksum.

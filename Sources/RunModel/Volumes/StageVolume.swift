@@ -1,4 +1,3 @@
-import CLinux
 package import Host
 package import Rings
 import Synchronization
@@ -38,7 +37,7 @@ package final class StageVolume: @unchecked Sendable {
 
   private static let magic: UInt32 = 0x4C50_4C53
   private static let layoutVersion: UInt32 = 1
-  private static let (headerByteCount, checkedByteCount, slotCount) = (4096, 40, 2)
+  private static let (headerByteCount, slotCount) = (4096, 2)
   private static let newestOffset = 128
 
   private init(region: SharedRegion, slices: Int, columns: Int, pixel: PixelType) {
@@ -83,18 +82,8 @@ package final class StageVolume: @unchecked Sendable {
   private static func header(_ runID: RunID, _ slices: Int, _ columns: Int, _ pixel: PixelType)
     -> InlineArray<11, UInt32>
   {
-    var words = InlineArray<11, UInt32>(repeating: 0)
-    withUnsafeMutableBytes(of: &words) { bytes in
-      bytes.store(magic, at: 0)
-      bytes.store(layoutVersion, at: 4)
-      bytes.store(runID.low, at: 8)
-      bytes.store(runID.high, at: 16)
-      bytes.store(UInt32(slices), at: 24)
-      bytes.store(UInt32(columns), at: 28)
-      bytes.store(UInt32(pixel.code), at: 32)
-      bytes.store(clinux_crc32c(0, bytes.baseAddress, checkedByteCount), at: checkedByteCount)
-    }
-    return words
+    regionWords(
+      magic: magic, layout: layoutVersion, runID, UInt32(slices), UInt32(columns), UInt32(pixel.code), 0)
   }
 
   /// The newest complete generation.

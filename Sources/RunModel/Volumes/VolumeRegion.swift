@@ -117,20 +117,10 @@ package final class VolumeRegion: @unchecked Sendable {
 
   /// The immutable part of the header: 48 bytes of fields and their checksum.
   private static func header(runID: RunID, partition: Int, layout: SliceLayout) -> InlineArray<13, UInt32> {
-    var words = InlineArray<13, UInt32>(repeating: 0)
-    withUnsafeMutableBytes(of: &words) { bytes in
-      bytes.store(magic, at: 0)
-      bytes.store(layoutVersion, at: 4)
-      bytes.store(runID.low, at: 8)
-      bytes.store(runID.high, at: 16)
-      bytes.store(UInt32(partition), at: 24)
-      bytes.store(UInt32(layout.rows), at: 28)
-      bytes.store(UInt32(layout.columns), at: 32)
-      bytes.store(UInt32(layout.lanes), at: 36)
-      bytes.store(UInt64(layout.volumeByteCount), at: 40)
-      bytes.store(clinux_crc32c(0, bytes.baseAddress, checkedByteCount), at: checkedByteCount)
-    }
-    return words
+    regionWords(
+      magic: magic, layout: layoutVersion, runID, UInt32(partition), UInt32(layout.rows), UInt32(layout.columns),
+      UInt32(layout.lanes), UInt32(truncatingIfNeeded: layout.volumeByteCount),
+      UInt32(layout.volumeByteCount >> 32))
   }
 
   /// The newest complete generation.
