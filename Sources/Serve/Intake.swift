@@ -98,7 +98,10 @@ package struct Intake {
     case .source(let notice): line(notice.words)
     case .began(let folder, let description):
       let size = description.projections.map { ", \($0) projections" } ?? ""
-      line("\(scan(folder)) begins: \(description.rows) × \(description.columns) \(description.pixel.rawValue)\(size)")
+      let first = description.firstFrame > 0 ? ", with the detector's frame \(description.firstFrame)" : ""
+      line(
+        "\(scan(folder)) begins\(first): \(description.rows) × \(description.columns) "
+          + "\(description.pixel.rawValue)\(size)")
     case .ended(let folder, let description):
       let lost = description.lost.map { $0 > 0 ? ", \($0) frames lost" : "" } ?? ""
       line(

@@ -88,9 +88,10 @@ struct ServedFolder {
     }
   }
 
-  func stop(_ server: Command) throws {
+  @discardableResult func stop(_ server: Command) throws -> String {
     try server.process.signal(SIGTERM)
     let outcome = try server.end(within: .seconds(40))
     #expect(outcome.status == .exited(0), "\(outcome.errors)")
+    return outcome.errors
   }
 }

@@ -9,7 +9,7 @@ package struct LossReport: Equatable, Sendable {
   /// First and last number of each gap; the newest ones where there are very many.
   package var gaps: [[UInt64]]
   /// The number of the scan's first frame; nil where none came, and for a scan file.
-  var firstFrame: UInt64?
+  package var firstFrame: UInt64?
   /// Projections that showed nothing and were left out.
   package var emptyProjections = 0
   /// Flat fields of which that is so.

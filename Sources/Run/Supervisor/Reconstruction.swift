@@ -288,6 +288,7 @@ package struct Reconstruction {
   ) -> ReconstructionOutcome {
     let (report, seconds) = (ending.report, ending.seconds)
     let projections = report?.projections ?? 0
+    let beginning = losses?.firstFrame.flatMap(plan.words(forFirstFrame:)).map { [$0] } ?? []
     let reason = ending.finalized ?? (ending.isInterrupted ? EndEvent.Reason.signal : .sourceEnded).word
     let result = RunResult(
       run: plan.runID.description, rotationAxis: report?.rotationAxis ?? plan.detectorAxis,
@@ -303,7 +304,7 @@ package struct Reconstruction {
       emptyFrames: losses?.emptyFrames ?? [], droppedMessages: losses?.malformed ?? [:],
       clampedPixels: report?.pixels.clamped ?? 0,
       deadPixels: report?.pixels.dead ?? 0,
-      restarts: ending.restarts, memory: memory, inputNotices: plan.inputNotices ?? [],
+      restarts: ending.restarts, memory: memory, inputNotices: (plan.inputNotices ?? []) + beginning,
       stoppedBy: report?.stoppedBy ?? reason, stop: stop,
       outputs: report?.outputs ?? [], fit: report.flatMap { plan.export.fit($0.fits) },
       missingRows: ending.missing.map(\.rows),
@@ -316,7 +317,7 @@ package struct Reconstruction {
       uplink: uplink)
     return ReconstructionOutcome(
       result: result, report: report,
-      notices: notices(plan, report, empty: losses?.emptyProjections ?? 0) + notices(losses, ending.faults)
+      notices: notices(plan, report, empty: losses?.emptyProjections ?? 0) + beginning + notices(losses, ending.faults)
         + notices(stop) + notices(uplink)
         + notices(ending.secondsWithoutRoom),
       isInterrupted: ending.isInterrupted, failure: failure(plan, ending, losses))

@@ -35,10 +35,7 @@ extension Supervisor {
     status.firstFrame = first
     guard !isBeginningKnown else { return }
     isBeginningKnown = true
-    guard first > 0, plan.scan.firstNumber == nil else { return }
-    say(
-      "the source's frame \(first) is taken for the first one of the scan; if frames before it were lost, "
-        + "--first-frame says where the scan begins")
+    if let words = plan.words(forFirstFrame: first) { say(words) }
   }
 
   private func say(_ line: String) {

@@ -316,7 +316,7 @@ extension ScanDescription {
   }
 
   /// The number of a live source's first frame; nil where the first one that comes says it.
-  package var firstNumber: UInt64? { if case .number(let number) = firstFrame { number } else { nil } }
+  var firstNumber: UInt64? { if case .number(let number) = firstFrame { number } else { nil } }
 
   /// Where the detector is told to stop.
   var hook: StopHook? { get throws(StreamError) { if let stopHook { try StopHook(stopHook) } else { nil } } }

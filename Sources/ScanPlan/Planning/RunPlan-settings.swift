@@ -17,6 +17,13 @@ extension RunPlan: StageSettings {
   /// The number that the source gives to its first frame, where that was said.
   package var firstFrame: UInt64 { scan.firstNumber ?? 0 }
 
+  /// What is to be said where the first frame that came is taken for the scan's; nil where that is no guess.
+  package func words(forFirstFrame first: UInt64) -> String? {
+    guard live != nil, first > 0, scan.firstNumber == nil else { return nil }
+    return "the source's frame \(first) is taken for the first one of the scan; if frames before it were lost, "
+      + "--first-frame says where the scan begins"
+  }
+
   /// Where the detector is told to stop; nil for nowhere.
   package var stopHook: StopHook? { get throws { try scan.hook } }
 
