@@ -16,7 +16,8 @@ port_file, raw = sys.argv[1:3]
 rows, columns, darks, flats, projections = map(int, sys.argv[3:8])
 dtype = sys.argv[8] if len(sys.argv) > 8 else "uint16"
 
-socket = zmq.Context().socket(zmq.PUSH)
+context = zmq.Context()
+socket = context.socket(zmq.PUSH)
 socket.setsockopt(zmq.LINGER, 60_000)
 socket.sndhwm = 8
 port = socket.bind_to_random_port("tcp://127.0.0.1")
@@ -37,3 +38,7 @@ with open(raw, "rb") as images:
         socket.send_json(header, zmq.SNDMORE)
         socket.send(image)
 socket.send_json({"htype": "array_end-1.0", "frames": darks + flats + projections})
+
+# Where Python only ends, what still waits to be sent goes with it, whatever LINGER says.
+socket.close()
+context.term()

@@ -35,7 +35,8 @@ def pack(image):
     return image
 
 
-socket = zmq.Context().socket(zmq.PUSH)
+context = zmq.Context()
+socket = context.socket(zmq.PUSH)
 socket.setsockopt(zmq.LINGER, 60_000)
 port = socket.bind_to_random_port("tcp://127.0.0.1")
 with open(port_file + ".new", "w") as file:
@@ -62,3 +63,7 @@ with open(raw, "rb") as images:
         ])
 time.sleep(float(sys.argv[7]) if len(sys.argv) > 7 else 0)
 socket.send_multipart([part(htype="dseries_end-1.0", series=4)])
+
+# Where Python only ends, what still waits to be sent goes with it, whatever LINGER says.
+socket.close()
+context.term()

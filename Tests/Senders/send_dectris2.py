@@ -63,7 +63,8 @@ def plane(image):
     return cbor2.CBORTag(40, [[rows, columns], elements])
 
 
-socket = zmq.Context().socket(zmq.PUSH)
+context = zmq.Context()
+socket = context.socket(zmq.PUSH)
 socket.setsockopt(zmq.LINGER, 60_000)
 port = socket.bind_to_random_port("tcp://127.0.0.1")
 with open(port_file + ".new", "w") as file:
@@ -109,3 +110,7 @@ for step in script.split():
         first, end = map(int, numbers.split("-"))
         for number in range(first, end):
             send_image(int(series), number)
+
+# Where Python only ends, what still waits to be sent goes with it, whatever LINGER says.
+socket.close()
+context.term()

@@ -17,7 +17,8 @@ port_file, log = sys.argv[1:3]
 rows, columns, frames = map(int, sys.argv[3:6])
 rate = float(sys.argv[6])
 
-socket = zmq.Context().socket(zmq.XPUB)
+context = zmq.Context()
+socket = context.socket(zmq.XPUB)
 socket.setsockopt(zmq.LINGER, 10_000)
 port = socket.bind_to_random_port("tcp://127.0.0.1")
 with open(port_file + ".new", "w") as file:
@@ -35,3 +36,7 @@ with open(log, "w") as lines:
         socket.send_json(header, zmq.SNDMORE)
         socket.send(image)
 socket.send_json({"htype": "array_end-1.0", "frames": frames})
+
+# Where Python only ends, what still waits to be sent goes with it, whatever LINGER says.
+socket.close()
+context.term()

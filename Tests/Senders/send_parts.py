@@ -21,7 +21,8 @@ options = dict((word.split("=") + [""])[:2] for word in sys.argv[8:])
 waits = dict(reversed(word.split("=")[1].split(":")) for word in sys.argv[8:] if word.startswith("wait="))
 waits = {int(number): path for path, number in waits.items()}
 
-socket = zmq.Context().socket(zmq.XPUB if "pub" in options else zmq.PUSH)
+context = zmq.Context()
+socket = context.socket(zmq.XPUB if "pub" in options else zmq.PUSH)
 socket.setsockopt(zmq.LINGER, 60_000)
 socket.sndhwm = 1000 if "pub" in options else 8
 port = socket.bind_to_random_port("tcp://127.0.0.1")
@@ -46,3 +47,7 @@ for number in range(end):
     socket.send(images[min(number, total - 1)])
 if "silent" not in options:
     socket.send_json({"htype": "array_end-1.0", "frames": end})
+
+# Where Python only ends, what still waits to be sent goes with it, whatever LINGER says.
+socket.close()
+context.term()

@@ -15,7 +15,8 @@ import sys
 import zmq
 
 port_file = sys.argv[1]
-socket = zmq.Context().socket(zmq.PUSH)
+context = zmq.Context()
+socket = context.socket(zmq.PUSH)
 socket.setsockopt(zmq.LINGER, 60_000)
 socket.sndhwm = 8
 port = socket.bind_to_random_port("tcp://127.0.0.1")
@@ -48,3 +49,7 @@ for scan in sys.argv[2:]:
             socket.send(image)
     if "endless" not in options and "stop" not in options:
         socket.send_json({"htype": "array_end-1.0", "frames": total})
+
+# Where Python only ends, what still waits to be sent goes with it, whatever LINGER says.
+socket.close()
+context.term()
