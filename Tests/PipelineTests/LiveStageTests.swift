@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import Host
 import Run
+import ScanPlan
 import Simulation
 import TestSupport
 import Testing
@@ -126,6 +127,17 @@ extension Pipeline {
       }
       // Voids are empty.
       return 1 - sum / count / solid
+    }
+
+    @Test func `What they write has its room on disk in what a check says`() throws {
+      let file = folder.file("scan.yaml")
+      try "input: \(scan)\noutput-folder: \(folder.file("none"))\nformat: hdf5\nstage: \(Self.chain)\n"
+        .write(toFile: file, atomically: true, encoding: .utf8)
+      let outcome = try Command.run("check", file, "--json")
+      struct Report: Decodable { let estimate: RunEstimate }
+      let estimate = try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8)).estimate
+      // The volume and the denoised one in float, and a byte for each label.
+      #expect(estimate.output.bytes == 6 * 48 * 48 * (4 + 4 + 1))
     }
 
     @Test func `A work that reads what it cannot is refused, with the line of the file`() throws {

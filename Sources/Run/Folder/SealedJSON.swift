@@ -35,6 +35,8 @@ enum SealedJSON {
     let text = Array(try encoder.encode(value)), end = Array("\n}".utf8)
     precondition(text.first == UInt8(ascii: "{") && text.suffix(end.count) == end[...], "a value that is no object")
     let sealed = Array(text.dropLast(end.count))
+    // Who decodes the value would get the seal for it.
+    precondition(!String(decoding: sealed, as: UTF8.self).contains(#"\#n  "sha256" : "#), "a value with a key sha256")
     return sealed + opening + Array(digest(sealed[...]).utf8) + closing
   }
 

@@ -109,9 +109,10 @@ package struct RunRoom {
 extension RunPlan {
   /// Bytes of all files that the export will write, headers aside.
   var outputByteCount: Int {
-    let voxels = slices * geometry.columns * geometry.columns * (denoising == nil ? 1 : 2)
+    let voxels = slices * geometry.columns * geometry.columns
     let tiff = scan.format == .hdf5 ? 0 : scan.bits.rawValue / 8
-    return voxels * (tiff + (scan.format == .tiff ? 0 : 4))
+    let stages = writesSlices && scan.format.parts.hdf5 ? stageVolumes.reduce(0) { $0 + $1.pixel.byteCount } : 0
+    return voxels * ((denoising == nil ? 1 : 2) * (tiff + (scan.format == .tiff ? 0 : 4)) + stages)
   }
 
   /// Bytes of the journals of a complete scan and of two checkpoints of each volume, and one that is being written.
