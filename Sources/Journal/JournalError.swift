@@ -22,6 +22,8 @@ package enum JournalError: SysExitError, Sendable, Equatable {
   case absent(folder: String, sequence: UInt64)
   /// The record was lost, and salvage gave it up.
   case lost(folder: String, range: Range<UInt64>)
+  /// Two copies of the journal are not of one history: which of them is right, nothing says.
+  case copiesDiffer(folder: String, mirror: String, reason: String)
   /// The record is damaged.
   case damaged(folder: String, sequence: UInt64, finding: RecordFinding)
 
@@ -29,7 +31,7 @@ package enum JournalError: SysExitError, Sendable, Equatable {
   package var sysExit: SysExit {
     switch self {
     case .host, .failed, .full: .inputOutput
-    case .corrupted, .lost, .damaged: .data
+    case .corrupted, .lost, .damaged, .copiesDiffer: .data
     case .locked, .stalled: .temporary
     case .refused, .fenced, .absent: .software
     }
@@ -55,6 +57,9 @@ package enum JournalError: SysExitError, Sendable, Equatable {
     case .absent(let folder, let sequence): "journal \(folder) does not hold record \(sequence)"
     case .lost(let folder, let range):
       "journal \(folder): records \(range.lowerBound)..<\(range.upperBound) were lost and given up"
+    case .copiesDiffer(let folder, let mirror, let reason):
+      "journal \(folder) and its mirror \(mirror) are not copies of each other: \(reason); nothing was changed. "
+        + "Move one of the two folders away, then mend the other with 'slipring journal mend'"
     case .damaged(let folder, let sequence, let finding):
       "journal \(folder), record \(sequence): \(finding); 'slipring journal salvage' gives it up, on the record"
     }

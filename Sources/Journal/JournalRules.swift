@@ -26,6 +26,10 @@ package struct JournalRules: Sendable {
   package var keepsTornBytes = true
   /// What retention removes is on record before it is removed.
   package var recordsRetirement = true
+  /// A copy that goes on without the other has that on record first.
+  package var marksLostCopies = true
+  /// Copies are made the same before a writer goes on in them.
+  package var levelsCopies = true
 
   package init() {}
 }

@@ -1,5 +1,6 @@
 internal import Glibc
 package import Host
+package import Rings
 
 /// The device on io_uring: the writes of a batch and its sync are one submission, each linked to the next with
 /// IOSQE_IO_LINK, so that a short or failed write cancels what follows.
@@ -104,6 +105,26 @@ package final class IOUringDevice: FileDevice, JournalDevice {
       guard let first = piece.baseAddress else { return false }
       return first <= start && start + bytes.count <= first + piece.count
     }
+  }
+}
+
+/// The fastest device that this machine offers for the folder, or with `mirror` for the two folders together.
+package func openJournalDevice(
+  folder: String, mirror: String?, identity: RingIdentity, stride: Int
+) throws(HostError) -> any JournalDevice {
+  guard let mirror else { return try openJournalDevice(folder: folder) }
+  return try MirroredDevice([folder, mirror], identity: identity, stride: stride) { (folder) throws(HostError) in
+    try openJournalDevice(folder: folder)
+  }
+}
+
+/// The device of who only reads: the folder, or with `mirror` the two together.
+package func openJournalReader(
+  folder: String, mirror: String?, identity: RingIdentity, stride: Int
+) throws(HostError) -> any JournalDevice {
+  guard let mirror else { return try PwriteDevice(folder: folder) }
+  return try MirroredDevice([folder, mirror], identity: identity, stride: stride) { (folder) throws(HostError) in
+    try PwriteDevice(folder: folder)
   }
 }
 

@@ -40,6 +40,11 @@ package protocol JournalDevice: AnyObject {
   /// Reads what the medium holds, past any cache of this machine's memory; returns how many bytes there were before the
   /// file's end.
   func read(_ file: JournalFile, into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(HostError) -> Int
+  /// How many copies of its files the device has: one, but for a ``MirroredDevice``.
+  var copyCount: Int { get }
+  /// Reads one of the copies, of which the first is believed most; nothing where that one lacks the file.
+  func read(_ file: JournalFile, copy: Int, into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(HostError)
+    -> Int
   /// Writes all of `bytes`; durable after `sync`.
   func write(_ file: JournalFile, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(HostError)
   /// Makes the file's bytes and size durable.
@@ -60,6 +65,19 @@ package protocol JournalDevice: AnyObject {
   func submit(_ batch: WriteBatch) throws(HostError)
   /// Fills in the results of what ended, waiting up to `wait` for the first; returns how many batches became complete.
   func reap(wait: Duration) throws(HostError) -> Int
+}
+
+extension JournalDevice {
+  /// One.
+  package var copyCount: Int { 1 }
+
+  /// Reads the one copy.
+  package func read(
+    _ file: JournalFile, copy: Int, into bytes: UnsafeMutableRawBufferPointer, at offset: Int
+  ) throws(HostError) -> Int {
+    precondition(copy == 0, "there is no copy \(copy) of file \(file.id)")
+    return try read(file, into: bytes, at: offset)
+  }
 }
 
 /// Writes to one file, and the sync that makes them durable.

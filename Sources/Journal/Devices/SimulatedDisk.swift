@@ -1,3 +1,14 @@
+internal import Host
+
+/// How long a simulated machine goes on.
+package final class SimulatedPower {
+  /// The operations that its disks still carry out.
+  package var operationsLeft: Int
+
+  /// Power for so many.
+  package init(operations: Int) { operationsLeft = operations }
+}
+
 /// A disk in memory that outlives simulated processes and power cuts, and misbehaves as planned.
 ///
 /// Each sector holds what it held when it was last synced and what was written since. A power cut keeps any subset of
@@ -10,6 +21,8 @@ package final class SimulatedDisk {
   package var capacity: Int
   /// What goes wrong.
   package var plan: FaultPlan
+  /// Counts down with every operation, on all disks of the machine; at its end every one fails. Nil for no end.
+  package var power: SimulatedPower?
   private var counts: [FaultPlan.Operation: Int] = [:]
   private var choices: UInt64
 
@@ -190,6 +203,10 @@ extension SimulatedDisk {
   func strike(_ operation: FaultPlan.Operation) -> FaultPlan.Effect? {
     let number = counts[operation, default: 0]
     counts[operation] = number + 1
+    if let power {
+      guard power.operationsLeft > 0 else { return .error(Errno(rawValue: 5)) }  // EIO
+      power.operationsLeft -= 1
+    }
     return plan.effect(operation, number)
   }
 

@@ -25,6 +25,8 @@ struct ControlPage: Equatable {
     case retired
     /// Records that were lost and given up. `first ..< end`: their sequences. `chain`: of record `end`.
     case loss
+    /// This copy of the journal went on without the other one, which lacks something since; no sequences.
+    case alone
   }
 
   var kind: PageKind

@@ -7,21 +7,29 @@ internal import Rings
 ///                                        their first record held
 ///     00000000000000000040-00000000000000000042.loss    records 40 and 41 were given up
 ///     retired                            what retention removed
+///     alone                              the other copy of this journal lacks something that is here
+///     ….mend                             a segment's copy being written again; never read
 ///     ….new                              being made; never read
 enum FileName: Equatable {
   case segment(first: UInt64, copy: Int)
   case loss(first: UInt64, end: UInt64)
   case retired
+  case alone
+  case mending
   case unfinished
   case foreign
 
   static let retiredName = "retired"
+  static let aloneName = "alone"
   static let unfinishedSuffix = ".new"
+  static let mendingSuffix = ".mend"
 
   init(_ name: String) {
     self = .foreign
     if name == Self.retiredName { self = .retired }
+    if name == Self.aloneName { self = .alone }
     if name.hasSuffix(Self.unfinishedSuffix) { self = .unfinished }
+    if name.hasSuffix(Self.mendingSuffix) { self = .mending }
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     if parts.last == "segment", let first = Self.number(parts[0]) {
       if parts.count == 2 { self = .segment(first: first, copy: 0) }

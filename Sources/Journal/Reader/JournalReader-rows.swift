@@ -13,7 +13,7 @@ extension JournalReader {
     let page = UnsafeMutableRawBufferPointer(rebasing: buffer[..<EventHeader.pageByteCount])
     let header = try readHeader(sequence: sequence, into: page, durableThrough: durableThrough)
     guard header.bands != nil else { return nil }
-    for attempt in 0..<Self.attemptLimit {
+    for attempt in 0..<attemptLimit {
       if attempt > 0 {
         guard
           try readPart(sequence, 0..<EventHeader.pageByteCount, into: page, attempt: attempt, durableThrough)
@@ -32,7 +32,7 @@ extension JournalReader {
     precondition(buffer.count >= stride, "a buffer of \(buffer.count) B for records of \(stride) B")
     let sequence = table.header.sequence, pages = table.pages(ofBands: bands)
     let target = UnsafeMutableRawBufferPointer(rebasing: buffer[pages])
-    for attempt in 0..<Self.attemptLimit {
+    for attempt in 0..<attemptLimit {
       guard try readPart(sequence, pages, into: target, attempt: attempt, durableThrough) else { continue }
       if table.areIntact(bands, in: UnsafeRawBufferPointer(buffer)) { return }
     }

@@ -98,14 +98,15 @@ package final class JournalReader {
     precondition(UInt(bitPattern: slot.baseAddress) % 4096 == 0, "a buffer at \(String(describing: slot.baseAddress))")
     let segment = try segment(of: sequence, durableThrough)
     var finding = RecordFinding.unreadable
-    for attempt in 0..<Self.attemptLimit {
+    for attempt in 0..<attemptLimit {
       guard try fill(slot, from: segment, sequence, at: 0, attempt: attempt, durableThrough) else { continue }
       let before = expected.flatMap { $0.sequence == sequence ? $0 : nil }
       let predecessor = RecordSource.Predecessor(
         chain: before?.chain ?? (segment.first == sequence ? segment.page.chain : nil),
         epoch: max(before?.epoch ?? 0, segment.page.epoch))
       switch judge(UnsafeRawBufferPointer(slot), predecessor) {
-      case .bad(let bad): finding = bad
+      // Where nothing was written to one copy, and something to the other, it is what the other has that is bad.
+      case .bad(let bad): if bad != .zeros || attempt < Self.attemptsPerCopy { finding = bad }
       case .intact(let header):
         precondition(header.sequence == sequence, "record \(header.sequence) was taken for \(sequence)")
         settledThrough = max(settledThrough, header.durableThrough)
@@ -130,8 +131,11 @@ package final class JournalReader {
     return try fill(bytes, from: segment, sequence, at: pages.lowerBound, attempt: attempt, durableThrough)
   }
 
-  /// What looks bad is read once more; in the first attempt it comes out of many records that were read at once.
-  static let attemptLimit = 3
+  /// What looks bad is read once more, then from the next copy; in the first attempt it comes out of many records that
+  /// were read at once.
+  var attemptLimit: Int { Self.attemptsPerCopy * device.copyCount }
+
+  private static let attemptsPerCopy = 3
 
   /// Fills `bytes` with those of record `sequence` from `offset` on; false where the device cannot read them, and in
   /// the first attempt where the record is read alone.
@@ -142,7 +146,8 @@ package final class JournalReader {
     do throws(JournalError) {
       if attempt == 0 { return try copyBatched(sequence, of: segment, at: offset, into: bytes, durableThrough) }
       batched = nil
-      return try read(segment, at: segment.offset(of: sequence) + offset, into: bytes)
+      return try read(
+        segment, copy: attempt / Self.attemptsPerCopy, at: segment.offset(of: sequence) + offset, into: bytes)
     } catch .host(.system(_, _, let errno)) where errno.isNoEntry {
       // Retention removed it since.
       throw .absent(folder: device.folder, sequence: sequence)
@@ -151,11 +156,11 @@ package final class JournalReader {
 
   /// Fills `bytes` from a segment, what lies beyond its end with zeros; false where the device cannot read it.
   private func read(
-    _ segment: SegmentEntry, at offset: Int, into bytes: UnsafeMutableRawBufferPointer
+    _ segment: SegmentEntry, copy: Int = 0, at offset: Int, into bytes: UnsafeMutableRawBufferPointer
   ) throws(JournalError) -> Bool {
     let file = try source.files.file(segment.name)
     do throws(HostError) {
-      let count = try device.read(file, into: bytes, at: offset)
+      let count = try device.read(file, copy: copy, into: bytes, at: offset)
       precondition(count <= bytes.count, "the device read \(count) B into \(bytes.count) B")
       UnsafeMutableRawBufferPointer(rebasing: bytes[count...]).initializeMemory(as: UInt8.self, repeating: 0)
       return true

@@ -17,6 +17,8 @@ struct JournalScan {
   private(set) var losses: [Range<UInt64>] = []
   private(set) var recordCount = 0
   private(set) var epochHighest: UInt64 = 0
+  /// Where the scope of this scan begins.
+  private(set) var scopeFirst: UInt64 = 0
 
   /// Where the next record's place is, and what it follows.
   private(set) var position: UInt64 = 0
@@ -60,6 +62,7 @@ struct JournalScan {
     let start = scopeStart()
     try peekThrough(from: start)
     begin(at: start)
+    scopeFirst = position
     // Each turn moves on by a record, a loss or an extent, or ends.
     while endRule == nil {
       if let loss = lossHere {

@@ -10,9 +10,13 @@ final class RecordSource {
   let rules: JournalRules
   /// The segments' files.
   let files: SegmentFiles
-  private let memory: AlignedMemory
-  /// What `memory` holds.
-  private var cached: (name: String, range: Range<Int>)?
+  /// What was read of each copy that the device has.
+  private var memories: [AlignedMemory]
+  private var cached: [(name: String, range: Range<Int>)?] = [nil]
+  /// The copy that is read.
+  private var copy = 0
+  /// Whether another copy than the first is believed only where the first one has nothing whole: it is behind.
+  var believesFirstCopy = false
 
   init(device: any JournalDevice, identity: RingIdentity, stride: Int, rules: JournalRules) {
     precondition(
@@ -22,7 +26,25 @@ final class RecordSource {
     self.stride = stride
     self.rules = rules
     files = SegmentFiles(device: device)
-    memory = AlignedMemory(byteCount: stride <= Self.readAheadStride ? 1 << 20 : 4 << 20)
+    memories = [Self.memory(stride)]
+  }
+
+  private static func memory(_ stride: Int) -> AlignedMemory {
+    AlignedMemory(byteCount: stride <= readAheadStride ? 1 << 20 : 4 << 20)
+  }
+
+  /// Has the copies read in turn until `body` finds what it looks for in one of them; nil where it does in none.
+  private func inCopies<Found>(_ body: () throws(JournalError) -> Found?) throws(JournalError) -> Found? {
+    defer { copy = 0 }
+    for index in 0..<device.copyCount {
+      copy = index
+      if memories.count == index {
+        memories.append(Self.memory(stride))
+        cached.append(nil)
+      }
+      if let found = try body() { return found }
+    }
+    return nil
   }
 
   /// Records up to this stride are read many at a time, even for their headers alone.
@@ -41,21 +63,23 @@ final class RecordSource {
   }
 
   /// Forgets what was read, where files may have changed.
-  func forget() { cached = nil }
+  func forget() { for index in cached.indices { cached[index] = nil } }
 
   /// The control page at the beginning of the file `name`; nil if it is damaged. Throws `.refused` for one of another
   /// version: it is not damaged, and nothing may be derived in its place.
   func controlPage(_ name: String) throws(JournalError) -> ControlPage? {
-    for _ in 0..<2 {
-      if let bytes = try bytes(name, 0, ControlPage.byteCount) {
-        if let page = ControlPage(bytes) { return page }
-        if let layout = ControlPage.otherLayout(bytes) {
-          throw .refused(folder: device.folder, reason: "\(name) \(ControlPage.refusal(ofLayout: layout))")
+    try inCopies { () throws(JournalError) in
+      for _ in 0..<2 {
+        if let bytes = try bytes(name, 0, ControlPage.byteCount) {
+          if let page = ControlPage(bytes) { return page }
+          if let layout = ControlPage.otherLayout(bytes) {
+            throw .refused(folder: device.folder, reason: "\(name) \(ControlPage.refusal(ofLayout: layout))")
+          }
         }
+        cached[copy] = nil
       }
-      forget()
+      return nil
     }
-    return nil
   }
 
   /// The file's size.
@@ -66,17 +90,32 @@ final class RecordSource {
 
   /// The header at an offset; nil if it is damaged.
   func header(in name: String, at offset: Int) throws(JournalError) -> EventHeader? {
-    for _ in 0..<2 {
-      if let bytes = try bytes(name, offset, EventHeader.pageByteCount), case .success(let header) = parsed(bytes) {
-        return header
+    try inCopies { () throws(JournalError) in
+      for _ in 0..<2 {
+        if let bytes = try bytes(name, offset, EventHeader.pageByteCount), case .success(let header) = parsed(bytes) {
+          return header
+        }
+        cached[copy] = nil
       }
-      forget()
+      return nil
     }
-    return nil
   }
 
   /// What the header page at `sequence`'s place is, regardless of what it follows.
   func peek(
+    _ segment: SegmentEntry, _ sequence: UInt64
+  ) throws(JournalError) -> (later: LaterFinding, header: EventHeader?) {
+    var found: LaterFinding?
+    let record = try inCopies { () throws(JournalError) -> EventHeader? in
+      if believesFirstCopy, found == .nothing { return nil }
+      let (later, header) = try peekCopy(segment, sequence)
+      if found != .garbage { found = later }
+      return header
+    }
+    return record.map { (.record, $0) } ?? (found ?? .garbage, nil)
+  }
+
+  private func peekCopy(
     _ segment: SegmentEntry, _ sequence: UInt64
   ) throws(JournalError) -> (later: LaterFinding, header: EventHeader?) {
     for attempt in 0..<2 {
@@ -88,7 +127,7 @@ final class RecordSource {
         return (.record, header)
       }
       if isZero(bytes) { return (.nothing, nil) }
-      forget()
+      cached[copy] = nil
     }
     return (.garbage, nil)
   }
@@ -97,13 +136,22 @@ final class RecordSource {
   func verdict(
     _ segment: SegmentEntry, _ sequence: UInt64, after predecessor: Predecessor, withPayload: Bool
   ) throws(JournalError) -> Verdict {
-    var verdict = Verdict.bad(.unreadable)
-    for _ in 0..<2 {
-      verdict = try judge(segment, sequence, predecessor, withPayload)
-      guard case .bad(let finding) = verdict, finding != .zeros else { return verdict }
-      forget()
+    var finding: RecordFinding?
+    let header = try inCopies { () throws(JournalError) -> EventHeader? in
+      var found = RecordFinding.unreadable
+      for _ in 0..<2 {
+        switch try judge(segment, sequence, predecessor, withPayload) {
+        case .intact(let header): return header
+        case .bad(let bad): found = bad
+        }
+        if found == .zeros { break }
+        cached[copy] = nil
+      }
+      // Where nothing was written to one copy, and something to the other, it is what the other has that is bad.
+      if finding == nil || finding == .zeros && !believesFirstCopy { finding = found }
+      return nil
     }
-    return verdict
+    return header.map { .intact($0) } ?? .bad(finding ?? .unreadable)
   }
 
   private func judge(
@@ -174,7 +222,7 @@ final class RecordSource {
       bands, metadata: UnsafeRawBufferPointer(rebasing: page[EventHeader.byteCount..<metadataEnd]))
     var (done, isListed) = (0, (bands?.tableOffset ?? metadataEnd) >= metadataEnd)
     while done < header.payloadByteCount {
-      let count = min(memory.bytes.count, (header.payloadByteCount - done + 4095) / 4096 * 4096)
+      let count = min(memories[copy].bytes.count, (header.payloadByteCount - done + 4095) / 4096 * 4096)
       guard let part = try bytes(name, offset + EventHeader.pageByteCount + done, count) else { return nil }
       let payload = part[..<min(count, header.payloadByteCount - done)]
       checksum.add(UnsafeRawBufferPointer(rebasing: payload)) { band, value in
@@ -204,7 +252,7 @@ final class RecordSource {
   private func isZero(_ name: String, _ range: Range<Int>) throws(JournalError) -> Bool {
     var offset = range.lowerBound
     while offset < range.upperBound {
-      let count = min(memory.bytes.count, range.upperBound - offset)
+      let count = min(memories[copy].bytes.count, range.upperBound - offset)
       guard let part = try bytes(name, offset, count), isZero(part) else { return false }
       offset += count
     }
@@ -214,29 +262,30 @@ final class RecordSource {
   /// `count` bytes of a file, valid until the next call; what lies beyond the file's end reads as zeros. Nil if the
   /// device cannot read them (EIO).
   private func bytes(_ name: String, _ offset: Int, _ count: Int) throws(JournalError) -> UnsafeRawBufferPointer? {
+    let memory = memories[copy]
     precondition(count <= memory.bytes.count && offset >= 0, "\(count) bytes at \(offset)")
     precondition(count % 4096 == 0 && offset % 4096 == 0, "\(count) bytes at \(offset) are not whole blocks")
-    if cached?.name != name
-      || cached.map({ !$0.range.contains(offset) || offset + count > $0.range.upperBound }) ?? true
+    if cached[copy]?.name != name
+      || cached[copy].map({ !$0.range.contains(offset) || offset + count > $0.range.upperBound }) ?? true
     {
       let wanted = stride <= Self.readAheadStride && offset > 0 ? memory.bytes.count : count
       let file = try files.file(name)
-      cached = nil
+      cached[copy] = nil
       do throws(HostError) {
         let target = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[..<wanted])
-        let got = try device.read(file, into: target, at: offset)
+        let got = try device.read(file, copy: copy, into: target, at: offset)
         precondition(got <= wanted, "the device read \(got) B into \(wanted) B")
         if got < count {
           UnsafeMutableRawBufferPointer(rebasing: target[got..<count]).initializeMemory(as: UInt8.self, repeating: 0)
         }
-        cached = (name, offset..<offset + max(got, count))
+        cached[copy] = (name, offset..<offset + max(got, count))
       } catch .system(_, _, let errno) where errno.rawValue == Self.inputOutputError {
         return nil
       } catch {
         throw .host(error)
       }
     }
-    guard let cached else { return nil }
+    guard let cached = cached[copy] else { return nil }
     let start = offset - cached.range.lowerBound
     precondition(
       start >= 0 && offset + count <= cached.range.upperBound, "\(count) bytes at \(offset) of \(cached.range)")

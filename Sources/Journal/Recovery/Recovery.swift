@@ -49,20 +49,20 @@ private func takeFolder(_ device: any JournalDevice, _ options: JournalOptions) 
 }
 
 private func recoverLocked(_ source: RecordSource, _ options: JournalOptions) throws(JournalError) -> RecoveredJournal {
-  let device = source.device
-  let catalog = try SegmentCatalog(source, lockWait: options.lockWait)
+  let device = source.device, pair = device as? MirroredDevice
+  try pair?.beginWriting()
   defer { source.files.closeAll() }
-  // What is read below must still be there after the next power cut, or the next recovery could decide otherwise.
-  for segment in catalog.segments.suffix(syncedSegmentCount) {
-    let file = try source.files.file(segment.name)
-    try hosted { () throws(HostError) in try device.sync(file) }
+  var scan = try scanDurably(source, options)
+  if let pair, pair.loss == nil, options.rules.levelsCopies {
+    var levelling = CopyLevelling(pair, source, scan, depth: options.depth)
+    try levelling.levelForWriting()
+    source.files.closeAll()
+    source.forget()
+    // What only a copy had that is lost by now is not there any more.
+    if pair.loss != nil { scan = try scanDurably(source, options) }
   }
-  for name in catalog.unfinished { try hosted { () throws(HostError) in try device.unlink(name) } }
-  try hosted { () throws(HostError) in try device.syncFolder() }
-  source.forget()
-  var scan = JournalScan(source, catalog, depth: options.depth, floor: options.durableFloor)
-  try scan.run()
-  guard scan.damages.isEmpty else { throw .corrupted(folder: device.folder, damages: scan.damages) }
+  pair?.mayLose = true
+  let catalog = scan.catalog
   let openSegment = scan.openSegment
   let file = if let openSegment { try source.files.take(openSegment.name) } else { nil as JournalFile? }
   return RecoveredJournal(
@@ -75,8 +75,26 @@ private func recoverLocked(_ source: RecordSource, _ options: JournalOptions) th
     copies: catalog.copies)
 }
 
+/// Scans what is durable by then. Throws `.corrupted` for damage.
+private func scanDurably(_ source: RecordSource, _ options: JournalOptions) throws(JournalError) -> JournalScan {
+  let device = source.device
+  let catalog = try SegmentCatalog(source, lockWait: options.lockWait)
+  // What is read below must still be there after the next power cut, or the next recovery could decide otherwise.
+  for segment in catalog.segments.suffix(syncedSegmentCount) {
+    let file = try source.files.file(segment.name)
+    try hosted { () throws(HostError) in try device.sync(file) }
+  }
+  for name in catalog.unfinished { try hosted { () throws(HostError) in try device.unlink(name) } }
+  try hosted { () throws(HostError) in try device.syncFolder() }
+  source.forget()
+  var scan = JournalScan(source, catalog, depth: options.depth, floor: options.durableFloor)
+  try scan.run()
+  guard scan.damages.isEmpty else { throw .corrupted(folder: device.folder, damages: scan.damages) }
+  return scan
+}
+
 /// A writer has batches in flight in two segments at most; one more that a failing device ended.
-private let syncedSegmentCount = 4
+let syncedSegmentCount = 4
 
 /// Gives up what is damaged, on the record: for each range of acknowledged records that are not what was written a page
 /// of loss is made durable, after which the journal can be opened and goes on behind them. No byte of a segment is
@@ -118,16 +136,18 @@ private func chain(of sequence: UInt64, _ source: RecordSource, _ catalog: Segme
 
 /// Makes a small file of one page durable under its name: all of it or none.
 func publish(_ page: ControlPage, as name: String, _ device: any JournalDevice) throws(JournalError) {
+  try hosted { () throws(HostError) in try publishPage(page, as: name, device) }
+}
+
+func publishPage(_ page: ControlPage, as name: String, _ device: any JournalDevice) throws(HostError) {
   let memory = AlignedMemory(byteCount: ControlPage.byteCount)
   page.encode(into: memory.bytes)
   let temporary = name + FileName.unfinishedSuffix
-  try hosted { () throws(HostError) in
-    if try device.names().contains(temporary) { try device.unlink(temporary) }
-    let file = try device.create(temporary, byteCount: ControlPage.byteCount)
-    defer { device.close(file) }
-    try device.write(file, UnsafeRawBufferPointer(memory.bytes), at: 0)
-    try device.sync(file)
-    try device.rename(temporary, to: name)
-    try device.syncFolder()
-  }
+  if try device.names().contains(temporary) { try device.unlink(temporary) }
+  let file = try device.create(temporary, byteCount: ControlPage.byteCount)
+  defer { device.close(file) }
+  try device.write(file, UnsafeRawBufferPointer(memory.bytes), at: 0)
+  try device.sync(file)
+  try device.rename(temporary, to: name)
+  try device.syncFolder()
 }

@@ -38,7 +38,8 @@ struct SegmentCatalog {
         try look(at: name, first: first, source)
       case .loss: try openLoss(name, source)
       case .retired: retired = try page(name, .retired, source)
-      case .unfinished: unfinished.append(name)
+      case .unfinished, .mending: unfinished.append(name)
+      case .alone: continue
       case .foreign: throw .refused(folder: device.folder, reason: "\(name) is no file of a journal; remove it")
       }
     }
