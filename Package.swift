@@ -80,11 +80,13 @@ let package = Package(
     .target(
       name: "RunModel", dependencies: ["Alarms", "CLinux", "Host", "KernelTypes", "Rings"], swiftSettings: strict),
     .target(name: "ScanFiles", dependencies: ["CHDF5", "CPNG", "CTIFF", "CZstd", "Host"], swiftSettings: strict),
-    .target(name: "Fabric", dependencies: ["CCrypto", "CLinux", "CNATS", "Host", "Rings"], swiftSettings: fast),
+    .target(name: "Packing", dependencies: ["CLZ4"], swiftSettings: fast),
+    .target(
+      name: "Fabric", dependencies: ["CCrypto", "CLinux", "CNATS", "Host", "Packing", "Rings"], swiftSettings: fast),
     .target(
       name: "Detectors",
       dependencies: [
-        "CCurl", "CLZ4", "CPVAccess", "CZMQ", "Fabric", "Host", "Rings", "RunModel", "ScanFiles", "Tomography",
+        "CCurl", "CPVAccess", "CZMQ", "Fabric", "Host", "Packing", "Rings", "RunModel", "ScanFiles", "Tomography",
       ],
       swiftSettings: fast),
     .target(
@@ -178,6 +180,7 @@ let package = Package(
     .testTarget(
       name: "JournalTests", dependencies: ["CLinux", "Host", "Journal", "JournalExerciser", "Rings"],
       swiftSettings: fast),
+    .testTarget(name: "PackingTests", dependencies: ["Host", "Packing"], swiftSettings: strict),
     .testTarget(
       name: "FabricTests", dependencies: ["Fabric", "Host", "Rings", "TestSupport"], swiftSettings: strict),
     .testTarget(

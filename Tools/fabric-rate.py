@@ -197,6 +197,7 @@ class Bed:
             "--flats", "4", "--rotation-axis", str(self.columns / 2), "--algorithm", "fbp",
             "--window-step", "0", "--quiet", "--no-dashboard", "--fabric", address, "--local-rows",
             f"0:{min(4, self.rows)}", "--granule", str(options.granule), "--threads", "1",
+            "--uplink", options.uplink,
         ])  # fmt: skip
         stages = self.wait(lambda: self.stages("acquire", "uplink"), run)
         sender = self.start("edge", [
@@ -221,7 +222,8 @@ class Bed:
                         costs = cpu_seconds(uplink), cpu_seconds(self.server.process.pid)
                     except FileNotFoundError:
                         break
-                    seen.append((stamp, report["bytes"], *costs))
+                    # Of the images as they are, packed or not.
+                    seen.append((stamp, report["bytes"] + report.get("saved", 0), *costs))
                 if report["isComplete"]:
                     break
             time.sleep(0.005)
@@ -287,6 +289,7 @@ def main():
     parser.add_argument("server", help=argparse.SUPPRESS)
     parser.add_argument("--shape", default="512,2048", help="rows and columns of an image")
     parser.add_argument("--granule", type=int, default=64, help="rows of a message")
+    parser.add_argument("--uplink", default="keep", choices=["keep", "compress"], help="how images go up")
     parser.add_argument("--megabytes", type=float, default=2000, help="of the whole scan")
     parser.add_argument("--rate", type=float, default=200, help="images a second that the detector sends")
     parser.add_argument("--age", action="store_true", help="how old images are where they are read")

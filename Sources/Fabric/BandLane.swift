@@ -46,6 +46,8 @@ struct BandLane {
   var replaying: BackOff
   /// Whether it was open before.
   var wasOpen = false
+  /// Where packed rows were unpacked last.
+  private var memory: RowsMemory?
   /// Bytes that one pull may bring.
   let byteCountMax: Int
 
@@ -78,6 +80,18 @@ struct BandLane {
     held[sequence] = message
     heldByteCount += message.byteCount
     return true
+  }
+
+  /// Unpacks the next event, which is here; where it does not unpack it is here no more.
+  mutating func unpack(rules: FabricRules) throws(BandMessage.Fault) {
+    guard held[next]?.band.codec != BandCodec.none else { return }
+    guard var message = held.removeValue(forKey: next) else { preconditionFailure("event \(next) is not here") }
+    heldByteCount -= message.byteCount
+    // Whoever has the event before may still read it.
+    let free = isKnownUniquelyReferenced(&memory) ? memory : nil
+    if let used = try message.unpack(into: free, rules: rules) { memory = used }
+    held[next] = message
+    heldByteCount += message.byteCount
   }
 
   /// Gives the next event away.

@@ -20,6 +20,8 @@ package final class BandPublisher {
   package struct Counts: Codable, Equatable, Sendable {
     /// Messages, and bytes of them, that the servers have acknowledged.
     package var (messages, bytes): (UInt64, UInt64) = (0, 0)
+    /// Messages whose rows were packed, and bytes that they lost by that; each time that they were published.
+    package var (packed, saved): (UInt64, UInt64) = (0, 0)
     /// Times that the streams were asked where it is, but for the first.
     package var resyncs = 0
     /// Messages that were refused, because their stream was elsewhere.
@@ -71,6 +73,8 @@ package final class BandPublisher {
   let granules: Granules
   /// What it has done.
   package internal(set) var counts = Counts()
+  /// Whether rows are packed, where that makes them smaller.
+  package var packs = false
   /// How it stands.
   package internal(set) var state = State.interrupted("it was not asked where the streams are")
 
@@ -100,6 +104,8 @@ package final class BandPublisher {
   /// Whether the streams were asked before.
   package private(set) var hasBegun = false
   private let subjects: [String]
+  /// Of each granule, whether packing is worth its time.
+  private var trials: [PackingTrial]
 
   /// A publisher of a run's topic. `eventsMax` and `messageByteCountMax` tell how much room each stream needs;
   /// `proven` and `silence` are what one before it in this process knew, and `replicas` how many servers keep a stream.
@@ -121,6 +127,7 @@ package final class BandPublisher {
     next = Array(repeating: 0, count: granules.count)
     acked = next
     subjects = (0..<granules.count).map(topic.subject)
+    trials = Array(repeating: PackingTrial(), count: granules.count)
   }
 
   deinit { buffer.deallocate() }
@@ -221,7 +228,16 @@ package final class BandPublisher {
     guard let epoch = BandMessage.epoch(of: bytes) else { return false }
     let encoded = try BandMessage.encode(
       own.event, metadata: own.metadata, granule: granule, in: granules, epoch: epoch, into: buffer)
-    return encoded.elementsEqual(bytes)
+    if encoded.elementsEqual(bytes) { return true }
+    // Packed rows may be written in other bytes by another version of the library: what they unpack to is compared.
+    return bytes.withUnsafeBytes { bytes in
+      guard var theirs = try? BandMessage(bytes, of: topic, granule: granule, in: granules, owner: nil),
+        let ours = try? BandMessage(encoded, of: topic, granule: granule, in: granules, owner: nil),
+        theirs.band.codec != .none, theirs.header == ours.header, theirs.metadata.elementsEqual(ours.metadata),
+        (try? theirs.unpack()) != nil
+      else { return false }
+      return theirs.payload.elementsEqual(ours.payload)
+    }
   }
 
   private func resume(at sequences: [UInt64]) {
@@ -262,8 +278,7 @@ package final class BandPublisher {
   /// The message of a granule, in memory of the library.
   private func prepare(_ event: Event, _ metadata: [UInt8]?, _ granule: Int) throws(FabricError) -> (OpaquePointer, Int)
   {
-    let encoded = try BandMessage.encode(
-      event, metadata: metadata, granule: granule, in: granules, epoch: epoch, into: buffer)
+    let encoded = try encode(event, metadata, granule)
     var message: OpaquePointer?
     let reply = "\(inbox.prefix).\(generation).\(granule).\(event.header.sequence)"
     let status = natsMsg_Create(
@@ -275,5 +290,24 @@ package final class BandPublisher {
     }
     natsMsgHeader_Set(message, "Slipring-Epoch", "\(epoch)")
     return (message, encoded.count)
+  }
+
+  /// The same in `buffer`.
+  private func encode(
+    _ event: Event, _ metadata: [UInt8]?, _ granule: Int
+  ) throws(FabricError) -> UnsafeRawBufferPointer {
+    let packs = packs && event.header.rows > 0 && trials[granule].isDue()
+    let encoded = try BandMessage.encode(
+      event, metadata: metadata, granule: granule, in: granules, epoch: epoch, packs: packs, into: buffer)
+    guard packs else { return encoded }
+    let plain = event.payload.count / granules.rows * granules[granule].count
+    let metadataByteCount = metadata?.count ?? event.metadata.count
+    let stored = encoded.count - BandMessage.headByteCount - metadataByteCount
+    trials[granule].note(plain: plain, stored: stored)
+    if stored < plain {
+      counts.packed += 1
+      counts.saved += UInt64(plain - stored)
+    }
+    return encoded
   }
 }

@@ -185,6 +185,13 @@ extension BandReader {
     }
   }
 
+  /// A message whose rows do not unpack is a hole. Who sends it again and again is asked after longer and longer waits.
+  func noteDamage(_ fault: BandMessage.Fault, _ place: Int) {
+    counts.damaged += 1
+    newestFault = fault
+    lanes[place].replaysAt = .now + lanes[place].replaying.fail()
+  }
+
   private func decoded<Value: Decodable>(_ type: Value.Type, _ message: FabricMessage) -> Value? {
     do { return try JetStream.decode(type, [UInt8](message.bytes), what: "an answer") } catch { return nil }
   }

@@ -119,6 +119,10 @@ package final class BandReader {
   /// The next event where all of its granules are here.
   private func whole() throws(FabricError) -> Bands? {
     guard lanes.allSatisfy({ $0.held[next] != nil }) else { return nil }
+    for lane in lanes.indices {
+      do throws(BandMessage.Fault) { try lanes[lane].unpack(rules: rules) } catch { noteDamage(error, lane) }
+    }
+    guard lanes.allSatisfy({ $0.held[next] != nil }) else { return nil }
     let bands = Bands(lanes.indices.compactMap { lanes[$0].give(next) })
     for lane in lanes.indices where lanes[lane].wantsMore { tend(lane) }
     next += 1

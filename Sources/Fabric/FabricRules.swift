@@ -11,6 +11,8 @@ package struct FabricRules: Sendable {
   var fillsHoles = true
   /// F5: a band is checked before it is used.
   var checksBands = true
+  /// F5: what packed rows unpack to is compared with what they were.
+  var checksRows = true
   /// F6: the number of a stream's messages is compared with its last sequence.
   var countsMessages = true
   /// F6: a stream that ends before what it had acknowledged is filled again.

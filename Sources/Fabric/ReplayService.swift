@@ -10,6 +10,8 @@ package final class ReplayService {
   package private(set) var served: UInt64 = 0
   /// Requests that were none.
   private(set) var malformed: UInt64 = 0
+  /// Whether rows are packed.
+  package var packs = false
   private let connection: FabricConnection
   private let topic: FabricTopic
   private let granules: Granules
@@ -98,7 +100,8 @@ package final class ReplayService {
     -> Int?
   {
     let bytes = try BandMessage.encode(
-      found.event, metadata: found.metadata, granule: granule, in: granules, epoch: epoch, into: buffer)
+      found.event, metadata: found.metadata, granule: granule, in: granules, epoch: epoch, packs: packs,
+      into: buffer)
     let status = natsConnection_Publish(connection.handle, reply, bytes.baseAddress, Int32(bytes.count))
     guard status == NATS_OK else { return nil }
     served += 1

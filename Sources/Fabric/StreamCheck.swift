@@ -125,9 +125,10 @@ package final class StreamCheck {
     guard let bytes else { return .missing }
     messages += 1
     return bytes.withUnsafeBytes { bytes in
-      let message: BandMessage
+      var message: BandMessage
       do throws(BandMessage.Fault) {
         message = try BandMessage(bytes, of: topic, granule: granule, in: granules, owner: nil)
+        try message.unpack()
       } catch { return error == .identity ? .foreign : .damaged }
       guard message.header.sequence == sequence else { return .foreign }
       guard let event else { return nil }

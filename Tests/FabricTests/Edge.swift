@@ -12,13 +12,18 @@ final class Edge {
   let columns: Int
   /// Events with the end.
   let count: UInt64
+  /// Bits of a pixel that are noise; the others are 0.
+  private let bits: UInt64
   private let payload: UnsafeMutableRawBufferPointer
   private let metadata: UnsafeMutableRawBufferPointer
 
-  init(rows: Int = 12, each: Int = 4, columns: Int = 64, events: UInt64 = 20, run: RunID = .random()) {
+  init(
+    rows: Int = 12, each: Int = 4, columns: Int = 64, events: UInt64 = 20, bits: UInt64 = 16,
+    run: RunID = .random()
+  ) {
     topic = FabricTopic(run: run, id: 1, word: "projections")
     granules = Granules(rows: rows, each: each)
-    (self.columns, count) = (columns, events)
+    (self.columns, count, self.bits) = (columns, events, bits)
     payload = .allocate(byteCount: rows * columns * 2, alignment: 64)
     metadata = .allocate(byteCount: 40, alignment: 8)
   }
@@ -47,7 +52,10 @@ final class Edge {
 
   private func fill(_ bytes: UnsafeMutableRawBufferPointer, _ sequence: UInt64) {
     var random = SplitMix64(seed: sequence &+ 1)
-    for index in 0..<bytes.count / 8 { bytes.storeBytes(of: random.next(), toByteOffset: 8 * index, as: UInt64.self) }
+    let mask: UInt64 = ((1 << bits) - 1) * 0x0001_0001_0001_0001
+    for index in 0..<bytes.count / 8 {
+      bytes.storeBytes(of: random.next() & mask, toByteOffset: 8 * index, as: UInt64.self)
+    }
   }
 
   /// The bytes of some rows of an event.

@@ -94,6 +94,17 @@ extension Pipeline {
       #expect(plan.contains(#""images" : "corrected""#) && !plan.contains("zingers"))
     }
 
+    @Test func `What is compressed on its way makes the same slices`() throws {
+      let edge = try bench.edge("edge", ["--uplink", "compress", "--rate", "200"])
+      let nodes = try bench.nodes(of: "edge")
+      let whole = try bench.result(edge)
+      try bench.expectSame(nodes, as: whole, of: "edge")
+      #expect(whole.uplink?.isComplete == true && (whole.uplink?.packed ?? 0) > 0)
+      expectFailure(
+        64, try Command.run("recon", bench.scan, "--output-folder", bench.folder.file("none"), "--uplink", "compress"),
+        "--uplink compress goes with --fabric")
+    }
+
     @Test func `A half acquisition, and a sample that leaves the detector, are the same on nodes`() throws {
       let half = bench.folder.file("half.h5"), wide = bench.folder.file("wide.h5")
       try WideScan(rows: 12).write(half)

@@ -70,25 +70,27 @@ struct UplinkTests {
   private var granules: Granules { Granules(rows: Self.rows, each: 4) }
 
   private func configuration(
-    _ patience: Duration, address: String? = nil, holder: String = "this"
+    _ patience: Duration, address: String? = nil, holder: String = "this", policy: UplinkPolicy = .keep
   ) throws -> UplinkConfiguration {
-    UplinkConfiguration(
+    var configuration = UplinkConfiguration(
       address: try FabricAddress(address ?? server.address), run: topic.runID, images: .projections,
       granules: granules, eventsMax: UInt64(Self.images + 1),
       messageByteCountMax: BandMessage.headByteCount + 4 * Self.columns * 2 + 200,
       plan: [1, 2, 3], look: nil, patience: patience, holder: holder)
+    configuration.policy = policy
+    return configuration
   }
 
   /// One life of an uplink, to its end; `turn` is called in each of its turns, and says whether it is to end.
   private func uplink(
     patience: Duration = .seconds(20), address: String? = nil, within limit: Duration = .seconds(30),
-    holder: String = "this", rules: FabricRules = FabricRules(),
+    holder: String = "this", policy: UplinkPolicy = .keep, rules: FabricRules = FabricRules(),
     turn: @escaping (Int) throws -> Bool = { _ in false }
   ) throws -> UplinkReport {
     var (reports, turns): ([UplinkReport], Int) = ([], 0)
     let start = ContinuousClock.now
     let uplink = Uplink(
-      try configuration(patience, address: address, holder: holder), images: try topic.follower,
+      try configuration(patience, address: address, holder: holder, policy: policy), images: try topic.follower,
       stopRequested: {
         turns += 1
         do { return try turn(turns) || ContinuousClock.now - start > limit } catch {
@@ -192,6 +194,16 @@ struct UplinkTests {
   }
 
   /// The rule is the ring's: taken away, it publishes what no journal has.
+  @Test func `What is packed goes up in fewer bytes, and is what a node reads`() throws {
+    for number in 0...Self.images { try topic.append(number) }
+    let report = try uplink(policy: .compress)
+    #expect(report.isComplete && report.packed == UInt64(2 * Self.images), "\(report)")
+    #expect(report.words.contains("% fewer bytes"), "\(report.words)")
+    try expectWhole()
+    // Who comes next and does not pack finds nothing to do.
+    #expect(try uplink().bytes == 0)
+  }
+
   @Test(arguments: [false, true]) func `F1: what is not durable does not go up`(isAway: Bool) throws {
     var bench = self
     bench.topic = try DurableTopic(isAway ? .wait : .spill)

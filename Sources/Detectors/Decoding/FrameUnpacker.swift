@@ -1,6 +1,6 @@
-internal import CLZ4
 internal import Glibc
 import Host
+internal import Packing
 
 /// Puts an image's rows where they belong, as pixels of this machine.
 package final class FrameUnpacker {
@@ -53,10 +53,12 @@ package final class FrameUnpacker {
   private func decompress(
     _ image: UnsafeRawBufferPointer, _ encoding: FrameEncoding, into target: UnsafeMutableRawBufferPointer
   ) throws(MessageFault) {
-    if encoding == .lz4 { return try decompressBlock(image, into: target) }
-    if encoding == .lz4Blocks { return try decompressBlocks(image, into: target) }
-    try unshuffleImage(
-      image, hasSizes: encoding == .bitshuffleLZ4, elementByteCount: format.pixel.byteCount, into: target)
+    do throws(PackingFault) {
+      if encoding == .lz4 { return try decompressBlock(image, into: target) }
+      if encoding == .lz4Blocks { return try decompressBlocks(image, into: target) }
+      try unshuffleImage(
+        image, hasSizes: encoding == .bitshuffleLZ4, elementByteCount: format.pixel.byteCount, into: target)
+    } catch { throw .compression }
   }
 
   private func swapBytes(_ target: UnsafeMutableRawBufferPointer) {
@@ -76,14 +78,4 @@ package final class FrameUnpacker {
 
 extension FixedWidthInteger {
   fileprivate mutating func swapBytes() { self = byteSwapped }
-}
-
-/// Unpacks one LZ4 block, which must fill `target` exactly.
-func decompressBlock(_ block: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) throws(MessageFault) {
-  guard let source = block.baseAddress, let room = target.baseAddress, let size = Int32(exactly: block.count),
-    let capacity = Int32(exactly: target.count)
-  else { throw .compression }
-  let count = LZ4_decompress_safe(
-    source.assumingMemoryBound(to: CChar.self), room.assumingMemoryBound(to: CChar.self), size, capacity)
-  guard count == capacity else { throw .compression }
 }

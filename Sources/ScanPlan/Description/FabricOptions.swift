@@ -99,6 +99,8 @@ package enum Gathering: String, CaseIterable, Sendable {
 
 extension Gathering: ScanValue {}
 
+extension UplinkPolicy: ScanValue {}
+
 extension ScanKey {
   /// Several machines for one scan.
   static let fabric = [
@@ -112,6 +114,12 @@ extension ScanKey {
     ScanKey(
       .fabric, "granule", \.granule, "Rows that are handed out together, to one node.",
       unset: "16, more where the rotation axis is tilted", .within(1...1024)),
+    ScanKey(
+      .fabric, "uplink", \.uplink,
+      """
+      How images go up: as they are, or compressed where that makes them smaller. What a slow link cannot take waits \
+      in the journal.
+      """),
     ScanKey(
       .fabric, "nodes", \.nodes,
       "Machines that make the slices: the run stays until each granule has its part, and puts them together.",
@@ -182,6 +190,7 @@ extension ScanDescription {
       if let localRows {
         return "--local-rows \(localRows.scanText) goes with --fabric, which has nodes for the others"
       }
+      if uplink != .keep { return "--uplink \(uplink.rawValue) goes with --fabric, to which images go up" }
       if let nodes { return "--nodes \(nodes) goes with --fabric, from which they have their images" }
     }
     if fabricInput != nil, let nodeName, !FabricNames.isNode(nodeName) {

@@ -191,6 +191,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var fabric: String?
   /// Rows that are handed out together; nil for what suits the geometry.
   package var granule: Int?
+  /// How images go to the servers.
+  package var uplink = UplinkPolicy.keep
   /// Machines that make slices, for which the edge waits; nil where it waits for none.
   package var nodes: Int?
   /// Rows that the edge reconstructs itself; nil for all, or where nodes make them for none.

@@ -72,6 +72,7 @@ extension RunPlan {
       eventsMax: UInt64(shape.projections + shape.flatsAndDarks + 1),
       messageByteCountMax: min(plan.granule, plan.rows) * rowByteCount + Self.messageOverhead, plan: plan.encoded(),
       look: sampleLook, patience: Self.fabricPatience, holder: uplinkHolder)
+    uplink.policy = scan.uplink
     if let nodes = scan.nodes {
       uplink.wanted = .init(
         nodes: nodes, granules: (0..<plan.granules.count).filter { !makesAll(plan.granules[$0]) },

@@ -110,6 +110,8 @@ final class Uplink {
     let replays = try ReplayService(connection, topic: configuration.topic, granules: configuration.granules) {
       [unowned self] sequence, _ in try self.event(sequence)
     }
+    publisher.packs = configuration.policy == .compress
+    replays.packs = publisher.packs
     try watch.attach(connection)
     noticed("connected to the fabric \(configuration.address)")
     let link = Link(publisher: publisher, replays: replays, store: store, lease: lease)

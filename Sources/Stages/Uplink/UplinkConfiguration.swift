@@ -22,6 +22,8 @@ package struct UplinkConfiguration: Sendable {
   let look: SampleLook?
   /// How long servers may be away after the end of the scan.
   let patience: Duration
+  /// How they go up.
+  package var policy = UplinkPolicy.keep
   /// What nodes are to make of it before the edge is done; nil where it waits for none.
   package var wanted: Wanted?
 

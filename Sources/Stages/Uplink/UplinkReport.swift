@@ -18,6 +18,10 @@ package struct UplinkReport: Codable, Equatable, Sendable {
   var messages: UInt64 = 0
   /// Bytes of these.
   package var bytes: UInt64 = 0
+  /// Messages whose rows were packed, and bytes that they lost by that; each time that they were published;
+  /// nil where none were.
+  package private(set) var packed: UInt64?
+  private(set) var saved: UInt64?
   /// How often it was asked where the streams are, but for the first time.
   package var resyncs = 0
   /// Messages that the servers refused.
@@ -98,13 +102,22 @@ package struct UplinkReport: Codable, Equatable, Sendable {
     let counts = publisher.counts
     (acknowledged, replayed) = (publisher.acknowledged, before.replayed + served)
     (messages, bytes) = (before.messages + counts.messages, before.bytes + counts.bytes)
+    if before.packed != nil || counts.packed > 0 {
+      (packed, saved) = ((before.packed ?? 0) + counts.packed, (before.saved ?? 0) + counts.saved)
+    }
     (resyncs, refused) = (before.resyncs + counts.resyncs, before.refused + counts.refused)
     (refilled, replaced) = (before.refilled + counts.refilled, before.replaced + counts.replaced)
   }
 
+  /// How much smaller packing made what went up; nothing where it made nothing smaller.
+  private var packedWords: String {
+    guard let saved, bytes > 0 else { return "" }
+    return ", with \(Int((100 * Double(saved) / Double(bytes + saved)).rounded())) % fewer bytes than they have"
+  }
+
   /// For people.
   package var words: String {
-    let state = "\(fabric) has \(acknowledged) of \(events) events"
+    let state = "\(fabric) has \(acknowledged) of \(events) events\(packedWords)"
     if let away { return "\(state); \(isOver ? "the others do not reach nodes" : "the others wait"): \(away)" }
     if isOver, !isComplete { return "\(state); the others do not reach nodes: the uplink was asked to end" }
     return faults.isEmpty ? state : "\(state); \(faults.joined(separator: "; "))"

@@ -1,10 +1,12 @@
 import ArgumentParser
 package import ScanPlan
+package import Stages
 
 /// Several machines for one scan.
 struct FabricOptions: ParsableArguments {
   @Option(help: .key("fabric", "nats://host:port")) var fabric: String?
   @Option(help: .key("granule", "rows")) var granule: Int?
+  @Option(help: .key("uplink", "keep|compress")) var uplink = ScanDescription.standard.uplink
   @Option(help: .key("nodes", "count")) var nodes: Int?
   @Option(help: .key("local-rows", "all|none|first:end")) var localRows: LocalRows?
   @Option(help: .key("gather", "links|none")) var gather = ScanDescription.standard.gather
@@ -17,7 +19,7 @@ struct FabricOptions: ParsableArguments {
   /// Takes the options over.
   func apply(to scan: inout ScanDescription) {
     (scan.fabric, scan.granule, scan.localRows, scan.granules) = (fabric, granule, localRows, granules)
-    scan.nodeName = nodeName
+    (scan.uplink, scan.nodeName) = (uplink, nodeName)
     (scan.nodes, scan.gather, scan.partsPatience) = (nodes, gather, partsPatience)
     (scan.fabricCredentials, scan.fabricAuthority) = (fabricCredentials, fabricAuthority)
   }
@@ -31,6 +33,8 @@ extension GranuleRange: ExpressibleByArgument {
 }
 
 extension Gathering: ExpressibleByArgument {}
+
+extension UplinkPolicy: ExpressibleByArgument {}
 
 extension LocalRows: ExpressibleByArgument {
   /// From `all`, `none` or two numbers.
