@@ -93,7 +93,7 @@ final class RunSite: Site {
     images = ImageDesk(view.images(), budget)
     positions.updates = workers.map { _ in 0 }
     var curves = Curves(updatesMax: view.plan.updateCount, rows: workers.map(\.rows))
-    var similarity = SimilarityCurves(projectionsMax: view.plan.shape.projections, workers: workers.count)
+    var similarity = SimilarityCurves(projectionsMax: view.plan.shape.projections, workers: view.plan.scorers)
     // Curves that begin later than the run are better than none.
     for update in (try? view.earlierUpdates(limit: Self.earlierEventsMax)) ?? [] { curves.add(update) }
     for score in (try? view.earlierScores(limit: Self.earlierEventsMax)) ?? [] { similarity.add(score) }

@@ -76,7 +76,7 @@ package struct LeaseRecord: FabricRecord {
   /// Who has it.
   package let node: String
   /// The revision of its `create`: a node that takes a granule again has a higher one. 0 in the value of that itself.
-  var epoch: UInt64
+  package internal(set) var epoch: UInt64
   /// What is done with it.
   package var state: State
   /// Events that its run has taken.
@@ -85,8 +85,10 @@ package struct LeaseRecord: FabricRecord {
   package var of: UInt64
   /// Of an uplink: what all lives of one and the same have in common, and nobody else; nil of a node.
   let holder: String?
+  /// What its run saw last of the granule's slices; nil where it compares none, and before the first.
+  package var score: GranuleScore?
 
-  /// The values as given.
+  /// The values as given, without a score.
   package init(
     node: String, epoch: UInt64 = 0, state: State = .waiting, cursor: UInt64 = 0, of: UInt64 = 0, holder: String? = nil
   ) {
@@ -97,7 +99,8 @@ package struct LeaseRecord: FabricRecord {
 
   package var problem: String? {
     guard FabricNames.isNode(node) else { return "its node has no name" }
-    return holder.map(FabricNames.isPlain) ?? true ? nil : "its holder is none"
+    guard holder.map(FabricNames.isPlain) ?? true else { return "its holder is none" }
+    return score?.problem
   }
 }
 

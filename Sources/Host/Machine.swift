@@ -28,6 +28,9 @@ package enum Machine {
   /// Nanoseconds since 1970 of CLOCK_REALTIME.
   package static var realtimeNanoseconds: UInt64 { clock(CLOCK_REALTIME) }
 
+  /// The same in seconds.
+  package static var realtime: Double { Double(realtimeNanoseconds) / 1e9 }
+
   /// Bytes of memory that a new program may take without swapping (MemAvailable), nil where /proc does not tell.
   package static var memoryAvailable: Int? {
     field("MemAvailable:", of: "/proc/meminfo").flatMap { Int($0.prefix { $0.isNumber }) }.map { $0 * 1024 }

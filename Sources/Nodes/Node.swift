@@ -159,9 +159,11 @@ package final class Node {
 
   /// Renews its place among the nodes, and the leases. To be called between any two questions to the servers.
   func keep(_ link: NodeLink) throws(FabricError) {
-    let due = Dictionary(grouping: jobs.filter { $0.killed == nil && $0.leases.contains(where: \.isDue) }) {
-      ObjectIdentifier($0.run)
-    }
+    let due = Dictionary(
+      grouping: jobs.filter { job in
+        job.killed == nil && (job.leases.contains(where: \.isDue) || job.hasNewScores())
+      }
+    ) { ObjectIdentifier($0.run) }
     for jobs in due.values {
       jobs.forEach { $0.note() }
       try FabricLease.renew(jobs.flatMap(\.leases).filter { !$0.isLost })

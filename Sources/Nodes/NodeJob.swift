@@ -16,11 +16,14 @@ final class NodeJob {
   private let began = ContinuousClock.now
   /// Events that it has taken, when that last changed, and whether more are to come.
   private var (cursor, moved) = (UInt64(0), ContinuousClock.now)
+  /// The scores that were noted last, and when it is looked for others.
+  private var (scores, scoresDue) = ([WorkerScore](), ContinuousClock.now)
   private(set) var needsEdge = true
   /// Why it was killed; nil where it was not.
   private(set) var killed: String?
 
   private static let tailByteCount = 8192
+  private static let scoresPeriod: Duration = .milliseconds(500)
 
   /// Starts it with the scan file at `path`; what it says goes to a log beside that.
   init(_ run: NodeRun, _ granules: Range<Int>, _ leases: [FabricLease], byteCount: Int, executable: String) throws {
@@ -72,10 +75,21 @@ final class NodeJob {
   /// Waits for its end.
   func wait(_ limit: Duration) throws(HostError) -> Bool { try child.waitForExit(timeout: limit) != nil }
 
-  /// Tells how far it is with the next renewal of its leases.
+  /// Its status; nil where it has not begun, or is over.
+  private var status: RunStatus? { try? RunFolder(path: run.runFolder(granules)).readStatus().status }
+
+  /// Whether it has scores that its leases do not say, for which these are renewed before it is time. Looks now and
+  /// then.
+  func hasNewScores() -> Bool {
+    guard run.scan.isScored, ContinuousClock.now >= scoresDue else { return false }
+    scoresDue = .now + Self.scoresPeriod
+    return status?.scores.map { $0 != scores } ?? false
+  }
+
+  /// Tells how far it is, and what it saw of its slices, with the next renewal of its leases.
   func note() {
-    // It has not begun, or is over.
-    guard let status = try? RunFolder(path: run.runFolder(granules)).readStatus().status else { return }
+    guard let status else { return }
+    scores = status.scores ?? []
     let state: LeaseRecord.State =
       switch status.phase {
       case .scanning: .reading
@@ -86,8 +100,12 @@ final class NodeJob {
     // Without room on its own disk it takes nothing, whatever there is.
     needsEdge = status.phase == .scanning && acquire?.state != "ended" && status.withoutRoom.isEmpty
     if cursor != self.cursor || !needsEdge { (self.cursor, moved) = (cursor, .now) }
-    for lease in leases {
+    let rows = run.scan.granules, first = rows[granules.lowerBound].lowerBound
+    for (granule, lease) in zip(granules, leases) {
       (lease.record.state, lease.record.cursor, lease.record.of) = (state, cursor, run.scan.events)
+      let edge = rows[granule], own = edge.lowerBound - first..<edge.upperBound - first
+      lease.record.score = GranuleScore.lowest(
+        of: scores, rows: own, run: run.scan.run, granule: granule, edge: edge)
     }
   }
 

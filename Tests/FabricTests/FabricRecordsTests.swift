@@ -1,3 +1,5 @@
+import Host
+import Rings
 import Testing
 
 @testable import Fabric
@@ -22,6 +24,32 @@ struct FabricRecordsTests {
       text(lease) == #"{"cursor":12,"epoch":7,"layout":1,"node":"beam-3","of":61,"state":"sweeping"}"#)
   }
 
+  private var scored: LeaseRecord {
+    var lease = lease
+    lease.score = GranuleScore(
+      run: RunID(low: 1, high: 2), granule: 3, rows: 48..<64, update: 40, projections: 41, against: 17,
+      similarity: 0.953, streak: 2, black: -0.01, white: 0.25, isSettled: true)
+    return lease
+  }
+
+  @Test func `A damaged score is a number, or refused, and never a crash`() throws {
+    #expect(try LeaseRecord(decoding: scored.encoded(), what: "x") == scored)
+    let seed: UInt64 = 20_261_201, whole = scored.encoded()
+    var (random, refused) = (SplitMix64(seed: seed), 0)
+    for _ in 0..<20_000 {
+      var bytes = whole
+      for _ in 0...Int.random(in: 0...3, using: &random) {
+        bytes[Int.random(in: bytes.indices, using: &random)] = UInt8.random(in: 0x20...0x7E, using: &random)
+      }
+      do throws(FabricError) {
+        guard let score = try LeaseRecord(decoding: bytes, what: "x").score else { continue }
+        #expect(score.black < score.white && score.similarity.map { (0...1.001).contains($0) } ?? true, "seed \(seed)")
+        #expect([score.update, score.projections, score.streak].allSatisfy { $0 >= 0 }, "seed \(seed)")
+      } catch { refused += 1 }
+    }
+    #expect(refused > 5000, "\(refused)")
+  }
+
   @Test func `What is none is refused`() {
     func refuses<Record: FabricRecord>(_ record: Record, _ old: String, _ new: String) {
       let changed = text(record).replacing(old, with: new)
@@ -37,6 +65,14 @@ struct FabricRecordsTests {
     refuses(node, #""version":"1.0""#, #""version":"1\u202e0""#)
     refuses(lease, "sweeping", "dancing")
     refuses(lease, #""cursor":12"#, #""cursor":-1"#)
+    refuses(scored, #""black":-0.01"#, #""black":0.25"#)
+    refuses(scored, #""black":-0.01"#, #""black":-1e999"#)
+    refuses(scored, #""similarity":0.953"#, #""similarity":1.01"#)
+    refuses(scored, #""similarity":0.953"#, #""similarity":-0.1"#)
+    refuses(scored, #""streak":2"#, #""streak":-2"#)
+    refuses(scored, #""update":40"#, #""update":4000000000"#)
+    refuses(scored, #""granule":3"#, #""granule":"3""#)
+    refuses(scored, "0000000000000002", "000000000000002")
     refuses(part, "0f0f", "0F0F")
     refuses(part, "0f0f", "0f")
     refuses(part, "/data", "data")

@@ -23,7 +23,7 @@ import Tomography
     return FabricPlan(
       program: programVersion, run: run, name: "foam", images: "projections", pixelByteCount: 2, rows: 48, columns: 64,
       granule: 16, firstSlice: 100, projections: 90, flats: 10, darks: 5, fieldsMayComeLate: false, minusLog: true,
-      rotationAxis: 30.25, projectionsPerHalfTurn: 90, keys: FabricPlan.words(of: scan))
+      rotationAxis: 30.25, projectionsPerHalfTurn: 90, projectionsCovering: 80, keys: FabricPlan.words(of: scan))
   }
 
   private static func node(_ change: (inout ScanDescription) -> Void = { _ in }) -> ScanDescription {
@@ -39,9 +39,9 @@ import Tomography
   @Test func `every key is the edge's or the node's, and a new one has to be given to one of them`() {
     let edge: Set = [
       "rate", "i0", "theta-unit", "order", "subset", "volume-every", "start-row", "end-row", "nsino", "zingers",
-      "paganin", "denoise", "lag-max", "disk-buffer", "stop-ssim", "stop-scale", "stop-distance", "stop-patience",
-      "stop-after", "stop-rises", "reference", "pixel-size", "shape", "pixel", "projections", "flats", "darks",
-      "fields", "theta-start", "theta-step", "first-frame", "channel", "on-gap", "source-timeout", "stop-hook", "entry",
+      "paganin", "denoise", "lag-max", "disk-buffer", "stop-rises", "reference", "pixel-size", "shape", "pixel",
+      "projections", "flats", "darks", "fields", "theta-start", "theta-step", "first-frame", "channel", "on-gap",
+      "source-timeout", "stop-hook", "entry",
       "data-path", "image-key-path", "theta-path", "flips", "strict", "fabric", "granule", "local-rows", "nodes",
       "gather", "parts-patience", "uplink",
     ]
@@ -65,7 +65,8 @@ import Tomography
     ("rows: 0", { $0.rows = 0 }), ("granule: 49", { $0.granule = 49 }), ("granule: 0", { $0.granule = 0 }),
     ("columns: 70000", { $0.columns = 70_000 }), ("bytes of a pixel: 0", { $0.pixelByteCount = 0 }),
     ("bytes of a pixel: 3", { $0.pixelByteCount = 3 }), ("bytes of a pixel: 8", { $0.pixelByteCount = 8 }),
-    ("projections: 0", { $0.projections = 0 }), ("flats: -1", { $0.flats = -1 }),
+    ("projections: 0", { $0.projections = 0 }), ("all directions: 0", { $0.projectionsCovering = 0 }),
+    ("flats: -1", { $0.flats = -1 }),
     ("first slice: -1", { $0.firstSlice = -1 }), ("half turn: 0", { $0.projectionsPerHalfTurn = 0 }),
     ("another topic", { $0.images = "orders" }), ("a name in it", { $0.name = "../../etc/passwd" }),
     ("a name in it", { $0.name = ".." }), ("a name in it", { $0.name = "a\nb" }), ("a name in it", { $0.program = "" }),
@@ -90,8 +91,8 @@ import Tomography
 
   @Test func `a plan of another version is refused before anything else of it is read`() {
     for (bytes, words) in [
-      (#"{"version": 2, "rows": "many"}"#, "has version 2, and this slipring reads 1"), ("{}", "names no version"),
-      ("", "names no version"), (#"{"version": 1}"#, "is none"),
+      (#"{"version": 3, "rows": "many"}"#, "has version 3, and this slipring reads 2"), ("{}", "names no version"),
+      ("", "names no version"), (#"{"version": 2}"#, "is none"),
     ] {
       let failure = #expect(throws: ScanFailure.self) { try FabricPlan(decoding: Array(bytes.utf8), run: Self.run) }
       #expect(failure?.sysExit == .data && failure?.description.contains(words) == true, "\(bytes)")

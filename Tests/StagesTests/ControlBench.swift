@@ -1,3 +1,4 @@
+import Glibc
 import Host
 import Rings
 import RunModel
@@ -20,7 +21,9 @@ final class ControlBench {
   private let scores: Ring
   private let writer: TopicWriter
   private let history: SliceHistory
-  private var made = 0
+  private(set) var made = 0
+  /// What the uplink knows of nodes.
+  var uplink: () -> UplinkReport? = { nil }
 
   init(_ configuration: ControlConfiguration) throws {
     let (runID, names) = (runID, RegionNames(runID: runID))
@@ -59,6 +62,8 @@ final class ControlBench {
     var truth: [Float]?
     /// Updates that are made between two looks of the stage at them.
     var burst = 1
+    /// Microseconds between these looks.
+    var pause: UInt32 = 0
     /// Who asks for the end of the scan after so many updates.
     var requestAt: Int?
     /// Death of the stage after so many updates.
@@ -74,8 +79,9 @@ final class ControlBench {
       configuration: configuration,
       updates: [TopicReader(RingReader(ring: updates, reader: 0, from: 0), history: nil, replaying: true)],
       slices: [MonitoredSlice(history: history, truth: course.truth)], commands: TopicWriter(ring: commands),
-      scores: TopicWriter(ring: scores), limits: WaitLimits(),
+      scores: TopicWriter(ring: scores), uplink: { [self] in uplink() }, limits: WaitLimits(),
       requested: { [self] in
+        if course.pause > 0 { usleep(course.pause) }
         for _ in 0..<course.burst { try makeUpdate(course) }
         if let death = course.deathAt, made >= death { throw Death() }
         return course.requestAt.map { made > $0 } == true ? "anna" : nil

@@ -124,6 +124,24 @@ enum MetricsText {
         "slipring_granules", "gauge", "Granules by what becomes of them.",
         UplinkReport.granuleStates.map { ([("state", $0)], Double(granules[$0] ?? 0)) })
     }
+    guard let scores = uplink.scores else { return }
+    func series(_ value: (UplinkReport.Granule) -> Double?) -> [Builder.Sample] {
+      scores.compactMap { granule in
+        value(granule).map { ([("granule", "\(granule.granule)"), ("node", granule.node)], $0) }
+      }
+    }
+    page.add(
+      "slipring_granule_similarity_ratio", "gauge", "MS-SSIM of a node's slices, latest score.",
+      series(\.similarity))
+    page.add(
+      "slipring_granule_scored_projections", "gauge", "Projections behind a node's latest score.",
+      series { $0.projections.map(Double.init) })
+    page.add(
+      "slipring_granule_silent", "gauge", "Whether a node says nothing new of its slices, and is not waited for.",
+      series { $0.isSilent ? 1 : 0 })
+    page.add(
+      "slipring_granule_scores_damaged_total", "counter", "Scores of nodes that were none.",
+      [([], Double(uplink.scoresDamaged ?? 0))])
   }
 
   private static func stages(_ status: RunStatus, _ page: inout Builder) {

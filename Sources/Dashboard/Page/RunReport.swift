@@ -217,7 +217,7 @@ extension RunReport {
     ("clamped", "At or below dark"),
     ("negative", "Below zero"),
     ("missing-rows", "Missing in the volume"), ("uplink", "Events that nodes can have"), ("nodes", "Nodes"),
-    ("granules", "Granules"),
+    ("granules", "Granules"), ("granule-scores", "Similarity on nodes"),
     ("noise", "Noise of a line integral"),
     ("residual-noise", "Residual over noise"), ("worst-slice", "at most"),
   ]
@@ -244,6 +244,7 @@ extension RunReport {
         "non-finite": "\(pixels.nonFinite)",
         "clamped": "\(pixels.clamped)", "negative": "\(pixels.negative)",
         "uplink": status.uplinkFigure, "nodes": status.nodesFigure, "granules": status.granulesFigure,
+        "granule-scores": status.granuleScoresFigure,
         "missing-rows": status.missingRows.map(RowRange.list) ?? "–",
         "noise": result?.fit.map { Text.decimal(Double($0.noise), 4) } ?? "–",
         "residual-noise": result?.fit?.residualOverNoise.map { Text.decimal(Double($0), 2) } ?? "–",

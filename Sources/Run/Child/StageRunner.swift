@@ -256,6 +256,9 @@ extension StageRunner {
   /// What the source has lost.
   package func readLosses() throws -> LossReport? { try folder.readLosses() }
 
+  /// How images stand on their way to nodes.
+  package func readUplink() -> UplinkReport? { folder.readUplink() }
+
   /// Radians of a live source's projections.
   package func liveThetas(_ count: Int) throws -> [Double]? {
     guard plan.live != nil else { return nil }

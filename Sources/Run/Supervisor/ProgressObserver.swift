@@ -15,6 +15,8 @@ struct ProgressObserver {
   private let updates: [NewestEvent]
   private let commands: NewestEvent
   private let scores: NewestEvent
+  /// The newest score of each worker, and the number of the next event of `scores`.
+  private var (newestScores, nextScore) = ([Int: ScoreEvent](), UInt64(0))
   private var latest: [UpdateEvent?]
   private var ends: [EndEvent?]
   private var losses: Losses?
@@ -87,12 +89,28 @@ struct ProgressObserver {
     // A worker whose residual is no number ends the run, and has said why.
     if residual.isFinite { status.residual = residual }
     status.phase = phase(awaited)
-    if let (header, metadata) = try scores.latest(), header.kind == .score {
-      status.similarity = try metadata.withUnsafeBytes { try ScoreEvent(decoding: $0) }.similarity
-    }
+    try fillScores(&status)
     if let (header, metadata) = try commands.latest(), header.kind == .command {
       let late = try metadata.withUnsafeBytes { try CommandEvent(decoding: $0) }.late
       status.decidedLate = late.map { Double($0) / 1000 }
+    }
+  }
+
+  private static let scoresKept: UInt64 = 256
+
+  /// Fills in what control saw last.
+  private mutating func fillScores(_ status: inout RunStatus) throws {
+    guard let (header, metadata) = try scores.latest(), header.kind == .score else { return }
+    status.similarity = try metadata.withUnsafeBytes { try ScoreEvent(decoding: $0) }.similarity
+    let first = max(nextScore, header.sequence - min(header.sequence, Self.scoresKept - 1))
+    for sequence in first..<max(first, header.sequence + 1) {
+      guard let (header, metadata) = try scores.event(at: sequence), header.kind == .score else { continue }
+      let score = try metadata.withUnsafeBytes { try ScoreEvent(decoding: $0) }
+      newestScores[score.worker] = score
+    }
+    nextScore = header.sequence + 1
+    status.scores = plan.placement.workers.enumerated().compactMap { worker, place in
+      newestScores[worker].map { WorkerScore($0, rows: place.rows) }
     }
   }
 

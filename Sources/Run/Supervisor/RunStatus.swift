@@ -113,6 +113,8 @@ package struct RunStatus: Codable, Equatable, Sendable {
   /// How similar the volume is to what it was `stop-distance` updates before (MS-SSIM): the latest score; nil where
   /// there is none.
   package var similarity: Double?
+  /// What control saw last of each worker's slices; nil where it compares none, and before the first score.
+  package var scores: [WorkerScore]?
   /// Who is without room on disk now, and for what, as in `journal of acquire`; empty while all have it.
   package var withoutRoom: [String] = []
   /// Seconds for which somebody was.

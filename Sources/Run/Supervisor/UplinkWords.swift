@@ -25,6 +25,28 @@ extension RunStatus {
   /// Granules by what becomes of them.
   package var granulesFigure: String { uplink?.granuleWords ?? "–" }
 
+  /// What nodes say of their slices: the lowest similarity, and of which granule; of those that are silent how many.
+  package var granuleScoresFigure: String {
+    guard let granules = uplink?.scores, !granules.isEmpty else { return "–" }
+    let silent = granules.count(where: \.isSilent), unsaid = granules.count { $0.score == nil && !$0.isSilent }
+    let scores = granules.filter { !$0.isSilent }.compactMap { granule in
+      granule.similarity.map { (granule: granule.granule, similarity: $0) }
+    }
+    return [
+      scores.min { $0.similarity < $1.similarity }.map {
+        "\(UplinkReport.rounded($0.similarity)) of granule \($0.granule)"
+      },
+      unsaid > 0 ? "\(unsaid) without" : nil, silent > 0 ? "\(silent) silent" : nil,
+    ].compactMap { $0 }.joined(separator: ", ")
+  }
+
+  /// Has `similarity` be that of the whole run: the lowest of its workers and of granules that count.
+  mutating func joinScores() {
+    guard let granules = uplink?.scores else { return }
+    let own = (scores ?? []).compactMap(\.similarity)
+    similarity = (own + granules.filter { !$0.isSilent }.compactMap(\.similarity)).min()
+  }
+
   /// How nodes stand, a line each; none where there are none.
   package var nodeLines: [String] {
     guard let uplink, let words = uplink.nodeWords else { return [] }
@@ -41,6 +63,24 @@ extension RunStatus {
       + (uplink.nodes ?? []).map { node in
         "node \(node.name): \(node.cores) cores, "
           + (node.granules.isEmpty ? "idle" : "granules \(node.granules.map(String.init).joined(separator: ", "))")
-      }
+      } + uplink.scoreLines
   }
+}
+
+extension UplinkReport {
+  /// What nodes say of their slices, a line each granule.
+  fileprivate var scoreLines: [String] {
+    let damaged = scoresDamaged ?? 0
+    return (scores ?? []).map { granule in
+      let score = granule.projections.map { projections in
+        (granule.similarity.map { "similarity \(Self.rounded($0))" } ?? "no similarity")
+          + " after \(projections) projections, \(granule.streak) in a row"
+      }
+      return "granule \(granule.granule) of \(granule.node): \(score ?? "no score yet")"
+        + (granule.isSilent ? "; silent, and not waited for" : "")
+    } + (damaged > 0 ? ["scores of nodes that were none: \(damaged)"] : [])
+  }
+
+  /// To four decimals, down: what reached a limit does not look higher than it is.
+  fileprivate static func rounded(_ score: Double) -> Double { (score * 1e4).rounded(.down) / 1e4 }
 }

@@ -1,6 +1,7 @@
 /// What `control` saw of one worker's volume after an update: how much it changed in so many updates, and how near it
 /// is to the truth where that is known. Slices are compared between `black` and `white`, which stay the same once they
-/// have settled.
+/// have settled. What nodes saw of their granules stands behind the workers: granule g of a run with w workers is
+/// worker w + g.
 ///
 /// ```
 /// metadata (64 B, little-endian)
@@ -10,7 +11,7 @@
 ///       bit 31 of streak: black and white had not settled
 /// ```
 package struct ScoreEvent: Equatable, Sendable {
-  /// The worker.
+  /// The worker, or behind all of them the granule.
   package var worker: Int
   /// Scores of this worker in a row, with this one, that reached the threshold.
   package var streak: Int

@@ -15,7 +15,7 @@ struct FabricPlan: Codable, Equatable, Sendable {
   /// The most bytes.
   static let byteCountMax = 64 << 10
   /// The version that this build writes, and the only one that it reads. It rises when a value gets another meaning.
-  static let versionRead = 1
+  static let versionRead = 2
 
   /// The version of this plan.
   private(set) var version = Self.versionRead
@@ -55,6 +55,8 @@ struct FabricPlan: Codable, Equatable, Sendable {
   var tilt: ScanTilt?
   /// Projections of a half turn, in different directions.
   var projectionsPerHalfTurn: Int
+  /// Projections, in the order in which they come, that see the object from all directions.
+  var projectionsCovering: Int
   /// Size of a voxel; nil where it is not known.
   var pixelSizeMillimetres: Double?
   /// The keys of the edge's description that decide the bits, and their words.
@@ -110,6 +112,7 @@ extension FabricPlan {
       ("projections", projections, 1...ScanKey.countMax), ("flats", flats, 0...ScanKey.countMax),
       ("darks", darks, 0...ScanKey.countMax),
       ("projections of a half turn", projectionsPerHalfTurn, 1...ScanKey.countMax),
+      ("projections of all directions", projectionsCovering, 1...ScanKey.countMax),
     ]
     for (name, count, range) in counts where !range.contains(count) { return "\(name): \(count)" }
     guard [1, 2, 4].contains(pixelByteCount) else { return "bytes of a pixel: \(pixelByteCount)" }
@@ -151,13 +154,15 @@ extension FabricPlan {
 }
 
 extension FabricPlan {
-  /// Keys whose words decide the bits of a slice, or what its values mean: a node takes them from the edge.
+  /// Keys whose words decide the bits of a slice, what its values mean, or how its updates are scored for the edge to
+  /// decide with: a node takes them from the edge.
   static let decidingKeys: Set = [
     "minus-log", "flat-fields", "rotation-axis", "axis-tilt", "field-of-view", "binning", "algorithm", "final",
     "window-length", "window-step", "window-iter", "window-recent", "window-spread", "window-memory",
     "final-iterations", "final-subsets", "window-subsets", "initial", "reg", "filter", "relaxation", "non-negative",
     "disk-mask", "preset", "precision", "weight", "tv-dimensions", "inner-steps", "momentum-max", "relaxed-sweeps",
     "doubled-sweeps", "huber", "count-weights", "padding", "stripe-removal", "energy", "sample",
+    "stop-ssim", "stop-scale", "stop-distance", "stop-patience", "stop-after",
   ]
 
   /// Keys that a node has of its own: where, how fast, and what files are like.

@@ -1,4 +1,4 @@
-import Fabric
+package import Fabric
 import Host
 package import Rings
 
@@ -19,10 +19,14 @@ package struct FabricScan: Sendable {
   package var run: RunID { plan.run }
   /// What outputs are named after.
   package var name: String { plan.name }
+  /// The rows of each granule.
+  package var granules: Granules { plan.granules }
   /// How many granules it has.
   package var granuleCount: Int { plan.granules.count }
   /// Rows of each, but for the last one.
   package var granuleRows: Int { plan.granule }
+  /// Whether slices are scored after updates, for the edge to decide with.
+  package var isScored: Bool { plan.keys["stop-ssim"]?.isEmpty == false }
   /// Events of the whole scan, with its end.
   package var events: UInt64 { UInt64(plan.projections + plan.flats + plan.darks + 1) }
 

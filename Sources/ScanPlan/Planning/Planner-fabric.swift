@@ -110,7 +110,7 @@ extension Planner {
       runID: runID, command: command, scan: scan, live: live, input: nil, fieldsFile: nil, shape: shape,
       rotationAxis: edge.rotationAxis, rotationAxisError: edge.rotationAxisError, tilt: tilt, minusLog: edge.minusLog,
       pixelSizeMillimetres: edge.pixelSizeMillimetres, placement: placement,
-      slots: slots(shape, geometry, placement, windows), projectionsCovering: edge.projections,
+      slots: slots(shape, geometry, placement, windows), projectionsCovering: edge.projectionsCovering,
       projectionsPerHalfTurn: edge.projectionsPerHalfTurn)
     plan.fabric = part
     plan.isWatched = !scan.triggers(sourceWaits: plan.sourceWaits).isEmpty

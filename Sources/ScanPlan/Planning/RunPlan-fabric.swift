@@ -59,7 +59,8 @@ extension RunPlan {
       granule: granule, firstSlice: shape.firstSlice, projections: shape.projections, flats: shape.flats,
       darks: shape.flatsAndDarks - shape.flats, fieldsMayComeLate: fieldsMayComeLate, minusLog: minusLog,
       rotationAxis: rotationAxis, rotationAxisError: rotationAxisError, tilt: tilt,
-      projectionsPerHalfTurn: projectionsPerHalfTurn, pixelSizeMillimetres: pixelSizeMillimetres,
+      projectionsPerHalfTurn: projectionsPerHalfTurn, projectionsCovering: projectionsCovering,
+      pixelSizeMillimetres: pixelSizeMillimetres,
       keys: FabricPlan.words(of: settled))
   }
 
@@ -73,12 +74,18 @@ extension RunPlan {
       messageByteCountMax: min(plan.granule, plan.rows) * rowByteCount + Self.messageOverhead, plan: plan.encoded(),
       look: sampleLook, patience: Self.fabricPatience, holder: uplinkHolder)
     uplink.policy = scan.uplink
+    uplink.hearsScores = control.hearsNodes
     if let nodes = scan.nodes {
       uplink.wanted = .init(
         nodes: nodes, granules: (0..<plan.granules.count).filter { !makesAll(plan.granules[$0]) },
         patience: .seconds(scan.partsPatience))
     }
     return uplink
+  }
+
+  /// Who may have scores: its workers, and behind them the granules that nodes make.
+  package var scorers: Int {
+    placement.workers.count + (control.hearsNodes ? fabricPlan?.granules.count ?? 0 : 0)
   }
 
   /// Whether this machine writes the slices that it makes.

@@ -211,10 +211,12 @@ package struct RunPlan: Codable, Sendable {
   package var control: ControlConfiguration {
     let endedFrom =
       scan.stopAfter ?? max(projectionsCovering, ControlConfiguration.projectionsSufficing(of: shape.projections))
-    return ControlConfiguration(
+    var control = ControlConfiguration(
       similarityMin: scan.stopSimilarity, patience: scan.stopPatience, scoredFrom: min(projectionsCovering, endedFrom),
       endedFrom: endedFrom, windows: windows, risesMax: scan.stopRises, scale: scan.stopScale,
       distance: scan.stopDistance)
+    (control.decides, control.hearsNodes) = (fabric == nil, scan.fabric != nil && scan.stopSimilarity != nil)
+    return control
   }
 
   /// The slices that each worker keeps for control; nil where none are compared.

@@ -19,6 +19,10 @@ package struct ControlConfiguration: Sendable {
   var scale: Int?
   /// Which volumes are compared.
   package let looks: LookSchedule
+  /// Whether it ends the scan, or leaves that to the edge whose rows these are.
+  package var decides = true
+  /// Whether nodes score slices of the scan as well, without which it ends no scan by its similarity.
+  package var hearsNodes = false
 
   /// Slices are compared inside this radius, in columns: what lies outside is not seen by all projections.
   static let radiusFraction = 0.42

@@ -11,6 +11,7 @@ extension ControlStage: Stage {
         try environment.slices(worker).map { MonitoredSlice(history: $0, truth: truth) }
       },
       commands: try environment.writer(.commands), scores: try environment.writer(.scores),
+      uplink: environment.readUplink,
       limits: environment.limits, standing: environment.standing(ofWorker:),
       requested: environment.finalizeRequester, didWork: environment.didWork)
     try stage.run()

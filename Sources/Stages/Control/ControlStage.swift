@@ -6,10 +6,10 @@ package import Topics
 /// Decides when a scan ends before its source does, and says so once, in `commands`: when an operator asks for it, when
 /// the volume changes no more, or when it gets worse. What it saw is in `scores`.
 ///
-/// It only ever looks, at the updates of all workers, the slices that they keep, and what operators ask for, so nothing
-/// that happens to it changes a volume but for the moment at which the scan ends. Whoever takes its place finds the
-/// command if there is one, and a request that was not answered yet; it counts the residual's rises over again, and
-/// goes on behind the last score of each worker.
+/// It only ever looks, at the updates of all workers, the slices that they keep, what nodes say of theirs, and what
+/// operators ask for, so nothing that happens to it changes a volume but for the moment at which the scan ends. Whoever
+/// takes its place finds the command if there is one, and a request that was not answered yet; it counts the residual's
+/// rises over again, and goes on behind the last score of each worker.
 package struct ControlStage {
   private let configuration: ControlConfiguration
   private let updates: [TopicReader]
@@ -17,18 +17,20 @@ package struct ControlStage {
   private let scores: TopicWriter
   private let limits: WaitLimits
   private let standing: (Int) -> WorkerStanding
+  private let uplink: () -> UplinkReport?
   private let requested: () throws -> String?
   private let didWork: () -> Void
   private var sliceScores: SliceScores?
+  private var nodeScores: NodeScores?
   private var rises: ResidualRises
   private var isAcquiring = true
 
   /// One reader for each worker, and one monitored slice, or none where slices are not compared. `standing` says what
-  /// is expected of each worker; `requested` gives who asked for the end of the scan, nil where nobody has; `didWork`
-  /// hears of every update.
+  /// is expected of each worker; `uplink` gives what nodes say, where the configuration needs that; `requested` gives
+  /// who asked for the end of the scan, nil where nobody has; `didWork` hears of every update.
   package init(
     configuration: ControlConfiguration, updates: [TopicReader], slices: [MonitoredSlice], commands: TopicWriter,
-    scores: TopicWriter,
+    scores: TopicWriter, uplink: @escaping () -> UplinkReport? = { nil },
     limits: WaitLimits, standing: @escaping (Int) -> WorkerStanding = { _ in .expected },
     requested: @escaping () throws -> String?, didWork: @escaping () -> Void
   ) throws {
@@ -41,37 +43,49 @@ package struct ControlStage {
     self.scores = scores
     self.limits = limits
     self.standing = standing
+    self.uplink = uplink
     self.requested = requested
     self.didWork = didWork
     rises = ResidualRises(workers: updates.count)
     if !slices.isEmpty {
-      sliceScores = SliceScores(configuration, slices: slices, after: try Self.lastScores(scores, of: updates.count))
+      let (own, nodes) = try Self.lastScores(scores, of: updates.count)
+      sliceScores = SliceScores(configuration, slices: slices, after: own)
+      if configuration.hearsNodes {
+        nodeScores = NodeScores(workers: updates.count, after: nodes, now: Machine.realtime)
+      }
     }
   }
 
-  /// The scores of a predecessor, the newest first, back to where each worker has one, or to the first of all that are
-  /// there.
-  private static func lastScores(_ scores: TopicWriter, of workers: Int) throws -> [ScoreEvent] {
-    var found: [ScoreEvent] = [], seen = Set<Int>()
+  /// The scores of a predecessor and those of nodes, the newest first, back to where each worker has one, or to the
+  /// first of all that are there.
+  private static func lastScores(
+    _ scores: TopicWriter, of workers: Int
+  ) throws -> (own: [ScoreEvent], nodes: [ScoreEvent]) {
+    var (found, nodes): ([ScoreEvent], [ScoreEvent]) = ([], []), seen = Set<Int>()
     var sequence = scores.nextSequence
     while sequence > 0, seen.count < workers {
       sequence -= 1
       guard let (header, metadata) = try scores.event(at: sequence) else { break }
       guard header.kind == .score else { continue }
       let score = try metadata.withUnsafeBytes { try ScoreEvent(decoding: $0) }
-      if (0..<workers).contains(score.worker) { found.append(score) }
+      guard score.worker < workers else {
+        nodes.append(score)
+        continue
+      }
+      found.append(score)
       seen.insert(score.worker)
     }
-    return found
+    return (found, nodes)
   }
 
   /// Runs until all updates have ended.
   package mutating func run() throws {
     // A predecessor may have died between the score that decides and its decision.
-    if let last = sliceScores?.last { try decide(after: last) }
+    if nodeScores == nil, let last = sliceScores?.last { try decide(after: last) }
     var follower = UpdateFollower(updates: updates, limits: limits, standing: standing, didWork: didWork)
     while !follower.hasEnded {
       if let person = try requested(), isDeciding { try finalize(CommandEvent(cause: .person, words: person)) }
+      try hear()
       try follower.poll { update, worker in
         if update.phase == .final { isAcquiring = false }
         try watchResidual(update, worker: worker)
@@ -110,20 +124,43 @@ package struct ControlStage {
     }
   }
 
+  /// Takes note of what nodes say, now and then, and decides again where that is something new.
+  private mutating func hear() throws {
+    guard nodeScores?.isDue() == true else { return }
+    let report = uplink()
+    let (new, isChanged) = nodeScores?.take(report, now: Machine.realtime) ?? ([], false)
+    for score in new { try scores.append(kind: .score, timeout: limits.room, score.encode) }
+    if isChanged, let last = sliceScores?.last { try decide(after: last) }
+  }
+
   /// Workers whose scores count. One that is set aside makes none, and the scan does not go on for its sake.
   private var counted: [Int] { updates.indices.filter { standing($0) == .expected } }
 
   private func decide(after score: ScoreEvent) throws {
-    guard isDeciding, score.projections >= configuration.endedFrom,
-      sliceScores?.areSimilar(amongst: counted) == true,
-      let limit = configuration.similarityMin, let similarity = score.similarity
+    guard isDeciding, configuration.decides, sliceScores?.areSimilar(amongst: counted) == true,
+      let (score, similarity) = agreed(score), score.projections >= configuration.endedFrom,
+      let limit = configuration.similarityMin, let similarity
     else { return }
-    let words = "control: MS-SSIM \(rounded(similarity)) reached \(limit) after \(score.projections) projections"
+    let words =
+      "control: MS-SSIM \(rounded(similarity)) reached \(limit) after \(score.projections) projections"
+      + (nodeScores?.words ?? "")
     let acquiredAt = sliceScores?.acquiredAt(score) ?? 0, now = Machine.realtimeNanoseconds
     let late = acquiredAt > 0 && acquiredAt < now ? (now - acquiredAt) / 1_000_000 : nil
     try finalize(
       CommandEvent(
         cause: .similarity, projections: score.projections, late: late.map { Int(clamping: $0) }, words: words))
+  }
+
+  /// The score that decides, and the lowest similarity: `score`, or where nodes have granules that of the newest window
+  /// which everybody has scored, if it is similar everywhere.
+  private func agreed(_ score: ScoreEvent) -> (ScoreEvent, Double?)? {
+    guard let nodeScores, let sliceScores else { return (score, score.similarity) }
+    guard let said = nodeScores.said else { return nil }
+    guard !said.isEmpty else { return (score, score.similarity) }
+    let all = sliceScores.newest(amongst: counted) + said
+    return NodeScores.agreed(all, patience: configuration.patience, spacing: configuration.looks.spacing).map {
+      ($0, all.compactMap(\.similarity).min())
+    }
   }
 
   /// To four decimals, down, so that what reached a limit does not look lower, nor higher than it is.

@@ -7,9 +7,7 @@ import Tomography
 struct SliceScores {
   private struct Watched {
     let slice: MonitoredSlice
-    /// The update of the newest score.
-    var scored: Int?
-    var streak = 0
+    var newest: ScoreEvent?
   }
 
   private let configuration: ControlConfiguration
@@ -28,20 +26,22 @@ struct SliceScores {
     last = earlier.first
     let settled = earlier.first { $0.isSettled }.map { Float($0.range.lowerBound)...Float($0.range.upperBound) }
     range = SettledRange(schedule: configuration.looks, value: settled)
-    for score in earlier.reversed() {
-      (workers[score.worker].scored, workers[score.worker].streak) = (score.update, score.streak)
-    }
+    for score in earlier.reversed() { workers[score.worker].newest = score }
   }
 
   /// Whether the scores of each of these workers, of whom there is one, have been high enough, often enough.
   func areSimilar(amongst counted: [Int]) -> Bool {
     configuration.similarityMin != nil && !counted.isEmpty
-      && counted.allSatisfy { workers[$0].streak >= configuration.patience }
+      && counted.allSatisfy { workers[$0].newest?.streak ?? 0 >= configuration.patience }
   }
+
+  /// The newest scores of these workers.
+  func newest(amongst counted: [Int]) -> [ScoreEvent] { counted.compactMap { workers[$0].newest } }
 
   /// When the newest projection behind a score was acquired, in nanoseconds since 1970; nil where that is not known.
   func acquiredAt(_ score: ScoreEvent) -> UInt64? {
-    workers[score.worker].slice.history.slice(after: score.update)?.acquiredAt
+    guard workers.indices.contains(score.worker) else { return nil }
+    return workers[score.worker].slice.history.slice(after: score.update)?.acquiredAt
   }
 
   /// Looks at what a worker has kept after `update`, if it is one to look at, and gives the scores that come of it: its
@@ -68,7 +68,9 @@ struct SliceScores {
   /// more.
   private mutating func score(_ worker: Int, _ number: Int, in range: ClosedRange<Float>) -> ScoreEvent? {
     let slice = workers[worker].slice, looks = configuration.looks
-    guard number > workers[worker].scored ?? -1, let new = slice.history.slice(after: number) else { return nil }
+    guard number > workers[worker].newest?.update ?? -1, let new = slice.history.slice(after: number) else {
+      return nil
+    }
     let old = number >= looks.distance ? slice.history.slice(after: number - looks.distance) : nil
     let comparison = MultiScaleSimilarity(
       columns: slice.history.shape.columns, range: range, radiusFraction: ControlConfiguration.radiusFraction,
@@ -76,12 +78,11 @@ struct SliceScores {
     let similarity = old.map { comparison.score($0.pixels, new.pixels) }
     let truth = slice.truth.map { comparison.score($0, new.pixels) }
     guard similarity != nil || truth != nil else { return nil }
-    workers[worker].streak = streak(worker, number, new, old, similarity)
-    workers[worker].scored = number
     let score = ScoreEvent(
-      worker: worker, streak: workers[worker].streak, update: number, projections: new.projections,
-      against: old?.projections, similarity: similarity, truth: truth,
+      worker: worker, streak: streak(worker, number, new, old, similarity), update: number,
+      projections: new.projections, against: old?.projections, similarity: similarity, truth: truth,
       range: Double(range.lowerBound)...Double(range.upperBound), isSettled: self.range.value != nil)
+    workers[worker].newest = score
     last = score
     return score
   }
@@ -97,8 +98,8 @@ struct SliceScores {
       new.projections >= configuration.scoredFrom,
       new.projections - old.projections == looks.distance * configuration.windows.step
     else { return 0 }
-    let isNext = workers[worker].scored == number - looks.spacing
-    return isNext ? workers[worker].streak + 1 : 1
+    guard let newest = workers[worker].newest, newest.update == number - looks.spacing else { return 1 }
+    return newest.streak + 1
   }
 }
 

@@ -1,4 +1,5 @@
 import Fabric
+import Host
 import Rings
 
 /// What nodes have registered, leased and made of a run, as the buckets of the servers say it. What cannot be read
@@ -14,23 +15,28 @@ final class FabricWatch {
   private var nodes: [NodeRecord] = []
   private var leases: [Int: (record: LeaseRecord, revision: UInt64)] = [:]
   private var parts: [Int: PartRecord] = [:]
+  /// What they say of slices; nil where nobody needs it.
+  private var scores: HeardScores?
+  private var scoresHeardAt: Double?
   private var told: Set<String> = []
   private var due = ContinuousClock.now
   /// When something changed last in what nodes say.
   private var lastSign = ContinuousClock.now
 
-  private static let interval: Duration = .seconds(2)
+  private static let (interval, intervalOfScores) = (Duration.seconds(2), Duration.milliseconds(500))
   /// The same, where the servers do not say.
   private static let intervalRefused: Duration = .seconds(60)
   private static let toldMax = 64
 
-  /// `noticed` hears of parts, and of what is none; `write` leaves all of them behind.
+  /// `hearsScores` says whether anybody needs them; `noticed` hears of parts, and of what is none; `write` leaves all
+  /// of them behind.
   init(
-    run: RunID, granules: Granules, wanted: UplinkConfiguration.Wanted?, noticed: @escaping (String) -> Void,
-    write: @escaping ([PartRecord]) throws -> Void
+    run: RunID, granules: Granules, wanted: UplinkConfiguration.Wanted?, hearsScores: Bool = false,
+    noticed: @escaping (String) -> Void, write: @escaping ([PartRecord]) throws -> Void
   ) {
     (self.run, self.granules, self.wanted) = (run, granules, wanted)
     (self.noticed, self.write) = (noticed, write)
+    scores = hearsScores ? HeardScores(run: run, granules: granules) : nil
   }
 
   /// Looks by another connection from now on.
@@ -56,7 +62,7 @@ final class FabricWatch {
   /// Looks what nodes have done, now and then.
   func turn() throws {
     guard ContinuousClock.now >= due, let stores else { return }
-    due = .now + Self.interval
+    due = .now + (scores == nil ? Self.interval : Self.intervalOfScores)
     do throws(FabricError) {
       try lookAtParts(stores.run)
       try lookAtLeases(stores.leases)
@@ -107,13 +113,15 @@ final class FabricWatch {
     let entries = try Self.all(store)
     var now: [Int: (record: LeaseRecord, revision: UInt64)] = [:]
     for granule in 0..<granules.count {
-      guard let entry = entries[FabricNames.lease(granule)],
-        let lease = try? LeaseRecord(decoding: entry.value, what: FabricNames.lease(granule))
-      else { continue }
+      let key = FabricNames.lease(granule), entry = entries[key]
+      let lease = entry.flatMap { try? LeaseRecord(decoding: $0.value, what: key) }
+      scores?.take(granule, lease, revision: entry?.revision, now: .now)
+      guard let entry, let lease else { continue }
       now[granule] = (lease, entry.revision)
       if leases[granule]?.revision != entry.revision { lastSign = .now }
     }
     leases = now
+    if scores != nil { scoresHeardAt = Machine.realtime.rounded(.down) }
   }
 
   private func tell(_ words: String) {
@@ -137,6 +145,10 @@ final class FabricWatch {
           name: node.node, version: node.version, cores: node.cores,
           granules: leases.filter { $0.value.record.node == node.node && parts[$0.key] == nil }.keys.sorted())
       } : nil
+    if let scores {
+      report.scores = scores.reports(without: Set(parts.keys), now: .now)
+      (report.scoresHeardAt, report.scoresDamaged) = (scoresHeardAt, scores.damaged)
+    }
     report.nodesExpected = wanted?.nodes
     report.missing = wanted == nil ? nil : missing
   }

@@ -72,7 +72,7 @@ final class Uplink {
   ) {
     watch = FabricWatch(
       run: configuration.topic.identity.runID, granules: configuration.granules, wanted: configuration.wanted,
-      noticed: noticed, write: writeParts)
+      hearsScores: configuration.hearsScores, noticed: noticed, write: writeParts)
     (self.configuration, self.images, self.stopRequested) = (configuration, images, stopRequested)
     (self.didWork, self.noticed, self.write) = (didWork, noticed, write)
     self.rules = rules

@@ -26,6 +26,8 @@ package struct UplinkConfiguration: Sendable {
   package var policy = UplinkPolicy.keep
   /// What nodes are to make of it before the edge is done; nil where it waits for none.
   package var wanted: Wanted?
+  /// Whether control decides with what nodes say of their slices.
+  package var hearsScores = false
 
   /// Granules that an edge waits for.
   package struct Wanted: Equatable, Sendable {

@@ -45,6 +45,12 @@ package struct UplinkReport: Codable, Equatable, Sendable {
   package var granules: [String: Int]?
   /// Granules without a part for which the run waits; nil where it waits for none.
   package var missing: [Int]?
+  /// Granules that nodes have and have not made yet, with what they say of their slices; nil where nobody compares any.
+  package var scores: [Granule]?
+  /// When that was heard, in whole seconds since 1970; nil before, and where nobody compares slices.
+  var scoresHeardAt: Double?
+  /// Values of leases that were none, or whose score was not that of their granule.
+  package var scoresDamaged: Int?
   /// What the streams lack.
   package var faults: [String] = []
   /// Whether the servers have the whole scan.
@@ -62,6 +68,25 @@ package struct UplinkReport: Codable, Equatable, Sendable {
     package var cores: Int
     /// Granules that it is at.
     package var granules: [Int]
+  }
+
+  /// A granule that a node has.
+  package struct Granule: Codable, Equatable, Sendable {
+    /// Its number.
+    package var granule: Int
+    /// Who has it.
+    package var node: String
+    /// What that saw last of its slices; nil before the first score.
+    package var score: GranuleScore?
+    /// Whether nothing new was heard of it for so long that nobody waits for it.
+    package var isSilent: Bool
+
+    /// How similar these were to earlier ones.
+    package var similarity: Double? { score?.similarity }
+    /// Projections behind that.
+    package var projections: Int? { score?.projections }
+    /// Scores in a row that reached the threshold.
+    package var streak: Int { score?.streak ?? 0 }
   }
 
   /// Of servers at an address, before anything was done.

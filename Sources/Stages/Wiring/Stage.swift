@@ -76,6 +76,8 @@ package protocol StageEnvironment {
   func finalizeRequester() throws -> String?
   /// What the source has lost; nil for a scan file, and until the acquisition has ended.
   func readLosses() throws -> LossReport?
+  /// How images stand on their way to nodes, and what these say; nil where none do, and before the uplink knows it.
+  func readUplink() -> UplinkReport?
   /// Radians of the first `count` of a live source's projections, in the order in which they were handed out; nil for a
   /// scan file, and where an order is nowhere any more.
   func liveThetas(_ count: Int) throws -> [Double]?
