@@ -293,7 +293,8 @@ package final class RunView: Sendable {
           return (sequence, try metadata.withUnsafeBytes { try ScoreEvent(decoding: $0) })
         }
         guard plan.scan.durability == .durable else { return nil }
-        let history = try TopicHistory(folder: folder.journal(topic), specification: plan.ring(topic))
+        let history = try TopicHistory(
+          folder: folder.journal(topic), mirror: folder.mirror(topic, plan), specification: plan.ring(topic))
         let event = try history.event(at: sequence, published: published)
         return event.header.kind == .score ? (sequence, try ScoreEvent(decoding: event.metadata)) : nil
       } catch {
@@ -350,7 +351,8 @@ package final class RunView: Sendable {
     let published = ring.progress.published, slots = UInt64(ring.specification.slotCount)
     let end = max(ring.specification.firstSequence, published - min(slots, published))
     guard plan.scan.durability == .durable, end > 0 else { return }
-    let history = try TopicHistory(folder: folder.journal(topic), specification: plan.ring(topic))
+    let history = try TopicHistory(
+      folder: folder.journal(topic), mirror: folder.mirror(topic, plan), specification: plan.ring(topic))
     for sequence in end - min(end, UInt64(limit))..<end {
       let event = try history.event(at: sequence, published: end)
       if event.header.kind == kind { try body(event.metadata) }

@@ -8,9 +8,9 @@ package final class TopicFollower {
   private let buffer: UnsafeMutableRawBufferPointer
 
   /// Looks at the topic in `ring`, whose journal is in `folder`.
-  package init(_ ring: Ring, folder: String) throws {
+  package init(_ ring: Ring, folder: String, mirror: String? = nil) throws {
     self.ring = RingObserver(ring: ring)
-    history = try TopicHistory(folder: folder, specification: ring.specification)
+    history = try TopicHistory(folder: folder, mirror: mirror, specification: ring.specification)
     buffer = .allocate(byteCount: ring.specification.slotStride, alignment: EventHeader.pageByteCount)
   }
 

@@ -7,10 +7,12 @@ package final class TopicHistory {
   private let reader: JournalReader
   private let buffer: UnsafeMutableRawBufferPointer
 
-  /// The journal in `folder`, which has a writer or none.
-  package init(folder: String, specification: RingSpecification) throws {
+  /// The journal in `folder`, with its copy in `mirror`; it has a writer or none.
+  package init(folder: String, mirror: String? = nil, specification: RingSpecification) throws {
+    let (identity, stride) = (specification.identity, specification.slotStride)
     reader = JournalReader(
-      device: try PwriteDevice(folder: folder), identity: specification.identity, stride: specification.slotStride)
+      device: try openJournalReader(folder: folder, mirror: mirror, identity: identity, stride: stride),
+      identity: identity, stride: stride)
     buffer = .allocate(byteCount: specification.slotStride, alignment: EventHeader.pageByteCount)
   }
 

@@ -28,14 +28,16 @@ package enum TopicTakeover {
 
   /// Makes durable what the dead writer of `ring` had committed, before the ring goes; returns how many events it was.
   /// Waits for the journal in `folder` up to `limit`. Throws `.full` where the disk has no room for them.
-  package static func drain(_ ring: Ring, folder: String, wait limit: Duration) throws -> Int {
-    let device = try openJournalDevice(folder: folder)
+  package static func drain(_ ring: Ring, folder: String, mirror: String? = nil, wait limit: Duration) throws -> Int {
+    let specification = ring.specification
+    let device = try openJournalDevice(
+      folder: folder, mirror: mirror, identity: specification.identity, stride: specification.slotStride)
     guard try device.lockFolder(wait: limit) else { throw JournalError.locked(folder: folder, waited: limit) }
     device.unlockFolder()
     let (committed, published) = (ring.progress.committed, ring.progress.published)
     guard committed > published else { return 0 }
     try fence(ring)
-    let writer = try TopicWriter(ring: ring, folder: folder, room: .init(limit: fullLimit))
+    let writer = try TopicWriter(ring: ring, folder: folder, mirror: mirror, room: .init(limit: fullLimit))
     try writer.flush()
     return Int(clamping: writer.nextSequence - min(published, writer.nextSequence))
   }
@@ -43,13 +45,15 @@ package enum TopicTakeover {
   /// Recovers the journal in `folder`, whose last writer had `epoch`, and gives where a new ring goes on. Sequences
   /// below `durableFloor` are known to have been durable.
   package static func end(
-    ofJournalIn folder: String, _ specification: RingSpecification, after epoch: UInt64, durableFloor: UInt64
+    ofJournalIn folder: String, mirror: String? = nil, _ specification: RingSpecification, after epoch: UInt64,
+    durableFloor: UInt64
   ) throws -> JournalWriter.State {
     var options = TopicWriter.options(specification)
     options.durableFloor = durableFloor
     let journal = try JournalWriter(
-      device: openJournalDevice(folder: folder), identity: specification.identity, stride: specification.slotStride,
-      epoch: epoch + 1, options: options)
+      device: openJournalDevice(
+        folder: folder, mirror: mirror, identity: specification.identity, stride: specification.slotStride),
+      identity: specification.identity, stride: specification.slotStride, epoch: epoch + 1, options: options)
     let state = journal.state
     try journal.close()
     return state

@@ -10,10 +10,15 @@ package final class TopicWriter {
     let limit: Duration
     /// Hears that there is no room, and that there is again, on the journal's thread.
     let changed: @Sendable (_ isFull: Bool) -> Void
+    /// Hears, on any thread, that the journal goes on without one of its two copies.
+    let lost: @Sendable (MirroredDevice.Loss) -> Void
 
     /// Waits for a week by default.
-    package init(limit: Duration = .seconds(7 * 86_400), changed: @escaping @Sendable (Bool) -> Void = { _ in }) {
-      (self.limit, self.changed) = (limit, changed)
+    package init(
+      limit: Duration = .seconds(7 * 86_400), lost: @escaping @Sendable (MirroredDevice.Loss) -> Void = { _ in },
+      changed: @escaping @Sendable (Bool) -> Void = { _ in }
+    ) {
+      (self.limit, self.lost, self.changed) = (limit, lost, changed)
     }
   }
 
@@ -26,7 +31,7 @@ package final class TopicWriter {
   private let writer: RingWriter
   private let pump: JournalPump?
   private let specification: RingSpecification
-  private let folder: String?
+  private let (folder, mirror): (String?, String?)
   private let room: Room
   private var history: TopicHistory?
 
@@ -34,18 +39,20 @@ package final class TopicWriter {
   package init(ring: Ring) throws {
     writer = try RingWriter(ring: ring, epoch: ring.grantEpoch())
     specification = ring.specification
-    (pump, folder, room) = (nil, nil, Room())
+    (pump, folder, mirror, room) = (nil, nil, nil, Room())
   }
 
-  /// A durable topic with its journal in `folder`. Recovers the journal; events that a predecessor committed and could
+  /// A durable topic with its journal in `folder`, and the same once more in `mirror`. Recovers the journal; events that a predecessor committed and could
   /// not make durable any more are made durable and published before this returns, or, where the disk is full, as soon
   /// as it has room: a detector does not wait for that.
-  package init(ring: Ring, folder: String, room: Room = Room()) throws {
+  package init(ring: Ring, folder: String, mirror: String? = nil, room: Room = Room()) throws {
     let epoch = try ring.grantEpoch()
     writer = try RingWriter(ring: ring, epoch: epoch, publishing: .whenDurable)
     specification = ring.specification
-    (self.folder, self.room) = (folder, room)
-    let device = try openJournalDevice(folder: folder)
+    (self.folder, self.mirror, self.room) = (folder, mirror, room)
+    let device = try openJournalDevice(
+      folder: folder, mirror: mirror, identity: specification.identity, stride: specification.slotStride)
+    (device as? MirroredDevice)?.onLoss = room.lost
     // Where the limit of locked memory forbids it, and beyond ours, records are written from ordinary memory.
     _ = device.register(UnsafeRawBufferPointer(rebasing: ring.mapping.prefix(Self.registeredByteCountMax)))
     var options = Self.options(specification)
@@ -104,7 +111,7 @@ package final class TopicWriter {
     guard let folder, sequence < writer.ring.progress.published else {
       return try RingObserver(ring: writer.ring).event(at: sequence)
     }
-    let history = try history ?? TopicHistory(folder: folder, specification: specification)
+    let history = try history ?? TopicHistory(folder: folder, mirror: mirror, specification: specification)
     self.history = history
     let event = try history.event(at: sequence, published: sequence + 1)
     return (event.header, Array(event.metadata))

@@ -117,6 +117,31 @@ extension Pipeline {
       #expect(outcome.errors.contains("no room on disk for the saved volume"), "\(outcome.errors)")
     }
 
+    @Test func `A run whose own disk is full goes on with its mirror, says so, and can be mended`() throws {
+      let reference = try reference(), mirror = folder.file("mirror")
+      try FileManager.default.createDirectory(atPath: mirror, withIntermediateDirectories: false)
+      let command = try recon(scan, ["--rate", "250", "--mirror", mirror, "--dashboard", "127.0.0.1:0"])
+      let page = try LivePage(command)
+      try waitForImages(20, of: run)
+      try disk.fill()
+      try waitFor("a copy of the journal is lost", of: command)
+      // More than its segment had room for.
+      try wait("600 images") { try page.status().acquired >= 600 }
+      #expect(try page.status().copiesLost?.isEmpty == false)
+      #expect(try page.get("/").text.contains("without a copy of the journal"))
+      #expect(try page.get("/metrics").text.contains("\nslipring_journal_copies_lost "))
+      disk.makeRoom()
+      let outcome = try command.end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      let result = try outcome.result()
+      #expect(result.volumeSHA256 == reference.volumeSHA256 && result.lost == 0, "\(outcome.errors)")
+      #expect(result.copiesLost?.contains(run + "/journal/projections.0") == true, "\(result)")
+      #expect(!outcome.errors.contains(Self.journalIsFull), "\(outcome.errors)")
+      expectFailure(65, try Command.run("journal", "verify", run), "damaged copies", "is behind")
+      #expect(try Command.run("journal", "mend", run).status == .exited(0))
+      #expect(try Command.run("journal", "verify", run).status == .exited(0))
+    }
+
     @Test func `A run that waits for room is aborted at once, and resume finds the images that had none`() throws {
       let reference = try reference()
       let command = try recon(scan, ["--rate", "250", "--dashboard", "127.0.0.1:0"])

@@ -90,6 +90,7 @@ import Tomography
     ),
     ("--disk-buffer 2000", { $0.diskBuffer = 2000 }), ("--disk-buffer nan", { $0.diskBuffer = .nan }),
     ("--disk-buffer 2 goes with", { ($0.diskBuffer, $0.durability) = (2, .memory) }),
+    ("--mirror /b goes with --durability durable", { ($0.mirror, $0.durability) = ("/b", .memory) }),
     ("--window-recent 0", { $0.windowRecent = 0 }), ("--window-spread 65", { $0.windowSpread = 65 }),
     ("--window-spread 2 and --window-length 12", { ($0.windowSpread, $0.windowLength) = (2, 12) }),
     ("--window-memory 5GiB and --window-step 1", { ($0.windowMemory, $0.windowStep) = (.gibibytes(5), 1) }),

@@ -62,7 +62,7 @@ struct TopicFullDiskTests {
   @Test func `a writer waits for room as long as it takes, says so, and loses nothing`() throws {
     let heard = Mutex<[Bool]>([])
     let writer = try TopicWriter(
-      ring: ring.ring, folder: folder, room: .init { isFull in heard.withLock { $0.append(isFull) } })
+      ring: ring.ring, folder: folder, room: .init(changed: { isFull in heard.withLock { $0.append(isFull) } }))
     try disk.fill()
     let path = disk.path
     // Longer than a claim waits for readers.

@@ -83,6 +83,9 @@ enum MetricsText {
     page.add(
       "slipring_disk_full_seconds_total", "counter", "Time without room on disk.", [([], status.secondsWithoutRoom)])
     page.add(
+      "slipring_journal_copies_lost", "gauge", "Copies of journals that the run goes on without.",
+      [([], Double(status.copiesLost?.count ?? 0))])
+    page.add(
       "slipring_images_buffered", "gauge", "Images in memory that are not on disk yet.", [([], Double(status.buffered))]
     )
   }

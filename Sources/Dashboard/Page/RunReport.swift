@@ -178,10 +178,10 @@ extension RunReport {
 
   /// What waits for room on disk.
   private static func room(_ status: RunStatus) -> String {
-    status.withoutRoom.isEmpty
-      ? ""
-      : "no room on disk for \(status.withoutRoom.joined(separator: ", ")), "
-        + "\(counted(status.buffered, "image")) in memory; "
+    let copies = status.copiesLost.map { "without a copy of the journal, \($0.joined(separator: ", ")); " } ?? ""
+    guard !status.withoutRoom.isEmpty else { return copies }
+    return copies + "no room on disk for \(status.withoutRoom.joined(separator: ", ")), "
+      + "\(counted(status.buffered, "image")) in memory; "
   }
 
   private static func headline(_ status: RunStatus, _ rates: Rates, waitsAt address: String?) -> String {

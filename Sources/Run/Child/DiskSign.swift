@@ -1,4 +1,5 @@
 import Host
+import Journal
 import Logging
 import Synchronization
 
@@ -28,6 +29,12 @@ final class DiskSign: Sendable {
       lacks.shortage.set(.journal, lacks.journals > 0)
     }
     if isFull { log.warning("no room on disk for the journal") }
+  }
+
+  /// Takes note that a journal goes on without one of its copies: the supervisor sees what is on record of that.
+  func noteLost(_ loss: MirroredDevice.Loss) {
+    log.warning(
+      "the journal goes on without a copy", metadata: ["folder": "\(loss.folder)", "reason": "\(loss.reason)"])
   }
 
   /// Takes note that a file has no room, or that it is written or given up.

@@ -119,7 +119,8 @@ extension StageRunner {
     precondition(wiring.outputs(of: stage).contains(topic), "\(stage) does not write \(topic.name)")
     guard isDurable else { return try TopicWriter(ring: ring(topic)) }
     return try TopicWriter(
-      ring: ring(topic), folder: folder.journal(topic), room: .init { [disk] in disk.noteJournal(isFull: $0) })
+      ring: ring(topic), folder: folder.journal(topic), mirror: folder.mirror(topic, plan),
+      room: .init(lost: { [disk] in disk.noteLost($0) }) { [disk] in disk.noteJournal(isFull: $0) })
   }
 
   /// The reader that goes on where its predecessor's cursor is, or reads the topic from its first event, as the row
@@ -130,7 +131,9 @@ extension StageRunner {
     else { preconditionFailure("\(stage) does not read \(topic.name)") }
     let ring = try ring(topic)
     let history =
-      isDurable ? try TopicHistory(folder: folder.journal(topic), specification: ring.specification) : nil
+      isDurable
+      ? try TopicHistory(
+        folder: folder.journal(topic), mirror: folder.mirror(topic, plan), specification: ring.specification) : nil
     let reader = try RingReader(ring: ring, reader: number, from: input.replays && !isDurable ? 0 : nil)
     return try TopicReader(reader, history: history, replaying: input.replays, checks: input.checks)
   }
@@ -162,7 +165,7 @@ extension StageRunner {
   /// Looks at a topic, and misses nothing.
   package func follower(_ topic: Topic) throws -> TopicFollower {
     precondition(isDurable, "\(topic.name) has no journal")
-    return try TopicFollower(ring(topic), folder: folder.journal(topic))
+    return try TopicFollower(ring(topic), folder: folder.journal(topic), mirror: folder.mirror(topic, plan))
   }
 
   /// The denoised volume.

@@ -49,7 +49,9 @@ extension RunPlan {
       observer = ring.map { RingObserver(ring: $0) }
       history =
         plan.scan.durability == .durable
-        ? try TopicHistory(folder: folder.journal(topic), specification: ring?.specification ?? plan.ring(topic)) : nil
+        ? try TopicHistory(
+          folder: folder.journal(topic), mirror: folder.mirror(topic, plan),
+          specification: ring?.specification ?? plan.ring(topic)) : nil
     }
 
     /// Nil for one that is nowhere any more.

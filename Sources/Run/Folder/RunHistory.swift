@@ -53,7 +53,10 @@ package struct RunHistory: Sendable {
   ) throws {
     let specification = plan.ring(topic)
     let reader = JournalReader(
-      device: try PwriteDevice(folder: folder.journal(topic)), identity: specification.identity,
+      device: try openJournalReader(
+        folder: folder.journal(topic), mirror: folder.mirror(topic, plan), identity: specification.identity,
+        stride: specification.slotStride),
+      identity: specification.identity,
       stride: specification.slotStride)
     let buffer = UnsafeMutableRawBufferPointer.allocate(
       byteCount: specification.slotStride, alignment: EventHeader.pageByteCount)

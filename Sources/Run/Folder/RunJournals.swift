@@ -50,12 +50,41 @@ package struct RunJournals {
     }
   }
 
+  /// Reads each copy of every journal by itself, changing nothing; nil where the run has no mirror.
+  package func examineCopies() throws -> [Entry]? {
+    guard let mirror = RunMirror(plan) else { return nil }
+    return try plan.wiring.topics.flatMap { topic in
+      let specification = plan.ring(topic)
+      return try [folder.journal(topic), mirror.journal(topic)].map { folder in
+        Entry(
+          topic: topic.name, folder: folder, stride: specification.slotStride,
+          report: try verifyJournal(
+            device: PwriteDevice(folder: folder), identity: specification.identity, stride: specification.slotStride,
+            durableFloor: durableFloor(of: topic)))
+      }
+    }
+  }
+
+  /// The copies that journals went on without.
+  package var lostCopies: [String] { RunMirror(plan)?.lost(plan.wiring.topics, folder) ?? [] }
+
+  /// Writes again from the other copy what one copy of a journal lacks or has damaged. Refused while the run is alive.
+  package func mend() throws -> [(topic: String, report: MendReport)] {
+    try folder.refuseIfSupervised()
+    guard let mirror = RunMirror(plan) else {
+      throw ScanFailure(.usage, "the run in \(folder.path) has no mirror to mend its journals from (--mirror)")
+    }
+    guard try mirror.isThere(plan) else {
+      throw ScanFailure(.noInput, "the mirror \(mirror.path) is not there; put it back, or make the disk ready")
+    }
+    return try plan.wiring.topics.map { ($0.name, try mirror.mend($0, plan, folder)) }
+  }
+
   /// Reads one topic's journal, changing nothing.
   func report(on topic: Topic, depth: RecoveryDepth) throws -> RecoveryReport {
     let specification = plan.ring(topic)
     return try verifyJournal(
-      device: PwriteDevice(folder: folder.journal(topic)), identity: specification.identity,
-      stride: specification.slotStride,
+      device: device(topic), identity: specification.identity, stride: specification.slotStride,
       durableFloor: durableFloor(of: topic), depth: depth)
   }
 
@@ -70,10 +99,18 @@ package struct RunJournals {
     }
   }
 
+  /// Both copies as one, where there are two.
+  private func device(_ topic: Topic) throws(HostError) -> any JournalDevice {
+    let specification = plan.ring(topic)
+    return try openJournalReader(
+      folder: folder.journal(topic), mirror: folder.mirror(topic, plan), identity: specification.identity,
+      stride: specification.slotStride)
+  }
+
   func reader(of topic: Topic) throws -> JournalReader {
     let specification = plan.ring(topic)
     return JournalReader(
-      device: try PwriteDevice(folder: folder.journal(topic)), identity: specification.identity,
+      device: try device(topic), identity: specification.identity,
       stride: specification.slotStride)
   }
 

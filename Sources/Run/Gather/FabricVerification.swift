@@ -56,7 +56,10 @@ private final class EdgeJournal {
     }
     let specification = plan.ring(plan.images)
     reader = JournalReader(
-      device: try PwriteDevice(folder: folder.journal(plan.images)), identity: specification.identity,
+      device: try openJournalReader(
+        folder: folder.journal(plan.images), mirror: folder.mirror(plan.images, plan),
+        identity: specification.identity, stride: specification.slotStride),
+      identity: specification.identity,
       stride: specification.slotStride)
     memory = .allocate(byteCount: specification.slotStride, alignment: EventHeader.pageByteCount)
   }

@@ -68,7 +68,8 @@ package final class RunImages {
     func history(_ topic: Topic) -> TopicHistory? {
       // A topic in memory has none.
       plan.scan.durability == .durable
-        ? try? TopicHistory(folder: folder.journal(topic), specification: plan.ring(topic)) : nil
+        ? try? TopicHistory(
+          folder: folder.journal(topic), mirror: folder.mirror(topic, plan), specification: plan.ring(topic)) : nil
     }
     func observer(_ topic: Topic) -> TopicObserver? {
       rings[topic].map { TopicObserver(ring: $0, history: history(topic)) }
@@ -84,7 +85,9 @@ package final class RunImages {
   package init(folder: RunFolder) throws {
     let plan = try folder.readPlan()
     func observer(_ topic: Topic) throws -> TopicObserver {
-      try TopicObserver(history: TopicHistory(folder: folder.journal(topic), specification: plan.ring(topic)))
+      try TopicObserver(
+        history: TopicHistory(
+          folder: folder.journal(topic), mirror: folder.mirror(topic, plan), specification: plan.ring(topic)))
     }
     raw = ImageTopic(try observer(.projections))
     corrected = plan.images == .projections ? raw : ImageTopic(try observer(plan.images))

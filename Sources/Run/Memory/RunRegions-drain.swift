@@ -12,8 +12,9 @@ extension RunRegions {
   private static let lockLimit: Duration = .seconds(30)
 
   /// Makes it durable, before that memory goes; returns how many events it was. For a ring whose writer is dead.
-  static func drainAcquired(in ring: Ring, _ folder: RunFolder) throws -> Int {
-    try TopicTakeover.drain(ring, folder: folder.journal(.projections), wait: lockLimit)
+  static func drainAcquired(in ring: Ring, _ plan: RunPlan, _ folder: RunFolder) throws -> Int {
+    try TopicTakeover.drain(
+      ring, folder: folder.journal(.projections), mirror: folder.mirror(.projections, plan), wait: lockLimit)
   }
 
   /// The same for a run whose supervisor was killed, while its memory is there; 0 where it is not, as after the
@@ -29,7 +30,8 @@ extension RunRegions {
       if let lock = try RegionLock.takeOver(name: names.lock) {
         defer { withExtendedLifetime(lock) {} }
         return try drainAcquired(
-          in: Ring.attach(name: names.ring(.projections), expecting: plan.ring(.projections).identity), folder)
+          in: Ring.attach(name: names.ring(.projections), expecting: plan.ring(.projections).identity), plan,
+          folder)
       }
       try folder.refuseIfSupervised()
       guard !deadline.hasPassed else { throw HostError.regionTaken(name: names.lock) }

@@ -166,7 +166,7 @@ package final class RunRegions {
       return nil
     }
     return try TopicTakeover.end(
-      ofJournalIn: folder.journal(topic), specification, after: report.epoch,
+      ofJournalIn: folder.journal(topic), mirror: folder.mirror(topic, plan), specification, after: report.epoch,
       durableFloor: journals.durableFloor(of: topic))
   }
 

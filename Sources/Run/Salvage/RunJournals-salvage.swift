@@ -38,6 +38,8 @@ extension RunJournals {
       throw ScanFailure(
         .cannotCreate, "the run in \(folder.path) has a living supervisor; salvage is for runs that ended")
     }
+    // What one copy has whole is not lost.
+    if let mirror = RunMirror(plan) { try mirror.prepare(plan, folder) { _ in } }
     let aside = try SalvageFolder(folder)
     let (projections, lost) = try salvageProjections(into: aside)
     var reasons = try plan.placement.workers.indices.map {
@@ -52,7 +54,7 @@ extension RunJournals {
     let corrected = try correctedReason(isLost: !lost.isEmpty)
     if let corrected { reasons = reasons.map { (orders: $0.orders ?? corrected, updates: $0.updates ?? corrected) } }
     let workers = try reasons.enumerated().map { try setAside(ofWorker: $0, $1, into: aside) }
-    if corrected != nil { try aside.setAside(journal: folder.journal(.corrected)) }
+    if corrected != nil { try aside.setAside(.corrected, plan) }
     return projections.map { (Topic.projections.name, $0) }
       + (plan.correction == nil
         ? [] : [(Topic.corrected.name, corrected.map { .setAside(folder: aside.path, reason: $0) } ?? .none)])
@@ -77,7 +79,7 @@ extension RunJournals {
   /// what `denoise` wrote.
   private func setAsideIfDamaged(_ topic: Topic, into aside: SalvageFolder) throws -> Salvage {
     guard let reason = try damage(of: topic) else { return .none }
-    try aside.setAside(journal: folder.journal(topic))
+    try aside.setAside(topic, plan)
     return .setAside(folder: aside.path, reason: reason)
   }
 
@@ -112,16 +114,20 @@ extension RunJournals {
   private func giveUp(_ topic: Topic) throws {
     let specification = plan.ring(topic)
     _ = try salvageJournal(
-      device: try openJournalDevice(folder: folder.journal(topic)), identity: specification.identity,
-      stride: specification.slotStride, options: try options(topic))
+      device: try openJournalDevice(
+        folder: folder.journal(topic), mirror: folder.mirror(topic, plan), identity: specification.identity,
+        stride: specification.slotStride),
+      identity: specification.identity, stride: specification.slotStride, options: try options(topic))
   }
 
   /// Closes a topic whose end was lost.
   private func end(_ topic: Topic, after epoch: UInt64, with end: EndEvent) throws {
     let specification = plan.ring(topic)
     let journal = try JournalWriter(
-      device: try openJournalDevice(folder: folder.journal(topic)), identity: specification.identity,
-      stride: specification.slotStride, epoch: epoch + 1, options: try options(topic))
+      device: try openJournalDevice(
+        folder: folder.journal(topic), mirror: folder.mirror(topic, plan), identity: specification.identity,
+        stride: specification.slotStride),
+      identity: specification.identity, stride: specification.slotStride, epoch: epoch + 1, options: try options(topic))
     try journal.append(kind: .end, end.encode)
     try journal.close()
   }
@@ -149,9 +155,9 @@ extension RunJournals {
     let (orders, updates) = (Topic.orders(partition: worker), Topic.updates(partition: worker))
     if reasons.updates != nil {
       try aside.setAsideCheckpoints(ofWorker: worker)
-      try aside.setAside(journal: folder.journal(updates))
+      try aside.setAside(updates, plan)
     }
-    if reasons.orders != nil { try aside.setAside(journal: folder.journal(orders)) }
+    if reasons.orders != nil { try aside.setAside(orders, plan) }
     func done(_ reason: String?) -> Salvage { reason.map { .setAside(folder: aside.path, reason: $0) } ?? .none }
     return (done(reasons.orders), done(reasons.updates))
   }

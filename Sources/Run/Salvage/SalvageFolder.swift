@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import Host
 import Journal
+import RunModel
 import ScanPlan
 
 /// Where a salvage puts what it sets aside: nothing there is read again, and nothing of it is changed.
@@ -49,13 +50,15 @@ struct SalvageFolder {
     device.unlockFolder()
   }
 
-  /// Moves a journal away, once nobody writes it, and leaves an empty one.
-  func setAside(journal: String) throws {
+  /// Moves a topic's journal away, in both copies, once nobody writes it, and leaves an empty one.
+  func setAside(_ topic: Topic, _ plan: RunPlan) throws {
+    let journal = folder.journal(topic)
     try setAsideResult()
     let device = try PwriteDevice(folder: journal)
     try lock(device)
     try move(journal)
     try RunFolder.makeFolder(journal, for: .owner)
+    try RunMirror(plan)?.setAside(topic, number: URL(fileURLWithPath: path).lastPathComponent)
   }
 
   private func lock(_ device: PwriteDevice) throws {

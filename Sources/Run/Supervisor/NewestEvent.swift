@@ -7,18 +7,20 @@ struct NewestEvent {
   private let observer: RingObserver
   private let before: (header: EventHeader, metadata: [UInt8])?
 
-  /// An observer of `ring`; `folder` is the topic's journal, nil for a topic in memory.
-  init(ring: Ring, journal folder: String?) {
+  /// An observer of `ring`; `folder` is the topic's journal, with a copy in `mirror`; nil for a topic in memory.
+  init(ring: Ring, journal folder: String?, mirror: String?) {
     observer = RingObserver(ring: ring)
-    before = folder.flatMap { Self.last(before: ring.specification, in: $0) }
+    before = folder.flatMap { Self.last(before: ring.specification, in: $0, mirror) }
   }
 
   /// The last event of the journal. One that is damaged is not shown: who needs it meets the damage, and says so.
-  private static func last(before specification: RingSpecification, in folder: String) -> (EventHeader, [UInt8])? {
+  private static func last(before specification: RingSpecification, in folder: String, _ mirror: String?)
+    -> (EventHeader, [UInt8])?
+  {
     let first = specification.firstSequence
     guard first > 0 else { return nil }
     do {
-      let history = try TopicHistory(folder: folder, specification: specification)
+      let history = try TopicHistory(folder: folder, mirror: mirror, specification: specification)
       let event = try history.event(at: first - 1, published: first)
       return (event.header, Array(event.metadata))
     } catch { return nil }

@@ -32,7 +32,9 @@ struct ProgressObserver {
     let partitions = plan.placement.workers.indices
     func newest(_ topic: Topic) -> NewestEvent {
       guard let ring = rings[topic] else { preconditionFailure("the run has no ring for \(topic.name)") }
-      return NewestEvent(ring: ring, journal: plan.scan.durability == .durable ? folder.journal(topic) : nil)
+      return NewestEvent(
+        ring: ring, journal: plan.scan.durability == .durable ? folder.journal(topic) : nil,
+        mirror: folder.mirror(topic, plan))
     }
     (self.rings, self.folder) = (rings, folder)
     projections = newest(.projections)

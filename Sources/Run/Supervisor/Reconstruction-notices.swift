@@ -91,4 +91,14 @@ extension Reconstruction {
     }
     return notices
   }
+
+  /// Copies of journals that the run went on without.
+  static func notices(copies: [String]?) -> [String] {
+    copies.map {
+      [
+        "the run went on without a copy of its journal, \($0.joined(separator: ", ")); slipring journal mend writes it "
+          + "again"
+      ]
+    } ?? []
+  }
 }

@@ -63,6 +63,7 @@ package struct Reconstruction {
       decisions.append(notice)
       monitor.notice(notice)
     }
+    try RunMirror(plan)?.create(topics: plan.wiring.topics, copying: folder)
     let cleanUp: @Sendable () -> Void = { [unlock = output.cleanUp, abandon] in
       unlock()
       abandon?()
@@ -98,6 +99,12 @@ package struct Reconstruction {
     let folder = RunFolder(path: scan.runFolder ?? "\(scan.outputFolder)/run-\(plan.runID.description.prefix(8))")
     try plan.scan.makePathsAbsolute()
     plan.scan.runFolder = folder.path
+    if let mirror = plan.scan.mirror,
+      let odd = try RunMirror.check(mirror, beside: folder.path, byteCount: plan.journalByteCount)
+    {
+      notice(odd)
+      plan.notices = (plan.notices ?? []) + [odd]
+    }
     return (plan, decisions)
   }
 
@@ -115,6 +122,7 @@ package struct Reconstruction {
         .usage,
         "the run in \(folder.path) kept its events in memory (--durability memory): there is nothing to resume from")
     }
+    if let mirror = RunMirror(plan) { try signals.endingProcess { _ in try mirror.prepare(plan, folder, notice) } }
     guard access(folder.journals, F_OK) == 0 else {
       throw ScanFailure(
         .noInput,
@@ -184,6 +192,7 @@ package struct Reconstruction {
     guard isGathered, whole?.outputs.allSatisfy({ access($0, F_OK) == 0 }) ?? true else { return nil }
     let ending = Supervisor.RunEnding(
       report: report, seconds: status.seconds, secondsWithoutRoom: status.secondsWithoutRoom,
+      copiesLost: status.copiesLost,
       restarts: Dictionary(status.stages.map { ($0.name, $0.restarts) }, uniquingKeysWith: +), isInterrupted: false,
       finalized: status.finalized, faults: status.faultDetails ?? [:], missing: [], programs: status.programs)
     var outcome = outcome(
@@ -296,7 +305,7 @@ package struct Reconstruction {
       axisTilt: plan.geometry.tiltDegrees, fieldOfView: plan.scan.fieldOfView.rawValue,
       columns: plan.geometry.columns, projections: projections,
       updates: report?.updates ?? 0, seconds: seconds,
-      secondsWithoutRoom: ending.secondsWithoutRoom,
+      secondsWithoutRoom: ending.secondsWithoutRoom, copiesLost: ending.copiesLost,
       projectionsPerSecond: seconds > 0 ? Double(projections) / seconds : 0,
       lost: (report?.lost ?? 0) + (losses?.counts.lost ?? 0),
       lostFields: report?.lostFields ?? 0, duplicates: (report?.duplicates ?? 0) + (losses?.counts.duplicates ?? 0),
@@ -319,7 +328,7 @@ package struct Reconstruction {
       result: result, report: report,
       notices: notices(plan, report, empty: losses?.emptyProjections ?? 0) + beginning + notices(losses, ending.faults)
         + notices(stop) + notices(uplink)
-        + notices(ending.secondsWithoutRoom),
+        + notices(ending.secondsWithoutRoom) + notices(copies: ending.copiesLost),
       isInterrupted: ending.isInterrupted, failure: failure(plan, ending, losses))
   }
 

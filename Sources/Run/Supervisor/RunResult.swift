@@ -26,6 +26,8 @@ package struct RunResult: Codable, Equatable, Sendable {
   package var seconds: Double
   /// Seconds of these for which the run was without room on disk; 0 where it always had it.
   package var secondsWithoutRoom: Double
+  /// Copies of journals that the run went on without, by their folders; nil for none.
+  package var copiesLost: [String]?
   /// Projections over seconds.
   package var projectionsPerSecond: Double
   /// Projections that were acquired and not used.

@@ -119,6 +119,8 @@ package struct RunStatus: Codable, Equatable, Sendable {
   package var withoutRoom: [String] = []
   /// Seconds for which somebody was.
   package var secondsWithoutRoom = 0.0
+  /// Copies of journals that the run goes on without, by their folders; nil for none.
+  package var copiesLost: [String]?
   /// Seconds from when the last projection was acquired that a score knew to the decision to end the scan with it; nil
   /// where no score has decided.
   package var decidedLate: Double?

@@ -107,7 +107,7 @@ extension Supervisor {
     do {
       // Memory that somebody cut off must not be touched.
       try regions.checkSizes(of: ring.name)
-      let count = try RunRegions.drainAcquired(in: ring, folder)
+      let count = try RunRegions.drainAcquired(in: ring, plan, folder)
       if count > 0 { log.notice("kept what was on its way to disk", metadata: ["events": "\(count)"]) }
     } catch JournalError.full {
       regions.stayForResume()

@@ -1,5 +1,7 @@
 import Host
 import Logging
+import ScanPlan
+import Stages
 
 // What the supervisor does while the disk is full: it says so, keeps the time, and goes on. A status that cannot be
 // written is written at its next turn.
@@ -29,6 +31,20 @@ extension Supervisor {
     }
     status.withoutRoom = room.words
     status.secondsWithoutRoom = room.duration(at: .now) / .seconds(1)
+  }
+
+  /// Looks which copies of journals are lost, tells people what is new, and fills that in.
+  func watchCopies(_ status: inout RunStatus) {
+    let lost = RunMirror(plan)?.lost(plan.wiring.topics, folder) ?? []
+    status.copiesLost = lost.isEmpty ? nil : lost
+    let new = lost.filter { !knownLost.contains($0) }
+    guard !new.isEmpty else { return }
+    knownLost.formUnion(new)
+    let line =
+      "a copy of the journal is lost, \(new.joined(separator: ", ")): the run goes on with the other one, and its log "
+      + "says why; afterwards slipring journal mend \(folder.path) writes it again"
+    log.warning("\(line)")
+    monitor.alarm(.disk, line)
   }
 
   /// Writes the status, or takes note of why not.

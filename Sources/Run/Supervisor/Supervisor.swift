@@ -43,6 +43,8 @@ final class Supervisor {
   var isUplinkDelayed = false
   private let requests: RunRequests
   var room: RoomWatch
+  /// Copies of journals that the run goes on without, as far as people know.
+  var knownLost: Set<String> = []
   /// Why messages of the source were dropped, and what was wrong with the first of each, as far as people know.
   var knownFaults: [MessageFault: String] = [:]
   /// Whether people know that the source ended the scan early, and with which frame it began.
@@ -69,6 +71,8 @@ final class Supervisor {
     let seconds: Double
     /// How long it was without room on disk.
     let secondsWithoutRoom: Double
+    /// Copies of journals that it went on without; nil for none.
+    let copiesLost: [String]?
     /// How often each stage was started again.
     let restarts: [String: Int]
     /// Whether a signal asked for the end, in time or not.
@@ -158,11 +162,13 @@ final class Supervisor {
     watchAlarms(regions, &finished)
     if let losses = try folder.readLosses() { finished.losses = losses.counts }
     finished.secondsWithoutRoom = room.duration(at: .now) / .seconds(1)
+    watchCopies(&finished)
     monitor.progress(finished)
     try writeLastStatus(finished)
     service.stopping(phase.rawValue)
     return RunEnding(
       report: try folder.readExport(), seconds: seconds, secondsWithoutRoom: finished.secondsWithoutRoom,
+      copiesLost: finished.copiesLost,
       restarts: Dictionary(uniqueKeysWithValues: stages.map { ("\($0.stage)", $0.restarts) }),
       isInterrupted: signalCount > 0, finalized: finished.finalized, faults: finished.faultDetails ?? [:],
       missing: missing, programs: finished.programs)
@@ -227,6 +233,7 @@ final class Supervisor {
       var status = status(at: start, .scanning)
       try observer.update(&status)
       watchRoom(regions, &status)
+      watchCopies(&status)
       watchSource(regions, &status)
       watchUplink(&status)
       watchAlarms(regions, &status)

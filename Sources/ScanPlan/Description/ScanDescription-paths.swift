@@ -11,7 +11,8 @@ extension ScanDescription {
       }
     let program: String? = if case .program(let path) = denoise { path } else { nil }
     let paths = [
-      ("input", source), ("output-folder", outputFolder), ("run-folder", runFolder), ("fields", fields),
+      ("input", source), ("output-folder", outputFolder), ("run-folder", runFolder), ("mirror", mirror),
+      ("fields", fields),
       ("flats", flatFiles), ("darks", darkFiles),
       ("events-config", eventsConfig), ("reference", reference), ("denoise", program),
       ("rotation-axis", rotationAxis.runFolder), ("fabric-credentials", fabricCredentials),
@@ -35,7 +36,7 @@ extension ScanDescription {
     stage = stage?.absolute
     (fabricCredentials, fabricAuthority) = (fabricCredentials.map(absolutePath), fabricAuthority.map(absolutePath))
     outputFolder = absolutePath(outputFolder)
-    runFolder = runFolder.map(absolutePath)
+    (runFolder, mirror) = (runFolder.map(absolutePath), mirror.map(absolutePath))
     if case .program(let path) = denoise { denoise = .program(absolutePath(path)) }
   }
 

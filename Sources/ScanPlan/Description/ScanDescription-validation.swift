@@ -6,7 +6,7 @@ extension ScanDescription {
   private static let rules: [@Sendable (ScanDescription) -> String?] =
     [
       { $0.windowKindProblem }, { $0.stepProblem }, { $0.nothingProblem }, { $0.nsinoProblem }, { $0.rowsProblem },
-      { $0.bufferProblem }, { $0.rangeProblem }, { $0.homeProblem },
+      { $0.bufferProblem }, { $0.rangeProblem }, { $0.mirrorProblem }, { $0.homeProblem },
       { $0.subsetProblem }, { $0.seriesProblem }, { $0.measurementProblem },
       { $0.eventsProblem }, { $0.triggerProblem }, { $0.stageProblem },
     ] + methodRules + sourceRules + controlRules + effectRules + fabricRules
@@ -54,6 +54,14 @@ extension ScanDescription {
   private var bufferProblem: String? {
     guard let diskBuffer, durability == .memory else { return nil }
     return "--disk-buffer \(diskBuffer.scanText) goes with --durability durable: nothing waits for a disk"
+  }
+
+  private var mirrorProblem: String? {
+    guard let mirror else { return nil }
+    if durability == .memory { return "--mirror \(mirror) goes with --durability durable: there is no journal to keep" }
+    return volumeEvery.map {
+      "--mirror \(mirror) and --volume-every \($0.scanText) exclude each other: a mirror is one run's"
+    }
   }
 
   private var rangeProblem: String? {

@@ -209,6 +209,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var fabricCredentials: String?
   /// Path of the certificates that those of the servers are signed by.
   package var fabricAuthority: String?
+  /// A second folder for the journals.
+  package var mirror: String?
   /// Whether events go to a journal on disk.
   package var durability: Durability = .durable
   /// How often volumes are saved.

@@ -144,6 +144,10 @@ extension ScanKey {
       "durable: every event is on disk before it is used, and resume survives the machine; memory: only stages may die."
     ),
     ScanKey(
+      .safety, "mirror", \.mirror,
+      "An empty folder, on another disk, where the run's journals are kept once more; nothing is lost as long as one is.",
+      unset: "none", .folder),
+    ScanKey(
       .safety, "checkpoint-every", \.checkpointEvery,
       "Save the volume after so many updates, or seconds as in 30s; 0 for never."),
     ScanKey(

@@ -8,8 +8,8 @@ import ScanPlan
 /// The journals of a run.
 struct JournalCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "journal", abstract: "Lists, verifies or salvages the journals of a run.",
-    subcommands: [List.self, Verify.self, Salvage.self])
+    commandName: "journal", abstract: "Lists, verifies, mends or salvages the journals of a run.",
+    subcommands: [List.self, Verify.self, Mend.self, Salvage.self])
 
   /// Where each journal begins and ends.
   struct List: ParsableCommand {
@@ -34,7 +34,9 @@ struct JournalCommand: ParsableCommand {
     @Flag(help: "Print as JSON.") var json = false
 
     func run() throws {
-      let entries = try RunJournals(RunFolder(path: runFolder)).examine(depth: .everything)
+      let journals = try RunJournals(RunFolder(path: runFolder))
+      if let copies = try journals.examineCopies() { return try verify(copies, lost: journals.lostCopies) }
+      let entries = try journals.examine(depth: .everything)
       if json {
         try Console.json(entries)
       } else {
@@ -47,6 +49,71 @@ struct JournalCommand: ParsableCommand {
         throw ScanFailure(
           .data, "damage of acknowledged records: \(what); 'slipring journal salvage' gives them up, on the record")
       }
+    }
+
+    /// Says what each copy is.
+    private func verify(_ copies: [RunJournals.Entry], lost: [String]) throws {
+      if json {
+        try Console.json(copies)
+      } else {
+        for entry in copies {
+          let state = lost.contains(entry.folder) ? ", behind" : entry.report.isIntact ? ", intact" : ""
+          Console.result("\(JournalCommand.line(entry))\(state), in \(entry.folder)")
+        }
+      }
+      let bad = copies.filter { !$0.report.isIntact }.map {
+        "\($0.folder): \($0.report.damages.map(\.description).joined(separator: "; "))"
+      }
+      let behind = lost.map { "\($0) is behind" }
+      guard bad.isEmpty, behind.isEmpty else {
+        throw ScanFailure(
+          .data,
+          "damaged copies: \((bad + behind).joined(separator: "; ")); 'slipring journal mend' writes them again from "
+            + "the others")
+      }
+    }
+  }
+
+  /// Writes damaged copies again.
+  struct Mend: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Reads both copies of each journal, and writes again from the other what one lacks.",
+      discussion: "For a run with --mirror that is not running. Resume does the same where a copy was lost.")
+
+    @Argument(help: ArgumentHelp("The run's folder.", valueName: "run"), completion: .directory) var runFolder: String
+    @Option(help: "The run's mirror, where its own folder is gone: it is made anew.", completion: .directory)
+    var mirror: String?
+    @Flag(help: "Print as JSON.") var json = false
+
+    /// What was done about one topic.
+    private struct Line: Encodable {
+      let topic: String
+      let report: MendReport
+    }
+
+    func run() throws {
+      let folder = RunFolder(path: runFolder)
+      if let mirror { try folder.restore(from: RunMirror(path: mirror)) }
+      let lines = try RunJournals(folder).mend().map { Line(topic: $0.topic, report: $0.report) }
+      if json {
+        try Console.json(lines)
+      } else {
+        for line in lines { Console.result("\(line.topic): \(Self.words(line.report))") }
+      }
+      let damaged = lines.filter { !$0.report.damages.isEmpty }
+      guard damaged.isEmpty else {
+        let what = damaged.map { "\($0.topic): \($0.report.damages.map(\.description).joined(separator: "; "))" }
+        throw ScanFailure(
+          .data, "both copies are damaged: \(what.joined(separator: "; ")); 'slipring journal salvage' gives that up")
+      }
+    }
+
+    private static func words(_ report: MendReport) -> String {
+      if report.wasWhole { return "both copies are whole" }
+      return report.copies.filter { $0.wasBehind || !$0.segments.isEmpty || !$0.removed.isEmpty }.map { copy in
+        "wrote \(counted(copy.segments.count, "segment")) of \(copy.folder) again, "
+          + "\(counted(copy.records, "record")) that it lacked"
+      }.joined(separator: "; ")
     }
   }
 

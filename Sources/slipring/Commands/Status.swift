@@ -70,6 +70,7 @@ struct Status: ParsableCommand {
           + (status.withoutRoom.isEmpty
             ? "" : "; now: \(status.withoutRoom.joined(separator: ", ")); \(status.buffered) images in memory")
       ] : []
+    let copies = (status.copiesLost ?? []).map { "goes on without a copy of the journal: \($0)" }
     let late = status.decidedLate.map { ", ended \(ProgressLine.oneDecimal($0)) s late" } ?? ""
     let faults = (status.faults ?? []).map { fault in
       "messages of the source are dropped: \(fault)" + (status.faultDetails?[fault].map { " (\($0))" } ?? "")
@@ -90,9 +91,10 @@ struct Status: ParsableCommand {
       "projections \(status.acquired)/\(status.projections) (\(ProgressLine.oneDecimal(status.rate))/s, "
         + "lag \(status.lag)\(spilled)), updates \(status.updates)/\(status.updatesExpected), "
         + "step \(status.step)\(residual), \(ProgressLine.oneDecimal(status.seconds)) s",
-    ] + [old].compactMap { $0 } + notices + faults + losses + clamped + axis + room + alarms + missing + uplink + [
-      row("stage", "pid", "state", "epoch", "cursor", "lag", "restarts", "hung")
-    ]
+    ] + [old].compactMap { $0 } + notices + faults + losses + clamped + axis + room + copies + alarms + missing + uplink
+      + [
+        row("stage", "pid", "state", "epoch", "cursor", "lag", "restarts", "hung")
+      ]
       + status.stages.map { stage in
         row(
           stage.name, "\(stage.pid)",

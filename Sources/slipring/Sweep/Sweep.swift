@@ -45,7 +45,7 @@ struct Sweep {
   private static let outliers = 0.2
   private static let fixed: Set = [
     "input", "output-folder", "run-folder", "start-row", "end-row", "nsino", "format", "bits", "range", "compress",
-    "zarr-version", "durability", "retain", "volume-every", "fabric", "granule", "local-rows", "granules",
+    "zarr-version", "durability", "mirror", "retain", "volume-every", "fabric", "granule", "local-rows", "granules",
     "nodes", "gather", "parts-patience", "uplink",
   ]
 

@@ -1,0 +1,99 @@
+import Foundation
+import Glibc
+import Host
+import Run
+import TestSupport
+import Testing
+
+extension Pipeline {
+  /// Runs with `--mirror`, of whose two disks one fails.
+  @Suite struct MirrorTests {
+    private let runs: KilledRuns
+    private let mirror: String
+
+    init() throws {
+      runs = try KilledRuns()
+      mirror = runs.folder.file("mirror")
+      try FileManager.default.createDirectory(atPath: mirror, withIntermediateDirectories: false)
+    }
+
+    /// A run with a mirror that is killed in the middle.
+    private func kill(_ name: String) throws {
+      try runs.cutPower(runs.recon(name, "--rate", "15", "--lag-max", "0", "--mirror", mirror), name, after: 10)
+    }
+
+    private func journal(_ word: String, _ options: String...) throws -> Command.Outcome {
+      try Command(["journal", word, runs.run("out")] + options).end()
+    }
+
+    private func expectWhole(at location: SourceLocation = #_sourceLocation) throws {
+      let outcome = try journal("verify")
+      #expect(outcome.status == .exited(0), "\(outcome.errors)", sourceLocation: location)
+      for folder in [mirror, runs.run("out")] {
+        #expect(outcome.output.contains("intact, in \(folder)/journal/projections.0"), "\(outcome.output)")
+      }
+    }
+
+    private func expectSame(_ outcome: Command.Outcome, at location: SourceLocation = #_sourceLocation) throws {
+      #expect(outcome.status == .exited(0), "\(outcome.errors)", sourceLocation: location)
+      let (result, reference) = (try outcome.result(), try KilledRuns.undisturbed.get())
+      #expect(result.volumeSHA256 == reference.volumeSHA256 && result.lost == 0, sourceLocation: location)
+    }
+
+    @Test(arguments: ["journals", "folder", "mirror"])
+    func `A run whose one disk is empty after a kill comes to the same volume, and both disks are whole again`(
+      _ what: String
+    ) throws {
+      try kill("out")
+      switch what {
+      case "journals": try FileManager.default.removeItem(atPath: runs.run("out") + "/journal")
+      case "folder":
+        try FileManager.default.removeItem(atPath: runs.run("out"))
+        let outcome = try journal("mend", "--mirror", mirror)
+        #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      default:
+        let topics = try FileManager.default.contentsOfDirectory(atPath: mirror + "/journal")
+        for topic in topics { try FileManager.default.removeItem(atPath: "\(mirror)/journal/\(topic)") }
+      }
+      try expectSame(runs.resume("out"))
+      try expectWhole()
+    }
+
+    @Test func `A run whose one copy was damaged comes to the same volume, and is whole again; later it can be mended`()
+      throws
+    {
+      func damage() throws {
+        for record in stride(from: 1, to: 12, by: 2) {
+          try runs.damage("out", "projections", record: record, offset: record % 4 == 1 ? 64 : 4200)
+        }
+        try runs.damage("out", "orders.0", record: 2)
+      }
+      try kill("out")
+      try damage()
+      // Who goes on makes both copies the same first.
+      try expectSame(runs.resume("out"))
+      try expectWhole()
+      try damage()
+      expectFailure(65, try journal("verify"), "damaged copies", "slipring journal mend")
+      let outcome = try journal("mend")
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      #expect(outcome.output.contains("6 records that it lacked"), "\(outcome.output)")
+      try expectWhole()
+    }
+
+    @Test func `A folder that cannot be a mirror is refused before anything is made, one on the same disk is told`()
+      throws
+    {
+      expectFailure(66, try runs.recon("out", "--mirror", mirror + "/none").end(), "is no folder")
+      try Data().write(to: URL(filePath: mirror + "/file"))
+      expectFailure(73, try runs.recon("out", "--mirror", mirror).end(), "is not empty")
+      #expect(!FileManager.default.fileExists(atPath: runs.run("out")))
+      try FileManager.default.removeItem(atPath: mirror + "/file")
+      let outcome = try runs.recon("out", "--mirror", mirror).end()
+      try expectSame(outcome)
+      let plan = try String(contentsOfFile: mirror + "/plan.json", encoding: .utf8)
+      #expect(plan.contains("is on the same disk as the run folder"))
+      try expectWhole()
+    }
+  }
+}
