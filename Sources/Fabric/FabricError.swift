@@ -56,6 +56,9 @@ package enum FabricError: SysExitError, Equatable, Sendable {
     }
   }
 
+  /// Whether something is not there, which others may make.
+  package var isMissing: Bool { if case .missing = self { true } else { false } }
+
   /// The sysexits code.
   package var sysExit: SysExit {
     switch self {

@@ -122,6 +122,55 @@ extension Pipeline {
       #expect(again.volumeSHA256 == result.volumeSHA256)
     }
 
+    @Test func `With --gather edge nodes send their slices back, and the edge has one plain file`() throws {
+      let one = try alone()
+      let edge = try bench.edge("edge", ["--nodes", "2", "--granule", "24", "--gather", "edge"])
+      let run = try bench.run("edge")
+      let nodes = [try node("a", run, "0:1"), try node("b", run, "1:2", ["--format", "tiff"])]
+      for node in nodes { _ = try bench.result(node) }
+      let result = try bench.result(edge)
+      #expect(result.volumeSHA256 == one.volumeSHA256 && result.outputs == [bench.folder.file("edge/foam_rec.h5")])
+      #expect(result.parts?.map(\.node) == ["a", "b"])
+      // The nodes' files are somewhere else.
+      for node in ["a", "b"] { try FileManager.default.removeItem(atPath: bench.folder.file(node)) }
+      try bench.expectSame(["edge": 0..<48], asIn: "alone")
+      let file = try HDF5File(path: bench.folder.file("edge/foam_rec.h5"))
+      #expect(try file.text(ofAttribute: "sha256", of: DXchange.data) == one.volumeSHA256)
+      #expect(try file.text(ofAttribute: "stop_reason", of: DXchange.data)?.isEmpty == false)
+      // Once more, from the servers.
+      let there = "\(bench.server.address)/\(run)", again = bench.folder.file("again")
+      #expect(try whole(gather(there, "--output-folder", again)).volumeSHA256 == one.volumeSHA256)
+      try bench.expectSame(["again": 0..<48], asIn: "alone")
+      let copy = try whole(
+        gather(bench.folder.file("edge-run"), "--gather", "edge", "--output-folder", bench.folder.file("copy")))
+      #expect(copy.volumeSHA256 == one.volumeSHA256)
+      expectFailure(66, try gather(there, "--gather", "links", "--output-folder", again), "with --parts")
+      expectFailure(64, try gather(there, "--form", "links", "--output-folder", again), "--gather links")
+      // A bit flips in what the servers keep, or all is gone.
+      bench.server.kill()
+      try bench.server.flipBit(in: "slipring-\(run)-slices", seed: 5)
+      try bench.server.start()
+      let flipped = try gather(there, "--output-folder", bench.folder.file("flipped"))
+      #expect(flipped.status != .exited(0))
+      #expect(try bench.folder.names(in: "flipped").allSatisfy { !$0.hasSuffix(".h5") })
+      #expect(try Command.run("fabric", "remove", bench.server.address, run).status == .exited(0))
+      expectFailure(
+        69, try gather(bench.folder.file("edge-run"), "--output-folder", bench.folder.file("gone")), "the fabric")
+    }
+
+    @Test func `Slices that are not to come back are not asked for`() throws {
+      let run = try bench.result(bench.edge("edge", ["--granule", "24"])).run
+      for granule in 0..<2 { _ = try bench.result(node("node\(granule)", run, "\(granule):\(granule + 1)")) }
+      let there = "\(bench.server.address)/\(run)"
+      expectFailure(
+        64, try gather(there, "--gather", "edge", "--output-folder", bench.folder.file("again")),
+        "without --gather edge")
+      expectFailure(64, try gather(there, "--gather", "none"), "makes no volume")
+      expectFailure(
+        64, try Command.run("recon", bench.scan, "--output-folder", bench.folder.file("none"), "--gather", "edge"),
+        "--gather edge goes with --fabric")
+    }
+
     /// Flips a bit of the volume.
     private func flip(_ path: String) throws {
       let file = try FileHandle(forUpdating: URL(filePath: path))

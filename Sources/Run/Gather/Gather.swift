@@ -65,18 +65,28 @@ package struct Gather {
   private let about: VolumeDescription
   private let attributes: [String: String]
   private let folder: String?
+  /// What nodes have sent back; nil where their files are read.
+  private let returned: SliceStream?
   private let isLive: Bool
   /// Where the edge writes; nil where that is not known.
   let outputFolder: String?
 
-  /// Of the parts that a run's bucket has. Their files are where their records say, or below `folder`.
-  init(_ scan: ScatteredScan, _ parts: [PartRecord], folder: String?, command: [String]) {
+  /// Of the parts that a run's bucket has. Their files are where their records say, or below `folder`; with `returned`
+  /// it is what nodes have sent back that is read.
+  init(
+    _ scan: ScatteredScan, _ parts: [PartRecord], folder: String?, returned: SliceStream?, command: [String]
+  ) {
     (self.scan, self.parts, self.folder, own, isLive, outputFolder) = (scan, parts, folder, nil, true, nil)
+    self.returned = returned
     (about, attributes) = (scan.about, ["run": scan.run.description, "command": shellQuoted(command)])
   }
 
   /// Of an edge whose run is `plan`'s, which may have made some slices itself.
-  init(_ plan: RunPlan, _ scan: ScatteredScan, _ parts: [PartRecord], folder: String?, own: Own?) {
+  init(
+    _ plan: RunPlan, _ scan: ScatteredScan, _ parts: [PartRecord], folder: String?, returned: SliceStream? = nil,
+    own: Own?
+  ) {
+    self.returned = returned
     (self.scan, self.parts, self.folder, self.own, isLive) = (scan, parts, folder, own, plan.live != nil)
     outputFolder = plan.scan.outputFolder
     let export = plan.export
@@ -114,6 +124,9 @@ package struct Gather {
     }
   }
 
+  /// What is written where nobody says: links, where there are files.
+  package var form: Form { returned == nil ? .links : .hdf5 }
+
   private var rows: Int { scan.granules.rows(of: 0..<scan.granules.count).count }
 
   /// Reads and compares all parts, and writes the whole into a folder that is there. `stopRequested` is asked before
@@ -122,11 +135,12 @@ package struct Gather {
   ///   half-written.
   func write(_ form: Form, to output: String, stopRequested: () throws -> Void) throws -> Result {
     guard missing.isEmpty else { throw missingFailure }
+    precondition(form != .links || returned == nil, "there are no files to link to")
     let pieces = try self.pieces(form)
     guard let columns = pieces.first?.files.columns, pieces.allSatisfy({ $0.files.columns == columns }) else {
       throw ScanFailure(.data, "the parts of run \(scan.run) have slices of different sizes")
     }
-    let facts = facts(pieces), names = self.names(form).map { "\(output)/\($0)" }
+    let facts = try facts(pieces), names = self.names(form).map { "\(output)/\($0)" }
     var about = about
     note(pieces, facts, in: &about)
     let copy = try VolumeCopy(
@@ -192,6 +206,11 @@ package struct Gather {
       if let own, own.rows.lowerBound <= rows.lowerBound, own.rows.upperBound >= rows.upperBound {
         pieces.append(Rows(rows: rows, node: nil, sha256: nil, files: own.files))
       } else if let part = parts.first(where: { $0.granule == granule }) {
+        if let returned {
+          pieces.append(
+            Rows(rows: rows, node: part.node, sha256: part.sha256, files: try PartFiles(returned, part)))
+          continue
+        }
         // One file may have several parts.
         let key = "\(part.node) \(part.files.first ?? "")"
         let files: PartFiles
@@ -247,14 +266,18 @@ extension PartFiles {
     switch kind {
     case .hdf5(_, let path, _): path
     case .tiff(let folder, _): folder
+    case .fabric: "the run's files"
     }
   }
+
+  /// Whether nodes have sent them back.
+  var isReturned: Bool { if case .fabric = kind { true } else { false } }
 
   /// Whether its slices are those of all these rows.
   func holds(_ rows: Range<Int>) -> Bool {
     switch kind {
     case .hdf5(let reader, _, let first): rows.lowerBound >= first && rows.upperBound <= first + reader.slices
-    case .tiff: true
+    case .tiff, .fabric: true
     }
   }
 }
@@ -262,7 +285,7 @@ extension PartFiles {
 // What is written beside the voxels.
 extension Gather {
   /// What the parts' files say of the measurement that is the same in all, and counts of all of them.
-  private func facts(_ pieces: [Rows]) -> [String: String] {
+  private func facts(_ pieces: [Rows]) throws(ScanFailure) -> [String: String] {
     var readers: [(reader: VolumeReader, path: String)] = []
     for piece in pieces {
       guard case .hdf5(let reader, let path, _) = piece.files.kind, !readers.contains(where: { $0.path == path })
@@ -272,6 +295,10 @@ extension Gather {
     var facts: [String: String] = [:]
     for name in Self.shared {
       if attributes[name] == nil, let text = readers.first?.reader.text(name) { facts[name] = text }
+    }
+    if let piece = pieces.first(where: { $0.files.isReturned }) {
+      let told = try piece.files.facts(row: piece.rows.lowerBound).filter { attributes[$0.key] == nil }
+      facts.merge(told) { own, _ in own }
     }
     // Where one file has more rows than are taken of it, nobody knows how many of them count.
     if !readers.isEmpty, readers.reduce(0, { $0 + $1.reader.slices }) == rows {
@@ -287,7 +314,7 @@ extension Gather {
     return facts
   }
 
-  private static let shared = [
+  static let shared = [
     "description", "field_of_view", "axis_tilt", "disk_mask", "rotation_axis", "rotation_axis_error",
     "rotation_axis_warning", "input_notices", "units", "stop_reason", "projections", "lost_projections", "lost_fields",
     "duplicate_events",
@@ -296,11 +323,11 @@ extension Gather {
 
   /// Says which projections came, and at what angles.
   private func note(_ pieces: [Rows], _ facts: [String: String], in about: inout VolumeDescription) {
-    guard case .hdf5(let reader, _, _)? = pieces.first?.files.kind else { return }
     let counts = [facts["projections"], facts["lost_projections"]].compactMap { $0.flatMap { Int($0) } }
     if counts.count == 2, counts.allSatisfy({ (0...1 << 31).contains($0) }) {
       about.projections = counts[0] + counts[1]
     }
+    guard case .hdf5(let reader, _, _)? = pieces.first?.files.kind else { return }
     let thetas = reader.thetas
     if isLive, !thetas.isEmpty { about.thetas = thetas }
   }

@@ -1,6 +1,7 @@
 import Fabric
 import Glibc
 import Host
+import KernelTypes
 import Rings
 import ScanFiles
 import ScanPlan
@@ -16,6 +17,8 @@ final class PartFiles {
     case hdf5(VolumeReader, path: String, first: Int)
     /// One file for each slice, in a folder; `first` is the number of the slice of row 0.
     case tiff(folder: String, first: Int)
+    /// At the servers, to which nodes have sent them.
+    case fabric(SliceStream)
   }
 
   let kind: Kind
@@ -54,9 +57,52 @@ final class PartFiles {
   }
 
   /// The edge's own files, one for each slice.
-  init(ownFolder path: String, row: Int, of scan: ScatteredScan) throws(ScanFailure) {
-    kind = .tiff(folder: path, first: scan.firstSlice)
-    columns = try Self.columns(ofTIFF: "\(path)/\(Self.tiffName(scan.firstSlice + row))")
+  init(ownFolder path: String, row: Int, firstSlice: Int) throws(ScanFailure) {
+    kind = .tiff(folder: path, first: firstSlice)
+    columns = try Self.columns(ofTIFF: "\(path)/\(Self.tiffName(firstSlice + row))")
+  }
+
+  /// What nodes have sent back of a part.
+  init(_ stream: SliceStream, _ part: PartRecord) throws(ScanFailure) {
+    let columns = try Self.asking { () throws(FabricError) in try stream.columns(row: part.firstRow) }
+    guard let columns, columns <= SliceLayout.columnsMax else {
+      throw ScanFailure(
+        .unavailable,
+        "the fabric does not have the slices of part \(part.granule), which node \(part.node) has made: copy or mount "
+          + "its files, and name their folder (slipring gather --gather links --parts DIR)")
+    }
+    (kind, self.columns) = (.fabric(stream), columns)
+  }
+
+  /// How long servers may be away.
+  private static let patience: Duration = .seconds(60)
+
+  /// Asks servers, which may be away for a while.
+  private static func asking<Value>(_ ask: () throws(FabricError) -> Value) throws(ScanFailure) -> Value {
+    let deadline = Deadline(after: patience)
+    var backOff = BackOff()
+    while true {
+      do throws(FabricError) { return try ask() } catch {
+        guard error.mayPass, !deadline.hasPassed else { throw ScanFailure(error) }
+        pause(min(backOff.fail(), deadline.remaining))
+      }
+    }
+  }
+
+  /// What an HDF5 file says of its volume.
+  var facts: [String: String] {
+    guard case .hdf5(let reader, _, _) = kind else { return [:] }
+    var facts: [String: String] = [:]
+    for name in Gather.shared { facts[name] = reader.text(name) }
+    return facts
+  }
+
+  /// What was said of the volume that `row` is the first one of, where nodes have sent it back.
+  func facts(row: Int) throws(ScanFailure) -> [String: String] {
+    guard case .fabric(let stream) = kind else { return facts }
+    return try Self.asking { () throws(FabricError) in try stream.facts(row: row) }.filter {
+      Gather.shared.contains($0.key)
+    }
   }
 
   private static func hdf5(_ path: String, _ part: PartRecord, _ scan: ScatteredScan) throws(ScanFailure) -> PartFiles {
@@ -100,6 +146,9 @@ final class PartFiles {
         try readTIFF(
           path: path, rows: columns, columns: columns, pixel: .float32, into: UnsafeMutableRawBufferPointer(slice))
       } catch { throw Self.failure(path, error) }
+    case .fabric(let stream):
+      let columns = columns
+      try Self.asking { () throws(FabricError) in try stream.read(row: row, columns: columns, into: slice) }
     }
   }
 

@@ -266,7 +266,8 @@ package struct Reconstruction {
     guard outcome.failure == nil, let report = outcome.report,
       let parts = PartsReport(plan, report, restarts: outcome.result.restarts.values.reduce(0, +))
     else { return true }
-    do throws(FabricError) {
+    do {
+      try SliceReturn(plan, report)?.send(isStopped: isStopped)
       outcome.notices += try parts.tell(isStopped: isStopped)
       return true
     } catch {

@@ -1,4 +1,4 @@
-import Fabric
+package import Fabric
 import Host
 package import Rings
 import Stages
@@ -93,6 +93,8 @@ extension LocalRows: ScanValue {
 package enum Gathering: String, CaseIterable, Sendable {
   /// A file that refers to those of the nodes.
   case links
+  /// A file with all voxels, which nodes send back over the fabric.
+  case edge
   /// Not at all.
   case none
 }
@@ -130,7 +132,10 @@ extension ScanKey {
       unset: "all, with nodes none"),
     ScanKey(
       .fabric, "gather", \.gather,
-      "Whether the parts of nodes become one volume: by links to their files, which this machine has to reach, or none."
+      """
+      Whether the parts of nodes become one volume: by links to their files, which this machine has to reach; at the \
+      edge, in one file, to which nodes send all voxels over the fabric; or none.
+      """
     ),
     ScanKey(
       .fabric, "parts-patience", \.partsPatience,
@@ -166,7 +171,7 @@ extension ScanDescription {
   }
 
   /// The servers as they are reached, with the files that are named for them; nil where the scan has none.
-  func fabricAddress() throws(FabricError) -> FabricAddress? {
+  package func fabricAddress() throws(FabricError) -> FabricAddress? {
     guard let servers = fabric ?? fabricInput?.servers else { return nil }
     var address = try FabricAddress(servers)
     (address.credentials, address.authority) = (fabricCredentials, fabricAuthority)
@@ -190,6 +195,7 @@ extension ScanDescription {
       if let localRows {
         return "--local-rows \(localRows.scanText) goes with --fabric, which has nodes for the others"
       }
+      if gather == .edge { return "--gather edge goes with --fabric, over which nodes send their slices back" }
       if uplink != .keep { return "--uplink \(uplink.rawValue) goes with --fabric, to which images go up" }
       if let nodes { return "--nodes \(nodes) goes with --fabric, from which they have their images" }
     }

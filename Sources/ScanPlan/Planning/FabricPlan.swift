@@ -59,6 +59,8 @@ struct FabricPlan: Codable, Equatable, Sendable {
   var projectionsCovering: Int
   /// Size of a voxel; nil where it is not known.
   var pixelSizeMillimetres: Double?
+  /// Whether nodes send their slices back; nil for no.
+  var returnsSlices: Bool?
   /// The keys of the edge's description that decide the bits, and their words.
   var keys: [String: String]
 

@@ -3,6 +3,7 @@ import Glibc
 import Host
 import Rings
 import ScanFiles
+import Stages
 
 // Scans that have several machines: what the edge hands out, and what a node takes of it.
 extension Planner {
@@ -87,7 +88,7 @@ extension Planner {
     }
     let part = FabricPart(
       run: edge.run, images: edge.images, granules: granules, taken: taken, name: edge.name,
-      fieldsMayComeLate: edge.fieldsMayComeLate)
+      fieldsMayComeLate: edge.fieldsMayComeLate, returnsSlices: edge.returnsSlices)
     let rows = part.rows, factor = 1 << scan.binning
     let tilt = edge.tilt.map { ScanTilt(degrees: $0.degrees, middle: $0.middle - Double(rows.lowerBound)) }
     let geometry = ScanGeometry(
@@ -115,7 +116,19 @@ extension Planner {
     plan.fabric = part
     plan.isWatched = !scan.triggers(sourceWaits: plan.sourceWaits).isEmpty
     plan.inputNotices = []
+    try checkReturn(plan, part)
     return plan
+  }
+
+  /// Slices are sent back as they lie in files of floats.
+  private func checkReturn(_ plan: RunPlan, _ part: FabricPart) throws(ScanFailure) {
+    guard part.returnsSlices == true, plan.export.hdf5Name == nil,
+      plan.export.tiff == nil || scan.bits != .thirtyTwo
+    else { return }
+    throw ScanFailure(
+      .usage,
+      "the edge of run \(part.run) wants its slices back (--gather edge), and they are read from HDF5, or from TIFF of "
+        + "32 bits: use --format hdf5")
   }
 
   /// Rows of a granule; nil where no rows are handed out.

@@ -1,5 +1,5 @@
 import Detectors
-import Fabric
+package import Fabric
 import Host
 package import Rings
 import RunModel
@@ -13,16 +13,18 @@ package struct FabricPart: Codable, Equatable, Sendable {
   /// The topic there whose images come.
   let images: String
   /// How its rows are cut.
-  let granules: Granules
+  package let granules: Granules
   /// The granules that come.
   package let taken: Range<Int>
   /// What the edge's outputs are named after.
   let name: String
   /// Whether flat and dark fields may come among or behind the projections.
   let fieldsMayComeLate: Bool
+  /// Whether the edge wants its slices back; nil for no.
+  package let returnsSlices: Bool?
 
   /// The rows of the edge's images that come.
-  var rows: Range<Int> { granules.rows(of: taken) }
+  package var rows: Range<Int> { granules.rows(of: taken) }
 
   /// The granules in words.
   var words: String { "\(taken.scanText) of \(granules.count)" }
@@ -60,7 +62,7 @@ extension RunPlan {
       darks: shape.flatsAndDarks - shape.flats, fieldsMayComeLate: fieldsMayComeLate, minusLog: minusLog,
       rotationAxis: rotationAxis, rotationAxisError: rotationAxisError, tilt: tilt,
       projectionsPerHalfTurn: projectionsPerHalfTurn, projectionsCovering: projectionsCovering,
-      pixelSizeMillimetres: pixelSizeMillimetres,
+      pixelSizeMillimetres: pixelSizeMillimetres, returnsSlices: scan.gather == .edge ? true : nil,
       keys: FabricPlan.words(of: settled))
   }
 
@@ -75,6 +77,7 @@ extension RunPlan {
       look: sampleLook, patience: Self.fabricPatience, holder: uplinkHolder)
     uplink.policy = scan.uplink
     uplink.hearsScores = control.hearsNodes
+    if scan.gather == .edge { uplink.returned = .init(slices: plan.rows, columns: geometry.columns) }
     if let nodes = scan.nodes {
       uplink.wanted = .init(
         nodes: nodes, granules: (0..<plan.granules.count).filter { !makesAll(plan.granules[$0]) },

@@ -13,6 +13,8 @@ package struct ScatteredScan: Equatable, Sendable {
   package let granules: Granules
   /// The number of the slice of row 0.
   package let firstSlice: Int
+  /// Whether nodes send their slices back.
+  package let returnsSlices: Bool
   /// The rotation axis in pixels of the detector.
   private let rotationAxis: Double
   /// The edge of a voxel; nil where nobody knows it.
@@ -22,6 +24,7 @@ package struct ScatteredScan: Equatable, Sendable {
 
   init(_ plan: FabricPlan) {
     (run, name, granules, firstSlice) = (plan.run, plan.name, plan.granules, plan.firstSlice)
+    returnsSlices = plan.returnsSlices == true
     let binning = plan.keys["binning"].flatMap { Int($0) } ?? 0
     rotationAxis = plan.rotationAxis * Double(1 << min(max(binning, 0), 6))
     (voxelSizeMillimetres, options) = (plan.pixelSizeMillimetres, plan.keys)
@@ -57,6 +60,11 @@ extension FabricRuns {
     guard let plan = values[FabricPlan.key] else { throw unknown(run) }
     let scan = ScatteredScan(try FabricPlan(decoding: plan.value, run: run))
     return (scan, PartRecord.parts(in: values, of: scan.granules, notice: notice))
+  }
+
+  /// The slices that nodes of a run have sent back.
+  package func slices(of run: RunID) throws(ScanFailure) -> SliceStream {
+    do throws(FabricError) { return try SliceStream(connection, run: run) } catch { throw ScanFailure(error) }
   }
 
   /// The newest run that has a plan.

@@ -45,6 +45,8 @@ final class Uplink {
     let publisher: BandPublisher
     let replays: ReplayService
     let store: FabricStore
+    /// Where nodes send slices; nil where they keep them.
+    let slices: SliceStream?
     /// F9: nobody else publishes this run; nil where the rule is taken away.
     let lease: FabricLease?
   }
@@ -102,7 +104,10 @@ final class Uplink {
   private func connect() throws -> Link {
     let connection = try FabricConnection(configuration.address, name: "slipring uplink", sends: true, patience: .zero)
     let store = try FabricStore(connection, run: configuration.topic.identity.runID)
-    try publishPlan(store)
+    let slices = try configuration.returned.map { _ in
+      try SliceStream(connection, run: configuration.topic.identity.runID)
+    }
+    try publishPlan(store, slices)
     let lease = rules.leasesUplink ? try takeLease(connection) : nil
     let publisher = try BandPublisher(
       connection, topic: configuration.topic, granules: configuration.granules, eventsMax: configuration.eventsMax,
@@ -114,7 +119,7 @@ final class Uplink {
     replays.packs = publisher.packs
     try watch.attach(connection)
     noticed("connected to the fabric \(configuration.address)")
-    let link = Link(publisher: publisher, replays: replays, store: store, lease: lease)
+    let link = Link(publisher: publisher, replays: replays, store: store, slices: slices, lease: lease)
     self.link = link
     return link
   }
@@ -150,8 +155,12 @@ final class Uplink {
     throw .held("the uplink of run \(configuration.topic.identity.runID)", by: "somebody else")
   }
 
-  /// Where it is there already, a life before has published it; where it is there no more, somebody removed it.
-  private func publishPlan(_ store: FabricStore) throws {
+  /// Where it is there already, a life before has published it; where it is there no more, somebody removed it. The
+  /// stream for slices is made beside it.
+  private func publishPlan(_ store: FabricStore, _ slices: SliceStream?) throws {
+    if let slices, let returned = configuration.returned {
+      try slices.make(slices: returned.slices, columns: returned.columns)
+    }
     let key = UplinkConfiguration.planKey
     var found: FabricStore.Entry?
     do throws(FabricError) { found = try store.get(key) } catch {
@@ -222,7 +231,7 @@ final class Uplink {
       return false
     }
     // Who lost streams may have lost the plan as well.
-    try publishPlan(link.store)
+    try publishPlan(link.store, link.slices)
     return true
   }
 
@@ -273,7 +282,7 @@ final class Uplink {
     checked = .now
     try noteEnd()
     publisher.end = end?.sequence
-    if isWhole { try publishPlan(link.store) }
+    if isWhole { try publishPlan(link.store, link.slices) }
     let faults = try publisher.check()
     let words = faults.prefix(Self.faultsMax).map { "\($0)" }
     words.filter { !report.faults.contains($0) }.forEach(noticed)

@@ -24,10 +24,23 @@ package struct UplinkConfiguration: Sendable {
   let patience: Duration
   /// How they go up.
   package var policy = UplinkPolicy.keep
+  /// What nodes send back; nil where they keep it.
+  package var returned: Returned?
   /// What nodes are to make of it before the edge is done; nil where it waits for none.
   package var wanted: Wanted?
   /// Whether control decides with what nodes say of their slices.
   package var hearsScores = false
+
+  /// Slices of nodes that servers need room for.
+  package struct Returned: Equatable, Sendable {
+    /// How many.
+    let slices: Int
+    /// Pixels of one in each direction.
+    let columns: Int
+
+    /// The values as given.
+    package init(slices: Int, columns: Int) { (self.slices, self.columns) = (slices, columns) }
+  }
 
   /// Granules that an edge waits for.
   package struct Wanted: Equatable, Sendable {

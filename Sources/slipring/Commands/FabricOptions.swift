@@ -9,7 +9,7 @@ struct FabricOptions: ParsableArguments {
   @Option(help: .key("uplink", "keep|compress")) var uplink = ScanDescription.standard.uplink
   @Option(help: .key("nodes", "count")) var nodes: Int?
   @Option(help: .key("local-rows", "all|none|first:end")) var localRows: LocalRows?
-  @Option(help: .key("gather", "links|none")) var gather = ScanDescription.standard.gather
+  @Option(help: .key("gather", "links|edge|none")) var gather = ScanDescription.standard.gather
   @Option(help: .key("parts-patience", "seconds")) var partsPatience = ScanDescription.standard.partsPatience
   @Option(help: .key("granules", "first:end")) var granules: GranuleRange?
   @Option(help: .key("node-name", "name")) var nodeName: String?

@@ -24,7 +24,12 @@ struct GatherCommand: ParsableCommand {
     help: "The folder where the nodes' files are mounted or copied to. (default: they are where the nodes say)",
     completion: .directory)
   var parts: String?
-  @Option(help: "links, hdf5 or zarr.") var form = Gather.Form.links
+  @Option(help: "links, hdf5 or zarr. (default: links, of what nodes have sent back hdf5)") var form: Gather.Form?
+  @Option(
+    help: ArgumentHelp(
+      "Whether the nodes' files are read, or what nodes have sent back over the fabric. (default: as the edge's run does "
+        + "it; with parts their files)", valueName: "links|edge"))
+  var gather: Gathering?
   @Option(help: .key("fabric-credentials", "file"), completion: .file()) var fabricCredentials: String?
   @Option(help: .key("fabric-authority", "file"), completion: .file()) var fabricAuthority: String?
   @Flag(help: .overwrite) var overwrite = false
@@ -33,20 +38,24 @@ struct GatherCommand: ParsableCommand {
 
   func run() throws {
     let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
-    let result = try gather().write(form, to: outputFolder, overwrites: overwrite, signals: signals)
+    let result = try whole().write(form, to: outputFolder, overwrites: overwrite, signals: signals)
     if json { return try Console.json(result) }
     guard !quiet else { return }
     for piece in result.parts { Console.notice("\(piece.slices): \(piece.node.map { "node \($0)" } ?? "the edge")") }
     Console.result("\(result.slices), SHA-256 \(result.volumeSHA256); look at \(result.outputs.first ?? "")")
   }
 
-  private func gather() throws -> Gather {
+  private func whole() throws -> Gather {
+    guard gather != Gathering.none else {
+      throw ScanFailure(.usage, "--gather none makes no volume; leave it out")
+    }
     let notice: (String) -> Void = { if !quiet { Console.notice($0) } }
     guard FabricInput.isMeant(by: input) else {
-      return try Gather(RunFolder(path: input), (fabricCredentials, fabricAuthority), folder: parts, notice: notice)
+      return try Gather(
+        RunFolder(path: input), (fabricCredentials, fabricAuthority), gather, folder: parts, notice: notice)
     }
     return try Gather(
-      FabricInput(input), (fabricCredentials, fabricAuthority), folder: parts, command: CommandLine.arguments,
+      FabricInput(input), (fabricCredentials, fabricAuthority), gather, folder: parts, command: CommandLine.arguments,
       notice: notice)
   }
 }
