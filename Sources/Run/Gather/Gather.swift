@@ -125,7 +125,7 @@ package struct Gather {
   }
 
   /// What is written where nobody says: links, where there are files.
-  package var form: Form { returned == nil ? .links : .hdf5 }
+  var form: Form { returned == nil ? .links : .hdf5 }
 
   private var rows: Int { scan.granules.rows(of: 0..<scan.granules.count).count }
 
