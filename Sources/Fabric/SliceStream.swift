@@ -1,4 +1,3 @@
-internal import Foundation
 package import Rings
 
 /// The stream in which nodes send their slices back to the edge, in pieces: one copy of each, which the same piece

@@ -27,8 +27,8 @@ struct GatherCommand: ParsableCommand {
   @Option(help: "links, hdf5 or zarr. (default: links, of what nodes have sent back hdf5)") var form: Gather.Form?
   @Option(
     help: ArgumentHelp(
-      "Whether the nodes' files are read, or what nodes have sent back over the fabric. (default: as the edge's run does "
-        + "it; with parts their files)", valueName: "links|edge"))
+      "Whether the nodes' files are read, or what nodes have sent back over the fabric. (default: as the edge's run "
+        + "does it; with parts their files)", valueName: "links|edge"))
   var gather: Gathering?
   @Option(help: .key("fabric-credentials", "file"), completion: .file()) var fabricCredentials: String?
   @Option(help: .key("fabric-authority", "file"), completion: .file()) var fabricAuthority: String?
