@@ -8,7 +8,8 @@ internal import Rings
 ///   0  magic "SLBD" u32, layout u16, codec u16       8  firstRow u32, rows u32     16  granule u32, flags u32
 ///  24  storedByteCount u64     32  plainByteCount u64
 ///  40  bandCRC32C u32 (metadata, then the stored bytes), uplinkEpoch u32
-///  48  zeros     56  rowsCRC32C u32 (of packed rows as they were, else 0)     60  headerCRC32C u32 (of 0 … 59)
+///  48  interval u16     50  zeros     56  rowsCRC32C u32 (of packed rows as they were, else 0)
+///  60  headerCRC32C u32 (of 0 … 59)
 /// ```
 struct BandHeader: Equatable, Sendable {
   /// Bytes of it.
@@ -35,6 +36,8 @@ struct BandHeader: Equatable, Sendable {
   var rowsCRC32C: UInt32
   /// The incarnation of who published it.
   var uplinkEpoch: UInt32
+  /// How far apart updates are from this image on, as the edge has decided it; 0 where all are made.
+  var interval: UInt16
 }
 
 /// One event, with one granule of its rows, as it travels.
@@ -120,7 +123,8 @@ package struct BandMessage {
     let isEnd = u32(20) == Int(BandHeader.flagEnd)
     self.band = BandHeader(
       firstRow: u32(8), rows: u32(12), granule: granule, isEnd: isEnd, codec: codec, storedByteCount: stored,
-      byteCount: plain, rowsCRC32C: UInt32(u32(56)), uplinkEpoch: UInt32(u32(44)))
+      byteCount: plain, rowsCRC32C: UInt32(u32(56)), uplinkEpoch: UInt32(u32(44)),
+      interval: UInt16(littleEndian: band.loadUnaligned(fromByteOffset: 48, as: UInt16.self)))
     // Rows that would not fit into a message as they are were never packed: who unpacks needs no more room than that.
     guard stored <= bytes.count - Self.headByteCount, plain <= Self.byteCountMax - Self.headByteCount else {
       throw .length
@@ -142,7 +146,7 @@ package struct BandMessage {
     guard clinux_crc32c(0, band.baseAddress, 60) == sum else { throw .checksum }
     guard band.loadUnaligned(fromByteOffset: 0, as: UInt32.self) == BandHeader.magic,
       band.loadUnaligned(fromByteOffset: 4, as: UInt16.self) == BandHeader.layout,
-      band[48..<56].allSatisfy({ $0 == 0 })
+      band[50..<56].allSatisfy({ $0 == 0 })
     else { throw .value }
   }
 
@@ -165,7 +169,9 @@ package struct BandMessage {
         header.payloadByteCount == granules.rows * rowByteCount
       else { throw .length }
     case .end:
-      guard band.isEnd, band.byteCount == 0, band.rows == 0, band.firstRow == 0 else { throw .value }
+      guard band.isEnd, band.byteCount == 0, band.rows == 0, band.firstRow == 0, band.interval == 0 else {
+        throw .value
+      }
     default: throw .value
     }
   }
@@ -188,9 +194,11 @@ package struct BandMessage {
   }
 
   /// Writes the message of a granule of `event` into `buffer`, whose first bytes it gives back. `metadata` stands in
-  /// place of the event's own. With `packs` its rows are packed where that makes them smaller.
+  /// place of the event's own, and `interval` says how far apart updates are from it on. With `packs` its rows are
+  /// packed where that makes them smaller.
   static func encode(
-    _ event: Event, metadata: [UInt8]?, granule: Int, in granules: Granules, epoch: UInt32, packs: Bool = false,
+    _ event: Event, metadata: [UInt8]?, interval: UInt16 = 0, granule: Int, in granules: Granules, epoch: UInt32,
+    packs: Bool = false,
     into buffer: UnsafeMutableRawBufferPointer
   ) throws(FabricError) -> UnsafeRawBufferPointer {
     precondition(
@@ -224,6 +232,7 @@ package struct BandMessage {
     band.storeBytes(of: UInt64(rows.count), toByteOffset: 32, as: UInt64.self)
     store(clinux_crc32c(0, content.baseAddress, content.count), at: 40)
     store(epoch, at: 44)
+    store(UInt32(interval), at: 48)
     if codec != .none { store(clinux_crc32c(0, rows.baseAddress, rows.count), at: 56) }
     store(clinux_crc32c(0, band.baseAddress, 60), at: 60)
     return UnsafeRawBufferPointer(rebasing: buffer[..<(rowsOffset + stored)])

@@ -1,6 +1,6 @@
 internal import CNATS
 internal import Host
-package import Rings
+internal import Rings
 
 /// The edge's end of the fabric: publishes each event once for each granule, in order. Use from one thread at a time.
 ///
@@ -194,7 +194,7 @@ package final class BandPublisher {
   /// `count`: a stream with something else is removed, and `synchronise` is due again. `event` gives one; nil for one
   /// that cannot be compared.
   package func compare(
-    below count: UInt64, _ event: (UInt64) throws -> (event: Event, metadata: [UInt8]?)?
+    below count: UInt64, _ event: (UInt64) throws -> EdgeEvent?
   ) throws {
     var foreign: Set<Int> = []
     while !doubts.isEmpty {
@@ -223,18 +223,19 @@ package final class BandPublisher {
 
   /// Whether a message is the one that is published here, but for who published it.
   private func isSame(
-    _ bytes: [UInt8], _ own: (event: Event, metadata: [UInt8]?), _ granule: Int
+    _ bytes: [UInt8], _ own: EdgeEvent, _ granule: Int
   ) throws(FabricError) -> Bool {
     guard let epoch = BandMessage.epoch(of: bytes) else { return false }
     let encoded = try BandMessage.encode(
-      own.event, metadata: own.metadata, granule: granule, in: granules, epoch: epoch, into: buffer)
+      own.event, metadata: own.metadata, interval: own.interval, granule: granule, in: granules, epoch: epoch,
+      into: buffer)
     if encoded.elementsEqual(bytes) { return true }
     // Packed rows may be written in other bytes by another version of the library: what they unpack to is compared.
     return bytes.withUnsafeBytes { bytes in
       guard var theirs = try? BandMessage(bytes, of: topic, granule: granule, in: granules, owner: nil),
         let ours = try? BandMessage(encoded, of: topic, granule: granule, in: granules, owner: nil),
-        theirs.band.codec != .none, theirs.header == ours.header, theirs.metadata.elementsEqual(ours.metadata),
-        (try? theirs.unpack()) != nil
+        theirs.band.codec != .none, theirs.header == ours.header, theirs.band.interval == ours.band.interval,
+        theirs.metadata.elementsEqual(ours.metadata), (try? theirs.unpack()) != nil
       else { return false }
       return theirs.payload.elementsEqual(ours.payload)
     }
@@ -247,18 +248,17 @@ package final class BandPublisher {
     state = .flowing
   }
 
-  /// Publishes an event for each granule that lacks it: the one that `published` names. `metadata` stands in place of
-  /// the event's own. `taken` is called as soon as the event's bytes are not needed any more, before anything is waited
+  /// Publishes an event for each granule that lacks it: the one that `published` names. `taken` is called as soon as the event's bytes are not needed any more, before anything is waited
   /// for. Gives how it stands: where it was interrupted, some granules may lack the event.
   package func publish(
-    _ event: Event, metadata: [UInt8]? = nil, taken: () throws -> Void = {}
+    _ edge: EdgeEvent, taken: () throws -> Void = {}
   ) throws -> State {
-    let sequence = event.header.sequence
+    let sequence = edge.event.header.sequence
     precondition(next.allSatisfy { $0 >= sequence }, "event \(sequence) follows \(published)")
     var prepared: [(granule: Int, message: OpaquePointer, byteCount: Int)] = []
     defer { prepared.forEach { natsMsg_Destroy($0.message) } }
     for granule in next.indices where next[granule] == sequence {
-      let (message, byteCount) = try prepare(event, metadata, granule)
+      let (message, byteCount) = try prepare(edge, granule)
       prepared.append((granule, message, byteCount))
     }
     try taken()
@@ -276,32 +276,30 @@ package final class BandPublisher {
   }
 
   /// The message of a granule, in memory of the library.
-  private func prepare(_ event: Event, _ metadata: [UInt8]?, _ granule: Int) throws(FabricError) -> (OpaquePointer, Int)
-  {
-    let encoded = try encode(event, metadata, granule)
+  private func prepare(_ edge: EdgeEvent, _ granule: Int) throws(FabricError) -> (OpaquePointer, Int) {
+    let encoded = try encode(edge, granule)
     var message: OpaquePointer?
-    let reply = "\(inbox.prefix).\(generation).\(granule).\(event.header.sequence)"
+    let sequence = edge.event.header.sequence, reply = "\(inbox.prefix).\(generation).\(granule).\(sequence)"
     let status = natsMsg_Create(
       &message, subjects[granule], reply, encoded.baseAddress?.assumingMemoryBound(to: CChar.self),
       Int32(encoded.count))
     guard status == NATS_OK, let message else { throw .refused(what: "a message", reason: "no memory") }
     if rules.expectsSequence {
-      natsMsgHeader_Set(message, "Nats-Expected-Last-Sequence", "\(event.header.sequence)")
+      natsMsgHeader_Set(message, "Nats-Expected-Last-Sequence", "\(sequence)")
     }
     natsMsgHeader_Set(message, "Slipring-Epoch", "\(epoch)")
     return (message, encoded.count)
   }
 
   /// The same in `buffer`.
-  private func encode(
-    _ event: Event, _ metadata: [UInt8]?, _ granule: Int
-  ) throws(FabricError) -> UnsafeRawBufferPointer {
-    let packs = packs && event.header.rows > 0 && trials[granule].isDue()
+  private func encode(_ edge: EdgeEvent, _ granule: Int) throws(FabricError) -> UnsafeRawBufferPointer {
+    let event = edge.event, packs = packs && event.header.rows > 0 && trials[granule].isDue()
     let encoded = try BandMessage.encode(
-      event, metadata: metadata, granule: granule, in: granules, epoch: epoch, packs: packs, into: buffer)
+      event, metadata: edge.metadata, interval: edge.interval, granule: granule, in: granules, epoch: epoch,
+      packs: packs, into: buffer)
     guard packs else { return encoded }
     let plain = event.payload.count / granules.rows * granules[granule].count
-    let metadataByteCount = metadata?.count ?? event.metadata.count
+    let metadataByteCount = edge.metadata?.count ?? event.metadata.count
     let stored = encoded.count - BandMessage.headByteCount - metadataByteCount
     trials[granule].note(plain: plain, stored: stored)
     if stored < plain {

@@ -7,6 +7,8 @@ package struct Bands {
   package let header: EventHeader
   /// The edge's metadata.
   package let metadata: [UInt8]
+  /// How far apart updates are from this image on; 0 where all are made.
+  package let interval: UInt16
   /// The messages of the granules, in the order of their rows.
   private let messages: [BandMessage]
 
@@ -14,7 +16,11 @@ package struct Bands {
     precondition(!messages.isEmpty, "an event of no granules")
     (header, self.messages) = (messages[0].header, messages)
     metadata = [UInt8](messages[0].metadata)
+    interval = messages[0].band.interval
   }
+
+  /// Whether its granules say the same of updates.
+  package var isAgreed: Bool { messages.allSatisfy { $0.band.interval == interval } }
 
   /// Bytes of all rows.
   package var byteCount: Int { messages.reduce(0) { $0 + $1.payload.count } }

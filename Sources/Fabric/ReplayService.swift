@@ -1,6 +1,6 @@
 internal import CNATS
 internal import Host
-package import Rings
+internal import Rings
 
 /// Answers at the edge to nodes that ask for events that their streams do not have (F4): from the edge's journal. A
 /// request is `{first u64, end u64}`; each event of it that there is becomes one message. Use from one thread at a
@@ -16,7 +16,7 @@ package final class ReplayService {
   private let topic: FabricTopic
   private let granules: Granules
   private let inbox: FabricInbox
-  private let event: (UInt64, Range<Int>) throws -> (event: Event, metadata: [UInt8]?)?
+  private let event: (UInt64, Range<Int>) throws -> EdgeEvent?
   private let buffer: UnsafeMutableRawBufferPointer
   private let epoch: UInt32
 
@@ -24,11 +24,11 @@ package final class ReplayService {
   static let eventsMax: UInt64 = 64
   static let requestByteCount = 16
 
-  /// Answers with what `event` gives for a sequence and some rows of its image, and the metadata that stand in place of
-  /// its own; nil for an event that is not there (yet).
+  /// Answers with what `event` gives for a sequence and some rows of its image; nil for an event that is not there
+  /// (yet).
   package init(
     _ connection: FabricConnection, topic: FabricTopic, granules: Granules,
-    event: @escaping (UInt64, Range<Int>) throws -> (event: Event, metadata: [UInt8]?)?
+    event: @escaping (UInt64, Range<Int>) throws -> EdgeEvent?
   ) throws(FabricError) {
     (self.connection, self.topic, self.granules, self.event) = (connection, topic, granules, event)
     inbox = try FabricInbox(connection, subject: topic.replays)
@@ -96,11 +96,10 @@ package final class ReplayService {
       && Int(tokens[3]) != nil && UInt64(tokens[4]) != nil
   }
 
-  private func send(_ found: (event: Event, metadata: [UInt8]?), _ granule: Int, to reply: String) throws(FabricError)
-    -> Int?
-  {
+  private func send(_ found: EdgeEvent, _ granule: Int, to reply: String) throws(FabricError) -> Int? {
     let bytes = try BandMessage.encode(
-      found.event, metadata: found.metadata, granule: granule, in: granules, epoch: epoch, packs: packs,
+      found.event, metadata: found.metadata, interval: found.interval, granule: granule, in: granules, epoch: epoch,
+      packs: packs,
       into: buffer)
     let status = natsConnection_Publish(connection.handle, reply, bytes.baseAddress, Int32(bytes.count))
     guard status == NATS_OK else { return nil }

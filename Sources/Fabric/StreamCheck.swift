@@ -26,7 +26,7 @@ package final class StreamCheck {
   }
 
   /// An event as the edge has it; its bytes are valid until the next one is asked for.
-  package typealias EdgeEvent = (header: EventHeader, payload: UnsafeRawBufferPointer)
+  package typealias Known = (header: EventHeader, payload: UnsafeRawBufferPointer)
 
   /// What was found.
   package private(set) var findings: [Finding] = []
@@ -55,7 +55,7 @@ package final class StreamCheck {
   /// Reads all. `edge` gives an event, nil for one that it does not have; without it messages are compared with their
   /// own checksums alone. `stopRequested` is asked now and then, and throws where it is to end.
   package func run(
-    edge: ((UInt64) throws -> EdgeEvent?)?, stopRequested: () throws -> Void
+    edge: ((UInt64) throws -> Known?)?, stopRequested: () throws -> Void
   ) throws {
     let states = try streams.states()
     absent = states.indices.filter { states[$0] == nil }
@@ -121,7 +121,7 @@ package final class StreamCheck {
 
   /// What is wrong with a message; nil where nothing is. `event` is nil where there is no edge to compare with, and
   /// holds nil where that has no such event.
-  private func check(_ bytes: [UInt8]?, _ granule: Int, _ sequence: UInt64, _ event: EdgeEvent??) -> Finding.Kind? {
+  private func check(_ bytes: [UInt8]?, _ granule: Int, _ sequence: UInt64, _ event: Known??) -> Finding.Kind? {
     guard let bytes else { return .missing }
     messages += 1
     return bytes.withUnsafeBytes { bytes in
@@ -137,7 +137,7 @@ package final class StreamCheck {
     }
   }
 
-  private func isSame(_ message: BandMessage, _ event: EdgeEvent, _ rows: Range<Int>) -> Bool {
+  private func isSame(_ message: BandMessage, _ event: Known, _ rows: Range<Int>) -> Bool {
     guard message.header.kind == event.header.kind, message.header.payloadCRC32C == event.header.payloadCRC32C,
       message.header.payloadByteCount == event.header.payloadByteCount
     else { return false }

@@ -20,6 +20,8 @@ package struct EventFields: Sendable {
   var columns: Int
   /// The type of the payload's elements; rows × columns of them are at most the payload.
   var pixel: PixelType?
+  /// Of an image, how far apart updates are from it on, where somebody else has decided that; 0 of any other event.
+  package var interval: UInt16 = 0
 
   /// Fields as given.
   package init(

@@ -15,7 +15,7 @@ package import Host
 ///      88  payloadCRC32C        u32    92  metadataByteCount u32
 ///      96  theta                f64   104  projection        u64
 ///     112  rows                 u32   116  columns           u32
-///     120  pixel type           u16   122  reserved (0)      u16   124  headerCRC32C u32 (bytes 8 … 123)
+///     120  pixel type           u16   122  interval          u16   124  headerCRC32C u32 (bytes 8 … 123)
 package struct EventHeader: Hashable, Sendable {
   /// The bytes of a header with its stamp.
   package static let byteCount = 128
@@ -57,6 +57,8 @@ package struct EventHeader: Hashable, Sendable {
   package var columns: UInt32
   /// The type of the payload's pixels; nil for an event without.
   package var pixel: PixelType?
+  /// Of an image, how far apart updates are from it on, where somebody else has decided that; 0 of any other event.
+  package var interval: UInt16
 
   /// A header as given.
   package init(
@@ -64,7 +66,7 @@ package struct EventHeader: Hashable, Sendable {
     durableThrough: UInt64 = 0,
     chain: UInt64 = 0, payloadByteCount: Int = 0, metadataByteCount: Int = 0, payloadCRC32C: UInt32 = 0,
     theta: Double = 0,
-    projection: UInt64 = 0, rows: UInt32 = 0, columns: UInt32 = 0, pixel: PixelType? = nil
+    projection: UInt64 = 0, rows: UInt32 = 0, columns: UInt32 = 0, pixel: PixelType? = nil, interval: UInt16 = 0
   ) {
     self.kind = kind
     self.identity = identity
@@ -81,6 +83,7 @@ package struct EventHeader: Hashable, Sendable {
     self.rows = rows
     self.columns = columns
     self.pixel = pixel
+    self.interval = interval
   }
 
   /// Why bytes are not an event's header.
@@ -91,7 +94,7 @@ package struct EventHeader: Hashable, Sendable {
     case layout = "its layout is of another version"
     /// The checksum differs.
     case checksum = "its checksum is wrong"
-    /// A kind, a pixel type or a reserved bit is unknown.
+    /// A kind or a pixel type is unknown, or what is no image has an interval.
     case value = "it holds a value without a meaning"
     /// A size exceeds its limit, or rows × columns exceed the payload.
     case size = "it holds an impossible size"
@@ -152,7 +155,7 @@ extension EventHeader {
     words[12] = theta.bitPattern
     words[13] = projection
     words[14] = UInt64(rows) | UInt64(columns) << 32
-    words[15] = UInt64(pixel?.code ?? 0)
+    words[15] = UInt64(pixel?.code ?? 0) | UInt64(interval) << 16
     words[15] |= UInt64(checksum(&words)) << 32
     return words
   }
@@ -161,9 +164,8 @@ extension EventHeader {
     guard UInt32(truncatingIfNeeded: words[1]) == Self.magic else { throw .magic }
     guard UInt32(words[15] >> 32) == checksum(&words) else { throw .checksum }
     guard UInt16(truncatingIfNeeded: words[1] >> 32) == Self.layout else { throw .layout }
-    guard let kind = EventKind(rawValue: UInt16(words[1] >> 48)),
-      words[15] >> 16 & 0xFFFF == 0
-    else { throw .value }
+    let interval = UInt16(truncatingIfNeeded: words[15] >> 16)
+    guard let kind = EventKind(rawValue: UInt16(words[1] >> 48)), interval == 0 || kind.isImage else { throw .value }
     let code = UInt16(truncatingIfNeeded: words[15])
     let pixel = PixelType(code: code)
     guard code == 0 || pixel != nil else { throw .value }
@@ -190,6 +192,7 @@ extension EventHeader {
     rows = UInt32(truncatingIfNeeded: words[14])
     columns = UInt32(words[14] >> 32)
     self.pixel = pixel
+    self.interval = interval
   }
 }
 

@@ -163,7 +163,7 @@ package final class RingWriter {
       durableThrough: publishesAtCommit ? 0 : memory.published.pointee.load(ordering: .relaxed), chain: chain,
       payloadByteCount: fields.payloadByteCount, metadataByteCount: fields.metadataByteCount,
       theta: fields.theta, projection: fields.projection, rows: UInt32(fields.rows), columns: UInt32(fields.columns),
-      pixel: fields.pixel)
+      pixel: fields.pixel, interval: fields.interval)
     header.payloadCRC32C = writeChecksums(header)
     return header
   }

@@ -7,12 +7,15 @@ import Testing
 @Suite struct BandMessageTests {
   private let edge = Edge()
 
-  private func encode(_ sequence: UInt64, _ granule: Int, metadata: [UInt8]? = nil) throws -> [UInt8] {
+  private func encode(
+    _ sequence: UInt64, _ granule: Int, metadata: [UInt8]? = nil, interval: UInt16 = 0
+  ) throws -> [UInt8] {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: BandMessage.byteCountMax, alignment: 64)
     defer { buffer.deallocate() }
     return [UInt8](
       try BandMessage.encode(
-        edge.event(sequence), metadata: metadata, granule: granule, in: edge.granules, epoch: 9, into: buffer))
+        edge.event(sequence), metadata: metadata, interval: interval, granule: granule, in: edge.granules, epoch: 9,
+        into: buffer))
   }
 
   private func fault(_ bytes: [UInt8], granule: Int, rules: FabricRules = FabricRules()) -> BandMessage.Fault? {
@@ -54,6 +57,18 @@ import Testing
     #expect(bytes[..<8].allSatisfy { $0 == 0 } && Array(bytes[128..<132]) == Array("SLBD".utf8))
     #expect(bytes.count == 192 + 40 + 4 * 64 * 2 && bytes[132] == 1 && bytes[136] == 4 && bytes[140] == 4)
     #expect(bytes[144] == 1 && bytes[148] == 0 && bytes[172] == 9 && bytes[176..<188].allSatisfy { $0 == 0 })
+  }
+
+  @Test(arguments: [0, 1, 2, 258, 65_535] as [UInt16])
+  func `How far apart updates are comes back, and is no business of an end`(interval: UInt16) throws {
+    let bytes = try encode(3, 1, interval: interval)
+    #expect(bytes[176] == UInt8(interval & 0xFF) && bytes[177] == UInt8(interval >> 8))
+    try bytes.withUnsafeBytes { bytes in
+      let message = try BandMessage(bytes, of: edge.topic, granule: 1, in: edge.granules, owner: nil)
+      #expect(message.band.interval == interval)
+    }
+    let end = try encode(edge.count - 1, 1, interval: interval)
+    #expect(fault(end, granule: 1) == (interval == 0 ? nil : .value))
   }
 
   @Test func `A message of another run, topic or granule is refused`() throws {

@@ -83,8 +83,15 @@ final class Edge {
 
   func replayService(_ connection: FabricConnection) throws -> ReplayService {
     try ReplayService(connection, topic: topic, granules: granules) { sequence, _ in
-      sequence < self.count ? (self.event(sequence), nil) : nil
+      sequence < self.count ? EdgeEvent(self.event(sequence)) : nil
     }
+  }
+}
+
+extension BandPublisher {
+  /// Publishes an event as it is.
+  func publish(_ event: Event, taken: () throws -> Void = {}) throws -> State {
+    try publish(EdgeEvent(event), taken: taken)
   }
 }
 
@@ -105,7 +112,7 @@ func publish(
     if case .interrupted = publisher.state {
       do {
         _ = try publisher.synchronise()
-        try publisher.compare(below: edge.count) { (edge.event($0), nil) }
+        try publisher.compare(below: edge.count) { EdgeEvent(edge.event($0)) }
         backOff.succeed()
       } catch let error as FabricError {
         switch error {

@@ -60,6 +60,25 @@ extension Pipeline {
       }
     }
 
+    @Test func `F12: nodes make the updates of an edge that makes fewer, also those that come after the end`() throws {
+      let method = ["--algorithm", "sirt", "--window-length", "8", "--final-iterations", "3"]
+      let all = try bench.result(bench.edge("all", method + ["--rate", "200", "--lag-max", "0"], input: scan))
+      // Decided anew by a successor it would be something else than what nodes were told.
+      let edge = try bench.edge(
+        "edge",
+        method + [
+          "--rate", "15", "--lag-max", "48", "--trigger", "always,watch=rate,model=threshold:>1,then=widen",
+        ], input: scan, faults: "distribute=orders-half:40,unreleased:20;uplink=time:1500")
+      let early = try bench.nodes(of: "edge", count: 2)
+      let whole = try bench.result(edge)
+      #expect(whole.projections == Self.projections && whole.updates < all.updates - 20, "\(whole.updates)")
+      #expect(whole.restarts["distribute"] == 2)
+      let late = try bench.node("node2", whole.run, "2:3")
+      try bench.expectSame(early + [("node2", late)], as: whole, of: "edge", file: "spread_rec.h5")
+      // The updates are part of the volume: with all of them it is another one.
+      #expect(whole.volumeSHA256 != all.volumeSHA256)
+    }
+
     @Test func `A scan that its similarity ends, on three nodes and at the edge, ends at one projection`() throws {
       let nodes = try ["a", "b", "c"].map(node)
       try waitForNodes(["a", "b", "c"], at: bench.server)

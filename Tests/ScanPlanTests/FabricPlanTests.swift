@@ -253,7 +253,6 @@ import Tomography
     ("--denoise tv", { ($0.fabric, $0.denoise) = ("nats://a", .init(scanText: "tv")!) }),
     ("--volume-every half-turn", { ($0.fabric, $0.volumeEvery) = ("nats://a", .init(scanText: "half-turn")) }),
     ("--durability memory", { ($0.fabric, $0.durability) = ("nats://a", .memory) }),
-    ("--lag-max 5", { ($0.fabric, $0.algorithm, $0.lagMax) = ("nats://a", .sirt, 5) }),
     ("--fabric nats://a hands", { ($0.fabric, $0.input) = ("nats://a", "nats://b/latest") }),
     ("names no run", { $0.input = "nats://b" }), ("names no run", { $0.input = "nats://b/17" }),
     (
@@ -274,12 +273,15 @@ import Tomography
     #expect(failure?.description.contains("secret") == false)
   }
 
-  @Test func `updates that are no part of the volume may be made less often`() throws {
-    var scan = ScanDescription(input: "a.h5", outputFolder: "out")
-    (scan.fabric, scan.rate, scan.lagMax) = ("nats://a", 10, 5)
-    try scan.validate()
-    #expect(!scan.windowsShape)
-    scan.algorithm = .sirt
-    #expect(scan.windowsShape)
+  @Test func `the edge decides how far apart updates are, and its nodes are told`() throws {
+    for algorithm in [Algorithm.auto, .sirt] {
+      var scan = ScanDescription(input: "a.h5", outputFolder: "out")
+      (scan.fabric, scan.rate, scan.lagMax, scan.algorithm) = ("nats://a", 10, 5, algorithm)
+      try scan.validate()
+      scan.trigger = .init(scanText: "a,watch=rate,model=threshold:>1,then=widen")
+      try scan.validate()
+    }
+    let node = try Self.runPlan(Self.plan { ($0.algorithm, $0.lagMax) = (.sirt, 9) }).distribution
+    #expect(node.isTold && !node.changesPace && node.lagMax == 0)
   }
 }

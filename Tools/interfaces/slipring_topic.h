@@ -66,7 +66,7 @@ struct slipring_header {
   double theta;
   uint64_t projection;
   uint32_t rows, columns;
-  uint16_t pixel, reserved;
+  uint16_t pixel, interval;
   uint32_t crc;
 };
 
@@ -134,7 +134,7 @@ static inline uint64_t slipring_band_rows(const struct slipring_header *header) 
 
 // Whether a copy of 128 bytes is the header of event `sequence` with at most `capacity` bytes of payload.
 static inline int slipring_is_header(const struct slipring_header *header, uint64_t sequence, uint64_t capacity) {
-  if (header->magic != 0x56454C53 || header->layout != 2 || header->sequence != sequence || header->reserved) return 0;
+  if (header->magic != 0x56454C53 || header->layout != 2 || header->sequence != sequence) return 0;
   if (header->crc != slipring_crc32c(0, (const char *)header + 8, 116)) return 0;
   if (header->metadata_bytes > SLIPRING_TOPIC_PAGE - SLIPRING_HEAD || header->payload_bytes > capacity) return 0;
   unsigned __int128 image = (unsigned __int128)header->rows * header->columns * slipring_pixel_bytes(header->pixel);

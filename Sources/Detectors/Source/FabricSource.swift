@@ -107,7 +107,12 @@ package final class FabricSource: ProjectionSource {
         what: "event \(header.sequence)",
         reason: "a \(header.kind) of \(header.rows) × \(header.columns) pixels is not of the run that was planned")
     }
-    return SourceFrame(kind: header.kind, index: index, theta: header.theta, pixel: pixel, origin: .fabric(self))
+    guard bands.isAgreed else {
+      throw .damaged(what: "event \(header.sequence)", reason: "its granules do not say the same of updates")
+    }
+    return SourceFrame(
+      kind: header.kind, index: index, theta: header.theta, pixel: pixel, interval: bands.interval,
+      origin: .fabric(self))
   }
 
   /// Writes the rows of the newest image into `payload`, and the edge's metadata as they came.

@@ -35,12 +35,15 @@ package struct SourceFrame: ~Copyable {
   package let theta: Double
   /// What a pixel is.
   package let pixel: PixelType
+  /// How far apart updates are from it on, where the edge has decided that; 0 where nobody has, or all are made.
+  package let interval: UInt16
   private let origin: Origin
 
-  init(kind: EventKind, index: Int, theta: Double, pixel: PixelType, origin: Origin) {
+  init(kind: EventKind, index: Int, theta: Double, pixel: PixelType, interval: UInt16 = 0, origin: Origin) {
     precondition(
       index >= 0 && (kind == .projection || kind == .flat || kind == .dark), "\(kind) \(index) is no image of a scan")
     (self.kind, self.index, self.theta, self.pixel, self.origin) = (kind, index, theta, pixel, origin)
+    self.interval = interval
   }
 
   /// Writes the pixels, row by row, straight into a slot's `payload`, which holds exactly the image, and what is known

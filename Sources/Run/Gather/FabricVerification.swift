@@ -67,7 +67,7 @@ private final class EdgeJournal {
   deinit { memory.deallocate() }
 
   /// An event; nil for one that the journal does not have.
-  func event(at sequence: UInt64) throws -> StreamCheck.EdgeEvent? {
+  func event(at sequence: UInt64) throws -> StreamCheck.Known? {
     do {
       let record = try reader.read(sequence: sequence, into: memory)
       return (record.header, record.payload)

@@ -47,6 +47,18 @@ package struct DistributionProgress: Equatable, Sendable {
   /// Whether none are made for now.
   package var isPaused: Bool { updateInterval == Self.intervalPaused }
 
+  /// The largest interval of updates that are made.
+  package static let intervalMax = 65_534
+  private static let (intervalOfAll, intervalOfNone) = (UInt16(0), UInt16.max)
+
+  /// The interval as images carry it: 0 where every update is made, 65,535 where none is.
+  package var interval: UInt16 {
+    get { isPaused ? Self.intervalOfNone : updateInterval == 1 ? Self.intervalOfAll : UInt16(updateInterval) }
+    set {
+      updateInterval = newValue == Self.intervalOfNone ? Self.intervalPaused : max(1, Int(newValue))
+    }
+  }
+
   /// Orders that were made, if no projection was handed out twice.
   package var orders: Int { fields + projections + updates + axisOrders + (isFinalOrdered ? 1 : 0) }
 

@@ -250,15 +250,6 @@ extension ScanDescription {
     if isLive, rotationAxis == .automatic {
       return "--fabric needs --rotation-axis PIXELS for \(input): nodes begin before an axis can be found in its images"
     }
-    guard let lagMax, lagMax > 0, windowsShape else { return nil }
-    return "--lag-max \(lagMax) and --fabric exclude each other where updates are part of the volume, as here: each "
-      + "machine would make others"
-  }
-
-  /// Whether the volume in the end depends on the updates while the scan runs.
-  var windowsShape: Bool {
-    guard hasFinalIterations else { return true }
-    if case .iterations(_, let start) = methods.final, case .windows = start { return !makesNoWindows }
-    return false
+    return nil
   }
 }

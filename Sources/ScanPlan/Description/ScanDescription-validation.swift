@@ -8,7 +8,7 @@ extension ScanDescription {
       { $0.windowKindProblem }, { $0.stepProblem }, { $0.nothingProblem }, { $0.nsinoProblem }, { $0.rowsProblem },
       { $0.bufferProblem }, { $0.rangeProblem }, { $0.mirrorProblem }, { $0.homeProblem },
       { $0.subsetProblem }, { $0.seriesProblem }, { $0.measurementProblem },
-      { $0.eventsProblem }, { $0.triggerProblem }, { $0.stageProblem },
+      { $0.eventsProblem }, { $0.stageProblem },
     ] + methodRules + sourceRules + controlRules + effectRules + fabricRules
 
   /// What can be found wrong without the scan file, all of it: first single values, then what contradicts what. A rule

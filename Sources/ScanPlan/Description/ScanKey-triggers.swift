@@ -86,11 +86,4 @@ extension ScanDescription {
       }
     }
   }
-
-  var triggerProblem: String? {
-    guard let trigger, fabric != nil, windowsShape, (try? trigger.triggers)?.contains(where: \.changesWindows) == true
-    else { return nil }
-    return "--trigger with widen or pause-windows and --fabric exclude each other where updates are part of the "
-      + "volume, as here: nodes would make others; leave these actions out, or use --final auto"
-  }
 }

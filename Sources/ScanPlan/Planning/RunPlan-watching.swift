@@ -10,9 +10,8 @@ extension RunPlan {
     isWatched == true ? scan.triggers(sourceWaits: sourceWaits) : []
   }
 
-  /// Whether triggers may change when updates are made. Nodes, and the edge whose updates are part of the volume, make
-  /// the same ones, so none changes them there.
-  var obeysTriggers: Bool { triggers.contains(where: \.changesWindows) && fabric == nil && !isPaceless }
+  /// Whether triggers may change when updates are made. Nodes make those of the edge.
+  var obeysTriggers: Bool { triggers.contains(where: \.changesWindows) && fabric == nil }
 
   /// Bytes that a projection takes in the run's folder, with what is ordered and reported about it.
   private var byteCountOfProjection: Int {

@@ -196,15 +196,12 @@ package struct RunPlan: Codable, Sendable {
       + finalIterationCount(projections: projections)
   }
 
-  /// Whether updates that were made less often here than on nodes would make another volume.
-  var isPaceless: Bool { scan.fabric != nil && scan.windowsShape }
-
   /// What `distribute` decides with.
   package var distribution: DistributeStage.Configuration {
     DistributeStage.Configuration(
       rows: placement.workers.map(\.rows), windows: windows, final: finalSchedule,
-      lagMax: scan.lagMax ?? (sourceWaits || isPaceless ? 0 : 2 * windows.span), axis: axisSchedule,
-      obeysTriggers: obeysTriggers)
+      lagMax: scan.lagMax ?? (sourceWaits ? 0 : 2 * windows.span), axis: axisSchedule, obeysTriggers: obeysTriggers,
+      isTold: fabric != nil)
   }
 
   /// What `control` decides with.

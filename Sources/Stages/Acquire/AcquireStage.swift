@@ -122,6 +122,7 @@ package struct AcquireStage {
     var fields = EventFields(
       kind: frame.kind, payloadByteCount: byteCount, theta: frame.theta, projection: UInt64(frame.index), rows: rows,
       columns: columns, pixel: frame.pixel)
+    fields.interval = frame.interval
     FaultPoint.claimed.reach()
     let payload = UnsafeMutableRawBufferPointer(rebasing: claim.payload[..<byteCount])
     guard let metadataByteCount = try frame.write(into: payload, metadata: claim.metadata) else { return false }

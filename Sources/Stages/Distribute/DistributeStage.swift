@@ -23,11 +23,13 @@ package struct DistributeStage {
     var axis: AxisSchedule?
     /// Whether triggers may change when updates are made.
     package var obeysTriggers: Bool
+    /// Whether images say how far apart updates are, as somebody else has decided (F12).
+    package var isTold: Bool
 
     /// A configuration; the values were validated with the scan description.
     package init(
       rows: [Range<Int>], windows: WindowSchedule, final: FinalSchedule, lagMax: Int = 0, axis: AxisSchedule? = nil,
-      obeysTriggers: Bool = false
+      obeysTriggers: Bool = false, isTold: Bool = false
     ) {
       self.rows = rows
       self.windows = windows
@@ -35,7 +37,11 @@ package struct DistributeStage {
       self.lagMax = lagMax
       self.axis = axis
       self.obeysTriggers = obeysTriggers
+      self.isTold = isTold
     }
+
+    /// Whether it may ever make fewer updates than all.
+    package var changesPace: Bool { windows.step > 0 && (lagMax > 0 || obeysTriggers) }
   }
 
   let configuration: Configuration
@@ -79,15 +85,16 @@ package struct DistributeStage {
     var triggered = gauges.map { TriggeredPace($0) }
     let axis = try liveAxis(handedOut: sequence.progress.projections + sequence.progress.fields, orders: number)
     while true {
-      let before = sequence.progress
       let recorded = try recordedOrder(number)
-      sequence.progress.updateInterval =
-        recorded?.progress.updateInterval
-        ?? Self.next(before, &interval, &triggered) { present, interval in
-          interval.next(present, lag: lag(before), projections: before.projections) { pace.interval(isBehind: $0) }
-        }
       var arrived: Event?
       let step = try sequence.next({ try input($0, &arrived) }, axis: axis.map { decisions($0, recorded) })
+      // An order says how far apart updates are from it on: who has the one of an image knows which update follows it.
+      let now = sequence.progress
+      sequence.progress.updateInterval =
+        recorded?.progress.updateInterval
+        ?? Self.next(now, &interval, &triggered) { present, interval in
+          interval.next(present, lag: lag(now), projections: now.projections) { pace.interval(isBehind: $0) }
+        }
       switch step {
       case .order(let order):
         let progress = sequence.progress

@@ -137,6 +137,7 @@ struct OrderSequence {
     guard let role = ImageRole(header.kind) else {
       throw StageError.disorder("\(header.kind) in projections at \(header.sequence)")
     }
+    if configuration.isTold { progress.interval = header.interval }
     let ordinal = role == .projection ? progress.projections : 0
     if role == .projection {
       guard header.theta.isFinite else {

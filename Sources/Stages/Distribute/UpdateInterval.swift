@@ -1,3 +1,4 @@
+import RunModel
 package import Tomography
 
 /// How far apart updates are made: further while the workers do not keep up with the projections, and nearer again
@@ -66,7 +67,7 @@ package struct UpdateInterval {
   }
 
   private mutating func change(to wanted: Int, from present: Int, _ projections: Int) -> Int {
-    let new = min(max(wanted, 1), max(windows.updateIntervalMax, present))
+    let new = min(max(wanted, 1), max(windows.updateIntervalMax, present), DistributionProgress.intervalMax)
     if new != present { (changedAt, reached) = (projections, nil) }
     return new
   }

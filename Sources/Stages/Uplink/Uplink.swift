@@ -10,6 +10,9 @@ import Topics
 final class Uplink {
   private let configuration: UplinkConfiguration
   private let images: TopicFollower
+  private let pace: OrderedPace?
+  /// The event that waits for its order.
+  private var unordered: UInt64?
   private let stopRequested: () -> Bool
   private let didWork: () -> Void
   private let noticed: (String) -> Void
@@ -66,16 +69,19 @@ final class Uplink {
   /// Streams that are removed and filled again because somebody else published in them, before it is given up.
   private static let replacedMax = 16
 
-  /// `noticed` hears of what was done, `write` leaves behind how it stands, and `writeParts` what nodes have made.
+  /// `pace` says what nodes are to know of updates, nil where all are made. `noticed` hears of what was done, `write`
+  /// leaves behind how it stands, and `writeParts` what nodes have made.
   init(
-    _ configuration: UplinkConfiguration, images: TopicFollower, stopRequested: @escaping () -> Bool,
-    didWork: @escaping () -> Void, noticed: @escaping (String) -> Void, write: @escaping (UplinkReport) throws -> Void,
-    writeParts: @escaping ([PartRecord]) throws -> Void = { _ in }, rules: FabricRules = FabricRules()
+    _ configuration: UplinkConfiguration, images: TopicFollower, pace: OrderedPace? = nil,
+    stopRequested: @escaping () -> Bool, didWork: @escaping () -> Void, noticed: @escaping (String) -> Void,
+    write: @escaping (UplinkReport) throws -> Void, writeParts: @escaping ([PartRecord]) throws -> Void = { _ in },
+    rules: FabricRules = FabricRules()
   ) {
     watch = FabricWatch(
       run: configuration.topic.identity.runID, granules: configuration.granules, wanted: configuration.wanted,
       hearsScores: configuration.hearsScores, noticed: noticed, write: writeParts)
     (self.configuration, self.images, self.stopRequested) = (configuration, images, stopRequested)
+    self.pace = pace
     (self.didWork, self.noticed, self.write) = (didWork, noticed, write)
     self.rules = rules
     report = UplinkReport(fabric: "\(configuration.address)")
@@ -177,10 +183,19 @@ final class Uplink {
     try store.put(key, configuration.plan)
   }
 
-  /// An event that nodes may ask for, with what stands in place of its own metadata.
-  private func event(_ sequence: UInt64) throws -> (event: Event, metadata: [UInt8]?)? {
+  /// An event that nodes may have; nil where it was given up, and before its order is there.
+  private func event(_ sequence: UInt64) throws -> EdgeEvent? {
+    unordered = nil
     guard sequence < images.published, case .event(let event) = try images.arrival(at: sequence) else { return nil }
-    return (event, event.header.kind == .end ? try endMetadata(event) : nil)
+    if event.header.kind == .end { return EdgeEvent(event, metadata: try endMetadata(event)) }
+    guard let pace else { return EdgeEvent(event) }
+    switch try pace.interval(from: sequence) {
+    case .ordered(let interval): return EdgeEvent(event, interval: interval)
+    case .open:
+      unordered = sequence
+      return nil
+    case .lost: return nil
+    }
   }
 
   /// The next thing to do; true where nothing is left.
@@ -190,7 +205,11 @@ final class Uplink {
     let acknowledged = link.publisher.acknowledged, isBusy = try publishNext(link.publisher)
     let hasAnswered = try answer(link, isBusy)
     if !isBusy, !hasAnswered, end == nil, link.publisher.state == .flowing {
-      _ = images.awaitEvent(link.publisher.published, timeout: Self.poll)
+      if let pace, unordered == link.publisher.published {
+        pace.awaitOrder(timeout: Self.poll)
+      } else {
+        _ = images.awaitEvent(link.publisher.published, timeout: Self.poll)
+      }
     }
     let state = try link.publisher.pump(timeout: isBusy || hasAnswered || end == nil ? .zero : Self.lastPoll)
     if state == .flowing, link.publisher.acknowledged > acknowledged || link.publisher.inFlight == 0 { noteGood() }
@@ -239,13 +258,15 @@ final class Uplink {
   private func publishNext(_ publisher: BandPublisher) throws -> Bool {
     let sequence = publisher.published
     guard publisher.state == .flowing, sequence < images.published, !isEnded(before: sequence) else { return false }
-    guard let (event, metadata) = try event(sequence) else {
+    guard let event = try event(sequence) else {
+      // Nodes are told with an image which updates follow it.
+      if unordered == sequence { return false }
       report.away =
         "event \(sequence) of \(configuration.images.name) was given up by salvage; nodes cannot go on behind it"
       isBroken = true
       return false
     }
-    let state = try publisher.publish(event, metadata: metadata)
+    let state = try publisher.publish(event)
     if case .flowing = state { didWork() }
     return true
   }

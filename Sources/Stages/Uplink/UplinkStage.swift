@@ -1,4 +1,5 @@
 import Logging
+import RunModel
 
 /// Hands the images of a scan, cut by rows, to a fabric, from which nodes read them. It keeps no state of its own:
 /// where it is, the streams say.
@@ -8,9 +9,12 @@ package struct UplinkStage: Stage {
     guard let configuration = environment.settings.uplink else {
       preconditionFailure("\(environment.stage) without a fabric")
     }
-    let log = environment.log
+    let log = environment.log, distribution = environment.settings.distribution
+    let pace =
+      distribution.changesPace
+      ? OrderedPace(try environment.follower(.orders(partition: 0)), rows: distribution.rows[0]) : nil
     let uplink = Uplink(
-      configuration, images: try environment.follower(configuration.images),
+      configuration, images: try environment.follower(configuration.images), pace: pace,
       stopRequested: environment.stopRequested, didWork: environment.didWork,
       noticed: { log.notice("\($0)") }, write: { try environment.write($0, as: .uplink) },
       writeParts: { try environment.write(PartList(parts: $0), as: .parts) })
