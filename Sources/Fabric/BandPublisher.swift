@@ -248,8 +248,9 @@ package final class BandPublisher {
     state = .flowing
   }
 
-  /// Publishes an event for each granule that lacks it: the one that `published` names. `taken` is called as soon as the event's bytes are not needed any more, before anything is waited
-  /// for. Gives how it stands: where it was interrupted, some granules may lack the event.
+  /// Publishes an event for each granule that lacks it: the one that `published` names. `taken` is called as soon as
+  /// the event's bytes are not needed any more, before anything is waited for. Gives how it stands: where it was
+  /// interrupted, some granules may lack the event.
   package func publish(
     _ edge: EdgeEvent, taken: () throws -> Void = {}
   ) throws -> State {

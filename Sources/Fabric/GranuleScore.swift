@@ -8,7 +8,7 @@ package struct GranuleScore: Codable, Equatable, Sendable {
   /// The run at the edge.
   let run: String
   /// The granule's number.
-  package let granule: Int
+  let granule: Int
   /// Its first row, and how many, counted from 0 in the edge's images.
   let firstRow: Int
   let rows: Int

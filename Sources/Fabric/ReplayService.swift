@@ -1,6 +1,5 @@
 internal import CNATS
 internal import Host
-internal import Rings
 
 /// Answers at the edge to nodes that ask for events that their streams do not have (F4): from the edge's journal. A
 /// request is `{first u64, end u64}`; each event of it that there is becomes one message. Use from one thread at a

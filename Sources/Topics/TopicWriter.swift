@@ -42,9 +42,9 @@ package final class TopicWriter {
     (pump, folder, mirror, room) = (nil, nil, nil, Room())
   }
 
-  /// A durable topic with its journal in `folder`, and the same once more in `mirror`. Recovers the journal; events that a predecessor committed and could
-  /// not make durable any more are made durable and published before this returns, or, where the disk is full, as soon
-  /// as it has room: a detector does not wait for that.
+  /// A durable topic with its journal in `folder`, and the same once more in `mirror`. Recovers the journal; events
+  /// that a predecessor committed and could not make durable any more are made durable and published before this
+  /// returns, or, where the disk is full, as soon as it has room: a detector does not wait for that.
   package init(ring: Ring, folder: String, mirror: String? = nil, room: Room = Room()) throws {
     let epoch = try ring.grantEpoch()
     writer = try RingWriter(ring: ring, epoch: epoch, publishing: .whenDurable)

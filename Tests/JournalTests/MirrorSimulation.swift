@@ -1,11 +1,10 @@
-import Glibc
 import Host
 import Journal
 import Rings
 
-/// A journal with a mirror, on two simulated disks of one machine: it is written, killed, cut off from power between any
-/// two operations of the disks, loses one disk, and has one disk full or damaged. What was acknowledged has to be there
-/// as long as one disk has it. The same seed gives the same run.
+/// A journal with a mirror, on two simulated disks of one machine: it is written, killed, cut off from power between
+/// any two operations of the disks, loses one disk, and has one disk full or damaged. What was acknowledged has to be
+/// there as long as one disk has it. The same seed gives the same run.
 struct MirrorSimulation {
   typealias Violation = Simulation.Violation
 

@@ -1,5 +1,4 @@
 import Fabric
-import Foundation
 import Glibc
 import Host
 import Rings

@@ -30,8 +30,8 @@ enum LedgerWords {
     "granules":
       "What becomes of the groups of slices that nodes make: free, being read, in the final iterations, made.",
     "granule-scores":
-      "The lowest similarity that nodes say of their slices. A similarity ends the scan when all of them reached it; who "
-      + "is silent for long is not waited for.",
+      "The lowest similarity that nodes say of their slices. A similarity ends the scan when all of them reached it; "
+      + "who is silent for long is not waited for.",
     "noise": "The standard deviation of a line integral, from the photons that the flat fields show.",
     "residual-noise": "What the volume leaves of the data, over their noise: about 1 fits, above 1.15 look for rings, "
       + "a wrong axis or a sample that moved.",

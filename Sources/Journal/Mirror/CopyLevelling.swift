@@ -7,8 +7,6 @@ internal import Rings
 /// Records are right by their own checksums. What lies behind the last record is no part of the journal, and is left.
 struct CopyLevelling {
   let pair: MirroredDevice
-  /// Reads both copies as one.
-  let source: RecordSource
   let scan: JournalScan
   let depth: RecoveryDepth
   /// Reads one copy each.
@@ -19,7 +17,7 @@ struct CopyLevelling {
   private(set) var findings = [CopyFindings(), CopyFindings()]
 
   init(_ pair: MirroredDevice, _ source: RecordSource, _ scan: JournalScan, depth: RecoveryDepth) {
-    (self.pair, self.source, self.scan, self.depth) = (pair, source, scan, depth)
+    (self.pair, self.scan, self.depth) = (pair, scan, depth)
     copies = pair.sides.map { device in
       device.map { RecordSource(device: $0, identity: pair.identity, stride: pair.stride, rules: source.rules) }
     }

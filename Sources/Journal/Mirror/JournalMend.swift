@@ -1,5 +1,4 @@
 internal import Host
-internal import Rings
 
 /// What mending two copies of a journal came to.
 package struct MendReport: Sendable, Equatable, Codable {
@@ -26,8 +25,8 @@ package struct MendReport: Sendable, Equatable, Codable {
   package var wasWhole: Bool { copies.allSatisfy { !$0.wasBehind && $0.segments.isEmpty && $0.removed.isEmpty } }
 }
 
-/// Reads all of both copies of a journal, and writes what one lacks or has damaged again from the other. Afterwards both
-/// are whole, but for what both lack, and a writer goes on in both.
+/// Reads all of both copies of a journal, and writes what one lacks or has damaged again from the other. Afterwards
+/// both are whole, but for what both lack, and a writer goes on in both.
 ///
 /// Nobody may be writing: throws `.locked` otherwise, `.copiesDiffer` where the copies are not of one history, `.host`
 /// where a disk fails or a folder is not there. It may be cut off at any point, and be repeated.

@@ -9,9 +9,9 @@ package import Rings
 ///             └─► second   write, sync ─┘   or one, whose `alone` page says durably that the other lacks it
 /// ```
 ///
-/// A copy that fails, or is more than `slowLimit` behind the other, is lost: it is left as it is, and the journal goes on
-/// in the other. What both refuse is the journal's own to deal with, as on one disk. Before both are known to be whole no
-/// copy is lost but one that cannot be opened: the other might be an empty disk.
+/// A copy that fails, or is more than `slowLimit` behind the other, is lost: it is left as it is, and the journal goes
+/// on in the other. What both refuse is the journal's own to deal with, as on one disk. Before both are known to be
+/// whole no copy is lost but one that cannot be opened: the other might be an empty disk.
 package final class MirroredDevice: JournalDevice {
   /// A copy that the journal goes on without.
   package struct Loss: Equatable, Sendable {
@@ -96,7 +96,7 @@ package final class MirroredDevice: JournalDevice {
   /// The first folder, and where its mirror is.
   package var folder: String { folders[0] }
   /// The second folder.
-  package var mirror: String { folders[1] }
+  var mirror: String { folders[1] }
   /// As the devices say.
   package var mechanism: String { sides.compactMap { $0?.mechanism }.joined(separator: " and ") }
   /// Two, or one where the other is missing, lost or behind.

@@ -17,7 +17,7 @@ import Topics
 /// ```
 package struct RunMirror: Sendable {
   /// Absolute path of the folder.
-  package let path: String
+  let path: String
 
   /// The folder at `path`; nothing is created.
   package init(path: String) { self.path = absolutePath(path) }

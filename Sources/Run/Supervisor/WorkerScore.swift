@@ -1,10 +1,10 @@
-package import RunModel
+import RunModel
 
 /// What control saw last of a worker's slices, as `status.json` says it.
 package struct WorkerScore: Codable, Equatable, Sendable {
   /// The worker's first row of the run's images, and how many it has.
-  package var firstRow: Int
-  package var rows: Int
+  var firstRow: Int
+  var rows: Int
   /// The number of the update, and where its window and that of the earlier volume ended, in projections.
   package var update: Int
   package var projections: Int
@@ -19,7 +19,7 @@ package struct WorkerScore: Codable, Equatable, Sendable {
   package var isSettled: Bool
 
   /// The score of a worker that has these rows.
-  package init(_ score: ScoreEvent, rows: Range<Int>) {
+  init(_ score: ScoreEvent, rows: Range<Int>) {
     (firstRow, self.rows) = (rows.lowerBound, rows.count)
     (update, projections, against) = (score.update, score.projections, score.against)
     (similarity, streak) = (score.similarity, score.streak)

@@ -145,7 +145,7 @@ extension ScanKey {
     ),
     ScanKey(
       .safety, "mirror", \.mirror,
-      "An empty folder, on another disk, where the run's journals are kept once more; nothing is lost as long as one is.",
+      "An empty folder, on another disk, where the journals are kept once more; nothing is lost as long as one is.",
       unset: "none", .folder),
     ScanKey(
       .safety, "checkpoint-every", \.checkpointEvery,

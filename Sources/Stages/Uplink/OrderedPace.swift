@@ -3,8 +3,8 @@ import RunModel
 import Topics
 
 /// How far apart the updates of a scan are, image for image, as `distribute` has ordered it: what nodes are told, so
-/// that they make the same ones (F12). It keeps nothing: an image's order says it, also to who comes later. Use from one
-/// thread at a time.
+/// that they make the same ones (F12). It keeps nothing: an image's order says it, also to who comes later. Use from
+/// one thread at a time.
 final class OrderedPace {
   /// What there is of an image.
   enum Interval: Equatable {
