@@ -194,8 +194,8 @@ extension Pipeline {
       #expect(!FileManager.default.fileExists(atPath: bench.folder.file("node")))
       // The newest run is found by itself.
       #expect(try bench.result(bench.node("latest", "latest", "0:1")).part?.run == whole.run)
-      try writePlan(whole.run) { $0.replacing(#""version":1"#, with: #""version":2"#) }
-      expectFailure(65, try bench.node("node", whole.run, "0:1").end(), "has version 2")
+      try writePlan(whole.run) { $0.replacing(#""version":2"#, with: #""version":1"#) }
+      expectFailure(65, try bench.node("node", whole.run, "0:1").end(), "has version 1")
       try writePlan(whole.run) { _ in "no plan" }
       expectFailure(65, try bench.node("node", whole.run, "0:1").end(), "is none")
       bench.server.kill()
