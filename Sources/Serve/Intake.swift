@@ -36,22 +36,23 @@ package struct Intake {
     let intake = try ScanIntake(settings, unfinished: try unfinished()) {
       try begin()
     } noticed: {
-      if case .gaveUp(let folder, let reason) = $0 { givenUp[folder] = reason }
-      tell($0, notice)
+      if case .gaveUp(let folder, let reason) = $0 { givenUp[folder] = reason } else { tell($0, notice) }
     }
-    for (folder, reason) in givenUp { try giveUp(folder, reason) }
+    for (folder, reason) in givenUp where try giveUp(folder, reason) { tell(.gaveUp(folder, reason), notice) }
     while try signals.next() == nil { try intake.step(timeout: Self.poll) }
     try intake.leave()
   }
 
-  /// Takes a scan out of the queue whose frames cannot be read; what is there of them stays.
-  private func giveUp(_ folder: String, _ reason: String) throws {
-    guard let number = try queue.numbers().last(where: { queue.spool(of: $0) == folder }) else { return }
-    try queue.update(number) { entry in
+  /// Takes a scan out of the queue whose frames cannot be read; what is there of them stays. False where that was done
+  /// before.
+  private func giveUp(_ folder: String, _ reason: String) throws -> Bool {
+    guard let number = try queue.numbers().last(where: { queue.spool(of: $0) == folder }) else { return false }
+    let removed = try queue.update(number) { entry in
       guard !entry.isOver else { return false }
       (entry.state, entry.ended, entry.reason) = (.removed, QueueEntry.now, reason)
       return true
     }
+    return removed != nil
   }
 
   /// A folder for the frames of a new scan.
@@ -64,12 +65,12 @@ package struct Intake {
     return queue.spool(of: entry.number)
   }
 
-  /// Spools that a predecessor left open, in the order of their scans.
+  /// Spools that a predecessor left open, in the order of their scans: also of one that was removed while it came, as
+  /// its other frames would be taken for a scan of their own.
   private func unfinished() throws -> [String] {
     var open: [String] = []
     for number in try queue.numbers().suffix(Self.openMax) {
-      guard let entry = try queue.entryIfWhole(number), entry.source == source.name, entry.file == nil,
-        entry.state != .removed
+      guard let entry = try queue.entryIfWhole(number), entry.source == source.name, entry.file == nil
       else { continue }
       let spool = queue.spool(of: number)
       guard access(spool, F_OK) == 0 else { continue }
@@ -82,7 +83,12 @@ package struct Intake {
         }
         continue
       }
-      if try SpoolDescription.read(spool).ended == nil { open.append(spool) }
+      // One that was given up may be damaged.
+      if entry.state == .removed {
+        if SpoolDescription.isOpen(spool) { open.append(spool) }
+      } else if try SpoolDescription.read(spool).ended == nil {
+        open.append(spool)
+      }
     }
     return open
   }

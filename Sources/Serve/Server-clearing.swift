@@ -23,7 +23,7 @@ extension Server {
     let (isVolume, before) = (due.part == .volume, Self.room(file.folder)?.free)
     let paths = try isVolume ? queue.written(of: due.number, entry.state) : queue.acquired(of: due.number)
     // Its detector may go on.
-    if !isVolume, try isOpen(queue.spool(of: due.number)) { return }
+    if !isVolume, SpoolDescription.isOpen(queue.spool(of: due.number)) { return }
     // Where something cannot be removed at all, nothing is said to be.
     for path in paths { try tree(of: path).check(path) }
     // A scan without a volume does not lose one by that.
@@ -52,13 +52,6 @@ extension Server {
     case (.volume, _): "what was written of the volume of scan \(due.number), \(entry.state)"
     case (.acquired, _): "what was acquired of scan \(due.number), \(entry.state)"
     }
-  }
-
-  /// Whether frames may still come into a spool.
-  private func isOpen(_ spool: String) throws -> Bool {
-    guard SpoolDescription.isThere(spool) else { return false }
-    // One that cannot be read is nobody's.
-    do throws(SpoolError) { return try SpoolDescription.read(spool).ended == nil } catch { return false }
   }
 
   /// The part of the server's folder in which a path may be removed.

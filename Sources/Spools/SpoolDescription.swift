@@ -86,6 +86,12 @@ package struct SpoolDescription: Codable, Equatable, Sendable {
   /// Whether a folder is a spool: it has a description as soon as it has a frame.
   package static func isThere(_ folder: String) -> Bool { access(path(in: folder), F_OK) == 0 }
 
+  /// Whether frames may still come into a spool; not into one that is none, or cannot be read.
+  package static func isOpen(_ folder: String) -> Bool {
+    guard isThere(folder) else { return false }
+    do throws(SpoolError) { return try read(folder).ended == nil } catch { return false }
+  }
+
   /// Reads that of a spool.
   package static func read(_ folder: String) throws(SpoolError) -> SpoolDescription {
     let description: SpoolDescription

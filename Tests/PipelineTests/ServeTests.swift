@@ -100,6 +100,61 @@ extension Pipeline {
       #expect(try served.queued().map(\.state) == [.removed])
     }
 
+    /// Processes of the server that a file describes.
+    private func processes(of file: String) throws -> [String] {
+      try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { process in
+        guard Int32(process) != nil, let line = FileManager.default.contents(atPath: "/proc/\(process)/cmdline") else {
+          return false
+        }
+        return String(decoding: line, as: UTF8.self).contains(file)
+      }
+    }
+
+    @Test(.enabled(if: Senders.python != nil, "Python with pyzmq cannot be installed"))
+    func `A scan that is taken out while it comes is one scan, also where everything is killed then`() throws {
+      let scans = [try served.scan("wood"), try served.scan("bone", seed: 2)]
+      let goOn = folder.file("go-on")
+      let (_, port) = try Senders.start(
+        "send_scans.py", in: folder,
+        [served.words(scans[0], "wait=30@\(goOn)"), served.words(scans[1], "counts")])
+      let file = try served.serveFile("zmq+pull://127.0.0.1:\(port)")
+      let server = try Command(["serve", file])
+      let spool = folder.file("served/queue/000001/spool/scan.json")
+      try wait("the scan to come") { try served.queued().first?.state == .receiving && access(spool, F_OK) == 0 }
+      let removed = try Command.run("queue", "remove", queue.folder, "1")
+      #expect(removed.status == .exited(0), "\(removed)")
+      try server.process.signal(SIGKILL)
+      #expect(try server.end().status == .killed(signal: SIGKILL))
+      // What is sent to a receiver that is about to die is lost with it.
+      try wait("the end of the receiver") { try processes(of: file).isEmpty }
+      let next = try Command(["serve", file])
+      try wait("the next receiver") { try next.errorsSoFar().contains("serving camera") }
+      try Data().write(to: URL(filePath: goOn))
+      let entries = try served.settled(2, next)
+      try served.stop(next)
+      #expect(entries.map(\.state) == [.removed, .finished], "\(entries)")
+      #expect(entries.map(\.sample) == ["wood", "bone"])
+      #expect(entries.last?.volumeSHA256 == (try served.volume(scans[1])))
+      // It has ended, so that what is there of it can go.
+      let description = String(decoding: FileManager.default.contents(atPath: spool) ?? Data(), as: UTF8.self)
+      #expect(description.contains("\"ended\""), "\(description)")
+    }
+
+    @Test(.enabled(if: Senders.python != nil, "Python with pyzmq cannot be installed"))
+    func `A scan that cannot be reconstructed fails once, for the reason that its stage has said`() throws {
+      let scans = [try served.scan("bare"), try served.scan("whole", seed: 2)]
+      let (_, port) = try Senders.start(
+        "send_scans.py", in: folder, [served.words(scans[0], "from=5", "counts"), served.words(scans[1])])
+      let server = try Command(["serve", try served.serveFile("zmq+pull://127.0.0.1:\(port)")])
+      let entries = try served.settled(2, server)
+      let errors = try served.stop(server)
+      #expect(entries.map(\.state) == [.failed, .finished], "\(entries)")
+      #expect(entries.first?.reason?.contains("flat") == true, "\(entries)")
+      #expect(!errors.contains("begun again"), "\(errors)")
+      let outcome = FileManager.default.contents(atPath: folder.file("served/queue/000001/outcome.json")) ?? Data()
+      #expect(String(decoding: outcome, as: UTF8.self).contains("\"exitCode\" : 65"), "\(outcome)")
+    }
+
     @Test(.enabled(if: Senders.python != nil, "Python with pyzmq cannot be installed"))
     func `A server that is killed with all of its processes goes on where it was`() throws {
       let scans = [try served.scan("one"), try served.scan("two", seed: 2)]

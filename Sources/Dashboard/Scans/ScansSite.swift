@@ -159,7 +159,7 @@ final class ScansSite: Site {
       return compare(record, other, Array(path.dropFirst(2)), request, viewers)
     case ["log"]:
       let log = cache.catalogue.queue.log(of: number)
-      return .init(status: 200, LogFollower.end(of: log, byteCount: Self.logByteCountMax) ?? "nothing was said yet")
+      return .init(status: 200, LogEnd.read(log, byteCount: Self.logByteCountMax) ?? "nothing was said yet")
     default: return .init(status: 404, "there is nothing at \(request.path)")
     }
   }

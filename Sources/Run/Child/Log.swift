@@ -28,6 +28,23 @@ enum Log {
     }
   }
 
+  /// What the process `pid` of a stage said last, where that was an error; nil where its log does not tell.
+  static func lastError(of stage: StageName, pid: Int32, _ folder: RunFolder) -> String? {
+    guard let end = LogEnd.read(folder.log("\(stage)"), byteCount: lastByteCount) else { return nil }
+    for line in end.split(separator: "\n").reversed() {
+      guard let record = try? JSONDecoder().decode([String: String].self, from: Data(line.utf8)) else { return nil }
+      // What lies before the beginning of a process is of another one, which may have failed otherwise.
+      if record["message"] == startedMessage { return nil }
+      if record["level"] == Logger.Level.error.rawValue { return record["pid"] == "\(pid)" ? record["message"] : nil }
+    }
+    return nil
+  }
+
+  /// With this message a stage's process begins.
+  static let startedMessage = "started"
+  /// An error is the last line of a process, or nearly.
+  private static let lastByteCount = 16 << 10
+
   private static let supervisorName = "supervisor"
 
   private static func open(_ name: String, _ level: LogLevel, folder: RunFolder) -> Logger {

@@ -75,12 +75,12 @@ package final class StageRunner: StageEnvironment {
     try Affinity.pin(cores: place.cores)
     try heartbeats.begin(number)
     defer { heartbeats.finish(number) }
-    log.info("started", metadata: ["pid": "\(getpid())"])
+    log.info("\(Log.startedMessage)", metadata: ["pid": "\(getpid())"])
     do {
       lowerPriority()
       try row.stage.work(in: self)
     } catch {
-      log.error("\(ScanFailure(error))")
+      log.error("\(ScanFailure(error))", metadata: ["pid": "\(getpid())"])
       throw error
     }
     let usage = StageUsage(stage: stage, firstWork: firstWork, lastWork: lastWork)

@@ -149,9 +149,8 @@ final class RunEvents: RunMonitor {
 
   /// A result may have long lists: of what is too much for a record there is the beginning.
   private func appendEnd(_ result: RunResult?, _ failure: (any Error)?) {
-    let stage = failure as? StageFailure
-    let words = failure.map { stage == nil ? ScanFailure($0).description : "a stage failed; its log says why" }
-    let code = stage?.exitCode ?? failure.map { ScanFailure($0).exitCode } ?? 0
+    let words = failure.map { ScanFailure($0).description }
+    let code = (failure as? StageFailure)?.exitCode ?? failure.map { ScanFailure($0).exitCode } ?? 0
     func body(_ result: RunResult?) -> RunsBody {
       RunsBody(event: .ended, result: result, failure: words.map { String($0.prefix(Self.textMax)) }, exitCode: code)
     }

@@ -33,7 +33,7 @@ extension Supervisor {
     case .exited(0): return
     case .exited(let code) where stage == .uplink: giveUpUplink(index, "stage \(stage) ended with status \(code)")
     case .exited(let code) where isDoneWithout(index, "ended with status \(code), its log says why"): return
-    case .exited(let code): try doWithout(index, exitCode: code, regions)
+    case .exited(let code): try doWithout(index, exitCode: code, Log.lastError(of: stage, pid: pid, folder), regions)
     case .killed(let signal):
       let progress = regions.progress(of: stage)
       let mayRestart = stages[index].mayRestart(done: progress.done, hasWork: progress.hasWork)

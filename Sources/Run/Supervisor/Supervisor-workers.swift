@@ -41,12 +41,11 @@ extension Supervisor {
   }
 
   /// Goes on without a worker that ended with an error of its own; fails the run with any other error.
-  func doWithout(_ index: Int, exitCode code: Int32, _ regions: RunRegions) throws {
-    let stage = stages[index].stage
-    guard stage.partition != nil, Self.ownExitCodes.contains(code) else { throw StageFailure(exitCode: code) }
+  func doWithout(_ index: Int, exitCode code: Int32, _ reason: String?, _ regions: RunRegions) throws {
+    let stage = stages[index].stage, failure = StageFailure(exitCode: code, reason: reason)
+    guard stage.partition != nil, Self.ownExitCodes.contains(code) else { throw failure }
     // It has said why itself.
-    try doWithout(
-      index, "stage \(stage) ended with status \(code)", orElse: StageFailure(exitCode: code), regions)
+    try doWithout(index, "stage \(stage) ended with status \(code)", orElse: failure, regions)
   }
 
   /// Sets a worker aside, or gives it up if it was tried once more already. Fails the run with `failure` where no row

@@ -320,20 +320,27 @@ final class Supervisor {
   }
 }
 
-/// A stage ended with an error that it has printed itself, or a person aborted the run: nothing is left to say but the
-/// code.
-package struct StageFailure: Error, Equatable, Sendable {
+/// A stage ended with an error that it has printed itself, or a person interrupted the run: for who sees what stages
+/// print, nothing is left to say but the code.
+package struct StageFailure: SysExitError, Equatable {
   /// The process's exit status.
   package let exitCode: Int32
+  /// What happened, for who does not see what stages print.
+  package let description: String
 
-  /// Of a process that ended so, and has said why.
-  package init(exitCode: Int32) { self.exitCode = exitCode }
+  /// Of a process that ended so, for `reason` as it has said itself; nil where that is not known.
+  package init(exitCode: Int32, reason: String? = nil) {
+    self.exitCode = exitCode
+    description = reason ?? "a stage failed; its log says why"
+  }
+
+  /// The code of a process that a signal ends.
+  package init(signal: Int32) { self.init(exitCode: 128 + signal, reason: "ended by signal \(signal)") }
 
   /// Whether a signal to this program is why.
   package var isInterrupt: Bool { exitCode > 128 }
 
-  /// The code of a process that a signal ends.
-  package init(signal: Int32) { exitCode = 128 + signal }
+  package var sysExit: SysExit { isInterrupt ? .temporary : SysExit(rawValue: exitCode) ?? .software }
 }
 
 extension SignalWatch {

@@ -84,13 +84,10 @@ struct RunOptions: ParsableArguments {
       dashboard?.finish(outcome.result)
       failure = outcome.failure
     } catch {
-      let failure = error as? StageFailure
-      let reason = failure.map { _ in "a stage failed; its log says why" } ?? ScanFailure(error).description
-      variables?.fail(reason, isAwaited: failure?.isInterrupt == true)
-      dashboard?.fail(
-        reason,
-        // Who interrupts the program waits for its end.
-        within: failure?.isInterrupt == true ? .milliseconds(100) : Dashboard.grace)
+      let reason = ScanFailure(error).description, isInterrupt = (error as? StageFailure)?.isInterrupt == true
+      variables?.fail(reason, isAwaited: isInterrupt)
+      // Who interrupts the program waits for its end.
+      dashboard?.fail(reason, within: isInterrupt ? .milliseconds(100) : Dashboard.grace)
       throw error
     }
     if let failure { throw failure }

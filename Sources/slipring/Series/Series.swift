@@ -136,9 +136,7 @@ struct Series {
       return outcome
     } catch {
       let isInterrupt = (error as? StageFailure)?.isInterrupt == true
-      page.fail(
-        error is StageFailure ? "a stage failed; its log says why" : ScanFailure(error).description,
-        within: isInterrupt ? .milliseconds(100) : Dashboard.grace)
+      page.fail(ScanFailure(error).description, within: isInterrupt ? .milliseconds(100) : Dashboard.grace)
       throw error
     }
   }
