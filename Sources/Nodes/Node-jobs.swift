@@ -24,8 +24,6 @@ extension Node {
   }
 
   private static let edgeLookPeriod: Duration = .seconds(2)
-  /// How long an edge may be away before a person hears of it: longer than its uplink takes to be started again.
-  private static let edgeToldAfter: Duration = .seconds(30)
 
   /// Ends what waits for the images of an edge that is gone, where others could use the room; what it has taken stays
   /// on disk, and it is taken up again when the edge is back.
@@ -39,7 +37,7 @@ extension Node {
       if try run.leases.get(FabricNames.uplink) != nil { run.edgeSeen = .now }
       let away = ContinuousClock.now - run.edgeSeen
       for job in waiting where min(away, job.idleTime) >= settings.edgePatience { setAside(job) }
-      guard !run.isAside, waiting.contains(where: { min(away, $0.idleTime) >= Self.edgeToldAfter }) else { continue }
+      guard !run.isAside, waiting.contains(where: { min(away, $0.idleTime) >= EdgeWatch.toldAfter }) else { continue }
       tellOnce(
         "\(run.words): its edge is away, and no image comes; waiting for it for \(settings.edgePatience) (slipring "
           + "resume there)")

@@ -59,6 +59,8 @@ package struct NodeSettings: Sendable {
     scan.input = "\(address)/latest"
     (scan.fabricCredentials, scan.fabricAuthority) = (address.credentials, address.authority)
     scan.nodeName = name
+    // It ends what waits for too long itself, and takes it up again.
+    scan.edgePatience = ScanKey.edgePatienceMax
     scan.outputFolder = self.folder
     try scan.validate()
     self.scan = scan

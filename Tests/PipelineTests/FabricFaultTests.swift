@@ -159,6 +159,29 @@ extension Pipeline {
       try file.close()
     }
 
+    @Test func `Who started a node by hand hears that its edge is gone, and goes on when that is back`() throws {
+      let edge = try bench.edge("edge", ["--rate", "8"])
+      // An edge that is there may take longer for an image than one that is gone.
+      let node = try bench.node("node", try bench.run("edge"), "0:1", ["--edge-patience", "0.05"])
+      try waitForImages(12, of: bench.folder.file("node-run"))
+      try edge.process.signal(SIGKILL)
+      #expect(try edge.end().status == .killed(signal: SIGKILL))
+      let outcome = try node.end()
+      expectFailure(69, outcome, "and its edge was away for 0.05 seconds: let its run go on (slipring resume there)")
+      #expect(try bench.tiffs("node").isEmpty)
+      let resumed = try Command(["resume", bench.folder.file("edge-run"), "--quiet", "--json"])
+      let edgeRun = try RunID(bench.run("edge")), leases = try FabricStore(connection(), leasesOf: #require(edgeRun))
+      try wait("the edge's uplink") { try leases.get(FabricNames.uplink) != nil }
+      let own = try Command(["resume", bench.folder.file("node-run"), "--quiet", "--json"])
+      let (whole, part) = (try bench.result(resumed), try bench.result(own))
+      #expect(part.projections == whole.projections && whole.projections == FabricBench.projections)
+      try bench.expectSame(["node": 0..<16], asIn: "edge")
+    }
+
+    private func connection() throws -> FabricConnection {
+      try FabricConnection(FabricAddress(bench.server.address), name: "test", patience: .seconds(5))
+    }
+
     @Test func `A fabric that is not there does not stop the edge's scan, which says so`() throws {
       bench.server.kill()
       let command = try bench.edge("edge", [])
@@ -204,8 +227,7 @@ extension Pipeline {
 
     /// Writes another plan of a run.
     private func writePlan(_ run: String, _ change: (String) -> String) throws {
-      let connection = try FabricConnection(FabricAddress(bench.server.address), name: "test", patience: .seconds(5))
-      let store = try FabricStore(connection, run: #require(RunID(run)))
+      let store = try FabricStore(connection(), run: #require(RunID(run)))
       let plan = try #require(try store.get("plan"))
       try store.put("plan", Array(change(String(decoding: plan.value, as: UTF8.self)).utf8))
     }

@@ -244,6 +244,8 @@ import Tomography
     ("--nodes 3 goes with --fabric", { $0.nodes = 3 }),
     ("--granules 0:1 goes with", { $0.granules = GranuleRange(scanText: "0:1") }),
     ("--node-name beam goes with", { $0.nodeName = "beam" }),
+    ("--edge-patience 5 goes with", { $0.edgePatience = 5 }),
+    ("--edge-patience", { ($0.input, $0.edgePatience) = ("nats://b/latest", -1) }),
     ("--node-name a.b is no", { ($0.input, $0.nodeName) = ("nats://b/latest", "a.b") }),
     ("--fabric-credentials goes with", { $0.fabricCredentials = "a.nk" }),
     ("--fabric-authority goes with", { $0.fabricAuthority = "a.pem" }),

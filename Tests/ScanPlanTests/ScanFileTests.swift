@@ -75,7 +75,7 @@ import Testing
     "relaxed-sweeps": "1", "doubled-sweeps": "2", "huber": "0.03", "count-weights": "yes", "padding": "12",
     "entry": "entry0001", "data-path": "/a/b", "image-key-path": "/a/c", "theta-path": "/a/d", "strict": "yes",
     "fabric": "tls://edge:4222", "granule": "32", "local-rows": "0:64", "granules": "1:3", "node-name": "beam-3",
-    "uplink": "compress", "nodes": "3", "gather": "none", "parts-patience": "60",
+    "edge-patience": "30", "uplink": "compress", "nodes": "3", "gather": "none", "parts-patience": "60",
     "fabric-credentials": "edge.nk", "fabric-authority": "ca.pem",
     "flips": "left-right", "pixel-size": "0.0065", "energy": "20", "sample": "wood",
     "stage": "name=pores,program=/opt/pores,writes=labels:u8 name=last,program=/opt/last,every=final,reads=pores",

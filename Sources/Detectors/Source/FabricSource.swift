@@ -18,17 +18,19 @@ package final class FabricSource: ProjectionSource {
     let pixelByteCountMax: Int
     let hasLedger: Bool
     let patience: Duration
+    let edgePatience: Duration
 
     /// The granules `taking` of a topic, whose images have so many columns, and pixels of so many bytes at most.
     /// `hasLedger` says whether the source's ledger is beside the images. Servers, or the edge where it is needed, may
-    /// be away for `patience`.
+    /// be away for `patience`; no image may come for `edgePatience` while the edge is not there at all.
     package init(
       address: FabricAddress, run: RunID, topic: Topic, granules: Granules, taking: Range<Int>, columns: Int,
-      pixelByteCountMax: Int, hasLedger: Bool, patience: Duration
+      pixelByteCountMax: Int, hasLedger: Bool, patience: Duration, edgePatience: Duration
     ) {
       (self.address, self.granules, self.taking, self.columns) = (address, granules, taking, columns)
       self.topic = FabricTopic(run: run, id: topic.id, word: topic.kind.word)
-      (self.pixelByteCountMax, self.hasLedger, self.patience) = (pixelByteCountMax, hasLedger, patience)
+      (self.pixelByteCountMax, self.hasLedger) = (pixelByteCountMax, hasLedger)
+      (self.patience, self.edgePatience) = (patience, edgePatience)
     }
   }
 
@@ -41,7 +43,8 @@ package final class FabricSource: ProjectionSource {
   private var nextEvent: UInt64 = 0
   private var reader: BandReader?
   private var bands: Bands?
-  private var (isAwayTold, isHoleTold) = (false, false)
+  private var edge: EdgeWatch?
+  private var (isAwayTold, isHoleTold, isEdgeTold) = (false, false, false)
   /// When an event last came, or the servers were last there.
   private var (lastEvent, lastConnected) = (ContinuousClock.now, ContinuousClock.now)
 
@@ -50,6 +53,8 @@ package final class FabricSource: ProjectionSource {
   private static let connectPause: Duration = .milliseconds(100)
   /// How long the edge may take to answer before a person hears of it.
   private static let holeToldAfter: Duration = .seconds(5)
+  /// Where nothing comes for so long it is looked whether the edge is there.
+  private static let edgeSoughtAfter: Duration = .seconds(2)
 
   /// `noticed` hears of servers that are away.
   package init(_ configuration: Configuration, noticed: @escaping (SourceNotice) -> Void) {
@@ -85,7 +90,7 @@ package final class FabricSource: ProjectionSource {
       return .nothing
     }
     (lastEvent, nextEvent) = (.now, next.header.sequence + 1)
-    lastConnected = .now
+    (lastConnected, isEdgeTold) = (.now, false)
     if next.header.kind == .end {
       toldEnd = try Self.decoded(next.metadata, "event \(next.header.sequence)") { bytes throws(EventError) in
         try EndEvent(decoding: bytes)
@@ -151,6 +156,7 @@ package final class FabricSource: ProjectionSource {
       let reader = try BandReader(
         connection, topic: configuration.topic, granules: configuration.granules, taking: configuration.taking,
         next: nextEvent)
+      edge = try EdgeWatch(connection, run: configuration.topic.identity.runID)
       (self.reader, lastConnected, lastEvent) = (reader, .now, .now)
       return reader
     } catch {
@@ -165,6 +171,7 @@ package final class FabricSource: ProjectionSource {
     if reader.isConnected {
       (lastConnected, isAwayTold) = (.now, false)
       let waited = ContinuousClock.now - lastEvent
+      try lookForEdge(waited)
       if reader.isHoled, waited >= Self.holeToldAfter, !isHoleTold {
         isHoleTold = true
         noticed(
@@ -183,6 +190,23 @@ package final class FabricSource: ProjectionSource {
     guard ContinuousClock.now - lastConnected >= configuration.patience else { return }
     throw reader.refusal
       ?? .unreachable("\(configuration.address)", reason: "nobody was there for \(configuration.patience)")
+  }
+
+  /// Throws where no image has come for too long, for all of which the edge was away. Servers that have the images give
+  /// them without it.
+  private func lookForEdge(_ waited: Duration) throws(FabricError) {
+    guard waited >= min(Self.edgeSoughtAfter, configuration.edgePatience), let edge else { return }
+    let away = min(edge.away(), waited), run = configuration.topic.identity.runID, patience = configuration.edgePatience
+    guard away < patience else {
+      throw .missing(
+        "event \(nextEvent) of run \(run), and its edge was away for \(patience): let its run go on (slipring resume "
+          + "there), then this one")
+    }
+    guard away >= EdgeWatch.toldAfter, !isEdgeTold else { return }
+    isEdgeTold = true
+    noticed(
+      .remark(
+        "run \(run): its edge is away, and no image comes; waiting for it for \(patience) (slipring resume there)"))
   }
 
   private func tellAway() {

@@ -104,6 +104,9 @@ extension Gathering: ScanValue {}
 extension UplinkPolicy: ScanValue {}
 
 extension ScanKey {
+  /// Seconds that nobody lives to see the end of.
+  package static let edgePatienceMax = 1e9
+
   /// Several machines for one scan.
   static let fabric = [
     ScanKey(
@@ -148,6 +151,10 @@ extension ScanKey {
       .fabric, "node-name", \.nodeName,
       "Of an input that is a run on a fabric: the name under which this node tells what it has made.",
       unset: "the machine's", .needed("the name of a node")),
+    ScanKey(
+      .fabric, "edge-patience", \.edgePatience,
+      "Of an input that is a run on a fabric: seconds that it waits for images of an edge that is away before it ends.",
+      .within(0...edgePatienceMax, "seconds")),
     ScanKey(
       .fabric, "fabric-credentials", \.fabricCredentials, "A file with the secret key (nkey) that the servers ask for.",
       unset: "none", .needed("the path of a file")),
@@ -207,6 +214,9 @@ extension ScanDescription {
       return "--granules \(granules.scanText) goes with an input on a fabric, as nats://host:4222/latest"
     }
     if let nodeName { return "--node-name \(nodeName) goes with an input on a fabric, as nats://host:4222/latest" }
+    if edgePatience != Self.standard.edgePatience {
+      return "--edge-patience \(edgePatience.scanText) goes with an input on a fabric, as nats://host:4222/latest"
+    }
     guard fabric == nil else { return nil }
     if fabricCredentials != nil { return "--fabric-credentials goes with --fabric, or with an input on a fabric" }
     return fabricAuthority == nil ? nil : "--fabric-authority goes with --fabric, or with an input on a fabric"

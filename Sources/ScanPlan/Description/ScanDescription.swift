@@ -205,6 +205,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var granules: GranuleRange?
   /// The name under which a node's part is known to others; nil for the machine's.
   package var nodeName: String?
+  /// Seconds that a node waits for images of an edge that is away.
+  package var edgePatience = 300.0
   /// Path of the secret key that the servers ask for.
   package var fabricCredentials: String?
   /// Path of the certificates that those of the servers are signed by.

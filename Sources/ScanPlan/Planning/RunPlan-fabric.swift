@@ -133,7 +133,8 @@ extension RunPlan {
       FabricSource.Configuration(
         address: address, run: part.run, topic: topic, granules: part.granules, taking: part.taken,
         columns: shape.columns, pixelByteCountMax: shape.payloadCapacity / (shape.rows * shape.columns),
-        hasLedger: !part.isCorrected, patience: Self.fabricPatience), noticed: noticed)
+        hasLedger: !part.isCorrected, patience: Self.fabricPatience, edgePatience: .seconds(scan.edgePatience)),
+      noticed: noticed)
   }
 
   /// How long servers may be away from a node.

@@ -13,13 +13,14 @@ struct FabricOptions: ParsableArguments {
   @Option(help: .key("parts-patience", "seconds")) var partsPatience = ScanDescription.standard.partsPatience
   @Option(help: .key("granules", "first:end")) var granules: GranuleRange?
   @Option(help: .key("node-name", "name")) var nodeName: String?
+  @Option(help: .key("edge-patience", "seconds")) var edgePatience = ScanDescription.standard.edgePatience
   @Option(help: .key("fabric-credentials", "file")) var fabricCredentials: String?
   @Option(help: .key("fabric-authority", "file")) var fabricAuthority: String?
 
   /// Takes the options over.
   func apply(to scan: inout ScanDescription) {
     (scan.fabric, scan.granule, scan.localRows, scan.granules) = (fabric, granule, localRows, granules)
-    (scan.uplink, scan.nodeName) = (uplink, nodeName)
+    (scan.uplink, scan.nodeName, scan.edgePatience) = (uplink, nodeName, edgePatience)
     (scan.nodes, scan.gather, scan.partsPatience) = (nodes, gather, partsPatience)
     (scan.fabricCredentials, scan.fabricAuthority) = (fabricCredentials, fabricAuthority)
   }

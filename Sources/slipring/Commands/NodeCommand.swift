@@ -38,7 +38,7 @@ struct NodeCommand: ParsableCommand {
     help: ArgumentHelp(
       "Seconds that runs wait for images of an edge that is away before they are set aside until it is back.",
       valueName: "seconds"))
-  var edgePatience = 300.0
+  var edgePatience = ScanDescription.standard.edgePatience
   @Option(help: .key("fabric-credentials", "file"), completion: .file()) var fabricCredentials: String?
   @Option(help: .key("fabric-authority", "file"), completion: .file()) var fabricAuthority: String?
 
@@ -48,7 +48,7 @@ struct NodeCommand: ParsableCommand {
   @Option(help: .key("durability")) var durability = ScanDescription.standard.durability
   @Option(help: .key("retain", "keep|none|days")) var retain = Retention.none
 
-  private static let (memoryMax, secondsMax) = (1e9, 1e9)
+  private static let (memoryMax, secondsMax) = (1e9, ScanKey.edgePatienceMax)
 
   func run() throws {
     guard memory.map({ $0 > 0 && $0 <= Self.memoryMax }) ?? true else {
