@@ -30,7 +30,7 @@ package enum Gauge: String, CaseIterable, Sendable {
   case correctedPixels = "corrected-pixels"
   /// Norm of b − A x over norm of b, of the newest updates.
   case residual
-  /// MS-SSIM of the newest score.
+  /// MS-SSIM, the lowest of the newest scores of workers and granules that count.
   case similarity
   /// How often stages were started again, so far.
   case restarts

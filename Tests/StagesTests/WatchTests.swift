@@ -1,10 +1,13 @@
 import Alarms
+import Fabric
 import Foundation
 import Glibc
 import Host
 import Rings
+import RunModel
 import TestSupport
 import Testing
+import Topics
 
 @testable import Stages
 
@@ -59,6 +62,61 @@ import Testing
     let figures = look.look(at: header, in: observer)
     // Rows 0, 4, 8 … are looked at, of which none is dead.
     #expect(figures == .init(intensity: 200, deadRows: 0))
+  }
+
+  @Test func `The similarity is the lowest of all that count, whoever said something last`() throws {
+    let runID = RunID.random(), names = RegionNames(runID: runID)
+    defer { #expect(throws: Never.self) { try SharedRegion.names(prefix: names.prefix).forEach(SharedRegion.unlink) } }
+    var rings: [Topic: Ring] = [:]
+    for topic in [Topic.projections, .orders(partition: 0), .updates(partition: 0), .updates(partition: 1), .scores] {
+      rings[topic] = try Ring.create(
+        name: names.ring(topic),
+        specification: RingSpecification(
+          runID: runID, topic: topic.id, partition: UInt32(topic.partition), slotCount: 16, payloadCapacity: 0,
+          requiredReaders: 0))
+    }
+    let configuration = WatchConfiguration(
+      triggers: [], limits: [:], images: (.projections, []), hasLedger: false, projections: 9, windowStep: 1,
+      runFolder: ("/", 1), output: ("/", 1))
+    var (counted, report) = ([0, 1], UplinkReport(fabric: "nats://a"))
+    var figures = try RunFigures(
+      configuration, observer: { RingObserver(ring: try #require(rings[$0])) }, workers: 2, counted: { counted },
+      uplink: { report })
+    let writer = try TopicWriter(ring: #require(rings[.scores]))
+    func say(_ worker: Int, _ similarity: Double?) throws {
+      let score = ScoreEvent(
+        worker: worker, streak: 0, update: 1, projections: 2, against: 1, similarity: similarity, truth: 0.5,
+        range: 0...1)
+      try writer.append(kind: .score, timeout: .zero, score.encode)
+    }
+    func look(times: Int = 1) -> Double? {
+      var value: Double?
+      for _ in 0..<times {
+        var sample = GaugeSample(at: 1)
+        figures.fill(&sample)
+        value = sample[.similarity] ?? value
+      }
+      return value
+    }
+    #expect(look() == nil)
+    try say(0, 0.75)
+    try say(1, 0.875)
+    #expect(look() == 0.75 && look(times: 5) == nil)
+    // What `scores` has of granules is told by who knows which of them count.
+    try say(2, 0.25)
+    #expect(look() == 0.75)
+    let score = GranuleScore(
+      run: runID, granule: 0, rows: 0..<8, update: 1, projections: 2, against: 1, similarity: 0.5, streak: 0, black: 0,
+      white: 1, isSettled: true)
+    report.scores = [.init(granule: 0, node: "a", score: score, isSilent: false)]
+    #expect(look(times: 5) == 0.5)
+    report.scores?[0].isSilent = true
+    #expect(look(times: 5) == 0.75)
+    // Nobody waits for rows that are set aside.
+    counted = [1]
+    #expect(look(times: 5) == 0.875)
+    try say(1, nil)
+    #expect(look() == nil)
   }
 
   @Test func `Pressure and counters are read as the kernel writes them, and what is none is nothing`() {

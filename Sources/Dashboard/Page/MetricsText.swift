@@ -33,7 +33,8 @@ enum MetricsText {
     }
     if let similarity = status.similarity {
       page.add(
-        "slipring_similarity_ratio", "gauge", "MS-SSIM to the volume of stop-distance updates before, latest score.",
+        "slipring_similarity_ratio", "gauge",
+        "MS-SSIM to the volume of stop-distance updates before, the lowest of the newest scores.",
         [([], similarity)])
     }
     if let late = status.decidedLate {

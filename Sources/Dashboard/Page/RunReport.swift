@@ -108,8 +108,7 @@ extension RunReport {
     progress =
       status.map {
         Self.progress(
-          $0, rates, residual: curves?.latest ?? $0.residual, similarity: similarity?.latest ?? $0.similarity,
-          goal: view?.similarityGoal?.min)
+          $0, rates, residual: curves?.latest ?? $0.residual, goal: view?.similarityGoal?.min)
       } ?? []
     ledger =
       status.map {
@@ -144,7 +143,7 @@ extension RunReport {
   ]
 
   private static func progress(
-    _ status: RunStatus, _ rates: Rates, residual: Double?, similarity: Double?, goal: Double?
+    _ status: RunStatus, _ rates: Rates, residual: Double?, goal: Double?
   ) -> [Figure] {
     figures(
       progressLabels,
@@ -153,7 +152,7 @@ extension RunReport {
         "updates": "\(status.updates) of \(status.updatesExpected)", "update-rate": Text.decimal(rates.rate("updates")),
         "lag": "\(status.lag)", "step": "\(status.step)", "sweep": Text.percent(status.sweptFraction),
         "left": left(status, rates).map(Text.duration) ?? "–", "residual": residual.map(Text.percent) ?? "–",
-        "seconds": Text.duration(status.seconds), "similarity": similarity.map { Text.decimal($0, 4) } ?? "–",
+        "seconds": Text.duration(status.seconds), "similarity": status.similarity.map { Text.decimal($0, 4) } ?? "–",
         "goal": goal.map { Text.decimal($0, 4) } ?? "–",
         "late": status.decidedLate.map { Text.decimal($0) + " s" } ?? "–",
       ])

@@ -5,7 +5,6 @@ import RunModel
 struct SimilarityCurves {
   /// By worker, then by the end of the update's window.
   private var scores: [Int: [Int: ScoreEvent]] = [:]
-  private var newest: [Int: ScoreEvent] = [:]
   private let (projectionsMax, workers): (Int, Int)
   /// Rises with every score.
   private(set) var version = 0
@@ -17,7 +16,6 @@ struct SimilarityCurves {
   mutating func add(_ score: ScoreEvent) {
     guard (0..<workers).contains(score.worker), (0...projectionsMax).contains(score.projections) else { return }
     scores[score.worker, default: [:]][score.projections] = score
-    newest[score.worker] = score
     version += 1
   }
 
@@ -31,9 +29,6 @@ struct SimilarityCurves {
   func lines(pointsMax: Int) -> (similarity: Line, truth: Line) {
     (line(\.similarity, pointsMax), line(\.truth, pointsMax))
   }
-
-  /// The lowest similarity of the workers' newest scores; nil before the first.
-  var latest: Double? { newest.values.compactMap(\.similarity).min() }
 
   /// The scan ends when every worker's slice is similar, so the curve is that of the worker that lets it wait.
   private func line(_ value: (ScoreEvent) -> Double?, _ pointsMax: Int) -> Line {

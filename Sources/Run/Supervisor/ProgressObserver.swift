@@ -15,8 +15,8 @@ struct ProgressObserver {
   private let updates: [NewestEvent]
   private let commands: NewestEvent
   private let scores: NewestEvent
-  /// The newest score of each worker, and the number of the next event of `scores`.
-  private var (newestScores, nextScore) = ([Int: ScoreEvent](), UInt64(0))
+  /// The newest scores, and the number of the next event of `scores`.
+  private var (similarity, nextScore) = (RunSimilarity(), UInt64(0))
   private var latest: [UpdateEvent?]
   private var ends: [EndEvent?]
   private var losses: Losses?
@@ -46,7 +46,7 @@ struct ProgressObserver {
     ends = partitions.map { _ in nil }
   }
 
-  /// Fills in what the rings tell.
+  /// Fills in what the rings tell; what nodes say is there already.
   mutating func update(_ status: inout RunStatus) throws {
     // While the disk is full, newer images may be in the slots of the newest one that is published.
     status.acquired = acquired
@@ -91,7 +91,7 @@ struct ProgressObserver {
     // A worker whose residual is no number ends the run, and has said why.
     if residual.isFinite { status.residual = residual }
     status.phase = phase(awaited)
-    try fillScores(&status)
+    try fillScores(&status, awaited)
     if let (header, metadata) = try commands.latest(), header.kind == .command {
       let late = try metadata.withUnsafeBytes { try CommandEvent(decoding: $0) }.late
       status.decidedLate = late.map { Double($0) / 1000 }
@@ -100,19 +100,18 @@ struct ProgressObserver {
 
   private static let scoresKept: UInt64 = 256
 
-  /// Fills in what control saw last.
-  private mutating func fillScores(_ status: inout RunStatus) throws {
-    guard let (header, metadata) = try scores.latest(), header.kind == .score else { return }
-    status.similarity = try metadata.withUnsafeBytes { try ScoreEvent(decoding: $0) }.similarity
+  /// Fills in what control, and nodes, saw last.
+  private mutating func fillScores(_ status: inout RunStatus, _ awaited: [Int]) throws {
+    guard let (header, _) = try scores.latest(), header.kind == .score else { return }
     let first = max(nextScore, header.sequence - min(header.sequence, Self.scoresKept - 1))
     for sequence in first..<max(first, header.sequence + 1) {
       guard let (header, metadata) = try scores.event(at: sequence), header.kind == .score else { continue }
-      let score = try metadata.withUnsafeBytes { try ScoreEvent(decoding: $0) }
-      newestScores[score.worker] = score
+      similarity.add(try metadata.withUnsafeBytes { try ScoreEvent(decoding: $0) })
     }
     nextScore = header.sequence + 1
+    status.similarity = similarity.lowest(amongst: awaited, status.uplink)
     status.scores = plan.placement.workers.enumerated().compactMap { worker, place in
-      newestScores[worker].map { WorkerScore($0, rows: place.rows) }
+      similarity.score(of: worker).map { WorkerScore($0, rows: place.rows) }
     }
   }
 

@@ -110,8 +110,8 @@ package struct RunStatus: Codable, Equatable, Sendable {
   package var residual: Double?
   /// Who or what ended the scan before its source did, as in `finalized by anna`; nil where nobody has.
   var finalized: String?
-  /// How similar the volume is to what it was `stop-distance` updates before (MS-SSIM): the latest score; nil where
-  /// there is none.
+  /// How similar the volume is to what it was `stop-distance` updates before (MS-SSIM): the lowest of the newest scores
+  /// of workers and granules that count; nil where there is none.
   package var similarity: Double?
   /// What control saw last of each worker's slices; nil where it compares none, and before the first score.
   package var scores: [WorkerScore]?

@@ -11,7 +11,6 @@ extension Supervisor {
   func watchUplink(_ status: inout RunStatus) {
     guard stages.contains(where: { $0.stage == .uplink }) else { return }
     status.uplink = folder.readUplink() ?? newestStatus?.uplink
-    status.joinScores()
     noticeParts(status.uplink)
     guard let report = status.uplink, (report.away != nil) != isUplinkAway else { return }
     isUplinkAway = report.away != nil

@@ -155,10 +155,10 @@ final class Supervisor {
     // A run whose volume lacks rows can be resumed, as any other that failed.
     let phase = missing.isEmpty ? RunStatus.Phase.finished : .failed
     var finished = status(at: start, phase)
+    watchUplink(&finished)
     try observer.update(&finished)
     finished.phase = phase
     watchSource(regions, &finished)
-    watchUplink(&finished)
     watchAlarms(regions, &finished)
     if let losses = try folder.readLosses() { finished.losses = losses.counts }
     finished.secondsWithoutRoom = room.duration(at: .now) / .seconds(1)
@@ -231,11 +231,11 @@ final class Supervisor {
       try retrySetAside(regions)
       programs.look()
       var status = status(at: start, .scanning)
+      watchUplink(&status)
       try observer.update(&status)
       watchRoom(regions, &status)
       watchCopies(&status)
       watchSource(regions, &status)
-      watchUplink(&status)
       watchAlarms(regions, &status)
       noticeSpilling(status, slowest: observer.slowestReader)
       noticeStep(status)

@@ -40,13 +40,6 @@ extension RunStatus {
     ].compactMap { $0 }.joined(separator: ", ")
   }
 
-  /// Has `similarity` be that of the whole run: the lowest of its workers and of granules that count.
-  mutating func joinScores() {
-    guard let granules = uplink?.scores else { return }
-    let own = (scores ?? []).compactMap(\.similarity)
-    similarity = (own + granules.filter { !$0.isSilent }.compactMap(\.similarity)).min()
-  }
-
   /// How nodes stand, a line each; none where there are none.
   package var nodeLines: [String] {
     guard let uplink, let words = uplink.nodeWords else { return [] }

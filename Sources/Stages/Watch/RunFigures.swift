@@ -18,19 +18,28 @@ struct RunFigures {
   private var spacing = 0.0
   private var latest: [UpdateEvent?]
   private var newestUpdates: [UInt64?]
-  private var newestScore: UInt64?
+  private let counted: () -> [Int]
+  private let uplink: (() -> UplinkReport?)?
+  private var (similarity, nextScore) = (RunSimilarity(), UInt64(0))
+  private var lowestScore: Double?
   private var looks = 0
   /// Whether the workers have made all that they will.
   private(set) var isReconstructed = false
   /// Projections that were acquired.
   private(set) var acquired = 0
 
-  private static let looksOfLedger = 10
+  private static let (looksOfLedger, looksOfNodes) = (10, 5)
+  /// Scores that are looked at in one go, the newest.
+  private static let scoresMax: UInt64 = 256
   /// A projection is overdue after so many times the time between those before.
   private static let overdue = 3.0
 
-  init(_ configuration: WatchConfiguration, observer: (Topic) throws -> RingObserver, workers: Int) throws {
-    self.configuration = configuration
+  /// `counted` gives the workers whose scores count, `uplink` what nodes say of theirs; nil where nobody asks these.
+  init(
+    _ configuration: WatchConfiguration, observer: (Topic) throws -> RingObserver, workers: Int,
+    counted: @escaping () -> [Int], uplink: (() -> UplinkReport?)? = nil
+  ) throws {
+    (self.configuration, self.counted, self.uplink) = (configuration, counted, uplink)
     projections = try observer(.projections)
     images = try observer(configuration.images.topic)
     orders = try observer(.orders(partition: 0))
@@ -54,6 +63,7 @@ struct RunFigures {
     for worker in updates.indices { lookAtUpdates(worker, &sample) }
     fillFit(&sample)
     lookAtOrders(&sample)
+    lookAtScores(&sample)
     looks += 1
   }
 
@@ -113,16 +123,36 @@ struct RunFigures {
     }
   }
 
-  private mutating func lookAtOrders(_ sample: inout GaugeSample) {
+  private func lookAtOrders(_ sample: inout GaugeSample) {
     if let (header, metadata) = try? orders.latest(), header.kind == .order,
       let progress = metadata.withUnsafeBytes({ try? DistributionProgress(decoding: $0) })
     {
       sample[.step] = Double(configuration.windowStep * progress.updateInterval)
     }
-    guard let (header, metadata) = try? scores.latest(), header.kind == .score, header.sequence != newestScore,
-      let score = metadata.withUnsafeBytes({ try? ScoreEvent(decoding: $0) })
-    else { return }
-    newestScore = header.sequence
-    sample[.similarity] = score.similarity
+  }
+
+  private mutating func lookAtScores(_ sample: inout GaugeSample) {
+    let hasNew = takeScores()
+    guard hasNew || uplink != nil && looks % Self.looksOfNodes == 0 else { return }
+    let lowest = similarity.lowest(amongst: counted(), uplink?())
+    // A figure that stands still is no new one.
+    if hasNew || lowest != lowestScore { sample[.similarity] = lowest }
+    lowestScore = lowest
+  }
+
+  /// Takes the scores that are new; whether there was one.
+  private mutating func takeScores() -> Bool {
+    guard let (header, _) = try? scores.latest(), header.kind == .score, header.sequence >= nextScore else {
+      return false
+    }
+    let first = max(nextScore, header.sequence - min(header.sequence, Self.scoresMax - 1))
+    for sequence in first...header.sequence {
+      guard let (header, metadata) = try? scores.event(at: sequence), header.kind == .score,
+        let score = metadata.withUnsafeBytes({ try? ScoreEvent(decoding: $0) })
+      else { continue }
+      similarity.add(score)
+    }
+    nextScore = header.sequence + 1
+    return true
   }
 }

@@ -8,7 +8,10 @@ extension WatchStage: Stage {
     }
     var stage = WatchStage(
       configuration, writer: try environment.writer(.alarms), gauges: try environment.gauges(),
-      figures: try RunFigures(configuration, observer: environment.observer, workers: environment.workers),
+      figures: try RunFigures(
+        configuration, observer: environment.observer, workers: environment.workers,
+        counted: { (0..<environment.workers).filter { environment.standing(ofWorker: $0) == .expected } },
+        uplink: environment.settings.control.hearsNodes ? environment.readUplink : nil),
       Environment(
         run: environment.settings.run, log: environment.log, stopRequested: environment.stopRequested,
         didWork: environment.didWork, finalize: environment.finalize(by:),
