@@ -82,7 +82,8 @@ let package = Package(
     .target(name: "ScanFiles", dependencies: ["CHDF5", "CPNG", "CTIFF", "CZstd", "Host"], swiftSettings: strict),
     .target(name: "Packing", dependencies: ["CLZ4"], swiftSettings: fast),
     .target(
-      name: "Fabric", dependencies: ["CCrypto", "CLinux", "CNATS", "Host", "Packing", "Rings"], swiftSettings: fast),
+      name: "Fabric", dependencies: ["CCrypto", "CLinux", "CNATS", "Host", "Packing", "Rings", "RunModel"],
+      swiftSettings: fast),
     .target(
       name: "Detectors",
       dependencies: [
@@ -136,7 +137,7 @@ let package = Package(
         .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
     .target(
-      name: "Nodes", dependencies: ["Fabric", "Host", "Rings", "Run", "ScanPlan"], swiftSettings: strict),
+      name: "Nodes", dependencies: ["Fabric", "Host", "Rings", "Run", "RunModel", "ScanPlan"], swiftSettings: strict),
     .target(
       name: "Benchmarks",
       dependencies: [
@@ -182,7 +183,7 @@ let package = Package(
       swiftSettings: fast),
     .testTarget(name: "PackingTests", dependencies: ["Host", "Packing"], swiftSettings: strict),
     .testTarget(
-      name: "FabricTests", dependencies: ["Fabric", "Host", "Rings", "TestSupport"], swiftSettings: strict),
+      name: "FabricTests", dependencies: ["Fabric", "Host", "Rings", "RunModel", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "TopicsTests", dependencies: ["Host", "Journal", "Rings", "RunModel", "TestSupport", "Topics"],
       swiftSettings: strict),
@@ -206,7 +207,8 @@ let package = Package(
     .testTarget(name: "EventsTests", dependencies: ["CKafka", "Events", "Host", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "SpoolsTests", dependencies: ["Detectors", "Host", "Rings", "RunModel", "Spools"], swiftSettings: strict),
-    .testTarget(name: "NodesTests", dependencies: ["Nodes"], swiftSettings: strict),
+    .testTarget(
+      name: "NodesTests", dependencies: ["Fabric", "Nodes", "Rings", "Run", "RunModel"], swiftSettings: strict),
     .testTarget(
       name: "ServeTests", dependencies: ["Detectors", "Serve", "TestSupport"], swiftSettings: strict),
     .testTarget(

@@ -1,53 +1,33 @@
 package import Rings
+package import RunModel
 
 /// What a node saw of a granule's slices after an update: how much they changed since an earlier one, as its run's
 /// `scores` say it. It stands in the granule's lease, so who may write it is who holds that, and it is gone with it.
 ///
 /// It names what it is of, so that one that was copied from elsewhere is none.
-package struct GranuleScore: Codable, Equatable, Sendable {
+package struct GranuleScore: Equatable, Sendable {
   /// The run at the edge.
-  let run: String
+  private let run: String
   /// The granule's number.
-  let granule: Int
+  private let granule: Int
   /// Its first row, and how many, counted from 0 in the edge's images.
-  let firstRow: Int
-  let rows: Int
-  /// The number of the update, which never goes back while the same node has the granule.
-  package let update: Int
-  /// Where the window of the update ended, in projections.
-  package let projections: Int
-  /// The same of the earlier volume; nil where there was none to compare with.
-  package let against: Int?
-  /// MS-SSIM with the earlier volume, the lowest of the granule; 1 for equal ones.
-  package let similarity: Double?
-  /// Scores in a row, with this one, that reached the threshold.
-  package let streak: Int
-  /// The grey values between which slices are compared, in 1/pixel.
-  package let black: Double
-  package let white: Double
-  /// Whether these stay as they are.
-  package let isSettled: Bool
+  private let firstRow: Int
+  private let rows: Int
+  /// What was seen: the lowest similarity of the granule. Updates never go back while the same node has it.
+  package let value: SliceScore
 
   /// The values as given.
-  package init(
-    run: RunID, granule: Int, rows: Range<Int>, update: Int, projections: Int, against: Int?, similarity: Double?,
-    streak: Int, black: Double, white: Double, isSettled: Bool
-  ) {
-    precondition(black.isFinite && white.isFinite && similarity?.isFinite ?? true, "a score that is no number")
+  package init(run: RunID, granule: Int, rows: Range<Int>, _ value: SliceScore) {
+    precondition(
+      value.black.isFinite && value.white.isFinite && value.similarity?.isFinite ?? true, "a score that is no number")
     (self.run, self.granule, firstRow, self.rows) = ("\(run)", granule, rows.lowerBound, rows.count)
-    (self.update, self.projections, self.against) = (update, projections, against)
-    (self.similarity, self.streak) = (similarity, streak)
-    (self.black, self.white, self.isSettled) = (black, white, isSettled)
+    self.value = value
   }
-
-  /// Equal slices have 1, and what rounding adds.
-  private static let similarityMax = 1.001
 
   /// What is wrong with its values; nil where nothing is.
   var problem: String? {
-    let counts = [granule, firstRow, rows, update, projections, against ?? 0, streak]
-    guard counts.allSatisfy({ (0...FabricNames.countMax).contains($0) }), RunID(run) != nil,
-      similarity.map({ (0...Self.similarityMax).contains($0) }) ?? true, black.isFinite, white.isFinite, black < white
+    guard [granule, firstRow, rows].allSatisfy({ (0...FabricNames.countMax).contains($0) }), RunID(run) != nil,
+      value.isSound(countMax: FabricNames.countMax)
     else { return "its score is none" }
     return nil
   }
@@ -55,5 +35,28 @@ package struct GranuleScore: Codable, Equatable, Sendable {
   /// Whether it is that of a granule of a run.
   package func isOf(_ run: RunID, _ granule: Int, rows: Range<Int>) -> Bool {
     self.run == "\(run)" && self.granule == granule && firstRow == rows.lowerBound && self.rows == rows.count
+  }
+}
+
+// The values stand beside what they are of.
+extension GranuleScore: Codable {
+  private enum CodingKeys: String, CodingKey { case run, granule, firstRow, rows }
+
+  /// Reads what `encode` wrote.
+  package init(from decoder: any Decoder) throws {
+    let fields = try decoder.container(keyedBy: CodingKeys.self)
+    (run, granule) = (try fields.decode(String.self, forKey: .run), try fields.decode(Int.self, forKey: .granule))
+    (firstRow, rows) = (try fields.decode(Int.self, forKey: .firstRow), try fields.decode(Int.self, forKey: .rows))
+    value = try SliceScore(from: decoder)
+  }
+
+  /// Writes all of it side by side.
+  package func encode(to encoder: any Encoder) throws {
+    var fields = encoder.container(keyedBy: CodingKeys.self)
+    try fields.encode(run, forKey: .run)
+    try fields.encode(granule, forKey: .granule)
+    try fields.encode(firstRow, forKey: .firstRow)
+    try fields.encode(rows, forKey: .rows)
+    try value.encode(to: encoder)
   }
 }

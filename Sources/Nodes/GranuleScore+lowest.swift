@@ -1,6 +1,7 @@
 import Fabric
 import Rings
 import Run
+import RunModel
 
 extension GranuleScore {
   /// What a node's run says of a granule: the lowest of what its workers say who have some of its `rows`, counted in
@@ -11,14 +12,15 @@ extension GranuleScore {
   ) -> GranuleScore? {
     let those = scores.filter { $0.range.overlaps(own) }
     guard those.reduce(0, { $0 + $1.range.clamped(to: own).count }) == own.count,
-      let last = those.min(by: { $0.update < $1.update }),
-      let black = those.map(\.black).min(), let white = those.map(\.white).max()
+      var value = those.map(\.value).min(by: { $0.update < $1.update })
     else { return nil }
-    return GranuleScore(
-      run: run, granule: granule, rows: edge, update: last.update, projections: last.projections,
-      against: last.against, similarity: those.compactMap(\.similarity).min(),
+    for other in those.map(\.value) {
+      value.similarity = [value.similarity, other.similarity].compactMap { $0 }.min()
       // Of who is ahead, what came behind that update does not count.
-      streak: those.map { max(0, $0.streak - ($0.update - last.update)) }.min() ?? 0, black: black, white: white,
-      isSettled: those.allSatisfy(\.isSettled))
+      value.streak = min(value.streak, max(0, other.streak - (other.update - value.update)))
+      (value.black, value.white) = (min(value.black, other.black), max(value.white, other.white))
+      value.isSettled = value.isSettled && other.isSettled
+    }
+    return GranuleScore(run: run, granule: granule, rows: edge, value)
   }
 }

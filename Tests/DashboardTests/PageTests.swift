@@ -44,9 +44,9 @@ import class Foundation.JSONDecoder
   }
 
   private func score(_ worker: Int, _ projections: Int, _ similarity: Double?, truth: Double? = nil) -> ScoreEvent {
-    ScoreEvent(
-      worker: worker, streak: 0, update: 0, projections: projections, against: nil, similarity: similarity,
-      truth: truth, range: 0...1)
+    let value = SliceScore(
+      update: 0, projections: projections, against: nil, similarity: similarity, streak: 0, black: 0, white: 1)
+    return ScoreEvent(worker: worker, value, truth: truth)
   }
 
   @Test func `What stages say are curves, of which the oldest points are thinned`() throws {

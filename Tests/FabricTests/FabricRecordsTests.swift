@@ -1,5 +1,6 @@
 import Host
 import Rings
+import RunModel
 import Testing
 
 @testable import Fabric
@@ -27,13 +28,19 @@ struct FabricRecordsTests {
   private var scored: LeaseRecord {
     var lease = lease
     lease.score = GranuleScore(
-      run: RunID(low: 1, high: 2), granule: 3, rows: 48..<64, update: 40, projections: 41, against: 17,
-      similarity: 0.953, streak: 2, black: -0.01, white: 0.25, isSettled: true)
+      run: RunID(low: 1, high: 2), granule: 3, rows: 48..<64,
+      SliceScore(
+        update: 40, projections: 41, against: 17, similarity: 0.953, streak: 2, black: -0.01, white: 0.25))
     return lease
   }
 
   @Test func `A damaged score is a number, or refused, and never a crash`() throws {
     #expect(try LeaseRecord(decoding: scored.encoded(), what: "x") == scored)
+    // Other versions read it as well.
+    let words =
+      #""score":{"against":17,"black":-0.01,"firstRow":48,"granule":3,"isSettled":true,"projections":41,"rows":16,"#
+      + #""run":"01000000000000000200000000000000","similarity":0.953,"streak":2,"update":40,"white":0.25}"#
+    #expect(text(scored).contains(words), "\(text(scored))")
     let seed: UInt64 = 20_261_201, whole = scored.encoded()
     var (random, refused) = (SplitMix64(seed: seed), 0)
     for _ in 0..<20_000 {
@@ -42,7 +49,7 @@ struct FabricRecordsTests {
         bytes[Int.random(in: bytes.indices, using: &random)] = UInt8.random(in: 0x20...0x7E, using: &random)
       }
       do throws(FabricError) {
-        guard let score = try LeaseRecord(decoding: bytes, what: "x").score else { continue }
+        guard let score = try LeaseRecord(decoding: bytes, what: "x").score?.value else { continue }
         #expect(score.black < score.white && score.similarity.map { (0...1.001).contains($0) } ?? true, "seed \(seed)")
         #expect([score.update, score.projections, score.streak].allSatisfy { $0 >= 0 }, "seed \(seed)")
       } catch { refused += 1 }

@@ -210,8 +210,9 @@ import Testing
   }
 
   private static let score = ScoreEvent(
-    worker: 3, streak: 2, update: 117, projections: 118, against: 94, similarity: 0.9625, truth: nil, range: -0.25...1.5
-  )
+    worker: 3,
+    SliceScore(
+      update: 117, projections: 118, against: 94, similarity: 0.9625, streak: 2, black: -0.25, white: 1.5), truth: nil)
 
   @Test func `A score comes back as it was written, and one without meaning does not`() throws {
     var other = Self.score

@@ -1,4 +1,5 @@
 import Rings
+import RunModel
 import TestSupport
 import Testing
 
@@ -14,8 +15,9 @@ struct HeardScoresTests {
     _ granule: Int, update: Int, run: RunID = run, rows: Range<Int>? = nil, streak: Int = 1
   ) -> GranuleScore {
     GranuleScore(
-      run: run, granule: granule, rows: rows ?? granules[granule], update: update, projections: update + 1, against: 3,
-      similarity: 0.9, streak: streak, black: 0, white: 1, isSettled: true)
+      run: run, granule: granule, rows: rows ?? granules[granule],
+      SliceScore(
+        update: update, projections: update + 1, against: 3, similarity: 0.9, streak: streak, black: 0, white: 1))
   }
 
   private static func lease(
@@ -48,7 +50,7 @@ struct HeardScoresTests {
     #expect(heard.damaged == strangers.count + 1 && heard.reports(without: [], now: .now).count == 1)
     // Another one that has it begins with the first window; one that is made says nothing any more.
     heard.take(2, Self.lease(Self.score(2, update: 4), node: "b", epoch: 20), revision: 21, now: .now)
-    #expect(heard.reports(without: [], now: .now).first?.score?.update == 4)
+    #expect(heard.reports(without: [], now: .now).first?.score?.value.update == 4)
     heard.take(2, Self.lease(nil, node: "b", epoch: 0), revision: 30, now: .now)
     #expect(heard.reports(without: [], now: .now).first.map { $0.score == nil } == true)
     #expect(heard.reports(without: [2], now: .now).isEmpty)

@@ -15,8 +15,10 @@ struct NodeScoresTests {
     _ granule: Int, update: Int, streak: Int, similarity: Double = 0.95
   ) -> UplinkReport.Granule {
     let score = GranuleScore(
-      run: RunID(low: 1, high: 2), granule: granule, rows: granules[granule], update: update, projections: update + 1,
-      against: max(0, update - 7), similarity: similarity, streak: streak, black: 0, white: 1, isSettled: true)
+      run: RunID(low: 1, high: 2), granule: granule, rows: granules[granule],
+      SliceScore(
+        update: update, projections: update + 1, against: max(0, update - 7), similarity: similarity, streak: streak,
+        black: 0, white: 1))
     return UplinkReport.Granule(granule: granule, node: "a", score: score, isSilent: false)
   }
 
@@ -27,9 +29,9 @@ struct NodeScoresTests {
   }
 
   private static func event(_ worker: Int, update: Int, streak: Int) -> ScoreEvent {
-    ScoreEvent(
-      worker: worker, streak: streak, update: update, projections: update + 1, against: 1, similarity: 0.9, truth: nil,
-      range: 0...1)
+    let value = SliceScore(
+      update: update, projections: update + 1, against: 1, similarity: 0.9, streak: streak, black: 0, white: 1)
+    return ScoreEvent(worker: worker, value, truth: nil)
   }
 
   @Test func `The window that counts is the newest that all have scored, if it was similar everywhere`() {
@@ -69,8 +71,7 @@ struct NodeScoresTests {
       workers: 1, after: [Self.event(2, update: 9, streak: 3), Self.event(2, update: 5, streak: 1)], now: 1000)
     var told = Self.report([Self.said(1, update: 9, streak: 3)])
     told.scores?[0].score = GranuleScore(
-      run: RunID(low: 1, high: 2), granule: 1, rows: 16..<32, update: 9, projections: 10, against: 1, similarity: 0.9,
-      streak: 3, black: 0, white: 1, isSettled: true)
+      run: RunID(low: 1, high: 2), granule: 1, rows: 16..<32, Self.event(2, update: 9, streak: 3).value)
     #expect(scores.take(told, now: 1001).new.isEmpty && scores.said?.map(\.update) == [9])
   }
 

@@ -83,10 +83,11 @@ import Topics
       configuration, observer: { RingObserver(ring: try #require(rings[$0])) }, workers: 2, counted: { counted },
       uplink: { report })
     let writer = try TopicWriter(ring: #require(rings[.scores]))
+    func value(_ similarity: Double?) -> SliceScore {
+      SliceScore(update: 1, projections: 2, against: 1, similarity: similarity, streak: 0, black: 0, white: 1)
+    }
     func say(_ worker: Int, _ similarity: Double?) throws {
-      let score = ScoreEvent(
-        worker: worker, streak: 0, update: 1, projections: 2, against: 1, similarity: similarity, truth: 0.5,
-        range: 0...1)
+      let score = ScoreEvent(worker: worker, value(similarity), truth: 0.5)
       try writer.append(kind: .score, timeout: .zero, score.encode)
     }
     func look(times: Int = 1) -> Double? {
@@ -105,9 +106,7 @@ import Topics
     // What `scores` has of granules is told by who knows which of them count.
     try say(2, 0.25)
     #expect(look() == 0.75)
-    let score = GranuleScore(
-      run: runID, granule: 0, rows: 0..<8, update: 1, projections: 2, against: 1, similarity: 0.5, streak: 0, black: 0,
-      white: 1, isSettled: true)
+    let score = GranuleScore(run: runID, granule: 0, rows: 0..<8, value(0.5))
     report.scores = [.init(granule: 0, node: "a", score: score, isSilent: false)]
     #expect(look(times: 5) == 0.5)
     report.scores?[0].isSilent = true

@@ -111,7 +111,7 @@ struct ProgressObserver {
     nextScore = header.sequence + 1
     status.similarity = similarity.lowest(amongst: awaited, status.uplink)
     status.scores = plan.placement.workers.enumerated().compactMap { worker, place in
-      similarity.score(of: worker).map { WorkerScore($0, rows: place.rows) }
+      similarity.score(of: worker).map { WorkerScore($0.value, rows: place.rows) }
     }
   }
 

@@ -1,31 +1,36 @@
-import RunModel
+package import RunModel
 
 /// What control saw last of a worker's slices, as `status.json` says it.
-package struct WorkerScore: Codable, Equatable, Sendable {
-  /// The worker's first row of the run's images, and how many it has.
-  var firstRow: Int
-  var rows: Int
-  /// The number of the update, and where its window and that of the earlier volume ended, in projections.
-  package var update: Int
-  package var projections: Int
-  package var against: Int?
-  /// MS-SSIM with the earlier volume, 1 for equal ones; nil where there is none.
-  package var similarity: Double?
-  /// Scores in a row, with this one, that reached `stop-ssim`.
-  package var streak: Int
-  /// The grey values between which slices are compared, in 1/pixel, and whether they stay as they are.
-  package var black: Double
-  package var white: Double
-  package var isSettled: Bool
+package struct WorkerScore: Equatable, Sendable {
+  /// The worker's rows of the run's images.
+  package let range: Range<Int>
+  /// What it saw.
+  package let value: SliceScore
 
   /// The score of a worker that has these rows.
-  init(_ score: ScoreEvent, rows: Range<Int>) {
-    (firstRow, self.rows) = (rows.lowerBound, rows.count)
-    (update, projections, against) = (score.update, score.projections, score.against)
-    (similarity, streak) = (score.similarity, score.streak)
-    (black, white, isSettled) = (score.range.lowerBound, score.range.upperBound, score.isSettled)
+  init(_ value: SliceScore, rows: Range<Int>) { (range, self.value) = (rows, value) }
+}
+
+// The values stand beside the first row, and how many there are.
+extension WorkerScore: Codable {
+  private enum CodingKeys: String, CodingKey { case firstRow, rows }
+
+  /// Reads what `encode` wrote.
+  package init(from decoder: any Decoder) throws {
+    let fields = try decoder.container(keyedBy: CodingKeys.self)
+    let (first, rows) = (try fields.decode(Int.self, forKey: .firstRow), try fields.decode(Int.self, forKey: .rows))
+    let (end, isTooFar) = first.addingReportingOverflow(rows)
+    guard first >= 0, rows >= 0, !isTooFar else {
+      throw DecodingError.dataCorruptedError(forKey: .rows, in: fields, debugDescription: "rows that are none")
+    }
+    (range, value) = (first..<end, try SliceScore(from: decoder))
   }
 
-  /// The rows.
-  package var range: Range<Int> { firstRow..<firstRow + rows }
+  /// Writes all of it side by side.
+  package func encode(to encoder: any Encoder) throws {
+    var fields = encoder.container(keyedBy: CodingKeys.self)
+    try fields.encode(range.lowerBound, forKey: .firstRow)
+    try fields.encode(range.count, forKey: .rows)
+    try value.encode(to: encoder)
+  }
 }

@@ -10,40 +10,27 @@
 ///   32  similarity f64 (NaN for none)      40  truth f64 (NaN for none)      48  black f64      56  white f64
 ///       bit 31 of streak: black and white had not settled
 /// ```
+@dynamicMemberLookup
 package struct ScoreEvent: Equatable, Sendable {
   /// The worker, or behind all of them the granule.
   package var worker: Int
-  /// Scores of this worker in a row, with this one, that reached the threshold.
-  package var streak: Int
-  /// The number of the update.
-  package var update: Int
-  /// Where the window of the update ended, in projections.
-  package var projections: Int
-  /// The same of the earlier volume; nil where there was none to compare with.
-  package var against: Int?
-  /// MS-SSIM with the earlier volume, 1 for equal ones.
-  package var similarity: Double?
+  /// What was seen.
+  package var value: SliceScore
   /// MS-SSIM with the reference volume.
   package var truth: Double?
-  /// The grey values between which slices are compared, in 1/pixel.
-  package var range: ClosedRange<Double>
-  /// Whether the range stays as it is.
-  package var isSettled: Bool
 
   /// A score as `control` reports it.
-  package init(
-    worker: Int, streak: Int, update: Int, projections: Int, against: Int?, similarity: Double?, truth: Double?,
-    range: ClosedRange<Double>, isSettled: Bool = true
-  ) {
-    self.worker = worker
-    self.streak = streak
-    self.update = update
-    self.projections = projections
-    self.against = against
-    self.similarity = similarity
-    self.truth = truth
-    self.range = range
-    self.isSettled = isSettled
+  package init(worker: Int, _ value: SliceScore, truth: Double?) {
+    (self.worker, self.value, self.truth) = (worker, value, truth)
+  }
+
+  /// The grey values between which slices are compared, in 1/pixel.
+  package var range: ClosedRange<Double> { value.black...value.white }
+
+  /// A value of the score.
+  package subscript<Value>(dynamicMember path: WritableKeyPath<SliceScore, Value>) -> Value {
+    get { value[keyPath: path] }
+    set { value[keyPath: path] = newValue }
   }
 
   /// Bytes of metadata.
@@ -53,14 +40,14 @@ package struct ScoreEvent: Equatable, Sendable {
   /// Writes the event into a slot's metadata; returns the bytes used.
   package func encode(into metadata: UnsafeMutableRawBufferPointer) -> Int {
     metadata.store(UInt32(worker), at: 0)
-    metadata.store(UInt32(streak) | (isSettled ? 0 : Self.unsettled), at: 4)
-    metadata.store(UInt64(update), at: 8)
-    metadata.store(UInt64(projections), at: 16)
-    metadata.store(UInt64(against ?? 0), at: 24)
-    metadata.store(similarity ?? .nan, at: 32)
+    metadata.store(UInt32(value.streak) | (value.isSettled ? 0 : Self.unsettled), at: 4)
+    metadata.store(UInt64(value.update), at: 8)
+    metadata.store(UInt64(value.projections), at: 16)
+    metadata.store(UInt64(value.against ?? 0), at: 24)
+    metadata.store(value.similarity ?? .nan, at: 32)
     metadata.store(truth ?? .nan, at: 40)
-    metadata.store(range.lowerBound, at: 48)
-    metadata.store(range.upperBound, at: 56)
+    metadata.store(value.black, at: 48)
+    metadata.store(value.white, at: 56)
     return Self.byteCount
   }
 
@@ -69,7 +56,7 @@ package struct ScoreEvent: Equatable, Sendable {
     let fields = try MetadataFields(metadata, byteCount: Self.byteCount, of: "score")
     func score(at offset: Int) throws(EventError) -> Double? {
       let value = fields.f64(at: offset)
-      guard value.isNaN || (0...1.001).contains(value) else { throw .malformed("a score of \(value)") }
+      guard value.isNaN || SliceScore.isSimilarity(value) else { throw .malformed("a score of \(value)") }
       return value.isNaN ? nil : value
     }
     let against = try fields.count(at: 24, "against")
@@ -77,11 +64,11 @@ package struct ScoreEvent: Equatable, Sendable {
     guard black.isFinite, white.isFinite, black < white else {
       throw .malformed("grey values from \(black) to \(white)")
     }
-    self.init(
-      worker: Int(fields.u32(at: 0)), streak: Int(fields.u32(at: 4) & ~Self.unsettled),
-      update: try fields.count(at: 8, "update"),
-      projections: try fields.count(at: 16, "projections"), against: against > 0 ? against : nil,
-      similarity: try score(at: 32),
-      truth: try score(at: 40), range: black...white, isSettled: fields.u32(at: 4) < Self.unsettled)
+    let value = SliceScore(
+      update: try fields.count(at: 8, "update"), projections: try fields.count(at: 16, "projections"),
+      against: against > 0 ? against : nil, similarity: try score(at: 32),
+      streak: Int(fields.u32(at: 4) & ~Self.unsettled), black: black, white: white,
+      isSettled: fields.u32(at: 4) < Self.unsettled)
+    self.init(worker: Int(fields.u32(at: 0)), value, truth: try score(at: 40))
   }
 }

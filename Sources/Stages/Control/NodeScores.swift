@@ -1,3 +1,4 @@
+import Fabric
 import Host
 import RunModel
 
@@ -49,7 +50,7 @@ struct NodeScores {
           newest[granule.granule] = nil
           continue
         }
-        let score = ScoreEvent(said, worker: workers + granule.granule)
+        let score = ScoreEvent(worker: workers + granule.granule, said.value, truth: nil)
         guard newest[granule.granule] != score else { continue }
         newest[granule.granule] = score
         new.append(score)

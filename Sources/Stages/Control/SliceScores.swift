@@ -78,10 +78,11 @@ struct SliceScores {
     let similarity = old.map { comparison.score($0.pixels, new.pixels) }
     let truth = slice.truth.map { comparison.score($0, new.pixels) }
     guard similarity != nil || truth != nil else { return nil }
-    let score = ScoreEvent(
-      worker: worker, streak: streak(worker, number, new, old, similarity), update: number,
-      projections: new.projections, against: old?.projections, similarity: similarity, truth: truth,
-      range: Double(range.lowerBound)...Double(range.upperBound), isSettled: self.range.value != nil)
+    let value = SliceScore(
+      update: number, projections: new.projections, against: old?.projections, similarity: similarity,
+      streak: streak(worker, number, new, old, similarity), black: Double(range.lowerBound),
+      white: Double(range.upperBound), isSettled: self.range.value != nil)
+    let score = ScoreEvent(worker: worker, value, truth: truth)
     workers[worker].newest = score
     last = score
     return score

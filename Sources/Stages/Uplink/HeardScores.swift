@@ -1,5 +1,6 @@
 import Fabric
 import Rings
+import RunModel
 
 /// What the holders of granules say of their slices, as their leases say it. Nothing of it is believed before it was
 /// compared with what it should be of; what is none is counted.
@@ -60,7 +61,8 @@ struct HeardScores {
 
   private func isRight(_ score: GranuleScore, _ granule: Int, after last: GranuleScore?) -> Bool {
     guard let rows = granules.range(of: granule), score.isOf(run, granule, rows: rows) else { return false }
-    return last.map { score.update > $0.update && score.projections >= $0.projections } ?? true
+    guard let last else { return true }
+    return score.value.update > last.value.update && score.value.projections >= last.value.projections
   }
 
   /// Who has which granule but those that are made, in the order of these.

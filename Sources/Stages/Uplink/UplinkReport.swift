@@ -1,4 +1,5 @@
 package import Fabric
+import RunModel
 
 /// What nodes have made of a run's scan: the content of its `parts.json`.
 package struct PartList: Codable, Sendable {
@@ -82,11 +83,11 @@ package struct UplinkReport: Codable, Equatable, Sendable {
     package var isSilent: Bool
 
     /// How similar these were to earlier ones.
-    package var similarity: Double? { score?.similarity }
+    package var similarity: Double? { score?.value.similarity }
     /// Projections behind that.
-    package var projections: Int? { score?.projections }
+    package var projections: Int? { score?.value.projections }
     /// Scores in a row that reached the threshold.
-    package var streak: Int { score?.streak ?? 0 }
+    package var streak: Int { score?.value.streak ?? 0 }
   }
 
   /// Of servers at an address, before anything was done.
