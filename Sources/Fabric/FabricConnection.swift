@@ -74,6 +74,9 @@ package final class FabricConnection: @unchecked Sendable {
     return natsConnection_PublishMsg(handle, message) == NATS_OK
   }
 
+  /// Ends it: who waits for something of it in another thread does so no longer.
+  package func close() { natsConnection_Close(handle) }
+
   /// Sends what still lies in the library's buffer.
   func flush() { natsConnection_FlushTimeout(handle, 1000) }
 }

@@ -74,6 +74,37 @@ struct FabricSecurityTests {
     #expect(reason.localizedCaseInsensitiveContains("permissions violation"))
   }
 
+  @Test func `A viewer sees previews, which an edge alone publishes, and no projection`() throws {
+    let run = edge.topic.identity.runID, edgeConnection = try connect("edge"), viewer = try connect("viewer")
+    try publish(try edge.publisher(edgeConnection), edge, through: 3)
+    let stream = try PreviewStream(edgeConnection, run: run)
+    try stream.make()
+    _ = try stream.send(edge.event(2), shown: 1, isLast: false)
+    #expect(try PreviewStream.latestRun(viewer) == run)
+    let reader = try PreviewReader(viewer, run: run)
+    #expect(try reader.next(timeout: .seconds(5))?.message.projection == 2)
+    _ = try stream.send(edge.event(3), shown: 2, isLast: false)
+    #expect(try reader.next(timeout: .seconds(5))?.message.projection == 3)
+    let projections = "$JS.API.DIRECT.GET.\(edge.topic.stream(0)).\(edge.topic.subject(0))"
+    for (role, body) in [
+      ("viewer", { _ = try JetStream(viewer).ask(JetStream.Request(subject: projections, what: "a projection")) }),
+      (
+        "node",
+        {
+          let stream = try PreviewStream(try connect("node"), run: run, limit: .seconds(2))
+          _ = try stream.send(edge.event(4), shown: 3, isLast: false)
+        }
+      ),
+    ] as [(String, () throws -> Void)] {
+      guard case .refused(_, let reason)? = refusal(body) else {
+        Issue.record("\(role) was let")
+        continue
+      }
+      #expect(reason.localizedCaseInsensitiveContains("permissions violation"))
+    }
+    #expect(try stream.newest()?.projection == 3)
+  }
+
   @Test func `A node registers, leases granules and tells parts, and changes no plan`() throws {
     let (edgeConnection, nodeConnection) = (try connect("edge"), try connect("node"))
     let run = edge.topic.identity.runID

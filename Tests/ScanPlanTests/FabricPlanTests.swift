@@ -43,7 +43,7 @@ import Tomography
       "projections", "flats", "darks", "fields", "theta-start", "theta-step", "first-frame", "channel", "on-gap",
       "source-timeout", "stop-hook", "entry",
       "data-path", "image-key-path", "theta-path", "flips", "strict", "fabric", "granule", "local-rows", "nodes",
-      "gather", "parts-patience", "uplink", "mirror",
+      "gather", "parts-patience", "uplink", "uplink-preview", "mirror",
     ]
     let all = Set(ScanKey.all.map(\.name)), (deciding, own) = (FabricPlan.decidingKeys, FabricPlan.ownKeys)
     #expect(deciding.isDisjoint(with: own) && edge.isDisjoint(with: deciding) && edge.isDisjoint(with: own))
@@ -241,6 +241,7 @@ import Tomography
     ("--fabric: 'nats://…@…'", { $0.fabric = "nats://me:secret@edge" }),
     ("--granule 16 goes with", { $0.granule = 16 }), ("--granule 0", { ($0.fabric, $0.granule) = ("nats://a", 0) }),
     ("--local-rows 0:8 goes with", { $0.localRows = .slices(0..<8) }),
+    ("--uplink-preview goes with --fabric", { $0.uplinkPreview = true }),
     ("--nodes 3 goes with --fabric", { $0.nodes = 3 }),
     ("--granules 0:1 goes with", { $0.granules = GranuleRange(scanText: "0:1") }),
     ("--node-name beam goes with", { $0.nodeName = "beam" }),

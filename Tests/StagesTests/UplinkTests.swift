@@ -84,13 +84,16 @@ struct UplinkTests {
   /// One life of an uplink, to its end; `turn` is called in each of its turns, and says whether it is to end.
   private func uplink(
     patience: Duration = .seconds(20), address: String? = nil, within limit: Duration = .seconds(30),
-    holder: String = "this", policy: UplinkPolicy = .keep, rules: FabricRules = FabricRules(),
+    holder: String = "this", policy: UplinkPolicy = .keep, showsPreviews: Bool = false,
+    rules: FabricRules = FabricRules(),
     turn: @escaping (Int) throws -> Bool = { _ in false }
   ) throws -> UplinkReport {
     var (reports, turns): ([UplinkReport], Int) = ([], 0)
     let start = ContinuousClock.now
+    let configuration = try configuration(patience, address: address, holder: holder, policy: policy)
     let uplink = Uplink(
-      try configuration(patience, address: address, holder: holder, policy: policy), images: try topic.follower,
+      configuration, images: try topic.follower,
+      previews: showsPreviews ? try PreviewThread(configuration, images: topic.follower) : nil,
       stopRequested: {
         turns += 1
         do { return try turn(turns) || ContinuousClock.now - start > limit } catch {
@@ -145,6 +148,40 @@ struct UplinkTests {
     }
     #expect(report.isComplete)
     try expectWhole()
+  }
+
+  @Test(arguments: [false, true])
+  func `The newest projections are shown beside, and where that is refused all goes up as well`(
+    isRefused: Bool
+  ) throws {
+    let connection = try FabricConnection(try FabricAddress(server.address), name: "test", patience: .seconds(5))
+    if isRefused {
+      // Of two streams with a subject in common servers refuse the second.
+      let body = #"{"name":"other","subjects":["slipring.\#(topic.runID).preview"]}"#
+      _ = try JetStream(connection).ask(
+        JetStream.Request(subject: "$JS.API.STREAM.CREATE.other", body: Array(body.utf8), what: "a stream"))
+    }
+    var next = 0
+    let report = try uplink(showsPreviews: true) { _ in
+      if next <= Self.images { try topic.append(next) }
+      next += 1
+      return false
+    }
+    #expect(report.isComplete)
+    try expectWhole()
+    let preview = try #require(report.preview)
+    #expect(preview.shown + preview.skipped == UInt64(Self.images), "\(preview)")
+    let newest = try PreviewStream(connection, run: topic.runID).newest()
+    guard !isRefused else {
+      #expect(preview.shown == 0 && preview.away?.contains("refused stream") == true && newest == nil, "\(preview)")
+      return
+    }
+    #expect(preview.shown >= 1 && preview.away == nil, "\(preview)")
+    #expect(newest?.isLast == true && newest?.skipped == preview.skipped)
+    #expect(newest?.projection == UInt64(Self.images) - 1)
+    // Who comes again shows nothing twice.
+    let again = try #require(try uplink(showsPreviews: true).preview)
+    #expect(again.shown == preview.shown && again.skipped == preview.skipped, "\(again)")
   }
 
   /// What is none of the edge's, in the stream of the last granule.

@@ -26,6 +26,9 @@ enum LedgerWords {
     "negative": "Line integrals below zero: brighter than the flat field.",
     "missing-rows": "Slices that could not be reconstructed. They hold no numbers in the files.",
     "uplink": "Images that the servers of the fabric have taken, of those that there are: nodes read them there.",
+    "preview-skipped":
+      "Projections that were not shown in fewer pixels on the fabric, as the link had no room for such pictures. "
+      + "Nothing is lost: they go up whole, and are in the volume.",
     "nodes": "Other machines that are alive and make slices of this scan, with their granules.",
     "granules":
       "What becomes of the groups of slices that nodes make: free, being read, in the final iterations, made.",

@@ -120,6 +120,13 @@ enum MetricsText {
     page.add(
       "slipring_uplink_refused_total", "counter", "Messages that servers refused.", [([], Double(uplink.refused))])
     page.add("slipring_uplink_away", "gauge", "Whether nothing goes up at present.", [([], uplink.away == nil ? 0 : 1)])
+    if let preview = uplink.preview {
+      page.add(
+        "slipring_preview_shown_total", "counter", "Projections shown in fewer pixels.", [([], Double(preview.shown))])
+      page.add(
+        "slipring_preview_skipped_total", "counter", "Projections that were not shown in fewer pixels.",
+        [([], Double(preview.skipped))])
+    }
     if let nodes = uplink.nodes {
       page.add("slipring_nodes", "gauge", "Nodes that are alive.", [([], Double(nodes.count))])
     }

@@ -1,8 +1,11 @@
 import Stages
 
 extension RunStatus {
-  /// How images stand on their way to nodes, in words; nil where none do.
-  package var uplinkWords: String? { uplink?.words }
+  /// How images stand on their way to nodes, a line each; none where none do.
+  package var uplinkLines: [String] {
+    guard let uplink else { return [] }
+    return ["uplink: \(uplink.words)"] + (uplink.preview.map { ["preview: \($0.words)"] } ?? []) + nodeLines
+  }
 
   /// The same as a figure.
   package var uplinkFigure: String {
@@ -11,6 +14,9 @@ extension RunStatus {
         + (report.away != nil ? ", waiting" : report.lagSeconds.map { $0 >= 1 ? ", \(Int($0)) s behind" : "" } ?? "")
     } ?? "–"
   }
+
+  /// Projections that were not shown in fewer pixels.
+  package var previewFigure: String { uplink?.preview.map { "\($0.skipped)" } ?? "–" }
 
   /// Nodes that are alive, and the granules that each is at.
   package var nodesFigure: String {
@@ -41,7 +47,7 @@ extension RunStatus {
   }
 
   /// How nodes stand, a line each; none where there are none.
-  package var nodeLines: [String] {
+  private var nodeLines: [String] {
     guard let uplink, let words = uplink.nodeWords else { return [] }
     let lag =
       uplink.lag == 0

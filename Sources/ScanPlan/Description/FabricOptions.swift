@@ -126,6 +126,12 @@ extension ScanKey {
       in the journal.
       """),
     ScanKey(
+      .fabric, "uplink-preview", \.uplinkPreview,
+      """
+      Show the newest projections in fewer pixels on the fabric, with a tenth of the link at most; slipring preview \
+      reads them.
+      """),
+    ScanKey(
       .fabric, "nodes", \.nodes,
       "Machines that make the slices: the run stays until each granule has its part, and puts them together.",
       unset: "nobody is waited for", .within(1...1024)),
@@ -204,6 +210,7 @@ extension ScanDescription {
       }
       if gather == .edge { return "--gather edge goes with --fabric, over which nodes send their slices back" }
       if uplink != .keep { return "--uplink \(uplink.rawValue) goes with --fabric, to which images go up" }
+      if uplinkPreview { return "--uplink-preview goes with --fabric, on which projections are shown" }
       if let nodes { return "--nodes \(nodes) goes with --fabric, from which they have their images" }
     }
     if fabricInput != nil, let nodeName, !FabricNames.isNode(nodeName) {

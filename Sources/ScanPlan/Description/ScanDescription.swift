@@ -193,6 +193,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var granule: Int?
   /// How images go to the servers.
   package var uplink = UplinkPolicy.keep
+  /// Whether the newest projections are shown in fewer pixels beside.
+  package var uplinkPreview = false
   /// Machines that make slices, for which the edge waits; nil where it waits for none.
   package var nodes: Int?
   /// Rows that the edge reconstructs itself; nil for all, or where nodes make them for none.

@@ -75,7 +75,7 @@ extension RunPlan {
       eventsMax: UInt64(shape.projections + shape.flatsAndDarks + 1),
       messageByteCountMax: min(plan.granule, plan.rows) * rowByteCount + Self.messageOverhead, plan: plan.encoded(),
       look: sampleLook, patience: Self.fabricPatience, holder: uplinkHolder)
-    uplink.policy = scan.uplink
+    (uplink.policy, uplink.showsPreviews) = (scan.uplink, scan.uplinkPreview)
     uplink.hearsScores = control.hearsNodes
     if scan.gather == .edge { uplink.returned = .init(slices: plan.rows, columns: geometry.columns) }
     if let nodes = scan.nodes {

@@ -11,6 +11,7 @@ final class Uplink {
   private let configuration: UplinkConfiguration
   private let images: TopicFollower
   private let pace: OrderedPace?
+  private let previews: PreviewThread?
   /// The event that waits for its order.
   private var unordered: UInt64?
   private let stopRequested: () -> Bool
@@ -69,10 +70,11 @@ final class Uplink {
   /// Streams that are removed and filled again because somebody else published in them, before it is given up.
   private static let replacedMax = 16
 
-  /// `pace` says what nodes are to know of updates, nil where all are made. `noticed` hears of what was done, `write`
+  /// `pace` says what nodes are to know of updates, nil where all are made; `previews` shows some images beside. `noticed` hears of what was done, `write`
   /// leaves behind how it stands, and `writeParts` what nodes have made.
   init(
     _ configuration: UplinkConfiguration, images: TopicFollower, pace: OrderedPace? = nil,
+    previews: PreviewThread? = nil,
     stopRequested: @escaping () -> Bool, didWork: @escaping () -> Void, noticed: @escaping (String) -> Void,
     write: @escaping (UplinkReport) throws -> Void, writeParts: @escaping ([PartRecord]) throws -> Void = { _ in },
     rules: FabricRules = FabricRules()
@@ -81,7 +83,7 @@ final class Uplink {
       run: configuration.topic.identity.runID, granules: configuration.granules, wanted: configuration.wanted,
       hearsScores: configuration.hearsScores, noticed: noticed, write: writeParts)
     (self.configuration, self.images, self.stopRequested) = (configuration, images, stopRequested)
-    self.pace = pace
+    (self.pace, self.previews) = (pace, previews)
     (self.didWork, self.noticed, self.write) = (didWork, noticed, write)
     self.rules = rules
     report = UplinkReport(fabric: "\(configuration.address)")
@@ -100,6 +102,7 @@ final class Uplink {
       }
       try tell()
     }
+    previews?.end(isComplete: isComplete)
     try tell(isOver: true)
     noticed("\(report.words)")
     // One that comes later need not wait.
@@ -214,6 +217,8 @@ final class Uplink {
     let state = try link.publisher.pump(timeout: isBusy || hasAnswered || end == nil ? .zero : Self.lastPoll)
     if state == .flowing, link.publisher.acknowledged > acknowledged || link.publisher.inFlight == 0 { noteGood() }
     if state == .flowing { try watch.turn() }
+    previews?.note(
+      acknowledged: before.bytes + link.publisher.counts.bytes, isBehind: isBusy || link.publisher.inFlight > 0)
     return try isBroken || !isBusy && look(at: link) && !watch.isWaiting
   }
 
@@ -368,6 +373,7 @@ extension Uplink {
     told = .now
     if let link { report.note(link.publisher, served: link.replays.served, after: before) }
     watch.note(in: &report)
+    report.preview = previews?.report
     report.bytesPerSecond = Double(report.bytes - min(report.bytes, bytesBefore)) / (sinceTold / .seconds(1))
     bytesBefore = report.bytes
     report.events = images.published

@@ -24,6 +24,8 @@ package struct UplinkConfiguration: Sendable {
   let patience: Duration
   /// How they go up.
   package var policy = UplinkPolicy.keep
+  /// Whether the newest projections are shown in fewer pixels beside.
+  package var showsPreviews = false
   /// What nodes send back; nil where they keep it.
   package var returned: Returned?
   /// What nodes are to make of it before the edge is done; nil where it waits for none.

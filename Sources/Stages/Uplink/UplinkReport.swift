@@ -33,6 +33,8 @@ package struct UplinkReport: Codable, Equatable, Sendable {
   var replaced = 0
   /// Messages that nodes asked for, as their streams did not have them.
   package var replayed: UInt64 = 0
+  /// What is shown in fewer pixels beside; nil where nothing is.
+  package var preview: Preview?
   /// Why nothing goes up at present; nil while it does.
   package var away: String?
   /// Bytes a second that were acknowledged of late.
@@ -58,6 +60,21 @@ package struct UplinkReport: Codable, Equatable, Sendable {
   package var isComplete = false
   /// Whether nothing more goes up.
   var isOver = false
+
+  /// Projections that are shown in fewer pixels, for people at the far end of a thin link.
+  package struct Preview: Codable, Equatable, Sendable {
+    /// Projections that were shown.
+    package var shown: UInt64 = 0
+    /// Projections up to the newest of these, in the end of the whole scan, that were not.
+    package var skipped: UInt64 = 0
+    /// Bytes of those that were shown.
+    var bytes: UInt64 = 0
+    /// Why none is shown at present; nil while they are.
+    var away: String?
+
+    /// For people.
+    package var words: String { "\(shown) projections shown, \(skipped) skipped" + (away.map { ": \($0)" } ?? "") }
+  }
 
   /// A node that lives.
   package struct Node: Codable, Equatable, Sendable {

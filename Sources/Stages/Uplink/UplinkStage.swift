@@ -13,8 +13,11 @@ package struct UplinkStage: Stage {
     let pace =
       distribution.changesPace
       ? OrderedPace(try environment.follower(.orders(partition: 0)), rows: distribution.rows[0]) : nil
+    let previews =
+      configuration.showsPreviews
+      ? try PreviewThread(configuration, images: try environment.follower(configuration.images)) : nil
     let uplink = Uplink(
-      configuration, images: try environment.follower(configuration.images), pace: pace,
+      configuration, images: try environment.follower(configuration.images), pace: pace, previews: previews,
       stopRequested: environment.stopRequested, didWork: environment.didWork,
       noticed: { log.notice("\($0)") }, write: { try environment.write($0, as: .uplink) },
       writeParts: { try environment.write(PartList(parts: $0), as: .parts) })

@@ -7,6 +7,7 @@ struct FabricOptions: ParsableArguments {
   @Option(help: .key("fabric", "nats://host:port")) var fabric: String?
   @Option(help: .key("granule", "rows")) var granule: Int?
   @Option(help: .key("uplink", "keep|compress")) var uplink = ScanDescription.standard.uplink
+  @Flag(help: .key("uplink-preview")) var uplinkPreview = false
   @Option(help: .key("nodes", "count")) var nodes: Int?
   @Option(help: .key("local-rows", "all|none|first:end")) var localRows: LocalRows?
   @Option(help: .key("gather", "links|edge|none")) var gather = ScanDescription.standard.gather
@@ -21,6 +22,7 @@ struct FabricOptions: ParsableArguments {
   func apply(to scan: inout ScanDescription) {
     (scan.fabric, scan.granule, scan.localRows, scan.granules) = (fabric, granule, localRows, granules)
     (scan.uplink, scan.nodeName, scan.edgePatience) = (uplink, nodeName, edgePatience)
+    scan.uplinkPreview = uplinkPreview
     (scan.nodes, scan.gather, scan.partsPatience) = (nodes, gather, partsPatience)
     (scan.fabricCredentials, scan.fabricAuthority) = (fabricCredentials, fabricAuthority)
   }

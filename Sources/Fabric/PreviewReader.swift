@@ -1,0 +1,70 @@
+internal import Host
+package import Rings
+
+/// The far end of previews: the newest projection of a run in fewer pixels, and each newer one as it comes. Whoever
+/// may publish there may have made it: nothing of it is believed before it is checked, and what is none is counted.
+/// Use from one thread at a time.
+package final class PreviewReader {
+  /// A preview with its pixels.
+  package struct Preview: Sendable {
+    /// What it is of.
+    package let message: PreviewMessage
+    /// Its pixels, row by row.
+    package let pixels: [Float]
+  }
+
+  /// Messages that were no preview of the run.
+  package private(set) var damaged = 0
+  private let stream: PreviewStream
+  private let inbox: FabricInbox
+  /// The newest that was given.
+  private var given: PreviewMessage?
+  private var isAsked = false
+
+  /// Reads those of a run.
+  package init(_ connection: FabricConnection, run: RunID) throws(FabricError) {
+    stream = try PreviewStream(connection, run: run)
+    // Before the newest one is asked for: none comes between.
+    inbox = try FabricInbox(connection, subject: PreviewStream.subject(run))
+  }
+
+  /// The next one that is newer than what was given, at first the newest that there is; nil where none comes before
+  /// `timeout`.
+  package func next(timeout: Duration) throws(FabricError) -> Preview? {
+    let deadline = Deadline(after: timeout)
+    if !isAsked {
+      let newest = try stream.newestBytes()
+      isAsked = true
+      if let newest, let preview = newest.withUnsafeBytes(take) { return preview }
+    }
+    while true {
+      if let message = try inbox.next(timeout: min(deadline.remaining, Self.turn)), let preview = take(message.bytes) {
+        return preview
+      }
+      if deadline.hasPassed { return nil }
+    }
+  }
+
+  private static let turn: Duration = .milliseconds(200)
+
+  /// A preview, where it is one, and newer than the last.
+  private func take(_ bytes: UnsafeRawBufferPointer) -> Preview? {
+    guard let (message, pixels) = try? PreviewMessage.decode(bytes, run: stream.run) else {
+      damaged += 1
+      return nil
+    }
+    // What was shown before it was known to be the last comes once more.
+    guard given.map({ message.projection > $0.projection || message.ends($0) }) ?? true else { return nil }
+    given = message
+    return Preview(message: message, pixels: pixels.withUnsafeBytes { Self.floats($0, message) })
+  }
+
+  private static func floats(_ bytes: UnsafeRawBufferPointer, _ message: PreviewMessage) -> [Float] {
+    switch message.pixel {
+    case .uint8: bytes.map(Float.init)
+    case .uint16: bytes.assumingMemoryBound(to: UInt16.self).map(Float.init)
+    case .uint32: bytes.assumingMemoryBound(to: UInt32.self).map(Float.init)
+    case .float32: Array(bytes.assumingMemoryBound(to: Float.self))
+    }
+  }
+}
