@@ -42,7 +42,7 @@ struct UplinkTests {
     var follower: TopicFollower { get throws { try TopicFollower(ring, folder: folder.path) } }
 
     /// Appends the next image, or the end, and waits until it is durable.
-    func append(_ number: Int) throws {
+    func append(_ number: Int, of images: Int = images) throws {
       let writer = try writer ?? TopicWriter(ring: ring, folder: folder.path)
       self.writer = writer
       if number == images {
@@ -70,11 +70,12 @@ struct UplinkTests {
   private var granules: Granules { Granules(rows: Self.rows, each: 4) }
 
   private func configuration(
-    _ patience: Duration, address: String? = nil, holder: String = "this", policy: UplinkPolicy = .keep
+    _ patience: Duration, address: String? = nil, holder: String = "this", policy: UplinkPolicy = .keep,
+    images: Int = images
   ) throws -> UplinkConfiguration {
     var configuration = UplinkConfiguration(
       address: try FabricAddress(address ?? server.address), run: topic.runID, images: .projections,
-      granules: granules, eventsMax: UInt64(Self.images + 1),
+      granules: granules, eventsMax: UInt64(images + 1),
       messageByteCountMax: BandMessage.headByteCount + 4 * Self.columns * 2 + 200,
       plan: [1, 2, 3], look: nil, patience: patience, holder: holder)
     configuration.policy = policy
@@ -85,12 +86,12 @@ struct UplinkTests {
   private func uplink(
     patience: Duration = .seconds(20), address: String? = nil, within limit: Duration = .seconds(30),
     holder: String = "this", policy: UplinkPolicy = .keep, showsPreviews: Bool = false,
-    rules: FabricRules = FabricRules(),
+    images: Int = images, idleCores: Double? = nil, rules: FabricRules = FabricRules(),
     turn: @escaping (Int) throws -> Bool = { _ in false }
   ) throws -> UplinkReport {
     var (reports, turns): ([UplinkReport], Int) = ([], 0)
     let start = ContinuousClock.now
-    let configuration = try configuration(patience, address: address, holder: holder, policy: policy)
+    let configuration = try configuration(patience, address: address, holder: holder, policy: policy, images: images)
     let uplink = Uplink(
       configuration, images: try topic.follower,
       previews: showsPreviews ? try PreviewThread(configuration, images: topic.follower) : nil,
@@ -100,13 +101,13 @@ struct UplinkTests {
           Issue.record(error)
           return true
         }
-      }, didWork: {}, noticed: { _ in }, write: { reports.append($0) }, rules: rules)
+      }, didWork: {}, noticed: { _ in }, write: { reports.append($0) }, idleCores: { idleCores }, rules: rules)
     try uplink.run()
     return try #require(reports.last)
   }
 
   /// What a node reads of all granules.
-  private func expectWhole() throws {
+  private func expectWhole(_ images: Int = images) throws {
     let connection = try FabricConnection(try FabricAddress(server.address), name: "test", patience: .seconds(5))
     let reader = try BandReader(
       connection, topic: FabricTopic(run: topic.runID, id: Topic.projections.id, word: "projections"),
@@ -119,10 +120,10 @@ struct UplinkTests {
       found.deallocate()
       wanted.deallocate()
     }
-    for number in 0...Self.images {
+    for number in 0...images {
       let bands = try #require(try reader.next(timeout: .seconds(10)))
-      #expect(bands.header.sequence == UInt64(number) && (bands.header.kind == .end) == (number == Self.images))
-      guard number < Self.images else { break }
+      #expect(bands.header.sequence == UInt64(number) && (bands.header.kind == .end) == (number == images))
+      guard number < images else { break }
       bands.copy(into: found)
       Self.fill(wanted, number)
       #expect(found.elementsEqual(wanted), "image \(number)")
@@ -182,6 +183,25 @@ struct UplinkTests {
     // Who comes again shows nothing twice.
     let again = try #require(try uplink(showsPreviews: true).preview)
     #expect(again.shown == preview.shown && again.skipped == preview.skipped, "\(again)")
+  }
+
+  @Test func `Rows are packed from when the link does not keep up, and nodes read the same`() throws {
+    let start = ContinuousClock.now, most = 20_000
+    var (next, isOver) = (0, false)
+    let report = try uplink(policy: .auto, images: most, idleCores: 2) { _ in
+      guard !isOver else { return false }
+      isOver = ContinuousClock.now - start > .seconds(6) || next > most - 2
+      // Two come for each that goes up.
+      for _ in 0..<2 where !isOver {
+        try topic.append(next, of: most)
+        next += 1
+      }
+      if isOver { try topic.append(next, of: next) }
+      return false
+    }
+    let packed = try #require(report.packed, "\(report)")
+    #expect(report.isComplete && report.isPacking == true && packed > 0 && packed < UInt64(2 * next), "\(report)")
+    try expectWhole(next)
   }
 
   /// What is none of the edge's, in the stream of the last granule.

@@ -122,8 +122,8 @@ extension ScanKey {
     ScanKey(
       .fabric, "uplink", \.uplink,
       """
-      How images go up: as they are, or compressed where that makes them smaller. What a slow link cannot take waits \
-      in the journal.
+      How images go up: as they are, compressed where that makes them smaller, or compressed only while the link does \
+      not keep up and a core idles. What a slow link cannot take waits in the journal.
       """),
     ScanKey(
       .fabric, "uplink-preview", \.uplinkPreview,

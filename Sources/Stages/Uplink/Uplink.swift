@@ -41,6 +41,9 @@ final class Uplink {
   /// Checks in a row, after everything was acknowledged, that found all of it.
   private var agreements = 0
   private let watch: FabricWatch
+  /// Whether rows are packed, where that is decided as it goes.
+  private var choice: PackingChoice?
+  private let idleCores: () -> Double?
   /// Bytes that were acknowledged when it was last told.
   private var bytesBefore: UInt64 = 0
 
@@ -61,31 +64,31 @@ final class Uplink {
   /// How often it is looked what there is to do, once the end came.
   private static let lastPoll: Duration = .milliseconds(20)
   private static let (checkInterval, lastCheckInterval) = (Duration.seconds(5), Duration.milliseconds(500))
-  private static let agreementsMin = 2
-  private static let tellInterval: Duration = .seconds(1)
-  /// Faults of streams that are listed.
-  private static let faultsMax = 16
+  private static let (agreementsMin, tellInterval) = (2, Duration.seconds(1))
   /// Requests of nodes that are answered between two events, and bytes while there is no event to publish.
   private static let (requestsMax, idleByteCountMax) = (8, 8 << 20)
-  /// Streams that are removed and filled again because somebody else published in them, before it is given up.
-  private static let replacedMax = 16
+  /// Faults of streams that are listed; streams that are removed and filled again because somebody else published in
+  /// them, before it is given up.
+  private static let (faultsMax, replacedMax) = (16, 16)
 
-  /// `pace` says what nodes are to know of updates, nil where all are made; `previews` shows some images beside. `noticed` hears of what was done, `write`
-  /// leaves behind how it stands, and `writeParts` what nodes have made.
+  /// `pace` says what nodes are to know of updates, nil where all are made; `previews` shows some images beside.
+  /// `noticed` hears of what was done, `write` leaves behind how it stands, and `writeParts` what nodes have made.
+  /// `idleCores` says how many cores had nothing to do since it was last asked.
   init(
     _ configuration: UplinkConfiguration, images: TopicFollower, pace: OrderedPace? = nil,
-    previews: PreviewThread? = nil,
-    stopRequested: @escaping () -> Bool, didWork: @escaping () -> Void, noticed: @escaping (String) -> Void,
+    previews: PreviewThread? = nil, stopRequested: @escaping () -> Bool, didWork: @escaping () -> Void,
+    noticed: @escaping (String) -> Void,
     write: @escaping (UplinkReport) throws -> Void, writeParts: @escaping ([PartRecord]) throws -> Void = { _ in },
-    rules: FabricRules = FabricRules()
+    idleCores: @escaping () -> Double? = IdleCores.looks(), rules: FabricRules = FabricRules()
   ) {
     watch = FabricWatch(
       run: configuration.topic.identity.runID, granules: configuration.granules, wanted: configuration.wanted,
       hearsScores: configuration.hearsScores, noticed: noticed, write: writeParts)
     (self.configuration, self.images, self.stopRequested) = (configuration, images, stopRequested)
-    (self.pace, self.previews) = (pace, previews)
+    (self.pace, self.previews, self.idleCores) = (pace, previews, idleCores)
     (self.didWork, self.noticed, self.write) = (didWork, noticed, write)
     self.rules = rules
+    choice = configuration.policy == .auto ? PackingChoice() : nil
     report = UplinkReport(fabric: "\(configuration.address)")
     before = report
   }
@@ -124,7 +127,7 @@ final class Uplink {
     let replays = try ReplayService(connection, topic: configuration.topic, granules: configuration.granules) {
       [unowned self] sequence, _ in try self.event(sequence)
     }
-    publisher.packs = configuration.policy == .compress
+    publisher.packs = choice?.packs ?? (configuration.policy == .compress)
     replays.packs = publisher.packs
     try watch.attach(connection)
     noticed("connected to the fabric \(configuration.address)")
@@ -366,6 +369,17 @@ extension Uplink {
     return try end != nil || event(images.published &- 1)?.event.header.kind == .end
   }
 
+  /// Looks whether rows are to be packed, where nobody has decided that. Without servers nothing is learnt.
+  private func choosePacking() {
+    guard let link, choice != nil, case let idle = idleCores(), link.publisher.state == .flowing else { return }
+    // What waits for its order does not wait for the link.
+    let known = unordered == nil ? images.published : link.publisher.published
+    choice?.look(lag: known - min(known, link.publisher.acknowledged), idleCores: idle)
+    guard let packs = choice?.packs, packs != link.publisher.packs else { return }
+    (link.publisher.packs, link.replays.packs, report.isPacking) = (packs, packs, packs)
+    noticed(packs ? "the link does not keep up, and a core idles: rows are compressed" : "rows go up as they are again")
+  }
+
   /// Leaves behind how it stands, now and then, and in the end.
   private func tell(isOver: Bool = false) throws {
     guard isOver || ContinuousClock.now - told >= Self.tellInterval else { return }
@@ -378,6 +392,7 @@ extension Uplink {
     bytesBefore = report.bytes
     report.events = images.published
     (report.isComplete, report.isOver) = (isComplete, isOver)
+    choosePacking()
     guard report != written else { return }
     written = report
     try write(report)

@@ -4,4 +4,6 @@ package enum UplinkPolicy: String, CaseIterable, Codable, Sendable {
   case keep
   /// Packed, where that makes them smaller.
   case compress
+  /// As they are, and packed while the link does not keep up and a core idles.
+  case auto
 }

@@ -23,6 +23,8 @@ package struct UplinkReport: Codable, Equatable, Sendable {
   /// nil where none were.
   package private(set) var packed: UInt64?
   private(set) var saved: UInt64?
+  /// Whether rows are packed at present, where that is decided as it goes; nil before it was first decided.
+  var isPacking: Bool?
   /// How often it was asked where the streams are, but for the first time.
   package var resyncs = 0
   /// Messages that the servers refused.
@@ -160,7 +162,8 @@ package struct UplinkReport: Codable, Equatable, Sendable {
 
   /// For people.
   package var words: String {
-    let state = "\(fabric) has \(acknowledged) of \(events) events\(packedWords)"
+    let now = isPacking.map { $0 && !isOver ? "; compressing, as the link does not keep up" : "" } ?? ""
+    let state = "\(fabric) has \(acknowledged) of \(events) events\(packedWords)\(now)"
     if let away { return "\(state); \(isOver ? "the others do not reach nodes" : "the others wait"): \(away)" }
     if isOver, !isComplete { return "\(state); the others do not reach nodes: the uplink was asked to end" }
     return faults.isEmpty ? state : "\(state); \(faults.joined(separator: "; "))"

@@ -6,7 +6,7 @@ import Host
 /// not tell is not known.
 struct MachineFigures {
   private static let looksOfSecond = 10
-  private static let fileByteCountMax = 16 << 10
+  static let fileByteCountMax = 16 << 10
   private static let pressures: [(Gauge, String)] = [
     (.processorPressure, "/proc/pressure/cpu"), (.diskPressure, "/proc/pressure/io"),
     (.memoryPressure, "/proc/pressure/memory"),
@@ -95,11 +95,12 @@ struct MachineFigures {
     }
   }
 
-  private static func read(_ path: String) -> String? {
+  /// The beginning of a file of the system's; nil where it cannot be read.
+  static func read(_ path: String, byteCountMax: Int = fileByteCountMax) -> String? {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
-    return withUnsafeTemporaryAllocation(byteCount: fileByteCountMax, alignment: 8) { bytes in
+    return withUnsafeTemporaryAllocation(byteCount: byteCountMax, alignment: 8) { bytes in
       let count = Glibc.read(descriptor, bytes.baseAddress, bytes.count)
       return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
     }

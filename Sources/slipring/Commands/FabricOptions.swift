@@ -6,7 +6,7 @@ package import Stages
 struct FabricOptions: ParsableArguments {
   @Option(help: .key("fabric", "nats://host:port")) var fabric: String?
   @Option(help: .key("granule", "rows")) var granule: Int?
-  @Option(help: .key("uplink", "keep|compress")) var uplink = ScanDescription.standard.uplink
+  @Option(help: .key("uplink", "keep|compress|auto")) var uplink = ScanDescription.standard.uplink
   @Flag(help: .key("uplink-preview")) var uplinkPreview = false
   @Option(help: .key("nodes", "count")) var nodes: Int?
   @Option(help: .key("local-rows", "all|none|first:end")) var localRows: LocalRows?
