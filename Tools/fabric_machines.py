@@ -4,6 +4,7 @@ import os
 import select
 import socket
 import subprocess
+import sys
 import threading
 
 
@@ -71,6 +72,12 @@ class Namespaces:
     def cut(self, machine, is_cut):
         number = list(self.addresses).index(machine)
         call("ip", "-n", self.switch, "link", "set", f"port{number}", "down" if is_cut else "up")
+
+    def slow(self, machine, rate):
+        """Lets no more than so many bits a second out of a machine; None ends that."""
+        device = ["dev", "eth0", "root"]
+        shape = ["tbf", "rate", rate, "burst", "64kb", "latency", "1s"] if rate else []
+        call("tc", "-n", f"{self.mark}-{machine}", "qdisc", "add" if rate else "del", *device, *shape, check=False)
 
     def shape(self, machine, rate):
         """Lets no more than so many bits a second out of a machine, and as many in."""
@@ -144,6 +151,9 @@ class Loopback:
             self.relays[machine, port] = Relay(port, self.links[machine])
         return f"127.0.0.1:{self.relays[machine, port].port}"
 
+    def slow(self, machine, rate):
+        pass
+
     def cut(self, machine, is_cut):
         (self.links[machine].clear if is_cut else self.links[machine].set)()
 
@@ -185,6 +195,29 @@ class Server:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+
+PUBLISH = """
+import socket, sys
+host, port, subject, text = sys.argv[1:]
+with socket.create_connection((host, int(port)), timeout=2) as server:
+    server.settimeout(2)
+    server.sendall(b'CONNECT {"verbose":false}\\r\\n')
+    server.sendall(f"PUB {subject} {len(text.encode())}\\r\\n{text}\\r\\nPING\\r\\n".encode())
+    answer = b""
+    while b"PONG" not in answer:
+        data = server.recv(4096)
+        if not data:
+            sys.exit(1)
+        answer += data
+"""
+
+
+def publish(network, machine, server, subject, text):
+    """Has a machine publish a message, as anybody can who reaches a server; whether the server took it."""
+    host = network.host(server.name)
+    command = [sys.executable, "-c", PUBLISH, host, str(server.ports[0]), subject, text]
+    return call(*network.command(machine, command), check=False)
 
 
 def free_port():

@@ -107,6 +107,16 @@ package final class FabricStore {
     }
   }
 
+  /// Whether servers answer what is asked of it.
+  /// - Throws: `.missing` where they do, and it is not there.
+  func isThere() throws(FabricError) -> Bool {
+    do throws(FabricError) { _ = try keys() } catch {
+      guard case .timedOut = error else { throw error }
+      return false
+    }
+    return true
+  }
+
   /// The value of a key; nil where there is none.
   package func get(_ key: String) throws(FabricError) -> Entry? {
     if case .entry(let entry)? = try look(key) { entry } else { nil }

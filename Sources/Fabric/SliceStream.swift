@@ -4,11 +4,13 @@ package import Rings
 /// replaces where a node sends it again. Use from one thread at a time.
 package final class SliceStream {
   private let run: RunID
+  /// Takes pieces, and answers what is asked of the stream itself.
   private let api: JetStream
+  private let management: JetStream
   /// Pieces that are under way at a time.
   private static let piecesMax = 8
-  /// How long servers may take for these.
-  private static let limit: Duration = .seconds(30)
+  /// How long servers may take for these, and for what has no bytes: an uplink has images to publish meanwhile.
+  private static let (limit, managementLimit) = (Duration.seconds(30), Duration.seconds(1))
   /// What servers count to a message beside its bytes, at most.
   private static let overhead = 512
 
@@ -16,10 +18,11 @@ package final class SliceStream {
   package init(_ connection: FabricConnection, run: RunID) throws(FabricError) {
     self.run = run
     api = try JetStream(connection, limit: Self.limit)
+    management = try JetStream(connection, limit: Self.managementLimit)
   }
 
   /// The stream's name.
-  private var name: String { "slipring-\(run)-slices" }
+  var name: String { "slipring-\(run)-slices" }
 
   private func subject(_ row: Int, _ piece: Int) -> String { "slipring.\(run).slices.\(row).\(piece)" }
 
@@ -35,7 +38,11 @@ package final class SliceStream {
     let allow_direct = true
   }
 
-  private struct Answer: Decodable { let error: JetStream.Fault? }
+  private struct Answer: Decodable {
+    struct State: Decodable { let subjects: [String: Int]? }
+    let error: JetStream.Fault?
+    let state: State?
+  }
 
   /// Makes the stream, with room for so many slices and one that replaces another, unless it is there.
   package func make(slices: Int, columns: Int) throws(FabricError) {
@@ -46,10 +53,13 @@ package final class SliceStream {
       name: name, subjects: ["slipring.\(run).slices.>"], max_bytes: Int64(clamping: byteCount))
     let request = JetStream.Request(
       subject: "$JS.API.STREAM.CREATE.\(name)", body: JetStream.encode(creation), what: "stream \(name)")
-    let answer = try JetStream.decode(Answer.self, try api.ask(request), what: request.what)
+    let answer = try JetStream.decode(Answer.self, try management.ask(request), what: request.what)
     guard let error = answer.error, error.number != JetStream.Fault.streamExists else { return }
     throw error.error(request.what)
   }
+
+  /// Removes the stream with what it holds; that it is not there is no error.
+  func remove() throws(FabricError) { try BandStreams.remove([name], management) }
 
   /// Sends the slice of a row, which has columns × columns values; the servers have it then.
   package func send(_ slice: UnsafeBufferPointer<Float>, row: Int, columns: Int) throws(FabricError) {
@@ -148,7 +158,59 @@ package final class SliceStream {
   /// Without the stream nobody answers who asks for what is in it.
   private func isThere() throws(FabricError) {
     let request = JetStream.Request(subject: "$JS.API.STREAM.INFO.\(name)", what: "stream \(name)")
-    let answer = try JetStream.decode(Answer.self, try api.ask(request), what: request.what)
+    let answer = try JetStream.decode(Answer.self, try management.ask(request), what: request.what)
     if let error = answer.error { throw error.error(request.what) }
+  }
+}
+
+// Slices that stay at the servers until they are told of.
+extension SliceStream {
+  /// How often slices are sent that servers lose.
+  private static let roundsMax = 5
+  /// Rows that are asked for at a time.
+  private static let rowsMax = 32
+
+  /// Sends the slices of some rows, and looks whether servers have all of them then: one that lost its disk meanwhile
+  /// has acknowledged those before that, too. With `again` only what they lack is sent. `facts` go with each of
+  /// `firsts`; `read` gives the columns × columns values of a row, until it is called again.
+  /// - Throws: `.missing` where the stream is not there, `.damaged` where servers lose slices again and again; what
+  ///   `read` throws.
+  package func deliver(
+    _ rows: [Int], columns: Int, facts: [String: String], firsts: Set<Int>, again: Bool,
+    read: (Int) throws -> UnsafeBufferPointer<Float>
+  ) throws {
+    var left = again ? try missing(rows, columns: columns) : rows
+    for _ in 0..<Self.roundsMax {
+      for row in left {
+        if firsts.contains(row) { try send(facts: facts, row: row) }
+        try send(read(row), row: row, columns: columns)
+      }
+      left = try missing(rows, columns: columns)
+      if left.isEmpty { return }
+    }
+    throw FabricError.damaged(what: "stream \(name)", reason: "it loses slices again and again")
+  }
+
+  private struct Filter: Encodable { let subjects_filter: String }
+
+  /// The rows of whose slices the stream lacks pieces.
+  private func missing(_ rows: [Int], columns: Int) throws(FabricError) -> [Int] {
+    let count = SlicePiece.count(columns: columns)
+    var missing: [Int] = []
+    for first in stride(from: 0, to: rows.count, by: Self.rowsMax) {
+      let some = rows[first..<min(first + Self.rowsMax, rows.count)]
+      let requests = some.map { row in
+        JetStream.Request(
+          subject: "$JS.API.STREAM.INFO.\(name)",
+          body: JetStream.encode(Filter(subjects_filter: "slipring.\(run).slices.\(row).*")), what: "stream \(name)")
+      }
+      for (row, bytes) in zip(some, try api.ask(requests)) {
+        let answer = try JetStream.decode(Answer.self, bytes, what: "stream \(name)")
+        if let error = answer.error { throw error.error("stream \(name)") }
+        let found = answer.state?.subjects ?? [:]
+        if !(0..<count).allSatisfy({ found[subject(row, $0)] != nil }) { missing.append(row) }
+      }
+    }
+    return missing
   }
 }

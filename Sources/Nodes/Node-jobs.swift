@@ -51,6 +51,23 @@ extension Node {
     } catch { tellOnce("\(error)") }
   }
 
+  private static let roomLookPeriod: Duration = .seconds(1)
+
+  /// Leaves to others what waits for room on this node's disk for too long: a lease that is renewed keeps everybody
+  /// else waiting as well. It is taken up again where there is room before anybody has made it.
+  func watchRoom() throws {
+    guard !jobs.isEmpty, ContinuousClock.now >= roomLookDue else { return }
+    roomLookDue = .now + Self.roomLookPeriod
+    let free = try Machine.diskFree(settings.folder)
+    for job in jobs where job.killed == nil {
+      job.noteRoom(free)
+      guard let since = job.roomless else { continue }
+      tellOnce("\(job.words) wait for room on the disk of \(settings.folder), for \(settings.roomPatience) at most")
+      guard ContinuousClock.now - since >= settings.roomPatience else { continue }
+      try job.kill("there was no room on its disk for \(settings.roomPatience); taken up again where there is")
+    }
+  }
+
   private static let (pause, pauseMax) = (2, 60)
 
   private func settle(_ job: NodeJob, _ status: ExitStatus) {

@@ -92,6 +92,7 @@ extension Node {
       guard made < granules.count || RunFolder(path: run.runFolder(granules)).isUnfinished else { return false }
       do {
         try FileManager.default.removeItem(atPath: run.outputFolder(granules))
+        removeRegions()
         notice("\(NodeJob.words(run, granules)): others have made some of them; what was begun here is removed")
       } catch { tellOnce("cannot remove \(run.outputFolder(granules)): \(error.localizedDescription)") }
       return false

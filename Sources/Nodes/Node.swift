@@ -27,6 +27,8 @@ package final class Node {
   var listDue = ContinuousClock.now
   /// When the edges are looked at again for which runs wait.
   var edgeLookDue = ContinuousClock.now
+  /// When it is looked at again how much room there is.
+  var roomLookDue = ContinuousClock.now
   /// When leases, and the servers, are looked at again.
   var lookDue = ContinuousClock.now
   private(set) var registered: (revision: UInt64, at: ContinuousClock.Instant)?
@@ -87,6 +89,7 @@ package final class Node {
       while !isOver {
         try handleSignals()
         try watchJobs()
+        try watchRoom()
         try turn()
         tellState()
         _ = try Poll.wait(readable: [signals.descriptor] + jobs.map(\.descriptor), timeout: Self.tick)
@@ -256,8 +259,9 @@ package final class Node {
       notice("\(job.words) are left: they go on when this node is started again, or elsewhere")
       attempt { try job.leases.forEach { try $0.release() } }
     }
-    if !jobs.isEmpty { removeRegions() }
     jobs = []
+    // Also what a life before has left, whose granules others have made since.
+    removeRegions()
     if let link { attempt { try leave(link) } }
   }
 

@@ -19,11 +19,15 @@ final class NodeJob {
   /// The scores that were noted last, and when it is looked for others.
   private var (scores, scoresDue) = ([WorkerScore](), ContinuousClock.now)
   private(set) var needsEdge = true
+  /// Since when it has had no room on its disk; nil where it has some.
+  private(set) var roomless: ContinuousClock.Instant?
   /// Why it was killed; nil where it was not.
   private(set) var killed: String?
 
   private static let tailByteCount = 8192
   private static let scoresPeriod: Duration = .milliseconds(500)
+  /// A disk with less cannot even take what a run says of itself.
+  private static let roomMin = 1 << 20
 
   /// Starts it with the scan file at `path`; what it says goes to a log beside that.
   init(_ run: NodeRun, _ granules: Range<Int>, _ leases: [FabricLease], byteCount: Int, executable: String) throws {
@@ -84,6 +88,12 @@ final class NodeJob {
     guard run.scan.isScored, ContinuousClock.now >= scoresDue else { return false }
     scoresDue = .now + Self.scoresPeriod
     return status?.scores.map { $0 != scores } ?? false
+  }
+
+  /// Takes note of the bytes that are free on its disk, and of what its run says of room.
+  func noteRoom(_ free: Int) {
+    let isFull = free < Self.roomMin || status.map { !$0.withoutRoom.isEmpty } ?? false
+    roomless = isFull ? roomless ?? .now : nil
   }
 
   /// Tells how far it is, and what it saw of its slices, with the next renewal of its leases.

@@ -20,6 +20,8 @@ package struct NodeSettings: Sendable {
   let drainLimit: Duration
   /// How long its runs wait for images of an edge that is away.
   let edgePatience: Duration
+  /// How long its runs wait for room on its disk.
+  let roomPatience: Duration
   /// What its runs have of their own: files, threads, where the key is.
   let scan: ScanDescription
 
@@ -30,7 +32,7 @@ package struct NodeSettings: Sendable {
   /// - Throws: `.usage` for what cannot be.
   package init(
     _ scan: ScanDescription, folder: String, name: String?, granulesMax: Int?, cores: Int?, memoryByteCount: Int?,
-    drainLimit: Duration, edgePatience: Duration
+    drainLimit: Duration, edgePatience: Duration, roomPatience: Duration
   ) throws {
     guard let servers = scan.fabric else { preconditionFailure("a node without servers") }
     var address = try FabricAddress(servers)
@@ -49,7 +51,7 @@ package struct NodeSettings: Sendable {
       throw ScanFailure(.usage, "--most-granules \(granulesMax ?? 0) is none: give 1 or more")
     }
     (self.address, self.name) = (address, name)
-    (self.drainLimit, self.edgePatience) = (drainLimit, edgePatience)
+    (self.drainLimit, self.edgePatience, self.roomPatience) = (drainLimit, edgePatience, roomPatience)
     self.folder = absolutePath(folder)
     self.cores = Array(allowed.prefix(cores ?? allowed.count))
     granulesAsked = granulesMax

@@ -12,6 +12,8 @@ final class Edge {
   let columns: Int
   /// Events with the end.
   let count: UInt64
+  /// How far apart updates are from an image on.
+  var interval: (UInt64) -> UInt16 = { _ in 0 }
   /// Bits of a pixel that are noise; the others are 0.
   private let bits: UInt64
   private let payload: UnsafeMutableRawBufferPointer
@@ -50,6 +52,11 @@ final class Edge {
       payload: isEnd ? UnsafeRawBufferPointer(start: nil, count: 0) : UnsafeRawBufferPointer(payload))
   }
 
+  /// An event as an uplink hands it out.
+  func told(_ sequence: UInt64) -> EdgeEvent {
+    EdgeEvent(event(sequence), interval: sequence == count - 1 ? 0 : interval(sequence))
+  }
+
   private func fill(_ bytes: UnsafeMutableRawBufferPointer, _ sequence: UInt64) {
     var random = SplitMix64(seed: sequence &+ 1)
     let mask: UInt64 = ((1 << bits) - 1) * 0x0001_0001_0001_0001
@@ -83,7 +90,7 @@ final class Edge {
 
   func replayService(_ connection: FabricConnection) throws -> ReplayService {
     try ReplayService(connection, topic: topic, granules: granules) { sequence, _ in
-      sequence < self.count ? EdgeEvent(self.event(sequence)) : nil
+      sequence < self.count ? self.told(sequence) : nil
     }
   }
 }
@@ -112,7 +119,7 @@ func publish(
     if case .interrupted = publisher.state {
       do {
         _ = try publisher.synchronise()
-        try publisher.compare(below: edge.count) { EdgeEvent(edge.event($0)) }
+        try publisher.compare(below: edge.count) { edge.told($0) }
         backOff.succeed()
       } catch let error as FabricError {
         switch error {
@@ -123,7 +130,7 @@ func publish(
       continue
     }
     if publisher.published < end {
-      _ = try publisher.publish(edge.event(publisher.published))
+      _ = try publisher.publish(edge.told(publisher.published))
     } else {
       _ = try publisher.pump(timeout: .milliseconds(10))
     }
@@ -156,6 +163,9 @@ func read(
     let event = edge.event(next)
     guard bands.header == event.header, bands.metadata == [UInt8](event.metadata) else {
       return "the header of event \(next) is another one"
+    }
+    guard bands.isAgreed, bands.interval == edge.told(next).interval else {
+      return "event \(next) says something else of updates"
     }
     guard bytes == edge.rows(rows, of: next) else { return "the pixels of event \(next) are others" }
     next += 1

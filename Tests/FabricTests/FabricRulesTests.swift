@@ -28,11 +28,11 @@ struct FabricRulesTests {
   }
 
   /// Removes a message from the middle of a stream, as damage of its file does.
-  private func lose(_ sequence: UInt64, of granule: Int) throws {
+  private func lose(_ sequence: UInt64, of granule: Int, _ topic: FabricTopic? = nil) throws {
     let api = try JetStream(connection)
     let answer = try api.ask(
       JetStream.Request(
-        subject: "$JS.API.STREAM.MSG.DELETE.\(edge.topic.stream(granule))",
+        subject: "$JS.API.STREAM.MSG.DELETE.\((topic ?? edge.topic).stream(granule))",
         body: Array(#"{"seq":\#(sequence + 1)}"#.utf8), what: "test"))
     #expect(String(decoding: answer, as: UTF8.self).contains("\"success\":true"))
   }
@@ -115,6 +115,48 @@ struct FabricRulesTests {
     let wrong = try read(reader, edge, 0..<3, service: service, within: .seconds(isAway ? 4 : 30))
     #expect((wrong == nil) == !isAway, "\(wrong ?? "")")
     if !isAway { #expect(reader.counts.replayed == 3 && service.served == 3) }
+  }
+
+  @Test(arguments: [false, true])
+  func `F12: an image says how far apart updates are, also from the edge, and another pace is somebody else's`(
+    packs: Bool
+  ) throws {
+    let edge = Edge(events: 20, bits: 3)
+    edge.interval = { UInt16($0 % 3) }
+    let publisher = try edge.publisher(connection)
+    publisher.packs = packs
+    try publish(publisher, edge, through: 15)
+    try lose(7, of: 1, edge.topic)
+    try lose(8, of: 1, edge.topic)
+    let service = try edge.replayService(connection)
+    service.packs = packs
+    try expectRead(try edge.reader(connection, 0..<3), edge, 0..<3, through: 15, service: service)
+    #expect(service.served == 2)
+    // Whoever comes after has the same orders; what says something else is not of this edge.
+    edge.interval = { UInt16($0 % 3 + 1) }
+    let other = try edge.publisher(connection)
+    other.packs = packs
+    try publish(other, edge)
+    #expect(other.counts.replaced == 3, "\(other.counts)")
+    try expectRead(try edge.reader(connection, 0..<3), edge, 0..<3, service: service)
+  }
+
+  @Test func `F12: granules that do not say the same of updates are told from those that do`() throws {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: BandMessage.byteCountMax, alignment: 64)
+    defer { buffer.deallocate() }
+    _ = try edge.publisher(connection).synchronise()
+    for (sequence, intervals) in [(UInt64(0), [2, 2]), (1, [2, 3])] {
+      for granule in 0..<2 {
+        let bytes = try BandMessage.encode(
+          edge.event(sequence), metadata: nil, interval: UInt16(intervals[granule]), granule: granule,
+          in: edge.granules, epoch: 1, into: buffer)
+        #expect(connection.publish(edge.topic.subject(granule), [UInt8](bytes)))
+      }
+    }
+    connection.flush()
+    let reader = try edge.reader(connection, 0..<2)
+    let (first, second) = (try reader.next(timeout: .seconds(10)), try reader.next(timeout: .seconds(10)))
+    #expect(first?.isAgreed == true && first?.interval == 2 && second?.isAgreed == false)
   }
 
   @Test func `F4: what comes twice is dropped, and counted`() throws {

@@ -111,7 +111,7 @@ struct SliceStreamTests {
     // Two slices of four pieces each, and the facts.
     let holding = try #require(try FabricHolding.all(try connect()).first { $0.run == run })
     #expect(holding.byteCount < 2 * 4 * 700 * 700 + 10_000)
-    try edge.make(slices: 3, columns: columns)
+    try SliceStream(try connect(), run: run).make(slices: 3, columns: columns)
     #expect(throws: FabricError.self) { _ = try read(reader, 6, columns) }
   }
 
@@ -129,6 +129,90 @@ struct SliceStreamTests {
       for row in 1..<4 { try slice(row, 600).withUnsafeBufferPointer { try stream.send($0, row: row, columns: 600) } }
     }
     #expect(refusal?.sysExit == .cannotCreate)
+  }
+
+  @Test func `Slices that servers lose while others are sent are sent again, with what is said of them`() throws {
+    let (columns, rows) = (40, Array(3..<9)), connection = try connect(), stream = try SliceStream(connection, run: run)
+    try stream.make(slices: 6, columns: columns)
+    var reads: [Int] = []
+    let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: columns * columns)
+    defer { memory.deallocate() }
+    func deliver(again: Bool, losing: (Int) throws -> Void) throws {
+      reads = []
+      try stream.deliver(rows, columns: columns, facts: ["units": "1/mm"], firsts: [3], again: again) { row in
+        reads.append(row)
+        try losing(row)
+        _ = memory.update(fromContentsOf: slice(row, columns))
+        return UnsafeBufferPointer(memory)
+      }
+    }
+    func lose() throws {
+      let purge = JetStream.Request(subject: "$JS.API.STREAM.PURGE.\(stream.name)", what: "test")
+      let answer = String(decoding: try JetStream(connection).ask(purge), as: UTF8.self)
+      #expect(answer.contains("\"success\":true"), "\(answer)")
+    }
+    // The disk is lost when half of them are there, as acknowledged.
+    try deliver(again: false) { row in if row == 6, reads.count == 4 { try lose() } }
+    #expect(reads == rows + [3, 4, 5])
+    for row in rows { #expect(try read(stream, row, columns) == slice(row, columns)) }
+    #expect(try stream.facts(row: 3) == ["units": "1/mm"])
+    // Who is interrupted, and begins anew, sends what is missing alone.
+    try deliver(again: true) { _ in }
+    #expect(reads.isEmpty)
+    let error = #expect(throws: FabricError.self) {
+      // Those behind it take the place of what is lost, and it is the other half's turn.
+      try deliver(again: false) { row in if row == 3 || row == 6 { try lose() } }
+    }
+    #expect(error?.description.contains("loses slices again and again") == true, "\(String(describing: error))")
+    try stream.remove()
+    #expect(throws: FabricError.missing("stream slipring-\(run)-slices")) { try deliver(again: true) { _ in } }
+  }
+
+  @Test func `A server that is away with the stream holds nobody up, and it is made anew on others`() throws {
+    let servers = try FabricServer.cluster()
+    let address = try FabricAddress("nats://" + servers.map { "127.0.0.1:\($0.port)" }.joined(separator: ","))
+    let connection = try FabricConnection(address, name: "test", patience: .seconds(10))
+    let (store, stream) = (try FabricStore(connection, run: run), try SliceStream(connection, run: run))
+    try retried { () throws(FabricError) in try store.make() }
+    var words: [String] = []
+    let keeper = SliceKeeper(
+      slices: 2, columns: 40, silence: StreamSilence(limit: .seconds(3)), interval: .milliseconds(200)
+    ) { words.append($0) }
+    keeper.attach(stream, store)
+    try keeper.turn()
+    try slice(0, 40).withUnsafeBufferPointer { try stream.send($0, row: 0, columns: 40) }
+    let state = try JetStream(connection).ask(
+      JetStream.Request(subject: "$JS.API.STREAM.INFO.\(stream.name)", what: "test"))
+    let text = String(decoding: state, as: UTF8.self)
+    let holder = try #require(servers.first { text.contains("\"leader\":\"test-\($0.port)\"") }, "\(text)")
+    holder.kill()
+    var longest = Duration.zero
+    for _ in 0..<600 where words.isEmpty {
+      let begin = ContinuousClock.now
+      do throws(FabricError) { try keeper.turn() } catch { try #require(error.mayPass, "\(error)") }
+      longest = max(longest, .now - begin)
+      usleep(100_000)
+    }
+    #expect(words.first?.contains("is away: made anew") == true, "\(words)")
+    // One question may take a second, and there are three; an uplink must not lose its lease meanwhile.
+    #expect(longest < .seconds(6), "\(longest)")
+    let values = slice(0, 40)
+    try retried { () throws(FabricError) in
+      try keeper.turn()
+      let result = values.withUnsafeBufferPointer { values in
+        Result { () throws(FabricError) in try stream.send(values, row: 0, columns: 40) }
+      }
+      try result.get()
+    }
+    #expect(try read(stream, 0, 40) == values)
+  }
+
+  /// Servers that have just begun, or removed a stream, may refuse for a moment what they do soon after.
+  private func retried(_ work: () throws(FabricError) -> Void) throws(FabricError) {
+    for _ in 0..<50 {
+      do throws(FabricError) { return try work() } catch { usleep(200_000) }
+    }
+    try work()
   }
 
   private func expectDamage(_ words: String, _ read: () throws -> Void) {

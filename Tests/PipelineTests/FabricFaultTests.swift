@@ -182,6 +182,25 @@ extension Pipeline {
       try FabricConnection(FabricAddress(bench.server.address), name: "test", patience: .seconds(5))
     }
 
+    @Test(.enabled(if: SmallDisk.isAvailable, "mounting a small file system takes root with CAP_SYS_ADMIN"))
+    func `An edge whose disk is full hands on what its mirror has`() throws {
+      let disk = try SmallDisk(byteCount: 192 << 20), mirror = bench.folder.file("mirror"), folder = disk.path + "/run"
+      try FileManager.default.createDirectory(atPath: mirror, withIntermediateDirectories: false)
+      let edge = try Command([
+        "recon", bench.scan, "--fabric", bench.server.address, "--output-folder", bench.folder.file("edge"),
+        "--run-folder", folder, "--mirror", mirror, "--rate", "15", "--rotation-axis", "32", "--threads", "1",
+        "--quiet", "--json",
+      ])
+      try waitForImages(15, of: folder)
+      let run = try RunFolder(path: folder).readStatus().status.run
+      try disk.fill()
+      let node = try bench.result(bench.node("node", run, "0:3"))
+      disk.makeRoom()
+      let whole = try bench.result(edge)
+      #expect(whole.projections == FabricBench.projections && node.projections == whole.projections)
+      #expect(node.volumeSHA256 == whole.volumeSHA256 && whole.uplink?.isComplete == true)
+    }
+
     @Test func `A fabric that is not there does not stop the edge's scan, which says so`() throws {
       bench.server.kill()
       let command = try bench.edge("edge", [])

@@ -1,6 +1,8 @@
+import Fabric
 import Foundation
 import Glibc
 import Host
+import Rings
 import Run
 import RunModel
 import Stages
@@ -146,6 +148,16 @@ extension Pipeline {
       #expect(copy.volumeSHA256 == one.volumeSHA256)
       expectFailure(66, try gather(there, "--gather", "links", "--output-folder", again), "with --parts")
       expectFailure(64, try gather(there, "--form", "links", "--output-folder", again), "--gather links")
+      // Somebody sends a slice that is whole, and not what the node has made.
+      let stream = try SliceStream(
+        FabricConnection(FabricAddress(bench.server.address), name: "test", patience: .seconds(5)),
+        run: #require(RunID(run)))
+      let other = [Float](repeating: 0.5, count: 64 * 64)
+      try other.withUnsafeBufferPointer { try stream.send($0, row: 30, columns: 64) }
+      expectFailure(
+        65, try gather(there, "--output-folder", bench.folder.file("other")),
+        "slices 24 to 47 of node b are not what it has made", "--gather links")
+      #expect(try bench.folder.names(in: "other") == ["outputs.json"])
       // A bit flips in what the servers keep, or all is gone.
       bench.server.kill()
       try bench.server.flipBit(in: "slipring-\(run)-slices", seed: 5)

@@ -4,6 +4,7 @@ import Glibc
 import Host
 import Rings
 import Run
+import RunModel
 import TestSupport
 import Testing
 
@@ -32,10 +33,8 @@ extension Pipeline {
       NodeProcess(
         try Command(
           [
-            "node", "--fabric", bench.server.address, "--folder", bench.folder.file(name), "--name", name, "--cores",
-            "1",
-            "--most-granules", "\(most)",
-          ] + options))
+            "node", "--fabric", bench.server.address, "--name", name, "--cores", "1", "--most-granules", "\(most)",
+          ] + (options.contains("--folder") ? [] : ["--folder", bench.folder.file(name)]) + options))
     }
 
     private func connection() throws -> FabricConnection {
@@ -186,6 +185,36 @@ extension Pipeline {
       try end(node)
       let lines = try node.errorsSoFar()
       #expect(lines.contains("granules 0 to 5 taken up again"), "\(lines)")
+    }
+
+    @Test(.enabled(if: SmallDisk.isAvailable, "mounting a small file system takes root with CAP_SYS_ADMIN"))
+    func `What waits for room on a full disk is left to others, and leaves nothing in memory`() throws {
+      let disk = try SmallDisk(byteCount: 192 << 20)
+      let (a, b) = (
+        try node("a", 3, "--folder", disk.path + "/a", "--room-patience", "2"), try node("b", 3)
+      )
+      try waitForNodes(["a", "b"])
+      let edge = try bench.edge("edge", ["--rate", "6", "--granule", "\(Self.granule)", "--nodes", "2"])
+      let run = try bench.run("edge"), leases = try FabricStore(connection(), leasesOf: #require(RunID(run)))
+      try waitForHolders("all granules", leases) { $0["a"] == 3 && $0["b"] == 3 }
+      var folder = ""
+      try wait("a run of the node") {
+        folder = try Folder("\(disk.path)/a/\(run)").names().first { !$0.contains(".") } ?? ""
+        return !folder.isEmpty
+      }
+      let begun = "\(disk.path)/a/\(run)/\(folder)/run"
+      try waitForImages(8, of: begun)
+      let own = try RunFolder(path: begun).readStatus().status.run
+      #expect(try SharedRegion.names(prefix: RegionNames.common).contains { $0.contains(own) })
+      try disk.fill()
+      let whole = try bench.result(edge)
+      #expect(Set(whole.parts?.compactMap(\.node) ?? []) == ["b"])
+      #expect(try a.errorsSoFar().contains("there was no room on its disk for 2.0 seconds"))
+      disk.makeRoom()
+      try wait("what was begun to go") { try !Folder("\(disk.path)/a/\(run)").names().contains(folder) }
+      #expect(try !SharedRegion.names(prefix: RegionNames.common).contains { $0.contains(own) })
+      try end(a)
+      try end(b)
     }
 
     @Test func `A part is told once, also by a run that a person starts, and what a node cannot do is one line`() throws

@@ -92,7 +92,8 @@ struct HeardScoresTests {
     try store.put(FabricNames.lease(2), Array(#"{"layout":1,"node":"a","score":{"black":1e999}}"#.utf8))
     for hears in [true, false] {
       let watch = FabricWatch(
-        run: Self.run, granules: Self.granules, wanted: nil, hearsScores: hears, noticed: { _ in }, write: { _ in })
+        run: Self.run, granules: Self.granules, wanted: nil, hearsScores: hears, noticed: { _ in }, write: { _ in true }
+      )
       try watch.attach(connection)
       try watch.turn()
       var report = UplinkReport(fabric: server.address)

@@ -101,7 +101,11 @@ struct UplinkTests {
           Issue.record(error)
           return true
         }
-      }, didWork: {}, noticed: { _ in }, write: { reports.append($0) }, idleCores: { idleCores }, rules: rules)
+      }, didWork: {}, noticed: { _ in },
+      write: { report in
+        reports.append(report)
+        return true
+      }, idleCores: { idleCores }, rules: rules)
     try uplink.run()
     return try #require(reports.last)
   }

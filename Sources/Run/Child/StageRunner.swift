@@ -286,18 +286,28 @@ extension StageRunner {
   /// Writes a report into the run's folder, as soon as the disk has room for it. The export gives up where it is asked
   /// to stop; acquire ends with its reports.
   package func write(_ report: some Encodable, as file: StageReport) throws {
-    let path =
-      switch file {
-      case .losses: folder.losses
-      case .stop: folder.stop
-      case .export: folder.export
-      case .uplink: folder.uplink
-      case .parts: folder.parts
-      }
     let room = RoomWait(isStopped: { file == .export && self.stopRequested() }) { [disk] in
       disk.noteFile(.report, isFull: $0)
     }
-    _ = try room.write { try folder.write(report, to: path) }
+    _ = try room.write { try folder.write(report, to: path(of: file)) }
+  }
+
+  /// Writes a report into the run's folder; false where the disk has no room for it.
+  package func writeIfRoom(_ report: some Encodable, as file: StageReport) throws -> Bool {
+    do {
+      try folder.write(report, to: path(of: file))
+      return true
+    } catch let error as FileError where error.isFull { return false }
+  }
+
+  private func path(of file: StageReport) -> String {
+    switch file {
+    case .losses: folder.losses
+    case .stop: folder.stop
+    case .export: folder.export
+    case .uplink: folder.uplink
+    case .parts: folder.parts
+    }
   }
 
   /// The run's figures.

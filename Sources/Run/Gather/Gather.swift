@@ -266,7 +266,7 @@ extension PartFiles {
     switch kind {
     case .hdf5(_, let path, _): path
     case .tiff(let folder, _): folder
-    case .fabric: "the run's files"
+    case .fabric: "its own files (--gather links)"
     }
   }
 

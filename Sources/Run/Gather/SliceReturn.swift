@@ -10,8 +10,8 @@ struct SliceReturn {
   private let part: FabricPart
   private let files: PartFiles
 
-  /// How long servers may take nothing.
-  private static let patience: Duration = .seconds(60)
+  /// How long servers may take nothing: longer than the edge waits for one that is away before it has others take it.
+  private static let patience: Duration = .seconds(90)
 
   /// Of what `plan` has made; nil where its edge does not want it back, or slices are missing.
   init?(_ plan: RunPlan, _ report: ExportReport) throws(ScanFailure) {
@@ -31,30 +31,28 @@ struct SliceReturn {
   func send(isStopped: () -> Bool) throws {
     let slice = UnsafeMutableBufferPointer<Float>.allocate(capacity: files.columns * files.columns)
     defer { slice.deallocate() }
-    var (backOff, deadline, left) = (BackOff(), Deadline(after: Self.patience), part.taken)
+    var (backOff, deadline, again) = (BackOff(), Deadline(after: Self.patience), false)
     while true {
       do {
         guard let address = try plan.scan.fabricAddress() else { preconditionFailure("a node without a fabric") }
         let connection = try FabricConnection(address, name: "slipring node", sends: true, patience: .zero)
         let store = try FabricStore(connection, run: part.run)
-        let stream = try SliceStream(connection, run: part.run)
-        while let granule = left.first {
-          if try store.get(FabricNames.part(granule)) == nil {
-            try stream.send(facts: files.facts, row: part.granules[granule].lowerBound)
-            for row in part.granules[granule] {
-              if isStopped() { throw ScanFailure(.temporary, "the slices are not all sent back to the edge") }
-              try files.read(row: row, into: slice)
-              try stream.send(UnsafeBufferPointer(slice), row: row, columns: files.columns)
-              deadline = Deadline(after: Self.patience)
-            }
-          }
-          left.removeFirst()
+        let untold = try part.taken.filter { try store.get(FabricNames.part($0)) == nil }.map { part.granules[$0] }
+        try SliceStream(connection, run: part.run).deliver(
+          untold.flatMap(Array.init), columns: files.columns, facts: files.facts,
+          firsts: Set(untold.map(\.lowerBound)), again: again
+        ) { row in
+          if isStopped() { throw ScanFailure(.temporary, "the slices are not all sent back to the edge") }
+          try files.read(row: row, into: slice)
+          deadline = Deadline(after: Self.patience)
+          return UnsafeBufferPointer(slice)
         }
         return
       } catch let error as FabricError {
         // The edge makes the stream anew where servers have lost it.
         guard error.mayPass || error.isMissing, !deadline.hasPassed, !isStopped() else { throw error }
         pause(min(backOff.fail(), deadline.remaining))
+        again = true
       }
     }
   }

@@ -10,11 +10,13 @@ final class FabricWatch {
   private let granules: Granules
   private let wanted: UplinkConfiguration.Wanted?
   private let noticed: (String) -> Void
-  private let write: ([PartRecord]) throws -> Void
+  private let write: ([PartRecord]) throws -> Bool
   private var stores: (run: FabricStore, leases: FabricStore, nodes: FabricStore)?
   private var nodes: [NodeRecord] = []
   private var leases: [Int: (record: LeaseRecord, revision: UInt64)] = [:]
   private var parts: [Int: PartRecord] = [:]
+  /// Whether they are left behind as they are.
+  private var areWritten = true
   /// What they say of slices; nil where nobody needs it.
   private var scores: HeardScores?
   private var scoresHeardAt: Double?
@@ -29,10 +31,10 @@ final class FabricWatch {
   private static let toldMax = 64
 
   /// `hearsScores` says whether anybody needs them; `noticed` hears of parts, and of what is none; `write` leaves all
-  /// of them behind.
+  /// of them behind, or gives false where there is no room at present.
   init(
     run: RunID, granules: Granules, wanted: UplinkConfiguration.Wanted?, hearsScores: Bool = false,
-    noticed: @escaping (String) -> Void, write: @escaping ([PartRecord]) throws -> Void
+    noticed: @escaping (String) -> Void, write: @escaping ([PartRecord]) throws -> Bool
   ) {
     (self.run, self.granules, self.wanted) = (run, granules, wanted)
     (self.noticed, self.write) = (noticed, write)
@@ -47,8 +49,8 @@ final class FabricWatch {
     )
   }
 
-  /// Whether parts are missing that are waited for, and still may come.
-  var isWaiting: Bool { wanted != nil && !missing.isEmpty && !isGivenUp }
+  /// Whether parts are missing that are waited for, or their list is, and still may come.
+  var isWaiting: Bool { wanted != nil && !(missing.isEmpty && areWritten) && !isGivenUp }
 
   /// Whether nothing was heard of nodes for too long.
   private var isGivenUp: Bool { wanted.map { ContinuousClock.now - lastSign >= $0.patience } ?? false }
@@ -104,9 +106,10 @@ final class FabricWatch {
         guard case .conflict = error else { throw error }
       }
     }
-    guard !new.isEmpty else { return }
+    guard !new.isEmpty || !areWritten else { return }
     let all = parts.values.sorted { $0.granule < $1.granule }
-    do { try write(all) } catch { tell("the list of parts cannot be written: \(error)") }
+    areWritten = true
+    do { areWritten = try write(all) } catch { tell("the list of parts cannot be written: \(error)") }
   }
 
   private func lookAtLeases(_ store: FabricStore) throws(FabricError) {

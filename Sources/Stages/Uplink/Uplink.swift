@@ -17,7 +17,7 @@ final class Uplink {
   private let stopRequested: () -> Bool
   private let didWork: () -> Void
   private let noticed: (String) -> Void
-  private let write: (UplinkReport) throws -> Void
+  private let write: (UplinkReport) throws -> Bool
   private let rules: FabricRules
   private var isStopping = false
   /// An event that salvage gave up, behind which no node can go on.
@@ -44,6 +44,8 @@ final class Uplink {
   /// Whether rows are packed, where that is decided as it goes.
   private var choice: PackingChoice?
   private let idleCores: () -> Double?
+  /// Nil where nodes keep their slices.
+  private let slices: SliceKeeper?
   /// Bytes that were acknowledged when it was last told.
   private var bytesBefore: UInt64 = 0
 
@@ -52,8 +54,6 @@ final class Uplink {
     let publisher: BandPublisher
     let replays: ReplayService
     let store: FabricStore
-    /// Where nodes send slices; nil where they keep them.
-    let slices: SliceStream?
     /// F9: nobody else publishes this run; nil where the rule is taken away.
     let lease: FabricLease?
   }
@@ -72,18 +72,21 @@ final class Uplink {
   private static let (faultsMax, replacedMax) = (16, 16)
 
   /// `pace` says what nodes are to know of updates, nil where all are made; `previews` shows some images beside.
-  /// `noticed` hears of what was done, `write` leaves behind how it stands, and `writeParts` what nodes have made.
-  /// `idleCores` says how many cores had nothing to do since it was last asked.
+  /// `noticed` hears of what was done, `write` leaves behind how it stands, and `writeParts` what nodes have made; false
+  /// of these where there is no room. `idleCores` says how many cores had nothing to do since it was last asked.
   init(
     _ configuration: UplinkConfiguration, images: TopicFollower, pace: OrderedPace? = nil,
     previews: PreviewThread? = nil, stopRequested: @escaping () -> Bool, didWork: @escaping () -> Void,
     noticed: @escaping (String) -> Void,
-    write: @escaping (UplinkReport) throws -> Void, writeParts: @escaping ([PartRecord]) throws -> Void = { _ in },
+    write: @escaping (UplinkReport) throws -> Bool, writeParts: @escaping ([PartRecord]) throws -> Bool = { _ in true },
     idleCores: @escaping () -> Double? = IdleCores.looks(), rules: FabricRules = FabricRules()
   ) {
     watch = FabricWatch(
       run: configuration.topic.identity.runID, granules: configuration.granules, wanted: configuration.wanted,
       hearsScores: configuration.hearsScores, noticed: noticed, write: writeParts)
+    slices = configuration.returned.map { returned in
+      SliceKeeper(slices: returned.slices, columns: returned.columns, noticed: noticed)
+    }
     (self.configuration, self.images, self.stopRequested) = (configuration, images, stopRequested)
     (self.pace, self.previews, self.idleCores) = (pace, previews, idleCores)
     (self.didWork, self.noticed, self.write) = (didWork, noticed, write)
@@ -116,10 +119,8 @@ final class Uplink {
   private func connect() throws -> Link {
     let connection = try FabricConnection(configuration.address, name: "slipring uplink", sends: true, patience: .zero)
     let store = try FabricStore(connection, run: configuration.topic.identity.runID)
-    let slices = try configuration.returned.map { _ in
-      try SliceStream(connection, run: configuration.topic.identity.runID)
-    }
-    try publishPlan(store, slices)
+    try slices?.attach(SliceStream(connection, run: configuration.topic.identity.runID), store)
+    try publishPlan(store)
     let lease = rules.leasesUplink ? try takeLease(connection) : nil
     let publisher = try BandPublisher(
       connection, topic: configuration.topic, granules: configuration.granules, eventsMax: configuration.eventsMax,
@@ -131,7 +132,7 @@ final class Uplink {
     replays.packs = publisher.packs
     try watch.attach(connection)
     noticed("connected to the fabric \(configuration.address)")
-    let link = Link(publisher: publisher, replays: replays, store: store, slices: slices, lease: lease)
+    let link = Link(publisher: publisher, replays: replays, store: store, lease: lease)
     self.link = link
     return link
   }
@@ -167,12 +168,8 @@ final class Uplink {
     throw .held("the uplink of run \(configuration.topic.identity.runID)", by: "somebody else")
   }
 
-  /// Where it is there already, a life before has published it; where it is there no more, somebody removed it. The
-  /// stream for slices is made beside it.
-  private func publishPlan(_ store: FabricStore, _ slices: SliceStream?) throws {
-    if let slices, let returned = configuration.returned {
-      try slices.make(slices: returned.slices, columns: returned.columns)
-    }
+  /// Where it is there already, a life before has published it; where it is there no more, somebody removed it.
+  private func publishPlan(_ store: FabricStore) throws {
     let key = UplinkConfiguration.planKey
     var found: FabricStore.Entry?
     do throws(FabricError) { found = try store.get(key) } catch {
@@ -219,6 +216,7 @@ final class Uplink {
     }
     let state = try link.publisher.pump(timeout: isBusy || hasAnswered || end == nil ? .zero : Self.lastPoll)
     if state == .flowing, link.publisher.acknowledged > acknowledged || link.publisher.inFlight == 0 { noteGood() }
+    try slices?.turn()
     if state == .flowing { try watch.turn() }
     previews?.note(
       acknowledged: before.bytes + link.publisher.counts.bytes, isBehind: isBusy || link.publisher.inFlight > 0)
@@ -258,7 +256,7 @@ final class Uplink {
       return false
     }
     // Who lost streams may have lost the plan as well.
-    try publishPlan(link.store, link.slices)
+    try publishPlan(link.store)
     return true
   }
 
@@ -311,7 +309,7 @@ final class Uplink {
     checked = .now
     try noteEnd()
     publisher.end = end?.sequence
-    if isWhole { try publishPlan(link.store, link.slices) }
+    if isWhole { try publishPlan(link.store) }
     let faults = try publisher.check()
     let words = faults.prefix(Self.faultsMax).map { "\($0)" }
     words.filter { !report.faults.contains($0) }.forEach(noticed)
@@ -394,7 +392,6 @@ extension Uplink {
     (report.isComplete, report.isOver) = (isComplete, isOver)
     choosePacking()
     guard report != written else { return }
-    written = report
-    try write(report)
+    written = try write(report) ? report : nil
   }
 }

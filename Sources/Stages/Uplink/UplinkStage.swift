@@ -19,8 +19,13 @@ package struct UplinkStage: Stage {
     let uplink = Uplink(
       configuration, images: try environment.follower(configuration.images), pace: pace, previews: previews,
       stopRequested: environment.stopRequested, didWork: environment.didWork,
-      noticed: { log.notice("\($0)") }, write: { try environment.write($0, as: .uplink) },
-      writeParts: { try environment.write(PartList(parts: $0), as: .parts) })
+      noticed: { log.notice("\($0)") },
+      write: { report in
+        // Nodes do not wait for room on the edge's disk; what becomes of them does, once there is nothing left to do.
+        guard report.isOver else { return try environment.writeIfRoom(report, as: .uplink) }
+        try environment.write(report, as: .uplink)
+        return true
+      }, writeParts: { try environment.writeIfRoom(PartList(parts: $0), as: .parts) })
     try uplink.run()
   }
 }

@@ -90,6 +90,8 @@ package protocol StageEnvironment {
   var outputRoom: RoomWait { get }
   /// Writes a report into the run's folder, complete or not at all, as soon as the disk has room for it.
   func write(_ report: some Encodable, as file: StageReport) throws
+  /// The same where there is room now; false where there is none.
+  func writeIfRoom(_ report: some Encodable, as file: StageReport) throws -> Bool
   /// The run's figures; a run that is watched has them.
   func gauges() throws -> GaugesRegion
   /// Asks for the end of the scan, as a person may.

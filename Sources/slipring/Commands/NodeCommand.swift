@@ -39,6 +39,10 @@ struct NodeCommand: ParsableCommand {
       "Seconds that runs wait for images of an edge that is away before they are set aside until it is back.",
       valueName: "seconds"))
   var edgePatience = ScanDescription.standard.edgePatience
+  @Option(
+    help: ArgumentHelp(
+      "Seconds that runs wait for room on a full disk before they are left to others.", valueName: "seconds"))
+  var roomPatience = 300.0
   @Option(help: .key("fabric-credentials", "file"), completion: .file()) var fabricCredentials: String?
   @Option(help: .key("fabric-authority", "file"), completion: .file()) var fabricAuthority: String?
 
@@ -54,14 +58,15 @@ struct NodeCommand: ParsableCommand {
     guard memory.map({ $0 > 0 && $0 <= Self.memoryMax }) ?? true else {
       throw ScanFailure(.usage, "--memory \(memory ?? 0) is no amount of memory in GiB")
     }
-    for (name, seconds) in [("--drain-limit", drainLimit), ("--edge-patience", edgePatience)]
-    where !(0...Self.secondsMax).contains(seconds) {
+    for (name, seconds) in [
+      ("--drain-limit", drainLimit), ("--edge-patience", edgePatience), ("--room-patience", roomPatience),
+    ] where !(0...Self.secondsMax).contains(seconds) {
       throw ScanFailure(.usage, "\(name) \(seconds) is no number of seconds")
     }
     let settings = try NodeSettings(
       scan, folder: folder, name: name, granulesMax: mostGranules, cores: cores,
       memoryByteCount: memory.map { Int($0 * Double(1 << 30)) }, drainLimit: .seconds(drainLimit),
-      edgePatience: .seconds(edgePatience))
+      edgePatience: .seconds(edgePatience), roomPatience: .seconds(roomPatience))
     // Before any thread, so that every thread leaves the signals to the descriptor.
     let signals = try SignalDescriptor(signals: [SIGINT, SIGTERM])
     let manager = ServiceManager(environment: ProcessInfo.processInfo.environment, processID: getpid())
