@@ -168,6 +168,7 @@ class Bed:
             self.slow(RETURN_RATE)
         self.wait_for_status(deadline)
         start = time.monotonic()
+        self.reminder_due = start + 15
         while plan or not all([run.look() for run in self.runs]):
             while plan and time.monotonic() - start >= plan[0][0]:
                 _, kind, values = plan.pop(0)
@@ -175,11 +176,22 @@ class Bed:
                     self.made_faults[kind] += 1
             self.fire()
             self.heal()
+            self.remind()
             if time.monotonic() > deadline:
                 raise ValueError(f"{[run.machine for run in self.runs if run.process.poll() is None]} did not end")
             time.sleep(0.02)
         self.heal(all_of_it=True)
         self.judge(number)
+
+    def remind(self):
+        """Has nodes that a person started tell again what a server forgot before the edge had seen it."""
+        if self.options.pool or not self.made_faults["disk"] or time.monotonic() < self.reminder_due:
+            return
+        self.reminder_due = time.monotonic() + 15
+        missing = ((self.runs[0].status() or {}).get("uplink") or {}).get("missing")
+        for run in self.runs[1:] if missing else ():
+            if run.resume_due is None and run.process.poll() == 0:
+                run.resume_due = time.monotonic()
 
     def slow(self, rate):
         for machine in self.machines[1:]:
