@@ -27,6 +27,9 @@ package struct JournalOptions: Sendable {
   /// are those of a ring whose writer goes on after events that its predecessor committed and could not journal any
   /// more: epochs may rise from record to record.
   package var announcesRecovery = true
+  /// Whether `close` puts on record how far the journal is. Without that, nothing says of the records of a last batch
+  /// that they were acknowledged, and damage among them looks like a write that was cut off.
+  package var recordsEnd = false
   package var rules = JournalRules()
 
   /// The defaults.

@@ -88,6 +88,7 @@ package final class TopicWriter {
       "a segment of \(options.segmentByteCount) B has no room for two records of \(specification.slotStride) B")
     options.batchSpacing = .milliseconds(2)
     options.announcesRecovery = false
+    options.recordsEnd = true
     return options
   }
 

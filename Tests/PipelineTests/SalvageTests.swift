@@ -134,6 +134,27 @@ extension Pipeline {
         "\(told.errors)")
     }
 
+    @Test func `Orders that are gone are told, and what was made of lost projections by them does not stay`() throws {
+      var digests: Set<String> = []
+      for name in ["whole", "gone"] {
+        try runs.cutPower(name, after: 20)
+        if name == "gone" {
+          let journal = runs.run(name) + "/journal/orders.1"
+          for file in try FileManager.default.contentsOfDirectory(atPath: journal) {
+            try FileManager.default.removeItem(atPath: "\(journal)/\(file)")
+          }
+        }
+        try runs.damage(name, "projections", record: KilledRuns.firstProjection + 7)
+        let told = try salvage(name)
+        #expect(told.contains("updates.1: set aside"), "\(told)")
+        #expect(told.contains("orders.1: ") || name == "whole", "\(told)")
+        let result = try finish(name)
+        #expect(result.lost == 1 && result.projections == KilledRuns.projections - 1)
+        digests.insert(try #require(result.volumeSHA256))
+      }
+      #expect(digests.count == 1)
+    }
+
     @Test func `A damaged payload stops the run where it is read, and a lost flat field leaves its work to the others`()
       throws
     {

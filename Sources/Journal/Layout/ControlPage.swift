@@ -27,6 +27,8 @@ struct ControlPage: Equatable {
     case loss
     /// This copy of the journal went on without the other one, which lacks something since; no sequences.
     case alone
+    /// How far the journal was when a writer closed it. `durableThrough`: the end of its records.
+    case through
   }
 
   var kind: PageKind

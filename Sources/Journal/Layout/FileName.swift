@@ -8,6 +8,7 @@ internal import Rings
 ///     00000000000000000040-00000000000000000042.loss    records 40 and 41 were given up
 ///     retired                            what retention removed
 ///     alone                              the other copy of this journal lacks something that is here
+///     through                            how far the journal was when it was closed
 ///     ….mend                             a segment's copy being written again; never read
 ///     ….new                              being made; never read
 enum FileName: Equatable {
@@ -15,12 +16,14 @@ enum FileName: Equatable {
   case loss(first: UInt64, end: UInt64)
   case retired
   case alone
+  case through
   case mending
   case unfinished
   case foreign
 
   static let retiredName = "retired"
   static let aloneName = "alone"
+  static let throughName = "through"
   static let unfinishedSuffix = ".new"
   static let mendingSuffix = ".mend"
 
@@ -28,6 +31,7 @@ enum FileName: Equatable {
     self = .foreign
     if name == Self.retiredName { self = .retired }
     if name == Self.aloneName { self = .alone }
+    if name == Self.throughName { self = .through }
     if name.hasSuffix(Self.unfinishedSuffix) { self = .unfinished }
     if name.hasSuffix(Self.mendingSuffix) { self = .mending }
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)

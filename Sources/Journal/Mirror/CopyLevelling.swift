@@ -138,10 +138,11 @@ struct CopyLevelling {
     return header
   }
 
-  /// What retention removed and what was given up is on record in both.
+  /// What retention removed, what was given up, and how far the journal was is on record in both.
   private mutating func comparePages() throws(JournalError) {
     var pages = scan.catalog.losses.map { (FileName.lossName($0.first..<$0.end), $0) }
     if let retired = scan.catalog.retired { pages.append((FileName.retiredName, retired)) }
+    if let through = scan.catalog.through { pages.append((FileName.throughName, through)) }
     for index in 0..<2 {
       for (name, page) in pages {
         if names[index].contains(name), try copies[index]?.controlPage(name) == page { continue }

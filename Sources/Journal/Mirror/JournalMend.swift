@@ -102,7 +102,7 @@ extension CopyLevelling {
           guard isBehind, !known.contains(name) else { continue }
           removed.append(name)
         case .unfinished, .mending: break
-        case .retired, .alone, .foreign: continue
+        case .retired, .alone, .through, .foreign: continue
         }
         try device.unlink(name)
       }

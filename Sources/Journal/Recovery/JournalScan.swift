@@ -34,7 +34,8 @@ struct JournalScan {
       zip(extents, extents.dropFirst()).allSatisfy { $0.range.upperBound <= $1.range.lowerBound },
       "segments overlap: \(extents)")
     durableThrough = max(
-      floor, catalog.retired?.first ?? 0, catalog.segments.map(\.page.durableThrough).max() ?? 0,
+      floor, catalog.retired?.first ?? 0, catalog.through?.durableThrough ?? 0,
+      catalog.segments.map(\.page.durableThrough).max() ?? 0,
       catalog.losses.map(\.durableThrough).max() ?? 0)
     epochHighest = catalog.segments.map(\.page.epoch).max() ?? 0
   }

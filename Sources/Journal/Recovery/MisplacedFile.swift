@@ -35,7 +35,7 @@ package func misplacedFiles(
         misplaced.append((name, nil))
         continue
       }
-    case .retired, .alone, .mending, .unfinished: continue
+    case .retired, .alone, .through, .mending, .unfinished: continue
     case .foreign: misplaced.append((name, nil))
     }
   }

@@ -29,6 +29,8 @@ struct RecoveredJournal {
   let isBrandNew: Bool
   let segmentNumber: UInt64
   let copies: [UInt64: Int]
+  /// What the page says that a writer left when it closed the journal.
+  let statedThrough: UInt64
 }
 
 /// Takes the locks, makes durable what will be read, and scans. Everything is read again by whoever recovers next, so
@@ -72,7 +74,7 @@ private func recoverLocked(_ source: RecordSource, _ options: JournalOptions) th
     isBrandNew: scan.isBrandNew,
     segmentNumber: (catalog.segments.map(\.number).max() ?? 0)
       + UInt64(catalog.decisions.count - catalog.segments.count),
-    copies: catalog.copies)
+    copies: catalog.copies, statedThrough: catalog.through?.durableThrough ?? 0)
 }
 
 /// Scans what is durable by then. Throws `.corrupted` for damage.

@@ -5,7 +5,7 @@ package struct RecoveryReport: Sendable, Equatable, Codable {
   /// The sequence after the last record.
   package var nextSequence: UInt64
   /// All sequences below it were acknowledged, as far as records, segments and the caller say.
-  var durableThrough: UInt64
+  package var durableThrough: UInt64
   /// The highest epoch seen.
   package var epoch: UInt64
   /// How the journal ends.

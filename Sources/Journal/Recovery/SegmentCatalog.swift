@@ -9,6 +9,8 @@ struct SegmentCatalog {
   /// left out.
   private(set) var extents: [Extent] = []
   private(set) var retired: ControlPage?
+  /// How far the journal was when it was closed; nil where nobody did, or that page is damaged.
+  private(set) var through: ControlPage?
   /// In the order of their sequences.
   private(set) var losses: [ControlPage] = []
   private(set) var unfinished: [String] = []
@@ -38,6 +40,7 @@ struct SegmentCatalog {
         try look(at: name, first: first, source)
       case .loss: try openLoss(name, source)
       case .retired: retired = try page(name, .retired, source)
+      case .through: through = try witness(name, source)
       case .unfinished, .mending: unfinished.append(name)
       case .alone: continue
       case .foreign: throw .refused(folder: device.folder, reason: "\(name) is no file of a journal; remove it")
@@ -159,6 +162,14 @@ struct SegmentCatalog {
         folder: source.device.folder, reason: "\(name) says something else than its name; remove it and salvage again")
     }
     losses.append(page)
+  }
+
+  /// What vouches for records, where it can: one that is damaged says nothing, and is no damage of the journal.
+  private func witness(_ name: String, _ source: RecordSource) throws(JournalError) -> ControlPage? {
+    guard let page = try source.controlPage(name), page.kind == .through, page.identity == source.identity,
+      page.stride == source.stride
+    else { return nil }
+    return page
   }
 
   private func page(_ name: String, _ kind: ControlPage.PageKind, _ source: RecordSource) throws(JournalError)

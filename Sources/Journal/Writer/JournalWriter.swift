@@ -45,6 +45,8 @@ package final class JournalWriter {
   let source: RecordSource
   /// The epoch of the last record that recovery found. Later ones may lie behind it, in what was cut off.
   let recoveredEpoch: UInt64
+  /// How far the journal is, as the page of its last writer that closed it says.
+  private let statedThrough: UInt64
   /// Where the next records go; nil while there is no room for a segment.
   var segment: Segment?
   var segmentNumber: UInt64
@@ -111,6 +113,7 @@ package final class JournalWriter {
     segment = recovered.openSegment
     segmentNumber = recovered.segmentNumber
     copies = recovered.copies
+    statedThrough = recovered.statedThrough
     entries = Array(repeating: Entry(), count: Self.entryLimit)
     idleBatches = (0..<WriteBatch.inFlightLimit).map { _ in WriteBatch() }
     let next = recovery.nextSequence
@@ -194,10 +197,21 @@ package final class JournalWriter {
     precondition(
       flights.isEmpty && closingFiles.isEmpty && waitingByteCount == 0,
       "closed with \(flights.count) batches in flight, \(closingFiles.count) files and \(waitingByteCount) B waiting")
+    if options.recordsEnd, state.durableThrough > statedThrough { recordEnd() }
     if let segment { device.close(segment.file) }
     segment = nil
     device.unlockFolder()
     failure = .refused(folder: device.folder, reason: "it is closed")
+  }
+
+  /// Vouches for every record. A disk that has no room for it, or fails, has all records all the same.
+  private func recordEnd() {
+    let page = ControlPage(
+      kind: .through, identity: identity, stride: stride, first: 0, chain: state.chain, epoch: state.epoch,
+      durableThrough: state.durableThrough)
+    do throws(HostError) { try publishPage(page, as: FileName.throughName, device) } catch {
+      // What is left of it under its other name is removed by who recovers next.
+    }
   }
 
   private func check(_ header: EventHeader) throws(JournalError) {

@@ -54,13 +54,16 @@ package struct RunJournals {
   package func examineCopies() throws -> [Entry]? {
     guard let mirror = RunMirror(plan) else { return nil }
     return try plan.wiring.topics.flatMap { topic in
-      let specification = plan.ring(topic)
+      let specification = plan.ring(topic), floor = try durableFloor(of: topic)
+      // What both have together vouches for each. While somebody writes, one copy may be a batch ahead.
+      let both = try report(on: topic, depth: .tail)
+      let known = try folder.isSupervised ? both.durableThrough : max(both.durableThrough, both.nextSequence)
       return try [folder.journal(topic), mirror.journal(topic)].map { folder in
         Entry(
           topic: topic.name, folder: folder, stride: specification.slotStride,
           report: try verifyJournal(
             device: PwriteDevice(folder: folder), identity: specification.identity, stride: specification.slotStride,
-            durableFloor: durableFloor(of: topic)))
+            durableFloor: lostCopies.contains(folder) ? floor : max(floor, known)))
       }
     }
   }
@@ -80,12 +83,13 @@ package struct RunJournals {
     return try plan.wiring.topics.map { ($0.name, try mirror.mend($0, plan, folder)) }
   }
 
-  /// Reads one topic's journal, changing nothing.
-  func report(on topic: Topic, depth: RecoveryDepth) throws -> RecoveryReport {
+  /// Reads one topic's journal, changing nothing. Sequences below `durableFloor` are known to have been durable; nil
+  /// for what other journals say of that.
+  func report(on topic: Topic, depth: RecoveryDepth, durableFloor floor: UInt64? = nil) throws -> RecoveryReport {
     let specification = plan.ring(topic)
     return try verifyJournal(
       device: device(topic), identity: specification.identity, stride: specification.slotStride,
-      durableFloor: durableFloor(of: topic), depth: depth)
+      durableFloor: floor ?? durableFloor(of: topic), depth: depth)
   }
 
   /// Whether the journals of a run that came to its end hold what it was made of: none is damaged, and none that the
@@ -112,66 +116,5 @@ package struct RunJournals {
     return JournalReader(
       device: try device(topic), identity: specification.identity,
       stride: specification.slotStride)
-  }
-
-  /// Sequences below it were durable, because an order about them is: a record says only what was durable before it
-  /// was written, and that may be little. Orders and reports themselves need no such witness; what is missing of
-  /// them is made again.
-  func durableFloor(of topic: Topic) throws -> UInt64 {
-    guard topic == .projections || topic == .corrected else { return 0 }
-    return try testimonies().map(\.input).max() ?? 0
-  }
-
-  /// How `projections` ended, as far as orders or updates say.
-  func testifiedEnd() throws -> EndEvent? {
-    if let end = try testimonies().compactMap(\.end).first { return end }
-    let updates = plan.placement.workers.indices.map { Topic.updates(partition: $0) }
-    return try updates.compactMap { try testimony(of: $0).end }.first
-  }
-
-  /// What a worker's orders, or its updates, say of the topic that they were made after.
-  private struct Testimony {
-    /// Sequences below it were there.
-    var input: UInt64 = 0
-    /// How it ended; nil where the orders were made before that.
-    var end: EndEvent?
-  }
-
-  private func testimonies() throws -> [Testimony] {
-    try plan.placement.workers.indices.map { try testimony(of: .orders(partition: $0)) }
-  }
-
-  /// What the last event of a topic and the order before it say; nothing where they do not tell.
-  private func testimony(of topic: Topic) throws -> Testimony {
-    let reader = try reader(of: topic)
-    let page = UnsafeMutableRawBufferPointer.allocate(byteCount: reader.stride, alignment: EventHeader.pageByteCount)
-    defer { page.deallocate() }
-    var testimony = Testimony()
-    do {
-      // The end itself does not say what it was made after: the order before it does.
-      for sequence in (0..<(try reader.sequences().last?.upperBound ?? 0)).suffix(2).reversed() {
-        let record = try reader.read(sequence: sequence, into: page)
-        if record.header.kind == .end {
-          let end = try EndEvent(decoding: record.metadata)
-          testimony.end = EndEvent(reason: end.reason, projections: end.acquired)
-        }
-        guard record.header.kind == .order else { continue }
-        let progress = try DistributionProgress(decoding: record.metadata)
-        testimony.input = progress.input
-        if let reason = progress.end {
-          testimony.end = EndEvent(reason: reason, projections: progress.acquired)
-        } else if testimony.end != nil {
-          // It was read behind what that order was made after.
-          testimony.input += 1
-        }
-        break
-      }
-    } catch is EventError {
-      return testimony
-    } catch let error as JournalError {
-      guard case .host = error else { return testimony }
-      throw error
-    }
-    return testimony
   }
 }

@@ -149,6 +149,9 @@ package struct RunMirror: Sendable {
   /// The file of a copy that went on without the other.
   private static let alone = "alone"
 
+  /// Whether a salvage moved a copy of the topic away.
+  func hasSetAside(_ topic: Topic) -> Bool { SalvageFolder.holds(topic, in: "\(path)/salvaged") }
+
   /// Moves a topic's copy away, as salvage does with the run's own.
   func setAside(_ topic: Topic, number: String) throws {
     let source = journal(topic), target = "\(path)/salvaged/\(number)"

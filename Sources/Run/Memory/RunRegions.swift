@@ -159,7 +159,9 @@ package final class RunRegions {
   private static func history(of topic: Topic, _ plan: RunPlan, _ folder: RunFolder) throws -> JournalWriter.State? {
     let specification = plan.ring(topic)
     let journals = RunJournals(folder, plan)
-    let report = try journals.report(on: topic, depth: .tail)
+    // What is missing of orders is made again of projections, which are whole where a run goes on.
+    let floor = topic.kind == .orders ? 0 : try journals.durableFloor(of: topic)
+    let report = try journals.report(on: topic, depth: .tail, durableFloor: floor)
     // A journal without records has had a writer all the same, whose epoch has ended; and one that lost every segment
     // goes on behind what was given up.
     guard !report.segments.isEmpty || report.epoch > 0 || report.nextSequence > 0 || !report.isIntact else {
@@ -167,7 +169,7 @@ package final class RunRegions {
     }
     return try TopicTakeover.end(
       ofJournalIn: folder.journal(topic), mirror: folder.mirror(topic, plan), specification, after: report.epoch,
-      durableFloor: journals.durableFloor(of: topic))
+      durableFloor: floor)
   }
 
   /// A worker's rings lie where it computes, the others where acquire runs.

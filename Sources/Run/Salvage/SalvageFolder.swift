@@ -28,6 +28,13 @@ struct SalvageFolder {
     path = "\(folder.salvaged)/\(number)"
   }
 
+  /// Whether any of the salvages in a folder moved the topic's journal away.
+  static func holds(_ topic: Topic, in salvages: String) -> Bool {
+    (1...countMax).lazy.prefix { access("\(salvages)/\($0)", F_OK) == 0 }.contains {
+      access("\(salvages)/\($0)/\(topic.folderName)", F_OK) == 0
+    }
+  }
+
   /// Moves what says that the run has finished away: it has not any more. To be called before anything else is changed.
   func setAsideResult() throws {
     if access(folder.export, F_OK) == 0 { try move(folder.export) }
@@ -90,4 +97,9 @@ struct SalvageFolder {
       throw HostError.system(call: "rename", subject: source, errno: .current)
     }
   }
+}
+
+extension RunFolder {
+  /// Whether a salvage moved the topic's journal away.
+  func hasSetAside(_ topic: Topic) -> Bool { SalvageFolder.holds(topic, in: salvaged) }
 }

@@ -89,6 +89,19 @@ package struct VolumeCheckpoint: Sendable {
     return nil
   }
 
+  /// The update of the newest checkpoint whose header is whole, whatever became of its volume; nil where there is none.
+  package func newestUpdate() throws(FileError) -> UpdateEvent? {
+    let page = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.headerByteCount, alignment: 4096)
+    defer { page.deallocate() }
+    for generation in try generations().reversed() {
+      let descriptor = open("\(folder)/\(name(generation))", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+      guard descriptor >= 0 else { continue }
+      defer { close(descriptor) }
+      if fill(page, from: descriptor), let update = decodeHeader(UnsafeRawBufferPointer(page)) { return update }
+    }
+    return nil
+  }
+
   private func read(_ generation: UInt64, into target: UnsafeMutableRawPointer) throws(FileError) -> UpdateEvent? {
     let path = "\(folder)/\(name(generation))"
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
