@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// How urgent a thread is to the scheduler.
@@ -11,5 +12,12 @@ package enum Priority {
     let (first, own) = (getpriority(process, id_t(getpid())), getpriority(process, 0))
     guard own == first || own < first + steps else { return }
     nice(steps)
+  }
+
+  /// Lets everybody else go before the calling thread, at the processor and at the disk. Where the disk's scheduler
+  /// knows no such order, that of the processor is all there is.
+  package static func yieldToAll() {
+    lower(by: 19)
+    _ = clinux_idle_disk()
   }
 }

@@ -22,6 +22,10 @@ struct MirrorSimulation {
   private var epoch: UInt64 = 0
   /// The copy that was damaged and not mended since.
   private var damaged: Int?
+  /// Whether that damage is all in sealed segments, so that a scrub mends all of it.
+  private var isScrubbable = false
+  /// The segments that were damaged so and not mended since.
+  private var rotten: Set<String> = []
   /// What happened, for messages.
   private(set) var counts: [String: Int] = [:]
 
@@ -46,6 +50,8 @@ struct MirrorSimulation {
     guard let writer, let producer else { return try restart() }
     let choice = random.next() % 100
     if choice >= 94 { return try crash() }
+    if choice >= 89 { return try scrub() }
+    if (75..<82).contains(choice) { return try rot() }
     do throws(JournalError) {
       switch choice {
       case 0..<60:
@@ -58,9 +64,9 @@ struct MirrorSimulation {
           history.append(producer.chain)
         }
       case 60..<72: try writer.poll(wait: .milliseconds(1))
-      case 72..<80: try writer.flush(timeout: .zero)
-      case 80..<84: disks[Int(random.next() % 2)].capacity = 1 << 16
-      case 84..<88: for disk in disks { disk.capacity = 1 << 30 }
+      case 72..<75: try writer.flush(timeout: .zero)
+      case 82..<84: disks[Int(random.next() % 2)].capacity = 1 << 16
+      case 84..<87: for disk in disks { disk.capacity = 1 << 30 }
       default: schedulePowerCut()
       }
     } catch {
@@ -71,6 +77,55 @@ struct MirrorSimulation {
       default: throw violation("\(error)")
       }
     }
+  }
+
+  /// Damages one copy, and mends it before the other one may be lost: both would be bad then.
+  private mutating func rot() throws {
+    try damageSealed()
+    guard !rotten.isEmpty else { return }
+    try scrub()
+    if !rotten.isEmpty { try crash() }
+  }
+
+  /// Bits of one copy change in segments that are full and durable, while the writer goes on.
+  private mutating func damageSealed() throws(JournalError) {
+    guard pair?.loss == nil, damaged == nil || isScrubbable, lost == nil else { return }
+    let side = damaged ?? Int(random.next() % 2)
+    let report = try verifyJournal(
+      device: SimulatedDevice(disk: disks[side]), identity: testIdentity, stride: Self.stride, depth: .tail)
+    let firsts = report.segments.dropLast().filter { name in
+      (UInt64(name.prefix(20)) ?? 0) + UInt64(segmentRecords) <= report.durableThrough
+    }
+    guard let name = firsts.last else { return }
+    counts["rotten", default: 0] += 1
+    (damaged, isScrubbable) = (side, true)
+    rotten.insert(name)
+    disks[side].overwrite(name) { bytes in
+      for _ in 0..<3 { bytes[Int(random.next() % UInt64(bytes.count))] ^= 1 << UInt8(random.next() % 8) }
+    }
+  }
+
+  /// Reads all of both again while the writer goes on; where it came to its end, sealed segments are whole again.
+  private mutating func scrub() throws {
+    let devices = disks.map { SimulatedDevice(disk: $0) }
+    defer { for device in devices { device.kill() } }
+    let report: ScrubReport
+    do throws(JournalError) {
+      report = try JournalScrub(
+        makePair(devices), identity: testIdentity, stride: Self.stride, goesOn: { _ in true }, found: { _ in }
+      ).run()
+    } catch .host {
+      return
+    } catch {
+      throw violation("scrub: \(error)")
+    }
+    // Nothing can be read any more.
+    if disks[0].power?.operationsLeft == 0 { return }
+    counts["scrubbed", default: 0] += report.findings.count { $0.outcome == .mended }
+    if report.findings.contains(where: { $0.outcome == .lost }) { throw violation("both copies are bad: \(report)") }
+    for finding in report.findings where finding.outcome == .mended { rotten.remove(finding.segment) }
+    let isMended = report.findings.allSatisfy { $0.outcome == .mended }
+    if report.isComplete, isMended, isScrubbable, rotten.isEmpty, lost == nil { (damaged, isScrubbable) = (nil, false) }
   }
 
   /// Power ends in the middle of what the disks do next.
@@ -112,11 +167,11 @@ struct MirrorSimulation {
     switch random.next() % 4 {
     case 0:
       counts["lost", default: 0] += 1
-      damaged = side
+      (damaged, isScrubbable) = (side, false)
       disks[side] = SimulatedDisk()
     case 1:
       counts["flipped", default: 0] += 1
-      damaged = side
+      (damaged, isScrubbable) = (side, false)
       for name in disks[side].names where name.hasSuffix(".segment") {
         disks[side].overwrite(name) { bytes in
           for _ in 0..<3 where !bytes.isEmpty {
@@ -138,7 +193,7 @@ struct MirrorSimulation {
         let report = try mendJournal(try makePair(devices), options: options())
         guard report.damages.isEmpty else { throw .corrupted(folder: "", damages: report.damages) }
         counts["mended", default: 0] += 1
-        damaged = nil
+        (damaged, isScrubbable, rotten) = (nil, false, [])
         return
       } catch .host {
       } catch {
@@ -176,10 +231,7 @@ struct MirrorSimulation {
         producer = Producer(after: writer, slotCount: 32)
         if pair.loss != nil { counts["degraded", default: 0] += 1 }
         return try compare(writer)
-      } catch .host {
-      } catch .failed {
-      } catch .full {
-      } catch .stalled {
+      } catch  where error.isPassing {
       } catch {
         throw violation("\(error)")
       }
@@ -220,8 +272,10 @@ struct MirrorSimulation {
     }
   }
 
+  private var segmentRecords: Int { 4 + Int(seed % 5) }
+
   private func options() -> JournalOptions {
-    var options = smallOptions(stride: Self.stride, records: 4 + Int(seed % 5))
+    var options = smallOptions(stride: Self.stride, records: segmentRecords)
     options.batchByteCount = Self.stride * (1 + Int(seed / 5 % 4))
     options.batchByteCountMax = options.batchByteCount * (1 + Int(seed / 20 % 3))
     options.stallLimit = .seconds(2)

@@ -13,7 +13,7 @@ import Testing
       }
       counts.merge(simulation.counts, uniquingKeysWith: +)
     }
-    for word in ["lost", "flipped", "mended", "degraded"] {
+    for word in ["lost", "flipped", "mended", "degraded", "rotten", "scrubbed"] {
       #expect(counts[word, default: 0] > 20, "\(word): \(counts)")
     }
   }

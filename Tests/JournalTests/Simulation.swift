@@ -134,10 +134,7 @@ struct Simulation {
         device.kill()
         guard lies else { throw violation("damage on an honest disk: \(damages)") }
         return try salvage()
-      } catch .host {
-      } catch .failed {
-      } catch .full {
-      } catch .stalled {
+      } catch  where error.isPassing {
       } catch {
         throw violation("\(error)")
       }

@@ -94,6 +94,16 @@ final class Producer {
   }
 }
 
+extension JournalError {
+  /// Whether a simulated disk's faults come to an end by themselves, so that an opening that failed so is repeated.
+  var isPassing: Bool {
+    switch self {
+    case .host, .failed, .full, .stalled: true
+    default: false
+    }
+  }
+}
+
 extension JournalWriter {
   /// Appends `count` records, those in flight kept below the producer's slots.
   func append(_ count: Int, of producer: Producer, payload: Int = 100) throws(JournalError) {

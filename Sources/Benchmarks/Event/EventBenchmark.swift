@@ -18,6 +18,8 @@ package final class EventBenchmark {
     package var pairs = 5
     /// Where journals and the raw file go, and are removed from.
     package var folder = "."
+    /// Where the journals go once more; nil for one copy.
+    package var mirror: String?
 
     /// The defaults.
     package init() {}
@@ -30,6 +32,7 @@ package final class EventBenchmark {
   private let names: RegionNames
   private let lock: RegionLock
   private let folder: TemporaryFolder
+  private let mirror: TemporaryFolder?
   private var topicCount = 0
 
   /// Memory of a ring, as a run's projections have it, and its slots.
@@ -52,6 +55,7 @@ package final class EventBenchmark {
     self.notice = notice
     names = RegionNames(runID: runID)
     folder = try TemporaryFolder(in: options.folder)
+    mirror = try options.mirror.map { try TemporaryFolder(in: $0) }
     lock = try RegionLock(name: names.lock)
     try checkRoom()
   }
@@ -109,10 +113,10 @@ package final class EventBenchmark {
     let topic = try MeasuredTopic(
       name: names.prefix + name, runID: runID, payload: payload, slots: Self.slots(payload),
       source: UnsafeRawBufferPointer(source),
-      folder: durable ? path(name) : nil)
+      folder: durable ? path(name) : nil, mirror: durable ? mirror.map { "\($0.path)/\(name)" } : nil)
     let result = try body(topic)
     try topic.unlink()
-    if durable { try folder.remove(name) }
+    if durable { for folder in [folder, mirror] { try folder?.remove(name) } }
     return result
   }
 

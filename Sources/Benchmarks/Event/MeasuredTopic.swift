@@ -16,13 +16,16 @@ final class MeasuredTopic {
   private static let patience: Duration = .seconds(60)
 
   /// Makes the ring `name`, which the caller unlinks, also after a failure; `source` holds the bytes that every payload
-  /// is filled with. `folder` is that of the journal, nil for a topic in memory.
-  init(name: String, runID: RunID, payload: Int, slots: Int, source: UnsafeRawBufferPointer, folder: String?) throws {
+  /// is filled with. `folder` is that of the journal, nil for a topic in memory, and `mirror` that of its second copy.
+  init(
+    name: String, runID: RunID, payload: Int, slots: Int, source: UnsafeRawBufferPointer, folder: String?,
+    mirror: String?
+  ) throws {
     precondition(source.count >= payload, "\(source.count) B to fill \(payload) B with")
     let specification = RingSpecification(
       runID: runID, topic: 1, slotCount: slots, payloadCapacity: payload, requiredReaders: 1)
     let ring = try Ring.create(name: name, specification: specification)
-    writer = try folder.map { try TopicWriter(ring: ring, folder: $0) } ?? TopicWriter(ring: ring)
+    writer = try folder.map { try TopicWriter(ring: ring, folder: $0, mirror: mirror) } ?? TopicWriter(ring: ring)
     self.ring = ring
     // A page is mapped when it is first touched, which a steady stream does not pay: done here, for memory topics too.
     // Advice: an older kernel refuses it.

@@ -75,3 +75,13 @@ int clinux_begin_writing(int descriptor) {
 int clinux_spawn_close_from(void *actions, int first) {
   return posix_spawn_file_actions_addclosefrom_np(actions, first);
 }
+
+int clinux_exchange(int folder, const char *name, const char *other) {
+  enum { exchange = 2 };  // RENAME_EXCHANGE of <linux/fs.h>, which clashes with other headers
+  return result(syscall(SYS_renameat2, folder, name, folder, other, exchange));
+}
+
+int clinux_idle_disk(void) {
+  enum { thread = 1, idle = 3, shift = 13 };  // IOPRIO_WHO_PROCESS, IOPRIO_CLASS_IDLE, IOPRIO_CLASS_SHIFT
+  return result(syscall(SYS_ioprio_set, thread, 0, idle << shift));
+}

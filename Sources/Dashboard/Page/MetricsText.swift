@@ -86,6 +86,19 @@ enum MetricsText {
     page.add(
       "slipring_journal_copies_lost", "gauge", "Copies of journals that the run goes on without.",
       [([], Double(status.copiesLost?.count ?? 0))])
+    let scrub = status.scrub
+    page.add(
+      "slipring_scrub_passes_total", "counter", "How often the journals were read again.",
+      [([], Double(scrub?.passes ?? 0))])
+    page.add(
+      "slipring_scrub_bytes_total", "counter", "Bytes of journals that were read again.",
+      [([], Double(scrub?.byteCount ?? 0))])
+    page.add(
+      "slipring_scrub_found_total", "counter", "Places of journals that were found damaged on disk.",
+      [([], Double(scrub?.found ?? 0))])
+    page.add(
+      "slipring_scrub_mended_total", "counter", "How many of them were written again from the other copy.",
+      [([], Double(scrub?.mended ?? 0))])
     page.add(
       "slipring_images_buffered", "gauge", "Images in memory that are not on disk yet.", [([], Double(status.buffered))]
     )

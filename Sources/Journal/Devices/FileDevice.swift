@@ -137,6 +137,14 @@ package class FileDevice {
     }
   }
 
+  /// renameat2(2) with RENAME_EXCHANGE.
+  package func exchange(_ name: String, with other: String) throws(HostError) {
+    let result = clinux_exchange(folderDescriptor, name, other)
+    guard result == 0 else {
+      throw .system(call: "renameat2", subject: path(name), errno: Errno(rawValue: -result))
+    }
+  }
+
   /// The number of a file that was closed may be another file's by now.
   final func requireOpen(_ file: JournalFile) {
     precondition(openFiles.contains(file), "file \(file.id) is not open in \(folder)")

@@ -52,6 +52,9 @@ package protocol JournalDevice: AnyObject {
 
   /// Gives a file another name, in place of a file that has it; durable after `syncFolder`.
   func rename(_ name: String, to newName: String) throws(HostError)
+  /// Has two files that are there take each other's names, at once; durable after `syncFolder`. Throws ENOENT where one
+  /// is not there, and an error of `HostError.cannotExchange` where the file system has no such thing.
+  func exchange(_ name: String, with other: String) throws(HostError)
   /// Removes a name; durable after `syncFolder`.
   func unlink(_ name: String) throws(HostError)
   /// Makes creations, renamings and removals durable.
@@ -68,6 +71,11 @@ package protocol JournalDevice: AnyObject {
 }
 
 extension JournalDevice {
+  /// Not on this device.
+  package func exchange(_ name: String, with other: String) throws(HostError) {
+    throw .system(call: "renameat2", subject: folder, errno: Errno(rawValue: HostError.notSupported))
+  }
+
   /// One.
   package var copyCount: Int { 1 }
 
@@ -143,4 +151,18 @@ package final class WriteBatch {
 
   /// The most bytes of a joined write: well below what one call takes.
   private static let joinedByteLimit = 1 << 30
+}
+
+extension HostError {
+  static let notSupported: Int32 = 95  // EOPNOTSUPP
+  private static let invalid: Int32 = 22  // EINVAL
+
+  /// Whether names cannot be exchanged here.
+  var cannotExchange: Bool {
+    if case .system("renameat2", _, let errno) = self {
+      errno.rawValue == Self.notSupported || errno.rawValue == Self.invalid
+    } else {
+      false
+    }
+  }
 }

@@ -124,6 +124,13 @@ package final class SimulatedDevice: JournalDevice {
     disk.rename(name, to: newName)
   }
 
+  /// Has two files take each other's names.
+  package func exchange(_ name: String, with other: String) throws(HostError) {
+    try fail(disk.strike(.rename), "renameat2", name)
+    for name in [name, other] { try require(disk.nodes[name] != nil, "renameat2", name, ENOENT) }
+    disk.exchange(name, other)
+  }
+
   /// Removes a name.
   package func unlink(_ name: String) throws(HostError) {
     try fail(disk.strike(.unlink), "unlinkat", name)

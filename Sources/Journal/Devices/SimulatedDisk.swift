@@ -46,6 +46,7 @@ package final class SimulatedDisk {
     case link(String, Node)
     case unlink(String)
     case rename(String, String)
+    case exchange(String, String)
   }
 
   private(set) var nodes: [String: Node] = [:]
@@ -223,6 +224,12 @@ extension SimulatedDisk {
     folderChanges.append(change)
   }
 
+  func exchange(_ name: String, _ other: String) {
+    let change = FolderChange.exchange(name, other)
+    Self.apply(change, to: &nodes)
+    folderChanges.append(change)
+  }
+
   func unlink(_ name: String) {
     nodes[name] = nil
     folderChanges.append(.unlink(name))
@@ -248,6 +255,8 @@ extension SimulatedDisk {
     switch change {
     case .link(let name, let node): nodes[name] = node
     case .unlink(let name): nodes[name] = nil
+    case .exchange(let name, let other):
+      if let first = nodes[name], let second = nodes[other] { (nodes[name], nodes[other]) = (second, first) }
     case .rename(let name, let newName): if let node = nodes.removeValue(forKey: name) { nodes[newName] = node }
     }
   }

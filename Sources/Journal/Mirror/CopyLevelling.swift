@@ -159,70 +159,23 @@ struct CopyLevelling {
   }
 
   private func rewrite(_ lack: CopyFindings.Lack, _ device: any JournalDevice) throws(JournalError) {
-    let (entry, range) = (lack.entry, lack.range)
-    let temporary = entry.name + FileName.mendingSuffix
+    let entry = lack.entry, temporary = entry.name + FileName.mendingSuffix, base = pair.order.first ?? 0
     try hosted { () throws(HostError) in
       if try device.names().contains(temporary) { try device.unlink(temporary) }
     }
-    let file = try hosted { () throws(HostError) in
-      try device.create(temporary, byteCount: Int(entry.page.end))
+    let sources = [base, 1 - base].filter { names[$0].contains(entry.name) }.compactMap { index in
+      // A copy that is behind may hold a record of what never came to be.
+      copies[index].map { SegmentRewriting.Source(copy: $0, isBehind: pair.isOneBehind && index != base) }
     }
-    defer { device.close(file) }
-    let memory = AlignedMemory(byteCount: pair.stride)
-    entry.page.encode(into: UnsafeMutableRawBufferPointer(rebasing: memory.bytes[..<ControlPage.byteCount]))
-    try put(memory, ControlPage.byteCount, in: file, at: 0, device)
-    var chain = range.lowerBound == entry.first ? entry.page.chain : nil
-    for sequence in range {
-      let header = try fill(memory, with: sequence, of: entry, chain)
-      chain = header?.chainAfter
-      guard let header else {
-        // It was whole a moment ago: a hole in its place would be damage of our own.
-        if lack.damaged.contains(sequence) || isGivenUp(sequence) { continue }
-        throw .host(.system(call: "pread", subject: device.folder, errno: Errno(rawValue: Self.ioError)))
-      }
-      let count = EventHeader.pageByteCount + (header.payloadByteCount + 4095) / 4096 * 4096
-      try put(memory, count, in: file, at: entry.offset(of: sequence), device)
-    }
+    _ = try SegmentRewriting(sources: sources, stride: pair.stride).write(
+      entry, lack.range, as: temporary, on: device
+    ) { lack.damaged.contains($0) || isGivenUp($0) }
     try hosted { () throws(HostError) in
-      try device.sync(file)
       try device.rename(temporary, to: entry.name)
       try device.syncFolder()
     }
   }
-
-  private func put(
-    _ memory: AlignedMemory, _ count: Int, in file: JournalFile, at offset: Int, _ device: any JournalDevice
-  ) throws(JournalError) {
-    try hosted { () throws(HostError) in
-      try device.write(file, UnsafeRawBufferPointer(rebasing: memory.bytes[..<count]), at: offset)
-    }
-  }
-
-  /// Reads a record, whole, from the copy that has it so; nil where none does.
-  private func fill(
-    _ memory: AlignedMemory, with sequence: UInt64, of entry: SegmentEntry, _ chain: UInt64?
-  ) throws(JournalError) -> EventHeader? {
-    let start = RecordSource.Predecessor(chain: nil, epoch: 0), base = pair.order.first ?? 0
-    // What looks bad is read once more.
-    for index in [base, base, 1 - base, 1 - base] where names[index].contains(entry.name) {
-      guard let copy = copies[index] else { continue }
-      let file = try copy.files.file(entry.name)
-      do throws(HostError) {
-        let got = try copy.device.read(file, into: memory.bytes, at: entry.offset(of: sequence))
-        UnsafeMutableRawBufferPointer(rebasing: memory.bytes[got...]).initializeMemory(as: UInt8.self, repeating: 0)
-      } catch {
-        continue
-      }
-      if case .intact(let header) = copy.verdict(UnsafeRawBufferPointer(memory.bytes), sequence, after: start) {
-        // A copy that is behind may hold a record of what never came to be.
-        if index == base || !pair.isOneBehind || header.chain == chain { return header }
-      }
-    }
-    return nil
-  }
 }
-
-extension CopyLevelling { private static let ioError: Int32 = 5 }  // EIO
 
 /// What one copy of a journal lacks.
 struct CopyFindings {

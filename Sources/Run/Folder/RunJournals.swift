@@ -6,7 +6,7 @@ import ScanPlan
 import Stages
 
 /// The journals of a run, looked at from outside.
-package struct RunJournals {
+package struct RunJournals: Sendable {
   /// One topic's journal.
   package struct Entry: Codable, Sendable {
     /// As in `orders.0`.
@@ -104,7 +104,7 @@ package struct RunJournals {
   }
 
   /// Both copies as one, where there are two.
-  private func device(_ topic: Topic) throws(HostError) -> any JournalDevice {
+  func device(_ topic: Topic) throws(HostError) -> any JournalDevice {
     let specification = plan.ring(topic)
     return try openJournalReader(
       folder: folder.journal(topic), mirror: folder.mirror(topic, plan), identity: specification.identity,

@@ -92,6 +92,11 @@ extension Reconstruction {
     return notices
   }
 
+  /// Damage of journals that was found while the run went on.
+  static func notices(_ scrub: ScrubStatus?) -> [String] {
+    scrub?.words.map { ["\($0); slipring journal verify shows what is whole now"] } ?? []
+  }
+
   /// Copies of journals that the run went on without.
   static func notices(copies: [String]?) -> [String] {
     copies.map {

@@ -192,7 +192,7 @@ package struct Reconstruction {
     guard isGathered, whole?.outputs.allSatisfy({ access($0, F_OK) == 0 }) ?? true else { return nil }
     let ending = Supervisor.RunEnding(
       report: report, seconds: status.seconds, secondsWithoutRoom: status.secondsWithoutRoom,
-      copiesLost: status.copiesLost,
+      copiesLost: status.copiesLost, scrub: status.scrub,
       restarts: Dictionary(status.stages.map { ($0.name, $0.restarts) }, uniquingKeysWith: +), isInterrupted: false,
       finalized: status.finalized, faults: status.faultDetails ?? [:], missing: [], programs: status.programs)
     var outcome = outcome(
@@ -306,7 +306,7 @@ package struct Reconstruction {
       axisTilt: plan.geometry.tiltDegrees, fieldOfView: plan.scan.fieldOfView.rawValue,
       columns: plan.geometry.columns, projections: projections,
       updates: report?.updates ?? 0, seconds: seconds,
-      secondsWithoutRoom: ending.secondsWithoutRoom, copiesLost: ending.copiesLost,
+      secondsWithoutRoom: ending.secondsWithoutRoom, copiesLost: ending.copiesLost, scrub: ending.scrub,
       projectionsPerSecond: seconds > 0 ? Double(projections) / seconds : 0,
       lost: (report?.lost ?? 0) + (losses?.counts.lost ?? 0),
       lostFields: report?.lostFields ?? 0, duplicates: (report?.duplicates ?? 0) + (losses?.counts.duplicates ?? 0),
@@ -329,7 +329,8 @@ package struct Reconstruction {
       result: result, report: report,
       notices: notices(plan, report, empty: losses?.emptyProjections ?? 0) + beginning + notices(losses, ending.faults)
         + notices(stop) + notices(uplink)
-        + notices(ending.secondsWithoutRoom) + notices(copies: ending.copiesLost),
+        + notices(ending.secondsWithoutRoom) + notices(copies: ending.copiesLost)
+        + notices(ending.scrub),
       isInterrupted: ending.isInterrupted, failure: failure(plan, ending, losses))
   }
 

@@ -28,6 +28,8 @@ package struct RunResult: Codable, Equatable, Sendable {
   package var secondsWithoutRoom: Double
   /// Copies of journals that the run went on without, by their folders; nil for none.
   package var copiesLost: [String]?
+  /// What reading the journals again came to while the run went on; nil where nothing was read.
+  package var scrub: ScrubStatus?
   /// Projections over seconds.
   package var projectionsPerSecond: Double
   /// Projections that were acquired and not used.

@@ -121,6 +121,8 @@ package struct RunStatus: Codable, Equatable, Sendable {
   package var secondsWithoutRoom = 0.0
   /// Copies of journals that the run goes on without, by their folders; nil for none.
   package var copiesLost: [String]?
+  /// What reading the journals again came to; nil before anything was read.
+  package var scrub: ScrubStatus?
   /// Seconds from when the last projection was acquired that a score knew to the decision to end the scan with it; nil
   /// where no score has decided.
   package var decidedLate: Double?

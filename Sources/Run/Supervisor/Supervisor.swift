@@ -45,6 +45,8 @@ final class Supervisor {
   var room: RoomWatch
   /// Copies of journals that the run goes on without, as far as people know.
   var knownLost: Set<String> = []
+  /// Reads the journals again while the run goes on.
+  private var scrubber: RunScrubber?
   /// Why messages of the source were dropped, and what was wrong with the first of each, as far as people know.
   var knownFaults: [MessageFault: String] = [:]
   /// Whether people know that the source ended the scan early, and with which frame it began.
@@ -73,6 +75,8 @@ final class Supervisor {
     let secondsWithoutRoom: Double
     /// Copies of journals that it went on without; nil for none.
     let copiesLost: [String]?
+    /// What reading journals again came to; nil where nothing was read.
+    let scrub: ScrubStatus?
     /// How often each stage was started again.
     let restarts: [String: Int]
     /// Whether a signal asked for the end, in time or not.
@@ -133,6 +137,7 @@ final class Supervisor {
             stage, number: number, isOptional: plan.wiring.row(of: stage)?.isOptional == true, launch: launch))
       }
       programs.begin(regions: regions.names.prefix)
+      scrubber = makeScrubber()
       try watch(regions, from: start, &observer)
       // The volume is complete, and stays until they have seen it.
       let lookUp = {
@@ -142,6 +147,7 @@ final class Supervisor {
       try programs.finish(lookUp)
       try programs.save(lookUp)
     } catch {
+      scrubber?.stop()
       programs.stop()
       service.stopping("\(ScanFailure(error))")
       stopAll()
@@ -163,12 +169,13 @@ final class Supervisor {
     if let losses = try folder.readLosses() { finished.losses = losses.counts }
     finished.secondsWithoutRoom = room.duration(at: .now) / .seconds(1)
     watchCopies(&finished)
+    endScrub(scrubber, &finished)
     monitor.progress(finished)
     try writeLastStatus(finished)
     service.stopping(phase.rawValue)
     return RunEnding(
       report: try folder.readExport(), seconds: seconds, secondsWithoutRoom: finished.secondsWithoutRoom,
-      copiesLost: finished.copiesLost,
+      copiesLost: finished.copiesLost, scrub: finished.scrub,
       restarts: Dictionary(uniqueKeysWithValues: stages.map { ("\($0.stage)", $0.restarts) }),
       isInterrupted: signalCount > 0, finalized: finished.finalized, faults: finished.faultDetails ?? [:],
       missing: missing, programs: finished.programs)
@@ -235,6 +242,7 @@ final class Supervisor {
       try observer.update(&status)
       watchRoom(regions, &status)
       watchCopies(&status)
+      watchScrub(scrubber, &status)
       watchSource(regions, &status)
       watchAlarms(regions, &status)
       noticeSpilling(status, slowest: observer.slowestReader)

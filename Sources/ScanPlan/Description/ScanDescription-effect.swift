@@ -15,6 +15,9 @@ extension ScanDescription {
       notices.append(
         "--checkpoint-every \(checkpointEvery.text) changes nothing: with --durability memory no volume is saved")
     }
+    if durability == .memory, scrub != Self.standard.scrub, scrub > 0 {
+      notices.append("--scrub \(scrub.scanText) changes nothing: with --durability memory there is no journal to read")
+    }
     if makesNoWindows, let windowLength {
       notices.append("--window-length \(windowLength) changes nothing: --window-step 0 makes no updates")
     }

@@ -148,6 +148,10 @@ extension ScanKey {
       "An empty folder, on another disk, where the journals are kept once more; nothing is lost as long as one is.",
       unset: "none", .folder),
     ScanKey(
+      .safety, "scrub", \.scrub,
+      "Read what is in the journals again, and mend it with --mirror, each so many seconds of a run; 0 for never.",
+      .within(0...604_800, "seconds")),
+    ScanKey(
       .safety, "checkpoint-every", \.checkpointEvery,
       "Save the volume after so many updates, or seconds as in 30s; 0 for never."),
     ScanKey(

@@ -172,6 +172,7 @@ extension FabricPlan {
     "input", "output-folder", "run-folder", "granules", "node-name", "edge-patience", "fabric-credentials",
     "fabric-authority", "workers", "threads",
     "format", "bits", "range", "zarr-version", "compress", "log-level", "durability", "checkpoint-every", "retain",
+    "scrub",
     "events", "events-config", "events-patience", "accept-commands", "trigger", "stage",
   ]
 

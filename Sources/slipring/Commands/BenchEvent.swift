@@ -24,6 +24,7 @@ struct BenchEvent: ParsableCommand {
     "512M"
   @Option(help: "Throughput measurements of journal and device in turn.") var pairs = 5
   @Option(help: "Folder on the disk that is measured.") var folder = "."
+  @Option(help: "Folder for a second copy of the journals.", completion: .directory) var mirror: String?
   @Flag(help: "Print the report as one JSON object.") var json = false
   @Flag(help: "Print errors only.") var quiet = false
 
@@ -33,6 +34,7 @@ struct BenchEvent: ParsableCommand {
     var options = EventBenchmark.Options()
     if !payload.isEmpty { options.payloads = try payload.map { try Self.size($0, "--payload") } }
     (options.seconds, options.pairs, options.folder) = (seconds, pairs, folder)
+    options.mirror = mirror
     options.bytes = try Self.size(bytes, "--bytes")
     let benchmark = try EventBenchmark(options, interrupt: { try signals.stopOnSignal() }) { text in
       if !quiet { Console.notice("measuring: \(text)") }

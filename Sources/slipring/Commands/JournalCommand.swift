@@ -8,8 +8,8 @@ import ScanPlan
 /// The journals of a run.
 struct JournalCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "journal", abstract: "Lists, verifies, mends or salvages the journals of a run.",
-    subcommands: [List.self, Verify.self, Mend.self, Salvage.self])
+    commandName: "journal", abstract: "Lists, verifies, scrubs, mends or salvages the journals of a run.",
+    subcommands: [List.self, Verify.self, Scrub.self, Mend.self, Salvage.self])
 
   /// Where each journal begins and ends.
   struct List: ParsableCommand {
@@ -114,6 +114,43 @@ struct JournalCommand: ParsableCommand {
         "wrote \(counted(copy.segments.count, "segment")) of \(copy.folder) again, "
           + "\(counted(copy.records, "record")) that it lacked"
       }.joined(separator: "; ")
+    }
+  }
+
+  /// What is settled in every journal, read again while others go on.
+  struct Scrub: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Reads what is settled in each copy again, after everybody else, and mends it from the other copy.",
+      discussion: "Also while the run goes on, which does the same by itself (--scrub).")
+
+    @Argument(help: ArgumentHelp("The run's folder.", valueName: "run"), completion: .directory) var runFolder: String
+    @Option(help: "Read at most so many megabytes a second.") var rate = 200
+    @Flag(help: "Print as JSON.") var json = false
+
+    func validate() throws {
+      guard (1...100_000).contains(rate) else { throw ValidationError("--rate \(rate) is not within 1...100000") }
+    }
+
+    func run() throws {
+      let scrubs = try RunJournals(RunFolder(path: runFolder)).scrub(bytesPerSecond: rate * 1_000_000)
+      if json {
+        try Console.json(scrubs)
+      } else {
+        for scrub in scrubs {
+          let mended = scrub.report.findings.count { $0.outcome == .mended }
+          Console.result(
+            "\(scrub.topic): read \(counted(scrub.report.segments, "segment")), \(scrub.report.byteCount) bytes"
+              + (scrub.report.findings.isEmpty
+                ? "" : ", \(scrub.report.findings.count) damaged, \(mended) of them mended"))
+          for finding in scrub.report.findings { Console.result("  \(finding)") }
+        }
+      }
+      let left = scrubs.flatMap { scrub in
+        scrub.report.findings.filter { $0.outcome != .mended }.map { "\(scrub.topic): \($0)" }
+      }
+      guard left.isEmpty else {
+        throw ScanFailure(.data, "damage of journals that is not mended: \(left.joined(separator: "; "))")
+      }
     }
   }
 

@@ -69,6 +69,7 @@ struct Recon: ParsableCommand {
   @Option(help: .key("theta-unit")) var thetaUnit = standard.thetaUnit
   @Option(help: .key("durability")) var durability = standard.durability
   @Option(help: .key("mirror"), completion: .directory) var mirror: String?
+  @Option(help: .key("scrub", "seconds")) var scrub = standard.scrub
   @Option(help: .key("checkpoint-every", "n|seconds")) var checkpointEvery = standard.checkpointEvery
   @Option(help: .key("log-level")) var logLevel = standard.logLevel
   @Option(help: .key("retain", "keep|none|days")) var retain = standard.retain
@@ -102,7 +103,7 @@ struct Recon: ParsableCommand {
     (scan.initial, scan.regularisation, scan.filter) = (initial, reg, filter)
     (scan.relaxation, scan.nonNegative, scan.diskMask) = (relaxation, nonNegative, diskMask ?? Self.standard.diskMask)
     (scan.workers, scan.threads, scan.rate, scan.lagMax, scan.diskBuffer) = (workers, threads, rate, lagMax, diskBuffer)
-    (scan.durability, scan.mirror, scan.checkpointEvery) = (durability, mirror, checkpointEvery)
+    (scan.durability, scan.mirror, scan.scrub, scan.checkpointEvery) = (durability, mirror, scrub, checkpointEvery)
     (scan.format, scan.bits, scan.minusLog, scan.thetaUnit, scan.retain) = (format, bits, minusLog, thetaUnit, retain)
     output.apply(to: &scan)
     series.apply(to: &scan)

@@ -81,6 +81,12 @@ int clinux_numa_prefer(void *address, size_t count, int node);
 /// O_DIRECT, which differs between processors.
 int clinux_direct_flag(void);
 
+/// Has two files of a folder take each other's names, at once.
+int clinux_exchange(int folder, const char *name, const char *other);
+
+/// Has the calling thread's reads and writes of disks wait for everybody else's, where the disk's scheduler knows how.
+int clinux_idle_disk(void);
+
 /// Has the kernel begin to write the pages of a file that are not on disk yet; does not wait for them.
 int clinux_begin_writing(int descriptor);
 
