@@ -62,7 +62,7 @@ package final class SliceStream {
   func remove() throws(FabricError) { try BandStreams.remove([name], management) }
 
   /// Sends the slice of a row, which has columns × columns values; the servers have it then.
-  package func send(_ slice: UnsafeBufferPointer<Float>, row: Int, columns: Int) throws(FabricError) {
+  func send(_ slice: UnsafeBufferPointer<Float>, row: Int, columns: Int) throws(FabricError) {
     let bytes = UnsafeRawBufferPointer(slice), count = SlicePiece.count(columns: columns)
     for first in stride(from: 0, to: count, by: Self.piecesMax) {
       let requests = (first..<min(first + Self.piecesMax, count)).map { piece in
@@ -92,7 +92,7 @@ package final class SliceStream {
   private func factsSubject(_ row: Int) -> String { "slipring.\(run).slices.\(row).facts" }
 
   /// Sends what is to be said of the volume whose first row is `row`, as names and texts; what is too long is left out.
-  package func send(facts: [String: String], row: Int) throws(FabricError) {
+  func send(facts: [String: String], row: Int) throws(FabricError) {
     let body = JetStream.encode(facts.filter { $0.value.utf8.count <= 1024 })
     guard body.count <= Self.factsByteCountMax else { return }
     try send([JetStream.Request(subject: factsSubject(row), body: body, what: "what is said of row \(row)")])

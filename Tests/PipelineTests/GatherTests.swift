@@ -153,7 +153,9 @@ extension Pipeline {
         FabricConnection(FabricAddress(bench.server.address), name: "test", patience: .seconds(5)),
         run: #require(RunID(run)))
       let other = [Float](repeating: 0.5, count: 64 * 64)
-      try other.withUnsafeBufferPointer { try stream.send($0, row: 30, columns: 64) }
+      try other.withUnsafeBufferPointer { slice in
+        try stream.deliver([30], columns: 64, facts: [:], firsts: [], again: false) { _ in slice }
+      }
       expectFailure(
         65, try gather(there, "--output-folder", bench.folder.file("other")),
         "slices 24 to 47 of node b are not what it has made", "--gather links")
