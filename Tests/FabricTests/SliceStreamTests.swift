@@ -179,8 +179,16 @@ struct SliceStreamTests {
       slices: 2, columns: 40, silence: StreamSilence(limit: .seconds(3)), interval: .milliseconds(200)
     ) { words.append($0) }
     keeper.attach(stream, store)
-    try keeper.turn()
-    try slice(0, 40).withUnsafeBufferPointer { try stream.send($0, row: 0, columns: 40) }
+    let values = slice(0, 40)
+    func send() throws(FabricError) {
+      try keeper.turn()
+      let result = values.withUnsafeBufferPointer { values in
+        Result { () throws(FabricError) in try stream.send(values, row: 0, columns: 40) }
+      }
+      try result.get()
+    }
+    // A cluster that has just begun makes it when it has a leader.
+    try retried(send)
     let state = try JetStream(connection).ask(
       JetStream.Request(subject: "$JS.API.STREAM.INFO.\(stream.name)", what: "test"))
     let text = String(decoding: state, as: UTF8.self)
@@ -196,14 +204,7 @@ struct SliceStreamTests {
     #expect(words.first?.contains("is away: made anew") == true, "\(words)")
     // One question may take a second, and there are three; an uplink must not lose its lease meanwhile.
     #expect(longest < .seconds(6), "\(longest)")
-    let values = slice(0, 40)
-    try retried { () throws(FabricError) in
-      try keeper.turn()
-      let result = values.withUnsafeBufferPointer { values in
-        Result { () throws(FabricError) in try stream.send(values, row: 0, columns: 40) }
-      }
-      try result.get()
-    }
+    try retried(send)
     #expect(try read(stream, 0, 40) == values)
   }
 
