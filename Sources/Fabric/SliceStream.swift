@@ -45,7 +45,7 @@ package final class SliceStream {
   }
 
   /// Makes the stream, with room for so many slices and one that replaces another, unless it is there.
-  package func make(slices: Int, columns: Int) throws(FabricError) {
+  func make(slices: Int, columns: Int) throws(FabricError) {
     let slice = SlicePiece.sliceByteCount(columns: columns)
     let byteCount =
       (slices + 1) * (slice + SlicePiece.count(columns: columns) * (SlicePiece.headByteCount + Self.overhead))
