@@ -5,8 +5,8 @@ send_scans.py PORT_FILE SCAN…
 A SCAN is NAME:RAW:ROWS:COLUMNS:DARKS:FLATS:PROJECTIONS[:WHAT…]. RAW holds all images one after the other: darks, flats,
 projections, unsigned 16-bit little-endian. WHAT is any of "counts" (the first frame says how many come),
 "measured" (frames say energy and pixel size), "endless" (no
-message of the end), "drop=N" (frame N is not sent), "from=N" (no frame before N is sent), "stop=N" (nothing from frame N
-on, nor the end), "wait=N@FILE" (frame N waits until FILE is there).
+message of the end), "drop=N" (frame N is not sent), "from=N" (no frame before N is sent), "stop=N" (nothing from frame
+N on, nor the end), "wait=N@FILE" (frame N waits until FILE is there).
 """
 
 import json
