@@ -8,13 +8,16 @@ package final class ZeroMQSender {
   /// The address with the port that it got.
   package let address: StreamAddress
 
-  /// Listens. At most `queueLength` messages wait for each receiver; `linger` is how long the end waits until they are
-  /// gone.
-  package init(_ address: StreamAddress, queueLength: Int, linger: Duration) throws(StreamError) {
+  /// Listens. At most `queueLength` messages wait for each receiver, and `bufferByteCount` bytes in the kernel, which
+  /// decides by itself where that is nil; `linger` is how long the end waits until they are gone.
+  package init(
+    _ address: StreamAddress, queueLength: Int, bufferByteCount: Int32? = nil, linger: Duration
+  ) throws(StreamError) {
     precondition(address.pattern.isSender && queueLength > 0, "\(address) does not send")
     // An XPUB is a PUB that hears of its subscribers.
     socket = try ZeroMQSocket(address, type: address.pattern == .push ? ZMQ_PUSH : ZMQ_XPUB)
     try socket.set(ZMQ_SNDHWM, Int32(clamping: queueLength))
+    if let bufferByteCount { try socket.set(ZMQ_SNDBUF, bufferByteCount) }
     try socket.set(ZMQ_LINGER, Int32(clamping: Int(linger / .milliseconds(1))))
     try socket.set(ZMQ_SNDTIMEO, ZeroMQSocket.glanceMilliseconds)
     try socket.set(ZMQ_RCVTIMEO, ZeroMQSocket.glanceMilliseconds)
@@ -58,6 +61,25 @@ package final class ZeroMQSender {
     let deadline = Deadline(after: timeout)
     try send(head, of: nil, flags: body == nil ? 0 : ZMQ_SNDMORE, deadline, timeout, whileWaiting)
     if let body { try send(body, of: owner, flags: 0, deadline, timeout, whileWaiting) }
+  }
+
+  /// The same where there is room now; false, and nothing is sent, where there is none.
+  package func offer(
+    _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, of owner: AnyObject? = nil
+  ) throws(StreamError) -> Bool {
+    var message = zmq_msg_t()
+    try initialize(&message, head, nil)
+    defer { zmq_msg_close(&message) }
+    guard zmq_msg_send(&message, socket.handle, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 else {
+      if !ZeroMQSocket.mustWait { try socket.check(-1, "zmq_msg_send") }
+      return false
+    }
+    var image = zmq_msg_t()
+    try initialize(&image, body, owner)
+    defer { zmq_msg_close(&image) }
+    // Room is a matter of whole messages: the rest of one that was begun is always taken.
+    try socket.check(zmq_msg_send(&image, socket.handle, 0), "zmq_msg_send")
+    return true
   }
 
   private func send(

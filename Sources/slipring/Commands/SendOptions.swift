@@ -16,6 +16,11 @@ struct SendOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Send this scan file instead of a phantom.", valueName: "file.h5"), completion: .file())
   var scan: String?
   @Option(help: ArgumentHelp("Projections a second at most.", valueName: "p/s")) var rate: Double?
+  @Option(
+    help: ArgumentHelp(
+      "Measure on whether or not somebody takes the projections, with a memory of so many: what finds no place in it "
+        + "is lost. (default: wait)", valueName: "n"))
+  var memory: Int?
   @Option(help: "Send the projections so many times, numbered on.") var rounds = 1
   @Flag(help: "Send flats and darks behind the projections.") var fieldsLast = false
   @Option(help: "Share of projections that are never sent.") var dropFraction = 0.0
@@ -47,6 +52,14 @@ struct SendOptions: ParsableArguments {
     }
     for (name, value) in [("--reorder", reorder), ("--rounds", rounds)] where !(0...1_000_000).contains(value) {
       throw ScanFailure(.usage, "\(name) \(value) is outside 0…1000000")
+    }
+    if let memory {
+      guard (1...1_000_000).contains(memory) else {
+        throw ScanFailure(.usage, "--memory \(memory) is outside 1…1000000")
+      }
+      guard rate != nil, address.pattern == .push else {
+        throw ScanFailure(.usage, "--memory goes with --rate and zmq+push://: a detector that does not wait has a rate")
+      }
     }
     guard rounds > 0 else { throw ScanFailure(.usage, "--rounds 0 sends nothing") }
     guard (0...3600).contains(stall) else { throw ScanFailure(.usage, "--stall \(stall) is outside 0…3600 seconds") }
@@ -82,7 +95,7 @@ struct SendOptions: ParsableArguments {
     let reader = try openScan(path: path)
     let sender = try ScanSender(
       reader, address: address, rate: rate, rounds: rounds, faults: faults, fieldsLast: fieldsLast,
-      stopAddress: stopAddress())
+      memory: memory, stopAddress: stopAddress())
     let info = reader.info
     if !quiet {
       Console.notice(
@@ -101,7 +114,8 @@ struct SendOptions: ParsableArguments {
     if let order = report.stoppedBy, !quiet { Console.notice("was told to stop: \(order)") }
     if !quiet {
       Console.result(
-        "sent \(counted(report.sent, "image")); left out: \(report.dropped.count); sent twice: \(report.duplicates)")
+        "sent \(counted(report.sent, "image")); left out: \(report.dropped.count); sent twice: \(report.duplicates)"
+          + (memory == nil ? "" : "; lost for want of memory: \(report.overrun)"))
     }
   }
 }
