@@ -115,6 +115,11 @@ let package = Package(
     .target(
       name: "Simulation",
       dependencies: ["Detectors", "Host", "ScanFiles", "ScanPlan", "Tomography"], swiftSettings: strict),
+    .target(
+      name: "Rehearsal",
+      dependencies: [
+        "Host", "Run", "RunModel", "ScanPlan", "Simulation", .product(name: "Yams", package: "Yams"),
+      ], swiftSettings: strict),
     .target(name: "Viewing", dependencies: ["Host", "KernelTypes", "ScanFiles"], swiftSettings: fast),
     .target(
       name: "Dashboard",
@@ -147,9 +152,8 @@ let package = Package(
     .executableTarget(
       name: "slipring",
       dependencies: [
-        "Benchmarks", "Dashboard", "Detectors", "Events", "Host", "Journal", "KernelTypes", "Nodes", "Run", "RunModel",
-        "ScanFiles",
-        "ScanPlan", "Serve", "Simulation", "Spools", "Stages", "Tomography", "Variables",
+        "Benchmarks", "Dashboard", "Detectors", "Events", "Host", "Journal", "KernelTypes", "Nodes", "Rehearsal", "Run",
+        "RunModel", "ScanFiles", "ScanPlan", "Serve", "Simulation", "Spools", "Stages", "Tomography", "Variables",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     .executableTarget(
@@ -229,6 +233,8 @@ let package = Package(
     .testTarget(
       name: "SimulationTests", dependencies: ["Host", "PhantomSupport", "Simulation", "Tomography"],
       swiftSettings: strict),
+    .testTarget(
+      name: "RehearsalTests", dependencies: ["Host", "Rehearsal", "RunModel", "ScanPlan"], swiftSettings: strict),
     .testTarget(
       name: "ViewingTests", dependencies: ["Host", "KernelTypes", "ScanFiles", "Viewing"], swiftSettings: strict),
     .testTarget(

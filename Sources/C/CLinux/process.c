@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -41,6 +43,12 @@ int clinux_pidfd_reap(int pidfd, int *status) {
 int clinux_name_process(const char *name) { return result(prctl(PR_SET_NAME, name, 0, 0, 0)); }
 
 int clinux_parent_death_signal(int signal) { return result(prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0)); }
+
+int clinux_own_mounts(void) {
+  if (unshare(CLONE_NEWNS) < 0)
+    return -errno;
+  return result(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+}
 
 int clinux_signalfd(const int *signals, int count) {
   sigset_t set;

@@ -105,9 +105,9 @@ package enum ScanSource: Equatable, Sendable {
 /// Rows and columns of a detector, as in `2048,2448`.
 package struct DetectorShape: Equatable, Sendable {
   /// Rows.
-  let rows: Int
+  package let rows: Int
   /// Columns.
-  let columns: Int
+  package let columns: Int
 
   private static let edges = 1...65_536
 

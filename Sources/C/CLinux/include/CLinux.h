@@ -47,6 +47,10 @@ int clinux_name_process(const char *name);
 /// Has the kernel send `signal` to this process when the thread that started it ends.
 int clinux_parent_death_signal(int signal);
 
+/// Gives the calling thread, and the processes that it starts afterwards, mounts of their own: what they mount from now
+/// on nobody else sees.
+int clinux_own_mounts(void);
+
 /// Has this process write a report into the new file `path` when it crashes, with `head` as the first line, within a
 /// second; it then ends by the signal of the crash. To be called from the main thread.
 int clinux_crash_report(const char *path, const char *head);

@@ -1,0 +1,135 @@
+import Host
+package import ScanPlan
+import Yams
+
+/// What goes wrong in a rehearsal, and what must hold all the same: the content of `faults.yaml`.
+///
+/// ```
+/// detector: 2048,2448@100     # rows, columns, frames a second; --detector says it otherwise
+/// memory: 200                 # frames that the detector holds back; by default those of a second
+/// disk: 2G                    # run folder and output are on a disk of this size; by default on the scan's own
+/// faults:
+///   - at 2s: link down 3s
+///   - at 8s: kill any
+/// expect:
+///   - lost <= 0
+///   - latency-p99 <= 2s
+/// ```
+package struct RehearsalPlan: Sendable {
+  /// The keys of the file.
+  enum PlanKey: String, CaseIterable {
+    case detector
+    case memory
+    case disk
+    case faults
+    case expect
+  }
+
+  /// As it was named.
+  let path: String
+  /// The detector; nil where it is said elsewhere.
+  private(set) var detector: RehearsedDetector?
+  /// Frames that the detector can hold back; nil for those of a second.
+  private(set) var memory: Int?
+  /// Bytes of the run's disk; nil where the run is on the scan's own.
+  private(set) var disk: Int?
+  /// In the order of their times.
+  private(set) var faults: [RehearsalFault] = []
+  /// In the order of the file.
+  private(set) var expectations: [Expectation] = []
+
+  static let (faultsMax, expectationsMax, memoryMax) = (256, 64, 1_000_000)
+
+  /// Reads and checks the file at `path`.
+  /// - Throws: `.noInput` where it cannot be read, `.configuration` with the line of the first mistake.
+  package init(path: String) throws(ScanFailure) {
+    try self.init(path: path, bytes: ScanFile.read(path, as: "the plan"))
+  }
+
+  /// Reads the content of a file.
+  init(path: String, bytes: [UInt8]) throws(ScanFailure) {
+    self.path = path
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw ScanFailure(.configuration, "\(path) is not text in UTF-8")
+    }
+    let root: Node?
+    do { root = try compose(yaml: text, .basic, .default, .utf8) } catch {
+      throw ScanFailure(.configuration, "\(path): this is not YAML: \(error)")
+    }
+    guard case .mapping(let mapping)? = root else {
+      throw ScanFailure(.configuration, "\(path) has no keys; it needs expect:, and faults: where something goes wrong")
+    }
+    for (key, value) in mapping { try read(key, value) }
+    guard !expectations.isEmpty else {
+      throw ScanFailure(.configuration, "\(path): expect is missing: what must hold, as in - lost <= 0")
+    }
+    guard disk != nil || !fillsDisk else {
+      throw ScanFailure(.configuration, "\(path): disk full fills a disk of the rehearsal's own: say disk: SIZE, as 2G")
+    }
+  }
+
+  private mutating func read(_ key: Node, _ value: Node) throws(ScanFailure) {
+    switch key.string.flatMap(PlanKey.init) {
+    case .detector:
+      guard let detector = RehearsedDetector(try word(key, value)) else {
+        throw mistake(key, "detector is \(RehearsedDetector.form)")
+      }
+      self.detector = detector
+    case .memory:
+      guard let count = Int(try word(key, value)), (1...Self.memoryMax).contains(count) else {
+        throw mistake(key, "memory is a whole number of frames from 1 to \(Self.memoryMax)")
+      }
+      memory = count
+    case .disk:
+      guard let size = PlanWords.size(try word(key, value)) else {
+        throw mistake(key, "disk is a size in MiB or GiB: 512M, 2G")
+      }
+      disk = size
+    case .faults: try readFaults(key, value)
+    case .expect: try readExpectations(key, value)
+    case nil:
+      let known = PlanKey.allCases.map(\.rawValue).joined(separator: ", ")
+      throw mistake(key, "there is no key \(key.string ?? "?"); known are \(known)")
+    }
+  }
+
+  private mutating func readFaults(_ key: Node, _ value: Node) throws(ScanFailure) {
+    guard case .sequence(let nodes) = value, nodes.count <= Self.faultsMax else {
+      throw mistake(key, "faults is a list of at most \(Self.faultsMax) lines: - at 2s: link down 3s")
+    }
+    for node in nodes {
+      guard case .mapping(let mapping) = node, mapping.count == 1, let (moment, action) = mapping.first,
+        let fault = RehearsalFault(moment: moment.string ?? "", action: action.string ?? "")
+      else { throw mistake(node, "a fault is \"at TIME: FAULT\", where FAULT is \(RehearsalFault.forms)") }
+      faults.append(fault)
+    }
+    // Those of one moment in the order of the file.
+    faults = faults.enumerated().sorted { ($0.element.time, $0.offset) < ($1.element.time, $1.offset) }.map(\.element)
+  }
+
+  private mutating func readExpectations(_ key: Node, _ value: Node) throws(ScanFailure) {
+    guard case .sequence(let nodes) = value, nodes.count <= Self.expectationsMax else {
+      throw mistake(key, "expect is a list of at most \(Self.expectationsMax) lines: - lost <= 0")
+    }
+    for node in nodes {
+      guard let text = node.string, let expectation = Expectation(text) else {
+        throw mistake(node, "an expectation is one of \(Expectation.forms)")
+      }
+      expectations.append(expectation)
+    }
+  }
+
+  /// Whether something is to happen to the disk, which takes one of the rehearsal's own.
+  private var fillsDisk: Bool { faults.contains { if case .diskFull = $0.action { true } else { false } } }
+
+  private func word(_ key: Node, _ value: Node) throws(ScanFailure) -> String {
+    guard case .scalar(let scalar) = value, !scalar.string.isEmpty else {
+      throw mistake(key, "\(key.string ?? "?") has no value, or several")
+    }
+    return scalar.string
+  }
+
+  private func mistake(_ node: Node, _ text: String) -> ScanFailure {
+    ScanFailure(.configuration, "\(path):\(node.mark?.line ?? 1): \(text)")
+  }
+}
