@@ -72,8 +72,8 @@ final class Uplink {
   private static let (faultsMax, replacedMax) = (16, 16)
 
   /// `pace` says what nodes are to know of updates, nil where all are made; `previews` shows some images beside.
-  /// `noticed` hears of what was done, `write` leaves behind how it stands, and `writeParts` what nodes have made; false
-  /// of these where there is no room. `idleCores` says how many cores had nothing to do since it was last asked.
+  /// `noticed` hears of what was done, `write` leaves behind how it stands, and `writeParts` what nodes have made;
+  /// false of these where there is no room. `idleCores` says how many cores had nothing to do since it was last asked.
   init(
     _ configuration: UplinkConfiguration, images: TopicFollower, pace: OrderedPace? = nil,
     previews: PreviewThread? = nil, stopRequested: @escaping () -> Bool, didWork: @escaping () -> Void,
