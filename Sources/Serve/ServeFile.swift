@@ -63,6 +63,7 @@ package struct ServeFile: Sendable {
 
   /// As it was named.
   package let path: String
+  private let file: KeyedFile
   /// Absolute path of the server's folder.
   package private(set) var folder = ""
   /// Pattern of the folder of a volume.
@@ -81,25 +82,16 @@ package struct ServeFile: Sendable {
   /// Where scans come from, in the order of their names.
   package private(set) var sources: [Source] = []
 
-  static let (runsMax, sourcesMax, wordsMax, silenceRange) = (16, 32, 32, 0.5...86_400.0)
+  static let (runsMax, sourcesMax, silenceRange) = (16, 32, 0.5...86_400.0)
 
   /// Reads and checks it, with the scan files that it names; relative paths are from its own folder.
   /// - Throws: `.noInput` where it cannot be read, `.configuration` with the line of the first mistake.
   package init(path: String) throws(ScanFailure) {
     self.path = path
     let bytes = try ScanFile.read(path, as: "the file")
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw ScanFailure(.configuration, "\(path) is not text in UTF-8")
-    }
-    let root: Node?
-    do { root = try compose(yaml: text, .basic, .default, .utf8) } catch {
-      throw ScanFailure(.configuration, "\(path): this is not YAML: \(error)")
-    }
-    guard case .mapping(let mapping)? = root else {
-      throw ScanFailure(.configuration, "\(path) has no keys; it needs folder: and sources:")
-    }
+    file = KeyedFile(path: path)
     var page = PageSettings()
-    for (key, value) in mapping { try read(key, value, &page) }
+    for (key, value) in try file.entries(bytes, needs: "folder: and sources:") { try read(key, value, &page) }
     if page.line > 0 { self.page = page }
     guard page.certificate.map({ !$0.path.isEmpty && !$0.key.isEmpty }) ?? true else {
       throw ScanFailure(.configuration, "\(path): tls-certificate and tls-key are both needed, or neither")
@@ -112,38 +104,38 @@ package struct ServeFile: Sendable {
   private mutating func read(_ key: Node, _ value: Node, _ page: inout PageSettings) throws(ScanFailure) {
     guard let known = key.string.flatMap(ServeKey.init) else { return try readLimit(key, value) }
     switch known {
-    case .address: (page.address, page.line) = (try word(key, value), key.mark?.line ?? 1)
+    case .address: (page.address, page.line) = (try file.word(key, value), key.mark?.line ?? 1)
     case .name:
-      page.name = try word(key, value)
+      page.name = try file.word(key, value)
       guard page.name?.wholeMatch(of: /[A-Za-z0-9.-]{1,253}/) != nil else {
-        throw mistake(key, "name is that of a machine, as a reverse proxy serves it: slipring.lab.org")
+        throw file.mistake(key, "name is that of a machine, as a reverse proxy serves it: slipring.lab.org")
       }
-    case .tokenFile: page.tokenFile = resolved(try word(key, value))
-    case .tlsCertificate: page.certificate = (resolved(try word(key, value)), page.certificate?.key ?? "")
-    case .tlsKey: page.certificate = (page.certificate?.path ?? "", resolved(try word(key, value)))
-    case .filesFrom: page.folders = try words(key, value).map(resolved)
+    case .tokenFile: page.tokenFile = resolved(try file.word(key, value))
+    case .tlsCertificate: page.certificate = (resolved(try file.word(key, value)), page.certificate?.key ?? "")
+    case .tlsKey: page.certificate = (page.certificate?.path ?? "", resolved(try file.word(key, value)))
+    case .filesFrom: page.folders = try file.words(key, value).map(resolved)
     case .onChange:
-      program = try words(key, value)
+      program = try file.words(key, value)
       guard program?.first?.hasPrefix("/") == true else {
-        throw mistake(
+        throw file.mistake(
           key, "on-change is a program by its whole path, and what it is given: [/usr/local/bin/tell, night]")
       }
     case .hook:
-      let text = try word(key, value)
-      do throws(StreamError) { hook = try StopHook(text) } catch { throw mistake(key, "hook: \(error)") }
-    case .folder: folder = resolved(try word(key, value))
+      let text = try file.word(key, value)
+      do throws(StreamError) { hook = try StopHook(text) } catch { throw file.mistake(key, "hook: \(error)") }
+    case .folder: folder = resolved(try file.word(key, value))
     case .output:
-      output = try word(key, value)
-      if let problem = OutputPattern(output).problem { throw mistake(key, "output \(problem)") }
+      output = try file.word(key, value)
+      if let problem = OutputPattern(output).problem { throw file.mistake(key, "output \(problem)") }
     case .runs:
-      guard let count = Int(try word(key, value)), (1...Self.runsMax).contains(count) else {
-        throw mistake(key, "runs is a whole number from 1 to \(Self.runsMax)")
+      guard let count = Int(try file.word(key, value)), (1...Self.runsMax).contains(count) else {
+        throw file.mistake(key, "runs is a whole number from 1 to \(Self.runsMax)")
       }
       runs = count
     case .epics: epics = try prefix(key, value)
     case .sources:
       guard case .mapping(let mapping) = value, mapping.count <= Self.sourcesMax else {
-        throw mistake(key, "sources has one to \(Self.sourcesMax) names, each with an address")
+        throw file.mistake(key, "sources has one to \(Self.sourcesMax) names, each with an address")
       }
       for (name, value) in mapping { sources.append(try source(name, value)) }
       sources.sort { $0.name < $1.name }
@@ -153,18 +145,18 @@ package struct ServeFile: Sendable {
   private mutating func readLimit(_ key: Node, _ value: Node) throws(ScanFailure) {
     guard let limit = key.string.flatMap(DiskLimits.LimitKey.init) else {
       let known = ServeKey.allCases.map(\.rawValue) + DiskLimits.LimitKey.allCases.map(\.rawValue)
-      throw mistake(key, "there is no key \(key.string ?? "?"); known are \(known.joined(separator: ", "))")
+      throw file.mistake(key, "there is no key \(key.string ?? "?"); known are \(known.joined(separator: ", "))")
     }
-    if let problem = disk.read(limit, try word(key, value)) { throw mistake(key, problem) }
+    if let problem = disk.read(limit, try file.word(key, value)) { throw file.mistake(key, problem) }
   }
 
   private func prefix(_ key: Node, _ value: Node) throws(ScanFailure) -> VariablePrefix {
-    let text = try word(key, value)
+    let text = try file.word(key, value)
     do throws(StreamError) {
       let prefix = try VariablePrefix(text)
       try DetectorAddress(PVAccessAddress.scheme + text).checkMeans()
       return prefix
-    } catch { throw mistake(key, "epics: \(error)") }
+    } catch { throw file.mistake(key, "epics: \(error)") }
   }
 
   /// What the process variables of a source's runs begin with; nil for none.
@@ -172,25 +164,25 @@ package struct ServeFile: Sendable {
 
   private func source(_ key: Node, _ value: Node) throws(ScanFailure) -> Source {
     guard let name = key.string, name.wholeMatch(of: /[A-Za-z0-9_-]{1,40}/) != nil else {
-      throw mistake(key, "a source's name has up to 40 letters, digits, - and _")
+      throw file.mistake(key, "a source's name has up to 40 letters, digits, - and _")
     }
-    guard case .mapping(let mapping) = value else { throw mistake(key, "\(name) needs an address:") }
+    guard case .mapping(let mapping) = value else { throw file.mistake(key, "\(name) needs an address:") }
     var (address, scanFile, silence) = (Source.Address?.none, String?.none, 10.0)
     for (key, value) in mapping {
       switch key.string.flatMap(SourceKey.init) {
-      case .address: address = try self.address(key, word(key, value))
-      case .scan: scanFile = resolved(try word(key, value))
+      case .address: address = try self.address(key, file.word(key, value))
+      case .scan: scanFile = resolved(try file.word(key, value))
       case .silence:
-        guard let seconds = Double(try word(key, value)), Self.silenceRange.contains(seconds) else {
-          throw mistake(key, "silence is a number of seconds from 0.5 to 86400")
+        guard let seconds = Double(try file.word(key, value)), Self.silenceRange.contains(seconds) else {
+          throw file.mistake(key, "silence is a number of seconds from 0.5 to 86400")
         }
         silence = seconds
       case nil:
         let known = SourceKey.allCases.map(\.rawValue).joined(separator: ", ")
-        throw mistake(key, "a source has no key \(key.string ?? "?"); known are \(known)")
+        throw file.mistake(key, "a source has no key \(key.string ?? "?"); known are \(known)")
       }
     }
-    guard let address else { throw mistake(key, "\(name) needs an address:") }
+    guard let address else { throw file.mistake(key, "\(name) needs an address:") }
     return Source(name: name, address: address, scanFile: scanFile, silence: silence)
   }
 
@@ -211,30 +203,8 @@ package struct ServeFile: Sendable {
       return .detector(address)
     } catch {
       let known = "zmq+pull://HOST:PORT, zmq+sub://HOST:PORT, pva://VARIABLE, watch:FOLDER or drop:FOLDER"
-      throw mistake(key, "address \(text): it is \(known) (\(error))")
+      throw file.mistake(key, "address \(text): it is \(known) (\(error))")
     }
-  }
-
-  private func word(_ key: Node, _ value: Node) throws(ScanFailure) -> String {
-    guard case .scalar(let scalar) = value, !scalar.string.isEmpty else {
-      throw mistake(key, "\(key.string ?? "?") has no value, or several")
-    }
-    return scalar.string
-  }
-
-  /// A list of words, or one.
-  private func words(_ key: Node, _ value: Node) throws(ScanFailure) -> [String] {
-    guard case .sequence(let sequence) = value else { return [try word(key, value)] }
-    guard (1...Self.wordsMax).contains(sequence.count) else {
-      throw mistake(key, "\(key.string ?? "?") has one to \(Self.wordsMax) words")
-    }
-    var words: [String] = []
-    for value in sequence { words.append(try word(key, value)) }
-    return words
-  }
-
-  private func mistake(_ key: Node, _ text: String) -> ScanFailure {
-    ScanFailure(.configuration, "\(path):\(key.mark?.line ?? 1): \(text)")
   }
 
   /// A path as this file means it.

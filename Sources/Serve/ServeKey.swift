@@ -49,7 +49,7 @@ enum ServeKey: String, CaseIterable {
           ["type": "string"],
           [
             "type": "array", "items": ["type": "string"], "minItems": .number(1),
-            "maxItems": .number(Double(ServeFile.wordsMax)),
+            "maxItems": .number(Double(KeyedFile.wordsMax)),
           ],
         ]
       ]

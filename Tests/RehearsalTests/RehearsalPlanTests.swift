@@ -63,6 +63,7 @@ import Testing
     ("memory: 0\nexpect: [lost <= 0]", ":1: memory is"), ("disk: 2T\nexpect: [lost <= 0]", ":1: disk is"),
     ("detector: 64,256\nexpect: [lost <= 0]", ":1: detector is ROWS,COLUMNS@RATE"),
     ("expect: [a: b", "this is not YAML"),
+    ("expect:\n" + (0..<20).map { "  - &a\($0) x\n" }.joined(), "18: there are too many anchors"),
   ])
   func `A mistake is one line, with the line of the file`(text: String, words: String) {
     let failure = #expect(throws: ScanFailure.self) { try plan(text) }

@@ -27,6 +27,7 @@ package struct RehearsalPlan: Sendable {
 
   /// As it was named.
   let path: String
+  private let file: KeyedFile
   /// The detector; nil where it is said elsewhere.
   private(set) var detector: RehearsedDetector?
   /// Frames that the detector can hold back; nil for those of a second.
@@ -49,17 +50,9 @@ package struct RehearsalPlan: Sendable {
   /// Reads the content of a file.
   init(path: String, bytes: [UInt8]) throws(ScanFailure) {
     self.path = path
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw ScanFailure(.configuration, "\(path) is not text in UTF-8")
-    }
-    let root: Node?
-    do { root = try compose(yaml: text, .basic, .default, .utf8) } catch {
-      throw ScanFailure(.configuration, "\(path): this is not YAML: \(error)")
-    }
-    guard case .mapping(let mapping)? = root else {
-      throw ScanFailure(.configuration, "\(path) has no keys; it needs expect:, and faults: where something goes wrong")
-    }
-    for (key, value) in mapping { try read(key, value) }
+    file = KeyedFile(path: path)
+    let entries = try file.entries(bytes, needs: "expect:, and faults: where something goes wrong")
+    for (key, value) in entries { try read(key, value) }
     guard !expectations.isEmpty else {
       throw ScanFailure(.configuration, "\(path): expect is missing: what must hold, as in - lost <= 0")
     }
@@ -71,36 +64,36 @@ package struct RehearsalPlan: Sendable {
   private mutating func read(_ key: Node, _ value: Node) throws(ScanFailure) {
     switch key.string.flatMap(PlanKey.init) {
     case .detector:
-      guard let detector = RehearsedDetector(try word(key, value)) else {
-        throw mistake(key, "detector is \(RehearsedDetector.form)")
+      guard let detector = RehearsedDetector(try file.word(key, value)) else {
+        throw file.mistake(key, "detector is \(RehearsedDetector.form)")
       }
       self.detector = detector
     case .memory:
-      guard let count = Int(try word(key, value)), (1...Self.memoryMax).contains(count) else {
-        throw mistake(key, "memory is a whole number of frames from 1 to \(Self.memoryMax)")
+      guard let count = Int(try file.word(key, value)), (1...Self.memoryMax).contains(count) else {
+        throw file.mistake(key, "memory is a whole number of frames from 1 to \(Self.memoryMax)")
       }
       memory = count
     case .disk:
-      guard let size = PlanWords.size(try word(key, value)) else {
-        throw mistake(key, "disk is a size in MiB or GiB: 512M, 2G")
+      guard let size = PlanWords.size(try file.word(key, value)) else {
+        throw file.mistake(key, "disk is a size in MiB or GiB: 512M, 2G")
       }
       disk = size
     case .faults: try readFaults(key, value)
     case .expect: try readExpectations(key, value)
     case nil:
       let known = PlanKey.allCases.map(\.rawValue).joined(separator: ", ")
-      throw mistake(key, "there is no key \(key.string ?? "?"); known are \(known)")
+      throw file.mistake(key, "there is no key \(key.string ?? "?"); known are \(known)")
     }
   }
 
   private mutating func readFaults(_ key: Node, _ value: Node) throws(ScanFailure) {
     guard case .sequence(let nodes) = value, nodes.count <= Self.faultsMax else {
-      throw mistake(key, "faults is a list of at most \(Self.faultsMax) lines: - at 2s: link down 3s")
+      throw file.mistake(key, "faults is a list of at most \(Self.faultsMax) lines: - at 2s: link down 3s")
     }
     for node in nodes {
       guard case .mapping(let mapping) = node, mapping.count == 1, let (moment, action) = mapping.first,
         let fault = RehearsalFault(moment: moment.string ?? "", action: action.string ?? "")
-      else { throw mistake(node, "a fault is \"at TIME: FAULT\", where FAULT is \(RehearsalFault.forms)") }
+      else { throw file.mistake(node, "a fault is \"at TIME: FAULT\", where FAULT is \(RehearsalFault.forms)") }
       faults.append(fault)
     }
     // Those of one moment in the order of the file.
@@ -109,11 +102,11 @@ package struct RehearsalPlan: Sendable {
 
   private mutating func readExpectations(_ key: Node, _ value: Node) throws(ScanFailure) {
     guard case .sequence(let nodes) = value, nodes.count <= Self.expectationsMax else {
-      throw mistake(key, "expect is a list of at most \(Self.expectationsMax) lines: - lost <= 0")
+      throw file.mistake(key, "expect is a list of at most \(Self.expectationsMax) lines: - lost <= 0")
     }
     for node in nodes {
       guard let text = node.string, let expectation = Expectation(text) else {
-        throw mistake(node, "an expectation is one of \(Expectation.forms)")
+        throw file.mistake(node, "an expectation is one of \(Expectation.forms)")
       }
       expectations.append(expectation)
     }
@@ -121,15 +114,4 @@ package struct RehearsalPlan: Sendable {
 
   /// Whether something is to happen to the disk, which takes one of the rehearsal's own.
   private var fillsDisk: Bool { faults.contains { if case .diskFull = $0.action { true } else { false } } }
-
-  private func word(_ key: Node, _ value: Node) throws(ScanFailure) -> String {
-    guard case .scalar(let scalar) = value, !scalar.string.isEmpty else {
-      throw mistake(key, "\(key.string ?? "?") has no value, or several")
-    }
-    return scalar.string
-  }
-
-  private func mistake(_ node: Node, _ text: String) -> ScanFailure {
-    ScanFailure(.configuration, "\(path):\(node.mark?.line ?? 1): \(text)")
-  }
 }

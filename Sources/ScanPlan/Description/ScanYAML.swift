@@ -28,17 +28,7 @@ enum ScanYAML {
 
   /// The entries in their order. Throws where that is no mapping.
   static func entries(_ bytes: [UInt8]) throws(ScanFile.Problem) -> [Entry] {
-    guard var text = String(validating: bytes, as: UTF8.self) else {
-      throw .init(line: invalidLine(bytes), text: "this is not text in UTF-8")
-    }
-    if text.unicodeScalars.first == "\u{FEFF}" { text.unicodeScalars.removeFirst() }
-    try checkAnchors(text)
-    let root: Node?
-    do {
-      root = try compose(yaml: text, .basic, .default, .utf8)
-    } catch {
-      throw problem(error)
-    }
+    let root = try root(bytes)
     switch root {
     case nil: return []
     case .scalar(let scalar)?
@@ -55,6 +45,17 @@ enum ScanYAML {
         line: root.mark?.line ?? 1,
         text: "this is not a list of keys; write one key: value a line, as slipring init does")
     }
+  }
+
+  /// What a file has, whatever that is; nil where it is empty. Throws where it is no YAML, or one that could grow beyond
+  /// reason.
+  static func root(_ bytes: [UInt8]) throws(ScanFile.Problem) -> Node? {
+    guard var text = String(validating: bytes, as: UTF8.self) else {
+      throw .init(line: invalidLine(bytes), text: "this is not text in UTF-8")
+    }
+    if text.unicodeScalars.first == "\u{FEFF}" { text.unicodeScalars.removeFirst() }
+    try checkAnchors(text)
+    do { return try compose(yaml: text, .basic, .default, .utf8) } catch { throw problem(error) }
   }
 
   private static func entry(_ key: Node, _ value: Node) -> Entry {
@@ -79,7 +80,7 @@ enum ScanYAML {
         count += 1
       }
       guard count <= anchorCountMax else {
-        throw .init(line: line, text: "there are too many anchors (&) and aliases (*); a scan file needs none")
+        throw .init(line: line, text: "there are too many anchors (&) and aliases (*); such a file needs none")
       }
       if byte == 10 { line += 1 }
       last = byte
