@@ -82,7 +82,7 @@ extension BandPublisher {
     guard state == .flowing else { return }
     if !connection.isConnected {
       state = .interrupted("the connection to \(connection.address) is broken")
-    } else if window.isSilent {
+    } else if window.isSilent() {
       let reason = connection.violation ?? "nothing was acknowledged for too long"
       state = .interrupted(reason)
     }
