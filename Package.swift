@@ -187,7 +187,8 @@ let package = Package(
       swiftSettings: fast),
     .testTarget(name: "PackingTests", dependencies: ["Host", "Packing"], swiftSettings: strict),
     .testTarget(
-      name: "FabricTests", dependencies: ["Fabric", "Host", "Rings", "RunModel", "TestSupport"], swiftSettings: strict),
+      name: "FabricTests", dependencies: ["Fabric", "Host", "Rehearsal", "Rings", "RunModel", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(
       name: "TopicsTests", dependencies: ["Host", "Journal", "Rings", "RunModel", "TestSupport", "Topics"],
       swiftSettings: strict),
@@ -250,8 +251,8 @@ let package = Package(
     .testTarget(
       name: "PipelineTests",
       dependencies: [
-        "Alarms", "Benchmarks", "Confined", "Detectors", "Events", "Fabric", "Host", "Journal", "Rings", "Run",
-        "RunModel",
+        "Alarms", "Benchmarks", "Confined", "Detectors", "Events", "Fabric", "Host", "Journal", "Rehearsal", "Rings",
+        "Run", "RunModel",
         "ScanFiles",
         "ScanPlan", "Serve", "Simulation", "Stages", "TestSupport", "Tomography", "UpdateProbe", "chaos", "slipring",
       ],

@@ -5,7 +5,7 @@ import RunModel
 struct FaultConductor {
   /// What is at hand.
   struct Stand {
-    let link: DetectorLink
+    let link: LoopbackLink
     let detector: VirtualDetector
     let run: RehearsedRun
     let disk: MemoryDisk?
@@ -36,8 +36,8 @@ struct FaultConductor {
   private let stand: Stand
   private var next = 0
   private var (endings, kills, returns): ([Ending], [Wait], [Wait]) = ([], [], [])
-  /// What the link does while it is not down, and how many faults keep it down.
-  private var (flow, downs) = (LinkFlow.State.free, 0)
+  /// What the link does while it is not cut, and how many faults keep it down or closed.
+  private var (flow, downs, closings) = (LinkState.free, 0, 0)
   private var lookDue = 0.0
 
   /// A stage that does not run is waited for so long before a kill is given up, and looked for so often; in seconds.
@@ -75,16 +75,15 @@ struct FaultConductor {
 
   private mutating func begin(_ row: Int, at time: Double) throws {
     switch faults[row].action {
-    case .linkDown(let seconds):
-      downs += 1
-      stand.link.set(.down)
+    case .linkDown(let seconds), .linkClosed(let seconds):
+      cut(faults[row].action, by: 1)
       endings.append(Ending(row: row, time: time + seconds, action: faults[row].action))
     case .linkRate(let rate):
       flow = .limited(bytesPerSecond: rate)
-      if downs == 0 { stand.link.set(flow) }
+      setLink()
     case .linkFree:
       flow = .free
-      if downs == 0 { stand.link.set(flow) }
+      setLink()
     case .diskFull(let seconds):
       try stand.disk?.fill()
       endings.append(Ending(row: row, time: time + seconds, action: faults[row].action))
@@ -104,6 +103,13 @@ struct FaultConductor {
     rows[row].seen = "holds on"
   }
 
+  private mutating func cut(_ action: RehearsalFault.Action, by count: Int) {
+    if case .linkClosed = action { closings += count } else { downs += count }
+    setLink()
+  }
+
+  private func setLink() { stand.link.set(closings > 0 ? .closed : downs > 0 ? .down : flow) }
+
   /// The stage that is killed where the plan leaves it open.
   private func drawStage(_ row: Int) throws -> String? {
     var random = SplitMix64(seed: seed, row)
@@ -113,9 +119,8 @@ struct FaultConductor {
   private mutating func end(_ ending: Ending, at time: Double) throws {
     let length = PlanWords.text(time - (rows[ending.row].done ?? time))
     switch ending.action {
-    case .linkDown:
-      downs -= 1
-      if downs == 0 { stand.link.set(flow) }
+    case .linkDown, .linkClosed:
+      cut(ending.action, by: -1)
       rows[ending.row].seen = "up again after \(length)"
     case .diskFull:
       try stand.disk?.free()

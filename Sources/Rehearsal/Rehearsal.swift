@@ -114,7 +114,7 @@ package final class Rehearsal {
     let detector = try VirtualDetector(
       setting, scan: frames, executable: executable, output: folder + "/detector.json")
     defer { try? detector.end() }
-    let link = try DetectorLink(to: detector.port)
+    let link = try LoopbackLink(to: detector.port)
     // The detector hands its last frames over until it has ended.
     defer { withExtendedLifetime(link) {} }
     let run = try start("rehearsal", port: link.port, in: place)

@@ -53,8 +53,9 @@ struct RehearsalForecast {
 
   private func words(_ fault: RehearsalFault) -> [String] {
     switch fault.action {
-    case .linkDown(let seconds):
+    case .linkDown(let seconds), .linkClosed(let seconds):
       var words = [pile(seconds, places: memory, "the detector's memory has \(memory)")]
+      if case .linkClosed = fault.action { words.append("frames on their way are lost with the connection") }
       if let silenceMax, seconds >= silenceMax {
         words.append("longer than source-timeout, \(PlanWords.text(silenceMax)): the scan ends in it")
       }
@@ -99,7 +100,7 @@ struct RehearsalForecast {
       let (link, isFull) = state(at: time)
       switch link {
       case .free: credit = .infinity
-      case .down: credit = 0
+      case .down, .silent, .closed: credit = 0
       case .limited(let rate): credit = min(credit, 1) + rate / Double(frameByteCount) / self.rate
       }
       if !isFull { atRun = 0 }
@@ -117,13 +118,13 @@ struct RehearsalForecast {
   }
 
   /// What the link does at a time, and whether the disk is full.
-  private func state(at time: Double) -> (LinkFlow.State, isFull: Bool) {
-    var (link, isDown, isFull) = (LinkFlow.State.free, false, false)
+  private func state(at time: Double) -> (LinkState, isFull: Bool) {
+    var (link, isDown, isFull) = (LinkState.free, false, false)
     for fault in faults where fault.time <= time {
       switch fault.action {
       case .linkRate(let rate): link = .limited(bytesPerSecond: rate)
       case .linkFree: link = .free
-      case .linkDown(let seconds): isDown = isDown || time < fault.time + seconds
+      case .linkDown(let seconds), .linkClosed(let seconds): isDown = isDown || time < fault.time + seconds
       case .diskFull(let seconds): isFull = isFull || time < fault.time + seconds
       case .detectorPause, .kill, .machine: break
       }

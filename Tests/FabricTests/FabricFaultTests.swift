@@ -1,5 +1,6 @@
 import Foundation
 import Host
+import Rehearsal
 import Rings
 import TestSupport
 import Testing
@@ -33,11 +34,11 @@ struct FabricFaultTests {
   }
 
   /// Closed ones are noticed at once, silent ones by pings that nobody answers.
-  @Test(arguments: [LinkRelay.State.closed, .silent])
-  func `A link that is cut, the edge's or a node's, costs nothing, and others go on`(cut: LinkRelay.State) throws {
-    let (ours, theirs) = (try LinkRelay(to: server.port), try LinkRelay(to: server.port))
-    func connect(_ link: LinkRelay) throws -> FabricConnection {
-      try FabricConnection(try FabricAddress(link.address), name: "test", patience: .seconds(5))
+  @Test(arguments: [LinkState.closed, .silent])
+  func `A link that is cut, the edge's or a node's, costs nothing, and others go on`(cut: LinkState) throws {
+    let (ours, theirs) = (try LoopbackLink(to: server.port), try LoopbackLink(to: server.port))
+    func connect(_ link: LoopbackLink) throws -> FabricConnection {
+      try FabricConnection(try FabricAddress("nats://127.0.0.1:\(link.port)"), name: "test", patience: .seconds(5))
     }
     let publisher = try edge.publisher(try connect(ours)), service = try edge.replayService(try self.connect())
     let (away, here) = (try edge.reader(try connect(theirs), 0..<2), try edge.reader(try self.connect(), 2..<3))
@@ -48,7 +49,7 @@ struct FabricFaultTests {
     try expectRead(here, edge, 2..<3, through: 40, service: service)
     ours.set(cut)
     #expect(try !publish(publisher, edge, through: 50, within: .milliseconds(300)))
-    for link in [ours, theirs] { link.set(.open) }
+    for link in [ours, theirs] { link.set(.free) }
     try publish(publisher, edge)
     try expectRead(away, edge, 0..<2, from: 15, service: service)
     try expectRead(here, edge, 2..<3, from: 40, service: service)
@@ -56,16 +57,41 @@ struct FabricFaultTests {
   }
 
   @Test func `What was under way when a link broke is read from the stream again, as the edge may be gone`() throws {
-    let link = try LinkRelay(to: server.port)
-    let connection = try FabricConnection(try FabricAddress(link.address), name: "test", patience: .seconds(5))
+    let link = try LoopbackLink(to: server.port)
+    let address = try FabricAddress("nats://127.0.0.1:\(link.port)")
+    let connection = try FabricConnection(address, name: "test", patience: .seconds(5))
     let publisher = try edge.publisher(try connect()), reader = try edge.reader(connection, 0..<2)
     try publish(publisher, edge, through: 20)
     try expectRead(reader, edge, 0..<2, through: 15)
     link.set(.silent)
     try publish(publisher, edge, through: 30)
-    link.set(.open)
+    link.set(.free)
     try publish(publisher, edge)
     try expectRead(reader, edge, 0..<2, from: 15)
+  }
+
+  @Test func `On a slow link a lease is renewed in time beside what is published, and nothing is sent twice`() throws {
+    let link = try LoopbackLink(to: server.port)
+    let address = try FabricAddress("nats://127.0.0.1:\(link.port)")
+    let connection = try FabricConnection(address, name: "test", patience: .seconds(5))
+    let publisher = try edge.publisher(connection), lifetime = Duration.seconds(3)
+    let store = try FabricStore(connection, leasesOf: .random())
+    try store.make(lifetime: lifetime)
+    let lease = try #require(
+      try FabricLease.take(
+        FabricNames.lease(0), in: store, LeaseRecord(node: "a", holder: nil), lifetime: lifetime, rules: FabricRules()))
+    _ = try publisher.synchronise()
+    link.set(.limited(bytesPerSecond: 400_000))
+    var renewed = ContinuousClock.now
+    while publisher.published < edge.count - 1 {
+      try #require(try publisher.publish(edge.told(publisher.published)) == .flowing)
+      guard ContinuousClock.now - renewed > .milliseconds(300) else { continue }
+      try lease.renew()
+      renewed = .now
+    }
+    try #require(try publish(publisher, edge))
+    // Messages of more than 2 MB took some seconds, each of which would have been too long for the lease in one go.
+    #expect(!lease.isLost && publisher.counts.resyncs == 0)
   }
 
   @Test func `Streams of a server that stays away are made anew on others, and filled again`() throws {

@@ -2,6 +2,7 @@ import Fabric
 import Foundation
 import Glibc
 import Host
+import Rehearsal
 import Rings
 import Run
 import Stages
@@ -63,19 +64,19 @@ extension Pipeline {
     }
 
     @Test func `The links of the edge and of a node are cut in the middle, and no bit changes`() throws {
-      let (ours, theirs) = (try LinkRelay(to: bench.server.port), try LinkRelay(to: bench.server.port))
-      let edge = try bench.edge("edge", ["--rate", "15"], servers: ours.address)
+      let (ours, theirs) = (try LoopbackLink(to: bench.server.port), try LoopbackLink(to: bench.server.port))
+      let edge = try bench.edge("edge", ["--rate", "15"], servers: "nats://127.0.0.1:\(ours.port)")
       let run = try bench.run("edge")
       let nodes =
-        [("node0", try bench.node("node0", run, "0:1", servers: theirs.address))]
+        [("node0", try bench.node("node0", run, "0:1", servers: "nats://127.0.0.1:\(theirs.port)"))]
         + (try (1...2).map { ("node\($0)", try bench.node("node\($0)", run, "\($0):\($0 + 1)")) })
       try waitForImages(10, of: bench.folder.file("node0-run"))
       theirs.set(.silent)
       try waitForImages(25, of: bench.folder.file("edge-run"))
       ours.set(.closed)
-      theirs.set(.open)
+      theirs.set(.free)
       try waitForImages(40, of: bench.folder.file("edge-run"))
-      ours.set(.open)
+      ours.set(.free)
       let whole = try bench.result(edge)
       try bench.expectSame(nodes, as: whole, of: "edge")
       #expect(whole.uplink?.isComplete == true && whole.projections == FabricBench.projections)

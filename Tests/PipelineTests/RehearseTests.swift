@@ -138,6 +138,7 @@ extension Pipeline {
         faults:
           - at 300ms: disk full 700ms
           - at 1500ms: machine
+          - at 2s: link closed 200ms
         expect:
           - overrun <= 0
           - exit = 0
@@ -149,6 +150,7 @@ extension Pipeline {
       let report = try report(outcome)
       #expect(report.faults[0].seen.hasPrefix("room again after"), "\(report)")
       #expect(report.faults[1].seen.hasPrefix("started again after"), "\(report)")
+      #expect(report.faults[2].seen.hasPrefix("up again after"), "\(report)")
       try expectNothingLeft()
     }
 

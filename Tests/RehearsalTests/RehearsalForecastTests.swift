@@ -39,6 +39,10 @@ import Testing
   @Test func `A cut that is longer than the source may be silent ends the scan`() {
     let lines = forecast([("at 1s", "link down 2s")], timeout: 1.5).lines
     #expect(lines.contains { $0.contains("longer than source-timeout, 1.5 s") }, "\(lines)")
+    #expect(!lines.contains { $0.contains("lost with the connection") })
+    let closed = forecast([("at 1s", "link closed 2s")], timeout: 1.5)
+    #expect(closed.lines.count == lines.count + 1 && closed.lines.contains { $0.hasSuffix("lost with the connection") })
+    #expect(closed.lost == forecast([("at 1s", "link down 2s")]).lost)
   }
 
   @Test func `A link that is too slow is seen, and one that is free again ends the losses`() {

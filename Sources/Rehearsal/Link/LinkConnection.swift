@@ -12,18 +12,20 @@ final class LinkConnection {
     var isEmpty: Bool { start == end }
   }
 
-  /// The run's end, and the detector's.
-  let (run, detector): (Int32, Int32)
-  private var (toRun, toDetector) = (Piece(), Piece())
+  /// The end of whoever connected, and that of whoever listens.
+  let (near, far): (Int32, Int32)
+  private var (toNear, toFar) = (Piece(), Piece())
+  /// Whether it carries nothing any more.
+  var isSilent = false
 
   static let pieceByteCount = 1 << 16
   /// What the kernel holds at each end: what piles up is to be the detector's matter.
   private static let socketByteCount: Int32 = 128 << 10
 
   /// Takes over both descriptors, and closes them when it goes.
-  init(run: Int32, detector: Int32) {
-    (self.run, self.detector) = (run, detector)
-    for (end, option) in [(run, SO_SNDBUF), (detector, SO_RCVBUF)] {
+  init(near: Int32, far: Int32) {
+    (self.near, self.far) = (near, far)
+    for (end, option) in [(near, SO_SNDBUF), (far, SO_RCVBUF)] {
       var (size, isOn): (Int32, Int32) = (Self.socketByteCount, 1)
       setsockopt(end, SOL_SOCKET, option, &size, socklen_t(MemoryLayout<Int32>.size))
       setsockopt(end, Int32(IPPROTO_TCP), TCP_NODELAY, &isOn, socklen_t(MemoryLayout<Int32>.size))
@@ -32,30 +34,32 @@ final class LinkConnection {
   }
 
   deinit {
-    close(run)
-    close(detector)
+    close(near)
+    close(far)
   }
 
-  /// What is to be waited for: at the run's end, and at the detector's.
-  func events(canSend: Bool) -> [pollfd] {
+  /// What is to be waited for: at the near end, and at the far one. `canSend` says whether something may go to each.
+  func events(canSend: (toNear: Bool, toFar: Bool)) -> [pollfd] {
     func entry(_ end: Int32, _ reads: Bool, _ writes: Bool) -> pollfd {
       // A descriptor of which nothing is wanted would still report that it is closed, again and again.
       pollfd(fd: reads || writes ? end : -1, events: Int16((reads ? POLLIN : 0) | (writes ? POLLOUT : 0)), revents: 0)
     }
+    guard !isSilent else { return [] }
     return [
-      entry(run, toDetector.isEmpty && !toDetector.isLast, !toRun.isEmpty && canSend),
-      entry(detector, toRun.isEmpty && !toRun.isLast, !toDetector.isEmpty),
+      entry(near, toFar.isEmpty && !toFar.isLast, !toNear.isEmpty && canSend.toNear),
+      entry(far, toNear.isEmpty && !toNear.isLast, !toFar.isEmpty && canSend.toFar),
     ]
   }
 
-  /// Hands on what it can, at most `allowance` bytes to the run; gives how many went there, nil where the connection
-  /// is over.
-  func handOn(allowance: Int) -> Int? {
-    guard let sent = Self.move(&toRun, from: detector, to: run, allowance),
-      Self.move(&toDetector, from: run, to: detector, .max) != nil
+  /// Hands on what it can, at most so many bytes to each end; gives how many went there, nil where the connection is
+  /// over.
+  func handOn(_ allowance: (toNear: Int, toFar: Int)) -> (toNear: Int, toFar: Int)? {
+    guard !isSilent else { return (0, 0) }
+    guard let sentNear = Self.move(&toNear, from: far, to: near, allowance.toNear),
+      let sentFar = Self.move(&toFar, from: near, to: far, allowance.toFar)
     else { return nil }
     // An end that has closed is gone once what it said has been handed on.
-    return toRun.isLast && toRun.isEmpty || toDetector.isLast ? nil : sent
+    return toNear.isLast && toNear.isEmpty || toFar.isLast && toFar.isEmpty ? nil : (sentNear, sentFar)
   }
 
   private static func move(_ piece: inout Piece, from source: Int32, to target: Int32, _ allowance: Int) -> Int? {

@@ -6,6 +6,8 @@ package struct RehearsalFault: Equatable, Sendable {
   enum Action: Equatable, Sendable {
     /// The link carries nothing for so many seconds; the connection stays.
     case linkDown(seconds: Double)
+    /// Its connections are closed, and new ones as well for so many seconds.
+    case linkClosed(seconds: Double)
     /// From now on it carries so many bytes a second at most.
     case linkRate(bytesPerSecond: Double)
     /// From now on it carries what comes.
@@ -28,8 +30,8 @@ package struct RehearsalFault: Equatable, Sendable {
   let text: String
 
   static let forms =
-    "link down DURATION, link RATE, link free, disk full DURATION, detector pause DURATION, kill STAGE, kill any or "
-    + "machine"
+    "link down DURATION, link closed DURATION, link RATE, link free, disk full DURATION, detector pause DURATION, "
+    + "kill STAGE, kill any or machine"
 
   /// Reads the moment, as in `at 2s`, and what happens then; nil where one of them is neither.
   init?(moment: String, action: String) {
@@ -52,6 +54,7 @@ package struct RehearsalFault: Equatable, Sendable {
     guard words.count == 3, let seconds = PlanWords.seconds(words[2]), seconds > 0 else { return nil }
     return switch words[0...1].joined(separator: " ") {
     case "link down": .linkDown(seconds: seconds)
+    case "link closed": .linkClosed(seconds: seconds)
     case "disk full": .diskFull(seconds: seconds)
     case "detector pause": .detectorPause(seconds: seconds)
     default: nil

@@ -5,8 +5,8 @@ import Testing
 @testable import Rehearsal
 
 /// Links that carry everything, nothing, or only so much.
-@Suite(.serialized) final class DetectorLinkTests {
-  private let link: DetectorLink
+@Suite(.serialized) final class LoopbackLinkTests {
+  private let link: LoopbackLink
   private let listener: Int32
   private var (run, detector): (Int32, Int32) = (-1, -1)
 
@@ -14,7 +14,7 @@ import Testing
     let port: UInt16
     (listener, port) = try LoopbackPort.bound()
     try #require(listen(listener, 4) == 0)
-    link = try DetectorLink(to: port)
+    link = try LoopbackLink(to: port)
     run = try #require(try LoopbackPort.connection(to: link.port))
     detector = accept(listener, nil, nil)
     try #require(detector >= 0)
@@ -94,7 +94,7 @@ import Testing
 
   @Test func `A bucket holds a moment of its rate`() {
     var flow = LinkFlow()
-    let state = LinkFlow.State.limited(bytesPerSecond: 1_000_000)
+    let state = LinkState.limited(bytesPerSecond: 1_000_000)
     flow.pass(100, state)
     #expect(flow.allowance(state) == 20_000)
     flow.take(15_000)

@@ -3,21 +3,21 @@ import Glibc
 import Host
 import Synchronization
 
-/// The link between a virtual detector and a run: what connects to its own port on the loopback address is handed on to
-/// the detector's, as quickly as the link carries it. It needs no privileges.
+/// A link to a port of this machine which can fail: what connects to its own port on the loopback address is handed on
+/// to the other one, as quickly as the link carries it. It needs no privileges.
 ///
 /// ```
-/// run ──► port │ piece of 64 KiB ◄── bucket │ detector's port
+/// near end ──► port │ piece of 64 KiB ◄── bucket │ target's port
 /// ```
 /// What is under way is bounded: a piece and two buffers of the kernel for each direction. The rest waits at whoever
 /// sends.
-final class DetectorLink {
-  /// Where the run connects.
-  let port: UInt16
+package final class LoopbackLink {
+  /// Where one connects.
+  package let port: UInt16
   private let loop: LinkLoop
 
-  /// A link to the detector at port `target` of this machine, which carries what comes.
-  init(to target: UInt16) throws {
+  /// A link to port `target` of this machine, which carries what comes.
+  package init(to target: UInt16) throws {
     loop = try LinkLoop(target)
     port = loop.port
     let loop = loop
@@ -27,9 +27,9 @@ final class DetectorLink {
   deinit { loop.end() }
 
   /// What it does from now on.
-  func set(_ state: LinkFlow.State) { loop.set(state) }
+  package func set(_ state: LinkState) { loop.set(state) }
 
-  /// Bytes that went from the detector to the run so far.
+  /// Bytes that came from the target so far.
   var carried: Int { loop.carried }
 }
 
@@ -40,10 +40,10 @@ private final class LinkLoop: Sendable {
   private let listener: Int32
   /// What is written to the second wakes whoever waits for the first.
   private let (bell, ringer): (Int32, Int32)
-  private let state = Mutex((link: LinkFlow.State.free, isOver: false, carried: 0))
+  private let state = Mutex((link: LinkState.free, isOver: false, carried: 0))
   private let isDone = DispatchSemaphore(value: 0)
 
-  private static let connectionsMax = 8
+  private static let connectionsMax = 32
   /// A bucket is looked at so often, in milliseconds; what else happens is heard of.
   private static let (bucketPeriod, period): (Int32, Int32) = (2, 1000)
 
@@ -67,7 +67,7 @@ private final class LinkLoop: Sendable {
 
   var carried: Int { state.withLock { $0.carried } }
 
-  func set(_ link: LinkFlow.State) {
+  func set(_ link: LinkState) {
     state.withLock { $0.link = link }
     ring()
   }
@@ -81,22 +81,29 @@ private final class LinkLoop: Sendable {
   private func ring() { _ = write(ringer, [1], 1) }
 
   func run() {
-    var connections: [LinkConnection] = [], flow = LinkFlow(), last = ContinuousClock.now
+    var connections: [LinkConnection] = [], last = ContinuousClock.now
+    var (toNear, toFar) = (LinkFlow(), LinkFlow())
     while true {
       let (link, isOver, _) = state.withLock { $0 }
       if isOver { break }
-      let now = ContinuousClock.now
-      flow.pass((now - last) / .seconds(1), link)
+      if link == .closed { connections = [] }
+      if link == .silent { for connection in connections { connection.isSilent = true } }
+      let now = ContinuousClock.now, passed = (now - last) / .seconds(1)
+      toNear.pass(passed, link)
+      toFar.pass(passed, link)
       last = now
-      let allowance = flow.allowance(link)
-      wait(for: connections, link, allowance)
-      guard link != .down else { continue }
-      var left = allowance
+      var allowance = (toNear: toNear.allowance(link), toFar: toFar.allowance(link))
+      wait(for: connections, link, (allowance.toNear > 0, allowance.toFar > 0))
+      guard link.carries else {
+        if link == .closed { refuse() }
+        continue
+      }
       connections.removeAll { connection in
-        guard let sent = connection.handOn(allowance: left) else { return true }
-        left -= sent
-        flow.take(sent)
-        state.withLock { $0.carried += sent }
+        guard let sent = connection.handOn(allowance) else { return true }
+        allowance = (allowance.toNear - sent.toNear, allowance.toFar - sent.toFar)
+        toNear.take(sent.toNear)
+        toFar.take(sent.toFar)
+        state.withLock { $0.carried += sent.toNear }
         return false
       }
       admit(&connections)
@@ -105,19 +112,23 @@ private final class LinkLoop: Sendable {
     isDone.signal()
   }
 
-  private func wait(for connections: [LinkConnection], _ link: LinkFlow.State, _ allowance: Int) {
+  private func wait(for connections: [LinkConnection], _ link: LinkState, _ canSend: (toNear: Bool, toFar: Bool)) {
     var entries = [pollfd(fd: bell, events: Int16(POLLIN), revents: 0)]
-    if link != .down {
-      entries.append(pollfd(fd: listener, events: Int16(POLLIN), revents: 0))
-      for connection in connections { entries += connection.events(canSend: allowance > 0) }
-    }
-    let isWaitingForBucket = allowance == 0 && link != .down
+    if link.carries || link == .closed { entries.append(pollfd(fd: listener, events: Int16(POLLIN), revents: 0)) }
+    if link.carries { for connection in connections { entries += connection.events(canSend: canSend) } }
+    let isWaitingForBucket = link.carries && !(canSend.toNear && canSend.toFar)
     _ = poll(&entries, nfds_t(entries.count), isWaitingForBucket ? Self.bucketPeriod : Self.period)
     var bytes = [UInt8](repeating: 0, count: 64)
     if entries[0].revents != 0 { _ = read(bell, &bytes, bytes.count) }
   }
 
-  /// Takes a connection of the run, where there is one, and makes its other half.
+  /// Closes a connection that somebody makes.
+  private func refuse() {
+    let client = accept(listener, nil, nil)
+    if client >= 0 { close(client) }
+  }
+
+  /// Takes a connection, where there is one, and makes its other half.
   private func admit(_ connections: inout [LinkConnection]) {
     let client = accept(listener, nil, nil)
     guard client >= 0 else { return }
@@ -126,6 +137,6 @@ private final class LinkLoop: Sendable {
       return
     }
     _ = fcntl(client, F_SETFD, FD_CLOEXEC)
-    connections.append(LinkConnection(run: client, detector: server))
+    connections.append(LinkConnection(near: client, far: server))
   }
 }
