@@ -33,7 +33,7 @@ import Topics
   }
 
   /// Flats, projections of counts, and the end; with `late`, one more flat comes behind half of them.
-  private func images(late: Bool = false) throws -> Ring {
+  private func images(_ count: Int = projections, late: Bool = false) throws -> Ring {
     let images = try ring(.projections, payload: Self.rows * Self.columns * 4, readers: 2)
     let writer = try TopicWriter(ring: images)
     func write(_ kind: EventKind, _ ordinal: Int) throws {
@@ -49,12 +49,12 @@ import Topics
           columns: Self.columns, pixel: .float32))
     }
     for field in 0..<Self.fields { try write(.flat, field) }
-    for ordinal in 0..<Self.projections {
-      if late, ordinal == Self.projections / 2 { try write(.flat, 40) }
+    for ordinal in 0..<count {
+      if late, ordinal == count / 2 { try write(.flat, 40) }
       try write(.projection, ordinal)
     }
     try writer.append(
-      kind: .end, timeout: .zero, EndEvent(reason: .sourceEnded, projections: Self.projections).encode)
+      kind: .end, timeout: .zero, EndEvent(reason: .sourceEnded, projections: count).encode)
     return images
   }
 
@@ -141,14 +141,14 @@ import Topics
   /// A worker as it begins.
   private func worker(
     _ orders: Ring, _ images: Ring, _ updates: Ring, _ volume: VolumeRegion, memory: Int, threads: Int = 1,
-    limits: WaitLimits = WaitLimits()
+    projections: Int = projections, limits: WaitLimits = WaitLimits()
   ) throws -> ReconstructStage {
     ReconstructStage(
       configuration: ReconstructStage.Configuration(
         layout: SliceLayout(columns: Self.columns, rows: Self.rows),
         beams: [ParallelBeam(columns: Self.columns, rotationAxis: 8)], rows: 0..<Self.rows,
         methods: WorkerMethods(window: .sirt(SIRTOptions(relaxation: 0.5)), remedy: "none"), minusLog: true,
-        windows: Self.windows, windowMemory: memory, keepsProjections: false, projectionsMax: Self.projections,
+        windows: Self.windows, windowMemory: memory, keepsProjections: false, projectionsMax: projections,
         checkpointInterval: .never, needs: (true, false), fieldsMayComeLate: true),
       orders: try TopicReader(RingReader(ring: orders, reader: 0, from: 0), history: nil, replaying: true),
       projections: try TopicReader(RingReader(ring: images, reader: 1, from: 0), history: nil, replaying: true),
@@ -187,6 +187,18 @@ import Topics
       made.append(slices(volume))
     }
     #expect(made[0].contains { $0 != 0 } && made.allSatisfy { $0 == made[0] })
+  }
+
+  @Test(arguments: [1, 2, 3, 4]) func `A scan of few projections draws some twice, and has room for them`(count: Int)
+    throws
+  {
+    defer { #expect(throws: Never.self) { try removeAll() } }
+    let (images, orders, volume) = (try images(count), try ring(.orders(partition: 0)), try volume(0))
+    try distribute(images, to: [orders])
+    _ = try worker(orders, images, ring(.updates(partition: 0)), volume, memory: 1000, projections: count).run()
+    let update = try #require(try volume.newestUpdate())
+    #expect(update.index == count - 1 && update.spread == min(count, 3))
+    #expect(slices(volume).contains { $0 != 0 })
   }
 
   @Test(arguments: [0, 1000]) func `A successor reads what its next window needs, and makes the same bits`(memory: Int)

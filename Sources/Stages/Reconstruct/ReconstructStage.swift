@@ -92,9 +92,10 @@ package final class ReconstructStage {
       return RowSlabs(rows: detectorRows)
     }
 
-    /// Angles that a window's solver goes through at once.
+    /// Angles that a window's solver goes through at once. What an update draws may be among the newest as well, and is
+    /// then there twice.
     var windowAnglesMax: Int {
-      min(windows.slots(projections: projectionsMax) + (windows.spread?.count ?? 0), projectionsMax)
+      windows.slots(projections: projectionsMax) + min(windows.spread?.count ?? 0, projectionsMax)
     }
   }
 
