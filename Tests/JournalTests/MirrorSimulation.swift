@@ -123,7 +123,7 @@ struct MirrorSimulation {
     if disks[0].power?.operationsLeft == 0 { return }
     counts["scrubbed", default: 0] += report.findings.count { $0.outcome == .mended }
     if report.findings.contains(where: { $0.outcome == .lost }) { throw violation("both copies are bad: \(report)") }
-    for finding in report.findings where finding.outcome == .mended { rotten.remove(finding.segment) }
+    rotten.subtract(report.findings.filter { $0.outcome == .mended }.compactMap(\.segment))
     let isMended = report.findings.allSatisfy { $0.outcome == .mended }
     if report.isComplete, isMended, isScrubbable, rotten.isEmpty, lost == nil { (damaged, isScrubbable) = (nil, false) }
   }

@@ -116,6 +116,55 @@ import Testing
     #expect(disks.map { $0.bytes(of: name(0)) } == bytes)
   }
 
+  @Test(arguments: [1, 2]) func `What no copy has any more is told, and what retention removed is not`(
+    copies: Int
+  ) throws {
+    let disks = (0..<copies).map { _ in SimulatedDisk() }
+    var options = options
+    options.recordsEnd = true
+    let writer = try JournalWriter(
+      device: device(disks), identity: testIdentity, stride: Self.stride, epoch: 1, options: options)
+    _ = try write(18, to: writer)
+    _ = try writer.retire(below: 5)
+    #expect(try scrub(disks).findings.isEmpty)
+    for disk in disks { disk.remove(name(8)) }
+    let findings = try scrub(disks).findings
+    #expect(findings.map(\.finding) == Array(repeating: .missing, count: copies))
+    #expect(findings.allSatisfy { $0.record == 8 && $0.through == 11 && $0.segment == nil })
+    #expect(findings.allSatisfy { $0.outcome == (copies == 1 ? .onlyCopy : .lost) })
+    // A journal that was closed says itself how far it was.
+    try writer.close()
+    for disk in disks { for name in disk.names where name.hasSuffix(".segment") { disk.remove(name) } }
+    let all = try scrub(disks).findings
+    #expect(all.count == copies && all.allSatisfy { $0.record == 4 && $0.through == 17 }, "\(all)")
+    #expect(all.first?.description.contains("records 4 to 17: no segment holds it") == true, "\(all)")
+  }
+
+  @Test func `Records in a row that are damaged alike are one finding`() throws {
+    let disk = SimulatedDisk()
+    _ = try write(13, to: writer([disk]))
+    for record in [0, 1, 2, 5, 6] { flip(record, disk) }
+    flip(7, disk, payload: true)
+    let findings = try scrub([disk]).findings
+    #expect(findings.map(\.record) == [0, 5, 7] && findings.map(\.through) == [2, 6, nil])
+    #expect(findings[0].description.contains("records 0 to 2: "), "\(findings)")
+  }
+
+  @Test func `A copy that is not there is named as not read`() throws {
+    let disks = [SimulatedDisk(), SimulatedDisk()]
+    _ = try write(13, to: writer(disks))
+    #expect(try scrub(disks).unread == [])
+    let alone = try MirroredDevice(["first", "second"], identity: testIdentity, stride: Self.stride) {
+      (folder) throws(HostError) in
+      guard folder == "first" else { throw .system(call: "open", subject: folder, errno: Errno(rawValue: 2)) }
+      return SimulatedDevice(disk: disks[0])
+    }
+    let report = try JournalScrub(
+      alone, identity: testIdentity, stride: Self.stride, goesOn: { _ in true }, found: { _ in }
+    ).run()
+    #expect(report.unread == ["second"] && report.findings.isEmpty && report.isComplete)
+  }
+
   @Test func `The segment that is written, what was removed, and a copy that is lost are left alone`() throws {
     let disks = [SimulatedDisk(), SimulatedDisk()]
     let writer = try writer(disks)

@@ -110,8 +110,25 @@ extension Pipeline {
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       #expect(outcome.output.contains("3 damaged, 3 of them mended"), "\(outcome.output)")
       #expect(try Command.run("journal", "verify", run).status == .exited(0))
-      for root in [run, mirror] { try damage(journal(root), [2], offset: 70) }
-      expectFailure(65, try scrub(), "damage of journals that is not mended", "the other copy is damaged there as well")
+      for root in [run, mirror] { try damage(journal(root), [2, 3], offset: 70) }
+      expectFailure(
+        65, try scrub(), "damage of journals that is not mended", "records 2 to 3: ",
+        "the other copy is damaged there as well")
+      for root in [run, mirror] {
+        let journal = journal(root)
+        for name in try segments(journal) { try FileManager.default.removeItem(atPath: "\(journal)/\(name)") }
+      }
+      expectFailure(65, try scrub(), "journal/projections.0, records 0 to", "no segment holds it")
+    }
+
+    @Test func `Copies that are not there are not passed over`() throws {
+      let mirror = folder.file("mirror")
+      try FileManager.default.createDirectory(atPath: mirror, withIntermediateDirectories: false)
+      #expect(try recon("out", "--quiet", "--mirror", mirror).end().status == .exited(0))
+      try FileManager.default.removeItem(atPath: mirror)
+      let outcome = try Command.run("journal", "scrub", run)
+      expectFailure(65, outcome, "were not read: \(mirror)/journal/projections.0; ", "; and 1 more; 'slipring journal")
+      #expect(outcome.output.contains("  \(mirror)/journal/projections.0 was not read\n"), "\(outcome.output)")
     }
   }
 }

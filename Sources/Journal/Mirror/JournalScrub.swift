@@ -43,9 +43,8 @@ package final class JournalScrub {
   package func run() throws(JournalError) -> ScrubReport {
     let source = self.source(device)
     defer { source.files.closeAll() }
-    let catalog = try SegmentCatalog(source, lockWait: nil)
-    var scan = JournalScan(source, catalog, depth: .tail, floor: 0)
-    try scan.run()
+    let scan = try look(source), catalog = scan.catalog
+    report.unread = unread
     for extent in catalog.extents {
       let range = extent.range.clamped(to: 0..<max(scan.durableThrough, extent.range.lowerBound))
       guard !range.isEmpty else { continue }
@@ -54,8 +53,48 @@ package final class JournalScrub {
       let given = catalog.losses.filter { $0.first < range.upperBound && $0.end > range.lowerBound }
       guard try read(catalog.segments[extent.index], range, isSealed, given) else { return report }
     }
+    if !Self.missing(scan).isEmpty { try noteMissing() }
     report.isComplete = true
     return report
+  }
+
+  /// What the journal's files are, and how far they say that it was durable.
+  private func look(_ source: RecordSource) throws(JournalError) -> JournalScan {
+    var scan = JournalScan(source, try SegmentCatalog(source, lockWait: nil), depth: .tail, floor: 0)
+    try scan.run()
+    return scan
+  }
+
+  private static func missing(_ scan: JournalScan) -> [Range<UInt64>] {
+    scan.damages.filter { $0.finding == .missing }.map { $0.lowerBound..<$0.upperBound }.filter { !$0.isEmpty }
+  }
+
+  /// Tells of records that were durable and that no segment of any copy holds. It looks once more: meanwhile the writer
+  /// may have begun a segment, or retention removed one.
+  private func noteMissing() throws(JournalError) {
+    let again = source(device), sources = copies.map(source)
+    defer { again.files.closeAll() }
+    for range in Self.missing(try look(again)) {
+      guard try !isRetired(range, sources) else { continue }
+      for source in sources {
+        note(
+          ScrubFinding(
+            folder: source.device.folder, segment: nil, record: range.lowerBound, finding: .missing,
+            outcome: sources.count > 1 ? .lost : .onlyCopy, through: range.upperBound - 1))
+      }
+    }
+  }
+
+  /// The folders of copies that are not there, or behind.
+  private var unread: [String] {
+    guard let pair = device as? MirroredDevice else { return [] }
+    let read = pair.order.prefix(pair.copyCount)
+    return pair.folders.indices.filter { !read.contains($0) }.map { pair.folders[$0] }
+  }
+
+  private func note(_ finding: ScrubFinding) {
+    report.findings.append(finding)
+    found(finding)
   }
 
   private func source(_ device: any JournalDevice) -> RecordSource {
@@ -95,14 +134,17 @@ package final class JournalScrub {
     for index in copies.indices where !copies[index].damages.isEmpty {
       let outcome = try deal(with: index, of: copies, entry, range, isMendable, given)
       guard let outcome else { continue }
+      var row: ScrubFinding?
       for (record, finding) in copies[index].damages {
         let isLost = copies.count > 1 && (record.map(lost.contains) ?? isPageLost)
-        let finding = ScrubFinding(
+        let next = ScrubFinding(
           folder: copies[index].source.device.folder, segment: entry.name, record: record, finding: finding,
           outcome: isLost ? .lost : outcome)
-        report.findings.append(finding)
-        found(finding)
+        if row?.extend(with: next) ?? false { continue }
+        if let row { note(row) }
+        row = next
       }
+      if let row { note(row) }
     }
     return true
   }

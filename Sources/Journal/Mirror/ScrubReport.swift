@@ -16,18 +16,40 @@ package struct ScrubFinding: Hashable, Sendable, Codable, CustomStringConvertibl
 
   /// The copy's folder.
   package let folder: String
-  /// The file.
-  package let segment: String
-  /// The record; nil for the page that begins the segment, or all of its file.
+  /// The file; nil where there is none that holds the records.
+  package let segment: String?
+  /// The record, or the first of some in a row that are damaged alike; nil for the page that begins the segment, or all
+  /// of its file.
   package let record: UInt64?
   /// What is wrong.
   package let finding: RecordFinding
   /// What became of it.
   package var outcome: Outcome
+  /// The last record of the row; nil of one record, or a page.
+  package private(set) var through: UInt64?
+
+  init(
+    folder: String, segment: String?, record: UInt64?, finding: RecordFinding, outcome: Outcome, through: UInt64? = nil
+  ) {
+    (self.folder, self.segment, self.record) = (folder, segment, record)
+    (self.finding, self.outcome) = (finding, outcome)
+    self.through = through == record ? nil : through
+  }
+
+  /// Takes in the record behind it, where that is damaged alike; false where it is another damage.
+  mutating func extend(with next: ScrubFinding) -> Bool {
+    guard let record, let added = next.record, added == (through ?? record) + 1, next.finding == finding,
+      next.outcome == outcome, next.segment == segment, next.folder == folder
+    else { return false }
+    through = added
+    return true
+  }
 
   /// For people.
   package var description: String {
-    let what = record.map { "record \($0)" } ?? "the first page"
+    let what =
+      record.map { first in through.map { "records \(first) to \($0)" } ?? "record \(first)" }
+      ?? "the first page"
     let end =
       switch outcome {
       case .mended: "it was written again from the other copy"
@@ -36,7 +58,7 @@ package struct ScrubFinding: Hashable, Sendable, Codable, CustomStringConvertibl
       case .lost: "the other copy is damaged there as well"
       case .failed: "the other copy has it, but it could not be written again"
       }
-    return "\(folder)/\(segment), \(what): \(finding); \(end)"
+    return "\(folder)\(segment.map { "/\($0)" } ?? ""), \(what): \(finding); \(end)"
   }
 }
 
@@ -50,4 +72,6 @@ package struct ScrubReport: Sendable, Equatable, Codable {
   package var findings: [ScrubFinding] = []
   /// Whether all was read: nobody ended it before.
   package var isComplete = false
+  /// Folders of copies that were not read: they are not there, or the journal goes on without them.
+  package var unread: [String] = []
 }

@@ -12,8 +12,9 @@ final class RunScrubber: Sendable {
   /// A place that is damaged.
   private struct Place: Hashable {
     let folder: String
-    let segment: String
+    let segment: String?
     let record: UInt64?
+    let through: UInt64?
   }
 
   private struct State {
@@ -96,7 +97,8 @@ final class RunScrubber: Sendable {
 
   /// Takes note of a damage, each place once, and of what became of it.
   private func note(_ finding: ScrubFinding, of topic: Topic) {
-    let place = Place(folder: finding.folder, segment: finding.segment, record: finding.record)
+    let place = Place(
+      folder: finding.folder, segment: finding.segment, record: finding.record, through: finding.through)
     state.withLock { state in
       let before = state.outcomes[place]
       // One that was mended, and is damaged again, is another one.

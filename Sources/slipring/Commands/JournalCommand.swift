@@ -143,15 +143,31 @@ struct JournalCommand: ParsableCommand {
               + (scrub.report.findings.isEmpty
                 ? "" : ", \(scrub.report.findings.count) damaged, \(mended) of them mended"))
           for finding in scrub.report.findings { Console.result("  \(finding)") }
+          for folder in scrub.report.unread { Console.result("  \(folder) was not read") }
         }
       }
       let left = scrubs.flatMap { scrub in
         scrub.report.findings.filter { $0.outcome != .mended }.map { "\(scrub.topic): \($0)" }
       }
       guard left.isEmpty else {
-        throw ScanFailure(.data, "damage of journals that is not mended: \(left.joined(separator: "; "))")
+        throw ScanFailure(.data, "damage of journals that is not mended: \(Self.few(left))")
+      }
+      let unread = scrubs.flatMap(\.report.unread)
+      guard unread.isEmpty else {
+        throw ScanFailure(
+          .data,
+          "copies that are not there, or that journals went on without, were not read: \(Self.few(unread)); 'slipring "
+            + "journal mend' makes them whole again when the run is over")
       }
     }
+
+    /// The first ones, and how many there are besides: a line stays one that can be read.
+    private static func few(_ words: [String]) -> String {
+      let rest = words.count - wordsMax
+      return words.prefix(wordsMax).joined(separator: "; ") + (rest > 0 ? "; and \(rest) more" : "")
+    }
+
+    private static let wordsMax = 4
   }
 
   /// Gives up what is damaged, explicitly.
