@@ -83,8 +83,8 @@ struct RehearsalForecast {
 
   private func pile(_ seconds: Double, places: Int, _ room: String) -> String {
     let count = Int((seconds * rate).rounded(.up))
-    let lost = max(0, count - places)
-    return "\(counted(count, "frame")) pile up, \(bytes(count * frameByteCount)); \(room): "
+    let lost = max(0, count - places), (byteCount, isTooLarge) = count.multipliedReportingOverflow(by: frameByteCount)
+    return "\(counted(count, "frame")) pile up, \(bytes(isTooLarge ? .max : byteCount)); \(room): "
       + (lost == 0 ? "none is lost" : "about \(lost) are lost")
   }
 

@@ -32,6 +32,7 @@ struct RehearsedScan {
     if scan.events != nil { left.append("events") }
     if scan.mirror != nil { left.append("mirror") }
     notices = left.isEmpty ? [] : ["left out of the rehearsal: \(left.joined(separator: ", "))"]
+    try self.scan.settleRotationAxis()
     self.scan.detectorShape = shape
     (self.scan.stopHook, self.scan.events, self.scan.eventsConfig, self.scan.acceptCommands) = (nil, nil, nil, nil)
     (self.scan.mirror, self.scan.channel, self.scan.firstFrame) = (nil, nil, nil)

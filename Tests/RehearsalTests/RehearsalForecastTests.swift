@@ -68,6 +68,16 @@ import Testing
     #expect(wide.buffer == 8 && (265...275).contains(wide.lost), "\(wide.buffer), \(wide.lost)")
   }
 
+  @Test func `What is beyond any number is said all the same`() {
+    let forecast = RehearsalForecast(
+      ScanDescription.standard, rate: 1e6, frames: 10, frameByteCount: 65_536 * 65_536 * 4, memory: 1_000_000,
+      faults: [("at 0s", "link down 1440m"), ("at 0s", "disk full 1440m"), ("at 0s", "link 8kbit")].compactMap {
+        RehearsalFault(moment: $0.0, action: $0.1)
+      })
+    #expect(forecast.lines[1].contains("86400000000 frames pile up"), "\(forecast.lines)")
+    #expect(PlanWords.text(1e30) == "more than 1000000000 s" && PlanWords.text(.infinity) == PlanWords.text(1e30))
+  }
+
   @Test func `What dies with a process, and what comes too late, is said`() {
     let lines = forecast([
       ("at 1s", "kill acquire"), ("at 2s", "kill distribute"), ("at 3s", "kill any"), ("at 9s", "machine"),

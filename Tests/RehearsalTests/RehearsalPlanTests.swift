@@ -62,13 +62,16 @@ import Testing
     ("faults:\n  - at 1s: disk full 1s\nexpect: [lost <= 0]", "say disk: SIZE"),
     ("memory: 0\nexpect: [lost <= 0]", ":1: memory is"), ("disk: 2T\nexpect: [lost <= 0]", ":1: disk is"),
     ("detector: 64,256\nexpect: [lost <= 0]", ":1: detector is ROWS,COLUMNS@RATE"),
-    ("expect: [a: b", "this is not YAML"),
     ("expect:\n" + (0..<20).map { "  - &a\($0) x\n" }.joined(), "18: there are too many anchors"),
+    ("expect: [a: b", "this is not YAML"), ("expect: []\nexpect: []", ":1: the key expect is there more than once"),
+    ("---\nexpect: []\n---\na: 1", ":3: this is not YAML: expected a single document"),
+    ("expect: []\n\u{0}", ":2: this is not YAML: control characters"),
   ])
   func `A mistake is one line, with the line of the file`(text: String, words: String) {
     let failure = #expect(throws: ScanFailure.self) { try plan(text) }
     #expect(failure?.sysExit == .configuration)
     #expect(failure?.description.contains(words) == true, "\(failure?.description ?? "none")")
+    #expect(failure?.description.contains(where: \.isNewline) == false)
   }
 
   @Test func `A plan has a limit on faults`() {

@@ -45,6 +45,13 @@ import Testing
     let axis = try RunBefore.named(by: scan(.lastRun, run: own))
     #expect(axis == .run(folder + "/second"))
     #expect(try RunBefore(folder: folder + "/second").axis() == 31.25)
+    // Who goes on in other folders has the pixels.
+    var settled = scan(.lastRun, run: own)
+    try settled.settleRotationAxis()
+    #expect(settled.rotationAxis == .pixels(31.25))
+    settled.rotationAxis = .automatic
+    try settled.settleRotationAxis()
+    #expect(settled.rotationAxis == .automatic)
     // What is said otherwise stays.
     #expect(try RunBefore.named(by: scan(.run("there"), run: own)) == .run("there"))
     #expect(try RunBefore.named(by: scan(.automatic, run: own)) == .automatic)

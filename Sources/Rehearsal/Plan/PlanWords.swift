@@ -6,6 +6,8 @@ enum PlanWords {
   ]
   private static let sizes: [(unit: String, bytes: Double)] = [("M", 0x1p20), ("G", 0x1p30)]
   private static let secondsMax = 86_400.0
+  /// What is computed from a rate that is nearly another one may be beyond any number.
+  private static let textMax = 1e9
 
   /// Seconds of `500ms`, `3s` or `2m`; nil for anything else, and beyond a day.
   static func seconds(_ text: String) -> Double? {
@@ -31,6 +33,7 @@ enum PlanWords {
 
   /// Seconds for people, without zeros that say nothing.
   static func text(_ seconds: Double) -> String {
+    guard seconds < textMax else { return "more than \(Int(textMax)) s" }
     let milliseconds = Int((seconds * 1000).rounded())
     guard milliseconds % 1000 != 0 else { return "\(milliseconds / 1000) s" }
     return milliseconds % 100 == 0

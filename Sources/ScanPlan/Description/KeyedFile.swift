@@ -17,7 +17,7 @@ package struct KeyedFile: Sendable {
   package func entries(_ bytes: [UInt8], needs: String) throws(ScanFailure) -> Node.Mapping {
     let root: Node?
     do throws(ScanFile.Problem) { root = try ScanYAML.root(bytes) } catch {
-      throw ScanFailure(.configuration, "\(path):\(error.line.map { "\($0):" } ?? "") \(error.text)")
+      throw ScanFailure(.configuration, ScanFile.located(error, in: path))
     }
     guard case .mapping(let mapping)? = root, !mapping.isEmpty else {
       throw ScanFailure(.configuration, "\(path) has no keys; it needs \(needs)")

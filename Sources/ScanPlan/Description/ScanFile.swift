@@ -76,7 +76,9 @@ package struct ScanFile: Sendable {
   }
 
   /// A problem with the place where it is: `scan.yaml:12: …`.
-  package func located(_ problem: Problem) -> String {
+  package func located(_ problem: Problem) -> String { Self.located(problem, in: path) }
+
+  static func located(_ problem: Problem, in path: String) -> String {
     "\(path):\(problem.line.map { "\($0):" } ?? "") \(problem.text)"
   }
 
@@ -153,7 +155,7 @@ package struct ScanFile: Sendable {
     defer { close(descriptor) }
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-      throw ScanFailure(.noInput, "\(path) is not a file; name a scan file, as slipring init writes one")
+      throw ScanFailure(.noInput, "cannot read \(name) \(path): this is not a file")
     }
     var bytes = [UInt8](repeating: 0, count: byteCountMax + 1)
     var count = 0
@@ -168,7 +170,7 @@ package struct ScanFile: Sendable {
     }
     guard count <= byteCountMax else {
       throw ScanFailure(
-        .configuration, "\(path) is longer than the \(byteCountMax >> 10) KiB that a scan file has at most")
+        .configuration, "\(name) \(path) is longer than the \(byteCountMax >> 10) KiB that it may have")
     }
     return Array(bytes[..<count])
   }

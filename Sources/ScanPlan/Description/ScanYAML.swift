@@ -95,6 +95,7 @@ enum ScanYAML {
     return line
   }
 
+  /// Why something is no YAML, in one line; `error` is what the parser says.
   private static func problem(_ error: any Error) -> ScanFile.Problem {
     switch error {
     case YamlError.scanner(let context, let problem, let mark, _),
@@ -107,7 +108,9 @@ enum ScanYAML {
     case YamlError.reader(let problem, let offset, _, let text):
       return .init(
         line: offset.map { text.prefix($0).count(where: \.isNewline) + 1 }, text: "this is not YAML: \(problem)")
-    default: return .init(line: nil, text: "this is not YAML: \(error)")
+    default:
+      let words = "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
+      return .init(line: nil, text: "this is not YAML: \(words)")
     }
   }
 }

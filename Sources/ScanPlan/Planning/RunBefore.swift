@@ -45,6 +45,13 @@ struct RunBefore {
 }
 
 extension ScanDescription {
+  /// Puts pixels in place of a run whose axis is taken, for who goes on in other folders.
+  /// - Throws: as `RunBefore` where there is no such run, or it has not found its axis.
+  package mutating func settleRotationAxis() throws(ScanFailure) {
+    guard case .run(let folder) = try RunBefore.named(by: self) else { return }
+    rotationAxis = .pixels(try RunBefore(folder: folder).axis())
+  }
+
   /// Names the run whose axis is taken wherever this is read.
   mutating func makeAxisPathAbsolute() {
     if case .run(let folder) = rotationAxis { rotationAxis = .run(absolutePath(folder)) }
