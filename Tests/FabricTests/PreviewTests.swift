@@ -135,6 +135,25 @@ struct PreviewStreamTests {
     #expect(try FabricHolding.remove(run, connection) == 0 && stream.newest() == nil)
   }
 
+  @Test func `Servers that are away are told of, and what was shown meanwhile comes when they are back`() throws {
+    func show(_ sequence: UInt64) throws {
+      let stream = try PreviewStream(connect(), run: run)
+      try stream.make()
+      _ = try stream.send(edge.event(sequence), shown: 1, isLast: false)
+    }
+    try show(5)
+    let reader = try PreviewReader(connect(), run: run, askPeriod: .milliseconds(100), limit: .seconds(1))
+    #expect(try reader.next(timeout: .seconds(5))?.message.projection == 5 && reader.trouble == nil)
+    server.kill()
+    #expect(try reader.next(timeout: .milliseconds(300)) == nil && reader.trouble != nil)
+    try server.start()
+    try show(7)
+    #expect(try reader.next(timeout: .seconds(20))?.message.projection == 7 && reader.damaged == 0)
+    let deadline = Deadline(after: .seconds(10))
+    while reader.trouble != nil, !deadline.hasPassed { #expect(try reader.next(timeout: .milliseconds(200)) == nil) }
+    #expect(reader.trouble == nil)
+  }
+
   @Test func `Each of 10,000 damaged messages is counted, and a right one among them is shown`() throws {
     let seed: UInt64 = 20_261_202
     var random = SplitMix64(seed: seed)

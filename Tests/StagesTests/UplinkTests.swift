@@ -189,6 +189,20 @@ struct UplinkTests {
     #expect(again.shown == preview.shown && again.skipped == preview.skipped, "\(again)")
   }
 
+  @Test func `Previews that waited for servers when the scan ended are tried once more`() throws {
+    server.kill()
+    let previews = try PreviewThread(configuration(.seconds(20)), images: topic.follower)
+    for image in 0...Self.images { try topic.append(image) }
+    // By then it waits longer between two tries than the servers take to start.
+    let deadline = Deadline(after: .seconds(2))
+    while !deadline.hasPassed { usleep(50_000) }
+    #expect(previews.report.away?.contains("does not answer") == true, "\(previews.report)")
+    try server.start()
+    previews.end(isComplete: true)
+    let report = previews.report
+    #expect(report.shown == 1 && report.skipped == UInt64(Self.images) - 1 && report.away == nil, "\(report)")
+  }
+
   @Test func `Rows are packed from when the link does not keep up, and nodes read the same`() throws {
     let start = ContinuousClock.now, most = 20_000
     var (next, isOver) = (0, false)

@@ -43,6 +43,8 @@ package final class ScanPreviews {
   private let run: RunID
   /// Messages that were no preview.
   package var damaged: Int { reader.damaged }
+  /// Why the servers could not be asked the last time; nil where they answered.
+  package var trouble: ScanFailure? { reader.trouble.map { ScanFailure($0) } }
 
   private static let patience: Duration = .seconds(5)
 

@@ -81,8 +81,10 @@ final class PreviewThread: @unchecked Sendable {
       do {
         if try turn() { break }
       } catch let error as FabricError {
+        // Who waited to try again when the end came tries once more: servers may be back since.
+        let wasEnding = shared.withLock(\.isEnding)
         suffer(error)
-        if shared.withLock(\.isEnding) { break }
+        if wasEnding { break }
       } catch {
         // What is wrong with the topic the uplink says, which needs all of it.
         shared.withLock { $0.report.away = "\(error)" }

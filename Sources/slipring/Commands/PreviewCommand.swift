@@ -46,7 +46,7 @@ struct PreviewCommand: ParsableCommand {
     } while follow
   }
 
-  /// The next one, waited for in short turns, so that a server that hangs is noticed.
+  /// The next one; nil where none comes within the patience.
   private func next(_ previews: ScanPreviews) throws -> ScanPreviews.Picture? {
     let deadline = Deadline(after: .seconds(patience))
     while true {
@@ -56,6 +56,7 @@ struct PreviewCommand: ParsableCommand {
   }
 
   private func tooLate(_ previews: ScanPreviews) -> ScanFailure {
+    if let trouble = previews.trouble { return trouble }
     let damaged = previews.damaged == 0 ? "" : "; \(counted(previews.damaged, "message")) came that were none"
     return ScanFailure(
       .temporary,
