@@ -18,6 +18,7 @@ package final class Rehearsal {
   private let setting: VirtualDetector.Setting
   private let executable: String
   private let signals: SignalDescriptor
+  private let cores: RehearsedCores
   private let keeps: Bool
   private let notice: (String) -> Void
   /// What stands beside each other in it: frames, descriptions, outputs.
@@ -31,7 +32,8 @@ package final class Rehearsal {
 
   /// `executable` is this program; `signals` holds SIGINT and SIGTERM and was made before any thread. With `keeps` the
   /// folder of the rehearsal stays, beside the scan's output.
-  /// - Throws: `.usage` where the scan cannot be rehearsed, `.cannotCreate` where there is no room for the folder.
+  /// - Throws: `.usage` where the scan cannot be rehearsed, `.unavailable` where there are not the plan's cores,
+  ///   `.cannotCreate` where there is no room for the folder.
   package init(
     _ scan: ScanDescription, _ plan: RehearsalPlan, detector: RehearsedDetector?, seed: UInt64, keeps: Bool,
     executable: String, signals: SignalDescriptor, notice: @escaping (String) -> Void
@@ -44,6 +46,7 @@ package final class Rehearsal {
       rate: detector.rate, memory: plan.memory ?? max(16, Int(min(detector.rate, 1e6).rounded(.up))), seed: seed)
     (self.plan, self.executable, self.signals) = (plan, executable, signals)
     (self.keeps, self.notice) = (keeps, notice)
+    cores = try RehearsedCores(plan.cores)
     folder = try Self.makeFolder(near: absolutePath(scan.outputFolder))
   }
 
@@ -70,7 +73,9 @@ package final class Rehearsal {
     defer {
       if keeps { notice("kept: \(folder)") } else { try? FileManager.default.removeItem(atPath: folder) }
     }
-    let predictions = forecast.lines
+    let place = scan.placed("zmq+pull://127.0.0.1:1", output: folder + "/forecast", run: folder + "/forecast-run")
+    let predictions =
+      try cores.forecast(place, rate: setting.rate, projections: setting.projections) + forecast.lines
     for line in scan.notices + predictions { notice(line) }
     let diskFolder = folder + "/disk"
     guard mkdir(diskFolder, 0o700) == 0 else {
@@ -104,7 +109,8 @@ package final class Rehearsal {
     let placed = scan.placed("zmq+pull://127.0.0.1:\(port)", output: "\(place)/\(name)", run: run)
     try writeFileAtomically(
       path: description, text: ScanFile.effective(placed, command: ["slipring", "rehearse"]))
-    return try RehearsedRun(description, folder: run, executable: executable, output: "\(folder)/\(name).json")
+    return try RehearsedRun(
+      description, folder: run, executable: executable, output: "\(folder)/\(name).json", cores: cores)
   }
 
   /// The run with its faults, from the detector's start to the end of both.

@@ -10,6 +10,7 @@ final class RehearsedRun {
   private let executable: String
   /// Where its result and its messages go.
   private let output: String
+  private let cores: RehearsedCores
   private var process: ChildProcess
   /// How it ended; nil while it runs.
   private(set) var status: ExitStatus?
@@ -17,10 +18,13 @@ final class RehearsedRun {
   private static let deathLimit: Duration = .seconds(30)
 
   /// Runs the scan file at `description`, whose run folder is `folder`.
-  init(_ description: String, folder: String, executable: String, output: String) throws {
+  init(_ description: String, folder: String, executable: String, output: String, cores: RehearsedCores) throws {
     (self.folder, self.executable, self.output) = (RunFolder(path: folder), executable, output)
-    process = try VirtualDetector.start(
-      executable, ["run", description, "--json", "--quiet"], output: output, errors: output + ".log")
+    self.cores = cores
+    process = try cores.start {
+      try VirtualDetector.start(
+        executable, ["run", description, "--json", "--quiet"], output: output, errors: output + ".log")
+    }
   }
 
   /// The descriptor that becomes readable when it ends.
@@ -45,8 +49,10 @@ final class RehearsedRun {
 
   /// Goes on with it after that.
   func resume() throws {
-    process = try VirtualDetector.start(
-      executable, ["resume", folder.path, "--json", "--quiet"], output: output, errors: output + ".log")
+    process = try cores.start {
+      try VirtualDetector.start(
+        executable, ["resume", folder.path, "--json", "--quiet"], output: output, errors: output + ".log")
+    }
     status = nil
   }
 

@@ -17,6 +17,7 @@ import Testing
       detector: 64,256@50
       memory: 20
       disk: 2G
+      cores: 3
       faults:
         - at 2.5s: kill reconstruct.1
         - at 500ms: link   down 3s
@@ -33,7 +34,7 @@ import Testing
         - volume = same
       """)
     #expect(plan.detector == RehearsedDetector("64,256@50") && plan.detector?.rate == 50)
-    #expect(plan.memory == 20 && plan.disk == 2 << 30)
+    #expect(plan.memory == 20 && plan.disk == 2 << 30 && plan.cores == 3)
     #expect(
       plan.faults.map(\.text) == [
         "at 500ms: link down 3s", "at 2s: link 100mbit", "at 2s: link free", "at 2.5s: kill reconstruct.1",
@@ -60,7 +61,8 @@ import Testing
     ("faults:\n  - at 2s: link 1e9mbit\nexpect: [lost <= 0]", ":2: a fault is"),
     ("faults:\n  at 2s: machine\nexpect: [lost <= 0]", "faults is a list"),
     ("faults:\n  - at 1s: disk full 1s\nexpect: [lost <= 0]", "say disk: SIZE"),
-    ("memory: 0\nexpect: [lost <= 0]", ":1: memory is"), ("disk: 2T\nexpect: [lost <= 0]", ":1: disk is"),
+    ("memory: 0\nexpect: [lost <= 0]", ":1: memory is"), ("cores: 0\nexpect: [lost <= 0]", ":1: cores is"),
+    ("disk: 2T\nexpect: [lost <= 0]", ":1: disk is"),
     ("detector: 64,256\nexpect: [lost <= 0]", ":1: detector is ROWS,COLUMNS@RATE"),
     ("expect:\n" + (0..<20).map { "  - &a\($0) x\n" }.joined(), "18: there are too many anchors"),
     ("expect: [a: b", "this is not YAML"), ("expect: []\nexpect: []", ":1: the key expect is there more than once"),

@@ -8,6 +8,8 @@ struct Expectation: Equatable, Sendable {
     case overrun
     /// Seconds from when a projection was acquired to when the slowest worker has taken it, of the slowest hundredth.
     case latency = "latency-p99"
+    /// Windowed updates and final iterations that were made.
+    case updates
     /// Stages that were started again, in all.
     case restarts
     /// From the start of the run to its end.
@@ -67,7 +69,7 @@ struct Expectation: Equatable, Sendable {
     case .latency, .seconds:
       guard let seconds = PlanWords.seconds(words[2]) ?? Self.number(words[2]) else { return nil }
       value = seconds
-    case .lost, .overrun, .restarts, .exit:
+    case .lost, .overrun, .updates, .restarts, .exit:
       guard let count = Int(words[2]), count >= 0 else { return nil }
       value = Double(count)
     }

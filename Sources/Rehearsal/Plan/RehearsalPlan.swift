@@ -8,6 +8,7 @@ import Yams
 /// detector: 2048,2448@100     # rows, columns, frames a second; --detector says it otherwise
 /// memory: 200                 # frames that the detector holds back; by default those of a second
 /// disk: 2G                    # run folder and output are on a disk of this size; by default on the scan's own
+/// cores: 4                    # cores of the run; by default all that there are
 /// faults:
 ///   - at 2s: link down 3s
 ///   - at 8s: kill any
@@ -21,6 +22,7 @@ package struct RehearsalPlan: Sendable {
     case detector
     case memory
     case disk
+    case cores
     case faults
     case expect
   }
@@ -34,12 +36,14 @@ package struct RehearsalPlan: Sendable {
   private(set) var memory: Int?
   /// Bytes of the run's disk; nil where the run is on the scan's own.
   private(set) var disk: Int?
+  /// Cores of the run; nil for all.
+  private(set) var cores: Int?
   /// In the order of their times.
   private(set) var faults: [RehearsalFault] = []
   /// In the order of the file.
   private(set) var expectations: [Expectation] = []
 
-  static let (faultsMax, expectationsMax, memoryMax) = (256, 64, 1_000_000)
+  static let (faultsMax, expectationsMax, memoryMax, coresMax) = (256, 64, 1_000_000, 4096)
 
   /// Reads and checks the file at `path`.
   /// - Throws: `.noInput` where it cannot be read, `.configuration` with the line of the first mistake.
@@ -78,6 +82,11 @@ package struct RehearsalPlan: Sendable {
         throw file.mistake(key, "disk is a size in MiB or GiB: 512M, 2G")
       }
       disk = size
+    case .cores:
+      guard let count = Int(try file.word(key, value)), (1...Self.coresMax).contains(count) else {
+        throw file.mistake(key, "cores is a whole number from 1 to \(Self.coresMax)")
+      }
+      cores = count
     case .faults: try readFaults(key, value)
     case .expect: try readExpectations(key, value)
     case nil:

@@ -41,6 +41,7 @@ struct RehearsalOutcome {
     switch subject {
     case .lost: return count(result?.lost)
     case .overrun: return count(overrun)
+    case .updates: return count(result?.updates)
     case .restarts: return count(result?.restarts.values.reduce(0, +))
     case .latency: return time(latency)
     case .seconds: return time(seconds)
