@@ -54,6 +54,7 @@ let package = Package(
     .systemLibrary(name: "CKafka", path: "Sources/C/CKafka", providers: [.apt(["librdkafka-dev"])]),
     .systemLibrary(name: "CLZ4", path: "Sources/C/CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CZstd", path: "Sources/C/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CISAL", path: "Sources/C/CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
     // Without pkg-config, whose flags are those of CCrypto.
     .systemLibrary(name: "CSSL", path: "Sources/C/CSSL", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(
@@ -74,7 +75,7 @@ let package = Package(
         "CKissFFT", "CVector", "Host", "KernelTypes", "Kernels", "KernelsAVX2", "KernelsSSE42",
       ], swiftSettings: fast),
     .target(name: "Rings", dependencies: ["CLinux", "Host"], swiftSettings: fast),
-    .target(name: "Journal", dependencies: ["CLinux", "Host", "Rings"], swiftSettings: fast),
+    .target(name: "Journal", dependencies: ["CISAL", "CLinux", "Host", "Rings"], swiftSettings: fast),
     .target(name: "Events", dependencies: ["CCurl", "CKafka", "Host"], swiftSettings: strict),
     .target(name: "Topics", dependencies: ["Host", "Journal", "Rings"], swiftSettings: strict),
     .target(

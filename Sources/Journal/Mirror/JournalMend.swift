@@ -33,15 +33,34 @@ package struct MendReport: Sendable, Equatable, Codable {
 package func mendJournal(_ pair: MirroredDevice, options: JournalOptions = JournalOptions()) throws(JournalError)
   -> MendReport
 {
+  try mend(pair, sides: 0..<2, options)
+}
+
+/// Writes again from shards what a journal's folder lacks or has damaged; the shards stay as they are.
+///
+/// Throws as `mendJournal` of two copies does, `.copiesDiffer` where the shards are of another history. What neither
+/// has is among the report's damages.
+package func mendJournal(
+  _ device: any JournalDevice, from shards: ShardFolders, options: JournalOptions = JournalOptions()
+) throws(JournalError) -> MendReport {
+  let pair = try hosted { () throws(HostError) in try readingPair(device, shards) }
+  return try mend(pair, sides: 0..<1, options)
+}
+
+private func mend(
+  _ pair: MirroredDevice, sides: Range<Int>, _ options: JournalOptions
+) throws(JournalError) -> MendReport {
   if let missing = pair.openFailure { throw .host(missing) }
   guard try hosted({ () throws(HostError) in try pair.lockFolder(wait: options.lockWait) }) else {
     throw .locked(folder: pair.folder, waited: options.lockWait)
   }
   defer { pair.unlockFolder() }
-  return try mendLocked(pair, options)
+  return try mendLocked(pair, sides, options)
 }
 
-private func mendLocked(_ pair: MirroredDevice, _ options: JournalOptions) throws(JournalError) -> MendReport {
+private func mendLocked(
+  _ pair: MirroredDevice, _ sides: Range<Int>, _ options: JournalOptions
+) throws(JournalError) -> MendReport {
   pair.readsBehind = true
   let alone = try pair.aloneSide()
   let source = RecordSource(device: pair, identity: pair.identity, stride: pair.stride, rules: options.rules)
@@ -55,7 +74,7 @@ private func mendLocked(_ pair: MirroredDevice, _ options: JournalOptions) throw
   source.forget()
   var scan = JournalScan(source, catalog, depth: .everything, floor: options.durableFloor)
   try scan.run()
-  if let alone, let behind = pair.sides[1 - alone] {
+  if let alone, sides.count == 2, let behind = pair.sides[1 - alone] {
     // What was acknowledged to the other one by then is here. Otherwise somebody went on with an empty disk.
     let most = try verifyJournal(device: behind, identity: pair.identity, stride: pair.stride, depth: .tail)
     guard most.durableThrough <= scan.position else {
@@ -68,16 +87,17 @@ private func mendLocked(_ pair: MirroredDevice, _ options: JournalOptions) throw
   var levelling = CopyLevelling(pair, source, scan, depth: .everything)
   try levelling.compare()
   var report = MendReport(copies: [], damages: scan.damages)
-  for side in 0..<2 {
+  for side in sides {
     try levelling.write(side)
-    let removed = try levelling.removeStrays(side, isBehind: alone == 1 - side)
+    let removed = try levelling.removeStrays(side, isBehind: sides.count == 2 && alone == 1 - side)
     let findings = levelling.findings[side]
     report.copies.append(
       MendReport.Copy(
-        folder: pair.folders[side], wasBehind: alone == 1 - side, segments: findings.segments.map(\.entry.name),
+        folder: pair.folders[side], wasBehind: sides.count == 2 && alone == 1 - side,
+        segments: findings.segments.map(\.entry.name),
         records: findings.segments.reduce(0) { $0 + $1.records }, removed: removed))
   }
-  if let alone, let device = pair.sides[alone] {
+  if let alone, sides.count == 2, let device = pair.sides[alone] {
     // Only now: until both are whole, what says so keeps the one that is not from being believed.
     try hosted { () throws(HostError) in
       try device.unlink(FileName.aloneName)

@@ -13,16 +13,21 @@ package final class JournalScrub {
   private let stride: Int
   private let goesOn: (Int) -> Bool
   private let found: (ScrubFinding) -> Void
+  private let shards: ShardFolders?
+  /// What can be made from shards; nil where there are none.
+  private var reserve: RecordSource?
   private var report = ScrubReport()
   private var isEnded = false
 
-  /// A pass through the journal on `device`. `goesOn` hears how many bytes were read or written each time, may wait,
-  /// and ends the pass with false; `found` hears of each damage when it is known what became of it.
+  /// A pass through the journal on `device`, whose sealed segments are coded in `shards`, where it has any. `goesOn`
+  /// hears how many bytes were read or written each time, may wait, and ends the pass with false; `found` hears of each
+  /// damage when it is known what became of it.
   package init(
-    _ device: any JournalDevice, identity: RingIdentity, stride: Int, goesOn: @escaping (Int) -> Bool,
-    found: @escaping (ScrubFinding) -> Void
+    _ device: any JournalDevice, identity: RingIdentity, stride: Int, shards: ShardFolders? = nil,
+    goesOn: @escaping (Int) -> Bool, found: @escaping (ScrubFinding) -> Void
   ) {
     (self.device, self.identity, self.stride, self.goesOn, self.found) = (device, identity, stride, goesOn, found)
+    self.shards = shards
   }
 
   private func spend(_ byteCount: Int) -> Bool {
@@ -41,8 +46,12 @@ package final class JournalScrub {
   /// Reads all of it. Throws `.copiesDiffer` where both copies have a whole record in one place, and not the same,
   /// `.host` where a device fails, and `.refused` or `.corrupted` for files that are another journal's.
   package func run() throws(JournalError) -> ScrubReport {
-    let source = self.source(device)
-    defer { source.files.closeAll() }
+    let source = self.source(try whole)
+    reserve = shards.map { self.source(ShardDevice($0, named: "the shards")) }
+    defer {
+      source.files.closeAll()
+      reserve?.files.closeAll()
+    }
     let scan = try look(source), catalog = scan.catalog
     report.unread = unread
     for extent in catalog.extents {
@@ -72,7 +81,7 @@ package final class JournalScrub {
   /// Tells of records that were durable and that no segment of any copy holds. It looks once more: meanwhile the writer
   /// may have begun a segment, or retention removed one.
   private func noteMissing() throws(JournalError) {
-    let again = source(device), sources = copies.map(source)
+    let again = source(try whole), sources = copies.map(source)
     defer { again.files.closeAll() }
     for range in Self.missing(try look(again)) {
       guard try !isRetired(range, sources) else { continue }
@@ -97,15 +106,20 @@ package final class JournalScrub {
     found(finding)
   }
 
+  /// What says which segments there are: of one folder, whose file may be gone, also its shards.
+  private var whole: any JournalDevice {
+    get throws(JournalError) {
+      guard let shards, !(device is MirroredDevice) else { return device }
+      return try hosted { () throws(HostError) in try readingPair(device, shards) }
+    }
+  }
+
   private func source(_ device: any JournalDevice) -> RecordSource {
     RecordSource(device: device, identity: identity, stride: stride, rules: JournalRules())
   }
 
   /// The copies that are kept, the one that is believed first: a copy that is behind is left to who mends it.
-  private var copies: [any JournalDevice] {
-    guard let pair = device as? MirroredDevice else { return [device] }
-    return pair.order.prefix(pair.copyCount).compactMap { pair.sides[$0] }
-  }
+  private var copies: [any JournalDevice] { keptCopies(of: device) }
 
   /// Reads one segment in each copy; false where the pass ends.
   private func read(
@@ -114,8 +128,10 @@ package final class JournalScrub {
     var copies = self.copies.map { Copy(source: source($0)) }
     defer { for copy in copies { copy.source.files.closeAll() } }
     for index in copies.indices { try lookAtPage(of: entry, &copies[index]) }
-    // Retention removed it.
-    guard copies.contains(where: \.isThere) else { return true }
+    // Retention removed it, where no shards know of it.
+    if !copies.contains(where: \.isThere) {
+      guard reserve != nil, try !isRetired(range, copies.map(\.source)) else { return true }
+    }
     report.segments += copies.count(where: \.isThere)
     var lost: Set<UInt64> = []
     for sequence in range where !given.contains(where: { ($0.first..<$0.end).contains(sequence) }) {
@@ -129,22 +145,39 @@ package final class JournalScrub {
     {
       return false
     }
-    let isPageLost = copies.allSatisfy { $0.damages.first.map { $0.record == nil } ?? false }
+    let isPageDamaged = copies.allSatisfy { $0.damages.first.map { $0.record == nil } ?? false }
+    let isPageLost = if isPageDamaged { try !reserveHasPage(of: entry) } else { false }
     let isMendable = isSealed && lost.isEmpty && !isPageLost
     for index in copies.indices where !copies[index].damages.isEmpty {
       let outcome = try deal(with: index, of: copies, entry, range, isMendable, given)
       guard let outcome else { continue }
       var row: ScrubFinding?
       for (record, finding) in copies[index].damages {
-        let isLost = copies.count > 1 && (record.map(lost.contains) ?? isPageLost)
+        let isLost = record.map(lost.contains) ?? isPageLost
         let next = ScrubFinding(
           folder: copies[index].source.device.folder, segment: entry.name, record: record, finding: finding,
-          outcome: isLost ? .lost : outcome)
+          outcome: isLost ? (copies.count > 1 ? .lost : .onlyCopy) : outcome,
+          isFromShards: copies.count == 1 && !isLost ? true : nil)
         if row?.extend(with: next) ?? false { continue }
         if let row { note(row) }
         row = next
       }
       if let row { note(row) }
+    }
+    return true
+  }
+
+  private func reserveHasPage(of entry: SegmentEntry) throws(JournalError) -> Bool {
+    guard let reserve, try isInReserve(entry) else { return false }
+    return try reserve.controlPage(entry.name) == entry.page
+  }
+
+  private func isInReserve(_ entry: SegmentEntry) throws(JournalError) -> Bool {
+    guard let reserve else { return false }
+    do throws(JournalError) { _ = try reserve.files.file(entry.name) } catch .host(.system(_, _, let errno))
+      where errno.isNoEntry
+    {
+      return false
     }
     return true
   }
@@ -179,6 +212,11 @@ package final class JournalScrub {
       }
       guard spend(EventHeader.pageByteCount + (whole?.payloadByteCount ?? 0)) else { return nil }
     }
+    if whole == nil, let reserve, try isInReserve(entry),
+      case .intact(let header) = try reserve.verdict(entry, sequence, after: start, withPayload: true)
+    {
+      whole = header
+    }
     return whole != nil
   }
 
@@ -187,7 +225,7 @@ package final class JournalScrub {
     with index: Int, of copies: [Copy], _ entry: SegmentEntry, _ range: Range<UInt64>, _ isMendable: Bool,
     _ given: [ControlPage]
   ) throws(JournalError) -> ScrubFinding.Outcome? {
-    guard copies.count > 1 else { return .onlyCopy }
+    guard copies.count > 1 || reserve != nil else { return .onlyCopy }
     guard isMendable else { return .mendable }
     if try mend(copies[index], from: copies, entry, range, given) { return .mended }
     if !copies[index].isThere, try isRetired(range, copies.map(\.source)) { return nil }
@@ -210,7 +248,9 @@ package final class JournalScrub {
   private func mend(
     _ copy: Copy, from copies: [Copy], _ entry: SegmentEntry, _ range: Range<UInt64>, _ given: [ControlPage]
   ) throws(JournalError) -> Bool {
-    let target = copy.source.device, sources = copies.filter(\.isThere).map(\.source)
+    let target = copy.source.device
+    var sources = copies.filter(\.isThere).map(\.source)
+    if let reserve, try isInReserve(entry) { sources.append(reserve) }
     // Nobody else's: whoever goes on in the journal removes it, and mends under another name.
     let temporary = "\(entry.name).\(UInt32.random(in: 0...(.max)))\(FileName.mendingSuffix)"
     do throws(JournalError) {
@@ -273,4 +313,10 @@ package final class JournalScrub {
       // Whoever goes on in the journal removes it.
     }
   }
+}
+
+/// The folders of a journal that are kept, the one that is believed first.
+func keptCopies(of device: any JournalDevice) -> [any JournalDevice] {
+  guard let pair = device as? MirroredDevice else { return [device] }
+  return pair.order.prefix(pair.copyCount).compactMap { pair.sides[$0] }
 }

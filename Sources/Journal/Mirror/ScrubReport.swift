@@ -27,19 +27,22 @@ package struct ScrubFinding: Hashable, Sendable, Codable, CustomStringConvertibl
   package var outcome: Outcome
   /// The last record of the row; nil of one record, or a page.
   package private(set) var through: UInt64?
+  /// Whether the shards of its segment give back what it was; nil where another copy does, or none.
+  var isFromShards: Bool?
 
   init(
-    folder: String, segment: String?, record: UInt64?, finding: RecordFinding, outcome: Outcome, through: UInt64? = nil
+    folder: String, segment: String?, record: UInt64?, finding: RecordFinding, outcome: Outcome, through: UInt64? = nil,
+    isFromShards: Bool? = nil
   ) {
     (self.folder, self.segment, self.record) = (folder, segment, record)
-    (self.finding, self.outcome) = (finding, outcome)
+    (self.finding, self.outcome, self.isFromShards) = (finding, outcome, isFromShards)
     self.through = through == record ? nil : through
   }
 
   /// Takes in the record behind it, where that is damaged alike; false where it is another damage.
   mutating func extend(with next: ScrubFinding) -> Bool {
     guard let record, let added = next.record, added == (through ?? record) + 1, next.finding == finding,
-      next.outcome == outcome, next.segment == segment, next.folder == folder
+      next.outcome == outcome, next.isFromShards == isFromShards, next.segment == segment, next.folder == folder
     else { return false }
     through = added
     return true
@@ -52,10 +55,13 @@ package struct ScrubFinding: Hashable, Sendable, Codable, CustomStringConvertibl
       ?? "the first page"
     let end =
       switch outcome {
-      case .mended: "it was written again from the other copy"
+      case .mended: "it was written again from the \(isFromShards == true ? "shards" : "other copy")"
+      case .mendable where isFromShards == true:
+        "its shards have it; slipring journal mend writes it again after the run"
       case .mendable: "the other copy has it; slipring journal mend writes it again after the run"
       case .onlyCopy: "there is no other copy: what it holds can only be measured or made again"
       case .lost: "the other copy is damaged there as well"
+      case .failed where isFromShards == true: "its shards have it, but it could not be written again"
       case .failed: "the other copy has it, but it could not be written again"
       }
     return "\(folder)\(segment.map { "/\($0)" } ?? ""), \(what): \(finding); \(end)"

@@ -55,7 +55,7 @@ struct SegmentRewriting {
   }
 
   /// Reads a record, whole, from the copy that has it so; nil where none does.
-  private func fill(
+  func fill(
     _ memory: AlignedMemory, with sequence: UInt64, of entry: SegmentEntry, _ chain: UInt64?
   ) throws(JournalError) -> EventHeader? {
     let start = RecordSource.Predecessor(chain: nil, epoch: 0)
