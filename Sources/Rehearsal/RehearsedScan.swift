@@ -31,11 +31,13 @@ struct RehearsedScan {
     if scan.stopHook != nil { left.append("stop-hook") }
     if scan.events != nil { left.append("events") }
     if scan.mirror != nil { left.append("mirror") }
+    if scan.parity != nil { left.append("parity") }
     notices = left.isEmpty ? [] : ["left out of the rehearsal: \(left.joined(separator: ", "))"]
     try self.scan.settleRotationAxis()
     self.scan.detectorShape = shape
     (self.scan.stopHook, self.scan.events, self.scan.eventsConfig, self.scan.acceptCommands) = (nil, nil, nil, nil)
-    (self.scan.mirror, self.scan.channel, self.scan.firstFrame) = (nil, nil, nil)
+    (self.scan.mirror, self.scan.parity) = (nil, nil)
+    (self.scan.channel, self.scan.firstFrame) = (nil, nil)
   }
 
   /// What the run takes images from, and where its files go.

@@ -60,7 +60,7 @@ import Testing
     "reference": "b.h5",
     "run-folder": "run", "format": "tiff", "bits": "16", "range": "0,0.5",
     "subset": "5:95", "volume-every": "half-turn", "zarr-version": "0.4", "compress": "true",
-    "durability": "memory", "mirror": "/mirror", "scrub": "90", "checkpoint-every": "30",
+    "durability": "memory", "mirror": "/mirror", "parity": "2+1@/a,/b,/c", "scrub": "90", "checkpoint-every": "30",
     "retain": "none",
     "shape": "4,48", "pixel": "uint8", "projections": "60", "flats": "3", "darks": "2", "fields": "fields.h5",
     "theta-start": "-90",

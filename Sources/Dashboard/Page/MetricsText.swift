@@ -99,6 +99,19 @@ enum MetricsText {
     page.add(
       "slipring_scrub_mended_total", "counter", "How many of them were written again from the other copy.",
       [([], Double(scrub?.mended ?? 0))])
+    let coding = status.coding
+    page.add(
+      "slipring_coding_segments", "gauge", "Segments of journals that shards give back.",
+      [([], Double(coding?.segments ?? 0))])
+    page.add(
+      "slipring_coding_segments_uncoded", "gauge", "Segments of journals that could not be coded.",
+      [([], Double(coding?.uncoded.count ?? 0))])
+    page.add(
+      "slipring_coding_devices_lost", "gauge", "Devices of shards that the run goes on without.",
+      [([], Double(coding?.lost.count ?? 0))])
+    page.add(
+      "slipring_coding_healed_total", "counter", "Shards that were missing or damaged and were written again.",
+      [([], Double(coding?.healed ?? 0))])
     page.add(
       "slipring_images_buffered", "gauge", "Images in memory that are not on disk yet.", [([], Double(status.buffered))]
     )

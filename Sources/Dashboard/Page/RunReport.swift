@@ -178,7 +178,9 @@ extension RunReport {
   /// What waits for room on disk.
   private static func room(_ status: RunStatus) -> String {
     let copies = status.copiesLost.map { "without a copy of the journal, \($0.joined(separator: ", ")); " } ?? ""
-    let told = copies + (status.scrub?.words.map { "\($0); " } ?? "")
+    let told =
+      copies + (status.scrub?.words.map { "\($0); " } ?? "")
+      + (status.coding?.words.map { "\($0); " } ?? "")
     guard !status.withoutRoom.isEmpty else { return told }
     return told + "no room on disk for \(status.withoutRoom.joined(separator: ", ")), "
       + "\(counted(status.buffered, "image")) in memory; "

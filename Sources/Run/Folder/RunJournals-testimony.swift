@@ -14,7 +14,11 @@ extension RunJournals {
     case .projections, .corrected: return try testimonies().map(\.input).max() ?? 0
     case .orders:
       // Orders that are made again are fewer at first than those that the updates followed.
-      if folder.hasSetAside(topic) || RunMirror(plan)?.hasSetAside(topic) ?? false { return 0 }
+      if folder.hasSetAside(topic) || RunMirror(plan)?.hasSetAside(topic) ?? false
+        || RunParity(plan)?.hasSetAside(topic) ?? false
+      {
+        return 0
+      }
       return try max(
         newestUpdate(ofWorker: topic.partition)?.cursor ?? 0,
         plan.checkpoint(ofWorker: topic.partition, in: folder).newestUpdate()?.cursor ?? 0)

@@ -46,7 +46,7 @@ package struct RunJournals: Sendable {
     try plan.wiring.topics.map { topic in
       Entry(
         topic: topic.name, folder: folder.journal(topic), stride: plan.ring(topic).slotStride,
-        report: try report(on: topic, depth: depth))
+        report: try depth == .everything ? ownReport(on: topic, depth: depth) : report(on: topic, depth: depth))
     }
   }
 
@@ -71,16 +71,50 @@ package struct RunJournals: Sendable {
   /// The copies that journals went on without.
   package var lostCopies: [String] { RunMirror(plan)?.lost(plan.wiring.topics, folder) ?? [] }
 
-  /// Writes again from the other copy what one copy of a journal lacks or has damaged. Refused while the run is alive.
-  package func mend() throws -> [(topic: String, report: MendReport)] {
+  /// What mending came to, by topic.
+  package struct Mended: Codable, Sendable {
+    /// As in `orders.0`.
+    package let topic: String
+    /// What was written of the journal's copies.
+    package let report: MendReport
+    /// What was written of its shards; nil where the run has none.
+    package let shards: CodingReport?
+  }
+
+  /// Writes again from the other copy, or from shards, what one copy of a journal lacks or has damaged, then shards
+  /// that are missing or damaged. Refused while the run is alive.
+  package func mend() throws -> [Mended] {
     try folder.refuseIfSupervised()
-    guard let mirror = RunMirror(plan) else {
-      throw ScanFailure(.usage, "the run in \(folder.path) has no mirror to mend its journals from (--mirror)")
+    let (mirror, parity) = (RunMirror(plan), RunParity(plan))
+    guard mirror != nil || parity != nil else {
+      throw ScanFailure(
+        .usage, "the run in \(folder.path) has nothing to mend its journals from (--mirror, --parity)")
     }
-    guard try mirror.isThere(plan) else {
+    if let mirror, parity == nil, try !mirror.isThere(plan) {
       throw ScanFailure(.noInput, "the mirror \(mirror.path) is not there; put it back, or make the disk ready")
     }
-    return try plan.wiring.topics.map { ($0.name, try mirror.mend($0, plan, folder)) }
+    _ = try parity?.adopt(plan, folder)
+    return try plan.wiring.topics.map { topic in
+      let report = try mend(topic, try mirror?.isThere(plan) == true ? mirror : nil, parity)
+      var known: Set<String> = []
+      let shards = try parity.map { try code(topic, $0, .everything, verifies: true, known: &known) }
+      return Mended(topic: topic.name, report: report, shards: shards)
+    }
+  }
+
+  /// Makes a topic's copies whole: from each other, then from shards.
+  private func mend(_ topic: Topic, _ mirror: RunMirror?, _ parity: RunParity?) throws -> MendReport {
+    guard let parity else {
+      guard let mirror else { preconditionFailure("nothing to mend \(topic.name) from") }
+      return try mirror.mend(topic, plan, folder)
+    }
+    guard let mirror else { return try parity.mend(topic, plan, folder) }
+    let report = try mirror.mend(topic, plan, folder)
+    guard try !report.damages.isEmpty || parity.shards(of: topic, plan).hasMore(than: folder.journal(topic)) else {
+      return report
+    }
+    let own = try parity.mend(topic, plan, folder)
+    return own.copies.allSatisfy(\.segments.isEmpty) ? report : try mirror.mend(topic, plan, folder)
   }
 
   /// Reads one topic's journal, changing nothing. Sequences below `durableFloor` are known to have been durable; nil
@@ -90,6 +124,14 @@ package struct RunJournals: Sendable {
     return try verifyJournal(
       device: device(topic), identity: specification.identity, stride: specification.slotStride,
       durableFloor: floor ?? durableFloor(of: topic), depth: depth)
+  }
+
+  /// Reads the copies of one topic's journal without its shards, changing nothing.
+  func ownReport(on topic: Topic, depth: RecoveryDepth) throws -> RecoveryReport {
+    let specification = plan.ring(topic)
+    return try verifyJournal(
+      device: copies(topic), identity: specification.identity, stride: specification.slotStride,
+      durableFloor: durableFloor(of: topic), depth: depth)
   }
 
   /// Whether the journals of a run that came to its end hold what it was made of: none is damaged, and none that the
@@ -103,12 +145,39 @@ package struct RunJournals: Sendable {
     }
   }
 
-  /// Both copies as one, where there are two.
+  /// What a topic's journal is read from: both copies as one, where there are two; of a single one also what its shards
+  /// give back.
   func device(_ topic: Topic) throws(HostError) -> any JournalDevice {
+    guard plan.scan.mirror == nil, let parity = RunParity(plan) else { return try copies(topic) }
+    return try openJournalReader(PwriteDevice(folder: folder.journal(topic)), shards: parity.shards(of: topic, plan))
+  }
+
+  /// Both copies as one, where there are two; without shards.
+  func copies(_ topic: Topic) throws(HostError) -> any JournalDevice {
     let specification = plan.ring(topic)
     return try openJournalReader(
       folder: folder.journal(topic), mirror: folder.mirror(topic, plan), identity: specification.identity,
       stride: specification.slotStride)
+  }
+
+  /// What the shards of each topic are; nil where the run has none. Reads every piece, and changes nothing.
+  package func examineShards() throws -> [Coding]? {
+    guard let parity = RunParity(plan) else { return nil }
+    let extent: JournalCoder.Extent = try folder.isSupervised ? .sealed : .everything
+    return try plan.wiring.topics.map { topic in
+      var known: Set<String> = []
+      return Coding(
+        topic: topic.name,
+        report: try code(topic, parity, extent, verifies: true, writes: false, known: &known))
+    }
+  }
+
+  /// What the shards of a topic are.
+  package struct Coding: Codable, Sendable {
+    /// As in `orders.0`.
+    package let topic: String
+    /// What was found, or done.
+    package let report: CodingReport
   }
 
   func reader(of topic: Topic) throws -> JournalReader {

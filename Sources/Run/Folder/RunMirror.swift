@@ -35,31 +35,37 @@ package struct RunMirror: Sendable {
 
   /// Throws where the folder cannot be a new run's mirror; returns what is odd about it.
   static func check(_ path: String, beside runFolder: String, byteCount: Int) throws(ScanFailure) -> String? {
-    var status = stat()
-    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
-      throw ScanFailure(.noInput, "--mirror \(path) is no folder; make one, on another disk than the run folder's")
-    }
-    guard access(path, W_OK | X_OK | R_OK) == 0 else {
-      throw ScanFailure(.cannotCreate, "--mirror \(path) is not writable; choose another folder")
-    }
-    do throws(HostError) {
-      guard try Folder(path).names().allSatisfy({ $0 == "lost+found" }) else {
-        throw HostError.system(call: "readdir", subject: path, errno: Errno(rawValue: ENOTEMPTY))
-      }
-    } catch {
-      throw ScanFailure(.cannotCreate, "--mirror \(path) is not empty: a mirror is one run's; name an empty folder")
-    }
-    guard Machine.hasRoom(for: byteCount, in: path) else {
-      throw ScanFailure(
-        .cannotCreate, "the journal needs \(bytes(byteCount)), which --mirror \(path) has not free; choose another disk"
-      )
-    }
-    guard device(of: runFolder) == status.st_dev else { return nil }
+    try check(path, key: "mirror", what: "a mirror", byteCount: byteCount)
+    guard device(of: runFolder) == device(of: path) else { return nil }
     return "--mirror \(path) is on the same disk as the run folder \(runFolder): what ends that disk ends both"
   }
 
+  /// Throws where the folder of this key cannot take so many bytes of a new run.
+  static func check(_ path: String, key: String, what: String, byteCount: Int) throws(ScanFailure) {
+    var status = stat()
+    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+      throw ScanFailure(.noInput, "--\(key) \(path) is no folder; make one, on another disk than the run folder's")
+    }
+    guard access(path, W_OK | X_OK | R_OK) == 0 else {
+      throw ScanFailure(.cannotCreate, "--\(key) \(path) is not writable; choose another folder")
+    }
+    guard isEmptyFolder(path) else {
+      throw ScanFailure(.cannotCreate, "--\(key) \(path) is not empty: \(what) is one run's; name an empty folder")
+    }
+    guard Machine.hasRoom(for: byteCount, in: path) else {
+      throw ScanFailure(
+        .cannotCreate, "the journal needs \(bytes(byteCount)), which --\(key) \(path) has not free; choose another disk"
+      )
+    }
+  }
+
+  /// Whether a folder is there and has nothing in it but what a file system puts there.
+  static func isEmptyFolder(_ path: String) -> Bool {
+    do throws(HostError) { return try Folder(path).names().allSatisfy { $0 == "lost+found" } } catch { return false }
+  }
+
   /// The device of a folder, or of the nearest one above that is there.
-  private static func device(of path: String) -> dev_t? {
+  static func device(of path: String) -> dev_t? {
     var status = stat()
     var url = URL(fileURLWithPath: path)
     while stat(url.path, &status) != 0 {
@@ -80,7 +86,9 @@ package struct RunMirror: Sendable {
     guard access(path + "/plan.json", F_OK) == 0 else {
       throw ScanFailure(.noInput, "\(path) is not the mirror of a run: it has no plan.json")
     }
-    try RunFolder.makeFolder(folder.path, for: .owner)
+    for made in [folder.path, folder.logFolder, folder.checkpoints, folder.requests] {
+      try RunFolder.makeFolder(made, for: .owner)
+    }
     try copyDescriptions(from: path, to: folder.path)
   }
 

@@ -40,6 +40,7 @@ extension RunJournals {
     }
     // What one copy has whole is not lost.
     if let mirror = RunMirror(plan) { try mirror.prepare(plan, folder) { _ in } }
+    try RunParity(plan)?.prepare(self) { _ in }
     let aside = try SalvageFolder(folder)
     let (projections, lost) = try salvageProjections(into: aside)
     var reasons = try plan.placement.workers.indices.map {

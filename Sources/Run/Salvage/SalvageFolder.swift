@@ -65,7 +65,9 @@ struct SalvageFolder {
     try lock(device)
     try move(journal)
     try RunFolder.makeFolder(journal, for: .owner)
-    try RunMirror(plan)?.setAside(topic, number: URL(fileURLWithPath: path).lastPathComponent)
+    let number = URL(fileURLWithPath: path).lastPathComponent
+    try RunMirror(plan)?.setAside(topic, number: number)
+    try RunParity(plan)?.setAside(topic, plan, number: number)
   }
 
   private func lock(_ device: PwriteDevice) throws {

@@ -22,10 +22,12 @@ extension RunJournals {
     var done: [Scrub] = []
     for topic in plan.wiring.topics {
       var report = try scrub(topic, goesOn: pace.take) { _ in }
-      if report.findings.contains(where: { $0.outcome == .mendable }), let mirror = RunMirror(plan),
-        try !folder.isSupervised
-      {
-        _ = try mirror.mend(topic, plan, folder)
+      if report.findings.contains(where: { $0.outcome == .mendable }), try !folder.isSupervised {
+        if let mirror = RunMirror(plan) {
+          _ = try mirror.mend(topic, plan, folder)
+        } else if let parity = RunParity(plan) {
+          _ = try parity.mend(topic, plan, folder)
+        }
         for index in report.findings.indices where report.findings[index].outcome == .mendable {
           report.findings[index].outcome = .mended
         }
@@ -41,7 +43,8 @@ extension RunJournals {
   ) throws -> ScrubReport {
     let specification = plan.ring(topic)
     return try JournalScrub(
-      device(topic), identity: specification.identity, stride: specification.slotStride, goesOn: goesOn, found: found
+      copies(topic), identity: specification.identity, stride: specification.slotStride,
+      shards: RunParity(plan)?.shards(of: topic, plan), goesOn: goesOn, found: found
     ).run()
   }
 }

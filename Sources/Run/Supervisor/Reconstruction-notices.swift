@@ -97,6 +97,11 @@ extension Reconstruction {
     scrub?.words.map { ["\($0); slipring journal verify shows what is whole now"] } ?? []
   }
 
+  /// Devices of shards that the run went on without, and segments that are not coded.
+  static func notices(_ coding: CodingStatus?) -> [String] {
+    coding?.words.map { ["\($0); slipring journal mend writes again what can be made"] } ?? []
+  }
+
   /// Copies of journals that the run went on without.
   static func notices(copies: [String]?) -> [String] {
     copies.map {

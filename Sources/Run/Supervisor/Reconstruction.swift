@@ -64,6 +64,7 @@ package struct Reconstruction {
       monitor.notice(notice)
     }
     try RunMirror(plan)?.create(topics: plan.wiring.topics, copying: folder)
+    try RunParity(plan)?.create(topics: plan.wiring.topics, copying: folder)
     let cleanUp: @Sendable () -> Void = { [unlock = output.cleanUp, abandon] in
       unlock()
       abandon?()
@@ -105,6 +106,12 @@ package struct Reconstruction {
       notice(odd)
       plan.notices = (plan.notices ?? []) + [odd]
     }
+    if let parity = RunParity(plan) {
+      for odd in try parity.check(beside: folder.path, byteCount: plan.journalByteCount) {
+        notice(odd)
+        plan.notices = (plan.notices ?? []) + [odd]
+      }
+    }
     return (plan, decisions)
   }
 
@@ -123,6 +130,9 @@ package struct Reconstruction {
         "the run in \(folder.path) kept its events in memory (--durability memory): there is nothing to resume from")
     }
     if let mirror = RunMirror(plan) { try signals.endingProcess { _ in try mirror.prepare(plan, folder, notice) } }
+    if let parity = RunParity(plan) {
+      try signals.endingProcess { _ in try parity.prepare(RunJournals(folder, plan), notice) }
+    }
     guard access(folder.journals, F_OK) == 0 else {
       throw ScanFailure(
         .noInput,
@@ -192,7 +202,7 @@ package struct Reconstruction {
     guard isGathered, whole?.outputs.allSatisfy({ access($0, F_OK) == 0 }) ?? true else { return nil }
     let ending = Supervisor.RunEnding(
       report: report, seconds: status.seconds, secondsWithoutRoom: status.secondsWithoutRoom,
-      copiesLost: status.copiesLost, scrub: status.scrub,
+      copiesLost: status.copiesLost, scrub: status.scrub, coding: status.coding,
       restarts: Dictionary(status.stages.map { ($0.name, $0.restarts) }, uniquingKeysWith: +), isInterrupted: false,
       finalized: status.finalized, faults: status.faultDetails ?? [:], missing: [], programs: status.programs)
     var outcome = outcome(
@@ -307,6 +317,7 @@ package struct Reconstruction {
       columns: plan.geometry.columns, projections: projections,
       updates: report?.updates ?? 0, seconds: seconds,
       secondsWithoutRoom: ending.secondsWithoutRoom, copiesLost: ending.copiesLost, scrub: ending.scrub,
+      coding: ending.coding,
       projectionsPerSecond: seconds > 0 ? Double(projections) / seconds : 0,
       lost: (report?.lost ?? 0) + (losses?.counts.lost ?? 0),
       lostFields: report?.lostFields ?? 0, duplicates: (report?.duplicates ?? 0) + (losses?.counts.duplicates ?? 0),
@@ -330,7 +341,7 @@ package struct Reconstruction {
       notices: notices(plan, report, empty: losses?.emptyProjections ?? 0) + beginning + notices(losses, ending.faults)
         + notices(stop) + notices(uplink)
         + notices(ending.secondsWithoutRoom) + notices(copies: ending.copiesLost)
-        + notices(ending.scrub),
+        + notices(ending.scrub) + notices(ending.coding),
       isInterrupted: ending.isInterrupted, failure: failure(plan, ending, losses))
   }
 

@@ -30,6 +30,8 @@ package struct RunResult: Codable, Equatable, Sendable {
   package var copiesLost: [String]?
   /// What reading the journals again came to while the run went on; nil where nothing was read.
   package var scrub: ScrubStatus?
+  /// What coding the journals came to; nil where that was not asked for.
+  package var coding: CodingStatus?
   /// Projections over seconds.
   package var projectionsPerSecond: Double
   /// Projections that were acquired and not used.

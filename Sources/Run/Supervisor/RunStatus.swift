@@ -123,6 +123,8 @@ package struct RunStatus: Codable, Equatable, Sendable {
   package var copiesLost: [String]?
   /// What reading the journals again came to; nil before anything was read.
   package var scrub: ScrubStatus?
+  /// What coding sealed segments of the journals came to; nil where that was not asked for.
+  package var coding: CodingStatus?
   /// Seconds from when the last projection was acquired that a score knew to the decision to end the scan with it; nil
   /// where no score has decided.
   package var decidedLate: Double?

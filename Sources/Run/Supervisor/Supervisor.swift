@@ -47,6 +47,8 @@ final class Supervisor {
   var knownLost: Set<String> = []
   /// Reads the journals again while the run goes on.
   private var scrubber: RunScrubber?
+  /// Codes what is sealed of the journals.
+  private var coder: RunCoder?
   /// Why messages of the source were dropped, and what was wrong with the first of each, as far as people know.
   var knownFaults: [MessageFault: String] = [:]
   /// Whether people know that the source ended the scan early, and with which frame it began.
@@ -77,6 +79,8 @@ final class Supervisor {
     let copiesLost: [String]?
     /// What reading journals again came to; nil where nothing was read.
     let scrub: ScrubStatus?
+    /// What coding them came to; nil where that was not asked for.
+    let coding: CodingStatus?
     /// How often each stage was started again.
     let restarts: [String: Int]
     /// Whether a signal asked for the end, in time or not.
@@ -138,16 +142,15 @@ final class Supervisor {
       }
       programs.begin(regions: regions.names.prefix)
       scrubber = makeScrubber()
+      coder = makeCoder()
       try watch(regions, from: start, &observer)
       // The volume is complete, and stays until they have seen it.
-      let lookUp = {
-        try self.handleSignals()
-        if let status = self.newestStatus { self.service.turn(status) }
-      }
       try programs.finish(lookUp)
       try programs.save(lookUp)
+      try coder?.finish(lookUp)
     } catch {
       scrubber?.stop()
+      coder?.stop()
       programs.stop()
       service.stopping("\(ScanFailure(error))")
       stopAll()
@@ -170,15 +173,22 @@ final class Supervisor {
     finished.secondsWithoutRoom = room.duration(at: .now) / .seconds(1)
     watchCopies(&finished)
     endScrub(scrubber, &finished)
+    endCoding(coder, &finished)
     monitor.progress(finished)
     try writeLastStatus(finished)
     service.stopping(phase.rawValue)
     return RunEnding(
       report: try folder.readExport(), seconds: seconds, secondsWithoutRoom: finished.secondsWithoutRoom,
-      copiesLost: finished.copiesLost, scrub: finished.scrub,
+      copiesLost: finished.copiesLost, scrub: finished.scrub, coding: finished.coding,
       restarts: Dictionary(uniqueKeysWithValues: stages.map { ("\($0.stage)", $0.restarts) }),
       isInterrupted: signalCount > 0, finalized: finished.finalized, faults: finished.faultDetails ?? [:],
       missing: missing, programs: finished.programs)
+  }
+
+  /// What has to be seen to while nothing but the end is waited for.
+  private func lookUp() throws {
+    try handleSignals()
+    if let status = newestStatus { service.turn(status) }
   }
 
   /// Makes the regions, and puts the folder in order. A signal that comes meanwhile ends the process, which leaves no
@@ -243,6 +253,7 @@ final class Supervisor {
       watchRoom(regions, &status)
       watchCopies(&status)
       watchScrub(scrubber, &status)
+      watchCoding(coder, &status)
       watchSource(regions, &status)
       watchAlarms(regions, &status)
       noticeSpilling(status, slowest: observer.slowestReader)

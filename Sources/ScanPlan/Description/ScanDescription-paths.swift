@@ -18,8 +18,10 @@ extension ScanDescription {
       ("rotation-axis", rotationAxis.runFolder), ("fabric-credentials", fabricCredentials),
       ("fabric-authority", fabricAuthority),
     ]
+    let shards = (parity?.folders ?? []).map { ("parity", $0 as String?) }
     let programs = (stage?.records ?? []).map { ("stage", $0.work.program) }
-    for case (let key, let path?) in paths + programs where path == "~" || path.hasPrefix("~") && path.contains("/") {
+    for case (let key, let path?) in paths + shards + programs
+    where path == "~" || path.hasPrefix("~") && path.contains("/") {
       return
         "--\(key) \(path): no shell has replaced the ~; write the whole path, or ./\(path) where that is the name"
     }
@@ -37,6 +39,7 @@ extension ScanDescription {
     (fabricCredentials, fabricAuthority) = (fabricCredentials.map(absolutePath), fabricAuthority.map(absolutePath))
     outputFolder = absolutePath(outputFolder)
     (runFolder, mirror) = (runFolder.map(absolutePath), mirror.map(absolutePath))
+    if let folders = parity?.folders { parity?.folders = folders.map(absolutePath) }
     if case .program(let path) = denoise { denoise = .program(absolutePath(path)) }
   }
 

@@ -6,7 +6,8 @@ extension ScanDescription {
   private static let rules: [@Sendable (ScanDescription) -> String?] =
     [
       { $0.windowKindProblem }, { $0.stepProblem }, { $0.nothingProblem }, { $0.nsinoProblem }, { $0.rowsProblem },
-      { $0.bufferProblem }, { $0.rangeProblem }, { $0.mirrorProblem }, { $0.homeProblem },
+      { $0.bufferProblem }, { $0.rangeProblem }, { $0.mirrorProblem }, { $0.parityProblem },
+      { $0.homeProblem },
       { $0.subsetProblem }, { $0.seriesProblem }, { $0.measurementProblem },
       { $0.eventsProblem }, { $0.stageProblem },
     ] + methodRules + sourceRules + controlRules + effectRules + fabricRules
@@ -62,6 +63,16 @@ extension ScanDescription {
     return volumeEvery.map {
       "--mirror \(mirror) and --volume-every \($0.scanText) exclude each other: a mirror is one run's"
     }
+  }
+
+  private var parityProblem: String? {
+    guard let parity else { return nil }
+    let words = "--parity \(parity.scanText)"
+    if durability == .memory { return "\(words) goes with --durability durable: there is no journal to code" }
+    if let mirror, parity.folders.contains(mirror) {
+      return "\(words) and --mirror \(mirror) name the same folder; each needs one of its own"
+    }
+    return volumeEvery.map { "\(words) and --volume-every \($0.scanText) exclude each other: shards are one run's" }
   }
 
   private var rangeProblem: String? {

@@ -215,6 +215,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var fabricAuthority: String?
   /// A second folder for the journals.
   package var mirror: String?
+  /// How sealed segments of the journals are coded; nil where they are not.
+  package var parity: Parity?
   /// How often journals are read again while a run goes on, in seconds; 0 for never.
   package var scrub = 600.0
   /// Whether events go to a journal on disk.

@@ -148,8 +148,14 @@ extension ScanKey {
       "An empty folder, on another disk, where the journals are kept once more; nothing is lost as long as one is.",
       unset: "none", .folder),
     ScanKey(
+      .safety, "parity", \.parity,
+      """
+      Code sealed segments of the journals into DATA + PARITY shards, each in an empty folder on a disk of its own; \
+      any PARITY of them may be lost.
+      """, unset: "none", .coded),
+    ScanKey(
       .safety, "scrub", \.scrub,
-      "Read what is in the journals again, and mend it with --mirror, each so many seconds of a run; 0 for never.",
+      "Read journals again, and mend them with --mirror or --parity, each so many seconds of a run; 0 for never.",
       .within(0...604_800, "seconds")),
     ScanKey(
       .safety, "checkpoint-every", \.checkpointEvery,

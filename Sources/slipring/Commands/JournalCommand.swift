@@ -35,6 +35,7 @@ struct JournalCommand: ParsableCommand {
 
     func run() throws {
       let journals = try RunJournals(RunFolder(path: runFolder))
+      if let shards = try journals.examineShards() { return try verify(journals, shards) }
       if let copies = try journals.examineCopies() { return try verify(copies, lost: journals.lostCopies) }
       let entries = try journals.examine(depth: .everything)
       if json {
@@ -48,6 +49,32 @@ struct JournalCommand: ParsableCommand {
           .joined(separator: "; ")
         throw ScanFailure(
           .data, "damage of acknowledged records: \(what); 'slipring journal salvage' gives them up, on the record")
+      }
+    }
+
+    /// What `--json` prints of a run whose segments are coded.
+    private struct Coded: Encodable {
+      let journals: [RunJournals.Entry]
+      let shards: [RunJournals.Coding]
+    }
+
+    /// Says what the journals and their shards are.
+    private func verify(_ journals: RunJournals, _ shards: [RunJournals.Coding]) throws {
+      let entries = try journals.examineCopies() ?? journals.examine(depth: .everything)
+      if json {
+        try Console.json(Coded(journals: entries, shards: shards))
+      } else {
+        for entry in entries { Console.result(JournalCommand.line(entry) + (entry.report.isIntact ? ", intact" : "")) }
+        for coding in shards { Console.result(JournalCommand.line(coding)) }
+      }
+      let damaged = entries.filter { !$0.report.isIntact }.map {
+        "\($0.folder): \($0.report.damages.map(\.description).joined(separator: "; "))"
+      }
+      let faults = JournalCommand.once(shards.flatMap { JournalCommand.faults($0.topic, $0.report) })
+      let bad = damaged + journals.lostCopies.map { "\($0) is behind" } + faults
+      guard bad.isEmpty else {
+        throw ScanFailure(
+          .data, "not whole: \(bad.joined(separator: "; ")); 'slipring journal mend' writes again what can be made")
       }
     }
 
@@ -77,43 +104,56 @@ struct JournalCommand: ParsableCommand {
   /// Writes damaged copies again.
   struct Mend: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Reads both copies of each journal, and writes again from the other what one lacks.",
-      discussion: "For a run with --mirror that is not running. Resume does the same where a copy was lost.")
+      abstract: "Reads each journal, and writes again from its other copy or its shards what it lacks.",
+      discussion: "For a run with --mirror or --parity that is not running. Resume does the same where much is lost.")
 
     @Argument(help: ArgumentHelp("The run's folder.", valueName: "run"), completion: .directory) var runFolder: String
     @Option(help: "The run's mirror, where its own folder is gone: it is made anew.", completion: .directory)
     var mirror: String?
+    @Option(
+      help: "A folder of the run's shards, where its own folder is gone: it is made anew.", completion: .directory)
+    var parity: String?
     @Flag(help: "Print as JSON.") var json = false
-
-    /// What was done about one topic.
-    private struct Line: Encodable {
-      let topic: String
-      let report: MendReport
-    }
 
     func run() throws {
       let folder = RunFolder(path: runFolder)
-      if let mirror { try folder.restore(from: RunMirror(path: mirror)) }
-      let lines = try RunJournals(folder).mend().map { Line(topic: $0.topic, report: $0.report) }
+      if let place = mirror ?? parity { try folder.restore(from: RunMirror(path: place)) }
+      let lines = try RunJournals(folder).mend()
       if json {
         try Console.json(lines)
       } else {
-        for line in lines { Console.result("\(line.topic): \(Self.words(line.report))") }
+        for line in lines { Console.result("\(line.topic): \(Self.words(line.report, line.shards))") }
       }
+      let lacking = JournalCommand.once(
+        lines.flatMap { line in line.shards.map { JournalCommand.faults(line.topic, $0) } ?? [] })
       let damaged = lines.filter { !$0.report.damages.isEmpty }
       guard damaged.isEmpty else {
         let what = damaged.map { "\($0.topic): \($0.report.damages.map(\.description).joined(separator: "; "))" }
         throw ScanFailure(
-          .data, "both copies are damaged: \(what.joined(separator: "; ")); 'slipring journal salvage' gives that up")
+          .data,
+          (lines.contains { $0.shards != nil } ? "neither journals nor shards have " : "both copies are damaged: ")
+            + (what + lacking).joined(separator: "; ") + "; 'slipring journal salvage' gives that up")
+      }
+      guard lacking.isEmpty else {
+        throw ScanFailure(.data, "not all could be written again: \(lacking.joined(separator: "; "))")
       }
     }
 
-    private static func words(_ report: MendReport) -> String {
-      if report.wasWhole { return "both copies are whole" }
-      return report.copies.filter { $0.wasBehind || !$0.segments.isEmpty || !$0.removed.isEmpty }.map { copy in
+    private static func words(_ report: MendReport, _ shards: CodingReport?) -> String {
+      let healed = shards?.faults.count(where: \.isHealed) ?? 0
+      let coded = [
+        healed > 0 ? "wrote \(counted(healed, "shard")) again" : nil,
+        shards.map { $0.coded > 0 ? "coded \(counted($0.coded, "segment"))" : nil } ?? nil,
+      ].compactMap(\.self)
+      if report.wasWhole {
+        let whole = report.copies.count > 1 ? "both copies are whole" : "it is whole"
+        return ([whole] + coded).joined(separator: "; ")
+      }
+      let copies = report.copies.filter { $0.wasBehind || !$0.segments.isEmpty || !$0.removed.isEmpty }.map { copy in
         "wrote \(counted(copy.segments.count, "segment")) of \(copy.folder) again, "
           + "\(counted(copy.records, "record")) that it lacked"
-      }.joined(separator: "; ")
+      }
+      return (copies + coded).joined(separator: "; ")
     }
   }
 
@@ -196,6 +236,30 @@ struct JournalCommand: ParsableCommand {
         }
       }
     }
+  }
+
+  /// What the shards of a topic are.
+  private static func line(_ coding: RunJournals.Coding) -> String {
+    let report = coding.report, bad = report.faults.count { !$0.isHealed }
+    return "\(coding.topic): shards give back \(counted(report.segments, "segment"))"
+      + (bad == 0 ? "" : ", \(counted(bad, "shard")) missing or damaged")
+      + (report.lost.isEmpty ? "" : ", \(counted(report.lost.count, "segment")) not to be made from shards")
+  }
+
+  /// Each line once: a device that is gone is so for all topics.
+  private static func once(_ lines: [String]) -> [String] {
+    var told: Set<String> = []
+    return lines.filter { told.insert($0).inserted }
+  }
+
+  /// What is wrong with them, one line each.
+  private static func faults(_ topic: String, _ report: CodingReport) -> [String] {
+    let failures = report.failures.map(\.reason)
+    let gone = Dictionary(grouping: report.faults.filter { !$0.isHealed }, by: \.folder).sorted { $0.key < $1.key }
+    return failures
+      + gone.filter { folder, _ in !report.failures.contains { $0.folder == folder } }.map { folder, faults in
+        "\(folder): \(faults.map { "shard \($0.shard) of \($0.segment)" }.joined(separator: ", ")) missing or damaged"
+      } + report.lost.map { "\(topic), \($0.segment), cannot be made from shards: \($0.reason)" }
   }
 
   private static func line(_ entry: RunJournals.Entry) -> String {

@@ -69,6 +69,7 @@ struct Recon: ParsableCommand {
   @Option(help: .key("theta-unit")) var thetaUnit = standard.thetaUnit
   @Option(help: .key("durability")) var durability = standard.durability
   @Option(help: .key("mirror"), completion: .directory) var mirror: String?
+  @Option(help: .key("parity", "k+m@folders")) var parity: Parity?
   @Option(help: .key("scrub", "seconds")) var scrub = standard.scrub
   @Option(help: .key("checkpoint-every", "n|seconds")) var checkpointEvery = standard.checkpointEvery
   @Option(help: .key("log-level")) var logLevel = standard.logLevel
@@ -103,7 +104,8 @@ struct Recon: ParsableCommand {
     (scan.initial, scan.regularisation, scan.filter) = (initial, reg, filter)
     (scan.relaxation, scan.nonNegative, scan.diskMask) = (relaxation, nonNegative, diskMask ?? Self.standard.diskMask)
     (scan.workers, scan.threads, scan.rate, scan.lagMax, scan.diskBuffer) = (workers, threads, rate, lagMax, diskBuffer)
-    (scan.durability, scan.mirror, scan.scrub, scan.checkpointEvery) = (durability, mirror, scrub, checkpointEvery)
+    (scan.durability, scan.mirror, scan.parity) = (durability, mirror, parity)
+    (scan.scrub, scan.checkpointEvery) = (scrub, checkpointEvery)
     (scan.format, scan.bits, scan.minusLog, scan.thetaUnit, scan.retain) = (format, bits, minusLog, thetaUnit, retain)
     output.apply(to: &scan)
     series.apply(to: &scan)
@@ -132,6 +134,13 @@ extension RotationAxis {
     }
     self = axis
   }
+}
+
+extension Parity: ExpressibleByArgument {
+  /// From shards and folders.
+  package init?(argument: String) { self.init(scanText: argument) }
+  /// For the help.
+  package var defaultValueDescription: String { scanText }
 }
 
 extension AxisTilt: ExpressibleByArgument {

@@ -70,7 +70,7 @@ struct Status: ParsableCommand {
           + (status.withoutRoom.isEmpty
             ? "" : "; now: \(status.withoutRoom.joined(separator: ", ")); \(status.buffered) images in memory")
       ] : []
-    let scrub: [String] = status.scrub?.words.map { [$0] } ?? []
+    let scrub = [status.scrub?.words, status.coding?.words].compactMap(\.self)
     let copies = (status.copiesLost ?? []).map { "goes on without a copy of the journal: \($0)" } + scrub
     let late = status.decidedLate.map { ", ended \(ProgressLine.oneDecimal($0)) s late" } ?? ""
     let faults = (status.faults ?? []).map { fault in

@@ -45,7 +45,8 @@ struct Sweep {
   private static let outliers = 0.2
   private static let fixed: Set = [
     "input", "output-folder", "run-folder", "start-row", "end-row", "nsino", "format", "bits", "range", "compress",
-    "zarr-version", "durability", "mirror", "retain", "scrub", "volume-every", "fabric", "granule", "local-rows",
+    "zarr-version", "durability", "mirror", "parity", "retain", "scrub", "volume-every", "fabric", "granule",
+    "local-rows",
     "granules", "nodes", "gather", "parts-patience", "uplink", "uplink-preview", "edge-patience",
   ]
 

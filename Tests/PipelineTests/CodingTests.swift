@@ -1,0 +1,165 @@
+import Foundation
+import Glibc
+import Host
+import Run
+import TestSupport
+import Testing
+
+extension Pipeline {
+  /// Runs with `--parity`, of whose devices some are gone.
+  @Suite struct CodingTests {
+    private let runs: KilledRuns
+    private let devices: [String]
+    private static let (data, parity) = (2, 2)
+
+    init() throws {
+      runs = try KilledRuns()
+      devices = (0..<Self.data + Self.parity).map { [runs] in runs.folder.file("device-\($0)") }
+      for device in devices { try makeFolder(device) }
+    }
+
+    private func makeFolder(_ path: String) throws {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+    }
+
+    private var option: String { "\(Self.data)+\(Self.parity)@\(devices.joined(separator: ","))" }
+
+    private func journal(_ word: String, _ options: String...) throws -> Command.Outcome {
+      try Command(["journal", word, runs.run("out")] + options).end()
+    }
+
+    private func expectSame(_ outcome: Command.Outcome, at location: SourceLocation = #_sourceLocation) throws {
+      #expect(outcome.status == .exited(0), "\(outcome.errors)", sourceLocation: location)
+      let (result, reference) = (try outcome.result(), try KilledRuns.undisturbed.get())
+      #expect(result.volumeSHA256 == reference.volumeSHA256 && result.lost == 0, sourceLocation: location)
+    }
+
+    /// Every file of the journals that have records, by its path below them.
+    private func journals() throws -> [String: Data] {
+      let root = runs.run("out") + "/journal"
+      let paths = try FileManager.default.subpathsOfDirectory(atPath: root)
+      let files = paths.filter { $0.contains("/") && !$0.hasPrefix("commands") && !$0.hasPrefix("scores") }.map {
+        ($0, FileManager.default.contents(atPath: "\(root)/\($0)") ?? Data())
+      }
+      return Dictionary(uniqueKeysWithValues: files)
+    }
+
+    private func whole() throws {
+      let outcome = try journal("verify")
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      #expect(outcome.output.contains("projections: shards give back 1 segment\n"), "\(outcome.output)")
+    }
+
+    @Test func `Whichever two of four devices are gone with the run folder, it comes back to the bit`()
+      throws
+    {
+      try expectSame(runs.recon("out", "--parity", option).end())
+      try whole()
+      let before = try journals(), run = runs.run("out")
+      #expect(before.count > 4)
+      for first in devices.indices {
+        for second in (first + 1)..<devices.count {
+          let left = devices.indices.filter { $0 != first && $0 != second }
+          for gone in [first, second] {
+            try FileManager.default.moveItem(atPath: devices[gone], toPath: devices[gone] + "-away")
+          }
+          try FileManager.default.removeItem(atPath: run)
+          // One comes back as a new, empty disk: its shards are written again.
+          try makeFolder(devices[first])
+          let mended = try journal("mend", "--parity", devices[left[0]])
+          #expect(mended.status == .exited(65) && mended.errors.contains(devices[second]), "\(mended.errors)")
+          #expect(try journals() == before, "without \(first) and \(second)")
+          try makeFolder(devices[second])
+          #expect(try journal("mend").status == .exited(0))
+          try whole()
+          for gone in [first, second] { try FileManager.default.removeItem(atPath: devices[gone] + "-away") }
+        }
+      }
+      try FileManager.default.removeItem(atPath: runs.folder.file("out"))
+      try expectSame(runs.resume("out"))
+    }
+
+    @Test func `A run that was killed is coded at its end, and with its journals gone is made again by resume`() throws
+    {
+      try runs.cutPower(runs.recon("out", "--rate", "15", "--lag-max", "0", "--parity", option), "out", after: 10)
+      try expectSame(runs.resume("out"))
+      try whole()
+      let before = try journals()
+      try FileManager.default.removeItem(atPath: runs.run("out") + "/journal")
+      for name in ["status.json", "export.json"] {
+        try FileManager.default.removeItem(atPath: runs.run("out") + "/" + name)
+      }
+      let outcome = try runs.resume("out")
+      try expectSame(outcome)
+      let name = "projections.0/00000000000000000000.segment"
+      #expect(try journals()[name] == before[name])
+    }
+
+    @Test func `Damage is mended from shards, and with too many devices gone it is said which segments`() throws {
+      try expectSame(runs.recon("out", "--parity", option).end())
+      let before = try journals()
+      func damage() throws {
+        try runs.damage("out", "projections", record: 7, offset: 4200)
+        try runs.damage("out", "orders.0", record: 2)
+      }
+      try damage()
+      expectFailure(65, try journal("verify"), "not whole", "slipring journal mend")
+      #expect(try journal("mend").status == .exited(0))
+      #expect(try journals() == before)
+      try damage()
+      #expect(try journal("salvage").status == .exited(0))
+      #expect(try journals() == before, "salvage gave something up")
+      for device in devices[..<3] { try FileManager.default.removeItem(atPath: device) }
+      try damage()
+      expectFailure(
+        65, try journal("mend"), "projections, 00000000000000000000.segment, cannot be made from shards",
+        "of its 4 shards are gone or damaged, and 2 may be")
+      #expect(try journals() != before)
+    }
+
+    @Test(.enabled(if: SmallDisk.isAvailable, "mounting a small file system takes root with CAP_SYS_ADMIN"))
+    func `A device that is full never hurts the run: it is said, and filled by mend when there is room`() throws {
+      let disk = try SmallDisk(byteCount: 8 << 20)
+      let folder = disk.path + "/shards"
+      try makeFolder(folder)
+      var others = devices
+      others[1] = folder
+      let command = try runs.recon(
+        "out", "--rate", "30", "--lag-max", "0", "--parity", "2+2@\(others.joined(separator: ","))")
+      try wait("the run") {
+        access(folder + "/plan.json", F_OK) == 0 && access(runs.run("out") + "/status.json", F_OK) == 0
+      }
+      try disk.fill()
+      let outcome = try command.end()
+      try expectSame(outcome)
+      let coding = try #require(try outcome.result().coding)
+      #expect(coding.lost.map(\.folder) == [folder] && coding.uncoded.isEmpty && coding.segments > 0, "\(coding)")
+      let logs = runs.run("out") + "/log"
+      let lines = try FileManager.default.contentsOfDirectory(atPath: logs).map {
+        try String(contentsOfFile: "\(logs)/\($0)", encoding: .utf8)
+      }
+      #expect(lines.contains { $0.contains("a device of shards fails") })
+      let status = try Command.run("status", runs.run("out"))
+      let words = "without 1 device of shards, \(folder); of 4 any 2 may be gone"
+      #expect(status.output.contains(words), "\(status.output)")
+      expectFailure(65, try journal("verify"), folder, "missing or damaged")
+      disk.makeRoom()
+      #expect(try journal("mend").status == .exited(0))
+      try whole()
+    }
+
+    @Test func `Folders that cannot take shards are refused before anything is made, those on one disk are told`()
+      throws
+    {
+      let some = devices[..<3].joined(separator: ",")
+      expectFailure(64, try runs.recon("out", "--parity", "2+2@\(some)").end(), "names 3 folders for 2 + 2 shards")
+      expectFailure(64, try runs.recon("out", "--parity", "2+2@\(some),\(devices[0])").end(), "names a folder twice")
+      expectFailure(64, try runs.recon("out", "--parity", "0+3@\(some)").end(), "at least 1 + 1 are needed")
+      expectFailure(64, try runs.recon("out", "--parity", option, "--durability", "memory").end(), "no journal to code")
+      expectFailure(66, try runs.recon("out", "--parity", option + "0").end(), "is no folder")
+      try Data().write(to: URL(filePath: devices[2] + "/file"))
+      expectFailure(73, try runs.recon("out", "--parity", option).end(), "is not empty")
+      #expect(!FileManager.default.fileExists(atPath: runs.run("out")))
+    }
+  }
+}
