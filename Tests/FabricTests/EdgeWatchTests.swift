@@ -35,6 +35,7 @@ struct EdgeWatchTests {
   @Test func `An edge that lets its right lapse is away, as one that never had any`() throws {
     #expect(isAway(for: .seconds(1)))
     try store.make(lifetime: Self.lifetime)
+    let start = ContinuousClock.now
     let lease = try #require(
       try FabricLease.take(FabricNames.uplink, in: store, LeaseRecord(node: "a"), lifetime: Self.lifetime))
     // It has it for longer than it is looked for.
@@ -44,6 +45,8 @@ struct EdgeWatchTests {
     }
     #expect(watch.away() == .zero)
     #expect(isAway(for: .seconds(1)))
+    // From when it was last there.
+    #expect(watch.away() < .now - start - .seconds(2))
   }
 
   @Test func `Servers that say nothing say nothing of an edge`() throws {

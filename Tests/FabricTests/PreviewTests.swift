@@ -8,10 +8,12 @@ import Testing
 @Suite struct PreviewMessageTests {
   private static let run = RunID(low: 0x0123_4567_89AB_CDEF, high: 42)
 
-  private static func header(_ projection: UInt64 = 7, pixel: PixelType = .uint16) -> EventHeader {
+  private static func header(
+    _ projection: UInt64 = 7, theta: Double = 0.5, pixel: PixelType = .uint16
+  ) -> EventHeader {
     EventHeader(
       kind: .projection, identity: RingIdentity(runID: run, topic: 1, partition: 0), sequence: 9, epoch: 1,
-      acquiredAt: 5, payloadByteCount: 30 * pixel.byteCount, metadataByteCount: 0, payloadCRC32C: 0, theta: 0.5,
+      acquiredAt: 5, payloadByteCount: 30 * pixel.byteCount, metadataByteCount: 0, payloadCRC32C: 0, theta: theta,
       projection: projection, rows: 5, columns: 6, pixel: pixel)
   }
 
@@ -60,6 +62,27 @@ import Testing
     #expect(throws: PreviewMessage.Fault.value) {
       _ = try Self.message(9).withUnsafeBytes { try PreviewMessage.decode($0, run: Self.run) }
     }
+  }
+
+  @Test func `What cannot be is refused, also where every checksum is right`() throws {
+    func fault(_ header: EventHeader, _ image: BinnedImage, _ pixel: PixelType) -> PreviewMessage.Fault? {
+      let message = PreviewMessage(header, image, pixel: pixel, shown: 3, isLast: false)
+      let bytes = image.pixels.withUnsafeBytes { message.encode($0, run: Self.run) }
+      return bytes.withUnsafeBytes { bytes in
+        do throws(PreviewMessage.Fault) { _ = try PreviewMessage.decode(bytes, run: Self.run) } catch { return error }
+        return nil
+      }
+    }
+    let image = try Self.image(.uint16, (0..<30).map { UInt16($0) })
+    #expect(fault(Self.header(), image, .uint16) == nil)
+    #expect(fault(Self.header(theta: 1e9), image, .uint16) == .value)
+    #expect(fault(Self.header(theta: .nan), image, .uint16) == .value)
+    #expect(fault(Self.header(1 << 50), image, .uint16) == .value)
+    // Zeros that are few bytes in the message, and more than one as it is would hold.
+    let large = try [UInt8](repeating: 0, count: 1 << 22).withUnsafeBytes {
+      try #require(BinnedImage($0, rows: 2048, columns: 2048, pixel: .uint8, byteCountMax: 1 << 22))
+    }
+    #expect(large.pixels.count == 1 << 20 && fault(Self.header(), large, .uint8) == .length)
   }
 
   @Test func `What packing makes smaller is packed`() throws {
@@ -152,6 +175,19 @@ struct PreviewStreamTests {
     let deadline = Deadline(after: .seconds(10))
     while reader.trouble != nil, !deadline.hasPassed { #expect(try reader.next(timeout: .milliseconds(200)) == nil) }
     #expect(reader.trouble == nil)
+    // What is none is counted once, also where it is the newest that there is.
+    let connection = try connect()
+    #expect(connection.publish(PreviewStream.subject(run), [1, 2, 3]))
+    connection.flush()
+    #expect(try reader.next(timeout: .milliseconds(600)) == nil && reader.damaged == 1)
+  }
+
+  @Test func `Who finds no servers at the beginning says so`() throws {
+    let connection = try connect()
+    server.kill()
+    #expect(throws: FabricError.self) {
+      _ = try PreviewReader(connection, run: run, limit: .milliseconds(300)).next(timeout: .milliseconds(100))
+    }
   }
 
   @Test func `Each of 10,000 damaged messages is counted, and a right one among them is shown`() throws {

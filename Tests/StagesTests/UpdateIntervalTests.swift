@@ -66,6 +66,83 @@ import Tomography
     #expect(intervals.max() ?? 0 > 4 && intervals.last == 1)
   }
 
+  @Test func `The interval is no more than a window, and becomes less where the lag is below a quarter of the limit`() {
+    var interval = UpdateInterval(lagMax: 48, windows: Self.windows, projections: 0)
+    #expect(interval.next(1, lag: 49, projections: 100) { _ in 1000 } == 24)
+    #expect(interval.next(24, lag: 12, projections: 500) { _ in 1 } == 24)
+    #expect(interval.next(24, lag: 11, projections: 500) { _ in 1 } == 1)
+  }
+
+  @Test func `What is needed is asked a few times in a window, and where nobody knows it the interval doubles once`() {
+    var (interval, asked) = (UpdateInterval(lagMax: 48, windows: Self.windows, projections: 0), 0)
+    var (present, courses): (Int, [Int]) = (1, [])
+    for projections in 100..<148 {
+      present = interval.next(present, lag: 60, projections: projections) { _ in
+        asked += 1
+        return nil
+      }
+      courses.append(present)
+    }
+    // At the first of each window alone.
+    #expect(courses == Array(repeating: 2, count: 24) + Array(repeating: 4, count: 24) && asked == 8, "\(asked)")
+  }
+
+  @Test func `An interval that should be enough doubles where workers get no nearer`() {
+    for (lag, wanted) in [(60, 10), (59, 5)] {
+      var interval = UpdateInterval(lagMax: 48, windows: Self.windows, projections: 0)
+      #expect(interval.next(1, lag: 49, projections: 100) { _ in 5 } == 5)
+      #expect(interval.next(5, lag: 60, projections: 200) { _ in 5 } == 5)
+      #expect(interval.next(5, lag: lag, projections: 230) { _ in 5 } == wanted)
+    }
+  }
+
+  /// A ring with forty updates that a worker has computed in so many milliseconds, each so long after the one before.
+  private func updates(
+    _ runID: RunID, _ partition: Int, computed: UInt64, apart: UInt64, phase: UpdateEvent.Phase = .window
+  ) throws -> Ring {
+    let topic = Topic.updates(partition: partition)
+    let ring = try Ring.create(
+      name: RegionNames(runID: runID).ring(topic),
+      specification: RingSpecification(
+        runID: runID, topic: topic.id, partition: UInt32(partition), slotCount: 16, payloadCapacity: 0,
+        requiredReaders: 0))
+    let writer = try RingWriter(ring: ring, epoch: ring.grantEpoch())
+    for index in 0..<40 {
+      let claim = try writer.claim(timeout: .zero)
+      let update = UpdateEvent(
+        phase: phase, index: index, iterations: 1, cursor: 1, generation: 1, projections: 0..<8, rows: 0..<1,
+        residualSquared: 1, dataSquared: 1, duration: computed * 1_000_000, pixels: .init())
+      let used = update.encode(into: claim.metadata)
+      try writer.commit(
+        claim, EventFields(kind: .update, acquiredAt: UInt64(index) * apart * 1_000_000, metadataByteCount: used))
+    }
+    return ring
+  }
+
+  /// The interval of workers behind, whose projections come each 20 ms.
+  private func interval(_ rings: [Ring]) -> Int? {
+    var pace = UpdatePace(updates: rings.map { RingObserver(ring: $0) }, windows: Self.windows)
+    for projection in 0..<50 { pace.countProjection(at: UInt64(projection) * 20_000_000) }
+    return pace.interval(isBehind: true)
+  }
+
+  @Test func `The slowest worker decides, once all have made updates, and waiting counts four times at most`() throws {
+    let runID = RunID.random(), names = RegionNames(runID: runID)
+    defer {
+      #expect(throws: Never.self) {
+        for name in try SharedRegion.names(prefix: names.prefix) { try SharedRegion.unlink(name: name) }
+      }
+    }
+    let (slow, fast) = (
+      try updates(runID, 0, computed: 50, apart: 100), try updates(runID, 1, computed: 10, apart: 10)
+    )
+    #expect(interval([fast]) == 1 && interval([fast, slow]) == 7 && interval([slow, fast]) == 7)
+    // A quarter more than four times 50 ms, over 20 ms.
+    #expect(interval([try updates(runID, 2, computed: 50, apart: 1000)]) == 13)
+    let final = try updates(runID, 3, computed: 50, apart: 100, phase: .final)
+    #expect(interval([final]) == nil && interval([slow, final]) == nil)
+  }
+
   @Test func `The interval follows from the rate of projections and the seconds of an update`() throws {
     let runID = RunID.random(), topic = Topic.updates(partition: 0)
     let ring = try Ring.create(
