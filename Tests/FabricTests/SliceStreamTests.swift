@@ -125,10 +125,27 @@ struct SliceStreamTests {
     #expect(try stream.columns(row: 0) == 600)
     expectDamage("its length is wrong") { _ = try read(stream, 0, 600) }
     expectDamage("others have 500") { _ = try read(stream, 0, 500) }
+    let another = slice(0, 600).withUnsafeBytes { SlicePiece.encode($0, 1, row: 0, columns: 600, run: run) }
+    #expect(connection.publish("slipring.\(run).slices.0.0", another))
+    connection.flush()
+    expectDamage("it is another piece") { _ = try stream.columns(row: 0) }
     let refusal = #expect(throws: FabricError.self) {
       for row in 1..<4 { try slice(row, 600).withUnsafeBufferPointer { try stream.send($0, row: row, columns: 600) } }
     }
     #expect(refusal?.sysExit == .cannotCreate)
+  }
+
+  @Test func `Of what is said of a volume only a little that can be printed is taken`() throws {
+    let connection = try connect(), stream = try SliceStream(connection, run: run)
+    try stream.make(slices: 8, columns: 40)
+    try stream.send(facts: ["units": "1/mm", "sample": "\u{1B}[31m"], row: 0)
+    #expect(try stream.facts(row: 0) == ["units": "1/mm"])
+    let many = Dictionary(uniqueKeysWithValues: (0..<40).map { ("name \($0)", String(repeating: "x", count: 1000)) })
+    try stream.send(facts: many, row: 1)
+    #expect(try stream.facts(row: 1) == [:])
+    #expect(connection.publish("slipring.\(run).slices.2.facts", JetStream.encode(many)))
+    connection.flush()
+    expectDamage("it is too long") { _ = try stream.facts(row: 2) }
   }
 
   @Test func `Slices that servers lose while others are sent are sent again, with what is said of them`() throws {
@@ -194,6 +211,7 @@ struct SliceStreamTests {
     let text = String(decoding: state, as: UTF8.self)
     let holder = try #require(servers.first { text.contains("\"leader\":\"test-\($0.port)\"") }, "\(text)")
     holder.kill()
+    let killed = ContinuousClock.now
     var longest = Duration.zero
     for _ in 0..<600 where words.isEmpty {
       let begin = ContinuousClock.now
@@ -202,6 +220,8 @@ struct SliceStreamTests {
       usleep(100_000)
     }
     #expect(words.first?.contains("is away: made anew") == true, "\(words)")
+    // One that is started again is waited for.
+    #expect(.now - killed >= .seconds(3))
     // One question may take a second, and there are three; an uplink must not lose its lease meanwhile.
     #expect(longest < .seconds(6), "\(longest)")
     try retried(send)
