@@ -80,7 +80,8 @@ package final class RunView: Sendable {
     self.rings = plan.wiring.topics.compactMap { topic in rings[topic].map { (topic, $0) } }
     volumes = try plan.placement.workers.indices.map {
       try VolumeRegion.attach(
-        name: names.volume($0), runID: plan.runID, partition: $0, layout: plan.layout(ofWorker: $0), isReadOnly: true)
+        name: names.volume($0), runID: plan.runID, partition: $0, layout: plan.layout(ofWorker: $0),
+        live: plan.liveLayout(ofWorker: $0), isReadOnly: true)
     }
     denoised =
       plan.denoising == nil
@@ -107,7 +108,7 @@ package final class RunView: Sendable {
   /// The tilt of the rotation axis, in degrees.
   package var axisTilt: Double { plan.geometry.tiltDegrees }
   /// The field of view, in words.
-  package var fieldOfView: String { plan.geometry.words }
+  package var fieldOfView: String { plan.geometry.words + (plan.liveWords.map { "; \($0)" } ?? "") }
 
   /// How far the rings are, in the order of `RunWiring.topics`.
   package var levels: [Level] {
@@ -218,10 +219,9 @@ package final class RunView: Sendable {
       let origin = axis == .z ? 0 : taken[0].offset * (axis == .y ? width : 1)
       let read = volume.withNewest { generation in
         values.withUnsafeMutableBufferPointer { picture in
-          volume.layout.copyCut(
+          volume.slices(of: generation).copyCut(
             axis, at: axis == .z ? index - own.lowerBound : index, rows: taken.map { $0.element - own.lowerBound },
-            step: step,
-            from: generation.base, into: picture, origin: origin, pitch: width)
+            step: step, into: picture, origin: origin, pitch: width)
         }
       }
       guard let read else { return nil }

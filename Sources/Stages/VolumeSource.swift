@@ -33,7 +33,7 @@ package func slicesOfGroup(columns: Int) -> Int {
 struct VolumeSource: SliceSource {
   /// Slices of those who are missing, from the top.
   let missingRows: [Range<Int>]
-  private let parts: [(layout: SliceLayout, base: UnsafeRawPointer)]
+  private let parts: [GenerationSlices]
   private let owners: [(part: Int, row: Int)]
   /// What the pointers point into.
   private let regions: [VolumeRegion]
@@ -43,19 +43,19 @@ struct VolumeSource: SliceSource {
 
   /// The newest generations of all workers but those whose numbers are in `missing`.
   init(volumes: [VolumeRegion], missing: [Int] = []) {
-    self.init(parts: volumes.map { ($0.layout, $0.newest.base) }, regions: volumes, missing: missing)
+    self.init(parts: volumes.map { $0.slices(of: $0.newest) }, regions: volumes, missing: missing)
   }
 
   /// Volumes that are valid as long as this value is used.
-  init(parts: [(SliceLayout, UnsafeRawPointer)], regions: [VolumeRegion] = [], missing: [Int] = []) {
-    self.parts = parts.map { (layout: $0.0, base: $0.1) }
+  init(parts: [GenerationSlices], regions: [VolumeRegion] = [], missing: [Int] = []) {
+    self.parts = parts
     self.regions = regions
     missingRows = missing.map { part in
-      let first = parts[..<part].reduce(0) { $0 + $1.0.rows }
-      return first..<first + parts[part].0.rows
+      let first = parts[..<part].reduce(0) { $0 + $1.layout.rows }
+      return first..<first + parts[part].layout.rows
     }
-    owners = parts.indices.flatMap { part in (0..<parts[part].0.rows).map { (part, $0) } }
-    columns = parts[0].0.columns
+    owners = parts.indices.flatMap { part in (0..<parts[part].layout.rows).map { (part, $0) } }
+    columns = parts[0].layout.columns
   }
 
   /// Throws where generations that were the newest ones are not what their workers wrote, but for those of `missing`.
@@ -70,7 +70,7 @@ struct VolumeSource: SliceSource {
 
   var groups: [Range<Int>] {
     var (groups, first): ([Range<Int>], Int) = ([], 0)
-    for (layout, _) in parts {
+    for layout in parts.map(\.layout) {
       for block in 0..<layout.blockCount {
         let rows = layout.rows(of: block..<block + 1)
         for row in stride(from: rows.lowerBound, to: rows.upperBound, by: slicesOfGroup(columns: columns)) {
@@ -86,7 +86,7 @@ struct VolumeSource: SliceSource {
   func copy(_ index: Int, into slice: UnsafeMutableBufferPointer<Float>) {
     if missingRows.contains(where: { $0.contains(index) }) { return slice.update(repeating: .nan) }
     let (part, row) = owners[index]
-    parts[part].layout.copySlice(row: row, from: parts[part].base, into: slice)
+    parts[part].copySlice(row: row, into: slice)
   }
 
   func copy(_ slices: Range<Int>, lines: Range<Int>, into target: UnsafeMutableBufferPointer<Float>) {
@@ -99,7 +99,7 @@ struct VolumeSource: SliceSource {
       return
     }
     let (part, row) = owners[slices.lowerBound]
-    parts[part].layout.copySlices(rows: row..<row + slices.count, lines: lines, from: parts[part].base, into: target)
+    parts[part].copySlices(rows: row..<row + slices.count, lines: lines, into: target)
   }
 }
 

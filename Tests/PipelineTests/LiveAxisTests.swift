@@ -69,7 +69,9 @@ extension Pipeline {
     ) throws {
       let scan = try scan("foam.h5", ["--order", order[0]])
       let reference = try recon(scan, "reference").end().result()
-      let (command, detector) = try live(scan, "live", sending: Array(order.dropFirst()))
+      // Updates of binned projections, about the axis that is found of whole ones.
+      let binning = order.count > 1 ? ["--live-binning", "1"] : []
+      let (command, detector) = try live(scan, "live", binning, sending: Array(order.dropFirst()))
       let outcome = try command.end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let result = try outcome.result()

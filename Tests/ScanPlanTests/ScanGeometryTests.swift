@@ -15,6 +15,32 @@ import Testing
     #expect(geometry(12, isHalf: false) == SliceLayout(columns: 64, rows: 3))
   }
 
+  @Test func `A binned detector has its axis where it was, and slices reach as far from it`() {
+    for (columns, axis, isHalf) in [(64, 30.25, false), (65, 31, false), (64, 12, true), (63, 52.4, true)] {
+      for factor in [2, 4, 8] {
+        let whole = ScanGeometry(detectorColumns: columns, rotationAxis: axis, isHalf: isHalf)
+        let binned = whole.binned(by: factor), layout = binned.layout(rows: 3)
+        #expect(layout.measured.count == columns / factor)
+        #expect(
+          binned
+            == ScanGeometry(detectorColumns: columns / factor, rotationAxis: axis / Double(factor), isHalf: isHalf))
+        let covered = factor * layout.columns
+        #expect(covered > whole.columns - factor)
+        #expect(covered <= columns || isHalf && covered < whole.columns + 2 * factor)
+      }
+    }
+  }
+
+  @Test func `Workers begin where rows that become one begin, and slabs and blocks too`() {
+    var scan = ScanDescription(input: "a.h5", outputFolder: "out")
+    for (binning, step, expected) in [
+      (0, 1, 1), (0, 48, 48), (1, 1, 2), (3, 1, 8), (1, 16, 16), (3, 4, 8), (2, 48, 48), (3, 12, 24), (2, 7, 28),
+    ] {
+      scan.liveBinning = binning
+      #expect(scan.rowAlignment(step) == expected, "\(binning), \(step)")
+    }
+  }
+
   @Test func `A turn is one whatever the order of its angles, and a half turn is none`() {
     func isTurn(_ degrees: [Double]) -> Bool { ScanGeometry.widestGap(degrees.map { $0 * .pi / 180 })?.isTurn ?? false }
     let turn = (0..<240).map { Double($0) * 1.5 }

@@ -1,6 +1,7 @@
 import Foundation
 import Host
 import KernelTypes
+import RunModel
 import ScanFiles
 import TestSupport
 import Testing
@@ -32,7 +33,8 @@ import Tomography
         slice(first + row).withUnsafeBufferPointer { layout.setSlice(row: row, in: memory.start, from: $0) }
       }
       first += rows
-      return SavedVolume.Rows(layout: layout, memory: memory)
+      let slices = GenerationSlices(layout: layout, live: nil, base: UnsafeRawPointer(memory.start))
+      return SavedVolume.Rows(slices: slices, memory: memory)
     }
   }
 
@@ -95,7 +97,7 @@ import Tomography
   @Test(arguments: [ExportConfiguration.Sample.float32, .uint16, .uint8])
   func `Several threads write the files that one thread writes`(sample: ExportConfiguration.Sample) throws {
     let parts = parts(rows: [70, 3, 17])
-    let source = VolumeSource(parts: parts.map { ($0.layout, UnsafeRawPointer($0.memory.start)) }, missing: [])
+    let source = VolumeSource(parts: parts.map(\.slices), missing: [])
     func export(threads: Int) throws -> (digest: String, files: [String: Data?]) {
       let export = VolumeExport(
         configuration: configuration(sample, scale: 0.5), source: source, room: nil, stopRequested: { false },
@@ -120,7 +122,7 @@ import Tomography
   ) throws {
     let rows = [20, 3, 9], first = rows[..<missing].reduce(0, +), parts = parts(rows: rows)
     let source = VolumeSource(
-      parts: parts.map { ($0.layout, UnsafeRawPointer($0.memory.start)) }, missing: [missing])
+      parts: parts.map(\.slices), missing: [missing])
     #expect(source.missingRows == [first..<first + rows[missing]])
     let export = VolumeExport(
       configuration: configuration(sample, scale: 0.5), source: source, room: nil, stopRequested: { false })
@@ -142,7 +144,7 @@ import Tomography
     // Outside of the disk, a voxel that is larger than all others.
     var corner = slice(0)
     corner[0] = 1e6
-    corner.withUnsafeBufferPointer { parts[0].layout.setSlice(row: 0, in: parts[0].memory.start, from: $0) }
+    corner.withUnsafeBufferPointer { parts[0].slices.layout.setSlice(row: 0, in: parts[0].memory.start, from: $0) }
     let written = try #require(
       try SavedVolume(parts).export(configuration(.uint16, scale: 0.5, range: range), facts: [:]) { false })
     let found = try #require(written.range)

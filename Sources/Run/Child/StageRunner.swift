@@ -141,7 +141,8 @@ extension StageRunner {
   /// The volume of a worker.
   package func volume(_ worker: Int) throws -> VolumeRegion {
     try VolumeRegion.attach(
-      name: names.volume(worker), runID: plan.runID, partition: worker, layout: plan.layout(ofWorker: worker))
+      name: names.volume(worker), runID: plan.runID, partition: worker, layout: plan.layout(ofWorker: worker),
+      live: plan.liveLayout(ofWorker: worker))
   }
 
   /// The slices of a worker's volume that are compared.

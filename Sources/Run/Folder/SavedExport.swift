@@ -121,16 +121,17 @@ package struct SavedExport {
   private func read() throws -> ([SavedVolume.Rows], [UpdateEvent]) {
     var (parts, updates): ([SavedVolume.Rows], [UpdateEvent]) = ([], [])
     for worker in plan.placement.workers.indices {
-      let layout = plan.layout(ofWorker: worker)
-      let memory = ScratchMemory(byteCount: layout.volumeByteCount)
-      guard let update = try plan.checkpoint(ofWorker: worker, in: folder).readNewest(into: memory.start) else {
+      let memory = ScratchMemory(byteCount: plan.layout(ofWorker: worker).volumeByteCount)
+      let checkpoint = plan.checkpoint(ofWorker: worker, in: folder)
+      guard let update = try checkpoint.readNewest(into: memory.start) else {
         throw ScanFailure(
           .data,
           "the run in \(folder.path) has no whole saved volume of rows \(plan.placement.workers[worker].rows); "
             + "slipring resume finishes it"
         )
       }
-      parts.append(SavedVolume.Rows(layout: layout, memory: memory))
+      let slices = checkpoint.slices(UnsafeRawPointer(memory.start), of: update)
+      parts.append(SavedVolume.Rows(slices: slices, memory: memory))
       updates.append(update)
     }
     return (parts, updates)

@@ -47,7 +47,7 @@ package final class RunRegions {
         try lookUp()
         let volume = try VolumeRegion.create(
           name: names.volume(partition), runID: plan.runID, partition: partition,
-          layout: plan.layout(ofWorker: partition),
+          layout: plan.layout(ofWorker: partition), live: plan.liveLayout(ofWorker: partition),
           node: worker.node)
         if let shape = plan.sliceHistory {
           _ = try SliceHistory.create(

@@ -12,7 +12,7 @@ package import Rings
 ///   32  columns u32, lanes u32          40  volume bytes u64
 ///   48  update that made the generation (112 B, see UpdateEvent: generation, cursor)
 ///  160  CRC32C of bytes 0–159
-/// 4096  the volume, in the solver's layout
+/// 4096  the volume, in the solver's layout: that of binned projections where the update says so (`VolumeRegion`)
 ///  end  CRC32C of the volume u32, magic u32
 /// ```
 ///
@@ -23,6 +23,7 @@ package struct VolumeCheckpoint: Sendable {
   private let runID: RunID
   private let partition: Int
   private let layout: SliceLayout
+  private let live: LiveLayout?
 
   private static let magic: UInt32 = 0x4B50_4C53
   private static let layoutVersion: UInt32 = 3
@@ -33,11 +34,22 @@ package struct VolumeCheckpoint: Sendable {
   private static let keptCount = 2
 
   /// Checkpoints of worker `partition` in an existing folder.
-  package init(folder: String, runID: RunID, partition: Int, layout: SliceLayout) {
+  package init(folder: String, runID: RunID, partition: Int, layout: SliceLayout, live: LiveLayout? = nil) {
     self.folder = folder
     self.runID = runID
     self.partition = partition
     self.layout = layout
+    self.live = live
+  }
+
+  /// How the generation that `update` made lies in memory.
+  private func layout(of update: UpdateEvent) -> SliceLayout {
+    update.phase == .final ? layout : live?.layout ?? layout
+  }
+
+  /// The slices of what was read to `base`, which `update` made, in the shape of the finished volume.
+  package func slices(_ base: UnsafeRawPointer, of update: UpdateEvent) -> GenerationSlices {
+    GenerationSlices(layout: layout, live: update.phase == .final ? nil : live, base: base)
   }
 
   /// Writes the generation at `base` that `update` made, and removes all but the newest two. False, and nothing is
@@ -47,6 +59,7 @@ package struct VolumeCheckpoint: Sendable {
   package func write(
     _ base: UnsafeRawPointer, update: UpdateEvent, isWhole: () -> Bool = { true }
   ) throws(FileError) -> Bool {
+    let layout = layout(of: update)
     guard Machine.hasRoom(for: layout.volumeByteCount + 2 * Self.headerByteCount, in: folder) else {
       throw .writing("\(folder)/\(name(update.generation))", ENOSPC)
     }
@@ -115,8 +128,9 @@ package struct VolumeCheckpoint: Sendable {
         path: path,
         reason: "it was written by another version (layout \(version)); this one reads \(Self.layoutVersion)")
     }
-    guard let update = decodeHeader(UnsafeRawBufferPointer(page)), update.generation == generation,
-      fill(UnsafeMutableRawBufferPointer(start: target, count: layout.volumeByteCount), from: descriptor),
+    guard let update = decodeHeader(UnsafeRawBufferPointer(page)), update.generation == generation else { return nil }
+    let layout = layout(of: update)
+    guard fill(UnsafeMutableRawBufferPointer(start: target, count: layout.volumeByteCount), from: descriptor),
       fill(UnsafeMutableRawBufferPointer(rebasing: page[..<Self.trailerByteCount]), from: descriptor),
       page.load(as: UInt32.self) == clinux_crc32c(0, target, layout.volumeByteCount),
       page.load(fromByteOffset: 4, as: UInt32.self) == Self.magic
@@ -140,6 +154,7 @@ package struct VolumeCheckpoint: Sendable {
 
   private func encodeHeader(_ update: UpdateEvent, into page: UnsafeMutableRawBufferPointer) {
     precondition(page.count == Self.headerByteCount, "a header page of \(page.count) B")
+    let layout = layout(of: update)
     page.initializeMemory(as: UInt8.self, repeating: 0)
     page.store(Self.magic, at: 0)
     page.store(Self.layoutVersion, at: 4)

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 import Host
-import KernelTypes
+package import KernelTypes
 
 // What tells whether a generation is what its worker wrote there. Any process of this user can write to the region, and
 // a bit of memory may flip: a volume that is used all the same becomes another volume, and nobody sees it.
@@ -27,26 +27,38 @@ extension VolumeRegion {
     return (byteCount + pageByteCount - 1) / pageByteCount * pageByteCount
   }
 
-  /// The pieces of some blocks.
-  package func pieces(of blocks: Range<Int>) -> Range<Int> {
+  /// Pieces of all blocks.
+  static func pieceCount(_ layout: SliceLayout) -> Int { layout.blockCount * piecesOfBlock(layout) }
+
+  /// The pieces of some blocks: of the final iterations, or in another layout of a generation.
+  package func pieces(of blocks: Range<Int>, in layout: SliceLayout? = nil) -> Range<Int> {
+    let layout = layout ?? self.layout
     precondition(blocks.lowerBound >= 0 && blocks.upperBound <= layout.blockCount, "blocks \(blocks)")
     let count = Self.piecesOfBlock(layout)
     return blocks.lowerBound * count..<blocks.upperBound * count
   }
 
-  /// The pieces of a generation.
+  /// The pieces of a generation of the final iterations.
   package var pieces: Range<Int> { pieces(of: 0..<layout.blockCount) }
 
-  /// Takes note of what a piece at `nextBase` is. Several threads may do so for different pieces.
-  package func seal(piece: Int) { seal(piece: piece, slot: nextSlot) }
+  /// The pieces of a generation.
+  package func pieces(of generation: Generation) -> Range<Int> { 0..<Self.pieceCount(layout(of: generation)) }
+
+  /// Takes note of what a piece at `nextBase` is: of the final iterations, or in another layout of a generation.
+  /// Several threads may do so for different pieces.
+  package func seal(piece: Int, in layout: SliceLayout? = nil) {
+    seal(piece: piece, slot: nextSlot, layout ?? self.layout)
+  }
 
   /// Whether a piece of a generation is what its worker took note of.
-  package func isWhole(piece: Int, of generation: Generation) -> Bool { isWhole(piece: piece, slot: generation.slot) }
+  package func isWhole(piece: Int, of generation: Generation) -> Bool {
+    isWhole(piece: piece, slot: generation.slot, layout(of: generation))
+  }
 
   /// Whether a generation, the newest when it was asked for, is what its worker wrote: its number, its cursor, the
   /// update that made it and, on the calling thread, its voxels.
   package func isWhole(_ generation: Generation) -> Bool {
-    isSealed(generation) && pieces.allSatisfy { isWhole(piece: $0, of: generation) }
+    isSealed(generation) && pieces(of: generation).allSatisfy { isWhole(piece: $0, of: generation) }
   }
 
   /// The same without its voxels.
@@ -62,7 +74,10 @@ extension VolumeRegion {
   }
 
   /// Takes note of what a piece of the newest generation is.
-  package func sealNewest(piece: Int) { seal(piece: piece, slot: newest.slot) }
+  package func sealNewest(piece: Int) {
+    let slot = newest.slot
+    seal(piece: piece, slot: slot, layout(ofSlot: slot))
+  }
 
   /// The generations that are sealed, whatever the word says that names the newest, the latest first.
   package var sealedGenerations: [Generation] {
@@ -122,7 +137,7 @@ extension VolumeRegion {
   /// Whether a piece of the marked blocks is what its worker wrote.
   package func isWhole(finalPiece piece: Int) -> Bool {
     guard let mark = finalMark else { return false }
-    return isWhole(piece: piece, slot: mark.slot)
+    return isWhole(piece: piece, slot: mark.slot, layout)
   }
 
   /// Makes a generation of what `read` writes into a slot that is not the newest, and of zeros where it gives nil, and
@@ -136,9 +151,14 @@ extension VolumeRegion {
   }
 
   /// Zeroes what lies around the slices of all generations but the newest: the solver relies on it and never writes it,
-  /// so that what a dead process left there would be part of the next generation.
+  /// so that what a dead process left there would be part of the next generation. Where there are two layouts, what
+  /// lies around the slices of one is in those of the other, so all of it is zeroed.
   package func clearMargins() {
     for slot in 0..<Self.slotCount where slot != newest.slot {
+      if live != nil, finalMark?.slot != slot {
+        memset(base(ofSlot: slot), 0, windowLayout.volumeByteCount)
+        continue
+      }
       for block in 0..<layout.blockCount {
         let shape = layout.shape(block: block), first = layout.pixelOffset(block: block)
         let line = layout.columns * shape.pixelByteCount
@@ -153,6 +173,13 @@ extension VolumeRegion {
     }
   }
 
+  /// Zeroes a block at `nextBase`, where the final iterations come after generations in another layout: what those left
+  /// there would be around its slices.
+  package func clearNext(block: Int) {
+    precondition((0..<layout.blockCount).contains(block), "block \(block) of \(layout.blockCount)")
+    memset(nextBase + block * layout.volumeBlockByteCount, 0, layout.volumeBlockByteCount)
+  }
+
   /// Fills a slot, seals it, and makes it the newest.
   func fill(slot: Int, _ read: (UnsafeMutableRawPointer) throws -> UpdateEvent?) rethrows {
     let update = try read(base(ofSlot: slot))
@@ -160,7 +187,8 @@ extension VolumeRegion {
       memset(base(ofSlot: slot), 0, layout.volumeByteCount)
       sealZeros(slot: slot)
     } else {
-      for piece in pieces { seal(piece: piece, slot: slot) }
+      let layout = layout(of: update)
+      for piece in 0..<Self.pieceCount(layout) { seal(piece: piece, slot: slot, layout) }
       name(update, slot: slot, isSealed: true)
     }
     // SYNC fill → newest
@@ -169,11 +197,11 @@ extension VolumeRegion {
 
   /// Seals a slot of zeros.
   func sealZeros(slot: Int) {
-    let count = Self.piecesOfBlock(layout)
-    for piece in pieces {
+    let layout = windowLayout, count = Self.piecesOfBlock(layout)
+    for piece in 0..<Self.pieceCount(layout) {
       // The pieces of all blocks are the same.
       if piece < count {
-        seal(piece: piece, slot: slot)
+        seal(piece: piece, slot: slot, layout)
       } else {
         store(load(at: sealOffset(piece % count, slot)), at: sealOffset(piece, slot))
       }
@@ -190,13 +218,15 @@ extension VolumeRegion {
   /// Takes note of a mark before the word that names it is stored.
   func sealFinal(word: UInt64, _ mark: FinalMark) { store(finalChecksum(word: word, mark), at: finalSeal(mark.blocks)) }
 
-  private func seal(piece: Int, slot: Int) { store(checksum(piece: piece, slot: slot), at: sealOffset(piece, slot)) }
-
-  private func isWhole(piece: Int, slot: Int) -> Bool {
-    checksum(piece: piece, slot: slot) == load(at: sealOffset(piece, slot))
+  private func seal(piece: Int, slot: Int, _ layout: SliceLayout) {
+    store(checksum(piece: piece, slot: slot, layout), at: sealOffset(piece, slot))
   }
 
-  private func checksum(piece: Int, slot: Int) -> UInt32 {
+  private func isWhole(piece: Int, slot: Int, _ layout: SliceLayout) -> Bool {
+    checksum(piece: piece, slot: slot, layout) == load(at: sealOffset(piece, slot))
+  }
+
+  private func checksum(piece: Int, slot: Int, _ layout: SliceLayout) -> UInt32 {
     let count = Self.piecesOfBlock(layout), offset = piece % count * Self.pieceByteCount
     let start = base(ofSlot: slot) + piece / count * layout.volumeBlockByteCount + offset
     return clinux_crc32c(0, start, min(Self.pieceByteCount, layout.volumeBlockByteCount - offset))
@@ -204,7 +234,8 @@ extension VolumeRegion {
 
   private func recordChecksum(ofSlot slot: Int) -> UInt32 {
     let record = clinux_crc32c(0, region.base + Self.recordOffset(ofSlot: slot), 8 + UpdateEvent.byteCount)
-    return clinux_crc32c(record, region.base + sealOffset(0, slot), pieces.count * MemoryLayout<UInt32>.stride)
+    let pieces = Self.pieceCount(layout(ofSlot: slot))
+    return clinux_crc32c(record, region.base + sealOffset(0, slot), pieces * MemoryLayout<UInt32>.stride)
   }
 
   private func finalChecksum(word: UInt64, _ mark: FinalMark) -> UInt32 {

@@ -10,7 +10,8 @@ import Synchronization
 /// ```
 /// header page
 ///    0  magic u32 "SLPV", layout u32      8  runID 16 B       24  partition u32, rows u32
-///   32  columns u32, lanes u32           40  generation bytes u64                 48  CRC32C of bytes 0–47
+///   32  columns u32, lanes u16, 0 u8, rows and columns that become one of a window's generation, 0 for 1 u8
+///   40  generation bytes u64                                                      48  CRC32C of bytes 0–47
 ///  128  newest u64 atomic: cursor << 2 | slot
 ///  136  swept u64 atomic: generation << 18 | blocks << 2 | slot, see VolumeRegion-final
 ///  144  suspect u64: generation that came out as no number << 2 | attempts, see VolumeRegion-checksums
@@ -25,6 +26,9 @@ import Synchronization
 /// An update reads the newest generation, writes another slot, and flips `newest` with one atomic store, which also
 /// carries the cursor: volume and cursor can never disagree. The update is kept beside its generation, so that a worker
 /// that died before it could report it leaves the report to its successor.
+///
+/// Where updates are made of binned projections (`live`), generations of windows are smaller volumes, each at the start
+/// of its slot; the update beside it says which kind a generation is. Generation 0, all zeros, is of the smaller ones.
 package final class VolumeRegion: @unchecked Sendable {
   /// A complete generation.
   package struct Generation: Sendable {
@@ -37,8 +41,10 @@ package final class VolumeRegion: @unchecked Sendable {
     let slot: Int
   }
 
-  /// How slices lie in a generation.
+  /// How slices lie in a generation of the final iterations, and in all others unless `live` is there.
   package let layout: SliceLayout
+  /// How they lie in all others, where their updates are made of binned projections.
+  package let live: LiveLayout?
   let region: SharedRegion
   /// The slot that is being saved; of this process only.
   private var pinned: Int?
@@ -57,7 +63,7 @@ package final class VolumeRegion: @unchecked Sendable {
   private static let recordByteCount = 8 + UpdateEvent.byteCount + 4
   private static let attemptLimit = 4
 
-  private init(region: SharedRegion, layout: SliceLayout) {
+  private init(region: SharedRegion, layout: SliceLayout, live: LiveLayout?) {
     let recordEnd = Self.recordOffset(ofSlot: Self.slotCount - 1) + Self.recordByteCount
     precondition(
       recordEnd <= Self.finalUpdateOffset && Self.recordByteCount <= Self.recordStride,
@@ -67,8 +73,13 @@ package final class VolumeRegion: @unchecked Sendable {
     precondition(
       region.byteCount == Self.byteCount(layout) && layout.volumeByteCount % Self.headerByteCount == 0,
       "region \(region.name) of \(region.byteCount) B for generations of \(layout.volumeByteCount) B")
+    let smaller = live?.layout ?? layout
+    precondition(
+      smaller.volumeByteCount <= layout.volumeByteCount && Self.pieceCount(smaller) <= Self.pieceCount(layout),
+      "binned generations of \(smaller.volumeByteCount) B in slots of \(layout.volumeByteCount) B")
     self.region = region
     self.layout = layout
+    self.live = live
   }
 
   /// Bytes of the region for a volume of this layout.
@@ -80,11 +91,11 @@ package final class VolumeRegion: @unchecked Sendable {
   /// Creates the region with a volume of zeros as generation 0. Its memory comes from NUMA node `node` where one is
   /// given.
   package static func create(
-    name: String, runID: RunID, partition: Int, layout: SliceLayout, node: Int?
+    name: String, runID: RunID, partition: Int, layout: SliceLayout, live: LiveLayout? = nil, node: Int?
   ) throws(HostError) -> VolumeRegion {
     let region = try SharedRegion.create(name: name, byteCount: byteCount(layout), node: node, hugePages: true)
-    region.begin(with: header(runID: runID, partition: partition, layout: layout))
-    let volume = VolumeRegion(region: region, layout: layout)
+    region.begin(with: header(runID: runID, partition: partition, layout: layout, live: live))
+    let volume = VolumeRegion(region: region, layout: layout, live: live)
     volume.sealZeros(slot: volume.newest.slot)
     return volume
   }
@@ -92,7 +103,7 @@ package final class VolumeRegion: @unchecked Sendable {
   /// Attaches to the region of worker `partition`; refuses one that belongs to another run or has another shape. With
   /// `isReadOnly` only what reads may be called.
   package static func attach(
-    name: String, runID: RunID, partition: Int, layout: SliceLayout, isReadOnly: Bool = false
+    name: String, runID: RunID, partition: Int, layout: SliceLayout, live: LiveLayout? = nil, isReadOnly: Bool = false
   ) throws(HostError) -> VolumeRegion {
     let region = try SharedRegion.attach(name: name, isReadOnly: isReadOnly)
     if let version = otherVersion(region) {
@@ -101,8 +112,8 @@ package final class VolumeRegion: @unchecked Sendable {
     }
     try region.check(
       isFor: "volume.\(partition) of this run", byteCount: byteCount(layout),
-      header: header(runID: runID, partition: partition, layout: layout))
-    return VolumeRegion(region: region, layout: layout)
+      header: header(runID: runID, partition: partition, layout: layout, live: live))
+    return VolumeRegion(region: region, layout: layout, live: live)
   }
 
   /// The layout of a whole header of another version.
@@ -116,10 +127,14 @@ package final class VolumeRegion: @unchecked Sendable {
   }
 
   /// The immutable part of the header: 48 bytes of fields and their checksum.
-  private static func header(runID: RunID, partition: Int, layout: SliceLayout) -> InlineArray<13, UInt32> {
-    regionWords(
+  private static func header(
+    runID: RunID, partition: Int, layout: SliceLayout, live: LiveLayout?
+  ) -> InlineArray<13, UInt32> {
+    let factor = live?.factor ?? 0
+    precondition(factor < 256, "\(factor) columns become one")
+    return regionWords(
       magic: magic, layout: layoutVersion, runID, UInt32(partition), UInt32(layout.rows), UInt32(layout.columns),
-      UInt32(layout.lanes), UInt32(truncatingIfNeeded: layout.volumeByteCount),
+      UInt32(layout.lanes | factor << 24), UInt32(truncatingIfNeeded: layout.volumeByteCount),
       UInt32(layout.volumeByteCount >> 32))
   }
 
@@ -132,6 +147,31 @@ package final class VolumeRegion: @unchecked Sendable {
     return Generation(
       number: number(ofSlot: slot).pointee, cursor: word >> 2, base: UnsafeRawPointer(base(ofSlot: slot)), slot: slot)
   }
+
+  /// How slices of windows lie in a generation.
+  package var windowLayout: SliceLayout { live?.layout ?? layout }
+
+  /// Whether a generation is of binned projections.
+  package func isLive(_ generation: Generation) -> Bool { isLive(slot: generation.slot) }
+
+  /// How the slices of a generation, the newest when it was asked for, lie in memory.
+  package func layout(of generation: Generation) -> SliceLayout { layout(ofSlot: generation.slot) }
+
+  /// The slices of a generation, the newest when it was asked for, in the shape of the finished volume.
+  package func slices(of generation: Generation) -> GenerationSlices {
+    GenerationSlices(layout: layout, live: isLive(generation) ? live : nil, base: generation.base)
+  }
+
+  /// What a slot holds is said by the update that made it, whatever else was written over that.
+  private func isLive(slot: Int) -> Bool {
+    let phase = region.base.load(fromByteOffset: Self.recordOffset(ofSlot: slot) + 8, as: UInt16.self)
+    return live != nil && phase != UpdateEvent.Phase.final.rawValue
+  }
+
+  func layout(ofSlot slot: Int) -> SliceLayout { isLive(slot: slot) ? windowLayout : layout }
+
+  /// How what `update` makes lies in memory; generation 0 for nil.
+  func layout(of update: UpdateEvent?) -> SliceLayout { update?.phase == .final ? layout : windowLayout }
 
   /// Gives `body` the newest complete generation while the worker goes on. Nil if the worker published another one
   /// meanwhile, each of a few times: then its slot may have been written again, and what `body` made of it is dropped.

@@ -5,7 +5,7 @@ extension ScanDescription {
   /// Refuse options that nothing would look at, beside those of methods and of control.
   static let effectRules: [@Sendable (ScanDescription) -> String?] = [
     { $0.unwrittenProblem }, { $0.updateProblem }, { $0.unusedMethodProblem }, { $0.onePassProblem },
-    { $0.uniteratedProblem }, { $0.waitingProblem }, { $0.unspreadProblem },
+    { $0.uniteratedProblem }, { $0.waitingProblem }, { $0.unspreadProblem }, { $0.liveBinningProblem },
   ]
 
   /// What is given and changes nothing, without being a mistake: a person may have given it for other runs as well.
@@ -49,7 +49,7 @@ extension ScanDescription {
     guard makesNoWindows else { return nil }
     let given = [
       windowIter == Self.standard.windowIter ? nil : "--window-iter \(windowIter)",
-      windowSubsets.map { "--window-subsets \($0)" },
+      windowSubsets.map { "--window-subsets \($0)" }, liveBinning > 0 ? "--live-binning \(liveBinning)" : nil,
       lagMax.flatMap { $0 > 0 ? "--lag-max \($0)" : nil },
     ]
     guard let first = given.compactMap({ $0 }).first else { return nil }
@@ -93,5 +93,20 @@ extension ScanDescription {
     guard let windowMemory, windowSpread == 0 else { return nil }
     return "--window-memory \(windowMemory.scanText) is for the projections that --window-spread draws from, and "
       + "--window-spread 0 draws none"
+  }
+
+  /// Binned updates where they would be the result, or where somebody else takes them for what they are not.
+  private var liveBinningProblem: String? {
+    guard liveBinning > 0 else { return nil }
+    let given = "--live-binning \(liveBinning)"
+    if !hasFinalIterations {
+      return "\(given) is about the volume while the scan runs, and --final-iterations 0 makes no other; --binning "
+        + "makes a smaller one"
+    }
+    if let reference {
+      return "--reference \(reference) is compared with updates, and \(given) makes them of fewer voxels: leave one out"
+    }
+    if let fabric { return "\(given) and --fabric \(fabric) exclude each other: nodes have updates of their own" }
+    return fabricInput == nil ? nil : "\(given) is for a run that reads a scan, and \(input) makes this one a node"
   }
 }

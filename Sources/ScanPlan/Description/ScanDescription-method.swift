@@ -52,10 +52,15 @@ extension ScanDescription {
 
   private var finalMethod: FinalMethod {
     if finalAlgorithm == .auto { return .subsets(subsetOptions, padding: padding.grid) }
-    let goesOn = finalAlgorithm == algorithm && finalAlgorithm == windowAlgorithm
     let start: FinalMethod.Start =
-      initial == .fbp ? .made(.filteredBackprojection(backprojection)) : goesOn ? .windows : .own
+      initial == .fbp
+      ? .made(.filteredBackprojection(backprojection)) : finalGoesOn && liveBinning == 0 ? .windows : .own
     return .iterations(method(finalAlgorithm), from: start)
+  }
+
+  /// Whether the final iterations go on with the volume of the windows, where that has as many voxels.
+  var finalGoesOn: Bool {
+    initial == .zero && hasFinalIterations && finalAlgorithm == algorithm && finalAlgorithm == windowAlgorithm
   }
 
   /// Pixels that the grid of the final iterations may have more than the detector at each side.

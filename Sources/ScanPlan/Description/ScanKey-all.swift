@@ -88,7 +88,10 @@ extension ScanKey {
       .within(1...countMax)),
     ScanKey(
       .method, "initial", \.initial,
-      "What the final iterations start from; zero: what the windows made, or nothing with another --final. Not of auto."
+      """
+      What the final iterations start from; zero: what the windows made, or nothing with another --final or with \
+      --live-binning. Not of auto.
+      """
     ),
     ScanKey(
       .method, "reg", \.regularisation, "Strength of a pml penalty, and for pml-hybrid the difference that is an edge.",

@@ -20,5 +20,11 @@ extension ScanKey {
       .method, "window-step", \.windowStep,
       "Projections between updates with sliding windows; 0 makes none while the scan runs.",
       unset: "1", .within(0...countMax)),
+    ScanKey(
+      .method, "live-binning", \.liveBinning,
+      """
+      While the scan runs, make updates of projections that are binned by squares of 2^K pixels: each takes 8^K times \
+      less. The final iterations take the projections as they are.
+      """, .within(0...3)),
   ]
 }

@@ -98,13 +98,13 @@ package struct Planner {
       detectorRows: rows, firstSlice: rows.lowerBound / factor, payloadCapacity: binnedRows * columns * pixelBytes)
     let placement = Placement.plan(
       topology: topology, rows: local.count, workers: scan.workers, threads: scan.threads,
-      alignment: scan.slabs(rows: binnedRows)?.step ?? geometry.rowAlignment,
+      alignment: scan.rowAlignment(scan.slabs(rows: binnedRows)?.step ?? geometry.rowAlignment),
       bytesPerSecond: (scan.rate ?? 0) * Double(shape.payloadCapacity)
     ).from(local.lowerBound)
     let perHalfTurn = max(1, directionCount(thetas: info.thetas, period: geometry.period))
     let windows = scan.windows(projectionsPerHalfTurn: perHalfTurn)
     try checkSinogram(shape, geometry, placement, windows)
-    try checkControl(shape, geometry)
+    try checkControl(shape, try windowGeometry(geometry, columns: columns))
     var plan = RunPlan(
       runID: runID, command: command, scan: scan, live: live, input: try inputIdentity, fieldsFile: try fieldsIdentity,
       shape: shape, rotationAxis: axis.axis, rotationAxisError: axis.error, tilt: geometry.tilt, minusLog: minusLog,
@@ -259,7 +259,7 @@ package struct Planner {
     if scan.tvDimensions == 3, plan.shape.rows == 1 {
       notices.append("--tv-dimensions 3 changes nothing: a single slice has no neighbours")
     }
-    notices += tiltNotices(plan) + fieldNotices(plan) + fabricNotices(plan)
+    notices += liveBinningNotices(plan) + tiltNotices(plan) + fieldNotices(plan) + fabricNotices(plan)
     do throws(StreamError) { try scan.hook?.reach(timeout: Self.hookTimeout) } catch {
       notices.append("the detector could not be told to stop now: --stop-hook \(error)")
     }

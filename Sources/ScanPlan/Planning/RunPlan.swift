@@ -183,7 +183,7 @@ package struct RunPlan: Codable, Sendable {
 
   /// Newest projections that the workers keep for spread windows: by default as many as fill the memory of a volume.
   private var windowMemory: Int {
-    scan.windowMemory?.projections(ofByteCount: shape.rows * geometry.columns * MemoryLayout<Float>.stride)
+    scan.windowMemory?.projections(ofByteCount: windowPixels * MemoryLayout<Float>.stride)
       ?? geometry.columns
   }
 
@@ -218,7 +218,7 @@ package struct RunPlan: Codable, Sendable {
 
   /// The slices that each worker keeps for control; nil where none are compared.
   package var sliceHistory: SliceHistory.Shape? {
-    scan.comparesSlices ? control.looks.history(columns: geometry.columns) : nil
+    scan.comparesSlices ? control.looks.history(columns: windowGeometry.columns) : nil
   }
 
   /// Bytes of what worker `partition`'s solver saves of its final iterations; nil where it saves nothing.
@@ -243,6 +243,6 @@ package struct RunPlan: Codable, Sendable {
       projectionsMax: shape.projections,
       checkpointInterval: scan.durability == .durable ? scan.checkpointEvery.interval : .never,
       needs: needs, fieldsMayComeLate: fieldsMayComeLate, interpolatesFlats: scan.flatFields == .interpolate,
-      isToldOfSample: fabric != nil)
+      isToldOfSample: fabric != nil, binning: liveBinning(ofWorker: partition))
   }
 }

@@ -26,6 +26,8 @@ package struct ScanGeometry: Equatable, Sendable {
   private let detectorColumns: Int
   /// The rotation axis in pixels from its left edge.
   private let detectorAxis: Double
+  /// Whether slices are wider than the detector.
+  private let isHalf: Bool
   /// Nil where the axis is the same in all rows.
   let tilt: ScanTilt?
   /// Edge of a slice in pixels; with half acquisition the axis is in the middle of it, to a pixel.
@@ -34,11 +36,19 @@ package struct ScanGeometry: Equatable, Sendable {
   /// Of a detector with so many columns. With `isHalf`, slices reach as far from the axis as the detector does on the
   /// side where it reaches farther.
   init(detectorColumns: Int, rotationAxis: Double, isHalf: Bool, tilt: ScanTilt? = nil) {
-    self.tilt = tilt
+    (self.tilt, self.isHalf) = (tilt, isHalf)
     self.detectorColumns = detectorColumns
     detectorAxis = rotationAxis
     let reach = max(rotationAxis, Double(detectorColumns) - rotationAxis)
     columns = isHalf ? 2 * Int(reach.rounded(.up)) : detectorColumns
+  }
+
+  /// The same of a detector whose pixels are `factor` × `factor` of this one's: columns that do not fill one are left
+  /// out.
+  func binned(by factor: Int) -> ScanGeometry {
+    ScanGeometry(
+      detectorColumns: detectorColumns / factor, rotationAxis: detectorAxis / Double(factor), isHalf: isHalf,
+      tilt: tilt.map { ScanTilt(degrees: $0.degrees, middle: $0.middle / Double(factor)) })
   }
 
   /// Bins that the detector measures: at the right end of a row where the axis is near its left edge.

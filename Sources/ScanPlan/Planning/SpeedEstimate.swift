@@ -56,24 +56,27 @@ struct SpeedEstimate {
   /// Seconds that the slowest worker takes at least for an update of so many projections: its threads share caches and
   /// memory, which are not measured.
   func seconds(_ plan: RunPlan, projections: Int, iterations: Int) -> Double {
-    secondsPerVoxel * Double(projections) * lanesPerThread(plan) * Double(plan.geometry.columns * plan.geometry.columns)
-      * Double(iterations)
+    secondsPerVoxel * Double(projections) * voxelsPerThread(plan) { $0.layout } * Double(iterations)
   }
 
   /// Seconds that the slowest worker takes at least for an update while the scan runs.
   func updateSeconds(_ plan: RunPlan) -> Double {
     let iterations = plan.windows.iterations
+    let voxels = voxelsPerThread(plan) { $0.windowLayout }
     guard let secondsPerWindow else {
-      return seconds(
-        plan, projections: plan.windows.slots(projections: plan.shape.projections), iterations: iterations)
+      let projections = plan.windows.slots(projections: plan.shape.projections)
+      return secondsPerVoxel * Double(projections) * voxels * Double(iterations)
     }
-    return secondsPerWindow * lanesPerThread(plan) * Double(plan.geometry.columns * plan.geometry.columns)
+    return secondsPerWindow * voxels
   }
 
-  /// Of the slowest worker.
-  private func lanesPerThread(_ plan: RunPlan) -> Double {
+  /// Voxels of all lanes that a thread of the slowest worker has, however they lie then.
+  private func voxelsPerThread(
+    _ plan: RunPlan, _ layout: (ReconstructStage.Configuration) -> SliceLayout
+  ) -> Double {
     plan.placement.workers.enumerated().map {
-      Double(plan.reconstruction(ofWorker: $0).layout.laneCount) / Double($1.threads)
+      let layout = layout(plan.reconstruction(ofWorker: $0))
+      return Double(layout.laneCount) * Double(layout.columns * layout.columns) / Double($1.threads)
     }.max() ?? 0
   }
 

@@ -18,7 +18,7 @@ struct SpreadWindowBed {
 
   /// Throws where the cores are not to be found out.
   init(_ plan: RunPlan) throws(HostError) {
-    let layout = plan.layout(ofWorker: 0), columns = min(plan.geometry.columns, Self.columnsMax)
+    let layout = plan.windowLayout(ofWorker: 0), columns = min(layout.columns, Self.columnsMax)
     let rows = layout.rows(of: 0..<min(layout.blockCount, Self.blocksMax)).count
     self.layout = SliceLayout(columns: columns, rows: rows, lanes: layout.lanes)
     beam = ParallelBeam(columns: columns, rotationAxis: 0.5 * Double(columns))

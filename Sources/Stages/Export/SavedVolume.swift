@@ -1,4 +1,3 @@
-package import KernelTypes
 package import RunModel
 package import Tomography
 
@@ -6,13 +5,13 @@ package import Tomography
 package struct SavedVolume {
   /// The rows of one worker.
   package struct Rows {
-    /// How its slices lie in memory.
-    let layout: SliceLayout
-    /// `layout.volumeByteCount` bytes.
+    /// Its slices.
+    let slices: GenerationSlices
+    /// What they lie in.
     let memory: ScratchMemory
 
     /// A part as given.
-    package init(layout: SliceLayout, memory: ScratchMemory) { (self.layout, self.memory) = (layout, memory) }
+    package init(slices: GenerationSlices, memory: ScratchMemory) { (self.slices, self.memory) = (slices, memory) }
   }
 
   private let parts: [Rows]
@@ -30,7 +29,9 @@ package struct SavedVolume {
     _ configuration: ExportConfiguration, facts: [String: String], fits: [RowFit] = [],
     stopRequested: @escaping () -> Bool
   ) throws -> (outputs: [String], volumeSHA256: String, range: ClosedRange<Float>?)? {
-    let source = VolumeSource(parts: parts.map { ($0.layout, UnsafeRawPointer($0.memory.start)) })
+    // What the slices point into.
+    defer { for part in parts { withExtendedLifetime(part.memory) {} } }
+    let source = VolumeSource(parts: parts.map(\.slices))
     let writer = VolumeExport(
       configuration: configuration, source: source, fits: fits, room: nil, stopRequested: stopRequested)
     guard let written = try writer.write(facts) else { return nil }

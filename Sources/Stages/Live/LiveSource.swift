@@ -91,7 +91,7 @@ package final class LiveSource {
           if attempt > 0 { usleep(Self.pause) }
           generation =
             volume.withNewest {
-              layout.copySlices(rows: rows, lines: 0..<layout.columns, from: $0.base, into: target)
+              volume.slices(of: $0).copySlices(rows: rows, lines: 0..<layout.columns, into: target)
             }?.generation
         }
         guard let generation else {

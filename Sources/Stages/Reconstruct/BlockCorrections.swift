@@ -21,9 +21,14 @@ final class BlockCorrections {
   private var before = PixelCounts()
   /// Line integrals of the worker's rows, rows × columns.
   private let scratch: UnsafeMutableBufferPointer<Float>
+  /// The same of windows that are made of binned ones; nil where none are.
+  private let binned: (live: LiveLayout, scratch: UnsafeMutableBufferPointer<Float>)?
 
-  /// Without fields yet. With `interpolatesFlats` flats behind the projections make each projection's own.
-  init(layout: SliceLayout, minusLog: Bool, nonNegative: Bool, interpolatesFlats: Bool = false) {
+  /// Without fields yet. With `interpolatesFlats` flats behind the projections make each projection's own, with
+  /// `binned` the projections of windows are binned once they are corrected.
+  init(
+    layout: SliceLayout, minusLog: Bool, nonNegative: Bool, interpolatesFlats: Bool = false, binned: LiveLayout? = nil
+  ) {
     self.layout = layout
     self.minusLog = minusLog
     self.interpolatesFlats = interpolatesFlats
@@ -34,16 +39,21 @@ final class BlockCorrections {
     silent = Self.nothingKnown(layout)
     counts = Array(repeating: CorrectionCounts(), count: layout.blockCount)
     scratch = .allocate(capacity: layout.rows * layout.measured.count)
+    self.binned = binned.map { ($0, .allocate(capacity: $0.layout.rows * $0.layout.measured.count)) }
   }
 
-  deinit { scratch.deallocate() }
+  deinit {
+    scratch.deallocate()
+    binned?.scratch.deallocate()
+  }
 
   /// Bytes of the sums of flats and darks, the corrections made of them, silent pixels, and one projection's line
   /// integrals.
-  static func byteCount(layout: SliceLayout, interpolatesFlats: Bool) -> Int {
+  static func byteCount(layout: SliceLayout, interpolatesFlats: Bool, binned: LiveLayout? = nil) -> Int {
     (interpolatesFlats ? 3 : 1) * FlatDarkAccumulator.byteCount(rows: layout.rows, columns: layout.measured.count)
       + SilentPixels.byteCount(rows: layout.rows, columns: layout.measured.count)
       + layout.rows * layout.measured.count * 3 * MemoryLayout<Float>.stride
+      + (binned.map { $0.layout.rows * $0.layout.measured.count } ?? 0) * MemoryLayout<Float>.stride
   }
 
   private static func nothingKnown(_ layout: SliceLayout) -> [SilentPixels] {
@@ -107,7 +117,8 @@ final class BlockCorrections {
   var fieldCounts: (flats: Int, darks: Int) { (accumulators[0].flatCount, accumulators[0].darkCount) }
 
   /// Corrects the rows of `blocks` of one projection, block by block in parallel, and puts them into a slot of a
-  /// sinogram that holds exactly these blocks. It is the scan's projection `ordinal`.
+  /// sinogram that holds exactly these blocks; where windows are made of binned ones, of all blocks and binned. It is
+  /// the scan's projection `ordinal`.
   func store(
     _ pixels: RowPixels, ordinal: Int, blocks: Range<Int>, slot: Int, in sinogram: SinogramBuffer,
     _ executor: some Executor, counting: Bool
@@ -128,7 +139,14 @@ final class BlockCorrections {
         if counting { counts[block] += replaced }
       }
     }
-    layout.storeProjection(scratch, blocks: blocks, slot: slot, slots: sinogram.slots, into: sinogram.storage)
+    guard let binned else {
+      return layout.storeProjection(scratch, blocks: blocks, slot: slot, slots: sinogram.slots, into: sinogram.storage)
+    }
+    precondition(blocks == 0..<layout.blockCount, "binned ones lie across blocks, of which \(blocks) are stored")
+    let target = binned.live.layout, lines = binned.scratch.baseAddress!
+    binLineIntegrals(scratch, rows: layout.rows, columns: columns, by: binned.live.factor, into: lines)
+    target.storeProjection(
+      lines, blocks: 0..<target.blockCount, slot: slot, slots: sinogram.slots, into: sinogram.storage)
   }
 
   /// Forgets what was counted while the projections came: they are corrected again, with all fields of the scan, and

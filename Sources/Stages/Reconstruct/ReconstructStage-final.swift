@@ -51,10 +51,11 @@ extension ReconstructStage {
       takeIdleCores()
       try gather(pass, slabs, from: readAhead, into: sinograms)
       for (block, sinogram) in zip(pass, sinograms) {
+        if volume.live != nil { volume.clearNext(block: block) }
         if configuration.removesStripes { removeStripes(rows(of: block..<block + 1, slabs).count, from: sinogram) }
         last = try body(block, sinogram) ?? last
         try check(block..<block + 1, of: current)
-        sealNext(block..<block + 1)
+        sealNext(block..<block + 1, in: layout)
         if let last { volume.markFinal(blocks: block + 1, by: last) }
         FaultPoint.blockSwept.reach()
       }

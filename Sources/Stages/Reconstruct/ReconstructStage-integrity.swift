@@ -1,3 +1,4 @@
+import KernelTypes
 import RunModel
 import Synchronization
 import Tomography
@@ -6,20 +7,22 @@ import Tomography
 // memory that flips, would make another volume of it.
 extension ReconstructStage {
   /// Takes note of what was computed of some blocks of the next generation.
-  func sealNext(_ blocks: Range<Int>) {
-    let pieces = volume.pieces(of: blocks)
-    executor.forEach(count: pieces.count) { volume.seal(piece: pieces.lowerBound + $0) }
+  func sealNext(_ blocks: Range<Int>, in layout: SliceLayout) {
+    let pieces = volume.pieces(of: blocks, in: layout)
+    executor.forEach(count: pieces.count) { volume.seal(piece: pieces.lowerBound + $0, in: layout) }
   }
 
   /// Takes note of what the newest generation is, if that was not done.
   func sealNewest() {
     guard !volume.isSealed(volume.newest) else { return }
-    executor.forEach(count: volume.pieces.count) { volume.sealNewest(piece: $0) }
+    executor.forEach(count: volume.pieces(of: volume.newest).count) { volume.sealNewest(piece: $0) }
     volume.sealNewest()
   }
 
-  /// Throws where blocks of a sealed generation, which something was computed from, are not what they were.
+  /// Throws where blocks of a sealed generation, which something was computed from, are not what they were. From one of
+  /// binned projections nothing else was.
   func check(_ blocks: Range<Int>, of generation: VolumeRegion.Generation) throws(StageError) {
+    if volume.isLive(generation) { return }
     guard areWhole(volume.pieces(of: blocks), { volume.isWhole(piece: $0, of: generation) }) else {
       throw .damaged(Self.damage(generation))
     }
@@ -55,7 +58,7 @@ extension ReconstructStage {
     }
     let newest = volume.newest, wasSealed = volume.isSealed(newest)
     let whole = volume.sealedGenerations.first { generation in
-      areWhole(volume.pieces) { volume.isWhole(piece: $0, of: generation) }
+      areWhole(volume.pieces(of: generation)) { volume.isWhole(piece: $0, of: generation) }
     }
     if let whole {
       volume.begin(with: whole)

@@ -22,7 +22,9 @@ extension ReconstructStage {
     let layout = configuration.layout
     // Where blocks differ each has a solver of its own.
     let areMany = configuration.beams.count > 1
-    func buffers(_ methods: [Method], blocks: Int, slots: Int, anglesMax: Int? = nil) -> Int {
+    func buffers(
+      _ methods: [Method], blocks: Int, slots: Int, anglesMax: Int? = nil, in layout: SliceLayout = layout
+    ) -> Int {
       guard slots > 0 else { return 0 }
       return SinogramBuffer.byteCount(layout: layout, blocks: blocks, slots: slots)
         + methods.reduce(0) {
@@ -31,7 +33,7 @@ extension ReconstructStage {
               layout: layout, anglesMax: anglesMax ?? slots, blocksMax: areMany ? 1 : blocks, threads: threads)
         }
     }
-    let window = configuration.windowSlots
+    let window = configuration.windowSlots, windowLayout = configuration.windowLayout
     let methods = configuration.methods, slots = configuration.projectionsMax
     let final =
       switch methods.final {
@@ -50,13 +52,15 @@ extension ReconstructStage {
       projections: configuration.projectionsMax * ((layout.rows + rows - 1) / rows))
     let stripes = StripeFilter(angles: configuration.projectionsMax, columns: layout.measured.count)
     return buffers(
-      [methods.window], blocks: layout.blockCount, slots: window.kept + window.others,
-      anglesMax: configuration.windowAnglesMax)
-      + (configuration.windows.spread == nil ? 0 : methods.window.smoothingByteCount(layout: layout, threads: threads))
+      [methods.window], blocks: windowLayout.blockCount, slots: window.kept + window.others,
+      anglesMax: configuration.windowAnglesMax, in: windowLayout)
+      + (configuration.windows.spread == nil
+        ? 0 : methods.window.smoothingByteCount(layout: windowLayout, threads: threads))
       + (configuration.keepsProjections
         ? final + buffers([], blocks: atOnce - 1, slots: slots) + readAhead : 0)
       + (configuration.removesStripes ? threads * stripeByteCount(stripes) : 0)
-      + BlockCorrections.byteCount(layout: layout, interpolatesFlats: configuration.interpolatesFlats)
+      + BlockCorrections.byteCount(
+        layout: layout, interpolatesFlats: configuration.interpolatesFlats, binned: configuration.binning?.layout)
   }
 
   /// Bytes of what the solver of the final iterations saves of a block; nil where it saves nothing.

@@ -12,8 +12,10 @@ extension ReconstructStage {
     else { return }
     slices.keep(
       update: update.index, projections: update.projections.upperBound, acquiredAt: newestAcquiredAt
-    ) { [layout = volume.layout] in
-      layout.copySlice(row: MonitoredSlice.row(of: layout.rows), from: newest.base, into: $0)
+    ) { [layout = volume.windowLayout] slice in
+      layout.copySlice(row: MonitoredSlice.row(of: layout.rows), from: newest.base, into: slice)
+      // Into 1/pixel of the detector.
+      if let live = volume.live { for pixel in slice.indices { slice[pixel] *= live.scale } }
     }
   }
 }

@@ -44,6 +44,8 @@ package final class ReconstructStage {
     var interpolatesFlats: Bool
     /// Whether the end of the images says what only all rows of the detector show.
     var isToldOfSample: Bool
+    /// What updates are made of while the scan runs; nil where that is the projections as they are.
+    var binning: LiveBinning?
 
     /// A configuration; the values were validated with the scan description.
     package init(
@@ -54,7 +56,7 @@ package final class ReconstructStage {
       windows: WindowSchedule, windowMemory: Int = 0,
       keepsProjections: Bool, projectionsMax: Int, checkpointInterval: CheckpointInterval,
       needs: (flats: Bool, darks: Bool) = (false, false), fieldsMayComeLate: Bool = false,
-      interpolatesFlats: Bool = false, isToldOfSample: Bool = false
+      interpolatesFlats: Bool = false, isToldOfSample: Bool = false, binning: LiveBinning? = nil
     ) {
       self.layout = layout
       precondition(beams.count == 1 || beams.count == layout.blockCount, "\(beams.count) beams")
@@ -74,6 +76,7 @@ package final class ReconstructStage {
       self.fieldsMayComeLate = fieldsMayComeLate
       self.interpolatesFlats = interpolatesFlats
       self.isToldOfSample = isToldOfSample
+      self.binning = binning
     }
 
     /// Newest projections that windows keep, and others that an update has room for; none where no update comes while
@@ -82,7 +85,7 @@ package final class ReconstructStage {
       let least = windows.slots(projections: projectionsMax)
       guard let spread = windows.spread, least > 0 else { return (least, 0) }
       let reach = max(least, min(spread.reach, projectionsMax))
-      let kept = min(max(windowMemory, least), reach, layout.slotsMax - spread.count)
+      let kept = min(max(windowMemory, least), reach, windowLayout.slotsMax - spread.count)
       return (kept, kept < reach ? spread.count : 0)
     }
 
@@ -123,8 +126,9 @@ package final class ReconstructStage {
   let window: (buffer: WindowBuffer, smoothing: WindowSmoothing?)?
   /// What updates windows; nil where there are none, and before the axis is known.
   private var windowSolver: (any WindowSolver)?
-  /// The detector, about the rotation axis that the last order about it names.
+  /// The detector, about the rotation axis that the last order about it names, and the same for windows.
   private(set) var beams: [ParallelBeam]
+  private var windowBeams: [ParallelBeam]
   /// Whether what the newest generation holds was made about another axis, and the next update starts from nothing.
   private(set) var startsOver = false
   var applied = AppliedProjections()
@@ -172,16 +176,16 @@ package final class ReconstructStage {
     self.widerPool = widerPool
     corrections = BlockCorrections(
       layout: layout, minusLog: configuration.minusLog, nonNegative: !configuration.methods.window.startsFromZero,
-      interpolatesFlats: configuration.interpolatesFlats)
-    let slots = configuration.windowSlots
+      interpolatesFlats: configuration.interpolatesFlats, binned: configuration.binning?.layout)
+    let slots = configuration.windowSlots, windowLayout = configuration.windowLayout
     window =
       slots.kept > 0
       ? (
-        WindowBuffer(layout: layout, kept: slots.kept, others: slots.others),
+        WindowBuffer(layout: windowLayout, kept: slots.kept, others: slots.others),
         configuration.windows.spread == nil
-          ? nil : configuration.methods.window.smoothing(layout: layout, threads: self.threadsMax)
+          ? nil : configuration.methods.window.smoothing(layout: windowLayout, threads: self.threadsMax)
       ) : nil
-    beams = configuration.beams
+    (beams, windowBeams) = (configuration.beams, configuration.windowBeams)
     applied.reserveCapacity(configuration.projectionsMax)
     if configuration.beamsAbout == nil { makeWindowSolver() }
   }
@@ -202,16 +206,19 @@ package final class ReconstructStage {
     guard window != nil else { return }
     windowSolver = nil
     windowSolver = configuration.methods.window.solver(
-      layout: configuration.layout, beams: beams, anglesMax: configuration.windowAnglesMax, threads: threadsMax)
+      layout: configuration.windowLayout, beams: windowBeams, anglesMax: configuration.windowAnglesMax,
+      threads: threadsMax)
   }
 
   /// Takes the axis for what comes from here on.
   func turn(about axis: FoundAxis) throws {
-    guard let beams = configuration.beamsAbout?(axis.axis) else {
+    guard let beams = configuration.beamsAbout?(axis.axis),
+      let windowBeams = configuration.windowBeams(about: axis.axis)
+    else {
       throw StageError.disorder("an order about the rotation axis, which was known before the scan")
     }
     guard windowSolver == nil || beams != self.beams else { return }
-    self.beams = beams
+    (self.beams, self.windowBeams) = (beams, windowBeams)
     makeWindowSolver()
   }
 
@@ -330,7 +337,7 @@ package final class ReconstructStage {
     let sinogram = window.buffer.sinogram
     let start = Machine.monotonicNanoseconds
     let newest = volume.newest
-    let blocks = 0..<configuration.layout.blockCount
+    let layout = configuration.windowLayout, blocks = 0..<layout.blockCount
     let source = begin(
       solver, configuration.methods.window, sinogram, blocks: blocks, angles: angles.all, anew: startsOver)
     let residual = iterate(
@@ -338,7 +345,7 @@ package final class ReconstructStage {
     try check(residual, of: newest.number + 1)
     smooth(after: index, angles: angles.all, seen: ordinals.upperBound)
     let isSealed = budget.isAffordable || checkpoints?.isDueNext == true
-    if isSealed { budget.spend { sealNext(blocks) } }
+    if isSealed { budget.spend { sealNext(blocks, in: layout) } }
     FaultPoint.flipBefore.reach()
     let update = UpdateEvent(
       phase: .window, index: index, iterations: iterations, cursor: cursor, generation: newest.number + 1,

@@ -8,6 +8,7 @@ struct WindowOptions: ParsableArguments {
   @Option(help: .key("window-memory", "projections|GiB")) var windowMemory: WindowMemory?
   @Option(help: .key("window-length")) var windowLength: Int?
   @Option(help: .key("window-step")) var windowStep: Int?
+  @Option(help: .key("live-binning", "K")) var liveBinning = ScanDescription.standard.liveBinning
   @Option(help: .key("window-iter")) var windowIter = ScanDescription.standard.windowIter
   @Option(help: .key("window-subsets")) var windowSubsets: Int?
 
@@ -15,7 +16,7 @@ struct WindowOptions: ParsableArguments {
   func apply(to scan: inout ScanDescription) {
     (scan.windowRecent, scan.windowSpread, scan.windowMemory) = (windowRecent, windowSpread, windowMemory)
     (scan.windowLength, scan.windowStep, scan.windowIter) = (windowLength, windowStep, windowIter)
-    scan.windowSubsets = windowSubsets
+    (scan.windowSubsets, scan.liveBinning) = (windowSubsets, liveBinning)
   }
 }
 

@@ -1,0 +1,50 @@
+import KernelTypes
+package import RunModel
+import Stages
+import Tomography
+
+// The volume while the scan runs, where its updates are made of binned projections.
+extension RunPlan {
+  /// Rows, and columns, of a projection that become one; nil where updates are made of all.
+  private var liveFactor: Int? { scan.liveBinning > 0 ? 1 << scan.liveBinning : nil }
+
+  /// How the detector lies beside the slices of updates.
+  var windowGeometry: ScanGeometry { liveFactor.map { geometry.binned(by: $0) } ?? geometry }
+
+  /// How worker `partition`'s slices lie in memory while the scan runs; nil where that is as in the end.
+  package func liveLayout(ofWorker partition: Int) -> LiveLayout? {
+    liveFactor.map { factor in
+      let rows = LiveLayout.rows(of: placement.workers[partition].rows.count, factor: factor)
+      return LiveLayout(layout: windowGeometry.layout(rows: rows), factor: factor)
+    }
+  }
+
+  /// How they lie then, whichever way.
+  func windowLayout(ofWorker partition: Int) -> SliceLayout {
+    liveLayout(ofWorker: partition)?.layout ?? layout(ofWorker: partition)
+  }
+
+  /// Voxels of all slices along one edge, of an update: what a projection of its window has.
+  var windowPixels: Int {
+    let rows = liveFactor.map { LiveLayout.rows(of: shape.rows, factor: $0) } ?? shape.rows
+    return rows * windowGeometry.columns
+  }
+
+  /// What worker `partition` makes updates of; nil where that is projections as they are.
+  func liveBinning(ofWorker partition: Int) -> LiveBinning? {
+    guard let layout = liveLayout(ofWorker: partition) else { return nil }
+    let first = placement.workers[partition].rows.lowerBound
+    precondition(first % layout.factor == 0, "a worker's rows begin at \(first), binned by \(layout.factor)")
+    let rows = first / layout.factor..<first / layout.factor + layout.layout.rows
+    let about: @Sendable (Double) -> [ParallelBeam] = { [plan = self] axis in
+      plan.geometry(about: axis).binned(by: layout.factor).beams(rows: rows)
+    }
+    return LiveBinning(
+      layout: layout, beams: windowGeometry.beams(rows: rows), beamsAbout: findsAxis ? about : nil)
+  }
+
+  /// What is to be said of it in words; nil where nothing is.
+  package var liveWords: String? {
+    liveFactor.map { "updates of \($0) × \($0) pixels as one" }
+  }
+}
