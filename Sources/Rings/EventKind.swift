@@ -26,6 +26,8 @@ package enum EventKind: UInt16, Sendable, Codable, CaseIterable {
   case alarm = 16
   /// The figures of a run over some seconds.
   case gauges
+  /// Items of a view.
+  case view
 
   /// Whether it is an image of a scan.
   var isImage: Bool { self == .projection || self == .flat || self == .dark }

@@ -4,18 +4,35 @@ package struct TopicKind: Hashable, Sendable {
   package let id: UInt32
   /// The word in names and messages, as in `updates`.
   package let word: String
-  /// Whether there is one topic of the kind for each worker.
-  package let isPartitioned: Bool
+  /// How many topics of the kind there are.
+  package let partitions: Partitions
 
-  /// A kind as given. No two kinds of a run share a number or a word.
-  package init(id: UInt32, _ word: String, isPartitioned: Bool = false) {
-    precondition(id > 0 && !word.isEmpty, "topic kind \(id) '\(word)'")
-    (self.id, self.word, self.isPartitioned) = (id, word, isPartitioned)
+  /// What there is a topic of a kind for.
+  package enum Partitions: Sendable {
+    /// The run.
+    case run
+    /// Each worker.
+    case worker
+    /// Each view.
+    case view
   }
 
-  /// The topics of the kind in a run with so many workers.
-  package func topics(workers: Int) -> [Topic] {
-    isPartitioned ? (0..<workers).map { Topic(self, partition: $0) } : [Topic(self)]
+  /// A kind as given. No two kinds of a run share a number or a word.
+  package init(id: UInt32, _ word: String, partitions: Partitions = .run) {
+    precondition(id > 0 && !word.isEmpty, "topic kind \(id) '\(word)'")
+    (self.id, self.word, self.partitions) = (id, word, partitions)
+  }
+
+  /// Whether its topics have numbers.
+  var isPartitioned: Bool { partitions != .run }
+
+  /// The topics of the kind in a run with so many workers and views.
+  package func topics(workers: Int, views: Int) -> [Topic] {
+    switch partitions {
+    case .run: [Topic(self)]
+    case .worker: (0..<workers).map { Topic(self, partition: $0) }
+    case .view: (0..<views).map { Topic(self, partition: $0) }
+    }
   }
 }
 
@@ -23,9 +40,9 @@ extension TopicKind {
   /// Written by `acquire`: every projection, flat and dark as it came from the source.
   package static let projections = TopicKind(id: 1, "projections")
   /// Written by `distribute` for each worker: which rows of which projection to take, and when to update.
-  package static let orders = TopicKind(id: 2, "orders", isPartitioned: true)
+  package static let orders = TopicKind(id: 2, "orders", partitions: .worker)
   /// Written by each worker: an event for each update of its rows' volume.
-  package static let updates = TopicKind(id: 3, "updates", isPartitioned: true)
+  package static let updates = TopicKind(id: 3, "updates", partitions: .worker)
   /// Written by `control`: the order to end the scan.
   package static let commands = TopicKind(id: 4, "commands")
   /// Written by `denoise`: an event when the denoised volume is complete.
@@ -36,6 +53,8 @@ extension TopicKind {
   package static let scores = TopicKind(id: 7, "scores")
   /// Written by `watch`: what begins to be wrong, or ends to be, and the gauges that show it; has no end.
   package static let alarms = TopicKind(id: 12, "alarms")
+  /// Written by `join`, of each view: which events belong together.
+  package static let views = TopicKind(id: 13, "views", partitions: .view)
 }
 
 /// A named stream of events. A kind with partitions has one for each of them: a ring has exactly one writer.
@@ -72,6 +91,8 @@ extension Topic {
   package static let alarms = Topic(.alarms)
   /// See `TopicKind.denoised`.
   package static let denoised = Topic(.denoised)
+  /// See `TopicKind.views`.
+  package static func view(_ number: Int) -> Topic { Topic(.views, partition: number) }
   /// See `TopicKind.orders`.
   package static func orders(partition: Int) -> Topic { Topic(.orders, partition: partition) }
   /// See `TopicKind.updates`.

@@ -1,3 +1,4 @@
+import Journal
 package import Rings
 
 /// Looks at a durable topic from outside: all that is published, from its ring as long as that has it, else from its
@@ -56,5 +57,32 @@ extension TopicFollower: TopicRows {
   package func event(at sequence: UInt64, rows: Range<Int>, table: inout BandTable?) throws -> Event {
     precondition(sequence < published, "event \(sequence) of \(published)")
     return try history.rows(rows, of: sequence, published: published)
+  }
+}
+
+extension TopicFollower {
+  /// The header of one event that is published, checked, without its payload and its metadata.
+  private func header(at sequence: UInt64) throws -> EventHeader {
+    precondition(sequence < published, "event \(sequence) of \(published)")
+    let page = UnsafeMutableRawBufferPointer(rebasing: buffer[..<EventHeader.pageByteCount])
+    if ring.copySlot(of: sequence, 0..<page.count, into: page),
+      let header = ring.header(in: UnsafeRawBufferPointer(page), of: sequence)
+    {
+      return header
+    }
+    return try history.header(at: sequence, published: published)
+  }
+
+  /// What there is at a place, without payload and metadata.
+  package enum HeaderArrival {
+    /// The header of the event.
+    case event(EventHeader)
+    /// Events that are lost.
+    case lost(Range<UInt64>)
+  }
+
+  /// The header of one event that is published, or the range that was given up in its place.
+  package func headerArrival(at sequence: UInt64) throws -> HeaderArrival {
+    do { return .event(try header(at: sequence)) } catch JournalError.lost(_, let range) { return .lost(range) }
   }
 }

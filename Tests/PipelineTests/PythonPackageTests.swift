@@ -26,15 +26,16 @@ extension Pipeline {
     func `The Python package does what its tests say`() throws {
       let outcome = try run(
         Senders.package, "pytest", "-q", "-p", "no:cacheprovider", "tests/test_run.py", "tests/test_client.py",
-        "tests/test_server.py", "tests/test_topic.py", "tests/test_stage.py")
+        "tests/test_server.py", "tests/test_topic.py", "tests/test_stage.py", "tests/test_view.py")
       #expect(outcome.status == .exited(0), "\(outcome.output)")
     }
 
     @Test(.enabled(if: Senders.examples != nil, "bluesky and a notebook's kernel cannot be installed"))
-    func `A Bluesky plan takes scans, and hears why one fails, and the notebook runs`() throws {
+    func `A Bluesky plan takes scans, and hears why one fails, the notebook runs, and a denoiser learns`() throws {
       let outcome = try run(
-        Senders.examples, "pytest", "-q", "-p", "no:cacheprovider", "tests/test_ophyd.py", "tests/test_notebook.py")
-      #expect(outcome.status == .exited(0) && outcome.output.contains("3 passed"), "\(outcome.output)")
+        Senders.examples, "pytest", "-q", "-p", "no:cacheprovider", "tests/test_ophyd.py", "tests/test_notebook.py",
+        "tests/test_denoiser.py")
+      #expect(outcome.status == .exited(0) && outcome.output.contains("4 passed"), "\(outcome.output)")
     }
 
     @Test(.enabled(if: Senders.package != nil, "mypy cannot be installed"))

@@ -82,6 +82,7 @@ import Testing
     "stage": "name=pores,program=/opt/pores,writes=labels:u8 name=last,program=/opt/last,every=final,reads=pores",
     "events": "kafka://broker:9092/lab diaspora+https://events.lab.org/v3/lab", "events-config": "events.properties",
     "events-patience": "30", "accept-commands": "lab.commands",
+    "view": "'pairs,from=projections,with=updates,match=window axis,from=projections,match=theta:180±0.1'",
     "trigger": "'none slow,watch=rate,model=threshold:<5,then=notify'",
   ]
 

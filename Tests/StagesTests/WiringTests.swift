@@ -7,7 +7,7 @@ import Testing
 @Suite struct WiringTests {
   private func wiring(
     workers: Int = 2, corrects: Bool = false, denoises: Bool = false, hasNodes: Bool = false, isWatched: Bool = false,
-    examples: [String] = [],
+    views: [Int] = [], examples: [String] = [],
     isDurable: Bool = true,
     sourceWaits: Bool = true
   ) -> RunWiring {
@@ -16,7 +16,7 @@ import Testing
     return RunWiring(
       WiringFacts(
         workers: workers, corrects: corrects, denoises: denoises, hasNodes: hasNodes, isWatched: isWatched,
-        examples: examples,
+        views: views, examples: examples,
         isDurable: isDurable, sourceWaits: sourceWaits, imageByteCount: (1000, 2000), slots: slots))
   }
 
@@ -56,6 +56,16 @@ import Testing
     for topic in alone.topics { #expect(watched.readers(of: topic) == alone.readers(of: topic), "\(topic.name)") }
     #expect(watched.readers(of: .alarms).isEmpty)
     #expect(watched.stages.filter { watched.row(of: $0)?.isOptional == true } == [watch])
+  }
+
+  @Test func `a topic a view comes of a stage that no ring waits for, and has room for what the view copies`() {
+    let (joined, alone, join) = (wiring(views: [0, 5000]), wiring(), StageName("join"))
+    #expect(joined.stages == alone.stages + [join] && joined.outputs(of: join) == [.view(0), .view(1)])
+    for topic in alone.topics { #expect(joined.readers(of: topic) == alone.readers(of: topic), "\(topic.name)") }
+    #expect(joined.topics == alone.topics + [.view(0), .view(1)] && joined.row(of: join)?.isOptional == true)
+    let rings = [Topic.view(0), .view(1)].map { joined.ring($0, runID: .random(), first: (0, 0, 0)) }
+    #expect(rings.map(\.payloadCapacity) == [0, 5000] && rings.map(\.slotCount) == [64, 4])
+    #expect(rings.allSatisfy { $0.requiredReaders == 0 })
   }
 
   @Test func `a worker reads its own orders and the images, and writes its own updates`() {
@@ -108,7 +118,7 @@ import Testing
     let kinds = Wiring.rows.flatMap(\.writes).map(\.kind)
     let expected = [
       "projections": 1, "orders": 2, "updates": 3, "commands": 4, "denoised": 5, "corrected": 6, "scores": 7, "echo": 8,
-      "alarms": 12,
+      "alarms": 12, "views": 13,
     ]
     #expect(Dictionary(uniqueKeysWithValues: kinds.map { ($0.word, Int($0.id)) }) == expected)
   }

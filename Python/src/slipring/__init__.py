@@ -8,7 +8,7 @@
 
 `open` reads a run, live or finished; `start` begins one; `Client` and `AsyncClient` talk to a run's page, `Server` and
 `AsyncServer` to a server of scans (`slipring serve`) over HTTP, `Queue` to its folder; `SharedRun` is what a denoising
-program works on, `Topic` any topic of a run, `TopicWriter` one of one's own.
+program works on, `Topic` any topic of a run, `TopicWriter` one of one's own, `View` what belongs together in it.
 """
 
 from ._client import AsyncClient, Client
@@ -24,9 +24,11 @@ from ._server import AsyncServer, Events, Server
 from ._server_types import Change, Scan, ScanDetails, State, Status
 from ._stage import Stage
 from ._topic import Topic, TopicWriter
+from ._view import Item, View, ViewEvent
 
 __all__ = [
-    "AsyncClient", "AsyncServer", "Change", "Client", "Denoised", "Event", "Events", "Image", "Images", "Ledger",
+    "AsyncClient", "AsyncServer", "Change", "Client", "Denoised", "Event", "Events", "Image", "Images", "Item", "Ledger",
     "Queue", "Refused", "Run", "Scan", "ScanDetails", "Server", "SharedRun", "SlipringError", "Stage", "StageVolume",
-    "Started", "State", "Status", "Topic", "TopicWriter", "Unavailable", "Volume", "open", "start",
+    "Started", "State", "Status", "Topic", "TopicWriter", "Unavailable", "View", "ViewEvent",
+    "Volume", "open", "start",
 ]

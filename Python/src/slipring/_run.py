@@ -17,6 +17,7 @@ from ._journal import Images, Journal
 from ._ledger import Ledger
 from ._memory import SharedRun
 from ._topic import Topic, TopicWriter
+from ._view import View
 
 #: What the journals of updates and scores hold, one row an event (UpdateEvent and ScoreEvent in Sources/RunModel).
 UPDATE = np.dtype([
@@ -191,6 +192,18 @@ class Run:
     def topic(self, name: str) -> Topic:
         """A topic by its name, as `projections`, `updates.1`, or that of a `topic_writer`. See `Topic`."""
         return Topic(self.folder, name, self.status["run"])
+
+    def view(self, view: str, name: str = "reader", wait: float = 60, synced: bool = True) -> View:
+        """The items of a view of `--view`, from where the reader `name` was. It ends with the view, with a run that is
+        over, or where nothing comes for `wait` seconds. Without `synced` a machine that crashes may forget what was
+        done last; a process that is killed never does. See `View`."""
+        records = str(self.plan["scan"].get("view") or "").split()
+        for number, record in enumerate(records):
+            if record.partition(",")[0].removeprefix("name=") == view:
+                return View(self.folder, view, name, self.topic, lambda: self.is_live, number, wait, synced)
+        raise Unavailable(
+            f"the run in {self.folder} has no view '{view}'; it has "
+            + (", ".join(record.partition(",")[0] for record in records) or "none: give --view"))
 
     def topic_writer(self, name: str, payload_max: int = 0, bytes_max: int = 1 << 30) -> TopicWriter:
         """Writes a topic of one's own beside those of the run. See `TopicWriter`."""

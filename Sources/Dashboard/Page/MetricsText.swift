@@ -197,7 +197,18 @@ enum MetricsText {
       series { Double($0.hangs) })
   }
 
+  private static func views(_ status: RunStatus, _ page: inout Builder) {
+    guard let views = status.views else { return }
+    func series(_ value: (ViewStatus) -> UInt64) -> [Builder.Sample] {
+      views.map { ([("view", $0.name)], Double(value($0))) }
+    }
+    page.add("slipring_view_items_total", "counter", "Items of the view.", series(\.items))
+    page.add("slipring_view_dropped_total", "counter", "Items that the view left out.", series(\.dropped))
+    page.add("slipring_view_stored_bytes", "gauge", "Voxels that the view has copied.", series(\.storedBytes))
+  }
+
   private static func programs(_ status: RunStatus, _ page: inout Builder) {
+    views(status, &page)
     guard let programs = status.programs else { return }
     page.add(
       "slipring_stage_gave_up", "gauge", "Whether the run goes on without the program of --stage.",

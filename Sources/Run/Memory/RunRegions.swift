@@ -174,7 +174,7 @@ package final class RunRegions {
 
   /// A worker's rings lie where it computes, the others where acquire runs.
   private static func node(of topic: Topic, _ plan: RunPlan) -> Int {
-    topic.kind.isPartitioned ? plan.placement.workers[topic.partition].node : plan.placement.serviceNode
+    topic.kind.partitions == .worker ? plan.placement.workers[topic.partition].node : plan.placement.serviceNode
   }
 
   /// Every name that a run may have. The lock comes last: what has none is never looked for.

@@ -204,7 +204,8 @@ package struct Reconstruction {
       report: report, seconds: status.seconds, secondsWithoutRoom: status.secondsWithoutRoom,
       copiesLost: status.copiesLost, scrub: status.scrub, coding: status.coding,
       restarts: Dictionary(status.stages.map { ($0.name, $0.restarts) }, uniquingKeysWith: +), isInterrupted: false,
-      finalized: status.finalized, faults: status.faultDetails ?? [:], missing: [], programs: status.programs)
+      finalized: status.finalized, faults: status.faultDetails ?? [:], missing: [], views: status.views,
+      programs: status.programs)
     var outcome = outcome(
       plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses(), try folder.readStop(),
       uplink: folder.readUplink())
@@ -330,7 +331,7 @@ package struct Reconstruction {
       outputs: report?.outputs ?? [], fit: report.flatMap { plan.export.fit($0.fits) },
       missingRows: ending.missing.map(\.rows),
       range: report?.range, volumeSHA256: report?.volumeSHA256, denoisedSHA256: report?.denoisedSHA256,
-      programs: ending.programs,
+      views: ending.views, programs: ending.programs,
       part: plan.fabric.map {
         ResultPart(
           $0, rows: RowRange(0..<plan.slices, firstSlice: plan.firstSlice), sha256: report?.partsSHA256 ?? [])

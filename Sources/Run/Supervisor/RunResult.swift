@@ -75,6 +75,8 @@ package struct RunResult: Codable, Equatable, Sendable {
   package var volumeSHA256: String?
   /// Checksum of the denoised volume; nil where there is none.
   package var denoisedSHA256: String?
+  /// How far the views came; nil where there are none.
+  var views: [ViewStatus]?
   /// How programs of people ended, and what they said last; nil where there were none.
   package var programs: [ProgramStatus]?
   /// How far those are who were told of the run; nil where nobody was.

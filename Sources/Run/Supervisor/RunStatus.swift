@@ -142,6 +142,8 @@ package struct RunStatus: Codable, Equatable, Sendable {
   package var gauges: [String: Double]?
   /// What triggers have said, each its last word; nil where none has.
   package var alarms: [AlarmStatus]?
+  /// How far the views are; nil where there are none.
+  package var views: [ViewStatus]?
   /// How programs of people do; nil where there are none.
   package var programs: [ProgramStatus]?
   /// How far those are who are told of the run; nil where nobody is.

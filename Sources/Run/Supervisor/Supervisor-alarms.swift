@@ -11,8 +11,14 @@ extension Supervisor {
   private static let optionalLimit: Duration = .seconds(1)
   private static let optionalKillLimit: Duration = .seconds(5)
 
+  /// Looks at what stages say that the run does without.
+  func watchOptional(_ regions: RunRegions, _ status: inout RunStatus) {
+    watchAlarms(regions, &status)
+    watchViews(regions, &status)
+  }
+
   /// Tells what it alone knows, tells people of new alarms, and fills figures and alarms in.
-  func watchAlarms(_ regions: RunRegions, _ status: inout RunStatus) {
+  private func watchAlarms(_ regions: RunRegions, _ status: inout RunStatus) {
     guard let gauges = regions.gauges else { return }
     gauges.supervised = (
       UInt64(status.stages.reduce(0) { $0 + $1.restarts }), UInt64(status.withoutRoom.count)

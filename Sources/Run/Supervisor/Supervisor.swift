@@ -57,6 +57,8 @@ final class Supervisor {
   var statusFailure: FileError?
   /// Alarms that people know, by their triggers, and the next event of the topic.
   var (alarms, alarmsRead): ([String: RunStatus.AlarmStatus], UInt64?) = ([:], nil)
+  /// What views had written before the rings of this process were made; nil before the first look.
+  var viewsBefore: [Int: ViewEvent]?
   /// What was last seen of the run; nil before the first look.
   private(set) var newestStatus: RunStatus?
   private var regionFolder = ""
@@ -91,6 +93,8 @@ final class Supervisor {
     let faults: [String: String]
     /// What the volume lacks.
     let missing: [MissingRows]
+    /// How far the views came; nil where there are none.
+    let views: [ViewStatus]?
     /// How programs of people ended; nil where there were none.
     let programs: [ProgramStatus]?
   }
@@ -168,7 +172,7 @@ final class Supervisor {
     try observer.update(&finished)
     finished.phase = phase
     watchSource(regions, &finished)
-    watchAlarms(regions, &finished)
+    watchOptional(regions, &finished)
     if let losses = try folder.readLosses() { finished.losses = losses.counts }
     finished.secondsWithoutRoom = room.duration(at: .now) / .seconds(1)
     watchCopies(&finished)
@@ -182,7 +186,7 @@ final class Supervisor {
       copiesLost: finished.copiesLost, scrub: finished.scrub, coding: finished.coding,
       restarts: Dictionary(uniqueKeysWithValues: stages.map { ("\($0.stage)", $0.restarts) }),
       isInterrupted: signalCount > 0, finalized: finished.finalized, faults: finished.faultDetails ?? [:],
-      missing: missing, programs: finished.programs)
+      missing: missing, views: finished.views, programs: finished.programs)
   }
 
   /// What has to be seen to while nothing but the end is waited for.
@@ -255,7 +259,7 @@ final class Supervisor {
       watchScrub(scrubber, &status)
       watchCoding(coder, &status)
       watchSource(regions, &status)
-      watchAlarms(regions, &status)
+      watchOptional(regions, &status)
       noticeSpilling(status, slowest: observer.slowestReader)
       noticeStep(status)
       noticeEnd(status)

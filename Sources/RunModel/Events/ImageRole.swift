@@ -15,7 +15,7 @@ package enum ImageRole: UInt32, Sendable {
     case .projection: self = .projection
     case .flat: self = .flat
     case .dark: self = .dark
-    case .order, .update, .checkpoint, .command, .recovered, .end, .score, .program, .alarm, .gauges: return nil
+    case .order, .update, .checkpoint, .command, .recovered, .end, .score, .program, .alarm, .gauges, .view: return nil
     }
   }
 }

@@ -9,7 +9,7 @@ extension ScanDescription {
       { $0.bufferProblem }, { $0.rangeProblem }, { $0.mirrorProblem }, { $0.parityProblem },
       { $0.homeProblem },
       { $0.subsetProblem }, { $0.seriesProblem }, { $0.measurementProblem },
-      { $0.eventsProblem }, { $0.stageProblem },
+      { $0.eventsProblem }, { $0.stageProblem }, { $0.viewProblem },
     ] + methodRules + sourceRules + controlRules + effectRules + fabricRules
 
   /// What can be found wrong without the scan file, all of it: first single values, then what contradicts what. A rule

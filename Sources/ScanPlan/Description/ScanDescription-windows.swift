@@ -24,7 +24,7 @@ extension ScanDescription {
   /// see `watch`.
   private var isWatched: Bool {
     let isLive = (try? ScanSource(input))?.isLive ?? false
-    return isLive || rate != nil || comparesSlices || stopRises != nil || !hasFinalIterations
+    return isLive || rate != nil || comparesSlices || stopRises != nil || !hasFinalIterations || joinsWindows
   }
 
   /// Whether windows are part of the method: auto, cgls and fbp make the volume of all projections alone.

@@ -113,6 +113,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var reference: String?
   /// What the run is watched for; nil for the standard set where the source does not wait.
   package var trigger: TriggerRecords?
+  /// What of the run is put together for programs of people; nil for nothing.
+  package var view: ViewRecords?
   /// Reconstruction processes; nil for one a NUMA node.
   package var workers: Int?
   /// Threads of each; nil for one a core.

@@ -85,7 +85,7 @@ package struct ScanKey: Sendable {
   }
 
   /// Whether it takes several records, in scan.yaml as a list.
-  var isRepeatable: Bool { name == "trigger" }
+  var isRepeatable: Bool { name == "trigger" || name == "view" }
 
   /// The key of that name.
   package static func named(_ name: String) -> ScanKey? { byName[name] }

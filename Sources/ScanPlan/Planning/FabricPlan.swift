@@ -173,7 +173,7 @@ extension FabricPlan {
     "fabric-authority", "workers", "threads",
     "format", "bits", "range", "zarr-version", "compress", "log-level", "durability", "checkpoint-every", "retain",
     "scrub",
-    "events", "events-config", "events-patience", "accept-commands", "trigger", "stage",
+    "events", "events-config", "events-patience", "accept-commands", "trigger", "stage", "view",
   ]
 
   /// What the keys of `scan` come to on a node.

@@ -116,6 +116,7 @@ extension Planner {
     plan.fabric = part
     plan.isWatched = !scan.triggers(sourceWaits: plan.sourceWaits).isEmpty
     plan.inputNotices = []
+    try plan.checkViews()
     try checkReturn(plan, part)
     return plan
   }

@@ -113,6 +113,7 @@ package struct Planner {
       projectionsCovering: projectionsCovering(windows, geometry), projectionsPerHalfTurn: perHalfTurn)
     plan.slots.onTheWay = onTheWay(plan)
     plan.isWatched = !scan.triggers(sourceWaits: plan.sourceWaits).isEmpty
+    try plan.checkViews()
     plan.inputNotices = info.notices
     plan.examples = try Self.examples()
     plan.created = Date.now.formatted(.iso8601)

@@ -100,7 +100,8 @@ package struct RunPlan: Codable, Sendable {
     RunWiring(
       WiringFacts(
         workers: placement.workers.count, corrects: correction != nil, denoises: denoising != nil,
-        hasNodes: scan.fabric != nil, isWatched: isWatched == true, examples: examples,
+        hasNodes: scan.fabric != nil, isWatched: isWatched == true,
+        views: viewByteCounts, examples: examples,
         isDurable: scan.durability == .durable,
         sourceWaits: sourceWaits,
         imageByteCount: (shape.payloadCapacity, shape.rows * shape.columns * PixelType.float32.byteCount), slots: slots)

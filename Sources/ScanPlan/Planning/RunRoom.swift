@@ -120,7 +120,7 @@ extension RunPlan {
     let pages = updateCount + (shape.projections + shape.flatsAndDarks + updateCount) * placement.workers.count
     let checkpoints = scan.checkpointEvery.interval == .never ? 0 : 3
     let strides = ring(.projections).slotStride + (correction == nil ? 0 : ring(.corrected).slotStride)
-    return (shape.projections + shape.flatsAndDarks) * strides + pages * EventHeader.pageByteCount
+    return (shape.projections + shape.flatsAndDarks) * strides + viewsByteCount + pages * EventHeader.pageByteCount
       + checkpoints * placement.workers.indices.reduce(0) { $0 + layout(ofWorker: $1).volumeByteCount }
   }
 }

@@ -17,7 +17,9 @@ package struct RunWiring: Sendable {
     stages = rows.flatMap { row in
       row.isPerWorker ? (0..<facts.workers).map { StageName(row.name, partition: $0) } : [StageName(row.name)]
     }
-    topics = rows.flatMap(\.writes).flatMap { $0.kind.topics(workers: facts.workers) }
+    topics = rows.flatMap(\.writes).flatMap {
+      $0.kind.topics(workers: facts.workers, views: facts.views.count)
+    }
     precondition(Set(stages).count == stages.count, "two rows have one name: \(stages)")
     precondition(Set(topics.map(\.folderName)).count == topics.count, "two rows write one topic: \(topics.map(\.name))")
     precondition(
@@ -80,9 +82,11 @@ package struct RunWiring: Sendable {
     guard let output = rows.flatMap(\.writes).first(where: { $0.kind == topic.kind }) else {
       preconditionFailure("nobody writes \(topic.name)")
     }
-    let payload = output.payload(facts), spillSlots = facts.isDurable ? spillSlots(output, payload) : nil
+    let payload = output.payload(facts, topic.partition),
+      spillSlots = facts.isDurable ? spillSlots(output, payload) : nil
     return RingSpecification(
-      runID: runID, topic: topic.id, partition: UInt32(topic.partition), slotCount: output.slots(facts),
+      runID: runID, topic: topic.id, partition: UInt32(topic.partition),
+      slotCount: output.slots(facts, topic.partition),
       payloadCapacity: payload, requiredReaders: readers(of: topic).count,
       whenFull: spillSlots == nil ? .wait : .spill, spillSlotCount: spillSlots ?? 0, firstSequence: first.sequence,
       firstChain: first.chain, firstEpoch: first.epoch)
@@ -106,7 +110,9 @@ package struct RunWiring: Sendable {
   private func row(named name: String) -> WiringRow? { rows.first { $0.name == name } }
 
   private func topics(_ kind: TopicKind, of stage: StageName) -> [Topic] {
-    guard kind.isPartitioned, let partition = stage.partition else { return kind.topics(workers: facts.workers) }
+    guard kind.partitions == .worker, let partition = stage.partition else {
+      return kind.topics(workers: facts.workers, views: facts.views.count)
+    }
     return [Topic(kind, partition: partition)]
   }
 }

@@ -148,6 +148,8 @@ package protocol StageSettings: Sendable {
   var denoisingWork: DenoisingWork? { get }
   /// What `watch` looks at; nil where nothing is watched.
   var watching: WatchConfiguration? { get }
+  /// The views that `join` writes.
+  var joining: JoinConfiguration { get }
   /// What `export` writes, and where.
   var export: ExportConfiguration { get }
 }

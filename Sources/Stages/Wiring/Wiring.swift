@@ -12,6 +12,7 @@ import Topics
 ///                                    denoise ◄──┤
 ///                              files ◄─ export ◄┘
 ///                                 all topics ─► watch ─ alarms
+///                                     topics ─► join ─ views.v ─► programs of people
 /// ```
 package enum Wiring {
   /// Every stage that a run can have.
@@ -60,5 +61,10 @@ package enum Wiring {
     WiringRow(
       "watch", WatchStage.self, reads: [], writes: [.init(.alarms, slots: { _ in 64 })], isOptional: true,
       isPresent: { $0.isWatched }),
+    // So does this. Of copied voxels a few are in memory.
+    WiringRow(
+      "join", JoinStage.self, reads: [],
+      writes: [.init(.views, slotsOf: { $0.views[$1] > 0 ? 4 : 64 }, payloadOf: { $0.views[$1] })], isOptional: true,
+      isPresent: { !$0.views.isEmpty }),
   ]
 }

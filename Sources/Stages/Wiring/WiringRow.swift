@@ -71,10 +71,10 @@ package struct WiringRow: Sendable {
   package struct Output: Sendable {
     /// The topics.
     package let kind: TopicKind
-    /// Events that each ring holds.
-    let slots: @Sendable (WiringFacts) -> Int
-    /// Bytes of the largest payload.
-    let payload: @Sendable (WiringFacts) -> Int
+    /// Events that the ring of a partition holds.
+    let slots: @Sendable (WiringFacts, Int) -> Int
+    /// Bytes of the largest payload there.
+    let payload: @Sendable (WiringFacts, Int) -> Int
     /// What the writer does where a ring is full.
     let whenFull: WhenFull
 
@@ -93,7 +93,16 @@ package struct WiringRow: Sendable {
       _ kind: TopicKind, slots: @escaping @Sendable (WiringFacts) -> Int = { _ in 4 },
       payload: @escaping @Sendable (WiringFacts) -> Int = { _ in 0 }, whenFull: WhenFull = .waits
     ) {
-      (self.kind, self.slots, self.payload, self.whenFull) = (kind, slots, payload, whenFull)
+      (self.kind, self.whenFull) = (kind, whenFull)
+      (self.slots, self.payload) = ({ facts, _ in slots(facts) }, { facts, _ in payload(facts) })
+    }
+
+    /// Topics of `kind` whose rings differ, and whose writer waits where one is full.
+    init(
+      _ kind: TopicKind, slotsOf slots: @escaping @Sendable (WiringFacts, Int) -> Int,
+      payloadOf payload: @escaping @Sendable (WiringFacts, Int) -> Int
+    ) {
+      (self.kind, self.slots, self.payload, whenFull) = (kind, slots, payload, .waits)
     }
   }
 
@@ -127,6 +136,8 @@ package struct WiringFacts: Sendable {
   package var hasNodes: Bool
   /// Whether the run's figures are watched.
   package var isWatched: Bool
+  /// Of each view bytes of the voxels that an item of it has, 0 for none.
+  package var views: [Int]
   /// Stages beside those that make the volume, by name.
   package var examples: [String]
   /// Whether events go to disk.
@@ -141,7 +152,7 @@ package struct WiringFacts: Sendable {
   /// Facts as given.
   package init(
     workers: Int, corrects: Bool, denoises: Bool, hasNodes: Bool = false, isWatched: Bool = false,
-    examples: [String], isDurable: Bool,
+    views: [Int] = [], examples: [String], isDurable: Bool,
     sourceWaits: Bool, imageByteCount: (acquired: Int, corrected: Int), slots: RingSlots
   ) {
     precondition(workers > 0, "\(workers) workers")
@@ -150,6 +161,7 @@ package struct WiringFacts: Sendable {
     self.denoises = denoises
     self.hasNodes = hasNodes
     self.isWatched = isWatched
+    self.views = views
     self.examples = examples
     self.isDurable = isDurable
     self.sourceWaits = sourceWaits

@@ -15,11 +15,13 @@ struct ControlOptions: ParsableArguments {
   @Option(help: .key("reference", "file.h5"), completion: .file()) var reference: String?
 
   @Option(help: .key("trigger", "record")) var trigger: [String] = []
+  @Option(help: .key("view", "record")) var view: [String] = []
 
   /// Takes the options over.
   func apply(to scan: inout ScanDescription) {
     scan.order = order
     scan.trigger = TriggerRecords(scanText: trigger.joined(separator: " "))
+    scan.view = ViewRecords(scanText: view.joined(separator: " "))
     (scan.stopSimilarity, scan.stopPatience, scan.stopAfter, scan.stopRises) = (
       stopSsim, stopPatience, stopAfter, stopRises
     )

@@ -85,13 +85,14 @@ struct Status: ParsableCommand {
     let axis = isGiven ? [] : ["rotation axis: \(status.axisWords)"]
     let missing = status.missingRows.map { ["missing in the volume: \(RowRange.list($0))"] } ?? []
     let alarms = (status.alarms ?? []).map { "\($0.severity): \($0.text)" }
+    let views = (status.views ?? []).map(\.words)
     let notices = (status.notices ?? []).map { "notice: \($0)" }
     return [
       "run \(status.run): \(phase)\(late)",
       "projections \(status.acquired)/\(status.projections) (\(ProgressLine.oneDecimal(status.rate))/s, "
         + "lag \(status.lag)\(spilled)), updates \(status.updates)/\(status.updatesExpected), "
         + "step \(status.step)\(residual), \(ProgressLine.oneDecimal(status.seconds)) s",
-    ] + [old].compactMap { $0 } + notices + faults + losses + clamped + axis + room + copies + alarms + missing
+    ] + [old].compactMap { $0 } + notices + faults + losses + clamped + axis + room + copies + alarms + views + missing
       + status.uplinkLines
       + [
         row("stage", "pid", "state", "epoch", "cursor", "lag", "restarts", "hung")
