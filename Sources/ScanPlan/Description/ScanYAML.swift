@@ -47,8 +47,8 @@ enum ScanYAML {
     }
   }
 
-  /// What a file has, whatever that is; nil where it is empty. Throws where it is no YAML, or one that could grow beyond
-  /// reason.
+  /// What a file has, whatever that is; nil where it is empty. Throws where it is no YAML, or one that could grow
+  /// beyond reason.
   static func root(_ bytes: [UInt8]) throws(ScanFile.Problem) -> Node? {
     guard var text = String(validating: bytes, as: UTF8.self) else {
       throw .init(line: invalidLine(bytes), text: "this is not text in UTF-8")
