@@ -27,8 +27,6 @@ package struct RehearsalPlan: Sendable {
     case expect
   }
 
-  /// As it was named.
-  let path: String
   private let file: KeyedFile
   /// The detector; nil where it is said elsewhere.
   private(set) var detector: RehearsedDetector?
@@ -53,7 +51,6 @@ package struct RehearsalPlan: Sendable {
 
   /// Reads the content of a file.
   init(path: String, bytes: [UInt8]) throws(ScanFailure) {
-    self.path = path
     file = KeyedFile(path: path)
     let entries = try file.entries(bytes, needs: "expect:, and faults: where something goes wrong")
     for (key, value) in entries { try read(key, value) }
