@@ -43,7 +43,7 @@ import Tomography
       "projections", "flats", "darks", "fields", "theta-start", "theta-step", "first-frame", "channel", "on-gap",
       "source-timeout", "stop-hook", "entry",
       "data-path", "image-key-path", "theta-path", "flips", "strict", "fabric", "granule", "local-rows", "nodes",
-      "gather", "parts-patience", "uplink", "uplink-preview", "mirror", "parity",
+      "gather", "parts-patience", "uplink", "uplink-preview", "mirror", "parity", "live-binning",
     ]
     let all = Set(ScanKey.all.map(\.name)), (deciding, own) = (FabricPlan.decidingKeys, FabricPlan.ownKeys)
     #expect(deciding.isDisjoint(with: own) && edge.isDisjoint(with: deciding) && edge.isDisjoint(with: own))

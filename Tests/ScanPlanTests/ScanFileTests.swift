@@ -49,7 +49,7 @@ import Testing
     "theta-unit": "radians", "rotation-axis": "296.25", "field-of-view": "half", "axis-tilt": "-0.25",
     "start-row": "3", "end-row": "5",
     "nsino": "0.5", "binning": "1", "algorithm": "pml-hybrid", "window-length": "12", "window-step": "4",
-    "window-iter": "2", "window-recent": "3", "window-spread": "4", "window-memory": "2.5GiB",
+    "window-iter": "2", "window-recent": "3", "window-spread": "4", "window-memory": "2.5GiB", "live-binning": "1",
     "final-iterations": "7", "final-subsets": "2", "window-subsets": "3", "initial": "fbp", "reg": "12.5,0.25",
     "filter": "hann",
     "relaxation": "0.5", "non-negative": "true", "disk-mask": "yes", "workers": "2", "threads": "3", "lag-max": "9",

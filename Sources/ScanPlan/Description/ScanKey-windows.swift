@@ -23,8 +23,8 @@ extension ScanKey {
     ScanKey(
       .method, "live-binning", \.liveBinning,
       """
-      While the scan runs, make updates of projections that are binned by squares of 2^K pixels: each takes 8^K times \
-      less. The final iterations take the projections as they are.
+      While the scan runs, make updates of projections that are binned by squares of 2^K pixels: each takes up to 8^K \
+      times less. The final iterations take the projections as they are.
       """, .within(0...3)),
   ]
 }
