@@ -121,6 +121,7 @@ static inline uint64_t slipring_newest(const struct slipring_volume *volume, uns
 // NULL for a generation of binned projections, whose slices are others.
 static inline const float *slipring_slice(
     const struct slipring_volume *volume, uint32_t row, unsigned slot, size_t *row_stride, size_t *column_stride) {
+  *row_stride = *column_stride = 0;
   if (row >= volume->rows || slot > 2) return NULL;
   const uint16_t *phase = (const uint16_t *)((const char *)volume + 256 + 128 * slot + 8);
   if (volume->live_factor > 1 && *phase != 2) return NULL;
