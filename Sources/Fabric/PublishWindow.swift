@@ -34,11 +34,13 @@ struct PublishWindow {
   /// Bytes a second that any link is taken to carry.
   private static let rateMin = 64e3
 
-  /// Forgets what is under way.
+  /// Forgets what is under way, and what is known of the link: another one may be there, or the same may have become so
+  /// slow that it seemed silent.
   mutating func clear(granules: Int, at now: ContinuousClock.Instant = .now) {
     flights = Array(repeating: [], count: granules)
     heads = Array(repeating: 0, count: granules)
     (inFlight, progressed, measured) = (0, now, (now, 0))
+    (rate, shortest, grown) = (nil, nil, Self.byteCountMin)
   }
 
   /// The most bytes that may be under way.
