@@ -54,15 +54,22 @@ package struct TriggerRecords: ScanValue {
 extension ScanLimit where Value == TriggerRecords {
   /// Records, no name twice.
   static var triggers: ScanLimit {
-    ScanLimit(form: TriggerRecords.form) { records in
-      do throws(Trigger.Mistake) {
-        let names = try records.triggers.map(\.name)
-        guard names.count <= TriggerRecords.countMax else {
-          return "is not \(TriggerRecords.form): they are \(names.count)"
-        }
+    named(TriggerRecords.form, countMax: TriggerRecords.countMax) { try $0.triggers.map(\.name) }
+  }
+}
+
+extension ScanLimit {
+  /// At most so many records of a form, no name twice; `names` throws what is wrong with one.
+  static func named(
+    _ form: String, countMax: Int, _ names: @escaping @Sendable (Value) throws -> [String]
+  ) -> ScanLimit {
+    ScanLimit(form: form) { records in
+      do {
+        let names = try names(records)
+        guard names.count <= countMax else { return "is not \(form): they are \(names.count)" }
         let twice = names.indices.first { names[..<$0].contains(names[$0]) }
-        return twice.map { "is not \(TriggerRecords.form): \(names[$0]) is there twice" }
-      } catch { return "is not \(TriggerRecords.form): \(error)" }
+        return twice.map { "is not \(form): \(names[$0]) is there twice" }
+      } catch { return "is not \(form): \(error)" }
     }
   }
 }

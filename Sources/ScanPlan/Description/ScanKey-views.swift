@@ -47,16 +47,7 @@ package struct ViewRecords: ScanValue {
 extension ScanLimit where Value == ViewRecords {
   /// Records, no name twice.
   static var views: ScanLimit {
-    ScanLimit(form: ViewRecords.form) { records in
-      do throws(ViewRecord.Mistake) {
-        let names = try records.records.map(\.name)
-        guard names.count <= ViewRecords.countMax else {
-          return "is not \(ViewRecords.form): they are \(names.count)"
-        }
-        let twice = names.indices.first { names[..<$0].contains(names[$0]) }
-        return twice.map { "is not \(ViewRecords.form): \(names[$0]) is there twice" }
-      } catch { return "is not \(ViewRecords.form): \(error)" }
-    }
+    named(ViewRecords.form, countMax: ViewRecords.countMax) { try $0.records.map(\.name) }
   }
 }
 
