@@ -127,8 +127,10 @@ class Started:
                 self.process.kill()
                 self.process.wait(timeout)
                 raise Unavailable(f"the run did not stop within {timeout} s, and was killed")
-            # The first ends the acquisition, the second everything.
-            self.process.send_signal(signal.SIGTERM)
+            # One ends the acquisition, two end everything. Two kinds at once: of one kind the second is lost while the
+            # first is pending, and after a wait a small run would have finished with what was acquired.
+            for kind in signal.SIGINT, signal.SIGTERM:
+                self.process.send_signal(kind)
             time.sleep(0.2)
 
     def wait(self, timeout: float | None = None) -> dict[str, Any]:
