@@ -48,6 +48,9 @@ package enum Gauge: String, CaseIterable, Sendable {
   case step
   /// Projections between the fastest worker and the slowest.
   case workerSpread = "worker-spread"
+  /// The time that the slowest worker computed at its newest update, as a part of the time from one update to the next.
+  /// Above 1 it falls behind.
+  case workload
 
   /// Its place in a sample.
   package var place: Int {
@@ -75,6 +78,7 @@ package enum Gauge: String, CaseIterable, Sendable {
     case .diskFull: 20
     case .step: 21
     case .workerSpread: 22
+    case .workload: 23
     }
   }
 
@@ -86,6 +90,7 @@ package enum Gauge: String, CaseIterable, Sendable {
     case .deadRows: (0, 0.5)
     case .rate, .residual, .similarity: (0.05, 0)
     case .updateSeconds: (0.1, 0.001)
+    case .workload: (0.1, 0.2)
     case .diskFree, .diskSpare: (0.001, 1_048_576)
     case .processorPressure, .diskPressure, .memoryPressure: (0.1, 2)
     default: (0.05, 1)

@@ -41,7 +41,7 @@ import Testing
   }
 
   @Test func `Places of gauges stay what they are on disk`() {
-    #expect(Gauge.allCases.map(\.place) == Array(0..<23))
+    #expect(Gauge.allCases.map(\.place) == Array(0..<24))
     #expect(Gauge.intensity.place == 0 && Gauge.diskSpare.place == 8 && Gauge.workerSpread.place == 22)
   }
 }

@@ -140,7 +140,7 @@ import Testing
         + "fast,watch=speed,model=cusum:5: watch is not one of intensity, dead-rows, rate, lag, update-seconds, "
         + "buffered, spilled, disk-free, disk-spare, missing, faults, dead-pixels, corrected-pixels, residual, "
         + "similarity, restarts, cpu-pressure, io-pressure, memory-pressure, socket-drops, disk-full, step, "
-        + "worker-spread"
+        + "worker-spread, workload"
     ),
     ("? [a, b]\n: c", "scan.yaml:3: there is no key \"?\"; slipring init lists all of them"),
   ]

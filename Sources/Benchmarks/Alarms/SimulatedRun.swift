@@ -123,6 +123,7 @@ struct SimulatedRun {
     } else if time < stalls.workers {
       stalled += Self.period
     }
+    sample[.workload] = sample[.updateSeconds].map { $0 * rate }
     sample[.lag] = lag.rounded()
     sample[.buffered] = buffered.rounded()
     sample[.diskSpare] = spare(time)

@@ -63,6 +63,9 @@ struct RunFigures {
     for worker in updates.indices { lookAtUpdates(worker, &sample) }
     fillFit(&sample)
     lookAtOrders(&sample)
+    if let seconds = sample[.updateSeconds], let step = sample[.step], step > 0, spacing > 0 {
+      sample[.workload] = seconds / (step * spacing / 1e9)
+    }
     lookAtScores(&sample)
     looks += 1
   }
