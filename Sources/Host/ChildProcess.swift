@@ -131,11 +131,11 @@ package final class ChildProcess {
     }
   }
 
-  /// Replaces this process's program by `executable`, without arguments, with each signal at its default (execv). What
-  /// `dieWithParent` asked for holds on. Throws where that cannot be.
-  package static func become(_ executable: String) throws(HostError) -> Never {
+  /// Replaces this process's program by `executable`, with each signal at its default (execv). What `dieWithParent`
+  /// asked for holds on. Throws where that cannot be.
+  package static func become(_ executable: String, _ arguments: [String] = []) throws(HostError) -> Never {
     for number in [SIGPIPE, SIGXFSZ] { Glibc.signal(number, SIG_DFL) }
-    _ = withCStrings([executable]) { execv(executable, $0) }
+    _ = withCStrings([executable] + arguments) { execv(executable, $0) }
     throw .system(call: "execv", subject: executable, errno: .current)
   }
 

@@ -38,6 +38,12 @@ extension Pipeline {
       #expect(outcome.status == .exited(0) && outcome.output.contains("4 passed"), "\(outcome.output)")
     }
 
+    @Test(.enabled(if: Senders.networks != nil, "onnxruntime cannot be installed"))
+    func `A network works on the volume while it is made, as it was when the run began`() throws {
+      let outcome = try run(Senders.networks, "pytest", "-q", "-p", "no:cacheprovider", "tests/test_onnx.py")
+      #expect(outcome.status == .exited(0) && outcome.output.contains("29 passed"), "\(outcome.output)")
+    }
+
     @Test(.enabled(if: Senders.package != nil, "mypy cannot be installed"))
     func `The Python package has types throughout`() throws {
       let outcome = try run(Senders.package, "mypy")

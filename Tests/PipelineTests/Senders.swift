@@ -33,6 +33,11 @@ enum Senders {
   static let package = environment(
     "python-package", packages: ["numpy", "h5py", "pytest", "mypy"], probe: "import numpy, h5py, pytest, mypy")
 
+  /// A Python with what runs a network, and makes a small one.
+  static let networks = environment(
+    "python-networks", packages: ["numpy", "h5py", "pytest", "onnx", "onnxruntime"],
+    probe: "import numpy, h5py, pytest, onnx, onnxruntime")
+
   /// The same with what its examples need.
   static let examples = environment(
     "python-examples",

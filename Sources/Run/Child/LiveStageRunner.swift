@@ -133,9 +133,17 @@ package struct LiveStageRunner {
     for path in outputs {
       try writeStageVolume(
         path: path, slices: volume.slices, columns: volume.columns, pixel: volume.pixel,
-        attributes: figures.merging(attributes) { $1 }.merging(["sha256": sum]) { $1 }, slice: slice)
+        attributes: figures.merging(attributes) { $1 }.merging(["sha256": sum]) { $1 }.merging(try model()) { $1 },
+        slice: slice)
     }
     try folder.write(SavedStage(outputs: outputs, digest: sum), to: folder.savedStage(record.name))
+  }
+
+  /// Which model it was made by.
+  private func model() throws -> [String: String] {
+    try record.work.model.map { path in
+      ["model": path, "model_sha256": try StageModel(of: record.name, from: path, in: folder).sha256]
+    } ?? [:]
   }
 
   private var attributes: [String: String] { ["run": plan.runID.description, "stage": record.words] }

@@ -57,6 +57,8 @@ package struct RunFolder: Sendable {
   var gathered: String { path + "/gathered.json" }
   /// What a stage beside the run has saved.
   func savedStage(_ name: String) -> String { "\(path)/stage.\(name).json" }
+  /// Models of stages, as they were when the run began.
+  var models: String { path + "/models" }
   var lock: String { path + "/lock" }
   var logFolder: String { path + "/log" }
   /// The log of a stage, or of the supervisor.
@@ -114,7 +116,7 @@ package struct RunFolder: Sendable {
     {
       try Self.remove(file, unlink(file), accepting: [ENOENT])
     }
-    for folder in [checkpoints, salvaged, requests, events, journals, topics] where access(folder, F_OK) == 0 {
+    for folder in [checkpoints, salvaged, requests, events, journals, topics, models] where access(folder, F_OK) == 0 {
       do { try FileManager.default.removeItem(atPath: folder) } catch {
         throw ScanFailure(.inputOutput, "cannot remove \(folder): \(error.reasonText)")
       }

@@ -67,6 +67,9 @@ final class UserProgram {
     (status.outputs, status.sha256) = (saved.outputs.isEmpty ? nil : saved.outputs, saved.digest)
   }
 
+  /// Takes note of the model that it has.
+  func note(model sha256: String) { status.modelSHA256 = sha256 }
+
   /// Has it see that the volume is complete.
   func complete() {
     isComplete = true
@@ -211,16 +214,24 @@ final class UserPrograms {
     programs = records.map { record in
       UserProgram(record, log: log, ended: { [weak self] in self?.removeLeftovers($0) }) {
         [executable, folder] input, output in
-        let program = record.work.program
-        return try ChildProcess(
+        try ChildProcess(
           executable: executable,
-          arguments: program.map { ["program", "--last"] + Self.parent + [$0] }
+          arguments: record.work.command.map { ["program", "--last"] + Self.parent + [$0[0], "--"] + $0.dropFirst() }
             ?? Self.liveStage(record.name, folder, regions: regions),
-          environment: Self.environment(of: record, regions: regions, runFolder: folder.path),
+          environment: Self.environment(of: record, regions: regions, folder),
           standardInput: input, standardOutput: output)
       }
     }
+    for program in programs { takeModel(of: program) }
     look()
+  }
+
+  /// Takes the model that a stage has into the run's folder. Without it the run goes on without the stage.
+  private func takeModel(of program: UserProgram) {
+    guard let model = program.record.work.model else { return }
+    do {
+      program.note(model: try StageModel(of: program.record.name, from: model, in: folder).sha256)
+    } catch { program.stop("\(ScanFailure(error))") }
   }
 
   private static var parent: [String] { ["--parent", "\(getpid())", "--program", OwnProgram.build] }
@@ -237,15 +248,18 @@ final class UserPrograms {
   }
 
   /// What a program is told: where the run is, and what it reads and writes there.
-  static func environment(of record: UserStages.Record, regions: String, runFolder: String) -> [String: String] {
+  private static func environment(
+    of record: UserStages.Record, regions: String, _ folder: RunFolder
+  ) -> [String: String] {
     var environment = ProcessInfo.processInfo.environment
     for name in ServiceManager.environmentNames { environment[name] = nil }
     environment["SLIPRING_RUN"] = regions
-    environment["SLIPRING_RUN_FOLDER"] = runFolder
+    environment["SLIPRING_RUN_FOLDER"] = folder.path
     environment["SLIPRING_STAGE"] = record.name
     environment["SLIPRING_STAGE_EVERY"] = record.every
     environment["SLIPRING_STAGE_READS"] = record.reads ?? UserStages.volume
     environment["SLIPRING_STAGE_WRITES"] = record.writes?.rawValue
+    environment["SLIPRING_STAGE_MODEL"] = record.work.model == nil ? nil : folder.model(record.name)
     return environment
   }
 
@@ -289,7 +303,7 @@ final class UserPrograms {
   }
 
   private func limit(_ program: UserProgram) -> Duration {
-    program.record.work.live == nil ? Self.programLimit : Self.liveLimit
+    if case .program = program.record.work { Self.programLimit } else { Self.liveLimit }
   }
 
   /// Saves what each has made of the finished volume. What cannot be saved is told, and the run ends as it would.

@@ -19,7 +19,7 @@ extension ScanDescription {
       ("fabric-authority", fabricAuthority),
     ]
     let shards = (parity?.folders ?? []).map { ("parity", $0 as String?) }
-    let programs = (stage?.records ?? []).map { ("stage", $0.work.program) }
+    let programs = (stage?.records ?? []).flatMap { [("stage", $0.work.program), ("stage", $0.work.model)] }
     for case (let key, let path?) in paths + shards + programs
     where path == "~" || path.hasPrefix("~") && path.contains("/") {
       return

@@ -9,22 +9,35 @@ extension ScanKey {
       .filters, "stage", \.stage,
       """
       What works on the volume while it is made, and says figures: denoise, segment, analyse, or a program of your \
-      own, name=NAME,program=PATH[,writes=labels:u8|volume:f32]; each with [,every=update|Ns|final]\
-      [,reads=volume|STAGE]. Several with blanks between them; one may read what another before it writes. The run \
-      goes on without one that fails.
+      own, name=NAME,program=PATH[,writes=labels:u8|volume:f32], or a network, name=NAME,onnx=MODEL; each with \
+      [,every=update|Ns|final][,reads=volume|STAGE]. Several with blanks between them; one may read what another \
+      before it writes. The run goes on without one that fails.
       """,
       unset: "none")
   ]
 }
 
 extension ScanDescription {
-  /// Throws where a program is not there.
+  /// Throws where a program or a model is not there.
   func checkStages() throws(ScanFailure) {
     for stage in stage?.records ?? [] {
-      guard let program = stage.work.program, let problem = programProblem(program) else { continue }
-      throw ScanFailure(
-        .noInput, "--stage name=\(stage.name): \(program): \(problem); name a program that can be executed")
+      if let program = stage.work.program, let problem = programProblem(program) {
+        throw ScanFailure(
+          .noInput, "--stage name=\(stage.name): \(program): \(problem); name a program that can be executed")
+      }
+      if let model = stage.work.model, let problem = modelProblem(model) {
+        throw ScanFailure(.noInput, "--stage name=\(stage.name): \(model): \(problem); name a model in ONNX")
+      }
     }
+  }
+
+  /// Why there can be no model; nil where that is not known.
+  private func modelProblem(_ path: String) -> String? {
+    var status = stat()
+    guard stat(path, &status) == 0, access(path, R_OK) == 0 else { return "\(Errno.current)" }
+    guard status.st_mode & S_IFMT == S_IFREG else { return "it is no file" }
+    return (1...UserStages.modelByteCountMax).contains(Int(status.st_size))
+      ? nil : "it has \(status.st_size) bytes, and a model in one file has up to 2 GiB"
   }
 
   /// What one of them reads that it cannot.
@@ -46,7 +59,7 @@ extension ScanDescription {
       switch record.work {
       case .live(.denoise), .live(.segment):
         if written == .labels { return start + "which writes labels: it works on numbers" }
-      case .program, .live(.analyse): break
+      case .program, .model, .live(.analyse): break
       }
     }
     return nil

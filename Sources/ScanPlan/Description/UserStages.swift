@@ -18,13 +18,32 @@ package struct UserStages: ScanValue {
   package enum Work: Equatable, Sendable {
     /// The program at this path, without arguments.
     case program(String)
+    /// The model at a path (ONNX), by the Python package; `python` is the interpreter that has it and onnxruntime, nil
+    /// for python3 on the PATH.
+    case model(String, python: String?)
     /// A work of Slipring's own.
     case live(LiveWork)
 
     /// The work of Slipring's own; nil for a program.
     package var live: LiveWork? { if case .live(let work) = self { work } else { nil } }
-    /// The path of the program; nil for a work of Slipring's own.
-    package var program: String? { if case .program(let path) = self { path } else { nil } }
+    /// The path of what is executed, as far as that was said; nil for a work of Slipring's own.
+    package var program: String? {
+      switch self {
+      case .program(let path): path
+      case .model(_, let python): python
+      case .live: nil
+      }
+    }
+    /// The path of the model; nil where there is none.
+    package var model: String? { if case .model(let path, _) = self { path } else { nil } }
+    /// What is executed, and its arguments; nil for a work of Slipring's own.
+    package var command: [String]? {
+      switch self {
+      case .program(let path): [path]
+      case .model(_, let python): (python.map { [$0] } ?? ["/usr/bin/env", "python3"]) + ["-m", "slipring.onnx"]
+      case .live: nil
+      }
+    }
   }
 
   /// One of them.
@@ -44,6 +63,7 @@ package struct UserStages: ScanValue {
       var parts: [String?]
       switch work {
       case .program(let path): parts = ["name=\(name)", "program=\(path)"]
+      case .model(let path, let python): parts = ["name=\(name)", "onnx=\(path)", python.map { "python=\($0)" }]
       case .live(let work):
         parts = [work.word, name == work.word ? nil : "name=\(name)"]
         switch work {
@@ -53,7 +73,11 @@ package struct UserStages: ScanValue {
         }
       }
       parts += [every == "update" ? nil : "every=\(every)", reads.map { "reads=\($0)" }]
-      if case .program = work { parts.append(writes.map { "writes=\($0.rawValue)" }) }
+      switch work {
+      case .program: parts.append(writes.map { "writes=\($0.rawValue)" })
+      case .model: parts.append(writes == .volume ? nil : writes.map { "writes=\($0.rawValue)" })
+      case .live: break
+      }
       return parts.compactMap { $0 }.joined(separator: ",")
     }
 
@@ -68,6 +92,8 @@ package struct UserStages: ScanValue {
   package private(set) var records: [Record]
 
   private static let (countMax, nameMax) = (8, 32)
+  /// A protocol buffer, which ONNX is, has no more.
+  package static let modelByteCountMax = Int(Int32.max)
   private static let seconds = 1...86_400
   /// What `reads` has for the run's volume.
   package static let volume = "volume"
@@ -81,7 +107,8 @@ package struct UserStages: ScanValue {
   package static var form: String {
     "up to \(countMax) with blanks between them of denoise[,method=tv|nlm|median], segment[,within=0.85], "
       + "analyse[,within=0.85] and name=NAME,program=PATH[,writes=labels:u8|volume:f32], each with "
-      + "[,name=NAME][,every=update|10s|final][,reads=volume|STAGE]; names of a-z, 0-9 and -, none of them twice and "
+      + "[,name=NAME][,every=update|10s|final][,reads=volume|STAGE]; onnx=MODEL[,python=PATH] may stand for "
+      + "program=PATH; names of a-z, 0-9 and -, none of them twice and "
       + "none of them volume, denoised, rec or one that ends with analysis, paths without blanks and commas"
   }
 
@@ -132,9 +159,13 @@ package struct UserStages: ScanValue {
       return word == "segment" ? (.live(.segment(within: within)), .labels) : (.live(.analyse(within: within)), nil)
     case nil:
       let writes = values.removeValue(forKey: "writes").map(Written.init)
-      guard let program = values.removeValue(forKey: "program"), !program.isEmpty, writes != .some(nil) else {
-        return nil
+      guard writes != .some(nil) else { return nil }
+      if let model = values.removeValue(forKey: "onnx") {
+        let python = values.removeValue(forKey: "python")
+        guard !model.isEmpty, python != "" else { return nil }
+        return (.model(model, python: python), (writes ?? nil) ?? .volume)
       }
+      guard let program = values.removeValue(forKey: "program"), !program.isEmpty else { return nil }
       return (.program(program), writes ?? nil)
     }
   }
@@ -151,7 +182,12 @@ package struct UserStages: ScanValue {
   var absolute: UserStages {
     var stages = self
     for (index, record) in records.enumerated() {
-      if let program = record.work.program { stages.records[index].work = .program(absolutePath(program)) }
+      switch record.work {
+      case .program(let path): stages.records[index].work = .program(absolutePath(path))
+      case .model(let path, let python):
+        stages.records[index].work = .model(absolutePath(path), python: python.map(absolutePath))
+      case .live: break
+      }
     }
     return stages
   }

@@ -8,12 +8,13 @@ struct ProgramCommand: ParsableCommand {
     shouldDisplay: false)
 
   @Argument(help: "The program.") var path: String
+  @Argument(parsing: .postTerminator, help: "Its arguments, behind --.") var arguments: [String] = []
   @Flag(help: "Lets every other process go first.") var last = false
   @OptionGroup var parentOptions: ParentOptions
 
   func run() throws {
     try parentOptions.begin()
     if last { Priority.lower(by: 19) }
-    try ChildProcess.become(path)
+    try ChildProcess.become(path, arguments)
   }
 }
