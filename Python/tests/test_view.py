@@ -161,6 +161,28 @@ def test_what_is_no_item_is_refused(finished):
                 pass
 
 
+def test_a_view_whose_first_event_is_damaged_is_not_an_empty_one(finished):
+    run, *_ = finished
+    items = read(run, "windows")
+    segment = next((run.folder / "journal" / "views.1").glob("*.segment"))
+    with open(segment, "r+b") as file:
+        file.seek(4096 + 64)
+        before = file.read(3)
+        file.seek(4096 + 64)
+        file.write(bytes(byte ^ 0x5A for byte in before))
+        file.flush()
+        try:
+            again = slipring.open(run.folder)
+            with pytest.raises(slipring.Unavailable, match="event 0 of 'views.1' is damaged"):
+                read(again, "windows", "late")
+            with pytest.raises(slipring.Unavailable, match="neither in its ring"):
+                list(again.topic("views.1").events())
+        finally:
+            file.seek(4096 + 64)
+            file.write(before)
+    assert [item.pointers for item in read(slipring.open(run.folder), "windows")] == [item.pointers for item in items]
+
+
 def chain(items):
     state = None
     for item in items:

@@ -24,6 +24,7 @@ from ._records import HEAD, PAGE, SEQUENCE_LIMIT, Event, is_whole
 _SEGMENT = re.compile(r"(\d{20})(?:\.\d+)?\.segment")
 CONTROL = struct.Struct("<QIHHQQIIQQQQQQQ")
 CONTROL_MAGIC, CONTROL_LAYOUT = 0x504A4C53, 1
+_THROUGH = 5
 
 
 class Segment(NamedTuple):
@@ -90,6 +91,23 @@ class Journal:
                     self._segments[path.name] = segment
         self._ordered = sorted(self._segments.values(), key=lambda segment: segment.number)
         return self._ordered
+
+    def through(self) -> int:
+        """Where the journal ended when its writer closed it; 0 where nobody did, or the page that says so is damaged."""
+        try:
+            descriptor = os.open(self._folder / "through", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return 0
+        try:
+            head = os.read(descriptor, HEAD)
+        finally:
+            os.close(descriptor)
+        if len(head) < HEAD or not is_whole(head):
+            return 0
+        _, magic, layout, kind, *identity, _, _, _, _, _, _, through = CONTROL.unpack_from(head)
+        is_own = all(segment.identity == tuple(identity) for segment in self._ordered[:1])
+        is_page = (magic, layout, kind) == (CONTROL_MAGIC, CONTROL_LAYOUT, _THROUGH)
+        return int(through) if is_page and is_own and through < SEQUENCE_LIMIT else 0
 
     def at(self, sequence: int, look: bool = True) -> Event | None:
         """The record of a sequence at its computed place; None where there is none yet. With `look`, segments that are

@@ -104,7 +104,8 @@ class Topic:
         return self._stored_end()
 
     def _stored_end(self) -> int:
-        """Where the journal ends: its last events count as far as they are whole, for nobody says that they are."""
+        """Where the journal ends: its last events count as far as they are whole, for nobody says that they are but a
+        writer that has closed it."""
         if self._journal is None:
             return 0
         segments = self._journal.look()
@@ -119,7 +120,7 @@ class Topic:
             if self._sure >= durable and not (event and event.check()):
                 break
             self._sure += 1
-        return self._sure
+        return max(self._sure, self._journal.through())
 
     def get(self, sequence: int, stable: bool = False) -> Event | None:
         """An event; None where it is not there: not yet, not any more, or not whole. With `stable` from the journal

@@ -236,6 +236,9 @@ class View:
                 if not was_live or time.monotonic() - last >= self._wait:
                     if self.next and topic is not None and sequence > topic.end:
                         raise Refused(f"the view '{self.name}' ends before item {self.next}, which was read from it")
+                    if not was_live and topic is not None and sequence < topic._stored_end():
+                        raise Unavailable(
+                            f"event {sequence} of '{self._own}' is damaged or gone; slipring journal verify tells")
                     return
                 was_live = self._is_live()
                 if topic is not None:
