@@ -211,6 +211,21 @@ extension Pipeline {
       #expect(try outcome.result().stoppedBy.contains("dashboard"), "\(outcome.output)")
     }
 
+    @Test("Metrics have items, what was left out and what is stored of each view")
+    func viewMetrics() throws {
+      let view = "pairs,from=projections,with=updates,match=window,copy=volume:0"
+      let page = try live("views", "--view", "\(view) all,from=projections,with=updates,match=window")
+      func value(_ name: String) throws -> Double? {
+        let line = try page.get("/metrics").text.split(separator: "\n").first { $0.hasPrefix(name + " ") }
+        return line.flatMap { Double($0.dropFirst(name.count + 1)) }
+      }
+      try page.wait("items") { try value("slipring_view_items_total{view=\"all\"}") ?? 0 >= 3 }
+      try page.wait("voxels") { try value("slipring_view_stored_bytes{view=\"pairs\"}") ?? 0 >= 64 * 64 * 4 }
+      #expect(try value("slipring_view_dropped_total{view=\"all\"}") == 0)
+      #expect(try value("slipring_view_stored_bytes{view=\"all\"}") == 0)
+      #expect(try page.end().status == .exited(0))
+    }
+
     @Test(
       "What Prometheus reads is as its own tool wants it",
       .enabled(if: program("promtool") != nil, "needs promtool, of Debian's package prometheus"))
