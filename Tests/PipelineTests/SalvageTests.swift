@@ -42,6 +42,23 @@ extension Pipeline {
       return try outcome.result()
     }
 
+    @Test func `Views of what is made again are made again, and their readers begin anew`() throws {
+      let outcome = try runs.recon("out", "--view", "pairs,from=projections,with=updates,match=window").end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      let readers = runs.run("out") + "/views/pairs", aside = runs.run("out") + "/salvaged/1"
+      try FileManager.default.createDirectory(atPath: readers, withIntermediateDirectories: true)
+      try Data().write(to: URL(filePath: readers + "/reader.cursor"))
+      try runs.damage("out", "projections", record: 20)
+      let said = try salvage("out")
+      #expect(said.contains("views.0: set aside in \(aside), to be made again: it points to what is lost"), "\(said)")
+      #expect(FileManager.default.fileExists(atPath: aside + "/readers-pairs/reader.cursor"))
+      let again = try runs.resume("out")
+      #expect(again.status == .exited(0), "\(again.errors)")
+      #expect(again.output.contains("\"isComplete\" : true"), "\(again.output)")
+      let listed = try Command.run("journal", "list", runs.run("out"))
+      #expect(!listed.output.contains("views.0: records 0..<0 "), "\(listed.output)")
+    }
+
     @Test(arguments: ["orders.0", "updates.1"])
     func `Orders and reports that are damaged are made again, and the volume has the same bits`(topic: String) throws {
       let reference = try runs.reference()

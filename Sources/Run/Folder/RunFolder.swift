@@ -28,6 +28,7 @@ import Stages
 /// journal/      the durable topics, one folder each
 /// checkpoints/  the newest saved generations of each worker's volume
 /// requests/     what people asked of the run while it ran
+/// views/        where readers of each view are, one folder a view
 /// events/       what others are told of the run, and how far they have taken it; with --events
 /// salvaged/     what salvage set aside, one folder a salvage
 /// ```
@@ -71,6 +72,8 @@ package struct RunFolder: Sendable {
   var journals: String { path + "/journal" }
   /// Topics that programs of people wrote.
   var topics: String { path + "/topics" }
+  /// Where readers of views are.
+  var views: String { path + "/views" }
 
   /// The journal of a topic.
   func journal(_ topic: Topic) -> String { "\(journals)/\(topic.folderName)" }
@@ -116,7 +119,8 @@ package struct RunFolder: Sendable {
     {
       try Self.remove(file, unlink(file), accepting: [ENOENT])
     }
-    for folder in [checkpoints, salvaged, requests, events, journals, topics, models] where access(folder, F_OK) == 0 {
+    for folder in [checkpoints, salvaged, requests, events, journals, topics, views, models]
+    where access(folder, F_OK) == 0 {
       do { try FileManager.default.removeItem(atPath: folder) } catch {
         throw ScanFailure(.inputOutput, "cannot remove \(folder): \(error.reasonText)")
       }

@@ -54,6 +54,12 @@ extension RunJournals {
     }
     let corrected = try correctedReason(isLost: !lost.isEmpty)
     if let corrected { reasons = reasons.map { (orders: $0.orders ?? corrected, updates: $0.updates ?? corrected) } }
+    // Views point to what is set aside, by sequences that mean something else from then on. They go first: afterwards
+    // nothing says that they are stale.
+    let isStale = !lost.isEmpty || corrected != nil || reasons.contains { $0.orders != nil || $0.updates != nil }
+    let others = try plan.wiring.topics.filter { !Self.madeFromImages.contains($0.kind) }.map {
+      ($0.name, try setAsideIfDamaged($0, into: aside, reason: isStale && $0.kind == .views ? Self.stale : nil))
+    }
     let workers = try reasons.enumerated().map { try setAside(ofWorker: $0, $1, into: aside) }
     if corrected != nil { try aside.setAside(.corrected, plan) }
     return projections.map { (Topic.projections.name, $0) }
@@ -61,10 +67,10 @@ extension RunJournals {
         ? [] : [(Topic.corrected.name, corrected.map { .setAside(folder: aside.path, reason: $0) } ?? .none)])
       + workers.enumerated().map { (Topic.orders(partition: $0).name, $1.orders) }
       + workers.enumerated().map { (Topic.updates(partition: $0).name, $1.updates) }
-      + (try plan.wiring.topics.filter { !Self.madeFromImages.contains($0.kind) }.map {
-        ($0.name, try setAsideIfDamaged($0, into: aside))
-      })
+      + others
   }
+
+  private static let stale = "it points to what is lost, or was set aside"
 
   /// Why `corrected` is set aside, and with it all that was made of it; nil where it stays. Its sequences count what
   /// was not lost.
@@ -78,8 +84,9 @@ extension RunJournals {
 
   /// What `control` wrote comes again, or not, as it decides then: the volume is what was acquired either way. So does
   /// what `denoise` wrote.
-  private func setAsideIfDamaged(_ topic: Topic, into aside: SalvageFolder) throws -> Salvage {
-    guard let reason = try damage(of: topic) else { return .none }
+  private func setAsideIfDamaged(_ topic: Topic, into aside: SalvageFolder, reason: String?) throws -> Salvage {
+    guard let reason = try reason ?? damage(of: topic) else { return .none }
+    if topic.kind == .views { try aside.setAsideReaders(ofView: plan.scan.views[topic.partition].name) }
     try aside.setAside(topic, plan)
     return .setAside(folder: aside.path, reason: reason)
   }

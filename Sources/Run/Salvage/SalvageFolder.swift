@@ -11,6 +11,7 @@ import ScanPlan
 /// salvaged/1/orders.0/…                    a topic's journal
 /// salvaged/1/volume.0.12.checkpoint        a saved volume
 /// salvaged/1/projections.0-files/…         what lay where it was no use, of a topic that is not set aside
+/// salvaged/1/readers-pairs/…               where readers of the view `pairs` were, which is made again
 /// salvaged/1/export.json                   the result of a run that had finished
 /// ```
 struct SalvageFolder {
@@ -70,6 +71,12 @@ struct SalvageFolder {
     try RunParity(plan)?.setAside(topic, plan, number: number)
   }
 
+  /// Moves what readers of a view have away: it says where they were in the one that was set aside.
+  func setAsideReaders(ofView name: String) throws {
+    let readers = "\(folder.views)/\(name)"
+    if access(readers, F_OK) == 0 { try move(readers, as: "readers-\(name)") }
+  }
+
   private func lock(_ device: PwriteDevice) throws {
     let wait = JournalOptions().lockWait
     guard try device.lockFolder(wait: wait) else { throw JournalError.locked(folder: device.folder, waited: wait) }
@@ -85,10 +92,10 @@ struct SalvageFolder {
   }
 
   /// Durable when it returns: a run that is resumed must not find again what salvage said was gone.
-  private func move(_ source: String) throws {
+  private func move(_ source: String, as name: String? = nil) throws {
     for made in [folder.salvaged, path] { try RunFolder.makeFolder(made, for: .owner) }
     let url = URL(fileURLWithPath: source)
-    try rename(source, to: "\(path)/\(url.lastPathComponent)")
+    try rename(source, to: "\(path)/\(name ?? url.lastPathComponent)")
     for changed in [path, folder.salvaged, folder.path, url.deletingLastPathComponent().path] {
       try DurableFolder(changed).sync()
     }
