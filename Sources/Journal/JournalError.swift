@@ -83,6 +83,20 @@ package struct JournalDamage: Sendable, Equatable, Codable, CustomStringConverti
     self.finding = finding
   }
 
+  /// What is damaged here and there; nil where nothing is.
+  package func shared(with other: JournalDamage) -> JournalDamage? {
+    let (lower, upper) = (max(lowerBound, other.lowerBound), min(upperBound, other.upperBound))
+    // Beyond what was acknowledged there is a place, and no record.
+    let isPlace = lowerBound == upperBound && other.lowerBound == other.upperBound
+    guard lower < upper || isPlace && lower == upper else { return nil }
+    return JournalDamage(lowerBound: lower, upperBound: upper, finding: finding)
+  }
+
+  /// Whether all that is damaged there is damaged here.
+  package func covers(_ other: JournalDamage) -> Bool {
+    lowerBound <= other.lowerBound && upperBound >= other.upperBound
+  }
+
   /// For messages.
   package var description: String {
     lowerBound == upperBound

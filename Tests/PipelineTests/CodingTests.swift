@@ -95,6 +95,59 @@ extension Pipeline {
       #expect(try journals()[name] == before[name])
     }
 
+    @Test func `A journal that is gone is told in a line, with what helps, and looking makes nothing`() throws {
+      try expectSame(runs.recon("out", "--parity", option).end())
+      let folder = runs.run("out") + "/journal"
+      try FileManager.default.removeItem(atPath: folder)
+      expectFailure(65, try journal("verify"), "\(folder) is not there", "'slipring journal mend' writes again")
+      expectFailure(66, try journal("list"), "not there: \(folder)", "slipring journal mend")
+      #expect(!FileManager.default.fileExists(atPath: folder))
+      #expect(try journal("mend").status == .exited(0))
+      try whole()
+    }
+
+    @Test func `What both copies have damaged comes from shards, and where these are gone salvage is proposed`() throws
+    {
+      let mirror = runs.folder.file("mirror"), name = "/journal/projections.0/00000000000000000000.segment"
+      try makeFolder(mirror)
+      try expectSame(runs.recon("out", "--parity", option, "--mirror", mirror).end())
+      let before = try journals()
+      func damage() throws {
+        try runs.damage("out", "projections", record: 7, offset: 4200)
+        try FileManager.default.removeItem(atPath: mirror + name)
+        try FileManager.default.copyItem(atPath: runs.run("out") + name, toPath: mirror + name)
+      }
+      for word in ["scrub", "mend"] {
+        try damage()
+        let verified = try journal("verify")
+        expectFailure(65, verified, "'slipring journal mend' writes again")
+        #expect(!verified.errors.contains("salvage"), "\(verified.errors)")
+        let outcome = try journal(word)
+        #expect(outcome.status == .exited(0), "\(word): \(outcome.errors)")
+        #expect(try journals() == before, "\(word)")
+        try whole()
+      }
+      for device in devices[..<3] { try FileManager.default.removeItem(atPath: device) }
+      try damage()
+      expectFailure(65, try journal("verify"), "nothing has projections: records 7..<8", "slipring journal salvage")
+      let mended = try journal("mend")
+      expectFailure(65, mended, "neither journals nor shards have projections: records 7..<8")
+      #expect(mended.output.contains("projections: left damaged records 7..<8"), "\(mended.output)")
+    }
+
+    @Test(.enabled(if: SmallDisk.isAvailable, "mounting a small file system takes root with CAP_SYS_ADMIN"))
+    func `Folders on one disk need its room together, and check says so`() throws {
+      let disk = try SmallDisk(byteCount: 6 << 20)
+      let others = devices.indices.map { "\(disk.path)/\($0)" }
+      for folder in others { try makeFolder(folder) }
+      let parity = "2+2@\(others.joined(separator: ","))", words = "with what else of the run goes to that disk"
+      expectFailure(73, try runs.recon("out", "--parity", parity).end(), words)
+      let scan = runs.folder.file("scan.yaml")
+      let keys = ["input: \(runs.scan)", "output-folder: \(runs.folder.file("out"))", "parity: \(parity)"]
+      try keys.joined(separator: "\n").write(toFile: scan, atomically: true, encoding: .utf8)
+      expectFailure(73, try Command.run("check", scan), words)
+    }
+
     @Test func `Damage is mended from shards, and with too many devices gone it is said which segments`() throws {
       try expectSame(runs.recon("out", "--parity", option).end())
       let before = try journals()
@@ -159,7 +212,19 @@ extension Pipeline {
       expectFailure(66, try runs.recon("out", "--parity", option + "0").end(), "is no folder")
       try Data().write(to: URL(filePath: devices[2] + "/file"))
       expectFailure(73, try runs.recon("out", "--parity", option).end(), "is not empty")
+      try FileManager.default.removeItem(atPath: devices[2] + "/file")
+      // However it is spelled.
+      expectFailure(64, try runs.recon("out", "--parity", "2+2@\(some),\(devices[0])/").end(), "names a folder twice")
+      #expect(symlink(devices[0], devices[3] + "-link") == 0)
+      expectFailure(
+        73, try runs.recon("out", "--parity", "2+2@\(some),\(devices[3])-link").end(), "is the same folder as")
+      expectFailure(
+        64, try runs.recon("out", "--parity", option, "--mirror", devices[0] + "/").end(), "name the same folder")
       #expect(!FileManager.default.fileExists(atPath: runs.run("out")))
+      try makeFolder(runs.run("out"))
+      expectFailure(
+        73, try runs.recon("out", "--parity", "2+2@\(some),\(runs.run("out"))").end(),
+        "is where the run and its output go")
     }
   }
 }

@@ -84,6 +84,36 @@ extension Pipeline {
       try expectWhole()
     }
 
+    @Test func `A mirror that is not there is never written to, and an empty folder becomes one`() throws {
+      try expectSame(runs.recon("out", "--mirror", mirror).end())
+      try FileManager.default.removeItem(atPath: mirror)
+      expectFailure(65, try journal("verify"), "\(mirror) is not there", "make empty ones")
+      expectFailure(65, try journal("scrub"), "were not read")
+      expectFailure(66, try journal("mend"), "the mirror \(mirror) is not there")
+      #expect(!FileManager.default.fileExists(atPath: mirror))
+      try FileManager.default.createDirectory(atPath: mirror, withIntermediateDirectories: false)
+      #expect(try journal("mend").status == .exited(0))
+      try expectWhole()
+    }
+
+    @Test func `Nobody writes over another run's segments, whether its mirror lies there or one of its files`() throws {
+      let segment = mirror + "/journal/projections.0/00000000000000000000.segment", away = mirror + "-away"
+      try expectSame(runs.recon("out", "--mirror", mirror).end())
+      try FileManager.default.moveItem(atPath: mirror, toPath: away)
+      try FileManager.default.createDirectory(atPath: mirror, withIntermediateDirectories: false)
+      try expectSame(runs.recon("other", "--mirror", mirror).end())
+      let others = try Data(contentsOf: URL(filePath: segment))
+      for word in ["verify", "scrub", "mend"] { expectFailure(65, try journal(word), "is a copy of run") }
+      #expect(try Data(contentsOf: URL(filePath: segment)) == others)
+      try FileManager.default.removeItem(atPath: mirror)
+      try FileManager.default.moveItem(atPath: away, toPath: mirror)
+      try others.write(to: URL(filePath: segment))
+      for word in ["scrub", "mend"] {
+        expectFailure(65, try journal(word), "another journal's", "nothing was changed")
+      }
+      #expect(try Data(contentsOf: URL(filePath: segment)) == others)
+    }
+
     @Test func `A folder that cannot be a mirror is refused before anything is made, one on the same disk is told`()
       throws
     {

@@ -121,6 +121,27 @@ extension Pipeline {
       expectFailure(65, try scrub(), "journal/projections.0, records 0 to", "no segment holds it")
     }
 
+    @Test func `Several sealed segments come back from two of four devices to the bit`() throws {
+      let devices = (0..<4).map { folder.file("device-\($0)") }
+      for device in devices {
+        try FileManager.default.createDirectory(atPath: device, withIntermediateDirectories: false)
+      }
+      let outcome = try recon(
+        "out", "--quiet", "--rate", "1000", "--disk-buffer", "0.0001", "--parity",
+        "2+2@\(devices.joined(separator: ","))"
+      ).end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      func contents() throws -> [Data] {
+        let names = try segments(journal(run))
+        return try names.map { try Data(contentsOf: URL(filePath: "\(journal(run))/\($0)")) }
+      }
+      let before = try contents()
+      #expect(before.count > 2)
+      for gone in [run, devices[0], devices[3]] { try FileManager.default.removeItem(atPath: gone) }
+      expectFailure(65, try Command.run("journal", "mend", run, "--parity", devices[1]), devices[0], devices[3])
+      #expect(try contents() == before)
+    }
+
     @Test func `Copies that are not there are not passed over`() throws {
       let mirror = folder.file("mirror")
       try FileManager.default.createDirectory(atPath: mirror, withIntermediateDirectories: false)

@@ -13,26 +13,34 @@ package class FileDevice {
   private var isDirect: Bool
 
   /// Opens the folder, after making it and making its name durable where it is not there. Its parent must exist.
-  /// `isDirect` is false for tests of file systems without direct input and output.
-  init(opening folder: String, isDirect: Bool) throws(HostError) {
+  /// Without `makes` nothing is made: a folder that is not there has no files. `isDirect` is false for tests of file
+  /// systems without direct input and output.
+  init(opening folder: String, isDirect: Bool, makes: Bool = true) throws(HostError) {
     self.folder = folder
     self.isDirect = isDirect
-    if mkdir(folder, 0o700) == 0 {
+    if !makes {
+      // It is looked for below.
+    } else if mkdir(folder, 0o700) == 0 {
       try DurableFolder(folder + "/..").sync()
     } else if errno != EEXIST {
       throw .system(call: "mkdir", subject: folder, errno: .current)
     }
     folderDescriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
-    guard folderDescriptor >= 0 else { throw .system(call: "open", subject: folder, errno: .current) }
+    guard folderDescriptor >= 0 || !makes && errno == ENOENT else {
+      throw .system(call: "open", subject: folder, errno: .current)
+    }
   }
 
   deinit {
     for file in openFiles { Glibc.close(file.id) }
-    Glibc.close(folderDescriptor)
+    if isThere { Glibc.close(folderDescriptor) }
   }
 
+  /// Whether the folder was there when it was opened.
+  final var isThere: Bool { folderDescriptor >= 0 }
+
   /// The names in the folder, sorted.
-  package func names() throws(HostError) -> [String] { try Folder(folder).names().sorted() }
+  package func names() throws(HostError) -> [String] { isThere ? try Folder(folder).names().sorted() : [] }
 
   /// Takes the folder's lock, on the folder's own descriptor.
   package func lockFolder(wait: Duration) throws(HostError) -> Bool { try lock(folderDescriptor, folder, wait: wait) }
@@ -170,6 +178,7 @@ extension FileDevice {
   /// Opens a file past the system's cache, or through it where the file system has no direct input and output: it then
   /// says that the call is invalid, some after they made the file.
   private func openFile(_ name: String, _ flags: Int32) throws(HostError) -> Int32 {
+    guard isThere else { throw .system(call: "openat", subject: path(name), errno: Errno(rawValue: ENOENT)) }
     let all = flags | O_CLOEXEC | O_NOFOLLOW
     if isDirect {
       let descriptor = openat(folderDescriptor, name, all | clinux_direct_flag(), 0o600)

@@ -128,6 +128,22 @@ package func openJournalReader(
   }
 }
 
+/// The device of who looks at a journal that may be gone, and makes nothing: the folder, or with `mirror` the two
+/// together, of which one may be missing; a mirror without `hasMirror` counts as such. Where both are, it has no files.
+package func openJournalReader(
+  existing folder: String, mirror: String?, hasMirror: Bool, identity: RingIdentity, stride: Int
+) throws(HostError) -> any JournalDevice {
+  guard let mirror, hasMirror || access(folder, F_OK) == 0 else { return try PwriteDevice(reading: folder) }
+  guard access(folder, F_OK) == 0 || access(mirror, F_OK) == 0 else { return try PwriteDevice(reading: folder) }
+  return try MirroredDevice([folder, mirror], identity: identity, stride: stride) { (path) throws(HostError) in
+    let device = try PwriteDevice(reading: path)
+    guard device.isThere, path != mirror || hasMirror else {
+      throw .system(call: "open", subject: path, errno: Errno(rawValue: ENOENT))
+    }
+    return device
+  }
+}
+
 /// The fastest device that this machine offers for the folder.
 package func openJournalDevice(folder: String) throws(HostError) -> any JournalDevice {
   do throws(HostError) {

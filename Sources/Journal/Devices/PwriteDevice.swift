@@ -14,6 +14,11 @@ package final class PwriteDevice: FileDevice, JournalDevice {
     try super.init(opening: folder, isDirect: isDirect)
   }
 
+  /// Opens the folder for who only looks: nothing is made, and a folder that is not there has no files.
+  package init(reading folder: String) throws(HostError) {
+    try super.init(opening: folder, isDirect: true, makes: false)
+  }
+
   /// Nothing can be pinned.
   package func register(_ memory: UnsafeRawBufferPointer) -> Bool { false }
 

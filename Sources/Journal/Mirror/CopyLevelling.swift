@@ -123,8 +123,9 @@ struct CopyLevelling {
   }
 
   private func hasPage(of entry: SegmentEntry, _ index: Int) throws(JournalError) -> Bool {
-    guard let copy = copies[index] else { return false }
-    guard try copy.controlPage(entry.name) == entry.page else { return false }
+    guard let copy = copies[index], let page = try copy.controlPage(entry.name) else { return false }
+    guard page.identity == pair.identity else { throw foreignSegment(entry.name, in: copy.device, of: pair) }
+    guard page == entry.page else { return false }
     return try copy.byteCount(of: entry.name) == Int(entry.page.end)
   }
 
@@ -175,6 +176,15 @@ struct CopyLevelling {
       try device.syncFolder()
     }
   }
+}
+
+/// A whole segment of another journal lies in one of two copies: nobody writes over it, for it may be all that there is
+/// of that.
+func foreignSegment(
+  _ name: String, in device: any JournalDevice, of pair: MirroredDevice
+) -> JournalError {
+  .copiesDiffer(
+    folder: pair.folder, mirror: pair.mirror, reason: "\(device.folder)/\(name) is whole, and another journal's")
 }
 
 /// What one copy of a journal lacks.

@@ -21,6 +21,22 @@ package struct MendReport: Sendable, Equatable, Codable {
   /// What both copies lack.
   package var damages: [JournalDamage]
 
+  /// This and what was done after it, as one.
+  package func followed(by later: MendReport) -> MendReport {
+    var all = MendReport(copies: copies, damages: later.damages)
+    for copy in later.copies {
+      guard let index = all.copies.firstIndex(where: { $0.folder == copy.folder }) else {
+        all.copies.append(copy)
+        continue
+      }
+      all.copies[index].wasBehind = all.copies[index].wasBehind || copy.wasBehind
+      all.copies[index].segments += copy.segments.filter { !all.copies[index].segments.contains($0) }
+      all.copies[index].records += copy.records
+      all.copies[index].removed += copy.removed
+    }
+    return all
+  }
+
   /// Whether there was nothing to do.
   package var wasWhole: Bool { copies.allSatisfy { !$0.wasBehind && $0.segments.isEmpty && $0.removed.isEmpty } }
 }

@@ -83,13 +83,17 @@ package final class JournalScrub {
   private func noteMissing() throws(JournalError) {
     let again = source(try whole), sources = copies.map(source)
     defer { again.files.closeAll() }
+    let coded = shards?.ranges ?? []
     for range in Self.missing(try look(again)) {
       guard try !isRetired(range, sources) else { continue }
+      // Of two copies nobody looks into the shards for segments: they are written again after the run.
+      let isCoded = coded.contains { $0.lowerBound <= range.lowerBound && $0.upperBound >= range.upperBound }
       for source in sources {
         note(
           ScrubFinding(
             folder: source.device.folder, segment: nil, record: range.lowerBound, finding: .missing,
-            outcome: sources.count > 1 ? .lost : .onlyCopy, through: range.upperBound - 1))
+            outcome: isCoded ? .mendable : sources.count > 1 ? .lost : .onlyCopy, through: range.upperBound - 1,
+            isFromShards: isCoded ? true : nil))
       }
     }
   }
@@ -191,6 +195,9 @@ package final class JournalScrub {
       return
     }
     let page = try copy.source.controlPage(entry.name), byteCount = try copy.source.byteCount(of: entry.name)
+    if let page, page.identity != identity, let pair = device as? MirroredDevice {
+      throw foreignSegment(entry.name, in: copy.source.device, of: pair)
+    }
     if page != entry.page || byteCount != Int(entry.page.end) { copy.damages.append((nil, .torn)) }
   }
 

@@ -48,6 +48,12 @@ package struct ScrubFinding: Hashable, Sendable, Codable, CustomStringConvertibl
     return true
   }
 
+  /// Whether one of these damages is of the same records. A page goes with all of its segment.
+  package func isAny(of damages: [JournalDamage]) -> Bool {
+    guard let record else { return !damages.isEmpty }
+    return damages.contains { $0.lowerBound <= (through ?? record) && record < max($0.upperBound, $0.lowerBound + 1) }
+  }
+
   /// For people.
   package var description: String {
     let what =

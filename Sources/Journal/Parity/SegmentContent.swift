@@ -55,10 +55,18 @@ struct SegmentContent {
       UnsafeMutableRawBufferPointer(rebasing: record.bytes[used...]).initializeMemory(as: UInt8.self, repeating: 0)
     } else {
       guard given.contains(where: { $0.contains(next) }) else {
-        throw .damaged(folder: rewriting.sources[0].copy.device.folder, sequence: next, finding: .torn)
+        throw try damage(of: next)
       }
       record.bytes.initializeMemory(as: UInt8.self, repeating: 0)
     }
     (filled, taken, next) = (record.bytes.count, 0, next + 1)
+  }
+
+  /// What is wrong with a record that no copy has, in the copy that is believed first.
+  private func damage(of sequence: UInt64) throws(JournalError) -> JournalError {
+    let copy = rewriting.sources[0].copy, start = RecordSource.Predecessor(chain: nil, epoch: 0)
+    let verdict = try copy.verdict(entry, sequence, after: start, withPayload: true)
+    let finding = if case .bad(let finding) = verdict { finding } else { RecordFinding.torn }
+    return .damaged(folder: copy.device.folder, sequence: sequence, finding: finding)
   }
 }

@@ -52,6 +52,19 @@ package final class ShardFolders {
     return Set(found.sets.keys.filter { found.best($0) != nil })
   }
 
+  /// The records that there are enough shards of, in order, those that follow each other together.
+  package var ranges: [Range<UInt64>] {
+    let found = look()
+    let parts = found.sets.keys.compactMap { found.best($0)?.common }.map { $0.first..<$0.end }
+    return parts.sorted { $0.lowerBound < $1.lowerBound }.reduce(into: []) { ranges, next in
+      if let last = ranges.last, last.upperBound >= next.lowerBound {
+        ranges[ranges.count - 1] = last.lowerBound..<max(last.upperBound, next.upperBound)
+      } else {
+        ranges.append(next)
+      }
+    }
+  }
+
   /// Whether they give segments back that a journal's folder does not have, or there is no such folder. Throws where it
   /// cannot be read.
   package func hasMore(than journal: String) throws(HostError) -> Bool {

@@ -50,27 +50,6 @@ package struct RunJournals: Sendable {
     }
   }
 
-  /// Reads each copy of every journal by itself, changing nothing; nil where the run has no mirror.
-  package func examineCopies() throws -> [Entry]? {
-    guard let mirror = RunMirror(plan) else { return nil }
-    return try plan.wiring.topics.flatMap { topic in
-      let specification = plan.ring(topic), floor = try durableFloor(of: topic)
-      // What both have together vouches for each. While somebody writes, one copy may be a batch ahead.
-      let both = try report(on: topic, depth: .tail)
-      let known = try folder.isSupervised ? both.durableThrough : max(both.durableThrough, both.nextSequence)
-      return try [folder.journal(topic), mirror.journal(topic)].map { folder in
-        Entry(
-          topic: topic.name, folder: folder, stride: specification.slotStride,
-          report: try verifyJournal(
-            device: PwriteDevice(folder: folder), identity: specification.identity, stride: specification.slotStride,
-            durableFloor: lostCopies.contains(folder) ? floor : max(floor, known)))
-      }
-    }
-  }
-
-  /// The copies that journals went on without.
-  package var lostCopies: [String] { RunMirror(plan)?.lost(plan.wiring.topics, folder) ?? [] }
-
   /// What mending came to, by topic.
   package struct Mended: Codable, Sendable {
     /// As in `orders.0`.
@@ -90,12 +69,15 @@ package struct RunJournals: Sendable {
       throw ScanFailure(
         .usage, "the run in \(folder.path) has nothing to mend its journals from (--mirror, --parity)")
     }
-    if let mirror, parity == nil, try !mirror.isThere(plan) {
-      throw ScanFailure(.noInput, "the mirror \(mirror.path) is not there; put it back, or make the disk ready")
+    try mirror?.adopt(plan, folder)
+    let isThere = try mirror?.isThere(plan) ?? false
+    if let mirror, parity == nil, !isThere {
+      throw ScanFailure(
+        .noInput, "the mirror \(mirror.path) is not there; put it back, or make an empty folder of that name")
     }
     _ = try parity?.adopt(plan, folder)
     return try plan.wiring.topics.map { topic in
-      let report = try mend(topic, try mirror?.isThere(plan) == true ? mirror : nil, parity)
+      let report = try mend(topic, isThere ? mirror : nil, parity)
       var known: Set<String> = []
       let shards = try parity.map { try code(topic, $0, .everything, verifies: true, known: &known) }
       return Mended(topic: topic.name, report: report, shards: shards)
@@ -103,7 +85,7 @@ package struct RunJournals: Sendable {
   }
 
   /// Makes a topic's copies whole: from each other, then from shards.
-  private func mend(_ topic: Topic, _ mirror: RunMirror?, _ parity: RunParity?) throws -> MendReport {
+  func mend(_ topic: Topic, _ mirror: RunMirror?, _ parity: RunParity?) throws -> MendReport {
     guard let parity else {
       guard let mirror else { preconditionFailure("nothing to mend \(topic.name) from") }
       return try mirror.mend(topic, plan, folder)
@@ -114,7 +96,8 @@ package struct RunJournals: Sendable {
       return report
     }
     let own = try parity.mend(topic, plan, folder)
-    return own.copies.allSatisfy(\.segments.isEmpty) ? report : try mirror.mend(topic, plan, folder)
+    guard !own.copies.allSatisfy(\.segments.isEmpty) else { return report }
+    return report.followed(by: own).followed(by: try mirror.mend(topic, plan, folder))
   }
 
   /// Reads one topic's journal, changing nothing. Sequences below `durableFloor` are known to have been durable; nil
@@ -131,7 +114,7 @@ package struct RunJournals: Sendable {
     let specification = plan.ring(topic)
     return try verifyJournal(
       device: copies(topic), identity: specification.identity, stride: specification.slotStride,
-      durableFloor: durableFloor(of: topic), depth: depth)
+      durableFloor: knownEnd(of: topic), depth: depth)
   }
 
   /// Whether the journals of a run that came to its end hold what it was made of: none is damaged, and none that the
@@ -149,35 +132,16 @@ package struct RunJournals: Sendable {
   /// give back.
   func device(_ topic: Topic) throws(HostError) -> any JournalDevice {
     guard plan.scan.mirror == nil, let parity = RunParity(plan) else { return try copies(topic) }
-    return try openJournalReader(PwriteDevice(folder: folder.journal(topic)), shards: parity.shards(of: topic, plan))
+    return try openJournalReader(PwriteDevice(reading: folder.journal(topic)), shards: parity.shards(of: topic, plan))
   }
 
-  /// Both copies as one, where there are two; without shards.
+  /// Both copies as one, where there are two; without shards. A mirror that is another
+  /// run's is not there.
   func copies(_ topic: Topic) throws(HostError) -> any JournalDevice {
     let specification = plan.ring(topic)
     return try openJournalReader(
-      folder: folder.journal(topic), mirror: folder.mirror(topic, plan), identity: specification.identity,
-      stride: specification.slotStride)
-  }
-
-  /// What the shards of each topic are; nil where the run has none. Reads every piece, and changes nothing.
-  package func examineShards() throws -> [Coding]? {
-    guard let parity = RunParity(plan) else { return nil }
-    let extent: JournalCoder.Extent = try folder.isSupervised ? .sealed : .everything
-    return try plan.wiring.topics.map { topic in
-      var known: Set<String> = []
-      return Coding(
-        topic: topic.name,
-        report: try code(topic, parity, extent, verifies: true, writes: false, known: &known))
-    }
-  }
-
-  /// What the shards of a topic are.
-  package struct Coding: Codable, Sendable {
-    /// As in `orders.0`.
-    package let topic: String
-    /// What was found, or done.
-    package let report: CodingReport
+      existing: folder.journal(topic), mirror: folder.mirror(topic, plan), hasMirror: missingMirror == nil,
+      identity: specification.identity, stride: specification.slotStride)
   }
 
   func reader(of topic: Topic) throws -> JournalReader {

@@ -28,63 +28,28 @@ package struct RunMirror: Sendable {
     self.init(path: mirror)
   }
 
-  private var journals: String { path + "/journal" }
+  var journals: String { path + "/journal" }
 
   /// The second copy of a topic's journal.
   func journal(_ topic: Topic) -> String { "\(journals)/\(topic.folderName)" }
 
-  /// Throws where the folder cannot be a new run's mirror; returns what is odd about it.
-  static func check(_ path: String, beside runFolder: String, byteCount: Int) throws(ScanFailure) -> String? {
-    try check(path, key: "mirror", what: "a mirror", byteCount: byteCount)
-    guard device(of: runFolder) == device(of: path) else { return nil }
-    return "--mirror \(path) is on the same disk as the run folder \(runFolder): what ends that disk ends both"
-  }
-
-  /// Throws where the folder of this key cannot take so many bytes of a new run.
-  static func check(_ path: String, key: String, what: String, byteCount: Int) throws(ScanFailure) {
-    var status = stat()
-    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
-      throw ScanFailure(.noInput, "--\(key) \(path) is no folder; make one, on another disk than the run folder's")
-    }
-    guard access(path, W_OK | X_OK | R_OK) == 0 else {
-      throw ScanFailure(.cannotCreate, "--\(key) \(path) is not writable; choose another folder")
-    }
-    guard isEmptyFolder(path) else {
-      throw ScanFailure(.cannotCreate, "--\(key) \(path) is not empty: \(what) is one run's; name an empty folder")
-    }
-    guard Machine.hasRoom(for: byteCount, in: path) else {
-      throw ScanFailure(
-        .cannotCreate, "the journal needs \(bytes(byteCount)), which --\(key) \(path) has not free; choose another disk"
-      )
-    }
-  }
-
-  /// Whether a folder is there and has nothing in it but what a file system puts there.
-  static func isEmptyFolder(_ path: String) -> Bool {
-    do throws(HostError) { return try Folder(path).names().allSatisfy { $0 == "lost+found" } } catch { return false }
-  }
-
-  /// The device of a folder, or of the nearest one above that is there.
-  static func device(of path: String) -> dev_t? {
-    var status = stat()
-    var url = URL(fileURLWithPath: path)
-    while stat(url.path, &status) != 0 {
-      guard url.path != "/" else { return nil }
-      url.deleteLastPathComponent()
-    }
-    return status.st_dev
-  }
-
-  /// Creates what a new run needs here.
+  /// Creates what a new run needs here. Throws where another one has begun to, since this was seen to be empty.
   func create(topics: [Topic], copying folder: RunFolder) throws {
+    guard mkdir(journals, 0o700) == 0 else {
+      throw ScanFailure(
+        .cannotCreate,
+        errno == EEXIST
+          ? "\(path) is not empty: it is one run's; name an empty folder"
+          : "cannot create the folder \(journals) (\(Errno.current)); choose another one")
+    }
     for made in [journals] + topics.map(journal) { try RunFolder.makeFolder(made, for: .owner) }
     try copyDescriptions(from: folder.path, to: path)
   }
 
-  /// Gives a run's folder that was lost what it needs to be read. Throws where this is no mirror.
+  /// Gives a run's folder that was lost what it needs to be read. Throws where this is no mirror, nor shards.
   func restore(_ folder: RunFolder) throws {
     guard access(path + "/plan.json", F_OK) == 0 else {
-      throw ScanFailure(.noInput, "\(path) is not the mirror of a run: it has no plan.json")
+      throw ScanFailure(.noInput, "\(path) is neither the mirror nor shards of a run: it has no plan.json")
     }
     for made in [folder.path, folder.logFolder, folder.checkpoints, folder.requests] {
       try RunFolder.makeFolder(made, for: .owner)
@@ -105,9 +70,15 @@ package struct RunMirror: Sendable {
     guard access(path + "/plan.json", F_OK) == 0 else { return false }
     let found = try RunFolder(path: path).readPlan().runID
     guard found == plan.runID else {
-      throw ScanFailure(.data, "\(path) is the mirror of run \(found), and this is run \(plan.runID)")
+      throw ScanFailure(.data, "\(path) is a copy of run \(found), and this is run \(plan.runID)")
     }
     return true
+  }
+
+  /// Makes a folder that is there and empty, as on a new disk, the run's mirror again.
+  func adopt(_ plan: RunPlan, _ folder: RunFolder) throws {
+    guard try !isThere(plan), CopyFolders.isEmpty(path) else { return }
+    try create(topics: plan.wiring.topics, copying: folder)
   }
 
   /// Makes both copies whole where one was lost, before a run is resumed; says what was done.

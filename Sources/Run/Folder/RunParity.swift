@@ -29,28 +29,6 @@ struct RunParity: Sendable {
 
   private var code: ErasureCode { ErasureCode(data: parity.data, parity: parity.parity) }
 
-  /// Throws where a folder cannot take a new run's shards; returns what is odd about them. `byteCount` is what the
-  /// journals need.
-  func check(beside runFolder: String, byteCount: Int) throws(ScanFailure) -> [String] {
-    let share = byteCount / parity.data + Self.roomBeside
-    var devices: [dev_t: String] = [:]
-    if let own = RunMirror.device(of: runFolder) { devices[own] = "the run folder \(runFolder)" }
-    var odd: [String] = []
-    for root in roots {
-      try RunMirror.check(root.path, key: "parity", what: "a folder of shards", byteCount: share)
-      guard let device = RunMirror.device(of: root.path) else { continue }
-      if let other = devices[device] {
-        odd.append("--parity \(root.path) is on the same disk as \(other): what ends that disk ends both")
-      } else {
-        devices[device] = "--parity \(root.path)"
-      }
-    }
-    return odd
-  }
-
-  /// Headers of shards, and pages.
-  private static let roomBeside = 1 << 20
-
   /// Creates what a new run needs in every folder.
   func create(topics: [Topic], copying folder: RunFolder) throws {
     for root in roots { try root.create(topics: topics, copying: folder) }
@@ -62,7 +40,7 @@ struct RunParity: Sendable {
   /// Makes a folder that is there and empty, as on a new disk, one of this run's again; says which.
   func adopt(_ plan: RunPlan, _ folder: RunFolder) throws -> [String] {
     try roots.compactMap { root in
-      guard try !root.isThere(plan), RunMirror.isEmptyFolder(root.path) else { return nil }
+      guard try !root.isThere(plan), CopyFolders.isEmpty(root.path) else { return nil }
       try root.create(topics: plan.wiring.topics, copying: folder)
       return root.path
     }
@@ -76,7 +54,9 @@ struct RunParity: Sendable {
     ) { (folder) throws(HostError) in
       let root = roots.first { $0.journal(topic) == folder }
       guard let root, root.isOf(plan) else {
-        throw .system(call: "open", subject: root?.path ?? folder, errno: Errno(rawValue: ENOENT))
+        let path = root?.path ?? folder, isThere = access(path, F_OK) == 0
+        throw .system(
+          call: "open", subject: isThere ? "\(path)/plan.json of this run" : path, errno: Errno(rawValue: ENOENT))
       }
       return try PwriteDevice(folder: folder)
     }

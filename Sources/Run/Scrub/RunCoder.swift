@@ -16,6 +16,8 @@ final class RunCoder: Sendable {
     var told: Set<String> = []
     /// By topic.
     var reports: [String: CodingReport] = [:]
+    /// Devices that people were told of, as long as they fail.
+    var toldLost: Set<String> = []
     /// When something was read or written last.
     var lastStep: ContinuousClock.Instant = .now
   }
@@ -165,7 +167,9 @@ final class RunCoder: Sendable {
       }
       lost.sort { $0.folder < $1.folder }
       state.status.lost = lost
-      for loss in lost {
+      // In each topic it has other words for the same.
+      state.toldLost.formIntersection(lost.map(\.folder))
+      for loss in lost where state.toldLost.insert(loss.folder).inserted {
         Self.tell(
           "a device of shards fails, \(loss.folder): \(loss.reason); segments that are coded meanwhile lack its shard, "
             + "and of \(state.status.data + state.status.parity) any \(state.status.parity) may be gone; slipring "

@@ -1,3 +1,4 @@
+import Glibc
 import Host
 package import Journal
 import Rings
@@ -19,22 +20,31 @@ extension RunJournals {
   package func scrub(bytesPerSecond: Int) throws -> [Scrub] {
     Priority.yieldToAll()
     let pace = ScrubPace(bytesPerSecond: bytesPerSecond) { false }
+    let (mirror, parity) = (RunMirror(plan), RunParity(plan))
+    // Throws for another run's.
+    let hasMirror = try mirror?.isThere(plan) ?? false
     var done: [Scrub] = []
     for topic in plan.wiring.topics {
+      let isOver = try (hasMirror || parity != nil) && !folder.isSupervised
+      if isOver { try makeFolders(topic, hasMirror ? mirror : nil) }
       var report = try scrub(topic, goesOn: pace.take) { _ in }
-      if report.findings.contains(where: { $0.outcome == .mendable }), try !folder.isSupervised {
-        if let mirror = RunMirror(plan) {
-          _ = try mirror.mend(topic, plan, folder)
-        } else if let parity = RunParity(plan) {
-          _ = try parity.mend(topic, plan, folder)
-        }
+      if isOver, report.findings.contains(where: { $0.outcome == .mendable }) {
+        let damages = try mend(topic, hasMirror ? mirror : nil, parity).damages
         for index in report.findings.indices where report.findings[index].outcome == .mendable {
-          report.findings[index].outcome = .mended
+          let isLost = report.findings[index].isAny(of: damages)
+          report.findings[index].outcome = !isLost ? .mended : hasMirror ? .lost : .onlyCopy
         }
       }
       done.append(Scrub(topic: topic.name, report: report))
     }
     return done
+  }
+
+  /// Makes a topic's folders where they are gone, so that what belongs there can be written again.
+  private func makeFolders(_ topic: Topic, _ mirror: RunMirror?) throws {
+    for made in [folder.journal(topic)] + (mirror.map { [$0.journal(topic)] } ?? []) where access(made, F_OK) != 0 {
+      try RunFolder.makeFolder(made, for: .owner)
+    }
   }
 
   /// Reads one topic's journal again.

@@ -100,18 +100,6 @@ package struct Reconstruction {
     let folder = RunFolder(path: scan.runFolder ?? "\(scan.outputFolder)/run-\(plan.runID.description.prefix(8))")
     try plan.scan.makePathsAbsolute()
     plan.scan.runFolder = folder.path
-    if let mirror = plan.scan.mirror,
-      let odd = try RunMirror.check(mirror, beside: folder.path, byteCount: plan.journalByteCount)
-    {
-      notice(odd)
-      plan.notices = (plan.notices ?? []) + [odd]
-    }
-    if let parity = RunParity(plan) {
-      for odd in try parity.check(beside: folder.path, byteCount: plan.journalByteCount) {
-        notice(odd)
-        plan.notices = (plan.notices ?? []) + [odd]
-      }
-    }
     return (plan, decisions)
   }
 

@@ -20,7 +20,9 @@ package struct Parity: Equatable, Sendable {
       return "names \(counted(folders.count, "folder")) for \(data) + \(parity) shards; each shard needs one of its own"
     }
     guard !folders.contains("") else { return "names a folder without a name" }
-    guard Set(folders).count == folders.count else { return "names a folder twice; each shard needs one of its own" }
+    guard Set(folders.map(absolutePath)).count == folders.count else {
+      return "names a folder twice; each shard needs one of its own"
+    }
     return nil
   }
 }

@@ -69,7 +69,7 @@ extension ScanDescription {
     guard let parity else { return nil }
     let words = "--parity \(parity.scanText)"
     if durability == .memory { return "\(words) goes with --durability durable: there is no journal to code" }
-    if let mirror, parity.folders.contains(mirror) {
+    if let mirror, parity.folders.map(absolutePath).contains(absolutePath(mirror)) {
       return "\(words) and --mirror \(mirror) name the same folder; each needs one of its own"
     }
     return volumeEvery.map { "\(words) and --volume-every \($0.scanText) exclude each other: shards are one run's" }

@@ -29,6 +29,8 @@ package struct RunRoom {
   private let outputFolder: String
   private let runFolder: String
   private let shareDisk: Bool
+  /// Where the journals go beside the run's own folder.
+  private let copies: CopyFolders
 
   /// Looks at the machine, and at the disks that hold the plan's folders.
   package init(_ plan: RunPlan) throws(HostError) {
@@ -38,6 +40,7 @@ package struct RunRoom {
     outputFolder = plan.scan.outputFolder
     runFolder = plan.scan.runFolder ?? plan.scan.outputFolder
     shareDisk = plan.scan.runFolder == nil
+    copies = CopyFolders(plan.scan, journal: journal, ownByteCount: journal + (shareDisk ? output : 0))
     outputFree = try Machine.diskFree(Self.existingFolder(above: outputFolder))
     let journalFolder = Self.existingFolder(above: runFolder)
     journalFree = try Machine.diskFree(journalFolder)
@@ -60,11 +63,11 @@ package struct RunRoom {
 
   /// What is worth knowing of the disks.
   package var notices: [String] {
-    isCached
+    (isCached
       ? [
         "the file system of \(runFolder) has no direct I/O: the journal is written through the page cache, as safely "
           + "and slower"
-      ] : []
+      ] : []) + copies.notices
   }
 
   /// Everything that there is no room for, in one line each.
@@ -86,6 +89,7 @@ package struct RunRoom {
           "journal and checkpoints need \(bytes(needed)) and \(runFolder) has \(bytes(journalFree)) free; "
             + "choose another --run-folder, or --durability memory"))
     }
+    failures += copies.shortfalls
     if let rate, let speed, speed.needed > speed.measured {
       failures.append(
         ScanFailure(

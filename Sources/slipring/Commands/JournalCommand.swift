@@ -19,84 +19,15 @@ struct JournalCommand: ParsableCommand {
     @Flag(help: "Print as JSON.") var json = false
 
     func run() throws {
-      let entries = try RunJournals(RunFolder(path: runFolder)).examine(depth: .tail)
-      if json { return try Console.json(entries) }
-      for entry in entries { Console.result(JournalCommand.line(entry)) }
-    }
-  }
-
-  /// Every record of every journal.
-  struct Verify: ParsableCommand {
-    static let configuration = CommandConfiguration(
-      abstract: "Reads every record: header, chain and payload. Changes nothing.")
-
-    @Argument(help: ArgumentHelp("The run's folder.", valueName: "run"), completion: .directory) var runFolder: String
-    @Flag(help: "Print as JSON.") var json = false
-
-    func run() throws {
-      let journals = try RunJournals(RunFolder(path: runFolder))
-      if let shards = try journals.examineShards() { return try verify(journals, shards) }
-      if let copies = try journals.examineCopies() { return try verify(copies, lost: journals.lostCopies) }
-      let entries = try journals.examine(depth: .everything)
+      let journals = try RunJournals(RunFolder(path: runFolder)), entries = try journals.examine(depth: .tail)
       if json {
         try Console.json(entries)
       } else {
-        for entry in entries { Console.result(JournalCommand.line(entry) + (entry.report.isIntact ? ", intact" : "")) }
+        for entry in entries { Console.result(JournalCommand.line(entry)) }
       }
-      let damaged = entries.filter { !$0.report.isIntact }
-      guard damaged.isEmpty else {
-        let what = damaged.map { "\($0.topic): \($0.report.damages.map(\.description).joined(separator: "; "))" }
-          .joined(separator: "; ")
+      guard journals.missing.isEmpty else {
         throw ScanFailure(
-          .data, "damage of acknowledged records: \(what); 'slipring journal salvage' gives them up, on the record")
-      }
-    }
-
-    /// What `--json` prints of a run whose segments are coded.
-    private struct Coded: Encodable {
-      let journals: [RunJournals.Entry]
-      let shards: [RunJournals.Coding]
-    }
-
-    /// Says what the journals and their shards are.
-    private func verify(_ journals: RunJournals, _ shards: [RunJournals.Coding]) throws {
-      let entries = try journals.examineCopies() ?? journals.examine(depth: .everything)
-      if json {
-        try Console.json(Coded(journals: entries, shards: shards))
-      } else {
-        for entry in entries { Console.result(JournalCommand.line(entry) + (entry.report.isIntact ? ", intact" : "")) }
-        for coding in shards { Console.result(JournalCommand.line(coding)) }
-      }
-      let damaged = entries.filter { !$0.report.isIntact }.map {
-        "\($0.folder): \($0.report.damages.map(\.description).joined(separator: "; "))"
-      }
-      let faults = JournalCommand.once(shards.flatMap { JournalCommand.faults($0.topic, $0.report) })
-      let bad = damaged + journals.lostCopies.map { "\($0) is behind" } + faults
-      guard bad.isEmpty else {
-        throw ScanFailure(
-          .data, "not whole: \(bad.joined(separator: "; ")); 'slipring journal mend' writes again what can be made")
-      }
-    }
-
-    /// Says what each copy is.
-    private func verify(_ copies: [RunJournals.Entry], lost: [String]) throws {
-      if json {
-        try Console.json(copies)
-      } else {
-        for entry in copies {
-          let state = lost.contains(entry.folder) ? ", behind" : entry.report.isIntact ? ", intact" : ""
-          Console.result("\(JournalCommand.line(entry))\(state), in \(entry.folder)")
-        }
-      }
-      let bad = copies.filter { !$0.report.isIntact }.map {
-        "\($0.folder): \($0.report.damages.map(\.description).joined(separator: "; "))"
-      }
-      let behind = lost.map { "\($0) is behind" }
-      guard bad.isEmpty, behind.isEmpty else {
-        throw ScanFailure(
-          .data,
-          "damaged copies: \((bad + behind).joined(separator: "; ")); 'slipring journal mend' writes them again from "
-            + "the others")
+          .noInput, "not there: \(journals.missing.joined(separator: ", ")); \(JournalCommand.whatHelps(journals))")
       }
     }
   }
@@ -118,7 +49,7 @@ struct JournalCommand: ParsableCommand {
     func run() throws {
       let folder = RunFolder(path: runFolder)
       if let place = mirror ?? parity { try folder.restore(from: RunMirror(path: place)) }
-      let lines = try RunJournals(folder).mend()
+      let journals = try RunJournals(folder), lines = try journals.mend()
       if json {
         try Console.json(lines)
       } else {
@@ -134,8 +65,11 @@ struct JournalCommand: ParsableCommand {
           (lines.contains { $0.shards != nil } ? "neither journals nor shards have " : "both copies are damaged: ")
             + (what + lacking).joined(separator: "; ") + "; 'slipring journal salvage' gives that up")
       }
-      guard lacking.isEmpty else {
-        throw ScanFailure(.data, "not all could be written again: \(lacking.joined(separator: "; "))")
+      let gone = journals.missingMirror.map { ["the mirror \($0) is not there"] } ?? []
+      let left = (gone + lacking).joined(separator: "; ")
+      guard left.isEmpty else {
+        let advice = gone.isEmpty ? "" : "; put it back, or make an empty folder of that name"
+        throw ScanFailure(.data, "not all could be written again: \(left)\(advice)")
       }
     }
 
@@ -145,7 +79,10 @@ struct JournalCommand: ParsableCommand {
         healed > 0 ? "wrote \(counted(healed, "shard")) again" : nil,
         shards.map { $0.coded > 0 ? "coded \(counted($0.coded, "segment"))" : nil } ?? nil,
       ].compactMap(\.self)
+      let left =
+        report.damages.isEmpty ? [] : ["left damaged \(report.damages.map(\.description).joined(separator: "; "))"]
       if report.wasWhole {
+        if !left.isEmpty { return (left + coded).joined(separator: "; ") }
         let whole = report.copies.count > 1 ? "both copies are whole" : "it is whole"
         return ([whole] + coded).joined(separator: "; ")
       }
@@ -153,7 +90,7 @@ struct JournalCommand: ParsableCommand {
         "wrote \(counted(copy.segments.count, "segment")) of \(copy.folder) again, "
           + "\(counted(copy.records, "record")) that it lacked"
       }
-      return (copies + coded).joined(separator: "; ")
+      return (copies + left + coded).joined(separator: "; ")
     }
   }
 
@@ -172,7 +109,8 @@ struct JournalCommand: ParsableCommand {
     }
 
     func run() throws {
-      let scrubs = try RunJournals(RunFolder(path: runFolder)).scrub(bytesPerSecond: rate * 1_000_000)
+      let journals = try RunJournals(RunFolder(path: runFolder))
+      let scrubs = try journals.scrub(bytesPerSecond: rate * 1_000_000)
       if json {
         try Console.json(scrubs)
       } else {
@@ -191,6 +129,10 @@ struct JournalCommand: ParsableCommand {
       }
       guard left.isEmpty else {
         throw ScanFailure(.data, "damage of journals that is not mended: \(Self.few(left))")
+      }
+      guard journals.missing.isEmpty || journals.canMend else {
+        throw ScanFailure(
+          .noInput, "not there: \(Self.few(journals.missing)); \(JournalCommand.whatHelps(journals))")
       }
       let unread = scrubs.flatMap(\.report.unread)
       guard unread.isEmpty else {
@@ -238,8 +180,15 @@ struct JournalCommand: ParsableCommand {
     }
   }
 
+  /// What to do where folders of journals are not there.
+  static func whatHelps(_ journals: RunJournals) -> String {
+    journals.canMend
+      ? "'slipring journal mend' writes again what copies or shards have"
+      : "put them back, or reconstruct the scan anew"
+  }
+
   /// What the shards of a topic are.
-  private static func line(_ coding: RunJournals.Coding) -> String {
+  static func line(_ coding: RunJournals.Coding) -> String {
     let report = coding.report, bad = report.faults.count { !$0.isHealed }
     return "\(coding.topic): shards give back \(counted(report.segments, "segment"))"
       + (bad == 0 ? "" : ", \(counted(bad, "shard")) missing or damaged")
@@ -247,13 +196,13 @@ struct JournalCommand: ParsableCommand {
   }
 
   /// Each line once: a device that is gone is so for all topics.
-  private static func once(_ lines: [String]) -> [String] {
+  static func once(_ lines: [String]) -> [String] {
     var told: Set<String> = []
     return lines.filter { told.insert($0).inserted }
   }
 
   /// What is wrong with them, one line each.
-  private static func faults(_ topic: String, _ report: CodingReport) -> [String] {
+  static func faults(_ topic: String, _ report: CodingReport) -> [String] {
     let failures = report.failures.map(\.reason)
     let gone = Dictionary(grouping: report.faults.filter { !$0.isHealed }, by: \.folder).sorted { $0.key < $1.key }
     return failures
@@ -262,7 +211,7 @@ struct JournalCommand: ParsableCommand {
       } + report.lost.map { "\(topic), \($0.segment), cannot be made from shards: \($0.reason)" }
   }
 
-  private static func line(_ entry: RunJournals.Entry) -> String {
+  static func line(_ entry: RunJournals.Entry) -> String {
     let report = entry.report
     let losses =
       report.losses.isEmpty
