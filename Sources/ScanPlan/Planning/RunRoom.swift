@@ -120,7 +120,7 @@ extension RunPlan {
   }
 
   /// Bytes of the journals of a complete scan and of two checkpoints of each volume, and one that is being written.
-  package var journalByteCount: Int {
+  var journalByteCount: Int {
     let pages = updateCount + (shape.projections + shape.flatsAndDarks + updateCount) * placement.workers.count
     let checkpoints = scan.checkpointEvery.interval == .never ? 0 : 3
     let strides = ring(.projections).slotStride + (correction == nil ? 0 : ring(.corrected).slotStride)
