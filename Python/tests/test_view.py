@@ -183,6 +183,22 @@ def test_a_view_whose_first_event_is_damaged_is_not_an_empty_one(finished):
     assert [item.pointers for item in read(slipring.open(run.folder), "windows")] == [item.pointers for item in items]
 
 
+def test_slices_of_binned_updates_are_copied_in_the_size_of_the_volume(foam, tmp_path, program):
+    with slipring.start(
+        foam, output_folder=tmp_path / "out", rate=60, rotation_axis=32, workers=2, window_spread=2, live_binning=1,
+        view="pairs,from=projections,with=updates,match=window,copy=volume:2-3", executable=program,
+    ) as scan:
+        result = scan.wait(120)
+    items = read(slipring.open(tmp_path / "out"), "pairs")
+    assert len(items) == result["views"][0]["items"] > 3
+    for item in items:
+        voxels = item.voxels()
+        assert voxels.shape == (2, 64, 64) and voxels.max() > 0
+        # 2 × 2 × 2 of them stand for what one of the binned volume is.
+        assert np.array_equal(voxels[0], voxels[1])
+        assert np.array_equal(voxels[0], np.kron(voxels[0][::2, ::2], np.ones((2, 2), np.float32)))
+
+
 def chain(items):
     state = None
     for item in items:

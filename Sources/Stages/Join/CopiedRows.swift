@@ -23,13 +23,14 @@ final class CopiedRows {
 
   /// The voxels of a generation, row after row; nil where the worker has made another one. Valid until the next call.
   func take(generation: UInt64) -> UnsafeRawBufferPointer? {
-    let layout = volume.layout, pixels = layout.columns * layout.columns
+    let columns = volume.layout.columns, pixels = columns * columns
     let copied = volume.withNewest { newest in
       guard newest.number == generation else { return false }
+      // While the scan runs they may be of binned projections, and lie elsewhere than those of the finished volume.
+      let slices = volume.slices(of: newest)
       for (place, row) in rows.enumerated() {
         let target = UnsafeMutableBufferPointer(rebasing: buffer[place * pixels..<(place + 1) * pixels])
-        layout.copySlices(
-          rows: row - first..<row - first + 1, lines: 0..<layout.columns, from: newest.base, into: target)
+        slices.copySlices(rows: row - first..<row - first + 1, lines: 0..<columns, into: target)
       }
       return true
     }
