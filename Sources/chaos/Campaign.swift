@@ -20,6 +20,8 @@ struct Campaign {
   /// What is run, and which stages of it are killed; all where there is none.
   private let scenarios: [Scenario]
   private let stage: String?
+  /// Whether workers come and go in each run.
+  private let isElastic: Bool
   var random: SplitMix64
 
   /// One in so many orders stops the stage instead of killing it: each costs the seconds until it is taken for hung.
@@ -31,11 +33,13 @@ struct Campaign {
   static let timeLimit: Duration = .seconds(120)
 
   /// Simulates the scan: a small one, or one of tiny frames and so many projections.
-  init(program: String, folder: String, seed: UInt64, stage: String?, long: Int?) throws {
-    (self.program, self.folder, self.stage) = (program, folder, stage)
+  init(
+    program: String, folder: String, seed: UInt64, stage: String?, long: Int?, isElastic: Bool = false
+  ) throws {
+    (self.program, self.folder, self.stage, self.isElastic) = (program, folder, stage, isElastic)
     (projections, rows) = long.map { ($0, 4) } ?? (50, 20)
     random = SplitMix64(seed: seed)
-    scenarios = try Scenario.with(stage: stage, long: long)
+    scenarios = try Scenario.with(stage: stage, long: long, isElastic: isElastic)
     try simulate()
   }
 
@@ -46,9 +50,12 @@ struct Campaign {
     let scenario = drawRecipe()
     let orders = drawOrders(scenario, killsMax: killsMax)
     let episodes = fillsDisk ? drawEpisodes() : []
+    let changes = isElastic ? drawChanges() : []
     let faults = Self.faults(orders), pause = drawPause()
     let full = episodes.map { ", disk full after \($0.start) ms for \($0.length) ms" }.joined()
-    let story = "\(scenario.name), SLIPRING_FAULTS='\(faults)'\(pause.map { ", \($0)" } ?? "")\(full)"
+    let story =
+      "\(scenario.name), SLIPRING_FAULTS='\(faults)'\(pause.map { ", \($0)" } ?? "")\(full)"
+      + changes.map { ", \($0.change) after \($0.start) ms" }.joined()
     let output = "\(folder)/run\(report.runs)"
     report.runs += 1
     defer { try? FileManager.default.removeItem(atPath: output) }
@@ -60,6 +67,7 @@ struct Campaign {
       ) { process in
         try pause?.make(process)
         if !episodes.isEmpty { try fillDisk(episodes, while: process, output) }
+        try Self.changeWorkers(changes, while: process, output)
       }
     } catch {
       report.failed.append("\(story): \(error)")
@@ -68,6 +76,7 @@ struct Campaign {
       return
     }
     try compare(result, scenario, story)
+    if isElastic { report.moves += try Self.moves(output) }
     report.pauses += pause == nil ? 0 : 1
     for (stage, restarts) in result.restarts {
       for order in (orders[stage] ?? []).prefix(restarts) { count(stage, order) }

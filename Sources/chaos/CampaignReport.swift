@@ -38,6 +38,8 @@ struct CampaignReport: Codable {
   var finalized = 0
   /// Runs whose supervisor was stopped for a while.
   var pauses = 0
+  /// Bands that changed hands.
+  var moves = 0
   /// Projections that a live source is known to have lost, with a process that had them in its hands.
   var missed = 0
   /// Milliseconds from a stage's death to the first useful work of its next process, by stage.
@@ -78,6 +80,7 @@ struct CampaignReport: Codable {
       lines.append("\(padded(stage))                 \(rank(values, 0.5))    \(rank(values, 0.99))    \(values.count)")
     }
     if pauses > 0 { lines.append("\(pauses) runs had their supervisor stopped for a while") }
+    if moves > 0 { lines.append("\(moves) bands changed hands, as workers came and went") }
     if missed > 0 {
       lines.append("\(missed) projections were lost on their way from the detector, and are in the counts")
     }

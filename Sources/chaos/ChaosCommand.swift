@@ -32,6 +32,7 @@ struct ChaosCommand: ParsableCommand {
   var wholeMachine = false
   @Flag(help: "Beside the kills, fill the disk of each run up to three times. Needs the right to mount one.")
   var fullDisk = false
+  @Flag(help: "Beside the kills, have workers come and go in each run, and hand each other bands.") var workers = false
   @Flag(help: "Reconstruct what a virtual detector sends, which does not wait.") var live = false
   @Option(help: "Damage the journals of projections so often instead, salvage the runs and resume them.")
   var damage: Int?
@@ -40,6 +41,9 @@ struct ChaosCommand: ParsableCommand {
   func validate() throws {
     if let long, !(100...1_000_000).contains(long) {
       throw ValidationError("--long \(long): there are 100 to 1,000,000 projections")
+    }
+    if workers, long != nil || flips != nil || live || damage != nil || wholeMachine {
+      throw ValidationError("--workers goes with kills of stages only")
     }
     if long != nil, flips != nil || live || damage != nil || wholeMachine {
       throw ValidationError("--long goes with kills of stages only")
@@ -64,7 +68,8 @@ struct ChaosCommand: ParsableCommand {
   }
 
   private func runKills(_ program: String, _ folder: String, _ signals: SignalDescriptor) throws {
-    var campaign = try Campaign(program: program, folder: folder, seed: seed, stage: stage, long: long)
+    var campaign = try Campaign(
+      program: program, folder: folder, seed: seed, stage: stage, long: long, isElastic: workers)
     // A run that is over before its moment gives nothing to flip.
     while let flips, campaign.report.flipCount < flips, campaign.report.runs < 10 * flips, try signals.next() == nil {
       try campaign.flipSome(flipsMax: flips - campaign.report.flipCount)

@@ -12,6 +12,8 @@ struct Scenario {
   let points: [String: [Point]]
   /// Moments at which a stage of it is killed are so long after its start at most.
   var milliseconds = 150
+  /// Bands that the rows are cut into; as many as workers otherwise.
+  var bands: Int?
 
   typealias Point = (point: FaultPoint, passes: Int)
 
@@ -85,10 +87,20 @@ struct Scenario {
       ], milliseconds: max(150, projections / 20))
   }
 
+  /// The same of more bands than workers, which come and go: of a source that takes a second, so that there is time.
+  var elastic: Scenario {
+    Scenario(
+      name: name, options: options, endings: endings + ["--bands", "4", "--rate", "50", "--lag-max", "0"],
+      points: points, milliseconds: 1000, bands: 4)
+  }
+
+  /// Those that can be had with bands.
+  static let elastic = [plain, spread, filtered, automatic].map(\.elastic)
+
   /// The scenarios that have a stage of this name; all for nil. With `long` the only one is that of so many
   /// projections. Throws `.usage` where there is no such stage.
-  static func with(stage: String?, long: Int?) throws(ScanFailure) -> [Scenario] {
-    let all = long.map { [Self.long($0)] } ?? all
+  static func with(stage: String?, long: Int?, isElastic: Bool) throws(ScanFailure) -> [Scenario] {
+    let all = long.map { [Self.long($0)] } ?? (isElastic ? elastic : all)
     guard let stage else { return all }
     let scenarios = all.filter { $0.stages.contains(stage) }
     guard !scenarios.isEmpty else {
@@ -101,7 +113,7 @@ struct Scenario {
   /// Every stage of such a run.
   var stages: [String] {
     let kinds = Set(Self.commonPoints.keys).union(points.keys).subtracting(["reconstruct"])
-    return kinds.sorted() + (0..<Self.workers).map { "reconstruct.\($0)" }
+    return kinds.sorted() + (0..<(bands ?? Self.workers)).map { "reconstruct.\($0)" }
   }
 
   /// Where a stage can be killed, beside at any moment.

@@ -15,7 +15,7 @@ struct Slipring: ParsableCommand {
       Recon.self, Run.self, ServeCommand.self, NodeCommand.self, QueueCommand.self, ListCommand.self, ShowCommand.self,
       TailCommand.self,
       SweepCommand.self, RehearseCommand.self, Check.self, Init.self, Status.self, Finalize.self, Abort.self,
-      Resume.self, Export.self, Deliver.self, GatherCommand.self, FabricCommand.self, PreviewCommand.self,
+      Workers.self, Resume.self, Export.self, Deliver.self, GatherCommand.self, FabricCommand.self, PreviewCommand.self,
       View.self, HistoryCommand.self, JournalCommand.self, PluginsCommand.self, SchemaCommand.self, Simulate.self,
       Demo.self, BenchCommand.self, DoctorCommand.self,
       StageCommand.self, LiveStageCommand.self, EventDeliveryCommand.self, ProgramCommand.self, ServeIntake.self,

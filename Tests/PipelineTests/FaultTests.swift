@@ -153,7 +153,7 @@ extension Pipeline {
       expectFailure(64, try reconstruct("out", faults: "acquire=nowhere:1"), "nowhere:1", "flip-before")
     }
 
-    @Test(arguments: [["--kills", "25"], ["--kills", "12", "--whole-machine"]])
+    @Test(arguments: [["--kills", "25"], ["--kills", "12", "--whole-machine"], ["--kills", "12", "--workers"]])
     func `A short campaign of random kills changes no bit`(campaign: [String]) throws {
       let seed = 20_261_121
       let chaos = URL(filePath: Command.executable).deletingLastPathComponent().appending(path: "chaos").path

@@ -89,6 +89,7 @@ import Tomography
       { ($0.algorithm, $0.regularisation) = (.pmlHybrid, Regularisation(strength: 1, delta: -1)) }
     ),
     ("--disk-buffer 2000", { $0.diskBuffer = 2000 }), ("--disk-buffer nan", { $0.diskBuffer = .nan }),
+    ("--workers 3 and --bands 2: 1 worker would have no band", { ($0.workers, $0.bands) = (3, .number(2)) }),
     ("--disk-buffer 2 goes with", { ($0.diskBuffer, $0.durability) = (2, .memory) }),
     ("--mirror /b goes with --durability durable", { ($0.mirror, $0.durability) = ("/b", .memory) }),
     ("--window-recent 0", { $0.windowRecent = 0 }), ("--window-spread 65", { $0.windowSpread = 65 }),

@@ -53,7 +53,7 @@ import Testing
     "final-iterations": "7", "final-subsets": "2", "window-subsets": "3", "initial": "fbp", "reg": "12.5,0.25",
     "filter": "hann",
     "relaxation": "0.5", "non-negative": "true", "disk-mask": "yes", "workers": "2", "threads": "3", "lag-max": "9",
-    "disk-buffer": "1.5",
+    "bands": "auto", "disk-buffer": "1.5",
     "output-folder": "out",
     "order": "interleaved:4", "stop-ssim": "0.95", "stop-patience": "3", "stop-after": "90", "stop-rises": "8",
     "stop-scale": "3", "stop-distance": "12",

@@ -18,19 +18,19 @@ package final class StageRunner: StageEnvironment {
   /// The stage's log.
   package let log: Logger
   private let folder: RunFolder
-  private let plan: RunPlan
+  let plan: RunPlan
   private let wiring: RunWiring
-  private let row: WiringRow
+  let row: WiringRow
   private let names: RegionNames
   private let signals: SignalDescriptor
-  private let movedTo: [Int]?
-  private let number: Int
-  private let heartbeats: Heartbeats
+  let movedTo: [Int]?
+  let number: Int
+  let heartbeats: Heartbeats
   private let disk: DiskSign
   /// The workers' lines of the heartbeats.
-  private let workerNumbers: [Int]
-  /// Those that were known to have nothing to do, a bit for each.
-  private var idleKnown: UInt64 = 0
+  let workerNumbers: [Int]
+  /// What was known of who has which cores when this process took its own.
+  var coresKnown = CoresKnown()
   private var (firstWork, lastWork): (UInt64?, UInt64?)
 
   /// A worker on the cores of the acquisition lets that go first where it cannot wait: the volume can. As nice(1)
@@ -85,12 +85,6 @@ package final class StageRunner: StageEnvironment {
     }
     let usage = StageUsage(stage: stage, firstWork: firstWork, lastWork: lastWork)
     log.notice("\(StageUsage.message)", metadata: usage.metadata.mapValues { "\($0)" })
-  }
-
-  /// Cores and threads of the stage; the bits do not depend on their number. One that was moved has a thread for each
-  /// core, as far as all workers together may have so many.
-  private var place: (cores: [Int], threads: Int) {
-    movedTo.map { ($0, min($0.count, plan.workersPlace.threads)) } ?? plan.place(of: stage, row)
   }
 
   private func lowerPriority() {
@@ -178,44 +172,6 @@ extension StageRunner {
   /// The saved generations of the worker's volume.
   package var checkpoint: VolumeCheckpoint? {
     stage.partition.flatMap { isDurable ? plan.checkpoint(ofWorker: $0, in: folder) : nil }
-  }
-
-  /// The stage's threads.
-  package func threads() throws -> ThreadPool {
-    let (cores, threads) = place
-    return try ThreadPool(threads: threads, cores: cores)
-  }
-
-  /// All workers' threads.
-  package var threadsMax: Int { max(place.threads, plan.workersPlace.threads) }
-
-  /// The stage's threads and its share of those that have become idle.
-  package func widerThreads() -> ThreadPool? {
-    guard movedTo == nil, let worker = stage.partition else { return nil }
-    let idle = idleWorkers
-    guard idle != idleKnown else { return nil }
-    idleKnown = idle
-    let (cores, threads) = place
-    let more = plan.placement.idleCores(for: worker, idle: { idle & 1 << $0 != 0 })
-    guard !more.isEmpty else { return nil }
-    do {
-      let pool = try ThreadPool(threads: threads + more.count, cores: Array(cores.prefix(threads)) + more)
-      log.info("on more cores", metadata: ["cores": "\(cores + more)"])
-      return pool
-    } catch {
-      // It goes on as it did.
-      log.warning("no more threads", metadata: ["reason": "\(error)"])
-      return nil
-    }
-  }
-
-  /// Workers that have nothing to do: a bit for each.
-  private var idleWorkers: UInt64 {
-    workerNumbers.enumerated().reduce(0) { idle, worker in
-      let isIdle =
-        heartbeats.standing(of: worker.element) != .expected || heartbeats.sign(of: worker.element) == .done
-      return isIdle ? idle | 1 << worker.offset : idle
-    }
   }
 
   /// What the run expects of a worker at present.

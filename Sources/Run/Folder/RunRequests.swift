@@ -10,6 +10,7 @@ import ScanPlan
 /// requests/            mode 0700
 ///   finalize           {"by": "anna"}   read by control, which answers with its command; stays
 ///   abort              {"by": "anna"}   read by the supervisor; removed when the run is resumed
+///   workers            {"by": "anna", "add": 1, "cores": [8]}   read by the supervisor, which removes it
 /// ```
 package struct RunRequests: Sendable {
   /// What can be asked.
@@ -20,13 +21,13 @@ package struct RunRequests: Sendable {
     case abort
   }
 
-  private struct Request: Codable {
+  struct Request: Codable {
     let by: String
   }
 
-  private let folder: RunFolder
+  let folder: RunFolder
   /// The most bytes of a request, and of a name in it.
-  private static let (byteCountMax, nameMax) = (4096, 128)
+  static let (byteCountMax, nameMax) = (16 << 10, 128)
 
   /// The requests to the run in `runFolder`.
   package init(runFolder: RunFolder) { folder = runFolder }
@@ -43,22 +44,14 @@ package struct RunRequests: Sendable {
   package func abort(by: String) throws { try ask(.abort, by: by) }
 
   private func ask(_ kind: RequestKind, by: String) throws {
-    let isPlain =
-      by.unicodeScalars.allSatisfy { !$0.properties.isWhitespace || $0 == " " }
-      && !by.unicodeScalars.contains { $0.value < 32 }
-    guard !by.isEmpty, by.utf8.count <= Self.nameMax, isPlain else {
-      throw ScanFailure(.usage, "a request needs a name of 1 to \(Self.nameMax) bytes of plain text, to say who asked")
-    }
+    try check(by)
     if kind == .finalize, let part = try folder.readPlan().fabric {
       throw ScanFailure(
         .usage,
         "the run in \(folder.path) is a node's: finalize run \(part.run) at the edge, so that all of its rows end at "
           + "the same projection")
     }
-    guard try folder.isSupervised else {
-      throw ScanFailure(.unavailable, "the run in \(folder.path) is not running; slipring status shows how far it came")
-    }
-    try RunFolder.makeFolder(folder.requests, for: .owner)
+    try makeFolder()
     if access(path(kind), F_OK) == 0 { return }
     do {
       try writeFileAtomically(path: path(kind), bytes: SealedJSON.encode(Request(by: by)), isPrivate: true)
@@ -70,31 +63,58 @@ package struct RunRequests: Sendable {
     }
   }
 
+  /// Throws where a name says nobody.
+  func check(_ by: String) throws(ScanFailure) {
+    let isPlain =
+      by.unicodeScalars.allSatisfy { !$0.properties.isWhitespace || $0 == " " }
+      && !by.unicodeScalars.contains { $0.value < 32 }
+    guard !by.isEmpty, by.utf8.count <= Self.nameMax, isPlain else {
+      throw ScanFailure(.usage, "a request needs a name of 1 to \(Self.nameMax) bytes of plain text, to say who asked")
+    }
+  }
+
+  /// Makes the folder of requests to a run, which is running.
+  func makeFolder() throws {
+    guard try folder.isSupervised else {
+      throw ScanFailure(.unavailable, "the run in \(folder.path) is not running; slipring status shows how far it came")
+    }
+    try RunFolder.makeFolder(folder.requests, for: .owner)
+  }
+
   /// Who has asked; nil where nobody has. A file that is not a request, which anything may have left there, is one by
   /// an unknown person.
   func requester(_ kind: RequestKind) throws(ScanFailure) -> String? {
-    let descriptor = open(path(kind), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
-    guard descriptor >= 0 else {
-      if errno == ENOENT || errno == ENOTDIR { return nil }
-      throw ScanFailure(.inputOutput, "cannot read \(path(kind)): \(String(cString: strerror(errno)))")
-    }
-    defer { close(descriptor) }
-    var bytes = [UInt8](repeating: 0, count: Self.byteCountMax)
-    let count = read(descriptor, &bytes, bytes.count)
-    guard count >= 0 else {
-      throw ScanFailure(.inputOutput, "cannot read \(path(kind)): \(String(cString: strerror(errno)))")
-    }
-    let text = Array(bytes[..<count])
+    guard let text = try text(path(kind)) else { return nil }
     guard SealedJSON.check(text) == .whole, let request = try? JSONDecoder().decode(Request.self, from: Data(text)),
       (1...Self.nameMax).contains(request.by.utf8.count)
     else { return "an unknown person" }
     return request.by
   }
 
+  /// What stands in a request; nil where there is none.
+  func text(_ path: String) throws(ScanFailure) -> [UInt8]? {
+    let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      if errno == ENOENT || errno == ENOTDIR { return nil }
+      throw ScanFailure(.inputOutput, "cannot read \(path): \(String(cString: strerror(errno)))")
+    }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: Self.byteCountMax)
+    let count = read(descriptor, &bytes, bytes.count)
+    guard count >= 0 else {
+      throw ScanFailure(.inputOutput, "cannot read \(path): \(String(cString: strerror(errno)))")
+    }
+    return Array(bytes[..<count])
+  }
+
   /// Takes a request back: whoever resumes a run that was aborted wants it to go on.
   func withdraw(_ kind: RequestKind) throws(ScanFailure) {
-    guard unlink(path(kind)) == 0 || errno == ENOENT || errno == ENOTDIR else {
-      throw ScanFailure(.inputOutput, "cannot remove \(path(kind)): \(String(cString: strerror(errno)))")
+    try remove(path(kind))
+  }
+
+  func remove(_ path: String) throws(ScanFailure) {
+    guard unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR else {
+      throw ScanFailure(.inputOutput, "cannot remove \(path): \(String(cString: strerror(errno)))")
     }
   }
 

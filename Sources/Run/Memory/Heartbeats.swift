@@ -15,6 +15,8 @@ import Synchronization
 ///        +8  what it lacks of its disk u64 atomic: bits of `DiskShortage`
 ///       +16  standing of stage i u64 atomic: 0 expected, 1 set aside, 2 missing
 ///       +24  of acquire: what it has said of its source u64 atomic: bit n for text n
+///       +32  of a band: how often it got other cores u64 atomic, 0 for never
+///       +40  the cores that it got last, 11 u64 atomic: bit n of word w for core 64·w + n
 /// 128·(stages+1)  of the source: number of its first frame and 1 u64 atomic, series and 1 u64 atomic; 0 for unknown
 ///      +128+256·n  text n, UTF-8 up to a 0: n < 63 what was wrong with the first message of `MessageFault` n, 63 why
 ///                  the source ended the scan early
@@ -26,7 +28,7 @@ final class Heartbeats: @unchecked Sendable {
   /// Between two beats, and between two looks at them.
   static let period: Duration = .milliseconds(100)
   private static let magic: UInt32 = 0x4250_4C53
-  private static let layoutVersion: UInt32 = 5
+  private static let layoutVersion: UInt32 = 6
   static let lineByteCount = 128
   private static let done = UInt64.max
 
@@ -164,7 +166,9 @@ final class Heartbeats: @unchecked Sendable {
 
   /// The words of a stage's line, in their order.
   enum Word: Int {
-    case beats, shortage, standing, source
+    case beats, shortage, standing, source, place
+    /// The first of those of its cores.
+    case cores
   }
 
   func word(_ stage: Int, _ word: Word = .beats) -> UnsafeMutablePointer<Atomic<UInt64>> {

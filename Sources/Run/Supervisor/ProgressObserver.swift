@@ -98,6 +98,17 @@ struct ProgressObserver {
     }
   }
 
+  /// Of each partition its newest update while the scan runs; nil before the first, and behind the last.
+  var windowUpdates: [(index: Int, seconds: Double)?] {
+    latest.map { update in
+      guard let update, update.phase == .window else { return nil }
+      return (update.index, Double(update.duration) / 1e9)
+    }
+  }
+
+  /// Whether a partition has come to its final iterations, or to its end.
+  func isFinal(_ partition: Int) -> Bool { ends[partition] != nil || latest[partition]?.phase == .final }
+
   private static let scoresKept: UInt64 = 256
 
   /// Fills in what control, and nodes, saw last.

@@ -148,6 +148,12 @@ package struct RunStatus: Codable, Equatable, Sendable {
   package var programs: [ProgramStatus]?
   /// How far those are who are told of the run; nil where nobody is.
   var events: EventsReport?
+  /// The workers, and who makes which bands; nil of an earlier build.
+  package var workers: [WorkerStatus]?
+  /// What came of the last request for other workers; nil where there was none.
+  package var workersAnswer: WorkersAnswer?
+  /// Bands that changed hands; nil of an earlier build.
+  package var bandMoves: Int?
   /// How images stand on their way to nodes; nil where none do.
   package var uplink: UplinkReport?
   /// Seconds since the stages were started.

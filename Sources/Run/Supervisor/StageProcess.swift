@@ -115,6 +115,9 @@ struct StageProcess {
     deaths = []
   }
 
+  /// Has it tried elsewhere, with a fresh budget.
+  mutating func beginAnew() { deaths = [] }
+
   /// Has nobody wait for it until the end of the scan.
   mutating func setAside() {
     precondition(!isRunning && !wasSetAside, "\(stage) is set aside")

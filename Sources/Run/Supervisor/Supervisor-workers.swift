@@ -5,6 +5,8 @@ import ScanPlan
 
 // What the supervisor does with workers that cannot live. The acquisition and the other rows never wait for one.
 //
+// (With `bands`, one that dies is made by another worker first, while the scan goes on: `Supervisor-bands.swift`.)
+//
 //     dies, and does not get on ──► set aside ──► after the scan, alone ──► on others' cores ──► missing
 //     error of its own ────────────────┘
 //
@@ -24,9 +26,10 @@ extension Supervisor {
     guard let worker = process.stage.partition else {
       throw ScanFailure(.software, "\(deaths); see \(folder.logFolder); \(plan.whatIsKept)")
     }
+    if isEvicted(index, deaths, regions) { return true }
     // Everything else is done: the cores on which others have lived are free.
-    let well = stages.filter(\.isDone).compactMap(\.stage.partition).flatMap { plan.placement.workers[$0].cores }
-    let cores = Set(well).subtracting(plan.placement.workers[worker].cores).sorted()
+    let well = stages.filter(\.isDone).compactMap(\.stage.partition).flatMap { bands.deal.cores(of: $0) }
+    let cores = Set(well).subtracting(bands.deal.cores(of: worker)).sorted()
     guard process.wasSetAside, process.movedTo == nil, !cores.isEmpty else {
       try doWithout(
         index, deaths,
@@ -86,7 +89,7 @@ extension Supervisor {
   }
 
   /// The rows of a worker, as in the names of slices.
-  private func rows(of stage: StageName) -> RowRange {
+  func rows(of stage: StageName) -> RowRange {
     guard let worker = stage.partition else { preconditionFailure("\(stage) has no rows") }
     return RowRange(plan.placement.workers[worker].rows, firstSlice: plan.shape.firstSlice)
   }

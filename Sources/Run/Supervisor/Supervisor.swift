@@ -41,7 +41,10 @@ final class Supervisor {
   var (isUplinkAway, isUplinkEnding, isPartsNoticed) = (false, false, false)
   /// Whether people know that the uplink dies too often.
   var isUplinkDelayed = false
-  private let requests: RunRequests
+  let requests: RunRequests
+  /// Who makes which bands, and what came of the last request for other workers.
+  var bands: BandKeeper
+  var workersAnswer: WorkersAnswer?
   var room: RoomWatch
   /// Copies of journals that the run goes on without, as far as people know.
   var knownLost: Set<String> = []
@@ -120,6 +123,7 @@ final class Supervisor {
     self.monitor = events.map { RunMonitors([monitor, $0]) } ?? monitor
     self.events = events
     requests = RunRequests(runFolder: folder)
+    bands = BandKeeper(BandDeal(plan.placement), isElastic: plan.scan.bands != nil)
     room = RoomWatch(folder: folder, outputFolder: plan.scan.outputFolder)
     faults = try FaultOrders()
     log = Log.supervisor(plan, folder: folder)
@@ -207,6 +211,7 @@ final class Supervisor {
       // Now that this is the only supervisor.
       try folder.removeLeftovers(plan)
       try requests.withdraw(.abort)
+      try requests.answerWorkers()
       return regions
     }
   }
@@ -250,6 +255,7 @@ final class Supervisor {
       try regions.checkSizes()
       for index in stages.indices { try look(at: index, regions) }
       try retrySetAside(regions)
+      let isAnswered = try seeToBands(observer, regions)
       programs.look()
       var status = status(at: start, .scanning)
       watchUplink(&status)
@@ -267,8 +273,9 @@ final class Supervisor {
       newestStatus = status
       monitor.progress(status)
       service.turn(status)
-      if ContinuousClock.now >= statusDue {
+      if isAnswered || ContinuousClock.now >= statusDue {
         try writeStatus(status)
+        if isAnswered { try requests.answerWorkers() }
         statusDue = .now + Self.statusPeriod
       }
     }
@@ -339,7 +346,9 @@ final class Supervisor {
       acquired: 0, reconstructed: 0, projections: plan.shape.projections, updates: 0, updatesExpected: plan.updateCount,
       sweptFraction: 0,
       residual: nil, notices: plan.notices, missingRows: missing.isEmpty ? nil : missing.map(\.rows),
-      programs: programs.report, events: events?.report, seconds: (ContinuousClock.now - start) / .seconds(1))
+      programs: programs.report, events: events?.report, workers: bands.report { rows(of: .reconstruct($0)) },
+      workersAnswer: workersAnswer,
+      bandMoves: bands.moves, seconds: (ContinuousClock.now - start) / .seconds(1))
   }
 }
 

@@ -6,7 +6,7 @@ extension ScanDescription {
   private static let rules: [@Sendable (ScanDescription) -> String?] =
     [
       { $0.windowKindProblem }, { $0.stepProblem }, { $0.nothingProblem }, { $0.nsinoProblem }, { $0.rowsProblem },
-      { $0.bufferProblem }, { $0.rangeProblem }, { $0.mirrorProblem }, { $0.parityProblem },
+      { $0.bufferProblem }, { $0.bandsProblem }, { $0.rangeProblem }, { $0.mirrorProblem }, { $0.parityProblem },
       { $0.homeProblem },
       { $0.subsetProblem }, { $0.seriesProblem }, { $0.measurementProblem },
       { $0.eventsProblem }, { $0.stageProblem }, { $0.viewProblem },
@@ -55,6 +55,11 @@ extension ScanDescription {
   private var bufferProblem: String? {
     guard let diskBuffer, durability == .memory else { return nil }
     return "--disk-buffer \(diskBuffer.scanText) goes with --durability durable: nothing waits for a disk"
+  }
+
+  private var bandsProblem: String? {
+    guard case .number(let count) = bands, let workers, workers > count else { return nil }
+    return "--workers \(workers) and --bands \(count): \(counted(workers - count, "worker")) would have no band"
   }
 
   private var mirrorProblem: String? {

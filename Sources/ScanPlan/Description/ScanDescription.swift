@@ -119,6 +119,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var workers: Int?
   /// Threads of each; nil for one a core.
   package var threads: Int?
+  /// Into how many bands the rows are cut that workers make; nil for one a worker.
+  package var bands: BandCount?
   /// Projections a second at most; nil for as fast as the source delivers.
   package var rate: Double?
   /// Projections that a worker may be behind before updates are made less often, 0 for no limit; nil for twice the

@@ -111,6 +111,10 @@ extension ScanKey {
     ScanKey(.machine, "workers", \.workers, "Reconstruction processes.", unset: "one a NUMA node", .within(1...31)),
     ScanKey(.machine, "threads", \.threads, "Threads of each.", unset: "one a core", .within(1...1024)),
     ScanKey(
+      .machine, "bands", \.bands,
+      "Bands that the rows are cut into, which workers make and hand to each other (slipring workers).",
+      unset: "one a worker"),
+    ScanKey(
       .machine, "lag-max", \.lagMax,
       "Make updates less often while a worker is this many projections behind; 0: never.",
       unset: "twice the window with rate or a detector that does not wait, otherwise 0", .within(0...countMax)),

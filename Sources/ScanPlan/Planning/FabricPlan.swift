@@ -170,7 +170,7 @@ extension FabricPlan {
   /// Keys that a node has of its own: where, how fast, and what files are like.
   static let ownKeys: Set = [
     "input", "output-folder", "run-folder", "granules", "node-name", "edge-patience", "fabric-credentials",
-    "fabric-authority", "workers", "threads",
+    "fabric-authority", "workers", "threads", "bands",
     "format", "bits", "range", "zarr-version", "compress", "log-level", "durability", "checkpoint-every", "retain",
     "scrub",
     "events", "events-config", "events-patience", "accept-commands", "trigger", "stage", "view",

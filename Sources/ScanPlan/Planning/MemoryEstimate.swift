@@ -54,7 +54,7 @@ package struct MemoryEstimate: Equatable, Sendable {
         name: "reconstruction buffers",
         byteCount: workers.reduce(0) {
           $0
-            + ReconstructStage.byteCount(plan.reconstruction(ofWorker: $1), threads: plan.placement.workers[$1].threads)
+            + ReconstructStage.byteCount(plan.reconstruction(ofWorker: $1), threads: plan.placement.threadsOfMemory($1))
         }),
       Item(
         name: "correction buffers",
@@ -93,7 +93,8 @@ package struct MemoryEstimate: Equatable, Sendable {
     let events = [Topic.orders(partition: partition), .updates(partition: partition)].reduce(0) {
       $0 + (plan.ring($1).regionByteCount ?? 0)
     }
-    let buffers = ReconstructStage.byteCount(plan.reconstruction(ofWorker: partition), threads: placement.threads)
+    let buffers = ReconstructStage.byteCount(
+      plan.reconstruction(ofWorker: partition), threads: plan.placement.threadsOfMemory(partition))
     let volume = VolumeRegion.byteCount(plan.layout(ofWorker: partition))
     let slices = plan.sliceHistory.map(SliceHistory.byteCount) ?? 0
     let states = plan.solverStateRegionByteCount(ofWorker: partition)

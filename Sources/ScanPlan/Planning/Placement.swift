@@ -13,22 +13,27 @@ package struct Placement: Codable, Equatable, Sendable {
     package var cores: [Int]
     /// Threads, at least one.
     var threads: Int
+    /// Of a band, the worker that makes it at first; nil where bands and workers are the same.
+    var worker: Int?
 
     /// A worker as given.
-    init(rows: Range<Int>, node: Int, cores: [Int], threads: Int) {
+    init(rows: Range<Int>, node: Int, cores: [Int], threads: Int, worker: Int? = nil) {
       self.rows = rows
       self.node = node
       self.cores = cores
       self.threads = threads
+      self.worker = worker
     }
   }
 
-  /// One for each partition.
+  /// One for each partition: for each worker, or where rows are cut into more bands than that, for each band.
   package var workers: [Worker]
   /// Cores for acquire, distribute and export; the node of the first one holds the projections.
   package var serviceCores: [Int]
   /// The NUMA node of the projections.
   package var serviceNode: Int
+  /// Threads that the process of a band may come to have; nil where there are none.
+  var threadsMax: Int?
 
   /// From this many cores on, `reservedCores` of the first node are kept free of workers, so that acquisition never
   /// waits for a core.
@@ -47,10 +52,12 @@ package struct Placement: Codable, Equatable, Sendable {
   ///
   /// Workers fill the nodes in order and share a node's cores evenly; rows are split evenly too, at multiples of
   /// `alignment` rows, and where each worker has many at bands of images (`EventBands`), so that nobody reads another's
-  /// rows. There are no more workers than that takes. A pure function: the same arguments give the same placement.
+  /// rows. There are no more workers than that takes. With `bands` the rows are cut into so many, which follow each
+  /// other and are dealt out evenly; then a worker has a thread a core. A pure function: the same arguments give the
+  /// same placement.
   static func plan(
-    topology: Topology, rows: Int, workers requested: Int? = nil, threads: Int? = nil, alignment: Int = 1,
-    bytesPerSecond: Double = 0
+    topology: Topology, rows: Int, workers requested: Int? = nil, threads: Int? = nil, bands: BandCount? = nil,
+    alignment: Int = 1, bytesPerSecond: Double = 0
   )
     -> Placement
   {
@@ -72,11 +79,21 @@ package struct Placement: Codable, Equatable, Sendable {
     } else {
       free[0].removeFirst(needed)
     }
-    let count = min(requested ?? nodes.count, (rows + alignment - 1) / alignment)
+    let wanted = min(requested ?? nodes.count, (rows + alignment - 1) / alignment)
+    let all = nodes.reduce(0) { $0 + $1.cores.count }
+    let cut = bands?.count(
+      rows: rows, workers: wanted, cores: max(1, free.reduce(0) { $0 + $1.count }), alignment: alignment)
+    let count = min(wanted, cut ?? wanted)
     let places = (0..<count).map { worker in
       let node = worker * nodes.count / count
       return cores(
         of: worker, amongst: (0..<count).filter { $0 * nodes.count / count == node }, node: node, free: free[node])
+    }
+    if let cut {
+      return banded(
+        rowRanges(rows, workers: cut, alignment: alignment),
+        places.map { (nodes[$0.node].id, Array($0.cores.prefix(threads ?? $0.cores.count))) }, service, nodes[0].id, all
+      )
     }
     let split = rowRanges(rows, workers: count, alignment: alignment)
     return Placement(
@@ -85,6 +102,35 @@ package struct Placement: Codable, Equatable, Sendable {
           rows: split[worker], node: nodes[place.node].id, cores: place.cores, threads: threads ?? place.cores.count)
       }, serviceCores: service, serviceNode: nodes[0].id)
   }
+
+  /// Bands of these rows, dealt out to workers that have these cores.
+  private static func banded(
+    _ rows: [Range<Int>], _ workers: [(node: Int, cores: [Int])], _ service: [Int], _ serviceNode: Int, _ cores: Int
+  ) -> Placement {
+    let shares = balancedRanges(rows.count, parts: workers.count)
+    let deal = BandDeal(
+      zip(workers, shares).enumerated().map { BandDeal.Worker(number: $0, cores: $1.0.cores, bands: Array($1.1)) })
+    var placement = Placement(
+      workers: rows.enumerated().map { band, rows in
+        let own = deal.cores(of: band), worker = deal.worker(of: band)
+        return Worker(rows: rows, node: workers[worker].node, cores: own, threads: own.count, worker: worker)
+      }, serviceCores: service, serviceNode: serviceNode)
+    placement.threadsMax = cores
+    return placement
+  }
+
+  /// The same where some have other cores now, and a thread on each; nil for one that has its own.
+  package func dealt(_ cores: (Int) -> [Int]?) -> Placement {
+    var placement = self
+    for index in workers.indices {
+      guard let cores = cores(index) else { continue }
+      (placement.workers[index].cores, placement.workers[index].threads) = (cores, cores.count)
+    }
+    return placement
+  }
+
+  /// Threads for which the process of a partition has memory.
+  func threadsOfMemory(_ partition: Int) -> Int { max(workers[partition].threads, threadsMax ?? 1) }
 
   /// The share of a worker that has work in the cores of those that have none: each leaves as many as it had threads,
   /// and they are dealt out in turn. A core that a worker with work has anyway is not among them.

@@ -103,7 +103,7 @@ extension Planner {
       firstSlice: edge.firstSlice + rows.lowerBound,
       payloadCapacity: rows.count * edge.columns * edge.pixelByteCount)
     let placement = Placement.plan(
-      topology: topology, rows: rows.count, workers: scan.workers, threads: scan.threads,
+      topology: topology, rows: rows.count, workers: scan.workers, threads: scan.threads, bands: scan.bands,
       alignment: geometry.rowAlignment)
     let windows = scan.windows(projectionsPerHalfTurn: edge.projectionsPerHalfTurn)
     try checkSinogram(shape, geometry, placement, windows)

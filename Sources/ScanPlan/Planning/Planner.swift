@@ -97,7 +97,7 @@ package struct Planner {
       columns: columns,
       detectorRows: rows, firstSlice: rows.lowerBound / factor, payloadCapacity: binnedRows * columns * pixelBytes)
     let placement = Placement.plan(
-      topology: topology, rows: local.count, workers: scan.workers, threads: scan.threads,
+      topology: topology, rows: local.count, workers: scan.workers, threads: scan.threads, bands: scan.bands,
       alignment: scan.rowAlignment(scan.slabs(rows: binnedRows)?.step ?? geometry.rowAlignment),
       bytesPerSecond: (scan.rate ?? 0) * Double(shape.payloadCapacity)
     ).from(local.lowerBound)

@@ -29,6 +29,8 @@ package struct RunEstimate: Codable, Sendable {
     package let threads: Int
     /// What it will have resident at most, shared memory that it touches included.
     package let bytes: Int
+    /// Of a band, the worker that makes it at first.
+    package let worker: Int?
   }
 
   /// Projections of the scan.
@@ -81,7 +83,7 @@ package struct RunEstimate: Codable, Sendable {
     output = disk(runs * room.output, room.outputFree)
     journal = disk((series?.spool ?? 0) + runs * room.journal, room.journalFree)
     workers = plan.placement.workers.enumerated().map {
-      Worker(rows: $1.rows.count, threads: $1.threads, bytes: MemoryEstimate.worker($0, of: plan))
+      Worker(rows: $1.rows.count, threads: $1.threads, bytes: MemoryEstimate.worker($0, of: plan), worker: $1.worker)
     }
     descriptors = Descriptors(needed: plan.descriptorsNeeded, limit: Machine.descriptorLimit.soft)
     let descriptorShortfall =

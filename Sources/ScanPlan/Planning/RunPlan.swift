@@ -162,6 +162,11 @@ package struct RunPlan: Codable, Sendable {
     return (cores, min(cores.count, placement.workers.reduce(0) { $0 + $1.threads }))
   }
 
+  /// The most threads that the process of a stage has at any time, wherever its band is moved.
+  package func threadsMax(of stage: StageName, _ row: WiringRow) -> Int {
+    max(place(of: stage, row).threads, workersPlace.threads, placement.threadsMax ?? 1)
+  }
+
   /// The end of a message about a run that failed: what a person can do then.
   package var whatIsKept: String {
     scan.durability == .durable

@@ -74,9 +74,15 @@ struct SpeedEstimate {
   private func voxelsPerThread(
     _ plan: RunPlan, _ layout: (ReconstructStage.Configuration) -> SliceLayout
   ) -> Double {
-    plan.placement.workers.enumerated().map {
-      let layout = layout(plan.reconstruction(ofWorker: $0))
-      return Double(layout.laneCount) * Double(layout.columns * layout.columns) / Double($1.threads)
+    let places = plan.placement.workers
+    // The bands of a worker share its cores.
+    return Dictionary(grouping: places.indices) { places[$0].worker ?? $0 }.values.map { bands in
+      let voxels = bands.reduce(0.0) { sum, band in
+        let layout = layout(plan.reconstruction(ofWorker: band))
+        return sum + Double(layout.laneCount) * Double(layout.columns * layout.columns)
+      }
+      let cores = bands.count > 1 ? Set(bands.flatMap { places[$0].cores }).count : places[bands[0]].threads
+      return voxels / Double(cores)
     }.max() ?? 0
   }
 

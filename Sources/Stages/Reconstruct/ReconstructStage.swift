@@ -360,7 +360,8 @@ package final class ReconstructStage {
     try checkpoints?.updated(update)
   }
 
-  /// Goes on with the cores of workers that have nothing to do any more as well. The bits do not depend on it.
+  /// Goes on with the cores that it has now, and those of workers that have nothing to do any more. The bits do not
+  /// depend on it.
   func takeIdleCores() {
     guard let pool = widerPool() else { return }
     precondition(pool.threadCount <= threadsMax, "\(pool.threadCount) threads of at most \(threadsMax)")

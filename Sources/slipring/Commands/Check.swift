@@ -73,7 +73,8 @@ struct Check: ParsableCommand {
       ]
     for (number, worker) in estimate.workers.enumerated() {
       lines.append(
-        "worker \(number): \(counted(worker.rows, "row")) on \(counted(worker.threads, "thread")), "
+        (worker.worker.map { "band \(number), of worker \($0)" } ?? "worker \(number)")
+          + ": \(counted(worker.rows, "row")) on \(counted(worker.threads, "thread")), "
           + "\(bytes(worker.bytes)) at most"
       )
     }

@@ -56,6 +56,7 @@ struct Recon: ParsableCommand {
 
   @Option(help: .key("workers")) var workers: Int?
   @Option(help: .key("threads")) var threads: Int?
+  @Option(help: .key("bands", "auto|n")) var bands: BandCount?
   @Option(help: .key("rate", "p/s")) var rate: Double?
   @Option(help: .key("lag-max")) var lagMax: Int?
   @Option(help: .key("disk-buffer", "gib")) var diskBuffer: Double?
@@ -103,7 +104,8 @@ struct Recon: ParsableCommand {
     (scan.finalIterations, scan.finalSubsets) = (finalIterations, finalSubsets)
     (scan.initial, scan.regularisation, scan.filter) = (initial, reg, filter)
     (scan.relaxation, scan.nonNegative, scan.diskMask) = (relaxation, nonNegative, diskMask ?? Self.standard.diskMask)
-    (scan.workers, scan.threads, scan.rate, scan.lagMax, scan.diskBuffer) = (workers, threads, rate, lagMax, diskBuffer)
+    (scan.workers, scan.threads, scan.bands) = (workers, threads, bands)
+    (scan.rate, scan.lagMax, scan.diskBuffer) = (rate, lagMax, diskBuffer)
     (scan.durability, scan.mirror, scan.parity) = (durability, mirror, parity)
     (scan.scrub, scan.checkpointEvery) = (scrub, checkpointEvery)
     (scan.format, scan.bits, scan.minusLog, scan.thetaUnit, scan.retain) = (format, bits, minusLog, thetaUnit, retain)

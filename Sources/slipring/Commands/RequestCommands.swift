@@ -3,7 +3,7 @@ import Glibc
 import Run
 
 /// Who asks, where nobody says otherwise.
-private struct Requester: ParsableArguments {
+struct Requester: ParsableArguments {
   @Option(help: "Who asks, for reports. (default: the user)") var by: String?
 
   var name: String {
@@ -19,7 +19,7 @@ struct Finalize: ParsableCommand {
 
   @Argument(help: ArgumentHelp("The run's folder, or that of a live series.", valueName: "run"), completion: .directory)
   var runFolder: String
-  @OptionGroup private var requester: Requester
+  @OptionGroup var requester: Requester
 
   func run() throws {
     if SeriesManifest.isThere(runFolder) {
@@ -38,7 +38,7 @@ struct Abort: ParsableCommand {
     discussion: "What was acquired is kept: slipring resume goes on with it.")
 
   @Argument(help: ArgumentHelp("The run's folder.", valueName: "run"), completion: .directory) var runFolder: String
-  @OptionGroup private var requester: Requester
+  @OptionGroup var requester: Requester
 
   func run() throws {
     try RunRequests(runFolder: RunFolder(path: runFolder)).abort(by: requester.name)

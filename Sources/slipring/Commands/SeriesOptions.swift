@@ -17,6 +17,13 @@ extension ProjectionRange: ExpressibleByArgument {
   package var defaultValueDescription: String { scanText }
 }
 
+extension BandCount: ExpressibleByArgument {
+  /// From `auto` or a number.
+  package init?(argument: String) { self.init(scanText: argument) }
+  /// For the help.
+  package var defaultValueDescription: String { scanText }
+}
+
 extension VolumeInterval: ExpressibleByArgument {
   /// From `half-turn` or a number.
   package init?(argument: String) { self.init(scanText: argument) }
