@@ -99,6 +99,7 @@ let package = Package(
       dependencies: [
         "Alarms", "Detectors", "Fabric", "Host", "KernelTypes", "Rings", "RunModel", "ScanFiles", "Tomography",
         "Topics",
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict),
     .target(

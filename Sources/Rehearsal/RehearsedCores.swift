@@ -37,6 +37,7 @@ struct RehearsedCores {
     return Self.words(
       cores: cores.count, threads: estimate.workers.reduce(0) { $0 + $1.threads },
       sustained: estimate.projectionsPerSecond, rate: rate, projections: projections, widens: scan.lagMax != 0)
+      + [estimate.expectation].compactMap(\.self)
   }
 
   /// The same, for `threads` of workers that keep up with `sustained` projections a second where each has a core. With

@@ -16,6 +16,7 @@ import Testing
     .rows(role: .flat, sequence: 0, ordinal: 0),
     .rows(role: .dark, sequence: 1 << 43, ordinal: 9),
     .update(index: 3, projections: 2..<26, iterations: 2),
+    .update(index: 3, projections: 6..<30, every: 9, iterations: 2),
     .update(
       index: 40, projections: 40..<41,
       spread: [.init(ordinal: 3, sequence: 12, theta: 0.25), .init(ordinal: 40, sequence: 1 << 43, theta: -7)],
@@ -34,7 +35,7 @@ import Testing
   }
 
   private func spread(_ order: WorkerOrder) -> [WorkerOrder.SpreadProjection] {
-    if case .update(_, _, let spread, _) = order { spread } else { [] }
+    if case .update(_, _, _, let spread, _) = order { spread } else { [] }
   }
 
   @Test func `An order has room for the most spread projections, which rise and lie below the end`() throws {
@@ -78,6 +79,7 @@ import Testing
     )
     (progress.windowEnd, progress.updateInterval, progress.acquired) = (204, 8, 182)
     (progress.fields, progress.lateFields) = (30, 10)
+    (progress.level, progress.decimation) = (2, 64)
     (progress.axis, progress.axisOrders, progress.axisSought) = (FoundAxis(12.75, error: 0.5), 3, 162)
     return progress
   }()
@@ -167,6 +169,40 @@ import Testing
     #expect(try bytes(told.encodeReport).withUnsafeBytes { try UpdateEvent(decoding: $0) } == told)
     for count in [UpdateEvent.byteCount + 24, written.count - 1] {
       #expect(throws: EventError.self) { try written[..<count].withUnsafeBytes { try UpdateEvent(decoding: $0) } }
+    }
+  }
+
+  @Test func `A window's update comes back with when its projections came, and not with times without meaning`() throws
+  {
+    var told = update
+    told.phase = .window
+    told.timing = UpdateTiming(acquired: 1 << 60...(1 << 60) + 9, published: (1 << 60) + 20, count: 3, level: 2)
+    let written = bytes(told.encodeReport)
+    #expect(written.count == UpdateEvent.byteCount + 32)
+    #expect(try written.withUnsafeBytes { try UpdateEvent(decoding: $0) } == told)
+    // Oldest behind the newest, none, and a level that there cannot be.
+    for (offset, byte) in [(127, UInt8(0)), (136, 0), (141, 1)] {
+      var wrong = written
+      wrong[offset] = byte
+      #expect(throws: EventError.self, "\(offset)") { try wrong.withUnsafeBytes { try UpdateEvent(decoding: $0) } }
+    }
+    // Of final iterations it is nothing.
+    told.phase = .final
+    #expect(bytes(told.encodeReport).count == UpdateEvent.byteCount)
+  }
+
+  @Test func `An order for a window with nothing to use, and a decimation that there cannot be, are refused`() throws {
+    func decoded(_ order: WorkerOrder, _ offset: Int, _ value: UInt8) throws -> (WorkerOrder, DistributionProgress) {
+      var written = bytes { order.encode(into: $0, rows: 0..<1, progress: Self.progress) }
+      written[offset] = value
+      return try written.withUnsafeBytes {
+        (try WorkerOrder(decoding: $0, rows: 0..<1), try DistributionProgress(decoding: $0))
+      }
+    }
+    let order = WorkerOrder.update(index: 3, projections: 6..<11, every: 9, iterations: 2)
+    #expect(try decoded(order, 32, 10).0 == .update(index: 3, projections: 6..<11, every: 10, iterations: 2))
+    for (offset, value) in [(32, UInt8(11)), (32, 65), (94, 65), (93, 1)] {
+      #expect(throws: EventError.self, "\(value) at \(offset)") { try decoded(order, offset, value) }
     }
   }
 
@@ -273,8 +309,8 @@ import Testing
   private func isSound(_ order: WorkerOrder) -> Bool {
     switch order {
     case .rows(_, _, let ordinal, let theta): ordinal >= 0 && theta.isFinite
-    case .update(let index, let projections, let spread, let iterations):
-      index >= 0 && !projections.isEmpty && iterations > 0
+    case .update(let index, let projections, let every, let spread, let iterations):
+      index >= 0 && projections.contains { $0 % every == 0 } && iterations > 0
         && spread.allSatisfy { (0..<projections.upperBound).contains($0.ordinal) && $0.theta.isFinite }
     case .final(let iterations, let subsets, let projections): iterations > 0 && subsets > 0 && projections >= 0
     case .axis(let found, let projections, _):

@@ -125,6 +125,18 @@ import Tomography
     ("--final-subsets 4 is about final", { ($0.algorithm, $0.finalSubsets, $0.finalIterations) = (.sirt, 4, 0) }),
     ("--disk-buffer 2 is for images that cannot wait", { $0.diskBuffer = 2 }),
     ("--live-binning 4", { $0.liveBinning = 4 }),
+    ("--latency-max 0 ", { $0.latencyMax = 0 }),
+    ("--latency-max 2 is about updates", { ($0.latencyMax, $0.windowStep) = (2, 0) }),
+    ("--expect-rate 9 is about updates", { ($0.expectRate, $0.windowStep) = (9, 0) }),
+    (
+      "--when-slow widen,decimate:4 goes with",
+      { ($0.whenSlow, $0.windowStep) = (SlowLadder(scanText: "widen,decimate:4"), 1) }
+    ),
+    ("--when-slow widen goes with", { ($0.whenSlow, $0.rate, $0.lagMax) = (.standard, 9, 0) }),
+    (
+      "--latency-max 2 and --fabric",
+      { ($0.latencyMax, $0.windowStep, $0.fabric) = (2, 1, "nats://127.0.0.1:4222") }
+    ),
     ("--live-binning 1 is about updates", { ($0.liveBinning, $0.windowStep) = (1, 0) }),
     ("--live-binning 2 is about the volume", { ($0.liveBinning, $0.finalIterations) = (2, 0) }),
     ("--reference a.h5 is compared", { ($0.liveBinning, $0.reference) = (1, "a.h5") }),

@@ -130,7 +130,7 @@ import Topics
     let orders = try ring(.orders(partition: 0))
     try distribute(images(), to: [orders], lagMax: 4)
     let windows = try read(orders).compactMap { order -> Range<Int>? in
-      guard case .update(_, let newest, let spread, _) = order.order else { return nil }
+      guard case .update(_, let newest, _, let spread, _) = order.order else { return nil }
       #expect(spread.allSatisfy { $0.ordinal < newest.upperBound && $0.ordinal >= newest.upperBound - 12 })
       return newest
     }

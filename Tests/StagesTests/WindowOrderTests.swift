@@ -83,13 +83,13 @@ import Topics
   func `Every projection is used the same number of times`(length: Int, step: Int, count: Int) throws {
     var uses = Array(repeating: 0, count: count)
     for order in try orders(projections: count, configuration(length: length, step: step))[0] {
-      if case .update(_, let projections, _, _) = order { for projection in projections { uses[projection] += 1 } }
+      if case .update(_, let projections, _, _, _) = order { for projection in projections { uses[projection] += 1 } }
     }
     #expect(uses.allSatisfy { $0 == length / step }, "\(uses)")
   }
 
   private func windows(_ orders: [WorkerOrder]) -> [Range<Int>] {
-    orders.compactMap { if case .update(_, let projections, _, _) = $0 { projections } else { nil } }
+    orders.compactMap { if case .update(_, let projections, _, _, _) = $0 { projections } else { nil } }
   }
 
   /// Whether each window lies in the newest projections at its time, which are all that a worker keeps.
@@ -97,7 +97,7 @@ import Topics
     var projections = 0
     return orders.allSatisfy { order in
       if case .rows(.projection, _, _, _) = order { projections += 1 }
-      guard case .update(_, let window, _, _) = order else { return true }
+      guard case .update(_, let window, _, _, _) = order else { return true }
       return window.lowerBound + length >= projections && window.upperBound <= projections
     }
   }

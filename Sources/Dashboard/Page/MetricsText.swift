@@ -27,6 +27,7 @@ enum MetricsText {
     page.add("slipring_rows_missing", "gauge", "Rows that could not be reconstructed.", [([], Double(missing))])
     page.add("slipring_final_sweep_ratio", "gauge", "Done of the final iterations.", [([], status.sweptFraction)])
     axis(status, &page)
+    pace(status, &page)
     if let residual = status.residual {
       page.add(
         "slipring_residual_ratio", "gauge", "Norm of b - A x over norm of b, of the latest update.", [([], residual)])
@@ -66,6 +67,23 @@ enum MetricsText {
     programs(status, &page)
     rings(report, &page)
     return page.text
+  }
+
+  private static func pace(_ status: RunStatus, _ page: inout Builder) {
+    if let level = status.level {
+      page.add(
+        "slipring_update_level", "gauge", "Steps of when-slow that are in effect, because workers do not keep up.",
+        [([], Double(level))])
+    }
+    guard let pace = status.pace else { return }
+    page.add(
+      "slipring_latency_seconds", "gauge", "From a projection's acquisition to the volume that has it.",
+      [("0.5", pace.latencyP50), ("0.99", pace.latencyP99), ("1", pace.latencyMax)].map {
+        ([("quantile", $0.0)], $0.1)
+      })
+    page.add(
+      "slipring_update_level_ratio", "gauge", "Share of the time at each level.",
+      pace.levels.map { ([("level", $0.level)], $0.share) })
   }
 
   private static func axis(_ status: RunStatus, _ page: inout Builder) {

@@ -48,7 +48,7 @@ extension RunJournals {
         orders: damage(of: .orders(partition: $0)), updates: damage(of: .updates(partition: $0)),
         isStale: names(lost, worker: $0))
     }
-    if plan.distribution.lagMax > 0 || plan.distribution.obeysTriggers, reasons.contains(where: { $0.orders != nil }) {
+    if plan.distribution.changesPace, reasons.contains(where: { $0.orders != nil }) {
       let together = "its pace was decided together with what is damaged"
       reasons = reasons.map { (orders: $0.orders ?? together, updates: $0.updates ?? together) }
     }

@@ -20,6 +20,9 @@ struct ProgressObserver {
   private var latest: [UpdateEvent?]
   private var ends: [EndEvent?]
   private var losses: Losses?
+  private var pace: PaceRecord
+  /// Of each worker, the next of its reports that is counted in it.
+  private var nextReport: [UInt64]
   private let folder: RunFolder
   private var isTold = false
   private var axis: FoundAxis?
@@ -42,6 +45,8 @@ struct ProgressObserver {
     updates = partitions.map { newest(.updates(partition: $0)) }
     commands = newest(.commands)
     scores = newest(.scores)
+    pace = PaceRecord(levels: plan.scan.ladder.levels, workers: partitions.count)
+    nextReport = partitions.map { _ in 0 }
     latest = partitions.map { _ in nil }
     ends = partitions.map { _ in nil }
   }
@@ -76,7 +81,12 @@ struct ProgressObserver {
       status.buffered = images.committed - min(images.published, images.committed)
     }
     status.spilled = [.projections, .corrected].reduce(0) { $0 + (rings[$1]?.progress.spilled ?? 0) }
-    for worker in updates.indices { try look(at: worker) }
+    for worker in updates.indices {
+      try look(at: worker)
+      try count(worker)
+    }
+    status.pace = pace.report
+    status.level = try level()
     for index in status.stages.indices { fill(&status.stages[index]) }
     // How far a run is does not depend on workers that nobody waits for.
     let awaited = status.stages.filter(\.isAwaited).compactMap { StageName(parsing: $0.name)?.partition }
@@ -160,7 +170,26 @@ struct ProgressObserver {
     guard let (header, metadata) = try orders.latest(), header.kind == .order else { return plan.windows.step }
     let progress = try metadata.withUnsafeBytes { try DistributionProgress(decoding: $0) }
     if progress.isPaused, progress.end == nil { return 0 }
-    return plan.windows.step * (progress.end == nil ? progress.updateInterval : 1)
+    return max(plan.windows.step * (progress.end == nil ? progress.updateInterval : 1), progress.decimation)
+  }
+
+  /// The steps of the ladder that are in effect, as distribute decided last; nil while no order says so.
+  private func level() throws -> Int? {
+    guard let (header, metadata) = try orders.latest(), header.kind == .order else { return nil }
+    return try metadata.withUnsafeBytes { try DistributionProgress(decoding: $0) }.level
+  }
+
+  private static let reportsKept: UInt64 = 256
+
+  /// Counts what a worker has reported since the look before; of very much only the newest.
+  private mutating func count(_ worker: Int) throws {
+    guard let (header, _) = try updates[worker].latest() else { return }
+    let first = max(nextReport[worker], header.sequence - min(header.sequence, Self.reportsKept - 1))
+    for sequence in first..<max(first, header.sequence + 1) {
+      guard let (header, metadata) = try updates[worker].event(at: sequence), header.kind == .update else { continue }
+      pace.add(try metadata.withUnsafeBytes { try UpdateEvent(decoding: $0) }, worker: worker)
+    }
+    nextReport[worker] = header.sequence + 1
   }
 
   /// Fills in the rotation axis, as distribute decided last.

@@ -83,6 +83,7 @@ extension Reconstruction {
     }
     let fit = plan.export.fit(report.fits)
     notices += [fit?.warning, fit?.precisionNotice].compactMap(\.self)
+    if plan.scan.asksForPace, let pace = report.pace, pace.wasSlow { notices.append(pace.words) }
     if corrected.negative > 0 {
       notices.append(
         "\(corrected.negative) line integrals below zero were taken for zero, "

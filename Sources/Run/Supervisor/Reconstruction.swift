@@ -310,6 +310,7 @@ package struct Reconstruction {
       projectionsPerSecond: seconds > 0 ? Double(projections) / seconds : 0,
       lost: (report?.lost ?? 0) + (losses?.counts.lost ?? 0),
       lostFields: report?.lostFields ?? 0, duplicates: (report?.duplicates ?? 0) + (losses?.counts.duplicates ?? 0),
+      pace: report?.pace,
       emptyProjections: losses?.emptyProjections ?? 0, emptyFlats: losses?.emptyFlats ?? 0,
       emptyFrames: losses?.emptyFrames ?? [], droppedMessages: losses?.malformed ?? [:],
       clampedPixels: report?.pixels.clamped ?? 0,

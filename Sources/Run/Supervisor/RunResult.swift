@@ -40,6 +40,8 @@ package struct RunResult: Codable, Equatable, Sendable {
   package var lostFields: Int
   /// Events that came twice and were dropped.
   package var duplicates: Int
+  /// How updates kept up with the projections while the scan ran; nil where none were made.
+  package var pace: PaceReport?
   /// Projections that showed nothing and were left out; they are not among those that were acquired.
   package var emptyProjections: Int
   /// Flat fields of which that is so.

@@ -100,6 +100,10 @@ package struct RunStatus: Codable, Equatable, Sendable {
   var firstFrame: UInt64?
   /// Projections from one update to the next: `window-step`, or more while a worker does not keep up.
   package var step = 0
+  /// How updates keep up with the projections; nil before the first.
+  package var pace: PaceReport?
+  /// Which of its levels is in effect, from 0; nil where none is told.
+  package var level: Int?
   /// Updates of the slowest worker so far.
   package var updates: Int
   /// Updates that a complete scan makes.

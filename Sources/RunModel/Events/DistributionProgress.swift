@@ -3,7 +3,8 @@
 /// ```
 /// metadata of an order, behind its 48 bytes (80 B, little-endian)
 ///   48  input u64 (next event of projections)     56  projections u64     64  updates u32     68  state u32
-///   72  acquired u64 (known with the end)        80  windowEnd u64         88  updateInterval u32, reserved u32
+///   72  acquired u64 (known with the end)        80  windowEnd u64         88  updateInterval u32
+///   92  level u16, decimation u16 (0 for 1)
 ///   96  fields u32, late fields u32             104  axis f64, its error f64 (0, 0: not known by any order)
 ///  120  orders about the axis u32, projections when it was last looked for u32
 ///       state: 0 while projections come; 1 + reason of the end afterwards, plus 256 once the final iterations were
@@ -22,6 +23,10 @@ package struct DistributionProgress: Equatable, Sendable {
   package var windowEnd = 0
   /// Steps from a window's end to the next: 1, or more while the workers do not keep up.
   package var updateInterval = 1
+  /// Steps of the ladder that are in effect, because the workers do not keep up; 0 for none.
+  package var level = 0
+  /// Updates take the newest projections whose number is a multiple of this.
+  package var decimation = 1
   /// Flats and darks handed out.
   package var fields = 0
   /// Those of them that came behind a projection. While there are none, the first orders are those for the fields.
@@ -42,6 +47,11 @@ package struct DistributionProgress: Equatable, Sendable {
   /// The beginning.
   package init() {}
 
+  /// Takes over how often updates are made, and of which projections.
+  package mutating func take(interval: Int, level: Int, _ decimation: Int) {
+    (updateInterval, self.level, self.decimation) = (interval, level, decimation)
+  }
+
   /// An interval that no scan reaches the end of: no updates are made.
   package static let intervalPaused = 1 << 24
   /// Whether none are made for now.
@@ -49,6 +59,8 @@ package struct DistributionProgress: Equatable, Sendable {
 
   /// The largest interval of updates that are made.
   package static let intervalMax = 65_534
+  /// The largest level.
+  static let levelMax = 255
   private static let (intervalOfAll, intervalOfNone) = (UInt16(0), UInt16.max)
 
   /// The interval as images carry it: 0 where every update is made, 65,535 where none is.
@@ -73,7 +85,8 @@ package struct DistributionProgress: Equatable, Sendable {
     metadata.store(UInt64(acquired), at: Self.offset + 24)
     metadata.store(UInt64(windowEnd), at: Self.offset + 32)
     metadata.store(UInt32(updateInterval), at: Self.offset + 40)
-    metadata.store(UInt32(0), at: Self.offset + 44)
+    metadata.store(UInt16(level), at: Self.offset + 44)
+    metadata.store(UInt16(decimation == 1 ? 0 : decimation), at: Self.offset + 46)
     metadata.store(UInt32(clamping: fields), at: Self.offset + 48)
     metadata.store(UInt32(clamping: lateFields), at: Self.offset + 52)
     metadata.store(
@@ -94,6 +107,10 @@ package struct DistributionProgress: Equatable, Sendable {
     windowEnd = try fields.count(at: Self.offset + 32, "window end")
     updateInterval = Int(fields.u32(at: Self.offset + 40))
     guard updateInterval >= 1 else { throw .malformed("windows 0 steps apart") }
+    (level, decimation) = (Int(fields.u16(at: Self.offset + 44)), max(1, Int(fields.u16(at: Self.offset + 46))))
+    guard level <= Self.levelMax, decimation <= WorkerOrder.everyMax else {
+      throw .malformed("every \(decimation). projection at level \(level)")
+    }
     (self.fields, lateFields) = (Int(fields.u32(at: Self.offset + 48)), Int(fields.u32(at: Self.offset + 52)))
     guard lateFields <= self.fields else { throw .malformed("\(lateFields) of \(self.fields) fields came late") }
     (axisOrders, axisSought) = (Int(fields.u32(at: Self.offset + 72)), Int(fields.u32(at: Self.offset + 76)))

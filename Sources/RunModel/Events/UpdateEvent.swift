@@ -9,7 +9,8 @@
 ///   48  residual² f64                       56  data² f64                          64  duration u64 ns
 ///   72  first row u32, rows u32             80  non-finite u64                     88  clamped u64
 ///   96  dead u64                           104  negative u64
-///  112  in a report of the last sweep of the final iterations, where they tell it: of each row a RowFit (16 B)
+///  112  in a report of the last sweep of the final iterations, where they tell it: of each row a RowFit (16 B);
+///       in one of a window with new projections an UpdateTiming (32 B)
 /// ```
 package struct UpdateEvent: Equatable, Sendable {
   /// The part of the scan that an update belongs to.
@@ -46,6 +47,8 @@ package struct UpdateEvent: Equatable, Sendable {
   package var pixels: PixelCounts
   /// How well each row fits, from the first to the last; none where that is not told.
   package var fits: [RowFit] = []
+  /// When the projections came that are new in it; nil where that is not told, and where none are.
+  package var timing: UpdateTiming?
 
   /// An update as a worker reports it.
   package init(
@@ -69,17 +72,20 @@ package struct UpdateEvent: Equatable, Sendable {
     self.fits = fits
   }
 
-  /// Bytes of metadata without fits.
+  /// Bytes of metadata without fits and timing.
   package static let byteCount = 112
 
-  /// Writes the event with its fits into a slot's metadata; returns the bytes used.
+  /// Writes the event with its fits and its timing into a slot's metadata; returns the bytes used.
   package func encodeReport(into metadata: UnsafeMutableRawBufferPointer) -> Int {
     let count = encode(into: metadata)
     RowFit.encode(fits, into: metadata, at: count)
-    return count + fits.count * RowFit.byteCount
+    guard phase == .window, let timing else { return count + fits.count * RowFit.byteCount }
+    precondition(fits.isEmpty, "a window's report with fits")
+    timing.encode(into: metadata, at: count)
+    return count + UpdateTiming.byteCount
   }
 
-  /// Writes the event without its fits; returns the bytes used.
+  /// Writes the event without fits and timing; returns the bytes used.
   package func encode(into metadata: UnsafeMutableRawBufferPointer) -> Int {
     metadata.store(phase.rawValue, at: 0)
     metadata.store(UInt16(spread), at: 2)
@@ -107,7 +113,7 @@ package struct UpdateEvent: Equatable, Sendable {
 
   /// Reads an event back; throws where a field has no meaning.
   package init(decoding metadata: UnsafeRawBufferPointer) throws(EventError) {
-    // Behind the event is nothing, or a fit of each row.
+    // Behind the event is nothing, a fit of each row, or when a window's projections came.
     let more = metadata.count - Self.byteCount
     let fields = try MetadataFields(metadata, byteCount: Self.byteCount + max(more, 0), of: "update")
     guard let phase = Phase(rawValue: fields.u16(at: 0)) else { throw .malformed("update phase \(fields.u16(at: 0))") }
@@ -117,7 +123,8 @@ package struct UpdateEvent: Equatable, Sendable {
     let end = try fields.count(at: 40, "end projection")
     guard first <= end else { throw .malformed("update over \(first)..<\(end)") }
     let row = Int(fields.u32(at: 72)), rowCount = Int(fields.u32(at: 76))
-    guard more <= 0 || more == rowCount * RowFit.byteCount else {
+    let isTimed = phase == .window && more == UpdateTiming.byteCount
+    guard more <= 0 || isTimed || more == rowCount * RowFit.byteCount else {
       throw .malformed("update event of \(rowCount) rows with \(more) B of fits")
     }
     let pixels = PixelCounts(
@@ -129,6 +136,7 @@ package struct UpdateEvent: Equatable, Sendable {
       generation: fields.u64(at: 24), projections: first..<end, spread: spread, rows: row..<row + rowCount,
       residualSquared: fields.f64(at: 48), dataSquared: fields.f64(at: 56), duration: fields.u64(at: 64),
       pixels: pixels,
-      fits: more > 0 ? RowFit.decode(fields, at: Self.byteCount, count: rowCount) : [])
+      fits: more > 0 && !isTimed ? RowFit.decode(fields, at: Self.byteCount, count: rowCount) : [])
+    timing = isTimed ? try UpdateTiming(fields, at: Self.byteCount) : nil
   }
 }

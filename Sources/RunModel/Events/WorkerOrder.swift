@@ -10,6 +10,7 @@
 ///       end f64                  axis: standard error, in columns
 ///   24  index u64             rows: ordinal of the projection  update: number of the update
 ///   32  role u32              rows: 1 projection 2 flat 3 dark
+///       every u32                update: of the newest projections only those whose number is a multiple; 0 for all
 ///   36  spread u32               update: spread projections
 ///   40  theta f64                rows: of the projection, in radians; 0 of a field
 ///       axis f64                 axis: in columns of a projection's payload, from its left edge
@@ -20,9 +21,9 @@ package enum WorkerOrder: Equatable, Sendable {
   /// Take your rows of the event `sequence` of `projections`; a projection is number `ordinal` of the scan, from 0, at
   /// the angle `theta`: who only has to know where it is does not read it.
   case rows(role: ImageRole, sequence: UInt64, ordinal: Int, theta: Double = 0)
-  /// Run `iterations` over the projections with these ordinals, then over those that are spread. `index` counts the
-  /// updates from 0.
-  case update(index: Int, projections: Range<Int>, spread: [SpreadProjection] = [], iterations: Int)
+  /// Run `iterations` over the projections with these ordinals, of which only the multiples of `every`, then over those
+  /// that are spread. `index` counts the updates from 0.
+  case update(index: Int, projections: Range<Int>, every: Int = 1, spread: [SpreadProjection] = [], iterations: Int)
   /// Run `iterations` over all `projections` of the scan, each in `subsets` ordered subsets.
   case final(iterations: Int, subsets: Int, projections: Int)
   /// The rotation axis is here, as the first `projections` show it, until the next such order. Where the volume begins
@@ -49,6 +50,9 @@ package enum WorkerOrder: Equatable, Sendable {
   /// Bytes of metadata of an order without spread projections.
   package static let byteCount = DistributionProgress.offset + DistributionProgress.byteCount
 
+  /// The fewest of the newest projections that an update uses: one in so many.
+  package static let everyMax = 64
+
   /// Spread projections that an order has room for.
   package static let spreadMax = 64
 
@@ -61,8 +65,11 @@ package enum WorkerOrder: Equatable, Sendable {
       switch self {
       case .rows(let role, let sequence, let ordinal, _):
         (1, rows.count, sequence, UInt64(rows.lowerBound), ordinal, role.rawValue)
-      case .update(let index, let projections, _, let iterations):
-        (2, iterations, UInt64(projections.lowerBound), UInt64(projections.upperBound), index, 0)
+      case .update(let index, let projections, let every, _, let iterations):
+        (
+          2, iterations, UInt64(projections.lowerBound), UInt64(projections.upperBound), index,
+          every == 1 ? 0 : UInt32(every)
+        )
       case .final(let iterations, let subsets, let projections):
         (3, iterations, UInt64(projections), UInt64(subsets), 0, 0)
       case .axis(let found, let projections, let startsOver):
@@ -100,7 +107,7 @@ package enum WorkerOrder: Equatable, Sendable {
   }
 
   private var spread: [SpreadProjection] {
-    if case .update(_, _, let spread, _) = self { spread } else { [] }
+    if case .update(_, _, _, let spread, _) = self { spread } else { [] }
   }
 
   /// The fields of an order, of the length that it says it has.
@@ -149,8 +156,13 @@ package enum WorkerOrder: Equatable, Sendable {
     case 2:
       let first = try fields.count(at: 8, "first projection")
       guard first < end, count > 0 else { throw .malformed("update over \(first)..<\(end), \(count) iterations") }
+      let every = max(1, Int(fields.u32(at: 32)))
+      guard every <= Self.everyMax, (end - 1) / every * every >= first else {
+        throw .malformed("update over every \(every). of \(first)..<\(end)")
+      }
       self = .update(
-        index: index, projections: first..<end, spread: try Self.spread(fields, below: end), iterations: count)
+        index: index, projections: first..<end, every: every, spread: try Self.spread(fields, below: end),
+        iterations: count)
     case 3:
       let projections = try fields.count(at: 8, "projections")
       guard count > 0, end > 0 else { throw .malformed("final sweep of \(count) iterations, \(end) subsets") }

@@ -126,6 +126,12 @@ package struct ScanDescription: Equatable, Sendable {
   /// Projections that a worker may be behind before updates are made less often, 0 for no limit; nil for twice the
   /// window where the source cannot wait, and no limit otherwise.
   package var lagMax: Int?
+  /// Seconds that a projection may wait for the volume that has it, before updates become fewer; nil for any.
+  package var latencyMax: Double?
+  /// What is done while workers are too far behind, step by step; nil for the usual.
+  package var whenSlow: SlowLadder?
+  /// Projections a second that are expected, to be told whether updates keep up with them.
+  package var expectRate: Double?
   /// GiB of memory for images that wait for the disk, where the source cannot wait; nil for what the machine and the
   /// rate suggest.
   package var diskBuffer: Double?

@@ -6,7 +6,7 @@ extension ScanKey {
   /// Every key, in the order of the file that `init` writes.
   package static let all: [ScanKey] =
     input + measurement + selection + source + region + method + windows + subsets + filters + stages + control
-    + triggers + views + machine + fabric + output + series + events + safety
+    + triggers + views + machine + pace + fabric + output + series + events + safety
 
   /// Limits that keep arithmetic on sizes far from overflow; no real scan comes near them.
   static let countMax = 1_000_000

@@ -60,6 +60,8 @@ package struct RunEstimate: Codable, Sendable {
   package let projectionsPerSecond: Double?
   /// Seconds of the final iterations at least.
   package let finalSeconds: Double
+  /// Whether updates keep up with the rate that is expected; nil where none is.
+  package let expectation: String?
   /// Notices: what was assumed, what will happen.
   package let notices: [String]
   /// Everything that this machine has no room for.
@@ -106,6 +108,8 @@ package struct RunEstimate: Codable, Sendable {
     if let rate = scan.rate, let reached = projectionsPerSecond, rate > reached, plan.distribution.lagMax > 0 {
       notices.append("--rate \(rate.scanText) is more than updates keep up with: they will be made less often")
     }
+    expectation = plan.expectation(sustained: projectionsPerSecond)
+    if let expectation { notices.append(expectation) }
     self.notices = notices
   }
 }

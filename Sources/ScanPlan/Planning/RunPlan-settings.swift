@@ -86,6 +86,7 @@ extension RunPlan: StageSettings {
       configuration.attributes["edge_granules"] = fabric.words
       configuration.partSlices = fabric.granules.each
     }
+    configuration.levels = scan.ladder.levels
     configuration.firstRow = reconstructedRows.lowerBound
     configuration.about = description(name: name)
     configuration.range = scan.range ?? .standard

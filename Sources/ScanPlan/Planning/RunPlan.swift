@@ -204,10 +204,12 @@ package struct RunPlan: Codable, Sendable {
 
   /// What `distribute` decides with.
   package var distribution: DistributeStage.Configuration {
-    DistributeStage.Configuration(
+    var distribution = DistributeStage.Configuration(
       rows: placement.workers.map(\.rows), windows: windows, final: finalSchedule,
       lagMax: scan.lagMax ?? (sourceWaits ? 0 : 2 * windows.span), axis: axisSchedule, obeysTriggers: obeysTriggers,
       isTold: fabric != nil)
+    (distribution.ladder, distribution.latencyMax) = (scan.ladder, scan.latencyMax)
+    return distribution
   }
 
   /// What `control` decides with.

@@ -19,6 +19,10 @@ package struct DistributeStage {
     var final: FinalSchedule
     /// Projections that a worker may be behind before updates are made less often; 0 for no limit.
     package var lagMax: Int
+    /// What is done while a worker is too far behind, and how many seconds a projection may wait for the volume that
+    /// has it, nil for any.
+    package var ladder = SlowLadder.standard
+    package var latencyMax: Double?
     /// Where the rotation axis is looked for; nil where it is known.
     var axis: AxisSchedule?
     /// Whether triggers may change when updates are made.
@@ -41,7 +45,7 @@ package struct DistributeStage {
     }
 
     /// Whether it may ever make fewer updates than all.
-    package var changesPace: Bool { windows.step > 0 && (lagMax > 0 || obeysTriggers) }
+    package var changesPace: Bool { windows.step > 0 && (lagMax > 0 || latencyMax != nil || obeysTriggers) }
   }
 
   let configuration: Configuration
@@ -83,6 +87,10 @@ package struct DistributeStage {
       lagMax: configuration.lagMax, windows: configuration.windows, projections: sequence.progress.projections)
     var pace = UpdatePace(updates: updates, windows: configuration.windows)
     var triggered = gauges.map { TriggeredPace($0) }
+    var levels = UpdateLevels(
+      configuration.ladder, windows: configuration.windows, projections: sequence.progress.projections)
+    var wait = UpdateWait(updates)
+    var newestAcquiredAt: UInt64 = 0
     let axis = try liveAxis(handedOut: sequence.progress.projections + sequence.progress.fields, orders: number)
     while true {
       let recorded = try recordedOrder(number)
@@ -90,11 +98,22 @@ package struct DistributeStage {
       let step = try sequence.next({ try input($0, &arrived) }, axis: axis.map { decisions($0, recorded) })
       // An order says how far apart updates are from it on: who has the one of an image knows which update follows it.
       let now = sequence.progress
-      sequence.progress.updateInterval =
-        recorded?.progress.updateInterval
-        ?? Self.next(now, &interval, &triggered) { present, interval in
-          interval.next(present, lag: lag(now), projections: now.projections) { pace.interval(isBehind: $0) }
+      if let arrived { newestAcquiredAt = arrived.header.acquiredAt }
+      if let recorded = recorded?.progress {
+        sequence.progress.take(interval: recorded.updateInterval, level: recorded.level, recorded.decimation)
+      } else {
+        if let latencyMax = configuration.latencyMax, let steps = pace.interval(within: latencyMax / 4) {
+          interval.limit(to: steps)
         }
+        var level = now.level
+        let between = Self.next(now, &interval, &triggered) { present, interval in
+          let behind = backlog(now, &wait, newestAcquiredAt)
+          return levels.next(&level, present, &interval, behind, projections: now.projections) {
+            pace.steps(isBehind: $0)
+          }
+        }
+        sequence.progress.take(interval: between, level: level, configuration.ladder.decimation(at: level))
+      }
       switch step {
       case .order(let order):
         let progress = sequence.progress
@@ -127,7 +146,7 @@ package struct DistributeStage {
   /// Order `number` where a worker has it already, with the pace with which a predecessor made it, and where that found
   /// the axis: the others must get the same one.
   private func recordedOrder(_ number: UInt64) throws -> (order: WorkerOrder, progress: DistributionProgress)? {
-    guard configuration.lagMax > 0 || configuration.axis != nil || configuration.obeysTriggers,
+    guard configuration.changesPace || configuration.axis != nil,
       let worker = orders.firstIndex(where: { $0.nextSequence > number }),
       let (header, metadata) = try orders[worker].event(at: number), header.kind == .order
     else { return nil }
@@ -140,10 +159,21 @@ package struct DistributeStage {
 
   /// How many projections the slowest worker is behind. Its backlog is counted in orders, of which each update is one.
   private func lag(_ progress: DistributionProgress) -> Int {
-    guard configuration.lagMax > 0, configuration.windows.step > 0 else { return 0 }
+    guard configuration.lagMax > 0 || configuration.latencyMax != nil, configuration.windows.step > 0 else { return 0 }
     let events = orders.reduce(0) { max($0, $1.backlog(ofReader: 0)) }
     let step = configuration.windows.step * progress.updateInterval
     return events * step / (step + 1)
+  }
+
+  /// How far the slowest worker is behind after `progress`, whose newest projection was acquired at `acquiredAt`.
+  private func backlog(
+    _ progress: DistributionProgress, _ wait: inout UpdateWait, _ acquiredAt: UInt64
+  ) -> UpdateBacklog {
+    let latency = configuration.latencyMax.map {
+      2 / $0
+        * wait.seconds(ordered: progress.updates, acquiredAt: acquiredAt, now: Machine.realtimeNanoseconds)
+    }
+    return UpdateBacklog(lag: lag(progress), lagMax: configuration.lagMax, latency: latency)
   }
 
   /// The orders that the predecessor left to be made; nil where it had finished.

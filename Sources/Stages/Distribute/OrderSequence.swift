@@ -90,19 +90,26 @@ struct OrderSequence {
   /// The update that is due; nil while there is none, and before an axis is known.
   private mutating func dueUpdate() -> WorkerOrder? {
     guard configuration.axis == nil || progress.axis != nil else { return nil }
-    let windows = configuration.windows
-    // Nothing has to be kept up with after the end.
-    let due = progress.windowEnd + windows.step * (progress.end == nil ? progress.updateInterval : 1)
-    guard windows.isDue(end: due, projections: progress.projections, isComplete: progress.end != nil) else {
-      return nil
+    let windows = configuration.windows, every = progress.decimation
+    while true {
+      // Nothing has to be kept up with after the end, but those that are left out stay so.
+      let due =
+        progress.windowEnd
+        + windows.step * (progress.end == nil ? progress.updateInterval : (every - 1) / max(windows.step, 1) + 1)
+      guard windows.isDue(end: due, projections: progress.projections, isComplete: progress.end != nil),
+        progress.end != nil || (progress.projections - 1) % every == 0
+      else { return nil }
+      // After the windows came nearer to each other again one may be overdue: workers keep the newest projections only.
+      let end = max(due, progress.projections)
+      let window = windows.window(end: end, projections: progress.projections)
+      progress.windowEnd = end
+      // The last windows reach beyond the last projection, and may have none left that is used.
+      guard (window.upperBound - 1) / every * every >= window.lowerBound else { continue }
+      progress.updates += 1
+      let index = progress.updates - 1
+      return .update(
+        index: index, projections: window, every: every, spread: drawn(index), iterations: windows.iterations)
     }
-    // After the windows came nearer to each other again one may be overdue: workers keep the newest projections only.
-    let end = max(due, progress.projections)
-    let window = windows.window(end: end, projections: progress.projections)
-    progress.windowEnd = end
-    progress.updates += 1
-    let index = progress.updates - 1
-    return .update(index: index, projections: window, spread: drawn(index), iterations: windows.iterations)
   }
 
   /// The earlier projections that an update uses.

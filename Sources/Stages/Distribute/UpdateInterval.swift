@@ -15,12 +15,18 @@ package struct UpdateInterval {
   private var askedAt: Int?
   /// A lag at which workers had reached the last change, and when that was.
   private var reached: (projections: Int, lag: Int)?
+  /// The most steps from one update to the next.
+  private(set) var intervalMax: Int
 
   /// Widens from a lag of `lagMax` projections on; 0 for never.
   package init(lagMax: Int, windows: WindowSchedule, projections: Int) {
     (self.lagMax, self.windows) = (lagMax, windows)
     changedAt = projections
+    intervalMax = windows.updateIntervalMax
   }
+
+  /// Makes no more than so many steps lie between updates: projections wait for them as well.
+  mutating func limit(to interval: Int) { intervalMax = min(windows.updateIntervalMax, max(1, interval)) }
 
   /// The interval after `projections`, when the workers are `lag` projections behind. `needed` gives the one that they
   /// could follow, nil where that is not known; it hears whether they are too far behind, and is asked only where the
@@ -32,22 +38,29 @@ package struct UpdateInterval {
   package mutating func next(
     _ present: Int, lag: Int, projections: Int, needed: (_ isBehind: Bool) throws -> Int?
   ) rethrows -> Int {
-    let isBehind = lag > lagMax
-    guard lagMax > 0, isBehind || lag < lagMax / 4 && present > 1 else { return present }
+    try next(present, UpdateBacklog(lag: lag, lagMax: lagMax), projections: projections, needed: needed)
+  }
+
+  /// The same for workers that may be too far behind in time as well.
+  mutating func next(
+    _ present: Int, _ backlog: UpdateBacklog, projections: Int, needed: (_ isBehind: Bool) throws -> Int?
+  ) rethrows -> Int {
+    let isBehind = backlog.isBehind
+    guard isBehind || backlog.isAhead && present > 1 else { return present }
     let isDue = projections - changedAt >= limit
     guard isDue || isBehind, projections - (askedAt ?? .min / 2) >= max(1, limit / 4) else { return present }
     askedAt = projections
     let wanted = try needed(isBehind)
     if isBehind {
       if let wanted, wanted > present { return change(to: wanted, from: present, projections) }
-      let isEnough = wanted != nil && getsNearer(lag, projections)
+      let isEnough = wanted != nil && getsNearer(backlog.lag, projections)
       return isEnough || !isDue ? present : change(to: 2 * present, from: present, projections)
     }
     return change(to: min(wanted ?? present / 2, present), from: present, projections)
   }
 
   /// Projections that a change needs to show at least.
-  private var limit: Int { min(lagMax, windows.span) }
+  private var limit: Int { lagMax > 0 ? min(lagMax, windows.span) : windows.span }
 
   /// Whether the lag becomes less, or it is too early to tell: what was ordered before the last change comes first.
   private mutating func getsNearer(_ lag: Int, _ projections: Int) -> Bool {
@@ -67,7 +80,7 @@ package struct UpdateInterval {
   }
 
   private mutating func change(to wanted: Int, from present: Int, _ projections: Int) -> Int {
-    let new = min(max(wanted, 1), max(windows.updateIntervalMax, present), DistributionProgress.intervalMax)
+    let new = min(max(wanted, 1), max(intervalMax, present), DistributionProgress.intervalMax)
     if new != present { (changedAt, reached) = (projections, nil) }
     return new
   }

@@ -37,6 +37,18 @@ package struct UpdatePace {
 
   /// The interval that the slowest worker could follow; nil where too little is known.
   package mutating func interval(isBehind: Bool) -> Int? {
+    steps(isBehind: isBehind).map { max(1, Int($0.rounded(.up))) }
+  }
+
+  /// The most steps between updates for which a projection waits no longer than so many seconds; nil where it is not
+  /// known how fast they come.
+  func interval(within seconds: Double) -> Int? {
+    guard let spacing, spacing > 0, windows.step > 0 else { return nil }
+    return Int(min(seconds / (spacing * Double(windows.step)), Double(DistributionProgress.intervalMax)))
+  }
+
+  /// The same in parts of a step, which is less than one where it could do more.
+  mutating func steps(isBehind: Bool) -> Double? {
     guard let spacing, spacing > 0, windows.step > 0 else { return nil }
     let times = updates.compactMap(Self.times)
     guard !updates.isEmpty, times.count == updates.count,
@@ -44,7 +56,7 @@ package struct UpdatePace {
     else { return nil }
     if isBehind { overhead = min(max(slowest.inAll / slowest.computing, 1), Self.overheadMax) }
     let needed = Self.headroom * slowest.computing * overhead / (spacing * Double(windows.step))
-    return max(1, Int(min(needed.rounded(.up), Double(windows.updateIntervalMax))))
+    return min(needed, Double(windows.updateIntervalMax))
   }
 
   /// Mean seconds that a worker's last updates took, computing and in all; nil before there are enough, and where the

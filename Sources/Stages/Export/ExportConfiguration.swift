@@ -69,6 +69,8 @@ package struct ExportConfiguration: Sendable {
   package var asksForFloat = false
   /// Slices of each part that has a checksum of its own; nil where only the whole has one.
   package var partSlices: Int?
+  /// What the levels of updates are called.
+  package var levels = SlowLadder.standard.levels
   /// Whether the chunks of the HDF5 file are compressed.
   package var compresses = false
 

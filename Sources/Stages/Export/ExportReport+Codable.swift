@@ -5,7 +5,7 @@ extension ExportReport: Codable {
   private enum CodingKeys: String, CodingKey {
     case outputs, isChecked, volumeSHA256, partsSHA256, denoisedSHA256, stoppedBy, projections, lost, lostFields,
       duplicates
-    case updates, windowResiduals, finalResiduals
+    case updates, windowResiduals, finalResiduals, pace
     case fits, missingRows, range, rotationAxis, rotationAxisError
     case nonFinitePixels, clampedPixels, deadPixels, negativePixels
   }
@@ -27,6 +27,7 @@ extension ExportReport: Codable {
       updates: try fields.decode(Int.self, forKey: .updates),
       windowResiduals: try fields.decode([Double].self, forKey: .windowResiduals),
       finalResiduals: try fields.decode([Double].self, forKey: .finalResiduals),
+      pace: try fields.decodeIfPresent(PaceReport.self, forKey: .pace),
       pixels: PixelCounts(
         nonFinite: try fields.decode(Int.self, forKey: .nonFinitePixels),
         clamped: try fields.decode(Int.self, forKey: .clampedPixels),
@@ -55,6 +56,7 @@ extension ExportReport: Codable {
     try fields.encode(updates, forKey: .updates)
     try fields.encode(windowResiduals, forKey: .windowResiduals)
     try fields.encode(finalResiduals, forKey: .finalResiduals)
+    try fields.encodeIfPresent(pace, forKey: .pace)
     try fields.encode(pixels.nonFinite, forKey: .nonFinitePixels)
     try fields.encode(pixels.clamped, forKey: .clampedPixels)
     try fields.encode(pixels.dead, forKey: .deadPixels)

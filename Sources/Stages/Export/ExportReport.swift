@@ -29,6 +29,8 @@ package struct ExportReport: Equatable, Sendable {
   package var windowResiduals: [Double]
   /// The same before each iteration over all projections.
   package var finalResiduals: [Double]
+  /// How updates kept up with the projections; nil where no window told.
+  package var pace: PaceReport?
   /// Pixels that were corrected, over all workers.
   package var pixels: PixelCounts
   /// How well the final iterations fit each row, from the first slice on; none where they do not tell it.

@@ -60,10 +60,14 @@ package struct ExportStage {
     var convergence = Convergence(
       workers: updates.count, windowUpdates: configuration.windowUpdates,
       finalIterations: configuration.finalIterations)
+    var pace = PaceRecord(levels: configuration.levels, workers: updates.count)
     var follower = UpdateFollower(updates: updates, limits: wait.limits, standing: standing, didWork: didWork)
     while !follower.hasEnded {
       if wait.stopRequested() { return nil }
-      try follower.poll { try convergence.add($0, worker: $1) }
+      try follower.poll {
+        try convergence.add($0, worker: $1)
+        pace.add($0, worker: $1)
+      }
     }
     let (ends, missing) = (follower.ends, follower.missing)
     guard let first = ends.first, try wait.wait(for: follower.present(of: volumes), ends) else { return nil }
@@ -84,6 +88,7 @@ package struct ExportStage {
       "duplicate_events": "\(duplicates)", "clamped_pixels": "\(pixels.clamped)", "dead_pixels": "\(pixels.dead)",
       "non_finite_pixels": "\(pixels.nonFinite)",
     ].merging(losses?.facts ?? [:]) { $1 }
+    if let pace = pace.report { facts.merge(pace.facts) { $1 } }
     let source = VolumeSource(volumes: volumes, missing: missing)
     let missingRows = source.missingRows.map { RowRange($0, firstSlice: configuration.firstSlice) }
     if !missingRows.isEmpty { facts["missing_rows"] = RowRange.list(missingRows) }
@@ -112,7 +117,7 @@ package struct ExportStage {
       denoisedSHA256: denoisedSHA256,
       stoppedBy: stopReason, projections: used, lost: lost, lostFields: lostFields, duplicates: duplicates,
       updates: window.count + final.count, windowResiduals: window, finalResiduals: final,
-      pixels: pixels, fits: fits, missingRows: missingRows,
+      pace: pace.report, pixels: pixels, fits: fits, missingRows: missingRows,
       range: written.range.map { [$0.lowerBound, $0.upperBound] }, rotationAxis: axis?.axis,
       rotationAxisError: axis?.error)
   }

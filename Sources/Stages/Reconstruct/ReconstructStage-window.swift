@@ -1,3 +1,4 @@
+import Host
 import KernelTypes
 import Rings
 import RunModel
@@ -21,13 +22,13 @@ extension ReconstructStage {
     corrections.store(
       pixels, ordinal: ordinal, blocks: 0..<configuration.layout.blockCount, slot: slot, in: buffer.sinogram, executor,
       counting: counting)
-    buffer.hold(ordinal, in: slot)
+    buffer.hold(ordinal, in: slot, acquiredAt: event.header.acquiredAt)
   }
 
   /// The angles of an update, each projection in its slot, and what it goes through one after the other: those of a
   /// sliding window in their subsets, of a spread one all together.
   func angles(
-    over ordinals: Range<Int>, spread: [WorkerOrder.SpreadProjection]
+    over ordinals: some Sequence<Int>, spread: [WorkerOrder.SpreadProjection]
   ) throws -> (all: [WindowAngle], groups: [[WindowAngle]]) {
     let newest = try ordinals.map { ordinal in
       let projection = applied[ordinal]
@@ -51,6 +52,17 @@ extension ReconstructStage {
       try store(sequence, ordinal: ordinal, slot: slot, counting: false)
     }
     return slot
+  }
+
+  /// When those of an update's projections came that no update before it had, all of them in their slots; nil where
+  /// there are none. `seen` is where the window before ended.
+  func timing(of ordinals: [Int], after seen: Int, level: Int) -> UpdateTiming? {
+    guard let buffer = window?.buffer else { return nil }
+    let acquired = ordinals.filter { $0 >= seen }
+      .map { buffer.acquiredAt(buffer.slot(of: $0, after: applied.count, place: 0)) }
+    guard let oldest = acquired.min(), oldest > 0, let newest = acquired.max() else { return nil }
+    return UpdateTiming(
+      acquired: oldest...newest, published: Machine.realtimeNanoseconds, count: acquired.count, level: level)
   }
 
   /// Smooths the generation that update `index` made, where that is due.

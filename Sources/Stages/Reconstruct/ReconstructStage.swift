@@ -237,7 +237,9 @@ package final class ReconstructStage {
       let cursor = event.header.sequence + 1
       switch event.header.kind {
       case .order:
-        try apply(WorkerOrder(decoding: event.metadata, rows: configuration.rows), cursor: cursor)
+        try apply(
+          WorkerOrder(decoding: event.metadata, rows: configuration.rows),
+          level: DistributionProgress(decoding: event.metadata).level, cursor: cursor)
         if event.header.sequence >= firstNew { didWork() }
       case .end:
         try finish(EndEvent(decoding: event.metadata))
@@ -249,12 +251,14 @@ package final class ReconstructStage {
     }
   }
 
-  private func apply(_ order: WorkerOrder, cursor: UInt64) throws {
+  private func apply(_ order: WorkerOrder, level: Int, cursor: UInt64) throws {
     switch order {
     case .rows(let role, let sequence, let ordinal, let theta):
       try take(role, AppliedProjections.Projection(sequence: sequence, theta: theta), ordinal: ordinal)
-    case .update(let index, let projections, let spread, let iterations):
-      try update(index: index, over: projections, spread: spread, iterations: iterations, cursor: cursor)
+    case .update(let index, let projections, let every, let spread, let iterations):
+      let used = projections.filter { $0 % every == 0 }
+      try update(
+        index: index, over: projections, used, spread: spread, iterations: iterations, level: level, cursor: cursor)
     case .final(let iterations, let subsets, let count):
       guard configuration.keepsProjections, count == applied.count else {
         throw StageError.disorder("a final sweep over \(count) projections, \(applied.count) were kept")
@@ -306,25 +310,9 @@ package final class ReconstructStage {
     return true
   }
 
-  /// Whether the scan's flat fields are still to come: without any, counts cannot become line integrals.
-  private var awaitsFlats: Bool { configuration.needs.flats && corrections.fieldCounts.flats == 0 }
-
-  /// Throws where every flat or every dark field of the scan was lost. Darks that never came are done without where
-  /// they may come late: that they would not come was not known when updates were made.
-  func checkFields() throws {
-    let counts = corrections.fieldCounts
-    let needs = (flats: configuration.needs.flats, darks: configuration.needs.darks && !configuration.fieldsMayComeLate)
-    for (kind, isNeeded, count) in [("flat", needs.flats, counts.flats), ("dark", needs.darks, counts.darks)]
-    where isNeeded && count == 0 {
-      throw StageError.lost(
-        "no \(kind) field of the scan is left that shows anything, and projections cannot be corrected without; "
-          + "look whether the shutter was open, or reconstruct the scan anew"
-      )
-    }
-  }
-
   private func update(
-    index: Int, over ordinals: Range<Int>, spread: [WorkerOrder.SpreadProjection], iterations: Int, cursor: UInt64
+    index: Int, over ordinals: Range<Int>, _ used: [Int], spread: [WorkerOrder.SpreadProjection], iterations: Int,
+    level: Int, cursor: UInt64
   ) throws {
     guard let window, let solver = windowSolver, canUpdate(over: ordinals, spread: spread) else {
       throw StageError.disorder(
@@ -332,7 +320,7 @@ package final class ReconstructStage {
     }
     // The volume stays as it is, and nothing is reported; a replay comes to the same.
     if awaitsFlats { return }
-    let angles = try angles(over: ordinals, spread: spread)
+    let angles = try angles(over: used, spread: spread), seen = try volume.newestUpdate()?.projections.upperBound ?? 0
     takeIdleCores()
     let sinogram = window.buffer.sinogram
     let start = Machine.monotonicNanoseconds
@@ -356,7 +344,9 @@ package final class ReconstructStage {
     startsOver = false
     FaultPoint.flipAfter.reach()
     keepSlice(after: update)
-    if try report(update) { didWork() }
+    var told = update
+    told.timing = timing(of: used, after: seen, level: level)
+    if try report(told) { didWork() }
     try checkpoints?.updated(update)
   }
 

@@ -13,11 +13,14 @@ final class WindowBuffer {
   let kept: Int
   /// The ordinal of the projection in each slot; −1 for none.
   private var held: [Int]
+  /// When it was acquired, in nanoseconds since 1970.
+  private var acquired: [UInt64]
 
   init(layout: SliceLayout, kept: Int, others: Int) {
     self.kept = kept
     sinogram = SinogramBuffer(layout: layout, blocks: layout.blockCount, slots: kept + others)
     held = Array(repeating: -1, count: kept + others)
+    acquired = Array(repeating: 0, count: kept + others)
   }
 
   /// The slot of a projection when `count` have come, the `place`-th of those that an update takes from anywhere.
@@ -36,8 +39,13 @@ final class WindowBuffer {
   /// Whether a projection is in its slot.
   func holds(_ ordinal: Int, in slot: Int) -> Bool { held[slot] == ordinal }
 
-  /// Takes note of the projection that was stored in a slot.
-  func hold(_ ordinal: Int, in slot: Int) { held[slot] = ordinal }
+  /// Takes note of the projection that was stored in a slot, and when it was acquired.
+  func hold(_ ordinal: Int, in slot: Int, acquiredAt: UInt64 = 0) {
+    (held[slot], acquired[slot]) = (ordinal, acquiredAt)
+  }
+
+  /// When the projection in a slot was acquired; 0 where that is not known.
+  func acquiredAt(_ slot: Int) -> UInt64 { acquired[slot] }
 
   /// What was stored is to be stored again: it was corrected with fewer fields than there are.
   func forget() { for slot in held.indices { held[slot] = -1 } }

@@ -59,6 +59,7 @@ struct Recon: ParsableCommand {
   @Option(help: .key("bands", "auto|n")) var bands: BandCount?
   @Option(help: .key("rate", "p/s")) var rate: Double?
   @Option(help: .key("lag-max")) var lagMax: Int?
+  @OptionGroup var pace: PaceOptions
   @Option(help: .key("disk-buffer", "gib")) var diskBuffer: Double?
 
   @Option(help: .key("format")) var format = standard.format
@@ -101,6 +102,7 @@ struct Recon: ParsableCommand {
     (scan.startRow, scan.endRow, scan.nsino, scan.binning) = (startRow, endRow, nsino, binning)
     (scan.algorithm, scan.final) = (algorithm, final)
     windows.apply(to: &scan)
+    pace.apply(to: &scan)
     (scan.finalIterations, scan.finalSubsets) = (finalIterations, finalSubsets)
     (scan.initial, scan.regularisation, scan.filter) = (initial, reg, filter)
     (scan.relaxation, scan.nonNegative, scan.diskMask) = (relaxation, nonNegative, diskMask ?? Self.standard.diskMask)
