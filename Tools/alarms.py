@@ -1,8 +1,8 @@
 """What a run's alarms tell of faults that are done to it; called by Tools/alarms.
 
 Each try is a live scan of its own, of a detector that this program plays. After some seconds something goes wrong: a
-worker is stopped for a growing share of the time, the disk takes fewer bytes a second (blkio), somebody else fills it (a
-disk in memory), the detector sends less often, the beam is lost, rows become dark. The alarms of the run's topic are
+worker is stopped for a growing share of the time, the disk takes fewer bytes a second (blkio), somebody else fills it
+(a disk in memory), the detector sends less often, the beam is lost, rows become dark. The alarms of the run's topic are
 compared with the moment at which that began, and with the run's own reaction, where it has one: updates are made less
 often, the disk buffer is full, a stage waits for room on disk. Quiet runs have no fault: what they tell is false.
 
@@ -194,7 +194,8 @@ def read_json(path):
 
 
 def stages(run):
-    return {stage["name"]: stage["pid"] for stage in read_json(run / "status.json").get("stages", []) if stage["isRunning"]}
+    known = read_json(run / "status.json").get("stages", [])
+    return {stage["name"]: stage["pid"] for stage in known if stage["isRunning"]}
 
 
 def processor_seconds(pid):
@@ -338,7 +339,7 @@ def main():
     parser.add_argument("--quiet-minutes", type=float, default=0, help="minutes of a run without a fault")
     parser.add_argument("--quiet-runs", type=int, default=1, help="so many of them at a time")
     parser.add_argument("--at-a-time", type=int, default=2, help="tries at a time (default: 2)")
-    parser.add_argument("--stops", type=float, default=0.02, help="seconds of a slow worker's stop and go (default: 0.02)")
+    parser.add_argument("--stops", type=float, default=0.02, help="seconds of a slow worker's stop and go (0.02)")
     parser.add_argument("--folder", help="where runs go meanwhile (default: a new folder)")
     parser.add_argument("--keep", action="store_true", help="do not remove the runs")
     options = parser.parse_args()

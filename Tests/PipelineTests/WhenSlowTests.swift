@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Host
 import Run
 import RunModel
@@ -20,14 +21,14 @@ extension Pipeline {
 
     /// Updates of many iterations, which take long for few data.
     private func command(
-      _ scan: String, _ name: String, _ options: [String]
+      _ scan: String, _ name: String, _ options: [String], iterations: Int = 30, faults: String? = nil
     ) throws -> Command {
       try Command(
         [
           "recon", scan, "--output-folder", folder.file(name), "--run-folder", folder.file(name + "-run"),
-          "--rotation-axis", "32", "--window-length", "24", "--window-iter", "30", "--format", "hdf5",
+          "--rotation-axis", "32", "--window-length", "24", "--window-iter", "\(iterations)", "--format", "hdf5",
           "--json", "--quiet",
-        ] + options)
+        ] + options, faults: faults)
     }
 
     private func updates(_ name: String) throws -> [[UpdateEvent]] {
@@ -51,6 +52,60 @@ extension Pipeline {
       #expect(abs(pace.levels.reduce(0) { $0 + $1.share } - 1) < 1e-9)
       #expect(result.projections == 900 && result.lost == 0 && result.volumeSHA256 == still.volumeSHA256)
       #expect(still.pace.map { !$0.wasSlow } == true)
+    }
+
+    @Test func `Twenty deaths change no decision that was made, and a replay makes the same live volumes`() throws {
+      let scan = try simulate(500), seed: UInt64 = 17
+      let reference = try command(scan, "reference", ["--window-step", "0"], iterations: 1).end().result()
+      var random = SplitMix64(seed: seed)
+      func lives(_ count: Int, _ points: [String], _ range: ClosedRange<Int>) -> String {
+        (0..<count).map { "\(points[$0 % points.count]):\(Int.random(in: range, using: &random))" }
+          .joined(separator: ",")
+      }
+      let worker = ["flip-before", "flip-after", "unreleased"]
+      let faults =
+        "distribute=\(lives(6, ["orders-half", "unreleased"], 15...40));reconstruct.0=\(lives(7, worker, 2...6));"
+        + "reconstruct.1=\(lives(7, worker, 2...6))"
+      let run = try command(
+        scan, "killed",
+        [
+          "--workers", "2", "--threads", "1", "--rate", "150", "--lag-max", "6", "--latency-max", "2",
+          "--when-slow", "decimate:2,widen,decimate:8", "--checkpoint-every", "0",
+        ], faults: faults)
+      let path = folder.file("killed-run"), status = path + "/status.json"
+      try wait("twenty deaths") {
+        guard let data = FileManager.default.contents(atPath: status) else { return false }
+        return try JSONDecoder().decode(RunStatus.self, from: data).stages.reduce(0) { $0 + $1.restarts } >= 20
+      }
+      // Nothing of the volumes is left but what the orders make again.
+      try run.process.signal(SIGKILL)
+      #expect(try run.end().status == .killed(signal: SIGKILL))
+      try RunFolder(path: path).removeRegions(timeout: .seconds(10))
+      let before = try updates("killed")
+      for worker in 0...1 { try FileManager.default.removeItem(atPath: "\(path)/journal/updates.\(worker)") }
+      let outcome = try Command(["resume", path, "--quiet", "--json"]).end()
+      #expect(outcome.status == .exited(0), "seed \(seed): \(outcome.errors)")
+      let result = try outcome.result(), after = try updates("killed")
+      #expect(result.volumeSHA256 == reference.volumeSHA256 && result.projections == 500 && result.lost == 0)
+      for worker in 0...1 {
+        let (first, again) = (before[worker], after[worker])
+        #expect(first.count > 50 && again.count > first.count, "\(first.count) of \(again.count) updates")
+        for (update, replayed) in zip(first, again) {
+          #expect(
+            update.index == replayed.index && update.projections == replayed.projections
+              && update.residualSquared == replayed.residualSquared, "seed \(seed), worker \(worker)")
+        }
+      }
+      // Both workers hear of the same levels. A death may take the word of one update's.
+      var levels: [Int: Set<Int>] = [:]
+      for update in after.joined() where update.phase == .window {
+        if let level = update.timing?.level { levels[update.index, default: []].insert(level) }
+      }
+      #expect(levels.values.allSatisfy { $0.count == 1 }, "seed \(seed): \(levels)")
+      #expect(Set(levels.values.joined()).count > 1, "no level but \(levels)")
+      for (index, update) in before[0].enumerated() {
+        if let level = update.timing?.level, let known = levels[index] { #expect(known == [level]) }
+      }
     }
   }
 }

@@ -2,11 +2,11 @@ import Fabric
 import Host
 import KernelTypes
 import Rings
-import Stages
 import Testing
 import Tomography
 
 @testable import ScanPlan
+@testable import Stages
 
 /// What the edge tells its nodes, and what they make of it.
 @Suite struct FabricPlanTests {
@@ -199,7 +199,8 @@ import Tomography
     var interval = UpdateInterval(lagMax: plan.distribution.lagMax, windows: windows, projections: 0)
     var present = 1
     for projections in 1...600 {
-      present = interval.next(present, lag: projections - 1, projections: projections) { _ in nil }
+      let backlog = UpdateBacklog(lag: projections - 1, lagMax: plan.distribution.lagMax)
+      present = interval.next(present, backlog, projections: projections) { _ in nil }
     }
     // Further apart than at its neighbours: seams in the volume.
     #expect((present == 1) == !isAway)

@@ -1,9 +1,10 @@
 import Host
 import Rings
 import RunModel
-import Stages
 import Testing
 import Tomography
+
+@testable import Stages
 
 /// The interval of updates against made-up workers.
 @Suite struct UpdateIntervalTests {

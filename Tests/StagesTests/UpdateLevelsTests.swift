@@ -27,6 +27,13 @@ import Tomography
   private func scan(
     _ count: Int, _ ladder: SlowLadder, latencyMax: Double = 1, seconds: (Int) -> Double
   ) -> [(level: Int, interval: Int, wait: Double)] {
+    course(count, ladder, latencyMax: latencyMax, seconds: seconds).updates
+  }
+
+  /// The same, with the level after each projection.
+  private func course(
+    _ count: Int, _ ladder: SlowLadder, latencyMax: Double = 1, seconds: (Int) -> Double
+  ) -> (updates: [(level: Int, interval: Int, wait: Double)], levels: [Int]) {
     let spacing = 0.01
     var (levels, interval) = (
       UpdateLevels(ladder, windows: Self.windows, projections: 0),
@@ -34,7 +41,7 @@ import Tomography
     )
     interval.limit(to: Int(latencyMax / 4 / spacing))
     var (level, present, windowEnd, free) = (0, 1, 0, 0.0)
-    var course: [(level: Int, interval: Int, wait: Double)] = []
+    var course: [(level: Int, interval: Int, wait: Double)] = [], trace: [Int] = []
     for projection in 1...count {
       let now = Double(projection) * spacing, every = ladder.decimation(at: level)
       let backlog = UpdateBacklog(
@@ -43,12 +50,26 @@ import Tomography
       present = levels.next(&level, present, &interval, backlog, projections: projection) { _ in
         min(24, 1.25 * work / spacing)
       }
+      trace.append(level)
       guard projection >= windowEnd + present, (projection - 1) % ladder.decimation(at: level) == 0 else { continue }
       windowEnd = projection
       free = max(now, free) + seconds(projection) / Double(ladder.decimation(at: level))
       course.append((level, present, free - now))
     }
-    return course
+    return (course, trace)
+  }
+
+  @Test func `What widening does not do the next steps do, one by one, and all go back`() throws {
+    let ladder = try #require(Self.ladder)
+    // 0.4 s for what comes in 0.24 s at most between updates, and then little.
+    let (updates, levels) = course(9000, ladder) { $0 < 5000 ? 0.4 : 0.002 }
+    #expect(levels[..<5000].max() ?? 0 >= 2 && levels.last == 0, "\(levels[..<5000].max() ?? 0), \(levels.last ?? -1)")
+    let changes = zip(levels, levels.dropFirst()).enumerated().filter { $0.element.0 != $0.element.1 }
+    #expect(changes.allSatisfy { abs($0.element.0 - $0.element.1) == 1 }, "\(changes)")
+    // A window lies between two of them, and what is needed is found once, not sought again and again.
+    #expect(zip(changes, changes.dropFirst()).allSatisfy { $1.offset - $0.offset >= Self.windows.span }, "\(changes)")
+    #expect(changes.count <= 8, "\(changes)")
+    #expect(updates.last?.interval == 1)
   }
 
   @Test func `A worker three times too slow widens, is never later than allowed, and does not swing`() throws {

@@ -43,6 +43,17 @@ enum MetricsText {
         "slipring_decision_late_seconds", "gauge", "From the last projection that a score knew to its decision.",
         [([], late)])
     }
+    source(status, pixels, &page)
+    room(status, &page)
+    alarms(status, &page)
+    nodes(status, &page)
+    stages(status, &page)
+    programs(status, &page)
+    rings(report, &page)
+    return page.text
+  }
+
+  private static func source(_ status: RunStatus, _ pixels: PixelCounts, _ page: inout Builder) {
     page.add(
       "slipring_pixels_corrected_total", "counter", "Pixels that were not as they should be.",
       [
@@ -51,22 +62,14 @@ enum MetricsText {
       ].map {
         ([("kind", $0.0)], Double($0.1))
       })
-    if let losses = status.losses {
-      let kinds = [
-        ("lost", losses.lost), ("twice", losses.duplicates), ("late", losses.late), ("malformed", losses.malformed),
-        ("empty", losses.empty ?? 0),
-      ]
-      page.add(
-        "slipring_source_faults_total", "counter", "Frames of a live source that were lost or wrong.",
-        kinds.map { ([("kind", $0.0)], Double($0.1)) })
-    }
-    room(status, &page)
-    alarms(status, &page)
-    nodes(status, &page)
-    stages(status, &page)
-    programs(status, &page)
-    rings(report, &page)
-    return page.text
+    guard let losses = status.losses else { return }
+    let kinds = [
+      ("lost", losses.lost), ("twice", losses.duplicates), ("late", losses.late), ("malformed", losses.malformed),
+      ("empty", losses.empty ?? 0),
+    ]
+    page.add(
+      "slipring_source_faults_total", "counter", "Frames of a live source that were lost or wrong.",
+      kinds.map { ([("kind", $0.0)], Double($0.1)) })
   }
 
   private static func pace(_ status: RunStatus, _ page: inout Builder) {

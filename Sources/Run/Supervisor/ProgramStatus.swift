@@ -26,8 +26,8 @@ package struct ProgramStatus: Codable, Equatable, Sendable {
   var outputs: [String]?
   /// Checksum of what it wrote of the finished volume, slice by slice; nil where it wrote nothing.
   package internal(set) var sha256: String?
-  /// Checksum of the model that it has, and the file that it came from has or had; nil where it has none.
-  package internal(set) var modelSHA256: String?
+  /// Checksum of the model that it has; nil where it has none.
+  var modelSHA256: String?
   /// Why it is done without; nil where it is not.
   package internal(set) var reason: String?
 

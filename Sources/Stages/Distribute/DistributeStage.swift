@@ -26,9 +26,9 @@ package struct DistributeStage {
     /// Where the rotation axis is looked for; nil where it is known.
     var axis: AxisSchedule?
     /// Whether triggers may change when updates are made.
-    package var obeysTriggers: Bool
+    var obeysTriggers: Bool
     /// Whether images say how far apart updates are, as somebody else has decided (F12).
-    package var isTold: Bool
+    var isTold: Bool
 
     /// A configuration; the values were validated with the scan description.
     package init(

@@ -1,13 +1,13 @@
 import RunModel
-package import Tomography
+import Tomography
 
 /// How far apart updates are made: further while the workers do not keep up with the projections, and nearer again
 /// afterwards. Every projection is handed out and lies in a window whatever the pace; only the rate of updates changes.
 ///
 /// The pace follows from how fast this machine was, so it is a decision like any other: recorded in the orders,
 /// never made again.
-package struct UpdateInterval {
-  private let lagMax: Int
+struct UpdateInterval {
+  let lagMax: Int
   private let windows: WindowSchedule
   /// The projection at which the pace was last changed: a change needs time to show.
   private var changedAt: Int
@@ -19,7 +19,7 @@ package struct UpdateInterval {
   private(set) var intervalMax: Int
 
   /// Widens from a lag of `lagMax` projections on; 0 for never.
-  package init(lagMax: Int, windows: WindowSchedule, projections: Int) {
+  init(lagMax: Int, windows: WindowSchedule, projections: Int) {
     (self.lagMax, self.windows) = (lagMax, windows)
     changedAt = projections
     intervalMax = windows.updateIntervalMax
@@ -28,20 +28,13 @@ package struct UpdateInterval {
   /// Makes no more than so many steps lie between updates: projections wait for them as well.
   mutating func limit(to interval: Int) { intervalMax = min(windows.updateIntervalMax, max(1, interval)) }
 
-  /// The interval after `projections`, when the workers are `lag` projections behind. `needed` gives the one that they
-  /// could follow, nil where that is not known; it hears whether they are too far behind, and is asked only where the
+  /// The interval after `projections`, when the workers are so far behind. `needed` gives the one that they could
+  /// follow, nil where that is not known; it hears whether they are too far behind, and is asked only where the
   /// interval may change, and not at every projection.
   ///
   /// Too far behind, the interval becomes what is needed at once. It doubles, once in a window, where that is not
   /// known, or where it is not enough: where workers that have reached the last change get no nearer. Below a quarter
   /// of the limit it becomes what is needed again, or half where that is not known.
-  package mutating func next(
-    _ present: Int, lag: Int, projections: Int, needed: (_ isBehind: Bool) throws -> Int?
-  ) rethrows -> Int {
-    try next(present, UpdateBacklog(lag: lag, lagMax: lagMax), projections: projections, needed: needed)
-  }
-
-  /// The same for workers that may be too far behind in time as well.
   mutating func next(
     _ present: Int, _ backlog: UpdateBacklog, projections: Int, needed: (_ isBehind: Bool) throws -> Int?
   ) rethrows -> Int {

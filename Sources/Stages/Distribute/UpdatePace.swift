@@ -1,10 +1,10 @@
-package import Rings
+import Rings
 import RunModel
-package import Tomography
+import Tomography
 
 /// How far apart updates must be for the workers to follow: the rate at which projections come, times the seconds that
 /// the slowest worker takes for an update.
-package struct UpdatePace {
+struct UpdatePace {
   /// Updates over which a worker's time is taken.
   private static let updatesLooked: UInt64 = 8
   /// Projections over which the time between two is averaged.
@@ -24,20 +24,15 @@ package struct UpdatePace {
   private var overhead = 1.0
 
   /// One observer a worker, or none.
-  package init(updates: [RingObserver], windows: WindowSchedule) { (self.updates, self.windows) = (updates, windows) }
+  init(updates: [RingObserver], windows: WindowSchedule) { (self.updates, self.windows) = (updates, windows) }
 
   /// Takes note that a projection was handed out at `now`, in nanoseconds of any clock that goes on steadily.
-  package mutating func countProjection(at now: UInt64) {
+  mutating func countProjection(at now: UInt64) {
     if let lastAt {
       let seconds = Double(now - min(lastAt, now)) / 1e9
       spacing = spacing.map { $0 + (seconds - $0) / Self.projectionsAveraged } ?? seconds
     }
     lastAt = now
-  }
-
-  /// The interval that the slowest worker could follow; nil where too little is known.
-  package mutating func interval(isBehind: Bool) -> Int? {
-    steps(isBehind: isBehind).map { max(1, Int($0.rounded(.up))) }
   }
 
   /// The most steps between updates for which a projection waits no longer than so many seconds; nil where it is not
@@ -47,7 +42,8 @@ package struct UpdatePace {
     return Int(min(seconds / (spacing * Double(windows.step)), Double(DistributionProgress.intervalMax)))
   }
 
-  /// The same in parts of a step, which is less than one where it could do more.
+  /// The steps between updates that the slowest worker could follow, less than one where it could do more; nil where
+  /// too little is known.
   mutating func steps(isBehind: Bool) -> Double? {
     guard let spacing, spacing > 0, windows.step > 0 else { return nil }
     let times = updates.compactMap(Self.times)

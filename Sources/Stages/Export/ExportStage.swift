@@ -57,18 +57,8 @@ package struct ExportStage {
   /// What was written; nil where a stop was requested, or the scan ended before its first projection: then there is no
   /// volume.
   func run() throws -> ExportReport? {
-    var convergence = Convergence(
-      workers: updates.count, windowUpdates: configuration.windowUpdates,
-      finalIterations: configuration.finalIterations)
-    var pace = PaceRecord(levels: configuration.levels, workers: updates.count)
     var follower = UpdateFollower(updates: updates, limits: wait.limits, standing: standing, didWork: didWork)
-    while !follower.hasEnded {
-      if wait.stopRequested() { return nil }
-      try follower.poll {
-        try convergence.add($0, worker: $1)
-        pace.add($0, worker: $1)
-      }
-    }
+    guard let (convergence, pace) = try follow(&follower) else { return nil }
     let (ends, missing) = (follower.ends, follower.missing)
     guard let first = ends.first, try wait.wait(for: follower.present(of: volumes), ends) else { return nil }
     guard let used = ends.map(\.projections).min(), used > 0 else { return nil }
@@ -120,6 +110,22 @@ package struct ExportStage {
       pace: pace.report, pixels: pixels, fits: fits, missingRows: missingRows,
       range: written.range.map { [$0.lowerBound, $0.upperBound] }, rotationAxis: axis?.axis,
       rotationAxisError: axis?.error)
+  }
+
+  /// Takes the updates of all workers to their ends; nil where somebody asked for the end of everything.
+  private func follow(_ follower: inout UpdateFollower) throws -> (Convergence, PaceRecord)? {
+    var convergence = Convergence(
+      workers: updates.count, windowUpdates: configuration.windowUpdates,
+      finalIterations: configuration.finalIterations)
+    var pace = PaceRecord(levels: configuration.levels, workers: updates.count)
+    while !follower.hasEnded {
+      if wait.stopRequested() { return nil }
+      try follower.poll {
+        try convergence.add($0, worker: $1)
+        pace.add($0, worker: $1)
+      }
+    }
+    return (convergence, pace)
   }
 
   /// Why the scan ended, in words. Of a scan that was finalized and whose command is lost nobody knows who did it.

@@ -52,7 +52,8 @@ package protocol StageEnvironment {
   /// The most threads that `widerThreads` ever gives.
   var threadsMax: Int { get }
   /// For a worker: its threads, on other cores where it got some, and those of workers that have nothing to do any
-  /// more, on their cores, dealt out to all that have. Nil where nothing has changed since these or `threads` were asked for.
+  /// more, on their cores, dealt out to all that have. Nil where nothing has changed since these or `threads` were
+  /// asked for.
   func widerThreads() -> ThreadPool?
 
   /// What the run expects of a worker at present.
