@@ -27,11 +27,11 @@ package struct EchoStage: Stage {
       standing: environment.standing(ofWorker:), didWork: environment.didWork)
     while !follower.hasEnded {
       try follower.poll { update, _ in
-        let isNew = withUnsafeTemporaryAllocation(byteCount: UpdateEvent.byteCount, alignment: 8) { bytes in
-          _ = update.encode(into: bytes)
-          return published.remove(Array(bytes)) == nil
+        let isNew = withUnsafeTemporaryAllocation(byteCount: EventHeader.metadataCapacity, alignment: 8) { bytes in
+          let count = update.encodeReport(into: bytes)
+          return published.remove(Array(bytes[..<count])) == nil
         }
-        if isNew { try writer.append(kind: .update, timeout: limits.room, update.encode) }
+        if isNew { try writer.append(kind: .update, timeout: limits.room, update.encodeReport) }
         FaultPoint.unreleased.reach()
       }
     }
