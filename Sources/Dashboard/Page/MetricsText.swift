@@ -81,8 +81,8 @@ enum MetricsText {
     guard let pace = status.pace else { return }
     page.add(
       "slipring_latency_seconds", "gauge", "From a projection's acquisition to the volume that has it.",
-      [("0.5", pace.latencyP50), ("0.99", pace.latencyP99), ("1", pace.latencyMax)].map {
-        ([("quantile", $0.0)], $0.1)
+      [("50", pace.latencyP50), ("99", pace.latencyP99), ("100", pace.latencyMax)].map {
+        ([("percentile", $0.0)], $0.1)
       })
     page.add(
       "slipring_update_level_ratio", "gauge", "Share of the time at each level.",
