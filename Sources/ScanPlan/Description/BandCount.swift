@@ -32,7 +32,7 @@ extension BandCount: ScanValue {
 }
 
 extension BandCount {
-  /// Below so many rows a band's lanes are not full, and from so many on more bands cost nothing.
+  /// Below so many rows a band's lanes are not full; with more than so many there is little to hand over.
   private static let (rowsMin, rowsMax, bandsPerCore) = (32, 64, 4)
 
   /// Bands of so many rows for `workers` on so many cores: at least one a worker, and no more than there are multiples
