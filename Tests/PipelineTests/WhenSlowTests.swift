@@ -73,9 +73,11 @@ extension Pipeline {
           "--when-slow", "decimate:2,widen,decimate:8", "--checkpoint-every", "0",
         ], faults: faults)
       let path = folder.file("killed-run"), status = path + "/status.json"
-      try wait("twenty deaths") {
-        guard let data = FileManager.default.contents(atPath: status) else { return false }
-        return try JSONDecoder().decode(RunStatus.self, from: data).stages.reduce(0) { $0 + $1.restarts } >= 20
+      try wait("twenty deaths and fifty updates of each worker", within: 60) {
+        guard let data = FileManager.default.contents(atPath: status),
+          try JSONDecoder().decode(RunStatus.self, from: data).stages.reduce(0, { $0 + $1.restarts }) >= 20
+        else { return false }
+        return try updates("killed").allSatisfy { $0.count > 50 }
       }
       // Nothing of the volumes is left but what the orders make again.
       try run.process.signal(SIGKILL)
