@@ -128,7 +128,7 @@ package final class Rehearsal {
     defer { try? run.end() }
     let stand = FaultConductor.Stand(link: link, detector: detector, run: run, disk: disk)
     let (begun, deadline) = (ContinuousClock.now, Deadline(after: limit))
-    var conductor: FaultConductor?, first = begun, trace = StatusTrace(), traced = 0.0
+    var conductor: FaultConductor?, first = begun
     func time(since start: ContinuousClock.Instant) -> Double { (.now - start) / .seconds(1) }
     while try run.reap() == nil {
       if conductor == nil, link.carried >= setting.frameByteCount {
@@ -136,19 +136,13 @@ package final class Rehearsal {
         conductor = FaultConductor(plan.faults, seed: setting.seed, stand)
       }
       try conductor?.turn(at: time(since: first))
-      if let age = run.folder.statusAge, case let written = time(since: begun) - age, written > traced + 1e-3 {
-        traced = written
-        // One that is being replaced, or of a run that is about to go on, is read the next time.
-        trace.add(run, at: written)
-      }
       try wait(for: run, deadline)
     }
     let seconds = time(since: begun)
-    trace.add(run, at: seconds)
     var ended = conductor ?? FaultConductor(plan.faults, seed: setting.seed, stand)
     try ended.finish(at: time(since: first))
     let outcome = RehearsalOutcome(
-      result: run.result(), exit: run.status, seconds: seconds, latency: trace.latency,
+      result: run.result(), exit: run.status, seconds: seconds,
       overrun: try detector.overrun(within: Self.detectorLimit), failure: run.failure)
     return (outcome, ended.rows)
   }
@@ -184,13 +178,5 @@ package final class Rehearsal {
       throw ScanFailure(.software, "the run without faults has failed: \(run.failure ?? "it did not say why")")
     }
     outcome.isSame = volume == reference
-  }
-}
-
-extension StatusTrace {
-  /// Takes note of the run's status, where it can be read.
-  fileprivate mutating func add(_ run: RehearsedRun, at time: Double) {
-    guard let status = try? run.folder.readStatus().status else { return }
-    add(acquired: status.acquired, reconstructed: status.reconstructed, at: time)
   }
 }

@@ -106,5 +106,27 @@ extension Pipeline {
       // One of another kind is none.
       #expect(try checked("status", "result.json") != ["result.json: good"])
     }
+
+    @Test func `What a rehearsal tells is as its description says`() throws {
+      try write(
+        """
+        input: zmq+pull://192.0.2.1:9999
+        output-folder: \(folder.file("out"))
+        shape: 4,32
+        projections: 40
+        darks: 1
+        flats: 1
+        rotation-axis: 16
+        """, "scan.yaml")
+      let plan = "faults:\n  - at 200ms: link down 100ms\n  - at 50m: kill any\nexpect:\n  - exit = 0\n  - lost < 0\n"
+      try write(plan, "faults.yaml")
+      let outcome = try Command.run(
+        "rehearse", folder.file("scan.yaml"), "--plan", folder.file("faults.yaml"), "--detector", "@50", "--json",
+        "--quiet")
+      #expect(outcome.status == .exited(65), "\(outcome.errors)")
+      try write(outcome.output, "rehearsal.json")
+      #expect(try checked("rehearse", "rehearsal.json") == ["rehearsal.json: good"])
+      #expect(try checked("result", "rehearsal.json") != ["rehearsal.json: good"])
+    }
   }
 }

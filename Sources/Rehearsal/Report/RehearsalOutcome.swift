@@ -1,5 +1,6 @@
 import Host
 import Run
+import Stages
 
 /// What was seen of a rehearsed run, by what may be expected of it.
 struct RehearsalOutcome {
@@ -9,8 +10,6 @@ struct RehearsalOutcome {
   let exit: ExitStatus?
   /// From its start to its end.
   let seconds: Double
-  /// See `StatusTrace.latency`.
-  let latency: Double?
   /// Frames that the detector had no place for; nil where it has not sent the rest.
   let overrun: Int?
   /// What it said last where it failed.
@@ -20,11 +19,8 @@ struct RehearsalOutcome {
   /// Why that is not known.
   var volumeWords = "unknown"
 
-  init(
-    result: RunResult?, exit: ExitStatus?, seconds: Double, latency: Double?, overrun: Int?, failure: String?
-  ) {
-    (self.result, self.exit, self.seconds) = (result, exit, seconds)
-    (self.latency, self.overrun) = (latency, overrun)
+  init(result: RunResult?, exit: ExitStatus?, seconds: Double, overrun: Int?, failure: String?) {
+    (self.result, self.exit, self.seconds, self.overrun) = (result, exit, seconds, overrun)
     self.failure = result == nil ? failure : nil
   }
 
@@ -43,7 +39,7 @@ struct RehearsalOutcome {
     case .overrun: return count(overrun)
     case .updates: return count(result?.updates)
     case .restarts: return count(result?.restarts.values.reduce(0, +))
-    case .latency: return time(latency)
+    case .latency: return time(result?.pace?.latencyP99)
     case .seconds: return time(seconds)
     case .exit:
       switch exit {

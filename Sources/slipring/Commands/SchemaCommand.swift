@@ -1,5 +1,6 @@
 import ArgumentParser
 import Events
+import Rehearsal
 import Run
 import ScanPlan
 import Serve
@@ -12,15 +13,17 @@ struct SchemaCommand: ParsableCommand {
     discussion: """
       scan and serve are the files scan.yaml and serve.yaml, for editors and for checks before they are used; result \
       is what recon, run and resume tell of a run that is over, status how far one is; list, show and tail are the \
-      answers of these commands, of tail a line; events is what --events sends, one record.
+      answers of these commands, of tail a line; rehearse is what came of a rehearsal; events is what --events \
+      sends, one record.
       """)
 
   /// What there is a description of.
   enum Subject: String, CaseIterable, ExpressibleByArgument {
-    case scan, serve, result, status, list, show, tail, events
+    case scan, serve, result, status, list, show, tail, rehearse, events
   }
 
-  @Argument(help: ArgumentHelp("scan, serve, result, status, list, show, tail or events.", valueName: "subject"))
+  @Argument(
+    help: ArgumentHelp("scan, serve, result, status, list, show, tail, rehearse or events.", valueName: "subject"))
   var subject: Subject
 
   func run() throws { try Console.json(Self.schema(subject)) }
@@ -35,6 +38,7 @@ struct SchemaCommand: ParsableCommand {
     case .list: try document("The scans of a server", [ScanRecord].self)
     case .show: try document("One scan of a server", ScanDetails.self)
     case .tail: try document("A change of a scan", ScanChange.self)
+    case .rehearse: try document("What came of a rehearsal", RehearsalReport.self)
     case .events: try events()
     }
   }
