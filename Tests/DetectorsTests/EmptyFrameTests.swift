@@ -139,12 +139,12 @@ import Testing
     }
   }
 
-  private func live(_ values: [UInt8], darks: Int, flats: Int, onGap: GapPolicy = .skip, without: Set<UInt64> = [])
+  private func live(_ values: [UInt8], darks: Int, flats: Int, fillsGaps: Bool = false, without: Set<UInt64> = [])
     -> LiveSource
   {
     let configuration = LiveSource.Configuration(
       format: FrameFormat(rows: 1, columns: 4, pixel: .uint8), rows: 0..<1, binning: 1, darks: darks, flats: flats,
-      thetas: (0..<values.count - darks - flats).map(Double.init), onGap: onGap, tellsEmpty: true)
+      thetas: (0..<values.count - darks - flats).map(Double.init), fillsGaps: fillsGaps, tellsEmpty: true)
     let frames = values.enumerated().map { (number: UInt64($0.0), value: $0.1) }
     return LiveSource(configuration, feed: Script(frames.filter { !without.contains($0.number) })) { _ in }
   }
@@ -176,7 +176,7 @@ import Testing
       ([10, 200, 90, 0, 90, 90], [10, 200, 90, 90, 90, 90]), ([10, 200, 0, 0, 90, 90], [10, 200, 90, 90]),
       ([10, 200, 90, 0, 10, 90], [10, 200, 90, 90]),
     ] as [([UInt8], [UInt8])] {
-      let source = live(values, darks: 1, flats: 1, onGap: .interpolate, without: [3])
+      let source = live(values, darks: 1, flats: 1, fillsGaps: true, without: [3])
       #expect(try take(from: source).map(\.value) == expected, "\(values)")
     }
   }

@@ -109,7 +109,7 @@ import Testing
     var ledger = LossLedger()
     for frame: UInt64 in 0..<3 {
       #expect(ledger.note(frame: frame) == .new(gap: frame..<frame))
-      ledger.notePublished(.projection, isInterpolated: false)
+      ledger.notePublished(.projection, .measured)
     }
     let metadata = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 8)
     defer { metadata.deallocate() }

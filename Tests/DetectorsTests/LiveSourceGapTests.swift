@@ -1,6 +1,9 @@
+import Foundation
+import Glibc
 import Host
 import Rings
 import RunModel
+import TestSupport
 import Testing
 
 @testable import Detectors
@@ -38,12 +41,20 @@ import Testing
     let timestamp: Double
   }
 
+  /// What was said, in the order in which it was.
+  private final class Said { var words: [String] = [] }
+
   /// Runs a source of eight projections, of which such numbers come; nil for every frame that was damaged.
-  private func run(_ numbers: [UInt64], damaged: Set<UInt64> = []) throws -> ([Delivered?], LossLedger) {
+  private func run(
+    _ numbers: [UInt64], damaged: Set<UInt64> = [], program: GapProgram.Choice? = nil, said: Said = Said()
+  ) throws -> ([Delivered?], LossLedger) {
     let configuration = LiveSource.Configuration(
       format: FrameFormat(rows: 1, columns: 4, pixel: .uint8), rows: 0..<1, binning: 1, darks: 0, flats: 0,
-      thetas: (0..<8).map { Double($0) / 4 }, onGap: .interpolate)
-    let source = LiveSource(configuration, feed: Script(numbers, damaged: damaged)) { _ in }
+      thetas: (0..<8).map { Double($0) / 4 }, fillsGaps: true, gapProgram: program)
+    let source = LiveSource(configuration, feed: Script(numbers, damaged: damaged)) {
+      if case .remark(let words) = $0 { said.words.append(words) }
+    }
+    source.startPrograms { try ChildProcess(executable: $0, arguments: [], standardInput: $1, standardOutput: $2) }
     let payload = UnsafeMutableRawBufferPointer.allocate(byteCount: 4, alignment: 8)
     let metadata = UnsafeMutableRawBufferPointer.allocate(byteCount: EventHeader.metadataCapacity, alignment: 8)
     defer {
@@ -85,5 +96,96 @@ import Testing
     let (delivered, ledger) = try run([0, 2, 1, 3])
     #expect(delivered.map { $0?.frame } == [0, 1, 2, 3] && delivered.map { $0?.pixel } == [0, 30, 60, 90])
     #expect(ledger.duplicates == 1 && ledger.interpolated == 1 && ledger.late == 0)
+  }
+
+  @Test func `What was damaged is no neighbour of a gap`() throws {
+    let (delivered, ledger) = try run([0, 1, 3, 4], damaged: [1])
+    #expect(delivered.map { $0?.frame } == [0, nil, 3, 4] && ledger.interpolated == 0)
+  }
+
+  /// A script as a program, which writes what it was told into `asked`; it has `wait` for a gap.
+  private func program(_ script: String, in folder: TestFolder, wait: Duration = .seconds(20)) throws
+    -> GapProgram.Choice
+  {
+    let path = folder.file("fill.sh")
+    try Data("#!/bin/sh\nasked=\(folder.file("asked"))\n\(script)\n".utf8).write(to: URL(filePath: path))
+    try #require(chmod(path, 0o700) == 0)
+    return GapProgram.Choice(path: path, wait: wait)
+  }
+
+  /// Takes a question with so many images; they are bytes that text cannot hold.
+  private func question(images: Int) -> String {
+    "read -r line; echo \"$line\" >> $asked; dd bs=1 count=\(4 * images) 2>/dev/null | od -An -tu1 >> $asked"
+  }
+
+  @Test func `A program makes the projections of a gap from those around it`() throws {
+    let folder = try TestFolder(), said = Said()
+    let script =
+      question(images: 3) + "; printf 'frames 2\\n<<<<===='; " + question(images: 5) + "; printf 'frames 1\\n>>>>'"
+    let (delivered, ledger) = try run([0, 1, 4, 5, 7], program: program(script, in: folder), said: said)
+    #expect(delivered.map { $0?.frame } == [0, 1, 2, 3, 4, 5, 6, 7], "\(said.words)")
+    #expect(delivered.map { $0?.pixel } == [0, 30, 60, 61, 120, 150, 62, 210])
+    #expect(delivered.map { $0?.timestamp.isNaN } == [false, false, true, true, false, false, true, false])
+    #expect(ledger.generated == 3 && ledger.interpolated == 0 && ledger.lost == 3 && ledger.projections == 8)
+    let again = try withUnsafeTemporaryAllocation(byteCount: EventHeader.metadataCapacity, alignment: 8) {
+      let count = ledger.encode(frame: 7, timestamp: nil, into: $0)
+      return try LossLedger(decoding: UnsafeRawBufferPointer(rebasing: $0[..<count]))
+    }
+    #expect(again == ledger && said.words.isEmpty)
+    let asked = try String(contentsOfFile: folder.file("asked"), encoding: .utf8).split(separator: "\n")
+    struct Question: Decodable, Equatable {
+      let rows, columns: Int
+      let dtype: String
+      let before, after, missing: [[Double]]
+      var numbers: [[Double]] { [before, after, missing].map { $0.map { $0[0] } } }
+    }
+    let questions = try asked.filter { $0.hasPrefix("{") }.map {
+      try JSONDecoder().decode(Question.self, from: Data($0.utf8))
+    }
+    #expect(questions.map(\.numbers) == [[[0, 1], [4], [2, 3]], [[0, 1, 4, 5], [7], [6]]])
+    #expect(questions.allSatisfy { $0.rows == 1 && $0.columns == 4 && $0.dtype == "|u1" })
+    for place in (questions[0].before + questions[0].after + questions[0].missing) {
+      #expect(abs(place[1] - place[0] / 4 * 180 / .pi) < 1e-9)
+    }
+    let images = asked.filter { !$0.hasPrefix("{") }.joined(separator: " ").split(separator: " ").compactMap { Int($0) }
+    #expect(images == [0, 1, 4, 0, 1, 4, 5, 7].flatMap { [Int](repeating: 30 * $0, count: 4) })
+  }
+
+  @Test(arguments: [
+    ("sleep 30", "gave no answer within"), ("exit 3", "ended"),
+    ("printf 'frames 1\\nA'; sleep 30", "gave no answer within"),
+    ("printf 'frames 2\\nAAAAAAAA'; sleep 30", "does not begin its answer with frames 1"),
+    ("echo hello; sleep 30", "does not begin its answer with frames 1"),
+  ])
+  func `A program that does not answer is done without, and not asked a fourth time`(answer: String, problem: String)
+    throws
+  {
+    let folder = try TestFolder(), said = Said()
+    let script = "read -r line; dd bs=1 count=8 of=/dev/null 2>/dev/null; \(answer)"
+    // One that is to be found late must be found so soon; others must be found for what they are.
+    let wait: Duration = problem.contains("no answer") ? .milliseconds(300) : .seconds(20)
+    let choice = try program(script, in: folder, wait: wait)
+    let begun = ContinuousClock.now
+    let (delivered, ledger) = try run([0, 2, 4, 6], program: choice, said: said)
+    #expect(delivered.map { $0?.pixel } == [0, 30, 60, 90, 120, 150, 180])
+    #expect(ledger.interpolated == 3 && ledger.generated == 0)
+    #expect(said.words.count == 3 && said.words[0].contains(problem), "\(said.words)")
+    #expect(said.words.last?.hasSuffix("it is not asked any more") == true && !said.words[1].hasSuffix("any more"))
+    #expect(.now - begun < .seconds(15))
+    #expect(try run([0, 2], program: choice).1.interpolated == 1)
+  }
+
+  @Test func `A program that speaks before it is asked, or cannot be started, is done without`() throws {
+    let folder = try TestFolder(), said = Said()
+    let script = "echo ready; sleep 30"
+    let choice = try program(script, in: folder)
+    // It has to have said so by then.
+    #expect(try run([0, 2], program: choice, said: said).1.interpolated == 1)
+    #expect(said.words.count == 1, "\(said.words)")
+    let none = GapProgram.Choice(path: folder.file("none"), wait: .seconds(1))
+    said.words = []
+    let (_, ledger) = try run([0, 2, 4, 6, 7], program: none, said: said)
+    #expect(ledger.interpolated == 3 && ledger.generated == 0)
+    #expect(said.words.first?.contains("cannot be started") == true && said.words.count == 3, "\(said.words)")
   }
 }

@@ -10,7 +10,7 @@ import Testing
   private let ledger: LossLedger = {
     var ledger = LossLedger()
     for frame: UInt64 in [0, 4, 2, 2, 9] { _ = ledger.note(frame: frame) }
-    ledger.notePublished(.projection, isInterpolated: true)
+    ledger.notePublished(.projection, .interpolated)
     ledger.noteInvalid()
     ledger.noteMalformed(MessageFault.json.rawValue)
     ledger.noteMalformed(MessageFault.json.rawValue)
@@ -27,7 +27,7 @@ import Testing
   @Test func `losses.json has all numbers side by side, with faults by name and gaps as the detector counts`() throws {
     let report = LossReport(ledger, firstFrame: 100)
     let json = """
-      {"duplicates":1,"gaps":[[101,101],[103,103],[105,108]],"interpolated":1,"invalid":1,"late":1,"lost":6,\
+      {"duplicates":1,"gaps":[[101,101],[103,103],[105,108]],"generated":0,"interpolated":1,"invalid":1,"late":1,"lost":6,\
       "malformed":{"more-images-than-announced":1,"no-json":2}}
       """
     #expect(try text(report) == json)

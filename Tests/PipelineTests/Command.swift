@@ -127,3 +127,11 @@ func rewrite(_ path: String, _ change: (String) -> String) throws {
   Array(text[..<end.lowerBound].utf8).withUnsafeBytes { sum.update($0) }
   try Data("\(text[..<end.upperBound])\(sum.hexDigest())\"\n}\n".utf8).write(to: URL(filePath: path))
 }
+
+/// Whether a command ends well: what a test needs may not be there.
+func works(_ path: String, _ arguments: String...) -> Bool {
+  guard access(path, X_OK) == 0, let process = try? ChildProcess(executable: path, arguments: arguments) else {
+    return false
+  }
+  return (try? process.waitForExit(timeout: .seconds(60))) == .exited(0)
+}

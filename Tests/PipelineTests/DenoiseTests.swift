@@ -131,14 +131,6 @@ extension Pipeline {
     /// The folder of the C header.
     private static let interfaces = Senders.root.appending(path: "Tools/interfaces").path
 
-    /// Whether a command ends well: what a test needs may not be there.
-    private static func works(_ path: String, _ arguments: String...) -> Bool {
-      guard access(path, X_OK) == 0, let process = try? ChildProcess(executable: path, arguments: arguments) else {
-        return false
-      }
-      return (try? process.waitForExit(timeout: .seconds(60))) == .exited(0)
-    }
-
     private func expectEqual(_ found: [Float], _ expected: [Float], at location: SourceLocation = #_sourceLocation) {
       let distance = zip(found, expected).reduce(0) { max($0, abs($1.0 - $1.1)) }
       #expect(distance <= 1e-6 * expected.reduce(0) { max($0, abs($1)) }, sourceLocation: location)
@@ -202,7 +194,7 @@ extension Pipeline {
       """.write(toFile: source, atomically: true, encoding: .utf8)
       let program = folder.file("double")
       try #require(
-        Self.works(
+        works(
           "/usr/bin/cc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-I", Self.interfaces, "-o", program,
           source),
         "the header compiles without warnings")

@@ -52,7 +52,7 @@ import Testing
   @Test func `Empty projections are listed by ranges, for a successor too, and flats are counted`() throws {
     var ledger = LossLedger()
     ledger.noteField(.dark, total: 1200)
-    ledger.notePublished(.dark, isInterpolated: false)
+    ledger.notePublished(.dark, .measured)
     for frame: UInt64 in [7, 3, 5, 4, 8, 20] { ledger.noteEmpty(.projection, frame: frame) }
     ledger.noteEmpty(.flat, frame: 1)
     #expect(ledger.emptyRanges == [3..<6, 7..<9, 20..<21] && ledger.empty == 6 && ledger.emptyFlats == 1)

@@ -40,7 +40,8 @@ import Tomography
     let edge: Set = [
       "rate", "i0", "theta-unit", "order", "subset", "volume-every", "start-row", "end-row", "nsino", "zingers",
       "paganin", "denoise", "lag-max", "disk-buffer", "stop-rises", "reference", "pixel-size", "shape", "pixel",
-      "projections", "flats", "darks", "fields", "theta-start", "theta-step", "first-frame", "channel", "on-gap",
+      "projections", "flats", "darks", "fields", "theta-start", "theta-step", "first-frame", "channel",
+      "on-gap", "gap-wait",
       "source-timeout", "stop-hook", "entry",
       "data-path", "image-key-path", "theta-path", "flips", "strict", "fabric", "granule", "local-rows", "nodes",
       "gather", "parts-patience", "uplink", "uplink-preview", "mirror", "parity", "live-binning",

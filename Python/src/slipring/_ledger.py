@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ._errors import Refused
 
-_FIXED = struct.Struct("<QQQIIQQIIQdII16IQ")
+_FIXED = struct.Struct("<QQQIIIIQIIQdII16IQ")
 _EMPTY = struct.Struct("<ddQII")
 
 
@@ -24,7 +24,7 @@ def _ranges(data: bytes, start: int, count: int) -> NDArray[np.uint64]:
 class Ledger:
     """Counts of frames, and the numbers of those that are missing or show nothing."""
 
-    #: Projections that were published, interpolated ones too.
+    #: Projections that were published, those in place of lost ones too.
     projections: int
     #: Flat and dark fields that came from the source.
     flats: int
@@ -35,8 +35,9 @@ class Ledger:
     late: int
     #: Frames that the detector marked as invalid.
     invalid: int
-    #: Projections in place of lost ones.
+    #: Projections in place of lost ones: means of their neighbours, and what a program made of these.
     interpolated: int
+    generated: int
     #: Messages that were dropped.
     dropped: int
     #: Frames that never came, below the highest one that did.
@@ -53,8 +54,8 @@ class Ledger:
         """The ledger beside an image of a live or finished scan."""
         if len(data) < _FIXED.size:
             raise Refused(f"a ledger of {len(data)} bytes")
-        (_, _, projections, flats, darks, duplicates, late, invalid, interpolated, unlisted, _, gap_count, range_count,
-            *rest) = _FIXED.unpack_from(data)
+        (_, _, projections, flats, darks, duplicates, generated, late, invalid, interpolated, unlisted, _, gap_count,
+            range_count, *rest) = _FIXED.unpack_from(data)
         gaps = _ranges(data, _FIXED.size, gap_count)
         empty, ranges = 0, np.empty((0, 2), np.uint64)
         if range_count:
@@ -65,5 +66,5 @@ class Ledger:
             empty += empty_flats
             ranges = _ranges(data, start + _EMPTY.size, range_count - 1)
         return Ledger(
-            projections, flats, darks, duplicates, late, invalid, interpolated, sum(rest[:16]),
+            projections, flats, darks, duplicates, late, invalid, interpolated, generated, sum(rest[:16]),
             int(gaps[:, 1].sum()) + unlisted, gaps, empty, ranges)

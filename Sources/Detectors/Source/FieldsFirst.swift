@@ -28,6 +28,9 @@ package final class FieldsFirst: ProjectionSource {
   /// Of the other source.
   package var endReason: EndEvent.Reason { source.endReason }
 
+  /// Of the other source.
+  package func startPrograms(_ start: @escaping GapProgram.Start) { source.startPrograms(start) }
+
   /// In the other source.
   package var holdsFrames: Bool { source.holdsFrames }
 

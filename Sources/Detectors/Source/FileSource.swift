@@ -77,7 +77,7 @@ package final class FileSource: ProjectionSource {
   func pass(_ count: UInt64) throws -> UInt64 {
     guard tellsEmpty else {
       let passed = min(count, UInt64(imageCount - position))
-      for _ in 0..<passed { _ = nextImage().map { ledger.notePublished($0.kind, isInterpolated: false) } }
+      for _ in 0..<passed { _ = nextImage().map { ledger.notePublished($0.kind, .measured) } }
       return passed
     }
     guard count > 0 else { return 0 }
@@ -142,7 +142,7 @@ package final class FileSource: ProjectionSource {
         return false
       }
     }
-    ledger.notePublished(kind, isInterpolated: false)
+    ledger.notePublished(kind, .measured)
     return true
   }
 

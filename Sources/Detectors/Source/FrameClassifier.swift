@@ -30,8 +30,8 @@ struct FrameClassifier {
     -> Verdict?
   {
     precondition(number < UInt64(configuration.total) + slack(for: header), "frame \(number) is none of the scan")
-    // An interpolated projection may have its place.
-    if configuration.onGap == .interpolate, number < ledger.next {
+    // A projection that was made may have its place.
+    if configuration.fillsGaps, number < ledger.next {
       ledger.noteDuplicate()
       return nil
     }

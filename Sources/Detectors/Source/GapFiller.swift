@@ -1,7 +1,9 @@
 import Host
 import Rings
+import RunModel
 
-/// Puts the weighted mean of its neighbours in the place of every projection of a short gap.
+/// Puts the weighted mean of its neighbours in the place of every projection of a short gap, or what a program makes of
+/// them.
 ///
 /// ```
 /// came         3              6          before and behind the gap
@@ -19,6 +21,12 @@ final class GapFiller {
   /// The last image in the form of a slot, and the one behind a gap.
   private let (last, next): (UnsafeMutableRawBufferPointer, UnsafeMutableRawBufferPointer)
   private var hasNext = false
+  /// Who is asked first; nil for nobody.
+  var program: GapProgram?
+  /// What the program gets of what came before a gap.
+  private let history: ProjectionHistory
+  /// What it made of the gap with this first number; nil where it made nothing.
+  private var generated: (first: UInt64, images: UnsafeMutableRawBufferPointer)?
   /// Nil behind a flat or a dark.
   private var lastProjection: (number: UInt64, theta: Double)?
   private var gap: Gap?
@@ -28,6 +36,7 @@ final class GapFiller {
 
   init(_ pixels: FramePixels) {
     self.pixels = pixels
+    history = ProjectionHistory(capacity: GapProgram.beforeMax, byteCount: pixels.byteCount)
     func buffer() -> UnsafeMutableRawBufferPointer { .allocate(byteCount: pixels.byteCount, alignment: 64) }
     (last, next) = (buffer(), buffer())
   }
@@ -35,6 +44,7 @@ final class GapFiller {
   deinit {
     last.deallocate()
     next.deallocate()
+    generated?.images.deallocate()
   }
 
   /// Takes note of an image that came behind the numbers `lost`, which did not; begins to fill them, where they are a
@@ -43,6 +53,7 @@ final class GapFiller {
     precondition(gap == nil, "image \(image.number) came while the gap before \(gap!.next.image.number) is filled")
     let before = lastProjection
     lastProjection = kind == .projection ? (image.number, theta) : nil
+    if kind != .projection { history.forgetAll() }
     guard kind == .projection, !lost.isEmpty, lost.count <= Self.filledMax, let before,
       before.number + 1 == lost.lowerBound
     else { return }
@@ -59,15 +70,15 @@ final class GapFiller {
       return gap.next
     }
     self.gap?.number += 1
-    let share = Double(gap.number - gap.before.number) / Double(next.number - gap.before.number)
     return (
-      SourceFrame.StreamImage(number: gap.number, header: next.header, bytes: next.bytes, weight: Float(share)),
-      gap.before.theta + (gap.next.theta - gap.before.theta) * share
+      SourceFrame.StreamImage(
+        number: gap.number, header: next.header, bytes: next.bytes, weight: Float(share(of: gap.number, in: gap))),
+      theta(of: gap.number, in: gap)
     )
   }
 
-  /// Leaves the gap as it is: the image behind it is damaged.
-  func abandon() { gap = nil }
+  /// Leaves the gap as it is: the image behind it is damaged, and nothing is made of it.
+  func abandon() { (gap, lastProjection) = (nil, nil) }
 
   /// The image behind the gap in the form of a slot, once a projection of the gap was written.
   var imageBehind: UnsafeRawBufferPointer? { hasNext ? UnsafeRawBufferPointer(next) : nil }
@@ -76,14 +87,29 @@ final class GapFiller {
   func passGap() { if let gap { self.gap?.number = gap.next.image.number } }
 
   /// The last image shows nothing: no gap is filled from it.
-  func forgetLast() { lastProjection = nil }
+  func forgetLast() {
+    if let lastProjection { history.forget(lastProjection.number) }
+    lastProjection = nil
+  }
 
-  /// Writes an image into `target`, or with a weight below 1 what lies so far between the last projection and it.
-  func write(_ image: SourceFrame.StreamImage, into target: UnsafeMutableRawBufferPointer) throws(MessageFault) {
+  /// Writes an image into `target`, or with a weight below 1 what lies so far between the last projection and it; says
+  /// which of them it was.
+  func write(_ image: SourceFrame.StreamImage, into target: UnsafeMutableRawBufferPointer) throws(MessageFault)
+    -> ProjectionOrigin
+  {
     if image.weight < 1 {
-      if !hasNext { try pixels.write(image, into: next) }
+      if !hasNext {
+        try pixels.write(image, into: next)
+        ask(from: image.number)
+      }
       hasNext = true
-      return mix(image.weight, into: target)
+      guard let generated else {
+        mix(image.weight, into: target)
+        return .interpolated
+      }
+      let place = Int(image.number - generated.first) * pixels.byteCount
+      target.copyMemory(from: UnsafeRawBufferPointer(rebasing: generated.images[place..<place + pixels.byteCount]))
+      return .generated
     }
     if hasNext {
       target.copyMemory(from: UnsafeRawBufferPointer(next))
@@ -92,6 +118,35 @@ final class GapFiller {
       try pixels.write(image, into: target)
     }
     last.copyMemory(from: UnsafeRawBufferPointer(target))
+    if program != nil, let lastProjection, lastProjection.number == image.number {
+      history.note(image.number, theta: lastProjection.theta, UnsafeRawBufferPointer(target))
+    }
+    return .measured
+  }
+
+  /// Asks the program for the rest of the gap, from a number on.
+  private func ask(from first: UInt64) {
+    generated?.images.deallocate()
+    generated = nil
+    guard let program, let gap else { return }
+    let behind = GapProgram.Neighbour(
+      number: gap.next.image.number, theta: gap.next.theta, bytes: UnsafeRawBufferPointer(next))
+    let missing = (first..<behind.number).map { ($0, theta(of: $0, in: gap)) }
+    let images = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: missing.count * pixels.byteCount, alignment: 64)
+    guard program.fill(missing, before: history.neighbours, behind: behind, into: images) else {
+      images.deallocate()
+      return
+    }
+    generated = (first, images)
+  }
+
+  private func theta(of number: UInt64, in gap: Gap) -> Double {
+    gap.before.theta + (gap.next.theta - gap.before.theta) * share(of: number, in: gap)
+  }
+
+  private func share(of number: UInt64, in gap: Gap) -> Double {
+    Double(number - gap.before.number) / Double(gap.next.image.number - gap.before.number)
   }
 
   private func mix(_ weight: Float, into target: UnsafeMutableRawBufferPointer) {

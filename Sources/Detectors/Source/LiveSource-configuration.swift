@@ -1,11 +1,13 @@
 import Rings
 
 /// What becomes of projections that never came.
-package enum GapPolicy: String, CaseIterable, Codable, Sendable {
+package enum GapPolicy: Equatable, Sendable {
   /// The volume is made without them.
   case skip
   /// Short gaps are filled with the neighbours' weighted mean.
   case interpolate
+  /// Short gaps are filled with what the program at this path makes of the neighbours, or else as above.
+  case program(String)
 }
 
 /// What the beginning of a live scan says of all of it. It outlives the process of acquire that saw it.
@@ -44,8 +46,10 @@ extension LiveSource {
     var channel: String?
     /// What a predecessor found out.
     var origin: SourceOrigin
-    /// What becomes of lost projections.
-    var onGap: GapPolicy
+    /// Whether projections stand in place of lost ones.
+    var fillsGaps: Bool
+    /// Who makes them; nil for the neighbours' weighted mean.
+    var gapProgram: GapProgram.Choice?
     /// The scan ends where no frame of it came for so long; nil for no such limit.
     var silenceMax: Duration?
     /// Whether flats and projections that show nothing are left out.
@@ -56,7 +60,8 @@ extension LiveSource {
       format: FrameFormat, rows: Range<Int>, binning: Int, darks: Int, flats: Int, thetas: [Double],
       usesRadians: Bool = false, firstFrame: UInt64? = nil, channel: String? = nil,
       origin: SourceOrigin = SourceOrigin(),
-      onGap: GapPolicy = .skip, silenceMax: Duration? = nil, tellsEmpty: Bool = false
+      fillsGaps: Bool = false, gapProgram: GapProgram.Choice? = nil, silenceMax: Duration? = nil,
+      tellsEmpty: Bool = false
     ) {
       self.format = format
       self.rows = rows
@@ -66,7 +71,7 @@ extension LiveSource {
       self.thetas = thetas
       self.usesRadians = usesRadians
       (self.firstFrame, self.channel, self.origin) = (firstFrame, channel, origin)
-      self.onGap = onGap
+      (self.fillsGaps, self.gapProgram) = (fillsGaps, gapProgram)
       self.silenceMax = silenceMax
       self.tellsEmpty = tellsEmpty
     }

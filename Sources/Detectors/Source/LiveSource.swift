@@ -62,11 +62,19 @@ package final class LiveSource: ProjectionSource {
     self.noticed = noticed
     classifier = FrameClassifier(configuration)
     pixels = FramePixels(configuration)
-    gaps = configuration.onGap == .interpolate ? GapFiller(pixels) : nil
+    gaps = configuration.fillsGaps ? GapFiller(pixels) : nil
     end = EndDetection(configuration)
     numbering = FrameNumbering(
       total: configuration.total, first: configuration.firstFrame ?? configuration.origin.firstFrame)
     series = configuration.origin.series
+  }
+
+  /// The program that fills gaps, where there is one.
+  package func startPrograms(_ start: @escaping GapProgram.Start) {
+    guard let choice = configuration.gapProgram else { return }
+    gaps?.program = GapProgram(
+      choice, rows: shape.rows, columns: shape.columns, pixel: pixels.pixel, start: start
+    ) { [noticed] in noticed(.remark($0)) }
   }
 
   /// As of its feed.
@@ -176,8 +184,14 @@ package final class LiveSource: ProjectionSource {
     _ kind: EventKind, _ image: SourceFrame.StreamImage, into payload: UnsafeMutableRawBufferPointer,
     metadata: UnsafeMutableRawBufferPointer
   ) -> Int? {
+    let origin: ProjectionOrigin
     do throws(MessageFault) {
-      if let gaps { try gaps.write(image, into: payload) } else { try pixels.write(image, into: payload) }
+      if let gaps {
+        origin = try gaps.write(image, into: payload)
+      } else {
+        try pixels.write(image, into: payload)
+        origin = .measured
+      }
     } catch {
       drop(error)
       // With it goes what was to be made of it.
@@ -186,11 +200,10 @@ package final class LiveSource: ProjectionSource {
       gaps?.abandon()
       return nil
     }
-    let isInterpolated = image.weight < 1
     if configuration.tellsEmpty, isEmpty(kind, image, UnsafeRawBufferPointer(payload)) { return nil }
-    ledger.notePublished(kind, isInterpolated: isInterpolated)
+    ledger.notePublished(kind, origin)
     return ledger.encode(
-      frame: firstFrame + image.number, timestamp: isInterpolated ? nil : image.header.timestamp, into: metadata)
+      frame: firstFrame + image.number, timestamp: origin == .measured ? image.header.timestamp : nil, into: metadata)
   }
 
   /// Whether an image shows nothing, or is to be made of one that shows nothing.

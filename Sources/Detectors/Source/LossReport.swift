@@ -55,6 +55,7 @@ package struct LossReport: Equatable, Sendable {
     var facts = [
       "source_lost_frames": "\(counts.lost)", "source_duplicate_frames": "\(counts.duplicates)",
       "source_interpolated_projections": "\(counts.interpolated)",
+      "source_generated_projections": "\(counts.generated)",
       "source_dropped_messages": "\(counts.malformed)",
       "source_gaps": Self.text(gaps),
     ]
@@ -76,7 +77,7 @@ package struct LossReport: Equatable, Sendable {
 /// In JSON the numbers stand side by side with the rest, and what was malformed stands by its faults.
 extension LossReport: Codable {
   private enum CodingKeys: String, CodingKey {
-    case lost, duplicates, late, interpolated, invalid, malformed, gaps, firstFrame
+    case lost, duplicates, late, interpolated, generated, invalid, malformed, gaps, firstFrame
     case emptyProjections, emptyFlats, emptyFrames
   }
 
@@ -93,6 +94,7 @@ extension LossReport: Codable {
       lost: try fields.decode(Int.self, forKey: .lost), duplicates: try fields.decode(Int.self, forKey: .duplicates),
       late: try fields.decode(Int.self, forKey: .late),
       interpolated: try fields.decode(Int.self, forKey: .interpolated),
+      generated: try fields.decodeIfPresent(Int.self, forKey: .generated) ?? 0,
       invalid: try fields.decode(Int.self, forKey: .invalid), malformed: malformed.values.reduce(0, +),
       empty: emptyProjections + emptyFlats)
   }
@@ -104,6 +106,7 @@ extension LossReport: Codable {
     try fields.encode(counts.duplicates, forKey: .duplicates)
     try fields.encode(counts.late, forKey: .late)
     try fields.encode(counts.interpolated, forKey: .interpolated)
+    try fields.encode(counts.generated, forKey: .generated)
     try fields.encode(counts.invalid, forKey: .invalid)
     try fields.encode(malformed, forKey: .malformed)
     try fields.encode(gaps, forKey: .gaps)

@@ -16,6 +16,9 @@ package protocol ProjectionSource: AnyObject {
   /// Detector rows and columns of every frame.
   var shape: (rows: Int, columns: Int) { get }
 
+  /// Starts the programs of a person's that the source asks while it delivers, before its first image.
+  func startPrograms(_ start: @escaping GapProgram.Start)
+
   /// Goes on behind what a predecessor published: `count` images. The last `lost` of them are lost; the one before
   /// those carries `metadata`. Returns how many projections the next image comes after; nil where the source has fewer
   /// images.
@@ -45,6 +48,9 @@ package protocol ProjectionSource: AnyObject {
 }
 
 extension ProjectionSource {
+  /// A file asks none.
+  package func startPrograms(_ start: @escaping GapProgram.Start) {}
+
   /// A file has its own.
   package func know(_ level: BeamLevel) {}
 

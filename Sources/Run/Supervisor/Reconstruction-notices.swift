@@ -16,6 +16,7 @@ extension Reconstruction {
     let counts: [String] = [
       (losses.lost, "frame never came", "frames never came"),
       (losses.interpolated, "of them was interpolated", "of them were interpolated"),
+      (losses.generated, "of them was made by on-gap's program", "of them were made by on-gap's program"),
       (losses.duplicates, "came twice", "came twice"), (losses.late, "came late", "came late"),
       (losses.invalid, "was marked as invalid", "were marked as invalid"),
       (losses.malformed, "message was dropped", "messages were dropped"),

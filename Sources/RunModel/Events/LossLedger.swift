@@ -1,5 +1,15 @@
 package import Rings
 
+/// What a projection that is published was made of.
+package enum ProjectionOrigin: Sendable {
+  /// It came.
+  case measured
+  /// It is the weighted mean of what came before and behind it.
+  case interpolated
+  /// A program made it of what came before and behind it.
+  case generated
+}
+
 /// What became of the frames of a source: which numbers came, which never did, which showed nothing, and what else was
 /// wrong. It lies beside every image, so that a successor of `acquire` goes on with it. Frames of a scan file are its
 /// images in the order of delivery.
@@ -8,7 +18,8 @@ package import Rings
 /// metadata (little-endian, 152 B and 16 for each gap; where empty frames are told, 32 and 16 for each range more)
 ///    0  frame u64: the image's number at the source       8  next u64: above the highest number that came
 ///   16  projections u64: published so far                24  flats u32, darks u32 of the source
-///   32  duplicates u64          40  late u64             48  invalid u32, interpolated u32
+///   32  duplicates u32, generated u32                    40  late u64
+///   48  invalid u32, interpolated u32
 ///   56  unlisted u64: frames of gaps that are not listed any more
 ///   64  timestamp f64 of the source, NaN for none        72  gaps u32, ranges u32: 0, or of empty frames and one
 ///   80  malformed 16 × u32: messages by MessageFault    144  first u64: the number of the scan's first frame at the
@@ -32,7 +43,7 @@ package struct LossLedger: Equatable, Sendable {
   package private(set) var firstFrame: UInt64?
   /// Above the highest number that came.
   package private(set) var next: UInt64 = 0
-  /// Projections that were published, interpolated ones too.
+  /// Projections that were published, those in place of lost ones too.
   package private(set) var projections = 0
   /// Flat fields from the stream that were published.
   package private(set) var flats = 0
@@ -44,8 +55,10 @@ package struct LossLedger: Equatable, Sendable {
   package private(set) var late = 0
   /// Frames that the source itself marked as invalid.
   package private(set) var invalid = 0
-  /// Projections that were put in place of lost ones.
+  /// Projections in place of lost ones that are means of their neighbours.
   package private(set) var interpolated = 0
+  /// Such that a program made.
+  package private(set) var generated = 0
   /// Messages that were dropped, by the raw value of their `MessageFault`.
   package private(set) var malformed = [UInt32](repeating: 0, count: malformedMax)
   /// Numbers that did not come, the oldest first; the newest `gapsMax` of them.
@@ -90,8 +103,8 @@ package struct LossLedger: Equatable, Sendable {
   /// All of it in numbers.
   package var losses: Losses {
     Losses(
-      lost: lost, duplicates: duplicates, late: late, interpolated: interpolated, invalid: invalid,
-      malformed: malformed.reduce(0) { $0 + Int($1) }, empty: empty + emptyFlats)
+      lost: lost, duplicates: duplicates, late: late, interpolated: interpolated, generated: generated,
+      invalid: invalid, malformed: malformed.reduce(0) { $0 + Int($1) }, empty: empty + emptyFlats)
   }
 
   /// Takes note of the number that the source gives to frame 0.
@@ -186,15 +199,19 @@ package struct LossLedger: Equatable, Sendable {
     }
   }
 
-  /// Takes note of an image that was published; `isInterpolated` where it stands in place of a lost projection.
-  package mutating func notePublished(_ kind: EventKind, isInterpolated: Bool) {
-    precondition(!isInterpolated || kind == .projection, "an interpolated \(kind)")
+  /// Takes note of an image that was published.
+  package mutating func notePublished(_ kind: EventKind, _ origin: ProjectionOrigin) {
+    precondition(origin == .measured || kind == .projection, "\(origin) \(kind)")
     switch kind {
     case .dark: darks += 1
     case .flat: flats += 1
     default: projections += 1
     }
-    if isInterpolated { interpolated += 1 }
+    switch origin {
+    case .measured: break
+    case .interpolated: interpolated += 1
+    case .generated: generated += 1
+    }
   }
 
   /// Takes note of a frame that the source marked as invalid.
@@ -225,7 +242,8 @@ package struct LossLedger: Equatable, Sendable {
     metadata.store(UInt64(projections), at: 16)
     metadata.store(UInt32(clamping: flats), at: 24)
     metadata.store(UInt32(clamping: darks), at: 28)
-    metadata.store(UInt64(duplicates), at: 32)
+    metadata.store(UInt32(clamping: duplicates), at: 32)
+    metadata.store(UInt32(clamping: generated), at: 36)
     metadata.store(UInt64(late), at: 40)
     metadata.store(UInt32(clamping: invalid), at: 48)
     metadata.store(UInt32(clamping: interpolated), at: 52)
@@ -274,7 +292,7 @@ package struct LossLedger: Equatable, Sendable {
     next = UInt64(try fields.count(at: 8, "next frame"))
     projections = try fields.count(at: 16, "projections")
     (flats, darks) = (Int(fields.u32(at: 24)), Int(fields.u32(at: 28)))
-    duplicates = try fields.count(at: 32, "duplicates")
+    (duplicates, generated) = (Int(fields.u32(at: 32)), Int(fields.u32(at: 36)))
     late = try fields.count(at: 40, "late frames")
     (invalid, interpolated) = (Int(fields.u32(at: 48)), Int(fields.u32(at: 52)))
     unlisted = UInt64(try fields.count(at: 56, "lost frames"))

@@ -8,6 +8,8 @@ package struct Losses: Codable, Equatable, Sendable {
   package var late: Int
   /// Lost projections in whose place an interpolated one was used.
   package var interpolated = 0
+  /// Such in whose place one was used that a program made.
+  package var generated = 0
   /// Frames that the detector marked as invalid.
   package var invalid = 0
   /// Messages that were dropped because something was wrong with them.
@@ -16,9 +18,13 @@ package struct Losses: Codable, Equatable, Sendable {
   package var empty: Int?
 
   /// Losses as given.
-  package init(lost: Int, duplicates: Int, late: Int, interpolated: Int, invalid: Int, malformed: Int, empty: Int = 0) {
+  package init(
+    lost: Int, duplicates: Int, late: Int, interpolated: Int, generated: Int = 0, invalid: Int, malformed: Int,
+    empty: Int = 0
+  ) {
     (self.lost, self.duplicates, self.late) = (lost, duplicates, late)
-    (self.interpolated, self.invalid, self.malformed) = (interpolated, invalid, malformed)
+    (self.interpolated, self.generated) = (interpolated, generated)
+    (self.invalid, self.malformed) = (invalid, malformed)
     self.empty = empty > 0 ? empty : nil
   }
 

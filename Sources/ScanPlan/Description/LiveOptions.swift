@@ -169,7 +169,35 @@ extension FirstFrame: ScanValue {
 }
 
 extension PixelType: ScanValue {}
-extension GapPolicy: ScanValue {}
+extension GapPolicy: ScanValue {
+  /// For people.
+  package static var form: String { "skip, interpolate or program:PATH" }
+
+  /// `skip`, `interpolate`, or `program` and behind a colon its path.
+  package init?(scanText: String) {
+    switch scanText {
+    case "skip": self = .skip
+    case "interpolate": self = .interpolate
+    default:
+      guard scanText.hasPrefix(Self.programWord), scanText != Self.programWord else { return nil }
+      self = .program(String(scanText.dropFirst(Self.programWord.count)))
+    }
+  }
+
+  private static let programWord = "program:"
+
+  /// As it is written on the command line.
+  package var scanText: String {
+    switch self {
+    case .skip: "skip"
+    case .interpolate: "interpolate"
+    case .program(let path): Self.programWord + path
+    }
+  }
+
+  /// The program; nil where there is none.
+  var program: String? { if case .program(let path) = self { path } else { nil } }
+}
 
 extension ScanKey {
   /// What a live source will deliver; a scan file says it itself.
@@ -206,7 +234,13 @@ extension ScanKey {
     ScanKey(
       .source, "channel", \.channel, "The channel of a detector with several, as in threshold_1.",
       unset: "its only one", .needed("the name of a channel")),
-    ScanKey(.source, "on-gap", \.onGap, "What becomes of projections that the source has lost.", unset: "skip"),
+    ScanKey(
+      .source, "on-gap", \.onGap,
+      "What becomes of projections that the source has lost: without them, by the mean of their neighbours, or by a "
+        + "program.", unset: "skip"),
+    ScanKey(
+      .source, "gap-wait", \.gapWait, "Seconds that the program of --on-gap has for a gap.", unset: "0.5",
+      .within(0.01...60, "seconds")),
     ScanKey(
       .source, "source-timeout", \.sourceTimeout,
       "End the scan where no frame of it came for so many seconds, whatever else came.", unset: "never",
@@ -225,7 +259,8 @@ extension ScanDescription {
   /// What is known of a live source before its first image must be said, and of a scan file nothing of it.
   static let sourceRules: [@Sendable (ScanDescription) -> String?] = [
     { $0.addressProblem }, { $0.fileProblem }, { $0.liveProblem }, { $0.axisProblem }, { $0.fieldsProblem },
-    { $0.hookProblem }, { $0.beamProblem }, { $0.flatFieldsProblem }, { $0.selectionProblem }, { $0.senderProblem },
+    { $0.hookProblem }, { $0.gapProblem }, { $0.beamProblem }, { $0.flatFieldsProblem }, { $0.selectionProblem },
+    { $0.senderProblem },
   ]
 
   /// Whether images come when they come; false where the address is none.
@@ -282,6 +317,11 @@ extension ScanDescription {
       return "--i0 border looks at the projections of a file; \(input) needs a number of counts"
     }
     return (flats ?? 0) > 0 ? "--i0 and --flats exclude each other: flat fields say what the beam is" : nil
+  }
+
+  private var gapProblem: String? {
+    guard let gapWait, onGap?.program == nil else { return nil }
+    return "--gap-wait \(gapWait.scanText) goes with --on-gap program:PATH: nothing else is waited for at a gap"
   }
 
   private var hookProblem: String? {

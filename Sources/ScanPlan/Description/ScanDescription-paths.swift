@@ -1,3 +1,4 @@
+import Detectors
 import Host
 
 extension ScanDescription {
@@ -15,6 +16,7 @@ extension ScanDescription {
       ("fields", fields),
       ("flats", flatFiles), ("darks", darkFiles),
       ("events-config", eventsConfig), ("reference", reference), ("denoise", program),
+      ("on-gap", onGap?.program),
       ("rotation-axis", rotationAxis.runFolder), ("fabric-credentials", fabricCredentials),
       ("fabric-authority", fabricAuthority),
     ]
@@ -41,6 +43,7 @@ extension ScanDescription {
     (runFolder, mirror) = (runFolder.map(absolutePath), mirror.map(absolutePath))
     if let folders = parity?.folders { parity?.folders = folders.map(absolutePath) }
     if case .program(let path) = denoise { denoise = .program(absolutePath(path)) }
+    if let path = onGap?.program { onGap = .program(absolutePath(path)) }
   }
 
   /// A description with these words of its keys, as `words` has them.

@@ -185,6 +185,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var channel: String?
   /// What becomes of projections that a live source has lost; nil for skip.
   package var onGap: GapPolicy?
+  /// Seconds that the program of `onGap` has for a gap; nil for 0.5.
+  package var gapWait: Double?
   /// Seconds without a frame of the scan after which a live source is taken to have ended; nil for none.
   package var sourceTimeout: Double?
   /// The address at which a live source is told that the scan was ended early; nil for none.

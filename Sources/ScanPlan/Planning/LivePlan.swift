@@ -130,7 +130,8 @@ extension RunPlan {
       binning: 1 << scan.binning,
       darks: live.darks, flats: live.flats, thetas: scan.liveThetas, usesRadians: scan.thetaUnit == .radians,
       firstFrame: scan.subset == nil ? scan.firstNumber : 0, channel: scan.channel, origin: origin,
-      onGap: scan.onGap ?? .skip,
+      fillsGaps: scan.onGap.map { $0 != .skip } ?? false,
+      gapProgram: scan.onGap?.program.map { GapProgram.Choice(path: $0, wait: .seconds(scan.gapWait ?? 0.5)) },
       silenceMax: scan.sourceTimeout.map { .seconds($0) }, tellsEmpty: minusLog)
   }
 

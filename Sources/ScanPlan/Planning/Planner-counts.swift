@@ -24,6 +24,9 @@ extension Planner {
     if case .program(let path) = scan.denoise, access(path, X_OK) != 0 {
       throw ScanFailure(.noInput, "--denoise program:\(path): \(Errno.current); name a program that can be executed")
     }
+    if let path = scan.onGap?.program, access(path, X_OK) != 0 {
+      throw ScanFailure(.noInput, "--on-gap program:\(path): \(Errno.current); name a program that can be executed")
+    }
   }
 
   /// Whether data without flat fields are counts, and not transmissions, where the beam is one.

@@ -29,6 +29,7 @@ extension AcquireStage: Stage {
         environment.didDrop(fault, detail)
       }
     }
+    source.startPrograms { try environment.startProgram($0, input: $1, output: $2) }
     let notice = try settings.stopHook.map { StopNotice(hook: $0, run: settings.run, log: log) }
     let orders = StopOrders(
       commands: try environment.reader(.commands), signalReceived: environment.stopRequested,

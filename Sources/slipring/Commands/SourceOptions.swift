@@ -16,7 +16,8 @@ struct SourceOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: .key("theta-step")) var thetaStep: Double?
   @Option(help: .key("first-frame", "number|auto")) var firstFrame: FirstFrame?
   @Option(help: .key("channel", "name")) var channel: String?
-  @Option(help: .key("on-gap")) var onGap: GapPolicy?
+  @Option(help: .key("on-gap", "skip|interpolate|program:path")) var onGap: GapPolicy?
+  @Option(help: .key("gap-wait", "seconds")) var gapWait: Double?
   @Option(help: .key("source-timeout", "seconds")) var sourceTimeout: Double?
   @Option(help: .key("stop-hook", "url")) var stopHook: String?
 
@@ -25,7 +26,7 @@ struct SourceOptions: ParsableArguments {
     (scan.detectorShape, scan.pixel, scan.projections) = (shape, pixel, projections)
     (scan.flatFieldSource, scan.darkFieldSource, scan.fields) = (flats, darks, fields)
     (scan.thetaStart, scan.thetaStep, scan.firstFrame) = (thetaStart, thetaStep, firstFrame)
-    scan.channel = channel
+    (scan.channel, scan.gapWait) = (channel, gapWait)
     (scan.onGap, scan.sourceTimeout, scan.stopHook) = (onGap, sourceTimeout, stopHook)
   }
 }
@@ -52,4 +53,10 @@ extension FirstFrame: ExpressibleByArgument {
 }
 
 extension PixelType: ExpressibleByArgument {}
-extension GapPolicy: ExpressibleByArgument {}
+
+extension GapPolicy: ExpressibleByArgument {
+  /// From a word, or `program:` and a path.
+  package init?(argument: String) { self.init(scanText: argument) }
+  /// For the help.
+  package var defaultValueDescription: String { scanText }
+}
