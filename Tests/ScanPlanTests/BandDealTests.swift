@@ -54,6 +54,7 @@ import Testing
   @Test func `what cannot be had is refused in a sentence, and nothing changes`() {
     let refusals: [(BandDeal.Change, String)] = [
       (.set(0), "--set 0 leaves none"), (.add(0, cores: nil), "adds no worker"),
+      (.add(.max, cores: nil), "the run has 4 bands"), (.set(.max), "the run has 4 bands"),
       (.drain(7), "there is no worker 7: 0, 1"), (.add(3, cores: nil), "the run has 4 bands, so of 5 workers"),
       (.add(1, cores: [0]), "core 0 is a worker's already"),
       (.add(1, cores: [9]), "core 9 is none that the run may use: 0-3"),

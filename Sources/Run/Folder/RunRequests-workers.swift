@@ -41,11 +41,22 @@ extension RunRequests {
   package func changeWorkers(_ change: BandDeal.Change, by: String) throws {
     try check(by)
     try makeFolder()
-    guard access(workersPath, F_OK) != 0 else {
+    guard try placeWorkers(SealedJSON.encode(WorkersRequest(by: by, change))) else {
       throw ScanFailure(.unavailable, "the run in \(folder.path) is still at what was asked of its workers before")
     }
-    try writeFileAtomically(
-      path: workersPath, bytes: SealedJSON.encode(WorkersRequest(by: by, change)), isPrivate: true)
+  }
+
+  /// Leaves a request for the supervisor, whole; false where one is there already. Of several who ask at once one is
+  /// heard, and the others know that they are not.
+  func placeWorkers(_ bytes: [UInt8]) throws -> Bool {
+    guard access(workersPath, F_OK) != 0 else { return false }
+    let own = "\(workersPath)-\(UUID().uuidString)"
+    try writeFileAtomically(path: own, bytes: bytes, isPrivate: true)
+    defer { unlink(own) }
+    // Unlike a rename it fails where the name is taken.
+    guard link(own, workersPath) != 0 else { return true }
+    if errno == EEXIST { return false }
+    throw ScanFailure(.inputOutput, "cannot write \(workersPath): \(String(cString: strerror(errno)))")
   }
 
   /// Whether nothing is asked of the workers that was not answered.

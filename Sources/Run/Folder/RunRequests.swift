@@ -101,6 +101,8 @@ package struct RunRequests: Sendable {
     defer { close(descriptor) }
     var bytes = [UInt8](repeating: 0, count: Self.byteCountMax)
     let count = read(descriptor, &bytes, bytes.count)
+    // A folder of this name asks for nothing.
+    if count < 0, errno == EISDIR { return nil }
     guard count >= 0 else {
       throw ScanFailure(.inputOutput, "cannot read \(path): \(String(cString: strerror(errno)))")
     }

@@ -120,10 +120,12 @@ package struct BandDeal: Equatable, Sendable {
     _ count: Int, _ named: [Int]?, _ usable: [Int], _ reserved: [Int]
   ) throws(ScanFailure) {
     guard count > 0 else { return }
-    guard workers.count + count <= bandCount else {
+    // A person may ask for as many as a number can be.
+    guard count <= bandCount - workers.count else {
+      let all = workers.count + min(count, .max - workers.count)
       throw ScanFailure(
         .usage,
-        "the run has \(counted(bandCount, "band")), so of \(workers.count + count) workers some would have no work; "
+        "the run has \(counted(bandCount, "band")), so of \(all) workers some would have no work; "
           + "--bands cuts the rows of a run into more")
     }
     let taken = Set(workers.flatMap(\.cores))
@@ -138,9 +140,9 @@ package struct BandDeal: Equatable, Sendable {
       throw ScanFailure(
         .usage,
         named == nil
-          ? "\(counted(count, "worker")) need as many free cores, and there are \(free.count): name some with --cores, "
-            + "or drain a worker first"
-          : "\(counted(count, "worker")) need as many cores, and --cores names \(free.count)")
+          ? "each worker needs a free core: \(count) are asked for, and there are \(free.count); name some with "
+            + "--cores, or drain a worker first"
+          : "each worker needs a core: \(count) are asked for, and --cores names \(free.count)")
     }
     // As many for each as workers have, where nobody said which.
     let usual = max(1, workers.reduce(0) { $0 + $1.cores.count } / workers.count)
