@@ -236,7 +236,8 @@ extension Pipeline {
       #expect(answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8")
       for name in [
         "slipring_projections_acquired_total", "slipring_ring_waiting{topic=\"projections\"}",
-        "slipring_stage_up{stage=\"acquire\"} 1.0",
+        "slipring_stage_up{stage=\"acquire\"} 1.0", "\nslipring_workers 2.0\n",
+        "slipring_worker_bands{worker=\"1\"} 1.0\n", "\nslipring_band_moves_total 0.0\n",
       ] {
         #expect(answer.text.contains(name), "\(name) is missing")
       }

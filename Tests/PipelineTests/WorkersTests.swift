@@ -53,6 +53,8 @@ extension Pipeline {
       let added = try workers("--add", "1")
       #expect(added.status == .exited(0), "\(added.errors)")
       #expect(added.output.contains("1: rows 2 to 3"), "\(added.output)")
+      let line = try Command(["status", run, "--once"]).end().output
+      #expect(line.contains("; 2 bands changed hands") && line.contains("1 makes 2 bands on"), "\(line)")
       let two = try table()
       #expect(two.map(\.bands) == [[0, 1], [2, 3]] && Set(two.flatMap(\.cores)).count == 2)
       expectFailure(64, try workers("--add", "1"), "there are 0")

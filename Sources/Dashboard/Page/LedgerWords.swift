@@ -18,6 +18,9 @@ enum LedgerWords {
       + "others.",
     "room": "How long something waited for room on the disk.",
     "dropped": "Events that found no room and are gone. Everything here waits or goes by way of the disk: it stays 0.",
+    "workers": "Who makes the volume, each on cores of its own; where rows are cut into bands, each has some of these.",
+    "band-moves": "How often a band went to another worker, because workers came or went, or because it is faster "
+      + "there. The volume stays the same.",
     "restarts": "Processes that ended and were started again. They went on where they were: nothing is lost.",
     "hangs": "Those of them that were ended because they no longer answered.",
     "dead": "Pixels that are at or below the dark field always: their value comes from their neighbours.",

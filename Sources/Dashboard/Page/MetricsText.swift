@@ -47,6 +47,7 @@ enum MetricsText {
     room(status, &page)
     alarms(status, &page)
     nodes(status, &page)
+    workers(status, &page)
     stages(status, &page)
     programs(status, &page)
     rings(report, &page)
@@ -200,6 +201,22 @@ enum MetricsText {
     page.add(
       "slipring_granule_scores_damaged_total", "counter", "Scores of nodes that were none.",
       [([], Double(uplink.scoresDamaged ?? 0))])
+  }
+
+  private static func workers(_ status: RunStatus, _ page: inout Builder) {
+    guard let workers = status.workers else { return }
+    func series(_ value: (WorkerStatus) -> Double?) -> [Builder.Sample] {
+      workers.compactMap { worker in value(worker).map { ([("worker", "\(worker.number)")], $0) } }
+    }
+    page.add("slipring_workers", "gauge", "Workers that make the volume.", [([], Double(workers.count))])
+    page.add("slipring_worker_bands", "gauge", "Bands that the worker makes.", series { Double($0.bands.count) })
+    page.add("slipring_worker_cores", "gauge", "Cores of the worker.", series { Double($0.cores.count) })
+    page.add(
+      "slipring_worker_update_seconds", "gauge", "What an update of the worker's slowest band takes.",
+      series(\.updateSeconds))
+    page.add(
+      "slipring_band_moves_total", "counter", "How often a band changed hands.",
+      [([], Double(status.bandMoves ?? 0))])
   }
 
   private static func stages(_ status: RunStatus, _ page: inout Builder) {

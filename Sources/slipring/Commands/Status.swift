@@ -93,7 +93,7 @@ struct Status: ParsableCommand {
         + "lag \(status.lag)\(spilled)), updates \(status.updates)/\(status.updatesExpected), "
         + "step \(status.step)\(residual), \(ProgressLine.oneDecimal(status.seconds)) s",
     ] + [old].compactMap { $0 } + notices + faults + losses + clamped + axis + room + copies + alarms + views + missing
-      + status.uplinkLines
+      + status.workerLines + status.uplinkLines
       + [
         row("stage", "pid", "state", "epoch", "cursor", "lag", "restarts", "hung")
       ]
