@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Host
 import Run
 import TestSupport
@@ -22,11 +23,15 @@ extension Pipeline {
     private var run: String { folder.file("out-run") }
 
     private func recon(_ name: String, faults: String? = nil, _ more: String...) throws -> Command {
+      try recon(scan, name, faults: faults, ["--lag-max", "0"] + more)
+    }
+
+    private func recon(_ scan: String, _ name: String, faults: String? = nil, _ more: [String]) throws -> Command {
       try Command(
         [
           "recon", scan, "--algorithm", "sirt", "--output-folder", folder.file(name), "--run-folder",
           folder.file(name + "-run"), "--rotation-axis", "24", "--window-length", "6", "--final-iterations", "2",
-          "--lag-max", "0", "--json",
+          "--json",
         ] + more, faults: faults)
     }
 
@@ -78,6 +83,32 @@ extension Pipeline {
       let log = try String(contentsOfFile: run + "/log/reconstruct.3.jsonl", encoding: .utf8)
       #expect(log.contains("on other cores"), "\(log)")
       expectFailure(69, try workers("--set", "1"), "is not running")
+    }
+
+    @Test func `A worker comes while the run is behind, and goes when it has caught up`() throws {
+      let scan = try folder.simulate(rows: 8, columns: 48, projections: 400)
+      let options = ["--workers", "1", "--threads", "1", "--bands", "4", "--catch-up", "1", "--rate", "50"]
+      let command = try recon(scan, "out", options + ["--lag-max", "16"])
+      try wait("the run makes updates") { (try status()?.updates ?? 0) > 0 }
+      let pid = try #require(try status()?.stages.first { $0.name == "reconstruct.2" }?.pid)
+      kill(pid, SIGSTOP)
+      try wait("a worker comes") { (try status()?.catchUp?.added ?? 0) > 0 }
+      kill(pid, SIGCONT)
+      #expect(try table().map(\.number).contains(1))
+      let outcome = try command.end(), result = try outcome.result()
+      #expect(result.projections == 400 && result.lost == 0 && result.restarts.values.allSatisfy { $0 == 0 })
+      let said = outcome.errors.components(separatedBy: "helps to catch up")
+      #expect(said.count == 2, "\(outcome.errors)")
+      let log = try String(contentsOfFile: run + "/log/supervisor.jsonl", encoding: .utf8)
+      #expect(log.contains("worker 1 is not needed any more"), "\(log)")
+      let last = try #require(try status()?.catchUp)
+      #expect(last.drained >= 1 && last.workers.count == last.added - last.drained && last.refusal == nil)
+    }
+
+    @Test func `A run without spare cores says so before it begins`() throws {
+      let outcome = try recon(scan, "out", ["--bands", "4", "--catch-up", "1", "--rate", "400"]).end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      #expect(outcome.errors.contains("--catch-up 1 adds no worker: all cores are"), "\(outcome.errors)")
     }
 
     @Test func `A band that dies too often where it is made is another worker's while the scan goes on`() throws {

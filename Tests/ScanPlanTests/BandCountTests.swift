@@ -63,7 +63,18 @@ import Testing
     #expect(placement.workers.map(\.cores) == Array(repeating: [0], count: 4) && placement.threadsMax == 2)
     let dealt = placement.dealt { $0 == 3 ? [1] : nil }
     #expect(dealt.workers.map(\.cores) == [[0], [0], [0], [1]])
+    #expect(placement.keptCores.isEmpty && placement.spareCores(of: [0, 1, 7]) == [1, 7])
     // Band 3 has all of its core when the others have come to their ends.
     #expect(dealt.idleCores(for: 3) { $0 < 3 } == [0])
+  }
+
+  @Test(arguments: [(cores: 4, rate: 1e9, kept: 1), (4, 0, 0), (16, 1e9, 2), (16, 0, 2), (16, 5e9, 3)])
+  func `cores that acquisition needs are nobody else's`(machine: (cores: Int, rate: Double, kept: Int)) {
+    let placement = Placement.plan(
+      topology: topology(2, cores: machine.cores / 2), rows: 100, workers: 1, threads: 1, bands: .number(4),
+      bytesPerSecond: machine.rate)
+    let kept = Array(0..<machine.kept)
+    #expect(placement.keptCores == kept)
+    #expect(placement.spareCores(of: Array(0..<machine.cores)) == Array(machine.kept + 1..<machine.cores))
   }
 }

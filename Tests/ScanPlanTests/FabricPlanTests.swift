@@ -45,7 +45,7 @@ import Tomography
       "source-timeout", "stop-hook", "entry",
       "data-path", "image-key-path", "theta-path", "flips", "strict", "fabric", "granule", "local-rows", "nodes",
       "gather", "parts-patience", "uplink", "uplink-preview", "mirror", "parity", "live-binning",
-      "latency-max", "when-slow", "expect-rate",
+      "latency-max", "when-slow", "expect-rate", "catch-up",
     ]
     let all = Set(ScanKey.all.map(\.name)), (deciding, own) = (FabricPlan.decidingKeys, FabricPlan.ownKeys)
     #expect(deciding.isDisjoint(with: own) && edge.isDisjoint(with: deciding) && edge.isDisjoint(with: own))

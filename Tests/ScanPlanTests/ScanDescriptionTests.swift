@@ -137,6 +137,19 @@ import Tomography
       "--latency-max 2 and --fabric",
       { ($0.latencyMax, $0.windowStep, $0.fabric) = (2, 1, "nats://127.0.0.1:4222") }
     ),
+    ("--catch-up 0 ", { $0.catchUp = 0 }),
+    ("--catch-up 1 goes with --bands", { ($0.catchUp, $0.rate) = (1, 9) }),
+    ("--catch-up 1 goes with --latency-max", { ($0.catchUp, $0.bands, $0.windowStep) = (1, .auto, 1) }),
+    ("--catch-up 1 goes with --latency-max", { ($0.catchUp, $0.bands, $0.rate, $0.lagMax) = (1, .auto, 9, 0) }),
+    ("--catch-up 1 is about updates", { ($0.catchUp, $0.bands, $0.rate, $0.windowStep) = (1, .auto, 9, 0) }),
+    (
+      "--catch-up 2, --workers 1 and --bands 2: 1 worker would have no band",
+      { ($0.catchUp, $0.workers, $0.bands, $0.rate) = (2, 1, .number(2), 9) }
+    ),
+    (
+      "--catch-up 1 and --fabric",
+      { ($0.catchUp, $0.bands, $0.windowStep, $0.fabric) = (1, .auto, 1, "nats://127.0.0.1:4222") }
+    ),
     ("--live-binning 1 is about updates", { ($0.liveBinning, $0.windowStep) = (1, 0) }),
     ("--live-binning 2 is about the volume", { ($0.liveBinning, $0.finalIterations) = (2, 0) }),
     ("--reference a.h5 is compared", { ($0.liveBinning, $0.reference) = (1, "a.h5") }),

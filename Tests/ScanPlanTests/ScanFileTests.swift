@@ -53,7 +53,7 @@ import Testing
     "final-iterations": "7", "final-subsets": "2", "window-subsets": "3", "initial": "fbp", "reg": "12.5,0.25",
     "filter": "hann",
     "relaxation": "0.5", "non-negative": "true", "disk-mask": "yes", "workers": "2", "threads": "3", "lag-max": "9",
-    "bands": "auto", "latency-max": "1.5", "when-slow": "'widen,decimate:4'", "expect-rate": "120",
+    "bands": "auto", "latency-max": "1.5", "when-slow": "'widen,decimate:4'", "expect-rate": "120", "catch-up": "2",
     "disk-buffer": "1.5",
     "output-folder": "out",
     "order": "interleaved:4", "stop-ssim": "0.95", "stop-patience": "3", "stop-after": "90", "stop-rises": "8",

@@ -116,6 +116,14 @@ struct ProgressObserver {
     }
   }
 
+  /// Seconds that a projection of a newest update waited for it at most, of those while the scan runs; nil for none.
+  var latency: Double? {
+    latest.compactMap { update in
+      guard let update, update.phase == .window, let timing = update.timing else { return nil }
+      return Double(timing.published - min(timing.published, timing.acquired.lowerBound)) / 1e9
+    }.max()
+  }
+
   /// Whether a partition has come to its final iterations, or to its end.
   func isFinal(_ partition: Int) -> Bool { ends[partition] != nil || latest[partition]?.phase == .final }
 

@@ -158,6 +158,8 @@ package struct RunStatus: Codable, Equatable, Sendable {
   package var workersAnswer: WorkersAnswer?
   /// Bands that changed hands; nil of an earlier build.
   package var bandMoves: Int?
+  /// Workers that came because the run was behind; nil where none do.
+  package var catchUp: CatchUpStatus?
   /// How images stand on their way to nodes; nil where none do.
   package var uplink: UplinkReport?
   /// Seconds since the stages were started.

@@ -13,6 +13,7 @@ extension Supervisor {
     bands.note(observer.windowUpdates)
     if let (change, person) = try requests.workersChange() {
       obey(change, person, regions)
+      catchUp?.rest(at: .now)
       return true
     }
     let working = Set(stages.filter { $0.isRunning && $0.standing == .expected }.compactMap(\.stage.partition))
@@ -21,18 +22,23 @@ extension Supervisor {
       deal(regions)
       log.notice("balanced \(words(move))")
     }
+    seeToCatchingUp(observer, regions)
     return false
   }
 
+  /// Has other workers, and tells each band's process.
+  func change(_ change: BandDeal.Change, _ regions: RunRegions) throws(ScanFailure) -> [BandDeal.Move] {
+    let usable: [Int]
+    do { usable = try Topology.current().nodes.flatMap(\.cores) } catch { throw ScanFailure(error) }
+    let moves = try bands.apply(
+      change, usable: usable.filter { $0 < Heartbeats.coresMax }.sorted(), reserved: plan.placement.keptCores)
+    deal(regions)
+    return moves
+  }
+
   private func obey(_ change: BandDeal.Change, _ person: String, _ regions: RunRegions) {
-    let planned = Set(plan.placement.workers.flatMap(\.cores)), service = plan.placement.serviceCores
     do throws(ScanFailure) {
-      let usable: [Int]
-      do { usable = try Topology.current().nodes.flatMap(\.cores) } catch { throw ScanFailure(error) }
-      let moves = try bands.apply(
-        change, usable: usable.filter { $0 < Heartbeats.coresMax }.sorted(),
-        reserved: planned.isDisjoint(with: service) ? service : [])
-      deal(regions)
+      let moves = try self.change(change, regions)
       workersAnswer = WorkersAnswer(by: person, refusal: nil)
       log.notice(
         "changed the workers for \(person)",

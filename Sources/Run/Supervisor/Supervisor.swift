@@ -45,6 +45,8 @@ final class Supervisor {
   /// Who makes which bands, and what came of the last request for other workers.
   var bands: BandKeeper
   var workersAnswer: WorkersAnswer?
+  /// Workers that come while the run is behind; nil where none do.
+  var catchUp: CatchUp?
   var room: RoomWatch
   /// Copies of journals that the run goes on without, as far as people know.
   var knownLost: Set<String> = []
@@ -124,6 +126,9 @@ final class Supervisor {
     self.events = events
     requests = RunRequests(runFolder: folder)
     bands = BandKeeper(BandDeal(plan.placement), isElastic: plan.scan.bands != nil)
+    catchUp = plan.scan.catchUp.map {
+      CatchUp(most: $0, lagMax: plan.distribution.lagMax, latencyMax: plan.distribution.latencyMax)
+    }
     room = RoomWatch(folder: folder, outputFolder: plan.scan.outputFolder)
     faults = try FaultOrders()
     log = Log.supervisor(plan, folder: folder)
@@ -348,7 +353,7 @@ final class Supervisor {
       residual: nil, notices: plan.notices, missingRows: missing.isEmpty ? nil : missing.map(\.rows),
       programs: programs.report, events: events?.report, workers: bands.report { rows(of: .reconstruct($0)) },
       workersAnswer: workersAnswer,
-      bandMoves: bands.moves, seconds: (ContinuousClock.now - start) / .seconds(1))
+      bandMoves: bands.moves, catchUp: catchUp?.report, seconds: (ContinuousClock.now - start) / .seconds(1))
   }
 }
 

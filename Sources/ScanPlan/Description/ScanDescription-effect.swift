@@ -6,7 +6,7 @@ extension ScanDescription {
   static let effectRules: [@Sendable (ScanDescription) -> String?] = [
     { $0.unwrittenProblem }, { $0.updateProblem }, { $0.unusedMethodProblem }, { $0.onePassProblem },
     { $0.uniteratedProblem }, { $0.waitingProblem }, { $0.unspreadProblem }, { $0.liveBinningProblem },
-    { $0.paceProblem },
+    { $0.paceProblem }, { $0.catchUpProblem },
   ]
 
   /// What is given and changes nothing, without being a mistake: a person may have given it for other runs as well.
@@ -53,6 +53,7 @@ extension ScanDescription {
       windowSubsets.map { "--window-subsets \($0)" }, liveBinning > 0 ? "--live-binning \(liveBinning)" : nil,
       lagMax.flatMap { $0 > 0 ? "--lag-max \($0)" : nil }, latencyMax.map { "--latency-max \($0.scanText)" },
       whenSlow.map { "--when-slow \($0.scanText)" }, expectRate.map { "--expect-rate \($0.scanText)" },
+      catchUp.map { "--catch-up \($0)" },
     ]
     guard let first = given.compactMap({ $0 }).first else { return nil }
     let remedy = windowStep == 0 ? "--window-step 0 makes none" : "none are made here; --window-spread 2 makes some"

@@ -130,6 +130,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var latencyMax: Double?
   /// What is done while workers are too far behind, step by step; nil for the usual.
   package var whenSlow: SlowLadder?
+  /// Workers that may come beside the others while these are behind; nil for none.
+  package var catchUp: Int?
   /// Projections a second that are expected, to be told whether updates keep up with them.
   package var expectRate: Double?
   /// GiB of memory for images that wait for the disk, where the source cannot wait; nil for what the machine and the

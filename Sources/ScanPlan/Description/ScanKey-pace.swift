@@ -1,3 +1,4 @@
+import Host
 package import Stages
 
 // What is done while updates do not keep up with the projections.
@@ -15,6 +16,13 @@ extension ScanKey {
       often; decimate:K makes them of every K-th projection, and leaves the others to the final iterations.
       """,
       unset: "widen"),
+    ScanKey(
+      .machine, "catch-up", \.catchUp,
+      """
+      Workers that come at most, on cores that nobody has, while a worker is behind (lag-max, latency-max), and go \
+      when it has caught up.
+      """,
+      unset: "none", .within(1...30)),
     ScanKey(
       .machine, "expect-rate", \.expectRate,
       "Projections a second that will come: check says whether updates keep up with them.", unset: "none",
@@ -63,7 +71,27 @@ extension ScanDescription {
         + "what"
     }
     if fabricInput != nil { return "\(first) is for a run that reads a scan, and \(input) makes this one a node" }
-    guard latencyMax == nil, lagMax == 0 || lagMax == nil && rate == nil && !isLive else { return nil }
-    return "\(first) goes with --latency-max or --lag-max, which say when a worker is behind"
+    return isNeverBehind ? "\(first) \(Self.behindRemedy)" : nil
   }
+
+  /// Workers for which there is nothing to make, or no reason to come.
+  var catchUpProblem: String? {
+    guard let catchUp else { return nil }
+    let start = "--catch-up \(catchUp)"
+    if let fabric { return "\(start) and --fabric \(fabric) exclude each other: each node has workers of its own" }
+    if fabricInput != nil { return "\(start) is for a run that reads a scan, and \(input) makes this one a node" }
+    guard let bands else { return "\(start) goes with --bands, which cuts the rows into what workers hand over" }
+    if case .number(let count) = bands, let workers, workers <= count, workers + catchUp > count {
+      return "\(start), --workers \(workers) and --bands \(count): "
+        + "\(counted(workers + catchUp - count, "worker")) would have no band"
+    }
+    return isNeverBehind ? "\(start) \(Self.behindRemedy)" : nil
+  }
+
+  /// Whether nothing says when a worker is behind.
+  private var isNeverBehind: Bool {
+    latencyMax == nil && (lagMax == 0 || lagMax == nil && rate == nil && !isLive)
+  }
+
+  private static let behindRemedy = "goes with --latency-max or --lag-max, which say when a worker is behind"
 }

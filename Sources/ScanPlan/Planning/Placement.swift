@@ -129,6 +129,17 @@ package struct Placement: Codable, Equatable, Sendable {
     return placement
   }
 
+  /// Cores that workers leave to acquisition: those of the first node before the first worker's.
+  package var keptCores: [Int] {
+    let first = workers[0].cores.min() ?? 0
+    return serviceCores.filter { $0 < first }
+  }
+
+  /// Those of `cores` that no worker has at first, and that are not left to acquisition.
+  func spareCores(of cores: [Int]) -> [Int] {
+    Set(cores).subtracting(workers.flatMap(\.cores)).subtracting(keptCores).sorted()
+  }
+
   /// Threads for which the process of a partition has memory.
   func threadsOfMemory(_ partition: Int) -> Int { max(workers[partition].threads, threadsMax ?? 1) }
 

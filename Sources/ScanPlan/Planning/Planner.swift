@@ -260,6 +260,7 @@ package struct Planner {
     if scan.tvDimensions == 3, plan.shape.rows == 1 {
       notices.append("--tv-dimensions 3 changes nothing: a single slice has no neighbours")
     }
+    if let notice = plan.catchUpNotice(cores: topology.nodes.flatMap(\.cores)) { notices.append(notice) }
     notices += liveBinningNotices(plan) + tiltNotices(plan) + fieldNotices(plan) + fabricNotices(plan)
     do throws(StreamError) { try scan.hook?.reach(timeout: Self.hookTimeout) } catch {
       notices.append("the detector could not be told to stop now: --stop-hook \(error)")

@@ -1,3 +1,4 @@
+import Host
 import Stages
 import Tomography
 
@@ -15,6 +16,22 @@ extension RunPlan {
     }
     let most = number(sustained * slowestFactor)
     return words + ", at the last level (\(scan.ladder.levels.last ?? "")) with \(most)"
+  }
+
+  /// Which workers can come while the run is behind, on a machine with these cores; nil where none are asked for.
+  func catchUpNotice(cores: [Int]) -> String? {
+    guard let most = scan.catchUp else { return nil }
+    let deal = BandDeal(placement), spare = placement.spareCores(of: cores)
+    let start = "--catch-up \(most)"
+    let bands = "\(counted(deal.bandCount, "band")) for \(counted(deal.workers.count, "worker"))"
+    if spare.isEmpty {
+      return "\(start) adds no worker: all cores are workers' or left to acquisition; --workers and --threads say how "
+        + "many they have"
+    }
+    let left = deal.bandCount - deal.workers.count, count = min(most, left, spare.count)
+    if count == 0 { return "\(start) adds no worker: the rows are cut into \(bands); --bands cuts them into more" }
+    let words = "while a worker is behind, \(counted(count, "worker")) may come on cores \(CoreList(spare))"
+    return "\(start): " + words + (count == left && left < most ? ", as the rows are cut into \(bands)" : "")
   }
 
   /// How many times as many projections a second updates keep up with when every step of the ladder is in effect.

@@ -6,11 +6,12 @@ package import Stages
 struct PaceOptions: ParsableArguments {
   @Option(help: .key("latency-max", "seconds")) var latencyMax: Double?
   @Option(help: .key("when-slow", "steps")) var whenSlow: SlowLadder?
+  @Option(help: .key("catch-up", "n")) var catchUp: Int?
   @Option(help: .key("expect-rate", "p/s")) var expectRate: Double?
 
   /// Takes the options over.
   func apply(to scan: inout ScanDescription) {
-    (scan.latencyMax, scan.whenSlow, scan.expectRate) = (latencyMax, whenSlow, expectRate)
+    (scan.latencyMax, scan.whenSlow, scan.catchUp, scan.expectRate) = (latencyMax, whenSlow, catchUp, expectRate)
   }
 }
 
