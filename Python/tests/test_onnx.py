@@ -13,6 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import slipring
+import slipring.onnx
 from slipring.onnx import Network, main
 
 h5py = pytest.importorskip("h5py")
@@ -46,7 +47,7 @@ def mean(volume, weight=1 / 9):
 def test_a_slice_goes_in_whole_and_with_its_neighbours(tmp_path):
     volume = np.random.default_rng(1).random((5, 20, 31), np.float32)
     whole = Network(box(tmp_path / "box.onnx"))
-    assert whole.tile is None and whole.channels == 1
+    assert whole.tile == [None, None] and whole.channels == 1
     np.testing.assert_allclose(whole.slice(volume, 2), mean(volume)[2], rtol=1e-5)
     three = Network(box(tmp_path / "three.onnx", channels=3, weight=1 / 27))
     for index, chosen in [(0, [0, 0, 1]), (2, [1, 2, 3]), (4, [3, 4, 4])]:
@@ -54,7 +55,7 @@ def test_a_slice_goes_in_whole_and_with_its_neighbours(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(48, 48), (70, 113), (49, 200), (20, 30), (48, 20), (1, 1)])
-@pytest.mark.parametrize("size", [(48, 48), (33, 40), (5, 7), (2, 2)])
+@pytest.mark.parametrize("size", [(48, 48), (33, 40), (5, 7), (2, 2), (40, "columns"), ("rows", 7)])
 def test_tiles_make_what_the_whole_slice_makes(tmp_path, shape, size):
     volume = np.random.default_rng(2).random((1, *shape), np.float32)
     # What a network of one voxel makes does not depend on a rim, that of one of three does by one.
@@ -62,6 +63,7 @@ def test_tiles_make_what_the_whole_slice_makes(tmp_path, shape, size):
         tmp_path / "point.onnx", [helper.make_node("Mul", ["x", "w"], ["y"])], {"w": np.array([3], np.float32)},
         size=size)
     np.testing.assert_allclose(Network(point).slice(volume, 0), 3 * volume[0], rtol=1e-6)
+    size = [length if isinstance(length, int) else whole for length, whole in zip(size, shape)]
     if min(size) > 2:
         made = Network(box(tmp_path / "box.onnx", size=size)).slice(volume, 0)
         inner = tuple(slice(1, min(length, tile) - 1) if length < tile else slice(1, -1)
@@ -98,11 +100,77 @@ def test_what_is_no_model_for_slices_is_refused(tmp_path):
         network = Network(save(tmp_path / f"{name}.onnx", [node], weights, output=[1, 1, "h", "w"]))
         with pytest.raises(slipring.SlipringError, match=text):
             network.slice(0 * volume, 0)
+    for name, kind, text in [
+        ("text", TensorProto.STRING, "tensor of numbers"), ("double", TensorProto.DOUBLE, "no numbers")]:
+        nodes = [helper.make_node("Cast", ["x"], ["d"], to=kind), helper.make_node("Identity", ["d"], ["y"])]
+        weights = {}
+        if kind == TensorProto.DOUBLE:
+            # Finite, and more than f32 can hold.
+            nodes[1], weights = helper.make_node("Add", ["d", "w"], ["y"]), {"w": np.array([1e300])}
+        path = save(tmp_path / f"{name}.onnx", nodes, weights, made=kind)
+        with pytest.raises(slipring.SlipringError, match=text):
+            Network(path).slice(volume, 0)
+    fails = save(
+        tmp_path / "fails.onnx", [helper.make_node("Reshape", ["x", "s"], ["y"])], {"s": np.array([1, 1, 3, 3])},
+        output=[1, 1, "h", "w"])
+    with pytest.raises(slipring.SlipringError, match="cannot run the model on"):
+        Network(fails).slice(volume, 0)
+    for size in [(0, 0), (8, 100_000)]:
+        with pytest.raises(slipring.SlipringError, match="1 to 8192"):
+            Network(box(tmp_path / "size.onnx", size=size))
+    nowhere = save(
+        tmp_path / "nowhere.onnx",
+        [helper.make_node("Log", ["x"], ["l"]), helper.make_node("Conv", ["l", "w"], ["y"])],
+        {"w": np.array([0, 1, 2], np.float32).reshape(3, 1, 1, 1)}, output=[1, 3, "rows", "columns"])
+    with pytest.raises(slipring.SlipringError, match="no numbers"):
+        Network(nowhere, labels=True).slice(-volume, 0)
     many = save(
         tmp_path / "many.onnx", [helper.make_node("Mul", ["x", "w"], ["y"])], {"w": np.array([300], np.float32)})
     with pytest.raises(slipring.SlipringError, match="0 to 255"):
         Network(many, labels=True).slice(volume, 0)
     assert main() == 64
+
+
+def test_a_network_that_takes_long_gives_signs_of_life(tmp_path, monkeypatch):
+    monkeypatch.setattr(slipring.onnx, "_BEAT", 0.01)
+    network, beats, deadline = Network(box(tmp_path / "box.onnx")), [], time.monotonic() + 10
+
+    class Slow:
+        def run(self, _, given):
+            while len(beats) < 3 and time.monotonic() < deadline:
+                time.sleep(0.001)
+            return list(given.values())
+
+    network._session = Slow()
+    network.slice(np.ones((1, 8, 8), np.float32), 0, lambda: beats.append(time.monotonic()))
+    assert len(beats) >= 3
+    count = len(beats)
+    time.sleep(0.05)
+    assert len(beats) == count
+
+
+def last_fails(path):
+    """Three channels, whose output is no number where the slice is the same as the next one: the outermost."""
+    nodes = [
+        helper.make_node("Split", ["x"], ["a", "b", "c"], axis=1), helper.make_node("Sub", ["b", "c"], ["d"]),
+        helper.make_node("Abs", ["d"], ["e"]), helper.make_node("ReduceMax", ["e"], ["m"], keepdims=1),
+        helper.make_node("Log", ["m"], ["l"]), helper.make_node("Add", ["b", "l"], ["y"]),
+    ]
+    return save(path, nodes, {}, channels=3)
+
+
+def test_the_run_does_not_wait_for_a_model_that_fails_at_its_last_slice_each_time(foam, tmp_path, program, monkeypatch):
+    # Python looks for modules here as well, unless it is told not to.
+    (tmp_path / "numpy.py").write_text("raise ImportError('the one of the folder')")
+    monkeypatch.chdir(tmp_path)
+    with slipring.start(
+        foam, output_folder=tmp_path / "out", rotation_axis=32, window_step=8, executable=program,
+        stage=f"name=net,onnx={last_fails(tmp_path / 'last.onnx')},python={sys.executable}",
+    ) as scan:
+        found = scan.wait(60)["programs"][0]
+    assert found["state"] == "gaveUp" and found["restarts"] == 4, found
+    assert "without having said figures" in found["reason"] and "no numbers" in scan.messages
+    assert sys.version_info < (3, 11) or "the one of the folder" not in scan.messages
 
 
 def test_a_model_works_beside_a_run_and_is_the_one_it_began_with(foam, tmp_path, program):
@@ -136,7 +204,8 @@ def test_the_run_goes_on_without_a_model_that_cannot_be_run(foam, tmp_path, prog
         stage=f"name=net,onnx={tmp_path}/text.onnx,python={sys.executable}",
     ) as scan:
         found = scan.wait(120)["programs"][0]
-    assert found["state"] == "gaveUp" and "is no model" in scan.messages
+    assert found["state"] == "gaveUp" and found["restarts"] == 0 and "is no model" in scan.messages
+    assert "its model is none" in found["reason"]
     with pytest.raises(slipring.SlipringError, match="ONNX") as caught:
         with slipring.start(
             foam, output_folder=tmp_path / "none", rotation_axis=32, executable=program,

@@ -42,9 +42,18 @@ extension Pipeline {
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
       let result = try outcome.result(), programs = try #require(result.programs)
       #expect(programs.map(\.state) == [.gaveUp, .gaveUp, .ended] && programs[0].restarts == 4)
-      #expect(programs[0].reason == "it exited with 1, 5 times in a row without having said anything")
+      #expect(programs[0].reason == "it exited with 1, 5 times in a row without having said figures")
       #expect(outcome.errors.contains("the run goes on without the stage bad: it exited with 1"))
       #expect(try result.volumeSHA256 != nil && regions(of: result.run).isEmpty)
+    }
+
+    @Test func `Signs of life are no work: a program that fails behind them each time is done without`() throws {
+      let path = try program("signs.sh", "echo '{}'; exit 3")
+      let outcome = try recon("signs", "name=signs,program=\(path)").end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      let found = try #require(try outcome.result().programs?.first)
+      #expect(found.state == .gaveUp && found.restarts == 4 && found.said == 5, "\(found)")
+      #expect(found.reason == "it exited with 3, 5 times in a row without having said figures")
     }
 
     @Test func `A program that is killed again and again says in the end what it says of the finished volume`() throws {

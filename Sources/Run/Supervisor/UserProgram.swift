@@ -6,8 +6,8 @@ import ScanPlan
 
 /// A program of `--stage`, through all of its lives. It says lines of JSON on its output, which are its sign of life
 /// and its figures, and sees the end of its input when the volume is complete. One that dies is started again, as long
-/// as one of its lives after the other comes to say something; one that is silent, after it had spoken, is killed
-/// first. Nothing that it does or says changes the run.
+/// as one of its lives after the other comes to say figures; one that is silent, after it had spoken, is killed first.
+/// Nothing that it does or says changes the run.
 final class UserProgram {
   let record: UserStages.Record
   private let log: Logger
@@ -17,6 +17,8 @@ final class UserProgram {
   private var (input, output): (Int32, Int32) = (-1, -1)
   private var text: [UInt8] = []
   private var lines: UInt64 = 0
+  /// Whether this life said figures.
+  private var hasSaidFigures = false
   private var watch = HeartbeatWatch(start: .now)
   private var restartDue = ContinuousClock.now
   private var failuresInRow = 0
@@ -28,7 +30,8 @@ final class UserProgram {
   private let ended: (Int32) -> Void
 
   private static let limits = HeartbeatWatch.Limits(working: .seconds(60))
-  private static let (failuresInRowMax, restartsMax) = (5, 1000)
+  /// Lives in a row without figures, such lives with a sign of life that somebody else ended, and lives in all.
+  private static let (failuresInRowMax, killsInRowMax, restartsMax) = (5, 20, 1000)
   private static let (lineByteCountMax, figuresMax, nameMax) = (3072, 32, 48)
   /// Of 4 KiB each in a look, and lines of each that are looked at.
   private static let (readsMax, linesMax) = (16, 8)
@@ -102,7 +105,7 @@ final class UserProgram {
       for end in inputs { close(end) }
       return giveUp("\(error)")
     }
-    (input, output, text, lines) = (inputs[1], outputs[0], [], 0)
+    (input, output, text, lines, hasSaidFigures) = (inputs[1], outputs[0], [], 0, false)
     // This end only: who writes waits where nobody reads.
     _ = fcntl(output, F_SETFL, O_NONBLOCK)
     defer {
@@ -123,12 +126,28 @@ final class UserProgram {
     (process, status.pid) = (nil, nil)
     log.info("ended the program \(record.name)", metadata: ["status": "\(ended)"])
     if ended == .exited(0) { return status.state = .ended }
-    failuresInRow = lines > 0 ? 1 : failuresInRow + 1
-    guard failuresInRow < Self.failuresInRowMax, status.restarts < Self.restartsMax else {
-      return giveUp("it \(ended.words), \(failuresInRow) times in a row without having said anything")
+    if record.work.model != nil, let reason = Self.reason(ofModel: ended) { return giveUp(reason) }
+    // A sign of life is no work: one that fails at the same place each time comes to say it each time.
+    failuresInRow = hasSaidFigures ? 1 : failuresInRow + 1
+    var most = Self.failuresInRowMax
+    if case .killed = ended, lines > 0 { most = Self.killsInRowMax }
+    guard failuresInRow < most else {
+      return giveUp("it \(ended.words), \(failuresInRow) times in a row without having said figures")
+    }
+    guard status.restarts < Self.restartsMax else {
+      return giveUp("it \(ended.words), after \(status.restarts) restarts")
     }
     status.restarts += 1
     restartDue = .now + min(Self.delayMax, .milliseconds(50 << failuresInRow))
+  }
+
+  /// Why a network would end so another time as well; nil where it may not.
+  private static func reason(ofModel ended: ExitStatus) -> String? {
+    switch ended {
+    case .exited(65): "its model is none that it can run on slices, as its error output says"
+    case .exited(69): "its Python has no onnxruntime"
+    default: nil
+    }
   }
 
   private func giveUp(_ reason: String) {
@@ -174,7 +193,7 @@ final class UserProgram {
       return hasMisspoken = true
     }
     // An empty one is a sign of life alone.
-    if !figures.isEmpty { status.figures = figures }
+    if !figures.isEmpty { (status.figures, hasSaidFigures) = (figures, true) }
   }
 
   private static func isName(_ text: String) -> Bool {
@@ -260,6 +279,8 @@ final class UserPrograms {
     environment["SLIPRING_STAGE_READS"] = record.reads ?? UserStages.volume
     environment["SLIPRING_STAGE_WRITES"] = record.writes?.rawValue
     environment["SLIPRING_STAGE_MODEL"] = record.work.model == nil ? nil : folder.model(record.name)
+    // Python takes no module from the folder in which the run was begun.
+    if record.work.model != nil { environment["PYTHONSAFEPATH"] = "1" }
     return environment
   }
 

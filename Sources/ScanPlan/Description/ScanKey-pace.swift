@@ -13,7 +13,8 @@ extension ScanKey {
       .machine, "when-slow", \.whenSlow,
       """
       What is done, step after step, while a worker is behind (lag-max, latency-max): widen makes updates less \
-      often; decimate:K makes them of every K-th projection, and leaves the others to the final iterations.
+      often; decimate:K (from 2 to 64, rising) makes them of every K-th projection, and leaves the others to the \
+      final iterations.
       """,
       unset: "widen"),
     ScanKey(
