@@ -209,7 +209,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "DetectorsTests",
-      dependencies: ["CPVAccess", "Detectors", "Host", "Rings", "RunModel", "ScanFiles"],
+      dependencies: ["CPVAccess", "Detectors", "Host", "Rings", "RunModel", "ScanFiles", "TestSupport"],
       swiftSettings: strict),
     .testTarget(name: "EventsTests", dependencies: ["CKafka", "Events", "Host", "TestSupport"], swiftSettings: strict),
     .testTarget(

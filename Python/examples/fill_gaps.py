@@ -75,6 +75,8 @@ def unbroken(numbers: Sequence[int]) -> int:
 def main() -> None:
     """Answers questions until there are no more."""
     questions, answers = sys.stdin.buffer, sys.stdout.buffer
+    answers.write(b"ready\n")
+    answers.flush()
     while line := questions.readline():
         question = json.loads(line)
         kind, shape = np.dtype(question["dtype"]), (question["rows"], question["columns"])

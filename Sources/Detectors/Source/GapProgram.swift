@@ -5,12 +5,14 @@ package import Host
 /// asked once for each gap that is filled:
 ///
 /// ```
+/// from it    ready\n, once, as soon as it can be asked
 /// to it      {"rows":R,"columns":C,"dtype":"<u2","before":[[n,θ],…],"after":[[n,θ]],"missing":[[n,θ],…]}\n
 ///            then the images of before and after, row by row
 /// from it    frames N\n, N being how many are missing, then these images in the same form
 /// ```
 /// n are the scan's own numbers, θ degrees. One that is late, ends, or answers something else is ended and started
-/// again, at the third time within a minute not any more; its gap is filled without it.
+/// again, at the third time within a minute not any more; its gap is filled without it. So are gaps that come while it
+/// is starting, which is no failure for ten seconds.
 package final class GapProgram {
   /// Starts the program at a path, which dies with this process; these become its standard input and output.
   package typealias Start = (_ path: String, _ input: Int32, _ output: Int32) throws -> ChildProcess
@@ -38,7 +40,13 @@ package final class GapProgram {
   private struct Connection {
     let process: ChildProcess
     let (input, output): (Int32, Int32)
+    let begun = ContinuousClock.now
+    /// How much of its greeting it has said.
+    var greeted = 0
   }
+
+  private static let greeting = Array("ready\n".utf8)
+  private static let startMax: Duration = .seconds(10)
 
   /// Projections before a gap that the program gets, where they are known.
   static let beforeMax = 8
@@ -77,10 +85,12 @@ package final class GapProgram {
     into answer: UnsafeMutableRawBufferPointer
   ) -> Bool {
     guard !isOff else { return false }
-    return attempt {
-      let connection = try connection ?? begin()
-      self.connection = connection
-      let deadline = Deadline(after: choice.wait)
+    let deadline = Deadline(after: choice.wait)
+    var isReady = false
+    let worked = attempt {
+      if connection == nil { connection = try begin() }
+      isReady = try isGreeted(deadline)
+      guard isReady, let connection else { return }
       try expectSilence(connection)
       func words(_ places: [(UInt64, Double)]) -> String {
         "[" + places.map { "[\($0),\($1 * 180 / .pi)]" }.joined(separator: ",") + "]"
@@ -94,6 +104,26 @@ package final class GapProgram {
       try take(missing.count, into: answer, connection, deadline)
       try check(answer)
     }
+    return worked && isReady
+  }
+
+  /// Whether the program has said that it can be asked; it is waited for.
+  private func isGreeted(_ deadline: Deadline) throws -> Bool {
+    while let connection, connection.greeted < Self.greeting.count {
+      guard try !Poll.wait(readable: [connection.output], timeout: deadline.remaining).isEmpty else {
+        guard connection.begun.duration(to: .now) < Self.startMax else {
+          throw Problem(description: "did not say that it is ready within \(Self.startMax)")
+        }
+        return false
+      }
+      var byte: UInt8 = 0
+      try withUnsafeMutableBytes(of: &byte) { try take($0, connection, deadline) }
+      guard byte == Self.greeting[connection.greeted] else {
+        throw Problem(description: "does not say ready before it is asked")
+      }
+      self.connection?.greeted += 1
+    }
+    return connection != nil
   }
 
   /// Whether it worked; what did not is told, and the program ended.
@@ -107,8 +137,10 @@ package final class GapProgram {
       failures = (failures + [.now]).suffix(Self.failuresMax)
       isOff = failures.count == Self.failuresMax && failures[0].duration(to: .now) < Self.failuresTime
       noticed(
-        "on-gap: the program \(choice.path) \(error); gaps are interpolated"
-          + (isOff ? " from here on, and it is not asked any more" : " meanwhile"))
+        "on-gap: the program \(choice.path) \(error); gaps are interpolated "
+          + (isOff
+            ? "from here on, and it is not asked any more"
+            : "meanwhile, and from its third failure within a minute on it is not asked any more"))
       guard !isOff else { return false }
       // It shall be ready at the next gap. What is wrong with the start is told then.
       connection = try? begin()

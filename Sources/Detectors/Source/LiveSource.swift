@@ -107,7 +107,9 @@ package final class LiveSource: ProjectionSource {
     // An older build began at 0 where nothing was said.
     let first = ledger.firstFrame ?? configuration.firstFrame ?? 0
     numbering.goOn(at: first)
-    try feed.resume(after: first + ledger.next, last: LossLedger.frame(in: metadata))
+    let last = LossLedger.frame(in: metadata)
+    if last >= first { ledger.takeBack(behind: last - first) }
+    try feed.resume(after: first + ledger.next, last: last)
     return ledger.projections
   }
 

@@ -228,6 +228,13 @@ package struct LossLedger: Equatable, Sendable {
     if gaps.count > Self.gapsMax { unlisted += UInt64(gaps.removeFirst().count) }
   }
 
+  /// Takes back that the highest frame came, where the last image that was published, `number`, stands in place of a
+  /// lost one of the gap before it: who took that frame has died before it was published.
+  package mutating func takeBack(behind number: UInt64) {
+    guard let gap = gaps.last, gap.contains(number), gap.upperBound + 1 == next else { return }
+    next = gap.upperBound
+  }
+
   /// Takes note of a message that was dropped.
   package mutating func noteMalformed(_ fault: Int) {
     precondition(malformed.indices.contains(fault), "fault \(fault) of \(malformed.count)")
