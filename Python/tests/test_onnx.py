@@ -162,6 +162,7 @@ def last_fails(path):
 def test_the_run_does_not_wait_for_a_model_that_fails_at_its_last_slice_each_time(foam, tmp_path, program, monkeypatch):
     # Python looks for modules here as well, unless it is told not to.
     (tmp_path / "numpy.py").write_text("raise ImportError('the one of the folder')")
+    monkeypatch.setenv("PYTHONPATH", str(pathlib.Path(slipring.__file__).resolve().parents[1]))
     monkeypatch.chdir(tmp_path)
     with slipring.start(
         foam, output_folder=tmp_path / "out", rotation_axis=32, window_step=8, executable=program,

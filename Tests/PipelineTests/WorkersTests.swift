@@ -86,7 +86,7 @@ extension Pipeline {
     }
 
     @Test func `A worker comes while the run is behind, and goes when it has caught up`() throws {
-      let scan = try folder.simulate(rows: 8, columns: 48, projections: 400)
+      let scan = try folder.simulate(rows: 8, columns: 48, projections: 700)
       let options = ["--workers", "1", "--threads", "1", "--bands", "4", "--catch-up", "1", "--rate", "50"]
       let command = try recon(scan, "out", options + ["--lag-max", "16"])
       try wait("the run makes updates") { (try status()?.updates ?? 0) > 0 }
@@ -96,7 +96,7 @@ extension Pipeline {
       kill(pid, SIGCONT)
       #expect(try table().map(\.number).contains(1))
       let outcome = try command.end(), result = try outcome.result()
-      #expect(result.projections == 400 && result.lost == 0 && result.restarts.values.allSatisfy { $0 == 0 })
+      #expect(result.projections == 700 && result.lost == 0 && result.restarts.values.allSatisfy { $0 == 0 })
       let said = outcome.errors.components(separatedBy: "helps to catch up")
       #expect(said.count == 2, "\(outcome.errors)")
       let log = try String(contentsOfFile: run + "/log/supervisor.jsonl", encoding: .utf8)
