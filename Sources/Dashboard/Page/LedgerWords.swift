@@ -11,6 +11,8 @@ enum LedgerWords {
       + "somebody gave up damaged records.",
     "source-lost": "Frames that the detector or the network counted and that never came: nothing here can bring them "
       + "back, and their angles are missing in the volume.",
+    "source-filled": "Projections in the place of such frames: means of their neighbours, and what the program "
+      + "of on-gap made. They are in the volume.",
     "source-other": "Frames that came once more, that came too late for their place, and that could not be understood. "
       + "None of them is in the volume.",
     "source-empty": "Projections without light, as with a closed shutter: they came, and were left out of the volume.",

@@ -71,6 +71,11 @@ enum MetricsText {
     page.add(
       "slipring_source_faults_total", "counter", "Frames of a live source that were lost or wrong.",
       kinds.map { ([("kind", $0.0)], Double($0.1)) })
+    page.add(
+      "slipring_source_filled_total", "counter", "Projections that stand in place of lost ones of a live source.",
+      [("interpolated", losses.interpolated), ("generated", losses.generated)].map {
+        ([("kind", $0.0)], Double($0.1))
+      })
   }
 
   private static func pace(_ status: RunStatus, _ page: inout Builder) {

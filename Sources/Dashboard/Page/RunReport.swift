@@ -212,7 +212,8 @@ extension RunReport {
   static let ledgerLabels = [
     ("field", "Field of view"), ("axis", "Rotation axis"), ("tilt", "Tilt of the axis"), ("used", "In the volume"),
     ("lost", "Lost"),
-    ("source-lost", "Lost by the source"), ("source-other", "twice, late, broken"), ("source-empty", "Empty, left out"),
+    ("source-lost", "Lost by the source"), ("source-filled", "interpolated, made by a program"),
+    ("source-other", "twice, late, broken"), ("source-empty", "Empty, left out"),
     ("spilled", "By way of the disk"), ("room", "Without room on disk"), ("dropped", "Dropped"),
     ("workers", "Workers"), ("band-moves", "Bands that changed hands"), ("restarts", "Stages restarted"),
     ("hangs", "of these, hung"), ("dead", "Dead pixels"), ("non-finite", "NaN or infinite"),
@@ -239,6 +240,7 @@ extension RunReport {
         "used": "\(result?.projections ?? status.reconstructed)", "lost": lost ?? "at the end",
         "spilled": "\(status.spilled)", "room": room(status.secondsWithoutRoom),
         "source-lost": status.losses.map { "\($0.lost)" } ?? "–",
+        "source-filled": status.losses.map { "\($0.interpolated), \($0.generated)" } ?? "–",
         "source-empty": status.losses.map { "\($0.empty ?? 0)" } ?? "–",
         "source-other": status.losses.map { "\($0.duplicates), \($0.late), \($0.malformed)" } ?? "–",
         "dropped": "\(dropped)",

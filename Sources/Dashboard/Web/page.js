@@ -208,7 +208,7 @@ function moveWindow(name) {
 
 // ---- Figures ----
 
-const quiet = new Set(["0", "–", "at the end", "0, 0, 0"]);
+const quiet = new Set(["0", "–", "at the end", "0, 0", "0, 0, 0"]);
 const alarming = new Set([
   "lost", "source-lost", "source-other", "source-empty", "dropped", "spilled", "room", "restarts", "hangs",
 ]);

@@ -30,7 +30,19 @@ package struct Losses: Codable, Equatable, Sendable {
 
   /// The words of `status.json`, which leaves out what is only told at the end.
   private enum CodingKeys: String, CodingKey {
-    case lost, duplicates, late, empty
+    case lost, duplicates, late, interpolated, generated, empty
     case malformed = "dropped"
+  }
+
+  /// Reads what `status.json` has; an older build's says nothing of what stands in place of lost projections.
+  package init(from decoder: any Decoder) throws {
+    let fields = try decoder.container(keyedBy: CodingKeys.self)
+    lost = try fields.decode(Int.self, forKey: .lost)
+    duplicates = try fields.decode(Int.self, forKey: .duplicates)
+    late = try fields.decode(Int.self, forKey: .late)
+    interpolated = try fields.decodeIfPresent(Int.self, forKey: .interpolated) ?? 0
+    generated = try fields.decodeIfPresent(Int.self, forKey: .generated) ?? 0
+    malformed = try fields.decode(Int.self, forKey: .malformed)
+    empty = try fields.decodeIfPresent(Int.self, forKey: .empty)
   }
 }

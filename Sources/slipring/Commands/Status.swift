@@ -60,6 +60,8 @@ struct Status: ParsableCommand {
     let losses =
       status.losses.map {
         ["source: \($0.lost) lost, \($0.duplicates) twice, \($0.late) late, \($0.malformed) messages dropped"]
+          + ($0.interpolated + $0.generated > 0
+            ? ["in place of lost ones: \($0.interpolated) interpolated, \($0.generated) made by on-gap's program"] : [])
           + ($0.empty.map { ["left out, as they are empty: \($0) frames"] } ?? [])
       } ?? []
     let clamped = status.clampedPixels.map { ["pixels at or below the dark field: \($0)"] } ?? []
