@@ -42,7 +42,11 @@ import Testing
   }
 
   /// What was said, in the order in which it was.
-  private final class Said { var words: [String] = [] }
+  private final class Said {
+    var words: [String] = []
+    /// What is not tried any more.
+    var last: String?
+  }
 
   /// Runs a source of eight projections, of which such numbers come; nil for every frame that was damaged.
   private func run(
@@ -52,7 +56,11 @@ import Testing
       format: FrameFormat(rows: 1, columns: 4, pixel: .uint8), rows: 0..<1, binning: 1, darks: 0, flats: 0,
       thetas: (0..<8).map { Double($0) / 4 }, fillsGaps: true, gapProgram: program)
     let source = LiveSource(configuration, feed: Script(numbers, damaged: damaged)) {
-      if case .remark(let words) = $0 { said.words.append(words) }
+      switch $0 {
+      case .remark(let words): said.words.append(words)
+      case .gaveUp(let words): (said.words, said.last) = (said.words + [words], words)
+      default: break
+      }
     }
     source.startPrograms { try ChildProcess(executable: $0, arguments: [], standardInput: $1, standardOutput: $2) }
     let payload = UnsafeMutableRawBufferPointer.allocate(byteCount: 4, alignment: 8)
@@ -172,7 +180,8 @@ import Testing
     #expect(delivered.map { $0?.pixel } == [0, 30, 60, 90, 120, 150, 180])
     #expect(ledger.interpolated == 3 && ledger.generated == 0)
     #expect(said.words.count == 3 && said.words[0].contains(problem), "\(said.words)")
-    #expect(said.words.last?.contains("from here on") == true && said.words[1].contains("meanwhile"))
+    #expect(said.last == said.words.last && said.words[1].contains("meanwhile"))
+    #expect(said.last?.contains("from here on") == true)
     #expect(.now - begun < .seconds(15))
     #expect(try run([0, 2], program: choice).1.interpolated == 1)
   }
@@ -194,6 +203,17 @@ import Testing
     let choice = try program("", in: folder, wait: .milliseconds(100), greeting: "sleep 30")
     let (delivered, ledger) = try run([0, 2, 4, 6, 7], program: choice, said: said)
     #expect(delivered.count == 8 && ledger.interpolated == 3 && said.words.isEmpty, "\(said.words)")
+  }
+
+  @Test func `A program that becomes ready within a gap's time has all of it for its answer`() throws {
+    // It says so after 1 s of 3, and answers 2.5 s later.
+    let folder = try TestFolder(), said = Said()
+    let choice = try program(
+      question(images: 2) + "; sleep 2.5; printf 'frames 1\\nAAAA'; sleep 30", in: folder, wait: .seconds(3),
+      greeting: "sleep 1; echo ready")
+    let (delivered, ledger) = try run([0, 2, 3], program: choice, said: said)
+    #expect(ledger.generated == 1 && ledger.interpolated == 0 && said.words.isEmpty, "\(said.words)")
+    #expect(delivered.map { $0?.pixel } == [0, 65, 60, 90])
   }
 
   @Test(arguments: [[4, 5, 6], [5, 6], []] as [[UInt64]])

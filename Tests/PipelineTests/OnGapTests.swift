@@ -1,5 +1,6 @@
 import Detectors
 import Foundation
+import Glibc
 import Host
 import Run
 import RunModel
@@ -115,6 +116,24 @@ extension Pipeline {
         return result.volumeSHA256
       }
       #expect(volumes[0] != nil && volumes[0] == volumes[1])
+    }
+
+    @Test func `A program that fails is told when it is turned off, and at the end what it did not make`() throws {
+      let program = folder.file("none.sh")
+      try Data("#!/bin/sh\necho ready\nread -r line\nexit 3\n".utf8).write(to: URL(filePath: program))
+      try #require(chmod(program, 0o700) == 0)
+      let (command, detector) = try run("off", onGap: "program:\(program)", lost: 0.1, seed: 5)
+      let outcome = try command.end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      #expect(try detector.end().status == .exited(0))
+      #expect(outcome.errors.contains("is not asked any more"), "\(outcome.errors)")
+      let counts = try losses("off")
+      #expect(counts.generated == 0 && counts.interpolated > 3, "\(counts)")
+      let words = "\(counts.interpolated) of them were interpolated, which on-gap's program did not make"
+      #expect(outcome.errors.contains(words), "\(outcome.errors)")
+      let status = try Command.run("status", folder.file("off-run"))
+      let line = "in place of lost ones: \(counts.interpolated) interpolated, 0 made"
+      #expect(status.output.contains(line), "\(status.output)")
     }
 
     @Test func `A program that is none, and a wait without one, are refused in one line`() throws {

@@ -43,6 +43,8 @@ package final class GapProgram {
     let begun = ContinuousClock.now
     /// How much of its greeting it has said.
     var greeted = 0
+
+    var isGreeted: Bool { greeted == GapProgram.greeting.count }
   }
 
   private static let greeting = Array("ready\n".utf8)
@@ -59,7 +61,7 @@ package final class GapProgram {
   private let choice: Choice
   private let start: Start
   private let (rows, columns, pixel): (Int, Int, PixelType)
-  private let noticed: (String) -> Void
+  private let noticed: (SourceNotice) -> Void
   private var connection: Connection?
   /// When it failed, the last times.
   private var failures: [ContinuousClock.Instant] = []
@@ -68,7 +70,7 @@ package final class GapProgram {
   /// Starts the program, for images of so many rows and columns; `noticed` hears what is wrong with it.
   init(
     _ choice: Choice, rows: Int, columns: Int, pixel: PixelType, start: @escaping Start,
-    noticed: @escaping (String) -> Void
+    noticed: @escaping (SourceNotice) -> Void
   ) {
     (self.choice, self.start, self.noticed) = (choice, start, noticed)
     (self.rows, self.columns, self.pixel) = (rows, columns, pixel)
@@ -85,12 +87,14 @@ package final class GapProgram {
     into answer: UnsafeMutableRawBufferPointer
   ) -> Bool {
     guard !isOff else { return false }
-    let deadline = Deadline(after: choice.wait)
-    var isReady = false
+    var (deadline, isReady) = (Deadline(after: choice.wait), false)
     let worked = attempt {
       if connection == nil { connection = try begin() }
+      let wasGreeted = connection?.isGreeted == true
       isReady = try isGreeted(deadline)
       guard isReady, let connection else { return }
+      // Once a start: what was left of the time when it came may be too little for any answer.
+      if !wasGreeted { deadline = Deadline(after: choice.wait) }
       try expectSilence(connection)
       func words(_ places: [(UInt64, Double)]) -> String {
         "[" + places.map { "[\($0),\($1 * 180 / .pi)]" }.joined(separator: ",") + "]"
@@ -109,7 +113,7 @@ package final class GapProgram {
 
   /// Whether the program has said that it can be asked; it is waited for.
   private func isGreeted(_ deadline: Deadline) throws -> Bool {
-    while let connection, connection.greeted < Self.greeting.count {
+    while let connection, !connection.isGreeted {
       guard try !Poll.wait(readable: [connection.output], timeout: deadline.remaining).isEmpty else {
         guard connection.begun.duration(to: .now) < Self.startMax else {
           throw Problem(description: "did not say that it is ready within \(Self.startMax)")
@@ -136,11 +140,11 @@ package final class GapProgram {
       end()
       failures = (failures + [.now]).suffix(Self.failuresMax)
       isOff = failures.count == Self.failuresMax && failures[0].duration(to: .now) < Self.failuresTime
+      let words = "on-gap: the program \(choice.path) \(error); gaps are interpolated "
       noticed(
-        "on-gap: the program \(choice.path) \(error); gaps are interpolated "
-          + (isOff
-            ? "from here on, and it is not asked any more"
-            : "meanwhile, and from its third failure within a minute on it is not asked any more"))
+        isOff
+          ? .gaveUp(words + "from here on, and it is not asked any more")
+          : .remark(words + "meanwhile, and from its third failure within a minute on it is not asked any more"))
       guard !isOff else { return false }
       // It shall be ready at the next gap. What is wrong with the start is told then.
       connection = try? begin()
@@ -243,7 +247,7 @@ package final class GapProgram {
     do {
       try connection.process.killGroup()
       _ = try connection.process.waitForExit(timeout: Self.killLimit)
-    } catch { noticed("on-gap: the program \(choice.path): \(error)") }
+    } catch { noticed(.remark("on-gap: the program \(choice.path): \(error)")) }
     self.connection = nil
   }
 }

@@ -73,8 +73,8 @@ package final class LiveSource: ProjectionSource {
   package func startPrograms(_ start: @escaping GapProgram.Start) {
     guard let choice = configuration.gapProgram else { return }
     gaps?.program = GapProgram(
-      choice, rows: shape.rows, columns: shape.columns, pixel: pixels.pixel, start: start
-    ) { [noticed] in noticed(.remark($0)) }
+      choice, rows: shape.rows, columns: shape.columns, pixel: pixels.pixel, start: start,
+      noticed: noticed)
   }
 
   /// As of its feed.

@@ -14,6 +14,8 @@ package enum SourceNotice: Equatable, Sendable {
   case interrupted(by: UInt64)
   /// What was assumed of what is watched, and what of it is not used.
   case remark(String)
+  /// What is not tried any more in this process's life, and what is done instead.
+  case gaveUp(String)
   /// The first frame that shows nothing, and is left out as all others will be.
   case empty(frame: UInt64)
 
@@ -26,7 +28,7 @@ package enum SourceNotice: Equatable, Sendable {
       "the first frame that came has number \(number); the scan begins with \(origin.firstFrame ?? number)"
         + (origin.series.map { " of series \($0)" } ?? "")
     case .interrupted(let next): "series \(next) began before all of the scan came, which it ends"
-    case .remark(let words): words
+    case .remark(let words), .gaveUp(let words): words
     case .disconnected: "the sender is gone; looking for it"
     case .empty(let frame):
       "frame \(frame) is empty (zero, or no brighter than the dark field) and is left out, as all such frames are"

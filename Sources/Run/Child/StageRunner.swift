@@ -201,6 +201,8 @@ extension StageRunner {
   /// Says what was assumed of the source.
   package func didRemark(_ words: String) { heartbeats.noteRemark(words, of: number) }
 
+  package func didGiveUp(_ words: String) { heartbeats.noteGivenUp(words, of: number) }
+
   /// Says why the source ended the scan early.
   package func didInterrupt(_ words: String) { heartbeats.noteInterruption(words, of: number) }
 

@@ -6,7 +6,7 @@ import Synchronization
 extension Heartbeats {
   private static let (textByteCount, textCount) = (256, 64)
   /// Behind those of faults.
-  private static let (remark, interruption) = (62, 63)
+  private static let (givenUp, remark, interruption) = (61, 62, 63)
 
   /// Bytes of the texts.
   static let sourceTextsByteCount = textByteCount * textCount
@@ -33,6 +33,15 @@ extension Heartbeats {
     // SYNC remark ← noteRemark: as above.
     word(stage, .source).pointee.load(ordering: .acquiring) >> UInt64(Self.remark) & 1 == 0 ? nil : text(Self.remark)
   }
+
+  /// What a stage's source does not try any more; nil for nothing.
+  func givenUp(of stage: Int) -> String? {
+    // SYNC givenUp ← noteGivenUp: as above.
+    word(stage, .source).pointee.load(ordering: .acquiring) >> UInt64(Self.givenUp) & 1 == 0 ? nil : text(Self.givenUp)
+  }
+
+  /// Says what the source does not try any more.
+  func noteGivenUp(_ words: String, of stage: Int) { say(words, at: Self.givenUp, stage) }
 
   /// Says what was assumed of the source.
   func noteRemark(_ words: String, of stage: Int) { say(words, at: Self.remark, stage) }
@@ -67,7 +76,7 @@ extension Heartbeats {
     let bytes = Array(words.utf8.prefix(Self.textByteCount - 1))
     textPlace(index).copyMemory(from: bytes, byteCount: bytes.count)
     // The region was zeros, so an end follows.
-    // SYNC note → faults, remark, interruption: the text is there before its bit.
+    // SYNC note → faults, givenUp, remark, interruption: the text is there before its bit.
     said.pointee.bitwiseOr(bit, ordering: .releasing)
   }
 

@@ -7,15 +7,17 @@ import Stages
 // What to tell of a run that is over, in sentences.
 extension Reconstruction {
   /// What a live source has lost, in words.
-  static func notices(_ report: LossReport?, _ faults: [String: String]) -> [String] {
+  static func notices(_ report: LossReport?, _ faults: [String: String], _ plan: RunPlan) -> [String] {
     guard let report else { return [] }
     let empty = report.emptyWords.map {
       ["left out, as they are empty (zero, or no brighter than the dark field): \($0)"]
     }
     let losses = report.counts
+    var instead = ""
+    if case .program = plan.scan.onGap { instead = ", which on-gap's program did not make" }
     let counts: [String] = [
       (losses.lost, "frame never came", "frames never came"),
-      (losses.interpolated, "of them was interpolated", "of them were interpolated"),
+      (losses.interpolated, "of them was interpolated" + instead, "of them were interpolated" + instead),
       (losses.generated, "of them was made by on-gap's program", "of them were made by on-gap's program"),
       (losses.duplicates, "came twice", "came twice"), (losses.late, "came late", "came late"),
       (losses.invalid, "was marked as invalid", "were marked as invalid"),

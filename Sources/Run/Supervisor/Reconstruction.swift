@@ -328,7 +328,8 @@ package struct Reconstruction {
       uplink: uplink)
     return ReconstructionOutcome(
       result: result, report: report,
-      notices: notices(plan, report, empty: losses?.emptyProjections ?? 0) + beginning + notices(losses, ending.faults)
+      notices: notices(plan, report, empty: losses?.emptyProjections ?? 0) + beginning
+        + notices(losses, ending.faults, plan)
         + notices(stop) + notices(uplink)
         + notices(ending.secondsWithoutRoom) + notices(copies: ending.copiesLost)
         + notices(ending.scrub) + notices(ending.coding),

@@ -24,6 +24,10 @@ extension Supervisor {
       isRemarked = true
       say(words)
     }
+    if !isGivenUpTold, let words = regions.heartbeats.givenUp(of: acquire.number) {
+      isGivenUpTold = true
+      say(words)
+    }
     guard !isInterrupted, let words = regions.heartbeats.interruption(of: acquire.number) else { return }
     isInterrupted = true
     say(words)

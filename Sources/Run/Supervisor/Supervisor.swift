@@ -57,7 +57,7 @@ final class Supervisor {
   /// Why messages of the source were dropped, and what was wrong with the first of each, as far as people know.
   var knownFaults: [MessageFault: String] = [:]
   /// Whether people know that the source ended the scan early, and with which frame it began.
-  var (isInterrupted, isRemarked, isBeginningKnown) = (false, false, false)
+  var (isInterrupted, isRemarked, isGivenUpTold, isBeginningKnown) = (false, false, false, false)
   /// Why the status could not be written; nil where it was.
   var statusFailure: FileError?
   /// Alarms that people know, by their triggers, and the next event of the topic.

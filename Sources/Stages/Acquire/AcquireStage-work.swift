@@ -21,6 +21,9 @@ extension AcquireStage: Stage {
       case .remark:
         log.warning("\(notice.words)")
         environment.didRemark(notice.words)
+      case .gaveUp:
+        log.warning("\(notice.words)")
+        environment.didGiveUp(notice.words)
       case .disconnected, .empty: log.warning("\(notice.words)")
       // The first of each kind tells what is wrong; the ledger counts the others.
       case .dropped(let fault, let detail, let count):

@@ -67,6 +67,9 @@ package protocol StageEnvironment {
   func didDrop(_ fault: MessageFault, _ detail: String?)
   /// Says what was assumed of the source, and what of it is not used.
   func didRemark(_ words: String)
+
+  /// Tells people what the source does not try any more.
+  func didGiveUp(_ words: String)
   /// Says why the source ended the scan early.
   func didInterrupt(_ words: String)
   /// What a predecessor has found out of the source's beginning.
