@@ -106,6 +106,22 @@ extension Pipeline {
       try whole()
     }
 
+    @Test func `A scrub of a run whose devices are gone, or with them its journals, ends with 65`() throws {
+      try expectSame(runs.recon("out", "--parity", option).end())
+      #expect(try journal("scrub").status == .exited(0))
+      for device in devices { try FileManager.default.moveItem(atPath: device, toPath: device + "-away") }
+      expectFailure(65, try journal("scrub"), "were not read: \(devices[0]); \(devices[1])")
+      for device in devices { try FileManager.default.moveItem(atPath: device + "-away", toPath: device) }
+      let folder = runs.run("out") + "/journal"
+      try FileManager.default.removeItem(atPath: folder)
+      // What the shards give back is written again.
+      #expect(try journal("scrub").status == .exited(0))
+      try whole()
+      try FileManager.default.removeItem(atPath: folder)
+      for device in devices { try FileManager.default.removeItem(atPath: device) }
+      expectFailure(65, try journal("scrub"), "were not read: \(folder); \(devices[0]); \(devices[1]); \(devices[2])")
+    }
+
     @Test func `What both copies have damaged comes from shards, and where these are gone salvage is proposed`() throws
     {
       let mirror = runs.folder.file("mirror"), name = "/journal/projections.0/00000000000000000000.segment"

@@ -32,6 +32,9 @@ extension RunJournals {
   /// The run's mirror, where it has one that is not there, or is another run's.
   package var missingMirror: String? { RunMirror(plan).flatMap { $0.isOf(plan) ? nil : $0.path } }
 
+  /// Folders of the run's shards that are not there, or are another run's.
+  package var missingDevices: [String] { RunParity(plan)?.roots.filter { !$0.isOf(plan) }.map(\.path) ?? [] }
+
   /// Whether there is something to mend journals from.
   package var canMend: Bool { plan.scan.mirror != nil || plan.scan.parity != nil }
 

@@ -110,6 +110,8 @@ struct JournalCommand: ParsableCommand {
 
     func run() throws {
       let journals = try RunJournals(RunFolder(path: runFolder))
+      // Before a scrub of a run that is over makes its folders again.
+      let gone = journals.missing
       let scrubs = try journals.scrub(bytesPerSecond: rate * 1_000_000)
       if json {
         try Console.json(scrubs)
@@ -130,11 +132,15 @@ struct JournalCommand: ParsableCommand {
       guard left.isEmpty else {
         throw ScanFailure(.data, "damage of journals that is not mended: \(Self.few(left))")
       }
-      guard journals.missing.isEmpty || journals.canMend else {
+      guard gone.isEmpty || journals.canMend else {
         throw ScanFailure(
-          .noInput, "not there: \(Self.few(journals.missing)); \(JournalCommand.whatHelps(journals))")
+          .noInput, "not there: \(Self.few(gone)); \(JournalCommand.whatHelps(journals))")
       }
-      let unread = scrubs.flatMap(\.report.unread)
+      let mended = Set(scrubs.flatMap { $0.report.findings.map(\.folder) })
+      var unread = scrubs.flatMap(\.report.unread)
+      // Of journals without any copy nobody knows what they held.
+      unread += gone.filter { folder in !(unread + mended).contains { ($0 + "/").hasPrefix(folder + "/") } }
+      unread += journals.missingDevices
       guard unread.isEmpty else {
         throw ScanFailure(
           .data,
