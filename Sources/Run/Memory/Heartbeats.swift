@@ -18,8 +18,8 @@ import Synchronization
 ///       +32  of a band: how often it got other cores u64 atomic, 0 for never
 ///       +40  the cores that it got last, 11 u64 atomic: bit n of word w for core 64·w + n
 /// 128·(stages+1)  of the source: number of its first frame and 1 u64 atomic, series and 1 u64 atomic; 0 for unknown
-///      +128+256·n  text n, UTF-8 up to a 0: n < 61 what was wrong with the first message of `MessageFault` n, 61 what is
-///                  not tried any more, 62 what was assumed of the source, 63 why it ended the scan early
+///      +128+256·n  text n, UTF-8 up to a 0: n < 61 what was wrong with the first message of `MessageFault` n, 61 what
+///                  is not tried any more, 62 what was assumed of the source, 63 why it ended the scan early
 /// ```
 final class Heartbeats: @unchecked Sendable {
   let region: SharedRegion
