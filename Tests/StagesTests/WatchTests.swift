@@ -26,6 +26,21 @@ import Topics
     #expect(BeamLook.figures([], rows: 128) == nil && BeamLook.figures([(.nan, .nan)], rows: 1) == nil)
   }
 
+  @Test func `A trigger of a user's own whose limit the run does not have is told of`() throws {
+    let own = try ["a,watch=buffered,model=threshold:>disk-buffer", "b,watch=lag,model=threshold:>lag-max"]
+      .map { try Trigger(parsing: $0) }
+    let configuration = WatchConfiguration(
+      triggers: Trigger.standard + own, limits: [.lagMax: 48], images: (.projections, []), hasLedger: false,
+      projections: 9, windowStep: 1, runFolder: ("/", 1), output: ("/", 1))
+    let watcher = Watcher(configuration.triggers, limits: configuration.limits) { _ in
+      preconditionFailure("no program is asked")
+    }
+    #expect(
+      configuration.unwatched(by: watcher) == [
+        "the trigger a,watch=buffered,model=threshold:>disk-buffer is not watched: this run has no such limit"
+      ])
+  }
+
   @Test(arguments: PixelType.allCases) func `An image in its ring shows the beam beside the sample`(
     pixel: PixelType
   ) throws {
@@ -158,6 +173,23 @@ import Topics
     #expect(object?["trigger"] as? String == "t" && object?["evidence"] as? Int == 3)
     #expect(try String(contentsOfFile: failed, encoding: .utf8) == "x\nx\nx\n")
     #expect(notices.count == 6 && notices[2].contains("exited with 3, try 3 of 3"), "\(notices)")
+  }
+
+  @Test func `What a hook is not told before the end is said`() throws {
+    let folder = try TestFolder()
+    var notices: [String] = []
+    let hooks = HookRunner(start: { try start($0, $1, nil) }, noticed: { notices.append($0) })
+    let slow = try script(folder, "exec sleep 60")
+    hooks.add(slow, order)
+    hooks.add("/nowhere/at/all", order)
+    hooks.turn()
+    hooks.giveUp()
+    #expect(
+      notices == [
+        "\(slow) was ended while it was told of words: the run is over",
+        "/nowhere/at/all is not told of words: the run is over",
+      ])
+    #expect(hooks.isIdle)
   }
 
   @Test func `A program answers for its gauge, and one that does not is not asked for long`() throws {

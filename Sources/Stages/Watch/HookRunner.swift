@@ -27,7 +27,7 @@ final class HookRunner {
 
   private let start: (String, _ input: Int32) throws -> ChildProcess
   private let noticed: (String) -> Void
-  private var waiting: [(path: String, bytes: [UInt8], tries: Int)] = []
+  private var waiting: [(path: String, text: String, bytes: [UInt8], tries: Int)] = []
   private var running: (process: ChildProcess, deadline: Deadline)?
 
   /// `start` starts a program with its standard input; `noticed` hears what is wrong.
@@ -41,11 +41,25 @@ final class HookRunner {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     guard let data = try? encoder.encode(order) else { preconditionFailure("finite numbers and text are JSON") }
-    waiting.append((path, Array(data) + [UInt8(ascii: "\n")], 0))
+    waiting.append((path, order.text, Array(data) + [UInt8(ascii: "\n")], 0))
   }
 
   /// Whether nothing runs and nothing waits.
   var isIdle: Bool { waiting.isEmpty }
+
+  /// Gives up what is left at the end of a run, and says of what nobody may have been told.
+  func giveUp() {
+    for (index, order) in waiting.enumerated() {
+      let isRunning = index == 0 && running != nil
+      noticed("\(order.path) \(isRunning ? "was ended while it was" : "is not") told of \(order.text): the run is over")
+    }
+    waiting.removeAll()
+    defer { running = nil }
+    do {
+      try running?.process.killGroup()
+      _ = try running?.process.waitForExit(timeout: .seconds(1))
+    } catch { noticed("a trigger's program is not ended: \(error)") }
+  }
 
   /// Sees to the program that runs, and starts the next one.
   func turn() {

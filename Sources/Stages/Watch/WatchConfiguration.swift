@@ -27,4 +27,11 @@ package struct WatchConfiguration: Sendable {
     (self.triggers, self.limits, self.images, self.hasLedger) = (triggers, limits, images, hasLedger)
     (self.projections, self.windowStep, self.runFolder, self.output) = (projections, windowStep, runFolder, output)
   }
+
+  /// What is told of triggers that are not watched, as the run has no limit of that name; those of the standard set are
+  /// for runs that have it.
+  func unwatched(by watcher: Watcher) -> [String] {
+    triggers.filter { !watcher.triggers.contains($0) && !Trigger.standard.contains($0) }
+      .map { "the trigger \($0.text) is not watched: this run has no such limit" }
+  }
 }

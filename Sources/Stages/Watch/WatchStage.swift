@@ -53,6 +53,7 @@ struct WatchStage {
       return model
     }
     self.programs = programs
+    for text in configuration.unwatched(by: watcher) { notice(text) }
     hooks = HookRunner(start: { try environment.startProgram($0, $1, nil) }, noticed: notice)
   }
 
@@ -72,6 +73,7 @@ struct WatchStage {
       hooks.turn()
       usleep(10_000)
     }
+    hooks.giveUp()
     gauges.askForPause(false)
     gauges.askToStayWide(false)
     try writer.flush()
