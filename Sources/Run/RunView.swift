@@ -81,7 +81,7 @@ package final class RunView: Sendable {
     volumes = try plan.placement.workers.indices.map {
       try VolumeRegion.attach(
         name: names.volume($0), runID: plan.runID, partition: $0, layout: plan.layout(ofWorker: $0),
-        live: plan.liveLayout(ofWorker: $0), isReadOnly: true)
+        live: plan.liveLayout(ofWorker: $0), coarse: plan.coarseLayout(ofWorker: $0), isReadOnly: true)
     }
     denoised =
       plan.denoising == nil

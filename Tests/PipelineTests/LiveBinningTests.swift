@@ -149,6 +149,7 @@ extension Pipeline {
     @Test(arguments: [
       (64, ["--live-binning", "4"], "--live-binning 4"), (64, ["--final-iterations", "0"], "makes no other"),
       (65, ["--live-binning", "3"], "leaves 5 of 45 columns"),
+      (65, ["--live-binning", "2", "--latency-max", "1", "--when-slow", "coarse"], "leaves 5 of 45 columns"),
     ])
     func `What makes no sense is refused in a line`(code: Int32, options: [String], words: String) throws {
       let scan = try foam(), defaults = options[0] == "--live-binning" ? [] : ["--live-binning", "1"]

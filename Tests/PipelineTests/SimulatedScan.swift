@@ -4,10 +4,13 @@ import Testing
 
 extension TestFolder {
   /// Simulates a small scan of foam as `foam.h5`, and gives its path.
-  func simulate(rows: Int, columns: Int, projections: Int) throws -> String {
+  func simulate(rows: Int, columns: Int, projections: Int, _ options: String...) throws -> String {
     let scan = file("foam.h5")
-    let outcome = try Command.run(
-      "simulate", scan, "--rows", "\(rows)", "--columns", "\(columns)", "--projections", "\(projections)", "--quiet")
+    let outcome = try Command(
+      [
+        "simulate", scan, "--rows", "\(rows)", "--columns", "\(columns)", "--projections", "\(projections)", "--quiet",
+      ] + options
+    ).end()
     try #require(outcome.status == .exited(0), "\(outcome.errors)")
     return scan
   }

@@ -71,7 +71,10 @@ extension Pipeline {
       return pace.latencyP99
     }
 
-    @Test func `Twenty deaths change no decision that was made, and a replay makes the same live volumes`() throws {
+    @Test(arguments: ["decimate:2,widen,decimate:8", "coarse,decimate:4"])
+    func `Twenty deaths change no decision that was made, and a replay makes the same live volumes`(
+      ladder: String
+    ) throws {
       let scan = try simulate(500), seed: UInt64 = 17
       let reference = try command(scan, "reference", ["--window-step", "0"], iterations: 1).end().result()
       var random = SplitMix64(seed: seed)
@@ -87,7 +90,7 @@ extension Pipeline {
         scan, "killed",
         [
           "--workers", "2", "--threads", "1", "--rate", "150", "--lag-max", "6", "--latency-max", "2",
-          "--when-slow", "decimate:2,widen,decimate:8", "--checkpoint-every", "0",
+          "--when-slow", ladder, "--checkpoint-every", "0",
         ], faults: faults)
       let path = folder.file("killed-run"), status = path + "/status.json"
       try wait("twenty deaths and fifty updates of each worker", within: 60) {
@@ -125,6 +128,32 @@ extension Pipeline {
       for (index, update) in before[0].enumerated() {
         if let level = update.timing?.level, let known = levels[index] { #expect(known == [level]) }
       }
+    }
+
+    /// Of odd edges, with half acquisition, binned as well, of windows of any kind, with what reads the volume.
+    @Test(arguments: [
+      ["--algorithm", "sirt", "--final-iterations", "2", "--stage", "segment"],
+      ["--algorithm", "mlem", "--final-iterations", "1", "--end-row", "3", "--workers", "2"],
+      ["--live-binning", "1", "--final", "fbp", "--stop-ssim", "0.999999", "--stop-after", "290"],
+      ["--window-length", "1", "--field-of-view", "half", "--rotation-axis", "12.3", "--final", "fbp"],
+    ])
+    func `Updates on a coarse grid go with everything, and come from it again`(options: [String]) throws {
+      // Slices that the detector saw one half of.
+      let isHalf = options.contains("half")
+      let scan =
+        isHalf
+        ? try folder.simulate(
+          rows: 5, columns: 45, projections: 300, "--range", "360", "--rotation-axis", "12.3") : try simulate(300)
+      let outcome = try command(
+        scan, "coarse",
+        ["--rate", "2000", "--latency-max", "0.01", "--when-slow", "coarse", "--threads", "1"] + options
+      ).end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      let result = try outcome.result(), pace = try #require(result.pace)
+      #expect(pace.levels.map(\.level) == ["full", "coarse"] && pace.levels[1].share > 0, "\(pace)")
+      #expect(result.projections == 300 && result.lost == 0)
+      let made = try updates("coarse").joined().filter { $0.phase == .window }
+      #expect(made.contains(where: \.isCoarse) && made.allSatisfy { $0.residualSquared.isFinite })
     }
   }
 }

@@ -79,7 +79,7 @@ import Testing
     )
     (progress.windowEnd, progress.updateInterval, progress.acquired) = (204, 8, 182)
     (progress.fields, progress.lateFields) = (30, 10)
-    (progress.level, progress.decimation) = (2, 64)
+    (progress.level, progress.decimation, progress.isCoarse) = (2, 64, true)
     (progress.axis, progress.axisOrders, progress.axisSought) = (FoundAxis(12.75, error: 0.5), 3, 162)
     return progress
   }()
@@ -201,7 +201,7 @@ import Testing
     }
     let order = WorkerOrder.update(index: 3, projections: 6..<11, every: 9, iterations: 2)
     #expect(try decoded(order, 32, 10).0 == .update(index: 3, projections: 6..<11, every: 10, iterations: 2))
-    for (offset, value) in [(32, UInt8(11)), (32, 65), (94, 65), (93, 1)] {
+    for (offset, value) in [(32, UInt8(11)), (32, 65), (94, 65), (93, 2)] {
       #expect(throws: EventError.self, "\(value) at \(offset)") { try decoded(order, offset, value) }
     }
   }

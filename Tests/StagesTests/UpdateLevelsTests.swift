@@ -14,8 +14,12 @@ import Tomography
     #expect((0...3).map { ladder.widens(at: $0) } == [false, true, true, true])
     #expect(ladder.levels == ["full", "widen", "decimate:4", "decimate:16"])
     #expect(SlowLadder([.decimate(2), .widen])?.widens(at: 1) == false)
+    #expect(!ladder.coarsens)
+    let coarse = try #require(SlowLadder([.widen, .coarse, .decimate(4)]))
+    #expect((0...3).map { coarse.coarsens(at: $0) } == [false, false, true, true] && coarse.coarsens)
+    #expect(coarse.levels == ["full", "widen", "coarse", "decimate:4"])
     let wrong: [[SlowLadder.Step]] = [
-      [], [.widen, .widen], [.decimate(1)], [.decimate(65)], [.decimate(4), .decimate(4)],
+      [], [.widen, .widen], [.coarse, .widen, .coarse], [.decimate(1)], [.decimate(65)], [.decimate(4), .decimate(4)],
       [.decimate(4), .widen, .decimate(2)], (2...10).map { .decimate($0) },
     ]
     for steps in wrong { #expect(SlowLadder(steps) == nil, "\(steps)") }
@@ -88,6 +92,33 @@ import Tomography
     // Half of the projections, in half of the time each: enough, and not with fewer left out.
     let changes = zip(course, course.dropFirst()).filter { $0.level != $1.level }
     #expect(course.map(\.level).max() == 1 && changes.count == 1, "\(changes.count) changes")
+  }
+
+  @Test func `A coarse grid stays while the slices themselves could not be followed, and goes then`() throws {
+    let ladder = try #require(SlowLadder([.coarse]))
+    /// A worker that takes `seconds` for an update, an eighth of it on the coarse grid.
+    func levels(_ seconds: [(until: Int, seconds: Double)]) -> [Int] {
+      let spacing = 0.01
+      var (levels, interval) = (
+        UpdateLevels(ladder, windows: Self.windows, projections: 0),
+        UpdateInterval(lagMax: 0, windows: Self.windows, projections: 0)
+      )
+      var (level, free, trace) = (0, 0.0, [Int]())
+      for projection in 1...(seconds.last?.until ?? 1) {
+        let now = Double(projection) * spacing
+        let whole = seconds.first { projection <= $0.until }?.seconds ?? 0
+        let work = ladder.coarsens(at: level) ? whole / 8 : whole
+        let backlog = UpdateBacklog(
+          lag: max(0, Int((free - now) / spacing)), lagMax: 0, latency: max(0, free - now) / 0.5)
+        _ = levels.next(&level, 1, &interval, backlog, projections: projection) { _ in 1.25 * work / spacing }
+        free = max(now, free) + (ladder.coarsens(at: level) ? whole / 8 : whole)
+        trace.append(level)
+      }
+      return trace
+    }
+    let trace = levels([(2000, 0.03), (4000, 0.005)])
+    #expect(trace[..<2000].last == 1 && trace.last == 0)
+    #expect(zip(trace, trace.dropFirst()).count { $0 != $1 } == 2)
   }
 
   @Test func `The usual ladder is the interval alone`() {

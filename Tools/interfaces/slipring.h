@@ -30,9 +30,10 @@ struct slipring_volume {
   uint32_t magic, layout;
   uint64_t run[2];
   uint32_t partition, rows, columns;
+  // coarse: 1 where generations may lie on a coarse grid (--when-slow coarse).
   // live_factor: rows and columns that are one in the generations of windows (--live-binning); 0 for 1.
   uint16_t lanes;
-  uint8_t zero, live_factor;
+  uint8_t coarse, live_factor;
   uint64_t generation_bytes;
 };
 
@@ -118,13 +119,14 @@ static inline uint64_t slipring_newest(const struct slipring_volume *volume, uns
 }
 
 // The voxel at column 0 of row 0 of a slice. The next column is *column_stride values on, the next row *row_stride.
-// NULL for a generation of binned projections, whose slices are others.
+// NULL for a generation of binned projections or on a coarse grid, whose slices are others.
 static inline const float *slipring_slice(
     const struct slipring_volume *volume, uint32_t row, unsigned slot, size_t *row_stride, size_t *column_stride) {
   *row_stride = *column_stride = 0;
   if (row >= volume->rows || slot > 2) return NULL;
   const uint16_t *phase = (const uint16_t *)((const char *)volume + 256 + 128 * slot + 8);
-  if (volume->live_factor > 1 && *phase != 2) return NULL;
+  // The highest bit of the word behind the phase says that the generation lies on a coarse grid.
+  if (*phase != 2 && (volume->live_factor > 1 || phase[1] & 0x8000)) return NULL;
   size_t block = row / volume->lanes, left = volume->rows - block * volume->lanes;
   // The last block has no more lanes than its rows need.
   size_t lanes = left <= 2 ? 2 : left <= 4 ? 4 : (left + 15) / 16 * 16;

@@ -20,8 +20,9 @@ from ._topic import Topic, TopicWriter
 from ._view import View
 
 #: What the journals of updates and scores hold, one row an event (UpdateEvent and ScoreEvent in Sources/RunModel).
+#: `coarse` is 128 where the volume lay on a coarse grid, else 0.
 UPDATE = np.dtype([
-    ("phase", "<u2"), ("spread", "<u2"), ("iterations", "<u4"), ("index", "<u8"), ("cursor", "<u8"),
+    ("phase", "<u2"), ("spread", "u1"), ("coarse", "u1"), ("iterations", "<u4"), ("index", "<u8"), ("cursor", "<u8"),
     ("generation", "<u8"), ("first_projection", "<u8"), ("end_projection", "<u8"), ("residual_squared", "<f8"),
     ("data_squared", "<f8"), ("nanoseconds", "<u8"), ("first_row", "<u4"), ("row_count", "<u4"), ("non_finite", "<u8"),
     ("clamped", "<u8"), ("dead", "<u8"), ("negative", "<u8"),

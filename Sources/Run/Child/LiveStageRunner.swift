@@ -53,7 +53,7 @@ package struct LiveStageRunner {
           try plan.placement.workers.indices.map {
             try VolumeRegion.attach(
               name: names.volume($0), runID: plan.runID, partition: $0, layout: plan.layout(ofWorker: $0),
-              live: plan.liveLayout(ofWorker: $0), isReadOnly: true)
+              live: plan.liveLayout(ofWorker: $0), coarse: plan.coarseLayout(ofWorker: $0), isReadOnly: true)
           }))
     }
     return LiveSource(.stage(try volume(name, isReadOnly: true)))

@@ -136,7 +136,7 @@ extension StageRunner {
   package func volume(_ worker: Int) throws -> VolumeRegion {
     try VolumeRegion.attach(
       name: names.volume(worker), runID: plan.runID, partition: worker, layout: plan.layout(ofWorker: worker),
-      live: plan.liveLayout(ofWorker: worker))
+      live: plan.liveLayout(ofWorker: worker), coarse: plan.coarseLayout(ofWorker: worker))
   }
 
   /// The slices of a worker's volume that are compared.

@@ -48,6 +48,7 @@ package final class RunRegions {
         let volume = try VolumeRegion.create(
           name: names.volume(partition), runID: plan.runID, partition: partition,
           layout: plan.layout(ofWorker: partition), live: plan.liveLayout(ofWorker: partition),
+          coarse: plan.coarseLayout(ofWorker: partition),
           node: worker.node)
         if let shape = plan.sliceHistory {
           _ = try SliceHistory.create(

@@ -4,7 +4,7 @@
 /// metadata of an order, behind its 48 bytes (80 B, little-endian)
 ///   48  input u64 (next event of projections)     56  projections u64     64  updates u32     68  state u32
 ///   72  acquired u64 (known with the end)        80  windowEnd u64         88  updateInterval u32
-///   92  level u16, decimation u16 (0 for 1)
+///   92  level u8, coarse u8 (1: updates are made on a coarse grid), decimation u16 (0 for 1)
 ///   96  fields u32, late fields u32             104  axis f64, its error f64 (0, 0: not known by any order)
 ///  120  orders about the axis u32, projections when it was last looked for u32
 ///       state: 0 while projections come; 1 + reason of the end afterwards, plus 256 once the final iterations were
@@ -27,6 +27,8 @@ package struct DistributionProgress: Equatable, Sendable {
   package var level = 0
   /// Updates take the newest projections whose number is a multiple of this.
   package var decimation = 1
+  /// Whether updates are made on a grid of half the columns and rows.
+  package var isCoarse = false
   /// Flats and darks handed out.
   package var fields = 0
   /// Those of them that came behind a projection. While there are none, the first orders are those for the fields.
@@ -47,9 +49,14 @@ package struct DistributionProgress: Equatable, Sendable {
   /// The beginning.
   package init() {}
 
-  /// Takes over how often updates are made, and of which projections.
-  package mutating func take(interval: Int, level: Int, _ decimation: Int) {
-    (updateInterval, self.level, self.decimation) = (interval, level, decimation)
+  /// Takes over how often updates are made, of which projections, and whether on a coarse grid.
+  package mutating func take(interval: Int, level: Int, _ decimation: Int, isCoarse: Bool = false) {
+    (updateInterval, self.level, self.decimation, self.isCoarse) = (interval, level, decimation, isCoarse)
+  }
+
+  /// Takes the same over as somebody has decided it before.
+  package mutating func take(_ pace: DistributionProgress) {
+    take(interval: pace.updateInterval, level: pace.level, pace.decimation, isCoarse: pace.isCoarse)
   }
 
   /// An interval that no scan reaches the end of: no updates are made.
@@ -85,7 +92,7 @@ package struct DistributionProgress: Equatable, Sendable {
     metadata.store(UInt64(acquired), at: Self.offset + 24)
     metadata.store(UInt64(windowEnd), at: Self.offset + 32)
     metadata.store(UInt32(updateInterval), at: Self.offset + 40)
-    metadata.store(UInt16(level), at: Self.offset + 44)
+    metadata.store(UInt16(level + (isCoarse ? Self.levelMax + 1 : 0)), at: Self.offset + 44)
     metadata.store(UInt16(decimation == 1 ? 0 : decimation), at: Self.offset + 46)
     metadata.store(UInt32(clamping: fields), at: Self.offset + 48)
     metadata.store(UInt32(clamping: lateFields), at: Self.offset + 52)
@@ -107,9 +114,11 @@ package struct DistributionProgress: Equatable, Sendable {
     windowEnd = try fields.count(at: Self.offset + 32, "window end")
     updateInterval = Int(fields.u32(at: Self.offset + 40))
     guard updateInterval >= 1 else { throw .malformed("windows 0 steps apart") }
-    (level, decimation) = (Int(fields.u16(at: Self.offset + 44)), max(1, Int(fields.u16(at: Self.offset + 46))))
-    guard level <= Self.levelMax, decimation <= WorkerOrder.everyMax else {
-      throw .malformed("every \(decimation). projection at level \(level)")
+    let pace = Int(fields.u16(at: Self.offset + 44))
+    (level, isCoarse) = (pace % (Self.levelMax + 1), pace > Self.levelMax)
+    decimation = max(1, Int(fields.u16(at: Self.offset + 46)))
+    guard pace <= 2 * Self.levelMax + 1, decimation <= WorkerOrder.everyMax else {
+      throw .malformed("every \(decimation). projection at level \(pace)")
     }
     (self.fields, lateFields) = (Int(fields.u32(at: Self.offset + 48)), Int(fields.u32(at: Self.offset + 52)))
     guard lateFields <= self.fields else { throw .malformed("\(lateFields) of \(self.fields) fields came late") }

@@ -3,7 +3,7 @@
 /// ```
 /// metadata (112 B, little-endian)
 ///    0  phase u16 (1 window, 2 final)
-///    2  spread projections u16               4  iterations u32
+///    2  spread projections u15, coarse u1    4  iterations u32
 ///    8  index u64                           16  cursor u64 (next order)      24  generation u64
 ///   32  first projection u64                40  end projection u64
 ///   48  residual² f64                       56  data² f64                          64  duration u64 ns
@@ -35,6 +35,8 @@ package struct UpdateEvent: Equatable, Sendable {
   package var projections: Range<Int>
   /// Earlier projections that it covers beside them.
   package var spread: Int
+  /// Whether its generation lies on a coarse grid, of half the columns and rows that windows have otherwise.
+  package var isCoarse: Bool
   /// Rows of the detector that it covers.
   package var rows: Range<Int>
   /// ‖b − A x‖² of the last iteration, before its update.
@@ -53,7 +55,7 @@ package struct UpdateEvent: Equatable, Sendable {
   /// An update as a worker reports it.
   package init(
     phase: Phase, index: Int, iterations: Int, cursor: UInt64, generation: UInt64, projections: Range<Int>,
-    spread: Int = 0, rows: Range<Int>,
+    spread: Int = 0, isCoarse: Bool = false, rows: Range<Int>,
     residualSquared: Double, dataSquared: Double, duration: UInt64, pixels: PixelCounts, fits: [RowFit] = []
   ) {
     precondition(fits.isEmpty || fits.count == rows.count, "fits of \(fits.count) of \(rows.count) rows")
@@ -64,6 +66,7 @@ package struct UpdateEvent: Equatable, Sendable {
     self.generation = generation
     self.projections = projections
     self.spread = spread
+    self.isCoarse = isCoarse
     self.rows = rows
     self.residualSquared = residualSquared
     self.dataSquared = dataSquared
@@ -71,6 +74,17 @@ package struct UpdateEvent: Equatable, Sendable {
     self.pixels = pixels
     self.fits = fits
   }
+
+  private static let coarseBit: UInt16 = 1 << 15
+
+  /// Which volume a generation is, by the first four bytes of the update that made it, whatever they are.
+  static func volume(of word: UInt32) -> VolumeKind {
+    if UInt16(truncatingIfNeeded: word) == Phase.final.rawValue { return .finished }
+    return UInt16(word >> 16) & coarseBit > 0 ? .coarse : .window
+  }
+
+  /// Which volume it made.
+  var volume: VolumeKind { phase == .final ? .finished : isCoarse ? .coarse : .window }
 
   /// Bytes of metadata without fits and timing.
   package static let byteCount = 112
@@ -88,7 +102,7 @@ package struct UpdateEvent: Equatable, Sendable {
   /// Writes the event without fits and timing; returns the bytes used.
   package func encode(into metadata: UnsafeMutableRawBufferPointer) -> Int {
     metadata.store(phase.rawValue, at: 0)
-    metadata.store(UInt16(spread), at: 2)
+    metadata.store(UInt16(spread) | (isCoarse ? Self.coarseBit : 0), at: 2)
     metadata.store(UInt32(iterations), at: 4)
     metadata.store(UInt64(index), at: 8)
     metadata.store(cursor, at: 16)
@@ -117,7 +131,8 @@ package struct UpdateEvent: Equatable, Sendable {
     let more = metadata.count - Self.byteCount
     let fields = try MetadataFields(metadata, byteCount: Self.byteCount + max(more, 0), of: "update")
     guard let phase = Phase(rawValue: fields.u16(at: 0)) else { throw .malformed("update phase \(fields.u16(at: 0))") }
-    let spread = Int(fields.u16(at: 2))
+    let isCoarse = fields.u16(at: 2) & Self.coarseBit > 0, spread = Int(fields.u16(at: 2) & ~Self.coarseBit)
+    guard phase == .window || !isCoarse else { throw .malformed("a final update on a coarse grid") }
     guard spread <= WorkerOrder.spreadMax else { throw .malformed("update over \(spread) spread projections") }
     let first = try fields.count(at: 32, "first projection")
     let end = try fields.count(at: 40, "end projection")
@@ -133,7 +148,8 @@ package struct UpdateEvent: Equatable, Sendable {
     self.init(
       phase: phase, index: try fields.count(at: 8, "index"), iterations: Int(fields.u32(at: 4)),
       cursor: fields.u64(at: 16),
-      generation: fields.u64(at: 24), projections: first..<end, spread: spread, rows: row..<row + rowCount,
+      generation: fields.u64(at: 24), projections: first..<end, spread: spread, isCoarse: isCoarse,
+      rows: row..<row + rowCount,
       residualSquared: fields.f64(at: 48), dataSquared: fields.f64(at: 56), duration: fields.u64(at: 64),
       pixels: pixels,
       fits: more > 0 && !isTimed ? RowFit.decode(fields, at: Self.byteCount, count: rowCount) : [])

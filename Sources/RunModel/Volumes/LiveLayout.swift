@@ -1,5 +1,15 @@
 package import KernelTypes
 
+/// Which volume a generation holds.
+enum VolumeKind {
+  /// That of the final iterations.
+  case finished
+  /// That of updates while the scan runs.
+  case window
+  /// That of updates on a coarse grid.
+  case coarse
+}
+
 /// How a worker's volume lies in memory while the scan runs, where updates are made of binned projections.
 package struct LiveLayout: Equatable, Sendable {
   /// Its slices; the last one may stand for fewer rows than the others.

@@ -24,6 +24,7 @@ package struct VolumeCheckpoint: Sendable {
   private let partition: Int
   private let layout: SliceLayout
   private let live: LiveLayout?
+  private let coarse: LiveLayout?
 
   private static let magic: UInt32 = 0x4B50_4C53
   private static let layoutVersion: UInt32 = 3
@@ -34,22 +35,33 @@ package struct VolumeCheckpoint: Sendable {
   private static let keptCount = 2
 
   /// Checkpoints of worker `partition` in an existing folder.
-  package init(folder: String, runID: RunID, partition: Int, layout: SliceLayout, live: LiveLayout? = nil) {
+  package init(
+    folder: String, runID: RunID, partition: Int, layout: SliceLayout, live: LiveLayout? = nil,
+    coarse: LiveLayout? = nil
+  ) {
     self.folder = folder
     self.runID = runID
     self.partition = partition
     self.layout = layout
-    self.live = live
+    (self.live, self.coarse) = (live, coarse)
   }
 
   /// How the generation that `update` made lies in memory.
-  private func layout(of update: UpdateEvent) -> SliceLayout {
-    update.phase == .final ? layout : live?.layout ?? layout
+  private func layout(of update: UpdateEvent) -> SliceLayout { live(of: update)?.layout ?? layout }
+
+  /// The same where it is of binned projections; nil for one of all. Throws away what a run without a coarse grid says
+  /// of one: the sizes in the header are other ones then.
+  private func live(of update: UpdateEvent) -> LiveLayout? {
+    switch update.volume {
+    case .finished: nil
+    case .window: live
+    case .coarse: coarse ?? live
+    }
   }
 
   /// The slices of what was read to `base`, which `update` made, in the shape of the finished volume.
   package func slices(_ base: UnsafeRawPointer, of update: UpdateEvent) -> GenerationSlices {
-    GenerationSlices(layout: layout, live: update.phase == .final ? nil : live, base: base)
+    GenerationSlices(layout: layout, live: live(of: update), base: base)
   }
 
   /// Writes the generation at `base` that `update` made, and removes all but the newest two. False, and nothing is

@@ -151,11 +151,11 @@ extension VolumeRegion {
   }
 
   /// Zeroes what lies around the slices of all generations but the newest: the solver relies on it and never writes it,
-  /// so that what a dead process left there would be part of the next generation. Where there are two layouts, what
-  /// lies around the slices of one is in those of the other, so all of it is zeroed.
+  /// so that what a dead process left there would be part of the next generation. Where there is more than one layout,
+  /// what lies around the slices of one is in those of another, so all of it is zeroed.
   package func clearMargins() {
     for slot in 0..<Self.slotCount where slot != newest.slot {
-      if live != nil, finalMark?.slot != slot {
+      if live != nil || coarse != nil, finalMark?.slot != slot {
         memset(base(ofSlot: slot), 0, windowLayout.volumeByteCount)
         continue
       }
@@ -171,6 +171,12 @@ extension VolumeRegion {
         memset(base(ofSlot: slot) + margin, 0, (block + 1) * layout.volumeBlockByteCount - margin)
       }
     }
+  }
+
+  /// Zeroes what is at `nextBase` where a generation in another layout was there.
+  package func clearNext(for layout: SliceLayout) {
+    let slot = nextSlot
+    if self.layout(ofSlot: slot) != layout { memset(base(ofSlot: slot), 0, layout.volumeByteCount) }
   }
 
   /// Zeroes a block at `nextBase`, where the final iterations come after generations in another layout: what those left

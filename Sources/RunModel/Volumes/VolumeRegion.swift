@@ -10,7 +10,8 @@ import Synchronization
 /// ```
 /// header page
 ///    0  magic u32 "SLPV", layout u32      8  runID 16 B       24  partition u32, rows u32
-///   32  columns u32, lanes u16, 0 u8, rows and columns that become one of a window's generation, 0 for 1 u8
+///   32  columns u32, lanes u16, 1 where generations may lie on a coarse grid u8, rows and columns that become one of a
+///       window's generation, 0 for 1 u8
 ///   40  generation bytes u64                                                      48  CRC32C of bytes 0–47
 ///  128  newest u64 atomic: cursor << 2 | slot
 ///  136  swept u64 atomic: generation << 18 | blocks << 2 | slot, see VolumeRegion-final
@@ -28,7 +29,8 @@ import Synchronization
 /// that died before it could report it leaves the report to its successor.
 ///
 /// Where updates are made of binned projections (`live`), generations of windows are smaller volumes, each at the start
-/// of its slot; the update beside it says which kind a generation is. Generation 0, all zeros, is of the smaller ones.
+/// of its slot; with `coarse` some are of half the columns and rows of those; the update beside it says which kind a
+/// generation is. Generation 0, all zeros, is of the smaller ones.
 package final class VolumeRegion: @unchecked Sendable {
   /// A complete generation.
   package struct Generation: Sendable {
@@ -45,6 +47,8 @@ package final class VolumeRegion: @unchecked Sendable {
   package let layout: SliceLayout
   /// How they lie in all others, where their updates are made of binned projections.
   package let live: LiveLayout?
+  /// How they lie on a coarse grid; nil where none do.
+  let coarse: LiveLayout?
   let region: SharedRegion
   /// The slot that is being saved; of this process only.
   private var pinned: Int?
@@ -63,7 +67,7 @@ package final class VolumeRegion: @unchecked Sendable {
   private static let recordByteCount = 8 + UpdateEvent.byteCount + 4
   private static let attemptLimit = 4
 
-  private init(region: SharedRegion, layout: SliceLayout, live: LiveLayout?) {
+  private init(region: SharedRegion, layout: SliceLayout, live: LiveLayout?, coarse: LiveLayout?) {
     let recordEnd = Self.recordOffset(ofSlot: Self.slotCount - 1) + Self.recordByteCount
     precondition(
       recordEnd <= Self.finalUpdateOffset && Self.recordByteCount <= Self.recordStride,
@@ -73,13 +77,14 @@ package final class VolumeRegion: @unchecked Sendable {
     precondition(
       region.byteCount == Self.byteCount(layout) && layout.volumeByteCount % Self.headerByteCount == 0,
       "region \(region.name) of \(region.byteCount) B for generations of \(layout.volumeByteCount) B")
-    let smaller = live?.layout ?? layout
-    precondition(
-      smaller.volumeByteCount <= layout.volumeByteCount && Self.pieceCount(smaller) <= Self.pieceCount(layout),
-      "binned generations of \(smaller.volumeByteCount) B in slots of \(layout.volumeByteCount) B")
+    for smaller in [live, coarse].compactMap(\.?.layout) {
+      precondition(
+        smaller.volumeByteCount <= layout.volumeByteCount && Self.pieceCount(smaller) <= Self.pieceCount(layout),
+        "binned generations of \(smaller.volumeByteCount) B in slots of \(layout.volumeByteCount) B")
+    }
     self.region = region
     self.layout = layout
-    self.live = live
+    (self.live, self.coarse) = (live, coarse)
   }
 
   /// Bytes of the region for a volume of this layout.
@@ -91,11 +96,12 @@ package final class VolumeRegion: @unchecked Sendable {
   /// Creates the region with a volume of zeros as generation 0. Its memory comes from NUMA node `node` where one is
   /// given.
   package static func create(
-    name: String, runID: RunID, partition: Int, layout: SliceLayout, live: LiveLayout? = nil, node: Int?
+    name: String, runID: RunID, partition: Int, layout: SliceLayout, live: LiveLayout? = nil, coarse: LiveLayout? = nil,
+    node: Int?
   ) throws(HostError) -> VolumeRegion {
     let region = try SharedRegion.create(name: name, byteCount: byteCount(layout), node: node, hugePages: true)
-    region.begin(with: header(runID: runID, partition: partition, layout: layout, live: live))
-    let volume = VolumeRegion(region: region, layout: layout, live: live)
+    region.begin(with: header(runID: runID, partition: partition, layout: layout, live: live, isCoarse: coarse != nil))
+    let volume = VolumeRegion(region: region, layout: layout, live: live, coarse: coarse)
     volume.sealZeros(slot: volume.newest.slot)
     return volume
   }
@@ -103,7 +109,8 @@ package final class VolumeRegion: @unchecked Sendable {
   /// Attaches to the region of worker `partition`; refuses one that belongs to another run or has another shape. With
   /// `isReadOnly` only what reads may be called.
   package static func attach(
-    name: String, runID: RunID, partition: Int, layout: SliceLayout, live: LiveLayout? = nil, isReadOnly: Bool = false
+    name: String, runID: RunID, partition: Int, layout: SliceLayout, live: LiveLayout? = nil, coarse: LiveLayout? = nil,
+    isReadOnly: Bool = false
   ) throws(HostError) -> VolumeRegion {
     let region = try SharedRegion.attach(name: name, isReadOnly: isReadOnly)
     if let version = otherVersion(region) {
@@ -112,8 +119,8 @@ package final class VolumeRegion: @unchecked Sendable {
     }
     try region.check(
       isFor: "volume.\(partition) of this run", byteCount: byteCount(layout),
-      header: header(runID: runID, partition: partition, layout: layout, live: live))
-    return VolumeRegion(region: region, layout: layout, live: live)
+      header: header(runID: runID, partition: partition, layout: layout, live: live, isCoarse: coarse != nil))
+    return VolumeRegion(region: region, layout: layout, live: live, coarse: coarse)
   }
 
   /// The layout of a whole header of another version.
@@ -128,13 +135,14 @@ package final class VolumeRegion: @unchecked Sendable {
 
   /// The immutable part of the header: 48 bytes of fields and their checksum.
   private static func header(
-    runID: RunID, partition: Int, layout: SliceLayout, live: LiveLayout?
+    runID: RunID, partition: Int, layout: SliceLayout, live: LiveLayout?, isCoarse: Bool
   ) -> InlineArray<13, UInt32> {
     let factor = live?.factor ?? 0
     precondition(factor < 256, "\(factor) columns become one")
     return regionWords(
       magic: magic, layout: layoutVersion, runID, UInt32(partition), UInt32(layout.rows), UInt32(layout.columns),
-      UInt32(layout.lanes | factor << 24), UInt32(truncatingIfNeeded: layout.volumeByteCount),
+      UInt32(layout.lanes | (isCoarse ? 1 << 16 : 0) | factor << 24),
+      UInt32(truncatingIfNeeded: layout.volumeByteCount),
       UInt32(layout.volumeByteCount >> 32))
   }
 
@@ -151,27 +159,40 @@ package final class VolumeRegion: @unchecked Sendable {
   /// How slices of windows lie in a generation.
   package var windowLayout: SliceLayout { live?.layout ?? layout }
 
-  /// Whether a generation is of binned projections.
-  package func isLive(_ generation: Generation) -> Bool { isLive(slot: generation.slot) }
+  /// Whether a generation is of binned projections, as all of windows are.
+  package func isLive(_ generation: Generation) -> Bool { kind(ofSlot: generation.slot) == .window && live != nil }
+
+  /// Whether it lies on a coarse grid.
+  package func isCoarse(_ generation: Generation) -> Bool { kind(ofSlot: generation.slot) == .coarse }
 
   /// How the slices of a generation, the newest when it was asked for, lie in memory.
   package func layout(of generation: Generation) -> SliceLayout { layout(ofSlot: generation.slot) }
 
   /// The slices of a generation, the newest when it was asked for, in the shape of the finished volume.
   package func slices(of generation: Generation) -> GenerationSlices {
-    GenerationSlices(layout: layout, live: isLive(generation) ? live : nil, base: generation.base)
+    GenerationSlices(layout: layout, live: self.live(kind(ofSlot: generation.slot)), base: generation.base)
   }
 
   /// What a slot holds is said by the update that made it, whatever else was written over that.
-  private func isLive(slot: Int) -> Bool {
-    let phase = region.base.load(fromByteOffset: Self.recordOffset(ofSlot: slot) + 8, as: UInt16.self)
-    return live != nil && phase != UpdateEvent.Phase.final.rawValue
+  private func kind(ofSlot slot: Int) -> VolumeKind {
+    let kind = UpdateEvent.volume(
+      of: region.base.load(fromByteOffset: Self.recordOffset(ofSlot: slot) + 8, as: UInt32.self))
+    return kind == .coarse && coarse == nil ? .window : kind
   }
 
-  func layout(ofSlot slot: Int) -> SliceLayout { isLive(slot: slot) ? windowLayout : layout }
+  /// How a generation of binned projections lies in memory; nil for one of all.
+  private func live(_ kind: VolumeKind) -> LiveLayout? {
+    switch kind {
+    case .finished: nil
+    case .window: live
+    case .coarse: coarse
+    }
+  }
+
+  func layout(ofSlot slot: Int) -> SliceLayout { live(kind(ofSlot: slot))?.layout ?? layout }
 
   /// How what `update` makes lies in memory; generation 0 for nil.
-  func layout(of update: UpdateEvent?) -> SliceLayout { update?.phase == .final ? layout : windowLayout }
+  func layout(of update: UpdateEvent?) -> SliceLayout { live(update?.volume ?? .window)?.layout ?? layout }
 
   /// Gives `body` the newest complete generation while the worker goes on. Nil if the worker published another one
   /// meanwhile, each of a few times: then its slot may have been written again, and what `body` made of it is dropped.

@@ -14,7 +14,7 @@ extension ScanKey {
       """
       What is done, step after step, while a worker is behind (lag-max, latency-max): widen makes updates less \
       often; decimate:K (from 2 to 64, rising) makes them of every K-th projection, and leaves the others to the \
-      final iterations.
+      final iterations; coarse makes them on a grid of half the columns and rows.
       """,
       unset: "widen"),
     ScanKey(
@@ -34,7 +34,7 @@ extension ScanKey {
 extension SlowLadder: ScanValue {
   /// For people.
   package static var form: String {
-    "widen and decimate:K (K from 2 to 64, rising) in their order, as widen,decimate:4"
+    "widen, decimate:K (K from 2 to 64, rising) and coarse in their order, as widen,decimate:4,coarse"
   }
   /// Steps with commas between.
   package init?(scanText: String) {
@@ -42,6 +42,8 @@ extension SlowLadder: ScanValue {
     for word in scanText.split(separator: ",", omittingEmptySubsequences: false) {
       if word == "widen" {
         steps.append(.widen)
+      } else if word == "coarse" {
+        steps.append(.coarse)
       } else if word.hasPrefix("decimate:"), let every = Int(word.dropFirst("decimate:".count)) {
         steps.append(.decimate(every))
       } else {

@@ -1,11 +1,20 @@
 import Host
+import Stages
 
 // Updates that are made of binned projections.
 extension ScanDescription {
+  /// Rows, and columns, of a projection that become one in the coarsest updates.
+  var binningOfUpdates: Int { 1 << (liveBinning + (ladder.coarsens ? 1 : 0)) }
+
+  /// Rows of the blocks that share a tilted axis, of the coarsest updates too.
+  func blockAlignment(_ geometry: ScanGeometry) -> Int {
+    geometry.rowAlignment > 1 ? geometry.rowAlignment * binningOfUpdates : 1
+  }
+
   /// Rows at whose multiples the rows of a worker begin, where they would at those of `step`: what becomes one row is
   /// one worker's, and the volume while the scan runs is the same for any number of them.
   func rowAlignment(_ step: Int) -> Int {
-    let factor = 1 << liveBinning, shared = min(factor, 1 << step.trailingZeroBitCount)
+    let factor = binningOfUpdates, shared = min(factor, 1 << step.trailingZeroBitCount)
     return step / shared * factor
   }
 }
@@ -16,14 +25,15 @@ extension Planner {
 
   /// How the detector lies beside the slices of updates; throws where these would have too few columns.
   func windowGeometry(_ geometry: ScanGeometry, columns: Int) throws(ScanFailure) -> ScanGeometry {
-    guard scan.liveBinning > 0 else { return geometry }
-    let left = columns >> scan.liveBinning
-    guard left >= Self.liveColumnsMin else {
+    let left = columns / scan.binningOfUpdates
+    guard scan.binningOfUpdates == 1 || left >= Self.liveColumnsMin else {
+      let ladder = scan.ladder.coarsens ? "--when-slow \(scan.ladder.scanText), " : ""
       throw ScanFailure(
         .data,
-        "--live-binning \(scan.liveBinning) leaves \(left) of \(columns) columns, and \(Self.liveColumnsMin) are the "
-          + "least")
+        "\(ladder)--live-binning \(scan.liveBinning) leaves \(left) of \(columns) columns, and \(Self.liveColumnsMin) "
+          + "are the least")
     }
+    guard scan.liveBinning > 0 else { return geometry }
     return geometry.binned(by: 1 << scan.liveBinning)
   }
 

@@ -98,7 +98,7 @@ package struct Planner {
       detectorRows: rows, firstSlice: rows.lowerBound / factor, payloadCapacity: binnedRows * columns * pixelBytes)
     let placement = Placement.plan(
       topology: topology, rows: local.count, workers: scan.workers, threads: scan.threads, bands: scan.bands,
-      alignment: scan.rowAlignment(scan.slabs(rows: binnedRows)?.step ?? geometry.rowAlignment),
+      alignment: scan.rowAlignment(scan.slabs(rows: binnedRows)?.step ?? scan.blockAlignment(geometry)),
       bytesPerSecond: (scan.rate ?? 0) * Double(shape.payloadCapacity)
     ).from(local.lowerBound)
     let perHalfTurn = max(1, directionCount(thetas: info.thetas, period: geometry.period))

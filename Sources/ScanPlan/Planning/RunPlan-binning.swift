@@ -13,11 +13,11 @@ extension RunPlan {
 
   /// How worker `partition`'s slices lie in memory while the scan runs; nil where that is as in the end.
   package func liveLayout(ofWorker partition: Int) -> LiveLayout? {
-    liveFactor.map { factor in
-      let rows = LiveLayout.rows(of: placement.workers[partition].rows.count, factor: factor)
-      return LiveLayout(layout: windowGeometry.layout(rows: rows), factor: factor)
-    }
+    liveBinning(ofWorker: partition)?.layout
   }
+
+  /// How they lie while it is behind; nil where the ladder has no coarse grid.
+  package func coarseLayout(ofWorker partition: Int) -> LiveLayout? { coarseBinning(ofWorker: partition)?.layout }
 
   /// How they lie then, whichever way.
   func windowLayout(ofWorker partition: Int) -> SliceLayout {
@@ -32,15 +32,25 @@ extension RunPlan {
 
   /// What worker `partition` makes updates of; nil where that is projections as they are.
   func liveBinning(ofWorker partition: Int) -> LiveBinning? {
-    guard let layout = liveLayout(ofWorker: partition) else { return nil }
-    let first = placement.workers[partition].rows.lowerBound
-    precondition(first % layout.factor == 0, "a worker's rows begin at \(first), binned by \(layout.factor)")
-    let rows = first / layout.factor..<first / layout.factor + layout.layout.rows
+    liveFactor.map { liveBinning(by: $0, ofWorker: partition) }
+  }
+
+  /// What it makes them of while it is behind; nil where the ladder has no coarse grid.
+  func coarseBinning(ofWorker partition: Int) -> LiveBinning? {
+    windows.step > 0 && scan.ladder.coarsens ? liveBinning(by: 2 * (liveFactor ?? 1), ofWorker: partition) : nil
+  }
+
+  private func liveBinning(by factor: Int, ofWorker partition: Int) -> LiveBinning {
+    let range = placement.workers[partition].rows, first = range.lowerBound
+    precondition(first % factor == 0, "a worker's rows begin at \(first), binned by \(factor)")
+    let count = LiveLayout.rows(of: range.count, factor: factor), rows = first / factor..<first / factor + count
+    let binned = geometry.binned(by: factor)
     let about: @Sendable (Double) -> [ParallelBeam] = { [plan = self] axis in
-      plan.geometry(about: axis).binned(by: layout.factor).beams(rows: rows)
+      plan.geometry(about: axis).binned(by: factor).beams(rows: rows)
     }
     return LiveBinning(
-      layout: layout, beams: windowGeometry.beams(rows: rows), beamsAbout: findsAxis ? about : nil)
+      layout: LiveLayout(layout: binned.layout(rows: count), factor: factor), beams: binned.beams(rows: rows),
+      beamsAbout: findsAxis ? about : nil)
   }
 
   /// What is to be said of it in words; nil where nothing is.

@@ -34,12 +34,15 @@ extension RunPlan {
     return "\(start): " + words + (count == left && left < most ? ", as the rows are cut into \(bands)" : "")
   }
 
+  /// What an update on a coarse grid is faster by, at least: see ReconstructStage's page.
+  private static let coarseFactor = 2.0
+
   /// How many times as many projections a second updates keep up with when every step of the ladder is in effect.
   private var slowestFactor: Double {
     let windows = windows, ladder = scan.ladder, every = ladder.decimation(at: ladder.steps.count)
     let interval = max(
       ladder.widens(at: ladder.steps.count) ? windows.updateIntervalMax : 1, (every - 1) / max(windows.step, 1) + 1)
     let angles = windows.projectionsPerUpdate, left = (windows.length - 1) / every + 1 + angles - windows.length
-    return Double(interval) * Double(angles) / Double(left)
+    return Double(interval) * Double(angles) / Double(left) * (ladder.coarsens ? Self.coarseFactor : 1)
   }
 }

@@ -251,6 +251,7 @@ package struct RunPlan: Codable, Sendable {
       projectionsMax: shape.projections,
       checkpointInterval: scan.durability == .durable ? scan.checkpointEvery.interval : .never,
       needs: needs, fieldsMayComeLate: fieldsMayComeLate, interpolatesFlats: scan.flatFields == .interpolate,
-      isToldOfSample: fabric != nil, binning: liveBinning(ofWorker: partition))
+      isToldOfSample: fabric != nil, binning: liveBinning(ofWorker: partition),
+      coarse: coarseBinning(ofWorker: partition))
   }
 }

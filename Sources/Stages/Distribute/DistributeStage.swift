@@ -100,7 +100,7 @@ package struct DistributeStage {
       let now = sequence.progress
       if let arrived { newestAcquiredAt = arrived.header.acquiredAt }
       if let recorded = recorded?.progress {
-        sequence.progress.take(interval: recorded.updateInterval, level: recorded.level, recorded.decimation)
+        sequence.progress.take(recorded)
       } else {
         if let latencyMax = configuration.latencyMax, let steps = pace.interval(within: latencyMax / 4) {
           interval.limit(to: steps)
@@ -112,7 +112,9 @@ package struct DistributeStage {
             pace.steps(isBehind: $0)
           }
         }
-        sequence.progress.take(interval: between, level: level, configuration.ladder.decimation(at: level))
+        let ladder = configuration.ladder
+        sequence.progress.take(
+          interval: between, level: level, ladder.decimation(at: level), isCoarse: ladder.coarsens(at: level))
       }
       switch step {
       case .order(let order):

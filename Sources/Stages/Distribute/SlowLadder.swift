@@ -8,12 +8,15 @@ package struct SlowLadder: Equatable, Sendable {
     case widen
     /// Use every so manieth of the newest projections; the others are for the final iterations alone.
     case decimate(Int)
+    /// Make updates on a grid of half the columns and rows.
+    case coarse
 
     /// As a person writes it.
     package var word: String {
       switch self {
       case .widen: "widen"
       case .decimate(let every): "decimate:\(every)"
+      case .coarse: "coarse"
       }
     }
   }
@@ -29,10 +32,12 @@ package struct SlowLadder: Equatable, Sendable {
 
   private init(steps: [Step]) { self.steps = steps }
 
-  /// At least one step; `widen` once at most, and each `decimate` leaves out more than the one before. Nil for others.
+  /// At least one step; `widen` and `coarse` once at most, and each `decimate` leaves out more than the one before. Nil
+  /// for others.
   package init?(_ steps: [Step]) {
     let counts = steps.compactMap { if case .decimate(let every) = $0 { every } else { nil } }
-    guard (1...Self.stepsMax).contains(steps.count), steps.count - counts.count <= 1,
+    let others = [Step.widen, .coarse].map { step in steps.count { $0 == step } }
+    guard (1...Self.stepsMax).contains(steps.count), others.allSatisfy({ $0 <= 1 }),
       counts.allSatisfy({ (2...WorkerOrder.everyMax).contains($0) }), zip(counts, counts.dropFirst()).allSatisfy(<)
     else { return nil }
     self.steps = steps
@@ -45,6 +50,25 @@ package struct SlowLadder: Equatable, Sendable {
 
   /// Whether updates are made less often at a level.
   package func widens(at level: Int) -> Bool { steps.prefix(level).contains(.widen) }
+
+  /// Whether they are made on a coarse grid.
+  func coarsens(at level: Int) -> Bool { steps.prefix(level).contains(.coarse) }
+
+  /// Whether they ever are.
+  package var coarsens: Bool { coarsens(at: steps.count) }
+
+  /// How many times as long an update takes without the last step of a level, at most.
+  func work(ofLast level: Int) -> Double {
+    switch steps[level - 1] {
+    case .widen: 1
+    // Of so many times the projections.
+    case .decimate(let every): Double(every) / Double(decimation(at: level - 1))
+    case .coarse: Self.coarseWork
+    }
+  }
+
+  /// Of twice the columns in x and y, and twice the rows.
+  private static let coarseWork = 8.0
 
   /// What each level is called, from that at which everything is done.
   package var levels: [String] { ["full"] + steps.map(\.word) }

@@ -61,12 +61,10 @@ struct UpdateLevels {
     _ level: Int, _ present: Int, _ interval: UpdateInterval, _ projections: Int,
     _ needed: (_ isBehind: Bool) -> Double?
   ) -> Bool {
-    guard case .decimate(let every) = ladder.steps[level - 1] else { return present == 1 }
+    if ladder.steps[level - 1] == .widen { return present == 1 }
     guard projections - (askedAt ?? .min / 2) >= max(1, windows.span / 4) else { return false }
     askedAt = projections
-    // An update of so many times the projections takes so many times as long.
     guard let seconds = needed(false) else { return true }
-    let factor = Double(every) / Double(ladder.decimation(at: level - 1))
-    return seconds * factor <= Double(ladder.widens(at: level - 1) ? interval.intervalMax : 1)
+    return seconds * ladder.work(ofLast: level) <= Double(ladder.widens(at: level - 1) ? interval.intervalMax : 1)
   }
 }

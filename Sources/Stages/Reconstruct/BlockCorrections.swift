@@ -21,13 +21,15 @@ final class BlockCorrections {
   private var before = PixelCounts()
   /// Line integrals of the worker's rows, rows × columns.
   private let scratch: UnsafeMutableBufferPointer<Float>
-  /// The same of windows that are made of binned ones; nil where none are.
-  private let binned: (live: LiveLayout, scratch: UnsafeMutableBufferPointer<Float>)?
+  /// The same of windows that are made of binned ones, and of those on a coarse grid; nil where none are.
+  private let binned: BinnedLines?
+  private let coarse: BinnedLines?
 
   /// Without fields yet. With `interpolatesFlats` flats behind the projections make each projection's own, with
-  /// `binned` the projections of windows are binned once they are corrected.
+  /// `binned` the projections of windows are binned once they are corrected, and with `coarse` as well.
   init(
-    layout: SliceLayout, minusLog: Bool, nonNegative: Bool, interpolatesFlats: Bool = false, binned: LiveLayout? = nil
+    layout: SliceLayout, minusLog: Bool, nonNegative: Bool, interpolatesFlats: Bool = false, binned: LiveLayout? = nil,
+    coarse: LiveLayout? = nil
   ) {
     self.layout = layout
     self.minusLog = minusLog
@@ -39,21 +41,20 @@ final class BlockCorrections {
     silent = Self.nothingKnown(layout)
     counts = Array(repeating: CorrectionCounts(), count: layout.blockCount)
     scratch = .allocate(capacity: layout.rows * layout.measured.count)
-    self.binned = binned.map { ($0, .allocate(capacity: $0.layout.rows * $0.layout.measured.count)) }
+    (self.binned, self.coarse) = (binned.map(BinnedLines.init), coarse.map(BinnedLines.init))
   }
 
-  deinit {
-    scratch.deallocate()
-    binned?.scratch.deallocate()
-  }
+  deinit { scratch.deallocate() }
 
   /// Bytes of the sums of flats and darks, the corrections made of them, silent pixels, and one projection's line
   /// integrals.
-  static func byteCount(layout: SliceLayout, interpolatesFlats: Bool, binned: LiveLayout? = nil) -> Int {
+  static func byteCount(
+    layout: SliceLayout, interpolatesFlats: Bool, binned: LiveLayout? = nil, coarse: LiveLayout? = nil
+  ) -> Int {
     (interpolatesFlats ? 3 : 1) * FlatDarkAccumulator.byteCount(rows: layout.rows, columns: layout.measured.count)
       + SilentPixels.byteCount(rows: layout.rows, columns: layout.measured.count)
       + layout.rows * layout.measured.count * 3 * MemoryLayout<Float>.stride
-      + (binned.map { $0.layout.rows * $0.layout.measured.count } ?? 0) * MemoryLayout<Float>.stride
+      + [binned, coarse].reduce(0) { $0 + ($1.map(BinnedLines.byteCount) ?? 0) }
   }
 
   private static func nothingKnown(_ layout: SliceLayout) -> [SilentPixels] {
@@ -117,10 +118,10 @@ final class BlockCorrections {
   var fieldCounts: (flats: Int, darks: Int) { (accumulators[0].flatCount, accumulators[0].darkCount) }
 
   /// Corrects the rows of `blocks` of one projection, block by block in parallel, and puts them into a slot of a
-  /// sinogram that holds exactly these blocks; where windows are made of binned ones, of all blocks and binned. It is
-  /// the scan's projection `ordinal`.
+  /// window that holds exactly these blocks; where windows are made of binned ones, of all blocks and binned. It is the
+  /// scan's projection `ordinal`.
   func store(
-    _ pixels: RowPixels, ordinal: Int, blocks: Range<Int>, slot: Int, in sinogram: SinogramBuffer,
+    _ pixels: RowPixels, ordinal: Int, blocks: Range<Int>, slot: Int, in window: WindowBuffer,
     _ executor: some Executor, counting: Bool
   ) {
     let silent = silent
@@ -139,14 +140,16 @@ final class BlockCorrections {
         if counting { counts[block] += replaced }
       }
     }
-    guard let binned else {
-      return layout.storeProjection(scratch, blocks: blocks, slot: slot, slots: sinogram.slots, into: sinogram.storage)
+    precondition(
+      binned == nil && coarse == nil || blocks == 0..<layout.blockCount,
+      "binned ones lie across blocks, of which \(blocks) are stored")
+    let lines = UnsafePointer(scratch), sinogram = window.sinogram
+    if let binned {
+      binned.store(lines, of: layout, slot: slot, in: sinogram)
+    } else {
+      layout.storeProjection(lines, blocks: blocks, slot: slot, slots: sinogram.slots, into: sinogram.storage)
     }
-    precondition(blocks == 0..<layout.blockCount, "binned ones lie across blocks, of which \(blocks) are stored")
-    let target = binned.live.layout, lines = binned.scratch.baseAddress!
-    binLineIntegrals(scratch, rows: layout.rows, columns: columns, by: binned.live.factor, into: lines)
-    target.storeProjection(
-      lines, blocks: 0..<target.blockCount, slot: slot, slots: sinogram.slots, into: sinogram.storage)
+    if let coarse, let target = window.coarse { coarse.store(lines, of: layout, slot: slot, in: target) }
   }
 
   /// Forgets what was counted while the projections came: they are corrected again, with all fields of the scan, and

@@ -6,7 +6,7 @@ package import Tomography
 /// columns become one, and the volume has fewer columns and slices. The final iterations know nothing of it.
 package struct LiveBinning: Sendable {
   /// How the worker's slices lie in memory then.
-  var layout: LiveLayout
+  package var layout: LiveLayout
   /// The detector behind them, as `ReconstructStage.Configuration.beams`.
   var beams: [ParallelBeam]
   /// The same about an axis that is found while the scan goes on, in columns of a projection that is not binned.

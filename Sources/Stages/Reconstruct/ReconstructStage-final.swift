@@ -51,7 +51,7 @@ extension ReconstructStage {
       takeIdleCores()
       try gather(pass, slabs, from: readAhead, into: sinograms)
       for (block, sinogram) in zip(pass, sinograms) {
-        if volume.live != nil { volume.clearNext(block: block) }
+        if volume.live != nil || coarse != nil { volume.clearNext(block: block) }
         if configuration.removesStripes { removeStripes(rows(of: block..<block + 1, slabs).count, from: sinogram) }
         last = try body(block, sinogram) ?? last
         try check(block..<block + 1, of: current)
@@ -86,6 +86,10 @@ extension ReconstructStage {
     var source = begin(
       sweep.solver, sweep.method, sinogram, blocks: blocks, angles: sweep.angles, with: sweep.initial,
       anew: sweep.start.isOwn || startsOver)
+    if source == volume.newest.base, let coarse, volume.isCoarse(volume.newest) {
+      coarse.grid.prolong(source, into: volume.nextBase, blocks: blocks, executor: executor)
+      source = UnsafeRawPointer(volume.nextBase)
+    }
     var last: UpdateEvent?
     for iteration in 0..<sweep.iterations {
       takeIdleCores()

@@ -23,7 +23,9 @@ extension ReconstructStage {
   /// binned projections nothing else was.
   func check(_ blocks: Range<Int>, of generation: VolumeRegion.Generation) throws(StageError) {
     if volume.isLive(generation) { return }
-    guard areWhole(volume.pieces(of: blocks), { volume.isWhole(piece: $0, of: generation) }) else {
+    // Of a coarse one, in which blocks are other ones, all are asked: they are few.
+    let pieces = volume.isCoarse(generation) ? volume.pieces(of: generation) : volume.pieces(of: blocks)
+    guard areWhole(pieces, { volume.isWhole(piece: $0, of: generation) }) else {
       throw .damaged(Self.damage(generation))
     }
   }

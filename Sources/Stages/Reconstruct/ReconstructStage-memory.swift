@@ -60,7 +60,11 @@ extension ReconstructStage {
         ? final + buffers([], blocks: atOnce - 1, slots: slots) + readAhead : 0)
       + (configuration.removesStripes ? threads * stripeByteCount(stripes) : 0)
       + BlockCorrections.byteCount(
-        layout: layout, interpolatesFlats: configuration.interpolatesFlats, binned: configuration.binning?.layout)
+        layout: layout, interpolatesFlats: configuration.interpolatesFlats, binned: configuration.binning?.layout,
+        coarse: configuration.coarse?.layout)
+      + (configuration.coarse.map {
+        CoarseUpdates.byteCount($0, configuration, slots: window.kept + window.others, threads: threads)
+      } ?? 0)
   }
 
   /// Bytes of what the solver of the final iterations saves of a block; nil where it saves nothing.

@@ -1,5 +1,6 @@
 import KernelTypes
 import RunModel
+import Tomography
 
 // What control compares.
 extension ReconstructStage {
@@ -13,7 +14,13 @@ extension ReconstructStage {
     slices.keep(
       update: update.index, projections: update.projections.upperBound, acquiredAt: newestAcquiredAt
     ) { [layout = volume.windowLayout] slice in
-      layout.copySlice(row: MonitoredSlice.row(of: layout.rows), from: newest.base, into: slice)
+      let row = MonitoredSlice.row(of: layout.rows)
+      if volume.isCoarse(newest), let coarse {
+        let half = LiveLayout(layout: coarse.grid.coarse, factor: 2)
+        GenerationSlices(layout: layout, live: half, base: newest.base).copySlice(row: row, into: slice)
+      } else {
+        layout.copySlice(row: row, from: newest.base, into: slice)
+      }
       // Into 1/pixel of the detector.
       if let live = volume.live { for pixel in slice.indices { slice[pixel] *= live.scale } }
     }

@@ -20,7 +20,7 @@ extension ReconstructStage {
     newestAcquiredAt = max(newestAcquiredAt, event.header.acquiredAt)
     let pixels = try RowPixels(event, rows: configuration.rows, columns: configuration.layout.measured.count)
     corrections.store(
-      pixels, ordinal: ordinal, blocks: 0..<configuration.layout.blockCount, slot: slot, in: buffer.sinogram, executor,
+      pixels, ordinal: ordinal, blocks: 0..<configuration.layout.blockCount, slot: slot, in: buffer, executor,
       counting: counting)
     buffer.hold(ordinal, in: slot, acquiredAt: event.header.acquiredAt)
   }
@@ -66,13 +66,13 @@ extension ReconstructStage {
   }
 
   /// Smooths the generation that update `index` made, where that is due.
-  func smooth(after index: Int, angles: [WindowAngle], seen: Int) {
-    guard WindowSmoothing.Schedule.standard.isDue(after: index), let spread = configuration.windows.spread, let window,
-      let smoothing = window.smoothing
+  func smooth(_ grid: Grid, after index: Int, angles: [WindowAngle], seen: Int) {
+    guard WindowSmoothing.Schedule.standard.isDue(after: index), let spread = configuration.windows.spread,
+      let smoothing = grid.smoothing
     else { return }
     smoothing.apply(
-      volume.nextBase, sinogram: window.buffer.sinogram.base, slots: window.buffer.sinogram.slots, angles: angles,
-      seen: seen, spread: spread, executor: executor)
+      volume.nextBase, sinogram: grid.sinogram.base, slots: grid.sinogram.slots, angles: angles, seen: seen,
+      spread: spread, executor: executor)
   }
 
   /// Whether an update's order names projections that there are, and no more than there is room for.

@@ -46,6 +46,9 @@ package final class ReconstructStage {
     var isToldOfSample: Bool
     /// What updates are made of while the scan runs; nil where that is the projections as they are.
     var binning: LiveBinning?
+    /// What they are made of where the workers are behind, on slices of half the columns and rows; nil where they never
+    /// are.
+    var coarse: LiveBinning?
 
     /// A configuration; the values were validated with the scan description.
     package init(
@@ -56,7 +59,8 @@ package final class ReconstructStage {
       windows: WindowSchedule, windowMemory: Int = 0,
       keepsProjections: Bool, projectionsMax: Int, checkpointInterval: CheckpointInterval,
       needs: (flats: Bool, darks: Bool) = (false, false), fieldsMayComeLate: Bool = false,
-      interpolatesFlats: Bool = false, isToldOfSample: Bool = false, binning: LiveBinning? = nil
+      interpolatesFlats: Bool = false, isToldOfSample: Bool = false, binning: LiveBinning? = nil,
+      coarse: LiveBinning? = nil
     ) {
       self.layout = layout
       precondition(beams.count == 1 || beams.count == layout.blockCount, "\(beams.count) beams")
@@ -77,6 +81,7 @@ package final class ReconstructStage {
       self.interpolatesFlats = interpolatesFlats
       self.isToldOfSample = isToldOfSample
       self.binning = binning
+      self.coarse = coarse
     }
 
     /// Newest projections that windows keep, and others that an update has room for; none where no update comes while
@@ -120,23 +125,25 @@ package final class ReconstructStage {
   private let widerPool: () -> ThreadPool?
   let didWork: () -> Void
   let checkpoint: VolumeCheckpoint?
-  private let checkpoints: CheckpointThread?
+  let checkpoints: CheckpointThread?
   let noticed: (String) -> Void
   let told: (String) -> Void
   let window: (buffer: WindowBuffer, smoothing: WindowSmoothing?)?
   /// What updates windows; nil where there are none, and before the axis is known.
-  private var windowSolver: (any WindowSolver)?
+  private(set) var windowSolver: (any WindowSolver)?
+  /// What updates them where the workers are behind; nil where nothing else does.
+  let coarse: CoarseUpdates?
   /// The detector, about the rotation axis that the last order about it names, and the same for windows.
   private(set) var beams: [ParallelBeam]
   private var windowBeams: [ParallelBeam]
   /// Whether what the newest generation holds was made about another axis, and the next update starts from nothing.
-  private(set) var startsOver = false
+  var startsOver = false
   var applied = AppliedProjections()
   /// The flats and darks, each by its sequence in the topic of the images.
   private(set) var fieldImages: [(role: ImageRole, sequence: UInt64, isBehind: Bool)] = []
   /// Projections that came twice and were dropped.
   var duplicates = 0
-  private var budget = SealBudget(share: SealBudget.volumeShare)
+  var budget = SealBudget(share: SealBudget.volumeShare)
   /// When the newest projection in the window was acquired; 0 while that is not known.
   var newestAcquiredAt: UInt64 = 0
   /// What a predecessor has reported; a first worker finds nothing.
@@ -176,15 +183,19 @@ package final class ReconstructStage {
     self.widerPool = widerPool
     corrections = BlockCorrections(
       layout: layout, minusLog: configuration.minusLog, nonNegative: !configuration.methods.window.startsFromZero,
-      interpolatesFlats: configuration.interpolatesFlats, binned: configuration.binning?.layout)
+      interpolatesFlats: configuration.interpolatesFlats, binned: configuration.binning?.layout,
+      coarse: configuration.coarse?.layout)
     let slots = configuration.windowSlots, windowLayout = configuration.windowLayout
     window =
       slots.kept > 0
       ? (
-        WindowBuffer(layout: windowLayout, kept: slots.kept, others: slots.others),
+        WindowBuffer(
+          layout: windowLayout, coarse: configuration.coarse?.layout.layout, kept: slots.kept, others: slots.others),
         configuration.windows.spread == nil
           ? nil : configuration.methods.window.smoothing(layout: windowLayout, threads: self.threadsMax)
       ) : nil
+    let threads = self.threadsMax
+    coarse = slots.kept > 0 ? configuration.coarse.map { CoarseUpdates($0, configuration, threads: threads) } : nil
     (beams, windowBeams) = (configuration.beams, configuration.windowBeams)
     applied.reserveCapacity(configuration.projectionsMax)
     if configuration.beamsAbout == nil { makeWindowSolver() }
@@ -205,6 +216,7 @@ package final class ReconstructStage {
   private func makeWindowSolver() {
     guard window != nil else { return }
     windowSolver = nil
+    coarse?.makeSolver()
     windowSolver = configuration.methods.window.solver(
       layout: configuration.windowLayout, beams: windowBeams, anglesMax: configuration.windowAnglesMax,
       threads: threadsMax)
@@ -219,6 +231,7 @@ package final class ReconstructStage {
     }
     guard windowSolver == nil || beams != self.beams else { return }
     (self.beams, self.windowBeams) = (beams, windowBeams)
+    coarse?.turn(about: axis.axis)
     makeWindowSolver()
   }
 
@@ -239,7 +252,7 @@ package final class ReconstructStage {
       case .order:
         try apply(
           WorkerOrder(decoding: event.metadata, rows: configuration.rows),
-          level: DistributionProgress(decoding: event.metadata).level, cursor: cursor)
+          pace: DistributionProgress(decoding: event.metadata), cursor: cursor)
         if event.header.sequence >= firstNew { didWork() }
       case .end:
         try finish(EndEvent(decoding: event.metadata))
@@ -251,14 +264,14 @@ package final class ReconstructStage {
     }
   }
 
-  private func apply(_ order: WorkerOrder, level: Int, cursor: UInt64) throws {
+  private func apply(_ order: WorkerOrder, pace: DistributionProgress, cursor: UInt64) throws {
     switch order {
     case .rows(let role, let sequence, let ordinal, let theta):
       try take(role, AppliedProjections.Projection(sequence: sequence, theta: theta), ordinal: ordinal)
     case .update(let index, let projections, let every, let spread, let iterations):
       let used = projections.filter { $0 % every == 0 }
       try update(
-        index: index, over: projections, used, spread: spread, iterations: iterations, level: level, cursor: cursor)
+        index: index, over: projections, used, spread: spread, iterations: iterations, pace: pace, cursor: cursor)
     case .final(let iterations, let subsets, let count):
       guard configuration.keepsProjections, count == applied.count else {
         throw StageError.disorder("a final sweep over \(count) projections, \(applied.count) were kept")
@@ -308,46 +321,6 @@ package final class ReconstructStage {
     if ordinal == 0, !configuration.fieldsMayComeLate { try checkFields() }
     applied.append(image)
     return true
-  }
-
-  private func update(
-    index: Int, over ordinals: Range<Int>, _ used: [Int], spread: [WorkerOrder.SpreadProjection], iterations: Int,
-    level: Int, cursor: UInt64
-  ) throws {
-    guard let window, let solver = windowSolver, canUpdate(over: ordinals, spread: spread) else {
-      throw StageError.disorder(
-        "update \(index) over \(ordinals) and \(spread.map(\.ordinal)) after \(applied.count) projections")
-    }
-    // The volume stays as it is, and nothing is reported; a replay comes to the same.
-    if awaitsFlats { return }
-    let angles = try angles(over: used, spread: spread), seen = try volume.newestUpdate()?.projections.upperBound ?? 0
-    takeIdleCores()
-    let sinogram = window.buffer.sinogram
-    let start = Machine.monotonicNanoseconds
-    let newest = volume.newest
-    let layout = configuration.windowLayout, blocks = 0..<layout.blockCount
-    let source = begin(
-      solver, configuration.methods.window, sinogram, blocks: blocks, angles: angles.all, anew: startsOver)
-    let residual = iterate(
-      solver, from: source, sinogram, blocks: blocks, groups: angles.groups, iterations: iterations)
-    try check(residual, of: newest.number + 1)
-    smooth(after: index, angles: angles.all, seen: ordinals.upperBound)
-    let isSealed = budget.isAffordable || checkpoints?.isDueNext == true
-    if isSealed { budget.spend { sealNext(blocks, in: layout) } }
-    FaultPoint.flipBefore.reach()
-    let update = UpdateEvent(
-      phase: .window, index: index, iterations: iterations, cursor: cursor, generation: newest.number + 1,
-      projections: ordinals, spread: spread.count,
-      rows: configuration.rows, residualSquared: residual.residualSquared, dataSquared: residual.dataSquared,
-      duration: Machine.monotonicNanoseconds - start, pixels: corrections.pixelCounts)
-    volume.publish(update, isSealed: isSealed)
-    startsOver = false
-    FaultPoint.flipAfter.reach()
-    keepSlice(after: update)
-    var told = update
-    told.timing = timing(of: used, after: seen, level: level)
-    if try report(told) { didWork() }
-    try checkpoints?.updated(update)
   }
 
   /// Goes on with the cores that it has now, and those of workers that have nothing to do any more. The bits do not

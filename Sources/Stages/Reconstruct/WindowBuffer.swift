@@ -9,6 +9,8 @@ import KernelTypes
 /// ```
 final class WindowBuffer {
   let sinogram: SinogramBuffer
+  /// The same of slices of half the columns and rows; nil where no update is made of those.
+  let coarse: SinogramBuffer?
   /// Newest projections that stay.
   let kept: Int
   /// The ordinal of the projection in each slot; −1 for none.
@@ -16,9 +18,10 @@ final class WindowBuffer {
   /// When it was acquired, in nanoseconds since 1970.
   private var acquired: [UInt64]
 
-  init(layout: SliceLayout, kept: Int, others: Int) {
+  init(layout: SliceLayout, coarse: SliceLayout? = nil, kept: Int, others: Int) {
     self.kept = kept
     sinogram = SinogramBuffer(layout: layout, blocks: layout.blockCount, slots: kept + others)
+    self.coarse = coarse.map { SinogramBuffer(layout: $0, blocks: $0.blockCount, slots: kept + others) }
     held = Array(repeating: -1, count: kept + others)
     acquired = Array(repeating: 0, count: kept + others)
   }
