@@ -3,9 +3,11 @@ import Glibc
 import Host
 import Run
 import RunModel
+import ScanFiles
 import Stages
 import TestSupport
 import Testing
+import Tomography
 
 extension Pipeline {
   /// Updates that do not keep up with a source that does not wait, and what `--when-slow` does about it.
@@ -134,7 +136,7 @@ extension Pipeline {
     @Test(arguments: [
       ["--algorithm", "sirt", "--final-iterations", "2", "--stage", "segment"],
       ["--algorithm", "mlem", "--final-iterations", "1", "--end-row", "3", "--workers", "2"],
-      ["--live-binning", "1", "--final", "fbp", "--stop-ssim", "0.999999", "--stop-after", "290"],
+      ["--live-binning", "1", "--final", "fbp", "--stop-ssim", "0.5", "--stop-after", "60"],
       ["--window-length", "1", "--field-of-view", "half", "--rotation-axis", "12.3", "--final", "fbp"],
     ])
     func `Updates on a coarse grid go with everything, and come from it again`(options: [String]) throws {
@@ -154,6 +156,26 @@ extension Pipeline {
       #expect(result.projections == 300 && result.lost == 0)
       let made = try updates("coarse").joined().filter { $0.phase == .window }
       #expect(made.contains(where: \.isCoarse) && made.allSatisfy { $0.residualSquared.isFinite })
+    }
+
+    @Test func `Methods of factors lose no voxel at the rim to a coarse grid`() throws {
+      let scan = try simulate(120)
+      let outcome = try command(
+        scan, "rim",
+        [
+          "--rate", "2000", "--latency-max", "0.01", "--when-slow", "coarse", "--threads", "1", "--algorithm", "mlem",
+          "--final-iterations", "5", "--disk-mask", "yes",
+        ], iterations: 2
+      ).end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      #expect(try updates("rim").joined().contains(where: \.isCoarse))
+      let volume = try VolumeReader(path: folder.file("rim") + "/foam_rec.h5")
+      var slice = [Float](repeating: 0, count: Self.columns * Self.columns)
+      try slice.withUnsafeMutableBufferPointer { try volume.readSlice(1, into: $0) }
+      let mask = DiskMask(columns: Self.columns, isDisk: true)
+      for row in 0..<Self.columns {
+        for column in mask.columns(row: row) { #expect(slice[row * Self.columns + column] > 0, "\(row), \(column)") }
+      }
     }
   }
 }

@@ -132,6 +132,10 @@ import Tomography
       "--when-slow widen,decimate:4 goes with",
       { ($0.whenSlow, $0.windowStep) = (SlowLadder(scanText: "widen,decimate:4"), 1) }
     ),
+    (
+      "--final-iterations 0 makes no other",
+      { ($0.whenSlow, $0.latencyMax, $0.finalIterations) = (SlowLadder(scanText: "coarse"), 1, 0) }
+    ),
     ("--when-slow widen goes with", { ($0.whenSlow, $0.rate, $0.lagMax) = (.standard, 9, 0) }),
     (
       "--latency-max 2 and --fabric",

@@ -91,7 +91,8 @@ static inline size_t slipring_block_bytes(const struct slipring_volume *volume) 
 static inline const struct slipring_volume *slipring_attach_volume(const char *name) {
   size_t bytes = 0;
   const struct slipring_volume *volume = (const struct slipring_volume *)slipring_map(name, 0, &bytes);
-  if (!volume || volume->magic != SLIPRING_VOLUME_MAGIC || volume->layout != 4) return NULL;
+  if (!volume || volume->magic != SLIPRING_VOLUME_MAGIC) return NULL;
+  if (volume->layout != 4 && volume->layout != 5) return NULL;
   if (volume->rows == 0 || volume->rows > 1 << 20 || volume->columns == 0 || volume->columns > 5000) return NULL;
   if (volume->lanes != 2 && volume->lanes != 4 &&
       (volume->lanes % 16 != 0 || volume->lanes == 0 || volume->lanes > 256))

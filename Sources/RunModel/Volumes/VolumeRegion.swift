@@ -56,7 +56,8 @@ package final class VolumeRegion: @unchecked Sendable {
   private var anchor: Int?
 
   private static let magic: UInt32 = 0x5650_4C53
-  private static let layoutVersion: UInt32 = 4
+  /// That of a region without a coarse grid, and of one with it: who reads the first alone does not read the second.
+  private static let layoutVersions: (UInt32, coarse: UInt32) = (4, 5)
   static let slotCount = 3
   private static let headerByteCount = 4096
   private static let checkedByteCount = 48
@@ -115,7 +116,8 @@ package final class VolumeRegion: @unchecked Sendable {
     let region = try SharedRegion.attach(name: name, isReadOnly: isReadOnly)
     if let version = otherVersion(region) {
       throw .regionRefused(
-        name: name, reason: "it was made by another version (layout \(version)); this one reads \(layoutVersion)")
+        name: name,
+        reason: "it was made by another version (layout \(version)); this one reads \(layoutVersions.coarse)")
     }
     try region.check(
       isFor: "volume.\(partition) of this run", byteCount: byteCount(layout),
@@ -130,7 +132,7 @@ package final class VolumeRegion: @unchecked Sendable {
         == clinux_crc32c(0, region.base, checkedByteCount)
     else { return nil }
     let version = region.base.load(fromByteOffset: 4, as: UInt32.self)
-    return version == layoutVersion ? nil : version
+    return version == layoutVersions.0 || version == layoutVersions.coarse ? nil : version
   }
 
   /// The immutable part of the header: 48 bytes of fields and their checksum.
@@ -140,7 +142,8 @@ package final class VolumeRegion: @unchecked Sendable {
     let factor = live?.factor ?? 0
     precondition(factor < 256, "\(factor) columns become one")
     return regionWords(
-      magic: magic, layout: layoutVersion, runID, UInt32(partition), UInt32(layout.rows), UInt32(layout.columns),
+      magic: magic, layout: isCoarse ? layoutVersions.coarse : layoutVersions.0, runID, UInt32(partition),
+      UInt32(layout.rows), UInt32(layout.columns),
       UInt32(layout.lanes | (isCoarse ? 1 << 16 : 0) | factor << 24),
       UInt32(truncatingIfNeeded: layout.volumeByteCount),
       UInt32(layout.volumeByteCount >> 32))

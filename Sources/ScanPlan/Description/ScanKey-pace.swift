@@ -74,6 +74,10 @@ extension ScanDescription {
         + "what"
     }
     if fabricInput != nil { return "\(first) is for a run that reads a scan, and \(input) makes this one a node" }
+    if ladder.coarsens, !hasFinalIterations {
+      return
+        "\(first) is about the volume while the scan runs, and --final-iterations 0 makes no other: leave coarse out"
+    }
     return isNeverBehind ? "\(first) \(Self.behindRemedy)" : nil
   }
 

@@ -88,6 +88,7 @@ extension ReconstructStage {
       anew: sweep.start.isOwn || startsOver)
     if source == volume.newest.base, let coarse, volume.isCoarse(volume.newest) {
       coarse.grid.prolong(source, into: volume.nextBase, blocks: blocks, executor: executor)
+      revive(volume.nextBase, sweep.method, sweep.solver, sinogram, blocks: blocks, angles: sweep.angles)
       source = UnsafeRawPointer(volume.nextBase)
     }
     var last: UpdateEvent?

@@ -22,7 +22,7 @@ extension ReconstructStage {
   /// Throws where blocks of a sealed generation, which something was computed from, are not what they were. From one of
   /// binned projections nothing else was.
   func check(_ blocks: Range<Int>, of generation: VolumeRegion.Generation) throws(StageError) {
-    if volume.isLive(generation) { return }
+    if volume.isLive(generation) || volume.live != nil && volume.isCoarse(generation) { return }
     // Of a coarse one, in which blocks are other ones, all are asked: they are few.
     let pieces = volume.isCoarse(generation) ? volume.pieces(of: generation) : volume.pieces(of: blocks)
     guard areWhole(pieces, { volume.isWhole(piece: $0, of: generation) }) else {

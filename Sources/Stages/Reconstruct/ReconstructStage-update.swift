@@ -27,7 +27,7 @@ extension ReconstructStage {
     let layout = grid.layout, blocks = 0..<layout.blockCount
     volume.clearNext(for: layout)
     let source =
-      carried(newest, isCoarse: pace.isCoarse)
+      carried(newest, to: grid, isCoarse: pace.isCoarse, angles: angles.all)
       ?? begin(
         grid.solver, configuration.methods.window, grid.sinogram, blocks: blocks, angles: angles.all, anew: startsOver)
     let residual = iterate(
@@ -74,14 +74,29 @@ extension ReconstructStage {
 
   /// The newest generation on the other grid, in the next one's place; nil where it lies on the wanted grid already,
   /// and where an update begins with what is its own.
-  private func carried(_ newest: VolumeRegion.Generation, isCoarse: Bool) -> UnsafeRawPointer? {
+  private func carried(
+    _ newest: VolumeRegion.Generation, to grid: Grid, isCoarse: Bool, angles: [WindowAngle]
+  ) -> UnsafeRawPointer? {
     guard let coarse, volume.isCoarse(newest) != isCoarse, newest.number > 0, !startsOver else { return nil }
-    let next = volume.nextBase, grid = coarse.grid
+    let next = volume.nextBase, blocks = 0..<grid.layout.blockCount
     if isCoarse {
-      grid.restrict(newest.base, into: next, executor: executor)
+      coarse.grid.restrict(newest.base, into: next, executor: executor)
     } else {
-      grid.prolong(newest.base, into: next, blocks: 0..<grid.fine.blockCount, executor: executor)
+      coarse.grid.prolong(newest.base, into: next, blocks: blocks, executor: executor)
     }
+    revive(next, configuration.methods.window, grid.solver, grid.sinogram, blocks: blocks, angles: angles)
     return UnsafeRawPointer(next)
+  }
+
+  /// Raises what came out as zero on another grid, as voxels at the rim do that no voxel there covers: factors would
+  /// leave them so for ever.
+  func revive(
+    _ next: UnsafeMutableRawPointer, _ method: Method, _ solver: any WindowSolver, _ sinogram: SinogramBuffer,
+    blocks: Range<Int>, angles: [WindowAngle]
+  ) {
+    guard !method.startsFromZero else { return }
+    solver.start(
+      volume: next, keeping: true, sinogram: sinogram.base, slots: sinogram.slots, blocks: blocks, angles: angles,
+      executor: executor)
   }
 }

@@ -8,7 +8,7 @@ package import KernelTypes
 /// The same bits for any executor and any cut of the rows at even ones.
 package struct CoarseGrid: Sendable {
   /// The slices as they are, and the coarse ones.
-  package let fine: SliceLayout
+  let fine: SliceLayout
   package let coarse: SliceLayout
   private let masks: (fine: DiskMask, coarse: DiskMask)
   private let overlap: AxisOverlap
