@@ -114,6 +114,23 @@ def test_the_ledger_of_a_detector_that_loses_frames(tmp_path, program, free_addr
     assert ledger is not None and ledger.lost == ledger.gaps[:, 1].sum() > 0 and ledger.projections < 60
 
 
+def test_a_volume_on_a_coarse_grid_is_refused_and_said_to_be_one(foam, tmp_path, program):
+    with slipring.start(
+        foam, output_folder=tmp_path / "out", rate=20, rotation_axis=32, latency_max=0.01, when_slow="coarse",
+        window_step=1, executable=program,
+    ) as scan:
+        volume = scan.run.shared.volumes[0]
+        while not (update := volume.update()) or not update["coarse"]:
+            assert scan.process.poll() is None, scan.messages
+            time.sleep(0.01)
+        assert 0 <= update["spread"] <= 64
+        with pytest.raises(slipring.Unavailable, match="coarse grid"):
+            volume.slice(0)
+        scan.wait(120)
+        made = scan.run.updates()
+        assert made["coarse"].max() == 128 and made["spread"].max() <= 64
+
+
 def test_what_is_not_there_is_said(tmp_path, program, foam):
     with pytest.raises(slipring.Unavailable, match="no run's folder"):
         slipring.open(tmp_path)

@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import Host
 import Run
+import RunModel
 import ScanPlan
 import TestSupport
 import Testing
@@ -69,8 +70,9 @@ extension Pipeline {
     ) throws {
       let scan = try scan("foam.h5", ["--order", order[0]])
       let reference = try recon(scan, "reference").end().result()
-      // Updates of binned projections, about the axis that is found of whole ones.
-      let binning = order.count > 1 ? ["--live-binning", "1"] : []
+      // Updates of binned projections, about the axis that is found of whole ones, and of those that are binned again.
+      let binning =
+        order.count > 1 ? ["--live-binning", "1", "--latency-max", "0.01", "--when-slow", "coarse"] : []
       let (command, detector) = try live(scan, "live", binning, sending: Array(order.dropFirst()))
       let outcome = try command.end()
       #expect(outcome.status == .exited(0), "\(outcome.errors)")
@@ -80,6 +82,8 @@ extension Pipeline {
         result.rotationAxis == reference.rotationAxis && result.rotationAxisError == reference.rotationAxisError)
       #expect(result.volumeSHA256 == reference.volumeSHA256 && result.projections == Self.projections)
       #expect(try detector.end().status == .exited(0))
+      let updates = try RunHistory(RunFolder(path: folder.file("runs/live"))).updates.joined()
+      #expect(updates.contains { $0.event.isCoarse } == !binning.isEmpty)
       // Wherever somebody looks for it afterwards.
       let status = try RunFolder(path: folder.file("runs/live")).readStatus().status
       #expect(status.rotationAxis == result.rotationAxis && status.rotationAxisError == result.rotationAxisError)

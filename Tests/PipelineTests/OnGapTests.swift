@@ -136,6 +136,20 @@ extension Pipeline {
       #expect(status.output.contains(line), "\(status.output)")
     }
 
+    @Test func `What stands in place of lost projections is in the metrics and on the page`() throws {
+      let (command, detector) = try run(
+        "page", onGap: "interpolate", lost: 0.2, seed: 6, rate: 30, options: ["--dashboard", "127.0.0.1:0"])
+      let page = try LivePage(command)
+      try page.wait("a metric above zero") {
+        let text = try page.get("/metrics").text
+        return text.contains("\nslipring_source_filled_total{kind=\"generated\"} 0")
+          && text.contains(/\nslipring_source_filled_total\{kind="interpolated"\} [1-9]/)
+      }
+      #expect(try page.get("/api/status").text.contains(/"interpolated":[1-9]/))
+      #expect(try command.end().status == .exited(0))
+      #expect(try detector.end().status == .exited(0))
+    }
+
     @Test func `A program that is none, and a wait without one, are refused in one line`() throws {
       let stream = [
         "recon", "zmq+pull://127.0.0.1:9", "--shape", "4,128", "--projections", "9", "--output-folder", "out",

@@ -137,6 +137,7 @@ extension Pipeline {
       ["--algorithm", "sirt", "--final-iterations", "2", "--stage", "segment"],
       ["--algorithm", "mlem", "--final-iterations", "1", "--end-row", "3", "--workers", "2"],
       ["--live-binning", "1", "--final", "fbp", "--stop-ssim", "0.5", "--stop-after", "60"],
+      ["--axis-tilt", "2", "--workers", "2", "--final", "fbp"],
       ["--window-length", "1", "--field-of-view", "half", "--rotation-axis", "12.3", "--final", "fbp"],
     ])
     func `Updates on a coarse grid go with everything, and come from it again`(options: [String]) throws {

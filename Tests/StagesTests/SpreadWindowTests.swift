@@ -11,16 +11,16 @@ import Topics
 /// Windows of the newest projection and of others that are spread in angle: their orders, and what workers make of
 /// them.
 @Suite struct SpreadWindowTests {
-  private let runID = RunID.random()
-  private static let (rows, columns, fields, projections) = (3, 16, 2, 40)
+  let runID = RunID.random()
+  static let (rows, columns, fields, projections) = (3, 16, 2, 40)
   private static let spread = AngularSpread(count: 3, reach: 12)
-  private static let windows = WindowSchedule(newest: 2, spread: spread, iterations: 1)
+  static let windows = WindowSchedule(newest: 2, spread: spread, iterations: 1)
 
   private static func theta(_ ordinal: Int) -> Double {
     (Double(ordinal) * 0.618).truncatingRemainder(dividingBy: 1) * .pi
   }
 
-  private func ring(_ topic: Topic, _ suffix: String = "", payload: Int = 0, readers: Int = 1) throws -> Ring {
+  func ring(_ topic: Topic, _ suffix: String = "", payload: Int = 0, readers: Int = 1) throws -> Ring {
     try Ring.create(
       name: RegionNames(runID: runID).ring(topic) + suffix,
       specification: RingSpecification(
@@ -28,12 +28,12 @@ import Topics
         requiredReaders: readers))
   }
 
-  private func removeAll() throws {
+  func removeAll() throws {
     for name in try SharedRegion.names(prefix: RegionNames(runID: runID).prefix) { try SharedRegion.unlink(name: name) }
   }
 
   /// Flats, projections of counts, and the end; with `late`, one more flat comes behind half of them.
-  private func images(_ count: Int = projections, late: Bool = false) throws -> Ring {
+  func images(_ count: Int = projections, late: Bool = false) throws -> Ring {
     let images = try ring(.projections, payload: Self.rows * Self.columns * 4, readers: 2)
     let writer = try TopicWriter(ring: images)
     func write(_ kind: EventKind, _ ordinal: Int) throws {
@@ -59,17 +59,18 @@ import Topics
   }
 
   /// Orders as distribute makes them, in rings that may hold some already.
-  private func distribute(_ images: Ring, to orders: [Ring], lagMax: Int = 0) throws {
+  func distribute(_ images: Ring, to orders: [Ring], lagMax: Int = 0, finalIterations: Int = 0) throws {
     try DistributeStage(
       configuration: .init(
-        rows: orders.map { _ in 0..<Self.rows }, windows: Self.windows, final: .fixed(iterations: 0, subsets: 1),
+        rows: orders.map { _ in 0..<Self.rows }, windows: Self.windows,
+        final: .fixed(iterations: finalIterations, subsets: 1),
         lagMax: lagMax),
       projections: TopicReader(RingReader(ring: images, reader: 0, from: 0), history: nil, replaying: true),
       orders: orders.map { try TopicWriter(ring: $0) }, limits: WaitLimits(), didWork: {}
     ).run()
   }
 
-  private func read(_ ring: Ring) throws -> [(order: WorkerOrder, progress: DistributionProgress)] {
+  func read(_ ring: Ring) throws -> [(order: WorkerOrder, progress: DistributionProgress)] {
     let reader = try RingReader(ring: ring, reader: 0, from: 0)
     var orders: [(WorkerOrder, DistributionProgress)] = []
     while let event = try reader.next(timeout: .zero), event.header.kind == .order {
@@ -82,10 +83,15 @@ import Topics
     return orders
   }
 
-  /// A ring with the first `count` orders of another one.
-  private func copy(_ orders: Ring, first count: Int, _ suffix: String) throws -> Ring {
+  /// A ring with the first `count` orders of another one, whose progress `change` may make another.
+  func copy(
+    _ orders: Ring, first count: Int, _ suffix: String,
+    change: (WorkerOrder, inout DistributionProgress) -> Void = { _, _ in }
+  ) throws -> Ring {
     let ring = try ring(.orders(partition: 0), suffix), writer = try TopicWriter(ring: ring)
-    for (order, progress) in try read(orders).prefix(count) {
+    for (order, before) in try read(orders).prefix(count) {
+      var progress = before
+      change(order, &progress)
       try writer.append(kind: .order, timeout: .zero) {
         order.encode(into: $0, rows: 0..<Self.rows, progress: progress)
       }
@@ -139,34 +145,36 @@ import Topics
   }
 
   /// A worker as it begins.
-  private func worker(
+  func worker(
     _ orders: Ring, _ images: Ring, _ updates: Ring, _ volume: VolumeRegion, memory: Int, threads: Int = 1,
-    projections: Int = projections, limits: WaitLimits = WaitLimits()
+    projections: Int = projections, limits: WaitLimits = WaitLimits(),
+    method: Method = .sirt(SIRTOptions(relaxation: 0.5)), keepsProjections: Bool = false, coarse: LiveBinning? = nil
   ) throws -> ReconstructStage {
     ReconstructStage(
       configuration: ReconstructStage.Configuration(
         layout: SliceLayout(columns: Self.columns, rows: Self.rows),
         beams: [ParallelBeam(columns: Self.columns, rotationAxis: 8)], rows: 0..<Self.rows,
-        methods: WorkerMethods(window: .sirt(SIRTOptions(relaxation: 0.5)), remedy: "none"), minusLog: true,
-        windows: Self.windows, windowMemory: memory, keepsProjections: false, projectionsMax: projections,
-        checkpointInterval: .never, needs: (true, false), fieldsMayComeLate: true),
+        methods: WorkerMethods(window: method, remedy: "none"), minusLog: true,
+        windows: Self.windows, windowMemory: memory, keepsProjections: keepsProjections, projectionsMax: projections,
+        checkpointInterval: .never, needs: (true, false), fieldsMayComeLate: true, coarse: coarse),
       orders: try TopicReader(RingReader(ring: orders, reader: 0, from: 0), history: nil, replaying: true),
       projections: try TopicReader(RingReader(ring: images, reader: 1, from: 0), history: nil, replaying: true),
       updates: try TopicWriter(ring: updates), volume: volume, checkpoint: nil, pool: try ThreadPool(threads: threads),
       limits: limits, didWork: {})
   }
 
-  private func volume(_ number: Int) throws -> VolumeRegion {
+  func volume(_ number: Int, coarse: LiveLayout? = nil) throws -> VolumeRegion {
     try VolumeRegion.create(
       name: RegionNames(runID: runID).volume(number), runID: runID, partition: number,
-      layout: SliceLayout(columns: Self.columns, rows: Self.rows), node: nil)
+      layout: SliceLayout(columns: Self.columns, rows: Self.rows), coarse: coarse, node: nil)
   }
 
-  private func slices(_ volume: VolumeRegion) -> [Float] {
+  func slices(_ volume: VolumeRegion) -> [Float] {
     let size = Self.columns * Self.columns
     return (0..<Self.rows).flatMap { row in
       [Float](unsafeUninitializedCapacity: size) { buffer, count in
-        volume.layout.copySlice(row: row, from: volume.newest.base, into: buffer)
+        volume.slices(of: volume.newest).copySlice(
+          row: row, into: UnsafeMutableBufferPointer(rebasing: buffer[..<size]))
         count = size
       }
     }

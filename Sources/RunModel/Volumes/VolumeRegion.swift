@@ -57,7 +57,7 @@ package final class VolumeRegion: @unchecked Sendable {
 
   private static let magic: UInt32 = 0x5650_4C53
   /// That of a region without a coarse grid, and of one with it: who reads the first alone does not read the second.
-  private static let layoutVersions: (UInt32, coarse: UInt32) = (4, 5)
+  private static let (layoutVersion, coarseLayoutVersion) = (UInt32(4), UInt32(5))
   static let slotCount = 3
   private static let headerByteCount = 4096
   private static let checkedByteCount = 48
@@ -117,7 +117,8 @@ package final class VolumeRegion: @unchecked Sendable {
     if let version = otherVersion(region) {
       throw .regionRefused(
         name: name,
-        reason: "it was made by another version (layout \(version)); this one reads \(layoutVersions.coarse)")
+        reason: "it was made by another version (layout \(version)); this one reads \(layoutVersion) and "
+          + "\(coarseLayoutVersion)")
     }
     try region.check(
       isFor: "volume.\(partition) of this run", byteCount: byteCount(layout),
@@ -132,7 +133,7 @@ package final class VolumeRegion: @unchecked Sendable {
         == clinux_crc32c(0, region.base, checkedByteCount)
     else { return nil }
     let version = region.base.load(fromByteOffset: 4, as: UInt32.self)
-    return version == layoutVersions.0 || version == layoutVersions.coarse ? nil : version
+    return [layoutVersion, coarseLayoutVersion].contains(version) ? nil : version
   }
 
   /// The immutable part of the header: 48 bytes of fields and their checksum.
@@ -142,7 +143,7 @@ package final class VolumeRegion: @unchecked Sendable {
     let factor = live?.factor ?? 0
     precondition(factor < 256, "\(factor) columns become one")
     return regionWords(
-      magic: magic, layout: isCoarse ? layoutVersions.coarse : layoutVersions.0, runID, UInt32(partition),
+      magic: magic, layout: isCoarse ? coarseLayoutVersion : layoutVersion, runID, UInt32(partition),
       UInt32(layout.rows), UInt32(layout.columns),
       UInt32(layout.lanes | (isCoarse ? 1 << 16 : 0) | factor << 24),
       UInt32(truncatingIfNeeded: layout.volumeByteCount),

@@ -34,8 +34,8 @@ extension RunPlan {
     return "\(start): " + words + (count == left && left < most ? ", as the rows are cut into \(bands)" : "")
   }
 
-  /// What an update on a coarse grid is faster by, at least: see ReconstructStage's page.
-  private static let coarseFactor = 2.0
+  /// What an update on a coarse grid is faster by, at least: see Docs.docc/Measurements.md.
+  private static let coarseFactor = 3.0
 
   /// How many times as many projections a second updates keep up with when every step of the ladder is in effect.
   private var slowestFactor: Double {

@@ -5,7 +5,6 @@ import Tomography
 /// Updates while a worker is behind: of projections that are binned once more, on slices of half the columns and rows.
 final class CoarseUpdates {
   let grid: CoarseGrid
-  let layout: LiveLayout
   /// Between updates of spread windows; nil for sliding ones.
   let smoothing: WindowSmoothing?
   /// Nil before the axis is known.
@@ -22,10 +21,8 @@ final class CoarseUpdates {
     self.threads = threads
     method = configuration.methods.window
     anglesMax = configuration.windowAnglesMax
-    layout = binning.layout
-    grid = CoarseGrid(fine: configuration.windowLayout, coarse: layout.layout, method: method)
-    smoothing =
-      configuration.windows.spread == nil ? nil : method.smoothing(layout: layout.layout, threads: threads)
+    grid = CoarseGrid(fine: configuration.windowLayout, coarse: binning.layout.layout, method: method)
+    smoothing = configuration.windows.spread == nil ? nil : method.smoothing(layout: grid.coarse, threads: threads)
     beams = binning.beams
   }
 
