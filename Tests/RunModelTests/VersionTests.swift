@@ -58,10 +58,10 @@ import Testing
     _ = try VolumeRegion.create(name: name, runID: runID, partition: 0, layout: layout, node: nil)
     defer { #expect(throws: Never.self) { try SharedRegion.unlink(name: name) } }
     let region = try SharedRegion.attach(name: name)
-    change(region.base, layout: 5, end: 48)
+    change(region.base, layout: 6, end: 48)
     withExtendedLifetime(region) {}
     let refusal = HostError.regionRefused(
-      name: name, reason: "it was made by another version (layout 5); this one reads 4")
+      name: name, reason: "it was made by another version (layout 6); this one reads 4 and 5")
     #expect(throws: refusal) { try VolumeRegion.attach(name: name, runID: runID, partition: 0, layout: layout) }
   }
 }
