@@ -8,21 +8,34 @@ package final class FabricConnection: @unchecked Sendable {
   let handle: OpaquePointer
   /// Where it connects to.
   let address: FabricAddress
+  /// The library signs with it each time it connects.
+  private let signer: NonceSigner?
 
   private static let connectLimit: Duration = .seconds(2)
   private static let pingInterval: Duration = .seconds(1)
   private static let writeLimit: Duration = .seconds(10)
+  /// Attempts whose signature cannot be sent, before they count as others that fail.
+  private static let unsendableMax = 64
 
   /// Connects as `name`, which the servers' own lists show; `sends` says that large messages go out over it rather than
   /// come in. Where nobody answers it tries again for `patience`; what will not change by itself, as an unknown key, is
   /// thrown at once.
-  package init(_ address: FabricAddress, name: String, sends: Bool = false, patience: Duration) throws(FabricError) {
+  package convenience init(
+    _ address: FabricAddress, name: String, sends: Bool = false, patience: Duration
+  ) throws(FabricError) {
+    let signer = address.credentials.map { NonceSigner(seedFile: $0) }
+    try self.init(address, name: name, sends: sends, patience: patience, signer: signer)
+  }
+
+  init(
+    _ address: FabricAddress, name: String, sends: Bool = false, patience: Duration, signer: NonceSigner?
+  ) throws(FabricError) {
     keepMessageMemory()
-    self.address = address
-    let options = try Self.options(address, name: name, sends: sends)
+    (self.address, self.signer) = (address, signer)
+    let options = try Self.options(address, name: name, sends: sends, signer)
     defer { natsOptions_Destroy(options) }
     let start = ContinuousClock.now
-    var backOff = BackOff()
+    var backOff = BackOff(), unsendableSeen = 0
     while true {
       var made: OpaquePointer?
       let status = natsConnection_Connect(&made, options)
@@ -30,7 +43,11 @@ package final class FabricConnection: @unchecked Sendable {
         handle = made
         return
       }
-      let error = Self.connectError(status, address)
+      let error = Self.connectError(status, address), unsendable = signer?.unsendableCount ?? 0
+      if unsendable > unsendableSeen, unsendable <= Self.unsendableMax {
+        unsendableSeen = unsendable
+        continue
+      }
       guard case .unreachable = error, ContinuousClock.now - start < patience else { throw error }
       pause(min(backOff.fail(), max(.zero, patience - (ContinuousClock.now - start))))
     }
@@ -84,7 +101,7 @@ package final class FabricConnection: @unchecked Sendable {
 // Options of the library, and what its codes mean.
 extension FabricConnection {
   private static func options(
-    _ address: FabricAddress, name: String, sends: Bool
+    _ address: FabricAddress, name: String, sends: Bool, _ signer: NonceSigner?
   ) throws(FabricError) -> OpaquePointer {
     var made: OpaquePointer?
     guard natsOptions_Create(&made) == NATS_OK, let options = made else {
@@ -113,15 +130,17 @@ extension FabricConnection {
     guard results.allSatisfy({ $0 == NATS_OK }) else {
       throw .unreachable("\(address)", reason: "its client library refuses the options")
     }
-    try secure(options, address)
+    try secure(options, address, signer)
     isComplete = true
     return options
   }
 
-  private static func secure(_ options: OpaquePointer, _ address: FabricAddress) throws(FabricError) {
-    if let file = address.credentials {
+  private static func secure(
+    _ options: OpaquePointer, _ address: FabricAddress, _ signer: NonceSigner?
+  ) throws(FabricError) {
+    if let file = address.credentials, let signer {
       let key = try UserKey(seedFile: file)
-      guard natsOptions_SetNKeyFromSeed(options, key.publicText, file) == NATS_OK else {
+      guard signer.install(options, publicKey: key.publicText) else {
         throw .credentials(file: file, reason: lastReason)
       }
     }

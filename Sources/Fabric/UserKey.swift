@@ -17,12 +17,7 @@ struct UserKey {
 
   /// Reads the seed.
   init(seedFile path: String) throws(FabricError) {
-    let line = try Self.content(path).split(whereSeparator: { $0 == 10 || $0 == 13 || $0 == 32 }).first {
-      $0.starts(with: "SU".utf8)
-    }
-    guard let line, let bytes = Self.decode(Array(line)), bytes.count == 36 else {
-      throw .credentials(file: path, reason: "it holds no seed of a user's key (SU…)")
-    }
+    guard let bytes = Self.decode(try Self.seedText(path)), bytes.count == 36 else { throw Self.noSeed(path) }
     let sum = UInt16(bytes[34]) | UInt16(bytes[35]) << 8
     let kind = (bytes[0] & 7) << 5 | bytes[1] >> 3
     guard bytes[0] & 0xF8 == Self.seedKind, kind == Self.userKind, Self.checksum(bytes[..<34]) == sum else {
@@ -32,6 +27,19 @@ struct UserKey {
       throw .credentials(file: path, reason: "its seed makes no key")
     }
     publicText = Self.encode([Self.userKind] + half)
+  }
+
+  /// The seed as its file has it.
+  static func seedText(_ path: String) throws(FabricError) -> [UInt8] {
+    let line = try content(path).split(whereSeparator: { $0 == 10 || $0 == 13 || $0 == 32 }).first {
+      $0.starts(with: "SU".utf8)
+    }
+    guard let line else { throw noSeed(path) }
+    return Array(line)
+  }
+
+  private static func noSeed(_ path: String) -> FabricError {
+    .credentials(file: path, reason: "it holds no seed of a user's key (SU…)")
   }
 
   /// The bytes of the file, which must be its owner's alone.

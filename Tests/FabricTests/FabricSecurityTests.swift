@@ -166,6 +166,35 @@ struct FabricSecurityTests {
     }
   }
 
+  /// The library drops one signature in 256; here three in four.
+  @Test func `A signature that the library cannot send is followed by another`() throws {
+    var address = try FabricAddress("tls://127.0.0.1:\(server.port)"), unsendable = 0, last: FabricConnection?
+    (address.credentials, address.authority) = (keys.file("edge.nk"), keys.file("ca.pem"))
+    let signers = (0..<16).map { _ in NonceSigner(seedFile: keys.file("edge.nk")) { $0 >= 192 } }
+    for signer in signers {
+      last = try FabricConnection(address, name: "test", patience: .seconds(20), signer: signer)
+      unsendable += signer.unsendableCount
+    }
+    #expect(unsendable > 0)
+    let connection = try #require(last)
+    server.kill()
+    try server.start()
+    for _ in 0..<600 where !connection.isConnected { usleep(50_000) }
+    #expect(connection.isConnected && !connection.isClosed)
+  }
+
+  @Test func `What cannot be signed so that the library sends it ends`() throws {
+    var address = try FabricAddress("tls://127.0.0.1:\(server.port)")
+    (address.credentials, address.authority) = (keys.file("edge.nk"), keys.file("ca.pem"))
+    let signer = NonceSigner(seedFile: keys.file("edge.nk")) { _ in false }
+    let error = refusal { _ = try FabricConnection(address, name: "test", patience: .zero, signer: signer) }
+    guard case .unreachable(_, let reason)? = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(reason.contains("cannot sign") && signer.unsendableCount > 1)
+  }
+
   /// A server says so where it, or who connects, was too slow.
   @Test func `A key that nobody looked at in time is no wrong key`() throws {
     let (listener, port) = try LoopbackPort.bound()
