@@ -99,6 +99,34 @@ extension Pipeline {
       #expect(try runs.residuals("cut") == runs.residuals("reference"))
     }
 
+    /// Any machine keeps up with the one rate, and none with the other, for which 11 of 45 columns are left.
+    @Test(arguments: [("0.01", 0, "and 0.01 are expected"), ("1e9", 2, "it goes no further")])
+    func `auto takes the least binning with which updates keep up, and the plan has it`(
+      rate: String, binning: Int, words: String
+    ) throws {
+      let scan = try foam(), options = ["--window-spread", "2", "--expect-rate", rate, "--live-binning"]
+      let found = try recon(scan, "found", options + ["auto"])
+      let given = try recon(scan, "given", options + ["\(binning)"])
+      #expect(found.volumeSHA256 == given.volumeSHA256 && found.volumeSHA256 != nil)
+      #expect(try residuals("found").live == residuals("given").live)
+      let plan = try String(contentsOfFile: folder.file("found-run/plan.json"), encoding: .utf8)
+      let values = plan.matches(of: /"live-binning" *: *"?([a-z0-9]+)"?/).map { String($0.1) }
+      #expect(values == ["\(binning)"])
+      let file = folder.file("scan.yaml")
+      try """
+      input: \(scan)
+      output-folder: \(folder.file("out"))
+      rotation-axis: 22.3
+      window-spread: 2
+      expect-rate: \(rate)
+      live-binning: auto
+      """.write(toFile: file, atomically: true, encoding: .utf8)
+      let check = try Command.run("check", file)
+      #expect(check.status == .exited(0), "\(check.errors)")
+      let said = check.output + check.errors
+      #expect(said.contains("--live-binning auto is \(binning) here") && said.contains(words), "\(said)")
+    }
+
     /// The rotation axis is near an edge of the detector.
     @Test func `A live volume that was saved is exported in the size and the unit of the final one`() throws {
       let wide = WideScan(rows: 3), scan = folder.file("wide.h5")

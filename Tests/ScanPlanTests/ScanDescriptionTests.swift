@@ -124,7 +124,8 @@ import Tomography
     ("fbp makes one pass", { ($0.algorithm, $0.finalIterations) = (.fbp, 20) }),
     ("--final-subsets 4 is about final", { ($0.algorithm, $0.finalSubsets, $0.finalIterations) = (.sirt, 4, 0) }),
     ("--disk-buffer 2 is for images that cannot wait", { $0.diskBuffer = 2 }),
-    ("--live-binning 4", { $0.liveBinning = 4 }),
+    ("--live-binning 4 is outside 0…3", { $0.liveBinning = .exponent(4) }),
+    ("--live-binning auto is the least", { ($0.liveBinning, $0.windowStep) = (.auto, 1) }),
     ("--latency-max 0 ", { $0.latencyMax = 0 }),
     ("--latency-max 2 is about updates", { ($0.latencyMax, $0.windowStep) = (2, 0) }),
     ("--expect-rate 9 is about updates", { ($0.expectRate, $0.windowStep) = (9, 0) }),
@@ -154,12 +155,12 @@ import Tomography
       "--catch-up 1 and --fabric",
       { ($0.catchUp, $0.bands, $0.windowStep, $0.fabric) = (1, .auto, 1, "nats://127.0.0.1:4222") }
     ),
-    ("--live-binning 1 is about updates", { ($0.liveBinning, $0.windowStep) = (1, 0) }),
-    ("--live-binning 2 is about the volume", { ($0.liveBinning, $0.finalIterations) = (2, 0) }),
-    ("--reference a.h5 is compared", { ($0.liveBinning, $0.reference) = (1, "a.h5") }),
+    ("--live-binning 1 is about updates", { ($0.liveBinning, $0.windowStep) = (.exponent(1), 0) }),
+    ("--live-binning 2 is about the volume", { ($0.liveBinning, $0.finalIterations) = (.exponent(2), 0) }),
+    ("--reference a.h5 is compared", { ($0.liveBinning, $0.reference) = (.exponent(1), "a.h5") }),
     (
       "--live-binning 1 and --fabric",
-      { ($0.liveBinning, $0.windowStep, $0.fabric) = (1, 1, "nats://127.0.0.1:4222") }
+      { ($0.liveBinning, $0.windowStep, $0.fabric) = (.exponent(1), 1, "nats://127.0.0.1:4222") }
     ),
     (
       "--window-memory 9 is for the projections",

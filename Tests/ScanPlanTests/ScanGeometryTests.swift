@@ -36,7 +36,7 @@ import Testing
     for (binning, step, expected) in [
       (0, 1, 1), (0, 48, 48), (1, 1, 2), (3, 1, 8), (1, 16, 16), (3, 4, 8), (2, 48, 48), (3, 12, 24), (2, 7, 28),
     ] {
-      scan.liveBinning = binning
+      scan.liveBinning = .exponent(binning)
       #expect(scan.rowAlignment(step) == expected, "\(binning), \(step)")
     }
   }

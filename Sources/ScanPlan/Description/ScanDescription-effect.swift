@@ -50,7 +50,8 @@ extension ScanDescription {
     guard makesNoWindows else { return nil }
     let given = [
       windowIter == Self.standard.windowIter ? nil : "--window-iter \(windowIter)",
-      windowSubsets.map { "--window-subsets \($0)" }, liveBinning > 0 ? "--live-binning \(liveBinning)" : nil,
+      windowSubsets.map { "--window-subsets \($0)" },
+      liveBinning == .none ? nil : "--live-binning \(liveBinning.scanText)",
       lagMax.flatMap { $0 > 0 ? "--lag-max \($0)" : nil }, latencyMax.map { "--latency-max \($0.scanText)" },
       whenSlow.map { "--when-slow \($0.scanText)" }, expectRate.map { "--expect-rate \($0.scanText)" },
       catchUp.map { "--catch-up \($0)" },
@@ -100,8 +101,12 @@ extension ScanDescription {
 
   /// Binned updates where they would be the result, or where somebody else takes them for what they are not.
   private var liveBinningProblem: String? {
-    guard liveBinning > 0 else { return nil }
-    let given = "--live-binning \(liveBinning)"
+    guard liveBinning != .none else { return nil }
+    let given = "--live-binning \(liveBinning.scanText)"
+    if liveBinning == .auto, expectRate ?? rate == nil {
+      return "\(given) is the least with which updates keep up with what comes: --expect-rate says how many "
+        + "projections come in a second"
+    }
     if !hasFinalIterations {
       return "\(given) is about the volume while the scan runs, and --final-iterations 0 makes no other; --binning "
         + "makes a smaller one"

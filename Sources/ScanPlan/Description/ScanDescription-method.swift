@@ -54,7 +54,7 @@ extension ScanDescription {
     if finalAlgorithm == .auto { return .subsets(subsetOptions, padding: padding.grid) }
     let start: FinalMethod.Start =
       initial == .fbp
-      ? .made(.filteredBackprojection(backprojection)) : finalGoesOn && liveBinning == 0 ? .windows : .own
+      ? .made(.filteredBackprojection(backprojection)) : finalGoesOn && liveBinning == .none ? .windows : .own
     return .iterations(method(finalAlgorithm), from: start)
   }
 

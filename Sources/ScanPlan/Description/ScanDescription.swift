@@ -43,8 +43,8 @@ package struct ScanDescription: Equatable, Sendable {
   package var windowSpread: Int?
   /// What workers keep of the projections that spread windows draw from; nil for as much as a volume takes.
   package var windowMemory: WindowMemory?
-  /// Binning of what updates are made of, by squares of 2^liveBinning pixels.
-  package var liveBinning = 0
+  /// Binning of what updates are made of.
+  package var liveBinning = UpdateBinning.none
   /// Iterations of an update.
   package var windowIter = 1
   /// Iterations over all projections after the scan; nil for what suits the method.

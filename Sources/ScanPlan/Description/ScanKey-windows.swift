@@ -24,7 +24,8 @@ extension ScanKey {
       .method, "live-binning", \.liveBinning,
       """
       While the scan runs, make updates of projections that are binned by squares of 2^K pixels: each takes up to 8^K \
-      times less. The final iterations take the projections as they are.
-      """, .within(0...3)),
+      times less. With auto, K is the least with which they keep up with expect-rate (or rate). The final iterations \
+      take the projections as they are.
+      """, .binning),
   ]
 }

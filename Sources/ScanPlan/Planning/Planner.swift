@@ -12,7 +12,7 @@ import Tomography
 /// Answers every open question of a scan description from the scan file and the machine, or says in one line what is
 /// wrong.
 package struct Planner {
-  let scan: ScanDescription
+  var scan: ScanDescription
   /// The scan file; nil for a live source.
   let reader: (any ScanReader)?
   private let fieldsReader: (any ScanReader)?
@@ -71,6 +71,7 @@ package struct Planner {
   package func plan(runID: RunID, command: [String]) throws -> RunPlan {
     FaultPoint.planning.reach()
     if let edge { return try plan(edge, runID: runID, command: command) }
+    if scan.liveBinning == .auto { return try planFindingBinning(runID: runID, command: command) }
     let rows = try detectorRows()
     let factor = 1 << scan.binning
     guard rows.count >= factor, info.columns >= factor else {

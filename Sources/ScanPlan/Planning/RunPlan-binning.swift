@@ -6,7 +6,7 @@ import Tomography
 // The volume while the scan runs, where its updates are made of binned projections.
 extension RunPlan {
   /// Rows, and columns, of a projection that become one; nil where updates are made of all.
-  private var liveFactor: Int? { scan.liveBinning > 0 ? 1 << scan.liveBinning : nil }
+  private var liveFactor: Int? { scan.liveBinning.exponent > 0 ? 1 << scan.liveBinning.exponent : nil }
 
   /// How the detector lies beside the slices of updates.
   var windowGeometry: ScanGeometry { liveFactor.map { geometry.binned(by: $0) } ?? geometry }

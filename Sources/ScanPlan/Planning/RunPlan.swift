@@ -72,6 +72,9 @@ package struct RunPlan: Codable, Sendable {
   var examples: [String] = []
   /// Whether the run's figures are watched; nil of a plan of an earlier build, in which they were not.
   var isWatched: Bool?
+  /// Projections a second that updates were reckoned to keep up with when the plan was made for a rate
+  /// (`UpdateBinning.auto`); nil of another.
+  var sustained: Double?
   /// What was assumed of the input, and what of it is missing, in sentences; nil of a plan of an earlier build.
   package var inputNotices: [String]?
   /// All that a person was told of it when it was made: these, and what was found and decided; nil of a plan of an

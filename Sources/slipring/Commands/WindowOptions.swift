@@ -8,7 +8,7 @@ struct WindowOptions: ParsableArguments {
   @Option(help: .key("window-memory", "projections|GiB")) var windowMemory: WindowMemory?
   @Option(help: .key("window-length")) var windowLength: Int?
   @Option(help: .key("window-step")) var windowStep: Int?
-  @Option(help: .key("live-binning", "K")) var liveBinning = ScanDescription.standard.liveBinning
+  @Option(help: .key("live-binning", "auto|K")) var liveBinning = ScanDescription.standard.liveBinning
   @Option(help: .key("window-iter")) var windowIter = ScanDescription.standard.windowIter
   @Option(help: .key("window-subsets")) var windowSubsets: Int?
 
@@ -18,6 +18,11 @@ struct WindowOptions: ParsableArguments {
     (scan.windowLength, scan.windowStep, scan.windowIter) = (windowLength, windowStep, windowIter)
     (scan.windowSubsets, scan.liveBinning) = (windowSubsets, liveBinning)
   }
+}
+
+extension UpdateBinning: ExpressibleByArgument {
+  /// From `auto` or a digit.
+  package init?(argument: String) { self.init(scanText: argument) }
 }
 
 extension WindowMemory: ExpressibleByArgument {
