@@ -54,8 +54,11 @@ package final class FabricConnection: @unchecked Sendable {
   }
 
   deinit {
-    natsConnection_Close(handle)
-    natsConnection_Destroy(handle)
+    // The library's threads sign until they have ended.
+    withExtendedLifetime(signer) {
+      natsConnection_Close(handle)
+      natsConnection_Destroy(handle)
+    }
   }
 
   /// Whether a server answers at present.

@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// Signs what a server gives to be signed, with the seed of a file, for as long as a connection lives.
 ///
-/// The library takes a signature whose first byte is zero, one in 256, for none, and the server then refuses a good key.
-/// Such a signature counts as a failed attempt here; the next attempt has another nonce, thus another signature.
+/// The library takes a signature whose first byte is zero, one in 256, for none, and the server then refuses a good
+/// key. Such a signature counts as a failed attempt here; the next attempt has another nonce, thus another signature.
 final class NonceSigner: Sendable {
   private let file: String
   /// How many signatures the library could not have sent.

@@ -53,7 +53,8 @@ extension Planner {
   private static let reserve = 1.25
 
   /// The plan with the least binning of updates with which they keep up with the rate that is expected, or with the
-  /// most that there is. This machine's cores are measured for a moment with each; a plan that is resumed has its number.
+  /// most that there is. This machine's cores are measured for a moment with each; a plan that is resumed has its
+  /// number.
   func planFindingBinning(runID: RunID, command: [String]) throws -> RunPlan {
     guard let rate = scan.expectRate ?? scan.rate else { preconditionFailure("no rate was validated") }
     var planner = self
