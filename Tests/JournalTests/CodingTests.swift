@@ -1,4 +1,5 @@
 import Host
+import Rings
 import Testing
 
 @testable import Journal
@@ -90,6 +91,41 @@ import Testing
       #expect(report.lost.map(\.segment) == [name(0), name(4), name(8)], "\(report)")
       #expect(report.lost.allSatisfy { $0.reason.contains("3 of its 5 shards are gone or damaged, and 2 may be") })
     }
+  }
+
+  @Test func `A shard of another journal is never written over, and what is missing lies beside it`() throws {
+    let (disk, shards) = (SimulatedDisk(), disks())
+    try write(10, disk)
+    try run(disk, shards)
+    let before = contents(disk)
+    // In the places of two shards of each segment.
+    for index in [1, 4] {
+      for shard in shards[index].names where ShardName(shard) != nil {
+        shards[index].overwrite(shard) { bytes in
+          bytes.withUnsafeMutableBytes { bytes in
+            guard var header = ShardHeader(UnsafeRawBufferPointer(bytes)) else { return }
+            header.common.identity.runID = RunID(low: 7, high: 8)
+            header.encode(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<ShardHeader.byteCount]))
+          }
+        }
+      }
+    }
+    let foreign = [1, 4].map { contents(shards[$0]) }
+    let seen = try run(disk, shards, verifies: true, writes: false)
+    #expect(seen.foreign.count == 6 && seen.faults.count == 6 && !seen.isWhole, "\(seen)")
+    let report = try run(disk, shards, verifies: true)
+    #expect(report.foreign.count == 6 && report.faults.count == 6 && report.isWhole, "\(report)")
+    #expect(report.foreign.allSatisfy { $0.owner.contains("\(RunID(low: 7, high: 8))") })
+    for (index, files) in zip([1, 4], foreign) {
+      let now = contents(shards[index])
+      #expect(files.allSatisfy { now[$0.key] == $0.value } && now.count > files.count)
+    }
+    let after = try run(disk, shards, verifies: true)
+    #expect(after.foreign.count == 6 && after.faults.isEmpty && after.isWhole, "\(after)")
+    // What lies beside them counts.
+    let (empty, left) = (SimulatedDisk(), shards.enumerated().map { [0, 2].contains($0) ? nil : $1 })
+    #expect(try mend(empty, left).damages.isEmpty)
+    #expect(contents(empty) == before)
   }
 
   @Test func `A damaged piece counts as missing, wherever it is, and is written again`() throws {

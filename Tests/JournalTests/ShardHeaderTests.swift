@@ -79,7 +79,12 @@ import Testing
   @Test func `Names read back, and others are none`() {
     let name = ShardName(segment: "00000000000000000095.2.segment", end: 127, index: 13)
     #expect(name.text == "00000000000000000095.2.segment.00000000000000000127.k13" && ShardName(name.text) == name)
+    let beside = ShardName(segment: "00000000000000000095.segment", end: 127, index: 3, copy: 2)
+    #expect(beside.text == "00000000000000000095.segment.00000000000000000127.k3.2")
+    #expect(ShardName(beside.text) == beside)
     for text in [
+      "00000000000000000095.segment.00000000000000000127.k3.0",
+      "00000000000000000095.segment.00000000000000000127.k3.+1",
       "00000000000000000095.segment", "00000000000000000095.segment.00000000000000000127.k16",
       "00000000000000000095.segment.00000000000000000127.k03", "00000000000000000095.segment.127.k3",
       "00000000000000000095.segment.00000000000000000095.k3", "95.segment.00000000000000000127.k3",

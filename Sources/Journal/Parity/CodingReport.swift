@@ -28,6 +28,16 @@ package struct CodingReport: Sendable, Equatable, Codable {
     package var reason: String
   }
 
+  /// A file of another journal in a folder of shards: it is left as it is, and counts as nothing.
+  package struct Foreign: Sendable, Equatable, Codable {
+    /// Its folder.
+    package var folder: String
+    /// Its name.
+    package var name: String
+    /// Whose it is: topic, partition and run.
+    package var owner: String
+  }
+
   /// Segments of which there are enough shards.
   package var segments = 0
   /// Bytes of records and pages that these hold.
@@ -42,6 +52,8 @@ package struct CodingReport: Sendable, Equatable, Codable {
   package var failures: [Failure] = []
   /// Segments that cannot be made from shards: coding failed, or too many are gone.
   package var lost: [Segment] = []
+  /// Files of other journals that lie in the folders.
+  package var foreign: [Foreign] = []
   /// Whether all was looked at: nobody ended it before.
   var isComplete = false
 

@@ -75,6 +75,9 @@ package final class JournalCoder {
     noteLost(found, catalog, verifies)
     if writes { removeRetired(found, catalog) }
     report.failures = folders.failures.map { CodingReport.Failure(folder: $0.folder, reason: "\($0.error)") }
+    report.foreign = folders.foreign.map {
+      CodingReport.Foreign(folder: $0.folder, name: $0.name, owner: "\($0.identity)")
+    }
     report.isComplete = !isEnded
     return report
   }
@@ -249,10 +252,12 @@ package final class JournalCoder {
 
 // Pages, and what nobody needs any more.
 extension JournalCoder {
-  /// What an attempt left that was cut off.
+  /// What an attempt left that was cut off; names that nobody here gives are somebody else's.
   private func removeLeftovers(_ found: ShardCatalog) {
     for (place, names) in found.names.enumerated() {
       for name in names where name.hasSuffix(FileName.unfinishedSuffix) {
+        let made = String(name.dropLast(FileName.unfinishedSuffix.count))
+        guard ShardName(made) != nil || ShardDevice.pageKind(made) != nil else { continue }
         _ = folders.attempt(place) { (device) throws(HostError) in try device.unlink(name) }
       }
     }
@@ -266,7 +271,10 @@ extension JournalCoder {
     for place in folders.places.indices {
       for (name, page) in pages {
         _ = folders.attempt(place) { (device) throws(HostError) in
-          if found.names[place].contains(name), try Self.page(name, on: device) == page { return }
+          if found.names[place].contains(name), let there = try Self.page(name, on: device) {
+            guard there.identity == identity else { return folders.noteForeign(name, place, there.identity) }
+            if there == page { return }
+          }
           try publishPage(page, as: name, device)
         }
       }

@@ -31,7 +31,7 @@ final class ShardDevice: JournalDevice {
     return Set(pages + found.sets.keys.filter { found.best($0) != nil }).sorted()
   }
 
-  private static func pageKind(_ name: String) -> ControlPage.PageKind? {
+  static func pageKind(_ name: String) -> ControlPage.PageKind? {
     switch FileName(name) {
     case .loss: .loss
     case .retired: .retired

@@ -5,11 +5,13 @@ package import Rings
 ///
 /// ```
 /// 00000000000000000095.segment.00000000000000000127.k3   piece 3 of each stripe of records 95 ..< 127
+/// ….k3.1                                                 the same, where another journal's file has the first name
 /// retired, through, ….loss                               the journal's own pages, in every folder
 /// ….new                                                  being written; never read
 /// ```
 ///
-/// A folder that cannot be opened, or fails, is left out from then on; the others stand in for it.
+/// A folder that cannot be opened, or fails, is left out from then on; the others stand in for it. Files of other
+/// journals, as when somebody copied another run's shards here, are never written over nor removed.
 package final class ShardFolders {
   /// One folder.
   struct Place {
@@ -19,6 +21,8 @@ package final class ShardFolders {
     var failure: HostError?
     /// The headers that were read, by the names of their files; whatever has a name stays as it is.
     var headers: [String: ShardHeader] = [:]
+    /// Whose the files are that other journals have here, by their names.
+    var foreign: [String: RingIdentity] = [:]
   }
 
   /// How a segment is cut.
@@ -111,15 +115,32 @@ package final class ShardFolders {
       let names = attempt(place) { (device) throws(HostError) in try device.names() } ?? []
       catalog.names.append(names)
       for name in names {
-        guard let shard = ShardName(name) else { continue }
-        if let header = header(name, place), isOwn(header, shard) {
-          catalog.add(ShardSet.Shard(place: place, name: name), header, shard)
-        } else if device(place) != nil {
-          catalog.damaged.append((place, shard))
-        }
+        // One whose header is damaged, or says what its name does not, is written again as one that is missing.
+        guard let shard = ShardName(name), let header = header(name, place), isOwn(header, shard) else { continue }
+        catalog.add(ShardSet.Shard(place: place, name: name), header, shard)
       }
     }
     return catalog
+  }
+
+  /// The files that other journals have in the folders, as far as `look` or `noteForeign` came across them.
+  var foreign: [(folder: String, name: String, identity: RingIdentity)] {
+    places.flatMap { place in
+      place.foreign.sorted { $0.key < $1.key }.map { (place.folder, $0.key, $0.value) }
+    }
+  }
+
+  /// Takes note of a file of another journal.
+  func noteForeign(_ name: String, _ place: Int, _ identity: RingIdentity) { places[place].foreign[name] = identity }
+
+  /// Where a shard is written in a folder: under the first of its names that no other journal has.
+  func freeName(_ segment: String, end: UInt64, index: Int, _ place: Int) -> String {
+    var copy = 0
+    while true {
+      let name = ShardName(segment: segment, end: end, index: index, copy: copy).text
+      guard places[place].foreign[name] != nil else { return name }
+      copy += 1
+    }
   }
 
   private func isOwn(_ header: ShardHeader, _ name: ShardName) -> Bool {
@@ -129,8 +150,8 @@ package final class ShardFolders {
       && header.index == name.index
   }
 
-  /// A shard's header, of a file that has the size that it says; nil where it is damaged. What looks bad is read once
-  /// more.
+  /// A shard's header, of a file that has the size that it says; nil where it is damaged, or another journal's. What
+  /// looks bad is read once more.
   private func header(_ name: String, _ place: Int) -> ShardHeader? {
     if let header = places[place].headers[name] { return header }
     guard let device = device(place) else { return nil }
@@ -140,9 +161,14 @@ package final class ShardFolders {
       defer { device.close(file) }
       for _ in 0..<2 {
         guard try device.read(file, into: memory.bytes, at: 0) == ShardHeader.byteCount,
-          let header = ShardHeader(UnsafeRawBufferPointer(memory.bytes)),
-          try device.byteCount(of: file) == header.common.shardByteCount
+          let header = ShardHeader(UnsafeRawBufferPointer(memory.bytes))
         else { continue }
+        guard header.common.identity == identity else {
+          noteForeign(name, place, header.common.identity)
+          return nil
+        }
+        guard try device.byteCount(of: file) == header.common.shardByteCount else { continue }
+        places[place].foreign[name] = nil
         places[place].headers[name] = header
         return header
       }
@@ -180,8 +206,6 @@ struct ShardSet {
 struct ShardCatalog {
   /// By their segments' names, those with more records first.
   private(set) var sets: [String: [ShardSet]] = [:]
-  /// Files whose header is damaged.
-  var damaged: [(place: Int, name: ShardName)] = []
   /// Of each folder; none of one that is left out.
   var names: [[String]] = []
 

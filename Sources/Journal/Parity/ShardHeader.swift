@@ -141,11 +141,20 @@ struct ShardName: Hashable {
   let segment: String
   let end: UInt64
   let index: Int
+  /// 0, or more where a file of another journal has that name: that one stays as it is, and the shard lies beside it.
+  let copy: Int
 
-  init(segment: String, end: UInt64, index: Int) { (self.segment, self.end, self.index) = (segment, end, index) }
+  init(segment: String, end: UInt64, index: Int, copy: Int = 0) {
+    (self.segment, self.end, self.index, self.copy) = (segment, end, index, copy)
+  }
 
   init?(_ name: String) {
-    let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+    var parts = name.split(separator: ".", omittingEmptySubsequences: false)
+    var copy = 0
+    if let last = parts.last, let number = Int(last), number > 0, String(number) == last {
+      copy = number
+      parts.removeLast()
+    }
     guard parts.count >= 4, let last = parts.last, last.first == "k", let index = Int(last.dropFirst()),
       (0..<ErasureCode.countMax).contains(index), "k\(index)" == last
     else { return nil }
@@ -157,11 +166,12 @@ struct ShardName: Hashable {
     guard case .segment(let first, _) = FileName(segment), end > first, end < TaggedWord.sequenceLimit else {
       return nil
     }
-    self.init(segment: segment, end: end, index: index)
+    self.init(segment: segment, end: end, index: index, copy: copy)
   }
 
   var text: String {
     let digits = String(end)
     return "\(segment).\(String(repeating: "0", count: 20 - digits.utf8.count))\(digits).k\(index)"
+      + (copy == 0 ? "" : ".\(copy)")
   }
 }

@@ -7,12 +7,13 @@ final class ShardWriting {
   private struct Target {
     let index: Int
     let place: Int
+    /// The file's name when it is whole.
+    let name: String
     let device: any JournalDevice
     let file: JournalFile
     var table: [UInt32] = []
   }
 
-  private let segment: String
   private var common: ShardHeader.Common
   private let folders: ShardFolders
   private let code: ErasureCode
@@ -24,14 +25,15 @@ final class ShardWriting {
   /// Begins the shards `indexes`, each in the folder of that place. `common` has everything but the content's checksum.
   init(_ segment: String, _ common: ShardHeader.Common, _ indexes: [(index: Int, place: Int)], _ folders: ShardFolders)
   {
-    (self.segment, self.common, self.folders, code) = (segment, common, folders, common.code)
+    (self.common, self.folders, code) = (common, folders, common.code)
     parity = AlignedMemory(byteCount: common.parity * common.pieceByteCount)
     for (index, place) in indexes {
-      let temporary = name(index) + FileName.unfinishedSuffix
+      let name = folders.freeName(segment, end: common.end, index: index, place)
+      let temporary = name + FileName.unfinishedSuffix
       let made = folders.attempt(place) { (device) throws(HostError) in
         if try device.names().contains(temporary) { try device.unlink(temporary) }
         return Target(
-          index: index, place: place, device: device,
+          index: index, place: place, name: name, device: device,
           file: try device.create(temporary, byteCount: common.shardByteCount))
       }
       if let made { targets.append(made) }
@@ -39,8 +41,6 @@ final class ShardWriting {
   }
 
   deinit { abandon() }
-
-  private func name(_ index: Int) -> String { ShardName(segment: segment, end: common.end, index: index).text }
 
   /// Whether anybody takes anything yet.
   var isAlive: Bool { !targets.isEmpty }
@@ -80,7 +80,7 @@ final class ShardWriting {
 
   /// What a failed disk keeps of it is removed by who codes next.
   private func remove(_ target: Target) {
-    do throws(HostError) { try target.device.unlink(name(target.index) + FileName.unfinishedSuffix) } catch {}
+    do throws(HostError) { try target.device.unlink(target.name + FileName.unfinishedSuffix) } catch {}
   }
 
   /// The content's checksum, once all of it was added.
@@ -103,7 +103,7 @@ final class ShardWriting {
     var done: [Int] = []
     for target in targets {
       target.device.close(target.file)
-      let name = name(target.index)
+      let name = target.name
       let isThere: Void? = folders.attempt(target.place) { (device) throws(HostError) in
         try device.rename(name + FileName.unfinishedSuffix, to: name)
         try device.syncFolder()

@@ -180,11 +180,22 @@ final class RunCoder: Sendable {
       }
       state.status.uncoded = Array(uncoded.prefix(Self.uncodedMax))
       for line in uncoded { Self.tell("not coded: \(line)", &state) }
+      for line in report.foreignWords { Self.tell(line, &state) }
       for fault in report.faults where fault.isHealed {
         Self.tell(
           "a shard was \(verified ? "damaged or missing" : "missing"), \(fault.folder), shard \(fault.shard) of "
             + "\(fault.segment): it was written again from the others", &state)
       }
+    }
+  }
+}
+
+extension CodingReport {
+  /// A line for each folder that has files of other journals.
+  package var foreignWords: [String] {
+    Dictionary(grouping: foreign, by: \.folder).sorted { $0.key < $1.key }.map { folder, files in
+      "\(folder) has \(counted(files.count, "file")) of another journal, \(files[0].name) of \(files[0].owner)"
+        + "\(files.count > 1 ? " the first" : ""): left as it is, and no part of this run"
     }
   }
 }

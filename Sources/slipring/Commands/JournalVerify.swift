@@ -30,7 +30,10 @@ extension JournalCommand {
           let state = behind.contains(entry.folder) ? ", behind" : entry.report.isIntact ? ", intact" : ""
           Console.result(JournalCommand.line(entry) + state + (copies == nil ? "" : ", in \(entry.folder)"))
         }
-        for coding in shards ?? [] { Console.result(JournalCommand.line(coding)) }
+        for coding in shards ?? [] {
+          Console.result(JournalCommand.line(coding))
+          for line in coding.report.foreignWords { Console.result("  \(line)") }
+        }
       }
       let damaged = entries.filter { !$0.report.isIntact }
       let folders = journals.missing
