@@ -217,6 +217,55 @@ extension Pipeline {
       try whole()
     }
 
+    @Test(.enabled(if: SmallDisk.isAvailable, "mounting a small file system takes root with CAP_SYS_ADMIN"))
+    func `A device that leaves an empty folder in mid-run is not filled before it is a disk again`() throws {
+      let disk = try SmallDisk(byteCount: 32 << 20)
+      var others = devices
+      others[1] = disk.path
+      let command = try runs.recon(
+        "out", "--rate", "30", "--lag-max", "0", "--scrub", "1", "--parity", "2+2@\(others.joined(separator: ","))")
+      try wait("the run") {
+        access(disk.path + "/plan.json", F_OK) == 0 && access(runs.run("out") + "/status.json", F_OK) == 0
+      }
+      disk.unmount()
+      try expectSame(command.end())
+      expectFailure(65, try journal("scrub"), disk.path)
+      expectFailure(65, try journal("mend"), "\(disk.path) is on the disk of", "--any-disk")
+      #expect(try FileManager.default.contentsOfDirectory(atPath: disk.path).isEmpty)
+      try disk.mount()
+      #expect(try journal("mend").status == .exited(0))
+      try whole()
+    }
+
+    @Test func `Another run's shards in a folder are named, stay as they are, and what lacks is written beside them`()
+      throws
+    {
+      try expectSame(runs.recon("out", "--parity", option).end())
+      let away = devices.map { $0 + "-out" }
+      for (device, kept) in zip(devices, away) {
+        try FileManager.default.moveItem(atPath: device, toPath: kept)
+        try makeFolder(device)
+      }
+      try expectSame(runs.recon("other", "--parity", option).end())
+      let folder = "/journal/projections.0/", place = devices[1] + folder
+      let foreign = try FileManager.default.contentsOfDirectory(atPath: place).filter { $0.contains(".k") }
+      let name = try #require(foreign.first), bytes = FileManager.default.contents(atPath: place + name)
+      for (device, kept) in zip(devices, away) {
+        try FileManager.default.removeItem(atPath: device)
+        try FileManager.default.moveItem(atPath: kept, toPath: device)
+      }
+      try #require(bytes != nil && FileManager.default.createFile(atPath: place + name, contents: bytes))
+      expectFailure(65, try journal("verify"), "shard 1 of")
+      let mended = try journal("mend")
+      #expect(mended.status == .exited(0), "\(mended.errors)")
+      #expect(mended.output.contains("has 1 file of another journal, \(name) of topic"), "\(mended.output)")
+      #expect(FileManager.default.contents(atPath: place + name) == bytes)
+      #expect(FileManager.default.fileExists(atPath: place + name + ".1"))
+      let verified = try journal("verify")
+      #expect(verified.status == .exited(0), "\(verified.errors)")
+      #expect(verified.output.contains("has 1 file of another journal"), "\(verified.output)")
+    }
+
     @Test func `Folders that cannot take shards are refused before anything is made, those on one disk are told`()
       throws
     {

@@ -96,6 +96,45 @@ extension Pipeline {
       try expectWhole()
     }
 
+    @Test(.enabled(if: SmallDisk.isAvailable, "mounting a small file system takes root with CAP_SYS_ADMIN"))
+    func `A mirror whose disk is not mounted is not filled, but another disk is, or the folder if one says so`() throws
+    {
+      let disk = try SmallDisk(byteCount: 32 << 20)
+      func isEmpty() throws -> Bool { try FileManager.default.contentsOfDirectory(atPath: disk.path).isEmpty }
+      try runs.cutPower(runs.recon("out", "--rate", "15", "--lag-max", "0", "--mirror", disk.path), "out", after: 10)
+      disk.unmount()
+      expectFailure(65, try journal("scrub"), "were not read")
+      expectFailure(66, try journal("mend"), "\(disk.path) is on the disk of", "--any-disk")
+      try expectSame(runs.resume("out"))
+      #expect(try isEmpty())
+      try disk.mount()
+      #expect(try journal("mend").status == .exited(0))
+      #expect(try journal("verify").status == .exited(0))
+      disk.unmount()
+      expectFailure(66, try journal("mend"), "\(disk.path) is on the disk of")
+      #expect(try isEmpty())
+      #expect(try journal("mend", "--any-disk").status == .exited(0))
+      #expect(try !isEmpty())
+      #expect(try journal("verify").status == .exited(0))
+    }
+
+    @Test(.enabled(if: SmallDisk.isAvailable, "mounting a small file system takes root with CAP_SYS_ADMIN"))
+    func `A run folder whose disk is not mounted is not made again from the mirror`() throws {
+      let disk = try SmallDisk(byteCount: 32 << 20), run = disk.path + "/run"
+      let outcome = try Command([
+        "recon", runs.scan, "--output-folder", runs.folder.file("out"), "--run-folder", run, "--rotation-axis", "24",
+        "--mirror", mirror, "--quiet", "--json",
+      ]).end()
+      #expect(outcome.status == .exited(0), "\(outcome.errors)")
+      disk.unmount()
+      let command = ["journal", "mend", run, "--mirror", mirror]
+      expectFailure(66, try Command(command).end(), "\(run) is on the disk of", "--any-disk")
+      #expect(try FileManager.default.contentsOfDirectory(atPath: disk.path).isEmpty)
+      try disk.mount()
+      let mended = try Command(command).end()
+      #expect(mended.status == .exited(0), "\(mended.errors)")
+    }
+
     @Test func `Nobody writes over another run's segments, whether its mirror lies there or one of its files`() throws {
       let segment = mirror + "/journal/projections.0/00000000000000000000.segment", away = mirror + "-away"
       try expectSame(runs.recon("out", "--mirror", mirror).end())

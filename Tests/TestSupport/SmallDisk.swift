@@ -6,6 +6,7 @@ package final class SmallDisk {
   /// Where it is mounted.
   package let path: String
   private let folder: TestFolder
+  private let byteCount: Int
   private var filler: String { path + "/filler" }
 
   /// Whether this process may mount; in most containers even root may not.
@@ -15,14 +16,23 @@ package final class SmallDisk {
 
   /// Mounts it.
   package init(byteCount: Int) throws {
+    self.byteCount = byteCount
     folder = try TestFolder()
     path = folder.path
-    guard mount("tmpfs", path, "tmpfs", 0, "size=\(byteCount)") == 0 else {
+    try mount()
+  }
+
+  deinit { unmount() }
+
+  /// Mounts another, empty disk in its place.
+  package func mount() throws {
+    guard Glibc.mount("tmpfs", path, "tmpfs", 0, "size=\(byteCount)") == 0 else {
       throw POSIXError(.init(rawValue: errno) ?? .EPERM)
     }
   }
 
-  deinit { umount2(path, Int32(MNT_DETACH)) }
+  /// Takes it away; where it was is an empty folder on the disk above.
+  package func unmount() { umount2(path, Int32(MNT_DETACH)) }
 
   /// Takes all of its room.
   package func fill() throws {

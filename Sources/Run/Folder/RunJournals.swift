@@ -61,21 +61,23 @@ package struct RunJournals: Sendable {
   }
 
   /// Writes again from the other copy, or from shards, what one copy of a journal lacks or has damaged, then shards
-  /// that are missing or damaged. Refused while the run is alive.
-  package func mend() throws -> [Mended] {
+  /// that are missing or damaged. Refused while the run is alive. An empty folder becomes a copy's again, but not one
+  /// whose disk is not mounted, unless on `anyDisk`.
+  package func mend(anyDisk: Bool = false) throws -> [Mended] {
     try folder.refuseIfSupervised()
     let (mirror, parity) = (RunMirror(plan), RunParity(plan))
     guard mirror != nil || parity != nil else {
       throw ScanFailure(
         .usage, "the run in \(folder.path) has nothing to mend its journals from (--mirror, --parity)")
     }
-    try mirror?.adopt(plan, folder)
+    if let mirror, anyDisk || mirror.unmounted(plan, folder) == nil { try mirror.adopt(plan, folder) }
     let isThere = try mirror?.isThere(plan) ?? false
     if let mirror, parity == nil, !isThere {
+      if let failure = mirror.unmounted(plan, folder) { throw failure }
       throw ScanFailure(
         .noInput, "the mirror \(mirror.path) is not there; put it back, or make an empty folder of that name")
     }
-    _ = try parity?.adopt(plan, folder)
+    try parity?.adopt(plan, folder, anyDisk: anyDisk)
     return try plan.wiring.topics.map { topic in
       let report = try mend(topic, isThere ? mirror : nil, parity)
       var known: Set<String> = []

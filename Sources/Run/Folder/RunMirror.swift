@@ -145,9 +145,11 @@ package struct RunMirror: Sendable {
 }
 
 extension RunFolder {
-  /// Takes what says how to read the run from its mirror, where this folder is gone.
-  package func restore(from mirror: RunMirror) throws {
+  /// Takes what says how to read the run from its mirror, where this folder is gone. Throws where the folder's disk is
+  /// not mounted, unless on `anyDisk`.
+  package func restore(from mirror: RunMirror, anyDisk: Bool = false) throws {
     guard access(plan, F_OK) != 0 else { return }
+    if !anyDisk, let failure = mirror.unmounted(self) { throw failure }
     try mirror.restore(self)
   }
 

@@ -37,13 +37,10 @@ struct RunParity: Sendable {
   /// The folder that a topic's shards lie in, on its device.
   func root(of folder: String) -> String { roots.first { folder.hasPrefix($0.path + "/") }?.path ?? folder }
 
-  /// Makes a folder that is there and empty, as on a new disk, one of this run's again; says which.
-  func adopt(_ plan: RunPlan, _ folder: RunFolder) throws -> [String] {
-    try roots.compactMap { root in
-      guard try !root.isThere(plan), CopyFolders.isEmpty(root.path) else { return nil }
-      try root.create(topics: plan.wiring.topics, copying: folder)
-      return root.path
-    }
+  /// Makes each folder that is there and empty, as on a new disk, one of this run's again; not one whose disk is not
+  /// mounted, unless on `anyDisk`.
+  func adopt(_ plan: RunPlan, _ folder: RunFolder, anyDisk: Bool) throws {
+    for root in roots where anyDisk || root.unmounted(plan, folder) == nil { try root.adopt(plan, folder) }
   }
 
   /// The shards of a topic's journal. A folder that is not there, or another run's, is one that failed.

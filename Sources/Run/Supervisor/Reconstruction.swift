@@ -100,6 +100,7 @@ package struct Reconstruction {
     let folder = RunFolder(path: scan.runFolder ?? "\(scan.outputFolder)/run-\(plan.runID.description.prefix(8))")
     try plan.scan.makePathsAbsolute()
     plan.scan.runFolder = folder.path
+    plan.noteDisks(runFolder: folder.path)
     return (plan, decisions)
   }
 

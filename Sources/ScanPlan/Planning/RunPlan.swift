@@ -80,6 +80,8 @@ package struct RunPlan: Codable, Sendable {
   /// All that a person was told of it when it was made: these, and what was found and decided; nil of a plan of an
   /// earlier build.
   package var notices: [String]?
+  /// Which disks the run's folder and its copies were on; nil without copies, and of a plan of an earlier build.
+  package internal(set) var disks: RunDisks?
   /// When it was made, in ISO 8601; nil of a plan of an earlier build.
   var created: String?
   /// The rows of an edge's run that this one reconstructs; nil where it reads the scan itself.

@@ -44,16 +44,20 @@ struct JournalCommand: ParsableCommand {
     @Option(
       help: "A folder of the run's shards, where its own folder is gone: it is made anew.", completion: .directory)
     var parity: String?
+    @Flag(help: "Fill an empty folder also where the disk is not mounted on which it lay.") var anyDisk = false
     @Flag(help: "Print as JSON.") var json = false
 
     func run() throws {
       let folder = RunFolder(path: runFolder)
-      if let place = mirror ?? parity { try folder.restore(from: RunMirror(path: place)) }
-      let journals = try RunJournals(folder), lines = try journals.mend()
+      if let place = mirror ?? parity { try folder.restore(from: RunMirror(path: place), anyDisk: anyDisk) }
+      let journals = try RunJournals(folder), lines = try journals.mend(anyDisk: anyDisk)
       if json {
         try Console.json(lines)
       } else {
-        for line in lines { Console.result("\(line.topic): \(Self.words(line.report, line.shards))") }
+        for line in lines {
+          Console.result("\(line.topic): \(Self.words(line.report, line.shards))")
+          for foreign in line.shards?.foreignWords ?? [] { Console.result("  \(foreign)") }
+        }
       }
       let lacking = JournalCommand.once(
         lines.flatMap { line in line.shards.map { JournalCommand.faults(line.topic, $0) } ?? [] })
@@ -66,7 +70,7 @@ struct JournalCommand: ParsableCommand {
             + (what + lacking).joined(separator: "; ") + "; 'slipring journal salvage' gives that up")
       }
       let gone = journals.missingMirror.map { ["the mirror \($0) is not there"] } ?? []
-      let left = (gone + lacking).joined(separator: "; ")
+      let left = (gone + lacking + journals.unmounted).joined(separator: "; ")
       guard left.isEmpty else {
         let advice = gone.isEmpty ? "" : "; put it back, or make an empty folder of that name"
         throw ScanFailure(.data, "not all could be written again: \(left)\(advice)")
