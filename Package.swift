@@ -120,7 +120,8 @@ let package = Package(
     .target(
       name: "Rehearsal",
       dependencies: [
-        "Host", "Run", "RunModel", "ScanPlan", "Simulation", "Stages", .product(name: "Yams", package: "Yams"),
+        "Host", "Rings", "Run", "RunModel", "ScanPlan", "Simulation", "Stages",
+        .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
     .target(name: "Viewing", dependencies: ["Host", "KernelTypes", "ScanFiles"], swiftSettings: fast),
     .target(

@@ -1,5 +1,8 @@
 import Host
+import Rings
+import RunModel
 import ScanPlan
+import Stages
 
 /// The cores that a rehearsed run has, and what it can do on them.
 struct RehearsedCores {
@@ -28,12 +31,21 @@ struct RehearsedCores {
     return try body()
   }
 
+  private func topology() throws -> Topology {
+    var topology = try Topology.current()
+    for node in topology.nodes.indices { topology.nodes[node].cores.removeAll { !cores.contains($0) } }
+    return topology
+  }
+
+  /// The stages that `scan` has on them, in the order in which they are started.
+  func stages(of scan: ScanDescription) throws -> [StageName] {
+    try Planner(scan, topology: try topology()).plan(runID: .random(), command: []).wiring.stages
+  }
+
   /// What is known beforehand of `scan` on them, for so many projections at `rate` a second. A core is measured for a
   /// moment.
   func forecast(_ scan: ScanDescription, rate: Double, projections: Int) throws -> [String] {
-    var topology = try Topology.current()
-    for node in topology.nodes.indices { topology.nodes[node].cores.removeAll { !cores.contains($0) } }
-    let estimate = try RunEstimate(scan, topology: topology)
+    let estimate = try RunEstimate(scan, topology: try topology())
     return Self.words(
       cores: cores.count, threads: estimate.workers.reduce(0) { $0 + $1.threads },
       sustained: estimate.projectionsPerSecond, rate: rate, projections: projections, widens: scan.lagMax != 0)

@@ -76,6 +76,23 @@ import Testing
     #expect(failure?.description.contains(where: \.isNewline) == false)
   }
 
+  @Test func `A stage that is to be killed is one of the run's`() throws {
+    let stages: [StageName] = [.acquire, .reconstruct(0), .export]
+    func check(_ fault: String, comeMore: Bool = false) throws {
+      try plan("faults:\n  - at 2s: \(fault)\nexpect: [lost <= 0]").checkStages(stages, comeMore: comeMore)
+    }
+    for fault in ["kill acquire", "kill reconstruct.0", "kill any", "machine"] { try check(fault) }
+    try check("kill reconstruct.1", comeMore: true)
+    let failure = #expect(throws: ScanFailure.self) { try check("kill denoise", comeMore: true) }
+    #expect(failure?.sysExit == .configuration)
+    #expect(
+      failure?.description == "faults.yaml: at 2s: kill denoise: the run has no stage denoise; it has acquire, "
+        + "reconstruct.0, export, and kill any takes one")
+    for fault in ["kill reconstruct.1", "kill reconstruct", "kill acquire.0"] {
+      #expect(throws: ScanFailure.self, "\(fault)") { try check(fault) }
+    }
+  }
+
   @Test func `A plan has a limit on faults`() {
     let faults = Array(repeating: "  - at 1s: machine\n", count: RehearsalPlan.faultsMax + 1).joined()
     #expect(throws: ScanFailure.self) { try plan("faults:\n\(faults)expect: [lost <= 0]") }

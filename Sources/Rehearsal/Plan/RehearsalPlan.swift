@@ -1,4 +1,5 @@
 import Host
+import RunModel
 package import ScanPlan
 import Yams
 
@@ -27,6 +28,7 @@ package struct RehearsalPlan: Sendable {
     case expect
   }
 
+  private let path: String
   private let file: KeyedFile
   /// The detector; nil where it is said elsewhere.
   private(set) var detector: RehearsedDetector?
@@ -51,6 +53,7 @@ package struct RehearsalPlan: Sendable {
 
   /// Reads the content of a file.
   init(path: String, bytes: [UInt8]) throws(ScanFailure) {
+    self.path = path
     file = KeyedFile(path: path)
     let entries = try file.entries(bytes, needs: "expect:, and faults: where something goes wrong")
     for (key, value) in entries { try read(key, value) }
@@ -115,6 +118,18 @@ package struct RehearsalPlan: Sendable {
         throw file.mistake(node, "an expectation is one of \(Expectation.forms)")
       }
       expectations.append(expectation)
+    }
+  }
+
+  /// Throws where a stage is to be killed that the run does not have; `comeMore` where workers may come to it later.
+  func checkStages(_ stages: [StageName], comeMore: Bool) throws(ScanFailure) {
+    for fault in faults {
+      guard case .kill(let stage?) = fault.action, !stages.contains(stage) else { continue }
+      if comeMore, stage.kind == StageName.reconstruct(0).kind, stage.partition != nil { continue }
+      let known = stages.map(\.description).joined(separator: ", ")
+      throw ScanFailure(
+        .configuration, "\(path): \(fault.text): the run has no stage \(stage); it has \(known), and kill any takes one"
+      )
     }
   }
 
