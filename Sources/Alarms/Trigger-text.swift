@@ -57,6 +57,10 @@ extension Trigger {
       }
       self.severity = severity
     }
+    // An event has so much room for it as it is written there: an hour is 3600s.
+    guard self.text.utf8.count <= Self.recordMax else {
+      throw Mistake(description: "it is longer than \(Self.recordMax) B, with its times in seconds")
+    }
   }
 
   /// As it is written.

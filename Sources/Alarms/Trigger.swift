@@ -77,6 +77,20 @@ package struct Trigger: Equatable, Sendable {
     (self.name, self.gauge, self.model, self.seconds) = (name, gauge, model, seconds)
   }
 
+  /// The run's own limit that it compares with; nil where it does not.
+  package var limit: LimitName? {
+    switch model {
+    case .threshold(_, .named(let name)), .holt(_, _, .named(let name)): name
+    default: nil
+    }
+  }
+
+  /// Whether its alarm would last to the end of the scan: what it watches is new with an update only, and it has none
+  /// made.
+  package var pausesItself: Bool {
+    actions.contains(.pauseWindows) && [.updateSeconds, .workload, .residual, .similarity].contains(gauge)
+  }
+
   /// Whether it changes when updates are made.
   package var changesWindows: Bool { actions.contains(.widen) || actions.contains(.pauseWindows) }
 

@@ -87,6 +87,12 @@ package struct Watcher {
   /// Whether a trigger's alarm has begun and not ended.
   package func isRaised(_ trigger: Int) -> Bool { states[trigger].isRaised }
 
+  /// Takes over which alarms last, as people were told; by their triggers' places. The others begin where their models
+  /// say so, and these end where they do not.
+  package mutating func takeOver(raised: Set<Int>) {
+    for index in states.indices { states[index].isRaised = raised.contains(index) }
+  }
+
   private mutating func turn(_ index: Int) -> Alarm? {
     let needed = max(1, Int((triggers[index].seconds / Self.period).rounded(.up)))
     if states[index].isHeldNow {

@@ -95,6 +95,9 @@ package final class TopicWriter {
   /// The sequence of the next event.
   package var nextSequence: UInt64 { writer.nextSequence }
 
+  /// The first event of the present ring: those before are of the time before the run was resumed.
+  package var firstSequence: UInt64 { specification.firstSequence }
+
   /// Events that reader `reader` has not applied yet.
   package func backlog(ofReader reader: Int) -> Int {
     Int(clamping: nextSequence - min(writer.ring.cursor(ofReader: reader) ?? nextSequence, nextSequence))

@@ -11,6 +11,13 @@ import Testing
     "f,watch=residual,model=program:/opt/model.py", "g,watch=io-pressure,model=ewma:6,severity=notice",
   ]
 
+  @Test func `A record is no longer than an event has room for, as it is written there`() throws {
+    let start = "x,watch=rate,model=threshold:<5,for=1h,then=hook:/"
+    let path = String(repeating: "a", count: 512 - start.utf8.count)
+    #expect(throws: Trigger.Mistake.self) { try Trigger(parsing: start + path) }
+    #expect(try Trigger(parsing: start + path.dropLast(3)).text.utf8.count == 512)
+  }
+
   @Test(arguments: records) func `A record comes back as it was written`(text: String) throws {
     let trigger = try Trigger(parsing: text)
     #expect(try trigger.text == text && Trigger(parsing: trigger.text) == trigger)

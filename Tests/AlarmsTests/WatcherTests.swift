@@ -34,6 +34,23 @@ import Testing
     #expect(look(&watcher, [(.rate, 4)]).count == 1 && look(&watcher, [], times: 100).isEmpty)
   }
 
+  @Test func `An alarm that was told of ends for a successor that does not see why it began, and none is told twice`()
+    throws
+  {
+    let records = ["x,watch=rate,model=threshold:<5", "y,watch=lag,model=threshold:>5"]
+    var watcher = try Watcher(records.map { try Trigger(parsing: $0) }, limits: [:]) { _ in
+      preconditionFailure("no program is asked")
+    }
+    watcher.takeOver(raised: [0])
+    #expect(watcher.isRaised(0) && !watcher.isRaised(1))
+    #expect(look(&watcher, [(.rate, 6), (.lag, 1)], times: 49).isEmpty)
+    #expect(look(&watcher, [(.rate, 6), (.lag, 1)]).map(\.isRaised) == [false] && !watcher.isRaised(0))
+    // What began while nobody looked is told by who sees it still.
+    #expect(look(&watcher, [(.lag, 6)]).map(\.trigger) == [1])
+    watcher.takeOver(raised: [])
+    #expect(look(&watcher, [(.lag, 6)]).map(\.isRaised) == [true])
+  }
+
   @Test func `A limit that the run does not have leaves its trigger out`() throws {
     let watcher = try watcher("x,watch=buffered,model=threshold:>disk-buffer", "y,watch=lag,model=threshold:>lag-max")
     #expect(watcher.triggers.map(\.name) == ["y"])

@@ -1,7 +1,7 @@
 /// What a model makes of one value.
 package struct Verdict: Equatable, Sendable {
   /// Whether the value is not as it should be, or will not be.
-  var isAlarm: Bool
+  package var isAlarm: Bool
   /// What is expected, or how far it is from what is usual, as the model has it.
   package var forecast: Double?
 

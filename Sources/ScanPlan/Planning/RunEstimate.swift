@@ -108,6 +108,7 @@ package struct RunEstimate: Codable, Sendable {
     if let rate = scan.rate, let reached = projectionsPerSecond, rate > reached, plan.distribution.lagMax > 0 {
       notices.append("--rate \(rate.scanText) is more than updates keep up with: they will be made less often")
     }
+    notices += plan.watching?.unwatched ?? []
     expectation = plan.expectation(sustained: projectionsPerSecond)
     if let expectation { notices.append(expectation) }
     self.notices = notices

@@ -3,10 +3,12 @@ import Glibc
 import Host
 
 /// A program as a model: once a second it gets a line with the newest values of the gauge, oldest first, and answers
-/// with a line: a number, above 0 for an alarm. One that does not answer within a second is ended and started again, at
-/// the third time not any more.
+/// with a line: a number, above 0 for an alarm. One that does not answer within a second, or for the first time within
+/// ten, is ended and started again, at the third time not any more: then it raises no alarm.
 final class ProgramModel: AlarmModel {
   private static let (window, period, looksMax, failuresMax, lineMax) = (100, 10, 10, 3, 256)
+  /// An interpreter has to start before its program answers for the first time.
+  private static let firstLooksMax = 100
   private static let killLimit: Duration = .seconds(1)
 
   private let path: String
@@ -17,6 +19,7 @@ final class ProgramModel: AlarmModel {
   private var values: [Double] = []
   private var (count, waited, failures) = (0, -1, 0)
   private var text: [UInt8] = []
+  private var hasAnswered = false
   /// Whether values are those of now: what a predecessor saw is not asked about again.
   var isLive = false
 
@@ -40,7 +43,8 @@ final class ProgramModel: AlarmModel {
       let answer = try answer()
       if answer == nil, waited >= 0 {
         waited += 1
-        if waited > Self.looksMax { throw Problem(description: "gave no answer within a second") }
+        let limit = hasAnswered ? Self.looksMax : Self.firstLooksMax
+        if waited > limit { throw Problem(description: "gave no answer within \(hasAnswered ? "a second" : "10 s")") }
       } else if count % Self.period == 0 {
         try ask()
       }
@@ -51,7 +55,8 @@ final class ProgramModel: AlarmModel {
       waited = -1
       noticed(
         "the program \(path): \(error)" + (failures == Self.failuresMax ? "; it is not asked any more" : ""))
-      return nil
+      // An alarm that nobody can take back would last to the end of the scan.
+      return failures == Self.failuresMax ? Verdict(isAlarm: false, forecast: nil) : nil
     }
   }
 
@@ -71,7 +76,7 @@ final class ProgramModel: AlarmModel {
     // Only this end: the program may wait for its next line.
     (input, output) = (toProgram[1], fromProgram[0])
     for end in [input, output] { _ = fcntl(end, F_SETFL, O_NONBLOCK) }
-    (text, waited) = ([], -1)
+    (text, waited, hasAnswered) = ([], -1, false)
     process = try start(path, toProgram[0], fromProgram[1])
   }
 
@@ -100,7 +105,7 @@ final class ProgramModel: AlarmModel {
     guard let number = Double(String(decoding: line, as: UTF8.self)), number.isFinite else {
       throw Problem(description: "answers no number")
     }
-    waited = -1
+    (waited, hasAnswered) = (-1, true)
     return number
   }
 

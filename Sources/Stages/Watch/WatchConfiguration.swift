@@ -30,8 +30,10 @@ package struct WatchConfiguration: Sendable {
 
   /// What is told of triggers that are not watched, as the run has no limit of that name; those of the standard set are
   /// for runs that have it.
-  func unwatched(by watcher: Watcher) -> [String] {
-    triggers.filter { !watcher.triggers.contains($0) && !Trigger.standard.contains($0) }
-      .map { "the trigger \($0.text) is not watched: this run has no such limit" }
+  package var unwatched: [String] {
+    triggers.filter { trigger in
+      guard let limit = trigger.limit, limits[limit] == nil else { return false }
+      return !Trigger.standard.contains(trigger)
+    }.map { "the trigger \($0.text) is not watched: this run has no such limit" }
   }
 }

@@ -13,6 +13,8 @@ struct WatchStage {
   private static let period: Duration = .milliseconds(100)
   /// Looks of a predecessor that a successor learns from: a minute, as far as they are no older.
   private static let (replayedEvents, replayedSeconds) = (20, 120.0)
+  /// Where alarms are looked for that last: events of half a day at least.
+  private static let toldEvents = 20_000
   /// What is left of hooks at the end has so long.
   private static let endLimit: Duration = .milliseconds(300)
 
@@ -53,7 +55,7 @@ struct WatchStage {
       return model
     }
     self.programs = programs
-    for text in configuration.unwatched(by: watcher) { notice(text) }
+    for text in configuration.unwatched { notice(text) }
     hooks = HookRunner(start: { try environment.startProgram($0, $1, nil) }, noticed: notice)
   }
 
@@ -79,7 +81,7 @@ struct WatchStage {
     try writer.flush()
   }
 
-  /// Takes over what a predecessor saw, and tells nothing of it again.
+  /// Takes over what a predecessor saw and told, and tells nothing of it again.
   private mutating func learn() throws {
     let end = writer.nextSequence, now = Double(Machine.realtimeNanoseconds)
     var before: [GaugesEvent] = []
@@ -90,7 +92,24 @@ struct WatchStage {
       before.append(event)
     }
     for sample in before.reversed().flatMap(\.samples) { _ = watcher.look(sample) }
+    watcher.takeOver(raised: try toldAlarms())
     if !before.isEmpty { environment.log.info("learnt from \(before.count * GaugesEvent.samplesMax) looks before") }
+  }
+
+  /// The triggers whose newest alarm, as it was told, has not ended. What was seen in the last minute does not say it: an
+  /// alarm may be older, and a model takes for usual what lasts.
+  private func toldAlarms() throws -> Set<Int> {
+    var (raised, open): (Set<Int>, Set<Int>) = ([], Set(watcher.triggers.indices))
+    // Whoever tells people begins anew with a resumed run, and hears of what is wrong again.
+    let told = min(writer.firstSequence, writer.nextSequence)..<writer.nextSequence
+    for sequence in told.reversed().prefix(Self.toldEvents) where !open.isEmpty {
+      guard let (header, metadata) = try writer.event(at: sequence), header.kind == .alarm else { continue }
+      let event = try metadata.withUnsafeBytes { try AlarmEvent(decoding: $0) }
+      guard let index = open.first(where: { watcher.triggers[$0].name == event.trigger.name }) else { continue }
+      if event.isRaised { raised.insert(index) }
+      open.remove(index)
+    }
+    return raised
   }
 
   private mutating func look() throws {
