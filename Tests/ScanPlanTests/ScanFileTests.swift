@@ -152,6 +152,37 @@ import Testing
     for (text, line) in Self.mistakes { #expect(problems(text + "\n") == [line], "\(text)") }
   }
 
+  @Test func `An empty list of records has none, and a list of stages is as their words`() {
+    func scan(_ text: String) -> ScanDescription { Self.file(Self.start + text).scan }
+    for text in ["trigger: []\n", "view: []\n", "stage: []\n", "trigger: [none]\n"] {
+      #expect(problems(text) == [], "\(text)")
+    }
+    // Nothing at all is watched, which is less than where nothing is said.
+    #expect(scan("trigger: []\n").trigger?.scanText == "none" && scan("trigger:\n").trigger == nil)
+    #expect(scan("view: []\n").view == nil && scan("stage: []\n").stage == nil)
+    #expect(scan("stage: [denoise, segment]\n").stage?.scanText == scan("stage: denoise segment\n").stage?.scanText)
+    #expect(scan("stage: [denoise]\n").stage != nil)
+    #expect(problems("trigger: [none, none]\n").first?.hasSuffix("none is there twice") == true)
+    #expect(problems("window-length: []\n").count == 1)
+  }
+
+  @Test(arguments: ["update-seconds", "workload", "residual", "similarity"])
+  func `A trigger does not wait for updates that it holds back`(gauge: String) {
+    let record = "slow,watch=\(gauge),model=threshold:>1,then="
+    #expect(problems("trigger: [\"\(record)widen\"]\n") == [])
+    let lines = problems("trigger: [\"\(record)notify+pause-windows\"]\n")
+    #expect(lines.count == 1 && lines[0].contains("has slow, whose alarm would never end"), "\(lines)")
+  }
+
+  @Test(arguments: [
+    "when-slow: 'decimate:+4'", "when-slow: 'decimate:04'", "when-slow: 'decimate:4 '", "parity: '+1+1@/a,/b'",
+    "parity: '1+01@/a,/b'", "order: 'interleaved:+4'", "order: 'interleaved:04'", "shape: '+64,64'", "shape: '64,064'",
+  ])
+  func `A number inside of a word has digits only`(text: String) {
+    let key = String(text.prefix { $0 != ":" })
+    #expect(problems(text + "\n").first?.hasPrefix("scan.yaml:3: \(key) ") == true, "\(problems(text))")
+  }
+
   @Test func `All mistakes are told, from top to bottom`() {
     let lines = problems("threads: 0\nwidow-length: 3\nbits: 12\nfilter: hann\nwindow-step: 30\n")
     #expect(lines.map { $0.split(separator: ":")[1] } == ["3", "4", "5", "6", "7"], "\(lines)")

@@ -113,7 +113,7 @@ package struct DetectorShape: Equatable, Sendable {
 
   /// Reads `rows,columns`.
   package init?(_ text: String) {
-    let edges = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+    let edges = text.split(separator: ",", omittingEmptySubsequences: false).map { Int(digits: $0) }
     guard edges.count == 2, let rows = edges[0], let columns = edges[1], Self.edges.contains(rows),
       Self.edges.contains(columns)
     else {

@@ -33,8 +33,8 @@ extension Parity: ScanValue {
   /// Two numbers, and folders with commas between.
   package init?(scanText: String) {
     guard let at = scanText.firstIndex(of: "@") else { return nil }
-    let numbers = scanText[..<at].split(separator: "+", omittingEmptySubsequences: false).map { Int($0) }
-    guard numbers.count == 2, let data = numbers[0], let parity = numbers[1], data >= 0, parity >= 0 else { return nil }
+    let numbers = scanText[..<at].split(separator: "+", omittingEmptySubsequences: false).map { Int(digits: $0) }
+    guard numbers.count == 2, let data = numbers[0], let parity = numbers[1] else { return nil }
     let folders = scanText[scanText.index(after: at)...].split(separator: ",", omittingEmptySubsequences: false)
     self.init(data: data, parity: parity, folders: folders.map(String.init))
   }

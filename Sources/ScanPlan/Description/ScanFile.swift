@@ -101,6 +101,10 @@ package struct ScanFile: Sendable {
     guard case .words(let words) = entry.value, let key = ScanKey.named(entry.name), key.isRepeatable else {
       return apply(entry, to: &scan).map { Problem(line: entry.line, text: $0) }
     }
+    guard !words.isEmpty else {
+      if let word = key.emptyList { _ = key.read(word, &scan) }
+      return nil
+    }
     for (word, line) in words {
       var alone = ScanDescription.standard
       let isWord = !word.contains(" ") && key.read(word, &alone)

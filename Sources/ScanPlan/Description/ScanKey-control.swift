@@ -61,7 +61,7 @@ extension AngleOrder: ScanValue {
         self = .interleavedOptimised(degrees)
         return
       }
-      guard scanText.hasPrefix(Self.interleaved), let passes = Int(scanText.dropFirst(Self.interleaved.count)),
+      guard scanText.hasPrefix(Self.interleaved), let passes = Int(digits: scanText.dropFirst(Self.interleaved.count)),
         (1...ScanKey.countMax).contains(passes)
       else { return nil }
       self = .interleaved(passes)

@@ -44,7 +44,7 @@ extension SlowLadder: ScanValue {
         steps.append(.widen)
       } else if word == "coarse" {
         steps.append(.coarse)
-      } else if word.hasPrefix("decimate:"), let every = Int(word.dropFirst("decimate:".count)) {
+      } else if word.hasPrefix("decimate:"), let every = Int(digits: word.dropFirst("decimate:".count)) {
         steps.append(.decimate(every))
       } else {
         return nil

@@ -20,8 +20,9 @@ extension ScanKey {
   package static var schema: SchemaValue {
     let properties = all.map { key -> (String, SchemaValue) in
       let words = help(key.name) + " Written as \(key.form)."
+      let list: [SchemaValue] = key.isRepeatable ? [["type": "array", "items": ["type": "string"]]] : []
       // A key that may be left out may be without a value, too.
-      let value = key.unset == nil ? key.value : ["anyOf": [key.value, ["type": "null"]]]
+      let value = key.unset == nil ? key.value : ["anyOf": .array([key.value] + list + [["type": "null"]])]
       return (key.name, value.with("description", .string(words)))
     }
     return .document("A scan of Slipring: scan.yaml", Dictionary(uniqueKeysWithValues: properties))

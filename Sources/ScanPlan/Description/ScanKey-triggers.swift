@@ -19,7 +19,9 @@ extension ScanKey {
 package struct TriggerRecords: ScanValue {
   /// As it is written on the command line and in scan.yaml.
   package let scanText: String
-  fileprivate static let (none, countMax) = ("none", 32)
+  fileprivate static let countMax = 32
+  /// The word that leaves the standard set out.
+  static let none = "none"
 
   /// For people.
   package static var form: String {
@@ -33,6 +35,16 @@ package struct TriggerRecords: ScanValue {
   }
 
   private var words: [String] { scanText.split(separator: " ").map(String.init) }
+
+  /// What is wrong where no update would ever be made again.
+  fileprivate var pauseProblem: String? {
+    (try? triggers)?.first(where: \.pausesItself).map {
+      "has \($0.name), whose alarm would never end: without updates watch=\($0.gauge.rawValue) has nothing new; take "
+        + "widen in place of pause-windows"
+    }
+  }
+
+  fileprivate var saysNoneTwice: Bool { words.count { $0 == Self.none } > 1 }
 
   /// Whether the standard set is left out.
   var isAlone: Bool { words.contains(Self.none) }
@@ -54,7 +66,11 @@ package struct TriggerRecords: ScanValue {
 extension ScanLimit where Value == TriggerRecords {
   /// Records, no name twice.
   static var triggers: ScanLimit {
-    named(TriggerRecords.form, countMax: TriggerRecords.countMax) { try $0.triggers.map(\.name) }
+    let others = named(TriggerRecords.form, countMax: TriggerRecords.countMax) { try $0.triggers.map(\.name) }
+    return ScanLimit(form: others.form) { records in
+      if records.saysNoneTwice { return "is not \(others.form): none is there twice" }
+      return others.problem(records) ?? records.pauseProblem
+    }
   }
 }
 

@@ -85,7 +85,10 @@ package struct ScanKey: Sendable {
   }
 
   /// Whether it takes several records, in scan.yaml as a list.
-  var isRepeatable: Bool { name == "trigger" || name == "view" }
+  var isRepeatable: Bool { ["trigger", "view", "stage"].contains(name) }
+
+  /// What a list of it without records means; nil where that is as if it were not there.
+  var emptyList: String? { name == "trigger" ? TriggerRecords.none : nil }
 
   /// The key of that name.
   package static func named(_ name: String) -> ScanKey? { byName[name] }

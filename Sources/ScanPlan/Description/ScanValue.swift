@@ -26,6 +26,15 @@ extension Int: ScanValue {
   package var scanText: String { "\(self)" }
 }
 
+extension Int {
+  /// A number inside of a word of its own form, as the 4 of `decimate:4`: decimal digits without a sign or zeros before
+  /// them, so that each has one spelling; nil for others.
+  init?(digits: some StringProtocol) {
+    guard let number = Int(digits), number >= 0, "\(number)" == digits else { return nil }
+    self = number
+  }
+}
+
 extension Double: ScanValue {
   /// For people.
   package static var form: String { "a number" }

@@ -61,7 +61,7 @@ enum ScanYAML {
   private static func entry(_ key: Node, _ value: Node) -> Entry {
     let line = key.mark?.line ?? 1
     guard case .scalar(let name) = key else { return Entry(name: "?", value: .several, line: line) }
-    if case .sequence(let nodes) = value, !nodes.isEmpty, nodes.allSatisfy({ $0.scalar != nil }) {
+    if case .sequence(let nodes) = value, nodes.allSatisfy({ $0.scalar != nil }) {
       return Entry(
         name: name.string,
         value: .words(nodes.map { ($0.scalar?.string ?? "", $0.mark?.line ?? line) }), line: line)
