@@ -96,8 +96,8 @@ struct WatchStage {
     if !before.isEmpty { environment.log.info("learnt from \(before.count * GaugesEvent.samplesMax) looks before") }
   }
 
-  /// The triggers whose newest alarm, as it was told, has not ended. What was seen in the last minute does not say it: an
-  /// alarm may be older, and a model takes for usual what lasts.
+  /// The triggers whose newest alarm, as it was told, has not ended. What was seen in the last minute does not say it:
+  /// an alarm may be older, and a model takes for usual what lasts.
   private func toldAlarms() throws -> Set<Int> {
     var (raised, open): (Set<Int>, Set<Int>) = ([], Set(watcher.triggers.indices))
     // Whoever tells people begins anew with a resumed run, and hears of what is wrong again.
