@@ -120,8 +120,7 @@ let package = Package(
     .target(
       name: "Rehearsal",
       dependencies: [
-        "Host", "Rings", "Run", "RunModel", "ScanPlan", "Simulation", "Stages",
-        .product(name: "Yams", package: "Yams"),
+        "Host", "Run", "RunModel", "ScanPlan", "Simulation", "Stages", .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
     .target(name: "Viewing", dependencies: ["Host", "KernelTypes", "ScanFiles"], swiftSettings: fast),
     .target(

@@ -74,7 +74,7 @@ package final class Rehearsal {
       if keeps { notice("kept: \(folder)") } else { try? FileManager.default.removeItem(atPath: folder) }
     }
     let place = scan.placed("zmq+pull://127.0.0.1:1", output: folder + "/forecast", run: folder + "/forecast-run")
-    try plan.checkStages(cores.stages(of: place), comeMore: place.catchUp != nil)
+    try plan.checkStages(cores.stages(of: place))
     let predictions =
       try cores.forecast(place, rate: setting.rate, projections: setting.projections) + forecast.lines
     for line in scan.notices + predictions { notice(line) }

@@ -1,8 +1,6 @@
 import Host
-import Rings
 import RunModel
 import ScanPlan
-import Stages
 
 /// The cores that a rehearsed run has, and what it can do on them.
 struct RehearsedCores {
@@ -39,7 +37,7 @@ struct RehearsedCores {
 
   /// The stages that `scan` has on them, in the order in which they are started.
   func stages(of scan: ScanDescription) throws -> [StageName] {
-    try Planner(scan, topology: try topology()).plan(runID: .random(), command: []).wiring.stages
+    try Planner(scan, topology: try topology()).stages()
   }
 
   /// What is known beforehand of `scan` on them, for so many projections at `rate` a second. A core is measured for a

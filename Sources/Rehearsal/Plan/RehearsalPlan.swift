@@ -121,11 +121,11 @@ package struct RehearsalPlan: Sendable {
     }
   }
 
-  /// Throws where a stage is to be killed that the run does not have; `comeMore` where workers may come to it later.
-  func checkStages(_ stages: [StageName], comeMore: Bool) throws(ScanFailure) {
+  /// Throws where a stage is to be killed that the run does not have. Workers that come to it later host bands of those
+  /// there are, and add none.
+  func checkStages(_ stages: [StageName]) throws(ScanFailure) {
     for fault in faults {
       guard case .kill(let stage?) = fault.action, !stages.contains(stage) else { continue }
-      if comeMore, stage.kind == StageName.reconstruct(0).kind, stage.partition != nil { continue }
       let known = stages.map(\.description).joined(separator: ", ")
       throw ScanFailure(
         .configuration, "\(path): \(fault.text): the run has no stage \(stage); it has \(known), and kill any takes one"

@@ -26,7 +26,7 @@ extension UpdateBinning: ScanValue {
   package init?(scanText: String) {
     if scanText == "auto" {
       self = .auto
-    } else if scanText.count == 1, let exponent = scanText.first?.wholeNumberValue, scanText == "\(exponent)" {
+    } else if let exponent = Int(digits: scanText) {
       self = .exponent(exponent)
     } else {
       return nil

@@ -4,7 +4,7 @@ import Glibc
 package import Host
 import KernelTypes
 package import Rings
-import RunModel
+package import RunModel
 import ScanFiles
 import Stages
 import Tomography
@@ -132,7 +132,17 @@ package struct Planner {
   }
 
   /// The rotation axis, given or found, in pixels from the detector's left edge.
-  package func detectorAxis() throws -> Double { try plan(runID: .random(), command: []).detectorAxis }
+  package func detectorAxis() throws -> Double { try sketch().detectorAxis }
+
+  /// The stages of the run, in the order in which they are started.
+  package func stages() throws -> [StageName] { try sketch().wiring.stages }
+
+  /// A plan for what does not depend on the binning of updates, without the measurements that find one.
+  private func sketch() throws -> RunPlan {
+    var planner = self
+    if scan.liveBinning == .auto { planner.scan.liveBinning = .none }
+    return try planner.plan(runID: .random(), command: [])
+  }
 
   /// Stages beside those that make the volume, which somebody who tries one out names in the environment.
   private static func examples() throws(ScanFailure) -> [String] {
