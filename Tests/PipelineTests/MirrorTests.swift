@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Host
 import Run
 import TestSupport
@@ -56,6 +57,65 @@ extension Pipeline {
       }
       try expectSame(runs.resume("out"))
       try expectWhole()
+    }
+
+    /// Runs a command; whether it succeeded.
+    @discardableResult private func shell(_ arguments: String...) throws -> Bool {
+      let process = try ChildProcess(executable: "/usr/bin/env", arguments: arguments)
+      return try process.waitForExit(timeout: .seconds(20)) == .exited(0)
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "a disk that fails needs root"), arguments: ["first", "mirror"])
+    func `A disk that fails while the scan goes on, and deaths behind that, cost nothing`(_ which: String) throws {
+      // A file system whose device takes nothing more once the memory is full that its image lies in.
+      let (memory, disk) = (runs.folder.file("memory"), runs.folder.file("disk"))
+      for made in [memory, disk] {
+        try FileManager.default.createDirectory(atPath: made, withIntermediateDirectories: false)
+      }
+      let image = memory + "/image", space = "size=64m"
+      guard mount("tmpfs", memory, "tmpfs", 0, space) == 0 else {
+        return print("skipped: no file system may be mounted")
+      }
+      defer { #expect(umount2(memory, Int32(MNT_DETACH)) == 0) }
+      try #require(FileManager.default.createFile(atPath: image, contents: nil) && truncate(image, 256 << 20) == 0)
+      guard try shell("mkfs.ext4", "-q", image), try shell("mount", "-o", "loop", image, disk) else {
+        return print("skipped: this process may not mount a loop device")
+      }
+      defer { #expect(umount2(disk, Int32(MNT_DETACH)) == 0) }
+      let (folder, copy) = which == "first" ? (disk + "/run", mirror) : (runs.run("out"), disk + "/mirror")
+      try FileManager.default.createDirectory(atPath: copy, withIntermediateDirectories: true)
+      let command = try runs.recon(
+        "out", "--run-folder", folder, "--rate", "10", "--lag-max", "0", "--mirror", copy)
+      func status() throws -> RunStatus? {
+        try FileManager.default.contents(atPath: folder + "/status.json").map {
+          try JSONDecoder().decode(RunStatus.self, from: $0)
+        }
+      }
+      var seen: RunStatus?
+      try wait("the run is on its way") {
+        seen = try status()
+        return (seen?.updates ?? 0) > 0
+      }
+      let stages = try #require(seen?.stages)
+      try shell("dd", "if=/dev/zero", "of=" + memory + "/rest", "bs=1M")
+      usleep(500_000)
+      for name in ["distribute", "acquire", "reconstruct.0"] {
+        Glibc.kill(try #require(stages.first { $0.name == name }?.pid), SIGKILL)
+        usleep(300_000)
+      }
+      let outcome = try command.end()
+      try expectSame(outcome)
+      let result = try outcome.result()
+      #expect(result.copiesLost?.allSatisfy { $0.hasPrefix(disk) } == true, "\(result.copiesLost ?? [])")
+      #expect(result.copiesLost?.contains { $0.hasSuffix("projections.0") } == true, "\(result.copiesLost ?? [])")
+      #expect(["acquire", "distribute", "reconstruct.0"].allSatisfy { result.restarts[$0] == 1 }, "\(result.restarts)")
+      guard which == "first" else { return }
+      // A folder on another disk, made from the mirror, has the result too.
+      let anew = runs.run("anew")
+      let mended = try Command(["journal", "mend", anew, "--mirror", mirror, "--any-disk"]).end()
+      #expect(mended.status == .exited(0), "\(mended.errors)")
+      #expect(access(anew + "/export.json", F_OK) == 0 && access(mirror + "/export.json", F_OK) != 0)
+      try expectSame(runs.resume("anew"))
     }
 
     @Test func `A run whose one copy was damaged comes to the same volume, and is whole again; later it can be mended`()

@@ -42,6 +42,13 @@ struct CopyLevelling {
     }
   }
 
+  /// Whether a copy has all that both have. Changes nothing.
+  mutating func isWhole(_ side: Int) throws(JournalError) -> Bool {
+    defer { for copy in copies { copy?.files.closeAll() } }
+    try compare()
+    return findings[side].isWhole
+  }
+
   private func lose(_ side: Int, _ reason: String) throws(JournalError) {
     try hosted { () throws(HostError) in try pair.lose(side, reason) }
   }

@@ -47,6 +47,8 @@ package final class MirroredDevice: JournalDevice {
   var isOneBehind = false
   /// Whether a copy that fails is lost. Not before both are known to be whole: the other one may be a new disk.
   var mayLose = false
+  /// The copy that failed at last where the other did what was asked, and it could not be lost.
+  private(set) var refusing: Int?
   /// Whether a copy that is behind is read too, where the other is damaged: for who mends, not for who goes on.
   var readsBehind = false
 
@@ -118,6 +120,7 @@ package final class MirroredDevice: JournalDevice {
     guard let failure = failures.first else { return values }
     // Where one copy's disk is full and the other's is broken, room can be made.
     guard mayLose, failures.count < kept.count else {
+      if failures.count < kept.count { refusing = failure.side }
       throw failures.first { $0.error.isNoSpace }?.error ?? failure.error
     }
     try lose(failure.side, "\(failure.error)")

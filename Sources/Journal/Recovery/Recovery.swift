@@ -54,7 +54,12 @@ private func recoverLocked(_ source: RecordSource, _ options: JournalOptions) th
   let device = source.device, pair = device as? MirroredDevice
   try pair?.beginWriting()
   defer { source.files.closeAll() }
-  var scan = try scanDurably(source, options)
+  var scan: JournalScan
+  do throws(JournalError) { scan = try scanDurably(source, options) } catch {
+    guard let pair, pair.loss == nil, let side = pair.refusing, case .host(let reason) = error else { throw error }
+    try loseWhereOtherIsWhole(pair, side, reason, source, options)
+    scan = try scanDurably(source, options)
+  }
   if let pair, pair.loss == nil, options.rules.levelsCopies {
     var levelling = CopyLevelling(pair, source, scan, depth: options.depth)
     try levelling.levelForWriting()
@@ -77,6 +82,21 @@ private func recoverLocked(_ source: RecordSource, _ options: JournalOptions) th
     copies: catalog.copies, statedThrough: catalog.through?.durableThrough ?? 0)
 }
 
+/// Goes on without a copy whose disk is read but takes nothing more, as one that was lost while nothing was written.
+/// Throws `reason` where the other one, which may be on a new disk, does not have all that both have.
+private func loseWhereOtherIsWhole(
+  _ pair: MirroredDevice, _ side: Int, _ reason: HostError, _ source: RecordSource, _ options: JournalOptions
+) throws(JournalError) {
+  guard options.rules.levelsCopies else { throw .host(reason) }
+  source.forget()
+  let scan = try scan(source, try SegmentCatalog(source, lockWait: options.lockWait), options)
+  var levelling = CopyLevelling(pair, source, scan, depth: options.depth)
+  guard try levelling.isWhole(1 - side) else { throw .host(reason) }
+  try hosted { () throws(HostError) in try pair.lose(side, "\(reason)") }
+  source.files.closeAll()
+  source.forget()
+}
+
 /// Scans what is durable by then. Throws `.corrupted` for damage.
 private func scanDurably(_ source: RecordSource, _ options: JournalOptions) throws(JournalError) -> JournalScan {
   let device = source.device
@@ -89,9 +109,16 @@ private func scanDurably(_ source: RecordSource, _ options: JournalOptions) thro
   for name in catalog.unfinished { try hosted { () throws(HostError) in try device.unlink(name) } }
   try hosted { () throws(HostError) in try device.syncFolder() }
   source.forget()
+  return try scan(source, catalog, options)
+}
+
+/// Throws `.corrupted` for damage.
+private func scan(
+  _ source: RecordSource, _ catalog: SegmentCatalog, _ options: JournalOptions
+) throws(JournalError) -> JournalScan {
   var scan = JournalScan(source, catalog, depth: options.depth, floor: options.durableFloor)
   try scan.run()
-  guard scan.damages.isEmpty else { throw .corrupted(folder: device.folder, damages: scan.damages) }
+  guard scan.damages.isEmpty else { throw .corrupted(folder: source.device.folder, damages: scan.damages) }
   return scan
 }
 

@@ -45,9 +45,9 @@ package final class StageRunner: StageEnvironment {
     precondition(movedTo?.isEmpty != true, "a stage needs a core")
     signals = try SignalDescriptor(signals: [SIGTERM])
     self.stage = stage
-    self.folder = folder
     self.movedTo = movedTo
     plan = try folder.readPlan()
+    self.folder = folder.mirrored(by: plan)
     names = RegionNames(folder: regions)
     wiring = plan.wiring
     workerNumbers = wiring.stages.indices.filter { [stages = wiring.stages] in stages[$0].partition != nil }
@@ -248,13 +248,13 @@ extension StageRunner {
     let room = RoomWait(isStopped: { file == .export && self.stopRequested() }) { [disk] in
       disk.noteFile(.report, isFull: $0)
     }
-    _ = try room.write { try folder.write(report, to: path(of: file)) }
+    _ = try room.write { try folder.writeReport(report, to: path(of: file)) }
   }
 
   /// Writes a report into the run's folder; false where the disk has no room for it.
   package func writeIfRoom(_ report: some Encodable, as file: StageReport) throws -> Bool {
     do {
-      try folder.write(report, to: path(of: file))
+      try folder.writeReport(report, to: path(of: file))
       return true
     } catch let error as FileError where error.isFull { return false }
   }

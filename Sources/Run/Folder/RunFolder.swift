@@ -1,6 +1,4 @@
-import Detectors
 import Events
-import Fabric
 import Foundation
 import Glibc
 package import Host
@@ -38,10 +36,22 @@ import Stages
 package struct RunFolder: Sendable {
   /// Absolute path of the folder.
   package let path: String
+  /// The run's mirror, once its plan is known: what stages report is written there where this folder's disk fails.
+  private(set) var mirror: RunMirror?
 
   /// The folder at `path`; nothing is created.
   package init(path: String) {
     self.path = absolutePath(path)
+  }
+
+  /// The same folder, with the mirror that its run has.
+  func mirrored(by plan: RunPlan) -> RunFolder { RunMirror(plan).map(mirrored) ?? self }
+
+  /// The same folder, with a mirror.
+  func mirrored(by mirror: RunMirror) -> RunFolder {
+    var folder = self
+    folder.mirror = mirror
+    return folder
   }
 
   var plan: String { path + "/plan.json" }
@@ -220,28 +230,4 @@ package struct RunFolder: Sendable {
     guard stat(status, &file) == 0, clock_gettime(CLOCK_REALTIME, &now) == 0 else { return nil }
     return Double(now.tv_sec - file.st_mtim.tv_sec) + 1e-9 * Double(now.tv_nsec - file.st_mtim.tv_nsec)
   }
-
-  /// What the export wrote; nil where it has not come to its end.
-  func readExport() throws(ScanFailure) -> ExportReport? {
-    access(export, F_OK) == 0 ? try read(ExportReport.self, from: export) : nil
-  }
-
-  /// What came of telling the detector to stop; nil where that was not tried.
-  func readStop() throws -> StopReport? { access(stop, F_OK) == 0 ? try read(StopReport.self, from: stop) : nil }
-
-  /// How the run's images stand on their way to nodes; nil where nobody has said it. It is for people, and nothing that
-  /// a run does depends on it.
-  func readUplink() -> UplinkReport? {
-    guard access(uplink, F_OK) == 0 else { return nil }
-    do { return try read(UplinkReport.self, from: uplink) } catch { return nil }
-  }
-
-  /// What nodes have made of the run's scan, as far as its uplink has seen it.
-  func readParts() throws -> [PartRecord] {
-    guard access(parts, F_OK) == 0 else { return [] }
-    return try read(PartList.self, from: parts).parts.filter { $0.problem == nil }
-  }
-
-  /// What the run's live source has lost; nil for another source, and until the acquisition has ended.
-  func readLosses() throws -> LossReport? { access(losses, F_OK) == 0 ? try read(LossReport.self, from: losses) : nil }
 }

@@ -31,15 +31,15 @@ package struct RunJournals: Sendable {
 
   /// The journals of the run in `folder`.
   package init(_ folder: RunFolder) throws {
-    self.folder = folder
     plan = try folder.readPlan()
+    self.folder = folder.mirrored(by: plan)
     guard plan.scan.durability == .durable else {
       throw ScanFailure(
         .usage, "the run in \(folder.path) kept its events in memory (--durability memory): it has no journal")
     }
   }
 
-  init(_ folder: RunFolder, _ plan: RunPlan) { (self.folder, self.plan) = (folder, plan) }
+  init(_ folder: RunFolder, _ plan: RunPlan) { (self.folder, self.plan) = (folder.mirrored(by: plan), plan) }
 
   /// Reads every journal, changing nothing: with `depth` `.tail` where it ends, with `.everything` each record.
   package func examine(depth: RecoveryDepth) throws -> [Entry] {
@@ -78,6 +78,7 @@ package struct RunJournals: Sendable {
         .noInput, "the mirror \(mirror.path) is not there; put it back, or make an empty folder of that name")
     }
     try parity?.adopt(plan, folder, anyDisk: anyDisk)
+    if let mirror, isThere { try mirror.bringReports(to: folder) }
     return try plan.wiring.topics.map { topic in
       let report = try mend(topic, isThere ? mirror : nil, parity)
       var known: Set<String> = []

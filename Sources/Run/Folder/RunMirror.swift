@@ -13,6 +13,7 @@ import Topics
 /// ```
 /// journal/TOPIC/…      as in the run's folder
 /// plan.json, plan.copy.json, scan.yaml, metadata.h5   copies, written before the first image
+/// export.json, losses.json, …   reports of stages, where the disk of the run's folder failed
 /// salvaged/            what salvage set aside here
 /// ```
 package struct RunMirror: Sendable {
@@ -55,6 +56,7 @@ package struct RunMirror: Sendable {
       try RunFolder.makeFolder(made, for: .owner)
     }
     try copyDescriptions(from: path, to: folder.path)
+    try bringReports(to: folder)
   }
 
   private func copyDescriptions(from source: String, to target: String) throws {
@@ -86,6 +88,7 @@ package struct RunMirror: Sendable {
     guard try isThere(plan) else {
       return notice("the mirror \(path) is not there: the run goes on with the journals in \(folder.path) alone")
     }
+    try bringReports(to: folder)
     for topic in plan.wiring.topics where try needsMending(topic, folder) {
       let report = try mend(topic, plan, folder)
       for copy in report.copies where !copy.segments.isEmpty || copy.wasBehind {

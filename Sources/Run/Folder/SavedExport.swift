@@ -64,7 +64,7 @@ package struct SavedExport {
     let output = try OutputFolder(
       path, run: plan.runID, files: configuration.names(slices: plan.slices), overwrites: overwrites)
     defer { withExtendedLifetime(output) {} }
-    let finished = try folder.readExport()
+    let finished = try folder.mirrored(by: plan).readExport()
     let projections = updates.map { $0.projections.upperBound }.min() ?? 0
     configuration.came(
       projections: projections, thetas: plan.live == nil ? nil : try plan.orderedThetas(projections, folder, ring: nil))
@@ -114,7 +114,7 @@ package struct SavedExport {
       facts["dead_pixels"] = "\(finished.pixels.dead)"
       facts["non_finite_pixels"] = "\(finished.pixels.nonFinite)"
     }
-    return facts.merging(try folder.readLosses()?.facts ?? [:]) { $1 }
+    return facts.merging(try folder.mirrored(by: plan).readLosses()?.facts ?? [:]) { $1 }
   }
 
   /// The newest whole volume of every worker, and the update that made it.

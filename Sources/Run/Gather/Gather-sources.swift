@@ -31,7 +31,7 @@ extension Gather {
     guard let scan = plan.scatteredScan, let servers = plan.scan.fabric else {
       throw ScanFailure(.usage, "the run in \(run.path) has no nodes: it was started without --fabric")
     }
-    var parts = try run.readParts().filter { $0.range == scan.granules.range(of: $0.granule) }
+    var parts = try run.mirrored(by: plan).readParts().filter { $0.range == scan.granules.range(of: $0.granule) }
     let own = try Self.own(plan, scan, run)
     func connect() throws(ScanFailure) -> FabricRuns {
       try FabricRuns(
@@ -65,7 +65,9 @@ extension Gather {
 
   /// What the edge has made itself; nil where that is nothing, or not whole.
   private static func own(_ plan: RunPlan, _ scan: ScatteredScan, _ run: RunFolder) throws(ScanFailure) -> Own? {
-    guard plan.writesSlices, let report = try run.readExport(), report.missingRows.isEmpty else { return nil }
+    guard plan.writesSlices, let report = try run.mirrored(by: plan).readExport(), report.missingRows.isEmpty else {
+      return nil
+    }
     let rows = plan.reconstructedRows
     if let path = report.outputs.first(where: { $0.hasSuffix("_rec.h5") }) {
       return Own(rows: rows, files: try PartFiles(own: path, first: rows.lowerBound), sha256: report.volumeSHA256)

@@ -53,7 +53,7 @@ package struct Reconstruction {
     var (plan, decisions) = try signals.endingProcess(grace: .milliseconds(200), cleanUp: abandon ?? {}) {
       try makePlan(notice, $0)
     }
-    let folder = RunFolder(path: plan.scan.runFolder ?? "")
+    let folder = RunFolder(path: plan.scan.runFolder ?? "").mirrored(by: plan)
     try folder.refuseIfTaken()
     let output = try Self.takeOutput(of: plan, overwrites: overwrites)
     defer { withExtendedLifetime(output) {} }
@@ -111,7 +111,7 @@ package struct Reconstruction {
     _ folder: RunFolder, overwrites: Bool, executable: String, signals: SignalDescriptor, monitor: any RunMonitor,
     finishes: Bool = true, notice: (String) -> Void
   ) throws -> ReconstructionOutcome {
-    let plan = try folder.readPlan()
+    let plan = try folder.readPlan(), folder = folder.mirrored(by: plan)
     try folder.refuseIfSupervised()
     guard plan.scan.durability == .durable else {
       throw ScanFailure(

@@ -117,7 +117,7 @@ final class Supervisor {
     events: RunEvents?, cleanUp: @escaping @Sendable () -> Void, finishes: Bool
   ) throws {
     self.plan = plan
-    self.folder = folder
+    self.folder = folder.mirrored(by: plan)
     self.cleanUp = cleanUp
     self.finishes = finishes
     self.executable = executable
