@@ -63,7 +63,7 @@ let package = Package(
       name: "CLinux", path: "Sources/C/CLinux", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra", "-Werror"])],
       linkerSettings: [.linkedLibrary("uring"), .linkedLibrary("numa")]),
 
-    .target(name: "Alarms", swiftSettings: strict),
+    .target(name: "Alarms", dependencies: ["Host"], swiftSettings: strict),
     .target(name: "Host", dependencies: ["CCrypto", "CLinux"], swiftSettings: strict),
     .target(name: "KernelTypes", swiftSettings: fast),
     kernels("KernelsSSE42", level: 2, [.define("WITHOUT_FMA"), .define("WITHOUT_AVX512")]),

@@ -1,8 +1,12 @@
+import Host
+
 // A trigger as it is written.
 extension Trigger {
   /// For people.
   package static let form = "NAME,watch=GAUGE,model=MODEL[,for=TIME][,then=ACTION+…][,severity=WORD]"
   private static let (nameMax, recordMax, actionsMax) = (32, 512, 6)
+  /// Below it there is nothing to see, and no number with an exponent to be written.
+  private static let secondsMin = 0.001
 
   /// What is wrong with a record.
   package struct Mistake: Error, Equatable, CustomStringConvertible {
@@ -86,8 +90,8 @@ extension Trigger {
   /// `500ms`, `10s`, `2m` or `1h`.
   static func seconds(_ word: String) -> Double? {
     let units = [("ms", 0.001), ("s", 1.0), ("m", 60), ("h", 3600)]
-    guard let unit = units.first(where: { word.hasSuffix($0.0) }), let number = Double(word.dropLast(unit.0.count)),
-      number > 0, number.isFinite
+    guard let unit = units.first(where: { word.hasSuffix($0.0) }), let number = Double(digits: word.dropLast(unit.0.count)),
+      number * unit.1 >= secondsMin
     else { return nil }
     return number * unit.1
   }
@@ -115,7 +119,7 @@ extension Trigger.Model {
       self = .threshold(side, limit)
     case "ewma", "cusum":
       let side = AlarmSide(rawValue: String(rest.prefix { "<>".contains($0) })) ?? .both
-      guard let limit = Double(rest.dropFirst(side.rawValue.count)), limit > 0, limit <= Self.scoreMax else {
+      guard let limit = Double(written: rest.dropFirst(side.rawValue.count)), limit > 0, limit <= Self.scoreMax else {
         return nil
       }
       self = words[0] == "ewma" ? .ewma(side, limit) : .cusum(side, limit)
@@ -124,7 +128,7 @@ extension Trigger.Model {
       else { return nil }
       self = .holt(seconds: seconds, side, limit)
     case "quantile":
-      guard let quantile = Double(rest), quantile > 0, quantile < 1 else { return nil }
+      guard let quantile = Double(written: rest), quantile > 0, quantile < 1 else { return nil }
       self = .quantile(quantile)
     case "program":
       guard rest.hasPrefix("/") else { return nil }
@@ -136,7 +140,7 @@ extension Trigger.Model {
   private static func comparison(_ text: String) -> (before: String, side: AlarmSide, limit: Trigger.Limit)? {
     guard let place = text.firstIndex(where: { "<>".contains($0) }) else { return nil }
     let word = String(text[text.index(after: place)...])
-    let number = Double(word).flatMap { $0.isFinite ? Trigger.Limit.number($0) : nil }
+    let number = Double(written: word).map { Trigger.Limit.number($0) }
     guard let limit = number ?? Trigger.LimitName(rawValue: word).map({ .named($0) }) else { return nil }
     return (String(text[..<place]), text[place] == ">" ? .above : .below, limit)
   }

@@ -1,3 +1,5 @@
+import Host
+
 /// How much of the disk a server's scans may take, and for how long.
 package struct DiskLimits: Equatable, Sendable {
   /// The keys of `serve.yaml` that say so.
@@ -30,12 +32,12 @@ package struct DiskLimits: Equatable, Sendable {
   mutating func read(_ key: LimitKey, _ text: String) -> String? {
     switch key {
     case .freeAtLeast:
-      guard let gibibytes = Double(text), (0...1e6).contains(gibibytes) else {
+      guard let gibibytes = Double(written: text), (0...1e6).contains(gibibytes) else {
         return "\(key.rawValue) is a number of GiB"
       }
       freeAtLeast = Int(gibibytes * 0x1p30)
     case .volumesAtMost:
-      guard let unit = text.last.flatMap({ Self.units[$0] }), let number = Double(text.dropLast()),
+      guard let unit = text.last.flatMap({ Self.units[$0] }), let number = Double(written: text.dropLast()),
         number > 0, number * unit <= Self.byteCountMax
       else { return "\(key.rawValue) is a number of GiB or TiB: 500G, 2T" }
       volumesAtMost = Int(number * unit)

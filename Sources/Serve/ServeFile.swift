@@ -128,7 +128,7 @@ package struct ServeFile: Sendable {
       output = try file.word(key, value)
       if let problem = OutputPattern(output).problem { throw file.mistake(key, "output \(problem)") }
     case .runs:
-      guard let count = Int(try file.word(key, value)), (1...Self.runsMax).contains(count) else {
+      guard let count = Int(written: try file.word(key, value)), (1...Self.runsMax).contains(count) else {
         throw file.mistake(key, "runs is a whole number from 1 to \(Self.runsMax)")
       }
       runs = count
@@ -173,7 +173,7 @@ package struct ServeFile: Sendable {
       case .address: address = try self.address(key, file.word(key, value))
       case .scan: scanFile = resolved(try file.word(key, value))
       case .silence:
-        guard let seconds = Double(try file.word(key, value)), Self.silenceRange.contains(seconds) else {
+        guard let seconds = Double(written: try file.word(key, value)), Self.silenceRange.contains(seconds) else {
           throw file.mistake(key, "silence is a number of seconds from 0.5 to 86400")
         }
         silence = seconds

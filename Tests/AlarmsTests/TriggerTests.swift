@@ -40,7 +40,11 @@ import Testing
     ("x,watch=rate,model=quantile:1", "model"), ("x,watch=rate,model=program:relative", "model"),
     ("x,watch=rate,model=threshold:>nan", "model"), ("x,watch=rate,model=cusum:5,watch=lag", "twice"),
     ("x,watch=rate,model=cusum:5,then=shout", "then"), ("x,watch=rate,model=cusum:5,then=log+log", "then"),
-    ("x,watch=rate,model=cusum:5,for=2d", "for"), ("x,watch=rate,model=cusum:5,color=red", "color"),
+    ("x,watch=rate,model=cusum:5,for=2d", "for"), ("x,watch=rate,model=cusum:5,for=0x10s", "for=0x10s"),
+    ("x,watch=rate,model=cusum:5,for=1e1s", "for=1e1s"), ("x,watch=rate,model=cusum:5,for=+5s", "for=+5s"),
+    ("x,watch=rate,model=cusum:5,for=0.1ms", "for=0.1ms"), ("x,watch=rate,model=holt:0x10s<1", "model"),
+    ("x,watch=rate,model=threshold:>0x10", "model"), ("x,watch=rate,model=quantile:0x1p-1", "model"),
+    ("x,watch=rate,model=cusum:5,color=red", "color"),
     ("x,rate,model=cusum:5", "KEY=VALUE"), ("x,watch=rate,model=cusum:5,severity=high", "severity"),
   ]) func `A mistake is told by what is wrong`(text: String, word: String) {
     let mistake = #expect(throws: Trigger.Mistake.self) { try Trigger(parsing: text) }

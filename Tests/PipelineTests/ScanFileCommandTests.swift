@@ -148,7 +148,9 @@ extension Pipeline {
       #expect(Set(names) == Set(ScanKey.all.map(\.name)))
       for argument in arguments {
         guard let key = ScanKey.named(argument.preferredName?.name ?? argument.valueName) else { continue }
-        #expect(argument.abstract == ScanKey.help(key.name))
+        // What an option is without being given stands behind what it is.
+        let (words, help) = (try #require(argument.abstract), ScanKey.help(key.name))
+        #expect(words == help || words.hasPrefix(help + " (default: "))
       }
     }
 

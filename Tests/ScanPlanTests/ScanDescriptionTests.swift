@@ -209,7 +209,7 @@ import Tomography
     #expect(PenaltyWeight(scanText: text)?.scanText == text)
   }
 
-  @Test(arguments: ["", "x", "0", "0x", "-1", "nan", "inf", "1e-60", "2 x"])
+  @Test(arguments: ["", "x", "0", "0x", "-1", "nan", "inf", "1e-60", "2 x", "0x10", "+2x"])
   func `Anything else is no weight`(text: String) {
     #expect(PenaltyWeight(scanText: text) == nil)
   }
@@ -242,7 +242,23 @@ import Tomography
     #expect(RotationAxis(text) != nil)
   }
 
-  @Test(arguments: ["", "nan", "inf", "middle", "12px"]) func `Anything else is no rotation axis`(text: String) {
+  @Test func `A number that is written in another way than in decimal digits is none, of whatever key`() throws {
+    for key in ScanKey.all {
+      for word in ["0x10", "0x1p3", "+5", "+5s", "0x10s", "1e1s", "inf", "nan", "0x1p3x", "0x1GiB"] {
+        var scan = ScanDescription.standard
+        // Text may be anything, as a path.
+        guard (try? scan.set(key.name, to: word)) != nil, let read = scan.words[key.name] else { continue }
+        #expect(read == word, "\(key.name)")
+      }
+    }
+  }
+
+  @Test(arguments: ["1e1s", "+5s", "0x10s", "-1s", "0s", "0.0001s", "1e-1", "+5", "infs"])
+  func `Anything else is no interval of checkpoints`(text: String) {
+    #expect(CheckpointEvery(text) == nil)
+  }
+
+  @Test(arguments: ["", "nan", "inf", "middle", "12px", "0x10", "+5"]) func `Anything else is no rotation axis`(text: String) {
     #expect(RotationAxis(text) == nil)
   }
 

@@ -1,3 +1,5 @@
+import Host
+
 /// What must hold of a rehearsal: `lost <= 0`.
 struct Expectation: Equatable, Sendable {
   /// What is looked at.
@@ -70,7 +72,7 @@ struct Expectation: Equatable, Sendable {
       guard let seconds = PlanWords.seconds(words[2]) ?? Self.number(words[2]) else { return nil }
       value = seconds
     case .lost, .overrun, .updates, .restarts, .exit:
-      guard let count = Int(words[2]), count >= 0 else { return nil }
+      guard let count = Int(written: words[2]), count >= 0 else { return nil }
       value = Double(count)
     }
     (self.subject, self.relation) = (subject, relation)
@@ -78,7 +80,7 @@ struct Expectation: Equatable, Sendable {
   }
 
   private static func number(_ text: String) -> Double? {
-    Double(text).flatMap { (0...1e6).contains($0) ? $0 : nil }
+    Double(written: text).flatMap { (0...1e6).contains($0) ? $0 : nil }
   }
 
   /// What came of it, for what was seen; nil for what cannot be known.

@@ -73,7 +73,7 @@ package struct RehearsalPlan: Sendable {
       }
       self.detector = detector
     case .memory:
-      guard let count = Int(try file.word(key, value)), (1...Self.memoryMax).contains(count) else {
+      guard let count = Int(written: try file.word(key, value)), (1...Self.memoryMax).contains(count) else {
         throw file.mistake(key, "memory is a whole number of frames from 1 to \(Self.memoryMax)")
       }
       memory = count
@@ -83,7 +83,7 @@ package struct RehearsalPlan: Sendable {
       }
       disk = size
     case .cores:
-      guard let count = Int(try file.word(key, value)), (1...Self.coresMax).contains(count) else {
+      guard let count = Int(written: try file.word(key, value)), (1...Self.coresMax).contains(count) else {
         throw file.mistake(key, "cores is a whole number from 1 to \(Self.coresMax)")
       }
       cores = count

@@ -1,3 +1,5 @@
+import Host
+
 /// Reconstruction methods.
 package enum Algorithm: String, CaseIterable, Sendable {
   /// What suits: SIRT while the scan runs, then ordered subsets with momentum and total variation, whose weight follows
@@ -43,7 +45,7 @@ package struct Regularisation: Equatable, Sendable {
 
   /// Reads `β` or `β,δ`.
   package init?(_ text: String) {
-    let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+    let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map { Double(written: $0) }
     guard (1...2).contains(numbers.count), let strength = numbers[0] else { return nil }
     if numbers.count == 2, numbers[1] == nil { return nil }
     self.init(strength: strength, delta: numbers.count == 2 ? numbers[1] : nil)

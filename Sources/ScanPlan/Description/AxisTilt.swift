@@ -1,3 +1,5 @@
+import Host
+
 /// How far the rotation axis is tilted in the plane of the detector: it then meets each row elsewhere.
 package enum AxisTilt: Equatable, Sendable {
   /// Found from rows near the top and near the bottom.
@@ -16,7 +18,7 @@ extension AxisTilt: ScanValue {
   package init?(scanText: String) {
     if scanText == "auto" {
       self = .automatic
-    } else if let degrees = Double(scanText), degrees.isFinite {
+    } else if let degrees = Double(written: scanText) {
       self = .degrees(degrees)
     } else {
       return nil

@@ -1,3 +1,5 @@
+import Host
+
 /// Into how many bands a run's rows are cut: each has a process of its own, on the cores of the worker that makes it.
 package enum BandCount: Equatable, Sendable {
   /// Some for each core, of 32 to 64 rows where there are enough.
@@ -16,7 +18,7 @@ extension BandCount: ScanValue {
   package init?(scanText: String) {
     if scanText == "auto" {
       self = .auto
-    } else if let count = Int(scanText), (1...Self.most).contains(count) {
+    } else if let count = Int(written: scanText), (1...Self.most).contains(count) {
       self = .number(count)
     } else {
       return nil

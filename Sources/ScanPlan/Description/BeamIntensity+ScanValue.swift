@@ -1,3 +1,4 @@
+import Host
 package import ScanFiles
 
 extension BeamIntensity: ScanValue {
@@ -7,7 +8,7 @@ extension BeamIntensity: ScanValue {
   package init?(scanText: String) {
     if scanText == "border" {
       self = .border
-    } else if let value = Double(scanText), value > 0, value < 1e30 {
+    } else if let value = Double(written: scanText), value > 0, value < 1e30 {
       self = .value(value)
     } else {
       return nil

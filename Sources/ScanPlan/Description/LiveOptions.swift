@@ -158,7 +158,7 @@ extension FirstFrame: ScanValue {
   package init?(scanText: String) {
     if scanText == "auto" {
       self = .automatic
-    } else if let number = UInt64(scanText), number <= Self.limit {
+    } else if let number = UInt64(written: scanText), number <= Self.limit {
       self = .number(number)
     } else {
       return nil

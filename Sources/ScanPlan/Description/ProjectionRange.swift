@@ -1,3 +1,5 @@
+import Host
+
 /// Some of a scan's projections, one behind the other.
 package struct ProjectionRange: Equatable, Sendable {
   /// Their numbers in the scan, from 0.
@@ -25,7 +27,7 @@ extension ProjectionRange: ScanValue {
 extension Range<Int> {
   /// Two numbers of things that are counted from 0, and a colon; nil where there is none between them.
   init?(scanText: String) {
-    let parts = scanText.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
+    let parts = scanText.split(separator: ":", omittingEmptySubsequences: false).map { Int(written: $0) }
     guard parts.count == 2, let first = parts[0], let end = parts[1], first >= 0, first < end,
       end <= ScanKey.countMax
     else { return nil }

@@ -1,3 +1,5 @@
+import Host
+
 /// How long the run folder stays after success: `keep`, `none`, or a number of days.
 package enum Retention: Equatable, Sendable {
   /// Until somebody deletes it.
@@ -16,7 +18,7 @@ package enum Retention: Equatable, Sendable {
     case "keep": self = .keep
     case "none": self = .none
     default:
-      guard let days = Int(text), Self.daysRange.contains(days) else { return nil }
+      guard let days = Int(written: text), Self.daysRange.contains(days) else { return nil }
       self = .days(days)
     }
   }

@@ -1,3 +1,5 @@
+import Host
+
 /// Where the rotation axis is, in pixels from the detector's left edge.
 package enum RotationAxis: Equatable, Sendable {
   /// Found from the projections.
@@ -19,7 +21,7 @@ package enum RotationAxis: Equatable, Sendable {
       self = .lastRun
     } else if text.hasPrefix(Self.runPrefix), text.count > Self.runPrefix.count {
       self = .run(String(text.dropFirst(Self.runPrefix.count)))
-    } else if let pixels = Double(text), pixels.isFinite {
+    } else if let pixels = Double(written: text) {
       self = .pixels(pixels)
     } else {
       return nil

@@ -1,3 +1,4 @@
+import Host
 package import ScanFiles
 package import Stages
 
@@ -9,7 +10,7 @@ extension SampleRange: ScanValue {
     let words = scanText.split(separator: ",", omittingEmptySubsequences: false)
     guard words.count == 2 else { return nil }
     if words.allSatisfy({ $0.hasPrefix("P") }) {
-      let percents = words.compactMap { Double($0.dropFirst()) }
+      let percents = words.compactMap { Double(written: $0.dropFirst()) }
       guard percents.count == 2 else { return nil }
       self = .percentiles(percents[0], percents[1])
     } else {

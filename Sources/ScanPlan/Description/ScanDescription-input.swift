@@ -16,7 +16,7 @@ extension FieldSource: ScanValue {
   /// A number, or a path; `./3` is a file whose name is a number.
   package init?(scanText: String) {
     guard !scanText.isEmpty else { return nil }
-    self = Int(scanText).map { .count($0) } ?? .files(scanText)
+    self = Int(written: scanText).map { .count($0) } ?? .files(scanText)
   }
   /// As it is written on the command line.
   package var scanText: String {

@@ -328,11 +328,14 @@ package struct CheckpointEvery: Equatable, Sendable {
   /// An interval as given.
   package init(_ interval: CheckpointInterval) { self.interval = interval }
 
+  /// Seconds that can be written and read again without an exponent.
+  private static let secondsRange = 0.001...1e9
+
   /// Reads `30s`, `100` or `0`.
   package init?(_ text: String) {
-    if text.hasSuffix("s"), let seconds = Double(text.dropLast()), seconds > 0, seconds.isFinite {
+    if text.hasSuffix("s"), let seconds = Double(digits: text.dropLast()), Self.secondsRange.contains(seconds) {
       interval = .seconds(seconds)
-    } else if let updates = Int(text), updates >= 0 {
+    } else if let updates = Int(written: text), updates >= 0 {
       interval = updates == 0 ? .never : .updates(updates)
     } else {
       return nil

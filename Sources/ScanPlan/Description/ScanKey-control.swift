@@ -1,3 +1,4 @@
+import Host
 package import Tomography
 
 // When a scan ends before its source does, and in which order its projections come.
@@ -55,7 +56,7 @@ extension AngleOrder: ScanValue {
     case "golden": self = .golden
     default:
       if scanText.hasPrefix(Self.optimised) {
-        guard let degrees = Double(scanText.dropFirst(Self.optimised.count)), degrees > 0, degrees <= 90 else {
+        guard let degrees = Double(written: scanText.dropFirst(Self.optimised.count)), degrees > 0, degrees <= 90 else {
           return nil
         }
         self = .interleavedOptimised(degrees)

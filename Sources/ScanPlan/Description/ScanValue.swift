@@ -1,3 +1,4 @@
+import Host
 package import Tomography
 
 /// A value of a scan description: one word, spelled alike in scan.yaml, in plan.json and on the command line.
@@ -20,8 +21,8 @@ extension ScanValue {
 extension Int: ScanValue {
   /// For people.
   package static var form: String { "a whole number" }
-  /// Decimal digits with or without a sign.
-  package init?(scanText: String) { self.init(scanText) }
+  /// Decimal digits, with a minus before them or not.
+  package init?(scanText: String) { self.init(written: scanText) }
   /// In decimal digits.
   package var scanText: String { "\(self)" }
 }
@@ -39,7 +40,7 @@ extension Double: ScanValue {
   /// For people.
   package static var form: String { "a number" }
   /// As in 12, -0.5 or 1e-3.
-  package init?(scanText: String) { self.init(scanText) }
+  package init?(scanText: String) { self.init(written: scanText) }
   /// With as many digits as the value needs.
   package var scanText: String { self == rounded() && abs(self) < 1e15 ? "\(Int(self))" : "\(self)" }
 }
@@ -108,7 +109,7 @@ extension PhaseRetrieval: ScanValue {
     var values: [String: Double] = [:]
     for part in scanText.split(separator: ",", omittingEmptySubsequences: false) {
       let words = part.split(separator: "=", omittingEmptySubsequences: false).map(String.init)
-      guard words.count == 2, Self.names.contains(words[0]), values[words[0]] == nil, let value = Double(words[1]),
+      guard words.count == 2, Self.names.contains(words[0]), values[words[0]] == nil, let value = Double(written: words[1]),
         Self.limits.contains(value)
       else { return nil }
       values[words[0]] = value

@@ -1,3 +1,5 @@
+import Host
+
 /// The weight of the penalty of `auto`: a multiple of what the rule gives, `0.5x`, or a value in 1/pixel.
 package enum PenaltyWeight: Equatable, Sendable {
   /// So many times what follows from the noise.
@@ -21,7 +23,7 @@ extension PenaltyWeight: ScanValue {
   package static var form: String { "a multiple of the rule as in 0.5x, or a weight in 1/pixel as in 2e-4, above 0" }
   /// `0.5x` or a number.
   package init?(scanText: String) {
-    guard let number = Double(scanText.hasSuffix("x") ? String(scanText.dropLast()) : scanText), number > 0,
+    guard let number = Double(written: scanText.hasSuffix("x") ? String(scanText.dropLast()) : scanText), number > 0,
       Float(number).isFinite, Float(number) > 0
     else { return nil }
     self = scanText.hasSuffix("x") ? .multiple(number) : .fixed(number)
@@ -47,7 +49,7 @@ extension GridPadding: ScanValue {
     case "auto": self = .auto
     case "none": self = .none
     default:
-      guard let pixels = Int(scanText), (1...Self.pixelsMax).contains(pixels) else { return nil }
+      guard let pixels = Int(written: scanText), (1...Self.pixelsMax).contains(pixels) else { return nil }
       self = .pixels(pixels)
     }
   }

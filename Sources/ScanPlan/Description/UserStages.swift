@@ -137,7 +137,7 @@ package struct UserStages: ScanValue {
     }
     let name = values.removeValue(forKey: "name") ?? own ?? "", every = values.removeValue(forKey: "every") ?? "update"
     let reads = values.removeValue(forKey: "reads") ?? volume
-    let isTime = every.hasSuffix("s") && (Int(every.dropLast()).map(seconds.contains) ?? false)
+    let isTime = every.hasSuffix("s") && (Int(digits: every.dropLast()).map(seconds.contains) ?? false)
     guard isName(name), !taken.contains(name), !name.hasSuffix("analysis"), isName(reads),
       every == "update" || every == "final" || isTime,
       let (work, writes) = Self.work(own, &values), values.isEmpty

@@ -16,7 +16,7 @@ extension VolumeInterval: ScanValue {
   package init?(scanText: String) {
     if scanText == "half-turn" {
       self = .halfTurn
-    } else if let count = Int(scanText), (1...ScanKey.countMax).contains(count) {
+    } else if let count = Int(written: scanText), (1...ScanKey.countMax).contains(count) {
       self = .projections(count)
     } else {
       return nil

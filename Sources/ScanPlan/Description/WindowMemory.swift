@@ -1,3 +1,5 @@
+import Host
+
 /// How much memory the workers have for projections that spread windows draw from: so many projections, or GiB in all.
 package enum WindowMemory: Equatable, Sendable {
   /// So many of the newest projections.
@@ -23,10 +25,10 @@ extension WindowMemory: ScanValue {
   /// `900` or `2.5GiB`.
   package init?(scanText: String) {
     if scanText.hasSuffix(Self.unit) {
-      guard let size = Double(scanText.dropLast(Self.unit.count)), (0...1e6).contains(size) else { return nil }
+      guard let size = Double(written: scanText.dropLast(Self.unit.count)), (0...1e6).contains(size) else { return nil }
       self = .gibibytes(size)
     } else {
-      guard let count = Int(scanText), (0...ScanKey.countMax).contains(count) else { return nil }
+      guard let count = Int(written: scanText), (0...ScanKey.countMax).contains(count) else { return nil }
       self = .projections(count)
     }
   }

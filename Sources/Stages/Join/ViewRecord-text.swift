@@ -1,3 +1,5 @@
+import Host
+
 // A view as it is written.
 extension ViewRecord {
   /// For people.
@@ -108,7 +110,7 @@ extension ViewRecord {
       throw Mistake(description: "\(key) is not projections, corrected, updates, updates.W or scores, each with :COUNT")
     }
     guard words.count == 2 else { return (source, 1) }
-    guard let count = Int(words[1]), (1...countMax).contains(count) else {
+    guard let count = Int(written: words[1]), (1...countMax).contains(count) else {
       throw Mistake(description: "\(key)=\(text ?? "") does not name 1 to \(countMax) events")
     }
     return (source, count)
@@ -119,7 +121,7 @@ extension ViewRecord {
       description: "copy=\(word) is not volume:ROW or volume:ROW-ROW, at most \(rowsMax) rows, the top one 0")
     let words = word.split(separator: ":", omittingEmptySubsequences: false)
     guard words.count == 2, words[0] == "volume" else { throw mistake }
-    let ends = words[1].split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+    let ends = words[1].split(separator: "-", omittingEmptySubsequences: false).map { Int(written: $0) }
     guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1],
       0 <= first, first <= last, last - first < rowsMax, last <= rowMax
     else { throw mistake }
@@ -127,7 +129,7 @@ extension ViewRecord {
   }
 
   private static func store(_ word: String) throws(Mistake) -> Int {
-    guard let gibibytes = Double(word), gibibytes > 0, gibibytes <= storeMax else {
+    guard let gibibytes = Double(written: word), gibibytes > 0, gibibytes <= storeMax else {
       throw Mistake(description: "store=\(word) is no number of GiB up to \(Int(storeMax))")
     }
     return Int(gibibytes * 0x1p30)
@@ -143,7 +145,7 @@ extension ViewRecord.Source {
     case "scores": self = .scores
     default:
       let number = text.hasPrefix("updates.") ? text.dropFirst("updates.".count) : ""
-      guard (1...2).contains(number.count), number.allSatisfy(\.isASCII), let worker = Int(number), worker >= 0 else {
+      guard (1...2).contains(number.count), let worker = Int(written: number), worker >= 0 else {
         return nil
       }
       self = .updates(worker)
@@ -174,7 +176,7 @@ extension ViewRecord.Match {
       // Keyboards without the sign have +-.
       let words = text.dropFirst("theta:".count).replacing("+-", with: "±").split(
         separator: "±", omittingEmptySubsequences: false)
-      guard words.count == 2, let angle = Double(words[0]), let tolerance = Double(words[1]),
+      guard words.count == 2, let angle = Double(written: words[0]), let tolerance = Double(written: words[1]),
         Self.angles.contains(angle), Self.tolerances.contains(tolerance)
       else { return nil }
       self = .angle(angle, tolerance)

@@ -23,6 +23,8 @@ struct WindowOptions: ParsableArguments {
 extension UpdateBinning: ExpressibleByArgument {
   /// From `auto` or a digit.
   package init?(argument: String) { self.init(scanText: argument) }
+  /// As it is written.
+  package var defaultValueDescription: String { scanText }
 }
 
 extension WindowMemory: ExpressibleByArgument {

@@ -59,7 +59,7 @@ struct SweepValues: Equatable {
   }
 
   private static func number(_ text: Substring) -> Double? {
-    Double(text).flatMap { $0.isFinite ? $0 : nil }
+    Double(written: text)
   }
 
   private static func tooMany(_ option: String, _ count: String) -> ScanFailure {
