@@ -82,7 +82,7 @@ extension Pipeline {
         #expect(counts.interpolated == (index == 1 ? counts.lost : 0))
         #expect(counts.generated == (index == 2 ? counts.lost : 0), "\(outcome.errors)")
         let words =
-          index == 2 ? "of them were made by on-gap's program" : index == 1 ? "were interpolated" : "never came"
+          index == 2 ? "of these frames were made by on-gap's program" : index == 1 ? "were interpolated" : "never came"
         #expect(outcome.errors.contains(words), "\(outcome.errors)")
       }
       #expect(found[0] < found[1] && found[1] < found[2], "\(found) dB")
@@ -129,7 +129,7 @@ extension Pipeline {
       #expect(outcome.errors.contains("is not asked any more"), "\(outcome.errors)")
       let counts = try losses("off")
       #expect(counts.generated == 0 && counts.interpolated > 3, "\(counts)")
-      let words = "\(counts.interpolated) of them were interpolated, which on-gap's program did not make"
+      let words = "\(counts.interpolated) of these frames were interpolated, which on-gap's program did not make"
       #expect(outcome.errors.contains(words), "\(outcome.errors)")
       let status = try Command.run("status", folder.file("off-run"))
       let line = "in place of lost ones: \(counts.interpolated) interpolated, 0 made"

@@ -10,8 +10,8 @@ package import Host
 ///            then the images of before and after, row by row
 /// from it    frames N\n, N being how many are missing, then these images in the same form
 /// ```
-/// n are the scan's own numbers, θ degrees. One that is late, ends, or answers something else is ended and started
-/// again, at the third time within a minute not any more; its gap is filled without it. So are gaps that come while it
+/// n are the scan's own numbers, θ degrees. One that is late, ends, answers something else or with more is ended and
+/// started again, at the third time within a minute not any more; its gap is filled without it. So are gaps that come while it
 /// is starting, which is no failure for ten seconds.
 package final class GapProgram {
   /// Starts the program at a path, which dies with this process; these become its standard input and output.
@@ -57,6 +57,8 @@ package final class GapProgram {
   /// F_SETPIPE_SZ, which Glibc shows only to those who ask for what is GNU's.
   private static let setPipeSize: Int32 = 1031
   private static let killLimit: Duration = .seconds(1)
+  /// How long an answer is looked at for more than was asked for. What a program writes at once is there by then.
+  private static let moreLimit: Duration = .milliseconds(5)
 
   private let choice: Choice
   private let start: Start
@@ -106,6 +108,7 @@ package final class GapProgram {
       try Array(header.utf8).withUnsafeBytes { try send($0, connection, deadline) }
       for image in before + [behind] { try send(image.bytes, connection, deadline) }
       try take(missing.count, into: answer, connection, deadline)
+      try expectNoMore(missing.count, answer.count, connection)
       try check(answer)
     }
     return worked && isReady
@@ -216,10 +219,23 @@ package final class GapProgram {
     try take(answer, connection, deadline)
   }
 
+  /// Images of another size come one behind the other as if they had this one: what is too much is all that shows it.
+  private func expectNoMore(_ frames: Int, _ byteCount: Int, _ connection: Connection) throws {
+    guard try !Poll.wait(readable: [connection.output], timeout: Self.moreLimit).isEmpty else { return }
+    var byte: UInt8 = 0
+    // One that has ended has answered all the same.
+    guard read(connection.output, &byte, 1) > 0 else { return }
+    throw Problem(
+      description: "answers with more than the \(byteCount) B of \(frames) × \(rows) × \(columns) \(pixel.arrayType)")
+  }
+
   private func take(_ target: UnsafeMutableRawBufferPointer, _ connection: Connection, _ deadline: Deadline) throws {
     var rest = target
     while !rest.isEmpty {
-      guard try !Poll.wait(readable: [connection.output], timeout: deadline.remaining).isEmpty else { throw late }
+      guard try !Poll.wait(readable: [connection.output], timeout: deadline.remaining).isEmpty else {
+        guard rest.count < target.count else { throw late }
+        throw Problem(description: "gave \(target.count - rest.count) of \(target.count) B within \(choice.wait)")
+      }
       let count = read(connection.output, rest.baseAddress, rest.count)
       if count > 0 {
         rest = UnsafeMutableRawBufferPointer(rebasing: rest[count...])

@@ -1,3 +1,4 @@
+import Host
 package import RunModel
 
 /// What a source has lost or left out, for people and programs: the content of a run's `losses.json`.
@@ -32,6 +33,12 @@ package struct LossReport: Equatable, Sendable {
     }
     (gaps, emptyFrames) = (listed(ledger.gaps), listed(ledger.emptyRanges))
     (emptyProjections, emptyFlats) = (ledger.empty, ledger.emptyFlats)
+  }
+
+  /// In how many gaps the lost frames are, in words.
+  package var gapWords: String {
+    let listed = gaps.reduce(0) { $0 + Int($1[1] - $1[0]) + 1 }
+    return (listed < counts.lost ? "more than " : "") + counted(gaps.count, "gap")
   }
 
   /// Frames that showed nothing, in words; nil where there is none.

@@ -15,10 +15,14 @@ extension Reconstruction {
     let losses = report.counts
     var instead = ""
     if case .program = plan.scan.onGap { instead = ", which on-gap's program did not make" }
+    let gaps = report.gaps.isEmpty ? "" : " (\(report.gapWords))"
     let counts: [String] = [
-      (losses.lost, "frame never came", "frames never came"),
-      (losses.interpolated, "of them was interpolated" + instead, "of them were interpolated" + instead),
-      (losses.generated, "of them was made by on-gap's program", "of them were made by on-gap's program"),
+      (losses.lost, "frame never came" + gaps, "frames never came" + gaps),
+      (losses.interpolated, "of these frames was interpolated" + instead, "of these frames were interpolated" + instead),
+      (
+        losses.generated, "of these frames was made by on-gap's program",
+        "of these frames were made by on-gap's program"
+      ),
       (losses.duplicates, "came twice", "came twice"), (losses.late, "came late", "came late"),
       (losses.invalid, "was marked as invalid", "were marked as invalid"),
       (losses.malformed, "message was dropped", "messages were dropped"),
