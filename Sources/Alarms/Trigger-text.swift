@@ -90,8 +90,8 @@ extension Trigger {
   /// `500ms`, `10s`, `2m` or `1h`.
   static func seconds(_ word: String) -> Double? {
     let units = [("ms", 0.001), ("s", 1.0), ("m", 60), ("h", 3600)]
-    guard let unit = units.first(where: { word.hasSuffix($0.0) }), let number = Double(digits: word.dropLast(unit.0.count)),
-      number * unit.1 >= secondsMin
+    guard let unit = units.first(where: { word.hasSuffix($0.0) }),
+      let number = Double(digits: word.dropLast(unit.0.count)), number * unit.1 >= secondsMin
     else { return nil }
     return number * unit.1
   }

@@ -258,7 +258,8 @@ import Tomography
     #expect(CheckpointEvery(text) == nil)
   }
 
-  @Test(arguments: ["", "nan", "inf", "middle", "12px", "0x10", "+5"]) func `Anything else is no rotation axis`(text: String) {
+  @Test(arguments: ["", "nan", "inf", "middle", "12px", "0x10", "+5"])
+  func `Anything else is no rotation axis`(text: String) {
     #expect(RotationAxis(text) == nil)
   }
 

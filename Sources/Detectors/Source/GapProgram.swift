@@ -11,8 +11,8 @@ package import Host
 /// from it    frames N\n, N being how many are missing, then these images in the same form
 /// ```
 /// n are the scan's own numbers, θ degrees. One that is late, ends, answers something else or with more is ended and
-/// started again, at the third time within a minute not any more; its gap is filled without it. So are gaps that come while it
-/// is starting, which is no failure for ten seconds.
+/// started again, at the third time within a minute not any more; its gap is filled without it. So are gaps that come
+/// while it is starting, which is no failure for ten seconds.
 package final class GapProgram {
   /// Starts the program at a path, which dies with this process; these become its standard input and output.
   package typealias Start = (_ path: String, _ input: Int32, _ output: Int32) throws -> ChildProcess

@@ -18,7 +18,10 @@ extension Reconstruction {
     let gaps = report.gaps.isEmpty ? "" : " (\(report.gapWords))"
     let counts: [String] = [
       (losses.lost, "frame never came" + gaps, "frames never came" + gaps),
-      (losses.interpolated, "of these frames was interpolated" + instead, "of these frames were interpolated" + instead),
+      (
+        losses.interpolated, "of these frames was interpolated" + instead,
+        "of these frames were interpolated" + instead
+      ),
       (
         losses.generated, "of these frames was made by on-gap's program",
         "of these frames were made by on-gap's program"

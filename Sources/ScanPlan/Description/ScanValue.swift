@@ -109,8 +109,8 @@ extension PhaseRetrieval: ScanValue {
     var values: [String: Double] = [:]
     for part in scanText.split(separator: ",", omittingEmptySubsequences: false) {
       let words = part.split(separator: "=", omittingEmptySubsequences: false).map(String.init)
-      guard words.count == 2, Self.names.contains(words[0]), values[words[0]] == nil, let value = Double(written: words[1]),
-        Self.limits.contains(value)
+      guard words.count == 2, Self.names.contains(words[0]), values[words[0]] == nil,
+        let value = Double(written: words[1]), Self.limits.contains(value)
       else { return nil }
       values[words[0]] = value
     }
