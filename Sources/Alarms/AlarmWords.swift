@@ -14,6 +14,11 @@ extension Trigger {
     }
   }
 
+  /// The end of an alarm whose run is over, for people: nobody knows whether its cause is.
+  package func wordsAtEnd(value: Double) -> String {
+    "\(name) lasted to the end of the run: \(gauge.rawValue) is \(Self.figure(value))"
+  }
+
   /// Four digits are enough for people; M is a million, G a thousand of these.
   private static func figure(_ value: Double) -> String {
     guard value.isFinite, value != 0 else { return "\(value == 0 ? "0" : "\(value)")" }

@@ -87,10 +87,24 @@ package struct Watcher {
   /// Whether a trigger's alarm has begun and not ended.
   package func isRaised(_ trigger: Int) -> Bool { states[trigger].isRaised }
 
-  /// Takes over which alarms last, as people were told; by their triggers' places. The others begin where their models
-  /// say so, and these end where they do not.
-  package mutating func takeOver(raised: Set<Int>) {
-    for index in states.indices { states[index].isRaised = raised.contains(index) }
+  /// Takes over which alarms last, as people were told; by their triggers' places, each with the gauge then. The others
+  /// begin where their models say so, and these end where they do not. What models said is of another time where
+  /// `isResumed`: nothing holds before something new is known.
+  package mutating func takeOver(raised: [Int: Double], isResumed: Bool = false) {
+    for index in states.indices {
+      states[index].isRaised = raised[index] != nil
+      if let value = raised[index], states[index].known == nil { states[index].last = (value, nil) }
+      if isResumed { (states[index].isHeldNow, states[index].held, states[index].quiet) = (false, 0, 0) }
+    }
+  }
+
+  /// Ends what lasts: nobody looks any more.
+  package mutating func end() -> [Alarm] {
+    states.indices.filter { states[$0].isRaised }.map { index in
+      states[index].isRaised = false
+      let last = states[index].last
+      return Alarm(trigger: index, isRaised: false, value: last.value, forecast: last.forecast)
+    }
   }
 
   private mutating func turn(_ index: Int) -> Alarm? {

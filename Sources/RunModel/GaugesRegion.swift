@@ -12,6 +12,7 @@ import Synchronization
 ///   256  of watch: looks u64 atomic, gauge n at 256 + 8 (n + 1) f64 atomic, NaN for unknown
 ///   768  of watch, to distribute: no updates before this time u64 atomic (ns of the monotonic clock, 0 for none),
 ///        how often updates are to be made half as often u64 atomic, not nearer again before this time u64 atomic
+///   792  of watch, to its successor: the first alarm whose hooks are not over, by its place in the topic u64 atomic
 ///  1024
 /// ```
 package final class GaugesRegion: @unchecked Sendable {
@@ -20,7 +21,7 @@ package final class GaugesRegion: @unchecked Sendable {
   /// Bytes of the region.
   static let byteCount = 1024
   private static let magic: UInt32 = 0x4750_4C53
-  private static let layoutVersion: UInt32 = 2
+  private static let layoutVersion: UInt32 = 3
   private static let (supervisorOffset, watchOffset, ordersOffset) = (128, 256, 768)
   /// An order holds for so long, unless it is given again: a stage that died pauses nothing.
   private static let orderNanoseconds: UInt64 = 2_000_000_000
@@ -119,6 +120,12 @@ package final class GaugesRegion: @unchecked Sendable {
   private func isOrdered(_ offset: Int) -> Bool {
     let (until, now) = (word(offset).pointee.load(ordering: .relaxed), Machine.monotonicNanoseconds)
     return until > now && until - now <= Self.orderNanoseconds
+  }
+
+  /// The first alarm whose hooks are not over, by its place in the topic; a successor of who looks begins with it.
+  package var hooksDue: UInt64 {
+    get { word(Self.ordersOffset + 24).pointee.load(ordering: .relaxed) }
+    set { word(Self.ordersOffset + 24).pointee.store(newValue, ordering: .relaxed) }
   }
 
   /// Asks for updates half as often.

@@ -4,13 +4,14 @@ package import Host
 package struct ScanFailure: SysExitError, Equatable, Sendable {
   /// What the process ends with.
   package let sysExit: SysExit
-  /// What happened, where, and what to do.
+  /// What happened, where, and what to do; on one line.
   package let description: String
 
   /// A failure found by whoever plans, runs or shows a scan.
   package init(_ code: SysExit, _ description: String) {
     sysExit = code
-    self.description = description
+    // What people and senders named may have line ends.
+    self.description = description.onOneLine
   }
 
   /// The same exit status in other words.

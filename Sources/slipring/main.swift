@@ -29,7 +29,7 @@ do {
 } catch let failure as StageFailure {
   exit(failure.exitCode)
 } catch let error where Slipring.isUsage(error) {
-  Slipring.exit(withError: error)
+  Slipring.exit(withError: Slipring.onOneLine(error))
 } catch {
   let failure = ScanFailure(error)
   Console.error(failure.description)
@@ -37,6 +37,14 @@ do {
 }
 
 extension Slipring {
+  /// The same error about arguments whose line ends and control characters are written out.
+  static func onOneLine(_ error: any Error) -> any Error {
+    let words = CommandLine.arguments.dropFirst()
+    guard words.contains(where: { $0 != $0.onOneLine }) else { return error }
+    do { _ = try parseAsRoot(words.map(\.onOneLine)) } catch { return error }
+    return error
+  }
+
   /// Errors that the argument parser made and formats best itself: help, version, wrong arguments.
   static func isUsage(_ error: any Error) -> Bool {
     error is ValidationError || error is CleanExit || error is ExitCode || "\(type(of: error))".contains("CommandError")

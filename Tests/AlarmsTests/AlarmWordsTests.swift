@@ -21,5 +21,6 @@ import Testing
     let trigger = try Trigger(parsing: record)
     #expect(trigger.words(isRaised: true, value: value, forecast: forecast) == words)
     #expect(trigger.words(isRaised: false, value: value, forecast: nil).hasPrefix("a is over: "))
+    #expect(trigger.wordsAtEnd(value: 2) == "a lasted to the end of the run: \(trigger.gauge.rawValue) is 2")
   }
 }

@@ -41,14 +41,28 @@ import Testing
     var watcher = try Watcher(records.map { try Trigger(parsing: $0) }, limits: [:]) { _ in
       preconditionFailure("no program is asked")
     }
-    watcher.takeOver(raised: [0])
+    watcher.takeOver(raised: [0: 4])
     #expect(watcher.isRaised(0) && !watcher.isRaised(1))
     #expect(look(&watcher, [(.rate, 6), (.lag, 1)], times: 49).isEmpty)
     #expect(look(&watcher, [(.rate, 6), (.lag, 1)]).map(\.isRaised) == [false] && !watcher.isRaised(0))
     // What began while nobody looked is told by who sees it still.
     #expect(look(&watcher, [(.lag, 6)]).map(\.trigger) == [1])
-    watcher.takeOver(raised: [])
+    watcher.takeOver(raised: [:])
     #expect(look(&watcher, [(.lag, 6)]).map(\.isRaised) == [true])
+  }
+
+  @Test func `Nothing holds in a resumed run before it is seen there, and what lasts then ends with the run`() throws {
+    let record = "x,watch=rate,model=threshold:<5"
+    var watcher = try watcher(record)
+    _ = look(&watcher, [(.rate, 4)])
+    watcher.takeOver(raised: [:])
+    #expect(look(&watcher, []).map(\.isRaised) == [true], "who follows in the same run goes on")
+    watcher.takeOver(raised: [:], isResumed: true)
+    #expect(look(&watcher, [], times: 100).isEmpty && watcher.end().isEmpty)
+    var other = try self.watcher(record)
+    other.takeOver(raised: [0: 3], isResumed: true)
+    #expect(other.end() == [Watcher.Alarm(trigger: 0, isRaised: false, value: 3, forecast: nil)])
+    #expect(!other.isRaised(0) && other.end().isEmpty)
   }
 
   @Test func `A limit that the run does not have leaves its trigger out`() throws {

@@ -204,6 +204,11 @@ extension Pipeline {
       expectFailure(
         78, try rehearse(shape: "16,64", projections: 10, "expect:\n  - lost", ["--detector", "@9"]).end(),
         "faults.yaml:2: an expectation is one of")
+      expectFailure(
+        78,
+        try rehearse(
+          shape: "16,64", projections: 10, "faults:\n  - at 1s: kill denoise\n" + plan, ["--detector", "@9"]
+        ).end(), "faults.yaml: at 1s: kill denoise: the run has no stage denoise; it has acquire")
       try Data("input: \(folder.file("scan.h5"))\noutput-folder: out\n".utf8).write(
         to: URL(filePath: folder.file("file.yaml")))
       try Data(plan.utf8).write(to: URL(filePath: folder.file("faults.yaml")))

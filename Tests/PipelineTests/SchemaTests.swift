@@ -49,6 +49,27 @@ extension Pipeline {
       }
     }
 
+    @Test func `Lists of records are as the description of a scan says`() throws {
+      let lists = [
+        "trigger": "[\"a,watch=rate,model=ewma:6\", \"b,watch=lag,model=threshold:>5,for=2s\"]", "empty": "[]",
+        "view": "[\"x,from=projections,with=updates,match=order\"]",
+        "stage": "[\"denoise,method=tv\", \"name=mine,program=/bin/true\"]", "one": "c,watch=rate,model=ewma:6",
+      ]
+      func file(_ name: String, _ list: String) throws {
+        let key = ["empty", "one"].contains(name) ? "trigger" : name
+        try write("input: a.h5\noutput-folder: out\nrate: 20\n\(key): \(list)\n", "\(name).yaml")
+      }
+      for (name, list) in lists { try file(name, list) }
+      let names = lists.keys.sorted().map { "\($0).yaml" }
+      let said = try names.flatMap { try checked("scan", $0) }
+      #expect(said == names.map { "\($0): good" }, "\(said)")
+      for name in ["trigger", "view", "stage"] {
+        try file(name, "[3, {a: b}]")
+        #expect(try checked("scan", "\(name).yaml").allSatisfy { !$0.hasSuffix("good") }, "\(name)")
+        #expect(try Command.run("check", folder.file("\(name).yaml")).status == .exited(78), "\(name)")
+      }
+    }
+
     @Test func `A server's file is as its description says, and mistakes in it are not`() throws {
       let sources = "sources:\n  camera:\n    address: zmq+pull://127.0.0.1:9999\n    silence: 3\n"
       let good = """

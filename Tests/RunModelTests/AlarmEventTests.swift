@@ -23,6 +23,10 @@ import Testing
     var other = try alarm()
     (other.isRaised, other.forecast, other.evidence) = (false, nil, nil)
     #expect(try bytes(other.encode).withUnsafeBytes { try AlarmEvent(decoding: $0) } == other)
+    #expect(other.words.hasPrefix("beam-lost is over: "))
+    other.isEndOfRun = true
+    #expect(try bytes(other.encode).withUnsafeBytes { try AlarmEvent(decoding: $0) } == other)
+    #expect(other.words == "beam-lost lasted to the end of the run: intensity is 12.5")
     for count in 0..<written.count {
       #expect(throws: EventError.self) { try written[..<count].withUnsafeBytes { try AlarmEvent(decoding: $0) } }
     }
@@ -84,7 +88,9 @@ import Testing
     region.askToStayWide(true)
     #expect(other.staysWide && !other.isPaused)
     region.askToStayWide(false)
-    #expect(!other.staysWide)
+    #expect(!other.staysWide && other.hooksDue == 0)
+    region.hooksDue = 7
+    #expect(other.hooksDue == 7 && !other.staysWide && other.widenings == 1)
     #expect(throws: HostError.self) { try GaugesRegion.attach(names, .random()) }
   }
 }

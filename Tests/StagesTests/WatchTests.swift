@@ -31,7 +31,7 @@ import Topics
       .map { try Trigger(parsing: $0) }
     let configuration = WatchConfiguration(
       triggers: Trigger.standard + own, limits: [.lagMax: 48], images: (.projections, []), hasLedger: false,
-      projections: 9, windowStep: 1, runFolder: ("/", 1), output: ("/", 1))
+      comparesSlices: false, projections: 9, windowStep: 1, runFolder: ("/", 1), output: ("/", 1))
     // What is told is what the watcher leaves out.
     let watcher = Watcher(configuration.triggers, limits: configuration.limits) { _ in
       preconditionFailure("no program is asked")
@@ -41,6 +41,32 @@ import Topics
       configuration.unwatched == [
         "the trigger a,watch=buffered,model=threshold:>disk-buffer is not watched: this run has no such limit"
       ])
+    #expect(configuration.unseen { _ in false }.map { $0.prefix(13) } == ["the trigger b"])
+  }
+
+  @Test func `A trigger of a user's own whose gauge has no value is told of, with what gives it one`() throws {
+    let own = try [
+      "a,watch=missing,model=threshold:>1", "b,watch=similarity,model=ewma:6", "c,watch=residual,model=ewma:6",
+    ]
+    .map { try Trigger(parsing: $0) }
+    var configuration = WatchConfiguration(
+      triggers: Trigger.standard + own, limits: [:], images: (.projections, []), hasLedger: false,
+      comparesSlices: false, projections: 9, windowStep: 1, runFolder: ("/", 1), output: ("/", 1))
+    #expect(
+      configuration.unwatched == [
+        "the trigger a,watch=missing,model=threshold:>1 watches nothing: this run has no missing, which live sources "
+          + "have",
+        "the trigger b,watch=similarity,model=ewma:6 watches nothing: this run has no similarity, which --stop-ssim "
+          + "and --reference have computed, from the first score on",
+      ])
+    let late = [
+      "the trigger c,watch=residual,model=ewma:6 watched nothing: residual never had a value, which updates made while "
+        + "the scan goes on have"
+    ]
+    #expect(configuration.unseen { _ in false } == late && configuration.unseen { $0 == .residual }.isEmpty)
+    (configuration.hasLedger, configuration.comparesSlices) = (true, true)
+    #expect(configuration.unwatched.isEmpty && configuration.unseen { _ in false }.count == 3)
+    for gauge in Gauge.allCases { #expect(gauge.sourceWords.hasPrefix("which "), "\(gauge)") }
   }
 
   @Test(arguments: PixelType.allCases) func `An image in its ring shows the beam beside the sample`(
@@ -93,8 +119,8 @@ import Topics
           requiredReaders: 0))
     }
     let configuration = WatchConfiguration(
-      triggers: [], limits: [:], images: (.projections, []), hasLedger: false, projections: 9, windowStep: 1,
-      runFolder: ("/", 1), output: ("/", 1))
+      triggers: [], limits: [:], images: (.projections, []), hasLedger: false, comparesSlices: true, projections: 9,
+      windowStep: 1, runFolder: ("/", 1), output: ("/", 1))
     var (counted, report) = ([0, 1], UplinkReport(fabric: "nats://a"))
     var figures = try RunFigures(
       configuration, observer: { RingObserver(ring: try #require(rings[$0])) }, workers: 2, counted: { counted },
@@ -163,9 +189,10 @@ import Topics
     let (told, failed) = (folder.file("told"), folder.file("failed"))
     var notices: [String] = []
     let hooks = HookRunner(start: { try start($0, $1, nil) }, noticed: { notices.append($0) })
-    hooks.add(try script(folder, "cat >> \(told)"), order)
-    hooks.add(try script(folder, "echo x >> \(failed); exit 3"), order)
-    hooks.add("/nowhere/at/all", order)
+    hooks.add(try script(folder, "cat >> \(told)"), order, number: 1)
+    hooks.add(try script(folder, "echo x >> \(failed); exit 3"), order, number: 2)
+    hooks.add("/nowhere/at/all", order, number: 3)
+    #expect(hooks.oldest == 1)
     let deadline = Deadline(after: .seconds(30))
     while !hooks.isIdle, !deadline.hasPassed {
       hooks.turn()
@@ -174,7 +201,39 @@ import Topics
     let object = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: told))) as? [String: Any]
     #expect(object?["trigger"] as? String == "t" && object?["evidence"] as? Int == 3)
     #expect(try String(contentsOfFile: failed, encoding: .utf8) == "x\nx\nx\n")
-    #expect(notices.count == 6 && notices[2].contains("exited with 3, try 3 of 3"), "\(notices)")
+    #expect(notices.count == 6 && hooks.oldest == nil, "\(notices)")
+    #expect(notices.contains { $0.hasSuffix(" exited with 3, try 3 of 3") }, "\(notices)")
+  }
+
+  @Test func `A hook that hangs holds up only what it is to be told itself, and is ended`() throws {
+    let folder = try TestFolder()
+    let (told, hung) = (folder.file("told"), folder.file("hung"))
+    var notices: [String] = []
+    let hooks = HookRunner(start: { try start($0, $1, nil) }, noticed: { notices.append($0) })
+    let (slow, fast) = (try script(folder, "echo x >> \(hung); exec sleep 60"), try script(folder, "cat >> \(told)"))
+    hooks.add(slow, order, number: 1)
+    hooks.add(slow, order, number: 2)
+    for number in 3..<7 { hooks.add(fast, order, number: UInt64(number)) }
+    func lines(_ path: String) -> Int {
+      (try? String(contentsOfFile: path, encoding: .utf8))?.count { $0 == "\n" } ?? 0
+    }
+    let begun = ContinuousClock.now, deadline = Deadline(after: .seconds(60))
+    while lines(told) < 4, !deadline.hasPassed {
+      hooks.turn()
+      usleep(10_000)
+    }
+    // All while the other one runs for the first time; it has two orders, which wait for each other.
+    #expect(notices.isEmpty && hooks.oldest == 1 && lines(hung) <= 1, "\(ContinuousClock.now - begun)")
+    while notices.count < 3, !deadline.hasPassed {
+      hooks.turn()
+      usleep(10_000)
+    }
+    #expect(notices == (1...3).map { "\(slow) did not end within 5.0 seconds, try \($0) of 3" }, "\(notices)")
+    #expect(hooks.oldest == 2)
+    for number in 7..<50 { hooks.add(fast, order, number: UInt64(number)) }
+    #expect(notices.last == "\(fast) is not told of words: 32 others wait")
+    hooks.giveUp()
+    #expect(hooks.isIdle)
   }
 
   @Test func `What a hook is not told before the end is said`() throws {
@@ -182,14 +241,14 @@ import Topics
     var notices: [String] = []
     let hooks = HookRunner(start: { try start($0, $1, nil) }, noticed: { notices.append($0) })
     let slow = try script(folder, "exec sleep 60")
-    hooks.add(slow, order)
-    hooks.add("/nowhere/at/all", order)
+    hooks.add(slow, order, number: 1)
+    hooks.add(slow, order, number: 2)
     hooks.turn()
     hooks.giveUp()
     #expect(
       notices == [
         "\(slow) was ended while it was told of words: the run is over",
-        "/nowhere/at/all is not told of words: the run is over",
+        "\(slow) is not told of words: the run is over",
       ])
     #expect(hooks.isIdle)
   }

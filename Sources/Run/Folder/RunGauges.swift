@@ -24,17 +24,28 @@ package struct RunGauges {
     (reader, run) = (try journals.reader(of: .alarms), journals.plan.run)
   }
 
+  /// The figures that were known at any look.
+  func seen() throws -> Set<Gauge> {
+    var seen: Set<Gauge> = []
+    try forEachSample { sample in seen.formUnion(Gauge.allCases.filter { sample[$0] != nil }) }
+    return seen
+  }
+
   /// Calls `body` with the cells of each line, in the order of time; a figure that was not new is an empty cell.
   package func forEachLook(_ body: ([String]) throws -> Void) throws {
+    try forEachSample { sample in
+      let figures = Gauge.allCases.map { gauge in sample[gauge].map { "\($0)" } ?? "" }
+      try body([run, "\(Double(sample.at) / 1e9)", sample.evidence.map { "\($0)" } ?? ""] + figures)
+    }
+  }
+
+  private func forEachSample(_ body: (GaugeSample) throws -> Void) throws {
     let page = UnsafeMutableRawBufferPointer.allocate(byteCount: reader.stride, alignment: EventHeader.pageByteCount)
     defer { page.deallocate() }
     for sequence in try reader.sequences().joined() {
       let record = try reader.read(sequence: sequence, into: page)
       guard record.header.kind == .gauges else { continue }
-      for sample in try GaugesEvent(decoding: record.metadata).samples {
-        let figures = Gauge.allCases.map { gauge in sample[gauge].map { "\($0)" } ?? "" }
-        try body([run, "\(Double(sample.at) / 1e9)", sample.evidence.map { "\($0)" } ?? ""] + figures)
-      }
+      for sample in try GaugesEvent(decoding: record.metadata).samples { try body(sample) }
     }
   }
 }

@@ -194,7 +194,7 @@ package struct Reconstruction {
       copiesLost: status.copiesLost, scrub: status.scrub, coding: status.coding,
       restarts: Dictionary(status.stages.map { ($0.name, $0.restarts) }, uniquingKeysWith: +), isInterrupted: false,
       finalized: status.finalized, faults: status.faultDetails ?? [:], missing: [], views: status.views,
-      programs: status.programs)
+      programs: status.programs, unseenTriggers: status.unseenTriggers)
     var outcome = outcome(
       plan, ending, WorkerMemory.all(plan, folder), try folder.readLosses(), try folder.readStop(),
       uplink: folder.readUplink())
@@ -333,7 +333,7 @@ package struct Reconstruction {
         + notices(losses, ending.faults, plan)
         + notices(stop) + notices(uplink)
         + notices(ending.secondsWithoutRoom) + notices(copies: ending.copiesLost)
-        + notices(ending.scrub) + notices(ending.coding),
+        + notices(ending.scrub) + notices(ending.coding) + (ending.unseenTriggers ?? []),
       isInterrupted: ending.isInterrupted, failure: failure(plan, ending, losses))
   }
 

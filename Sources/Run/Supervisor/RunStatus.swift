@@ -146,6 +146,9 @@ package struct RunStatus: Codable, Equatable, Sendable {
   package var gauges: [String: Double]?
   /// What triggers have said, each its last word; nil where none has.
   package var alarms: [AlarmStatus]?
+  /// What triggers of a person's own are told of that watched nothing in the whole scan; nil for none, and before its
+  /// end.
+  package var unseenTriggers: [String]?
   /// How far the views are; nil where there are none.
   package var views: [ViewStatus]?
   /// How programs of people do; nil where there are none.

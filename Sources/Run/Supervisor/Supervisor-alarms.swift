@@ -4,11 +4,13 @@ import Host
 import Logging
 import Rings
 import RunModel
+import ScanPlan
+import Stages
 
 // What the supervisor does with the run's figures, and with what triggers say of them.
 extension Supervisor {
-  /// A stage that the run does without has so long to end when all others have.
-  private static let optionalLimit: Duration = .seconds(1)
+  /// A stage that the run does without has so long to end when all others have: programs of triggers have two seconds.
+  private static let optionalLimit: Duration = .seconds(3)
   private static let optionalKillLimit: Duration = .seconds(5)
 
   /// Looks at what stages say that the run does without.
@@ -57,6 +59,21 @@ extension Supervisor {
       time: Double(event.at) / 1e9, text: event.words)
     log.warning("\(event.words)", metadata: ["severity": "\(trigger.severity.rawValue)"])
     monitor.alarm(.trigger, event.words)
+  }
+
+  /// What is told of triggers of a person's own that had nothing to look at, at the end of the run; nil for nothing.
+  func unseenTriggers(_ regions: RunRegions) -> [String]? {
+    guard let watching = plan.watching, let gauges = regions.gauges, gauges.looks > 0 else { return nil }
+    var unseen = Set(Gauge.allCases.filter { gauges.value($0) == nil })
+    if !unseen.isEmpty, (regions.rings[.alarms]?.specification.firstSequence ?? 0) > 0 {
+      // The time before the run was resumed counts.
+      do { unseen.subtract(try RunGauges(folder).seen()) } catch {
+        log.warning("what was seen before is not known: \(error)")
+        return nil
+      }
+    }
+    let words = watching.unwatched + watching.unseen { !unseen.contains($0) }
+    return words.isEmpty ? nil : words
   }
 
   /// Whether all stages are over that the run needs.

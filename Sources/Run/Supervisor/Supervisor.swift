@@ -51,9 +51,9 @@ final class Supervisor {
   /// Copies of journals that the run goes on without, as far as people know.
   var knownLost: Set<String> = []
   /// Reads the journals again while the run goes on.
-  private var scrubber: RunScrubber?
+  var scrubber: RunScrubber?
   /// Codes what is sealed of the journals.
-  private var coder: RunCoder?
+  var coder: RunCoder?
   /// Why messages of the source were dropped, and what was wrong with the first of each, as far as people know.
   var knownFaults: [MessageFault: String] = [:]
   /// Whether people know that the source ended the scan early, and with which frame it began.
@@ -102,6 +102,8 @@ final class Supervisor {
     let views: [ViewStatus]?
     /// How programs of people ended; nil where there were none.
     let programs: [ProgramStatus]?
+    /// What is told of triggers that watched nothing; nil for none.
+    let unseenTriggers: [String]?
   }
 
   private static let tick: Duration = .milliseconds(100)
@@ -174,28 +176,17 @@ final class Supervisor {
       throw error
     }
     let seconds = (ContinuousClock.now - start) / .seconds(1)
-    // A run whose volume lacks rows can be resumed, as any other that failed.
-    let phase = missing.isEmpty ? RunStatus.Phase.finished : .failed
-    var finished = status(at: start, phase)
-    watchUplink(&finished)
-    try observer.update(&finished)
-    finished.phase = phase
-    watchSource(regions, &finished)
-    watchOptional(regions, &finished)
-    if let losses = try folder.readLosses() { finished.losses = losses.counts }
-    finished.secondsWithoutRoom = room.duration(at: .now) / .seconds(1)
-    watchCopies(&finished)
-    endScrub(scrubber, &finished)
-    endCoding(coder, &finished)
+    let finished = try lastStatus(regions, from: start, &observer)
     monitor.progress(finished)
     try writeLastStatus(finished)
-    service.stopping(phase.rawValue)
+    service.stopping(finished.phase.rawValue)
     return RunEnding(
       report: try folder.readExport(), seconds: seconds, secondsWithoutRoom: finished.secondsWithoutRoom,
       copiesLost: finished.copiesLost, scrub: finished.scrub, coding: finished.coding,
       restarts: Dictionary(uniqueKeysWithValues: stages.map { ("\($0.stage)", $0.restarts) }),
       isInterrupted: signalCount > 0, finalized: finished.finalized, faults: finished.faultDetails ?? [:],
-      missing: missing, views: finished.views, programs: finished.programs)
+      missing: missing, views: finished.views, programs: finished.programs,
+      unseenTriggers: finished.unseenTriggers)
   }
 
   /// What has to be seen to while nothing but the end is waited for.
@@ -340,7 +331,7 @@ final class Supervisor {
     }
   }
 
-  private func status(at start: ContinuousClock.Instant, _ phase: RunStatus.Phase) -> RunStatus {
+  func status(at start: ContinuousClock.Instant, _ phase: RunStatus.Phase) -> RunStatus {
     RunStatus(
       run: plan.runID.description, phase: phase,
       stages: stages.map {

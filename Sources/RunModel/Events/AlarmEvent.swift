@@ -6,7 +6,8 @@ package import Alarms
 /// metadata (48 + n B, little-endian)
 ///    0  state u16 (1 begins, 2 ends)    2  severity u16 (1 notice, 2 warning, 3 critical)    4  gauge u16, n u16
 ///    8  at u64 (ns since 1970)         16  value f64          24  forecast f64 (NaN for none)
-///   32  evidence u64: the newest image then, by its sequence, 2^64−1 for none                40  reserved u64
+///   32  evidence u64: the newest image then, by its sequence, 2^64−1 for none
+///   40  flags u64: 1 where the alarm ended because the run did
 ///   48  the trigger's record, UTF-8, n B (1 … 512)
 /// ```
 package struct AlarmEvent: Equatable, Sendable {
@@ -22,19 +23,25 @@ package struct AlarmEvent: Equatable, Sendable {
   package var forecast: Double?
   /// The newest image then, by its sequence; nil before the first.
   package var evidence: UInt64?
+  /// Whether the alarm ended because the run did: its cause may last.
+  package var isEndOfRun = false
 
   private static let (fixedByteCount, textMax) = (48, 512)
 
   /// An event as given.
   package init(
-    trigger: Trigger, isRaised: Bool, at: UInt64, value: Double, forecast: Double?, evidence: UInt64?
+    trigger: Trigger, isRaised: Bool, at: UInt64, value: Double, forecast: Double?, evidence: UInt64?,
+    isEndOfRun: Bool = false
   ) {
     (self.trigger, self.isRaised, self.at, self.value) = (trigger, isRaised, at, value)
-    (self.forecast, self.evidence) = (forecast, evidence)
+    (self.forecast, self.evidence, self.isEndOfRun) = (forecast, evidence, isEndOfRun)
   }
 
   /// For people.
-  package var words: String { trigger.words(isRaised: isRaised, value: value, forecast: forecast) }
+  package var words: String {
+    isEndOfRun
+      ? trigger.wordsAtEnd(value: value) : trigger.words(isRaised: isRaised, value: value, forecast: forecast)
+  }
 
   /// Writes the event into a slot's metadata; returns the bytes used.
   package func encode(into metadata: UnsafeMutableRawBufferPointer) -> Int {
@@ -48,7 +55,7 @@ package struct AlarmEvent: Equatable, Sendable {
     metadata.store(value, at: 16)
     metadata.store(forecast ?? .nan, at: 24)
     metadata.store(evidence ?? .max, at: 32)
-    metadata.store(UInt64(0), at: 40)
+    metadata.store(UInt64(isEndOfRun ? 1 : 0), at: 40)
     UnsafeMutableRawBufferPointer(rebasing: metadata[Self.fixedByteCount...]).copyBytes(from: text)
     return Self.fixedByteCount + text.count
   }
@@ -68,6 +75,7 @@ package struct AlarmEvent: Equatable, Sendable {
     guard value.isFinite else { throw .malformed("alarm at a value of \(value)") }
     self.init(
       trigger: trigger, isRaised: fields.u16(at: 0) == 1, at: fields.u64(at: 8), value: value,
-      forecast: forecast.isFinite ? forecast : nil, evidence: evidence == .max ? nil : evidence)
+      forecast: forecast.isFinite ? forecast : nil, evidence: evidence == .max ? nil : evidence,
+      isEndOfRun: fields.u64(at: 40) & 1 == 1 && fields.u16(at: 0) == 2)
   }
 }

@@ -11,7 +11,7 @@ package struct ScanFile: Sendable {
     package let text: String
 
     /// A problem as given.
-    package init(line: Int?, text: String) { (self.line, self.text) = (line, text) }
+    package init(line: Int?, text: String) { (self.line, self.text) = (line, text.onOneLine) }
   }
 
   /// As it was named.
@@ -79,7 +79,7 @@ package struct ScanFile: Sendable {
   package func located(_ problem: Problem) -> String { Self.located(problem, in: path) }
 
   static func located(_ problem: Problem, in path: String) -> String {
-    "\(path):\(problem.line.map { "\($0):" } ?? "") \(problem.text)"
+    "\(path.onOneLine):\(problem.line.map { "\($0):" } ?? "") \(problem.text)"
   }
 
   /// What the input or the machine has against the description, with the line of the key that it is about.
@@ -135,10 +135,8 @@ package struct ScanFile: Sendable {
 
   /// A word that a person wrote, short and on one line.
   private static func quoted(_ word: String) -> String {
-    let shown = word.unicodeScalars.prefix(40).map {
-      $0.properties.isWhitespace || $0.value < 32 || $0.value == 127 ? " " : String($0)
-    }
-    return "\"\(shown.joined())\(word.unicodeScalars.count > 40 ? "…" : "")\""
+    let shown = String(String.UnicodeScalarView(word.unicodeScalars.prefix(40))).onOneLine
+    return "\"\(shown)\(word.unicodeScalars.count > 40 ? "…" : "")\""
   }
 
   /// Why a file cannot be opened. A service runs as somebody else than who wrote its file.

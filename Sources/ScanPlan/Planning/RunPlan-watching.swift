@@ -34,8 +34,8 @@ extension RunPlan {
         images,
         placement.workers.indices.compactMap { wiring.readerNumber(of: .reconstruct($0), in: images) }
       ),
-      hasLedger: live != nil && fabric?.isCorrected != true, projections: shape.projections,
-      windowStep: windows.step,
+      hasLedger: live != nil && fabric?.isCorrected != true, comparesSlices: scan.comparesSlices,
+      projections: shape.projections, windowStep: windows.step,
       runFolder: (scan.runFolder ?? scan.outputFolder, byteCountOfProjection),
       output: (scan.outputFolder, outputByteCount))
   }

@@ -16,7 +16,7 @@ struct WatchStage {
   /// Where alarms are looked for that last: events of half a day at least.
   private static let toldEvents = 20_000
   /// What is left of hooks at the end has so long.
-  private static let endLimit: Duration = .milliseconds(300)
+  private static let endLimit: Duration = .seconds(2)
 
   private let environment: Environment
   private let writer: TopicWriter
@@ -29,6 +29,7 @@ struct WatchStage {
   private let configuration: WatchConfiguration
   private var samples: [GaugeSample] = []
   private var dropped = 0
+  private var evidence: UInt64?
 
   /// What the stage has of its process.
   struct Environment {
@@ -70,6 +71,9 @@ struct WatchStage {
       usleep(UInt32(max(.zero, due - .now) / .microseconds(1)))
     }
     if !samples.isEmpty { try append(.gauges) }
+    // Whoever was told that an alarm begins waits for its end.
+    let last = GaugeSample(at: Machine.realtimeNanoseconds, evidence: evidence)
+    for alarm in watcher.end() { try tell(alarm, last, isEndOfRun: true) }
     let deadline = Deadline(after: Self.endLimit)
     while !hooks.isIdle, !deadline.hasPassed {
       hooks.turn()
@@ -92,24 +96,42 @@ struct WatchStage {
       before.append(event)
     }
     for sample in before.reversed().flatMap(\.samples) { _ = watcher.look(sample) }
-    watcher.takeOver(raised: try toldAlarms())
+    // The figures of a run are new with it, and with its resumption.
+    let isResumed = gauges.looks == 0
+    if isResumed { gauges.hooksDue = end }
+    let told = try toldAlarms()
+    watcher.takeOver(raised: told.mapValues(\.event.value), isResumed: isResumed)
+    // Whoever tells people begins anew with a resumed run; programs know already.
+    for (number, event) in told.values where number < writer.firstSequence { try append(.alarm, event.encode) }
+    try callAgain(before: end)
     if !before.isEmpty { environment.log.info("learnt from \(before.count * GaugesEvent.samplesMax) looks before") }
   }
 
-  /// The triggers whose newest alarm, as it was told, has not ended. What was seen in the last minute does not say it:
-  /// an alarm may be older, and a model takes for usual what lasts.
-  private func toldAlarms() throws -> Set<Int> {
-    var (raised, open): (Set<Int>, Set<Int>) = ([], Set(watcher.triggers.indices))
-    // Whoever tells people begins anew with a resumed run, and hears of what is wrong again.
-    let told = min(writer.firstSequence, writer.nextSequence)..<writer.nextSequence
-    for sequence in told.reversed().prefix(Self.toldEvents) where !open.isEmpty {
-      guard let (header, metadata) = try writer.event(at: sequence), header.kind == .alarm else { continue }
-      let event = try metadata.withUnsafeBytes { try AlarmEvent(decoding: $0) }
-      guard let index = open.first(where: { watcher.triggers[$0].name == event.trigger.name }) else { continue }
-      if event.isRaised { raised.insert(index) }
+  /// The triggers whose newest alarm, as it was told, has not ended, with that alarm and its place in the topic. What
+  /// was seen in the last minute does not say it: an alarm may be older, and a model takes for usual what lasts.
+  private func toldAlarms() throws -> [Int: (number: UInt64, event: AlarmEvent)] {
+    var (raised, open): ([Int: (number: UInt64, event: AlarmEvent)], Set<Int>) = ([:], Set(watcher.triggers.indices))
+    for sequence in (0..<writer.nextSequence).reversed().prefix(Self.toldEvents) where !open.isEmpty {
+      guard let event = try alarm(at: sequence),
+        let index = open.first(where: { watcher.triggers[$0].name == event.trigger.name })
+      else { continue }
+      if event.isRaised { raised[index] = (sequence, event) }
       open.remove(index)
     }
     return raised
+  }
+
+  private func alarm(at sequence: UInt64) throws -> AlarmEvent? {
+    guard let (header, metadata) = try writer.event(at: sequence), header.kind == .alarm else { return nil }
+    return try metadata.withUnsafeBytes { try AlarmEvent(decoding: $0) }
+  }
+
+  /// Has programs told of what a predecessor may have told nobody: its programs died with it.
+  private mutating func callAgain(before end: UInt64) throws {
+    for sequence in min(gauges.hooksDue, end)..<end {
+      guard let event = try alarm(at: sequence) else { continue }
+      for case .hook(let path) in event.trigger.actions { hooks.add(path, order(event), number: sequence) }
+    }
   }
 
   private mutating func look() throws {
@@ -119,6 +141,7 @@ struct WatchStage {
     machine.fill(&sample, projectionsLeft: left)
     let supervised = gauges.supervised
     (sample[.restarts], sample[.diskFull]) = (Double(supervised.restarts), Double(supervised.withoutRoom))
+    evidence = sample.evidence ?? evidence
     gauges.note(sample)
     samples.append(sample)
     for alarm in watcher.look(sample) { try tell(alarm, sample) }
@@ -126,6 +149,7 @@ struct WatchStage {
     gauges.askToStayWide(isRaised(.widen))
     if samples.count == GaugesEvent.samplesMax { try append(.gauges) }
     hooks.turn()
+    gauges.hooksDue = hooks.oldest ?? writer.nextSequence
   }
 
   /// Whether an alarm lasts that has this action.
@@ -133,21 +157,22 @@ struct WatchStage {
     watcher.triggers.indices.contains { watcher.isRaised($0) && watcher.triggers[$0].actions.contains(action) }
   }
 
-  private mutating func tell(_ alarm: Watcher.Alarm, _ sample: GaugeSample) throws {
+  private mutating func tell(_ alarm: Watcher.Alarm, _ sample: GaugeSample, isEndOfRun: Bool = false) throws {
     let trigger = watcher.triggers[alarm.trigger]
     let event = AlarmEvent(
       trigger: trigger, isRaised: alarm.isRaised, at: sample.at, value: alarm.value, forecast: alarm.forecast,
-      evidence: sample.evidence)
+      evidence: sample.evidence, isEndOfRun: isEndOfRun)
     environment.log.notice("\(event.words)", metadata: ["evidence": "\(sample.evidence.map { "\($0)" } ?? "none")"])
+    let number = writer.nextSequence
     try append(.alarm, event.encode)
-    for action in trigger.actions { act(action, event) }
+    for action in trigger.actions { act(action, event, number) }
   }
 
-  private func act(_ action: Trigger.Action, _ event: AlarmEvent) {
+  private func act(_ action: Trigger.Action, _ event: AlarmEvent, _ number: UInt64) {
     switch action {
     // The supervisor reads alarms, and a pause holds as long as the alarm.
     case .log, .notify, .pauseWindows: return
-    case .hook(let path): hooks.add(path, order(event))
+    case .hook(let path): hooks.add(path, order(event), number: number)
     case .finalize:
       guard event.isRaised else { return }
       do { try environment.finalize("the trigger \(event.trigger.name)") } catch {

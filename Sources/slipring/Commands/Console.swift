@@ -6,10 +6,10 @@ import ScanPlan
 /// What goes to a person: results on standard output, everything else on standard error.
 enum Console {
   /// One line about what went wrong.
-  static func error(_ text: String) { write("slipring: error: \(text)\n") }
+  static func error(_ text: String) { write("slipring: error: \(text.onOneLine)\n") }
 
   /// One line that is worth knowing.
-  static func notice(_ text: String) { write("slipring: \(text)\n") }
+  static func notice(_ text: String) { write("slipring: \(text.onOneLine)\n") }
 
   /// One line of a result.
   static func result(_ text: String) { put(text + "\n", 1) }

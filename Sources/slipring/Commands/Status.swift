@@ -86,7 +86,7 @@ struct Status: ParsableCommand {
     let isGiven = status.rotationAxis != nil && status.rotationAxisError == nil
     let axis = isGiven ? [] : ["rotation axis: \(status.axisWords)"]
     let missing = status.missingRows.map { ["missing in the volume: \(RowRange.list($0))"] } ?? []
-    let alarms = (status.alarms ?? []).map { "\($0.severity): \($0.text)" }
+    let alarms = (status.alarms ?? []).map { "\($0.severity): \($0.text)" } + (status.unseenTriggers ?? [])
     let views = (status.views ?? []).map(\.words)
     let notices = (status.notices ?? []).map { "notice: \($0)" }
     return [
